@@ -1,0 +1,80 @@
+/**
+ * What the engine knows of a guest's memory: bytes at guest physical
+ * addresses (GPA). A mapped file, `/proc/PID/mem`, an ELF core and a snapshot
+ * all look like this, so nothing above needs to know where the bytes come
+ * from, and replay needs no FFI.
+ *
+ * @module
+ */
+
+/** A half-open range of guest physical addresses, in bytes. */
+export interface GpaRange {
+  /** First GPA of the range. */
+  readonly start: number;
+  /** One past the last GPA of the range. */
+  readonly end: number;
+}
+
+/**
+ * A guest's physical memory.
+ *
+ * GPAs are Numbers (bytes): the architecture's 52 bits fit exactly.
+ */
+export interface PhysicalMemory extends Disposable {
+  /** What the user would call it, for messages: `file:PATH`, `qemu:web1`. */
+  readonly name: string;
+  /** Whether {@linkcode compareExchange} and {@linkcode write} are allowed. */
+  readonly writable: boolean;
+  /** Whether a guest may change the bytes while they are read. */
+  readonly live: boolean;
+  /** The GPA ranges that are RAM, ascending, not overlapping. */
+  readonly ranges: readonly GpaRange[];
+
+  /**
+   * The parts of {@linkcode ranges} that hold data; what is left out reads as
+   * zeros. Reading a hole of a tmpfs file would allocate it in the host, so a
+   * scan goes by this list.
+   */
+  dataRanges(): GpaRange[];
+
+  /**
+   * Copies `into.length` bytes at `gpa`.
+   *
+   * @throws {MemoryError} when a byte of it is not RAM or cannot be read.
+   */
+  read(gpa: number, into: Uint8Array): void;
+
+  /**
+   * A live view of the bytes, without a copy, or `undefined` when this source
+   * cannot give one (not mapped, or the range spans two backings).
+   */
+  view(gpa: number, length: number): Uint8Array | undefined;
+
+  /**
+   * GPAs at which `needle` starts, in ascending order, holes skipped.
+   * `limit` ends the search early (default: all of them).
+   */
+  search(needle: Uint8Array, limit?: number): number[];
+
+  /**
+   * Writes `bytes` at `gpa`; not atomic.
+   *
+   * @throws {MemoryError} when the range is not RAM or the source is
+   * read-only.
+   */
+  write(gpa: number, bytes: Uint8Array): void;
+
+  /**
+   * Atomically replaces the little-endian word of `width` bytes at `gpa` by
+   * `replacement` when it holds `expected`; returns what it held. `gpa` is
+   * aligned to `width`.
+   *
+   * @throws {MemoryError} as {@linkcode write}, or when not aligned.
+   */
+  compareExchange(
+    gpa: number,
+    width: 4 | 8,
+    expected: bigint,
+    replacement: bigint,
+  ): bigint;
+}

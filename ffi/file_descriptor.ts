@@ -1,0 +1,102 @@
+/**
+ * A file descriptor with positioned reads and hole detection.
+ *
+ * @module
+ */
+import { XftraceError } from "../engine/errors.ts";
+import { cPath, ERRNO, errno, errnoText, libc } from "./libc.ts";
+
+const O_RDONLY = 0;
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+const SEEK_END = 2;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+/** A half-open range of file offsets, in bytes. */
+export interface FileRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An open file; closed by `[Symbol.dispose]`. */
+export class FileDescriptor implements Disposable {
+  readonly fd: number;
+  readonly path: string;
+
+  private constructor(fd: number, path: string) {
+    this.fd = fd;
+    this.path = path;
+  }
+
+  /**
+   * Opens an existing file.
+   *
+   * @throws {XftraceError} naming the file and the missing right.
+   */
+  static open(path: string, options: { writable: boolean }): FileDescriptor {
+    const flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    const fd = libc().open(cPath(path), flags, 0);
+    if (fd >= 0) return new FileDescriptor(fd, path);
+    const code = errno();
+    const why = code === ERRNO.EACCES || code === ERRNO.EPERM
+      ? `${errnoText(code)}: run as root or as the user who owns the VM`
+      : code === ERRNO.ESRCH
+      ? "the process has ended"
+      : errnoText(code);
+    throw new XftraceError(`cannot open ${path}: ${why}`);
+  }
+
+  /** Size in bytes, as `lseek(SEEK_END)` tells; 0 when it cannot seek. */
+  size(): number {
+    return Math.max(0, Number(libc().lseek(this.fd, 0n, SEEK_END)));
+  }
+
+  /**
+   * Reads at `offset` (bytes) without moving a file position.
+   *
+   * @returns how many bytes were read, or `-errno`.
+   */
+  pread(into: Uint8Array<ArrayBuffer>, offset: number): number {
+    const got = Number(
+      libc().pread(this.fd, into, BigInt(into.length), BigInt(offset)),
+    );
+    return got >= 0 ? got : -errno();
+  }
+
+  /** Writes at `offset` (bytes); how many were written, or `-errno`. */
+  pwrite(bytes: Uint8Array<ArrayBuffer>, offset: number): number {
+    const put = Number(
+      libc().pwrite(this.fd, bytes, BigInt(bytes.length), BigInt(offset)),
+    );
+    return put >= 0 ? put : -errno();
+  }
+
+  /**
+   * The parts of `[start, end)` that are not holes. A file system that knows
+   * no holes answers with the whole range.
+   */
+  dataRanges(start: number, end: number): FileRange[] {
+    const found: FileRange[] = [];
+    let at = start;
+    while (at < end) {
+      const data = Number(libc().lseek(this.fd, BigInt(at), SEEK_DATA));
+      if (data < 0) {
+        // ENXIO: nothing but a hole up to the end of the file.
+        if (errno() === ERRNO.ENXIO) break;
+        return [{ start, end }];
+      }
+      if (data >= end) break;
+      const hole = Number(libc().lseek(this.fd, BigInt(data), SEEK_HOLE));
+      const stop = hole < 0 ? end : Math.min(hole, end);
+      if (stop <= data) break;
+      found.push({ start: data, end: stop });
+      at = stop;
+    }
+    return found;
+  }
+
+  [Symbol.dispose](): void {
+    libc().close(this.fd);
+  }
+}

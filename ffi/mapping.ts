@@ -1,0 +1,121 @@
+/**
+ * One shared file mapping, seen as a zero-copy `ArrayBuffer`.
+ *
+ * @module
+ */
+import { XftraceError } from "../engine/errors.ts";
+import { errno, errnoText, libc } from "./libc.ts";
+import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_NORESERVE = 0x4000;
+
+/**
+ * A file mapped with `mmap(MAP_SHARED)`. The whole file is one ArrayBuffer:
+ * it is made once, since each call would make a new backing store.
+ */
+export class Mapping implements Disposable {
+  /** The file's bytes; detached once disposed. */
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #pointer: Deno.PointerObject;
+  readonly #fd: FileDescriptor;
+  readonly #length: number;
+  #open = true;
+
+  private constructor(
+    fd: FileDescriptor,
+    pointer: Deno.PointerObject,
+    length: number,
+  ) {
+    this.#fd = fd;
+    this.#pointer = pointer;
+    this.#length = length;
+    this.buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, length);
+    this.bytes = new Uint8Array(this.buffer);
+  }
+
+  /**
+   * Maps `length` bytes of a file from its start (default: all of it).
+   *
+   * @throws {XftraceError} when it cannot be opened, is empty or cannot be
+   * mapped.
+   */
+  static open(
+    path: string,
+    options: { writable: boolean; length?: number },
+  ): Mapping {
+    const fd = FileDescriptor.open(path, options);
+    try {
+      const size = fd.size();
+      const length = options.length ?? size;
+      if (size === 0) {
+        throw new XftraceError(
+          `${path} is empty: it is not the memory of a guest`,
+        );
+      }
+      if (size < length) {
+        throw new XftraceError(
+          `${path} is shorter (${size} bytes) than the guest's memory (${length} bytes)`,
+        );
+      }
+      const protection = PROT_READ | (options.writable ? PROT_WRITE : 0);
+      const pointer = libc().mmap(
+        null,
+        BigInt(length),
+        protection,
+        MAP_SHARED | MAP_NORESERVE,
+        fd.fd,
+        0n,
+      );
+      // MAP_FAILED is (void *)-1.
+      if (
+        pointer === null ||
+        BigInt.asIntN(64, BigInt(Deno.UnsafePointer.value(pointer))) === -1n
+      ) {
+        throw new XftraceError(`cannot map ${path}: ${errnoText(errno())}`);
+      }
+      return new Mapping(fd, pointer, length);
+    } catch (error) {
+      fd[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Whether the file still is as long as what is mapped of it. */
+  get intact(): boolean {
+    return this.#open && this.#fd.size() >= this.#length;
+  }
+
+  /** Parts of `[start, end)` (bytes of the file) that are not holes. */
+  dataRanges(start: number, end: number): FileRange[] {
+    return this.#fd.dataRanges(start, Math.min(end, this.#length));
+  }
+
+  /**
+   * First occurrence of `needle` in `[start, end)`, in bytes of the file, or
+   * -1. The bytes are touched: give it data ranges, not holes.
+   */
+  find(needle: Uint8Array<ArrayBuffer>, start: number, end: number): number {
+    const base = BigInt(Deno.UnsafePointer.value(this.#pointer));
+    const hit = libc().memmem(
+      Deno.UnsafePointer.create(base + BigInt(start)),
+      BigInt(end - start),
+      needle,
+      BigInt(needle.length),
+    );
+    if (hit === null) return -1;
+    return Number(BigInt(Deno.UnsafePointer.value(hit)) - base);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    // A read after munmap would end the process: detach the buffer first.
+    this.buffer.transfer(0);
+    libc().munmap(this.#pointer, BigInt(this.#length));
+    this.#fd[Symbol.dispose]();
+  }
+}

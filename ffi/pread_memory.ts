@@ -1,0 +1,207 @@
+/**
+ * Guest memory through positioned reads of a file: slower than a mapping, but
+ * a file that shrinks or a process that ends gives an error and not a signal.
+ * Serves `--safe-read` and `/proc/PID/mem`.
+ *
+ * @module
+ */
+import { GuestGoneError, MemoryError } from "../engine/errors.ts";
+import type {
+  GpaRange,
+  PhysicalMemory,
+} from "../engine/memory/physical_memory.ts";
+import { Buffer } from "node:buffer";
+import { errnoText } from "./libc.ts";
+import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+import type { MemorySegment } from "./mapped_memory.ts";
+
+/** How a {@linkcode PreadMemory} finds what is not a hole. */
+export type DataRangeFinder = (start: number, end: number) => FileRange[];
+
+/** Options of {@linkcode PreadMemory}. */
+export interface PreadMemoryOptions {
+  /** Open for writing; default: read-only. */
+  readonly writable?: boolean;
+  /** Whether a guest may change the bytes; default: it may. */
+  readonly live?: boolean;
+  /**
+   * Non-hole ranges of the first file, in file offsets; default: asks the
+   * file system. `/proc/PID/mem` knows no holes: its page map does.
+   */
+  readonly dataRanges?: DataRangeFinder;
+}
+
+const CHUNK = 1 << 20;
+
+/** {@linkcode PhysicalMemory} over `pread` and `pwrite`. */
+export class PreadMemory implements PhysicalMemory {
+  readonly name: string;
+  readonly writable: boolean;
+  readonly live: boolean;
+  readonly ranges: readonly GpaRange[];
+  readonly #files: FileDescriptor[] = [];
+  readonly #segments: readonly MemorySegment[];
+  readonly #dataRanges: DataRangeFinder | undefined;
+
+  /**
+   * Opens the files.
+   *
+   * @throws {XftraceError} when one cannot be opened.
+   */
+  constructor(
+    name: string,
+    paths: readonly string[],
+    segments: readonly MemorySegment[],
+    options: PreadMemoryOptions = {},
+  ) {
+    this.name = name;
+    this.writable = options.writable ?? false;
+    this.live = options.live ?? true;
+    this.#dataRanges = options.dataRanges;
+    this.#segments = segments.toSorted((a, b) => a.start - b.start);
+    this.ranges = this.#segments.map(({ start, end }) => ({ start, end }));
+    try {
+      for (const path of paths) {
+        this.#files.push(
+          FileDescriptor.open(path, { writable: this.writable }),
+        );
+      }
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #segment(gpa: number): MemorySegment {
+    for (const segment of this.#segments) {
+      if (gpa >= segment.start && gpa < segment.end) return segment;
+    }
+    throw new MemoryError(this.name, gpa, "not guest RAM");
+  }
+
+  /** Runs `each` over the pieces of `[gpa, gpa + length)`, one a segment. */
+  #pieces(
+    gpa: number,
+    length: number,
+    each: (
+      file: FileDescriptor,
+      offset: number,
+      from: number,
+      to: number,
+    ) => number,
+  ): void {
+    let done = 0;
+    while (done < length) {
+      const segment = this.#segment(gpa + done);
+      const to = Math.min(length, done + segment.end - (gpa + done));
+      const file = this.#files[segment.backing];
+      const offset = gpa + done - segment.start + segment.offset;
+      const got = each(file, offset, done, to);
+      if (got < 0) {
+        throw new MemoryError(this.name, gpa + done, errnoText(-got));
+      }
+      if (got === 0) {
+        throw new GuestGoneError(
+          `${this.name}: its memory is gone (${file.path} ends before offset ${offset}); the guest has ended or its file was cut`,
+        );
+      }
+      done += got;
+    }
+  }
+
+  read(gpa: number, into: Uint8Array): void {
+    const bytes = into as Uint8Array<ArrayBuffer>;
+    this.#pieces(
+      gpa,
+      into.length,
+      (file, offset, from, to) =>
+        file.pread(
+          from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to),
+          offset,
+        ),
+    );
+  }
+
+  view(): undefined {
+    return undefined;
+  }
+
+  dataRanges(): GpaRange[] {
+    return this.#segments.flatMap((segment) => {
+      const { offset } = segment;
+      const stop = offset + segment.end - segment.start;
+      const found = this.#dataRanges?.(offset, stop) ??
+        this.#files[segment.backing].dataRanges(offset, stop);
+      const shift = segment.start - offset;
+      return found.map((r) => ({ start: r.start + shift, end: r.end + shift }));
+    });
+  }
+
+  search(needle: Uint8Array, limit = Infinity): number[] {
+    const found: number[] = [];
+    const wanted = Buffer.from(needle);
+    const chunk = Buffer.alloc(CHUNK);
+    for (const range of this.dataRanges()) {
+      let at = range.start;
+      while (at + needle.length <= range.end && found.length < limit) {
+        const size = Math.min(CHUNK, range.end - at);
+        this.read(at, chunk.subarray(0, size));
+        let hit = chunk.subarray(0, size).indexOf(wanted);
+        while (hit >= 0 && found.length < limit) {
+          found.push(at + hit);
+          hit = chunk.subarray(0, size).indexOf(wanted, hit + 1);
+        }
+        if (size < CHUNK) break;
+        // A needle may straddle two chunks.
+        at += size - needle.length + 1;
+      }
+    }
+    return found;
+  }
+
+  write(gpa: number, bytes: Uint8Array): void {
+    if (!this.writable) {
+      throw new MemoryError(this.name, gpa, "opened read-only");
+    }
+    const source = bytes as Uint8Array<ArrayBuffer>;
+    this.#pieces(
+      gpa,
+      bytes.length,
+      (file, offset, from, to) =>
+        file.pwrite(source.subarray(from, to), offset),
+    );
+  }
+
+  /**
+   * As the interface says, but not atomic: `pread`, compare, `pwrite`. A
+   * word-sized `pwrite` to one page is one copy in the kernel; a guest CPU
+   * that changes the word between the two loses its change.
+   */
+  compareExchange(
+    gpa: number,
+    width: 4 | 8,
+    expected: bigint,
+    replacement: bigint,
+  ): bigint {
+    if (gpa % width !== 0) {
+      throw new MemoryError(this.name, gpa, `not aligned to ${width} bytes`);
+    }
+    const word = new Uint8Array(width);
+    const view = new DataView(word.buffer);
+    this.read(gpa, word);
+    const old = width === 4
+      ? BigInt(view.getUint32(0, true))
+      : view.getBigUint64(0, true);
+    if (old !== BigInt.asUintN(width * 8, expected)) return old;
+    if (width === 4) {
+      view.setUint32(0, Number(BigInt.asUintN(32, replacement)), true);
+    } else view.setBigUint64(0, replacement, true);
+    this.write(gpa, word);
+    return old;
+  }
+
+  [Symbol.dispose](): void {
+    for (const file of this.#files) file[Symbol.dispose]();
+    this.#files.length = 0;
+  }
+}
