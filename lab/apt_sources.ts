@@ -1,0 +1,131 @@
+/** One place that packages come from, however it was written down. */
+export interface AptSource {
+  readonly uris: readonly string[];
+  readonly suites: readonly string[];
+  readonly components: readonly string[];
+  /** Key file, or a whole key block, as the host has it. */
+  readonly signedBy?: string;
+}
+
+/**
+ * Reads the one-line format (`deb [signed-by=...] URI SUITE COMPONENT...`).
+ * Source packages, comments and lines it cannot read are left out.
+ */
+export function parseOneLine(text: string): AptSource[] {
+  const sources: AptSource[] = [];
+  for (const raw of text.split("\n")) {
+    const line = raw.replace(/#.*/, "").trim();
+    const match = line.match(
+      /^deb\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*(.*)$/,
+    );
+    if (!match) continue;
+    const [, options = "", uri, suite, components] = match;
+    const signedBy = options.match(/(?:^|\s)signed-by=(\S+)/i)?.[1];
+    sources.push({
+      uris: [uri],
+      suites: [suite],
+      components: words(components),
+      signedBy,
+    });
+  }
+  return sources;
+}
+
+/**
+ * Reads the deb822 format (`.sources` files): stanzas of `Field: value`, where
+ * lines that begin with a blank continue a value.
+ */
+export function parseDeb822(text: string): AptSource[] {
+  const sources: AptSource[] = [];
+  for (const stanza of stanzas(text)) {
+    if (/^(no|false|0|off)$/i.test(stanza.get("enabled") ?? "")) continue;
+    if (!words(stanza.get("types") ?? "").includes("deb")) continue;
+    const uris = words(stanza.get("uris") ?? "");
+    const suites = words(stanza.get("suites") ?? "");
+    if (uris.length === 0 || suites.length === 0) continue;
+    sources.push({
+      uris,
+      suites,
+      components: words(stanza.get("components") ?? ""),
+      signedBy: stanza.get("signed-by"),
+    });
+  }
+  return sources;
+}
+
+function stanzas(text: string): Map<string, string>[] {
+  const all: Map<string, string>[] = [];
+  let fields = new Map<string, string>();
+  let field = "";
+  for (const line of [...text.split("\n"), ""]) {
+    if (line.startsWith("#")) continue;
+    if (line.trim() === "") {
+      if (fields.size > 0) all.push(fields);
+      fields = new Map();
+      continue;
+    }
+    const continued = /^[ \t]/.test(line);
+    if (continued) {
+      fields.set(field, `${fields.get(field) ?? ""}\n${line}`);
+      continue;
+    }
+    const colon = line.indexOf(":");
+    if (colon < 0) continue;
+    field = line.slice(0, colon).trim().toLowerCase();
+    fields.set(field, line.slice(colon + 1).trim());
+  }
+  return all;
+}
+
+/** Writes sources in the deb822 format. */
+export function formatDeb822(sources: readonly AptSource[]): string {
+  return sources.map((source) =>
+    [
+      "Types: deb",
+      `URIs: ${source.uris.join(" ")}`,
+      `Suites: ${source.suites.join(" ")}`,
+      ...(source.components.length > 0
+        ? [`Components: ${source.components.join(" ")}`]
+        : []),
+      ...(source.signedBy ? [`Signed-By: ${source.signedBy}`] : []),
+      "",
+    ].join("\n")
+  ).join("\n");
+}
+
+/**
+ * The host's own sources of this release, and the backports suite on the same
+ * mirrors under the same keys. `codename` is the release's; sources that
+ * follow it by another name (`stable`) count when nothing names it.
+ */
+export function withBackports(
+  sources: readonly AptSource[],
+  codename: string,
+): AptSource[] {
+  const of = (suite: string) =>
+    sources.filter((source) => source.suites.includes(suite));
+  const release =
+    [codename, "stable", "oldstable"].map(of).find((found) =>
+      found.length > 0
+    ) ?? [];
+  const own = sources.filter((source) =>
+    release.includes(source) ||
+    source.suites.some((suite) => suite.startsWith(`${codename}-`)) ||
+    source.suites.some((suite) => /^(old)?stable-/.test(suite))
+  );
+  const backports = `${codename}-backports`;
+  const named = own.some((source) => source.suites.includes(backports));
+  if (named) return own;
+  return [
+    ...own,
+    ...release.map((source) => ({
+      ...source,
+      suites: [backports],
+      components: ["main"],
+    })),
+  ];
+}
+
+function words(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}

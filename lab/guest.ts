@@ -1,0 +1,356 @@
+import { findAccel } from "./accel.ts";
+import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
+import { LabError, messageOf } from "./errors.ts";
+import { ensurePackages } from "./host.ts";
+import { initramfs } from "./initramfs.ts";
+import { findKernel } from "./kernel.ts";
+import { sleep } from "./lock.ts";
+import { memoryFilePath } from "./memory_file.ts";
+import { type GuestOptions, type GuestSettings, settle } from "./options.ts";
+import { exists, guestDirectory, readIfThere } from "./paths.ts";
+import { livePid } from "./processes.ts";
+import type { OnProgress } from "./progress.ts";
+import { pipeNames, QEMU, qemuArguments } from "./qemu.ts";
+import { type Json, qmp } from "./qmp.ts";
+import {
+  claim,
+  end,
+  type GuestRecord,
+  type RunningGuest,
+  runningGuest,
+  writeRecord,
+} from "./registry.ts";
+import { runOrFail } from "./run.ts";
+
+/** A guest of the lab that is up. */
+export class Guest implements AsyncDisposable {
+  private readonly channel: Channel;
+  private readonly directory: string;
+  private readonly log: Deno.FsFile;
+  private isDown = false;
+
+  private constructor(
+    private readonly record: RunningGuest,
+    private readonly owned: boolean,
+  ) {
+    this.directory = guestDirectory(record.name);
+    // Kept open, so that it can be read when the guest and its folder are gone.
+    this.log = Deno.openSync(`${this.directory}/serial.log`);
+    this.channel = new Channel(
+      this.directory,
+      () => this.running,
+      record.serialOnly,
+    );
+  }
+
+  /**
+   * Boots a guest and waits until it takes commands. What is missing (the
+   * kernel, QEMU) is fetched first. Disposing the result ends the guest.
+   * Throws {@link LabError}, with the guest's last words if it did not come up.
+   */
+  static async boot(
+    options: GuestOptions & { readonly onProgress?: OnProgress } = {},
+  ): Promise<Guest> {
+    const settings = settle(options);
+    const record = await start(settings, options.onProgress ?? (() => {}));
+    return new Guest(record, true);
+  }
+
+  /** A guest that runs already. Disposing the result leaves it running. */
+  static attach(name: string): Guest {
+    return new Guest(runningGuest(name), false);
+  }
+
+  /** The guest's name. */
+  get name(): string {
+    return this.record.name;
+  }
+
+  /** What to give to `xftrace -t`: "qemu:NAME". */
+  get target(): string {
+    return this.record.target;
+  }
+
+  /** The file that is the guest's memory; none when booted without `share`. */
+  get memoryFile(): string | undefined {
+    return this.record.memoryFile;
+  }
+
+  /** QEMU's process number on the host. */
+  get pid(): number {
+    return this.record.pid;
+  }
+
+  /** What is known about the guest: kernel, machine, processors and so on. */
+  get info(): GuestRecord {
+    return this.record;
+  }
+
+  /** Does the guest still run? */
+  get running(): boolean {
+    return !this.isDown &&
+      livePid(this.directory, "qemu.pid") === this.record.pid;
+  }
+
+  /**
+   * Runs a shell command in the guest. It has ended when its shell has; jobs
+   * it leaves in the background go on, their output is dropped. Up to six run
+   * at a time, more wait. Throws {@link LabTimeout} after `timeoutMs`, having
+   * killed the command, and {@link LabError} when the guest ends meanwhile.
+   */
+  exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    return this.channel.exec(command, options);
+  }
+
+  /** Like {@link exec}, but gives the text, and throws on a failed command. */
+  async sh(command: string, options: ExecOptions = {}): Promise<string> {
+    const { status, text } = await this.exec(command, options);
+    if (status === 0) return text;
+    throw new LabError(
+      `a command in guest "${this.name}" ended with status ${status}: ` +
+        `${command}\n${text}`.trimEnd(),
+    );
+  }
+
+  /**
+   * Copies a host file (given by its path) or bytes to a path in the guest,
+   * making its folder if need be. `mode` is octal, by default the file's own,
+   * or 644 for bytes.
+   */
+  async put(
+    source: string | Uint8Array,
+    destination: string,
+    mode?: number,
+  ): Promise<void> {
+    const { bytes: input, mode: own } = typeof source === "string"
+      ? hostFile(source)
+      : { bytes: source, mode: 0o644 };
+    const octal = ((mode ?? own) & 0o7777).toString(8);
+    const to = quote(destination);
+    await this.sh(
+      `mkdir -p "$(dirname ${to})" && mv "$LAB_INPUT" ${to} && ` +
+        `chmod ${octal} ${to}`,
+      { input },
+    );
+  }
+
+  /** The bytes of a file in the guest; tracefs and /proc work too. */
+  async get(path: string): Promise<Uint8Array> {
+    const { status, output, text } = await this.exec(`cat ${quote(path)}`);
+    if (status === 0) return output;
+    throw new LabError(
+      `guest "${this.name}" gave no ${path}: ${text.trim()}`,
+    );
+  }
+
+  /** All that the guest has said on its console, even after its end. */
+  serialLog(): string {
+    this.log.seekSync(0, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(this.log.statSync().size);
+    let at = 0;
+    while (at < bytes.length) {
+      const count = this.log.readSync(bytes.subarray(at));
+      if (count === null) break;
+      at += count;
+    }
+    return new TextDecoder().decode(bytes.subarray(0, at));
+  }
+
+  /** Sends a command to QEMU's machine protocol, such as "stop". */
+  qmp(
+    command: string,
+    args: { readonly [key: string]: Json } = {},
+  ): Promise<Json> {
+    return qmp(`${this.directory}/qmp.sock`, command, args);
+  }
+
+  /** Ends the guest at once and removes all it leaves. Idempotent. */
+  async down(): Promise<void> {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.log.close();
+    await end(this.name);
+  }
+
+  /** Lets go of an attached guest, ends one that was booted here. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.owned) return await this.down();
+    if (this.isDown) return;
+    this.isDown = true;
+    this.log.close();
+  }
+}
+
+async function start(
+  settings: GuestSettings,
+  onProgress: OnProgress,
+): Promise<RunningGuest> {
+  if (Deno.build.arch !== "x86_64" || Deno.build.os !== "linux") {
+    throw new LabError("the lab needs a Linux host with an x86-64 processor");
+  }
+  await ensurePackages(onProgress);
+  const { name } = settings;
+  using _claimed = await claim(name);
+  try {
+    return await launch(settings, onProgress);
+  } catch (error) {
+    await end(name);
+    throw error;
+  }
+}
+
+async function launch(
+  settings: GuestSettings,
+  onProgress: OnProgress,
+): Promise<RunningGuest> {
+  const { name, mem, cpus, machine } = settings;
+  const directory = guestDirectory(name);
+  const socket = `${directory}/qmp.sock`;
+  if (socket.length > 107) {
+    throw new LabError(
+      `the path ${socket} is too long for a socket; set XDG_RUNTIME_DIR to a ` +
+        "folder with a shorter name",
+    );
+  }
+  const firmwareOnly = settings.kernel === "none";
+  const kernel = firmwareOnly
+    ? undefined
+    : await findKernel(settings.kernel, settings.flavour, onProgress);
+  const initrd = kernel &&
+    await initramfs(kernel, settings.modules, onProgress);
+  const accel = kernel && initrd
+    ? await findAccel(kernel, initrd, onProgress)
+    : "tcg";
+  const memoryFile = settings.share ? memoryFilePath(name, mem) : undefined;
+  const record: GuestRecord = {
+    name,
+    target: `qemu:${name}`,
+    memoryFile,
+    kernel: kernel ? kernel.release || kernel.vmlinuz : "none",
+    mem,
+    cpus,
+    machine,
+    accel,
+    started: Date.now(),
+    serialOnly: false,
+  };
+  writeRecord(record);
+  await runOrFail(
+    "mkfifo",
+    ["-m", "600"].concat(
+      pipeNames(settings).flatMap((pipe) => [
+        `${directory}/${pipe}.in`,
+        `${directory}/${pipe}.out`,
+      ]),
+    ),
+    "making the guest's pipes",
+  );
+  await detach([
+    "sh",
+    new URL("guard.sh", import.meta.url).pathname,
+    directory,
+    memoryFile ?? "",
+    String(settings.lifeSeconds),
+    settings.outlive ? "" : String(Deno.pid),
+    QEMU,
+    ...qemuArguments(settings, accel, {
+      directory,
+      memory: memoryFile,
+      boot: kernel && initrd ? { vmlinuz: kernel.vmlinuz, initrd } : undefined,
+    }),
+  ]);
+
+  const how = accel === "kvm" ? "under KVM" : "emulated";
+  onProgress(`booting ${record.kernel}, ${how}`);
+  const pid = await qemuPid(directory);
+  const serialOnly = firmwareOnly
+    ? false
+    : await ready(directory, settings, pid);
+  const running = { ...record, serialOnly, pid };
+  writeRecord({ ...record, serialOnly });
+  if (!firmwareOnly) await firstCommand(directory, serialOnly, pid);
+  Deno.writeTextFileSync(`${directory}/ready`, "");
+  return running;
+}
+
+/** Starts a command that belongs to no terminal and outlives this process. */
+async function detach(command: readonly string[]): Promise<void> {
+  const { success } = await new Deno.Command("setsid", {
+    args: ["--fork", ...command],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  if (!success) throw new LabError("the guest's guard could not be started");
+}
+
+async function qemuPid(directory: string): Promise<number> {
+  for (;;) {
+    const pid = livePid(directory, "qemu.pid");
+    if (pid !== undefined) return pid;
+    if (exists(`${directory}/exit`)) throw failure(directory, "did not start");
+    await sleep(20);
+  }
+}
+
+/** Waits for the guest's word; tells whether there is only a serial line. */
+async function ready(
+  directory: string,
+  settings: GuestSettings,
+  pid: number,
+): Promise<boolean> {
+  const until = performance.now() + settings.bootSeconds * 1000;
+  for (;;) {
+    const log = readIfThere(`${directory}/serial.log`) ?? "";
+    const word = log.match(/lab: ready (virtio|serial)/)?.[1];
+    if (word) return word === "serial";
+    if (livePid(directory, "qemu.pid") !== pid) {
+      throw failure(directory, "ended while it booted");
+    }
+    if (performance.now() > until) {
+      throw failure(
+        directory,
+        `was not up within ${settings.bootSeconds} seconds`,
+      );
+    }
+    await sleep(50);
+  }
+}
+
+async function firstCommand(
+  directory: string,
+  serialOnly: boolean,
+  pid: number,
+): Promise<void> {
+  const alive = () => livePid(directory, "qemu.pid") === pid;
+  const channel = new Channel(directory, alive, serialOnly);
+  await channel.exec("true", { timeoutMs: 60_000 });
+}
+
+/** An error with the last words of QEMU, or else of the guest. */
+function failure(directory: string, what: string): LabError {
+  const last = (file: string, lines: number) =>
+    (readIfThere(`${directory}/${file}`) ?? "").trim().split("\n")
+      .slice(-lines).map((line) => line.trimEnd()).join("\n");
+  const words = last("qemu.log", 5) || last("serial.log", 20);
+  return new LabError(
+    `the guest ${what}${words ? `; its last words:\n${words}` : ""}`,
+  );
+}
+
+/** A file to copy into a guest. */
+function hostFile(path: string): { bytes: Uint8Array; mode: number } {
+  try {
+    const mode = Deno.statSync(path).mode ?? 0o644;
+    return { bytes: Deno.readFileSync(path), mode };
+  } catch (error) {
+    throw new LabError(
+      `${path} cannot be read (${messageOf(error)}); give a plain file`,
+    );
+  }
+}
+
+/** A word for the shell, whatever it holds. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,72 @@
+import { hasCommand, run } from "./run.ts";
+import { LabError } from "./errors.ts";
+import type { OnProgress } from "./progress.ts";
+import { exists, uid } from "./paths.ts";
+
+/** The codename of the host's Debian release, such as "bookworm". */
+export function hostCodename(): string {
+  const text = exists("/etc/os-release")
+    ? Deno.readTextFileSync("/etc/os-release")
+    : "";
+  const value = (key: string) =>
+    text.match(new RegExp(`^${key}="?([^"\n]*)"?$`, "m"))?.[1];
+  const codename = value("VERSION_CODENAME");
+  if (value("ID") !== "debian" || !codename) {
+    throw new LabError(
+      "kernels can be fetched on Debian only; give a kernel of your own with " +
+        "--kernel PATH-TO-VMLINUZ",
+    );
+  }
+  return codename;
+}
+
+/** Commands the lab needs, and the Debian package each comes from. */
+const NEEDED = [
+  { command: "qemu-system-x86_64", package: "qemu-system-x86" },
+  { command: "setsid", package: "util-linux" },
+  { command: "timeout", package: "coreutils" },
+] as const;
+
+/** Packages that are missing on this host. */
+export async function missingPackages(): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { command, package: name } of NEEDED) {
+    if (!await hasCommand(command)) missing.push(name);
+  }
+  return missing;
+}
+
+/**
+ * Makes sure QEMU and its few companions are there: installs them when root,
+ * otherwise throws an error with the exact command.
+ */
+export async function ensurePackages(onProgress: OnProgress): Promise<void> {
+  const missing = await missingPackages();
+  if (missing.length === 0) return;
+  const install = `apt-get install -y --no-install-recommends ${
+    missing.join(" ")
+  }`;
+  const remedy = `sudo apt-get update && sudo ${install}`;
+  if (uid() !== 0 || !await hasCommand("apt-get")) {
+    throw new LabError(
+      `missing on this machine: ${missing.join(", ")}; run: ${remedy}`,
+    );
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const args = install.split(" ").slice(1);
+  onProgress(`installing ${missing.join(", ")}`);
+  let result = await run("apt-get", args, { env });
+  if (result.status !== 0) {
+    // No lists yet, or lists whose packages have since been replaced.
+    onProgress("refreshing the package lists");
+    await run("apt-get", ["update"], { env });
+    onProgress(`installing ${missing.join(", ")}`);
+    result = await run("apt-get", args, { env });
+  }
+  if (result.status !== 0) {
+    const said = result.stderr.trim().split("\n").at(-1) ?? "";
+    throw new LabError(
+      `could not install ${missing.join(", ")} (${said}); run: ${remedy}`,
+    );
+  }
+}

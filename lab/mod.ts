@@ -1,0 +1,25 @@
+/**
+ * The lab: real guests for tests and demonstrations. Boots stock Debian
+ * kernels, fetched as packages and never installed on the host, under QEMU
+ * with their memory in a file, and runs commands in them.
+ *
+ * ```ts
+ * await using guest = await Guest.boot({ kernel: "6.12" });
+ * console.log(await guest.sh("uname -r"), guest.target, guest.memoryFile);
+ * ```
+ * @module
+ */
+export { Guest } from "./guest.ts";
+export { LabError, LabTimeout } from "./errors.ts";
+export { type GuestOptions, type Machine, MACHINES } from "./options.ts";
+export { type Flavour, FLAVOURS } from "./kernel.ts";
+export type { ExecOptions, ExecResult } from "./channel.ts";
+export type { Json } from "./qmp.ts";
+export {
+  end,
+  type GuestRecord,
+  reap,
+  type RunningGuest,
+  runningGuests,
+} from "./registry.ts";
+export { type OnProgress, type Progress, stderrProgress } from "./progress.ts";

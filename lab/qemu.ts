@@ -1,0 +1,85 @@
+import type { Accel } from "./accel.ts";
+import { CONTROL_PORT } from "./initramfs.ts";
+import type { GuestSettings } from "./options.ts";
+
+/** The name of QEMU's program. */
+export const QEMU = "qemu-system-x86_64";
+
+/** Files that QEMU is started with. */
+export interface QemuFiles {
+  /** The guest's folder: FIFOs, logs, sockets. */
+  readonly directory: string;
+  /** None: ordinary memory. */
+  readonly memory?: string;
+  /** None: the machine stays in its firmware. */
+  readonly boot?: { readonly vmlinuz: string; readonly initrd: string };
+}
+
+/** The names (without `.in`, `.out`) of the FIFO pairs QEMU wants to find. */
+export function pipeNames(settings: GuestSettings): string[] {
+  const ports = Array.from(
+    { length: CONTROL_PORT },
+    (_, i) => `port.${i + 1}`,
+  );
+  return settings.machine === "microvm" ? ports : [...ports, "serial"];
+}
+
+/** The kernel's command line. What the user appends comes last and wins. */
+export function kernelParameters(settings: GuestSettings): string {
+  return [
+    "console=ttyS0",
+    "quiet",
+    "panic=-1",
+    `xftrace_lab=${settings.name}`,
+    settings.append,
+  ].join(" ").trim();
+}
+
+/** QEMU's arguments for a guest. */
+export function qemuArguments(
+  settings: GuestSettings,
+  accel: Accel,
+  files: QemuFiles,
+): string[] {
+  const { directory, memory, boot } = files;
+  const microvm = settings.machine === "microvm";
+  const cpu = settings.cpu ?? (accel === "kvm" ? "host" : "max");
+  const size = `${settings.mem}M`;
+  const backend = memory ? ",memory-backend=ram" : "";
+  return [
+    ...["-name", settings.name],
+    ...["-machine", `${settings.machine}${backend}`],
+    ...["-accel", accel === "kvm" ? "kvm" : "tcg,thread=multi"],
+    ...["-cpu", cpu],
+    ...["-smp", String(settings.cpus)],
+    ...["-m", size],
+    ...(memory
+      ? [
+        "-object",
+        `memory-backend-file,id=ram,size=${size},mem-path=${memory},share=on`,
+      ]
+      : []),
+    ...["-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"],
+    ...["-pidfile", `${directory}/qemu.pid`],
+    ...["-qmp", `unix:${directory}/qmp.sock,server=on,wait=off`],
+    ...["-chardev", `file,id=console,path=${directory}/serial.log`],
+    ...["-serial", "chardev:console"],
+    ...(microvm ? [] : [
+      ...["-chardev", `pipe,id=serial,path=${directory}/serial`],
+      ...["-serial", "chardev:serial"],
+    ]),
+    ...["-device", `virtio-serial-${microvm ? "device" : "pci"},max_ports=16`],
+    ...Array.from({ length: CONTROL_PORT }, (_, i) => [
+      ...["-chardev", `pipe,id=p${i + 1},path=${directory}/port.${i + 1}`],
+      "-device",
+      `virtserialport,chardev=p${i + 1},name=lab.${i + 1}`,
+    ]).flat(),
+    ...(boot
+      ? [
+        ...["-kernel", boot.vmlinuz, "-initrd", boot.initrd],
+        ...["-append", kernelParameters(settings)],
+      ]
+      : []),
+    ...settings.qemuArgs,
+  ];
+}
