@@ -1,0 +1,211 @@
+/**
+ * Guest memory out of an ELF core: QEMU's dump-guest-memory, `virsh dump
+ * --memory-only`, kdump's /proc/vmcore, and our snapshots, also compressed
+ * with zstd or gzip. Needs read permission only, no FFI.
+ *
+ * @module
+ */
+
+import { MemoryError } from "../errors.ts";
+import { parseCoreHeaders } from "./elf_core_format.ts";
+import type { LoadSegment } from "./elf_core_format.ts";
+import { NT_PRSTATUS, parseQemuCpu } from "./elf_core_notes.ts";
+import type { ElfNote, QemuCpuState } from "./elf_core_notes.ts";
+import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
+import { searchRanges } from "./elf_core_search.ts";
+import { bytesSource, openSource } from "./elf_core_source.ts";
+import type { ByteSource, OpenOptions } from "./elf_core_source.ts";
+import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+import {
+  MANIFEST_NOTE,
+  MANIFEST_NOTE_TYPE,
+  parseManifest,
+} from "./snapshot_manifest.ts";
+import type { SnapshotManifest } from "./snapshot_manifest.ts";
+
+/** A part of guest memory and where its bytes are. */
+interface Part extends GpaRange {
+  /** Offset in the file, or -1 where all is zeros. */
+  readonly offset: number;
+}
+
+/**
+ * A core as {@linkcode PhysicalMemory}; read-only, not live.
+ */
+export class CoreMemory implements PhysicalMemory {
+  readonly name: string;
+  readonly writable = false;
+  readonly live = false;
+  readonly ranges: readonly GpaRange[];
+  /** All notes, in file order. */
+  readonly notes: readonly ElfNote[];
+  /** Text of the VMCOREINFO note, when the core has one. */
+  readonly vmcoreinfo: string | undefined;
+  /** States of the CPUs, when QEMU wrote the core. */
+  readonly cpus: readonly QemuCpuState[];
+  /** How many CPUs the core has a register set of. */
+  readonly cpuNotes: number;
+  /** What the snapshot says of itself; undefined for other cores. */
+  readonly manifest: SnapshotManifest | undefined;
+  /** PT_LOAD segments as they stand in the file. */
+  readonly segments: readonly LoadSegment[];
+  readonly #source: ByteSource;
+  readonly #parts: readonly Part[];
+  #last = 0;
+
+  /**
+   * @param path For messages.
+   * @throws {XftraceError} as {@linkcode parseCoreHeaders}, and when the
+   * snapshot's manifest is of a newer format or damaged.
+   */
+  constructor(path: string, source: ByteSource) {
+    this.name = `core:${path}`;
+    this.#source = source;
+    const { loads, notes } = parseCoreHeaders(path, source);
+    this.segments = loads;
+    this.notes = notes;
+    const text = notes.find((note) => note.name === "VMCOREINFO")?.desc;
+    this.vmcoreinfo = text && new TextDecoder().decode(text)
+      .replace(/\0+$/, "");
+    this.cpus = notes.filter((note) => note.name === "QEMU")
+      .map((note) => parseQemuCpu(note.desc))
+      .filter((cpu) => cpu !== undefined);
+    this.cpuNotes =
+      notes.filter((note) => note.name === "CORE" && note.type === NT_PRSTATUS)
+        .length;
+    const manifest = notes.find((note) =>
+      note.name === MANIFEST_NOTE && note.type === MANIFEST_NOTE_TYPE
+    );
+    this.manifest = manifest && parseManifest(path, manifest.desc);
+    this.#parts = partsOf(loads);
+    this.ranges = mergeRanges(this.#parts);
+  }
+
+  dataRanges(): GpaRange[] {
+    return mergeRanges(this.#parts.filter((part) => part.offset >= 0));
+  }
+
+  read(gpa: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length;) {
+      const part = this.#parts[this.#find(gpa + done)];
+      if (part === undefined) throw this.#missing(gpa + done);
+      const length = Math.min(into.length - done, part.end - gpa - done);
+      const piece = length === into.length
+        ? into
+        : into.subarray(done, done + length);
+      if (part.offset < 0) piece.fill(0);
+      else this.#source.readAt(part.offset + gpa + done - part.start, piece);
+      done += length;
+    }
+  }
+
+  view(gpa: number, length: number): Uint8Array | undefined {
+    const part = this.#parts[this.#find(gpa)];
+    if (part === undefined || gpa + length > part.end || part.offset < 0) {
+      return undefined;
+    }
+    const at = part.offset + gpa - part.start;
+    return this.#source.bytes?.subarray(at, at + length);
+  }
+
+  search(needle: Uint8Array, limit?: number): number[] {
+    return searchRanges(
+      this.dataRanges(),
+      (gpa, into) => this.read(gpa, into),
+      needle,
+      limit,
+    );
+  }
+
+  write(gpa: number, _bytes: Uint8Array): void {
+    throw this.#readOnly(gpa);
+  }
+
+  compareExchange(gpa: number): bigint {
+    throw this.#readOnly(gpa);
+  }
+
+  [Symbol.dispose](): void {
+    this.#source[Symbol.dispose]();
+  }
+
+  /** Index of the part that holds `gpa`; the last one is tried first. */
+  #find(gpa: number): number {
+    const last = this.#parts[this.#last];
+    if (gpa >= last.start && gpa < last.end) return this.#last;
+    const index = findRange(this.#parts, gpa);
+    if (index >= 0) this.#last = index;
+    return index;
+  }
+
+  #missing(gpa: number): MemoryError {
+    const wasRam = this.manifest?.ram.some(([start, end]) =>
+      gpa >= start && gpa < end
+    );
+    return new MemoryError(
+      this.name,
+      gpa,
+      wasRam
+        ? "this page was not saved in the snapshot"
+        : "the core holds no memory there",
+    );
+  }
+
+  #readOnly(gpa: number): MemoryError {
+    return new MemoryError(this.name, gpa, "a core cannot be written");
+  }
+}
+
+/**
+ * Opens the core or snapshot at `path`.
+ *
+ * @throws {XftraceError} one clear sentence, see {@linkcode openSource} and
+ * {@linkcode CoreMemory}.
+ */
+export function openCore(path: string, options?: OpenOptions): CoreMemory {
+  const source = openSource(path, options);
+  try {
+    return new CoreMemory(path, source);
+  } catch (error) {
+    source[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A core whose bytes are in memory already; `path` is for messages. */
+export function coreFromBytes(path: string, bytes: Uint8Array): CoreMemory {
+  return new CoreMemory(path, bytesSource(bytes));
+}
+
+/**
+ * The segments as disjoint parts, ascending. Segments may overlap (kdump maps
+ * the kernel's text once more beside the direct map): the first in the file
+ * counts, and bytes count before zeros.
+ */
+function partsOf(loads: readonly LoadSegment[]): Part[] {
+  const parts: Part[] = [];
+  let taken: GpaRange[] = [];
+  for (const { paddr, fileSize, offset } of loads) {
+    if (fileSize === 0) continue;
+    const range = { start: paddr, end: paddr + fileSize };
+    const last = taken[taken.length - 1];
+    // Segments nearly always ascend; only then is the list cheap to extend.
+    if (last === undefined || paddr >= last.end) {
+      parts.push({ ...range, offset });
+      taken.push(range);
+      continue;
+    }
+    for (const { start, end } of subtractRanges([range], taken)) {
+      parts.push({ start, end, offset: offset + start - paddr });
+    }
+    taken = mergeRanges([...taken, range]);
+  }
+  const zeros = mergeRanges(loads.map(({ paddr, fileSize, memSize }) => ({
+    start: paddr + fileSize,
+    end: paddr + memSize,
+  })));
+  for (const range of subtractRanges(zeros, taken)) {
+    parts.push({ ...range, offset: -1 });
+  }
+  return parts.sort((a, b) => a.start - b.start);
+}

@@ -1,0 +1,191 @@
+/**
+ * The headers of an ELF core: what is a kernel core we can read, and where
+ * its bytes are. Pure: works on a {@linkcode ByteSource}.
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import type { ByteSource } from "./elf_core_source.ts";
+import { type ElfNote, parseNotes } from "./elf_core_notes.ts";
+
+/** ELF constants (System V gABI; include/uapi/linux/elf.h). */
+export const ELF = {
+  ET_CORE: 4,
+  EM_X86_64: 62,
+  PT_LOAD: 1,
+  PT_NOTE: 4,
+  /** e_phnum when the count stands in the first section's sh_info. */
+  PN_XNUM: 0xffff,
+  headerSize: 64,
+  programHeaderSize: 56,
+  sectionHeaderSize: 64,
+} as const;
+
+/** A PT_LOAD segment. */
+export interface LoadSegment {
+  /** GPA of the first byte. */
+  readonly paddr: number;
+  /** GVA of the first byte, as the writer put it; may mean nothing. */
+  readonly vaddr: bigint;
+  /** Offset in the file, in bytes. */
+  readonly offset: number;
+  /** Bytes in the file. */
+  readonly fileSize: number;
+  /** Bytes in memory; what is not in the file is zeros. */
+  readonly memSize: number;
+}
+
+/** What the headers of a core say. */
+export interface CoreHeaders {
+  readonly loads: readonly LoadSegment[];
+  readonly notes: readonly ElfNote[];
+}
+
+const MACHINES: Record<number, string> = {
+  3: "32-bit x86 (i386)",
+  8: "MIPS",
+  20: "32-bit PowerPC",
+  21: "64-bit PowerPC (ppc64)",
+  22: "s390x",
+  40: "32-bit ARM",
+  183: "arm64 (aarch64)",
+  243: "RISC-V",
+  258: "LoongArch",
+};
+
+const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
+
+/** Files that are not ELF, told by how they begin. */
+const OTHER_FORMATS: readonly [string, string][] = [
+  ["KDUMP   ", "a compressed kdump; dump it as ELF instead"],
+  ["DISKDUMP", "a diskdump; dump it as ELF instead"],
+  [
+    "makedumpfile",
+    "a flattened kdump; rearrange it with `makedumpfile -R` first",
+  ],
+  ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
+  ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
+  ["EMiL", "a LiME dump; only ELF cores can be read"],
+  ["\xfd7zXZ", "compressed with xz; decompress it first"],
+  ["BZh", "compressed with bzip2; decompress it first"],
+  ["\x04\x22\x4d\x18", "compressed with lz4; decompress it first"],
+];
+
+/**
+ * Reads the headers and notes of a 64-bit x86 kernel core.
+ *
+ * @throws {XftraceError} one sentence that names `path` and the fault: not an
+ * ELF core (and what it is instead), 32 bits, another architecture, cut short
+ * (and by how many bytes), a user program's core, or malformed.
+ */
+export function parseCoreHeaders(
+  path: string,
+  source: ByteSource,
+): CoreHeaders {
+  const fail = (what: string) => new XftraceError(`${path} ${what}`);
+  const start = new Uint8Array(Math.min(ELF.headerSize, source.size));
+  source.readAt(0, start);
+  const head = new DataView(start.buffer);
+  if (start.length < 4 || head.getUint32(0, false) !== 0x7f454c46) {
+    const text = String.fromCharCode(...start);
+    for (const [magic, what] of OTHER_FORMATS) {
+      if (text.startsWith(magic)) throw fail(`is ${what}`);
+    }
+    throw fail(
+      "is not an ELF core; for a memory file of a VM use file:PATH",
+    );
+  }
+  const cutShort = (end: number) =>
+    fail(
+      `is cut short: ${end - source.size} of its ${end} bytes are missing; ` +
+        `dump or copy it again`,
+    );
+  if (start.length < ELF.headerSize) throw cutShort(ELF.headerSize);
+  const machine = head.getUint16(18, start[5] !== 2);
+  if (start[4] !== 2 || start[5] !== 1 || machine !== ELF.EM_X86_64) {
+    const name = MACHINES[machine] ??
+      (machine === ELF.EM_X86_64
+        ? "32-bit x86_64 (x32)"
+        : `machine ${machine}`);
+    throw fail(
+      `is of a ${name} guest; only 64-bit x86_64 guests can be read`,
+    );
+  }
+  const type = head.getUint16(16, true);
+  if (type !== ELF.ET_CORE) {
+    throw fail(
+      `is ${NOT_CORES[type] ?? "a shared object"}, not a core of a kernel`,
+    );
+  }
+  const u64 = (view: DataView, at: number): number => {
+    const value = view.getBigUint64(at, true);
+    if (value > Number.MAX_SAFE_INTEGER) {
+      throw fail("is damaged: a header holds an impossible number");
+    }
+    return Number(value);
+  };
+  const phoff = u64(head, 32);
+  const entry = head.getUint16(54, true);
+  let count = head.getUint16(56, true);
+  if (count === ELF.PN_XNUM) {
+    const shoff = u64(head, 40);
+    if (shoff + ELF.sectionHeaderSize > source.size) {
+      throw cutShort(shoff + ELF.sectionHeaderSize);
+    }
+    const section = new Uint8Array(ELF.sectionHeaderSize);
+    source.readAt(shoff, section);
+    count = new DataView(section.buffer).getUint32(44, true);
+  }
+  if (count === 0) throw fail("is damaged: it has no program headers");
+  if (entry !== ELF.programHeaderSize) {
+    throw fail(`is damaged: its program headers are ${entry} bytes, not 56`);
+  }
+  const tableEnd = phoff + count * entry;
+  if (tableEnd > source.size) throw cutShort(tableEnd);
+  const table = new Uint8Array(count * entry);
+  source.readAt(phoff, table);
+  const headers = new DataView(table.buffer);
+  const loads: LoadSegment[] = [];
+  const noteParts: { offset: number; size: number }[] = [];
+  let end = 0;
+  for (let at = 0; at < table.length; at += entry) {
+    const kind = headers.getUint32(at, true);
+    if (kind !== ELF.PT_LOAD && kind !== ELF.PT_NOTE) continue;
+    const offset = u64(headers, at + 8);
+    const fileSize = u64(headers, at + 32);
+    if (fileSize > 0) end = Math.max(end, offset + fileSize);
+    if (kind === ELF.PT_NOTE) {
+      noteParts.push({ offset, size: fileSize });
+      continue;
+    }
+    const memSize = Math.max(fileSize, u64(headers, at + 40));
+    const paddr = headers.getBigUint64(at + 24, true);
+    // The kernel marks what has no physical address (vmalloc in /proc/kcore)
+    // with all ones.
+    if (memSize === 0 || paddr === 0xffffffffffffffffn) continue;
+    loads.push({
+      paddr: u64(headers, at + 24),
+      vaddr: headers.getBigUint64(at + 16, true),
+      offset,
+      fileSize,
+      memSize,
+    });
+  }
+  if (end > source.size) throw cutShort(end);
+  const notes: ElfNote[] = [];
+  for (const { offset, size } of noteParts) {
+    const bytes = new Uint8Array(size);
+    source.readAt(offset, bytes);
+    notes.push(...parseNotes(bytes));
+  }
+  if (loads.length === 0) throw fail("holds no memory, only headers");
+  const kernels = ["VMCOREINFO", "QEMU", "XFTRACE"];
+  if (
+    !notes.some((note) => kernels.includes(note.name)) &&
+    loads.every((load) => load.paddr === 0)
+  ) {
+    throw fail("is the core of a user program, not of a kernel");
+  }
+  return { loads, notes };
+}

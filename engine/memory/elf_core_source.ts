@@ -1,0 +1,273 @@
+/**
+ * Bytes of a core file: all of it in memory when it is small or compressed,
+ * otherwise read in pieces as they are asked for. Needs read permission only.
+ *
+ * @module
+ */
+
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+} from "node:fs";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { XftraceError } from "../errors.ts";
+import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
+
+/** Random access to the bytes of a core, decompressed. */
+export interface ByteSource extends Disposable {
+  /** Bytes in all. */
+  readonly size: number;
+  /** All bytes, when they are in memory. */
+  readonly bytes: Uint8Array | undefined;
+  /**
+   * Fills `into` with the bytes at `offset`.
+   *
+   * @throws {XftraceError} when the file ends before.
+   */
+  readAt(offset: number, into: Uint8Array): void;
+}
+
+/** How a core file is opened. */
+export interface OpenOptions {
+  /**
+   * A file of at most this many bytes is read into memory whole; default
+   * 256 MiB.
+   */
+  readonly inMemory?: number;
+  /**
+   * The most bytes a compressed file may decompress to; default 8 GiB. Above
+   * it the file must be decompressed on disk first.
+   */
+  readonly decompressed?: number;
+}
+
+const MIB = 1024 * 1024;
+const CHUNK = 64 * 1024;
+const CACHED_CHUNKS = 512;
+
+/** A source over bytes in memory. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+  return {
+    size: bytes.length,
+    bytes,
+    readAt(offset, into) {
+      if (offset + into.length > bytes.length) throw endsEarly("the core");
+      into.set(bytes.subarray(offset, offset + into.length));
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+/**
+ * Opens a core file, compressed with zstd or gzip or not at all.
+ *
+ * @throws {XftraceError} one sentence: no such file, a folder, no permission,
+ * empty, compressed and cut short or damaged, too large once decompressed.
+ */
+export function openSource(
+  path: string,
+  options: OpenOptions = {},
+): ByteSource {
+  const fd = attempt(path, () => openSync(path, "r"));
+  let keep = false;
+  try {
+    const stat = attempt(path, () => fstatSync(fd));
+    if (stat.isDirectory()) {
+      throw new XftraceError(
+        `${path} is a folder; give the path of an ELF core or a snapshot`,
+      );
+    }
+    if (stat.size === 0) {
+      throw new XftraceError(
+        `${path} is empty; the dump was not written, make it again`,
+      );
+    }
+    const head = new Uint8Array(4);
+    attempt(path, () => readSync(fd, head, 0, 4, 0));
+    const gzip = head[0] === 0x1f && head[1] === 0x8b;
+    if (gzip || isZstd(head)) {
+      const packed = attempt(path, () => new Uint8Array(readFileSync(path)));
+      const limit = options.decompressed ?? 8192 * MIB;
+      return bytesSource(
+        gzip ? gunzip(path, packed, limit) : unzstd(path, packed, limit),
+      );
+    }
+    if (stat.size <= (options.inMemory ?? 256 * MIB)) {
+      return bytesSource(
+        attempt(path, () => new Uint8Array(readFileSync(path))),
+      );
+    }
+    keep = true;
+    return fileSource(path, fd, stat.size);
+  } finally {
+    if (!keep) closeSync(fd);
+  }
+}
+
+/** A source that reads as it is asked, through a cache of recent chunks. */
+function fileSource(path: string, fd: number, size: number): ByteSource {
+  const cache = new Map<number, Uint8Array>();
+  const fill = (offset: number, into: Uint8Array) => {
+    for (let done = 0; done < into.length;) {
+      const got = attempt(
+        path,
+        () => readSync(fd, into, done, into.length - done, offset + done),
+      );
+      if (got === 0) throw endsEarly(path);
+      done += got;
+    }
+  };
+  const chunk = (index: number): Uint8Array => {
+    let bytes = cache.get(index);
+    if (bytes === undefined) {
+      bytes = new Uint8Array(Math.min(CHUNK, size - index * CHUNK));
+      fill(index * CHUNK, bytes);
+      if (cache.size >= CACHED_CHUNKS) {
+        for (const oldest of cache.keys()) {
+          cache.delete(oldest);
+          break;
+        }
+      }
+      cache.set(index, bytes);
+    }
+    return bytes;
+  };
+  return {
+    size,
+    bytes: undefined,
+    readAt(offset, into) {
+      if (offset + into.length > size) throw endsEarly(path);
+      if (into.length >= CHUNK) return fill(offset, into);
+      for (let done = 0; done < into.length;) {
+        const at = offset + done;
+        const index = Math.floor(at / CHUNK);
+        const bytes = chunk(index);
+        const from = at - index * CHUNK;
+        const part = Math.min(bytes.length - from, into.length - done);
+        into.set(bytes.subarray(from, from + part), done);
+        done += part;
+      }
+    },
+    [Symbol.dispose]() {
+      cache.clear();
+      closeSync(fd);
+    },
+  };
+}
+
+function unzstd(path: string, packed: Uint8Array, limit: number): Uint8Array {
+  const { frames, fault } = zstdFrames(packed);
+  if (fault === "cut short") throw cutShort(path);
+  if (fault === "damaged") throw damaged(path);
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for (const { start, end } of frames) {
+    const part = decompress(
+      path,
+      limit - total,
+      (maxOutputLength) =>
+        zstdDecompressSync(packed.subarray(start, end), { maxOutputLength }),
+    );
+    parts.push(part);
+    total += part.length;
+  }
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function gunzip(path: string, packed: Uint8Array, limit: number): Uint8Array {
+  return decompress(
+    path,
+    limit,
+    (maxOutputLength) => gunzipSync(packed, { maxOutputLength }),
+  );
+}
+
+function decompress(
+  path: string,
+  limit: number,
+  run: (limit: number) => Uint8Array,
+): Uint8Array {
+  try {
+    const bytes = run(Math.max(1, limit));
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ERR_BUFFER_TOO_LARGE") {
+      throw new XftraceError(
+        `${path} is too large to decompress in memory; decompress it first ` +
+          `(zstd -d or gunzip) and give the result`,
+      );
+    }
+    if (code === "Z_BUF_ERROR") throw cutShort(path);
+    throw damaged(path);
+  }
+}
+
+function cutShort(path: string): XftraceError {
+  return new XftraceError(
+    `${path} is cut short: its compressed data ends too early; copy it again`,
+  );
+}
+
+function damaged(path: string): XftraceError {
+  return new XftraceError(
+    `${path} is damaged: its compressed data cannot be read; copy it again`,
+  );
+}
+
+function endsEarly(path: string): XftraceError {
+  return new XftraceError(
+    `${path} ends before the bytes its headers promise; copy it again`,
+  );
+}
+
+/** Runs a file operation; what fails becomes one clear sentence. */
+function attempt<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof XftraceError) throw error;
+    throw fileError(path, error);
+  }
+}
+
+/**
+ * What a failed file operation means for the user, in one sentence.
+ */
+export function fileError(path: string, error: unknown): XftraceError {
+  const code = codeOf(error);
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new XftraceError(`no such file: ${path}`, { cause: error });
+  }
+  if (code === "EACCES" || code === "EPERM") {
+    return new XftraceError(
+      `no permission to read ${path}; run as a user who may, or as root`,
+      { cause: error },
+    );
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return new XftraceError(
+      `Deno was not allowed to read ${path}; add --allow-read`,
+      { cause: error },
+    );
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return new XftraceError(`cannot read ${path}: ${what}`, { cause: error });
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error === "object" && error !== null && "code" in error) {
+    return typeof error.code === "string" ? error.code : undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,343 @@
+import assert from "node:assert/strict";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { MemoryError, XftraceError } from "../errors.ts";
+import { coreFromBytes, openCore } from "./elf_core.ts";
+import { encodeNotes, parseNotes, parseQemuCpu } from "./elf_core_notes.ts";
+import { bytesSource, openSource } from "./elf_core_source.ts";
+
+/** A PT_LOAD for {@linkcode makeCore}. */
+interface Load {
+  readonly paddr: number;
+  readonly vaddr?: bigint;
+  readonly bytes: Uint8Array;
+  readonly memSize?: number;
+}
+
+function makeCore(
+  loads: readonly Load[],
+  notes: Uint8Array,
+  patch: (view: DataView) => void = () => {},
+): Uint8Array<ArrayBuffer> {
+  const count = 1 + loads.length;
+  const notesAt = 64 + 56 * count;
+  let at = notesAt + notes.length;
+  const offsets = loads.map((load) => {
+    const offset = at;
+    at += load.bytes.length;
+    return offset;
+  });
+  const bytes = new Uint8Array(at);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(16, 4, true);
+  view.setUint16(18, 62, true);
+  view.setUint32(20, 1, true);
+  view.setBigUint64(32, 64n, true);
+  view.setUint16(52, 64, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, count, true);
+  view.setUint32(64, 4, true);
+  view.setBigUint64(72, BigInt(notesAt), true);
+  view.setBigUint64(96, BigInt(notes.length), true);
+  bytes.set(notes, notesAt);
+  loads.forEach((load, i) => {
+    const header = 64 + 56 * (i + 1);
+    view.setUint32(header, 1, true);
+    view.setBigUint64(header + 8, BigInt(offsets[i]), true);
+    view.setBigUint64(header + 16, load.vaddr ?? BigInt(load.paddr), true);
+    view.setBigUint64(header + 24, BigInt(load.paddr), true);
+    view.setBigUint64(header + 32, BigInt(load.bytes.length), true);
+    view.setBigUint64(
+      header + 40,
+      BigInt(load.memSize ?? load.bytes.length),
+      true,
+    );
+    bytes.set(load.bytes, offsets[i]);
+  });
+  patch(view);
+  return bytes;
+}
+
+function filled(length: number, value: number): Uint8Array {
+  return new Uint8Array(length).fill(value);
+}
+
+const INFO = "OSRELEASE=6.1.0\nKERNELOFFSET=1000000\n";
+const NOTES = encodeNotes([
+  { name: "CORE", type: 1, desc: new Uint8Array(336) },
+  { name: "VMCOREINFO", type: 0, desc: new TextEncoder().encode(INFO) },
+]);
+
+const SMALL = makeCore([
+  { paddr: 0x1000, bytes: filled(0x1000, 1) },
+  { paddr: 0x2000, bytes: filled(0x1000, 2), memSize: 0x3000 },
+  { paddr: 0x1_0000_0000, bytes: filled(0x2000, 3) },
+], NOTES);
+
+function read(core: ReturnType<typeof coreFromBytes>, gpa: number, n: number) {
+  const into = new Uint8Array(n);
+  core.read(gpa, into);
+  return [...into];
+}
+
+Deno.test("a core reads by GPA, across segments and into zeros", () => {
+  using core = coreFromBytes("x", SMALL);
+  assert.deepEqual(read(core, 0x1ffe, 4), [1, 1, 2, 2]);
+  assert.deepEqual(read(core, 0x2fff, 3), [2, 0, 0]);
+  assert.deepEqual(read(core, 0x1_0000_1fff, 1), [3]);
+  assert.deepEqual(core.ranges, [
+    { start: 0x1000, end: 0x5000 },
+    { start: 0x1_0000_0000, end: 0x1_0000_2000 },
+  ]);
+  assert.deepEqual(core.dataRanges(), [
+    { start: 0x1000, end: 0x3000 },
+    { start: 0x1_0000_0000, end: 0x1_0000_2000 },
+  ]);
+  assert.equal(core.vmcoreinfo, INFO);
+  assert.equal(core.cpuNotes, 1);
+  assert.equal(core.manifest, undefined);
+  assert.deepEqual([...core.view(0x2000, 2)!], [2, 2]);
+  assert.equal(core.view(0x1fff, 2), undefined);
+  assert.throws(() => read(core, 0x5000, 1), MemoryError);
+  assert.throws(() => core.write(0x1000, filled(1, 0)), /cannot be written/);
+});
+
+Deno.test("a search finds what spans two segments, and honours the limit", () => {
+  using core = coreFromBytes("x", SMALL);
+  const needle = Uint8Array.of(1, 1, 2, 2);
+  assert.deepEqual(core.search(needle), [0x1ffe]);
+  assert.deepEqual(core.search(Uint8Array.of(3), 2), [
+    0x1_0000_0000,
+    0x1_0000_0001,
+  ]);
+  assert.deepEqual(core.search(Uint8Array.of(9)), []);
+});
+
+Deno.test("where segments overlap the first counts, bytes before zeros", () => {
+  using core = coreFromBytes(
+    "x",
+    makeCore([
+      { paddr: 0x8000, bytes: filled(0x1000, 8) },
+      { paddr: 0x2000, bytes: new Uint8Array(0), memSize: 0x6000 },
+      { paddr: 0x7000, bytes: filled(0x3000, 7) },
+    ], NOTES),
+  );
+  assert.deepEqual(read(core, 0x6fff, 2), [0, 7]);
+  assert.deepEqual(read(core, 0x7fff, 2), [7, 8]);
+  assert.deepEqual(read(core, 0x8fff, 2), [8, 7]);
+});
+
+Deno.test("the CPU state that QEMU writes is read", () => {
+  const desc = new Uint8Array(440);
+  const view = new DataView(desc.buffer);
+  view.setUint32(0, 1, true);
+  view.setUint32(4, 440, true);
+  view.setBigUint64(8 + 16 * 8, 0xffffffff81000000n, true);
+  view.setBigUint64(8 + 18 * 8 + 9 * 24 + 16, 0xfffffe0000000000n, true);
+  view.setBigUint64(8 + 18 * 8 + 240 + 24, 0x10a000n, true);
+  const cpu = parseQemuCpu(desc);
+  assert.equal(cpu?.rip, 0xffffffff81000000n);
+  assert.equal(cpu?.idtBase, 0xfffffe0000000000n);
+  assert.equal(cpu?.cr3, 0x10a000n);
+  assert.equal(cpu?.kernelGsBase, 0n);
+  assert.equal(parseQemuCpu(desc.subarray(0, 431)), undefined);
+  view.setUint32(0, 2, true);
+  assert.equal(parseQemuCpu(desc), undefined);
+});
+
+/** One file for each way a core can be wrong, and what is said of it. */
+const BAD: readonly [string, Uint8Array, RegExp][] = [
+  ["empty", new Uint8Array(0), /is empty/],
+  ["random", filled(5000, 0xa5), /not an ELF core.*file:PATH/],
+  ["tiny", Uint8Array.of(0x7f, 0x45, 0x4c, 0x46), /60 of its 64 bytes/],
+  [
+    "cut",
+    SMALL.subarray(0, SMALL.length - 10),
+    /is cut short: 10 of its \d+ bytes are missing/,
+  ],
+  [
+    "arm64",
+    makeCore([], NOTES, (v) => v.setUint16(18, 183, true)),
+    /arm64 \(aarch64\) guest; only 64-bit x86_64/,
+  ],
+  [
+    "i386",
+    makeCore([], NOTES, (v) => {
+      v.setUint8(4, 1);
+      v.setUint16(18, 3, true);
+    }),
+    /32-bit x86 \(i386\) guest/,
+  ],
+  [
+    "s390x",
+    makeCore([], NOTES, (v) => {
+      v.setUint8(5, 2);
+      v.setUint16(18, 22, false);
+    }),
+    /s390x guest/,
+  ],
+  [
+    "program",
+    makeCore([], NOTES, (v) => v.setUint16(16, 2, true)),
+    /is an executable, not a core/,
+  ],
+  ["headers only", makeCore([], NOTES), /holds no memory/],
+  [
+    "user core",
+    makeCore(
+      [{ paddr: 0, vaddr: 0x400000n, bytes: filled(4096, 1) }],
+      encodeNotes([{ name: "CORE", type: 1, desc: filled(336, 0) }]),
+    ),
+    /core of a user program/,
+  ],
+  [
+    "no headers",
+    makeCore([], NOTES, (v) => v.setUint16(56, 0, true)),
+    /no program headers/,
+  ],
+  [
+    "kdump",
+    new TextEncoder().encode("KDUMP   xxxxxxxx"),
+    /compressed kdump/,
+  ],
+  [
+    "virsh save",
+    new TextEncoder().encode("LibvirtQemudSavexxxx"),
+    /virsh dump --memory-only/,
+  ],
+  [
+    "zst cut",
+    cut(zstdCompressSync(crypto.getRandomValues(new Uint8Array(9000))), 5),
+    /is cut short: its compressed data/,
+  ],
+  ["gz cut", cut(gzipSync(SMALL), 20), /is cut short: its compressed data/],
+  [
+    "zst damaged",
+    Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0x58, 7, 0, 0, 1, 2, 3),
+    /is damaged/,
+  ],
+  ["gz of junk", gzipSync(filled(100, 7)), /not an ELF core/],
+];
+
+function cut(bytes: Uint8Array, off: number): Uint8Array {
+  return bytes.subarray(0, bytes.length - off);
+}
+
+Deno.test("what is not a core is one clear sentence", async (t) => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    for (const [name, bytes, expected] of BAD) {
+      await t.step(name, () => {
+        const path = `${folder}/${name}`;
+        Deno.writeFileSync(path, bytes);
+        assert.throws(() => openCore(path), (error) => {
+          assert.ok(error instanceof XftraceError, String(error));
+          assert.match(error.message, expected);
+          assert.ok(error.message.includes(path));
+          return true;
+        });
+      });
+    }
+    assert.throws(() => openCore(`${folder}/none`), /no such file/);
+    assert.throws(() => openCore(folder), /is a folder/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("read in pieces, in memory and decompressed are the same", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const big = crypto.getRandomValues(new Uint8Array(60000));
+    const data = new Uint8Array(600_000);
+    for (let i = 0; i < 10; i++) data.set(big, i * 60000);
+    const core = makeCore([{ paddr: 0x100000, bytes: data }], NOTES);
+    Deno.writeFileSync(`${folder}/plain`, core);
+    Deno.writeFileSync(`${folder}/gz`, gzipSync(core));
+    const half = core.length >> 1;
+    const frames = [core.subarray(0, half), core.subarray(half)]
+      .map((part) => zstdCompressSync(part));
+    const skippable = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 1);
+    Deno.writeFileSync(
+      `${folder}/zst`,
+      new Uint8Array(concatenated([frames[0], skippable, frames[1]])),
+    );
+    using whole = openCore(`${folder}/plain`);
+    using pieces = openCore(`${folder}/plain`, { inMemory: 0 });
+    using gz = openCore(`${folder}/gz`);
+    using zst = openCore(`${folder}/zst`);
+    assert.equal(pieces.view(0x100000, 8), undefined);
+    for (
+      const [gpa, n] of [[0x100000, 600_000], [0x10ffff, 65_537], [0x1234ab, 3]]
+    ) {
+      const expected = read(whole, gpa, n);
+      assert.deepEqual(read(pieces, gpa, n), expected);
+      assert.deepEqual(read(gz, gpa, n), expected);
+      assert.deepEqual(read(zst, gpa, n), expected);
+    }
+    assert.throws(
+      () => openSource(`${folder}/gz`, { decompressed: 1000 }),
+      /too large to decompress/,
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+function concatenated(parts: readonly Uint8Array[]): number[] {
+  return parts.flatMap((part) => [...part]);
+}
+
+Deno.test("notes come back as they were written", () => {
+  fc.assert(fc.property(
+    fc.array(fc.record({
+      name: fc.stringMatching(/^[A-Z]{0,12}$/),
+      type: fc.nat(),
+      desc: fc.uint8Array({ maxLength: 40 }),
+    })),
+    (notes) => {
+      const back = parseNotes(encodeNotes(notes));
+      assert.deepEqual(
+        back.map((n) => ({ ...n, desc: [...n.desc] })),
+        notes.map((n) => ({ ...n, desc: [...n.desc] })),
+      );
+    },
+  ));
+});
+
+Deno.test("garbage never does worse than a clear error", () => {
+  const headers = 64 + 56 * 4 + NOTES.length;
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(headers - 1), fc.nat(255)), {
+        minLength: 1,
+        maxLength: 20,
+      }),
+      fc.nat(SMALL.length),
+      (edits, length) => {
+        const bytes = SMALL.slice(0, length);
+        for (const [at, value] of edits) {
+          if (at < length) bytes[at] = value;
+        }
+        if (length === 0) return;
+        try {
+          using core = coreFromBytes("fuzzed", bytes);
+          for (const { start, end } of core.ranges.slice(0, 4)) {
+            core.read(start, new Uint8Array(Math.min(64, end - start)));
+          }
+        } catch (error) {
+          assert.ok(error instanceof XftraceError, String(error));
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("a source refuses to read past its end", () => {
+  assert.throws(
+    () => bytesSource(filled(4, 0)).readAt(2, filled(3, 0)),
+    XftraceError,
+  );
+});

@@ -1,0 +1,261 @@
+/**
+ * How a snapshot lies in its file: an ELF core with one PT_LOAD for each run
+ * of saved pages. Laid out so that readelf, drgn and crash read it:
+ *
+ * - p_paddr is the GPA (crash and drgn's physical reads go by it);
+ * - p_vaddr is the direct-map GVA where it is known (drgn reads it directly,
+ *   and walks page tables for the rest);
+ * - p_align is 0, as the kernel's own /proc/vmcore has it: crash tells a kdump
+ *   by that (netdump.c, is_netdump);
+ * - the first program header is the PT_NOTE (crash takes it for granted).
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import { ELF } from "./elf_core_format.ts";
+import type { ElfNote } from "./elf_core_notes.ts";
+import { encodeNotes } from "./elf_core_notes.ts";
+import {
+  intersectRanges,
+  mergeRanges,
+  PAGE_SIZE,
+  wholePages,
+} from "./elf_core_ranges.ts";
+import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+import {
+  encodeManifest,
+  MANIFEST_NOTE,
+  MANIFEST_NOTE_TYPE,
+} from "./snapshot_manifest.ts";
+import type { SnapshotManifest } from "./snapshot_manifest.ts";
+
+/** A second GVA for saved pages, such as the kernel image's own mapping. */
+export interface VirtualAlias {
+  /** GVA of the first byte. */
+  readonly gva: bigint;
+  /** GPA of the first byte. */
+  readonly gpa: number;
+  /** In bytes. */
+  readonly length: number;
+}
+
+/** What goes into a snapshot. */
+export interface SnapshotContent {
+  /** Where the pages are read from. */
+  readonly memory: PhysicalMemory;
+  /**
+   * What to save: widened to whole pages, cut to RAM. Holes are saved as
+   * zeros that take no room.
+   */
+  readonly ranges: Iterable<GpaRange>;
+  readonly manifest: SnapshotManifest;
+  /** Text of the kernel's vmcoreinfo; drgn and crash need it. */
+  readonly vmcoreinfo?: string;
+  /** Further notes, such as those of the core this is made from. */
+  readonly notes?: readonly ElfNote[];
+  /**
+   * The GVA to state for a GPA; must be linear over a range. Default: the
+   * direct map when `manifest.kernel.pageOffset` is known, else the GPA.
+   */
+  readonly virtualAddress?: (gpa: number) => bigint;
+  /** Further GVAs of saved pages; they take no room. */
+  readonly aliases?: readonly VirtualAlias[];
+}
+
+/** Where everything is going to lie. */
+export interface SnapshotLayout {
+  /** The file up to the first page. */
+  readonly header: Uint8Array<ArrayBuffer>;
+  /** The pages that follow it, in this order. */
+  readonly data: readonly GpaRange[];
+  /** Bytes of the file, uncompressed. */
+  readonly size: number;
+  /** PT_LOAD segments in all. */
+  readonly segments: number;
+}
+
+interface Segment extends GpaRange {
+  readonly vaddr: bigint;
+  readonly offset: number;
+  readonly fileSize: number;
+}
+
+/**
+ * Plans a snapshot.
+ *
+ * @throws {XftraceError} when none of the ranges is RAM.
+ */
+export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
+  const saved = intersectRanges(
+    wholePages(content.ranges),
+    mergeRanges(content.memory.ranges),
+  );
+  if (saved.length === 0) {
+    throw new XftraceError("nothing to save: none of the pages is guest RAM");
+  }
+  const data = intersectRanges(saved, wholePages(content.memory.dataRanges()));
+  const notes = encodeNotes(notesOf(content));
+  const pieces = withZeros(saved, data);
+  const aliases = (content.aliases ?? []).flatMap((alias) =>
+    intersectRanges(data, [
+      { start: alias.gpa, end: alias.gpa + alias.length },
+    ]).map((range) => ({
+      ...range,
+      gva: alias.gva + BigInt(range.start - alias.gpa),
+    }))
+  );
+  const count = 1 + pieces.length + aliases.length;
+  const extended = count >= ELF.PN_XNUM;
+  const notesAt = ELF.headerSize + count * ELF.programHeaderSize;
+  const sectionAt = Math.ceil((notesAt + notes.length) / 8) * 8;
+  const dataAt = Math.ceil(
+    (sectionAt + (extended ? ELF.sectionHeaderSize : 0)) / PAGE_SIZE,
+  ) * PAGE_SIZE;
+
+  const toVirtual = virtualAddressOf(content);
+  const segments: Segment[] = [];
+  const offsets: number[] = [];
+  let at = dataAt;
+  for (const { start, end, fileSize } of pieces) {
+    segments.push({
+      start,
+      end,
+      fileSize,
+      offset: at,
+      vaddr: toVirtual(start),
+    });
+    offsets.push(at);
+    at += fileSize;
+  }
+  const size = at;
+  for (const { start, end, gva } of aliases) {
+    const index = lastAtOrBefore(pieces, start);
+    segments.push({
+      start,
+      end,
+      fileSize: end - start,
+      offset: offsets[index] + start - pieces[index].start,
+      vaddr: gva,
+    });
+  }
+
+  const header = new Uint8Array(dataAt);
+  const view = new DataView(header.buffer);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(16, ELF.ET_CORE, true);
+  view.setUint16(18, ELF.EM_X86_64, true);
+  view.setUint32(20, 1, true);
+  view.setBigUint64(32, BigInt(ELF.headerSize), true);
+  view.setUint16(52, ELF.headerSize, true);
+  view.setUint16(54, ELF.programHeaderSize, true);
+  view.setUint16(56, extended ? ELF.PN_XNUM : count, true);
+  if (extended) {
+    view.setBigUint64(40, BigInt(sectionAt), true);
+    view.setUint16(58, ELF.sectionHeaderSize, true);
+    view.setUint16(60, 1, true);
+    view.setUint32(sectionAt + 44, count, true);
+  }
+  let entry: number = ELF.headerSize;
+  const programHeader = (
+    type: number,
+    flags: number,
+    segment: Segment,
+    align: number,
+  ) => {
+    view.setUint32(entry, type, true);
+    view.setUint32(entry + 4, flags, true);
+    view.setBigUint64(entry + 8, BigInt(segment.offset), true);
+    view.setBigUint64(entry + 16, BigInt.asUintN(64, segment.vaddr), true);
+    view.setBigUint64(entry + 24, BigInt(segment.start), true);
+    view.setBigUint64(entry + 32, BigInt(segment.fileSize), true);
+    view.setBigUint64(entry + 40, BigInt(segment.end - segment.start), true);
+    view.setBigUint64(entry + 48, BigInt(align), true);
+    entry += ELF.programHeaderSize;
+  };
+  // Alignment 4: at 8, libelf would expect the notes' parts padded to 8.
+  programHeader(ELF.PT_NOTE, 0, {
+    start: 0,
+    end: notes.length,
+    vaddr: 0n,
+    offset: notesAt,
+    fileSize: notes.length,
+  }, 4);
+  const readWriteExecute = 7;
+  for (const segment of segments) {
+    programHeader(ELF.PT_LOAD, readWriteExecute, segment, 0);
+  }
+  header.set(notes, notesAt);
+  return { header, data, size, segments: segments.length };
+}
+
+function notesOf(content: SnapshotContent): ElfNote[] {
+  const notes: ElfNote[] = [...content.notes ?? []];
+  if (content.vmcoreinfo !== undefined) {
+    notes.push({
+      name: "VMCOREINFO",
+      type: 0,
+      desc: new TextEncoder().encode(content.vmcoreinfo),
+    });
+  }
+  notes.push({
+    name: MANIFEST_NOTE,
+    type: MANIFEST_NOTE_TYPE,
+    desc: encodeManifest(content.manifest),
+  });
+  return notes;
+}
+
+function virtualAddressOf(content: SnapshotContent): (gpa: number) => bigint {
+  if (content.virtualAddress !== undefined) return content.virtualAddress;
+  const base = BigInt(content.manifest.kernel?.pageOffset ?? 0);
+  return (gpa) => base + BigInt(gpa);
+}
+
+/**
+ * The saved ranges cut where data begins, so that each piece is data and then
+ * zeros.
+ */
+function withZeros(
+  saved: readonly GpaRange[],
+  data: readonly GpaRange[],
+): (GpaRange & { fileSize: number })[] {
+  const pieces: (GpaRange & { fileSize: number })[] = [];
+  let i = 0;
+  for (const { start, end } of saved) {
+    let at = start;
+    while (at < end) {
+      const next = i < data.length && data[i].start < end ? data[i] : undefined;
+      if (next === undefined) {
+        pieces.push({ start: at, end, fileSize: 0 });
+        break;
+      }
+      if (at < next.start) {
+        pieces.push({ start: at, end: next.start, fileSize: 0 });
+      }
+      i++;
+      const after = i < data.length && data[i].start < end
+        ? data[i].start
+        : end;
+      pieces.push({
+        start: next.start,
+        end: after,
+        fileSize: next.end - next.start,
+      });
+      at = after;
+    }
+  }
+  return pieces;
+}
+
+/** Index of the last range that starts at or before `gpa`. */
+function lastAtOrBefore(ranges: readonly GpaRange[], gpa: number): number {
+  let low = 0;
+  let high = ranges.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (ranges[middle].start <= gpa) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

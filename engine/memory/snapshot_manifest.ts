@@ -1,0 +1,93 @@
+/**
+ * The manifest of a snapshot: JSON in a note of owner `XFTRACE`, type 1. It
+ * says what the core holds and where it came from.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { XftraceError } from "../errors.ts";
+
+/** Owner of the manifest's note. */
+export const MANIFEST_NOTE = "XFTRACE";
+/** Type of the manifest's note. */
+export const MANIFEST_NOTE_TYPE = 1;
+/** The manifest's format that this version writes and reads. */
+export const SNAPSHOT_FORMAT = 1;
+
+const gpa = z.number().int().nonnegative();
+
+/** Checks a manifest of format 1; unknown members are kept. */
+export const SnapshotManifestSchema = z.looseObject({
+  /** Version of this structure. */
+  format: z.literal(SNAPSHOT_FORMAT),
+  /** Version of xftrace that wrote it. */
+  xftrace: z.string(),
+  /** When it was written, ISO 8601. */
+  created: z.iso.datetime({ offset: true }),
+  /** The target as the user named it: `qemu:web1`. */
+  target: z.string(),
+  /** `needed`: only the pages that were read; `full`: all of RAM. */
+  content: z.enum(["needed", "full"]),
+  /** The guest's RAM, GPA start and end of each range, whether saved or not. */
+  ram: z.array(z.tuple([gpa, gpa])),
+  /** The kernel, when it was found. */
+  kernel: z.looseObject({
+    /** As uname -r. */
+    release: z.string(),
+    /** Hex, from vmcoreinfo. */
+    buildId: z.string().optional(),
+    /** GVA at which the image really starts less the linked one, hex. */
+    kaslrOffset: z.string().optional(),
+    /** phys_base of the kernel, hex, may be negative. */
+    physBase: z.string().optional(),
+    /** GVA of the direct map (page_offset_base), hex. */
+    pageOffset: z.string().optional(),
+  }).optional(),
+  /** GPA of the kernel's top page table, hex. */
+  cr3: z.string().optional(),
+  /** What a reader should know, one sentence each. */
+  notes: z.array(z.string()).optional(),
+});
+
+/** What a snapshot holds and where it came from. */
+export type SnapshotManifest = z.infer<typeof SnapshotManifestSchema>;
+
+/**
+ * Parses the manifest of the snapshot `path`.
+ *
+ * @throws {XftraceError} when it comes from a newer format, or is damaged.
+ */
+export function parseManifest(
+  path: string,
+  desc: Uint8Array,
+): SnapshotManifest {
+  const damaged = (cause: unknown) =>
+    new XftraceError(`${path} is damaged: its XFTRACE note cannot be read`, {
+      cause,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(desc));
+  } catch (error) {
+    throw damaged(error);
+  }
+  const version = z.looseObject({ format: z.int() }).safeParse(value);
+  if (!version.success) throw damaged(version.error);
+  if (version.data.format > SNAPSHOT_FORMAT) {
+    throw new XftraceError(
+      `${path} is a snapshot of format ${version.data.format}, and this ` +
+        `xftrace reads formats up to ${SNAPSHOT_FORMAT}; use a newer xftrace`,
+    );
+  }
+  const manifest = SnapshotManifestSchema.safeParse(value);
+  if (!manifest.success) throw damaged(manifest.error);
+  return manifest.data;
+}
+
+/** The bytes of a manifest, checked before they are written. */
+export function encodeManifest(manifest: SnapshotManifest): Uint8Array {
+  return new TextEncoder().encode(
+    JSON.stringify(SnapshotManifestSchema.parse(manifest)),
+  );
+}
