@@ -19,7 +19,7 @@ export interface Member {
   readonly bitSize?: number;
   /** BTF type id of the member. */
   readonly type: number;
-  /** The type in C notation: `struct list_head`, `char [16]`, `u64`. */
+  /** The type in C notation: `struct list_head`, `char[16]`, `u64`. */
   readonly typeName: string;
 }
 

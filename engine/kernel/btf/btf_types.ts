@@ -1,0 +1,285 @@
+/**
+ * The {@linkcode Types} of a kernel out of its BTF.
+ *
+ * @module
+ */
+import { KernelError } from "../../errors.ts";
+import type { Member, Prototype, StructLayout, Types } from "../types.ts";
+import { declare } from "./declare.ts";
+import { KIND, kindOf, RawBtf } from "./format.ts";
+import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";
+import { BtfNames } from "./names.ts";
+
+/** One step of a member path: `name` or `name[index]`. */
+const STEP = /^([^.[\]]+)(?:\[(\d+)\])?$/;
+
+/**
+ * Layouts, enums and prototypes, looked up lazily in raw BTF: constructing it
+ * takes some milliseconds, and each struct is laid out when it is asked for.
+ *
+ * Everything may throw {@linkcode KernelError} when the BTF is damaged.
+ */
+export class BtfTypes implements Types {
+  readonly #btf: RawBtf;
+  #names?: BtfNames;
+  #enumerators?: Enumerators;
+  /** By type id. */
+  readonly #layouts = new Map<number, StructLayout>();
+  /** By the name asked for; a miss is kept too. */
+  readonly #structs = new Map<string, number | undefined>();
+
+  /**
+   * @param bytes The kernel's BTF image (`__start_BTF` to `__stop_BTF`, or
+   * /sys/kernel/btf/vmlinux). Kept, not copied.
+   * @throws {KernelError} when it is truncated, damaged or no BTF.
+   */
+  constructor(bytes: Uint8Array) {
+    this.#btf = new RawBtf(bytes);
+  }
+
+  get count(): number {
+    return this.#btf.count - 1;
+  }
+
+  tryStruct(name: string): StructLayout | undefined {
+    const id = this.#structId(name);
+    return id === undefined ? undefined : this.layout(id);
+  }
+
+  struct(name: string): StructLayout {
+    const found = this.tryStruct(name);
+    if (found !== undefined) return found;
+    throw new KernelError(`this kernel's BTF has no struct ${name}`);
+  }
+
+  offset(struct: string, path: string): number {
+    const found = this.tryMember(struct, path);
+    if (found !== undefined) return found.offset;
+    this.struct(struct);
+    throw new KernelError(
+      `this kernel's struct ${struct} has no member ${path}`,
+    );
+  }
+
+  tryOffset(struct: string, path: string): number | undefined {
+    return this.tryMember(struct, path)?.offset;
+  }
+
+  /**
+   * As {@linkcode Types.tryMember}; a step may also be an array element
+   * (`mem[0].base`).
+   */
+  tryMember(struct: string, path: string): Member | undefined {
+    let layout = this.tryStruct(struct);
+    let found: Member | undefined;
+    for (const step of path.split(".")) {
+      if (layout === undefined) return undefined;
+      const [, name, index] = STEP.exec(step) ?? [];
+      const plain = name === undefined ? undefined : layout.members.get(name);
+      if (plain === undefined) return undefined;
+      const here: Member | undefined = index === undefined
+        ? plain
+        : this.#element(plain, Number(index));
+      if (here === undefined) return undefined;
+      found = found === undefined ? here : moved(here, found.offset);
+      const id = resolve(this.#btf, here.type);
+      layout = isCompound(this.#btf, id) ? this.layout(id) : undefined;
+    }
+    return found;
+  }
+
+  tryEnumerator(name: string): number | undefined {
+    this.#enumerators ??= new Enumerators(this.#btf);
+    return this.#enumerators.find(name);
+  }
+
+  enumerator(name: string): number {
+    const value = this.tryEnumerator(name);
+    if (value !== undefined) return value;
+    throw new KernelError(`this kernel's BTF has no enumerator ${name}`);
+  }
+
+  tryEnum(name: string): ReadonlyMap<string, number> | undefined {
+    const btf = this.#btf;
+    for (const kinds of [ENUMS, TYPEDEFS]) {
+      for (const id of this.#find(name, kinds)) {
+        const base = resolve(btf, id);
+        if (!ENUMS.has(btf.kind(base))) continue;
+        const values = new Map<string, number>();
+        for (let i = 0; i < btf.entries(base); i++) {
+          const { nameOffset, value } = enumerator(btf, base, i);
+          values.set(btf.string(nameOffset), value);
+        }
+        return values;
+      }
+    }
+    return undefined;
+  }
+
+  prototype(functionName: string): Prototype | undefined {
+    const btf = this.#btf;
+    for (const id of this.#find(functionName, FUNCTIONS)) {
+      const proto = btf.word(id, 2);
+      if (btf.kind(proto) !== KIND.funcProto) continue;
+      const parameters = [];
+      for (let i = 0; i < btf.entries(proto); i++) {
+        const type = btf.word(proto, 4 + 2 * i);
+        parameters.push({
+          name: btf.string(btf.word(proto, 3 + 2 * i)),
+          typeName: type === 0 ? "..." : declare(btf, type),
+        });
+      }
+      return {
+        name: functionName,
+        returns: declare(btf, btf.word(proto, 2)),
+        parameters,
+      };
+    }
+    return undefined;
+  }
+
+  /**
+   * The layout of a struct or union by type id (a member's `type`, typedefs
+   * and qualifiers resolved).
+   *
+   * @throws {KernelError} when the type is neither.
+   */
+  layout(type: number): StructLayout {
+    const id = resolve(this.#btf, type);
+    let layout = this.#layouts.get(id);
+    if (layout === undefined) {
+      if (!isCompound(this.#btf, id)) {
+        throw new KernelError(
+          `BTF type ${type} (${declare(this.#btf, type)}) has no members`,
+        );
+      }
+      layout = layoutOf(this.#btf, id);
+      this.#layouts.set(id, layout);
+    }
+    return layout;
+  }
+
+  /**
+   * The type id of `struct NAME`, `union NAME` or a typedef of either, e.g.
+   * for {@linkcode layout}.
+   */
+  #structId(name: string): number | undefined {
+    if (this.#structs.has(name)) return this.#structs.get(name);
+    const btf = this.#btf;
+    let found: number | undefined;
+    for (const kinds of [STRUCTS, UNIONS, TYPEDEFS]) {
+      for (const id of this.#find(name, kinds)) {
+        const base = resolve(btf, id);
+        if (isCompound(btf, base)) found ??= base;
+      }
+    }
+    this.#structs.set(name, found);
+    return found;
+  }
+
+  #element(array: Member, index: number): Member | undefined {
+    const btf = this.#btf;
+    const id = resolve(btf, array.type);
+    if (btf.kind(id) !== KIND.array) return undefined;
+    const length = btf.word(id, 5);
+    // A flexible array has as many elements as the object has room for.
+    if (length !== 0 && index >= length) return undefined;
+    const type = btf.word(id, 3);
+    const size = sizeOf(btf, type);
+    return {
+      name: `${array.name}[${index}]`,
+      offset: array.offset + index * size,
+      size,
+      type,
+      typeName: declare(btf, type),
+    };
+  }
+
+  /** Ids of the types of that name that are of one of the kinds. */
+  *#find(name: string, kinds: ReadonlySet<number>): Generator<number> {
+    if (name === "") return;
+    const btf = this.#btf;
+    if (this.#names === undefined) {
+      const offsets = new Uint32Array(btf.count);
+      for (let id = 1; id < btf.count; id++) {
+        offsets[id] = btf.words[btf.at[id]];
+      }
+      this.#names = new BtfNames(btf.strings, offsets);
+    }
+    for (const id of this.#names.find(name)) {
+      if (kinds.has(btf.kind(id))) yield id;
+    }
+  }
+}
+
+const STRUCTS: ReadonlySet<number> = new Set([KIND.struct]);
+const UNIONS: ReadonlySet<number> = new Set([KIND.union]);
+const TYPEDEFS: ReadonlySet<number> = new Set([KIND.typedef]);
+const ENUMS: ReadonlySet<number> = new Set([KIND.enum, KIND.enum64]);
+const FUNCTIONS: ReadonlySet<number> = new Set([KIND.func]);
+
+function moved(member: Member, by: number): Member {
+  return member.bitOffset === undefined
+    ? { ...member, offset: member.offset + by }
+    : {
+      ...member,
+      offset: member.offset + by,
+      bitOffset: member.bitOffset + by * 8,
+    };
+}
+
+/** Enumerator `i` of an enum type. */
+function enumerator(
+  btf: RawBtf,
+  id: number,
+  i: number,
+): { nameOffset: number; value: number } {
+  const signed = btf.flag(id);
+  if (btf.kind(id) === KIND.enum) {
+    const value = btf.word(id, 4 + 2 * i);
+    return {
+      nameOffset: btf.word(id, 3 + 2 * i),
+      value: signed ? value | 0 : value,
+    };
+  }
+  const low = btf.word(id, 4 + 3 * i);
+  const high = btf.word(id, 5 + 3 * i);
+  // Exact up to 2^53; larger ones are masks that no layout depends on.
+  return {
+    nameOffset: btf.word(id, 3 + 3 * i),
+    value: (signed ? high | 0 : high) * 0x100000000 + low,
+  };
+}
+
+/** Enumerators of all enums, by name. */
+class Enumerators {
+  readonly #btf: RawBtf;
+  /** Per enumerator: its enum's type id, and its number therein. */
+  readonly #owners: number[] = [];
+  readonly #numbers: number[] = [];
+  readonly #names: BtfNames;
+
+  constructor(btf: RawBtf) {
+    this.#btf = btf;
+    const offsets: number[] = [];
+    for (let id = 1; id < btf.count; id++) {
+      const info = btf.words[btf.at[id] + 1];
+      if (!ENUMS.has(kindOf(info))) continue;
+      for (let i = 0; i < (info & 0xffff); i++) {
+        this.#owners.push(id);
+        this.#numbers.push(i);
+        offsets.push(enumerator(btf, id, i).nameOffset);
+      }
+    }
+    this.#names = new BtfNames(btf.strings, Uint32Array.from(offsets));
+  }
+
+  /** Value of the first enumerator of that name. */
+  find(name: string): number | undefined {
+    for (const item of this.#names.find(name)) {
+      const owner = this.#owners[item];
+      return enumerator(this.#btf, owner, this.#numbers[item]).value;
+    }
+    return undefined;
+  }
+}

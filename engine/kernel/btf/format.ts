@@ -1,0 +1,189 @@
+/**
+ * Raw BTF: the header, where each type record lies, and its words. Nothing
+ * is turned into objects here. Source: include/uapi/linux/btf.h.
+ *
+ * @module
+ */
+import { KernelError } from "../../errors.ts";
+
+/** BTF_KIND_*: numbers of the format, the same in every kernel. */
+export const KIND = {
+  void: 0,
+  int: 1,
+  ptr: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  fwd: 7,
+  typedef: 8,
+  volatile: 9,
+  const: 10,
+  restrict: 11,
+  func: 12,
+  funcProto: 13,
+  var: 14,
+  datasec: 15,
+  float: 16,
+  declTag: 17,
+  typeTag: 18,
+  enum64: 19,
+} as const;
+
+/** Words after the 3 that every record has, by kind. */
+const FIXED_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
+  [KIND.int]: 1,
+  [KIND.array]: 3,
+  [KIND.var]: 1,
+  [KIND.declTag]: 1,
+});
+/** Words of each member, enumerator, parameter or variable, by kind. */
+const ENTRY_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
+  [KIND.struct]: 3,
+  [KIND.union]: 3,
+  [KIND.enum]: 2,
+  [KIND.enum64]: 3,
+  [KIND.funcProto]: 2,
+  [KIND.datasec]: 3,
+});
+
+const MAGIC = 0xeb9f;
+const HEADER_BYTES = 24;
+
+/** A complaint about damaged BTF. */
+export function badBtf(what: string): KernelError {
+  return new KernelError(`BTF: ${what}`);
+}
+
+/**
+ * BTF type records by type id. Id 0 is `void`; ids 1 to `count - 1` have
+ * records of words: name offset, info, size or type, then the kind's own.
+ */
+export class RawBtf {
+  /** Number of type ids, `void` counted. */
+  readonly count: number;
+  /** The type section as 32-bit words. */
+  readonly words: Uint32Array;
+  /** Per type id: index of its first word. */
+  readonly at: Uint32Array;
+  /** The string section; names end with a zero byte. */
+  readonly strings: Uint8Array;
+
+  /**
+   * @param bytes A whole BTF image (`__start_BTF` to `__stop_BTF`).
+   * @throws {KernelError} when it is truncated, damaged or no BTF.
+   */
+  constructor(bytes: Uint8Array) {
+    if (bytes.length < HEADER_BYTES) {
+      throw badBtf(`${bytes.length} bytes are too few for a header`);
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const magic = view.getUint16(0, true);
+    if (magic !== MAGIC) {
+      throw badBtf(`magic is 0x${magic.toString(16)}, not 0xeb9f`);
+    }
+    const version = view.getUint8(2);
+    if (version !== 1) throw badBtf(`version ${version} is unknown`);
+    const header = view.getUint32(4, true);
+    const types = header + view.getUint32(8, true);
+    const typeBytes = view.getUint32(12, true);
+    const strings = header + view.getUint32(16, true);
+    const stringBytes = view.getUint32(20, true);
+    if (
+      header < HEADER_BYTES || types + typeBytes > bytes.length ||
+      strings + stringBytes > bytes.length
+    ) {
+      throw badBtf(`truncated: ${bytes.length} bytes do not hold its sections`);
+    }
+    if (types % 4 !== 0 || typeBytes % 4 !== 0) {
+      throw badBtf("the type section is not aligned");
+    }
+    this.strings = bytes.subarray(strings, strings + stringBytes);
+    if (
+      stringBytes === 0 || this.strings[0] !== 0 ||
+      this.strings[stringBytes - 1] !== 0
+    ) {
+      throw badBtf("the string section does not start and end with a zero");
+    }
+    const start = bytes.byteOffset + types;
+    this.words = start % 4 === 0
+      ? new Uint32Array(bytes.buffer, start, typeBytes / 4)
+      : new Uint32Array(bytes.slice(types, types + typeBytes).buffer);
+    this.at = indexRecords(this.words, stringBytes);
+    this.count = this.at.length;
+  }
+
+  /** Index of the first word of a type, after checking the id. */
+  record(id: number): number {
+    if (id <= 0 || id >= this.count) {
+      throw badBtf(`type ${id} is referred to but does not exist`);
+    }
+    return this.at[id];
+  }
+
+  /** BTF_KIND_* of a type; 0 for `void`. */
+  kind(id: number): number {
+    return id === 0 ? 0 : kindOf(this.words[this.record(id) + 1]);
+  }
+
+  /** Number of members, enumerators or parameters of a type. */
+  entries(id: number): number {
+    return this.words[this.record(id) + 1] & 0xffff;
+  }
+
+  /** The kind_flag bit of a type. */
+  flag(id: number): boolean {
+    return this.words[this.record(id) + 1] >>> 31 === 1;
+  }
+
+  /** Word `n` of a type's record (2: size or type; 3 and up: the kind's). */
+  word(id: number, n: number): number {
+    return this.words[this.record(id) + n];
+  }
+
+  /** The name of a type, "" for anonymous ones and `void`. */
+  name(id: number): string {
+    return id === 0 ? "" : this.string(this.words[this.record(id)]);
+  }
+
+  /** The string at an offset of the string section. */
+  string(offset: number): string {
+    const { strings } = this;
+    if (offset >= strings.length) {
+      throw badBtf(`a name is outside of the string section`);
+    }
+    const end = strings.indexOf(0, offset);
+    // A symbol's name cannot be longer; damaged BTF must not blow the stack.
+    if (end - offset > 4096) throw badBtf("a name is implausibly long");
+    return String.fromCharCode(...strings.subarray(offset, end));
+  }
+}
+
+/** BTF_KIND_* out of a record's info word. */
+export function kindOf(info: number): number {
+  return (info >>> 24) & 0x1f;
+}
+
+/** Where each record starts, having checked that it fits. */
+function indexRecords(words: Uint32Array, stringBytes: number): Uint32Array {
+  // No record is shorter than three words.
+  const at = new Uint32Array(Math.floor(words.length / 3) + 1);
+  let count = 1;
+  let next = 0;
+  while (next < words.length) {
+    const info = words[next + 1];
+    const kind = kindOf(info);
+    if (next + 3 > words.length || kind === 0 || kind > KIND.enum64) {
+      throw badBtf(`type ${count} has the unknown kind ${kind}`);
+    }
+    if (words[next] >= stringBytes) {
+      throw badBtf(`the name of type ${count} is outside of its section`);
+    }
+    at[count++] = next;
+    next += 3 + FIXED_WORDS[kind] + ENTRY_WORDS[kind] * (info & 0xffff);
+  }
+  if (next !== words.length) {
+    throw badBtf(`truncated: type ${count - 1} does not end in its section`);
+  }
+  return at.slice(0, count);
+}

@@ -1,0 +1,129 @@
+/**
+ * Sizes of BTF types, and struct layouts with anonymous members flattened.
+ *
+ * @module
+ */
+import type { Member, StructLayout } from "../types.ts";
+import { declare } from "./declare.ts";
+import { badBtf, KIND, type RawBtf } from "./format.ts";
+
+/** Pointers of x86-64, in bytes. */
+const POINTER_BYTES = 8;
+/** Longer chains of references are loops. */
+const MAX_CHAIN = 64;
+/** More members than any kernel struct has, anonymous ones counted. */
+const MAX_MEMBERS = 16384;
+
+/** Past typedefs, qualifiers and tags. */
+export function resolve(btf: RawBtf, id: number): number {
+  for (let i = 0; i < MAX_CHAIN; i++) {
+    switch (btf.kind(id)) {
+      case KIND.typedef:
+      case KIND.volatile:
+      case KIND.const:
+      case KIND.restrict:
+      case KIND.typeTag:
+      case KIND.var:
+      case KIND.declTag:
+        id = btf.word(id, 2);
+        break;
+      default:
+        return id;
+    }
+  }
+  throw badBtf(`type ${id} refers to itself`);
+}
+
+/** Size of a type in bytes; 0 for `void`, functions and flexible arrays. */
+export function sizeOf(btf: RawBtf, id: number): number {
+  let count = 1;
+  for (let i = 0; i < MAX_CHAIN; i++) {
+    id = resolve(btf, id);
+    switch (btf.kind(id)) {
+      case KIND.array:
+        count *= btf.word(id, 5);
+        id = btf.word(id, 3);
+        break;
+      case KIND.ptr:
+        return count * POINTER_BYTES;
+      case KIND.void:
+      case KIND.func:
+      case KIND.funcProto:
+      case KIND.fwd:
+        return 0;
+      default:
+        return count * btf.word(id, 2);
+    }
+  }
+  throw badBtf(`array type ${id} contains itself`);
+}
+
+/** Whether a (resolved) type has members. */
+export function isCompound(btf: RawBtf, id: number): boolean {
+  const kind = btf.kind(id);
+  return kind === KIND.struct || kind === KIND.union;
+}
+
+/** The layout of a struct or union type (resolved), flattened. */
+export function layoutOf(btf: RawBtf, id: number): StructLayout {
+  const members = new Map<string, Member>();
+  let seen = 0;
+  const add = (compound: number, baseBits: number, depth: number): void => {
+    const flag = btf.flag(compound);
+    const count = btf.entries(compound);
+    for (let i = 0; i < count; i++) {
+      if (++seen > MAX_MEMBERS || depth > MAX_CHAIN) {
+        throw badBtf(`struct ${btf.name(id)} contains itself`);
+      }
+      const name = btf.string(btf.word(compound, 3 + 3 * i));
+      const type = btf.word(compound, 4 + 3 * i);
+      const where = btf.word(compound, 5 + 3 * i);
+      const bits = baseBits + (flag ? where & 0xffffff : where);
+      if (name === "") {
+        const nested = resolve(btf, type);
+        if (isCompound(btf, nested)) add(nested, bits, depth + 1);
+        continue;
+      }
+      // The first one wins, as in C where they cannot clash.
+      if (members.has(name)) continue;
+      const width = flag ? where >>> 24 : 0;
+      members.set(name, member(btf, name, type, bits, width));
+    }
+  };
+  add(id, 0, 0);
+  return { name: btf.name(id), size: btf.word(id, 2), members };
+}
+
+/** A member at a bit position; `width` is its bit-field width, if any. */
+function member(
+  btf: RawBtf,
+  name: string,
+  type: number,
+  bits: number,
+  width: number,
+): Member {
+  const size = sizeOf(btf, type);
+  const common = { name, size, type, typeName: declare(btf, type) };
+  let bitOffset = bits;
+  let bitSize = width;
+  if (bitSize === 0) {
+    // The older encoding: the width is the integer type's own.
+    const base = resolve(btf, type);
+    if (btf.kind(base) === KIND.int) {
+      const encoding = btf.word(base, 3);
+      if ((encoding & 0xff) < size * 8) {
+        bitSize = encoding & 0xff;
+        bitOffset += (encoding >>> 16) & 0xff;
+      }
+    }
+  }
+  if (bitSize === 0) return { ...common, offset: Math.floor(bits / 8) };
+  // The aligned unit of the declared type that holds the bits, where one
+  // does; packed structs may need the byte they start in.
+  const unit = Math.max(1, size) * 8;
+  const aligned = Math.floor(bitOffset / unit) * unit;
+  const start = bitOffset + bitSize <= aligned + unit
+    ? aligned
+    : Math.floor(bitOffset / 8) * 8;
+  return { ...common, offset: start / 8, bitOffset, bitSize };
+}
