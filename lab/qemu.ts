@@ -28,7 +28,6 @@ export function pipeNames(settings: GuestSettings): string[] {
 export function kernelParameters(settings: GuestSettings): string {
   return [
     "console=ttyS0",
-    "quiet",
     "panic=-1",
     `xftrace_lab=${settings.name}`,
     settings.append,
