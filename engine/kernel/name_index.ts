@@ -4,21 +4,21 @@
  *
  * @module
  */
-import type { SymbolBlob } from "./symbol_blob.ts";
+import type { NameTable } from "./symbol_blob.ts";
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 /** Name to symbol indices. Building it takes about 10 ms for 160,000 names. */
 export class NameIndex {
-  readonly #blob: SymbolBlob;
+  readonly #blob: NameTable;
   /** Per bucket: index of its first symbol, or -1. */
   readonly #head: Int32Array;
   /** Per symbol: the next one of the same bucket, or -1. */
   readonly #next: Int32Array;
   readonly #mask: number;
 
-  constructor(blob: SymbolBlob) {
+  constructor(blob: NameTable) {
     const { count, names, starts } = blob;
     let size = 1024;
     while (size < count) size *= 2;

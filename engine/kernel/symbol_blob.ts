@@ -9,13 +9,23 @@
  */
 import { KernelError } from "../errors.ts";
 
+/** Names and type letters of some symbols, without their addresses. */
+export interface NameTable {
+  /** How many symbols there are. */
+  readonly count: number;
+  /** Per symbol: the type letter as `nm` prints it, an ASCII code. */
+  readonly types: Uint8Array;
+  /** All names one after another, ASCII, without separators. */
+  readonly names: Uint8Array;
+  /** `count + 1` indices into `names`: where each name starts and ends. */
+  readonly starts: Uint32Array;
+}
+
 /**
  * Symbols in address order. Several symbols may share one address; the order
  * among them is the kernel's own (kallsyms_lookup answers with the first).
  */
-export interface SymbolBlob {
-  /** How many symbols there are. */
-  readonly count: number;
+export interface SymbolBlob extends NameTable {
   /**
    * The first `absolute` symbols are absolute: their offset is their value
    * (per-CPU offsets on kernels with CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
@@ -25,16 +35,27 @@ export interface SymbolBlob {
    * Per symbol: bytes from `_text` modulo 2^32 (or the value, when absolute).
    */
   readonly offsets: Uint32Array;
-  /** Per symbol: the type letter as `nm` prints it, an ASCII code. */
-  readonly types: Uint8Array;
-  /** All names one after another, ASCII, without separators. */
-  readonly names: Uint8Array;
-  /** `count + 1` indices into `names`: where each name starts and ends. */
-  readonly starts: Uint32Array;
+}
+
+/** A {@linkcode NameTable} of names given as bytes, and their type letters. */
+export function nameTable(
+  names: readonly Uint8Array[],
+  types: Uint8Array,
+): NameTable {
+  const starts = new Uint32Array(names.length + 1);
+  let total = 0;
+  for (let i = 0; i < names.length; i++) {
+    starts[i] = total;
+    total += names[i].length;
+  }
+  starts[names.length] = total;
+  const bytes = new Uint8Array(total);
+  for (let i = 0; i < names.length; i++) bytes.set(names[i], starts[i]);
+  return { count: names.length, types, names: bytes, starts };
 }
 
 /** Index of the first symbol of that name, -1 when there is none. */
-export function findName(blob: SymbolBlob, name: string): number {
+export function findName(blob: NameTable, name: string): number {
   const { names, starts, count } = blob;
   const length = name.length;
   for (let i = 0; i < count; i++) {
@@ -48,7 +69,7 @@ export function findName(blob: SymbolBlob, name: string): number {
 }
 
 /** The name of symbol `index`, which must be in range. */
-export function nameAt(blob: SymbolBlob, index: number): string {
+export function nameAt(blob: NameTable, index: number): string {
   return String.fromCharCode(
     ...blob.names.subarray(blob.starts[index], blob.starts[index + 1]),
   );

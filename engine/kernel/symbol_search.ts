@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { nameAt, type SymbolBlob } from "./symbol_blob.ts";
+import { nameAt, type NameTable } from "./symbol_blob.ts";
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;
@@ -85,7 +85,7 @@ function globMatches(
  * Names that match a glob (`*`, `?`, `[a-z]`, `[!a-z]`) in address order,
  * each once.
  */
-export function globNames(blob: SymbolBlob, glob: string): string[] {
+export function globNames(blob: NameTable, glob: string): string[] {
   const pattern = codes(glob);
   const found = new Set<string>();
   for (let i = 0; i < blob.count; i++) {
@@ -202,7 +202,7 @@ function indexWithin(
  * whole words count more. Functions are preferred to data.
  */
 export function nearNames(
-  blob: SymbolBlob,
+  blob: NameTable,
   name: string,
   limit: number,
 ): Near[] {

@@ -10,18 +10,18 @@
  */
 import { KernelError } from "../errors.ts";
 import { NameIndex } from "./name_index.ts";
-import { nameAt, type SymbolBlob } from "./symbol_blob.ts";
+import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
 import { globNames, nearNames } from "./symbol_search.ts";
 import type { SymbolAt, Symbols } from "./symbols.ts";
 
 /** Symbols outside of the kernel image: one module's, or BPF's. */
 export interface SymbolRegion {
-  /** What `%pS` prints in brackets; `undefined` prints none. */
+  /** What `%ps` prints in brackets; `undefined` prints none. */
   readonly module?: string;
-  /** Its own symbols; `offsets` are relative to `base`, `absolute` is 0. */
-  readonly blob: SymbolBlob;
-  /** GVA that `blob.offsets` count from. */
-  readonly base: bigint;
+  /** Its symbols' names. */
+  readonly table: NameTable;
+  /** GVA of each of its symbols. */
+  readonly addresses: BigUint64Array;
   /** The symbol that the kernel would name for a GVA, if it covers it. */
   lookup(gva: bigint): SymbolAt | undefined;
 }
@@ -88,14 +88,20 @@ export class SymbolTable implements Symbols {
     }
   }
 
-  tryAddress(name: string): bigint | undefined {
+  /** GVA of the image's first symbol of that name; no modules. */
+  tryImageAddress(name: string): bigint | undefined {
     const index = this.#names().find(name);
-    if (index >= 0) return this.#addressAt(index);
+    return index < 0 ? undefined : this.#addressAt(index);
+  }
+
+  tryAddress(name: string): bigint | undefined {
+    const image = this.tryImageAddress(name);
+    if (image !== undefined) return image;
     const [module, rest] = splitModule(name);
     for (const region of this.#regions) {
       if (module !== undefined && region.module !== module) continue;
       const found = this.#namesOf(region).find(rest);
-      if (found >= 0) return region.base + BigInt(region.blob.offsets[found]);
+      if (found >= 0) return region.addresses[found];
     }
     return undefined;
   }
@@ -114,7 +120,7 @@ export class SymbolTable implements Symbols {
     for (const region of this.#regions) {
       if (module !== undefined && region.module !== module) continue;
       for (const i of this.#namesOf(region).all(rest)) {
-        all.push(region.base + BigInt(region.blob.offsets[i]));
+        all.push(region.addresses[i]);
       }
     }
     return all;
@@ -144,7 +150,7 @@ export class SymbolTable implements Symbols {
   near(name: string, limit = 5): string[] {
     const found = nearNames(this.#blob, name, limit);
     for (const region of this.#regions) {
-      found.push(...nearNames(region.blob, name, limit));
+      found.push(...nearNames(region.table, name, limit));
     }
     const names = found.sort((a, b) => a.score - b.score).map((n) => n.name);
     return [...new Set(names)].slice(0, limit);
@@ -153,10 +159,10 @@ export class SymbolTable implements Symbols {
   glob(pattern: string): string[] {
     const names = globNames(this.#blob, pattern);
     const regions = [...this.#regions].sort((a, b) =>
-      a.base < b.base ? -1 : a.base > b.base ? 1 : 0
+      (a.addresses[0] ?? 0n) < (b.addresses[0] ?? 0n) ? -1 : 1
     );
     for (const region of regions) {
-      names.push(...globNames(region.blob, pattern));
+      names.push(...globNames(region.table, pattern));
     }
     return [...new Set(names)];
   }
@@ -175,12 +181,12 @@ export class SymbolTable implements Symbols {
         name: nameAt(this.#blob, i),
       };
     }
-    for (const { blob, base, module } of this.#regions) {
-      for (let i = 0; i < blob.count; i++) {
+    for (const { table, addresses, module } of this.#regions) {
+      for (let i = 0; i < table.count; i++) {
         yield {
-          address: base + BigInt(blob.offsets[i]),
-          type: String.fromCharCode(blob.types[i]),
-          name: nameAt(blob, i),
+          address: addresses[i],
+          type: String.fromCharCode(table.types[i]),
+          name: nameAt(table, i),
           module,
         };
       }
@@ -194,7 +200,7 @@ export class SymbolTable implements Symbols {
   #namesOf(region: SymbolRegion): NameIndex {
     let index = this.#regionIndex.get(region);
     if (index === undefined) {
-      index = new NameIndex(region.blob);
+      index = new NameIndex(region.table);
       this.#regionIndex.set(region, index);
     }
     return index;
