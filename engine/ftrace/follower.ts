@@ -1,0 +1,248 @@
+/**
+ * Follows all CPUs' ring buffers of an instance and hands their events out in
+ * time order.
+ *
+ * @module
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import { type EventColumns, PageArena } from "./columns.ts";
+import {
+  type CpuAccount,
+  CpuFollower,
+  type FollowStart,
+} from "./cpu_follower.ts";
+import type { TraceLayout } from "./meta.ts";
+import type { TraceArray } from "./trace_array.ts";
+
+/**
+ * Takes one event: the row `row` of `columns`, whose payload lies in `arena`.
+ * Rows and payloads are reused afterwards.
+ */
+export type EventVisitor = (
+  columns: EventColumns,
+  row: number,
+  arena: PageArena,
+) => void;
+
+/** Sums over all CPUs of what a follower has accounted for. */
+export interface FollowTotals {
+  /** Events decoded. */
+  decoded: number;
+  /** Events written by the guest that could not be read. */
+  lost: number;
+  /** Events the guest itself could not write. */
+  dropped: number;
+  /** Times that the guest emptied a CPU's buffer. */
+  resets: number;
+  /** Events handed out after a later one: their CPU's clock lags behind. */
+  late: number;
+  /** Whether `decoded + lost` equalled the guest's counts at the last poll. */
+  exact: boolean;
+}
+
+const NS_PER_S = 1_000_000_000n;
+
+/** One buffer (a `trace_buffer`) with a follower for each of its CPUs. */
+interface Bound {
+  readonly buffer: bigint;
+  readonly pageSize: number;
+  readonly cpus: CpuFollower[];
+}
+
+/**
+ * A follower of one instance. `poll` reads; `drain` hands out, in time order,
+ * what can no longer be preceded by an event that is still to come.
+ */
+export class Follower {
+  readonly kernel: Kernel;
+  readonly instance: TraceArray;
+  /** What the columns' times count from, in ns of the trace clock. */
+  readonly epoch: bigint;
+  readonly #layout: TraceLayout;
+  #bound: Bound;
+  /** Followers of buffers that were swapped away and are not drained yet. */
+  #leaving: CpuFollower[] = [];
+  /** Accounts of followers that are gone. */
+  readonly #past: CpuAccount[] = [];
+  #late = 0;
+  #lastHanded = -Infinity;
+  #passed = -Infinity;
+
+  /**
+   * Begins to follow.
+   *
+   * @throws {KernelError} when the buffers cannot be found.
+   * @throws {MemoryError} when they cannot be read.
+   */
+  constructor(
+    instance: TraceArray,
+    layout: TraceLayout,
+    options: FollowStart & { readonly epoch?: bigint } = {},
+  ) {
+    this.kernel = instance.kernel;
+    this.instance = instance;
+    this.#layout = layout;
+    this.epoch = options.epoch ?? traceEpoch(instance, layout);
+    this.#bound = this.#bind();
+    for (const cpu of this.#bound.cpus) cpu.start(options);
+  }
+
+  #bind(): Bound {
+    const buffer = this.instance.buffer();
+    const { pageSize } = buffer;
+    const arena = new PageArena(pageSize);
+    return {
+      buffer: buffer.object.gva,
+      pageSize,
+      cpus: buffer.cpuBuffers().map((cpu) =>
+        new CpuFollower(cpu, arena, this.#layout, this.epoch)
+      ),
+    };
+  }
+
+  /**
+   * Reads what was written since the last poll, on all CPUs.
+   *
+   * @returns how many events were decoded.
+   */
+  poll(): number {
+    const before = this.#decoded();
+    this.#rebind();
+    // The guest's clock has passed every time stamp that was seen before.
+    const passed = this.#passed;
+    for (const cpu of this.#bound.cpus) {
+      cpu.poll(passed);
+      if (cpu.newest > this.#passed) this.#passed = cpu.newest;
+    }
+    return this.#decoded() - before;
+  }
+
+  /** Follows a snapshot swap or a change of the sub-buffers' size. */
+  #rebind(): void {
+    const buffer = this.instance.buffer();
+    if (
+      buffer.object.gva === this.#bound.buffer &&
+      buffer.pageSize === this.#bound.pageSize
+    ) return;
+    const old = this.#bound;
+    if (buffer.pageSize === old.pageSize) {
+      // The swapped buffer is still there: what was not read of it yet can be.
+      for (const cpu of old.cpus) cpu.poll(this.#passed);
+    }
+    this.#bound = this.#bind();
+    for (const cpu of old.cpus) cpu.complete = Infinity;
+    this.#leaving.push(...old.cpus);
+    // The buffer swapped in may hold an older snapshot: what is new in it is
+    // what is later than all that was read.
+    for (const cpu of this.#bound.cpus) {
+      cpu.start({ fromBuffer: true, after: this.#passed });
+    }
+  }
+
+  #decoded(): number {
+    let sum = 0;
+    for (const cpu of this.#all()) sum += cpu.account.decoded;
+    for (const account of this.#past) sum += account.decoded;
+    return sum;
+  }
+
+  #all(): CpuFollower[] {
+    return this.#leaving.length === 0
+      ? this.#bound.cpus
+      : [...this.#leaving, ...this.#bound.cpus];
+  }
+
+  /**
+   * Hands out events in time order (ties: lowest CPU first, as the kernel
+   * merges them), as far as no earlier one can still come.
+   *
+   * @param visit called for each event; must not keep the row
+   * @param options.all hand out everything that was read: at the end
+   * @returns how many were handed out.
+   */
+  drain(visit: EventVisitor, options: { all?: boolean } = {}): number {
+    const queues = this.#all();
+    let limit = Infinity;
+    if (options.all !== true) {
+      for (const queue of queues) {
+        if (queue.complete < limit) limit = queue.complete;
+      }
+    }
+    let count = 0;
+    const heads = queues.map((queue) => queue.head);
+    for (;;) {
+      let best = -1;
+      let bestTs = Infinity;
+      for (let i = 0; i < queues.length; i++) {
+        const { columns } = queues[i];
+        if (heads[i] >= columns.length) continue;
+        const ts = columns.ts[heads[i]];
+        if (ts < bestTs) {
+          bestTs = ts;
+          best = i;
+        }
+      }
+      if (best < 0 || bestTs > limit) break;
+      if (bestTs < this.#lastHanded) this.#late++;
+      else this.#lastHanded = bestTs;
+      const queue = queues[best];
+      visit(queue.columns, heads[best]++, queue.arena);
+      count++;
+    }
+    queues.forEach((queue, i) => queue.release(heads[i]));
+    this.#leaving = this.#leaving.filter((queue) => {
+      if (queue.head < queue.columns.length) return true;
+      this.#past.push({ ...queue.account });
+      return false;
+    });
+    return count;
+  }
+
+  /** Accounts per CPU of the buffer that is followed now. */
+  accounts(): CpuAccount[] {
+    return this.#bound.cpus.map((cpu) => ({ ...cpu.account }));
+  }
+
+  /** Sums over all CPUs and all buffers followed. */
+  totals(): FollowTotals {
+    const totals: FollowTotals = {
+      decoded: 0,
+      lost: 0,
+      dropped: 0,
+      resets: 0,
+      late: this.#late,
+      exact: true,
+    };
+    for (const account of [...this.#past, ...this.accounts()]) {
+      totals.decoded += account.decoded;
+      totals.lost += account.lost;
+      totals.dropped += account.dropped;
+      totals.resets += account.resets;
+      totals.exact &&= account.exact;
+    }
+    for (const { account } of this.#leaving) {
+      totals.decoded += account.decoded;
+      totals.lost += account.lost;
+      totals.dropped += account.dropped;
+    }
+    return totals;
+  }
+}
+
+/**
+ * A time near an instance's events for their columns to count from: the
+ * newest page stamp of any CPU, in whole seconds.
+ */
+export function traceEpoch(instance: TraceArray, layout: TraceLayout): bigint {
+  let newest = 0n;
+  const { space } = instance.kernel;
+  for (const cpu of instance.buffer().cpuBuffers()) {
+    const commit = cpu.object.follow("commit_page", "buffer_page");
+    if (commit === undefined) continue;
+    const stamp = space.u64(
+      commit.u64("page") + BigInt(layout.page.timeStamp),
+    );
+    if (stamp > newest) newest = stamp;
+  }
+  return newest - newest % NS_PER_S;
+}

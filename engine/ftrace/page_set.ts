@@ -1,0 +1,210 @@
+/**
+ * The sub-buffers of one CPU as a set, and the checked copy of one of them
+ * while the guest writes. A cursor along the ring would break when a reader in
+ * the guest swaps pages; a set does not care.
+ *
+ * @module
+ */
+import { KernelError } from "../errors.ts";
+import type { AddressSpace } from "../memory/address_space.ts";
+import type { PageArena } from "./columns.ts";
+import type { PageLayout } from "./meta.ts";
+import type { RingPage } from "./ring_buffer.ts";
+
+/** A page's header: its stamp in two halves, and its commit. */
+export interface PageHeader {
+  stampLo: number;
+  stampHi: number;
+  /** Bytes of data, flags removed. */
+  commit: number;
+}
+
+/** Low bits of a commit word; those above are flags for readers. */
+const COMMIT_BITS = 0x3fff_ffff;
+
+/** Access to a CPU's pages by index, with what was read of each so far. */
+export class PageSet {
+  /** How many pages. */
+  readonly size: number;
+  /** Stamp of the page when it was last read, low half. */
+  readonly stampLo: Uint32Array;
+  /** Stamp of the page when it was last read, high half. */
+  readonly stampHi: Uint32Array;
+  /** Bytes of its data that were decoded. */
+  readonly consumed: Uint32Array;
+  /** Time of the last event decoded, ns since the columns' epoch. */
+  readonly lastTs: Float64Array;
+  /** What {@linkcode load} and {@linkcode copy} found. */
+  readonly header: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
+  readonly #space: AddressSpace;
+  readonly #layout: PageLayout;
+  readonly #pageSize: number;
+  readonly #gpas: Float64Array;
+  readonly #pointers: Float64Array;
+  readonly #dataLo: Uint32Array;
+  readonly #dataHi: Uint32Array;
+  readonly #words: (Uint32Array | undefined)[];
+  readonly #pointerWords: (Uint32Array | undefined)[];
+  readonly #head: Uint8Array;
+  readonly #headWords: Uint32Array;
+  readonly #again: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
+
+  /**
+   * @param pageSize bytes of a sub-buffer
+   * @throws {KernelError} when a page does not start on a word.
+   */
+  constructor(
+    space: AddressSpace,
+    pages: readonly RingPage[],
+    layout: PageLayout,
+    pageSize: number,
+  ) {
+    const n = pages.length;
+    this.size = n;
+    this.#space = space;
+    this.#layout = layout;
+    this.#pageSize = pageSize;
+    this.#gpas = Float64Array.from(pages, (page) => page.gpa);
+    this.#pointers = Float64Array.from(pages, (page) => page.pointer);
+    this.#dataLo = new Uint32Array(n);
+    this.#dataHi = new Uint32Array(n);
+    this.stampLo = new Uint32Array(n);
+    this.stampHi = new Uint32Array(n);
+    this.consumed = new Uint32Array(n);
+    this.lastTs = new Float64Array(n);
+    this.#words = pages.map((page, i) => {
+      this.#dataLo[i] = Number(page.data & 0xffffffffn);
+      this.#dataHi[i] = Number(page.data >> 32n);
+      return this.#view(page.gpa, pageSize);
+    });
+    this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
+    this.#head = new Uint8Array(Math.max(8, layout.data));
+    this.#headWords = new Uint32Array(this.#head.buffer);
+  }
+
+  #view(gpa: number, length: number): Uint32Array | undefined {
+    if (gpa % 8 !== 0) {
+      throw new KernelError(
+        `a ring buffer page at GPA 0x${
+          gpa.toString(16)
+        } is not aligned: the ring is damaged`,
+      );
+    }
+    const view = this.#space.memory.view(gpa, length);
+    return view === undefined || view.byteOffset % 4 !== 0
+      ? undefined
+      : new Uint32Array(view.buffer, view.byteOffset, length / 4);
+  }
+
+  /**
+   * Follows data pages that were exchanged: a splice reader in the guest takes
+   * a page away and puts a fresh one in its place.
+   *
+   * @returns how many were exchanged.
+   */
+  refresh(): number {
+    let exchanged = 0;
+    for (let i = 0; i < this.size; i++) {
+      let words = this.#pointerWords[i];
+      if (words === undefined) {
+        this.#space.memory.read(
+          this.#pointers[i],
+          this.#head.subarray(0, 8),
+        );
+        words = this.#headWords;
+      }
+      const lo = words[0];
+      const hi = words[1];
+      if (lo === this.#dataLo[i] && hi === this.#dataHi[i]) continue;
+      exchanged++;
+      this.#dataLo[i] = lo;
+      this.#dataHi[i] = hi;
+      const data = (BigInt(hi) << 32n) | BigInt(lo);
+      this.#gpas[i] = this.#space.translate(data).gpa;
+      this.#words[i] = this.#view(this.#gpas[i], this.#pageSize);
+      this.stampLo[i] = this.stampHi[i] = this.consumed[i] = 0;
+    }
+    return exchanged;
+  }
+
+  /** Takes over what an earlier set knew of the pages both have. */
+  inherit(before: PageSet): void {
+    const known = new Map<number, number>();
+    for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
+    for (let i = 0; i < this.size; i++) {
+      const j = known.get(this.#gpas[i]);
+      if (j === undefined) continue;
+      this.stampLo[i] = before.stampLo[j];
+      this.stampHi[i] = before.stampHi[j];
+      this.consumed[i] = before.consumed[j];
+      this.lastTs[i] = before.lastTs[j];
+    }
+  }
+
+  /** Reads page `index`'s header, by default into {@linkcode header}. */
+  load(index: number, into: PageHeader = this.header): PageHeader {
+    const stamp = this.#layout.timeStamp >>> 2;
+    const commit = this.#layout.commit >>> 2;
+    let words = this.#words[index];
+    if (words === undefined) {
+      this.#space.memory.read(this.#gpas[index], this.#head);
+      words = this.#headWords;
+    }
+    into.stampLo = words[stamp];
+    into.stampHi = words[stamp + 1];
+    into.commit = words[commit] & COMMIT_BITS;
+    return into;
+  }
+
+  /** Whether page `index` holds what was not decoded, by a loaded header. */
+  changed(index: number, header: PageHeader): boolean {
+    if (header.commit === 0) return false;
+    return header.stampLo !== this.stampLo[index] ||
+      header.stampHi !== this.stampHi[index] ||
+      header.commit > this.consumed[index];
+  }
+
+  /** Remembers that page `index` was decoded up to `consumed` bytes. */
+  mark(
+    index: number,
+    header: PageHeader,
+    consumed: number,
+    lastTs: number,
+  ): void {
+    this.stampLo[index] = header.stampLo;
+    this.stampHi[index] = header.stampHi;
+    this.consumed[index] = consumed;
+    this.lastTs[index] = lastTs;
+  }
+
+  /**
+   * Copies page `index` into an arena slot. The copy counts when, after it,
+   * the page still has the stamp it had before, and its commit has not
+   * shrunk: then the bytes up to the first commit were at rest. That header
+   * is left in {@linkcode header} and in the copy.
+   *
+   * @returns `false` when the page was reused meanwhile.
+   */
+  copy(index: number, arena: PageArena, slot: number): boolean {
+    const before = this.load(index);
+    if (before.commit === 0 || before.commit > this.#pageSize) return false;
+    const words = this.#words[index];
+    if (words === undefined) {
+      this.#space.memory.read(
+        this.#gpas[index],
+        arena.bytes.subarray(slot, slot + this.#pageSize),
+      );
+    } else arena.words.set(words, slot >>> 2);
+    const after = this.load(index, this.#again);
+    if (
+      after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||
+      after.commit < before.commit
+    ) return false;
+    // The copy may have caught a later commit than the one checked.
+    const stamp = (slot + this.#layout.timeStamp) >>> 2;
+    arena.words[stamp] = before.stampLo;
+    arena.words[stamp + 1] = before.stampHi;
+    arena.words[(slot + this.#layout.commit) >>> 2] = before.commit;
+    return true;
+  }
+}
