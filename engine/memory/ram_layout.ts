@@ -1,0 +1,345 @@
+/**
+ * Where guest RAM lies: which GPA is which byte of which backing. Pure.
+ *
+ * The machines leave a hole below 4 GiB for PCI and map the rest of RAM above
+ * it; the split differs between machine types. The facts are QEMU's
+ * (hw/i386/pc_q35.c, pc_piix.c, microvm.c, pc.c; hw/mem/memory-device.c).
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import { intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
+import type { GpaRange } from "./physical_memory.ts";
+
+/** A run of guest RAM and where its bytes are. */
+export interface RamRegion extends GpaRange {
+  /** Index of the backing. */
+  readonly backing: number;
+  /** Offset of the run in the backing, in bytes. */
+  readonly offset: number;
+}
+
+/** All of a guest's RAM. */
+export interface RamLayout {
+  /** What it was told from, for messages: `q35`, `i440fx` ... */
+  readonly source: string;
+  /** Ascending, disjoint. */
+  readonly regions: readonly RamRegion[];
+}
+
+/** A kind of machine, by how it splits RAM. */
+export type Board =
+  | "q35"
+  | "i440fx"
+  /** i440fx before version 2.0: the split is at 3.5 GiB. */
+  | "i440fx-1.x"
+  | "microvm"
+  | "cloud-hypervisor"
+  | "firecracker";
+
+/** A memory device (pc-dimm) above RAM. */
+export interface DimmPlace {
+  /** Index of the backing. */
+  readonly backing: number;
+  /** In bytes. */
+  readonly size: number;
+  /** Offset of the device's memory in its backing, in bytes; default 0. */
+  readonly offset?: number;
+  /** GPA, when the command line gives one. */
+  readonly address?: number;
+  /** Alignment the backing asks for, in bytes; default 2 MiB. */
+  readonly alignment?: number;
+}
+
+/** What decides a layout. */
+export interface RamDescription {
+  readonly board: Board;
+  /** RAM at boot, in bytes. */
+  readonly size: number;
+  /** QEMU's max-ram-below-4g, in bytes. */
+  readonly maxBelow4g?: number;
+  /** The most RAM there may ever be (maxmem), in bytes. */
+  readonly maxSize?: number;
+  /**
+   * The backings that make up the RAM at boot, in order, by index, size and
+   * offset (bytes). One, or one for each NUMA node.
+   */
+  readonly backings: readonly {
+    readonly backing: number;
+    readonly size: number;
+    readonly offset?: number;
+  }[];
+  /** Memory devices, in the order they were made. */
+  readonly dimms?: readonly DimmPlace[];
+}
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const FOUR_GIB = 4 * GIB;
+/**
+ * Where the window of AMD's HyperTransport begins. With an AMD vCPU and
+ * addresses in use up to here, QEMU 7.1 and later maps the RAM above 4 GiB
+ * from 1 TiB on; nothing on the command line tells the vendor for sure.
+ */
+const AMD_HT_START = 0xfd_0000_0000;
+/** The largest default of pci-hole64-size (q35). */
+const PCI_HOLE64 = 32 * GIB;
+
+/**
+ * The board of a QEMU machine type: `q35`, `pc-q35-7.2`, `pc`,
+ * `pc-i440fx-jammy`, `microvm` ... Undefined for one we do not know.
+ */
+export function boardOf(machineType: string): Board | undefined {
+  if (machineType === "q35" || machineType.startsWith("pc-q35-")) return "q35";
+  if (machineType === "microvm") return "microvm";
+  if (machineType === "pc") return "i440fx";
+  // hw/i386/pc_piix.c: gigabyte_align is false up to version 1.7.
+  if (/^pc(-i440fx)?-[01]\.\d+$/.test(machineType)) return "i440fx-1.x";
+  if (machineType.startsWith("pc-i440fx-")) return "i440fx";
+  return undefined;
+}
+
+/** How many bytes of RAM lie below 4 GiB. */
+export function lowMemory(
+  board: Board,
+  size: number,
+  maxBelow4g?: number,
+): number {
+  switch (board) {
+    case "q35": {
+      const low = size >= 0xb0000000 ? 0x80000000 : 0xb0000000;
+      return Math.min(size, low, maxBelow4g || FOUR_GIB);
+    }
+    case "i440fx":
+    case "i440fx-1.x": {
+      let low = maxBelow4g || 0xe0000000;
+      if (size >= low && board === "i440fx") low = Math.min(low, 0xc0000000);
+      return Math.min(size, low);
+    }
+    case "microvm":
+    case "cloud-hypervisor":
+      return Math.min(size, 0xc0000000);
+    case "firecracker":
+      return Math.min(size, 0xd0000000);
+  }
+}
+
+/**
+ * Lays RAM out.
+ *
+ * @throws {XftraceError} when the backings do not add up to the RAM, a memory
+ * device does not fit, or the RAM is so large that its place is not certain.
+ */
+export function layoutRam(description: RamDescription): RamLayout {
+  const { board, size, backings } = description;
+  const total = backings.reduce((sum, backing) => sum + backing.size, 0);
+  if (total !== size) {
+    throw new XftraceError(
+      `the RAM layout cannot be told: the VM has ${inMib(size)} of RAM, but ` +
+        `its memory backends hold ${inMib(total)}`,
+    );
+  }
+  const low = lowMemory(board, size, description.maxBelow4g);
+  const above = size - low;
+  const reserve = Math.max(0, (description.maxSize ?? size) - size);
+  if (
+    board !== "firecracker" && board !== "cloud-hypervisor" &&
+    FOUR_GIB + above + reserve + GIB + PCI_HOLE64 >= AMD_HT_START
+  ) {
+    throw new XftraceError(
+      `the RAM layout cannot be told: with ${inMib(size)} of RAM QEMU may ` +
+        `place it above 1 TiB; dump the guest's memory and use core:PATH`,
+    );
+  }
+  const regions: RamRegion[] = [];
+  let at = 0;
+  for (const backing of backings) {
+    const cut = Math.min(Math.max(low - at, 0), backing.size);
+    const offset = backing.offset ?? 0;
+    if (cut > 0) {
+      regions.push({
+        start: at,
+        end: at + cut,
+        backing: backing.backing,
+        offset,
+      });
+    }
+    if (cut < backing.size) {
+      const start = FOUR_GIB + at + cut - low;
+      regions.push({
+        start,
+        end: start + backing.size - cut,
+        backing: backing.backing,
+        offset: offset + cut,
+      });
+    }
+    at += backing.size;
+  }
+  const base = Math.ceil((FOUR_GIB + above) / GIB) * GIB;
+  regions.push(...placeDimms(base, description.dimms ?? []));
+  regions.sort((a, b) => a.start - b.start);
+  return { source: board, regions: joined(regions) };
+}
+
+/** Gives each memory device its GPA, as QEMU does: the first gap that fits. */
+function placeDimms(base: number, dimms: readonly DimmPlace[]): RamRegion[] {
+  const placed: RamRegion[] = [];
+  for (const dimm of dimms) {
+    const align = dimm.alignment ?? 2 * MIB;
+    let start = dimm.address ?? base;
+    if (dimm.address === undefined) {
+      for (const other of placed.toSorted((a, b) => a.start - b.start)) {
+        if (start < other.end && start + dimm.size > other.start) {
+          start = Math.ceil(other.end / align) * align;
+        }
+      }
+    }
+    const end = start + dimm.size;
+    if (
+      start < base || placed.some((r) => start < r.end && end > r.start)
+    ) {
+      throw new XftraceError(
+        `the RAM layout cannot be told: a memory device at ` +
+          `0x${start.toString(16)} does not fit beside the others`,
+      );
+    }
+    placed.push({
+      start,
+      end,
+      backing: dimm.backing,
+      offset: dimm.offset ?? 0,
+    });
+  }
+  return placed;
+}
+
+/** Regions that go on in the same backing, as one. */
+function joined(regions: readonly RamRegion[]): RamRegion[] {
+  const list: RamRegion[] = [];
+  for (const region of regions) {
+    const last = list.at(-1);
+    if (
+      last !== undefined && last.end === region.start &&
+      last.backing === region.backing &&
+      last.offset + last.end - last.start === region.offset
+    ) {
+      list[list.length - 1] = { ...last, end: region.end };
+    } else {
+      list.push(region);
+    }
+  }
+  return list;
+}
+
+/**
+ * The layouts that a bare memory file of `size` bytes may have, the likeliest
+ * first; the caller finds out which by the kernel it can follow. One only
+ * when all machines agree (below 0xb0000000 bytes there is no hole).
+ *
+ * @throws {XftraceError} when no VM's memory has that size.
+ */
+export function candidateLayouts(size: number): RamLayout[] {
+  if (size <= 0 || size % 4096 !== 0) {
+    throw new XftraceError(
+      `a file of ${size} bytes is not a VM's memory: that would be whole ` +
+        `pages of 4096 bytes`,
+    );
+  }
+  const boards: Board[] = ["q35", "i440fx", "microvm", "firecracker"];
+  boards.push("i440fx-1.x");
+  const seen = new Set<string>();
+  const layouts: RamLayout[] = [];
+  for (const board of boards) {
+    const layout = layoutRam({ board, size, backings: [{ backing: 0, size }] });
+    const key = JSON.stringify(layout.regions);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    layouts.push(layout);
+  }
+  return layouts;
+}
+
+/** A named range of the guest's own resource tree, `end` exclusive. */
+export interface ResourceRange extends GpaRange {
+  /** As in /proc/iomem: `System RAM`. */
+  readonly name: string;
+}
+
+function systemRam(resources: readonly ResourceRange[]): GpaRange[] {
+  return resources.filter(({ name }) => name.startsWith("System RAM"));
+}
+
+/**
+ * Compares a layout with what the guest's kernel calls `System RAM` (the
+ * children of iomem_resource). The kernel may use less than there is (mem=,
+ * firmware's own pages), never more.
+ *
+ * @returns What does not fit, one sentence; undefined when all fits.
+ */
+export function checkLayout(
+  layout: RamLayout,
+  resources: readonly ResourceRange[],
+): string | undefined {
+  const ram = mergeRanges(systemRam(resources));
+  if (ram.length === 0) {
+    return "the guest's resource tree lists no System RAM";
+  }
+  const known = mergeRanges(layout.regions);
+  for (const range of ram) {
+    const parts = intersectRanges([range], known);
+    const covered = parts.length === 1 && parts[0].start === range.start &&
+      parts[0].end === range.end;
+    if (!covered) {
+      return `the guest has System RAM at ${hex(range)}, which the layout ` +
+        `(${layout.source}) does not cover: ${known.map(hex).join(", ")}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Finds the place of backings that the command line does not explain
+ * (memory plugged in later): a `System RAM` range outside the layout whose
+ * size is that of exactly one of them.
+ *
+ * @throws {XftraceError} when one has no such range, or more than one.
+ */
+export function placePlugged(
+  layout: RamLayout,
+  plugged: readonly { readonly backing: number; readonly size: number }[],
+  resources: readonly ResourceRange[],
+): RamLayout {
+  const known = mergeRanges(layout.regions);
+  const free = systemRam(resources).filter((range) =>
+    intersectRanges([range], known).length === 0
+  );
+  const regions = [...layout.regions];
+  for (const { backing, size } of plugged) {
+    const fits = free.filter(({ start, end }) => end - start === size);
+    const alike = plugged.filter((other) => other.size === size);
+    if (fits.length !== 1 || alike.length !== 1) {
+      throw new XftraceError(
+        `the RAM layout cannot be told: memory of ${inMib(size)} was plugged ` +
+          `in, and ${fits.length} ranges of the guest's RAM have that size; ` +
+          `dump the guest's memory and use core:PATH`,
+      );
+    }
+    regions.push({
+      start: fits[0].start,
+      end: fits[0].end,
+      backing,
+      offset: 0,
+    });
+  }
+  regions.sort((a, b) => a.start - b.start);
+  return { source: `${layout.source} and resource tree`, regions };
+}
+
+function hex({ start, end }: GpaRange): string {
+  return `0x${start.toString(16)}-0x${(end - 1).toString(16)}`;
+}
+
+function inMib(bytes: number): string {
+  return bytes % MIB === 0 ? `${bytes / MIB} MiB` : `${bytes} bytes`;
+}

@@ -1,0 +1,112 @@
+/**
+ * QEMU's option syntax: `-option key=value,flag,key=value` with doubled
+ * commas, and the JSON form that libvirt uses. Pure.
+ *
+ * @module
+ */
+
+/** One option of a command line. */
+export interface QemuOption {
+  /** Without dashes: `machine`. */
+  readonly name: string;
+  /** The argument after it; empty when there is none. */
+  readonly value: string;
+}
+
+/** Options whose argument is free text and may begin with a dash. */
+const FREE_TEXT = new Set(["append", "smbios", "fw_cfg", "global"]);
+
+/** Splits an argument vector (without the binary) into options. */
+export function splitOptions(args: readonly string[]): QemuOption[] {
+  const options: QemuOption[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (!arg.startsWith("-") || arg === "-") continue;
+    const name = arg.replace(/^--?/, "");
+    const next = args[i + 1];
+    const takes = next !== undefined &&
+      (!next.startsWith("-") || next === "-" || FREE_TEXT.has(name));
+    options.push({ name, value: takes ? args[++i] : "" });
+  }
+  return options;
+}
+
+/**
+ * Takes `first,key=value,flag` apart; `implied` is the key of a first part
+ * without `=`. A later flag `x` is `x=on`, `nox` is `x=off`. JSON objects
+ * come back with their members as text, nested ones as `outer.inner`.
+ */
+export function parseKeyValues(
+  value: string,
+  implied: string,
+): Map<string, string> {
+  const pairs = new Map<string, string>();
+  if (value.startsWith("{")) {
+    try {
+      flatten(JSON.parse(value), "", pairs);
+      return pairs;
+    } catch {
+      // Not JSON after all: QEMU would have refused it.
+      return pairs;
+    }
+  }
+  const parts = value.replaceAll(",,", "\0").split(",")
+    .map((part) => part.replaceAll("\0", ","));
+  parts.forEach((part, i) => {
+    const at = part.indexOf("=");
+    if (at > 0) pairs.set(part.slice(0, at), part.slice(at + 1));
+    else if (part === "") return;
+    else if (i === 0) pairs.set(implied, part);
+    else if (part.startsWith("no") && part.length > 2) {
+      pairs.set(part.slice(2), "off");
+    } else pairs.set(part, "on");
+  });
+  return pairs;
+}
+
+function flatten(
+  value: unknown,
+  prefix: string,
+  into: Map<string, string>,
+): void {
+  if (typeof value !== "object" || value === null) {
+    into.set(
+      prefix,
+      value === true ? "on" : value === false ? "off" : String(value),
+    );
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    flatten(inner, prefix === "" ? key : `${prefix}.${key}`, into);
+  }
+}
+
+/** Whether a value of QEMU's means true: `on`, `yes`, `true`, `y`. */
+export function isOn(value: string | undefined): boolean {
+  return value !== undefined && /^(on|yes|true|y)$/i.test(value);
+}
+
+const UNITS: Record<string, number> = {
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+  p: 2 ** 50,
+};
+
+/**
+ * A size as QEMU reads it: `512M`, `4G`, `1.5G`, `0x10000000`; a bare number
+ * counts in `unit` bytes. Undefined when it is no size.
+ */
+export function parseSize(
+  text: string | undefined,
+  unit: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(0x[\da-f]+|\d+(?:\.\d+)?)([bkmgtp]?)(?:i?b)?$/i.exec(text);
+  if (match === null) return undefined;
+  const factor = match[2] === "" ? unit : UNITS[match[2].toLowerCase()];
+  const size = Number(match[1]) * factor;
+  return Number.isSafeInteger(Math.floor(size)) ? Math.floor(size) : undefined;
+}

@@ -1,0 +1,322 @@
+/**
+ * What a QEMU command line says of the machine and its memory. Pure.
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import { boardOf, layoutRam } from "./ram_layout.ts";
+import type { DimmPlace, RamLayout } from "./ram_layout.ts";
+import {
+  isOn,
+  parseKeyValues,
+  parseSize,
+  splitOptions,
+} from "./ram_layout_options.ts";
+
+/** A memory backend of QEMU. */
+export interface QemuBackend {
+  /** Object id; the machine's own anonymous RAM is `pc.ram`. */
+  readonly id: string;
+  /** `file`, `memfd`, `ram`: from memory-backend-KIND. */
+  readonly kind: string;
+  /** In bytes. */
+  readonly size: number;
+  /** mem-path of a file backend. */
+  readonly path?: string;
+  /** Whether writes reach the file or memfd (share=on). */
+  readonly share: boolean;
+  /** Offset in the file at which the memory starts, in bytes. */
+  readonly offset: number;
+  /** memfd of huge pages. */
+  readonly hugetlb: boolean;
+  /** Size of the huge pages, in bytes, when it is stated. */
+  readonly hugePageSize?: number;
+}
+
+/** A memory device on the command line. */
+export interface QemuMemoryDevice {
+  /** `pc-dimm`, `nvdimm`, `virtio-mem-pci`, `virtio-pmem-pci`. */
+  readonly driver: string;
+  /** Index into {@linkcode QemuMachine.backends}. */
+  readonly backing: number;
+  /** GPA, when stated. */
+  readonly address?: number;
+}
+
+/** What a command line says. */
+export interface QemuMachine {
+  /** -name, without `guest=`. */
+  readonly name?: string;
+  readonly uuid?: string;
+  /** Machine type as given; `pc` when not (QEMU's default on x86). */
+  readonly type: string;
+  /** Accelerators asked for: `kvm`, `tcg`, `kvm:tcg`. */
+  readonly accel: string;
+  /** RAM at boot, in bytes. */
+  readonly ramSize: number;
+  /** maxmem, in bytes. */
+  readonly maxRamSize?: number;
+  /** max-ram-below-4g, in bytes. */
+  readonly maxBelow4g?: number;
+  /** All backends, in the order of their making. */
+  readonly backends: readonly QemuBackend[];
+  /** Indexes of the backends that make up RAM at boot, in GPA order. */
+  readonly ram: readonly number[];
+  readonly devices: readonly QemuMemoryDevice[];
+  /** Path of a QMP socket, when one is on the command line. */
+  readonly qmpSocket?: string;
+  /** Why memory is encrypted (`sev-guest`, `tdx-guest`), if it is. */
+  readonly confidential?: string;
+  /** Whether libvirt started it. */
+  readonly libvirt: boolean;
+}
+
+const MIB = 2 ** 20;
+const CONFIDENTIAL = /^(sev|sev-snp|tdx|s390-pv|igvm-cfg)-guest$/;
+const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
+
+/**
+ * Reads QEMU's arguments (without the binary's own name).
+ *
+ * @throws {XftraceError} when RAM is described in a way that cannot be
+ * followed.
+ */
+export function parseQemuMachine(args: readonly string[]): QemuMachine {
+  const machine = new Map<string, string>();
+  const memory = new Map<string, string>();
+  const chardevs = new Map<string, string>();
+  const nodes = new Map<number, string>();
+  const backends: QemuBackend[] = [];
+  const deviceOptions: Map<string, string>[] = [];
+  let accel: string | undefined;
+  let name: string | undefined;
+  let uuid: string | undefined;
+  let qmpSocket: string | undefined;
+  let confidential: string | undefined;
+  let memPath: string | undefined;
+  let libvirt = false;
+
+  for (const option of splitOptions(args)) {
+    const { value } = option;
+    switch (option.name) {
+      case "M":
+      case "machine":
+        merge(machine, parseKeyValues(value, "type"));
+        break;
+      case "m":
+      case "memory":
+        merge(memory, parseKeyValues(value, "size"));
+        break;
+      case "accel": {
+        const kind = parseKeyValues(value, "accel").get("accel");
+        accel = accel === undefined ? kind : `${accel}:${kind}`;
+        break;
+      }
+      case "enable-kvm":
+        accel = "kvm";
+        break;
+      case "name":
+        name = parseKeyValues(value, "guest").get("guest") ?? name;
+        break;
+      case "uuid":
+        uuid = value;
+        break;
+      case "mem-path":
+        memPath = value;
+        break;
+      case "object": {
+        const pairs = parseKeyValues(value, "qom-type");
+        const type = pairs.get("qom-type") ?? "";
+        if (CONFIDENTIAL.test(type)) confidential = type;
+        libvirt ||= type === "secret" && pairs.get("id") === "masterKey0";
+        const backend = backendOf(type, pairs);
+        if (backend !== undefined) backends.push(backend);
+        break;
+      }
+      case "numa": {
+        const pairs = parseKeyValues(value, "type");
+        if (pairs.get("type") !== "node") break;
+        const node = Number(pairs.get("nodeid") ?? nodes.size);
+        nodes.set(node, pairs.get("memdev") ?? "");
+        break;
+      }
+      case "device": {
+        const pairs = parseKeyValues(value, "driver");
+        if (MEMORY_DEVICE.test(pairs.get("driver") ?? "")) {
+          deviceOptions.push(pairs);
+        }
+        break;
+      }
+      case "chardev": {
+        const pairs = parseKeyValues(value, "backend");
+        const path = pairs.get("path");
+        const id = pairs.get("id");
+        if (id !== undefined && path !== undefined) chardevs.set(id, path);
+        break;
+      }
+      case "qmp":
+      case "qmp-pretty":
+        qmpSocket ??= /^unix:([^,]+)/.exec(value)?.[1];
+        break;
+      case "mon": {
+        const pairs = parseKeyValues(value, "chardev");
+        if (pairs.get("mode") === "control") {
+          qmpSocket ??= chardevs.get(pairs.get("chardev") ?? "");
+        }
+        break;
+      }
+    }
+  }
+
+  const indexOf = (id: string): number => {
+    const index = backends.findIndex((backend) => backend.id === id);
+    if (index < 0) {
+      throw new XftraceError(
+        `the RAM layout cannot be told: the command line names the memory ` +
+          `backend ${id}, but has no such object`,
+      );
+    }
+    return index;
+  };
+  const single = machine.get("memory-backend");
+  const stated = parseSize(memory.get("size"), MIB);
+  if (memory.has("size") && stated === undefined) {
+    throw new XftraceError(
+      `the RAM size cannot be told from "-m ${memory.get("size")}"`,
+    );
+  }
+  const ramSize = alignUp(
+    stated ??
+      (single === undefined ? 128 * MIB : backends[indexOf(single)].size),
+    8192,
+  );
+  const memdevs = [...nodes].sort(([a], [b]) => a - b)
+    .map(([, memdev]) => memdev).filter((memdev) => memdev !== "");
+  let ram: number[];
+  if (single !== undefined) ram = [indexOf(single)];
+  else if (memdevs.length > 0) ram = memdevs.map(indexOf);
+  else {
+    backends.push({
+      id: "pc.ram",
+      kind: memPath === undefined ? "ram" : "file",
+      path: memPath,
+      size: ramSize,
+      share: false,
+      offset: 0,
+      hugetlb: false,
+    });
+    ram = [backends.length - 1];
+  }
+  confidential ??= machine.get("confidential-guest-support") ??
+    machine.get("memory-encryption");
+  return {
+    name,
+    uuid,
+    type: machine.get("type") ?? "pc",
+    accel: accel ?? machine.get("accel") ?? "tcg",
+    ramSize,
+    maxRamSize: parseSize(memory.get("maxmem"), 1),
+    maxBelow4g: parseSize(machine.get("max-ram-below-4g"), 1),
+    backends,
+    ram,
+    devices: deviceOptions.map((pairs) => ({
+      driver: pairs.get("driver") ?? "",
+      backing: indexOf(pairs.get("memdev") ?? ""),
+      address: parseSize(pairs.get("addr") ?? pairs.get("memaddr"), 1),
+    })).map((device) => ({
+      ...device,
+      // The property's default, 0, means that QEMU chooses.
+      address: device.address === 0 ? undefined : device.address,
+    })),
+    qmpSocket,
+    confidential,
+    libvirt,
+  };
+}
+
+/**
+ * The layout of a machine's RAM, DIMMs included. Memory devices that are not
+ * plain RAM (nvdimm, virtio-pmem) hold no kernel data and are left out.
+ *
+ * @throws {XftraceError} when the machine type is unknown or the RAM cannot
+ * be placed for certain.
+ */
+export function qemuLayout(machine: QemuMachine): RamLayout {
+  const board = boardOf(machine.type);
+  if (board === undefined) {
+    throw new XftraceError(
+      `the RAM layout of the machine type ${machine.type} is not known; ` +
+        `q35, i440fx (pc) and microvm are`,
+    );
+  }
+  const dimms: DimmPlace[] = [];
+  for (const device of machine.devices) {
+    if (device.driver.startsWith("virtio-mem") && !device.address) {
+      throw new XftraceError(
+        "the RAM layout cannot be told: a virtio-mem device has no memaddr; " +
+          "dump the guest's memory and use core:PATH",
+      );
+    }
+    const backend = machine.backends[device.backing];
+    dimms.push({
+      backing: device.backing,
+      size: backend.size,
+      offset: backend.offset,
+      address: device.address,
+      alignment: backend.hugePageSize,
+    });
+  }
+  const layout = layoutRam({
+    board,
+    size: machine.ramSize,
+    maxBelow4g: machine.maxBelow4g,
+    maxSize: machine.maxRamSize,
+    backings: machine.ram.map((backing) => ({
+      backing,
+      size: machine.backends[backing].size,
+      offset: machine.backends[backing].offset,
+    })),
+    dimms,
+  });
+  const storage = new Set(
+    machine.devices.filter(({ driver }) => /nvdimm|pmem/.test(driver))
+      .map(({ backing }) => backing),
+  );
+  return {
+    source: layout.source,
+    regions: layout.regions.filter(({ backing }) => !storage.has(backing)),
+  };
+}
+
+function backendOf(
+  type: string,
+  pairs: Map<string, string>,
+): QemuBackend | undefined {
+  const kind = /^memory-backend-(\w+)$/.exec(type)?.[1];
+  if (kind === undefined || kind === "epc") return undefined;
+  const size = parseSize(pairs.get("size"), 1);
+  const id = pairs.get("id");
+  if (size === undefined || id === undefined) return undefined;
+  return {
+    id,
+    kind,
+    size,
+    path: pairs.get("mem-path"),
+    // backends/hostmem-memfd.c: memfd and shm backends share by default.
+    share: pairs.has("share")
+      ? isOn(pairs.get("share"))
+      : kind === "memfd" || kind === "shm",
+    offset: parseSize(pairs.get("offset"), 1) ?? 0,
+    hugetlb: isOn(pairs.get("hugetlb")),
+    hugePageSize: parseSize(pairs.get("hugetlbsize"), 1),
+  };
+}
+
+function merge(into: Map<string, string>, from: Map<string, string>): void {
+  for (const [key, value] of from) into.set(key, value);
+}
+
+function alignUp(value: number, to: number): number {
+  return Math.ceil(value / to) * to;
+}

@@ -1,0 +1,273 @@
+/**
+ * Finds a VM's memory backends among its process's mappings and open files.
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import type { QemuBackend } from "../memory/ram_layout_qemu.ts";
+import { fileFacts } from "./proc.ts";
+import type { ProcFd, Vma } from "./proc.ts";
+import type { BackingMapping, VmBacking } from "./vm.ts";
+
+/** What a process has mapped and opened. */
+export interface ProcessMemory {
+  readonly vmas: readonly Vma[];
+  readonly fds: readonly ProcFd[];
+  /** Its working folder, for relative paths. */
+  readonly cwd?: string;
+}
+
+/** Mapped memory that may stand for a backend. */
+interface Candidate {
+  /** The same for the same bytes. */
+  readonly key: string;
+  /** As in maps; empty when anonymous. */
+  readonly path: string;
+  /** Cover the backend's bytes exactly, ascending by offset. */
+  readonly vmas: readonly Vma[];
+}
+
+/** At most this many assignments of backends to mappings are tried. */
+const MOST_PLANS = 24;
+
+/**
+ * Every way to match the backends to what the process has mapped; one unless
+ * several backends look alike. A way is one backing for each backend.
+ *
+ * @throws {XftraceError} when a backend matches nothing.
+ */
+export function matchBackings(
+  backends: readonly QemuBackend[],
+  memory: ProcessMemory,
+): VmBacking[][] {
+  const files = mappedFiles(memory.vmas);
+  const choices = backends.map((backend) => {
+    const fit = files.filter((vmas) => mayBe(backend, vmas[0], memory.cwd));
+    const exact = backend.kind === "ram" && !backend.share &&
+        backend.path === undefined
+      ? anonymousRuns(memory.vmas, backend.size)
+      : fit.flatMap((vmas) => covering(vmas, backend.offset, backend.size));
+    if (exact.length === 0) throw notMapped(backend, fit.length);
+    return narrowed(backend, exact);
+  });
+  const ways: VmBacking[][] = [];
+  const taken = new Set<string>();
+  const chosen: VmBacking[] = [];
+  const choose = (index: number) => {
+    if (ways.length >= MOST_PLANS) return;
+    if (index === backends.length) {
+      ways.push([...chosen]);
+      return;
+    }
+    for (const candidate of choices[index]) {
+      if (taken.has(candidate.key)) continue;
+      taken.add(candidate.key);
+      chosen.push(backingOf(backends[index], candidate, memory.fds));
+      choose(index + 1);
+      chosen.pop();
+      taken.delete(candidate.key);
+    }
+  };
+  choose(0);
+  if (ways.length === 0) throw notMapped(backends[0], 0);
+  return ways;
+}
+
+/**
+ * RAM-like files the process has mapped that none of `used` stands for:
+ * memory plugged in after the start.
+ */
+export function pluggedBackings(
+  memory: ProcessMemory,
+  used: readonly VmBacking[],
+): VmBacking[] {
+  const taken = new Set(
+    used.flatMap((backing) => backing.mappings.map(({ start }) => start)),
+  );
+  return mappedFiles(memory.vmas).filter((vmas) =>
+    isQemuMemory(vmas[0].path) && isShared(vmas[0]) &&
+    !vmas.some(({ start }) => taken.has(start))
+  ).flatMap((vmas) => {
+    const { path, offset } = vmas[0];
+    const last = vmas[vmas.length - 1];
+    const size = last.offset + last.end - last.start - offset;
+    const backend = {
+      id: path.slice(path.lastIndexOf("/") + 1),
+      kind: isMemfd(path) ? "memfd" : "file",
+      size,
+      share: true,
+      offset,
+      hugetlb: false,
+    };
+    return covering(vmas, offset, size)
+      .map((candidate) => backingOf(backend, candidate, memory.fds));
+  });
+}
+
+/** Writable mappings by file, each group ascending by offset. */
+function mappedFiles(vmas: readonly Vma[]): Vma[][] {
+  const groups = new Map<string, Vma[]>();
+  for (const vma of vmas) {
+    if (vma.inode === 0 || !vma.permissions.startsWith("rw")) continue;
+    const key = `${vma.device} ${vma.inode}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [vma]);
+    else group.push(vma);
+  }
+  for (const group of groups.values()) {
+    group.sort((a, b) => a.offset - b.offset);
+  }
+  return [...groups.values()];
+}
+
+/** The mappings of one file that cover exactly `size` bytes at `offset`. */
+function covering(
+  vmas: readonly Vma[],
+  offset: number,
+  size: number,
+): Candidate[] {
+  const chosen: Vma[] = [];
+  let at = offset;
+  for (const vma of vmas) {
+    if (vma.offset !== at || at === offset + size) continue;
+    chosen.push(vma);
+    at += vma.end - vma.start;
+  }
+  if (at !== offset + size) return [];
+  const { device, inode, path } = chosen[0];
+  return [{ key: `${device} ${inode} ${offset}`, path, vmas: chosen }];
+}
+
+/**
+ * Anonymous, private, writable memory of exactly `size` bytes: single
+ * mappings, or else neighbours that add up to it (advice given for a part of
+ * RAM splits its mapping). QEMU leaves a guard page after RAM, so memory of
+ * other uses does not run into it.
+ */
+function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
+  const plain = vmas.filter((vma) =>
+    vma.inode === 0 && vma.permissions === "rw-p" &&
+    (vma.path === "" || vma.path.startsWith("[anon:"))
+  );
+  const runs: Candidate[] = [];
+  for (let i = 0; i < plain.length; i++) {
+    const run: Vma[] = [];
+    let total = 0;
+    for (let j = i; j < plain.length && total < size; j++) {
+      if (j > i && plain[j].start !== plain[j - 1].end) break;
+      run.push({ ...plain[j], offset: total });
+      total += plain[j].end - plain[j].start;
+    }
+    if (total === size) {
+      runs.push({ key: `@${run[0].start}`, path: "", vmas: run });
+    }
+  }
+  const single = runs.filter((run) => run.vmas.length === 1);
+  return single.length > 0 ? single : runs;
+}
+
+/** Whether a mapped file may be the backend's, by its name. */
+function mayBe(
+  backend: QemuBackend,
+  { path }: Vma,
+  cwd: string | undefined,
+): boolean {
+  if (backend.path === undefined) {
+    // memory-backend-ram,share=on is a memfd or unnamed shared memory.
+    return isMemfd(path) || (backend.kind === "ram" && path === "/dev/zero");
+  }
+  const given = backend.path;
+  const wanted = normal(
+    given.startsWith("/") || cwd === undefined ? given : `${cwd}/${given}`,
+  );
+  // mem-path may be a folder: QEMU makes qemu_back_mem.NAME.XXXXXX in it
+  // (system/physmem.c, file_ram_open).
+  return path === wanted || path.startsWith(`${wanted}/qemu_back_mem.`) ||
+    (!wanted.startsWith("/") && path.endsWith(`/${wanted}`));
+}
+
+/** Removes `.`, `..` and doubled slashes. */
+function normal(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") parts.pop();
+    else parts.push(part);
+  }
+  return (path.startsWith("/") ? "/" : "") + parts.join("/");
+}
+
+function isMemfd(path: string): boolean {
+  return path.startsWith("/memfd:");
+}
+
+/** Whether a file's name says that QEMU made it for RAM. */
+function isQemuMemory(path: string): boolean {
+  return path.startsWith("/memfd:memory-backend-") ||
+    /\/qemu_back_mem\.[^/]*$/.test(path);
+}
+
+function isShared(vma: Vma): boolean {
+  return vma.permissions[3] === "s";
+}
+
+/** The candidates that carry the backend's own name, if any do. */
+function narrowed(
+  backend: QemuBackend,
+  candidates: readonly Candidate[],
+): readonly Candidate[] {
+  if (candidates.length === 1) return candidates;
+  const name = backend.id.replaceAll("/", "_");
+  const own = candidates.filter(({ path }) =>
+    path.includes(`qemu_back_mem._objects_${name}.`) ||
+    path.includes(`qemu_back_mem.${name}.`)
+  );
+  return own.length > 0 ? own : candidates;
+}
+
+function backingOf(
+  backend: QemuBackend,
+  candidate: Candidate,
+  fds: readonly ProcFd[],
+): VmBacking {
+  const first = candidate.vmas[0];
+  const anonymous = candidate.path === "" || candidate.path === "/dev/zero";
+  const shared = isShared(first);
+  // The same name may stand for several files (memfds): the inode decides,
+  // where it can be asked for.
+  const named = fds.filter(({ path }) => path === candidate.path);
+  const same = named.filter(({ open }) =>
+    fileFacts(open)?.inode === first.inode
+  );
+  const open = (same[0] ?? (named.length === 1 ? named[0] : undefined))?.open;
+  const mappings: BackingMapping[] = candidate.vmas.map((vma) => ({
+    start: vma.start,
+    end: vma.end,
+    offset: vma.offset,
+  }));
+  return {
+    id: backend.id,
+    size: backend.size,
+    path: anonymous ? undefined : candidate.path,
+    deleted: first.deleted && !isMemfd(candidate.path),
+    memfd: isMemfd(candidate.path),
+    hugetlb: backend.hugetlb || /\/hugepages|hugetlb/.test(candidate.path),
+    shared,
+    open: anonymous || !shared
+      ? undefined
+      : open ?? (first.deleted ? undefined : candidate.path),
+    mappings,
+  };
+}
+
+function notMapped(backend: QemuBackend, near: number): XftraceError {
+  const what = backend.path ?? `${backend.kind} memory`;
+  return new XftraceError(
+    near > 0
+      ? `its memory backend ${backend.id} (${what}) is not mapped with the ` +
+        `${backend.size} bytes that the command line gives`
+      : `its memory backend ${backend.id} (${what}, ${backend.size} bytes) ` +
+        `was not found among the process's mappings`,
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * Which VMs run on this host, and which one a target means.
+ *
+ * @module
+ */
+
+import { EXIT, XftraceError } from "../errors.ts";
+import { describeOther, otherVmm } from "./other_vmms.ts";
+import { Proc } from "./proc.ts";
+import { describeQemu, isQemu, programName } from "./qemu.ts";
+import { TARGET_FORMS } from "./target.ts";
+import type { VmProcess } from "./vm.ts";
+
+/** All VMs that run on this host, by pid. */
+export function listVms(proc: Proc = new Proc()): VmProcess[] {
+  return proc.pids().map((pid) => describeVm(pid, proc))
+    .filter((vm) => vm !== undefined);
+}
+
+/** The VM that a process runs; undefined when it runs none. */
+export function describeVm(
+  pid: number,
+  proc: Proc = new Proc(),
+): VmProcess | undefined {
+  const args = proc.args(pid);
+  if (args.length === 0) return undefined;
+  const program = programName(proc, pid, args);
+  const other = otherVmm(program);
+  if (!isQemu(program) && other === undefined) return undefined;
+  const startTime = proc.startTime(pid);
+  if (startTime === undefined) return undefined;
+  if (other === undefined) {
+    return describeQemu(proc, pid, program, args, startTime);
+  }
+  return other === "qemu"
+    ? undefined
+    : describeOther(other, pid, args, startTime);
+}
+
+/**
+ * Whether the VM's process still is the one that was described: the pid is
+ * alive and was not given to another process since.
+ */
+export function isAlive(
+  vm: Pick<VmProcess, "pid" | "startTime">,
+  proc: Proc = new Proc(),
+): boolean {
+  return proc.startTime(vm.pid) === vm.startTime;
+}
+
+/**
+ * The VM of that name or UUID.
+ *
+ * @throws {XftraceError} when there is none (near matches are named), or
+ * several.
+ */
+export function vmByName(name: string, vms: readonly VmProcess[]): VmProcess {
+  const found = vms.filter((vm) =>
+    (vm.named && vm.name === name) ||
+    (vm.uuid !== undefined && vm.uuid.toLowerCase() === name.toLowerCase())
+  );
+  if (found.length === 1) return found[0];
+  if (found.length > 1) {
+    throw new XftraceError(
+      `${found.length} VMs are named ${name}; choose one of ` +
+        found.map((vm) => `pid:${vm.pid}`).join(", "),
+    );
+  }
+  const near = nearNames(name, vms.filter((vm) => vm.named).map((v) => v.name));
+  const hint = near.length > 0
+    ? `did you mean ${near.map((n) => `qemu:${n}`).join(" or ")}?`
+    : running(vms);
+  throw new XftraceError(`no VM named ${name} runs on this host; ${hint}`);
+}
+
+/**
+ * The VM that a process runs.
+ *
+ * @throws {XftraceError} when it does not run, or is no VM.
+ */
+export function vmByPid(pid: number, proc: Proc = new Proc()): VmProcess {
+  const vm = describeVm(pid, proc);
+  if (vm !== undefined) return vm;
+  const args = proc.args(pid);
+  throw new XftraceError(
+    args.length === 0
+      ? `no process ${pid} runs on this host`
+      : `process ${pid} (${args[0]}) does not run a VM`,
+  );
+}
+
+/**
+ * The only VM that runs.
+ *
+ * @throws {XftraceError} when none runs, or more than one (they are listed).
+ */
+export function onlyVm(vms: readonly VmProcess[]): VmProcess {
+  if (vms.length === 1) return vms[0];
+  if (vms.length === 0) {
+    throw new XftraceError(
+      `no VM runs on this host; start one, or name a target with -t: ` +
+        TARGET_FORMS,
+    );
+  }
+  throw new XftraceError(
+    `${vms.length} VMs run on this host; choose one with -t: ` +
+      vms.map(targetOf).join(", "),
+    { exitCode: EXIT.usage },
+  );
+}
+
+/** The target string that names a VM. */
+export function targetOf(vm: VmProcess): string {
+  return vm.named && vm.kind === "qemu" ? `qemu:${vm.name}` : `pid:${vm.pid}`;
+}
+
+function running(vms: readonly VmProcess[]): string {
+  return vms.length === 0
+    ? "none runs at all"
+    : `there are ${vms.map(targetOf).join(", ")}`;
+}
+
+/** Names that resemble `name`, best first, at most three. */
+function nearNames(name: string, names: readonly string[]): string[] {
+  const lower = name.toLowerCase();
+  return names.map((candidate) => {
+    const other = candidate.toLowerCase();
+    const contained = other.includes(lower) || lower.includes(other);
+    return { candidate, far: contained ? 0.5 : distance(lower, other) };
+  }).filter(({ candidate, far }) =>
+    far <= Math.max(1, Math.min(name.length, candidate.length) / 3)
+  ).sort((a, b) => a.far - b.far).slice(0, 3).map((near) => near.candidate);
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(
+        next[j - 1] + 1,
+        row[j] + 1,
+        row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1),
+      ));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

@@ -1,0 +1,219 @@
+/**
+ * Reads of /proc about other processes. Everything takes the folder's path as
+ * a parameter, so that tests can bring their own tree.
+ *
+ * @module
+ */
+
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+
+/** One line of /proc/PID/maps. */
+export interface Vma {
+  /** First HVA. */
+  readonly start: number;
+  /** One past the last HVA. */
+  readonly end: number;
+  /** Such as `rw-s`. */
+  readonly permissions: string;
+  /** Offset in the file, in bytes. */
+  readonly offset: number;
+  /** `major:minor` of the file's device, hex. */
+  readonly device: string;
+  /** 0 for anonymous memory. */
+  readonly inode: number;
+  /** The file's path without ` (deleted)`; empty for anonymous memory. */
+  readonly path: string;
+  readonly deleted: boolean;
+}
+
+/** An open file of a process. */
+export interface ProcFd {
+  readonly fd: number;
+  /** What the link says, without ` (deleted)`. */
+  readonly path: string;
+  readonly deleted: boolean;
+  /** Path through which the same file can be opened: /proc/PID/fd/N. */
+  readonly open: string;
+}
+
+/** A read of /proc that was not allowed. */
+export class ProcPermissionError extends Error {
+  /** What could not be read: `/proc/12/maps`. */
+  readonly path: string;
+
+  constructor(path: string, cause: unknown) {
+    super(`no permission to read ${path}`, { cause });
+    this.name = "ProcPermissionError";
+    this.path = path;
+  }
+}
+
+const DELETED = " (deleted)";
+
+function undelete(path: string): { path: string; deleted: boolean } {
+  return path.endsWith(DELETED)
+    ? { path: path.slice(0, -DELETED.length), deleted: true }
+    : { path, deleted: false };
+}
+
+/** Parses /proc/PID/maps. */
+export function parseMaps(text: string): Vma[] {
+  const line =
+    /^([\da-f]+)-([\da-f]+) (\S{4}) ([\da-f]+) (\S+) (\d+)(?: +(.*))?$/gm;
+  const vmas: Vma[] = [];
+  for (const match of text.matchAll(line)) {
+    // The kernel writes a line feed in a name as \012.
+    const name = (match[7] ?? "").replaceAll("\\012", "\n");
+    vmas.push({
+      start: parseInt(match[1], 16),
+      end: parseInt(match[2], 16),
+      permissions: match[3],
+      offset: parseInt(match[4], 16),
+      device: match[5],
+      inode: Number(match[6]),
+      ...undelete(name),
+    });
+  }
+  return vmas;
+}
+
+/** The processes of one /proc. */
+export class Proc {
+  /** The folder: `/proc`. */
+  readonly root: string;
+
+  constructor(root = "/proc") {
+    this.root = root;
+  }
+
+  /** Ids of all processes, ascending. */
+  pids(): number[] {
+    return readdirSync(this.root).filter((name) => /^\d+$/.test(name))
+      .map(Number).sort((a, b) => a - b);
+  }
+
+  /**
+   * Arguments of a process; empty when it is gone, a kernel thread or a
+   * zombie.
+   */
+  args(pid: number): string[] {
+    const text = this.#text(pid, "cmdline");
+    if (text === undefined || text === "") return [];
+    return text.replace(/\0$/, "").split("\0");
+  }
+
+  /** Path of the program, when it may be known. */
+  exe(pid: number): string | undefined {
+    try {
+      return undelete(readlinkSync(this.#path(pid, "exe"))).path;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Working folder, when it may be known. */
+  cwd(pid: number): string | undefined {
+    try {
+      return readlinkSync(this.#path(pid, "cwd"));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * When the process started, in clock ticks since boot; undefined when it is
+   * gone or only waits to be reaped. A pid with another start time is another
+   * process.
+   */
+  startTime(pid: number): number | undefined {
+    const text = this.#text(pid, "stat");
+    if (text === undefined) return undefined;
+    // The second field, the name, may hold spaces and brackets.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return undefined;
+    const ticks = Number(fields[19]);
+    return Number.isFinite(ticks) ? ticks : undefined;
+  }
+
+  /** User id the process runs as. */
+  uid(pid: number): number | undefined {
+    const match = /^Uid:\s+\d+\s+(\d+)/m.exec(this.#text(pid, "status") ?? "");
+    return match === null ? undefined : Number(match[1]);
+  }
+
+  /**
+   * Memory mappings; empty when the process is gone.
+   *
+   * @throws {ProcPermissionError}
+   */
+  maps(pid: number): Vma[] {
+    const path = this.#path(pid, "maps");
+    return parseMaps(permitted(path, () => readFileSync(path, "utf8")) ?? "");
+  }
+
+  /**
+   * Open files, ascending; empty when the process is gone.
+   *
+   * @throws {ProcPermissionError}
+   */
+  fds(pid: number): ProcFd[] {
+    const folder = this.#path(pid, "fd");
+    const names = permitted(folder, () => readdirSync(folder)) ?? [];
+    const fds: ProcFd[] = [];
+    for (const name of names) {
+      const open = `${folder}/${name}`;
+      const link = permitted(folder, () => readlinkSync(open));
+      if (link === undefined) continue;
+      fds.push({ fd: Number(name), open, ...undelete(link) });
+    }
+    return fds.sort((a, b) => a.fd - b.fd);
+  }
+
+  /** Path of the process's memory, for pread: /proc/PID/mem. */
+  memPath(pid: number): string {
+    return this.#path(pid, "mem");
+  }
+
+  #path(pid: number, name: string): string {
+    return `${this.root}/${pid}/${name}`;
+  }
+
+  #text(pid: number, name: string): string | undefined {
+    try {
+      return readFileSync(this.#path(pid, name), "utf8");
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Size, inode and device of a file; undefined when it cannot be known. */
+export function fileFacts(
+  path: string,
+): { size: number; inode: number; device: number } | undefined {
+  try {
+    const { size, ino, dev } = statSync(path);
+    return { size, inode: ino, device: dev };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when the process is gone meanwhile. */
+function permitted<T>(path: string, run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (
+      code === "EACCES" || code === "EPERM" ||
+      error instanceof Deno.errors.NotCapable
+    ) {
+      throw new ProcPermissionError(path, error);
+    }
+    if (code === "ENOENT" || code === "ESRCH" || code === "ENOTDIR") {
+      return undefined;
+    }
+    throw error;
+  }
+}

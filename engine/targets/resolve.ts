@@ -1,0 +1,131 @@
+/**
+ * From what the user wrote to what there is to read.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { XftraceError } from "../errors.ts";
+import { fileError } from "../memory/elf_core_source.ts";
+import { candidateLayouts } from "../memory/ram_layout.ts";
+import type { RamLayout } from "../memory/ram_layout.ts";
+import { listVms, onlyVm, targetOf, vmByName, vmByPid } from "./discover.ts";
+import { fileFacts, Proc } from "./proc.ts";
+import { formatTarget, parseTarget } from "./target.ts";
+import type { VmProcess } from "./vm.ts";
+
+/** What there is to read. */
+export type ResolvedTarget =
+  /** A running VM; attach by one of `vm.plans`. */
+  | {
+    readonly kind: "vm";
+    /** For messages: `qemu:web1`. */
+    readonly target: string;
+    readonly vm: VmProcess;
+  }
+  /** A memory file that no VM of this host uses any more. */
+  | {
+    readonly kind: "file";
+    readonly target: string;
+    readonly path: string;
+    /** In bytes. */
+    readonly size: number;
+    /** Layouts to try, the likeliest first; `backing` is always 0. */
+    readonly layouts: readonly RamLayout[];
+  }
+  /** An ELF core or a snapshot. */
+  | {
+    readonly kind: "core";
+    readonly target: string;
+    readonly path: string;
+  };
+
+/** Where to look for a target. */
+export interface ResolveOptions {
+  /** Value of XFTRACE_TARGET, used when no target is given. */
+  readonly environment?: string;
+  readonly proc?: Proc;
+}
+
+/**
+ * Finds what a target means: the string given, else the environment's, else
+ * the only VM that runs.
+ *
+ * @throws {XftraceError} one sentence: not a target, no such VM or file, more
+ * than one VM, a VM that cannot be read and why, not a VM's memory.
+ */
+export function resolveTarget(
+  target: string | undefined,
+  options: ResolveOptions = {},
+): ResolvedTarget {
+  const proc = options.proc ?? new Proc();
+  const text = target ?? (options.environment || undefined);
+  if (text === undefined) return attachable(onlyVm(listVms(proc)));
+  const spec = parseTarget(text);
+  switch (spec.kind) {
+    case "qemu":
+      return attachable(vmByName(spec.name, listVms(proc)));
+    case "pid":
+      return attachable(vmByPid(spec.pid, proc), formatTarget(spec));
+    case "core":
+      return { kind: "core", target: text, path: spec.path };
+    case "file":
+      return resolveFile(text, spec.path, proc);
+  }
+}
+
+function attachable(vm: VmProcess, target = targetOf(vm)): ResolvedTarget {
+  if (!vm.attachable) {
+    throw new XftraceError(`${target} cannot be read: ${vm.whyNot}`);
+  }
+  return { kind: "vm", target, vm };
+}
+
+function resolveFile(
+  target: string,
+  path: string,
+  proc: Proc,
+): ResolvedTarget {
+  let size: number;
+  let inode: number;
+  let device: number;
+  const head = new Uint8Array(4);
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) {
+      throw new XftraceError(`${path} is not a file; give a VM's memory file`);
+    }
+    size = stat.size;
+    inode = stat.ino;
+    device = stat.dev;
+    if (size === 0) {
+      throw new XftraceError(`${path} is empty; it holds no VM's memory`);
+    }
+    const fd = openSync(path, "r");
+    try {
+      readSync(fd, head, 0, 4, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw error instanceof XftraceError ? error : fileError(path, error);
+  }
+  const magic = new DataView(head.buffer).getUint32(0, false);
+  if (magic === 0x7f454c46) {
+    throw new XftraceError(
+      `${path} is an ELF file, not bare memory; use core:${path}`,
+    );
+  }
+  // A private mapping is found by its path: the file itself is not open to
+  // be mapped, and does not hold what the guest writes.
+  const real = realpathSync(path);
+  const owner = listVms(proc).find((vm) =>
+    vm.attachable && vm.plans[0].backings.some((backing) => {
+      const open = backing.open && fileFacts(backing.open);
+      return backing.path === real ||
+        (open && open.inode === inode && open.device === device);
+    })
+  );
+  if (owner !== undefined) return { kind: "vm", target, vm: owner };
+  return { kind: "file", target, path, size, layouts: candidateLayouts(size) };
+}

@@ -1,0 +1,76 @@
+/**
+ * Target strings: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`. Pure.
+ *
+ * @module
+ */
+
+import { EXIT, XftraceError } from "../errors.ts";
+
+/** What a target string names. */
+export type TargetSpec =
+  /** A VM by its name (or UUID). */
+  | { readonly kind: "qemu"; readonly name: string }
+  /** A VM by its process. */
+  | { readonly kind: "pid"; readonly pid: number }
+  /** A memory file, of a running VM or left over. */
+  | { readonly kind: "file"; readonly path: string }
+  /** An ELF core or a snapshot. */
+  | { readonly kind: "core"; readonly path: string };
+
+/** The forms a target may have, for messages and help. */
+export const TARGET_FORMS = "qemu:NAME, pid:N, file:PATH or core:PATH";
+
+/**
+ * Parses a target string.
+ *
+ * @throws {XftraceError} (exit code 64) when it has none of the forms.
+ */
+export function parseTarget(text: string): TargetSpec {
+  const usage = (what: string) =>
+    new XftraceError(what, { exitCode: EXIT.usage });
+  const at = text.indexOf(":");
+  const kind = text.slice(0, Math.max(at, 0));
+  const rest = text.slice(at + 1);
+  if (at > 0 && rest === "") {
+    throw usage(
+      `the target "${text}" is incomplete; a target is ${TARGET_FORMS}`,
+    );
+  }
+  switch (kind) {
+    case "qemu":
+      return { kind, name: rest };
+    case "pid": {
+      if (!/^[1-9]\d{0,9}$/.test(rest)) {
+        throw usage(`the target "${text}" needs a process id, like pid:1234`);
+      }
+      return { kind, pid: Number(rest) };
+    }
+    case "file":
+    case "core":
+      return { kind, path: rest };
+    default: {
+      const hint = text.includes("/") || text.includes(".")
+        ? `; did you mean file:${text} or core:${text}?`
+        : /^\d+$/.test(text)
+        ? `; did you mean pid:${text}?`
+        : text !== "" && at < 0
+        ? `; did you mean qemu:${text}?`
+        : "";
+      throw usage(
+        `"${text}" is not a target; a target is ${TARGET_FORMS}${hint}`,
+      );
+    }
+  }
+}
+
+/** The string that {@linkcode parseTarget} reads as this target. */
+export function formatTarget(spec: TargetSpec): string {
+  switch (spec.kind) {
+    case "qemu":
+      return `qemu:${spec.name}`;
+    case "pid":
+      return `pid:${spec.pid}`;
+    default:
+      return `${spec.kind}:${spec.path}`;
+  }
+}
