@@ -190,14 +190,28 @@ async function start(
   }
   await ensurePackages(onProgress);
   const { name } = settings;
-  using _claimed = await claim(name);
-  try {
-    return await launch(settings, onProgress);
-  } catch (error) {
-    await end(name);
-    throw error;
+  for (let attempt = 1;; attempt++) {
+    using _claimed = await claim(name);
+    try {
+      return await launch(settings, onProgress);
+    } catch (error) {
+      await end(name);
+      if (!(error instanceof Stalled) || attempt === ATTEMPTS) throw error;
+      onProgress("the guest hung while it booted; trying again");
+    }
   }
 }
+
+/**
+ * A guest that switches a tracer on for all functions as it boots can hang
+ * when it is emulated: rewriting the code makes its timer interrupt slower
+ * than the time between two of them. Seen in about one boot of eight on a
+ * busy host, always before the next message; trying again helps.
+ */
+class Stalled extends LabError {}
+const ATTEMPTS = 4;
+/** Seconds without a new message. A boot that traces all pauses for 15. */
+const STALL_SECONDS = 45;
 
 async function launch(
   settings: GuestSettings,
@@ -300,12 +314,19 @@ async function ready(
   pid: number,
 ): Promise<boolean> {
   const until = performance.now() + settings.bootSeconds * 1000;
+  let length = 0;
+  let heard = performance.now();
   for (;;) {
     const log = readIfThere(`${directory}/serial.log`) ?? "";
+    if (log.length !== length) heard = performance.now();
+    length = log.length;
     const word = log.match(/lab: ready (virtio|serial)/)?.[1];
     if (word) return word === "serial";
     if (livePid(directory, "qemu.pid") !== pid) {
       throw failure(directory, "ended while it booted");
+    }
+    if (performance.now() > heard + STALL_SECONDS * 1000) {
+      throw new Stalled(failure(directory, "hung while it booted").message);
     }
     if (performance.now() > until) {
       throw failure(
