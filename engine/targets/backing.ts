@@ -16,6 +16,8 @@ export interface ProcessMemory {
   readonly fds: readonly ProcFd[];
   /** Its working folder, for relative paths. */
   readonly cwd?: string;
+  /** /proc/PID/map_files: one entry for each mapped file. */
+  readonly mapFiles?: string;
 }
 
 /** Mapped memory that may stand for a backend. */
@@ -63,7 +65,7 @@ export function matchBackings(
     for (const candidate of choices[index]) {
       if (taken.has(candidate.key)) continue;
       taken.add(candidate.key);
-      chosen.push(backingOf(backends[index], candidate, memory.fds));
+      chosen.push(backingOf(backends[index], candidate, memory));
       choose(index + 1);
       chosen.pop();
       taken.delete(candidate.key);
@@ -101,7 +103,7 @@ export function pluggedBackings(
       hugetlb: false,
     };
     return covering(vmas, offset, size)
-      .map((candidate) => backingOf(backend, candidate, memory.fds));
+      .map((candidate) => backingOf(backend, candidate, memory));
   });
 }
 
@@ -212,7 +214,10 @@ function isShared(vma: Vma): boolean {
   return vma.permissions[3] === "s";
 }
 
-/** The candidates that carry the backend's own name, if any do. */
+/**
+ * The candidates that carry the backend's own name, if any do; the highest
+ * address first: mmap goes downwards, so that is the order of their making.
+ */
 function narrowed(
   backend: QemuBackend,
   candidates: readonly Candidate[],
@@ -223,24 +228,25 @@ function narrowed(
     path.includes(`qemu_back_mem._objects_${name}.`) ||
     path.includes(`qemu_back_mem.${name}.`)
   );
-  return own.length > 0 ? own : candidates;
+  return (own.length > 0 ? own : candidates)
+    .toSorted((a, b) => b.vmas[0].start - a.vmas[0].start);
 }
 
 function backingOf(
   backend: QemuBackend,
   candidate: Candidate,
-  fds: readonly ProcFd[],
+  memory: ProcessMemory,
 ): VmBacking {
   const first = candidate.vmas[0];
   const anonymous = candidate.path === "" || candidate.path === "/dev/zero";
   const shared = isShared(first);
   // The same name may stand for several files (memfds): the inode decides,
   // where it can be asked for.
-  const named = fds.filter(({ path }) => path === candidate.path);
+  const named = memory.fds.filter(({ path }) => path === candidate.path);
   const same = named.filter(({ open }) =>
     fileFacts(open)?.inode === first.inode
   );
-  const open = (same[0] ?? (named.length === 1 ? named[0] : undefined))?.open;
+  const fd = (same[0] ?? (named.length === 1 ? named[0] : undefined))?.open;
   const mappings: BackingMapping[] = candidate.vmas.map((vma) => ({
     start: vma.start,
     end: vma.end,
@@ -250,15 +256,28 @@ function backingOf(
     id: backend.id,
     size: backend.size,
     path: anonymous ? undefined : candidate.path,
-    deleted: first.deleted && !isMemfd(candidate.path),
+    deleted: first.deleted && !anonymous && !isMemfd(candidate.path),
     memfd: isMemfd(candidate.path),
     hugetlb: backend.hugetlb || /\/hugepages|hugetlb/.test(candidate.path),
     shared,
-    open: anonymous || !shared
-      ? undefined
-      : open ?? (first.deleted ? undefined : candidate.path),
+    open: shared ? fd ?? openable(candidate, memory.mapFiles) : undefined,
     mappings,
   };
+}
+
+/**
+ * A path to the file of a shared mapping that the process has no descriptor
+ * of: the mapping's own entry, which needs CAP_SYS_ADMIN, or the file's name.
+ */
+function openable(
+  { path, vmas }: Candidate,
+  mapFiles: string | undefined,
+): string | undefined {
+  const [first] = vmas;
+  const hex = (hva: number) => hva.toString(16);
+  const entry = `${mapFiles}/${hex(first.start)}-${hex(first.end)}`;
+  if (fileFacts(entry)?.inode === first.inode) return entry;
+  return first.deleted || path === "/dev/zero" ? undefined : path;
 }
 
 function notMapped(backend: QemuBackend, near: number): XftraceError {

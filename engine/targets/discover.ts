@@ -128,7 +128,7 @@ function nearNames(name: string, names: readonly string[]): string[] {
     const contained = other.includes(lower) || lower.includes(other);
     return { candidate, far: contained ? 0.5 : distance(lower, other) };
   }).filter(({ candidate, far }) =>
-    far <= Math.max(1, Math.min(name.length, candidate.length) / 3)
+    far <= Math.max(1, Math.min(name.length, candidate.length) / 2)
   ).sort((a, b) => a.far - b.far).slice(0, 3).map((near) => near.candidate);
 }
 

@@ -107,6 +107,7 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
       vmas: proc.maps(pid),
       fds: proc.fds(pid),
       cwd: proc.cwd(pid),
+      mapFiles: `${proc.root}/${pid}/map_files`,
     };
     return matchBackings(backends, memory).map((backings) => {
       const unused = machine.backends

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { XftraceError } from "../errors.ts";
+import {
+  type Board,
+  boardOf,
+  candidateLayouts,
+  checkLayout,
+  layoutRam,
+  lowMemory,
+  placePlugged,
+} from "./ram_layout.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+function single(board: Board, size: number, maxBelow4g?: number) {
+  return layoutRam({
+    board,
+    size,
+    maxBelow4g,
+    backings: [{ backing: 0, size }],
+  }).regions.map((r) => [r.start, r.end, r.offset]);
+}
+
+Deno.test("machine types are told by their names", () => {
+  const boards: Record<string, Board | undefined> = {
+    "q35": "q35",
+    "pc-q35-7.2": "q35",
+    "pc-q35-rhel9.2.0": "q35",
+    "pc": "i440fx",
+    "pc-i440fx-jammy": "i440fx",
+    "pc-i440fx-2.0": "i440fx",
+    "pc-i440fx-1.7": "i440fx-1.x",
+    "pc-1.3": "i440fx-1.x",
+    "microvm": "microvm",
+    "virt": undefined,
+    "isapc": undefined,
+    "xenfv": undefined,
+  };
+  for (const [type, board] of Object.entries(boards)) {
+    assert.equal(boardOf(type), board, type);
+  }
+});
+
+Deno.test("RAM is split as each machine does", () => {
+  const half = 2816 * MIB;
+  assert.deepEqual(single("q35", half - 8192), [[0, half - 8192, 0]]);
+  assert.deepEqual(single("q35", half), [
+    [0, 2 * GIB, 0],
+    [4 * GIB, 4 * GIB + 768 * MIB, 2 * GIB],
+  ]);
+  assert.deepEqual(single("i440fx", 3583 * MIB), [[0, 3583 * MIB, 0]]);
+  assert.deepEqual(single("i440fx", 3584 * MIB), [
+    [0, 3 * GIB, 0],
+    [4 * GIB, 4 * GIB + 512 * MIB, 3 * GIB],
+  ]);
+  assert.deepEqual(single("i440fx-1.x", 4 * GIB), [
+    [0, 3584 * MIB, 0],
+    [4 * GIB, 4 * GIB + 512 * MIB, 3584 * MIB],
+  ]);
+  assert.deepEqual(single("microvm", 3 * GIB), [[0, 3 * GIB, 0]]);
+  assert.deepEqual(single("microvm", 4 * GIB), [
+    [0, 3 * GIB, 0],
+    [4 * GIB, 5 * GIB, 3 * GIB],
+  ]);
+});
+
+Deno.test("max-ram-below-4g moves the split", () => {
+  assert.deepEqual(single("q35", 4 * GIB, GIB), [
+    [0, GIB, 0],
+    [4 * GIB, 7 * GIB, GIB],
+  ]);
+  assert.deepEqual(single("i440fx", 4 * GIB, 2 * GIB), [
+    [0, 2 * GIB, 0],
+    [4 * GIB, 6 * GIB, 2 * GIB],
+  ]);
+  // QEMU's own example: -M pc,max-ram-below-4g=4G -m 3968M.
+  assert.equal(lowMemory("i440fx", 3968 * MIB, 4 * GIB), 3968 * MIB);
+});
+
+Deno.test("NUMA backends lie one after the other, split where RAM is", () => {
+  const { regions } = layoutRam({
+    board: "q35",
+    size: 4 * GIB,
+    backings: [
+      { backing: 5, size: GIB, offset: 4096 },
+      { backing: 1, size: 3 * GIB },
+    ],
+  });
+  assert.deepEqual(regions, [
+    { start: 0, end: GIB, backing: 5, offset: 4096 },
+    { start: GIB, end: 2 * GIB, backing: 1, offset: 0 },
+    { start: 4 * GIB, end: 6 * GIB, backing: 1, offset: GIB },
+  ]);
+  assert.throws(
+    () =>
+      layoutRam({
+        board: "q35",
+        size: 4 * GIB,
+        backings: [{ backing: 0, size: GIB }],
+      }),
+    /backends hold 1024 MiB/,
+  );
+});
+
+Deno.test("DIMMs go above RAM, at the next GiB, or where they are told", () => {
+  const description = {
+    board: "q35" as const,
+    size: 3 * GIB,
+    maxSize: 16 * GIB,
+    backings: [{ backing: 0, size: 3 * GIB }],
+  };
+  const { regions } = layoutRam({
+    ...description,
+    dimms: [
+      { backing: 1, size: 256 * MIB },
+      { backing: 2, size: GIB, address: 6 * GIB },
+      { backing: 3, size: GIB },
+    ],
+  });
+  assert.deepEqual(
+    regions.slice(2).map((r) => [r.backing, r.start]),
+    [[1, 5 * GIB], [2, 6 * GIB], [3, 7 * GIB]],
+  );
+  assert.throws(
+    () =>
+      layoutRam({
+        ...description,
+        dimms: [{ backing: 1, size: GIB, address: 4 * GIB }],
+      }),
+    /does not fit beside/,
+  );
+});
+
+Deno.test("what may lie above 1 TiB is refused, not guessed", () => {
+  assert.throws(() => single("q35", 1000 * GIB), /above 1 TiB/);
+  assert.equal(single("q35", 512 * GIB).length, 2);
+});
+
+Deno.test("a bare file has one layout while machines agree", () => {
+  assert.deepEqual(candidateLayouts(512 * MIB).map((l) => l.regions), [
+    [{ start: 0, end: 512 * MIB, backing: 0, offset: 0 }],
+  ]);
+  assert.deepEqual(
+    candidateLayouts(4 * GIB).map((l) => [l.source, l.regions[0].end]),
+    [
+      ["q35", 2 * GIB],
+      ["i440fx", 3 * GIB],
+      ["firecracker", 0xd0000000],
+      ["i440fx-1.x", 0xe0000000],
+    ],
+  );
+  assert.throws(() => candidateLayouts(1000), /1000 bytes is not a VM's/);
+  assert.throws(() => candidateLayouts(0), XftraceError);
+});
+
+Deno.test("a layout is checked against the guest's own resource tree", () => {
+  const [q35, i440fx] = candidateLayouts(4 * GIB);
+  const name = "System RAM";
+  const asQ35 = [
+    { start: 0x1000, end: 0x9fc00, name },
+    { start: 0x9fc00, end: 0x100000, name: "Reserved" },
+    { start: 0x100000, end: 0x7ffd7000, name },
+    { start: 4 * GIB, end: 6 * GIB, name },
+  ];
+  assert.equal(checkLayout(q35, asQ35), undefined);
+  assert.match(
+    checkLayout(i440fx, asQ35) ?? "",
+    /System RAM at 0x100000000-0x17fffffff.*i440fx.*0x0-0xbfffffff/,
+  );
+  assert.match(checkLayout(q35, []) ?? "", /lists no System RAM/);
+});
+
+Deno.test("plugged memory finds its place by its size, or not at all", () => {
+  const [layout] = candidateLayouts(512 * MIB);
+  const name = "System RAM";
+  const tree = [
+    { start: 0x1000, end: 512 * MIB, name },
+    { start: 4 * GIB, end: 4 * GIB + 128 * MIB, name },
+    { start: 5 * GIB, end: 5 * GIB + 256 * MIB, name },
+  ];
+  const placed = placePlugged(
+    layout,
+    [{ backing: 1, size: 256 * MIB }, { backing: 2, size: 128 * MIB }],
+    tree,
+  );
+  assert.deepEqual(
+    placed.regions.map((r) => [r.start, r.backing]),
+    [[0, 0], [4 * GIB, 2], [5 * GIB, 1]],
+  );
+  assert.equal(checkLayout(placed, tree), undefined);
+  const alike = [{ backing: 1, size: 128 * MIB }, {
+    backing: 2,
+    size: 128 * MIB,
+  }];
+  assert.throws(() => placePlugged(layout, alike, tree), /plugged in/);
+  assert.throws(
+    () => placePlugged(layout, [{ backing: 1, size: GIB }], tree),
+    /0 ranges/,
+  );
+});
+
+Deno.test("every byte of RAM has one place, whatever the sizes", () => {
+  const page = fc.integer({ min: 1, max: 2 ** 21 }).map((n) => n * 8192);
+  const boards = fc.constantFrom<Board>(
+    "q35",
+    "i440fx",
+    "i440fx-1.x",
+    "microvm",
+  );
+  fc.assert(fc.property(
+    boards,
+    fc.array(page, { minLength: 1, maxLength: 4 }),
+    (board, sizes) => {
+      const size = sizes.reduce((a, b) => a + b, 0);
+      const { regions } = layoutRam({
+        board,
+        size,
+        backings: sizes.map((size, backing) => ({ backing, size })),
+      });
+      let total = 0;
+      let last = 0;
+      for (const { start, end, backing, offset } of regions) {
+        assert.ok(start >= last && end > start);
+        assert.ok(end <= 0xf0000000 || start >= 4 * GIB);
+        assert.ok(offset + end - start <= sizes[backing]);
+        last = end;
+        total += end - start;
+      }
+      assert.equal(total, size);
+    },
+  ));
+});
