@@ -1,0 +1,347 @@
+/**
+ * Decodes ring-buffer pages (sub-buffers) into columns.
+ *
+ * Whatever the bytes are, decoding ends, throws nothing and reads nothing
+ * outside the page: a page copied while the guest writes may hold anything.
+ * What was wrong is a status code, never an exception.
+ *
+ * Source: kernel/trace/ring_buffer.c, include/linux/ring_buffer.h.
+ *
+ * @module
+ */
+
+import { type EventColumns, KIND, type PageArena } from "./columns.ts";
+import type { TraceLayout } from "./meta.ts";
+
+/** How decoding a page ended. */
+export const PAGE_STATUS = {
+  /** Decoded up to the commit. */
+  ok: 0,
+  /** An event runs over the commit: the page was torn, or is no page. */
+  truncated: 1,
+  /** The commit does not fit the sub-buffer, or is no multiple of 4. */
+  badCommit: 2,
+  /** An event of no length: zeroed bytes before the commit. */
+  zeroLength: 3,
+  /** An event too short for what its type says it holds. */
+  shortEvent: 4,
+  /** The offset to go on from lies behind the commit. */
+  badOffset: 5,
+} as const;
+
+/** One of the values of {@linkcode PAGE_STATUS}. */
+export type PageStatus = typeof PAGE_STATUS[keyof typeof PAGE_STATUS];
+
+/** A status in words, for messages. */
+export function pageStatusName(status: PageStatus): string {
+  for (const [name, value] of Object.entries(PAGE_STATUS)) {
+    if (value === status) return name;
+  }
+  return `status ${status}`;
+}
+
+// ring_buffer.h: RINGBUF_TYPE_*.
+const TYPE_PADDING = 29;
+const TYPE_TIME_EXTEND = 30;
+/** Bytes of `struct trace_entry`, checked by the layout. */
+const ENTRY_SIZE = 8;
+/** Least bytes of an event in the page: its header and a `trace_entry`. */
+const LEAST_EVENT = 12;
+// ring_buffer.c: flags above the commit of a page handed to a reader.
+const RB_MISSED_EVENTS = 0x80000000;
+const RB_MISSED_STORED = 0x40000000;
+const RB_MISSED_MASK = 0xc0000000;
+/** 2^27: one unit of array[0] of a time extend or an absolute stamp. */
+const TS_UNIT = 134217728;
+/** ring_buffer.c TS_MSB: the bits an absolute stamp does not carry. */
+const TS_MSB_HIGH = 0xf8000000;
+
+/**
+ * A page decoder: `decode()` appends a page's events to the columns. One
+ * decoder is reused for any number of pages; after each call its fields say
+ * what happened, so that a follower can go on within a page that has grown.
+ */
+export class PageDecoder {
+  /**
+   * Events older than this (ns since the columns' epoch) are skipped, as
+   * tracefs skips what is older than `array_buffer.time_start`.
+   */
+  timeStart = -Infinity;
+  /** Where to go on: the offset into the page's data, in bytes. */
+  nextOffset = 0;
+  /** Time of the last event or time stamp, ns since the columns' epoch. */
+  lastTs = 0;
+  /** Rows appended by the last call. */
+  events = 0;
+  /** Events the last call skipped because of {@linkcode timeStart}. */
+  skipped = 0;
+  /** Events that the kernel had discarded, found by the last call. */
+  discarded = 0;
+  /** The columns that rows are appended to. */
+  columns: EventColumns;
+  readonly #layout: TraceLayout;
+
+  constructor(layout: TraceLayout, columns: EventColumns) {
+    this.#layout = layout;
+    this.columns = columns;
+  }
+
+  /**
+   * Decodes a whole page whose header (`struct buffer_data_page`) and data
+   * lie in an arena slot.
+   *
+   * @param slot the slot's offset in bytes
+   * @param cpu CPU the page belongs to
+   * @param from offset into the data to start at, such as `reader_page.read`;
+   *   events before it are walked over (for the time) but not appended
+   */
+  decodeSlot(
+    arena: PageArena,
+    slot: number,
+    cpu: number,
+    from = 0,
+  ): PageStatus {
+    const page = this.#layout.page;
+    const words = arena.words;
+    const stamp = (slot + page.timeStamp) >>> 2;
+    const commit = words[(slot + page.commit) >>> 2];
+    const ts = this.columns.sinceEpoch(words[stamp], words[stamp + 1]);
+    if (from === 0) return this.decode(arena, slot, cpu, commit, 0, ts);
+    const rows = this.columns.length;
+    const losses = this.columns.lost.length;
+    // The time of the first event wanted is the sum of the deltas before it.
+    const status = this.decode(arena, slot, cpu, from, 0, ts);
+    this.columns.length = rows;
+    this.columns.lost.length = losses;
+    if (status !== PAGE_STATUS.ok) return status;
+    return this.decode(arena, slot, cpu, commit, this.nextOffset, this.lastTs);
+  }
+
+  /**
+   * Decodes a page's data from an offset. On any status the events before
+   * the bad place have been appended; set `columns.length` back to drop them.
+   *
+   * @param slot offset in bytes of the page (its header) in the arena
+   * @param cpu CPU the page belongs to
+   * @param commit the page's `commit` as it stands in the header: bytes of
+   *   data, with the missed-events flags if any
+   * @param from offset into the data to go on from (0: the beginning)
+   * @param fromTs time at that offset, ns since the columns' epoch: the
+   *   page's stamp for 0, else {@linkcode lastTs} of the call before
+   */
+  decode(
+    arena: PageArena,
+    slot: number,
+    cpu: number,
+    commit: number,
+    from: number,
+    fromTs: number,
+  ): PageStatus {
+    this.nextOffset = from;
+    this.lastTs = fromTs;
+    this.events = 0;
+    this.skipped = 0;
+    this.discarded = 0;
+    const layout = this.#layout;
+    const bytes = (commit & ~RB_MISSED_MASK) >>> 0;
+    const data = slot + layout.page.data;
+    if (
+      (bytes & 3) !== 0 || bytes > arena.slotSize - layout.page.data ||
+      slot + arena.slotSize > arena.bytes.byteLength
+    ) {
+      return PAGE_STATUS.badCommit;
+    }
+    if (from > bytes || (from & 3) !== 0) return PAGE_STATUS.badOffset;
+    const columns = this.columns;
+    if (from === 0 && (commit & RB_MISSED_EVENTS) !== 0) {
+      columns.lost.push({
+        row: columns.length,
+        cpu,
+        count: missedCount(arena, slot, data, bytes, commit),
+      });
+    }
+    // Once, so that the loop below needs no check per event.
+    columns.reserve(((bytes - from) / LEAST_EVENT | 0) + 1);
+
+    const words = arena.words;
+    const { ts, cpu: cpus, type, pid, offset, size, kind } = columns;
+    const { func, depth, duration } = columns;
+    const graphEnt = layout.types.graphEnt;
+    const graphRet = layout.types.graphRet;
+    const graphRetaddr = layout.types.graphRetaddrEnt;
+    const first = layout.graphFirst;
+    const last = layout.graphLast;
+    const entFunc = layout.graphEntry.func >>> 2;
+    const entDepth = layout.graphEntry.depth >>> 2;
+    const entSize = layout.graphEntry.size;
+    const retFunc = layout.graphReturn.func >>> 2;
+    const retDepth = layout.graphReturn.depth >>> 2;
+    const retCall = layout.graphReturn.calltime >>> 2;
+    const retTime = layout.graphReturn.rettime >>> 2;
+    const retSize = layout.graphReturn.size;
+    const timeStart = this.timeStart;
+
+    const end = (data + bytes) >>> 2;
+    let at = (data + from) >>> 2;
+    let now = fromTs;
+    let row = columns.length;
+    let status: PageStatus = PAGE_STATUS.ok;
+
+    while (at < end) {
+      const head = words[at];
+      const typeLen = head & 31;
+      const delta = head >>> 5;
+      if (typeLen >= TYPE_PADDING) {
+        if (typeLen === TYPE_PADDING && delta === 0) {
+          // The rest of the page is padding.
+          at = end;
+          break;
+        }
+        if (at + 2 > end) {
+          status = PAGE_STATUS.truncated;
+          break;
+        }
+        const array0 = words[at + 1];
+        if (typeLen === TYPE_PADDING) {
+          // A discarded event. Its delta does not count: the kernel's own
+          // readers (rb_update_iter_read_stamp) leave it out.
+          const length = array0 + 4;
+          if (length < 8) {
+            status = PAGE_STATUS.zeroLength;
+            break;
+          }
+          const next = at + (length >>> 2);
+          if ((length & 3) !== 0 || next > end) {
+            status = PAGE_STATUS.truncated;
+            break;
+          }
+          this.discarded++;
+          at = next;
+          continue;
+        }
+        if (typeLen === TYPE_TIME_EXTEND) now += array0 * TS_UNIT + delta;
+        else now = this.#absolute(array0, delta, now);
+        at += 2;
+        continue;
+      }
+
+      let payload = at + 1;
+      let length = typeLen << 2;
+      if (typeLen === 0) {
+        if (payload >= end) {
+          status = PAGE_STATUS.truncated;
+          break;
+        }
+        // array[0] counts itself.
+        length = words[payload] - 4;
+        payload++;
+        if (length < 0) {
+          status = PAGE_STATUS.zeroLength;
+          break;
+        }
+      }
+      // Compared in bytes and as Numbers: length may be anything up to 2^32.
+      if ((end - payload) * 4 < length) {
+        status = PAGE_STATUS.truncated;
+        break;
+      }
+      if (length < ENTRY_SIZE) {
+        status = PAGE_STATUS.shortEvent;
+        break;
+      }
+      const next = payload + ((length + 3) >>> 2);
+      now += delta;
+      if (now < timeStart) {
+        this.skipped++;
+        at = next;
+        continue;
+      }
+      const id = words[payload] & 0xffff;
+      ts[row] = now;
+      cpus[row] = cpu;
+      type[row] = id;
+      pid[row] = words[payload + 1];
+      offset[row] = payload * 4;
+      size[row] = length;
+      if (id >= first && id <= last) {
+        if (id === graphEnt || id === graphRetaddr) {
+          if (length < entSize) {
+            status = PAGE_STATUS.shortEvent;
+            break;
+          }
+          kind[row] = id === graphEnt ? KIND.entry : KIND.entryRetaddr;
+          func[2 * row] = words[payload + entFunc];
+          func[2 * row + 1] = words[payload + entFunc + 1];
+          depth[row] = words[payload + entDepth];
+          duration[row] = 0;
+          row++;
+          at = next;
+          continue;
+        }
+        if (id === graphRet) {
+          if (length < retSize) {
+            status = PAGE_STATUS.shortEvent;
+            break;
+          }
+          kind[row] = KIND.return;
+          func[2 * row] = words[payload + retFunc];
+          func[2 * row + 1] = words[payload + retFunc + 1];
+          depth[row] = words[payload + retDepth];
+          duration[row] =
+            (words[payload + retTime + 1] - words[payload + retCall + 1]) *
+              4294967296 +
+            (words[payload + retTime] - words[payload + retCall]);
+          row++;
+          at = next;
+          continue;
+        }
+      }
+      kind[row] = KIND.other;
+      func[2 * row] = 0;
+      func[2 * row + 1] = 0;
+      depth[row] = 0;
+      duration[row] = 0;
+      row++;
+      at = next;
+    }
+
+    this.events = row - columns.length;
+    columns.length = row;
+    this.nextOffset = at * 4 - data;
+    this.lastTs = now;
+    return status;
+  }
+
+  /**
+   * An absolute stamp carries 59 bits; the kernel takes the five above from
+   * the stamp before it (rb_fix_abs_ts).
+   */
+  #absolute(array0: number, delta: number, now: number): number {
+    const columns = this.columns;
+    const lo = ((array0 << 27) | delta) >>> 0;
+    const hi = array0 >>> 5;
+    const high = Math.floor(
+      (columns.epochHi * 4294967296 + columns.epochLo + now) / 4294967296,
+    );
+    const msb = (high & TS_MSB_HIGH) >>> 0;
+    if (msb === 0) return columns.sinceEpoch(lo, hi);
+    const fixed = columns.sinceEpoch(lo, (hi | msb) >>> 0);
+    return fixed < now ? fixed + 2 ** 59 : fixed;
+  }
+}
+
+/** The kernel stores the count behind the data when there is room for it. */
+function missedCount(
+  arena: PageArena,
+  slot: number,
+  data: number,
+  bytes: number,
+  commit: number,
+): number {
+  const at = data + bytes;
+  if ((commit & RB_MISSED_STORED) === 0 || at + 8 > slot + arena.slotSize) {
+    return -1;
+  }
+  const word = at >>> 2;
+  return arena.words[word + 1] * 4294967296 + arena.words[word];
+}

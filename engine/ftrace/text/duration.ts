@@ -1,0 +1,91 @@
+/**
+ * Durations and times as the kernel prints them.
+ *
+ * @module
+ */
+
+/** Trailing spaces by the length of the number: the column is 8 wide. */
+const PAD: readonly string[] = Array.from(
+  { length: 9 },
+  (_, length) => " us " + " ".repeat(8 - length),
+);
+
+/**
+ * `trace_print_graph_duration`: microseconds with up to three decimals, at
+ * most 7 digits, padded to the column.
+ *
+ * @param ns the duration; negative ones (a torn pair) print as the kernel's
+ *   unsigned 64-bit difference
+ */
+export function graphDuration(ns: number): string {
+  if (ns < 0) return unsigned(ns);
+  const us = Math.floor(ns / 1000);
+  const whole = String(us);
+  const length = whole.length;
+  if (length >= 7) return whole + (PAD[length] ?? " us ");
+  const rest = ns - us * 1000;
+  let decimals = rest < 10 ? `00${rest}` : rest < 100 ? `0${rest}` : `${rest}`;
+  // The buffer shrinks so that point and decimals fit 8 characters.
+  if (length > 4) decimals = decimals.substring(0, 7 - length);
+  return whole + "." + decimals + PAD[length + 1 + decimals.length];
+}
+
+function unsigned(ns: number): string {
+  const us = BigInt.asUintN(64, BigInt(ns)) / 1000n;
+  return us.toString() + " us ";
+}
+
+/** `trace_find_mark`: how long something took, at a glance. */
+export function overheadMark(ns: number): string {
+  // Unsigned in the kernel: a negative difference is huge.
+  if (ns < 0 || ns > 1000000000) return "$";
+  if (ns > 100000000) return "@";
+  if (ns > 10000000) return "*";
+  if (ns > 1000000) return "#";
+  if (ns > 100000) return "!";
+  if (ns > 10000) return "+";
+  return " ";
+}
+
+/**
+ * Turns times since an epoch into the kernel's text, without a bigint per
+ * event.
+ */
+export class ClockText {
+  readonly #seconds: number;
+  readonly #nanoseconds: number;
+  readonly #epoch: bigint;
+
+  /** @param epoch the columns' epoch, ns */
+  constructor(epoch: bigint) {
+    this.#epoch = epoch;
+    this.#seconds = Number(epoch / 1000000000n);
+    this.#nanoseconds = Number(epoch % 1000000000n);
+  }
+
+  /** `trace_print_time`: ` %5lu.%06lu`, rounded to the microsecond. */
+  context(ts: number): string {
+    // ns2usecs() adds 500 first.
+    return " " + this.#text(ts + 500);
+  }
+
+  /** `print_graph_abs_time`: `%5lu.%06lu |  `, cut to the microsecond. */
+  graph(ts: number): string {
+    return this.#text(ts) + " |  ";
+  }
+
+  /** The time as a plain count (` %12llu`), for clocks not in ns. */
+  counter(ts: number): string {
+    return " " + (this.#epoch + BigInt(ts)).toString().padStart(12);
+  }
+
+  #text(ts: number): string {
+    const ns = this.#nanoseconds + ts;
+    const carry = Math.floor(ns / 1000000000);
+    const us = Math.floor((ns - carry * 1000000000) / 1000);
+    const seconds = String(this.#seconds + carry);
+    const fraction = String(us);
+    return (seconds.length < 5 ? seconds.padStart(5) : seconds) + "." +
+      (fraction.length < 6 ? fraction.padStart(6, "0") : fraction);
+  }
+}

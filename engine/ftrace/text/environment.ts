@@ -1,0 +1,41 @@
+/**
+ * What rendering asks of the guest besides an event's own bytes.
+ *
+ * @module
+ */
+
+/** Names for addresses, each as one of the kernel's formats prints it. */
+export interface TextSymbols {
+  /** As `seq_print_ip_sym` prints it: the bare name, `0x%08lx` without. */
+  bare(lo: number, hi: number): string;
+  /** As `%ps`: name and ` [module]`, `0x%lx` without. */
+  ps(lo: number, hi: number): string;
+  /** As `%pS`: `name+0x1a/0x40 [module]`, `0x%lx` without. */
+  pS(lo: number, hi: number): string;
+  /** As `%pB`: `%pS` of the call before a return address. */
+  pB(lo: number, hi: number): string;
+}
+
+/** The guest as the renderers see it. */
+export interface TextEnvironment {
+  readonly symbols: TextSymbols;
+  /** The C string at a GVA, `undefined` where it cannot be read. */
+  string(lo: number, hi: number): string | undefined;
+  /** The value of an enumerator that a print_fmt still names. */
+  enumerator?(name: string): number | undefined;
+  /** The value of an 8-byte kernel variable that a print_fmt reads. */
+  variable?(name: string): bigint | undefined;
+  /** The kernel's `ptr_key`, for `%p`; without it `%p` shows its marker. */
+  readonly pointerKey?: readonly [bigint, bigint];
+  /** Whether `%p` is hashed (trace option `hash-ptr`); default true. */
+  readonly hashPointers?: boolean;
+  /** Whether `no_hash_pointers` was given at boot; default false. */
+  readonly noHashPointers?: boolean;
+  /** Ticks a second (CONFIG_HZ), for `jiffies_to_msecs`. */
+  readonly hz?: number;
+  /**
+   * Whether `__print_hex` puts a space between its chunks of 16 bytes
+   * (6.12 does, 6.1 does not); default true.
+   */
+  readonly hexChunkSpace?: boolean;
+}

@@ -1,0 +1,150 @@
+/**
+ * The kernel's `%p` conversions (lib/vsprintf.c, `pointer`).
+ *
+ * @module
+ */
+
+import type { TextEnvironment } from "./environment.ts";
+import { formatInteger, formatString } from "./printf_number.ts";
+import type { FormatSpec } from "./printf_spec.ts";
+import {
+  bitmap,
+  bitmapList,
+  hexBytes,
+  ip4,
+  ip6,
+  ip6Compressed,
+  mac,
+  socketAddress,
+  uuid,
+} from "./pointer_bytes.ts";
+import { siphash1u64 } from "./siphash.ts";
+
+/** Reads a byte of what a pointer points to. */
+export type ByteReader = (index: number) => number;
+
+/** The width of a plain pointer in hexadecimal digits. */
+const POINTER_DIGITS = 16;
+
+/**
+ * A conversion that prints the address itself or its name: plain `%p`,
+ * `%px`, `%pK`, `%pS`, `%ps`, `%pB`; `undefined` when `spec` is another one.
+ */
+export function addressFormatter(
+  spec: FormatSpec,
+):
+  | ((address: bigint, env: TextEnvironment, width: number) => string)
+  | undefined {
+  const pad = (text: string, width: number) =>
+    formatString(text, spec.left, width, -1);
+  switch (spec.pointer[0]) {
+    case "S":
+    case "F":
+      return (address, env, width) => pad(symbol(address, env, "pS"), width);
+    case "s":
+    case "f":
+      return (address, env, width) => pad(symbol(address, env, "ps"), width);
+    case "B":
+      return (address, env, width) => pad(symbol(address, env, "pB"), width);
+    case "x":
+      return (address, _env, width) => pointerString(address, spec, width);
+    case undefined:
+    case "K":
+      return (address, env, width) => hashed(address, spec, width, env);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * A conversion that prints the bytes pointed to (`%pM`, `%pI4`, `%*ph`,
+ * `%*pbl`, `%pUb` ...); `undefined` when `spec` is another one.
+ */
+export function bytesFormatter(
+  spec: FormatSpec,
+): ((read: ByteReader, width: number) => string) | undefined {
+  const ext = spec.pointer;
+  const pad = (text: string, width: number) =>
+    formatString(text, spec.left, width, -1);
+  switch (ext[0]) {
+    case "M":
+    case "m":
+      return (read, width) => pad(mac(read, ext), width);
+    case "I":
+    case "i":
+      if (ext[1] === "4") return (read, width) => pad(ip4(read, ext), width);
+      if (ext[1] === "6") {
+        const compressed = ext[0] === "I" && ext[2] === "c";
+        return (read, width) =>
+          pad(compressed ? ip6Compressed(read) : ip6(read, ext), width);
+      }
+      if (ext[1] === "S") {
+        return (read, width) => pad(socketAddress(read, ext), width);
+      }
+      return undefined;
+    case "U":
+      return (read, width) => pad(uuid(read, ext), width);
+    case "h":
+      return (read, width) => hexBytes(read, width, ext);
+    case "b":
+      return ext[1] === "l" ? bitmapList : bitmap;
+    case "a":
+      return (read) => {
+        let value = 0n;
+        for (let i = 7; i >= 0; i--) value = value << 8n | BigInt(read(i));
+        return "0x" + value.toString(16).padStart(POINTER_DIGITS, "0");
+      };
+    default:
+      return undefined;
+  }
+}
+
+function symbol(
+  address: bigint,
+  env: TextEnvironment,
+  form: "pS" | "ps" | "pB",
+): string {
+  return env.symbols[form](
+    Number(address & 0xffffffffn),
+    Number(address >> 32n & 0xffffffffn),
+  );
+}
+
+function pointerString(
+  address: bigint,
+  spec: FormatSpec,
+  width: number,
+): string {
+  return formatInteger(
+    address,
+    {
+      ...spec,
+      conversion: "x",
+      size: 8,
+      zeroPad: spec.zeroPad || width < 0,
+    },
+    width < 0 ? POINTER_DIGITS : width,
+    spec.precision,
+  );
+}
+
+function hashed(
+  address: bigint,
+  spec: FormatSpec,
+  width: number,
+  env: TextEnvironment,
+): string {
+  const plain = env.noHashPointers === true ||
+    // trace_event_format turns `%p` into `%px`, but leaves `%pK` alone.
+    (env.hashPointers === false && spec.pointer === "");
+  // NULL and error pointers are no addresses: they are shown.
+  if (plain || address === 0n || address >= 0xfffffffffffff001n) {
+    return pointerString(address, spec, width);
+  }
+  const key = env.pointerKey;
+  if (key === undefined) {
+    return formatString("(____ptrval____)", spec.left, POINTER_DIGITS, -1);
+  }
+  const hash = siphash1u64(address, key[0], key[1]) & 0xffffffffn;
+  return pointerString(hash, spec, width);
+}

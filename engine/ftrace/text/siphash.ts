@@ -1,0 +1,44 @@
+/**
+ * The hash behind `%p`: the kernel shows pointers as a keyed hash, so that
+ * addresses do not leak through the trace (lib/vsprintf.c, __ptr_to_hashval).
+ *
+ * @module
+ */
+
+const MASK = 0xffffffffffffffffn;
+
+/** SipHash-2-4 of one 64-bit word (lib/siphash.c, siphash_1u64). */
+export function siphash1u64(value: bigint, k0: bigint, k1: bigint): bigint {
+  let v0 = 0x736f6d6570736575n ^ k0;
+  let v1 = 0x646f72616e646f6dn ^ k1;
+  let v2 = 0x6c7967656e657261n ^ k0;
+  let v3 = 0x7465646279746573n ^ k1;
+  const rounds = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      v0 = (v0 + v1) & MASK;
+      v1 = rotate(v1, 13n) ^ v0;
+      v0 = rotate(v0, 32n);
+      v2 = (v2 + v3) & MASK;
+      v3 = rotate(v3, 16n) ^ v2;
+      v0 = (v0 + v3) & MASK;
+      v3 = rotate(v3, 21n) ^ v0;
+      v2 = (v2 + v1) & MASK;
+      v1 = rotate(v1, 17n) ^ v2;
+      v2 = rotate(v2, 32n);
+    }
+  };
+  const word = value & MASK;
+  // The last block holds the length, 8 bytes, in its top byte.
+  for (const block of [word, 8n << 56n]) {
+    v3 ^= block;
+    rounds(2);
+    v0 ^= block;
+  }
+  v2 ^= 0xffn;
+  rounds(4);
+  return v0 ^ v1 ^ v2 ^ v3;
+}
+
+function rotate(value: bigint, bits: bigint): bigint {
+  return ((value << bits) | (value >> (64n - bits))) & MASK;
+}

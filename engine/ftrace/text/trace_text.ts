@@ -1,0 +1,316 @@
+/**
+ * A trace as text, line by line what the guest's own `trace` file says.
+ *
+ * @module
+ */
+
+import { type EventColumns, KIND, type PageArena } from "../columns.ts";
+import { TimeMerge } from "../merge.ts";
+import type { TraceMeta } from "../meta.ts";
+import { latencyFlags, TaskText } from "./context.ts";
+import { ClockText, overheadMark } from "./duration.ts";
+import { type EntryRenderer, StandardEntries } from "./entries.ts";
+import type { TextEnvironment } from "./environment.ts";
+import { GraphText } from "./graph_text.ts";
+import { type EntryCounts, traceHeader } from "./header.ts";
+import type { TraceTextOptions } from "./options.ts";
+import { compileEvent } from "./probe_event.ts";
+import { RecordBytes } from "./record.ts";
+import { syscallRenderer } from "./syscall.ts";
+
+/** Text is handed on in chunks of about this many characters. */
+const CHUNK = 65536;
+
+/** Takes the text, chunk by chunk; chunks end at line ends. */
+export type TextSink = (chunk: string) => void;
+
+/** What a single trace's text depends on besides its options. */
+export interface TraceTextRun {
+  /**
+   * Entries overwritten so far, of all CPUs: with any, the kernel says where
+   * each CPU's buffer starts (option `annotate`). Default 0.
+   */
+  readonly overruns?: number;
+  /**
+   * CPUs that had entries older than `time_start`, which were skipped: their
+   * buffers' starts are not announced.
+   */
+  readonly skippedCpus?: ReadonlySet<number>;
+}
+
+/**
+ * Writes traces as text. One object keeps the state that the kernel keeps
+ * while a file is read (who ran last, what was entered): `write()` may be
+ * called again with later events, as `trace_pipe` goes on.
+ *
+ * Read live, an entry whose return has not been seen yet is drawn as
+ * `func() {`, as the kernel's `trace_pipe` draws it.
+ */
+export class TraceText {
+  readonly #meta: TraceMeta;
+  readonly #options: TraceTextOptions;
+  readonly #env: TextEnvironment;
+  readonly #tasks: TaskText;
+  readonly #entries: StandardEntries;
+  readonly #record = new RecordBytes();
+  readonly #cpus: string[] = [];
+  readonly #started = new Set<number>();
+  #renderers = new Map<number, EntryRenderer>();
+  #graph: GraphText | undefined;
+  #epoch: bigint | undefined;
+  #clock: ClockText = new ClockText(0n);
+  #columns: EventColumns | undefined;
+  #arena: PageArena | undefined;
+  /** Events taken so far, less one (`trace_iterator.idx`). */
+  #index = -1;
+
+  constructor(meta: TraceMeta, options: TraceTextOptions) {
+    this.#meta = meta;
+    this.#options = options;
+    this.#env = {
+      symbols: meta.symbols,
+      string: (lo, hi) => meta.string(lo, hi),
+      enumerator: (name) => meta.enumerator?.(name),
+      variable: (name) => meta.variable?.(name),
+      pointerKey: meta.pointerKey,
+      noHashPointers: meta.noHashPointers,
+      hashPointers: options.hashPtr,
+      hz: meta.hz,
+      hexChunkSpace: meta.hexChunkSpace,
+    };
+    this.#tasks = new TaskText(meta, options.recordTgid);
+    this.#entries = new StandardEntries(meta, options, this.#env);
+  }
+
+  /** The lines above the events. */
+  header(counts: EntryCounts): string {
+    return traceHeader(this.#meta, this.#options, counts);
+  }
+
+  /** Asks for comms again from the next line on. */
+  refresh(): void {
+    this.#tasks.refresh();
+  }
+
+  /**
+   * Writes rows in time order.
+   *
+   * @param arena where the columns' payloads lie
+   * @param merge the rows, in time order; all that are left are taken
+   * @returns how many events were taken (leaf returns included)
+   */
+  write(
+    columns: EventColumns,
+    arena: PageArena,
+    sink: TextSink,
+    merge: TimeMerge = new TimeMerge(columns),
+    run: TraceTextRun = {},
+  ): number {
+    this.#move(columns, arena);
+    const isGraph = this.#meta.tracer === "function_graph";
+    const lost = new Map(columns.lost.map((loss) => [loss.row, loss]));
+    const annotate = this.#options.annotate && (run.overruns ?? 0) > 0;
+    let text = "";
+    let taken = 0;
+    for (let row = merge.next(); row >= 0; row = merge.next()) {
+      taken++;
+      this.#index++;
+      if (lost.size > 0) {
+        const loss = lost.get(row);
+        if (loss !== undefined) {
+          text += loss.count < 0
+            ? `CPU:${loss.cpu} [LOST EVENTS]\n`
+            : `CPU:${loss.cpu} [LOST ${loss.count} EVENTS]\n`;
+        }
+      }
+      if (isGraph) text += this.#graphLine(row, merge, annotate, run);
+      else text += this.#line(row, merge, annotate, run);
+      if (text.length >= CHUNK) {
+        sink(text);
+        text = "";
+      }
+    }
+    if (text !== "") sink(text);
+    return taken;
+  }
+
+  #move(columns: EventColumns, arena: PageArena): void {
+    this.#columns = columns;
+    this.#arena = arena;
+    if (this.#epoch !== columns.epoch) {
+      this.#epoch = columns.epoch;
+      this.#clock = new ClockText(columns.epoch);
+      // Formats may have come since: renderers are made anew as well.
+      this.#renderers = this.#entries.renderers(this.#clock);
+    }
+    if (this.#graph === undefined) {
+      this.#graph = new GraphText(
+        this.#meta,
+        this.#options,
+        this.#tasks,
+        columns,
+        arena,
+        this.#clock,
+      );
+    } else {
+      this.#graph.move(columns, arena, this.#clock);
+    }
+  }
+
+  /** The function_graph tracer's own line. */
+  #graphLine(
+    row: number,
+    merge: TimeMerge,
+    annotate: boolean,
+    run: TraceTextRun,
+  ): string {
+    const columns = this.#columns!;
+    const graph = this.#graph!;
+    if (columns.kind[row] !== KIND.other) return graph.line(row, merge);
+    const types = this.#meta.layout.types;
+    const type = columns.type[row];
+    // Stacks and plain function entries are not drawn as comments.
+    if (type === types.stack || type === types.fn) {
+      return this.#line(row, merge, annotate, run);
+    }
+    const record = this.#at(row);
+    switch (type) {
+      case types.bputs:
+        return graph.comment(row, this.#entries.bputsMessage(record));
+      case types.bprint:
+        return graph.comment(row, this.#entries.bprintMessage(record));
+      case types.print:
+        return graph.comment(row, this.#entries.printMessage(record));
+    }
+    const render = this.#renderer(type);
+    // The kernel has begun the comment by the time it finds no event.
+    return render === undefined
+      ? graph.commentStart(row) + this.#line(row, merge, annotate, run)
+      : graph.comment(row, render(record, columns.ts[row]));
+  }
+
+  /** `print_trace_line` as every other tracer has it. */
+  #line(
+    row: number,
+    merge: TimeMerge,
+    annotate: boolean,
+    run: TraceTextRun,
+  ): string {
+    const columns = this.#columns!;
+    const options = this.#options;
+    const type = columns.type[row];
+    const record = this.#at(row);
+    if (options.printk && options.printkMsgOnly) {
+      const types = this.#meta.layout.types;
+      if (type === types.bputs) return this.#entries.bputsMessage(record);
+      if (type === types.bprint) return this.#entries.bprintMessage(record);
+      if (type === types.print) return this.#entries.printMessage(record);
+    }
+    let text = annotate ? this.#bufferStart(columns.cpu[row], run) : "";
+    if (options.contextInfo) {
+      text += options.latencyFormat
+        ? this.#latencyContext(row, merge)
+        : this.#context(row);
+    }
+    if (columns.kind[row] !== KIND.other) {
+      return text + this.#graph!.line(row, merge);
+    }
+    const render = this.#renderer(type);
+    return render === undefined
+      ? text + `Unknown type ${type}\n`
+      : text + render(record, columns.ts[row]);
+  }
+
+  /** `test_cpu_buff_start`. */
+  #bufferStart(cpu: number, run: TraceTextRun): string {
+    if (this.#started.has(cpu)) return "";
+    if (run.skippedCpus?.has(cpu)) return "";
+    this.#started.add(cpu);
+    // Not before the first entries of the trace.
+    return this.#index > 1 ? `##### CPU ${cpu} buffer started ####\n` : "";
+  }
+
+  /** `trace_print_context`. */
+  #context(row: number): string {
+    const columns = this.#columns!;
+    const flags = this.#options.irqInfo
+      ? latencyFlags(this.#arena!.words[columns.offset[row] >>> 2])
+      : "";
+    const time = this.#meta.clockInNs
+      ? this.#clock.context(columns.ts[row])
+      : this.#clock.counter(columns.ts[row]);
+    return this.#tasks.context(columns.pid[row]) +
+      this.#cpu(columns.cpu[row]) + flags + time + ": ";
+  }
+
+  #cpu(cpu: number): string {
+    return this.#cpus[cpu] ??= `[${String(cpu).padStart(3, "0")}] `;
+  }
+
+  /** `trace_print_lat_context`. */
+  #latencyContext(row: number, merge: TimeMerge): string {
+    const columns = this.#columns!;
+    const pid = columns.pid[row];
+    const cpu = columns.cpu[row];
+    const ts = columns.ts[row];
+    const word = this.#arena!.words[columns.offset[row] >>> 2];
+    const next = merge.peek();
+    const nextTs = next < 0 ? ts : columns.ts[next];
+    const comm = this.#tasks.comm(pid);
+    const time = this.#latencyTime(ts, nextTs);
+    if (this.#options.verbose) {
+      return comm.padStart(16) + " " + String(pid).padStart(7) + " " +
+        String(cpu).padStart(3) + ` ${word >>> 16 & 0xff} ` +
+        (word >>> 24 & 0xf).toString(16).padStart(8, "0") + " " +
+        this.#index.toString(16).padStart(8, "0") + " " + time;
+    }
+    return comm.substring(0, 8).padStart(8) + "-" + String(pid).padEnd(7) +
+      " " + String(cpu).padStart(3) + latencyFlags(word) + time;
+  }
+
+  /** `lat_print_timestamp`. */
+  #latencyTime(ts: number, nextTs: number): string {
+    const start = Number(this.#columns!.epoch - this.#meta.timeStart);
+    const toUs = (ns: number) => Math.floor((ns + 500) / 1000);
+    const absolute = start + ts;
+    const relative = nextTs - ts;
+    const milliseconds = (us: number) =>
+      `${Math.floor(us / 1000)}.${String(us % 1000).padStart(3, "0")}ms`;
+    if (this.#options.verbose) {
+      const stamp = this.#columns!.epoch + BigInt(ts);
+      return this.#meta.clockInNs
+        ? `[${((stamp + 500n) / 1000n).toString(16).padStart(8, "0")}] ` +
+          `${milliseconds(toUs(absolute))} ` +
+          `(+${milliseconds(toUs(relative))}): `
+        : `[${stamp.toString(16).padStart(16, "0")}] ${absolute} ` +
+          `(+${relative}): `;
+    }
+    return this.#meta.clockInNs
+      ? ` ${String(toUs(absolute)).padStart(4)}us` +
+        `${overheadMark(toUs(relative) * 1000)}: `
+      : ` ${String(absolute).padStart(4)}: `;
+  }
+
+  #at(row: number): RecordBytes {
+    const columns = this.#columns!;
+    this.#record.move(this.#arena!, columns.offset[row], columns.size[row]);
+    return this.#record;
+  }
+
+  #renderer(type: number): EntryRenderer | undefined {
+    const known = this.#renderers.get(type);
+    if (known !== undefined) return known;
+    const format = this.#meta.format(type);
+    if (format === undefined) return undefined;
+    let render: EntryRenderer;
+    if (format.syscall !== undefined) {
+      render = syscallRenderer(format.syscall, this.#options.verbose);
+    } else {
+      const body = compileEvent(format, this.#env);
+      const name = format.name + ": ";
+      render = (record) => name + body(record) + "\n";
+    }
+    this.#renderers.set(type, render);
+    return render;
+  }
+}
