@@ -35,14 +35,6 @@ export class GraphState {
     return last;
   }
 
-  /**
-   * Whether `next`, the row after `entry` on the same CPU, is its return:
-   * then the call is a leaf, drawn on one line.
-   */
-  isLeaf(columns: EventColumns, entry: number, next: number): boolean {
-    return isLeaf(columns, entry, next);
-  }
-
   /** Notes a leaf. */
   leaf(cpu: number, depth: number): void {
     this.#grow(cpu);

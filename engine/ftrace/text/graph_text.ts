@@ -5,8 +5,7 @@
  */
 
 import { type EventColumns, KIND, type PageArena } from "../columns.ts";
-import { GraphState } from "../graph.ts";
-import type { TimeMerge } from "../merge.ts";
+import { GraphState, isLeaf } from "../graph.ts";
 import type { TraceMeta } from "../meta.ts";
 import { latencyFlags, type TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
@@ -20,6 +19,8 @@ const FILL_FULL = "              |  ";
 
 /** Prints function graph rows; keeps what the kernel keeps per CPU. */
 export class GraphText {
+  /** Whether the last row's line drew the row after it as well. */
+  tookNext = false;
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
   readonly #tasks: TaskText;
@@ -63,13 +64,17 @@ export class GraphText {
   }
 
   /**
-   * A graph row's lines. A leaf's return is taken from `merge`, as the
-   * kernel's reader consumes it.
+   * A graph row's lines.
+   *
+   * @param next the row after it on the same CPU, -1 when there is none
+   *   (yet); {@linkcode tookNext} says whether it was the return of a leaf,
+   *   and so is drawn already
    */
-  line(row: number, merge: TimeMerge): string {
+  line(row: number, next: number): string {
+    this.tookNext = false;
     return this.#columns.kind[row] === KIND.return
       ? this.#return(row)
-      : this.#entry(row, merge);
+      : this.#entry(row, next);
   }
 
   /** Another event's lines: `/* sched_switch: ... *\/`. */
@@ -86,7 +91,7 @@ export class GraphText {
       (depth > 0 ? indent(depth + 1) : "") + "/* ";
   }
 
-  #entry(row: number, merge: TimeMerge): string {
+  #entry(row: number, next: number): string {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const depth = columns.depth[row];
@@ -99,9 +104,8 @@ export class GraphText {
       return "";
     }
     const before = this.#prologue(row, irq ? KIND.entry : 0);
-    const next = merge.peekCpu(cpu);
-    if (next >= 0 && this.#state.isLeaf(columns, row, next)) {
-      merge.skipCpu(cpu);
+    if (next >= 0 && isLeaf(columns, row, next)) {
+      this.tookNext = true;
       this.#state.leaf(cpu, depth);
       const line = before + this.#duration(columns.duration[next]) +
         indent(depth) + this.#leafCall(lo, hi, next);

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { type EventColumns, KIND, type PageArena } from "../columns.ts";
+import {
+  type EventColumns,
+  KIND,
+  type LostEvents,
+  type PageArena,
+} from "../columns.ts";
 import { TimeMerge } from "../merge.ts";
 import type { TraceMeta } from "../meta.ts";
 import { latencyFlags, TaskText } from "./context.ts";
@@ -24,7 +29,7 @@ const CHUNK = 65536;
 /** Takes the text, chunk by chunk; chunks end at line ends. */
 export type TextSink = (chunk: string) => void;
 
-/** What a single trace's text depends on besides its options. */
+/** What a trace's text depends on besides its options. */
 export interface TraceTextRun {
   /**
    * Entries overwritten so far, of all CPUs: with any, the kernel says where
@@ -40,8 +45,8 @@ export interface TraceTextRun {
 
 /**
  * Writes traces as text. One object keeps the state that the kernel keeps
- * while a file is read (who ran last, what was entered): `write()` may be
- * called again with later events, as `trace_pipe` goes on.
+ * while a file is read (who ran last, what was entered), so that text goes on
+ * over several calls, as `trace_pipe` does.
  *
  * Read live, an entry whose return has not been seen yet is drawn as
  * `func() {`, as the kernel's `trace_pipe` draws it.
@@ -52,21 +57,27 @@ export class TraceText {
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
   readonly #entries: StandardEntries;
+  readonly #isGraph: boolean;
   readonly #record = new RecordBytes();
   readonly #cpus: string[] = [];
   readonly #started = new Set<number>();
+  /** CPUs whose next row was drawn with the one before it. */
+  readonly #drawn = new Set<number>();
   #renderers = new Map<number, EntryRenderer>();
   #graph: GraphText | undefined;
   #epoch: bigint | undefined;
   #clock: ClockText = new ClockText(0n);
   #columns: EventColumns | undefined;
   #arena: PageArena | undefined;
+  #run: TraceTextRun = {};
   /** Events taken so far, less one (`trace_iterator.idx`). */
   #index = -1;
+  #tookNext = false;
 
   constructor(meta: TraceMeta, options: TraceTextOptions) {
     this.#meta = meta;
     this.#options = options;
+    this.#isGraph = meta.tracer === "function_graph";
     this.#env = {
       symbols: meta.symbols,
       string: (lo, hi) => meta.string(lo, hi),
@@ -93,11 +104,11 @@ export class TraceText {
   }
 
   /**
-   * Writes rows in time order.
+   * Writes rows in time order: a whole trace at once.
    *
    * @param arena where the columns' payloads lie
    * @param merge the rows, in time order; all that are left are taken
-   * @returns how many events were taken (leaf returns included)
+   * @returns how many events were taken, leaves' returns not counted
    */
   write(
     columns: EventColumns,
@@ -107,24 +118,23 @@ export class TraceText {
     run: TraceTextRun = {},
   ): number {
     this.#move(columns, arena);
-    const isGraph = this.#meta.tracer === "function_graph";
+    this.#run = run;
+    const latency = this.#options.latencyFormat;
     const lost = new Map(columns.lost.map((loss) => [loss.row, loss]));
-    const annotate = this.#options.annotate && (run.overruns ?? 0) > 0;
+    const cpus = columns.cpu;
     let text = "";
     let taken = 0;
     for (let row = merge.next(); row >= 0; row = merge.next()) {
       taken++;
-      this.#index++;
-      if (lost.size > 0) {
-        const loss = lost.get(row);
-        if (loss !== undefined) {
-          text += loss.count < 0
-            ? `CPU:${loss.cpu} [LOST EVENTS]\n`
-            : `CPU:${loss.cpu} [LOST ${loss.count} EVENTS]\n`;
-        }
+      if (lost.size > 0) text += lostText(lost.get(row));
+      const cpu = cpus[row];
+      let nextTs = NaN;
+      if (latency) {
+        const after = merge.peek();
+        if (after >= 0) nextTs = columns.ts[after];
       }
-      if (isGraph) text += this.#graphLine(row, merge, annotate, run);
-      else text += this.#line(row, merge, annotate, run);
+      text += this.#row(row, merge.peekCpu(cpu), nextTs);
+      if (this.#tookNext) merge.skipCpu(cpu);
       if (text.length >= CHUNK) {
         sink(text);
         text = "";
@@ -132,6 +142,37 @@ export class TraceText {
     }
     if (text !== "") sink(text);
     return taken;
+  }
+
+  /**
+   * The lines of one event, for callers that put events in time order
+   * themselves and have a CPU's rows in columns of their own (the row after
+   * `row` is then the next on that CPU). A leaf's return gives no line of
+   * its own: the empty string.
+   *
+   * @param columns the columns of one CPU
+   */
+  event(columns: EventColumns, arena: PageArena, row: number): string {
+    this.#move(columns, arena);
+    const cpu = columns.cpu[row];
+    if (this.#drawn.delete(cpu)) return "";
+    let text = "";
+    for (const loss of columns.lost) {
+      if (loss.row === row) text = lostText(loss);
+    }
+    const next = row + 1 < columns.length ? row + 1 : -1;
+    text += this.#row(row, next, NaN);
+    if (this.#tookNext) this.#drawn.add(cpu);
+    return text;
+  }
+
+  /** @param nextTs time of the next event of any CPU, NaN without */
+  #row(row: number, next: number, nextTs: number): string {
+    this.#index++;
+    this.#tookNext = false;
+    return this.#isGraph
+      ? this.#graphLine(row, next, nextTs)
+      : this.#line(row, next, nextTs);
   }
 
   #move(columns: EventColumns, arena: PageArena): void {
@@ -158,20 +199,15 @@ export class TraceText {
   }
 
   /** The function_graph tracer's own line. */
-  #graphLine(
-    row: number,
-    merge: TimeMerge,
-    annotate: boolean,
-    run: TraceTextRun,
-  ): string {
+  #graphLine(row: number, next: number, nextTs: number): string {
     const columns = this.#columns!;
     const graph = this.#graph!;
-    if (columns.kind[row] !== KIND.other) return graph.line(row, merge);
+    if (columns.kind[row] !== KIND.other) return this.#call(row, next);
     const types = this.#meta.layout.types;
     const type = columns.type[row];
     // Stacks and plain function entries are not drawn as comments.
     if (type === types.stack || type === types.fn) {
-      return this.#line(row, merge, annotate, run);
+      return this.#line(row, next, nextTs);
     }
     const record = this.#at(row);
     switch (type) {
@@ -185,17 +221,12 @@ export class TraceText {
     const render = this.#renderer(type);
     // The kernel has begun the comment by the time it finds no event.
     return render === undefined
-      ? graph.commentStart(row) + this.#line(row, merge, annotate, run)
+      ? graph.commentStart(row) + this.#line(row, next, nextTs)
       : graph.comment(row, render(record, columns.ts[row]));
   }
 
   /** `print_trace_line` as every other tracer has it. */
-  #line(
-    row: number,
-    merge: TimeMerge,
-    annotate: boolean,
-    run: TraceTextRun,
-  ): string {
+  #line(row: number, next: number, nextTs: number): string {
     const columns = this.#columns!;
     const options = this.#options;
     const type = columns.type[row];
@@ -206,14 +237,14 @@ export class TraceText {
       if (type === types.bprint) return this.#entries.bprintMessage(record);
       if (type === types.print) return this.#entries.printMessage(record);
     }
-    let text = annotate ? this.#bufferStart(columns.cpu[row], run) : "";
+    let text = options.annotate ? this.#bufferStart(columns.cpu[row]) : "";
     if (options.contextInfo) {
       text += options.latencyFormat
-        ? this.#latencyContext(row, merge)
+        ? this.#latencyContext(row, nextTs)
         : this.#context(row);
     }
     if (columns.kind[row] !== KIND.other) {
-      return text + this.#graph!.line(row, merge);
+      return text + this.#call(row, next);
     }
     const render = this.#renderer(type);
     return render === undefined
@@ -221,10 +252,18 @@ export class TraceText {
       : text + render(record, columns.ts[row]);
   }
 
+  #call(row: number, next: number): string {
+    const text = this.#graph!.line(row, next);
+    this.#tookNext = this.#graph!.tookNext;
+    return text;
+  }
+
   /** `test_cpu_buff_start`. */
-  #bufferStart(cpu: number, run: TraceTextRun): string {
+  #bufferStart(cpu: number): string {
+    // Only of buffers that overran.
+    if ((this.#run.overruns ?? 0) === 0) return "";
     if (this.#started.has(cpu)) return "";
-    if (run.skippedCpus?.has(cpu)) return "";
+    if (this.#run.skippedCpus?.has(cpu)) return "";
     this.#started.add(cpu);
     // Not before the first entries of the trace.
     return this.#index > 1 ? `##### CPU ${cpu} buffer started ####\n` : "";
@@ -248,16 +287,14 @@ export class TraceText {
   }
 
   /** `trace_print_lat_context`. */
-  #latencyContext(row: number, merge: TimeMerge): string {
+  #latencyContext(row: number, nextTs: number): string {
     const columns = this.#columns!;
     const pid = columns.pid[row];
     const cpu = columns.cpu[row];
     const ts = columns.ts[row];
     const word = this.#arena!.words[columns.offset[row] >>> 2];
-    const next = merge.peek();
-    const nextTs = next < 0 ? ts : columns.ts[next];
     const comm = this.#tasks.comm(pid);
-    const time = this.#latencyTime(ts, nextTs);
+    const time = this.#latencyTime(ts, Number.isNaN(nextTs) ? ts : nextTs);
     if (this.#options.verbose) {
       return comm.padStart(16) + " " + String(pid).padStart(7) + " " +
         String(cpu).padStart(3) + ` ${word >>> 16 & 0xff} ` +
@@ -313,4 +350,11 @@ export class TraceText {
     this.#renderers.set(type, render);
     return render;
   }
+}
+
+function lostText(loss: LostEvents | undefined): string {
+  if (loss === undefined) return "";
+  return loss.count < 0
+    ? `CPU:${loss.cpu} [LOST EVENTS]\n`
+    : `CPU:${loss.cpu} [LOST ${loss.count} EVENTS]\n`;
 }
