@@ -12,7 +12,7 @@
  * @module
  */
 import { KernelError } from "../errors.ts";
-import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import type { GpaRange, PhysicalMemory } from "../memory/physical_memory.ts";
 import {
   expandKallsyms,
   type KallsymsTables,
@@ -219,13 +219,17 @@ interface Miss {
   readonly reason: string;
 }
 
-function imageAt(mem: PhysicalMemory, hit: number): FoundImage | Miss {
-  const near = new PhysicalWindow(mem, hit - 8192, hit + 16384);
+function imageAt(
+  mem: PhysicalMemory,
+  data: readonly GpaRange[],
+  hit: number,
+): FoundImage | Miss {
+  const near = new PhysicalWindow(mem, data, hit - 8192, hit + 16384);
   let miss: Miss = { step: 0, reason: "no token table" };
   for (const align of ALIGNMENTS) {
     const tokens = tokensAround(near, hit, align);
     if (tokens === undefined) continue;
-    const found = imageAround(mem, align, tokens);
+    const found = imageAround(mem, data, align, tokens);
     if ("blob" in found) return found;
     if (found.step > miss.step) miss = found;
   }
@@ -234,11 +238,13 @@ function imageAt(mem: PhysicalMemory, hit: number): FoundImage | Miss {
 
 function imageAround(
   mem: PhysicalMemory,
+  data: readonly GpaRange[],
   align: Alignment,
   tokens: Tokens,
 ): FoundImage | Miss {
   const w = new PhysicalWindow(
     mem,
+    data,
     tokens.table - BEFORE,
     tokens.index + 512 + AFTER,
   );
@@ -284,8 +290,9 @@ function imageAround(
 export function findKallsyms(mem: PhysicalMemory): FoundImage {
   let best: Miss | undefined;
   let where = 0;
+  const data = mem.dataRanges();
   for (const hit of mem.search(DIGITS, 64)) {
-    const found = imageAt(mem, hit);
+    const found = imageAt(mem, data, hit);
     if ("blob" in found) return found;
     if (best === undefined || found.step > best.step) {
       best = found;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import type { GpaRange, PhysicalMemory } from "../memory/physical_memory.ts";
 
 /**
  * The bytes of `[start, end)`, cut down to RAM. Parts without data stay zero
@@ -18,13 +18,22 @@ export class PhysicalWindow {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @throws {MemoryError} when the data cannot be read. */
-  constructor(mem: PhysicalMemory, start: number, end: number) {
+  /**
+   * @param data The memory's `dataRanges()`, asked for once by the caller:
+   * listing them is not free.
+   * @throws {MemoryError} when the data cannot be read.
+   */
+  constructor(
+    mem: PhysicalMemory,
+    data: readonly GpaRange[],
+    start: number,
+    end: number,
+  ) {
     this.start = Math.max(0, Math.floor(start / 8) * 8);
     this.end = Math.max(this.start, end);
     this.#bytes = new Uint8Array(this.end - this.start);
     this.#view = new DataView(this.#bytes.buffer);
-    for (const range of mem.dataRanges()) {
+    for (const range of data) {
       const from = Math.max(range.start, this.start);
       const to = Math.min(range.end, this.end);
       if (from >= to) continue;
