@@ -186,6 +186,13 @@ export class ModuleTable {
       next.set(gva, known);
       if (known !== before) changed = true;
     }
+    // A list that was lost half-way says nothing of what lies behind: what
+    // is still there unchanged is still loaded.
+    for (const [gva, before] of complete ? [] : this.#known) {
+      if (!next.has(gva) && this.#module(layout, gva, before) === before) {
+        next.set(gva, before);
+      }
+    }
     if (next.size !== this.#known.size) changed = true;
     this.#known = next;
     return changed;
@@ -244,8 +251,11 @@ export class ModuleTable {
       const text = code(false) ?? { start: 0n, end: 0n };
       return { print, module: { name, gva, state, ranges, text, symbols } };
     } catch (error) {
-      // Unloaded, or its init part freed, while it was read: next time.
-      if (!(error instanceof MemoryError)) throw error;
+      // Unloaded, or its init part freed, while it was read; or damaged,
+      // which must not cost the others their names.
+      if (!(error instanceof MemoryError || error instanceof KernelError)) {
+        throw error;
+      }
       this.#complete = false;
       return undefined;
     }

@@ -38,9 +38,9 @@ export interface Symbols {
   /** The symbol that covers a GVA, as kallsyms_lookup would answer. */
   lookup(gva: bigint): SymbolAt | undefined;
   /**
-   * The bare symbol name for a GVA as the kernel's `%ps` prints it, by its
-   * two 32-bit halves; `0x...` in hex where no symbol covers it. Cached per
-   * address: for hot paths.
+   * The symbol for a GVA as the kernel's `%ps` prints it (`name`, or
+   * `name [module]`), by its two 32-bit halves; `0x...` in hex where no symbol
+   * covers it. Cached per address: for hot paths.
    */
   name(lo: number, hi: number): string;
   /** Names that resemble `name`, best first, at most `limit` (default 5). */
