@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../errors.ts";
+import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import { EventColumns, type PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder } from "./page.ts";
@@ -30,8 +31,8 @@ export interface CpuAccount {
   exact: boolean;
 }
 
-/** Tries for a moment in which nothing is being written. */
-const QUIET_TRIES = 64;
+/** Tries, a poll, for a moment in which nothing is being written. */
+const QUIET_TRIES = 200;
 /** Tries to find such a moment with everything decoded, at the start. */
 const START_TRIES = 10_000;
 /** Tries to list a ring that is being resized. */
@@ -57,12 +58,20 @@ export class CpuFollower {
   complete = -Infinity;
   /** Time of the newest event decoded, ns since epoch. */
   newest = -Infinity;
+  /** Time of the last row taken, ns since epoch. */
+  lastHanded = -Infinity;
+  /** The latest time of any row taken, ns since epoch. */
+  latestHanded = -Infinity;
   /** The pages that the rows' payloads lie in. */
   readonly arena: PageArena;
   readonly #layout: TraceLayout;
   readonly #decoder: PageDecoder;
   readonly #slots: { slot: number; end: number }[] = [];
+  readonly #words: CpuWords;
   #set: PageSet;
+  /** Index of the newest page decoded, and the slot its rows point into. */
+  #cursor = -1;
+  #cursorSlot = -1;
   #ring: { pages: number; removed: number };
   #read: number;
   #baseEntries = 0;
@@ -98,16 +107,17 @@ export class CpuFollower {
       torn: 0,
       exact: false,
     };
+    this.#words = new CpuWords(buffer);
     this.#ring = this.#ringNow();
-    this.#read = buffer.object.number("read");
+    this.#read = this.#words.load("read");
     this.#set = this.#list();
   }
 
   #ringNow(): { pages: number; removed: number } {
-    const { object } = this.buffer;
+    const words = this.#words;
     return {
-      pages: object.number("nr_pages"),
-      removed: object.has("pages_removed") ? object.number("pages_removed") : 0,
+      pages: words.load("nr_pages"),
+      removed: words.load("pages_removed"),
     };
   }
 
@@ -131,7 +141,7 @@ export class CpuFollower {
   /** Lists the pages again when the ring was resized or pages exchanged. */
   #relist(): void {
     const ring = this.#ringNow();
-    const read = this.buffer.object.number("read");
+    const read = this.#words.load("read");
     if (
       ring.pages !== this.#ring.pages || ring.removed !== this.#ring.removed
     ) {
@@ -140,6 +150,7 @@ export class CpuFollower {
       const before = this.#set;
       this.#set = this.#list();
       this.#set.inherit(before);
+      this.#cursor = -1;
       this.#ring = ring;
       this.#read = read;
       return;
@@ -154,7 +165,7 @@ export class CpuFollower {
    */
   start(options: FollowStart = {}): void {
     this.#lastDropped = this.#droppedNow();
-    this.#lastOverrun = this.buffer.object.number("overrun");
+    this.#lastOverrun = this.#words.load("overrun");
     if (options.fromBuffer === true) {
       const { overrun, read } = this.buffer.counters();
       this.#baseEntries = overrun + read;
@@ -192,7 +203,7 @@ export class CpuFollower {
     if (read === 0) return;
     const slot = this.arena.acquire();
     // Index 0 of a set is the reader page.
-    if (this.#set.copy(0, this.arena, slot)) {
+    if (this.#set.copy(0, this.arena, slot, 0)) {
       const { header } = this.#set;
       const stamp = this.columns.sinceEpoch(header.stampLo, header.stampHi);
       this.#decoder.decode(
@@ -210,8 +221,8 @@ export class CpuFollower {
   }
 
   #droppedNow(): number {
-    const { object } = this.buffer;
-    return object.number("dropped_events") + object.number("commit_overrun");
+    const words = this.#words;
+    return words.load("dropped_events") + words.load("commit_overrun");
   }
 
   /**
@@ -222,10 +233,10 @@ export class CpuFollower {
    */
   poll(now: number): void {
     const { account } = this;
-    const { object } = this.buffer;
+    const words = this.#words;
     // Read before the pages: what is reserved later is later than `now`.
-    const writing = object.number("committing") !== 0;
-    const entries = object.number("entries");
+    const writing = words.load("committing") !== 0;
+    const entries = words.load("entries");
     if (entries < this.#lastEntries) this.#reset();
     this.#relist();
     const rows = this.columns.length;
@@ -238,7 +249,7 @@ export class CpuFollower {
     const dropped = this.#droppedNow();
     account.dropped += Math.max(0, dropped - this.#lastDropped);
     this.#lastDropped = dropped;
-    const overrun = object.number("overrun");
+    const overrun = words.load("overrun");
     account.overrun += Math.max(0, overrun - this.#lastOverrun);
     this.#lastOverrun = overrun;
     this.complete = writing ? this.newest : Math.max(now, this.newest);
@@ -247,6 +258,7 @@ export class CpuFollower {
   #reset(): void {
     this.account.resets++;
     this.#set = this.#list();
+    this.#cursor = -1;
     this.#ring = this.#ringNow();
     this.#baseEntries = 0;
     this.#decodedSinceBase = 0;
@@ -259,18 +271,31 @@ export class CpuFollower {
 
   /**
    * The guest's `entries` at a moment in which all of them were decoded, or
-   * -1 when no such moment was found.
+   * -1 when no such moment was found. Events of the newest page are decoded
+   * on the way.
    */
   #quiet(): number {
-    const { object } = this.buffer;
+    const words = this.#words;
     for (let tries = 0; tries < QUIET_TRIES; tries++) {
-      const entries = object.number("entries");
-      if (object.number("committing") !== 0) continue;
-      if (this.#anyChanged()) return -1;
-      if (
-        object.number("committing") === 0 &&
-        object.number("entries") === entries
-      ) return entries;
+      const entries = words.load("entries");
+      if (words.load("committing") !== 0) continue;
+      const set = this.#set;
+      const cursor = this.#cursor;
+      if (cursor < 0) {
+        // Nothing decoded yet: the pages must be as they were listed.
+        if (this.#anyChanged()) return -1;
+      } else {
+        if (words.load("commit_page") !== set.structLo[cursor]) return -1;
+        const header = set.load(cursor);
+        if (set.changed(cursor, header)) {
+          if (!set.same(cursor, header)) return -1;
+          this.#takePage(cursor, header.stampLo, header.stampHi);
+          continue;
+        }
+      }
+      if (words.load("committing") === 0 && words.load("entries") === entries) {
+        return entries;
+      }
     }
     return -1;
   }
@@ -331,23 +356,28 @@ export class CpuFollower {
   #takePage(index: number, lo: number, hi: number): void {
     const set = this.#set;
     const { account, columns } = this;
-    const slot = this.arena.acquire();
-    const copied = set.copy(index, this.arena, slot);
+    const same = set.same(index, { stampLo: lo, stampHi: hi });
+    const from = same ? set.consumed[index] : 0;
+    // More of the page whose beginning rows still need goes into its slot.
+    const pending = this.#slots.at(-1);
+    const grown = same && index === this.#cursor &&
+      pending !== undefined && pending.slot === this.#cursorSlot;
+    const slot = grown ? pending.slot : this.arena.acquire();
+    const copied = set.copy(index, this.arena, slot, from);
     const { header } = set;
     // Reused since it was listed: it is the newest page now, and the next
     // poll takes it in its turn.
     if (!copied || header.stampLo !== lo || header.stampHi !== hi) {
       account.torn++;
-      this.arena.release(slot);
+      if (!grown) this.arena.release(slot);
       return;
     }
-    const same = lo === set.stampLo[index] && hi === set.stampHi[index];
     const status = this.#decoder.decode(
       this.arena,
       slot,
       this.buffer.cpu,
       header.commit,
-      same ? set.consumed[index] : 0,
+      from,
       same ? set.lastTs[index] : columns.sinceEpoch(lo, hi),
     );
     if (status !== PAGE_STATUS.ok) account.torn++;
@@ -358,20 +388,93 @@ export class CpuFollower {
     // A page that does not decode is not tried again: what is missing of it
     // counts as lost.
     set.mark(index, header, header.commit, lastTs);
+    this.#cursor = index;
+    if (grown) {
+      pending.end = columns.length;
+      return;
+    }
     if (events > 0) this.#slots.push({ slot, end: columns.length });
     else this.arena.release(slot);
+    this.#cursorSlot = events > 0 ? slot : -1;
   }
 
   /** Gives back the rows before `row` and the pages that held them. */
   release(row: number): void {
     this.head = row;
     while (this.#slots.length > 0 && this.#slots[0].end <= row) {
-      this.arena.release(this.#slots[0].slot);
+      const { slot } = this.#slots[0];
+      this.arena.release(slot);
+      if (slot === this.#cursorSlot) this.#cursorSlot = -1;
       this.#slots.shift();
     }
     if (row === this.columns.length) {
       this.columns.clear();
       this.head = 0;
     }
+  }
+}
+
+/** Members of `ring_buffer_per_cpu` that are polled. */
+type Polled =
+  | "entries"
+  | "overrun"
+  | "read"
+  | "committing"
+  | "dropped_events"
+  | "commit_overrun"
+  | "nr_pages"
+  | "pages_removed"
+  | "commit_page";
+
+/**
+ * Quick access to a CPU buffer's counters: low 53 bits of counters, low half
+ * of pointers.
+ */
+class CpuWords {
+  readonly #memory: PhysicalMemory;
+  readonly #gpa: number;
+  readonly #view: Uint32Array | undefined;
+  readonly #word = new Uint8Array(8);
+  readonly #words = new Uint32Array(this.#word.buffer);
+  readonly #offsets: Record<Polled, number>;
+
+  constructor(buffer: CpuBuffer) {
+    const { kernel, object } = buffer;
+    const struct = "ring_buffer_per_cpu";
+    this.#memory = kernel.memory;
+    const { size } = kernel.types.struct(struct);
+    // One object of the direct map: its bytes lie in a row.
+    this.#gpa = kernel.space.translate(object.gva).gpa;
+    const view = kernel.memory.view(this.#gpa, size);
+    this.#view = view === undefined
+      ? undefined
+      : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
+    const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;
+    this.#offsets = {
+      entries: at("entries"),
+      overrun: at("overrun"),
+      read: at("read"),
+      committing: at("committing"),
+      dropped_events: at("dropped_events"),
+      commit_overrun: at("commit_overrun"),
+      nr_pages: at("nr_pages"),
+      pages_removed: at("pages_removed"),
+      commit_page: at("commit_page"),
+    };
+  }
+
+  load(name: Polled): number {
+    const offset = this.#offsets[name];
+    // Members that a kernel does not have never change.
+    if (offset < 0) return 0;
+    let words = this.#view;
+    let at = offset >>> 2;
+    if (words === undefined) {
+      this.#memory.read(this.#gpa + offset, this.#word);
+      words = this.#words;
+      at = 0;
+    }
+    if (name === "commit_page") return (words[at] & ~3) >>> 0;
+    return words[at + 1] * 0x1_0000_0000 + words[at];
   }
 }

@@ -34,8 +34,14 @@ export interface FollowTotals {
   dropped: number;
   /** Times that the guest emptied a CPU's buffer. */
   resets: number;
-  /** Events handed out after a later one: their CPU's clock lags behind. */
+  /** Events handed out after a later one of another CPU. */
   late: number;
+  /**
+   * Times that a CPU's own clock stepped back between two events. The guest's
+   * clock does that (the `global` trace clock of a guest whose TSC is not
+   * stable), and the guest's own trace files show it too.
+   */
+  clockSteps: number;
   /** Whether `decoded + lost` equalled the guest's counts at the last poll. */
   exact: boolean;
 }
@@ -65,6 +71,7 @@ export class Follower {
   /** Accounts of followers that are gone. */
   readonly #past: CpuAccount[] = [];
   #late = 0;
+  #clockSteps = 0;
   #lastHanded = -Infinity;
   #passed = -Infinity;
 
@@ -183,9 +190,12 @@ export class Follower {
         }
       }
       if (best < 0 || bestTs > limit) break;
-      if (bestTs < this.#lastHanded) this.#late++;
-      else this.#lastHanded = bestTs;
       const queue = queues[best];
+      if (bestTs < queue.lastHanded) this.#clockSteps++;
+      if (bestTs >= this.#lastHanded) this.#lastHanded = bestTs;
+      else if (bestTs >= queue.latestHanded) this.#late++;
+      queue.lastHanded = bestTs;
+      if (bestTs > queue.latestHanded) queue.latestHanded = bestTs;
       visit(queue.columns, heads[best]++, queue.arena);
       count++;
     }
@@ -211,6 +221,7 @@ export class Follower {
       dropped: 0,
       resets: 0,
       late: this.#late,
+      clockSteps: this.#clockSteps,
       exact: true,
     };
     for (const account of [...this.#past, ...this.accounts()]) {

@@ -36,6 +36,8 @@ export class PageSet {
   readonly lastTs: Float64Array;
   /** What {@linkcode load} and {@linkcode copy} found. */
   readonly header: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
+  /** GVA of the page's `struct buffer_page`, low half. */
+  readonly structLo: Uint32Array;
   readonly #space: AddressSpace;
   readonly #layout: PageLayout;
   readonly #pageSize: number;
@@ -64,6 +66,10 @@ export class PageSet {
     this.#space = space;
     this.#layout = layout;
     this.#pageSize = pageSize;
+    this.structLo = Uint32Array.from(
+      pages,
+      (page) => Number(page.gva & 0xffffffffn),
+    );
     this.#gpas = Float64Array.from(pages, (page) => page.gpa);
     this.#pointers = Float64Array.from(pages, (page) => page.pointer);
     this.#dataLo = new Uint32Array(n);
@@ -164,6 +170,15 @@ export class PageSet {
       header.commit > this.consumed[index];
   }
 
+  /** Whether page `index` is still the one that was read, by its stamp. */
+  same(
+    index: number,
+    header: { readonly stampLo: number; readonly stampHi: number },
+  ): boolean {
+    return header.stampLo === this.stampLo[index] &&
+      header.stampHi === this.stampHi[index];
+  }
+
   /** Remembers that page `index` was decoded up to `consumed` bytes. */
   mark(
     index: number,
@@ -178,33 +193,47 @@ export class PageSet {
   }
 
   /**
-   * Copies page `index` into an arena slot. The copy counts when, after it,
-   * the page still has the stamp it had before, and its commit has not
-   * shrunk: then the bytes up to the first commit were at rest. That header
-   * is left in {@linkcode header} and in the copy.
+   * Copies page `index`'s data from byte `from` to its commit into an arena
+   * slot. The copy counts when, after it, the page still has the stamp it had
+   * before, and its commit has not shrunk: then the bytes up to the first
+   * commit were at rest. That header is left in {@linkcode header}.
    *
-   * @returns `false` when the page was reused meanwhile.
+   * What the slot holds before `from` stays as it is.
+   *
+   * @returns `false` when the page was reused meanwhile, or its commit cannot
+   * be right.
    */
-  copy(index: number, arena: PageArena, slot: number): boolean {
+  copy(index: number, arena: PageArena, slot: number, from: number): boolean {
+    const { data } = this.#layout;
     const before = this.load(index);
-    if (before.commit === 0 || before.commit > this.#pageSize) return false;
+    const { commit } = before;
+    if (commit < from || commit === 0 || commit > this.#pageSize - data) {
+      return false;
+    }
+    const start = data + from;
+    const end = data + commit;
     const words = this.#words[index];
     if (words === undefined) {
       this.#space.memory.read(
-        this.#gpas[index],
-        arena.bytes.subarray(slot, slot + this.#pageSize),
+        this.#gpas[index] + start,
+        arena.bytes.subarray(slot + start, slot + end),
       );
-    } else arena.words.set(words, slot >>> 2);
+    } else {
+      arena.words.set(
+        words.subarray(start >>> 2, (end + 3) >>> 2),
+        (slot + start) >>> 2,
+      );
+    }
     const after = this.load(index, this.#again);
-    if (
-      after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||
-      after.commit < before.commit
-    ) return false;
-    // The copy may have caught a later commit than the one checked.
+    return after.stampLo === before.stampLo &&
+      after.stampHi === before.stampHi && after.commit >= commit;
+  }
+
+  /** Puts the header of the last copy in front of it, in the arena slot. */
+  store(arena: PageArena, slot: number): void {
     const stamp = (slot + this.#layout.timeStamp) >>> 2;
-    arena.words[stamp] = before.stampLo;
-    arena.words[stamp + 1] = before.stampHi;
-    arena.words[(slot + this.#layout.commit) >>> 2] = before.commit;
-    return true;
+    arena.words[stamp] = this.header.stampLo;
+    arena.words[stamp + 1] = this.header.stampHi;
+    arena.words[(slot + this.#layout.commit) >>> 2] = this.header.commit;
   }
 }

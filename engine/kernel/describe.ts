@@ -12,6 +12,7 @@ import { loadKernelCache, storeKernelCache } from "./cache.ts";
 import { expandKallsyms, readKallsyms } from "./kallsyms.ts";
 import { findKallsyms } from "./kallsyms_scan.ts";
 import { Kernel } from "./kernel.ts";
+import { LiveSymbols } from "./live_symbols.ts";
 import { findName, type SymbolBlob } from "./symbol_blob.ts";
 import { SymbolTable } from "./symbol_table.ts";
 import {
@@ -28,6 +29,8 @@ export interface DescribeOptions {
   readonly cacheDir?: string;
   /** Symbols of a System.map, in place of the kernel's own kallsyms. */
   readonly systemMap?: SymbolBlob;
+  /** Told what went wrong without harm: a cache that was refused. */
+  readonly onWarning?: (message: string) => void;
   /** Called after each step with its name and how long it took, in ms. */
   readonly onStep?: (step: string, ms: number) => void;
 }
@@ -239,7 +242,7 @@ function describe(
     : undefined;
   const cached = cacheDir === undefined || buildId === undefined
     ? undefined
-    : loadKernelCache(cacheDir, buildId);
+    : loadKernelCache(cacheDir, buildId, options.onWarning);
   const cachedText = cached === undefined || note === undefined
     ? undefined
     : textGvaBy(note, cached.symbols);
@@ -280,14 +283,22 @@ function describe(
     );
   }
   if (cacheDir !== undefined && buildId !== undefined && fresh) {
-    storeKernelCache(cacheDir, buildId, {
+    const kept = storeKernelCache(cacheDir, buildId, {
       release,
       symbols: image.blob,
       btf,
     });
+    if (kept !== undefined) options.onWarning?.(kept);
     step("cache (written)");
   }
-  const kernel = new Kernel(space, symbols, types, {
+  const live = new LiveSymbols(
+    symbols,
+    (gva, into) => space.read(gva, into),
+    types,
+  );
+  live.refresh();
+  step("modules");
+  return new Kernel(space, symbols, types, live, {
     release,
     banner,
     buildId,
@@ -298,7 +309,6 @@ function describe(
     vmcoreinfo: note?.text,
     describedBy,
   });
-  return kernel;
 }
 
 /**

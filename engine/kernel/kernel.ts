@@ -7,6 +7,7 @@
 import { KernelError } from "../errors.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import type { LiveSymbols } from "./live_symbols.ts";
 import { KernelObject } from "./object.ts";
 import type { Symbols } from "./symbols.ts";
 import type { Types } from "./types.ts";
@@ -37,6 +38,8 @@ export class Kernel {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
   readonly types: Types;
+  /** Symbols of modules and BPF programs; refresh it to see new ones. */
+  readonly live: LiveSymbols;
   readonly facts: KernelFacts;
   #perCpuOffsets: bigint[] | undefined;
 
@@ -44,12 +47,14 @@ export class Kernel {
     space: AddressSpace,
     symbols: Symbols,
     types: Types,
+    live: LiveSymbols,
     facts: KernelFacts,
   ) {
     this.memory = space.memory;
     this.space = space;
     this.symbols = symbols;
     this.types = types;
+    this.live = live;
     this.facts = facts;
   }
 

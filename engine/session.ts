@@ -1,0 +1,50 @@
+/**
+ * An open target: its memory, its kernel, and whether it still is there.
+ *
+ * @module
+ */
+import { openCore } from "./memory/elf_core.ts";
+import type { PhysicalMemory } from "./memory/physical_memory.ts";
+import { describeKernel, type DescribeOptions } from "./kernel/describe.ts";
+import type { Kernel } from "./kernel/kernel.ts";
+
+/** A target that was opened. */
+export interface Session extends Disposable {
+  /** What the user calls it: `qemu:web1`. */
+  readonly target: string;
+  readonly memory: PhysicalMemory;
+  readonly kernel: Kernel;
+  /** Whether the guest still runs; a core never does. */
+  alive(): boolean;
+}
+
+/**
+ * Opens a core or a snapshot: reading it is all that it takes.
+ *
+ * @throws {XftraceError} when it cannot be read or holds no kernel.
+ */
+export function openCoreSession(
+  target: string,
+  path: string,
+  options: DescribeOptions = {},
+): Session {
+  const memory = openCore(path);
+  try {
+    const kernel = describeKernel(memory, {
+      ...options,
+      ...(memory.vmcoreinfo === undefined
+        ? {}
+        : { vmcoreinfo: memory.vmcoreinfo }),
+    });
+    return {
+      target,
+      memory,
+      kernel,
+      alive: () => false,
+      [Symbol.dispose]: () => memory[Symbol.dispose](),
+    };
+  } catch (error) {
+    memory[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Attaches to a target: from what the user wrote to an open
+ * {@linkcode Session}.
+ *
+ * @module
+ */
+import { KernelError, XftraceError } from "../engine/errors.ts";
+import {
+  describeKernel,
+  type DescribeOptions,
+} from "../engine/kernel/describe.ts";
+import type { Kernel } from "../engine/kernel/kernel.ts";
+import { systemRam } from "../engine/kernel/resources.ts";
+import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
+import { checkLayout, type RamLayout } from "../engine/memory/ram_layout.ts";
+import { openCoreSession, type Session } from "../engine/session.ts";
+import { isAlive } from "../engine/targets/discover.ts";
+import { resolveTarget } from "../engine/targets/resolve.ts";
+import { mapSegments, processSegments } from "../engine/targets/segments.ts";
+import type { AttachPlan, VmProcess } from "../engine/targets/vm.ts";
+import { MappedMemory } from "./mapped_memory.ts";
+import { existingRanges } from "./pagemap.ts";
+import { PreadMemory } from "./pread_memory.ts";
+
+/** How to attach. */
+export interface AttachOptions extends DescribeOptions {
+  /** For control writes; default: read-only. */
+  readonly writable?: boolean;
+  /**
+   * Read by `pread` and not through a mapping: slower, but a file that is cut
+   * or a guest that ends gives an error and no signal.
+   */
+  readonly safeRead?: boolean;
+  /** XFTRACE_TARGET's value, used when no target is given. */
+  readonly environment?: string;
+}
+
+/** One way to the guest's memory. */
+interface Way {
+  readonly open: () => PhysicalMemory;
+  readonly layout: RamLayout;
+}
+
+/**
+ * Opens a target: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`, or the only
+ * VM that runs.
+ *
+ * @throws {XftraceError} in one sentence, what is missing and what to do.
+ */
+export function attach(
+  target: string | undefined,
+  options: AttachOptions = {},
+): Session {
+  const resolved = resolveTarget(
+    target,
+    options.environment === undefined
+      ? {}
+      : { environment: options.environment },
+  );
+  if (resolved.kind === "core") {
+    if (options.writable === true) {
+      throw new XftraceError(
+        `${resolved.target} is a recording: it can be read, but there is no guest to steer`,
+      );
+    }
+    return openCoreSession(resolved.target, resolved.path, options);
+  }
+  if (resolved.kind === "file") {
+    const ways = resolved.layouts.map((layout) => ({
+      layout,
+      open: () =>
+        openFile(resolved.target, [resolved.path], layout, false, options),
+    }));
+    return openFirst(resolved.target, ways, () => false, options);
+  }
+  const { vm } = resolved;
+  const ways = vm.plans.map((plan) => ({
+    layout: plan.layout,
+    open: () => openPlan(resolved.target, vm, plan, options),
+  }));
+  return openFirst(resolved.target, ways, () => isAlive(vm), options);
+}
+
+function openFile(
+  name: string,
+  paths: readonly string[],
+  layout: RamLayout,
+  live: boolean,
+  options: AttachOptions,
+): PhysicalMemory {
+  const writable = options.writable ?? false;
+  return options.safeRead === true
+    ? new PreadMemory(name, paths, layout.regions, { writable, live })
+    : new MappedMemory(
+      name,
+      paths.map((path) => ({ path })),
+      layout.regions,
+      { writable, live },
+    );
+}
+
+function openPlan(
+  name: string,
+  vm: VmProcess,
+  plan: AttachPlan,
+  options: AttachOptions,
+): PhysicalMemory {
+  if (plan.access === "map") {
+    return openFile(name, mapSegments(plan).paths, plan.layout, true, options);
+  }
+  const { paths, segments } = processSegments(plan);
+  return new PreadMemory(name, paths, segments, {
+    writable: options.writable ?? false,
+    dataRanges: (start, end) => existingRanges(vm.pid, start, end),
+  });
+}
+
+/** The first way whose kernel agrees with the layout. */
+function openFirst(
+  target: string,
+  ways: readonly Way[],
+  alive: () => boolean,
+  options: AttachOptions,
+): Session {
+  let refusal: unknown;
+  for (const { open, layout } of ways) {
+    const memory = open();
+    try {
+      const kernel = describeKernel(memory, options);
+      requireLayout(kernel, layout);
+      return {
+        target,
+        memory,
+        kernel,
+        alive,
+        [Symbol.dispose]: () => memory[Symbol.dispose](),
+      };
+    } catch (error) {
+      memory[Symbol.dispose]();
+      if (!(error instanceof XftraceError)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+/** A layout that the guest's resource tree contradicts is not used. */
+function requireLayout(kernel: Kernel, layout: RamLayout): void {
+  const mismatch = checkLayout(layout, systemRam(kernel));
+  if (mismatch !== undefined) {
+    throw new KernelError(
+      `the RAM layout of ${kernel.memory.name} is not understood: ${mismatch}`,
+    );
+  }
+}

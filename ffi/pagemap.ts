@@ -1,0 +1,43 @@
+/**
+ * Which pages of a process exist: its page map (Documentation/admin-guide/mm/
+ * pagemap.rst). Reading a page that does not exist would make it.
+ *
+ * @module
+ */
+import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+
+const PAGE = 4096;
+const ENTRIES = 65536;
+/** Bits 63 (present) and 62 (swapped), in the entry's high word. */
+const EXISTS = 0xc000_0000;
+
+/**
+ * The ranges of a process's memory (HVAs) within `[start, end)` whose pages
+ * exist.
+ *
+ * @throws {XftraceError} when the page map may not be read.
+ */
+export function existingRanges(
+  pid: number,
+  start: number,
+  end: number,
+): FileRange[] {
+  using file = FileDescriptor.open(`/proc/${pid}/pagemap`, { writable: false });
+  const bytes = new Uint8Array(ENTRIES * 8);
+  const words = new Uint32Array(bytes.buffer);
+  const found: { start: number; end: number }[] = [];
+  for (let at = start; at < end; at += ENTRIES * PAGE) {
+    const count = Math.min(ENTRIES, (end - at) / PAGE);
+    const got = file.pread(bytes.subarray(0, count * 8), (at / PAGE) * 8);
+    // What cannot be told apart is read as a whole.
+    if (got !== count * 8) return [{ start, end }];
+    for (let i = 0; i < count; i++) {
+      if ((words[2 * i + 1] & EXISTS) === 0) continue;
+      const page = at + i * PAGE;
+      const last = found.at(-1);
+      if (last !== undefined && last.end === page) last.end = page + PAGE;
+      else found.push({ start: page, end: page + PAGE });
+    }
+  }
+  return found;
+}
