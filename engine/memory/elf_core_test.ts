@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { MemoryError, XftraceError } from "../errors.ts";
 import { coreFromBytes, openCore } from "./elf_core.ts";
 import { encodeNotes, parseNotes, parseQemuCpu } from "./elf_core_notes.ts";
-import { bytesSource, openSource } from "./elf_core_source.ts";
+import { bytesSource, fileError, openSource } from "./elf_core_source.ts";
 
 /** A PT_LOAD for {@linkcode makeCore}. */
 interface Load {
@@ -340,4 +340,17 @@ Deno.test("a source refuses to read past its end", () => {
     () => bytesSource(filled(4, 0)).readAt(2, filled(3, 0)),
     XftraceError,
   );
+});
+
+Deno.test("file errors say what to do", () => {
+  const failed = (code: string) => Object.assign(new Error("x"), { code });
+  assert.match(
+    fileError("/a", failed("EACCES")).message,
+    /no permission to read \/a; run as a user who may/,
+  );
+  assert.match(
+    fileError("/a", new Deno.errors.NotCapable("x")).message,
+    /add --allow-read/,
+  );
+  assert.match(fileError("/a", failed("EIO")).message, /cannot read \/a: x/);
 });

@@ -5,6 +5,8 @@
  * - p_paddr is the GPA (crash and drgn's physical reads go by it);
  * - p_vaddr is the direct-map GVA where it is known (drgn reads it directly,
  *   and walks page tables for the rest);
+ * - the page of swapper_pg_dir stands a second time under its own GVA: drgn up
+ *   to 0.0.22 starts its page walk there, without phys_base;
  * - p_align is 0, as the kernel's own /proc/vmcore has it: crash tells a kdump
  *   by that (netdump.c, is_netdump);
  * - the first program header is the PT_NOTE (crash takes it for granted).
@@ -97,14 +99,18 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
   const data = intersectRanges(saved, wholePages(content.memory.dataRanges()));
   const notes = encodeNotes(notesOf(content));
   const pieces = withZeros(saved, data);
-  const aliases = (content.aliases ?? []).flatMap((alias) =>
-    intersectRanges(data, [
-      { start: alias.gpa, end: alias.gpa + alias.length },
-    ]).map((range) => ({
-      ...range,
-      gva: alias.gva + BigInt(range.start - alias.gpa),
-    }))
-  );
+  const aliases = [
+    ...topPageTable(content.vmcoreinfo),
+    ...content.aliases ?? [],
+  ]
+    .flatMap((alias) =>
+      intersectRanges(data, [
+        { start: alias.gpa, end: alias.gpa + alias.length },
+      ]).map((range) => ({
+        ...range,
+        gva: alias.gva + BigInt(range.start - alias.gpa),
+      }))
+    );
   const count = 1 + pieces.length + aliases.length;
   const extended = count >= ELF.PN_XNUM;
   const notesAt = ELF.headerSize + count * ELF.programHeaderSize;
@@ -204,6 +210,16 @@ function notesOf(content: SnapshotContent): ElfNote[] {
     desc: encodeManifest(content.manifest),
   });
   return notes;
+}
+
+/** The kernel's top page table, when vmcoreinfo tells where it is. */
+function topPageTable(vmcoreinfo = ""): VirtualAlias[] {
+  const gva = /^SYMBOL\(swapper_pg_dir\)=([\da-f]{16})$/m.exec(vmcoreinfo);
+  const physBase = /^NUMBER\(phys_base\)=(-?\d+)$/m.exec(vmcoreinfo);
+  if (gva === null || physBase === null) return [];
+  const address = BigInt(`0x${gva[1]}`);
+  const gpa = Number(address - 0xffffffff80000000n + BigInt(physBase[1]));
+  return gpa < 0 ? [] : [{ gva: address, gpa, length: PAGE_SIZE }];
 }
 
 function virtualAddressOf(content: SnapshotContent): (gpa: number) => bigint {

@@ -184,6 +184,28 @@ Deno.test("a newer format and a damaged manifest are refused", () => {
   assert.throws(() => coreFromBytes("snap.core", bytes), /is damaged/);
 });
 
+Deno.test("the top page table stands under its own GVA too", () => {
+  const memory = new BufferMemory(numbered(64));
+  const core = coreFromBytes(
+    "x",
+    encodeSnapshot({
+      memory,
+      ranges: [{ start: 0x8000, end: 0xc000 }],
+      manifest: manifestOf(memory),
+      vmcoreinfo: INFO + "SYMBOL(swapper_pg_dir)=ffffffff8ec10000\n" +
+        "NUMBER(phys_base)=-247488512\n",
+    }),
+  );
+  assert.deepEqual(
+    core.segments.map(({ vaddr, paddr, memSize }) => [vaddr, paddr, memSize]),
+    [
+      [0xffff888000008000n, 0x8000, 0x4000],
+      [0xffffffff8ec10000n, 0xa000, 0x1000],
+    ],
+  );
+  assert.equal(core.segments[1].offset, core.segments[0].offset + 0x2000);
+});
+
 Deno.test("files: compressed by name, whole or not at all", async () => {
   const folder = Deno.makeTempDirSync();
   try {

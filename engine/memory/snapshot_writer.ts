@@ -20,7 +20,7 @@ import type { SnapshotContent, SnapshotLayout } from "./snapshot_layout.ts";
 
 /** How a snapshot is written. */
 export interface SnapshotOptions {
-  /** zstd level, 1 to 19; default 6. */
+  /** zstd level, 1 to 19; default 3. */
   readonly level?: number;
   /** Called as pages go by: bytes done and in all, uncompressed. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -105,7 +105,7 @@ export async function writeSnapshot(
   try {
     const source = Readable.from(chunks(), { objectMode: false });
     const target = createWriteStream(partial, { mode: 0o600, flags: "wx" });
-    const compress = compressor(path, options.level ?? 6);
+    const compress = compressor(path, options.level ?? 3);
     if (compress === undefined) await pipeline(source, target);
     else await pipeline(source, compress, target);
     const { size } = await stat(partial);

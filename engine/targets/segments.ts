@@ -1,0 +1,66 @@
+/**
+ * An attach plan as files and offsets: what a mapping or a reader of
+ * positions needs.
+ *
+ * @module
+ */
+
+import { XftraceError } from "../errors.ts";
+import type { RamRegion } from "../memory/ram_layout.ts";
+import type { AttachPlan } from "./vm.ts";
+
+/** Files and where guest RAM lies in them. */
+export interface PlanSegments {
+  /** Files to map or to read: backings, or /proc/PID/mem alone. */
+  readonly paths: readonly string[];
+  /** `backing` counts in `paths`; `offset` is the file's, in bytes. */
+  readonly segments: readonly RamRegion[];
+}
+
+/** The backing files of a plan whose access is `map`. */
+export function mapSegments(plan: AttachPlan): PlanSegments {
+  const paths = plan.backings.map(({ open, id }) => {
+    if (open === undefined) {
+      throw new XftraceError(
+        `the memory backend ${id} cannot be mapped; read it through ` +
+          plan.memPath,
+      );
+    }
+    return open;
+  });
+  return { paths, segments: plan.layout.regions };
+}
+
+/**
+ * The same RAM through /proc/PID/mem, where an offset is an HVA. Possible for
+ * every plan whose mappings are known.
+ *
+ * @throws {XftraceError} when a region is not mapped in the process.
+ */
+export function processSegments(plan: AttachPlan): PlanSegments {
+  const segments: RamRegion[] = [];
+  for (const region of plan.layout.regions) {
+    const { mappings, id } = plan.backings[region.backing];
+    const last = region.offset + region.end - region.start;
+    let at = region.offset;
+    for (const mapping of mappings) {
+      const end = mapping.offset + mapping.end - mapping.start;
+      if (mapping.offset > at || end <= at || at >= last) continue;
+      const stop = Math.min(end, last);
+      segments.push({
+        start: region.start + at - region.offset,
+        end: region.start + stop - region.offset,
+        backing: 0,
+        offset: mapping.start + at - mapping.offset,
+      });
+      at = stop;
+    }
+    if (at < last) {
+      throw new XftraceError(
+        `the memory backend ${id} is not mapped as a whole in the process; ` +
+          `run as root, or as the VM's own user`,
+      );
+    }
+  }
+  return { paths: [plan.memPath], segments };
+}
