@@ -6,7 +6,8 @@
  */
 import { KernelError, MemoryError } from "../errors.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
-import { EventColumns, type PageArena } from "./columns.ts";
+import type { PageArena } from "./columns.ts";
+import { EventQueue } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder } from "./page.ts";
 import { PageSet } from "./page_set.ts";
@@ -46,27 +47,33 @@ export interface FollowStart {
   readonly after?: number;
 }
 
-/** A queue of decoded events of one CPU, in time order. */
+/**
+ * Told of each run of bytes that was decoded, so that it can be kept.
+ *
+ * @param slot arena slot that holds the bytes
+ * @param from first byte of the page's data that is new
+ * @param to one past the last
+ * @param fromTs time at `from`, ns since epoch
+ */
+export type SegmentSink = (
+  follower: CpuFollower,
+  slot: number,
+  from: number,
+  to: number,
+  fromTs: number,
+) => void;
+
+/** Reads one CPU's events into a queue. */
 export class CpuFollower {
   readonly buffer: CpuBuffer;
   readonly account: CpuAccount;
-  /** Decoded rows; those before {@linkcode head} were taken already. */
-  readonly columns: EventColumns;
-  /** First row not yet taken. */
-  head = 0;
-  /** Everything up to this time (ns since epoch) has been decoded. */
-  complete = -Infinity;
+  readonly queue: EventQueue;
   /** Time of the newest event decoded, ns since epoch. */
   newest = -Infinity;
-  /** Time of the last row taken, ns since epoch. */
-  lastHanded = -Infinity;
-  /** The latest time of any row taken, ns since epoch. */
-  latestHanded = -Infinity;
-  /** The pages that the rows' payloads lie in. */
-  readonly arena: PageArena;
+  /** Told of what is decoded, when set. */
+  onSegment: SegmentSink | undefined;
   readonly #layout: TraceLayout;
   readonly #decoder: PageDecoder;
-  readonly #slots: { slot: number; end: number }[] = [];
   readonly #words: CpuWords;
   #set: PageSet;
   /** Index of the newest page decoded, and the slot its rows point into. */
@@ -93,10 +100,9 @@ export class CpuFollower {
     epoch: bigint,
   ) {
     this.buffer = buffer;
-    this.arena = arena;
     this.#layout = layout;
-    this.columns = new EventColumns(epoch, 4096);
-    this.#decoder = new PageDecoder(layout, this.columns);
+    this.queue = new EventQueue(arena, epoch);
+    this.#decoder = new PageDecoder(layout, this.queue.columns);
     this.account = {
       cpu: buffer.cpu,
       decoded: 0,
@@ -128,7 +134,7 @@ export class CpuFollower {
           this.buffer.kernel.space,
           this.buffer.pages(),
           this.#layout.page,
-          this.arena.slotSize,
+          this.queue.arena.slotSize,
         );
       } catch (error) {
         const passing = error instanceof KernelError ||
@@ -179,7 +185,7 @@ export class CpuFollower {
     let entries = -1;
     for (let tries = 0; entries < 0 && tries < START_TRIES; tries++) {
       this.#take();
-      this.release(this.columns.length);
+      this.queue.release(this.queue.columns.length);
       entries = this.#quiet();
     }
     if (entries < 0) {
@@ -201,23 +207,18 @@ export class CpuFollower {
     const read = this.buffer.kernel.object("buffer_page", reader.gva)
       .number("read");
     if (read === 0) return;
-    const slot = this.arena.acquire();
+    const { arena, columns } = this.queue;
+    const slot = arena.acquire();
     // Index 0 of a set is the reader page.
-    if (this.#set.copy(0, this.arena, slot, 0)) {
+    if (this.#set.copy(0, arena, slot, 0)) {
       const { header } = this.#set;
-      const stamp = this.columns.sinceEpoch(header.stampLo, header.stampHi);
-      this.#decoder.decode(
-        this.arena,
-        slot,
-        this.buffer.cpu,
-        Math.min(read, header.commit),
-        0,
-        stamp,
-      );
+      const stamp = columns.sinceEpoch(header.stampLo, header.stampHi);
+      const end = Math.min(read, header.commit);
+      this.#decoder.decode(arena, slot, this.buffer.cpu, end, 0, stamp);
       this.#set.mark(0, header, read, this.#decoder.lastTs);
-      this.columns.clear();
+      columns.clear();
     }
-    this.arena.release(slot);
+    arena.release(slot);
   }
 
   #droppedNow(): number {
@@ -239,8 +240,9 @@ export class CpuFollower {
     const entries = words.load("entries");
     if (entries < this.#lastEntries) this.#reset();
     this.#relist();
-    const rows = this.columns.length;
-    const losses = this.columns.lost.length;
+    const { columns } = this.queue;
+    const rows = columns.length;
+    const losses = columns.lost.length;
     if (entries !== this.#lastEntries || writing || !account.exact) {
       this.#take();
     }
@@ -252,7 +254,7 @@ export class CpuFollower {
     const overrun = words.load("overrun");
     account.overrun += Math.max(0, overrun - this.#lastOverrun);
     this.#lastOverrun = overrun;
-    this.complete = writing ? this.newest : Math.max(now, this.newest);
+    this.queue.complete = writing ? this.newest : Math.max(now, this.newest);
   }
 
   #reset(): void {
@@ -317,9 +319,10 @@ export class CpuFollower {
     const lost = missing - this.#lostSinceBase;
     this.#lostSinceBase = missing;
     this.account.lost += lost;
-    if (lost > 0 && this.columns.lost.length === losses) {
+    const { columns } = this.queue;
+    if (lost > 0 && columns.lost.length === losses) {
       const { cpu } = this.buffer;
-      this.columns.lost.push({ row: firstRow, cpu, count: lost });
+      columns.lost.push({ row: firstRow, cpu, count: lost });
     }
   }
 
@@ -355,31 +358,27 @@ export class CpuFollower {
 
   #takePage(index: number, lo: number, hi: number): void {
     const set = this.#set;
-    const { account, columns } = this;
+    const { account, queue } = this;
+    const { arena, columns } = queue;
     const same = set.same(index, { stampLo: lo, stampHi: hi });
     const from = same ? set.consumed[index] : 0;
+    const fromTs = same ? set.lastTs[index] : columns.sinceEpoch(lo, hi);
     // More of the page whose beginning rows still need goes into its slot.
-    const pending = this.#slots.at(-1);
-    const grown = same && index === this.#cursor &&
-      pending !== undefined && pending.slot === this.#cursorSlot;
-    const slot = grown ? pending.slot : this.arena.acquire();
-    const copied = set.copy(index, this.arena, slot, from);
+    const grown = same && index === this.#cursor && this.#cursorSlot >= 0 &&
+      queue.lastSlot === this.#cursorSlot;
+    const slot = grown ? this.#cursorSlot : arena.acquire();
+    const copied = set.copy(index, arena, slot, from);
     const { header } = set;
     // Reused since it was listed: it is the newest page now, and the next
     // poll takes it in its turn.
     if (!copied || header.stampLo !== lo || header.stampHi !== hi) {
       account.torn++;
-      if (!grown) this.arena.release(slot);
+      if (!grown) arena.release(slot);
       return;
     }
-    const status = this.#decoder.decode(
-      this.arena,
-      slot,
-      this.buffer.cpu,
-      header.commit,
-      from,
-      same ? set.lastTs[index] : columns.sinceEpoch(lo, hi),
-    );
+    const { cpu } = this.buffer;
+    const { commit } = header;
+    const status = this.#decoder.decode(arena, slot, cpu, commit, from, fromTs);
     if (status !== PAGE_STATUS.ok) account.torn++;
     const { events, skipped, lastTs } = this.#decoder;
     account.decoded += events;
@@ -387,29 +386,15 @@ export class CpuFollower {
     if (events > 0 && lastTs > this.newest) this.newest = lastTs;
     // A page that does not decode is not tried again: what is missing of it
     // counts as lost.
-    set.mark(index, header, header.commit, lastTs);
+    set.mark(index, header, commit, lastTs);
     this.#cursor = index;
-    if (grown) {
-      pending.end = columns.length;
-      return;
-    }
-    if (events > 0) this.#slots.push({ slot, end: columns.length });
-    else this.arena.release(slot);
-    this.#cursorSlot = events > 0 ? slot : -1;
-  }
-
-  /** Gives back the rows before `row` and the pages that held them. */
-  release(row: number): void {
-    this.head = row;
-    while (this.#slots.length > 0 && this.#slots[0].end <= row) {
-      const { slot } = this.#slots[0];
-      this.arena.release(slot);
-      if (slot === this.#cursorSlot) this.#cursorSlot = -1;
-      this.#slots.shift();
-    }
-    if (row === this.columns.length) {
-      this.columns.clear();
-      this.head = 0;
+    if (events > 0) {
+      this.onSegment?.(this, slot, from, this.#decoder.nextOffset, fromTs);
+      queue.hold(slot);
+      this.#cursorSlot = slot;
+    } else if (!grown) {
+      arena.release(slot);
+      this.#cursorSlot = -1;
     }
   }
 }

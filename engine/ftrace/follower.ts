@@ -5,24 +5,21 @@
  * @module
  */
 import type { Kernel } from "../kernel/kernel.ts";
-import { type EventColumns, PageArena } from "./columns.ts";
+import { PageArena } from "./columns.ts";
 import {
   type CpuAccount,
   CpuFollower,
   type FollowStart,
+  type SegmentSink,
 } from "./cpu_follower.ts";
+import {
+  type DrainOptions,
+  drainQueues,
+  type EventVisitor,
+  handOut,
+} from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import type { TraceArray } from "./trace_array.ts";
-
-/**
- * Takes one event: the row `row` of `columns`, whose payload lies in `arena`.
- * Rows and payloads are reused afterwards.
- */
-export type EventVisitor = (
-  columns: EventColumns,
-  row: number,
-  arena: PageArena,
-) => void;
 
 /** Sums over all CPUs of what a follower has accounted for. */
 export interface FollowTotals {
@@ -68,11 +65,10 @@ export class Follower {
   #bound: Bound;
   /** Followers of buffers that were swapped away and are not drained yet. */
   #leaving: CpuFollower[] = [];
+  #sink: SegmentSink | undefined;
   /** Accounts of followers that are gone. */
   readonly #past: CpuAccount[] = [];
-  #late = 0;
-  #clockSteps = 0;
-  #lastHanded = -Infinity;
+  readonly #handed = handOut();
   #passed = -Infinity;
 
   /**
@@ -137,11 +133,12 @@ export class Follower {
       for (const cpu of old.cpus) cpu.poll(this.#passed);
     }
     this.#bound = this.#bind();
-    for (const cpu of old.cpus) cpu.complete = Infinity;
+    for (const cpu of old.cpus) cpu.queue.complete = Infinity;
     this.#leaving.push(...old.cpus);
     // The buffer swapped in may hold an older snapshot: what is new in it is
     // what is later than all that was read.
     for (const cpu of this.#bound.cpus) {
+      cpu.onSegment = this.#sink;
       cpu.start({ fromBuffer: true, after: this.#passed });
     }
   }
@@ -160,52 +157,34 @@ export class Follower {
   }
 
   /**
-   * Hands out events in time order (ties: lowest CPU first, as the kernel
-   * merges them), as far as no earlier one can still come.
+   * Hands out events in time order, as far as no earlier one can still come.
    *
    * @param visit called for each event; must not keep the row
-   * @param options.all hand out everything that was read: at the end
    * @returns how many were handed out.
    */
-  drain(visit: EventVisitor, options: { all?: boolean } = {}): number {
-    const queues = this.#all();
-    let limit = Infinity;
-    if (options.all !== true) {
-      for (const queue of queues) {
-        if (queue.complete < limit) limit = queue.complete;
-      }
-    }
-    let count = 0;
-    const heads = queues.map((queue) => queue.head);
-    for (;;) {
-      let best = -1;
-      let bestTs = Infinity;
-      for (let i = 0; i < queues.length; i++) {
-        const { columns } = queues[i];
-        if (heads[i] >= columns.length) continue;
-        const ts = columns.ts[heads[i]];
-        if (ts < bestTs) {
-          bestTs = ts;
-          best = i;
-        }
-      }
-      if (best < 0 || bestTs > limit) break;
-      const queue = queues[best];
-      if (bestTs < queue.lastHanded) this.#clockSteps++;
-      if (bestTs >= this.#lastHanded) this.#lastHanded = bestTs;
-      else if (bestTs >= queue.latestHanded) this.#late++;
-      queue.lastHanded = bestTs;
-      if (bestTs > queue.latestHanded) queue.latestHanded = bestTs;
-      visit(queue.columns, heads[best]++, queue.arena);
-      count++;
-    }
-    queues.forEach((queue, i) => queue.release(heads[i]));
-    this.#leaving = this.#leaving.filter((queue) => {
-      if (queue.head < queue.columns.length) return true;
-      this.#past.push({ ...queue.account });
+  drain(visit: EventVisitor, options: DrainOptions = {}): number {
+    const queues = this.#all().map((cpu) => cpu.queue);
+    const count = drainQueues(queues, visit, this.#handed, options);
+    this.#leaving = this.#leaving.filter((cpu) => {
+      if (cpu.queue.length > 0) return true;
+      this.#past.push({ ...cpu.account });
       return false;
     });
     return count;
+  }
+
+  /**
+   * All events up to this time (ns since epoch) are decoded; none earlier can
+   * still come.
+   */
+  get complete(): number {
+    return Math.min(...this.#all().map((cpu) => cpu.queue.complete));
+  }
+
+  /** Has all that is decoded told to `sink`, from now on. */
+  keep(sink: SegmentSink): void {
+    this.#sink = sink;
+    for (const cpu of this.#bound.cpus) cpu.onSegment = sink;
   }
 
   /** Accounts per CPU of the buffer that is followed now. */
@@ -220,8 +199,8 @@ export class Follower {
       lost: 0,
       dropped: 0,
       resets: 0,
-      late: this.#late,
-      clockSteps: this.#clockSteps,
+      late: this.#handed.late,
+      clockSteps: this.#handed.clockSteps,
       exact: true,
     };
     for (const account of [...this.#past, ...this.accounts()]) {
