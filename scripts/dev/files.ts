@@ -1,0 +1,44 @@
+/**
+ * The files of the checkout, for the developer checks.
+ *
+ * @module
+ */
+
+/** Folders that hold nothing written by hand. */
+const SKIPPED = new Set(["node_modules", ".git", ".cache", "testdata"]);
+
+/** The checkout's folder, as a path without a trailing slash. */
+export const ROOT = new URL("../..", import.meta.url).pathname.slice(0, -1);
+
+/**
+ * Paths of all files below `folder`, relative to the checkout, sorted.
+ * A folder that is not there has none.
+ *
+ * @param folder relative to the checkout; by default all of it
+ */
+export function filesBelow(folder = ""): string[] {
+  const found: string[] = [];
+  const visit = (at: string) => {
+    for (const entry of entries(at)) {
+      const path = at === "" ? entry.name : `${at}/${entry.name}`;
+      if (entry.isDirectory && !SKIPPED.has(entry.name)) visit(path);
+      else if (entry.isFile) found.push(path);
+    }
+  };
+  visit(folder);
+  return found.sort();
+}
+
+function entries(folder: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(`${ROOT}/${folder}`)];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** The text of a file of the checkout. */
+export function textOf(path: string): string {
+  return Deno.readTextFileSync(`${ROOT}/${path}`);
+}

@@ -1,0 +1,57 @@
+/**
+ * Fails when a dependency points the wrong way, or when a file holds what it
+ * must not: see rules.ts. Prints `file:line: rule` for each.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { filesBelow, textOf } from "./files.ts";
+import { importsOf } from "./imports.ts";
+import {
+  brokenByImport,
+  brokenByText,
+  isCode,
+  isLong,
+  unpinned,
+  type Violation,
+} from "./rules.ts";
+
+/** Files that are written by tools. */
+const GENERATED = new Set(["deno.lock"]);
+
+const paths = filesBelow().filter((path) => !GENERATED.has(path));
+const code = paths.filter(isCode);
+const violations: Violation[] = [];
+
+for (const path of paths) {
+  const text = textOf(path);
+  violations.push(...brokenByText(path, text));
+  if (isCode(path) && isLong(text)) {
+    console.warn(`${path}: warning: long; split it by its ideas`);
+  }
+}
+for (const each of await importsOf(code)) {
+  const rule = brokenByImport(each);
+  if (rule !== undefined) {
+    violations.push({ path: each.from, line: each.line, rule });
+  }
+}
+const Config = z.object({ imports: z.record(z.string(), z.string()) });
+for (
+  const name of unpinned(Config.parse(JSON.parse(textOf("deno.json"))).imports)
+) {
+  violations.push({
+    path: "deno.json",
+    line: 1,
+    rule: `${name} must be pinned to one version`,
+  });
+}
+
+for (const { path, line, rule } of violations) {
+  console.error(`${path}:${line}: ${rule}`);
+}
+if (violations.length > 0) {
+  console.error(`layering: ${violations.length} broken rules`);
+  Deno.exit(1);
+}
+console.log(`layering: ${paths.length} files, no rule broken`);

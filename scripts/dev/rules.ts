@@ -1,0 +1,169 @@
+/**
+ * What may depend on what, and what may stand in which file. Pure: the
+ * checks bring the files.
+ *
+ * @module
+ */
+
+/** A broken rule, at a place that an editor can open. */
+export interface Violation {
+  /** Relative to the checkout. */
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  /** The rule, as a sentence that says what to do. */
+  readonly rule: string;
+}
+
+/** One import, export-from or `import()` of a module. */
+export interface Import {
+  /** The importing file, relative to the checkout. */
+  readonly from: string;
+  /** From 1. */
+  readonly line: number;
+  /** What the source says: `./page.ts`, `zod`. */
+  readonly specifier: string;
+  /** What it means: a path in the checkout, or a URL (`npm:`, `node:`). */
+  readonly to: string;
+}
+
+/** Which layers a layer may depend on, itself included. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  engine: ["engine"],
+  ffi: ["ffi", "engine"],
+  dsl: ["dsl", "engine"],
+  "mod.ts": ["dsl", "engine"],
+  lab: ["lab"],
+  scripts: ["scripts", "mod.ts", "dsl", "engine", "ffi", "lab"],
+  tests: ["tests", "scripts", "mod.ts", "dsl", "engine", "ffi", "lab"],
+  bench: ["bench", "tests", "scripts", "mod.ts", "dsl", "engine", "ffi", "lab"],
+};
+
+/** Packages that one layer keeps to itself, so that they can be exchanged. */
+const PACKAGE_OF: Readonly<Record<string, string>> = {
+  commander: "scripts",
+  "@commander-js/extra-typings": "scripts",
+};
+
+/** Layers whose files begin with a comment that says what they are for. */
+const WITH_MODULE_COMMENT = new Set(["engine", "ffi", "dsl", "lab", "mod.ts"]);
+
+/** A file longer than this is worth a second look. */
+const LONG_FILE = 600;
+
+const NATIVE = /\b(?:Unsafe[A-Z]\w*|dl(?:open))\b/;
+const SILENCED = /deno-lint[-]ignore|@ts-(?:ignore|nocheck)\b/;
+const MACHINE_PATH = /(?<![\w.})\]*])\/(?:work|home|root)\//;
+const HOST =
+  /\b(?:(?:deb|security|ftp[\w.]*|snapshot)\.debian\.org|registry\.(?:npmjs|yarnpkg)\.\w+|(?:npm\.)?jsr\.io|(?:archive|ports)\.ubuntu\.com)\b/;
+
+/** The layer that a file belongs to: its first folder, or its own name. */
+export function layerOf(path: string): string {
+  return path.split("/")[0];
+}
+
+/** Whether a file is code. */
+export function isCode(path: string): boolean {
+  return /\.(?:ts|tsx|js|mjs)$/.test(path);
+}
+
+/** Whether a file is a test or serves tests alone. */
+export function isForTests(path: string): boolean {
+  return /_(?:test|fixture)\.ts$/.test(path) ||
+    ["tests", "bench"].includes(layerOf(path));
+}
+
+/** The rule that an import breaks, if any. */
+export function brokenByImport(
+  { from, specifier, to }: Omit<Import, "line">,
+): string | undefined {
+  const layer = layerOf(from);
+  const allowed = MAY_IMPORT[layer];
+  if (allowed === undefined) {
+    return `"${layer}" is no layer; code belongs into one of ${
+      Object.keys(MAY_IMPORT).join(", ")
+    }`;
+  }
+  const scheme = to.match(/^([a-z]+):/)?.[1];
+  if (scheme !== undefined) {
+    if (scheme !== "npm" && scheme !== "node") {
+      return `"${specifier}" comes from elsewhere than npm; only npm packages and node: modules are used`;
+    }
+    if (specifier.startsWith("npm:")) {
+      return `"${specifier}" must be imported by a name of deno.json's import map, where its version is pinned`;
+    }
+    const owner = PACKAGE_OF[specifier];
+    return owner === undefined || owner === layer
+      ? undefined
+      : `${specifier} is for ${owner}/ alone`;
+  }
+  if (/_test\.ts$/.test(to)) return `${to} is a test; nothing imports tests`;
+  if (/_fixture\.ts$/.test(to) && !isForTests(from)) {
+    return `${to} is for tests alone`;
+  }
+  if (allowed.includes(layerOf(to))) return undefined;
+  return `${layer} must not depend on ${layerOf(to)} (${to}); it may import ${
+    allowed.join(", ")
+  }`;
+}
+
+/** Packages of an import map that are not pinned to one version. */
+export function unpinned(imports: Readonly<Record<string, string>>): string[] {
+  return Object.entries(imports)
+    .filter(([, to]) =>
+      to.startsWith("npm:") && !/@\d+\.\d+\.\d+(?:-[\w.]+)?(?:\/.*)?$/.test(to)
+    )
+    .map(([name, to]) => `${name} (${to})`);
+}
+
+/** The rules that a file's text breaks. */
+export function brokenByText(path: string, text: string): Violation[] {
+  const found: Violation[] = [];
+  const lines = text.split("\n");
+  const layer = layerOf(path);
+  const add = (line: number, rule: string) => found.push({ path, line, rule });
+  if (isCode(path) && WITH_MODULE_COMMENT.has(layer) && !isForTests(path)) {
+    const comment = text.match(/^(?:#!.*\n)?\/\*\*[^]*?\*\//)?.[0];
+    if (comment === undefined || !comment.includes("@module")) {
+      add(1, "must begin with a doc comment that says what it is for: @module");
+    }
+  }
+  lines.forEach((line, i) => {
+    if (isCode(path)) {
+      const code = withoutComment(line);
+      if (layer !== "ffi" && NATIVE.test(code)) {
+        add(i + 1, `${NATIVE.exec(code)?.[0]} may be named in ffi/ alone`);
+      }
+      if (SILENCED.test(line)) {
+        add(i + 1, "a check is silenced; solve what it complains about");
+      }
+      if (
+        layer !== "scripts" && layer !== "tests" &&
+        /(?<![\w.#])import\s*\(\s*[^"'\s)]/.test(code)
+      ) {
+        add(i + 1, "import() must name its module in a plain string");
+      }
+    }
+    if (MACHINE_PATH.test(line) && !path.endsWith("_test.ts")) {
+      add(i + 1, `a path of one machine: ${MACHINE_PATH.exec(line)?.[0]}`);
+    }
+    if (HOST.test(line)) {
+      add(i + 1, `a mirror's or registry's name: ${HOST.exec(line)?.[0]}`);
+    }
+  });
+  return found;
+}
+
+/** Whether a file is so long that it should be split. */
+export function isLong(text: string): boolean {
+  return text.split("\n").length > LONG_FILE + 1;
+}
+
+/**
+ * A line without its comment. Formatted code has its comments where this
+ * looks for them: each line of a block comment begins with a star.
+ */
+function withoutComment(line: string): string {
+  if (/^\s*(?:\/?\*|\/\/)/.test(line)) return "";
+  return line.replace(/\s\/\/ .*$/, "");
+}

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import {
+  brokenByImport,
+  brokenByText,
+  type Import,
+  isLong,
+  unpinned,
+} from "./rules.ts";
+
+function imports(
+  from: string,
+  to: string,
+  specifier: Import["specifier"] = `./${to}`,
+): string | undefined {
+  return brokenByImport({ from, to, specifier });
+}
+
+function textRules(path: string, text: string): string[] {
+  return brokenByText(path, text).map(({ line, rule }) => `${line} ${rule}`);
+}
+
+const HEAD = "/**\n * What it is for.\n *\n * @module\n */\n";
+
+Deno.test("dependencies point downwards", () => {
+  for (
+    const [from, to] of [
+      ["scripts/xftrace.ts", "mod.ts"],
+      ["scripts/xftrace.ts", "ffi/attach.ts"],
+      ["scripts/lab.ts", "lab/mod.ts"],
+      ["mod.ts", "dsl/trace.ts"],
+      ["mod.ts", "engine/errors.ts"],
+      ["dsl/trace.ts", "engine/errors.ts"],
+      ["ffi/libc.ts", "engine/errors.ts"],
+      ["engine/a_test.ts", "engine/a_fixture.ts"],
+      ["tests/live/report_test.ts", "lab/mod.ts"],
+    ]
+  ) assert.equal(imports(from, to), undefined, `${from} -> ${to}`);
+});
+
+Deno.test("dependencies that point the wrong way are told", () => {
+  for (
+    const [from, to] of [
+      ["engine/a.ts", "ffi/libc.ts"],
+      ["engine/a.ts", "dsl/trace.ts"],
+      ["engine/a.ts", "mod.ts"],
+      ["engine/a.ts", "scripts/xftrace.ts"],
+      ["engine/a.ts", "lab/mod.ts"],
+      ["engine/a_test.ts", "tests/helper.ts"],
+      ["engine/a_test.ts", "lab/mod.ts"],
+      ["mod.ts", "ffi/attach.ts"],
+      ["mod.ts", "scripts/xftrace.ts"],
+      ["dsl/trace.ts", "mod.ts"],
+      ["dsl/trace.ts", "ffi/libc.ts"],
+      ["ffi/libc.ts", "dsl/trace.ts"],
+      ["lab/mod.ts", "engine/errors.ts"],
+      ["lab/mod.ts", "ffi/libc.ts"],
+      ["scripts/xftrace.ts", "tests/helper.ts"],
+    ]
+  ) {
+    const rule = imports(from, to);
+    assert.match(rule ?? "none", /must not depend on/, `${from} -> ${to}`);
+  }
+});
+
+Deno.test("tests and fixtures are imported by tests alone", () => {
+  assert.match(imports("engine/a.ts", "engine/b_test.ts") ?? "", /is a test/);
+  assert.match(
+    imports("engine/a.ts", "engine/b_fixture.ts") ?? "",
+    /for tests alone/,
+  );
+});
+
+Deno.test("a folder that no layer knows is told", () => {
+  assert.match(imports("util/a.ts", "engine/errors.ts") ?? "", /is no layer/);
+});
+
+Deno.test("packages come from npm by a pinned name", () => {
+  assert.equal(imports("engine/a.ts", "node:fs", "node:fs"), undefined);
+  assert.equal(imports("engine/a.ts", "npm:zod@4.6.7", "zod"), undefined);
+  assert.match(
+    imports("engine/a.ts", "npm:zod@4.6.7", "npm:zod@4.6.7") ?? "",
+    /import map/,
+  );
+  assert.match(
+    imports("engine/a.ts", "https://example.org/a.ts") ?? "",
+    /elsewhere than npm/,
+  );
+  assert.match(imports("engine/a.ts", "jsr:@std/fs") ?? "", /elsewhere/);
+  assert.match(
+    imports("engine/a.ts", "npm:commander@15.1.0", "commander") ?? "",
+    /for scripts\/ alone/,
+  );
+  assert.deepEqual(
+    unpinned({
+      a: "npm:a@1.2.3",
+      b: "npm:@s/b@1.2.3-beta.1/sub",
+      c: "npm:c@^1.2.3",
+      d: "npm:d",
+      e: "./e.ts",
+    }),
+    ["c (npm:c@^1.2.3)", "d (npm:d)"],
+  );
+});
+
+Deno.test("native calls are named in ffi alone, comments aside", () => {
+  const call = "const lib = Deno.dl" + 'open("libc.so.6", {});\n';
+  const view = "const { Unsafe" + "PointerView: V } = Deno;\n";
+  assert.deepEqual(textRules("ffi/libc.ts", HEAD + call + view), []);
+  assert.deepEqual(textRules("engine/a.ts", HEAD + call + view), [
+    "6 dl" + "open may be named in ffi/ alone",
+    "7 Unsafe" + "PointerView may be named in ffi/ alone",
+  ]);
+  assert.deepEqual(
+    textRules(
+      "engine/a.ts",
+      HEAD + "/**\n * not Deno.dl" + "open\n */\nf(); // dl" + "open\n",
+    ),
+    [],
+  );
+});
+
+Deno.test("import() of a name that is computed is told", () => {
+  const code = HEAD + "await import(name);\nawait import(`./${name}.ts`);\n";
+  assert.equal(textRules("engine/a.ts", code).length, 2);
+  assert.deepEqual(textRules("scripts/run.ts", code), []);
+  assert.deepEqual(
+    textRules("dsl/a.ts", HEAD + 'await import(\n  "./b.ts");\nimport("./c");'),
+    [],
+  );
+});
+
+Deno.test("a file says what it is for", () => {
+  for (const text of ["", "const a = 1;\n", "/** No tag. */\n", "// @module"]) {
+    assert.equal(textRules("engine/a.ts", text).length, 1, text);
+  }
+  assert.deepEqual(textRules("engine/a.ts", HEAD), []);
+  assert.deepEqual(textRules("engine/a_test.ts", ""), []);
+  assert.deepEqual(textRules("scripts/a.ts", ""), []);
+});
+
+Deno.test("silenced checks are told", () => {
+  for (const what of ["deno-lint-" + "ignore no-x", "@ts-" + "ignore"]) {
+    assert.equal(textRules("scripts/a.ts", `// ${what}\n`).length, 1, what);
+  }
+  const expected = "// @ts-expect-" + "error: a wrong field\n";
+  assert.deepEqual(textRules("tests/types/a.ts", expected), []);
+});
+
+Deno.test("paths of one machine are told, others not", () => {
+  for (const folder of ["work", "home", "root"]) {
+    assert.deepEqual(textRules("docs/a.md", `in /${folder}/x`), [
+      `1 a path of one machine: /${folder}/`,
+    ]);
+    for (const before of ["a", "$" + "{base}", "$(pwd)", "*"]) {
+      assert.deepEqual(textRules("docs/a.md", `${before}/${folder}/x`), []);
+    }
+  }
+});
+
+Deno.test("names of mirrors and registries are told", () => {
+  for (const name of ["deb.debian", "security.debian", "ftp.de.debian"]) {
+    assert.equal(textRules(".ci/run", `https://${name}.org/x`).length, 1, name);
+  }
+  assert.equal(textRules("a.md", "registry.npmjs" + ".org").length, 1);
+  assert.deepEqual(textRules("a.md", "https://www.debian.org/"), []);
+});
+
+Deno.test("more than 600 lines are long", () => {
+  assert.equal(isLong("x\n".repeat(600)), false);
+  assert.equal(isLong("x\n".repeat(601)), true);
+});

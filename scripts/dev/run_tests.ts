@@ -1,0 +1,138 @@
+/**
+ * Runs the test suites one after the other and closes with one line that
+ * sums them: `N passed, N failed, N skipped`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { whyNoLab } from "./lab_ready.ts";
+import { runDeno } from "./run_deno.ts";
+import { type Run, runsOf, type Suite, SUITES } from "./suites.ts";
+import {
+  add,
+  closingLine,
+  countRun,
+  type Counts,
+  NONE,
+  parseSummary,
+} from "./test_counts.ts";
+
+const USAGE = `usage: deno task test [SUITE...] [FILTER]
+
+Runs the suites ${SUITES.join(", ")} (default: all of them), or of these the
+tests whose names contain FILTER (/FILTER/ is a regular expression).
+
+  --failed N   add N failures of earlier checks to the closing line
+  --no-total   leave the closing line out
+
+  deno task test unit
+  deno task test live follow
+
+The live tests boot guests. Where none can be booted they are skipped, loudly;
+with CI set in the environment that is a failure.
+Exit status: 0 when tests ran and none failed, otherwise 1.`;
+
+/** What the command line asks for. */
+interface Wish {
+  readonly suites: readonly Suite[];
+  readonly filter?: string;
+  readonly failedBefore: number;
+  readonly total: boolean;
+}
+
+const wish = readArguments(Deno.args);
+const heading = (text: string) => console.log(`\n=== ${text}`);
+let counts: Counts = { ...NONE, failed: wish.failedBefore };
+
+for (const run of runsOf(wish.suites)) {
+  heading(`${run.suite}: ${run.title}`);
+  counts = add(counts, await runOne(run));
+}
+const executed = counts.passed + counts.failed > 0;
+if (!executed) {
+  console.error(
+    wish.filter === undefined
+      ? "no test was run"
+      : `no test was run: none has "${wish.filter}" in its name`,
+  );
+}
+if (wish.total) console.log(`\n${closingLine(counts)}`);
+Deno.exit(executed && counts.failed === 0 ? 0 : 1);
+
+async function runOne(run: Run): Promise<Counts> {
+  if (run.suite === "types") {
+    if (wish.filter !== undefined) return NONE;
+    const { success } = await runDeno(["check", ...run.files]);
+    return success ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 };
+  }
+  if (run.suite === "live") {
+    const reason = await whyNoLab();
+    if (reason !== undefined) return await skip(run, reason);
+  }
+  const filter = wish.filter === undefined ? [] : ["--filter", wish.filter];
+  const { success, output } = await runDeno([
+    "test",
+    ...run.permissions,
+    ...filter,
+    ...run.files,
+  ]);
+  return countRun(success, output);
+}
+
+/** Counts what would have run; in CI, not running it is a failure. */
+async function skip(run: Run, reason: string): Promise<Counts> {
+  const ci = !["", "0", "false", undefined].includes(Deno.env.get("CI"));
+  const bar = "!".repeat(72);
+  console.log(
+    `${bar}\n!!! The ${run.suite} tests ${
+      ci ? "FAIL" : "are SKIPPED"
+    }: no guest can be booted here.\n!!! ${reason}\n${bar}`,
+  );
+  if (ci) return { ...NONE, failed: 1 };
+  // Loads the files, runs nothing, and tells how many tests they hold.
+  const { output } = await runDeno(
+    ["test", ...run.permissions, "--filter", "/$^/", ...run.files],
+    { quiet: true },
+  );
+  const skipped = parseSummary(output)?.filtered ?? 0;
+  return { ...NONE, skipped: Math.max(skipped, run.files.length) };
+}
+
+function readArguments(args: readonly string[]): Wish {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        failed: { type: "string", default: "0" },
+        "no-total": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      Deno.exit(0);
+    }
+    const isSuite = (word: string): word is Suite =>
+      SUITES.some((suite) => suite === word);
+    const suites = positionals.filter(isSuite);
+    const others = positionals.filter((word) => !isSuite(word));
+    if (others.length > 1) {
+      throw new TypeError(`one filter at a time, not "${others.join('", "')}"`);
+    }
+    const failedBefore = Number(values.failed);
+    if (!Number.isInteger(failedBefore) || failedBefore < 0) {
+      throw new TypeError(`--failed takes a number, not "${values.failed}"`);
+    }
+    return {
+      suites: suites.length > 0 ? suites : SUITES,
+      ...(others.length > 0 ? { filter: others[0] } : {}),
+      failedBefore,
+      total: !values["no-total"],
+    };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(`${error.message}\n\n${USAGE}`);
+    Deno.exit(64);
+  }
+}
