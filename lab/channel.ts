@@ -57,6 +57,7 @@ export class Channel {
   private async freePort(clock: Clock): Promise<{ port: number; held: Lock }> {
     const last = this.serialOnly ? 1 : COMMAND_PORTS;
     for (;;) {
+      if (!this.alive()) throw gone();
       let usable = false;
       for (let port = 1; port <= last; port++) {
         if (exists(`${this.portPath(port)}.broken`)) continue;
@@ -216,7 +217,7 @@ class Clock {
 
   error(output: Uint8Array): LabError {
     if (this.reason === "gone") {
-      return new LabError("the guest ended while a command ran in it");
+      return gone();
     }
     if (this.reason === "signal") {
       return new LabError("the command in the guest was stopped");
@@ -230,6 +231,10 @@ class Clock {
   stop(): void {
     for (const timer of this.timers) clearTimeout(timer);
   }
+}
+
+function gone(): LabError {
+  return new LabError("the guest has ended, so no command can run in it");
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,7 +1,7 @@
 import { findAccel } from "./accel.ts";
 import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
 import { LabError, messageOf } from "./errors.ts";
-import { ensurePackages } from "./host.ts";
+import { ensurePackages, hostKhz } from "./host.ts";
 import { initramfs } from "./initramfs.ts";
 import { findKernel } from "./kernel.ts";
 import { sleep } from "./lock.ts";
@@ -98,8 +98,17 @@ export class Guest implements AsyncDisposable {
    * at a time, more wait. Throws {@link LabTimeout} after `timeoutMs`, having
    * killed the command, and {@link LabError} when the guest ends meanwhile.
    */
-  exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
-    return this.channel.exec(command, options);
+  async exec(
+    command: string,
+    options: ExecOptions = {},
+  ): Promise<ExecResult> {
+    if (this.record.kernel === "none") {
+      throw new LabError(
+        `guest "${this.name}" has no kernel to run a command; boot one with ` +
+          "--kernel 6.1",
+      );
+    }
+    return await this.channel.exec(command, options);
   }
 
   /** Like {@link exec}, but gives the text, and throws on a failed command. */
@@ -265,12 +274,15 @@ async function launch(
     directory,
     memoryFile ?? "",
     String(settings.lifeSeconds),
-    settings.outlive ? "" : String(Deno.pid),
+    String(Deno.pid),
+    settings.outlive ? "outlive" : "",
     QEMU,
     ...qemuArguments(settings, accel, {
       directory,
       memory: memoryFile,
-      boot: kernel && initrd ? { vmlinuz: kernel.vmlinuz, initrd } : undefined,
+      boot: kernel && initrd
+        ? { vmlinuz: kernel.vmlinuz, initrd, hostKhz: hostKhz() }
+        : undefined,
     }),
   ]);
 

@@ -1,7 +1,7 @@
 import { hasCommand, run } from "./run.ts";
 import { LabError } from "./errors.ts";
 import type { OnProgress } from "./progress.ts";
-import { exists, uid } from "./paths.ts";
+import { exists, readIfThere, uid } from "./paths.ts";
 
 /** The codename of the host's Debian release, such as "bookworm". */
 export function hostCodename(): string {
@@ -69,4 +69,25 @@ export async function ensurePackages(onProgress: OnProgress): Promise<void> {
       `could not install ${missing.join(", ")} (${said}); run: ${remedy}`,
     );
   }
+}
+
+/** How fast the host's processor counts, in kHz, about. */
+export function hostKhz(): number {
+  const mhz = readIfThere("/proc/cpuinfo")?.match(/^cpu MHz\s*:\s*([\d.]+)/m);
+  return Math.round(Number(mhz?.[1] ?? 2600)) * 1000;
+}
+
+/**
+ * Why no guest can be booted here; nothing if one can be (missing packages
+ * that can be installed are no reason).
+ */
+export async function labUnavailable(): Promise<string | undefined> {
+  if (Deno.build.arch !== "x86_64" || Deno.build.os !== "linux") {
+    return "the lab needs a Linux host with an x86-64 processor";
+  }
+  const missing = await missingPackages();
+  if (missing.length === 0) return undefined;
+  if (uid() === 0 && await hasCommand("apt-get")) return undefined;
+  return `missing on this machine: ${missing.join(", ")}; run: sudo apt-get ` +
+    `update && sudo apt-get install -y ${missing.join(" ")}`;
 }

@@ -11,6 +11,8 @@
  */
 export { Guest } from "./guest.ts";
 export { LabError, LabTimeout } from "./errors.ts";
+export { labUnavailable } from "./host.ts";
+export { kernelHeaders } from "./headers.ts";
 export { type GuestOptions, type Machine, MACHINES } from "./options.ts";
 export { type Flavour, FLAVOURS } from "./kernel.ts";
 export type { ExecOptions, ExecResult } from "./channel.ts";

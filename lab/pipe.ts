@@ -7,6 +7,10 @@
 export class PortPipe implements AsyncDisposable {
   private readonly toGuest: Deno.FsFile;
   private readonly fromGuest: Deno.FsFile;
+  // Of one open file only one operation runs at a time, so that a blocked one
+  // is released through another.
+  private readonly toGuestOther: Deno.FsFile;
+  private readonly fromGuestOther: Deno.FsFile;
   private readonly buffer = new Uint8Array(1 << 16);
   private reading?: Promise<Uint8Array>;
   private writing?: Promise<void>;
@@ -17,6 +21,8 @@ export class PortPipe implements AsyncDisposable {
     const options = { read: true, write: true };
     this.toGuest = Deno.openSync(`${path}.in`, options);
     this.fromGuest = Deno.openSync(`${path}.out`, options);
+    this.toGuestOther = Deno.openSync(`${path}.in`, options);
+    this.fromGuestOther = Deno.openSync(`${path}.out`, options);
   }
 
   /**
@@ -53,11 +59,13 @@ export class PortPipe implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.abandoned = true;
     await release(this.writing, async () => {
-      await this.toGuest.read(new Uint8Array(1 << 16));
+      await this.toGuestOther.read(new Uint8Array(1 << 16));
     });
-    await release(this.reading, () => this.fromGuest.write(NEWLINE));
+    await release(this.reading, () => this.fromGuestOther.write(NEWLINE));
     this.toGuest.close();
     this.fromGuest.close();
+    this.toGuestOther.close();
+    this.fromGuestOther.close();
   }
 }
 

@@ -12,7 +12,12 @@ export interface QemuFiles {
   /** None: ordinary memory. */
   readonly memory?: string;
   /** None: the machine stays in its firmware. */
-  readonly boot?: { readonly vmlinuz: string; readonly initrd: string };
+  readonly boot?: {
+    readonly vmlinuz: string;
+    readonly initrd: string;
+    /** How fast the host's processor counts, in kHz. */
+    readonly hostKhz: number;
+  };
 }
 
 /** The names (without `.in`, `.out`) of the FIFO pairs QEMU wants to find. */
@@ -25,13 +30,35 @@ export function pipeNames(settings: GuestSettings): string[] {
 }
 
 /** The kernel's command line. What the user appends comes last and wins. */
-export function kernelParameters(settings: GuestSettings): string {
+export function kernelParameters(
+  settings: GuestSettings,
+  accel: Accel,
+  hostKhz: number,
+): string {
   return [
     "console=ttyS0",
     "panic=-1",
+    ...(emulatedMicrovm(settings, accel)
+      ? [
+        `tsc_early_khz=${hostKhz}`,
+        `lpj=${hostKhz * 1000 / DEBIAN_HZ}`,
+        "tsc=reliable",
+      ]
+      : []),
     `xftrace_lab=${settings.name}`,
     settings.append,
   ].join(" ").trim();
+}
+
+/** Timer interrupts a second in Debian's kernels. */
+const DEBIAN_HZ = 250;
+
+/**
+ * An emulated microvm has no timer that a kernel could measure its processor
+ * against, and with ACPI none that ticks: it has to be told.
+ */
+function emulatedMicrovm(settings: GuestSettings, accel: Accel): boolean {
+  return settings.machine === "microvm" && accel === "tcg";
 }
 
 /** QEMU's arguments for a guest. */
@@ -44,10 +71,12 @@ export function qemuArguments(
   const microvm = settings.machine === "microvm";
   const cpu = settings.cpu ?? (accel === "kvm" ? "host" : "max");
   const size = `${settings.mem}M`;
-  const backend = memory ? ",memory-backend=ram" : "";
+  const machine = settings.machine +
+    (emulatedMicrovm(settings, accel) ? ",acpi=off" : "") +
+    (memory ? ",memory-backend=ram" : "");
   return [
     ...["-name", settings.name],
-    ...["-machine", `${settings.machine}${backend}`],
+    ...["-machine", machine],
     ...["-accel", accel === "kvm" ? "kvm" : "tcg,thread=multi"],
     ...["-cpu", cpu],
     ...["-smp", String(settings.cpus)],
@@ -76,7 +105,7 @@ export function qemuArguments(
     ...(boot
       ? [
         ...["-kernel", boot.vmlinuz, "-initrd", boot.initrd],
-        ...["-append", kernelParameters(settings)],
+        ...["-append", kernelParameters(settings, accel, boot.hostKhz)],
       ]
       : []),
     ...settings.qemuArgs,

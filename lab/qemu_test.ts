@@ -31,6 +31,10 @@ Deno.test("a microvm has one serial line and no PCI", () => {
 });
 
 Deno.test("what the user appends comes last", () => {
-  const line = kernelParameters(settle({ name: "x", append: "panic=0" }));
+  const line = kernelParameters(
+    settle({ name: "x", append: "panic=0" }),
+    "tcg",
+    2_600_000,
+  );
   assert.match(line, /panic=-1.* panic=0$/);
 });
