@@ -210,13 +210,13 @@ export class PageDecoder {
             status = PAGE_STATUS.zeroLength;
             break;
           }
-          const next = at + (length >>> 2);
-          if ((length & 3) !== 0 || next > end) {
+          // As Numbers, before any shift: 2^32 shifted would be no step at all.
+          if ((length & 3) !== 0 || length > (end - at) * 4) {
             status = PAGE_STATUS.truncated;
             break;
           }
           this.discarded++;
-          at = next;
+          at += length >>> 2;
           continue;
         }
         if (typeLen === TYPE_TIME_EXTEND) now += array0 * TS_UNIT + delta;
@@ -320,9 +320,9 @@ export class PageDecoder {
     const columns = this.columns;
     const lo = ((array0 << 27) | delta) >>> 0;
     const hi = array0 >>> 5;
-    const high = Math.floor(
-      (columns.epochHi * 4294967296 + columns.epochLo + now) / 4294967296,
-    );
+    // By halves: the whole would not fit a Number.
+    const high = columns.epochHi +
+      Math.floor((columns.epochLo + now) / 4294967296);
     const msb = (high & TS_MSB_HIGH) >>> 0;
     if (msb === 0) return columns.sinceEpoch(lo, hi);
     const fixed = columns.sinceEpoch(lo, (hi | msb) >>> 0);

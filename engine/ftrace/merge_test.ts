@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { EventColumns } from "./columns.ts";
+import { TimeMerge } from "./merge.ts";
+
+function columnsOf(rows: readonly { cpu: number; ts: number }[]) {
+  const columns = new EventColumns(0n);
+  columns.reserve(rows.length);
+  for (const { cpu, ts } of rows) {
+    columns.cpu[columns.length] = cpu;
+    columns.ts[columns.length] = ts;
+    columns.length++;
+  }
+  return columns;
+}
+
+/** What __find_next_entry does, said plainly. */
+function plainMerge(rows: readonly { cpu: number; ts: number }[]): number[] {
+  const queues = new Map<number, number[]>();
+  rows.forEach(({ cpu }, row) => {
+    queues.set(cpu, [...queues.get(cpu) ?? [], row]);
+  });
+  const order: number[] = [];
+  const cpus = [...queues.keys()].sort((a, b) => a - b);
+  while (order.length < rows.length) {
+    let best = -1;
+    for (const cpu of cpus) {
+      const head = queues.get(cpu)![0];
+      if (head === undefined) continue;
+      if (best < 0 || rows[head].ts < rows[best].ts) best = head;
+    }
+    queues.get(rows[best].cpu)!.shift();
+    order.push(best);
+  }
+  return order;
+}
+
+const rows = fc.array(
+  fc.record({ cpu: fc.integer({ min: 0, max: 5 }), ts: fc.nat(20) }),
+  { maxLength: 60 },
+);
+
+Deno.test("rows come as the kernel's reader takes them, steps back or not", () => {
+  fc.assert(fc.property(rows, (list) => {
+    const order = new TimeMerge(columnsOf(list)).order();
+    assert.deepEqual([...order], plainMerge(list));
+  }));
+});
+
+Deno.test("taking a CPU's next row out of turn leaves the rest in order", () => {
+  const columns = columnsOf([
+    { cpu: 0, ts: 1 },
+    { cpu: 0, ts: 2 },
+    { cpu: 1, ts: 2 },
+    { cpu: 0, ts: 9 },
+    { cpu: 1, ts: 3 },
+  ]);
+  const merge = new TimeMerge(columns);
+  assert.equal(merge.next(), 0);
+  assert.equal(merge.peekCpu(0), 1);
+  merge.skipCpu(0);
+  assert.equal(merge.peek(), 2);
+  assert.deepEqual([...merge.order()], [2, 4, 3]);
+  assert.equal(merge.next(), -1);
+  assert.equal(merge.peekCpu(0), -1);
+  assert.equal(merge.peekCpu(77), -1);
+  merge.skipCpu(77);
+});
+
+Deno.test("only the rows asked for are merged", () => {
+  const columns = columnsOf([
+    { cpu: 0, ts: 5 },
+    { cpu: 1, ts: 4 },
+    { cpu: 0, ts: 6 },
+  ]);
+  assert.deepEqual([...new TimeMerge(columns, 1).order()], [1, 2]);
+  assert.deepEqual([...new TimeMerge(columns, 0, 1).order()], [0]);
+  assert.deepEqual([...new TimeMerge(columns, 3).order()], []);
+});
