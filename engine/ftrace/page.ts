@@ -326,7 +326,11 @@ export class PageDecoder {
     const msb = (high & TS_MSB_HIGH) >>> 0;
     if (msb === 0) return columns.sinceEpoch(lo, hi);
     const fixed = columns.sinceEpoch(lo, (hi | msb) >>> 0);
-    return fixed < now ? fixed + 2 ** 59 : fixed;
+    // The 59 bits ran over: one more in the five above, which start at 2^27
+    // of the high half.
+    return fixed < now
+      ? columns.sinceEpoch(lo, ((hi | msb) >>> 0) + TS_UNIT)
+      : fixed;
   }
 }
 

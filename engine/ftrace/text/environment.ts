@@ -25,12 +25,21 @@ export interface TextEnvironment {
   enumerator?(name: string): number | undefined;
   /** The value of an 8-byte kernel variable that a print_fmt reads. */
   variable?(name: string): bigint | undefined;
+  /** Bytes of `struct NAME`, for pointer arithmetic (`struct page *`). */
+  structSize?(name: string): number | undefined;
   /** The kernel's `ptr_key`, for `%p`; without it `%p` shows its marker. */
   readonly pointerKey?: readonly [bigint, bigint];
   /** Whether `%p` is hashed (trace option `hash-ptr`); default true. */
   readonly hashPointers?: boolean;
   /** Whether `no_hash_pointers` was given at boot; default false. */
   readonly noHashPointers?: boolean;
+  /**
+   * Whether the kernel checks strings while it prints (it has the function
+   * `trace_check_vprintf`: 5.13 to 6.12). With option `nohash-ptr` such a
+   * kernel overwrites its own format string and prints nothing for an event's
+   * first `%s` (seen on 6.1.192). Default false.
+   */
+  readonly checksStrings?: boolean;
   /** Ticks a second (CONFIG_HZ), for `jiffies_to_msecs`. */
   readonly hz?: number;
   /**

@@ -83,6 +83,8 @@ export class TraceText {
       string: (lo, hi) => meta.string(lo, hi),
       enumerator: (name) => meta.enumerator?.(name),
       variable: (name) => meta.variable?.(name),
+      structSize: (name) => meta.structSize?.(name),
+      checksStrings: meta.checksStrings,
       pointerKey: meta.pointerKey,
       noHashPointers: meta.noHashPointers,
       hashPointers: options.hashPtr,

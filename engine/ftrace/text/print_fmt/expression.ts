@@ -24,8 +24,10 @@ import {
   common,
   type CType,
   INT,
+  type KernelPointer,
   LONG,
   promoted,
+  QUALIFIERS,
   TEXT,
   typeOfWords,
   UINT,
@@ -64,11 +66,11 @@ export function compile(node: Node, scope: Scope): Code {
     case "choose":
       return choose(node.test, node.then, node.otherwise, scope);
     case "cast":
-      return cast(node.to, compile(node.of, scope));
+      return cast(node.to, compile(node.of, scope), scope);
     case "index":
       return index(compile(node.of, scope), compile(node.at, scope));
     case "sizeof":
-      return constant(ULONG, BigInt(typeSize(node.type)));
+      return constant(ULONG, BigInt(typeSize(node.type, scope)));
     case "member":
       throw new PrintFmtError(`the layout that has "${node.name}" is unknown`);
     case "braces":
@@ -209,12 +211,10 @@ function binary(sign: string, a: Node, b: Node, scope: Scope): Code {
     );
   }
   if (sign === "+" || sign === "-") {
-    if (left.type.kind === "record" && right.type.kind === "int") {
+    if (isPointer(left) && right.type.kind === "int") {
       return add(left, right, sign === "+" ? 1 : -1);
     }
-    if (
-      right.type.kind === "record" && left.type.kind === "int" && sign === "+"
-    ) {
+    if (isPointer(right) && left.type.kind === "int" && sign === "+") {
       return add(right, left, 1);
     }
   }
@@ -240,6 +240,10 @@ function binary(sign: string, a: Node, b: Node, scope: Scope): Code {
   );
 }
 
+function isPointer(code: Code): boolean {
+  return code.type.kind === "record" || code.type.kind === "kernel";
+}
+
 function neverNull(left: Code, right: Code): boolean {
   const isPlace = (code: Code) =>
     code.type.kind === "record" || code.type.kind === "text";
@@ -252,10 +256,16 @@ function add(pointer: Code, count: Code, sign: 1 | -1): Code {
   if (pointer.type.kind === "int" && count.type.kind === "record") {
     return add(count, pointer, sign);
   }
-  if (pointer.type.kind !== "record") {
-    throw new PrintFmtError("what a kernel pointer points to is not recorded");
+  if (pointer.type.kind !== "record" && pointer.type.kind !== "kernel") {
+    throw new PrintFmtError("a place is counted from what is no pointer");
   }
   const { to, stride } = pointer.type;
+  if (stride === 0) {
+    throw new PrintFmtError("the size of what a pointer points to is unknown");
+  }
+  if (pointer.type.kind === "kernel") {
+    return addToAddress(pointer, count, sign, { kind: "kernel", to, stride });
+  }
   const steps = toInt(asInt(count), INT);
   const type: CType = { kind: "record", to, stride };
   const start = pointer.run;
@@ -265,6 +275,27 @@ function add(pointer: Code, count: Code, sign: 1 | -1): Code {
     [pointer, steps],
     (record) =>
       (start(record) as number) + sign * stride * (run(record) as number),
+  );
+}
+
+function addToAddress(
+  pointer: Code,
+  count: Code,
+  sign: 1 | -1,
+  type: KernelPointer,
+): Code {
+  const steps = toInt(asInt(count), LONG);
+  const scale = BigInt(sign * type.stride);
+  const start = pointer.run;
+  const run = steps.run;
+  return computed(
+    type,
+    [pointer, steps],
+    (record) =>
+      wrap(
+        ULONG,
+        (start(record) as bigint) + scale * (run(record) as bigint),
+      ),
   );
 }
 
@@ -299,8 +330,8 @@ function choose(
   return { type, run: (record) => test(record) ? yes(record) : no(record) };
 }
 
-function cast(to: TypeName, code: Code): Code {
-  if (to.stars > 0) return pointerCast(to, code);
+function cast(to: TypeName, code: Code, scope: Scope): Code {
+  if (to.stars > 0) return pointerCast(to, code, scope);
   const type = typeOfWords(to.words);
   if (type === undefined) {
     // A typedef that is not known keeps the value as it is.
@@ -312,9 +343,9 @@ function cast(to: TypeName, code: Code): Code {
   return toInt(asInt(code), type);
 }
 
-function pointerCast(to: TypeName, code: Code): Code {
+function pointerCast(to: TypeName, code: Code, scope: Scope): Code {
   const pointed = to.stars > 1 ? ULONG : typeOfWords(to.words);
-  const stride = pointed === undefined ? 1 : pointed.size;
+  const stride = pointed?.size ?? pointedSize(to, scope);
   switch (code.type.kind) {
     case "record":
       return { ...code, type: { kind: "record", to: pointed, stride } };
@@ -327,15 +358,26 @@ function pointerCast(to: TypeName, code: Code): Code {
   }
 }
 
-function typeSize(type: TypeName): number {
+function typeSize(type: TypeName, scope: Scope): number {
   if (type.stars > 0) return 8;
-  const known = typeOfWords(type.words);
-  if (known !== undefined) return known.size;
-  const size = STRUCT_SIZES[type.words.join(" ")];
+  const size = typeOfWords(type.words)?.size ?? structSize(type, scope);
   if (size === undefined) {
     throw new PrintFmtError(`the size of ${type.words.join(" ")} is unknown`);
   }
   return size;
+}
+
+/** Bytes that a pointer moves by one; 0 when they are not known. */
+function pointedSize(type: TypeName, scope: Scope): number {
+  // GNU C: a void pointer moves by bytes.
+  if (type.words.includes("void")) return 1;
+  return structSize(type, scope) ?? 0;
+}
+
+function structSize(type: TypeName, scope: Scope): number | undefined {
+  const plain = type.words.filter((word) => !QUALIFIERS.has(word));
+  return STRUCT_SIZES[plain.join(" ")] ??
+    (plain[0] === "struct" ? scope.env.structSize?.(plain[1]) : undefined);
 }
 
 /** Structures of the wire and of user space, whose size never changes. */

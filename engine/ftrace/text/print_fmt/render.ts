@@ -122,10 +122,15 @@ function bind(
     }
     return compile(nodes[used++], scope);
   };
-  const parts = pieces.map(({ literal, spec }) => ({
-    literal,
-    run: spec === undefined ? undefined : argument(spec, next, scope.env),
-  }));
+  let silent = scope.env.checksStrings === true &&
+    scope.env.hashPointers === false;
+  const parts = pieces.map(({ literal, spec }) => {
+    if (spec === undefined) return { literal, run: undefined };
+    const run = argument(spec, next, scope.env);
+    if (!silent || spec.conversion !== "s") return { literal, run };
+    silent = false;
+    return { literal, run: () => "" };
+  });
   if (parts.length === 1) {
     const { literal, run } = parts[0];
     return run === undefined
