@@ -8,27 +8,30 @@
 
 import type { EventFormat } from "../formats.ts";
 import type { TextEnvironment } from "./environment.ts";
+import { PROBE_STRING } from "./print_fmt/helpers.ts";
 import { compilePrintFmt, type Renderer } from "./print_fmt/render.ts";
 
 /**
- * Compiles an event's text, the event's name left out: by its print_fmt,
- * with the kernel's symbols put in for probes.
+ * Compiles an event's text, the event's name left out, its newline included:
+ * by its print_fmt, for probes with what the kernel's own text has instead.
  */
 export function compileEvent(
   format: EventFormat,
   env: TextEnvironment,
 ): Renderer {
-  return compilePrintFmt(
-    { ...format, printFmt: withSymbols(format.printFmt) },
-    env,
-  ).render;
+  const probe = probeFormat(format.printFmt);
+  if (probe === undefined) return compilePrintFmt(format, env).render;
+  // Probes print by themselves: nothing checks or overwrites their format.
+  const plain = { ...env, checksStrings: false };
+  return compilePrintFmt({ ...format, printFmt: probe }, plain).render;
 }
 
-/** `"(%lx)", REC->__probe_ip` shows the symbol in the kernel's text. */
-function withSymbols(printFmt: string): string {
+/** A probe's print_fmt with symbols for addresses; `undefined` for others. */
+function probeFormat(printFmt: string): string | undefined {
+  const strings = withFaults(printFmt);
   if (printFmt.startsWith('"(%lx <- %lx)')) {
     // A return probe: where it returned to, and from which function.
-    return printFmt
+    return strings
       .replace('"(%lx <- %lx)', '"(%pS <- %ps)')
       .replace(
         "REC->__probe_func, REC->__probe_ret_ip",
@@ -36,6 +39,13 @@ function withSymbols(printFmt: string): string {
       );
   }
   return printFmt.startsWith('"(%lx)') && printFmt.includes("REC->__probe_ip")
-    ? printFmt.replace('"(%lx)', '"(%pS)')
-    : printFmt;
+    ? strings.replace('"(%lx)', '"(%pS)')
+    : undefined;
+}
+
+/** A string that could not be fetched shows as `(fault)`, without quotes. */
+function withFaults(printFmt: string): string {
+  return printFmt
+    .replaceAll('\\"%s\\"', "%s")
+    .replaceAll("__get_str(", `${PROBE_STRING}(`);
 }

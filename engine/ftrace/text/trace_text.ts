@@ -347,7 +347,7 @@ export class TraceText {
     } else {
       const body = compileEvent(format, this.#env);
       const name = format.name + ": ";
-      render = (record) => name + body(record) + "\n";
+      render = (record) => name + body(record);
     }
     this.#renderers.set(type, render);
     return render;

@@ -24,6 +24,9 @@ import type { Node } from "./parser.ts";
 
 type Compile = (node: Node, scope: Scope) => Code;
 
+/** Stands for a probe's fetched string: quoted, or `(fault)`. */
+export const PROBE_STRING = "__probe_string";
+
 /**
  * Compiles a call.
  *
@@ -52,6 +55,8 @@ export function callHelper(
     case "__get_rel_dynamic_array":
     case "__get_rel_sockaddr":
       return place(CHAR, relativeOffset(field().offset));
+    case PROBE_STRING:
+      return probeString(field().offset);
     case "__get_dynamic_array_len":
     case "__get_rel_dynamic_array_len":
       return { type: INT, run: dataLength(field().offset) };
@@ -134,6 +139,16 @@ function relativeOffset(at: number) {
 
 function dataLength(at: number) {
   return (record: RecordBytes) => record.u32(at) >>> 16;
+}
+
+/** kernel/trace/trace_probe.c, PRINT_TYPE_FUNC_NAME(string). */
+function probeString(at: number): Code {
+  const start = dataOffset(at);
+  const length = dataLength(at);
+  return {
+    type: TEXT,
+    run: (r) => length(r) === 0 ? "(fault)" : `"${r.string(start(r))}"`,
+  };
 }
 
 function bitmask(

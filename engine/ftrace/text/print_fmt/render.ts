@@ -26,7 +26,7 @@ import { PrintFmtError } from "./lexer.ts";
 import { type Node, parsePrintFmt } from "./parser.ts";
 import { boundedText } from "./text_value.ts";
 
-/** Writes what an event says, without its name and without a newline. */
+/** Writes what an event says after its name, with the newline. */
 export type Renderer = (record: RecordBytes) => string;
 
 /** A compiled print_fmt. */
@@ -50,7 +50,8 @@ export function compilePrintFmt(
   try {
     const fields = new Map(format.fields.map((field) => [field.name, field]));
     const parsed = parsePrintFmt(format.printFmt);
-    const render = bind(parseFormat(parsed.format), parsed.args, {
+    // The kernel's macros put the newline there as well (TP_printk).
+    const render = bind(parseFormat(parsed.format + "\n"), parsed.args, {
       fields,
       env,
     });
@@ -70,7 +71,7 @@ export function rawFields(format: EventFormat): Renderer {
   return (record) => {
     let text = FAILED_MARK;
     for (const { name, render } of parts) text += ` ${name}=${render(record)}`;
-    return text;
+    return text + "\n";
   };
 }
 
@@ -122,13 +123,13 @@ function bind(
     }
     return compile(nodes[used++], scope);
   };
-  let silent = scope.env.checksStrings === true &&
-    scope.env.hashPointers === false;
+  let firstString = clobbersFormat(scope.env);
+  if (firstString && startsWithString(pieces[0])) return () => "";
   const parts = pieces.map(({ literal, spec }) => {
     if (spec === undefined) return { literal, run: undefined };
     const run = argument(spec, next, scope.env);
-    if (!silent || spec.conversion !== "s") return { literal, run };
-    silent = false;
+    if (!firstString || spec.conversion !== "s") return { literal, run };
+    firstString = false;
     return { literal, run: () => "" };
   });
   if (parts.length === 1) {
@@ -144,6 +145,20 @@ function bind(
     }
     return text;
   };
+}
+
+/**
+ * Whether the kernel overwrites the format while it prints: trace_check_vprintf
+ * works in the buffer that holds the format when trace_event_format rewrote it
+ * there. The first `%s` then prints nothing; when the format begins with it,
+ * neither does all that follows, the newline included.
+ */
+function clobbersFormat(env: TextEnvironment): boolean {
+  return env.checksStrings === true && env.hashPointers === false;
+}
+
+function startsWithString(piece: FormatPiece | undefined): boolean {
+  return piece?.literal === "" && piece.spec?.conversion === "s";
 }
 
 function argument(
