@@ -12,6 +12,11 @@ import type { Kernel } from "./kernel/kernel.ts";
 export interface Session extends Disposable {
   /** What the user calls it: `qemu:web1`. */
   readonly target: string;
+  /**
+   * Tells this run of this guest from all others, fit for a file name;
+   * `undefined` for what is no running guest.
+   */
+  readonly key: string | undefined;
   readonly memory: PhysicalMemory;
   readonly kernel: Kernel;
   /** Whether the guest still runs; a core never does. */
@@ -38,6 +43,7 @@ export function openCoreSession(
     });
     return {
       target,
+      key: undefined,
       memory,
       kernel,
       alive: () => false,

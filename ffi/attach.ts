@@ -71,14 +71,15 @@ export function attach(
       open: () =>
         openFile(resolved.target, [resolved.path], layout, false, options),
     }));
-    return openFirst(resolved.target, ways, () => false, options);
+    return openFirst(resolved.target, undefined, ways, () => false, options);
   }
   const { vm } = resolved;
   const ways = vm.plans.map((plan) => ({
     layout: plan.layout,
     open: () => openPlan(resolved.target, vm, plan, options),
   }));
-  return openFirst(resolved.target, ways, () => isAlive(vm), options);
+  const key = `vm-${vm.pid}-${vm.startTime}`;
+  return openFirst(resolved.target, key, ways, () => isAlive(vm), options);
 }
 
 function openFile(
@@ -118,6 +119,7 @@ function openPlan(
 /** The first way whose kernel agrees with the layout. */
 function openFirst(
   target: string,
+  key: string | undefined,
   ways: readonly Way[],
   alive: () => boolean,
   options: AttachOptions,
@@ -130,6 +132,7 @@ function openFirst(
       requireLayout(kernel, layout);
       return {
         target,
+        key,
         memory,
         kernel,
         alive,

@@ -142,3 +142,32 @@ function readChain(cpu: CpuBuffer): ChainPage[] {
     }
   }
 }
+
+/**
+ * Decodes the first page that holds events: how soon the first event is there
+ * after attaching is what `info --timing` shows.
+ *
+ * @returns how many events it holds; 0 when all buffers are empty.
+ */
+export function readFirstPage(
+  instance: TraceArray,
+  layout: TraceLayout,
+): number {
+  const buffer = instance.buffer();
+  const arena = new PageArena(buffer.pageSize, 1);
+  const columns = new EventColumns(0n);
+  const decoder = new PageDecoder(layout, columns);
+  for (const cpu of buffer.cpuBuffers()) {
+    const { space } = instance.kernel;
+    const page = cpu.readerPage();
+    const set = new PageSet(space, [page], layout.page, arena.slotSize);
+    const slot = arena.acquire();
+    if (set.copy(0, arena, slot, 0)) {
+      set.store(arena, slot);
+      decoder.decodeSlot(arena, slot, cpu.cpu);
+      if (decoder.events > 0) return decoder.events;
+    }
+    arena.release(slot);
+  }
+  return 0;
+}

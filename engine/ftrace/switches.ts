@@ -42,6 +42,7 @@ export function switchRecording(
         instance.object.at("buffer_disabled"),
         4,
         on ? 0n : 1n,
+        { shown },
       )
       : undefined,
   ].filter((write) => write !== undefined);

@@ -1,0 +1,229 @@
+/** `xftrace off`: stops recording, undoes the writes, writes the text. */
+import type { Command } from "@commander-js/extra-typings";
+import { resolve } from "node:path";
+import { GuestGoneError, XftraceError } from "../../engine/errors.ts";
+import {
+  type AppliedWrite,
+  applyAll,
+  undoAll,
+} from "../../engine/ftrace/control.ts";
+import { entryCounts, writeReport } from "../../engine/ftrace/report.ts";
+import { readBuffers } from "../../engine/ftrace/reader.ts";
+import { SpoolReader } from "../../engine/ftrace/spool.ts";
+import { switchRecording } from "../../engine/ftrace/switches.ts";
+import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
+import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
+import type { Session } from "../../engine/session.ts";
+import { FileSink } from "../collector/file_sink.ts";
+import { ask } from "../collector/protocol.ts";
+import {
+  type CollectorResult,
+  StateFolder,
+  stateFolders,
+  type TraceState,
+} from "../collector/state.ts";
+import {
+  givenGraphOptions,
+  type GraphFlags,
+  withGraphOptions,
+} from "./graph_options.ts";
+import { openInstance } from "./instance.ts";
+import { openTarget, type TargetOptions, withTarget } from "./target.ts";
+import { count, note, out, size } from "./terminal.ts";
+
+const DEFAULT_OUTPUT = "trace_graph.txt";
+
+interface OffOptions extends TargetOptions, GraphFlags {
+  readonly output: string;
+  readonly keep?: boolean;
+}
+
+/** Adds the command. */
+export function registerOff(program: Command): void {
+  withGraphOptions(withTarget(program.command("off")))
+    .description(
+      "Switches recording off, takes back what `xftrace on` wrote, and writes\n" +
+        "what was collected as trace_graph.txt.",
+    )
+    .option("-o, --output <file>", "where the text goes", DEFAULT_OUTPUT)
+    .option("--keep", "leave recording as it was before `xftrace on`")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace off
+  xftrace off -t qemu:web1 -o web1.txt --abstime --proc`,
+    )
+    .action(async (options) => {
+      const left = folderOfGone(options);
+      if (left !== undefined) {
+        const { folder, state } = left;
+        finishGone(folder, state, options);
+        return;
+      }
+      using session = openTarget(options, { writable: true });
+      if (session.key === undefined) {
+        throw new XftraceError(
+          `${session.target} is no running guest: there is nothing to switch off`,
+        );
+      }
+      const folder = new StateFolder(session.key);
+      const state = folder.read();
+      if (state === undefined) {
+        offWithoutOn(session, options);
+        return;
+      }
+      const { instance } = openInstance(session, state.instance);
+      // First of all, so that what is read after it is all there is.
+      applyAll(session.kernel, switchRecording(instance, false));
+      const result = await collect(session, folder, state, options);
+      undo(session, state, options);
+      tell(result, options.output);
+      folder.remove();
+    });
+}
+
+/** Takes back the writes of `on`; recording itself stays off without --keep. */
+function undo(session: Session, state: TraceState, options: OffOptions): void {
+  const keep = options.keep === true && state.wasRecording;
+  const applied: AppliedWrite[] = state.applied
+    .filter(({ write }) => write.what !== "tracing_on")
+    .map(({ write, found }) => ({ write: { ...write }, found }));
+  const changed = undoAll(session.kernel, applied);
+  for (const { write } of changed) {
+    note(
+      `${write.what} (${write.where}) was changed by the guest since, and is left as it is`,
+    );
+  }
+  if (keep) {
+    const { instance } = openInstance(session, state.instance);
+    applyAll(session.kernel, switchRecording(instance, true));
+    note("recording is on, as it was before");
+  } else if (state.wasRecording) {
+    note(
+      "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
+    );
+  }
+}
+
+/** Has the collector write the text, or does it when the collector is gone. */
+async function collect(
+  session: Session,
+  folder: StateFolder,
+  state: TraceState,
+  options: OffOptions,
+): Promise<CollectorResult> {
+  const output = resolve(options.output);
+  const graph = givenGraphOptions(options);
+  const reply = await ask(folder.socket, { do: "finish", output, graph });
+  if (reply !== undefined && "result" in reply) return reply.result;
+  const left = folder.readResult();
+  note(
+    "the collector ended before `xftrace off`" +
+      (left === undefined ? "; what it kept until then is written" : ""),
+  );
+  const { instance, events, layout } = openInstance(session, state.instance);
+  using spool = new SpoolReader(folder.spool, layout);
+  using file = new FileSink(output);
+  const guest = guestTextOptions(instance);
+  const summary = writeTraceGraph(
+    spool,
+    traceMeta(instance, events, layout),
+    { ...guest, graph: { ...guest.graph, ...graph } },
+    state.roots,
+    (chunk) => file.write(chunk),
+  );
+  file.commit();
+  return {
+    reason: "the collector ended early",
+    ...summary,
+    exact: false,
+    resets: 0,
+  };
+}
+
+/** What was collected, and what is missing, in two lines. */
+function tell(result: CollectorResult, output: string): void {
+  const lines = `${count(result.lines)} lines`;
+  const filtered = result.kept < result.events
+    ? ` (${count(result.kept)} under the functions asked for)`
+    : "";
+  out(
+    `${output}: ${
+      count(result.events)
+    } events collected${filtered}, ${lines}\n`,
+  );
+  const lost = `lost: ${count(result.lost)}`;
+  const dropped = result.dropped > 0
+    ? `, dropped by the guest: ${count(result.dropped)}`
+    : "";
+  const sure = result.exact
+    ? "counts equal the guest's own"
+    : "counts could not be compared with the guest's";
+  out(`${lost}${dropped} (${sure})\n`);
+  if (result.resets > 0) {
+    note(
+      `the guest emptied its buffers ${result.resets} times; what was not read by then is not counted`,
+    );
+  }
+  if (result.truncated) {
+    note("the collector's file was cut short; all whole polls were used");
+  }
+}
+
+/** `off` without `on`: stops recording and writes what the buffers hold. */
+function offWithoutOn(session: Session, options: OffOptions): void {
+  const { instance, events, layout } = openInstance(session);
+  applyAll(session.kernel, switchRecording(instance, false));
+  const reading = readBuffers(instance, layout);
+  using file = new FileSink(options.output);
+  const guest = guestTextOptions(instance);
+  const graph = { ...guest.graph, ...givenGraphOptions(options) };
+  writeReport(
+    reading,
+    traceMeta(instance, events, layout),
+    { ...guest, graph },
+    (chunk) => file.write(chunk),
+  );
+  file.commit();
+  const { entries, written } = entryCounts(reading);
+  note("`xftrace on` was not run: this is what the guest's buffers held");
+  out(
+    `${options.output}: ${count(entries)} events; overwritten before: ${
+      count(written - entries)
+    }\n`,
+  );
+}
+
+/** The folder of a guest that has ended, when that is what is meant. */
+function folderOfGone(
+  options: OffOptions,
+): { folder: StateFolder; state: TraceState } | undefined {
+  const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
+  for (const folder of stateFolders()) {
+    if (folder.readResult() === undefined) continue;
+    const state = folder.read();
+    if (state === undefined) continue;
+    if (wanted === undefined || wanted === state.target) {
+      return { folder, state };
+    }
+  }
+  return undefined;
+}
+
+/** Hands over what a collector wrote when its guest ended. */
+function finishGone(
+  folder: StateFolder,
+  state: TraceState,
+  options: OffOptions,
+): void {
+  const result = folder.readResult();
+  if (result === undefined) return;
+  Deno.copyFileSync(folder.text, options.output);
+  tell(result, options.output);
+  note(`${size(Deno.statSync(folder.spool).size)} were collected`);
+  folder.remove();
+  throw new GuestGoneError(
+    `${state.target}: ${result.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * The options that every command has that reads a guest, and what opens it.
+ *
+ * @module
+ */
+import type { Command, OptionValues } from "@commander-js/extra-typings";
+import { kernelCacheDir } from "../../engine/kernel/cache.ts";
+import { readSystemMap } from "../../engine/kernel/system_map.ts";
+import type { Session } from "../../engine/session.ts";
+import { attach } from "../../ffi/attach.ts";
+import { warn } from "./terminal.ts";
+
+/** Values of {@linkcode withTarget}'s options. */
+export interface TargetOptions {
+  readonly target?: string;
+  readonly systemMap?: string;
+  readonly safeRead?: boolean;
+  readonly cache: boolean;
+}
+
+/** Adds the target's options to a command. */
+export function withTarget<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  Global extends OptionValues,
+>(command: Command<Args, Opts, Global>) {
+  return command
+    .option(
+      "-t, --target <target>",
+      "qemu:NAME, pid:N, file:PATH or core:PATH (default: XFTRACE_TARGET, else the only VM that runs)",
+    )
+    .option("--system-map <file>", "take symbols from a System.map")
+    .option("--safe-read", "read without mapping the memory: slower, no SIGBUS")
+    .option("--no-cache", "neither use nor write the cache of kernels");
+}
+
+/** Names of steps and how long they took. */
+export type Steps = { step: string; ms: number }[];
+
+/**
+ * Opens what the options say.
+ *
+ * @param steps filled with the steps of attaching
+ * @throws {XftraceError} in one sentence.
+ */
+export function openTarget(
+  options: TargetOptions,
+  more: { writable?: boolean; steps?: Steps } = {},
+): Session {
+  const cacheDir = options.cache ? kernelCacheDir() : undefined;
+  const environment = Deno.env.get("XFTRACE_TARGET");
+  return attach(options.target, {
+    onWarning: warn,
+    onStep: (step, ms) => more.steps?.push({ step, ms }),
+    ...(more.writable === undefined ? {} : { writable: more.writable }),
+    ...(options.safeRead === true ? { safeRead: true } : {}),
+    ...(environment === undefined ? {} : { environment }),
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(options.systemMap === undefined
+      ? {}
+      : { systemMap: readSystemMap(options.systemMap) }),
+  });
+}

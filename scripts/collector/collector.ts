@@ -1,0 +1,215 @@
+/**
+ * The collector: follows a guest's trace from `xftrace on` to `xftrace off`
+ * and keeps all of it, so that nothing is lost while nobody looks.
+ *
+ * @module
+ */
+import { MemoryError, XftraceError } from "../../engine/errors.ts";
+import { Follower } from "../../engine/ftrace/follower.ts";
+import { TraceEvents } from "../../engine/ftrace/events.ts";
+import type { TraceLayout, TraceMeta } from "../../engine/ftrace/meta.ts";
+import { traceLayout } from "../../engine/ftrace/meta.ts";
+import { SavedCmdlines } from "../../engine/ftrace/saved_cmdlines.ts";
+import { SpoolReader, SpoolWriter } from "../../engine/ftrace/spool.ts";
+import type { TraceTextOptions } from "../../engine/ftrace/text/options.ts";
+import { TraceArray } from "../../engine/ftrace/trace_array.ts";
+import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
+import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
+import type { Session } from "../../engine/session.ts";
+import { FileSink } from "./file_sink.ts";
+import type { CollectorResult, StateFolder, TraceState } from "./state.ts";
+
+/** Milliseconds between polls while events come, and while none do. */
+const BUSY_MS = 20;
+const IDLE_MS = 100;
+/** Milliseconds between looks at comms, symbols and the guest's process. */
+const SLOW_MS = 500;
+/** Polls, at the end, for counts that equal the guest's own. */
+const LAST_POLLS = 50;
+
+/** What a collector tells of itself while it runs. */
+export interface CollectorStatus {
+  /** Events read so far. */
+  readonly events: number;
+  /** Events that the guest wrote and that could not be read. */
+  readonly lost: number;
+  /** Events the guest itself could not write. */
+  readonly dropped: number;
+  /** Bytes kept. */
+  readonly bytes: number;
+  /** Whether the counts equalled the guest's own at the last poll. */
+  readonly exact: boolean;
+}
+
+/** Follows one guest until told to finish, or until the guest ends. */
+export class Collector {
+  readonly #session: Session;
+  readonly #folder: StateFolder;
+  readonly #state: TraceState;
+  readonly #instance: TraceArray;
+  readonly #layout: TraceLayout;
+  readonly #follower: Follower;
+  readonly #writer: SpoolWriter;
+  readonly #meta: TraceMeta;
+  readonly #options: TraceTextOptions;
+  readonly #types = new Set<number>();
+  readonly #lost = new Map<number, number>();
+  #lastSlow = -Infinity;
+  #stop = false;
+
+  /**
+   * Begins to follow.
+   *
+   * @throws {XftraceError} when the guest's buffers cannot be read or the
+   * spool cannot be written.
+   */
+  constructor(session: Session, folder: StateFolder, state: TraceState) {
+    this.#session = session;
+    this.#folder = folder;
+    this.#state = state;
+    const { kernel } = session;
+    this.#instance = TraceArray.named(kernel, state.instance);
+    this.#layout = traceLayout(kernel.types);
+    const events = new TraceEvents(kernel);
+    // Taken while the guest is there: the text may be written when it is gone.
+    this.#meta = traceMeta(this.#instance, events, this.#layout);
+    this.#options = guestTextOptions(this.#instance);
+    this.#follower = new Follower(this.#instance, this.#layout);
+    this.#writer = new SpoolWriter(folder.spool, {
+      target: state.target,
+      release: kernel.facts.release,
+      ...(kernel.facts.buildId === undefined
+        ? {}
+        : { buildId: kernel.facts.buildId }),
+      epoch: String(this.#follower.epoch),
+      pageSize: this.#instance.buffer().pageSize,
+      started: state.started,
+    }, this.#layout);
+    this.#follower.keep((cpu, slot, from, to, fromTs) =>
+      this.#writer.segment(
+        cpu.queue.arena,
+        cpu.buffer.cpu,
+        slot,
+        from,
+        to,
+        fromTs,
+      )
+    );
+  }
+
+  /** What it has read so far. */
+  status(): CollectorStatus {
+    const { decoded, lost, dropped, exact } = this.#follower.totals();
+    return { events: decoded, lost, dropped, exact, bytes: this.#writer.size };
+  }
+
+  /** Ends {@linkcode run} before its next poll. */
+  stop(): void {
+    this.#stop = true;
+  }
+
+  /**
+   * Polls until told to stop.
+   *
+   * @returns why it ended.
+   */
+  async run(): Promise<"stopped" | "the guest has ended"> {
+    while (!this.#stop) {
+      const now = performance.now();
+      if (now - this.#lastSlow >= SLOW_MS) {
+        this.#lastSlow = now;
+        if (!this.#session.alive()) {
+          this.#poll();
+          return "the guest has ended";
+        }
+        this.#slow();
+      }
+      let count: number;
+      try {
+        count = this.#poll();
+      } catch (error) {
+        // A reset or a resize in the middle of a look passes; a guest that
+        // ended does not.
+        if (!(error instanceof XftraceError)) throw error;
+        if (!this.#session.alive()) return "the guest has ended";
+        count = 0;
+      }
+      await new Promise((resolve) =>
+        setTimeout(resolve, count > 0 ? BUSY_MS : IDLE_MS)
+      );
+    }
+    return "stopped";
+  }
+
+  /** One poll, kept. */
+  #poll(): number {
+    const count = this.#follower.poll();
+    for (const { cpu, lost } of this.#follower.accounts()) {
+      const before = this.#lost.get(cpu) ?? 0;
+      if (lost > before) this.#writer.lost(cpu, lost - before);
+      this.#lost.set(cpu, lost);
+    }
+    const { lost, dropped } = this.#follower.totals();
+    this.#follower.drain((columns, row) => {
+      const type = columns.type[row];
+      if (this.#types.has(type)) return;
+      this.#types.add(type);
+      this.#meta.format(type);
+    });
+    this.#writer.poll(this.#follower.complete, lost, dropped);
+    return count;
+  }
+
+  /** What need not be looked at in every poll. */
+  #slow(): void {
+    const { kernel } = this.#session;
+    try {
+      kernel.live.refresh();
+      for (const [pid, comm] of SavedCmdlines.read(kernel).entries()) {
+        this.#writer.comm(pid, comm);
+      }
+    } catch (error) {
+      // Read while the guest changes it: the next look sees it whole.
+      if (!(error instanceof MemoryError)) throw error;
+    }
+    this.#writer.flush();
+  }
+
+  /**
+   * Reads the rest, writes the text and the result.
+   *
+   * @param reason why it ends, for the result
+   * @param output where the text goes
+   */
+  finish(
+    reason: string,
+    output: string,
+    options: Partial<TraceTextOptions["graph"]> = {},
+  ): CollectorResult {
+    for (let i = 0; i < LAST_POLLS; i++) {
+      this.#poll();
+      if (this.#follower.totals().exact && i > 0) break;
+    }
+    if (this.#session.alive()) this.#slow();
+    const { lost, dropped, resets, exact } = this.#follower.totals();
+    this.#writer.poll(Infinity, lost, dropped);
+    this.#writer[Symbol.dispose]();
+    using spool = new SpoolReader(this.#folder.spool, this.#layout);
+    using file = new FileSink(output);
+    const text = {
+      ...this.#options,
+      graph: { ...this.#options.graph, ...options },
+    };
+    const summary = writeTraceGraph(
+      spool,
+      this.#meta,
+      text,
+      this.#state.roots,
+      (chunk) => file.write(chunk),
+    );
+    file.commit();
+    const result = { reason, ...summary, exact, resets };
+    this.#folder.writeResult(result);
+    return result;
+  }
+}

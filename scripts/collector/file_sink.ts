@@ -1,0 +1,58 @@
+/**
+ * A text file that appears whole or not at all.
+ *
+ * @module
+ */
+import { XftraceError } from "../../engine/errors.ts";
+
+/** Writes text to a file; the file gets its name when it is complete. */
+export class FileSink implements Disposable {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #file: Deno.FsFile;
+  readonly #encoder = new TextEncoder();
+  #done = false;
+
+  /** @throws {XftraceError} when the file cannot be written. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#temporary = `${path}.${Deno.pid}.part`;
+    try {
+      this.#file = Deno.openSync(this.#temporary, {
+        write: true,
+        create: true,
+        truncate: true,
+        mode: 0o600,
+      });
+    } catch (error) {
+      throw new XftraceError(
+        `cannot write ${path}: ${
+          error instanceof Error ? error.message : error
+        }; choose another place with -o`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Appends text. */
+  write(text: string): void {
+    const bytes = this.#encoder.encode(text);
+    let at = 0;
+    while (at < bytes.length) at += this.#file.writeSync(bytes.subarray(at));
+  }
+
+  /** Gives the file its name: it is complete. */
+  commit(): void {
+    this.#file.close();
+    this.#done = true;
+    Deno.renameSync(this.#temporary, this.#path);
+  }
+
+  /** Removes what was not committed. */
+  [Symbol.dispose](): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#file.close();
+    Deno.removeSync(this.#temporary);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The collector's process, started by `xftrace on`. Its arguments are the
+ * guest's key and the target.
+ *
+ * @module
+ */
+import { kernelCacheDir } from "../../engine/kernel/cache.ts";
+import { attach } from "../../ffi/attach.ts";
+import { Collector } from "./collector.ts";
+import { type Reply, type Request, serve } from "./protocol.ts";
+import { StateFolder } from "./state.ts";
+
+/** Says something in the collector's log. */
+function say(message: string): void {
+  console.log(`${new Date().toISOString()} ${message}`);
+}
+
+async function main(key: string, target: string): Promise<void> {
+  const folder = new StateFolder(key);
+  const state = folder.read();
+  if (state === undefined) throw new Error(`no state in ${folder.path}`);
+  const cacheDir = kernelCacheDir();
+  using session = attach(target, {
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    onWarning: say,
+  });
+  const collector = new Collector(session, folder, state);
+  say(`following ${target}`);
+  const done = new AbortController();
+  let finish: Extract<Request, { do: "finish" }> | undefined;
+  let reply: (value: Reply) => void = () => {};
+  const serving = serve(folder.socket, (request) => {
+    if (request.do === "status") return { status: collector.status() };
+    finish = request;
+    collector.stop();
+    return new Promise((resolve) => {
+      reply = resolve;
+    });
+  }, done.signal);
+  // A shell that closes, or Ctrl-C in it, is not the end of the trace.
+  for (const signal of ["SIGHUP", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => {});
+  }
+  Deno.addSignalListener("SIGTERM", () => collector.stop());
+  const why = await collector.run();
+  const reason = finish !== undefined
+    ? "off"
+    : why === "stopped"
+    ? "the collector was asked to end"
+    : why;
+  say(reason);
+  try {
+    const result = collector.finish(
+      reason,
+      finish?.output ?? folder.text,
+      finish?.graph ?? {},
+    );
+    say(JSON.stringify(result));
+    reply({ result });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    say(message);
+    reply({ error: message });
+  }
+  // The answer has to leave before the listener goes.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  done.abort();
+  await serving;
+}
+
+if (import.meta.main) {
+  const [key, target] = Deno.args;
+  try {
+    await main(key, target);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    Deno.exit(1);
+  }
+}

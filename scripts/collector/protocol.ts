@@ -1,0 +1,116 @@
+/**
+ * How `status` and `off` talk to a collector: one line of JSON each way, over
+ * a socket that only its owner can open.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { XftraceError } from "../../engine/errors.ts";
+import type { CollectorStatus } from "./collector.ts";
+import type { CollectorResult } from "./state.ts";
+
+/** What a collector can be asked. */
+export const requestSchema = z.discriminatedUnion("do", [
+  z.object({ do: z.literal("status") }),
+  z.object({
+    do: z.literal("finish"),
+    /** Absolute path of the text. */
+    output: z.string(),
+    /** funcgraph options that differ from the guest's. */
+    graph: z.record(z.string(), z.boolean()),
+  }),
+]);
+
+/** A request to a collector. */
+export type Request = z.infer<typeof requestSchema>;
+
+/** What a collector answers. */
+export type Reply =
+  | { readonly status: CollectorStatus }
+  | { readonly result: CollectorResult }
+  | { readonly error: string };
+
+async function readLine(connection: Deno.Conn): Promise<string> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(65536);
+  let text = "";
+  while (!text.includes("\n")) {
+    const got = await connection.read(chunk);
+    if (got === null) break;
+    text += decoder.decode(chunk.subarray(0, got), { stream: true });
+  }
+  return text;
+}
+
+async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value) + "\n");
+  let at = 0;
+  while (at < bytes.length) at += await connection.write(bytes.subarray(at));
+}
+
+/**
+ * Asks a collector.
+ *
+ * @returns `undefined` when none listens there.
+ * @throws {XftraceError} when it answers with an error or not at all.
+ */
+export async function ask(
+  socket: string,
+  request: Request,
+): Promise<Reply | undefined> {
+  let connection: Deno.UnixConn;
+  try {
+    connection = await Deno.connect({ transport: "unix", path: socket });
+  } catch {
+    return undefined;
+  }
+  try {
+    await writeLine(connection, request);
+    const line = await readLine(connection);
+    if (line === "") {
+      throw new XftraceError(
+        "the collector ended while it was asked; what it kept is still there: run `xftrace off` again",
+      );
+    }
+    const reply = JSON.parse(line) as Reply;
+    if ("error" in reply) throw new XftraceError(reply.error);
+    return reply;
+  } finally {
+    connection.close();
+  }
+}
+
+/** Answers requests at a socket until `signal` is aborted. */
+export async function serve(
+  socket: string,
+  answer: (request: Request) => Promise<Reply> | Reply,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    Deno.removeSync(socket);
+  } catch {
+    // None was left.
+  }
+  const listener = Deno.listen({ transport: "unix", path: socket });
+  Deno.chmodSync(socket, 0o600);
+  signal.addEventListener("abort", () => listener.close());
+  while (!signal.aborted) {
+    let connection: Deno.Conn;
+    try {
+      connection = await listener.accept();
+    } catch {
+      return;
+    }
+    try {
+      const request = requestSchema.parse(
+        JSON.parse(await readLine(connection)),
+      );
+      await writeLine(connection, await answer(request));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      await writeLine(connection, { error: message }).catch(() => {});
+    } finally {
+      connection.close();
+    }
+  }
+}

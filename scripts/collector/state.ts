@@ -1,0 +1,215 @@
+/**
+ * What `xftrace on` leaves behind for `status` and `off`: one folder a guest.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { z } from "zod";
+import { XftraceError } from "../../engine/errors.ts";
+import type { AppliedWrite } from "../../engine/ftrace/control.ts";
+
+const hex = z.string().regex(/^0x[0-9a-f]+$/).transform((text) => BigInt(text));
+
+const writeSchema = z.object({
+  what: z.string(),
+  where: z.string(),
+  gva: hex,
+  width: z.union([z.literal(4), z.literal(8)]),
+  mask: hex,
+  before: hex,
+  after: hex,
+  counts: z.boolean().optional(),
+  shown: z.tuple([z.string(), z.string()]).optional(),
+});
+
+const stateSchema = z.object({
+  format: z.literal(1),
+  /** As the user wrote it, or as it was found: `qemu:web1`. */
+  target: z.string(),
+  instance: z.string().optional(),
+  /** What was asked for: `sys_openat`. */
+  functions: z.array(z.string()),
+  /** GVAs of the functions that the text is limited to; none: all. */
+  roots: z.array(hex),
+  /** Writes that were carried out, in order, with what they found. */
+  applied: z.array(z.object({ write: writeSchema, found: hex })),
+  /** Whether the guest was recording before. */
+  wasRecording: z.boolean(),
+  /** Wall clock, ISO 8601. */
+  started: z.string(),
+  /** pid of the collector; 0 until it runs. */
+  collector: z.int().nonnegative(),
+});
+
+/** The state of a trace that is on. */
+export type TraceState = z.infer<typeof stateSchema>;
+
+const resultSchema = z.object({
+  /** Why the collector stopped: `off`, `the guest has ended`. */
+  reason: z.string(),
+  events: z.number(),
+  kept: z.number(),
+  lines: z.number(),
+  lost: z.number(),
+  dropped: z.number(),
+  truncated: z.boolean(),
+  /** Whether the counts equal the guest's own. */
+  exact: z.boolean(),
+  resets: z.number(),
+});
+
+/** What a collector has to say when it is done. */
+export type CollectorResult = z.infer<typeof resultSchema>;
+
+/** Paths of one guest's folder. */
+export class StateFolder {
+  readonly path: string;
+
+  /** @param key what tells the guest from others: `vm-1234-567` */
+  constructor(key: string, base = stateBase()) {
+    this.path = join(base, key);
+  }
+
+  get #state(): string {
+    return join(this.path, "state.json");
+  }
+  /** The collector's data. */
+  get spool(): string {
+    return join(this.path, "spool");
+  }
+  /** What the collector has to say. */
+  get log(): string {
+    return join(this.path, "collector.log");
+  }
+  /** The socket at which a collector listens. */
+  get socket(): string {
+    return join(this.path, "control");
+  }
+  /** The text that a collector wrote on its own when the guest ended. */
+  get text(): string {
+    return join(this.path, "trace_graph.txt");
+  }
+  get #result(): string {
+    return join(this.path, "result.json");
+  }
+
+  /** Makes the folder, for the user alone. */
+  create(): void {
+    Deno.mkdirSync(this.path, { recursive: true, mode: 0o700 });
+  }
+
+  /** Removes it with all that is in it. */
+  remove(): void {
+    try {
+      Deno.removeSync(this.path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Whether a trace is on, or was left. */
+  exists(): boolean {
+    try {
+      Deno.statSync(this.#state);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * The state.
+   *
+   * @throws {XftraceError} when it is damaged.
+   */
+  read(): TraceState | undefined {
+    const text = readText(this.#state);
+    if (text === undefined) return undefined;
+    try {
+      return stateSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new XftraceError(
+        `${this.#state} is damaged; look at the guest's tracing_on yourself, then remove ${this.path}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Replaces the state as a whole. */
+  write(state: TraceState): void {
+    writeWhole(this.#state, json(state));
+  }
+
+  /** The result, when the collector has stopped by itself or was told to. */
+  readResult(): CollectorResult | undefined {
+    const text = readText(this.#result);
+    if (text === undefined) return undefined;
+    const parsed = resultSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  }
+
+  /** Replaces the result. */
+  writeResult(result: CollectorResult): void {
+    writeWhole(this.#result, json(result));
+  }
+}
+
+/** Applied writes without what the state does not keep. */
+export function keptWrites(
+  applied: readonly AppliedWrite[],
+): TraceState["applied"] {
+  return applied.map(({ write, found }) => ({
+    write: {
+      ...write,
+      shown: write.shown === undefined ? undefined : [...write.shown],
+    },
+    found,
+  }));
+}
+
+/** Where the folders are: they may grow large, so not in a RAM disk. */
+function stateBase(): string {
+  const xdg = Deno.env.get("XDG_STATE_HOME");
+  const home = Deno.env.get("HOME");
+  if (xdg) return join(xdg, "xftrace");
+  if (home) return join(home, ".local", "state", "xftrace");
+  throw new XftraceError(
+    "neither HOME nor XDG_STATE_HOME is set: there is no place for what is collected",
+  );
+}
+
+/** All guests' folders that hold a state. */
+export function stateFolders(): StateFolder[] {
+  const base = stateBase();
+  let names: string[];
+  try {
+    names = [...Deno.readDirSync(base)].map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+  return names.sort().map((name) => new StateFolder(name, base))
+    .filter((folder) => folder.exists());
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  Deno.writeTextFileSync(temporary, text, { mode: 0o600 });
+  Deno.renameSync(temporary, path);
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, item) => typeof item === "bigint" ? `0x${item.toString(16)}` : item,
+    2,
+  ) + "\n";
+}
