@@ -27,31 +27,23 @@ export interface TraceEvent {
   readonly gva: bigint;
 }
 
-/** The events of one kernel. Formats are read when they are asked for. */
+/**
+ * The events of one kernel. Their list and their formats are read when they
+ * are asked for; all methods throw {@linkcode KernelError} when the kernel has
+ * no events or their list is damaged.
+ */
 export class TraceEvents {
   readonly kernel: Kernel;
-  readonly #byId = new Map<number, TraceEvent>();
+  #listed: Map<number, TraceEvent> | undefined;
   readonly #formats = new Map<number, EventFormat>();
 
-  /**
-   * Lists the events.
-   *
-   * @throws {KernelError} when the kernel has no events or their list is
-   * damaged.
-   */
   constructor(kernel: Kernel) {
     this.kernel = kernel;
-    const head = kernel.symbols.tryAddress("ftrace_events");
-    if (head === undefined) {
-      throw new KernelError(
-        "this kernel has no trace events (no symbol ftrace_events): it needs CONFIG_EVENT_TRACING",
-      );
-    }
-    const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
-    for (const call of listFrom(kernel, head, "trace_event_call", "list")) {
-      const event = readEvent(call, tracepoint);
-      if (event !== undefined) this.#byId.set(event.id, event);
-    }
+  }
+
+  /** The events, listed when they are first asked for. */
+  get #byId(): ReadonlyMap<number, TraceEvent> {
+    return this.#listed ??= listEvents(this.kernel);
   }
 
   /** All events, in the kernel's order. */
@@ -86,11 +78,26 @@ export class TraceEvents {
   }
 }
 
+function listEvents(kernel: Kernel): Map<number, TraceEvent> {
+  const head = kernel.symbols.tryAddress("ftrace_events");
+  if (head === undefined) {
+    throw new KernelError(
+      "this kernel has no trace events (no symbol ftrace_events): it needs CONFIG_EVENT_TRACING",
+    );
+  }
+  const byId = new Map<number, TraceEvent>();
+  const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
+  for (const call of listFrom(kernel, head, "trace_event_call", "list")) {
+    const event = readEvent(call, tracepoint);
+    if (event !== undefined) byId.set(event.id, event);
+  }
+  return byId;
+}
+
 function readEvent(
   call: KernelObject,
   tracepoint: number | undefined,
 ): TraceEvent | undefined {
-  const { kernel } = call;
   const flags = call.number("flags");
   // With the flag the union holds a tracepoint, without it a name.
   const name = tracepoint !== undefined && (flags & tracepoint) !== 0

@@ -159,7 +159,7 @@ export function readFirstPage(
   const decoder = new PageDecoder(layout, columns);
   for (const cpu of buffer.cpuBuffers()) {
     const { space } = instance.kernel;
-    const page = cpu.readerPage();
+    const page = cpu.commitPage();
     const set = new PageSet(space, [page], layout.page, arena.slotSize);
     const slot = arena.acquire();
     if (set.copy(0, arena, slot, 0)) {

@@ -6,7 +6,7 @@
  * @module
  */
 import { KernelError } from "../errors.ts";
-import { KernelObject } from "../kernel/object.ts";
+import type { KernelObject } from "../kernel/object.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
 /** A sub-buffer of one CPU's ring buffer: a `struct buffer_page`. */
@@ -91,6 +91,11 @@ export class CpuBuffer {
   /** The reader page: outside the ring, owned by readers in the guest. */
   readerPage(): RingPage {
     return this.#ringPage(this.object.u64("reader_page") & POINTER);
+  }
+
+  /** The page that is being written, where the newest events are. */
+  commitPage(): RingPage {
+    return this.#ringPage(this.object.u64("commit_page") & POINTER);
   }
 
   /**
