@@ -11,12 +11,10 @@ shift 5
 echo $$ >"$folder/guard.pid"
 timeout --kill-after=5 "$seconds" "$@" >"$folder/qemu.log" 2>&1 &
 limit=$!
+settled() { [ -n "$outlive" ] && [ -e "$folder/ready" ]; }
 {
-    while [ -d "/proc/$owner" ]; do
-        [ -n "$outlive" ] && [ -e "$folder/ready" ] && exit
-        sleep 2
-    done
-    kill "$limit"
+    while [ -d "/proc/$owner" ] && ! settled; do sleep 2; done
+    settled || kill "$limit"
 } &
 watch=$!
 wait "$limit"
