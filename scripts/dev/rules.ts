@@ -97,6 +97,8 @@ export function brokenByImport(
       ? undefined
       : `${specifier} is for ${owner}/ alone`;
   }
+  // The project's own version and name stand there.
+  if (to === "deno.json") return undefined;
   if (/_test\.ts$/.test(to)) return `${to} is a test; nothing imports tests`;
   if (/_fixture\.ts$/.test(to) && !isForTests(from)) {
     return `${to} is for tests alone`;
