@@ -1,0 +1,189 @@
+/**
+ * Memory that stands still for whoever reads it: each page is copied when it
+ * is first touched, and from then on the copy answers. What one work saw of a
+ * running guest can so be saved, and the work repeated on it gives the same.
+ *
+ * @module
+ */
+
+import { MemoryError } from "../errors.ts";
+import { mergeRanges, PAGE_SIZE } from "./elf_core_ranges.ts";
+import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+
+/** Pages whose copies are allocated together. */
+const SLAB_PAGES = 256;
+/** Times that a block whose head changes is copied again. */
+const TRIES = 50;
+
+/** A read-only {@linkcode PhysicalMemory} over another. */
+export class FrozenMemory implements PhysicalMemory {
+  readonly writable = false;
+  readonly live = false;
+  readonly #inner: PhysicalMemory;
+  /** Copies by page number. */
+  readonly #pages = new Map<number, Uint8Array>();
+  readonly #zeros = new Set<number>();
+  readonly #head = new Uint8Array(16);
+  #slab = new Uint8Array(0);
+  #used = 0;
+  #keeping = true;
+
+  /** @param inner stays open when this is disposed of. */
+  constructor(inner: PhysicalMemory) {
+    this.#inner = inner;
+  }
+
+  get name(): string {
+    return this.#inner.name;
+  }
+  get ranges(): readonly GpaRange[] {
+    return this.#inner.ranges;
+  }
+
+  /** How many pages were touched. */
+  get pageCount(): number {
+    return this.#pages.size;
+  }
+
+  /** The pages touched so far, as ascending, disjoint ranges. */
+  touched(): GpaRange[] {
+    return asRanges(this.#pages.keys());
+  }
+
+  /**
+   * The pages that hold data: of those touched the ones that are not zero,
+   * and of all others what the memory below says.
+   */
+  dataRanges(): GpaRange[] {
+    const ranges: GpaRange[] = [];
+    const zeros = asRanges(this.#zeros);
+    let i = 0;
+    const data = mergeRanges([...this.#inner.dataRanges(), ...this.touched()]);
+    for (const { start, end } of data) {
+      let at = start;
+      while (i < zeros.length && zeros[i].end <= at) i++;
+      for (let j = i; j < zeros.length && zeros[j].start < end; j++) {
+        if (zeros[j].start > at) {
+          ranges.push({ start: at, end: zeros[j].start });
+        }
+        at = Math.max(at, zeros[j].end);
+      }
+      if (at < end) ranges.push({ start: at, end });
+    }
+    return ranges;
+  }
+
+  /**
+   * Copies the block at `gpa` as one: again, as long as its first 16 bytes
+   * change meanwhile. A ring buffer's page has its stamp and commit there.
+   *
+   * @param length bytes, whole pages
+   * @throws {MemoryError} when it cannot be read.
+   */
+  freeze(gpa: number, length: number): void {
+    const copy = new Uint8Array(length);
+    for (let tries = 0; tries < TRIES; tries++) {
+      this.#inner.read(gpa, copy);
+      this.#inner.read(gpa, this.#head);
+      if (this.#head.every((byte, i) => byte === copy[i])) break;
+    }
+    for (let at = 0; at < length; at += PAGE_SIZE) {
+      this.#keep((gpa + at) / PAGE_SIZE, copy.subarray(at, at + PAGE_SIZE));
+    }
+  }
+
+  read(gpa: number, into: Uint8Array): void {
+    if (!this.#keeping) return this.#readThrough(gpa, into);
+    for (let done = 0; done < into.length;) {
+      const at = gpa + done;
+      const offset = at % PAGE_SIZE;
+      const length = Math.min(PAGE_SIZE - offset, into.length - done);
+      const page = this.#page((at - offset) / PAGE_SIZE);
+      for (let i = 0; i < length; i++) into[done + i] = page[offset + i];
+      done += length;
+    }
+  }
+
+  /** From now on, pages that were not touched are read as they are then. */
+  stopKeeping(): void {
+    this.#keeping = false;
+  }
+
+  /** Pages that were touched from their copies, all others as they are. */
+  #readThrough(gpa: number, into: Uint8Array): void {
+    this.#inner.read(gpa, into);
+    const first = Math.floor(gpa / PAGE_SIZE);
+    const last = Math.floor((gpa + into.length - 1) / PAGE_SIZE);
+    for (let page = first; page <= last; page++) {
+      const copy = this.#pages.get(page);
+      if (copy === undefined) continue;
+      const start = Math.max(page * PAGE_SIZE, gpa);
+      const end = Math.min((page + 1) * PAGE_SIZE, gpa + into.length);
+      into.set(
+        copy.subarray(start - page * PAGE_SIZE, end - page * PAGE_SIZE),
+        start - gpa,
+      );
+    }
+  }
+
+  /** There are no views of what may have to be copied. */
+  view(): undefined {
+    return undefined;
+  }
+
+  /** Searches memory as it is; the pages of the hits are kept. */
+  search(needle: Uint8Array, limit?: number): number[] {
+    const hits = this.#inner.search(needle, limit);
+    const found = new Uint8Array(needle.length);
+    return hits.filter((hit) => {
+      this.read(hit, found);
+      return found.every((byte, i) => byte === needle[i]);
+    });
+  }
+
+  write(gpa: number): void {
+    throw new MemoryError(this.name, gpa, "frozen memory cannot be written");
+  }
+
+  compareExchange(gpa: number): bigint {
+    throw new MemoryError(this.name, gpa, "frozen memory cannot be written");
+  }
+
+  [Symbol.dispose](): void {
+    this.#pages.clear();
+    this.#zeros.clear();
+  }
+
+  #page(number: number): Uint8Array {
+    const known = this.#pages.get(number);
+    if (known !== undefined) return known;
+    const copy = new Uint8Array(PAGE_SIZE);
+    this.#inner.read(number * PAGE_SIZE, copy);
+    return this.#keep(number, copy);
+  }
+
+  #keep(number: number, bytes: Uint8Array): Uint8Array {
+    if (this.#used === this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_PAGES * PAGE_SIZE);
+      this.#used = 0;
+    }
+    const copy = this.#slab.subarray(this.#used, this.#used + PAGE_SIZE);
+    this.#used += PAGE_SIZE;
+    copy.set(bytes);
+    this.#pages.set(number, copy);
+    if (copy.every((byte) => byte === 0)) this.#zeros.add(number);
+    else this.#zeros.delete(number);
+    return copy;
+  }
+}
+
+function asRanges(pages: Iterable<number>): GpaRange[] {
+  const ranges: { start: number; end: number }[] = [];
+  for (const page of Float64Array.from(pages).sort()) {
+    const start = page * PAGE_SIZE;
+    const last = ranges[ranges.length - 1];
+    if (last?.end === start) last.end += PAGE_SIZE;
+    else ranges.push({ start, end: start + PAGE_SIZE });
+  }
+  return ranges;
+}

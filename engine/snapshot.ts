@@ -1,0 +1,124 @@
+/**
+ * Snapshots of a target: its trace, and all that is needed to read it, in one
+ * file that `core:PATH` opens.
+ *
+ * @module
+ */
+import { touchTracing, type TracingWork } from "./ftrace/snapshot_pages.ts";
+import { describeKernel } from "./kernel/describe.ts";
+import type { Kernel } from "./kernel/kernel.ts";
+import type { SymbolBlob } from "./kernel/symbol_blob.ts";
+import { mergeRanges } from "./memory/elf_core_ranges.ts";
+import { FrozenMemory } from "./memory/frozen_memory.ts";
+import type { PhysicalMemory } from "./memory/physical_memory.ts";
+import {
+  SNAPSHOT_FORMAT,
+  type SnapshotManifest,
+} from "./memory/snapshot_manifest.ts";
+import {
+  type SnapshotSummary,
+  writeSnapshot,
+} from "./memory/snapshot_writer.ts";
+import type { Session } from "./session.ts";
+import { VERSION } from "./version.ts";
+
+/** What to save, and how. */
+export interface TakeSnapshotOptions {
+  /** All of the guest's RAM; default: the pages that reading its trace needs. */
+  readonly full?: boolean;
+  /** zstd level, 1 to 19; default 3. */
+  readonly level?: number;
+  /**
+   * Further work whose pages are saved: what it reads of the kernel it is
+   * given can be read again from the snapshot.
+   */
+  readonly also?: (kernel: Kernel) => void;
+  /** Symbols of a System.map; a snapshot taken so is read with the same. */
+  readonly systemMap?: SymbolBlob;
+  /** Told what was left out, one sentence each. */
+  readonly onWarning?: (message: string) => void;
+  /** Told what is being done, and how far it is (0 to 1) where known. */
+  readonly onProgress?: (step: string, part?: number) => void;
+}
+
+/** What was saved. */
+export interface TakenSnapshot extends SnapshotSummary {
+  /** Events of all buffers that are in the snapshot. */
+  readonly events: number;
+}
+
+/**
+ * Saves a target to `path` (`.zst` and `.gz` compress): by default what
+ * `info`, `report`, `events` and `functions` need of it. The guest is neither
+ * paused nor written to: what belongs together is read at once, but a guest
+ * that records goes on meanwhile, and then the counters may be some events
+ * ahead of the pages. Stop recording first for an exact one.
+ *
+ * @throws {XftraceError} when the file cannot be written, or the guest not
+ * read.
+ */
+export async function takeSnapshot(
+  session: Pick<Session, "target" | "memory" | "kernel">,
+  path: string,
+  options: TakeSnapshotOptions = {},
+): Promise<TakenSnapshot> {
+  const { memory, target } = session;
+  const { facts } = session.kernel;
+  using frozen = new FrozenMemory(memory);
+  options.onProgress?.("reading the kernel");
+  const kernel = describeKernel(frozen, {
+    ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
+    ...(options.systemMap === undefined
+      ? {}
+      : { systemMap: options.systemMap }),
+    ...(options.onWarning === undefined
+      ? {}
+      : { onWarning: options.onWarning }),
+  });
+  options.onProgress?.("reading the trace");
+  const work: TracingWork = touchTracing(kernel, frozen);
+  for (const sentence of work.problems) options.onWarning?.(sentence);
+  options.also?.(kernel);
+  frozen.stopKeeping();
+  const full = options.full === true;
+  const summary = await writeSnapshot(path, {
+    memory: frozen,
+    ranges: full ? memory.ranges : frozen.touched(),
+    manifest: manifestOf(target, memory, kernel, full),
+    ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
+  }, {
+    ...(options.level === undefined ? {} : { level: options.level }),
+    onProgress: (done, total) => options.onProgress?.("writing", done / total),
+  });
+  return { ...summary, events: work.events };
+}
+
+function manifestOf(
+  target: string,
+  memory: PhysicalMemory,
+  kernel: Kernel,
+  full: boolean,
+): SnapshotManifest {
+  const { facts, space, symbols } = kernel;
+  const hex = (value: bigint | number) =>
+    value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+  const pageOffset = symbols.tryAddress("page_offset_base");
+  return {
+    format: SNAPSHOT_FORMAT,
+    xftrace: VERSION,
+    created: new Date().toISOString(),
+    target,
+    content: full ? "full" : "needed",
+    ram: mergeRanges(memory.ranges).map(({ start, end }) => [start, end]),
+    kernel: {
+      release: facts.release,
+      ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }),
+      kaslrOffset: hex(facts.kaslrOffset),
+      physBase: hex(facts.physBase),
+      ...(pageOffset === undefined
+        ? {}
+        : { pageOffset: hex(space.u64(pageOffset)) }),
+    },
+    cr3: hex(space.cr3),
+  };
+}
