@@ -177,7 +177,8 @@ export class Channel {
   }
 
   private portPath(port: number): string {
-    return `${this.directory}/port.${port}`;
+    const name = this.serialOnly ? "serial" : `port.${port}`;
+    return `${this.directory}/${name}`;
   }
 
   private busy(port: number): string {

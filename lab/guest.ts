@@ -261,7 +261,7 @@ async function launch(
   await runOrFail(
     "mkfifo",
     ["-m", "600"].concat(
-      pipeNames(settings).flatMap((pipe) => [
+      pipeNames().flatMap((pipe) => [
         `${directory}/${pipe}.in`,
         `${directory}/${pipe}.out`,
       ]),
@@ -357,7 +357,12 @@ async function firstCommand(
 ): Promise<void> {
   const alive = () => livePid(directory, "qemu.pid") === pid;
   const channel = new Channel(directory, alive, serialOnly);
-  await channel.exec("true", { timeoutMs: 60_000 });
+  try {
+    await channel.exec("true", { timeoutMs: 60_000 });
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    throw failure(directory, "came up but takes no commands");
+  }
 }
 
 /** An error with the last words of QEMU, or else of the guest. */

@@ -13,6 +13,10 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=dumb
 device=$1
 me=/run/lab/$2
 exec 3<>"$device"
+if [ "$device" = /dev/ttyS1 ]; then
+    stty raw -echo 115200 <&3
+    echo "lab: ready serial" >/dev/ttyS0
+fi
 cd /root
 
 while :; do

@@ -21,12 +21,12 @@ export interface QemuFiles {
 }
 
 /** The names (without `.in`, `.out`) of the FIFO pairs QEMU wants to find. */
-export function pipeNames(settings: GuestSettings): string[] {
+export function pipeNames(): string[] {
   const ports = Array.from(
     { length: CONTROL_PORT },
     (_, i) => `port.${i + 1}`,
   );
-  return settings.machine === "microvm" ? ports : [...ports, "serial"];
+  return [...ports, "serial"];
 }
 
 /** The kernel's command line. What the user appends comes last and wins. */
@@ -55,7 +55,9 @@ const DEBIAN_HZ = 250;
 
 /**
  * An emulated microvm has no timer that a kernel could measure its processor
- * against, and with ACPI none that ticks: it has to be told.
+ * against, and with ACPI none that ticks: it has to be told. Without ACPI
+ * Debian's kernels do not find its virtio devices, so its commands go over the
+ * serial line.
  */
 function emulatedMicrovm(settings: GuestSettings, accel: Accel): boolean {
   return settings.machine === "microvm" && accel === "tcg";
@@ -92,10 +94,11 @@ export function qemuArguments(
     ...["-qmp", `unix:${directory}/qmp.sock,server=on,wait=off`],
     ...["-chardev", `file,id=console,path=${directory}/serial.log`],
     ...["-serial", "chardev:console"],
-    ...(microvm ? [] : [
-      ...["-chardev", `pipe,id=serial,path=${directory}/serial`],
-      ...["-serial", "chardev:serial"],
-    ]),
+    // A second serial line, for kernels that do not find virtio devices.
+    ...["-chardev", `pipe,id=serial,path=${directory}/serial`],
+    ...(microvm
+      ? ["-device", "isa-serial,chardev=serial,index=1,iobase=0x2f8,irq=3"]
+      : ["-serial", "chardev:serial"]),
     ...["-device", `virtio-serial-${microvm ? "device" : "pci"},max_ports=16`],
     ...Array.from({ length: CONTROL_PORT }, (_, i) => [
       ...["-chardev", `pipe,id=p${i + 1},path=${directory}/port.${i + 1}`],
