@@ -12,7 +12,11 @@ import {
 import type { Kernel } from "../engine/kernel/kernel.ts";
 import { systemRam } from "../engine/kernel/resources.ts";
 import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
-import { checkLayout, type RamLayout } from "../engine/memory/ram_layout.ts";
+import {
+  checkLayout,
+  placePlugged,
+  type RamLayout,
+} from "../engine/memory/ram_layout.ts";
 import { openCoreSession, type Session } from "../engine/session.ts";
 import { isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
@@ -37,8 +41,10 @@ export interface AttachOptions extends DescribeOptions {
 
 /** One way to the guest's memory. */
 interface Way {
-  readonly open: () => PhysicalMemory;
+  readonly open: (layout: RamLayout) => PhysicalMemory;
   readonly layout: RamLayout;
+  /** Memory whose place only the guest knows; see AttachPlan. */
+  readonly plugged?: readonly { backing: number; size: number }[];
 }
 
 /**
@@ -76,7 +82,12 @@ export function attach(
   const { vm } = resolved;
   const ways = vm.plans.map((plan) => ({
     layout: plan.layout,
-    open: () => openPlan(resolved.target, vm, plan, options),
+    plugged: plan.plugged.map((backing) => ({
+      backing,
+      size: plan.backings[backing].size,
+    })),
+    open: (layout: RamLayout) =>
+      openPlan(resolved.target, vm, { ...plan, layout }, options),
   }));
   const key = `vm-${vm.pid}-${vm.startTime}`;
   return openFirst(resolved.target, key, ways, () => isAlive(vm), options);
@@ -125,11 +136,9 @@ function openFirst(
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
-  for (const { open, layout } of ways) {
-    const memory = open();
+  for (const way of ways) {
     try {
-      const kernel = describeKernel(memory, options);
-      requireLayout(kernel, layout);
+      const { memory, kernel } = openWay(way, options);
       return {
         target,
         key,
@@ -139,12 +148,34 @@ function openFirst(
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };
     } catch (error) {
-      memory[Symbol.dispose]();
       if (!(error instanceof XftraceError)) throw error;
       refusal ??= error;
     }
   }
   throw refusal;
+}
+
+/** Opens one way; with memory that was plugged in, twice. */
+function openWay(
+  way: Way,
+  options: AttachOptions,
+): { memory: PhysicalMemory; kernel: Kernel } {
+  const memory = way.open(way.layout);
+  try {
+    const kernel = describeKernel(memory, options);
+    const plugged = way.plugged ?? [];
+    if (plugged.length === 0) {
+      requireLayout(kernel, way.layout);
+      return { memory, kernel };
+    }
+    // The kernel itself lies in the memory of the start, so it can be asked.
+    const layout = placePlugged(way.layout, plugged, systemRam(kernel));
+    memory[Symbol.dispose]();
+    return openWay({ open: way.open, layout }, options);
+  } catch (error) {
+    memory[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** A layout that the guest's resource tree contradicts is not used. */
