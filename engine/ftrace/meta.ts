@@ -54,11 +54,7 @@ export interface GraphEntryLayout {
   readonly size: number;
   /** Start of the recorded arguments (u64 each), -1 without. */
   readonly args: number;
-}
-
-/** `struct fgraph_retaddr_ent_entry`, where the kernel has it. */
-export interface GraphRetaddrLayout extends GraphEntryLayout {
-  /** The return address, a GVA. */
+  /** The return address of a `TRACE_GRAPH_RETADDR_ENT`, -1 without. */
   readonly retaddr: number;
 }
 
@@ -79,7 +75,6 @@ export interface TraceLayout {
   readonly page: PageLayout;
   readonly types: TraceTypeIds;
   readonly graphEntry: GraphEntryLayout;
-  readonly graphRetaddr: GraphRetaddrLayout | undefined;
   readonly graphReturn: GraphReturnLayout;
   /** Least and greatest id of the graph entries, for a quick test. */
   readonly graphFirst: number;
@@ -188,8 +183,7 @@ export function traceLayout(types: Types): TraceLayout {
       data: types.offset("buffer_data_page", "data"),
     },
     types: ids,
-    graphEntry: graphEntry(types, "ftrace_graph_ent_entry"),
-    graphRetaddr: graphRetaddr(types),
+    graphEntry: graphEntry(types),
     graphReturn: graphReturn(types),
     graphFirst: graphIds.length > 0 ? Math.min(...graphIds) : 0,
     graphLast: graphIds.length > 0 ? Math.max(...graphIds) : -1,
@@ -263,32 +257,29 @@ function typeIds(types: Types): TraceTypeIds {
   };
 }
 
-function graphEntry(types: Types, struct: string): GraphEntryLayout {
+function graphEntry(types: Types): GraphEntryLayout {
+  const struct = "ftrace_graph_ent_entry";
   const layout = types.tryStruct(struct);
   // A kernel without the tracer has no such entries: any offset will do.
-  if (layout === undefined) return { func: 8, depth: 16, size: 20, args: -1 };
+  if (layout === undefined) {
+    return { func: 8, depth: 16, size: 20, args: -1, retaddr: -1 };
+  }
   const func = types.offset(struct, "graph_ent.func");
   const depth = types.offset(struct, "graph_ent.depth");
   const args = types.tryOffset(struct, "args") ?? -1;
-  checkWords(struct, { func, depth });
   // Entries end where the arguments start: they are a flexible array.
-  return { func, depth, args, size: args >= 0 ? args : layout.size };
+  const size = args >= 0 ? args : layout.size;
+  const retaddr = returnAddress(types, args);
+  checkWords(struct, { func, depth });
+  return { func, depth, args, size, retaddr };
 }
 
-function graphRetaddr(types: Types): GraphRetaddrLayout | undefined {
+/** First in a struct of its own, later as the first recorded argument. */
+function returnAddress(types: Types, args: number): number {
+  if (types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") === undefined) return -1;
   const struct = "fgraph_retaddr_ent_entry";
-  const layout = types.tryStruct(struct);
-  if (layout === undefined) return undefined;
-  // Nested: the plain graph_ent, then the address.
-  const ent = types.tryOffset(struct, "graph_rent.ent.func") !== undefined
-    ? "graph_rent.ent"
-    : "graph_rent";
-  const func = types.offset(struct, `${ent}.func`);
-  const depth = types.offset(struct, `${ent}.depth`);
-  const retaddr = types.offset(struct, "graph_rent.retaddr");
-  const args = types.tryOffset(struct, "args") ?? -1;
-  checkWords(struct, { func, depth, retaddr });
-  return { func, depth, retaddr, args, size: args >= 0 ? args : layout.size };
+  return types.tryOffset(struct, "graph_ent.retaddr") ??
+    types.tryOffset(struct, "graph_rent.retaddr") ?? args;
 }
 
 function graphReturn(types: Types): GraphReturnLayout {

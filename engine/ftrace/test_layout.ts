@@ -28,8 +28,7 @@ export const LAYOUT_6_1: TraceLayout = {
     graphRetaddrEnt: -1,
     last: 20,
   },
-  graphEntry: { func: 8, depth: 16, size: 20, args: -1 },
-  graphRetaddr: undefined,
+  graphEntry: { func: 8, depth: 16, size: 20, args: -1, retaddr: -1 },
   graphReturn: {
     func: 8,
     depth: 16,

@@ -96,16 +96,34 @@ export class StandardEntries {
     return this.#options.symAddr ? `${name} <${hex16(lo, hi)}>` : name;
   }
 
-  #call(record: RecordBytes, ip: number, parent: number): string {
-    const text = this.#symbol(record, ip);
+  #call(
+    record: RecordBytes,
+    ip: number,
+    parent: number,
+    args = "",
+  ): string {
+    const text = this.#symbol(record, ip) + args;
     const called = this.#options.printParent &&
       (record.u32(parent) !== 0 || record.u32(parent + 4) !== 0);
     return called ? `${text} <-${this.#symbol(record, parent)}` : text;
   }
 
   #fn(record: RecordBytes): string {
-    const { ip, parentIp } = this.#meta.layout.fn;
-    return this.#call(record, ip, parentIp);
+    const { ip, parentIp, args } = this.#meta.layout.fn;
+    const recorded = args >= 0 && record.size >= args + 48;
+    return this.#call(
+      record,
+      ip,
+      parentIp,
+      recorded ? this.#arguments(record, ip, args) : "",
+    );
+  }
+
+  /** With option `func-args`: what `print_function_args` writes. */
+  #arguments(record: RecordBytes, ip: number, start: number): string {
+    const name = this.#meta.symbols.bare(record.u32(ip), record.u32(ip + 4));
+    const args = Array.from({ length: 6 }, (_, i) => record.u64(start + 8 * i));
+    return `(${this.#meta.functionArguments?.(name, args) ?? ""})`;
   }
 
   #stack(record: RecordBytes): string {

@@ -25,6 +25,18 @@ export interface TextEnvironment {
   enumerator?(name: string): number | undefined;
   /** The value of an 8-byte kernel variable that a print_fmt reads. */
   variable?(name: string): bigint | undefined;
+  /**
+   * The recorded arguments of a function as `print_function_args` writes them
+   * between the parentheses (`fd=3, buf=0xffff...`), from its prototype;
+   * `undefined` when that is not known.
+   *
+   * @param name the function's bare name
+   * @param args the six argument registers
+   */
+  functionArguments?(
+    name: string,
+    args: readonly bigint[],
+  ): string | undefined;
   /** Bytes of `struct NAME`, for pointer arithmetic (`struct page *`). */
   structSize?(name: string): number | undefined;
   /** The kernel's `ptr_key`, for `%p`; without it `%p` shows its marker. */

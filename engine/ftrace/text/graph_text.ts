@@ -17,6 +17,9 @@ const INDENT: string[] = [];
 /** Columns' text while there is no duration. */
 const FILL_FULL = "              |  ";
 
+/** FTRACE_REGS_MAX_ARGS: arguments in registers, on x86-64. */
+const ARGUMENT_REGISTERS = 6;
+
 /** Prints function graph rows; keeps what the kernel keeps per CPU. */
 export class GraphText {
   /** Whether the last row's line drew the row after it as well. */
@@ -30,6 +33,10 @@ export class GraphText {
   readonly #names: (lo: number, hi: number) => string;
   readonly #irqStartLo: number;
   readonly #irqEndLo: number;
+  /** Whether return values are shown, and recorded. */
+  readonly #retval: boolean;
+  /** Whether entries may hold more than the function and the depth. */
+  readonly #entryExtras: boolean;
   #columns: EventColumns;
   #arena: PageArena;
   #clock: ClockText;
@@ -50,6 +57,9 @@ export class GraphText {
     this.#clock = clock;
     this.#names = meta.symbols.ps;
     this.#cpuWidth = String(Math.max(0, meta.nrCpuIds - 1)).length;
+    const { graphEntry, graphReturn } = meta.layout;
+    this.#retval = options.graph.retval && graphReturn.retval >= 0;
+    this.#entryExtras = graphEntry.args >= 0 || graphEntry.retaddr >= 0;
     // Kernel text lies in the top 4 GiB: the low halves decide.
     const irq = meta.irqEntryText;
     this.#irqStartLo = irq === undefined ? 0 : Number(irq.start & 0xffffffffn);
@@ -108,13 +118,17 @@ export class GraphText {
       this.tookNext = true;
       this.#state.leaf(cpu, depth);
       const line = before + this.#duration(columns.duration[next]) +
-        indent(depth) + this.#leafCall(lo, hi, next);
+        indent(depth) + this.#leafCall(row, lo, hi, next);
       // The kernel's current entry is still the call's.
       return irq ? line + this.#irq(row, KIND.return) : line;
     }
     this.#state.enter(cpu, depth, lo, hi);
     const fill = this.#durationShown() ? FILL_FULL : "";
-    return before + fill + indent(depth) + this.#names(lo, hi) + "() {\n";
+    const call = before + fill + indent(depth) + this.#names(lo, hi);
+    if (!this.#entryExtras) return call + "() {\n";
+    const from = this.#returnAddress(row);
+    return call + this.#arguments(row, lo, hi) + " {" +
+      (from === "" ? "" : ` /*${from} */`) + "\n";
   }
 
   #return(row: number): string {
@@ -128,7 +142,7 @@ export class GraphText {
     const matched = this.#state.leave(cpu, depth, lo, hi);
     let line = this.#prologue(row, 0) +
       this.#duration(columns.duration[row]) + indent(depth);
-    if (graph.retval && this.#meta.layout.graphReturn.retval >= 0) {
+    if (this.#retval) {
       line += `} /* ${this.#names(lo, hi)}${this.#returnValue(row)} */\n`;
     } else if (matched && !graph.tail) {
       line += "}\n";
@@ -141,18 +155,57 @@ export class GraphText {
     return this.#isIrqEntry(lo, hi) ? line + this.#irq(row, KIND.return) : line;
   }
 
-  #leafCall(lo: number, hi: number, returnRow: number): string {
+  #leafCall(row: number, lo: number, hi: number, returnRow: number): string {
     const name = this.#names(lo, hi);
-    if (
-      this.#options.graph.retval && this.#meta.layout.graphReturn.retval >= 0
-    ) {
-      return `${name}(); /*${this.#returnValue(returnRow)} */\n`;
-    }
-    return name + "();\n";
+    if (!this.#entryExtras && !this.#retval) return name + "();\n";
+    const extra = this.#returnAddress(row) +
+      (this.#retval ? this.#returnValue(returnRow) : "");
+    return name + this.#arguments(row, lo, hi) +
+      (extra === "" ? ";\n" : `; /*${extra} */\n`);
   }
 
-  /** `print_graph_retval`: ` = 0x..` or ` = -22` for error codes. */
+  /** ` <-caller+0x1a/0x40` for entries that recorded it. */
+  #returnAddress(row: number): string {
+    if (
+      !this.#options.graph.retaddr ||
+      this.#columns.kind[row] !== KIND.entryRetaddr
+    ) {
+      return "";
+    }
+    const at = this.#columns.offset[row] +
+      this.#meta.layout.graphEntry.retaddr;
+    const lo = this.#arena.words[at >>> 2];
+    const hi = this.#arena.words[(at >>> 2) + 1];
+    return lo === 0 && hi === 0
+      ? " <-0"
+      : " <-" + this.#meta.symbols.pS(lo, hi);
+  }
+
+  /** `(a=1, b=0x2)` for entries that recorded their arguments. */
+  #arguments(row: number, lo: number, hi: number): string {
+    const start = this.#meta.layout.graphEntry.args;
+    const count = (this.#columns.size[row] - start) >> 3;
+    if (start < 0 || count < ARGUMENT_REGISTERS) return "()";
+    // With a return address recorded, it comes first.
+    const first = count > ARGUMENT_REGISTERS ? start + 8 : start;
+    const args: bigint[] = [];
+    for (let i = 0; i < ARGUMENT_REGISTERS; i++) {
+      const at = this.#columns.offset[row] + first + 8 * i;
+      const low = BigInt(this.#arena.words[at >>> 2]);
+      args.push(BigInt(this.#arena.words[(at >>> 2) + 1]) << 32n | low);
+    }
+    const name = this.#meta.symbols.bare(lo, hi);
+    return `(${this.#meta.functionArguments?.(name, args) ?? ""})`;
+  }
+
+  /**
+   * `print_graph_retval`: ` = 0x..`, or ` = -22` for error codes; written
+   * ` ret=-22` since kernels know TRACE_GRAPH_RETADDR_ENT (6.13).
+   */
   #returnValue(row: number): string {
+    const equals = this.#meta.layout.types.graphRetaddrEnt < 0
+      ? " = "
+      : " ret=";
     const at = this.#columns.offset[row] +
       this.#meta.layout.graphReturn.retval;
     const lo = this.#arena.words[at >>> 2];
@@ -162,13 +215,13 @@ export class GraphText {
       const isInt = hi === 0 && (lo & 0x80000000) !== 0;
       // IS_ERR_VALUE: the last 4095 values.
       if ((isInt || hi === 0xffffffff) && lo >= 0xfffff001) {
-        return ` = ${lo | 0}`;
+        return equals + (lo | 0);
       }
     }
     const hex = hi === 0
       ? lo.toString(16)
       : hi.toString(16) + lo.toString(16).padStart(8, "0");
-    return ` = 0x${hex}`;
+    return equals + "0x" + hex;
   }
 
   #overrun(row: number): number {

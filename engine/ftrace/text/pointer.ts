@@ -145,6 +145,28 @@ function hashed(
   if (key === undefined) {
     return formatString("(____ptrval____)", spec.left, POINTER_DIGITS, -1);
   }
-  const hash = siphash1u64(address, key[0], key[1]) & 0xffffffffn;
-  return pointerString(hash, spec, width);
+  return pointerString(pointerHash(address, key), spec, width);
+}
+
+/** Hashes kept per key: the same objects come again and again. */
+const HASHES = new WeakMap<readonly [bigint, bigint], Map<bigint, bigint>>();
+const MEMO_LIMIT = 65536;
+
+/** `__ptr_to_hashval`: the low half of the keyed hash. */
+function pointerHash(
+  address: bigint,
+  key: readonly [bigint, bigint],
+): bigint {
+  let known = HASHES.get(key);
+  if (known === undefined) {
+    known = new Map();
+    HASHES.set(key, known);
+  }
+  let hash = known.get(address);
+  if (hash === undefined) {
+    hash = siphash1u64(address, key[0], key[1]) & 0xffffffffn;
+    if (known.size >= MEMO_LIMIT) known.clear();
+    known.set(address, hash);
+  }
+  return hash;
 }

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { declaration, dynamicKind, parseFormatFile } from "./formats.ts";
+
+const WAKEUP = `name: sched_wakeup
+ID: 322
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:char comm[16];	offset:8;	size:16;	signed:0;
+	field:pid_t pid;	offset:24;	size:4;	signed:1;
+	field:__data_loc char[] name;	offset:28;	size:4;	signed:0;
+
+print fmt: "comm=%s pid=%d
+ second line", REC->comm, REC->pid
+`;
+
+Deno.test("a format file gives the event's own fields", () => {
+  const format = parseFormatFile(WAKEUP, "sched");
+  assert.equal(format.id, 322);
+  assert.equal(format.system, "sched");
+  assert.equal(format.name, "sched_wakeup");
+  assert.deepEqual(format.fields, [
+    { name: "comm", type: "char[16]", offset: 8, size: 16, signed: false },
+    { name: "pid", type: "pid_t", offset: 24, size: 4, signed: true },
+    {
+      name: "name",
+      type: "__data_loc char[]",
+      offset: 28,
+      size: 4,
+      signed: false,
+    },
+  ]);
+  assert.equal(
+    format.printFmt,
+    '"comm=%s pid=%d\n second line", REC->comm, REC->pid',
+  );
+  assert.deepEqual(format.fields.map(dynamicKind), [
+    undefined,
+    undefined,
+    "data_loc",
+  ]);
+});
+
+Deno.test("a system call's arguments come from its fields", () => {
+  const format = parseFormatFile(
+    `name: sys_enter_close
+ID: 700
+format:
+	field:int __syscall_nr;	offset:8;	size:4;	signed:1;
+	field:unsigned int fd;	offset:16;	size:8;	signed:0;
+
+print fmt: "fd: 0x%08lx", ((unsigned long)(REC->fd))
+`,
+    "syscalls",
+  );
+  assert.deepEqual(format.syscall, {
+    name: "sys_close",
+    exit: false,
+    args: ["fd"],
+    types: ["unsigned int"],
+  });
+});
+
+Deno.test("declarations are cut into name and type", () => {
+  assert.deepEqual(declaration("const char * str"), {
+    name: "str",
+    type: "const char *",
+  });
+  assert.deepEqual(declaration("unsigned long args[6]"), {
+    name: "args",
+    type: "unsigned long[6]",
+  });
+  assert.deepEqual(declaration("__rel_loc u8[] buf"), {
+    name: "buf",
+    type: "__rel_loc u8[]",
+  });
+});
+
+Deno.test("what is no format file is refused", () => {
+  assert.throws(() => parseFormatFile("hello", "x"), /not an event's format/);
+});
