@@ -27,6 +27,11 @@ export interface Offer {
 export class Apt {
   constructor(private readonly config?: string) {}
 
+  /** Is this the lab's own configuration, which knows backports? */
+  get isPrivate(): boolean {
+    return this.config !== undefined;
+  }
+
   /** All versions of a package, newest first; none if it is unknown. */
   async offers(name: string): Promise<Offer[]> {
     const { stdout } = await run("apt-cache", this.args("show", name));

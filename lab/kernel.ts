@@ -1,4 +1,4 @@
-import { type Apt, type Offer, withApt } from "./apt.ts";
+import { Apt, type Offer, withApt } from "./apt.ts";
 import { LabError } from "./errors.ts";
 import { lock } from "./lock.ts";
 import { cacheDirectory, exists, removeIfThere } from "./paths.ts";
@@ -47,12 +47,27 @@ async function fetchKernel(
   );
   if (exists(folder)) return;
   onProgress(`looking for a ${series} kernel`);
-  const fetched = await withApt(async (apt) => {
-    const offer = await kernelOffer(apt, series, flavour);
+  const fetch = async (apt: Apt, offer: Offer | undefined) => {
     if (!offer) return undefined;
     await apt.unpack([offer], folder, onProgress, prune);
     return offer;
-  }, onProgress);
+  };
+  const byName = async (apt: Apt) =>
+    await fetch(apt, await namedOffer(apt, series, flavour));
+  // The metapackage comes first, of the release or of its backports: other
+  // packages of the series may be older, or other builds of it. A release so
+  // old that its backports are gone has at least those.
+  const fetched = await withApt(
+    async (apt) =>
+      await fetch(apt, await metaOffer(apt, series, flavour)) ??
+        (apt.isPrivate ? await byName(apt) : undefined),
+    onProgress,
+  )
+    .catch(async (error) => {
+      const found = await byName(new Apt());
+      if (!found) throw error;
+      return found;
+    });
   if (!fetched) {
     throw new LabError(
       `no ${series} kernel (${flavour}) is on offer for this Debian release ` +
@@ -61,26 +76,42 @@ async function fetchKernel(
   }
 }
 
-/** The newest image package of a series, through the metapackage if it can. */
-async function kernelOffer(
+/** The newest image of a series that the metapackage asks for. */
+async function metaOffer(
   apt: Apt,
   series: string,
   flavour: Flavour,
 ): Promise<Offer | undefined> {
-  const ofSeries = (offer: Offer) => offer.version.startsWith(`${series}.`);
-  const meta = (await apt.offers(`linux-image-${flavour}`)).find(ofSeries);
-  const dependency = meta?.depends.match(/linux-image-\d\S*/)?.[0];
-  const names = dependency ? [dependency] : newestFirst(
-    (await apt.names(`linux-image-${series}`)).filter((name) =>
-      new RegExp(`^linux-image-\\d[^-]*(-\\d+)?-${flavour}(-unsigned)?$`)
-        .test(name)
-    ),
+  const metas = await apt.offers(`linux-image-${flavour}`);
+  const meta = metas.find(({ version }) => version.startsWith(`${series}.`));
+  const name = meta?.depends.match(/linux-image-\d[^\s,]*/)?.[0];
+  return name ? await offerOf(apt, name, series) : undefined;
+}
+
+/** The newest image of a series, by the names of all packages. */
+async function namedOffer(
+  apt: Apt,
+  series: string,
+  flavour: Flavour,
+): Promise<Offer | undefined> {
+  const image = new RegExp(
+    `^linux-image-\\d[^-]*(-\\d+)?-${flavour}(-unsigned)?$`,
   );
-  for (const name of names) {
-    const offer = (await apt.offers(name)).find(ofSeries);
+  const names = await apt.names(`linux-image-${series}`);
+  for (const name of newestFirst(names.filter((name) => image.test(name)))) {
+    const offer = await offerOf(apt, name, series);
     if (offer) return offer;
   }
   return undefined;
+}
+
+async function offerOf(
+  apt: Apt,
+  name: string,
+  series: string,
+): Promise<Offer | undefined> {
+  const offers = await apt.offers(name);
+  return offers.find(({ version }) => version.startsWith(`${series}.`));
 }
 
 /** Signed images before unsigned ones, then by version, newest first. */

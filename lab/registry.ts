@@ -102,8 +102,9 @@ export async function reap(): Promise<void> {
     const directory = guestDirectory(name);
     if (livePid(directory, "qemu.pid") !== undefined) continue;
     if (livePid(directory, "guard.pid") !== undefined) continue;
-    // Whoever holds this lock is about to start the guest.
-    if (!exists(directory)) continue;
+    // Whoever holds the lock is about to start the guest; a folder that has
+    // only just been made may not have been locked yet.
+    if (!readRecord(name) && isNew(directory)) continue;
     const held = await tryLock(`${directory}/setup.lock`).catch(() =>
       undefined
     );
@@ -136,6 +137,12 @@ function remove(name: string): void {
   const memory = readRecord(name)?.memoryFile;
   if (memory !== undefined) removeIfThere(memory);
   removeIfThere(guestDirectory(name));
+}
+
+function isNew(directory: string): boolean {
+  if (!exists(directory)) return true;
+  const made = Deno.statSync(directory).mtime?.getTime() ?? 0;
+  return Date.now() - made < 5000;
 }
 
 function guestNames(): string[] {

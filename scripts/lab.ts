@@ -93,6 +93,7 @@ lab.command("exec")
 Examples:
   deno task lab exec web1 'uname -a'
   deno task lab exec web1 'cat /sys/kernel/tracing/trace' > trace.txt
+  deno task lab exec --timeout 10 web1 'cat /sys/kernel/tracing/trace_pipe'
   deno task lab exec web1 'while :; do ls -R /; done >/dev/null 2>&1 &'`,
   )
   .action(async (name, words, options) => {
@@ -100,6 +101,7 @@ Examples:
     const stop = new AbortController();
     const interrupt = () => stop.abort();
     Deno.addSignalListener("SIGINT", interrupt);
+    stop.signal.addEventListener("abort", () => interrupted = true);
     const { status } = await guest.exec(words.join(" "), {
       timeoutMs: milliseconds(options.timeout),
       signal: stop.signal,
@@ -221,10 +223,12 @@ function table(rows: readonly (readonly string[])[]): void {
   }
 }
 
+let interrupted = false;
 try {
   await lab.parseAsync(["deno", "lab", ...Deno.args]);
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   console.error(`lab: ${error.message}`);
-  Deno.exit(1);
+  // 128 + SIGINT, as a shell has it.
+  Deno.exit(interrupted ? 130 : 1);
 }
