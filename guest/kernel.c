@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Functions that the kernel does not export: their addresses come from
+ * kallsyms_lookup_name(), and its address from a kprobe. They are called
+ * through static calls, which are direct: an indirect call would fault where
+ * the kernel has sealed the ENDBR of a function whose address nobody takes.
+ */
+#include <linux/kernel.h>
+#include <linux/kprobes.h>
+#include <linux/fs.h>
+#include <linux/static_call.h>
+#include "module.h"
+
+DEFINE_STATIC_CALL_NULL(xft_lookup_name, xft_lookup);
+DEFINE_STATIC_CALL_NULL(xft_register, xft_register_graph);
+DEFINE_STATIC_CALL_NULL(xft_unregister, xft_unregister_graph);
+DEFINE_STATIC_CALL_NULL(xft_write, xft_vfs_write);
+DEFINE_STATIC_CALL_NULL(xft_read, xft_vfs_read);
+
+unsigned long xft_lookup(const char *name)
+{
+	return static_call(xft_lookup_name)(name);
+}
+
+int xft_register_graph(struct fgraph_ops *ops)
+{
+	return static_call(xft_register)(ops);
+}
+
+void xft_unregister_graph(struct fgraph_ops *ops)
+{
+	static_call(xft_unregister)(ops);
+}
+
+ssize_t xft_vfs_write(struct file *file, const char __user *from, size_t size,
+		      loff_t *pos)
+{
+	return static_call(xft_write)(file, from, size, pos);
+}
+
+ssize_t xft_vfs_read(struct file *file, char __user *to, size_t size,
+		     loff_t *pos)
+{
+	return static_call(xft_read)(file, to, size, pos);
+}
+
+/* A kprobe goes behind an ENDBR64; a direct call may land there as well. */
+static unsigned long probe_address(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name };
+	unsigned long address;
+
+	if (register_kprobe(&probe))
+		return 0;
+	address = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+	return address;
+}
+
+static void *need(const char *name)
+{
+	unsigned long address = xft_lookup(name);
+
+	if (!address)
+		pr_err("xftrace: this kernel has no %s\n", name);
+	return (void *)address;
+}
+
+int xft_kernel_init(void)
+{
+	void *address = (void *)probe_address("kallsyms_lookup_name");
+
+	if (!address) {
+		pr_err("xftrace: kallsyms_lookup_name cannot be probed; the kernel needs CONFIG_KPROBES and CONFIG_KALLSYMS\n");
+		return -ENOENT;
+	}
+	static_call_update(xft_lookup_name, address);
+
+	address = need("register_ftrace_graph");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_register, address);
+
+	address = need("unregister_ftrace_graph");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_unregister, address);
+
+	address = need("vfs_write");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_write, address);
+
+	address = need("vfs_read");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_read, address);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the module share. */
+#ifndef _XFT_MODULE_H
+#define _XFT_MODULE_H
+
+#include <linux/ftrace.h>
+#include "xftrace.h"
+
+extern struct xft_control xft_control;
+extern struct xft_cpu *xft_cpus;
+extern u8 *xft_mail;
+
+#define XFT_MAIL_BYTES (256 * 1024)
+
+/* kernel.c: functions of the kernel that it does not export. */
+int xft_kernel_init(void);
+unsigned long xft_lookup(const char *name);
+int xft_register_graph(struct fgraph_ops *ops);
+void xft_unregister_graph(struct fgraph_ops *ops);
+ssize_t xft_vfs_write(struct file *file, const char __user *from, size_t size,
+		      loff_t *pos);
+ssize_t xft_vfs_read(struct file *file, char __user *to, size_t size,
+		     loff_t *pos);
+
+/* graph.c: the handlers and the rings. */
+int xft_graph_init(unsigned int ring_kib);
+void xft_graph_exit(void);
+int xft_graph_configure(const struct xft_config *config, u32 bytes);
+void xft_graph_unregister(void);
+int xft_graph_reset(void);
+void xft_push_heartbeat(void *nonce);
+void xft_push_command(u64 number, u64 command, s64 result);
+
+/* tracefs.c: reads and writes of tracefs files. */
+int xft_tracefs_init(void);
+void xft_tracefs_enter(void);
+void xft_tracefs_leave(void);
+void xft_tracefs_exit(void);
+ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
+			  bool append);
+ssize_t xft_tracefs_read(const char *path, char *to, size_t size, loff_t from);
+
+void xft_say(u32 phase, const char *text);
+
+#endif /* _XFT_MODULE_H */
