@@ -1,0 +1,56 @@
+/**
+ * What to change so that a VM can be read, or be read better: exact options of
+ * QEMU, XML of libvirt, kernel parameters.
+ *
+ * @module
+ */
+import type { VmBacking, VmProcess } from "./vm.ts";
+
+/** Where a VM's memory is, in a few words. */
+export function backingText(vm: VmProcess): string {
+  const [plan] = vm.plans;
+  if (plan === undefined) return "";
+  const kinds = [...new Set(plan.backings.map(kindOf))];
+  const count = plan.backings.length;
+  return (count > 1 ? `${count} backends: ` : "") + kinds.join(", ") +
+    (plan.access === "process" ? " (through its process)" : "");
+}
+
+function kindOf(backing: VmBacking): string {
+  const pages = backing.hugetlb ? "huge pages" : undefined;
+  if (!backing.shared) return pages ?? "private";
+  if (backing.memfd) return pages === undefined ? "memfd" : `memfd of ${pages}`;
+  if (backing.path === undefined) return "unnamed shared memory";
+  return `${pages ?? "file"} ${backing.path}${
+    backing.deleted ? " (deleted)" : ""
+  }`;
+}
+
+/** QEMU's options for memory that others may map. */
+export function shareOptions(bytes: number): string {
+  const size = bytes > 0 ? `${Math.round(bytes / 2 ** 20)}M` : "SIZE";
+  return `-object memory-backend-memfd,id=mem,size=${size},share=on ` +
+    `-machine memory-backend=mem`;
+}
+
+/** libvirt's XML for the same. */
+export const SHARE_XML =
+  `<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>`;
+
+/** How to let a VM share its memory, one step each. */
+export function shareAdvice(vm: VmProcess): string[] {
+  return vm.libvirt
+    ? [
+      `virsh edit ${vm.named ? vm.name : "DOMAIN"}: inside <domain> add ` +
+      SHARE_XML,
+      "stop the VM and start it again (a reboot inside it is not enough)",
+    ]
+    : [
+      `start QEMU with: ${shareOptions(vm.memoryBytes)}`,
+      `or under libvirt, inside <domain>: ${SHARE_XML}`,
+    ];
+}
+
+/** Kernel parameters with which a guest boots ready to be traced. */
+export const TRACE_PARAMETERS =
+  "ftrace=function_graph ftrace_graph_filter=ksys_read,do_sys_openat2 trace_buf_size=16M";

@@ -1,0 +1,230 @@
+/**
+ * The checks of `xftrace doctor`: what is there, what is missing, and what to
+ * do about it.
+ *
+ * @module
+ */
+import { accessSync, constants } from "node:fs";
+import { XftraceError } from "../../engine/errors.ts";
+import { TraceEvents } from "../../engine/ftrace/events.ts";
+import { readGraphRoots } from "../../engine/ftrace/graph_roots.ts";
+import { traceLayout } from "../../engine/ftrace/meta.ts";
+import { TraceArray } from "../../engine/ftrace/trace_array.ts";
+import type { Kernel } from "../../engine/kernel/kernel.ts";
+import type { Session } from "../../engine/session.ts";
+import {
+  backingText,
+  shareAdvice,
+  TRACE_PARAMETERS,
+} from "../../engine/targets/advice.ts";
+import type { VmProcess } from "../../engine/targets/vm.ts";
+import { count, size } from "./terminal.ts";
+
+/** One thing that was looked at. */
+export interface Check {
+  /** Stable name: `memory.shared`. */
+  readonly id: string;
+  /** `hint`: works, could be better; `problem`: does not work. */
+  readonly status: "ok" | "hint" | "problem";
+  /** What was found, one sentence. */
+  readonly found: string;
+  /** What to do, one step each; empty when nothing. */
+  readonly fix: readonly string[];
+}
+
+const ok = (id: string, found: string): Check => ({
+  id,
+  status: "ok",
+  found,
+  fix: [],
+});
+const hint = (id: string, found: string, ...fix: string[]): Check => ({
+  id,
+  status: "hint",
+  found,
+  fix,
+});
+const problem = (id: string, found: string, ...fix: string[]): Check => ({
+  id,
+  status: "problem",
+  found,
+  fix,
+});
+
+/** What can be said of a VM from its process alone. */
+export function vmChecks(vm: VmProcess): Check[] {
+  const what = [vm.kind, vm.machine, vm.accel, vm.libvirt ? "libvirt" : ""]
+    .filter((word) => word !== "").join(", ");
+  const checks: Check[] = [
+    ok(
+      "vm",
+      `${vm.named ? vm.name : "a VM without a name"} runs as process ` +
+        `${vm.pid} (${what})` +
+        (vm.memoryBytes > 0 ? ` with ${size(vm.memoryBytes)} of RAM` : ""),
+    ),
+  ];
+  if (vm.confidential !== undefined) {
+    checks.push(problem(
+      "vm.confidential",
+      `it is a confidential guest (${vm.confidential}): its memory is ` +
+        `encrypted, and nobody on the host can read it`,
+      "trace it from inside, or run it without memory encryption",
+    ));
+    return checks;
+  }
+  if (!vm.attachable) {
+    checks.push(problem("memory", `it cannot be read: ${vm.whyNot}`));
+    return checks;
+  }
+  const [plan] = vm.plans;
+  if (plan.access === "map") {
+    checks.push(ok("memory", `its memory can be mapped: ${backingText(vm)}`));
+  } else {
+    checks.push(hint(
+      "memory",
+      "its memory is private to its process: it is read through " +
+        `${plan.memPath}, which works but is slower`,
+      ...shareAdvice(vm),
+    ));
+  }
+  const paths = plan.access === "map"
+    ? plan.backings.map((backing) => backing.open)
+    : [plan.memPath];
+  const locked = paths.find((path) => path !== undefined && !writable(path));
+  checks.push(
+    locked === undefined ? ok("memory.write", "it can be steered") : hint(
+      "memory.write",
+      `it can be read but not steered: no permission to write ${locked}`,
+      "run on, off and status as root or as the VM's own user",
+    ),
+  );
+  return checks;
+}
+
+function writable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What can be said of an open target: its kernel and its Ftrace. */
+export function sessionChecks(session: Session): Check[] {
+  const { kernel } = session;
+  const { facts } = kernel;
+  const checks = [
+    ok(
+      "kernel",
+      `Linux ${facts.release}, ${count(kernel.symbols.count)} symbols, ` +
+        `${count(kernel.types.count)} types, ${kernel.space.levels}-level ` +
+        `paging; the memory layout agrees with the guest's own map`,
+    ),
+    facts.vmcoreinfo !== undefined
+      ? ok("kernel.vmcoreinfo", "it tells where it is (vmcoreinfo)")
+      : hint(
+        "kernel.vmcoreinfo",
+        "it has no vmcoreinfo and was found by its symbol table: slower, and " +
+          "snapshots cannot be opened by drgn and crash",
+        "build the kernel with CONFIG_CRASH_CORE (or VMCORE_INFO)",
+      ),
+  ];
+  for (const check of [ftraceChecks, tracerChecks, eventChecks]) {
+    try {
+      checks.push(...check(kernel));
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      checks.push(problem("ftrace", error.message));
+    }
+  }
+  return checks;
+}
+
+function ftraceChecks(kernel: Kernel): Check[] {
+  traceLayout(kernel.types);
+  const top = TraceArray.global(kernel);
+  const cpus = top.buffer().cpuBuffers();
+  const pageSize = top.buffer().pageSize;
+  const bytes = cpus.reduce((sum, cpu) => sum + cpu.counters().pages, 0) *
+    pageSize;
+  const each = `${size(bytes)} in ${cpus.length} buffers`;
+  const small = bytes / cpus.length < 2 ** 20;
+  return [
+    ok(
+      "ftrace",
+      `tracer ${top.tracer}, recording ${top.recording ? "on" : "off"}`,
+    ),
+    small
+      ? hint(
+        "ftrace.buffers",
+        `its trace buffers are small (${each}): under load they lap before ` +
+          `they are read`,
+        "kernel parameter: trace_buf_size=16M",
+        "or in the guest: echo 16384 > /sys/kernel/tracing/buffer_size_kb",
+      )
+      : ok("ftrace.buffers", `its trace buffers hold ${each}`),
+  ];
+}
+
+/** The tracers that the kernel has: its list `trace_types`. */
+function tracers(kernel: Kernel): string[] {
+  const names: string[] = [];
+  const at = kernel.symbols.tryAddress("trace_types");
+  let gva = at === undefined ? 0n : kernel.space.u64(at);
+  while (gva !== 0n && names.length < 64) {
+    const tracer = kernel.object("tracer", gva);
+    const name = tracer.stringAt("name", 64);
+    if (name !== undefined) names.push(name);
+    gva = tracer.u64("next");
+  }
+  return names;
+}
+
+function tracerChecks(kernel: Kernel): Check[] {
+  const known = tracers(kernel);
+  if (!known.includes("function_graph")) {
+    return [problem(
+      "ftrace.graph",
+      `its kernel has no function_graph tracer` +
+        (known.length > 0 ? ` (it has ${known.join(", ")})` : ""),
+      "use a kernel with CONFIG_FUNCTION_GRAPH_TRACER",
+    )];
+  }
+  const { tracer } = TraceArray.global(kernel);
+  if (tracer !== "function_graph") {
+    return [hint(
+      "ftrace.graph",
+      `the function_graph tracer is not running (tracer ${tracer}), and a ` +
+        `stock kernel cannot be told to start it from outside`,
+      `kernel parameters: ${TRACE_PARAMETERS}`,
+      "or in the guest: echo function_graph > /sys/kernel/tracing/current_tracer",
+    )];
+  }
+  const roots = readGraphRoots(kernel);
+  return [
+    ok("ftrace.graph", "the function_graph tracer is running"),
+    roots.capacity > 0
+      ? ok(
+        "ftrace.roots",
+        `${roots.capacity} graph roots can be set from outside`,
+      )
+      : hint(
+        "ftrace.roots",
+        "it was started without graph roots: every function is traced, and " +
+          "the functions given to `on` are picked out on the host",
+        "kernel parameter: ftrace_graph_filter=FUNCTION,FUNCTION (as many as " +
+          "are ever wanted at once; which ones can be changed from outside)",
+      ),
+  ];
+}
+
+function eventChecks(kernel: Kernel): Check[] {
+  const events = new TraceEvents(kernel).all().length;
+  return [ok("ftrace.events", `${count(events)} trace events are known`)];
+}
+
+/** The check that an error stands for. */
+export function errorCheck(id: string, error: XftraceError): Check {
+  return problem(id, error.message);
+}
