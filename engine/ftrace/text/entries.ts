@@ -16,10 +16,10 @@ import type { RecordBytes } from "./record.ts";
 /** Renders one kind of entry; `ts` is ns since the columns' epoch. */
 export type EntryRenderer = (record: RecordBytes, ts: number) => string;
 
-/** Least and greatest markers of stack traces. */
+/** ULONG_MAX ends a stack trace: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
-/** trace.h, FTRACE_TRAMPOLINE_MARKER: the least value of a long. */
-const TRAMPOLINE_HI = 0x80000000;
+/** trace.h, FTRACE_TRAMPOLINE_MARKER: INT_MAX, in kernels that have it. */
+const TRAMPOLINE = 0x7fffffff;
 
 /** Renderers of the tracers' entries by type id. */
 export class StandardEntries {
@@ -133,8 +133,7 @@ export class StandardEntries {
       const lo = record.u32(at);
       const hi = record.u32(at + 4);
       if (lo === END_OF_STACK && hi === END_OF_STACK) break;
-      // The kernel ends this line, and then no other one follows it.
-      text += hi === TRAMPOLINE_HI && lo === 0
+      text += hi === 0 && lo === TRAMPOLINE
         ? " => [FTRACE TRAMPOLINE]\n"
         : ` => ${this.#address(lo, hi)}\n`;
     }

@@ -1,0 +1,67 @@
+/**
+ * How fast pages become columns, and columns text, against a plain sum of
+ * the same bytes. Run with `deno bench --allow-read bench/page_decode_bench.ts`.
+ */
+
+import { EventColumns, PageArena } from "../engine/ftrace/columns.ts";
+import { firstStamp, loadFixture } from "../engine/ftrace/fixtures/load.ts";
+import { TimeMerge } from "../engine/ftrace/merge.ts";
+import { PageDecoder } from "../engine/ftrace/page.ts";
+import { TraceText } from "../engine/ftrace/text/trace_text.ts";
+
+const PAGE_SIZE = 4096;
+/** Pages decoded in one iteration: 4 MiB. */
+const PAGES = 1024;
+
+const fixture = loadFixture("6.1-graph");
+const arena = new PageArena(PAGE_SIZE, PAGES);
+const [bytes] = fixture.pages;
+const slots = Array.from({ length: PAGES }, (_, i) => {
+  const slot = arena.acquire();
+  const from = i * PAGE_SIZE % bytes.length;
+  arena.bytes.set(bytes.subarray(from, from + PAGE_SIZE), slot);
+  return slot;
+});
+const columns = new EventColumns(firstStamp(fixture), 1 << 18);
+const decoder = new PageDecoder(fixture.layout, columns);
+
+function decodeAll(): number {
+  columns.clear();
+  for (const slot of slots) decoder.decodeSlot(arena, slot, 0);
+  return columns.length;
+}
+
+const events = decodeAll();
+
+Deno.bench({
+  name: "sum of all words (4 MiB)",
+  group: "decode",
+  baseline: true,
+  fn() {
+    const words = arena.words;
+    let sum = 0;
+    for (let i = 0; i < words.length; i++) sum = sum + words[i] | 0;
+    if (sum === 0.5) throw new Error("the sum is needed");
+  },
+});
+
+Deno.bench({
+  name: `pages to columns (4 MiB, ${events} events)`,
+  group: "decode",
+  fn() {
+    decodeAll();
+  },
+});
+
+Deno.bench({
+  name: `columns to text (${events} events)`,
+  group: "text",
+  fn() {
+    const text = new TraceText(fixture.meta, fixture.options);
+    let length = 0;
+    text.write(columns, arena, (chunk) => {
+      length += chunk.length;
+    }, new TimeMerge(columns));
+    if (length === 0) throw new Error("the text is needed");
+  },
+});
