@@ -1,0 +1,76 @@
+/**
+ * From a plan's steps to the words that are written.
+ *
+ * @module
+ */
+import type { ControlWrite } from "../ftrace/control.ts";
+import type { TraceEvents } from "../ftrace/events.ts";
+import { planGraphRoots } from "../ftrace/graph_roots.ts";
+import { limitDepth, muteEvent, switchRecording } from "../ftrace/switches.ts";
+import type { TraceArray } from "../ftrace/trace_array.ts";
+import { KernelError } from "../errors.ts";
+import type { Plan, PlannedWrite } from "./plan.ts";
+import type { Program } from "./program.ts";
+
+/** Words to write, each with the step (from 1) that it belongs to. */
+export interface StepWrite {
+  readonly step: number;
+  readonly write: ControlWrite;
+}
+
+/**
+ * Plans the words of a program's steps, in order. Reads, writes nothing.
+ *
+ * @throws {KernelError} when a step cannot be carried out as planned: the
+ * guest has changed since.
+ */
+export function planWrites(
+  program: Program,
+  instance: TraceArray,
+  events: TraceEvents,
+): StepWrite[] {
+  const { kernel } = instance;
+  return program.plan.steps.flatMap(({ step }, i): StepWrite[] => {
+    const tag = (writes: readonly ControlWrite[]) =>
+      writes.map((write) => ({ step: i + 1, write }));
+    switch (step.control) {
+      case "roots": {
+        const roots = planGraphRoots(kernel, program.roots);
+        if (roots.uncovered.length > 0) {
+          throw new KernelError(
+            "the guest's graph roots have changed since the plan was made; try again",
+          );
+        }
+        return tag(roots.writes);
+      }
+      case "depth":
+        return tag(limitDepth(instance, step.levels));
+      case "mute":
+        return step.events.flatMap((name) =>
+          tag(muteEvent(instance, events, name, true))
+        );
+      case "recording":
+        return tag(switchRecording(instance, step.on));
+      case "module-filter":
+        throw new KernelError(
+          "this guest has no module that could filter; compile the plan for this guest",
+        );
+    }
+  });
+}
+
+/** A plan with the words that its steps come to. */
+export function withWrites(plan: Plan, writes: readonly StepWrite[]): Plan {
+  const hex = (value: bigint) => `0x${value.toString(16)}`;
+  return {
+    ...plan,
+    writes: writes.map(({ step, write }): PlannedWrite => ({
+      step,
+      where: write.where,
+      gva: hex(write.gva),
+      width: write.width,
+      before: hex(write.before),
+      after: hex(write.after),
+    })),
+  };
+}

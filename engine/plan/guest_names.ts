@@ -1,0 +1,76 @@
+/**
+ * Names of functions and threads of a guest, kept while a batch is worked on.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../errors.ts";
+import { SavedCmdlines } from "../ftrace/saved_cmdlines.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { shortName } from "./facts.ts";
+import type { ProcessTree } from "./processes.ts";
+import type { GuestNames } from "./stream_access.ts";
+
+/** Names read from a guest's memory. */
+export class KernelNames implements GuestNames {
+  readonly #kernel: Kernel;
+  readonly #processes: ProcessTree;
+  readonly #func = new Map<number, string>();
+  readonly #foreign = new Map<number, boolean>();
+  readonly #comm = new Map<number, string>();
+  #saved: SavedCmdlines | undefined;
+
+  constructor(kernel: Kernel, processes: ProcessTree) {
+    this.#kernel = kernel;
+    this.#processes = processes;
+  }
+
+  func(lo: number, hi: number): string {
+    const key = (hi & 0x1fffff) * 4294967296 + lo;
+    let name = this.#func.get(key);
+    if (name === undefined) {
+      name = shortName(this.#kernel.symbols.name(lo, hi));
+      this.#func.set(key, name);
+    }
+    return name;
+  }
+
+  foreign(lo: number, hi: number): boolean {
+    const key = (hi & 0x1fffff) * 4294967296 + lo;
+    let is = this.#foreign.get(key);
+    if (is === undefined) {
+      const address = BigInt(hi) << 32n | BigInt(lo);
+      is = this.#kernel.symbols.lookup(address) === undefined;
+      this.#foreign.set(key, is);
+    }
+    return is;
+  }
+
+  comm(pid: number): string {
+    let comm = this.#comm.get(pid);
+    if (comm === undefined) {
+      this.#saved ??= SavedCmdlines.read(this.#kernel);
+      comm = this.#saved.tryComm(pid) ?? this.#tasks(pid) ?? "<...>";
+      this.#comm.set(pid, comm);
+    }
+    return comm;
+  }
+
+  /** What saved_cmdlines has forgotten, the task list may know. */
+  #tasks(pid: number): string | undefined {
+    try {
+      return this.#processes.comm(pid);
+    } catch (error) {
+      if (error instanceof KernelError || error instanceof MemoryError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** Forgets the threads' names: they may have changed since. */
+  refresh(): void {
+    this.#comm.clear();
+    this.#saved = undefined;
+    this.#foreign.clear();
+  }
+}

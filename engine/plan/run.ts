@@ -1,0 +1,347 @@
+/**
+ * Runs a compiled script: on a recording in one go, on a live guest until it
+ * ends.
+ *
+ * @module
+ */
+import { GuestGoneError } from "../errors.ts";
+import { type AppliedWrite, applyWrite, undoAll } from "../ftrace/control.ts";
+import { TraceEvents } from "../ftrace/events.ts";
+import { Follower } from "../ftrace/follower.ts";
+import { traceLayout } from "../ftrace/meta.ts";
+import { readBuffers } from "../ftrace/reader.ts";
+import { TraceArray } from "../ftrace/trace_array.ts";
+import { traceMeta } from "../ftrace/trace_meta.ts";
+import type { Session } from "../session.ts";
+import { Batch } from "./batch.ts";
+import { planWrites } from "./controls.ts";
+import type { TargetFacts } from "./facts.ts";
+import type { Frame } from "./frame.ts";
+import { KernelNames } from "./guest_names.ts";
+import { ProcessTree } from "./processes.ts";
+import type { Program } from "./program.ts";
+import { readFacts } from "./read_facts.ts";
+import { type RunContext, StreamRun } from "./stream.ts";
+
+/** A target that programs can be compiled for and run on. */
+export interface RunTarget {
+  readonly session: Session;
+  readonly instance: TraceArray;
+  readonly events: TraceEvents;
+  readonly facts: TargetFacts;
+}
+
+/** How a program is run. */
+export interface RunOptions {
+  /** Takes text as it comes: printed events, windows of `every`. */
+  readonly write: (text: string) => void;
+  /** Ends the run: Ctrl-C. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds between looks at a live guest's buffers; default 10. */
+  readonly pollMs?: number;
+  /** Called when the control writes are done and events are being followed. */
+  readonly onStart?: () => void;
+  /** Called after each look at a live guest. */
+  readonly onPoll?: (run: RunProgress) => void;
+}
+
+/** What a run has come to so far. */
+export interface RunProgress {
+  /** Raw events read. */
+  readonly read: number;
+  /** The sinks' results as text, in the order of the queries. */
+  texts(): string[];
+}
+
+/** What a run came to. */
+export interface RunResult {
+  /** Results of the queries, in their order. */
+  readonly results: readonly unknown[];
+  /** The same as text; empty where it was written as it came. */
+  readonly texts: readonly string[];
+  /** Raw events read. */
+  readonly read: number;
+  /** Events that reached the sinks, by query. */
+  readonly events: readonly number[];
+  /** Events the guest wrote that could not be read. */
+  readonly lost: number;
+  /** Events the guest overwrote or dropped by itself. */
+  readonly overwritten: number;
+  /** Calls that had not returned at the end, by query. */
+  readonly open: readonly number[];
+  /** Why it ended. */
+  readonly ended: "until" | "signal" | "end of recording" | "guest gone";
+  /** What went wrong without stopping the run, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Opens a session's trace instance for programs.
+ *
+ * @param name the trace instance; default: the top-level one
+ * @throws {KernelError} when the kernel has no Ftrace.
+ */
+export function openTarget(session: Session, name?: string): RunTarget {
+  const instance = TraceArray.named(session.kernel, name);
+  const events = new TraceEvents(session.kernel);
+  const facts = readFacts({
+    target: session.target,
+    instance,
+    events,
+    live: session.memory.live && session.alive(),
+  });
+  return { session, instance, events, facts };
+}
+
+/** Runs a program on the target it was compiled for. */
+export function runProgram(
+  program: Program,
+  target: RunTarget,
+  options: RunOptions,
+): Promise<RunResult> {
+  const run = new Run(program, target, options);
+  return target.facts.live ? run.live() : Promise.resolve(run.recording());
+}
+
+class Run {
+  readonly #program: Program;
+  readonly #target: RunTarget;
+  readonly #options: RunOptions;
+  readonly #layout: ReturnType<typeof traceLayout>;
+  readonly #names: KernelNames;
+  readonly #processes: ProcessTree;
+  readonly #streams: readonly StreamRun[];
+  readonly #forkIds: { id: number; parent: number; child: number } | undefined;
+  readonly #warnings: string[] = [];
+  #read = 0;
+  #origin = NaN;
+
+  constructor(program: Program, target: RunTarget, options: RunOptions) {
+    this.#program = program;
+    this.#target = target;
+    this.#options = options;
+    const { instance, events, session } = target;
+    this.#layout = traceLayout(session.kernel.types);
+    this.#processes = new ProcessTree(session.kernel);
+    this.#names = new KernelNames(session.kernel, this.#processes);
+    const names = this.#names;
+    const env = traceMeta(instance, events, this.#layout, {
+      comm: (pid) => names.comm(pid),
+    });
+    const context: RunContext = {
+      names,
+      env,
+      format: (id) => events.format(id),
+      graphRetval: this.#layout.graphReturn.retval,
+      process: (who) => this.#processes.test(who, (pid) => names.comm(pid)),
+      userString: (pid, lo, hi) => this.#processes.userString(pid, lo, hi),
+      write: options.write,
+    };
+    this.#streams = program.streams.map((stream) =>
+      new StreamRun(stream, context)
+    );
+    this.#forkIds = program.asksProcesses ? this.#forkEvent() : undefined;
+  }
+
+  #forkEvent(): { id: number; parent: number; child: number } | undefined {
+    const { events } = this.#target;
+    const event = events.find("sched:sched_process_fork");
+    const format = event === undefined ? undefined : events.format(event.id);
+    const at = (name: string) =>
+      format?.fields.find((field) => field.name === name)?.offset;
+    const parent = at("parent_pid");
+    const child = at("child_pid");
+    return event === undefined || parent === undefined || child === undefined
+      ? undefined
+      : { id: event.id, parent, child };
+  }
+
+  get #done(): boolean {
+    return this.#streams.every((stream) => stream.done);
+  }
+
+  #take(frame: Frame): void {
+    const { columns } = frame;
+    if (columns.length === 0) return;
+    this.#read += columns.length;
+    if (Number.isNaN(this.#origin)) {
+      let first = Infinity;
+      for (let row = 0; row < columns.length; row++) {
+        if (columns.ts[row] < first) first = columns.ts[row];
+      }
+      this.#origin = first;
+    }
+    this.#forks(frame);
+    for (const stream of this.#streams) stream.take(frame, this.#origin);
+  }
+
+  #forks({ columns, arena }: Frame): void {
+    const fork = this.#forkIds;
+    if (fork === undefined) return;
+    for (let row = 0; row < columns.length; row++) {
+      if (columns.type[row] !== fork.id) continue;
+      const at = columns.offset[row];
+      this.#processes.forked(
+        arena.words[(at + fork.parent) >>> 2],
+        arena.words[(at + fork.child) >>> 2],
+      );
+    }
+  }
+
+  #texts(): string[] {
+    const texts: string[] = [];
+    for (const run of this.#streams) {
+      run.stream.sinks.forEach(({ query }, i) => {
+        texts[query] = run.sinks[i].text();
+      });
+    }
+    return texts;
+  }
+
+  #result(
+    ended: RunResult["ended"],
+    lost: number,
+    overwritten: number,
+  ): RunResult {
+    const results: unknown[] = [];
+    const events: number[] = [];
+    const open: number[] = [];
+    for (const run of this.#streams) {
+      run.stream.sinks.forEach(({ query }, i) => {
+        results[query] = run.sinks[i].result();
+        events[query] = run.events;
+        open[query] = run.open;
+      });
+    }
+    if (this.#processes.problem !== undefined && this.#program.asksProcesses) {
+      this.#warnings.push(
+        `the guest's task list could not be read (${this.#processes.problem}): processes are told by the trace alone`,
+      );
+    }
+    return {
+      results,
+      texts: this.#texts(),
+      read: this.#read,
+      events,
+      lost,
+      overwritten,
+      open,
+      ended,
+      warnings: this.#warnings,
+    };
+  }
+
+  /** Runs over what the buffers hold. */
+  recording(): RunResult {
+    const reading = readBuffers(this.#target.instance, this.#layout);
+    const { columns, arena } = reading;
+    this.#take({ columns, arena, ordered: false });
+    this.#warnings.push(...reading.problems);
+    let lost = 0;
+    let overrun = 0;
+    for (const cpu of reading.cpus) {
+      lost += cpu.lost;
+      overrun += cpu.overrun;
+    }
+    return this.#result(
+      this.#done ? "until" : "end of recording",
+      lost,
+      overrun,
+    );
+  }
+
+  /** Follows a live guest. */
+  async live(): Promise<RunResult> {
+    const { session, instance, events } = this.#target;
+    const { signal, pollMs = 10, onStart, onPoll } = this.#options;
+    const writes = planWrites(this.#program, instance, events);
+    const follower = new Follower(instance, this.#layout);
+    const batch = new Batch(follower.epoch, (frame) => this.#take(frame));
+    const applied: AppliedWrite[] = [];
+    let ended: RunResult["ended"] = "until";
+    try {
+      for (const { write } of writes) {
+        applied.push(applyWrite(session.kernel, write));
+      }
+      onStart?.();
+      const wallEnd = performance.now() + this.#wallMs();
+      for (;;) {
+        await pause(pollMs, signal);
+        if (!session.alive()) {
+          ended = "guest gone";
+          break;
+        }
+        const last = performance.now() >= wallEnd;
+        this.#poll(follower, batch, last);
+        onPoll?.({ read: this.#read, texts: () => this.#texts() });
+        if (this.#done || last) break;
+        if (signal?.aborted === true) {
+          ended = "signal";
+          break;
+        }
+      }
+    } catch (error) {
+      // What was collected before the guest went is kept.
+      if (!(error instanceof GuestGoneError)) throw error;
+      ended = "guest gone";
+    } finally {
+      if (session.alive()) {
+        const theirs = undoAll(session.kernel, applied);
+        for (const { write } of theirs) {
+          this.#warnings.push(
+            `${write.what} was changed by somebody else meanwhile and was left as it is (${write.where})`,
+          );
+        }
+      }
+    }
+    if (ended !== "guest gone" && !this.#done) {
+      this.#poll(follower, batch, true);
+    }
+    const totals = follower.totals();
+    if (!totals.exact && ended !== "guest gone") {
+      this.#warnings.push(
+        "the guest still wrote when the run ended: the count of lost events may be short of the last ones",
+      );
+    }
+    return this.#result(ended, totals.lost, totals.dropped);
+  }
+
+  /** The longest wait of all streams, when each has one. */
+  #wallMs(): number {
+    let most = 0;
+    for (const { until, from } of this.#program.streams) {
+      let least = Infinity;
+      for (const moment of until) {
+        if (moment.kind === "time") least = Math.min(least, moment.ns / 1e6);
+      }
+      // What is waited for may come at any time.
+      if (from.length > 0) least = Infinity;
+      most = Math.max(most, least);
+    }
+    return most;
+  }
+
+  #poll(follower: Follower, batch: Batch, all: boolean): void {
+    this.#names.refresh();
+    this.#processes.refresh();
+    follower.poll();
+    follower.drain(
+      (columns, row, arena) => batch.add(columns, row, arena),
+      { all },
+    );
+    batch.end();
+  }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    signal?.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * Counts events by the values of fields.
+ *
+ * @module
+ */
+import type { Frame } from "../frame.ts";
+import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
+import type { Sink, SinkContext } from "./sink.ts";
+
+/** One group of a {@linkcode CountTable}. */
+export interface CountRow {
+  /** The fields' values, in the order in which they were asked for. */
+  readonly key: Key;
+  readonly count: number;
+}
+
+/** How often each value, or each combination of values, occurred. */
+export class CountTable {
+  /** The fields counted by. */
+  readonly by: readonly string[];
+  /** The most frequent first; on a tie by key. */
+  readonly rows: readonly CountRow[];
+
+  constructor(by: readonly string[], rows: readonly CountRow[]) {
+    this.by = by;
+    this.rows = rows;
+  }
+
+  /** All events. */
+  get total(): number {
+    return this.rows.reduce((sum, row) => sum + row.count, 0);
+  }
+
+  /** How often these values occurred; 0 when they did not. */
+  get(...key: Key): number {
+    return this.rows.find((row) =>
+      row.key.length === key.length &&
+      row.key.every((part, i) => part === key[i])
+    )?.count ?? 0;
+  }
+
+  /** The `n` most frequent alone. */
+  top(n: number): CountTable {
+    return new CountTable(this.by, this.rows.slice(0, n));
+  }
+
+  /** A table, one row a line. */
+  toString(): string {
+    if (this.by.length === 0) return `${this.total}\n`;
+    if (this.rows.length === 0) return "no events\n";
+    const names = this.rows.map((row) => keyText(row.key));
+    const width = Math.max(...names.map((name) => name.length));
+    return this.rows.map((row, i) =>
+      `${names[i].padEnd(width)}  ${String(row.count).padStart(8)}\n`
+    ).join("");
+  }
+
+  /** For JSON.stringify. */
+  toJSON(): unknown {
+    return this.rows.map(({ key, count }) => ({
+      key: key.map((part) =>
+        typeof part === "bigint" ? `0x${part.toString(16)}` : part
+      ),
+      count,
+    }));
+  }
+}
+
+/** The sink of `count(by...)`. */
+export class CountSink implements Sink {
+  readonly #by: readonly string[];
+  readonly #groups: Groups<{ count: number }>;
+
+  constructor(by: readonly string[], context: SinkContext) {
+    this.#by = by;
+    this.#groups = new Groups(by, context, () => ({ count: 0 }));
+  }
+
+  take(frame: Frame, rows: Uint32Array, n: number): void {
+    if (this.#by.length === 0) {
+      if (n > 0) this.#groups.at(frame, rows[0]).count += n;
+      return;
+    }
+    this.#groups.begin();
+    for (let i = 0; i < n; i++) this.#groups.at(frame, rows[i]).count++;
+  }
+
+  result(): CountTable {
+    const rows = this.#groups.entries().map(({ key, state }) => ({
+      key,
+      count: state.count,
+    }));
+    rows.sort((a, b) => b.count - a.count || compareKeys(a.key, b.key));
+    return new CountTable(this.#by, rows);
+  }
+
+  text(): string {
+    return this.result().toString();
+  }
+
+  clear(): void {
+    this.#groups.clear();
+  }
+}

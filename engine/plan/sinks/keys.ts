@@ -1,0 +1,95 @@
+/**
+ * Group keys: the values by which sinks count.
+ *
+ * @module
+ */
+import type { Access } from "../access.ts";
+import { valueAt } from "../event_object.ts";
+import type { Frame } from "../frame.ts";
+import type { SinkContext } from "./sink.ts";
+
+/** The values of one group, in the order of the fields. */
+export type Key = readonly (string | number | bigint)[];
+
+/** Groups rows by the values of fields; each group has a state `T`. */
+export class Groups<T> {
+  readonly #by: readonly (Access | undefined)[];
+  readonly #make: () => T;
+  #groups = new Map<string | number | bigint, { key: Key; state: T }>();
+  /** Groups by the number that stands for a text, within one batch. */
+  #cache = new Map<number, { key: Key; state: T }>();
+
+  constructor(by: readonly string[], context: SinkContext, make: () => T) {
+    this.#by = by.map((path) => context.access(path));
+    this.#make = make;
+  }
+
+  /** To be called before the rows of a batch are taken. */
+  begin(): void {
+    // Numbers that stand for texts mean something within a batch only.
+    this.#cache.clear();
+  }
+
+  /** The state of the row's group. */
+  at(frame: Frame, row: number): T {
+    const by = this.#by;
+    const first = by[0];
+    if (by.length === 1 && first?.shape === "text" && first.key !== undefined) {
+      const number = first.key(frame, row);
+      let group = this.#cache.get(number);
+      if (group === undefined) {
+        group = this.#group([first.at(frame, row) ?? ""]);
+        this.#cache.set(number, group);
+      }
+      return group.state;
+    }
+    const key: (string | number | bigint)[] = [];
+    for (const access of by) {
+      key.push(
+        access === undefined ? "" : valueAt(access, frame, row) ?? "",
+      );
+    }
+    return this.#group(key).state;
+  }
+
+  #group(key: Key): { key: Key; state: T } {
+    const id = key.length === 1
+      ? key[0]
+      : key.map((part) => `${typeof part}${part}`).join("\0");
+    let group = this.#groups.get(id);
+    if (group === undefined) {
+      group = { key, state: this.#make() };
+      this.#groups.set(id, group);
+    }
+    return group;
+  }
+
+  /** All groups. */
+  entries(): { key: Key; state: T }[] {
+    return [...this.#groups.values()];
+  }
+
+  clear(): void {
+    this.#groups = new Map();
+    this.#cache.clear();
+  }
+}
+
+/** A key as text: `sshd, 3`. */
+export function keyText(key: Key): string {
+  return key.map((part) =>
+    typeof part === "bigint" ? `0x${part.toString(16)}` : String(part)
+  ).join(", ");
+}
+
+/** Compares keys, for an order that does not depend on when they came. */
+export function compareKeys(a: Key, b: Key): number {
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i];
+    const y = b[i];
+    if (x === y) continue;
+    if (typeof x !== "string" && typeof y !== "string") return x < y ? -1 : 1;
+    return String(x) < String(y) ? -1 : 1;
+  }
+  return 0;
+}
