@@ -1,0 +1,126 @@
+/**
+ * Who may hook what: the one rule by which checks judge a pointer to code.
+ *
+ * @module
+ */
+import type { CodeAt } from "./code_map.ts";
+import type { CheckContext } from "./context.ts";
+import type { Finding, Report, Severity } from "./types.ts";
+
+/** What kind of code may stand at a place. */
+export type Allowed =
+  /** The kernel image alone. */
+  | "image"
+  /** The image, BPF, and modules that the kernel vouches for. */
+  | "vouched"
+  /** Any code that the kernel knows. */
+  | "known";
+
+/** A place that holds a pointer to code. */
+export interface Place {
+  /** Its name: `kprobe on vfs_read`. */
+  readonly where: string;
+  /** GVA of the pointer. */
+  readonly address: bigint;
+  /** What it reaches (GVA). */
+  readonly target: bigint;
+  readonly allowed: Allowed;
+  /** What should stand there, when it is known. */
+  readonly expected?: string;
+  /** What it means when a module that nobody vouches for is there. */
+  readonly severity?: Severity;
+  /** The end of "X is reached from there: ..." for a person. */
+  readonly means?: string;
+}
+
+/**
+ * Judges a pointer and reports it when it is not allowed.
+ *
+ * @returns what it reaches
+ */
+export function judge(
+  context: CheckContext,
+  report: Report,
+  place: Place,
+): CodeAt {
+  const code = context.code.at(place.target);
+  report.judged(1);
+  const verdict = refuse(context, code, place);
+  if (verdict !== undefined) {
+    const { severity, why } = verdict;
+    report.finding({
+      severity,
+      where: place.where,
+      address: place.address,
+      target: place.target,
+      summary: `${place.where} leads to ${code.name}, ${why}` +
+        (place.means === undefined ? "" : `: ${place.means}`),
+      found: code.name,
+      ...(place.expected === undefined ? {} : { expected: place.expected }),
+      ...(code.module === undefined ? {} : { module: code.module.name }),
+    });
+  }
+  return code;
+}
+
+function refuse(
+  context: CheckContext,
+  code: CodeAt,
+  { allowed, severity = "high" }: Place,
+): { severity: Severity; why: string } | undefined {
+  switch (code.kind) {
+    case "kernel":
+      return undefined;
+    case "freed init":
+      return { severity: "critical", why: "init code that was freed" };
+    case "hidden module":
+      return {
+        severity: "critical",
+        why: `a module that the module list does not show`,
+      };
+    case "foreign":
+      return {
+        severity: "critical",
+        why: context.code.executable(code.address)
+          ? "code that belongs to nobody"
+          : "which is no code of the kernel's",
+      };
+    case "module":
+      if (allowed === "known") return undefined;
+      if (allowed === "image") {
+        return { severity: "critical", why: "a module and not the kernel" };
+      }
+      if (code.module !== undefined && context.trusts(code.module)) {
+        return undefined;
+      }
+      return {
+        severity,
+        why: `a module that the kernel does not vouch for (${
+          code.module?.taints.join(", ") || "not signed"
+        })`,
+      };
+    case "bpf":
+    case "ftrace":
+    case "kprobe":
+    case "thunk":
+      return allowed === "image"
+        ? { severity: "critical", why: "generated code and not the kernel's" }
+        : undefined;
+  }
+}
+
+/** A finding's identity: the same thing seen again. */
+export function sameThing(finding: Finding): string {
+  const { check, where, address, target, found } = finding;
+  return [check, where, address, target ?? "", found ?? ""].join("|");
+}
+
+/** The place of a finding, whatever is found there. */
+export function samePlace({ check, where, address }: Finding): string {
+  return [check, where, address].join("|");
+}
+
+/** Bytes in hex, as `objdump` shows them. */
+export function hex(bytes: ArrayLike<number>): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
+}

@@ -1,0 +1,154 @@
+/**
+ * Runs checks, and reads everything again before it is reported: a running
+ * kernel changes under the reader.
+ *
+ * @module
+ */
+import { GuestGoneError, KernelError, MemoryError } from "../errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { CheckContext, type CheckOptions } from "./context.ts";
+import { samePlace, sameThing } from "./judge.ts";
+import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
+
+/**
+ * Pauses before the readings that must confirm a finding, in ms: longer than
+ * a patch of text or the unloading of a module takes.
+ */
+const CONFIRM_AFTER = [60, 240, 700];
+
+interface Reading {
+  readonly findings: Finding[];
+  readonly unjudged: { what: string; why: string }[];
+  readonly known: string[];
+  judged: number;
+  readonly ms: number;
+}
+
+/** All that a run of checks says. */
+export interface CheckRun {
+  readonly outcomes: readonly CheckOutcome[];
+  /** How long it took, in ms, pauses included. */
+  readonly ms: number;
+}
+
+/**
+ * Runs checks against a kernel. What is found is read again, up to three
+ * times when the guest runs; only what stays the same is a finding. What was
+ * different each time is unjudged; what was gone is listed as in flux.
+ *
+ * @throws {GuestGoneError} when the guest ends meanwhile.
+ */
+export async function runChecks(
+  kernel: Kernel,
+  checks: readonly Check[],
+  options: CheckOptions = {},
+): Promise<CheckRun> {
+  const from = performance.now();
+  let pending = new Map<Check, Reading>();
+  const context = new CheckContext(kernel, options);
+  for (const check of checks) pending.set(check, read(check, context));
+  const first = new Map(pending);
+  const history = new Map<Check, Reading[]>();
+  for (const [check, reading] of pending) history.set(check, [reading]);
+
+  // A core or a file does not change: reading it again says nothing.
+  const pauses = kernel.memory.live ? CONFIRM_AFTER : [];
+  for (const pause of pauses) {
+    pending = new Map(
+      [...pending].filter(([, reading]) =>
+        reading.findings.length > 0 || reading.unjudged.length > 0
+      ),
+    );
+    if (pending.size === 0) break;
+    await new Promise((done) => setTimeout(done, pause));
+    const again = new CheckContext(kernel, options);
+    for (const check of pending.keys()) {
+      const reading = read(check, again);
+      pending.set(check, reading);
+      history.get(check)?.push(reading);
+    }
+  }
+  const outcomes = checks.map((check) =>
+    outcome(check, first.get(check), history.get(check) ?? [])
+  );
+  return { outcomes, ms: performance.now() - from };
+}
+
+function outcome(
+  check: Check,
+  first: Reading | undefined,
+  readings: readonly Reading[],
+): CheckOutcome {
+  const last = readings[readings.length - 1];
+  const times = new Map<string, number>();
+  const places = new Map<string, number>();
+  for (const { findings } of readings) {
+    for (const key of new Set(findings.map(sameThing))) {
+      times.set(key, (times.get(key) ?? 0) + 1);
+    }
+    for (const key of new Set(findings.map(samePlace))) {
+      places.set(key, (places.get(key) ?? 0) + 1);
+    }
+  }
+  const findings = last.findings.filter((finding) =>
+    times.get(sameThing(finding)) === readings.length
+  );
+  const confirmed = new Set(findings.map(sameThing));
+  const unjudged = [...last.unjudged];
+  const inFlux = new Map<string, Finding>();
+  for (const { findings: seen } of readings) {
+    for (const finding of seen) {
+      if (confirmed.has(sameThing(finding))) continue;
+      const key = samePlace(finding);
+      if (inFlux.has(key)) continue;
+      inFlux.set(key, finding);
+      if (places.get(key) === readings.length) {
+        unjudged.push({
+          what: finding.where,
+          why: "it held something else at each reading",
+        });
+      }
+    }
+  }
+  return {
+    check,
+    findings: unique(findings),
+    unjudged,
+    known: last.known,
+    inFlux: [...inFlux.values()],
+    judged: last.judged,
+    ms: first?.ms ?? 0,
+  };
+}
+
+function unique(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
+}
+
+function read(check: Check, context: CheckContext): Reading {
+  const from = performance.now();
+  const findings: Finding[] = [];
+  const unjudged: { what: string; why: string }[] = [];
+  const known: string[] = [];
+  let judged = 0;
+  const part = (what: string, body: () => void) => {
+    try {
+      body();
+    } catch (error) {
+      if (error instanceof GuestGoneError) throw error;
+      if (!(error instanceof KernelError || error instanceof MemoryError)) {
+        throw error;
+      }
+      unjudged.push({ what, why: error.message });
+    }
+  };
+  const report: Report = {
+    finding: (finding) => findings.push({ check: check.id, ...finding }),
+    unjudged: (what, why) => unjudged.push({ what, why }),
+    known: (text) => known.push(text),
+    judged: (count) => judged += count,
+    part,
+  };
+  part(check.title, () => check.run(context, report));
+  return { findings, unjudged, known, judged, ms: performance.now() - from };
+}

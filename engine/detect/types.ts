@@ -1,0 +1,85 @@
+/**
+ * What a check is, and what it says.
+ *
+ * @module
+ */
+import type { CheckContext } from "./context.ts";
+
+/** How bad a finding is. */
+export type Severity = "critical" | "high" | "medium" | "low";
+
+/** Severities, worst first. */
+export const SEVERITIES: readonly Severity[] = [
+  "critical",
+  "high",
+  "medium",
+  "low",
+];
+
+/** Something that should not be so, with what shows it. */
+export interface Finding {
+  /** The check that found it: `XF001`. */
+  readonly check: string;
+  readonly severity: Severity;
+  /** One sentence: what is wrong. */
+  readonly summary: string;
+  /** What was looked at, by name: `sys_call_table[257]`. */
+  readonly where: string;
+  /** GVA of what is wrong. */
+  readonly address: bigint;
+  /** What should stand there: a symbol, or bytes in hex. */
+  readonly expected?: string;
+  /** What stands there. */
+  readonly found?: string;
+  /** GVA of the code that is reached, when it is about code. */
+  readonly target?: bigint;
+  /** The module it belongs to, when one is known. */
+  readonly module?: string;
+}
+
+/** What a check may say beside findings. */
+export interface Report {
+  /** Something that should not be so. */
+  finding(finding: Omit<Finding, "check">): void;
+  /** Something that could not be judged, and why. Never counts as clean. */
+  unjudged(what: string, why: string): void;
+  /** Something worth a line that is as it may be. */
+  known(text: string): void;
+  /** That many things were looked at and judged. */
+  judged(count: number): void;
+  /**
+   * Runs one part of a check; when memory cannot be read or is damaged, that
+   * part is unjudged and the rest goes on.
+   */
+  part(what: string, body: () => void): void;
+}
+
+/** One check. */
+export interface Check {
+  /** Stable: `XF001`. */
+  readonly id: string;
+  readonly title: string;
+  /** ATT&CK technique id: `T1014`. */
+  readonly technique: string;
+  /** What an intruder does that this finds, and what it cannot see. */
+  readonly help: string;
+  /**
+   * Reads and judges. It is run again when it finds something: a check keeps
+   * nothing between runs.
+   */
+  run(context: CheckContext, report: Report): void;
+}
+
+/** What one check found in all of its runs. */
+export interface CheckOutcome {
+  readonly check: Check;
+  readonly findings: readonly Finding[];
+  readonly unjudged: readonly { readonly what: string; readonly why: string }[];
+  readonly known: readonly string[];
+  /** Differences that were gone when read again. */
+  readonly inFlux: readonly Finding[];
+  /** How many things were judged. */
+  readonly judged: number;
+  /** How long its first run took, in ms. */
+  readonly ms: number;
+}

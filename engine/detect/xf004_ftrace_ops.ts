@@ -1,0 +1,49 @@
+import { ftraceOps, opsFilter } from "../kernel/ftrace_ops.ts";
+import type { CheckContext } from "./context.ts";
+import { judge } from "./judge.ts";
+import type { Check } from "./types.ts";
+
+/** Everybody who listens to functions through Ftrace. */
+export const ftraceHooks: Check = {
+  id: "XF004",
+  title: "ftrace_ops",
+  technique: "T1014",
+  help:
+    "Everyone on ftrace_ops_list is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
+  run(context, report) {
+    const { kernel } = context;
+    for (const ops of ftraceOps(kernel)) {
+      const on = attachedTo(context, ops.gva);
+      const can = ops.ipModify
+        ? "it may change what those functions do (IPMODIFY)"
+        : ops.saveRegs
+        ? "it is given all registers, so it may change what they do"
+        : "it is told of every call";
+      const handlers = new Set([ops.func, ops.savedFunc, ops.directCall]);
+      let owner = "";
+      for (const handler of handlers) {
+        if (handler === 0n) continue;
+        const code = judge(context, report, {
+          where: `ftrace_ops on ${on}`,
+          address: ops.gva,
+          target: handler,
+          allowed: "vouched",
+          severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
+          means: can,
+        });
+        owner = code.name;
+      }
+      const flags = ops.ipModify ? ", IPMODIFY" : "";
+      report.known(`${owner} listens to ${on}${flags}`);
+    }
+  },
+};
+
+function attachedTo(context: CheckContext, gva: bigint): string {
+  const { ips, count } = opsFilter(context.kernel, gva, 4);
+  if (count === 0) return "all functions";
+  const names = ips.map((ip) => context.code.at(ip).symbol ?? ip.toString(16));
+  return count > names.length
+    ? `${names.join(", ")} and ${count - names.length} more`
+    : names.join(", ");
+}

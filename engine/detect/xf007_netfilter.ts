@@ -1,0 +1,29 @@
+import { netfilterHooks, netNamespaces } from "../kernel/netfilter.ts";
+import { judge } from "./judge.ts";
+import type { Check } from "./types.ts";
+
+/** Everybody who sees packets through netfilter. */
+export const netfilter: Check = {
+  id: "XF007",
+  title: "netfilter hooks",
+  technique: "T1205",
+  help:
+    "Every netfilter hook, in every network namespace and on every device, is the kernel's own or a vouched module's. Rootkits wait for their trigger packets there.",
+  run(context, report) {
+    for (const net of netNamespaces(context.kernel)) {
+      report.part("a network namespace", () => {
+        for (const hook of netfilterHooks(context.kernel, net)) {
+          const code = judge(context, report, {
+            where: `netfilter ${hook.where}`,
+            address: hook.gva,
+            target: hook.func,
+            allowed: "vouched",
+            severity: "high",
+            means: "it sees each packet that passes and may drop or change it",
+          });
+          report.known(`netfilter ${hook.where} has ${code.name}`);
+        }
+      });
+    }
+  },
+};

@@ -1,0 +1,92 @@
+import { staticCallSites } from "../kernel/static_calls.ts";
+import type { CheckContext } from "./context.ts";
+import { hex, judge } from "./judge.ts";
+import { waysOut } from "./text_scan.ts";
+import type { Check } from "./types.ts";
+
+/** Branches in the kernel's text that lead out of it. */
+export const textBranches: Check = {
+  id: "XF008",
+  title: "branches out of kernel text",
+  technique: "T1014",
+  help:
+    "No instruction of the kernel's text calls, jumps to or holds the address of code outside of it, except by the kernel's own mechanisms: optimised kprobes, static calls, BPF dispatchers, thunks (Ftrace's call sites are XF009). Inline hooks and patched branches are seen here; a branch bent to other kernel text needs XF017.",
+  run(context, report) {
+    const { kernel, text, code } = context;
+    const statics = staticCallSites(kernel);
+    const probes = new Set(context.kprobes.map(({ address }) => address));
+    const sites = siteSet(context);
+    report.judged(text.bytes.length);
+    for (const way of waysOut(kernel, text, code.pages.executable)) {
+      if (sites.has(Number(way.from & 0xffffffffn))) continue;
+      const from = code.at(way.from);
+      const to = code.at(way.target);
+      if (to.kind === "kernel" || to.kind === "thunk") continue;
+      if (to.kind === "kprobe" && probes.has(way.from)) {
+        report.known(`${from.name} jumps to its optimised kprobe`);
+        continue;
+      }
+      if (to.kind === "bpf" && from.symbol?.startsWith("bpf_dispatcher_")) {
+        continue;
+      }
+      if (viaStaticCall(context, statics, way.from, way.target, from.symbol)) {
+        judge(context, report, {
+          where: `static call at ${from.name}`,
+          address: way.from,
+          target: way.target,
+          allowed: "vouched",
+        });
+        continue;
+      }
+      report.finding({
+        severity: "critical",
+        where: from.name,
+        address: way.from,
+        target: way.target,
+        found: hex(way.bytes),
+        summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+        ...(to.module === undefined ? {} : { module: to.module.name }),
+      });
+    }
+  },
+};
+
+function means(kind: string): string {
+  switch (kind) {
+    case "module":
+      return ", a module";
+    case "hidden module":
+      return ", a module that the module list does not show";
+    case "foreign":
+      return ", code that belongs to nobody";
+    default:
+      return "";
+  }
+}
+
+/** Low halves of the GVAs of Ftrace's call sites. */
+function siteSet({ sites }: CheckContext): ReadonlySet<number> {
+  const lows = new Set<number>();
+  for (let i = 0; i < sites.count; i++) lows.add(sites.ip[2 * i]);
+  return lows;
+}
+
+/**
+ * Whether a call is what its static call's key says: a patched site, or the
+ * key's trampoline (`__SCT__NAME`).
+ */
+function viaStaticCall(
+  { kernel }: CheckContext,
+  statics: ReadonlyMap<bigint, bigint>,
+  from: bigint,
+  target: bigint,
+  symbol: string | undefined,
+): boolean {
+  const name = symbol?.startsWith("__SCT__") ? symbol.slice(7) : undefined;
+  const key = statics.get(from) ??
+    (name === undefined
+      ? undefined
+      : kernel.symbols.tryAddress(`__SCK__${name}`));
+  return key !== undefined &&
+    kernel.object("static_call_key", key).u64("func") === target;
+}

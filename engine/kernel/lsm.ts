@@ -1,0 +1,57 @@
+/**
+ * Security hooks. Sources: include/linux/lsm_hooks.h, security/security.c.
+ *
+ * @module
+ */
+import type { Kernel } from "./kernel.ts";
+import { hlistNodes, steady } from "./lists.ts";
+
+/** One security hook. */
+export interface SecurityHook {
+  /** The hook's name: `file_open`. */
+  readonly name: string;
+  /** GVA of the pointer to its function. */
+  readonly address: bigint;
+  readonly func: bigint;
+}
+
+/** All hooks in use; `undefined` when the kernel keeps none that are known. */
+export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
+  const { types, symbols, space } = kernel;
+  const hook = types.tryOffset("security_hook_list", "hook");
+  if (hook === undefined) return undefined;
+  const found: SecurityHook[] = [];
+  const add = (name: string, list: bigint) => {
+    const address = list + BigInt(hook);
+    const func = space.u64(address);
+    if (func !== 0n) found.push({ name, address, func });
+  };
+  const heads = symbols.tryAddress("security_hook_heads");
+  const lists = types.tryStruct("security_hook_heads");
+  if (heads !== undefined && lists !== undefined) {
+    const link = BigInt(types.offset("security_hook_list", "list"));
+    for (const { name, offset } of lists.members.values()) {
+      const head = heads + BigInt(offset);
+      for (const node of steady(() => hlistNodes(kernel, head))) {
+        add(name, node - link);
+      }
+    }
+    return found;
+  }
+  // Since 6.12 (417c5643cd67): static calls, some for each hook.
+  const calls = symbols.tryAddress("static_calls_table");
+  const table = types.tryStruct("lsm_static_calls_table");
+  const slot = types.tryStruct("lsm_static_call");
+  const hl = slot?.members.get("hl");
+  if (
+    calls === undefined || table === undefined || slot === undefined ||
+    hl === undefined
+  ) return undefined;
+  for (const { name, offset, size } of table.members.values()) {
+    for (let at = 0; at + slot.size <= size; at += slot.size) {
+      const list = space.u64(calls + BigInt(offset + at + hl.offset));
+      if (list !== 0n) add(name, list);
+    }
+  }
+  return found;
+}
