@@ -79,6 +79,13 @@ export function traceMeta(
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
     ...(pointerKey === undefined ? {} : { pointerKey }),
     noHashPointers: readFlag(kernel, "no_hash_pointers"),
+    checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
+    structSize: (name) => types.tryStruct(name)?.size,
+    ...ticksPerSecond(kernel),
+    // Between 6.1 and 6.12; the nearest change that BTF shows is that
+    // sub-buffers got a size of their own.
+    hexChunkSpace: types.tryMember("trace_buffer", "subbuf_order") !==
+      undefined,
   };
 }
 
@@ -124,6 +131,18 @@ function readPointerKey(kernel: Kernel): [bigint, bigint] | undefined {
 function readFlag(kernel: Kernel, symbol: string): boolean {
   const gva = kernel.symbols.tryAddress(symbol);
   return gva !== undefined && kernel.space.u8(gva) !== 0;
+}
+
+/**
+ * CONFIG_HZ, which no variable holds: `clocksource_jiffies.mult` is TICK_NSEC
+ * shifted by its `shift` (kernel/time/jiffies.c).
+ */
+function ticksPerSecond(kernel: Kernel): { hz?: number } {
+  const gva = kernel.symbols.tryAddress("clocksource_jiffies");
+  if (gva === undefined) return {};
+  const clock = kernel.object("clocksource", gva);
+  const tick = clock.number("mult") / 2 ** clock.number("shift");
+  return tick > 0 ? { hz: Math.round(1e9 / tick) } : {};
 }
 
 /** saved_tgids: `tgid_map`, an array indexed by pid (option record-tgid). */

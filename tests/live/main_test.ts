@@ -1,0 +1,291 @@
+/**
+ * The main job on running guests: what a user does first, point by point.
+ */
+import assert from "node:assert/strict";
+import { Follower } from "../../engine/ftrace/follower.ts";
+import { traceLayout } from "../../engine/ftrace/meta.ts";
+import { TraceArray } from "../../engine/ftrace/trace_array.ts";
+import type { Info } from "../../scripts/cli/info.ts";
+import {
+  assertNoOops,
+  assertSameLines,
+  attachTo,
+  bootGuest,
+  type Guest,
+  KERNELS,
+  SLOW,
+  TRACEFS,
+  xftrace,
+  xftraceOk,
+} from "./support.ts";
+
+const FOLLOW_MS = 30_000;
+
+/** Opens, reads, forks and timers, on both CPUs, until told to stop. */
+const LOAD = `
+touch /tmp/load
+for cpu in 0 1; do
+  (while [ -e /tmp/load ]; do
+    find /sys/kernel /proc/self >/dev/null 2>&1
+    grep -c a /proc/meminfo /proc/stat /proc/self/maps >/dev/null
+  done) >/dev/null 2>&1 &
+done`;
+
+/**
+ * function_graph over some 600 functions, system calls, sched, interrupts. Not
+ * the timers' own functions: with them, an emulated guest does little else.
+ */
+const TRACE_ALL = `
+cd ${TRACEFS}
+echo 0 > tracing_on; echo nop > current_tracer; echo > trace
+echo 'vfs_*' > set_ftrace_filter
+for glob in 'do_*' '__x64_sys_*' 'handle_*irq*' '__handle_irq*'; do
+  echo "$glob" >> set_ftrace_filter 2>/dev/null
+done
+echo function_graph > current_tracer
+echo 1 > events/syscalls/sys_enter_openat/enable
+echo 1 > events/syscalls/sys_exit_openat/enable
+echo 1 > events/sched/sched_switch/enable
+echo 1 > events/irq/enable
+echo 1 > tracing_on`;
+
+/** Records until each buffer is full, and stops. */
+async function fillBuffers(guest: Guest): Promise<void> {
+  await guest.sh(TRACE_ALL + LOAD, SLOW);
+  await guest.sh(
+    `cd ${TRACEFS}; for i in $(seq 60); do
+       grep -q 'overrun: [1-9]' per_cpu/cpu0/stats &&
+       grep -q 'overrun: [1-9]' per_cpu/cpu1/stats && break; sleep 1
+     done; echo 0 > tracing_on; rm -f /tmp/load`,
+    SLOW,
+  );
+}
+
+for (const kernel of KERNELS) {
+  Deno.test(`a stock ${kernel} guest, from the host`, async (t) => {
+    await using guest = await bootGuest(kernel, "trace_clock=mono");
+    const target = ["-t", guest.target];
+    await guest.sh(`echo 4096 > ${TRACEFS}/buffer_size_kb`, SLOW);
+
+    await t.step("info agrees with the guest", async () => {
+      const info: Info = JSON.parse(
+        await xftraceOk(["info", "--json", "--timing", ...target]),
+      );
+      const release = (await guest.sh("uname -r")).trim();
+      assert.equal(info.kernel.release, release);
+      const banner = (await guest.sh("cat /proc/version")).trim();
+      assert.equal(info.kernel.banner, banner);
+      const online = (await guest.sh("nproc")).trim();
+      assert.equal(info.kernel.cpus.online.length, Number(online));
+      assert.equal(info.ftrace.tracer, "nop");
+      assert.equal(info.ftrace.clock, "mono");
+      const events = await guest.sh(`wc -l < ${TRACEFS}/available_events`);
+      // The list in memory also has events that tracefs does not offer.
+      assert.ok(info.ftrace.events.known >= Number(events));
+      const first = info.timing?.attachMs ?? NaN;
+      const again: Info = JSON.parse(
+        await xftraceOk(["info", "--json", "--timing", ...target]),
+      );
+      console.log(
+        `  attach to first event: ${first.toFixed(0)} ms, then with the cache ${
+          again.timing?.attachMs.toFixed(0)
+        } ms`,
+      );
+    });
+
+    await t.step("report equals the guest's own trace", async () => {
+      await fillBuffers(guest);
+      const cases: [string, string[]][] = [
+        ["", []],
+        ["funcgraph-abstime funcgraph-proc funcgraph-tail", [
+          "--abstime",
+          "--proc",
+          "--tail",
+        ]],
+        ["nofuncgraph-irqs nofuncgraph-duration", [
+          "--no-irqs",
+          "--no-duration",
+        ]],
+      ];
+      for (const [options, flags] of cases) {
+        // Once with our flags, once with the guest's own options.
+        const mine = await xftraceOk(["report", ...flags, ...target]);
+        for (const option of options.split(" ").filter((o) => o !== "")) {
+          await guest.sh(`echo ${option} > ${TRACEFS}/trace_options`);
+        }
+        const { output } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
+        const want = new TextDecoder().decode(output);
+        const lines = assertSameLines(mine, want);
+        assertSameLines(await xftraceOk(["report", ...target]), want);
+        assert.ok(lines > 50_000, `only ${lines} lines`);
+        const has = (text: string) => want.split(text).length - 1;
+        console.log(
+          `  ${kernel} [${
+            options || "default"
+          }]: ${lines} of ${lines} lines equal; ` +
+            `${has("sys_openat(")} openat enter, ${
+              has("sys_openat -> ")
+            } exit, ` +
+            `${has("sched_switch:")} sched_switch, ${
+              has("softirq_entry:")
+            } softirq, ${has("irq_handler_entry:")} irq`,
+        );
+        for (const option of options.split(" ").filter((o) => o !== "")) {
+          const back = option.startsWith("no")
+            ? option.slice(2)
+            : "no" + option;
+          await guest.sh(`echo ${back} > ${TRACEFS}/trace_options`);
+        }
+      }
+    });
+
+    await t.step("report equals it under other tracers too", async () => {
+      for (const tracer of ["nop", "function"]) {
+        await guest.sh(
+          `cd ${TRACEFS}; echo 0 > tracing_on; echo ${tracer} > current_tracer;
+           echo > trace; echo 1 > tracing_on
+           for i in 1 2 3 4 5; do find /sys/kernel >/dev/null 2>&1; done
+           sleep 1; echo 0 > tracing_on`,
+          SLOW,
+        );
+        const { output } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
+        const got = await xftraceOk(["report", ...target]);
+        const lines = assertSameLines(got, new TextDecoder().decode(output));
+        assert.ok(lines > 500, `only ${lines} lines`);
+        console.log(`  ${kernel} ${tracer}: ${lines} of ${lines} lines equal`);
+      }
+    });
+
+    await t.step("follows for 30 s, alone and beside trace_pipe", async () => {
+      await guest.sh(`echo 16384 > ${TRACEFS}/buffer_size_kb`, SLOW);
+      for (const reader of ["alone", "beside trace_pipe"]) {
+        await guest.sh(TRACE_ALL + LOAD, SLOW);
+        const pipe = reader === "alone" ? undefined : guest.exec(
+          `timeout ${FOLLOW_MS / 1000 - 2} cat ${TRACEFS}/trace_pipe | wc -l`,
+          SLOW,
+        );
+        await follow(guest, `${kernel} ${reader}`);
+        if (pipe !== undefined) {
+          const lines = Number((await pipe).text.trim().split("\n").at(-1));
+          assert.ok(lines > 1000, `trace_pipe read ${lines} lines only`);
+        }
+      }
+    });
+
+    await t.step("on, status and off give trace_graph.txt", async () => {
+      await guest.sh(
+        `cd ${TRACEFS}; echo 0 > tracing_on; echo 0 > events/enable; echo > trace`,
+      );
+      const words = await guestSwitches(guest);
+      const folder = await Deno.makeTempDir();
+      const graph = `${folder}/trace_graph.txt`;
+      await guest.sh(LOAD, SLOW);
+      await xftraceOk(["on", "sys_openat", "sys_read", ...target]);
+      assert.equal((await guest.sh(`cat ${TRACEFS}/tracing_on`)).trim(), "1");
+      const twice = await xftrace(["on", ...target]);
+      assert.match(twice.err, /is on already/);
+      assert.equal(twice.code, 1);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const status = JSON.parse(
+        await xftraceOk(["status", "--json", ...target]),
+      );
+      assert.equal(status.recording, true);
+      assert.ok(status.collector.events > 0);
+      const off = await xftraceOk(["off", "-o", graph, ...target]);
+      assert.match(off, /lost: 0 \(counts equal the guest's own\)/);
+      console.log(`  ${kernel}: ${off.trim().split("\n").join("; ")}`);
+      await guest.sh("rm -f /tmp/load");
+      const lines = (await Deno.readTextFile(graph)).split("\n");
+      // Depth 0 is two spaces behind the bar: only the roots stand there.
+      const roots = new Set(
+        lines.map((line) => /\| {2}(\w+)\(\)[ ;]/.exec(line)?.[1])
+          .filter((name) => name !== undefined),
+      );
+      assert.deepEqual([...roots].sort(), [
+        "__x64_sys_openat",
+        "__x64_sys_read",
+      ]);
+      assert.deepEqual(await guestSwitches(guest), words);
+      await Deno.remove(folder, { recursive: true });
+    });
+
+    assertNoOops(guest);
+  });
+}
+
+/** What the guest says of its switches, through tracefs. */
+async function guestSwitches(guest: Guest): Promise<string[]> {
+  const text = await guest.sh(
+    `cd ${TRACEFS}; for f in tracing_on current_tracer set_graph_function max_graph_depth trace_options; do echo "== $f"; cat $f; done`,
+  );
+  return text.split("\n");
+}
+
+/** Follows for a while, stops the guest's recording, and compares counts. */
+async function follow(guest: Guest, what: string): Promise<void> {
+  using session = attachTo(guest);
+  const instance = TraceArray.global(session.kernel);
+  const layout = traceLayout(session.kernel.types);
+  const follower = new Follower(instance, layout);
+  const before = instance.buffer().cpuBuffers().map((cpu) => cpu.counters());
+  const start = performance.now();
+  let busy = 0;
+  let handed = 0;
+  let stepsBack = 0;
+  let last = -Infinity;
+  const round = () => {
+    const from = performance.now();
+    follower.poll();
+    handed += follower.drain((columns, row) => {
+      const ts = columns.ts[row];
+      if (ts < last) stepsBack++;
+      last = ts;
+    });
+    busy += performance.now() - from;
+  };
+  while (performance.now() - start < FOLLOW_MS) {
+    round();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const share = busy / (performance.now() - start);
+  const stopping = guest.sh(
+    `echo 0 > ${TRACEFS}/tracing_on; rm -f /tmp/load`,
+    SLOW,
+  );
+  let stopped = false;
+  stopping.then(() => stopped = true);
+  while (!stopped) {
+    round();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await stopping;
+  follower.poll();
+  handed += follower.drain(() => {}, { all: true });
+  const totals = follower.totals();
+  console.log(
+    `  ${what}: ${totals.decoded} events followed, ${totals.lost} lost, ` +
+      `${(share * 100).toFixed(1)} % of a core`,
+  );
+  assert.equal(totals.exact, true);
+  assert.equal(handed, totals.decoded);
+  assert.equal(totals.lost, 0);
+  assert.equal(totals.late, 0);
+  assert.equal(stepsBack, 0, "time went back");
+  // The guest's own counters, read through tracefs, CPU by CPU.
+  for (const account of follower.accounts()) {
+    const stats = await guest.sh(
+      `cat ${TRACEFS}/per_cpu/cpu${account.cpu}/stats`,
+    );
+    const stat = (name: string) =>
+      Number(new RegExp(`^${name}: (\\d+)`, "m").exec(stats)?.[1]);
+    const written = stat("entries") + stat("overrun") + stat("read events");
+    const base = before[account.cpu].entries;
+    assert.ok(
+      account.decoded + account.lost <= written - base + 10_000,
+      "more events than the guest wrote",
+    );
+    const now = instance.buffer().cpuBuffers()[account.cpu].counters();
+    assert.equal(now.entries, written, "tracefs counts otherwise");
+  }
+  assert.ok(totals.decoded > 10_000, "hardly anything was traced");
+}
