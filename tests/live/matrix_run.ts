@@ -63,6 +63,8 @@ export async function runCase(
         rows.push(failed(view, error));
       }
     }
+  } catch (error) {
+    rows.push(...one.views.map((view) => failed(view, error)));
   } finally {
     await guest.down();
     for (const ending of ["", ".core", ".snap.zst"]) {
