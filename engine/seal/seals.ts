@@ -1,0 +1,145 @@
+/**
+ * Seals as guest/seal.h computes them, and how keys follow one another.
+ *
+ * A key is an `Int32Array(4)`: k0 low, k0 high, k1 low, k1 high. An entry is
+ * 16 words at an index of an `Int32Array`.
+ *
+ * @module
+ */
+import { ENTRY, SEAL } from "./abi.ts";
+import { SipHash } from "./siphash.ts";
+
+const sip = new SipHash();
+const plain = new Int32Array(16);
+const SEQUENCE = ENTRY.sequence / 4;
+
+/** Advances a key to that of the next entry (xft_ratchet). */
+export function ratchet(key: Int32Array): void {
+  sip.start(key);
+  sip.word(1, 0);
+  sip.end(8);
+  const { lo, hi } = sip;
+  sip.start(key);
+  sip.word(2, 0);
+  sip.end(8);
+  key[0] = lo;
+  key[1] = hi;
+  key[2] = sip.lo;
+  key[3] = sip.hi;
+}
+
+/** Mixes the host's key into a key (xft_rekey). */
+export function rekey(key: Int32Array, host: Int32Array): void {
+  sip.start(key);
+  sip.word(host[0], host[1]);
+  sip.word(host[2], host[3]);
+  sip.word(3, 0);
+  sip.end(24);
+  const { lo, hi } = sip;
+  sip.start(key);
+  sip.word(host[0], host[1]);
+  sip.word(host[2], host[3]);
+  sip.word(4, 0);
+  sip.end(24);
+  key[0] = lo;
+  key[1] = hi;
+  key[2] = sip.lo;
+  key[3] = sip.hi;
+}
+
+/** Puts a new epoch's key in place of, or into, the one before. */
+export function takeKey(
+  seal: number,
+  key: Int32Array,
+  host: Int32Array,
+): void {
+  if (seal === SEAL.ratchet) rekey(key, host);
+  else key.set(host);
+}
+
+/** Whether the entry at `words[at]` is sealed with `key`. */
+export function isSealed(
+  seal: number,
+  key: Int32Array,
+  words: Int32Array,
+  at: number,
+): boolean {
+  if (seal === SEAL.none) return words[at] === 0 && words[at + 1] === 0;
+  if (seal === SEAL.xor) {
+    openXor(key, words, at, plain);
+    let lo = key[0];
+    let hi = key[1];
+    for (let i = 2; i < 16; i += 2) {
+      lo ^= plain[i];
+      hi ^= plain[i + 1];
+    }
+    return words[at] === lo && words[at + 1] === hi;
+  }
+  sip.start(key);
+  for (let i = 2; i < 16; i += 2) sip.word(words[at + i], words[at + i + 1]);
+  sip.end(56);
+  return words[at] === sip.lo && words[at + 1] === sip.hi;
+}
+
+/** Undoes the XOR of an entry's words 1 to 5, into `into`. */
+function openXor(
+  key: Int32Array,
+  words: Int32Array,
+  at: number,
+  into: Int32Array,
+): void {
+  for (let i = 0; i < 16; i++) into[i] = words[at + i];
+  for (let word = 1; word <= 5; word++) {
+    const half = word & 1 ? 2 : 0;
+    into[word * 2] ^= key[half];
+    into[word * 2 + 1] ^= key[half + 1];
+  }
+}
+
+/** Makes an entry readable in place: only the XOR seal hides anything. */
+export function openEntry(
+  seal: number,
+  key: Int32Array,
+  words: Int32Array,
+  at: number,
+): void {
+  if (seal !== SEAL.xor) return;
+  openXor(key, words, at, plain);
+  words.set(plain, at);
+}
+
+/** Seals the entry at `words[at]` in place: for tests that forge entries. */
+export function sealEntry(
+  seal: number,
+  key: Int32Array,
+  words: Int32Array,
+  at: number,
+): void {
+  if (seal === SEAL.none) {
+    words[at] = words[at + 1] = 0;
+    return;
+  }
+  if (seal === SEAL.xor) {
+    let lo = key[0];
+    let hi = key[1];
+    for (let i = 2; i < 16; i += 2) {
+      lo ^= words[at + i];
+      hi ^= words[at + i + 1];
+    }
+    openEntry(seal, key, words, at);
+    words[at] = lo;
+    words[at + 1] = hi;
+    return;
+  }
+  sip.start(key);
+  for (let i = 2; i < 16; i += 2) sip.word(words[at + i], words[at + i + 1]);
+  sip.end(56);
+  words[at] = sip.lo;
+  words[at + 1] = sip.hi;
+}
+
+/** The sequence number of the entry at `words[at]`, as a Number. */
+export function sequenceAt(words: Int32Array, at: number): number {
+  return (words[at + SEQUENCE] >>> 0) +
+    (words[at + SEQUENCE + 1] >>> 0) * 0x1_0000_0000;
+}
