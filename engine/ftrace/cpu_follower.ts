@@ -193,6 +193,8 @@ export class CpuFollower {
         `CPU ${this.buffer.cpu} writes so fast that no beginning could be found; try again, or trace fewer functions`,
       );
     }
+    // What was decoded in the quiet moment itself belongs to the past too.
+    this.queue.release(this.queue.columns.length);
     this.#baseEntries = entries;
     this.#lastEntries = entries;
     this.#decodedSinceBase = 0;
