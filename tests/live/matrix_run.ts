@@ -186,10 +186,12 @@ async function prepare(
       } catch {
         // "deleted" has linked it.
       }
-      await guest.exec("poweroff -f").catch(() => {});
-      for (let i = 0; guest.running && i < 100; i++) {
+      await guest.exec("poweroff -f", { timeoutMs: 15_000 }).catch(() => {});
+      for (let i = 0; guest.running && i < 50; i++) {
         await new Promise((done) => setTimeout(done, 100));
       }
+      // A machine without ACPI halts, and stays.
+      if (guest.running) await guest.qmp("quit").catch(() => {});
       return `file:${work}`;
     }
     default:

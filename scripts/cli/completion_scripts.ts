@@ -1,0 +1,187 @@
+/**
+ * Completion scripts for shells, made from what the commands say of
+ * themselves.
+ *
+ * @module
+ */
+
+/** An option of a command. */
+export interface CompletedOption {
+  /** `-t`; undefined when there is none. */
+  readonly short?: string;
+  /** `--target`. */
+  readonly long: string;
+  /** Whether a value follows. */
+  readonly takesValue: boolean;
+  /** One line. */
+  readonly description: string;
+}
+
+/** A command. */
+export interface CompletedCommand {
+  readonly name: string;
+  /** One line. */
+  readonly description: string;
+  readonly options: readonly CompletedOption[];
+}
+
+/** Shells that there is a script for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** A shell that there is a script for. */
+export type Shell = typeof SHELLS[number];
+
+/** The completion script for a shell. */
+export function completionScript(
+  shell: Shell,
+  commands: readonly CompletedCommand[],
+): string {
+  switch (shell) {
+    case "bash":
+      return bash(commands);
+    case "zsh":
+      return zsh(commands);
+    case "fish":
+      return fish(commands);
+  }
+}
+
+/** Options whose value is a file. */
+const FILES = ["--output", "--system-map"];
+
+const names = (option: CompletedOption) =>
+  option.short === undefined ? [option.long] : [option.short, option.long];
+
+/** Inside single quotes of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function bash(commands: readonly CompletedCommand[]): string {
+  const cases = commands.map((command) =>
+    `    ${command.name}) words=${
+      quoted(command.options.flatMap(names).join(" "))
+    } ;;`
+  ).join("\n");
+  const valued = [
+    ...new Set(
+      commands.flatMap((command) =>
+        command.options.filter((option) => option.takesValue).flatMap(names)
+      ),
+    ),
+  ].filter((name) =>
+    !FILES.includes(name) && !["-o", "-t", "--target"].includes(name)
+  );
+  return `# xftrace completion for bash: source <(xftrace completions bash)
+_xftrace() {
+  local cur prev words command i
+  # Targets hold colons, at which bash would cut.
+  if declare -F _get_comp_words_by_ref >/dev/null; then
+    _get_comp_words_by_ref -n : cur prev
+  else
+    cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+  fi
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in -*) ;; *) command=\${COMP_WORDS[i]}; break ;; esac
+  done
+  case $prev in
+    -t|--target)
+      case $cur in
+        file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")) ;;
+        *) COMPREPLY=($(compgen -W "$(xftrace completions targets 2>/dev/null) file: core:" -- "$cur")) ;;
+      esac
+      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
+      return ;;
+    -o|${FILES.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    ${valued.join("|")}) return ;;
+  esac
+  case $command in
+    "") words=${quoted(commands.map((command) => command.name).join(" "))} ;;
+${cases}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -o default -F _xftrace xftrace
+`;
+}
+
+/** In zsh's _arguments, brackets and colons of a description are escaped. */
+function zshText(text: string): string {
+  return text.replaceAll(/[[\]:\\]/g, "\\$&");
+}
+
+function zsh(commands: readonly CompletedCommand[]): string {
+  const list = commands.map((command) =>
+    `    ${quoted(`${command.name}:${command.description}`)}`
+  ).join("\n");
+  const action = (option: CompletedOption) =>
+    !option.takesValue
+      ? ""
+      : option.long === "--target"
+      ? ":target:_xftrace_targets"
+      : FILES.includes(option.long)
+      ? ":file:_files"
+      : ":value:";
+  const cases = commands.map((command) => {
+    const specs = command.options.flatMap((option) =>
+      names(option).map((name) =>
+        quoted(`${name}[${zshText(option.description)}]${action(option)}`)
+      )
+    );
+    return `    ${command.name}) _arguments ${
+      [...specs, quoted("*:argument:_default")].join(" ")
+    } ;;`;
+  }).join("\n");
+  return `#compdef xftrace
+# xftrace completion for zsh: put it into a folder of $fpath as _xftrace.
+_xftrace_targets() {
+  local -a targets
+  if compset -P 'file:' || compset -P 'core:'; then _files; return; fi
+  targets=(\${(f)"$(xftrace completions targets 2>/dev/null)"} file: core:)
+  compadd -S '' -a targets
+}
+_xftrace() {
+  local -a commands
+  commands=(
+${list}
+  )
+  if (( CURRENT == 2 )); then _describe command commands; return; fi
+  shift words; (( CURRENT-- ))
+  case $words[1] in
+${cases}
+  esac
+}
+if [ "$funcstack[1]" = _xftrace ]; then _xftrace "$@"; else compdef _xftrace xftrace; fi
+`;
+}
+
+function fish(commands: readonly CompletedCommand[]): string {
+  const lines = [
+    "# xftrace completion for fish: xftrace completions fish | source",
+    "complete -c xftrace -f",
+    ...commands.map((command) =>
+      `complete -c xftrace -n __fish_use_subcommand -a ${command.name} -d ${
+        quoted(command.description)
+      }`
+    ),
+  ];
+  for (const command of commands) {
+    for (const option of command.options) {
+      const value = !option.takesValue
+        ? ""
+        : option.long === "--target"
+        ? " -x -a '(xftrace completions targets 2>/dev/null)'"
+        : FILES.includes(option.long)
+        ? " -r -F"
+        : " -x";
+      lines.push(
+        `complete -c xftrace -n '__fish_seen_subcommand_from ${command.name}'` +
+          (option.short === undefined ? "" : ` -s ${option.short.slice(1)}`) +
+          ` -l ${option.long.slice(2)} -d ${
+            quoted(option.description)
+          }${value}`,
+      );
+    }
+  }
+  return lines.join("\n") + "\n";
+}
