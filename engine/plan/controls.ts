@@ -5,7 +5,7 @@
  */
 import type { ControlWrite } from "../ftrace/control.ts";
 import type { TraceEvents } from "../ftrace/events.ts";
-import { planGraphRoots } from "../ftrace/graph_roots.ts";
+import { fentryAddress, planGraphRoots } from "../ftrace/graph_roots.ts";
 import { limitDepth, muteEvent, switchRecording } from "../ftrace/switches.ts";
 import type { TraceArray } from "../ftrace/trace_array.ts";
 import { KernelError } from "../errors.ts";
@@ -35,7 +35,8 @@ export function planWrites(
       writes.map((write) => ({ step: i + 1, write }));
     switch (step.control) {
       case "roots": {
-        const roots = planGraphRoots(kernel, program.roots);
+        const ips = program.roots.map((at) => fentryAddress(kernel, at) ?? at);
+        const roots = planGraphRoots(kernel, ips);
         if (roots.uncovered.length > 0) {
           throw new KernelError(
             "the guest's graph roots have changed since the plan was made; try again",

@@ -47,7 +47,7 @@ export interface EventIndex {
 
 /** What the target can be told. */
 export interface Capabilities {
-  /** Words can be written: a live guest, attached writable. */
+  /** Words can be written: a live guest. */
   readonly writes: boolean;
   /** How many graph roots can be set (entries of `ftrace_graph_hash`). */
   readonly roots: number;
@@ -83,6 +83,8 @@ export interface TargetFacts {
   readonly roots: readonly string[];
   /** `max_graph_depth`; 0: no limit. */
   readonly maxDepth: number;
+  /** Whether graph returns carry return values. */
+  readonly returnValues: boolean;
   readonly functions: FunctionIndex;
   readonly events: EventIndex;
   readonly capabilities: Capabilities;

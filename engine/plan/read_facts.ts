@@ -45,10 +45,9 @@ export function readFacts(source: FactsSource): TargetFacts {
     () => readGraphRoots(kernel),
     { ips: [], capacity: 0 },
   );
-  const writes = live && kernel.memory.writable;
   const depthAt = kernel.symbols.tryAddress("fgraph_max_depth");
   const capabilities: Capabilities = {
-    writes,
+    writes: live,
     roots: capacity,
     depth: depthAt !== undefined,
     mute: true,
@@ -69,6 +68,9 @@ export function readFacts(source: FactsSource): TargetFacts {
     maxDepth: depthAt === undefined
       ? 0
       : orElse(() => kernel.space.u32(depthAt), 0),
+    returnValues:
+      kernel.types.tryOffset("ftrace_graph_ret_entry", "ret.retval") !==
+        undefined,
     functions: functionIndex(kernel),
     events: {
       all: eventFacts(instance, events),

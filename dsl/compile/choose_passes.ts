@@ -1,0 +1,107 @@
+/**
+ * Pass: what the host does to the events, and why the guest does not.
+ *
+ * @module
+ */
+import { expressionText } from "../../engine/plan/expression.ts";
+import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
+import type { DecodePass } from "../../engine/plan/plan.ts";
+import type { FunctionTarget } from "../../engine/plan/program.ts";
+import { listed } from "./choose_source.ts";
+import type { Draft } from "./draft.ts";
+import { momentText } from "./moments.ts";
+import type { PushDown } from "./push_down.ts";
+
+function bytesText(bytes: number): string {
+  return bytes >= 1048576
+    ? `${Math.round(bytes / 1048576 * 10) / 10} MiB`
+    : `${Math.round(bytes / 1024)} KiB`;
+}
+
+function names(functions: readonly FunctionTarget[] | undefined): string {
+  return functions === undefined
+    ? "all functions"
+    : listed(functions.map((each) => shortName(each.name)));
+}
+
+/** The passes of one trace. */
+export function choosePasses(
+  draft: Draft,
+  facts: TargetFacts,
+  pushed: PushDown,
+): DecodePass[] {
+  const passes: DecodePass[] = [];
+  const add = (what: string, text: string, reason = "") => {
+    passes.push({ what, text, reason });
+  };
+  const last = facts.cpus - 1;
+  add(
+    "pages",
+    `cpu ${last > 0 ? `0-${last}` : "0"}, ${
+      bytesText(facts.bufferBytes)
+    } a ring`,
+  );
+  if (facts.seal !== "none") add("unseal", `${facts.seal}, klog`);
+  select(draft, pushed, add);
+  const kindOf = (field: string) => draft.fields.get(field);
+  for (const part of draft.residual) {
+    add("filter", expressionText(part, kindOf), pushed.filterReason);
+  }
+  const closures = draft.spec.filters.filter((each) => each.kind === "closure");
+  add("merge", "by time stamp");
+  closures.forEach((_, i) =>
+    add("filter", `closure (${i + 1})`, "a function of the script")
+  );
+  for (const when of draft.spec.from) add("from", momentText(when));
+  for (const when of draft.spec.until) add("until", momentText(when));
+  if (draft.spec.every !== undefined) {
+    add("windows", `${draft.spec.every / 1e9} s each`);
+  }
+  return passes;
+}
+
+function select(
+  draft: Draft,
+  pushed: PushDown,
+  add: (what: string, text: string, reason?: string) => void,
+): void {
+  switch (draft.via) {
+    case "events":
+      add("events", draft.title);
+      return;
+    case "syscall events":
+      add(
+        "calls",
+        `sys_enter and sys_exit of ${
+          listed(draft.syscalls.map((call) => call.name))
+        }, paired by thread`,
+      );
+      return;
+    case "graph returns":
+      add(
+        "returns",
+        `of ${names(draft.functions)}; their entries are not needed`,
+        pushed.rootsReason,
+      );
+      return;
+    case "graph calls": {
+      const under = draft.under.length > 0
+        ? ` under ${names(draft.under)}`
+        : "";
+      add(
+        "calls",
+        `of ${names(draft.functions)}${under}, entries paired with returns`,
+        pushed.rootsReason,
+      );
+      if (draft.spec.depth !== undefined) {
+        add(
+          "depth",
+          draft.spec.depth === Infinity
+            ? "all levels"
+            : `${draft.spec.depth} levels`,
+          draft.spec.depth === Infinity ? "" : pushed.depthReason,
+        );
+      }
+    }
+  }
+}

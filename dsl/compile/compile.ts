@@ -1,0 +1,257 @@
+/**
+ * From a script's queries to a program for one target: one pass after the
+ * other, each in its own file.
+ *
+ * @module
+ */
+import { asksProcess } from "../../engine/plan/expression.ts";
+import type { TargetFacts } from "../../engine/plan/facts.ts";
+import type { Plan } from "../../engine/plan/plan.ts";
+import type {
+  FunctionTarget,
+  Program,
+  Selection,
+  Stream,
+} from "../../engine/plan/program.ts";
+import { sinkText } from "../../engine/plan/sinks/make.ts";
+import type {
+  FunctionRef,
+  Moment,
+  QuerySpec,
+  TraceSpec,
+} from "../../engine/plan/spec.ts";
+import { CompileError } from "../errors.ts";
+import { checkFields, fieldsOf } from "./check_fields.ts";
+import { choosePasses } from "./choose_passes.ts";
+import { chooseSource } from "./choose_source.ts";
+import type { Draft, Notes } from "./draft.ts";
+import { expandSyscall, syscallEvents } from "./expand_syscalls.ts";
+import { untilText } from "./moments.ts";
+import { orderWrites } from "./order_writes.ts";
+import { pushDown } from "./push_down.ts";
+import {
+  byName,
+  isSyscall,
+  resolveEvent,
+  resolveFunction,
+} from "./resolve_names.ts";
+
+/** How to compile. */
+export interface CompileOptions {
+  /** Tell the guest what it can be told; default true. */
+  readonly push?: boolean;
+}
+
+/**
+ * Compiles queries for a target. Traces that are asked for several times are
+ * run once.
+ *
+ * @throws {CompileError} when the target cannot deliver what is asked for.
+ */
+export function compile(
+  queries: readonly QuerySpec[],
+  facts: TargetFacts,
+  options: CompileOptions = {},
+): Program {
+  if (queries.length === 0) {
+    throw new CompileError(
+      "the script asks for nothing: end a trace with a sink, as in trace(sys_openat).count(comm)",
+    );
+  }
+  const sentences: string[] = [];
+  const notes: Notes = {
+    note: (sentence) => {
+      if (!sentences.includes(sentence)) sentences.push(sentence);
+    },
+  };
+  const drafts = bySpec(queries).map(([spec, sinks]) =>
+    draftOf(spec, sinks, facts, notes)
+  );
+  const pushed = pushDown(drafts, facts, options.push ?? true, notes);
+  const steps = orderWrites(pushed.steps, facts);
+  const streams = drafts.map((draft): Stream => ({
+    title: draft.title,
+    select: selection(draft),
+    fields: draft.fields,
+    filters: [
+      ...draft.residual.map((node) => ({ kind: "expression" as const, node })),
+      ...draft.spec.filters.filter((filter) => filter.kind === "closure"),
+    ],
+    pushed: draft.pushed,
+    from: draft.spec.from,
+    until: draft.spec.until,
+    markers: draft.markers,
+    every: draft.spec.every,
+    inside: draft.inside,
+    sinks: draft.sinks,
+    planned: {
+      title: draft.title,
+      until: untilText(draft.spec.until, facts.live),
+      via: draft.via,
+      passes: choosePasses(draft, facts, pushed),
+      sinks: draft.sinks.map(({ sink }) => sinkText(sink)),
+    },
+  }));
+  const plan: Plan = {
+    format: 1,
+    target: facts.target,
+    kernel: facts.kernel,
+    seal: facts.seal,
+    live: facts.live,
+    traces: streams.map((stream) => stream.planned),
+    steps,
+    notes: sentences,
+  };
+  return {
+    plan,
+    streams,
+    roots: pushed.roots.flatMap((each) => each.addresses.slice(0, 1)),
+    asksProcesses: drafts.some((draft) =>
+      draft.spec.filters.some((filter) =>
+        filter.kind === "expression" && asksProcess(filter.node)
+      )
+    ),
+  };
+}
+
+/** Queries of the same trace share a stream. */
+function bySpec(
+  queries: readonly QuerySpec[],
+): [TraceSpec, Draft["sinks"]][] {
+  const groups = new Map<TraceSpec, Draft["sinks"][number][]>();
+  queries.forEach(({ trace, sink }, query) => {
+    const sinks = groups.get(trace) ?? [];
+    sinks.push({ sink, query });
+    groups.set(trace, sinks);
+  });
+  return [...groups];
+}
+
+function draftOf(
+  spec: TraceSpec,
+  sinks: Draft["sinks"],
+  facts: TargetFacts,
+  notes: Notes,
+): Draft {
+  const { source } = spec;
+  const refs = source.kind === "calls" ? source.functions : source.names;
+  const draft: Draft = {
+    spec,
+    title: refs.length === 0
+      ? "all functions"
+      : refs.map((ref) => ref.name).join(", "),
+    sinks,
+    functions: undefined,
+    under: unique(spec.under.flatMap((ref) => functionsOf(ref, facts, notes))),
+    allSyscalls: false,
+    syscalls: [],
+    ids: [],
+    markers: new Map(),
+    via: "events",
+    inside: sinks.some(({ sink }) =>
+      sink.kind === "graph" || sink.kind === "folded"
+    ),
+    fields: new Map(),
+    pushed: [],
+    residual: [],
+  };
+  if (source.kind === "calls") {
+    // trace("*") is trace(): every function.
+    const all = refs.length === 0 || refs.some((ref) => ref.name === "*");
+    draft.functions = all
+      ? undefined
+      : unique(refs.flatMap((ref) => functionsOf(ref, facts, notes)));
+    draft.allSyscalls = !all && refs.every((ref) => isSyscall(ref.name));
+    if (draft.allSyscalls) {
+      draft.syscalls = syscallEvents(draft.functions ?? [], facts);
+    }
+  } else draft.ids = eventIds(refs, facts, notes);
+  draft.markers = markersOf(spec, facts, notes);
+  draft.via = chooseSource(draft, facts, notes);
+  draft.fields = fieldsOf(draft, facts);
+  checkFields(draft, facts);
+  if (
+    draft.via === "syscall events" && facts.live &&
+    [...draft.fields].some(([path, kind]) =>
+      path.startsWith("args.") && kind === "text"
+    )
+  ) {
+    notes.note(
+      "texts among the arguments are read from the process's memory some ms after the call: a process may have changed them meanwhile",
+    );
+  }
+  return draft;
+}
+
+function functionsOf(
+  ref: FunctionRef,
+  facts: TargetFacts,
+  notes: Notes,
+): FunctionTarget[] {
+  return isSyscall(ref.name) && !/[*?[]/.test(ref.name)
+    ? expandSyscall(ref, facts, notes).flatMap((each) =>
+      resolveFunction(each, facts)
+    )
+    : resolveFunction(ref, facts);
+}
+
+function unique(targets: readonly FunctionTarget[]): FunctionTarget[] {
+  const byNames = new Map(targets.map((each) => [each.name, each]));
+  return [...byNames.values()].sort(byName);
+}
+
+function eventIds(
+  refs: readonly FunctionRef[],
+  facts: TargetFacts,
+  notes: Notes,
+): number[] {
+  const ids = new Set<number>();
+  for (const ref of refs) {
+    const found = resolveEvent(ref, facts);
+    const enabled = found.filter((event) => event.enabled);
+    if (enabled.length === 0) {
+      const first = `${found[0].system}:${found[0].name}`;
+      throw new CompileError(
+        facts.live
+          ? `event ${ref.name} is not enabled in ${facts.target}: boot it with trace_event=${first}, or enable it inside the guest`
+          : `event ${ref.name} is not in the recording ${facts.target}: it was not enabled`,
+        ref.at,
+      );
+    }
+    if (enabled.length < found.length && !/[*?[]/.test(ref.name)) {
+      notes.note(`only some events named ${ref.name} are enabled`);
+    }
+    for (const event of enabled) ids.add(event.id);
+  }
+  return [...ids].sort((a, b) => a - b);
+}
+
+function markersOf(
+  spec: TraceSpec,
+  facts: TargetFacts,
+  notes: Notes,
+): Map<Moment, readonly number[]> {
+  const markers = new Map<Moment, readonly number[]>();
+  for (const moment of [...spec.from, ...spec.until]) {
+    if (moment.kind === "event") {
+      markers.set(moment, eventIds([moment.name], facts, notes));
+    }
+  }
+  return markers;
+}
+
+function selection(draft: Draft): Selection {
+  switch (draft.via) {
+    case "events":
+      return { via: "events", ids: draft.ids };
+    case "syscall events":
+      return { via: "syscall events", calls: draft.syscalls };
+    default:
+      return {
+        via: draft.via,
+        functions: draft.functions,
+        under: draft.under,
+        depth: draft.spec.depth,
+      };
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * What passes over a script hand on: one draft for each trace.
+ *
+ * @module
+ */
+import type { Expression, FieldKind } from "../../engine/plan/expression.ts";
+import type { PlannedTrace } from "../../engine/plan/plan.ts";
+import type {
+  FunctionTarget,
+  SyscallTarget,
+} from "../../engine/plan/program.ts";
+import type { Moment, SinkSpec, TraceSpec } from "../../engine/plan/spec.ts";
+
+/** A trace on its way to a stream. */
+export interface Draft {
+  readonly spec: TraceSpec;
+  /** The functions or events as the script names them. */
+  readonly title: string;
+  readonly sinks: readonly {
+    readonly sink: SinkSpec;
+    readonly query: number;
+  }[];
+  /** The kernel's functions; `undefined`: all of them, or no calls. */
+  functions: readonly FunctionTarget[] | undefined;
+  under: readonly FunctionTarget[];
+  /** Whether all functions are system calls' entry functions. */
+  allSyscalls: boolean;
+  /** The system calls whose events the guest has, enabled or not. */
+  syscalls: readonly (SyscallTarget & { readonly enabled: boolean })[];
+  /** Ids of the events asked for. */
+  ids: readonly number[];
+  /** Ids of the events that `from` and `until` wait for. */
+  markers: ReadonlyMap<Moment, readonly number[]>;
+  via: PlannedTrace["via"];
+  /** Whether a sink looks at what happened inside calls. */
+  inside: boolean;
+  fields: ReadonlyMap<string, FieldKind>;
+  /** Conditions that the guest tests. */
+  pushed: Expression[];
+  /** Conditions that are left to the host. */
+  residual: Expression[];
+}
+
+/** What all drafts share. */
+export interface Notes {
+  /** Adds a sentence for the user, once. */
+  note(sentence: string): void;
+}

@@ -1,0 +1,32 @@
+/**
+ * Moments as plans name them.
+ *
+ * @module
+ */
+import type { Moment } from "../../engine/plan/spec.ts";
+
+/** A moment as text: `5s`, `100 events`. */
+export function momentText(moment: Moment): string {
+  switch (moment.kind) {
+    case "time": {
+      const { ns } = moment;
+      if (ns % 1e9 === 0) return `${ns / 1e9}s`;
+      if (ns % 1e6 === 0) return `${ns / 1e6}ms`;
+      return ns % 1e3 === 0 ? `${ns / 1e3}us` : `${ns}ns`;
+    }
+    case "count":
+      return moment.events === 1 ? "1 event" : `${moment.events} events`;
+    case "event":
+      return `event ${moment.name.name}`;
+    case "closure":
+      return "closure";
+    case "signal":
+      return "signal";
+  }
+}
+
+/** Several moments, of which the first counts. */
+export function untilText(moments: readonly Moment[], live: boolean): string {
+  if (moments.length > 0) return moments.map(momentText).join(" or ");
+  return live ? "Ctrl-C" : "the end";
+}

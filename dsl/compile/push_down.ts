@@ -1,0 +1,254 @@
+/**
+ * Pass: what the guest can be told, so that it does not record what nobody
+ * asks for. Pushing down never changes which events come out.
+ *
+ * @module
+ */
+import {
+  conjuncts,
+  type Expression,
+  expressionText,
+} from "../../engine/plan/expression.ts";
+import { asksProcess } from "../../engine/plan/expression.ts";
+import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
+import type { ControlStep } from "../../engine/plan/plan.ts";
+import type { FunctionTarget } from "../../engine/plan/program.ts";
+import { listed, namedFields } from "./choose_source.ts";
+import type { Draft, Notes } from "./draft.ts";
+import { byName } from "./resolve_names.ts";
+
+/** What is pushed down, and why the rest is not. */
+export interface PushDown {
+  readonly steps: readonly ControlStep[];
+  /** Fentry addresses of the graph roots, for the `roots` step. */
+  readonly roots: readonly FunctionTarget[];
+  /** Why the functions are picked out on the host; empty: they are not. */
+  readonly rootsReason: string;
+  /** Why the depth is cut on the host; empty: it is not. */
+  readonly depthReason: string;
+  /** Why conditions are tested on the host. */
+  readonly filterReason: string;
+}
+
+/** Splits the drafts' conditions and plans the steps. */
+export function pushDown(
+  drafts: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+  notes: Notes,
+): PushDown {
+  const steps: ControlStep[] = [];
+  const graphs = drafts.filter((draft) => draft.via.startsWith("graph"));
+  const filterReason = pushFilters(drafts, facts, push, steps);
+  const roots = planRoots(graphs, facts, push, steps, notes);
+  const depthReason = planDepth(graphs, facts, push, roots.exact, steps, notes);
+  planMutes(drafts, facts, push, steps);
+  if (facts.live && !facts.recording) {
+    steps.push({ control: "recording", on: true });
+  }
+  return {
+    steps,
+    roots: roots.targets,
+    rootsReason: roots.reason,
+    depthReason,
+    filterReason,
+  };
+}
+
+/** Conditions that the guest's module tests; the others stay. */
+function pushFilters(
+  drafts: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+  steps: ControlStep[],
+): string {
+  const { filters, writes } = facts.capabilities;
+  // The module tests one condition for all calls.
+  const able = push && writes && filters.length > 0 && drafts.length === 1;
+  for (const draft of drafts) {
+    const parts = draft.spec.filters.flatMap((filter) =>
+      filter.kind === "expression" ? conjuncts(filter.node) : []
+    );
+    const can = (part: Expression) =>
+      able && draft.via.startsWith("graph") && !draft.inside &&
+      (part.op === "compare" || part.op === "among") &&
+      filters.includes(part.field);
+    draft.pushed = parts.filter(can);
+    draft.residual = parts.filter((part) => !can(part));
+    if (draft.pushed.length > 0) {
+      steps.push({
+        control: "module-filter",
+        condition: expressionText(
+          { op: "all", of: draft.pushed },
+          (field) => draft.fields.get(field),
+        ),
+      });
+    }
+  }
+  if (!facts.live) return "a recording is only read";
+  if (!push) return "nothing is pushed down";
+  return filters.length === 0
+    ? "a stock kernel cannot be told"
+    : "the module cannot test it";
+}
+
+interface Roots {
+  readonly targets: readonly FunctionTarget[];
+  /** Whether the guest's roots will be just the functions asked for. */
+  readonly exact: boolean;
+  readonly reason: string;
+}
+
+function planRoots(
+  graphs: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+  steps: ControlStep[],
+  notes: Notes,
+): Roots {
+  const none = (reason: string): Roots => ({
+    targets: [],
+    exact: false,
+    reason,
+  });
+  if (graphs.length === 0) return none("");
+  const wanted = new Map<string, FunctionTarget>();
+  let all = false;
+  for (const draft of graphs) {
+    // Callers lie above the function: with it as a root they are not seen.
+    const outer = draft.under.length > 0 ? draft.under : draft.functions;
+    if (outer === undefined) all = true;
+    else if (namedFields(draft).has("caller") && draft.under.length === 0) {
+      all = true;
+    } else for (const each of outer) wanted.set(each.name, each);
+  }
+  const { roots } = facts;
+  const names = [...wanted.keys()].sort();
+  const same = !all && roots.length === names.length &&
+    roots.every((name, i) => name === names[i]);
+  if (same) return { ...none(""), exact: true };
+  const outside = all
+    ? roots.length > 0
+    : roots.length > 0 && names.some((name) => !roots.includes(name));
+  const within = () => {
+    if (!outside) return;
+    notes.note(
+      `${
+        facts.live ? "the guest traces" : "the recording holds"
+      } only what happens within ${
+        listed(roots.map(shortName))
+      }: calls elsewhere are not seen`,
+    );
+  };
+  if (!facts.live) {
+    within();
+    return none("a recording is only read");
+  }
+  if (!push) {
+    within();
+    return none("nothing is pushed down");
+  }
+  if (all) {
+    within();
+    return none("callers of the functions are asked for, or all functions");
+  }
+  if (!facts.capabilities.writes) return none("the guest cannot be written to");
+  if (facts.capabilities.roots === 0) {
+    return none(
+      "the guest has no graph roots to rewrite: it was not booted with ftrace_graph_filter=",
+    );
+  }
+  if (names.length > facts.capabilities.roots) {
+    within();
+    return none(
+      `the guest has room for ${facts.capabilities.roots} graph roots, not for ${names.length}`,
+    );
+  }
+  steps.push({ control: "roots", functions: names });
+  return {
+    targets: [...wanted.values()].sort(byName),
+    exact: true,
+    reason: "",
+  };
+}
+
+/** How deep a draft looks, as far as the guest can count it; 0: no limit. */
+function levels(draft: Draft): number {
+  if (draft.under.length > 0) return 0;
+  if (draft.spec.depth !== undefined) {
+    return draft.spec.depth === Infinity ? 0 : draft.spec.depth;
+  }
+  // Entry functions of system calls do not call each other; any other
+  // function may be called within itself.
+  return draft.allSyscalls && !draft.inside ? 1 : 0;
+}
+
+function planDepth(
+  graphs: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+  exact: boolean,
+  steps: ControlStep[],
+  notes: Notes,
+): string {
+  if (graphs.length === 0) return "";
+  const each = graphs.map(levels);
+  const limit = each.includes(0) ? 0 : Math.max(...each);
+  const { maxDepth } = facts;
+  const missed = () => {
+    if (maxDepth !== 0 && (limit === 0 || limit > maxDepth)) {
+      notes.note(
+        `the guest's max_graph_depth is ${maxDepth}: deeper calls are not seen`,
+      );
+    }
+  };
+  if (!facts.live) {
+    missed();
+    return "a recording is only read";
+  }
+  if (!push || !facts.capabilities.writes || !facts.capabilities.depth) {
+    missed();
+    return push ? "the guest cannot limit it" : "nothing is pushed down";
+  }
+  // The guest counts from the outermost of all roots.
+  const together = graphs.length === 1 ||
+    graphs.every((draft) => draft.allSyscalls);
+  const safe = exact && together ? limit : 0;
+  if (safe !== maxDepth) steps.push({ control: "depth", levels: safe });
+  if (limit === 0) return "";
+  return safe === limit
+    ? ""
+    : exact
+    ? "the traces count depth from different functions"
+    : "the guest counts it from other functions";
+}
+
+/** Events that are recorded although nothing asks for them. */
+function planMutes(
+  drafts: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+  steps: ControlStep[],
+): void {
+  const { writes, mute } = facts.capabilities;
+  if (!push || !facts.live || !writes || !mute) return;
+  const needed = new Set<number>();
+  let forks = false;
+  for (const draft of drafts) {
+    if (draft.via === "events") draft.ids.forEach((id) => needed.add(id));
+    if (draft.via === "syscall events") {
+      for (const call of draft.syscalls) needed.add(call.enter).add(call.exit);
+    }
+    for (const ids of draft.markers.values()) {
+      ids.forEach((id) => needed.add(id));
+    }
+    forks ||= draft.spec.filters.some((filter) =>
+      filter.kind === "expression" && asksProcess(filter.node)
+    );
+  }
+  const idle = facts.events.all.filter((event) =>
+    event.enabled && !needed.has(event.id) &&
+    !(forks && event.name === "sched_process_fork")
+  ).map((event) => `${event.system}:${event.name}`).sort();
+  if (idle.length > 0) steps.push({ control: "mute", events: idle });
+}

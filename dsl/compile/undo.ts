@@ -1,0 +1,24 @@
+/**
+ * Pass: how each step is taken back.
+ *
+ * @module
+ */
+import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
+import type { ControlStep } from "../../engine/plan/plan.ts";
+import { listed } from "./choose_source.ts";
+
+/** What taking a step back comes to. */
+export function undoText(step: ControlStep, facts: TargetFacts): string {
+  switch (step.control) {
+    case "roots":
+      return `back to ${listed(facts.roots.map(shortName))}`;
+    case "depth":
+      return `back to ${facts.maxDepth}`;
+    case "mute":
+      return "recorded again";
+    case "recording":
+      return `back to ${step.on ? "0" : "1"}`;
+    case "module-filter":
+      return "removed";
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Conditions on events, as scripts build them.
+ *
+ * @module
+ */
+import type { Expression, ProcessSpec } from "../engine/plan/expression.ts";
+import { here } from "./errors.ts";
+
+declare const NEEDS: unique symbol;
+
+/**
+ * A condition on an event that has at least the fields `F` (each with its
+ * kind): `Condition<{ duration: "duration" }>` is fit for all sources whose
+ * events have a duration.
+ */
+export class Condition<in F> {
+  /** For the type checker alone: which fields the condition asks for. */
+  declare readonly [NEEDS]: (fields: F) => void;
+  /** The condition as data. */
+  readonly node: Expression;
+
+  constructor(node: Expression) {
+    this.node = node;
+  }
+
+  /** Both hold. */
+  and<G>(other: Condition<G>): Condition<F & G> {
+    return new Condition({ op: "all", of: [this.node, other.node] });
+  }
+
+  /** One of them holds, or both. */
+  or<G>(other: Condition<G>): Condition<F & G> {
+    return new Condition({ op: "any", of: [this.node, other.node] });
+  }
+
+  /** It does not hold. */
+  not(): Condition<F> {
+    return new Condition({ op: "not", of: this.node });
+  }
+}
+
+/** The fields that several conditions ask for together. */
+export type NeedsOf<C extends readonly Condition<never>[]> = [C[number]] extends
+  [Condition<infer F>] ? F : never;
+
+/** All conditions hold. */
+export function all<const C extends readonly Condition<never>[]>(
+  ...conditions: C
+): Condition<NeedsOf<C>> {
+  return new Condition({ op: "all", of: conditions.map((each) => each.node) });
+}
+
+/** At least one of the conditions holds. */
+export function any<const C extends readonly Condition<never>[]>(
+  ...conditions: C
+): Condition<NeedsOf<C>> {
+  return new Condition({ op: "any", of: conditions.map((each) => each.node) });
+}
+
+/** The condition does not hold. */
+export function not<F>(condition: Condition<F>): Condition<F> {
+  return condition.not();
+}
+
+/** A condition on who runs, fit for all sources. */
+export class ProcessCondition extends Condition<unknown> {
+  readonly #who: ProcessSpec;
+
+  constructor(who: ProcessSpec) {
+    const at = here();
+    super({ op: "process", who, ...(at === undefined ? {} : { at }) });
+    this.#who = who;
+  }
+
+  /** Also the processes that these have started, and those of these. */
+  withChildren(): ProcessCondition {
+    return new ProcessCondition({ ...this.#who, children: true });
+  }
+}
+
+/**
+ * What runs in a process (all its threads).
+ *
+ * @param match a pid, or a glob over commands: `"nginx*"`
+ */
+export function process(match: number | string): ProcessCondition {
+  return new ProcessCondition({ match, children: false });
+}

@@ -1,0 +1,57 @@
+/**
+ * Kernel functions as scripts name them.
+ *
+ * @module
+ */
+import type { FunctionRef } from "../engine/plan/spec.ts";
+import { here } from "./errors.ts";
+import type { Empty } from "./names/events.ts";
+
+declare const ARGS: unique symbol;
+
+/** A kernel function, a system call, or a glob over functions. */
+export interface TracedFunction<out A = Empty> {
+  /** `vfs_read`, `sys_openat`, `vfs_*`. */
+  readonly name: string;
+  /** For the type checker alone: kinds of its arguments. */
+  readonly [ARGS]?: A;
+}
+
+/** A system call with the kinds of its arguments. */
+export interface SystemCall<N extends string, A> extends TracedFunction<A> {
+  readonly name: N;
+}
+
+/** A system call by its kernel name. Its arguments: see `names/syscalls.ts`. */
+export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
+  return { name };
+}
+
+/**
+ * Functions by name or glob: `fn("vfs_*")`. A name that starts with `sys_` is
+ * a system call.
+ */
+export function fn(name: string): TracedFunction {
+  return { name };
+}
+
+/**
+ * Kernel functions as members: `kernel.vfs_read`. `xftrace types TARGET`
+ * writes declarations that name those of one guest.
+ */
+export interface KernelFunctions {
+  readonly [name: string]: TracedFunction;
+}
+
+/** All functions of the kernel, by name: `kernel.vfs_read`. */
+export const kernel: KernelFunctions = new Proxy(Object.create(null), {
+  get: (_target, name) =>
+    typeof name === "string" && name !== "then" ? fn(name) : undefined,
+});
+
+/** The reference that a source keeps, with the script's line. */
+export function reference(what: TracedFunction<unknown> | string): FunctionRef {
+  const at = here();
+  const name = typeof what === "string" ? what : what.name;
+  return at === undefined ? { name } : { name, at };
+}

@@ -1,0 +1,60 @@
+/**
+ * From events that are pushed to events that are pulled.
+ *
+ * @module
+ */
+
+/** Holds events until a `for await` takes them. */
+export class EventQueue<E> implements AsyncIterator<E, undefined> {
+  readonly #stop: AbortController;
+  #waiting: E[] = [];
+  #wake: (() => void) | undefined;
+  #ended = false;
+  #error: unknown;
+
+  constructor(stop: AbortController) {
+    this.#stop = stop;
+  }
+
+  /** Takes an event. */
+  event(event: E): void {
+    this.#waiting.push(event);
+    this.#wake?.();
+  }
+
+  /** Starts what fills the queue; its end is the queue's. */
+  feed(query: PromiseLike<unknown>): void {
+    query.then(
+      () => this.#end(),
+      (error) => {
+        this.#error = error;
+        this.#end();
+      },
+    );
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** The next event. */
+  async next(): Promise<IteratorResult<E, undefined>> {
+    while (this.#waiting.length === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const value = this.#waiting.shift();
+    if (value !== undefined) return { value, done: false };
+    if (this.#error !== undefined) throw this.#error;
+    return { value: undefined, done: true };
+  }
+
+  /** The loop was left: ends the trace. */
+  return(): Promise<IteratorResult<E, undefined>> {
+    this.#stop.abort();
+    this.#waiting = [];
+    return Promise.resolve({ value: undefined, done: true });
+  }
+}

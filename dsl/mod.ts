@@ -1,0 +1,58 @@
+/**
+ * The language.
+ *
+ * @module
+ */
+export {
+  all,
+  any,
+  Condition,
+  not,
+  process,
+  ProcessCondition,
+} from "./condition.ts";
+export { compile, type CompileOptions } from "./compile/compile.ts";
+export { CompileError } from "./errors.ts";
+export {
+  type AnyField,
+  arg,
+  args,
+  caller,
+  comm,
+  type CommonKinds,
+  cpu,
+  depth,
+  duration,
+  type DurationField,
+  field,
+  type FieldRef,
+  func,
+  type FunctionField,
+  name,
+  type NumberField,
+  pid,
+  ret,
+  type SizeField,
+  type TextField,
+  ts,
+} from "./fields.ts";
+export {
+  fn,
+  kernel,
+  type KernelFunctions,
+  type SystemCall,
+  type TracedFunction,
+} from "./functions.ts";
+export type { Empty, KnownArguments, KnownEvents } from "./names/events.ts";
+export * from "./names/syscalls.ts";
+export { Query } from "./query.ts";
+export { type RunQueries, setRunner } from "./runner.ts";
+export { event, syscalls, trace } from "./sources.ts";
+export { type LinearOptions, type Output, Trace, type When } from "./trace.ts";
+export type { CallFields, EventFields, EventOf } from "./types.ts";
+export type { Duration, Size } from "./units.ts";
+export { type CountRow, CountTable } from "../engine/plan/sinks/count.ts";
+export { HistTable } from "../engine/plan/sinks/hist.ts";
+export { StatsTable } from "../engine/plan/sinks/stats.ts";
+export { FoldedStacks } from "../engine/plan/sinks/graph.ts";
+export { type Plan, planJson, planText } from "../engine/plan/plan.ts";

@@ -1,0 +1,66 @@
+/**
+ * Who runs queries that a script awaits. The language itself opens no guest:
+ * `xftrace run`, `xftrace eval` and `scripts/script.ts` set the runner.
+ *
+ * @module
+ */
+import { XftraceError } from "../engine/errors.ts";
+import type { QuerySpec } from "../engine/plan/spec.ts";
+
+/** Runs queries together, in one pass; gives their results in their order. */
+export type RunQueries = (
+  queries: readonly QuerySpec[],
+) => Promise<readonly unknown[]>;
+
+/** Gathers queries that are awaited at the same time. */
+export class Runner {
+  readonly #run: RunQueries;
+  #waiting: {
+    spec: QuerySpec;
+    resolve: (value: unknown) => void;
+    reject: (reason: unknown) => void;
+  }[] = [];
+
+  constructor(run: RunQueries) {
+    this.#run = run;
+  }
+
+  /** Runs a query, together with those that are added in the same tick. */
+  add(spec: QuerySpec): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      // A task, not a microtask: `Promise.all` asks its members in several.
+      if (this.#waiting.length === 0) setTimeout(() => this.#start(), 0);
+      this.#waiting.push({ spec, resolve, reject });
+    });
+  }
+
+  async #start(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    try {
+      const results = await this.#run(waiting.map((each) => each.spec));
+      waiting.forEach((each, i) => each.resolve(results[i]));
+    } catch (error) {
+      for (const each of waiting) each.reject(error);
+    }
+  }
+}
+
+let current: Runner | undefined;
+
+/** Sets who runs the queries that scripts await; `undefined`: nobody. */
+export function setRunner(run: RunQueries | undefined): void {
+  current = run === undefined ? undefined : new Runner(run);
+}
+
+/**
+ * Who runs queries now.
+ *
+ * @throws {XftraceError} when nobody does.
+ */
+export function currentRunner(): Runner {
+  if (current !== undefined) return current;
+  throw new XftraceError(
+    "no target is open for this query: start the script with `xftrace run SCRIPT -t TARGET`, or open one with setRunner()",
+  );
+}

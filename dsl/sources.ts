@@ -1,0 +1,73 @@
+/**
+ * Where a trace's events come from.
+ *
+ * @module
+ */
+import type { TraceSpec } from "../engine/plan/spec.ts";
+import { here } from "./errors.ts";
+import { reference, type TracedFunction } from "./functions.ts";
+import type { KnownEvents } from "./names/events.ts";
+import { Trace } from "./trace.ts";
+import type { AllArguments, CallFields, EventFields } from "./types.ts";
+
+function spec(source: TraceSpec["source"]): TraceSpec {
+  const at = here();
+  return {
+    source,
+    under: [],
+    filters: [],
+    from: [],
+    until: [],
+    ...(at === undefined ? {} : { at }),
+  };
+}
+
+/**
+ * Calls of kernel functions: an event for each call, when it returns. Without
+ * arguments: of all functions that the guest traces.
+ *
+ *     trace(sys_openat).filter(duration.gt("1ms")).print()
+ *     trace(kernel.vfs_read, fn("ext4_*")).count(func)
+ */
+export function trace<
+  const T extends readonly (TracedFunction<unknown> | string)[],
+>(...functions: T): Trace<CallFields<AllArguments<T>>, "calls"> {
+  return new Trace(
+    spec({ kind: "calls", functions: functions.map(reference) }),
+    "calls",
+  );
+}
+
+/**
+ * System calls: all of them, or those whose names match (`"open*"`).
+ */
+export function syscalls(
+  ...names: string[]
+): Trace<CallFields<AllArguments<readonly []>>, "calls"> {
+  const globs = names.length === 0 ? ["*"] : names;
+  return new Trace(
+    spec({
+      kind: "calls",
+      functions: globs.map((name) =>
+        reference(name.startsWith("sys_") ? name : `sys_${name}`)
+      ),
+    }),
+    "calls",
+  );
+}
+
+/**
+ * Trace events, by `system:name`, by name, or by glob.
+ *
+ *     event("sched:sched_switch").count("next_comm")
+ */
+export function event<N extends keyof KnownEvents & string>(
+  name: N,
+): Trace<EventFields<KnownEvents[N]>, "events">;
+export function event(...names: string[]): Trace<never, "events">;
+export function event(...names: string[]): unknown {
+  return new Trace<never, "events">(
+    spec({ kind: "events", names: names.map(reference) }),
+    "events",
+  );
+}

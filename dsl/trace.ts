@@ -1,0 +1,310 @@
+/**
+ * Traces: a source with what is chained to it, ended by a sink.
+ *
+ * @module
+ */
+import type {
+  EventLike,
+  Moment,
+  SinkSpec,
+  TraceSpec,
+} from "../engine/plan/spec.ts";
+import type { CountTable } from "../engine/plan/sinks/count.ts";
+import type { FoldedStacks } from "../engine/plan/sinks/graph.ts";
+import type { HistTable } from "../engine/plan/sinks/hist.ts";
+import type { StatsTable } from "../engine/plan/sinks/stats.ts";
+import { Condition } from "./condition.ts";
+import { CompileError, here } from "./errors.ts";
+import type { FieldRef } from "./fields.ts";
+import { reference, type TracedFunction } from "./functions.ts";
+import { EventQueue } from "./iterate.ts";
+import { Query } from "./query.ts";
+import type { EventOf, FieldName } from "./types.ts";
+import { type Duration, duration } from "./units.ts";
+
+/** Takes events, for {@linkcode Trace.into}. */
+export interface Output<E> {
+  /** Takes one event; it may be kept. */
+  event(event: E): void;
+}
+
+/** One event, whatever its fields: `event("sched:sched_process_exit")`. */
+export interface EventMarker {
+  /** The trace as data. */
+  readonly spec: TraceSpec;
+  readonly kind: "events";
+}
+
+/** When a trace ends or begins. */
+export type When<F> =
+  | Duration
+  | number
+  | EventMarker
+  | ((event: EventOf<F>) => boolean);
+
+/** Buckets of equal width. */
+export interface LinearOptions {
+  /** Smaller values share one bucket. */
+  readonly from: number;
+  /** Values from here on share one bucket. */
+  readonly to: number;
+  /** Width of a bucket. */
+  readonly step: number;
+}
+
+/**
+ * A trace: where events come from, and what was asked of them. Each method
+ * gives a new trace; nothing runs before a sink is awaited.
+ *
+ * `F`: the events' fields and their kinds. `K`: whether these are calls of
+ * functions or trace events.
+ */
+export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
+  implements AsyncIterable<EventOf<F>> {
+  /** The trace as data. */
+  readonly spec: TraceSpec;
+  /** Whether its events are calls. */
+  readonly kind: K;
+
+  constructor(spec: TraceSpec, kind: K) {
+    this.spec = spec;
+    this.kind = kind;
+  }
+
+  #with(part: Partial<TraceSpec>): Trace<F, K> {
+    return new Trace({ ...this.spec, ...part }, this.kind);
+  }
+
+  /**
+   * Only events that pass. An expression may be pushed into the guest and
+   * runs over columns; a function of the script runs on the host, for each
+   * event that the expressions leave.
+   */
+  filter(
+    test: Condition<F> | ((event: EventOf<F>) => boolean),
+  ): Trace<F, K> {
+    const at = here();
+    const filter = test instanceof Condition
+      ? { kind: "expression" as const, node: test.node }
+      : {
+        kind: "closure" as const,
+        test: test as (event: EventLike) => boolean,
+        ...(at === undefined ? {} : { at }),
+      };
+    return this.#with({ filters: [...this.spec.filters, filter] });
+  }
+
+  /** Only calls that happen within calls of these functions. */
+  under(
+    this: Trace<F, "calls">,
+    ...functions: (TracedFunction<unknown> | string)[]
+  ): Trace<F, "calls"> {
+    return this.#with({
+      under: [...this.spec.under, ...functions.map(reference)],
+    });
+  }
+
+  /**
+   * Also what the functions call, so many levels deep, as the kernel's
+   * `max_graph_depth`: 1 is the outermost function alone, `Infinity` all.
+   */
+  depth(this: Trace<F, "calls">, levels: number): Trace<F, "calls"> {
+    if (!(levels >= 1) || (levels !== Infinity && levels % 1 !== 0)) {
+      throw new CompileError(
+        `depth(${levels}) is no depth: 1 is the function alone, 2 also what it calls, Infinity all`,
+        here(),
+      );
+    }
+    return this.#with({ depth: levels });
+  }
+
+  /**
+   * How calls are to be seen: by the function graph, or by system calls'
+   * events. Default: what the target offers and the script needs.
+   */
+  via(
+    this: Trace<F, "calls">,
+    way: "graph" | "events",
+  ): Trace<F, "calls"> {
+    const { source } = this.spec;
+    if (source.kind !== "calls") return this;
+    return this.#with({ source: { ...source, via: way } });
+  }
+
+  /**
+   * Ends the trace: after a time, after so many events (those that pass the
+   * filters), at an event (`event("sched:sched_process_exit")`), after the
+   * event for which a function says true, or by an AbortSignal. Called
+   * several times, what comes first ends it.
+   */
+  until(when: When<F> | AbortSignal): Trace<F, K> {
+    return this.#with({ until: [...this.spec.until, moment(when, "until")] });
+  }
+
+  /** Begins the trace, in the same ways as {@linkcode until} ends it. */
+  from(when: Exclude<When<F>, number>): Trace<F, K> {
+    return this.#with({ from: [...this.spec.from, moment(when, "from")] });
+  }
+
+  /** Shows what sinks have gathered, and begins anew, at each interval. */
+  every(interval: Duration): Trace<F, K> {
+    const ns = duration(interval);
+    if (ns === 0) {
+      throw new CompileError(
+        `every("${interval}") never comes to an end: give an interval above 0`,
+        here(),
+      );
+    }
+    return this.#with({ every: ns });
+  }
+
+  #query<R>(sink: SinkSpec): Query<R> {
+    return new Query({ trace: this.spec, sink });
+  }
+
+  /** Prints a line for each event. Gives how many. */
+  print(): Query<number> {
+    return this.#query({ kind: "print" });
+  }
+
+  /** Prints each event as one line of JSON. Gives how many. */
+  json(): Query<number> {
+    return this.#query({ kind: "json" });
+  }
+
+  /** Gives the events, at most `limit` of them, as a list. */
+  collect(limit?: number): Query<EventOf<F>[]> {
+    return this.#query({
+      kind: "collect",
+      ...(limit === undefined ? {} : { limit }),
+    });
+  }
+
+  /** Counts events; by the values of fields, if any are given. */
+  count(...by: (FieldRef<F> | FieldName<F>)[]): Query<CountTable> {
+    return this.#query({ kind: "count", by: by.map(path) });
+  }
+
+  /** A histogram of a field with buckets of powers of two. */
+  hist(
+    field: FieldRef<F> | FieldName<F>,
+    ...by: (FieldRef<F> | FieldName<F>)[]
+  ): Query<HistTable> {
+    return this.#query({ kind: "hist", field: path(field), by: by.map(path) });
+  }
+
+  /** A histogram of a field with buckets of equal width. */
+  lhist(
+    field: FieldRef<F> | FieldName<F>,
+    linear: LinearOptions,
+    ...by: (FieldRef<F> | FieldName<F>)[]
+  ): Query<HistTable> {
+    const { from, to, step } = linear;
+    if (!(step > 0) || !(to > from) || (to - from) / step > 10_000) {
+      throw new CompileError(
+        `buckets from ${from} to ${to} by ${step} cannot be made: step must be above 0, to above from, and there may be 10000 of them`,
+        here(),
+      );
+    }
+    return this.#query({
+      kind: "hist",
+      field: path(field),
+      by: by.map(path),
+      linear: { from, to, step },
+    });
+  }
+
+  /** Count, mean, least, greatest and sum of a field. */
+  stats(
+    field: FieldRef<F> | FieldName<F>,
+    ...by: (FieldRef<F> | FieldName<F>)[]
+  ): Query<StatsTable> {
+    return this.#query({
+      kind: "stats",
+      field: path(field),
+      by: by.map(path),
+    });
+  }
+
+  /** The `n` events with the greatest values of a field; calls: duration. */
+  top(
+    this: Trace<F, "calls">,
+    n: number,
+    field?: FieldRef<F> | FieldName<F>,
+  ): Query<EventOf<F>[]>;
+  top(n: number, field: FieldRef<F> | FieldName<F>): Query<EventOf<F>[]>;
+  top(
+    n: number,
+    field: FieldRef<F> | FieldName<F> = "duration" as FieldName<F>,
+  ): Query<EventOf<F>[]> {
+    return this.#query({ kind: "top", n, field: path(field) });
+  }
+
+  /** Draws each call with what was called inside. Gives how many calls. */
+  graph(this: Trace<F, "calls">): Query<number> {
+    return this.#query({ kind: "graph" });
+  }
+
+  /**
+   * Stacks for flame graphs, weighed by the time spent in the function itself
+   * (ns) or by calls.
+   */
+  folded(
+    this: Trace<F, "calls">,
+    weight: "self" | "calls" = "self",
+  ): Query<FoldedStacks> {
+    return this.#query({ kind: "folded", weight });
+  }
+
+  /** Hands each event to an output. Gives how many. */
+  into(output: Output<EventOf<F>>): Query<number> {
+    return this.#query({
+      kind: "each",
+      // The compiled fields are those of F.
+      take: (event) => output.event(event as EventOf<F>),
+    });
+  }
+
+  /** The events as they come. Leaving the loop ends the trace. */
+  [Symbol.asyncIterator](): AsyncIterator<EventOf<F>, undefined> {
+    const stop = new AbortController();
+    const queue = new EventQueue<EventOf<F>>(stop);
+    const query = this.until(stop.signal).into(queue);
+    queue.feed(query);
+    return queue;
+  }
+}
+
+function path<F>(field: FieldRef<F> | string): string {
+  return typeof field === "string" ? field : field.path;
+}
+
+function moment<F>(when: When<F> | AbortSignal, what: string): Moment {
+  const at = here();
+  if (typeof when === "string") {
+    return { kind: "time", ns: duration(when) };
+  }
+  if (typeof when === "number") {
+    if (when >= 1 && when % 1 === 0) return { kind: "count", events: when };
+    throw new CompileError(
+      `${what}(${when}) is no number of events: for a time write "${when}s"`,
+      at,
+    );
+  }
+  if (when instanceof AbortSignal) return { kind: "signal", signal: when };
+  if (typeof when === "function") {
+    return {
+      kind: "closure",
+      test: when as (event: EventLike) => boolean,
+      ...(at === undefined ? {} : { at }),
+    };
+  }
+  const { source } = when.spec;
+  if (source.kind === "events" && source.names.length === 1) {
+    return { kind: "event", name: source.names[0] };
+  }
+  throw new CompileError(
+    `${what}() takes one event, as in ${what}(event("sched:sched_process_exit"))`,
+    at,
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * What events of a source have, for the type checker and the editor.
+ *
+ * @module
+ */
+import type { FieldKind } from "../engine/plan/expression.ts";
+import type { CommonKinds } from "./fields.ts";
+import type { TracedFunction } from "./functions.ts";
+import type { Empty } from "./names/events.ts";
+
+/** Fields of a call whose arguments have the kinds `A`. */
+export interface CallFields<A> extends CommonKinds {
+  readonly args: A;
+}
+
+/** Fields that every trace event has. */
+export type EventCommon = Pick<
+  CommonKinds,
+  "ts" | "cpu" | "pid" | "comm" | "name"
+>;
+
+/**
+ * Fields of a trace event whose own fields are `O`. Those of its own that are
+ * named like a common one are reached as `args.NAME`.
+ */
+export type EventFields<O> =
+  & EventCommon
+  & { readonly [N in Exclude<keyof O, keyof EventCommon>]: O[N] }
+  & { readonly args: O };
+
+/** The value that a script's function sees for a kind. */
+export type ValueOf<K> = K extends "text" | "function" ? string
+  : K extends "address" ? bigint
+  : K extends FieldKind ? number
+  : unknown;
+
+/** Fields that an event may lack on some targets. */
+type Perhaps = "caller" | "ret";
+
+/** An event as a script's function sees it. */
+export type EventOf<F> = [F] extends [never]
+  ? { readonly [field: string]: unknown }
+  : {
+    readonly [N in keyof F]: N extends "args"
+      ? { readonly [A in keyof F[N]]: ValueOf<F[N][A]> | undefined }
+      : N extends Perhaps ? ValueOf<F[N]> | undefined
+      : ValueOf<F[N]>;
+  };
+
+type Both<U> = (U extends unknown ? (each: U) => void : never) extends
+  (all: infer I) => void ? I : never;
+
+/** The kinds of a function's arguments. */
+export type ArgumentsOf<T> = T extends TracedFunction<infer A> ? A : Empty;
+
+/** Kinds of the arguments of several functions together. */
+export type AllArguments<T extends readonly unknown[]> = T extends readonly []
+  ? Empty
+  : Both<ArgumentsOf<T[number]>>;
+
+/** Names of fields, as a script may write them. */
+export type FieldName<F> = [F] extends [never] ? string
+  : Exclude<keyof F, "args"> & string;

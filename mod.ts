@@ -1,0 +1,23 @@
+/**
+ * xftrace: traces running Linux guests from outside.
+ *
+ *     import { duration, sys_open, trace } from "xftrace";
+ *
+ *     await trace(sys_open).filter(duration.gt("100us")).until("5s").print();
+ *
+ * This module opens no guest and loads no foreign code: `xftrace run`,
+ * `xftrace eval` and `scripts/script.ts` do, and recordings need
+ * `--allow-read` alone.
+ *
+ * @module
+ */
+export * from "./dsl/mod.ts";
+export { EXIT, XftraceError } from "./engine/errors.ts";
+export { openCoreSession, type Session } from "./engine/session.ts";
+export {
+  openTarget,
+  type RunOptions,
+  type RunProgress,
+  type RunResult,
+  type RunTarget,
+} from "./engine/plan/run.ts";
