@@ -26,7 +26,7 @@ export interface GuestOptions {
   readonly append?: string;
   /** Memory in a file that others can map. Default true. */
   readonly share?: boolean;
-  /** QEMU's processor model. Default "max", and "host" under KVM. */
+  /** QEMU's processor model. Default "max" less CMPXCHG16B, and "host" under KVM. */
   readonly cpu?: string;
   /** Default "q35". */
   readonly machine?: Machine;

@@ -197,7 +197,8 @@ export function guestOptions(one: MatrixCase): GuestOptions {
     mem: one.mem,
     cpus: one.cpus,
     share: one.backing === "file",
-    cpu: one.paging === 4 ? "max,la57=off" : "max",
+    // Without CMPXCHG16B, for the reason that the lab gives.
+    cpu: `max,cx16=off${one.paging === 4 ? ",la57=off" : ""}`,
     qemuArgs,
   };
 }

@@ -64,7 +64,11 @@ export async function runCase(
       }
     }
   } catch (error) {
-    rows.push(...one.views.map((view) => failed(view, error)));
+    const oops = /^.*(BUG:|Oops:|Kernel panic).*$/m.exec(guest.serialLog());
+    const cause = oops === null
+      ? error
+      : new Error(`the guest's kernel failed: ${oops[0].trim()}`);
+    rows.push(...one.views.map((view) => failed(view, cause)));
   } finally {
     await guest.down();
     for (const ending of ["", ".core", ".snap.zst"]) {
