@@ -12,7 +12,7 @@ Deno.test("shared memory is a file that the machine uses as its RAM", () => {
     args,
     /memory-backend-file,id=ram,size=512M,mem-path=\/dev\/shm\/x,share=on/,
   );
-  assert.match(args, /-accel tcg,thread=multi -cpu max /);
+  assert.match(args, /-accel tcg,thread=multi -cpu max,cx16=off /);
 });
 
 Deno.test("without sharing there is no file", () => {
