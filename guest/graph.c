@@ -38,6 +38,7 @@ static u8 path_arguments[XFT_SYSCALLS];
 static unsigned long return_trampoline;
 
 DEFINE_STATIC_CALL_NULL(xft_stack_entry, ftrace_graph_get_ret_stack);
+DEFINE_STATIC_CALL_NULL(xft_location, ftrace_location);
 
 #ifdef XFT_MANY_USERS
 DEFINE_STATIC_CALL_NULL(xft_task_variable, fgraph_get_task_var);
@@ -293,7 +294,7 @@ static noinline int on_entry(unsigned long func, int depth,
 	u32 settings, nr = 0;
 	u64 caller;
 	u8 flags = 0;
-	bool root, interrupt, dispatched;
+	bool root, interrupt;
 
 	if (unlikely(in_nmi())) {
 		xft_cpus[raw_smp_processor_id()].dropped_nmi++;
@@ -317,12 +318,10 @@ static noinline int on_entry(unsigned long func, int depth,
 		if (xft_control.max_depth && depth >= xft_control.max_depth)
 			return 0;
 		root = false;
-		dispatched = false;
 		caller = caller_address(&flags);
 	} else {
 		caller = caller_address(&flags);
-		dispatched = in_ranges(caller);
-		root = dispatched || is_root_function(func);
+		root = in_ranges(caller) || is_root_function(func);
 		if (!root && !(settings & XFT_ANY_ROOT))
 			return 0;
 	}
@@ -335,9 +334,13 @@ static noinline int on_entry(unsigned long func, int depth,
 	}
 	push_comm(cpu);
 	regs = NULL;
-	if (root && (settings & XFT_ARGUMENTS) && dispatched && !interrupt) {
+	if (root && (settings & XFT_ARGUMENTS) && !interrupt &&
+	    !(current->flags & PF_KTHREAD)) {
+		/* A root that a hook calls has a system call's arguments too. */
 		regs = task_pt_regs(current);
 		nr = regs->orig_ax;
+		if (nr >= XFT_SYSCALLS)
+			regs = NULL;
 	}
 	entry.time = trace_clock_local();
 	entry.func = func;
@@ -563,9 +566,22 @@ static void set_roots(const u64 *functions, u32 count)
 	}
 }
 
-int xft_graph_configure(const struct xft_config *config, u32 bytes)
+/* Moves the functions that Ftrace knows to the front; says how many. */
+static u32 keep_known(u64 *functions, u32 count)
 {
-	const u64 *functions = (const u64 *)(config + 1);
+	u32 i, kept = 0;
+
+	for (i = 0; i < count; i++)
+		if (static_call(xft_location)(functions[i]))
+			functions[kept++] = functions[i];
+	return kept;
+}
+
+/* The number of functions that Ftrace does not know, or an error. */
+int xft_graph_configure(struct xft_config *config, u32 bytes)
+{
+	u64 *functions = (u64 *)(config + 1);
+	u32 count;
 	u64 needed = sizeof(*config) +
 		     8ULL * ((u64)config->root_count + config->filter_count);
 	int result;
@@ -587,9 +603,13 @@ int xft_graph_configure(const struct xft_config *config, u32 bytes)
 	xft_control.seal = config->seal;
 
 	xft_say(XFT_PHASE_FILTERING, "setting the filter");
-	result = set_filter(functions + config->root_count,
-			    config->flags & XFT_ALL_FUNCTIONS ?
-				    0 : config->filter_count);
+	functions += config->root_count;
+	count = keep_known(functions, config->filter_count);
+	/* An empty filter would mean all functions. */
+	if (!count && !(config->flags & XFT_ALL_FUNCTIONS))
+		return -ENOENT;
+	result = set_filter(functions,
+			    config->flags & XFT_ALL_FUNCTIONS ? 0 : count);
 	if (result)
 		return result;
 	xft_say(XFT_PHASE_REGISTERING, "registering");
@@ -599,7 +619,7 @@ int xft_graph_configure(const struct xft_config *config, u32 bytes)
 		return result;
 	}
 	xft_control.registered = 1;
-	return 0;
+	return config->filter_count - count;
 }
 
 int xft_graph_reset(void)
@@ -644,6 +664,12 @@ static int find_functions(void)
 		return -ENOENT;
 	}
 	static_call_update(xft_stack_entry, address);
+	address = (void *)xft_lookup("ftrace_location");
+	if (!address) {
+		pr_err("xftrace: this kernel has no ftrace_location\n");
+		return -ENOENT;
+	}
+	static_call_update(xft_location, address);
 #ifdef XFT_MANY_USERS
 	address = (void *)xft_lookup("fgraph_get_task_var");
 	if (address) {

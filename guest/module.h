@@ -25,7 +25,7 @@ ssize_t xft_vfs_read(struct file *file, char __user *to, size_t size,
 /* graph.c: the handlers and the rings. */
 int xft_graph_init(unsigned int ring_kib);
 void xft_graph_exit(void);
-int xft_graph_configure(const struct xft_config *config, u32 bytes);
+int xft_graph_configure(struct xft_config *config, u32 bytes);
 void xft_graph_unregister(void);
 int xft_graph_reset(void);
 void xft_push_heartbeat(void *nonce);

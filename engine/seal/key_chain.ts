@@ -120,6 +120,19 @@ export class KeyChain {
       : { key: search, epoch: epoch.epoch };
   }
 
+  /** The key of an entry that lies ahead, as {@linkcode keyAt}. */
+  ahead(sequence: number): { key: Int32Array; epoch: number } | undefined {
+    if (sequence - this.at > SEARCH_STEPS) return undefined;
+    const chain = new KeyChain(this.#seal);
+    for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key);
+    chain.#taken.push(...this.#taken);
+    chain.epochs.push(...this.epochs);
+    chain.key.set(this.key);
+    chain.at = this.at;
+    chain.advance(sequence);
+    return { key: chain.key, epoch: chain.epoch };
+  }
+
   /** The key of {@linkcode at} if an epoch's key had been taken there. */
   early(epoch: number): Int32Array | undefined {
     const host = this.#sent.get(epoch);

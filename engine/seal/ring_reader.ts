@@ -1,0 +1,101 @@
+/**
+ * Reads a CPU's ring while the guest writes to it: every entry once, and what
+ * was overwritten counted.
+ *
+ * @module
+ */
+import { CPU, ENTRY } from "./abi.ts";
+import type { ControlPage, CpuArea } from "./control_page.ts";
+
+const PAGE = 4096;
+const PAGE_ENTRIES = PAGE / ENTRY.bytes;
+/** Entries that one read copies at most. */
+const CHUNK = 16_384;
+
+/** Told what a ring held. */
+export interface RingVisitor {
+  /** `bytes` is used again: copy what is kept. */
+  entries(cpu: number, sequence: number, bytes: Uint8Array<ArrayBuffer>): void;
+  lost(cpu: number, sequence: number, count: number): void;
+  /** The head stands before what was read already. */
+  movedBack(cpu: number, from: number, to: number): void;
+}
+
+/** Follows one CPU's ring. */
+export class RingReader {
+  readonly #page: ControlPage;
+  readonly area: CpuArea;
+  readonly #buffer = new Uint8Array(CHUNK * ENTRY.bytes);
+  /** Sequence number of the next entry to read. */
+  next: number;
+  /** Entries that were overwritten before they were read. */
+  lost = 0;
+  #backReported = false;
+
+  constructor(page: ControlPage, area: CpuArea, next = 1) {
+    this.#page = page;
+    this.area = area;
+    this.next = next;
+  }
+
+  /** Sequence number of the newest entry. */
+  head(): number {
+    return this.#page.cpuNumber(this.area, CPU.head);
+  }
+
+  /** Reads up to `head`, the newest entry that the caller has seen. */
+  read(head: number, visitor: RingVisitor): void {
+    const { cpu, entries } = this.area;
+    if (head < this.next - 1) {
+      if (!this.#backReported) visitor.movedBack(cpu, this.next - 1, head);
+      this.#backReported = true;
+      return;
+    }
+    while (this.next <= head) {
+      let newest = this.head();
+      // Entry newest+1 may be half written, over entry newest+1-entries.
+      this.#skip(newest + 2 - entries, visitor);
+      if (this.next > head) break;
+      const count = Math.min(head - this.next + 1, CHUNK);
+      this.#copy(this.next, count);
+      newest = this.head();
+      const valid = newest + 2 - entries;
+      const stale = Math.min(Math.max(valid - this.next, 0), count);
+      this.#skip(valid, visitor);
+      if (stale === count) continue;
+      visitor.entries(
+        cpu,
+        this.next,
+        this.#buffer.subarray(stale * ENTRY.bytes, count * ENTRY.bytes),
+      );
+      this.next += count - stale;
+    }
+  }
+
+  #skip(valid: number, visitor: RingVisitor): void {
+    if (valid <= this.next) return;
+    const count = valid - this.next;
+    visitor.lost(this.area.cpu, this.next, count);
+    this.lost += count;
+    this.next = valid;
+  }
+
+  #copy(sequence: number, count: number): void {
+    const { entries, pages } = this.area;
+    const { memory } = this.#page.kernel;
+    let done = 0;
+    while (done < count) {
+      const index = (sequence - 1 + done) % entries;
+      const inPage = index % PAGE_ENTRIES;
+      const size = Math.min(PAGE_ENTRIES - inPage, count - done);
+      memory.read(
+        pages[Math.floor(index / PAGE_ENTRIES)] + inPage * ENTRY.bytes,
+        this.#buffer.subarray(
+          done * ENTRY.bytes,
+          (done + size) * ENTRY.bytes,
+        ),
+      );
+      done += size;
+    }
+  }
+}

@@ -1,0 +1,599 @@
+/**
+ * The sealed tracer, driven from the host: switches tracing on and off,
+ * rotates keys, follows the rings, and watches that the module stays what it
+ * is. The facade of this folder.
+ *
+ * @module
+ */
+import { XftraceError } from "../errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { COMMAND, CONTROL, CPU, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
+import { ControlPage } from "./control_page.ts";
+import { KeyController, randomWords } from "./key_controller.ts";
+import { KLOG, Klog, type KlogRecord } from "./klog.ts";
+import { guestError, Mailbox, type Progress } from "./mailbox.ts";
+import { Presence, type PresenceFinding } from "./presence.ts";
+import { type Names, RecordingWriter } from "./recording.ts";
+import { RingReader } from "./ring_reader.ts";
+import {
+  dispatcherRanges,
+  resolveConfig,
+  type SealedConfig,
+} from "./trace_config.ts";
+import { SealVerifier, type Verification } from "./verifier.ts";
+import { nonceText, recordsOfTrace } from "./verify_recording.ts";
+
+/** What the tracer needs of an open target. */
+export interface TracerSession {
+  readonly target: string;
+  readonly kernel: Kernel;
+}
+
+/** How to trace. */
+export interface SealedOptions extends SealedConfig {
+  /** Milliseconds between two keys; default 100. */
+  readonly rotateMs?: number;
+  /** The key log, made when it is not there. */
+  readonly klogPath: string;
+  /** The recording; written over. */
+  readonly recordingPath: string;
+  /** Milliseconds between two heartbeats; default 500. */
+  readonly heartbeatMs?: number;
+  /** Milliseconds between two checks of the module's code; default 5000. */
+  readonly checkMs?: number;
+  /** Called while a command takes its time. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What one poll brought. */
+export interface PollResult {
+  /** Entries that were read. */
+  readonly entries: number;
+  /** Entries that were overwritten before. */
+  readonly lost: number;
+  /** What is wrong with the module, each reported once. */
+  readonly findings: readonly PresenceFinding[];
+}
+
+/** What a whole trace came to. */
+export interface SealedSummary {
+  readonly entries: number;
+  /** Overwritten before they were read. */
+  readonly lost: number;
+  /** Not written by the guest: in an NMI, without a key, nested. */
+  readonly dropped: { nmi: number; unkeyed: number; nested: number };
+  /** Keys that the guest's CPUs took. */
+  readonly keySwitches: number;
+  readonly findings: readonly PresenceFinding[];
+  /** The seals, verified as the entries were read. */
+  readonly verification: Verification;
+}
+
+/** What is running. */
+interface Running {
+  readonly options: SealedOptions;
+  readonly seal: number;
+  readonly generation: number;
+  readonly klog: Klog;
+  readonly recording: RecordingWriter;
+  readonly keys: KeyController;
+  readonly rings: readonly RingReader[];
+  readonly verifier: SealVerifier;
+  entries: number;
+  lost: number;
+  nextRotation: number;
+  nextHeartbeat: number;
+  nextCheck: number;
+  nonce: bigint;
+  nonceSent: number;
+  readonly seen: Set<string>;
+  /** Addresses in the trace: low halves of those in the top 4 GiB, others. */
+  readonly low: Set<number>;
+  readonly addresses: Set<bigint>;
+}
+
+const NO_FINDINGS: readonly PresenceFinding[] = [];
+/** Milliseconds without an answer to a heartbeat until it is reported. */
+const HEARTBEAT_PATIENCE = 5000;
+
+/** The sealed tracer of one guest. */
+export class SealedTracer {
+  readonly #session: TracerSession;
+  readonly page: ControlPage;
+  readonly mailbox: Mailbox;
+  readonly presence: Presence;
+  #running: Running | undefined;
+  /** Commands answered, as the host knows. */
+  #commands: number;
+  readonly #findings: PresenceFinding[] = [];
+
+  private constructor(session: TracerSession, page: ControlPage) {
+    this.#session = session;
+    this.page = page;
+    this.mailbox = new Mailbox(page);
+    this.presence = new Presence(page);
+    this.#commands = page.number(CONTROL.commands);
+  }
+
+  /**
+   * The module of a guest; `undefined` when it has none.
+   *
+   * @throws {KernelError} when what is there is not to be trusted, or speaks
+   * another version.
+   */
+  static find(session: TracerSession): SealedTracer | undefined {
+    const page = ControlPage.find(session.kernel);
+    return page === undefined ? undefined : new SealedTracer(session, page);
+  }
+
+  /** Whether the guest's module records now, whoever switched it on. */
+  get enabled(): boolean {
+    return this.page.u32(CONTROL.enabled) !== 0;
+  }
+
+  /** Whether this tracer is tracing. */
+  get running(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** What {@linkcode start} would change, for a plan; nothing is written. */
+  plan(
+    options: SealedConfig,
+  ): { roots: number; filter: number | "all"; seal: string } {
+    const { roots, filter, seal } = resolveConfig(
+      this.#session.kernel,
+      options,
+    );
+    return {
+      roots: roots.length,
+      filter: options.filter === "all" ? "all" : filter.length,
+      seal,
+    };
+  }
+
+  async #command(
+    command: "reset" | "configure" | "unregister" | "ping",
+    mail?: Uint8Array,
+  ): Promise<void> {
+    const onProgress = this.#running?.options.onProgress;
+    const { result } = await this.mailbox.command(command, mail, {
+      timeoutMs: 120_000,
+      onWait: (progress) => {
+        if (this.#running !== undefined) this.#step();
+        onProgress?.(progress);
+      },
+    });
+    this.#commands++;
+    if (result < 0) {
+      throw new XftraceError(
+        `the guest's module refused "${command}": ${guestError(result)}`,
+      );
+    }
+  }
+
+  /**
+   * Starts a trace: empties the rings, hands out the first keys, sets filter
+   * and roots, switches on. Call {@linkcode poll} from then on.
+   *
+   * @throws {XftraceError} when a name is unknown, a file cannot be written,
+   * or the guest refuses; nothing is left switched on.
+   */
+  async start(options: SealedOptions): Promise<void> {
+    if (this.#running !== undefined) {
+      throw new XftraceError("this trace has started already; stop it first");
+    }
+    const { kernel } = this.#session;
+    const { page } = this;
+    const config = resolveConfig(kernel, options);
+    page.setU32(CONTROL.enabled, 0);
+    const klog = new Klog(options.klogPath);
+    this.mailbox.onCommand = (number, command) =>
+      klog.append([{ type: KLOG.command, a: number, b: command }], false);
+    let recording: RecordingWriter | undefined;
+    try {
+      await this.#command("reset");
+      const generation = page.number(CONTROL.generation);
+      const seal = SEAL_NUMBER[config.seal];
+      klog.append([{
+        type: KLOG.start,
+        a: generation,
+        b: seal,
+        key: page.nonce,
+      }]);
+      const text = (name: string) =>
+        `0x${(kernel.symbols.tryAddress(name) ?? 0n).toString(16)}`;
+      recording = RecordingWriter.create(options.recordingPath, {
+        seal,
+        nonce: nonceText(page.nonce),
+        generation,
+        klog: options.klogPath,
+        target: this.#session.target,
+        kernel: kernel.facts.release,
+        kernelText: [text("_stext"), text("_etext")],
+        dispatcher: dispatcherRanges(kernel).map(({ start, end }) => [
+          `0x${start.toString(16)}`,
+          `0x${end.toString(16)}`,
+        ]),
+      });
+      const running = this.#begin(options, seal, generation, klog, recording);
+      running.keys.rotate();
+      this.#running = running;
+      await this.#command("configure", config.message);
+      page.setU32(CONTROL.enabled, 1);
+    } catch (error) {
+      this.#running = undefined;
+      recording?.[Symbol.dispose]();
+      klog[Symbol.dispose]();
+      this.mailbox.onCommand = undefined;
+      throw error;
+    }
+  }
+
+  #begin(
+    options: SealedOptions,
+    seal: number,
+    generation: number,
+    klog: Klog,
+    recording: RecordingWriter,
+  ): Running {
+    const now = performance.now();
+    const verifier = new SealVerifier(
+      seal,
+      (cpu, _sequence, words, at) => this.#visit(cpu, words, at),
+    );
+    const keys = new KeyController(this.page, klog, {
+      sent: (cpu, epoch, key) => verifier.key(cpu, epoch, key),
+      taken: (cpu, epoch, first) => verifier.taken(cpu, epoch, first),
+    });
+    return {
+      options,
+      seal,
+      generation,
+      klog,
+      recording,
+      keys,
+      verifier,
+      rings: this.page.cpus.map((area) => new RingReader(this.page, area)),
+      entries: 0,
+      lost: 0,
+      nextRotation: now + (options.rotateMs ?? 100),
+      nextHeartbeat: now,
+      nextCheck: now + (options.checkMs ?? 5000),
+      nonce: this.page.u64(CONTROL.heartbeat_seen),
+      nonceSent: now,
+      seen: new Set(),
+      low: new Set(),
+      addresses: new Set(),
+    };
+  }
+
+  /**
+   * Takes a trace over whose collector has ended without stopping it: keys
+   * and positions come from its key log and recording.
+   *
+   * @throws {XftraceError} when the log and the recording are not those of
+   * what the guest's module does now.
+   */
+  resume(options: SealedOptions): void {
+    const { page } = this;
+    const klog = new Klog(options.klogPath);
+    const { writer, reading } = RecordingWriter.resume(options.recordingPath);
+    const generation = page.number(CONTROL.generation);
+    const records = recordsOfTrace(
+      klog.before.records,
+      nonceText(page.nonce),
+      generation,
+    );
+    if (
+      records.length === 0 || reading.header.generation !== generation ||
+      reading.header.nonce !== nonceText(page.nonce)
+    ) {
+      writer[Symbol.dispose]();
+      klog[Symbol.dispose]();
+      throw new XftraceError(
+        `${options.recordingPath} and ${options.klogPath} are not of the trace that the guest runs; start a new one`,
+      );
+    }
+    this.mailbox.onCommand = (number, command) =>
+      klog.append([{ type: KLOG.command, a: number, b: command }], false);
+    const running = this.#begin(
+      options,
+      reading.header.seal,
+      generation,
+      klog,
+      writer,
+    );
+    restoreKeys(records, running);
+    this.#running = running;
+    // What the recording has counts as read; its seals were seen to then.
+    for (const ring of running.rings) {
+      const last = reading.blocks.findLast((b) => b.cpu === ring.area.cpu);
+      ring.next = last === undefined ? 1 : last.sequence + last.count;
+      running.verifier.skip(ring.area.cpu, ring.next);
+    }
+    for (const record of records) {
+      if (record.type === KLOG.command) {
+        this.mailbox.sent.set(record.a, record.b);
+      }
+    }
+  }
+
+  #visit(_cpu: number, words: Int32Array, at: number): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const kind = (words[at + ENTRY.depth / 4] >>> 16) & 0xff;
+    if (kind === KIND.entry || kind === KIND.return) {
+      noteAddress(running, words, at + ENTRY.func / 4);
+      noteAddress(running, words, at + ENTRY.caller / 4);
+    } else if (kind === KIND.command) {
+      const number = words[at + ENTRY.func / 4] >>> 0;
+      const command = words[at + ENTRY.caller / 4];
+      if (this.mailbox.sent.get(number) !== command) {
+        this.#report({
+          problem: "foreign command",
+          detail:
+            `the module carried out command ${number} (kind ${command}), which the host did not send`,
+        });
+      }
+    }
+  }
+
+  #report(finding: PresenceFinding): void {
+    const running = this.#running;
+    const key = `${finding.problem} ${finding.detail}`;
+    if (running === undefined || running.seen.has(key)) return;
+    running.seen.add(key);
+    this.#findings.push(finding);
+  }
+
+  /**
+   * Reads what is new, rotates keys and checks the module when it is time.
+   * Call it more often than keys are to rotate.
+   *
+   * @throws {MemoryError} when the guest is gone.
+   */
+  poll(): PollResult {
+    const running = this.#running;
+    if (running === undefined) {
+      return { entries: 0, lost: 0, findings: NO_FINDINGS };
+    }
+    const { entries, lost } = running;
+    const before = this.#findings.length;
+    this.#step();
+    this.#check(running);
+    return {
+      entries: running.entries - entries,
+      lost: running.lost - lost,
+      findings: this.#findings.slice(before),
+    };
+  }
+
+  /** Reading and rotating, without the checks. */
+  #step(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#read(running);
+    const now = performance.now();
+    if (now >= running.nextRotation) {
+      running.nextRotation = now + (running.options.rotateMs ?? 100);
+      running.keys.rotate();
+    }
+  }
+
+  #read(running: Running): void {
+    // Heads before acknowledgements: what is read then has its key known.
+    const heads = running.rings.map((ring) => ring.head());
+    for (const finding of running.keys.watch()) this.#report(finding);
+    running.rings.forEach((ring, i) =>
+      ring.read(heads[i], {
+        entries: (cpu, sequence, bytes) => {
+          running.recording.entries(cpu, sequence, bytes);
+          const count = bytes.length / ENTRY.bytes;
+          running.entries += count;
+          running.verifier.feed(
+            cpu,
+            new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+            count,
+          );
+        },
+        lost: (cpu, sequence, count) => {
+          running.recording.lost(cpu, sequence, count);
+          running.lost += count;
+          running.verifier.lost(cpu, count);
+        },
+        movedBack: (cpu, from, to) =>
+          this.#report({
+            problem: "head moved back",
+            detail: `the ring of CPU ${cpu} went back from ${from} to ${to}`,
+          }),
+      })
+    );
+  }
+
+  #check(running: Running): void {
+    const now = performance.now();
+    const { page } = this;
+    if (now >= running.nextHeartbeat) {
+      running.nextHeartbeat = now + (running.options.heartbeatMs ?? 500);
+      for (
+        const finding of this.presence.quick(true, {
+          seal: running.seal,
+          generation: running.generation,
+        })
+      ) this.#report(finding);
+      this.#checkCommands();
+      if (page.u64(CONTROL.heartbeat_seen) === running.nonce) {
+        const [lo, hi] = randomWords(2);
+        running.nonce = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+        running.nonceSent = now;
+        page.setU64(CONTROL.heartbeat_nonce, running.nonce);
+      } else if (now - running.nonceSent > HEARTBEAT_PATIENCE) {
+        this.#report({
+          problem: "no heartbeat",
+          detail: "the module's thread does not answer",
+        });
+      }
+    }
+    if (now >= running.nextCheck) {
+      running.nextCheck = now + (running.options.checkMs ?? 5000);
+      for (const finding of this.presence.full()) this.#report(finding);
+    }
+  }
+
+  #checkCommands(): void {
+    const number = this.page.number(CONTROL.command_number);
+    const commands = this.page.number(CONTROL.commands);
+    if (!this.mailbox.sent.has(number) || commands > this.#commands) {
+      this.#report({
+        problem: "foreign command",
+        detail:
+          `the mailbox shows command ${number} and ${commands} answers; the host knows of ${this.#commands}`,
+      });
+    }
+  }
+
+  /** Everything that was found so far. */
+  get findings(): readonly PresenceFinding[] {
+    return this.#findings;
+  }
+
+  /** All checks now, without waiting for their turn. */
+  checkNow(): readonly PresenceFinding[] {
+    const running = this.#running;
+    if (running === undefined) {
+      return [...this.presence.quick(false), ...this.presence.full()];
+    }
+    running.nextHeartbeat = running.nextCheck = 0;
+    this.#check(running);
+    return this.#findings;
+  }
+
+  /**
+   * Ends a trace: switches off, leaves the function graph, reads the rings to
+   * their end, and closes log and recording.
+   *
+   * @throws {XftraceError} when the guest's module does not answer; what was
+   * read is kept.
+   */
+  async stop(): Promise<SealedSummary> {
+    const running = this.#running;
+    if (running === undefined) {
+      throw new XftraceError("no sealed trace is running here");
+    }
+    const { page } = this;
+    try {
+      for (const finding of this.presence.quick(true)) this.#report(finding);
+      this.#checkCommands();
+      for (const finding of this.presence.full()) this.#report(finding);
+      page.setU32(CONTROL.enabled, 0);
+      let failure: unknown;
+      try {
+        await this.#command("unregister");
+      } catch (error) {
+        failure = error;
+      }
+      this.#read(running);
+      running.klog.append(running.rings.map((ring) => {
+        // What the guest claims now counts as well as what it claimed before.
+        const last = Math.max(ring.head(), ring.next - 1);
+        running.verifier.end(ring.area.cpu, last);
+        return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
+      }));
+      running.klog.append([{ type: KLOG.end }]);
+      running.recording.names(this.#names(allAddresses(running)));
+      const dropped = (offset: number) =>
+        page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0);
+      if (failure !== undefined) throw failure;
+      return {
+        entries: running.entries,
+        lost: running.lost,
+        dropped: {
+          nmi: dropped(CPU.dropped_nmi),
+          unkeyed: dropped(CPU.dropped_unkeyed),
+          nested: dropped(CPU.dropped_nested),
+        },
+        keySwitches: running.keys.switches,
+        findings: this.#findings,
+        verification: running.verifier.finish(),
+      };
+    } finally {
+      this.detach();
+    }
+  }
+
+  /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */
+  detach(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    this.mailbox.onCommand = undefined;
+    running.recording[Symbol.dispose]();
+    running.klog[Symbol.dispose]();
+  }
+
+  #names(addresses: ReadonlySet<bigint>): Names {
+    const { live, symbols } = this.#session.kernel;
+    live.refresh();
+    const names: Record<string, string> = {};
+    for (const address of addresses) {
+      const symbol = symbols.lookup(address);
+      if (symbol === undefined) continue;
+      const where = symbol.offset === 0
+        ? symbol.name
+        : `${symbol.name}+0x${symbol.offset.toString(16)}`;
+      names[`0x${address.toString(16)}`] = symbol.module === undefined
+        ? where
+        : `${where} [${symbol.module}]`;
+    }
+    return names;
+  }
+}
+
+/** Kernel and module text lies in the top 4 GiB: its low halves suffice. */
+function noteAddress(
+  { low, addresses }: Running,
+  words: Int32Array,
+  at: number,
+): void {
+  if (words[at + 1] === -1) low.add(words[at]);
+  else {
+    addresses.add(
+      (BigInt(words[at + 1] >>> 0) << 32n) | BigInt(words[at] >>> 0),
+    );
+  }
+}
+
+function allAddresses({ low, addresses }: Running): Set<bigint> {
+  const all = new Set(addresses);
+  for (const word of low) all.add(0xffffffff00000000n | BigInt(word >>> 0));
+  return all;
+}
+
+/** Keys and acknowledgements out of a log, into verifier and controller. */
+function restoreKeys(
+  records: readonly KlogRecord[],
+  { verifier, keys }: Running,
+): void {
+  const newest = new Map<number, { epoch: number; key: Int32Array }>();
+  const acks = new Map<
+    number,
+    { epoch: number; first: number; count: number }
+  >();
+  for (const { type, cpu, a, b, key } of records) {
+    if (type === KLOG.key) {
+      newest.set(cpu, { epoch: a, key });
+      verifier.key(cpu, a, key);
+    } else if (type === KLOG.ack) {
+      acks.set(cpu, {
+        epoch: a,
+        first: b,
+        count: (acks.get(cpu)?.count ?? 0) + 1,
+      });
+      verifier.taken(cpu, a, b);
+    }
+  }
+  keys.resume(newest, acks);
+}
+
+/** Numbers of the commands, for those who show them. */
+export const COMMANDS = COMMAND;
