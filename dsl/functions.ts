@@ -5,17 +5,7 @@
  */
 import type { FunctionRef } from "../engine/plan/spec.ts";
 import { here } from "./errors.ts";
-import type { Empty } from "./names/events.ts";
-
-declare const ARGS: unique symbol;
-
-/** A kernel function, a system call, or a glob over functions. */
-export interface TracedFunction<out A = Empty> {
-  /** `vfs_read`, `sys_openat`, `vfs_*`. */
-  readonly name: string;
-  /** For the type checker alone: kinds of its arguments. */
-  readonly [ARGS]?: A;
-}
+import type { KernelFunctions, TracedFunction } from "./names/functions.ts";
 
 /** A system call with the kinds of its arguments. */
 export interface SystemCall<N extends string, A> extends TracedFunction<A> {
@@ -33,14 +23,6 @@ export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
  */
 export function fn(name: string): TracedFunction {
   return { name };
-}
-
-/**
- * Kernel functions as members: `kernel.vfs_read`. `xftrace types TARGET`
- * writes declarations that name those of one guest.
- */
-export interface KernelFunctions {
-  readonly [name: string]: TracedFunction;
 }
 
 /** All functions of the kernel, by name: `kernel.vfs_read`. */

@@ -36,21 +36,17 @@ export {
   type TextField,
   ts,
 } from "./fields.ts";
-export {
-  fn,
-  kernel,
-  type KernelFunctions,
-  type SystemCall,
-  type TracedFunction,
-} from "./functions.ts";
-export type { Empty, KnownArguments, KnownEvents } from "./names/events.ts";
+export { fn, kernel, type SystemCall } from "./functions.ts";
+// Not by name: `xftrace types` adds to these, which takes `export *`.
+export * from "./names/events.ts";
+export * from "./names/functions.ts";
 export * from "./names/syscalls.ts";
 export { Query } from "./query.ts";
 export { type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";
 export { type LinearOptions, type Output, Trace, type When } from "./trace.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";
-export type { Duration, Size } from "./units.ts";
+export { asDuration, type Duration, type Size } from "./units.ts";
 export { type CountRow, CountTable } from "../engine/plan/sinks/count.ts";
 export { HistTable } from "../engine/plan/sinks/hist.ts";
 export { StatsTable } from "../engine/plan/sinks/stats.ts";

@@ -5,7 +5,8 @@
  */
 import type { TraceSpec } from "../engine/plan/spec.ts";
 import { here } from "./errors.ts";
-import { reference, type TracedFunction } from "./functions.ts";
+import { reference } from "./functions.ts";
+import type { TracedFunction } from "./names/functions.ts";
 import type { KnownEvents } from "./names/events.ts";
 import { Trace } from "./trace.ts";
 import type { AllArguments, CallFields, EventFields } from "./types.ts";

@@ -5,7 +5,7 @@
  */
 import type { FieldKind } from "../engine/plan/expression.ts";
 import type { CommonKinds } from "./fields.ts";
-import type { TracedFunction } from "./functions.ts";
+import type { TracedFunction } from "./names/functions.ts";
 import type { Empty } from "./names/events.ts";
 
 /** Fields of a call whose arguments have the kinds `A`. */

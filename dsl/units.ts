@@ -94,3 +94,13 @@ export function size(value: Size | number): number {
     here(),
   );
 }
+
+/**
+ * A text that somebody typed (a flag's value) as a duration.
+ *
+ * @throws {CompileError} when it is none.
+ */
+export function asDuration(text: string): Duration {
+  duration(text as Duration);
+  return text as Duration;
+}

@@ -53,19 +53,19 @@ export function chooseSource(
     draft.under.length > 0 || named.has("caller") || named.has("depth");
   const graph = facts.tracer === "function_graph";
   const enabled = draft.syscalls.filter((call) => call.enabled);
-  const complete = draft.allSyscalls &&
-    enabled.length === draft.functions?.length;
+  const missing = (draft.functions ?? []).map((each) => each.name)
+    .filter((name) => !enabled.some((call) => `__x64_${call.name}` === name));
+  const complete = draft.allSyscalls && enabled.length > 0 &&
+    missing.every((name) => draft.outdated.has(name));
   const events = draft.allSyscalls && enabled.length > 0 && !within;
   const way = source.via ??
     (events && (complete || !graph) ? "events" : graph ? "graph" : undefined);
   if (way === "events" && events) {
-    if (!complete) {
-      const missing = (draft.functions ?? []).map((each) =>
-        each.name.replace(/^__x64_/, "")
-      ).filter((name) => !enabled.some((call) => call.name === name));
+    if (missing.length > 0) {
+      const names = missing.map((name) => name.replace(/^__x64_/, ""));
       notes.note(
         `events of ${
-          listed(missing)
+          listed(names)
         } are not enabled in the guest: these calls are not seen`,
       );
     }

@@ -25,7 +25,7 @@ import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";
 import { chooseSource } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
-import { expandSyscall, syscallEvents } from "./expand_syscalls.ts";
+import { expandSyscall, outdated, syscallEvents } from "./expand_syscalls.ts";
 import { untilText } from "./moments.ts";
 import { orderWrites } from "./order_writes.ts";
 import { pushDown } from "./push_down.ts";
@@ -143,6 +143,7 @@ function draftOf(
     sinks,
     functions: undefined,
     under: unique(spec.under.flatMap((ref) => functionsOf(ref, facts, notes))),
+    outdated: outdated(refs),
     allSyscalls: false,
     syscalls: [],
     ids: [],

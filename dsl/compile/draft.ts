@@ -23,6 +23,11 @@ export interface Draft {
   /** The kernel's functions; `undefined`: all of them, or no calls. */
   functions: readonly FunctionTarget[] | undefined;
   under: readonly FunctionTarget[];
+  /**
+   * Names of functions that programs of today do not call any more: it does
+   * no harm when they are not seen.
+   */
+  outdated: ReadonlySet<string>;
   /** Whether all functions are system calls' entry functions. */
   allSyscalls: boolean;
   /** The system calls whose events the guest has, enabled or not. */

@@ -80,6 +80,18 @@ export function expandSyscall(
   return [{ ...ref, name: own }, ...today.map((name) => ({ ...ref, name }))];
 }
 
+/**
+ * The entry functions of system calls among these that today's programs call
+ * by another name.
+ */
+export function outdated(refs: readonly FunctionRef[]): Set<string> {
+  return new Set(
+    refs.map((ref) => KERNEL_NAMES[ref.name] ?? ref.name)
+      .filter((name) => TODAY[name] !== undefined)
+      .map((name) => `__x64_${name}`),
+  );
+}
+
 /** The events of system calls' entry functions, where the kernel has them. */
 export function syscallEvents(
   functions: readonly FunctionTarget[],

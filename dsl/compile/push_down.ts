@@ -85,7 +85,7 @@ function pushFilters(
       });
     }
   }
-  if (!facts.live) return "a recording is only read";
+  if (!facts.live) return "";
   if (!push) return "nothing is pushed down";
   return filters.length === 0
     ? "a stock kernel cannot be told"
@@ -142,7 +142,7 @@ function planRoots(
   };
   if (!facts.live) {
     within();
-    return none("a recording is only read");
+    return none("");
   }
   if (!push) {
     within();
@@ -204,7 +204,7 @@ function planDepth(
   };
   if (!facts.live) {
     missed();
-    return "a recording is only read";
+    return "";
   }
   if (!push || !facts.capabilities.writes || !facts.capabilities.depth) {
     missed();

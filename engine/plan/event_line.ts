@@ -156,7 +156,8 @@ export class EventLines {
     return (frame, row) => {
       const { columns, arena } = frame;
       this.#record.move(arena, columns.offset[row], columns.size[row]);
-      return `${format.name}: ${body(this.#record)}`;
+      // The text brings its own newline.
+      return `${format.name}: ${body(this.#record).replace(/\n$/, "")}`;
     };
   }
 }

@@ -1,0 +1,24 @@
+/**
+ * Kernel functions, for the editor and the type checker.
+ *
+ * @module
+ */
+import type { Empty } from "./events.ts";
+
+declare const ARGS: unique symbol;
+
+/** A kernel function, a system call, or a glob over functions. */
+export interface TracedFunction<out A = Empty> {
+  /** `vfs_read`, `sys_openat`, `vfs_*`. */
+  readonly name: string;
+  /** For the type checker alone: kinds of its arguments. */
+  readonly [ARGS]?: A;
+}
+
+/**
+ * Kernel functions as members: `kernel.vfs_read`. `xftrace types TARGET`
+ * writes declarations that name those of one guest.
+ */
+export interface KernelFunctions {
+  readonly [name: string]: TracedFunction;
+}

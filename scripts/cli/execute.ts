@@ -1,0 +1,150 @@
+/**
+ * Runs queries on the target that a command line names: opens it, compiles,
+ * shows the plan or runs it, and prints the results.
+ *
+ * @module
+ */
+import { compile } from "../../dsl/compile/compile.ts";
+import { XftraceError } from "../../engine/errors.ts";
+import { planWrites, withWrites } from "../../engine/plan/controls.ts";
+import { planJson, planText } from "../../engine/plan/plan.ts";
+import type { Program } from "../../engine/plan/program.ts";
+import {
+  openTarget as openTraceTarget,
+  runProgram,
+  type RunResult,
+  type RunTarget,
+} from "../../engine/plan/run.ts";
+import type { QuerySpec } from "../../engine/plan/spec.ts";
+import { openCoreSession, type Session } from "../../engine/session.ts";
+import { LiveTexts } from "./live_texts.ts";
+import { openTarget, type TargetOptions } from "./target.ts";
+import { count, note, out, outJson, warn } from "./terminal.ts";
+
+/** What a command line says about running. */
+export interface ExecuteOptions extends TargetOptions {
+  /** Print the plan, write nothing. */
+  readonly dryRun?: boolean;
+  /** Tell the guest what it can be told; default true. */
+  readonly pushDown?: boolean;
+  /** Results as JSON. */
+  readonly json?: boolean;
+  /** The trace instance. */
+  readonly instance?: string;
+}
+
+/** Runs queries in one pass; prints what they come to. */
+export async function execute(
+  queries: readonly QuerySpec[],
+  options: ExecuteOptions,
+): Promise<RunResult | undefined> {
+  let session = openSession(options, false);
+  try {
+    let { target, program } = prepare(session, queries, options);
+    if (options.dryRun === true) {
+      showPlan(program, target, options);
+      return undefined;
+    }
+    if (program.plan.steps.length > 0) {
+      // Only a plan that writes gets memory that can be written.
+      session[Symbol.dispose]();
+      session = openSession(options, true);
+      ({ target, program } = prepare(session, queries, options));
+    }
+    return await run(program, target, options);
+  } finally {
+    session[Symbol.dispose]();
+  }
+}
+
+function prepare(
+  session: Session,
+  queries: readonly QuerySpec[],
+  options: ExecuteOptions,
+): { target: RunTarget; program: Program } {
+  const target = openTraceTarget(session, options.instance);
+  const program = compile(queries, target.facts, {
+    push: options.pushDown ?? true,
+  });
+  return { target, program };
+}
+
+/** A recording takes reading alone, so no more is asked for. */
+function openSession(options: ExecuteOptions, writable: boolean): Session {
+  const { target } = options;
+  if (target?.startsWith("core:") === true) {
+    return openCoreSession(target, target.slice(5), { onWarning: warn });
+  }
+  return openTarget(options, { writable });
+}
+
+function showPlan(
+  program: Program,
+  target: RunTarget,
+  options: ExecuteOptions,
+): void {
+  const writes = planWrites(program, target.instance, target.events);
+  const plan = withWrites(program.plan, writes);
+  out(options.json === true ? planJson(plan) : planText(plan));
+}
+
+async function run(
+  program: Program,
+  target: RunTarget,
+  options: ExecuteOptions,
+): Promise<RunResult> {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  // A recording is over before anybody could interrupt it.
+  if (target.facts.live) Deno.addSignalListener("SIGINT", interrupt);
+  for (const sentence of program.plan.notes) note(`note: ${sentence}`);
+  const live = new LiveTexts(target.facts.live && options.json !== true);
+  try {
+    const result = await runProgram(program, target, {
+      write: (text) => {
+        live.clear();
+        out(text);
+      },
+      signal: stop.signal,
+      onPoll: (progress) => live.show(() => progress.texts()),
+    });
+    live.clear();
+    show(result, options);
+    return result;
+  } finally {
+    if (target.facts.live) Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}
+
+function show(result: RunResult, options: ExecuteOptions): void {
+  if (options.json === true) {
+    const shown = result.results.filter((_, i) => result.texts[i] !== "");
+    if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
+  } else {
+    const texts = result.texts.filter((text) => text !== "");
+    out(texts.join("\n"));
+  }
+  for (const sentence of result.warnings) warn(sentence);
+  note(summary(result));
+  if (result.ended === "guest gone") {
+    throw new XftraceError(
+      "the guest ended while it was traced; what was collected is above",
+      { exitCode: 69 },
+    );
+  }
+}
+
+/** What was read and what was not, in one line. */
+export function summary(result: RunResult): string {
+  const parts = [
+    `${count(result.read)} entries read`,
+    `${count(result.events.reduce((sum, n) => sum + n, 0))} events`,
+    `${count(result.lost)} lost`,
+  ];
+  if (result.overwritten > 0) {
+    parts.push(`${count(result.overwritten)} overwritten before in the guest`);
+  }
+  const open = result.open.reduce((most, n) => Math.max(most, n), 0);
+  if (open > 0) parts.push(`${count(open)} calls had not returned`);
+  return parts.join(", ");
+}

@@ -1,0 +1,40 @@
+/**
+ * Results that are renewed in place on a terminal while a trace runs.
+ *
+ * @module
+ */
+import { out } from "./terminal.ts";
+
+const EVERY_MS = 1000;
+
+/** Shows texts and takes them back; nothing where there is no terminal. */
+export class LiveTexts {
+  readonly #shown: boolean;
+  #last = performance.now();
+  #lines = 0;
+
+  constructor(wanted: boolean) {
+    this.#shown = wanted && Deno.stdout.isTerminal();
+  }
+
+  /** Renews what is shown, once a second. */
+  show(texts: () => readonly string[]): void {
+    const now = performance.now();
+    if (!this.#shown || now - this.#last < EVERY_MS) return;
+    this.#last = now;
+    this.clear();
+    const text = texts().filter((each) => each !== "").join("\n");
+    // More than the screen cannot be taken back.
+    const rows = Deno.consoleSize().rows - 2;
+    const lines = text.split("\n").slice(0, -1).slice(0, rows);
+    if (lines.length === 0) return;
+    out(lines.join("\n") + "\n");
+    this.#lines = lines.length;
+  }
+
+  /** Takes back what is shown. */
+  clear(): void {
+    if (this.#lines > 0) out(`\x1b[${this.#lines}A\x1b[J`);
+    this.#lines = 0;
+  }
+}

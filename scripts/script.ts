@@ -1,0 +1,109 @@
+/**
+ * Makes a command of a trace script: its own flags, the target's, `--help`.
+ *
+ * @module
+ */
+import { Command } from "@commander-js/extra-typings";
+import { CompileError, type Query } from "../mod.ts";
+import { EXIT, XftraceError } from "../engine/errors.ts";
+import { execute, type ExecuteOptions } from "./cli/execute.ts";
+import { readLine } from "./cli/read_line.ts";
+import { withTarget } from "./cli/target.ts";
+import { note } from "./cli/terminal.ts";
+
+/** A flag of a script's own: its placeholder, its help, its default. */
+export type Flag = readonly [placeholder: string, help: string, value?: string];
+
+/** What `--help` says of a script. */
+export interface About<F extends Readonly<Record<string, Flag>>> {
+  /** `opens`. */
+  readonly name: string;
+  /** One sentence. */
+  readonly description: string;
+  /** The flags, by name. */
+  readonly flags: F;
+  /** Command lines to show, without the script's name. */
+  readonly examples: readonly string[];
+}
+
+/** Values of the flags: those without a default may be missing. */
+export type Values<F extends Readonly<Record<string, Flag>>> = {
+  readonly [N in keyof F]: F[N] extends readonly [string, string, string]
+    ? string
+    : string | undefined;
+};
+
+/** A trace script. */
+export interface Script {
+  readonly name: string;
+  /** The queries for a command line of the script's own flags. */
+  queries(args?: readonly string[]): readonly Query<unknown>[];
+  /** Runs the script; gives the exit code. */
+  main(args?: readonly string[]): Promise<number>;
+}
+
+/**
+ * Defines a script. Its module ends with
+ * `if (import.meta.main) Deno.exit(await name.main());`
+ */
+export function script<const F extends Readonly<Record<string, Flag>>>(
+  about: About<F>,
+  build: (flags: Values<F>) => readonly Query<unknown>[],
+): Script {
+  const values = (options: object): Values<F> => options as Values<F>;
+  return {
+    name: about.name,
+    queries: (args = []) => {
+      const command = commandOf(about).exitOverride();
+      command.parse([...args], { from: "user" });
+      return build(values(command.opts()));
+    },
+    main: async (args = Deno.args) => {
+      const command = commandOf(about);
+      return await reported(async () => {
+        command.parse([...args], { from: "user" });
+        const options: ExecuteOptions = command.opts();
+        const queries = build(values(options));
+        await execute(queries.map((query) => query.spec), options);
+      });
+    },
+  };
+}
+
+function commandOf<F extends Readonly<Record<string, Flag>>>(
+  about: About<F>,
+) {
+  const command = new Command(about.name).description(about.description);
+  for (
+    const [name, [placeholder, help, value]] of Object.entries(about.flags)
+  ) {
+    command.option(`--${name} <${placeholder}>`, help, value);
+  }
+  const full = withTarget(command)
+    .option("--dry-run", "print the plan and write nothing")
+    .option("--no-push-down", "tell the guest nothing: filter on the host")
+    .option("--json", "print results as JSON")
+    .showHelpAfterError("(run with --help for examples)");
+  const lines = about.examples.map((each) =>
+    `  ${about.name} ${each}`.trimEnd()
+  );
+  full.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+  return full;
+}
+
+/** Runs work; messages for the user are printed, not thrown. */
+export async function reported(work: () => Promise<void>): Promise<number> {
+  try {
+    await work();
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+    if (!(error instanceof XftraceError)) throw error;
+    note(
+      `xftrace: ${
+        error instanceof CompileError ? error.display(readLine) : error.message
+      }`,
+    );
+    return error.exitCode;
+  }
+}
