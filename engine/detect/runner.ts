@@ -6,6 +6,7 @@
  */
 import { GuestGoneError, KernelError, MemoryError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { steady } from "../kernel/lists.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
 import { samePlace, sameThing } from "./judge.ts";
 import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
@@ -45,7 +46,7 @@ export async function runChecks(
 ): Promise<CheckRun> {
   const from = performance.now();
   let pending = new Map<Check, Reading>();
-  const context = new CheckContext(kernel, options);
+  const context = steady(() => new CheckContext(kernel, options));
   for (const check of checks) pending.set(check, read(check, context));
   const first = new Map(pending);
   const history = new Map<Check, Reading[]>();
@@ -61,7 +62,7 @@ export async function runChecks(
     );
     if (pending.size === 0) break;
     await new Promise((done) => setTimeout(done, pause));
-    const again = new CheckContext(kernel, options);
+    const again = steady(() => new CheckContext(kernel, options));
     for (const check of pending.keys()) {
       const reading = read(check, again);
       pending.set(check, reading);
@@ -80,6 +81,12 @@ function outcome(
   readings: readonly Reading[],
 ): CheckOutcome {
   const last = readings[readings.length - 1];
+  // Where a reading could not see everything, what it does not show says
+  // nothing.
+  const whole = readings.filter(({ unjudged }) => unjudged.length === 0);
+  const enough = (key: string) =>
+    whole.every(({ findings }) => findings.some((f) => sameThing(f) === key)) &&
+    (readings.length === 1 || (times.get(key) ?? 0) > 1);
   const times = new Map<string, number>();
   const places = new Map<string, number>();
   for (const { findings } of readings) {
@@ -91,7 +98,7 @@ function outcome(
     }
   }
   const findings = last.findings.filter((finding) =>
-    times.get(sameThing(finding)) === readings.length
+    enough(sameThing(finding))
   );
   const confirmed = new Set(findings.map(sameThing));
   const unjudged = [...last.unjudged];

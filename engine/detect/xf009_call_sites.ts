@@ -101,7 +101,7 @@ function odd(
     address: ip,
     expected: enabled ? "a call of Ftrace (it is traced)" : NOP5,
     found: hex(bytes),
-    summary: `the start of ${at.name} ${what}, where Ftrace has ${
+    summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
       enabled ? "a call of its own" : "nothing"
     }`,
     ...(target === undefined ? {} : { target }),

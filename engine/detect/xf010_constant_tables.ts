@@ -1,4 +1,5 @@
 import type { Kernel } from "../kernel/kernel.ts";
+import { securityHooks } from "../kernel/lsm.ts";
 import { readImage } from "../kernel/text_image.ts";
 import { MODULES_END, MODULES_START } from "../kernel/text_pages.ts";
 import { hex } from "./judge.ts";
@@ -12,7 +13,7 @@ const LOW_END = Number(MODULES_END & 0xffffffffn);
  * (mm/execmem.c), at the first of which a module may well lie.
  */
 const ELSEWHERE =
-  /^(sys_call_table|ia32_sys_call_table|security_hook|static_calls_table|execmem_info)/;
+  /^(sys_call_table|ia32_sys_call_table|static_calls_table|execmem_info)/;
 
 /** What a table is, by the end of its name. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
@@ -40,6 +41,10 @@ export const constantTables: Check = {
       Math.floor(data.bytes.length / 4),
     );
     report.judged(words.length / 2);
+    // XF014's.
+    const security = new Set(
+      securityHooks(kernel)?.map(({ address }) => address),
+    );
     for (let i = 0; i + 1 < words.length; i += 2) {
       if (words[i + 1] !== 0xffffffff) continue;
       const low = words[i];
@@ -57,7 +62,7 @@ export const constantTables: Check = {
       if (!isStart || to.kind === "bpf" || to.kind === "thunk") continue;
       const address = data.start + BigInt(4 * i);
       const where = memberName(kernel, code.nameOf(address));
-      if (ELSEWHERE.test(where)) continue;
+      if (ELSEWHERE.test(where) || security.has(address)) continue;
       report.finding({
         severity: "critical",
         where,

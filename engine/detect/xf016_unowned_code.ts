@@ -60,6 +60,8 @@ export const unownedCode: Check = {
 
 /** What a range's first code looks like: from its first byte that is one. */
 function firstCode(kernel: Kernel, start: bigint): Uint8Array {
+  // A page that is given back meanwhile is no longer there to be read.
+  if (kernel.space.tryTranslate(start) === undefined) return new Uint8Array();
   const page = kernel.space.bytes(start, 4096);
   const at = page.findIndex((byte) => byte !== 0xcc && byte !== 0);
   return page.slice(Math.max(0, at), Math.max(0, at) + 16);
