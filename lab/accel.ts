@@ -1,3 +1,10 @@
+/**
+ * Whether guests run under KVM or are emulated. A probe guest decides it, since
+ * nested KVM opens on machines where nothing ever boots under it.
+ *
+ * @module
+ */
+
 import type { Kernel } from "./kernel.ts";
 import { lock } from "./lock.ts";
 import { exists, readIfThere, runDirectory } from "./paths.ts";

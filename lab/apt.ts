@@ -1,3 +1,10 @@
+/**
+ * Downloads packages with the host's apt, or with a private configuration beside
+ * it that knows backports: unpacked into a folder, never installed.
+ *
+ * @module
+ */
+
 import {
   type AptSource,
   formatDeb822,

@@ -1,3 +1,10 @@
+/**
+ * Reads the host's apt sources in both of their formats, and writes those of the
+ * lab: packages come from the mirrors that the host itself uses.
+ *
+ * @module
+ */
+
 /** One place that packages come from, however it was written down. */
 export interface AptSource {
   readonly uris: readonly string[];

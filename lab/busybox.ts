@@ -1,3 +1,9 @@
+/**
+ * The statically linked busybox that is a guest's whole user space.
+ *
+ * @module
+ */
+
 import { withApt } from "./apt.ts";
 import { LabError } from "./errors.ts";
 import { lock } from "./lock.ts";

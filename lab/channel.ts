@@ -1,3 +1,10 @@
+/**
+ * Runs commands in a guest and brings their output back, over virtio ports or,
+ * where there is no virtio, over a serial line.
+ *
+ * @module
+ */
+
 import { LabError, LabTimeout } from "./errors.ts";
 import { ACKNOWLEDGE, FrameParser, requestHead } from "./framing.ts";
 import { COMMAND_PORTS, CONTROL_PORT } from "./initramfs.ts";

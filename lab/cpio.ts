@@ -1,3 +1,10 @@
+/**
+ * Writes `newc` cpio archives: the format of a kernel's initial file system
+ * (Documentation/driver-api/early-userspace/buffer-format.rst).
+ *
+ * @module
+ */
+
 /** A file, folder, symbolic link or device node of an archive. */
 export interface CpioEntry {
   /** Path without a leading slash. */

@@ -1,4 +1,10 @@
 /**
+ * The errors of the lab that a user can act on.
+ *
+ * @module
+ */
+
+/**
  * What went wrong in the lab, as one sentence that also names the remedy.
  * Everything a user can cause is thrown as this; anything else is a bug.
  */

@@ -1,3 +1,10 @@
+/**
+ * How a command, its output and its exit status travel over a stream of bytes
+ * that may also carry whatever the output holds.
+ *
+ * @module
+ */
+
 const MARK = "\x1e";
 
 /** A command's output was followed by this exit status. */

@@ -1,3 +1,10 @@
+/**
+ * A guest from its boot to its end: QEMU is started with the memory in a file,
+ * and ends with the guest, with its owner, or after an hour.
+ *
+ * @module
+ */
+
 import { findAccel } from "./accel.ts";
 import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
 import { LabError, messageOf } from "./errors.ts";

@@ -1,3 +1,9 @@
+/**
+ * The headers of the very kernels that the lab boots, to build modules against.
+ *
+ * @module
+ */
+
 import { withApt } from "./apt.ts";
 import { LabError } from "./errors.ts";
 import { findKernel, type Flavour } from "./kernel.ts";

@@ -1,3 +1,10 @@
+/**
+ * What the lab needs of the host: a Debian release to take kernels of, the
+ * programs, and the clock rate of its processor.
+ *
+ * @module
+ */
+
 import { hasCommand, run } from "./run.ts";
 import { LabError } from "./errors.ts";
 import type { OnProgress } from "./progress.ts";

@@ -1,3 +1,10 @@
+/**
+ * Builds a guest's initial file system: busybox, the lab's agent and the modules
+ * that tests load.
+ *
+ * @module
+ */
+
 import { createHash } from "node:crypto";
 import { cpio, type CpioEntry, device, file, folder, link } from "./cpio.ts";
 import { findBusybox } from "./busybox.ts";

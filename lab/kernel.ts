@@ -1,3 +1,10 @@
+/**
+ * Finds the kernels that guests boot: Debian's packages by their series, or a
+ * vmlinuz of one's own.
+ *
+ * @module
+ */
+
 import { Apt, type Offer, withApt } from "./apt.ts";
 import { LabError } from "./errors.ts";
 import { lock } from "./lock.ts";

@@ -1,3 +1,10 @@
+/**
+ * Locks between processes, by files: several commands may share one cache, and
+ * one guest has one owner.
+ *
+ * @module
+ */
+
 /** A held lock; released by disposing it, or by the end of the process. */
 export interface Lock extends Disposable {
   readonly path: string;

@@ -1,3 +1,9 @@
+/**
+ * Where the file that is a guest's memory lies.
+ *
+ * @module
+ */
+
 import { statfsSync } from "node:fs";
 import { LabError } from "./errors.ts";
 import { exists, uid } from "./paths.ts";

@@ -1,3 +1,9 @@
+/**
+ * Reads what a module file says of itself: its dependencies and aliases.
+ *
+ * @module
+ */
+
 /** What the lab needs to know of a kernel module file. */
 export interface ModInfo {
   /** Names of the modules it needs loaded before it, spelt with "_". */

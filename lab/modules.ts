@@ -1,3 +1,10 @@
+/**
+ * Which modules go into a guest, in the order and with the indices that its
+ * modprobe needs.
+ *
+ * @module
+ */
+
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { LabError } from "./errors.ts";
 import { type ModInfo, modInfo, moduleName } from "./modinfo.ts";

@@ -1,3 +1,10 @@
+/**
+ * What a guest can be asked to be, and what it is when not asked: the options of
+ * `deno task lab up` and of `Guest.boot`.
+ *
+ * @module
+ */
+
 import { LabError } from "./errors.ts";
 import { type Flavour, FLAVOURS } from "./kernel.ts";
 

@@ -1,3 +1,10 @@
+/**
+ * Where the lab keeps its cache and its running guests, and small helpers for
+ * files that may not be there.
+ *
+ * @module
+ */
+
 import { LabError } from "./errors.ts";
 
 /** The lab's cache of kernels, tools and initial file systems. Created. */

@@ -1,4 +1,10 @@
 /**
+ * The two FIFOs that are the host's end of a guest's port.
+ *
+ * @module
+ */
+
+/**
  * The two FIFOs that QEMU joins to a port of the guest. Both are opened for
  * reading and writing, so that neither opening nor the end of another process
  * blocks or closes them, and so that what is blocked can be released: a read

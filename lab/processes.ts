@@ -1,3 +1,10 @@
+/**
+ * The processes of guests: whether one is still alive, is really the guest's,
+ * and how it is ended.
+ *
+ * @module
+ */
+
 import { sleep } from "./lock.ts";
 import { readIfThere } from "./paths.ts";
 

@@ -1,9 +1,16 @@
+/**
+ * Shows what takes long: boots and downloads.
+ *
+ * @module
+ */
+
 /** Told what happens, one short phrase a step. */
 export type OnProgress = (step: string) => void;
 
 /** Shows progress on standard error; `done` ends the line. */
 export interface Progress {
   readonly step: OnProgress;
+  /** Ends the line that counts seconds. */
   done(): void;
 }
 

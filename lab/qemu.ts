@@ -1,3 +1,9 @@
+/**
+ * QEMU's command line and the kernel's parameters for a guest.
+ *
+ * @module
+ */
+
 import type { Accel } from "./accel.ts";
 import { CONTROL_PORT } from "./initramfs.ts";
 import type { GuestSettings } from "./options.ts";

@@ -1,3 +1,9 @@
+/**
+ * Talks to QEMU's machine protocol (QMP): one command, one answer.
+ *
+ * @module
+ */
+
 import { LabError } from "./errors.ts";
 
 /** A value of QEMU's machine protocol. */

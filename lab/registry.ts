@@ -1,3 +1,10 @@
+/**
+ * The folder that each running guest has: who it is, how it is reached, and how
+ * it is ended by another process than the one that began it.
+ *
+ * @module
+ */
+
 import { LabError } from "./errors.ts";
 import { tryLock } from "./lock.ts";
 import { checkName } from "./options.ts";

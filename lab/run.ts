@@ -1,3 +1,9 @@
+/**
+ * Runs the host's commands.
+ *
+ * @module
+ */
+
 import { LabError } from "./errors.ts";
 
 /** What a finished host command left. */
