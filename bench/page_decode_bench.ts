@@ -4,7 +4,10 @@
  */
 
 import { EventColumns, PageArena } from "../engine/ftrace/columns.ts";
-import { firstStamp, loadFixture } from "../engine/ftrace/fixtures/load.ts";
+import {
+  firstStamp,
+  loadFixture,
+} from "../engine/ftrace/fixtures/load_fixture.ts";
 import { TimeMerge } from "../engine/ftrace/merge.ts";
 import { PageDecoder } from "../engine/ftrace/page.ts";
 import { TraceText } from "../engine/ftrace/text/trace_text.ts";

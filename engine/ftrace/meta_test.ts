@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Types } from "../kernel/types.ts";
 import { traceLayout } from "./meta.ts";
-import { LAYOUT_6_1 } from "./test_layout.ts";
+import { LAYOUT_6_1 } from "./layout_fixture.ts";
 
 /** Offsets by `struct.member`, sizes by `struct`. */
 const KERNEL_6_1: Readonly<Record<string, number>> = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EventColumns, KIND, PageArena } from "./columns.ts";
 import { PAGE_STATUS, PageDecoder, pageStatusName } from "./page.ts";
-import { LAYOUT_6_1 } from "./test_layout.ts";
+import { LAYOUT_6_1 } from "./layout_fixture.ts";
 
 const DATA = LAYOUT_6_1.page.data;
 

@@ -37,36 +37,44 @@ export class RecordBytes {
     this.size = size;
   }
 
+  /** The unsigned byte at `at`. */
   u8(at: number): number {
     return this.#has(at, 1) ? this.#bytes[this.#base + at] : 0;
   }
 
+  /** The signed byte at `at`. */
   s8(at: number): number {
     return this.u8(at) << 24 >> 24;
   }
 
+  /** The unsigned 16 bits at `at`. */
   u16(at: number): number {
     return this.#has(at, 2) ? this.#view.getUint16(this.#base + at, true) : 0;
   }
 
+  /** The signed 16 bits at `at`. */
   s16(at: number): number {
     return this.#has(at, 2) ? this.#view.getInt16(this.#base + at, true) : 0;
   }
 
+  /** The unsigned 32 bits at `at`. */
   u32(at: number): number {
     return this.#has(at, 4) ? this.#view.getUint32(this.#base + at, true) : 0;
   }
 
+  /** The signed 32 bits at `at`. */
   s32(at: number): number {
     return this.#has(at, 4) ? this.#view.getInt32(this.#base + at, true) : 0;
   }
 
+  /** The unsigned 64 bits at `at`. */
   u64(at: number): bigint {
     return this.#has(at, 8)
       ? this.#view.getBigUint64(this.#base + at, true)
       : 0n;
   }
 
+  /** The signed 64 bits at `at`. */
   s64(at: number): bigint {
     return this.#has(at, 8)
       ? this.#view.getBigInt64(this.#base + at, true)

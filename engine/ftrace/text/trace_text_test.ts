@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { EventColumns, KIND, PageArena } from "../columns.ts";
-import { decodeFixture, FIXTURES, loadFixture } from "../fixtures/load.ts";
+import {
+  decodeFixture,
+  FIXTURES,
+  loadFixture,
+} from "../fixtures/load_fixture.ts";
 import { TimeMerge } from "../merge.ts";
 import type { TraceMeta } from "../meta.ts";
-import { LAYOUT_6_1 } from "../test_layout.ts";
+import { LAYOUT_6_1 } from "../layout_fixture.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./options.ts";
 import { TraceText } from "./trace_text.ts";
 
