@@ -164,7 +164,15 @@ export class Presence {
     return findings;
   }
 
-  /** The checks that read the module's code and search all memory. */
+  /** Other pages that claim to be the control page: searches all memory. */
+  search(): PresenceFinding[] {
+    return this.#page.foreignPages().map((gpa) => ({
+      problem: "foreign control page" as const,
+      detail: `a page at GPA ${hex(gpa)} claims to be the control page`,
+    }));
+  }
+
+  /** The checks that read the module's code and the page tables. */
   full(): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
     const page = this.#page;
@@ -210,12 +218,6 @@ export class Presence {
       findings.push({
         problem: "module gone",
         detail: "its memory is not mapped any more",
-      });
-    }
-    for (const gpa of page.foreignPages()) {
-      findings.push({
-        problem: "foreign control page",
-        detail: `a page at GPA ${hex(gpa)} claims to be the control page`,
       });
     }
     return findings;

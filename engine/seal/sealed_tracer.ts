@@ -84,6 +84,7 @@ interface Running {
   nextRotation: number;
   nextHeartbeat: number;
   nextCheck: number;
+  checks: number;
   nonce: bigint;
   nonceSent: number;
   readonly seen: Set<string>;
@@ -259,6 +260,7 @@ export class SealedTracer {
       nextRotation: now + (options.rotateMs ?? 100),
       nextHeartbeat: now,
       nextCheck: now + (options.checkMs ?? 5000),
+      checks: 0,
       nonce: this.page.u64(CONTROL.heartbeat_seen),
       nonceSent: now,
       seen: new Set(),
@@ -437,6 +439,10 @@ export class SealedTracer {
     if (now >= running.nextCheck) {
       running.nextCheck = now + (running.options.checkMs ?? 5000);
       for (const finding of this.presence.full()) this.#report(finding);
+      // Reading all memory takes longer than keys should wait: now and then.
+      if (running.checks++ % 8 === 0) {
+        for (const finding of this.presence.search()) this.#report(finding);
+      }
     }
   }
 
@@ -461,9 +467,13 @@ export class SealedTracer {
   checkNow(): readonly PresenceFinding[] {
     const running = this.#running;
     if (running === undefined) {
-      return [...this.presence.quick(false), ...this.presence.full()];
+      return [
+        ...this.presence.quick(false),
+        ...this.presence.full(),
+        ...this.presence.search(),
+      ];
     }
-    running.nextHeartbeat = running.nextCheck = 0;
+    running.nextHeartbeat = running.nextCheck = running.checks = 0;
     this.#check(running);
     return this.#findings;
   }
@@ -484,7 +494,9 @@ export class SealedTracer {
     try {
       for (const finding of this.presence.quick(true)) this.#report(finding);
       this.#checkCommands();
-      for (const finding of this.presence.full()) this.#report(finding);
+      for (
+        const finding of [...this.presence.full(), ...this.presence.search()]
+      ) this.#report(finding);
       page.setU32(CONTROL.enabled, 0);
       let failure: unknown;
       try {
