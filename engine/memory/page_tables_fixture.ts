@@ -1,0 +1,66 @@
+/**
+ * Makes x86-64 page tables in a byte array, for tests.
+ *
+ * @module
+ */
+
+const PRESENT_WRITABLE = 3n;
+const PAGE_SIZE_BIT = 0x80n;
+const TABLE = 4096;
+
+/** Page tables that are filled mapping by mapping. */
+export class PageTables {
+  /** GPA of the top-level table. */
+  readonly cr3: number;
+  readonly levels: 4 | 5;
+  readonly #view: DataView;
+  #next: number;
+
+  /**
+   * @param bytes guest memory from GPA 0
+   * @param first GPA from which tables are taken, one after the other
+   */
+  constructor(bytes: Uint8Array, levels: 4 | 5, first: number) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.levels = levels;
+    this.#next = first;
+    this.cr3 = this.#table();
+  }
+
+  /** GPA behind the last table. */
+  get end(): number {
+    return this.#next;
+  }
+
+  #table(): number {
+    this.#next += TABLE;
+    return this.#next - TABLE;
+  }
+
+  /**
+   * Maps one page of 4 KiB, 2 MiB or 1 GiB.
+   *
+   * @param extra bits to set in the entry as well
+   */
+  map(gva: bigint, gpa: bigint, pageSize: number, extra = 0n): void {
+    let table = this.cr3;
+    for (let level: number = this.levels; level >= 1; level--) {
+      const shift = 12 + 9 * (level - 1);
+      const at = table + Number((gva >> BigInt(shift)) & 511n) * 8;
+      if (2 ** shift === pageSize) {
+        const huge = level > 1 ? PAGE_SIZE_BIT : 0n;
+        this.#view.setBigUint64(
+          at,
+          gpa | PRESENT_WRITABLE | huge | extra,
+          true,
+        );
+        return;
+      }
+      const entry = this.#view.getBigUint64(at, true);
+      if (entry === 0n) {
+        table = this.#table();
+        this.#view.setBigUint64(at, BigInt(table) | PRESENT_WRITABLE, true);
+      } else table = Number(entry & 0x000f_ffff_ffff_f000n);
+    }
+  }
+}
