@@ -55,10 +55,19 @@ export class KernelObject {
     const member = this.member(path);
     const { space } = this.kernel;
     if (member.bitSize !== undefined && member.bitOffset !== undefined) {
-      const byte = Math.floor(member.bitOffset / 32) * 4;
-      const word = space.u64(this.gva + BigInt(byte));
-      const shift = BigInt(member.bitOffset - byte * 8);
-      return Number((word >> shift) & ((1n << BigInt(member.bitSize)) - 1n));
+      // No byte more than it lies in: the next one may not be mapped.
+      const first = Math.floor(member.bitOffset / 8);
+      const skipped = member.bitOffset - first * 8;
+      const bytes = space.bytes(
+        this.gva + BigInt(first),
+        Math.ceil((skipped + member.bitSize) / 8),
+      );
+      const word = bytes.reduceRight(
+        (sum, byte) => sum * 256n + BigInt(byte),
+        0n,
+      );
+      const mask = (1n << BigInt(member.bitSize)) - 1n;
+      return Number((word >> BigInt(skipped)) & mask);
     }
     const at = this.gva + BigInt(member.offset);
     switch (member.size) {
