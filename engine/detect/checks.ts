@@ -24,6 +24,7 @@ import { unownedCode } from "./xf016_unowned_code.ts";
 import { hiddenProcesses } from "./xf017_hidden_processes.ts";
 import { deferredCode } from "./xf018_deferred_code.ts";
 import { ftraceState } from "./xf019_ftrace_state.ts";
+import { textIntegrity } from "./xf020_text.ts";
 
 /** Every check there is. */
 export const checks: readonly Check[] = [
@@ -46,6 +47,7 @@ export const checks: readonly Check[] = [
   hiddenProcesses,
   deferredCode,
   ftraceState,
+  textIntegrity,
 ];
 
 /**

@@ -10,7 +10,7 @@ import { type Kprobe, kprobes } from "../kernel/kprobes.ts";
 import { type ImageBytes, readImage } from "../kernel/text_image.ts";
 import type { ModuleView } from "../kernel/module_views.ts";
 import { CodeMap } from "./code_map.ts";
-import type { TrustedText } from "./trusted_text.ts";
+import type { Vmlinux } from "./vmlinux.ts";
 
 /** What the plan asked Ftrace for. */
 export interface ExpectedTracing {
@@ -25,8 +25,8 @@ export interface CheckOptions {
   /** Modules that may hook the kernel though it does not vouch for them. */
   readonly trustModules?: readonly string[];
   readonly tracing?: ExpectedTracing;
-  /** Text to compare the kernel's with. */
-  readonly trustedText?: TrustedText;
+  /** A trusted image to compare the kernel's text with. */
+  readonly vmlinux?: Vmlinux;
 }
 
 /** The kernel at one reading. */

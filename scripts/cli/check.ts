@@ -16,6 +16,7 @@ import {
 import { sarifLog } from "../../engine/output/sarif.ts";
 import type { Session } from "../../engine/session.ts";
 import { VERSION } from "../../engine/version.ts";
+import { readKernelFile } from "./kernel_file.ts";
 import { openTarget, withTarget } from "./target.ts";
 import { faint, out, outJson, strong } from "./terminal.ts";
 
@@ -34,6 +35,10 @@ export function registerCheck(program: Command): void {
     )
     .argument("[target]", "as --target")
     .option("--only <ids>", "only these checks: XF001,XF008", list)
+    .option(
+      "--vmlinuz <file>",
+      "compare the kernel's text with this image: the vmlinuz that it booted",
+    )
     .option("--trust-module <names>", "modules that may hook the kernel", list)
     .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
     .option("--tracer <name>", "what current_tracer was set to")
@@ -51,6 +56,7 @@ Examples:
   xftrace check
   xftrace check qemu:web1 --details
   xftrace check -t core:guest.core --sarif > guest.sarif
+  xftrace check --vmlinuz /boot/vmlinuz-6.1.0-56-amd64
   xftrace check --only XF002,XF004 --watch 10`,
     )
     .action(async (target, options) => {
@@ -62,6 +68,9 @@ Examples:
         ...(named === undefined ? {} : { target: named }),
       });
       const said: CheckOptions = {
+        ...(options.vmlinuz === undefined
+          ? {}
+          : { vmlinux: readKernelFile(options.vmlinuz) }),
         ...(options.trustModule === undefined
           ? {}
           : { trustModules: options.trustModule }),

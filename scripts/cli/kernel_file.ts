@@ -1,0 +1,54 @@
+/**
+ * Reads the kernel image files that users give.
+ *
+ * @module
+ */
+import { readVmlinux, type Vmlinux } from "../../engine/detect/vmlinux.ts";
+import { XftraceError } from "../../engine/errors.ts";
+
+/** Formats that this runtime cannot unpack, and what can. */
+const TOOLS = {
+  xz: ["xz", "xz-utils"],
+  lzma: ["xz", "xz-utils"],
+  lz4: ["lz4", "lz4"],
+  bzip2: ["bzip2", "bzip2"],
+  lzop: ["lzop", "lzop"],
+} as const;
+
+/**
+ * Reads a vmlinuz, or an unpacked vmlinux.
+ *
+ * @throws {XftraceError} when it cannot be read, with the fix.
+ */
+export function readKernelFile(path: string): Vmlinux {
+  let file: Uint8Array;
+  try {
+    file = Deno.readFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new XftraceError(`${path} cannot be read: ${why}`);
+  }
+  return readVmlinux(path, file, (format, packed) => {
+    const [tool, debianPackage] = TOOLS[format];
+    const unpacked = unpack(tool, packed);
+    if (unpacked !== undefined) return unpacked;
+    throw new XftraceError(
+      `${path} is packed with ${format}, and ${tool} could not unpack it; install ${debianPackage}, or give the unpacked vmlinux`,
+    );
+  });
+}
+
+function unpack(tool: string, packed: Uint8Array): Uint8Array | undefined {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(file, packed);
+    const { success, stdout } = new Deno.Command("sh", {
+      args: ["-c", '"$0" -dc < "$1"', tool, file],
+      stdin: "null",
+      stderr: "null",
+    }).outputSync();
+    return success && stdout.length > 0 ? stdout : undefined;
+  } finally {
+    Deno.removeSync(file);
+  }
+}
