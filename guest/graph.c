@@ -317,7 +317,8 @@ static noinline int on_entry(unsigned long func, int depth,
 	if (depth > 0) {
 		if (xft_control.max_depth && depth >= xft_control.max_depth)
 			return 0;
-		root = false;
+		/* A hook calls the function that it has taken the place of. */
+		root = is_root_function(func);
 		caller = caller_address(&flags);
 	} else {
 		caller = caller_address(&flags);

@@ -136,7 +136,7 @@ export class GraphReport {
   #name(address: bigint): string {
     const text = hex(address);
     // Ftrace's address of a function lies behind its ENDBR.
-    return this.#names[text]?.replace(/\+0x4$/, "") ?? text;
+    return this.#names[text]?.replace(/\+0x4(?= \[|$)/, "") ?? text;
   }
 
   #note(as: "function" | "caller", address: bigint): void {

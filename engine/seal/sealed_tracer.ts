@@ -187,6 +187,7 @@ export class SealedTracer {
     const { page } = this;
     const config = resolveConfig(kernel, options);
     page.setU32(CONTROL.enabled, 0);
+    this.#findings.length = 0;
     const klog = new Klog(options.klogPath);
     this.mailbox.onCommand = (number, command) =>
       klog.append([{ type: KLOG.command, a: number, b: command }], false);
@@ -458,6 +459,14 @@ export class SealedTracer {
     }
   }
 
+  /** Of each CPU, the sequence number of the last entry that was read. */
+  positions(): [cpu: number, sequence: number][] {
+    return (this.#running?.rings ?? []).map((ring) => [
+      ring.area.cpu,
+      ring.next - 1,
+    ]);
+  }
+
   /** Everything that was found so far. */
   get findings(): readonly PresenceFinding[] {
     return this.#findings;
@@ -525,7 +534,7 @@ export class SealedTracer {
           nested: dropped(CPU.dropped_nested),
         },
         keySwitches: running.keys.switches,
-        findings: this.#findings,
+        findings: [...this.#findings],
         verification: running.verifier.finish(),
       };
     } finally {
