@@ -180,10 +180,13 @@ type Literal = { readonly at?: SourcePlace };
 class Field implements FieldRef<never> {
   readonly path: string;
   readonly #kind: FieldKind | undefined;
+  readonly #at: SourcePlace | undefined;
 
-  constructor(path: string, kind?: FieldKind) {
+  /** @param at where the script names the field; else: compares it */
+  constructor(path: string, kind?: FieldKind, at?: SourcePlace) {
     this.path = path;
     this.#kind = kind;
+    this.#at = at;
   }
 
   #value(value: Value): Value {
@@ -208,7 +211,7 @@ class Field implements FieldRef<never> {
   }
 
   #make(node: Expression & Literal): Condition<unknown> {
-    const at = here();
+    const at = this.#at ?? here();
     return new Condition(at === undefined ? node : { ...node, at });
   }
 
@@ -281,9 +284,9 @@ const KINDS: { readonly [N in keyof CommonKinds]: CommonKinds[N] } = {
   ret: "number",
 };
 
-function make<T>(path: string, kind?: FieldKind): T {
+function make<T>(path: string, kind?: FieldKind, at?: SourcePlace): T {
   // The types above say which of the methods a kind has.
-  return new Field(path, kind) as unknown as T;
+  return new Field(path, kind, at) as unknown as T;
 }
 
 /** When, in ns of the guest's trace clock; of a call: when it returned. */
@@ -331,12 +334,13 @@ export function field(name: string): unknown {
   return new Field(
     name,
     Object.hasOwn(KINDS, name) ? KINDS[name as keyof CommonKinds] : undefined,
+    here(),
   );
 }
 
 /** A system call's argument, or an event's own field, by any name. */
 export function arg<N extends string>(name: N): AnyField<N, true> {
-  return make(`args.${name}`);
+  return make(`args.${name}`, undefined, here());
 }
 
 /**

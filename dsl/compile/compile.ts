@@ -23,7 +23,7 @@ import type {
 import { CompileError } from "../errors.ts";
 import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";
-import { chooseSource } from "./choose_source.ts";
+import { chooseSource, namedFields } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { expandSyscall, outdated, syscallEvents } from "./expand_syscalls.ts";
 import { untilText } from "./moments.ts";
@@ -83,6 +83,7 @@ export function compile(
     markers: draft.markers,
     every: draft.spec.every,
     inside: draft.inside,
+    callers: namedFields(draft).has("caller"),
     sinks: draft.sinks,
     planned: {
       title: draft.title,

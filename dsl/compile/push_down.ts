@@ -70,7 +70,8 @@ function pushFilters(
       filter.kind === "expression" ? conjuncts(filter.node) : []
     );
     const can = (part: Expression) =>
-      able && draft.via.startsWith("graph") && !draft.inside &&
+      // Pairing needs the returns of all calls, also of those that fail.
+      able && draft.via === "graph returns" &&
       (part.op === "compare" || part.op === "among") &&
       filters.includes(part.field);
     draft.pushed = parts.filter(can);

@@ -18,6 +18,11 @@ export interface GraphCallOptions {
   readonly depth: number | undefined;
   /** Keep what happened inside. */
   readonly inside: boolean;
+  /**
+   * Tell callers outside the functions asked for as well. Without it, a
+   * guest that was told to record these functions alone gives the same.
+   */
+  readonly callers: boolean;
 }
 
 /** Where a call is written to. */
@@ -161,6 +166,12 @@ export class GraphCalls {
     return task;
   }
 
+  /** Whether a depth below the outermost function is looked at. */
+  #shallow(task: Task, at: number): boolean {
+    const { depth } = this.#options;
+    return depth === undefined || at - task.root < depth;
+  }
+
   #enter(task: Task, columns: EventColumns, row: number, at: number): void {
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
@@ -175,11 +186,15 @@ export class GraphCalls {
     if (task.under < 0 && under !== undefined && under.has(lo, hi)) {
       task.under = at;
     }
-    if (task.root < 0 && (functions === undefined || functions.has(lo, hi))) {
+    const within = under === undefined || task.under >= 0;
+    if (
+      task.root < 0 && within &&
+      (functions === undefined || functions.has(lo, hi))
+    ) {
       task.root = at;
       task.inside.length = 0;
     }
-    if (this.#options.inside && task.root >= 0) {
+    if (this.#options.inside && task.root >= 0 && this.#shallow(task, at)) {
       task.record[at] = task.inside.push(lo, hi, at, columns.ts[row]);
     }
   }
@@ -202,7 +217,7 @@ export class GraphCalls {
     // Depth counts from the outermost function asked for; a call whose
     // beginning was not seen is taken to be that one.
     const level = rooted ? at - task.root : asked ? 0 : Infinity;
-    if (seen && inside && rooted) {
+    if (seen && inside && rooted && this.#shallow(task, at)) {
       task.inside.duration[task.record[at]] = columns.duration[row];
     }
     const within = under === undefined ||
@@ -243,13 +258,18 @@ export class GraphCalls {
     columns.func[2 * to + 1] = from.func[2 * row + 1];
     columns.depth[to] = level === Infinity ? 0 : level;
     columns.duration[to] = from.duration[row];
-    const called = at > 0 && task.top >= at - 1 && task.open[at - 1] === 1;
+    const visible = this.#options.callers ||
+      (task.root >= 0 && at > task.root) ||
+      (task.under >= 0 && at > task.under);
+    const called = visible && at > 0 && task.top >= at - 1 &&
+      task.open[at - 1] === 1;
     calls.caller[2 * to] = called ? task.lo[at - 1] : 0;
     calls.caller[2 * to + 1] = called ? task.hi[at - 1] : 0;
     calls.ret[to] = NaN;
     calls.call[to] = -1;
     calls.texts[to] = undefined;
-    calls.inside[to] = this.#options.inside && seen && task.root >= 0
+    calls.inside[to] = this.#options.inside && seen && task.root >= 0 &&
+        this.#shallow(task, at)
       ? task.inside.from(task.record[at])
       : undefined;
   }

@@ -15,7 +15,9 @@ export interface SourcePlace {
 }
 
 const FRAME =
-  /\(?((?:file|https?|data|ext|blob):[^\s()]*|\/[^\s():]+):(\d+):(\d+)\)?$/;
+  /\(?((?:file|https?|data|blob):[^\s()]*|\/[^\s():]+):(\d+):(\d+)\)?$/;
+/** Code made of a text: its sourceURL, then where in the text. */
+const EVALUATED = /\(((?:file|https?):[^\s()]*), <anonymous>:(\d+):(\d+)\)$/;
 
 /**
  * The first place in a stack trace that is not in one of the folders whose
@@ -26,10 +28,9 @@ export function callerPlace(
   inside: readonly string[],
 ): SourcePlace | undefined {
   for (const line of (stack ?? "").split("\n").slice(1)) {
-    const match = FRAME.exec(line.trim());
+    const match = EVALUATED.exec(line.trim()) ?? FRAME.exec(line.trim());
     if (match === null) continue;
     const file = match[1];
-    if (file.startsWith("ext:")) continue;
     if (inside.some((folder) => file.startsWith(folder))) continue;
     return { file, line: Number(match[2]), column: Number(match[3]) };
   }

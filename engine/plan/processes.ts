@@ -25,6 +25,8 @@ interface Thread {
 
 const MAX_TASKS = 1 << 20;
 const MAX_STRING = 4096;
+/** Tries to read the list between two changes of it. */
+const LIST_TRIES = 3;
 
 /** The processes of a guest. */
 export class ProcessTree {
@@ -58,16 +60,20 @@ export class ProcessTree {
     const known = this.#threads?.get(pid);
     if (known !== undefined || this.#fresh) return known;
     this.#fresh = true;
-    try {
-      this.#threads = readThreads(this.#kernel);
-    } catch (error) {
-      if (!(error instanceof MemoryError) && !(error instanceof KernelError)) {
-        throw error;
+    for (let tries = 0; tries < LIST_TRIES; tries++) {
+      try {
+        this.#threads = readThreads(this.#kernel);
+        this.problem = undefined;
+        break;
+      } catch (error) {
+        if (
+          !(error instanceof MemoryError) && !(error instanceof KernelError)
+        ) throw error;
+        // A recording need not hold the task list; a live one may be in flux.
+        this.problem = error.message;
       }
-      // A recording need not hold the task list; a live one may be in flux.
-      this.problem = error.message;
-      this.#threads ??= new Map();
     }
+    this.#threads ??= new Map();
     return this.#threads.get(pid);
   }
 

@@ -66,6 +66,8 @@ export interface Stream {
   readonly every: number | undefined;
   /** Whether a sink looks at what happened inside a call. */
   readonly inside: boolean;
+  /** Whether the script names callers, also those outside the functions. */
+  readonly callers: boolean;
   /** The sinks, each with its place among the queries. */
   readonly sinks: readonly {
     readonly sink: SinkSpec;

@@ -103,6 +103,18 @@ export function runProgram(
   return target.facts.live ? run.live() : Promise.resolve(run.recording());
 }
 
+/**
+ * Runs a program over events that were decoded already, as over a recording.
+ */
+export function runFrame(
+  program: Program,
+  target: RunTarget,
+  frame: Frame,
+  options: RunOptions,
+): RunResult {
+  return new Run(program, target, options).frame(frame);
+}
+
 class Run {
   readonly #program: Program;
   readonly #target: RunTarget;
@@ -248,6 +260,12 @@ class Run {
       lost,
       overrun,
     );
+  }
+
+  /** Runs over one frame. */
+  frame(frame: Frame): RunResult {
+    this.#take(frame);
+    return this.#result(this.#done ? "until" : "end of recording", 0, 0);
   }
 
   /** Follows a live guest. */

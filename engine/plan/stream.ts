@@ -97,6 +97,7 @@ export class StreamRun {
             : new FunctionSet(select.under),
           depth: select.depth,
           inside: stream.inside,
+          callers: stream.callers,
         });
       }
     }

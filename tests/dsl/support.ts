@@ -1,0 +1,75 @@
+/**
+ * What the language's tests share: the recordings, and running over them.
+ *
+ * @module
+ */
+import { readBuffers } from "../../engine/ftrace/reader.ts";
+import { traceLayout } from "../../engine/ftrace/meta.ts";
+import type { TargetFacts } from "../../engine/plan/facts.ts";
+import type { Program } from "../../engine/plan/program.ts";
+import {
+  openTarget,
+  runFrame,
+  type RunResult,
+  type RunTarget,
+} from "../../engine/plan/run.ts";
+import type { Frame } from "../../engine/plan/frame.ts";
+import { openCoreSession } from "../../engine/session.ts";
+
+/** The kernels of the recordings in testdata/. */
+export const RECORDED = ["6.1", "6.12"] as const;
+
+/** A recording that is open. */
+export interface Recording extends Disposable {
+  readonly target: RunTarget;
+  readonly frame: Frame;
+}
+
+/** Opens the recording of a kernel. */
+export function openRecording(kernel: typeof RECORDED[number]): Recording {
+  const path = new URL(
+    `../../testdata/guest-${kernel}.core.zst`,
+    import.meta.url,
+  ).pathname;
+  const session = openCoreSession(`core:guest-${kernel}`, path);
+  const target = openTarget(session);
+  const { columns, arena } = readBuffers(
+    target.instance,
+    traceLayout(session.kernel.types),
+  );
+  return {
+    target,
+    frame: { columns, arena, ordered: false },
+    [Symbol.dispose]: () => session[Symbol.dispose](),
+  };
+}
+
+/** The facts of a guest that can be told everything. */
+export function steerable(facts: TargetFacts): TargetFacts {
+  return {
+    ...facts,
+    live: true,
+    capabilities: {
+      writes: true,
+      roots: 1000,
+      depth: true,
+      mute: true,
+      filters: ["duration", "pid", "cpu"],
+    },
+  };
+}
+
+/** Runs a program over a frame; gives its results and what it wrote. */
+export function runOver(
+  program: Program,
+  target: RunTarget,
+  frame: Frame,
+): RunResult & { readonly written: string } {
+  let written = "";
+  const result = runFrame(program, target, frame, {
+    write: (text) => {
+      written += text;
+    },
+  });
+  return { ...result, written };
+}
