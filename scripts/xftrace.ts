@@ -5,16 +5,26 @@
  */
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { EXIT, XftraceError } from "../engine/errors.ts";
+import { VERSION } from "../engine/version.ts";
+import { registerCompletions } from "./cli/completions.ts";
+import { registerDoctor } from "./cli/doctor.ts";
+import { registerEvents } from "./cli/events.ts";
+import { registerFunctions } from "./cli/functions.ts";
+import { registerPs } from "./cli/ps.ts";
+import { registerSnapshot } from "./cli/snapshot.ts";
 import { registerInfo } from "./cli/info.ts";
 import { registerOff } from "./cli/off.ts";
 import { registerOn } from "./cli/on.ts";
 import { registerReport } from "./cli/report.ts";
 import { registerShow } from "./cli/show.ts";
 import { registerStatus } from "./cli/status.ts";
+import { registerCheck } from "./cli/check.ts";
+import { registerEval } from "./cli/eval.ts";
+import { registerGuest } from "./cli/guest.ts";
+import { registerRun } from "./cli/run.ts";
+import { registerTypes } from "./cli/types.ts";
+import { registerVerify } from "./cli/verify.ts";
 import { note } from "./cli/terminal.ts";
-
-/** Version of the tool, as in deno.json. */
-export const VERSION = "0.1.0";
 
 /** The whole command line. */
 export function xftraceCommand(): Command {
@@ -50,6 +60,18 @@ Exit codes:
   registerOff(program);
   registerShow(program);
   registerReport(program);
+  registerCompletions(program);
+  registerDoctor(program);
+  registerEvents(program);
+  registerFunctions(program);
+  registerPs(program);
+  registerSnapshot(program);
+  registerCheck(program);
+  registerEval(program);
+  registerGuest(program);
+  registerRun(program);
+  registerTypes(program);
+  registerVerify(program);
   return program;
 }
 

@@ -29,6 +29,7 @@ function describe(program: Command): CompletedCommand[] {
 /** Adds the command. */
 export function registerCompletions(program: Command): void {
   program.command("completions")
+    .summary("completions for bash, zsh and fish")
     .description("Prints what completes xftrace's commands in a shell.")
     .argument("<shell>", `${SHELLS.join(", ")}, or targets: those to choose`)
     .addHelpText(

@@ -83,6 +83,7 @@ export function diagnosisText(diagnosis: Diagnosis): string {
 /** Adds the command. */
 export function registerDoctor(program: Command): void {
   withTarget(program.command("doctor"))
+    .summary("what a guest lacks to be traced, and how to add it")
     .description(
       "Looks at what a guest needs to be traced, and says what is missing and\n" +
         "how to add it. Without a target, looks at every VM of this host.",

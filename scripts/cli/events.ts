@@ -78,6 +78,7 @@ function formatText(format: EventFormat): string {
 /** Adds the command. */
 export function registerEvents(program: Command): void {
   withTarget(program.command("events"))
+    .summary("events that the kernel can record")
     .description("Lists the events that the guest's kernel can record.")
     .argument("[glob]", "such as sched:*, *_exec or syscalls; default: all")
     .option("--instance <name>", "the state in an instance")

@@ -59,6 +59,7 @@ function noneFound(kernel: Kernel, glob: string): XftraceError {
 /** Adds the command. */
 export function registerFunctions(program: Command): void {
   withTarget(program.command("functions"))
+    .summary("functions that can be traced")
     .description(
       "Lists the functions of the guest's kernel that can be traced, modules'\n" +
         "included, as its available_filter_functions does.",

@@ -214,6 +214,7 @@ export function infoText(info: Info): string {
 /** Adds the command. */
 export function registerInfo(program: Command): void {
   withTarget(program.command("info"))
+    .summary("what the guest's kernel is, and what its Ftrace does")
     .description("Shows what the guest's kernel is, and what its Ftrace does.")
     .option("--instance <name>", "an instance in place of the top level")
     .option("--timing", "also show how long attaching took, step by step")

@@ -41,6 +41,7 @@ interface OffOptions extends TargetOptions, GraphFlags {
 /** Adds the command. */
 export function registerOff(program: Command): void {
   withGraphOptions(withTarget(program.command("off")))
+    .summary("stop recording, and write trace_graph.txt")
     .description(
       "Switches recording off, takes back what `xftrace on` wrote, and writes\n" +
         "what was collected as trace_graph.txt.",

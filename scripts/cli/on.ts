@@ -25,6 +25,7 @@ const START_MS = 20_000;
 /** Adds the command. */
 export function registerOn(program: Command): void {
   withTarget(program.command("on"))
+    .summary("record, and leave a collector that keeps all of it")
     .description(
       "Switches recording on in the guest, limited to functions if any are\n" +
         "named, and returns. A collector stays behind and keeps what is recorded,\n" +

@@ -71,6 +71,7 @@ export function psText(vms: readonly ListedVm[]): string {
 /** Adds the command. */
 export function registerPs(program: Command): void {
   program.command("ps")
+    .summary("this host's VMs, and whether they can be read")
     .description("Lists the VMs of this host, and whether they can be read.")
     .option("--json", "print JSON")
     .addHelpText(

@@ -13,6 +13,7 @@ import { count, note, out, warn } from "./terminal.ts";
 /** Adds the command. */
 export function registerReport(program: Command): void {
   withGraphOptions(withTarget(program.command("report")))
+    .summary("what the buffers hold, as the guest's trace file says it")
     .description(
       "Prints what the guest's ring buffers hold, line by line what its own\n" +
         "trace file says. The guest is neither stopped nor written to.",

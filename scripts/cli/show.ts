@@ -17,6 +17,7 @@ const SLOW_POLLS = 10;
 /** Adds the command. */
 export function registerShow(program: Command): void {
   withGraphOptions(withTarget(program.command("show")))
+    .summary("the trace as it happens, like trace_pipe")
     .description(
       "Prints events as they happen, like trace_pipe, but from outside: nothing\n" +
         "is consumed in the guest, and nothing is written to it. Ctrl-C ends it.",
@@ -33,6 +34,11 @@ Examples:
     )
     .action(async (options) => {
       using session = openTarget(options);
+      if (!session.memory.live) {
+        throw new XftraceError(
+          `${session.target} is a recording: nothing happens in it any more; \`xftrace report\` prints what it holds`,
+        );
+      }
       const { instance, events, layout } = openInstance(
         session,
         options.instance,
@@ -73,7 +79,7 @@ Examples:
       };
       for (let polls = 0; !stop && performance.now() < until; polls++) {
         if (polls % SLOW_POLLS === 0) {
-          if (session.memory.live && !session.alive()) {
+          if (!session.alive()) {
             gone = true;
             break;
           }
@@ -89,7 +95,6 @@ Examples:
           break;
         }
         drain(false);
-        if (!session.memory.live) break;
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       if (!gone) follower.poll();

@@ -23,6 +23,7 @@ export interface SnapshotResult {
 /** Adds the command. */
 export function registerSnapshot(program: Command): void {
   withTarget(program.command("snapshot"))
+    .summary("save the trace with all that reading it needs")
     .description(
       "Saves the guest's trace with all that reading it needs, as an ELF core\n" +
         "that crash, drgn and xftrace open (-t core:FILE). The guest runs on.",

@@ -29,6 +29,7 @@ export interface Status {
 /** Adds the command. */
 export function registerStatus(program: Command): void {
   withTarget(program.command("status"))
+    .summary("whether a guest records, and what was collected")
     .description("Shows whether a guest records, and what was collected of it.")
     .option("--instance <name>", "an instance in place of the top level")
     .option("--json", "print JSON")
