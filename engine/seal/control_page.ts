@@ -139,6 +139,15 @@ export class ControlPage {
     return new ControlPage(kernel, module, gva);
   }
 
+  /**
+   * Whether the module is still there: nothing may be written once it is not,
+   * since its memory belongs to somebody else then.
+   */
+  get alive(): boolean {
+    return this.u64(CONTROL.magic) === MAGIC &&
+      this.u64(CONTROL.self) === this.gva;
+  }
+
   /** The u32 at an offset of the page. */
   u32(offset: number): number {
     this.kernel.memory.read(this.gpa + offset, this.#half);

@@ -134,6 +134,11 @@ export class Mailbox {
   ): Promise<void> {
     const page = this.#page;
     const start = performance.now();
+    if (!page.alive) {
+      throw new XftraceError(
+        "the guest's module has been unloaded, or the guest has restarted",
+      );
+    }
     while (
       page.u64(CONTROL.command_answered) !== page.u64(CONTROL.command_number)
     ) {
@@ -144,6 +149,11 @@ export class Mailbox {
           `the guest's module did not answer "${command}" within ${
             Math.round(timeoutMs / 1000)
           } s; it last said: ${progress.phase}, "${progress.said}"`,
+        );
+      }
+      if (!page.alive) {
+        throw new XftraceError(
+          `the guest's module was unloaded, or the guest restarted, during "${command}"`,
         );
       }
       onWait?.(progress);

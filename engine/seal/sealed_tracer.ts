@@ -374,13 +374,24 @@ export class SealedTracer {
   /** Reading and rotating, without the checks. */
   #step(): void {
     const running = this.#running;
-    if (running === undefined) return;
+    if (running === undefined || !this.#alive()) return;
     this.#read(running);
     const now = performance.now();
     if (now >= running.nextRotation) {
       running.nextRotation = now + (running.options.rotateMs ?? 100);
       running.keys.rotate();
     }
+  }
+
+  /** Whether the module is there; it is reported when not. */
+  #alive(): boolean {
+    if (this.page.alive) return true;
+    this.#report({
+      problem: "module gone",
+      detail:
+        "the module was unloaded, or the guest restarted: what it had not handed out is lost",
+    });
+    return false;
   }
 
   #read(running: Running): void {
@@ -414,6 +425,7 @@ export class SealedTracer {
   }
 
   #check(running: Running): void {
+    if (!this.#alive()) return;
     const now = performance.now();
     const { page } = this;
     if (now >= running.nextHeartbeat) {
@@ -501,29 +513,22 @@ export class SealedTracer {
     }
     const { page } = this;
     try {
-      for (const finding of this.presence.quick(true)) this.#report(finding);
-      this.#checkCommands();
-      for (
-        const finding of [...this.presence.full(), ...this.presence.search()]
-      ) this.#report(finding);
-      page.setU32(CONTROL.enabled, 0);
-      let failure: unknown;
-      try {
-        await this.#command("unregister");
-      } catch (error) {
-        failure = error;
-      }
-      this.#read(running);
+      const failure = await this.#switchOff(running);
+      const alive = this.#alive();
+      if (alive) this.#read(running);
       running.klog.append(running.rings.map((ring) => {
         // What the guest claims now counts as well as what it claimed before.
-        const last = Math.max(ring.head(), ring.next - 1);
+        const last = Math.max(alive ? ring.head() : 0, ring.next - 1);
         running.verifier.end(ring.area.cpu, last);
         return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
       }));
-      running.klog.append([{ type: KLOG.end }]);
+      // Without an end the log says that nobody knows what came after.
+      if (alive) running.klog.append([{ type: KLOG.end }]);
       running.recording.names(this.#names(allAddresses(running)));
       const dropped = (offset: number) =>
-        page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0);
+        alive
+          ? page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0)
+          : 0;
       if (failure !== undefined) throw failure;
       return {
         entries: running.entries,
@@ -540,6 +545,21 @@ export class SealedTracer {
     } finally {
       this.detach();
     }
+  }
+
+  /** Last checks, then off; gives what went wrong with the command. */
+  async #switchOff(running: Running): Promise<unknown> {
+    if (!this.#alive()) return undefined;
+    running.nextHeartbeat = running.nextCheck = running.checks = 0;
+    this.#check(running);
+    this.page.setU32(CONTROL.enabled, 0);
+    try {
+      await this.#command("unregister");
+    } catch (error) {
+      // Gone meanwhile: reported, and no reason to throw what was read away.
+      return this.page.alive ? error : undefined;
+    }
+    return undefined;
   }
 
   /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */

@@ -1,0 +1,209 @@
+/**
+ * The sealed tracer over and over: on and off, loaded and unloaded, its
+ * collector killed, its module taken away, its guest reset.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { CONTROL, CPU } from "../../engine/seal/abi.ts";
+import {
+  isClean,
+  verifyRecording,
+} from "../../engine/seal/verify_recording.ts";
+import {
+  assertNoOops,
+  openLoad,
+  pollUntil,
+  Scratch,
+  SEAL_KERNELS,
+  sealedGuest,
+  steer,
+  traceAround,
+  tracerOf,
+} from "./seal_support.ts";
+
+const NARROW = {
+  roots: ["sys_openat", "sys_read"],
+  filter: ["vfs_read"],
+} as const;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+for (const kernel of SEAL_KERNELS) {
+  Deno.test(`the host drives tracefs through the module, ${kernel}`, async () => {
+    await using guest = await sealedGuest(kernel);
+    using session = steer(guest);
+    const { mailbox } = tracerOf(session);
+    const see = async (file: string) =>
+      (await guest.sh(`cat /sys/kernel/tracing/${file}`)).trim();
+
+    await mailbox.writeTracefs("trace_clock", "mono");
+    assert.match(await see("trace_clock"), /\[mono\]/);
+    await mailbox.writeTracefs("set_ftrace_filter", "vfs_read");
+    await mailbox.writeTracefs("set_ftrace_filter", "vfs_open", {
+      append: true,
+    });
+    assert.deepEqual(
+      (await see("set_ftrace_filter")).split("\n").sort(),
+      ["vfs_open", "vfs_read"],
+    );
+    await mailbox.writeTracefs("set_graph_function", "vfs_read");
+    assert.equal(await see("set_graph_function"), "vfs_read");
+    await mailbox.writeTracefs("events/sched/sched_switch/enable", "1");
+    assert.equal(await see("events/sched/sched_switch/enable"), "1");
+    await mailbox.writeTracefs("buffer_size_kb", "512");
+    assert.match(await see("buffer_size_kb"), /^512/);
+    await mailbox.writeTracefs("current_tracer", "function_graph");
+    assert.equal(await see("current_tracer"), "function_graph");
+    assert.equal(
+      await mailbox.readTracefs("current_tracer"),
+      "function_graph\n",
+    );
+    await mailbox.writeTracefs("current_tracer", "nop");
+    assert.equal(await see("current_tracer"), "nop");
+    await mailbox.writeTracefs("events/sched/sched_switch/enable", "0");
+    assert.match(await mailbox.readTracefs("README"), /tracing mini-HOWTO/);
+
+    await assert.rejects(
+      mailbox.writeTracefs("current_tracer", "no_such"),
+      /refused to write "no_such" to tracefs' current_tracer: invalid/,
+    );
+    await assert.rejects(mailbox.readTracefs("no_such"), /no such file/);
+    for (const path of ["../etc/shadow", "/etc/shadow", "a/../../etc/x", ""]) {
+      await assert.rejects(mailbox.readTracefs(path), /refused.*invalid/);
+    }
+    // Not mounted in the guest makes no difference.
+    await guest.sh("umount /sys/kernel/tracing");
+    assert.equal(await mailbox.readTracefs("current_tracer"), "nop\n");
+    assertNoOops(guest);
+  });
+
+  Deno.test(`200 times on and off, 20 times loaded and unloaded, ${kernel}`, async () => {
+    await using guest = await sealedGuest(kernel);
+    using session = steer(guest);
+    {
+      using scratch = new Scratch();
+      const tracer = tracerOf(session);
+      await tracer.start({ ...NARROW, hooks: false, ...scratch.files });
+      const load = guest.exec(
+        "while [ ! -e /tmp/stop ]; do cat /proc/modules > /dev/null; done",
+        { timeoutMs: 300_000 },
+      );
+      for (let n = 0; n < 200; n++) {
+        // The flag alone, as a script that looks now and then would do it.
+        tracer.page.setU32(CONTROL.enabled, 0);
+        await sleep(2);
+        tracer.page.setU32(CONTROL.enabled, 1);
+        await sleep(3);
+        tracer.poll();
+      }
+      await pollUntil(tracer, guest.sh("touch /tmp/stop"));
+      await pollUntil(tracer, load);
+      const summary = await tracer.stop();
+      console.log(`${kernel}: ${summary.entries} entries in 200 cycles`);
+      assert.ok(summary.entries > 1000);
+      assert.equal(summary.verification.total.verified, summary.entries);
+      assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
+    }
+    for (let n = 0; n < 20; n++) {
+      using scratch = new Scratch();
+      const summary = await traceAround(
+        tracerOf(session),
+        { ...NARROW, hooks: false, ...scratch.files },
+        () => guest.sh(openLoad(1)),
+      );
+      assert.deepEqual(summary.findings, []);
+      assert.ok(summary.verification.total.verified > 0);
+      assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
+      await guest.sh("rmmod xftrace && insmod /root/xftrace.ko");
+    }
+    assertNoOops(guest);
+  });
+
+  Deno.test(`a collector that is killed is gone on with, ${kernel}`, async () => {
+    await using guest = await sealedGuest(kernel);
+    using scratch = new Scratch();
+    const { klogPath, recordingPath } = scratch.files;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-check",
+        "--allow-all",
+        fileURLToPath(import.meta.resolve("./seal_collector.ts")),
+        guest.target,
+        scratch.folder,
+      ],
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    const load = guest.exec(openLoad(40), { timeoutMs: 120_000 });
+    await sleep(1500);
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+    await sleep(200);
+
+    using session = steer(guest);
+    const tracer = tracerOf(session);
+    assert.ok(tracer.enabled, "the guest goes on by itself");
+    tracer.resume({ ...NARROW, rotateMs: 10, klogPath, recordingPath });
+    await pollUntil(tracer, load);
+    const summary = await tracer.stop();
+    const result = verifyRecording(recordingPath);
+    const heads = tracer.page.cpus.reduce(
+      (sum, area) => sum + tracer.page.cpuNumber(area, CPU.head),
+      0,
+    );
+    console.log(
+      `${kernel}: ${heads} entries, ${summary.entries} of them after the kill`,
+    );
+    assert.deepEqual(summary.findings, []);
+    assert.deepEqual(result.problems, []);
+    assert.ok(isClean(result));
+    assert.equal(result.total.verified + result.total.lost, heads);
+    assert.equal(result.total.lost, 0);
+    assertNoOops(guest);
+  });
+
+  Deno.test(`a module that is taken away, and a guest that is reset, ${kernel}`, async () => {
+    await using guest = await sealedGuest(kernel);
+    using session = steer(guest);
+    {
+      using scratch = new Scratch();
+      const tracer = tracerOf(session);
+      await tracer.start({ ...NARROW, ...scratch.files });
+      await pollUntil(tracer, guest.sh(`${openLoad(2)}; rmmod xftrace`));
+      tracer.poll();
+      const { findings, verification } = await tracer.stop();
+      assert.deepEqual(findings.map((f) => f.problem), ["module gone"]);
+      assert.ok(verification.total.verified > 0);
+      const result = verifyRecording(scratch.files.recordingPath);
+      assert.match(result.problems.join(), /was not stopped/);
+      assertNoOops(guest);
+    }
+    {
+      using scratch = new Scratch();
+      await guest.sh("insmod /root/xftrace.ko");
+      const tracer = tracerOf(session);
+      await tracer.start({ ...NARROW, ...scratch.files });
+      await pollUntil(tracer, guest.sh(openLoad(2)));
+      await guest.qmp("system_reset");
+      const until = performance.now() + 20_000;
+      while (tracer.findings.length === 0 && performance.now() < until) {
+        tracer.poll();
+        await sleep(50);
+      }
+      const { findings, entries } = await tracer.stop();
+      assert.ok(entries > 0);
+      assert.ok(
+        findings.some((f) =>
+          f.problem === "module gone" || f.problem === "no heartbeat"
+        ),
+        JSON.stringify(findings),
+      );
+      assert.ok(!isClean(verifyRecording(scratch.files.recordingPath)));
+    }
+  });
+}
