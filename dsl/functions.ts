@@ -21,7 +21,7 @@ export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
  * Functions by name or glob: `fn("vfs_*")`. A name that starts with `sys_` is
  * a system call.
  */
-export function fn(name: string): TracedFunction {
+export function fn(name: string): TracedFunction<never> {
   return { name };
 }
 

@@ -25,8 +25,12 @@ export class Query<R> implements PromiseLike<R> {
     resolve?: ((value: R) => A | PromiseLike<A>) | null,
     reject?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    // The runner gives what the sink in the spec gives.
-    this.#result ??= currentRunner().add(this.spec) as Promise<R>;
+    this.#result ??= this.#start();
     return this.#result.then(resolve, reject);
+  }
+
+  async #start(): Promise<R> {
+    // The runner gives what the sink in the spec gives.
+    return await currentRunner().add(this.spec) as R;
   }
 }

@@ -44,7 +44,7 @@ export function trace<
  */
 export function syscalls(
   ...names: string[]
-): Trace<CallFields<AllArguments<readonly []>>, "calls"> {
+): Trace<CallFields<never>, "calls"> {
   const globs = names.length === 0 ? ["*"] : names;
   return new Trace(
     spec({

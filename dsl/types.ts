@@ -42,7 +42,8 @@ export type EventOf<F> = [F] extends [never]
   ? { readonly [field: string]: unknown }
   : {
     readonly [N in keyof F]: N extends "args"
-      ? { readonly [A in keyof F[N]]: ValueOf<F[N][A]> | undefined }
+      ? [F[N]] extends [never] ? { readonly [argument: string]: unknown }
+      : { readonly [A in keyof F[N]]: ValueOf<F[N][A]> | undefined }
       : N extends Perhaps ? ValueOf<F[N]> | undefined
       : ValueOf<F[N]>;
   };
@@ -50,12 +51,13 @@ export type EventOf<F> = [F] extends [never]
 type Both<U> = (U extends unknown ? (each: U) => void : never) extends
   (all: infer I) => void ? I : never;
 
-/** The kinds of a function's arguments. */
-export type ArgumentsOf<T> = T extends TracedFunction<infer A> ? A : Empty;
+/** The kinds of a function's arguments; `never`: not known here. */
+export type ArgumentsOf<T> = T extends TracedFunction<infer A> ? A : never;
 
 /** Kinds of the arguments of several functions together. */
 export type AllArguments<T extends readonly unknown[]> = T extends readonly []
   ? Empty
+  : [ArgumentsOf<T[number]>] extends [never] ? never
   : Both<ArgumentsOf<T[number]>>;
 
 /** Names of fields, as a script may write them. */

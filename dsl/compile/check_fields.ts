@@ -108,7 +108,9 @@ function missingField(
   if (graph && field === "ret") {
     return `the function graph of the kernel ${facts.kernel} records no return values, so ret is not known: enable the system call's events in the guest (trace_event=syscalls:...), which do`;
   }
-  const names = [...draft.fields.keys()];
+  const names = [...draft.fields.keys()].filter((name) =>
+    !name.startsWith("args.") || !draft.fields.has(name.slice(5))
+  );
   const near = nearNames(field, names);
   return `events of ${draft.title} have no field "${field}"${
     near.length > 0 ? didYouMean(near) : `; they have ${names.join(", ")}`

@@ -83,7 +83,7 @@ export function compile(
     markers: draft.markers,
     every: draft.spec.every,
     inside: draft.inside,
-    callers: namedFields(draft).has("caller"),
+    callers: draft.under.length === 0 && namedFields(draft).has("caller"),
     sinks: draft.sinks,
     planned: {
       title: draft.title,

@@ -1,0 +1,200 @@
+/**
+ * What a script cannot have is said in one sentence, with near names and the
+ * script's own line.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  arg,
+  comm,
+  compile,
+  CompileError,
+  duration,
+  event,
+  field,
+  fn,
+  func,
+  pid,
+  type Query,
+  sys_openat,
+  sys_read,
+  trace,
+} from "../../mod.ts";
+import type { TargetFacts } from "../../engine/plan/facts.ts";
+import { CALLS, fakeFacts, ROOTED } from "./fake_facts.ts";
+
+function message(
+  make: () => Query<unknown>,
+  facts: TargetFacts = fakeFacts(),
+): string {
+  try {
+    compile([make().spec], facts);
+  } catch (error) {
+    assert.ok(error instanceof CompileError, String(error));
+    return error.message;
+  }
+  throw new Error("it compiled");
+}
+
+Deno.test("errors: names come with near ones", () => {
+  assert.equal(
+    message(() => trace(fn("vfs_raed")).count()),
+    'the kernel 6.1.0-test has no function "vfs_raed": did you mean "vfs_read"?',
+  );
+  assert.equal(
+    message(() => trace("sys_opnat").count()),
+    'the kernel 6.1.0-test has no function "sys_opnat": did you mean "sys_openat", "sys_open" or "sys_read"?',
+  );
+  assert.equal(
+    message(() => event("sched:sched_swich").count()),
+    'the kernel 6.1.0-test has no event "sched:sched_swich": did you mean "sched:sched_switch"?',
+  );
+  assert.equal(
+    message(() => trace(fn("ext5_*")).count()),
+    'no function of the kernel 6.1.0-test matches "ext5_*"',
+  );
+  assert.match(
+    message(() => trace("native_halt").count()),
+    /"native_halt" cannot be traced/,
+  );
+});
+
+Deno.test("errors: fields", () => {
+  const calls = { tracer: "nop", enabled: CALLS } as const;
+  const loose = event(...["sched:sched_switch"]);
+  assert.equal(
+    message(
+      () => loose.count("prev_com"),
+      fakeFacts({
+        enabled: ["sched:sched_switch"],
+      }),
+    ),
+    'events of sched:sched_switch have no field "prev_com": did you mean "prev_comm"?',
+  );
+  assert.match(
+    message(
+      () => loose.filter(field("prev_comm").gt(5)).print(),
+      fakeFacts({
+        enabled: ["sched:sched_switch"],
+      }),
+    ),
+    /"prev_comm" of sched:sched_switch is a text: it cannot be compared with the number 5/,
+  );
+  assert.match(
+    message(
+      () => loose.filter(field("prev_pid").eq("x")).print(),
+      fakeFacts({
+        enabled: ["sched:sched_switch"],
+      }),
+    ),
+    /"prev_pid" of sched:sched_switch is a number/,
+  );
+  assert.match(
+    message(
+      () => loose.hist("prev_comm"),
+      fakeFacts({
+        enabled: ["sched:sched_switch"],
+      }),
+    ),
+    /hist\(\) needs a number/,
+  );
+  assert.match(
+    message(
+      () => trace(sys_openat).filter(arg("filename").eq("x")).graph(),
+      fakeFacts(calls),
+    ),
+    /shows no calls of sys_openat: its tracer is nop/,
+  );
+  assert.match(
+    message(() => trace(fn("vfs_read")).filter(arg("file").gt(1)).count()),
+    /records no arguments, so args.file is not known/,
+  );
+});
+
+Deno.test("errors: what the target does not offer, with what to do", () => {
+  assert.equal(
+    message(() => trace(sys_read).count(), fakeFacts({ tracer: "nop" })),
+    "qemu:web1 shows no calls of sys_read: its tracer is nop, and the events of the system call are not enabled; boot it with ftrace=function_graph ftrace_graph_filter=__x64_sys_read or trace_event=syscalls:sys_enter_read,syscalls:sys_exit_read, set the tracer inside the guest, or use --tracer function_graph where the guest's module is loaded",
+  );
+  assert.equal(
+    message(
+      () => event("sched:sched_switch").count(),
+      fakeFacts({ target: "core:a.core", live: false }),
+    ),
+    "event sched:sched_switch is not in the recording core:a.core: it was not enabled",
+  );
+  assert.match(
+    message(() => event("sched:sched_switch").count()),
+    /boot it with trace_event=sched:sched_switch/,
+  );
+});
+
+Deno.test("errors: a caret under the script's own line", () => {
+  try {
+    compile(
+      [trace("sys_openat").filter(arg("x").gt(5)).count().spec],
+      fakeFacts(),
+    );
+    assert.fail("it compiled");
+  } catch (error) {
+    assert.ok(error instanceof CompileError);
+    const { at } = error;
+    assert.match(at?.file ?? "", /tests\/dsl\/errors_test\.ts$/);
+    const text = Deno.readTextFileSync(new URL(at?.file ?? ""));
+    const line = text.split("\n")[(at?.line ?? 0) - 1];
+    assert.equal(line.slice((at?.column ?? 0) - 1).slice(0, 8), 'arg("x")');
+    const shown = error.display((_file, n) => text.split("\n")[n - 1]);
+    const [, , code, caret] = shown.split("\n");
+    assert.equal(code[caret.indexOf("^")], "a");
+  }
+});
+
+Deno.test("errors: units, numbers and limits where they are written", () => {
+  const text = (value: string) => value as "1s";
+  assert.throws(
+    () => duration.gt(text("100 parsecs")),
+    /"100 parsecs" is no duration/,
+  );
+  assert.throws(
+    () => trace().until(1.5),
+    /until\(1.5\) is no number of events/,
+  );
+  assert.throws(() => trace().depth(0), /depth\(0\) is no depth/);
+  assert.throws(() => trace().every("0s"), /never comes to an end/);
+  assert.throws(
+    () => trace().lhist(duration, { from: 5, to: 1, step: 1 }),
+    /cannot be made/,
+  );
+  assert.throws(
+    () => trace().until(event("sched:sched_switch", "irq:*")),
+    /until\(\) takes one event/,
+  );
+  assert.throws(() => compile([], fakeFacts()), /asks for nothing/);
+});
+
+Deno.test("compile: what is pushed down, and what is not", () => {
+  const steps = (query: Query<unknown>, facts = fakeFacts(ROOTED)) =>
+    compile([query.spec], facts).plan.steps.map((step) =>
+      `${step.what} ${step.change.split(" -> ").at(-1)}`
+    );
+  assert.deepEqual(steps(trace(sys_openat).count()), [
+    "roots __x64_sys_openat",
+    "depth 1",
+  ]);
+  // A function may call itself: no depth.
+  assert.deepEqual(steps(trace("vfs_read").count()), ["roots vfs_read"]);
+  // Its callers lie above it.
+  assert.deepEqual(steps(trace("vfs_read").count("caller")), []);
+  assert.deepEqual(steps(trace("vfs_read").under(sys_read).count()), [
+    "roots __x64_sys_read",
+  ]);
+  assert.deepEqual(steps(trace(sys_read).graph()), ["roots __x64_sys_read"]);
+  // More functions than there is room for.
+  assert.deepEqual(
+    steps(trace(fn("vfs_*"), sys_openat).filter(comm.eq("a")).count(func)),
+    [],
+  );
+  const recording = fakeFacts({ ...ROOTED, live: false });
+  assert.deepEqual(steps(trace(sys_openat).count(pid), recording), []);
+});

@@ -1,0 +1,170 @@
+/**
+ * Made-up targets for the compiler's tests: a kernel with a few functions and
+ * events.
+ *
+ * @module
+ */
+import type { EventFormat } from "../../engine/ftrace/formats.ts";
+import type { EventFact, TargetFacts } from "../../engine/plan/facts.ts";
+import { globRegExp, nearNames } from "../../engine/plan/glob.ts";
+
+const NAMES = [
+  "__x64_sys_open",
+  "__x64_sys_openat",
+  "__x64_sys_read",
+  "__x64_sys_write",
+  "__x64_sys_newfstatat",
+  "do_exit",
+  "kmem_cache_alloc",
+  "vfs_read",
+  "vfs_readv",
+  "vfs_write",
+  "schedule",
+  "native_halt",
+];
+
+const BASE = 0xffffffff81000000n;
+const ADDRESSES = new Map(
+  NAMES.map((name, i) => [name, BASE + BigInt(i) * 0x100n]),
+);
+
+function syscallFormats(
+  id: number,
+  name: string,
+  args: readonly string[],
+  types: readonly string[],
+): EventFormat[] {
+  const field = (arg: string, i: number, type: string) => ({
+    name: arg,
+    type,
+    offset: 16 + 8 * i,
+    size: 8,
+    signed: false,
+  });
+  return [
+    {
+      id,
+      system: "syscalls",
+      name: `sys_enter_${name}`,
+      fields: args.map((arg, i) => field(arg, i, types[i])),
+      printFmt: "",
+      syscall: { name: `sys_${name}`, exit: false, args, types },
+    },
+    {
+      id: id + 1,
+      system: "syscalls",
+      name: `sys_exit_${name}`,
+      fields: [field("ret", 0, "long")],
+      printFmt: "",
+      syscall: { name: `sys_${name}`, exit: true, args, types },
+    },
+  ];
+}
+
+const FORMATS: readonly EventFormat[] = [
+  ...syscallFormats(700, "openat", ["dfd", "filename", "flags", "mode"], [
+    "int",
+    "const char *",
+    "int",
+    "umode_t",
+  ]),
+  ...syscallFormats(702, "read", ["fd", "buf", "count"], [
+    "unsigned int",
+    "char *",
+    "size_t",
+  ]),
+  {
+    id: 300,
+    system: "sched",
+    name: "sched_switch",
+    fields: [
+      {
+        name: "prev_comm",
+        type: "char[16]",
+        offset: 8,
+        size: 16,
+        signed: false,
+      },
+      { name: "prev_pid", type: "pid_t", offset: 24, size: 4, signed: true },
+    ],
+    printFmt: "",
+  },
+  {
+    id: 301,
+    system: "sched",
+    name: "sched_process_exit",
+    fields: [],
+    printFmt: "",
+  },
+];
+
+/** A target; `part` says how it differs from a plain live guest. */
+export function fakeFacts(
+  part: Partial<TargetFacts> & { readonly enabled?: readonly string[] } = {},
+): TargetFacts {
+  const { enabled = [], ...rest } = part;
+  const all = FORMATS.map(({ id, system, name }): EventFact => ({
+    id,
+    system,
+    name,
+    enabled: enabled.includes(`${system}:${name}`),
+  }));
+  return {
+    target: "qemu:web1",
+    kernel: "6.1.0-test",
+    live: true,
+    seal: "none",
+    cpus: 2,
+    bufferBytes: 2097152,
+    tracer: "function_graph",
+    recording: true,
+    roots: [],
+    maxDepth: 0,
+    returnValues: false,
+    functions: {
+      addresses: (name) => {
+        const at = ADDRESSES.get(name);
+        return at === undefined ? [] : [at];
+      },
+      glob: (pattern) => {
+        const regExp = globRegExp(pattern);
+        return NAMES.filter((name) => regExp.test(name));
+      },
+      near: (name) => nearNames(name, NAMES),
+      state: (at) =>
+        at === ADDRESSES.get("native_halt") ? "untraceable" : "traced",
+    },
+    events: {
+      all,
+      format: (id) => FORMATS.find((format) => format.id === id),
+    },
+    capabilities: {
+      writes: true,
+      roots: 0,
+      depth: true,
+      mute: true,
+      filters: [],
+    },
+    ...rest,
+  };
+}
+
+/** A live guest whose graph roots can be rewritten. */
+export const ROOTED = {
+  roots: ["__x64_sys_read", "do_exit", "vfs_write"],
+  capabilities: {
+    writes: true,
+    roots: 3,
+    depth: true,
+    mute: true,
+    filters: [],
+  },
+} as const;
+
+/** The events of two system calls. */
+export const CALLS = [
+  "syscalls:sys_enter_openat",
+  "syscalls:sys_exit_openat",
+  "syscalls:sys_enter_read",
+  "syscalls:sys_exit_read",
+] as const;
