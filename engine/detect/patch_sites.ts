@@ -28,6 +28,8 @@ export const MECHANISMS = [
 /** For each byte of the text: the index of the mechanism that may change it. */
 export interface PatchSites {
   readonly marks: Uint8Array;
+  /** For each byte that is marked: how far it is from its site's start. */
+  readonly offsets: Uint8Array;
   /** Offsets of calls that call depth tracking may bend. */
   readonly calls: ReadonlySet<number>;
 }
@@ -60,6 +62,7 @@ export function patchSites(
   probes: readonly bigint[],
 ): PatchSites {
   const marks = new Uint8Array(text.length);
+  const offsets = new Uint8Array(text.length);
   const mark = (
     what: typeof MECHANISMS[number],
     linked: bigint,
@@ -68,6 +71,7 @@ export function patchSites(
     const at = Number(linked - start);
     if (at < 0 || at >= text.length) return;
     marks.fill(MECHANISMS.indexOf(what), at, at + length);
+    for (let i = 0; i < length; i++) offsets[at + i] = i;
   };
   const insn = new Instruction();
   const lengthAt = (linked: bigint) => {
@@ -187,5 +191,37 @@ export function patchSites(
       calls.add(Number(at - start));
     }
   }
-  return { marks, calls };
+  return { marks, offsets, calls };
+}
+
+/**
+ * Whether what stands at a patch site is something that its mechanism writes,
+ * where that is a short list; sites of the others are taken as they are.
+ *
+ * @param bytes the text found, from the site's start
+ */
+export function isPlausible(
+  mechanism: typeof MECHANISMS[number],
+  bytes: Uint8Array,
+): boolean {
+  const is = (...wanted: number[]) =>
+    wanted.every((byte, i) => bytes[i] === byte);
+  const branch = bytes[0] === 0xe8 || bytes[0] === 0xe9;
+  const nop5 = is(0x0f, 0x1f, 0x44, 0x00, 0x00);
+  switch (mechanism) {
+    case "return thunks":
+      return bytes[0] === 0xe9 || is(0xc3, 0xcc, 0xcc, 0xcc, 0xcc);
+    case "sealed ENDBR":
+      return is(0x66, 0x0f, 0x1f, 0x00) || is(0xf3, 0x0f, 0x1e, 0xfa);
+    case "SMP locks":
+      return bytes[0] === 0xf0 || bytes[0] === 0x3e;
+    case "Ftrace":
+      return bytes[0] === 0xe8 || bytes[0] === 0xe9 || nop5;
+    case "jump labels":
+      return branch || nop5 || bytes[0] === 0xeb || is(0x66, 0x90);
+    case "kprobes":
+      return bytes[0] === 0xcc || branch;
+    default:
+      return true;
+  }
 }

@@ -21,6 +21,7 @@ interface Reading {
   readonly findings: Finding[];
   readonly unjudged: { what: string; why: string }[];
   readonly known: string[];
+  readonly notRun: string | undefined;
   judged: number;
   readonly ms: number;
 }
@@ -46,7 +47,7 @@ export async function runChecks(
 ): Promise<CheckRun> {
   const from = performance.now();
   let pending = new Map<Check, Reading>();
-  const context = steady(() => new CheckContext(kernel, options));
+  const context = contextOf(kernel, options);
   for (const check of checks) pending.set(check, read(check, context));
   const first = new Map(pending);
   const history = new Map<Check, Reading[]>();
@@ -62,7 +63,7 @@ export async function runChecks(
     );
     if (pending.size === 0) break;
     await new Promise((done) => setTimeout(done, pause));
-    const again = steady(() => new CheckContext(kernel, options));
+    const again = contextOf(kernel, options);
     for (const check of pending.keys()) {
       const reading = read(check, again);
       pending.set(check, reading);
@@ -122,6 +123,7 @@ function outcome(
     findings: unique(findings),
     unjudged,
     known: last.known,
+    notRun: last.notRun,
     inFlux: [...inFlux.values()],
     judged: last.judged,
     ms: first?.ms ?? 0,
@@ -132,12 +134,29 @@ function unique(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
 }
 
-function read(check: Check, context: CheckContext): Reading {
+/** What all checks need; or why it cannot be read. */
+function contextOf(
+  kernel: Kernel,
+  options: CheckOptions,
+): CheckContext | string {
+  try {
+    return steady(() => new CheckContext(kernel, options));
+  } catch (error) {
+    if (error instanceof GuestGoneError) throw error;
+    if (!(error instanceof KernelError || error instanceof MemoryError)) {
+      throw error;
+    }
+    return error.message;
+  }
+}
+
+function read(check: Check, context: CheckContext | string): Reading {
   const from = performance.now();
   const findings: Finding[] = [];
   const unjudged: { what: string; why: string }[] = [];
   const known: string[] = [];
   let judged = 0;
+  let notRun: string | undefined;
   const part = (what: string, body: () => void) => {
     try {
       body();
@@ -153,9 +172,13 @@ function read(check: Check, context: CheckContext): Reading {
     finding: (finding) => findings.push({ check: check.id, ...finding }),
     unjudged: (what, why) => unjudged.push({ what, why }),
     known: (text) => known.push(text),
+    notRun: (why) => notRun = why,
     judged: (count) => judged += count,
     part,
   };
-  part(check.title, () => check.run(context, report));
-  return { findings, unjudged, known, judged, ms: performance.now() - from };
+  // Memory that a recording lacks, or a guest's that is in ruins.
+  if (typeof context === "string") report.unjudged(check.title, context);
+  else part(check.title, () => check.run(context, report));
+  const ms = performance.now() - from;
+  return { findings, unjudged, known, notRun, judged, ms };
 }

@@ -45,6 +45,8 @@ export interface Report {
   unjudged(what: string, why: string): void;
   /** Something worth a line that is as it may be. */
   known(text: string): void;
+  /** This check needs something that was not given; it is not clean either. */
+  notRun(why: string): void;
   /** That many things were looked at and judged. */
   judged(count: number): void;
   /**
@@ -78,6 +80,8 @@ export interface CheckOutcome {
   readonly known: readonly string[];
   /** Differences that were gone when read again. */
   readonly inFlux: readonly Finding[];
+  /** Why it was not run; `undefined` when it was. */
+  readonly notRun: string | undefined;
   /** How many things were judged. */
   readonly judged: number;
   /** How long its first run took, in ms. */

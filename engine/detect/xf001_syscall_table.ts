@@ -1,3 +1,8 @@
+/**
+ * XF001: system call table.
+ *
+ * @module
+ */
 import type { Kernel } from "../kernel/kernel.ts";
 import { syscallTables, tracedSyscalls } from "../kernel/syscalls.ts";
 import type { CheckContext } from "./context.ts";

@@ -1,3 +1,8 @@
+/**
+ * XF002: system call dispatch.
+ *
+ * @module
+ */
 import {
   type Dispatch,
   dispatch,

@@ -1,3 +1,8 @@
+/**
+ * XF003: interrupt descriptor table.
+ *
+ * @module
+ */
 import { idtDescriptor, idtGates } from "../kernel/idt.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { hex, judge } from "./judge.ts";

@@ -1,3 +1,8 @@
+/**
+ * XF004: ftrace_ops.
+ *
+ * @module
+ */
 import { ftraceOps, opsFilter } from "../kernel/ftrace_ops.ts";
 import type { CheckContext } from "./context.ts";
 import { judge } from "./judge.ts";

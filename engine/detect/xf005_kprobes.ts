@@ -1,3 +1,8 @@
+/**
+ * XF005: kprobes.
+ *
+ * @module
+ */
 import type { Kernel } from "../kernel/kernel.ts";
 import { type Kprobe, kretprobeHandlers } from "../kernel/kprobes.ts";
 import { judge } from "./judge.ts";

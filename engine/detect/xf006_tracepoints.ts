@@ -1,3 +1,8 @@
+/**
+ * XF006: tracepoint probes.
+ *
+ * @module
+ */
 import { tracepointProbes, tracepoints } from "../kernel/tracepoints.ts";
 import { judge } from "./judge.ts";
 import type { Check } from "./types.ts";

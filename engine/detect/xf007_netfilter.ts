@@ -1,3 +1,8 @@
+/**
+ * XF007: netfilter hooks.
+ *
+ * @module
+ */
 import { netfilterHooks, netNamespaces } from "../kernel/netfilter.ts";
 import { judge } from "./judge.ts";
 import type { Check } from "./types.ts";

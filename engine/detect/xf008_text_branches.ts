@@ -1,3 +1,8 @@
+/**
+ * XF008: branches out of kernel text.
+ *
+ * @module
+ */
 import { staticCallSites } from "../kernel/static_calls.ts";
 import type { CheckContext } from "./context.ts";
 import { hex, judge } from "./judge.ts";

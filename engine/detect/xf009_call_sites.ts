@@ -1,3 +1,8 @@
+/**
+ * XF009: Ftrace call sites.
+ *
+ * @module
+ */
 import { SITE } from "../kernel/ftrace_ops.ts";
 import type { ImageBytes } from "../kernel/text_image.ts";
 import type { CheckContext } from "./context.ts";

@@ -1,3 +1,8 @@
+/**
+ * XF010: constant tables.
+ *
+ * @module
+ */
 import type { Kernel } from "../kernel/kernel.ts";
 import { securityHooks } from "../kernel/lsm.ts";
 import { readImage } from "../kernel/text_image.ts";

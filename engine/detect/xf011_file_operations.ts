@@ -1,3 +1,8 @@
+/**
+ * XF011: file and inode operations.
+ *
+ * @module
+ */
 import { inodeTables, superBlocks, superTables } from "../kernel/vfs.ts";
 import { TableJudge } from "./operations.ts";
 import type { Check } from "./types.ts";

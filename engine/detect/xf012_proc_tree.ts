@@ -1,3 +1,8 @@
+/**
+ * XF012: proc tree.
+ *
+ * @module
+ */
 import { netNamespaces } from "../kernel/netfilter.ts";
 import { procEntries, type ProcEntry } from "../kernel/vfs.ts";
 import type { CheckContext } from "./context.ts";

@@ -1,3 +1,8 @@
+/**
+ * XF013: notifiers and line disciplines.
+ *
+ * @module
+ */
 import { chain, CHAINS, lineDisciplines } from "../kernel/notifiers.ts";
 import { tableFunctions } from "../kernel/vfs.ts";
 import { judge } from "./judge.ts";

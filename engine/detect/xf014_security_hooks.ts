@@ -1,3 +1,8 @@
+/**
+ * XF014: security hooks.
+ *
+ * @module
+ */
 import { securityHooks } from "../kernel/lsm.ts";
 import { judge } from "./judge.ts";
 import type { Check } from "./types.ts";

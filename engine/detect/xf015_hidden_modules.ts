@@ -1,3 +1,8 @@
+/**
+ * XF015: hidden modules.
+ *
+ * @module
+ */
 import {
   listedModules,
   readModule,

@@ -1,3 +1,8 @@
+/**
+ * XF016: executable memory.
+ *
+ * @module
+ */
 import type { Kernel } from "../kernel/kernel.ts";
 import { hex } from "./judge.ts";
 import type { Check } from "./types.ts";

@@ -1,3 +1,8 @@
+/**
+ * XF017: hidden processes.
+ *
+ * @module
+ */
 import {
   cgroupTasks,
   familyTasks,

@@ -1,3 +1,8 @@
+/**
+ * XF018: timers and kernel threads.
+ *
+ * @module
+ */
 import { MemoryError } from "../errors.ts";
 import { listedLeaders, pidTasks, readTask } from "../kernel/tasks.ts";
 import {

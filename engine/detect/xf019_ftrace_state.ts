@@ -1,3 +1,8 @@
+/**
+ * XF019: Ftrace's own state.
+ *
+ * @module
+ */
 import { RB_BUFFER_OFF, TraceArray } from "../ftrace/trace_array.ts";
 import type { CheckContext } from "./context.ts";
 import type { Check, Report } from "./types.ts";

@@ -1,6 +1,11 @@
+/**
+ * XF020: kernel text.
+ *
+ * @module
+ */
 import type { CheckContext } from "./context.ts";
 import { hex } from "./judge.ts";
-import { MECHANISMS } from "./patch_sites.ts";
+import { isPlausible, MECHANISMS } from "./patch_sites.ts";
 import { type TrustedText, trustedText } from "./trusted_text.ts";
 import type { Check, Report } from "./types.ts";
 
@@ -13,11 +18,11 @@ export const textIntegrity: Check = {
   title: "kernel text",
   technique: "T1601.001",
   help:
-    "With --vmlinuz: every byte of the kernel's text is that of the trusted image, relocated, but for the places where the image's own tables say that the kernel patches itself. Those places' contents are judged by XF008 and XF009. Without an image this check is not run.",
+    "With --vmlinuz: every byte of the kernel's text is that of the trusted image, relocated, but for the places where the image's own tables say that the kernel patches itself. What return thunks, ENDBRs, locks, jump labels and Ftrace may put there is a short list; of alternatives and paravirt calls only the place is known, and XF008 sees branches out of them. Without an image this check is not run.",
   run(context, report) {
     const { options, kernel } = context;
     if (options.vmlinux === undefined) {
-      report.known("no trusted image was given (--vmlinuz)");
+      report.notRun("no trusted image was given (--vmlinuz)");
       return;
     }
     const trusted = trustedText(
@@ -43,7 +48,11 @@ function compare(
   for (let i = 0; i < length; i++) {
     if (bytes[i] === own.bytes[i + shift]) continue;
     const mechanism = sites.marks[i];
-    if (mechanism !== 0) {
+    const site = i + shift - sites.offsets[i];
+    if (
+      mechanism !== 0 &&
+      isPlausible(MECHANISMS[mechanism], own.bytes.subarray(site, site + 8))
+    ) {
       explained[mechanism]++;
       continue;
     }

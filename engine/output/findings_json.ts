@@ -46,6 +46,8 @@ export interface CheckRunJson {
     readonly id: string;
     readonly title: string;
     readonly technique: string;
+    /** Why it was not run; null when it was. */
+    readonly notRun: string | null;
     /** Things looked at and judged. */
     readonly judged: number;
     readonly ms: number;
@@ -106,10 +108,11 @@ export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
       unjudged.map((one) => ({ check: check.id, ...one }))
     ),
     inFlux: all(({ inFlux }) => inFlux),
-    checks: outcomes.map(({ check, judged, ms, known }) => ({
+    checks: outcomes.map(({ check, notRun, judged, ms, known }) => ({
       id: check.id,
       title: check.title,
       technique: check.technique,
+      notRun: notRun ?? null,
       judged,
       ms: Math.round(ms),
       known,

@@ -69,13 +69,15 @@ function checkLines(
   details: boolean,
 ): string[] {
   const width = Math.max(...run.checks.map(({ title }) => title.length));
-  return run.checks.flatMap(({ id, title, judged, known }) => {
+  return run.checks.flatMap(({ id, title, judged, known, notRun }) => {
     const findings = run.findings.filter(({ check }) => check === id).length;
     const unjudged = run.unjudged.filter(({ check }) => check === id).length;
     const result = findings > 0
       ? style.strong(findings === 1 ? "1 finding" : `${findings} findings`)
       : unjudged > 0
       ? "not judged"
+      : notRun !== null
+      ? `not run: ${notRun}`
       : "clean";
     const line = `${id}  ${title.padEnd(width)}  ${
       judged.toLocaleString("en-US").padStart(11)
@@ -88,7 +90,8 @@ function checkLines(
 
 /** The last line: how the guest stands. */
 export function summaryLine(run: CheckRunJson): string {
-  const { findings, unjudged, checks } = run;
+  const { findings, unjudged } = run;
+  const checks = run.checks.filter(({ notRun }) => notRun === null);
   const many = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
   const parts = SEVERITIES
     .map((severity) => ({
