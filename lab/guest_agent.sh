@@ -47,8 +47,11 @@ while :; do
     rm -f "$me.pid"
     printf '\036%s end %s\n' "$token" "$status" >&4
     read -r _ <&3
-    cat <"$me.output" >/dev/null 3>&- 4>&- &
-    exec 4>&-
+    # Opened here and not by the process in the background: late, that would
+    # open the next command's FIFO and swallow its output.
+    exec 5<"$me.output"
+    cat <&5 >/dev/null 3>&- 4>&- 5<&- &
+    exec 4>&- 5<&-
     kill "$copy" 2>/dev/null
     wait "$copy" 2>/dev/null
     rm -f "$me.output" "$me.input"
