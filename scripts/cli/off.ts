@@ -31,9 +31,11 @@ import { openInstance } from "./instance.ts";
 import { openTarget, type TargetOptions, withTarget } from "./target.ts";
 import { count, note, out, size } from "./terminal.ts";
 
-const DEFAULT_OUTPUT = "trace_graph.txt";
+/** Where the text goes without `-o`. */
+export const DEFAULT_OUTPUT = "trace_graph.txt";
 
-interface OffOptions extends TargetOptions, GraphFlags {
+/** Values of the options of `off`. */
+export interface OffOptions extends TargetOptions, GraphFlags {
   readonly output: string;
   readonly keep?: boolean;
 }
@@ -55,33 +57,40 @@ Examples:
   xftrace off
   xftrace off -t qemu:web1 -o web1.txt --abstime --proc`,
     )
-    .action(async (options) => {
-      const left = folderOfGone(options);
-      if (left !== undefined) {
-        const { folder, state } = left;
-        finishGone(folder, state, options);
-        return;
-      }
-      using session = openTarget(options, { writable: true });
-      if (session.key === undefined) {
-        throw new XftraceError(
-          `${session.target} is no running guest: there is nothing to switch off`,
-        );
-      }
-      const folder = new StateFolder(session.key);
-      const state = folder.read();
-      if (state === undefined) {
-        offWithoutOn(session, options);
-        return;
-      }
-      const { instance } = openInstance(session, state.instance);
-      // First of all, so that what is read after it is all there is.
-      applyAll(session.kernel, switchRecording(instance, false));
-      const result = await collect(session, folder, state, options);
-      undo(session, state, options);
-      tell(result, options.output);
-      folder.remove();
-    });
+    .action((options) => turnOff(options));
+}
+
+/**
+ * Switches a guest off: recording first, so that what is read after it is all
+ * there is; then the collector writes its text; then the other writes of
+ * `xftrace on` are taken back.
+ *
+ * @throws {GuestGoneError} when the guest has ended; the text is written.
+ */
+export async function turnOff(options: OffOptions): Promise<void> {
+  const left = folderOfGone(options);
+  if (left !== undefined) {
+    finishGone(left.folder, left.state, options);
+    return;
+  }
+  using session = openTarget(options, { writable: true });
+  if (session.key === undefined) {
+    throw new XftraceError(
+      `${session.target} is no running guest: there is nothing to switch off`,
+    );
+  }
+  const folder = new StateFolder(session.key);
+  const state = folder.read();
+  if (state === undefined) {
+    offWithoutOn(session, options);
+    return;
+  }
+  const { instance } = openInstance(session, state.instance);
+  applyAll(session.kernel, switchRecording(instance, false));
+  const result = await collect(session, folder, state, options);
+  undo(session, state, options);
+  tell(result, options.output);
+  folder.remove();
 }
 
 /** Takes back the writes of `on`; recording itself stays off without --keep. */

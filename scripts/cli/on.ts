@@ -16,11 +16,13 @@ import {
   type TraceState,
 } from "../collector/state.ts";
 import { openInstance } from "./instance.ts";
+import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
 import { openTarget, withTarget } from "./target.ts";
 import { count, note, out } from "./terminal.ts";
 import { planText, planTrace } from "./trace_plan.ts";
 
 const START_MS = 20_000;
+const LOOK_MS = 200;
 
 /** Adds the command. */
 export function registerOn(program: Command): void {
@@ -36,6 +38,7 @@ export function registerOn(program: Command): void {
     .option("--depth <levels>", "follow calls no deeper (0: no limit)", Number)
     .option("--mute <event...>", "leave out enabled events")
     .option("--without-cpu <cpu...>", "leave out CPUs")
+    .option("--foreground", "stay until Ctrl-C, and then do what `off` does")
     .option("--dry-run", "show what would be written, and write nothing")
     .addHelpText(
       "after",
@@ -44,6 +47,7 @@ Examples:
   xftrace on sys_openat sys_read
   xftrace on --depth 3 vfs_read -t qemu:web1
   xftrace on --mute sched:sched_switch
+  xftrace on --foreground sys_openat
   xftrace on --dry-run sys_open`,
     )
     .action(async (functions, options) => {
@@ -114,9 +118,32 @@ Examples:
       out(
         `recording ${what} in ${session.target} (tracer ${plan.tracer}, ${
           count(plan.writes.length)
-        } words written); \`xftrace off\` writes trace_graph.txt\n`,
+        } words written); ${
+          options.foreground === true
+            ? "Ctrl-C ends it, and"
+            : "\`xftrace off\`"
+        } writes ${DEFAULT_OUTPUT}\n`,
       );
+      if (options.foreground === true) {
+        await interrupted(folder);
+        await turnOff({ ...options, output: DEFAULT_OUTPUT });
+      }
     });
+}
+
+/** Waits for Ctrl-C, or for the collector to end with its guest. */
+async function interrupted(folder: StateFolder): Promise<void> {
+  let stop = false;
+  const end = () => {
+    stop = true;
+  };
+  Deno.addSignalListener("SIGINT", end);
+  Deno.addSignalListener("SIGTERM", end);
+  while (!stop && folder.readResult() === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  Deno.removeSignalListener("SIGINT", end);
+  Deno.removeSignalListener("SIGTERM", end);
 }
 
 function naturalNumber(option: string, value: number): number {

@@ -44,20 +44,24 @@ export interface Run {
   readonly err: string;
 }
 
-/** The command `xftrace` as a process that was started. */
+/** The command `xftrace` as a process that was started, in a folder. */
 export function startXftrace(
   args: readonly string[],
   env: Record<string, string> = {},
+  folder?: string,
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
       "--allow-all",
+      "--config",
+      fileURLToPath(import.meta.resolve("../../deno.json")),
       fileURLToPath(import.meta.resolve("../../scripts/xftrace.ts")),
       ...args,
     ],
     env,
+    ...(folder === undefined ? {} : { cwd: folder }),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
