@@ -58,6 +58,7 @@ static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
 	if (likely(!epoch))
 		return cpu->ack_epoch != 0;
 
+	/* The host stores the epoch after the key. */
 	smp_rmb();
 	key0 = READ_ONCE(cpu->slot_key[0]);
 	key1 = READ_ONCE(cpu->slot_key[1]);
@@ -71,7 +72,9 @@ static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
 	}
 	cpu->keys_taken++;
 	WRITE_ONCE(cpu->ack_sequence, cpu->head + 1);
+	/* Who sees the epoch sees since when. */
 	smp_store_release(&cpu->ack_epoch, epoch);
+	/* Empty: the host may put the next key there. */
 	smp_store_release(&cpu->slot_epoch, 0);
 	*flags |= XFT_ENTRY_REKEYED;
 	return true;
@@ -114,7 +117,9 @@ static __always_inline void push(struct xft_cpu *cpu, struct xft_entry *entry)
 	to[4] = words[4];
 	to[5] = words[5];
 	to[6] = words[6];
+	/* The number comes last: a torn entry has another one. */
 	smp_store_release(&to[7], words[7]);
+	/* Up to here the host may read. */
 	smp_store_release(&cpu->head, next);
 }
 

@@ -32,6 +32,7 @@ static struct task_struct *heart;
 void xft_say(u32 phase, const char *text)
 {
 	strscpy(xft_control.said, text, sizeof(xft_control.said));
+	/* The phase belongs to the text that stands there. */
 	smp_store_release(&xft_control.phase, phase);
 }
 
@@ -91,6 +92,7 @@ static int mailbox_thread(void *unused)
 
 	xft_tracefs_enter();
 	while (!kthread_should_stop()) {
+		/* The host stores the number after the command. */
 		u64 number = smp_load_acquire(&xft_control.command_number);
 		u32 command, answer = 0;
 		s64 result;
@@ -112,6 +114,7 @@ static int mailbox_thread(void *unused)
 		xft_control.command_result = result;
 		xft_control.answer_bytes = answer;
 		xft_say(XFT_PHASE_IDLE, "done");
+		/* The answer is complete. */
 		smp_store_release(&xft_control.command_answered, number);
 	}
 	xft_tracefs_leave();
@@ -127,6 +130,7 @@ static int heart_thread(void *unused)
 		if (nonce != xft_control.heartbeat_seen) {
 			on_each_cpu(xft_push_heartbeat, &nonce, 1);
 			xft_control.heartbeats++;
+			/* Every CPU has written its entry. */
 			smp_store_release(&xft_control.heartbeat_seen, nonce);
 		}
 		schedule_timeout_interruptible(msecs_to_jiffies(POLL_IDLE));
@@ -148,6 +152,7 @@ static void publish(void)
 	get_random_bytes(xft_control.nonce, sizeof(xft_control.nonce));
 	xft_control.mail = (u64)(unsigned long)xft_mail;
 	xft_control.mail_bytes = XFT_MAIL_BYTES;
+	/* All of the page is valid. */
 	smp_store_release(&xft_control.magic, XFT_MAGIC);
 }
 

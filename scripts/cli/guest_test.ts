@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { buildModule, installCommands } from "./guest.ts";
+
+Deno.test("building without headers says what to name", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await assert.rejects(
+      buildModule(folder, folder, "xftrace.ko"),
+      /holds no kernel headers; name a folder such as/,
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("what fails to build is told in the compiler's words", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(
+      `${folder}/Makefile`,
+      "all:\n\t@echo error: no >&2; false\n",
+    );
+    await assert.rejects(
+      buildModule(folder, folder, "xftrace.ko"),
+      /does not build against .*: error: no/,
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("installing builds by DKMS and loads at boot", () => {
+  const commands = installCommands("1.2").join("\n");
+  assert.match(commands, /dkms install xftrace\/1\.2/);
+  assert.match(commands, /modules-load\.d\/xftrace\.conf/);
+  assert.match(commands, /modprobe xftrace$/);
+});
