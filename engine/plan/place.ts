@@ -15,7 +15,7 @@ export interface SourcePlace {
 }
 
 const FRAME =
-  /\(?((?:file|https?|data|blob):[^\s()]*|\/[^\s():]+):(\d+):(\d+)\)?$/;
+  /(?:^|[\s(])((?:file|https?|data|blob):[^\s()]*|\/[^\s():]+):(\d+):(\d+)\)?$/;
 /** Code made of a text: its sourceURL, then where in the text. */
 const EVALUATED = /\(((?:file|https?):[^\s()]*), <anonymous>:(\d+):(\d+)\)$/;
 
@@ -31,7 +31,10 @@ export function callerPlace(
     const match = EVALUATED.exec(line.trim()) ?? FRAME.exec(line.trim());
     if (match === null) continue;
     const file = match[1];
-    if (inside.some((folder) => file.startsWith(folder))) continue;
+    // The tests beside the language's files are scripts to it.
+    const own = inside.some((folder) => file.startsWith(folder)) &&
+      !file.endsWith("_test.ts");
+    if (own) continue;
     return { file, line: Number(match[2]), column: Number(match[3]) };
   }
   return undefined;

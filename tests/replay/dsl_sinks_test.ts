@@ -20,7 +20,7 @@ import {
   trace,
 } from "../../mod.ts";
 import type { EventLike } from "../../engine/plan/spec.ts";
-import { openRecording, RECORDED, runOver } from "./support.ts";
+import { openRecording, RECORDED, runOver } from "../dsl/support.ts";
 
 for (const kernel of RECORDED) {
   Deno.test(`sinks: they agree with each other (${kernel})`, () => {

@@ -5,17 +5,17 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { EventColumns } from "../../engine/ftrace/columns.ts";
-import { TimeMerge } from "../../engine/ftrace/merge.ts";
-import { expressionText } from "../../engine/plan/expression.ts";
-import { globRegExp, nearNames } from "../../engine/plan/glob.ts";
-import { orderRows } from "../../engine/plan/order.ts";
-import { callerPlace, withCaret } from "../../engine/plan/place.ts";
-import { HistTable } from "../../engine/plan/sinks/hist.ts";
-import { CountTable } from "../../engine/plan/sinks/count.ts";
-import { durationText } from "../../engine/plan/sinks/values.ts";
-import { comm, duration, field, not, process } from "../../mod.ts";
-import { tryDuration, trySize } from "../../dsl/units.ts";
+import { EventColumns } from "../engine/ftrace/columns.ts";
+import { TimeMerge } from "../engine/ftrace/merge.ts";
+import { expressionText } from "../engine/plan/expression.ts";
+import { globRegExp, nearNames } from "../engine/plan/glob.ts";
+import { orderRows } from "../engine/plan/order.ts";
+import { callerPlace, withCaret } from "../engine/plan/place.ts";
+import { HistTable } from "../engine/plan/sinks/hist.ts";
+import { CountTable } from "../engine/plan/sinks/count.ts";
+import { durationText } from "../engine/plan/sinks/values.ts";
+import { comm, duration, field, not, process } from "./mod.ts";
+import { tryDuration, trySize } from "./units.ts";
 
 Deno.test("units: durations and sizes", () => {
   assert.equal(tryDuration("100us"), 100_000);

@@ -11,8 +11,8 @@ import { compile, type CompileOptions, Condition, Trace } from "../../mod.ts";
 import type { Expression } from "../../engine/plan/expression.ts";
 import { globRegExp } from "../../engine/plan/glob.ts";
 import type { EventLike, TraceSpec } from "../../engine/plan/spec.ts";
-import { recorded } from "./guest_model.ts";
-import { openRecording, RECORDED, runOver, steerable } from "./support.ts";
+import { recorded } from "../dsl/guest_model.ts";
+import { openRecording, RECORDED, runOver, steerable } from "../dsl/support.ts";
 
 const RUNS = 1000;
 

@@ -21,9 +21,9 @@ import {
   sys_read,
   syscalls,
   trace,
-} from "../../mod.ts";
-import type { TargetFacts } from "../../engine/plan/facts.ts";
-import { CALLS, fakeFacts, ROOTED } from "./fake_facts.ts";
+} from "./mod.ts";
+import type { TargetFacts } from "../engine/plan/facts.ts";
+import { CALLS, fakeFacts, ROOTED } from "./compile_fixture.ts";
 
 const sealed: Partial<TargetFacts> = {
   ...ROOTED,
