@@ -4,6 +4,7 @@
  * @module
  */
 import { openCore } from "./memory/elf_core.ts";
+import { totalBytes } from "./memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import { describeKernel, type DescribeOptions } from "./kernel/describe.ts";
 import type { Kernel } from "./kernel/kernel.ts";
@@ -18,6 +19,8 @@ export interface Session extends Disposable {
    */
   readonly key: string | undefined;
   readonly memory: PhysicalMemory;
+  /** Bytes of RAM the guest has (had), whatever part of it can be read. */
+  readonly ramBytes: number;
   readonly kernel: Kernel;
   /** Whether the guest still runs; a core never does. */
   alive(): boolean;
@@ -45,6 +48,10 @@ export function openCoreSession(
       target,
       key: undefined,
       memory,
+      ramBytes: totalBytes(
+        memory.manifest?.ram.map(([start, end]) => ({ start, end })) ??
+          memory.ranges,
+      ),
       kernel,
       alive: () => false,
       [Symbol.dispose]: () => memory[Symbol.dispose](),

@@ -11,6 +11,7 @@ import {
 } from "../engine/kernel/describe.ts";
 import type { Kernel } from "../engine/kernel/kernel.ts";
 import { systemRam } from "../engine/kernel/resources.ts";
+import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
 import {
   checkLayout,
@@ -143,6 +144,7 @@ function openFirst(
         target,
         key,
         memory,
+        ramBytes: totalBytes(memory.ranges),
         kernel,
         alive,
         [Symbol.dispose]: () => memory[Symbol.dispose](),

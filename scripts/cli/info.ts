@@ -74,7 +74,7 @@ export function collectInfo(session: Session, open: OpenInstance): Info {
         possible: kernel.cpuIds,
         online: kernel.cpuMask("__cpu_online_mask"),
       },
-      memory: session.memory.ranges.reduce((n, r) => n + r.end - r.start, 0),
+      memory: session.ramBytes,
       symbols: symbols.count,
       modules: kernel.live.modules.map((module) => module.name),
       types: kernel.types.count,
