@@ -31,8 +31,8 @@ const module = await buildModule(
   "xftrace.ko",
 );
 await using guest = await Guest.boot({ kernel, cpus: 2, mem: "1G" });
-await guest.put(module, "/root/xftrace.ko");
-await guest.sh("insmod /root/xftrace.ko ring_kib=32768");
+await guest.put(module, "/tmp/xftrace.ko");
+await guest.sh("insmod /tmp/xftrace.ko ring_kib=32768");
 using session = attach(guest.target, { writable: true });
 const tracer = SealedTracer.find(session);
 if (tracer === undefined) throw new Error("the guest has no module");

@@ -49,8 +49,8 @@ export async function sealedGuest(
 ): Promise<Guest> {
   const module = await moduleFor(kernel);
   const guest = await Guest.boot({ kernel, cpus: 2, mem: "512M" });
-  await guest.put(module, "/root/xftrace.ko");
-  await guest.sh(`insmod /root/xftrace.ko ${parameters}`);
+  await guest.put(module, "/tmp/xftrace.ko");
+  await guest.sh(`insmod /tmp/xftrace.ko ${parameters}`);
   return guest;
 }
 

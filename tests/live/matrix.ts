@@ -5,8 +5,8 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { CASES } from "../../tests/live/matrix_cases.ts";
-import { type Row, runCase, tableText } from "../../tests/live/matrix_run.ts";
+import { CASES } from "./matrix_cases.ts";
+import { type Row, runCase, tableText } from "./matrix_run.ts";
 
 const USAGE = `usage: deno task matrix [--full] [--case N,N...]
 
