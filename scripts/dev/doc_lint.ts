@@ -1,9 +1,9 @@
 /**
  * Fails when something public has no doc comment.
  *
- * The library's own surface (`mod.ts` and all that it exports) must pass
- * `deno doc --lint` as it is. Inside, exported declarations and methods need
- * a comment; the properties of an interface may speak by their names.
+ * The library's own surface is `mod.ts` and all that it exports; inside, all
+ * that a file exports. Declarations and methods need a comment; the properties
+ * of an interface may speak by their names.
  *
  * @module
  */
@@ -17,12 +17,10 @@ const inside = INSIDE.flatMap((folder) => filesBelow(folder))
   .filter((path) => isCode(path) && !isForTests(path));
 const surface = filesBelow().filter((path) => path === "mod.ts");
 
-const errors: DocError[] = [
-  ...await lint(surface),
-  ...(await lint(inside)).filter((error) =>
+const errors: DocError[] = [...await lint(surface), ...await lint(inside)]
+  .filter((error) =>
     needsComment(error, textOf(error.path).split("\n")[error.line - 1] ?? "")
-  ),
-];
+  );
 const lines = new Set(
   errors.map(({ path, line, what }) => `${path}:${line}: ${what}`),
 );
