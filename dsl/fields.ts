@@ -22,6 +22,7 @@ import {
   trySize,
 } from "./units.ts";
 
+/** Marks what a source must have for a condition; for the type checker. */
 declare const NEEDS: unique symbol;
 
 /** A field that can be counted by: any of the fields below. */
@@ -108,9 +109,11 @@ export interface AnyField<N extends string, A extends boolean>
   extends FieldRef<Need<N, A, FieldKind>> {
   /** Equal. */
   eq(value: number | bigint): Condition<Need<N, A, Numeric>>;
+  /** Equal, as text. */
   eq(value: string): Condition<Need<N, A, Textual>>;
   /** Not equal. */
   ne(value: number | bigint): Condition<Need<N, A, Numeric>>;
+  /** Not equal, as text. */
   ne(value: string): Condition<Need<N, A, Textual>>;
   /** Less. */
   lt(value: number | bigint | Duration | Size): Condition<Need<N, A, Numeric>>;
@@ -127,6 +130,7 @@ export interface AnyField<N extends string, A extends boolean>
   ): Condition<Need<N, A, Numeric>>;
   /** One of these values. */
   in(...values: number[]): Condition<Need<N, A, Numeric>>;
+  /** One of these texts. */
   in(...values: string[]): Condition<Need<N, A, Textual>>;
   /** All bits of `mask` are set. */
   has(mask: number): Condition<Need<N, A, Numeric>>;
@@ -329,6 +333,7 @@ export const ret: NumberField<Pick<CommonKinds, "ret">> = make("ret", "number");
 export function field<N extends keyof CommonKinds>(
   name: N,
 ): FieldOf<CommonKinds[N], Pick<CommonKinds, N>>;
+/** A field by any name, checked when the trace is compiled. */
 export function field<N extends string>(name: N): AnyField<N, false>;
 export function field(name: string): unknown {
   return new Field(

@@ -65,6 +65,7 @@ export function syscalls(
 export function event<N extends keyof KnownEvents & string>(
   name: N,
 ): Trace<EventFields<KnownEvents[N]>, "events">;
+/** Several events, or globs over events. */
 export function event(...names: string[]): Trace<never, "events">;
 export function event(...names: string[]): unknown {
   return new Trace<never, "events">(

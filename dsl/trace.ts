@@ -233,6 +233,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
     n: number,
     field?: FieldRef<F> | FieldName<F>,
   ): Query<EventOf<F>[]>;
+  /** The `n` events with the greatest values of a field. */
   top(n: number, field: FieldRef<F> | FieldName<F>): Query<EventOf<F>[]>;
   top(
     n: number,

@@ -5,6 +5,7 @@
  */
 import type { Empty } from "./events.ts";
 
+/** Marks a function's arguments; for the type checker. */
 declare const ARGS: unique symbol;
 
 /** A kernel function, a system call, or a glob over functions. */
@@ -20,5 +21,6 @@ export interface TracedFunction<out A = Empty> {
  * writes declarations that name those of one guest.
  */
 export interface KernelFunctions {
+  /** Any function of a kernel, by its name. */
   readonly [name: string]: TracedFunction;
 }

@@ -27,7 +27,9 @@ export interface AddressAccess {
   readonly kind: FieldKind;
   /** Whether the row has the field; then the halves can be read. */
   has(frame: Frame, row: number): boolean;
+  /** Low half of the value. */
   lo(frame: Frame, row: number): number;
+  /** High half of the value. */
   hi(frame: Frame, row: number): number;
 }
 

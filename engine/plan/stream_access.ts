@@ -31,6 +31,7 @@ export interface GuestNames {
 export interface StreamContext {
   readonly select: Selection;
   readonly names: GuestNames;
+  /** The format of an event id, if there is one. */
   format(id: number): EventFormat | undefined;
   /** Offset of the return value in a graph return; -1 without. */
   readonly graphRetval: number;

@@ -27,7 +27,9 @@ interface Slot {
 
 /** Told of keys and of their being taken. */
 export interface KeyEvents {
+  /** A key was written for a CPU, to begin with `epoch`. */
   sent(cpu: number, epoch: number, key: Int32Array): void;
+  /** A CPU took its key; `first` is the first entry sealed with it. */
   taken(cpu: number, epoch: number, first: number): void;
 }
 

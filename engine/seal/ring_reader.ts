@@ -16,10 +16,16 @@ const CHUNK = 16_384;
 export interface RingVisitor {
   /** `bytes` is used again: copy what is kept. */
   entries(cpu: number, sequence: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** Entries from `sequence` on that were overwritten before they were read. */
   lost(cpu: number, sequence: number, count: number): void;
   /** The head stands before what was read already. */
   movedBack(cpu: number, from: number, to: number): void;
+  /** The head has gone further than a CPU can write in that time. */
+  movedAhead(cpu: number, from: number, to: number): void;
 }
+
+/** Entries that no CPU can write in a millisecond: 50 ns each. */
+const MOST_PER_MS = 20_000;
 
 /** Follows one CPU's ring. */
 export class RingReader {
@@ -30,12 +36,18 @@ export class RingReader {
   next: number;
   /** Entries that were overwritten before they were read. */
   lost = 0;
-  #backReported = false;
+  #broken = false;
+  #lastRead = performance.now();
 
   constructor(page: ControlPage, area: CpuArea, next = 1) {
     this.#page = page;
     this.area = area;
     this.next = next;
+  }
+
+  /** Where the row ends for what is said of it, head and reading agreed. */
+  get end(): number {
+    return this.#broken ? this.next - 1 : Math.max(this.head(), this.next - 1);
   }
 
   /** Sequence number of the newest entry. */
@@ -46,19 +58,25 @@ export class RingReader {
   /** Reads up to `head`, the newest entry that the caller has seen. */
   read(head: number, visitor: RingVisitor): void {
     const { cpu, entries } = this.area;
-    if (head < this.next - 1) {
-      if (!this.#backReported) visitor.movedBack(cpu, this.next - 1, head);
-      this.#backReported = true;
+    if (this.#broken) return;
+    const now = performance.now();
+    const most = this.next + entries + (now - this.#lastRead) * MOST_PER_MS;
+    this.#lastRead = now;
+    // Either would make the host believe what the guest cannot have done.
+    if (head < this.next - 1 || head > most) {
+      this.#broken = true;
+      if (head > most) visitor.movedAhead(cpu, this.next - 1, head);
+      else visitor.movedBack(cpu, this.next - 1, head);
       return;
     }
     while (this.next <= head) {
-      let newest = this.head();
+      let newest = Math.min(this.head(), most);
       // Entry newest+1 may be half written, over entry newest+1-entries.
       this.#skip(newest + 2 - entries, visitor);
       if (this.next > head) break;
       const count = Math.min(head - this.next + 1, CHUNK);
       this.#copy(this.next, count);
-      newest = this.head();
+      newest = Math.min(this.head(), most);
       const valid = newest + 2 - entries;
       const stale = Math.min(Math.max(valid - this.next, 0), count);
       this.#skip(valid, visitor);

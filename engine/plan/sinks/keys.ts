@@ -69,6 +69,7 @@ export class Groups<T> {
     return [...this.#groups.values()];
   }
 
+  /** Forgets all groups. */
   clear(): void {
     this.#groups = new Map();
     this.#cache.clear();
