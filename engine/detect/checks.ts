@@ -25,6 +25,8 @@ import { hiddenProcesses } from "./xf017_hidden_processes.ts";
 import { deferredCode } from "./xf018_deferred_code.ts";
 import { ftraceState } from "./xf019_ftrace_state.ts";
 import { textIntegrity } from "./xf020_text.ts";
+import { callFlow } from "./xf021_call_flow.ts";
+import { callCounts } from "./xf022_call_counts.ts";
 
 /** Every check there is. */
 export const checks: readonly Check[] = [
@@ -48,6 +50,8 @@ export const checks: readonly Check[] = [
   deferredCode,
   ftraceState,
   textIntegrity,
+  callFlow,
+  callCounts,
 ];
 
 /**

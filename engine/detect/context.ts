@@ -9,6 +9,8 @@ import { type CallSites, callSites } from "../kernel/ftrace_ops.ts";
 import { type Kprobe, kprobes } from "../kernel/kprobes.ts";
 import { type ImageBytes, readImage } from "../kernel/text_image.ts";
 import type { ModuleView } from "../kernel/module_views.ts";
+import type { Baseline } from "./baseline.ts";
+import { type RecordedFlow, recordedFlow } from "./call_flow.ts";
 import { CodeMap } from "./code_map.ts";
 import type { Vmlinux } from "./vmlinux.ts";
 
@@ -27,6 +29,8 @@ export interface CheckOptions {
   readonly tracing?: ExpectedTracing;
   /** A trusted image to compare the kernel's text with. */
   readonly vmlinux?: Vmlinux;
+  /** The call flow of a kernel that is known to be good. */
+  readonly baseline?: Baseline;
 }
 
 /** The kernel at one reading. */
@@ -38,6 +42,7 @@ export class CheckContext {
   #text?: ImageBytes;
   #sites?: CallSites;
   #kprobes?: Kprobe[];
+  #recorded?: RecordedFlow;
 
   /** @throws {KernelError | MemoryError} as {@linkcode CodeMap}. */
   constructor(kernel: Kernel, options: CheckOptions) {
@@ -60,6 +65,11 @@ export class CheckContext {
   /** All kprobes. */
   get kprobes(): readonly Kprobe[] {
     return this.#kprobes ??= kprobes(this.kernel);
+  }
+
+  /** What the top-level trace buffer holds of functions. */
+  get recorded(): RecordedFlow {
+    return this.#recorded ??= recordedFlow(this.kernel);
   }
 
   /** Whether a module may hook the kernel: vouched for, or trusted by name. */

@@ -59,7 +59,7 @@ function compare(
     // To the last difference that is near and not explained either.
     let end = i + 1;
     for (let j = i + 1; j < Math.min(length, end + 8); j++) {
-      if (bytes[j] !== own.bytes[j + shift] && sites.marks[j] === 0) {
+      if (bytes[j] !== own.bytes[j + shift] && sites.marks[j] === mechanism) {
         end = j + 1;
       }
     }

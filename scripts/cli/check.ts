@@ -16,6 +16,7 @@ import {
 import { sarifLog } from "../../engine/output/sarif.ts";
 import type { Session } from "../../engine/session.ts";
 import { VERSION } from "../../engine/version.ts";
+import { readBaseline } from "./baseline.ts";
 import { readKernelFile } from "./kernel_file.ts";
 import { openTarget, withTarget } from "./target.ts";
 import { faint, out, outJson, strong } from "./terminal.ts";
@@ -38,6 +39,10 @@ export function registerCheck(program: Command): void {
     .option(
       "--vmlinuz <file>",
       "compare the kernel's text with this image: the vmlinuz that it booted",
+    )
+    .option(
+      "--baseline <file>",
+      "compare what was recorded with this (see xftrace baseline)",
     )
     .option("--trust-module <names>", "modules that may hook the kernel", list)
     .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
@@ -71,6 +76,9 @@ Examples:
         ...(options.vmlinuz === undefined
           ? {}
           : { vmlinux: readKernelFile(options.vmlinuz) }),
+        ...(options.baseline === undefined
+          ? {}
+          : { baseline: readBaseline(options.baseline) }),
         ...(options.trustModule === undefined
           ? {}
           : { trustModules: options.trustModule }),
