@@ -60,6 +60,11 @@ export class KeyChain {
     return this.epochs.at(-1)?.epoch ?? 0;
   }
 
+  /** The first entry of the next epoch that the CPU is known to enter. */
+  get nextEpochAt(): number {
+    return this.#taken[this.epochs.length]?.first ?? Infinity;
+  }
+
   /** Advances to an entry that lies ahead. */
   advance(sequence: number): void {
     for (;;) {

@@ -152,7 +152,8 @@ export class KeyController {
     if (before === 0) return;
     page.kernel.memory.read(area.gpa + CPU.slot_key, this.#word);
     const key = new Int32Array(this.#word.buffer);
-    const same = key.every((word, i) => word === slot.key[i]);
+    // The CPU clears the key before the epoch: zeros say it is at it now.
+    const same = key.every((word, i) => word === slot.key[i] || word === 0);
     // Taken meanwhile: the slot says nothing any more.
     if (page.cpuNumber(area, CPU.slot_epoch) !== before) return;
     if (before === slot.sent && (same || slot.taken === slot.sent)) return;

@@ -25,6 +25,7 @@ export type PresenceProblem =
   | "foreign key"
   | "key not taken as sent"
   | "head moved back"
+  | "head moved ahead"
   | "ring moved";
 
 /** One thing that is wrong with the module. */

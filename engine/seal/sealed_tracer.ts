@@ -155,10 +155,11 @@ export class SealedTracer {
   async #command(
     command: "reset" | "configure" | "unregister" | "ping",
     mail?: Uint8Array,
+    timeoutMs = 120_000,
   ): Promise<void> {
     const onProgress = this.#running?.options.onProgress;
     const { result } = await this.mailbox.command(command, mail, {
-      timeoutMs: 120_000,
+      timeoutMs,
       onWait: (progress) => {
         if (this.#running !== undefined) this.#step();
         onProgress?.(progress);
@@ -420,6 +421,12 @@ export class SealedTracer {
             problem: "head moved back",
             detail: `the ring of CPU ${cpu} went back from ${from} to ${to}`,
           }),
+        movedAhead: (cpu, from, to) =>
+          this.#report({
+            problem: "head moved ahead",
+            detail:
+              `the ring of CPU ${cpu} went from ${from} to ${to}, which no CPU can`,
+          }),
       })
     );
   }
@@ -503,8 +510,11 @@ export class SealedTracer {
    * Ends a trace: switches off, leaves the function graph, reads the rings to
    * their end, and closes log and recording.
    *
-   * @throws {XftraceError} when the guest's module does not answer; what was
-   * read is kept.
+   * A module that is gone or does not answer is a finding; what was read is
+   * kept.
+   *
+   * @throws {XftraceError} when no trace is running, or a file cannot be
+   * written.
    */
   async stop(): Promise<SealedSummary> {
     const running = this.#running;
@@ -513,12 +523,10 @@ export class SealedTracer {
     }
     const { page } = this;
     try {
-      const failure = await this.#switchOff(running);
-      const alive = this.#alive();
+      const alive = await this.#switchOff(running);
       if (alive) this.#read(running);
       running.klog.append(running.rings.map((ring) => {
-        // What the guest claims now counts as well as what it claimed before.
-        const last = Math.max(alive ? ring.head() : 0, ring.next - 1);
+        const last = alive ? ring.end : ring.next - 1;
         running.verifier.end(ring.area.cpu, last);
         return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
       }));
@@ -529,7 +537,6 @@ export class SealedTracer {
         alive
           ? page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0)
           : 0;
-      if (failure !== undefined) throw failure;
       return {
         entries: running.entries,
         lost: running.lost,
@@ -547,19 +554,24 @@ export class SealedTracer {
     }
   }
 
-  /** Last checks, then off; gives what went wrong with the command. */
-  async #switchOff(running: Running): Promise<unknown> {
-    if (!this.#alive()) return undefined;
+  /** Last checks, then off; whether the module did as it was told. */
+  async #switchOff(running: Running): Promise<boolean> {
+    if (!this.#alive()) return false;
     running.nextHeartbeat = running.nextCheck = running.checks = 0;
     this.#check(running);
     this.page.setU32(CONTROL.enabled, 0);
+    const silent = this.#findings.some((f) => f.problem === "no heartbeat");
     try {
-      await this.#command("unregister");
+      await this.#command("unregister", undefined, silent ? 2000 : undefined);
     } catch (error) {
-      // Gone meanwhile: reported, and no reason to throw what was read away.
-      return this.page.alive ? error : undefined;
+      if (!(error instanceof XftraceError)) throw error;
+      // What was read is worth more than the error: it becomes a finding.
+      if (this.#alive()) {
+        this.#report({ problem: "no heartbeat", detail: error.message });
+      }
+      return false;
     }
-    return undefined;
+    return true;
   }
 
   /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */

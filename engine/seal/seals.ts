@@ -7,44 +7,31 @@
  * @module
  */
 import { ENTRY, SEAL } from "./abi.ts";
-import { SipHash } from "./siphash.ts";
+import { sipHash } from "./siphash.ts";
 
-const sip = new SipHash();
+const mac = new Int32Array(2);
+const nextKey = new Int32Array(4);
+const ONE = Int32Array.of(1, 0);
+const TWO = Int32Array.of(2, 0);
+const mixed = new Int32Array(6);
 const plain = new Int32Array(16);
 const SEQUENCE = ENTRY.sequence / 4;
 
 /** Advances a key to that of the next entry (xft_ratchet). */
 export function ratchet(key: Int32Array): void {
-  sip.start(key);
-  sip.word(1, 0);
-  sip.end(8);
-  const { lo, hi } = sip;
-  sip.start(key);
-  sip.word(2, 0);
-  sip.end(8);
-  key[0] = lo;
-  key[1] = hi;
-  key[2] = sip.lo;
-  key[3] = sip.hi;
+  sipHash(key, ONE, 0, 1, nextKey, 0);
+  sipHash(key, TWO, 0, 1, nextKey, 2);
+  key.set(nextKey);
 }
 
 /** Mixes the host's key into a key (xft_rekey). */
 export function rekey(key: Int32Array, host: Int32Array): void {
-  sip.start(key);
-  sip.word(host[0], host[1]);
-  sip.word(host[2], host[3]);
-  sip.word(3, 0);
-  sip.end(24);
-  const { lo, hi } = sip;
-  sip.start(key);
-  sip.word(host[0], host[1]);
-  sip.word(host[2], host[3]);
-  sip.word(4, 0);
-  sip.end(24);
-  key[0] = lo;
-  key[1] = hi;
-  key[2] = sip.lo;
-  key[3] = sip.hi;
+  mixed.set(host);
+  mixed[4] = 3;
+  sipHash(key, mixed, 0, 3, nextKey, 0);
+  mixed[4] = 4;
+  sipHash(key, mixed, 0, 3, nextKey, 2);
+  key.set(nextKey);
 }
 
 /** Puts a new epoch's key in place of, or into, the one before. */
@@ -75,10 +62,8 @@ export function isSealed(
     }
     return words[at] === lo && words[at + 1] === hi;
   }
-  sip.start(key);
-  for (let i = 2; i < 16; i += 2) sip.word(words[at + i], words[at + i + 1]);
-  sip.end(56);
-  return words[at] === sip.lo && words[at + 1] === sip.hi;
+  sipHash(key, words, at + 2, 7, mac, 0);
+  return words[at] === mac[0] && words[at + 1] === mac[1];
 }
 
 /** Undoes the XOR of an entry's words 1 to 5, into `into`. */
@@ -131,11 +116,7 @@ export function sealEntry(
     words[at + 1] = hi;
     return;
   }
-  sip.start(key);
-  for (let i = 2; i < 16; i += 2) sip.word(words[at + i], words[at + i + 1]);
-  sip.end(56);
-  words[at] = sip.lo;
-  words[at + 1] = sip.hi;
+  sipHash(key, words, at + 2, 7, words, at);
 }
 
 /** The sequence number of the entry at `words[at]`, as a Number. */

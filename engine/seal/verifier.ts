@@ -79,6 +79,8 @@ interface CpuState {
   readonly epochs: Map<number, Counts>;
   /** Positions that hold no entry of their own. */
   readonly bad: Set<number>;
+  /** Half-open ranges of positions of which nothing was read. */
+  readonly absent: [from: number, end: number][];
   readonly displaced: { at: number; from: number; epoch: number }[];
 }
 
@@ -107,6 +109,7 @@ export class SealVerifier {
         next: 1,
         epochs: new Map(),
         bad: new Set(),
+        absent: [],
         displaced: [],
       };
       this.#cpus.set(cpu, state);
@@ -138,13 +141,31 @@ export class SealVerifier {
   /** Positions that newer entries overwrote before they were read. */
   lost(cpu: number, count: number): void {
     const state = this.#cpu(cpu);
-    for (let i = 0; i < count; i++) this.#note(state, cpu, "lost", false);
+    this.#range(state, state.next + count, "lost");
   }
 
   /** The last position of a CPU is known: what was not fed is missing. */
   end(cpu: number, last: number): void {
     const state = this.#cpu(cpu);
-    while (state.next <= last) this.#note(state, cpu, "missing");
+    if (last < state.next) return;
+    const { next } = state;
+    this.#range(state, last + 1, "missing");
+    for (let sequence = next; sequence <= last; sequence++) {
+      if (this.#findings.length >= MAX_FINDINGS) break;
+      const { epoch } = state.chain;
+      this.#add({ verdict: "missing", cpu, epoch, sequence });
+    }
+  }
+
+  /** The same verdict on all positions before `end`. */
+  #range(state: CpuState, end: number, verdict: "lost" | "missing"): void {
+    state.absent.push([state.next, end]);
+    while (state.next < end) {
+      state.chain.advance(state.next);
+      const until = Math.min(end, state.chain.nextEpochAt);
+      this.#counts(state, state.chain.epoch)[verdict] += until - state.next;
+      state.next = until;
+    }
   }
 
   /**
@@ -193,19 +214,13 @@ export class SealVerifier {
     return counts;
   }
 
-  #note(
-    state: CpuState,
-    cpu: number,
-    verdict: Verdict,
-    finding = true,
-    from?: number,
-  ): void {
+  #note(state: CpuState, cpu: number, verdict: Verdict): void {
     const sequence = state.next++;
     state.chain.advance(sequence);
     const { epoch } = state.chain;
     this.#counts(state, epoch)[verdict]++;
     state.bad.add(sequence);
-    if (finding) this.#add({ verdict, cpu, epoch, sequence }, from);
+    this.#add({ verdict, cpu, epoch, sequence });
   }
 
   #add(finding: SealFinding, from?: number): void {
@@ -281,9 +296,7 @@ export class SealVerifier {
   finish(): Verification {
     for (const [cpu, state] of this.#cpus) {
       for (const { at, from, epoch } of state.displaced) {
-        const verdict = from < state.next && !state.bad.has(from)
-          ? "replayed"
-          : "reordered";
+        const verdict = hasOwn(state, from) ? "replayed" : "reordered";
         this.#counts(state, epoch)[verdict]++;
         this.#add({ verdict, cpu, epoch, sequence: at }, from);
       }
@@ -301,6 +314,12 @@ export class SealVerifier {
     }
     return { total, cpus, findings: this.#findings };
   }
+}
+
+/** Whether the entry of a position stands in its place. */
+function hasOwn({ next, bad, absent }: CpuState, sequence: number): boolean {
+  return sequence < next && !bad.has(sequence) &&
+    !absent.some(([from, end]) => sequence >= from && sequence < end);
 }
 
 /** What was found out about one CPU's row. */

@@ -13,6 +13,9 @@ import {
   type VisitEntry,
 } from "./verifier.ts";
 
+/** A longer gap is no trace's: stepping over it would take hours. */
+const MOST_MISSING = 2 ** 28;
+
 /** What is said of a recording. */
 export interface RecordingVerification extends Verification {
   readonly recording: Recording;
@@ -110,6 +113,12 @@ export function verifyRecording(
   }
   for (const block of recordedBlocks(recording)) {
     const next = verifier.next(block.cpu);
+    if (block.sequence + block.count - next > MOST_MISSING) {
+      problems.push(
+        `CPU ${block.cpu} jumps from entry ${next} to ${block.sequence}: the rest of it cannot be judged`,
+      );
+      continue;
+    }
     if (block.sequence > next) verifier.end(block.cpu, block.sequence - 1);
     if (block.sequence < next) {
       problems.push(

@@ -51,7 +51,7 @@ for (const kernel of SEAL_KERNELS) {
     await mailbox.writeTracefs("events/sched/sched_switch/enable", "1");
     assert.equal(await see("events/sched/sched_switch/enable"), "1");
     await mailbox.writeTracefs("buffer_size_kb", "512");
-    assert.match(await see("buffer_size_kb"), /^512/);
+    assert.match(await see("buffer_size_kb"), /^51[2-9]/);
     await mailbox.writeTracefs("current_tracer", "function_graph");
     assert.equal(await see("current_tracer"), "function_graph");
     assert.equal(
@@ -100,7 +100,8 @@ for (const kernel of SEAL_KERNELS) {
       await pollUntil(tracer, load);
       const summary = await tracer.stop();
       console.log(`${kernel}: ${summary.entries} entries in 200 cycles`);
-      assert.ok(summary.entries > 1000);
+      assert.deepEqual(summary.findings, []);
+      assert.ok(summary.entries > 500);
       assert.equal(summary.verification.total.verified, summary.entries);
       assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
     }
@@ -139,7 +140,7 @@ for (const kernel of SEAL_KERNELS) {
     const reader = child.stdout.getReader();
     await reader.read();
     const load = guest.exec(openLoad(40), { timeoutMs: 120_000 });
-    await sleep(1500);
+    await sleep(700);
     child.kill("SIGKILL");
     await child.status;
     await reader.cancel();

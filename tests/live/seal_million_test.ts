@@ -21,7 +21,7 @@ const WANTED = 1_000_000;
 
 /** Both CPUs read one byte at a time: two short calls for each. */
 const LOAD = "for n in 1 2; do " +
-  "(while [ ! -e /tmp/stop ]; do dd if=/dev/zero of=/dev/null bs=1 count=20000; done) 2>/dev/null & " +
+  "(while [ ! -e /tmp/stop ]; do dd if=/dev/zero of=/dev/null bs=1 count=4000; done) 2>/dev/null & " +
   "done; wait";
 
 for (const kernel of SEAL_KERNELS) {
