@@ -60,7 +60,7 @@ export const LESSONS: readonly Lesson[] = [
   {
     title: "The slowest",
     text: "`top(n)` keeps the events with the greatest values of a field.",
-    code: "trace(fn('vfs_*')).top(3)",
+    code: 'trace(fn("vfs_*")).top(3)',
   },
   {
     title: "See inside",
@@ -72,7 +72,7 @@ export const LESSONS: readonly Lesson[] = [
     title: "Who calls it",
     text:
       "`caller` is the function that called. `under()` keeps what happens within calls of another function.",
-    code: "trace('kmem_cache_alloc*').under(sys_openat).count(func, caller)",
+    code: 'trace("kmem_cache_alloc*").under(sys_openat).count(func, caller)',
   },
   {
     title: "Trace events",

@@ -1,0 +1,89 @@
+/**
+ * Writes docs/one_liners.md: the lessons with what they give on the recorded
+ * guest.
+ *
+ *     deno run --allow-read --allow-write=docs tests/dsl/one_liners_page.ts
+ *
+ * @module
+ */
+import { compile, planText } from "../../mod.ts";
+import { evaluate } from "../../scripts/cli/eval.ts";
+import { type Lesson, LESSONS } from "./one_liners.ts";
+import { openRecording, type Recording, runOver } from "./support.ts";
+
+/** Lines of output that are shown of a lesson. */
+const SHOWN = 16;
+/** The recording that the output comes from. */
+const KERNEL = "6.1";
+
+/** Where the page is. */
+export const PAGE = new URL("../../docs/one_liners.md", import.meta.url);
+
+function output(lesson: Lesson, { target, frame }: Recording): string {
+  const queries = evaluate(lesson.code).map((query) => query.spec);
+  const program = compile(queries, target.facts);
+  if (lesson.dryRun === true) return planText(program.plan);
+  const { written, texts } = runOver(program, target, frame);
+  return written + texts.filter((text) => text !== "").join("\n");
+}
+
+function shown(output: string): string {
+  const lines = output.replace(/\n$/, "").split("\n").map((line) =>
+    line.trimEnd()
+  );
+  const some = lines.slice(0, SHOWN);
+  // As the formatter leaves it: without the indentation that all lines share.
+  const indent = Math.min(
+    ...some.filter((line) => line !== "").map((line) => line.search(/\S/)),
+  );
+  const text = some.map((line) => line.slice(indent)).join("\n");
+  const more = lines.length - some.length;
+  return more === 0 ? text : `${text}\n... ${more} more lines`;
+}
+
+/** The page's text. */
+export function page(): string {
+  using recording = openRecording(KERNEL);
+  let text = `# Twelve one-liners
+
+Each lesson can be tried on a running guest (\`-t qemu:NAME\`, or none for the
+only VM that runs) and on a recording. The outputs below are those of the
+recorded guest of this repository, and the tests compare them:
+
+\`\`\`sh
+xftrace eval -t core:testdata/guest-${KERNEL}.core.zst 'trace(sys_openat).count(comm)'
+\`\`\`
+
+A live trace goes on until Ctrl-C unless \`.until(...)\` ends it. What each word
+means stands in [language.md](language.md).
+`;
+  LESSONS.forEach((lesson, i) => {
+    text += `
+## ${i + 1}. ${lesson.title}
+
+${wrapped(lesson.text)}
+
+\`\`\`sh
+xftrace eval ${lesson.dryRun === true ? "--dry-run " : ""}'${lesson.code}'
+\`\`\`
+
+\`\`\`text
+${shown(output(lesson, recording))}
+\`\`\`
+`;
+  });
+  return text;
+}
+
+/** Text in lines of at most 80 characters. */
+function wrapped(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1];
+    if (last.length + word.length + 1 > 80) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join("\n");
+}
+
+if (import.meta.main) Deno.writeTextFileSync(PAGE, page());
