@@ -55,10 +55,13 @@ export class RingReader {
     return this.#page.cpuNumber(this.area, CPU.head);
   }
 
-  /** Reads up to `head`, the newest entry that the caller has seen. */
-  read(head: number, visitor: RingVisitor): void {
+  /**
+   * Reads a part of what is new up to `head`, the newest entry that the caller
+   * has seen; whether there is more.
+   */
+  read(head: number, visitor: RingVisitor): boolean {
     const { cpu, entries } = this.area;
-    if (this.#broken) return;
+    if (this.#broken) return false;
     const now = performance.now();
     const most = this.next + entries + (now - this.#lastRead) * MOST_PER_MS;
     this.#lastRead = now;
@@ -67,20 +70,18 @@ export class RingReader {
       this.#broken = true;
       if (head > most) visitor.movedAhead(cpu, this.next - 1, head);
       else visitor.movedBack(cpu, this.next - 1, head);
-      return;
+      return false;
     }
-    while (this.next <= head) {
-      let newest = Math.min(this.head(), most);
-      // Entry newest+1 may be half written, over entry newest+1-entries.
-      this.#skip(newest + 2 - entries, visitor);
-      if (this.next > head) break;
-      const count = Math.min(head - this.next + 1, CHUNK);
-      this.#copy(this.next, count);
-      newest = Math.min(this.head(), most);
-      const valid = newest + 2 - entries;
-      const stale = Math.min(Math.max(valid - this.next, 0), count);
-      this.#skip(valid, visitor);
-      if (stale === count) continue;
+    if (this.next > head) return false;
+    // Entry newest+1 may be half written, over entry newest+1-entries.
+    this.#skip(Math.min(this.head(), most) + 2 - entries, visitor);
+    if (this.next > head) return false;
+    const count = Math.min(head - this.next + 1, CHUNK);
+    this.#copy(this.next, count);
+    const valid = Math.min(this.head(), most) + 2 - entries;
+    const stale = Math.min(Math.max(valid - this.next, 0), count);
+    this.#skip(valid, visitor);
+    if (stale < count) {
       visitor.entries(
         cpu,
         this.next,
@@ -88,6 +89,7 @@ export class RingReader {
       );
       this.next += count - stale;
     }
+    return this.next <= head;
   }
 
   #skip(valid: number, visitor: RingVisitor): void {

@@ -8,13 +8,14 @@
 import { XftraceError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { COMMAND, CONTROL, CPU, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
+import { Backlog } from "./backlog.ts";
 import { ControlPage } from "./control_page.ts";
 import { KeyController, randomWords } from "./key_controller.ts";
 import { KLOG, Klog, type KlogRecord } from "./klog.ts";
 import { guestError, Mailbox, type Progress } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
 import { type Names, RecordingWriter } from "./recording.ts";
-import { RingReader } from "./ring_reader.ts";
+import { RingReader, type RingVisitor } from "./ring_reader.ts";
 import {
   dispatcherRanges,
   resolveConfig,
@@ -79,6 +80,7 @@ interface Running {
   readonly keys: KeyController;
   readonly rings: readonly RingReader[];
   readonly verifier: SealVerifier;
+  readonly backlog: Backlog;
   entries: number;
   lost: number;
   nextRotation: number;
@@ -93,6 +95,8 @@ interface Running {
   readonly addresses: Set<bigint>;
 }
 
+/** Milliseconds of a poll that go to verifying what was read. */
+const VERIFY_MS = 20;
 const NO_FINDINGS: readonly PresenceFinding[] = [];
 /** Milliseconds without an answer to a heartbeat until it is reported. */
 const HEARTBEAT_PATIENCE = 5000;
@@ -256,6 +260,7 @@ export class SealedTracer {
       recording,
       keys,
       verifier,
+      backlog: new Backlog(verifier),
       rings: this.page.cpus.map((area) => new RingReader(this.page, area)),
       entries: 0,
       lost: 0,
@@ -376,12 +381,17 @@ export class SealedTracer {
   #step(): void {
     const running = this.#running;
     if (running === undefined || !this.#alive()) return;
-    this.#read(running);
+    this.#read(running, true);
+    running.backlog.digest(VERIFY_MS);
+  }
+
+  /** Looks which keys were taken, and sends the next ones when it is time. */
+  #tendKeys(running: Running, rotate: boolean): void {
+    for (const finding of running.keys.watch()) this.#report(finding);
     const now = performance.now();
-    if (now >= running.nextRotation) {
-      running.nextRotation = now + (running.options.rotateMs ?? 100);
-      running.keys.rotate();
-    }
+    if (!rotate || now < running.nextRotation) return;
+    running.nextRotation = now + (running.options.rotateMs ?? 100);
+    running.keys.rotate();
   }
 
   /** Whether the module is there; it is reported when not. */
@@ -395,40 +405,41 @@ export class SealedTracer {
     return false;
   }
 
-  #read(running: Running): void {
+  /** Reads what there is now, a part at a time: keys do not wait for it. */
+  #read(running: Running, rotate: boolean): void {
+    const visitor: RingVisitor = {
+      entries: (cpu, sequence, bytes) => {
+        running.recording.entries(cpu, sequence, bytes);
+        running.entries += bytes.length / ENTRY.bytes;
+        running.backlog.entries(cpu, bytes);
+      },
+      lost: (cpu, sequence, count) => {
+        running.recording.lost(cpu, sequence, count);
+        running.lost += count;
+        running.backlog.lost(cpu, count);
+      },
+      movedBack: (cpu, from, to) =>
+        this.#report({
+          problem: "head moved back",
+          detail: `the ring of CPU ${cpu} went back from ${from} to ${to}`,
+        }),
+      movedAhead: (cpu, from, to) =>
+        this.#report({
+          problem: "head moved ahead",
+          detail:
+            `the ring of CPU ${cpu} went from ${from} to ${to}, which no CPU can`,
+        }),
+    };
     // Heads before acknowledgements: what is read then has its key known.
     const heads = running.rings.map((ring) => ring.head());
-    for (const finding of running.keys.watch()) this.#report(finding);
-    running.rings.forEach((ring, i) =>
-      ring.read(heads[i], {
-        entries: (cpu, sequence, bytes) => {
-          running.recording.entries(cpu, sequence, bytes);
-          const count = bytes.length / ENTRY.bytes;
-          running.entries += count;
-          running.verifier.feed(
-            cpu,
-            new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-            count,
-          );
-        },
-        lost: (cpu, sequence, count) => {
-          running.recording.lost(cpu, sequence, count);
-          running.lost += count;
-          running.verifier.lost(cpu, count);
-        },
-        movedBack: (cpu, from, to) =>
-          this.#report({
-            problem: "head moved back",
-            detail: `the ring of CPU ${cpu} went back from ${from} to ${to}`,
-          }),
-        movedAhead: (cpu, from, to) =>
-          this.#report({
-            problem: "head moved ahead",
-            detail:
-              `the ring of CPU ${cpu} went from ${from} to ${to}, which no CPU can`,
-          }),
-      })
-    );
+    let more = true;
+    while (more) {
+      this.#tendKeys(running, rotate);
+      more = false;
+      running.rings.forEach((ring, i) => {
+        if (ring.read(heads[i], visitor)) more = true;
+      });
+    }
   }
 
   #check(running: Running): void {
@@ -524,7 +535,8 @@ export class SealedTracer {
     const { page } = this;
     try {
       const alive = await this.#switchOff(running);
-      if (alive) this.#read(running);
+      if (alive) this.#read(running, false);
+      running.backlog.digest();
       running.klog.append(running.rings.map((ring) => {
         const last = alive ? ring.end : ring.next - 1;
         running.verifier.end(ring.area.cpu, last);

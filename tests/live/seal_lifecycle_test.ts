@@ -115,7 +115,7 @@ for (const kernel of SEAL_KERNELS) {
       assert.deepEqual(summary.findings, []);
       assert.ok(summary.verification.total.verified > 0);
       assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
-      await guest.sh("rmmod xftrace && insmod /root/xftrace.ko");
+      await guest.sh("rmmod xftrace && insmod /tmp/xftrace.ko");
     }
     assertNoOops(guest);
   });
@@ -186,7 +186,9 @@ for (const kernel of SEAL_KERNELS) {
     }
     {
       using scratch = new Scratch();
-      await guest.sh("insmod /root/xftrace.ko");
+      await guest.sh(
+        "insmod /tmp/xftrace.ko",
+      );
       const tracer = tracerOf(session);
       await tracer.start({ ...NARROW, ...scratch.files });
       await pollUntil(tracer, guest.sh(openLoad(2)));
