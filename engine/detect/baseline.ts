@@ -41,6 +41,7 @@ export interface Baseline {
 
 /** A baseline as the text of its file (JSON). */
 export function encodeBaseline(baseline: Baseline): string {
+  const { release, buildId, events } = baseline;
   const flow = Object.fromEntries(
     [...baseline.flow].map(([name, { calls, callees, sizes }]) => [
       name,
@@ -50,7 +51,9 @@ export function encodeBaseline(baseline: Baseline): string {
   return JSON.stringify({
     format: "xftrace-baseline",
     version: 1,
-    ...baseline,
+    release,
+    buildId,
+    events,
     flow,
   });
 }

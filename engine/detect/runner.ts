@@ -17,12 +17,14 @@ import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
  */
 const CONFIRM_AFTER = [60, 240, 700];
 
-interface Reading {
-  readonly findings: Finding[];
-  readonly unjudged: { what: string; why: string }[];
-  readonly known: string[];
+/** One reading by one check. */
+export interface Reading {
+  readonly findings: readonly Finding[];
+  readonly unjudged: readonly { what: string; why: string }[];
+  readonly known: readonly string[];
   readonly notRun: string | undefined;
-  judged: number;
+  readonly judged: number;
+  /** How long it took, in ms. */
   readonly ms: number;
 }
 
@@ -49,7 +51,6 @@ export async function runChecks(
   let pending = new Map<Check, Reading>();
   const context = contextOf(kernel, options);
   for (const check of checks) pending.set(check, read(check, context));
-  const first = new Map(pending);
   const history = new Map<Check, Reading[]>();
   for (const [check, reading] of pending) history.set(check, [reading]);
 
@@ -71,14 +72,19 @@ export async function runChecks(
     }
   }
   const outcomes = checks.map((check) =>
-    outcome(check, first.get(check), history.get(check) ?? [])
+    outcome(check, history.get(check) ?? [])
   );
   return { outcomes, ms: performance.now() - from };
 }
 
-function outcome(
+/**
+ * What several readings say together: a finding is what every whole reading
+ * shows alike; what changes each time cannot be judged.
+ *
+ * @param readings at least one, oldest first
+ */
+export function outcome(
   check: Check,
-  first: Reading | undefined,
   readings: readonly Reading[],
 ): CheckOutcome {
   const last = readings[readings.length - 1];
@@ -126,7 +132,7 @@ function outcome(
     notRun: last.notRun,
     inFlux: [...inFlux.values()],
     judged: last.judged,
-    ms: first?.ms ?? 0,
+    ms: readings[0].ms,
   };
 }
 

@@ -109,7 +109,20 @@ export function dispatch(kernel: Kernel, symbol: string): Dispatch | undefined {
   const gva = kernel.symbols.tryAddress(symbol);
   if (gva === undefined) return undefined;
   const size = kernel.symbols.lookup(gva)?.size ?? 0;
-  const bytes = kernel.space.bytes(gva, size);
+  return followDispatch(symbol, gva, kernel.space.bytes(gva, size));
+}
+
+/**
+ * As {@linkcode dispatch}, for the bytes of a dispatching function.
+ *
+ * @param gva where they lie in the guest
+ */
+export function followDispatch(
+  symbol: string,
+  gva: bigint,
+  bytes: Uint8Array,
+): Dispatch {
+  const size = bytes.length;
   const exits = new Map<
     number,
     { target: bigint; length: number; numbers: number[] }

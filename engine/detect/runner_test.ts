@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { outcome, type Reading } from "./runner.ts";
+import type { Check, Finding } from "./types.ts";
+
+const CHECK: Check = {
+  id: "XF000",
+  title: "test",
+  technique: "T1014",
+  help: "",
+  run: () => {},
+};
+
+const finding = (where: string, found = "x"): Finding => ({
+  check: "XF000",
+  severity: "high",
+  summary: where,
+  where,
+  address: 1n,
+  found,
+});
+
+const reading = (
+  findings: Finding[],
+  unjudged: { what: string; why: string }[] = [],
+): Reading => ({
+  findings,
+  unjudged,
+  known: [],
+  notRun: undefined,
+  judged: 1,
+  ms: 1,
+});
+
+Deno.test("what every reading shows is a finding", () => {
+  const { findings, inFlux } = outcome(CHECK, [
+    reading([finding("a")]),
+    reading([finding("a")]),
+  ]);
+  assert.deepEqual(findings, [finding("a")]);
+  assert.deepEqual(inFlux, []);
+});
+
+Deno.test("what is gone when read again is in flux, and no finding", () => {
+  const { findings, inFlux, unjudged } = outcome(CHECK, [
+    reading([finding("a")]),
+    reading([]),
+  ]);
+  assert.deepEqual(findings, []);
+  assert.deepEqual(inFlux, [finding("a")]);
+  assert.deepEqual(unjudged, []);
+});
+
+Deno.test("what is new in the last reading is not yet a finding", () => {
+  const { findings, inFlux } = outcome(CHECK, [
+    reading([finding("a")]),
+    reading([finding("b")]),
+  ]);
+  assert.deepEqual(findings, []);
+  assert.deepEqual(inFlux.map(({ where }) => where), ["a", "b"]);
+});
+
+Deno.test("what holds something else each time cannot be judged", () => {
+  const { findings, unjudged } = outcome(CHECK, [
+    reading([finding("a", "1")]),
+    reading([finding("a", "2")]),
+  ]);
+  assert.deepEqual(findings, []);
+  assert.deepEqual(unjudged.map(({ what }) => what), ["a"]);
+});
+
+Deno.test("a reading that could not see everything takes nothing back", () => {
+  const { findings } = outcome(CHECK, [
+    reading([finding("a")]),
+    reading([], [{ what: "memory", why: "gone" }]),
+    reading([finding("a")]),
+  ]);
+  assert.deepEqual(findings, [finding("a")]);
+});
+
+Deno.test("a recording is read once, and that counts", () => {
+  const { findings } = outcome(CHECK, [reading([finding("a")])]);
+  assert.deepEqual(findings, [finding("a")]);
+});
