@@ -26,6 +26,11 @@ export interface CpuAccount {
   overrun: number;
   /** Times that the guest emptied the buffer. */
   resets: number;
+  /**
+   * Of these, the times that it was not seen at rest before: events that the
+   * guest threw away unread then are in no count.
+   */
+  blindResets: number;
   /** Page copies given up because the page was reused meanwhile. */
   torn: number;
   /** Whether `decoded + lost` equalled the guest's count at the last poll. */
@@ -81,6 +86,12 @@ export class CpuFollower {
   #cursorSlot = -1;
   #ring: { pages: number; removed: number };
   #read: number;
+  /** All was decoded, and the guest could write no more, at the last poll. */
+  #sealed = false;
+  /** The guest said that it empties its buffers; this one is still full. */
+  #emptying = false;
+  /** The last poll found nothing, and yet the counts did not agree. */
+  #stuck = false;
   #baseEntries = 0;
   #decodedSinceBase = 0;
   #lostSinceBase = 0;
@@ -110,6 +121,7 @@ export class CpuFollower {
       dropped: 0,
       overrun: 0,
       resets: 0,
+      blindResets: 0,
       torn: 0,
       exact: false,
     };
@@ -117,6 +129,11 @@ export class CpuFollower {
     this.#ring = this.#ringNow();
     this.#read = this.#words.load("read");
     this.#set = this.#list();
+  }
+
+  /** Says that the guest is about to empty its buffers, or just has. */
+  expectReset(): void {
+    this.#emptying = true;
   }
 
   #ringNow(): { pages: number; removed: number } {
@@ -132,7 +149,7 @@ export class CpuFollower {
       try {
         return new PageSet(
           this.buffer.kernel.space,
-          this.buffer.pages(),
+          this.buffer.pages(true),
           this.#layout.page,
           this.queue.arena.slotSize,
         );
@@ -144,26 +161,62 @@ export class CpuFollower {
     }
   }
 
+  /** Whether the ring was resized since it was listed. */
+  #resized(): boolean {
+    const words = this.#words;
+    return words.load("nr_pages") !== this.#ring.pages ||
+      words.load("pages_removed") !== this.#ring.removed;
+  }
+
+  /** Lists the pages; returns how many were listed before. */
+  #listAgain(): number {
+    const before = this.#set;
+    this.#ring = this.#ringNow();
+    this.#read = this.#words.load("read");
+    this.#set = this.#list();
+    this.#cursor = -1;
+    return this.#set.inherit(before);
+  }
+
   /** Lists the pages again when the ring was resized or pages exchanged. */
   #relist(): void {
-    const ring = this.#ringNow();
-    const read = this.#words.load("read");
-    if (
-      ring.pages !== this.#ring.pages || ring.removed !== this.#ring.removed
-    ) {
-      // A page that leaves the ring may hold what was not read yet.
-      this.#take();
-      const before = this.#set;
-      this.#set = this.#list();
-      this.#set.inherit(before);
-      this.#cursor = -1;
-      this.#ring = ring;
-      this.#read = read;
+    // A resize and a reset between two looks may leave the numbers as they
+    // were: then nothing fits any more.
+    if (this.#stuck || this.#resized()) {
+      // Pages that left the ring may be anything by now. They were its oldest:
+      // what was not read of them counts as lost.
+      this.#listAgain();
       return;
     }
-    if (read === this.#read) return;
+    const read = this.#words.load("read");
+    // A reset sets the count back, maybe to what it was.
+    if (read === this.#read && this.account.exact) return;
     this.#read = read;
     this.#set.refresh();
+  }
+
+  /**
+   * Goes on with a buffer that was swapped away and has come back. It was at
+   * rest meanwhile, so that what is new in it is not lost.
+   *
+   * @returns `false` when it is another buffer at the same address.
+   */
+  resume(): boolean {
+    return this.#listAgain() > 0;
+  }
+
+  /**
+   * Takes over the account of a follower whose pages were all exchanged (for
+   * sub-buffers of another size): what it had not read counts as lost.
+   */
+  succeed(other: CpuFollower): void {
+    this.#lastDropped = other.#lastDropped;
+    this.#lastOverrun = other.#lastOverrun;
+    this.#baseEntries = other.#baseEntries;
+    this.#decodedSinceBase = other.#decodedSinceBase;
+    this.#lostSinceBase = other.#lostSinceBase;
+    this.newest = other.newest;
+    other.account.exact = true;
   }
 
   /**
@@ -217,7 +270,7 @@ export class CpuFollower {
       const stamp = columns.sinceEpoch(header.stampLo, header.stampHi);
       const end = Math.min(read, header.commit);
       this.#decoder.decode(arena, slot, this.buffer.cpu, end, 0, stamp);
-      this.#set.mark(0, header, read, this.#decoder.lastTs);
+      this.#set.mark(0, header, read, this.#decoder.lastTs, 0);
       columns.clear();
     }
     arena.release(slot);
@@ -233,23 +286,33 @@ export class CpuFollower {
    *
    * @param now a time (ns since epoch) that the guest's clock has passed: when
    * no write is under way, all events up to it are in the buffer.
+   * @param stopped whether the guest could begin no write any more before this
+   * was called
    */
-  poll(now: number): void {
+  poll(now: number, stopped = false): void {
     const { account } = this;
     const words = this.#words;
     // Read before the pages: what is reserved later is later than `now`.
     const writing = words.load("committing") !== 0;
     const entries = words.load("entries");
-    if (entries < this.#lastEntries) this.#reset();
+    if (
+      entries < this.#lastEntries ||
+      words.load("overrun") < this.#lastOverrun ||
+      (this.#emptying && this.#emptied())
+    ) this.#reset();
     this.#relist();
     const { columns } = this.queue;
     const rows = columns.length;
     const losses = columns.lost.length;
+    const { decoded } = account;
     if (entries !== this.#lastEntries || writing || !account.exact) {
       this.#take();
     }
     this.#lastEntries = entries;
     this.#settle(rows, losses);
+    this.#stuck = !account.exact && account.decoded === decoded;
+    this.#sealed = stopped && account.exact &&
+      words.load("entries") === entries;
     const dropped = this.#droppedNow();
     account.dropped += Math.max(0, dropped - this.#lastDropped);
     this.#lastDropped = dropped;
@@ -259,13 +322,23 @@ export class CpuFollower {
     this.queue.complete = writing ? this.newest : Math.max(now, this.newest);
   }
 
+  /** Whether the newest page was cleared: its commit never shrinks else. */
+  #emptied(): boolean {
+    if (this.#cursor < 0) return false;
+    const header = this.#set.load(this.#cursor);
+    return !this.#set.same(this.#cursor, header) ||
+      header.commit < this.#set.consumed[this.#cursor];
+  }
+
+  /** The guest has emptied the buffer, and counts from 0 again. */
   #reset(): void {
     this.account.resets++;
-    this.#set = this.#list();
-    this.#cursor = -1;
-    this.#ring = this.#ringNow();
+    if (!this.#sealed) this.account.blindResets++;
+    this.#emptying = false;
+    this.#listAgain();
     this.#baseEntries = 0;
-    this.#decodedSinceBase = 0;
+    // The last poll may have seen the buffer after it was emptied already.
+    this.#decodedSinceBase = this.#set.heldEvents();
     this.#lostSinceBase = 0;
     this.#lastEntries = -1;
     this.#lastDropped = 0;
@@ -285,17 +358,19 @@ export class CpuFollower {
       if (words.load("committing") !== 0) continue;
       const set = this.#set;
       const cursor = this.#cursor;
-      if (cursor < 0) {
-        // Nothing decoded yet: the pages must be as they were listed.
-        if (this.#anyChanged()) return -1;
-      } else {
-        if (words.load("commit_page") !== set.structLo[cursor]) return -1;
+      const commitPage = words.load("commit_page");
+      if (cursor >= 0 && commitPage === set.structLo[cursor]) {
+        if (!set.holds(cursor)) return -1;
         const header = set.load(cursor);
         if (set.changed(cursor, header)) {
           if (!set.same(cursor, header)) return -1;
           this.#takePage(cursor, header.stampLo, header.stampHi);
           continue;
         }
+      } else if (!this.#allDecoded(commitPage)) {
+        // Nothing decoded yet, or the page begun last is still empty: its
+        // first event was discarded, or the buffer was emptied.
+        return -1;
       }
       if (words.load("committing") === 0 && words.load("entries") === entries) {
         return entries;
@@ -304,20 +379,31 @@ export class CpuFollower {
     return -1;
   }
 
-  #anyChanged(): boolean {
+  /** Whether all pages are as they were read, the commit page among them. */
+  #allDecoded(commitPage: number): boolean {
     const set = this.#set;
+    let listed = false;
     for (let i = 0; i < set.size; i++) {
-      if (set.changed(i, set.load(i))) return true;
+      if (set.changed(i, set.load(i)) || !set.holds(i)) return false;
+      listed ||= set.structLo[i] === commitPage;
     }
-    return false;
+    return listed;
   }
 
   /** Compares with the guest's own count, when it stands still. */
   #settle(firstRow: number, losses: number): void {
     const entries = this.#quiet();
-    this.account.exact = entries >= 0;
-    if (entries < 0) return;
-    const missing = entries - this.#baseEntries - this.#decodedSinceBase;
+    this.account.exact = entries >= 0 && !this.#resized();
+    if (!this.account.exact) return;
+    let missing = entries - this.#baseEntries - this.#decodedSinceBase;
+    if (missing < this.#lostSinceBase) {
+      // More was decoded than is counted: the buffer was emptied, and has been
+      // written to so much that the count alone does not show it.
+      this.#reset();
+      this.#lastEntries = entries;
+      this.account.exact = true;
+      missing = Math.max(0, entries - this.#decodedSinceBase);
+    }
     const lost = missing - this.#lostSinceBase;
     this.#lostSinceBase = missing;
     this.account.lost += lost;
@@ -372,8 +458,12 @@ export class CpuFollower {
     const copied = set.copy(index, arena, slot, from);
     const { header } = set;
     // Reused since it was listed: it is the newest page now, and the next
-    // poll takes it in its turn.
-    if (!copied || header.stampLo !== lo || header.stampHi !== hi) {
+    // poll takes it in its turn. After a resize the page may be somebody
+    // else's, or older ones are not listed: the next poll lists them first.
+    if (
+      !copied || header.stampLo !== lo || header.stampHi !== hi ||
+      this.#resized()
+    ) {
       account.torn++;
       if (!grown) arena.release(slot);
       return;
@@ -388,7 +478,7 @@ export class CpuFollower {
     if (events > 0 && lastTs > this.newest) this.newest = lastTs;
     // A page that does not decode is not tried again: what is missing of it
     // counts as lost.
-    set.mark(index, header, commit, lastTs);
+    set.mark(index, header, commit, lastTs, events + skipped);
     this.#cursor = index;
     if (events > 0) {
       this.onSegment?.(this, slot, from, this.#decoder.nextOffset, fromTs);

@@ -19,6 +19,7 @@ import {
   handOut,
 } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
+import type { CpuBuffer, RingBuffer } from "./ring_buffer.ts";
 import type { TraceArray } from "./trace_array.ts";
 
 /** Sums over all CPUs of what a follower has accounted for. */
@@ -31,6 +32,11 @@ export interface FollowTotals {
   dropped: number;
   /** Times that the guest emptied a CPU's buffer. */
   resets: number;
+  /**
+   * Of these, the times that the buffer was not seen at rest before: events
+   * that the guest threw away unread then are in no count.
+   */
+  blindResets: number;
   /** Events handed out after a later one of another CPU. */
   late: number;
   /**
@@ -47,9 +53,9 @@ const NS_PER_S = 1_000_000_000n;
 
 /** One buffer (a `trace_buffer`) with a follower for each of its CPUs. */
 interface Bound {
-  readonly buffer: bigint;
   readonly pageSize: number;
-  readonly cpus: CpuFollower[];
+  readonly arena: PageArena;
+  readonly cpus: readonly CpuFollower[];
 }
 
 /**
@@ -63,13 +69,18 @@ export class Follower {
   readonly epoch: bigint;
   readonly #layout: TraceLayout;
   #bound: Bound;
-  /** Followers of buffers that were swapped away and are not drained yet. */
+  /** Followers of buffers that were swapped away, and may come back. */
+  #parked: CpuFollower[] = [];
+  /** Followers of buffers that are gone, not drained yet. */
   #leaving: CpuFollower[] = [];
   #sink: SegmentSink | undefined;
   /** Accounts of followers that are gone. */
   readonly #past: CpuAccount[] = [];
   readonly #handed = handOut();
   #passed = -Infinity;
+  /** Time of the newest event at the start, ns since epoch. */
+  #began = -Infinity;
+  #timeStart: bigint;
 
   /**
    * Begins to follow.
@@ -86,21 +97,16 @@ export class Follower {
     this.instance = instance;
     this.#layout = layout;
     this.epoch = options.epoch ?? traceEpoch(instance, layout);
-    this.#bound = this.#bind();
-    for (const cpu of this.#bound.cpus) cpu.start(options);
-  }
-
-  #bind(): Bound {
-    const buffer = this.instance.buffer();
+    this.#timeStart = instance.timeStart;
+    const buffer = instance.buffer();
     const { pageSize } = buffer;
     const arena = new PageArena(pageSize);
-    return {
-      buffer: buffer.object.gva,
-      pageSize,
-      cpus: buffer.cpuBuffers().map((cpu) =>
-        new CpuFollower(cpu, arena, this.#layout, this.epoch)
-      ),
-    };
+    const cpus = buffer.cpuBuffers().map((cpu) =>
+      new CpuFollower(cpu, arena, layout, this.epoch)
+    );
+    this.#bound = { pageSize, arena, cpus };
+    for (const cpu of cpus) cpu.start(options);
+    for (const cpu of cpus) this.#began = Math.max(this.#began, cpu.newest);
   }
 
   /**
@@ -110,37 +116,84 @@ export class Follower {
    */
   poll(): number {
     const before = this.#decoded();
-    this.#rebind();
+    const buffer = this.instance.buffer();
+    // Set before the buffers are emptied (trace.c, tracing_reset_online_cpus).
+    const { timeStart } = this.instance;
+    const emptying = timeStart !== this.#timeStart;
+    this.#timeStart = timeStart;
+    this.#rebind(buffer);
+    const stopped = buffer.object.number("record_disabled") !== 0;
     // The guest's clock has passed every time stamp that was seen before.
     const passed = this.#passed;
     for (const cpu of this.#bound.cpus) {
-      cpu.poll(passed);
+      if (emptying) cpu.expectReset();
+      cpu.poll(passed, stopped);
       if (cpu.newest > this.#passed) this.#passed = cpu.newest;
     }
     return this.#decoded() - before;
   }
 
-  /** Follows a snapshot swap or a change of the sub-buffers' size. */
-  #rebind(): void {
-    const buffer = this.instance.buffer();
-    if (
-      buffer.object.gva === this.#bound.buffer &&
-      buffer.pageSize === this.#bound.pageSize
-    ) return;
+  /**
+   * Follows a snapshot's swap of all buffers or of one CPU's, a CPU that came
+   * up, and a change of the sub-buffers' size.
+   */
+  #rebind(buffer: RingBuffer): void {
+    const { pageSize } = buffer;
     const old = this.#bound;
-    if (buffer.pageSize === old.pageSize) {
-      // The swapped buffer is still there: what was not read of it yet can be.
-      for (const cpu of old.cpus) cpu.poll(this.#passed);
-    }
-    this.#bound = this.#bind();
-    for (const cpu of old.cpus) cpu.queue.complete = Infinity;
-    this.#leaving.push(...old.cpus);
-    // The buffer swapped in may hold an older snapshot: what is new in it is
-    // what is later than all that was read.
-    for (const cpu of this.#bound.cpus) {
+    const resized = pageSize !== old.pageSize;
+    const now = buffer.cpuBuffers();
+    const known = new Map(old.cpus.map((cpu) => [cpu.buffer.object.gva, cpu]));
+    const same = (cpu: CpuBuffer) => known.get(cpu.object.gva);
+    if (
+      !resized && now.length === old.cpus.length &&
+      now.every((cpu) => same(cpu) !== undefined)
+    ) return;
+    const arena = resized ? new PageArena(pageSize) : old.arena;
+    const fresh: { cpu: CpuFollower; begin: () => void }[] = [];
+    const cpus = now.map((found) => {
+      const before = same(found);
+      if (before !== undefined && !resized) return before;
+      const parked = this.#parked.find((cpu) =>
+        cpu.buffer.object.gva === found.object.gva
+      );
+      if (parked !== undefined) {
+        this.#parked = this.#parked.filter((cpu) => cpu !== parked);
+        if (!resized && parked.resume()) return parked;
+        this.#leaving.push(parked);
+      }
+      const cpu = new CpuFollower(found, arena, this.#layout, this.epoch);
       cpu.onSegment = this.#sink;
-      cpu.start({ fromBuffer: true, after: this.#passed });
+      const after = this.#newestOf(found.cpu);
+      fresh.push({
+        cpu,
+        begin: () =>
+          before === undefined
+            // What is new in it is what is later than all that was read: it
+            // may hold an older snapshot.
+            ? cpu.start({ fromBuffer: true, after })
+            : cpu.succeed(before),
+      });
+      return cpu;
+    });
+    const gone = old.cpus.filter((cpu) => !cpus.includes(cpu));
+    for (const cpu of gone) {
+      // A buffer that was swapped away is still there, and at rest.
+      if (!resized) cpu.poll(this.#passed, true);
     }
+    this.#bound = { pageSize, arena, cpus };
+    for (const { begin } of fresh) begin();
+    for (const cpu of gone) cpu.queue.complete = Infinity;
+    if (resized) this.#leaving.push(...gone);
+    else this.#parked.push(...gone);
+  }
+
+  /** Time of the newest event that was read of a CPU, ns since epoch. */
+  #newestOf(cpu: number): number {
+    let newest = this.#began;
+    for (const each of this.#all()) {
+      if (each.buffer.cpu === cpu) newest = Math.max(newest, each.newest);
+    }
+    return newest;
   }
 
   #decoded(): number {
@@ -150,10 +203,10 @@ export class Follower {
     return sum;
   }
 
-  #all(): CpuFollower[] {
-    return this.#leaving.length === 0
+  #all(): readonly CpuFollower[] {
+    return this.#leaving.length === 0 && this.#parked.length === 0
       ? this.#bound.cpus
-      : [...this.#leaving, ...this.#bound.cpus];
+      : [...this.#leaving, ...this.#parked, ...this.#bound.cpus];
   }
 
   /**
@@ -199,21 +252,19 @@ export class Follower {
       lost: 0,
       dropped: 0,
       resets: 0,
+      blindResets: 0,
       late: this.#handed.late,
       clockSteps: this.#handed.clockSteps,
       exact: true,
     };
-    for (const account of [...this.#past, ...this.accounts()]) {
+    const accounts = this.#all().map((cpu) => cpu.account);
+    for (const account of [...this.#past, ...accounts]) {
       totals.decoded += account.decoded;
       totals.lost += account.lost;
       totals.dropped += account.dropped;
       totals.resets += account.resets;
+      totals.blindResets += account.blindResets;
       totals.exact &&= account.exact;
-    }
-    for (const { account } of this.#leaving) {
-      totals.decoded += account.decoded;
-      totals.lost += account.lost;
-      totals.dropped += account.dropped;
     }
     return totals;
   }

@@ -34,6 +34,8 @@ export class PageSet {
   readonly consumed: Uint32Array;
   /** Time of the last event decoded, ns since the columns' epoch. */
   readonly lastTs: Float64Array;
+  /** Events found in those bytes. */
+  readonly events: Uint32Array;
   /** What {@linkcode load} and {@linkcode copy} found. */
   readonly header: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
   /** GVA of the page's `struct buffer_page`, low half. */
@@ -78,6 +80,7 @@ export class PageSet {
     this.stampHi = new Uint32Array(n);
     this.consumed = new Uint32Array(n);
     this.lastTs = new Float64Array(n);
+    this.events = new Uint32Array(n);
     this.#words = pages.map((page, i) => {
       this.#dataLo[i] = Number(page.data & 0xffffffffn);
       this.#dataHi[i] = Number(page.data >> 32n);
@@ -111,14 +114,7 @@ export class PageSet {
   refresh(): number {
     let exchanged = 0;
     for (let i = 0; i < this.size; i++) {
-      let words = this.#pointerWords[i];
-      if (words === undefined) {
-        this.#space.memory.read(
-          this.#pointers[i],
-          this.#head.subarray(0, 8),
-        );
-        words = this.#headWords;
-      }
+      const words = this.#pointer(i);
       const lo = words[0];
       const hi = words[1];
       if (lo === this.#dataLo[i] && hi === this.#dataHi[i]) continue;
@@ -129,22 +125,59 @@ export class PageSet {
       this.#gpas[i] = this.#space.translate(data).gpa;
       this.#words[i] = this.#view(this.#gpas[i], this.#pageSize);
       this.stampLo[i] = this.stampHi[i] = this.consumed[i] = 0;
+      this.events[i] = 0;
     }
     return exchanged;
   }
 
-  /** Takes over what an earlier set knew of the pages both have. */
-  inherit(before: PageSet): void {
+  /** The words of the pointer to page `index`'s data. */
+  #pointer(index: number): Uint32Array {
+    const words = this.#pointerWords[index];
+    if (words !== undefined) return words;
+    this.#space.memory.read(this.#pointers[index], this.#head.subarray(0, 8));
+    return this.#headWords;
+  }
+
+  /**
+   * Events that were decoded and that the pages still hold: what a reset of
+   * the buffer has not thrown away.
+   */
+  heldEvents(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) {
+      if (this.events[i] === 0) continue;
+      const header = this.load(i);
+      if (header.commit > 0 && this.same(i, header)) sum += this.events[i];
+    }
+    return sum;
+  }
+
+  /** Whether page `index` still has the data page that it had when listed. */
+  holds(index: number): boolean {
+    const words = this.#pointer(index);
+    return words[0] === this.#dataLo[index] && words[1] === this.#dataHi[index];
+  }
+
+  /**
+   * Takes over what an earlier set knew of the pages both have.
+   *
+   * @returns how many these are.
+   */
+  inherit(before: PageSet): number {
     const known = new Map<number, number>();
     for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
+    let common = 0;
     for (let i = 0; i < this.size; i++) {
       const j = known.get(this.#gpas[i]);
       if (j === undefined) continue;
+      common++;
       this.stampLo[i] = before.stampLo[j];
       this.stampHi[i] = before.stampHi[j];
       this.consumed[i] = before.consumed[j];
       this.lastTs[i] = before.lastTs[j];
+      this.events[i] = before.events[j];
     }
+    return common;
   }
 
   /** Reads page `index`'s header, by default into {@linkcode header}. */
@@ -179,13 +212,21 @@ export class PageSet {
       header.stampHi === this.stampHi[index];
   }
 
-  /** Remembers that page `index` was decoded up to `consumed` bytes. */
+  /**
+   * Remembers that page `index` was decoded up to `consumed` bytes.
+   *
+   * @param events how many more were found than by then
+   */
   mark(
     index: number,
     header: PageHeader,
     consumed: number,
     lastTs: number,
+    events: number,
   ): void {
+    this.events[index] = this.same(index, header)
+      ? this.events[index] + events
+      : events;
     this.stampLo[index] = header.stampLo;
     this.stampHi[index] = header.stampHi;
     this.consumed[index] = consumed;
@@ -196,12 +237,13 @@ export class PageSet {
    * Copies page `index`'s data from byte `from` to its commit into an arena
    * slot. The copy counts when, after it, the page still has the stamp it had
    * before, and its commit has not shrunk: then the bytes up to the first
-   * commit were at rest. That header is left in {@linkcode header}.
+   * commit were at rest. That header is left in {@linkcode header}. A page that
+   * a reader in the guest took away may be anything by now: it does not count.
    *
    * What the slot holds before `from` stays as it is.
    *
-   * @returns `false` when the page was reused meanwhile, or its commit cannot
-   * be right.
+   * @returns `false` when the page was reused or taken away meanwhile, or its
+   * commit cannot be right.
    */
   copy(index: number, arena: PageArena, slot: number, from: number): boolean {
     const { data } = this.#layout;
@@ -225,8 +267,11 @@ export class PageSet {
       );
     }
     const after = this.load(index, this.#again);
-    return after.stampLo === before.stampLo &&
-      after.stampHi === before.stampHi && after.commit >= commit;
+    if (
+      after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||
+      after.commit < commit
+    ) return false;
+    return this.holds(index);
   }
 
   /** Puts the header of the last copy in front of it, in the arena slot. */

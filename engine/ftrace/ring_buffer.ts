@@ -50,6 +50,7 @@ const FLAG_BITS = 3n;
 const RB_PAGE_HEAD = 1n;
 const POINTER = ~FLAG_BITS & 0xffff_ffff_ffff_ffffn;
 const MAX_PAGES = 1 << 22;
+const LIST_TRIES = 8;
 
 /** One CPU's buffer: a `struct ring_buffer_per_cpu`. */
 export class CpuBuffer {
@@ -101,9 +102,11 @@ export class CpuBuffer {
   /**
    * GVAs of the ring's `buffer_page`s, in ring order, the head page first.
    *
+   * @param resizing take the ring as it is linked, whatever `nr_pages` says:
+   * a resize changes the links first, and the number when it is done
    * @throws {KernelError} when the ring does not close.
    */
-  ring(): bigint[] {
+  ring(resizing = false): bigint[] {
     const { space } = this.kernel;
     const count = this.object.number("nr_pages");
     if (count === 0 || count > MAX_PAGES) {
@@ -114,40 +117,62 @@ export class CpuBuffer {
     const start = this.object.u64("pages") & POINTER;
     const back = BigInt(this.kernel.types.offset("buffer_page", "list"));
     const pages: bigint[] = [];
-    let head = -1;
+    const seen = new Set<bigint>();
+    let flagged = false;
+    let head = 0;
     let at = start;
-    for (let n = 0; n < count; n++) {
+    do {
+      // A ring that has lost its start goes round without end.
+      if (pages.length >= (resizing ? MAX_PAGES : count) || seen.has(at)) {
+        throw new KernelError(
+          `CPU ${this.cpu}'s ring buffer does not close after ${pages.length} pages: it is being resized or damaged`,
+        );
+      }
+      seen.add(at);
       pages.push(at - back);
       const next = space.u64(at - back + this.#next);
       // The flag in a page's next pointer says that the next page is the head.
-      if ((next & FLAG_BITS) === RB_PAGE_HEAD) head = (n + 1) % count;
-      at = next & POINTER;
-      if (at === start && n + 1 < count) {
-        throw new KernelError(
-          `CPU ${this.cpu}'s ring buffer closes after ${
-            n + 1
-          } of ${count} pages: it is being resized or damaged`,
-        );
+      if ((next & FLAG_BITS) === RB_PAGE_HEAD) {
+        flagged = true;
+        head = pages.length;
       }
-    }
-    if (at !== start) {
+      at = next & POINTER;
+    } while (at !== start);
+    if (!resizing && pages.length !== count) {
       throw new KernelError(
-        `CPU ${this.cpu}'s ring buffer does not close after ${count} pages: it is being resized or damaged`,
+        `CPU ${this.cpu}'s ring buffer closes after ${pages.length} of ${count} pages: it is being resized or damaged`,
       );
     }
-    if (head < 0) {
-      // Without a flag (the head is being moved) the cached head page serves.
-      head = pages.indexOf(this.object.u64("head_page"));
-    }
+    // Without a flag (the head is being moved) the cached head page serves.
+    if (!flagged) head = pages.indexOf(this.object.u64("head_page"));
+    if (head === pages.length) head = 0;
     return head <= 0 ? pages : [...pages.slice(head), ...pages.slice(0, head)];
   }
 
-  /** All sub-buffers as a set: the reader page and the ring's. */
-  pages(): RingPage[] {
-    return [
-      this.readerPage(),
-      ...this.ring().map((gva) => this.#ringPage(gva)),
-    ];
+  /**
+   * All sub-buffers as a set: the reader page, then the ring's.
+   *
+   * @param resizing as for {@linkcode ring}
+   * @throws {KernelError} when readers in the guest take pages faster than
+   * they can be listed.
+   */
+  pages(resizing = false): RingPage[] {
+    const found = new Set<bigint>();
+    for (let tries = 0; tries < LIST_TRIES; tries++) {
+      const before = this.object.u64("reader_page") & POINTER;
+      const ring = this.ring(resizing);
+      const reader = this.object.u64("reader_page") & POINTER;
+      for (const gva of [before, reader, ...ring]) found.add(gva);
+      // A reader that swaps pages meanwhile may hide one from the walk.
+      const complete = before === reader ||
+        found.size === this.object.number("nr_pages") + 1;
+      if (!complete) continue;
+      found.delete(reader);
+      return [reader, ...found].map((gva) => this.#ringPage(gva));
+    }
+    throw new KernelError(
+      `CPU ${this.cpu}'s ring buffer could not be listed: readers in the guest exchange its pages all the time`,
+    );
   }
 
   /**
