@@ -90,6 +90,11 @@ export class FixtureGuest {
     this.space = new AddressSpace(this.memory, this.#tables.cr3, 4);
   }
 
+  /** Bytes that can still be allocated. */
+  get free(): number {
+    return this.bytes.length - this.#next;
+  }
+
   /** GVA of fresh, zeroed bytes. */
   allocate(size: number, align = 64): bigint {
     const at = Math.ceil(this.#next / align) * align;

@@ -1,0 +1,450 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { PageArena } from "./columns.ts";
+import { CpuFollower, type FollowStart } from "./cpu_follower.ts";
+import { LAYOUT_6_1 } from "./layout_fixture.ts";
+import { type SimEvent, type SimRing, SUB_BUFFER } from "./ring_fixture.ts";
+import {
+  checkEvent,
+  finish,
+  type RingGuest,
+  ringGuest,
+  RunningMemory,
+  writeMany,
+} from "./ring_guest_fixture.ts";
+
+const EPOCH = 1_000_000_000_000n;
+
+/** A follower whose events are checked as they come. */
+class Watch {
+  readonly follower: CpuFollower;
+  /** Sequence numbers in the order in which they were decoded. */
+  readonly seen: number[] = [];
+  readonly #ring: SimRing;
+  /** Whether the follower is told of resets. */
+  told = true;
+  #resets = 0;
+
+  constructor({ buffer, rings }: RingGuest, start: FollowStart = {}) {
+    this.#ring = rings[0];
+    this.follower = new CpuFollower(
+      buffer.cpuBuffers()[0],
+      new PageArena(SUB_BUFFER),
+      LAYOUT_6_1,
+      EPOCH,
+    );
+    this.follower.start(start);
+  }
+
+  get account() {
+    return this.follower.account;
+  }
+
+  poll(): void {
+    // The guest tells, by the time at which its trace starts.
+    if (this.told && this.#ring.resets !== this.#resets) {
+      this.follower.expectReset();
+    }
+    this.#resets = this.#ring.resets;
+    this.follower.poll(-Infinity);
+    const { queue } = this.follower;
+    const { columns, arena } = queue;
+    for (let row = queue.head; row < columns.length; row++) {
+      const sequence = checkEvent(this.#ring, columns, row, arena);
+      const last = this.seen.at(-1) ?? -1;
+      assert.ok(sequence > last, `event ${sequence} comes after ${last}`);
+      this.seen.push(sequence);
+    }
+    queue.release(columns.length);
+    assert.equal(this.account.decoded, this.seen.length);
+  }
+
+  /** Polls until the counts agree; they must, when nothing happens. */
+  settle(): void {
+    for (let i = 0; i < 5; i++) this.poll();
+    assert.equal(this.account.exact, true);
+  }
+}
+
+Deno.test("follows what is written, page after page", () => {
+  const sim = ringGuest([4]);
+  const [ring] = sim.rings;
+  writeMany(ring, 700);
+  const watch = new Watch(sim);
+  watch.poll();
+  assert.deepEqual(watch.seen, []);
+  for (let i = 0; i < 40; i++) {
+    writeMany(ring, 100, 3 + i % 20);
+    watch.poll();
+    assert.equal(watch.account.exact, true);
+  }
+  assert.equal(watch.account.lost, 0);
+  assert.deepEqual(watch.seen, Array.from({ length: 4000 }, (_, i) => 700 + i));
+});
+
+Deno.test("counts exactly what was overwritten too soon", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  writeMany(ring, 5000);
+  watch.settle();
+  const { decoded, lost, overrun } = watch.account;
+  assert.ok(lost > 0);
+  assert.equal(decoded + lost, 5000);
+  assert.equal(overrun, ring.count("overrun"));
+  assert.equal(watch.seen.at(-1), 4999);
+  assert.equal(watch.seen[0], lost);
+});
+
+Deno.test("begins with what the buffer holds, when asked to", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  writeMany(ring, 3000);
+  ring.consume();
+  const held = ring.count("entries") - ring.count("overrun") -
+    ring.count("read");
+  const watch = new Watch(sim, { fromBuffer: true });
+  watch.settle();
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.account.decoded, held);
+  assert.equal(watch.seen[0], 3000 - held);
+  writeMany(ring, 10);
+  watch.settle();
+  assert.equal(watch.account.decoded, held + 10);
+});
+
+Deno.test("passes over what is not later than a time", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  writeMany(ring, 100);
+  const after = Number(ring.times[39] - EPOCH);
+  const watch = new Watch(sim, { fromBuffer: true, after });
+  watch.settle();
+  assert.equal(watch.seen[0], 40);
+  assert.equal(watch.account.lost, 0);
+});
+
+Deno.test("readers in the guest take nothing away", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  for (let i = 0; i < 200; i++) {
+    writeMany(ring, 17);
+    ring.consume();
+    watch.poll();
+  }
+  watch.settle();
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.seen.length, 3400);
+});
+
+Deno.test("pages that splice readers exchange are found again", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  for (let i = 0; i < 200; i++) {
+    writeMany(ring, 60);
+    watch.poll();
+    ring.splice();
+  }
+  watch.settle();
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.seen.length, 12_000);
+});
+
+Deno.test("a buffer that is emptied begins anew", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  writeMany(ring, 300);
+  watch.poll();
+  ring.reset();
+  writeMany(ring, 20);
+  watch.settle();
+  assert.equal(watch.account.resets, 1);
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.seen.length, 320);
+});
+
+Deno.test("a reset that more events follow than were there is noticed", () => {
+  const sim = ringGuest([8]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  watch.told = false;
+  writeMany(ring, 100);
+  watch.poll();
+  ring.reset();
+  writeMany(ring, 150);
+  watch.settle();
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.account.resets, 1);
+  assert.equal(watch.account.decoded, 250);
+  writeMany(ring, 5);
+  watch.settle();
+  assert.equal(watch.account.decoded, 255);
+  assert.equal(watch.account.lost, 0);
+});
+
+Deno.test("events the guest drops are told apart from lost ones", () => {
+  const sim = ringGuest([2]);
+  const [ring] = sim.rings;
+  ring.overwrite = false;
+  const watch = new Watch(sim);
+  writeMany(ring, 1000);
+  watch.settle();
+  assert.equal(watch.account.dropped, ring.count("dropped_events"));
+  assert.ok(watch.account.dropped > 0);
+  assert.equal(watch.account.decoded + watch.account.dropped, 1000);
+  assert.equal(watch.account.lost, 0);
+});
+
+Deno.test("the ring grows and shrinks under the follower", () => {
+  const sim = ringGuest([4]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  writeMany(ring, 500);
+  watch.poll();
+  ring.grow(3);
+  writeMany(ring, 1500);
+  watch.poll();
+  ring.shrink(4, (bytes) => bytes.fill(0));
+  writeMany(ring, 300);
+  watch.settle();
+  assert.equal(watch.account.lost, 0);
+  assert.equal(watch.seen.length, 2300);
+});
+
+Deno.test("what others write to pages that left the ring is no event", () => {
+  const scribbles: ((bytes: Uint8Array) => void)[] = [
+    (bytes) => bytes.fill(0xff),
+    (bytes) => crypto.getRandomValues(bytes),
+    // A plausible page with a time stamp of the future.
+    (bytes) => {
+      bytes.fill(0);
+      new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+        .setBigUint64(0, EPOCH * 2n, true);
+      bytes.set([200, 0, 0, 0], 8);
+      for (let at = 16; at < 216; at += 4) bytes.set([3, 0, 0, 0], at);
+    },
+    // And one of the past.
+    (bytes) => {
+      bytes.fill(0);
+      bytes.set([200, 0, 0, 0], 8);
+      for (let at = 16; at < 216; at += 4) bytes.set([3, 0, 0, 0], at);
+    },
+  ];
+  for (const scribble of scribbles) {
+    const sim = ringGuest([6]);
+    const [ring] = sim.rings;
+    const watch = new Watch(sim);
+    writeMany(ring, 1100);
+    watch.poll();
+    writeMany(ring, 100);
+    ring.shrink(3, scribble);
+    writeMany(ring, 100);
+    watch.settle();
+    const { decoded, lost } = watch.account;
+    assert.equal(decoded + lost, 1300);
+  }
+});
+
+/** Numbers below 2^32 that a seed determines. */
+function numbers(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+}
+
+const sizes = fc.oneof(
+  fc.integer({ min: 3, max: 30 }),
+  fc.integer({ min: 3, max: 1000 }),
+);
+const deltas = fc.oneof(
+  fc.integer({ min: 1, max: 1000 }),
+  fc.constantFrom((2 ** 27) - 1, 2 ** 27, 2 ** 30),
+);
+const event: fc.Arbitrary<SimEvent> = fc.record({
+  words: sizes,
+  delta: deltas,
+  discard: fc.boolean(),
+}).chain(({ words, delta, discard }) =>
+  fc.record({
+    words: fc.constant(words),
+    delta: fc.constant(delta),
+    // Every fourth, so that most are there to be found.
+    discard: fc.integer({ min: 0, max: 7 }).map((n) => discard && n === 0),
+    nested: fc.option(
+      fc.record({ words: sizes, delta: fc.integer({ min: 1, max: 50 }) }),
+      { nil: undefined, freq: 4 },
+    ),
+  })
+);
+
+const run = fc.record({
+  pages: fc.integer({ min: 2, max: 6 }),
+  events: fc.array(event, { minLength: 1, maxLength: 150 }),
+  /** How often readers in the guest interfere. */
+  readers: fc.constantFrom(0, 0, 4, 40),
+  splices: fc.boolean(),
+  /** How often, between two events, the buffer is resized or emptied. */
+  resizes: fc.constantFrom(0, 0, 2, 5),
+  resets: fc.constantFrom(0, 0, 10),
+  seed: fc.integer({ min: 1, max: 2 ** 31 }),
+});
+
+type Run = typeof run extends fc.Arbitrary<infer T> ? T : never;
+
+/** What others write to memory that is theirs now. */
+function scribble(random: () => number): (bytes: Uint8Array) => void {
+  // The header may stay as it was.
+  return (bytes) => {
+    for (let i = random() % 32; i < bytes.length; i++) bytes[i] = random();
+  };
+}
+
+/** Resizes the ring, at most to 12 pages, and uses what leaves it anew. */
+function resize(ring: SimRing, random: () => number): void {
+  const pages = ring.count("nr_pages");
+  const by = 1 + random() % 3;
+  if (random() % 2 === 0) {
+    if (pages + by <= 12 && ring.guest.free > 64 << 10) ring.grow(by);
+  } else if (pages - by >= 2) {
+    ring.shrink(by, scribble(random));
+  }
+}
+
+/** The guest's life as one step after the other; `false` when it is over. */
+function life(ring: SimRing, it: Run, random: () => number) {
+  const { events, readers, splices } = it;
+  const steps = (function* () {
+    for (const each of events) {
+      yield* ring.write(each);
+      if (it.resizes > 0 && random() % it.resizes === 0) resize(ring, random);
+      if (it.resets > 0 && random() % it.resets === 0) ring.reset();
+    }
+  })();
+  let over = false;
+  return () => {
+    if (over) return false;
+    if (readers > 0 && random() % readers === 0) {
+      if (splices && random() % 2 === 0) ring.splice(scribble(random));
+      else ring.consume();
+      return true;
+    }
+    over = steps.next().done === true;
+    return !over;
+  };
+}
+
+/** What the sums must be at the end. */
+function checkSums({ account }: Watch, ring: SimRing, it: Run): void {
+  const { decoded, lost } = account;
+  assert.ok(lost >= 0, `${lost} lost`);
+  // What a reset throws away unseen is nowhere counted.
+  if (it.resets === 0) assert.equal(decoded + lost, ring.written);
+  else assert.ok(decoded <= ring.written);
+}
+
+Deno.test("looked at between any two steps: nothing twice, all accounted for", () => {
+  fc.assert(
+    fc.property(run, (it) => {
+      const sim = ringGuest([it.pages]);
+      const random = numbers(it.seed);
+      const step = life(sim.rings[0], it, random);
+      const watch = new Watch(sim);
+      const rare = 1 + random() % 200;
+      while (step()) if (random() % rare === 0) watch.poll();
+      watch.settle();
+      checkSums(watch, sim.rings[0], it);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("the guest writes while it is read: nothing twice, all accounted for", () => {
+  fc.assert(
+    fc.property(run, (it) => {
+      const memories: RunningMemory[] = [];
+      const sim = ringGuest([it.pages], {
+        memory: (bytes) => {
+          const memory = new RunningMemory(bytes);
+          memories.push(memory);
+          return memory;
+        },
+      });
+      const random = numbers(it.seed);
+      const step = life(sim.rings[0], it, random);
+      const watch = new Watch(sim);
+      const rare = 1 + random() % 8;
+      let running = true;
+      memories[0].tick = () => {
+        while (running && random() % rare === 0) running = step();
+      };
+      for (let polls = 0; running && polls < 2000; polls++) {
+        for (let i = random() % 100; i > 0 && running; i--) running = step();
+        watch.poll();
+      }
+      assert.equal(running, false);
+      watch.settle();
+      checkSums(watch, sim.rings[0], it);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("starts while the guest writes, and misses nothing from then on", () => {
+  fc.assert(
+    fc.property(run, (it) => {
+      const memories: RunningMemory[] = [];
+      const sim = ringGuest([6], {
+        memory: (bytes) => {
+          const memory = new RunningMemory(bytes);
+          memories.push(memory);
+          return memory;
+        },
+      });
+      const random = numbers(it.seed);
+      const step = life(sim.rings[0], {
+        ...it,
+        readers: 0,
+        resets: 0,
+        resizes: 0,
+      }, random);
+      let running = true;
+      memories[0].tick = () => {
+        if (running && random() % 64 === 0) running = step();
+      };
+      const watch = new Watch(sim);
+      memories[0].tick = () => {};
+      while (running) {
+        for (let i = 0; i < 5 && running; i++) running = step();
+        watch.poll();
+      }
+      watch.settle();
+      assert.equal(watch.account.lost, 0);
+      const { written } = sim.rings[0];
+      const first = watch.seen[0] ?? written;
+      assert.equal(watch.seen.length, written - first);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("an event being written is not handed out as complete", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  const steps = ring.write({ words: 5 });
+  for (let i = 0; i < 3; i++) steps.next();
+  watch.follower.poll(500);
+  assert.equal(watch.account.decoded, 0);
+  assert.ok(watch.follower.queue.complete < 500);
+  finish(steps);
+  watch.follower.poll(500);
+  assert.equal(watch.account.decoded, 1);
+  assert.equal(watch.follower.queue.complete, 500);
+});
