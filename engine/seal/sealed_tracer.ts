@@ -6,13 +6,24 @@
  * @module
  */
 import { XftraceError } from "../errors.ts";
-import type { Kernel } from "../kernel/kernel.ts";
-import { COMMAND, CONTROL, CPU, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
+import { CONTROL, CPU, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
 import { Backlog } from "./backlog.ts";
+import {
+  allAddresses,
+  noteAddress,
+  restoreKeys,
+  type Running,
+} from "./running_trace.ts";
+import type {
+  PollResult,
+  SealedOptions,
+  SealedSummary,
+  TracerSession,
+} from "./sealed_types.ts";
 import { ControlPage } from "./control_page.ts";
 import { KeyController, randomWords } from "./key_controller.ts";
-import { KLOG, Klog, type KlogRecord } from "./klog.ts";
-import { guestError, Mailbox, type Progress } from "./mailbox.ts";
+import { KLOG, Klog } from "./klog.ts";
+import { guestError, Mailbox } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
 import { type Names, RecordingWriter } from "./recording.ts";
 import { RingReader, type RingVisitor } from "./ring_reader.ts";
@@ -21,79 +32,15 @@ import {
   resolveConfig,
   type SealedConfig,
 } from "./trace_config.ts";
-import { SealVerifier, type Verification } from "./verifier.ts";
+import { SealVerifier } from "./verifier.ts";
 import { nonceText, recordsOfTrace } from "./verify_recording.ts";
 
-/** What the tracer needs of an open target. */
-export interface TracerSession {
-  readonly target: string;
-  readonly kernel: Kernel;
-}
-
-/** How to trace. */
-export interface SealedOptions extends SealedConfig {
-  /** Milliseconds between two keys; default 100. */
-  readonly rotateMs?: number;
-  /** The key log, made when it is not there. */
-  readonly klogPath: string;
-  /** The recording; written over. */
-  readonly recordingPath: string;
-  /** Milliseconds between two heartbeats; default 500. */
-  readonly heartbeatMs?: number;
-  /** Milliseconds between two checks of the module's code; default 5000. */
-  readonly checkMs?: number;
-  /** Called while a command takes its time. */
-  readonly onProgress?: (progress: Progress) => void;
-}
-
-/** What one poll brought. */
-export interface PollResult {
-  /** Entries that were read. */
-  readonly entries: number;
-  /** Entries that were overwritten before. */
-  readonly lost: number;
-  /** What is wrong with the module, each reported once. */
-  readonly findings: readonly PresenceFinding[];
-}
-
-/** What a whole trace came to. */
-export interface SealedSummary {
-  readonly entries: number;
-  /** Overwritten before they were read. */
-  readonly lost: number;
-  /** Not written by the guest: in an NMI, without a key, nested. */
-  readonly dropped: { nmi: number; unkeyed: number; nested: number };
-  /** Keys that the guest's CPUs took. */
-  readonly keySwitches: number;
-  readonly findings: readonly PresenceFinding[];
-  /** The seals, verified as the entries were read. */
-  readonly verification: Verification;
-}
-
-/** What is running. */
-interface Running {
-  readonly options: SealedOptions;
-  readonly seal: number;
-  readonly generation: number;
-  readonly klog: Klog;
-  readonly recording: RecordingWriter;
-  readonly keys: KeyController;
-  readonly rings: readonly RingReader[];
-  readonly verifier: SealVerifier;
-  readonly backlog: Backlog;
-  entries: number;
-  lost: number;
-  nextRotation: number;
-  nextHeartbeat: number;
-  nextCheck: number;
-  checks: number;
-  nonce: bigint;
-  nonceSent: number;
-  readonly seen: Set<string>;
-  /** Addresses in the trace: low halves of those in the top 4 GiB, others. */
-  readonly low: Set<number>;
-  readonly addresses: Set<bigint>;
-}
+export type {
+  PollResult,
+  SealedOptions,
+  SealedSummary,
+  TracerSession,
+} from "./sealed_types.ts";
 
 /** Milliseconds of a poll that go to verifying what was read. */
 const VERIFY_MS = 20;
@@ -613,52 +560,3 @@ export class SealedTracer {
     return names;
   }
 }
-
-/** Kernel and module text lies in the top 4 GiB: its low halves suffice. */
-function noteAddress(
-  { low, addresses }: Running,
-  words: Int32Array,
-  at: number,
-): void {
-  if (words[at + 1] === -1) low.add(words[at]);
-  else {
-    addresses.add(
-      (BigInt(words[at + 1] >>> 0) << 32n) | BigInt(words[at] >>> 0),
-    );
-  }
-}
-
-function allAddresses({ low, addresses }: Running): Set<bigint> {
-  const all = new Set(addresses);
-  for (const word of low) all.add(0xffffffff00000000n | BigInt(word >>> 0));
-  return all;
-}
-
-/** Keys and acknowledgements out of a log, into verifier and controller. */
-function restoreKeys(
-  records: readonly KlogRecord[],
-  { verifier, keys }: Running,
-): void {
-  const newest = new Map<number, { epoch: number; key: Int32Array }>();
-  const acks = new Map<
-    number,
-    { epoch: number; first: number; count: number }
-  >();
-  for (const { type, cpu, a, b, key } of records) {
-    if (type === KLOG.key) {
-      newest.set(cpu, { epoch: a, key });
-      verifier.key(cpu, a, key);
-    } else if (type === KLOG.ack) {
-      acks.set(cpu, {
-        epoch: a,
-        first: b,
-        count: (acks.get(cpu)?.count ?? 0) + 1,
-      });
-      verifier.taken(cpu, a, b);
-    }
-  }
-  keys.resume(newest, acks);
-}
-
-/** Numbers of the commands, for those who show them. */
-export const COMMANDS = COMMAND;

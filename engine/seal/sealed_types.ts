@@ -1,0 +1,56 @@
+/**
+ * What the sealed tracer is told, and what it answers.
+ *
+ * @module
+ */
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Progress } from "./mailbox.ts";
+import type { PresenceFinding } from "./presence.ts";
+import type { SealedConfig } from "./trace_config.ts";
+import type { Verification } from "./verifier.ts";
+
+/** What the tracer needs of an open target. */
+export interface TracerSession {
+  readonly target: string;
+  readonly kernel: Kernel;
+}
+
+/** How to trace. */
+export interface SealedOptions extends SealedConfig {
+  /** Milliseconds between two keys; default 100. */
+  readonly rotateMs?: number;
+  /** The key log, made when it is not there. */
+  readonly klogPath: string;
+  /** The recording; written over. */
+  readonly recordingPath: string;
+  /** Milliseconds between two heartbeats; default 500. */
+  readonly heartbeatMs?: number;
+  /** Milliseconds between two checks of the module's code; default 5000. */
+  readonly checkMs?: number;
+  /** Called while a command takes its time. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What one poll brought. */
+export interface PollResult {
+  /** Entries that were read. */
+  readonly entries: number;
+  /** Entries that were overwritten before. */
+  readonly lost: number;
+  /** What is wrong with the module, each reported once. */
+  readonly findings: readonly PresenceFinding[];
+}
+
+/** What a whole trace came to. */
+export interface SealedSummary {
+  readonly entries: number;
+  /** Overwritten before they were read. */
+  readonly lost: number;
+  /** Not written by the guest: in an NMI, without a key, nested. */
+  readonly dropped: { nmi: number; unkeyed: number; nested: number };
+  /** Keys that the guest's CPUs took. */
+  readonly keySwitches: number;
+  readonly findings: readonly PresenceFinding[];
+  /** The seals, verified as the entries were read. */
+  readonly verification: Verification;
+}
