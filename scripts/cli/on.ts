@@ -24,6 +24,11 @@ import { planText, planTrace } from "./trace_plan.ts";
 const START_MS = 20_000;
 const LOOK_MS = 200;
 
+/** An option that is given several times; not `<x...>`, which eats functions. */
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
 /** Adds the command. */
 export function registerOn(program: Command): void {
   withTarget(program.command("on"))
@@ -36,8 +41,18 @@ export function registerOn(program: Command): void {
     .argument("[functions...]", "system calls (sys_read) or kernel functions")
     .option("--instance <name>", "an instance in place of the top level")
     .option("--depth <levels>", "follow calls no deeper (0: no limit)", Number)
-    .option("--mute <event...>", "leave out enabled events")
-    .option("--without-cpu <cpu...>", "leave out CPUs")
+    .option(
+      "--mute <event>",
+      "leave out an event; may be repeated",
+      collect,
+      [],
+    )
+    .option(
+      "--without-cpu <cpu>",
+      "leave out a CPU; may be repeated",
+      collect,
+      [],
+    )
     .option("--foreground", "stay until Ctrl-C, and then do what `off` does")
     .option("--dry-run", "show what would be written, and write nothing")
     .addHelpText(
@@ -59,8 +74,8 @@ Examples:
         ...(options.depth === undefined
           ? {}
           : { depth: naturalNumber("--depth", options.depth) }),
-        mute: options.mute ?? [],
-        withoutCpu: (options.withoutCpu ?? []).map((text) =>
+        mute: options.mute,
+        withoutCpu: options.withoutCpu.map((text) =>
           naturalNumber("--without-cpu", Number(text))
         ),
       });

@@ -144,4 +144,12 @@ export function assertNoOops(guest: Guest): void {
   );
 }
 
+/** What the guest says of its switches, through tracefs. */
+export async function guestSwitches(guest: Guest): Promise<string[]> {
+  const text = await guest.sh(
+    `cd ${TRACEFS}; for f in tracing_on current_tracer set_graph_function max_graph_depth trace_options; do echo "== $f"; cat $f; done`,
+  );
+  return text.split("\n");
+}
+
 export { Guest, LabError };

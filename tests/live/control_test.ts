@@ -1,0 +1,99 @@
+/**
+ * Steering a running guest by plain writes to its memory.
+ */
+import assert from "node:assert/strict";
+import type { Session } from "../../engine/session.ts";
+import type { Info } from "../../scripts/cli/info.ts";
+import {
+  assertNoOops,
+  attachTo,
+  bootGuest,
+  ended,
+  guestSwitches,
+  KERNELS,
+  SLOW,
+  startXftrace,
+  TRACEFS,
+  xftraceOk,
+} from "./support.ts";
+
+for (const kernel of KERNELS) {
+  Deno.test(`a stock ${kernel} guest is steered from the host`, async (t) => {
+    await using guest = await bootGuest(kernel);
+    const target = ["-t", guest.target];
+
+    await t.step("the plain writes are those printed, and undone", async () => {
+      await guest.sh(
+        `cd ${TRACEFS}; echo 0 > tracing_on
+         echo 'vfs_*' > set_ftrace_filter; echo 'do_*' >> set_ftrace_filter
+         echo '__x64_sys_*' >> set_ftrace_filter
+         echo vfs_open > set_graph_function
+         echo vfs_read >> set_graph_function
+         echo function_graph > current_tracer
+         echo 1 > events/sched/sched_switch/enable`,
+        SLOW,
+      );
+      const before = await guestSwitches(guest);
+      const args = [
+        ...["--depth", "2", "--mute", "sched:sched_switch"],
+        ...["--without-cpu", "1"],
+        ...["sys_openat", "vfs_statx", ...target],
+      ];
+      using session = attachTo(guest);
+      const memory = words(session);
+      const plan = await xftraceOk(["on", "--dry-run", ...args]);
+      assert.deepEqual(await guestSwitches(guest), before);
+      const planned = [...plan.matchAll(/ at 0x([0-9a-f]+)$/gm)]
+        .map((match) => BigInt(`0x${match[1]}`));
+      const values = planned.map((gva) => memory(gva));
+      const folder = await Deno.makeTempDir();
+
+      const child = startXftrace(["on", "--foreground", ...args], {}, folder);
+      const until = Date.now() + 30_000;
+      while (
+        (await guest.sh(`cat ${TRACEFS}/tracing_on`)).trim() !== "1" &&
+        Date.now() < until
+      );
+      const during = (await guestSwitches(guest)).join("\n");
+      assert.match(during, /== tracing_on\n1/);
+      assert.match(during, /== max_graph_depth\n2/);
+      // The roots that the guest itself was given are gone, ours are there.
+      assert.match(during, /__x64_sys_openat/);
+      assert.match(during, /vfs_statx/);
+      assert.doesNotMatch(during, /vfs_open|vfs_read/);
+      // On CPU 0: the other one is left out.
+      await guest.sh("taskset 1 find /sys/kernel -name x; sleep 1", SLOW);
+      child.kill("SIGINT");
+      const run = await ended(child);
+      assert.equal(run.code, 0, run.err);
+      assert.deepEqual(await guestSwitches(guest), before);
+      assert.deepEqual(planned.map((gva) => memory(gva)), values);
+      const text = await Deno.readTextFile(`${folder}/trace_graph.txt`);
+      assert.match(text, /__x64_sys_openat\(\)/);
+      assert.doesNotMatch(text, /sched_switch/);
+      assert.doesNotMatch(text, /^ 1\)/m, "CPU 1 was to be left out");
+      // Roots and what they call, no deeper.
+      assert.doesNotMatch(text, /\| {6}\w/);
+      console.log(`  ${kernel}: ${planned.length} words written and undone`);
+      await Deno.remove(folder, { recursive: true });
+    });
+
+    await t.step("a System.map serves in place of kallsyms", async () => {
+      const file = await Deno.makeTempFile();
+      await Deno.writeFile(file, await guest.get("/proc/kallsyms"));
+      const info: Info = JSON.parse(
+        await xftraceOk(["info", "--json", "--system-map", file, ...target]),
+      );
+      assert.equal(info.kernel.describedBy, "System.map");
+      assert.equal(info.ftrace.tracer, "function_graph");
+      await Deno.remove(file);
+    });
+
+    assertNoOops(guest);
+  });
+}
+
+/** Reads words of guest memory; those of 4 bytes are read with what follows. */
+function words(session: Session): (gva: bigint) => number {
+  return (gva) => session.kernel.space.u32(gva);
+}
