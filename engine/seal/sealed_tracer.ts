@@ -444,6 +444,11 @@ export class SealedTracer {
     ]);
   }
 
+  /** Keys that the guest's CPUs have taken in this trace. */
+  get keySwitches(): number {
+    return this.#running?.keys.switches ?? 0;
+  }
+
   /** Everything that was found so far. */
   get findings(): readonly PresenceFinding[] {
     return this.#findings;
