@@ -7,6 +7,7 @@
 import { withApt } from "./apt.ts";
 import { LabError } from "./errors.ts";
 import { findKernel, type Flavour } from "./kernel.ts";
+import { ensureBuildPackages } from "./host.ts";
 import { lock } from "./lock.ts";
 import { cacheDirectory, exists } from "./paths.ts";
 import type { OnProgress } from "./progress.ts";
@@ -15,13 +16,14 @@ import type { OnProgress } from "./progress.ts";
  * The folder to build modules of a kernel series against (make -C), out of
  * the header packages that belong to the very kernel the lab boots. Fetched
  * once, kept in the cache, never installed. Throws {@link LabError} if they
- * are no longer on offer.
+ * are no longer on offer. What compiling takes is installed when root.
  */
 export async function kernelHeaders(
   series: string,
   flavour: Flavour = "amd64",
   onProgress: OnProgress = () => {},
 ): Promise<string> {
+  await ensureBuildPackages(onProgress);
   const { release } = await findKernel(series, flavour, onProgress);
   const folder = `${cacheDirectory()}/headers/${release}`;
   const build = `${folder}/usr/src/linux-headers-${release}`;

@@ -27,28 +27,56 @@ export function hostCodename(): string {
   return codename;
 }
 
-/** Commands the lab needs, and the Debian package each comes from. */
-const NEEDED = [
+/** A command or a library, and the Debian package it comes from. */
+interface Need {
+  readonly command?: string;
+  readonly file?: string;
+  readonly package: string;
+}
+
+/** What the lab needs to boot guests. */
+const NEEDED: readonly Need[] = [
   { command: "qemu-system-x86_64", package: "qemu-system-x86" },
   { command: "setsid", package: "util-linux" },
   { command: "timeout", package: "coreutils" },
-] as const;
+];
 
-/** Packages that are missing on this host. */
-export async function missingPackages(): Promise<string[]> {
+/** What building a kernel module takes; objtool is linked to libelf. */
+const BUILD_NEEDED: readonly Need[] = [
+  { command: "make", package: "make" },
+  { command: "gcc", package: "gcc" },
+  { file: "/usr/lib/x86_64-linux-gnu/libelf.so.1", package: "libelf1" },
+];
+
+/** Packages that are missing on this host, to boot guests by default. */
+export async function missingPackages(
+  needed: readonly Need[] = NEEDED,
+): Promise<string[]> {
   const missing: string[] = [];
-  for (const { command, package: name } of NEEDED) {
-    if (!await hasCommand(command)) missing.push(name);
+  for (const { command, file, package: name } of needed) {
+    const there = (command === undefined || await hasCommand(command)) &&
+      (file === undefined || exists(file));
+    if (!there) missing.push(name);
   }
   return missing;
+}
+
+/** As {@linkcode ensurePackages}, for building kernel modules. */
+export async function ensureBuildPackages(
+  onProgress: OnProgress,
+): Promise<void> {
+  await ensurePackages(onProgress, BUILD_NEEDED);
 }
 
 /**
  * Makes sure QEMU and its few companions are there: installs them when root,
  * otherwise throws an error with the exact command.
  */
-export async function ensurePackages(onProgress: OnProgress): Promise<void> {
-  const missing = await missingPackages();
+export async function ensurePackages(
+  onProgress: OnProgress,
+  needed: readonly Need[] = NEEDED,
+): Promise<void> {
+  const missing = await missingPackages(needed);
   if (missing.length === 0) return;
   const install = `apt-get install -y --no-install-recommends ${
     missing.join(" ")
