@@ -206,10 +206,20 @@ export class CpuFollower {
   }
 
   /**
-   * Takes over the account of a follower whose pages were all exchanged (for
-   * sub-buffers of another size): what it had not read counts as lost.
+   * Reads what is left in pages that the guest is about to exchange: it says
+   * the sub-buffers' new size first. Nothing when they are gone.
+   */
+  takeLast(): void {
+    if (!this.#resized()) this.#take();
+  }
+
+  /**
+   * Takes over the account of a follower whose pages are exchanged for
+   * sub-buffers of another size: what it had not read counts as lost.
    */
   succeed(other: CpuFollower): void {
+    // The old ones may still be listed.
+    this.#set.inherit(other.#set);
     this.#lastDropped = other.#lastDropped;
     this.#lastOverrun = other.#lastOverrun;
     this.#baseEntries = other.#baseEntries;

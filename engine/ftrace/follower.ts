@@ -178,7 +178,8 @@ export class Follower {
     const gone = old.cpus.filter((cpu) => !cpus.includes(cpu));
     for (const cpu of gone) {
       // A buffer that was swapped away is still there, and at rest.
-      if (!resized) cpu.poll(this.#passed, true);
+      if (resized) cpu.takeLast();
+      else cpu.poll(this.#passed, true);
     }
     this.#bound = { pageSize, arena, cpus };
     for (const { begin } of fresh) begin();
