@@ -62,6 +62,8 @@ export interface RecordedFlow {
  * @throws {KernelError} when the buffers cannot be walked.
  */
 export function recordedFlow(kernel: Kernel): RecordedFlow {
+  // Names of modules' functions, and of modules that came since.
+  kernel.live.refresh();
   const reading = readBuffers(
     TraceArray.global(kernel),
     traceLayout(kernel.types),

@@ -168,7 +168,7 @@ export function patchSites(
       }
     }
   };
-  // Constants known at boot only (asm/runtime-const.h, since 6.11).
+  // Constants known at boot only (6.12: asm/runtime-const.h).
   for (const name of kernel.symbols.glob("__start_runtime_*")) {
     const found = table(name, name.replace("__start_", "__stop_"));
     if (found === undefined) continue;

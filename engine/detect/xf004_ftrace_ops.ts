@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ftraceOps, opsFilter } from "../kernel/ftrace_ops.ts";
+import { ftraceOps, graphHandlers, opsFilter } from "../kernel/ftrace_ops.ts";
 import type { CheckContext } from "./context.ts";
 import { judge } from "./judge.ts";
 import type { Check } from "./types.ts";
@@ -14,7 +14,7 @@ export const ftraceHooks: Check = {
   title: "ftrace_ops",
   technique: "T1014",
   help:
-    "Everyone on ftrace_ops_list is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
+    "Everyone on ftrace_ops_list, and every handler of the function graph, is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
   run(context, report) {
     const { kernel } = context;
     for (const ops of ftraceOps(kernel)) {
@@ -41,6 +41,18 @@ export const ftraceHooks: Check = {
       const flags = ops.ipModify ? ", IPMODIFY" : "";
       report.known(`${owner} listens to ${on}${flags}`);
     }
+    report.part("function graph", () => {
+      for (const { where, address, func } of graphHandlers(kernel)) {
+        judge(context, report, {
+          where,
+          address,
+          target: func,
+          allowed: "vouched",
+          severity: "high",
+          means: "it is told of every call that is traced and of its return",
+        });
+      }
+    });
   },
 };
 

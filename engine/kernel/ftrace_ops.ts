@@ -129,6 +129,48 @@ export function opsFilter(kernel: Kernel, gva: bigint, limit = 16): OpsFilter {
   return { ips, count };
 }
 
+/** A function that the function graph calls. */
+export interface GraphHandler {
+  /** Where the pointer is, by name: `ftrace_graph_entry`. */
+  readonly where: string;
+  /** GVA of the pointer. */
+  readonly address: bigint;
+  /** GVA of the function. */
+  readonly func: bigint;
+}
+
+/**
+ * Who is told of functions' entries and returns (kernel/trace/fgraph.c):
+ * two pointers (6.1), or an array of `struct fgraph_ops` (6.12).
+ */
+export function graphHandlers(kernel: Kernel): GraphHandler[] {
+  const { symbols, space, types } = kernel;
+  const found: GraphHandler[] = [];
+  const add = (where: string, address: bigint) => {
+    const func = space.u64(address);
+    if (func !== 0n) found.push({ where, address, func });
+  };
+  const array = symbols.tryAddress("fgraph_array");
+  if (array === undefined) {
+    for (const name of ["ftrace_graph_entry", "ftrace_graph_return"]) {
+      const at = symbols.tryAddress(name);
+      if (at !== undefined) add(name, at);
+    }
+    return found;
+  }
+  const count = Math.min((symbols.lookup(array)?.size ?? 0) / 8, 64);
+  for (let i = 0; i < count; i++) {
+    const ops = space.u64(array + BigInt(8 * i));
+    if (ops === 0n) continue;
+    for (const member of ["entryfunc", "retfunc"]) {
+      const offset = types.tryOffset("fgraph_ops", member);
+      if (offset === undefined) continue;
+      add(`fgraph_array[${i}].${member}`, ops + BigInt(offset));
+    }
+  }
+  return found;
+}
+
 /** All call sites: struct of arrays, in the kernel's order. */
 export interface CallSites {
   readonly count: number;

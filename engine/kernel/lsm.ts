@@ -38,7 +38,7 @@ export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
     }
     return found;
   }
-  // Since 6.12 (417c5643cd67): static calls, some for each hook.
+  // On 6.12: static calls, some for each hook (security/security.c).
   const calls = symbols.tryAddress("static_calls_table");
   const table = types.tryStruct("lsm_static_calls_table");
   const slot = types.tryStruct("lsm_static_call");

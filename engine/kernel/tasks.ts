@@ -106,7 +106,7 @@ export function queuedTasks(kernel: Kernel): bigint[] {
     if (root !== undefined && dl !== undefined) {
       for (const node of steady(() => rbNodes(kernel, rq.gva + BigInt(root)))) {
         const task = node - BigInt(dl);
-        // A server of the fair class is no task (6.8, 63ba8422f876).
+        // A server of the fair class is no task (6.12: dl_server).
         if (isTask(kernel, task)) found.add(task);
       }
     }

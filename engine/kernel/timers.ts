@@ -29,11 +29,14 @@ export function timers(kernel: Kernel): Pending[] {
   if (at === undefined || vectors === undefined) return found;
   const func = BigInt(types.offset("timer_list", "function"));
   const size = types.struct("timer_base").size;
-  const bytes = Number(kernel.symbols.lookup(at)?.size ?? 0);
-  // NR_BASES: 1, 2 (NO_HZ) or 3 (since 6.9); unknown sizes count as 1.
-  const bases = bytes >= size && bytes < 8 * size
-    ? Math.floor(bytes / size)
-    : types.tryEnumerator("NR_BASES") ?? 2;
+  // NR_BASES is a macro: 1, 2 with NO_HZ_COMMON, 3 where timers migrate (6.12).
+  const has = (symbol: string) =>
+    kernel.symbols.tryAddress(symbol) !== undefined;
+  const bases = !has("tick_nohz_idle_enter")
+    ? 1
+    : types.tryStruct("tmigr_cpu") !== undefined
+    ? 3
+    : 2;
   const heads = new BigUint64Array(vectors.size / 8);
   for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
     for (let base = 0; base < bases; base++) {
@@ -93,7 +96,7 @@ export function threadFunction(
 ): Pending | undefined {
   const { types } = kernel;
   const at = kernel.object("task_struct", task.gva);
-  // The struct kthread hangs on worker_private since 5.17 (e32cf5dfbe22).
+  // Where struct kthread hangs on worker_private (6.1, 6.12: to_kthread).
   const gva = at.has("worker_private") ? at.u64("worker_private") : 0n;
   if (gva === 0n || types.tryOffset("kthread", "threadfn") === undefined) {
     return undefined;
