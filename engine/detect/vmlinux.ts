@@ -129,9 +129,9 @@ function unpackBzImage(
     case "elf":
       return payload;
     case "gzip":
-      return gunzipSync(payload);
+      return whole(source, () => gunzipSync(payload));
     case "zstd":
-      return zstdDecompressSync(packed);
+      return whole(source, () => zstdDecompressSync(packed));
     case "xz":
     case "lz4":
     case "bzip2":
@@ -142,6 +142,17 @@ function unpackBzImage(
       throw new XftraceError(
         `${source} is packed in a way that is not known; unpack it with the kernel's scripts/extract-vmlinux and give the result`,
       );
+  }
+}
+
+function whole(source: string, unpack: () => Uint8Array): Uint8Array {
+  try {
+    return unpack();
+  } catch (cause) {
+    throw new XftraceError(
+      `${source} is damaged: what is packed in it cannot be unpacked`,
+      { cause },
+    );
   }
 }
 
