@@ -13,6 +13,9 @@ import type { ChainPage, CpuBuffer, RingBuffer } from "./ring_buffer.ts";
 import { traceEpoch } from "./follower.ts";
 import type { TraceArray } from "./trace_array.ts";
 
+/** Tries to list a ring whose ends move. */
+const LIST_TRIES = 10;
+
 /** What was read of one CPU's buffer. */
 export interface CpuReading {
   readonly cpu: number;
@@ -89,15 +92,18 @@ function readCpu(
   problems: string[],
 ): CpuReading {
   const before = cpu.counters();
-  const chain = readChain(cpu);
-  const set = new PageSet(cpu.kernel.space, chain, layout.page, arena.slotSize);
+  const { chain, set, stamps } = readChain(cpu, layout, arena.slotSize);
   let events = 0;
   let skipped = 0;
   for (let i = 0; i < chain.length; i++) {
     const slot = arena.acquire();
-    if (!set.copy(i, arena, slot, 0)) {
+    const copied = set.copy(i, arena, slot, 0);
+    const { stampLo, stampHi, commit } = set.header;
+    // With another stamp it holds the newest events, in an old page's place.
+    const reused = stampLo !== stamps[2 * i] || stampHi !== stamps[2 * i + 1];
+    if (!copied || reused) {
       arena.release(slot);
-      if (set.header.commit !== 0) {
+      if (commit !== 0 || reused) {
         problems.push(
           `CPU ${cpu.cpu}: the page at GPA 0x${
             chain[i].gpa.toString(16)
@@ -132,13 +138,37 @@ function readCpu(
   };
 }
 
+/** A CPU's pages that hold events, and their stamps by halves. */
+interface Listed {
+  readonly chain: readonly ChainPage[];
+  readonly set: PageSet;
+  readonly stamps: Uint32Array;
+}
+
 /** The chain, tried again while the guest moves its ends. */
-function readChain(cpu: CpuBuffer): ChainPage[] {
+function readChain(
+  cpu: CpuBuffer,
+  layout: TraceLayout,
+  pageSize: number,
+): Listed {
+  const ends = () =>
+    `${cpu.object.u64("reader_page")} ${cpu.object.u64("overrun")}`;
   for (let tries = 1;; tries++) {
+    const before = ends();
     try {
-      return cpu.chain();
+      const chain = cpu.chain();
+      const set = new PageSet(cpu.kernel.space, chain, layout.page, pageSize);
+      const stamps = new Uint32Array(2 * chain.length);
+      for (let i = 0; i < chain.length; i++) {
+        const { stampLo, stampHi } = set.load(i);
+        stamps[2 * i] = stampLo;
+        stamps[2 * i + 1] = stampHi;
+      }
+      if (ends() === before || tries >= LIST_TRIES) {
+        return { chain, set, stamps };
+      }
     } catch (error) {
-      if (!(error instanceof KernelError) || tries >= 10) throw error;
+      if (!(error instanceof KernelError) || tries >= LIST_TRIES) throw error;
     }
   }
 }
