@@ -14,7 +14,7 @@ function describe(program: Command): CompletedCommand[] {
   const line = (text: string) => text.replaceAll(/\s+/g, " ").trim();
   return program.commands.map((command) => ({
     name: command.name(),
-    description: line(command.description()).replace(/(\.) .*$/, "$1"),
+    description: line(command.summary() || command.description()),
     options: command.options.filter((option) =>
       option.long !== undefined && option.long !== null
     ).map((option) => ({
