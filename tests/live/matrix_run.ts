@@ -203,10 +203,20 @@ async function prepare(
   }
 }
 
-/** What `report` prints. */
-export function reportText(session: Session, name?: string): string {
+/** What `report` prints; `snapshot` as with its `--snapshot`. */
+export function reportText(
+  session: Session,
+  name?: string,
+  snapshot = false,
+): string {
   const { instance, events, layout } = openInstance(session, name);
-  const reading = readBuffers(instance, layout);
+  const buffer = snapshot ? instance.snapshotBuffer() : undefined;
+  if (snapshot && buffer === undefined) throw new Error("no snapshot buffer");
+  const reading = readBuffers(
+    instance,
+    layout,
+    buffer === undefined ? {} : { buffer },
+  );
   let text = "";
   writeReport(
     reading,
