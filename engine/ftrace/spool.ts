@@ -31,6 +31,15 @@ const LOST = 4;
 const RECORD_HEAD = 8;
 const SEGMENT_HEAD = 24;
 const COMM_BYTES = 16;
+/** Least bytes of each record's body. */
+const LEAST: Readonly<Record<number, number>> = {
+  [SEGMENT]: SEGMENT_HEAD,
+  [POLL]: 24,
+  [COMM]: 8 + COMM_BYTES,
+  [LOST]: 16,
+};
+/** More bytes than any record has: a sub-buffer has at most 4 MiB. */
+const LARGEST = 8 << 20;
 const FLUSH = 1 << 20;
 
 const headerSchema = z.object({
@@ -302,6 +311,8 @@ export class SpoolReader implements Disposable {
 
   /**
    * Reads the next poll into the queues; `false` when there is none left.
+   *
+   * @throws {XftraceError} when the file is damaged.
    */
   poll(): boolean {
     while (!this.#finished) {
@@ -309,6 +320,11 @@ export class SpoolReader implements Disposable {
       const view = this.#view();
       const type = view.getUint32(this.#start, true);
       const body = view.getUint32(this.#start + 4, true);
+      if (body > LARGEST || body < (LEAST[type] ?? 0)) {
+        throw new XftraceError(
+          `the collector's file is damaged: a record of type ${type} claims ${body} bytes`,
+        );
+      }
       if (!this.#fill(RECORD_HEAD + padded(body))) break;
       const at = this.#start + RECORD_HEAD;
       this.#start = at + padded(body);
