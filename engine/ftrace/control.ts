@@ -87,18 +87,21 @@ export function planWrite(
   };
 }
 
+/** Replaces a word; `undefined` when `next` finds nothing to replace. */
 function update(
   kernel: Kernel,
   write: ControlWrite,
-  next: (word: bigint) => bigint,
-): bigint {
+  next: (word: bigint) => bigint | undefined,
+): bigint | undefined {
   const { memory, space } = kernel;
   const { gpa } = space.translate(write.gva);
   for (let tries = 0; tries < 1000; tries++) {
     const word = write.width === 4
       ? BigInt(space.u32(write.gva))
       : space.u64(write.gva);
-    const found = memory.compareExchange(gpa, write.width, word, next(word));
+    const replacement = next(word);
+    if (replacement === undefined) return undefined;
+    const found = memory.compareExchange(gpa, write.width, word, replacement);
     if (found === word) return word;
   }
   throw new KernelError(
@@ -113,15 +116,14 @@ function update(
  */
 export function applyWrite(kernel: Kernel, write: ControlWrite): AppliedWrite {
   const bits = allBits(write.width);
-  const word = update(
-    kernel,
-    write,
-    (word) =>
-      write.counts === true
-        ? (word + write.after - write.before) & bits
-        : (word & ~write.mask & bits) | write.after,
-  );
-  return { write, found: word & write.mask };
+  let found = 0n;
+  update(kernel, write, (word) => {
+    found = word & write.mask;
+    return write.counts === true
+      ? (word + write.after - write.before) & bits
+      : (word & ~write.mask & bits) | write.after;
+  });
+  return { write, found };
 }
 
 /**
@@ -141,9 +143,15 @@ export function undoWrite(kernel: Kernel, applied: AppliedWrite): boolean {
     );
     return true;
   }
-  if (readWord(kernel, write) !== write.after) return false;
-  update(kernel, write, (word) => (word & ~write.mask & bits) | found);
-  return true;
+  const undone = update(
+    kernel,
+    write,
+    (word) =>
+      (word & write.mask) === write.after
+        ? (word & ~write.mask & bits) | found
+        : undefined,
+  );
+  return undone !== undefined;
 }
 
 /**
