@@ -1,6 +1,6 @@
 /** Nothing is found in guests that are what they should be, under load. */
 import assert from "node:assert/strict";
-import { assertClean, check } from "./detect_support.ts";
+import { assertClean, buildFixtures, check } from "./detect_support.ts";
 import {
   attachTo,
   bootGuest,
@@ -12,7 +12,7 @@ import {
 const RUNS = 12;
 
 /**
- * Modules come and go, probes and tracers too, processes start and end. Each
+ * BPF programs of every kind are attached; modules come and go, probes and tracers too, processes start and end. Each
  * round leaves things as they were.
  */
 const LOAD = `
@@ -41,7 +41,7 @@ for (const kernel of KERNELS) {
     await using guest = await bootGuest(kernel);
     using session = attachTo(guest);
     await t.step(`${RUNS} runs under load`, async () => {
-      await startLoad(guest);
+      await startLoad(guest, await buildFixtures(kernel));
       for (let i = 0; i < RUNS; i++) {
         assertClean(await check(session.kernel));
         await new Promise((done) => setTimeout(done, 250));
@@ -54,7 +54,12 @@ for (const kernel of KERNELS) {
   });
 }
 
-async function startLoad(guest: Guest): Promise<void> {
+async function startLoad(guest: Guest, fixtures: string): Promise<void> {
+  await guest.put(`${fixtures}/bpf_load`, "/tmp/bpf_load", 0o755);
+  const said = await guest.sh(
+    "(/tmp/bpf_load > /tmp/bpf.log 2>&1 &); sleep 3; cat /tmp/bpf.log",
+  );
+  assert.equal(said.match(/ ok$/gm)?.length, 5, said);
   await guest.put(new TextEncoder().encode(LOAD), "/tmp/load.sh");
   await guest.sh("touch /tmp/load; (sh /tmp/load.sh > /dev/null 2>&1 &)");
 }
@@ -74,4 +79,5 @@ async function known(
   assertClean(run);
   const lines = run.outcomes.flatMap(({ known }) => known).join("\n");
   assert.match(lines, /kprobe on vfs_read.* by kprobe_dispatcher/);
+  assert.match(lines, /listens to bpf_lsm_file_open/);
 }

@@ -20,7 +20,7 @@ import { cacheDirectory, exists } from "../../lab/paths.ts";
  * Builds the fixtures for a kernel series, once for each state of their
  * sources.
  *
- * @returns the folder that holds `det_*.ko`
+ * @returns the folder that holds `det_*.ko` and `bpf_load`
  */
 export async function buildFixtures(series: string): Promise<string> {
   const source = fileURLToPath(
@@ -49,6 +49,12 @@ export async function buildFixtures(series: string): Promise<string> {
   const said = new TextDecoder().decode(stderr) +
     new TextDecoder().decode(stdout);
   assert.equal(code, 0, `building the fixtures failed: ${said}`);
+  // Runs in the guest's user space, which has no libraries.
+  const program = await new Deno.Command("gcc-12", {
+    args: ["-static", "-O2", "-o", `${work}/bpf_load`, `${work}/bpf_load.c`],
+    stdin: "null",
+  }).output();
+  assert.ok(program.success, new TextDecoder().decode(program.stderr));
   Deno.renameSync(work, folder);
   return folder;
 }
