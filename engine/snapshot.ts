@@ -79,12 +79,13 @@ export async function takeSnapshot(
   const work: TracingWork = touchTracing(kernel, frozen);
   for (const sentence of work.problems) options.onWarning?.(sentence);
   options.also?.(kernel);
-  frozen.stopKeeping();
   const full = options.full === true;
+  const manifest = manifestOf(target, memory, kernel, full);
+  frozen.stopKeeping();
   const summary = await writeSnapshot(path, {
     memory: frozen,
     ranges: full ? memory.ranges : frozen.touched(),
-    manifest: manifestOf(target, memory, kernel, full),
+    manifest,
     ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
   }, {
     ...(options.level === undefined ? {} : { level: options.level }),
@@ -99,10 +100,10 @@ function manifestOf(
   kernel: Kernel,
   full: boolean,
 ): SnapshotManifest {
-  const { facts, space, symbols } = kernel;
+  const { facts, space } = kernel;
   const hex = (value: bigint | number) =>
     value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
-  const pageOffset = symbols.tryAddress("page_offset_base");
+  const pageOffset = directMap(kernel);
   return {
     format: SNAPSHOT_FORMAT,
     xftrace: VERSION,
@@ -115,10 +116,19 @@ function manifestOf(
       ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }),
       kaslrOffset: hex(facts.kaslrOffset),
       physBase: hex(facts.physBase),
-      ...(pageOffset === undefined
-        ? {}
-        : { pageOffset: hex(space.u64(pageOffset)) }),
+      ...(pageOffset === undefined ? {} : { pageOffset: hex(pageOffset) }),
     },
     cr3: hex(space.cr3),
   };
+}
+
+/** GVA of the direct map; a recording that is saved again may not tell it. */
+function directMap({ space, symbols }: Kernel): bigint | undefined {
+  const gva = symbols.tryAddress("page_offset_base");
+  try {
+    return gva === undefined ? undefined : space.u64(gva);
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
 }

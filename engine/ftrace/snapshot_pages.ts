@@ -9,7 +9,8 @@ import { callSites } from "../kernel/ftrace_ops.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { listFrom } from "../kernel/object.ts";
 import type { FrozenMemory } from "../memory/frozen_memory.ts";
-import { eventFiles, TraceEvents } from "./events.ts";
+import { listEvents, rawReason } from "./event_list.ts";
+import { TraceEvents } from "./events.ts";
 import { readGraphRoots } from "./graph_roots.ts";
 import { traceLayout } from "./meta.ts";
 import { readBuffers, type Reading } from "./reader.ts";
@@ -73,8 +74,13 @@ export function touchTracing(
   });
   attempt("events", () => {
     const all = new TraceEvents(kernel);
+    const top = traceMeta(TraceArray.global(kernel), all, layout);
     for (const event of all.all()) {
-      attempt(`event ${event.name}`, () => void all.format(event.id));
+      attempt(`event ${event.name}`, () => {
+        const format = all.format(event.id);
+        // Compiling it reads the variables that its text depends on.
+        if (format !== undefined) rawReason(format, top);
+      });
     }
     for (const { instance, reading } of held) {
       attempt("text", () => {
@@ -85,7 +91,7 @@ export function touchTracing(
       });
       attempt("state", () => {
         touchState(instance);
-        eventFiles(kernel, instance.object, all);
+        listEvents(instance, all);
       });
     }
   });

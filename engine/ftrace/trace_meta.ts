@@ -70,7 +70,14 @@ export function traceMeta(
     enumerator: (name) => types.tryEnumerator(name),
     variable: (name) => {
       const gva = symbols.tryAddress(name);
-      return gva === undefined ? undefined : space.u64(gva);
+      if (gva === undefined) return undefined;
+      try {
+        return space.u64(gva);
+      } catch (error) {
+        // A recording may lack the page.
+        if (error instanceof MemoryError) return undefined;
+        throw error;
+      }
     },
     release: kernel.facts.release,
     latency: latencyInfo(instance),

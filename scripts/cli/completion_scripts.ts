@@ -93,8 +93,7 @@ _xftrace() {
       declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
       return ;;
     -o|${FILES.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    ${valued.join("|")}) return ;;
-  esac
+${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
   case $command in
     "") words=${quoted(commands.map((command) => command.name).join(" "))} ;;
 ${cases}
