@@ -16,10 +16,10 @@ import { buildModule } from "../scripts/cli/guest.ts";
 const kernel = Deno.args[0] ?? "6.1";
 const scope = Deno.args[1] ?? "narrow";
 const all = scope === "all";
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** Opens and closes a file so many times. */
 const LOAD = `i=0; while [ $i -lt ${
-  all ? 400 : 1500
+  all ? 1500 : 15000
 } ]; do : < /proc/version; i=$((i+1)); done`;
 const ROOTS = ["sys_openat", "sys_read"];
 const FILTER = ["vfs_open", "vfs_read", "do_filp_open"];

@@ -43,16 +43,21 @@ static __always_inline void xft_sip_word(struct xft_sip *s, u64 word)
 	s->v0 ^= word;
 }
 
-/* The last block holds the length in bytes, as the standard has it. */
-static __always_inline u64 xft_sip_end(struct xft_sip *s, u64 bytes)
+static __always_inline u64 xft_sip_finish(struct xft_sip *s)
 {
-	xft_sip_word(s, bytes << 56);
-	s->v2 ^= 0xff;
 	xft_sip_round(s);
 	xft_sip_round(s);
 	xft_sip_round(s);
 	xft_sip_round(s);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+/* The last block holds the length in bytes, as the standard has it. */
+static __always_inline u64 xft_sip_end(struct xft_sip *s, u64 bytes)
+{
+	xft_sip_word(s, bytes << 56);
+	s->v2 ^= 0xff;
+	return xft_sip_finish(s);
 }
 
 /* MAC over words 1 to 7 of an entry; word 0 is where it will stand. */
@@ -71,19 +76,21 @@ static __always_inline u64 xft_mac(const u64 *key, const u64 *words)
 	return xft_sip_end(&s, 56);
 }
 
-/* The key of the next entry; the old one cannot be computed from it. */
+/*
+ * The key of the next entry; the old one cannot be computed from it. This is
+ * the 128-bit SipHash-2-4 of nothing at all.
+ */
 static __always_inline void xft_ratchet(u64 *key)
 {
 	struct xft_sip s;
-	u64 next;
 
 	xft_sip_start(&s, key);
-	xft_sip_word(&s, 1);
-	next = xft_sip_end(&s, 8);
-	xft_sip_start(&s, key);
-	xft_sip_word(&s, 2);
-	key[1] = xft_sip_end(&s, 8);
-	key[0] = next;
+	s.v1 ^= 0xee;
+	xft_sip_word(&s, 0);
+	s.v2 ^= 0xee;
+	key[0] = xft_sip_finish(&s);
+	s.v1 ^= 0xdd;
+	key[1] = xft_sip_finish(&s);
 }
 
 /* Mixes the host's key into the chain: the slot alone tells nobody the key. */

@@ -15,7 +15,7 @@
 #include <linux/types.h>
 
 /* Raised whenever a layout or a meaning changes; the host refuses others. */
-#define XFT_ABI_VERSION 1
+#define XFT_ABI_VERSION 2
 
 /* Stands in memory only while the module is loaded: "XFTRACE" 0x01. */
 #define XFT_MAGIC 0x0145434152544658

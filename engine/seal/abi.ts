@@ -8,7 +8,7 @@
  */
 
 /** XFT_ABI_VERSION: raised with every change of a layout or a meaning. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** XFT_MAGIC, the first word of a control page. */
 export const MAGIC = 0x0145434152544658n;

@@ -32,6 +32,10 @@ export class RingReader {
   readonly #page: ControlPage;
   readonly area: CpuArea;
   readonly #buffer = new Uint8Array(CHUNK * ENTRY.bytes);
+  /** The entry that was read last, as it was then, and as it is. */
+  readonly #last = new Uint8Array(ENTRY.bytes);
+  #hasLast = false;
+  readonly #again = new Uint8Array(ENTRY.bytes);
   /** Sequence number of the next entry to read. */
   next: number;
   /** Entries that were overwritten before they were read. */
@@ -73,6 +77,9 @@ export class RingReader {
       return false;
     }
     if (this.next > head) return false;
+    if (this.#rewritten(head)) {
+      visitor.movedBack(cpu, this.next - 1, this.next - 2);
+    }
     // Entry newest+1 may be half written, over entry newest+1-entries.
     this.#skip(Math.min(this.head(), most) + 2 - entries, visitor);
     if (this.next > head) return false;
@@ -88,8 +95,37 @@ export class RingReader {
         this.#buffer.subarray(stale * ENTRY.bytes, count * ENTRY.bytes),
       );
       this.next += count - stale;
+      const end = count * ENTRY.bytes;
+      this.#hasLast = true;
+      this.#last.set(this.#buffer.subarray(end - ENTRY.bytes, end));
     }
     return this.next <= head;
+  }
+
+  /**
+   * Whether the entry that was read last stands there again with its number
+   * and other words: then the head went back while nobody looked.
+   */
+  #rewritten(head: number): boolean {
+    const last = this.next - 1;
+    const { entries, pages } = this.area;
+    // Its place is another entry's by now, or about to be.
+    if (!this.#hasLast || last < 1 || head + 2 - entries > last) {
+      return false;
+    }
+    const index = (last - 1) % entries;
+    this.#page.kernel.memory.read(
+      pages[Math.floor(index / PAGE_ENTRIES)] +
+        (index % PAGE_ENTRIES) * ENTRY.bytes,
+      this.#again,
+    );
+    const same = (from: number, to: number) => {
+      for (let i = from; i < to; i++) {
+        if (this.#again[i] !== this.#last[i]) return false;
+      }
+      return true;
+    };
+    return same(ENTRY.sequence, ENTRY.bytes) && !same(0, ENTRY.sequence);
   }
 
   #skip(valid: number, visitor: RingVisitor): void {

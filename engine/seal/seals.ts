@@ -11,16 +11,14 @@ import { sipHash } from "./siphash.ts";
 
 const mac = new Int32Array(2);
 const nextKey = new Int32Array(4);
-const ONE = Int32Array.of(1, 0);
-const TWO = Int32Array.of(2, 0);
+const NOTHING = new Int32Array(0);
 const mixed = new Int32Array(6);
 const plain = new Int32Array(16);
 const SEQUENCE = ENTRY.sequence / 4;
 
 /** Advances a key to that of the next entry (xft_ratchet). */
 export function ratchet(key: Int32Array): void {
-  sipHash(key, ONE, 0, 1, nextKey, 0);
-  sipHash(key, TWO, 0, 1, nextKey, 2);
+  sipHash(key, NOTHING, 0, 0, nextKey, 0, true);
   key.set(nextKey);
 }
 

@@ -15,6 +15,7 @@
  * @param from index of the first half
  * @param count how many words
  * @param into the hash's low half is stored at `into[at]`, the high one next
+ * @param wide the hash of 128 bits: four halves
  */
 export function sipHash(
   key: Int32Array,
@@ -23,13 +24,17 @@ export function sipHash(
   count: number,
   into: Int32Array,
   at: number,
+  wide = false,
 ): void {
   let v0l = key[0] ^ 0x70736575, v0h = key[1] ^ 0x736f6d65;
   let v1l = key[2] ^ 0x6e646f6d, v1h = key[3] ^ 0x646f7261;
   let v2l = key[0] ^ 0x6e657261, v2h = key[1] ^ 0x6c796765;
   let v3l = key[2] ^ 0x79746573, v3h = key[3] ^ 0x74656462;
-  // The words, then the length in the last block's top byte, then the end.
-  for (let block = 0; block <= count + 1; block++) {
+  if (wide) v1l ^= 0xee;
+  // The words, then the length in the last block's top byte, then the end,
+  // and a second end for the second half.
+  const last = wide ? count + 2 : count + 1;
+  for (let block = 0; block <= last; block++) {
     let ml = 0;
     let mh = 0;
     let rounds = 2;
@@ -39,7 +44,8 @@ export function sipHash(
     } else if (block === count) {
       mh = (count * 8) << 24;
     } else {
-      v2l ^= 0xff;
+      if (block > count + 1) v1l ^= 0xdd;
+      else v2l ^= wide ? 0xee : 0xff;
       rounds = 4;
     }
     v3l ^= ml;
@@ -78,9 +84,12 @@ export function sipHash(
     }
     v0l ^= ml;
     v0h ^= mh;
+    if (block > count) {
+      const half = at + (block - count - 1) * 2;
+      into[half] = v0l ^ v1l ^ v2l ^ v3l;
+      into[half + 1] = v0h ^ v1h ^ v2h ^ v3h;
+    }
   }
-  into[at] = v0l ^ v1l ^ v2l ^ v3l;
-  into[at + 1] = v0h ^ v1h ^ v2h ^ v3h;
 }
 
 /** Whether `sum = x + added` overflowed 32 bits. */

@@ -21,6 +21,13 @@ Deno.test("SipHash-2-4 gives the reference vector", () => {
   );
 });
 
+Deno.test("the 128-bit SipHash of nothing gives the reference vector", () => {
+  const key = words(0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
+  const into = new Int32Array(4);
+  sipHash(key, new Int32Array(0), 0, 0, into, 0, true);
+  assert.deepEqual(into, words(0xe6a825ba047f81a3n, 0x930255c71472f66dn));
+});
+
 Deno.test("SipHash on halves agrees with SipHash on bigints", () => {
   let seed = 1n;
   const next = () => {

@@ -170,6 +170,28 @@ const TAMPERINGS: readonly Tampering[] = [
       problem("head moved back")(s) || verdict("forged", "missing")(s),
   },
   {
+    name: "claim entries that no CPU can have written",
+    act: (i) => {
+      const at = i.area.gpa + CPU.head;
+      const before = new Uint8Array(8);
+      i.session.memory.read(at, before);
+      const head = before.slice();
+      head[5] = 1;
+      i.session.memory.write(at, head);
+      return () => i.session.memory.write(at, before);
+    },
+    found: problem("head moved ahead"),
+  },
+  {
+    name: "claim not to be registered",
+    act: ({ tracer: { page } }) => {
+      page.setU32(CONTROL.registered, 0);
+      return () => page.setU32(CONTROL.registered, 1);
+    },
+    settleMs: 300,
+    found: problem("not registered"),
+  },
+  {
     name: "clear enabled",
     act: (i) => i.tracer.page.setU32(CONTROL.enabled, 0),
     settleMs: 300,
