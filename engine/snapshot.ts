@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MemoryError } from "./errors.ts";
 import { touchTracing, type TracingWork } from "./ftrace/snapshot_pages.ts";
 import { describeKernel } from "./kernel/describe.ts";
 import type { Kernel } from "./kernel/kernel.ts";
