@@ -21,12 +21,17 @@ export interface FileRange {
 
 /** An open file; closed by `[Symbol.dispose]`. */
 export class FileDescriptor implements Disposable {
-  readonly fd: number;
   readonly path: string;
+  #fd: number;
 
   private constructor(fd: number, path: string) {
-    this.fd = fd;
+    this.#fd = fd;
     this.path = path;
+  }
+
+  /** Its number; -1 once closed, as the number may be another file's then. */
+  get fd(): number {
+    return this.#fd;
   }
 
   /**
@@ -97,6 +102,8 @@ export class FileDescriptor implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    libc().close(this.fd);
+    if (this.#fd < 0) return;
+    libc().close(this.#fd);
+    this.#fd = -1;
   }
 }

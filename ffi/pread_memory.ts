@@ -159,10 +159,14 @@ export class PreadMemory implements PhysicalMemory {
     return found;
   }
 
-  write(gpa: number, bytes: Uint8Array): void {
+  #requireWritable(gpa: number): void {
     if (!this.writable) {
       throw new MemoryError(this.name, gpa, "opened read-only");
     }
+  }
+
+  write(gpa: number, bytes: Uint8Array): void {
+    this.#requireWritable(gpa);
     const source = bytes as Uint8Array<ArrayBuffer>;
     this.#pieces(
       gpa,
@@ -183,6 +187,7 @@ export class PreadMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
+    this.#requireWritable(gpa);
     if (gpa % width !== 0) {
       throw new MemoryError(this.name, gpa, `not aligned to ${width} bytes`);
     }
