@@ -91,7 +91,7 @@ export const CASES: readonly MatrixCase[] = [
     flavour: "cloud-amd64",
     machine: "microvm",
     mem: "512M",
-    cpus: 2,
+    cpus: 1,
     paging: 5,
     backing: "file",
     views: ["name", "file"],
