@@ -25,12 +25,7 @@ export class FileSink implements Disposable {
         mode: 0o600,
       });
     } catch (error) {
-      throw new XftraceError(
-        `cannot write ${path}: ${
-          error instanceof Error ? error.message : error
-        }; choose another place with -o`,
-        { cause: error },
-      );
+      throw cannotWrite(path, error);
     }
   }
 
@@ -41,11 +36,20 @@ export class FileSink implements Disposable {
     while (at < bytes.length) at += this.#file.writeSync(bytes.subarray(at));
   }
 
-  /** Gives the file its name: it is complete. */
+  /**
+   * Gives the file its name: it is complete.
+   *
+   * @throws {XftraceError} when the name is a folder's, for one.
+   */
   commit(): void {
     this.#file.close();
     this.#done = true;
-    Deno.renameSync(this.#temporary, this.#path);
+    try {
+      Deno.renameSync(this.#temporary, this.#path);
+    } catch (error) {
+      Deno.removeSync(this.#temporary);
+      throw cannotWrite(this.#path, error);
+    }
   }
 
   /** Removes what was not committed. */
@@ -55,4 +59,13 @@ export class FileSink implements Disposable {
     this.#file.close();
     Deno.removeSync(this.#temporary);
   }
+}
+
+function cannotWrite(path: string, error: unknown): XftraceError {
+  return new XftraceError(
+    `cannot write ${path}: ${
+      error instanceof Error ? error.message : error
+    }; choose another place with -o`,
+    { cause: error },
+  );
 }

@@ -67,7 +67,7 @@ export async function ask(
   try {
     await writeLine(connection, request);
     const line = await readLine(connection);
-    if (line === "") {
+    if (!line.endsWith("\n")) {
       throw new XftraceError(
         "the collector ended while it was asked; what it kept is still there: run `xftrace off` again",
       );

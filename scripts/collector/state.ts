@@ -144,8 +144,12 @@ export class StateFolder {
   readResult(): CollectorResult | undefined {
     const text = readText(this.#result);
     if (text === undefined) return undefined;
-    const parsed = resultSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
+    try {
+      return resultSchema.parse(JSON.parse(text));
+    } catch {
+      // Damaged: as good as none.
+      return undefined;
+    }
   }
 
   /** Replaces the result. */

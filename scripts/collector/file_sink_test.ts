@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { XftraceError } from "../../engine/errors.ts";
+import { FileSink } from "./file_sink.ts";
+
+/** Runs a test in a folder that is gone afterwards. */
+function inFolder(test: (folder: string) => void): void {
+  const folder = Deno.makeTempDirSync({ prefix: "xftrace-sink-" });
+  try {
+    test(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const names = (folder: string) =>
+  [...Deno.readDirSync(folder)].map(({ name }) => name);
+
+Deno.test("the file appears when it is complete", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    {
+      using sink = new FileSink(path);
+      sink.write("eins\n");
+      sink.write("zwölf\n");
+      assert.deepEqual(names(folder).includes("trace.txt"), false);
+      sink.commit();
+    }
+    assert.equal(Deno.readTextFileSync(path), "eins\nzwölf\n");
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    assert.deepEqual(names(folder), ["trace.txt"]);
+  }));
+
+Deno.test("what was not completed leaves nothing, and the old file as it was", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    Deno.writeTextFileSync(path, "old");
+    assert.throws(() => {
+      using sink = new FileSink(path);
+      sink.write("new");
+      throw new Error("the guest has ended");
+    }, /the guest has ended/);
+    assert.equal(Deno.readTextFileSync(path), "old");
+    assert.deepEqual(names(folder), ["trace.txt"]);
+  }));
+
+Deno.test("an older file is replaced as a whole", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    Deno.writeTextFileSync(path, "much more text than there will be");
+    using sink = new FileSink(path);
+    sink.write("new");
+    sink.commit();
+    assert.equal(Deno.readTextFileSync(path), "new");
+  }));
+
+Deno.test("a large text is written to its end", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    using sink = new FileSink(path);
+    const line = "x".repeat(1 << 20);
+    for (let i = 0; i < 5; i++) sink.write(line);
+    sink.commit();
+    assert.equal(Deno.statSync(path).size, 5 << 20);
+  }));
+
+Deno.test("a place that cannot be written to is named", () =>
+  inFolder((folder) => {
+    assert.throws(
+      () => new FileSink(join(folder, "absent", "trace.txt")),
+      (error) => {
+        assert.ok(error instanceof XftraceError);
+        assert.match(
+          error.message,
+          /cannot write .*absent\/trace\.txt: .*; choose another place with -o/,
+        );
+        return true;
+      },
+    );
+  }));
+
+Deno.test("a folder is no place for a text", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    Deno.mkdirSync(path);
+    assert.throws(() => {
+      using sink = new FileSink(path);
+      sink.write("text");
+      sink.commit();
+    }, XftraceError);
+    assert.deepEqual(names(folder), ["trace.txt"]);
+  }));

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { XftraceError } from "../../engine/errors.ts";
+import type { AppliedWrite } from "../../engine/ftrace/control.ts";
+import {
+  type CollectorResult,
+  keptWrites,
+  StateFolder,
+  stateFolders,
+  type TraceState,
+} from "./state.ts";
+
+/** A folder in which a test keeps state, gone afterwards. */
+function base(): { path: string } & Disposable {
+  const path = Deno.makeTempDirSync({ prefix: "xftrace-state-" });
+  return {
+    path,
+    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
+  };
+}
+
+const APPLIED: readonly AppliedWrite[] = [
+  {
+    write: {
+      what: "tracing_on",
+      where: "trace_buffer.record_disabled",
+      gva: 0xffff888003c0a008n,
+      width: 4,
+      mask: 1n << 20n,
+      before: 1n << 20n,
+      after: 0n,
+      shown: ["0", "1"],
+    },
+    found: 1n << 20n,
+  },
+  {
+    write: {
+      what: "cpu0",
+      where: "ring_buffer_per_cpu.record_disabled",
+      gva: 0xffff888003c0b004n,
+      width: 8,
+      mask: (1n << 64n) - 1n,
+      before: 1n,
+      after: 2n,
+      counts: true,
+    },
+    found: 1n,
+  },
+];
+
+const STATE: TraceState = {
+  format: 1,
+  target: "qemu:web1",
+  functions: ["sys_openat"],
+  roots: [0xffffffff81234560n],
+  applied: keptWrites(APPLIED),
+  wasRecording: false,
+  started: "2026-01-02T03:04:05.678Z",
+  collector: 0,
+};
+
+const RESULT: CollectorResult = {
+  reason: "off",
+  events: 10,
+  kept: 9,
+  lines: 12,
+  lost: 0,
+  dropped: 1,
+  truncated: false,
+  exact: true,
+  resets: 0,
+};
+
+Deno.test("a state comes back as it was written, addresses exact", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  assert.equal(folder.read(), undefined);
+  assert.equal(folder.exists(), false);
+  folder.create();
+  assert.equal(folder.exists(), false);
+  folder.write(STATE);
+  assert.equal(folder.exists(), true);
+  const back = folder.read();
+  assert.deepEqual(back?.roots, STATE.roots);
+  assert.deepEqual(back?.applied[0], {
+    write: { ...APPLIED[0].write },
+    found: APPLIED[0].found,
+  });
+  // What can be undone later is just what was applied.
+  assert.deepEqual(back?.applied[1], APPLIED[1]);
+  folder.write({ ...STATE, collector: 1234, instance: "other" });
+  assert.equal(folder.read()?.collector, 1234);
+  assert.equal(folder.read()?.instance, "other");
+});
+
+Deno.test("nobody else can read it, and no half of it is ever there", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  folder.write(STATE);
+  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  assert.equal(mode(folder.path), 0o700);
+  assert.equal(mode(join(folder.path, "state.json")), 0o600);
+  assert.deepEqual(
+    [...Deno.readDirSync(folder.path)].map(({ name }) => name),
+    ["state.json"],
+  );
+});
+
+Deno.test("a damaged state is told of, with what to do", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  folder.write(STATE);
+  const path = join(folder.path, "state.json");
+  const whole = Deno.readTextFileSync(path);
+  const damaged = [
+    "",
+    "{}",
+    whole.slice(0, -10),
+    whole.replace('"format": 1', '"format": 2'),
+    whole.replace("0xffffffff81234560", "18446744071580968288"),
+    whole.replace('"width": 4', '"width": 5'),
+  ];
+  for (const text of damaged) {
+    assert.notEqual(text, whole);
+    Deno.writeTextFileSync(path, text);
+    assert.throws(() => folder.read(), (error) => {
+      assert.ok(error instanceof XftraceError);
+      assert.match(error.message, /state\.json is damaged; .* remove /);
+      return true;
+    });
+  }
+});
+
+Deno.test("a result, which may be missing or damaged", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  assert.equal(folder.readResult(), undefined);
+  folder.writeResult(RESULT);
+  assert.deepEqual(folder.readResult(), RESULT);
+  for (const text of ["{}", "{", ""]) {
+    Deno.writeTextFileSync(join(folder.path, "result.json"), text);
+    assert.equal(folder.readResult(), undefined);
+  }
+});
+
+Deno.test("removing it removes all of it, and may be done twice", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  folder.write(STATE);
+  Deno.writeTextFileSync(folder.spool, "x");
+  Deno.writeTextFileSync(folder.text, "x");
+  folder.remove();
+  folder.remove();
+  assert.deepEqual([...Deno.readDirSync(at.path)], []);
+});
+
+Deno.test("all guests' folders, those without a state left out", () => {
+  using at = base();
+  const before = Deno.env.get("XDG_STATE_HOME");
+  try {
+    Deno.env.set("XDG_STATE_HOME", at.path);
+    assert.deepEqual(stateFolders(), []);
+    for (const key of ["vm-2-1", "vm-1-1", "vm-3-1"]) {
+      const folder = new StateFolder(key);
+      folder.create();
+      if (key !== "vm-3-1") folder.write(STATE);
+    }
+    assert.deepEqual(
+      stateFolders().map(({ path }) => path),
+      ["vm-1-1", "vm-2-1"].map((key) => join(at.path, "xftrace", key)),
+    );
+  } finally {
+    if (before === undefined) Deno.env.delete("XDG_STATE_HOME");
+    else Deno.env.set("XDG_STATE_HOME", before);
+  }
+});
