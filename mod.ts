@@ -21,3 +21,7 @@ export {
   type RunResult,
   type RunTarget,
 } from "./engine/plan/run.ts";
+export { checks, selectChecks } from "./engine/detect/checks.ts";
+export { type CheckRun, runChecks } from "./engine/detect/runner.ts";
+export type { CheckOptions } from "./engine/detect/context.ts";
+export type { Check, CheckOutcome, Finding } from "./engine/detect/types.ts";

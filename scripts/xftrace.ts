@@ -24,6 +24,7 @@ import { registerGuest } from "./cli/guest.ts";
 import { registerRun } from "./cli/run.ts";
 import { registerTypes } from "./cli/types.ts";
 import { registerVerify } from "./cli/verify.ts";
+import { registerBaseline } from "./cli/baseline.ts";
 import { note } from "./cli/terminal.ts";
 
 /** The whole command line. */
@@ -72,6 +73,7 @@ Exit codes:
   registerRun(program);
   registerTypes(program);
   registerVerify(program);
+  registerBaseline(program);
   return program;
 }
 
