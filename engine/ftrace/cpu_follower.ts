@@ -174,8 +174,10 @@ export class CpuFollower {
     this.#ring = this.#ringNow();
     this.#read = this.#words.load("read");
     this.#set = this.#list();
-    this.#cursor = -1;
-    return this.#set.inherit(before);
+    const common = this.#set.inherit(before);
+    this.#cursor = this.#set.newestKnown();
+    this.#cursorSlot = -1;
+    return common;
   }
 
   /** Lists the pages again when the ring was resized or pages exchanged. */
@@ -334,7 +336,8 @@ export class CpuFollower {
 
   /** Whether the newest page was cleared: its commit never shrinks else. */
   #emptied(): boolean {
-    if (this.#cursor < 0) return false;
+    // Nothing of it was read: what it counts begins anew in any case.
+    if (this.#cursor < 0) return true;
     const header = this.#set.load(this.#cursor);
     return !this.#set.same(this.#cursor, header) ||
       header.commit < this.#set.consumed[this.#cursor];

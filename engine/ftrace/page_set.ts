@@ -180,6 +180,19 @@ export class PageSet {
     return common;
   }
 
+  /** Index of the newest page of which something was decoded, -1 without. */
+  newestKnown(): number {
+    let newest = -1;
+    for (let i = 0; i < this.size; i++) {
+      if (this.consumed[i] === 0) continue;
+      const later = newest < 0 || this.stampHi[i] > this.stampHi[newest] ||
+        (this.stampHi[i] === this.stampHi[newest] &&
+          this.stampLo[i] > this.stampLo[newest]);
+      if (later) newest = i;
+    }
+    return newest;
+  }
+
   /** Reads page `index`'s header, by default into {@linkcode header}. */
   load(index: number, into: PageHeader = this.header): PageHeader {
     const stamp = this.#layout.timeStamp >>> 2;
