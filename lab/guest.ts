@@ -213,7 +213,7 @@ async function start(
     } catch (error) {
       await end(name);
       if (!(error instanceof Stalled) || attempt === ATTEMPTS) throw error;
-      onProgress("the guest hung while it booted; trying again");
+      onProgress("the guest did not survive its boot; trying again");
     }
   }
 }
@@ -225,6 +225,12 @@ async function start(
  * busy host, always before the next message; trying again helps.
  */
 class Stalled extends LabError {}
+/**
+ * The oops of a processor that runs onto a breakpoint which another one has
+ * removed already: the kernel patches itself as it boots (jump labels), and
+ * an emulated processor may still run the old code. Trying again helps.
+ */
+const PATCHING = /Oops: int3/;
 const ATTEMPTS = 4;
 /** Seconds without a new message. A boot that traces all pauses for 15. */
 const STALL_SECONDS = 45;
@@ -342,7 +348,9 @@ async function ready(
     const word = log.match(/lab: ready (virtio|serial)/)?.[1];
     if (word) return word === "serial";
     if (livePid(directory, "qemu.pid") !== pid) {
-      throw failure(directory, "ended while it booted");
+      const ended = failure(directory, "ended while it booted");
+      const now = readIfThere(`${directory}/serial.log`) ?? "";
+      throw PATCHING.test(now) ? new Stalled(ended.message) : ended;
     }
     if (performance.now() > heard + STALL_SECONDS * 1000) {
       throw new Stalled(failure(directory, "hung while it booted").message);
