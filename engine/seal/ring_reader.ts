@@ -67,7 +67,8 @@ export class RingReader {
     const { cpu, entries } = this.area;
     if (this.#broken) return false;
     const now = performance.now();
-    const most = this.next + entries + (now - this.#lastRead) * MOST_PER_MS;
+    const most = this.next + entries +
+      Math.ceil((now - this.#lastRead) * MOST_PER_MS);
     this.#lastRead = now;
     // Either would make the host believe what the guest cannot have done.
     if (head < this.next - 1 || head > most) {
