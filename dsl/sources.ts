@@ -7,9 +7,14 @@ import type { TraceSpec } from "../engine/plan/spec.ts";
 import { here } from "./errors.ts";
 import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";
-import type { KnownEvents } from "./names/events.ts";
 import { Trace } from "./trace.ts";
-import type { AllArguments, CallFields, EventFields } from "./types.ts";
+import type {
+  AllArguments,
+  CallFields,
+  EventFields,
+  EventName,
+  OwnFields,
+} from "./types.ts";
 
 function spec(source: TraceSpec["source"]): TraceSpec {
   const at = here();
@@ -62,9 +67,9 @@ export function syscalls(
  *
  *     event("sched:sched_switch").count("next_comm")
  */
-export function event<N extends keyof KnownEvents & string>(
+export function event<N extends EventName>(
   name: N,
-): Trace<EventFields<KnownEvents[N]>, "events">;
+): Trace<EventFields<OwnFields<N>>, "events">;
 /** Several events, or globs over events. */
 export function event(...names: string[]): Trace<never, "events">;
 export function event(...names: string[]): unknown {

@@ -5,8 +5,8 @@
  */
 import type { FieldKind } from "../engine/plan/expression.ts";
 import type { CommonKinds } from "./fields.ts";
-import type { TracedFunction } from "./names/functions.ts";
-import type { Empty } from "./names/events.ts";
+import type { GuestEvents, TracedFunction } from "./names/functions.ts";
+import type { Empty, KnownEvents } from "./names/events.ts";
 
 /** Fields of a call whose arguments have the kinds `A`. */
 export interface CallFields<A> extends CommonKinds {
@@ -63,3 +63,11 @@ export type AllArguments<T extends readonly unknown[]> = T extends readonly []
 /** Names of fields, as a script may write them. */
 export type FieldName<F> = [F] extends [never] ? string
   : Exclude<keyof F, "args"> & string;
+
+/** Names of the events whose fields are known. */
+export type EventName = (keyof KnownEvents | keyof GuestEvents) & string;
+
+/** The kinds of an event's own fields: the guest's, else the known ones. */
+export type OwnFields<N> = N extends keyof GuestEvents ? GuestEvents[N]
+  : N extends keyof KnownEvents ? KnownEvents[N]
+  : Empty;

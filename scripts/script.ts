@@ -73,7 +73,12 @@ export function script<const F extends Readonly<Record<string, Flag>>>(
 function commandOf<F extends Readonly<Record<string, Flag>>>(
   about: About<F>,
 ) {
-  const command = new Command(about.name).description(about.description);
+  const command = new Command(about.name).description(about.description)
+    // Asking the environment for colours would take a permission.
+    .configureOutput({
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
   for (
     const [name, [placeholder, help, value]] of Object.entries(about.flags)
   ) {

@@ -55,7 +55,7 @@ function describe(
     case "mute":
       return {
         what: "mute",
-        change: listed([...step.events], 8),
+        change: listed(step.events),
         by: "trace_event_file.flags",
       };
     case "recording":

@@ -24,3 +24,12 @@ export interface KernelFunctions {
   /** Any function of a kernel, by its name. */
   readonly [name: string]: TracedFunction;
 }
+
+/**
+ * Events of one guest, as `xftrace types TARGET` declares them; they go
+ * before those that the language knows by itself.
+ */
+export interface GuestEvents {
+  /** No event: there is nothing before declarations are added. */
+  readonly "": Empty;
+}

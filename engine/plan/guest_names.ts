@@ -17,6 +17,7 @@ export class KernelNames implements GuestNames {
   readonly #func = new Map<number, string>();
   readonly #foreign = new Map<number, boolean>();
   readonly #comm = new Map<number, string>();
+  readonly #last = new Map<number, string>();
   #saved: SavedCmdlines | undefined;
 
   constructor(kernel: Kernel, processes: ProcessTree) {
@@ -49,7 +50,10 @@ export class KernelNames implements GuestNames {
     let comm = this.#comm.get(pid);
     if (comm === undefined) {
       this.#saved ??= SavedCmdlines.read(this.#kernel);
-      comm = this.#saved.tryComm(pid) ?? this.#tasks(pid) ?? "<...>";
+      const found = this.#saved.tryComm(pid) ?? this.#tasks(pid);
+      if (found !== undefined) this.#last.set(pid, found);
+      // What a thread that is gone was called when it was last seen.
+      comm = found ?? this.#last.get(pid) ?? "<...>";
       this.#comm.set(pid, comm);
     }
     return comm;

@@ -26,7 +26,7 @@ interface Thread {
 const MAX_TASKS = 1 << 20;
 const MAX_STRING = 4096;
 /** Tries to read the list between two changes of it. */
-const LIST_TRIES = 3;
+const LIST_TRIES = 20;
 
 /** The processes of a guest. */
 export class ProcessTree {

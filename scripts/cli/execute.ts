@@ -31,6 +31,8 @@ export interface ExecuteOptions extends TargetOptions {
   readonly json?: boolean;
   /** The trace instance. */
   readonly instance?: string;
+  /** Results are the script's: it prints what it likes. */
+  readonly silent?: boolean;
 }
 
 /** Runs queries in one pass; prints what they come to. */
@@ -98,7 +100,9 @@ async function run(
   // A recording is over before anybody could interrupt it.
   if (target.facts.live) Deno.addSignalListener("SIGINT", interrupt);
   for (const sentence of program.plan.notes) note(`note: ${sentence}`);
-  const live = new LiveTexts(target.facts.live && options.json !== true);
+  const live = new LiveTexts(
+    target.facts.live && options.json !== true && options.silent !== true,
+  );
   try {
     const result = await runProgram(program, target, {
       write: (text) => {
@@ -117,7 +121,9 @@ async function run(
 }
 
 function show(result: RunResult, options: ExecuteOptions): void {
-  if (options.json === true) {
+  if (options.silent === true) {
+    // The script has them.
+  } else if (options.json === true) {
     const shown = result.results.filter((_, i) => result.texts[i] !== "");
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
   } else {

@@ -35,7 +35,7 @@ Examples:
     )
     .action(async (path, args, options) => {
       setRunner(async (queries) => {
-        const result = await execute(queries, options);
+        const result = await execute(queries, { ...options, silent: true });
         if (result !== undefined) return result.results;
         // A dry run has no results to go on with.
         throw new PlanShown();

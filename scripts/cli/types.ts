@@ -38,7 +38,7 @@ export function declarations(kernel: Kernel): string {
   }
   return `// Functions and events of the kernel ${kernel.facts.release}, for editors.
 // Written by \`xftrace types\`; put it beside your scripts.
-import "xftrace";
+import type { Empty, TracedFunction } from "xftrace";
 
 declare module "xftrace" {
   interface KernelFunctions {
@@ -47,7 +47,7 @@ ${
       `    readonly ${name}: TracedFunction;\n`
     ).join("")
   }  }
-  interface KnownEvents {
+  interface GuestEvents {
 ${shapes}  }
   interface KnownArguments {
 ${[...fields].sort().map((name) => `    ${quoted(name)}: true;\n`).join("")}  }
