@@ -27,27 +27,38 @@ const NAMES = [
   "irqs",
 ] as const;
 
-/** Adds the display options; what is not given is as the guest has it. */
+const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
+  ["--abstime", "show the time of each line"],
+  ["--no-abstime", "do not"],
+  ["--proc", "show the process of each line"],
+  ["--no-proc", "do not"],
+  ["--cpu", "show the CPU of each line"],
+  ["--no-cpu", "do not"],
+  ["--duration", "show how long calls took"],
+  ["--no-duration", "do not"],
+  ["--overhead", "mark long calls"],
+  ["--no-overhead", "do not"],
+  ["--tail", "name the function at its closing brace"],
+  ["--no-tail", "do not"],
+  ["--irqs", "show what interrupts do"],
+  ["--no-irqs", "do not"],
+];
+
+/**
+ * Adds the display options; what is not given is as the guest has it.
+ *
+ * The result's type is stated: inferred from fourteen options over a generic
+ * command, it keeps the type checker busy for minutes.
+ */
 export function withGraphOptions<
   Args extends unknown[],
   Opts extends OptionValues,
   Global extends OptionValues,
->(command: Command<Args, Opts, Global>) {
-  return command
-    .option("--abstime", "show the time of each line")
-    .option("--no-abstime", "do not")
-    .option("--proc", "show the process of each line")
-    .option("--no-proc", "do not")
-    .option("--cpu", "show the CPU of each line")
-    .option("--no-cpu", "do not")
-    .option("--duration", "show how long calls took")
-    .option("--no-duration", "do not")
-    .option("--overhead", "mark long calls")
-    .option("--no-overhead", "do not")
-    .option("--tail", "name the function at its closing brace")
-    .option("--no-tail", "do not")
-    .option("--irqs", "show what interrupts do")
-    .option("--no-irqs", "do not");
+>(
+  command: Command<Args, Opts, Global>,
+): Command<Args, Opts & GraphFlags, Global> {
+  for (const [flag, about] of OPTIONS) command.option(flag, about);
+  return command as unknown as Command<Args, Opts & GraphFlags, Global>;
 }
 
 /** The options that were given. */
