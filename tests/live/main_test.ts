@@ -266,13 +266,16 @@ async function follow(guest: Guest, what: string): Promise<void> {
   const totals = follower.totals();
   console.log(
     `  ${what}: ${totals.decoded} events followed, ${totals.lost} lost, ` +
+      `${totals.late} late, ${totals.clockSteps} steps of the guest's clock, ` +
       `${(share * 100).toFixed(1)} % of a core`,
   );
   assert.equal(totals.exact, true);
   assert.equal(handed, totals.decoded);
   assert.equal(totals.lost, 0);
   assert.equal(totals.late, 0);
-  assert.equal(stepsBack, 0, "time went back");
+  // The fast mono clock itself may step back by some ns when the kernel adjusts
+  // it (kernel/time/timekeeping.c, ktime_get_mono_fast_ns); nothing else may.
+  assert.ok(stepsBack <= totals.clockSteps, "time went back");
   // The guest's own counters, read through tracefs, CPU by CPU.
   for (const account of follower.accounts()) {
     const stats = await guest.sh(
