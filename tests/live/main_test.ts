@@ -273,9 +273,7 @@ async function follow(guest: Guest, what: string): Promise<void> {
   assert.equal(handed, totals.decoded);
   assert.equal(totals.lost, 0);
   assert.equal(totals.late, 0);
-  // The fast mono clock itself may step back by some ns when the kernel adjusts
-  // it (kernel/time/timekeeping.c, ktime_get_mono_fast_ns); nothing else may.
-  assert.ok(stepsBack <= totals.clockSteps, "time went back");
+  assert.equal(stepsBack, 0, "time went back");
   // The guest's own counters, read through tracefs, CPU by CPU.
   for (const account of follower.accounts()) {
     const stats = await guest.sh(

@@ -19,6 +19,8 @@ const CHURN: Readonly<Record<string, string>> = {
      timeout 2 cat per_cpu/cpu1/trace_pipe_raw > /dev/null; wait $!
    done; true`,
   "reads trace_pipe": "timeout 3 cat trace_pipe > /dev/null; true",
+  "takes snapshots":
+    `for i in 1 2 3 4 5; do echo 1 > snapshot; usleep 400000; done; echo 0 > snapshot`,
   "takes snapshots of one CPU": `echo 1 > snapshot
      for i in 1 2 3 4; do echo 1 > per_cpu/cpu0/snapshot; usleep 400000; done 2>/dev/null
      echo 0 > snapshot`,
