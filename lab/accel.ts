@@ -5,6 +5,7 @@
  * @module
  */
 
+import { INSTALLED } from "./emulator.ts";
 import type { Kernel } from "./kernel.ts";
 import { lock } from "./lock.ts";
 import { exists, readIfThere, runDirectory } from "./paths.ts";
@@ -58,7 +59,7 @@ async function probe(kernel: Kernel, initrd: string): Promise<boolean> {
     args: [
       "--kill-after=1",
       String(BOOTED_SECONDS),
-      "qemu-system-x86_64",
+      INSTALLED.program,
       ..."-accel kvm -cpu host -machine q35 -m 512M -display none".split(" "),
       ..."-nodefaults -no-user-config -no-reboot -serial stdio".split(" "),
       "-kernel",

@@ -8,6 +8,7 @@
 import { findAccel } from "./accel.ts";
 import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
 import { LabError, messageOf } from "./errors.ts";
+import { findEmulator } from "./emulator.ts";
 import { ensurePackages, hostKhz } from "./host.ts";
 import { initramfs } from "./initramfs.ts";
 import { findKernel } from "./kernel.ts";
@@ -17,7 +18,7 @@ import { type GuestOptions, type GuestSettings, settle } from "./options.ts";
 import { exists, guestDirectory, readIfThere } from "./paths.ts";
 import { livePid } from "./processes.ts";
 import type { OnProgress } from "./progress.ts";
-import { pipeNames, QEMU, qemuArguments } from "./qemu.ts";
+import { pipeNames, qemuArguments } from "./qemu.ts";
 import { type Json, qmp } from "./qmp.ts";
 import {
   claim,
@@ -257,6 +258,7 @@ async function launch(
   const accel = kernel && initrd
     ? await findAccel(kernel, initrd, onProgress)
     : "tcg";
+  const emulator = await findEmulator(accel, onProgress);
   const memoryFile = settings.share ? memoryFilePath(name, mem) : undefined;
   const record: GuestRecord = {
     name,
@@ -289,7 +291,8 @@ async function launch(
     String(settings.lifeSeconds),
     String(Deno.pid),
     settings.outlive ? "outlive" : "",
-    QEMU,
+    emulator.program,
+    ...emulator.data.flatMap((folder) => ["-L", folder]),
     ...qemuArguments(settings, accel, {
       directory,
       memory: memoryFile,

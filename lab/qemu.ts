@@ -8,9 +8,6 @@ import type { Accel } from "./accel.ts";
 import { CONTROL_PORT } from "./initramfs.ts";
 import type { GuestSettings } from "./options.ts";
 
-/** The name of QEMU's program. */
-export const QEMU = "qemu-system-x86_64";
-
 /** Files that QEMU is started with. */
 export interface QemuFiles {
   /** The guest's folder: FIFOs, logs, sockets. */
