@@ -17,6 +17,29 @@ import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
  */
 const CONFIRM_AFTER = [60, 240, 700];
 
+/**
+ * Readings at most: a guest that is slow or busy holds its locks for seconds
+ * (a tracer that is switched on patches all text under one), and lists that
+ * are changed all the time are not always walked to their end.
+ */
+const MOST_READINGS = 24;
+
+/**
+ * Held while the kernel changes what checks read; what was found under one
+ * is looked at again until it is free.
+ */
+const LOCKS = [
+  "text_mutex",
+  "ftrace_lock",
+  "module_mutex",
+  "kprobe_mutex",
+  "tracepoints_mutex",
+  "trace_types_lock",
+  "event_mutex",
+  "jump_label_mutex",
+  "static_call_mutex",
+];
+
 /** One reading by one check. */
 export interface Reading {
   readonly findings: readonly Finding[];
@@ -26,6 +49,10 @@ export interface Reading {
   readonly judged: number;
   /** How long it took, in ms. */
   readonly ms: number;
+  /** Whether the kernel held a lock of {@linkcode LOCKS} before or after. */
+  readonly busy: boolean;
+  /** Whether a walk lost its way, or met memory that was gone. */
+  readonly lost: boolean;
 }
 
 /** All that a run of checks says. */
@@ -36,9 +63,10 @@ export interface CheckRun {
 }
 
 /**
- * Runs checks against a kernel. What is found is read again, up to three
- * times when the guest runs; only what stays the same is a finding. What was
- * different each time is unjudged; what was gone is listed as in flux.
+ * Runs checks against a kernel. What is found is read again, three times when
+ * the guest runs, and more often while the guest is changing it; only what
+ * stays the same is a finding. What was different each time is unjudged; what
+ * was gone is listed as in flux.
  *
  * @throws {GuestGoneError} when the guest ends meanwhile.
  */
@@ -48,33 +76,42 @@ export async function runChecks(
   options: CheckOptions = {},
 ): Promise<CheckRun> {
   const from = performance.now();
-  let pending = new Map<Check, Reading>();
   const context = contextOf(kernel, options);
-  for (const check of checks) pending.set(check, read(check, context));
-  const history = new Map<Check, Reading[]>();
-  for (const [check, reading] of pending) history.set(check, [reading]);
-
+  const history = new Map(
+    checks.map((check) => [check, [read(kernel, check, context)]]),
+  );
   // A core or a file does not change: reading it again says nothing.
-  const pauses = kernel.memory.live ? CONFIRM_AFTER : [];
-  for (const pause of pauses) {
-    pending = new Map(
-      [...pending].filter(([, reading]) =>
-        reading.findings.length > 0 || reading.unjudged.length > 0
-      ),
+  while (kernel.memory.live) {
+    const pending = [...history].filter(([check, readings]) =>
+      unsettled(check, readings)
     );
-    if (pending.size === 0) break;
+    if (pending.length === 0) break;
+    const times = Math.max(...pending.map(([, readings]) => readings.length));
+    const pause = CONFIRM_AFTER[Math.min(times, CONFIRM_AFTER.length) - 1];
     await new Promise((done) => setTimeout(done, pause));
     const again = contextOf(kernel, options);
-    for (const check of pending.keys()) {
-      const reading = read(check, again);
-      pending.set(check, reading);
-      history.get(check)?.push(reading);
+    for (const [check, readings] of pending) {
+      readings.push(read(kernel, check, again));
     }
   }
-  const outcomes = checks.map((check) =>
-    outcome(check, history.get(check) ?? [])
+  const outcomes = [...history].map(([check, readings]) =>
+    outcome(check, readings)
   );
   return { outcomes, ms: performance.now() - from };
+}
+
+/** Whether another reading could say more than those there are. */
+export function unsettled(
+  check: Check,
+  readings: readonly Reading[],
+): boolean {
+  const last = readings[readings.length - 1];
+  if (last.findings.length === 0 && last.unjudged.length === 0) return false;
+  if (readings.length <= CONFIRM_AFTER.length) return true;
+  if (readings.length >= MOST_READINGS) return false;
+  if (last.lost) return true;
+  return outcome(check, readings).findings.length > 0 &&
+    readings.every(({ busy }) => busy);
 }
 
 /**
@@ -156,13 +193,37 @@ function contextOf(
   }
 }
 
-function read(check: Check, context: CheckContext | string): Reading {
+/** Whether one of {@linkcode LOCKS} is held now. */
+function held(kernel: Kernel): boolean {
+  const owner = kernel.types.tryOffset("mutex", "owner");
+  if (owner === undefined) return false;
+  return LOCKS.some((name) => {
+    const at = kernel.symbols.tryAddress(name);
+    if (at === undefined) return false;
+    try {
+      // Its low bits are flags of those who wait.
+      return kernel.space.u64(at + BigInt(owner)) >> 3n !== 0n;
+    } catch (error) {
+      // A recording may lack it.
+      if (error instanceof MemoryError) return false;
+      throw error;
+    }
+  });
+}
+
+function read(
+  kernel: Kernel,
+  check: Check,
+  context: CheckContext | string,
+): Reading {
   const from = performance.now();
+  const before = held(kernel);
   const findings: Finding[] = [];
   const unjudged: { what: string; why: string }[] = [];
   const known: string[] = [];
   let judged = 0;
   let notRun: string | undefined;
+  let lost = false;
   const part = (what: string, body: () => void) => {
     try {
       body();
@@ -171,6 +232,7 @@ function read(check: Check, context: CheckContext | string): Reading {
       if (!(error instanceof KernelError || error instanceof MemoryError)) {
         throw error;
       }
+      lost = true;
       unjudged.push({ what, why: error.message });
     }
   };
@@ -183,8 +245,11 @@ function read(check: Check, context: CheckContext | string): Reading {
     part,
   };
   // Memory that a recording lacks, or a guest's that is in ruins.
-  if (typeof context === "string") report.unjudged(check.title, context);
-  else part(check.title, () => check.run(context, report));
+  if (typeof context === "string") {
+    lost = true;
+    report.unjudged(check.title, context);
+  } else part(check.title, () => check.run(context, report));
   const ms = performance.now() - from;
-  return { findings, unjudged, known, notRun, judged, ms };
+  const busy = before || held(kernel);
+  return { findings, unjudged, known, notRun, judged, ms, busy, lost };
 }

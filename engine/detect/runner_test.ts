@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { outcome, type Reading } from "./runner.ts";
+import { outcome, type Reading, unsettled } from "./runner.ts";
 import type { Check, Finding } from "./types.ts";
 
 const CHECK: Check = {
@@ -29,6 +29,8 @@ const reading = (
   notRun: undefined,
   judged: 1,
   ms: 1,
+  busy: false,
+  lost: false,
 });
 
 Deno.test("what every reading shows is a finding", () => {
@@ -80,4 +82,31 @@ Deno.test("a reading that could not see everything takes nothing back", () => {
 Deno.test("a recording is read once, and that counts", () => {
   const { findings } = outcome(CHECK, [reading([finding("a")])]);
   assert.deepEqual(findings, [finding("a")]);
+});
+
+Deno.test("a finding is settled after four readings", () => {
+  const readings = [reading([finding("a")])];
+  assert.equal(unsettled(CHECK, readings), true);
+  while (readings.length < 4) readings.push(reading([finding("a")]));
+  assert.equal(unsettled(CHECK, readings), false);
+});
+
+Deno.test("what was found under a lock is read until the lock is free", () => {
+  const busy = { ...reading([finding("a")]), busy: true };
+  assert.equal(unsettled(CHECK, [busy, busy, busy, busy, busy]), true);
+  const free = reading([finding("a")]);
+  assert.equal(unsettled(CHECK, [busy, busy, busy, busy, free]), false);
+  // A lock that is never free does not hide anything.
+  const many = Array<Reading>(30).fill(busy);
+  assert.equal(unsettled(CHECK, many), false);
+  assert.equal(outcome(CHECK, many).findings.length, 1);
+});
+
+Deno.test("a walk that lost its way is tried again", () => {
+  const gone = [{ what: "list", why: "runs in circles" }];
+  const lost = { ...reading([], gone), lost: true };
+  assert.equal(unsettled(CHECK, [lost, lost, lost, lost]), true);
+  const never = reading([], gone);
+  assert.equal(unsettled(CHECK, [never, never, never, never]), false);
+  assert.equal(unsettled(CHECK, [lost, reading([])]), false);
 });

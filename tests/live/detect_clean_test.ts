@@ -1,19 +1,26 @@
 /** Nothing is found in guests that are what they should be, under load. */
 import assert from "node:assert/strict";
-import { assertClean, buildFixtures, check } from "./detect_support.ts";
+import {
+  assertClean,
+  blameGuest,
+  buildFixtures,
+  check,
+} from "./detect_support.ts";
 import {
   attachTo,
   bootGuest,
   type Guest,
   KERNELS,
+  SLOW,
   TRACEFS,
 } from "./support.ts";
 
 const RUNS = 12;
 
 /**
- * BPF programs of every kind are attached; modules come and go, probes and tracers too, processes start and end. Each
- * round leaves things as they were.
+ * Modules come and go, probes and tracers too, processes start and end. Each
+ * round leaves things as they were; the last one is over when the file is
+ * gone that says so.
  */
 const LOAD = `
 cd ${TRACEFS}
@@ -34,34 +41,48 @@ while [ -e /tmp/load ]; do
   for i in 1 2 3 4 5 6 7 8 9 10; do (true); sleep 0.01 & done; wait
   modprobe -r iptable_filter; modprobe -r nf_tables
 done
+rm /tmp/loading
 `;
 
 for (const kernel of KERNELS) {
   Deno.test(`nothing is found in a busy ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(kernel);
     using session = attachTo(guest);
-    await t.step(`${RUNS} runs under load`, async () => {
-      await startLoad(guest, await buildFixtures(kernel));
-      for (let i = 0; i < RUNS; i++) {
-        assertClean(await check(session.kernel));
-        await new Promise((done) => setTimeout(done, 250));
-      }
-      await guest.sh("rm /tmp/load");
-    });
-    await t.step("probes and hooks of the kernel's own are known", async () => {
-      await known(guest, session);
-    });
+    await t.step(
+      `${RUNS} runs under load`,
+      () =>
+        blameGuest(guest, async () => {
+          await startLoad(guest, await buildFixtures(kernel));
+          for (let i = 0; i < RUNS; i++) {
+            assertClean(await check(session.kernel));
+            await new Promise((done) => setTimeout(done, 250));
+          }
+          await guest.sh(
+            "rm /tmp/load; while [ -e /tmp/loading ]; do sleep 0.2; done",
+            SLOW,
+          );
+        }),
+    );
+    await t.step(
+      "probes and hooks of the kernel's own are known",
+      () => blameGuest(guest, () => known(guest, session)),
+    );
   });
 }
 
 async function startLoad(guest: Guest, fixtures: string): Promise<void> {
   await guest.put(`${fixtures}/bpf_load`, "/tmp/bpf_load", 0o755);
   const said = await guest.sh(
-    "(/tmp/bpf_load > /tmp/bpf.log 2>&1 &); sleep 3; cat /tmp/bpf.log",
+    `(/tmp/bpf_load > /tmp/bpf.log 2>&1 &)
+     until grep -q '^socket filter' /tmp/bpf.log; do sleep 0.1; done
+     cat /tmp/bpf.log`,
+    SLOW,
   );
   assert.equal(said.match(/ ok$/gm)?.length, 5, said);
   await guest.put(new TextEncoder().encode(LOAD), "/tmp/load.sh");
-  await guest.sh("touch /tmp/load; (sh /tmp/load.sh > /dev/null 2>&1 &)");
+  await guest.sh(
+    "touch /tmp/load /tmp/loading; (sh /tmp/load.sh > /dev/null 2>&1 &)",
+  );
 }
 
 async function known(
@@ -69,7 +90,7 @@ async function known(
   session: ReturnType<typeof attachTo>,
 ): Promise<void> {
   await guest.sh(
-    `sleep 3; cd ${TRACEFS}; modprobe iptable_filter
+    `cd ${TRACEFS}; modprobe iptable_filter
      echo 'p:one vfs_read' > kprobe_events; echo 1 > events/kprobes/enable`,
   );
   const run = await check(session.kernel, ["XF004", "XF005", "XF007"]);

@@ -15,6 +15,7 @@ import type { Kernel } from "../../engine/kernel/kernel.ts";
 import { kernelHeaders } from "../../lab/headers.ts";
 import { findKernel } from "../../lab/kernel.ts";
 import { cacheDirectory, exists } from "../../lab/paths.ts";
+import type { Guest } from "./support.ts";
 
 /**
  * Builds the fixtures for a kernel series, once for each state of their
@@ -78,11 +79,18 @@ export function findingsOf(run: CheckRun): Finding[] {
   return run.outcomes.flatMap(({ findings }) => findings);
 }
 
-/** Asserts that there is nothing to find, and that all was judged. */
+/**
+ * Asserts that there is nothing to find, and that all was judged. A message
+ * has the evidence.
+ */
 export function assertClean(run: CheckRun): void {
   assert.deepEqual(
-    findingsOf(run).map(({ check, summary, found }) =>
-      `${check} ${summary} (${found})`
+    findingsOf(run).map((
+      { check, summary, where, address, expected, found },
+    ) =>
+      `${check} ${summary} (${where} at 0x${
+        address.toString(16)
+      }, expected ${expected}, found ${found})`
     ),
     [],
   );
@@ -92,4 +100,32 @@ export function assertClean(run: CheckRun): void {
     ),
     [],
   );
+}
+
+/**
+ * Runs a part of a test; when it fails and the guest has died or its kernel
+ * has oopsed, the error says that first, with the guest's last words: what
+ * was asserted then says nothing of the checks.
+ */
+export async function blameGuest<T>(
+  guest: Guest,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const log = guest.serialLog();
+    const bad = /BUG:|Oops:|general protection|Kernel panic|rcu.*stall/m
+      .test(log);
+    if (guest.running && !bad) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the guest ${
+        guest.running ? "oopsed" : "died"
+      }, which is no finding of a check; its last words:\n${
+        log.split("\n").slice(-60).join("\n")
+      }\nwhat failed then: ${said}`,
+      { cause: error },
+    );
+  }
 }
