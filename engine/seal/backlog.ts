@@ -28,6 +28,11 @@ export class Backlog {
     this.#verifier = verifier;
   }
 
+  /** Entries that wait. */
+  get waiting(): number {
+    return this.#entries;
+  }
+
   /** Takes a copy of some entries. */
   entries(cpu: number, bytes: Uint8Array<ArrayBuffer>): void {
     const count = bytes.length / ENTRY.bytes;

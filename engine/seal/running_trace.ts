@@ -18,7 +18,8 @@ export interface Running {
   readonly seal: number;
   readonly generation: number;
   readonly klog: Klog;
-  readonly recording: RecordingWriter;
+  /** `undefined`: entries are not kept. */
+  readonly recording: RecordingWriter | undefined;
   readonly keys: KeyController;
   readonly rings: readonly RingReader[];
   readonly verifier: SealVerifier;

@@ -156,7 +156,8 @@ export class SealedTracer {
       }]);
       const text = (name: string) =>
         `0x${(kernel.symbols.tryAddress(name) ?? 0n).toString(16)}`;
-      recording = RecordingWriter.create(options.recordingPath, {
+      const { recordingPath } = options;
+      const header = {
         seal,
         nonce: nonceText(page.nonce),
         generation,
@@ -168,7 +169,10 @@ export class SealedTracer {
           `0x${start.toString(16)}`,
           `0x${end.toString(16)}`,
         ]),
-      });
+      } satisfies Parameters<typeof RecordingWriter.create>[1];
+      recording = recordingPath === undefined
+        ? undefined
+        : RecordingWriter.create(recordingPath, header);
       const running = this.#begin(options, seal, generation, klog, recording);
       running.keys.rotate();
       this.#running = running;
@@ -188,12 +192,15 @@ export class SealedTracer {
     seal: number,
     generation: number,
     klog: Klog,
-    recording: RecordingWriter,
+    recording: RecordingWriter | undefined,
   ): Running {
     const now = performance.now();
     const verifier = new SealVerifier(
       seal,
-      (cpu, _sequence, words, at) => this.#visit(cpu, words, at),
+      (cpu, sequence, words, at) => {
+        this.#visit(cpu, words, at);
+        options.onEntry?.(cpu, sequence, words, at);
+      },
     );
     const keys = new KeyController(this.page, klog, {
       sent: (cpu, epoch, key) => verifier.key(cpu, epoch, key),
@@ -232,8 +239,14 @@ export class SealedTracer {
    */
   resume(options: SealedOptions): void {
     const { page } = this;
+    const { recordingPath } = options;
+    if (recordingPath === undefined) {
+      throw new XftraceError(
+        "a trace that was not recorded cannot be taken over; start a new one",
+      );
+    }
     const klog = new Klog(options.klogPath);
-    const { writer, reading } = RecordingWriter.resume(options.recordingPath);
+    const { writer, reading } = RecordingWriter.resume(recordingPath);
     const generation = page.number(CONTROL.generation);
     const records = recordsOfTrace(
       klog.before.records,
@@ -247,7 +260,7 @@ export class SealedTracer {
       writer[Symbol.dispose]();
       klog[Symbol.dispose]();
       throw new XftraceError(
-        `${options.recordingPath} and ${options.klogPath} are not of the trace that the guest runs; start a new one`,
+        `${recordingPath} and ${options.klogPath} are not of the trace that the guest runs; start a new one`,
       );
     }
     this.mailbox.onCommand = (number, command) =>
@@ -356,12 +369,12 @@ export class SealedTracer {
   #read(running: Running, rotate: boolean): void {
     const visitor: RingVisitor = {
       entries: (cpu, sequence, bytes) => {
-        running.recording.entries(cpu, sequence, bytes);
+        running.recording?.entries(cpu, sequence, bytes);
         running.entries += bytes.length / ENTRY.bytes;
         running.backlog.entries(cpu, bytes);
       },
       lost: (cpu, sequence, count) => {
-        running.recording.lost(cpu, sequence, count);
+        running.recording?.lost(cpu, sequence, count);
         running.lost += count;
         running.backlog.lost(cpu, count);
       },
@@ -436,6 +449,16 @@ export class SealedTracer {
     }
   }
 
+  /** Entries that were read and are still to be verified. */
+  get unverified(): number {
+    return this.#running?.backlog.waiting ?? 0;
+  }
+
+  /** Verifies all that was read, however long it takes. */
+  verifyRead(): void {
+    this.#running?.backlog.digest();
+  }
+
   /** Of each CPU, the sequence number of the last entry that was read. */
   positions(): [cpu: number, sequence: number][] {
     return (this.#running?.rings ?? []).map((ring) => [
@@ -496,7 +519,7 @@ export class SealedTracer {
       }));
       // Without an end the log says that nobody knows what came after.
       if (alive) running.klog.append([{ type: KLOG.end }]);
-      running.recording.names(this.#names(allAddresses(running)));
+      running.recording?.names(this.#names(allAddresses(running)));
       const dropped = (offset: number) =>
         alive
           ? page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0)
@@ -544,7 +567,7 @@ export class SealedTracer {
     if (running === undefined) return;
     this.#running = undefined;
     this.mailbox.onCommand = undefined;
-    running.recording[Symbol.dispose]();
+    running.recording?.[Symbol.dispose]();
     running.klog[Symbol.dispose]();
   }
 

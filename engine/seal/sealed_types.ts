@@ -7,7 +7,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Progress } from "./mailbox.ts";
 import type { PresenceFinding } from "./presence.ts";
 import type { SealedConfig } from "./trace_config.ts";
-import type { Verification } from "./verifier.ts";
+import type { Verification, VisitEntry } from "./verifier.ts";
 
 /** What the tracer needs of an open target. */
 export interface TracerSession {
@@ -21,8 +21,13 @@ export interface SealedOptions extends SealedConfig {
   readonly rotateMs?: number;
   /** The key log, made when it is not there. */
   readonly klogPath: string;
-  /** The recording; written over. */
-  readonly recordingPath: string;
+  /** The recording, written over; without it entries are not kept. */
+  readonly recordingPath?: string;
+  /**
+   * Is given each verified entry, a CPU's in their order, opened: use it at
+   * once, its memory is reused.
+   */
+  readonly onEntry?: VisitEntry;
   /** Milliseconds between two heartbeats; default 500. */
   readonly heartbeatMs?: number;
   /** Milliseconds between two checks of the module's code; default 5000. */
