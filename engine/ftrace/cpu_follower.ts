@@ -5,8 +5,8 @@
  * @module
  */
 import { KernelError, MemoryError } from "../errors.ts";
-import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { PageArena } from "./columns.ts";
+import { CpuWords } from "./cpu_words.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder } from "./page.ts";
@@ -304,8 +304,7 @@ export class CpuFollower {
   poll(now: number, stopped = false): void {
     const { account } = this;
     const words = this.#words;
-    // Read before the pages: what is reserved later is later than `now`.
-    const writing = words.load("committing") !== 0;
+    const committing = words.load("committing") !== 0;
     const entries = words.load("entries");
     if (
       entries < this.#lastEntries ||
@@ -313,6 +312,8 @@ export class CpuFollower {
       (this.#emptying && this.#emptied())
     ) this.#reset();
     this.#relist();
+    // Read before the pages: what is reserved later is later than `now`.
+    const writing = committing || !this.#allCommitted();
     const { columns } = this.queue;
     const rows = columns.length;
     const losses = columns.lost.length;
@@ -368,7 +369,7 @@ export class CpuFollower {
     const words = this.#words;
     for (let tries = 0; tries < QUIET_TRIES; tries++) {
       const entries = words.load("entries");
-      if (words.load("committing") !== 0) continue;
+      if (words.load("committing") !== 0 || !this.#allCommitted()) continue;
       const set = this.#set;
       const cursor = this.#cursor;
       const commitPage = words.load("commit_page");
@@ -390,6 +391,20 @@ export class CpuFollower {
       }
     }
     return -1;
+  }
+
+  /**
+   * Whether all events whose writers had finished before this was called are
+   * committed. Nobody being at it (`committing`) does not say so: an interrupt
+   * that comes between a writer's commit and its leaving leaves its own events
+   * to that writer, who looks for them only after he has left
+   * (rb_end_commit(), kernel/trace/ring_buffer.c).
+   */
+  #allCommitted(): boolean {
+    const commitPage = this.#words.load("commit_page");
+    if (this.#words.load("tail_page") !== commitPage) return false;
+    const index = this.#set.indexOf(commitPage);
+    return index >= 0 && this.#set.committed(index);
   }
 
   /** Whether all pages are as they were read, the commit page among them. */
@@ -501,70 +516,5 @@ export class CpuFollower {
       arena.release(slot);
       this.#cursorSlot = -1;
     }
-  }
-}
-
-/** Members of `ring_buffer_per_cpu` that are polled. */
-type Polled =
-  | "entries"
-  | "overrun"
-  | "read"
-  | "committing"
-  | "dropped_events"
-  | "commit_overrun"
-  | "nr_pages"
-  | "pages_removed"
-  | "commit_page";
-
-/**
- * Quick access to a CPU buffer's counters: low 53 bits of counters, low half
- * of pointers.
- */
-class CpuWords {
-  readonly #memory: PhysicalMemory;
-  readonly #gpa: number;
-  readonly #view: Uint32Array | undefined;
-  readonly #word = new Uint8Array(8);
-  readonly #words = new Uint32Array(this.#word.buffer);
-  readonly #offsets: Record<Polled, number>;
-
-  constructor(buffer: CpuBuffer) {
-    const { kernel, object } = buffer;
-    const struct = "ring_buffer_per_cpu";
-    this.#memory = kernel.memory;
-    const { size } = kernel.types.struct(struct);
-    // One object of the direct map: its bytes lie in a row.
-    this.#gpa = kernel.space.translate(object.gva).gpa;
-    const view = kernel.memory.view(this.#gpa, size);
-    this.#view = view === undefined
-      ? undefined
-      : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
-    const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;
-    this.#offsets = {
-      entries: at("entries"),
-      overrun: at("overrun"),
-      read: at("read"),
-      committing: at("committing"),
-      dropped_events: at("dropped_events"),
-      commit_overrun: at("commit_overrun"),
-      nr_pages: at("nr_pages"),
-      pages_removed: at("pages_removed"),
-      commit_page: at("commit_page"),
-    };
-  }
-
-  load(name: Polled): number {
-    const offset = this.#offsets[name];
-    // Members that a kernel does not have never change.
-    if (offset < 0) return 0;
-    let words = this.#view;
-    let at = offset >>> 2;
-    if (words === undefined) {
-      this.#memory.read(this.#gpa + offset, this.#word);
-      words = this.#words;
-      at = 0;
-    }
-    if (name === "commit_page") return (words[at] & ~3) >>> 0;
-    return words[at + 1] * 0x1_0000_0000 + words[at];
   }
 }

@@ -281,6 +281,10 @@ const event: fc.Arbitrary<SimEvent> = fc.record({
       fc.record({ words: sizes, delta: fc.integer({ min: 1, max: 50 }) }),
       { nil: undefined, freq: 4 },
     ),
+    late: fc.option(
+      fc.record({ words: sizes, delta: fc.integer({ min: 1, max: 50 }) }),
+      { nil: undefined, freq: 4 },
+    ),
   })
 );
 
@@ -446,5 +450,25 @@ Deno.test("an event being written is not handed out as complete", () => {
   finish(steps);
   watch.follower.poll(500);
   assert.equal(watch.account.decoded, 1);
+  assert.equal(watch.follower.queue.complete, 500);
+});
+
+Deno.test("an interrupt's event may stand there uncommitted, and nobody writing", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  const steps = ring.write({ words: 5, late: { words: 3 } });
+  while (!(ring.count("entries") === 2 && ring.count("committing") === 0)) {
+    assert.notEqual(steps.next().done, true);
+  }
+  watch.follower.poll(500);
+  assert.equal(watch.account.exact, false);
+  assert.deepEqual([watch.account.decoded, watch.account.lost], [1, 0]);
+  assert.ok(watch.follower.queue.complete < 500);
+  finish(steps);
+  watch.follower.poll(500);
+  assert.equal(watch.account.exact, true);
+  assert.deepEqual([watch.account.decoded, watch.account.lost], [2, 0]);
+  assert.equal(watch.account.resets, 0);
   assert.equal(watch.follower.queue.complete, 500);
 });

@@ -21,6 +21,8 @@ export interface PageHeader {
 
 /** Low bits of a commit word; those above are flags for readers. */
 const COMMIT_BITS = 0x3fff_ffff;
+/** Low bits of a page's `write`; those above count who moved onto it. */
+const RB_WRITE_MASK = 0xf_ffff;
 
 /** Access to a CPU's pages by index, with what was read of each so far. */
 export class PageSet {
@@ -45,10 +47,13 @@ export class PageSet {
   readonly #pageSize: number;
   readonly #gpas: Float64Array;
   readonly #pointers: Float64Array;
+  readonly #writes: Float64Array;
+  readonly #indexes: ReadonlyMap<number, number>;
   readonly #dataLo: Uint32Array;
   readonly #dataHi: Uint32Array;
   readonly #words: (Uint32Array | undefined)[];
   readonly #pointerWords: (Uint32Array | undefined)[];
+  readonly #writeWords: (Uint32Array | undefined)[];
   readonly #head: Uint8Array;
   readonly #headWords: Uint32Array;
   readonly #again: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
@@ -74,6 +79,8 @@ export class PageSet {
     );
     this.#gpas = Float64Array.from(pages, (page) => page.gpa);
     this.#pointers = Float64Array.from(pages, (page) => page.pointer);
+    this.#writes = Float64Array.from(pages, (page) => page.write);
+    this.#indexes = new Map(Array.from(this.structLo, (lo, i) => [lo, i]));
     this.#dataLo = new Uint32Array(n);
     this.#dataHi = new Uint32Array(n);
     this.stampLo = new Uint32Array(n);
@@ -87,6 +94,7 @@ export class PageSet {
       return this.#view(page.gpa, pageSize);
     });
     this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
+    this.#writeWords = pages.map((page) => this.#view(page.write, 8));
     this.#head = new Uint8Array(Math.max(8, layout.data));
     this.#headWords = new Uint32Array(this.#head.buffer);
   }
@@ -136,6 +144,22 @@ export class PageSet {
     if (words !== undefined) return words;
     this.#space.memory.read(this.#pointers[index], this.#head.subarray(0, 8));
     return this.#headWords;
+  }
+
+  /** Index of a `struct buffer_page` by its GVA's low half, -1 without. */
+  indexOf(structLo: number): number {
+    return this.#indexes.get(structLo) ?? -1;
+  }
+
+  /** Whether all that was reserved of page `index` is committed. */
+  committed(index: number): boolean {
+    let words = this.#writeWords[index];
+    if (words === undefined) {
+      this.#space.memory.read(this.#writes[index], this.#head.subarray(0, 8));
+      words = this.#headWords;
+    }
+    const write = words[0] & RB_WRITE_MASK;
+    return this.load(index, this.#again).commit === write;
   }
 
   /**

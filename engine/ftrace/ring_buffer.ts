@@ -15,6 +15,8 @@ export interface RingPage {
   readonly gva: bigint;
   /** GPA of its member `page`, which points to the data page. */
   readonly pointer: number;
+  /** GPA of its member `write`: bytes reserved, and the nesting above them. */
+  readonly write: number;
   /** GVA of the data page (`struct buffer_data_page`) it held when listed. */
   readonly data: bigint;
   /** GPA of the data page. */
@@ -59,13 +61,17 @@ export class CpuBuffer {
   readonly object: KernelObject;
   readonly #next: bigint;
   readonly #page: bigint;
+  /** From a `buffer_page`'s member `page` to its `write`. */
+  readonly #write: number;
 
   constructor(kernel: Kernel, cpu: number, gva: bigint) {
     this.kernel = kernel;
     this.cpu = cpu;
     this.object = kernel.object("ring_buffer_per_cpu", gva);
     this.#next = BigInt(kernel.types.offset("buffer_page", "list.next"));
-    this.#page = BigInt(kernel.types.offset("buffer_page", "page"));
+    const page = kernel.types.offset("buffer_page", "page");
+    this.#page = BigInt(page);
+    this.#write = kernel.types.offset("buffer_page", "write") - page;
   }
 
   /** The counters at this moment. Each is read by itself. */
@@ -86,7 +92,9 @@ export class CpuBuffer {
     const { space } = this.kernel;
     const pointer = space.translate(gva + this.#page).gpa;
     const data = space.u64(gva + this.#page);
-    return { gva, pointer, data, gpa: space.translate(data).gpa };
+    // One object of the direct map: its bytes lie in a row.
+    const write = pointer + this.#write;
+    return { gva, pointer, write, data, gpa: space.translate(data).gpa };
   }
 
   /** The reader page: outside the ring, owned by readers in the guest. */

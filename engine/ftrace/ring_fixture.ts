@@ -32,6 +32,11 @@ export interface SimEvent {
   readonly discard?: boolean;
   /** Written by an interrupt before this one is complete. */
   readonly nested?: SimEvent;
+  /**
+   * Written by an interrupt when this one is committed, and its writer not yet
+   * out of rb_end_commit().
+   */
+  readonly late?: SimEvent;
 }
 
 /** The payload's words behind the sequence number. */
@@ -158,7 +163,7 @@ export class SimRing {
       this.#setPage(page, "entries", this.#page(page, "entries") - 1n);
     } else this.#add("entries", 1);
     yield;
-    yield* this.#endCommit();
+    yield* this.#endCommit(event.late);
     return true;
   }
 
@@ -271,21 +276,28 @@ export class SimRing {
     this.#setPage(page, "write", DATA);
   }
 
-  /** rb_end_commit(). */
-  *#endCommit(): Generator<undefined, void> {
-    if (this.#get("committing") === 1n) {
-      while (this.#get("commit_page") !== this.#get("tail_page")) {
+  /** rb_end_commit(), with the interrupt that comes in the midst of it. */
+  *#endCommit(late?: SimEvent): Generator<undefined, void> {
+    for (let interrupt = late;; interrupt = undefined) {
+      if (this.#get("committing") === 1n) {
+        while (this.#get("commit_page") !== this.#get("tail_page")) {
+          const page = this.#get("commit_page");
+          this.#setCommit(page, this.#page(page, "write"));
+          yield;
+          this.#set("commit_page", this.#next(page));
+          yield;
+        }
         const page = this.#get("commit_page");
         this.#setCommit(page, this.#page(page, "write"));
         yield;
-        this.#set("commit_page", this.#next(page));
-        yield;
       }
-      const page = this.#get("commit_page");
-      this.#setCommit(page, this.#page(page, "write"));
+      if (interrupt !== undefined) yield* this.write(interrupt);
+      this.#add("committing", -1);
+      // More was written since: the kernel sees it by its `commits`.
+      if (interrupt === undefined || this.#get("committing") !== 0n) return;
       yield;
+      this.#add("committing", 1);
     }
-    this.#add("committing", -1);
   }
 
   #findHead(): bigint | undefined {
