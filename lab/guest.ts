@@ -326,10 +326,11 @@ async function detach(command: readonly string[]): Promise<void> {
   if (!success) throw new LabError("the guest's guard could not be started");
 }
 
+/** QEMU's pid, once it has opened its log too: it writes the pid first. */
 async function qemuPid(directory: string): Promise<number> {
   for (;;) {
     const pid = livePid(directory, "qemu.pid");
-    if (pid !== undefined) return pid;
+    if (pid !== undefined && exists(`${directory}/serial.log`)) return pid;
     if (exists(`${directory}/exit`)) throw failure(directory, "did not start");
     await sleep(20);
   }

@@ -20,6 +20,14 @@ export interface ProcessMemory {
   readonly mapFiles?: string;
 }
 
+/** A backend that no mapping of the process stands for. */
+export class NotMappedError extends XftraceError {
+  constructor(message: string) {
+    super(message);
+    this.name = "NotMappedError";
+  }
+}
+
 /** Mapped memory that may stand for a backend. */
 interface Candidate {
   /** The same for the same bytes. */
@@ -37,7 +45,7 @@ const MOST_PLANS = 24;
  * Every way to match the backends to what the process has mapped; one unless
  * several backends look alike. A way is one backing for each backend.
  *
- * @throws {XftraceError} when a backend matches nothing.
+ * @throws {NotMappedError} when a backend matches nothing.
  */
 export function matchBackings(
   backends: readonly QemuBackend[],
@@ -280,9 +288,9 @@ function openable(
   return first.deleted || path === "/dev/zero" ? undefined : path;
 }
 
-function notMapped(backend: QemuBackend, near: number): XftraceError {
+function notMapped(backend: QemuBackend, near: number): NotMappedError {
   const what = backend.path ?? `${backend.kind} memory`;
-  return new XftraceError(
+  return new NotMappedError(
     near > 0
       ? `its memory backend ${backend.id} (${what}) is not mapped with the ` +
         `${backend.size} bytes that the command line gives`

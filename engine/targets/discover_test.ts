@@ -397,3 +397,48 @@ Deno.test("a process of another user: goes by the path, or says which", () => {
   truncateSync(file, 64 * MIB);
   assert.equal(listVms(new DeniedProc(fake.root))[1].attachable, false);
 });
+
+Deno.test("a QEMU that was started only now: its memory is waited for", () => {
+  using fake = new FakeProc();
+  const args = qemu("-name new -m 512");
+  const ram = vma(0x7f0000000000, 512 * MIB);
+  fake.add(10, { args, start: 1000 });
+  const uptime = (seconds: number) =>
+    writeFileSync(`${fake.root}/uptime`, `${seconds} 1.00\n`);
+  const threads = (count: number) =>
+    writeFileSync(`${fake.root}/10/status`, `Threads:\t${count}\n`);
+  threads(2);
+
+  uptime(11);
+  const vm = fake.only();
+  assert.equal(vm.starting, true);
+  assert.equal(vm.attachable, false);
+  assert.match(vm.whyNot ?? "", /started only now.*was not found.*try again/);
+  // No longer young: its threads tell, up to a minute.
+  uptime(40);
+  assert.equal(fake.only().starting, true);
+  threads(4);
+  assert.equal(fake.only().starting, undefined);
+  threads(2);
+  uptime(100);
+  assert.equal(fake.only().starting, undefined);
+
+  uptime(11);
+  let looks = 0;
+  /** Maps the memory at the fourth look. */
+  class Slow extends Proc {
+    override maps(pid: number): Vma[] {
+      looks += 1;
+      return looks < 4 ? super.maps(pid) : parseMaps(ram);
+    }
+  }
+  const resolved = resolveTarget("qemu:new", { proc: new Slow(fake.root) });
+  assert.equal(resolved.kind, "vm");
+  assert.equal(looks, 4);
+  // A command that ends instead is not waited for.
+  uptime(100);
+  assert.throws(
+    () => resolveTarget("qemu:new", { proc: fake.proc }),
+    /qemu:new cannot be read: its memory backend pc\.ram/,
+  );
+});

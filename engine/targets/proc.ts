@@ -135,6 +135,29 @@ export class Proc {
     return Number.isFinite(ticks) ? ticks : undefined;
   }
 
+  /**
+   * Seconds since the process started; undefined when it is gone or that
+   * cannot be known.
+   */
+  age(pid: number): number | undefined {
+    const start = this.startTime(pid);
+    let uptime: number;
+    try {
+      uptime = parseFloat(readFileSync(`${this.root}/uptime`, "utf8"));
+    } catch {
+      return undefined;
+    }
+    if (start === undefined || !Number.isFinite(uptime)) return undefined;
+    // USER_HZ is 100 on x86 (arch/x86/include/uapi/asm/param.h).
+    return Math.max(0, uptime - start / 100);
+  }
+
+  /** How many threads the process has; 0 when it is gone. */
+  threads(pid: number): number {
+    const status = this.#text(pid, "status") ?? "";
+    return Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  }
+
   /** User id the process runs as. */
   uid(pid: number): number | undefined {
     const match = /^Uid:\s+\d+\s+(\d+)/m.exec(this.#text(pid, "status") ?? "");

@@ -10,7 +10,7 @@ import { XftraceError } from "../errors.ts";
 import { parseQemuMachine, qemuLayout } from "../memory/ram_layout_qemu.ts";
 import type { QemuMachine } from "../memory/ram_layout_qemu.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
-import { matchBackings, pluggedBackings } from "./backing.ts";
+import { matchBackings, NotMappedError, pluggedBackings } from "./backing.ts";
 import { fileFacts, ProcPermissionError } from "./proc.ts";
 import type { Proc } from "./proc.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "./vm.ts";
@@ -85,8 +85,26 @@ export function describeQemu(
     const plans = plansOf(proc, pid, machine);
     return { ...vm, plans, attachable: true };
   } catch (error) {
-    return { ...vm, whyNot: reason(error) };
+    return error instanceof NotMappedError && isStarting(proc, pid)
+      ? {
+        ...vm,
+        starting: true,
+        whyNot: `it was started only now, and ${error.message} yet; try again`,
+      }
+      : { ...vm, whyNot: reason(error) };
   }
+}
+
+/**
+ * Whether a QEMU may not have mapped its guest's memory yet: it is young, or
+ * has no thread for a vCPU (seen with 7.2 and 10.0: the pidfile is written and
+ * the command line is complete before the backends are made, the threads come
+ * after them; the first two are its main thread and RCU's).
+ */
+function isStarting(proc: Proc, pid: number): boolean {
+  const age = proc.age(pid);
+  if (age === undefined) return false;
+  return age < 3 || (age < 60 && proc.threads(pid) <= 2);
 }
 
 function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {

@@ -9,7 +9,15 @@ import { XftraceError } from "../errors.ts";
 import { fileError } from "../memory/elf_core_source.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
-import { listVms, onlyVm, targetOf, vmByName, vmByPid } from "./discover.ts";
+import {
+  describeVm,
+  isAlive,
+  listVms,
+  onlyVm,
+  targetOf,
+  vmByName,
+  vmByPid,
+} from "./discover.ts";
 import { fileFacts, Proc } from "./proc.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 import type { VmProcess } from "./vm.ts";
@@ -60,13 +68,13 @@ export function resolveTarget(
 ): ResolvedTarget {
   const proc = options.proc ?? new Proc();
   const text = target ?? (options.environment || undefined);
-  if (text === undefined) return attachable(onlyVm(listVms(proc)));
+  if (text === undefined) return attachable(onlyVm(listVms(proc)), proc);
   const spec = parseTarget(text);
   switch (spec.kind) {
     case "qemu":
-      return attachable(vmByName(spec.name, listVms(proc)));
+      return attachable(vmByName(spec.name, listVms(proc)), proc);
     case "pid":
-      return attachable(vmByPid(spec.pid, proc), formatTarget(spec));
+      return attachable(vmByPid(spec.pid, proc), proc, formatTarget(spec));
     case "core":
       return { kind: "core", target: text, path: spec.path };
     case "file":
@@ -74,11 +82,32 @@ export function resolveTarget(
   }
 }
 
-function attachable(vm: VmProcess, target = targetOf(vm)): ResolvedTarget {
+function attachable(
+  found: VmProcess,
+  proc: Proc,
+  target = targetOf(found),
+): ResolvedTarget {
+  const vm = started(found, proc);
   if (!vm.attachable) {
     throw new XftraceError(`${target} cannot be read: ${vm.whyNot}`);
   }
   return { kind: "vm", target, vm };
+}
+
+/**
+ * The VM once it has mapped its memory, when it was started only now: that is
+ * a matter of milliseconds, on a busy host of seconds.
+ */
+function started(vm: VmProcess, proc: Proc): VmProcess {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  let now = vm;
+  while (now.starting === true) {
+    Atomics.wait(pause, 0, 0, 20);
+    const next = describeVm(vm.pid, proc);
+    if (next === undefined || !isAlive(vm, proc)) break;
+    now = next;
+  }
+  return now;
 }
 
 function resolveFile(

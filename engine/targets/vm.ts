@@ -101,4 +101,9 @@ export interface VmProcess {
   readonly attachable: boolean;
   /** Why there is none: one sentence that says what to do. */
   readonly whyNot?: string;
+  /**
+   * The process was started only now and has not mapped the guest's memory
+   * yet: `whyNot` may be gone in a moment.
+   */
+  readonly starting?: boolean;
 }
