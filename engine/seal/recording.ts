@@ -6,7 +6,8 @@
  * header; then blocks of u32 type, u32 cpu, u64 sequence, u32 count, u32 bytes
  * and that many bytes. Type 1: `count` entries from `sequence` on. Type 2:
  * `count` entries from `sequence` on were overwritten before they were read.
- * Type 3: JSON `{address: name}` of the kernel that was traced.
+ * Type 3: JSON `{address: name}` of the kernel that was traced. Type 4: JSON
+ * `{problem, detail}`, something that was wrong with the module.
  *
  * @module
  */
@@ -25,7 +26,7 @@ import { ENTRY } from "./abi.ts";
 
 const MAGIC = "XFTSEAL1";
 const BLOCK_BYTES = 24;
-const BLOCK = { entries: 1, lost: 2, names: 3 } as const;
+const BLOCK = { entries: 1, lost: 2, names: 3, finding: 4 } as const;
 
 const headerShape = z.object({
   /** XFT_SEAL_* */
@@ -48,6 +49,11 @@ export type RecordingHeader = z.infer<typeof headerShape>;
 
 /** Names of addresses, by hex address. */
 export type Names = Readonly<Record<string, string>>;
+
+const findingShape = z.object({ problem: z.string(), detail: z.string() });
+
+/** Something that was found wrong with the module while tracing. */
+export type RecordedFinding = z.infer<typeof findingShape>;
 
 function encodeHeader(header: RecordingHeader): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));
@@ -141,6 +147,12 @@ export class RecordingWriter implements Disposable {
     this.#block(BLOCK.names, 0, 0, 0, json);
   }
 
+  /** What was wrong with the module while tracing: it outlives the tracer. */
+  finding(finding: RecordedFinding): void {
+    const json = new TextEncoder().encode(JSON.stringify(finding));
+    this.#block(BLOCK.finding, 0, 0, 0, json);
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
     closeSync(this.#file);
@@ -185,6 +197,8 @@ export interface Recording {
   readonly header: RecordingHeader;
   readonly blocks: readonly RecordingBlock[];
   readonly names: Names;
+  /** What was wrong with the module while tracing. */
+  readonly findings: readonly RecordedFinding[];
   /** Bytes up to the end of the last whole block. */
   readonly wholeBytes: number;
   /** Bytes behind that: a block that was cut. */
@@ -220,6 +234,7 @@ export function readRecording(path: string): Recording {
     const { header, start } = parseHead(path, bytes, size);
     const blocks: RecordingBlock[] = [];
     let names: Names = {};
+    const findings: RecordedFinding[] = [];
     let at = start;
     let damaged = false;
     while (at + BLOCK_BYTES <= size) {
@@ -228,11 +243,13 @@ export function readRecording(path: string): Recording {
       const count = view.getUint32(16, true);
       const length = view.getUint32(20, true);
       const body = at + BLOCK_BYTES;
-      damaged = type < BLOCK.entries || type > BLOCK.names ||
+      damaged = type < BLOCK.entries || type > BLOCK.finding ||
         (type === BLOCK.entries && length !== count * ENTRY.bytes);
       if (damaged || body + length > size) break;
       if (type === BLOCK.names) {
         names = { ...names, ...parseNames(bytes(body, length)) };
+      } else if (type === BLOCK.finding) {
+        findings.push(parseFinding(bytes(body, length)));
       } else {
         blocks.push({
           cpu: view.getUint32(4, true),
@@ -248,6 +265,7 @@ export function readRecording(path: string): Recording {
       header,
       blocks,
       names,
+      findings,
       wholeBytes: at,
       torn: size - at,
       damaged,
@@ -293,6 +311,18 @@ function parseNames(bytes: Uint8Array): Names {
   } catch {
     // Names are for people; without them addresses are shown.
     return {};
+  }
+}
+
+function parseFinding(bytes: Uint8Array): RecordedFinding {
+  try {
+    return findingShape.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    // Whatever it said, it was no good news.
+    return {
+      problem: "unreadable finding",
+      detail: "the recording notes a finding that cannot be read",
+    };
   }
 }
 

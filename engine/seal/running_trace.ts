@@ -4,22 +4,28 @@
  *
  * @module
  */
-import type { Backlog } from "./backlog.ts";
-import type { KeyController } from "./key_controller.ts";
+import { CONTROL } from "./abi.ts";
+import { Backlog } from "./backlog.ts";
+import type { ControlPage } from "./control_page.ts";
+import { KeyController } from "./key_controller.ts";
 import { KLOG, type Klog, type KlogRecord } from "./klog.ts";
 import type { RecordingWriter } from "./recording.ts";
-import type { RingReader } from "./ring_reader.ts";
+import { RingReader } from "./ring_reader.ts";
 import type { SealedOptions } from "./sealed_types.ts";
-import type { SealVerifier } from "./verifier.ts";
+import { SealVerifier } from "./verifier.ts";
 
-/** What is running. */
-export interface Running {
-  readonly options: SealedOptions;
-  readonly seal: number;
-  readonly generation: number;
+/** Where a trace is kept. */
+export interface TraceFiles {
   readonly klog: Klog;
   /** `undefined`: entries are not kept. */
   readonly recording: RecordingWriter | undefined;
+}
+
+/** What is running. */
+export interface Running extends TraceFiles {
+  readonly options: SealedOptions;
+  readonly seal: number;
+  readonly generation: number;
   readonly keys: KeyController;
   readonly rings: readonly RingReader[];
   readonly verifier: SealVerifier;
@@ -29,13 +35,68 @@ export interface Running {
   nextRotation: number;
   nextHeartbeat: number;
   nextCheck: number;
+  nextNames: number;
   checks: number;
   nonce: bigint;
   nonceSent: number;
+  /** When the module last answered a heartbeat, or the trace began. */
+  answered: number;
+  /** Taken over from a collector that had ended. */
+  resumed: boolean;
+  /** That collector had begun to stop the trace. */
+  closing: boolean;
   readonly seen: Set<string>;
   /** Addresses in the trace: low halves of those in the top 4 GiB, others. */
   readonly low: Set<number>;
   readonly addresses: Set<bigint>;
+  /** Addresses whose names the recording has. */
+  readonly named: Set<bigint>;
+}
+
+/** What a trace begins as, with nothing read and no key sent. */
+export function beginTrace(
+  page: ControlPage,
+  options: SealedOptions,
+  files: TraceFiles,
+  seal: number,
+  generation: number,
+  visit: (words: Int32Array, at: number) => void,
+): Running {
+  const now = performance.now();
+  const verifier = new SealVerifier(seal, (cpu, sequence, words, at) => {
+    visit(words, at);
+    options.onEntry?.(cpu, sequence, words, at);
+  });
+  const keys = new KeyController(page, files.klog, {
+    sent: (cpu, epoch, key) => verifier.key(cpu, epoch, key),
+    taken: (cpu, epoch, first) => verifier.taken(cpu, epoch, first),
+  });
+  return {
+    ...files,
+    options,
+    seal,
+    generation,
+    keys,
+    verifier,
+    backlog: new Backlog(verifier),
+    rings: page.cpus.map((area) => new RingReader(page, area)),
+    entries: 0,
+    lost: 0,
+    nextRotation: now + (options.rotateMs ?? 100),
+    nextHeartbeat: now,
+    nextCheck: now + (options.checkMs ?? 5000),
+    nextNames: now,
+    checks: 0,
+    nonce: page.u64(CONTROL.heartbeat_seen),
+    nonceSent: now,
+    answered: now,
+    resumed: false,
+    closing: false,
+    seen: new Set(),
+    low: new Set(),
+    addresses: new Set(),
+    named: new Set(),
+  };
 }
 
 /** Kernel and module text lies in the top 4 GiB: its low halves suffice. */
@@ -52,11 +113,14 @@ export function noteAddress(
   }
 }
 
-/** All addresses that were noted. */
-export function allAddresses({ low, addresses }: Running): Set<bigint> {
-  const all = new Set(addresses);
-  for (const word of low) all.add(0xffffffff00000000n | BigInt(word >>> 0));
-  return all;
+/** Addresses that were noted and have no name in the recording. */
+export function unnamedAddresses(
+  { low, addresses, named }: Running,
+): bigint[] {
+  if (low.size + addresses.size === named.size) return [];
+  const all = [...addresses];
+  for (const word of low) all.push(0xffffffff00000000n | BigInt(word >>> 0));
+  return all.filter((address) => !named.has(address));
 }
 
 /** Keys and acknowledgements out of a log, into verifier and controller. */

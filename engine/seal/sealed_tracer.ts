@@ -5,39 +5,44 @@
  *
  * @module
  */
-import { XftraceError } from "../errors.ts";
-import { CONTROL, CPU, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
-import { Backlog } from "./backlog.ts";
+import { MemoryError, XftraceError } from "../errors.ts";
+import { COMMAND, CONTROL, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
 import {
-  allAddresses,
+  beginTrace,
   noteAddress,
   restoreKeys,
   type Running,
+  type TraceFiles,
+  unnamedAddresses,
 } from "./running_trace.ts";
 import type {
   PollResult,
   SealedOptions,
+  SealedStatus,
   SealedSummary,
   TracerSession,
 } from "./sealed_types.ts";
 import { ControlPage } from "./control_page.ts";
-import { KeyController, randomWords } from "./key_controller.ts";
+import { dueFindings, type Guarded, makeDue } from "./guard.ts";
 import { KLOG, Klog } from "./klog.ts";
 import { guestError, Mailbox } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
-import { type Names, RecordingWriter } from "./recording.ts";
-import { RingReader, type RingVisitor } from "./ring_reader.ts";
+import { RecordingWriter } from "./recording.ts";
+import type { RingVisitor } from "./ring_reader.ts";
 import {
   dispatcherRanges,
   resolveConfig,
   type SealedConfig,
 } from "./trace_config.ts";
-import { SealVerifier } from "./verifier.ts";
+import { moduleState, NONE_DROPPED } from "./module_state.ts";
+import { noteRecorded } from "./recorded_addresses.ts";
+import { symbolNames } from "./trace_names.ts";
 import { nonceText, recordsOfTrace } from "./verify_recording.ts";
 
 export type {
   PollResult,
   SealedOptions,
+  SealedStatus,
   SealedSummary,
   TracerSession,
 } from "./sealed_types.ts";
@@ -45,8 +50,8 @@ export type {
 /** Milliseconds of a poll that go to verifying what was read. */
 const VERIFY_MS = 20;
 const NO_FINDINGS: readonly PresenceFinding[] = [];
-/** Milliseconds without an answer to a heartbeat until it is reported. */
-const HEARTBEAT_PATIENCE = 5000;
+/** Milliseconds between two looks for addresses that have no name yet. */
+const NAMES_MS = 1000;
 
 /** The sealed tracer of one guest. */
 export class SealedTracer {
@@ -173,7 +178,12 @@ export class SealedTracer {
       recording = recordingPath === undefined
         ? undefined
         : RecordingWriter.create(recordingPath, header);
-      const running = this.#begin(options, seal, generation, klog, recording);
+      const running = this.#begin(
+        options,
+        { klog, recording },
+        seal,
+        generation,
+      );
       running.keys.rotate();
       this.#running = running;
       await this.#command("configure", config.message);
@@ -189,45 +199,18 @@ export class SealedTracer {
 
   #begin(
     options: SealedOptions,
+    files: TraceFiles,
     seal: number,
     generation: number,
-    klog: Klog,
-    recording: RecordingWriter | undefined,
   ): Running {
-    const now = performance.now();
-    const verifier = new SealVerifier(
-      seal,
-      (cpu, sequence, words, at) => {
-        this.#visit(cpu, words, at);
-        options.onEntry?.(cpu, sequence, words, at);
-      },
-    );
-    const keys = new KeyController(this.page, klog, {
-      sent: (cpu, epoch, key) => verifier.key(cpu, epoch, key),
-      taken: (cpu, epoch, first) => verifier.taken(cpu, epoch, first),
-    });
-    return {
+    return beginTrace(
+      this.page,
       options,
+      files,
       seal,
       generation,
-      klog,
-      recording,
-      keys,
-      verifier,
-      backlog: new Backlog(verifier),
-      rings: this.page.cpus.map((area) => new RingReader(this.page, area)),
-      entries: 0,
-      lost: 0,
-      nextRotation: now + (options.rotateMs ?? 100),
-      nextHeartbeat: now,
-      nextCheck: now + (options.checkMs ?? 5000),
-      checks: 0,
-      nonce: this.page.u64(CONTROL.heartbeat_seen),
-      nonceSent: now,
-      seen: new Set(),
-      low: new Set(),
-      addresses: new Set(),
-    };
+      (words, at) => this.#visit(words, at),
+    );
   }
 
   /**
@@ -267,12 +250,15 @@ export class SealedTracer {
       klog.append([{ type: KLOG.command, a: number, b: command }], false);
     const running = this.#begin(
       options,
+      { klog, recording: writer },
       reading.header.seal,
       generation,
-      klog,
-      writer,
     );
     restoreKeys(records, running);
+    running.resumed = true;
+    // It was being stopped when its collector ended: no checks of a trace.
+    running.closing = records.findLast((r) => r.type === KLOG.command)?.b ===
+      COMMAND.unregister;
     this.#running = running;
     // What the recording has counts as read; its seals were seen to then.
     for (const ring of running.rings) {
@@ -287,7 +273,7 @@ export class SealedTracer {
     }
   }
 
-  #visit(_cpu: number, words: Int32Array, at: number): void {
+  #visit(words: Int32Array, at: number): void {
     const running = this.#running;
     if (running === undefined) return;
     const kind = (words[at + ENTRY.depth / 4] >>> 16) & 0xff;
@@ -313,6 +299,8 @@ export class SealedTracer {
     if (running === undefined || running.seen.has(key)) return;
     running.seen.add(key);
     this.#findings.push(finding);
+    // Whoever verifies the recording has to know of it.
+    running.recording?.finding(finding);
   }
 
   /**
@@ -330,6 +318,11 @@ export class SealedTracer {
     const before = this.#findings.length;
     this.#step();
     this.#check(running);
+    const now = performance.now();
+    if (now >= running.nextNames) {
+      running.nextNames = now + NAMES_MS;
+      this.#name(running);
+    }
     return {
       entries: running.entries - entries,
       lost: running.lost - lost,
@@ -404,49 +397,14 @@ export class SealedTracer {
 
   #check(running: Running): void {
     if (!this.#alive()) return;
-    const now = performance.now();
-    const { page } = this;
-    if (now >= running.nextHeartbeat) {
-      running.nextHeartbeat = now + (running.options.heartbeatMs ?? 500);
-      for (
-        const finding of this.presence.quick(true, {
-          seal: running.seal,
-          generation: running.generation,
-        })
-      ) this.#report(finding);
-      this.#checkCommands();
-      if (page.u64(CONTROL.heartbeat_seen) === running.nonce) {
-        const [lo, hi] = randomWords(2);
-        running.nonce = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-        running.nonceSent = now;
-        page.setU64(CONTROL.heartbeat_nonce, running.nonce);
-      } else if (now - running.nonceSent > HEARTBEAT_PATIENCE) {
-        this.#report({
-          problem: "no heartbeat",
-          detail: "the module's thread does not answer",
-        });
-      }
-    }
-    if (now >= running.nextCheck) {
-      running.nextCheck = now + (running.options.checkMs ?? 5000);
-      for (const finding of this.presence.full()) this.#report(finding);
-      // Reading all memory takes longer than keys should wait: now and then.
-      if (running.checks++ % 8 === 0) {
-        for (const finding of this.presence.search()) this.#report(finding);
-      }
+    for (const finding of dueFindings(this.#guarded(), running)) {
+      this.#report(finding);
     }
   }
 
-  #checkCommands(): void {
-    const number = this.page.number(CONTROL.command_number);
-    const commands = this.page.number(CONTROL.commands);
-    if (!this.mailbox.sent.has(number) || commands > this.#commands) {
-      this.#report({
-        problem: "foreign command",
-        detail:
-          `the mailbox shows command ${number} and ${commands} answers; the host knows of ${this.#commands}`,
-      });
-    }
+  #guarded(): Guarded {
+    const { page, mailbox, presence } = this;
+    return { page, mailbox, presence, commands: this.#commands };
   }
 
   /** Entries that were read and are still to be verified. */
@@ -487,9 +445,24 @@ export class SealedTracer {
         ...this.presence.search(),
       ];
     }
-    running.nextHeartbeat = running.nextCheck = running.checks = 0;
+    makeDue(running);
     this.#check(running);
     return this.#findings;
+  }
+
+  /** How the trace stands; `undefined` when none is running here. */
+  status(): SealedStatus | undefined {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    return {
+      ...moduleState(this.page),
+      entries: running.entries,
+      lost: running.lost,
+      keySwitches: running.keys.switches,
+      heartbeatAgeMs: Math.round(performance.now() - running.answered),
+      recordedBytes: running.recording?.size ?? 0,
+      findings: [...this.#findings],
+    };
   }
 
   /**
@@ -497,41 +470,39 @@ export class SealedTracer {
    * their end, and closes log and recording.
    *
    * A module that is gone or does not answer is a finding; what was read is
-   * kept.
+   * kept. Of a guest that has ended (`guestGone`) what its memory still holds
+   * is read to the end: there is nothing left to switch off.
    *
    * @throws {XftraceError} when no trace is running, or a file cannot be
    * written.
    */
-  async stop(): Promise<SealedSummary> {
+  async stop(
+    options: { readonly guestGone?: boolean } = {},
+  ): Promise<SealedSummary> {
     const running = this.#running;
     if (running === undefined) {
       throw new XftraceError("no sealed trace is running here");
     }
     const { page } = this;
     try {
-      const alive = await this.#switchOff(running);
-      if (alive) this.#read(running, false);
+      const whole = options.guestGone === true
+        ? this.#readLeft(running)
+        : await this.#switchOff(running);
+      if (whole) this.#read(running, false);
       running.backlog.digest();
       running.klog.append(running.rings.map((ring) => {
-        const last = alive ? ring.end : ring.next - 1;
+        const last = whole ? ring.end : ring.next - 1;
         running.verifier.end(ring.area.cpu, last);
         return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
       }));
       // Without an end the log says that nobody knows what came after.
-      if (alive) running.klog.append([{ type: KLOG.end }]);
-      running.recording?.names(this.#names(allAddresses(running)));
-      const dropped = (offset: number) =>
-        alive
-          ? page.cpus.reduce((sum, cpu) => sum + page.cpuNumber(cpu, offset), 0)
-          : 0;
+      if (whole) running.klog.append([{ type: KLOG.end }]);
+      if (running.resumed) noteRecorded(running);
+      this.#name(running);
       return {
         entries: running.entries,
         lost: running.lost,
-        dropped: {
-          nmi: dropped(CPU.dropped_nmi),
-          unkeyed: dropped(CPU.dropped_unkeyed),
-          nested: dropped(CPU.dropped_nested),
-        },
+        dropped: whole ? moduleState(page).dropped : NONE_DROPPED,
         keySwitches: running.keys.switches,
         findings: [...this.#findings],
         verification: running.verifier.finish(),
@@ -544,8 +515,10 @@ export class SealedTracer {
   /** Last checks, then off; whether the module did as it was told. */
   async #switchOff(running: Running): Promise<boolean> {
     if (!this.#alive()) return false;
-    running.nextHeartbeat = running.nextCheck = running.checks = 0;
-    this.#check(running);
+    if (!running.closing) {
+      makeDue(running);
+      this.#check(running);
+    }
     this.page.setU32(CONTROL.enabled, 0);
     const silent = this.#findings.some((f) => f.problem === "no heartbeat");
     try {
@@ -561,6 +534,34 @@ export class SealedTracer {
     return true;
   }
 
+  /** Whether the memory of a guest that has ended can be read to its end. */
+  #readLeft(running: Running): boolean {
+    try {
+      if (!this.#alive()) return false;
+      this.#read(running, false);
+      return true;
+    } catch (error) {
+      // Its memory went with it.
+      if (error instanceof MemoryError) return false;
+      throw error;
+    }
+  }
+
+  /** Puts names into the recording for addresses that have none there. */
+  #name(running: Running): void {
+    const { recording } = running;
+    if (recording === undefined) return;
+    const fresh = unnamedAddresses(running);
+    if (fresh.length === 0) return;
+    try {
+      recording.names(symbolNames(this.#session.kernel, fresh));
+      for (const address of fresh) running.named.add(address);
+    } catch (error) {
+      // Read while the guest changes it, or gone: the next time, or none.
+      if (!(error instanceof MemoryError)) throw error;
+    }
+  }
+
   /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */
   detach(): void {
     const running = this.#running;
@@ -569,22 +570,5 @@ export class SealedTracer {
     this.mailbox.onCommand = undefined;
     running.recording?.[Symbol.dispose]();
     running.klog[Symbol.dispose]();
-  }
-
-  #names(addresses: ReadonlySet<bigint>): Names {
-    const { live, symbols } = this.#session.kernel;
-    live.refresh();
-    const names: Record<string, string> = {};
-    for (const address of addresses) {
-      const symbol = symbols.lookup(address);
-      if (symbol === undefined) continue;
-      const where = symbol.offset === 0
-        ? symbol.name
-        : `${symbol.name}+0x${symbol.offset.toString(16)}`;
-      names[`0x${address.toString(16)}`] = symbol.module === undefined
-        ? where
-        : `${where} [${symbol.module}]`;
-    }
-    return names;
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Progress } from "./mailbox.ts";
+import type { Dropped, ModuleState } from "./module_state.ts";
 import type { PresenceFinding } from "./presence.ts";
 import type { SealedConfig } from "./trace_config.ts";
 import type { Verification, VisitEntry } from "./verifier.ts";
@@ -46,13 +47,28 @@ export interface PollResult {
   readonly findings: readonly PresenceFinding[];
 }
 
+/** How a trace stands while it runs. */
+export interface SealedStatus extends ModuleState {
+  /** Entries that were read. */
+  readonly entries: number;
+  /** Entries that were overwritten before. */
+  readonly lost: number;
+  /** Keys that the guest's CPUs took. */
+  readonly keySwitches: number;
+  /** Milliseconds since the module last answered a heartbeat. */
+  readonly heartbeatAgeMs: number;
+  /** Bytes of the recording. */
+  readonly recordedBytes: number;
+  readonly findings: readonly PresenceFinding[];
+}
+
 /** What a whole trace came to. */
 export interface SealedSummary {
   readonly entries: number;
   /** Overwritten before they were read. */
   readonly lost: number;
   /** Not written by the guest: in an NMI, without a key, nested. */
-  readonly dropped: { nmi: number; unkeyed: number; nested: number };
+  readonly dropped: Dropped;
   /** Keys that the guest's CPUs took. */
   readonly keySwitches: number;
   readonly findings: readonly PresenceFinding[];

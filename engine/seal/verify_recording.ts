@@ -137,6 +137,9 @@ export function verifyRecording(
       "the key log has no end for this trace: it was not stopped, or it still runs",
     );
   }
+  for (const { problem, detail } of recording.findings) {
+    problems.push(`while tracing: ${problem}: ${detail}`);
+  }
   if (recording.damaged) problems.push("the recording is damaged");
   if (recording.torn > 0) {
     problems.push(

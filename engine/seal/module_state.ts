@@ -1,0 +1,72 @@
+/**
+ * What the module's control page says of itself. None of it is sealed: it is
+ * for people who look, and what counts is what the verifier says.
+ *
+ * @module
+ */
+import { CONTROL, CPU, PHASE, SEAL_NUMBER, type SealName } from "./abi.ts";
+import type { ControlPage } from "./control_page.ts";
+
+/** Entries that were not written by the guest, by reason. */
+export interface Dropped {
+  /** In an NMI, which could have come in the middle of another entry. */
+  readonly nmi: number;
+  /** Before the first key. */
+  readonly unkeyed: number;
+  /** While another entry was being written on that CPU. */
+  readonly nested: number;
+}
+
+/** None of them. */
+export const NONE_DROPPED: Dropped = { nmi: 0, unkeyed: 0, nested: 0 };
+
+/** The module at this moment. */
+export interface ModuleState {
+  /** The flag that the host sets: whether it records. */
+  readonly enabled: boolean;
+  /** Whether it is registered with the function graph. */
+  readonly registered: boolean;
+  readonly seal: SealName;
+  /** How often the rings were emptied since it was loaded. */
+  readonly generation: number;
+  /** What its thread does: `idle`, `registering`. */
+  readonly phase: string;
+  /** Each CPU's newest entry and the epoch of the key in use; 0: none. */
+  readonly cpus: readonly {
+    readonly cpu: number;
+    readonly written: number;
+    readonly epoch: number;
+  }[];
+  readonly dropped: Dropped;
+}
+
+/**
+ * Reads it.
+ *
+ * @throws {MemoryError} when the guest's memory is gone.
+ */
+export function moduleState(page: ControlPage): ModuleState {
+  const number = page.u32(CONTROL.seal);
+  const names = Object.keys(SEAL_NUMBER) as SealName[];
+  const phase = page.u32(CONTROL.phase);
+  const sum = (offset: number) =>
+    page.cpus.reduce((total, area) => total + page.cpuNumber(area, offset), 0);
+  return {
+    enabled: page.u32(CONTROL.enabled) !== 0,
+    registered: page.u32(CONTROL.registered) !== 0,
+    seal: names.find((name) => SEAL_NUMBER[name] === number) ?? "none",
+    generation: page.number(CONTROL.generation),
+    phase: Object.entries(PHASE).find(([, n]) => n === phase)?.[0] ??
+      String(phase),
+    cpus: page.cpus.map((area) => ({
+      cpu: area.cpu,
+      written: page.cpuNumber(area, CPU.head),
+      epoch: page.cpuNumber(area, CPU.ack_epoch),
+    })),
+    dropped: {
+      nmi: sum(CPU.dropped_nmi),
+      unkeyed: sum(CPU.dropped_unkeyed),
+      nested: sum(CPU.dropped_nested),
+    },
+  };
+}
