@@ -169,15 +169,15 @@ export class CpuFollower {
   }
 
   /** Lists the pages; returns how many were listed before. */
-  #listAgain(): number {
+  /** Lists the pages again, whatever they were. */
+  #listAgain(): void {
     const before = this.#set;
     this.#ring = this.#ringNow();
     this.#read = this.#words.load("read");
     this.#set = this.#list();
-    const common = this.#set.inherit(before);
+    this.#set.inherit(before);
     this.#cursor = this.#set.newestKnown();
     this.#cursorSlot = -1;
-    return common;
   }
 
   /** Lists the pages again when the ring was resized or pages exchanged. */
@@ -195,16 +195,6 @@ export class CpuFollower {
     if (read === this.#read && this.account.exact) return;
     this.#read = read;
     this.#set.refresh();
-  }
-
-  /**
-   * Goes on with a buffer that was swapped away and has come back. It was at
-   * rest meanwhile, so that what is new in it is not lost.
-   *
-   * @returns `false` when it is another buffer at the same address.
-   */
-  resume(): boolean {
-    return this.#listAgain() > 0;
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { KernelError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { PageArena } from "./columns.ts";
 import {
@@ -51,16 +52,30 @@ export interface FollowTotals {
 
 const NS_PER_S = 1_000_000_000n;
 
-/** One buffer (a `trace_buffer`) with a follower for each of its CPUs. */
-interface Bound {
+/** A CPU's buffer as it is found, of the trace buffer or of the snapshot's. */
+interface Found {
+  readonly cpu: CpuBuffer;
   readonly pageSize: number;
-  readonly arena: PageArena;
-  readonly cpus: readonly CpuFollower[];
+  /** Whether it is being written to, for all that is known. */
+  readonly live: boolean;
 }
+
+/** What an instance writes to, and what a snapshot would exchange it for. */
+interface Look {
+  /** Whether no CPU may write (`record_disabled`). */
+  readonly stopped: boolean;
+  readonly found: readonly Found[];
+}
+
+/** Looks at the buffers until none is exchanged meanwhile. */
+const LOOK_TRIES = 100;
 
 /**
  * A follower of one instance. `poll` reads; `drain` hands out, in time order,
  * what can no longer be preceded by an event that is still to come.
+ *
+ * The snapshot's buffer is followed as well: a snapshot exchanges the two, of
+ * all CPUs or of one, and may do so several times between two polls.
  */
 export class Follower {
   readonly kernel: Kernel;
@@ -68,9 +83,9 @@ export class Follower {
   /** What the columns' times count from, in ns of the trace clock. */
   readonly epoch: bigint;
   readonly #layout: TraceLayout;
-  #bound: Bound;
-  /** Followers of buffers that were swapped away, and may come back. */
-  #parked: CpuFollower[] = [];
+  /** By size of a sub-buffer. */
+  readonly #arenas = new Map<number, PageArena>();
+  #cpus: readonly CpuFollower[];
   /** Followers of buffers that are gone, not drained yet. */
   #leaving: CpuFollower[] = [];
   #sink: SegmentSink | undefined;
@@ -98,15 +113,48 @@ export class Follower {
     this.#layout = layout;
     this.epoch = options.epoch ?? traceEpoch(instance, layout);
     this.#timeStart = instance.timeStart;
-    const buffer = instance.buffer();
-    const { pageSize } = buffer;
-    const arena = new PageArena(pageSize);
-    const cpus = buffer.cpuBuffers().map((cpu) =>
-      new CpuFollower(cpu, arena, layout, this.epoch)
+    const { found } = this.#look();
+    this.#cpus = found.map((each) => this.#follow(each));
+    // What a snapshot holds is of the past, whatever is asked for.
+    this.#cpus.forEach((cpu, i) => cpu.start(found[i].live ? options : {}));
+    for (const cpu of this.#cpus) {
+      this.#began = Math.max(this.#began, cpu.newest);
+    }
+  }
+
+  #follow({ cpu, pageSize }: Found): CpuFollower {
+    const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
+    this.#arenas.set(pageSize, arena);
+    const follower = new CpuFollower(cpu, arena, this.#layout, this.epoch);
+    follower.onSegment = this.#sink;
+    return follower;
+  }
+
+  /**
+   * The buffers at this moment.
+   *
+   * @throws {KernelError} when they are exchanged all the time.
+   */
+  #look(): Look {
+    const { instance } = this;
+    for (let tries = 0; tries < LOOK_TRIES; tries++) {
+      const live = instance.buffer();
+      const rest = instance.snapshotBuffer();
+      const of = (buffer: RingBuffer, live: boolean): Found[] => {
+        const { pageSize } = buffer;
+        return buffer.cpuBuffers().map((cpu) => ({ cpu, pageSize, live }));
+      };
+      const found = of(live, true);
+      if (rest !== undefined) found.push(...of(rest, false));
+      // One that was exchanged between two looks is there twice.
+      const distinct = new Set(found.map(({ cpu }) => cpu.object.gva));
+      if (distinct.size < found.length) continue;
+      const stopped = live.object.number("record_disabled") !== 0;
+      return { stopped, found };
+    }
+    throw new KernelError(
+      "the guest exchanges its trace buffer with the snapshot's all the time; let it take fewer snapshots",
     );
-    this.#bound = { pageSize, arena, cpus };
-    for (const cpu of cpus) cpu.start(options);
-    for (const cpu of cpus) this.#began = Math.max(this.#began, cpu.newest);
   }
 
   /**
@@ -116,76 +164,57 @@ export class Follower {
    */
   poll(): number {
     const before = this.#decoded();
-    const buffer = this.instance.buffer();
     // Set before the buffers are emptied (trace.c, tracing_reset_online_cpus).
     const { timeStart } = this.instance;
     const emptying = timeStart !== this.#timeStart;
     this.#timeStart = timeStart;
-    this.#rebind(buffer);
-    const stopped = buffer.object.number("record_disabled") !== 0;
+    const { stopped, found } = this.#look();
+    this.#rebind(found);
     // The guest's clock has passed every time stamp that was seen before.
     const passed = this.#passed;
-    for (const cpu of this.#bound.cpus) {
-      if (emptying) cpu.expectReset();
-      cpu.poll(passed, stopped);
+    this.#cpus.forEach((cpu, i) => {
+      const { live } = found[i];
+      if (emptying && live) cpu.expectReset();
+      cpu.poll(passed, stopped || !live);
       if (cpu.newest > this.#passed) this.#passed = cpu.newest;
-    }
+    });
     return this.#decoded() - before;
   }
 
   /**
-   * Follows a snapshot's swap of all buffers or of one CPU's, a CPU that came
-   * up, and a change of the sub-buffers' size.
+   * Follows a CPU that came up, and a change of the sub-buffers' size. In the
+   * end there is a follower for each buffer found, in the same order.
    */
-  #rebind(buffer: RingBuffer): void {
-    const { pageSize } = buffer;
-    const old = this.#bound;
-    const resized = pageSize !== old.pageSize;
-    const now = buffer.cpuBuffers();
-    const known = new Map(old.cpus.map((cpu) => [cpu.buffer.object.gva, cpu]));
-    const same = (cpu: CpuBuffer) => known.get(cpu.object.gva);
-    if (
-      !resized && now.length === old.cpus.length &&
-      now.every((cpu) => same(cpu) !== undefined)
-    ) return;
-    const arena = resized ? new PageArena(pageSize) : old.arena;
-    const fresh: { cpu: CpuFollower; begin: () => void }[] = [];
-    const cpus = now.map((found) => {
-      const before = same(found);
-      if (before !== undefined && !resized) return before;
-      const parked = this.#parked.find((cpu) =>
-        cpu.buffer.object.gva === found.object.gva
+  #rebind(found: readonly Found[]): void {
+    const known = new Map(
+      this.#cpus.map((cpu) => [cpu.buffer.object.gva, cpu]),
+    );
+    const begin: (() => void)[] = [];
+    const cpus = found.map((each) => {
+      const before = known.get(each.cpu.object.gva);
+      if (before?.queue.arena.slotSize === each.pageSize) return before;
+      const cpu = this.#follow(each);
+      const after = this.#newestOf(each.cpu.cpu);
+      begin.push(() =>
+        before === undefined
+          // What is new in it is what is later than all that was read.
+          ? cpu.start({ fromBuffer: true, after })
+          : cpu.succeed(before)
       );
-      if (parked !== undefined) {
-        this.#parked = this.#parked.filter((cpu) => cpu !== parked);
-        if (!resized && parked.resume()) return parked;
-        this.#leaving.push(parked);
-      }
-      const cpu = new CpuFollower(found, arena, this.#layout, this.epoch);
-      cpu.onSegment = this.#sink;
-      const after = this.#newestOf(found.cpu);
-      fresh.push({
-        cpu,
-        begin: () =>
-          before === undefined
-            // What is new in it is what is later than all that was read: it
-            // may hold an older snapshot.
-            ? cpu.start({ fromBuffer: true, after })
-            : cpu.succeed(before),
-      });
       return cpu;
     });
-    const gone = old.cpus.filter((cpu) => !cpus.includes(cpu));
+    const staying = new Set(cpus);
+    const gone = this.#cpus.filter((cpu) => !staying.has(cpu));
+    const there = new Set(found.map(({ cpu }) => cpu.object.gva));
     for (const cpu of gone) {
-      // A buffer that was swapped away is still there, and at rest.
-      if (resized) cpu.takeLast();
+      if (there.has(cpu.buffer.object.gva)) cpu.takeLast();
+      // Exchanged for another: it is still there, and at rest.
       else cpu.poll(this.#passed, true);
     }
-    this.#bound = { pageSize, arena, cpus };
-    for (const { begin } of fresh) begin();
+    this.#cpus = cpus;
+    for (const each of begin) each();
     for (const cpu of gone) cpu.queue.complete = Infinity;
-    if (resized) this.#leaving.push(...gone);
-    else this.#parked.push(...gone);
+    this.#leaving.push(...gone);
   }
 
   /** Time of the newest event that was read of a CPU, ns since epoch. */
@@ -205,9 +234,9 @@ export class Follower {
   }
 
   #all(): readonly CpuFollower[] {
-    return this.#leaving.length === 0 && this.#parked.length === 0
-      ? this.#bound.cpus
-      : [...this.#leaving, ...this.#parked, ...this.#bound.cpus];
+    return this.#leaving.length === 0
+      ? this.#cpus
+      : [...this.#leaving, ...this.#cpus];
   }
 
   /**
@@ -238,12 +267,29 @@ export class Follower {
   /** Has all that is decoded told to `sink`, from now on. */
   keep(sink: SegmentSink): void {
     this.#sink = sink;
-    for (const cpu of this.#bound.cpus) cpu.onSegment = sink;
+    for (const cpu of this.#cpus) cpu.onSegment = sink;
   }
 
-  /** Accounts per CPU of the buffer that is followed now. */
+  /** Accounts per CPU, each over all buffers that were followed. */
   accounts(): CpuAccount[] {
-    return this.#bound.cpus.map((cpu) => ({ ...cpu.account }));
+    const sums = new Map<number, CpuAccount>();
+    const accounts = this.#all().map(({ account }) => account);
+    for (const account of [...this.#past, ...accounts]) {
+      const sum = sums.get(account.cpu);
+      if (sum === undefined) {
+        sums.set(account.cpu, { ...account });
+        continue;
+      }
+      sum.decoded += account.decoded;
+      sum.lost += account.lost;
+      sum.dropped += account.dropped;
+      sum.overrun += account.overrun;
+      sum.resets += account.resets;
+      sum.blindResets += account.blindResets;
+      sum.torn += account.torn;
+      sum.exact &&= account.exact;
+    }
+    return [...sums.values()];
   }
 
   /** Sums over all CPUs and all buffers followed. */

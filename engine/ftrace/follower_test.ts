@@ -4,10 +4,13 @@ import { Follower, traceEpoch } from "./follower.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
 import { SimRing } from "./ring_fixture.ts";
 import {
+  addSnapshot,
   checkEvent,
   finish,
   type RingGuest,
   ringGuest,
+  swapBuffers,
+  swapCpu,
   writeMany,
 } from "./ring_guest_fixture.ts";
 
@@ -131,6 +134,78 @@ Deno.test("a buffer that was swapped away is read to its end", () => {
   const { decoded, lost, exact } = watch.follower.totals();
   assert.deepEqual([decoded, lost, exact], [120, 0, true]);
   assert.equal(instance.buffer().cpuBuffers()[0].object.gva, other.gva);
+});
+
+Deno.test("snapshots of all CPUs and of one: nothing twice, all accounted for", () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          cpu: fc.nat(1),
+          count: fc.nat(300),
+          then: fc.constantFrom("poll", "swap", "swap CPU", "nothing"),
+        }),
+        { minLength: 1, maxLength: 60 },
+      ),
+      (program) => {
+        const sim = ringGuest([3, 4]);
+        const snapshot = addSnapshot(sim, [4, 3]);
+        // An older snapshot, which is nothing new.
+        for (const ring of snapshot) writeMany(ring, 30);
+        const now = [...sim.rings];
+        const rest = [...snapshot];
+        const rings = [...sim.rings, ...snapshot];
+        const follower = new Follower(sim.instance, LAYOUT_6_1);
+        const seen = new Map(rings.map((ring) => [ring, ring.written - 1]));
+        const before = rings.reduce((sum, { written }) => sum + written, 0);
+        let drained = 0;
+        const step = () => {
+          follower.poll();
+          follower.drain((columns, row, arena) => {
+            const stamp = columns.timeAt(row);
+            const ring = rings.find(({ times }, i) =>
+              i % 2 === columns.cpu[row] &&
+              times[arena.words[columns.offset[row] / 4 + 2]] === stamp
+            );
+            assert.ok(ring, "an event that nobody wrote");
+            const sequence = checkEvent(ring, columns, row, arena);
+            assert.ok(sequence > (seen.get(ring) ?? -1), "came twice");
+            seen.set(ring, sequence);
+            drained++;
+          }, { all: true });
+        };
+        // One clock for all CPUs.
+        let clock = 2_000_000_000_000n;
+        for (const { cpu, count, then } of program) {
+          for (let i = 0; i < count; i++) {
+            clock += 3n;
+            const last = now[cpu].times.at(-1) ?? 1_000_000_000_000n;
+            const delta = Number(clock - last);
+            finish(now[cpu].write({ words: 3, delta }));
+          }
+          if (then === "poll") step();
+          if (then === "swap") {
+            swapBuffers(sim);
+            for (const each of [0, 1]) {
+              [now[each], rest[each]] = [rest[each], now[each]];
+            }
+          } else if (then === "swap CPU") {
+            swapCpu(sim, cpu);
+            [now[cpu], rest[cpu]] = [rest[cpu], now[cpu]];
+          }
+        }
+        step();
+        step();
+        const written = rings.reduce((sum, { written }) => sum + written, 0);
+        const { decoded, lost, exact, resets } = follower.totals();
+        assert.equal(exact, true);
+        assert.equal(resets, 0);
+        assert.equal(decoded, drained);
+        assert.equal(decoded + lost, written - before);
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 Deno.test("what is decoded is told, so that it can be kept", () => {

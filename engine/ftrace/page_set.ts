@@ -188,9 +188,9 @@ export class PageSet {
    * @returns how many these are.
    */
   inherit(before: PageSet): number {
+    let common = 0;
     const known = new Map<number, number>();
     for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
-    let common = 0;
     for (let i = 0; i < this.size; i++) {
       const j = known.get(this.#gpas[i]);
       if (j === undefined) continue;

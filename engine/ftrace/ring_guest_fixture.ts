@@ -96,6 +96,52 @@ export interface RingGuest {
   readonly instance: TraceArray;
 }
 
+/** Gives a guest a snapshot's buffer; returns its rings, one for each CPU. */
+export function addSnapshot(
+  { guest, instance }: RingGuest,
+  pages: readonly number[],
+): SimRing[] {
+  const rings = pages.map((count, cpu) => new SimRing(guest, cpu, count));
+  const gva = newBuffer(guest, rings);
+  const at = guest.at("trace_array", instance.object.gva, "max_buffer.buffer");
+  guest.setU64(at, gva);
+  return rings;
+}
+
+/** update_max_tr(): exchanges the trace buffer for the snapshot's. */
+export function swapBuffers({ guest, instance }: RingGuest): void {
+  const at = (name: string) =>
+    guest.at("trace_array", instance.object.gva, `${name}.buffer`);
+  exchange(guest, at("array_buffer"), at("max_buffer"));
+}
+
+/** ring_buffer_swap_cpu(): exchanges those of one CPU. */
+export function swapCpu({ guest, instance }: RingGuest, cpu: number): void {
+  const of = (name: string) => {
+    const buffer = guest.u64(
+      guest.at("trace_array", instance.object.gva, `${name}.buffer`),
+    );
+    const array = guest.u64(guest.at("trace_buffer", buffer, "buffers"));
+    return array + BigInt(cpu * 8);
+  };
+  exchange(guest, of("array_buffer"), of("max_buffer"));
+}
+
+function exchange(guest: FixtureGuest, a: bigint, b: bigint): void {
+  const before = guest.u64(a);
+  guest.setU64(a, guest.u64(b));
+  guest.setU64(b, before);
+}
+
+/** Makes a `trace_buffer` of these rings. */
+function newBuffer(guest: FixtureGuest, rings: readonly SimRing[]): bigint {
+  const array = guest.allocate(rings.length * 8);
+  rings.forEach((ring, i) => guest.setU64(array + BigInt(i * 8), ring.gva));
+  const buffer = guest.create("trace_buffer");
+  guest.setU64(guest.at("trace_buffer", buffer, "buffers"), array);
+  return buffer;
+}
+
 /** Makes a guest with rings of as many pages, one for each CPU. */
 export function ringGuest(
   pages: readonly number[],
@@ -103,10 +149,7 @@ export function ringGuest(
 ): RingGuest {
   const guest = new FixtureGuest(options.types ?? RING_TYPES, options);
   const rings = pages.map((count, cpu) => new SimRing(guest, cpu, count));
-  const array = guest.allocate(pages.length * 8);
-  rings.forEach((ring, i) => guest.setU64(array + BigInt(i * 8), ring.gva));
-  const buffer = guest.create("trace_buffer");
-  guest.setU64(guest.at("trace_buffer", buffer, "buffers"), array);
+  const buffer = newBuffer(guest, rings);
   const instance = guest.create("trace_array");
   const at = guest.at("trace_array", instance, "array_buffer.buffer");
   guest.setU64(at, buffer);
