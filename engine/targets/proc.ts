@@ -5,7 +5,14 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from "node:fs";
 
 /** One line of /proc/PID/maps. */
 export interface Vma {
@@ -219,6 +226,20 @@ export function fileFacts(
     return { size, inode: ino, device: dev };
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Whether a file opens for reading, or for reading and writing. It is opened
+ * and closed again: Deno's access() compares the mode bits itself (seen with
+ * 2.9) and so denies root what its capabilities allow.
+ */
+export function mayOpen(path: string, mode: "r" | "r+"): boolean {
+  try {
+    closeSync(openSync(path, mode));
+    return true;
+  } catch {
+    return false;
   }
 }
 

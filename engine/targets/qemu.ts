@@ -5,13 +5,12 @@
  */
 
 import { basename } from "node:path";
-import { accessSync, constants } from "node:fs";
 import { XftraceError } from "../errors.ts";
 import { parseQemuMachine, qemuLayout } from "../memory/ram_layout_qemu.ts";
 import type { QemuMachine } from "../memory/ram_layout_qemu.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
 import { matchBackings, NotMappedError, pluggedBackings } from "./backing.ts";
-import { fileFacts, ProcPermissionError } from "./proc.ts";
+import { fileFacts, mayOpen, ProcPermissionError } from "./proc.ts";
 import type { Proc } from "./proc.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "./vm.ts";
 
@@ -152,7 +151,7 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
     // the process is not.
     const backings = backends.map((backend): VmBacking | undefined => {
       const { path } = backend;
-      if (path === undefined || !backend.share || !isReadable(path)) {
+      if (path === undefined || !backend.share || !mayOpen(path, "r")) {
         return undefined;
       }
       const facts = fileFacts(path);
@@ -173,15 +172,6 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
     }).filter((backing) => backing !== undefined);
     if (backings.length < backends.length) throw error;
     return [{ backings, layout, access: "map", memPath, plugged: [] }];
-  }
-}
-
-function isReadable(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { accessSync, constants } from "node:fs";
 import { XftraceError } from "../../engine/errors.ts";
 import { TraceEvents } from "../../engine/ftrace/events.ts";
 import { readGraphRoots } from "../../engine/ftrace/graph_roots.ts";
@@ -17,6 +16,7 @@ import {
   shareAdvice,
   TRACE_PARAMETERS,
 } from "../../engine/targets/advice.ts";
+import { mayOpen } from "../../engine/targets/proc.ts";
 import type { VmProcess } from "../../engine/targets/vm.ts";
 import { count, size } from "./terminal.ts";
 
@@ -90,7 +90,9 @@ export function vmChecks(vm: VmProcess): Check[] {
   const paths = plan.access === "map"
     ? plan.backings.map((backing) => backing.open)
     : [plan.memPath];
-  const locked = paths.find((path) => path !== undefined && !writable(path));
+  const locked = paths.find((path) =>
+    path !== undefined && !mayOpen(path, "r+")
+  );
   checks.push(
     locked === undefined ? ok("memory.write", "it can be steered") : hint(
       "memory.write",
@@ -99,15 +101,6 @@ export function vmChecks(vm: VmProcess): Check[] {
     ),
   );
   return checks;
-}
-
-function writable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What can be said of an open target: its kernel and its Ftrace. */
