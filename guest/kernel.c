@@ -16,6 +16,12 @@ DEFINE_STATIC_CALL_NULL(xft_register, xft_register_graph);
 DEFINE_STATIC_CALL_NULL(xft_unregister, xft_unregister_graph);
 DEFINE_STATIC_CALL_NULL(xft_write, xft_vfs_write);
 DEFINE_STATIC_CALL_NULL(xft_read, xft_vfs_read);
+/* Kernels that let a caller choose an instance's event systems take a second. */
+struct trace_array *xft_get_instance_of(const char *name, const char *systems);
+DEFINE_STATIC_CALL_NULL(xft_get, xft_get_instance_of);
+DEFINE_STATIC_CALL_NULL(xft_find, xft_find_instance);
+DEFINE_STATIC_CALL_NULL(xft_put, xft_put_instance);
+DEFINE_STATIC_CALL_NULL(xft_destroy, xft_destroy_instance);
 
 unsigned long xft_lookup(const char *name)
 {
@@ -44,6 +50,26 @@ ssize_t xft_vfs_read(struct file *file, char __user *to, size_t size,
 	return static_call(xft_read)(file, to, size, pos);
 }
 
+struct trace_array *xft_get_instance(const char *name)
+{
+	return static_call(xft_get)(name, NULL);
+}
+
+struct trace_array *xft_find_instance(const char *name)
+{
+	return static_call(xft_find)(name);
+}
+
+void xft_put_instance(struct trace_array *instance)
+{
+	static_call(xft_put)(instance);
+}
+
+int xft_destroy_instance(struct trace_array *instance)
+{
+	return static_call(xft_destroy)(instance);
+}
+
 /* A kprobe goes behind an ENDBR64; a direct call may land there as well. */
 static unsigned long probe_address(const char *name)
 {
@@ -64,6 +90,32 @@ static void *need(const char *name)
 	if (!address)
 		pr_err("xftrace: this kernel has no %s\n", name);
 	return (void *)address;
+}
+
+/* What makes and removes instances of Ftrace. */
+static int find_instances(void)
+{
+	void *address = need("trace_array_get_by_name");
+
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_get, address);
+
+	address = need("trace_array_find_get");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_find, address);
+
+	address = need("trace_array_put");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_put, address);
+
+	address = need("trace_array_destroy");
+	if (!address)
+		return -ENOENT;
+	static_call_update(xft_destroy, address);
+	return 0;
 }
 
 int xft_kernel_init(void)
@@ -95,5 +147,5 @@ int xft_kernel_init(void)
 	if (!address)
 		return -ENOENT;
 	static_call_update(xft_read, address);
-	return 0;
+	return find_instances();
 }

@@ -57,6 +57,10 @@ static s64 tracefs_command(u32 command, u32 bytes, u64 argument, u32 *answer)
 		*answer = result > 0 ? result : 0;
 		return result;
 	}
+	if (command == XFT_COMMAND_MAKE_INSTANCE)
+		return xft_tracefs_make_instance(path);
+	if (command == XFT_COMMAND_REMOVE_INSTANCE)
+		return xft_tracefs_remove_instance(path);
 	if (argument > bytes - length - 1)
 		return -EINVAL;
 	return xft_tracefs_write(path, path + length + 1, argument,
@@ -81,6 +85,8 @@ static s64 carry_out(u32 command, u32 bytes, u64 argument, u32 *answer)
 	case XFT_COMMAND_TRACEFS_WRITE:
 	case XFT_COMMAND_TRACEFS_APPEND:
 	case XFT_COMMAND_TRACEFS_READ:
+	case XFT_COMMAND_MAKE_INSTANCE:
+	case XFT_COMMAND_REMOVE_INSTANCE:
 		return tracefs_command(command, bytes, argument, answer);
 	}
 	return -EOPNOTSUPP;

@@ -21,6 +21,11 @@ ssize_t xft_vfs_write(struct file *file, const char __user *from, size_t size,
 		      loff_t *pos);
 ssize_t xft_vfs_read(struct file *file, char __user *to, size_t size,
 		     loff_t *pos);
+struct trace_array;
+struct trace_array *xft_get_instance(const char *name);
+struct trace_array *xft_find_instance(const char *name);
+void xft_put_instance(struct trace_array *instance);
+int xft_destroy_instance(struct trace_array *instance);
 
 /* graph.c: the handlers and the rings. */
 int xft_graph_init(unsigned int ring_kib);
@@ -39,6 +44,8 @@ void xft_tracefs_exit(void);
 ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
 			  bool append);
 ssize_t xft_tracefs_read(const char *path, char *to, size_t size, loff_t from);
+int xft_tracefs_make_instance(const char *name);
+int xft_tracefs_remove_instance(const char *name);
 
 void xft_say(u32 phase, const char *text);
 

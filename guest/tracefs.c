@@ -105,7 +105,8 @@ ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
 {
 	struct file *file;
 	loff_t pos = 0;
-	ssize_t result;
+	ssize_t result = 0;
+	size_t done = 0;
 
 	if (size > WINDOW_BYTES)
 		return -E2BIG;
@@ -114,12 +115,19 @@ ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
 		return PTR_ERR(file);
 	if (copy_to_user((void __user *)window, text, size))
 		result = -EFAULT;
-	else
-		result = xft_vfs_write(file, (const char __user *)window, size,
-				       &pos);
+	/* Some files (set_ftrace_filter) take one word a time. */
+	while (!result && done < size) {
+		result = xft_vfs_write(file,
+				       (const char __user *)window + done,
+				       size - done, &pos);
+		if (result <= 0)
+			break;
+		done += result;
+		result = 0;
+	}
 	/* Some files (set_ftrace_filter) take effect when they are closed. */
 	__fput_sync(file);
-	return result;
+	return result < 0 ? result : done;
 }
 
 ssize_t xft_tracefs_read(const char *path, char *to, size_t size, loff_t from)
@@ -144,4 +152,36 @@ ssize_t xft_tracefs_read(const char *path, char *to, size_t size, loff_t from)
 	}
 	__fput_sync(file);
 	return done ?: result;
+}
+
+/* Makes instances/NAME; an instance that is there stays as it is. */
+int xft_tracefs_make_instance(const char *name)
+{
+	struct trace_array *instance;
+
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") ||
+	    !strcmp(name, ".."))
+		return -EINVAL;
+	instance = xft_find_instance(name);
+	if (instance) {
+		xft_put_instance(instance);
+		return -EEXIST;
+	}
+	instance = xft_get_instance(name);
+	if (!instance)
+		return -ENOMEM;
+	xft_put_instance(instance);
+	return 0;
+}
+
+/* Removes instances/NAME; the kernel refuses while somebody uses it. */
+int xft_tracefs_remove_instance(const char *name)
+{
+	struct trace_array *instance = xft_find_instance(name);
+
+	if (!instance)
+		return -ENOENT;
+	xft_put_instance(instance);
+	/* Gone meanwhile: the kernel looks for the address in its list. */
+	return xft_destroy_instance(instance);
 }

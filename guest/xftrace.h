@@ -35,6 +35,10 @@
 #define XFT_COMMAND_TRACEFS_APPEND 6
 /* Mail: path, NUL. argument: offset to read from. Answer: bytes in the mail. */
 #define XFT_COMMAND_TRACEFS_READ 7
+/* Mail: name, NUL. Makes instances/NAME; -EEXIST when it is there. */
+#define XFT_COMMAND_MAKE_INSTANCE 8
+/* Mail: name, NUL. Removes instances/NAME; -EBUSY while it is used. */
+#define XFT_COMMAND_REMOVE_INSTANCE 9
 
 /* Progress of the command that runs: what the module's thread is doing. */
 #define XFT_PHASE_IDLE 0

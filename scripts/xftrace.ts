@@ -81,7 +81,8 @@ Exit codes:
 async function main(): Promise<number> {
   try {
     await xftraceCommand().parseAsync(Deno.args, { from: "user" });
-    return EXIT.ok;
+    // A command that found something, and had it all to say, has set it.
+    return Deno.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
       // --help and --version end this way too; commander has printed.

@@ -23,6 +23,8 @@ export const COMMAND = {
   tracefs_write: 5,
   tracefs_append: 6,
   tracefs_read: 7,
+  make_instance: 8,
+  remove_instance: 9,
 } as const;
 
 /** XFT_PHASE_*: what the thread does while a command runs. */

@@ -185,7 +185,7 @@ export class Mailbox {
     if (result < 0) {
       throw new XftraceError(
         `the guest refused to write ${
-          JSON.stringify(text)
+          JSON.stringify(text.trimEnd())
         } to tracefs' ${path}: ${guestError(result)}`,
       );
     }
@@ -208,5 +208,46 @@ export class Mailbox {
       );
     }
     return new TextDecoder().decode(bytes);
+  }
+
+  /**
+   * Makes an instance of Ftrace, as `mkdir instances/NAME` would.
+   *
+   * @throws {XftraceError} when it is there already, or the guest refuses.
+   */
+  async makeInstance(
+    name: string,
+    options: CommandOptions = {},
+  ): Promise<void> {
+    await this.#instance("make_instance", "make", name, options);
+  }
+
+  /**
+   * Removes an instance of Ftrace, as `rmdir instances/NAME` would.
+   *
+   * @throws {XftraceError} when there is none, or somebody uses it.
+   */
+  async removeInstance(
+    name: string,
+    options: CommandOptions = {},
+  ): Promise<void> {
+    await this.#instance("remove_instance", "remove", name, options);
+  }
+
+  async #instance(
+    command: "make_instance" | "remove_instance",
+    verb: string,
+    name: string,
+    options: CommandOptions,
+  ): Promise<void> {
+    const mail = new TextEncoder().encode(`${name}\0`);
+    const { result } = await this.command(command, mail, options);
+    if (result < 0) {
+      throw new XftraceError(
+        `the guest refused to ${verb} the instance "${name}": ${
+          guestError(result)
+        }`,
+      );
+    }
   }
 }

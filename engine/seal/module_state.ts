@@ -40,6 +40,17 @@ export interface ModuleState {
   readonly dropped: Dropped;
 }
 
+/** What is said of a module that was unloaded. */
+export const MODULE_GONE: ModuleState = {
+  enabled: false,
+  registered: false,
+  seal: "none",
+  generation: 0,
+  phase: "gone",
+  cpus: [],
+  dropped: NONE_DROPPED,
+};
+
 /**
  * Reads it.
  *

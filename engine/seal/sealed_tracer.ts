@@ -34,7 +34,7 @@ import {
   resolveConfig,
   type SealedConfig,
 } from "./trace_config.ts";
-import { moduleState, NONE_DROPPED } from "./module_state.ts";
+import { MODULE_GONE, moduleState, NONE_DROPPED } from "./module_state.ts";
 import { noteRecorded } from "./recorded_addresses.ts";
 import { symbolNames } from "./trace_names.ts";
 import { nonceText, recordsOfTrace } from "./verify_recording.ts";
@@ -455,7 +455,7 @@ export class SealedTracer {
     const running = this.#running;
     if (running === undefined) return undefined;
     return {
-      ...moduleState(this.page),
+      ...(this.page.alive ? moduleState(this.page) : MODULE_GONE),
       entries: running.entries,
       lost: running.lost,
       keySwitches: running.keys.switches,

@@ -8,6 +8,8 @@ import {
   undoAll,
 } from "../../engine/ftrace/control.ts";
 import { entryCounts, writeReport } from "../../engine/ftrace/report.ts";
+import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import { undoTracefs } from "../../engine/seal/tracefs_control.ts";
 import { readBuffers } from "../../engine/ftrace/reader.ts";
 import { SpoolReader } from "../../engine/ftrace/spool.ts";
 import { switchRecording } from "../../engine/ftrace/switches.ts";
@@ -18,6 +20,7 @@ import { FileSink } from "../collector/file_sink.ts";
 import { ask } from "../collector/protocol.ts";
 import {
   type CollectorResult,
+  GUEST_ENDED,
   StateFolder,
   stateFolders,
   type TraceState,
@@ -29,7 +32,8 @@ import {
 } from "./graph_options.ts";
 import { openInstance } from "./instance.ts";
 import { openTarget, type TargetOptions, withTarget } from "./target.ts";
-import { count, note, out, size } from "./terminal.ts";
+import { turnOffSealed } from "./off_sealed.ts";
+import { count, note, out, Progress, size } from "./terminal.ts";
 
 /** Where the text goes without `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
@@ -38,6 +42,7 @@ export const DEFAULT_OUTPUT = "trace_graph.txt";
 export interface OffOptions extends TargetOptions, GraphFlags {
   readonly output: string;
   readonly keep?: boolean;
+  readonly json?: boolean;
 }
 
 /** Adds the command. */
@@ -46,10 +51,12 @@ export function registerOff(program: Command): void {
     .summary("stop recording, and write trace_graph.txt")
     .description(
       "Switches recording off, takes back what `xftrace on` wrote, and writes\n" +
-        "what was collected as trace_graph.txt.",
+        "what was collected as trace_graph.txt. Of a sealed trace it verifies each\n" +
+        "entry first, and ends with 2 when anything was tampered with.",
     )
     .option("-o, --output <file>", "where the text goes", DEFAULT_OUTPUT)
     .option("--keep", "leave recording as it was before `xftrace on`")
+    .option("--json", "print the verdict on a sealed trace as JSON")
     .addHelpText(
       "after",
       `
@@ -70,7 +77,10 @@ Examples:
 export async function turnOff(options: OffOptions): Promise<void> {
   const left = folderOfGone(options);
   if (left !== undefined) {
-    finishGone(left.folder, left.state, options);
+    const { folder, state } = left;
+    const { sealed } = state;
+    if (sealed === undefined) finishGone(folder, state, options);
+    else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
     return;
   }
   using session = openTarget(options, { writable: true });
@@ -85,12 +95,19 @@ export async function turnOff(options: OffOptions): Promise<void> {
     offWithoutOn(session, options);
     return;
   }
+  const { sealed } = state;
+  if (sealed !== undefined) {
+    await turnOffSealed(session, folder, { ...state, sealed }, options);
+    return;
+  }
   const { instance } = openInstance(session, state.instance);
   applyAll(session.kernel, switchRecording(instance, false));
   const result = await collect(session, folder, state, options);
   undo(session, state, options);
+  const notUndone = await undoTracer(session, state);
   tell(result, options.output);
   folder.remove();
+  if (notUndone !== undefined) throw notUndone;
 }
 
 /** Takes back the writes of `on`; recording itself stays off without --keep. */
@@ -105,6 +122,8 @@ function undo(session: Session, state: TraceState, options: OffOptions): void {
       `${write.what} (${write.where}) was changed by the guest since, and is left as it is`,
     );
   }
+  // The tracer goes first; see undoTracer.
+  if (state.tracefs !== undefined) return;
   if (keep) {
     const { instance } = openInstance(session, state.instance);
     applyAll(session.kernel, switchRecording(instance, true));
@@ -114,6 +133,43 @@ function undo(session: Session, state: TraceState, options: OffOptions): void {
       "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
     );
   }
+}
+
+/**
+ * Takes back what the module wrote for `--tracer`, and lets the guest record
+ * as before.
+ *
+ * @returns an error for what is left, once all else is done.
+ */
+async function undoTracer(
+  session: Session,
+  state: TraceState,
+): Promise<XftraceError | undefined> {
+  const { tracefs, madeInstance } = state;
+  if (tracefs === undefined) return undefined;
+  const mailbox = SealedTracer.find(session)?.mailbox;
+  if (mailbox === undefined) {
+    const what = tracefs.map(({ path, before }) => `${path} (was: ${before})`);
+    return new XftraceError(
+      `the guest's module has been unloaded, so these are as \`xftrace on\` set them: ${
+        what.join(", ")
+      }; load the module or set them in the guest`,
+    );
+  }
+  using progress = new Progress();
+  const onWait = ({ said }: { said: string }) =>
+    progress.update(`the module: ${said}`);
+  const left = await undoTracefs(mailbox, tracefs, { onWait });
+  if (madeInstance !== undefined) await mailbox.removeInstance(madeInstance);
+  else if (state.wasRecording) {
+    const { instance } = openInstance(session, state.instance);
+    applyAll(session.kernel, switchRecording(instance, true));
+  }
+  return left.length === 0 ? undefined : new XftraceError(
+    `not set back: ${
+      left.map(({ write, reason }) => `${write.path}: ${reason}`).join("; ")
+    }`,
+  );
 }
 
 /** Has the collector write the text, or does it when the collector is gone. */
@@ -211,9 +267,13 @@ function folderOfGone(
 ): { folder: StateFolder; state: TraceState } | undefined {
   const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
   for (const folder of stateFolders()) {
-    if (folder.readResult() === undefined) continue;
     const state = folder.read();
     if (state === undefined) continue;
+    const ended = folder.readResult()?.reason === GUEST_ENDED;
+    // Its collector was killed, and then the guest ended: keys and recording
+    // are there all the same.
+    const orphan = state.sealed !== undefined && !folder.guestRuns();
+    if (!ended && !orphan) continue;
     if (wanted === undefined || wanted === state.target) {
       return { folder, state };
     }

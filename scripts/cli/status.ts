@@ -1,5 +1,14 @@
 /** `xftrace status`: whether a guest records, and what a collector has. */
 import type { Command } from "@commander-js/extra-typings";
+import {
+  type ModuleState,
+  moduleState,
+} from "../../engine/seal/module_state.ts";
+import {
+  type SealedStatus,
+  SealedTracer,
+} from "../../engine/seal/sealed_tracer.ts";
+import type { Session } from "../../engine/session.ts";
 import { ask } from "../collector/protocol.ts";
 import { StateFolder, stateFolders } from "../collector/state.ts";
 import { openInstance } from "./instance.ts";
@@ -11,8 +20,10 @@ export interface Status {
   readonly target: string;
   readonly tracer: string;
   readonly recording: boolean;
-  /** What steers the guest: plain writes to its memory. */
-  readonly control: "plain writes";
+  /** What steers the guest, or would: plain writes to its memory, or its module. */
+  readonly control: "plain writes" | "sealed module";
+  /** What the guest's module says of itself; `null` when it has none. */
+  readonly module: ModuleState | null;
   /** `null` when `xftrace on` was not run. */
   readonly collector: {
     readonly started: string;
@@ -23,6 +34,13 @@ export interface Status {
     readonly dropped?: number;
     /** Bytes kept on disk. */
     readonly bytes?: number;
+    /** Tracefs files that the module wrote for `--tracer`. */
+    readonly tracefs?: readonly string[];
+    /** Of a sealed trace. */
+    readonly sealed?: SealedStatus;
+    readonly recording?: string;
+    readonly klog?: string;
+    readonly rotateMs?: number;
   } | null;
 }
 
@@ -50,21 +68,44 @@ Examples:
       let collector: Status["collector"] = null;
       if (folder !== undefined && state !== undefined) {
         const reply = await ask(folder.socket, { do: "status" });
-        const { started, functions } = state;
+        const { started, functions, sealed, tracefs } = state;
+        const asked = {
+          started,
+          functions,
+          ...(tracefs === undefined ? {} : {
+            tracefs: tracefs.map(({ path, after }) => `${path}=${after}`),
+          }),
+          ...(sealed === undefined ? {} : {
+            recording: sealed.recordingPath,
+            klog: sealed.klogPath,
+            rotateMs: sealed.rotateMs,
+          }),
+        };
         collector = reply !== undefined && "status" in reply
-          ? { started, functions, running: true, ...reply.status }
-          : { started, functions, running: false };
+          ? { ...asked, running: true, ...reply.status }
+          : { ...asked, running: false };
       }
+      const module = findModule(session);
       const status: Status = {
         target: session.target,
         tracer: instance.tracer,
         recording: instance.recording,
-        control: "plain writes",
+        control:
+          (state === undefined ? module !== null : state.sealed !== undefined)
+            ? "sealed module"
+            : "plain writes",
+        module,
         collector,
       };
       if (options.json === true) outJson(status);
       else out(statusText(status) + leftovers(folder));
     });
+}
+
+/** The guest's module, if it has one. */
+function findModule(session: Session): ModuleState | null {
+  const tracer = SealedTracer.find(session);
+  return tracer === undefined ? null : moduleState(tracer.page);
 }
 
 function statusText(status: Status): string {
@@ -74,7 +115,7 @@ function statusText(status: Status): string {
     row(
       "recording",
       `${status.recording ? "on" : "off"}, tracer ${status.tracer}`,
-    ) + row("control", status.control);
+    ) + row("control", controlText(status));
   const { collector } = status;
   if (collector === null) {
     return text + row("collector", "none; `xftrace on` starts one");
@@ -83,9 +124,33 @@ function statusText(status: Status): string {
     ? "everything"
     : collector.functions.join(" ");
   text += row("collector", `${what}, since ${collector.started}`);
+  if (collector.tracefs !== undefined) {
+    text += row("tracefs", collector.tracefs.join("  "));
+  }
   if (!collector.running) {
-    return text +
-      row("", "it has ended; `xftrace off` writes what it kept");
+    return text + row(
+      "",
+      collector.klog === undefined
+        ? "it has ended; `xftrace off` writes what it kept"
+        : "it has ended without ending the trace: `xftrace on --resume` goes on, `xftrace off` ends it",
+    );
+  }
+  const { sealed } = collector;
+  if (sealed !== undefined) {
+    const epochs = sealed.cpus.map(({ cpu, epoch }) =>
+      `${epoch} on CPU ${cpu}`
+    );
+    text += row(
+      "keys",
+      `${count(sealed.keySwitches)} taken, each ${collector.rotateMs} ms` +
+        (epochs.length === 0 ? "" : `; epoch ${epochs.join(", ")}`),
+    ) + row(
+      "heartbeat",
+      `answered ${(sealed.heartbeatAgeMs / 1000).toFixed(1)} s ago`,
+    ) + row("files", `${collector.recording}, keys ${collector.klog}`);
+    for (const { problem, detail } of sealed.findings) {
+      text += row("FOUND", `${problem}: ${detail}`);
+    }
   }
   return text + row(
     "",
@@ -93,6 +158,20 @@ function statusText(status: Status): string {
       count(collector.lost ?? 0)
     } lost, ${size(collector.bytes ?? 0)} kept`,
   );
+}
+
+function controlText({ control, module, collector }: Status): string {
+  if (module === null) {
+    return collector?.klog === undefined
+      ? control
+      : "the guest's module, which is gone";
+  }
+  const { seal, registered, enabled, phase } = module;
+  if (control === "plain writes") return `${control}; its module is idle`;
+  if (!enabled && !registered) {
+    return `its module, which is loaded and ${phase}`;
+  }
+  return `its module: ${enabled ? "on" : "off"}, seal ${seal}`;
 }
 
 /** Other guests' traces that nobody has ended. */

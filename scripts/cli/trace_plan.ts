@@ -19,6 +19,10 @@ import {
   switchRecording,
 } from "../../engine/ftrace/switches.ts";
 import { resolveFunction } from "../../engine/kernel/function_names.ts";
+import {
+  tracefsText,
+  type TracefsWrite,
+} from "../../engine/seal/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
 import type { OpenInstance } from "./instance.ts";
 
@@ -27,6 +31,8 @@ export interface TraceRequest {
   readonly functions: readonly string[];
   /** `max_graph_depth`. */
   readonly depth?: number;
+  /** The tracer that will be selected before; default: the guest's. */
+  readonly tracer?: string;
   /** Events to mute. */
   readonly mute?: readonly string[];
   /** CPUs to leave out. */
@@ -39,6 +45,10 @@ export interface TracePlan {
   readonly kernel: string;
   readonly tracer: string;
   readonly wasRecording: boolean;
+  /** An instance that is made for it. */
+  readonly makes?: string;
+  /** Tracefs files that the module writes first. */
+  readonly tracefs?: readonly TracefsWrite[];
   /** In the order in which they are carried out. */
   readonly writes: readonly ControlWrite[];
   /** GVAs of functions that the host limits the text to; none: no limit. */
@@ -62,7 +72,7 @@ export function planTrace(
   const { instance, events } = open;
   const notes: string[] = [];
   const writes: ControlWrite[] = [];
-  const tracer = instance.tracer;
+  const tracer = request.tracer ?? instance.tracer;
   const named = request.functions.map((name) =>
     resolveFunction(kernel.symbols, name)
   );
@@ -70,7 +80,9 @@ export function planTrace(
   const functions = named.flatMap((one) => one.functions);
   const enabled = eventFiles(kernel, instance.object, events)
     .filter((file) => file.enabled);
-  if (tracer === "nop" && enabled.length === 0) {
+  if (
+    request.tracer === undefined && tracer === "nop" && enabled.length === 0
+  ) {
     throw new XftraceError(
       'the guest would record nothing: its tracer is "nop" and no event is enabled; boot it with ftrace=function_graph (or trace_event=...) on its kernel command line, or load the xftrace module in it',
     );
@@ -140,10 +152,17 @@ export function planText(
     `Plan   ${what}   target ${plan.target}  kernel ${plan.kernel}  tracer ${plan.tracer}`,
     "Control writes (undone in reverse)",
   ];
-  plan.writes.forEach((write, i) =>
-    lines.push(`${String(i + 1).padStart(3)}  ${writeText(write)}`)
+  const writes = [
+    ...(plan.makes === undefined
+      ? []
+      : [`instances/${plan.makes}   made, and removed at the end`]),
+    ...(plan.tracefs ?? []).map(tracefsText),
+    ...plan.writes.map(writeText),
+  ];
+  writes.forEach((text, i) =>
+    lines.push(`${String(i + 1).padStart(3)}  ${text}`)
   );
-  if (plan.writes.length === 0) {
+  if (writes.length === 0) {
     lines.push("     none: the guest records already");
   }
   lines.push("Decode passes");

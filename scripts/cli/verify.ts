@@ -57,7 +57,10 @@ Examples:
 }
 
 /** A verdict for machines. */
-export function verificationJson(result: RecordingVerification): unknown {
+export function verificationJson(
+  result: RecordingVerification,
+  withEpochs = true,
+): unknown {
   return {
     clean: isClean(result),
     total: result.total,
@@ -66,7 +69,9 @@ export function verificationJson(result: RecordingVerification): unknown {
     cpus: result.cpus.map(({ cpu, counts, epochs }) => ({
       cpu,
       counts,
-      epochs: [...epochs].map(([epoch, of]) => ({ epoch, ...of })),
+      ...(withEpochs
+        ? { epochs: [...epochs].map(([epoch, of]) => ({ epoch, ...of })) }
+        : {}),
     })),
   };
 }

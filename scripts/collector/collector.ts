@@ -15,6 +15,7 @@ import type { TraceTextOptions } from "../../engine/ftrace/text/options.ts";
 import { TraceArray } from "../../engine/ftrace/trace_array.ts";
 import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
 import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
+import type { SealedStatus } from "../../engine/seal/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import { FileSink } from "./file_sink.ts";
 import type { CollectorResult, StateFolder, TraceState } from "./state.ts";
@@ -39,6 +40,10 @@ export interface CollectorStatus {
   readonly bytes: number;
   /** Whether the counts equalled the guest's own at the last poll. */
   readonly exact: boolean;
+  /** What it does before it traces; absent once it does. */
+  readonly starting?: string;
+  /** Of a sealed trace. */
+  readonly sealed?: SealedStatus;
 }
 
 /** Follows one guest until told to finish, or until the guest ends. */

@@ -6,9 +6,22 @@
  */
 import { kernelCacheDir } from "../../engine/kernel/cache.ts";
 import { attach } from "../../ffi/attach.ts";
-import { Collector } from "./collector.ts";
+import { Collector, type CollectorStatus } from "./collector.ts";
+import { SealedCollector } from "./sealed_collector.ts";
 import { type Reply, type Request, serve } from "./protocol.ts";
-import { StateFolder } from "./state.ts";
+import { type CollectorResult, StateFolder } from "./state.ts";
+
+/** What both kinds of collectors do. */
+interface Following {
+  status(): CollectorStatus;
+  stop(): void;
+  run(): Promise<"stopped" | "the guest has ended">;
+  finish(
+    reason: string,
+    output: string,
+    graph: Record<string, boolean>,
+  ): CollectorResult | Promise<CollectorResult>;
+}
 
 /** Says something in the collector's log. */
 function say(message: string): void {
@@ -21,10 +34,15 @@ async function main(key: string, target: string): Promise<void> {
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
   const cacheDir = kernelCacheDir();
   using session = attach(target, {
+    // Keys are written; what the guest traces by itself is only read.
+    writable: state.sealed !== undefined,
     ...(cacheDir === undefined ? {} : { cacheDir }),
     onWarning: say,
   });
-  const collector = new Collector(session, folder, state);
+  const { sealed } = state;
+  const collector: Following = sealed === undefined
+    ? new Collector(session, folder, state)
+    : new SealedCollector(session, folder, { ...state, sealed }, say);
   say(`following ${target}`);
   const done = new AbortController();
   let finish: Extract<Request, { do: "finish" }> | undefined;
@@ -50,7 +68,7 @@ async function main(key: string, target: string): Promise<void> {
     : why;
   say(reason);
   try {
-    const result = collector.finish(
+    const result = await collector.finish(
       reason,
       finish?.output ?? folder.text,
       finish?.graph ?? {},

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { XftraceError } from "../../engine/errors.ts";
 import type { AppliedWrite } from "../../engine/ftrace/control.ts";
@@ -20,6 +20,34 @@ const writeSchema = z.object({
   after: hex,
   counts: z.boolean().optional(),
   shown: z.tuple([z.string(), z.string()]).optional(),
+});
+
+const sealedSchema = z.object({
+  seal: z.enum(["none", "xor", "siphash", "siphash+ratchet"]),
+  rotateMs: z.number().positive(),
+  /** Functions by name, or globs. */
+  roots: z.array(z.string()),
+  filter: z.union([z.literal("all"), z.array(z.string())]),
+  depth: z.int().nonnegative(),
+  interrupts: z.boolean(),
+  arguments: z.boolean(),
+  hooks: z.boolean(),
+  /** Absolute paths. */
+  klogPath: z.string(),
+  recordingPath: z.string(),
+  /** The trace runs already: its collector was killed. */
+  resume: z.boolean(),
+});
+
+/** How a sealed trace was asked for. */
+export type SealedState = z.infer<typeof sealedSchema>;
+
+const tracefsSchema = z.object({
+  path: z.string(),
+  text: z.string(),
+  before: z.string(),
+  after: z.string(),
+  undo: z.string(),
 });
 
 const stateSchema = z.object({
@@ -39,10 +67,19 @@ const stateSchema = z.object({
   started: z.string(),
   /** pid of the collector; 0 until it runs. */
   collector: z.int().nonnegative(),
+  /** The module records; without it, what the guest's own Ftrace records. */
+  sealed: sealedSchema.optional(),
+  /** Tracefs files that the module wrote, in order. */
+  tracefs: z.array(tracefsSchema).optional(),
+  /** An instance that was made for this trace. */
+  madeInstance: z.string().optional(),
 });
 
 /** The state of a trace that is on. */
 export type TraceState = z.infer<typeof stateSchema>;
+
+/** Why a collector stopped when its guest did. */
+export const GUEST_ENDED = "the guest has ended";
 
 const resultSchema = z.object({
   /** Why the collector stopped: `off`, `the guest has ended`. */
@@ -56,6 +93,16 @@ const resultSchema = z.object({
   /** Whether the counts equal the guest's own. */
   exact: z.boolean(),
   resets: z.number(),
+  /** Of a sealed trace. */
+  sealed: z.object({
+    keySwitches: z.number(),
+    dropped: z.object({
+      nmi: z.number(),
+      unkeyed: z.number(),
+      nested: z.number(),
+    }),
+    findings: z.array(z.object({ problem: z.string(), detail: z.string() })),
+  }).optional(),
 });
 
 /** What a collector has to say when it is done. */
@@ -133,6 +180,14 @@ export class StateFolder {
         { cause: error },
       );
     }
+  }
+
+  /** Whether the process that ran the guest is still there. */
+  guestRuns(): boolean {
+    // See Session.key: `vm-PID-START`, with the start time that /proc says.
+    const [, pid, start] = /^vm-(\d+)-(\d+)$/.exec(basename(this.path)) ?? [];
+    const stat = pid === undefined ? undefined : readText(`/proc/${pid}/stat`);
+    return stat?.slice(stat.lastIndexOf(")")).split(" ")[20] === start;
   }
 
   /** Replaces the state as a whole. */

@@ -1,0 +1,139 @@
+/**
+ * The collector's process, as `xftrace on` starts and ends it.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { XftraceError } from "../../engine/errors.ts";
+import { ask } from "../collector/protocol.ts";
+import type { StateFolder } from "../collector/state.ts";
+import type { Interrupt } from "./interrupt.ts";
+import { Progress } from "./terminal.ts";
+
+/** Milliseconds until a collector that says nothing is given up. */
+const START_MS = 20_000;
+const LOOK_MS = 20;
+/** Milliseconds until a collector that was told to end is given up. */
+const END_MS = 150_000;
+
+/**
+ * Starts the collector's process; returns its pid once it follows.
+ *
+ * @throws {XftraceError} with what it said last when it does not.
+ */
+export async function startCollector(
+  folder: StateFolder,
+  session: { readonly target: string; readonly key: string | undefined },
+  interrupt?: Interrupt,
+): Promise<number> {
+  const main = fileURLToPath(
+    import.meta.resolve("../collector/main.ts"),
+  );
+  const config = fileURLToPath(import.meta.resolve("../../deno.json"));
+  const log = openSync(folder.log, "a", 0o600);
+  const child = spawn(
+    Deno.execPath(),
+    [
+      "run",
+      "--quiet",
+      "--allow-all",
+      "--config",
+      config,
+      main,
+      session.key ?? "",
+      session.target,
+    ],
+    { detached: true, stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  const { pid } = child;
+  let ended = false;
+  child.on("exit", () => {
+    ended = true;
+  });
+  child.unref();
+  using progress = new Progress();
+  let until = performance.now() + START_MS;
+  while (performance.now() < until && !ended && pid !== undefined) {
+    const reply = await ask(folder.socket, { do: "status" });
+    if (reply !== undefined && "status" in reply) {
+      const { starting } = reply.status;
+      if (starting === undefined) return pid;
+      progress.update(starting);
+      // It says what it does, and gives up by itself.
+      until = performance.now() + START_MS;
+    }
+    if (interrupt?.asked === true) break;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  if (pid !== undefined && !ended) await endCollector(pid, () => ended);
+  interrupt?.check();
+  const said = lastWords(folder);
+  throw new XftraceError(
+    `the collector did not start${
+      said === "" ? "" : `: ${said}`
+    }; the guest is as it was`,
+  );
+}
+
+/** The last line of its log, without the time. */
+function lastWords(folder: StateFolder): string {
+  try {
+    const line = Deno.readTextFileSync(folder.log).trim().split("\n").at(-1);
+    return line?.replace(/^\d{4}-\S+Z /, "") ?? "";
+  } catch {
+    // It did not come as far as its log.
+    return "";
+  }
+}
+
+/** Tells a collector to end, and waits until it has put things right. */
+export async function endCollector(
+  pid: number,
+  ended: () => boolean = () => !processRuns(pid),
+): Promise<void> {
+  try {
+    Deno.kill(pid, "SIGTERM");
+  } catch {
+    return; // It has ended already.
+  }
+  const until = performance.now() + END_MS;
+  while (!ended() && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+function processRuns(pid: number): boolean {
+  try {
+    Deno.statSync(`/proc/${pid}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Refuses a second trace of the same guest.
+ *
+ * @throws {XftraceError} that says what is on, and what to do.
+ */
+export async function requireFree(
+  folder: StateFolder,
+  target: string,
+): Promise<void> {
+  const state = folder.read();
+  if (state === undefined) return;
+  const reply = await ask(folder.socket, { do: "status" });
+  if (reply !== undefined) {
+    throw new XftraceError(
+      `${target} is on already, since ${state.started}; run \`xftrace off -t ${target}\` first`,
+    );
+  }
+  throw new XftraceError(
+    state.sealed === undefined
+      ? `an earlier \`xftrace on\` of ${target} was not ended (its collector is gone); run \`xftrace off -t ${target}\` first: it gets what was collected`
+      : `a sealed trace of ${target} is on since ${state.started}, but its collector is gone; go on with it: \`xftrace on --resume -t ${target}\`, or end it: \`xftrace off -t ${target}\``,
+  );
+}

@@ -1,0 +1,189 @@
+/**
+ * `xftrace off` of a sealed trace: ends it, verifies what was recorded, and
+ * writes what is genuine as trace_graph.txt.
+ *
+ * @module
+ */
+import { EXIT, GuestGoneError, XftraceError } from "../../engine/errors.ts";
+import {
+  type ReportedRecording,
+  reportRecording,
+} from "../../engine/seal/report_recording.ts";
+import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import { isClean } from "../../engine/seal/verify_recording.ts";
+import type { Session } from "../../engine/session.ts";
+import { FileSink } from "../collector/file_sink.ts";
+import { ask } from "../collector/protocol.ts";
+import type {
+  CollectorResult,
+  SealedState,
+  StateFolder,
+  TraceState,
+} from "../collector/state.ts";
+import { count, note, out, outJson } from "./terminal.ts";
+import { verificationJson, verificationLines } from "./verify.ts";
+
+/** What `off --json` prints of a sealed trace, besides the verdict. */
+export interface SealedOff {
+  readonly target: string;
+  readonly reason: string;
+  readonly output: string;
+  readonly recording: string;
+  readonly klog: string;
+  readonly lines: number;
+  /** `null`: the collector was killed, and nobody knows. */
+  readonly keySwitches: number | null;
+  readonly dropped: { nmi: number; unkeyed: number; nested: number } | null;
+  readonly foreign: ReportedRecording["foreign"];
+}
+
+/** A sealed trace that is to be ended. */
+export type SealedTrace = TraceState & { readonly sealed: SealedState };
+
+/**
+ * Ends it. The exit status is 2 when anything was tampered with.
+ *
+ * @param session the guest; `undefined` when it has ended
+ * @throws {GuestGoneError} when it has ended; the text is written.
+ */
+export async function turnOffSealed(
+  session: Session | undefined,
+  folder: StateFolder,
+  state: SealedTrace,
+  options: { readonly output: string; readonly json?: boolean },
+): Promise<void> {
+  const result = session === undefined
+    ? folder.readResult()
+    : await end(session, folder, state);
+  const { sealed } = state;
+  const report = write(sealed, options.output);
+  const summary: SealedOff = {
+    target: state.target,
+    reason: result?.reason ?? "the collector was killed",
+    output: options.output,
+    recording: sealed.recordingPath,
+    klog: sealed.klogPath,
+    lines: report.lines,
+    keySwitches: result?.sealed?.keySwitches ?? null,
+    dropped: result?.sealed?.dropped ?? null,
+    foreign: report.foreign,
+  };
+  if (options.json === true) {
+    outJson({ ...summary, verification: verificationJson(report, false) });
+  } else out(summaryText(summary, sealed, report));
+  folder.remove();
+  if (!isClean(report)) {
+    Deno.exitCode = EXIT.findings;
+    return;
+  }
+  if (session === undefined) {
+    throw new GuestGoneError(
+      `${state.target}: ${summary.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
+    );
+  }
+}
+
+/** Has the collector end the trace, or does it when the collector is gone. */
+async function end(
+  session: Session,
+  folder: StateFolder,
+  state: SealedTrace,
+): Promise<CollectorResult | undefined> {
+  const reply = await ask(folder.socket, {
+    do: "finish",
+    output: "",
+    graph: {},
+  });
+  if (reply !== undefined && "result" in reply) return reply.result;
+  const left = folder.readResult();
+  if (left !== undefined) {
+    note(`the collector ended before \`xftrace off\`: ${left.reason}`);
+    return left;
+  }
+  note("the collector was killed; what the guest still holds is read now");
+  const tracer = SealedTracer.find(session);
+  if (tracer === undefined) {
+    note("the guest's module is gone, and with it what was not read by then");
+    return undefined;
+  }
+  try {
+    const { resume: _, ...files } = state.sealed;
+    tracer.resume(files);
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    note(error.message);
+    return undefined;
+  }
+  const summary = await tracer.stop();
+  const { entries, lost, dropped, keySwitches, findings } = summary;
+  return {
+    reason: "the collector was killed",
+    events: entries,
+    kept: entries,
+    lines: 0,
+    lost,
+    dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
+    truncated: false,
+    exact: true,
+    resets: 0,
+    sealed: { keySwitches, dropped, findings: [...findings] },
+  };
+}
+
+function write(
+  sealed: SealedState,
+  output: string,
+): ReportedRecording & { readonly lines: number } {
+  using file = new FileSink(output);
+  let lines = 0;
+  const report = reportRecording(
+    sealed.recordingPath,
+    sealed.klogPath,
+    (line) => {
+      lines++;
+      file.write(`${line}\n`);
+    },
+  );
+  file.commit();
+  return { ...report, lines };
+}
+
+function summaryText(
+  summary: SealedOff,
+  sealed: SealedState,
+  report: ReportedRecording,
+): string {
+  const { total } = report;
+  const { dropped, keySwitches } = summary;
+  const lines = [
+    `${summary.output}: ${count(summary.lines)} lines of ${
+      count(total.verified)
+    } verified entries (${sealed.seal}${
+      keySwitches === null ? "" : `, ${count(keySwitches)} keys taken`
+    })`,
+  ];
+  const missed = dropped === null
+    ? "not known"
+    : `${count(dropped.nmi + dropped.nested)} in an NMI or nested, ${
+      count(dropped.unkeyed)
+    } before the first key`;
+  lines.push(
+    `lost: ${
+      count(total.lost)
+    } (overwritten before they were read); not written by the guest: ${missed}`,
+  );
+  for (const { address, name, as, times } of report.foreign) {
+    lines.push(
+      `not the kernel's: ${as} ${address}${
+        name === undefined ? "" : ` ${name}`
+      }, ${count(times)} times`,
+    );
+  }
+  if (isClean(report)) {
+    lines.push("verified: nothing was added, changed or taken away");
+  } else lines.push(...verificationLines(report, false));
+  lines.push(
+    `kept: ${summary.recording}, keys ${summary.klog}; once more: xftrace verify ${summary.recording}`,
+  );
+  return `${lines.join("\n")}\n`;
+}

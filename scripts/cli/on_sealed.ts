@@ -1,0 +1,182 @@
+/**
+ * `xftrace on` with the guest's module: a sealed trace.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { XftraceError } from "../../engine/errors.ts";
+import { resolveFunction } from "../../engine/kernel/function_names.ts";
+import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import type { Session } from "../../engine/session.ts";
+import { ask } from "../collector/protocol.ts";
+import {
+  type SealedState,
+  StateFolder,
+  type TraceState,
+} from "../collector/state.ts";
+import { requireFree, startCollector } from "./collector_process.ts";
+import { Interrupt } from "./interrupt.ts";
+import { openInstance } from "./instance.ts";
+import {
+  type OnOptions,
+  refuseForeign,
+  sealName,
+  usage,
+  wholeNumber,
+} from "./on_options.ts";
+import { sealedPlanText } from "./sealed_plan.ts";
+import { count, note, out } from "./terminal.ts";
+
+/**
+ * Starts a sealed trace, or prints its plan.
+ *
+ * @returns the folder of the trace; `undefined` after `--dry-run`.
+ * @throws {XftraceError} when the guest or its module refuses; nothing is left
+ * on.
+ */
+export async function onSealed(
+  session: Session,
+  tracer: SealedTracer,
+  functions: readonly string[],
+  options: OnOptions,
+): Promise<StateFolder | undefined> {
+  refuseForeign("sealed", options);
+  const { sealed, notes } = sealedState(session, functions, options);
+  // Names that the kernel does not have are told of before anything is done.
+  const plan = tracer.plan(sealed);
+  if (options.dryRun === true) {
+    out(sealedPlanText(session, tracer, functions, sealed, plan));
+    for (const remark of notes) out(`Note   ${remark}\n`);
+    return undefined;
+  }
+  if (session.key === undefined || !session.alive()) {
+    throw new XftraceError(
+      `${session.target} is no running guest: there is nothing to switch on`,
+    );
+  }
+  const folder = new StateFolder(session.key);
+  await requireFree(folder, session.target);
+  if (tracer.enabled) {
+    throw new XftraceError(
+      `the module of ${session.target} records for somebody else; end that trace, or load the module anew in the guest`,
+    );
+  }
+  folder.create();
+  const state: TraceState = {
+    format: 1,
+    target: session.target,
+    functions: [...functions],
+    roots: [],
+    applied: [],
+    wasRecording: openInstance(session).instance.recording,
+    started: new Date().toISOString(),
+    collector: 0,
+    sealed,
+  };
+  folder.write(state);
+  using interrupt = new Interrupt();
+  try {
+    state.collector = await startCollector(folder, session, interrupt);
+    folder.write(state);
+  } catch (error) {
+    folder.remove();
+    throw explained(error);
+  }
+  for (const remark of notes) note(remark);
+  const what = functions.length === 0 ? "all functions" : functions.join(", ");
+  out(
+    `recording ${what} in ${session.target}, sealed by its module (${sealed.seal}, a key each ${sealed.rotateMs} ms; ${
+      plan.filter === "all" ? "all" : count(plan.filter)
+    } functions traced)\nrecording ${sealed.recordingPath}, keys ${sealed.klogPath}\n`,
+  );
+  return folder;
+}
+
+/** Goes on with a trace whose collector has ended without stopping it. */
+export async function resumeSealed(session: Session): Promise<StateFolder> {
+  const folder = session.key === undefined
+    ? undefined
+    : new StateFolder(session.key);
+  const state = folder?.read();
+  if (folder === undefined || state === undefined) {
+    throw new XftraceError(
+      `no trace of ${session.target} was left to go on with; start one: xftrace on FUNCTION`,
+    );
+  }
+  if (state.sealed === undefined) {
+    throw new XftraceError(
+      `only a sealed trace can be gone on with; run \`xftrace off -t ${session.target}\`: it gets what was collected`,
+    );
+  }
+  if (await ask(folder.socket, { do: "status" }) !== undefined) {
+    throw new XftraceError(
+      `the collector of ${session.target} runs: there is nothing to resume`,
+    );
+  }
+  state.sealed = { ...state.sealed, resume: true };
+  folder.write(state);
+  state.collector = await startCollector(folder, session);
+  folder.write(state);
+  out(
+    `recording ${
+      state.functions.join(", ")
+    } in ${session.target} goes on, sealed by its module\n`,
+  );
+  return folder;
+}
+
+function sealedState(
+  session: Session,
+  functions: readonly string[],
+  options: OnOptions,
+): { sealed: SealedState; notes: string[] } {
+  const filter = options.filter.flatMap((text) => text.split(/[\s,]+/))
+    .filter((name) => name !== "");
+  const all = filter.includes("all");
+  if (functions.length === 0 && !all) {
+    throw usage(
+      "name the functions that are to be sealed: xftrace on sys_openat; all of them, which is slow: --filter all",
+    );
+  }
+  const { symbols } = session.kernel;
+  const named = functions.map((name) => resolveFunction(symbols, name));
+  const below = all
+    ? []
+    : filter.map((name) =>
+      /[*?[]/.test(name) ? undefined : resolveFunction(symbols, name)
+    );
+  const names = (list: typeof named) =>
+    list.flatMap((one) => one.functions.map(({ name }) => name));
+  const globs = filter.filter((name) => /[*?[]/.test(name));
+  return {
+    notes: named.map(({ note }) => note).filter((text) => text !== undefined),
+    sealed: {
+      seal: sealName(options.seal ?? "siphash+ratchet"),
+      rotateMs: wholeNumber("--rotate", options.rotate ?? "100", 1),
+      roots: [...new Set(names(named))],
+      filter: all
+        ? "all"
+        : [...globs, ...names(below.filter((one) => one !== undefined))],
+      depth: options.depth === undefined
+        ? 0
+        : wholeNumber("--depth", options.depth),
+      interrupts: options.interrupts === true,
+      arguments: options.arguments,
+      hooks: options.hooks,
+      klogPath: resolve(options.klog ?? "trace.klog"),
+      recordingPath: resolve(options.recording ?? "trace.xfs"),
+      resume: false,
+    },
+  };
+}
+
+/** The usual reason of a refusal, and what to do. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof XftraceError) || !/busy/.test(error.message)) {
+    return error;
+  }
+  return new XftraceError(
+    `${error.message}; this kernel has room for one user of the function graph: switch the guest's own tracer off (xftrace on --tracer nop, or boot without ftrace=), or record without seals: --plain`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,148 @@
+/**
+ * The collector of a sealed trace: it holds the tracer, rotates the keys, and
+ * writes recording and key log, from `xftrace on` to `xftrace off`.
+ *
+ * @module
+ */
+import { XftraceError } from "../../engine/errors.ts";
+import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import type { Session } from "../../engine/session.ts";
+import type { CollectorStatus } from "./collector.ts";
+import type {
+  CollectorResult,
+  SealedState,
+  StateFolder,
+  TraceState,
+} from "./state.ts";
+
+/** Milliseconds between polls at most; keys may need it sooner. */
+const POLL_MS = 20;
+/** Milliseconds between looks whether the guest's process is there. */
+const SLOW_MS = 500;
+
+/** Follows one sealed trace until told to finish, or until the guest ends. */
+export class SealedCollector {
+  readonly #session: Session;
+  readonly #folder: StateFolder;
+  readonly #sealed: SealedState;
+  readonly #say: (message: string) => void;
+  #tracer: SealedTracer | undefined;
+  #starting: string | undefined = "attaching";
+  #stop = false;
+  #gone = false;
+
+  constructor(
+    session: Session,
+    folder: StateFolder,
+    state: TraceState & { readonly sealed: SealedState },
+    say: (message: string) => void,
+  ) {
+    this.#session = session;
+    this.#folder = folder;
+    this.#sealed = state.sealed;
+    this.#say = say;
+  }
+
+  /** What it has read so far. */
+  status(): CollectorStatus {
+    const sealed = this.#tracer?.status();
+    const dropped = sealed?.dropped;
+    return {
+      events: sealed?.entries ?? 0,
+      lost: sealed?.lost ?? 0,
+      dropped: dropped === undefined
+        ? 0
+        : dropped.nmi + dropped.unkeyed + dropped.nested,
+      bytes: sealed?.recordedBytes ?? 0,
+      exact: true,
+      ...(this.#starting === undefined ? {} : { starting: this.#starting }),
+      ...(sealed === undefined ? {} : { sealed }),
+    };
+  }
+
+  /** Ends {@linkcode run} before its next poll. */
+  stop(): void {
+    this.#stop = true;
+  }
+
+  /** Starts the trace, or takes it over. */
+  async #begin(): Promise<SealedTracer> {
+    const tracer = SealedTracer.find(this.#session);
+    if (tracer === undefined) {
+      throw new XftraceError(
+        "the guest's module has been unloaded; load it again",
+      );
+    }
+    this.#tracer = tracer;
+    const { resume, ...options } = this.#sealed;
+    if (resume) tracer.resume(options);
+    else {
+      await tracer.start({
+        ...options,
+        onProgress: ({ command, phase, said, elapsed }) => {
+          this.#starting = `${command}: ${phase}, "${said}", ${
+            (elapsed / 1000).toFixed(0)
+          } s`;
+        },
+      });
+    }
+    this.#starting = undefined;
+    return tracer;
+  }
+
+  /**
+   * Traces until told to stop.
+   *
+   * @returns why it ended.
+   * @throws {XftraceError} when the guest refuses; nothing is left on.
+   */
+  async run(): Promise<"stopped" | "the guest has ended"> {
+    const tracer = await this.#begin();
+    const { rotateMs } = this.#sealed;
+    const everyMs = Math.max(1, Math.min(POLL_MS, rotateMs / 4));
+    let lastSlow = -Infinity;
+    while (!this.#stop) {
+      const now = performance.now();
+      if (now - lastSlow >= SLOW_MS) {
+        lastSlow = now;
+        this.#gone = !this.#session.alive();
+        if (this.#gone) return "the guest has ended";
+      }
+      try {
+        for (const { problem, detail } of tracer.poll().findings) {
+          this.#say(`${problem}: ${detail}`);
+        }
+      } catch (error) {
+        // What the guest changes while it is read passes; its end does not.
+        if (!(error instanceof XftraceError)) throw error;
+        this.#gone = !this.#session.alive();
+        if (this.#gone) return "the guest has ended";
+        this.#say(error.message);
+      }
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+    return "stopped";
+  }
+
+  /** Ends the trace; the text is made of the files, by whoever asks for it. */
+  async finish(reason: string): Promise<CollectorResult> {
+    const tracer = this.#tracer;
+    if (tracer === undefined) throw new XftraceError("nothing was traced");
+    const summary = await tracer.stop({ guestGone: this.#gone });
+    const { entries, lost, dropped, keySwitches, findings } = summary;
+    const result: CollectorResult = {
+      reason,
+      events: entries,
+      kept: entries,
+      lines: 0,
+      lost,
+      dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
+      truncated: false,
+      exact: true,
+      resets: 0,
+      sealed: { keySwitches, dropped, findings: [...findings] },
+    };
+    this.#folder.writeResult(result);
+    return result;
+  }
+}
