@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KernelError, XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/errors.ts";
 import {
   describeKernel,
   type DescribeOptions,
@@ -15,16 +15,26 @@ import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
 import {
   checkLayout,
+  LayoutError,
   placePlugged,
+  type PluggedMemory,
   type RamLayout,
 } from "../engine/memory/ram_layout.ts";
 import { openCoreSession, type Session } from "../engine/session.ts";
 import { isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
-import { mapSegments, processSegments } from "../engine/targets/segments.ts";
-import type { AttachPlan, VmProcess } from "../engine/targets/vm.ts";
+import { Proc, ProcPermissionError } from "../engine/targets/proc.ts";
+import { processMemory } from "../engine/targets/qemu.ts";
+import { askedPlan } from "../engine/targets/qmp_layout.ts";
+import {
+  isMappable,
+  mapSegments,
+  processSegments,
+} from "../engine/targets/segments.ts";
+import type { AttachPlan, VmBacking, VmProcess } from "../engine/targets/vm.ts";
 import { MappedMemory } from "./mapped_memory.ts";
 import { existingRanges } from "./pagemap.ts";
+import { QmpClient } from "./qmp.ts";
 import { PreadMemory } from "./pread_memory.ts";
 
 /** How to attach. */
@@ -45,7 +55,7 @@ interface Way {
   readonly open: (layout: RamLayout) => PhysicalMemory;
   readonly layout: RamLayout;
   /** Memory whose place only the guest knows; see AttachPlan. */
-  readonly plugged?: readonly { backing: number; size: number }[];
+  readonly plugged?: readonly PluggedMemory[];
 }
 
 /**
@@ -61,8 +71,8 @@ export function attach(
   const resolved = resolveTarget(
     target,
     options.environment === undefined
-      ? {}
-      : { environment: options.environment },
+      ? { ask }
+      : { ask, environment: options.environment },
   );
   if (resolved.kind === "core") {
     if (options.writable === true) {
@@ -81,17 +91,69 @@ export function attach(
     return openFirst(resolved.target, undefined, ways, () => false, options);
   }
   const { vm } = resolved;
-  const ways = vm.plans.map((plan) => ({
+  const wayOf = (plan: AttachPlan): Way => ({
     layout: plan.layout,
-    plugged: plan.plugged.map((backing) => ({
-      backing,
-      size: plan.backings[backing].size,
-    })),
+    plugged: pluggedMemory(plan),
     open: (layout: RamLayout) =>
-      openPlan(resolved.target, vm, { ...plan, layout }, options),
-  }));
+      openPlan(resolved.target, vm, {
+        ...plan,
+        layout,
+        backings: [...plan.backings, ...plan.spare],
+      }, options),
+  });
+  const ways = vm.plans.map(wayOf);
   const key = `vm-${vm.pid}-${vm.startTime}`;
-  return openFirst(resolved.target, key, ways, () => isAlive(vm), options);
+  const alive = () => isAlive(vm);
+  try {
+    return openFirst(resolved.target, key, ways, alive, options);
+  } catch (error) {
+    const asked = error instanceof LayoutError
+      ? ask(vm, new Proc())
+      : undefined;
+    if (asked === undefined) throw error;
+    return openFirst(resolved.target, key, [wayOf(asked)], alive, options);
+  }
+}
+
+/**
+ * What QEMU's monitor says of the layout; undefined when there is none, or it
+ * serves somebody else. libvirt's is always in use.
+ */
+function ask(vm: VmProcess, proc: Proc): AttachPlan | undefined {
+  if (vm.qmpSocket === undefined || vm.libvirt) return undefined;
+  try {
+    using client = new QmpClient(vm.qmpSocket);
+    return askedPlan(
+      client.ask,
+      processMemory(proc, vm.pid),
+      proc.memPath(vm.pid),
+    );
+  } catch (error) {
+    if (
+      error instanceof XftraceError || error instanceof ProcPermissionError
+    ) return undefined;
+    throw error;
+  }
+}
+
+/** Memory of a plan whose place only the guest knows. */
+function pluggedMemory(plan: AttachPlan): PluggedMemory[] {
+  const { backings, plugged, spare } = plan;
+  const described = (backing: number, { size, mappings }: VmBacking) => ({
+    backing,
+    size,
+    offset: mappings[0]?.offset ?? 0,
+  });
+  return [
+    ...plugged.map((index) => ({
+      ...described(index, backings[index]),
+      named: true,
+    })),
+    ...spare.map((one, index) => ({
+      ...described(backings.length + index, one),
+      named: false,
+    })),
+  ];
 }
 
 function openFile(
@@ -118,7 +180,7 @@ function openPlan(
   plan: AttachPlan,
   options: AttachOptions,
 ): PhysicalMemory {
-  if (plan.access === "map") {
+  if (isMappable(plan)) {
     return openFile(name, mapSegments(plan).paths, plan.layout, true, options);
   }
   const { paths, segments } = processSegments(plan);
@@ -165,13 +227,16 @@ function openWay(
   const memory = way.open(way.layout);
   try {
     const kernel = describeKernel(memory, options);
-    const plugged = way.plugged ?? [];
-    if (plugged.length === 0) {
+    // The kernel itself lies in the memory of the start, so it can be asked.
+    const layout = placePlugged(
+      way.layout,
+      way.plugged ?? [],
+      systemRam(kernel),
+    );
+    if (layout === way.layout) {
       requireLayout(kernel, way.layout);
       return { memory, kernel };
     }
-    // The kernel itself lies in the memory of the start, so it can be asked.
-    const layout = placePlugged(way.layout, plugged, systemRam(kernel));
     memory[Symbol.dispose]();
     return openWay({ open: way.open, layout }, options);
   } catch (error) {
@@ -184,7 +249,7 @@ function openWay(
 function requireLayout(kernel: Kernel, layout: RamLayout): void {
   const mismatch = checkLayout(layout, systemRam(kernel));
   if (mismatch !== undefined) {
-    throw new KernelError(
+    throw new LayoutError(
       `the RAM layout of ${kernel.memory.name} is not understood: ${mismatch}`,
     );
   }

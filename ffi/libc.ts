@@ -21,6 +21,11 @@ const SYMBOLS = {
     parameters: ["pointer", "usize", "buffer", "usize"],
     result: "pointer",
   },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -67,6 +72,7 @@ export const ERRNO = {
   ESRCH: 3,
   EIO: 5,
   ENXIO: 6,
+  EAGAIN: 11,
   EACCES: 13,
   EFAULT: 14,
   EINVAL: 22,
@@ -84,6 +90,7 @@ const ERRNO_TEXT: Readonly<Record<number, string>> = {
   16: "busy",
   19: "no such device",
   22: "invalid argument",
+  111: "nobody listens",
 };
 
 /** An errno value in words. */

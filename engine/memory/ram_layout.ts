@@ -12,6 +12,17 @@ import { XftraceError } from "../errors.ts";
 import { intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange } from "./physical_memory.ts";
 
+/**
+ * A layout that cannot be told from what was looked at, or that the guest
+ * contradicts: somebody else may know better.
+ */
+export class LayoutError extends XftraceError {
+  constructor(message: string) {
+    super(message);
+    this.name = "LayoutError";
+  }
+}
+
 /** A run of guest RAM and where its bytes are. */
 export interface RamRegion extends GpaRange {
   /** Index of the backing. */
@@ -128,14 +139,14 @@ export function lowMemory(
 /**
  * Lays RAM out.
  *
- * @throws {XftraceError} when the backings do not add up to the RAM, a memory
+ * @throws {LayoutError} when the backings do not add up to the RAM, a memory
  * device does not fit, or the RAM is so large that its place is not certain.
  */
 export function layoutRam(description: RamDescription): RamLayout {
   const { board, size, backings } = description;
   const total = backings.reduce((sum, backing) => sum + backing.size, 0);
   if (total !== size) {
-    throw new XftraceError(
+    throw new LayoutError(
       `the RAM layout cannot be told: the VM has ${inMib(size)} of RAM, but ` +
         `its memory backends hold ${inMib(total)}`,
     );
@@ -147,7 +158,7 @@ export function layoutRam(description: RamDescription): RamLayout {
     board !== "firecracker" && board !== "cloud-hypervisor" &&
     FOUR_GIB + above + reserve + GIB + PCI_HOLE64 >= AMD_HT_START
   ) {
-    throw new XftraceError(
+    throw new LayoutError(
       `the RAM layout cannot be told: with ${inMib(size)} of RAM QEMU may ` +
         `place it above 1 TiB; dump the guest's memory and use core:PATH`,
     );
@@ -199,7 +210,7 @@ function placeDimms(base: number, dimms: readonly DimmPlace[]): RamRegion[] {
     if (
       start < base || placed.some((r) => start < r.end && end > r.start)
     ) {
-      throw new XftraceError(
+      throw new LayoutError(
         `the RAM layout cannot be told: a memory device at ` +
           `0x${start.toString(16)} does not fit beside the others`,
       );
@@ -298,39 +309,53 @@ export function checkLayout(
   return undefined;
 }
 
+/** Memory that may have been plugged in later. */
+export interface PluggedMemory {
+  /** Index of the backing. */
+  readonly backing: number;
+  /** In bytes. */
+  readonly size: number;
+  /** Offset of its first byte in the backing, in bytes. */
+  readonly offset: number;
+  /** Whether its name says that it is RAM; anonymous memory has none. */
+  readonly named: boolean;
+}
+
 /**
- * Finds the place of backings that the command line does not explain
- * (memory plugged in later): a `System RAM` range outside the layout whose
- * size is that of exactly one of them.
+ * Explains `System RAM` outside the layout (memory plugged in later, which is
+ * on no command line): each such range is the backing of its size. Backings
+ * that the guest does not use get no place.
  *
- * @throws {XftraceError} when one has no such range, or more than one.
+ * @throws {LayoutError} when several ranges or backings have the same size,
+ * or a range has no backing.
  */
 export function placePlugged(
   layout: RamLayout,
-  plugged: readonly { readonly backing: number; readonly size: number }[],
+  plugged: readonly PluggedMemory[],
   resources: readonly ResourceRange[],
 ): RamLayout {
   const known = mergeRanges(layout.regions);
   const free = systemRam(resources).filter((range) =>
     intersectRanges([range], known).length === 0
   );
+  if (free.length === 0) return layout;
   const regions = [...layout.regions];
-  for (const { backing, size } of plugged) {
-    const fits = free.filter(({ start, end }) => end - start === size);
-    const alike = plugged.filter((other) => other.size === size);
-    if (fits.length !== 1 || alike.length !== 1) {
-      throw new XftraceError(
+  for (const { start, end } of free) {
+    const size = end - start;
+    const ranges = free.filter((other) => other.end - other.start === size);
+    const all = plugged.filter((memory) => memory.size === size);
+    const named = all.filter((memory) => memory.named);
+    const fits = named.length > 0 ? named : all;
+    if (fits.length !== 1 || ranges.length !== 1) {
+      throw new LayoutError(
         `the RAM layout cannot be told: memory of ${inMib(size)} was plugged ` +
-          `in, and ${fits.length} ranges of the guest's RAM have that size; ` +
-          `dump the guest's memory and use core:PATH`,
+          `in, ${ranges.length} ranges of the guest's RAM have that size, and ` +
+          `${fits.length} mappings of its process; dump the guest's memory ` +
+          `and use core:PATH`,
       );
     }
-    regions.push({
-      start: fits[0].start,
-      end: fits[0].end,
-      backing,
-      offset: 0,
-    });
+    const [{ backing, offset }] = fits;
+    regions.push({ start, end, backing, offset });
   }
   regions.sort((a, b) => a.start - b.start);
   return { source: `${layout.source} and resource tree`, regions };

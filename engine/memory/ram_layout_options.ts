@@ -32,6 +32,48 @@ export function splitOptions(args: readonly string[]): QemuOption[] {
 }
 
 /**
+ * The arguments with the sections of the files that `-readconfig` names put
+ * in their place: `[object "ram"]` with `size = "1G"` is `-object
+ * id=ram,size=1G` (QEMU's util/qemu-config.c).
+ *
+ * @param read Gives a file's text.
+ */
+export function withConfigFiles(
+  args: readonly string[],
+  read: (path: string) => string,
+): string[] {
+  if (!args.some((arg) => /^--?readconfig$/.test(arg))) return [...args];
+  return splitOptions(args).flatMap(({ name, value }) =>
+    name === "readconfig"
+      ? configArguments(read(value))
+      : value === ""
+      ? [`-${name}`]
+      : [`-${name}`, value]
+  );
+}
+
+function configArguments(text: string): string[] {
+  const sections: { name: string; pairs: string[] }[] = [];
+  for (const line of text.split("\n")) {
+    const section = /^\s*\[\s*([\w-]+)(?:\s+"([^"]*)")?\s*\]/.exec(line);
+    const pair = /^\s*([\w.-]+)\s*=\s*"([^"]*)"/.exec(line);
+    if (section !== null) {
+      const id = section[2];
+      sections.push({
+        // Memory's own section is called otherwise than its option.
+        name: section[1] === "memory" ? "m" : section[1],
+        pairs: id === undefined ? [] : [`id=${id}`],
+      });
+    } else if (pair !== null) {
+      sections.at(-1)?.pairs.push(
+        `${pair[1]}=${pair[2].replaceAll(",", ",,")}`,
+      );
+    }
+  }
+  return sections.flatMap(({ name, pairs }) => [`-${name}`, pairs.join(",")]);
+}
+
+/**
  * Takes `first,key=value,flag` apart; `implied` is the key of a first part
  * without `=`. A later flag `x` is `x=on`, `nox` is `x=off`. JSON objects
  * come back with their members as text, nested ones as `outer.inner`.

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
-import { boardOf, layoutRam } from "./ram_layout.ts";
+import { boardOf, LayoutError, layoutRam } from "./ram_layout.ts";
 import type { DimmPlace, RamLayout } from "./ram_layout.ts";
 import {
   isOn,
@@ -79,7 +78,7 @@ const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
 /**
  * Reads QEMU's arguments (without the binary's own name).
  *
- * @throws {XftraceError} when RAM is described in a way that cannot be
+ * @throws {LayoutError} when RAM is described in a way that cannot be
  * followed.
  */
 export function parseQemuMachine(args: readonly string[]): QemuMachine {
@@ -172,7 +171,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
   const indexOf = (id: string): number => {
     const index = backends.findIndex((backend) => backend.id === id);
     if (index < 0) {
-      throw new XftraceError(
+      throw new LayoutError(
         `the RAM layout cannot be told: the command line names the memory ` +
           `backend ${id}, but has no such object`,
       );
@@ -182,7 +181,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
   const single = machine.get("memory-backend");
   const stated = parseSize(memory.get("size"), MIB);
   if (memory.has("size") && stated === undefined) {
-    throw new XftraceError(
+    throw new LayoutError(
       `the RAM size cannot be told from "-m ${memory.get("size")}"`,
     );
   }
@@ -239,13 +238,13 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
  * The layout of a machine's RAM, DIMMs included. Memory devices that are not
  * plain RAM (nvdimm, virtio-pmem) hold no kernel data and are left out.
  *
- * @throws {XftraceError} when the machine type is unknown or the RAM cannot
+ * @throws {LayoutError} when the machine type is unknown or the RAM cannot
  * be placed for certain.
  */
 export function qemuLayout(machine: QemuMachine): RamLayout {
   const board = boardOf(machine.type);
   if (board === undefined) {
-    throw new XftraceError(
+    throw new LayoutError(
       `the RAM layout of the machine type ${machine.type} is not known; ` +
         `q35, i440fx (pc) and microvm are`,
     );
@@ -253,7 +252,7 @@ export function qemuLayout(machine: QemuMachine): RamLayout {
   const dimms: DimmPlace[] = [];
   for (const device of machine.devices) {
     if (device.driver.startsWith("virtio-mem") && !device.address) {
-      throw new XftraceError(
+      throw new LayoutError(
         "the RAM layout cannot be told: a virtio-mem device has no memaddr; " +
           "dump the guest's memory and use core:PATH",
       );

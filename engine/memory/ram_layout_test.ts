@@ -180,24 +180,42 @@ Deno.test("plugged memory finds its place by its size, or not at all", () => {
     { start: 4 * GIB, end: 4 * GIB + 128 * MIB, name },
     { start: 5 * GIB, end: 5 * GIB + 256 * MIB, name },
   ];
+  const memory = (backing: number, size: number, named = true) => ({
+    backing,
+    size,
+    offset: backing * MIB,
+    named,
+  });
   const placed = placePlugged(
     layout,
-    [{ backing: 1, size: 256 * MIB }, { backing: 2, size: 128 * MIB }],
+    [
+      memory(1, 256 * MIB),
+      memory(2, 128 * MIB),
+      // Anonymous memory of a size that a named one has; and one unused.
+      memory(3, 128 * MIB, false),
+      memory(4, GIB, false),
+    ],
     tree,
   );
   assert.deepEqual(
-    placed.regions.map((r) => [r.start, r.backing]),
-    [[0, 0], [4 * GIB, 2], [5 * GIB, 1]],
+    placed.regions.map((r) => [r.start, r.backing, r.offset]),
+    [[0, 0, 0], [4 * GIB, 2, 2 * MIB], [5 * GIB, 1, MIB]],
   );
   assert.equal(checkLayout(placed, tree), undefined);
-  const alike = [{ backing: 1, size: 128 * MIB }, {
-    backing: 2,
-    size: 128 * MIB,
-  }];
-  assert.throws(() => placePlugged(layout, alike, tree), /plugged in/);
+  assert.equal(
+    placePlugged(layout, [memory(1, GIB)], tree.slice(0, 1)),
+    layout,
+  );
+  const alike = [memory(1, 128 * MIB, false), memory(2, 128 * MIB, false)];
+  assert.throws(() => placePlugged(layout, alike, tree), /2 mappings/);
   assert.throws(
-    () => placePlugged(layout, [{ backing: 1, size: GIB }], tree),
-    /0 ranges/,
+    () => placePlugged(layout, [memory(1, GIB)], tree),
+    /0 mappings/,
+  );
+  const twice = [...tree, { start: 6 * GIB, end: 6 * GIB + 128 * MIB, name }];
+  assert.throws(
+    () => placePlugged(layout, [memory(1, 128 * MIB)], twice),
+    /2 ranges.*1 mappings/,
   );
 });
 

@@ -24,6 +24,7 @@ function vm(backings: VmBacking[], more: Partial<VmProcess> = {}): VmProcess {
       access,
       memPath: "/proc/7/mem",
       plugged: [],
+      spare: [],
     }],
     attachable: true,
     ...more,

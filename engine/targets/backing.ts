@@ -92,27 +92,93 @@ export function pluggedBackings(
   memory: ProcessMemory,
   used: readonly VmBacking[],
 ): VmBacking[] {
-  const taken = new Set(
-    used.flatMap((backing) => backing.mappings.map(({ start }) => start)),
-  );
+  const taken = startsOf(used);
   return mappedFiles(memory.vmas).filter((vmas) =>
-    isQemuMemory(vmas[0].path) && isShared(vmas[0]) &&
-    !vmas.some(({ start }) => taken.has(start))
+    isQemuMemory(vmas[0].path) && !vmas.some(({ start }) => taken.has(start))
   ).flatMap((vmas) => {
     const { path, offset } = vmas[0];
     const last = vmas[vmas.length - 1];
     const size = last.offset + last.end - last.start - offset;
     const backend = {
-      id: path.slice(path.lastIndexOf("/") + 1),
+      ...unnamed(path.slice(path.lastIndexOf("/") + 1), size),
       kind: isMemfd(path) ? "memfd" : "file",
-      size,
-      share: true,
       offset,
-      hugetlb: false,
     };
     return covering(vmas, offset, size)
       .map((candidate) => backingOf(backend, candidate, memory));
   });
+}
+
+/** QEMU maps RAM at multiples of this (QEMU_VMALLOC_ALIGN on x86). */
+const RAM_ALIGNMENT = 2 ** 21;
+
+/**
+ * Anonymous memory that may be a DIMM plugged in later: a mapping of its own
+ * that none of `used` stands for, aligned as QEMU aligns RAM.
+ */
+export function spareBackings(
+  memory: ProcessMemory,
+  used: readonly VmBacking[],
+): VmBacking[] {
+  const taken = startsOf(used);
+  return memory.vmas.filter((vma) =>
+    isAnonymous(vma) && !taken.has(vma.start) &&
+    vma.start % RAM_ALIGNMENT === 0 &&
+    (vma.end - vma.start) % RAM_ALIGNMENT === 0
+  ).map((vma) => {
+    const size = vma.end - vma.start;
+    return backingOf(
+      unnamed(`at 0x${vma.start.toString(16)}`, size),
+      { key: `@${vma.start}`, path: "", vmas: [{ ...vma, offset: 0 }] },
+      memory,
+    );
+  });
+}
+
+/**
+ * The backing whose byte 0 the process has at `hva`.
+ *
+ * @throws {NotMappedError} when `size` bytes are not mapped there as one.
+ */
+export function backingAt(
+  memory: ProcessMemory,
+  id: string,
+  hva: number,
+  size: number,
+): VmBacking {
+  const vmas: Vma[] = [];
+  let at = hva;
+  for (const vma of memory.vmas) {
+    if (at >= hva + size || vma.start > at || vma.end <= at) continue;
+    const from = at - vma.start;
+    const [first] = vmas;
+    const offset = vma.inode === 0 ? at - hva : vma.offset + from;
+    if (
+      first !== undefined &&
+      (vma.inode !== first.inode || vma.device !== first.device ||
+        offset - first.offset !== at - hva)
+    ) break;
+    vmas.push({ ...vma, start: at, offset });
+    at = vma.end;
+  }
+  if (at < hva + size) throw notMapped(unnamed(id, size), vmas.length);
+  const [{ path, inode }] = vmas;
+  return backingOf(
+    unnamed(id, size),
+    { key: `@${hva}`, path: inode === 0 ? "" : path, vmas },
+    memory,
+  );
+}
+
+function startsOf(backings: readonly VmBacking[]): Set<number> {
+  return new Set(
+    backings.flatMap((backing) => backing.mappings.map(({ start }) => start)),
+  );
+}
+
+/** A backend that no command line described. */
+function unnamed(id: string, size: number): QemuBackend {
+  return { id, kind: "ram", size, share: true, offset: 0, hugetlb: false };
 }
 
 /** Writable mappings by file, each group ascending by offset. */
@@ -156,10 +222,7 @@ function covering(
  * other uses does not run into it.
  */
 function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
-  const plain = vmas.filter((vma) =>
-    vma.inode === 0 && vma.permissions === "rw-p" &&
-    (vma.path === "" || vma.path.startsWith("[anon:"))
-  );
+  const plain = vmas.filter(isAnonymous);
   const runs: Candidate[] = [];
   for (let i = 0; i < plain.length; i++) {
     const run: Vma[] = [];
@@ -216,6 +279,11 @@ function isMemfd(path: string): boolean {
 function isQemuMemory(path: string): boolean {
   return path.startsWith("/memfd:memory-backend-") ||
     /\/qemu_back_mem\.[^/]*$/.test(path);
+}
+
+function isAnonymous(vma: Vma): boolean {
+  return vma.inode === 0 && vma.permissions === "rw-p" &&
+    (vma.path === "" || vma.path.startsWith("[anon:"));
 }
 
 function isShared(vma: Vma): boolean {

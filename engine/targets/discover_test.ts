@@ -269,6 +269,66 @@ Deno.test("memory plugged in later is found, but not placed", () => {
   assert.equal(plan.layout.regions.length, 1);
 });
 
+Deno.test("private memory plugged in later may be any that is aligned", () => {
+  using fake = new FakeProc();
+  fake.add(10, {
+    args: qemu("-M q35 -m 512M,slots=2,maxmem=4G"),
+    maps: vma(0x7f0000200000, 512 * MIB) + // RAM
+      vma(0x7f1000000000, 256 * MIB) +
+      vma(0x7f2000001000, 256 * MIB) + // a heap
+      vma(0x7f3000000000, 64 * MIB, "r--p"),
+  });
+  const [plan] = fake.only().plans;
+  assert.deepEqual(plan.plugged, []);
+  assert.deepEqual(
+    plan.spare.map(({ size, mappings }) => [size, mappings[0].start]),
+    [[256 * MIB, 0x7f1000000000]],
+  );
+});
+
+Deno.test("a machine that -readconfig describes", () => {
+  using fake = new FakeProc();
+  const config = `${fake.folder}/vm.cfg`;
+  writeFileSync(
+    config,
+    `# a comment
+[machine]
+  type = "pc"
+  memory-backend = "ram"
+
+[memory]
+  size = "256M"
+
+[object "ram"]
+  qom-type = "memory-backend-ram"
+  size = "256M"
+
+[chardev "mon0"]
+  backend = "socket"
+  path = "/run/vm,1.qmp"
+
+[mon "control"]
+  chardev = "mon0"
+  mode = "control"
+`,
+  );
+  fake.add(10, {
+    args: qemu(`-name one -readconfig ${config} -append -x`),
+    maps: vma(0x7f0000200000, 256 * MIB),
+  });
+  symlinkSync("/", `${fake.root}/10/root`);
+  const vm = fake.only();
+  assert.equal(vm.whyNot, undefined);
+  assert.equal(vm.machine, "pc");
+  assert.equal(vm.memoryBytes, 256 * MIB);
+  assert.equal(vm.qmpSocket, "/run/vm,1.qmp");
+  rmSync(config);
+  const lost = fake.only();
+  assert.match(lost.whyNot ?? "", /vm\.cfg, which its -readconfig names/);
+  assert.equal(lost.name, "one");
+  assert.equal(lost.askable, true);
+});
+
 Deno.test("what cannot be attached says why", () => {
   using fake = new FakeProc();
   const maps = vma(0x7f0000200000, 128 * MIB);

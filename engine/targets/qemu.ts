@@ -4,12 +4,21 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { XftraceError } from "../errors.ts";
 import { parseQemuMachine, qemuLayout } from "../memory/ram_layout_qemu.ts";
 import type { QemuMachine } from "../memory/ram_layout_qemu.ts";
+import { LayoutError } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
-import { matchBackings, NotMappedError, pluggedBackings } from "./backing.ts";
+import { splitOptions, withConfigFiles } from "../memory/ram_layout_options.ts";
+import {
+  matchBackings,
+  NotMappedError,
+  pluggedBackings,
+  type ProcessMemory,
+  spareBackings,
+} from "./backing.ts";
 import { fileFacts, mayOpen, ProcPermissionError } from "./proc.ts";
 import type { Proc } from "./proc.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "./vm.ts";
@@ -41,16 +50,26 @@ export function describeQemu(
   };
   let machine: QemuMachine;
   try {
-    machine = parseQemuMachine(args.slice(1));
+    machine = parseQemuMachine(
+      withConfigFiles(args.slice(1), (path) => configFile(proc, pid, path)),
+    );
   } catch (error) {
+    // What does not concern its memory is known all the same.
+    const known = parseQemuMachine(
+      splitOptions(args.slice(1)).filter(({ name }) => IDENTITY.test(name))
+        .flatMap(({ name, value }) => [`-${name}`, value]),
+    );
     return {
       ...base,
-      name: `pid:${pid}`,
-      named: false,
+      name: known.name ?? `pid:${pid}`,
+      named: known.name !== undefined,
+      uuid: known.uuid,
       accel: "",
       machine: "",
       memoryBytes: 0,
       libvirt: false,
+      qmpSocket: socketPath(proc, pid, known.qmpSocket),
+      askable: error instanceof LayoutError,
       whyNot: reason(error),
     };
   }
@@ -63,7 +82,7 @@ export function describeQemu(
     machine: machine.type,
     memoryBytes: machine.ramSize,
     libvirt: machine.libvirt,
-    qmpSocket: machine.qmpSocket,
+    qmpSocket: socketPath(proc, pid, machine.qmpSocket),
     confidential: machine.confidential,
   };
   const architecture = /^qemu-system-(?!x86_64$)(.+)$/.exec(program)?.[1];
@@ -90,8 +109,43 @@ export function describeQemu(
         starting: true,
         whyNot: `it was started only now, and ${error.message} yet; try again`,
       }
-      : { ...vm, whyNot: reason(error) };
+      : {
+        ...vm,
+        whyNot: reason(error),
+        askable: error instanceof LayoutError ||
+          error instanceof NotMappedError,
+      };
   }
+}
+
+/**
+ * Text of a file that `-readconfig` names, as it is now.
+ *
+ * @throws {LayoutError} when it cannot be read.
+ */
+function configFile(proc: Proc, pid: number, path: string): string {
+  try {
+    // Through the process's own root: it may run in a container.
+    const root = `${proc.root}/${pid}`;
+    return readFileSync(
+      path.startsWith("/") ? `${root}/root${path}` : `${root}/cwd/${path}`,
+      "utf8",
+    );
+  } catch {
+    throw new LayoutError(
+      `the RAM layout cannot be told: ${path}, which its -readconfig names, ` +
+        `cannot be read`,
+    );
+  }
+}
+
+/** Options that tell a VM from others, and its monitor. */
+const IDENTITY = /^(name|uuid|chardev|mon|qmp|qmp-pretty)$/;
+
+function socketPath(proc: Proc, pid: number, path: string | undefined) {
+  return path === undefined || path.startsWith("/")
+    ? path
+    : `${proc.root}/${pid}/cwd/${path}`;
 }
 
 /**
@@ -104,6 +158,20 @@ function isStarting(proc: Proc, pid: number): boolean {
   const age = proc.age(pid);
   if (age === undefined) return false;
   return age < 3 || (age < 60 && proc.threads(pid) <= 2);
+}
+
+/**
+ * What a process has mapped and opened.
+ *
+ * @throws {ProcPermissionError}
+ */
+export function processMemory(proc: Proc, pid: number): ProcessMemory {
+  return {
+    vmas: proc.maps(pid),
+    fds: proc.fds(pid),
+    cwd: proc.cwd(pid),
+    mapFiles: `${proc.root}/${pid}/map_files`,
+  };
 }
 
 function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
@@ -120,12 +188,7 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
   const backends = used.map((index) => machine.backends[index]);
   const memPath = proc.memPath(pid);
   try {
-    const memory = {
-      vmas: proc.maps(pid),
-      fds: proc.fds(pid),
-      cwd: proc.cwd(pid),
-      mapFiles: `${proc.root}/${pid}/map_files`,
-    };
+    const memory = processMemory(proc, pid);
     return matchBackings(backends, memory).map((backings) => {
       const unused = machine.backends
         .filter((_, index) => !used.includes(index)).map(({ size }) => size);
@@ -143,6 +206,7 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
           : "process" as const,
         memPath,
         plugged: plugged.map((_, index) => backings.length + index),
+        spare: spareBackings(memory, all),
       };
     });
   } catch (error) {
@@ -171,7 +235,14 @@ function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
       };
     }).filter((backing) => backing !== undefined);
     if (backings.length < backends.length) throw error;
-    return [{ backings, layout, access: "map", memPath, plugged: [] }];
+    return [{
+      backings,
+      layout,
+      access: "map",
+      memPath,
+      plugged: [],
+      spare: [],
+    }];
   }
 }
 

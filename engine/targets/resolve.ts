@@ -20,7 +20,7 @@ import {
 } from "./discover.ts";
 import { fileFacts, Proc } from "./proc.ts";
 import { formatTarget, parseTarget } from "./target.ts";
-import type { VmProcess } from "./vm.ts";
+import type { AttachPlan, VmProcess } from "./vm.ts";
 
 /** What there is to read. */
 export type ResolvedTarget =
@@ -53,6 +53,11 @@ export interface ResolveOptions {
   /** Value of XFTRACE_TARGET, used when no target is given. */
   readonly environment?: string;
   readonly proc?: Proc;
+  /**
+   * Asks a VM's monitor for its layout, when its command line does not tell;
+   * undefined when it does not answer.
+   */
+  readonly ask?: (vm: VmProcess, proc: Proc) => AttachPlan | undefined;
 }
 
 /**
@@ -68,13 +73,20 @@ export function resolveTarget(
 ): ResolvedTarget {
   const proc = options.proc ?? new Proc();
   const text = target ?? (options.environment || undefined);
-  if (text === undefined) return attachable(onlyVm(listVms(proc)), proc);
+  if (text === undefined) {
+    return attachable(onlyVm(listVms(proc)), proc, options);
+  }
   const spec = parseTarget(text);
   switch (spec.kind) {
     case "qemu":
-      return attachable(vmByName(spec.name, listVms(proc)), proc);
+      return attachable(vmByName(spec.name, listVms(proc)), proc, options);
     case "pid":
-      return attachable(vmByPid(spec.pid, proc), proc, formatTarget(spec));
+      return attachable(
+        vmByPid(spec.pid, proc),
+        proc,
+        options,
+        formatTarget(spec),
+      );
     case "core":
       return { kind: "core", target: text, path: spec.path };
     case "file":
@@ -85,10 +97,15 @@ export function resolveTarget(
 function attachable(
   found: VmProcess,
   proc: Proc,
+  { ask }: ResolveOptions,
   target = targetOf(found),
 ): ResolvedTarget {
   const vm = started(found, proc);
   if (!vm.attachable) {
+    const plan = vm.askable === true ? ask?.(vm, proc) : undefined;
+    if (plan !== undefined) {
+      return { kind: "vm", target, vm: { ...vm, plans: [plan] } };
+    }
     throw new XftraceError(`${target} cannot be read: ${vm.whyNot}`);
   }
   return { kind: "vm", target, vm };

@@ -17,9 +17,22 @@ export interface PlanSegments {
   readonly segments: readonly RamRegion[];
 }
 
-/** The backing files of a plan whose access is `map`. */
+/** Whether every backing that the layout uses can be mapped. */
+export function isMappable(plan: AttachPlan): boolean {
+  return plan.layout.regions.every(({ backing }) =>
+    plan.backings[backing].open !== undefined
+  );
+}
+
+/**
+ * The backing files of a plan.
+ *
+ * @throws {XftraceError} when one cannot be mapped.
+ */
 export function mapSegments(plan: AttachPlan): PlanSegments {
-  const paths = plan.backings.map(({ open, id }) => {
+  const used = [...new Set(plan.layout.regions.map(({ backing }) => backing))];
+  const paths = used.map((index) => {
+    const { open, id } = plan.backings[index];
     if (open === undefined) {
       throw new XftraceError(
         `the memory backend ${id} cannot be mapped; read it through ` +
@@ -28,7 +41,11 @@ export function mapSegments(plan: AttachPlan): PlanSegments {
     }
     return open;
   });
-  return { paths, segments: plan.layout.regions };
+  const segments = plan.layout.regions.map((region) => ({
+    ...region,
+    backing: used.indexOf(region.backing),
+  }));
+  return { paths, segments };
 }
 
 /**

@@ -26,6 +26,7 @@ const plan: AttachPlan = {
   access: "process",
   memPath: "/proc/9/mem",
   plugged: [],
+  spare: [],
 };
 
 Deno.test("regions are cut where the process's mappings are", () => {

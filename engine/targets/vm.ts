@@ -67,6 +67,11 @@ export interface AttachPlan {
    * Indexes of `backings`.
    */
   readonly plugged: readonly number[];
+  /**
+   * Anonymous memory of the process that may have been plugged in too; only
+   * for RAM of the guest that nothing else explains.
+   */
+  readonly spare: readonly VmBacking[];
 }
 
 /** A process that runs a VM. */
@@ -101,6 +106,10 @@ export interface VmProcess {
   readonly attachable: boolean;
   /** Why there is none: one sentence that says what to do. */
   readonly whyNot?: string;
+  /**
+   * QEMU's monitor may know what the command line does not tell.
+   */
+  readonly askable?: boolean;
   /**
    * The process was started only now and has not mapped the guest's memory
    * yet: `whyNot` may be gone in a moment.
