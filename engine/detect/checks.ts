@@ -27,6 +27,8 @@ import { ftraceState } from "./xf019_ftrace_state.ts";
 import { textIntegrity } from "./xf020_text.ts";
 import { callFlow } from "./xf021_call_flow.ts";
 import { callCounts } from "./xf022_call_counts.ts";
+import { patchSiteText } from "./xf023_patch_sites.ts";
+import { moduleTextIntegrity } from "./xf024_module_text.ts";
 
 /** Every check there is. */
 export const checks: readonly Check[] = [
@@ -52,6 +54,8 @@ export const checks: readonly Check[] = [
   textIntegrity,
   callFlow,
   callCounts,
+  patchSiteText,
+  moduleTextIntegrity,
 ];
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MemoryError } from "../errors.ts";
+import { KernelError, MemoryError } from "../errors.ts";
 import { codeReserves, generatedCode } from "../kernel/generated_code.ts";
 import type { GeneratedCode } from "../kernel/generated_code.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -38,7 +38,9 @@ export type CodeKind =
   | "kprobe"
   | "thunk"
   /** Nobody's, or no code. */
-  | "foreign";
+  | "foreign"
+  /** Nobody's by the books that a recording has; it lacks some. */
+  | "unread";
 
 /** What lies at an address. */
 export interface CodeAt {
@@ -74,6 +76,8 @@ export class CodeMap {
   readonly unlisted: readonly ModuleView[];
   /** Memory set aside for code that the kernel makes. */
   readonly reserves: readonly GeneratedCode[];
+  /** Books that a recording lacks, and why: whose code it is may be in them. */
+  readonly unread: readonly string[];
   readonly #owned: readonly Owned[];
   readonly #hiddenSymbols = new Map<bigint, ModuleSymbols | undefined>();
 
@@ -93,11 +97,31 @@ export class CodeMap {
       modulesInMemory(kernel, this.pages.modules)
         .filter((gva) => !listed.has(gva)),
     ).filter(({ text }) => text.some((range) => this.executable(range.start)));
-    this.reserves = codeReserves(kernel);
-    this.#owned = this.#readOwned();
+    const unread: string[] = [];
+    const book = <T>(read: () => T, none: T): T => {
+      try {
+        return read();
+      } catch (error) {
+        const lacks = error instanceof MemoryError ||
+          error instanceof KernelError;
+        // A guest that runs is read again; a recording stays as it is.
+        if (kernel.memory.live || !lacks) throw error;
+        if (!unread.includes(error.message)) unread.push(error.message);
+        return none;
+      }
+    };
+    this.reserves = book(() => codeReserves(kernel), []);
+    this.#owned = this.#readOwned(
+      book(() => generatedCode(kernel), []),
+      book(() => booted(kernel) ? "freed init" : "kernel", "unread"),
+    );
+    this.unread = unread;
   }
 
-  #readOwned(): Owned[] {
+  #readOwned(
+    generatedCode: readonly GeneratedCode[],
+    initText: CodeKind,
+  ): Owned[] {
     const { symbols } = this.kernel;
     const owned: Owned[] = [];
     const image = (from: string, to: string, kind: CodeKind) => {
@@ -108,11 +132,7 @@ export class CodeMap {
       }
     };
     image("_stext", "_etext", "kernel");
-    image(
-      "_sinittext",
-      "_einittext",
-      booted(this.kernel) ? "freed init" : "kernel",
-    );
+    image("_sinittext", "_einittext", initText);
     for (
       const [modules, kind] of [
         [this.modules, "module"],
@@ -123,7 +143,7 @@ export class CodeMap {
         for (const range of module.text) owned.push({ ...range, kind, module });
       }
     }
-    for (const generated of generatedCode(this.kernel)) {
+    for (const generated of generatedCode) {
       const { start, end, kind } = generated;
       owned.push({ start, end, kind, generated });
     }
@@ -139,7 +159,7 @@ export class CodeMap {
   at(gva: bigint): CodeAt {
     const index = rangeAt(this.#owned, gva);
     const owned = index < 0 ? undefined : this.#owned[index];
-    const kind = owned?.kind ?? (this.#isThunk(gva) ? "thunk" : "foreign");
+    const kind = owned?.kind ?? this.#unowned(gva);
     const symbol = this.#symbol(gva, owned);
     return {
       kind,
@@ -175,6 +195,18 @@ export class CodeMap {
       this.#hiddenSymbols.set(module.gva, symbolsOf(this.kernel, module));
     }
     return this.#hiddenSymbols.get(module.gva)?.lookup(gva);
+  }
+
+  #unowned(gva: bigint): CodeKind {
+    if (this.#isThunk(gva)) return "thunk";
+    return this.unread.length > 0 && this.executable(gva)
+      ? "unread"
+      : "foreign";
+  }
+
+  /** Says why it cannot be told whose code is `unread`. */
+  get whyUnread(): string {
+    return `whose code it is cannot be told: ${this.unread.join("; ")}`;
   }
 
   /**
@@ -213,7 +245,7 @@ function shown({ name, offset, module }: SymbolAt): string {
 }
 
 function unnamed(kind: CodeKind): string {
-  return kind === "foreign" ? "unknown code" : kind;
+  return kind === "foreign" || kind === "unread" ? "unknown code" : kind;
 }
 
 /** Whether the kernel has left its init code behind. */

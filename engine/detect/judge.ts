@@ -44,10 +44,17 @@ export function judge(
   place: Place,
 ): CodeAt {
   const code = context.code.at(place.target);
+  if (code.kind === "unread") {
+    report.unjudged(`${place.where}: ${code.name}`, context.code.whyUnread);
+    return code;
+  }
   report.judged(1);
   const verdict = refuse(context, code, place);
   if (verdict !== undefined) {
     const { severity, why } = verdict;
+    const module = code.kind === "module" && place.allowed === "vouched"
+      ? code.module
+      : undefined;
     report.finding({
       severity,
       where: place.where,
@@ -58,6 +65,7 @@ export function judge(
       found: code.name,
       ...(place.expected === undefined ? {} : { expected: place.expected }),
       ...(code.module === undefined ? {} : { module: code.module.name }),
+      ...(module === undefined ? {} : { hint: context.howToTrust(module) }),
     });
   }
   return code;
@@ -70,6 +78,7 @@ function refuse(
 ): { severity: Severity; why: string } | undefined {
   switch (code.kind) {
     case "kernel":
+    case "unread":
       return undefined;
     case "freed init":
       return { severity: "critical", why: "init code that was freed" };

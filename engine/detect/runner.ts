@@ -19,10 +19,12 @@ const CONFIRM_AFTER = [60, 240, 700];
 
 /**
  * Readings at most: a guest that is slow or busy holds its locks for seconds
- * (a tracer that is switched on patches all text under one), and lists that
- * are changed all the time are not always walked to their end.
+ * (a tracer that is switched on patches all text under one).
  */
 const MOST_READINGS = 24;
+
+/** Readings at most that lose their way: what is damaged stays so. */
+const MOST_WALKS = 8;
 
 /**
  * Held while the kernel changes what checks read; what was found under one
@@ -109,7 +111,7 @@ export function unsettled(
   if (last.findings.length === 0 && last.unjudged.length === 0) return false;
   if (readings.length <= CONFIRM_AFTER.length) return true;
   if (readings.length >= MOST_READINGS) return false;
-  if (last.lost) return true;
+  if (last.lost) return readings.length < MOST_WALKS;
   return outcome(check, readings).findings.length > 0 &&
     readings.every(({ busy }) => busy);
 }
@@ -249,6 +251,10 @@ function read(
     lost = true;
     report.unjudged(check.title, context);
   } else part(check.title, () => check.run(context, report));
+  const silent = findings.length === 0 && unjudged.length === 0;
+  if (judged === 0 && silent && notRun === undefined) {
+    report.unjudged(check.title, "there was nothing that it could judge");
+  }
   const ms = performance.now() - from;
   const busy = before || held(kernel);
   return { findings, unjudged, known, notRun, judged, ms, busy, lost };

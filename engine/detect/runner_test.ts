@@ -106,6 +106,7 @@ Deno.test("a walk that lost its way is tried again", () => {
   const gone = [{ what: "list", why: "runs in circles" }];
   const lost = { ...reading([], gone), lost: true };
   assert.equal(unsettled(CHECK, [lost, lost, lost, lost]), true);
+  assert.equal(unsettled(CHECK, Array<Reading>(8).fill(lost)), false);
   const never = reading([], gone);
   assert.equal(unsettled(CHECK, [never, never, never, never]), false);
   assert.equal(unsettled(CHECK, [lost, reading([])]), false);

@@ -35,6 +35,8 @@ export interface Finding {
   readonly target?: bigint;
   /** The module it belongs to, when one is known. */
   readonly module?: string;
+  /** What to do when it is meant to be so. */
+  readonly hint?: string;
 }
 
 /** What a check may say beside findings. */

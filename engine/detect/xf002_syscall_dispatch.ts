@@ -24,6 +24,9 @@ const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
   ],
 ];
 
+/** Branches that the dispatch of any kernel has more of. */
+const FEWEST = 64;
+
 /** `x64_sys_call` and its like: each branch leads to its call's function. */
 export const syscallDispatch: Check = {
   id: "XF002",
@@ -63,6 +66,12 @@ function judgeDispatch(
     ? syscallTables(kernel).find((t) => t.symbol === "sys_call_table")
     : undefined;
   const traced = symbol === "x64_sys_call" ? tracedSyscalls(kernel) : undefined;
+  if (exits.length < FEWEST) {
+    report.unjudged(
+      symbol,
+      `its text leads to ${exits.length} functions only: it is damaged, or compiled in a way that is not known`,
+    );
+  }
   for (const exit of exits) {
     const name = exit.numbers.length === 1
       ? traced?.get(exit.numbers[0])

@@ -40,6 +40,9 @@ const FIRST_EXTERNAL = 0x20n;
 /** CPU_ENTRY_AREA_RO_IDT: the table's read-only second mapping. */
 const READ_ONLY_IDT = 0xfffffe0000000000n;
 
+/** Gates of exceptions that every kernel sets up, at least. */
+const EXCEPTIONS_USED = 16;
+
 /** The gates of the interrupt descriptor table. */
 export const idt: Check = {
   id: "XF003",
@@ -50,7 +53,15 @@ export const idt: Check = {
   run(context, report) {
     const { kernel } = context;
     const entry = range(kernel, "__entry_text_start", "__entry_text_end");
-    for (const gate of idtGates(kernel)) {
+    const gates = idtGates(kernel);
+    const present = gates.filter((gate) => gate.present).length;
+    if (present < EXCEPTIONS_USED) {
+      report.unjudged(
+        "idt_table",
+        `only ${present} of its ${gates.length} gates are present: it is damaged`,
+      );
+    }
+    for (const gate of gates) {
       const where = `idt_table[${gate.vector}]`;
       if (!gate.present && gate.handler === 0n) {
         report.judged(1);

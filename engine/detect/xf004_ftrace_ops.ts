@@ -17,7 +17,10 @@ export const ftraceHooks: Check = {
     "Everyone on ftrace_ops_list, and every handler of the function graph, is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
   run(context, report) {
     const { kernel } = context;
-    for (const ops of ftraceOps(kernel)) {
+    const listeners = ftraceOps(kernel);
+    // The list itself, which may be empty.
+    report.judged(1);
+    for (const ops of listeners) {
       const on = attachedTo(context, ops.gva);
       const can = ops.ipModify
         ? "it may change what those functions do (IPMODIFY)"

@@ -17,10 +17,15 @@ export const probes: Check = {
     "Every kprobe's and return probe's handlers are the kernel's own (perf, tracefs, BPF) or a vouched module's.",
   run(context, report) {
     const { kernel } = context;
-    for (const probe of context.kprobes) {
+    const probes = context.kprobes;
+    // The table itself, which may be empty.
+    report.judged(1);
+    for (const probe of probes) {
       const at = context.code.at(probe.address);
       const where = `kprobe on ${at.name}`;
-      if (at.kind === "foreign" || at.kind === "freed init") {
+      if (at.kind === "unread") {
+        report.unjudged(at.name, context.code.whyUnread);
+      } else if (at.kind === "foreign" || at.kind === "freed init") {
         report.known(`a kprobe is left at ${at.name}, which is gone`);
         continue;
       }

@@ -17,6 +17,8 @@ export const netfilter: Check = {
   run(context, report) {
     for (const net of netNamespaces(context.kernel)) {
       report.part("a network namespace", () => {
+        // The namespace, which may have none.
+        report.judged(1);
         for (const hook of netfilterHooks(context.kernel, net)) {
           const code = judge(context, report, {
             where: `netfilter ${hook.where}`,

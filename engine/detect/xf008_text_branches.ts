@@ -27,6 +27,10 @@ export const textBranches: Check = {
       const from = code.at(way.from);
       const to = code.at(way.target);
       if (to.kind === "kernel" || to.kind === "thunk") continue;
+      if (to.kind === "unread") {
+        report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
+        continue;
+      }
       if (to.kind === "kprobe" && probes.has(way.from)) {
         report.known(`${from.name} jumps to its optimised kprobe`);
         continue;

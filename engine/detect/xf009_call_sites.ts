@@ -48,6 +48,9 @@ export const callSiteText: Check = {
       odd(context, report, ip, call, enabled);
     }
     report.judged(judged);
+    if (judged === 0) {
+      report.unjudged("Ftrace's call sites", "Ftrace's list of them is empty");
+    }
   },
 };
 
@@ -63,8 +66,15 @@ function explained(
   target: bigint,
   flags: number,
 ): boolean {
-  const { kind } = context.code.at(target);
+  const { kind, name } = context.code.at(target);
   if (kind === "ftrace") return true;
+  if (kind === "unread") {
+    report.unjudged(
+      `the call of ${name} at ${context.code.at(ip).name}`,
+      context.code.whyUnread,
+    );
+    return true;
+  }
   if ((flags & SITE.direct) === 0) return false;
   // A direct call: BPF's trampoline, or what a module asked for.
   judge(context, report, {

@@ -8,7 +8,8 @@ import { securityHooks } from "../kernel/lsm.ts";
 import { readImage } from "../kernel/text_image.ts";
 import { MODULES_END, MODULES_START } from "../kernel/text_pages.ts";
 import { hex } from "./judge.ts";
-import type { Check } from "./types.ts";
+import type { CheckContext } from "./context.ts";
+import type { Check, Report } from "./types.ts";
 
 const LOW_START = Number(MODULES_START & 0xffffffffn);
 const LOW_END = Number(MODULES_END & 0xffffffffn);
@@ -30,6 +31,16 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/(super_operations|_sops|_super_ops)$/, "super_operations"],
 ];
 
+/** Tables that rootkits change, whose members are functions alone. */
+const PROVEN: readonly (readonly [name: string, kind: string])[] = [
+  ["tcp4_seq_ops", "seq_operations"],
+  ["tcp6_seq_ops", "seq_operations"],
+  ["udp_seq_ops", "seq_operations"],
+  ["udp6_seq_ops", "seq_operations"],
+  ["packet_seq_ops", "seq_operations"],
+  ["raw_seq_ops", "seq_operations"],
+];
+
 /** The kernel's constant tables: nothing in them leads to a module. */
 export const constantTables: Check = {
   id: "XF010",
@@ -46,6 +57,13 @@ export const constantTables: Check = {
       Math.floor(data.bytes.length / 4),
     );
     report.judged(words.length / 2);
+    report.part("tables of the kernel's operations", () => {
+      for (const [name, kind] of PROVEN) {
+        for (const gva of kernel.symbols.addresses(name)) {
+          members(context, report, name, kind, gva);
+        }
+      }
+    });
     // XF014's.
     const security = new Set(
       securityHooks(kernel)?.map(({ address }) => address),
@@ -63,8 +81,13 @@ export const constantTables: Check = {
         code.reserves.some((r) => target >= r.start && target < r.end)
       ) continue;
       // A number may look like an address: one within a function is none.
-      const isStart = to.offset === 0 || to.kind === "foreign";
+      const isStart = to.offset === 0 || to.kind === "foreign" ||
+        to.kind === "unread";
       if (!isStart || to.kind === "bpf" || to.kind === "thunk") continue;
+      if (to.kind === "unread") {
+        report.unjudged(`${to.name} in read-only data`, code.whyUnread);
+        continue;
+      }
       const address = data.start + BigInt(4 * i);
       const where = memberName(kernel, code.nameOf(address));
       if (ELSEWHERE.test(where) || security.has(address)) continue;
@@ -81,6 +104,38 @@ export const constantTables: Check = {
     }
   },
 };
+
+/** Each function of a table that is always there: the kernel's, or none. */
+function members(
+  { kernel, code }: CheckContext,
+  report: Report,
+  name: string,
+  kind: string,
+  gva: bigint,
+): void {
+  const functions = [...kernel.types.tryStruct(kind)?.members.values() ?? []]
+    .filter(({ size, name }) => size === 8 && name !== "owner");
+  const values = functions.map(({ offset }) =>
+    kernel.space.u64(gva + BigInt(offset))
+  );
+  if (values.every((value) => value === 0n)) {
+    report.unjudged(name, "it is empty: damaged");
+  }
+  values.forEach((target, i) => {
+    if (target === 0n || code.executable(target)) return;
+    report.finding({
+      severity: "critical",
+      where: `${name}.${functions[i].name}`,
+      address: gva + BigInt(functions[i].offset),
+      target,
+      expected: "a function of the kernel's",
+      found: `0x${target.toString(16)}`,
+      summary: `${name}.${functions[i].name} leads to 0x${
+        target.toString(16)
+      }, which is no code`,
+    });
+  });
+}
 
 /** `tcp4_seq_ops+0x18` as `tcp4_seq_ops.show`, where the kind is known. */
 function memberName(kernel: Kernel, name: string): string {

@@ -48,11 +48,16 @@ export const procTree: Check = {
   run(context, report) {
     const { kernel } = context;
     const tables = new TableJudge(context, report);
+    let known = 0;
     report.part("/proc", () => {
       for (
         const entry of procEntries(kernel, kernel.symbols.address("proc_root"))
       ) {
+        if (EXPECTED[entry.path] !== undefined) known++;
         judgeEntry(context, report, tables, entry);
+      }
+      if (known === 0) {
+        report.unjudged("/proc", "none of the kernel's own entries is in it");
       }
     });
     for (const net of netNamespaces(kernel)) {

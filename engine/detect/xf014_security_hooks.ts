@@ -22,6 +22,9 @@ export const securityModuleHooks: Check = {
         "this kernel keeps them in a way that is not known",
       );
     }
+    if (hooks?.length === 0) {
+      report.unjudged("security hooks", "their lists are empty: damaged");
+    }
     for (const { name, address, func } of hooks ?? []) {
       judge(context, report, {
         where: `security hook ${name}`,

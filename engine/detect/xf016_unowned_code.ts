@@ -22,6 +22,12 @@ export const unownedCode: Check = {
         `${code.pages.unread} pages of page tables could not be read`,
       );
     }
+    if (code.unread.length > 0) {
+      report.unjudged(
+        "executable memory outside of the image and of modules",
+        code.whyUnread,
+      );
+    }
     const owned = ownedRanges(context.kernel).concat(
       code.modules.flatMap(({ ranges }) => ranges),
       code.reserves,
@@ -41,7 +47,8 @@ export const unownedCode: Check = {
         });
       }
       for (const { start, end } of subtract(range, owned)) {
-        if (code.at(start).kind === "thunk") continue;
+        const { kind } = code.at(start);
+        if (kind === "thunk" || kind === "unread") continue;
         const module = code.moduleAt(start);
         const first = firstCode(kernel, start);
         report.finding({

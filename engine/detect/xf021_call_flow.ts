@@ -22,6 +22,9 @@ export const callFlow: Check = {
       return;
     }
     report.judged(recorded.events);
+    for (const problem of recorded.problems) {
+      report.unjudged("a part of what was recorded", problem);
+    }
     for (const { gva, caller, calls } of recorded.functions) {
       strange(context, report, gva, {
         where: `function below ${caller}`,
@@ -69,6 +72,10 @@ function strange(
 ): void {
   const code = context.code.at(gva);
   const { module, kind, name } = code;
+  if (kind === "unread") {
+    report.unjudged(`${name}, which ${what}`, context.code.whyUnread);
+    return;
+  }
   const trusted = module !== undefined && context.trusts(module);
   if (
     kind === "module" ? trusted : kind !== "foreign" && kind !== "hidden module"
@@ -95,5 +102,8 @@ function strange(
         : "code that belongs to nobody"
     }`,
     ...(module === undefined ? {} : { module: module.name }),
+    ...(module === undefined || kind !== "module"
+      ? {}
+      : { hint: context.howToTrust(module) }),
   });
 }

@@ -21,12 +21,15 @@ export const callCounts: Check = {
       report.notRun("no baseline was given (--baseline)");
       return;
     }
-    const { flow, events } = context.recorded;
+    const { flow, events, problems } = context.recorded;
     if (events === 0) {
       report.notRun("the top-level buffer holds no functions");
       return;
     }
     report.judged(flow.size);
+    for (const problem of problems) {
+      report.unjudged("a part of what was recorded", problem);
+    }
     for (const one of sizeDifferences(options.baseline.flow, flow)) {
       const { root, range, calls, outside, expected } = one;
       report.finding({

@@ -73,7 +73,10 @@ export function ftraceOps(kernel: Kernel): FtraceOps[] {
     const found: FtraceOps[] = [];
     const next = BigInt(kernel.types.offset("ftrace_ops", "next"));
     let at = kernel.space.u64(head);
-    while (at !== 0n && at !== end) {
+    while (at !== end) {
+      if (at === 0n) {
+        throw new KernelError("ftrace_ops_list leads to nowhere: damaged");
+      }
       if (found.length >= MAX_OPS) {
         throw new KernelError("ftrace_ops_list does not end");
       }

@@ -24,6 +24,8 @@ export interface FindingJson {
   /** GVA of the code that is reached. */
   readonly target?: string;
   readonly module?: string;
+  /** What to do when it is meant to be so. */
+  readonly hint?: string;
 }
 
 /** One run of checks in JSON. */

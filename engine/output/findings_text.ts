@@ -53,6 +53,7 @@ function findingLines(finding: FindingJson, style: FindingsStyle): string[] {
     ["found", finding.found],
     ["leads to", finding.target],
     ["module", finding.module],
+    ["wanted?", finding.hint],
   ];
   return [
     `${style.strong(`${check} ${severity}`)}  ${summary}`,

@@ -30,7 +30,8 @@ export function readBaseline(path: string): Baseline {
 
 /** What the target's buffer says now. */
 function learn(options: TargetOptions): Baseline {
-  using session = openTarget(options);
+  // The cache is found by what the guest says of itself: not here.
+  using session = openTarget({ ...options, cache: false });
   const { flow, events, problems } = recordedFlow(session.kernel);
   for (const problem of problems) note(`xftrace: ${problem}`);
   if (events === 0) {
@@ -134,7 +135,7 @@ Examples:
 /** A file's flow, or a target's. */
 function flowOf(source: string): Baseline {
   return /^(qemu|pid|file|core):/.test(source)
-    ? learn({ target: source, cache: true })
+    ? learn({ target: source, cache: false })
     : readBaseline(source);
 }
 

@@ -17,7 +17,9 @@ import { sarifLog } from "../../engine/output/sarif.ts";
 import type { Session } from "../../engine/session.ts";
 import { VERSION } from "../../engine/version.ts";
 import { readBaseline } from "./baseline.ts";
+import { builtModules, recordsOf } from "./check_state.ts";
 import { readKernelFile } from "./kernel_file.ts";
+import { moduleFiles } from "./module_files.ts";
 import { openTarget, withTarget } from "./target.ts";
 import { faint, out, outJson, strong } from "./terminal.ts";
 
@@ -44,7 +46,13 @@ export function registerCheck(program: Command): void {
       "--baseline <file>",
       "compare what was recorded with this (see xftrace baseline)",
     )
+    .option(
+      "--modules <paths>",
+      "compare modules' text with these: .ko files, or folders of them; they may hook the kernel",
+      list,
+    )
     .option("--trust-module <names>", "modules that may hook the kernel", list)
+    .option("--no-record", "neither compare with nor keep a record of text")
     .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
     .option("--tracer <name>", "what current_tracer was set to")
     .option("--json", "print JSON")
@@ -68,27 +76,13 @@ Examples:
       if (options.list === true) return out(listText(checks));
       const selected = selectChecks(options.only ?? []);
       const named = options.target ?? target;
+      // The cache is found by what the guest says of itself: not here.
       using session = openTarget({
         ...options,
+        cache: false,
         ...(named === undefined ? {} : { target: named }),
       });
-      const said: CheckOptions = {
-        ...(options.vmlinuz === undefined
-          ? {}
-          : { vmlinux: readKernelFile(options.vmlinuz) }),
-        ...(options.baseline === undefined
-          ? {}
-          : { baseline: readBaseline(options.baseline) }),
-        ...(options.trustModule === undefined
-          ? {}
-          : { trustModules: options.trustModule }),
-        tracing: {
-          ...(options.tracingOn === undefined
-            ? {}
-            : { tracingOn: options.tracingOn }),
-          ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
-        },
-      };
+      const said = expectations(options, session);
       if (options.watch !== undefined) {
         const seconds = options.watch === true
           ? WATCH_EVERY
@@ -110,6 +104,35 @@ Examples:
       }
       refuse(run);
     });
+}
+
+/** What the user says about the guest. */
+interface Said {
+  readonly vmlinuz?: string;
+  readonly baseline?: string;
+  readonly modules?: string[];
+  readonly trustModule?: string[];
+  readonly record: boolean;
+  readonly tracingOn?: boolean;
+  readonly tracer?: string;
+}
+
+function expectations(said: Said, session: Session): CheckOptions {
+  const { vmlinuz, baseline, modules, trustModule, tracingOn, tracer } = said;
+  const records = said.record ? recordsOf(session) : undefined;
+  const built = builtModules();
+  const paths = [...modules ?? [], ...built === undefined ? [] : [built]];
+  return {
+    ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
+    ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),
+    ...(paths.length === 0 ? {} : { moduleFiles: moduleFiles(paths) }),
+    ...(trustModule === undefined ? {} : { trustModules: trustModule }),
+    ...(records === undefined ? {} : { textRecords: records }),
+    tracing: {
+      ...(tracingOn === undefined ? {} : { tracingOn }),
+      ...(tracer === undefined ? {} : { tracer }),
+    },
+  };
 }
 
 /** Runs the checks once. */

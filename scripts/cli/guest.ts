@@ -1,6 +1,7 @@
 /** `xftrace guest`: the module for guests, built and put into place. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../engine/errors.ts";
+import { keepBuiltModule } from "./check_state.ts";
 
 const SOURCES = new URL("../../guest/", import.meta.url).pathname;
 /** What the module is made of; fixtures and examples are not. */
@@ -32,6 +33,7 @@ Examples:
       const headers = options.headers ?? await runningHeaders();
       const module = await buildModule(SOURCES, headers, "xftrace.ko");
       Deno.writeFileSync(options.output, module, { mode: 0o644 });
+      keepBuiltModule(module);
       console.log(
         `${options.output}: ${
           Math.round(module.length / 1024)

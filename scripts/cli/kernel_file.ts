@@ -38,7 +38,11 @@ export function readKernelFile(path: string): Vmlinux {
   });
 }
 
-function unpack(tool: string, packed: Uint8Array): Uint8Array | undefined {
+/** Unpacks by a tool of the host's; `undefined` when that fails. */
+export function unpack(
+  tool: string,
+  packed: Uint8Array,
+): Uint8Array | undefined {
   const file = Deno.makeTempFileSync();
   try {
     Deno.writeFileSync(file, packed);

@@ -19,6 +19,9 @@ import {
   findingsOf,
   vmlinuzOf,
 } from "./detect_support.ts";
+import { verdictOf } from "../../engine/output/findings_json.ts";
+import { damagedRecording } from "./detect_damage.ts";
+import { ownModule, textWithoutImage } from "./detect_text.ts";
 import {
   attachTo,
   bootGuest,
@@ -213,7 +216,13 @@ for (const kernel of KERNELS) {
       await hookedFlow(guest, session, folder);
     });
     await t.step("a recording of a hooked guest says the same", async () => {
-      await recorded(guest, session, folder);
+      await recorded(kernel, guest, session, folder);
+    });
+    await t.step("text is judged without a trusted image", async () => {
+      await textWithoutImage(kernel, guest, session);
+    });
+    await t.step("the project's own module is known by its file", async () => {
+      await ownModule(kernel, guest, session);
     });
     await t.step("after: nothing", async () => {
       assertClean(await check(session.kernel, [], options));
@@ -266,6 +275,7 @@ async function recordingOff(session: Session): Promise<void> {
 }
 
 async function recorded(
+  series: string,
   guest: Guest,
   session: Session,
   folder: string,
@@ -281,14 +291,21 @@ async function recorded(
     using opened = openCoreSession(`core:${core}`, core);
     assert.deepEqual(findingsOf(await check(opened.kernel, ids)), live);
     assert.equal(live.length, 1);
+    await damagedRecording(opened.kernel, {
+      vmlinux: readKernelFile(await vmlinuzOf(series)),
+    });
 
-    // Without all of its memory: nothing is taken to be clean.
+    // Without all of its memory: what is missing is not taken to be clean.
     await takeSnapshot(session, core);
     using partial = openCoreSession(`core:${core}`, core);
     const run = await check(partial.kernel);
     assert.deepEqual(findingsOf(run), []);
-    for (const { check, unjudged, notRun } of run.outcomes) {
-      assert.ok(unjudged.length > 0 || notRun !== undefined, check.id);
+    assert.equal(verdictOf(run), "unjudged");
+    for (const { check, unjudged, notRun, judged } of run.outcomes) {
+      assert.ok(
+        unjudged.length > 0 || notRun !== undefined || judged > 0,
+        check.id,
+      );
     }
   } finally {
     Deno.removeSync(core);

@@ -1,0 +1,61 @@
+/**
+ * What checks keep on the host between runs, and what the host knows of the
+ * project's own module.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import {
+  type TextRecords,
+  textRecords,
+} from "../../engine/detect/text_record.ts";
+import type { Session } from "../../engine/session.ts";
+
+/** `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`. */
+function stateFolder(name: string): string | undefined {
+  const xdg = Deno.env.get("XDG_STATE_HOME");
+  const home = Deno.env.get("HOME");
+  if (xdg?.startsWith("/")) return join(xdg, "xftrace", name);
+  return home?.startsWith("/")
+    ? join(home, ".local", "state", "xftrace", name)
+    : undefined;
+}
+
+/**
+ * Where the text of this boot of this guest is recorded; `undefined` for a
+ * recording, or when there is no place for it.
+ */
+export function recordsOf({ key, kernel }: Session): TextRecords | undefined {
+  const folder = stateFolder("text");
+  if (key === undefined || folder === undefined) return undefined;
+  const { buildId, release, kaslrOffset } = kernel.facts;
+  // Another boot lies elsewhere, or has the same text.
+  const boot = `${buildId ?? release}-${key}-${kaslrOffset.toString(16)}`;
+  return textRecords(folder, boot);
+}
+
+/** Keeps a module that this host built: checks know it again. */
+export function keepBuiltModule(module: Uint8Array): void {
+  const folder = stateFolder("modules");
+  if (folder === undefined) return;
+  const id = createHash("sha256").update(module).digest("hex").slice(0, 16);
+  try {
+    Deno.mkdirSync(join(folder, id), { recursive: true, mode: 0o700 });
+    Deno.writeFileSync(join(folder, id, "xftrace.ko"), module, { mode: 0o600 });
+  } catch {
+    // Not worth a failure: checks take its file with --modules as well.
+  }
+}
+
+/** The folder of modules that this host built, when there are any. */
+export function builtModules(): string | undefined {
+  const folder = stateFolder("modules");
+  try {
+    return folder !== undefined && [...Deno.readDirSync(folder)].length > 0
+      ? folder
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Files of kernel modules that users give: a `.ko`, packed or not, or a
+ * folder of them.
+ *
+ * @module
+ */
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { basename, join } from "node:path";
+import {
+  readRelocatable,
+  type Relocatable,
+} from "../../engine/detect/relocatable.ts";
+import { EXIT, XftraceError } from "../../engine/errors.ts";
+import { unpack } from "./kernel_file.ts";
+
+const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
+
+/**
+ * Modules by the kernel's name of them, read when they are asked for.
+ *
+ * @param paths files, or folders that are searched with all below them
+ * @throws {XftraceError} when one cannot be read or holds no module.
+ */
+export function moduleFiles(
+  paths: readonly string[],
+): (name: string) => readonly Relocatable[] {
+  const found = new Map<string, string[]>();
+  for (const path of paths) {
+    const before = found.size;
+    try {
+      if (Deno.statSync(path).isDirectory) collect(path, found);
+      else add(found, path);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new XftraceError(`--modules ${path} cannot be read: ${why}`);
+    }
+    if (found.size === before) {
+      throw new XftraceError(
+        `--modules ${path}: there is no module (.ko, .ko.xz, .ko.zst, .ko.gz); give a module's file or a folder such as /lib/modules/RELEASE`,
+        { exitCode: EXIT.usage },
+      );
+    }
+  }
+  const read = new Map<string, readonly Relocatable[]>();
+  return (name) => {
+    let files = read.get(name);
+    if (files === undefined) {
+      files = (found.get(name) ?? []).map((path) =>
+        readRelocatable(path, plain(path))
+      );
+      read.set(name, files);
+    }
+    return files;
+  };
+}
+
+function collect(folder: string, found: Map<string, string[]>): void {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) collect(path, found);
+    else add(found, path);
+  }
+}
+
+function add(found: Map<string, string[]>, path: string): void {
+  const file = NAME.exec(basename(path))?.[1];
+  if (file === undefined) return;
+  // In the kernel's names of modules a dash is an underscore.
+  const name = file.replaceAll("-", "_");
+  found.set(name, [...found.get(name) ?? [], path]);
+}
+
+function plain(path: string): Uint8Array {
+  const packed = Deno.readFileSync(path);
+  const bytes = path.endsWith(".xz")
+    ? unpack("xz", packed)
+    : path.endsWith(".zst")
+    ? zstdDecompressSync(packed)
+    : path.endsWith(".gz")
+    ? gunzipSync(packed)
+    : packed;
+  if (bytes !== undefined) return bytes;
+  throw new XftraceError(
+    `${path} could not be unpacked; install xz-utils, or give it unpacked`,
+  );
+}

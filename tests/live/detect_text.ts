@@ -1,0 +1,162 @@
+/**
+ * Text without a trusted image, and modules by their files: parts of the test
+ * of the hooks, which boots the guest.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { readRelocatable } from "../../engine/detect/relocatable.ts";
+import { textRecords } from "../../engine/detect/text_record.ts";
+import type { CheckRun } from "../../engine/detect/runner.ts";
+import { jumpSites } from "../../engine/kernel/jump_labels.ts";
+import { readImage } from "../../engine/kernel/text_image.ts";
+import type { Session } from "../../engine/session.ts";
+import { findKernel } from "../../lab/kernel.ts";
+import { moduleFiles } from "../../scripts/cli/module_files.ts";
+import { assertClean, check, findingsOf } from "./detect_support.ts";
+import { moduleFor, pollUntil, Scratch, tracerOf } from "./seal_support.ts";
+import type { Guest } from "./support.ts";
+
+/** The files of the modules that a series' guests load. */
+export async function modulesOf(series: string) {
+  const { modules } = await findKernel(series, "amd64", () => {});
+  assert.ok(modules !== undefined);
+  return moduleFiles([modules]);
+}
+
+/** Writes one byte of the guest's memory, and gives what undoes it. */
+function poke(session: Session, gva: bigint, value: number): () => void {
+  const { kernel, memory } = session;
+  // Memory is exchanged by aligned words.
+  const word = gva & ~3n;
+  const shift = 8n * (gva & 3n);
+  const { gpa } = kernel.space.translate(word);
+  const was = BigInt(kernel.space.u32(word));
+  const now = (was & ~(0xffn << shift)) | BigInt(value) << shift;
+  const write = (from: bigint, to: bigint) =>
+    assert.equal(memory.compareExchange(gpa, 4, from, to), from);
+  write(was, now);
+  return () => write(now, was);
+}
+
+function notRun(run: CheckRun): (string | undefined)[] {
+  return run.outcomes.map(({ notRun }) => notRun);
+}
+
+/** XF020, XF023 and XF024 find one changed byte, without a trusted image. */
+export async function textWithoutImage(
+  series: string,
+  guest: Guest,
+  session: Session,
+): Promise<void> {
+  const { kernel } = session;
+  await guest.sh("modprobe veth; modprobe tun");
+  const folder = Deno.makeTempDirSync();
+  try {
+    const options = { textRecords: textRecords(folder, "boot") };
+    const ids = ["XF020", "XF023", "XF024"];
+    const first = await check(kernel, ids, options);
+    assertClean(first);
+    assert.match(String(notRun(first)[0]), /its text is recorded now/);
+    assert.match(String(notRun(first)[2]), /their text is recorded now/);
+    for (const { name } of Deno.readDirSync(folder)) {
+      assert.equal(Deno.statSync(`${folder}/${name}`).mode, 0o100600);
+    }
+    // In use meanwhile: what the kernel patches is explained.
+    await guest.sh(`cd /sys/kernel/tracing
+      echo 'p:one vfs_read+4' > kprobe_events; echo 1 > events/kprobes/enable
+      echo 'vfs_* veth_*' > set_ftrace_filter; echo function > current_tracer
+      echo 1 > events/sched/enable`);
+    const second = await check(kernel, ids, options);
+    await guest.sh(`cd /sys/kernel/tracing; echo nop > current_tracer
+      echo 0 > events/enable; echo > kprobe_events; echo > set_ftrace_filter`);
+    assertClean(second);
+    assert.deepEqual(notRun(second), [undefined, undefined, undefined]);
+
+    const files = { moduleFiles: await modulesOf(series) };
+    const whole = await check(kernel, ids, files);
+    assertClean(whole);
+    const judged = whole.outcomes[2].judged;
+    assert.ok(judged > 50_000, `${judged} bytes of modules' text`);
+
+    // A no-op with another displacement is a no-op still.
+    const text = readImage(kernel, "_stext", "_etext");
+    const site = jumpSites(kernel).find(({ code }) => {
+      const at = Number(code - text.start);
+      return text.bytes[at] === 0x0f && text.bytes[at + 1] === 0x1f &&
+        text.bytes[at + 4] === 0;
+    });
+    assert.ok(site !== undefined);
+    let undo = poke(session, site.code + 4n, 1);
+    const label = findingsOf(await check(kernel, ids, options));
+    undo();
+    assert.deepEqual(label.map(({ check }) => check), ["XF020", "XF023"]);
+    assert.match(label[1].where, /^jump label at /);
+
+    // Behind the last function of a module nothing runs.
+    kernel.live.refresh();
+    const veth = kernel.live.modules.find(({ name }) => name === "veth");
+    assert.ok(veth !== undefined);
+    const last = veth.text.end - 1n;
+    assert.equal(kernel.space.u8(last), 0);
+    undo = poke(session, last, 0x90);
+    const byRecord = findingsOf(await check(kernel, ids, options));
+    const byFile = findingsOf(await check(kernel, ids, files));
+    undo();
+    for (const [finding, ...more] of [byRecord, byFile]) {
+      assert.deepEqual(more, []);
+      assert.equal(finding.check, "XF024");
+      assert.equal(finding.module, "veth");
+      assert.equal(finding.found, "90");
+    }
+    assert.match(byFile[0].summary, /are not those of .*veth\.ko/);
+    assertClean(await check(kernel, ids, options));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+    await guest.sh("modprobe -r veth; modprobe -r tun");
+  }
+}
+
+/** The project's own module hooks the kernel, and is known by its file. */
+export async function ownModule(
+  series: string,
+  guest: Guest,
+  session: Session,
+): Promise<void> {
+  const { kernel } = session;
+  const file = await moduleFor(series);
+  await guest.put(file, "/tmp/xftrace.ko");
+  await guest.sh("insmod /tmp/xftrace.ko");
+  using scratch = new Scratch();
+  const tracer = tracerOf(session);
+  await tracer.start({ ...scratch.files, roots: ["__x64_sys_getcwd"] });
+  try {
+    const genuine = readRelocatable("xftrace.ko", file);
+    const moduleFiles = (name: string) => name === "xftrace" ? [genuine] : [];
+    const unknown = await pollUntil(tracer, check(kernel, ["XF004"]));
+    const hints = findingsOf(unknown).map(({ module, hint }) =>
+      `${module}: ${hint}`
+    );
+    assert.ok(hints.length > 0, "the module's hooks were not found");
+    for (const hint of hints) {
+      assert.match(hint, /^xftrace: .*--modules xftrace\.ko.*--trust-module/);
+    }
+    assertClean(await pollUntil(tracer, check(kernel, [], { moduleFiles })));
+
+    // One byte of another build, or of another module of that name.
+    const other = new Uint8Array(file);
+    const section = genuine.sections.find(({ name }) => name === ".text");
+    assert.ok(section !== undefined);
+    other[section.bytes.byteOffset - file.byteOffset + 100] ^= 1;
+    const wrong = readRelocatable("other.ko", other);
+    const refused = await pollUntil(
+      tracer,
+      check(kernel, ["XF004"], { moduleFiles: () => [wrong] }),
+    );
+    assert.equal(findingsOf(refused).length, hints.length);
+    assert.match(String(findingsOf(refused)[0].hint), /not that of other\.ko/);
+  } finally {
+    await tracer.stop();
+    await guest.sh("rmmod xftrace");
+  }
+}

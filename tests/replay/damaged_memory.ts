@@ -1,0 +1,97 @@
+/**
+ * Memory with damage: pages that are missing, zero, or hold anything. For
+ * tests of what reads recordings.
+ *
+ * @module
+ */
+import { MemoryError } from "../../engine/errors.ts";
+import { AddressSpace } from "../../engine/memory/address_space.ts";
+import type {
+  GpaRange,
+  PhysicalMemory,
+} from "../../engine/memory/physical_memory.ts";
+import { Kernel } from "../../engine/kernel/kernel.ts";
+import { LiveSymbols } from "../../engine/kernel/live_symbols.ts";
+import { SymbolTable } from "../../engine/kernel/symbol_table.ts";
+
+const PAGE = 4096;
+
+/** What has become of a page. */
+export type Damage = "missing" | "zero" | "garbled";
+
+/** A read-only memory over another, with some pages damaged. */
+export class DamagedMemory implements PhysicalMemory {
+  readonly name = "a damaged recording";
+  readonly writable = false;
+  readonly live = false;
+  readonly #inner: PhysicalMemory;
+  readonly #damage: ReadonlyMap<number, Damage>;
+
+  /**
+   * @param inner stays open when this is disposed of
+   * @param damage by GPA of the page
+   */
+  constructor(inner: PhysicalMemory, damage: ReadonlyMap<number, Damage>) {
+    this.#inner = inner;
+    this.#damage = damage;
+  }
+
+  get ranges(): readonly GpaRange[] {
+    return this.#inner.ranges;
+  }
+  dataRanges(): GpaRange[] {
+    return this.#inner.dataRanges();
+  }
+
+  read(gpa: number, into: Uint8Array): void {
+    this.#inner.read(gpa, into);
+    const first = Math.floor(gpa / PAGE) * PAGE;
+    for (let page = first; page < gpa + into.length; page += PAGE) {
+      const damage = this.#damage.get(page);
+      if (damage === undefined) continue;
+      if (damage === "missing") {
+        throw new MemoryError(this.name, page, "the page is not recorded");
+      }
+      const part = into.subarray(
+        Math.max(0, page - gpa),
+        Math.max(0, page + PAGE - gpa),
+      );
+      if (damage === "zero") part.fill(0);
+      else for (let i = 0; i < part.length; i++) part[i] ^= 0x5a + i * 7;
+    }
+  }
+
+  view(): undefined {
+    return undefined;
+  }
+  search(needle: Uint8Array, limit?: number): number[] {
+    return this.#inner.search(needle, limit);
+  }
+  write(gpa: number): void {
+    throw new MemoryError(this.name, gpa, "a recording cannot be written");
+  }
+  compareExchange(gpa: number): bigint {
+    throw new MemoryError(this.name, gpa, "a recording cannot be written");
+  }
+  [Symbol.dispose](): void {}
+}
+
+/** A kernel that was described whole, read from damaged memory. */
+export function damagedKernel(
+  kernel: Kernel,
+  damage: ReadonlyMap<number, Damage>,
+): Kernel {
+  const space = new AddressSpace(
+    new DamagedMemory(kernel.memory, damage),
+    kernel.space.cr3,
+    kernel.space.levels,
+  );
+  const { symbols } = kernel;
+  if (!(symbols instanceof SymbolTable)) throw new Error("another table");
+  const live = new LiveSymbols(
+    symbols,
+    (gva, into) => space.read(gva, into),
+    kernel.types,
+  );
+  return new Kernel(space, symbols, kernel.types, live, kernel.facts);
+}
