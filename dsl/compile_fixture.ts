@@ -113,7 +113,6 @@ export function fakeFacts(
     target: "qemu:web1",
     kernel: "6.1.0-test",
     live: true,
-    seal: "none",
     cpus: 2,
     bufferBytes: 2097152,
     tracer: "function_graph",
@@ -143,7 +142,6 @@ export function fakeFacts(
       roots: 0,
       depth: true,
       mute: true,
-      filters: [],
     },
     ...rest,
   };
@@ -157,7 +155,25 @@ export const ROOTED = {
     roots: 3,
     depth: true,
     mute: true,
-    filters: [],
+  },
+} as const;
+
+/** A live guest that has the module loaded, and no tracer. */
+export const LOADED = {
+  tracer: "nop",
+  capabilities: {
+    writes: true,
+    roots: 0,
+    depth: true,
+    mute: true,
+    module: {
+      page: 0xffffffffc0400000n,
+      seal: "siphash+ratchet",
+      ringEntries: 32768,
+      maxRoots: 512,
+      maxFunctions: 32000,
+      sharedFilter: true,
+    },
   },
 } as const;
 

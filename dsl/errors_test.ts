@@ -17,12 +17,13 @@ import {
   func,
   pid,
   type Query,
+  ret,
   sys_openat,
   sys_read,
   trace,
 } from "./mod.ts";
 import type { TargetFacts } from "../engine/plan/facts.ts";
-import { CALLS, fakeFacts, ROOTED } from "./compile_fixture.ts";
+import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
 function message(
   make: () => Query<unknown>,
@@ -115,7 +116,7 @@ Deno.test("errors: fields", () => {
 Deno.test("errors: what the target does not offer, with what to do", () => {
   assert.equal(
     message(() => trace(sys_read).count(), fakeFacts({ tracer: "nop" })),
-    "qemu:web1 shows no calls of sys_read: its tracer is nop, and the events of the system call are not enabled; boot it with ftrace=function_graph ftrace_graph_filter=__x64_sys_read or trace_event=syscalls:sys_enter_read,syscalls:sys_exit_read, set the tracer inside the guest, or use --tracer function_graph where the guest's module is loaded",
+    "qemu:web1 shows no calls of sys_read: its tracer is nop, and the events of the system call are not enabled; boot it with ftrace=function_graph ftrace_graph_filter=__x64_sys_read or trace_event=syscalls:sys_enter_read,syscalls:sys_exit_read, set the tracer inside the guest, or load the xftrace module there (`xftrace guest install`), which records what it is told",
   );
   assert.equal(
     message(
@@ -127,6 +128,22 @@ Deno.test("errors: what the target does not offer, with what to do", () => {
   assert.match(
     message(() => event("sched:sched_switch").count()),
     /boot it with trace_event=sched:sched_switch/,
+  );
+});
+
+Deno.test("errors: what the module cannot record", () => {
+  const loaded = fakeFacts(LOADED);
+  assert.match(
+    message(() => trace(sys_read).filter(ret.lt(0)).count(), loaded),
+    /its module cannot be used: it records no return values; boot it with/,
+  );
+  assert.equal(
+    message(() => trace(sys_read).via("module").count()),
+    "the module of qemu:web1 cannot record calls of sys_read: the guest has no module loaded",
+  );
+  assert.match(
+    message(() => trace("vfs_read").filter(arg("file").gt(1)).count(), loaded),
+    /the module records the arguments of system calls alone/,
   );
 });
 

@@ -23,13 +23,9 @@ import {
   trace,
 } from "./mod.ts";
 import type { TargetFacts } from "../engine/plan/facts.ts";
-import { CALLS, fakeFacts, ROOTED } from "./compile_fixture.ts";
+import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
-const sealed: Partial<TargetFacts> = {
-  ...ROOTED,
-  seal: "siphash+ratchet",
-  capabilities: { ...ROOTED.capabilities, filters: ["duration", "pid"] },
-};
+const sealed: Partial<TargetFacts> = { ...ROOTED, ...LOADED };
 
 const opens = trace(sys_openat).until("5s");
 
@@ -50,9 +46,34 @@ const PROGRAMS: readonly [
     fakeFacts(ROOTED),
   ],
   [
-    "2 the same with a module that filters",
+    "2 the same with the module, which is sealed",
     [trace(sys_open).filter(duration.gt("100us")).until("5s").print()],
     fakeFacts(sealed),
+  ],
+  [
+    "2b the module, under another function, with conditions on the function",
+    [
+      trace(fn("vfs_*"), "schedule").under(sys_read)
+        .filter(func.glob("vfs_r*")).filter(comm.eq("dd"))
+        .until(3).print(),
+    ],
+    fakeFacts(sealed),
+  ],
+  [
+    "2c the module beside a tracer that records all functions",
+    [trace("vfs_read").depth(3).until(10).graph()],
+    fakeFacts({ ...sealed, tracer: "function_graph" }),
+  ],
+  [
+    "2d a module that is in use",
+    [trace("vfs_read").until(10).print()],
+    fakeFacts({
+      ...ROOTED,
+      capabilities: {
+        ...ROOTED.capabilities,
+        module: { ...LOADED.capabilities.module, problem: "it is in use" },
+      },
+    }),
   ],
   [
     "3 a guest without roots",

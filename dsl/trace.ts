@@ -120,12 +120,13 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
   }
 
   /**
-   * How calls are to be seen: by the function graph, or by system calls'
-   * events. Default: what the target offers and the script needs.
+   * How calls are to be seen: by the function graph, by system calls'
+   * events, or by the guest's module. Default: what the target offers and the
+   * script needs.
    */
   via(
     this: Trace<F, "calls">,
-    way: "graph" | "events",
+    way: "graph" | "events" | "module",
   ): Trace<F, "calls"> {
     const { source } = this.spec;
     if (source.kind !== "calls") return this;

@@ -35,7 +35,7 @@ export type ValueOf<K> = K extends "text" | "function" ? string
   : unknown;
 
 /** Fields that an event may lack on some targets. */
-type Perhaps = "caller" | "ret";
+type Perhaps = "caller" | "depth" | "ret";
 
 /** An event as a script's function sees it. */
 export type EventOf<F> = [F] extends [never]

@@ -13,6 +13,7 @@ import { fieldKind } from "../../engine/plan/stream_access.ts";
 import type { SourcePlace } from "../../engine/plan/place.ts";
 import { CompileError } from "../errors.ts";
 import type { Draft } from "./draft.ts";
+import { namedFields } from "./named_fields.ts";
 
 /** The fields of a draft's events, with their kinds. */
 export function fieldsOf(
@@ -42,10 +43,16 @@ export function fieldsOf(
   fields.set("name", "function");
   fields.set("func", "function");
   fields.set("duration", "duration");
-  fields.set("depth", "number");
-  if (draft.via === "graph calls") fields.set("caller", "function");
-  if (draft.via === "syscall events") {
-    fields.set("ret", "number");
+  if (draft.via === "graph calls" || draft.via === "module calls") {
+    fields.set("caller", "function");
+    // Else the guest may have recorded but a part of the levels.
+    if (
+      draft.inside || draft.spec.depth !== undefined ||
+      namedFields(draft).has("depth")
+    ) fields.set("depth", "number");
+  }
+  if (draft.via === "syscall events") fields.set("ret", "number");
+  if (draft.via === "syscall events" || draft.via === "module calls") {
     for (const call of draft.syscalls) {
       call.args.forEach((arg, i) =>
         fields.set(`args.${arg}`, argumentKind(arg, call.types[i]))
@@ -100,6 +107,11 @@ function missingField(
   facts: TargetFacts,
 ): string {
   const graph = draft.via.startsWith("graph");
+  if (draft.via === "module calls" && field.startsWith("args.")) {
+    if (!draft.allSyscalls) {
+      return `the module records the arguments of system calls alone, so ${field} is not known`;
+    }
+  }
   if (graph && field.startsWith("args.")) {
     return draft.allSyscalls
       ? `the function graph of ${facts.target} records no arguments, so ${field} is not known: enable the system call's events in the guest (trace_event=syscalls:...), which do`

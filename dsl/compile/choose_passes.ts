@@ -10,7 +10,7 @@ import type { FunctionTarget } from "../../engine/plan/program.ts";
 import { listed } from "./choose_source.ts";
 import type { Draft } from "./draft.ts";
 import { momentText } from "./moments.ts";
-import type { PushDown } from "./push_down.ts";
+import { filterReason, type PushDown } from "./push_down.ts";
 
 function bytesText(bytes: number): string {
   return bytes >= 1048576
@@ -29,23 +29,35 @@ export function choosePasses(
   draft: Draft,
   facts: TargetFacts,
   pushed: PushDown,
+  push: boolean,
 ): DecodePass[] {
   const passes: DecodePass[] = [];
   const add = (what: string, text: string, reason = "") => {
     passes.push({ what, text, reason });
   };
   const last = facts.cpus - 1;
-  add(
-    "pages",
-    `cpu ${last > 0 ? `0-${last}` : "0"}, ${
-      bytesText(facts.bufferBytes)
-    } a ring`,
-  );
-  if (facts.seal !== "none") add("unseal", `${facts.seal}, klog`);
+  const cpus = `cpu ${last > 0 ? `0-${last}` : "0"}`;
+  const { module } = facts.capabilities;
+  if (draft.via === "module calls" && module !== undefined) {
+    add("entries", `${cpus}, ${module.ringEntries} a ring`);
+    add("unseal", `${module.seal}, keys of this run`);
+  } else {
+    add(
+      "pages",
+      `${cpus}, ${bytesText(facts.bufferBytes)} a ring`,
+      draft.moduleReason === ""
+        ? ""
+        : `the module is not used: ${draft.moduleReason}`,
+    );
+  }
   select(draft, pushed, add);
   const kindOf = (field: string) => draft.fields.get(field);
   for (const part of draft.residual) {
-    add("filter", expressionText(part, kindOf), pushed.filterReason);
+    add(
+      "filter",
+      expressionText(part, kindOf),
+      filterReason(draft, facts, push),
+    );
   }
   const closures = draft.spec.filters.filter((each) => each.kind === "closure");
   add("merge", "by time stamp");
@@ -84,14 +96,18 @@ function select(
         pushed.rootsReason,
       );
       return;
-    case "graph calls": {
+    case "graph calls":
+    case "module calls": {
+      const { rootsReason, depthReason } = draft.via === "module calls"
+        ? pushed.module
+        : pushed;
       const under = draft.under.length > 0
         ? ` under ${names(draft.under)}`
         : "";
       add(
         "calls",
         `of ${names(draft.functions)}${under}, entries paired with returns`,
-        pushed.rootsReason,
+        rootsReason,
       );
       if (draft.spec.depth !== undefined) {
         add(
@@ -99,7 +115,7 @@ function select(
           draft.spec.depth === Infinity
             ? "all levels"
             : `${draft.spec.depth} levels`,
-          draft.spec.depth === Infinity ? "" : pushed.depthReason,
+          draft.spec.depth === Infinity ? "" : depthReason,
         );
       }
     }

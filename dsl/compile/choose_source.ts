@@ -4,28 +4,10 @@
  * @module
  */
 import type { TargetFacts } from "../../engine/plan/facts.ts";
-import { visitLeaves } from "../../engine/plan/expression.ts";
 import { CompileError } from "../errors.ts";
+import { hasClosures, moduleProblem, needsAll } from "./choose_module.ts";
 import type { Draft, Notes } from "./draft.ts";
-
-/** Names of the fields that a trace's filters and sinks name. */
-export function namedFields(draft: Draft): Set<string> {
-  const names = new Set<string>();
-  for (const filter of draft.spec.filters) {
-    if (filter.kind === "expression") {
-      visitLeaves(filter.node, (leaf) => names.add(leaf.field));
-    }
-  }
-  for (const { sink } of draft.sinks) {
-    if (sink.kind === "count") sink.by.forEach((each) => names.add(each));
-    if (sink.kind === "hist" || sink.kind === "stats") {
-      names.add(sink.field);
-      sink.by.forEach((each) => names.add(each));
-    }
-    if (sink.kind === "top") names.add(sink.field);
-  }
-  return names;
-}
+import { namedFields } from "./named_fields.ts";
 
 /** Lists a few names and counts the rest. */
 export function listed(names: readonly string[], most = 4): string {
@@ -35,16 +17,23 @@ export function listed(names: readonly string[], most = 4): string {
 }
 
 /**
- * Chooses between the function graph and system calls' events. Events are
- * taken when all that are needed are enabled: they carry arguments and return
- * values, and nothing in the guest has to be changed.
+ * Chooses how calls are seen.
  *
- * @throws {CompileError} when neither can deliver, with what to do.
+ * - Events of system calls, when all that are needed are enabled and the
+ *   script needs what only they have, or may: return values.
+ * - The guest's module: it is told of just these functions, and what it
+ *   records is sealed. Not where all functions are looked at that the guest's
+ *   tracer records already.
+ * - Events again, then the function graph.
+ *
+ * @param push whether the guest is told anything
+ * @throws {CompileError} when nothing can deliver, with what to do.
  */
 export function chooseSource(
   draft: Draft,
   facts: TargetFacts,
   notes: Notes,
+  push: boolean,
 ): Draft["via"] {
   const { source } = draft.spec;
   if (source.kind === "events") return "events";
@@ -55,11 +44,19 @@ export function chooseSource(
   const enabled = draft.syscalls.filter((call) => call.enabled);
   const missing = (draft.functions ?? []).map((each) => each.name)
     .filter((name) => !enabled.some((call) => `__x64_${call.name}` === name));
-  const complete = draft.allSyscalls && enabled.length > 0 &&
-    missing.every((name) => draft.outdated.has(name));
   const events = draft.allSyscalls && enabled.length > 0 && !within;
-  const way = source.via ??
-    (events && (complete || !graph) ? "events" : graph ? "graph" : undefined);
+  const complete = events &&
+    missing.every((name) => draft.outdated.has(name));
+  const problem = moduleProblem(draft, facts);
+  const way = source.via ?? defaultWay({
+    complete,
+    events,
+    graph,
+    module: problem === undefined,
+    closures: hasClosures(draft),
+    everything: needsAll(draft),
+    push,
+  });
   if (way === "events" && events) {
     if (missing.length > 0) {
       const names = missing.map((name) => name.replace(/^__x64_/, ""));
@@ -72,16 +69,54 @@ export function chooseSource(
     draft.syscalls = enabled;
     return "syscall events";
   }
+  if (way === "module" && problem === undefined) return "module calls";
+  if (facts.capabilities.module !== undefined && source.via === undefined) {
+    draft.moduleReason = problem ??
+      "the guest's tracer records all functions already";
+  }
   if (way === "graph" && graph) {
     return within ? "graph calls" : "graph returns";
   }
-  throw new CompileError(nothingDelivers(draft, facts, within), draft.spec.at);
+  throw new CompileError(
+    source.via === "module"
+      ? `the module of ${facts.target} cannot record calls of ${draft.title}: ${problem}`
+      : nothingDelivers(draft, facts, within, problem ?? ""),
+    draft.spec.at,
+  );
+}
+
+/** What a target offers a trace. */
+interface Offers {
+  /** Events of all the system calls are enabled. */
+  readonly complete: boolean;
+  /** Events of some are. */
+  readonly events: boolean;
+  readonly graph: boolean;
+  readonly module: boolean;
+  /** Functions of the script look at the events. */
+  readonly closures: boolean;
+  /** All functions are looked at. */
+  readonly everything: boolean;
+  readonly push: boolean;
+}
+
+function defaultWay(
+  { complete, events, graph, module, closures, everything, push }: Offers,
+): "events" | "module" | "graph" | undefined {
+  const untold = complete || graph;
+  // A function of the script may look at return values.
+  if (complete && closures) return "events";
+  // Without push-down the guest is told only what it has to be.
+  if (module && (push || !untold) && !(everything && graph)) return "module";
+  if (events && (complete || !graph)) return "events";
+  return graph ? "graph" : undefined;
 }
 
 function nothingDelivers(
   draft: Draft,
   facts: TargetFacts,
   within: boolean,
+  module: string,
 ): string {
   const why = facts.tracer === "function_graph"
     ? ""
@@ -93,9 +128,11 @@ function nothingDelivers(
     const name = call.name.slice(4);
     return [`syscalls:sys_enter_${name}`, `syscalls:sys_exit_${name}`];
   });
+  const loaded = facts.capabilities.module !== undefined;
   const reasons = [
     why,
     calls.length > 0 ? "the events of the system call are not enabled" : "",
+    loaded ? `its module cannot be used: ${module}` : "",
   ].filter((each) => each !== "").join(", and ");
   const boot = "boot it with ftrace=function_graph" +
     (draft.functions !== undefined && draft.functions.length <= 4
@@ -104,7 +141,12 @@ function nothingDelivers(
       }`
       : "") +
     (parameters.length > 0 ? ` or trace_event=${parameters.join(",")}` : "");
-  return facts.live
-    ? `${facts.target} shows no calls of ${draft.title}: ${reasons}; ${boot}, set the tracer inside the guest, or use --tracer function_graph where the guest's module is loaded`
-    : `the recording ${facts.target} holds no calls of ${draft.title}: ${reasons}; record one of a guest that traces them`;
+  if (!facts.live) {
+    return `the recording ${facts.target} holds no calls of ${draft.title}: ${reasons}; record one of a guest that traces them`;
+  }
+  return `${facts.target} shows no calls of ${draft.title}: ${reasons}; ${boot}, ${
+    loaded
+      ? "or set the tracer inside the guest"
+      : "set the tracer inside the guest, or load the xftrace module there (`xftrace guest install`), which records what it is told"
+  }`;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { asksProcess } from "../../engine/plan/expression.ts";
+import { asksProcess, conjuncts } from "../../engine/plan/expression.ts";
 import type { TargetFacts } from "../../engine/plan/facts.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
 import type {
@@ -23,10 +23,12 @@ import type {
 import { CompileError } from "../errors.ts";
 import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";
-import { chooseSource, namedFields } from "./choose_source.ts";
+import { chooseSource } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { expandSyscall, outdated, syscallEvents } from "./expand_syscalls.ts";
 import { untilText } from "./moments.ts";
+import { namedFields } from "./named_fields.ts";
+import { narrowFunctions } from "./narrow_functions.ts";
 import { orderWrites } from "./order_writes.ts";
 import { pushDown } from "./push_down.ts";
 import {
@@ -58,6 +60,7 @@ export function compile(
       "the script asks for nothing: end a trace with a sink, as in trace(sys_openat).count(comm)",
     );
   }
+  const { push = true } = options;
   const sentences: string[] = [];
   const notes: Notes = {
     note: (sentence) => {
@@ -65,9 +68,9 @@ export function compile(
     },
   };
   const drafts = bySpec(queries).map(([spec, sinks]) =>
-    draftOf(spec, sinks, facts, notes)
+    draftOf(spec, sinks, facts, notes, push)
   );
-  const pushed = pushDown(drafts, facts, options.push ?? true, notes);
+  const pushed = pushDown(drafts, facts, push, notes);
   const steps = orderWrites(pushed.steps, facts);
   const streams = drafts.map((draft): Stream => ({
     title: draft.title,
@@ -77,7 +80,6 @@ export function compile(
       ...draft.residual.map((node) => ({ kind: "expression" as const, node })),
       ...draft.spec.filters.filter((filter) => filter.kind === "closure"),
     ],
-    pushed: draft.pushed,
     from: draft.spec.from,
     until: draft.spec.until,
     markers: draft.markers,
@@ -89,7 +91,7 @@ export function compile(
       title: draft.title,
       until: untilText(draft.spec.until, facts.live),
       via: draft.via,
-      passes: choosePasses(draft, facts, pushed),
+      passes: choosePasses(draft, facts, pushed, push),
       sinks: draft.sinks.map(({ sink }) => sinkText(sink)),
     },
   }));
@@ -97,7 +99,7 @@ export function compile(
     format: 1,
     target: facts.target,
     kernel: facts.kernel,
-    seal: facts.seal,
+    seal: pushed.module.config?.seal ?? "none",
     live: facts.live,
     traces: streams.map((stream) => stream.planned),
     steps,
@@ -107,6 +109,7 @@ export function compile(
     plan,
     streams,
     roots: pushed.roots.flatMap((each) => each.addresses.slice(0, 1)),
+    module: pushed.module.config,
     asksProcesses: drafts.some((draft) =>
       draft.spec.filters.some((filter) =>
         filter.kind === "expression" && asksProcess(filter.node)
@@ -133,6 +136,7 @@ function draftOf(
   sinks: Draft["sinks"],
   facts: TargetFacts,
   notes: Notes,
+  push: boolean,
 ): Draft {
   const { source } = spec;
   const refs = source.kind === "calls" ? source.functions : source.names;
@@ -154,8 +158,10 @@ function draftOf(
       sink.kind === "graph" || sink.kind === "folded"
     ),
     fields: new Map(),
-    pushed: [],
-    residual: [],
+    residual: spec.filters.flatMap((filter) =>
+      filter.kind === "expression" ? conjuncts(filter.node) : []
+    ),
+    moduleReason: "",
   };
   if (source.kind === "calls") {
     // trace("*") is trace(): every function.
@@ -169,7 +175,8 @@ function draftOf(
     }
   } else draft.ids = eventIds(refs, facts, notes);
   draft.markers = markersOf(spec, facts, notes);
-  draft.via = chooseSource(draft, facts, notes);
+  if (push) narrowFunctions(draft, notes);
+  draft.via = chooseSource(draft, facts, notes, push);
   draft.fields = fieldsOf(draft, facts);
   checkFields(draft, facts);
   if (
@@ -248,6 +255,14 @@ function selection(draft: Draft): Selection {
       return { via: "events", ids: draft.ids };
     case "syscall events":
       return { via: "syscall events", calls: draft.syscalls };
+    case "module calls":
+      return {
+        via: "module calls",
+        functions: draft.functions,
+        under: draft.under,
+        depth: draft.spec.depth,
+        calls: draft.syscalls,
+      };
     default:
       return {
         via: draft.via,

@@ -40,10 +40,10 @@ export interface Draft {
   /** Whether a sink looks at what happened inside calls. */
   inside: boolean;
   fields: ReadonlyMap<string, FieldKind>;
-  /** Conditions that the guest tests. */
-  pushed: Expression[];
   /** Conditions that are left to the host. */
   residual: Expression[];
+  /** Why the guest's module is not used; empty: it is, or there is none. */
+  moduleReason: string;
 }
 
 /** What all drafts share. */

@@ -11,11 +11,13 @@ import { listed } from "./choose_source.ts";
 import { undoText } from "./undo.ts";
 
 const ORDER: readonly ControlStep["control"][] = [
-  "module-filter",
   "roots",
   "depth",
   "mute",
   "recording",
+  "module",
+  "keys",
+  "enabled",
 ];
 
 /** Orders the steps and says what each changes. */
@@ -64,11 +66,29 @@ function describe(
         change: `${onOff(!step.on)} -> ${onOff(step.on)}`,
         by: "trace_buffer.record_disabled",
       };
-    case "module-filter":
+    case "module":
       return {
-        what: "filter",
-        change: step.condition,
-        by: "module mailbox",
+        what: "module",
+        change: `not registered -> roots ${
+          step.roots.length === 0 ? "any" : listed(step.roots.map(shortName), 8)
+        }; records ${
+          step.functions === "all"
+            ? "all functions"
+            : listed(step.functions.map(shortName), 8)
+        }; ${step.levels === 0 ? "all levels" : `${step.levels} levels`}`,
+        by: "module mailbox: reset, configure",
+      };
+    case "keys":
+      return {
+        what: "keys",
+        change: "none -> a new one for each CPU every 100 ms",
+        by: "xft_cpu.slot_key, slot_epoch; xft_control.heartbeat_nonce",
+      };
+    case "enabled":
+      return {
+        what: "enabled",
+        change: "0 -> 1",
+        by: "xft_control.enabled",
       };
   }
 }

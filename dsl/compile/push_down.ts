@@ -4,17 +4,14 @@
  *
  * @module
  */
-import {
-  conjuncts,
-  type Expression,
-  expressionText,
-} from "../../engine/plan/expression.ts";
 import { asksProcess } from "../../engine/plan/expression.ts";
 import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
 import type { ControlStep } from "../../engine/plan/plan.ts";
 import type { FunctionTarget } from "../../engine/plan/program.ts";
-import { listed, namedFields } from "./choose_source.ts";
+import { listed } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
+import { namedFields } from "./named_fields.ts";
+import { type ModulePush, pushModule } from "./push_module.ts";
 import { byName } from "./resolve_names.ts";
 
 /** What is pushed down, and why the rest is not. */
@@ -26,11 +23,11 @@ export interface PushDown {
   readonly rootsReason: string;
   /** Why the depth is cut on the host; empty: it is not. */
   readonly depthReason: string;
-  /** Why conditions are tested on the host. */
-  readonly filterReason: string;
+  /** What the guest's module is told. */
+  readonly module: ModulePush;
 }
 
-/** Splits the drafts' conditions and plans the steps. */
+/** Plans the steps. */
 export function pushDown(
   drafts: readonly Draft[],
   facts: TargetFacts,
@@ -39,58 +36,38 @@ export function pushDown(
 ): PushDown {
   const steps: ControlStep[] = [];
   const graphs = drafts.filter((draft) => draft.via.startsWith("graph"));
-  const filterReason = pushFilters(drafts, facts, push, steps);
   const roots = planRoots(graphs, facts, push, steps, notes);
   const depthReason = planDepth(graphs, facts, push, roots.exact, steps, notes);
-  planMutes(drafts, facts, push, steps);
-  if (facts.live && !facts.recording) {
+  const ring = drafts.some((draft) => draft.via !== "module calls");
+  if (ring) planMutes(drafts, facts, push, steps);
+  if (ring && facts.live && !facts.recording) {
     steps.push({ control: "recording", on: true });
   }
+  const module = pushModule(drafts, facts, push);
+  steps.push(...module.steps);
   return {
     steps,
     roots: roots.targets,
     rootsReason: roots.reason,
     depthReason,
-    filterReason,
+    module,
   };
 }
 
-/** Conditions that the guest's module tests; the others stay. */
-function pushFilters(
-  drafts: readonly Draft[],
+/**
+ * Why a trace's conditions are tested on the host: neither a stock kernel nor
+ * the module tests anything but the function before it records.
+ */
+export function filterReason(
+  draft: Draft,
   facts: TargetFacts,
   push: boolean,
-  steps: ControlStep[],
 ): string {
-  const { filters, writes } = facts.capabilities;
-  // The module tests one condition for all calls.
-  const able = push && writes && filters.length > 0 && drafts.length === 1;
-  for (const draft of drafts) {
-    const parts = draft.spec.filters.flatMap((filter) =>
-      filter.kind === "expression" ? conjuncts(filter.node) : []
-    );
-    const can = (part: Expression) =>
-      // Pairing needs the returns of all calls, also of those that fail.
-      able && draft.via === "graph returns" &&
-      (part.op === "compare" || part.op === "among") &&
-      filters.includes(part.field);
-    draft.pushed = parts.filter(can);
-    draft.residual = parts.filter((part) => !can(part));
-    if (draft.pushed.length > 0) {
-      steps.push({
-        control: "module-filter",
-        condition: expressionText(
-          { op: "all", of: draft.pushed },
-          (field) => draft.fields.get(field),
-        ),
-      });
-    }
-  }
   if (!facts.live) return "";
   if (!push) return "nothing is pushed down";
-  return filters.length === 0
-    ? "a stock kernel cannot be told"
-    : "the module cannot test it";
+  return draft.via === "module calls"
+    ? "the module chooses by function alone"
+    : "a stock kernel cannot be told";
 }
 
 interface Roots {

@@ -18,7 +18,13 @@ export function undoText(step: ControlStep, facts: TargetFacts): string {
       return "recorded again";
     case "recording":
       return `back to ${step.on ? "0" : "1"}`;
-    case "module-filter":
-      return "removed";
+    case "module":
+      return facts.capabilities.module?.sharedFilter === true
+        ? "module mailbox: unregister; set_ftrace_filter, which it needs here, is emptied"
+        : "module mailbox: unregister";
+    case "keys":
+      return "none are sent any more";
+    case "enabled":
+      return "back to 0";
   }
 }

@@ -5,6 +5,7 @@
  */
 import { EventColumns, type PageArena } from "../ftrace/columns.ts";
 import type { Frame } from "./frame.ts";
+import { appendRow } from "./rows.ts";
 
 const BATCH_ROWS = 65536;
 
@@ -25,18 +26,7 @@ export class Batch {
     const to = this.#columns;
     if (to.length === BATCH_ROWS || this.#arena !== arena) this.end();
     this.#arena = arena;
-    const at = to.length++;
-    to.ts[at] = from.ts[row];
-    to.cpu[at] = from.cpu[row];
-    to.type[at] = from.type[row];
-    to.pid[at] = from.pid[row];
-    to.offset[at] = from.offset[row];
-    to.size[at] = from.size[row];
-    to.kind[at] = from.kind[row];
-    to.func[2 * at] = from.func[2 * row];
-    to.func[2 * at + 1] = from.func[2 * row + 1];
-    to.depth[at] = from.depth[row];
-    to.duration[at] = from.duration[row];
+    appendRow(to, from, row);
   }
 
   /** Hands over what was gathered. */

@@ -52,10 +52,11 @@ export function planWrites(
         );
       case "recording":
         return tag(switchRecording(instance, step.on));
-      case "module-filter":
-        throw new KernelError(
-          "this guest has no module that could filter; compile the plan for this guest",
-        );
+      case "module":
+      case "keys":
+      case "enabled":
+        // The module's own: commands and keys, in order and with answers.
+        return [];
     }
   });
 }

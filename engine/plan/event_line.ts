@@ -43,7 +43,9 @@ export class EventLines {
       this.#clock = new ClockText(columns.epoch);
     }
     const pid = columns.pid[row];
-    const comm = this.#context.names.comm(pid).padStart(16);
+    const named = this.#access("comm");
+    const comm = (named?.shape === "text" ? named.at(frame, row) ?? "" : "")
+      .padStart(16);
     const cpu = String(columns.cpu[row]).padStart(3, "0");
     return `${comm}-${String(pid).padEnd(7)} [${cpu}]` +
       `${this.#clock.context(columns.ts[row])}: ${this.#what(frame, row)}\n`;
@@ -58,14 +60,18 @@ export class EventLines {
       columns.func[2 * row + 1],
     );
     const took = durationText(columns.duration[row]);
-    if (select.via === "syscall events" && calls !== undefined) {
-      const call = calls.call[row];
+    const call = calls?.call[row] ?? -1;
+    if (
+      (select.via === "syscall events" || select.via === "module calls") &&
+      calls !== undefined && call >= 0
+    ) {
       const args = this.#arguments[call].map(([label, access]) =>
         `${label}: ${this.#argument(label, access, frame, row)}`
       );
-      return `${select.calls[call].name}(${args.join(", ")}) -> ${
-        returned(calls.ret[row])
-      }  ${took}`;
+      const ret = select.via === "syscall events"
+        ? ` -> ${returned(calls.ret[row])}`
+        : "";
+      return `${select.calls[call].name}(${args.join(", ")})${ret}  ${took}`;
     }
     let text = `${"  ".repeat(Math.max(0, this.#depth(frame, row)))}${name}`;
     const ret = this.#access("ret");
@@ -82,7 +88,8 @@ export class EventLines {
   /** Nested calls are indented where levels were asked for. */
   #depth(frame: Frame, row: number): number {
     const { select } = this.#context;
-    return select.via === "graph calls" && select.depth !== undefined
+    return (select.via === "graph calls" || select.via === "module calls") &&
+        select.depth !== undefined
       ? frame.columns.depth[row]
       : 0;
   }
@@ -107,7 +114,10 @@ export class EventLines {
   #pointer(label: string, frame: Frame, row: number): string {
     const { select } = this.#context;
     const { calls } = frame;
-    if (select.via !== "syscall events" || calls === undefined) return "?";
+    if (
+      (select.via !== "syscall events" && select.via !== "module calls") ||
+      calls === undefined
+    ) return "?";
     const i = select.calls[calls.call[row]].args.indexOf(label);
     const at = 12 * row + 2 * i;
     const address = BigInt(calls.args[at + 1]) << 32n | BigInt(calls.args[at]);
@@ -166,7 +176,9 @@ function argumentsOf(
   select: Selection,
   access: Accessor,
 ): [string, Access | undefined][][] {
-  if (select.via !== "syscall events") return [];
+  if (select.via !== "syscall events" && select.via !== "module calls") {
+    return [];
+  }
   return select.calls.map((call: SyscallTarget) =>
     call.args.map((name): [string, Access | undefined] => [
       name,

@@ -5,6 +5,7 @@
  * @module
  */
 import type { EventFormat } from "../ftrace/formats.ts";
+import type { SealName } from "../seal/abi.ts";
 
 /** What a function is to the guest's function tracers. */
 export type FunctionState =
@@ -55,11 +56,26 @@ export interface Capabilities {
   readonly depth: boolean;
   /** Whether single events can be muted. */
   readonly mute: boolean;
-  /**
-   * Conditions that the guest's module can test on a call before it records
-   * it: the fields; none on a stock guest.
-   */
-  readonly filters: readonly string[];
+  /** What the guest's module can be told; absent: none is loaded. */
+  readonly module?: ModuleFacts;
+}
+
+/** The guest's module. */
+export interface ModuleFacts {
+  /** Why it cannot be used now; absent: it can. */
+  readonly problem?: string;
+  /** GVA of its control page. */
+  readonly page: bigint;
+  /** How it is told to seal entries. */
+  readonly seal: SealName;
+  /** Entries that one CPU's ring holds. */
+  readonly ringEntries: number;
+  /** Roots that it takes. */
+  readonly maxRoots: number;
+  /** Functions that it takes, roots included. */
+  readonly maxFunctions: number;
+  /** Whether it has to use the filter of `set_ftrace_filter`, and empty it. */
+  readonly sharedFilter: boolean;
 }
 
 /** Everything a plan is compiled from besides the script. */
@@ -69,8 +85,6 @@ export interface TargetFacts {
   /** As uname -r. */
   readonly kernel: string;
   readonly live: boolean;
-  /** `none`, or how the module seals entries. */
-  readonly seal: string;
   /** CPUs with a buffer. */
   readonly cpus: number;
   /** Bytes of all pages of one CPU's buffer. */

@@ -19,6 +19,26 @@ export interface Inside {
   readonly duration: Float64Array;
 }
 
+/** A system call's arguments as its entry had them. */
+export interface CallArguments {
+  /** Low and high halves of all six. */
+  readonly words: Uint32Array;
+  /** Texts that arguments point to, by the arguments' places. */
+  readonly texts: (string | undefined)[];
+}
+
+/** What the guest's module says of a row besides the columns. */
+export interface EntryDetails {
+  /** Where the function returns to: low and high halves. */
+  caller: Uint32Array<ArrayBuffer>;
+  /** Which of the names below the thread has. */
+  comm: Int32Array<ArrayBuffer>;
+  /** Names of threads. */
+  readonly comms: readonly string[];
+  /** Arguments of system calls. */
+  args: (CallArguments | undefined)[];
+}
+
 /** Columns of calls besides {@linkcode EventColumns}: one row per call. */
 export class CallColumns {
   /** The calling function, low and high half; 0 where it is not known. */
@@ -29,6 +49,10 @@ export class CallColumns {
   ret: Float64Array<ArrayBuffer>;
   /** Which system call: an index; -1 for other functions. */
   call: Int16Array<ArrayBuffer>;
+  /** The thread's name: an index; -1 where the guest's tables know it. */
+  comm: Int32Array<ArrayBuffer>;
+  /** What `comm` counts. */
+  comms: readonly string[] = [];
   /** What happened inside, where a sink asks for it. */
   readonly inside: (Inside | undefined)[] = [];
   /** Texts of string arguments, where they could be read. */
@@ -39,6 +63,7 @@ export class CallColumns {
     this.args = new Uint32Array(12 * capacity);
     this.ret = new Float64Array(capacity);
     this.call = new Int16Array(capacity);
+    this.comm = new Int32Array(capacity);
   }
 
   /** Makes room for `rows` rows. */
@@ -53,10 +78,13 @@ export class CallColumns {
     ret.set(this.ret);
     const call = new Int16Array(n);
     call.set(this.call);
+    const comm = new Int32Array(n);
+    comm.set(this.comm);
     this.caller = caller;
     this.args = args;
     this.ret = ret;
     this.call = call;
+    this.comm = comm;
   }
 
   /** Forgets what rows held; keeps the memory. */
@@ -73,6 +101,8 @@ export interface Frame {
   readonly arena: PageArena;
   /** Set when the rows are calls. */
   readonly calls?: CallColumns;
+  /** Set when the rows come from the guest's module. */
+  readonly details?: EntryDetails;
   /** Whether rows are in time order already. */
   readonly ordered: boolean;
 }

@@ -5,7 +5,12 @@
  * @module
  */
 import { type EventColumns, KIND } from "../ftrace/columns.ts";
-import type { CallColumns, Inside } from "./frame.ts";
+import type {
+  CallArguments,
+  CallColumns,
+  EntryDetails,
+  Inside,
+} from "./frame.ts";
 import type { FunctionSet } from "./function_set.ts";
 
 /** What calls to emit. */
@@ -18,11 +23,18 @@ export interface GraphCallOptions {
   readonly depth: number | undefined;
   /** Keep what happened inside. */
   readonly inside: boolean;
+  /** Calls inside others are looked at with these, and are no events. */
+  readonly outermost: boolean;
   /**
    * Tell callers outside the functions asked for as well. Without it, a
    * guest that was told to record these functions alone gives the same.
    */
   readonly callers: boolean;
+  /**
+   * Which system call a function is (an index, -1: none), for entries that
+   * have arguments.
+   */
+  readonly syscall?: (lo: number, hi: number) => number;
 }
 
 /** Where a call is written to. */
@@ -43,6 +55,9 @@ class Task {
   open = new Uint8Array(64);
   /** Row of the record where what is inside starts. */
   record = new Int32Array(64);
+  /** Where the function will return to, when the entry says so. */
+  caller = new Uint32Array(128);
+  readonly args: (CallArguments | undefined)[] = [];
   /** The deepest open entry. */
   top = -1;
   /** Depth of the outermost function asked for, -1 without. */
@@ -59,6 +74,7 @@ class Task {
     this.ts = copy(this.ts, new Float64Array(n));
     this.open = copy(this.open, new Uint8Array(n));
     this.record = copy(this.record, new Int32Array(n));
+    this.caller = copy(this.caller, new Uint32Array(2 * n));
   }
 }
 
@@ -135,8 +151,10 @@ export class GraphCalls {
     rows: Uint32Array,
     n: number,
     out: Output,
+    details?: EntryDetails,
   ): void {
     const { kind, depth, pid, cpu } = columns;
+    if (details !== undefined) out.calls.comms = details.comms;
     let lastTask = NaN;
     let task: Task | undefined;
     for (let i = 0; i < n; i++) {
@@ -152,8 +170,8 @@ export class GraphCalls {
       const at = depth[row];
       if (at < 0 || at >= MAX_DEPTH) continue;
       task.grow(at);
-      if (is === KIND.return) this.#leave(task, columns, row, at, out);
-      else this.#enter(task, columns, row, at);
+      if (is === KIND.return) this.#leave(task, columns, row, at, out, details);
+      else this.#enter(task, columns, row, at, details);
     }
   }
 
@@ -172,7 +190,13 @@ export class GraphCalls {
     return depth === undefined || at - task.root < depth;
   }
 
-  #enter(task: Task, columns: EventColumns, row: number, at: number): void {
+  #enter(
+    task: Task,
+    columns: EventColumns,
+    row: number,
+    at: number,
+    details: EntryDetails | undefined,
+  ): void {
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
     close(task, at);
@@ -182,6 +206,11 @@ export class GraphCalls {
     task.hi[at] = hi;
     task.ts[at] = columns.ts[row];
     task.top = at;
+    if (details !== undefined) {
+      task.caller[2 * at] = details.caller[2 * row];
+      task.caller[2 * at + 1] = details.caller[2 * row + 1];
+      task.args[at] = details.args[row];
+    }
     const { functions, under } = this.#options;
     if (task.under < 0 && under !== undefined && under.has(lo, hi)) {
       task.under = at;
@@ -205,12 +234,17 @@ export class GraphCalls {
     row: number,
     at: number,
     out: Output,
+    details: EntryDetails | undefined,
   ): void {
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
     close(task, at + 1);
     const seen = task.top === at && task.open[at] === 1 &&
       task.lo[at] === lo && task.hi[at] === hi;
+    // Some kernels do not tell the module how long a call took.
+    if (seen && details !== undefined && columns.duration[row] === 0) {
+      columns.duration[row] = columns.ts[row] - task.ts[at];
+    }
     const { functions, depth, under, inside } = this.#options;
     const asked = functions === undefined || functions.has(lo, hi);
     const rooted = task.root >= 0 && task.root <= at;
@@ -222,9 +256,11 @@ export class GraphCalls {
     }
     const within = under === undefined ||
       (task.under >= 0 && task.under <= at);
-    if (within && (depth === undefined ? asked : level < depth)) {
+    const deep = this.#options.outermost && level > 0;
+    if (within && !deep && (depth === undefined ? asked : level < depth)) {
       if (!seen) this.begunBefore++;
       this.#emit(task, columns, row, at, seen, level, out);
+      if (details !== undefined) this.#tell(task, row, at, seen, out, details);
     }
     if (seen || task.top >= at) {
       task.open[at] = 0;
@@ -267,11 +303,37 @@ export class GraphCalls {
     calls.caller[2 * to + 1] = called ? task.hi[at - 1] : 0;
     calls.ret[to] = NaN;
     calls.call[to] = -1;
+    calls.comm[to] = -1;
     calls.texts[to] = undefined;
     calls.inside[to] = this.#options.inside && seen && task.root >= 0 &&
         this.#shallow(task, at)
       ? task.inside.from(task.record[at])
       : undefined;
+  }
+
+  /** What the module's entry said of the call that was emitted last. */
+  #tell(
+    task: Task,
+    row: number,
+    at: number,
+    seen: boolean,
+    { columns, calls }: Output,
+    details: EntryDetails,
+  ): void {
+    const to = columns.length - 1;
+    calls.comm[to] = details.comm[row];
+    if (!seen) return;
+    calls.caller[2 * to] = task.caller[2 * at];
+    calls.caller[2 * to + 1] = task.caller[2 * at + 1];
+    const given = task.args[at];
+    const call = given === undefined ? -1 : this.#options.syscall?.(
+      columns.func[2 * to],
+      columns.func[2 * to + 1],
+    ) ?? -1;
+    if (given === undefined || call < 0) return;
+    calls.call[to] = call;
+    calls.args.set(given.words, 12 * to);
+    calls.texts[to] = given.texts;
   }
 }
 

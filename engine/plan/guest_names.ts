@@ -18,6 +18,7 @@ export class KernelNames implements GuestNames {
   readonly #foreign = new Map<number, boolean>();
   readonly #comm = new Map<number, string>();
   readonly #last = new Map<number, string>();
+  readonly #told = new Map<number, string>();
   #saved: SavedCmdlines | undefined;
 
   constructor(kernel: Kernel, processes: ProcessTree) {
@@ -29,10 +30,28 @@ export class KernelNames implements GuestNames {
     const key = (hi & 0x1fffff) * 4294967296 + lo;
     let name = this.#func.get(key);
     if (name === undefined) {
-      name = shortName(this.#kernel.symbols.name(lo, hi));
+      name = this.#syscall(lo, hi) ??
+        shortName(this.#kernel.symbols.name(lo, hi));
       this.#func.set(key, name);
     }
     return name;
+  }
+
+  /**
+   * The name of a system call's entry function. One without arguments has
+   * several (`__do_sys_getpid`), of which kallsyms tells the first.
+   */
+  #syscall(lo: number, hi: number): string | undefined {
+    const { symbols } = this.#kernel;
+    const address = BigInt(hi) << 32n | BigInt(lo);
+    const found = symbols.lookup(address);
+    if (found === undefined || !found.name.startsWith("__do_sys_")) {
+      return undefined;
+    }
+    const short = found.name.slice("__do_".length);
+    return symbols.addresses(`__x64_${short}`).includes(found.address)
+      ? short
+      : undefined;
   }
 
   foreign(lo: number, hi: number): boolean {
@@ -46,11 +65,18 @@ export class KernelNames implements GuestNames {
     return is;
   }
 
+  /** What the guest's module says a thread is called now. */
+  told(pid: number, comm: string): void {
+    this.#told.set(pid, comm);
+    this.#comm.set(pid, comm);
+  }
+
   comm(pid: number): string {
     let comm = this.#comm.get(pid);
     if (comm === undefined) {
       this.#saved ??= SavedCmdlines.read(this.#kernel);
-      const found = this.#saved.tryComm(pid) ?? this.#tasks(pid);
+      const found = this.#told.get(pid) ?? this.#saved.tryComm(pid) ??
+        this.#tasks(pid);
       if (found !== undefined) this.#last.set(pid, found);
       // What a thread that is gone was called when it was last seen.
       comm = found ?? this.#last.get(pid) ?? "<...>";

@@ -21,10 +21,17 @@ export type ControlStep =
   }
   | { readonly control: "recording"; readonly on: boolean }
   | {
-    readonly control: "module-filter";
-    /** The condition, as text; the expression itself is the program's. */
-    readonly condition: string;
-  };
+    /** The module is told what to record, by commands in its mailbox. */
+    readonly control: "module";
+    /** Whose calls, with what is below them; empty: those of all functions. */
+    readonly roots: readonly string[];
+    /** What is recorded below a root, besides the roots. */
+    readonly functions: readonly string[] | "all";
+    /** Levels below a root, root included; 0: all. */
+    readonly levels: number;
+  }
+  | { readonly control: "keys" }
+  | { readonly control: "enabled" };
 
 /** One step that steers the guest. */
 export interface PlannedStep {
@@ -55,7 +62,12 @@ export interface PlannedTrace {
   /** When it ends: `5s`, `100 events`, `Ctrl-C`. */
   readonly until: string;
   /** How its events are seen. */
-  readonly via: "graph returns" | "graph calls" | "syscall events" | "events";
+  readonly via:
+    | "graph returns"
+    | "graph calls"
+    | "module calls"
+    | "syscall events"
+    | "events";
   readonly passes: readonly DecodePass[];
   readonly sinks: readonly string[];
 }

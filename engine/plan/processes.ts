@@ -35,6 +35,7 @@ export class ProcessTree {
   readonly #kernel: Kernel;
   #threads: Map<number, Thread> | undefined;
   #forks = new Map<number, { parent: number; tgid: number }>();
+  readonly #tgids = new Map<number, number>();
   #fresh = false;
 
   constructor(kernel: Kernel) {
@@ -49,6 +50,11 @@ export class ProcessTree {
   /** A fork that the trace shows (sched:sched_process_fork). */
   forked(parent: number, child: number): void {
     this.#forks.set(child, { parent, tgid: child });
+  }
+
+  /** The process of a thread, as the guest's module says. */
+  told(pid: number, tgid: number): void {
+    this.#tgids.set(pid, tgid);
   }
 
   /** The command of a thread, if it still runs. */
@@ -97,7 +103,7 @@ export class ProcessTree {
         seen.add(at);
         const thread = this.#thread(at);
         const fork = this.#forks.get(at);
-        const tgid = thread?.tgid ?? fork?.tgid ?? at;
+        const tgid = thread?.tgid ?? this.#tgids.get(at) ?? fork?.tgid ?? at;
         if (is(at) || (tgid !== at && is(tgid))) return true;
         if (!who.children) return false;
         // The fork that was seen tells also of processes that are gone, and

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Expression, FieldKind } from "./expression.ts";
+import type { SealedConfig } from "../seal/trace_config.ts";
+import type { FieldKind } from "./expression.ts";
 import type { Plan, PlannedTrace } from "./plan.ts";
 import type { FilterSpec, Moment, SinkSpec } from "./spec.ts";
 
@@ -39,6 +40,15 @@ export type Selection =
     readonly depth: number | undefined;
   }
   | {
+    /** Calls as the guest's module records them. */
+    readonly via: "module calls";
+    readonly functions: readonly FunctionTarget[] | undefined;
+    readonly under: readonly FunctionTarget[];
+    readonly depth: number | undefined;
+    /** System calls among them, whose entries have arguments. */
+    readonly calls: readonly SyscallTarget[];
+  }
+  | {
     readonly via: "syscall events";
     readonly calls: readonly SyscallTarget[];
   }
@@ -57,8 +67,6 @@ export interface Stream {
   readonly fields: ReadonlyMap<string, FieldKind>;
   /** What is left to be tested on the host, in the script's order. */
   readonly filters: readonly FilterSpec[];
-  /** What the guest was told to test. */
-  readonly pushed: readonly Expression[];
   readonly from: readonly Moment[];
   readonly until: readonly Moment[];
   /** Ids of the events that `from` and `until` wait for. */
@@ -82,6 +90,8 @@ export interface Program {
   readonly streams: readonly Stream[];
   /** Addresses (fentry) for the plan's `roots` step. */
   readonly roots: readonly bigint[];
+  /** What the guest's module is to record, when a stream is its. */
+  readonly module: SealedConfig | undefined;
   /** Whether process conditions ask for the process tree. */
   readonly asksProcesses: boolean;
 }

@@ -8,6 +8,7 @@ import { eventFiles, type TraceEvents } from "../ftrace/events.ts";
 import { fentryAddress, readGraphRoots } from "../ftrace/graph_roots.ts";
 import type { TraceArray } from "../ftrace/trace_array.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { readModule } from "./read_module.ts";
 import {
   type Capabilities,
   type EventFact,
@@ -46,18 +47,18 @@ export function readFacts(source: FactsSource): TargetFacts {
     { ips: [], capacity: 0 },
   );
   const depthAt = kernel.symbols.tryAddress("fgraph_max_depth");
+  const module = live ? readModule(kernel, instance.tracer) : undefined;
   const capabilities: Capabilities = {
     writes: live,
     roots: capacity,
     depth: depthAt !== undefined,
     mute: true,
-    filters: [],
+    ...(module === undefined ? {} : { module }),
   };
   return {
     target,
     kernel: kernel.facts.release,
     live,
-    seal: "none",
     cpus: cpus.length,
     bufferBytes: (cpus[0]?.counters().pages ?? 0) * buffer.pageSize,
     tracer: instance.tracer,

@@ -19,6 +19,7 @@ import type { TargetFacts } from "./facts.ts";
 import type { Frame } from "./frame.ts";
 import { KernelNames } from "./guest_names.ts";
 import { ProcessTree } from "./processes.ts";
+import { ModuleRun, type SealedOutcome } from "./module_run.ts";
 import type { Program } from "./program.ts";
 import { readFacts } from "./read_facts.ts";
 import { type RunContext, StreamRun } from "./stream.ts";
@@ -41,6 +42,8 @@ export interface RunOptions {
   readonly pollMs?: number;
   /** Called when the control writes are done and events are being followed. */
   readonly onStart?: () => void;
+  /** Called with what the guest's module does while it is told. */
+  readonly onProgress?: (doing: string) => void;
   /** Called after each look at a live guest. */
   readonly onPoll?: (run: RunProgress) => void;
 }
@@ -69,6 +72,8 @@ export interface RunResult {
   readonly overwritten: number;
   /** Calls that had not returned at the end, by query. */
   readonly open: readonly number[];
+  /** What the guest's module recorded, when it did. */
+  readonly sealed?: SealedOutcome;
   /** Why it ended. */
   readonly ended: "until" | "signal" | "end of recording" | "guest gone";
   /** What went wrong without stopping the run, one sentence each. */
@@ -125,8 +130,12 @@ class Run {
   readonly #streams: readonly StreamRun[];
   readonly #forkIds: { id: number; parent: number; child: number } | undefined;
   readonly #warnings: string[] = [];
+  readonly #ring: readonly StreamRun[];
+  readonly #modules: readonly StreamRun[];
   #read = 0;
   #origin = NaN;
+  #moduleOrigin = NaN;
+  #sealed: SealedOutcome | undefined;
 
   constructor(program: Program, target: RunTarget, options: RunOptions) {
     this.#program = program;
@@ -152,6 +161,8 @@ class Run {
     this.#streams = program.streams.map((stream) =>
       new StreamRun(stream, context)
     );
+    this.#modules = this.#streams.filter(isModules);
+    this.#ring = this.#streams.filter((stream) => !isModules(stream));
     this.#forkIds = program.asksProcesses ? this.#forkEvent() : undefined;
   }
 
@@ -176,15 +187,30 @@ class Run {
     const { columns } = frame;
     if (columns.length === 0) return;
     this.#read += columns.length;
-    if (Number.isNaN(this.#origin)) {
-      let first = Infinity;
-      for (let row = 0; row < columns.length; row++) {
-        if (columns.ts[row] < first) first = columns.ts[row];
-      }
-      this.#origin = first;
-    }
+    if (Number.isNaN(this.#origin)) this.#origin = earliest(frame);
     this.#forks(frame);
-    for (const stream of this.#streams) stream.take(frame, this.#origin);
+    for (const stream of this.#ring) stream.take(frame, this.#origin);
+  }
+
+  /** Rows of the guest's module. */
+  #takeModule(frame: Frame): void {
+    if (Number.isNaN(this.#moduleOrigin)) this.#moduleOrigin = earliest(frame);
+    for (const stream of this.#modules) stream.take(frame, this.#moduleOrigin);
+  }
+
+  #moduleRun(): ModuleRun | undefined {
+    const { module } = this.#program;
+    if (module === undefined) return undefined;
+    return new ModuleRun(
+      this.#target.session,
+      module,
+      (frame) => this.#takeModule(frame),
+      (pid, comm, tgid) => {
+        this.#names.told(pid, comm);
+        this.#processes.told(pid, tgid);
+      },
+      this.#options.onProgress,
+    );
   }
 
   #forks({ columns, arena }: Frame): void {
@@ -239,6 +265,7 @@ class Run {
       overwritten,
       open,
       ended,
+      ...(this.#sealed === undefined ? {} : { sealed: this.#sealed }),
       warnings: this.#warnings,
     };
   }
@@ -264,7 +291,8 @@ class Run {
 
   /** Runs over one frame. */
   frame(frame: Frame): RunResult {
-    this.#take(frame);
+    if (frame.details === undefined) this.#take(frame);
+    else this.#takeModule(frame);
     return this.#result(this.#done ? "until" : "end of recording", 0, 0);
   }
 
@@ -273,14 +301,17 @@ class Run {
     const { session, instance, events } = this.#target;
     const { signal, pollMs = 10, onStart, onPoll } = this.#options;
     const writes = planWrites(this.#program, instance, events);
-    const follower = new Follower(instance, this.#layout);
-    const batch = new Batch(follower.epoch, (frame) => this.#take(frame));
+    const ring = this.#ring.length > 0 || this.#forkIds !== undefined
+      ? this.#follow()
+      : undefined;
+    const module = this.#moduleRun();
     const applied: AppliedWrite[] = [];
     let ended: RunResult["ended"] = "until";
     try {
       for (const { write } of writes) {
         applied.push(applyWrite(session.kernel, write));
       }
+      await module?.start();
       onStart?.();
       const wallEnd = performance.now() + this.#wallMs();
       for (;;) {
@@ -290,8 +321,12 @@ class Run {
           break;
         }
         const last = performance.now() >= wallEnd;
-        this.#poll(follower, batch, last);
-        onPoll?.({ read: this.#read, texts: () => this.#texts() });
+        this.#poll(ring, last);
+        module?.poll();
+        onPoll?.({
+          read: this.#read + (module?.read ?? 0),
+          texts: () => this.#texts(),
+        });
         if (this.#done || last) break;
         if (signal?.aborted === true) {
           ended = "signal";
@@ -303,25 +338,46 @@ class Run {
       if (!(error instanceof GuestGoneError)) throw error;
       ended = "guest gone";
     } finally {
-      if (session.alive()) {
-        const theirs = undoAll(session.kernel, applied);
-        for (const { write } of theirs) {
-          this.#warnings.push(
-            `${write.what} was changed by somebody else meanwhile and was left as it is (${write.where})`,
-          );
-        }
-      }
+      await this.#undo(applied, module);
     }
-    if (ended !== "guest gone" && !this.#done) {
-      this.#poll(follower, batch, true);
-    }
-    const totals = follower.totals();
+    if (ended !== "guest gone" && !this.#done) this.#poll(ring, true);
+    const totals = ring?.follower.totals() ??
+      { exact: true, lost: 0, dropped: 0 };
     if (!totals.exact && ended !== "guest gone") {
       this.#warnings.push(
         "the guest still wrote when the run ended: the count of lost events may be short of the last ones",
       );
     }
-    return this.#result(ended, totals.lost, totals.dropped);
+    this.#read += module?.read ?? 0;
+    const sealed = this.#sealed;
+    this.#warnings.push(...sealed?.findings ?? []);
+    return this.#result(
+      ended,
+      totals.lost + (sealed?.counts.lost ?? 0),
+      totals.dropped + (sealed?.dropped ?? 0),
+    );
+  }
+
+  /** Takes everything back, the module first: it was told last. */
+  async #undo(
+    applied: readonly AppliedWrite[],
+    module: ModuleRun | undefined,
+  ): Promise<void> {
+    const { session } = this.#target;
+    if (!session.alive()) {
+      this.#sealed = module?.abandon();
+      return;
+    }
+    try {
+      this.#sealed = await module?.stop();
+    } finally {
+      const theirs = undoAll(session.kernel, applied);
+      for (const { write } of theirs) {
+        this.#warnings.push(
+          `${write.what} was changed by somebody else meanwhile and was left as it is (${write.where})`,
+        );
+      }
+    }
   }
 
   /** The longest wait of all streams, when each has one. */
@@ -339,9 +395,19 @@ class Run {
     return most;
   }
 
-  #poll(follower: Follower, batch: Batch, all: boolean): void {
+  #follow(): Ring {
+    const follower = new Follower(this.#target.instance, this.#layout);
+    return {
+      follower,
+      batch: new Batch(follower.epoch, (frame) => this.#take(frame)),
+    };
+  }
+
+  #poll(ring: Ring | undefined, all: boolean): void {
     this.#names.refresh();
     this.#processes.refresh();
+    if (ring === undefined) return;
+    const { follower, batch } = ring;
     follower.poll();
     follower.drain(
       (columns, row, arena) => batch.add(columns, row, arena),
@@ -349,6 +415,25 @@ class Run {
     );
     batch.end();
   }
+}
+
+/** The guest's ring buffers, while they are followed. */
+interface Ring {
+  readonly follower: Follower;
+  readonly batch: Batch;
+}
+
+function isModules({ stream }: StreamRun): boolean {
+  return stream.select.via === "module calls";
+}
+
+/** The first time of a frame's rows. */
+function earliest({ columns }: Frame): number {
+  let first = Infinity;
+  for (let row = 0; row < columns.length; row++) {
+    if (columns.ts[row] < first) first = columns.ts[row];
+  }
+  return first;
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -21,7 +21,7 @@ export type Source =
     readonly kind: "calls";
     readonly functions: readonly FunctionRef[];
     /** Force one way of seeing them; default: the best there is. */
-    readonly via?: "graph" | "events";
+    readonly via?: "graph" | "events" | "module";
   }
   | {
     /** Trace events, by `system:name` globs. */

@@ -14,7 +14,7 @@ import { FunctionSet } from "./function_set.ts";
 import { GraphCalls } from "./graph_calls.ts";
 import { Limits } from "./limits.ts";
 import { orderRows } from "./order.ts";
-import type { Stream } from "./program.ts";
+import type { Stream, SyscallTarget } from "./program.ts";
 import { makeSink } from "./sinks/make.ts";
 import type { Sink } from "./sinks/sink.ts";
 import type { EventLike } from "./spec.ts";
@@ -89,7 +89,8 @@ export class StreamRun {
       this.#functions = select.functions === undefined
         ? undefined
         : new FunctionSet(select.functions);
-      if (select.via === "graph calls") {
+      if (select.via !== "graph returns") {
+        const module = select.via === "module calls";
         this.#graph = new GraphCalls({
           functions: this.#functions,
           under: select.under.length === 0
@@ -97,7 +98,12 @@ export class StreamRun {
             : new FunctionSet(select.under),
           depth: select.depth,
           inside: stream.inside,
-          callers: stream.callers,
+          outermost: stream.sinks.every(({ sink }) =>
+            sink.kind === "graph" || sink.kind === "folded"
+          ),
+          // The module records them whatever it was told.
+          callers: module || stream.callers,
+          ...(module ? { syscall: syscallIndex(select.calls) } : {}),
         });
       }
     }
@@ -204,7 +210,7 @@ export class StreamRun {
     const out = this.#out;
     out.columns.clear();
     out.calls.clear();
-    this.#graph?.take(frame.columns, rows, n, out);
+    this.#graph?.take(frame.columns, rows, n, out, frame.details);
     this.#syscalls?.take(frame.columns, arena, rows, n, out);
     return out;
   }
@@ -257,4 +263,17 @@ export class StreamRun {
     if (n === 0) return;
     for (const sink of this.sinks) sink.take(frame, rows, n);
   }
+}
+
+/** Which of some system calls a function is; -1: none of them. */
+function syscallIndex(
+  calls: readonly SyscallTarget[],
+): (lo: number, hi: number) => number {
+  const index = new Map<number, number>();
+  calls.forEach(({ address }, i) => {
+    const lo = Number(address & 0xffffffffn);
+    // An ENDBR64 may stand before the address that entries name.
+    index.set(lo, i).set(lo + 4, i);
+  });
+  return (lo, hi) => hi === 0xffffffff ? index.get(lo) ?? -1 : -1;
 }

@@ -54,6 +54,7 @@ function makeAccess(path: string, context: StreamContext): Access | undefined {
   const { select, names } = context;
   const calls = select.via !== "events";
   if (path === "comm") {
+    if (select.via === "module calls") return moduleComm(names);
     return textByKey(
       "text",
       (frame, row) => frame.columns.pid[row],
@@ -84,10 +85,27 @@ function makeAccess(path: string, context: StreamContext): Access | undefined {
     case "ret":
       return retAccess(context);
   }
-  if (path.startsWith("args.") && select.via === "syscall events") {
+  if (
+    path.startsWith("args.") &&
+    (select.via === "syscall events" || select.via === "module calls")
+  ) {
     return argumentAccess(path.slice(5), select.calls);
   }
   return undefined;
+}
+
+/** The name that the thread had then, as the module says. */
+function moduleComm(names: GuestNames): Access {
+  const id = (frame: Frame, row: number) => frame.calls?.comm[row] ?? -1;
+  return textByKey(
+    "text",
+    // Threads without a name of the module's are told apart by their ids.
+    (frame, row) =>
+      id(frame, row) >= 0 ? id(frame, row) : -2 - frame.columns.pid[row],
+    (frame, row) =>
+      frame.calls?.comms[id(frame, row)] ??
+        names.comm(frame.columns.pid[row]),
+  );
 }
 
 type Half = (frame: Frame, row: number) => number;
@@ -114,7 +132,7 @@ function retAccess(context: StreamContext): Access | undefined {
     return numberBy("number", (frame, row) => frame.calls?.ret[row] ?? NaN);
   }
   const at = context.graphRetval;
-  if (at < 0) return undefined;
+  if (at < 0 || context.select.via === "module calls") return undefined;
   return numberBy("number", (frame, row) => {
     const { columns, arena } = frame;
     if (columns.size[row] < at + 8) return NaN;

@@ -147,6 +147,7 @@ export class SyscallCalls {
     calls.caller[2 * to + 1] = 0;
     calls.args.set(open.args, 12 * to);
     calls.call[to] = call;
+    calls.comm[to] = -1;
     calls.texts[to] = open.texts;
     calls.inside[to] = undefined;
     const at = (from.offset[row] + VALUES) >>> 2;

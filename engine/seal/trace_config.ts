@@ -38,6 +38,11 @@ export interface SealedConfig {
    * itself where the dispatcher calls it. Default true.
    */
   readonly hooks?: boolean;
+  /**
+   * Whatever of the filter the system-call dispatcher calls is a root, besides
+   * those named. Default true.
+   */
+  readonly dispatcher?: boolean;
   /** Default `siphash+ratchet`. */
   readonly seal?: SealName;
 }
@@ -168,7 +173,9 @@ export function resolveConfig(
       "nothing to trace: name a function, such as sys_openat",
     );
   }
-  const ranges = roots.length === 0 && all ? [] : dispatcherRanges(kernel);
+  const ranges = config.dispatcher === false || (roots.length === 0 && all)
+    ? []
+    : dispatcherRanges(kernel);
   const seal = config.seal ?? "siphash+ratchet";
   const message = new Uint8Array(
     CONFIG.bytes + (roots.length + filter.size) * 8,

@@ -15,7 +15,9 @@ import {
   type RunResult,
   type RunTarget,
 } from "../../engine/plan/run.ts";
+import type { SealedOutcome } from "../../engine/plan/module_run.ts";
 import type { QuerySpec } from "../../engine/plan/spec.ts";
+import { VERDICTS } from "../../engine/seal/verifier.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
@@ -100,6 +102,7 @@ async function run(
   // A recording is over before anybody could interrupt it.
   if (target.facts.live) Deno.addSignalListener("SIGINT", interrupt);
   for (const sentence of program.plan.notes) note(`note: ${sentence}`);
+  let said = "";
   const live = new LiveTexts(
     target.facts.live && options.json !== true && options.silent !== true,
   );
@@ -110,6 +113,10 @@ async function run(
         out(text);
       },
       signal: stop.signal,
+      onProgress: (doing) => {
+        if (doing !== said) note(`the guest's module: ${doing} ...`);
+        said = doing;
+      },
       onPoll: (progress) => live.show(() => progress.texts()),
     });
     live.clear();
@@ -140,6 +147,17 @@ function show(result: RunResult, options: ExecuteOptions): void {
   }
 }
 
+/** What the seals of the module's entries said. */
+function sealText({ counts }: SealedOutcome): string {
+  const wrong = VERDICTS.filter((verdict) =>
+    verdict !== "verified" && verdict !== "lost" &&
+    (counts[verdict] > 0 || verdict === "forged" || verdict === "missing")
+  );
+  return `seals: ${count(counts.verified)} verified, ${
+    wrong.map((verdict) => `${count(counts[verdict])} ${verdict}`).join(", ")
+  }`;
+}
+
 /** What was read and what was not, in one line. */
 export function summary(result: RunResult): string {
   const parts = [
@@ -152,5 +170,6 @@ export function summary(result: RunResult): string {
   }
   const open = result.open.reduce((most, n) => Math.max(most, n), 0);
   if (open > 0) parts.push(`${count(open)} calls had not returned`);
+  if (result.sealed !== undefined) parts.push(sealText(result.sealed));
   return parts.join(", ");
 }

@@ -7,39 +7,9 @@
  */
 import { EventColumns, KIND } from "../../engine/ftrace/columns.ts";
 import { TimeMerge } from "../../engine/ftrace/merge.ts";
-import type { Expression } from "../../engine/plan/expression.ts";
+import { appendRow } from "../../engine/plan/rows.ts";
 import type { Program } from "../../engine/plan/program.ts";
 import type { RunTarget } from "../../engine/plan/run.ts";
-
-/** Whether the guest's module would record a call. */
-type Keep = (values: { duration: number; pid: number; cpu: number }) => boolean;
-
-/** A module's test of a call, read off the pushed conditions. */
-function keepOf(pushed: readonly Expression[]): Keep {
-  return (values) =>
-    pushed.every((node) => {
-      if (node.op !== "compare" && node.op !== "among") {
-        throw new Error(`a module cannot test ${node.op}`);
-      }
-      const value = values[node.field as keyof typeof values];
-      if (node.op === "among") return node.values.includes(value);
-      const wanted = Number(node.value);
-      switch (node.is) {
-        case "eq":
-          return value === wanted;
-        case "ne":
-          return value !== wanted;
-        case "lt":
-          return value < wanted;
-        case "le":
-          return value <= wanted;
-        case "gt":
-          return value > wanted;
-        case "ge":
-          return value >= wanted;
-      }
-    });
-}
 
 /** The rows that the guest would have recorded. */
 export function recorded(
@@ -62,7 +32,6 @@ export function recorded(
       }
     }
   }
-  const keep = keepOf(program.streams.flatMap((stream) => stream.pushed));
   const keptRows = new Set<number>();
   // A task's open calls, outermost first: the kernel depth of each.
   const open = new Map<number, { depth: number; row: number }[]>();
@@ -90,14 +59,7 @@ export function recorded(
     }
     const root = stack[0];
     const level = root !== undefined ? depth - root.depth : isRoot ? 0 : -1;
-    if (
-      level >= 0 && level < levels &&
-      keep({
-        duration: columns.duration[row],
-        pid,
-        cpu: columns.cpu[row],
-      })
-    ) keptRows.add(row);
+    if (level >= 0 && level < levels) keptRows.add(row);
     if (stack[stack.length - 1]?.depth === depth) stack.pop();
   }
   return subset(columns, keptRows);
@@ -106,19 +68,7 @@ export function recorded(
 function subset(from: EventColumns, rows: ReadonlySet<number>): EventColumns {
   const to = new EventColumns(from.epoch, rows.size);
   for (let row = 0; row < from.length; row++) {
-    if (!rows.has(row)) continue;
-    const at = to.length++;
-    to.ts[at] = from.ts[row];
-    to.cpu[at] = from.cpu[row];
-    to.type[at] = from.type[row];
-    to.pid[at] = from.pid[row];
-    to.offset[at] = from.offset[row];
-    to.size[at] = from.size[row];
-    to.kind[at] = from.kind[row];
-    to.func[2 * at] = from.func[2 * row];
-    to.func[2 * at + 1] = from.func[2 * row + 1];
-    to.depth[at] = from.depth[row];
-    to.duration[at] = from.duration[row];
+    if (rows.has(row)) appendRow(to, from, row);
   }
   return to;
 }

@@ -54,7 +54,26 @@ export function steerable(facts: TargetFacts): TargetFacts {
       roots: 1000,
       depth: true,
       mute: true,
-      filters: ["duration", "pid", "cpu"],
+    },
+  };
+}
+
+/** The facts of a guest that has the module loaded. */
+export function withModule(facts: TargetFacts): TargetFacts {
+  const { capabilities } = steerable(facts);
+  return {
+    ...facts,
+    live: true,
+    capabilities: {
+      ...capabilities,
+      module: {
+        page: 0n,
+        seal: "siphash+ratchet",
+        ringEntries: 32768,
+        maxRoots: 512,
+        maxFunctions: 32000,
+        sharedFilter: false,
+      },
     },
   };
 }

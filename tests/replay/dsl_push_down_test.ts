@@ -12,9 +12,18 @@ import type { Expression } from "../../engine/plan/expression.ts";
 import { globRegExp } from "../../engine/plan/glob.ts";
 import type { EventLike, TraceSpec } from "../../engine/plan/spec.ts";
 import { recorded } from "../dsl/guest_model.ts";
-import { openRecording, RECORDED, runOver, steerable } from "../dsl/support.ts";
+import { recordedByModule, wholeCalls } from "../dsl/module_model.ts";
+import {
+  openRecording,
+  RECORDED,
+  runOver,
+  steerable,
+  withModule,
+} from "../dsl/support.ts";
 
 const RUNS = 1000;
+/** Each of these compiles and runs three times. */
+const MODULE_RUNS = 400;
 
 const comparison = fc.constantFrom(
   ...["eq", "ne", "lt", "le", "gt", "ge"] as const,
@@ -136,6 +145,38 @@ function holds(node: Expression, event: EventLike): boolean {
   throw new Error(`not generated: ${node.op}`);
 }
 
+function specOf(
+  { functions, under, depth }: {
+    readonly functions: readonly string[];
+    readonly under: readonly string[];
+    readonly depth: number | undefined;
+  },
+  via: "graph" | "module",
+): TraceSpec {
+  return {
+    source: {
+      kind: "calls",
+      functions: functions.map((name) => ({ name })),
+      via,
+    },
+    under: under.map((name) => ({ name })),
+    ...(depth === undefined ? {} : { depth }),
+    filters: [],
+    from: [],
+    until: [],
+  };
+}
+
+function filtered(spec: TraceSpec, trees: readonly Expression[]): TraceSpec {
+  return {
+    ...spec,
+    filters: trees.map((node) => ({
+      kind: "expression" as const,
+      node: new Condition(node).node,
+    })),
+  };
+}
+
 for (const kernel of RECORDED) {
   Deno.test(`push-down: ${RUNS} random traces give the same events (${kernel})`, () => {
     using recording = openRecording(kernel);
@@ -163,25 +204,8 @@ for (const kernel of RECORDED) {
     let fewer = 0;
     fc.assert(
       fc.property(traces, ({ functions, under, depth, trees }) => {
-        const base: TraceSpec = {
-          source: {
-            kind: "calls",
-            functions: functions.map((name) => ({ name })),
-            via: "graph",
-          },
-          under: under.map((name) => ({ name })),
-          ...(depth === undefined ? {} : { depth }),
-          filters: [],
-          from: [],
-          until: [],
-        };
-        const spec: TraceSpec = {
-          ...base,
-          filters: trees.map((node) => ({
-            kind: "expression" as const,
-            node: new Condition(node).node,
-          })),
-        };
+        const base = specOf({ functions, under, depth }, "graph");
+        const spec = filtered(base, trees);
         const pushed = events(spec, { push: true }, true);
         const plain = events(spec, { push: false }, false);
         assert.deepEqual(pushed.list, plain.list);
@@ -201,5 +225,59 @@ for (const kernel of RECORDED) {
     );
     assert.ok(some > RUNS / 4, `only ${some} traces had events`);
     assert.ok(fewer > RUNS / 4, `only ${fewer} plans recorded less`);
+  });
+}
+
+/** An event without what the function graph tells in another way. */
+function plain({ caller: _caller, ...event }: EventLike): EventLike {
+  return event;
+}
+
+for (const kernel of RECORDED) {
+  Deno.test(`push-down into the module: ${MODULE_RUNS} random traces give the same events (${kernel})`, () => {
+    using recording = openRecording(kernel);
+    const { target } = recording;
+    const frame = {
+      ...recording.frame,
+      columns: wholeCalls(recording.frame.columns),
+    };
+    const facts = withModule(target.facts);
+    let fewer = 0;
+    let some = 0;
+    fc.assert(
+      fc.property(traces, ({ functions, under, depth, trees }) => {
+        const list = (via: "graph" | "module", push: boolean) => {
+          const spec = filtered(
+            specOf({ functions, under, depth }, via),
+            trees,
+          );
+          const query = new Trace<never, "calls">(spec, "calls").collect();
+          const program = compile([query.spec], facts, { push });
+          const over = via === "module"
+            ? recordedByModule(program, target, frame)
+            : frame;
+          const { results } = runOver(program, target, over);
+          return {
+            events: (results[0] as EventLike[]).map(plain),
+            rows: over.columns.length,
+          };
+        };
+        const graph = list("graph", false);
+        const told = list("module", true);
+        const untold = list("module", false);
+        // Whoever has recorded them, they are the same calls.
+        const sorted = graph.events;
+        assert.deepEqual(told.events, sorted);
+        assert.deepEqual(untold.events, sorted);
+        if (sorted.length > 0) some++;
+        if (told.rows < untold.rows) fewer++;
+      }),
+      { numRuns: MODULE_RUNS, seed: 6 },
+    );
+    console.log(
+      `${kernel}: ${MODULE_RUNS} traces, ${some} with events, ${fewer} recorded less`,
+    );
+    assert.ok(some > MODULE_RUNS / 5, `only ${some} traces had events`);
+    assert.ok(fewer > MODULE_RUNS / 5, `only ${fewer} recorded less`);
   });
 }

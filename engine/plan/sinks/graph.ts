@@ -117,12 +117,13 @@ export class FoldedSink implements Sink {
   }
 
   take(frame: Frame, rows: Uint32Array, n: number): void {
-    const { names } = this.#context;
     for (let i = 0; i < n; i++) {
       const row = rows[i];
       const inside = frame.calls?.inside[row];
       if (inside === undefined || frame.columns.depth[row] > 0) continue;
-      this.#fold(names.comm(frame.columns.pid[row]), inside);
+      const named = this.#context.access("comm");
+      const comm = named?.shape === "text" ? named.at(frame, row) : undefined;
+      this.#fold(comm ?? "<...>", inside);
     }
   }
 

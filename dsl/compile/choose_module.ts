@@ -1,0 +1,51 @@
+/**
+ * Pass: whether the guest's module is to record a trace's calls.
+ *
+ * @module
+ */
+import type { TargetFacts } from "../../engine/plan/facts.ts";
+import { namedFields } from "./named_fields.ts";
+import type { Draft } from "./draft.ts";
+
+/**
+ * Why the module cannot record what a trace asks for; `undefined`: it can.
+ */
+export function moduleProblem(
+  draft: Draft,
+  facts: TargetFacts,
+): string | undefined {
+  const { module } = facts.capabilities;
+  if (module === undefined) {
+    return facts.live
+      ? "the guest has no module loaded"
+      : "a recording holds none of its entries";
+  }
+  if (module.problem !== undefined) return module.problem;
+  if (namedFields(draft).has("ret")) return "it records no return values";
+  if (draft.markers.size > 0) {
+    return "it records no events, by which the trace begins or ends";
+  }
+  const count = (draft.functions?.length ?? 0) + draft.under.length;
+  if (!needsAll(draft) && count > module.maxFunctions) {
+    return `it takes ${module.maxFunctions} functions, not ${count}`;
+  }
+  return undefined;
+}
+
+/**
+ * Whether all functions have to be recorded, below the roots at least: what
+ * the functions asked for call, or how deep they lie, is looked at.
+ */
+export function needsAll(draft: Draft): boolean {
+  const { depth } = draft.spec;
+  return draft.functions === undefined || draft.inside ||
+    (depth !== undefined && depth !== 1) || namedFields(draft).has("depth");
+}
+
+/** Whether functions of the script look at the events. */
+export function hasClosures(draft: Draft): boolean {
+  const { filters, from, until } = draft.spec;
+  return [...filters, ...from, ...until].some((each) =>
+    each.kind === "closure"
+  );
+}

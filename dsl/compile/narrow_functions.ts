@@ -1,0 +1,125 @@
+/**
+ * Pass: conditions on the function alone are decided before anything runs;
+ * only the functions that pass are looked at, by the guest as by the host.
+ *
+ * @module
+ */
+import {
+  type Expression,
+  expressionText,
+  type Leaf,
+} from "../../engine/plan/expression.ts";
+import { shortName } from "../../engine/plan/facts.ts";
+import { globRegExp } from "../../engine/plan/glob.ts";
+import type { Draft, Notes } from "./draft.ts";
+import { namedFields } from "./named_fields.ts";
+
+/** Narrows a draft's functions; what decided is tested no more. */
+export function narrowFunctions(draft: Draft, notes: Notes): void {
+  const { functions } = draft;
+  // Levels are counted from the outermost function asked for.
+  if (
+    functions === undefined || draft.inside || draft.spec.depth !== undefined ||
+    namedFields(draft).has("depth")
+  ) return;
+  const decided: Expression[] = [];
+  const left: Expression[] = [];
+  for (const part of draft.residual) {
+    (onFunction(part) ? decided : left).push(part);
+  }
+  if (decided.length === 0) return;
+  const kept = functions.filter(({ name }) =>
+    decided.every((part) => holds(part, shortName(name)))
+  );
+  // None at all: the filter stays, and lets nothing through.
+  if (kept.length === 0) return;
+  if (kept.length < functions.length) {
+    notes.note(
+      `${
+        expressionText({ op: "all", of: decided })
+      } leaves ${kept.length} of ${functions.length} functions of ${draft.title}`,
+    );
+  }
+  draft.functions = kept;
+  draft.residual = left;
+  draft.syscalls = draft.syscalls.filter((call) =>
+    kept.some(({ name }) => shortName(name) === call.name)
+  );
+}
+
+/** Whether a condition asks for nothing but the function's name. */
+function onFunction(node: Expression): boolean {
+  switch (node.op) {
+    case "all":
+    case "any":
+      return node.of.every(onFunction);
+    case "not":
+      return onFunction(node.of);
+    case "compare":
+    case "among":
+    case "text":
+      return node.field === "func" || node.field === "name";
+    default:
+      return false;
+  }
+}
+
+function holds(node: Expression, name: string): boolean {
+  switch (node.op) {
+    case "all":
+      return node.of.every((part) => holds(part, name));
+    case "any":
+      return node.of.some((part) => holds(part, name));
+    case "not":
+      return !holds(node.of, name);
+    case "process":
+      return false;
+    default:
+      return leafHolds(node, name);
+  }
+}
+
+function leafHolds(leaf: Leaf, name: string): boolean {
+  switch (leaf.op) {
+    case "among":
+      return leaf.values.some((value) => named(value) === name);
+    case "text": {
+      const pattern = shortName(leaf.pattern);
+      switch (leaf.test) {
+        case "glob":
+          return globRegExp(pattern).test(name);
+        case "startsWith":
+          return name.startsWith(pattern);
+        case "endsWith":
+          return name.endsWith(pattern);
+        case "includes":
+          return name.includes(pattern);
+      }
+      return false;
+    }
+    case "compare": {
+      const value = named(leaf.value);
+      switch (leaf.is) {
+        case "eq":
+          return name === value;
+        case "ne":
+          return name !== value;
+        case "lt":
+          return name < value;
+        case "le":
+          return name <= value;
+        case "gt":
+          return name > value;
+        case "ge":
+          return name >= value;
+      }
+      return false;
+    }
+    default:
+      return false;
+  }
+}
+
+function named(value: number | bigint | string): string {
+  return shortName(String(value));
+}

@@ -1,0 +1,97 @@
+/**
+ * Pass: what the guest's module is told to record.
+ *
+ * @module
+ */
+import type { TargetFacts } from "../../engine/plan/facts.ts";
+import type { ControlStep } from "../../engine/plan/plan.ts";
+import type { SealedConfig } from "../../engine/seal/trace_config.ts";
+import { needsAll } from "./choose_module.ts";
+import type { Draft } from "./draft.ts";
+
+/** What is pushed into the module. */
+export interface ModulePush {
+  readonly steps: readonly ControlStep[];
+  readonly config: SealedConfig | undefined;
+  /** Why the host picks out functions; empty: it does not. */
+  readonly rootsReason: string;
+  /** Why the host cuts the depth; empty: it does not. */
+  readonly depthReason: string;
+}
+
+/**
+ * Plans the module's configuration for the traces that it records. Without
+ * push-down it is told the functions, since it records no others, and the
+ * rest is left to the host.
+ */
+export function pushModule(
+  drafts: readonly Draft[],
+  facts: TargetFacts,
+  push: boolean,
+): ModulePush {
+  const own = drafts.filter((draft) => draft.via === "module calls");
+  const { module } = facts.capabilities;
+  if (own.length === 0 || module === undefined) {
+    return { steps: [], config: undefined, rootsReason: "", depthReason: "" };
+  }
+  const everything = own.some(needsAll);
+  const roots = new Set<string>();
+  const functions = new Set<string>();
+  let anyRoot = !push;
+  for (const draft of own) {
+    const outer = draft.under.length > 0 ? draft.under : draft.functions;
+    if (outer === undefined) anyRoot = true;
+    outer?.forEach(({ name }) => roots.add(name).has(name));
+    draft.functions?.forEach(({ name }) => functions.add(name));
+    draft.under.forEach(({ name }) => functions.add(name));
+  }
+  const crowded = roots.size > module.maxRoots;
+  if (anyRoot || crowded) roots.clear();
+  const each = own.map((draft) => levels(draft));
+  // The module counts from the outermost of all roots.
+  const together = own.length === 1 || own.every((draft) => draft.allSyscalls);
+  const limit = each.includes(0) ? 0 : Math.max(...each);
+  const depth = push && together && roots.size > 0 ? limit : 0;
+  const rooted = [...roots].sort();
+  const recorded = everything ? "all" : [...functions].sort();
+  return {
+    steps: [
+      { control: "module", roots: rooted, functions: recorded, levels: depth },
+      { control: "keys" },
+      { control: "enabled" },
+    ],
+    config: {
+      roots: rooted,
+      filter: recorded,
+      depth,
+      arguments: own.some((draft) => draft.syscalls.length > 0),
+      // As the function graph tracer does.
+      interrupts: true,
+      hooks: false,
+      // With roots of its own, a trace is asked for these alone.
+      dispatcher: rooted.length === 0,
+      seal: module.seal,
+    },
+    rootsReason: !push
+      ? "nothing is pushed down"
+      : crowded
+      ? `the module takes ${module.maxRoots} roots`
+      : own.length > 1
+      ? "the module records for all traces together"
+      : "",
+    depthReason: limit === 0 || depth === limit
+      ? ""
+      : !push
+      ? "nothing is pushed down"
+      : together
+      ? "the module counts it from other functions"
+      : "the traces count depth from different functions",
+  };
+}
+
+/** How deep a draft looks, as far as the module can count it; 0: no limit. */
+function levels(draft: Draft): number {
+  const { depth } = draft.spec;
+  if (draft.under.length > 0 || depth === undefined) return 0;
+  return depth === Infinity ? 0 : depth;
+}

@@ -1,0 +1,117 @@
+/**
+ * What the guest's module would have recorded of a trace that holds all
+ * functions: the model that push-down into the module is tested against.
+ * Written after graph.c, apart from the passes that it tests.
+ *
+ * @module
+ */
+import { EventColumns, KIND } from "../../engine/ftrace/columns.ts";
+import { TimeMerge } from "../../engine/ftrace/merge.ts";
+import type { EntryDetails, Frame } from "../../engine/plan/frame.ts";
+import type { Program } from "../../engine/plan/program.ts";
+import { appendRow } from "../../engine/plan/rows.ts";
+import type { RunTarget } from "../../engine/plan/run.ts";
+
+/** A task's number; the idle tasks share pid 0, one on each CPU. */
+function taskAt(columns: EventColumns, row: number): number {
+  return columns.pid[row] === 0 ? -1 - columns.cpu[row] : columns.pid[row];
+}
+
+/** One call that is open: what is needed to tell its return. */
+interface Open {
+  readonly row: number;
+  readonly depth: number;
+  readonly func: bigint;
+}
+
+/** Calls of which both ends are there: the module sees no other returns. */
+export function wholeCalls(columns: EventColumns): EventColumns {
+  const keep = new Set<number>();
+  const open = new Map<number, Open[]>();
+  for (const row of new TimeMerge(columns).order()) {
+    if (columns.kind[row] === KIND.other) continue;
+    const task = taskAt(columns, row);
+    const stack = open.get(task) ?? [];
+    open.set(task, stack);
+    const depth = columns.depth[row];
+    const func = columns.functionAt(row);
+    const entry = columns.kind[row] !== KIND.return;
+    while (
+      stack.length > 0 &&
+      stack[stack.length - 1].depth >= depth + (entry ? 0 : 1)
+    ) stack.pop();
+    if (entry) stack.push({ row, depth, func });
+    else {
+      const last = stack.at(-1);
+      if (last === undefined || last.depth !== depth) continue;
+      stack.pop();
+      if (last.func === func) keep.add(last.row).add(row);
+    }
+  }
+  const whole = new EventColumns(columns.epoch, keep.size);
+  for (let row = 0; row < columns.length; row++) {
+    if (keep.has(row)) appendRow(whole, columns, row);
+  }
+  return whole;
+}
+
+/** The rows that the module would have recorded, told a program's config. */
+export function recordedByModule(
+  program: Program,
+  target: RunTarget,
+  frame: Frame,
+): Frame {
+  const { columns, arena } = frame;
+  const { module } = program;
+  if (module === undefined) throw new Error("the module is not used");
+  const { symbols } = target.session.kernel;
+  const addresses = (names: readonly string[]) =>
+    new Set(
+      names.flatMap((name) =>
+        symbols.addresses(name).flatMap((at) => [at, at + 4n])
+      ),
+    );
+  const roots = addresses(module.roots);
+  const all = module.filter === "all";
+  const filter = addresses([
+    ...module.roots,
+    ...Array.isArray(module.filter) ? module.filter : [],
+  ]);
+  const levels = module.depth ?? 0;
+  const to = new EventColumns(columns.epoch, columns.length);
+  const details: EntryDetails = {
+    caller: new Uint32Array(2 * to.capacity),
+    comm: new Int32Array(to.capacity).fill(-1),
+    comms: [],
+    args: [],
+  };
+  const kept = new Map<number, number>();
+  const open = new Map<number, Open[]>();
+  for (const row of new TimeMerge(columns).order()) {
+    const task = taskAt(columns, row);
+    const stack = open.get(task) ?? [];
+    open.set(task, stack);
+    const func = columns.functionAt(row);
+    const depth = columns.depth[row];
+    if (columns.kind[row] === KIND.return) {
+      const last = stack.at(-1);
+      if (last?.depth !== depth || last.func !== func) continue;
+      stack.pop();
+      kept.set(row, stack.length);
+      continue;
+    }
+    const at = stack.length;
+    const known = all || filter.has(func);
+    const begins = at > 0 || roots.size === 0 || roots.has(func);
+    if (!known || !begins || (levels > 0 && at >= levels)) continue;
+    stack.push({ row, depth, func });
+    kept.set(row, at);
+  }
+  for (let row = 0; row < columns.length; row++) {
+    const at = kept.get(row);
+    if (at === undefined) continue;
+    const now = appendRow(to, columns, row);
+    to.depth[now] = at;
+  }
+  return { columns: to, arena, details, ordered: false };
+}
