@@ -107,10 +107,14 @@ export function attach(
   try {
     return openFirst(resolved.target, key, ways, alive, options);
   } catch (error) {
-    const asked = error instanceof LayoutError
-      ? ask(vm, new Proc())
-      : undefined;
-    if (asked === undefined) throw error;
+    if (!(error instanceof LayoutError)) throw error;
+    let silent: string | undefined;
+    const asked = ask(vm, new Proc(), (why) => silent = why);
+    if (asked === undefined) {
+      throw silent === undefined
+        ? error
+        : new LayoutError(`${error.message}; ${silent}`);
+    }
     return openFirst(resolved.target, key, [wayOf(asked)], alive, options);
   }
 }
@@ -119,7 +123,11 @@ export function attach(
  * What QEMU's monitor says of the layout; undefined when there is none, or it
  * serves somebody else. libvirt's is always in use.
  */
-function ask(vm: VmProcess, proc: Proc): AttachPlan | undefined {
+function ask(
+  vm: VmProcess,
+  proc: Proc,
+  onSilent: (why: string) => void = () => {},
+): AttachPlan | undefined {
   if (vm.qmpSocket === undefined || vm.libvirt) return undefined;
   try {
     using client = new QmpClient(vm.qmpSocket);
@@ -131,7 +139,10 @@ function ask(vm: VmProcess, proc: Proc): AttachPlan | undefined {
   } catch (error) {
     if (
       error instanceof XftraceError || error instanceof ProcPermissionError
-    ) return undefined;
+    ) {
+      onSilent(error.message);
+      return undefined;
+    }
     throw error;
   }
 }

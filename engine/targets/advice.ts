@@ -37,12 +37,18 @@ export function shareOptions(bytes: number): string {
 export const SHARE_XML =
   `<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>`;
 
+/** What domains that have huge pages already lack. */
+const SHARE_ACCESS = `<access mode='shared'/>`;
+
 /** How to let a VM share its memory, one step each. */
 export function shareAdvice(vm: VmProcess): string[] {
+  const huge = vm.plans[0]?.backings.some((backing) => backing.hugetlb);
   return vm.libvirt
     ? [
-      `virsh edit ${vm.named ? vm.name : "DOMAIN"}: inside <domain> add ` +
-      SHARE_XML,
+      `virsh edit ${vm.named ? vm.name : "DOMAIN"}: inside ` +
+      (huge === true
+        ? `<memoryBacking>, beside <hugepages/>, add ${SHARE_ACCESS}`
+        : `<domain> add ${SHARE_XML}`),
       "stop the VM and start it again (a reboot inside it is not enough)",
     ]
     : [

@@ -72,6 +72,13 @@ export function vmChecks(vm: VmProcess): Check[] {
     ));
     return checks;
   }
+  if (vm.askable === true && vm.qmpSocket !== undefined && !vm.libvirt) {
+    checks.push(hint(
+      "memory",
+      `${vm.whyNot}: its monitor at ${vm.qmpSocket} is asked`,
+    ));
+    return checks;
+  }
   if (!vm.attachable) {
     checks.push(problem("memory", `it cannot be read: ${vm.whyNot}`));
     return checks;

@@ -40,7 +40,11 @@ export function listed(vm: VmProcess): ListedVm {
     libvirt: vm.libvirt,
     backing: backingText(vm),
     attachable: vm.attachable,
-    whyNot: vm.whyNot ?? null,
+    whyNot: vm.whyNot === undefined
+      ? null
+      : vm.askable === true && vm.qmpSocket !== undefined && !vm.libvirt
+      ? `${vm.whyNot}; its monitor is asked when it is named`
+      : vm.whyNot,
   };
 }
 

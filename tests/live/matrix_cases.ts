@@ -26,7 +26,21 @@ export type View =
   | "left-over";
 
 /** How a guest's memory is made. */
-export type Backing = "file" | "memfd" | "none" | "numa" | "plugged";
+export type Backing =
+  | "file"
+  | "memfd"
+  | "none"
+  | "numa"
+  /** A shared DIMM that is plugged in while the guest runs. */
+  | "plugged"
+  /** No shared memory at all, and a DIMM like it. */
+  | "private-dimm"
+  /** The same with two DIMMs of one size: only QEMU tells which is which. */
+  | "alike-dimms"
+  /** A memfd of huge pages; the host must have reserved 256 of 2 MiB. */
+  | "huge-memfd"
+  /** A file of huge pages, in /dev/hugepages. */
+  | "huge-file";
 
 /** One guest. */
 export interface MatrixCase {
@@ -157,7 +171,77 @@ export const CASES: readonly MatrixCase[] = [
     backing: "file",
     views: ["name", "qmp-core", "left-over"],
   },
+  {
+    kernel: "6.12",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 1,
+    paging: 5,
+    backing: "private-dimm",
+    views: ["name", "qmp-core"],
+  },
+  {
+    kernel: "6.1",
+    flavour: "amd64",
+    machine: "pc",
+    mem: "512M",
+    cpus: 1,
+    paging: 5,
+    backing: "alike-dimms",
+    views: ["name", "pid", "snapshot"],
+  },
+  {
+    kernel: "6.12",
+    flavour: "amd64",
+    machine: "pc",
+    mem: "512M",
+    cpus: 1,
+    paging: 4,
+    backing: "alike-dimms",
+    views: ["name"],
+  },
+  {
+    kernel: "6.1",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 1,
+    paging: 5,
+    backing: "huge-memfd",
+    views: ["name", "safe-read"],
+  },
+  {
+    kernel: "6.12",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 1,
+    paging: 5,
+    backing: "huge-file",
+    views: ["name", "safe-read"],
+  },
 ];
+
+/** The DIMMs that are plugged into a case's guest. */
+export function dimmsOf(
+  one: MatrixCase,
+): { readonly type: string; readonly share: boolean; readonly mib: number }[] {
+  switch (one.backing) {
+    case "plugged":
+      return [{ type: "memory-backend-memfd", share: true, mib: 256 }];
+    case "private-dimm":
+      return [{ type: "memory-backend-ram", share: false, mib: 256 }];
+    case "alike-dimms":
+      return Array.from({ length: 2 }, () => ({
+        type: "memory-backend-ram",
+        share: false,
+        mib: 256,
+      }));
+    default:
+      return [];
+  }
+}
 
 /** The lab's options for a case. */
 export function guestOptions(one: MatrixCase): GuestOptions {
@@ -187,7 +271,18 @@ export function guestOptions(one: MatrixCase): GuestOptions {
     qemuArgs.push(
       ...["-object", `memory-backend-memfd,id=mem,size=${mib}M,share=on`],
       ...["-machine", "memory-backend=mem"],
-      ...["-m", `${mib}M,slots=2,maxmem=2G`],
+    );
+  }
+  if (dimmsOf(one).length > 0) {
+    qemuArgs.push("-m", `${mib}M,slots=2,maxmem=2G`);
+  }
+  if (one.backing === "huge-memfd" || one.backing === "huge-file") {
+    const kind = one.backing === "huge-file"
+      ? "file,mem-path=/dev/hugepages"
+      : "memfd,hugetlb=on";
+    qemuArgs.push(
+      ...["-object", `memory-backend-${kind},id=mem,size=${mib}M,share=on`],
+      ...["-machine", "memory-backend=mem"],
     );
   }
   return {

@@ -14,7 +14,12 @@ import { attach } from "../../ffi/attach.ts";
 import { Guest, LabError } from "../../lab/mod.ts";
 import { collectInfo } from "../../scripts/cli/info.ts";
 import { openInstance } from "../../scripts/cli/instance.ts";
-import { guestOptions, type MatrixCase, type View } from "./matrix_cases.ts";
+import {
+  dimmsOf,
+  guestOptions,
+  type MatrixCase,
+  type View,
+} from "./matrix_cases.ts";
 import { infoMismatches, record, type Recorded } from "./matrix_guest.ts";
 
 /** One line of the table. */
@@ -51,7 +56,7 @@ export async function runCase(
   const work = `/dev/shm/xftrace-matrix-${guest.name}`;
   const rows: Row[] = [];
   try {
-    const plugged = one.backing === "plugged" ? await plug(guest) : 0;
+    const plugged = await plug(guest, one);
     onProgress("recording");
     const recorded = await record(guest);
     const bytes = (one.mem === "4G" ? 4096 : 512) * 2 ** 20 + plugged;
@@ -97,29 +102,34 @@ async function boot(
   }
 }
 
-/** Plugs a DIMM in, in bytes, and waits until the guest has seen it. */
-async function plug(guest: Guest): Promise<number> {
-  const size = 256 * 2 ** 20;
-  await guest.qmp("object-add", {
-    "qom-type": "memory-backend-memfd",
-    "id": "late",
-    "size": size,
-    "share": true,
-  });
-  await guest.qmp("device_add", {
-    "driver": "pc-dimm",
-    "id": "dimm1",
-    "memdev": "late",
-  });
+/** Plugs DIMMs in and waits until the guest has seen them; bytes in all. */
+async function plug(guest: Guest, one: MatrixCase): Promise<number> {
+  const dimms = dimmsOf(one);
+  if (dimms.length === 0) return 0;
+  for (const [index, { type, share, mib }] of dimms.entries()) {
+    await guest.qmp("object-add", {
+      "qom-type": type,
+      "id": `late${index}`,
+      "size": mib * 2 ** 20,
+      "share": share,
+    });
+    await guest.qmp("device_add", {
+      "driver": "pc-dimm",
+      "id": `dimm${index}`,
+      "memdev": `late${index}`,
+    });
+  }
+  // Online: the kernel then uses it, also for its page tables and buffers.
   await guest.sh(
     `for i in $(seq 50); do
-       grep -q '^1[0-9a-f]*-.*System RAM' /proc/iomem && break; sleep 0.2
+       [ $(grep -c '^1[0-9a-f]*-.*System RAM' /proc/iomem) = ${dimms.length} ] && break
+       sleep 0.2
      done
      for m in /sys/devices/system/memory/memory*/state; do
        echo online > $m 2>/dev/null
      done; true`,
   );
-  return size;
+  return dimms.reduce((sum, { mib }) => sum + mib * 2 ** 20, 0);
 }
 
 async function look(
