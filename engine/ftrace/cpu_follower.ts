@@ -295,12 +295,23 @@ export class CpuFollower {
     const { account } = this;
     const words = this.#words;
     const committing = words.load("committing") !== 0;
-    const entries = words.load("entries");
+    // Nothing new is begun while a reset is prepared.
+    const idle = stopped || words.load("record_disabled") !== 0;
+    let entries = words.load("entries");
     if (
       entries < this.#lastEntries ||
       words.load("overrun") < this.#lastOverrun ||
       (this.#emptying && this.#emptied())
-    ) this.#reset();
+    ) {
+      if (this.#resetting()) {
+        // The pages and the counters do not fit together now.
+        account.exact = false;
+        this.queue.complete = this.newest;
+        return;
+      }
+      this.#reset();
+      entries = words.load("entries");
+    }
     this.#relist();
     // Read before the pages: what is reserved later is later than `now`.
     const writing = committing || !this.#allCommitted();
@@ -314,7 +325,7 @@ export class CpuFollower {
     this.#lastEntries = entries;
     this.#settle(rows, losses);
     this.#stuck = !account.exact && account.decoded === decoded;
-    this.#sealed = stopped && account.exact &&
+    this.#sealed = idle && account.exact &&
       words.load("entries") === entries;
     const dropped = this.#droppedNow();
     account.dropped += Math.max(0, dropped - this.#lastDropped);
@@ -323,6 +334,17 @@ export class CpuFollower {
     account.overrun += Math.max(0, overrun - this.#lastOverrun);
     this.#lastOverrun = overrun;
     this.queue.complete = writing ? this.newest : Math.max(now, this.newest);
+  }
+
+  /**
+   * Whether the guest may be in the midst of emptying the buffer: it clears
+   * the pages first, then one counter after the other, and lets nobody write
+   * or resize until it is done (ring_buffer_reset_online_cpus(), _cpu()).
+   */
+  #resetting(): boolean {
+    const words = this.#words;
+    return words.load("record_disabled") !== 0 &&
+      words.load("resize_disabled") !== 0;
   }
 
   /** Whether the newest page was cleared: its commit never shrinks else. */
@@ -410,14 +432,18 @@ export class CpuFollower {
 
   /** Compares with the guest's own count, when it stands still. */
   #settle(firstRow: number, losses: number): void {
-    const entries = this.#quiet();
+    let entries = this.#quiet();
     this.account.exact = entries >= 0 && !this.#resized();
     if (!this.account.exact) return;
     let missing = entries - this.#baseEntries - this.#decodedSinceBase;
     if (missing < this.#lostSinceBase) {
       // More was decoded than is counted: the buffer was emptied, and has been
       // written to so much that the count alone does not show it.
+      this.account.exact = false;
+      if (this.#resetting()) return;
       this.#reset();
+      entries = this.#quiet();
+      if (entries < 0) return;
       this.#lastEntries = entries;
       this.account.exact = true;
       missing = Math.max(0, entries - this.#decodedSinceBase);

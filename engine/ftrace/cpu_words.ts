@@ -17,7 +17,9 @@ type Polled =
   | "nr_pages"
   | "pages_removed"
   | "commit_page"
-  | "tail_page";
+  | "tail_page"
+  | "record_disabled"
+  | "resize_disabled";
 
 /**
  * Quick access to a CPU buffer's counters: low 53 bits of counters, low half
@@ -54,6 +56,8 @@ export class CpuWords {
       pages_removed: at("pages_removed"),
       commit_page: at("commit_page"),
       tail_page: at("tail_page"),
+      record_disabled: at("record_disabled"),
+      resize_disabled: at("resize_disabled"),
     };
   }
 
@@ -69,8 +73,14 @@ export class CpuWords {
       words = this.#words;
       at = 0;
     }
-    if (name === "commit_page" || name === "tail_page") {
-      return (words[at] & ~3) >>> 0;
+    switch (name) {
+      case "commit_page":
+      case "tail_page":
+        return (words[at] & ~3) >>> 0;
+      // An atomic_t is one word.
+      case "record_disabled":
+      case "resize_disabled":
+        return words[at];
     }
     return words[at + 1] * 0x1_0000_0000 + words[at];
   }

@@ -312,6 +312,7 @@ export class SimRing {
 
   /** rb_get_reader_page(): whether there is something to read. */
   swap(): boolean {
+    if (this.#locked) return false;
     const empty = this.#get("reader_page");
     if (this.#readOf(empty) < this.#commitOf(empty)) return true;
     if (this.#get("commit_page") === empty) return false;
@@ -381,8 +382,36 @@ export class SimRing {
     then(this.guest.bytes.subarray(at, at + SUB_BUFFER));
   }
 
-  /** rb_reset_cpu(): not while something is being written. */
+  /** Whether a reset holds the `reader_lock`. */
+  #locked = false;
+
+  /** A reset all at once. */
   reset(): void {
+    for (const _ of this.resetting());
+  }
+
+  /**
+   * ring_buffer_reset_cpu(), in steps; not while something is being written.
+   */
+  *resetting(): Generator<undefined, void> {
+    const { guest } = this;
+    const disable = (by: number) => {
+      for (const name of ["resize_disabled", "record_disabled"]) {
+        const at = guest.at("ring_buffer_per_cpu", this.gva, name);
+        guest.setU32(at, Number(guest.u64(at) & 0xffffffffn) + by);
+      }
+    };
+    disable(1);
+    yield;
+    this.#locked = true;
+    yield* this.#reset();
+    this.#locked = false;
+    yield;
+    disable(-1);
+  }
+
+  /** rb_reset_cpu(). */
+  *#reset(): Generator<undefined, void> {
     this.resets++;
     const start = this.#get("pages");
     const clear = (page: bigint) => {
@@ -396,22 +425,26 @@ export class SimRing {
       clear(page);
       const next = this.#next(page);
       this.#setNext(page, next, next === start ? HEAD : 0n);
+      yield;
       page = next;
     } while (page !== start);
-    clear(this.#get("reader_page"));
-    this.#consumed = 0;
     for (const name of ["head_page", "tail_page", "commit_page"]) {
       this.#set(name, start);
     }
+    clear(this.#get("reader_page"));
+    this.#consumed = 0;
     const zeroed = [
-      "entries",
       "overrun",
       "commit_overrun",
       "dropped_events",
+      "entries",
       "read",
       "pages_removed",
     ];
-    for (const name of zeroed) this.#set(name, 0);
+    for (const name of zeroed) {
+      yield;
+      this.#set(name, 0);
+    }
     this.#last = 0n;
   }
 

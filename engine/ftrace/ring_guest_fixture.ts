@@ -50,6 +50,7 @@ const STRUCTS: Readonly<Record<string, FixtureStruct>> = {
       committing: [88, "u64"],
       read: [96, "u64"],
       pages_removed: [104, "u64"],
+      resize_disabled: [112, "u32"],
     },
   },
   trace_buffer: {
