@@ -167,6 +167,7 @@ export const LOADED = {
     depth: true,
     mute: true,
     module: {
+      tracefs: true,
       page: 0xffffffffc0400000n,
       seal: "siphash+ratchet",
       ringEntries: 32768,

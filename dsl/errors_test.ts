@@ -134,7 +134,7 @@ Deno.test("errors: what the target does not offer, with what to do", () => {
 Deno.test("errors: what the module cannot record", () => {
   const loaded = fakeFacts(LOADED);
   assert.match(
-    message(() => trace(sys_read).filter(ret.lt(0)).count(), loaded),
+    message(() => trace("vfs_read").filter(ret.lt(0)).count(), loaded),
     /its module cannot be used: it records no return values; boot it with/,
   );
   assert.equal(

@@ -1,18 +1,22 @@
-/** Calls of code that is not the kernel's. */
-import { asDuration, caller, func, trace } from "xftrace";
+/** System calls that come from elsewhere than the kernel's own code. */
+import { asDuration, caller, fn, trace } from "xftrace";
 import { script } from "./script.ts";
 
 export const foreignCalls = script({
   name: "foreign_calls",
   description:
-    "Prints calls of, and by, code that lies in no known kernel or module text.",
-  flags: { for: ["duration", "how long to trace", "10s"] },
-  examples: ["-t qemu:web1", "--for 1h"],
+    "Prints system calls whose caller is a module or lies in no known code:\nonly the kernel itself calls them, but for those who hook them.",
+  flags: {
+    functions: ["glob", "which functions' callers to judge", "sys_*"],
+    for: ["duration", "how long to trace", "10s"],
+  },
+  examples: ["-t qemu:web1", "--functions 'sys_open*' --for 1h"],
 }, (flags) => {
-  const calls = trace()
-    .filter(func.isForeign().or(caller.isForeign()))
+  const calls = trace(fn(flags.functions))
+    // Functions of modules are named with their module: "f [module]".
+    .filter(caller.isForeign().or(caller.endsWith("]")))
     .until(asDuration(flags.for));
-  return [calls.print(), calls.count(func, caller)];
+  return [calls.print(), calls.count("func", caller)];
 });
 
 export default foreignCalls;

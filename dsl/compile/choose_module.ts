@@ -42,10 +42,11 @@ export function needsAll(draft: Draft): boolean {
     (depth !== undefined && depth !== 1) || namedFields(draft).has("depth");
 }
 
-/** Whether functions of the script look at the events. */
-export function hasClosures(draft: Draft): boolean {
+/** Whether a function of the script names a field. */
+export function closureAsks(draft: Draft, field: string): boolean {
   const { filters, from, until } = draft.spec;
+  const name = new RegExp(`\\b${field}\\b`);
   return [...filters, ...from, ...until].some((each) =>
-    each.kind === "closure"
+    each.kind === "closure" && name.test(String(each.test))
   );
 }

@@ -5,7 +5,7 @@
  */
 import type { TargetFacts } from "../../engine/plan/facts.ts";
 import { CompileError } from "../errors.ts";
-import { hasClosures, moduleProblem, needsAll } from "./choose_module.ts";
+import { closureAsks, moduleProblem, needsAll } from "./choose_module.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 
@@ -20,7 +20,7 @@ export function listed(names: readonly string[], most = 4): string {
  * Chooses how calls are seen.
  *
  * - Events of system calls, when all that are needed are enabled and the
- *   script needs what only they have, or may: return values.
+ *   script needs what only they have: return values.
  * - The guest's module: it is told of just these functions, and what it
  *   records is sealed. Not where all functions are looked at that the guest's
  *   tracer records already.
@@ -48,15 +48,27 @@ export function chooseSource(
   const complete = events &&
     missing.every((name) => draft.outdated.has(name));
   const problem = moduleProblem(draft, facts);
+  const able = draft.allSyscalls && !within && draft.syscalls.length > 0 &&
+    facts.capabilities.module?.tracefs === true;
+  const returns = named.has("ret") || closureAsks(draft, "ret");
   const way = source.via ?? defaultWay({
     complete,
     events,
     graph,
     module: problem === undefined,
-    closures: hasClosures(draft),
+    able,
+    returns,
     everything: needsAll(draft),
     push,
   });
+  if (way === "events" && able && !complete) {
+    for (const { name, enabled } of draft.syscalls) {
+      if (enabled) continue;
+      draft.enable.add(`syscalls:sys_enter_${name.slice(4)}`);
+      draft.enable.add(`syscalls:sys_exit_${name.slice(4)}`);
+    }
+    return "syscall events";
+  }
   if (way === "events" && events) {
     if (missing.length > 0) {
       const names = missing.map((name) => name.replace(/^__x64_/, ""));
@@ -69,7 +81,12 @@ export function chooseSource(
     draft.syscalls = enabled;
     return "syscall events";
   }
-  if (way === "module" && problem === undefined) return "module calls";
+  if (way === "module" && problem === undefined) {
+    if (returns) {
+      notes.note("the guest's module records no return values: ret is missing");
+    }
+    return "module calls";
+  }
   if (facts.capabilities.module !== undefined && source.via === undefined) {
     draft.moduleReason = problem ??
       "the guest's tracer records all functions already";
@@ -93,23 +110,25 @@ interface Offers {
   readonly events: boolean;
   readonly graph: boolean;
   readonly module: boolean;
-  /** Functions of the script look at the events. */
-  readonly closures: boolean;
+  /** The guest's module can enable the events of all. */
+  readonly able: boolean;
+  /** Return values are looked at. */
+  readonly returns: boolean;
   /** All functions are looked at. */
   readonly everything: boolean;
   readonly push: boolean;
 }
 
 function defaultWay(
-  { complete, events, graph, module, closures, everything, push }: Offers,
+  { complete, events, graph, module, able, returns, everything, push }: Offers,
 ): "events" | "module" | "graph" | undefined {
   const untold = complete || graph;
-  // A function of the script may look at return values.
-  if (complete && closures) return "events";
+  if (returns && (complete || able)) return "events";
   // Without push-down the guest is told only what it has to be.
   if (module && (push || !untold) && !(everything && graph)) return "module";
   if (events && (complete || !graph)) return "events";
-  return graph ? "graph" : undefined;
+  if (graph) return "graph";
+  return able ? "events" : undefined;
 }
 
 function nothingDelivers(

@@ -4,7 +4,11 @@
  *
  * @module
  */
-import { asksProcess, conjuncts } from "../../engine/plan/expression.ts";
+import {
+  asksChildren,
+  asksProcess,
+  conjuncts,
+} from "../../engine/plan/expression.ts";
 import type { TargetFacts } from "../../engine/plan/facts.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
 import type {
@@ -161,6 +165,7 @@ function draftOf(
     residual: spec.filters.flatMap((filter) =>
       filter.kind === "expression" ? conjuncts(filter.node) : []
     ),
+    enable: new Set(),
     moduleReason: "",
   };
   if (source.kind === "calls") {
@@ -173,8 +178,9 @@ function draftOf(
     if (draft.allSyscalls) {
       draft.syscalls = syscallEvents(draft.functions ?? [], facts);
     }
-  } else draft.ids = eventIds(refs, facts, notes);
-  draft.markers = markersOf(spec, facts, notes);
+  } else draft.ids = eventIds(refs, facts, notes, draft.enable);
+  draft.markers = markersOf(spec, facts, notes, draft.enable);
+  enableForks(draft, facts);
   if (push) narrowFunctions(draft, notes);
   draft.via = chooseSource(draft, facts, notes, push);
   draft.fields = fieldsOf(draft, facts);
@@ -209,20 +215,47 @@ function unique(targets: readonly FunctionTarget[]): FunctionTarget[] {
   return [...byNames.values()].sort(byName);
 }
 
+/** More events than a trace should switch on at once. */
+const MOST_ENABLED = 100;
+
+/** Children are told by forks, where these can be had. */
+function enableForks(draft: Draft, facts: TargetFacts): void {
+  if (facts.capabilities.module?.tracefs !== true) return;
+  const asked = draft.spec.filters.some((filter) =>
+    filter.kind === "expression" && asksChildren(filter.node)
+  );
+  const fork = facts.events.all.find(({ system, name }) =>
+    system === "sched" && name === "sched_process_fork"
+  );
+  if (asked && fork?.enabled === false) {
+    draft.enable.add("sched:sched_process_fork");
+  }
+}
+
 function eventIds(
   refs: readonly FunctionRef[],
   facts: TargetFacts,
   notes: Notes,
+  enable: Set<string>,
 ): number[] {
   const ids = new Set<number>();
   for (const ref of refs) {
     const found = resolveEvent(ref, facts);
+    const able = facts.capabilities.module?.tracefs === true &&
+      found.length <= MOST_ENABLED;
+    if (able) {
+      for (const event of found) {
+        ids.add(event.id);
+        if (!event.enabled) enable.add(`${event.system}:${event.name}`);
+      }
+      continue;
+    }
     const enabled = found.filter((event) => event.enabled);
     if (enabled.length === 0) {
       const first = `${found[0].system}:${found[0].name}`;
       throw new CompileError(
         facts.live
-          ? `event ${ref.name} is not enabled in ${facts.target}: boot it with trace_event=${first}, or enable it inside the guest`
+          ? `event ${ref.name} is not enabled in ${facts.target}: boot it with trace_event=${first}, enable it inside the guest, or load the xftrace module there (\`xftrace guest install\`), which does it for the trace`
           : `event ${ref.name} is not in the recording ${facts.target}: it was not enabled`,
         ref.at,
       );
@@ -239,11 +272,12 @@ function markersOf(
   spec: TraceSpec,
   facts: TargetFacts,
   notes: Notes,
+  enable: Set<string>,
 ): Map<Moment, readonly number[]> {
   const markers = new Map<Moment, readonly number[]>();
   for (const moment of [...spec.from, ...spec.until]) {
     if (moment.kind === "event") {
-      markers.set(moment, eventIds([moment.name], facts, notes));
+      markers.set(moment, eventIds([moment.name], facts, notes, enable));
     }
   }
   return markers;

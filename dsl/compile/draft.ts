@@ -42,6 +42,8 @@ export interface Draft {
   fields: ReadonlyMap<string, FieldKind>;
   /** Conditions that are left to the host. */
   residual: Expression[];
+  /** `system:name` of events that are to be enabled. */
+  readonly enable: Set<string>;
   /** Why the guest's module is not used; empty: it is, or there is none. */
   moduleReason: string;
 }

@@ -1,6 +1,6 @@
 /**
- * Pass: the steps in the order in which they are carried out: what narrows
- * the trace first, recording last, so that nothing is recorded that the
+ * Pass: the steps in the order in which they are carried out: what is needed
+ * and what narrows the trace first, recording last, so that nothing is recorded that the
  * script does not ask for.
  *
  * @module
@@ -11,6 +11,7 @@ import { listed } from "./choose_source.ts";
 import { undoText } from "./undo.ts";
 
 const ORDER: readonly ControlStep["control"][] = [
+  "enable",
   "roots",
   "depth",
   "mute",
@@ -59,6 +60,12 @@ function describe(
         what: "mute",
         change: listed(step.events),
         by: "trace_event_file.flags",
+      };
+    case "enable":
+      return {
+        what: "enable",
+        change: `${listed(step.events)}: 0 -> 1`,
+        by: "module mailbox: tracefs events/*/*/enable",
       };
     case "recording":
       return {

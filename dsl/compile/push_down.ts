@@ -40,6 +40,10 @@ export function pushDown(
   const depthReason = planDepth(graphs, facts, push, roots.exact, steps, notes);
   const ring = drafts.some((draft) => draft.via !== "module calls");
   if (ring) planMutes(drafts, facts, push, steps);
+  const enable = new Set(drafts.flatMap((draft) => [...draft.enable]));
+  if (enable.size > 0) {
+    steps.push({ control: "enable", events: [...enable].sort() });
+  }
   if (ring && facts.live && !facts.recording) {
     steps.push({ control: "recording", on: true });
   }

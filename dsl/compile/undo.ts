@@ -16,6 +16,8 @@ export function undoText(step: ControlStep, facts: TargetFacts): string {
       return `back to ${facts.maxDepth}`;
     case "mute":
       return "recorded again";
+    case "enable":
+      return "module mailbox: back to 0";
     case "recording":
       return `back to ${step.on ? "0" : "1"}`;
     case "module":

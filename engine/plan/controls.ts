@@ -9,6 +9,9 @@ import { fentryAddress, planGraphRoots } from "../ftrace/graph_roots.ts";
 import { limitDepth, muteEvent, switchRecording } from "../ftrace/switches.ts";
 import type { TraceArray } from "../ftrace/trace_array.ts";
 import { KernelError } from "../errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { CONTROL } from "../seal/abi.ts";
+import type { TargetFacts } from "./facts.ts";
 import type { Plan, PlannedWrite } from "./plan.ts";
 import type { Program } from "./program.ts";
 
@@ -52,6 +55,7 @@ export function planWrites(
         );
       case "recording":
         return tag(switchRecording(instance, step.on));
+      case "enable":
       case "module":
       case "keys":
       case "enabled":
@@ -62,17 +66,60 @@ export function planWrites(
 }
 
 /** A plan with the words that its steps come to. */
-export function withWrites(plan: Plan, writes: readonly StepWrite[]): Plan {
-  const hex = (value: bigint) => `0x${value.toString(16)}`;
+export function withWrites(
+  plan: Plan,
+  writes: readonly StepWrite[],
+  target: { readonly kernel: Kernel; readonly facts: TargetFacts },
+): Plan {
   return {
     ...plan,
-    writes: writes.map(({ step, write }): PlannedWrite => ({
-      step,
-      where: write.where,
-      gva: hex(write.gva),
-      width: write.width,
-      before: hex(write.before),
-      after: hex(write.after),
-    })),
+    writes: [
+      ...writes.map(({ step, write }): PlannedWrite => ({
+        step,
+        where: write.where,
+        gva: hex(write.gva),
+        width: write.width,
+        before: hex(write.before),
+        after: hex(write.after),
+      })),
+      ...moduleWords(plan, target),
+    ],
   };
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** Commands that configuring the module takes: reset, configure. */
+const COMMANDS = 2n;
+
+/** Words of the module's control page that its steps change. */
+function moduleWords(
+  plan: Plan,
+  { kernel, facts }: { readonly kernel: Kernel; readonly facts: TargetFacts },
+): PlannedWrite[] {
+  const { module } = facts.capabilities;
+  if (module === undefined) return [];
+  return plan.steps.flatMap(({ step }, i): PlannedWrite[] => {
+    if (step.control === "module") {
+      const gva = module.page + BigInt(CONTROL.command_number);
+      const number = kernel.space.u64(gva);
+      return [{
+        step: i + 1,
+        where: "xft_control.command_number",
+        gva: hex(gva),
+        width: 8,
+        before: hex(number),
+        after: hex(number + COMMANDS),
+      }];
+    }
+    if (step.control !== "enabled") return [];
+    return [{
+      step: i + 1,
+      where: "xft_control.enabled",
+      gva: hex(module.page + BigInt(CONTROL.enabled)),
+      width: 4,
+      before: "0x0",
+      after: "0x1",
+    }];
+  });
 }

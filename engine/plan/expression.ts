@@ -194,6 +194,19 @@ export function asksProcess(node: Expression): boolean {
   }
 }
 
+/** Whether an expression asks for processes with their children. */
+export function asksChildren(node: Expression): boolean {
+  switch (node.op) {
+    case "all":
+    case "any":
+      return node.of.some(asksChildren);
+    case "not":
+      return asksChildren(node.of);
+    default:
+      return node.op === "process" && node.who.children;
+  }
+}
+
 /** The conditions that must all hold: nested `and`s taken apart. */
 export function conjuncts(node: Expression): Expression[] {
   return node.op === "all" ? node.of.flatMap(conjuncts) : [node];

@@ -64,6 +64,8 @@ export interface Capabilities {
 export interface ModuleFacts {
   /** Why it cannot be used now; absent: it can. */
   readonly problem?: string;
+  /** Whether it can be told to write tracefs files, whatever it records. */
+  readonly tracefs: boolean;
   /** GVA of its control page. */
   readonly page: bigint;
   /** How it is told to seal entries. */

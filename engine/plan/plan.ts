@@ -19,6 +19,12 @@ export type ControlStep =
     /** `system:name` of the events that nothing asks for. */
     readonly events: readonly string[];
   }
+  | {
+    /** Events that are recorded while the trace runs. */
+    readonly control: "enable";
+    /** `system:name` of each. */
+    readonly events: readonly string[];
+  }
   | { readonly control: "recording"; readonly on: boolean }
   | {
     /** The module is told what to record, by commands in its mailbox. */

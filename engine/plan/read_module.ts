@@ -18,7 +18,10 @@ export function readModule(
   // be many users, each with its own filter; before, one at a time.
   const sharedFilter =
     kernel.types.tryOffset("fgraph_ops", "ops") === undefined;
-  const facts: Omit<ModuleFacts, "problem" | "page" | "ringEntries"> = {
+  const facts: Pick<
+    ModuleFacts,
+    "seal" | "maxRoots" | "maxFunctions" | "sharedFilter"
+  > = {
     seal: "siphash+ratchet",
     maxRoots: MAX_ROOTS,
     maxFunctions: 0,
@@ -31,16 +34,25 @@ export function readModule(
     if (!(error instanceof KernelError) && !(error instanceof MemoryError)) {
       throw error;
     }
-    return { ...facts, page: 0n, ringEntries: 0, problem: error.message };
+    return {
+      ...facts,
+      tracefs: false,
+      page: 0n,
+      ringEntries: 0,
+      problem: error.message,
+    };
   }
   if (page === undefined) return undefined;
-  const problem = page.u32(CONTROL.enabled) !== 0
+  const busy = page.u32(CONTROL.enabled) !== 0;
+  const problem = busy
     ? "the guest's module records for somebody else now (`xftrace off` ends a trace of `xftrace on`)"
     : sharedFilter && tracer !== "nop"
     ? `the guest's tracer is ${tracer}, and this kernel has one user of the function graph at a time`
     : undefined;
   return {
     ...facts,
+    // Its mailbox belongs to whoever has switched it on.
+    tracefs: !busy,
     page: page.gva,
     ringEntries: page.cpus[0]?.entries ?? 0,
     maxFunctions: Math.floor((page.mailBytes - CONFIG.bytes) / 8) - MAX_ROOTS,

@@ -5,7 +5,6 @@
  * @module
  */
 import { GuestGoneError } from "../errors.ts";
-import { type AppliedWrite, applyWrite, undoAll } from "../ftrace/control.ts";
 import { TraceEvents } from "../ftrace/events.ts";
 import { Follower } from "../ftrace/follower.ts";
 import { traceLayout } from "../ftrace/meta.ts";
@@ -14,71 +13,22 @@ import { TraceArray } from "../ftrace/trace_array.ts";
 import { traceMeta } from "../ftrace/trace_meta.ts";
 import type { Session } from "../session.ts";
 import { Batch } from "./batch.ts";
-import { planWrites } from "./controls.ts";
-import type { TargetFacts } from "./facts.ts";
 import type { Frame } from "./frame.ts";
+import { GuestChanges } from "./guest_changes.ts";
 import { KernelNames } from "./guest_names.ts";
 import { ProcessTree } from "./processes.ts";
 import { ModuleRun, type SealedOutcome } from "./module_run.ts";
 import type { Program } from "./program.ts";
 import { readFacts } from "./read_facts.ts";
+import type { RunOptions, RunResult, RunTarget } from "./run_types.ts";
 import { type RunContext, StreamRun } from "./stream.ts";
 
-/** A target that programs can be compiled for and run on. */
-export interface RunTarget {
-  readonly session: Session;
-  readonly instance: TraceArray;
-  readonly events: TraceEvents;
-  readonly facts: TargetFacts;
-}
-
-/** How a program is run. */
-export interface RunOptions {
-  /** Takes text as it comes: printed events, windows of `every`. */
-  readonly write: (text: string) => void;
-  /** Ends the run: Ctrl-C. */
-  readonly signal?: AbortSignal;
-  /** Milliseconds between looks at a live guest's buffers; default 10. */
-  readonly pollMs?: number;
-  /** Called when the control writes are done and events are being followed. */
-  readonly onStart?: () => void;
-  /** Called with what the guest's module does while it is told. */
-  readonly onProgress?: (doing: string) => void;
-  /** Called after each look at a live guest. */
-  readonly onPoll?: (run: RunProgress) => void;
-}
-
-/** What a run has come to so far. */
-export interface RunProgress {
-  /** Raw events read. */
-  readonly read: number;
-  /** The sinks' results as text, in the order of the queries. */
-  texts(): string[];
-}
-
-/** What a run came to. */
-export interface RunResult {
-  /** Results of the queries, in their order. */
-  readonly results: readonly unknown[];
-  /** The same as text; empty where it was written as it came. */
-  readonly texts: readonly string[];
-  /** Raw events read. */
-  readonly read: number;
-  /** Events that reached the sinks, by query. */
-  readonly events: readonly number[];
-  /** Events the guest wrote that could not be read. */
-  readonly lost: number;
-  /** Events the guest overwrote or dropped by itself. */
-  readonly overwritten: number;
-  /** Calls that had not returned at the end, by query. */
-  readonly open: readonly number[];
-  /** What the guest's module recorded, when it did. */
-  readonly sealed?: SealedOutcome;
-  /** Why it ended. */
-  readonly ended: "until" | "signal" | "end of recording" | "guest gone";
-  /** What went wrong without stopping the run, one sentence each. */
-  readonly warnings: readonly string[];
-}
+export type {
+  RunOptions,
+  RunProgress,
+  RunResult,
+  RunTarget,
+} from "./run_types.ts";
 
 /**
  * Opens a session's trace instance for programs.
@@ -298,20 +248,18 @@ class Run {
 
   /** Follows a live guest. */
   async live(): Promise<RunResult> {
-    const { session, instance, events } = this.#target;
+    const { session } = this.#target;
     const { signal, pollMs = 10, onStart, onPoll } = this.#options;
-    const writes = planWrites(this.#program, instance, events);
-    const ring = this.#ring.length > 0 || this.#forkIds !== undefined
-      ? this.#follow()
-      : undefined;
     const module = this.#moduleRun();
-    const applied: AppliedWrite[] = [];
+    const changes = new GuestChanges(this.#program, this.#target, module);
+    let ring: Ring | undefined;
     let ended: RunResult["ended"] = "until";
     try {
-      for (const { write } of writes) {
-        applied.push(applyWrite(session.kernel, write));
+      await changes.enable();
+      if (this.#ring.length > 0 || this.#forkIds !== undefined) {
+        ring = this.#follow();
       }
-      await module?.start();
+      await changes.apply();
       onStart?.();
       const wallEnd = performance.now() + this.#wallMs();
       for (;;) {
@@ -338,7 +286,9 @@ class Run {
       if (!(error instanceof GuestGoneError)) throw error;
       ended = "guest gone";
     } finally {
-      await this.#undo(applied, module);
+      this.#sealed = await changes.undo((sentence) =>
+        this.#warnings.push(sentence)
+      );
     }
     if (ended !== "guest gone" && !this.#done) this.#poll(ring, true);
     const totals = ring?.follower.totals() ??
@@ -356,28 +306,6 @@ class Run {
       totals.lost + (sealed?.counts.lost ?? 0),
       totals.dropped + (sealed?.dropped ?? 0),
     );
-  }
-
-  /** Takes everything back, the module first: it was told last. */
-  async #undo(
-    applied: readonly AppliedWrite[],
-    module: ModuleRun | undefined,
-  ): Promise<void> {
-    const { session } = this.#target;
-    if (!session.alive()) {
-      this.#sealed = module?.abandon();
-      return;
-    }
-    try {
-      this.#sealed = await module?.stop();
-    } finally {
-      const theirs = undoAll(session.kernel, applied);
-      for (const { write } of theirs) {
-        this.#warnings.push(
-          `${write.what} was changed by somebody else meanwhile and was left as it is (${write.where})`,
-        );
-      }
-    }
   }
 
   /** The longest wait of all streams, when each has one. */

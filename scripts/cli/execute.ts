@@ -88,7 +88,10 @@ function showPlan(
   options: ExecuteOptions,
 ): void {
   const writes = planWrites(program, target.instance, target.events);
-  const plan = withWrites(program.plan, writes);
+  const plan = withWrites(program.plan, writes, {
+    kernel: target.session.kernel,
+    facts: target.facts,
+  });
   out(options.json === true ? planJson(plan) : planText(plan));
 }
 

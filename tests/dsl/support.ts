@@ -67,6 +67,7 @@ export function withModule(facts: TargetFacts): TargetFacts {
     capabilities: {
       ...capabilities,
       module: {
+        tracefs: true,
         page: 0n,
         seal: "siphash+ratchet",
         ringEntries: 32768,

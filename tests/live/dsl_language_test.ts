@@ -29,6 +29,7 @@ import slowSyscalls from "../../scripts/slow_syscalls.ts";
 import syscallCounts from "../../scripts/syscall_counts.ts";
 import whoCalls from "../../scripts/who_calls.ts";
 import { LESSONS } from "../dsl/one_liners.ts";
+import { moduleSteps } from "./dsl_module_steps.ts";
 
 const CALLS = ["openat", "execve"].flatMap((name) => [
   `syscalls:sys_enter_${name}`,
@@ -211,5 +212,7 @@ for (const kernel of ["6.1", "6.12"]) {
         await guest.qmp("cont");
       }
     });
+
+    await moduleSteps(t, kernel, guest, session);
   });
 }
