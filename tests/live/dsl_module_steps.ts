@@ -148,7 +148,7 @@ export async function moduleSteps(
   // What the module tells of hooks, seal_hooks_test.ts sees on both kernels.
   if (kernel === "6.12") {
     await t.step("module: a hook betrays itself as the caller", async () => {
-      await hookStep(guest, session, work);
+      await hookStep(kernel, guest, session, work);
     });
   }
 
@@ -160,6 +160,7 @@ export async function moduleSteps(
 }
 
 async function hookStep(
+  kernel: string,
   guest: Guest,
   session: Session,
   work: () => Promise<unknown>,
