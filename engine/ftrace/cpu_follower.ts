@@ -71,6 +71,8 @@ export type SegmentSink = (
 /** Reads one CPU's events into a queue. */
 export class CpuFollower {
   readonly buffer: CpuBuffer;
+  /** A number that no other follower has, to tell a CPU's rings apart. */
+  readonly ring: number;
   readonly account: CpuAccount;
   readonly queue: EventQueue;
   /** Time of the newest event decoded, ns since epoch. */
@@ -109,8 +111,10 @@ export class CpuFollower {
     arena: PageArena,
     layout: TraceLayout,
     epoch: bigint,
+    ring = 0,
   ) {
     this.buffer = buffer;
+    this.ring = ring;
     this.#layout = layout;
     this.queue = new EventQueue(arena, epoch);
     this.#decoder = new PageDecoder(layout, this.queue.columns);

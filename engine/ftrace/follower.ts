@@ -86,6 +86,8 @@ export class Follower {
   /** By size of a sub-buffer. */
   readonly #arenas = new Map<number, PageArena>();
   #cpus: readonly CpuFollower[];
+  /** Followers made so far. */
+  #rings = 0;
   /** Followers of buffers that are gone, not drained yet. */
   #leaving: CpuFollower[] = [];
   #sink: SegmentSink | undefined;
@@ -125,7 +127,13 @@ export class Follower {
   #follow({ cpu, pageSize }: Found): CpuFollower {
     const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
     this.#arenas.set(pageSize, arena);
-    const follower = new CpuFollower(cpu, arena, this.#layout, this.epoch);
+    const follower = new CpuFollower(
+      cpu,
+      arena,
+      this.#layout,
+      this.epoch,
+      this.#rings++,
+    );
     follower.onSegment = this.#sink;
     return follower;
   }

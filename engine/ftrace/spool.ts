@@ -6,7 +6,8 @@
  * ```text
  * "XFSPOOL1"  u32 n  n bytes of JSON: the header    (padded to 8)
  * record*     u32 type, u32 bytes of body, body     (padded to 8)
- *   1 segment   u32 cpu, from, to, 0; f64 fromTs; the page's data from..to
+ *   1 segment   u32 cpu, from, to; u16 ring, u16 size of its pages in 4 KiB,
+ *               0 for the header's; f64 fromTs; the page's data from..to
  *   2 poll      f64 complete; f64 lost, f64 dropped
  *   3 comm      s32 pid, u32 0, 16 bytes
  *   4 lost      u32 cpu, 0; f64 count: before the CPU's next segment
@@ -40,7 +41,17 @@ const LEAST: Readonly<Record<number, number>> = {
 };
 /** More bytes than any record has: a sub-buffer has at most 4 MiB. */
 const LARGEST = 8 << 20;
+const LARGEST_PAGE = 4 << 20;
 const FLUSH = 1 << 20;
+const PAGE = 4096;
+
+/** Where segments come from: a {@linkcode CpuFollower}. */
+export interface SegmentSource {
+  /** Tells a CPU's rings apart: a snapshot exchanges them. Below 65,536. */
+  readonly ring: number;
+  readonly buffer: { readonly cpu: number };
+  readonly queue: { readonly arena: PageArena };
+}
 
 const headerSchema = z.object({
   /** What was followed: `qemu:web1`. */
@@ -50,7 +61,7 @@ const headerSchema = z.object({
   /** What times count from, in ns of the trace clock. */
   epoch: z.string().regex(/^\d+$/),
   /** Bytes of a sub-buffer. */
-  pageSize: z.int().positive().multipleOf(8).max(4 << 20),
+  pageSize: z.int().positive().multipleOf(8).max(LARGEST_PAGE),
   /** Wall clock when it began, ISO 8601. */
   started: z.string(),
 });
@@ -121,8 +132,7 @@ export class SpoolWriter implements Disposable {
 
   /** Adds decoded bytes: the page in `slot`, its data from `from` to `to`. */
   segment(
-    arena: PageArena,
-    cpu: number,
+    { ring, buffer: { cpu }, queue: { arena } }: SegmentSource,
     slot: number,
     from: number,
     to: number,
@@ -132,7 +142,8 @@ export class SpoolWriter implements Disposable {
     this.#buffer.setUint32(at, cpu, true);
     this.#buffer.setUint32(at + 4, from, true);
     this.#buffer.setUint32(at + 8, to, true);
-    this.#buffer.setUint32(at + 12, 0, true);
+    this.#buffer.setUint16(at + 12, ring, true);
+    this.#buffer.setUint16(at + 14, arena.slotSize / PAGE, true);
     this.#buffer.setFloat64(at + 16, fromTs, true);
     const start = slot + this.#dataOffset;
     this.#bytes.set(
@@ -199,10 +210,16 @@ export class SpoolWriter implements Disposable {
   }
 }
 
+/** What is decoded of one ring. */
+interface Ring {
+  readonly queue: EventQueue;
+  readonly decoder: PageDecoder;
+}
+
 /** Reads a spool back, poll by poll. */
 export class SpoolReader implements Disposable {
   readonly header: SpoolHeader;
-  /** Queues of the CPUs that had events so far, in CPU order. */
+  /** Queues of the CPUs' rings that had events so far, in CPU order. */
   readonly queues: EventQueue[] = [];
   /** Comms as last seen. */
   readonly comms = new Map<number, string>();
@@ -213,12 +230,12 @@ export class SpoolReader implements Disposable {
   truncated = false;
   readonly #fd: number;
   readonly #layout: TraceLayout;
-  readonly #arena: PageArena;
+  /** By size of a sub-buffer. */
+  readonly #arenas = new Map<number, PageArena>();
   readonly #epoch: bigint;
-  readonly #byCpu = new Map<
-    number,
-    { queue: EventQueue; decoder: PageDecoder }
-  >();
+  readonly #rings = new Map<number, Ring>();
+  /** Each CPU's ring that had events last. */
+  readonly #latest = new Map<number, Ring>();
   #buffer = new Uint8Array(4 << 20);
   #start = 0;
   #end = 0;
@@ -240,7 +257,6 @@ export class SpoolReader implements Disposable {
       throw error;
     }
     this.#epoch = BigInt(this.header.epoch);
-    this.#arena = new PageArena(this.header.pageSize);
   }
 
   #readHeader(path: string): SpoolHeader {
@@ -295,17 +311,22 @@ export class SpoolReader implements Disposable {
     return true;
   }
 
-  #cpu(cpu: number): { queue: EventQueue; decoder: PageDecoder } {
-    let found = this.#byCpu.get(cpu);
+  #ring(cpu: number, ring: number, pageSize: number): Ring {
+    const key = cpu * 0x1_0000 + ring;
+    let found = this.#rings.get(key);
     if (found === undefined) {
-      const queue = new EventQueue(this.#arena, this.#epoch);
-      found = { queue, decoder: new PageDecoder(this.#layout, queue.columns) };
-      this.#byCpu.set(cpu, found);
+      const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
+      this.#arenas.set(pageSize, arena);
+      const queue = new EventQueue(arena, this.#epoch);
+      const decoder = new PageDecoder(this.#layout, queue.columns);
+      found = { queue, decoder };
+      this.#rings.set(key, found);
       this.queues.length = 0;
-      for (const key of [...this.#byCpu.keys()].sort((a, b) => a - b)) {
-        this.queues.push(this.#byCpu.get(key)!.queue);
+      for (const key of [...this.#rings.keys()].sort((a, b) => a - b)) {
+        this.queues.push(this.#rings.get(key)!.queue);
       }
     }
+    this.#latest.set(cpu, found);
     return found;
   }
 
@@ -352,7 +373,8 @@ export class SpoolReader implements Disposable {
       }
       case LOST: {
         const cpu = view.getUint32(at, true);
-        const { columns } = this.#cpu(cpu).queue;
+        const { columns } = (this.#latest.get(cpu) ??
+          this.#ring(cpu, 0, this.header.pageSize)).queue;
         const count = view.getFloat64(at + 8, true);
         columns.lost.push({ row: columns.length, cpu, count });
         return false;
@@ -374,29 +396,38 @@ export class SpoolReader implements Disposable {
     const cpu = view.getUint32(at, true);
     const from = view.getUint32(at + 4, true);
     const to = view.getUint32(at + 8, true);
+    const ring = view.getUint16(at + 12, true);
+    const pageSize = view.getUint16(at + 14, true) * PAGE ||
+      this.header.pageSize;
     const fromTs = view.getFloat64(at + 16, true);
     const { data } = this.#layout.page;
     const fits = from <= to && SEGMENT_HEAD + to - from === body &&
-      data + to <= this.header.pageSize;
+      data + to <= pageSize && pageSize <= LARGEST_PAGE;
     if (!fits) {
       throw new XftraceError(
         "the collector's file is damaged: a segment does not fit its page",
       );
     }
-    const { queue, decoder } = this.#cpu(cpu);
-    const slot = this.#arena.acquire();
-    this.#arena.bytes.set(
+    const { queue, decoder } = this.#ring(cpu, ring, pageSize);
+    const { arena } = queue;
+    if (arena.slotSize !== pageSize) {
+      throw new XftraceError(
+        "the collector's file is damaged: one ring has pages of two sizes",
+      );
+    }
+    const slot = arena.acquire();
+    arena.bytes.set(
       this.#buffer.subarray(at + SEGMENT_HEAD, at + body),
       slot + data + from,
     );
-    const status = decoder.decode(this.#arena, slot, cpu, to, from, fromTs);
+    const status = decoder.decode(arena, slot, cpu, to, from, fromTs);
     if (status !== PAGE_STATUS.ok) {
       throw new XftraceError(
         `the collector's file is damaged: a segment of CPU ${cpu} does not decode`,
       );
     }
     if (decoder.events > 0) queue.hold(slot);
-    else this.#arena.release(slot);
+    else arena.release(slot);
   }
 
   [Symbol.dispose](): void {

@@ -13,11 +13,14 @@ import { XftraceError } from "../errors.ts";
 import { drainQueues, handOut } from "./event_queue.ts";
 import { Follower } from "./follower.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
+import type { SimRing } from "./ring_fixture.ts";
 import {
+  addSnapshot,
   checkEvent,
   finish,
   type RingGuest,
   ringGuest,
+  swapBuffers,
   writeMany,
 } from "./ring_guest_fixture.ts";
 import { SpoolReader, SpoolWriter } from "./spool.ts";
@@ -47,9 +50,7 @@ function record(
     started: "2026-01-02T03:04:05.678Z",
   };
   using writer = new SpoolWriter(path, header, LAYOUT_6_1);
-  follower.keep((cpu, slot, from, to, fromTs) =>
-    writer.segment(cpu.queue.arena, cpu.buffer.cpu, slot, from, to, fromTs)
-  );
+  follower.keep((...segment) => writer.segment(...segment));
   const lost = new Map<number, number>();
   const polls: number[] = [];
   for (const step of life) {
@@ -196,6 +197,57 @@ Deno.test("a spool that is larger than any buffer", () => {
   const back = readBack(path, sim);
   assert.deepEqual(back.events, [range(0, 1500)]);
   assert.equal(back.polls, 300);
+});
+
+Deno.test("what snapshots exchanged between two polls comes back in order", () => {
+  using at = folder();
+  const path = join(at.path, "spool");
+  const sim = ringGuest([3]);
+  const [snapshot] = addSnapshot(sim, [3]);
+  const [ring] = sim.rings;
+  // One clock for both.
+  let clock = 2_000_000_000_000n;
+  const write = (to: SimRing, count: number) => {
+    for (let i = 0; i < count; i++) {
+      clock += 7n;
+      const last = to.times.at(-1) ?? 1_000_000_000_000n;
+      finish(to.write({ words: 3, delta: Number(clock - last) }));
+    }
+  };
+  record(path, sim, [
+    () => write(ring, 20),
+    () => {
+      write(ring, 20);
+      swapBuffers(sim);
+      write(snapshot, 20);
+      swapBuffers(sim);
+      write(ring, 20);
+    },
+    () => {
+      swapBuffers(sim);
+      write(snapshot, 20);
+    },
+  ]);
+  using spool = new SpoolReader(path, LAYOUT_6_1);
+  const times: bigint[] = [];
+  const handed = handOut();
+  while (spool.poll()) {
+    drainQueues(spool.queues, (columns, row) => {
+      times.push(columns.timeAt(row));
+    }, handed);
+  }
+  drainQueues(
+    spool.queues,
+    (columns, row) => {
+      times.push(columns.timeAt(row));
+    },
+    handed,
+    { all: true },
+  );
+  const wanted = [...ring.times, ...snapshot.times]
+    .sort((a, b) => Number(a - b));
+  assert.deepEqual(times, wanted);
+  assert.equal(handed.clockSteps + handed.late, 0);
 });
 
 Deno.test("cut at every byte: whole polls are kept, nothing throws", () => {

@@ -90,16 +90,7 @@ export class Collector {
       pageSize: this.#instance.buffer().pageSize,
       started: state.started,
     }, this.#layout);
-    this.#follower.keep((cpu, slot, from, to, fromTs) =>
-      this.#writer.segment(
-        cpu.queue.arena,
-        cpu.buffer.cpu,
-        slot,
-        from,
-        to,
-        fromTs,
-      )
-    );
+    this.#follower.keep((...segment) => this.#writer.segment(...segment));
   }
 
   /** What it has read so far. */
