@@ -44,7 +44,14 @@ export * from "./names/syscalls.ts";
 export { Query } from "./query.ts";
 export { type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";
-export { type LinearOptions, type Output, Trace, type When } from "./trace.ts";
+export {
+  type Given,
+  type LinearOptions,
+  type Output,
+  Trace,
+  type When,
+} from "./trace.ts";
+export type { Window } from "../engine/plan/windows.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";
 export { asDuration, type Duration, type Size } from "./units.ts";
 export { type CountRow, CountTable } from "../engine/plan/sinks/count.ts";

@@ -13,6 +13,7 @@ import type { CountTable } from "../engine/plan/sinks/count.ts";
 import type { FoldedStacks } from "../engine/plan/sinks/graph.ts";
 import type { HistTable } from "../engine/plan/sinks/hist.ts";
 import type { StatsTable } from "../engine/plan/sinks/stats.ts";
+import type { Window } from "../engine/plan/windows.ts";
 import { Condition } from "./condition.ts";
 import { CompileError, here } from "./errors.ts";
 import type { FieldRef } from "./fields.ts";
@@ -43,6 +44,9 @@ export type When<F> =
   | EventMarker
   | ((event: EventOf<F>) => boolean);
 
+/** What a sink gives: once, or once for each window of `every`. */
+export type Given<R, W extends boolean> = W extends true ? Window<R>[] : R;
+
 /** Buckets of equal width. */
 export interface LinearOptions {
   /** Smaller values share one bucket. */
@@ -58,10 +62,13 @@ export interface LinearOptions {
  * gives a new trace; nothing runs before a sink is awaited.
  *
  * `F`: the events' fields and their kinds. `K`: whether these are calls of
- * functions or trace events.
+ * functions or trace events. `W`: whether sinks give windows of `every`.
  */
-export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
-  implements AsyncIterable<EventOf<F>> {
+export class Trace<
+  in out F,
+  K extends "calls" | "events" = "calls" | "events",
+  W extends boolean = false,
+> implements AsyncIterable<EventOf<F>> {
   /** The trace as data. */
   readonly spec: TraceSpec;
   /** Whether its events are calls. */
@@ -72,7 +79,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
     this.kind = kind;
   }
 
-  #with(part: Partial<TraceSpec>): Trace<F, K> {
+  #with(part: Partial<TraceSpec>): Trace<F, K, W> {
     return new Trace({ ...this.spec, ...part }, this.kind);
   }
 
@@ -83,7 +90,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
    */
   filter(
     test: Condition<F> | ((event: EventOf<F>) => boolean),
-  ): Trace<F, K> {
+  ): Trace<F, K, W> {
     const at = here();
     const filter = test instanceof Condition
       ? { kind: "expression" as const, node: test.node }
@@ -97,9 +104,9 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
 
   /** Only calls that happen within calls of these functions. */
   under(
-    this: Trace<F, "calls">,
+    this: Trace<F, "calls", W>,
     ...functions: (TracedFunction<unknown> | string)[]
-  ): Trace<F, "calls"> {
+  ): Trace<F, "calls", W> {
     return this.#with({
       under: [...this.spec.under, ...functions.map(reference)],
     });
@@ -109,7 +116,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
    * Also what the functions call, so many levels deep, as the kernel's
    * `max_graph_depth`: 1 is the outermost function alone, `Infinity` all.
    */
-  depth(this: Trace<F, "calls">, levels: number): Trace<F, "calls"> {
+  depth(this: Trace<F, "calls", W>, levels: number): Trace<F, "calls", W> {
     if (!(levels >= 1) || (levels !== Infinity && levels % 1 !== 0)) {
       throw new CompileError(
         `depth(${levels}) is no depth: 1 is the function alone, 2 also what it calls, Infinity all`,
@@ -125,9 +132,9 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
    * script needs.
    */
   via(
-    this: Trace<F, "calls">,
+    this: Trace<F, "calls", W>,
     way: "graph" | "events" | "module",
-  ): Trace<F, "calls"> {
+  ): Trace<F, "calls", W> {
     const { source } = this.spec;
     if (source.kind !== "calls") return this;
     return this.#with({ source: { ...source, via: way } });
@@ -139,17 +146,22 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
    * event for which a function says true, or by an AbortSignal. Called
    * several times, what comes first ends it.
    */
-  until(when: When<F> | AbortSignal): Trace<F, K> {
+  until(when: When<F> | AbortSignal): Trace<F, K, W> {
     return this.#with({ until: [...this.spec.until, moment(when, "until")] });
   }
 
   /** Begins the trace, in the same ways as {@linkcode until} ends it. */
-  from(when: Exclude<When<F>, number>): Trace<F, K> {
+  from(when: Exclude<When<F>, number>): Trace<F, K, W> {
     return this.#with({ from: [...this.spec.from, moment(when, "from")] });
   }
 
-  /** Shows what sinks have gathered, and begins anew, at each interval. */
-  every(interval: Duration): Trace<F, K> {
+  /**
+   * Shows what sinks have gathered, and begins anew, at each interval of the
+   * trace's time. What a sink gives is then a list: a {@linkcode Window} for
+   * each interval in which something happened, the last one cut short by the
+   * trace's end.
+   */
+  every(interval: Duration): Trace<F, K, true> {
     const ns = duration(interval);
     if (ns === 0) {
       throw new CompileError(
@@ -157,25 +169,25 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
         here(),
       );
     }
-    return this.#with({ every: ns });
+    return new Trace({ ...this.spec, every: ns }, this.kind);
   }
 
-  #query<R>(sink: SinkSpec): Query<R> {
+  #query<R>(sink: SinkSpec): Query<Given<R, W>> {
     return new Query({ trace: this.spec, sink });
   }
 
   /** Prints a line for each event. Gives how many. */
-  print(): Query<number> {
+  print(): Query<Given<number, W>> {
     return this.#query({ kind: "print" });
   }
 
   /** Prints each event as one line of JSON. Gives how many. */
-  json(): Query<number> {
+  json(): Query<Given<number, W>> {
     return this.#query({ kind: "json" });
   }
 
   /** Gives the events, at most `limit` of them, as a list. */
-  collect(limit?: number): Query<EventOf<F>[]> {
+  collect(limit?: number): Query<Given<EventOf<F>[], W>> {
     return this.#query({
       kind: "collect",
       ...(limit === undefined ? {} : { limit }),
@@ -183,7 +195,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
   }
 
   /** Counts events; by the values of fields, if any are given. */
-  count(...by: (FieldRef<F> | FieldName<F>)[]): Query<CountTable> {
+  count(...by: (FieldRef<F> | FieldName<F>)[]): Query<Given<CountTable, W>> {
     return this.#query({ kind: "count", by: by.map(path) });
   }
 
@@ -191,7 +203,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
   hist(
     field: FieldRef<F> | FieldName<F>,
     ...by: (FieldRef<F> | FieldName<F>)[]
-  ): Query<HistTable> {
+  ): Query<Given<HistTable, W>> {
     return this.#query({ kind: "hist", field: path(field), by: by.map(path) });
   }
 
@@ -200,7 +212,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
     field: FieldRef<F> | FieldName<F>,
     linear: LinearOptions,
     ...by: (FieldRef<F> | FieldName<F>)[]
-  ): Query<HistTable> {
+  ): Query<Given<HistTable, W>> {
     const { from, to, step } = linear;
     if (!(step > 0) || !(to > from) || (to - from) / step > 10_000) {
       throw new CompileError(
@@ -220,7 +232,7 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
   stats(
     field: FieldRef<F> | FieldName<F>,
     ...by: (FieldRef<F> | FieldName<F>)[]
-  ): Query<StatsTable> {
+  ): Query<Given<StatsTable, W>> {
     return this.#query({
       kind: "stats",
       field: path(field),
@@ -230,21 +242,24 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
 
   /** The `n` events with the greatest values of a field; calls: duration. */
   top(
-    this: Trace<F, "calls">,
+    this: Trace<F, "calls", W>,
     n: number,
     field?: FieldRef<F> | FieldName<F>,
-  ): Query<EventOf<F>[]>;
+  ): Query<Given<EventOf<F>[], W>>;
   /** The `n` events with the greatest values of a field. */
-  top(n: number, field: FieldRef<F> | FieldName<F>): Query<EventOf<F>[]>;
+  top(
+    n: number,
+    field: FieldRef<F> | FieldName<F>,
+  ): Query<Given<EventOf<F>[], W>>;
   top(
     n: number,
     field: FieldRef<F> | FieldName<F> = "duration" as FieldName<F>,
-  ): Query<EventOf<F>[]> {
+  ): Query<Given<EventOf<F>[], W>> {
     return this.#query({ kind: "top", n, field: path(field) });
   }
 
   /** Draws each call with what was called inside. Gives how many calls. */
-  graph(this: Trace<F, "calls">): Query<number> {
+  graph(this: Trace<F, "calls", W>): Query<Given<number, W>> {
     return this.#query({ kind: "graph" });
   }
 
@@ -253,14 +268,14 @@ export class Trace<in out F, K extends "calls" | "events" = "calls" | "events">
    * (ns) or by calls.
    */
   folded(
-    this: Trace<F, "calls">,
+    this: Trace<F, "calls", W>,
     weight: "self" | "calls" = "self",
-  ): Query<FoldedStacks> {
+  ): Query<Given<FoldedStacks, W>> {
     return this.#query({ kind: "folded", weight });
   }
 
   /** Hands each event to an output. Gives how many. */
-  into(output: Output<EventOf<F>>): Query<number> {
+  into(output: Output<EventOf<F>>): Query<Given<number, W>> {
     return this.#query({
       kind: "each",
       // The compiled fields are those of F.

@@ -107,6 +107,7 @@ class Run {
       process: (who) => this.#processes.test(who, (pid) => names.comm(pid)),
       userString: (pid, lo, hi) => this.#processes.userString(pid, lo, hi),
       write: options.write,
+      window: options.window ?? options.write,
     };
     this.#streams = program.streams.map((stream) =>
       new StreamRun(stream, context)
@@ -180,7 +181,7 @@ class Run {
     const texts: string[] = [];
     for (const run of this.#streams) {
       run.stream.sinks.forEach(({ query }, i) => {
-        texts[query] = run.sinks[i].text();
+        texts[query] = run.text(i);
       });
     }
     return texts;
@@ -191,12 +192,15 @@ class Run {
     lost: number,
     overwritten: number,
   ): RunResult {
+    for (const run of this.#streams) {
+      run.finish(isModules(run) ? this.#moduleOrigin : this.#origin);
+    }
     const results: unknown[] = [];
     const events: number[] = [];
     const open: number[] = [];
     for (const run of this.#streams) {
       run.stream.sinks.forEach(({ query }, i) => {
-        results[query] = run.sinks[i].result();
+        results[query] = run.result(i);
         events[query] = run.events;
         open[query] = run.open;
       });

@@ -19,8 +19,10 @@ export interface RunTarget {
 
 /** How a program is run. */
 export interface RunOptions {
-  /** Takes text as it comes: printed events, windows of `every`. */
+  /** Takes text as it comes: printed events. */
   readonly write: (text: string) => void;
+  /** Takes the text of each window of `every`; default: `write`. */
+  readonly window?: (text: string) => void;
   /** Ends the run: Ctrl-C. */
   readonly signal?: AbortSignal;
   /** Milliseconds between looks at a live guest's buffers; default 10. */

@@ -18,6 +18,7 @@ import type { Stream, SyscallTarget } from "./program.ts";
 import { makeSink } from "./sinks/make.ts";
 import type { Sink } from "./sinks/sink.ts";
 import type { EventLike } from "./spec.ts";
+import { type Window, windowHeading } from "./windows.ts";
 import { shortName } from "./facts.ts";
 import { SyscallCalls, type UserString } from "./syscall_calls.ts";
 
@@ -28,6 +29,8 @@ export interface RunContext extends Omit<StreamContext, "select"> {
   readonly userString: UserString | undefined;
   /** Takes text that is to be shown at once. */
   write(text: string): void;
+  /** Takes the text of a window that has ended. */
+  window(text: string): void;
 }
 
 /** A stream at work. */
@@ -48,6 +51,10 @@ export class StreamRun {
   #out: ReturnType<typeof callFrame> | undefined;
   #rows = new Uint32Array(0);
   #windowEnd = NaN;
+  /** Whether events have come in the window now. */
+  #filled = false;
+  /** By sink. */
+  readonly #windows: Window<unknown>[][];
 
   constructor(stream: Stream, context: RunContext) {
     this.stream = stream;
@@ -67,6 +74,7 @@ export class StreamRun {
         write: (text) => context.write(text),
       })
     );
+    this.#windows = this.sinks.map(() => []);
     this.#filters = stream.filters.flatMap((filter) =>
       filter.kind === "expression"
         ? [compileFilter(filter.node, {
@@ -141,7 +149,13 @@ export class StreamRun {
       if (this.#rows.length < n) this.#rows = new Uint32Array(n);
       for (let i = 0; i < n; i++) this.#rows[i] = i;
     }
-    this.#deliver(source, this.#rows, n, origin);
+    const { every } = this.stream;
+    if (every !== undefined) {
+      // A window may end without an event after it.
+      if (Number.isNaN(this.#windowEnd)) this.#windowEnd = origin + every;
+      this.#deliver(source, this.#rows, n, origin);
+      if (!this.done) this.#pass(latest(frame), every, origin);
+    } else this.#deliver(source, this.#rows, n, origin);
   }
 
   #select(frame: Frame, rows: Uint32Array): number {
@@ -235,34 +249,78 @@ export class StreamRun {
     this.events += n;
     const { every } = this.stream;
     if (every === undefined) return this.#feed(frame, rows, n);
-    if (Number.isNaN(this.#windowEnd)) this.#windowEnd = origin + every;
     let start = 0;
     for (let i = 0; i < n; i++) {
-      if (frame.columns.ts[rows[i]] < this.#windowEnd) continue;
+      const ts = frame.columns.ts[rows[i]];
+      if (ts < this.#windowEnd) continue;
       this.#feed(frame, rows.subarray(start, i), i - start);
       start = i;
-      this.#window(origin);
-      while (frame.columns.ts[rows[i]] >= this.#windowEnd) {
-        this.#windowEnd += every;
-      }
+      this.#pass(ts, every, origin);
     }
     this.#feed(frame, rows.subarray(start, n), n - start);
   }
 
-  /** Shows and empties what was gathered in a window. */
-  #window(origin: number): void {
-    const seconds = ((this.#windowEnd - origin) / 1e9).toFixed(3);
-    for (const sink of this.sinks) {
+  /** Time has come to `ts`: windows that ended before are closed. */
+  #pass(ts: number, every: number, origin: number): void {
+    if (Number.isNaN(this.#windowEnd)) this.#windowEnd = origin + every;
+    if (ts < this.#windowEnd) return;
+    this.#close(origin, every);
+    this.#windowEnd += every *
+      (Math.floor((ts - this.#windowEnd) / every) + 1);
+  }
+
+  /** Keeps, shows and empties what was gathered in a window. */
+  #close(origin: number, every: number): void {
+    if (!this.#filled) return;
+    this.#filled = false;
+    const to = this.#windowEnd - origin;
+    this.sinks.forEach((sink, i) => {
+      const window = { from: to - every, to, result: sink.result() };
       const text = sink.text();
-      if (text !== "") this.#context.write(`-- ${seconds} s\n${text}`);
+      this.#windows[i].push(window);
+      if (text !== "") {
+        this.#context.window(windowHeading(window) + text);
+      }
       sink.clear();
+    });
+  }
+
+  /** The end of the run: the last window is not full. */
+  finish(origin: number): void {
+    const { every } = this.stream;
+    if (every !== undefined && !Number.isNaN(this.#windowEnd)) {
+      this.#close(origin, every);
     }
+  }
+
+  /** What a sink has come to; with `every`, all windows that are closed. */
+  result(sink: number): unknown {
+    return this.stream.every === undefined
+      ? this.sinks[sink].result()
+      : this.#windows[sink];
+  }
+
+  /** What is to be shown of a sink; with `every`, of the window now. */
+  text(sink: number): string {
+    return this.stream.every === undefined || this.#filled
+      ? this.sinks[sink].text()
+      : "";
   }
 
   #feed(frame: Frame, rows: Uint32Array, n: number): void {
     if (n === 0) return;
+    this.#filled = true;
     for (const sink of this.sinks) sink.take(frame, rows, n);
   }
+}
+
+/** The last time of a frame's rows. */
+function latest({ columns, ordered }: Frame): number {
+  const { ts, length } = columns;
+  if (ordered) return length > 0 ? ts[length - 1] : -Infinity;
+  let last = -Infinity;
+  for (let row = 0; row < length; row++) if (ts[row] > last) last = ts[row];
+  return last;
 }
 
 /** Which of some system calls a function is; -1: none of them. */

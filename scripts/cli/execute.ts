@@ -115,6 +115,7 @@ async function run(
         live.clear();
         out(text);
       },
+      ...(options.json === true ? { window: () => {} } : {}),
       signal: stop.signal,
       onProgress: (doing) => {
         if (doing !== said) note(`the guest's module: ${doing} ...`);

@@ -50,6 +50,12 @@ function right() {
   syscalls().filter(args.filename.glob("/etc/*"));
   trace(fn("sys_*"), sys_read).filter(args.count.gt(5));
   trace(sys_openat).graph();
+  trace(sys_openat).every("1s").count(comm).then((windows) =>
+    windows.map(({ from, to, result }) => [from, to, result.total])
+  );
+  trace(sys_openat).every("1s").depth(2).graph().then((windows) =>
+    windows[0].result > 1
+  );
   trace(sys_openat).count(func);
 }
 

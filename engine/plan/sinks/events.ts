@@ -40,7 +40,9 @@ export class PrintSink implements Sink {
     return "";
   }
 
-  clear(): void {}
+  clear(): void {
+    this.#count = 0;
+  }
 }
 
 /** JSON of an event: 64-bit addresses as hex strings. */
@@ -80,7 +82,9 @@ export class JsonSink implements Sink {
     return "";
   }
 
-  clear(): void {}
+  clear(): void {
+    this.#count = 0;
+  }
 }
 
 /** The sink of `collect()`: a list of events. */
@@ -140,7 +144,9 @@ export class EachSink implements Sink {
     return "";
   }
 
-  clear(): void {}
+  clear(): void {
+    this.#count = 0;
+  }
 }
 
 /** The sink of `top(n)`: the events with the greatest values of a field. */

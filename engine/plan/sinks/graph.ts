@@ -81,7 +81,9 @@ export class GraphSink implements Sink {
     return "";
   }
 
-  clear(): void {}
+  clear(): void {
+    this.#count = 0;
+  }
 }
 
 /** Stacks with what they weigh, as flame graph tools read them. */
