@@ -80,7 +80,10 @@ export async function ask(
   }
 }
 
-/** Answers requests at a socket until `signal` is aborted. */
+/**
+ * Answers requests at a socket, one after the other, until `signal` is
+ * aborted. Who connects and asks nothing keeps nobody waiting.
+ */
 export async function serve(
   socket: string,
   answer: (request: Request) => Promise<Reply> | Reply,
@@ -93,24 +96,50 @@ export async function serve(
   }
   const listener = Deno.listen({ transport: "unix", path: socket });
   Deno.chmodSync(socket, 0o600);
-  signal.addEventListener("abort", () => listener.close());
+  const silent = new Set<Deno.Conn>();
+  const talks = new Set<Promise<void>>();
+  let before: Promise<unknown> = Promise.resolve();
+  const inTurn = (request: Request): Promise<Reply> => {
+    const reply = before.then(() => answer(request));
+    before = reply.catch(() => {});
+    return reply;
+  };
+  const talk = async (connection: Deno.Conn) => {
+    silent.add(connection);
+    try {
+      const line = await readLine(connection);
+      silent.delete(connection);
+      const request = requestSchema.parse(JSON.parse(line));
+      await writeLine(connection, await inTurn(request));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      await writeLine(connection, { error: message }).catch(() => {});
+    } finally {
+      silent.delete(connection);
+      close(connection);
+    }
+  };
+  signal.addEventListener("abort", () => {
+    listener.close();
+    for (const connection of silent) close(connection);
+  });
   while (!signal.aborted) {
     let connection: Deno.Conn;
     try {
       connection = await listener.accept();
     } catch {
-      return;
+      break;
     }
-    try {
-      const request = requestSchema.parse(
-        JSON.parse(await readLine(connection)),
-      );
-      await writeLine(connection, await answer(request));
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      await writeLine(connection, { error: message }).catch(() => {});
-    } finally {
-      connection.close();
-    }
+    const talking = talk(connection).finally(() => talks.delete(talking));
+    talks.add(talking);
+  }
+  await Promise.all(talks);
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
   }
 }

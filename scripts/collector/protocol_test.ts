@@ -80,6 +80,12 @@ Deno.test("an answer that is an error is thrown, and the next is served", async 
   assert.ok(await ask(at.socket, { do: "status" }));
 });
 
+Deno.test("who connects and asks nothing keeps nobody waiting", async () => {
+  await using at = answering(() => ({ status: STATUS }));
+  using _silent = await Deno.connect({ transport: "unix", path: at.socket });
+  assert.ok(await ask(at.socket, { do: "status" }));
+});
+
 /** Sends text as it is; returns what comes back. */
 async function send(socket: string, text: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path: socket });
