@@ -228,8 +228,12 @@ function tell(result: CollectorResult, output: string): void {
     : "counts could not be compared with the guest's";
   out(`${lost}${dropped} (${sure})\n`);
   if (result.resets > 0) {
+    const blind = result.blindResets ?? result.resets;
     note(
-      `the guest emptied its buffers ${result.resets} times; what was not read by then is not counted`,
+      `the guest emptied a CPU's buffer ${result.resets} times; ` +
+        (blind === 0
+          ? "all had been read by then"
+          : `what was not read by then, ${blind} times, is not counted`),
     );
   }
   if (result.truncated) {

@@ -187,7 +187,8 @@ export class Collector {
       if (this.#follower.totals().exact && i > 0) break;
     }
     if (this.#session.alive()) this.#slow();
-    const { lost, dropped, resets, exact } = this.#follower.totals();
+    const { lost, dropped, resets, blindResets, exact } = this.#follower
+      .totals();
     this.#writer.poll(Infinity, lost, dropped);
     this.#writer[Symbol.dispose]();
     using spool = new SpoolReader(this.#folder.spool, this.#layout);
@@ -204,7 +205,7 @@ export class Collector {
       (chunk) => file.write(chunk),
     );
     file.commit();
-    const result = { reason, ...summary, exact, resets };
+    const result = { reason, ...summary, exact, resets, blindResets };
     this.#folder.writeResult(result);
     return result;
   }

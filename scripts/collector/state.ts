@@ -92,7 +92,10 @@ const resultSchema = z.object({
   truncated: z.boolean(),
   /** Whether the counts equal the guest's own. */
   exact: z.boolean(),
+  /** Times that the guest emptied a CPU's buffer. */
   resets: z.number(),
+  /** Of these, the times that it may have held what was not read yet. */
+  blindResets: z.number().optional(),
   /** Of a sealed trace. */
   sealed: z.object({
     keySwitches: z.number(),
