@@ -23,5 +23,10 @@ export {
 } from "./engine/plan/run.ts";
 export { checks, selectChecks } from "./engine/detect/checks.ts";
 export { type CheckRun, runChecks } from "./engine/detect/runner.ts";
+export { decodeBaseline } from "./engine/detect/baseline.ts";
+export { readRelocatable } from "./engine/detect/relocatable.ts";
+export { sealedFlow } from "./engine/detect/sealed_flow.ts";
+export { textRecords } from "./engine/detect/text_record.ts";
+export { readVmlinux } from "./engine/detect/vmlinux.ts";
 export type { CheckOptions } from "./engine/detect/context.ts";
 export type { Check, CheckOutcome, Finding } from "./engine/detect/types.ts";

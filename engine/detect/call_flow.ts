@@ -11,6 +11,10 @@ import { readBuffers, type Reading } from "../ftrace/reader.ts";
 import { TraceArray } from "../ftrace/trace_array.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
+/** Why there is no call flow to judge. */
+export const NOTHING_RECORDED =
+  "nothing has recorded functions: the top-level buffer holds none, and no sealed recording was given (--recording)";
+
 /** The caller of functions that are recorded without one. */
 export const ROOT = "(root)";
 
@@ -79,6 +83,20 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
   };
 }
 
+/** Pids whose events the top-level buffer holds, and how many of each. */
+export function tracedPids(kernel: Kernel): Map<number, number> {
+  const { columns } = readBuffers(
+    TraceArray.global(kernel),
+    traceLayout(kernel.types),
+  );
+  const found = new Map<number, number>();
+  for (let row = 0; row < columns.length; row++) {
+    const pid = columns.pid[row];
+    found.set(pid, (found.get(pid) ?? 0) + 1);
+  }
+  return found;
+}
+
 class Names {
   readonly #kernel: Kernel;
 
@@ -93,7 +111,8 @@ class Names {
 
 const gvaOf = (lo: number, hi: number) => BigInt(hi) << 32n | BigInt(lo);
 
-function flowOf(flow: CallFlow, name: string): FunctionFlow {
+/** A function's part of a flow, made when it is not there yet. */
+export function flowOf(flow: CallFlow, name: string): FunctionFlow {
   let found = flow.get(name);
   if (found === undefined) {
     found = { calls: 0, callees: new Map(), sizes: new Map() };

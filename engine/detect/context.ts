@@ -11,12 +11,13 @@ import { type Kprobe, kprobes } from "../kernel/kprobes.ts";
 import { type ImageBytes, readImage } from "../kernel/text_image.ts";
 import type { ModuleView } from "../kernel/module_views.ts";
 import type { Baseline } from "./baseline.ts";
-import { type RecordedFlow, recordedFlow } from "./call_flow.ts";
+import { type RecordedFlow, recordedFlow, tracedPids } from "./call_flow.ts";
 import { CodeMap } from "./code_map.ts";
 import { moduleText } from "./module_text.ts";
 import type { Relocatable } from "./relocatable.ts";
 import { compareText } from "./compare_text.ts";
 import { withoutProbes } from "./live_sites.ts";
+import type { TracefsTexts } from "./told_state.ts";
 import type { TextRecords } from "./text_record.ts";
 import type { Report } from "./types.ts";
 import type { Vmlinux } from "./vmlinux.ts";
@@ -27,6 +28,8 @@ export interface ExpectedTracing {
   readonly tracingOn?: boolean;
   /** `current_tracer`. */
   readonly tracer?: string;
+  /** What the guest's files of tracefs say, by name. */
+  readonly told?: TracefsTexts;
 }
 
 /** What the user says about the guest. */
@@ -42,6 +45,11 @@ export interface CheckOptions {
    * hook the kernel though the kernel does not vouch for it.
    */
   readonly moduleFiles?: (name: string) => readonly Relocatable[];
+  /**
+   * What was recorded of functions, for XF021 and XF022, in place of the
+   * guest's top-level buffer: a sealed recording of the same boot.
+   */
+  readonly recorded?: RecordedFlow;
   /** What earlier checks of this boot recorded of text; default: nothing. */
   readonly textRecords?: TextRecords;
   /** The call flow of a kernel that is known to be good. */
@@ -60,6 +68,7 @@ export class CheckContext {
   #sites?: CallSites;
   #kprobes?: Kprobe[];
   #recorded?: RecordedFlow;
+  #tracedPids?: ReadonlyMap<number, number>;
   readonly #moduleTexts = new Map<bigint, ImageBytes>();
   readonly #genuine = new Map<bigint, boolean>();
 
@@ -114,9 +123,15 @@ export class CheckContext {
     return this.#kprobes ??= kprobes(this.kernel);
   }
 
-  /** What the top-level trace buffer holds of functions. */
+  /** Pids in the top-level trace buffer, with how many events of each. */
+  get tracedPids(): ReadonlyMap<number, number> {
+    return this.#tracedPids ??= tracedPids(this.kernel);
+  }
+
+  /** What a sealed recording, or the top-level buffer, holds of functions. */
   get recorded(): RecordedFlow {
-    return this.#recorded ??= recordedFlow(this.kernel);
+    return this.#recorded ??= this.options.recorded ??
+      recordedFlow(this.kernel);
   }
 
   /** A module's text that stays, without its init code. */

@@ -13,6 +13,8 @@ import {
   threadsOf,
 } from "../kernel/tasks.ts";
 import { MemoryError } from "../errors.ts";
+import { taskFiles } from "../kernel/task_files.ts";
+import { memoryTasks } from "../kernel/task_memory.ts";
 import type { Task } from "../kernel/tasks.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Check } from "./types.ts";
@@ -23,7 +25,7 @@ export const hiddenProcesses: Check = {
   title: "hidden processes",
   technique: "T1564",
   help:
-    "The task list, the table of pids, the run queues, the families of processes and the control groups show the same tasks. A task missing from one while it is alive was taken out of it.",
+    "The task list, the table of pids, the run queues, the families of processes, the control groups and the memory that tasks are made of show the same tasks. A task missing from a list while it is alive was taken out of it; the events of it that Ftrace recorded and the files that it has open are told.",
   run(context, report) {
     const { kernel } = context;
     const views = new Map<string, ReadonlySet<bigint>>();
@@ -49,6 +51,11 @@ export const hiddenProcesses: Check = {
     const listed = views.get("task list");
     const pids = views.get("pid table");
     if (listed === undefined || pids === undefined) return;
+    report.part("memory of tasks", () => {
+      const found = memoryTasks(kernel, new Set([...listed, ...pids]));
+      if (found !== undefined) views.set("memory", new Set(found));
+      else report.known("the memory that tasks are made of is not searched");
+    });
     const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
     report.judged(all.size);
     for (const gva of all) {
@@ -61,6 +68,12 @@ export const hiddenProcesses: Check = {
       if (task === undefined) continue;
       const shown = [...views].filter(([, gvas]) => gvas.has(gva))
         .map(([name]) => name);
+      const events = context.tracedPids.get(task.pid) ?? 0;
+      if (events > 0) shown.push("the trace");
+      const files = taskFiles(kernel, gva);
+      const open = files.length === 0
+        ? ""
+        : `; it runs or has open ${files.slice(0, 8).join(", ")}`;
       report.finding({
         severity: "critical",
         where: `process ${task.pid} (${task.comm})`,
@@ -69,7 +82,7 @@ export const hiddenProcesses: Check = {
         found: `in ${shown.join(", ")}`,
         summary: `process ${task.pid} (${task.comm}) is alive but not in ${
           missing.join(" nor in ")
-        } (it is in ${shown.join(", ")})`,
+        } (it is in ${shown.join(", ")})${open}`,
       });
     }
   },

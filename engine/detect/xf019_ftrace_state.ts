@@ -4,6 +4,7 @@
  * @module
  */
 import { RB_BUFFER_OFF, TraceArray } from "../ftrace/trace_array.ts";
+import { compareTold } from "./told_state.ts";
 import type { CheckContext } from "./context.ts";
 import type { Check, Report } from "./types.ts";
 
@@ -13,7 +14,7 @@ export const ftraceState: Check = {
   title: "Ftrace's own state",
   technique: "T1562.006",
   help:
-    "Ftrace's switches agree with each other and with what was asked for: ftrace_enabled with what sysctl set last, tracing_on with the instance's own mark, recording on every CPU that is to be traced. Rootkits switch Ftrace off and fake what tracefs says; memory is read here.",
+    "Ftrace's switches agree with each other and with what was asked for: ftrace_enabled with what sysctl set last, tracing_on with the instance's own mark, recording on every CPU that is to be traced. With --tracefs or --ask-guest also with what the guest's tracefs says. Rootkits switch Ftrace off and fake what tracefs says; memory is read here.",
   run(context, report) {
     report.part("ftrace_enabled", () => enabled(context, report));
     report.part("instances", () => {
@@ -22,6 +23,8 @@ export const ftraceState: Check = {
       }
     });
     report.part("current tracer", () => asked(context, report));
+    const told = context.options.tracing?.told;
+    if (told !== undefined) compareTold(context.kernel, report, told);
   },
 };
 

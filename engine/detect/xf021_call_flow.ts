@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NOTHING_RECORDED } from "./call_flow.ts";
 import { flowDifferences } from "./compare_flow.ts";
 import type { CheckContext } from "./context.ts";
 import type { Check, Report } from "./types.ts";
@@ -13,12 +14,12 @@ export const callFlow: Check = {
   title: "call flow",
   technique: "T1014",
   help:
-    "What the guest's own Ftrace has recorded holds no function and no caller that is not the kernel's, a vouched module's or generated code; with --baseline also no call that the baseline never saw, and none of its calls is missing. Needs function_graph or function in the top-level buffer.",
+    "What the guest's own Ftrace has recorded holds no function and no caller that is not the kernel's, a vouched module's or generated code; with --baseline also no call that the baseline never saw, and none of its calls is missing. Needs function_graph or function in the top-level buffer, or a sealed recording of this boot (--recording).",
   run(context, report) {
     const { kernel, options } = context;
     const recorded = context.recorded;
     if (recorded.events === 0) {
-      report.notRun("the top-level buffer holds no functions");
+      report.notRun(NOTHING_RECORDED);
       return;
     }
     report.judged(recorded.events);

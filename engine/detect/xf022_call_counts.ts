@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NOTHING_RECORDED } from "./call_flow.ts";
 import { FALSE_POSITIVE_RATE, sizeDifferences } from "./compare_flow.ts";
 import type { Check } from "./types.ts";
 
@@ -23,7 +24,7 @@ export const callCounts: Check = {
     }
     const { flow, events, problems } = context.recorded;
     if (events === 0) {
-      report.notRun("the top-level buffer holds no functions");
+      report.notRun(NOTHING_RECORDED);
       return;
     }
     report.judged(flow.size);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KernelError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { hlistNodes, steady } from "./lists.ts";
 
@@ -43,12 +44,20 @@ export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
   const table = types.tryStruct("lsm_static_calls_table");
   const slot = types.tryStruct("lsm_static_call");
   const hl = slot?.members.get("hl");
+  const key = slot?.members.get("key");
   if (
     calls === undefined || table === undefined || slot === undefined ||
     hl === undefined
   ) return undefined;
   for (const { name, offset, size } of table.members.values()) {
     for (let at = 0; at + slot.size <= size; at += slot.size) {
+      const empty = key !== undefined &&
+        space.u64(calls + BigInt(offset + at + key.offset)) === 0n;
+      if (empty) {
+        throw new KernelError(
+          `static_calls_table has no call for ${name}: it is damaged`,
+        );
+      }
       const list = space.u64(calls + BigInt(offset + at + hl.offset));
       if (list !== 0n) add(name, list);
     }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KernelError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** A function attached to a tracepoint. */
@@ -55,8 +56,16 @@ export function tracepointProbes(
   const { types, space } = kernel;
   const funcsAt = BigInt(types.offset("tracepoint", "funcs"));
   const size = BigInt(types.struct("tracepoint_func").size);
+  const nameAt = BigInt(types.offset("tracepoint", "name"));
   const found: TracepointProbe[] = [];
   for (const point of points) {
+    if (space.u64(point + nameAt) === 0n) {
+      throw new KernelError(
+        `the table of tracepoints names 0x${
+          point.toString(16)
+        }, which is none: it is damaged`,
+      );
+    }
     let at = space.u64(point + funcsAt);
     if (at === 0n) continue;
     const name = kernel.object("tracepoint", point).stringAt("name") ?? "?";

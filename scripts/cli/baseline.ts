@@ -7,6 +7,7 @@ import {
   encodeBaseline,
 } from "../../engine/detect/baseline.ts";
 import { recordedFlow } from "../../engine/detect/call_flow.ts";
+import { sealedFlow } from "../../engine/detect/sealed_flow.ts";
 import { EXIT, XftraceError } from "../../engine/errors.ts";
 import { flowDiffText, flowText } from "../../engine/output/findings_flow.ts";
 import { openTarget, type TargetOptions, withTarget } from "./target.ts";
@@ -29,7 +30,12 @@ export function readBaseline(path: string): Baseline {
 }
 
 /** What the target's buffer says now. */
-function learn(options: TargetOptions): Baseline {
+function learn(
+  options: TargetOptions & { readonly recording?: string; klog?: string },
+): Baseline {
+  if (options.recording !== undefined) {
+    return sealed(options.recording, options.klog);
+  }
   // The cache is found by what the guest says of itself: not here.
   using session = openTarget({ ...options, cache: false });
   const { flow, events, problems } = recordedFlow(session.kernel);
@@ -43,6 +49,19 @@ function learn(options: TargetOptions): Baseline {
   return { release, buildId: buildId ?? null, events, flow };
 }
 
+/** What a sealed recording holds; it does not name its kernel's build. */
+function sealed(path: string, klog?: string): Baseline {
+  const { flow, events, problems, release } = sealedFlow(path, klog);
+  if (problems.length > 0) {
+    throw new XftraceError(
+      `${path} is not whole and genuine (${
+        problems.join("; ")
+      }); see: xftrace verify ${path}`,
+    );
+  }
+  return { release, buildId: null, events, flow };
+}
+
 /** Adds `baseline` and `diff`. */
 export function registerBaseline(program: Command): void {
   const baseline = program.command("baseline")
@@ -54,25 +73,35 @@ export function registerBaseline(program: Command): void {
   withTarget(baseline.command("learn"))
     .summary("learn from what the top-level buffer holds")
     .requiredOption("-o, --output <file>", "write the baseline here")
+    .option("--recording <file>", "learn from this sealed recording instead")
+    .option("--klog <file>", "the recording's key log; default: as it names")
     .option("--add", "add to what the file holds already")
     .addHelpText(
       "after",
       `
 Examples:
   xftrace baseline learn -t qemu:web1 -o web1.baseline
-  xftrace baseline learn -t qemu:web1 -o web1.baseline --add`,
+  xftrace baseline learn -t qemu:web1 -o web1.baseline --add
+  xftrace baseline learn --recording trace.xfs -o web1.baseline`,
     )
     .action((options) => {
       let learned = learn(options);
       if (options.add === true) {
         const before = readBaseline(options.output);
-        if (before.buildId !== learned.buildId) {
+        const other = before.release !== learned.release ||
+          (before.buildId !== null && learned.buildId !== null &&
+            before.buildId !== learned.buildId);
+        if (other) {
           throw new XftraceError(
             `${options.output} is of another kernel (${before.release}) than the guest's (${learned.release}); write to another file`,
           );
         }
         addFlow(learned.flow, before.flow);
-        learned = { ...learned, events: learned.events + before.events };
+        learned = {
+          ...learned,
+          buildId: learned.buildId ?? before.buildId,
+          events: learned.events + before.events,
+        };
       }
       Deno.writeTextFileSync(options.output, encodeBaseline(learned));
       note(
@@ -102,7 +131,10 @@ Examples:
         "and marks what differs: < only in A, > only in B. A and B are baselines, or\n" +
         "targets whose buffer is read.",
     )
-    .argument("<a>", "a baseline's file, or a target (qemu:NAME, core:PATH)")
+    .argument(
+      "<a>",
+      "a baseline's file, a sealed recording (.xfs), or a target (qemu:NAME, core:PATH)",
+    )
     .argument("<b>", "the same")
     .argument("[function]", "only below this function")
     .option("--depth <levels>", "levels to show", Number, 6)
@@ -136,6 +168,8 @@ Examples:
 function flowOf(source: string): Baseline {
   return /^(qemu|pid|file|core):/.test(source)
     ? learn({ target: source, cache: false })
+    : source.endsWith(".xfs")
+    ? sealed(source)
     : readBaseline(source);
 }
 

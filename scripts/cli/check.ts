@@ -2,8 +2,9 @@
 import type { Command } from "@commander-js/extra-typings";
 import { checks, selectChecks } from "../../engine/detect/checks.ts";
 import type { CheckOptions } from "../../engine/detect/context.ts";
-import { runChecks } from "../../engine/detect/runner.ts";
+import { type CheckRun, runChecks } from "../../engine/detect/runner.ts";
 import type { Check } from "../../engine/detect/types.ts";
+import { sealedFlow } from "../../engine/detect/sealed_flow.ts";
 import { EXIT, XftraceError } from "../../engine/errors.ts";
 import {
   type CheckRunJson,
@@ -16,6 +17,7 @@ import {
 import { sarifLog } from "../../engine/output/sarif.ts";
 import type { Session } from "../../engine/session.ts";
 import { VERSION } from "../../engine/version.ts";
+import { sameTold, toldByFile, toldByModule } from "./ask_guest.ts";
 import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "./check_state.ts";
 import { readKernelFile } from "./kernel_file.ts";
@@ -47,6 +49,11 @@ export function registerCheck(program: Command): void {
       "compare what was recorded with this (see xftrace baseline)",
     )
     .option(
+      "--recording <file>",
+      "judge the call flow of a sealed recording of this boot, not the buffer's",
+    )
+    .option("--klog <file>", "the recording's key log; default: as it names")
+    .option(
       "--modules <paths>",
       "compare modules' text with these: .ko files, or folders of them; they may hook the kernel",
       list,
@@ -55,6 +62,14 @@ export function registerCheck(program: Command): void {
     .option("--no-record", "neither compare with nor keep a record of text")
     .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
     .option("--tracer <name>", "what current_tracer was set to")
+    .option(
+      "--tracefs <file>",
+      "compare memory with what tracefs says in the guest: the output there of grep -H '' tracing_on current_tracer set_graph_function",
+    )
+    .option(
+      "--ask-guest",
+      "the same, asked of the module xftrace in the guest; writes to its mailbox",
+    )
     .option("--json", "print JSON")
     .option("--sarif", "print SARIF 2.1.0")
     .option("-d, --details", "also list what is hooked as it may be")
@@ -81,8 +96,9 @@ Examples:
         ...options,
         cache: false,
         ...(named === undefined ? {} : { target: named }),
-      });
+      }, { writable: options.askGuest === true });
       const said = expectations(options, session);
+      const asks = options.askGuest === true;
       if (options.watch !== undefined) {
         const seconds = options.watch === true
           ? WATCH_EVERY
@@ -93,9 +109,9 @@ Examples:
             { exitCode: EXIT.usage },
           );
         }
-        return await watch(session, selected, said, seconds);
+        return await watch(session, selected, said, seconds, asks);
       }
-      const run = await once(session, selected, said);
+      const run = await once(session, selected, said, asks);
       if (options.json === true) outJson(run);
       else if (options.sarif === true) {
         outJson(sarifLog(run, selected, VERSION));
@@ -110,15 +126,26 @@ Examples:
 interface Said {
   readonly vmlinuz?: string;
   readonly baseline?: string;
+  readonly recording?: string;
+  readonly klog?: string;
   readonly modules?: string[];
   readonly trustModule?: string[];
   readonly record: boolean;
   readonly tracingOn?: boolean;
   readonly tracer?: string;
+  readonly tracefs?: string;
 }
 
 function expectations(said: Said, session: Session): CheckOptions {
-  const { vmlinuz, baseline, modules, trustModule, tracingOn, tracer } = said;
+  const {
+    vmlinuz,
+    baseline,
+    modules,
+    trustModule,
+    tracingOn,
+    tracer,
+    tracefs,
+  } = said;
   const records = said.record ? recordsOf(session) : undefined;
   const built = builtModules();
   const paths = [...modules ?? [], ...built === undefined ? [] : [built]];
@@ -126,11 +153,15 @@ function expectations(said: Said, session: Session): CheckOptions {
     ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
     ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),
     ...(paths.length === 0 ? {} : { moduleFiles: moduleFiles(paths) }),
+    ...(said.recording === undefined
+      ? {}
+      : { recorded: sealedFlow(said.recording, said.klog) }),
     ...(trustModule === undefined ? {} : { trustModules: trustModule }),
     ...(records === undefined ? {} : { textRecords: records }),
     tracing: {
       ...(tracingOn === undefined ? {} : { tracingOn }),
       ...(tracer === undefined ? {} : { tracer }),
+      ...(tracefs === undefined ? {} : { told: toldByFile(tracefs) }),
     },
   };
 }
@@ -140,11 +171,32 @@ async function once(
   session: Session,
   selected: readonly Check[],
   options: CheckOptions,
+  asks: boolean,
 ): Promise<CheckRunJson> {
   const { kernel, target } = session;
-  const run = await runChecks(kernel, selected, options);
+  const run = asks
+    ? await asking(session, selected, options)
+    : await runChecks(kernel, selected, options);
   const { release, buildId } = kernel.facts;
   return checkRunJson({ target, release, buildId }, run);
+}
+
+/** Asked before and after: what changes meanwhile says nothing. */
+async function asking(
+  session: Session,
+  selected: readonly Check[],
+  options: CheckOptions,
+): Promise<CheckRun> {
+  for (let attempt = 1;; attempt++) {
+    const told = await toldByModule(session);
+    const tracing = { ...options.tracing, told };
+    const run = await runChecks(session.kernel, selected, {
+      ...options,
+      tracing,
+    });
+    const settled = sameTold(told, await toldByModule(session));
+    if (settled || attempt === 3) return run;
+  }
 }
 
 /** The exit code is the verdict's. */
@@ -164,12 +216,13 @@ async function watch(
   selected: readonly Check[],
   options: CheckOptions,
   seconds: number,
+  asks: boolean,
 ): Promise<void> {
   let before: Map<string, string> | undefined;
   let last: CheckRunJson | undefined;
   const time = () => new Date().toISOString().slice(11, 19);
   while (before === undefined || session.alive()) {
-    const run = await once(session, selected, options);
+    const run = await once(session, selected, options, asks);
     const now = new Map(
       run.findings.map((one) => [
         `${one.check} ${one.where} ${one.found ?? ""}`,

@@ -1,11 +1,16 @@
 /** Nothing is found in guests that are what they should be, under load. */
 import assert from "node:assert/strict";
+import { textRecords } from "../../engine/detect/text_record.ts";
+import { readKernelFile } from "../../scripts/cli/kernel_file.ts";
 import {
   assertClean,
   blameGuest,
   buildFixtures,
   check,
+  vmlinuzOf,
 } from "./detect_support.ts";
+import { noPause } from "./detect_clock.ts";
+import { modulesOf } from "./detect_text.ts";
 import {
   attachTo,
   bootGuest,
@@ -53,8 +58,20 @@ for (const kernel of KERNELS) {
       () =>
         blameGuest(guest, async () => {
           await startLoad(guest, await buildFixtures(kernel));
+          // In turn: against trusted files, against a record, and by itself.
+          const trusted = {
+            vmlinux: readKernelFile(await vmlinuzOf(kernel)),
+            moduleFiles: await modulesOf(kernel),
+          };
+          const folder = Deno.makeTempDirSync();
+          using _ = {
+            [Symbol.dispose]: () =>
+              Deno.removeSync(folder, { recursive: true }),
+          };
+          const recorded = { textRecords: textRecords(folder, "boot") };
           for (let i = 0; i < RUNS; i++) {
-            assertClean(await check(session.kernel));
+            const options = [trusted, recorded, {}][i % 3];
+            assertClean(await check(session.kernel, [], options));
             await new Promise((done) => setTimeout(done, 250));
           }
           await guest.sh(
@@ -67,6 +84,13 @@ for (const kernel of KERNELS) {
       "probes and hooks of the kernel's own are known",
       () => blameGuest(guest, () => known(guest, session)),
     );
+    await t.step("checks pause no CPU, by the guest's own clock", async () => {
+      const folder = await buildFixtures(kernel);
+      await blameGuest(
+        guest,
+        () => noPause(guest, session, `${folder}/clock_gaps`),
+      );
+    });
   });
 }
 

@@ -43,7 +43,9 @@ interface Fixture {
   /** The module named; none when the hook has no module's code. */
   readonly owner?: string | null;
   readonly before?: (guest: Guest) => Promise<string>;
+  /** Before the module is unloaded, and after it. */
   readonly after?: string;
+  readonly last?: string;
 }
 
 const FIXTURES: readonly Fixture[] = [
@@ -171,6 +173,25 @@ const FIXTURES: readonly Fixture[] = [
     },
   },
   {
+    // Off every list: its memory, its events and its files betray it.
+    module: "task",
+    check: "XF017",
+    where: /^process \d+ \(tail\)$/,
+    names:
+      /nor in the pid table \(it is in memory, the trace\); .*\/tmp\/stolen/,
+    owner: null,
+    before: async (guest) => {
+      await guest.sh(
+        `echo secret > /tmp/stolen; (tail -f /tmp/stolen > /dev/null 2>&1 &)
+         cd ${TRACEFS}; echo 1 > events/sched/sched_switch/enable
+         until grep -q 'prev_comm=tail' trace; do sleep 0.2; done`,
+      );
+      return `all=1 pid=${(await guest.sh("pidof tail")).trim()}`;
+    },
+    last:
+      `echo 0 > ${TRACEFS}/events/enable; echo > ${TRACEFS}/trace; killall tail || true`,
+  },
+  {
     module: "ftrace_off",
     check: "XF019",
     where: /^ftrace_enabled$/,
@@ -222,7 +243,7 @@ for (const kernel of KERNELS) {
       await textWithoutImage(kernel, guest, session);
     });
     await t.step("the project's own module is known by its file", async () => {
-      await ownModule(kernel, guest, session);
+      await ownModule(kernel, guest, session, folder);
     });
     await t.step("after: nothing", async () => {
       assertClean(await check(session.kernel, [], options));
@@ -243,7 +264,9 @@ async function found(
   await guest.put(`${folder}/${name}.ko`, `/tmp/${name}.ko`);
   await guest.sh(`insmod /tmp/${name}.ko ${parameters}`);
   const run = await check(session.kernel, [fixture.check], options);
-  await guest.sh(`${fixture.after ?? "true"}; rmmod ${name}`);
+  await guest.sh(
+    `${fixture.after ?? "true"}; rmmod ${name} && ${fixture.last ?? "true"}`,
+  );
   const findings = findingsOf(run);
   const right = findings.find(({ where, summary }) =>
     fixture.where.test(where) && fixture.names.test(summary)

@@ -21,7 +21,7 @@ import type { Guest } from "./support.ts";
  * Builds the fixtures for a kernel series, once for each state of their
  * sources.
  *
- * @returns the folder that holds `det_*.ko` and `bpf_load`
+ * @returns the folder that holds `det_*.ko`, `bpf_load` and `clock_gaps`
  */
 export async function buildFixtures(series: string): Promise<string> {
   const source = fileURLToPath(
@@ -50,12 +50,14 @@ export async function buildFixtures(series: string): Promise<string> {
   const said = new TextDecoder().decode(stderr) +
     new TextDecoder().decode(stdout);
   assert.equal(code, 0, `building the fixtures failed: ${said}`);
-  // Runs in the guest's user space, which has no libraries.
-  const program = await new Deno.Command("gcc-12", {
-    args: ["-static", "-O2", "-o", `${work}/bpf_load`, `${work}/bpf_load.c`],
-    stdin: "null",
-  }).output();
-  assert.ok(program.success, new TextDecoder().decode(program.stderr));
+  // They run in the guest's user space, which has no libraries.
+  for (const name of ["bpf_load", "clock_gaps"]) {
+    const program = await new Deno.Command("gcc-12", {
+      args: ["-static", "-O2", "-o", `${work}/${name}`, `${work}/${name}.c`],
+      stdin: "null",
+    }).output();
+    assert.ok(program.success, new TextDecoder().decode(program.stderr));
+  }
   Deno.renameSync(work, folder);
   return folder;
 }

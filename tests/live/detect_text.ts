@@ -6,15 +6,25 @@
  */
 import assert from "node:assert/strict";
 import { readRelocatable } from "../../engine/detect/relocatable.ts";
+import { sealedFlow } from "../../engine/detect/sealed_flow.ts";
+import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
 import { textRecords } from "../../engine/detect/text_record.ts";
 import type { CheckRun } from "../../engine/detect/runner.ts";
 import { jumpSites } from "../../engine/kernel/jump_labels.ts";
 import { readImage } from "../../engine/kernel/text_image.ts";
 import type { Session } from "../../engine/session.ts";
 import { findKernel } from "../../lab/kernel.ts";
+import { toldByModule } from "../../scripts/cli/ask_guest.ts";
 import { moduleFiles } from "../../scripts/cli/module_files.ts";
 import { assertClean, check, findingsOf } from "./detect_support.ts";
-import { moduleFor, pollUntil, Scratch, tracerOf } from "./seal_support.ts";
+import {
+  moduleFor,
+  openLoad,
+  pollUntil,
+  Scratch,
+  traceAround,
+  tracerOf,
+} from "./seal_support.ts";
 import type { Guest } from "./support.ts";
 
 /** The files of the modules that a series' guests load. */
@@ -117,16 +127,87 @@ export async function textWithoutImage(
   }
 }
 
+/** XF021 out of sealed recordings: a hook that Ftrace does not see. */
+async function sealedCallFlow(
+  guest: Guest,
+  session: Session,
+  tracer: SealedTracer,
+  fixtures: string,
+): Promise<void> {
+  const { kernel } = session;
+  using scratch = new Scratch();
+  const { recordingPath } = scratch.files;
+  const trace = async () => {
+    await traceAround(
+      tracer,
+      { roots: ["sys_openat"], filter: ["do_sys_openat2"], ...scratch.files },
+      () => guest.sh(openLoad(10)),
+    );
+    return sealedFlow(recordingPath);
+  };
+  const good = await trace();
+  assert.deepEqual(good.problems, []);
+  const calls = good.flow.get("__x64_sys_openat");
+  assert.ok(calls !== undefined && calls.calls >= 20);
+  const within = calls.callees.get("do_sys_openat2")?.within;
+  assert.equal(within, calls.calls);
+  const baseline = { ...good, buildId: null };
+  assertClean(await check(kernel, ["XF021"], { recorded: good, baseline }));
+
+  await guest.put(`${fixtures}/det_ftrace.ko`, "/tmp/det_ftrace.ko");
+  await guest.sh("insmod /tmp/det_ftrace.ko hidden=1");
+  try {
+    const recorded = await trace();
+    const found = findingsOf(
+      await check(kernel, ["XF021"], { recorded, baseline }),
+    );
+    const foreign = found.filter(({ where }) =>
+      where === "caller of __x64_sys_openat"
+    );
+    assert.ok(foreign.length > 0, found.map(({ where }) => where).join(", "));
+    assert.ok(foreign.every(({ module }) => module === "det_ftrace"));
+    // A recording that was tampered with does not pass for a whole one.
+    const bytes = Deno.readFileSync(recordingPath);
+    bytes[bytes.length >> 1] ^= 1;
+    Deno.writeFileSync(recordingPath, bytes);
+    const tampered = sealedFlow(recordingPath, scratch.files.klogPath);
+    assert.ok(tampered.problems.length > 0);
+    const run = await check(kernel, ["XF021"], { recorded: tampered });
+    assert.notDeepEqual(run.outcomes[0].unjudged, []);
+  } finally {
+    await guest.sh("rmmod det_ftrace");
+  }
+}
+
+/** XF019: memory against what the guest's own tracefs says. */
+async function toldByGuest(session: Session): Promise<void> {
+  const told = new Map(await toldByModule(session));
+  assert.ok(told.size >= 4);
+  const agrees = await check(session.kernel, ["XF019"], { tracing: { told } });
+  assertClean(agrees);
+  assert.match(
+    agrees.outcomes[0].known.join("\n"),
+    /the guest says tracing_on is 1, as memory does/,
+  );
+  told.set("tracing_on", "0\n");
+  const lies = await check(session.kernel, ["XF019"], { tracing: { told } });
+  assert.deepEqual(findingsOf(lies).map(({ where }) => where), [
+    "tracefs' tracing_on",
+  ]);
+}
+
 /** The project's own module hooks the kernel, and is known by its file. */
 export async function ownModule(
   series: string,
   guest: Guest,
   session: Session,
+  fixtures: string,
 ): Promise<void> {
   const { kernel } = session;
   const file = await moduleFor(series);
   await guest.put(file, "/tmp/xftrace.ko");
   await guest.sh("insmod /tmp/xftrace.ko");
+  await toldByGuest(session);
   using scratch = new Scratch();
   const tracer = tracerOf(session);
   await tracer.start({ ...scratch.files, roots: ["__x64_sys_getcwd"] });
@@ -155,8 +236,10 @@ export async function ownModule(
     );
     assert.equal(findingsOf(refused).length, hints.length);
     assert.match(String(findingsOf(refused)[0].hint), /not that of other\.ko/);
-  } finally {
     await tracer.stop();
+    await sealedCallFlow(guest, session, tracer, fixtures);
+  } finally {
+    if (tracer.running) await tracer.stop();
     await guest.sh("rmmod xftrace");
   }
 }

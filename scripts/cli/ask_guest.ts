@@ -1,0 +1,70 @@
+/**
+ * What the guest says of Ftrace, for `xftrace check` to compare with memory:
+ * out of a file, or asked of the project's module in the guest.
+ *
+ * @module
+ */
+import {
+  parseTracefs,
+  TOLD_FILES,
+  type TracefsTexts,
+} from "../../engine/detect/told_state.ts";
+import { EXIT, XftraceError } from "../../engine/errors.ts";
+import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import type { Session } from "../../engine/session.ts";
+
+/**
+ * Reads what `grep -H "" FILES...` printed in the guest's tracefs.
+ *
+ * @throws {XftraceError} when it cannot be read or holds nothing of it.
+ */
+export function toldByFile(path: string): TracefsTexts {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new XftraceError(`--tracefs ${path} cannot be read: ${why}`);
+  }
+  const told = parseTracefs(text);
+  if (told.size > 0) return told;
+  throw new XftraceError(
+    `--tracefs ${path} holds nothing of tracefs; make it in the guest: cd /sys/kernel/tracing; grep -H "" ${
+      TOLD_FILES.slice(0, 4).join(" ")
+    } > FILE`,
+    { exitCode: EXIT.usage },
+  );
+}
+
+/**
+ * Asks the module in the guest, which reads its tracefs itself. This writes
+ * to the module's mailbox, and to nothing else.
+ *
+ * @throws {XftraceError} when the guest has no module, or it is tracing.
+ */
+export async function toldByModule(session: Session): Promise<TracefsTexts> {
+  const tracer = SealedTracer.find(session);
+  if (tracer === undefined) {
+    throw new XftraceError(
+      "--ask-guest needs the module xftrace in the guest; load it, or give what tracefs says with --tracefs FILE",
+    );
+  }
+  if (tracer.enabled) {
+    throw new XftraceError(
+      "a sealed trace runs in the guest, and its collector would take a question for a foreign command; stop it first (xftrace off), or give what tracefs says with --tracefs FILE",
+    );
+  }
+  const told = new Map<string, string>();
+  for (const name of TOLD_FILES) {
+    // A sysctl, not a file of tracefs.
+    if (name === "ftrace_enabled") continue;
+    told.set(name, await tracer.mailbox.readTracefs(name));
+  }
+  return told;
+}
+
+/** Whether two say the same. */
+export function sameTold(a: TracefsTexts, b: TracefsTexts): boolean {
+  return a.size === b.size &&
+    [...a].every(([name, text]) => b.get(name) === text);
+}

@@ -1,0 +1,147 @@
+/**
+ * Checks of recorded guests, whole and damaged, with `--allow-read` alone.
+ * These recordings hold what a trace needs: the call flow can be judged, and
+ * of most of the rest it must be said that it cannot.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { lines } from "../../docs/examples/checks.ts";
+import { encodeBaseline } from "../../engine/detect/baseline.ts";
+import { decodeBaseline } from "../../engine/detect/baseline.ts";
+import { recordedFlow } from "../../engine/detect/call_flow.ts";
+import { checks, selectChecks } from "../../engine/detect/checks.ts";
+import { runChecks } from "../../engine/detect/runner.ts";
+import { XftraceError } from "../../engine/errors.ts";
+import { CoreMemory } from "../../engine/memory/elf_core.ts";
+import { bytesSource } from "../../engine/memory/elf_core_source.ts";
+import { describeKernel } from "../../engine/kernel/describe.ts";
+import { verdictOf } from "../../engine/output/findings_json.ts";
+import { openCoreSession, type Session } from "../../engine/session.ts";
+import { type Damage, damagedKernel } from "./damaged_memory.ts";
+import { zstdDecompressSync } from "node:zlib";
+
+const KERNELS = ["6.1", "6.12"];
+const PAGE = 4096;
+
+const path = (kernel: string) =>
+  fileURLToPath(
+    import.meta.resolve(`../../testdata/guest-${kernel}.core.zst`),
+  );
+
+function open(kernel: string): Session {
+  return openCoreSession(`core:${path(kernel)}`, path(kernel));
+}
+
+for (const kernel of KERNELS) {
+  Deno.test(`checks of the recorded ${kernel} guest`, async () => {
+    using session = open(kernel);
+    const flow = recordedFlow(session.kernel);
+    const baseline = decodeBaseline(
+      "test",
+      encodeBaseline({ ...flow, release: "", buildId: null }),
+    );
+    const run = await runChecks(session.kernel, checks, { baseline });
+    assert.equal(verdictOf(run), "unjudged");
+    assert.deepEqual(run.outcomes.flatMap(({ findings }) => findings), []);
+    // Its own flow is as its own flow.
+    for (const id of ["XF021", "XF022"]) {
+      const one = run.outcomes.find(({ check }) => check.id === id);
+      assert.deepEqual(one?.unjudged, []);
+      assert.ok(one !== undefined && one.judged > 0);
+    }
+    const table = run.outcomes.find(({ check }) => check.id === "XF001");
+    assert.match(String(table?.unjudged[0].why), /not saved in the snapshot/);
+  });
+
+  Deno.test(`the documented script runs on the ${kernel} guest`, async () => {
+    using session = open(kernel);
+    const selected = selectChecks(["XF001", "XF021"]);
+    const said = lines(await runChecks(session.kernel, selected));
+    assert.match(said[0], /^XF001 system call table: 0 judged$/);
+    assert.match(said[1], /^ {2}not judged: /);
+    assert.match(said[2], /^XF021 call flow: \d{4} judged$/);
+    assert.equal(said.length, 3);
+  });
+
+  Deno.test(`a baseline finds what is new in the ${kernel} guest`, async () => {
+    using session = open(kernel);
+    const flow = recordedFlow(session.kernel);
+    // The call seen most is taken out of what is known to be good.
+    let most = { caller: "", callee: "", total: 0 };
+    for (const [caller, { calls, callees }] of flow.flow) {
+      for (const [callee, { total }] of callees) {
+        if (calls < 20 || total <= most.total) continue;
+        most = { caller, callee, total };
+      }
+    }
+    assert.ok(most.total > 0);
+    flow.flow.get(most.caller)?.callees.delete(most.callee);
+    const baseline = { ...flow, release: "", buildId: null };
+    const { outcomes } = await runChecks(
+      session.kernel,
+      selectChecks(["XF021"]),
+      { baseline },
+    );
+    assert.deepEqual(
+      outcomes[0].findings.map(({ where, found }) => `${where}: ${found}`),
+      [`${most.caller} -> ${most.callee}: called`],
+    );
+  });
+
+  Deno.test(`damaged pages of the ${kernel} guest are told of`, async () => {
+    using session = open(kernel);
+    const pages = session.kernel.memory.dataRanges().flatMap((
+      { start, end },
+    ) =>
+      Array.from({ length: (end - start) / PAGE }, (_, i) => start + i * PAGE)
+    );
+    let seed = 7;
+    const random = () => (seed = (seed * 48271) % 0x7fffffff) / 0x7fffffff;
+    const kinds: readonly Damage[] = ["missing", "zero", "garbled"];
+    let told = 0;
+    for (let round = 0; round < 12; round++) {
+      const damage = new Map<number, Damage>();
+      for (const page of pages) {
+        if (random() < 0.02 * (round + 1)) {
+          damage.set(page, kinds[round % kinds.length]);
+        }
+      }
+      const broken = damagedKernel(session.kernel, damage);
+      const run = await runChecks(broken, checks);
+      assert.notEqual(verdictOf(run), "clean");
+      for (const { unjudged } of run.outcomes) {
+        for (const { what, why } of unjudged) {
+          assert.ok(what.length > 0 && why.length > 0);
+        }
+      }
+      const flow = run.outcomes.find(({ check }) => check.id === "XF021");
+      if (flow !== undefined && flow.unjudged.length > 0) told++;
+    }
+    // Of what was recorded some is always lost, and it is said.
+    assert.ok(told >= 6, `${told} of 12`);
+  });
+
+  Deno.test(`the ${kernel} recording cut short is refused or judged`, async () => {
+    const whole = new Uint8Array(
+      zstdDecompressSync(Deno.readFileSync(path(kernel))),
+    );
+    for (const share of [0, 0.001, 0.3, 0.6, 0.9, 0.999]) {
+      const bytes = whole.subarray(0, Math.floor(whole.length * share));
+      try {
+        using memory = new CoreMemory("cut", bytesSource(bytes));
+        const cut = describeKernel(
+          memory,
+          memory.vmcoreinfo === undefined
+            ? {}
+            : { vmcoreinfo: memory.vmcoreinfo },
+        );
+        const run = await runChecks(cut, checks);
+        assert.equal(verdictOf(run), "unjudged", `${share}`);
+      } catch (error) {
+        // One clear sentence, no crash.
+        assert.ok(error instanceof XftraceError, String(error));
+        assert.match(error.message, /^[^\n]{10,}$/);
+      }
+    }
+  });
+}
