@@ -23,6 +23,8 @@ export interface CompletedCommand {
   /** One line. */
   readonly description: string;
   readonly options: readonly CompletedOption[];
+  /** Its own subcommands, or the words that its argument may be. */
+  readonly words: readonly string[];
 }
 
 /** Shells that there is a script for. */
@@ -60,7 +62,7 @@ function quoted(text: string): string {
 function bash(commands: readonly CompletedCommand[]): string {
   const cases = commands.map((command) =>
     `    ${command.name}) words=${
-      quoted(command.options.flatMap(names).join(" "))
+      quoted([...command.words, ...command.options.flatMap(names)].join(" "))
     } ;;`
   ).join("\n");
   const valued = [
@@ -74,23 +76,26 @@ function bash(commands: readonly CompletedCommand[]): string {
   );
   return `# xftrace completion for bash: source <(xftrace completions bash)
 _xftrace() {
-  local cur prev words command i
-  # Targets hold colons, at which bash would cut.
-  if declare -F _get_comp_words_by_ref >/dev/null; then
-    _get_comp_words_by_ref -n : cur prev
-  else
-    cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
-  fi
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case \${COMP_WORDS[i]} in -*) ;; *) command=\${COMP_WORDS[i]}; break ;; esac
+  # bash cuts at the colons of targets, so the words are taken from the line.
+  local line=\${COMP_LINE:0:COMP_POINT} cur prev words command word
+  local -a parts
+  read -ra parts <<< "$line"
+  [[ $line == *[[:space:]] ]] && parts+=("")
+  cur=\${parts[-1]} prev=\${parts[-2]}
+  if [[ $cur == --*=* ]]; then prev=\${cur%%=*} cur=\${cur#*=}; fi
+  for word in "\${parts[@]:1:\${#parts[@]}-2}"; do
+    case $word in -*) ;; *) command=$word; break ;; esac
   done
   case $prev in
     -t|--target)
       case $cur in
-        file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")) ;;
+        file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")); compopt -o filenames ;;
         *) COMPREPLY=($(compgen -W "$(xftrace completions targets 2>/dev/null) file: core:" -- "$cur")) ;;
       esac
-      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
+      if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
+        COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")
+      fi
+      [[ \${COMPREPLY[0]} == *: || \${COMPREPLY[0]} == */ ]] && compopt -o nospace
       return ;;
     -o|${FILES.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 ${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
@@ -128,7 +133,14 @@ function zsh(commands: readonly CompletedCommand[]): string {
       )
     );
     return `    ${command.name}) _arguments ${
-      [...specs, quoted("*:argument:_default")].join(" ")
+      [
+        ...specs,
+        quoted(
+          command.words.length === 0
+            ? "*:argument:_default"
+            : `1:word:(${command.words.join(" ")})`,
+        ),
+      ].join(" ")
     } ;;`;
   }).join("\n");
   return `#compdef xftrace
@@ -154,9 +166,22 @@ if [ "$funcstack[1]" = _xftrace ]; then _xftrace "$@"; else compdef _xftrace xft
 `;
 }
 
+const FISH_TARGETS = `function __xftrace_targets
+  set -l word (commandline -ct | string replace -r '^--[^=]*=' '')
+  switch "$word"
+    case 'file:*' 'core:*'
+      set -l kind (string split -m 1 : -- $word)
+      __fish_complete_path $kind[2] | string replace -r '^' "$kind[1]:"
+    case '*'
+      xftrace completions targets 2>/dev/null | string replace -r '$' \\tguest
+      printf '%s\\n' file:\\t'memory file' core:\\t'core or snapshot'
+  end
+end`;
+
 function fish(commands: readonly CompletedCommand[]): string {
   const lines = [
     "# xftrace completion for fish: xftrace completions fish | source",
+    FISH_TARGETS,
     "complete -c xftrace -f",
     ...commands.map((command) =>
       `complete -c xftrace -n __fish_use_subcommand -a ${command.name} -d ${
@@ -165,11 +190,17 @@ function fish(commands: readonly CompletedCommand[]): string {
     ),
   ];
   for (const command of commands) {
+    if (command.words.length > 0) {
+      lines.push(
+        `complete -c xftrace -n '__fish_seen_subcommand_from ${command.name}' ` +
+          `-a ${quoted(command.words.join(" "))}`,
+      );
+    }
     for (const option of command.options) {
       const value = !option.takesValue
         ? ""
         : option.long === "--target"
-        ? " -x -a '(xftrace completions targets 2>/dev/null)'"
+        ? " -x -a '(__xftrace_targets)'"
         : FILES.includes(option.long)
         ? " -r -F"
         : " -x";

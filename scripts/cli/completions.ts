@@ -1,5 +1,9 @@
 /** `xftrace completions`: completion scripts for shells. */
-import type { Command } from "@commander-js/extra-typings";
+import type {
+  Command,
+  CommandUnknownOpts,
+  Option,
+} from "@commander-js/extra-typings";
 import { EXIT, XftraceError } from "../../engine/errors.ts";
 import { listVms, targetOf } from "../../engine/targets/discover.ts";
 import {
@@ -15,7 +19,10 @@ function describe(program: Command): CompletedCommand[] {
   return program.commands.map((command) => ({
     name: command.name(),
     description: line(command.summary() || command.description()),
-    options: command.options.filter((option) =>
+    words: command.name() === "completions"
+      ? SHELLS
+      : command.commands.map((inner) => inner.name()),
+    options: ownOptions(command).filter((option) =>
       option.long !== undefined && option.long !== null
     ).map((option) => ({
       ...(option.short ? { short: option.short } : {}),
@@ -24,6 +31,12 @@ function describe(program: Command): CompletedCommand[] {
       description: line(option.description),
     })),
   }));
+}
+
+/** Options of a command and of its subcommands, each name once. */
+function ownOptions(command: CommandUnknownOpts): readonly Option[] {
+  const all = [command, ...command.commands].flatMap((one) => one.options);
+  return [...new Map(all.map((option) => [option.long, option])).values()];
 }
 
 /** Adds the command. */

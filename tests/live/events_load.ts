@@ -83,6 +83,13 @@ echo 0 > /sys/devices/system/cpu/cpu1/online 2>/dev/null
 echo 1 > /sys/devices/system/cpu/cpu1/online 2>/dev/null
 true`;
 
+/** Feeds the synthetic event: how long a task waited once it was woken. */
+const WAKEUPS = `
+for t in 'sched_waking hist:keys=pid:ts0=common_timestamp' \
+  'sched_switch hist:keys=next_pid:delay=common_timestamp-$ts0:onmatch(sched.sched_waking).trace(wakeup,$delay,next_pid,next_comm)'
+do echo "\${t#* }" > /sys/kernel/tracing/events/sched/\${t%% *}/trigger; done
+`;
+
 /** The rounds. */
 export const ROUNDS: readonly Round[] = [
   {
@@ -207,14 +214,15 @@ export const ROUNDS: readonly Round[] = [
   },
   {
     name: "probes",
-    events: ["kprobes", "uprobes", "sched/sched_process_exec"],
-    work: FILES,
+    events: ["kprobes", "uprobes", "synthetic", "sched/sched_process_exec"],
+    work: WAKEUPS + FILES,
   },
 ];
 
 /** Probes at run time, as users make them. */
 export const PROBES = `
 cd /sys/kernel/tracing
+echo 'wakeup u64 delay; pid_t pid; char comm[16]' > synthetic_events
 echo 'p:openp do_sys_openat2 dfd=%di:s32 name=+0(%si):ustring how=+0(%dx):x64' > kprobe_events
 echo 'r:openr do_sys_openat2 ret=$retval:s32' >> kprobe_events
 echo 'p:readp vfs_read count=%dx:u64 pos=+0(%cx):u64 bytes=+0(%di):x8[4]' >> kprobe_events

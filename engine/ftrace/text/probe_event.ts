@@ -1,7 +1,8 @@
 /**
- * Events made at run time by kprobes and uprobes: their print_fmt shows raw
- * addresses where the kernel's own text has names
- * (kernel/trace/trace_kprobe.c, print_kprobe_event).
+ * Events made at run time, which the kernel prints otherwise than their
+ * print_fmt says: those of kprobes and uprobes have names for addresses
+ * (kernel/trace/trace_kprobe.c, print_kprobe_event), synthetic ones no commas
+ * (trace_events_synth.c, print_synth_event).
  *
  * @module
  */
@@ -19,11 +20,19 @@ export function compileEvent(
   format: EventFormat,
   env: TextEnvironment,
 ): Renderer {
-  const probe = probeFormat(format.printFmt);
-  if (probe === undefined) return compilePrintFmt(format, env).render;
-  // Probes print by themselves: nothing checks or overwrites their format.
+  const own = format.system === "synthetic"
+    ? withoutCommas(format.printFmt)
+    : probeFormat(format.printFmt);
+  if (own === undefined) return compilePrintFmt(format, env).render;
+  // They print by themselves: nothing checks or overwrites their format.
   const plain = { ...env, checksStrings: false };
-  return compilePrintFmt({ ...format, printFmt: probe }, plain).render;
+  return compilePrintFmt({ ...format, printFmt: own }, plain).render;
+}
+
+/** `"a=%d, b=%s", REC->a, REC->b` with a space between the fields. */
+function withoutCommas(printFmt: string): string {
+  const end = printFmt.indexOf('"', 1);
+  return printFmt.slice(0, end).replaceAll(", ", " ") + printFmt.slice(end);
 }
 
 /** A probe's print_fmt with symbols for addresses; `undefined` for others. */
