@@ -61,7 +61,7 @@ Deno.test("bash completes commands, options and values", () => {
   assert.deepEqual(complete("xftrace report --target=qemu:d"), ["db"]);
   assert.deepEqual(complete("xftrace report -t q"), ["qemu:web1", "qemu:db"]);
   assert.deepEqual(
-    complete("xftrace report -t core:/etc/host"),
+    complete("xftrace report -t core:/etc/host").sort(),
     [
       "/etc/host.conf",
       "/etc/hostname",
