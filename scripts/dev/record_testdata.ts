@@ -28,12 +28,17 @@ cd ${TRACING}
 echo 0 > tracing_on
 echo 128 > buffer_size_kb
 for glob in 'vfs_*' 'do_*open*' 'do_filp*' 'path_*' '__x64_sys_*' 'ksys_*' \\
-    'security_file*' 'getname*' 'kmem_cache_*' 'link_path_walk*'; do
-  echo "$glob" >> set_ftrace_filter
+    'security_file*' 'getname*' 'kmem_cache_*' 'link_path_walk*' \\
+    schedule __do_softirq handle_softirqs hrtimer_interrupt; do
+  echo "$glob" >> set_ftrace_filter || true
 done
 echo __x64_sys_openat > set_graph_function
 echo __x64_sys_read >> set_graph_function
 echo __x64_sys_newfstatat >> set_graph_function
+for name in schedule __do_softirq handle_softirqs \\
+    hrtimer_interrupt; do
+  echo $name >> set_graph_function || true
+done
 echo function_graph > current_tracer
 echo 1 > events/syscalls/sys_enter_openat/enable
 echo 1 > events/syscalls/sys_exit_openat/enable
@@ -41,6 +46,7 @@ echo 1 > events/syscalls/sys_enter_read/enable
 echo 1 > events/syscalls/sys_exit_read/enable
 echo 1 > events/sched/sched_switch/enable
 echo 1 > events/sched/sched_process_fork/enable
+echo 1 > events/sched/sched_process_exec/enable
 echo 1 > events/irq/softirq_entry/enable
 echo > trace
 echo 1 > tracing_on

@@ -22,6 +22,8 @@ interface Open {
   readonly row: number;
   readonly depth: number;
   readonly func: bigint;
+  /** Depth below the root, as the module counts. */
+  readonly at: number;
 }
 
 /** Calls of which both ends are there: the module sees no other returns. */
@@ -40,7 +42,7 @@ export function wholeCalls(columns: EventColumns): EventColumns {
       stack.length > 0 &&
       stack[stack.length - 1].depth >= depth + (entry ? 0 : 1)
     ) stack.pop();
-    if (entry) stack.push({ row, depth, func });
+    if (entry) stack.push({ row, depth, func, at: depth });
     else {
       const last = stack.at(-1);
       if (last === undefined || last.depth !== depth) continue;
@@ -97,14 +99,15 @@ export function recordedByModule(
       const last = stack.at(-1);
       if (last?.depth !== depth || last.func !== func) continue;
       stack.pop();
-      kept.set(row, stack.length);
+      kept.set(row, last.at);
       continue;
     }
-    const at = stack.length;
+    // The kernel counts all that it records, seen by us or not.
+    const at = all && stack.length > 0 ? depth - stack[0].depth : stack.length;
     const known = all || filter.has(func);
     const begins = at > 0 || roots.size === 0 || roots.has(func);
     if (!known || !begins || (levels > 0 && at >= levels)) continue;
-    stack.push({ row, depth, func });
+    stack.push({ row, depth, func, at });
     kept.set(row, at);
   }
   for (let row = 0; row < columns.length; row++) {

@@ -5,40 +5,15 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { compile, type Query } from "../../mod.ts";
 import { evaluate } from "../../scripts/cli/eval.ts";
-import type { Script } from "../../scripts/script.ts";
-import blockTime from "../../scripts/block_time.ts";
-import callGraph from "../../scripts/call_graph.ts";
-import execs from "../../scripts/execs.ts";
-import foreignCalls from "../../scripts/foreign_calls.ts";
-import irqTime from "../../scripts/irq_time.ts";
-import latencyHistogram from "../../scripts/latency_histogram.ts";
-import opens from "../../scripts/opens.ts";
-import processTree from "../../scripts/process_tree.ts";
-import slowSyscalls from "../../scripts/slow_syscalls.ts";
-import syscallCounts from "../../scripts/syscall_counts.ts";
-import whoCalls from "../../scripts/who_calls.ts";
 import { LESSONS } from "../dsl/one_liners.ts";
+import { SCRIPTS } from "../dsl/scripts.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support.ts";
 
-/** The scripts, with flags under which the recordings have something. */
-const SCRIPTS: readonly [script: Script, ...args: string[]][] = [
-  [blockTime],
-  [callGraph, "--calls", "2"],
-  [execs],
-  [foreignCalls],
-  [irqTime],
-  [latencyHistogram],
-  [opens],
-  [processTree, "--process", "ls"],
-  [slowSyscalls, "--over", "10us"],
-  [syscallCounts],
-  [whoCalls, "--function", "kmem_cache_alloc*", "--under", "sys_openat"],
-];
-
-/** What the recordings hold nothing of: no event of theirs was enabled. */
-const EMPTY = new Set(["execs", "foreign_calls", "block_time", "irq_time"]);
+/** What the recordings hold nothing of: no code there is foreign. */
+const EMPTY = new Set(["foreign_calls"]);
 
 function replay(
   kernel: typeof RECORDED[number],
@@ -58,10 +33,6 @@ for (const kernel of RECORDED) {
   for (const [script, ...args] of SCRIPTS) {
     Deno.test(`script ${script.name} on the recorded ${kernel} guest`, () => {
       const run = () => replay(kernel, () => script.queries(args));
-      if (script.name === "execs") {
-        assert.throws(run, /sched_process_exec is not in the recording/);
-        return;
-      }
       const first = run();
       assert.deepEqual(run(), first);
       if (!EMPTY.has(script.name)) {
@@ -87,4 +58,24 @@ Deno.test("scripts: each is short", () => {
       .split("\n").length - 1;
     assert.ok(lines < 40, `${name}.ts has ${lines} lines`);
   }
+});
+
+Deno.test("scripts and lessons need --allow-read alone, and say the same twice", async () => {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--no-check",
+      "--quiet",
+      "--allow-read",
+      fileURLToPath(import.meta.resolve("../dsl/replay_all.ts")),
+    ],
+  });
+  const first = await command.output();
+  const text = new TextDecoder().decode(first.stdout);
+  assert.ok(first.success, new TextDecoder().decode(first.stderr));
+  for (const [{ name }] of SCRIPTS) assert.ok(text.includes(`== ${name}\n`));
+  for (const { title } of LESSONS) assert.ok(text.includes(`== ${title}\n`));
+  const second = await command.output();
+  assert.deepEqual(second.stdout, first.stdout);
 });

@@ -1,0 +1,28 @@
+/**
+ * Runs every script and every lesson on a recording, as a user would: a test
+ * starts it with `--allow-read` alone.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { EXIT } from "../../mod.ts";
+import { execute } from "../../scripts/cli/execute.ts";
+import { evaluate } from "../../scripts/cli/eval.ts";
+import { LESSONS } from "./one_liners.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+const file = fileURLToPath(
+  import.meta.resolve("../../testdata/guest-6.12.core.zst"),
+);
+const target = `core:${file}`;
+
+for (const [script, ...args] of SCRIPTS) {
+  console.log(`== ${script.name}`);
+  const code = await script.main([...args, "-t", target]);
+  if (code !== EXIT.ok) Deno.exit(code);
+}
+for (const { title, code } of LESSONS) {
+  console.log(`== ${title}`);
+  const queries = evaluate(code).map((query) => query.spec);
+  await execute(queries, { target, cache: false });
+}
