@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { lines } from "../../docs/examples/checks.ts";
+import { lines } from "../../scripts/examples/checks.ts";
 import { encodeBaseline } from "../../engine/detect/baseline.ts";
 import { decodeBaseline } from "../../engine/detect/baseline.ts";
 import { recordedFlow } from "../../engine/detect/call_flow.ts";

@@ -1,8 +1,8 @@
 /**
  * Checks as part of a script of one's own: who may see system calls here?
  *
- *     deno run --allow-read docs/examples/checks.ts guest.core.zst
- *     deno run --allow-all docs/examples/checks.ts qemu:web1
+ *     deno run --allow-read scripts/examples/checks.ts guest.core.zst
+ *     deno run --allow-all scripts/examples/checks.ts qemu:web1
  */
 import {
   type CheckRun,
