@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Push_Raw: the function graph handlers, and the rings they write to.
+ * Push_Raw: the function graph handlers.
  *
  * A handler runs with interrupts off, calls nothing that can be traced but on
  * roots, and writes 64 bytes: the body, the seal, the sequence number, and
@@ -10,135 +10,30 @@
 #include <linux/kernel.h>
 #include <linux/ftrace.h>
 #include <linux/hash.h>
-#include <linux/log2.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
-#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/static_call.h>
 #include <linux/trace_clock.h>
-#include <linux/uaccess.h>
-#include <linux/vmalloc.h>
-#include <asm/syscall.h>
-#include "module.h"
-#include "seal.h"
+#include "entry.h"
 
 #define ROOT_BITS 11
 #define ROOT_SLOTS (1 << ROOT_BITS)
 /* How many jumps from function to function are followed back to a call. */
 #define TAIL_CALLS 8
 
-struct xft_cpu *xft_cpus;
-
 static u64 roots[ROOT_SLOTS];
 static u64 ranges[2 * XFT_MAX_RANGES];
 static u32 range_count;
-static u8 path_arguments[XFT_SYSCALLS];
 static unsigned long return_trampoline;
 
 DEFINE_STATIC_CALL_NULL(xft_stack_entry, ftrace_graph_get_ret_stack);
-DEFINE_STATIC_CALL_NULL(xft_location, ftrace_location);
 
 #ifdef XFT_MANY_USERS
 DEFINE_STATIC_CALL_NULL(xft_task_variable, fgraph_get_task_var);
 static bool has_task_variable;
-#else
-static struct ftrace_ops *global_filter;
 #endif
-
-/* --- entries --- */
-
-/* Takes the host's next key, if there is one; false: there is none at all. */
-static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
-{
-	u64 epoch = READ_ONCE(cpu->slot_epoch);
-	u64 key0, key1;
-
-	if (likely(!epoch))
-		return cpu->ack_epoch != 0;
-
-	/* The host stores the epoch after the key. */
-	smp_rmb();
-	key0 = READ_ONCE(cpu->slot_key[0]);
-	key1 = READ_ONCE(cpu->slot_key[1]);
-	WRITE_ONCE(cpu->slot_key[0], 0);
-	WRITE_ONCE(cpu->slot_key[1], 0);
-	if (xft_control.seal == XFT_SEAL_RATCHET) {
-		xft_rekey(cpu->key, key0, key1);
-	} else {
-		cpu->key[0] = key0;
-		cpu->key[1] = key1;
-	}
-	cpu->keys_taken++;
-	WRITE_ONCE(cpu->ack_sequence, cpu->head + 1);
-	/* Who sees the epoch sees since when. */
-	smp_store_release(&cpu->ack_epoch, epoch);
-	/* Empty: the host may put the next key there. */
-	smp_store_release(&cpu->slot_epoch, 0);
-	*flags |= XFT_ENTRY_REKEYED;
-	return true;
-}
-
-/* Seals an entry and puts it into the ring. Interrupts are off. */
-static __always_inline void push(struct xft_cpu *cpu, struct xft_entry *entry)
-{
-	u64 *words = (u64 *)entry;
-	u64 *to;
-	u64 next;
-
-	if (unlikely(!take_key(cpu, &entry->flags))) {
-		cpu->dropped_unkeyed++;
-		return;
-	}
-	next = cpu->head + 1;
-	entry->epoch = cpu->ack_epoch;
-	entry->sequence = next;
-	switch (xft_control.seal) {
-	case XFT_SEAL_RATCHET:
-		words[0] = xft_mac(cpu->key, words);
-		xft_ratchet(cpu->key);
-		break;
-	case XFT_SEAL_SIPHASH:
-		words[0] = xft_mac(cpu->key, words);
-		break;
-	case XFT_SEAL_XOR:
-		xft_xor(cpu->key, words);
-		break;
-	default:
-		words[0] = 0;
-	}
-	to = (u64 *)(unsigned long)cpu->ring +
-	     ((next - 1) & (cpu->ring_entries - 1)) * 8;
-	to[0] = words[0];
-	to[1] = words[1];
-	to[2] = words[2];
-	to[3] = words[3];
-	to[4] = words[4];
-	to[5] = words[5];
-	to[6] = words[6];
-	/* The number comes last: a torn entry has another one. */
-	smp_store_release(&to[7], words[7]);
-	/* Up to here the host may read. */
-	smp_store_release(&cpu->head, next);
-}
-
-static __always_inline bool begin(struct xft_cpu *cpu)
-{
-	if (unlikely(cpu->busy)) {
-		cpu->dropped_nested++;
-		return false;
-	}
-	WRITE_ONCE(cpu->busy, 1);
-	barrier();
-	return true;
-}
-
-static __always_inline void end(struct xft_cpu *cpu)
-{
-	barrier();
-	WRITE_ONCE(cpu->busy, 0);
-}
 
 static noinline void push_new_comm(struct xft_cpu *cpu, u64 comm0, u64 comm1)
 {
@@ -167,82 +62,6 @@ static __always_inline void push_comm(struct xft_cpu *cpu)
 		     cpu->comm[1] != comm[1]))
 		push_new_comm(cpu, comm[0], comm[1]);
 }
-
-/* Up to XFT_PATH_BYTES of a string; a page that is not there is no fault. */
-static __always_inline bool copy_piece(u64 *words, u64 address)
-{
-	char *text = (char *)words;
-	u32 size = min_t(u32, XFT_PATH_BYTES,
-			 PAGE_SIZE - offset_in_page(address));
-
-	memset(words, 0, XFT_PATH_BYTES);
-	if (copy_from_user_nofault(text, (void __user *)address, size))
-		return false;
-	/* The next page must not be missed when the string ends before it. */
-	return size == XFT_PATH_BYTES || memchr(text, 0, size) ||
-	       !copy_from_user_nofault(text + size,
-				       (void __user *)(address + size),
-				       XFT_PATH_BYTES - size);
-}
-
-/* The string of a path argument, in pieces. */
-static noinline void push_path(struct xft_cpu *cpu, u32 index, u64 address,
-			       u16 depth)
-{
-	struct xft_entry entry = {};
-	u64 words[XFT_PATH_BYTES / 8];
-	u32 piece, length = XFT_PATH_BYTES;
-
-	for (piece = 0; piece < XFT_PATH_PIECES && length == XFT_PATH_BYTES;
-	     piece++) {
-		entry.extra = index << 8 | piece;
-		if (copy_piece(words, address)) {
-			length = strnlen((char *)words, XFT_PATH_BYTES);
-			memset((char *)words + length, 0,
-			       XFT_PATH_BYTES - length);
-		} else {
-			entry.extra = index << 8 | 0xff;
-			memset(words, 0xff, sizeof(words));
-			length = 0;
-		}
-		entry.time = words[0];
-		entry.func = words[1];
-		entry.caller = words[2];
-		entry.argument = words[3];
-		entry.pid = current->pid;
-		entry.depth = depth;
-		entry.kind = XFT_KIND_PATH;
-		entry.flags = 0;
-		push(cpu, &entry);
-		address += XFT_PATH_BYTES;
-	}
-}
-
-static noinline void push_arguments(struct xft_cpu *cpu,
-				    const struct pt_regs *regs, u32 nr,
-				    u16 depth)
-{
-	struct xft_entry entry = {};
-	u64 value[6] = { regs->di, regs->si, regs->dx,
-			 regs->r10, regs->r8, regs->r9 };
-	u32 i, paths;
-
-	entry.kind = XFT_KIND_ARGUMENTS;
-	entry.time = value[1];
-	entry.func = value[2];
-	entry.caller = value[3];
-	entry.argument = value[4];
-	entry.pid = value[5];
-	entry.extra = value[5] >> 32;
-	entry.depth = depth;
-	push(cpu, &entry);
-	paths = nr < XFT_SYSCALLS ? path_arguments[nr] : 0;
-	for (i = 0; i < 6; i++)
-		if (paths & 1 << i && value[i])
-			push_path(cpu, i, value[i], depth);
-}
-
-/* --- the handlers --- */
 
 static __always_inline bool is_root_function(u64 func)
 {
@@ -360,7 +179,7 @@ static noinline int on_entry(unsigned long func, int depth,
 	entry.extra = regs ? nr + 1 : 0;
 	push(cpu, &entry);
 	if (regs)
-		push_arguments(cpu, regs, nr, depth);
+		xft_push_arguments(cpu, regs, nr, depth);
 	end(cpu);
 	local_irq_restore(irqs);
 
@@ -473,7 +292,7 @@ static void graph_return(struct ftrace_graph_ret *trace)
 }
 #endif
 
-static struct fgraph_ops graph_ops = {
+struct fgraph_ops xft_graph_ops = {
 	.entryfunc = graph_entry,
 	.retfunc = graph_return,
 };
@@ -519,49 +338,12 @@ void xft_push_command(u64 number, u64 command, s64 result)
 	push_own(XFT_KIND_COMMAND, number, command, result);
 }
 
-/* --- control --- */
+/* --- what is traced --- */
 
-static void nothing(void *unused)
+void xft_set_roots(const struct xft_config *config)
 {
-}
-
-/* Waits until no CPU and no task can be inside a handler. */
-static void wait_for_handlers(void)
-{
-	on_each_cpu(nothing, NULL, 1);
-	synchronize_rcu();
-	synchronize_rcu_tasks();
-}
-
-static int set_filter(const u64 *functions, u32 count)
-{
-#ifdef XFT_MANY_USERS
-	struct ftrace_ops *ops = &graph_ops.ops;
-#else
-	/* Here the function graph goes by the filter that all share. */
-	struct ftrace_ops *ops = global_filter;
-#endif
-
-	if (!count)
-		return ftrace_set_filter(ops, NULL, 0, 1);
-	return ftrace_set_filter_ips(ops, (unsigned long *)functions, count, 0,
-				     1);
-}
-
-void xft_graph_unregister(void)
-{
-	if (!xft_control.registered)
-		return;
-	xft_say(XFT_PHASE_UNREGISTERING, "unregistering");
-	xft_control.registered = 0;
-	xft_unregister_graph(&graph_ops);
-	wait_for_handlers();
-	set_filter(NULL, 0);
-}
-
-static void set_roots(const u64 *functions, u32 count)
-{
-	u32 i, slot;
+	const u64 *functions = (const u64 *)(config + 1);
+	u32 i, slot, count = config->root_count;
 
 	memset(roots, 0, sizeof(roots));
 	for (i = 0; i < count; i++) {
@@ -570,97 +352,11 @@ static void set_roots(const u64 *functions, u32 count)
 			slot = (slot + 1) % ROOT_SLOTS;
 		roots[slot] = functions[i];
 	}
-}
-
-/* Moves the functions that Ftrace knows to the front; says how many. */
-static u32 keep_known(u64 *functions, u32 count)
-{
-	u32 i, kept = 0;
-
-	for (i = 0; i < count; i++)
-		if (static_call(xft_location)(functions[i]))
-			functions[kept++] = functions[i];
-	return kept;
-}
-
-/* The number of functions that Ftrace does not know, or an error. */
-int xft_graph_configure(struct xft_config *config, u32 bytes)
-{
-	u64 *functions = (u64 *)(config + 1);
-	u32 count;
-	u64 needed = sizeof(*config) +
-		     8ULL * ((u64)config->root_count + config->filter_count);
-	int result;
-
-	if (bytes < sizeof(*config) || bytes < needed ||
-	    config->root_count > XFT_MAX_ROOTS ||
-	    config->range_count > XFT_MAX_RANGES ||
-	    config->seal > XFT_SEAL_RATCHET ||
-	    (!config->filter_count && !(config->flags & XFT_ALL_FUNCTIONS)))
-		return -EINVAL;
-
-	xft_graph_unregister();
-	set_roots(functions, config->root_count);
 	memcpy(ranges, config->ranges, sizeof(ranges));
 	range_count = config->range_count;
-	memcpy(path_arguments, config->path_arguments, sizeof(path_arguments));
-	xft_control.flags = config->flags;
-	xft_control.max_depth = config->max_depth;
-	xft_control.seal = config->seal;
-
-	xft_say(XFT_PHASE_FILTERING, "setting the filter");
-	functions += config->root_count;
-	count = keep_known(functions, config->filter_count);
-	/* An empty filter would mean all functions. */
-	if (!count && !(config->flags & XFT_ALL_FUNCTIONS))
-		return -ENOENT;
-	result = set_filter(functions,
-			    config->flags & XFT_ALL_FUNCTIONS ? 0 : count);
-	if (result)
-		return result;
-	xft_say(XFT_PHASE_REGISTERING, "registering");
-	result = xft_register_graph(&graph_ops);
-	if (result) {
-		set_filter(NULL, 0);
-		return result;
-	}
-	xft_control.registered = 1;
-	return config->filter_count - count;
 }
 
-int xft_graph_reset(void)
-{
-	u32 i;
-
-	if (READ_ONCE(xft_control.enabled))
-		return -EBUSY;
-	/* Handlers that still run saw it enabled. */
-	wait_for_handlers();
-	for (i = 0; i < xft_control.cpu_count; i++) {
-		struct xft_cpu *cpu = &xft_cpus[i];
-
-		if (!cpu->ring)
-			continue;
-		memset((void *)(unsigned long)cpu->ring, 0,
-		       cpu->ring_entries * sizeof(struct xft_entry));
-		cpu->head = 0;
-		cpu->ack_epoch = 0;
-		cpu->ack_sequence = 0;
-		cpu->keys_taken = 0;
-		cpu->dropped_nmi = 0;
-		cpu->dropped_unkeyed = 0;
-		cpu->dropped_nested = 0;
-		memset(cpu->slot_key, 0, sizeof(cpu->slot_key));
-		cpu->slot_epoch = 0;
-		memset(cpu->key, 0, sizeof(cpu->key));
-		cpu->comm_pid = 0;
-		memset(cpu->comm, 0, sizeof(cpu->comm));
-	}
-	xft_control.generation++;
-	return 0;
-}
-
-static int find_functions(void)
+int xft_handlers_init(void)
 {
 	void *address = (void *)xft_lookup("ftrace_graph_get_ret_stack");
 
@@ -670,74 +366,12 @@ static int find_functions(void)
 		return -ENOENT;
 	}
 	static_call_update(xft_stack_entry, address);
-	address = (void *)xft_lookup("ftrace_location");
-	if (!address) {
-		pr_err("xftrace: this kernel has no ftrace_location\n");
-		return -ENOENT;
-	}
-	static_call_update(xft_location, address);
 #ifdef XFT_MANY_USERS
 	address = (void *)xft_lookup("fgraph_get_task_var");
 	if (address) {
 		static_call_update(xft_task_variable, address);
 		has_task_variable = true;
 	}
-#else
-	global_filter = (struct ftrace_ops *)xft_lookup("global_ops");
-	if (!global_filter) {
-		pr_err("xftrace: this kernel has no global_ops\n");
-		return -ENOENT;
-	}
 #endif
 	return 0;
-}
-
-int xft_graph_init(unsigned int ring_kib)
-{
-	u64 entries = rounddown_pow_of_two(max(ring_kib, 64U)) * 1024ULL /
-		      sizeof(struct xft_entry);
-	int result = find_functions();
-	u32 i;
-
-	BUILD_BUG_ON(sizeof(struct xft_entry) != 64);
-	BUILD_BUG_ON(sizeof(struct xft_cpu) != 256);
-	if (result)
-		return result;
-	xft_cpus = vzalloc(array_size(nr_cpu_ids, sizeof(*xft_cpus)));
-	if (!xft_cpus)
-		return -ENOMEM;
-	xft_control.cpus = (u64)(unsigned long)xft_cpus;
-	xft_control.cpu_count = nr_cpu_ids;
-	for_each_possible_cpu(i) {
-		void *ring = vzalloc_node(entries * sizeof(struct xft_entry),
-					  cpu_to_node(i));
-
-		if (!ring) {
-			xft_graph_exit();
-			return -ENOMEM;
-		}
-		xft_cpus[i].ring = (u64)(unsigned long)ring;
-		xft_cpus[i].ring_entries = entries;
-	}
-	xft_control.graph_ops = (u64)(unsigned long)&graph_ops;
-	xft_control.entry_handler = (u64)(unsigned long)graph_entry;
-	xft_control.return_handler = (u64)(unsigned long)graph_return;
-	return 0;
-}
-
-void xft_graph_exit(void)
-{
-	u32 i;
-
-	if (!xft_cpus)
-		return;
-	xft_graph_unregister();
-	for (i = 0; i < xft_control.cpu_count; i++) {
-		/* Keys and traces must not outlive the module. */
-		memzero_explicit(xft_cpus[i].key, sizeof(xft_cpus[i].key));
-		if (xft_cpus[i].ring)
-			vfree((void *)(unsigned long)xft_cpus[i].ring);
-	}
-	vfree(xft_cpus);
-	xft_cpus = NULL;
 }

@@ -27,12 +27,24 @@ struct trace_array *xft_find_instance(const char *name);
 void xft_put_instance(struct trace_array *instance);
 int xft_destroy_instance(struct trace_array *instance);
 
-/* graph.c: the handlers and the rings. */
+/* arguments.c: what system calls are given. */
+void xft_set_path_arguments(const u8 *bits);
+void xft_push_arguments(struct xft_cpu *cpu, const struct pt_regs *regs,
+			u32 nr, u16 depth);
+
+/* graph.c: the handlers. */
+extern struct fgraph_ops xft_graph_ops;
+int xft_handlers_init(void);
+void xft_set_roots(const struct xft_config *config);
+
+/* rings.c: filter, registration, rings. */
 int xft_graph_init(unsigned int ring_kib);
 void xft_graph_exit(void);
 int xft_graph_configure(struct xft_config *config, u32 bytes);
 void xft_graph_unregister(void);
 int xft_graph_reset(void);
+
+/* graph.c: entries of the module's threads. */
 void xft_push_heartbeat(void *nonce);
 void xft_push_command(u64 number, u64 command, s64 result);
 

@@ -6,15 +6,8 @@
  * @module
  */
 import { MemoryError, XftraceError } from "../errors.ts";
-import { COMMAND, CONTROL, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
-import {
-  beginTrace,
-  noteAddress,
-  restoreKeys,
-  type Running,
-  type TraceFiles,
-  unnamedAddresses,
-} from "./running_trace.ts";
+import { CONTROL, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
+import { beginTrace, noteAddress, type Running } from "./running_trace.ts";
 import type {
   PollResult,
   SealedOptions,
@@ -28,16 +21,13 @@ import { KLOG, Klog } from "./klog.ts";
 import { guestError, Mailbox } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
 import { RecordingWriter } from "./recording.ts";
-import type { RingVisitor } from "./ring_reader.ts";
-import {
-  dispatcherRanges,
-  resolveConfig,
-  type SealedConfig,
-} from "./trace_config.ts";
+import { readRings } from "./read_rings.ts";
+import { recordingHeader } from "./recording_header.ts";
+import { resumeTrace } from "./resume_trace.ts";
+import { resolveConfig, type SealedConfig } from "./trace_config.ts";
 import { MODULE_GONE, moduleState, NONE_DROPPED } from "./module_state.ts";
 import { noteRecorded } from "./recorded_addresses.ts";
-import { symbolNames } from "./trace_names.ts";
-import { nonceText, recordsOfTrace } from "./verify_recording.ts";
+import { nameAddresses } from "./trace_names.ts";
 
 export type {
   PollResult,
@@ -159,30 +149,24 @@ export class SealedTracer {
         b: seal,
         key: page.nonce,
       }]);
-      const text = (name: string) =>
-        `0x${(kernel.symbols.tryAddress(name) ?? 0n).toString(16)}`;
       const { recordingPath } = options;
-      const header = {
+      const header = recordingHeader(
+        this.#session,
+        page,
         seal,
-        nonce: nonceText(page.nonce),
         generation,
-        klog: options.klogPath,
-        target: this.#session.target,
-        kernel: kernel.facts.release,
-        kernelText: [text("_stext"), text("_etext")],
-        dispatcher: dispatcherRanges(kernel).map(({ start, end }) => [
-          `0x${start.toString(16)}`,
-          `0x${end.toString(16)}`,
-        ]),
-      } satisfies Parameters<typeof RecordingWriter.create>[1];
+        options.klogPath,
+      );
       recording = recordingPath === undefined
         ? undefined
         : RecordingWriter.create(recordingPath, header);
-      const running = this.#begin(
+      const running = beginTrace(
+        page,
         options,
         { klog, recording },
         seal,
         generation,
+        (words, at) => this.#visit(words, at),
       );
       running.keys.rotate();
       this.#running = running;
@@ -197,22 +181,6 @@ export class SealedTracer {
     }
   }
 
-  #begin(
-    options: SealedOptions,
-    files: TraceFiles,
-    seal: number,
-    generation: number,
-  ): Running {
-    return beginTrace(
-      this.page,
-      options,
-      files,
-      seal,
-      generation,
-      (words, at) => this.#visit(words, at),
-    );
-  }
-
   /**
    * Takes a trace over whose collector has ended without stopping it: keys
    * and positions come from its key log and recording.
@@ -221,55 +189,19 @@ export class SealedTracer {
    * what the guest's module does now.
    */
   resume(options: SealedOptions): void {
-    const { page } = this;
-    const { recordingPath } = options;
-    if (recordingPath === undefined) {
-      throw new XftraceError(
-        "a trace that was not recorded cannot be taken over; start a new one",
-      );
-    }
-    const klog = new Klog(options.klogPath);
-    const { writer, reading } = RecordingWriter.resume(recordingPath);
-    const generation = page.number(CONTROL.generation);
-    const records = recordsOfTrace(
-      klog.before.records,
-      nonceText(page.nonce),
-      generation,
-    );
-    if (
-      records.length === 0 || reading.header.generation !== generation ||
-      reading.header.nonce !== nonceText(page.nonce)
-    ) {
-      writer[Symbol.dispose]();
-      klog[Symbol.dispose]();
-      throw new XftraceError(
-        `${recordingPath} and ${options.klogPath} are not of the trace that the guest runs; start a new one`,
-      );
-    }
-    this.mailbox.onCommand = (number, command) =>
-      klog.append([{ type: KLOG.command, a: number, b: command }], false);
-    const running = this.#begin(
+    const { running, commands } = resumeTrace(
+      this.page,
       options,
-      { klog, recording: writer },
-      reading.header.seal,
-      generation,
+      (words, at) => this.#visit(words, at),
     );
-    restoreKeys(records, running);
-    running.resumed = true;
-    // It was being stopped when its collector ended: no checks of a trace.
-    running.closing = records.findLast((r) => r.type === KLOG.command)?.b ===
-      COMMAND.unregister;
+    this.mailbox.onCommand = (number, command) =>
+      running.klog.append(
+        [{ type: KLOG.command, a: number, b: command }],
+        false,
+      );
     this.#running = running;
-    // What the recording has counts as read; its seals were seen to then.
-    for (const ring of running.rings) {
-      const last = reading.blocks.findLast((b) => b.cpu === ring.area.cpu);
-      ring.next = last === undefined ? 1 : last.sequence + last.count;
-      running.verifier.skip(ring.area.cpu, ring.next);
-    }
-    for (const record of records) {
-      if (record.type === KLOG.command) {
-        this.mailbox.sent.set(record.a, record.b);
-      }
+    for (const [number, command] of commands) {
+      this.mailbox.sent.set(number, command);
     }
   }
 
@@ -321,7 +253,7 @@ export class SealedTracer {
     const now = performance.now();
     if (now >= running.nextNames) {
       running.nextNames = now + NAMES_MS;
-      this.#name(running);
+      nameAddresses(running, this.#session.kernel);
     }
     return {
       entries: running.entries - entries,
@@ -338,15 +270,6 @@ export class SealedTracer {
     running.backlog.digest(VERIFY_MS);
   }
 
-  /** Looks which keys were taken, and sends the next ones when it is time. */
-  #tendKeys(running: Running, rotate: boolean): void {
-    for (const finding of running.keys.watch()) this.#report(finding);
-    const now = performance.now();
-    if (!rotate || now < running.nextRotation) return;
-    running.nextRotation = now + (running.options.rotateMs ?? 100);
-    running.keys.rotate();
-  }
-
   /** Whether the module is there; it is reported when not. */
   #alive(): boolean {
     if (this.page.alive) return true;
@@ -358,41 +281,8 @@ export class SealedTracer {
     return false;
   }
 
-  /** Reads what there is now, a part at a time: keys do not wait for it. */
   #read(running: Running, rotate: boolean): void {
-    const visitor: RingVisitor = {
-      entries: (cpu, sequence, bytes) => {
-        running.recording?.entries(cpu, sequence, bytes);
-        running.entries += bytes.length / ENTRY.bytes;
-        running.backlog.entries(cpu, bytes);
-      },
-      lost: (cpu, sequence, count) => {
-        running.recording?.lost(cpu, sequence, count);
-        running.lost += count;
-        running.backlog.lost(cpu, count);
-      },
-      movedBack: (cpu, from, to) =>
-        this.#report({
-          problem: "head moved back",
-          detail: `the ring of CPU ${cpu} went back from ${from} to ${to}`,
-        }),
-      movedAhead: (cpu, from, to) =>
-        this.#report({
-          problem: "head moved ahead",
-          detail:
-            `the ring of CPU ${cpu} went from ${from} to ${to}, which no CPU can`,
-        }),
-    };
-    // Heads before acknowledgements: what is read then has its key known.
-    const heads = running.rings.map((ring) => ring.head());
-    let more = true;
-    while (more) {
-      this.#tendKeys(running, rotate);
-      more = false;
-      running.rings.forEach((ring, i) => {
-        if (ring.read(heads[i], visitor)) more = true;
-      });
-    }
+    readRings(running, rotate, (finding) => this.#report(finding));
   }
 
   #check(running: Running): void {
@@ -498,7 +388,7 @@ export class SealedTracer {
       // Without an end the log says that nobody knows what came after.
       if (whole) running.klog.append([{ type: KLOG.end }]);
       if (running.resumed) noteRecorded(running);
-      this.#name(running);
+      nameAddresses(running, this.#session.kernel);
       return {
         entries: running.entries,
         lost: running.lost,
@@ -544,21 +434,6 @@ export class SealedTracer {
       // Its memory went with it.
       if (error instanceof MemoryError) return false;
       throw error;
-    }
-  }
-
-  /** Puts names into the recording for addresses that have none there. */
-  #name(running: Running): void {
-    const { recording } = running;
-    if (recording === undefined) return;
-    const fresh = unnamedAddresses(running);
-    if (fresh.length === 0) return;
-    try {
-      recording.names(symbolNames(this.#session.kernel, fresh));
-      for (const address of fresh) running.named.add(address);
-    } catch (error) {
-      // Read while the guest changes it, or gone: the next time, or none.
-      if (!(error instanceof MemoryError)) throw error;
     }
   }
 

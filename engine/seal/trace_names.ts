@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { MemoryError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Names } from "./recording.ts";
+import { type Running, unnamedAddresses } from "./running_trace.ts";
 
 /**
  * Names by hex address: `vfs_read+0x1c`, `hooked+0x4 [module]`. Addresses that
@@ -31,4 +33,19 @@ export function symbolNames(
       : `${where} [${symbol.module}]`;
   }
   return names;
+}
+
+/** Puts names into a recording for addresses that have none there. */
+export function nameAddresses(running: Running, kernel: Kernel): void {
+  const { recording, named } = running;
+  if (recording === undefined) return;
+  const fresh = unnamedAddresses(running);
+  if (fresh.length === 0) return;
+  try {
+    recording.names(symbolNames(kernel, fresh));
+    for (const address of fresh) named.add(address);
+  } catch (error) {
+    // Read while the guest changes it, or gone: the next time, or none.
+    if (!(error instanceof MemoryError)) throw error;
+  }
 }

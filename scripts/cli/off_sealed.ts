@@ -20,7 +20,7 @@ import type {
   StateFolder,
   TraceState,
 } from "../collector/state.ts";
-import { count, note, out, outJson } from "./terminal.ts";
+import { count, note, out, outJson, shownPath } from "./terminal.ts";
 import { verificationJson, verificationLines } from "./verify.ts";
 
 /** What `off --json` prints of a sealed trace, besides the verdict. */
@@ -179,11 +179,14 @@ function summaryText(
       }, ${count(times)} times`,
     );
   }
+  const recording = shownPath(summary.recording);
   if (isClean(report)) {
     lines.push("verified: nothing was added, changed or taken away");
   } else lines.push(...verificationLines(report, false));
   lines.push(
-    `kept: ${summary.recording}, keys ${summary.klog}; once more: xftrace verify ${summary.recording}`,
+    `kept: ${recording}, keys ${
+      shownPath(summary.klog)
+    }; once more: xftrace verify ${recording}`,
   );
   return `${lines.join("\n")}\n`;
 }

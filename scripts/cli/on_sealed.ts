@@ -25,7 +25,7 @@ import {
   wholeNumber,
 } from "./on_options.ts";
 import { sealedPlanText } from "./sealed_plan.ts";
-import { count, note, out } from "./terminal.ts";
+import { count, note, out, shownPath } from "./terminal.ts";
 
 /**
  * Starts a sealed trace, or prints its plan.
@@ -87,7 +87,9 @@ export async function onSealed(
   out(
     `recording ${what} in ${session.target}, sealed by its module (${sealed.seal}, a key each ${sealed.rotateMs} ms; ${
       plan.filter === "all" ? "all" : count(plan.filter)
-    } functions traced)\nrecording ${sealed.recordingPath}, keys ${sealed.klogPath}\n`,
+    } functions traced)\nrecording ${shownPath(sealed.recordingPath)}, keys ${
+      shownPath(sealed.klogPath)
+    }\n`,
   );
   return folder;
 }

@@ -7,7 +7,7 @@ import { CONTROL, ENTRY } from "../../engine/seal/abi.ts";
 import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import type { SealedState } from "../collector/state.ts";
-import { count, size } from "./terminal.ts";
+import { count, shownPath, size } from "./terminal.ts";
 
 /** The plan; nothing is written. */
 export function sealedPlanText(
@@ -47,10 +47,12 @@ export function sealedPlanText(
     `  1  follow the rings of CPU ${cpus.join(", ")}, ${
       size((page.cpus[0]?.entries ?? 0) * ENTRY.bytes)
     } each, count losses`,
-    `  2  verify each entry (${sealed.seal}) with the keys of ${sealed.klogPath}`,
+    `  2  verify each entry (${sealed.seal}) with the keys of ${
+      shownPath(sealed.klogPath)
+    }`,
     "  3  call graph, merge by time stamp, text",
-    `Files  ${sealed.recordingPath}`,
-    `       ${sealed.klogPath}`,
+    `Files  ${shownPath(sealed.recordingPath)}`,
+    `       ${shownPath(sealed.klogPath)}`,
     "",
   ].join("\n");
 }

@@ -13,7 +13,7 @@ import { ask } from "../collector/protocol.ts";
 import { StateFolder, stateFolders } from "../collector/state.ts";
 import { openInstance } from "./instance.ts";
 import { openTarget, withTarget } from "./target.ts";
-import { count, out, outJson, size, strong } from "./terminal.ts";
+import { count, out, outJson, shownPath, size, strong } from "./terminal.ts";
 
 /** What `status --json` prints. */
 export interface Status {
@@ -147,7 +147,12 @@ function statusText(status: Status): string {
     ) + row(
       "heartbeat",
       `answered ${(sealed.heartbeatAgeMs / 1000).toFixed(1)} s ago`,
-    ) + row("files", `${collector.recording}, keys ${collector.klog}`);
+    ) + row(
+      "files",
+      `${shownPath(collector.recording ?? "")}, keys ${
+        shownPath(collector.klog ?? "")
+      }`,
+    );
     for (const { problem, detail } of sealed.findings) {
       text += row("FOUND", `${problem}: ${detail}`);
     }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { relative } from "node:path";
 import { styleText } from "node:util";
 
 const encoder = new TextEncoder();
@@ -62,6 +63,12 @@ export function size(bytes: number): string {
     unit++;
   }
   return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** A file's path as people would write it here: `trace.xfs`. */
+export function shownPath(path: string): string {
+  const near = relative(Deno.cwd(), path);
+  return near.startsWith("..") ? path : near;
 }
 
 /** One line that is renewed in place on a terminal; nothing elsewhere. */

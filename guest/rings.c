@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a trace consists of besides its handlers: the filter, being registered
+ * with the function graph, and the rings.
+ */
+#include <linux/kernel.h>
+#include <linux/ftrace.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/static_call.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+#include "module.h"
+
+struct xft_cpu *xft_cpus;
+
+DEFINE_STATIC_CALL_NULL(xft_location, ftrace_location);
+
+#ifndef XFT_MANY_USERS
+static struct ftrace_ops *global_filter;
+#endif
+
+static void nothing(void *unused)
+{
+}
+
+/* Waits until no CPU and no task can be inside a handler. */
+static void wait_for_handlers(void)
+{
+	on_each_cpu(nothing, NULL, 1);
+	synchronize_rcu();
+	synchronize_rcu_tasks();
+}
+
+static int set_filter(const u64 *functions, u32 count)
+{
+#ifdef XFT_MANY_USERS
+	struct ftrace_ops *ops = &xft_graph_ops.ops;
+#else
+	/* Here the function graph goes by the filter that all share. */
+	struct ftrace_ops *ops = global_filter;
+#endif
+
+	if (!count)
+		return ftrace_set_filter(ops, NULL, 0, 1);
+	return ftrace_set_filter_ips(ops, (unsigned long *)functions, count, 0,
+				     1);
+}
+
+void xft_graph_unregister(void)
+{
+	if (!xft_control.registered)
+		return;
+	xft_say(XFT_PHASE_UNREGISTERING, "unregistering");
+	xft_control.registered = 0;
+	xft_unregister_graph(&xft_graph_ops);
+	wait_for_handlers();
+	set_filter(NULL, 0);
+}
+
+/* Moves the functions that Ftrace knows to the front; says how many. */
+static u32 keep_known(u64 *functions, u32 count)
+{
+	u32 i, kept = 0;
+
+	for (i = 0; i < count; i++)
+		if (static_call(xft_location)(functions[i]))
+			functions[kept++] = functions[i];
+	return kept;
+}
+
+/* The number of functions that Ftrace does not know, or an error. */
+int xft_graph_configure(struct xft_config *config, u32 bytes)
+{
+	u64 *functions = (u64 *)(config + 1);
+	u32 count;
+	u64 needed = sizeof(*config) +
+		     8ULL * ((u64)config->root_count + config->filter_count);
+	int result;
+
+	if (bytes < sizeof(*config) || bytes < needed ||
+	    config->root_count > XFT_MAX_ROOTS ||
+	    config->range_count > XFT_MAX_RANGES ||
+	    config->seal > XFT_SEAL_RATCHET ||
+	    (!config->filter_count && !(config->flags & XFT_ALL_FUNCTIONS)))
+		return -EINVAL;
+
+	xft_graph_unregister();
+	xft_set_roots(config);
+	xft_set_path_arguments(config->path_arguments);
+	xft_control.flags = config->flags;
+	xft_control.max_depth = config->max_depth;
+	xft_control.seal = config->seal;
+
+	xft_say(XFT_PHASE_FILTERING, "setting the filter");
+	functions += config->root_count;
+	count = keep_known(functions, config->filter_count);
+	/* An empty filter would mean all functions. */
+	if (!count && !(config->flags & XFT_ALL_FUNCTIONS))
+		return -ENOENT;
+	result = set_filter(functions,
+			    config->flags & XFT_ALL_FUNCTIONS ? 0 : count);
+	if (result)
+		return result;
+	xft_say(XFT_PHASE_REGISTERING, "registering");
+	result = xft_register_graph(&xft_graph_ops);
+	if (result) {
+		set_filter(NULL, 0);
+		return result;
+	}
+	xft_control.registered = 1;
+	return config->filter_count - count;
+}
+
+int xft_graph_reset(void)
+{
+	u32 i;
+
+	if (READ_ONCE(xft_control.enabled))
+		return -EBUSY;
+	/* Handlers that still run saw it enabled. */
+	wait_for_handlers();
+	for (i = 0; i < xft_control.cpu_count; i++) {
+		struct xft_cpu *cpu = &xft_cpus[i];
+
+		if (!cpu->ring)
+			continue;
+		memset((void *)(unsigned long)cpu->ring, 0,
+		       cpu->ring_entries * sizeof(struct xft_entry));
+		cpu->head = 0;
+		cpu->ack_epoch = 0;
+		cpu->ack_sequence = 0;
+		cpu->keys_taken = 0;
+		cpu->dropped_nmi = 0;
+		cpu->dropped_unkeyed = 0;
+		cpu->dropped_nested = 0;
+		memset(cpu->slot_key, 0, sizeof(cpu->slot_key));
+		cpu->slot_epoch = 0;
+		memset(cpu->key, 0, sizeof(cpu->key));
+		cpu->comm_pid = 0;
+		memset(cpu->comm, 0, sizeof(cpu->comm));
+	}
+	xft_control.generation++;
+	return 0;
+}
+
+static int find_functions(void)
+{
+	void *address = (void *)xft_lookup("ftrace_location");
+
+	if (!address) {
+		pr_err("xftrace: this kernel has no ftrace_location\n");
+		return -ENOENT;
+	}
+	static_call_update(xft_location, address);
+#ifndef XFT_MANY_USERS
+	global_filter = (struct ftrace_ops *)xft_lookup("global_ops");
+	if (!global_filter) {
+		pr_err("xftrace: this kernel has no global_ops\n");
+		return -ENOENT;
+	}
+#endif
+	return xft_handlers_init();
+}
+
+int xft_graph_init(unsigned int ring_kib)
+{
+	u64 entries = rounddown_pow_of_two(max(ring_kib, 64U)) * 1024ULL /
+		      sizeof(struct xft_entry);
+	int result = find_functions();
+	u32 i;
+
+	BUILD_BUG_ON(sizeof(struct xft_entry) != 64);
+	BUILD_BUG_ON(sizeof(struct xft_cpu) != 256);
+	if (result)
+		return result;
+	xft_cpus = vzalloc(array_size(nr_cpu_ids, sizeof(*xft_cpus)));
+	if (!xft_cpus)
+		return -ENOMEM;
+	xft_control.cpus = (u64)(unsigned long)xft_cpus;
+	xft_control.cpu_count = nr_cpu_ids;
+	for_each_possible_cpu(i) {
+		void *ring = vzalloc_node(entries * sizeof(struct xft_entry),
+					  cpu_to_node(i));
+
+		if (!ring) {
+			xft_graph_exit();
+			return -ENOMEM;
+		}
+		xft_cpus[i].ring = (u64)(unsigned long)ring;
+		xft_cpus[i].ring_entries = entries;
+	}
+	xft_control.graph_ops = (u64)(unsigned long)&xft_graph_ops;
+	xft_control.entry_handler = (u64)(unsigned long)xft_graph_ops.entryfunc;
+	xft_control.return_handler = (u64)(unsigned long)xft_graph_ops.retfunc;
+	return 0;
+}
+
+void xft_graph_exit(void)
+{
+	u32 i;
+
+	if (!xft_cpus)
+		return;
+	xft_graph_unregister();
+	for (i = 0; i < xft_control.cpu_count; i++) {
+		/* Keys and traces must not outlive the module. */
+		memzero_explicit(xft_cpus[i].key, sizeof(xft_cpus[i].key));
+		if (xft_cpus[i].ring)
+			vfree((void *)(unsigned long)xft_cpus[i].ring);
+	}
+	vfree(xft_cpus);
+	xft_cpus = NULL;
+}
