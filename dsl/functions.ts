@@ -5,7 +5,7 @@
  */
 import type { FunctionRef } from "../engine/plan/spec.ts";
 import { here } from "./errors.ts";
-import type { KernelFunctions, TracedFunction } from "./names/functions.ts";
+import type { Kernel, TracedFunction } from "./names/functions.ts";
 
 /** A system call with the kinds of its arguments. */
 export interface SystemCall<N extends string, A> extends TracedFunction<A> {
@@ -26,7 +26,7 @@ export function fn(name: string): TracedFunction<never> {
 }
 
 /** All functions of the kernel, by name: `kernel.vfs_read`. */
-export const kernel: KernelFunctions = new Proxy(Object.create(null), {
+export const kernel: Kernel = new Proxy(Object.create(null), {
   get: (_target, name) =>
     typeof name === "string" && name !== "then" ? fn(name) : undefined,
 });

@@ -103,6 +103,13 @@ export async function reported(work: () => Promise<void>): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+    if (error instanceof Deno.errors.NotCapable) {
+      // Deno gives /proc, where guests are found, to -A alone.
+      note(
+        "xftrace: this takes more permissions than Deno was given: a live guest needs `deno run -A`, a recording (-t core:FILE) `--allow-read`",
+      );
+      return EXIT.usage;
+    }
     if (!(error instanceof XftraceError)) throw error;
     note(
       `xftrace: ${

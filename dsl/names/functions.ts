@@ -17,13 +17,20 @@ export interface TracedFunction<out A = Empty> {
 }
 
 /**
- * Kernel functions as members: `kernel.vfs_read`. `xftrace types TARGET`
- * writes declarations that name those of one guest.
+ * Functions of one guest's kernel, as `xftrace types TARGET` declares them.
  */
 export interface KernelFunctions {
-  /** Any function of a kernel, by its name. */
-  readonly [name: string]: TracedFunction;
+  /** No function: there is nothing before declarations are added. */
+  readonly "": TracedFunction;
 }
+
+/**
+ * Kernel functions as members: those of the guest whose declarations are
+ * there, and no others; without declarations, any name.
+ */
+export type Kernel = [Exclude<keyof KernelFunctions, "">] extends [never]
+  ? { readonly [name: string]: TracedFunction }
+  : KernelFunctions;
 
 /**
  * Events of one guest, as `xftrace types TARGET` declares them; they go

@@ -3,6 +3,7 @@ import type { Command } from "@commander-js/extra-typings";
 import * as language from "../../mod.ts";
 import { EXIT, XftraceError } from "../../engine/errors.ts";
 import { didYouMean, nearNames } from "../../engine/plan/glob.ts";
+import { withCaret } from "../../engine/plan/place.ts";
 import { execute } from "./execute.ts";
 import { readLine, rememberText } from "./read_line.ts";
 import { withTarget } from "./target.ts";
@@ -98,7 +99,18 @@ Examples:
 
 /** An error whose message shows the script's line. */
 export function withLine(error: unknown): unknown {
-  return error instanceof language.CompileError
-    ? new XftraceError(error.display(readLine), { exitCode: error.exitCode })
-    : error;
+  if (!(error instanceof language.CompileError)) return error;
+  const text = error.at?.file === URL_OF_TEXT
+    // Lines of the one-liner alone are the user's.
+    ? withCaret(
+      error.message,
+      {
+        ...error.at,
+        file: "the one-liner",
+        line: error.at.line - LINES_BEFORE,
+      },
+      (_file, line) => readLine(URL_OF_TEXT, line + LINES_BEFORE),
+    )
+    : error.display(readLine);
+  return new XftraceError(text, { exitCode: error.exitCode });
 }
