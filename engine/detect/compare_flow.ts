@@ -7,7 +7,7 @@ import { type CallFlow, ROOT } from "./call_flow.ts";
 
 /** A call that one flow has and the other lacks. */
 export interface FlowDifference {
-  readonly kind: "new" | "missing";
+  readonly kind: "new" | "rare" | "missing";
   readonly caller: string;
   readonly callee: string;
   /** How often it was seen: now, or in the baseline. */
@@ -19,9 +19,18 @@ const ENOUGH = 20;
 /** Calls of the caller that must be seen now before "never" means anything. */
 const ENOUGH_NOW = 5;
 
+/** How often XF021 and XF022 may be wrong by chance, for each thing judged. */
+export const FALSE_POSITIVE_RATE = 1e-6;
+
 /**
  * Calls never seen in the baseline, from callers that it knows well; and
  * callees that belong to every call of the baseline and to none now.
+ *
+ * Kernel functions have ways that are taken rarely, and no baseline has seen
+ * all of them: of its next calls, as many take one that is new as calls of
+ * the baseline took one that no other call took (Good and Turing's estimate).
+ * A call that is new is `rare` as long as that explains it, with a chance of
+ * more than {@linkcode FALSE_POSITIVE_RATE}, and else `new`.
  */
 export function flowDifferences(
   baseline: CallFlow,
@@ -30,20 +39,33 @@ export function flowDifferences(
   const found: FlowDifference[] = [];
   for (const [caller, { calls, callees }] of now) {
     const known = baseline.get(caller);
-    if (known === undefined || (caller !== ROOT && known.calls < ENOUGH)) {
-      continue;
-    }
-    for (const [callee, { total }] of callees) {
+    if (known === undefined) continue;
+    const isRoot = caller === ROOT;
+    const before = isRoot ? totalOf(known.callees) : known.calls;
+    if (before < ENOUGH) continue;
+    const times = isRoot ? totalOf(callees) : calls;
+    let once = 0;
+    for (const { within } of known.callees.values()) if (within === 1) once++;
+    const chance = Math.min(0.5, (once + 1) / (before + 1));
+    for (const [callee, { total, within }] of callees) {
       if (known.callees.has(callee)) continue;
-      found.push({ kind: "new", caller, callee, calls: total });
+      const rare = tail(Math.max(times, within), within, chance) >
+        FALSE_POSITIVE_RATE;
+      found.push({ kind: rare ? "rare" : "new", caller, callee, calls: total });
     }
-    if (caller === ROOT || calls < ENOUGH_NOW) continue;
+    if (isRoot || calls < ENOUGH_NOW) continue;
     for (const [callee, { total, within }] of known.callees) {
       if (within < known.calls || callees.has(callee)) continue;
       found.push({ kind: "missing", caller, callee, calls: total });
     }
   }
   return found;
+}
+
+function totalOf(callees: ReadonlyMap<string, { total: number }>): number {
+  let sum = 0;
+  for (const { total } of callees.values()) sum += total;
+  return sum;
 }
 
 /** A root whose calls are not as large as the baseline's. */
@@ -58,8 +80,6 @@ export interface SizeDifference {
   readonly expected: number;
 }
 
-/** How often the count check may be wrong, for each root of each run. */
-export const FALSE_POSITIVE_RATE = 1e-6;
 const ENOUGH_SIZES = 50;
 
 /**

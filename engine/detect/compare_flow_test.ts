@@ -49,6 +49,30 @@ Deno.test("a caller that is hardly known says nothing", () => {
   assert.deepEqual(flowDifferences(flow(19, GOOD), flow(50, HOOKED)), []);
 });
 
+Deno.test("a call that is new once is as rare as must be expected", () => {
+  const now = flow(500, GOOD);
+  now.get("open")?.callees.set("slow", { total: 1, within: 1 });
+  assert.deepEqual(
+    flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
+    ["rare"],
+  );
+  // In one call of ten it is no chance any more, unless the baseline's calls
+  // had ways of their own as often.
+  now.get("open")?.callees.set("slow", { total: 50, within: 50 });
+  assert.deepEqual(
+    flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
+    ["new"],
+  );
+  const varied = flow(100, GOOD);
+  for (let i = 0; i < 10; i++) {
+    varied.get("open")?.callees.set(`way${i}`, { total: 1, within: 1 });
+  }
+  assert.deepEqual(
+    flowDifferences(varied, now).map(({ kind }) => kind),
+    ["rare"],
+  );
+});
+
 Deno.test("calls of another size are found, a few by chance are not", () => {
   const good = flow(500, GOOD, 3);
   const [found] = sizeDifferences(good, flow(20, GOOD, 4));

@@ -4,18 +4,22 @@
  * @module
  */
 import { staticCallSites } from "../kernel/static_calls.ts";
+import type { ImageBytes } from "../kernel/text_image.ts";
 import type { CheckContext } from "./context.ts";
 import { hex, judge } from "./judge.ts";
 import { waysOut } from "./text_scan.ts";
-import type { Check } from "./types.ts";
+import type { Check, Report } from "./types.ts";
 
-/** Branches in the kernel's text that lead out of it. */
+/** Code that no module's text leads to either. */
+const NOBODYS = ["foreign", "hidden module", "freed init"];
+
+/** Branches in the kernel's and modules' text that lead to what they may not. */
 export const textBranches: Check = {
   id: "XF008",
   title: "branches out of kernel text",
   technique: "T1014",
   help:
-    "No instruction of the kernel's text calls, jumps to or holds the address of code outside of it, except by the kernel's own mechanisms: optimised kprobes, static calls, BPF dispatchers, thunks (Ftrace's call sites are XF009). Inline hooks and patched branches are seen here; a branch bent to other kernel text needs XF017.",
+    "No instruction of the kernel's text calls, jumps to or holds the address of code outside of it, except by the kernel's own mechanisms: optimised kprobes, static calls, BPF dispatchers, thunks (Ftrace's call sites are XF009). No instruction of a module's text leads to code of nobody's or of a hidden module. Inline hooks and patched branches are seen here; a branch bent to other kernel text needs XF020.",
   run(context, report) {
     const { kernel, text, code } = context;
     const statics = staticCallSites(kernel);
@@ -66,8 +70,43 @@ export const textBranches: Check = {
         ...(to.module === undefined ? {} : { module: to.module.name }),
       });
     }
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    for (const module of code.modules) {
+      if (module.state !== live || module.text.length === 0) continue;
+      report.part(`text of module ${module.name}`, () => {
+        ofModule(context, report, context.moduleText(module), sites);
+      });
+    }
   },
 };
+
+/** A module calls the kernel and other modules: only what is nobody's is odd. */
+function ofModule(
+  { kernel, code }: CheckContext,
+  report: Report,
+  text: ImageBytes,
+  sites: ReadonlySet<number>,
+): void {
+  report.judged(text.bytes.length);
+  for (const way of waysOut(kernel, text, code.pages.executable)) {
+    if (sites.has(Number(way.from & 0xffffffffn))) continue;
+    const to = code.at(way.target);
+    const from = code.at(way.from);
+    if (to.kind === "unread") {
+      report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
+    }
+    if (!NOBODYS.includes(to.kind)) continue;
+    report.finding({
+      severity: "critical",
+      where: from.name,
+      address: way.from,
+      target: way.target,
+      found: hex(way.bytes),
+      summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+      ...(from.module === undefined ? {} : { module: from.module.name }),
+    });
+  }
+}
 
 function means(kind: string): string {
   switch (kind) {

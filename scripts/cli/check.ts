@@ -36,7 +36,8 @@ export function registerCheck(program: Command): void {
       "Checks a guest's kernel from outside, while it runs or in a recording:\n" +
         "system calls, interrupts, hooks of every kind, tables of functions, text,\n" +
         "hidden modules and processes, and Ftrace's own switches. Whatever is found\n" +
-        "is read again before it is reported. Nothing is written to the guest.",
+        "is read again before it is reported. Nothing is written to the guest (but by\n" +
+        "--ask-guest), and the cache of kernels is not used.",
     )
     .argument("[target]", "as --target")
     .option("--only <ids>", "only these checks: XF001,XF008", list)
@@ -84,7 +85,8 @@ Examples:
   xftrace check
   xftrace check qemu:web1 --details
   xftrace check -t core:guest.core --sarif > guest.sarif
-  xftrace check --vmlinuz /boot/vmlinuz-6.1.0-56-amd64
+  xftrace check --vmlinuz /boot/vmlinuz-6.1.0-56-amd64 --modules /lib/modules/6.1.0-56-amd64
+  xftrace check --modules xftrace.ko
   xftrace check --only XF002,XF004 --watch 10`,
     )
     .action(async (target, options) => {
@@ -147,8 +149,7 @@ function expectations(said: Said, session: Session): CheckOptions {
     tracefs,
   } = said;
   const records = said.record ? recordsOf(session) : undefined;
-  const built = builtModules();
-  const paths = [...modules ?? [], ...built === undefined ? [] : [built]];
+  const paths = [...modules ?? [], ...builtModules()];
   return {
     ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
     ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),

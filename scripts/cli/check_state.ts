@@ -48,14 +48,24 @@ export function keepBuiltModule(module: Uint8Array): void {
   }
 }
 
-/** The folder of modules that this host built, when there are any. */
-export function builtModules(): string | undefined {
+/** Files of modules that this host built. */
+export function builtModules(): string[] {
   const folder = stateFolder("modules");
+  if (folder === undefined) return [];
   try {
-    return folder !== undefined && [...Deno.readDirSync(folder)].length > 0
-      ? folder
-      : undefined;
+    return [...Deno.readDirSync(folder)]
+      .map(({ name }) => join(folder, name, "xftrace.ko"))
+      .filter(isThere);
   } catch {
-    return undefined;
+    // None was built here.
+    return [];
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
   }
 }

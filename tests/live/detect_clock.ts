@@ -10,10 +10,10 @@ import type { Session } from "../../engine/session.ts";
 import { check } from "./detect_support.ts";
 import type { Guest } from "./support.ts";
 
-const ROUNDS = 3;
-const INTERVAL_MS = 1500;
+const ROUNDS = 2;
+const INTERVAL_MS = 1300;
 /** Long enough to be told from a host that is busy with something else. */
-const PAUSE_MS = 900;
+const PAUSE_MS = 800;
 
 /** What one CPU of the guest measured. */
 interface Gaps {

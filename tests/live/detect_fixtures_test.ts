@@ -20,6 +20,7 @@ import {
   vmlinuzOf,
 } from "./detect_support.ts";
 import { verdictOf } from "../../engine/output/findings_json.ts";
+import { commandLine } from "./detect_command.ts";
 import { damagedRecording } from "./detect_damage.ts";
 import { ownModule, textWithoutImage } from "./detect_text.ts";
 import {
@@ -244,6 +245,9 @@ for (const kernel of KERNELS) {
     });
     await t.step("the project's own module is known by its file", async () => {
       await ownModule(kernel, guest, session, folder);
+    });
+    await t.step("the command says it, as text, JSON and SARIF", async () => {
+      await commandLine(kernel, guest, folder);
     });
     await t.step("after: nothing", async () => {
       assertClean(await check(session.kernel, [], options));
