@@ -223,6 +223,25 @@ Deno.test("a recording that was tampered with is found out", () => {
   });
 });
 
+Deno.test("what was found while tracing stays in the recording", () => {
+  withFolder((folder) => {
+    const { path } = record(folder, new FakeCpu(SEAL_NUMBER.siphash));
+    {
+      const { writer, reading } = RecordingWriter.resume(path);
+      assert.deepEqual(reading.findings, []);
+      writer.names({ "0x10": "one" });
+      writer.finding({ problem: "switched off", detail: "by somebody" });
+      writer.names({ "0x20": "two" });
+      writer[Symbol.dispose]();
+    }
+    const { problems, total, recording } = verifyRecording(path);
+    assert.deepEqual(problems, ["while tracing: switched off: by somebody"]);
+    assert.equal(total.verified, FakeCpu.COUNT);
+    assert.deepEqual(recording.names, { "0x10": "one", "0x20": "two" });
+    assert.ok(!isClean({ ...verifyRecording(path) }));
+  });
+});
+
 Deno.test("a trace that nobody stopped is not called whole", () => {
   withFolder((folder) => {
     const { path } = record(

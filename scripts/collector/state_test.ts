@@ -5,6 +5,7 @@ import type { AppliedWrite } from "../../engine/ftrace/control.ts";
 import {
   type CollectorResult,
   keptWrites,
+  type SealedState,
   StateFolder,
   stateFolders,
   type TraceState,
@@ -91,6 +92,56 @@ Deno.test("a state comes back as it was written, addresses exact", () => {
   folder.write({ ...STATE, collector: 1234, instance: "other" });
   assert.equal(folder.read()?.collector, 1234);
   assert.equal(folder.read()?.instance, "other");
+});
+
+Deno.test("how a sealed trace and a selected tracer were asked for is kept", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  const sealed: SealedState = {
+    seal: "siphash+ratchet",
+    rotateMs: 10,
+    roots: ["__x64_sys_openat"],
+    filter: "all",
+    depth: 0,
+    interrupts: false,
+    arguments: true,
+    hooks: true,
+    klogPath: "/a/trace.klog",
+    recordingPath: "/a/trace.xfs",
+    resume: false,
+  };
+  const tracefs = [{
+    path: "current_tracer",
+    text: "function",
+    before: "nop",
+    after: "function",
+    undo: "nop",
+  }];
+  folder.write({ ...STATE, sealed, tracefs, madeInstance: "mine" });
+  assert.deepEqual(folder.read()?.sealed, sealed);
+  assert.deepEqual(folder.read()?.tracefs, tracefs);
+  assert.equal(folder.read()?.madeInstance, "mine");
+  const result = {
+    ...RESULT,
+    sealed: {
+      keySwitches: 4,
+      dropped: { nmi: 0, unkeyed: 1, nested: 0 },
+      findings: [{ problem: "switched off", detail: "by somebody" }],
+    },
+  };
+  folder.writeResult(result);
+  assert.deepEqual(folder.readResult(), result);
+});
+
+Deno.test("whether a guest's process is there", () => {
+  using at = base();
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  const start = stat.slice(stat.lastIndexOf(")")).split(" ")[20];
+  const runs = (key: string) => new StateFolder(key, at.path).guestRuns();
+  assert.equal(runs(`vm-${Deno.pid}-${start}`), true);
+  assert.equal(runs(`vm-${Deno.pid}-${Number(start) + 1}`), false, "another");
+  assert.equal(runs(`vm-4194305-${start}`), false);
 });
 
 Deno.test("nobody else can read it, and no half of it is ever there", () => {

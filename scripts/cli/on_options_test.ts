@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { Command } from "@commander-js/extra-typings";
+import { XftraceError } from "../../engine/errors.ts";
+import {
+  type OnOptions,
+  refuseForeign,
+  sealName,
+  wholeNumber,
+  withOnOptions,
+} from "./on_options.ts";
+
+function parse(...args: string[]): OnOptions {
+  const command = withOnOptions(new Command().exitOverride())
+    .argument("[functions...]");
+  command.parse(args, { from: "user" });
+  return { ...command.opts(), cache: true };
+}
+
+Deno.test("options that can be given again keep all, and eat no functions", () => {
+  const { event, filter, mute, withoutCpu } = parse(
+    ...["--event", "a:b", "--event", "c:*", "--filter", "vfs_*", "sys_read"],
+  );
+  assert.deepEqual(event, ["a:b", "c:*"]);
+  assert.deepEqual(filter, ["vfs_*"]);
+  assert.deepEqual([...mute, ...withoutCpu], []);
+});
+
+Deno.test("an option that would do nothing is refused by its name", () => {
+  const refused = (kind: "sealed" | "plain" | "tracer", ...args: string[]) => {
+    try {
+      refuseForeign(kind, parse(...args));
+    } catch (error) {
+      assert.ok(error instanceof XftraceError);
+      assert.equal(error.exitCode, 64);
+      return error.message;
+    }
+    return undefined;
+  };
+  assert.match(refused("plain", "--seal", "xor") ?? "", /^--seal needs the/);
+  assert.match(refused("plain", "--filter", "x") ?? "", /^--filter needs the/);
+  assert.match(refused("sealed", "--without-cpu", "1") ?? "", /^--without-cpu/);
+  assert.match(refused("sealed", "--buffer-size", "9") ?? "", /^--buffer-size/);
+  assert.match(refused("tracer", "--rotate", "9") ?? "", /^--rotate is for/);
+  assert.equal(refused("plain", "--mute", "x", "--depth", "3"), undefined);
+  assert.equal(refused("sealed", "--filter", "x", "--depth", "3"), undefined);
+  assert.equal(refused("tracer", "--event", "x", "--clock", "mono"), undefined);
+});
+
+Deno.test("numbers and seals that are none are named", () => {
+  assert.equal(wholeNumber("--rotate", "10", 1), 10);
+  for (const text of ["", "0", "-1", "1.5", "x", "1e400"]) {
+    assert.throws(() => wholeNumber("--rotate", text, 1), /--rotate takes a/);
+  }
+  assert.equal(sealName("siphash"), "siphash");
+  assert.throws(() => sealName("aes"), /--seal takes none, xor,.*"aes"/);
+});
