@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { TraceArray } from "../../engine/ftrace/trace_array.ts";
 import { openCoreSession } from "../../engine/session.ts";
 import { takeSnapshot } from "../../engine/snapshot.ts";
+import { assertDocumented, printed } from "./json_documented.ts";
 import { reportText } from "./matrix_run.ts";
 import {
   assertNoOops,
@@ -84,6 +85,33 @@ for (const kernel of KERNELS) {
         await Deno.remove(path);
       }
     });
+    // The kernel makes no difference to it.
+    if (kernel === KERNELS[0]) {
+      await t.step("what --json prints is as documented", async () => {
+        const target = ["-t", guest.target];
+        const folder = await Deno.makeTempDir();
+        try {
+          const runs = await printed([
+            ["Info", ["info", "--timing", ...target]],
+            ["Status", ["status", ...target]],
+            ["Ps", ["ps"]],
+            ["Doctor", ["doctor", guest.target]],
+            ["Events", ["events", "sched:*", "--format", ...target]],
+            ["Functions", ["functions", "vfs_*", ...target]],
+            ["Snapshot", ["snapshot", "-o", `${folder}/a.core.zst`, ...target]],
+          ]);
+          await assertDocumented(runs);
+          // Only what differs from the types is refused.
+          const [[, info]] = runs;
+          await assert.rejects(
+            assertDocumented([["Snapshot", info]]),
+            /Snapshot/,
+          );
+        } finally {
+          await Deno.remove(folder, { recursive: true });
+        }
+      });
+    }
     assertNoOops(guest);
   });
 }
