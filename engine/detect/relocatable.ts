@@ -49,6 +49,8 @@ export interface Relocation {
 export interface Relocatable {
   /** Where it came from, for messages. */
   readonly source: string;
+  /** Whether the guest may well have loaded another build; default: no. */
+  readonly mayDiffer?: boolean;
   /** By the file's own numbers; the first one is empty. */
   readonly sections: readonly ObjectSection[];
   readonly symbols: readonly ObjectSymbol[];
