@@ -56,14 +56,16 @@ const MACHINES: Record<number, string> = {
 
 const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
 
+const AS_ELF =
+  "dump it as ELF instead (`virsh dump --memory-only --format elf`, QEMU's " +
+  "dump-guest-memory without -z, `makedumpfile -E`)";
+
 /** Files that are not ELF, told by how they begin. */
 const OTHER_FORMATS: readonly [string, string][] = [
-  ["KDUMP   ", "a compressed kdump; dump it as ELF instead"],
-  ["DISKDUMP", "a diskdump; dump it as ELF instead"],
-  [
-    "makedumpfile",
-    "a flattened kdump; rearrange it with `makedumpfile -R` first",
-  ],
+  ["KDUMP   ", `a compressed kdump; ${AS_ELF}`],
+  ["DISKDUMP", `a diskdump; ${AS_ELF}`],
+  // QEMU writes its compressed dumps so as well (dump/dump.c).
+  ["makedumpfile", `a kdump in flattened form; ${AS_ELF}`],
   ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
   ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
   ["EMiL", "a LiME dump; only ELF cores can be read"],
