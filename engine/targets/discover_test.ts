@@ -1,94 +1,11 @@
 import assert from "node:assert/strict";
-import {
-  mkdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { statSync, truncateSync, writeFileSync } from "node:fs";
 import { isAlive, listVms } from "./discover.ts";
 import { parseMaps, Proc, ProcPermissionError, type Vma } from "./proc.ts";
+import { FakeProc, qemu, vma } from "./proc_fixture.ts";
 import { resolveTarget } from "./resolve.ts";
-import type { VmProcess } from "./vm.ts";
 
 const MIB = 2 ** 20;
-
-/** A process of a made-up /proc. */
-interface FakeProcess {
-  readonly args: readonly string[];
-  readonly exe?: string;
-  readonly maps?: string;
-  /** Link texts by descriptor. */
-  readonly fds?: Record<number, string>;
-  readonly state?: string;
-  readonly start?: number;
-}
-
-/** A made-up /proc in a folder of its own. */
-class FakeProc implements Disposable {
-  readonly folder = Deno.makeTempDirSync();
-  readonly root = `${this.folder}/proc`;
-  readonly proc = new Proc(this.root);
-
-  constructor() {
-    mkdirSync(this.root);
-    mkdirSync(`${this.root}/sys`);
-  }
-
-  add(pid: number, process: FakeProcess): void {
-    const at = `${this.root}/${pid}`;
-    mkdirSync(`${at}/fd`, { recursive: true });
-    writeFileSync(
-      `${at}/cmdline`,
-      process.args.map((arg) => arg + "\0").join(""),
-    );
-    const rest = Array.from({ length: 40 }, () => "0");
-    rest[18] = String(process.start ?? 1000 + pid);
-    writeFileSync(
-      `${at}/stat`,
-      `${pid} (qemu) x)) ${process.state ?? "S"} ${rest.join(" ")}\n`,
-    );
-    writeFileSync(`${at}/maps`, process.maps ?? "");
-    symlinkSync(process.exe ?? "/usr/bin/qemu-system-x86_64", `${at}/exe`);
-    symlinkSync("/home/vm", `${at}/cwd`);
-    for (const [fd, link] of Object.entries(process.fds ?? {})) {
-      symlinkSync(link, `${at}/fd/${fd}`);
-    }
-  }
-
-  remove(pid: number): void {
-    rmSync(`${this.root}/${pid}`, { recursive: true });
-  }
-
-  /** The only VM there is. */
-  only(): VmProcess {
-    const vms = listVms(this.proc);
-    assert.equal(vms.length, 1);
-    return vms[0];
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true });
-  }
-}
-
-function vma(
-  start: number,
-  size: number,
-  permissions = "rw-p",
-  file = "",
-  inode = 0,
-  offset = 0,
-): string {
-  const hex = (n: number) => n.toString(16).padStart(12, "0");
-  return `${hex(start)}-${hex(start + size)} ${permissions} ` +
-    `${hex(offset)} 00:1d ${inode}`.padEnd(40) + ` ${file}\n`;
-}
-
-function qemu(line: string): string[] {
-  return ["qemu-system-x86_64", ...line.split(" ")];
-}
 
 Deno.test("maps are parsed with names that have spaces", () => {
   const [heap, file, memfd] = parseMaps(
@@ -250,85 +167,6 @@ Deno.test("backends that look alike give one plan for each order", () => {
   );
 });
 
-Deno.test("memory plugged in later is found, but not placed", () => {
-  using fake = new FakeProc();
-  fake.add(10, {
-    args: qemu("-M q35 -m 512M,slots=2,maxmem=4G"),
-    maps: vma(0x7f0000200000, 512 * MIB) + vma(
-      0x7f1000000000,
-      256 * MIB,
-      "rw-s",
-      "/memfd:memory-backend-memfd (deleted)",
-      5,
-    ),
-    fds: { 12: "/memfd:memory-backend-memfd (deleted)" },
-  });
-  const [plan] = fake.only().plans;
-  assert.deepEqual(plan.plugged, [1]);
-  assert.equal(plan.backings[1].size, 256 * MIB);
-  assert.equal(plan.layout.regions.length, 1);
-});
-
-Deno.test("private memory plugged in later may be any that is aligned", () => {
-  using fake = new FakeProc();
-  fake.add(10, {
-    args: qemu("-M q35 -m 512M,slots=2,maxmem=4G"),
-    maps: vma(0x7f0000200000, 512 * MIB) + // RAM
-      vma(0x7f1000000000, 256 * MIB) +
-      vma(0x7f2000001000, 256 * MIB) + // a heap
-      vma(0x7f3000000000, 64 * MIB, "r--p"),
-  });
-  const [plan] = fake.only().plans;
-  assert.deepEqual(plan.plugged, []);
-  assert.deepEqual(
-    plan.spare.map(({ size, mappings }) => [size, mappings[0].start]),
-    [[256 * MIB, 0x7f1000000000]],
-  );
-});
-
-Deno.test("a machine that -readconfig describes", () => {
-  using fake = new FakeProc();
-  const config = `${fake.folder}/vm.cfg`;
-  writeFileSync(
-    config,
-    `# a comment
-[machine]
-  type = "pc"
-  memory-backend = "ram"
-
-[memory]
-  size = "256M"
-
-[object "ram"]
-  qom-type = "memory-backend-ram"
-  size = "256M"
-
-[chardev "mon0"]
-  backend = "socket"
-  path = "/run/vm,1.qmp"
-
-[mon "control"]
-  chardev = "mon0"
-  mode = "control"
-`,
-  );
-  fake.add(10, {
-    args: qemu(`-name one -readconfig ${config} -append -x`),
-    maps: vma(0x7f0000200000, 256 * MIB),
-  });
-  symlinkSync("/", `${fake.root}/10/root`);
-  const vm = fake.only();
-  assert.equal(vm.whyNot, undefined);
-  assert.equal(vm.machine, "pc");
-  assert.equal(vm.memoryBytes, 256 * MIB);
-  assert.equal(vm.qmpSocket, "/run/vm,1.qmp");
-  rmSync(config);
-  const lost = fake.only();
-  assert.match(lost.whyNot ?? "", /vm\.cfg, which its -readconfig names/);
-  assert.equal(lost.name, "one");
-  assert.equal(lost.askable, true);
-});
-
 Deno.test("what cannot be attached says why", () => {
   using fake = new FakeProc();
   const maps = vma(0x7f0000200000, 128 * MIB);
@@ -456,49 +294,4 @@ Deno.test("a process of another user: goes by the path, or says which", () => {
   assert.equal(b.plans[0].access, "map");
   truncateSync(file, 64 * MIB);
   assert.equal(listVms(new DeniedProc(fake.root))[1].attachable, false);
-});
-
-Deno.test("a QEMU that was started only now: its memory is waited for", () => {
-  using fake = new FakeProc();
-  const args = qemu("-name new -m 512");
-  const ram = vma(0x7f0000000000, 512 * MIB);
-  fake.add(10, { args, start: 1000 });
-  const uptime = (seconds: number) =>
-    writeFileSync(`${fake.root}/uptime`, `${seconds} 1.00\n`);
-  const threads = (count: number) =>
-    writeFileSync(`${fake.root}/10/status`, `Threads:\t${count}\n`);
-  threads(2);
-
-  uptime(11);
-  const vm = fake.only();
-  assert.equal(vm.starting, true);
-  assert.equal(vm.attachable, false);
-  assert.match(vm.whyNot ?? "", /started only now.*was not found.*try again/);
-  // No longer young: its threads tell, up to a minute.
-  uptime(40);
-  assert.equal(fake.only().starting, true);
-  threads(4);
-  assert.equal(fake.only().starting, undefined);
-  threads(2);
-  uptime(100);
-  assert.equal(fake.only().starting, undefined);
-
-  uptime(11);
-  let looks = 0;
-  /** Maps the memory at the fourth look. */
-  class Slow extends Proc {
-    override maps(pid: number): Vma[] {
-      looks += 1;
-      return looks < 4 ? super.maps(pid) : parseMaps(ram);
-    }
-  }
-  const resolved = resolveTarget("qemu:new", { proc: new Slow(fake.root) });
-  assert.equal(resolved.kind, "vm");
-  assert.equal(looks, 4);
-  // A command that ends instead is not waited for.
-  uptime(100);
-  assert.throws(
-    () => resolveTarget("qemu:new", { proc: fake.proc }),
-    /qemu:new cannot be read: its memory backend pc\.ram/,
-  );
 });
