@@ -141,8 +141,8 @@ Deno.test("a private file mapping is read from the process", () => {
       "-m 256 -M q35,memory-backend=m -object " +
         "memory-backend-file,id=m,size=256M,mem-path=ram.img",
     ),
-    maps: vma(0x7f0000000000, 256 * MIB, "rw-p", "/home/vm/ram.img", 8),
-    fds: { 7: "/home/vm/ram.img" },
+    maps: vma(0x7f0000000000, 256 * MIB, "rw-p", "/srv/vm/ram.img", 8),
+    fds: { 7: "/srv/vm/ram.img" },
   });
   const [plan] = fake.only().plans;
   assert.equal(plan.access, "process");

@@ -46,7 +46,7 @@ export class FakeProc implements Disposable {
     );
     writeFileSync(`${at}/maps`, process.maps ?? "");
     symlinkSync(process.exe ?? "/usr/bin/qemu-system-x86_64", `${at}/exe`);
-    symlinkSync("/home/vm", `${at}/cwd`);
+    symlinkSync("/srv/vm", `${at}/cwd`);
     for (const [fd, link] of Object.entries(process.fds ?? {})) {
       symlinkSync(link, `${at}/fd/${fd}`);
     }
