@@ -16,7 +16,7 @@ import {
   type RunTarget,
 } from "../../engine/plan/run.ts";
 import type { SealedOutcome } from "../../engine/plan/module_run.ts";
-import type { QuerySpec } from "../../engine/plan/spec.ts";
+import type { QuerySpec, SinkSpec } from "../../engine/plan/spec.ts";
 import { VERDICTS } from "../../engine/seal/verifier.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";
@@ -55,7 +55,7 @@ export async function execute(
       session = openSession(options, true);
       ({ target, program } = prepare(session, queries, options));
     }
-    return await run(program, target, options);
+    return await run(program, target, queries, options);
   } finally {
     session[Symbol.dispose]();
   }
@@ -98,6 +98,7 @@ function showPlan(
 async function run(
   program: Program,
   target: RunTarget,
+  queries: readonly QuerySpec[],
   options: ExecuteOptions,
 ): Promise<RunResult> {
   const stop = new AbortController();
@@ -124,18 +125,32 @@ async function run(
       onPoll: (progress) => live.show(() => progress.texts()),
     });
     live.clear();
-    show(result, options);
+    show(result, queries, options);
     return result;
   } finally {
     if (target.facts.live) Deno.removeSignalListener("SIGINT", interrupt);
   }
 }
 
-function show(result: RunResult, options: ExecuteOptions): void {
+/** Sinks that hand events on as they come; what they give is a number. */
+const AS_THEY_COME: ReadonlySet<SinkSpec["kind"]> = new Set([
+  "print",
+  "json",
+  "graph",
+  "each",
+]);
+
+function show(
+  result: RunResult,
+  queries: readonly QuerySpec[],
+  options: ExecuteOptions,
+): void {
   if (options.silent === true) {
     // The script has them.
   } else if (options.json === true) {
-    const shown = result.results.filter((_, i) => result.texts[i] !== "");
+    const shown = result.results.filter((_, i) =>
+      !AS_THEY_COME.has(queries[i].sink.kind)
+    );
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
   } else {
     const texts = result.texts.filter((text) => text !== "");
