@@ -12,7 +12,8 @@
  * two system calls that do next to nothing, and each traced twice. `open`
  * opens and closes a file from a shell.
  *
- * `deno run -A bench/seal.ts [6.1|6.12] [narrow|all] [read|open] [rounds]`
+ * `deno run -A bench/seal.ts [6.1|6.12] [narrow|all] [read|open] [rounds]
+ * [seal,...]`
  *
  * @module
  */
@@ -26,6 +27,9 @@ const kernel = Deno.args[0] ?? "6.1";
 const all = Deno.args[1] === "all";
 const open = Deno.args[2] === "open";
 const rounds = Number(Deno.args[3] ?? (all ? 3 : 10));
+const SEALS = (["none", "xor", "siphash", "siphash+ratchet"] as const).filter(
+  (seal) => Deno.args[4]?.split(",").includes(seal) ?? true,
+);
 const load = (count: number) =>
   open
     ? `i=0; while [ $i -lt ${count} ]; do : < /proc/version; i=$((i+1)); done`
@@ -174,9 +178,7 @@ for (let round = 0; round < rounds; round++) {
   note("untraced", await measure());
   await stock();
   note("loaded, not tracing", await measure());
-  for (const seal of ["none", "xor", "siphash", "siphash+ratchet"] as const) {
-    await sealed(seal);
-  }
+  for (const seal of SEALS) await sealed(seal);
 }
 const least = (name: string) => Math.min(...results.get(name) ?? []);
 console.log(

@@ -4,11 +4,13 @@
  *
  * @module
  */
-import { ENTRY } from "./abi.ts";
+import { ENTRY, ENTRY_WORDS } from "./abi.ts";
 import type { SealVerifier } from "./verifier.ts";
 
 /** Entries that wait at most: 256 MiB. Beyond that reading waits. */
 const MOST_ENTRIES = 1 << 22;
+/** Entries that are verified in one go: some milliseconds, keys wait for it. */
+const PART = 2048;
 
 interface Item {
   readonly cpu: number;
@@ -22,6 +24,8 @@ export class Backlog {
   readonly #verifier: SealVerifier;
   #items: Item[] = [];
   #next = 0;
+  /** Entries of the next item that are verified. */
+  #done = 0;
   #entries = 0;
 
   constructor(verifier: SealVerifier) {
@@ -59,12 +63,22 @@ export class Backlog {
   }
 
   #one(): void {
-    const { cpu, words, count } = this.#items[this.#next++];
+    const { cpu, words, count } = this.#items[this.#next];
     if (words === undefined) this.#verifier.lost(cpu, count);
     else {
-      this.#verifier.feed(cpu, words, count);
-      this.#entries -= count;
+      const from = this.#done;
+      const part = Math.min(PART, count - from);
+      this.#verifier.feed(
+        cpu,
+        words.subarray(from * ENTRY_WORDS, (from + part) * ENTRY_WORDS),
+        part,
+      );
+      this.#entries -= part;
+      this.#done += part;
+      if (this.#done < count) return;
     }
+    this.#done = 0;
+    this.#next++;
     if (this.#next === this.#items.length || this.#next > 1024) {
       this.#items = this.#items.slice(this.#next);
       this.#next = 0;

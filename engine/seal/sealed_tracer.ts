@@ -267,7 +267,8 @@ export class SealedTracer {
     const running = this.#running;
     if (running === undefined || !this.#alive()) return;
     this.#read(running, true);
-    running.backlog.digest(VERIFY_MS);
+    const { rotateMs = VERIFY_MS } = running.options;
+    running.backlog.digest(Math.min(VERIFY_MS, rotateMs / 2));
   }
 
   /** Whether the module is there; it is reported when not. */
