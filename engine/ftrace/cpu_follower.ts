@@ -41,6 +41,10 @@ export interface CpuAccount {
 const QUIET_TRIES = 200;
 /** Tries to find such a moment with everything decoded, at the start. */
 const START_TRIES = 10_000;
+/** How long a CPU must be in the midst of a write to count as stuck in it. */
+const STUCK_MS = 1000;
+/** A count that changed so lately is that of a CPU which writes, ms. */
+const BUSY_MS = 10;
 /** Tries to list a ring that is being resized. */
 const LIST_TRIES = 20;
 
@@ -77,6 +81,8 @@ export class CpuFollower {
   readonly queue: EventQueue;
   /** Time of the newest event decoded, ns since epoch. */
   newest = -Infinity;
+  /** The host's clock, ms. */
+  clock: () => number = () => performance.now();
   /** Told of what is decoded, when set. */
   onSegment: SegmentSink | undefined;
   readonly #layout: TraceLayout;
@@ -94,6 +100,10 @@ export class CpuFollower {
   #emptying = false;
   /** The last poll found nothing, and yet the counts did not agree. */
   #stuck = false;
+  /** No count to compare with yet: it began in the midst of a write. */
+  #baseless = false;
+  /** The guest's count when a write was first seen under way, and when. */
+  readonly #writing = { entries: -1, since: 0 };
   #baseEntries = 0;
   #decodedSinceBase = 0;
   #lostSinceBase = 0;
@@ -242,24 +252,44 @@ export class CpuFollower {
       return;
     }
     let entries = -1;
-    for (let tries = 0; entries < 0 && tries < START_TRIES; tries++) {
+    for (let tries = 0; entries < 0; tries++) {
       this.#take();
       this.queue.release(this.queue.columns.length);
       entries = this.#quiet();
+      if (entries >= 0 || this.#stuckInWrite()) break;
+      if (
+        tries >= START_TRIES && this.clock() - this.#writing.since < BUSY_MS
+      ) {
+        throw new KernelError(
+          `CPU ${this.buffer.cpu} writes so fast that no beginning could be found; try again, or trace fewer functions`,
+        );
+      }
     }
-    if (entries < 0) {
-      throw new KernelError(
-        `CPU ${this.buffer.cpu} writes so fast that no beginning could be found; try again, or trace fewer functions`,
-      );
-    }
+    this.#baseless = entries < 0;
     // What was decoded in the quiet moment itself belongs to the past too.
     this.queue.release(this.queue.columns.length);
     this.#baseEntries = entries;
-    this.#lastEntries = entries;
+    this.#lastEntries = this.#baseless ? this.#words.load("entries") : entries;
     this.#decodedSinceBase = 0;
     this.account.decoded = 0;
     this.account.torn = 0;
-    this.account.exact = true;
+    this.account.exact = !this.#baseless;
+  }
+
+  /**
+   * Whether the CPU has been in the midst of one write for so long that it may
+   * never end: the guest is paused, or died there.
+   */
+  #stuckInWrite(): boolean {
+    const words = this.#words;
+    const idle = words.load("committing") === 0 && this.#allCommitted();
+    const entries = idle ? -1 : words.load("entries");
+    const now = this.clock();
+    if (idle || entries !== this.#writing.entries) {
+      this.#writing.entries = entries;
+      this.#writing.since = now;
+    }
+    return now - this.#writing.since > STUCK_MS;
   }
 
   /** Passes over what a reader in the guest consumed of the reader page. */
@@ -328,7 +358,8 @@ export class CpuFollower {
     }
     this.#lastEntries = entries;
     this.#settle(rows, losses);
-    this.#stuck = !account.exact && account.decoded === decoded;
+    this.#stuck = !account.exact && account.decoded === decoded &&
+      words.load("committing") === 0;
     this.#sealed = idle && account.exact &&
       words.load("entries") === entries;
     const dropped = this.#droppedNow();
@@ -337,7 +368,10 @@ export class CpuFollower {
     const overrun = words.load("overrun");
     account.overrun += Math.max(0, overrun - this.#lastOverrun);
     this.#lastOverrun = overrun;
-    this.queue.complete = writing ? this.newest : Math.max(now, this.newest);
+    // One CPU that died in the midst of a write must not keep all others'
+    // events back.
+    const wait = writing && !this.#stuckInWrite();
+    this.queue.complete = wait ? this.newest : Math.max(now, this.newest);
   }
 
   /**
@@ -366,6 +400,7 @@ export class CpuFollower {
     if (!this.#sealed) this.account.blindResets++;
     this.#emptying = false;
     this.#listAgain();
+    this.#baseless = false;
     this.#baseEntries = 0;
     // The last poll may have seen the buffer after it was emptied already.
     this.#decodedSinceBase = this.#set.heldEvents();
@@ -439,6 +474,10 @@ export class CpuFollower {
     let entries = this.#quiet();
     this.account.exact = entries >= 0 && !this.#resized();
     if (!this.account.exact) return;
+    if (this.#baseless) {
+      this.#baseless = false;
+      this.#baseEntries = entries - this.#decodedSinceBase;
+    }
     let missing = entries - this.#baseEntries - this.#decodedSinceBase;
     if (missing < this.#lostSinceBase) {
       // More was decoded than is counted: the buffer was emptied, and has been

@@ -474,3 +474,61 @@ Deno.test("an interrupt's event may stand there uncommitted, and nobody writing"
   assert.equal(watch.account.resets, 0);
   assert.equal(watch.follower.queue.complete, 500);
 });
+
+/** A clock that goes on by itself, so that nobody waits. */
+function ticking(ms: number): () => number {
+  let now = 0;
+  return () => now += ms;
+}
+
+Deno.test("a guest that stands in the midst of a write is followed nevertheless", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  writeMany(ring, 40);
+  // Before its count is raised, before its commit, and behind it.
+  for (let before = 1; before < 7; before++) {
+    const steps = ring.write({ words: 5, nested: { words: 3 } });
+    for (let i = 0; i < before; i++) steps.next();
+    const follower = new CpuFollower(
+      sim.buffer.cpuBuffers()[0],
+      new PageArena(SUB_BUFFER),
+      LAYOUT_6_1,
+      EPOCH,
+    );
+    follower.clock = ticking(10);
+    follower.start();
+    follower.poll(0);
+    assert.deepEqual([follower.account.decoded, follower.account.exact], [
+      0,
+      ring.count("committing") === 0,
+    ]);
+    // It goes on.
+    finish(steps);
+    writeMany(ring, 10);
+    follower.poll(0);
+    follower.poll(0);
+    const { decoded, lost, exact, resets } = follower.account;
+    assert.ok(decoded >= 10 && decoded <= 12, `${decoded} decoded`);
+    assert.deepEqual([lost, exact, resets], [0, true, 0]);
+  }
+});
+
+Deno.test("a write that does not end keeps nothing back for ever", () => {
+  const sim = ringGuest([3]);
+  const [ring] = sim.rings;
+  const watch = new Watch(sim);
+  let now = 0;
+  watch.follower.clock = () => now;
+  const steps = ring.write({ words: 5 });
+  for (let i = 0; i < 3; i++) steps.next();
+  watch.follower.poll(500);
+  now += 900;
+  watch.follower.poll(600);
+  assert.ok(watch.follower.queue.complete < 500);
+  now += 200;
+  watch.follower.poll(700);
+  assert.equal(watch.follower.queue.complete, 700);
+  finish(steps);
+  watch.follower.poll(800);
+  assert.deepEqual([watch.account.decoded, watch.account.exact], [1, true]);
+});
