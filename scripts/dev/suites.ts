@@ -58,6 +58,12 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       permissions: ["--allow-read"],
     },
     {
+      suite: "replay",
+      title: "recordings, in processes that may read alone",
+      files: tests("tests/processes"),
+      permissions: ["--allow-read", "--allow-run"],
+    },
+    {
       suite: "types",
       title: "what must and must not compile",
       files: filesBelow("tests/types").filter((path) => path.endsWith(".ts")),

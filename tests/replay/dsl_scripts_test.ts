@@ -1,11 +1,10 @@
 /**
  * Every trace script and every lesson over the recordings: twice the same,
- * byte for byte, with `--allow-read` alone.
+ * byte for byte.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { compile, type Query } from "../../mod.ts";
 import { evaluate } from "../../scripts/cli/eval.ts";
 import { LESSONS } from "../dsl/one_liners.ts";
@@ -58,24 +57,4 @@ Deno.test("scripts: each is short", () => {
       .split("\n").length - 1;
     assert.ok(lines < 40, `${name}.ts has ${lines} lines`);
   }
-});
-
-Deno.test("scripts and lessons need --allow-read alone, and say the same twice", async () => {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "--no-check",
-      "--quiet",
-      "--allow-read",
-      fileURLToPath(import.meta.resolve("../dsl/replay_all.ts")),
-    ],
-  });
-  const first = await command.output();
-  const text = new TextDecoder().decode(first.stdout);
-  assert.ok(first.success, new TextDecoder().decode(first.stderr));
-  for (const [{ name }] of SCRIPTS) assert.ok(text.includes(`== ${name}\n`));
-  for (const { title } of LESSONS) assert.ok(text.includes(`== ${title}\n`));
-  const second = await command.output();
-  assert.deepEqual(second.stdout, first.stdout);
 });

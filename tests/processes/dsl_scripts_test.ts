@@ -1,0 +1,30 @@
+/**
+ * All trace scripts and lessons over the recordings, in a process that may
+ * read files and nothing else: twice the same, byte for byte.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { LESSONS } from "../dsl/one_liners.ts";
+import { SCRIPTS } from "../dsl/scripts.ts";
+
+Deno.test("scripts and lessons need --allow-read alone, and say the same twice", async () => {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--no-check",
+      "--quiet",
+      "--allow-read",
+      fileURLToPath(import.meta.resolve("../dsl/replay_all.ts")),
+    ],
+  });
+  const first = await command.output();
+  const text = new TextDecoder().decode(first.stdout);
+  assert.ok(first.success, new TextDecoder().decode(first.stderr));
+  for (const [{ name }] of SCRIPTS) assert.ok(text.includes(`== ${name}\n`));
+  for (const { title } of LESSONS) assert.ok(text.includes(`== ${title}\n`));
+  const second = await command.output();
+  assert.deepEqual(second.stdout, first.stdout);
+});
