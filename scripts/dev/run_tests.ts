@@ -72,6 +72,7 @@ async function runOne(run: Run): Promise<Counts> {
   const filter = wish.filter === undefined ? [] : ["--filter", wish.filter];
   const { success, output } = await runDeno([
     "test",
+    ...(run.parallel ? ["--parallel"] : []),
     ...run.permissions,
     ...filter,
     ...run.files,

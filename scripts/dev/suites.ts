@@ -20,6 +20,8 @@ export interface Run {
   readonly files: readonly string[];
   /** Deno's permission flags; that they suffice is part of the test. */
   readonly permissions: readonly string[];
+  /** Whether two files may run at a time. */
+  readonly parallel?: boolean;
 }
 
 /**
@@ -38,6 +40,7 @@ const ALL = ["--allow-all"];
 
 /** The runs that make up the suites asked for; those without files left out. */
 export function runsOf(suites: readonly Suite[]): Run[] {
+  const live = tests("tests/live");
   const runs: Run[] = [
     {
       suite: "unit",
@@ -71,14 +74,26 @@ export function runsOf(suites: readonly Suite[]): Run[] {
     },
     {
       suite: "live",
-      title: "running guests",
-      files: tests("tests/live"),
+      title: "the main job on running guests",
+      files: live.filter(measures),
       permissions: ALL,
+    },
+    {
+      suite: "live",
+      title: "running guests, two files at a time",
+      files: live.filter((path) => !measures(path)),
+      permissions: ALL,
+      parallel: true,
     },
   ];
   return runs.filter((run) =>
     suites.includes(run.suite) && run.files.length > 0
   );
+}
+
+/** Whether a live test asserts how long something takes: it has the machine. */
+function measures(path: string): boolean {
+  return path.endsWith("/main_test.ts");
 }
 
 function tests(...folders: string[]): string[] {
