@@ -37,9 +37,9 @@ export type Backing =
   | "private-dimm"
   /** The same with two DIMMs of one size: only QEMU tells which is which. */
   | "alike-dimms"
-  /** A memfd of huge pages; the host must have reserved 256 of 2 MiB. */
+  /** A memfd of huge pages. */
   | "huge-memfd"
-  /** A file of huge pages, in /dev/hugepages. */
+  /** A file of huge pages, in a hugetlbfs at /dev/hugepages. */
   | "huge-file";
 
 /** One guest. */

@@ -14,6 +14,7 @@ import { attach } from "../../ffi/attach.ts";
 import { Guest, LabError } from "../../lab/mod.ts";
 import { collectInfo } from "../../scripts/cli/info.ts";
 import { openInstance } from "../../scripts/cli/instance.ts";
+import { reserveHugePages } from "./huge_pages.ts";
 import {
   dimmsOf,
   guestOptions,
@@ -48,7 +49,11 @@ export async function runCase(
     return { case: one, view, wrong, lines: 0, attachMs: 0 };
   };
   let guest: Guest;
+  using undo = new DisposableStack();
   try {
+    if (one.backing === "huge-memfd" || one.backing === "huge-file") {
+      undo.use(reserveHugePages(one.mem === "4G" ? 4096 : 512));
+    }
     guest = await boot(one, onProgress);
   } catch (error) {
     return one.views.map((view) => failed(view, error));
