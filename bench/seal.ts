@@ -9,11 +9,12 @@
  * the least of each is compared.
  *
  * Loads: `read` reads and writes single bytes, which is the worst there is:
- * two system calls that do next to nothing, and each traced twice. `open`
- * opens and closes a file from a shell.
+ * two system calls that do next to nothing, and each traced twice. `block`
+ * reads and writes blocks of 4 KiB, `open` opens and closes a file from a
+ * shell.
  *
- * `deno run -A bench/seal.ts [6.1|6.12] [narrow|all] [read|open] [rounds]
- * [seal,...]`
+ * `deno run -A bench/seal.ts [6.1|6.12] [narrow|all] [read|block|open]
+ * [rounds] [seal,...]`
  *
  * @module
  */
@@ -26,6 +27,7 @@ import { moduleFor } from "../tests/live/seal_support.ts";
 const kernel = Deno.args[0] ?? "6.1";
 const all = Deno.args[1] === "all";
 const open = Deno.args[2] === "open";
+const block = Deno.args[2] === "block";
 const rounds = Number(Deno.args[3] ?? (all ? 3 : 10));
 const SEALS = (["none", "xor", "siphash", "siphash+ratchet"] as const).filter(
   (seal) => Deno.args[4]?.split(",").includes(seal) ?? true,
@@ -33,7 +35,9 @@ const SEALS = (["none", "xor", "siphash", "siphash+ratchet"] as const).filter(
 const load = (count: number) =>
   open
     ? `i=0; while [ $i -lt ${count} ]; do : < /proc/version; i=$((i+1)); done`
-    : `dd if=/dev/zero of=/dev/null bs=1 count=${count} 2>/dev/null`;
+    : `dd if=/dev/zero of=/dev/null bs=${
+      block ? "4k" : 1
+    } count=${count} 2>/dev/null`;
 const COUNT = (open ? 8000 : 60_000) / (all ? 4 : 1);
 /** Code that was patched is translated anew: not while it is measured. */
 const WARM = COUNT / 20;
@@ -185,7 +189,7 @@ console.log(
   `kernel ${session.kernel.facts.release}, ${
     all ? "all functions" : "narrow filter"
   }, load ${
-    open ? "open" : "read"
+    open ? "open" : block ? "block" : "read"
   }, least CPU time of ${rounds} rounds (medians in brackets)`,
 );
 for (const [name, values] of results) {
