@@ -8,7 +8,8 @@
 import { hasCommand, run } from "./run.ts";
 import { LabError } from "./errors.ts";
 import type { OnProgress } from "./progress.ts";
-import { exists, readIfThere, uid } from "./paths.ts";
+import { lock } from "./lock.ts";
+import { cacheDirectory, exists, readIfThere, uid } from "./paths.ts";
 
 /** The codename of the host's Debian release, such as "bookworm". */
 export function hostCodename(): string {
@@ -76,6 +77,13 @@ export async function ensurePackages(
   onProgress: OnProgress,
   needed: readonly Need[] = NEEDED,
 ): Promise<void> {
+  if ((await missingPackages(needed)).length === 0) return;
+  Deno.mkdirSync(cacheDirectory(), { recursive: true });
+  // apt does not wait for another one that installs.
+  using _held = await lock(
+    `${cacheDirectory()}/packages.lock`,
+    () => onProgress("waiting for another installation"),
+  );
   const missing = await missingPackages(needed);
   if (missing.length === 0) return;
   const install = `apt-get install -y --no-install-recommends ${

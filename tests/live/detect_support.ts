@@ -14,6 +14,7 @@ import type { Finding } from "../../engine/detect/types.ts";
 import type { Kernel } from "../../engine/kernel/kernel.ts";
 import { kernelHeaders } from "../../lab/headers.ts";
 import { findKernel } from "../../lab/kernel.ts";
+import { lock } from "../../lab/lock.ts";
 import { cacheDirectory, exists } from "../../lab/paths.ts";
 import type { Guest } from "./support.ts";
 
@@ -36,8 +37,10 @@ export async function buildFixtures(series: string): Promise<string> {
   }
   const parent = `${cacheDirectory()}/fixtures`;
   const folder = `${parent}/${hash.digest("hex").slice(0, 16)}`;
-  if (exists(folder)) return folder;
   Deno.mkdirSync(parent, { recursive: true });
+  // Another file's tests may be building the same.
+  using _held = await lock(`${folder}.lock`);
+  if (exists(folder)) return folder;
   const work = Deno.makeTempDirSync({ dir: parent });
   for (const name of files) {
     Deno.copyFileSync(`${source}/${name}`, `${work}/${name}`);
