@@ -75,6 +75,12 @@ export async function ask(
     const reply = JSON.parse(line) as Reply;
     if ("error" in reply) throw new XftraceError(reply.error);
     return reply;
+  } catch (error) {
+    const cut = error instanceof Deno.errors.ConnectionReset ||
+      error instanceof Deno.errors.BrokenPipe;
+    if (!cut) throw error;
+    // It was killed while it was asked: nobody answers there any more.
+    return undefined;
   } finally {
     connection.close();
   }
