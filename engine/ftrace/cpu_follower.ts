@@ -370,7 +370,8 @@ export class CpuFollower {
     this.#lastOverrun = overrun;
     // One CPU that died in the midst of a write must not keep all others'
     // events back.
-    const wait = writing && !this.#stuckInWrite();
+    const stuck = this.#stuckInWrite();
+    const wait = writing && !stuck;
     this.queue.complete = wait ? this.newest : Math.max(now, this.newest);
   }
 

@@ -14,6 +14,7 @@ import { isClean } from "../../engine/seal/verify_recording.ts";
 import type { Session } from "../../engine/session.ts";
 import { FileSink } from "../collector/file_sink.ts";
 import { ask } from "../collector/protocol.ts";
+import { sealedResult } from "../collector/sealed_collector.ts";
 import type {
   CollectorResult,
   SealedState,
@@ -114,20 +115,7 @@ async function end(
     note(error.message);
     return undefined;
   }
-  const summary = await tracer.stop();
-  const { entries, lost, dropped, keySwitches, findings } = summary;
-  return {
-    reason: "the collector was killed",
-    events: entries,
-    kept: entries,
-    lines: 0,
-    lost,
-    dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
-    truncated: false,
-    exact: true,
-    resets: 0,
-    sealed: { keySwitches, dropped, findings: [...findings] },
-  };
+  return sealedResult("the collector was killed", await tracer.stop());
 }
 
 function write(

@@ -123,6 +123,21 @@ Deno.test("nobody listens", async () => {
   }
 });
 
+Deno.test("a collector that is killed before it takes the question is gone", async () => {
+  const folder = Deno.makeTempDirSync();
+  const socket = join(folder, "control");
+  const listener = Deno.listen({ transport: "unix", path: socket });
+  try {
+    const asked = ask(socket, { do: "status" });
+    // Connected and written by then, taken by nobody.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    listener.close();
+    assert.equal(await asked, undefined);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("a collector that ends while it is asked", async () => {
   for (const half of ["", '{"status":{"eve']) {
     const folder = Deno.makeTempDirSync();

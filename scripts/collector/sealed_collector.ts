@@ -5,7 +5,10 @@
  * @module
  */
 import { XftraceError } from "../../engine/errors.ts";
-import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import {
+  type SealedSummary,
+  SealedTracer,
+} from "../../engine/seal/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import type { CollectorStatus } from "./collector.ts";
 import type {
@@ -129,20 +132,31 @@ export class SealedCollector {
     const tracer = this.#tracer;
     if (tracer === undefined) throw new XftraceError("nothing was traced");
     const summary = await tracer.stop({ guestGone: this.#gone });
-    const { entries, lost, dropped, keySwitches, findings } = summary;
-    const result: CollectorResult = {
-      reason,
-      events: entries,
-      kept: entries,
-      lines: 0,
-      lost,
-      dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
-      truncated: false,
-      exact: true,
-      resets: 0,
-      sealed: { keySwitches, dropped, findings: [...findings] },
-    };
+    const result = sealedResult(reason, summary);
     this.#folder.writeResult(result);
     return result;
   }
+}
+
+/**
+ * What is handed over of a sealed trace that has ended.
+ *
+ * @param reason why it ended
+ */
+export function sealedResult(
+  reason: string,
+  { entries, lost, dropped, keySwitches, findings }: SealedSummary,
+): CollectorResult {
+  return {
+    reason,
+    events: entries,
+    kept: entries,
+    lines: 0,
+    lost,
+    dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
+    truncated: false,
+    exact: true,
+    resets: 0,
+    sealed: { keySwitches, dropped, findings: [...findings] },
+  };
 }
