@@ -131,6 +131,7 @@ function readFields(kernel: Kernel, head: bigint): EventField[] {
       offset: field.number("offset"),
       size: field.number("size"),
       signed: field.number("is_signed") !== 0,
+      filterType: field.number("filter_type"),
     });
   }
   return fields.reverse();

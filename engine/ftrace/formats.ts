@@ -23,6 +23,11 @@ export interface EventField {
   readonly size: number;
   /** Whether integers of this field are signed. */
   readonly signed: boolean;
+  /**
+   * `ftrace_event_field.filter_type` (`FILTER_*`), which a format file does
+   * not tell.
+   */
+  readonly filterType?: number;
 }
 
 /** The system call behind a `sys_enter_*` or `sys_exit_*` event. */

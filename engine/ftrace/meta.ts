@@ -157,6 +157,12 @@ export interface TraceMeta extends TextEnvironment {
   tgid(pid: number): number;
   /** The format of an event id, `undefined` when no event has it. */
   format(id: number): EventFormat | undefined;
+  /**
+   * Whether option `fields` finds the event of a tracer's own entry: the
+   * kernel looks no further than the first event of another kind in its list,
+   * so that most often it finds none (seen on 6.12). Default: it does.
+   */
+  ownEventFound?(type: number): boolean;
   /** GVAs of `__irqentry_text_start` and `__irqentry_text_end`. */
   readonly irqEntryText?: { readonly start: bigint; readonly end: bigint };
   /** `uname -r`, for the latency header. */

@@ -57,6 +57,13 @@ export function traceMeta(
     comm,
     tgid: tgidReader(kernel),
     format: (id) => events.format(id),
+    ownEventFound: (type) => {
+      for (const event of events.all()) {
+        if (event.id === type) return true;
+        if (event.id > layout.types.last) break;
+      }
+      return false;
+    },
     symbols: textSymbols(symbols),
     string: (lo, hi) => {
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);

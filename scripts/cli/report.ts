@@ -3,6 +3,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../engine/errors.ts";
 import { writeReport } from "../../engine/ftrace/report.ts";
 import { readBuffers } from "../../engine/ftrace/reader.ts";
+import { unfollowedSettings } from "../../engine/ftrace/text/unfollowed.ts";
 import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
 import { FileSink } from "../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "./graph_options.ts";
@@ -61,6 +62,7 @@ Examples:
         writeReport(reading, meta, text, (chunk) => file.write(chunk));
         file.commit();
       }
+      for (const each of unfollowedSettings(instance.tracer, text)) warn(each);
       for (const problem of reading.problems.slice(0, 10)) warn(problem);
       const lost = reading.cpus.reduce((sum, cpu) => sum + cpu.lost, 0);
       if (lost > 0) {

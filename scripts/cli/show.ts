@@ -3,12 +3,13 @@ import type { Command } from "@commander-js/extra-typings";
 import { GuestGoneError, XftraceError } from "../../engine/errors.ts";
 import { Follower } from "../../engine/ftrace/follower.ts";
 import { TraceText } from "../../engine/ftrace/text/trace_text.ts";
+import { unfollowedSettings } from "../../engine/ftrace/text/unfollowed.ts";
 import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
 import { SavedCmdlines } from "../../engine/ftrace/saved_cmdlines.ts";
 import { givenGraphOptions, withGraphOptions } from "./graph_options.ts";
 import { openInstance } from "./instance.ts";
 import { openTarget, withTarget } from "./target.ts";
-import { count, note, out } from "./terminal.ts";
+import { count, note, out, warn } from "./terminal.ts";
 
 const POLL_MS = 50;
 /** Polls between looks at comms and at the guest's process. */
@@ -48,6 +49,7 @@ Examples:
         comm: (pid) => saved.tryComm(pid),
       });
       const guest = guestTextOptions(instance);
+      for (const each of unfollowedSettings(instance.tracer, guest)) warn(each);
       const text = new TraceText(meta, {
         ...guest,
         graph: { ...guest.graph, ...givenGraphOptions(options) },

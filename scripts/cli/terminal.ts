@@ -6,12 +6,13 @@
  */
 import { relative } from "node:path";
 import { styleText } from "node:util";
+import { textBytes } from "../../engine/ftrace/text/byte_text.ts";
 
 const encoder = new TextEncoder();
 
-/** Writes text to standard output. */
+/** Writes text to standard output; bytes in it come out as such. */
 export function out(text: string): void {
-  const bytes = encoder.encode(text);
+  const bytes = textBytes(text);
   let at = 0;
   while (at < bytes.length) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

@@ -4,13 +4,13 @@
  * @module
  */
 import { XftraceError } from "../../engine/errors.ts";
+import { textBytes } from "../../engine/ftrace/text/byte_text.ts";
 
 /** Writes text to a file; the file gets its name when it is complete. */
 export class FileSink implements Disposable {
   readonly #path: string;
   readonly #temporary: string;
   readonly #file: Deno.FsFile;
-  readonly #encoder = new TextEncoder();
   #done = false;
 
   /** @throws {XftraceError} when the file cannot be written. */
@@ -29,9 +29,9 @@ export class FileSink implements Disposable {
     }
   }
 
-  /** Appends text. */
+  /** Appends text; bytes in it come out as such (byte_text.ts). */
   write(text: string): void {
-    const bytes = this.#encoder.encode(text);
+    const bytes = textBytes(text);
     let at = 0;
     while (at < bytes.length) at += this.#file.writeSync(bytes.subarray(at));
   }

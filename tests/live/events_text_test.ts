@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { listEvents, rawReason } from "../../engine/ftrace/event_list.ts";
 import { traceMeta } from "../../engine/ftrace/trace_meta.ts";
+import { textBytes } from "../../engine/ftrace/text/byte_text.ts";
 import { openInstance } from "../../scripts/cli/instance.ts";
 import { PROBES, type Round, ROUNDS } from "./events_load.ts";
 import { reportText } from "./matrix_run.ts";
@@ -15,6 +16,7 @@ import {
   KERNELS,
   SLOW,
   TRACEFS,
+  xftrace,
   xftraceOk,
 } from "./support.ts";
 
@@ -159,6 +161,67 @@ for (const kernel of KERNELS) {
       assert.ok(seen.size >= 100, `only ${[...seen.keys()].join(" ")}`);
       assert.ok(lines > 50_000, `only ${lines} lines`);
     });
+    await t.step(
+      "raw, hex, bin and fields read as the guest's own",
+      () => followOptions(guest, kernel),
+    );
     assertNoOops(guest);
   });
+}
+
+/** Trace options that change all lines, and words that go with them. */
+const FORMS = ["raw", "hex", "bin", "fields", "raw nocontext-info", "verbose"];
+
+/** Entries of all kinds, read under every option, byte by byte. */
+async function followOptions(guest: Guest, kernel: string): Promise<void> {
+  await guest.sh(
+    `cd ${TRACEFS}; echo 0 > tracing_on; echo 0 > events/enable
+     echo 'vfs_*' > set_ftrace_filter; echo function > current_tracer
+     for e in sched syscalls kmem irq net kprobes synthetic; do
+       echo 1 > events/$e/enable; done
+     echo > trace; echo 1 > tracing_on
+     echo 1 > options/stacktrace; echo 1 > options/userstacktrace
+     ls / > /dev/null
+     echo 0 > options/stacktrace; echo 0 > options/userstacktrace
+     printf 'no UTF-8: \\377\\303\\n' > trace_marker
+     printf '\\1\\2\\3\\4\\377\\200' > trace_marker_raw
+     ip addr show lo > /dev/null; ls -l / > /dev/null; sleep 0.1
+     echo 0 > tracing_on; echo 0 > events/enable`,
+    SLOW,
+  );
+  const offered = await guest.sh(`cat ${TRACEFS}/trace_options`);
+  const forms = FORMS.filter((form) =>
+    form.split(" ").every((word) =>
+      new RegExp(`^(no)?${word.replace(/^no/, "")}$`, "m").test(offered)
+    )
+  );
+  // Kernels before 6.4 have all but `fields`.
+  assert.ok(forms.length >= FORMS.length - 1, offered);
+  const set = (words: string[]) =>
+    guest.sh(
+      `cd ${TRACEFS}; for w in ${words.join(" ")}; do
+         echo $w > trace_options || exit 1; done`,
+    );
+  for (const form of forms) {
+    const words = form.split(" ");
+    await set(words);
+    const { output: want } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
+    using session = attachTo(guest);
+    const got = textBytes(reportText(session));
+    // One character a byte, so that lines of any bytes can be compared.
+    const latin = new TextDecoder("latin1");
+    const lines = assertSameLines(latin.decode(got), latin.decode(want));
+    console.log(
+      `  ${kernel} ${form}: ${lines} lines, ${want.length} bytes equal`,
+    );
+    assert.ok(lines > 1000, `${form}: only ${lines} lines`);
+    await set(words.map((w) => w.startsWith("no") ? w.slice(2) : `no${w}`));
+  }
+  // What the text does not follow is said, and the command goes on.
+  await set(["sym-userobj"]);
+  const run = await xftrace(["report", "-t", guest.target]);
+  assert.equal(run.code, 0, run.err);
+  assert.match(run.err, /^xftrace: .*sym-userobj is not followed.*$/m);
+  await set(["nosym-userobj"]);
+  await guest.sh(`cd ${TRACEFS}; echo nop > current_tracer`);
 }

@@ -47,7 +47,7 @@ export class StandardEntries {
       [types.print, (record) => this.#print(record)],
       [types.bprint, (record) => this.#bprint(record)],
       [types.bputs, (record) => this.#bputs(record)],
-      [types.rawData, (record) => this.#rawData(record)],
+      [types.rawData, (record) => this.rawData(record)],
       [types.funcRepeats, (record, ts) => this.#repeats(record, ts, clock)],
       ...fieldEntries(this.#meta),
     ];
@@ -167,7 +167,8 @@ export class StandardEntries {
     return `${ip}: ${this.bputsMessage(record)}`;
   }
 
-  #rawData(record: RecordBytes): string {
+  /** `TRACE_RAW_DATA`: its id and its bytes. */
+  rawData(record: RecordBytes): string {
     const { id, buf } = this.#meta.layout.rawData;
     let text = `# ${record.u32(id).toString(16)} buf:`;
     for (let at = buf; at < record.size; at++) {

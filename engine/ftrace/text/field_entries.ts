@@ -16,6 +16,11 @@ type Read = (name: string) => (record: RecordBytes) => number | bigint;
 /** include/linux/sched.h, task_index_to_char. */
 const TASK_STATES = "RSDTtXZPI";
 
+/** The letter of a state's index. */
+export function taskState(value: number | bigint): string {
+  return TASK_STATES[Number(value)] ?? "?";
+}
+
 /** Renderers, by type id, of the entries whose format the guest gives. */
 export function fieldEntries(
   meta: TraceMeta,
@@ -47,12 +52,15 @@ function withFields(
       missing = true;
       return () => 0;
     }
-    return reader(field);
+    return fieldReader(field);
   });
   return missing ? undefined : render;
 }
 
-function reader(field: EventField): (record: RecordBytes) => number | bigint {
+/** Reads an integer field of an entry. */
+export function fieldReader(
+  field: EventField,
+): (record: RecordBytes) => number | bigint {
   const at = field.offset;
   switch (field.size) {
     case 1:
@@ -83,15 +91,14 @@ function context(meta: TraceMeta, read: Read, arrow: string): Render {
   const prevState = read("prev_state");
   const nextPrio = read("next_prio");
   const nextState = read("next_state");
-  const state = (value: number | bigint) => TASK_STATES[Number(value)] ?? "?";
   return (record) => {
     const pid = Number(nextPid(record)) | 0;
     const comm = pid === 0 ? "<idle>" : meta.comm(pid) ?? "<...>";
     return ` ${pad(Number(prevPid(record)) | 0, 7)}:` +
-      `${pad(prevPrio(record), 3)}:${state(prevState(record))} ${arrow} ` +
+      `${pad(prevPrio(record), 3)}:${taskState(prevState(record))} ${arrow} ` +
       `[${String(nextCpu(record)).padStart(3, "0")}] ` +
       `${pad(pid, 7)}:${pad(nextPrio(record), 3)}:` +
-      `${state(nextState(record))} ${comm}\n`;
+      `${taskState(nextState(record))} ${comm}\n`;
   };
 }
 

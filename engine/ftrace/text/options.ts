@@ -48,6 +48,16 @@ export interface TraceTextOptions {
   readonly symOffset: boolean;
   readonly symAddr: boolean;
   readonly verbose: boolean;
+  /** Numbers in place of text; see raw_entries.ts. */
+  readonly raw: boolean;
+  readonly hex: boolean;
+  readonly bin: boolean;
+  /** Events by their fields, not by their print_fmt (since 6.4). */
+  readonly fields: boolean;
+  /** Files in place of a user stack's addresses: not followed here. */
+  readonly symUserobj: boolean;
+  /** Latency tracers' entries as graphs: not followed here. */
+  readonly displayGraph: boolean;
   readonly annotate: boolean;
   readonly contextInfo: boolean;
   readonly latencyFormat: boolean;
@@ -65,6 +75,12 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
   symOffset: false,
   symAddr: false,
   verbose: false,
+  raw: false,
+  hex: false,
+  bin: false,
+  fields: false,
+  symUserobj: false,
+  displayGraph: false,
   annotate: true,
   contextInfo: true,
   latencyFormat: false,
@@ -84,6 +100,12 @@ const TRACE_FLAGS: readonly [Flag, string, string][] = [
   ["symOffset", "sym-offset", "SYM_OFFSET"],
   ["symAddr", "sym-addr", "SYM_ADDR"],
   ["verbose", "verbose", "VERBOSE"],
+  ["raw", "raw", "RAW"],
+  ["hex", "hex", "HEX"],
+  ["bin", "bin", "BIN"],
+  ["fields", "fields", "FIELDS"],
+  ["symUserobj", "sym-userobj", "SYM_USEROBJ"],
+  ["displayGraph", "display-graph", "DISPLAY_GRAPH"],
   ["annotate", "annotate", "ANNOTATE"],
   ["contextInfo", "context-info", "CONTEXT_INFO"],
   ["latencyFormat", "latency-format", "LATENCY_FMT"],

@@ -15,13 +15,17 @@ import { compilePrintFmt, type Renderer } from "./print_fmt/render.ts";
 /**
  * Compiles an event's text, the event's name left out, its newline included:
  * by its print_fmt, for probes with what the kernel's own text has instead.
+ *
+ * @param verbose whether a synthetic event's formats are shown (option
+ *   `verbose`)
  */
 export function compileEvent(
   format: EventFormat,
   env: TextEnvironment,
+  verbose = false,
 ): Renderer {
   const own = format.system === "synthetic"
-    ? withoutCommas(format.printFmt)
+    ? synthetic(format.printFmt, verbose)
     : probeFormat(format.printFmt);
   if (own === undefined) return compilePrintFmt(format, env).render;
   // They print by themselves: nothing checks or overwrites their format.
@@ -30,9 +34,12 @@ export function compileEvent(
 }
 
 /** `"a=%d, b=%s", REC->a, REC->b` with a space between the fields. */
-function withoutCommas(printFmt: string): string {
+function synthetic(printFmt: string, verbose: boolean): string {
   const end = printFmt.indexOf('"', 1);
-  return printFmt.slice(0, end).replaceAll(", ", " ") + printFmt.slice(end);
+  let fields = printFmt.slice(0, end).replaceAll(", ", " ");
+  // Each field's own format goes before it: `%llu delay=289510`.
+  if (verbose) fields = fields.replace(/\w+=%(\S+)/g, "%%$1 $&");
+  return fields + printFmt.slice(end);
 }
 
 /** A probe's print_fmt with symbols for addresses; `undefined` for others. */

@@ -6,8 +6,7 @@
  */
 
 import type { PageArena } from "../columns.ts";
-
-const DECODER = new TextDecoder();
+import { bytesText } from "./byte_text.ts";
 
 /**
  * The entry being rendered. Offsets are from the start of its `trace_entry`;
@@ -81,7 +80,7 @@ export class RecordBytes {
       : 0n;
   }
 
-  /** The C string at `at`, of at most `limit` bytes, as UTF-8. */
+  /** The C string at `at`, of at most `limit` bytes; see byte_text.ts. */
   string(at: number, limit = Infinity): string {
     if (at < 0 || at >= this.size) return "";
     const bytes = this.#bytes;
@@ -100,7 +99,7 @@ export class RecordBytes {
   #utf8(start: number, end: number): string {
     let stop = start;
     while (stop < end && this.#bytes[stop] !== 0) stop++;
-    return DECODER.decode(this.#bytes.subarray(start, stop));
+    return bytesText(this.#bytes.subarray(start, stop));
   }
 
   #has(at: number, length: number): boolean {

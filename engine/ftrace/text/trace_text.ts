@@ -16,10 +16,12 @@ import { latencyFlags, TaskText } from "./context.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
 import type { TextEnvironment } from "./environment.ts";
+import { fieldsRenderer } from "./event_fields.ts";
 import { GraphText } from "./graph_text.ts";
 import { type EntryCounts, traceHeader } from "./header.ts";
 import type { TraceTextOptions } from "./options.ts";
 import { compileEvent } from "./probe_event.ts";
+import { RawEntries, rawForm } from "./raw_entries.ts";
 import { RecordBytes } from "./record.ts";
 import { syscallRenderer } from "./syscall.ts";
 
@@ -57,6 +59,10 @@ export class TraceText {
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
   readonly #entries: StandardEntries;
+  /** With options `raw`, `hex` or `bin`. */
+  readonly #raw: RawEntries | undefined;
+  /** With option `fields`: what prints an event then, by its type. */
+  readonly #fields = new Map<number, EntryRenderer>();
   readonly #isGraph: boolean;
   readonly #record = new RecordBytes();
   readonly #cpus: string[] = [];
@@ -93,6 +99,10 @@ export class TraceText {
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
     this.#entries = new StandardEntries(meta, options, this.#env);
+    const form = rawForm(options);
+    this.#raw = form === undefined
+      ? undefined
+      : new RawEntries(form, meta, options, this.#entries);
   }
 
   /** The lines above the events. */
@@ -239,11 +249,23 @@ export class TraceText {
       if (type === types.bprint) return this.#entries.bprintMessage(record);
       if (type === types.print) return this.#entries.printMessage(record);
     }
+    const known = columns.kind[row] !== KIND.other ||
+      this.#renderer(type) !== undefined;
+    if (this.#raw !== undefined) {
+      return this.#raw.line(type, record, {
+        pid: columns.pid[row],
+        cpu: columns.cpu[row],
+        stamp: columns.epoch + BigInt(columns.ts[row]),
+      }, known);
+    }
     let text = options.annotate ? this.#bufferStart(columns.cpu[row]) : "";
     if (options.contextInfo) {
       text += options.latencyFormat
         ? this.#latencyContext(row, nextTs)
         : this.#context(row);
+    }
+    if (options.fields && known) {
+      return text + this.#fieldsOf(type)(record, columns.ts[row]);
     }
     if (columns.kind[row] !== KIND.other) {
       return text + this.#call(row, next);
@@ -336,6 +358,24 @@ export class TraceText {
     return this.#record;
   }
 
+  /** `print_event_fields`. */
+  #fieldsOf(type: number): EntryRenderer {
+    let render = this.#fields.get(type);
+    if (render !== undefined) return render;
+    const { last } = this.#meta.layout.types;
+    const format = type <= last && this.#meta.ownEventFound?.(type) === false
+      ? undefined
+      : this.#meta.format(type);
+    if (format === undefined) {
+      render = () => `UNKNOWN TYPE ${type}\n`;
+    } else {
+      const body = fieldsRenderer(format, this.#env);
+      render = (record) => `${format.name}:${body(record)}`;
+    }
+    this.#fields.set(type, render);
+    return render;
+  }
+
   #renderer(type: number): EntryRenderer | undefined {
     const known = this.#renderers.get(type);
     if (known !== undefined) return known;
@@ -345,7 +385,7 @@ export class TraceText {
     if (format.syscall !== undefined) {
       render = syscallRenderer(format.syscall, this.#options.verbose);
     } else {
-      const body = compileEvent(format, this.#env);
+      const body = compileEvent(format, this.#env, this.#options.verbose);
       const name = format.name + ": ";
       render = (record) => name + body(record);
     }

@@ -1,0 +1,72 @@
+/**
+ * Bytes inside text. What the kernel prints is bytes, and with some trace
+ * options they are no UTF-8 (`bin`, `fields`). A byte from 0x80 on that is no
+ * part of UTF-8 text travels in a string as a lone surrogate, U+DC80 to
+ * U+DCFF, which no valid text holds, and becomes that byte again on its way
+ * out.
+ *
+ * @module
+ */
+
+const ENCODER = new TextEncoder();
+/** With `u`, the second half of a pair is not taken for a lone one. */
+const ESCAPED = /[\udc80-\udcff]/u;
+
+/** One byte, 0 to 255, as a character of such a string. */
+export function byteChar(byte: number): string {
+  return String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
+}
+
+/**
+ * The bytes of a string: UTF-8, and the bytes that {@linkcode byteChar} put
+ * into it.
+ */
+export function textBytes(text: string): Uint8Array<ArrayBuffer> {
+  if (!ESCAPED.test(text)) return ENCODER.encode(text);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const add = (part: Uint8Array) => {
+    parts.push(part);
+    length += part.length;
+  };
+  let from = 0;
+  for (const match of text.matchAll(/[\udc80-\udcff]+/gu)) {
+    add(ENCODER.encode(text.substring(from, match.index)));
+    add(Uint8Array.from(match[0], (char) => char.charCodeAt(0) & 0xff));
+    from = match.index + match[0].length;
+  }
+  add(ENCODER.encode(text.substring(from)));
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as text that {@linkcode textBytes} turns into the same bytes. */
+export function bytesText(bytes: Uint8Array): string {
+  const whole = strict(bytes);
+  if (whole !== undefined) return whole;
+  let text = "";
+  for (let at = 0; at < bytes.length;) {
+    const lead = bytes[at];
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const char = strict(bytes.subarray(at, at + length));
+    text += char ?? byteChar(lead);
+    at += char === undefined ? 1 : length;
+  }
+  return text;
+}
+
+function strict(bytes: Uint8Array): string | undefined {
+  try {
+    return STRICT.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

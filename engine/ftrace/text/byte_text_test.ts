@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { byteChar, bytesText, textBytes } from "./byte_text.ts";
+
+Deno.test("bytes come out as they went in, beside text of any kind", () => {
+  const all = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const text = Array.from(all, byteChar).join("");
+  assert.deepEqual(textBytes(text), all);
+  // A pair whose second half is in the range of the escapes is text.
+  const pair = "\u{1f480}";
+  assert.equal(pair.charCodeAt(1), 0xdc80);
+  assert.deepEqual(
+    textBytes(`é${pair}${byteChar(0xff)}${byteChar(0x80)}z`),
+    Uint8Array.of(0xc3, 0xa9, 0xf0, 0x9f, 0x92, 0x80, 0xff, 0x80, 0x7a),
+  );
+  assert.deepEqual(textBytes(""), new Uint8Array(0));
+});
+
+Deno.test("any bytes survive being text", () => {
+  const cases = [
+    [],
+    [0xef, 0xbb, 0xbf, 0x41],
+    [0x68, 0xc3, 0xa9, 0xff, 0x78],
+    [0xc3],
+    [0xe2, 0x82],
+    [0xf0, 0x9f, 0x92, 0x80, 0x80, 0xf0, 0x9f, 0x92],
+    // A surrogate in UTF-8 is none.
+    [0xed, 0xb2, 0x80],
+    Array.from({ length: 256 }, (_, i) => 255 - i),
+  ];
+  for (const bytes of cases) {
+    const array = Uint8Array.from(bytes);
+    assert.deepEqual(textBytes(bytesText(array)), array);
+  }
+  assert.equal(bytesText(Uint8Array.of(0x68, 0xc3, 0xa9, 0xff)), "hé\udcff");
+});

@@ -1,0 +1,45 @@
+/**
+ * What of a guest's settings its own trace file follows and the text here
+ * does not, to be said rather than passed over.
+ *
+ * @module
+ */
+
+import type { TraceTextOptions } from "./options.ts";
+
+/** Tracers whose entries have lines of their own (`tracer.print_line`). */
+const OWN_LINES = new Set(["blk", "mmiotrace"]);
+/** Tracers that can draw graphs (option `display-graph`). */
+const LATENCY = /^(wakeup|irqsoff|preempt)/;
+
+/**
+ * One clear sentence for each way in which the text differs from the guest's
+ * own; empty when it follows everything.
+ *
+ * @param tracer the current tracer's name
+ */
+export function unfollowedSettings(
+  tracer: string,
+  options: TraceTextOptions,
+): string[] {
+  const found: string[] = [];
+  if (options.symUserobj) {
+    found.push(
+      "the guest's trace option sym-userobj is not followed: its own trace " +
+        "file names the files in user stacks, here their addresses are shown",
+    );
+  }
+  if (options.displayGraph && LATENCY.test(tracer)) {
+    found.push(
+      `the guest's trace option display-graph is not followed: its own trace ` +
+        `file draws ${tracer} as a graph, here its entries are shown one by one`,
+    );
+  }
+  if (OWN_LINES.has(tracer)) {
+    found.push(
+      `the guest's tracer ${tracer} has lines of its own, which are not ` +
+        "followed: its entries are shown as of unknown type",
+    );
+  }
+  return found;
+}

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { DEFAULT_TEXT_OPTIONS, optionsFromWords } from "./options.ts";
+import { unfollowedSettings } from "./unfollowed.ts";
+
+Deno.test("what is not followed is named, and nothing else", () => {
+  assert.deepEqual(unfollowedSettings("nop", DEFAULT_TEXT_OPTIONS), []);
+  const followed = optionsFromWords(["raw", "hex", "bin", "fields"]);
+  assert.deepEqual(unfollowedSettings("function", followed), []);
+  const both = optionsFromWords(["sym-userobj", "display-graph"]);
+  const [files, ...none] = unfollowedSettings("function", both);
+  assert.match(files, /option sym-userobj is not followed/);
+  assert.deepEqual(none, []);
+  const [, graph] = unfollowedSettings("irqsoff", both);
+  assert.match(graph, /option display-graph is not followed.*draws irqsoff/);
+  const [own] = unfollowedSettings("blk", DEFAULT_TEXT_OPTIONS);
+  assert.match(own, /tracer blk has lines of its own/);
+});
