@@ -75,7 +75,7 @@ async function measure(poll?: () => void): Promise<number> {
     const running = guest.sh(command, SLOW).finally(() => done = true);
     while (!done) {
       poll?.();
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     await running;
   };
@@ -114,21 +114,55 @@ async function sealed(seal: SealName): Promise<void> {
     hooks: false,
     arguments: false,
     seal,
+    idleMs: 0,
     klogPath: `${folder}/${seal}.klog`,
     recordingPath: `${folder}/${seal}.xfs`,
   });
   note(`sealed: ${seal}`, await measure(() => tracer.poll()));
   if (seal === "siphash+ratchet") {
-    tracer.page.setU32(CONTROL.enabled, 0);
-    note("registered, flag off", await measure());
-    if (!all) await latency();
-    tracer.page.setU32(CONTROL.enabled, 1);
+    tracer.switch(false);
+    note("flag off, never parked", await measure());
+    tracer.switch(true);
   }
   const { entries, lost, verification } = await tracer.stop();
   if (verification.total.verified !== entries) {
     throw new Error(`${entries} entries: ${JSON.stringify(verification)}`);
   }
   counts.set(seal, { entries, lost });
+}
+
+/** Switched off for so long that the traced functions are put back. */
+async function parked(): Promise<void> {
+  await tracer.start({
+    roots: ROOTS,
+    filter: FILTER,
+    hooks: false,
+    arguments: false,
+    klogPath: `${folder}/parked.klog`,
+    recordingPath: `${folder}/parked.xfs`,
+  });
+  tracer.switch(false);
+  await untilParked();
+  note("flag off, parked", await measure());
+  await latency("off for 50 ms", 5, () => sleep(50));
+  await latency("off for 1 s", 2, () => sleep(1000));
+  // Longer than the module's thread looks often.
+  await latency("off for 4 s", 2, () => sleep(4000));
+  tracer.switch(true);
+  const { entries, lost, verification } = await tracer.stop();
+  if (verification.total.verified + lost !== entries + lost) {
+    throw new Error(`${entries} entries: ${JSON.stringify(verification)}`);
+  }
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function untilParked(): Promise<void> {
+  const until = performance.now() + 20_000;
+  while (tracer.page.u32(CONTROL.parked) !== 1) {
+    if (performance.now() > until) throw new Error("the module does not park");
+    await sleep(5);
+  }
 }
 
 const heads = () =>
@@ -138,21 +172,25 @@ const heads = () =>
   );
 
 /** From the host's write of the flag to the first and after the last entry. */
-async function latency(): Promise<void> {
-  await guest.sh(
-    `rm -f /tmp/stop; (while [ ! -e /tmp/stop ]; do ${
-      load(4000)
-    }; done) >/dev/null 2>&1 &`,
-  );
-  for (let n = 0; n < 20; n++) {
-    const before = heads();
-    const on = performance.now();
-    tracer.page.setU32(CONTROL.enabled, 1);
-    while (heads() === before && performance.now() - on < 5000);
-    first.push(performance.now() - on);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+async function latency(
+  name: string,
+  times: number,
+  wait: () => Promise<unknown>,
+): Promise<void> {
+  const { first, last } = latencies.get(name) ?? { first: [], last: [] };
+  latencies.set(name, { first, last });
+  // A load without a pause: what is waited for is the guest's module alone.
+  const pid = (await guest.sh(
+    `(${load(1e9)}) >/dev/null 2>&1 & echo $!`,
+  )).trim();
+  firstEntry();
+  tracer.switch(false);
+  for (let n = 0; n < times; n++) {
+    await wait();
+    first.push(firstEntry());
+    await sleep(20);
     const off = performance.now();
-    tracer.page.setU32(CONTROL.enabled, 0);
+    tracer.switch(false);
     let seen = heads();
     let lastAt = off;
     while (performance.now() - off < 50) {
@@ -163,11 +201,21 @@ async function latency(): Promise<void> {
     last.push(lastAt - off);
     tracer.poll();
   }
-  await guest.sh("touch /tmp/stop");
+  await guest.sh(`kill ${pid}`);
 }
 
-const first: number[] = [];
-const last: number[] = [];
+/** Switches on; milliseconds until an entry is there. */
+function firstEntry(): number {
+  const before = heads();
+  const on = performance.now();
+  tracer.switch(true);
+  while (heads() === before) {
+    if (performance.now() - on > 20_000) throw new Error("no entry comes");
+  }
+  return performance.now() - on;
+}
+
+const latencies = new Map<string, { first: number[]; last: number[] }>();
 const counts = new Map<SealName, { entries: number; lost: number }>();
 
 function median(values: readonly number[]): number {
@@ -183,6 +231,7 @@ for (let round = 0; round < rounds; round++) {
   await stock();
   note("loaded, not tracing", await measure());
   for (const seal of SEALS) await sealed(seal);
+  if (!all) await parked();
 }
 const least = (name: string) => Math.min(...results.get(name) ?? []);
 console.log(
@@ -208,9 +257,11 @@ for (const [seal, { entries, lost }] of counts) {
     `  ${seal}: ${entries} entries in a round, all verified, ${lost} lost`,
   );
 }
-if (first.length > 0) {
+for (const [name, { first, last }] of latencies) {
   console.log(
-    `flag to first entry: median ${median(first).toFixed(2)} ms, most ${
+    `${name}: flag to first entry: median ${
+      median(first).toFixed(2)
+    } ms, most ${
       Math.max(...first).toFixed(2)
     } ms; flag to last entry: median ${median(last).toFixed(2)} ms, most ${
       Math.max(...last).toFixed(2)

@@ -329,7 +329,8 @@ void xft_push_heartbeat(void *nonce)
 
 	push_own(XFT_KIND_HEARTBEAT, *(u64 *)nonce,
 		 (READ_ONCE(xft_control.enabled) ? 1 : 0) |
-			 (xft_control.registered ? 2 : 0),
+			 (xft_control.registered ? 2 : 0) |
+			 (READ_ONCE(xft_control.parked) ? 4 : 0),
 		 cpu->dropped_nmi + cpu->dropped_unkeyed + cpu->dropped_nested);
 }
 

@@ -16,7 +16,7 @@
 /* How often the threads look for the host's word, in milliseconds. */
 #define POLL_BUSY 5
 #define POLL_IDLE 40
-/* Polls after a command until the thread counts as idle. */
+/* Polls after a command or a turn of the flag until the thread counts as idle. */
 #define IDLE_AFTER 400
 
 static unsigned int ring_kib = 2048;
@@ -104,7 +104,8 @@ static int mailbox_thread(void *unused)
 		s64 result;
 
 		if (number == xft_control.command_answered) {
-			quiet = min(quiet + 1, IDLE_AFTER + 1U);
+			quiet = xft_park_follow() ? 0 :
+				min(quiet + 1, IDLE_AFTER + 1U);
 			schedule_timeout_interruptible(msecs_to_jiffies(
 				quiet > IDLE_AFTER ? POLL_IDLE : POLL_BUSY));
 			continue;

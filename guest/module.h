@@ -43,6 +43,14 @@ void xft_graph_exit(void);
 int xft_graph_configure(struct xft_config *config, u32 bytes);
 void xft_graph_unregister(void);
 int xft_graph_reset(void);
+int xft_set_filter(u64 *functions, u32 count);
+u32 xft_keep_known(u64 *functions, u32 count);
+
+/* park.c: the filter taken away while the flag is clear for long. */
+void xft_park_init(void);
+void xft_park_remember(const u64 *functions, u32 count, u32 idle_ms);
+void xft_park_forget(void);
+bool xft_park_follow(void);
 
 /* graph.c: entries of the module's threads. */
 void xft_push_heartbeat(void *nonce);

@@ -33,7 +33,8 @@ static void wait_for_handlers(void)
 	synchronize_rcu_tasks();
 }
 
-static int set_filter(const u64 *functions, u32 count)
+/* No functions: all of them. */
+int xft_set_filter(u64 *functions, u32 count)
 {
 #ifdef XFT_MANY_USERS
 	struct ftrace_ops *ops = &xft_graph_ops.ops;
@@ -56,11 +57,12 @@ void xft_graph_unregister(void)
 	xft_control.registered = 0;
 	xft_unregister_graph(&xft_graph_ops);
 	wait_for_handlers();
-	set_filter(NULL, 0);
+	xft_park_forget();
+	xft_set_filter(NULL, 0);
 }
 
 /* Moves the functions that Ftrace knows to the front; says how many. */
-static u32 keep_known(u64 *functions, u32 count)
+u32 xft_keep_known(u64 *functions, u32 count)
 {
 	u32 i, kept = 0;
 
@@ -74,7 +76,7 @@ static u32 keep_known(u64 *functions, u32 count)
 int xft_graph_configure(struct xft_config *config, u32 bytes)
 {
 	u64 *functions = (u64 *)(config + 1);
-	u32 count;
+	u32 count, unknown;
 	u64 needed = sizeof(*config) +
 		     8ULL * ((u64)config->root_count + config->filter_count);
 	int result;
@@ -95,22 +97,25 @@ int xft_graph_configure(struct xft_config *config, u32 bytes)
 
 	xft_say(XFT_PHASE_FILTERING, "setting the filter");
 	functions += config->root_count;
-	count = keep_known(functions, config->filter_count);
+	count = xft_keep_known(functions, config->filter_count);
+	unknown = config->filter_count - count;
 	/* An empty filter would mean all functions. */
 	if (!count && !(config->flags & XFT_ALL_FUNCTIONS))
 		return -ENOENT;
-	result = set_filter(functions,
-			    config->flags & XFT_ALL_FUNCTIONS ? 0 : count);
+	if (config->flags & XFT_ALL_FUNCTIONS)
+		count = 0;
+	result = xft_set_filter(functions, count);
 	if (result)
 		return result;
 	xft_say(XFT_PHASE_REGISTERING, "registering");
 	result = xft_register_graph(&xft_graph_ops);
 	if (result) {
-		set_filter(NULL, 0);
+		xft_set_filter(NULL, 0);
 		return result;
 	}
+	xft_park_remember(functions, count, config->idle_ms);
 	xft_control.registered = 1;
-	return config->filter_count - count;
+	return unknown;
 }
 
 int xft_graph_reset(void)
@@ -161,6 +166,7 @@ static int find_functions(void)
 		return -ENOENT;
 	}
 #endif
+	xft_park_init();
 	return xft_handlers_init();
 }
 

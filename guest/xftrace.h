@@ -15,7 +15,7 @@
 #include <linux/types.h>
 
 /* Raised whenever a layout or a meaning changes; the host refuses others. */
-#define XFT_ABI_VERSION 2
+#define XFT_ABI_VERSION 3
 
 /* Stands in memory only while the module is loaded: "XFTRACE" 0x01. */
 #define XFT_MAGIC 0x0145434152544658
@@ -96,7 +96,7 @@
  *              extra: argument's index << 8 | piece; piece 0xff: the (rest of
  *              the) string could not be read without a fault
  *   HEARTBEAT  func: the host's nonce; caller: bit 0 enabled, bit 1
- *              registered; argument: entries dropped on this CPU
+ *              registered, bit 2 parked; argument: entries dropped on this CPU
  *   COMMAND    func: the command's number; caller: command; argument: result
  */
 struct xft_entry {
@@ -196,6 +196,9 @@ struct xft_control {
 	__u32 phase;
 	/* What the module last said about a command. */
 	char said[64];
+	/* 1: `enabled` has been clear for long, and the filter is taken away. */
+	__u32 parked;
+	__u32 parkings;
 };
 
 /*
@@ -210,6 +213,12 @@ struct xft_config {
 	__u32 root_count;
 	__u32 filter_count;
 	__u32 range_count;
+	/*
+	 * Milliseconds of `enabled` being clear until the filter is taken away;
+	 * setting the flag brings it back. 0: it stays.
+	 */
+	__u32 idle_ms;
+	__u32 reserved0;
 	/* Code whose direct callees are roots: the system-call dispatcher. */
 	__u64 ranges[16];
 	/* Which arguments of a system call are paths: one bit each. */

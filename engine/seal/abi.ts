@@ -8,7 +8,7 @@
  */
 
 /** XFT_ABI_VERSION: raised with every change of a layout or a meaning. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** XFT_MAGIC, the first word of a control page. */
 export const MAGIC = 0x0145434152544658n;
@@ -171,7 +171,9 @@ export const CONTROL = {
   answer_bytes: 304,
   phase: 308,
   said: 312,
-  bytes: 376,
+  parked: 376,
+  parkings: 380,
+  bytes: 384,
 } as const;
 
 /** `struct xft_config`: offsets in bytes. */
@@ -182,7 +184,9 @@ export const CONFIG = {
   root_count: 12,
   filter_count: 16,
   range_count: 20,
-  ranges: 24,
-  path_arguments: 152,
-  bytes: 664,
+  idle_ms: 24,
+  reserved0: 28,
+  ranges: 32,
+  path_arguments: 160,
+  bytes: 672,
 } as const;

@@ -11,8 +11,8 @@ import type { Mailbox } from "./mailbox.ts";
 import type { Presence, PresenceFinding } from "./presence.ts";
 import type { Running } from "./running_trace.ts";
 
-/** Milliseconds without an answer to a heartbeat until it is reported. */
-const HEARTBEAT_PATIENCE = 5000;
+/** Milliseconds that the module's threads have for what they are to do. */
+const PATIENCE = 5000;
 /** Reading all memory takes longer than keys should wait: now and then. */
 const CHECKS_A_SEARCH = 8;
 
@@ -36,22 +36,31 @@ export function dueFindings(
   if (now >= running.nextHeartbeat) {
     running.nextHeartbeat = now + (running.options.heartbeatMs ?? 500);
     findings.push(
-      ...presence.quick(true, {
-        seal: running.seal,
-        generation: running.generation,
-      }),
+      ...quickFindings(presence, running),
       ...foreignCommands(tracer),
       ...heartbeat(page, running, now),
     );
   }
   if (now >= running.nextCheck) {
     running.nextCheck = now + (running.options.checkMs ?? 5000);
-    findings.push(...presence.full());
+    findings.push(...presence.full(), ...running.sites?.check() ?? []);
     if (running.checks++ % CHECKS_A_SEARCH === 0) {
       findings.push(...presence.search());
     }
   }
   return findings;
+}
+
+/** The checks that cost little, for how the host has switched the trace. */
+export function quickFindings(
+  presence: Presence,
+  { on, switched, seal, generation }: Running,
+): PresenceFinding[] {
+  const late = performance.now() - switched > PATIENCE;
+  return presence.quick(on ? late ? "on" : "going on" : "off", {
+    seal,
+    generation,
+  });
 }
 
 /** Makes all checks due. */
@@ -66,7 +75,7 @@ function heartbeat(
   now: number,
 ): PresenceFinding[] {
   if (page.u64(CONTROL.heartbeat_seen) !== running.nonce) {
-    return now - running.nonceSent > HEARTBEAT_PATIENCE
+    return now - running.nonceSent > PATIENCE
       ? [{
         problem: "no heartbeat",
         detail: "the module's thread does not answer",

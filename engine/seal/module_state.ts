@@ -27,6 +27,8 @@ export interface ModuleState {
   /** Whether it is registered with the function graph. */
   readonly registered: boolean;
   readonly seal: SealName;
+  /** Whether it was off for so long that its filter was taken away. */
+  readonly parked: boolean;
   /** How often the rings were emptied since it was loaded. */
   readonly generation: number;
   /** What its thread does: `idle`, `registering`. */
@@ -44,6 +46,7 @@ export interface ModuleState {
 export const MODULE_GONE: ModuleState = {
   enabled: false,
   registered: false,
+  parked: false,
   seal: "none",
   generation: 0,
   phase: "gone",
@@ -65,6 +68,7 @@ export function moduleState(page: ControlPage): ModuleState {
   return {
     enabled: page.u32(CONTROL.enabled) !== 0,
     registered: page.u32(CONTROL.registered) !== 0,
+    parked: page.u32(CONTROL.parked) !== 0,
     seal: names.find((name) => SEAL_NUMBER[name] === number) ?? "none",
     generation: page.number(CONTROL.generation),
     phase: Object.entries(PHASE).find(([, n]) => n === phase)?.[0] ??

@@ -17,9 +17,11 @@ export type PresenceProblem =
   | "control page changed"
   | "foreign control page"
   | "switched off"
+  | "switched on"
   | "settings changed"
   | "handler replaced"
   | "not registered"
+  | "not called"
   | "no heartbeat"
   | "foreign command"
   | "foreign key"
@@ -34,6 +36,13 @@ export interface PresenceFinding {
   /** One sentence with the evidence. */
   readonly detail: string;
 }
+
+/**
+ * How the host has switched the module: not in use by this tracer; off while
+ * a trace goes on; on since a moment ago, so that the module may still be
+ * putting its filter back; on.
+ */
+export type Switched = "unused" | "off" | "going on" | "on";
 
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
@@ -71,11 +80,11 @@ export class Presence {
   /**
    * The checks that cost a few reads.
    *
-   * @param tracing whether the host has switched tracing on
+   * @param switched how the host has switched it
    * @param settings what the host has configured
    */
   quick(
-    tracing: boolean,
+    switched: Switched,
     settings?: { readonly seal: number; readonly generation: number },
   ): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
@@ -100,9 +109,17 @@ export class Presence {
         );
       }
     }
-    if (!tracing) return findings;
-    if (page.u32(CONTROL.enabled) !== 1) {
+    if (switched === "unused") return findings;
+    const enabled = page.u32(CONTROL.enabled) === 1;
+    if (switched === "off") {
+      if (enabled) add("switched on", "the guest has set xft_control.enabled");
+    } else if (!enabled) {
       add("switched off", "the guest has cleared xft_control.enabled");
+    } else if (switched === "on" && page.u32(CONTROL.parked) !== 0) {
+      add(
+        "switched off",
+        "the module says that it is parked, and its filter is not in place",
+      );
     }
     if (page.u32(CONTROL.registered) !== 1) {
       add("not registered", "the module says that it is not registered");

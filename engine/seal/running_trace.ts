@@ -6,6 +6,7 @@
  */
 import { CONTROL } from "./abi.ts";
 import { Backlog } from "./backlog.ts";
+import type { CallSites } from "./call_sites.ts";
 import type { ControlPage } from "./control_page.ts";
 import { KeyController } from "./key_controller.ts";
 import { KLOG, type Klog, type KlogRecord } from "./klog.ts";
@@ -45,6 +46,12 @@ export interface Running extends TraceFiles {
   resumed: boolean;
   /** That collector had begun to stop the trace. */
   closing: boolean;
+  /** The host has switched recording off for now, or on. */
+  on: boolean;
+  /** When it did. */
+  switched: number;
+  /** Where the roots begin; `undefined` in a trace that was taken over. */
+  sites: CallSites | undefined;
   readonly seen: Set<string>;
   /** Addresses in the trace: low halves of those in the top 4 GiB, others. */
   readonly low: Set<number>;
@@ -92,6 +99,9 @@ export function beginTrace(
     answered: now,
     resumed: false,
     closing: false,
+    on: true,
+    switched: now,
+    sites: undefined,
     seen: new Set(),
     low: new Set(),
     addresses: new Set(),

@@ -15,8 +15,9 @@ import type {
   SealedSummary,
   TracerSession,
 } from "./sealed_types.ts";
+import { CallSites } from "./call_sites.ts";
 import { ControlPage } from "./control_page.ts";
-import { dueFindings, type Guarded, makeDue } from "./guard.ts";
+import { dueFindings, type Guarded, makeDue, quickFindings } from "./guard.ts";
 import { KLOG, Klog } from "./klog.ts";
 import { guestError, Mailbox } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
@@ -76,6 +77,30 @@ export class SealedTracer {
   /** Whether the guest's module records now, whoever switched it on. */
   get enabled(): boolean {
     return this.page.u32(CONTROL.enabled) !== 0;
+  }
+
+  /**
+   * Trace_Switch: makes the guest record, or not, while a trace goes on. One
+   * word in memory. Off for some time (`idleMs`), the guest's functions run as
+   * if nobody traced. The checks of the module go on, and know of it.
+   *
+   * @throws {XftraceError} when no trace is running here.
+   */
+  switch(on: boolean): void {
+    const running = this.#running;
+    if (running === undefined) {
+      throw new XftraceError(
+        "no sealed trace is running here; start one before it is switched",
+      );
+    }
+    if (!this.#alive()) return;
+    // What was cleared or set by somebody else must not be written over unseen.
+    for (const finding of quickFindings(this.presence, running)) {
+      this.#report(finding);
+    }
+    running.on = on;
+    running.switched = performance.now();
+    this.page.setU32(CONTROL.enabled, on ? 1 : 0);
   }
 
   /** Whether this tracer is tracing. */
@@ -171,6 +196,8 @@ export class SealedTracer {
       running.keys.rotate();
       this.#running = running;
       await this.#command("configure", config.message);
+      running.sites = new CallSites(page, config.roots);
+      running.switched = performance.now();
       page.setU32(CONTROL.enabled, 1);
     } catch (error) {
       this.#running = undefined;
@@ -331,7 +358,7 @@ export class SealedTracer {
     const running = this.#running;
     if (running === undefined) {
       return [
-        ...this.presence.quick(false),
+        ...this.presence.quick("unused"),
         ...this.presence.full(),
         ...this.presence.search(),
       ];

@@ -45,7 +45,19 @@ export interface SealedConfig {
   readonly dispatcher?: boolean;
   /** Default `siphash+ratchet`. */
   readonly seal?: SealName;
+  /**
+   * Milliseconds of being switched off after which the guest's functions run
+   * as if nobody traced; the first entry after switching on again comes some
+   * ten milliseconds later then. 0: never. Default: 200, and never for more
+   * than 4096 functions, whose calls take long to be put back.
+   */
+  readonly idleMs?: number;
 }
+
+/** Milliseconds of {@linkcode SealedConfig.idleMs} by default. */
+const IDLE_MS = 200;
+/** Functions whose call sites are changed in little time. */
+const FEW_FUNCTIONS = 4096;
 
 /** A configuration that is ready to be sent. */
 export interface ResolvedConfig {
@@ -194,6 +206,8 @@ export function resolveConfig(
   view.setUint32(CONFIG.root_count, roots.length, true);
   view.setUint32(CONFIG.filter_count, filter.size, true);
   view.setUint32(CONFIG.range_count, ranges.length, true);
+  const few = !all && filter.size <= FEW_FUNCTIONS;
+  view.setUint32(CONFIG.idle_ms, config.idleMs ?? (few ? IDLE_MS : 0), true);
   ranges.forEach(({ start, end }, i) => {
     view.setBigUint64(CONFIG.ranges + i * 16, start, true);
     view.setBigUint64(CONFIG.ranges + i * 16 + 8, end, true);

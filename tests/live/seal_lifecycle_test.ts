@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { CONTROL, CPU } from "../../engine/seal/abi.ts";
+import { CPU } from "../../engine/seal/abi.ts";
 import {
   isClean,
   verifyRecording,
@@ -20,6 +20,7 @@ import {
   traceAround,
   tracerOf,
 } from "./seal_support.ts";
+import { recordsWhatIsCalled } from "./seal_switched.ts";
 
 const NARROW = {
   roots: ["sys_openat", "sys_read"],
@@ -29,7 +30,7 @@ const NARROW = {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (const kernel of SEAL_KERNELS) {
-  Deno.test(`200 times on and off, 20 times loaded and unloaded, ${kernel}`, async () => {
+  Deno.test(`200 times on and off, parked and not, 20 times loaded and unloaded, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);
     {
@@ -42,9 +43,9 @@ for (const kernel of SEAL_KERNELS) {
       );
       for (let n = 0; n < 200; n++) {
         // The flag alone, as a script that looks now and then would do it.
-        tracer.page.setU32(CONTROL.enabled, 0);
+        tracer.switch(false);
         await sleep(2);
-        tracer.page.setU32(CONTROL.enabled, 1);
+        tracer.switch(true);
         await sleep(3);
         tracer.poll();
       }
@@ -69,6 +70,7 @@ for (const kernel of SEAL_KERNELS) {
       assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
       await guest.sh("rmmod xftrace && insmod /tmp/xftrace.ko");
     }
+    await recordsWhatIsCalled(guest, session);
     assertNoOops(guest);
   });
 

@@ -122,3 +122,12 @@ export function assertNoOops(guest: Guest): void {
   );
   assert.deepEqual(bad, [], "the guest's kernel complained");
 }
+
+/** Waits until something is so; fails when it is not within 20 s. */
+export async function waitUntil(done: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!done()) {
+    assert.ok(performance.now() < end, "it does not happen");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -32,10 +32,12 @@ import {
   sealedGuest,
   steer,
   tracerOf,
+  waitUntil,
 } from "./seal_support.ts";
 
 /** What an intruder has to work with. */
 interface Intruder {
+  readonly guest: Guest;
   readonly session: Session;
   readonly tracer: SealedTracer;
   readonly area: CpuArea;
@@ -51,10 +53,12 @@ interface Intruder {
   currentKey(): Int32Array;
 }
 
+type Undo = void | (() => void | Promise<unknown>);
+
 interface Tampering {
   readonly name: string;
   /** Done between two polls; gives what puts the guest right again. */
-  readonly act: (intruder: Intruder) => void | (() => void);
+  readonly act: (intruder: Intruder) => Undo | Promise<Undo>;
   /** Polls go on before the trace is stopped. */
   readonly settleMs?: number;
   /** Found by a search of all memory. */
@@ -198,6 +202,40 @@ const TAMPERINGS: readonly Tampering[] = [
     found: problem("switched off"),
   },
   {
+    name: "set enabled while the host has it cleared",
+    act: ({ tracer }) => {
+      tracer.switch(false);
+      tracer.page.setU32(CONTROL.enabled, 1);
+    },
+    settleMs: 300,
+    found: problem("switched on"),
+  },
+  {
+    name: "take the parked module out of the function graph",
+    act: async (i) => {
+      i.tracer.switch(false);
+      await waitUntil(() => i.tracer.page.u32(CONTROL.parked) === 1);
+      const { kernel } = i.session;
+      const { gpa, stub, before } = registrationOf(i);
+      const bytes = new Uint8Array(8);
+      new DataView(bytes.buffer).setBigUint64(0, stub, true);
+      kernel.memory.write(gpa, bytes);
+      return () => kernel.memory.write(gpa, before);
+    },
+    settleMs: 300,
+    found: (s) =>
+      problem("not registered")(s) || problem("handler replaced")(s),
+  },
+  {
+    name: "turn Ftrace off",
+    act: async ({ guest }) => {
+      await guest.sh("echo 0 > /proc/sys/kernel/ftrace_enabled");
+      return () => guest.sh("echo 1 > /proc/sys/kernel/ftrace_enabled");
+    },
+    searched: true,
+    found: problem("not called"),
+  },
+  {
     name: "replace the handler pointer",
     act: (i) => {
       const { kernel } = i.session;
@@ -248,10 +286,14 @@ const TAMPERINGS: readonly Tampering[] = [
   {
     name: "write a key that the host did not send",
     act: (i) => {
-      const bytes = new Uint8Array(24);
-      crypto.getRandomValues(bytes.subarray(0, 16));
-      new DataView(bytes.buffer).setBigUint64(16, 77777n, true);
-      i.session.memory.write(i.area.gpa + CPU.slot_key, bytes);
+      const { memory } = i.session;
+      const epoch = new Uint8Array(8);
+      // As the host does it: none may be taken while half of it is there.
+      memory.write(i.area.gpa + CPU.slot_epoch, epoch);
+      const key = crypto.getRandomValues(new Uint8Array(16));
+      memory.write(i.area.gpa + CPU.slot_key, key);
+      new DataView(epoch.buffer).setBigUint64(0, 77777n, true);
+      memory.write(i.area.gpa + CPU.slot_epoch, epoch);
     },
     settleMs: 300,
     found: problem("foreign key"),
@@ -270,7 +312,25 @@ const TAMPERINGS: readonly Tampering[] = [
   },
 ];
 
+/** Where Ftrace keeps who its user is, and what stands there for nobody. */
+function registrationOf(
+  { session: { kernel }, tracer }: Intruder,
+): { gpa: number; stub: bigint; before: Uint8Array } {
+  const { symbols, space } = kernel;
+  const array = symbols.tryAddress("fgraph_array");
+  let at = array ?? symbols.address("__ftrace_graph_entry");
+  if (array !== undefined) {
+    const ops = tracer.page.u64(CONTROL.graph_ops);
+    while (space.u64(at) !== ops) at += 8n;
+  }
+  const stub = symbols.address(
+    array === undefined ? "ftrace_graph_entry_stub" : "fgraph_stub",
+  );
+  return { gpa: space.translate(at).gpa, stub, before: space.bytes(at, 8) };
+}
+
 function intruder(
+  guest: Guest,
   session: Session,
   tracer: SealedTracer,
   seal: SealName,
@@ -286,6 +346,7 @@ function intruder(
     return area.pages[Math.floor(index / 64)] + index % 64 * ENTRY.bytes;
   };
   return {
+    guest,
     session,
     tracer,
     area,
@@ -329,15 +390,15 @@ async function run(
   const read = new Map(tracer.positions());
   // Now the collector looks away, as it does between two polls.
   await guest.sh(openLoad(4));
-  const who = intruder(session, tracer, seal, read);
+  const who = intruder(guest, session, tracer, seal, read);
   assert.ok(who.to - who.from > 30, `${who.from} to ${who.to}`);
-  const undo = tampering?.act(who);
+  const undo = await tampering?.act(who);
   const settle = new Promise((resolve) =>
     setTimeout(resolve, tampering?.settleMs ?? 20)
   );
   await pollUntil(tracer, settle);
   if (tampering?.searched === true) tracer.checkNow();
-  undo?.();
+  await undo?.();
   const summary = await tracer.stop();
   const clean = isClean(verifyRecording(scratch.files.recordingPath));
   return { summary, clean, tried: tampering !== undefined };
