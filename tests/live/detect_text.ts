@@ -16,6 +16,7 @@ import type { Session } from "../../engine/session.ts";
 import { findKernel } from "../../lab/kernel.ts";
 import { toldByModule } from "../../scripts/cli/ask_guest.ts";
 import { moduleFiles } from "../../scripts/cli/module_files.ts";
+import { askGuest, nobodyToAsk } from "./detect_ask_guest.ts";
 import { assertClean, check, findingsOf } from "./detect_support.ts";
 import {
   moduleFor,
@@ -206,8 +207,10 @@ export async function ownModule(
   const { kernel } = session;
   const file = await moduleFor(series);
   await guest.put(file, "/tmp/xftrace.ko");
+  await nobodyToAsk(guest);
   await guest.sh("insmod /tmp/xftrace.ko");
   await toldByGuest(session);
+  await askGuest(guest, session);
   using scratch = new Scratch();
   const tracer = tracerOf(session);
   await tracer.start({ ...scratch.files, roots: ["__x64_sys_getcwd"] });
