@@ -17,7 +17,20 @@ export interface PageHeader {
   stampHi: number;
   /** Bytes of data, flags removed. */
   commit: number;
+  /**
+   * Whether a reader in the guest has handed the page back: its commit is what
+   * that reader has read.
+   */
+  handedBack: boolean;
 }
+
+/** A header to read into. */
+const blank = (): PageHeader => ({
+  stampLo: 0,
+  stampHi: 0,
+  commit: 0,
+  handedBack: false,
+});
 
 /** Low bits of a commit word; those above are flags for readers. */
 const COMMIT_BITS = 0x3fff_ffff;
@@ -39,7 +52,7 @@ export class PageSet {
   /** Events found in those bytes. */
   readonly events: Uint32Array;
   /** What {@linkcode load} and {@linkcode copy} found. */
-  readonly header: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
+  readonly header: PageHeader = blank();
   /** GVA of the page's `struct buffer_page`, low half. */
   readonly structLo: Uint32Array;
   readonly #space: AddressSpace;
@@ -48,15 +61,20 @@ export class PageSet {
   readonly #gpas: Float64Array;
   readonly #pointers: Float64Array;
   readonly #writes: Float64Array;
+  readonly #reads: Float64Array;
   readonly #indexes: ReadonlyMap<number, number>;
   readonly #dataLo: Uint32Array;
   readonly #dataHi: Uint32Array;
   readonly #words: (Uint32Array | undefined)[];
   readonly #pointerWords: (Uint32Array | undefined)[];
   readonly #writeWords: (Uint32Array | undefined)[];
+  readonly #readWords: (Uint32Array | undefined)[];
   readonly #head: Uint8Array;
   readonly #headWords: Uint32Array;
-  readonly #again: PageHeader = { stampLo: 0, stampHi: 0, commit: 0 };
+  readonly #again: PageHeader = blank();
+  /** The latest stamp of all pages that were decoded, in two halves. */
+  #newestLo = 0;
+  #newestHi = 0;
 
   /**
    * @param pageSize bytes of a sub-buffer
@@ -80,6 +98,7 @@ export class PageSet {
     this.#gpas = Float64Array.from(pages, (page) => page.gpa);
     this.#pointers = Float64Array.from(pages, (page) => page.pointer);
     this.#writes = Float64Array.from(pages, (page) => page.write);
+    this.#reads = Float64Array.from(pages, (page) => page.readAt);
     this.#indexes = new Map(Array.from(this.structLo, (lo, i) => [lo, i]));
     this.#dataLo = new Uint32Array(n);
     this.#dataHi = new Uint32Array(n);
@@ -95,6 +114,7 @@ export class PageSet {
     });
     this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
     this.#writeWords = pages.map((page) => this.#view(page.write, 8));
+    this.#readWords = pages.map((page) => this.#view(page.readAt, 4));
     this.#head = new Uint8Array(Math.max(8, layout.data));
     this.#headWords = new Uint32Array(this.#head.buffer);
   }
@@ -151,15 +171,34 @@ export class PageSet {
     return this.#indexes.get(structLo) ?? -1;
   }
 
+  /** The low word of a `buffer_page`'s member. */
+  #member(words: Uint32Array | undefined, gpa: number): number {
+    if (words !== undefined) return words[0];
+    const word = this.#head.subarray(0, 4);
+    this.#space.memory.read(gpa, word);
+    return this.#headWords[0];
+  }
+  #write(index: number): number {
+    return this.#member(this.#writeWords[index], this.#writes[index]);
+  }
+  #read(index: number): number {
+    return this.#member(this.#readWords[index], this.#reads[index]);
+  }
+
   /** Whether all that was reserved of page `index` is committed. */
   committed(index: number): boolean {
-    let words = this.#writeWords[index];
-    if (words === undefined) {
-      this.#space.memory.read(this.#writes[index], this.#head.subarray(0, 8));
-      words = this.#headWords;
-    }
-    const write = words[0] & RB_WRITE_MASK;
+    const write = this.#write(index) & RB_WRITE_MASK;
     return this.load(index, this.#again).commit === write;
+  }
+
+  /** Passes over what readers in the guest have handed back by now. */
+  forget(): void {
+    this.#newestLo = this.#newestHi = 0;
+    for (let i = 0; i < this.size; i++) {
+      const header = this.look(i, this.#again);
+      if (header.handedBack) this.mark(i, header, header.commit, 0, 0);
+    }
+    this.#newestLo = this.#newestHi = 0;
   }
 
   /**
@@ -171,7 +210,8 @@ export class PageSet {
     for (let i = 0; i < this.size; i++) {
       if (this.events[i] === 0) continue;
       const header = this.load(i);
-      if (header.commit > 0 && this.same(i, header)) sum += this.events[i];
+      const there = header.commit > 0 || this.#handedBack(i) > 0;
+      if (there && this.same(i, header)) sum += this.events[i];
     }
     return sum;
   }
@@ -189,6 +229,8 @@ export class PageSet {
    */
   inherit(before: PageSet): number {
     let common = 0;
+    this.#newestLo = before.#newestLo;
+    this.#newestHi = before.#newestHi;
     const known = new Map<number, number>();
     for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
     for (let i = 0; i < this.size; i++) {
@@ -229,7 +271,34 @@ export class PageSet {
     into.stampLo = words[stamp];
     into.stampHi = words[stamp + 1];
     into.commit = words[commit] & COMMIT_BITS;
+    into.handedBack = false;
     return into;
+  }
+
+  /**
+   * As {@linkcode load}; but a page that a reader in the guest has taken, read
+   * and handed back counts as what it was. The kernel sets its `write` and
+   * commit to 0 (rb_get_reader_page(), kernel/trace/ring_buffer.c), and leaves
+   * the data, and in `read` how much it is, until the writer comes round to it
+   * and adds to `write` first of all. A page that was emptied has read nothing.
+   * Pages older than what was decoded are passed over: they had their turn.
+   */
+  look(index: number, into: PageHeader = this.header): PageHeader {
+    this.load(index, into);
+    if (into.commit !== 0) return into;
+    const { stampLo: lo, stampHi: hi } = into;
+    if (
+      hi < this.#newestHi || (hi === this.#newestHi && lo < this.#newestLo)
+    ) return into;
+    into.commit = this.#handedBack(index);
+    into.handedBack = into.commit > 0;
+    return into;
+  }
+
+  /** Bytes of page `index`, without a commit, that a reader handed back. */
+  #handedBack(index: number): number {
+    const read = this.#read(index);
+    return this.#write(index) === 0 ? read : 0;
   }
 
   /** Whether page `index` holds what was not decoded, by a loaded header. */
@@ -264,8 +333,15 @@ export class PageSet {
     this.events[index] = this.same(index, header)
       ? this.events[index] + events
       : events;
-    this.stampLo[index] = header.stampLo;
-    this.stampHi[index] = header.stampHi;
+    const { stampLo: lo, stampHi: hi } = header;
+    this.stampLo[index] = lo;
+    this.stampHi[index] = hi;
+    if (
+      hi > this.#newestHi || (hi === this.#newestHi && lo > this.#newestLo)
+    ) {
+      this.#newestLo = lo;
+      this.#newestHi = hi;
+    }
     this.consumed[index] = consumed;
     this.lastTs[index] = lastTs;
   }
@@ -284,7 +360,7 @@ export class PageSet {
    */
   copy(index: number, arena: PageArena, slot: number, from: number): boolean {
     const { data } = this.#layout;
-    const before = this.load(index);
+    const before = this.look(index);
     const { commit } = before;
     if (commit < from || commit === 0 || commit > this.#pageSize - data) {
       return false;
@@ -303,7 +379,7 @@ export class PageSet {
         (slot + start) >>> 2,
       );
     }
-    const after = this.load(index, this.#again);
+    const after = this.look(index, this.#again);
     if (
       after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||
       after.commit < commit

@@ -107,6 +107,8 @@ for (const mapped of [true, false]) {
     assert.equal(set.consumed[0], 0);
     assert.equal(set.events[0], 0);
     assert.equal(set.load(0).commit, 0);
+    // Whatever the fresh page holds from before, nobody handed it back.
+    assert.equal(set.look(0).handedBack, false);
   });
 
   Deno.test(`${how}: a new list inherits what is known of the same pages`, () => {

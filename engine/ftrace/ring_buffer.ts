@@ -17,6 +17,8 @@ export interface RingPage {
   readonly pointer: number;
   /** GPA of its member `write`: bytes reserved, and the nesting above them. */
   readonly write: number;
+  /** GPA of its member `read`: bytes that a reader in the guest has read. */
+  readonly readAt: number;
   /** GVA of the data page (`struct buffer_data_page`) it held when listed. */
   readonly data: bigint;
   /** GPA of the data page. */
@@ -63,6 +65,8 @@ export class CpuBuffer {
   readonly #page: bigint;
   /** From a `buffer_page`'s member `page` to its `write`. */
   readonly #write: number;
+  /** From a `buffer_page`'s member `page` to its `read`. */
+  readonly #read: number;
 
   constructor(kernel: Kernel, cpu: number, gva: bigint) {
     this.kernel = kernel;
@@ -72,6 +76,7 @@ export class CpuBuffer {
     const page = kernel.types.offset("buffer_page", "page");
     this.#page = BigInt(page);
     this.#write = kernel.types.offset("buffer_page", "write") - page;
+    this.#read = kernel.types.offset("buffer_page", "read") - page;
   }
 
   /** The counters at this moment. Each is read by itself. */
@@ -93,8 +98,14 @@ export class CpuBuffer {
     const pointer = space.translate(gva + this.#page).gpa;
     const data = space.u64(gva + this.#page);
     // One object of the direct map: its bytes lie in a row.
-    const write = pointer + this.#write;
-    return { gva, pointer, write, data, gpa: space.translate(data).gpa };
+    return {
+      gva,
+      pointer,
+      write: pointer + this.#write,
+      readAt: pointer + this.#read,
+      data,
+      gpa: space.translate(data).gpa,
+    };
   }
 
   /** The reader page: outside the ring, owned by readers in the guest. */

@@ -21,6 +21,9 @@ const PADDING = 29;
 const TIME_EXTEND = 30;
 /** Room that is too small for an event (RB_EVNT_MIN_SIZE). */
 const LEAST = 8;
+/** What moving onto a page adds to its `write`, and the bits below. */
+const RB_WRITE_INTCNT = 1n << 20n;
+const RB_WRITE_MASK = RB_WRITE_INTCNT - 1n;
 
 /** An event to write. */
 export interface SimEvent {
@@ -120,6 +123,13 @@ export class SimRing {
   #setPage(page: bigint, name: string, value: bigint | number): void {
     this.guest.setU64(this.guest.at("buffer_page", page, name), value);
   }
+  #writeOf(page: bigint): number {
+    return Number(this.#page(page, "write") & RB_WRITE_MASK);
+  }
+  #setWrite(page: bigint, write: number): void {
+    const moves = this.#page(page, "write") & ~RB_WRITE_MASK;
+    this.#setPage(page, "write", moves | BigInt(write));
+  }
   // The list is a buffer_page's first member, so its GVA is the page's.
   #next(page: bigint): bigint {
     return this.#page(page, "list.next") & POINTER;
@@ -175,14 +185,14 @@ export class SimRing {
     const bytes = event.words * 4 + (event.words > 28 ? 8 : 4);
     for (;;) {
       const page = this.#get("tail_page");
-      const offset = Number(this.#page(page, "write"));
+      const offset = this.#writeOf(page);
       const delta = this.#now - this.#last;
       const extend = offset > 0 && delta >= 1n << 27n ? 8 : 0;
       if (offset + extend + bytes > DATA) {
         if (!(yield* this.#moveTail(page, offset))) return undefined;
         continue;
       }
-      this.#setPage(page, "write", offset + extend + bytes);
+      this.#setWrite(page, offset + extend + bytes);
       this.#setPage(page, "entries", this.#page(page, "entries") + 1n);
       const data = this.#page(page, "page");
       if (offset === 0) this.guest.setU64(data, this.#now);
@@ -249,7 +259,8 @@ export class SimRing {
         this.#setNext(tail, next);
       } else if (commit !== tail) return refuse("commit_overrun");
     }
-    this.#setPage(next, "write", 0);
+    this.#setPage(next, "write", RB_WRITE_INTCNT);
+    yield;
     this.#setPage(next, "entries", 0);
     this.#setCommit(next, 0);
     yield;
@@ -273,7 +284,7 @@ export class SimRing {
     }
     this.guest.setU32(at, 32 + PADDING);
     this.guest.setU32(at + 4n, DATA - write - 4);
-    this.#setPage(page, "write", DATA);
+    this.#setWrite(page, DATA);
   }
 
   /** rb_end_commit(), with the interrupt that comes in the midst of it. */
@@ -282,13 +293,13 @@ export class SimRing {
       if (this.#get("committing") === 1n) {
         while (this.#get("commit_page") !== this.#get("tail_page")) {
           const page = this.#get("commit_page");
-          this.#setCommit(page, this.#page(page, "write"));
+          this.#setCommit(page, this.#writeOf(page));
           yield;
           this.#set("commit_page", this.#next(page));
           yield;
         }
         const page = this.#get("commit_page");
-        this.#setCommit(page, this.#page(page, "write"));
+        this.#setCommit(page, this.#writeOf(page));
         yield;
       }
       if (interrupt !== undefined) yield* this.write(interrupt);

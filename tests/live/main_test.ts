@@ -20,8 +20,6 @@ import {
   xftraceOk,
 } from "./support.ts";
 
-const FOLLOW_MS = 30_000;
-
 /** Opens, reads and forks, on both CPUs, until told to stop. */
 const LOAD = `
 touch /tmp/load
@@ -49,6 +47,33 @@ for cpu in 0 1; do
     grep -c a /proc/meminfo /proc/stat /proc/self/maps >/dev/null
   done) >/dev/null 2>&1 &
 done`;
+
+/** A little at a time: a reader in the guest is always at the newest page. */
+const LITTLE_LOAD = `
+touch /tmp/load
+(while [ -e /tmp/load ]; do
+  cat /proc/self/stat /proc/meminfo; usleep 20000
+done) >/dev/null 2>&1 &`;
+
+/** Under what a live trace is followed. */
+const FOLLOWED = [
+  { what: "alone", load: LOAD, ms: 30_000, gapMs: 20, pipe: false },
+  {
+    what: "beside trace_pipe",
+    load: LOAD_FOR_READER,
+    ms: 30_000,
+    gapMs: 20,
+    pipe: true,
+  },
+  {
+    // Most pages are taken, read and handed back between two looks.
+    what: "beside a trace_pipe that is quicker",
+    load: LITTLE_LOAD,
+    ms: 8_000,
+    gapMs: 500,
+    pipe: true,
+  },
+];
 
 const STOP_LOAD = `
 rm -f /tmp/load; killall find grep 2>/dev/null
@@ -167,22 +192,22 @@ for (const kernel of KERNELS) {
 
     await t.step("follows for 30 s, alone and beside trace_pipe", async () => {
       await guest.sh(`echo 16384 > ${TRACEFS}/buffer_size_kb`, SLOW);
-      for (const reader of ["alone", "beside trace_pipe"]) {
-        const alone = reader === "alone";
+      for (const { what, load, ms, gapMs, pipe } of FOLLOWED) {
         // Recording goes on when it is followed: so all there is is counted.
         await guest.sh(
-          `cd ${TRACEFS}; echo 0 > tracing_on; echo > trace` +
-            (alone ? LOAD : LOAD_FOR_READER),
+          `cd ${TRACEFS}; echo 0 > tracing_on; echo > trace` + load,
           SLOW,
         );
-        const pipe = alone ? undefined : guest.exec(
-          `timeout ${FOLLOW_MS / 1000 - 2} cat ${TRACEFS}/trace_pipe | wc -l`,
-          SLOW,
-        );
-        await follow(guest, `${kernel} ${reader}`);
-        if (pipe !== undefined) {
+        const reading = pipe
+          ? guest.exec(
+            `timeout ${ms / 1000 - 2} cat ${TRACEFS}/trace_pipe | wc -l`,
+            SLOW,
+          )
+          : undefined;
+        await follow(guest, `${kernel} ${what}`, ms, gapMs);
+        if (reading !== undefined) {
           // The shell may say "Terminated" before or after it.
-          const lines = Number(/^\d+$/m.exec((await pipe).text)?.[0]);
+          const lines = Number(/^\d+$/m.exec((await reading).text)?.[0]);
           assert.ok(lines > 1000, `trace_pipe read ${lines} lines only`);
           const stats = await guest.sh(`cat ${TRACEFS}/per_cpu/cpu*/stats`);
           assert.deepEqual(
@@ -255,7 +280,12 @@ for (const kernel of KERNELS) {
 }
 
 /** Follows for a while, stops the guest's recording, and compares counts. */
-async function follow(guest: Guest, what: string): Promise<void> {
+async function follow(
+  guest: Guest,
+  what: string,
+  ms: number,
+  gapMs: number,
+): Promise<void> {
   using session = attachTo(guest);
   const instance = TraceArray.global(session.kernel);
   const layout = traceLayout(session.kernel.types);
@@ -277,9 +307,9 @@ async function follow(guest: Guest, what: string): Promise<void> {
     });
     busy += performance.now() - from;
   };
-  while (performance.now() - start < FOLLOW_MS) {
+  while (performance.now() - start < ms) {
     round();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, gapMs));
   }
   const share = busy / (performance.now() - start);
   await starting;
@@ -291,7 +321,7 @@ async function follow(guest: Guest, what: string): Promise<void> {
   stopping.then(() => stopped = true);
   while (!stopped) {
     round();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, gapMs));
   }
   await stopping;
   follower.poll();
