@@ -23,7 +23,10 @@ const CONFIRM_AFTER = [60, 240, 700];
  */
 const MOST_READINGS = 24;
 
-/** Readings at most that lose their way: what is damaged stays so. */
+/**
+ * Readings at most that lose their way: what is damaged stays so. Those that
+ * were read again for another reason, as under a lock, do not count.
+ */
 const MOST_WALKS = 8;
 
 /**
@@ -111,7 +114,9 @@ export function unsettled(
   if (last.findings.length === 0 && last.unjudged.length === 0) return false;
   if (readings.length <= CONFIRM_AFTER.length) return true;
   if (readings.length >= MOST_READINGS) return false;
-  if (last.lost) return readings.length < MOST_WALKS;
+  if (last.lost) {
+    return readings.filter(({ lost }) => lost).length < MOST_WALKS;
+  }
   return outcome(check, readings).findings.length > 0 &&
     readings.every(({ busy }) => busy);
 }

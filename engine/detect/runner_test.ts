@@ -110,4 +110,9 @@ Deno.test("a walk that lost its way is tried again", () => {
   const never = reading([], gone);
   assert.equal(unsettled(CHECK, [never, never, never, never]), false);
   assert.equal(unsettled(CHECK, [lost, reading([])]), false);
+  // One that is lost after many under a lock is the first of its kind.
+  const busy = { ...reading([finding("a")]), busy: true };
+  const held = Array<Reading>(9).fill(busy);
+  assert.equal(unsettled(CHECK, [...held, lost]), true);
+  assert.equal(unsettled(CHECK, [...held, ...held, ...held, lost]), false);
 });
