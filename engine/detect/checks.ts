@@ -29,6 +29,7 @@ import { callFlow } from "./xf021_call_flow.ts";
 import { callCounts } from "./xf022_call_counts.ts";
 import { patchSiteText } from "./xf023_patch_sites.ts";
 import { moduleTextIntegrity } from "./xf024_module_text.ts";
+import { textInstructions } from "./xf025_instructions.ts";
 
 /** Every check there is. */
 export const checks: readonly Check[] = [
@@ -56,6 +57,7 @@ export const checks: readonly Check[] = [
   callCounts,
   patchSiteText,
   moduleTextIntegrity,
+  textInstructions,
 ];
 
 /**

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Kernel } from "../../engine/kernel/kernel.ts";
 import { verdictOf } from "../../engine/output/findings_json.ts";
 import { type Damage, damagedKernel } from "../replay/damaged_memory.ts";
-import { check } from "./detect_support.ts";
+import { assertClean, check, findingsOf } from "./detect_support.ts";
 
 /** Where a check begins; of several names the kernel has one. */
 const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
@@ -29,7 +29,11 @@ const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
   ["XF019", "ftrace_trace_arrays"],
   ["XF020", "x64_sys_call"],
   ["XF023", "__start___jump_table"],
+  ["XF025", "x64_sys_call"],
 ];
+
+/** Pages of kernel text that are garbled, one at a time. */
+const TEXT_PAGES = 6;
 
 /**
  * Asserts of each that the check says that it cannot judge, or that something
@@ -57,7 +61,31 @@ export async function damagedRecording(
     }
   }
   assert.deepEqual(clean, []);
+  await textOverwritten(kernel);
   await anywhere(kernel, options);
+}
+
+/** XF025 finds other bytes in any page of text, without a trusted image. */
+async function textOverwritten(kernel: Kernel): Promise<void> {
+  const start = kernel.symbols.address("_stext");
+  const pages = Number(kernel.symbols.address("_etext") - start) >> 12;
+  const entry = kernel.symbols.address("entry_SYSCALL_64");
+  const places = Array.from(
+    { length: TEXT_PAGES },
+    (_, i) =>
+      start + BigInt(Math.floor(pages * (i + 0.5) / TEXT_PAGES)) * 4096n,
+  );
+  for (const gva of [entry, ...places]) {
+    const page = gva - gva % 4096n;
+    const { gpa } = kernel.space.translate(page);
+    const broken = damagedKernel(kernel, new Map([[gpa, "garbled"]]));
+    const run = await check(broken, ["XF025"]);
+    const at = findingsOf(run).map(({ address }) => address - address % 4096n);
+    // A branch into the page may be what shows it.
+    assert.ok(at.length > 0, `0x${page.toString(16)} passed for text`);
+    assert.ok(at.includes(page), at.join(" "));
+  }
+  assertClean(await check(kernel, ["XF025"]));
 }
 
 /** Damage that has no plan: nothing crashes, and what is lost is told. */
