@@ -147,6 +147,14 @@ Deno.test("errors: what the module cannot record", () => {
   );
 });
 
+Deno.test("errors: a way to see calls that there is not", () => {
+  const way: string = "grpah";
+  assert.equal(
+    message(() => trace(sys_read).via(way as "graph").count()),
+    'via("grpah") is no way to see calls: write "graph", "events" or "module"',
+  );
+});
+
 Deno.test("errors: a caret under the script's own line", () => {
   try {
     compile(

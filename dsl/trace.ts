@@ -130,6 +130,8 @@ export class Trace<
    * How calls are to be seen: by the function graph, by system calls'
    * events, or by the guest's module. Default: what the target offers and the
    * script needs.
+   *
+   * @throws {CompileError} when it is none of these.
    */
   via(
     this: Trace<F, "calls", W>,
@@ -137,6 +139,15 @@ export class Trace<
   ): Trace<F, "calls", W> {
     const { source } = this.spec;
     if (source.kind !== "calls") return this;
+    // One-liners are not checked by TypeScript.
+    if (!["graph", "events", "module"].includes(way)) {
+      throw new CompileError(
+        `via(${
+          JSON.stringify(way)
+        }) is no way to see calls: write "graph", "events" or "module"`,
+        here(),
+      );
+    }
     return this.#with({ source: { ...source, via: way } });
   }
 

@@ -33,6 +33,12 @@ import slowSyscalls from "../../scripts/slow_syscalls.ts";
 import syscallCounts from "../../scripts/syscall_counts.ts";
 import whoCalls from "../../scripts/who_calls.ts";
 import { LESSONS } from "../dsl/one_liners.ts";
+import {
+  declared,
+  errorsOfGuest,
+  renewedOnTerminal,
+  typesOfGuest,
+} from "./dsl_guest_steps.ts";
 import { moduleSteps } from "./dsl_module_steps.ts";
 
 const CALLS = ["openat", "execve"].flatMap((name) => [
@@ -152,6 +158,24 @@ for (const kernel of ["6.1", "6.12"]) {
         assert.equal(controls(session), before);
       });
     }
+
+    await t.step("errors name what this guest has", () => {
+      errorsOfGuest(session);
+    });
+    await t.step("declarations and a terminal", async () => {
+      // The type checker takes its time: once is enough.
+      if (kernel === "6.1") declared(session);
+      else {
+        // Both end before the next step, whatever becomes of them.
+        const runs = await Promise.allSettled([
+          typesOfGuest(session),
+          renewedOnTerminal(guest),
+        ]);
+        for (const run of runs) {
+          if (run.status === "rejected") throw run.reason;
+        }
+      }
+    });
 
     await t.step("what is not asked for is not recorded", async () => {
       const writes = trace(sys_write).via("graph").until("1s").count();
