@@ -6,8 +6,8 @@
  * @module
  */
 import { MemoryError, XftraceError } from "../errors.ts";
-import { CONTROL, ENTRY, KIND, SEAL_NUMBER } from "./abi.ts";
-import { beginTrace, noteAddress, type Running } from "./running_trace.ts";
+import { CONTROL } from "./abi.ts";
+import type { Running } from "./running_trace.ts";
 import type {
   PollResult,
   SealedOptions,
@@ -17,18 +17,18 @@ import type {
 } from "./sealed_types.ts";
 import { CallSites } from "./call_sites.ts";
 import { ControlPage } from "./control_page.ts";
+import { endTrace } from "./end_trace.ts";
 import { dueFindings, type Guarded, makeDue, quickFindings } from "./guard.ts";
 import { KLOG, Klog } from "./klog.ts";
 import { guestError, Mailbox } from "./mailbox.ts";
 import { Presence, type PresenceFinding } from "./presence.ts";
-import { RecordingWriter } from "./recording.ts";
 import { readRings } from "./read_rings.ts";
-import { recordingHeader } from "./recording_header.ts";
 import { resumeTrace } from "./resume_trace.ts";
 import { resolveConfig, type SealedConfig } from "./trace_config.ts";
-import { MODULE_GONE, moduleState, NONE_DROPPED } from "./module_state.ts";
-import { noteRecorded } from "./recorded_addresses.ts";
+import { MODULE_GONE, moduleState } from "./module_state.ts";
+import { newTrace } from "./new_trace.ts";
 import { nameAddresses } from "./trace_names.ts";
+import { watchEntry } from "./watch_entry.ts";
 
 export type {
   PollResult,
@@ -163,47 +163,24 @@ export class SealedTracer {
     const klog = new Klog(options.klogPath);
     this.mailbox.onCommand = (number, command) =>
       klog.append([{ type: KLOG.command, a: number, b: command }], false);
-    let recording: RecordingWriter | undefined;
     try {
       await this.#command("reset");
-      const generation = page.number(CONTROL.generation);
-      const seal = SEAL_NUMBER[config.seal];
-      klog.append([{
-        type: KLOG.start,
-        a: generation,
-        b: seal,
-        key: page.nonce,
-      }]);
-      const { recordingPath } = options;
-      const header = recordingHeader(
+      const running = newTrace(
         this.#session,
         page,
-        seal,
-        generation,
-        options.klogPath,
-      );
-      recording = recordingPath === undefined
-        ? undefined
-        : RecordingWriter.create(recordingPath, header);
-      const running = beginTrace(
-        page,
         options,
-        { klog, recording },
-        seal,
-        generation,
+        config.seal,
+        klog,
         (words, at) => this.#visit(words, at),
       );
-      running.keys.rotate();
       this.#running = running;
       await this.#command("configure", config.message);
       running.sites = new CallSites(page, config.roots);
       running.switched = performance.now();
       page.setU32(CONTROL.enabled, 1);
     } catch (error) {
-      this.#running = undefined;
-      recording?.[Symbol.dispose]();
-      klog[Symbol.dispose]();
-      this.mailbox.onCommand = undefined;
+      if (this.#running === undefined) klog[Symbol.dispose]();
+      this.detach();
       throw error;
     }
   }
@@ -235,21 +212,8 @@ export class SealedTracer {
   #visit(words: Int32Array, at: number): void {
     const running = this.#running;
     if (running === undefined) return;
-    const kind = (words[at + ENTRY.depth / 4] >>> 16) & 0xff;
-    if (kind === KIND.entry || kind === KIND.return) {
-      noteAddress(running, words, at + ENTRY.func / 4);
-      noteAddress(running, words, at + ENTRY.caller / 4);
-    } else if (kind === KIND.command) {
-      const number = words[at + ENTRY.func / 4] >>> 0;
-      const command = words[at + ENTRY.caller / 4];
-      if (this.mailbox.sent.get(number) !== command) {
-        this.#report({
-          problem: "foreign command",
-          detail:
-            `the module carried out command ${number} (kind ${command}), which the host did not send`,
-        });
-      }
-    }
+    const finding = watchEntry(running, this.mailbox.sent, words, at);
+    if (finding !== undefined) this.#report(finding);
   }
 
   #report(finding: PresenceFinding): void {
@@ -407,24 +371,8 @@ export class SealedTracer {
         ? this.#readLeft(running)
         : await this.#switchOff(running);
       if (whole) this.#read(running, false);
-      running.backlog.digest();
-      running.klog.append(running.rings.map((ring) => {
-        const last = whole ? ring.end : ring.next - 1;
-        running.verifier.end(ring.area.cpu, last);
-        return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
-      }));
-      // Without an end the log says that nobody knows what came after.
-      if (whole) running.klog.append([{ type: KLOG.end }]);
-      if (running.resumed) noteRecorded(running);
-      nameAddresses(running, this.#session.kernel);
-      return {
-        entries: running.entries,
-        lost: running.lost,
-        dropped: whole ? moduleState(page).dropped : NONE_DROPPED,
-        keySwitches: running.keys.switches,
-        findings: [...this.#findings],
-        verification: running.verifier.finish(),
-      };
+      const summary = endTrace(page, running, whole);
+      return { ...summary, findings: [...this.#findings] };
     } finally {
       this.detach();
     }
@@ -468,9 +416,9 @@ export class SealedTracer {
   /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */
   detach(): void {
     const running = this.#running;
+    this.mailbox.onCommand = undefined;
     if (running === undefined) return;
     this.#running = undefined;
-    this.mailbox.onCommand = undefined;
     running.recording?.[Symbol.dispose]();
     running.klog[Symbol.dispose]();
   }
