@@ -2,6 +2,10 @@
  * What sealed tracing costs a guest: the same load untraced, under the stock
  * function_graph and under the module with each seal, as ratios.
  *
+ * With the flag off there are two ways: right after it was cleared, when the
+ * kernel still asks the module at each call (measured with a trace that never
+ * parks), and parked, when the module has taken its filter away.
+ *
  * What is measured is the time that the host's CPUs spend on the guest (all
  * threads of its process), not how long the load takes: others on the host
  * make it take longer. They make it cost more too (caches, memory), never

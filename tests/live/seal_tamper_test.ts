@@ -227,6 +227,24 @@ const TAMPERINGS: readonly Tampering[] = [
       problem("not registered")(s) || problem("handler replaced")(s),
   },
   {
+    name: "keep the parked module from taking its filter up",
+    act: async ({ tracer }) => {
+      const { page } = tracer;
+      tracer.switch(false);
+      await waitUntil(() => page.u32(CONTROL.parked) === 1);
+      page.setU32(CONTROL.registered, 0);
+      tracer.switch(true);
+      return () => page.setU32(CONTROL.registered, 1);
+    },
+    // What the module has for it before it is reported.
+    settleMs: 6000,
+    only: ["siphash+ratchet"],
+    found: ({ findings }) =>
+      findings.some(({ problem, detail }) =>
+        problem === "switched off" && detail.includes("parked")
+      ),
+  },
+  {
     name: "turn Ftrace off",
     act: async ({ guest }) => {
       await guest.sh("echo 0 > /proc/sys/kernel/ftrace_enabled");
