@@ -1,214 +1,36 @@
 /**
- * The collector's file: what a follower read, as it was read, appended poll by
- * poll. A file that ends in the middle of a record (the collector was killed)
- * is good up to the last whole poll.
- *
- * ```text
- * "XFSPOOL1"  u32 n  n bytes of JSON: the header    (padded to 8)
- * record*     u32 type, u32 bytes of body, body     (padded to 8)
- *   1 segment   u32 cpu, from, to; u16 ring, u16 size of its pages in 4 KiB,
- *               0 for the header's; f64 fromTs; the page's data from..to
- *   2 poll      f64 complete; f64 lost, f64 dropped
- *   3 comm      s32 pid, u32 0, 16 bytes
- *   4 lost      u32 cpu, 0; f64 count: before the CPU's next segment
- * ```
- * All little-endian; times are ns since the header's epoch.
+ * Reads a collector's file (spool_format.ts) back, poll by poll.
  *
  * @module
  */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { z } from "zod";
+import { closeSync, openSync, readSync } from "node:fs";
 import { XftraceError } from "../errors.ts";
 import { PageArena } from "./columns.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder } from "./page.ts";
+import {
+  COMM_BYTES,
+  headerSchema,
+  LARGEST_PAGE,
+  MAGIC,
+  padded,
+  PAGE_UNIT,
+  RECORD,
+  RECORD_HEAD,
+  SEGMENT_HEAD,
+  type SpoolHeader,
+} from "./spool_format.ts";
 
-const MAGIC = "XFSPOOL1";
-const SEGMENT = 1;
-const POLL = 2;
-const COMM = 3;
-const LOST = 4;
-const RECORD_HEAD = 8;
-const SEGMENT_HEAD = 24;
-const COMM_BYTES = 16;
 /** Least bytes of each record's body. */
 const LEAST: Readonly<Record<number, number>> = {
-  [SEGMENT]: SEGMENT_HEAD,
-  [POLL]: 24,
-  [COMM]: 8 + COMM_BYTES,
-  [LOST]: 16,
+  [RECORD.segment]: SEGMENT_HEAD,
+  [RECORD.poll]: 24,
+  [RECORD.comm]: 8 + COMM_BYTES,
+  [RECORD.lost]: 16,
 };
 /** More bytes than any record has: a sub-buffer has at most 4 MiB. */
 const LARGEST = 8 << 20;
-const LARGEST_PAGE = 4 << 20;
-const FLUSH = 1 << 20;
-const PAGE = 4096;
-
-/** Where segments come from: a {@linkcode CpuFollower}. */
-export interface SegmentSource {
-  /** Tells a CPU's rings apart: a snapshot exchanges them. Below 65,536. */
-  readonly ring: number;
-  readonly buffer: { readonly cpu: number };
-  readonly queue: { readonly arena: PageArena };
-}
-
-const headerSchema = z.object({
-  /** What was followed: `qemu:web1`. */
-  target: z.string(),
-  release: z.string(),
-  buildId: z.string().optional(),
-  /** What times count from, in ns of the trace clock. */
-  epoch: z.string().regex(/^\d+$/),
-  /** Bytes of a sub-buffer. */
-  pageSize: z.int().positive().multipleOf(8).max(LARGEST_PAGE),
-  /** Wall clock when it began, ISO 8601. */
-  started: z.string(),
-});
-
-/** What a spool says of itself. */
-export type SpoolHeader = z.infer<typeof headerSchema>;
-
-const padded = (bytes: number) => (bytes + 7) & ~7;
-
-/** Appends to a spool. */
-export class SpoolWriter implements Disposable {
-  readonly #fd: number;
-  readonly #dataOffset: number;
-  #buffer = new DataView(new ArrayBuffer(2 * FLUSH));
-  #bytes = new Uint8Array(this.#buffer.buffer);
-  #used = 0;
-  #segments: { at: number; end: number }[] = [];
-  #written = 0;
-  readonly #comms = new Map<number, string>();
-
-  /**
-   * Creates the file, readable by its owner alone: traces tell secrets.
-   *
-   * @throws {Error} of the file system, when it cannot be written.
-   */
-  constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
-    this.#fd = openSync(path, "w", 0o600);
-    this.#dataOffset = layout.page.data;
-    const json = new TextEncoder().encode(JSON.stringify(header));
-    const head = new Uint8Array(padded(12 + json.length));
-    head.set(new TextEncoder().encode(MAGIC));
-    new DataView(head.buffer).setUint32(8, json.length, true);
-    head.set(json, 12);
-    this.#write(head);
-  }
-
-  /** Bytes in the file. */
-  get size(): number {
-    return this.#written + this.#used;
-  }
-
-  #write(bytes: Uint8Array): void {
-    let done = 0;
-    while (done < bytes.length) {
-      done += writeSync(this.#fd, bytes, done, bytes.length - done);
-    }
-    this.#written += bytes.length;
-  }
-
-  /** Room for `body` bytes of a record; returns where the body starts. */
-  #record(type: number, body: number): number {
-    const size = RECORD_HEAD + padded(body);
-    if (this.#used + size > this.#buffer.byteLength) {
-      const grown = new Uint8Array(
-        2 * Math.max(this.#buffer.byteLength, size),
-      );
-      grown.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = grown;
-      this.#buffer = new DataView(grown.buffer);
-    }
-    const at = this.#used;
-    this.#buffer.setUint32(at, type, true);
-    this.#buffer.setUint32(at + 4, body, true);
-    this.#bytes.fill(0, at + RECORD_HEAD + body, at + size);
-    this.#used += size;
-    return at + RECORD_HEAD;
-  }
-
-  /** Adds decoded bytes: the page in `slot`, its data from `from` to `to`. */
-  segment(
-    { ring, buffer: { cpu }, queue: { arena } }: SegmentSource,
-    slot: number,
-    from: number,
-    to: number,
-    fromTs: number,
-  ): void {
-    const at = this.#record(SEGMENT, SEGMENT_HEAD + to - from);
-    this.#buffer.setUint32(at, cpu, true);
-    this.#buffer.setUint32(at + 4, from, true);
-    this.#buffer.setUint32(at + 8, to, true);
-    this.#buffer.setUint16(at + 12, ring, true);
-    this.#buffer.setUint16(at + 14, arena.slotSize / PAGE, true);
-    this.#buffer.setFloat64(at + 16, fromTs, true);
-    const start = slot + this.#dataOffset;
-    this.#bytes.set(
-      arena.bytes.subarray(start + from, start + to),
-      at + SEGMENT_HEAD,
-    );
-    this.#segments.push({ at: at - RECORD_HEAD, end: this.#used });
-  }
-
-  /** Adds a thread's comm, if it is new. */
-  comm(pid: number, comm: string): void {
-    if (this.#comms.get(pid) === comm) return;
-    this.#comms.set(pid, comm);
-    const at = this.#record(COMM, 8 + COMM_BYTES);
-    this.#buffer.setInt32(at, pid, true);
-    this.#buffer.setUint32(at + 4, 0, true);
-    this.#bytes.fill(0, at + 8, at + 8 + COMM_BYTES);
-    for (let i = 0; i < Math.min(comm.length, COMM_BYTES - 1); i++) {
-      this.#bytes[at + 8 + i] = comm.charCodeAt(i);
-    }
-  }
-
-  /** Adds a loss that lies before the segments a CPU added since the poll. */
-  lost(cpu: number, count: number): void {
-    // It is found out when the poll's segments are written already: put it
-    // in front of them.
-    const first = this.#segments[0]?.at ?? this.#used;
-    const tail = this.#bytes.slice(first, this.#used);
-    this.#used = first;
-    const at = this.#record(LOST, 16);
-    this.#buffer.setUint32(at, cpu, true);
-    this.#buffer.setUint32(at + 4, 0, true);
-    this.#buffer.setFloat64(at + 8, count, true);
-    const shift = this.#used - first;
-    const end = this.#used;
-    this.#used += tail.length;
-    this.#bytes.set(tail, end);
-    for (const segment of this.#segments) {
-      segment.at += shift;
-      segment.end += shift;
-    }
-  }
-
-  /** Ends a poll: all events up to `complete` are in the file. */
-  poll(complete: number, lost: number, dropped: number): void {
-    const at = this.#record(POLL, 24);
-    this.#buffer.setFloat64(at, complete, true);
-    this.#buffer.setFloat64(at + 8, lost, true);
-    this.#buffer.setFloat64(at + 16, dropped, true);
-    this.#segments = [];
-    if (this.#used >= FLUSH) this.flush();
-  }
-
-  /** Hands everything to the file system. */
-  flush(): void {
-    if (this.#used === 0) return;
-    this.#write(this.#bytes.subarray(0, this.#used));
-    this.#used = 0;
-  }
-
-  [Symbol.dispose](): void {
-    this.flush();
-    closeSync(this.#fd);
-  }
-}
 
 /** What is decoded of one ring. */
 interface Ring {
@@ -359,10 +181,10 @@ export class SpoolReader implements Disposable {
   #take(type: number, at: number, body: number): boolean {
     const view = this.#view();
     switch (type) {
-      case SEGMENT:
+      case RECORD.segment:
         this.#segment(view, at, body);
         return false;
-      case COMM: {
+      case RECORD.comm: {
         const comm = this.#buffer.subarray(at + 8, at + 8 + COMM_BYTES);
         const nul = comm.indexOf(0);
         this.comms.set(
@@ -371,7 +193,7 @@ export class SpoolReader implements Disposable {
         );
         return false;
       }
-      case LOST: {
+      case RECORD.lost: {
         const cpu = view.getUint32(at, true);
         const { columns } = (this.#latest.get(cpu) ??
           this.#ring(cpu, 0, this.header.pageSize)).queue;
@@ -379,7 +201,7 @@ export class SpoolReader implements Disposable {
         columns.lost.push({ row: columns.length, cpu, count });
         return false;
       }
-      case POLL: {
+      case RECORD.poll: {
         const complete = view.getFloat64(at, true);
         for (const queue of this.queues) queue.complete = complete;
         this.lost = view.getFloat64(at + 8, true);
@@ -397,7 +219,7 @@ export class SpoolReader implements Disposable {
     const from = view.getUint32(at + 4, true);
     const to = view.getUint32(at + 8, true);
     const ring = view.getUint16(at + 12, true);
-    const pageSize = view.getUint16(at + 14, true) * PAGE ||
+    const pageSize = view.getUint16(at + 14, true) * PAGE_UNIT ||
       this.header.pageSize;
     const fromTs = view.getFloat64(at + 16, true);
     const { data } = this.#layout.page;

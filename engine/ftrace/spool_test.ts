@@ -23,7 +23,8 @@ import {
   swapBuffers,
   writeMany,
 } from "./ring_guest_fixture.ts";
-import { SpoolReader, SpoolWriter } from "./spool.ts";
+import { SpoolReader } from "./spool.ts";
+import { SpoolWriter } from "./spool_writer.ts";
 
 /** A folder that is gone afterwards. */
 function folder(): { path: string } & Disposable {

@@ -1,0 +1,167 @@
+/**
+ * Appends to a collector's file (spool_format.ts), poll by poll.
+ *
+ * @module
+ */
+import { closeSync, openSync, writeSync } from "node:fs";
+import type { PageArena } from "./columns.ts";
+import type { TraceLayout } from "./meta.ts";
+import {
+  COMM_BYTES,
+  MAGIC,
+  padded,
+  PAGE_UNIT,
+  RECORD,
+  RECORD_HEAD,
+  SEGMENT_HEAD,
+  type SpoolHeader,
+} from "./spool_format.ts";
+
+const FLUSH = 1 << 20;
+
+/** Where segments come from: a {@linkcode CpuFollower}. */
+export interface SegmentSource {
+  /** Tells a CPU's rings apart: a snapshot exchanges them. Below 65,536. */
+  readonly ring: number;
+  readonly buffer: { readonly cpu: number };
+  readonly queue: { readonly arena: PageArena };
+}
+
+/** Appends to a spool. */
+export class SpoolWriter implements Disposable {
+  readonly #fd: number;
+  readonly #dataOffset: number;
+  #buffer = new DataView(new ArrayBuffer(2 * FLUSH));
+  #bytes = new Uint8Array(this.#buffer.buffer);
+  #used = 0;
+  #segments: { at: number; end: number }[] = [];
+  #written = 0;
+  readonly #comms = new Map<number, string>();
+
+  /**
+   * Creates the file, readable by its owner alone: traces tell secrets.
+   *
+   * @throws {Error} of the file system, when it cannot be written.
+   */
+  constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
+    this.#fd = openSync(path, "w", 0o600);
+    this.#dataOffset = layout.page.data;
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const head = new Uint8Array(padded(12 + json.length));
+    head.set(new TextEncoder().encode(MAGIC));
+    new DataView(head.buffer).setUint32(8, json.length, true);
+    head.set(json, 12);
+    this.#write(head);
+  }
+
+  /** Bytes in the file. */
+  get size(): number {
+    return this.#written + this.#used;
+  }
+
+  #write(bytes: Uint8Array): void {
+    let done = 0;
+    while (done < bytes.length) {
+      done += writeSync(this.#fd, bytes, done, bytes.length - done);
+    }
+    this.#written += bytes.length;
+  }
+
+  /** Room for `body` bytes of a record; returns where the body starts. */
+  #record(type: number, body: number): number {
+    const size = RECORD_HEAD + padded(body);
+    if (this.#used + size > this.#buffer.byteLength) {
+      const grown = new Uint8Array(
+        2 * Math.max(this.#buffer.byteLength, size),
+      );
+      grown.set(this.#bytes.subarray(0, this.#used));
+      this.#bytes = grown;
+      this.#buffer = new DataView(grown.buffer);
+    }
+    const at = this.#used;
+    this.#buffer.setUint32(at, type, true);
+    this.#buffer.setUint32(at + 4, body, true);
+    this.#bytes.fill(0, at + RECORD_HEAD + body, at + size);
+    this.#used += size;
+    return at + RECORD_HEAD;
+  }
+
+  /** Adds decoded bytes: the page in `slot`, its data from `from` to `to`. */
+  segment(
+    { ring, buffer: { cpu }, queue: { arena } }: SegmentSource,
+    slot: number,
+    from: number,
+    to: number,
+    fromTs: number,
+  ): void {
+    const at = this.#record(RECORD.segment, SEGMENT_HEAD + to - from);
+    this.#buffer.setUint32(at, cpu, true);
+    this.#buffer.setUint32(at + 4, from, true);
+    this.#buffer.setUint32(at + 8, to, true);
+    this.#buffer.setUint16(at + 12, ring, true);
+    this.#buffer.setUint16(at + 14, arena.slotSize / PAGE_UNIT, true);
+    this.#buffer.setFloat64(at + 16, fromTs, true);
+    const start = slot + this.#dataOffset;
+    this.#bytes.set(
+      arena.bytes.subarray(start + from, start + to),
+      at + SEGMENT_HEAD,
+    );
+    this.#segments.push({ at: at - RECORD_HEAD, end: this.#used });
+  }
+
+  /** Adds a thread's comm, if it is new. */
+  comm(pid: number, comm: string): void {
+    if (this.#comms.get(pid) === comm) return;
+    this.#comms.set(pid, comm);
+    const at = this.#record(RECORD.comm, 8 + COMM_BYTES);
+    this.#buffer.setInt32(at, pid, true);
+    this.#buffer.setUint32(at + 4, 0, true);
+    this.#bytes.fill(0, at + 8, at + 8 + COMM_BYTES);
+    for (let i = 0; i < Math.min(comm.length, COMM_BYTES - 1); i++) {
+      this.#bytes[at + 8 + i] = comm.charCodeAt(i);
+    }
+  }
+
+  /** Adds a loss that lies before the segments a CPU added since the poll. */
+  lost(cpu: number, count: number): void {
+    // It is found out when the poll's segments are written already: put it
+    // in front of them.
+    const first = this.#segments[0]?.at ?? this.#used;
+    const tail = this.#bytes.slice(first, this.#used);
+    this.#used = first;
+    const at = this.#record(RECORD.lost, 16);
+    this.#buffer.setUint32(at, cpu, true);
+    this.#buffer.setUint32(at + 4, 0, true);
+    this.#buffer.setFloat64(at + 8, count, true);
+    const shift = this.#used - first;
+    const end = this.#used;
+    this.#used += tail.length;
+    this.#bytes.set(tail, end);
+    for (const segment of this.#segments) {
+      segment.at += shift;
+      segment.end += shift;
+    }
+  }
+
+  /** Ends a poll: all events up to `complete` are in the file. */
+  poll(complete: number, lost: number, dropped: number): void {
+    const at = this.#record(RECORD.poll, 24);
+    this.#buffer.setFloat64(at, complete, true);
+    this.#buffer.setFloat64(at + 8, lost, true);
+    this.#buffer.setFloat64(at + 16, dropped, true);
+    this.#segments = [];
+    if (this.#used >= FLUSH) this.flush();
+  }
+
+  /** Hands everything to the file system. */
+  flush(): void {
+    if (this.#used === 0) return;
+    this.#write(this.#bytes.subarray(0, this.#used));
+    this.#used = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.flush();
+    closeSync(this.#fd);
+  }
+}
