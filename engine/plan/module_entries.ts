@@ -6,18 +6,12 @@
  */
 import { EventColumns, KIND as ROW, PageArena } from "../ftrace/columns.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { ENTRY, ENTRY_FLAG, KIND, PATH_BYTES } from "../seal/abi.ts";
+import { ENTRY_FLAG, KIND, PATH_BYTES } from "../seal/abi.ts";
+import { WORD } from "../seal/entry_words.ts";
 import type { CallArguments, EntryDetails, Frame } from "./frame.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;
-const TIME = ENTRY.time / 4;
-const FUNC = ENTRY.func / 4;
-const CALLER = ENTRY.caller / 4;
-const ARGUMENT = ENTRY.argument / 4;
-const PID = ENTRY.pid / 4;
-const SHAPE = ENTRY.depth / 4;
-const EXTRA = ENTRY.extra / 4;
 /** `extra` of a piece that could not be read. */
 const UNREADABLE = 0xff;
 /** Times may lie before the first one seen: other CPUs' entries. */
@@ -104,7 +98,7 @@ export class ModuleEntries {
 
   /** Takes a verified entry; those of one CPU in their order. */
   add(cpu: number, words: Int32Array, at: number): void {
-    const shape = words[at + SHAPE];
+    const shape = words[at + WORD.shape];
     const kind = (shape >>> 16) & 0xff;
     switch (kind) {
       case KIND.entry:
@@ -123,8 +117,8 @@ export class ModuleEntries {
 
   #rows(words: Int32Array, at: number): Rows {
     if (this.#waiting === undefined) {
-      const first = BigInt(words[at + TIME + 1] >>> 0) << 32n |
-        BigInt(words[at + TIME] >>> 0);
+      const first = BigInt(words[at + WORD.time + 1] >>> 0) << 32n |
+        BigInt(words[at + WORD.time] >>> 0);
       const epoch = first > SLACK ? first - SLACK : 0n;
       this.#waiting = new Rows(epoch, this.#comms);
       this.#next = new Rows(epoch, this.#comms);
@@ -136,8 +130,8 @@ export class ModuleEntries {
   #time(words: Int32Array, at: number): number {
     const { columns } = this.#rows(words, at);
     const time = columns.sinceEpoch(
-      words[at + TIME] >>> 0,
-      words[at + TIME + 1] >>> 0,
+      words[at + WORD.time] >>> 0,
+      words[at + WORD.time + 1] >>> 0,
     );
     if (time > this.#newest) this.#newest = time;
     return time;
@@ -151,7 +145,7 @@ export class ModuleEntries {
     rows.fit();
     const to = columns.length++;
     const entry = ((shape >>> 16) & 0xff) === KIND.entry;
-    const pid = words[at + PID];
+    const pid = words[at + WORD.pid];
     columns.ts[to] = time;
     columns.cpu[to] = cpu;
     columns.type[to] = 0;
@@ -159,25 +153,26 @@ export class ModuleEntries {
     columns.offset[to] = 0;
     columns.size[to] = 0;
     columns.kind[to] = entry ? ROW.entry : ROW.return;
-    columns.func[2 * to] = words[at + FUNC];
-    columns.func[2 * to + 1] = words[at + FUNC + 1];
+    columns.func[2 * to] = words[at + WORD.func];
+    columns.func[2 * to + 1] = words[at + WORD.func + 1];
     columns.depth[to] = shape & 0xffff;
     columns.duration[to] = entry
       ? 0
-      : (words[at + ARGUMENT + 1] >>> 0) * TWO32 + (words[at + ARGUMENT] >>> 0);
+      : (words[at + WORD.argument + 1] >>> 0) * TWO32 +
+        (words[at + WORD.argument] >>> 0);
     const [lo, hi] = this.#function(
-      words[at + CALLER] >>> 0,
-      words[at + CALLER + 1] >>> 0,
+      words[at + WORD.caller] >>> 0,
+      words[at + WORD.caller + 1] >>> 0,
     );
     details.caller[2 * to] = lo;
     details.caller[2 * to + 1] = hi;
     details.comm[to] = this.#commOf.get(pid) ?? -1;
     const root = ((shape >>> 24) & ENTRY_FLAG.root) !== 0;
     let args: CallArguments | undefined;
-    if (entry && root && words[at + EXTRA] !== 0) {
+    if (entry && root && words[at + WORD.extra] !== 0) {
       args = { words: new Uint32Array(12), texts: [] };
-      args.words[0] = words[at + ARGUMENT];
-      args.words[1] = words[at + ARGUMENT + 1];
+      args.words[0] = words[at + WORD.argument];
+      args.words[1] = words[at + WORD.argument + 1];
     }
     details.args[to] = args;
     this.#args[cpu] = args;
@@ -207,35 +202,35 @@ export class ModuleEntries {
 
   #comm(words: Int32Array, at: number): void {
     this.#time(words, at);
-    const comm = text(words, at + FUNC, 16);
+    const comm = text(words, at + WORD.func, 16);
     let id = this.#commIds.get(comm);
     if (id === undefined) {
       id = this.#comms.push(comm) - 1;
       this.#commIds.set(comm, id);
     }
-    const pid = words[at + PID];
+    const pid = words[at + WORD.pid];
     this.#commOf.set(pid, id);
-    this.#named(pid, comm, words[at + ARGUMENT]);
+    this.#named(pid, comm, words[at + WORD.argument]);
   }
 
   #arguments(cpu: number, words: Int32Array, at: number): void {
     const args = this.#args[cpu]?.words;
     if (args === undefined) return;
-    for (let i = 0; i < 8; i++) args[2 + i] = words[at + TIME + i];
-    args[10] = words[at + PID];
-    args[11] = words[at + EXTRA];
+    for (let i = 0; i < 8; i++) args[2 + i] = words[at + WORD.time + i];
+    args[10] = words[at + WORD.pid];
+    args[11] = words[at + WORD.extra];
   }
 
   #path(cpu: number, words: Int32Array, at: number): void {
     const texts = this.#args[cpu]?.texts;
     if (texts === undefined) return;
-    const extra = words[at + EXTRA];
+    const extra = words[at + WORD.extra];
     const index = extra >>> 8;
     if ((extra & 0xff) === UNREADABLE) {
       // Half a path would be another path.
       texts[index] = undefined;
     } else {
-      const piece = text(words, at + TIME, PATH_BYTES);
+      const piece = text(words, at + WORD.time, PATH_BYTES);
       texts[index] = (extra & 0xff) === 0
         ? piece
         : (texts[index] ?? "") + piece;

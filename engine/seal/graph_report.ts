@@ -7,17 +7,11 @@
  * @module
  */
 import { ENTRY, ENTRY_FLAG, ENTRY_WORDS, KIND } from "./abi.ts";
+import { WORD } from "./entry_words.ts";
 import type { Names, RecordingHeader } from "./recording.ts";
 import { syscallParameters } from "./syscall_parameters.ts";
 import type { VisitEntry } from "./verifier.ts";
 
-const TIME = ENTRY.time / 4;
-const FUNC = ENTRY.func / 4;
-const CALLER = ENTRY.caller / 4;
-const ARGUMENT = ENTRY.argument / 4;
-const PID = ENTRY.pid / 4;
-const DEPTH = ENTRY.depth / 4;
-const EXTRA = ENTRY.extra / 4;
 const CHUNK_ENTRIES = 4096;
 
 /** An address that is not the kernel's own, and how often it was seen. */
@@ -55,17 +49,17 @@ class CpuRow {
   }
 
   kind(index: number): number {
-    return (this.word(index, DEPTH) >>> 16) & 0xff;
+    return (this.word(index, WORD.shape) >>> 16) & 0xff;
   }
 
   depth(index: number): number {
-    return this.word(index, DEPTH) & 0xffff;
+    return this.word(index, WORD.shape) & 0xffff;
   }
 
   /** Nanoseconds: exact up to 104 days of uptime. */
   time(index: number): number {
-    return this.word(index, TIME + 1) * 2 ** 32 +
-      (this.word(index, TIME) >>> 0);
+    return this.word(index, WORD.time + 1) * 2 ** 32 +
+      (this.word(index, WORD.time) >>> 0);
   }
 
   u64(index: number, offset: number): bigint {
@@ -181,10 +175,10 @@ export class GraphReport {
     row: CpuRow,
     index: number,
   ): { text: string | undefined; used: number } {
-    const pid = row.word(index, PID);
+    const pid = row.word(index, WORD.pid);
     switch (row.kind(index)) {
       case KIND.comm: {
-        const bytes = row.bytes(index, FUNC, 16);
+        const bytes = row.bytes(index, WORD.func, 16);
         const end = bytes.indexOf(0);
         this.#comms.set(
           pid,
@@ -196,8 +190,8 @@ export class GraphReport {
         const details = this.#details(row, index);
         const next = index + details.used;
         const leaf = next < row.count && row.kind(next) === KIND.return &&
-          row.word(next, PID) === pid &&
-          row.word(next, FUNC) === row.word(index, FUNC) &&
+          row.word(next, WORD.pid) === pid &&
+          row.word(next, WORD.func) === row.word(index, WORD.func) &&
           row.depth(next) === row.depth(index);
         const call = `${details.function}(${details.arguments})`;
         const text = this.#column(
@@ -210,8 +204,8 @@ export class GraphReport {
         return { text, used: details.used + (leaf ? 1 : 0) };
       }
       case KIND.return: {
-        const name = this.#name(row.u64(index, FUNC));
-        const time = row.u64(index, ARGUMENT);
+        const name = this.#name(row.u64(index, WORD.func));
+        const time = row.u64(index, WORD.argument);
         return {
           text: this.#column(
             cpu,
@@ -238,7 +232,7 @@ export class GraphReport {
     const time = row.time(index);
     const seconds = Math.floor(time / 1e9);
     const micros = String(Math.floor((time % 1e9) / 1000)).padStart(6, "0");
-    const pid = row.word(index, PID);
+    const pid = row.word(index, WORD.pid);
     const task = `${this.#comms.get(pid) ?? "<...>"}-${pid}`;
     return `${String(seconds).padStart(6)}.${micros} | ${
       String(cpu).padStart(3)
@@ -252,9 +246,9 @@ export class GraphReport {
     row: CpuRow,
     index: number,
   ): { function: string; arguments: string; from: string; used: number } {
-    const func = row.u64(index, FUNC);
-    const caller = row.u64(index, CALLER);
-    const flags = row.word(index, DEPTH) >>> 24;
+    const func = row.u64(index, WORD.func);
+    const caller = row.u64(index, WORD.caller);
+    const flags = row.word(index, WORD.shape) >>> 24;
     const dispatched = this.#isDispatcher(caller);
     let name = this.#name(func);
     let from = "";
@@ -281,31 +275,31 @@ export class GraphReport {
   }
 
   #arguments(row: CpuRow, index: number): { text: string; used: number } {
-    const number = row.word(index, EXTRA) - 1;
+    const number = row.word(index, WORD.extra) - 1;
     const next = index + 1;
     if (
       number < 0 || next >= row.count || row.kind(next) !== KIND.arguments
     ) return { text: "", used: 0 };
     const values = [
-      row.u64(index, ARGUMENT),
-      row.u64(next, TIME),
-      row.u64(next, FUNC),
-      row.u64(next, CALLER),
-      row.u64(next, ARGUMENT),
-      row.u64(next, PID) & 0xffffffffn |
-      (BigInt(row.word(next, EXTRA) >>> 0) << 32n),
+      row.u64(index, WORD.argument),
+      row.u64(next, WORD.time),
+      row.u64(next, WORD.func),
+      row.u64(next, WORD.caller),
+      row.u64(next, WORD.argument),
+      row.u64(next, WORD.pid) & 0xffffffffn |
+      (BigInt(row.word(next, WORD.extra) >>> 0) << 32n),
     ];
     const shown = values.map(hex);
     let used = 1;
     const paths = new Map<number, string>();
     while (next + used < row.count && row.kind(next + used) === KIND.path) {
-      const piece = row.word(next + used, EXTRA);
+      const piece = row.word(next + used, WORD.extra);
       const position = piece >>> 8;
       const before = paths.get(position) ?? "";
       if ((piece & 0xff) === 0xff) {
         paths.set(position, `${before}<unreadable>`);
       } else {
-        const bytes = row.bytes(next + used, TIME, 32);
+        const bytes = row.bytes(next + used, WORD.time, 32);
         const end = bytes.indexOf(0);
         paths.set(
           position,
