@@ -7,7 +7,8 @@
 import { decode, Instruction } from "../kernel/text_decode.ts";
 import type { CheckContext } from "./context.ts";
 import { hex } from "./judge.ts";
-import { isPlausible, MECHANISMS, type PatchSites } from "./patch_sites.ts";
+import { isPlausible } from "./patch_sites.ts";
+import { MECHANISMS, type PatchSites } from "./site_marks.ts";
 import type { Report } from "./types.ts";
 
 /** More than this many places are one message. */

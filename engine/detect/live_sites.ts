@@ -9,9 +9,8 @@ import { jumpSites, moduleJumpSites } from "../kernel/jump_labels.ts";
 import type { ModuleView } from "../kernel/module_views.ts";
 import { moduleStaticCallSites } from "../kernel/static_calls.ts";
 import { staticCallSites } from "../kernel/static_calls.ts";
-import { decode, Instruction } from "../kernel/text_decode.ts";
 import type { CheckContext } from "./context.ts";
-import { MECHANISMS, type PatchSites } from "./patch_sites.ts";
+import { type PatchSites, SiteMarks } from "./site_marks.ts";
 
 /** KPROBE_FLAG_OPTIMIZED (include/linux/kprobes.h). */
 const OPTIMIZED = 4;
@@ -32,67 +31,39 @@ export function liveSites(
   module?: ModuleView,
 ): PatchSites {
   const { kernel, sites } = context;
-  const marks = new Uint8Array(text.length);
-  const offsets = new Uint8Array(text.length);
-  const mark = (
-    what: typeof MECHANISMS[number],
-    gva: bigint,
-    length: number,
-  ) => {
-    const at = Number(gva - start);
-    if (at < 0 || at + length > text.length) return;
-    marks.fill(MECHANISMS.indexOf(what), at, at + length);
-    for (let i = 0; i < length; i++) offsets[at + i] = i;
-  };
-  const insn = new Instruction();
-  const lengthAt = (gva: bigint) => {
-    const at = Number(gva - start);
-    return at < 0 || at >= text.length ? 0 : decode(text, at, insn);
-  };
+  const marks = new SiteMarks(text);
+  const at = (gva: bigint) => Number(gva - start);
   const jumps = module === undefined
     ? jumpSites(kernel)
     : moduleJumpSites(kernel, module.gva);
   for (const { code } of jumps) {
     // While it is patched an int3 hides how long it is.
-    const length = lengthAt(code);
-    mark("jump labels", code, length === 1 ? 5 : Math.max(2, length));
+    const length = marks.lengthAt(at(code));
+    marks.mark("jump labels", at(code), length === 1 ? 5 : Math.max(2, length));
   }
   const statics = module === undefined
     ? staticCallSites(kernel)
     : moduleStaticCallSites(kernel, module.gva);
   for (const gva of statics.keys()) {
-    mark("static calls", gva, Math.max(5, lengthAt(gva)));
+    marks.mark("static calls", at(gva), Math.max(5, marks.lengthAt(at(gva))));
   }
-  const symbols = (
-    pattern: string,
-    what: typeof MECHANISMS[number],
-    length: number,
-  ) => {
-    for (const name of kernel.symbols.glob(pattern)) {
-      for (const gva of kernel.symbols.addresses(name)) mark(what, gva, length);
-    }
-  };
   if (module !== undefined) {
     const known = kernel.live.modules.find(({ gva }) => gva === module.gva);
     for (const gva of known?.symbols.addresses ?? []) {
       if (gva < start || gva >= start + BigInt(text.length)) continue;
       const name = known?.symbols.lookup(gva)?.name;
-      if (name?.startsWith("__SCT__") === true) mark("static calls", gva, 8);
+      if (name?.startsWith("__SCT__") === true) {
+        marks.mark("static calls", at(gva), 8);
+      }
     }
   } else {
-    symbols("__SCT__*", "static calls", 8);
-    symbols("bpf_dispatcher_*_func", "BPF dispatchers", 9);
-    for (
-      const name of ["ftrace_call", "ftrace_regs_call", "ftrace_graph_call"]
-    ) symbols(name, "Ftrace", 5);
+    marks.markNamed(kernel.symbols, start);
   }
   const low = Number(start & 0xffffffffn);
   for (let i = 0; i < sites.count; i++) {
-    const at = sites.ip[2 * i] - low;
-    if (at < 0 || at + 5 > text.length) continue;
-    mark("Ftrace", start + BigInt(at), 5);
+    marks.mark("Ftrace", sites.ip[2 * i] - low, 5);
   }
-  return { marks, offsets, calls: new Set() };
+  return marks.sites();
 }
 
 /** Puts back what stood where kprobes are set now. */

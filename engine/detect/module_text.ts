@@ -9,9 +9,8 @@
 import { KernelError } from "../errors.ts";
 import { moduleBuildId, moduleSections } from "../kernel/module_load.ts";
 import type { ModuleView } from "../kernel/module_views.ts";
-import { decode, Instruction } from "../kernel/text_decode.ts";
 import type { CheckContext } from "./context.ts";
-import { MECHANISMS, type PatchSites } from "./patch_sites.ts";
+import { type Mechanism, type PatchSites, SiteMarks } from "./site_marks.ts";
 import {
   buildIdOf,
   type ObjectSymbol,
@@ -203,20 +202,11 @@ function patchSites(
   offsets: ReadonlyMap<number, number>,
   text: Uint8Array,
 ): PatchSites {
-  const marks = new Uint8Array(text.length);
-  const distances = new Uint8Array(text.length);
+  const sites = new SiteMarks(text);
   const calls = new Set<number>();
-  const insn = new Instruction();
-  const lengthAt = (at: number) => decode(text, at, insn);
-  const mark = (
-    what: typeof MECHANISMS[number],
-    at: number,
-    length: number,
-  ) => {
-    if (at < 0 || at + length > text.length) return;
-    marks.fill(MECHANISMS.indexOf(what), at, at + length);
-    for (let i = 0; i < length; i++) distances[at + i] = i;
-  };
+  const lengthAt = (at: number) => sites.lengthAt(at);
+  const mark = (what: Mechanism, at: number, length: number) =>
+    sites.mark(what, at, length);
   /** Places in the text that every `step`th byte of a table points to. */
   const each = (
     table: string,
@@ -269,5 +259,5 @@ function patchSites(
     if (offset === undefined || !name.startsWith("__SCT__")) continue;
     mark("static calls", offset + value, 8);
   }
-  return { marks, offsets: distances, calls };
+  return sites.sites(calls);
 }

@@ -4,35 +4,8 @@
  * @module
  */
 import type { Kernel } from "../kernel/kernel.ts";
-import { decode, Instruction } from "../kernel/text_decode.ts";
+import { type Mechanism, type PatchSites, SiteMarks } from "./site_marks.ts";
 import type { Vmlinux } from "./vmlinux.ts";
-
-/** What changes text. */
-export const MECHANISMS = [
-  "none",
-  "alternatives",
-  "paravirt calls",
-  "SMP locks",
-  "retpolines",
-  "return thunks",
-  "sealed ENDBR",
-  "static calls",
-  "jump labels",
-  "Ftrace",
-  "BPF dispatchers",
-  "kprobes",
-  "call depth tracking",
-  "runtime constants",
-] as const;
-
-/** For each byte of the text: the index of the mechanism that may change it. */
-export interface PatchSites {
-  readonly marks: Uint8Array;
-  /** For each byte that is marked: how far it is from its site's start. */
-  readonly offsets: Uint8Array;
-  /** Offsets of calls that call depth tracking may bend. */
-  readonly calls: ReadonlySet<number>;
-}
 
 /** Offsets in the text of a table's entries that are self-relative. */
 function* relative(
@@ -61,23 +34,10 @@ export function patchSites(
   slide: bigint,
   probes: readonly bigint[],
 ): PatchSites {
-  const marks = new Uint8Array(text.length);
-  const offsets = new Uint8Array(text.length);
-  const mark = (
-    what: typeof MECHANISMS[number],
-    linked: bigint,
-    length: number,
-  ) => {
-    const at = Number(linked - start);
-    if (at < 0 || at >= text.length) return;
-    marks.fill(MECHANISMS.indexOf(what), at, at + length);
-    for (let i = 0; i < length; i++) offsets[at + i] = i;
-  };
-  const insn = new Instruction();
-  const lengthAt = (linked: bigint) => {
-    const at = Number(linked - start);
-    return at < 0 || at >= text.length ? 0 : decode(text, at, insn);
-  };
+  const sites = new SiteMarks(text);
+  const mark = (what: Mechanism, linked: bigint, length: number) =>
+    sites.mark(what, Number(linked - start), length);
+  const lengthAt = (linked: bigint) => sites.lengthAt(Number(linked - start));
   const section = (name: string) =>
     image.sections.find((one) => one.name === name);
   /** Between two symbols, out of the trusted image. */
@@ -120,7 +80,7 @@ export function patchSites(
   }
   const simple = (
     name: string,
-    what: typeof MECHANISMS[number],
+    what: Mechanism,
     length: (at: bigint) => number,
   ) => {
     const found = section(name);
@@ -157,17 +117,6 @@ export function patchSites(
       mark("Ftrace", view.getBigUint64(i, true), 5);
     }
   }
-  const symbols = (
-    pattern: string,
-    what: typeof MECHANISMS[number],
-    length: number,
-  ) => {
-    for (const name of kernel.symbols.glob(pattern)) {
-      for (const gva of kernel.symbols.addresses(name)) {
-        mark(what, gva - slide, length);
-      }
-    }
-  };
   // Constants known at boot only (6.12: asm/runtime-const.h).
   for (const name of kernel.symbols.glob("__start_runtime_*")) {
     const found = table(name, name.replace("__start_", "__stop_"));
@@ -177,11 +126,7 @@ export function patchSites(
       mark("runtime constants", at, width);
     }
   }
-  symbols("__SCT__*", "static calls", 8);
-  symbols("bpf_dispatcher_*_func", "BPF dispatchers", 9);
-  for (const name of ["ftrace_call", "ftrace_regs_call", "ftrace_graph_call"]) {
-    symbols(name, "Ftrace", 5);
-  }
+  sites.markNamed(kernel.symbols, start + slide);
   for (const gva of probes) mark("kprobes", gva - slide, 5);
 
   const calls = new Set<number>();
@@ -191,7 +136,7 @@ export function patchSites(
       calls.add(Number(at - start));
     }
   }
-  return { marks, offsets, calls };
+  return sites.sites(calls);
 }
 
 /**
@@ -201,7 +146,7 @@ export function patchSites(
  * @param bytes the text found, from the site's start
  */
 export function isPlausible(
-  mechanism: typeof MECHANISMS[number],
+  mechanism: Mechanism,
   bytes: Uint8Array,
 ): boolean {
   const is = (...wanted: number[]) =>

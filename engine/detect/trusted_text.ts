@@ -6,7 +6,8 @@
  */
 import { KernelError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type PatchSites, patchSites } from "./patch_sites.ts";
+import { patchSites } from "./patch_sites.ts";
+import type { PatchSites } from "./site_marks.ts";
 import type { Vmlinux } from "./vmlinux.ts";
 
 /** A trusted image's text in this boot. */

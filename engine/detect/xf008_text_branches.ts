@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { ModuleView } from "../kernel/module_views.ts";
 import { staticCallSites } from "../kernel/static_calls.ts";
 import type { ImageBytes } from "../kernel/text_image.ts";
+import type { CodeAt } from "./code_map.ts";
 import type { CheckContext } from "./context.ts";
 import { hex, judge } from "./judge.ts";
-import { waysOut } from "./text_scan.ts";
+import { type WayOut, waysOut } from "./text_scan.ts";
 import type { Check, Report } from "./types.ts";
 
 /** Code that no module's text leads to either. */
@@ -60,15 +62,7 @@ export const textBranches: Check = {
         });
         continue;
       }
-      report.finding({
-        severity: "critical",
-        where: from.name,
-        address: way.from,
-        target: way.target,
-        found: hex(way.bytes),
-        summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
-        ...(to.module === undefined ? {} : { module: to.module.name }),
-      });
+      found(report, way, from, to, to.module);
     }
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const module of code.modules) {
@@ -96,16 +90,27 @@ function ofModule(
       report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
     }
     if (!NOBODYS.includes(to.kind)) continue;
-    report.finding({
-      severity: "critical",
-      where: from.name,
-      address: way.from,
-      target: way.target,
-      found: hex(way.bytes),
-      summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
-      ...(from.module === undefined ? {} : { module: from.module.name }),
-    });
+    found(report, way, from, to, from.module);
   }
+}
+
+/** @param module whose doing it is */
+function found(
+  report: Report,
+  way: WayOut,
+  from: CodeAt,
+  to: CodeAt,
+  module: ModuleView | undefined,
+): void {
+  report.finding({
+    severity: "critical",
+    where: from.name,
+    address: way.from,
+    target: way.target,
+    found: hex(way.bytes),
+    summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+    ...(module === undefined ? {} : { module: module.name }),
+  });
 }
 
 function means(kind: string): string {
