@@ -81,7 +81,11 @@ export class SiteMarks {
     }
   }
 
-  /** @param calls offsets of calls that call depth tracking may bend */
+  /**
+   * What was marked.
+   *
+   * @param calls offsets of calls that call depth tracking may bend
+   */
   sites(calls: ReadonlySet<number> = new Set()): PatchSites {
     return { marks: this.marks, offsets: this.offsets, calls };
   }
