@@ -48,8 +48,8 @@ export interface SealedConfig {
   /**
    * Milliseconds of being switched off after which the guest's functions run
    * as if nobody traced; the first entry after switching on again comes some
-   * ten milliseconds later then. 0: never. Default: 200, and never for more
-   * than 4096 functions, whose calls take long to be put back.
+   * ten milliseconds later then. Default 200; 0: never. Nor for more than 4096
+   * functions, whatever this says: their calls take long to be put back.
    */
   readonly idleMs?: number;
 }
@@ -207,7 +207,7 @@ export function resolveConfig(
   view.setUint32(CONFIG.filter_count, filter.size, true);
   view.setUint32(CONFIG.range_count, ranges.length, true);
   const few = !all && filter.size <= FEW_FUNCTIONS;
-  view.setUint32(CONFIG.idle_ms, config.idleMs ?? (few ? IDLE_MS : 0), true);
+  view.setUint32(CONFIG.idle_ms, few ? config.idleMs ?? IDLE_MS : 0, true);
   ranges.forEach(({ start, end }, i) => {
     view.setBigUint64(CONFIG.ranges + i * 16, start, true);
     view.setBigUint64(CONFIG.ranges + i * 16 + 8, end, true);
