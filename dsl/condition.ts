@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Expression, ProcessSpec } from "../engine/plan/expression.ts";
-import { here } from "./errors.ts";
+import type { Expression } from "../engine/plan/expression.ts";
 
 declare const NEEDS: unique symbol;
 
@@ -60,29 +59,4 @@ export function any<const C extends readonly Condition<never>[]>(
 /** The condition does not hold. */
 export function not<F>(condition: Condition<F>): Condition<F> {
   return condition.not();
-}
-
-/** A condition on who runs, fit for all sources. */
-export class ProcessCondition extends Condition<unknown> {
-  readonly #who: ProcessSpec;
-
-  constructor(who: ProcessSpec) {
-    const at = here();
-    super({ op: "process", who, ...(at === undefined ? {} : { at }) });
-    this.#who = who;
-  }
-
-  /** Also the processes that these have started, and those of these. */
-  withChildren(): ProcessCondition {
-    return new ProcessCondition({ ...this.#who, children: true });
-  }
-}
-
-/**
- * What runs in a process (all its threads).
- *
- * @param match a pid, or a glob over commands: `"nginx*"`
- */
-export function process(match: number | string): ProcessCondition {
-  return new ProcessCondition({ match, children: false });
 }

@@ -3,14 +3,7 @@
  *
  * @module
  */
-export {
-  all,
-  any,
-  Condition,
-  not,
-  process,
-  ProcessCondition,
-} from "./condition.ts";
+export { all, any, Condition, not } from "./condition.ts";
 export { compile, type CompileOptions } from "./compile/compile.ts";
 export { CompileError } from "./errors.ts";
 export {
@@ -41,6 +34,7 @@ export { fn, kernel, type SystemCall } from "./functions.ts";
 export * from "./names/events.ts";
 export * from "./names/functions.ts";
 export * from "./names/syscalls.ts";
+export { process, ProcessCondition } from "./process.ts";
 export { Query } from "./query.ts";
 export { type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";

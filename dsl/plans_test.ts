@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import {
   args,
   caller,
@@ -150,6 +151,25 @@ const PROGRAMS: readonly [
     fakeFacts({ maxDepth: 2 }),
   ],
 ];
+
+Deno.test("a process as a source gives what the condition gives", () => {
+  const facts = fakeFacts({ tracer: "nop", enabled: CALLS });
+  const who = process("sshd").withChildren();
+  const text = (query: Query<unknown>) =>
+    planText(compile([query.spec], facts).plan);
+  assert.equal(
+    text(who.syscalls("open*").print()),
+    text(syscalls("open*").filter(who).print()),
+  );
+  assert.equal(
+    text(who.event(CALLS[0]).count(comm)),
+    text(event(CALLS[0]).filter(who).count(comm)),
+  );
+  assert.equal(
+    text(process(1).trace(sys_openat).until("1s").print()),
+    text(trace(sys_openat).filter(process(1)).until("1s").print()),
+  );
+});
 
 for (const [name, queries, facts] of PROGRAMS) {
   Deno.test(`plan: ${name}`, async (t) => {

@@ -37,6 +37,9 @@ function right() {
   trace(sys_read).filter(all(args.count.gt("4KiB"), not(pid.eq(1))));
   trace(sys_read).filter((e) => e.duration > 5 && e.comm.startsWith("a"));
   trace(sys_read).filter(process("nginx*").withChildren());
+  process("nginx*").trace(sys_read).filter(args.count.gt("4KiB"));
+  process(1).withChildren().syscalls("open*").until("1s").count(func);
+  process(1).event("sched:sched_switch").filter(field("prev_comm").eq("init"));
   trace(fn("vfs_*")).under(sys_read).depth(3).filter(caller.isForeign());
   event("sched:sched_switch").filter(field("prev_comm").eq("init"));
   event("sched:sched_switch").filter((e) => e.next_pid === 1);

@@ -1,0 +1,68 @@
+/**
+ * Who runs: a condition for all sources, and a source of what somebody does.
+ *
+ * @module
+ */
+import type { ProcessSpec } from "../engine/plan/expression.ts";
+import { Condition } from "./condition.ts";
+import { here } from "./errors.ts";
+import type { TracedFunction } from "./names/functions.ts";
+import { event, syscalls, trace } from "./sources.ts";
+import type { Trace } from "./trace.ts";
+import type {
+  AllArguments,
+  CallFields,
+  EventFields,
+  EventName,
+  OwnFields,
+} from "./types.ts";
+
+/** A condition on who runs, fit for all sources. */
+export class ProcessCondition extends Condition<unknown> {
+  readonly #who: ProcessSpec;
+
+  constructor(who: ProcessSpec) {
+    const at = here();
+    super({ op: "process", who, ...(at === undefined ? {} : { at }) });
+    this.#who = who;
+  }
+
+  /** Also the processes that these have started, and those of these. */
+  withChildren(): ProcessCondition {
+    return new ProcessCondition({ ...this.#who, children: true });
+  }
+
+  /** As `trace(...functions)`, of these processes alone. */
+  trace<const T extends readonly (TracedFunction<unknown> | string)[]>(
+    ...functions: T
+  ): Trace<CallFields<AllArguments<T>>, "calls"> {
+    return trace(...functions).filter(this);
+  }
+
+  /** As `syscalls(...names)`, of these processes alone. */
+  syscalls(...names: string[]): Trace<CallFields<never>, "calls"> {
+    return syscalls(...names).filter(this);
+  }
+
+  /** As `event(name)`, of these processes alone. */
+  event<N extends EventName>(
+    name: N,
+  ): Trace<EventFields<OwnFields<N>>, "events">;
+  /** Several events, or globs over events. */
+  event(...names: string[]): Trace<never, "events">;
+  event(...names: string[]): unknown {
+    return event(...names).filter(this);
+  }
+}
+
+/**
+ * What runs in a process (all its threads): a condition, and a source.
+ *
+ *     trace(sys_read).filter(process("nginx*")).print()
+ *     process("nginx*").withChildren().syscalls().count(func)
+ *
+ * @param match a pid, or a glob over commands: `"nginx*"`
+ */
+export function process(match: number | string): ProcessCondition {
+  return new ProcessCondition({ match, children: false });
+}
