@@ -6,7 +6,7 @@ import {
   listEvents,
   rawReason,
 } from "../../engine/ftrace/event_list.ts";
-import type { EventFormat } from "../../engine/ftrace/formats.ts";
+import type { EventField, EventFormat } from "../../engine/ftrace/formats.ts";
 import { traceMeta } from "../../engine/ftrace/trace_meta.ts";
 import { didYouMean, globRegExp, nearNames } from "../../engine/plan/glob.ts";
 import { openInstance } from "./instance.ts";
@@ -63,6 +63,12 @@ function noneFound(glob: string, all: readonly ListedEvent[]): XftraceError {
     `the guest's kernel has no event "${glob}"` +
       didYouMean(nearNames(glob, names)),
   );
+}
+
+/** A field as the event's format file tells it. */
+function formatField(field: EventField): EventField {
+  const { name, type, offset, size, signed } = field;
+  return { name, type, offset, size, signed };
 }
 
 /** An event's format as tracefs writes it, the common fields left out. */
@@ -124,7 +130,12 @@ Examples:
             internal: event.internal,
             raw: format === undefined ? null : rawReason(format, meta) ?? null,
             ...(withFormat && format !== undefined
-              ? { format: { printFmt: format.printFmt, fields: format.fields } }
+              ? {
+                format: {
+                  printFmt: format.printFmt,
+                  fields: format.fields.map(formatField),
+                },
+              }
               : {}),
           };
         }));

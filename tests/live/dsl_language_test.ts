@@ -138,12 +138,17 @@ for (const kernel of ["6.1", "6.12"]) {
 
     for (const [script, sees, ...args] of SCRIPTS) {
       await t.step(`script ${script.name}`, async () => {
-        const queries = script.queries([...args, "--for", "1s"]);
-        const result = await run(session, queries);
-        assert.equal(result.lost, 0, `${result.lost} lost`);
-        const events = result.events.reduce((sum, n) => sum + n, 0);
-        if (sees) assert.ok(events > 0, "no events");
-        assert.equal(controls(session), before);
+        let events = 0;
+        // A busy host may not let the guest run for as long as a script does.
+        for (let tries = 0; tries < 10 && events === 0; tries++) {
+          const queries = script.queries([...args, "--for", "1s"]);
+          const result = await run(session, queries);
+          assert.equal(result.lost, 0, `${result.lost} lost`);
+          events = result.events.reduce((sum, n) => sum + n, 0);
+          assert.equal(controls(session), before);
+          if (!sees) return;
+        }
+        assert.ok(events > 0, "no events");
       });
     }
 
