@@ -201,13 +201,24 @@ export class Mailbox {
     options: CommandOptions = {},
   ): Promise<string> {
     const mail = new TextEncoder().encode(`${path}\0`);
-    const { result, bytes } = await this.command("tracefs_read", mail, options);
-    if (result < 0) {
-      throw new XftraceError(
-        `the guest refused to read tracefs' ${path}: ${guestError(result)}`,
-      );
+    const decoder = new TextDecoder();
+    let text = "";
+    // A file that is longer than the mail comes in parts.
+    for (let from = 0;;) {
+      const { result, bytes } = await this.command("tracefs_read", mail, {
+        ...options,
+        argument: BigInt(from),
+      });
+      if (result < 0) {
+        throw new XftraceError(
+          `the guest refused to read tracefs' ${path}: ${guestError(result)}`,
+        );
+      }
+      from += bytes.length;
+      const more = bytes.length === this.#page.mailBytes;
+      text += decoder.decode(bytes, { stream: more });
+      if (!more) return text;
     }
-    return new TextDecoder().decode(bytes);
   }
 
   /**

@@ -7,12 +7,13 @@
  *
  * @module
  */
-import { KernelError, XftraceError } from "../errors.ts";
+import { KernelError } from "../errors.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events.ts";
 import { readFunctionFilter } from "../ftrace/function_filter.ts";
 import { readGraphRoots } from "../ftrace/graph_roots.ts";
 import type { TraceArray } from "../ftrace/trace_array.ts";
-import type { CommandOptions, Mailbox } from "./mailbox.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { requireSettable } from "./tracefs_undo.ts";
 
 /** One planned write of a tracefs file. */
 export interface TracefsWrite {
@@ -26,12 +27,33 @@ export interface TracefsWrite {
   readonly after: string;
   /** What is written to undo it. */
   readonly undo: string;
+  /** It goes behind what the file holds, which stays. */
+  readonly append?: boolean;
+  /** The undo goes behind what the file holds, and takes one thing out. */
+  readonly undoAppend?: boolean;
+  /** What the file held when all was written: see `carry_tracefs.ts`. */
+  readonly left?: string;
+}
+
+/** An event, by name or glob, and what is written for it. */
+export interface ForEvent {
+  readonly event: string;
+  readonly text: string;
+}
+
+/** A file that is set as the user says. */
+export interface SetFile {
+  /** Below the instance's folder: `options/sym-addr`. */
+  readonly path: string;
+  readonly text: string;
+  /** Behind what it holds, as `>>` does. */
+  readonly append: boolean;
 }
 
 /** What is wanted of the stock Ftrace. */
 export interface TracefsRequest {
-  /** `function_graph`, `function`, `nop`, ... */
-  readonly tracer: string;
+  /** `function_graph`, `function`, `nop`, ...; `undefined`: as it is. */
+  readonly tracer?: string;
   /**
    * Kernel functions by name: the graph's roots of function_graph, the filter
    * of all other tracers.
@@ -45,12 +67,19 @@ export interface TracefsRequest {
   readonly clock?: string;
   /** KiB of a CPU's buffer. */
   readonly bufferKib?: number;
+  /** Conditions on events, as tracefs' `filter` takes them. */
+  readonly eventFilters?: readonly ForEvent[];
+  /** What events set off, as tracefs' `trigger` takes it. */
+  readonly triggers?: readonly ForEvent[];
+  /** Any other files. */
+  readonly files?: readonly SetFile[];
   /** The instance, by name; default: the top level. */
   readonly instance?: string;
 }
 
-/** Milliseconds for a write: selecting a tracer for all functions is slow. */
-const WRITE_MS = 120_000;
+/** In place of what a file holds, which only the guest can tell. */
+export const NOT_ASKED = "what it holds";
+
 const KIB = 1024;
 /** Data bytes of a 4 KiB sub-buffer (kernel/trace/ring_buffer.c). */
 const SUB_BUFFER_BYTES = 4080;
@@ -75,11 +104,20 @@ export function planTracefs(
     path: string,
     text: string,
     before: string,
-    more: { after?: string; undo?: string; top?: boolean } = {},
+    more: {
+      after?: string;
+      undo?: string;
+      top?: boolean;
+      append?: boolean;
+      undoAppend?: boolean;
+    } = {},
   ) => {
     const after = more.after ?? text;
     if (after === before) return;
+    const { append, undoAppend } = more;
     writes.push({
+      ...(append === undefined ? {} : { append }),
+      ...(undoAppend === undefined ? {} : { undoAppend }),
       path: more.top === true ? path : folder + path,
       text,
       before,
@@ -103,9 +141,15 @@ export function planTracefs(
   const list = (names: readonly string[]) =>
     names.length === 0 ? "all functions" : names.join(" ");
   const graph = request.tracer === "function_graph";
+  for (const { path, text, append } of request.files ?? []) {
+    requireSettable(path);
+    add(path, text, fileBefore(instance, path), {
+      ...(append ? { append, after: `and ${text}` } : {}),
+    });
+  }
   const filter = [
     ...(request.filter ?? []),
-    ...(graph ? [] : request.functions),
+    ...(graph || request.tracer === undefined ? [] : request.functions),
   ];
   // A root that is not in the filter would never be seen.
   if (graph && filter.length > 0) filter.push(...request.functions);
@@ -126,26 +170,67 @@ export function planTracefs(
     });
   }
   const files = eventFiles(top.kernel, (instance ?? top).object, events);
-  for (const name of request.events ?? []) {
-    const wanted = matching(files, name);
-    if (wanted.length === 0) {
-      throw new KernelError(
-        `the guest has no event ${name}: list them with \`xftrace events\``,
-      );
+  // Before the events are enabled: nothing comes that was not asked for.
+  for (const { event, text } of request.eventFilters ?? []) {
+    for (const file of matching(files, event)) {
+      const before = instance === undefined
+        ? undefined
+        : eventFilter(top.kernel, file.gva);
+      add(`events/${file.system}/${file.name}/filter`, text, before ?? "none", {
+        undo: before ?? "0",
+      });
     }
-    for (const file of wanted) {
+  }
+  for (const { event, text } of request.triggers ?? []) {
+    for (const file of matching(files, event)) {
+      add(`events/${file.system}/${file.name}/trigger`, text, "as it is", {
+        after: `and ${text}`,
+        append: true,
+        undo: `!${text}`,
+        undoAppend: true,
+      });
+    }
+  }
+  for (const name of request.events ?? []) {
+    for (const file of matching(files, name)) {
       add(
         `events/${file.system}/${file.name}/enable`,
         "1",
-        instance !== undefined && file.enabled ? "1" : "0",
+        // With a trigger it is on, and records nothing: "0*".
+        instance !== undefined && file.enabled && !file.softDisabled
+          ? "1"
+          : "0",
       );
     }
   }
   // Last: what it records then is what was asked for.
-  add("current_tracer", request.tracer, instance?.tracer ?? "nop");
+  if (request.tracer !== undefined) {
+    add("current_tracer", request.tracer, instance?.tracer ?? "nop");
+  }
   return writes;
 }
 
+/** What a file holds as memory tells it; else it is asked for in time. */
+function fileBefore(instance: TraceArray | undefined, path: string): string {
+  const option = /^options\/([^/]+)$/.exec(path)?.[1];
+  const found = option === undefined
+    ? undefined
+    : instance?.options().find(({ name }) => name === option);
+  return found === undefined ? NOT_ASKED : found.set ? "1" : "0";
+}
+
+/** The text of an event's filter; `undefined` without. */
+function eventFilter(kernel: Kernel, file: bigint): string | undefined {
+  const filter = kernel.object("trace_event_file", file)
+    .follow("filter", "event_filter");
+  return filter?.stringAt("filter_string", 4096);
+}
+
+/**
+ * Those of the files that an event's name or glob means.
+ *
+ * @throws {KernelError} when there is none.
+ */
 function matching<T extends { readonly system: string; readonly name: string }>(
   files: readonly T[],
   name: string,
@@ -159,8 +244,12 @@ function matching<T extends { readonly system: string; readonly name: string }>(
         .replaceAll("?", ".")
     }$`,
   );
-  return files.filter((file) =>
+  const found = files.filter((file) =>
     (system === undefined || file.system === system) && pattern.test(file.name)
+  );
+  if (found.length > 0) return found;
+  throw new KernelError(
+    `the guest has no event ${name}: list them with \`xftrace events\``,
   );
 }
 
@@ -186,59 +275,18 @@ function defaultKib({ kernel }: TraceArray): number {
     : Math.ceil(Number(kernel.space.u64(at)) / KIB);
 }
 
-/** How to wait for the module. */
-export type TracefsOptions = Pick<CommandOptions, "onWait">;
-
-/** A word without an end would be judged when the file is closed: too late. */
-function line(text: string): string {
-  return text === "" ? "" : `${text}\n`;
-}
-
 /**
- * Carries a write out.
- *
- * @throws {XftraceError} when the guest refuses, or its module does not answer,
- * with what it last said.
+ * Writes as lines, in columns: `current_tracer  nop -> function_graph`, and who
+ * carries it out.
  */
-export async function applyTracefs(
-  mailbox: Mailbox,
-  { path, text }: TracefsWrite,
-  options: TracefsOptions = {},
-): Promise<void> {
-  await mailbox.writeTracefs(path, line(text), {
-    ...options,
-    timeoutMs: WRITE_MS,
-  });
-}
-
-/**
- * Takes writes back, last one first.
- *
- * @returns those that the guest refused to take back, with the reason.
- */
-export async function undoTracefs(
-  mailbox: Mailbox,
-  writes: readonly TracefsWrite[],
-  options: TracefsOptions = {},
-): Promise<{ readonly write: TracefsWrite; readonly reason: string }[]> {
-  const left: { write: TracefsWrite; reason: string }[] = [];
-  for (const write of writes.toReversed()) {
-    try {
-      await mailbox.writeTracefs(write.path, line(write.undo), {
-        ...options,
-        timeoutMs: WRITE_MS,
-      });
-    } catch (error) {
-      if (!(error instanceof XftraceError)) throw error;
-      left.push({ write, reason: error.message });
-    }
-  }
-  return left;
-}
-
-/** A write as one line: `current_tracer  nop -> function_graph  module mailbox`. */
-export function tracefsText({ path, before, after }: TracefsWrite): string {
-  return `${path.padEnd(16)} ${
-    `${before} -> ${after}`.padEnd(32)
-  } tracefs, by the module's mailbox`;
+export function tracefsTexts(writes: readonly TracefsWrite[]): string[] {
+  const changes = writes.map(({ before, after }) => `${before} -> ${after}`);
+  const width = (texts: readonly string[]) =>
+    Math.min(48, Math.max(...texts.map((text) => text.length)));
+  const paths = width(writes.map(({ path }) => path));
+  return writes.map(({ path }, i) =>
+    `${path.padEnd(paths)} ${
+      changes[i].padEnd(width(changes))
+    } tracefs, by the module's mailbox`
+  );
 }

@@ -1,5 +1,6 @@
 /** `xftrace off`: stops recording, undoes the writes, writes the text. */
 import type { Command } from "@commander-js/extra-typings";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { GuestGoneError, XftraceError } from "../../engine/errors.ts";
 import {
@@ -9,7 +10,7 @@ import {
 } from "../../engine/ftrace/control.ts";
 import { entryCounts, writeReport } from "../../engine/ftrace/report.ts";
 import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
-import { undoTracefs } from "../../engine/seal/tracefs_control.ts";
+import { undoTracefs } from "../../engine/seal/carry_tracefs.ts";
 import { readBuffers } from "../../engine/ftrace/reader.ts";
 import { SpoolReader } from "../../engine/ftrace/spool.ts";
 import { switchRecording } from "../../engine/ftrace/switches.ts";
@@ -102,10 +103,14 @@ export async function turnOff(options: OffOptions): Promise<void> {
   }
   const { instance } = openInstance(session, state.instance);
   applyAll(session.kernel, switchRecording(instance, false));
-  const result = await collect(session, folder, state, options);
+  // `on` may have been killed before there was a collector.
+  const result = existsSync(folder.spool)
+    ? await collect(session, folder, state, options)
+    : undefined;
   undo(session, state, options);
   const notUndone = await undoTracer(session, state);
-  tell(result, options.output);
+  if (result !== undefined) tell(result, options.output);
+  else note("nothing was collected: `xftrace on` ended before it began");
   folder.remove();
   if (notUndone !== undefined) throw notUndone;
 }
@@ -159,9 +164,14 @@ async function undoTracer(
   using progress = new Progress();
   const onWait = ({ said }: { said: string }) =>
     progress.update(`the module: ${said}`);
-  const left = await undoTracefs(mailbox, tracefs, { onWait });
-  if (madeInstance !== undefined) await mailbox.removeInstance(madeInstance);
-  else if (state.wasRecording) {
+  const not = await undoTracefs(mailbox, tracefs, { onWait });
+  for (const { reason, changed } of not) if (changed) note(reason);
+  const left = not.filter(({ changed }) => !changed);
+  if (madeInstance !== undefined) {
+    if (not.some(({ changed }) => changed)) {
+      note(`so the instance ${madeInstance}, which \`on\` made, is left too`);
+    } else await mailbox.removeInstance(madeInstance);
+  } else if (state.wasRecording) {
     const { instance } = openInstance(session, state.instance);
     applyAll(session.kernel, switchRecording(instance, true));
   }

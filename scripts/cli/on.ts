@@ -6,6 +6,7 @@ import type { StateFolder } from "../collector/state.ts";
 import { Interrupt } from "./interrupt.ts";
 import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
 import {
+  isTracefs,
   type OnOptions,
   refuseForeign,
   usage,
@@ -40,6 +41,9 @@ Examples:
   xftrace on --resume
   xftrace on --tracer function_graph sys_openat
   xftrace on --tracer function 'vfs_*' --event sched:sched_switch
+  xftrace on --event sched:sched_switch --event-filter 'sched:sched_switch=prev_prio < 100'
+  xftrace on --tracer function vfs_open --set options/func_stack_trace=1
+  xftrace on --trigger 'sched:sched_process_exec=stacktrace:5' --set tracing_cpumask=1
   xftrace on --plain --depth 3 vfs_read -t qemu:web1
   xftrace on --mute sched:sched_switch
   xftrace on --foreground sys_openat
@@ -79,13 +83,17 @@ async function start(
       `${session.target} has no xftrace module, so nothing can be sealed; load it in the guest (see: xftrace guest install)`,
     );
   }
-  if (options.tracer !== undefined) {
+  if (
+    options.plain !== true && options.sealed !== true &&
+    isTracefs(functions, options)
+  ) {
     refuseForeign("tracer", options);
-    if (tracer === undefined) {
+    if (tracer === undefined && options.tracer !== undefined) {
       throw usage(
         `selecting a tracer takes code in the guest: load the xftrace module there (see: xftrace guest install), or boot the guest with ftrace=${options.tracer}`,
       );
     }
+    if (tracer === undefined) refuseForeign("plain", options);
     return await onPlain(session, tracer, functions, options);
   }
   if (tracer !== undefined && isForModule(functions, options)) {

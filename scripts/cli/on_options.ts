@@ -29,6 +29,9 @@ export interface OnOptions extends TargetOptions {
   readonly recording?: string;
   readonly tracer?: string;
   readonly event: readonly string[];
+  readonly eventFilter: readonly string[];
+  readonly trigger: readonly string[];
+  readonly set: readonly string[];
   readonly clock?: string;
   readonly bufferSize?: string;
 }
@@ -45,7 +48,19 @@ const REPEATED: readonly (readonly [flag: string, about: string])[] = [
     "--filter <functions>",
     'record these below the functions named; may be repeated; "all" (module)',
   ],
-  ["--event <event>", "enable an event too; may be repeated (--tracer)"],
+  ["--event <event>", "enable an event too; may be repeated (tracefs)"],
+  [
+    "--event-filter <event=expression>",
+    "record an event only when this holds; may be repeated (tracefs)",
+  ],
+  [
+    "--trigger <event=command>",
+    "what an event sets off, such as stacktrace:5; may be repeated (tracefs)",
+  ],
+  [
+    "--set <file=value>",
+    "any other file of tracefs, += to add; may be repeated (tracefs)",
+  ],
 ];
 
 const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
@@ -64,8 +79,8 @@ const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
   ["--klog <file>", 'the key log; default "trace.klog" (module)'],
   ["--recording <file>", 'the recording; default "trace.xfs" (module)'],
   ["--tracer <name>", "have the module select a stock tracer of the guest"],
-  ["--clock <name>", "the trace clock (--tracer)"],
-  ["--buffer-size <KiB>", "size of a CPU's buffer (--tracer)"],
+  ["--clock <name>", "the trace clock (tracefs)"],
+  ["--buffer-size <KiB>", "size of a CPU's buffer (tracefs)"],
 ];
 
 /** Adds the options; the type is stated, for inferring it takes minutes. */
@@ -105,9 +120,19 @@ export function usage(message: string): XftraceError {
   return new XftraceError(message, { exitCode: 64 });
 }
 
+/** Options that have the module write files of tracefs. */
+const TRACEFS = [
+  "event",
+  "eventFilter",
+  "trigger",
+  "set",
+  "clock",
+  "bufferSize",
+] as const;
+
 /** What a kind of trace does not take. */
 const FOREIGN = {
-  sealed: ["instance", "mute", "withoutCpu", "event", "clock", "bufferSize"],
+  sealed: ["instance", "mute", "withoutCpu", ...TRACEFS],
   plain: [
     "filter",
     "seal",
@@ -115,12 +140,43 @@ const FOREIGN = {
     "interrupts",
     "klog",
     "recording",
-    "event",
-    "clock",
-    "bufferSize",
+    ...TRACEFS,
   ],
   tracer: ["seal", "rotate", "interrupts", "klog", "recording"],
 } as const;
+
+/** Whether an option was given: repeated ones are empty lists without. */
+function isGiven(options: OnOptions, name: keyof OnOptions): boolean {
+  const value: unknown = options[name];
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
+
+/**
+ * Whether the module is to write files of tracefs.
+ *
+ * @throws {XftraceError} when functions are named too, and no tracer: they
+ * would be sealed by the module itself.
+ */
+export function isTracefs(
+  functions: readonly string[],
+  options: OnOptions,
+): boolean {
+  if (options.tracer !== undefined) return true;
+  const given = TRACEFS.find((name) => isGiven(options, name));
+  if (given === undefined) return false;
+  if (functions.length > 0 || options.filter.length > 0) {
+    throw usage(
+      `${
+        flagOf(given)
+      } is for the guest's own tracers: say which with --tracer, such as --tracer function_graph`,
+    );
+  }
+  return true;
+}
+
+function flagOf(name: keyof OnOptions): string {
+  return `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
 
 const NEEDS = {
   sealed: "is for plain traces and --tracer",
@@ -139,11 +195,8 @@ export function refuseForeign(
   options: OnOptions,
 ): void {
   for (const name of FOREIGN[kind]) {
-    const value: unknown = options[name];
-    if (value === undefined || (Array.isArray(value) && value.length === 0)) {
-      continue;
+    if (isGiven(options, name)) {
+      throw usage(`${flagOf(name)} ${NEEDS[kind]}`);
     }
-    const flag = name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-    throw usage(`--${flag} ${NEEDS[kind]}`);
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../engine/errors.ts";
 import {
+  isTracefs,
   type OnOptions,
   refuseForeign,
   sealName,
@@ -53,4 +54,17 @@ Deno.test("numbers and seals that are none are named", () => {
   }
   assert.equal(sealName("siphash"), "siphash");
   assert.throws(() => sealName("aes"), /--seal takes none, xor,.*"aes"/);
+});
+
+Deno.test("files of tracefs are for the guest's own tracers", () => {
+  assert.equal(isTracefs(["sys_read"], parse()), false);
+  assert.equal(isTracefs([], parse("--set", "options/sym-addr=1")), true);
+  assert.equal(
+    isTracefs(["sys_read"], parse("--tracer", "function", "--clock", "mono")),
+    true,
+  );
+  assert.throws(
+    () => isTracefs(["sys_read"], parse("--event-filter", "a:b=c > 1")),
+    /^XftraceError: --event-filter is for .* --tracer function_graph/,
+  );
 });

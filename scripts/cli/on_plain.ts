@@ -16,9 +16,12 @@ import { TraceArray } from "../../engine/ftrace/trace_array.ts";
 import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
 import {
   applyTracefs,
-  type TracefsWrite,
+  askTracefs,
+  settleTracefs,
+  TracefsRefused,
   undoTracefs,
-} from "../../engine/seal/tracefs_control.ts";
+} from "../../engine/seal/carry_tracefs.ts";
+import type { TracefsWrite } from "../../engine/seal/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
 import {
   keptWrites,
@@ -82,7 +85,7 @@ export async function onPlain(
       : functions.join(", ");
     const files = stock === undefined
       ? ""
-      : `, ${count(stock.writes.length)} tracefs files by its module`;
+      : `, ${count(start.files)} tracefs files by its module`;
     out(
       `recording ${what} in ${session.target} (tracer ${done.tracer}, ${
         count(start.words)
@@ -138,7 +141,7 @@ class Start {
   readonly #folder: StateFolder;
   readonly #state: TraceState;
   readonly #applied: AppliedWrite[] = [];
-  readonly #written: TracefsWrite[] = [];
+  #written: TracefsWrite[] = [];
 
   constructor(
     session: Session,
@@ -168,6 +171,11 @@ class Start {
     return this.#applied.length;
   }
 
+  /** Tracefs files that were written. */
+  get files(): number {
+    return this.#written.length;
+  }
+
   /** Has the module write tracefs files, while nothing is recorded. */
   async select(stock: TracerPlan, interrupt: Interrupt): Promise<void> {
     const mailbox = this.#tracer?.mailbox;
@@ -183,15 +191,30 @@ class Start {
     }
     const { instance } = openInstance(this.#session, this.#state.instance);
     this.#state.wasRecording = instance.recording;
+    // What cannot be undone is refused before anything is done.
+    const writes = await askTracefs(mailbox, stock.writes, { onWait });
     this.#apply(kernel, switchRecording(instance, false));
-    for (const write of stock.writes) {
+    for (const write of writes) {
       interrupt.check();
-      this.#written.push(write);
-      this.#state.tracefs = this.#written.map((one) => ({ ...one }));
-      this.#folder.write(this.#state);
-      await applyTracefs(mailbox, write, { onWait });
+      const before = this.#written;
+      this.#note([...before, write]);
+      try {
+        this.#note([...before, await applyTracefs(mailbox, write, { onWait })]);
+      } catch (error) {
+        const nothing = error instanceof TracefsRefused && error.unchanged;
+        if (nothing) this.#note(before);
+        throw error;
+      }
     }
+    this.#note(await settleTracefs(mailbox, this.#written, { onWait }));
     interrupt.check();
+  }
+
+  /** Notes on disk what is written. */
+  #note(written: readonly TracefsWrite[]): void {
+    this.#written = [...written];
+    this.#state.tracefs = written.map((one) => ({ ...one }));
+    this.#folder.write(this.#state);
   }
 
   /** Starts the collector, and then lets the guest record. */
@@ -240,11 +263,16 @@ class Start {
     let left = false;
     if (mailbox !== undefined) {
       for (
-        const { write, reason } of await undoTracefs(mailbox, this.#written)
+        const { write, reason, changed } of await undoTracefs(
+          mailbox,
+          this.#written,
+        )
       ) {
-        left = true;
+        left ||= !changed;
         note(
-          `${write.path} could not be set back to "${write.undo}": ${reason}`,
+          changed
+            ? reason
+            : `${write.path} could not be set back to "${write.undo}": ${reason}`,
         );
       }
     }

@@ -20,7 +20,7 @@ import {
 } from "../../engine/ftrace/switches.ts";
 import { resolveFunction } from "../../engine/kernel/function_names.ts";
 import {
-  tracefsText,
+  tracefsTexts,
   type TracefsWrite,
 } from "../../engine/seal/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
@@ -156,7 +156,7 @@ export function planText(
     ...(plan.makes === undefined
       ? []
       : [`instances/${plan.makes}   made, and removed at the end`]),
-    ...(plan.tracefs ?? []).map(tracefsText),
+    ...tracefsTexts(plan.tracefs ?? []),
     ...plan.writes.map(writeText),
   ];
   writes.forEach((text, i) =>

@@ -6,7 +6,9 @@
 import { TraceArray } from "../../engine/ftrace/trace_array.ts";
 import { resolveFunction } from "../../engine/kernel/function_names.ts";
 import {
+  type ForEvent,
   planTracefs,
+  type SetFile,
   type TracefsWrite,
 } from "../../engine/seal/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
@@ -33,22 +35,30 @@ export function planTracer(
   options: OnOptions,
 ): TracerPlan {
   const { kernel } = session;
-  const tracer = options.tracer ?? "nop";
   const top = openInstance(session);
   const instance = options.instance === undefined
     ? top.instance
     : TraceArray.all(kernel).find(({ name }) => name === options.instance);
+  // Without --tracer the guest keeps the one it has.
+  const tracer = options.tracer ?? instance?.tracer ?? "nop";
   if (functions.length > 0 && tracer === "nop") {
     throw usage('the tracer "nop" traces no functions; leave them out');
   }
   const named = functions.map((name) => resolveFunction(kernel.symbols, name));
   const names = named.flatMap((one) => one.functions.map(({ name }) => name));
   const writes = planTracefs(top.instance, instance, top.events, {
-    tracer,
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
     functions: [...new Set(names)],
     filter: options.filter.flatMap((text) => text.split(/[\s,]+/))
       .filter((name) => name !== ""),
     events: options.event,
+    eventFilters: options.eventFilter.map((text) =>
+      forEvent("--event-filter", "sched:sched_switch=prev_pid > 1", text)
+    ),
+    triggers: options.trigger.map((text) =>
+      forEvent("--trigger", "sched:sched_switch=stacktrace:5", text)
+    ),
+    files: options.set.map(setFile),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.bufferSize === undefined
       ? {}
@@ -61,4 +71,23 @@ export function planTracer(
     notes: named.map(({ note }) => note).filter((text) => text !== undefined),
     ...(instance === undefined ? { makes: options.instance } : {}),
   };
+}
+
+/** `EVENT=TEXT`. */
+function forEvent(option: string, example: string, text: string): ForEvent {
+  const at = text.indexOf("=");
+  const [event, what] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  if (at > 0 && event !== "" && what !== "") return { event, text: what };
+  throw usage(`${option} takes EVENT=TEXT, such as '${example}'`);
+}
+
+/** `FILE=VALUE`, or `FILE+=VALUE`. */
+function setFile(text: string): SetFile {
+  const [, path, plus, value] = /^([^=+\s]+)(\+?)=(.*)$/s.exec(text) ?? [];
+  if (path !== undefined && value !== undefined) {
+    return { path, text: value.trim(), append: plus === "+" };
+  }
+  throw usage(
+    "--set takes FILE=VALUE, or FILE+=VALUE to add to a list, such as options/sym-addr=1",
+  );
 }

@@ -48,6 +48,9 @@ const tracefsSchema = z.object({
   before: z.string(),
   after: z.string(),
   undo: z.string(),
+  append: z.boolean().optional(),
+  undoAppend: z.boolean().optional(),
+  left: z.string().optional(),
 });
 
 const stateSchema = z.object({

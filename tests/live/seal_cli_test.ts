@@ -3,99 +3,23 @@
  * `off`, and the stock tracers with `--tracer`.
  */
 import assert from "node:assert/strict";
-import type { SealedOff } from "../../scripts/cli/off_sealed.ts";
 import type { Status } from "../../scripts/cli/status.ts";
-import type { Guest } from "../../lab/mod.ts";
 import {
   assertNoOops,
   openLoad,
-  Scratch,
   SEAL_KERNELS,
   sealedGuest,
   steer,
   tracerOf,
 } from "./seal_support.ts";
+import { tracefsSteps } from "./seal_tracefs.ts";
+import { User } from "./seal_user.ts";
 import {
   assertOneClearError,
   ended,
-  type Run,
   startXftrace,
   TRACEFS,
 } from "./support.ts";
-
-const FILES = [
-  "tracing_on",
-  "current_tracer",
-  "set_graph_function",
-  "set_ftrace_filter",
-  "trace_clock",
-  "buffer_size_kb",
-  "events/sched/sched_switch/enable",
-];
-
-/** The command as a user runs it, with a home and a folder of its own. */
-class User implements Disposable {
-  readonly #scratch = new Scratch();
-  readonly #guest: Guest;
-
-  constructor(guest: Guest) {
-    this.#guest = guest;
-  }
-
-  start(...args: string[]): Deno.ChildProcess {
-    const { folder } = this.#scratch;
-    return startXftrace(
-      [...args, "-t", this.#guest.target],
-      { XDG_STATE_HOME: `${folder}/state` },
-      folder,
-    );
-  }
-
-  async run(...args: string[]): Promise<Run> {
-    return await ended(this.start(...args));
-  }
-
-  async ok(...args: string[]): Promise<string> {
-    const { code, out, err } = await this.run(...args);
-    assert.equal(code, 0, `${args.join(" ")}: ${err}${out}`);
-    return out;
-  }
-
-  async off(): Promise<SealedOff & { verification: { clean: boolean } }> {
-    return JSON.parse(await this.ok("off", "--json"));
-  }
-
-  path(name: string): string {
-    return `${this.#scratch.folder}/${name}`;
-  }
-
-  text(): string {
-    return Deno.readTextFileSync(this.path("trace_graph.txt"));
-  }
-
-  /** What the guest's own files say. */
-  async switches(): Promise<string[]> {
-    const text = await this.#guest.sh(
-      `cd ${TRACEFS}; for f in ${
-        FILES.join(" ")
-      }; do echo "$f:" $(cat $f); done`,
-    );
-    return text.trim().split("\n");
-  }
-
-  /** Ends the collector as a crash would. */
-  killCollector(): void {
-    const [{ name }] = [...Deno.readDirSync(this.path("state/xftrace"))];
-    const state: { collector: number } = JSON.parse(
-      Deno.readTextFileSync(this.path(`state/xftrace/${name}/state.json`)),
-    );
-    Deno.kill(state.collector, "SIGKILL");
-  }
-
-  [Symbol.dispose](): void {
-    this.#scratch[Symbol.dispose]();
-  }
-}
 
 const opens = (text: string) =>
   text.match(/__x64_sys_openat\(.*"\/proc\/modules"/g)?.length ?? 0;
@@ -231,9 +155,9 @@ for (const kernel of SEAL_KERNELS) {
         const line of [
           /trace_clock +mono -> boot/,
           /buffer_size_kb +51\d -> 256/,
-          /set_ftrace_filter all functions -> vfs_open vfs_read __x64_sys_openat/,
-          /set_graph_function all functions -> __x64_sys_openat/,
-          /events\/sched\/sched_switch\/enable 0 -> 1/,
+          /set_ftrace_filter +all functions -> vfs_open vfs_read __x64_sys_openat/,
+          /set_graph_function +all functions -> __x64_sys_openat/,
+          /events\/sched\/sched_switch\/enable +0 -> 1/,
           /current_tracer +nop -> function_graph/,
         ]
       ) assert.match(plan, line);
@@ -283,6 +207,8 @@ for (const kernel of SEAL_KERNELS) {
       assert.equal((await guest.sh(`ls ${TRACEFS}/instances`)).trim(), "");
     });
 
+    await tracefsSteps(t, guest, user);
+
     await t.step("without a mount, and without the module", async () => {
       // Nor does it matter to the module what is mounted in the guest.
       await guest.sh(`umount ${TRACEFS}`);
@@ -292,6 +218,11 @@ for (const kernel of SEAL_KERNELS) {
       assertOneClearError(
         await user.run("on", "--tracer", "function"),
         /load the xftrace module.*xftrace guest install.*ftrace=function/,
+      );
+      assertOneClearError(
+        await user.run("on", "--set", "options/sym-addr=1"),
+        /--set needs the guest's module.*xftrace guest install/,
+        64,
       );
       assertOneClearError(
         await user.run("on", "--sealed", "sys_read"),
