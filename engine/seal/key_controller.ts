@@ -129,9 +129,12 @@ export class KeyController {
             `CPU ${area.cpu} has taken a key of epoch ${epoch}; the host sent none after ${slot.sent}`,
         });
       }
+      // The counter goes up before the acknowledgement does. So it may be one
+      // ahead while a key is on its way, and only then: it also tells of a
+      // foreign key that was there between two looks.
+      const onTheWay = slot.taken === slot.sent ? 0 : 1;
       const keys = page.cpuNumber(area, CPU.keys_taken);
-      // The counter goes up before the acknowledgement does.
-      if (keys > slot.count + 1 && slot.reported !== -keys) {
+      if (keys > slot.count + onTheWay && slot.reported !== -keys) {
         slot.reported = -keys;
         findings.push({
           problem: "foreign key",
@@ -174,7 +177,12 @@ export class KeyController {
    * @throws {XftraceError} when the log cannot be written; nothing was sent.
    */
   rotate(): number {
-    const due = this.#slots.filter((slot) => slot.taken === slot.sent);
+    // A CPU that was interrupted between its acknowledgement and emptying its
+    // slot would empty the next key out of it.
+    const due = this.#slots.filter(({ taken, sent, area }) =>
+      taken === sent &&
+      (sent === 0 || this.#page.cpuNumber(area, CPU.slot_epoch) !== sent)
+    );
     if (due.length === 0) return 0;
     const entries: KlogEntry[] = [];
     for (const slot of due) {
