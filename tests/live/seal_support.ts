@@ -54,6 +54,19 @@ export async function sealedGuest(
   return guest;
 }
 
+/**
+ * Says why a guest may not answer: where its tasks and CPUs are, as its kernel
+ * tells, and what it has said last.
+ */
+export async function explain(guest: Guest): Promise<void> {
+  const { text } = await guest.exec(
+    "for key in w l; do echo $key > /proc/sysrq-trigger; done; dmesg | tail -n 200",
+    { timeoutMs: 30_000 },
+  ).catch((error: unknown) => ({ text: String(error) }));
+  console.log(`${text}\n--- the serial log's end:`);
+  console.log(guest.serialLog().slice(-8000));
+}
+
 /** Attaches for steering. */
 export function steer(guest: Guest): Session {
   return attach(guest.target, { writable: true });

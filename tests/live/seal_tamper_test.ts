@@ -25,6 +25,7 @@ import type { Guest } from "../../lab/mod.ts";
 import type { Session } from "../../engine/session.ts";
 import {
   assertNoOops,
+  explain,
   openLoad,
   pollUntil,
   Scratch,
@@ -402,6 +403,9 @@ async function run(
     rotateMs: 30,
     heartbeatMs: 50,
     ...scratch.files,
+  }).catch(async (error: unknown) => {
+    await explain(guest);
+    throw error;
   });
   await pollUntil(tracer, guest.sh(openLoad(2)));
   tracer.poll();
