@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { XftraceError } from "../errors.ts";
-import type { CommandOptions, Mailbox } from "./mailbox.ts";
+import { type CommandOptions, type Mailbox, RefusedError } from "./mailbox.ts";
 import { NOT_ASKED, type TracefsWrite } from "./tracefs_control.ts";
 import { contentText, undoText } from "./tracefs_undo.ts";
 import { addedLines, fileState, refusalReason } from "./tracefs_state.ts";
@@ -105,7 +105,7 @@ export async function applyTracefs(
       timeoutMs: WRITE_MS,
     });
   } catch (error) {
-    if (!(error instanceof XftraceError)) throw error;
+    if (!(error instanceof RefusedError)) throw error;
     const log = await errorLog(mailbox, path, options);
     const reason = refusalReason(log, text);
     throw new TracefsRefused(

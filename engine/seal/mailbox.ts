@@ -59,6 +59,9 @@ export function guestError(result: number): string {
   return ERRORS[-result] ?? `error ${-result}`;
 }
 
+/** The guest answered a command, and did not carry it out. */
+export class RefusedError extends XftraceError {}
+
 /** Gives commands, one at a time. */
 export class Mailbox {
   readonly #page: ControlPage;
@@ -165,7 +168,7 @@ export class Mailbox {
    * Writes a tracefs file of the guest, as `echo TEXT > PATH` would.
    *
    * @param path below tracefs, such as `current_tracer`
-   * @throws {XftraceError} when the guest refuses, with the reason.
+   * @throws {RefusedError} when the guest refuses, with the reason.
    */
   async writeTracefs(
     path: string,
@@ -183,7 +186,7 @@ export class Mailbox {
       { ...options, argument: BigInt(body.length) },
     );
     if (result < 0) {
-      throw new XftraceError(
+      throw new RefusedError(
         `the guest refused to write ${
           JSON.stringify(text.trimEnd())
         } to tracefs' ${path}: ${guestError(result)}`,
