@@ -120,7 +120,8 @@ export class PageSet {
   }
 
   #view(gpa: number, length: number): Uint32Array | undefined {
-    if (gpa % 8 !== 0) {
+    // A member is aligned as its size, a page at least as a long.
+    if (gpa % Math.min(length, 8) !== 0) {
       throw new KernelError(
         `a ring buffer page at GPA 0x${
           gpa.toString(16)

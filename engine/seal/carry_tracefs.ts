@@ -16,6 +16,9 @@ const WRITE_MS = 120_000;
 /** Of a file that is longer, a digest is kept. */
 const KEPT_CHARACTERS = 2000;
 
+/** What is needed of the mailbox: tracefs files, read and written. */
+export type TracefsFiles = Pick<Mailbox, "readTracefs" | "writeTracefs">;
+
 /** How to wait for the module. */
 export type TracefsOptions = Pick<CommandOptions, "onWait">;
 
@@ -26,7 +29,7 @@ function line(text: string): string {
 
 /** A file's state as it is compared: whole, or its beginning and a digest. */
 async function stateOf(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   path: string,
   options: TracefsOptions,
 ): Promise<string> {
@@ -46,7 +49,7 @@ async function stateOf(
  * set back.
  */
 export async function askTracefs(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   writes: readonly TracefsWrite[],
   options: TracefsOptions = {},
 ): Promise<TracefsWrite[]> {
@@ -92,7 +95,7 @@ export class TracefsRefused extends XftraceError {
  * said.
  */
 export async function applyTracefs(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   write: TracefsWrite,
   options: TracefsOptions = {},
 ): Promise<TracefsWrite> {
@@ -123,7 +126,7 @@ export async function applyTracefs(
 
 /** What the kernel has said of filters and triggers that it did not take. */
 async function errorLog(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   path: string,
   options: TracefsOptions,
 ): Promise<string> {
@@ -140,7 +143,7 @@ async function errorLog(
  * @returns the writes with that.
  */
 export async function settleTracefs(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   writes: readonly TracefsWrite[],
   options: TracefsOptions = {},
 ): Promise<TracefsWrite[]> {
@@ -178,26 +181,35 @@ export interface NotUndone {
  * @returns those that were not taken back.
  */
 export async function undoTracefs(
-  mailbox: Mailbox,
+  mailbox: TracefsFiles,
   writes: readonly TracefsWrite[],
   options: TracefsOptions = {},
 ): Promise<NotUndone[]> {
   const not: NotUndone[] = [];
   // All before any: what is undone may show in other files.
-  const now = new Map<string, string>();
+  const now = new Map<string, string | RefusedError>();
   for (const { path, left } of writes) {
     if (left === undefined || now.has(path)) continue;
-    now.set(
-      path,
-      await stateOf(mailbox, path, options).catch((error: unknown) => {
-        if (!(error instanceof XftraceError)) throw error;
-        return error.message;
-      }),
-    );
+    try {
+      now.set(path, await stateOf(mailbox, path, options));
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      if (!(error instanceof RefusedError)) {
+        // It will not answer to the others either, each after a minute.
+        const reason = error.message;
+        return writes.map((write) => ({ write, reason, changed: false }));
+      }
+      now.set(path, error);
+    }
   }
   for (const write of writes.toReversed()) {
     const { path, left, undo, undoAppend } = write;
     const there = now.get(path);
+    // Nobody knows what it holds: that is no reason to leave it on purpose.
+    if (there instanceof RefusedError) {
+      not.push({ write, reason: there.message, changed: false });
+      continue;
+    }
     if (left !== undefined && there !== undefined && !holds(write, there)) {
       not.push({
         write,

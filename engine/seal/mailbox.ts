@@ -197,7 +197,7 @@ export class Mailbox {
   /**
    * Reads a tracefs file of the guest.
    *
-   * @throws {XftraceError} when the guest refuses, with the reason.
+   * @throws {RefusedError} when the guest refuses, with the reason.
    */
   async readTracefs(
     path: string,
@@ -213,7 +213,7 @@ export class Mailbox {
         argument: BigInt(from),
       });
       if (result < 0) {
-        throw new XftraceError(
+        throw new RefusedError(
           `the guest refused to read tracefs' ${path}: ${guestError(result)}`,
         );
       }

@@ -13,6 +13,8 @@ import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
 import { undoTracefs } from "../../engine/seal/carry_tracefs.ts";
 import { readBuffers } from "../../engine/ftrace/reader.ts";
 import { SpoolReader } from "../../engine/ftrace/spool.ts";
+import { unfollowedSettings } from "../../engine/ftrace/text/unfollowed.ts";
+import type { TraceArray } from "../../engine/ftrace/trace_array.ts";
 import { switchRecording } from "../../engine/ftrace/switches.ts";
 import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
 import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
@@ -103,6 +105,7 @@ export async function turnOff(options: OffOptions): Promise<void> {
   }
   const { instance } = openInstance(session, state.instance);
   applyAll(session.kernel, switchRecording(instance, false));
+  noteUnfollowed(instance);
   // `on` may have been killed before there was a collector.
   const result = existsSync(folder.spool)
     ? await collect(session, folder, state, options)
@@ -113,6 +116,12 @@ export async function turnOff(options: OffOptions): Promise<void> {
   else note("nothing was collected: `xftrace on` ended before it began");
   folder.remove();
   if (notUndone !== undefined) throw notUndone;
+}
+
+/** What of the guest's settings the text will not follow. */
+function noteUnfollowed(instance: TraceArray): void {
+  const text = guestTextOptions(instance);
+  for (const each of unfollowedSettings(instance.tracer, text)) note(each);
 }
 
 /** Takes back the writes of `on`; recording itself stays off without --keep. */
@@ -255,6 +264,7 @@ function tell(result: CollectorResult, output: string): void {
 function offWithoutOn(session: Session, options: OffOptions): void {
   const { instance, events, layout } = openInstance(session);
   applyAll(session.kernel, switchRecording(instance, false));
+  noteUnfollowed(instance);
   const reading = readBuffers(instance, layout);
   using file = new FileSink(options.output);
   const guest = guestTextOptions(instance);
