@@ -12,7 +12,7 @@
  * @module
  */
 export * from "./dsl/mod.ts";
-export { EXIT, XftraceError } from "./engine/errors.ts";
+export { EXIT, XftraceError } from "./engine/base/errors.ts";
 export { openCoreSession, type Session } from "./engine/session.ts";
 export {
   openTarget,
@@ -20,13 +20,17 @@ export {
   type RunProgress,
   type RunResult,
   type RunTarget,
-} from "./engine/plan/run.ts";
+} from "./engine/program/run.ts";
 export { checks, selectChecks } from "./engine/detect/checks.ts";
-export { type CheckRun, runChecks } from "./engine/detect/runner.ts";
-export { decodeBaseline } from "./engine/detect/baseline.ts";
-export { readRelocatable } from "./engine/detect/relocatable.ts";
-export { sealedFlow } from "./engine/detect/sealed_flow.ts";
-export { textRecords } from "./engine/detect/text_record.ts";
-export { readVmlinux } from "./engine/detect/vmlinux.ts";
-export type { CheckOptions } from "./engine/detect/context.ts";
-export type { Check, CheckOutcome, Finding } from "./engine/detect/types.ts";
+export { type CheckRun, runChecks } from "./engine/detect/core/runner.ts";
+export { decodeBaseline } from "./engine/detect/flow/baseline.ts";
+export { readRelocatable } from "./engine/detect/text/relocatable.ts";
+export { sealedFlow } from "./engine/detect/flow/sealed_flow.ts";
+export { textRecords } from "./engine/detect/text/text_record.ts";
+export { readVmlinux } from "./engine/detect/text/vmlinux.ts";
+export type { CheckOptions } from "./engine/detect/core/context.ts";
+export type {
+  Check,
+  CheckOutcome,
+  Finding,
+} from "./engine/detect/core/types.ts";

@@ -15,12 +15,12 @@ import {
   sys_openat,
   trace,
 } from "../mod.ts";
-import { EventColumns } from "../engine/ftrace/columns.ts";
-import { traceLayout } from "../engine/ftrace/meta.ts";
-import { PageDecoder } from "../engine/ftrace/page.ts";
-import { readBuffers } from "../engine/ftrace/reader.ts";
-import { appendRow } from "../engine/plan/rows.ts";
-import { openTarget, runFrame } from "../engine/plan/run.ts";
+import { EventColumns } from "../engine/ftrace/ring/columns.ts";
+import { traceLayout } from "../engine/ftrace/ring/meta.ts";
+import { PageDecoder } from "../engine/ftrace/ring/page.ts";
+import { readBuffers } from "../engine/ftrace/ring/reader.ts";
+import { appendRow } from "../engine/passes/rows.ts";
+import { openTarget, runFrame } from "../engine/program/run.ts";
 import { openCoreSession } from "../engine/session.ts";
 import { recorded } from "../tests/dsl/guest_model.ts";
 import { steerable } from "../tests/dsl/support.ts";

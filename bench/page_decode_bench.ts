@@ -3,14 +3,14 @@
  * the same bytes. Run with `deno bench --allow-read bench/page_decode_bench.ts`.
  */
 
-import { EventColumns, PageArena } from "../engine/ftrace/columns.ts";
+import { EventColumns, PageArena } from "../engine/ftrace/ring/columns.ts";
 import {
   firstStamp,
   loadFixture,
-} from "../engine/ftrace/fixtures/load_fixture.ts";
-import { TimeMerge } from "../engine/ftrace/merge.ts";
-import { PageDecoder } from "../engine/ftrace/page.ts";
-import { TraceText } from "../engine/ftrace/text/trace_text.ts";
+} from "../engine/ftrace/ring/fixtures/load_fixture.ts";
+import { TimeMerge } from "../engine/ftrace/ring/merge.ts";
+import { PageDecoder } from "../engine/ftrace/ring/page.ts";
+import { TraceText } from "../engine/output/text/trace_text.ts";
 
 const PAGE_SIZE = 4096;
 /** Pages decoded in one iteration: 4 MiB. */

@@ -22,11 +22,11 @@
  *
  * @module
  */
-import { CONTROL, CPU, type SealName } from "../engine/seal/abi.ts";
-import { SealedTracer } from "../engine/seal/sealed_tracer.ts";
+import { CONTROL, CPU, type SealName } from "../engine/seal/page/abi.ts";
+import { SealedTracer } from "../engine/seal/tracer/sealed_tracer.ts";
 import { attach } from "../ffi/attach.ts";
 import { Guest } from "../lab/mod.ts";
-import { moduleFor } from "../tests/live/seal_support.ts";
+import { moduleFor } from "../tests/live/seal/support.ts";
 
 const kernel = Deno.args[0] ?? "6.1";
 const all = Deno.args[1] === "all";

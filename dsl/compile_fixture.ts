@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { EventFormat } from "../engine/ftrace/formats.ts";
-import type { EventFact, TargetFacts } from "../engine/plan/facts.ts";
-import { globRegExp, nearNames } from "../engine/plan/glob.ts";
+import type { EventFormat } from "../engine/ftrace/events/formats.ts";
+import type { EventFact, TargetFacts } from "../engine/program/facts.ts";
+import { globRegExp, nearNames } from "../engine/passes/glob.ts";
 
 const NAMES = [
   "__x64_sys_open",

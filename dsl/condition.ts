@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Expression } from "../engine/plan/expression.ts";
+import type { Expression } from "../engine/program/expression.ts";
 
 declare const NEEDS: unique symbol;
 

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { EXIT, XftraceError } from "../engine/errors.ts";
+import { EXIT, XftraceError } from "../engine/base/errors.ts";
 import {
   callerPlace,
   type SourcePlace,
   withCaret,
-} from "../engine/plan/place.ts";
+} from "../engine/program/place.ts";
 
 /** A script asks for what it cannot have: a wrong name, unit or field. */
 export class CompileError extends XftraceError {

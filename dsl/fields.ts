@@ -8,8 +8,8 @@ import type {
   Expression,
   FieldKind,
   TextTest,
-} from "../engine/plan/expression.ts";
-import type { SourcePlace } from "../engine/plan/place.ts";
+} from "../engine/program/expression.ts";
+import type { SourcePlace } from "../engine/program/place.ts";
 import { Condition } from "./condition.ts";
 import { CompileError, here } from "./errors.ts";
 import type { KnownArguments } from "./names/events.ts";

@@ -45,11 +45,11 @@ export {
   Trace,
   type When,
 } from "./trace.ts";
-export type { Window } from "../engine/plan/windows.ts";
+export type { Window } from "../engine/passes/windows.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";
 export { asDuration, type Duration, type Size } from "./units.ts";
-export { type CountRow, CountTable } from "../engine/plan/sinks/count.ts";
-export { HistTable } from "../engine/plan/sinks/hist.ts";
-export { StatsTable } from "../engine/plan/sinks/stats.ts";
-export { FoldedStacks } from "../engine/plan/sinks/graph.ts";
-export { type Plan, planJson, planText } from "../engine/plan/plan.ts";
+export { type CountRow, CountTable } from "../engine/passes/sinks/count.ts";
+export { HistTable } from "../engine/passes/sinks/hist.ts";
+export { StatsTable } from "../engine/passes/sinks/stats.ts";
+export { FoldedStacks } from "../engine/passes/sinks/graph.ts";
+export { type Plan, planJson, planText } from "../engine/control/plan.ts";

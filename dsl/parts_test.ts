@@ -5,15 +5,15 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { EventColumns } from "../engine/ftrace/columns.ts";
-import { TimeMerge } from "../engine/ftrace/merge.ts";
-import { expressionText } from "../engine/plan/expression.ts";
-import { globRegExp, nearNames } from "../engine/plan/glob.ts";
-import { orderRows } from "../engine/plan/order.ts";
-import { callerPlace, withCaret } from "../engine/plan/place.ts";
-import { HistTable } from "../engine/plan/sinks/hist.ts";
-import { CountTable } from "../engine/plan/sinks/count.ts";
-import { durationText } from "../engine/plan/sinks/values.ts";
+import { EventColumns } from "../engine/ftrace/ring/columns.ts";
+import { TimeMerge } from "../engine/ftrace/ring/merge.ts";
+import { expressionText } from "../engine/program/expression.ts";
+import { globRegExp, nearNames } from "../engine/passes/glob.ts";
+import { orderRows } from "../engine/passes/order.ts";
+import { callerPlace, withCaret } from "../engine/program/place.ts";
+import { HistTable } from "../engine/passes/sinks/hist.ts";
+import { CountTable } from "../engine/passes/sinks/count.ts";
+import { durationText } from "../engine/passes/sinks/values.ts";
 import { comm, duration, field, not, process } from "./mod.ts";
 import { tryDuration, trySize } from "./units.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { QuerySpec } from "../engine/plan/spec.ts";
+import type { QuerySpec } from "../engine/program/spec.ts";
 import { currentRunner } from "./runner.ts";
 
 /**

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/errors.ts";
-import type { QuerySpec } from "../engine/plan/spec.ts";
+import { XftraceError } from "../engine/base/errors.ts";
+import type { QuerySpec } from "../engine/program/spec.ts";
 
 /** Runs queries together, in one pass; gives their results in their order. */
 export type RunQueries = (

@@ -8,12 +8,12 @@ import type {
   Moment,
   SinkSpec,
   TraceSpec,
-} from "../engine/plan/spec.ts";
-import type { CountTable } from "../engine/plan/sinks/count.ts";
-import type { FoldedStacks } from "../engine/plan/sinks/graph.ts";
-import type { HistTable } from "../engine/plan/sinks/hist.ts";
-import type { StatsTable } from "../engine/plan/sinks/stats.ts";
-import type { Window } from "../engine/plan/windows.ts";
+} from "../engine/program/spec.ts";
+import type { CountTable } from "../engine/passes/sinks/count.ts";
+import type { FoldedStacks } from "../engine/passes/sinks/graph.ts";
+import type { HistTable } from "../engine/passes/sinks/hist.ts";
+import type { StatsTable } from "../engine/passes/sinks/stats.ts";
+import type { Window } from "../engine/passes/windows.ts";
 import { Condition } from "./condition.ts";
 import { CompileError, here } from "./errors.ts";
 import type { FieldRef } from "./fields.ts";

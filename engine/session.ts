@@ -6,8 +6,11 @@
 import { openCore } from "./memory/elf_core.ts";
 import { totalBytes } from "./memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
-import { describeKernel, type DescribeOptions } from "./kernel/describe.ts";
-import type { Kernel } from "./kernel/kernel.ts";
+import {
+  describeKernel,
+  type DescribeOptions,
+} from "./kernel/locate/describe.ts";
+import type { Kernel } from "./kernel/core/kernel.ts";
 
 /** A target that was opened. */
 export interface Session extends Disposable {

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import {
   describeKernel,
   type DescribeOptions,
-} from "../engine/kernel/describe.ts";
-import type { Kernel } from "../engine/kernel/kernel.ts";
-import { systemRam } from "../engine/kernel/resources.ts";
+} from "../engine/kernel/locate/describe.ts";
+import type { Kernel } from "../engine/kernel/core/kernel.ts";
+import { systemRam } from "../engine/kernel/objects/resources.ts";
 import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
 import {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import { cPath, ERRNO, errno, errnoText, libc } from "./libc.ts";
 
 const O_RDONLY = 0;

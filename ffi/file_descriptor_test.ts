@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import { FileDescriptor } from "./file_descriptor.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MemoryError } from "../engine/errors.ts";
+import { MemoryError } from "../engine/base/errors.ts";
 import type {
   GpaRange,
   PhysicalMemory,

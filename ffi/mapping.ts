@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import { errno, errnoText, libc } from "./libc.ts";
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import { libc } from "./libc.ts";
 import { existingRanges } from "./pagemap.ts";
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { GuestGoneError, MemoryError, XftraceError } from "../engine/errors.ts";
+import {
+  GuestGoneError,
+  MemoryError,
+  XftraceError,
+} from "../engine/base/errors.ts";
 import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
 import { MappedMemory, type MemorySegment } from "./mapped_memory.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { GuestGoneError, MemoryError } from "../engine/errors.ts";
+import { GuestGoneError, MemoryError } from "../engine/base/errors.ts";
 import type {
   GpaRange,
   PhysicalMemory,

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import type { AskQemu } from "../engine/targets/qmp_layout.ts";
 import { ERRNO, errno, errnoText, libc } from "./libc.ts";
 

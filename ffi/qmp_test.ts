@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { XftraceError } from "../engine/errors.ts";
+import { XftraceError } from "../engine/base/errors.ts";
 import { QmpClient } from "./qmp.ts";
 
 const LIMITS = { greeting: 200, answer: 200 };

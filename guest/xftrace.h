@@ -3,7 +3,7 @@
  * What the host and the module agree on: the pages they share.
  *
  * This file is the single source for both sides. The host's layout
- * (engine/seal/abi.ts) is read from it, so keep to this subset of C: #define
+ * (engine/seal/page/abi.ts) is read from it, so keep to this subset of C: #define
  * of plain numbers, and structs of fixed-width members, arrays and structs
  * defined above, without implicit padding. Little-endian.
  *

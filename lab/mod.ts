@@ -9,19 +9,23 @@
  * ```
  * @module
  */
-export { Guest } from "./guest.ts";
-export { LabError, LabTimeout } from "./errors.ts";
-export { labUnavailable } from "./host.ts";
-export { kernelHeaders } from "./headers.ts";
-export { type GuestOptions, type Machine, MACHINES } from "./options.ts";
-export { type Flavour, FLAVOURS } from "./kernel.ts";
-export type { ExecOptions, ExecResult } from "./channel.ts";
-export type { Json } from "./qmp.ts";
+export { Guest } from "./guest/guest.ts";
+export { LabError, LabTimeout } from "./host/errors.ts";
+export { labUnavailable } from "./host/host.ts";
+export { kernelHeaders } from "./packages/headers.ts";
+export { type GuestOptions, type Machine, MACHINES } from "./host/options.ts";
+export { type Flavour, FLAVOURS } from "./packages/kernel.ts";
+export type { ExecOptions, ExecResult } from "./guest/channel.ts";
+export type { Json } from "./guest/qmp.ts";
 export {
   end,
   type GuestRecord,
   reap,
   type RunningGuest,
   runningGuests,
-} from "./registry.ts";
-export { type OnProgress, type Progress, stderrProgress } from "./progress.ts";
+} from "./guest/registry.ts";
+export {
+  type OnProgress,
+  type Progress,
+  stderrProgress,
+} from "./host/progress.ts";

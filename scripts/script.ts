@@ -5,7 +5,7 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { CompileError, type Query } from "../mod.ts";
-import { EXIT, XftraceError } from "../engine/errors.ts";
+import { EXIT, XftraceError } from "../engine/base/errors.ts";
 import { execute, type ExecuteOptions } from "./cli/execute.ts";
 import { readLine } from "./cli/read_line.ts";
 import { withTarget } from "./cli/target.ts";

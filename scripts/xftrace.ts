@@ -4,27 +4,27 @@
  * @module
  */
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../engine/errors.ts";
-import { VERSION } from "../engine/version.ts";
-import { registerCompletions } from "./cli/completions.ts";
-import { registerDoctor } from "./cli/doctor.ts";
-import { registerEvents } from "./cli/events.ts";
-import { registerFunctions } from "./cli/functions.ts";
-import { registerPs } from "./cli/ps.ts";
-import { registerSnapshot } from "./cli/snapshot.ts";
-import { registerInfo } from "./cli/info.ts";
-import { registerOff } from "./cli/off.ts";
-import { registerOn } from "./cli/on.ts";
-import { registerReport } from "./cli/report.ts";
-import { registerShow } from "./cli/show.ts";
-import { registerStatus } from "./cli/status.ts";
-import { registerCheck } from "./cli/check.ts";
-import { registerEval } from "./cli/eval.ts";
-import { registerGuest } from "./cli/guest.ts";
-import { registerRun } from "./cli/run.ts";
-import { registerTypes } from "./cli/types.ts";
-import { registerVerify } from "./cli/verify.ts";
-import { registerBaseline } from "./cli/baseline.ts";
+import { EXIT, XftraceError } from "../engine/base/errors.ts";
+import { VERSION } from "../engine/base/version.ts";
+import { registerCompletions } from "./cli/commands/completions.ts";
+import { registerDoctor } from "./cli/commands/doctor.ts";
+import { registerEvents } from "./cli/commands/events.ts";
+import { registerFunctions } from "./cli/commands/functions.ts";
+import { registerPs } from "./cli/commands/ps.ts";
+import { registerSnapshot } from "./cli/commands/snapshot.ts";
+import { registerInfo } from "./cli/commands/info.ts";
+import { registerOff } from "./cli/commands/off.ts";
+import { registerOn } from "./cli/commands/on.ts";
+import { registerReport } from "./cli/commands/report.ts";
+import { registerShow } from "./cli/commands/show.ts";
+import { registerStatus } from "./cli/commands/status.ts";
+import { registerCheck } from "./cli/commands/check.ts";
+import { registerEval } from "./cli/commands/eval.ts";
+import { registerGuest } from "./cli/commands/guest.ts";
+import { registerRun } from "./cli/commands/run.ts";
+import { registerTypes } from "./cli/commands/types.ts";
+import { registerVerify } from "./cli/commands/verify.ts";
+import { registerBaseline } from "./cli/commands/baseline.ts";
 import { note } from "./cli/terminal.ts";
 
 /** The whole command line. */

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { FieldKind, Leaf } from "../../engine/plan/expression.ts";
-import { visitLeaves } from "../../engine/plan/expression.ts";
-import type { TargetFacts } from "../../engine/plan/facts.ts";
-import { didYouMean, nearNames } from "../../engine/plan/glob.ts";
-import { argumentKind } from "../../engine/plan/kinds.ts";
-import { fieldKind } from "../../engine/plan/stream_access.ts";
-import type { SourcePlace } from "../../engine/plan/place.ts";
+import type { FieldKind, Leaf } from "../../engine/program/expression.ts";
+import { visitLeaves } from "../../engine/program/expression.ts";
+import type { TargetFacts } from "../../engine/program/facts.ts";
+import { didYouMean, nearNames } from "../../engine/passes/glob.ts";
+import { argumentKind } from "../../engine/program/kinds.ts";
+import { fieldKind } from "../../engine/passes/stream_access.ts";
+import type { SourcePlace } from "../../engine/program/place.ts";
 import { CompileError } from "../errors.ts";
 import type { Draft } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { expressionText } from "../../engine/plan/expression.ts";
-import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
-import type { DecodePass } from "../../engine/plan/plan.ts";
-import type { FunctionTarget } from "../../engine/plan/program.ts";
+import { expressionText } from "../../engine/program/expression.ts";
+import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import type { DecodePass } from "../../engine/control/plan.ts";
+import type { FunctionTarget } from "../../engine/program/program.ts";
 import { listed } from "./choose_source.ts";
 import type { Draft } from "./draft.ts";
 import { momentText } from "./moments.ts";

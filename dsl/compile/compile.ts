@@ -8,22 +8,22 @@ import {
   asksChildren,
   asksProcess,
   conjuncts,
-} from "../../engine/plan/expression.ts";
-import type { TargetFacts } from "../../engine/plan/facts.ts";
-import type { Plan } from "../../engine/plan/plan.ts";
+} from "../../engine/program/expression.ts";
+import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { Plan } from "../../engine/control/plan.ts";
 import type {
   FunctionTarget,
   Program,
   Selection,
   Stream,
-} from "../../engine/plan/program.ts";
-import { sinkText } from "../../engine/plan/sinks/make.ts";
+} from "../../engine/program/program.ts";
+import { sinkText } from "../../engine/passes/sinks/make.ts";
 import type {
   FunctionRef,
   Moment,
   QuerySpec,
   TraceSpec,
-} from "../../engine/plan/spec.ts";
+} from "../../engine/program/spec.ts";
 import { CompileError } from "../errors.ts";
 import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";

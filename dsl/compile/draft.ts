@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Expression, FieldKind } from "../../engine/plan/expression.ts";
-import type { PlannedTrace } from "../../engine/plan/plan.ts";
+import type { Expression, FieldKind } from "../../engine/program/expression.ts";
+import type { PlannedTrace } from "../../engine/control/plan.ts";
 import type {
   FunctionTarget,
   SyscallTarget,
-} from "../../engine/plan/program.ts";
-import type { Moment, SinkSpec, TraceSpec } from "../../engine/plan/spec.ts";
+} from "../../engine/program/program.ts";
+import type { Moment, SinkSpec, TraceSpec } from "../../engine/program/spec.ts";
 
 /** A trace on its way to a stream. */
 export interface Draft {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/plan/facts.ts";
+import type { TargetFacts } from "../../engine/program/facts.ts";
 import type {
   FunctionTarget,
   SyscallTarget,
-} from "../../engine/plan/program.ts";
-import type { FunctionRef } from "../../engine/plan/spec.ts";
+} from "../../engine/program/program.ts";
+import type { FunctionRef } from "../../engine/program/spec.ts";
 import type { Notes } from "./draft.ts";
 
 /**

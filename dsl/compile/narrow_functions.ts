@@ -8,9 +8,9 @@ import {
   type Expression,
   expressionText,
   type Leaf,
-} from "../../engine/plan/expression.ts";
-import { shortName } from "../../engine/plan/facts.ts";
-import { globRegExp } from "../../engine/plan/glob.ts";
+} from "../../engine/program/expression.ts";
+import { shortName } from "../../engine/program/facts.ts";
+import { globRegExp } from "../../engine/passes/glob.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 

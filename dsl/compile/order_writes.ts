@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
-import type { ControlStep, PlannedStep } from "../../engine/plan/plan.ts";
+import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import type { ControlStep, PlannedStep } from "../../engine/control/plan.ts";
 import { listed } from "./choose_source.ts";
 import { undoText } from "./undo.ts";
 

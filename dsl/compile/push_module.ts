@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/plan/facts.ts";
-import type { ControlStep } from "../../engine/plan/plan.ts";
-import type { SealedConfig } from "../../engine/seal/trace_config.ts";
+import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { ControlStep } from "../../engine/control/plan.ts";
+import type { SealedConfig } from "../../engine/seal/tracer/trace_config.ts";
 import { needsAll } from "./choose_module.ts";
 import type { Draft } from "./draft.ts";
 

@@ -8,15 +8,15 @@ import {
   shortName,
   SYSCALL_PREFIX,
   type TargetFacts,
-} from "../../engine/plan/facts.ts";
+} from "../../engine/program/facts.ts";
 import {
   didYouMean,
   globRegExp,
   isGlob,
   nearNames,
-} from "../../engine/plan/glob.ts";
-import type { FunctionTarget } from "../../engine/plan/program.ts";
-import type { FunctionRef } from "../../engine/plan/spec.ts";
+} from "../../engine/passes/glob.ts";
+import type { FunctionTarget } from "../../engine/program/program.ts";
+import type { FunctionRef } from "../../engine/program/spec.ts";
 import { CompileError } from "../errors.ts";
 
 /** An ENDBR64 may stand before the fentry call that entries name. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { shortName, type TargetFacts } from "../../engine/plan/facts.ts";
-import type { ControlStep } from "../../engine/plan/plan.ts";
+import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import type { ControlStep } from "../../engine/control/plan.ts";
 import { listed } from "./choose_source.ts";
 
 /** What taking a step back comes to. */

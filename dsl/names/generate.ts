@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { TraceEvents } from "../../engine/ftrace/events.ts";
-import { argumentKind, eventFieldKind } from "../../engine/plan/kinds.ts";
+import { TraceEvents } from "../../engine/ftrace/events/events.ts";
+import { argumentKind, eventFieldKind } from "../../engine/program/kinds.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 const KEY = /^[A-Za-z_$][\w$]*$/;

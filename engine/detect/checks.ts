@@ -3,33 +3,33 @@
  *
  * @module
  */
-import { XftraceError } from "../errors.ts";
-import type { Check } from "./types.ts";
-import { syscallTable } from "./xf001_syscall_table.ts";
-import { syscallDispatch } from "./xf002_syscall_dispatch.ts";
-import { idt } from "./xf003_idt.ts";
-import { ftraceHooks } from "./xf004_ftrace_ops.ts";
-import { probes } from "./xf005_kprobes.ts";
-import { tracepointHooks } from "./xf006_tracepoints.ts";
-import { netfilter } from "./xf007_netfilter.ts";
-import { textBranches } from "./xf008_text_branches.ts";
-import { callSiteText } from "./xf009_call_sites.ts";
-import { constantTables } from "./xf010_constant_tables.ts";
-import { fileOperations } from "./xf011_file_operations.ts";
-import { procTree } from "./xf012_proc_tree.ts";
-import { notifiers } from "./xf013_notifiers.ts";
-import { securityModuleHooks } from "./xf014_security_hooks.ts";
-import { hiddenModules } from "./xf015_hidden_modules.ts";
-import { unownedCode } from "./xf016_unowned_code.ts";
-import { hiddenProcesses } from "./xf017_hidden_processes.ts";
-import { deferredCode } from "./xf018_deferred_code.ts";
-import { ftraceState } from "./xf019_ftrace_state.ts";
-import { textIntegrity } from "./xf020_text.ts";
-import { callFlow } from "./xf021_call_flow.ts";
-import { callCounts } from "./xf022_call_counts.ts";
-import { patchSiteText } from "./xf023_patch_sites.ts";
-import { moduleTextIntegrity } from "./xf024_module_text.ts";
-import { textInstructions } from "./xf025_instructions.ts";
+import { XftraceError } from "../base/errors.ts";
+import type { Check } from "./core/types.ts";
+import { syscallTable } from "./checks/xf001_syscall_table.ts";
+import { syscallDispatch } from "./checks/xf002_syscall_dispatch.ts";
+import { idt } from "./checks/xf003_idt.ts";
+import { ftraceHooks } from "./checks/xf004_ftrace_ops.ts";
+import { probes } from "./checks/xf005_kprobes.ts";
+import { tracepointHooks } from "./checks/xf006_tracepoints.ts";
+import { netfilter } from "./checks/xf007_netfilter.ts";
+import { textBranches } from "./checks/xf008_text_branches.ts";
+import { callSiteText } from "./checks/xf009_call_sites.ts";
+import { constantTables } from "./checks/xf010_constant_tables.ts";
+import { fileOperations } from "./checks/xf011_file_operations.ts";
+import { procTree } from "./checks/xf012_proc_tree.ts";
+import { notifiers } from "./checks/xf013_notifiers.ts";
+import { securityModuleHooks } from "./checks/xf014_security_hooks.ts";
+import { hiddenModules } from "./checks/xf015_hidden_modules.ts";
+import { unownedCode } from "./checks/xf016_unowned_code.ts";
+import { hiddenProcesses } from "./checks/xf017_hidden_processes.ts";
+import { deferredCode } from "./checks/xf018_deferred_code.ts";
+import { ftraceState } from "./checks/xf019_ftrace_state.ts";
+import { textIntegrity } from "./checks/xf020_text.ts";
+import { callFlow } from "./checks/xf021_call_flow.ts";
+import { callCounts } from "./checks/xf022_call_counts.ts";
+import { patchSiteText } from "./checks/xf023_patch_sites.ts";
+import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
+import { textInstructions } from "./checks/xf025_instructions.ts";
 
 /** Every check there is. */
 export const checks: readonly Check[] = [

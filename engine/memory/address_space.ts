@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MemoryError } from "../errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Where a GVA lies in physical memory. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { MemoryError } from "../errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { findRange } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MemoryError } from "../errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { BufferMemory } from "./buffer_memory.ts";
 import {
   intersectRanges,

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { MemoryError } from "../errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { parseCoreHeaders } from "./elf_core_format.ts";
 import type { LoadSegment } from "./elf_core_format.ts";
 import { NT_PRSTATUS, parseQemuCpu } from "./elf_core_notes.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import type { ByteSource } from "./elf_core_source.ts";
 import { type ElfNote, parseNotes } from "./elf_core_notes.ts";
 

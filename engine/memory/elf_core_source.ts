@@ -13,7 +13,7 @@ import {
   readSync,
 } from "node:fs";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
 
 /** Random access to the bytes of a core, decompressed. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { MemoryError, XftraceError } from "../errors.ts";
+import { MemoryError, XftraceError } from "../base/errors.ts";
 import { coreFromBytes, openCore } from "./elf_core.ts";
 import { encodeNotes, parseNotes, parseQemuCpu } from "./elf_core_notes.ts";
 import { bytesSource, fileError, openSource } from "./elf_core_source.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { MemoryError } from "../errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { mergeRanges, PAGE_SIZE } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange } from "./physical_memory.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { parseKeyValues, parseSize } from "./ram_layout_options.ts";
 import { parseQemuMachine, qemuLayout } from "./ram_layout_qemu.ts";
 

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { ELF } from "./elf_core_format.ts";
 import type { ElfNote } from "./elf_core_notes.ts";
 import { encodeNotes } from "./elf_core_notes.ts";

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 
 /** Owner of the manifest's note. */
 export const MANIFEST_NOTE = "XFTRACE";

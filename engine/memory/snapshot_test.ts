@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { BufferMemory } from "./buffer_memory.ts";
 import { coreFromBytes, openCore } from "./elf_core.ts";
 import type { GpaRange } from "./physical_memory.ts";

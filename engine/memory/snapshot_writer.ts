@@ -12,7 +12,7 @@ import { Readable } from "node:stream";
 import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { PAGE_SIZE, totalBytes } from "./elf_core_ranges.ts";
 import { fileError } from "./elf_core_source.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { EventColumns } from "../ftrace/columns.ts";
-import { drainQueues, handOut } from "../ftrace/event_queue.ts";
-import type { TraceMeta } from "../ftrace/meta.ts";
-import { RootFilter } from "../ftrace/root_filter.ts";
-import type { SpoolReader } from "../ftrace/spool.ts";
-import type { TraceTextOptions } from "../ftrace/text/options.ts";
-import { TraceText } from "../ftrace/text/trace_text.ts";
+import type { EventColumns } from "../ftrace/ring/columns.ts";
+import { drainQueues, handOut } from "../ftrace/ring/event_queue.ts";
+import type { TraceMeta } from "../ftrace/ring/meta.ts";
+import { RootFilter } from "../ftrace/graph/root_filter.ts";
+import type { SpoolReader } from "../ftrace/ring/spool.ts";
+import type { TraceTextOptions } from "./text/options.ts";
+import { TraceText } from "./text/trace_text.ts";
 
 /** What was written, and what is missing. */
 export interface TraceGraphSummary {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import type { QemuBackend } from "../memory/ram_layout_qemu.ts";
 import { fileFacts } from "./proc.ts";
 import type { ProcFd, Vma } from "./proc.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EXIT, XftraceError } from "../errors.ts";
+import { EXIT, XftraceError } from "../base/errors.ts";
 import { describeOther, otherVmm } from "./other_vmms.ts";
 import { Proc } from "./proc.ts";
 import { describeQemu, isQemu, programName } from "./qemu.ts";

@@ -6,7 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { parseQemuMachine, qemuLayout } from "../memory/ram_layout_qemu.ts";
 import type { QemuMachine } from "../memory/ram_layout_qemu.ts";
 import { LayoutError } from "../memory/ram_layout.ts";

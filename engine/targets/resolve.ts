@@ -5,7 +5,7 @@
  */
 
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import { fileError } from "../memory/elf_core_source.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";

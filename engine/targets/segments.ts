@@ -5,7 +5,7 @@
  * @module
  */
 
-import { XftraceError } from "../errors.ts";
+import { XftraceError } from "../base/errors.ts";
 import type { RamRegion } from "../memory/ram_layout.ts";
 import type { AttachPlan } from "./vm.ts";
 

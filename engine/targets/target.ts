@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EXIT, XftraceError } from "../errors.ts";
+import { EXIT, XftraceError } from "../base/errors.ts";
 
 /** What a target string names. */
 export type TargetSpec =

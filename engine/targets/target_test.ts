@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EXIT, XftraceError } from "../errors.ts";
+import { EXIT, XftraceError } from "../base/errors.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 
 Deno.test("target strings come back as they were written", () => {

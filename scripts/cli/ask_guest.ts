@@ -8,9 +8,9 @@ import {
   parseTracefs,
   TOLD_FILES,
   type TracefsTexts,
-} from "../../engine/detect/told_state.ts";
-import { EXIT, XftraceError } from "../../engine/errors.ts";
-import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+} from "../../engine/detect/core/told_state.ts";
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 
 /**

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import {
   type TextRecords,
   textRecords,
-} from "../../engine/detect/text_record.ts";
+} from "../../engine/detect/text/text_record.ts";
 import type { Session } from "../../engine/session.ts";
 
 /** `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`. */

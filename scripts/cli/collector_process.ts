@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import { ask } from "../collector/protocol.ts";
 import type { StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";

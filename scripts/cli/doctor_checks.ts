@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/errors.ts";
-import { TraceEvents } from "../../engine/ftrace/events.ts";
-import { readGraphRoots } from "../../engine/ftrace/graph_roots.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import type { Kernel } from "../../engine/kernel/kernel.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import { TraceEvents } from "../../engine/ftrace/events/events.ts";
+import { readGraphRoots } from "../../engine/ftrace/graph/graph_roots.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import type { Session } from "../../engine/session.ts";
 import {
   backingText,

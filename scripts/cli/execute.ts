@@ -5,19 +5,19 @@
  * @module
  */
 import { compile } from "../../dsl/compile/compile.ts";
-import { XftraceError } from "../../engine/errors.ts";
-import { planWrites, withWrites } from "../../engine/plan/controls.ts";
-import { planJson, planText } from "../../engine/plan/plan.ts";
-import type { Program } from "../../engine/plan/program.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import { planWrites, withWrites } from "../../engine/control/controls.ts";
+import { planJson, planText } from "../../engine/control/plan.ts";
+import type { Program } from "../../engine/program/program.ts";
 import {
   openTarget as openTraceTarget,
   runProgram,
   type RunResult,
   type RunTarget,
-} from "../../engine/plan/run.ts";
-import type { SealedOutcome } from "../../engine/plan/module_run.ts";
-import type { QuerySpec, SinkSpec } from "../../engine/plan/spec.ts";
-import { VERDICTS } from "../../engine/seal/verifier.ts";
+} from "../../engine/program/run.ts";
+import type { SealedOutcome } from "../../engine/program/module_run.ts";
+import type { QuerySpec, SinkSpec } from "../../engine/program/spec.ts";
+import { VERDICTS } from "../../engine/seal/recording/verifier.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openTarget, type TargetOptions } from "./target.ts";

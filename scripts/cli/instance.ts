@@ -3,9 +3,12 @@
  *
  * @module
  */
-import { TraceEvents } from "../../engine/ftrace/events.ts";
-import { type TraceLayout, traceLayout } from "../../engine/ftrace/meta.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
+import { TraceEvents } from "../../engine/ftrace/events/events.ts";
+import {
+  type TraceLayout,
+  traceLayout,
+} from "../../engine/ftrace/ring/meta.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
 import type { Session } from "../../engine/session.ts";
 
 /** An instance with the kernel's events and layouts. */

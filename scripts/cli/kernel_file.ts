@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { readVmlinux, type Vmlinux } from "../../engine/detect/vmlinux.ts";
-import { XftraceError } from "../../engine/errors.ts";
+import { readVmlinux, type Vmlinux } from "../../engine/detect/text/vmlinux.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 
 /** Formats that this runtime cannot unpack, and what can. */
 const TOOLS = {

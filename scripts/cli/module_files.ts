@@ -9,8 +9,8 @@ import { basename, join } from "node:path";
 import {
   readRelocatable,
   type Relocatable,
-} from "../../engine/detect/relocatable.ts";
-import { EXIT, XftraceError } from "../../engine/errors.ts";
+} from "../../engine/detect/text/relocatable.ts";
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
 import { unpack } from "./kernel_file.ts";
 
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;

@@ -4,13 +4,17 @@
  *
  * @module
  */
-import { EXIT, GuestGoneError, XftraceError } from "../../engine/errors.ts";
+import {
+  EXIT,
+  GuestGoneError,
+  XftraceError,
+} from "../../engine/base/errors.ts";
 import {
   type ReportedRecording,
   reportRecording,
-} from "../../engine/seal/report_recording.ts";
-import { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
-import { isClean } from "../../engine/seal/verify_recording.ts";
+} from "../../engine/output/report_recording.ts";
+import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
+import { isClean } from "../../engine/seal/recording/verify_recording.ts";
 import type { Session } from "../../engine/session.ts";
 import { FileSink } from "../collector/file_sink.ts";
 import { ask } from "../collector/protocol.ts";
@@ -22,7 +26,7 @@ import type {
   TraceState,
 } from "../collector/state.ts";
 import { count, note, out, outJson, shownPath } from "./terminal.ts";
-import { verificationJson, verificationLines } from "./verify.ts";
+import { verificationJson, verificationLines } from "./commands/verify.ts";
 
 /** What `off --json` prints of a sealed trace, besides the verdict. */
 export interface SealedOff {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import {
   isTracefs,
   type OnOptions,

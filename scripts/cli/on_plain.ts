@@ -4,24 +4,24 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import {
   type AppliedWrite,
   applyWrite,
   type ControlWrite,
   undoAll,
-} from "../../engine/ftrace/control.ts";
-import { switchRecording } from "../../engine/ftrace/switches.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+} from "../../engine/control/control.ts";
+import { switchRecording } from "../../engine/control/switches.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import type { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import {
   applyTracefs,
   askTracefs,
   settleTracefs,
   TracefsRefused,
   undoTracefs,
-} from "../../engine/seal/carry_tracefs.ts";
-import type { TracefsWrite } from "../../engine/seal/tracefs_control.ts";
+} from "../../engine/control/carry_tracefs.ts";
+import type { TracefsWrite } from "../../engine/control/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
 import {
   keptWrites,
@@ -36,7 +36,7 @@ import {
 import { Interrupt } from "./interrupt.ts";
 import { openInstance } from "./instance.ts";
 import { type OnOptions, wholeNumber } from "./on_options.ts";
-import { DEFAULT_OUTPUT } from "./off.ts";
+import { DEFAULT_OUTPUT } from "./commands/off.ts";
 import { count, note, out, Progress } from "./terminal.ts";
 import { planText, planTrace, type TracePlan } from "./trace_plan.ts";
 import { planTracer, type TracerPlan } from "./tracer_plan.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 import { resolve } from "node:path";
-import { XftraceError } from "../../engine/errors.ts";
-import { resolveFunction } from "../../engine/kernel/function_names.ts";
-import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import { resolveFunction } from "../../engine/kernel/symbols/function_names.ts";
+import type { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import { ask } from "../collector/protocol.ts";
 import {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { CONTROL, ENTRY } from "../../engine/seal/abi.ts";
-import type { SealedTracer } from "../../engine/seal/sealed_tracer.ts";
+import { CONTROL, ENTRY } from "../../engine/seal/page/abi.ts";
+import type { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import type { SealedState } from "../collector/state.ts";
 import { count, shownPath, size } from "./terminal.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { kernelCacheDir } from "../../engine/kernel/cache.ts";
-import { readSystemMap } from "../../engine/kernel/system_map.ts";
+import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
+import { readSystemMap } from "../../engine/kernel/symbols/system_map.ts";
 import type { Session } from "../../engine/session.ts";
 import { attach } from "../../ffi/attach.ts";
 import { warn } from "./terminal.ts";

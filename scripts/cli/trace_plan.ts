@@ -4,25 +4,25 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/errors.ts";
-import { type ControlWrite, writeText } from "../../engine/ftrace/control.ts";
-import { eventFiles } from "../../engine/ftrace/events.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import { type ControlWrite, writeText } from "../../engine/control/control.ts";
+import { eventFiles } from "../../engine/ftrace/events/events.ts";
 import {
   fentryAddress,
   planGraphRoots,
   readGraphRoots,
-} from "../../engine/ftrace/graph_roots.ts";
+} from "../../engine/ftrace/graph/graph_roots.ts";
 import {
   limitDepth,
   muteEvent,
   switchCpu,
   switchRecording,
-} from "../../engine/ftrace/switches.ts";
-import { resolveFunction } from "../../engine/kernel/function_names.ts";
+} from "../../engine/control/switches.ts";
+import { resolveFunction } from "../../engine/kernel/symbols/function_names.ts";
 import {
   tracefsTexts,
   type TracefsWrite,
-} from "../../engine/seal/tracefs_control.ts";
+} from "../../engine/control/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
 import type { OpenInstance } from "./instance.ts";
 

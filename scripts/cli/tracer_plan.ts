@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import { resolveFunction } from "../../engine/kernel/function_names.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import { resolveFunction } from "../../engine/kernel/symbols/function_names.ts";
 import {
   type ForEvent,
   planTracefs,
   type SetFile,
   type TracefsWrite,
-} from "../../engine/seal/tracefs_control.ts";
+} from "../../engine/control/tracefs_control.ts";
 import type { Session } from "../../engine/session.ts";
 import { openInstance } from "./instance.ts";
 import { type OnOptions, usage, wholeNumber } from "./on_options.ts";

@@ -4,19 +4,22 @@
  *
  * @module
  */
-import { MemoryError, XftraceError } from "../../engine/errors.ts";
-import { Follower } from "../../engine/ftrace/follower.ts";
-import { TraceEvents } from "../../engine/ftrace/events.ts";
-import type { TraceLayout, TraceMeta } from "../../engine/ftrace/meta.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import { SavedCmdlines } from "../../engine/ftrace/saved_cmdlines.ts";
-import { SpoolReader } from "../../engine/ftrace/spool.ts";
-import { SpoolWriter } from "../../engine/ftrace/spool_writer.ts";
-import type { TraceTextOptions } from "../../engine/ftrace/text/options.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
+import { MemoryError, XftraceError } from "../../engine/base/errors.ts";
+import { Follower } from "../../engine/ftrace/ring/follower.ts";
+import { TraceEvents } from "../../engine/ftrace/events/events.ts";
+import type { TraceLayout, TraceMeta } from "../../engine/ftrace/ring/meta.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { SavedCmdlines } from "../../engine/ftrace/events/saved_cmdlines.ts";
+import { SpoolReader } from "../../engine/ftrace/ring/spool.ts";
+import { SpoolWriter } from "../../engine/ftrace/ring/spool_writer.ts";
+import type { TraceTextOptions } from "../../engine/output/text/options.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import {
+  guestTextOptions,
+  traceMeta,
+} from "../../engine/output/text/trace_meta.ts";
 import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
-import type { SealedStatus } from "../../engine/seal/sealed_tracer.ts";
+import type { SealedStatus } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import { FileSink } from "./file_sink.ts";
 import type { CollectorResult, StateFolder, TraceState } from "./state.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import { FileSink } from "./file_sink.ts";
 
 /** Runs a test in a folder that is gone afterwards. */

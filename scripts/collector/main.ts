@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { kernelCacheDir } from "../../engine/kernel/cache.ts";
+import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
 import { attach } from "../../ffi/attach.ts";
 import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import { ask, type Reply, type Request, serve } from "./protocol.ts";
 
 const STATUS = { events: 3, lost: 0, dropped: 0, bytes: 10, exact: true };

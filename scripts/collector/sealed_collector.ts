@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/errors.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
 import {
   type SealedSummary,
   SealedTracer,
-} from "../../engine/seal/sealed_tracer.ts";
+} from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import type { CollectorStatus } from "./collector.ts";
 import type {

@@ -5,8 +5,8 @@
  */
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { XftraceError } from "../../engine/errors.ts";
-import type { AppliedWrite } from "../../engine/ftrace/control.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import type { AppliedWrite } from "../../engine/control/control.ts";
 
 const hex = z.string().regex(/^0x[0-9a-f]+$/).transform((text) => BigInt(text));
 

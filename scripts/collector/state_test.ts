@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { XftraceError } from "../../engine/errors.ts";
-import type { AppliedWrite } from "../../engine/ftrace/control.ts";
+import { XftraceError } from "../../engine/base/errors.ts";
+import type { AppliedWrite } from "../../engine/control/control.ts";
 import {
   type CollectorResult,
   keptWrites,

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { LabError } from "../../lab/errors.ts";
-import { ensurePackages } from "../../lab/host.ts";
-import { findKernel } from "../../lab/kernel.ts";
+import { LabError } from "../../lab/host/errors.ts";
+import { ensurePackages } from "../../lab/host/host.ts";
+import { findKernel } from "../../lab/packages/kernel.ts";
 
 /** Kernels that the live tests boot. */
 const KERNELS = ["6.1", "6.12"];

@@ -9,10 +9,10 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { Follower } from "../../engine/ftrace/follower.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import { takeSnapshot } from "../../engine/snapshot.ts";
+import { Follower } from "../../engine/ftrace/ring/follower.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import { takeSnapshot } from "../../engine/snapshot/snapshot.ts";
 import { attach } from "../../ffi/attach.ts";
 import { Guest, stderrProgress } from "../../lab/mod.ts";
 

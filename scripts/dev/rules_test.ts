@@ -28,11 +28,11 @@ Deno.test("dependencies point downwards", () => {
       ["scripts/xftrace.ts", "ffi/attach.ts"],
       ["scripts/lab.ts", "lab/mod.ts"],
       ["mod.ts", "dsl/trace.ts"],
-      ["mod.ts", "engine/errors.ts"],
-      ["dsl/trace.ts", "engine/errors.ts"],
-      ["ffi/libc.ts", "engine/errors.ts"],
+      ["mod.ts", "engine/base/errors.ts"],
+      ["dsl/trace.ts", "engine/base/errors.ts"],
+      ["ffi/libc.ts", "engine/base/errors.ts"],
       ["engine/a_test.ts", "engine/a_fixture.ts"],
-      ["engine/version.ts", "deno.json"],
+      ["engine/base/version.ts", "deno.json"],
       ["tests/live/report_test.ts", "lab/mod.ts"],
     ]
   ) assert.equal(imports(from, to), undefined, `${from} -> ${to}`);
@@ -53,7 +53,7 @@ Deno.test("dependencies that point the wrong way are told", () => {
       ["dsl/trace.ts", "mod.ts"],
       ["dsl/trace.ts", "ffi/libc.ts"],
       ["ffi/libc.ts", "dsl/trace.ts"],
-      ["lab/mod.ts", "engine/errors.ts"],
+      ["lab/mod.ts", "engine/base/errors.ts"],
       ["lab/mod.ts", "ffi/libc.ts"],
       ["scripts/xftrace.ts", "tests/helper.ts"],
     ]
@@ -72,7 +72,10 @@ Deno.test("tests and fixtures are imported by tests alone", () => {
 });
 
 Deno.test("a folder that no layer knows is told", () => {
-  assert.match(imports("util/a.ts", "engine/errors.ts") ?? "", /is no layer/);
+  assert.match(
+    imports("util/a.ts", "engine/base/errors.ts") ?? "",
+    /is no layer/,
+  );
 });
 
 Deno.test("packages come from npm by a pinned name", () => {

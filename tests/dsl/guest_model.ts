@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { EventColumns, KIND } from "../../engine/ftrace/columns.ts";
-import { TimeMerge } from "../../engine/ftrace/merge.ts";
-import { appendRow } from "../../engine/plan/rows.ts";
-import type { Program } from "../../engine/plan/program.ts";
-import type { RunTarget } from "../../engine/plan/run.ts";
+import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
+import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
+import { appendRow } from "../../engine/passes/rows.ts";
+import type { Program } from "../../engine/program/program.ts";
+import type { RunTarget } from "../../engine/program/run.ts";
 
 /** The rows that the guest would have recorded. */
 export function recorded(

@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { EventColumns, KIND } from "../../engine/ftrace/columns.ts";
-import { TimeMerge } from "../../engine/ftrace/merge.ts";
-import type { EntryDetails, Frame } from "../../engine/plan/frame.ts";
-import type { Program } from "../../engine/plan/program.ts";
-import { appendRow } from "../../engine/plan/rows.ts";
-import type { RunTarget } from "../../engine/plan/run.ts";
+import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
+import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
+import type { EntryDetails, Frame } from "../../engine/passes/frame.ts";
+import type { Program } from "../../engine/program/program.ts";
+import { appendRow } from "../../engine/passes/rows.ts";
+import type { RunTarget } from "../../engine/program/run.ts";
 
 /** A task's number; the idle tasks share pid 0, one on each CPU. */
 function taskAt(columns: EventColumns, row: number): number {

@@ -7,7 +7,7 @@
  * @module
  */
 import { compile, planText } from "../../mod.ts";
-import { evaluate } from "../../scripts/cli/eval.ts";
+import { evaluate } from "../../scripts/cli/commands/eval.ts";
 import { type Lesson, LESSONS } from "./one_liners.ts";
 import { openRecording, type Recording, runOver } from "./support.ts";
 

@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { EXIT } from "../../mod.ts";
 import { execute } from "../../scripts/cli/execute.ts";
-import { evaluate } from "../../scripts/cli/eval.ts";
+import { evaluate } from "../../scripts/cli/commands/eval.ts";
 import { LESSONS } from "./one_liners.ts";
 import { SCRIPTS } from "./scripts.ts";
 

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { readBuffers } from "../../engine/ftrace/reader.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import type { TargetFacts } from "../../engine/plan/facts.ts";
-import type { Program } from "../../engine/plan/program.ts";
+import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { Program } from "../../engine/program/program.ts";
 import {
   openTarget,
   runFrame,
   type RunResult,
   type RunTarget,
-} from "../../engine/plan/run.ts";
-import type { Frame } from "../../engine/plan/frame.ts";
+} from "../../engine/program/run.ts";
+import type { Frame } from "../../engine/passes/frame.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 /** The kernels of the recordings in testdata/. */

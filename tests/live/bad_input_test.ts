@@ -3,7 +3,7 @@
  * nothing lost that was collected.
  */
 import assert from "node:assert/strict";
-import { EXIT } from "../../engine/errors.ts";
+import { EXIT } from "../../engine/base/errors.ts";
 import {
   assertOneClearError,
   bootGuest,

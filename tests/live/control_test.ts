@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import type { Session } from "../../engine/session.ts";
-import type { Info } from "../../scripts/cli/info.ts";
+import type { Info } from "../../scripts/cli/commands/info.ts";
 import {
   assertNoOops,
   attachTo,

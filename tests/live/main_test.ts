@@ -2,10 +2,10 @@
  * The main job on running guests: what a user does first, point by point.
  */
 import assert from "node:assert/strict";
-import { Follower } from "../../engine/ftrace/follower.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import type { Info } from "../../scripts/cli/info.ts";
+import { Follower } from "../../engine/ftrace/ring/follower.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import type { Info } from "../../scripts/cli/commands/info.ts";
 import {
   assertNoOops,
   assertSameLines,

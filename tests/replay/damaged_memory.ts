@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { MemoryError } from "../../engine/errors.ts";
+import { MemoryError } from "../../engine/base/errors.ts";
 import { AddressSpace } from "../../engine/memory/address_space.ts";
 import type {
   GpaRange,
   PhysicalMemory,
 } from "../../engine/memory/physical_memory.ts";
-import { Kernel } from "../../engine/kernel/kernel.ts";
-import { LiveSymbols } from "../../engine/kernel/live_symbols.ts";
-import { SymbolTable } from "../../engine/kernel/symbol_table.ts";
+import { Kernel } from "../../engine/kernel/core/kernel.ts";
+import { LiveSymbols } from "../../engine/kernel/symbols/live_symbols.ts";
+import { SymbolTable } from "../../engine/kernel/symbols/symbol_table.ts";
 
 const PAGE = 4096;
 

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { compile, type Query } from "../../mod.ts";
-import { evaluate } from "../../scripts/cli/eval.ts";
+import { evaluate } from "../../scripts/cli/commands/eval.ts";
 import { LESSONS } from "../dsl/one_liners.ts";
 import { SCRIPTS } from "../dsl/scripts.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support.ts";

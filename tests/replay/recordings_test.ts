@@ -4,15 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { KIND } from "../../engine/ftrace/columns.ts";
-import { TraceEvents } from "../../engine/ftrace/events.ts";
-import { Follower } from "../../engine/ftrace/follower.ts";
-import { TimeMerge } from "../../engine/ftrace/merge.ts";
-import { traceLayout } from "../../engine/ftrace/meta.ts";
-import { writeReport } from "../../engine/ftrace/report.ts";
-import { readBuffers } from "../../engine/ftrace/reader.ts";
-import { TraceArray } from "../../engine/ftrace/trace_array.ts";
-import { guestTextOptions, traceMeta } from "../../engine/ftrace/trace_meta.ts";
+import { KIND } from "../../engine/ftrace/ring/columns.ts";
+import { TraceEvents } from "../../engine/ftrace/events/events.ts";
+import { Follower } from "../../engine/ftrace/ring/follower.ts";
+import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { writeReport } from "../../engine/output/report.ts";
+import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import {
+  guestTextOptions,
+  traceMeta,
+} from "../../engine/output/text/trace_meta.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 
 const KERNELS = ["6.1", "6.12"];

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { KernelError } from "../../errors.ts";
-import type { Member, Prototype, StructLayout, Types } from "../types.ts";
+import { KernelError } from "../../base/errors.ts";
+import type { Member, Prototype, StructLayout, Types } from "./types.ts";
 import { declare } from "./declare.ts";
 import { KIND, kindOf, RawBtf } from "./format.ts";
 import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";

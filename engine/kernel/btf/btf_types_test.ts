@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KernelError } from "../../errors.ts";
+import { KernelError } from "../../base/errors.ts";
 import { BtfBuilder, type FixtureMember } from "./btf_fixture.ts";
 import { BtfTypes } from "./btf_types.ts";
 

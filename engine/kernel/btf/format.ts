@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KernelError } from "../../errors.ts";
+import { KernelError } from "../../base/errors.ts";
 
 /** BTF_KIND_*: numbers of the format, the same in every kernel. */
 export const KIND = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Member, StructLayout } from "../types.ts";
+import type { Member, StructLayout } from "./types.ts";
 import { declare } from "./declare.ts";
 import { badBtf, KIND, type RawBtf } from "./format.ts";
 

@@ -1,0 +1,115 @@
+/**
+ * XF002: system call dispatch.
+ *
+ * @module
+ */
+import {
+  type Dispatch,
+  dispatch,
+  syscallTables,
+  tracedSyscalls,
+} from "../../kernel/objects/syscalls.ts";
+import type { CheckContext } from "../core/context.ts";
+import { hex } from "../core/judge.ts";
+import type { Check, Report } from "../core/types.ts";
+import { functionStarts, judgeEntry } from "./xf001_syscall_table.ts";
+
+/** Dispatching functions and how their targets are called. */
+const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
+  ["x64_sys_call", ["__x64_sys_"]],
+  ["x32_sys_call", ["__x64_sys_", "__x64_compat_sys_"]],
+  [
+    "ia32_sys_call",
+    ["__ia32_sys_", "__ia32_compat_sys_", "__do_sys_", "__x64_sys_"],
+  ],
+];
+
+/** Branches that the dispatch of any kernel has more of. */
+const FEWEST = 64;
+
+/** `x64_sys_call` and its like: each branch leads to its call's function. */
+export const syscallDispatch: Check = {
+  id: "XF002",
+  title: "system call dispatch",
+  technique: "T1014",
+  help:
+    "The text of x64_sys_call, x32_sys_call and ia32_sys_call is decoded and followed for every call number: each branch out of it leads to the kernel's function of that call. The registers that lead into the kernel (MSR_LSTAR and others) are not in memory and are not seen.",
+  run(context, report) {
+    const { kernel } = context;
+    let any = false;
+    for (const [symbol, prefixes] of DISPATCHERS) {
+      report.part(symbol, () => {
+        const found = dispatch(kernel, symbol);
+        if (found === undefined) return;
+        any = true;
+        judgeDispatch(context, report, found, prefixes);
+      });
+    }
+    if (any) return;
+    report.known("this kernel calls through sys_call_table (XF001)");
+  },
+};
+
+function judgeDispatch(
+  context: CheckContext,
+  report: Report,
+  { symbol, exits }: Dispatch,
+  prefixes: readonly string[],
+): void {
+  const { kernel } = context;
+  const starts = new Set(functionStarts(kernel, prefixes));
+  // The unknown number returns through a thunk where returns are guarded.
+  for (const name of ["__x86_return_thunk", "srso_return_thunk"]) {
+    kernel.symbols.addresses(name).forEach((gva) => starts.add(gva));
+  }
+  const table = symbol === "x64_sys_call"
+    ? syscallTables(kernel).find((t) => t.symbol === "sys_call_table")
+    : undefined;
+  const traced = symbol === "x64_sys_call" ? tracedSyscalls(kernel) : undefined;
+  if (exits.length < FEWEST) {
+    report.unjudged(
+      symbol,
+      `its text leads to ${exits.length} functions only: it is damaged, or compiled in a way that is not known`,
+    );
+  }
+  for (const exit of exits) {
+    const name = exit.numbers.length === 1
+      ? traced?.get(exit.numbers[0])
+      : undefined;
+    const own = name === undefined ? undefined : `__x64_${name}`;
+    // The table is the build's own list of the same functions.
+    const listed = exit.numbers.length === 1
+      ? table?.entries[exit.numbers[0]]
+      : undefined;
+    const expected = own !== undefined &&
+        kernel.symbols.tryAddress(own) !== undefined
+      ? own
+      : listed !== undefined && starts.has(listed)
+      ? context.code.at(listed).symbol
+      : undefined;
+    judgeEntry(context, {
+      ...report,
+      finding: (finding) =>
+        report.finding({
+          ...finding,
+          found: `${finding.found} (${hex(exit.bytes)})`,
+        }),
+    }, {
+      where: `${symbol}+0x${
+        (exit.from - kernel.symbols.address(symbol)).toString(16)
+      } (${numbersOf(exit.numbers, name)})`,
+      address: exit.from,
+      target: exit.target,
+      expected,
+      starts,
+    });
+  }
+}
+
+function numbersOf(numbers: readonly number[], name?: string): string {
+  const shown = numbers.slice(0, 4).join(", ");
+  if (numbers.length === 0) return "no number";
+  return numbers.length > 4
+    ? `${shown} and ${numbers.length - 4} more`
+    : shown + (name === undefined ? "" : ` ${name}`);
+}

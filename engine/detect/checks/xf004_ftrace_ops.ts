@@ -1,0 +1,73 @@
+/**
+ * XF004: ftrace_ops.
+ *
+ * @module
+ */
+import {
+  ftraceOps,
+  graphHandlers,
+  opsFilter,
+} from "../../kernel/patching/ftrace_ops.ts";
+import type { CheckContext } from "../core/context.ts";
+import { judge } from "../core/judge.ts";
+import type { Check } from "../core/types.ts";
+
+/** Everybody who listens to functions through Ftrace. */
+export const ftraceHooks: Check = {
+  id: "XF004",
+  title: "ftrace_ops",
+  technique: "T1014",
+  help:
+    "Everyone on ftrace_ops_list, and every handler of the function graph, is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
+  run(context, report) {
+    const { kernel } = context;
+    const listeners = ftraceOps(kernel);
+    // The list itself, which may be empty.
+    report.judged(1);
+    for (const ops of listeners) {
+      const on = attachedTo(context, ops.gva);
+      const can = ops.ipModify
+        ? "it may change what those functions do (IPMODIFY)"
+        : ops.saveRegs
+        ? "it is given all registers, so it may change what they do"
+        : "it is told of every call";
+      const handlers = new Set([ops.func, ops.savedFunc, ops.directCall]);
+      let owner = "";
+      for (const handler of handlers) {
+        if (handler === 0n) continue;
+        const code = judge(context, report, {
+          where: `ftrace_ops on ${on}`,
+          address: ops.gva,
+          target: handler,
+          allowed: "vouched",
+          severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
+          means: can,
+        });
+        owner = code.name;
+      }
+      const flags = ops.ipModify ? ", IPMODIFY" : "";
+      report.known(`${owner} listens to ${on}${flags}`);
+    }
+    report.part("function graph", () => {
+      for (const { where, address, func } of graphHandlers(kernel)) {
+        judge(context, report, {
+          where,
+          address,
+          target: func,
+          allowed: "vouched",
+          severity: "high",
+          means: "it is told of every call that is traced and of its return",
+        });
+      }
+    });
+  },
+};
+
+function attachedTo(context: CheckContext, gva: bigint): string {
+  const { ips, count } = opsFilter(context.kernel, gva, 4);
+  if (count === 0) return "all functions";
+  const names = ips.map((ip) => context.code.at(ip).symbol ?? ip.toString(16));
+  return count > names.length
+    ? `${names.join(", ")} and ${count - names.length} more`
+    : names.join(", ");
+}

@@ -1,0 +1,60 @@
+/**
+ * XF005: kprobes.
+ *
+ * @module
+ */
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import {
+  type Kprobe,
+  kretprobeHandlers,
+} from "../../kernel/patching/kprobes.ts";
+import { judge } from "../core/judge.ts";
+import type { Check } from "../core/types.ts";
+
+/** Everybody who probes the kernel. */
+export const probes: Check = {
+  id: "XF005",
+  title: "kprobes",
+  technique: "T1014",
+  help:
+    "Every kprobe's and return probe's handlers are the kernel's own (perf, tracefs, BPF) or a vouched module's.",
+  run(context, report) {
+    const { kernel } = context;
+    const probes = context.kprobes;
+    // The table itself, which may be empty.
+    report.judged(1);
+    for (const probe of probes) {
+      const at = context.code.at(probe.address);
+      const where = `kprobe on ${at.name}`;
+      if (at.kind === "unread") {
+        report.unjudged(at.name, context.code.whyUnread);
+      } else if (at.kind === "foreign" || at.kind === "freed init") {
+        report.known(`a kprobe is left at ${at.name}, which is gone`);
+        continue;
+      }
+      const names: string[] = [];
+      for (const handler of handlersOf(kernel, probe)) {
+        const code = judge(context, report, {
+          where,
+          address: probe.gva,
+          target: handler,
+          allowed: "vouched",
+          severity: "high",
+          means: "it runs each time that is reached and may change it",
+        });
+        names.push(code.name);
+      }
+      if (!probe.aggregate) report.known(`${where} by ${names.join(", ")}`);
+    }
+  },
+};
+
+function handlersOf(kernel: Kernel, probe: Kprobe): bigint[] {
+  const own = [probe.pre, probe.post].filter((gva) => gva !== 0n);
+  // A return probe's kprobe has the kernel's handler; its owner's are beside.
+  const isReturn = kernel.symbols.addresses("pre_handler_kretprobe")
+    .includes(probe.pre);
+  if (!isReturn) return own;
+  return [...own, ...kretprobeHandlers(kernel, probe.gva)]
+    .filter((gva) => gva !== 0n);
+}

@@ -1,0 +1,157 @@
+/**
+ * XF008: branches out of kernel text.
+ *
+ * @module
+ */
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { staticCallSites } from "../../kernel/patching/static_calls.ts";
+import type { ImageBytes } from "../../kernel/patching/text_image.ts";
+import type { CodeAt } from "../core/code_map.ts";
+import type { CheckContext } from "../core/context.ts";
+import { hex, judge } from "../core/judge.ts";
+import { type WayOut, waysOut } from "../text/text_scan.ts";
+import type { Check, Report } from "../core/types.ts";
+
+/** Code that no module's text leads to either. */
+const NOBODYS = ["foreign", "hidden module", "freed init"];
+
+/** Branches in the kernel's and modules' text that lead to what they may not. */
+export const textBranches: Check = {
+  id: "XF008",
+  title: "branches out of kernel text",
+  technique: "T1014",
+  help:
+    "No instruction of the kernel's text calls, jumps to or holds the address of code outside of it, except by the kernel's own mechanisms: optimised kprobes, static calls, BPF dispatchers, thunks (Ftrace's call sites are XF009). No instruction of a module's text leads to code of nobody's or of a hidden module. Inline hooks and patched branches are seen here; a branch bent to other kernel text needs XF020.",
+  run(context, report) {
+    const { kernel, text, code } = context;
+    const statics = staticCallSites(kernel);
+    const probes = new Set(context.kprobes.map(({ address }) => address));
+    const sites = siteSet(context);
+    report.judged(text.bytes.length);
+    for (const way of waysOut(kernel, text, code.pages.executable)) {
+      if (sites.has(Number(way.from & 0xffffffffn))) continue;
+      const from = code.at(way.from);
+      const to = code.at(way.target);
+      if (to.kind === "kernel" || to.kind === "thunk") continue;
+      if (to.kind === "unread") {
+        report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
+        continue;
+      }
+      if (to.kind === "kprobe" && probes.has(way.from)) {
+        report.known(`${from.name} jumps to its optimised kprobe`);
+        continue;
+      }
+      if (to.kind === "bpf" && from.symbol?.startsWith("bpf_dispatcher_")) {
+        continue;
+      }
+      const call = staticCall(
+        context,
+        statics,
+        way.from,
+        way.target,
+        from.symbol,
+      );
+      if (call !== undefined) {
+        // A tracepoint with one probe calls it so: XF006 has judged it.
+        if (call.startsWith("tp_func_")) continue;
+        judge(context, report, {
+          where: `static call at ${from.name}`,
+          address: way.from,
+          target: way.target,
+          allowed: "vouched",
+        });
+        continue;
+      }
+      found(report, way, from, to, to.module);
+    }
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    for (const module of code.modules) {
+      if (module.state !== live || module.text.length === 0) continue;
+      report.part(`text of module ${module.name}`, () => {
+        ofModule(context, report, context.moduleText(module), sites);
+      });
+    }
+  },
+};
+
+/** A module calls the kernel and other modules: only what is nobody's is odd. */
+function ofModule(
+  { kernel, code }: CheckContext,
+  report: Report,
+  text: ImageBytes,
+  sites: ReadonlySet<number>,
+): void {
+  report.judged(text.bytes.length);
+  for (const way of waysOut(kernel, text, code.pages.executable)) {
+    if (sites.has(Number(way.from & 0xffffffffn))) continue;
+    const to = code.at(way.target);
+    const from = code.at(way.from);
+    if (to.kind === "unread") {
+      report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
+    }
+    if (!NOBODYS.includes(to.kind)) continue;
+    found(report, way, from, to, from.module);
+  }
+}
+
+/** @param module whose doing it is */
+function found(
+  report: Report,
+  way: WayOut,
+  from: CodeAt,
+  to: CodeAt,
+  module: ModuleView | undefined,
+): void {
+  report.finding({
+    severity: "critical",
+    where: from.name,
+    address: way.from,
+    target: way.target,
+    found: hex(way.bytes),
+    summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+    ...(module === undefined ? {} : { module: module.name }),
+  });
+}
+
+function means(kind: string): string {
+  switch (kind) {
+    case "module":
+      return ", a module";
+    case "hidden module":
+      return ", a module that the module list does not show";
+    case "foreign":
+      return ", code that belongs to nobody";
+    default:
+      return "";
+  }
+}
+
+/** Low halves of the GVAs of Ftrace's call sites. */
+function siteSet({ sites }: CheckContext): ReadonlySet<number> {
+  const lows = new Set<number>();
+  for (let i = 0; i < sites.count; i++) lows.add(sites.ip[2 * i]);
+  return lows;
+}
+
+/**
+ * The name of the static call that a call belongs to, when it is what the
+ * call's key says: a patched site, or the key's trampoline (`__SCT__NAME`).
+ */
+function staticCall(
+  { kernel }: CheckContext,
+  statics: ReadonlyMap<bigint, bigint>,
+  from: bigint,
+  target: bigint,
+  symbol: string | undefined,
+): string | undefined {
+  const name = symbol?.startsWith("__SCT__") ? symbol.slice(7) : undefined;
+  const key = statics.get(from) ??
+    (name === undefined
+      ? undefined
+      : kernel.symbols.tryAddress(`__SCK__${name}`));
+  if (
+    key === undefined ||
+    kernel.object("static_call_key", key).u64("func") !== target
+  ) return undefined;
+  return name ?? kernel.symbols.lookup(key)?.name.replace("__SCK__", "") ?? "";
+}

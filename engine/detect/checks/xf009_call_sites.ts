@@ -1,0 +1,153 @@
+/**
+ * XF009: Ftrace call sites.
+ *
+ * @module
+ */
+import { SITE } from "../../kernel/patching/ftrace_ops.ts";
+import type { ImageBytes } from "../../kernel/patching/text_image.ts";
+import type { CheckContext } from "../core/context.ts";
+import { hex, judge } from "../core/judge.ts";
+import type { Check, Report } from "../core/types.ts";
+
+const NOP5 = "0f 1f 44 00 00";
+/** Where an enabled call site may lead within the image. */
+const ENTRIES = ["ftrace_caller", "ftrace_regs_caller"];
+
+/** The first instruction of every function that Ftrace knows. */
+export const callSiteText: Check = {
+  id: "XF009",
+  title: "Ftrace call sites",
+  technique: "T1014",
+  help:
+    "At the start of every function that can be traced stands what Ftrace's own books say: a no-op, or a call of Ftrace's entry, of a known trampoline, or of a BPF trampoline. Sees hooks written over a function's start, and tracing silently disabled there.",
+  run(context, report) {
+    const { kernel, sites } = context;
+    const entries = new Set(
+      ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
+    );
+    const texts = new Texts(context);
+    const call = new Uint8Array(5);
+    let judged = 0;
+    for (let i = 0; i < sites.count; i++) {
+      const flags = sites.flags[i];
+      if ((flags & SITE.disabled) !== 0) continue;
+      const low = sites.ip[2 * i];
+      if (!texts.copy(low, sites.ip[2 * i + 1], call)) continue;
+      judged++;
+      const enabled = (flags & SITE.enabled) !== 0;
+      if (!enabled && isNop(call)) continue;
+      const ip = BigInt(sites.ip[2 * i + 1]) << 32n | BigInt(low);
+      if (enabled && call[0] === 0xe8) {
+        const target = BigInt.asUintN(
+          64,
+          ip + 5n + BigInt(new DataView(call.buffer).getInt32(1, true)),
+        );
+        if (entries.has(target)) continue;
+        if (explained(context, report, ip, target, flags)) continue;
+      }
+      odd(context, report, ip, call, enabled);
+    }
+    report.judged(judged);
+    if (judged === 0) {
+      report.unjudged("Ftrace's call sites", "Ftrace's list of them is empty");
+    }
+  },
+};
+
+function isNop(call: Uint8Array): boolean {
+  return call[0] === 0x0f && call[1] === 0x1f && call[2] === 0x44 &&
+    call[3] === 0 && call[4] === 0;
+}
+
+function explained(
+  context: CheckContext,
+  report: Report,
+  ip: bigint,
+  target: bigint,
+  flags: number,
+): boolean {
+  const { kind, name } = context.code.at(target);
+  if (kind === "ftrace") return true;
+  if (kind === "unread") {
+    report.unjudged(
+      `the call of ${name} at ${context.code.at(ip).name}`,
+      context.code.whyUnread,
+    );
+    return true;
+  }
+  if ((flags & SITE.direct) === 0) return false;
+  // A direct call: BPF's trampoline, or what a module asked for.
+  judge(context, report, {
+    where: `direct call at ${context.code.at(ip).name}`,
+    address: ip,
+    target,
+    allowed: "vouched",
+    severity: "critical",
+  });
+  return true;
+}
+
+function odd(
+  context: CheckContext,
+  report: Report,
+  ip: bigint,
+  bytes: Uint8Array,
+  enabled: boolean,
+): void {
+  const at = context.code.at(ip);
+  const branch = bytes[0] === 0xe8 || bytes[0] === 0xe9;
+  const target = branch
+    ? BigInt.asUintN(
+      64,
+      ip + 5n + BigInt(new DataView(bytes.slice().buffer).getInt32(1, true)),
+    )
+    : undefined;
+  const to = target === undefined ? undefined : context.code.at(target);
+  const what = to !== undefined
+    ? `${bytes[0] === 0xe8 ? "calls" : "jumps to"} ${to.name}`
+    : isNop(bytes)
+    ? "does not call Ftrace"
+    : bytes[0] === 0xcc
+    ? "stops at a breakpoint"
+    : "holds other instructions";
+  report.finding({
+    severity: to === undefined || to.kind === "kernel" ? "high" : "critical",
+    where: at.name,
+    address: ip,
+    expected: enabled ? "a call of Ftrace (it is traced)" : NOP5,
+    found: hex(bytes),
+    summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
+      enabled ? "a call of its own" : "nothing"
+    }`,
+    ...(target === undefined ? {} : { target }),
+    ...(to?.module === undefined ? {} : { module: to.module.name }),
+  });
+}
+
+/** Text of the image and of modules that are live, by low half of the GVA. */
+class Texts {
+  readonly #parts: (ImageBytes & { low: number })[];
+
+  constructor(context: CheckContext) {
+    const { kernel, code } = context;
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    const ranges = code.modules.filter(({ state }) => state === live)
+      .flatMap(({ text }) => text.slice(0, 1));
+    this.#parts = [context.text].concat(ranges.map(({ start, end }) => ({
+      start,
+      end,
+      bytes: kernel.space.bytes(start, Number(end - start)),
+    }))).map((part) => ({ ...part, low: Number(part.start & 0xffffffffn) }));
+  }
+
+  copy(low: number, high: number, into: Uint8Array): boolean {
+    if (high !== 0xffffffff) return false;
+    for (const { low: start, bytes } of this.#parts) {
+      const at = low - start;
+      if (at < 0 || at + into.length > bytes.length) continue;
+      for (let i = 0; i < into.length; i++) into[i] = bytes[at + i];
+      return true;
+    }
+    return false;
+  }
+}

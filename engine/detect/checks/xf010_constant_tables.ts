@@ -1,0 +1,152 @@
+/**
+ * XF010: constant tables.
+ *
+ * @module
+ */
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { securityHooks } from "../../kernel/objects/lsm.ts";
+import { readImage } from "../../kernel/patching/text_image.ts";
+import {
+  MODULES_END,
+  MODULES_START,
+} from "../../kernel/patching/text_pages.ts";
+import { hex } from "../core/judge.ts";
+import type { CheckContext } from "../core/context.ts";
+import type { Check, Report } from "../core/types.ts";
+
+const LOW_START = Number(MODULES_START & 0xffffffffn);
+const LOW_END = Number(MODULES_END & 0xffffffffn);
+
+/**
+ * Tables that have checks of their own, and the limits of the modules' region
+ * (mm/execmem.c), at the first of which a module may well lie.
+ */
+const ELSEWHERE =
+  /^(sys_call_table|ia32_sys_call_table|static_calls_table|execmem_info)/;
+
+/** What a table is, by the end of its name. */
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/_seq_ops$|seq_op(eration)?s$/, "seq_operations"],
+  [/_proc_ops$/, "proc_ops"],
+  [/(_fops|file_operations|_file_ops)$/, "file_operations"],
+  [/(inode_operations|_iops)$/, "inode_operations"],
+  [/(dentry_operations|_dops)$/, "dentry_operations"],
+  [/(super_operations|_sops|_super_ops)$/, "super_operations"],
+];
+
+/** Tables that rootkits change, whose members are functions alone. */
+const PROVEN: readonly (readonly [name: string, kind: string])[] = [
+  ["tcp4_seq_ops", "seq_operations"],
+  ["tcp6_seq_ops", "seq_operations"],
+  ["udp_seq_ops", "seq_operations"],
+  ["udp6_seq_ops", "seq_operations"],
+  ["packet_seq_ops", "seq_operations"],
+  ["raw_seq_ops", "seq_operations"],
+];
+
+/** The kernel's constant tables: nothing in them leads to a module. */
+export const constantTables: Check = {
+  id: "XF010",
+  title: "constant tables",
+  technique: "T1014",
+  help:
+    "The kernel's read-only data (file, inode, seq and protocol operations among it) holds no address of code outside the kernel. Read-only data is made before any module is loaded, so an address of one was written later.",
+  run(context, report) {
+    const { kernel, code } = context;
+    const data = readImage(kernel, "__start_rodata", "__end_rodata");
+    const words = new Uint32Array(
+      data.bytes.buffer,
+      0,
+      Math.floor(data.bytes.length / 4),
+    );
+    report.judged(words.length / 2);
+    report.part("tables of the kernel's operations", () => {
+      for (const [name, kind] of PROVEN) {
+        for (const gva of kernel.symbols.addresses(name)) {
+          members(context, report, name, kind, gva);
+        }
+      }
+    });
+    // XF014's.
+    const security = new Set(
+      securityHooks(kernel)?.map(({ address }) => address),
+    );
+    for (let i = 0; i + 1 < words.length; i += 2) {
+      if (words[i + 1] !== 0xffffffff) continue;
+      const low = words[i];
+      if (low < LOW_START || low >= LOW_END) continue;
+      const target = 0xffffffff00000000n + BigInt(low);
+      if (!code.executable(target)) continue;
+      const to = code.at(target);
+      // Memory set aside for generated code in which there is none.
+      if (
+        to.kind === "foreign" &&
+        code.reserves.some((r) => target >= r.start && target < r.end)
+      ) continue;
+      // A number may look like an address: one within a function is none.
+      const isStart = to.offset === 0 || to.kind === "foreign" ||
+        to.kind === "unread";
+      if (!isStart || to.kind === "bpf" || to.kind === "thunk") continue;
+      if (to.kind === "unread") {
+        report.unjudged(`${to.name} in read-only data`, code.whyUnread);
+        continue;
+      }
+      const address = data.start + BigInt(4 * i);
+      const where = memberName(kernel, code.nameOf(address));
+      if (ELSEWHERE.test(where) || security.has(address)) continue;
+      report.finding({
+        severity: "critical",
+        where,
+        address,
+        target,
+        expected: "a function of the kernel's",
+        found: `${to.name} (${hex(data.bytes.subarray(4 * i, 4 * i + 8))})`,
+        summary: `${where} leads to ${to.name}, outside of the kernel`,
+        ...(to.module === undefined ? {} : { module: to.module.name }),
+      });
+    }
+  },
+};
+
+/** Each function of a table that is always there: the kernel's, or none. */
+function members(
+  { kernel, code }: CheckContext,
+  report: Report,
+  name: string,
+  kind: string,
+  gva: bigint,
+): void {
+  const functions = [...kernel.types.tryStruct(kind)?.members.values() ?? []]
+    .filter(({ size, name }) => size === 8 && name !== "owner");
+  const values = functions.map(({ offset }) =>
+    kernel.space.u64(gva + BigInt(offset))
+  );
+  if (values.every((value) => value === 0n)) {
+    report.unjudged(name, "it is empty: damaged");
+  }
+  values.forEach((target, i) => {
+    if (target === 0n || code.executable(target)) return;
+    report.finding({
+      severity: "critical",
+      where: `${name}.${functions[i].name}`,
+      address: gva + BigInt(functions[i].offset),
+      target,
+      expected: "a function of the kernel's",
+      found: `0x${target.toString(16)}`,
+      summary: `${name}.${functions[i].name} leads to 0x${
+        target.toString(16)
+      }, which is no code`,
+    });
+  });
+}
+
+/** `tcp4_seq_ops+0x18` as `tcp4_seq_ops.show`, where the kind is known. */
+function memberName(kernel: Kernel, name: string): string {
+  const [symbol, offset = "0"] = name.split("+");
+  const kind = KINDS.find(([end]) => end.test(symbol))?.[1];
+  if (kind === undefined) return name;
+  for (const member of kernel.types.tryStruct(kind)?.members.values() ?? []) {
+    if (member.offset === Number(offset)) return `${symbol}.${member.name}`;
+  }
+  return name;
+}

@@ -1,0 +1,66 @@
+/**
+ * XF015: hidden modules.
+ *
+ * @module
+ */
+import {
+  listedModules,
+  readModule,
+  sysfsModules,
+  treeModules,
+} from "../../kernel/objects/module_views.ts";
+import type { Check } from "../core/types.ts";
+
+/** Modules that one of the kernel's views shows and another does not. */
+export const hiddenModules: Check = {
+  id: "XF015",
+  title: "hidden modules",
+  technique: "T1014",
+  help:
+    "The module list, the tree by address, sysfs and the structs that lie in the modules' memory show the same modules.",
+  run(context, report) {
+    const { kernel, code } = context;
+    const views = new Map<string, ReadonlySet<bigint>>();
+    const view = (name: string, gvas: readonly bigint[] | undefined) => {
+      if (gvas === undefined) report.known(`this kernel has no ${name}`);
+      else views.set(name, new Set(gvas));
+    };
+    report.part(
+      "module list",
+      () => view("module list", listedModules(kernel)),
+    );
+    report.part("module tree", () => view("module tree", treeModules(kernel)));
+    report.part("/sys/module", () => view("/sys/module", sysfsModules(kernel)));
+    view("memory", code.unlisted.map(({ gva }) => gva));
+    const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
+    report.judged(all.size);
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    for (const gva of all) {
+      report.part(`the module at 0x${gva.toString(16)}`, () => {
+        const module = readModule(kernel, gva);
+        // One that comes or goes is in some views only.
+        if (module.state !== live) return;
+        const has = (name: string) => views.get(name)?.has(gva) ?? true;
+        const missing = ["module list", "module tree", "/sys/module"]
+          .filter((name) => !has(name));
+        if (missing.length === 0) return;
+        const shown = [...views.keys()].filter((name) =>
+          name !== "memory" && has(name)
+        );
+        report.finding({
+          severity: missing.includes("module list") ? "critical" : "high",
+          where: `module ${module.name}`,
+          address: gva,
+          module: module.name,
+          expected: "in every view of the kernel's modules",
+          found: `code at ${
+            module.text.map((t) => `0x${t.start.toString(16)}`).join(", ")
+          }`,
+          summary: `module ${module.name} is loaded but not in the ${
+            missing.join(", nor in the ")
+          } (it is in ${[...shown, "memory"].join(", ")})`,
+        });
+      });
+    }
+  },
+};

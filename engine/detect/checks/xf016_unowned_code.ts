@@ -1,0 +1,132 @@
+/**
+ * XF016: executable memory.
+ *
+ * @module
+ */
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { hex } from "../core/judge.ts";
+import type { Check } from "../core/types.ts";
+
+/** Executable memory that none of the kernel's books accounts for. */
+export const unownedCode: Check = {
+  id: "XF016",
+  title: "executable memory",
+  technique: "T1620",
+  help:
+    "Every executable page of the kernel's address space belongs to the image, to a module, to BPF, to Ftrace, to kprobes or to the boot of other processors, by the kernel's books; none of it is writable at the same time.",
+  run(context, report) {
+    const { kernel, code } = context;
+    if (code.pages.unread > 0) {
+      report.unjudged(
+        "executable memory",
+        `${code.pages.unread} pages of page tables could not be read`,
+      );
+    }
+    if (code.unread.length > 0) {
+      report.unjudged(
+        "executable memory outside of the image and of modules",
+        code.whyUnread,
+      );
+    }
+    const owned = ownedRanges(context.kernel).concat(
+      code.modules.flatMap(({ ranges }) => ranges),
+      code.reserves,
+    );
+    for (const range of code.pages.executable) {
+      report.judged(Number((range.end - range.start) / 4096n));
+      if (range.writable && !isBootText(kernel, range.start)) {
+        report.finding({
+          severity: "high",
+          where: `0x${range.start.toString(16)}`,
+          address: range.start,
+          expected: "not writable",
+          found: "writable and executable",
+          summary: `${range.end - range.start} bytes at ${
+            code.nameOf(range.start)
+          } can be written and executed`,
+        });
+      }
+      for (const { start, end } of subtract(range, owned)) {
+        const { kind } = code.at(start);
+        if (kind === "thunk" || kind === "unread") continue;
+        const module = code.moduleAt(start);
+        const first = firstCode(kernel, start);
+        report.finding({
+          severity: "critical",
+          where: `0x${start.toString(16)}`,
+          address: start,
+          found: hex(first),
+          summary: `${end - start} bytes of executable memory at 0x${
+            start.toString(16)
+          } belong to ${
+            module === undefined
+              ? "nobody"
+              : `module ${module.name}, which the module list does not show`
+          }`,
+          ...(module === undefined ? {} : { module: module.name }),
+        });
+      }
+    }
+  },
+};
+
+/** What a range's first code looks like: from its first byte that is one. */
+function firstCode(kernel: Kernel, start: bigint): Uint8Array {
+  // A page that is given back meanwhile is no longer there to be read.
+  if (kernel.space.tryTranslate(start) === undefined) return new Uint8Array();
+  const page = kernel.space.bytes(start, 4096);
+  const at = page.findIndex((byte) => byte !== 0xcc && byte !== 0);
+  return page.slice(Math.max(0, at), Math.max(0, at) + 16);
+}
+
+interface Range {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** The image, and the real-mode code that starts processors. */
+function ownedRanges(kernel: Kernel): Range[] {
+  const { symbols } = kernel;
+  const owned: Range[] = [];
+  const page = (gva: bigint) => (gva + 0xfffn) & ~0xfffn;
+  // The image is mapped by large pages: alignment after its text as well.
+  const start = symbols.address("_text");
+  const end = symbols.tryAddress("__start_rodata") ?? symbols.address("_etext");
+  owned.push({ start, end: page(end) });
+  const boot = bootText(kernel);
+  if (boot !== undefined) owned.push(boot);
+  return owned;
+}
+
+/** arch/x86/realmode/init.c: the blob is executable in the direct map. */
+function bootText(kernel: Kernel): Range | undefined {
+  const { symbols } = kernel;
+  const header = symbols.tryAddress("real_mode_header");
+  const blob = symbols.tryAddress("real_mode_blob");
+  const end = symbols.tryAddress("real_mode_blob_end");
+  if (header === undefined || blob === undefined || end === undefined) {
+    return undefined;
+  }
+  const start = kernel.space.u64(header);
+  return { start, end: (start + (end - blob) + 0xfffn) & ~0xfffn };
+}
+
+function isBootText(kernel: Kernel, gva: bigint): boolean {
+  const boot = bootText(kernel);
+  return boot !== undefined && gva >= boot.start && gva < boot.end;
+}
+
+/** The parts of `range` outside of all of `owned`. */
+function subtract(range: Range, owned: readonly Range[]): Range[] {
+  let left: Range[] = [range];
+  for (const { start, end } of owned) {
+    left = left.flatMap((part) => {
+      if (end <= part.start || start >= part.end) return [part];
+      const parts: Range[] = [];
+      if (part.start < start) parts.push({ start: part.start, end: start });
+      if (end < part.end) parts.push({ start: end, end: part.end });
+      return parts;
+    });
+  }
+  return left;
+}

@@ -1,0 +1,100 @@
+/**
+ * XF017: hidden processes.
+ *
+ * @module
+ */
+import {
+  cgroupTasks,
+  familyTasks,
+  listedLeaders,
+  pidTasks,
+  queuedTasks,
+  readTask,
+  threadsOf,
+} from "../../kernel/objects/tasks.ts";
+import { MemoryError } from "../../base/errors.ts";
+import { taskFiles } from "../../kernel/objects/task_files.ts";
+import { memoryTasks } from "../../kernel/objects/task_memory.ts";
+import type { Task } from "../../kernel/objects/tasks.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { Check } from "../core/types.ts";
+
+/** Processes that one of the kernel's views shows and another does not. */
+export const hiddenProcesses: Check = {
+  id: "XF017",
+  title: "hidden processes",
+  technique: "T1564",
+  help:
+    "The task list, the table of pids, the run queues, the families of processes, the control groups and the memory that tasks are made of show the same tasks. A task missing from a list while it is alive was taken out of it; the events of it that Ftrace recorded and the files that it has open are told.",
+  run(context, report) {
+    const { kernel } = context;
+    const views = new Map<string, ReadonlySet<bigint>>();
+    const add = (name: string, read: () => bigint[] | undefined) =>
+      report.part(name, () => {
+        const found = read();
+        if (found !== undefined) views.set(name, new Set(found));
+      });
+    add("task list", () =>
+      listedLeaders(kernel).flatMap((leader) => {
+        try {
+          return threadsOf(kernel, leader);
+        } catch (error) {
+          // It ended meanwhile.
+          if (error instanceof MemoryError) return [];
+          throw error;
+        }
+      }));
+    add("pid table", () => pidTasks(kernel));
+    add("run queues", () => queuedTasks(kernel));
+    add("process families", () => familyTasks(kernel));
+    add("control groups", () => cgroupTasks(kernel));
+    const listed = views.get("task list");
+    const pids = views.get("pid table");
+    if (listed === undefined || pids === undefined) return;
+    report.part("memory of tasks", () => {
+      const found = memoryTasks(kernel, new Set([...listed, ...pids]));
+      if (found !== undefined) views.set("memory", new Set(found));
+      else report.known("the memory that tasks are made of is not searched");
+    });
+    const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
+    report.judged(all.size);
+    for (const gva of all) {
+      const missing = [
+        listed.has(gva) ? "" : "the task list",
+        pids.has(gva) ? "" : "the pid table",
+      ].filter((name) => name !== "");
+      if (missing.length === 0) continue;
+      const task = alive(kernel, gva);
+      if (task === undefined) continue;
+      const shown = [...views].filter(([, gvas]) => gvas.has(gva))
+        .map(([name]) => name);
+      const events = context.tracedPids.get(task.pid) ?? 0;
+      if (events > 0) shown.push("the trace");
+      const files = taskFiles(kernel, gva);
+      const open = files.length === 0
+        ? ""
+        : `; it runs or has open ${files.slice(0, 8).join(", ")}`;
+      report.finding({
+        severity: "critical",
+        where: `process ${task.pid} (${task.comm})`,
+        address: gva,
+        expected: "in every view of the kernel's tasks",
+        found: `in ${shown.join(", ")}`,
+        summary: `process ${task.pid} (${task.comm}) is alive but not in ${
+          missing.join(" nor in ")
+        } (it is in ${shown.join(", ")})${open}`,
+      });
+    }
+  },
+};
+
+/** The task, unless it has ended or its memory is used otherwise. */
+function alive(kernel: Kernel, gva: bigint): Task | undefined {
+  try {
+    const task = readTask(kernel, gva);
+    return task.dead || task.pid <= 0 || task.pid > 4194304 ? undefined : task;
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}

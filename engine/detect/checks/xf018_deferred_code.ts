@@ -1,0 +1,55 @@
+/**
+ * XF018: timers and kernel threads.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import {
+  listedLeaders,
+  pidTasks,
+  readTask,
+} from "../../kernel/objects/tasks.ts";
+import {
+  hrtimers,
+  type Pending,
+  threadFunction,
+  timers,
+} from "../../kernel/objects/timers.ts";
+import { judge } from "../core/judge.ts";
+import type { Check } from "../core/types.ts";
+
+/** Code that waits for its time. */
+export const deferredCode: Check = {
+  id: "XF018",
+  title: "timers and kernel threads",
+  technique: "T1014",
+  help:
+    "Every armed timer and every kernel thread runs code of the kernel's or of a module that is on the list.",
+  run(context, report) {
+    const { kernel } = context;
+    const each = (pending: Pending) => {
+      judge(context, report, {
+        where: pending.what,
+        address: pending.gva,
+        target: pending.func,
+        allowed: "known",
+      });
+    };
+    report.part("timers", () => timers(kernel).forEach(each));
+    report.part("high-resolution timers", () => hrtimers(kernel).forEach(each));
+    report.part("kernel threads", () => {
+      const tasks = new Set([...listedLeaders(kernel), ...pidTasks(kernel)]);
+      for (const gva of tasks) {
+        try {
+          const task = readTask(kernel, gva);
+          if (!task.kernelThread || task.dead) continue;
+          const found = threadFunction(kernel, task);
+          if (found !== undefined) each(found);
+        } catch (error) {
+          // It ended meanwhile.
+          if (!(error instanceof MemoryError)) throw error;
+        }
+      }
+    });
+  },
+};

@@ -1,0 +1,183 @@
+/**
+ * XF019: Ftrace's own state.
+ *
+ * @module
+ */
+import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
+import { compareTold } from "../core/told_state.ts";
+import type { CheckContext } from "../core/context.ts";
+import type { Check, Report } from "../core/types.ts";
+
+/** Ftrace's own switches, in memory. */
+export const ftraceState: Check = {
+  id: "XF019",
+  title: "Ftrace's own state",
+  technique: "T1562.006",
+  help:
+    "Ftrace's switches agree with each other and with what was asked for: ftrace_enabled with what sysctl set last, tracing_on with the instance's own mark, recording on every CPU that is to be traced. With --tracefs or --ask-guest also with what the guest's tracefs says. Rootkits switch Ftrace off and fake what tracefs says; memory is read here.",
+  run(context, report) {
+    report.part("ftrace_enabled", () => enabled(context, report));
+    report.part("instances", () => {
+      for (const instance of TraceArray.all(context.kernel)) {
+        judgeInstance(context, report, instance);
+      }
+    });
+    report.part("current tracer", () => asked(context, report));
+    const told = context.options.tracing?.told;
+    if (told !== undefined) compareTold(context.kernel, report, told);
+  },
+};
+
+/** sysctl keeps what it set last beside the switch (ftrace_enable_sysctl). */
+function enabled({ kernel }: CheckContext, report: Report): void {
+  const { symbols, space } = kernel;
+  const at = symbols.tryAddress("ftrace_enabled");
+  const last = symbols.tryAddress("last_ftrace_enabled");
+  const dead = symbols.tryAddress("ftrace_disabled");
+  if (at === undefined) {
+    report.unjudged("ftrace_enabled", "the kernel has no such symbol");
+    return;
+  }
+  report.judged(2);
+  const now = space.u32(at);
+  if (last !== undefined) {
+    const asked = space.u32(last);
+    if ((now !== 0) !== (asked !== 0)) {
+      report.finding({
+        severity: "critical",
+        where: "ftrace_enabled",
+        address: at,
+        expected: `${asked} (last_ftrace_enabled)`,
+        found: String(now),
+        summary:
+          `ftrace_enabled is ${now}, but sysctl set ${asked} last: it was written behind sysctl's back`,
+      });
+    }
+  }
+  report.known(`ftrace_enabled is ${now}`);
+  if (dead !== undefined && space.u32(dead) !== 0) {
+    report.finding({
+      severity: "medium",
+      where: "ftrace_disabled",
+      address: dead,
+      expected: "0",
+      found: String(space.u32(dead)),
+      summary:
+        "Ftrace has shut itself off for good (ftrace_disabled): it met text that it did not expect, or something made it so",
+    });
+  }
+}
+
+function judgeInstance(
+  { kernel, options }: CheckContext,
+  report: Report,
+  instance: TraceArray,
+): void {
+  const { object } = instance;
+  const name = instance.name === undefined
+    ? "the top-level instance"
+    : `instance ${instance.name}`;
+  const buffer = instance.buffer();
+  const disabled = buffer.object.number("record_disabled");
+  const off = (disabled & RB_BUFFER_OFF) !== 0;
+  const address = buffer.object.at("record_disabled");
+  report.judged(2);
+  const wanted = instance.name === undefined
+    ? options.tracing?.tracingOn
+    : undefined;
+  if (wanted !== undefined && wanted === off) {
+    report.finding({
+      severity: "critical",
+      where: `tracing_on of ${name}`,
+      address,
+      expected: wanted ? "1 (asked for)" : "0 (asked for)",
+      found: off ? "0" : "1",
+      summary: `tracing_on of ${name} is ${off ? 0 : 1}, but ${
+        off ? 1 : 0
+      } was asked for`,
+    });
+  } else if (wanted === undefined && object.has("buffer_disabled")) {
+    // tracefs sets both (tracer_tracing_off); writes to memory set one.
+    const marked = object.number("buffer_disabled") !== 0;
+    if (off && !marked) {
+      report.finding({
+        severity: "high",
+        where: `tracing_on of ${name}`,
+        address,
+        expected: "1 (buffer_disabled is 0)",
+        found: `0 (record_disabled is 0x${disabled.toString(16)})`,
+        summary:
+          `recording of ${name} was switched off, but not through tracefs (record_disabled is 0x${
+            disabled.toString(16)
+          }, buffer_disabled is 0)`,
+      });
+    }
+  }
+  const stopped = object.has("stop_count") ? object.s32("stop_count") : 0;
+  const held = disabled & (RB_BUFFER_OFF - 1);
+  if (held !== 0 && stopped === 0) {
+    report.finding({
+      severity: "high",
+      where: `recording of ${name}`,
+      address,
+      expected: "no one holds it (stop_count is 0)",
+      found: `held ${held} times`,
+      summary:
+        `recording of ${name} is held off ${held} times, but nobody stopped it through Ftrace (stop_count is 0)`,
+    });
+  }
+  cpus(kernel.cpuIds, instance, name, report);
+}
+
+/** A CPU that is to be traced must not be held off by itself. */
+function cpus(
+  cpuIds: number,
+  instance: TraceArray,
+  name: string,
+  report: Report,
+): void {
+  const { kernel, object } = instance;
+  // With CPUMASK_OFFSTACK a pointer, else the mask itself.
+  const member = object.member("tracing_cpumask");
+  const mask = member.size === 8 && member.typeName.includes("*")
+    ? object.u64("tracing_cpumask")
+    : object.at("tracing_cpumask");
+  const asked = (cpu: number) =>
+    ((kernel.space.u8(mask + BigInt(cpu >> 3)) >> (cpu & 7)) & 1) === 1;
+  const stopped = object.has("stop_count") ? object.s32("stop_count") : 0;
+  for (const cpu of instance.buffer().cpuBuffers()) {
+    if (cpu.cpu >= cpuIds) continue;
+    report.judged(1);
+    const at = kernel.object("ring_buffer_per_cpu", cpu.object.gva);
+    const held = at.s32("record_disabled");
+    if (held === 0 || !asked(cpu.cpu) || stopped > 0) continue;
+    report.finding({
+      severity: "high",
+      where: `recording of ${name} on CPU ${cpu.cpu}`,
+      address: at.at("record_disabled"),
+      expected: "0 (tracing_cpumask has the CPU)",
+      found: String(held),
+      summary:
+        `recording of ${name} is off on CPU ${cpu.cpu} (record_disabled is ${held}), though tracing_cpumask has it`,
+    });
+  }
+}
+
+function asked({ kernel, options }: CheckContext, report: Report): void {
+  const instance = TraceArray.global(kernel);
+  report.known(
+    `the tracer is ${instance.tracer}, recording is ${
+      instance.recording ? "on" : "off"
+    }`,
+  );
+  const wanted = options.tracing?.tracer;
+  if (wanted === undefined || wanted === instance.tracer) return;
+  report.finding({
+    severity: "critical",
+    where: "current_tracer",
+    address: instance.object.at("current_trace"),
+    expected: `${wanted} (asked for)`,
+    found: instance.tracer,
+    summary: `the tracer is ${instance.tracer}, but ${wanted} was asked for`,
+  });
+}

@@ -1,0 +1,182 @@
+/**
+ * XF023: patch sites.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import {
+  jumpSites,
+  moduleJumpSites,
+} from "../../kernel/patching/jump_labels.ts";
+import type { JumpSite } from "../../kernel/patching/jump_labels.ts";
+import { moduleStaticCallSites } from "../../kernel/patching/static_calls.ts";
+import { staticCallSites } from "../../kernel/patching/static_calls.ts";
+import type { ImageBytes } from "../../kernel/patching/text_image.ts";
+import type { CheckContext } from "../core/context.ts";
+import { hex } from "../core/judge.ts";
+import type { Check, Report } from "../core/types.ts";
+
+/** What the kernel patches while it runs holds what it writes there. */
+export const patchSiteText: Check = {
+  id: "XF023",
+  title: "patch sites",
+  technique: "T1601.001",
+  help:
+    "Every jump label of the kernel and its modules is a no-op or the jump that the kernel's table names; every static call leads to its key's function or to kernel code, or is one of the instructions that stand for none. (Ftrace's call sites are XF009.) Needs no trusted image.",
+  run(context, report) {
+    const { kernel, code } = context;
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    report.part("jump labels of the kernel", () => {
+      for (const site of jumpSites(kernel)) {
+        jump(context, report, context.text, site);
+      }
+    });
+    report.part("static calls of the kernel", () => {
+      for (const [gva, key] of staticCallSites(kernel)) {
+        call(context, report, context.text, gva, key);
+      }
+    });
+    for (const module of code.modules) {
+      if (module.state !== live || module.text.length === 0) continue;
+      report.part(`patch sites of module ${module.name}`, () => {
+        const text = context.moduleText(module);
+        for (const site of moduleJumpSites(kernel, module.gva)) {
+          jump(context, report, text, site, module.name);
+        }
+        for (const [gva, key] of moduleStaticCallSites(kernel, module.gva)) {
+          call(context, report, text, gva, key, module.name);
+        }
+      });
+    }
+  },
+};
+
+/** The bytes at a GVA of a text; `undefined` when it is no part of it. */
+function bytesAt(
+  { start, bytes }: ImageBytes,
+  gva: bigint,
+  length: number,
+): Uint8Array | undefined {
+  const at = Number(gva - start);
+  return at < 0 || at + length > bytes.length
+    ? undefined
+    : bytes.subarray(at, at + length);
+}
+
+const isNop = (b: Uint8Array) =>
+  (b[0] === 0x0f && b[1] === 0x1f && b[2] === 0x44 && b[3] === 0 &&
+    b[4] === 0) || (b[0] === 0x66 && b[1] === 0x90);
+
+/** GVA that a branch leads to; `undefined` for other instructions. */
+function leadsTo(b: Uint8Array, gva: bigint): bigint | undefined {
+  const view = new DataView(b.buffer, b.byteOffset, b.length);
+  const long = b[0] === 0xe8 || b[0] === 0xe9;
+  if (long) {
+    return BigInt.asUintN(64, gva + 5n + BigInt(view.getInt32(1, true)));
+  }
+  if (b[0] === 0xeb) {
+    return BigInt.asUintN(64, gva + 2n + BigInt(view.getInt8(1)));
+  }
+  if (b[0] === 0x0f && (b[1] & 0xf0) === 0x80) {
+    return BigInt.asUintN(64, gva + 6n + BigInt(view.getInt32(2, true)));
+  }
+  return undefined;
+}
+
+function jump(
+  context: CheckContext,
+  report: Report,
+  text: ImageBytes,
+  { code, target }: JumpSite,
+  module?: string,
+): void {
+  const bytes = bytesAt(text, code, 6);
+  if (bytes === undefined) return outside(context, code, module);
+  report.judged(1);
+  const to = leadsTo(bytes, code);
+  if (isNop(bytes) || (bytes[0] !== 0xe8 && to === target)) return;
+  const at = context.code.at(code);
+  report.finding({
+    severity: "critical",
+    where: `jump label at ${at.name}`,
+    address: code,
+    expected: `a no-op, or a jump to ${context.code.at(target).name}`,
+    found: hex(bytes),
+    summary: to === undefined
+      ? `the jump label at ${at.name} holds other instructions`
+      : `the jump label at ${at.name} leads to ${
+        context.code.at(to).name
+      } and not to ${context.code.at(target).name}`,
+    ...(to === undefined ? {} : { target: to }),
+    ...(module === undefined ? {} : { module }),
+  });
+}
+
+/** Sites of init code lie elsewhere, and are gone; those of others do not. */
+function outside(
+  { kernel }: CheckContext,
+  gva: bigint,
+  module?: string,
+): void {
+  if (module !== undefined) return;
+  const { symbols } = kernel;
+  const start = symbols.tryAddress("__init_begin") ??
+    symbols.tryAddress("_sinittext");
+  const end = symbols.tryAddress("__init_end") ??
+    symbols.tryAddress("_einittext");
+  if (start !== undefined && end !== undefined && gva >= start && gva < end) {
+    return;
+  }
+  throw new KernelError(
+    `the table names 0x${gva.toString(16)}, which is no code: it is damaged`,
+  );
+}
+
+/** What stands for no call at all (arch/x86/kernel/static_call.c). */
+function isNoCall(b: Uint8Array): boolean {
+  const xor = b[0] === 0x2e && b[1] === 0x2e && b[2] === 0x2e &&
+    b[3] === 0x31 && b[4] === 0xc0;
+  const ret = b[0] === 0xc3;
+  return isNop(b) || xor || ret;
+}
+
+function call(
+  context: CheckContext,
+  report: Report,
+  text: ImageBytes,
+  gva: bigint,
+  key: bigint,
+  module?: string,
+): void {
+  const bytes = bytesAt(text, gva, 6);
+  if (bytes === undefined) return outside(context, gva, module);
+  report.judged(1);
+  if (isNoCall(bytes)) return;
+  const to = leadsTo(bytes, gva);
+  const { kernel, code } = context;
+  if (to !== undefined) {
+    const func = kernel.object("static_call_key", key).u64("func");
+    // Judged where the key is: XF006 for tracepoints, XF008 for the rest.
+    if (to === func) return;
+    const { kind, symbol } = code.at(to);
+    // Not patched yet: its trampoline. Or the return thunk, or the function
+    // behind its ENDBR or in front of it, for call depth tracking.
+    if (kind === "kernel" || kind === "thunk") return;
+    if (symbol?.startsWith("__SCT__") === true) return;
+  }
+  const at = code.at(gva);
+  report.finding({
+    severity: "critical",
+    where: `static call at ${at.name}`,
+    address: gva,
+    expected: "a call of its key's function",
+    found: hex(bytes),
+    summary: to === undefined
+      ? `the static call at ${at.name} holds other instructions`
+      : `the static call at ${at.name} leads to ${
+        code.at(to).name
+      }, which its key does not name`,
+    ...(to === undefined ? {} : { target: to }),
+    ...(module === undefined ? {} : { module }),
+  });
+}

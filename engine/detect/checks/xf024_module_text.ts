@@ -1,0 +1,91 @@
+/**
+ * XF024: module text.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { loadNumber } from "../../kernel/objects/module_load.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import type { CheckContext } from "../core/context.ts";
+import { compareText } from "../text/compare_text.ts";
+import { withoutProbes } from "../text/live_sites.ts";
+import { moduleText } from "../text/module_text.ts";
+import { compareWithRecord } from "../text/recorded_text.ts";
+import type { Check, Report } from "../core/types.ts";
+
+/** The text of modules against their files, or their own earlier state. */
+export const moduleTextIntegrity: Check = {
+  id: "XF024",
+  title: "module text",
+  technique: "T1601.001",
+  help:
+    "With --modules: every byte of a module's text is its file's, laid out and relocated as the loader does, but for the places where the file's tables say that the kernel patches it. Without its file: every byte is what the first check since the module was loaded recorded.",
+  run(context, report) {
+    const { kernel, code, options } = context;
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    const modules = code.modules.filter(({ state }) => state === live);
+    let recorded = 0;
+    let unknown = 0;
+    for (const module of modules) {
+      report.part(`text of module ${module.name}`, () => {
+        if (byFile(context, report, module)) return;
+        const number = loadNumber(kernel, module.gva);
+        if (options.textRecords === undefined || number === undefined) {
+          unknown++;
+          return;
+        }
+        const result = compareWithRecord(context, report, options.textRecords, {
+          name: `${module.name}-${number.toString(16)}`,
+          what: `text of module ${module.name}`,
+          ...context.moduleText(module),
+          module,
+        });
+        if (result === "recorded") recorded++;
+      });
+    }
+    const missing = recorded + unknown;
+    if (missing === 0) return;
+    const which = missing === modules.length
+      ? "no files of modules were given (--modules)"
+      : `no file was given of ${missing} of ${modules.length} modules (--modules)`;
+    report.notRun(
+      recorded === 0
+        ? which
+        : `${which}; their text is recorded now, and later checks compare with that`,
+    );
+  },
+};
+
+/** Compares with the module's file; `false` when there is none of it. */
+function byFile(
+  context: CheckContext,
+  report: Report,
+  module: ModuleView,
+): boolean {
+  const files = context.options.moduleFiles?.(module.name) ?? [];
+  let refusal: KernelError | undefined;
+  const { start, bytes } = context.moduleText(module);
+  for (const file of files) {
+    try {
+      const text = moduleText(context, module, file, bytes);
+      const own = withoutProbes(context, bytes, start);
+      compareText(context, report, {
+        what: `text of module ${module.name}`,
+        with: file.source,
+        start,
+        trusted: text.bytes,
+        own,
+        sites: text.sites,
+        module: module.name,
+      });
+      return true;
+    } catch (error) {
+      // Another build of it; the next file may be the right one.
+      if (!(error instanceof KernelError)) throw error;
+      refusal ??= error;
+    }
+  }
+  const sure = files.some(({ mayDiffer }) => mayDiffer !== true);
+  if (refusal !== undefined && sure) throw refusal;
+  return false;
+}

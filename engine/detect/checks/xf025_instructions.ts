@@ -1,0 +1,83 @@
+/**
+ * XF025: instructions of kernel text.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { type TextFault, walkText } from "../../kernel/patching/text_walk.ts";
+import type { CheckContext } from "../core/context.ts";
+import { hex } from "../core/judge.ts";
+import { withoutProbes } from "../text/live_sites.ts";
+import type { Check, Report } from "../core/types.ts";
+
+const PAGE = 4096;
+/**
+ * With more pages than this at fault, symbols and text belong to different
+ * kernels, or a recording has lost them: no text is replaced like that.
+ */
+const MOST_PAGES = 64;
+
+/** Kernel text is instructions, from each function's start to its end. */
+export const textInstructions: Check = {
+  id: "XF025",
+  title: "instructions of kernel text",
+  technique: "T1601.001",
+  help:
+    "Every function of the kernel's text is instructions from its start to its end, every direct branch leads to the start of an instruction, every direct call to the start of a function. Sees text that was overwritten with other bytes, anywhere, without a trusted image; what was overwritten with whole instructions needs XF020. (Modules' text is XF024.)",
+  run(context, report) {
+    const { kernel, text, code } = context;
+    const bytes = withoutProbes(context, text.bytes, text.start);
+    const { instructions, faults } = walkText(
+      kernel.symbols,
+      { ...text, bytes },
+      (gva) => code.at(gva).kind !== "foreign",
+    );
+    report.judged(instructions);
+    const pages = Map.groupBy(faults, ({ at }) => Math.floor(at / PAGE));
+    if (pages.size > MOST_PAGES) {
+      throw new KernelError(
+        `${pages.size} pages of kernel text do not fit the kernel's symbols: one or the other is damaged`,
+      );
+    }
+    for (const page of pages.values()) finding(context, report, bytes, page);
+  },
+};
+
+/** One finding a page: bytes that are no code have many faults. */
+function finding(
+  { text, code }: CheckContext,
+  report: Report,
+  bytes: Uint8Array,
+  faults: readonly TextFault[],
+): void {
+  const first = faults.reduce((a, b) => b.at < a.at ? b : a);
+  const address = text.start + BigInt(first.at);
+  const { name } = code.at(address);
+  const more = faults.length - 1;
+  report.finding({
+    severity: "critical",
+    where: name,
+    address,
+    expected: "instructions of one function after the other",
+    found: hex(bytes.subarray(first.at, first.at + 8)),
+    summary: `${name} ${says(first, code.at(first.target ?? 0n).name)}` +
+      (more === 0 ? "" : `, and ${more} more in this page`) +
+      ": this text was overwritten",
+    ...(first.target === undefined ? {} : { target: first.target }),
+  });
+}
+
+function says({ kind }: TextFault, target: string): string {
+  switch (kind) {
+    case "none":
+      return "is no instruction";
+    case "runs over":
+      return "runs over the end of its function";
+    case "amid instruction":
+      return `leads into the midst of an instruction, ${target}`;
+    case "amid function":
+      return `calls the midst of a function, ${target}`;
+    case "nowhere":
+      return `leads to ${target}, where there is no code`;
+  }
+}

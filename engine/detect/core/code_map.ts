@@ -1,0 +1,272 @@
+/**
+ * Whose code lies at an address: the kernel's, a module's, code that the
+ * kernel made itself, or nobody's.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import {
+  codeReserves,
+  generatedCode,
+} from "../../kernel/patching/generated_code.ts";
+import type { GeneratedCode } from "../../kernel/patching/generated_code.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import {
+  listedModules,
+  modulesInMemory,
+  type ModuleView,
+  readModule,
+  symbolsOf,
+} from "../../kernel/objects/module_views.ts";
+import type { ModuleSymbols } from "../../kernel/symbols/module_symbols.ts";
+import type { SymbolAt } from "../../kernel/symbols/symbols.ts";
+import {
+  rangeAt,
+  readTextPages,
+  type TextPages,
+} from "../../kernel/patching/text_pages.ts";
+
+/** Whose code an address belongs to. */
+export type CodeKind =
+  /** The kernel image's text. */
+  | "kernel"
+  /** The image's init text, freed by now: nothing may point there. */
+  | "freed init"
+  /** Text of a module on the module list. */
+  | "module"
+  /** Text of a module that is not on the list. */
+  | "hidden module"
+  | "bpf"
+  | "ftrace"
+  | "kprobe"
+  | "thunk"
+  /** Nobody's, or no code. */
+  | "foreign"
+  /** Nobody's by the books that a recording has; it lacks some. */
+  | "unread";
+
+/** What lies at an address. */
+export interface CodeAt {
+  readonly kind: CodeKind;
+  readonly address: bigint;
+  /** `name+0x12 [module]` in the kernel's notation. */
+  readonly name: string;
+  /** The symbol's name alone, when there is one. */
+  readonly symbol: string | undefined;
+  /** Bytes from the symbol's start. */
+  readonly offset: number;
+  /** The module it belongs to, hidden ones included. */
+  readonly module: ModuleView | undefined;
+}
+
+/** A range and whose it is. */
+interface Owned {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly kind: CodeKind;
+  readonly module?: ModuleView;
+  readonly generated?: GeneratedCode;
+}
+
+/** What runs in one kernel, read at one time. */
+export class CodeMap {
+  readonly kernel: Kernel;
+  /** What can be executed, by the page tables. */
+  readonly pages: TextPages;
+  /** Modules on the list. */
+  readonly modules: readonly ModuleView[];
+  /** Modules whose struct lies in memory but which are not on the list. */
+  readonly unlisted: readonly ModuleView[];
+  /** Memory set aside for code that the kernel makes. */
+  readonly reserves: readonly GeneratedCode[];
+  /** Books that a recording lacks, and why: whose code it is may be in them. */
+  readonly unread: readonly string[];
+  readonly #owned: readonly Owned[];
+  readonly #hiddenSymbols = new Map<bigint, ModuleSymbols | undefined>();
+
+  /**
+   * Reads the page tables, the module list and the books of generated code.
+   *
+   * @throws {KernelError | MemoryError} when they cannot be read.
+   */
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+    kernel.live.refresh();
+    this.pages = readTextPages(kernel.space);
+    this.modules = readModules(kernel, listedModules(kernel));
+    const listed = new Set(this.modules.map(({ gva }) => gva));
+    this.unlisted = readModules(
+      kernel,
+      modulesInMemory(kernel, this.pages.modules)
+        .filter((gva) => !listed.has(gva)),
+    ).filter(({ text }) => text.some((range) => this.executable(range.start)));
+    const unread: string[] = [];
+    const book = <T>(read: () => T, none: T): T => {
+      try {
+        return read();
+      } catch (error) {
+        const lacks = error instanceof MemoryError ||
+          error instanceof KernelError;
+        // A guest that runs is read again; a recording stays as it is.
+        if (kernel.memory.live || !lacks) throw error;
+        if (!unread.includes(error.message)) unread.push(error.message);
+        return none;
+      }
+    };
+    this.reserves = book(() => codeReserves(kernel), []);
+    this.#owned = this.#readOwned(
+      book(() => generatedCode(kernel), []),
+      book(() => booted(kernel) ? "freed init" : "kernel", "unread"),
+    );
+    this.unread = unread;
+  }
+
+  #readOwned(
+    generatedCode: readonly GeneratedCode[],
+    initText: CodeKind,
+  ): Owned[] {
+    const { symbols } = this.kernel;
+    const owned: Owned[] = [];
+    const image = (from: string, to: string, kind: CodeKind) => {
+      const start = symbols.tryAddress(from);
+      const end = symbols.tryAddress(to);
+      if (start !== undefined && end !== undefined) {
+        owned.push({ start, end, kind });
+      }
+    };
+    image("_stext", "_etext", "kernel");
+    image("_sinittext", "_einittext", initText);
+    for (
+      const [modules, kind] of [
+        [this.modules, "module"],
+        [this.unlisted, "hidden module"],
+      ] as const
+    ) {
+      for (const module of modules) {
+        for (const range of module.text) owned.push({ ...range, kind, module });
+      }
+    }
+    for (const generated of generatedCode) {
+      const { start, end, kind } = generated;
+      owned.push({ start, end, kind, generated });
+    }
+    return owned.sort((a, b) => a.start < b.start ? -1 : 1);
+  }
+
+  /** Whether the page tables let an address be executed. */
+  executable(gva: bigint): boolean {
+    return rangeAt(this.pages.executable, gva) >= 0;
+  }
+
+  /** Whose code lies at a GVA. */
+  at(gva: bigint): CodeAt {
+    const index = rangeAt(this.#owned, gva);
+    const owned = index < 0 ? undefined : this.#owned[index];
+    const kind = owned?.kind ?? this.#unowned(gva);
+    const symbol = this.#symbol(gva, owned);
+    return {
+      kind,
+      address: gva,
+      symbol: symbol?.name,
+      offset: symbol?.offset ?? 0,
+      module: owned?.module,
+      name: symbol === undefined
+        ? `${owned?.generated?.name ?? unnamed(kind)} at 0x${gva.toString(16)}`
+        : shown(symbol),
+    };
+  }
+
+  /** The name of whatever lies at a GVA, code or data. */
+  nameOf(gva: bigint): string {
+    const symbol = this.#symbol(gva, undefined);
+    return symbol === undefined ? `0x${gva.toString(16)}` : shown(symbol);
+  }
+
+  /** The module whose memory covers a GVA, hidden ones included. */
+  moduleAt(gva: bigint): ModuleView | undefined {
+    const covers = ({ ranges }: ModuleView) =>
+      ranges.some(({ start, end }) => gva >= start && gva < end);
+    return this.modules.find(covers) ?? this.unlisted.find(covers);
+  }
+
+  #symbol(gva: bigint, owned: Owned | undefined): SymbolAt | undefined {
+    const known = this.kernel.symbols.lookup(gva);
+    if (known !== undefined) return known;
+    const module = owned?.module ?? this.moduleAt(gva);
+    if (module === undefined) return undefined;
+    if (!this.#hiddenSymbols.has(module.gva)) {
+      this.#hiddenSymbols.set(module.gva, symbolsOf(this.kernel, module));
+    }
+    return this.#hiddenSymbols.get(module.gva)?.lookup(gva);
+  }
+
+  #unowned(gva: bigint): CodeKind {
+    if (this.#isThunk(gva)) return "thunk";
+    return this.unread.length > 0 && this.executable(gva)
+      ? "unread"
+      : "foreign";
+  }
+
+  /** Says why it cannot be told whose code is `unread`. */
+  get whyUnread(): string {
+    return `whose code it is cannot be told: ${this.unread.join("; ")}`;
+  }
+
+  /**
+   * Thunks against indirect target selection are in no book of the kernel's:
+   * pages that hold `jmp *reg; int3` and breakpoints alone
+   * (its_allocate_thunk).
+   */
+  #isThunk(gva: bigint): boolean {
+    if (!this.executable(gva)) return false;
+    try {
+      const page = this.kernel.space.bytes(gva - gva % 4096n, 4096);
+      let i = 0;
+      let thunks = 0;
+      while (i < page.length) {
+        if (page[i] === 0xcc) {
+          i++;
+          continue;
+        }
+        if (page[i] === 0x41) i++;
+        if (page[i] !== 0xff || (page[i + 1] & 0xf8) !== 0xe0) return false;
+        thunks++;
+        i += 2;
+      }
+      return thunks > 0;
+    } catch (error) {
+      if (error instanceof MemoryError) return false;
+      throw error;
+    }
+  }
+}
+
+/** `name+0x12 [module]`. */
+function shown({ name, offset, module }: SymbolAt): string {
+  return name + (offset === 0 ? "" : `+0x${offset.toString(16)}`) +
+    (module === undefined ? "" : ` [${module}]`);
+}
+
+function unnamed(kind: CodeKind): string {
+  return kind === "foreign" || kind === "unread" ? "unknown code" : kind;
+}
+
+/** Whether the kernel has left its init code behind. */
+function booted(kernel: Kernel): boolean {
+  const at = kernel.symbols.tryAddress("system_state");
+  const running = kernel.types.tryEnumerator("SYSTEM_RUNNING");
+  return at === undefined || running === undefined ||
+    kernel.space.u32(at) >= running;
+}
+
+/** Those that can be read: one may be freed while it is. */
+function readModules(kernel: Kernel, gvas: readonly bigint[]): ModuleView[] {
+  return gvas.flatMap((gva) => {
+    try {
+      return [readModule(kernel, gva)];
+    } catch (error) {
+      if (error instanceof MemoryError) return [];
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * Judges tables of operations in use: where the table lies, and where its
+ * functions do.
+ *
+ * @module
+ */
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { tableFunctions, type TableUse } from "../../kernel/objects/vfs.ts";
+import type { CheckContext } from "./context.ts";
+import { type Allowed, judge } from "./judge.ts";
+import type { Report } from "./types.ts";
+
+/** Judges uses of tables, each table's functions once. */
+export class TableJudge {
+  readonly #context: CheckContext;
+  readonly #report: Report;
+  readonly #seen = new Set<bigint>();
+  readonly #start: bigint;
+  readonly #end: bigint;
+  /** How many uses were judged. */
+  uses = 0;
+
+  constructor(context: CheckContext, report: Report) {
+    this.#context = context;
+    this.#report = report;
+    const { symbols } = context.kernel;
+    this.#start = symbols.address("_stext");
+    this.#end = symbols.address("_end");
+  }
+
+  /**
+   * Judges one use.
+   *
+   * @param owner the module that the object belongs to; `undefined`: the
+   * kernel itself
+   * @param anyone whether any module may give such an object its table
+   */
+  use(use: TableUse, owner: ModuleView | undefined, anyone = false): void {
+    this.uses++;
+    const { table, member, object, address, struct } = use;
+    const where = `${object}: ${member}`;
+    if (table >= this.#start && table < this.#end) {
+      this.#functions(use, "image");
+      return;
+    }
+    const module = this.#context.code.moduleAt(table);
+    if (module !== undefined && (anyone || module.gva === owner?.gva)) {
+      this.#functions(use, "known");
+      return;
+    }
+    // A table of a module the kernel vouches for may serve another's objects.
+    if (
+      module !== undefined && owner !== undefined &&
+      this.#context.trusts(module)
+    ) {
+      this.#functions(use, "vouched");
+      return;
+    }
+    const functions = this.#leads(use);
+    this.#report.finding({
+      severity: "critical",
+      where,
+      address,
+      target: table,
+      expected: owner === undefined
+        ? `a ${struct} of the kernel's`
+        : `a ${struct} of ${owner.name}`,
+      found: `${this.#context.code.nameOf(table)}${
+        functions === "" ? "" : `: ${functions}`
+      }`,
+      summary: `${where} is ${
+        module === undefined
+          ? `at 0x${table.toString(16)}, which is no table of the kernel's`
+          : `${
+            this.#context.code.nameOf(table)
+          }, a table of module ${module.name}`
+      }${functions === "" ? "" : ` (${functions})`}`,
+      ...(module === undefined ? {} : { module: module.name }),
+    });
+  }
+
+  /** The table's functions that are not the image's: `show -> f [m]`. */
+  #leads({ struct, table }: TableUse): string {
+    const { code, kernel } = this.#context;
+    return tableFunctions(kernel, struct, table)
+      .map(({ member, target }) => ({ member, to: code.at(target) }))
+      .filter(({ to }) => to.kind !== "kernel")
+      .map(({ member, to }) => `${member} -> ${to.name}`).join(", ");
+  }
+
+  #functions({ struct, table }: TableUse, allowed: Allowed): void {
+    if (this.#seen.has(table)) return;
+    this.#seen.add(table);
+    const { code, kernel } = this.#context;
+    for (const each of tableFunctions(kernel, struct, table)) {
+      judge(this.#context, this.#report, {
+        where: `${code.nameOf(table)}.${each.member}`,
+        address: each.address,
+        target: each.target,
+        allowed,
+      });
+    }
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * Runs checks, and reads everything again before it is reported: a running
+ * kernel changes under the reader.
+ *
+ * @module
+ */
+import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { steady } from "../../kernel/core/lists.ts";
+import { CheckContext, type CheckOptions } from "./context.ts";
+import { samePlace, sameThing } from "./judge.ts";
+import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
+
+/**
+ * Pauses before the readings that must confirm a finding, in ms: longer than
+ * a patch of text or the unloading of a module takes.
+ */
+const CONFIRM_AFTER = [60, 240, 700];
+
+/**
+ * Readings at most: a guest that is slow or busy holds its locks for seconds
+ * (a tracer that is switched on patches all text under one).
+ */
+const MOST_READINGS = 24;
+
+/**
+ * Readings at most that lose their way: what is damaged stays so. Those that
+ * were read again for another reason, as under a lock, do not count.
+ */
+const MOST_WALKS = 8;
+
+/**
+ * Held while the kernel changes what checks read; what was found under one
+ * is looked at again until it is free.
+ */
+const LOCKS = [
+  "text_mutex",
+  "ftrace_lock",
+  "module_mutex",
+  "kprobe_mutex",
+  "tracepoints_mutex",
+  "trace_types_lock",
+  "event_mutex",
+  "jump_label_mutex",
+  "static_call_mutex",
+];
+
+/** One reading by one check. */
+export interface Reading {
+  readonly findings: readonly Finding[];
+  readonly unjudged: readonly { what: string; why: string }[];
+  readonly known: readonly string[];
+  readonly notRun: string | undefined;
+  readonly judged: number;
+  /** How long it took, in ms. */
+  readonly ms: number;
+  /** Whether the kernel held a lock of {@linkcode LOCKS} before or after. */
+  readonly busy: boolean;
+  /** Whether a walk lost its way, or met memory that was gone. */
+  readonly lost: boolean;
+}
+
+/** All that a run of checks says. */
+export interface CheckRun {
+  readonly outcomes: readonly CheckOutcome[];
+  /** How long it took, in ms, pauses included. */
+  readonly ms: number;
+}
+
+/**
+ * Runs checks against a kernel. What is found is read again, three times when
+ * the guest runs, and more often while the guest is changing it; only what
+ * stays the same is a finding. What was different each time is unjudged; what
+ * was gone is listed as in flux.
+ *
+ * @throws {GuestGoneError} when the guest ends meanwhile.
+ */
+export async function runChecks(
+  kernel: Kernel,
+  checks: readonly Check[],
+  options: CheckOptions = {},
+): Promise<CheckRun> {
+  const from = performance.now();
+  const context = contextOf(kernel, options);
+  const history = new Map(
+    checks.map((check) => [check, [read(kernel, check, context)]]),
+  );
+  // A core or a file does not change: reading it again says nothing.
+  while (kernel.memory.live) {
+    const pending = [...history].filter(([check, readings]) =>
+      unsettled(check, readings)
+    );
+    if (pending.length === 0) break;
+    const times = Math.max(...pending.map(([, readings]) => readings.length));
+    const pause = CONFIRM_AFTER[Math.min(times, CONFIRM_AFTER.length) - 1];
+    await new Promise((done) => setTimeout(done, pause));
+    const again = contextOf(kernel, options);
+    for (const [check, readings] of pending) {
+      readings.push(read(kernel, check, again));
+    }
+  }
+  const outcomes = [...history].map(([check, readings]) =>
+    outcome(check, readings)
+  );
+  return { outcomes, ms: performance.now() - from };
+}
+
+/** Whether another reading could say more than those there are. */
+export function unsettled(
+  check: Check,
+  readings: readonly Reading[],
+): boolean {
+  const last = readings[readings.length - 1];
+  if (last.findings.length === 0 && last.unjudged.length === 0) return false;
+  if (readings.length <= CONFIRM_AFTER.length) return true;
+  if (readings.length >= MOST_READINGS) return false;
+  if (last.lost) {
+    return readings.filter(({ lost }) => lost).length < MOST_WALKS;
+  }
+  return outcome(check, readings).findings.length > 0 &&
+    readings.every(({ busy }) => busy);
+}
+
+/**
+ * What several readings say together: a finding is what every whole reading
+ * shows alike; what changes each time cannot be judged.
+ *
+ * @param readings at least one, oldest first
+ */
+export function outcome(
+  check: Check,
+  readings: readonly Reading[],
+): CheckOutcome {
+  const last = readings[readings.length - 1];
+  // Where a reading could not see everything, what it does not show says
+  // nothing.
+  const whole = readings.filter(({ unjudged }) => unjudged.length === 0);
+  const enough = (key: string) =>
+    whole.every(({ findings }) => findings.some((f) => sameThing(f) === key)) &&
+    (readings.length === 1 || (times.get(key) ?? 0) > 1);
+  const times = new Map<string, number>();
+  const places = new Map<string, number>();
+  for (const { findings } of readings) {
+    for (const key of new Set(findings.map(sameThing))) {
+      times.set(key, (times.get(key) ?? 0) + 1);
+    }
+    for (const key of new Set(findings.map(samePlace))) {
+      places.set(key, (places.get(key) ?? 0) + 1);
+    }
+  }
+  const findings = last.findings.filter((finding) =>
+    enough(sameThing(finding))
+  );
+  const confirmed = new Set(findings.map(sameThing));
+  const unjudged = [...last.unjudged];
+  const inFlux = new Map<string, Finding>();
+  for (const { findings: seen } of readings) {
+    for (const finding of seen) {
+      if (confirmed.has(sameThing(finding))) continue;
+      const key = samePlace(finding);
+      if (inFlux.has(key)) continue;
+      inFlux.set(key, finding);
+      if (places.get(key) === readings.length) {
+        unjudged.push({
+          what: finding.where,
+          why: "it held something else at each reading",
+        });
+      }
+    }
+  }
+  return {
+    check,
+    findings: unique(findings),
+    unjudged,
+    known: last.known,
+    notRun: last.notRun,
+    inFlux: [...inFlux.values()],
+    judged: last.judged,
+    ms: readings[0].ms,
+  };
+}
+
+function unique(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
+}
+
+/** What all checks need; or why it cannot be read. */
+function contextOf(
+  kernel: Kernel,
+  options: CheckOptions,
+): CheckContext | string {
+  try {
+    return steady(() => new CheckContext(kernel, options));
+  } catch (error) {
+    if (error instanceof GuestGoneError) throw error;
+    if (!(error instanceof KernelError || error instanceof MemoryError)) {
+      throw error;
+    }
+    return error.message;
+  }
+}
+
+/** Whether one of {@linkcode LOCKS} is held now. */
+function held(kernel: Kernel): boolean {
+  const owner = kernel.types.tryOffset("mutex", "owner");
+  if (owner === undefined) return false;
+  return LOCKS.some((name) => {
+    const at = kernel.symbols.tryAddress(name);
+    if (at === undefined) return false;
+    try {
+      // Its low bits are flags of those who wait.
+      return kernel.space.u64(at + BigInt(owner)) >> 3n !== 0n;
+    } catch (error) {
+      // A recording may lack it.
+      if (error instanceof MemoryError) return false;
+      throw error;
+    }
+  });
+}
+
+function read(
+  kernel: Kernel,
+  check: Check,
+  context: CheckContext | string,
+): Reading {
+  const from = performance.now();
+  const before = held(kernel);
+  const findings: Finding[] = [];
+  const unjudged: { what: string; why: string }[] = [];
+  const known: string[] = [];
+  let judged = 0;
+  let notRun: string | undefined;
+  let lost = false;
+  const part = (what: string, body: () => void) => {
+    try {
+      body();
+    } catch (error) {
+      if (error instanceof GuestGoneError) throw error;
+      if (!(error instanceof KernelError || error instanceof MemoryError)) {
+        throw error;
+      }
+      lost = true;
+      unjudged.push({ what, why: error.message });
+    }
+  };
+  const report: Report = {
+    finding: (finding) => findings.push({ check: check.id, ...finding }),
+    unjudged: (what, why) => unjudged.push({ what, why }),
+    known: (text) => known.push(text),
+    notRun: (why) => notRun = why,
+    judged: (count) => judged += count,
+    part,
+  };
+  // Memory that a recording lacks, or a guest's that is in ruins.
+  if (typeof context === "string") {
+    lost = true;
+    report.unjudged(check.title, context);
+  } else part(check.title, () => check.run(context, report));
+  const silent = findings.length === 0 && unjudged.length === 0;
+  if (judged === 0 && silent && notRun === undefined) {
+    report.unjudged(check.title, "there was nothing that it could judge");
+  }
+  const ms = performance.now() - from;
+  const busy = before || held(kernel);
+  return { findings, unjudged, known, notRun, judged, ms, busy, lost };
+}

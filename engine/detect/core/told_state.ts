@@ -1,0 +1,130 @@
+/**
+ * Ftrace's state in memory against what the guest says of it through tracefs,
+ * or what a plan asked for. For XF019.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { readGraphRoots } from "../../ftrace/graph/graph_roots.ts";
+import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { Report, Severity } from "./types.ts";
+
+/** What the guest's files of tracefs say, by name (`tracing_on`). */
+export type TracefsTexts = ReadonlyMap<string, string>;
+
+/** One thing that a file tells and memory holds. */
+interface Fact {
+  /** Value in memory, as the file would print it. */
+  readonly value: string;
+  /** GVA of what it was read from. */
+  readonly address: bigint;
+}
+
+/** Files that are compared; others are not known. */
+export const TOLD_FILES = [
+  "tracing_on",
+  "current_tracer",
+  "max_graph_depth",
+  "set_graph_function",
+  "ftrace_enabled",
+] as const;
+
+/** Reports each file that says otherwise than memory. */
+export function compareTold(
+  kernel: Kernel,
+  report: Report,
+  told: TracefsTexts,
+): void {
+  for (const [name, text] of told) {
+    const read = FACTS[name];
+    if (read === undefined) {
+      report.unjudged(
+        `tracefs' ${name}`,
+        `only ${TOLD_FILES.join(", ")} are compared with memory`,
+      );
+      continue;
+    }
+    report.part(`tracefs' ${name}`, () => {
+      const { value, address } = read(kernel);
+      const said = normal(name, text);
+      report.judged(1);
+      if (said === value) {
+        report.known(`the guest says ${name} is ${said}, as memory does`);
+        return;
+      }
+      report.finding({
+        severity: SEVERITY[name] ?? "critical",
+        where: `tracefs' ${name}`,
+        address,
+        expected: `${said} (what the guest says)`,
+        found: `${value} (what its memory says)`,
+        summary:
+          `the guest says through tracefs that ${name} is ${said}, but in memory it is ${value}`,
+      });
+    });
+  }
+}
+
+const SEVERITY: Readonly<Record<string, Severity>> = {
+  max_graph_depth: "high",
+  set_graph_function: "high",
+};
+
+const FACTS: Readonly<Record<string, (kernel: Kernel) => Fact>> = {
+  tracing_on: (kernel) => {
+    const { object } = TraceArray.global(kernel).buffer();
+    const off = (object.number("record_disabled") & RB_BUFFER_OFF) !== 0;
+    return { value: off ? "0" : "1", address: object.at("record_disabled") };
+  },
+  current_tracer: (kernel) => {
+    const { tracer, object } = TraceArray.global(kernel);
+    return { value: tracer, address: object.at("current_trace") };
+  },
+  max_graph_depth: (kernel) => number(kernel, "fgraph_max_depth"),
+  ftrace_enabled: (kernel) => number(kernel, "ftrace_enabled"),
+  set_graph_function: (kernel) => ({
+    value: names(
+      readGraphRoots(kernel).ips.map((gva) =>
+        kernel.symbols.lookup(gva)?.name ?? `0x${gva.toString(16)}`
+      ),
+    ),
+    address: kernel.symbols.address("ftrace_graph_hash"),
+  }),
+};
+
+function number(kernel: Kernel, symbol: string): Fact {
+  const address = kernel.symbols.tryAddress(symbol);
+  if (address === undefined) {
+    throw new KernelError(`the kernel has no ${symbol}`);
+  }
+  return { value: String(kernel.space.u32(address)), address };
+}
+
+const names = (list: readonly string[]) =>
+  list.length === 0 ? "all functions" : [...list].sort().join(" ");
+
+/** A file's text, as facts are written. */
+function normal(name: string, text: string): string {
+  if (name !== "set_graph_function") return text.trim();
+  // "#### all functions enabled ####", or a function each line.
+  return names(
+    text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => line.split(" ")[0]),
+  );
+}
+
+/**
+ * Reads texts as `grep -H "" tracing_on current_tracer` prints them: a name,
+ * a colon, and a line of the file.
+ */
+export function parseTracefs(text: string): TracefsTexts {
+  const found = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const [, path, rest] = /^([^:\s]+):(.*)$/.exec(line) ?? [];
+    if (path === undefined || rest === undefined) continue;
+    const name = path.replace(/^.*\//, "");
+    found.set(name, `${found.get(name) ?? ""}${rest}\n`);
+  }
+  return found;
+}

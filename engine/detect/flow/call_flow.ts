@@ -1,0 +1,220 @@
+/**
+ * Who calls whom, out of what the guest's own Ftrace recorded.
+ *
+ * @module
+ */
+import { type EventColumns, KIND } from "../../ftrace/ring/columns.ts";
+import { pairCalls } from "../../ftrace/graph/graph.ts";
+import { TimeMerge } from "../../ftrace/ring/merge.ts";
+import { traceLayout } from "../../ftrace/ring/meta.ts";
+import { readBuffers, type Reading } from "../../ftrace/ring/reader.ts";
+import { TraceArray } from "../../ftrace/ring/trace_array.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+
+/** Why there is no call flow to judge. */
+export const NOTHING_RECORDED =
+  "nothing has recorded functions: the top-level buffer holds none, and no sealed recording was given (--recording)";
+
+/** The caller of functions that are recorded without one. */
+export const ROOT = "(root)";
+
+/** What one function did, over all of its recorded calls. */
+export interface FunctionFlow {
+  /** Calls recorded whole, from entry to return. */
+  calls: number;
+  /** By callee: how often in all, and in how many of the calls. */
+  readonly callees: Map<string, { total: number; within: number }>;
+  /** For roots: how many functions ran within a call, and how often so. */
+  readonly sizes: Map<number, number>;
+}
+
+/** A call flow: functions by name (`name`, or `name [module]`). */
+export type CallFlow = Map<string, FunctionFlow>;
+
+/** A recorded function's GVA with where it was called. */
+export interface RecordedFunction {
+  readonly gva: bigint;
+  /** Name of the first caller seen. */
+  readonly caller: string;
+  readonly calls: number;
+}
+
+/** A call site recorded as return address. */
+export interface RecordedCaller {
+  /** GVA of the return address. */
+  readonly gva: bigint;
+  /** Name of the first function seen called from there. */
+  readonly callee: string;
+  readonly calls: number;
+}
+
+/** What the top-level buffer holds. */
+export interface RecordedFlow {
+  readonly flow: CallFlow;
+  readonly functions: readonly RecordedFunction[];
+  readonly callers: readonly RecordedCaller[];
+  /** Function events read. */
+  readonly events: number;
+  /** What was wrong with pages, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Reads the top-level buffer's function events: function_graph's entries and
+ * returns, and function's with their callers.
+ *
+ * @throws {KernelError} when the buffers cannot be walked.
+ */
+export function recordedFlow(kernel: Kernel): RecordedFlow {
+  // Names of modules' functions, and of modules that came since.
+  kernel.live.refresh();
+  const reading = readBuffers(
+    TraceArray.global(kernel),
+    traceLayout(kernel.types),
+  );
+  const names = new Names(kernel);
+  const graph = graphFlow(reading.columns, names);
+  const calls = functionCallers(kernel, reading, names);
+  return {
+    ...graph,
+    callers: calls.callers,
+    events: graph.events + calls.events,
+    problems: reading.problems,
+  };
+}
+
+/** Pids whose events the top-level buffer holds, and how many of each. */
+export function tracedPids(kernel: Kernel): Map<number, number> {
+  const { columns } = readBuffers(
+    TraceArray.global(kernel),
+    traceLayout(kernel.types),
+  );
+  const found = new Map<number, number>();
+  for (let row = 0; row < columns.length; row++) {
+    const pid = columns.pid[row];
+    found.set(pid, (found.get(pid) ?? 0) + 1);
+  }
+  return found;
+}
+
+class Names {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  at(lo: number, hi: number): string {
+    return this.#kernel.symbols.name(lo, hi);
+  }
+}
+
+const gvaOf = (lo: number, hi: number) => BigInt(hi) << 32n | BigInt(lo);
+
+/** A function's part of a flow, made when it is not there yet. */
+export function flowOf(flow: CallFlow, name: string): FunctionFlow {
+  let found = flow.get(name);
+  if (found === undefined) {
+    found = { calls: 0, callees: new Map(), sizes: new Map() };
+    flow.set(name, found);
+  }
+  return found;
+}
+
+/** The call graph of function_graph's events. */
+export function graphFlow(
+  columns: EventColumns,
+  names: { at(lo: number, hi: number): string },
+): { flow: CallFlow; functions: RecordedFunction[]; events: number } {
+  const order = new Uint32Array(columns.length);
+  const merge = new TimeMerge(columns);
+  let n = 0;
+  for (let row = merge.next(); row >= 0; row = merge.next()) order[n++] = row;
+  const { partner, parent } = pairCalls(columns, order.subarray(0, n));
+  const { func, kind, depth } = columns;
+  const flow: CallFlow = new Map();
+  const functions = new Map<bigint, { caller: string; calls: number }>();
+  const size = new Uint32Array(columns.length);
+  let events = 0;
+  const isEntry = (row: number) =>
+    kind[row] === KIND.entry || kind[row] === KIND.entryRetaddr;
+  /** Per entry: its callees, to count each once. */
+  const within = new Map<number, Set<string>>();
+  // Backwards, so that a call's size is known before its caller's.
+  for (let i = n - 1; i >= 0; i--) {
+    const row = order[i];
+    if (!isEntry(row)) continue;
+    events++;
+    const lo = func[2 * row];
+    const hi = func[2 * row + 1];
+    const name = names.at(lo, hi);
+    const up = parent[row];
+    const caller = up < 0 ? ROOT : names.at(func[2 * up], func[2 * up + 1]);
+    const gva = gvaOf(lo, hi);
+    const seen = functions.get(gva) ?? { caller, calls: 0 };
+    seen.calls++;
+    functions.set(gva, seen);
+    const whole = partner[row] >= 0;
+    if (whole) flowOf(flow, name).calls++;
+    if (up >= 0) {
+      size[up] += size[row] + 1;
+      // Where an entry was lost, the one above is not the caller.
+      if (partner[up] >= 0 && depth[row] === depth[up] + 1) {
+        let callees = within.get(up);
+        if (callees === undefined) within.set(up, callees = new Set());
+        count(flowOf(flow, caller), name, !callees.has(name));
+        callees.add(name);
+      }
+    } else if (depth[row] === 0) {
+      count(flowOf(flow, ROOT), name, true);
+      if (whole) {
+        const { sizes } = flowOf(flow, name);
+        sizes.set(size[row], (sizes.get(size[row]) ?? 0) + 1);
+      }
+    }
+    within.delete(row);
+  }
+  return {
+    flow,
+    events,
+    functions: [...functions].map(([gva, seen]) => ({ gva, ...seen })),
+  };
+}
+
+function count(of: FunctionFlow, callee: string, first: boolean): void {
+  const seen = of.callees.get(callee) ?? { total: 0, within: 0 };
+  seen.total++;
+  if (first) seen.within++;
+  of.callees.set(callee, seen);
+}
+
+/** `TRACE_FN`: the function tracer's events hold their caller's address. */
+function functionCallers(
+  kernel: Kernel,
+  { columns, arena }: Reading,
+  names: Names,
+): { callers: RecordedCaller[]; events: number } {
+  const { types } = kernel;
+  const id = types.tryEnumerator("TRACE_FN");
+  const ip = types.tryOffset("ftrace_entry", "ip");
+  const parentIp = types.tryOffset("ftrace_entry", "parent_ip");
+  const found = new Map<bigint, { callee: string; calls: number }>();
+  let events = 0;
+  if (id === undefined || ip === undefined || parentIp === undefined) {
+    return { callers: [], events };
+  }
+  for (let row = 0; row < columns.length; row++) {
+    if (columns.type[row] !== id) continue;
+    events++;
+    const at = columns.offset[row];
+    const word = (offset: number) => arena.view.getUint32(at + offset, true);
+    const gva = gvaOf(word(parentIp), word(parentIp + 4));
+    const seen = found.get(gva);
+    if (seen !== undefined) seen.calls++;
+    else found.set(gva, { callee: names.at(word(ip), word(ip + 4)), calls: 1 });
+  }
+  return {
+    events,
+    callers: [...found].map(([gva, seen]) => ({ gva, ...seen })),
+  };
+}

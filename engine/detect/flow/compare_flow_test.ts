@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { XftraceError } from "../../base/errors.ts";
+import { flowDiffText } from "../../output/findings/findings_flow.ts";
+import { addFlow, decodeBaseline, encodeBaseline } from "./baseline.ts";
+import { type CallFlow, ROOT } from "./call_flow.ts";
+import { flowDifferences, sizeDifferences } from "./compare_flow.ts";
+
+/** A flow in which each `caller: callees` was called `calls` times. */
+function flow(
+  calls: number,
+  tree: Record<string, string[]>,
+  size = 3,
+): CallFlow {
+  const found: CallFlow = new Map();
+  for (const [caller, callees] of Object.entries(tree)) {
+    found.set(caller, {
+      calls: caller === ROOT ? 0 : calls,
+      callees: new Map(
+        callees.map((callee) => [callee, { total: calls, within: calls }]),
+      ),
+      sizes: caller === "sys" ? new Map([[size, calls]]) : new Map(),
+    });
+  }
+  return found;
+}
+
+const GOOD = { [ROOT]: ["sys"], sys: ["open"], open: ["walk"], walk: [] };
+const HOOKED = {
+  [ROOT]: ["sys"],
+  sys: ["evil"],
+  evil: ["open"],
+  open: ["walk"],
+  walk: [],
+};
+
+Deno.test("equal flows do not differ", () => {
+  assert.deepEqual(flowDifferences(flow(100, GOOD), flow(50, GOOD)), []);
+  assert.deepEqual(sizeDifferences(flow(100, GOOD), flow(50, GOOD)), []);
+});
+
+Deno.test("a hook is a new call, and what it replaces is missing", () => {
+  assert.deepEqual(flowDifferences(flow(100, GOOD), flow(50, HOOKED)), [
+    { kind: "new", caller: "sys", callee: "evil", calls: 50 },
+    { kind: "missing", caller: "sys", callee: "open", calls: 100 },
+  ]);
+});
+
+Deno.test("a caller that is hardly known says nothing", () => {
+  assert.deepEqual(flowDifferences(flow(19, GOOD), flow(50, HOOKED)), []);
+});
+
+Deno.test("a call that is new once is as rare as must be expected", () => {
+  const now = flow(500, GOOD);
+  now.get("open")?.callees.set("slow", { total: 1, within: 1 });
+  assert.deepEqual(
+    flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
+    ["rare"],
+  );
+  // In one call of ten it is no chance any more, unless the baseline's calls
+  // had ways of their own as often.
+  now.get("open")?.callees.set("slow", { total: 50, within: 50 });
+  assert.deepEqual(
+    flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
+    ["new"],
+  );
+  const varied = flow(100, GOOD);
+  for (let i = 0; i < 10; i++) {
+    varied.get("open")?.callees.set(`way${i}`, { total: 1, within: 1 });
+  }
+  assert.deepEqual(
+    flowDifferences(varied, now).map(({ kind }) => kind),
+    ["rare"],
+  );
+});
+
+Deno.test("calls of another size are found, a few by chance are not", () => {
+  const good = flow(500, GOOD, 3);
+  const [found] = sizeDifferences(good, flow(20, GOOD, 4));
+  assert.equal(found.root, "sys");
+  assert.deepEqual(found.range, [3, 3]);
+  assert.deepEqual([found.calls, found.outside], [20, 20]);
+  const mixed = flow(1000, GOOD, 3);
+  mixed.get("sys")?.sizes.set(4, 2);
+  assert.deepEqual(sizeDifferences(good, mixed), []);
+  assert.deepEqual(sizeDifferences(flow(40, GOOD), flow(20, GOOD, 4)), []);
+});
+
+Deno.test("a baseline comes back from its file, and two add up", () => {
+  const learned = flow(100, GOOD);
+  const about = { release: "6.1", buildId: "ab", events: 7 };
+  const text = encodeBaseline({ ...about, flow: learned });
+  assert.deepEqual(decodeBaseline("x", text), { ...about, flow: learned });
+  const twice = flow(100, GOOD);
+  addFlow(twice, learned);
+  assert.deepEqual(twice.get("sys"), flow(200, GOOD).get("sys"));
+});
+
+Deno.test("what is no baseline is refused with the way to make one", () => {
+  for (const text of ["", "{}", '{"format":"xftrace-baseline","version":2}']) {
+    assert.throws(
+      () => decodeBaseline("some.file", text),
+      (error: unknown) =>
+        error instanceof XftraceError &&
+        /^some\.file is no baseline; make one with: /.test(error.message),
+    );
+  }
+});
+
+Deno.test("two flows stand side by side, differences marked", () => {
+  const { text, differences } = flowDiffText(
+    flow(1, GOOD),
+    flow(1, HOOKED),
+    { width: 14 },
+  );
+  assert.equal(
+    text,
+    [
+      "sys()            sys()",
+      "               >   evil()",
+      "               >     open()",
+      "               >       walk()",
+      "  open() ...   <",
+      "",
+    ].join("\n"),
+  );
+  assert.equal(differences, 4);
+});

@@ -1,0 +1,94 @@
+/**
+ * Where a running kernel still changes its text, by its own books: for texts
+ * that are compared with an earlier state of themselves. What is patched at
+ * boot alone (alternatives, return thunks) is not among them.
+ *
+ * @module
+ */
+import {
+  jumpSites,
+  moduleJumpSites,
+} from "../../kernel/patching/jump_labels.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { moduleStaticCallSites } from "../../kernel/patching/static_calls.ts";
+import { staticCallSites } from "../../kernel/patching/static_calls.ts";
+import type { CheckContext } from "../core/context.ts";
+import { type PatchSites, SiteMarks } from "./site_marks.ts";
+
+/** KPROBE_FLAG_OPTIMIZED (include/linux/kprobes.h). */
+const OPTIMIZED = 4;
+/** Bytes behind the first one that a jump to a probe takes. */
+const JUMP_REST = 4;
+
+/**
+ * The sites in one text.
+ *
+ * @param text its bytes as they are now
+ * @param start GVA of the first one
+ * @param module the module whose text it is; `undefined`: the image's
+ */
+export function liveSites(
+  context: CheckContext,
+  text: Uint8Array,
+  start: bigint,
+  module?: ModuleView,
+): PatchSites {
+  const { kernel, sites } = context;
+  const marks = new SiteMarks(text);
+  const at = (gva: bigint) => Number(gva - start);
+  const jumps = module === undefined
+    ? jumpSites(kernel)
+    : moduleJumpSites(kernel, module.gva);
+  for (const { code } of jumps) {
+    // While it is patched an int3 hides how long it is.
+    const length = marks.lengthAt(at(code));
+    marks.mark("jump labels", at(code), length === 1 ? 5 : Math.max(2, length));
+  }
+  const statics = module === undefined
+    ? staticCallSites(kernel)
+    : moduleStaticCallSites(kernel, module.gva);
+  for (const gva of statics.keys()) {
+    marks.mark("static calls", at(gva), Math.max(5, marks.lengthAt(at(gva))));
+  }
+  if (module !== undefined) {
+    const known = kernel.live.modules.find(({ gva }) => gva === module.gva);
+    for (const gva of known?.symbols.addresses ?? []) {
+      if (gva < start || gva >= start + BigInt(text.length)) continue;
+      const name = known?.symbols.lookup(gva)?.name;
+      if (name?.startsWith("__SCT__") === true) {
+        marks.mark("static calls", at(gva), 8);
+      }
+    }
+  } else {
+    marks.markNamed(kernel.symbols, start);
+  }
+  const low = Number(start & 0xffffffffn);
+  for (let i = 0; i < sites.count; i++) {
+    marks.mark("Ftrace", sites.ip[2 * i] - low, 5);
+  }
+  return marks.sites();
+}
+
+/** Puts back what stood where kprobes are set now. */
+export function withoutProbes(
+  context: CheckContext,
+  text: Uint8Array,
+  start: bigint,
+): Uint8Array<ArrayBuffer> {
+  const plain = new Uint8Array(text);
+  const { kernel } = context;
+  const copied = kernel.types.tryOffset(
+    "optimized_kprobe",
+    "optinsn.copied_insn",
+  );
+  for (const { gva, address, flags } of context.kprobes) {
+    const at = Number(address - start);
+    if (at < 0 || at + 1 + JUMP_REST > text.length) continue;
+    const optimised = (flags & OPTIMIZED) !== 0 && text[at] === 0xe9;
+    if (text[at] !== 0xcc && !optimised) continue;
+    plain[at] = kernel.object("kprobe", gva).number("opcode");
+    if (!optimised || copied === undefined) continue;
+    plain.set(kernel.space.bytes(gva + BigInt(copied), JUMP_REST), at + 1);
+  }
+  return plain;
+}

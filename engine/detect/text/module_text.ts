@@ -1,0 +1,266 @@
+/**
+ * The text that a module should have: its file's, laid out and relocated as
+ * the loader did.
+ *
+ * Sources: kernel/module/main.c, arch/x86/kernel/module.c.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import {
+  moduleBuildId,
+  moduleSections,
+} from "../../kernel/objects/module_load.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import type { CheckContext } from "../core/context.ts";
+import { type Mechanism, type PatchSites, SiteMarks } from "./site_marks.ts";
+import {
+  buildIdOf,
+  type ObjectSymbol,
+  type Relocatable,
+  type Relocation,
+  textLayout,
+} from "./relocatable.ts";
+
+/** A module's text by its file. */
+export interface ModuleText {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly sites: PatchSites;
+}
+
+const R64 = 1;
+const PC32 = 2;
+const PLT32 = 4;
+const R32 = 10;
+const R32S = 11;
+const PC64 = 24;
+const SHN_UNDEF = 0;
+const SHN_ABS = 0xfff1;
+
+/**
+ * What a module's text should hold.
+ *
+ * @param own its text as it is: settles which of several symbols of one name
+ * is meant
+ * @throws {KernelError} when the file is another build, or was loaded in a
+ * way that is not understood.
+ */
+export function moduleText(
+  context: CheckContext,
+  module: ModuleView,
+  file: Relocatable,
+  own: Uint8Array,
+): ModuleText {
+  const { kernel } = context;
+  const [fileId, id] = [buildIdOf(file), moduleBuildId(kernel, module.gva)];
+  if (fileId !== undefined && id !== undefined && fileId !== id) {
+    throw new KernelError(
+      `${file.source} is another build (BUILD-ID ${fileId}) than what is loaded (${id})`,
+    );
+  }
+  const { offsets, size } = textLayout(file);
+  if (size > own.length || module.text.length === 0) {
+    throw new KernelError(
+      `${file.source} is another build: its code takes ${size} bytes, and ${own.length} are loaded`,
+    );
+  }
+  const start = module.text[0].start;
+  const placed = places(context, module, file, offsets, start);
+  const bytes = new Uint8Array(own.length);
+  for (const [section, offset] of offsets) {
+    bytes.set(file.sections[section].bytes, offset);
+  }
+  // Sites are read off the text before it is relocated: lengths are the same.
+  const sites = patchSites(context, file, offsets, bytes);
+  const view = new DataView(bytes.buffer);
+  const now = new DataView(own.buffer, own.byteOffset, own.length);
+  for (const [section, offset] of offsets) {
+    for (const one of file.relocations.get(section) ?? []) {
+      const at = offset + one.at;
+      relocate(context, { module, file, placed }, view, now, at, one);
+    }
+  }
+  return { bytes, sites };
+}
+
+/** A module, its file, and where the file's sections lie. */
+interface Loaded {
+  readonly module: ModuleView;
+  readonly file: Relocatable;
+  readonly placed: ReadonlyMap<number, bigint>;
+}
+
+/** GVAs of the sections, by number. */
+function places(
+  context: CheckContext,
+  module: ModuleView,
+  file: Relocatable,
+  text: ReadonlyMap<number, number>,
+  start: bigint,
+): ReadonlyMap<number, bigint> {
+  const { kernel } = context;
+  const found = new Map<number, bigint>();
+  let section = 0;
+  for (const { name, address } of moduleSections(kernel, module.gva)) {
+    const from = section;
+    do section++; while (
+      section < file.sections.length &&
+      (file.sections[section].name !== name ||
+        file.sections[section].size === 0)
+    );
+    if (section >= file.sections.length) {
+      throw new KernelError(
+        `${file.source} is another build: it has no section ${name} behind number ${from}`,
+      );
+    }
+    found.set(section, address);
+  }
+  for (const [number, address] of found) {
+    const { name, size, alloc } = file.sections[number];
+    // Kept for kallsyms elsewhere, and no relocation is about it.
+    if (!alloc) continue;
+    const offset = text.get(number);
+    // The guest says where; it must be where the loader puts it.
+    const right = offset !== undefined
+      ? address === start + BigInt(offset)
+      : name.startsWith(".init") ||
+        module.ranges.some((range) =>
+          address >= range.start && address + BigInt(size) <= range.end
+        );
+    if (!right) {
+      throw new KernelError(
+        `section ${name} is said to lie at 0x${
+          address.toString(16)
+        }, where ${file.source} does not put it`,
+      );
+    }
+  }
+  // Allocated apart from the module, and not among its sections.
+  const own = kernel.object("module", module.gva);
+  const percpu = file.sections.findIndex(({ name, alloc }) =>
+    alloc && name === ".data..percpu"
+  );
+  if (percpu > 0 && own.has("percpu")) found.set(percpu, own.u64("percpu"));
+  for (const [number, offset] of text) {
+    found.set(number, start + BigInt(offset));
+  }
+  return found;
+}
+
+/** GVAs that a symbol may have; none when its section is gone. */
+function values(
+  { kernel }: CheckContext,
+  placed: ReadonlyMap<number, bigint>,
+  { name, section, value }: ObjectSymbol,
+): readonly bigint[] {
+  if (section === SHN_ABS) return [BigInt(value)];
+  if (section === SHN_UNDEF) return kernel.symbols.addresses(name);
+  const at = placed.get(section);
+  return at === undefined ? [] : [at + BigInt(value)];
+}
+
+function relocate(
+  context: CheckContext,
+  { module, file, placed }: Loaded,
+  view: DataView,
+  now: DataView,
+  at: number,
+  { type, symbol, addend }: Relocation,
+): void {
+  const candidates = values(context, placed, symbol);
+  const wide = type === R64 || type === PC64;
+  const relative = type === PC32 || type === PLT32 || type === PC64;
+  if (!wide && !relative && type !== R32 && type !== R32S) return;
+  const bits = wide ? 64 : 32;
+  const is = BigInt.asUintN(
+    bits,
+    wide ? now.getBigUint64(at, true) : BigInt(now.getUint32(at, true)),
+  );
+  const place = module.text[0].start + BigInt(at);
+  const wanted = candidates.map((value) =>
+    BigInt.asUintN(bits, value + addend - (relative ? place : 0n))
+  );
+  // Several functions may have one name: any of them is right.
+  // A section without a byte has a place as well, which nobody tells.
+  const nothing = file.sections[symbol.section]?.size === 0 &&
+    module.ranges.some(({ start, end }) => {
+      const value = BigInt.asUintN(
+        bits,
+        is - addend + (relative ? place : 0n),
+      );
+      return value >= BigInt.asUintN(bits, start) &&
+        value <= BigInt.asUintN(bits, end);
+    });
+  const value = nothing
+    ? is
+    : wanted.find((one) => one === is) ?? wanted[0] ?? 0n;
+  if (wide) view.setBigUint64(at, value, true);
+  else view.setUint32(at, Number(value), true);
+}
+
+/** Where the loader and the kernel patch the module, by the file's tables. */
+function patchSites(
+  { kernel }: CheckContext,
+  file: Relocatable,
+  offsets: ReadonlyMap<number, number>,
+  text: Uint8Array,
+): PatchSites {
+  const sites = new SiteMarks(text);
+  const calls = new Set<number>();
+  const lengthAt = (at: number) => sites.lengthAt(at);
+  const mark = (what: Mechanism, at: number, length: number) =>
+    sites.mark(what, at, length);
+  /** Places in the text that every `step`th byte of a table points to. */
+  const each = (
+    table: string,
+    step: number,
+    visit: (at: number, entry: Uint8Array) => void,
+  ) => {
+    file.sections.forEach(({ name, bytes }, number) => {
+      if (name !== table) return;
+      for (const { at, symbol, addend } of file.relocations.get(number) ?? []) {
+        const offset = offsets.get(symbol.section);
+        if (at % step !== 0 || offset === undefined) continue;
+        visit(
+          offset + symbol.value + Number(addend),
+          bytes.subarray(at, at + step),
+        );
+      }
+    });
+  };
+  const { types } = kernel;
+  const alternative = types.tryStruct("alt_instr")?.size ?? 12;
+  const length = types.tryOffset("alt_instr", "instrlen") ?? alternative - 2;
+  each(
+    ".altinstructions",
+    alternative,
+    (at, entry) => mark("alternatives", at, entry[length]),
+  );
+  each(
+    ".parainstructions",
+    16,
+    (at, entry) => mark("paravirt calls", at, entry[9]),
+  );
+  each(".smp_locks", 4, (at) => mark("SMP locks", at, 1));
+  each(".retpoline_sites", 4, (at) => mark("retpolines", at, lengthAt(at)));
+  each(".return_sites", 4, (at) => mark("return thunks", at, 5));
+  each(".ibt_endbr_seal", 4, (at) => mark("sealed ENDBR", at, 4));
+  each(".call_sites", 4, (at) => calls.add(at));
+  each(
+    ".static_call_sites",
+    8,
+    (at) => mark("static calls", at, Math.max(5, lengthAt(at))),
+  );
+  each(
+    "__jump_table",
+    16,
+    (at) => mark("jump labels", at, Math.max(2, lengthAt(at))),
+  );
+  each("__mcount_loc", 8, (at) => mark("Ftrace", at, 5));
+  for (const { name, section, value } of file.symbols) {
+    const offset = offsets.get(section);
+    if (offset === undefined || !name.startsWith("__SCT__")) continue;
+    mark("static calls", offset + value, 8);
+  }
+  return sites.sites(calls);
+}

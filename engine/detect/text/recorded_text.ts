@@ -1,0 +1,62 @@
+/**
+ * Text against what an earlier check recorded of it.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { compareText } from "./compare_text.ts";
+import type { CheckContext } from "../core/context.ts";
+import { liveSites, withoutProbes } from "./live_sites.ts";
+import type { TextRecords } from "./text_record.ts";
+import type { Report } from "../core/types.ts";
+
+/**
+ * Compares a text with its record; makes the record when there is none.
+ *
+ * @param name of the record: no other boot or load has the same
+ * @returns `compared`, `recorded` (there was none), or `not judged`
+ */
+export function compareWithRecord(
+  context: CheckContext,
+  report: Report,
+  records: TextRecords,
+  text: {
+    readonly name: string;
+    readonly what: string;
+    readonly start: bigint;
+    readonly bytes: Uint8Array;
+    readonly module?: ModuleView;
+  },
+): "compared" | "recorded" | "not judged" {
+  const { name, what, start, bytes, module } = text;
+  const own = withoutProbes(context, bytes, start);
+  try {
+    const recorded = records.load(name);
+    if (recorded === undefined) {
+      records.save(name, start, own);
+      return "recorded";
+    }
+    if (recorded.start !== start || recorded.bytes.length !== own.length) {
+      report.unjudged(what, "what was recorded of it lies elsewhere");
+      return "not judged";
+    }
+    compareText(context, report, {
+      what,
+      with: `its text when it was checked first (${recorded.since})`,
+      start,
+      trusted: recorded.bytes,
+      own,
+      sites: liveSites(context, own, start, module),
+      ...(module === undefined ? {} : { module: module.name }),
+    });
+    return "compared";
+  } catch (error) {
+    // Told here: records are no memory of the guest's.
+    if (!(error instanceof XftraceError) || error.name !== "XftraceError") {
+      throw error;
+    }
+    report.unjudged(what, error.message);
+    return "not judged";
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The text that a kernel should have: a trusted image's, moved to where this
+ * boot put it.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { patchSites } from "./patch_sites.ts";
+import type { PatchSites } from "./site_marks.ts";
+import type { Vmlinux } from "./vmlinux.ts";
+
+/** A trusted image's text in this boot. */
+export interface TrustedText {
+  /** GVA of the first byte. */
+  readonly start: bigint;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly sites: PatchSites;
+}
+
+/**
+ * Relocates a trusted image's text for a running kernel.
+ *
+ * @param probes GVAs at which kprobes are set now
+ * @throws {KernelError} when the image is another kernel's.
+ */
+export function trustedText(
+  kernel: Kernel,
+  image: Vmlinux,
+  probes: readonly bigint[],
+): TrustedText {
+  const { buildId } = kernel.facts;
+  if (
+    buildId !== undefined && image.buildId !== undefined &&
+    buildId !== image.buildId
+  ) {
+    throw new KernelError(
+      `${image.source} is another kernel (BUILD-ID ${image.buildId}) than the guest's (${buildId})`,
+    );
+  }
+  const section = image.sections.find(({ name }) => name === ".text");
+  if (section === undefined) {
+    throw new KernelError(`${image.source} has no section .text`);
+  }
+  const start = kernel.symbols.address("_text");
+  const linked = section.address;
+  const slide = start - linked;
+  // The sites are read off the text as it was linked.
+  const sites = patchSites(
+    kernel,
+    image,
+    section.bytes,
+    linked,
+    slide,
+    probes,
+  );
+  const bytes = new Uint8Array(section.bytes);
+  const view = new DataView(bytes.buffer);
+  const low = Number(linked & 0xffffffffn);
+  const by = Number(BigInt.asIntN(32, slide));
+  const each = (
+    list: Uint32Array,
+    width: number,
+    patch: (at: number) => void,
+  ) => {
+    for (let i = 0; i < list.length; i++) {
+      const at = list[i] - low;
+      if (at >= 0 && at + width <= bytes.length) patch(at);
+    }
+  };
+  const { add32, subtract32, add64 } = image.relocations;
+  each(add32, 4, (at) => {
+    view.setInt32(at, view.getInt32(at, true) + by, true);
+  });
+  each(subtract32, 4, (at) => {
+    view.setInt32(at, view.getInt32(at, true) - by, true);
+  });
+  each(add64, 8, (at) => {
+    view.setBigInt64(at, view.getBigInt64(at, true) + slide, true);
+  });
+  return { start, bytes, sites };
+}

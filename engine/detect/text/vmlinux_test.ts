@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { XftraceError } from "../../base/errors.ts";
+import { readVmlinux, type Unpack } from "./vmlinux.ts";
+
+const noTool: Unpack = () => {
+  throw new XftraceError("no tool");
+};
+
+/** An ELF with `.text` at 0xffffffff81000000, then its relocations. */
+function elf(): Uint8Array {
+  const file = new Uint8Array(0x400);
+  const view = new DataView(file.buffer);
+  file.set([0x7f, 0x45, 0x4c, 0x46]);
+  view.setBigUint64(0x28, 0x200n, true); // section headers
+  view.setUint16(0x3a, 0x40, true);
+  view.setUint16(0x3c, 3, true);
+  view.setUint16(0x3e, 2, true);
+  const names = "\0.text\0.shstrtab\0";
+  file.set(new TextEncoder().encode(names), 0x180);
+  const section = (
+    i: number,
+    name: number,
+    address: bigint,
+    offset: number,
+    size: number,
+  ) => {
+    const at = 0x200 + i * 0x40;
+    view.setUint32(at, name, true);
+    view.setUint32(at + 4, 1, true);
+    view.setBigUint64(at + 0x10, address, true);
+    view.setBigUint64(at + 0x18, BigInt(offset), true);
+    view.setBigUint64(at + 0x20, BigInt(size), true);
+  };
+  section(1, 1, 0xffffffff81000000n, 0x100, 0x10);
+  section(2, 7, 0n, 0x180, names.length);
+  file[0x100] = 0xc3;
+  const end = 0x200 + 3 * 0x40;
+  // 0, 64-bit ones, 0, inverse ones, 0, 32-bit ones.
+  const words = [0, 0x81000020, 0, 0x81000030, 0, 0x81000008, 0x81000004];
+  const image = new Uint8Array(end + 4 * words.length);
+  image.set(file.subarray(0, end));
+  words.forEach((word, i) =>
+    new DataView(image.buffer).setUint32(end + 4 * i, word, true)
+  );
+  return image;
+}
+
+/** A bzImage around a payload. */
+function bzImage(payload: Uint8Array): Uint8Array {
+  const image = new Uint8Array(1024 + payload.length);
+  const view = new DataView(image.buffer);
+  image[0x1f1] = 1;
+  view.setUint32(0x202, 0x53726448, true);
+  view.setUint32(0x248, 0, true);
+  view.setUint32(0x24c, payload.length, true);
+  image.set(payload, 1024);
+  return image;
+}
+
+Deno.test("an image's sections and relocations, however it is packed", () => {
+  const plain = elf();
+  const sized = (packed: Uint8Array) =>
+    Uint8Array.from([...packed, 1, 2, 3, 4]);
+  for (
+    const file of [
+      plain,
+      bzImage(gzipSync(plain)),
+      bzImage(sized(zstdCompressSync(plain))),
+    ]
+  ) {
+    const image = readVmlinux("vmlinuz", file, noTool);
+    const text = image.sections.find(({ name }) => name === ".text");
+    assert.equal(text?.address, 0xffffffff81000000n);
+    assert.equal(text?.bytes.length, 0x10);
+    assert.equal(text?.bytes[0], 0xc3);
+    assert.equal(image.buildId, undefined);
+    const { add32, subtract32, add64 } = image.relocations;
+    assert.deepEqual([...add32], [0x81000004, 0x81000008]);
+    assert.deepEqual([...subtract32], [0x81000030]);
+    assert.deepEqual([...add64], [0x81000020]);
+  }
+});
+
+Deno.test("formats that need a tool are given to it, without the size", () => {
+  const packed = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 9, 9, 9, 9];
+  let given: [string, number] | undefined;
+  readVmlinux("vmlinuz", bzImage(Uint8Array.from(packed)), (format, bytes) => {
+    given = [format, bytes.length];
+    return elf();
+  });
+  assert.deepEqual(given, ["xz", 6]);
+});
+
+Deno.test("what is no kernel image is refused in one sentence", () => {
+  for (
+    const [file, expected] of [
+      [new Uint8Array(4096), /^f is no kernel image: give the vmlinuz/],
+      [bzImage(new Uint8Array(64)), /^f is packed in a way that is not known/],
+      [bzImage(gzipSync(new Uint8Array(64))), /^f does not unpack to an ELF/],
+      [bzImage(gzipSync(elf()).subarray(0, 40)), /^f is damaged/],
+      [elf().subarray(0, 0x80), /^f has no table of sections/],
+    ] as const
+  ) {
+    assert.throws(
+      () => readVmlinux("f", file, noTool),
+      (error: unknown) =>
+        error instanceof XftraceError && expected.test(error.message),
+      String(expected),
+    );
+  }
+});

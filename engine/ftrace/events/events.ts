@@ -1,0 +1,240 @@
+/**
+ * The kernel's trace events and their formats, read out of guest memory: the
+ * list `ftrace_events` (kernel/trace/trace_events.c) and the system calls'
+ * metadata (kernel/trace/trace_syscalls.c).
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
+import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
+
+/** Fields of one event class; more than any kernel's event has. */
+const MAX_FIELDS = 512;
+const MAX_ARGS = 6;
+const PRINT_FMT_BYTES = 65536;
+
+/** One `struct trace_event_call`. */
+export interface TraceEvent {
+  /** `trace_entry.type`. */
+  readonly id: number;
+  /** The subsystem: `sched`. */
+  readonly system: string;
+  /** The event's name: `sched_switch`. */
+  readonly name: string;
+  /** GVA of the `trace_event_call`. */
+  readonly gva: bigint;
+}
+
+/**
+ * The events of one kernel. Their list and their formats are read when they
+ * are asked for; all methods throw {@linkcode KernelError} when the kernel has
+ * no events or their list is damaged.
+ */
+export class TraceEvents {
+  readonly kernel: Kernel;
+  #listed: Map<number, TraceEvent> | undefined;
+  readonly #formats = new Map<number, EventFormat>();
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** The events, listed when they are first asked for. */
+  get #byId(): ReadonlyMap<number, TraceEvent> {
+    return this.#listed ??= listEvents(this.kernel);
+  }
+
+  /** All events, in the kernel's order. */
+  all(): TraceEvent[] {
+    return [...this.#byId.values()];
+  }
+
+  /** The event with that id, if there is one. */
+  get(id: number): TraceEvent | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The event `system:name`, or just `name`, if there is one. */
+  find(name: string): TraceEvent | undefined {
+    for (const event of this.#byId.values()) {
+      if (name === event.name || name === `${event.system}:${event.name}`) {
+        return event;
+      }
+    }
+    return undefined;
+  }
+
+  /** The format of the event with that id; `undefined` for an unknown id. */
+  format(id: number): EventFormat | undefined {
+    const known = this.#formats.get(id);
+    if (known !== undefined) return known;
+    const event = this.#byId.get(id);
+    if (event === undefined) return undefined;
+    const format = readFormat(this.kernel, event);
+    this.#formats.set(id, format);
+    return format;
+  }
+}
+
+function listEvents(kernel: Kernel): Map<number, TraceEvent> {
+  const head = kernel.symbols.tryAddress("ftrace_events");
+  if (head === undefined) {
+    throw new KernelError(
+      "this kernel has no trace events (no symbol ftrace_events): it needs CONFIG_EVENT_TRACING",
+    );
+  }
+  const byId = new Map<number, TraceEvent>();
+  const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
+  for (const call of listFrom(kernel, head, "trace_event_call", "list")) {
+    const event = readEvent(call, tracepoint);
+    if (event !== undefined) byId.set(event.id, event);
+  }
+  return byId;
+}
+
+function readEvent(
+  call: KernelObject,
+  tracepoint: number | undefined,
+): TraceEvent | undefined {
+  const flags = call.number("flags");
+  // With the flag the union holds a tracepoint, without it a name.
+  const name = tracepoint !== undefined && (flags & tracepoint) !== 0
+    ? call.follow("tp", "tracepoint")?.stringAt("name")
+    : call.stringAt("name");
+  const system = call.follow("class", "trace_event_class")?.stringAt("system");
+  if (name === undefined || system === undefined) return undefined;
+  return {
+    id: call.number("event.type"),
+    system,
+    name,
+    gva: call.gva,
+  };
+}
+
+/** Fields of a list head; the kernel keeps the last one first. */
+function readFields(kernel: Kernel, head: bigint): EventField[] {
+  const fields: EventField[] = [];
+  for (
+    const field of listFrom(
+      kernel,
+      head,
+      "ftrace_event_field",
+      "link",
+      MAX_FIELDS,
+    )
+  ) {
+    fields.push({
+      name: field.stringAt("name") ?? "",
+      type: field.stringAt("type") ?? "",
+      offset: field.number("offset"),
+      size: field.number("size"),
+      signed: field.number("is_signed") !== 0,
+      filterType: field.number("filter_type"),
+    });
+  }
+  return fields.reverse();
+}
+
+function readFormat(kernel: Kernel, event: TraceEvent): EventFormat {
+  const call = kernel.object("trace_event_call", event.gva);
+  const eventClass = call.follow("class", "trace_event_class");
+  if (eventClass === undefined) {
+    throw new KernelError(`event ${event.system}:${event.name} has no class`);
+  }
+  const printFmt = call.stringAt("print_fmt", PRINT_FMT_BYTES) ?? "";
+  const base = {
+    id: event.id,
+    system: event.system,
+    name: event.name,
+    printFmt,
+  };
+  const syscall = readSyscall(call, eventClass);
+  // A system call's enter fields are in its metadata (class->get_fields);
+  // its exit fields, like all others, in the class.
+  const fields = syscall !== undefined && !syscall.format.exit
+    ? readFields(kernel, syscall.metadata.at("enter_fields"))
+    : readFields(kernel, eventClass.at("fields"));
+  return syscall === undefined
+    ? { ...base, fields }
+    : { ...base, fields, syscall: syscall.format };
+}
+
+function readSyscall(
+  call: KernelObject,
+  eventClass: KernelObject,
+): { format: SyscallFormat; metadata: KernelObject } | undefined {
+  const { kernel } = call;
+  const enter = kernel.symbols.tryAddress("event_class_syscall_enter");
+  const exit = kernel.symbols.tryAddress("event_class_syscall_exit");
+  if (eventClass.gva !== enter && eventClass.gva !== exit) return undefined;
+  const metadata = call.follow("data", "syscall_metadata");
+  if (metadata === undefined) return undefined;
+  const count = Math.min(metadata.number("nb_args"), MAX_ARGS);
+  const strings = (path: string): string[] => {
+    const array = metadata.u64(path);
+    const found: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const text = kernel.space.u64(array + BigInt(i * 8));
+      found.push(text === 0n ? "" : kernel.space.string(text));
+    }
+    return found;
+  };
+  return {
+    metadata,
+    format: {
+      name: metadata.stringAt("name") ?? "",
+      exit: eventClass.gva === exit,
+      args: strings("args"),
+      types: strings("types"),
+    },
+  };
+}
+
+/** One event's switch in one instance: a `struct trace_event_file`. */
+export interface EventFile {
+  readonly system: string;
+  readonly name: string;
+  /** GVA of the `trace_event_file`. */
+  readonly gva: bigint;
+  /** Recorded when it happens. */
+  readonly enabled: boolean;
+  /** Enabled, but muted by a trigger or by us. */
+  readonly softDisabled: boolean;
+}
+
+/**
+ * The event switches of an instance (`trace_array.events`).
+ *
+ * @param events the kernel's events, for their names
+ */
+export function eventFiles(
+  kernel: Kernel,
+  instance: KernelObject,
+  events: TraceEvents,
+): EventFile[] {
+  const byCall = new Map(events.all().map((event) => [event.gva, event]));
+  const bit = (name: string) => {
+    const position = kernel.types.tryEnumerator(`${name}_BIT`);
+    return position === undefined
+      ? kernel.types.enumerator(name)
+      : 1 << position;
+  };
+  const enabled = bit("EVENT_FILE_FL_ENABLED");
+  const softDisabled = bit("EVENT_FILE_FL_SOFT_DISABLED");
+  const found: EventFile[] = [];
+  for (const file of instance.list("events", "trace_event_file", "list")) {
+    const event = byCall.get(file.u64("event_call"));
+    if (event === undefined) continue;
+    const flags = file.number("flags");
+    found.push({
+      system: event.system,
+      name: event.name,
+      gva: file.gva,
+      enabled: (flags & enabled) !== 0,
+      softDisabled: (flags & softDisabled) !== 0,
+    });
+  }
+  return found;
+}

@@ -1,0 +1,229 @@
+/**
+ * Decoded events as columns (a struct of arrays): one row per event, no
+ * object per event. Payload bytes stay in a {@linkcode PageArena}.
+ *
+ * @module
+ */
+
+import { XftraceError } from "../../base/errors.ts";
+
+/** What an event is to the call graph (column `kind`). */
+export const KIND = {
+  /** Any event but a function graph one. */
+  other: 0,
+  /** `TRACE_GRAPH_ENT`: a function was entered. */
+  entry: 1,
+  /** `TRACE_GRAPH_RET`: a function returned. */
+  return: 2,
+  /** `TRACE_GRAPH_RETADDR_ENT`: entered, with the return address. */
+  entryRetaddr: 3,
+} as const;
+
+/** Events that the ring buffer lost before a row. */
+export interface LostEvents {
+  /** Row before which they are missing. */
+  readonly row: number;
+  /** CPU that lost them. */
+  readonly cpu: number;
+  /** How many; -1 when the kernel did not say. */
+  readonly count: number;
+}
+
+/**
+ * Sub-buffers copied out of the guest: one growing byte array, cut into
+ * slots of one sub-buffer each. Offsets are bytes from the arena's start and
+ * stay valid when it grows (the arrays themselves are replaced, so re-read
+ * {@linkcode bytes} and {@linkcode words} after {@linkcode acquire}).
+ */
+export class PageArena {
+  /** Size of a slot in bytes, a multiple of 8. */
+  readonly slotSize: number;
+  /** The bytes. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The same memory as little-endian words. */
+  words: Uint32Array<ArrayBuffer>;
+  /** The same memory, for unaligned reads. */
+  view: DataView<ArrayBuffer>;
+  #used = 0;
+  #free: number[] = [];
+
+  /**
+   * @param slotSize bytes of a sub-buffer, its header included
+   * @param slots how many to make room for at first
+   */
+  constructor(slotSize: number, slots = 64) {
+    if (!(slotSize > 0) || slotSize % 8 !== 0) {
+      throw new XftraceError(
+        `a sub-buffer of ${slotSize} bytes is not a multiple of 8; ` +
+          `pass the kernel's own sub-buffer size`,
+      );
+    }
+    this.slotSize = slotSize;
+    const buffer = new ArrayBuffer(slotSize * Math.max(1, slots));
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Uint32Array(buffer);
+    this.view = new DataView(buffer);
+  }
+
+  /** Slots in use. */
+  get slotsInUse(): number {
+    return this.#used - this.#free.length;
+  }
+
+  /** Bytes allocated. */
+  get byteLength(): number {
+    return this.bytes.byteLength;
+  }
+
+  /**
+   * Takes a slot; returns its offset in bytes. The slot's bytes are whatever
+   * it held before.
+   *
+   * @throws {XftraceError} when the arena would pass 4 GiB.
+   */
+  acquire(): number {
+    const recycled = this.#free.pop();
+    if (recycled !== undefined) return recycled;
+    const offset = this.#used * this.slotSize;
+    if (offset + this.slotSize > this.bytes.byteLength) this.#grow();
+    this.#used++;
+    return offset;
+  }
+
+  /** Gives a slot back; rows that point into it must be gone by then. */
+  release(offset: number): void {
+    this.#free.push(offset);
+  }
+
+  /** Gives all slots back; keeps the memory. */
+  clear(): void {
+    this.#used = 0;
+    this.#free.length = 0;
+  }
+
+  #grow(): void {
+    const limit = 2 ** 32 - this.slotSize;
+    const wanted = Math.min(this.bytes.byteLength * 2, limit);
+    const size = wanted - wanted % this.slotSize;
+    if (size <= this.bytes.byteLength) {
+      throw new XftraceError(
+        "more than 4 GiB of trace pages are held at once; " +
+          "drain the events more often, or trace less",
+      );
+    }
+    const buffer = new ArrayBuffer(size);
+    const bytes = new Uint8Array(buffer);
+    bytes.set(this.bytes);
+    this.bytes = bytes;
+    this.words = new Uint32Array(buffer);
+    this.view = new DataView(buffer);
+  }
+}
+
+/**
+ * Events as columns. Rows `0..length-1` are valid; the arrays are longer and
+ * are replaced when they grow, so take them from this object after appending.
+ */
+export class EventColumns {
+  /** Rows in use. */
+  length = 0;
+  /** Time that `ts` counts from, in units of the trace clock (ns). */
+  readonly epoch: bigint;
+  /** Low half of {@linkcode epoch}. */
+  readonly epochLo: number;
+  /** High half of {@linkcode epoch}. */
+  readonly epochHi: number;
+  /** Time in ns since {@linkcode epoch}; exact within 104 days of it. */
+  ts: Float64Array<ArrayBuffer>;
+  /** CPU whose ring buffer held the event. */
+  cpu: Uint16Array<ArrayBuffer>;
+  /** `trace_entry.type`: the event's id. */
+  type: Uint16Array<ArrayBuffer>;
+  /** `trace_entry.pid`: the thread that ran. */
+  pid: Int32Array<ArrayBuffer>;
+  /** Where the `trace_entry` starts, in bytes from the arena's start. */
+  offset: Uint32Array<ArrayBuffer>;
+  /** Bytes of the entry, `trace_entry` included, padded to 4. */
+  size: Uint32Array<ArrayBuffer>;
+  /** One of {@linkcode KIND}. */
+  kind: Uint8Array<ArrayBuffer>;
+  /** Function graph: the function's GVA as low, high half. */
+  func: Uint32Array<ArrayBuffer>;
+  /** Function graph: nesting depth, 0 for a root. */
+  depth: Int32Array<ArrayBuffer>;
+  /** Function graph returns: `rettime - calltime` in ns, else 0. */
+  duration: Float64Array<ArrayBuffer>;
+  /** Losses, in row order. */
+  readonly lost: LostEvents[] = [];
+
+  /**
+   * @param epoch time stamp that rows count from; pick one near the events,
+   *   such as the first page's stamp
+   * @param capacity rows to make room for at first
+   */
+  constructor(epoch: bigint, capacity = 1024) {
+    this.epoch = BigInt.asUintN(64, epoch);
+    this.epochLo = Number(this.epoch & 0xffffffffn);
+    this.epochHi = Number(this.epoch >> 32n);
+    const n = Math.max(16, capacity);
+    this.ts = new Float64Array(n);
+    this.cpu = new Uint16Array(n);
+    this.type = new Uint16Array(n);
+    this.pid = new Int32Array(n);
+    this.offset = new Uint32Array(n);
+    this.size = new Uint32Array(n);
+    this.kind = new Uint8Array(n);
+    this.func = new Uint32Array(2 * n);
+    this.depth = new Int32Array(n);
+    this.duration = new Float64Array(n);
+  }
+
+  /** Rows there is room for. */
+  get capacity(): number {
+    return this.ts.length;
+  }
+
+  /** Makes room for `rows` more rows; the arrays may be replaced. */
+  reserve(rows: number): void {
+    const needed = this.length + rows;
+    if (needed <= this.ts.length) return;
+    let n = this.ts.length * 2;
+    while (n < needed) n *= 2;
+    this.ts = grown(this.ts, new Float64Array(n));
+    this.cpu = grown(this.cpu, new Uint16Array(n));
+    this.type = grown(this.type, new Uint16Array(n));
+    this.pid = grown(this.pid, new Int32Array(n));
+    this.offset = grown(this.offset, new Uint32Array(n));
+    this.size = grown(this.size, new Uint32Array(n));
+    this.kind = grown(this.kind, new Uint8Array(n));
+    this.func = grown(this.func, new Uint32Array(2 * n));
+    this.depth = grown(this.depth, new Int32Array(n));
+    this.duration = grown(this.duration, new Float64Array(n));
+  }
+
+  /** Forgets all rows; keeps the memory. */
+  clear(): void {
+    this.length = 0;
+    this.lost.length = 0;
+  }
+
+  /** A row's function as a GVA (0n for other events). Not for hot paths. */
+  functionAt(row: number): bigint {
+    return BigInt(this.func[2 * row + 1]) << 32n | BigInt(this.func[2 * row]);
+  }
+
+  /** A row's absolute time stamp in ns. Not for hot paths. */
+  timeAt(row: number): bigint {
+    return this.epoch + BigInt(this.ts[row]);
+  }
+
+  /** A time stamp's halves as ns since {@linkcode epoch}. */
+  sinceEpoch(lo: number, hi: number): number {
+    return (hi - this.epochHi) * 4294967296 + (lo - this.epochLo);
+  }
+}
+
+function grown<T extends { set(from: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

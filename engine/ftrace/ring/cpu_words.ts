@@ -1,0 +1,87 @@
+/**
+ * The words of a CPU's ring buffer that a follower looks at all the time.
+ *
+ * @module
+ */
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import type { CpuBuffer } from "./ring_buffer.ts";
+
+/** Members of `ring_buffer_per_cpu` that are polled. */
+type Polled =
+  | "entries"
+  | "overrun"
+  | "read"
+  | "committing"
+  | "dropped_events"
+  | "commit_overrun"
+  | "nr_pages"
+  | "pages_removed"
+  | "commit_page"
+  | "tail_page"
+  | "record_disabled"
+  | "resize_disabled";
+
+/**
+ * Quick access to a CPU buffer's counters: low 53 bits of counters, low half
+ * of pointers.
+ */
+export class CpuWords {
+  readonly #memory: PhysicalMemory;
+  readonly #gpa: number;
+  readonly #view: Uint32Array | undefined;
+  readonly #word = new Uint8Array(8);
+  readonly #words = new Uint32Array(this.#word.buffer);
+  readonly #offsets: Record<Polled, number>;
+
+  constructor(buffer: CpuBuffer) {
+    const { kernel, object } = buffer;
+    const struct = "ring_buffer_per_cpu";
+    this.#memory = kernel.memory;
+    const { size } = kernel.types.struct(struct);
+    // One object of the direct map: its bytes lie in a row.
+    this.#gpa = kernel.space.translate(object.gva).gpa;
+    const view = kernel.memory.view(this.#gpa, size);
+    this.#view = view === undefined
+      ? undefined
+      : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
+    const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;
+    this.#offsets = {
+      entries: at("entries"),
+      overrun: at("overrun"),
+      read: at("read"),
+      committing: at("committing"),
+      dropped_events: at("dropped_events"),
+      commit_overrun: at("commit_overrun"),
+      nr_pages: at("nr_pages"),
+      pages_removed: at("pages_removed"),
+      commit_page: at("commit_page"),
+      tail_page: at("tail_page"),
+      record_disabled: at("record_disabled"),
+      resize_disabled: at("resize_disabled"),
+    };
+  }
+
+  /** A counter's low 53 bits, or a pointer's low half without its flags. */
+  load(name: Polled): number {
+    const offset = this.#offsets[name];
+    // Members that a kernel does not have never change.
+    if (offset < 0) return 0;
+    let words = this.#view;
+    let at = offset >>> 2;
+    if (words === undefined) {
+      this.#memory.read(this.#gpa + offset, this.#word);
+      words = this.#words;
+      at = 0;
+    }
+    switch (name) {
+      case "commit_page":
+      case "tail_page":
+        return (words[at] & ~3) >>> 0;
+      // An atomic_t is one word.
+      case "record_disabled":
+      case "resize_disabled":
+        return words[at];
+    }
+    return words[at + 1] * 0x1_0000_0000 + words[at];
+  }
+}

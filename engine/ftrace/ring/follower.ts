@@ -1,0 +1,344 @@
+/**
+ * Follows all CPUs' ring buffers of an instance and hands their events out in
+ * time order.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { PageArena } from "./columns.ts";
+import {
+  type CpuAccount,
+  CpuFollower,
+  type FollowStart,
+  type SegmentSink,
+} from "./cpu_follower.ts";
+import {
+  type DrainOptions,
+  drainQueues,
+  type EventVisitor,
+  handOut,
+} from "./event_queue.ts";
+import type { TraceLayout } from "./meta.ts";
+import type { CpuBuffer, RingBuffer } from "./ring_buffer.ts";
+import type { TraceArray } from "./trace_array.ts";
+
+/** Sums over all CPUs of what a follower has accounted for. */
+export interface FollowTotals {
+  /** Events decoded. */
+  decoded: number;
+  /** Events written by the guest that could not be read. */
+  lost: number;
+  /** Events the guest itself could not write. */
+  dropped: number;
+  /** Times that the guest emptied a CPU's buffer. */
+  resets: number;
+  /**
+   * Of these, the times that the buffer was not seen at rest before: events
+   * that the guest threw away unread then are in no count.
+   */
+  blindResets: number;
+  /** Events handed out after a later one of another CPU. */
+  late: number;
+  /**
+   * Times that a CPU's own clock stepped back between two events. The guest's
+   * clock does that (the `global` trace clock of a guest whose TSC is not
+   * stable), and the guest's own trace files show it too.
+   */
+  clockSteps: number;
+  /** Whether `decoded + lost` equalled the guest's counts at the last poll. */
+  exact: boolean;
+}
+
+const NS_PER_S = 1_000_000_000n;
+
+/** A CPU's buffer as it is found, of the trace buffer or of the snapshot's. */
+interface Found {
+  readonly cpu: CpuBuffer;
+  readonly pageSize: number;
+  /** Whether it is being written to, for all that is known. */
+  readonly live: boolean;
+}
+
+/** What an instance writes to, and what a snapshot would exchange it for. */
+interface Look {
+  /** Whether no CPU may write (`record_disabled`). */
+  readonly stopped: boolean;
+  readonly found: readonly Found[];
+}
+
+/** Looks at the buffers until none is exchanged meanwhile. */
+const LOOK_TRIES = 100;
+
+/**
+ * A follower of one instance. `poll` reads; `drain` hands out, in time order,
+ * what can no longer be preceded by an event that is still to come.
+ *
+ * The snapshot's buffer is followed as well: a snapshot exchanges the two, of
+ * all CPUs or of one, and may do so several times between two polls.
+ */
+export class Follower {
+  readonly kernel: Kernel;
+  readonly instance: TraceArray;
+  /** What the columns' times count from, in ns of the trace clock. */
+  readonly epoch: bigint;
+  readonly #layout: TraceLayout;
+  /** By size of a sub-buffer. */
+  readonly #arenas = new Map<number, PageArena>();
+  #cpus: readonly CpuFollower[];
+  /** Followers made so far. */
+  #rings = 0;
+  /** Followers of buffers that are gone, not drained yet. */
+  #leaving: CpuFollower[] = [];
+  #sink: SegmentSink | undefined;
+  /** Accounts of followers that are gone. */
+  readonly #past: CpuAccount[] = [];
+  readonly #handed = handOut();
+  #passed = -Infinity;
+  /** Time of the newest event at the start, ns since epoch. */
+  #began = -Infinity;
+  #timeStart: bigint;
+
+  /**
+   * Begins to follow.
+   *
+   * @throws {KernelError} when the buffers cannot be found.
+   * @throws {MemoryError} when they cannot be read.
+   */
+  constructor(
+    instance: TraceArray,
+    layout: TraceLayout,
+    options: FollowStart & { readonly epoch?: bigint } = {},
+  ) {
+    this.kernel = instance.kernel;
+    this.instance = instance;
+    this.#layout = layout;
+    this.epoch = options.epoch ?? traceEpoch(instance, layout);
+    this.#timeStart = instance.timeStart;
+    const { found } = this.#look();
+    this.#cpus = found.map((each) => this.#follow(each));
+    // What a snapshot holds is of the past, whatever is asked for.
+    this.#cpus.forEach((cpu, i) => cpu.start(found[i].live ? options : {}));
+    for (const cpu of this.#cpus) {
+      this.#began = Math.max(this.#began, cpu.newest);
+    }
+  }
+
+  #follow({ cpu, pageSize }: Found): CpuFollower {
+    const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
+    this.#arenas.set(pageSize, arena);
+    const follower = new CpuFollower(
+      cpu,
+      arena,
+      this.#layout,
+      this.epoch,
+      this.#rings++,
+    );
+    follower.onSegment = this.#sink;
+    return follower;
+  }
+
+  /**
+   * The buffers at this moment.
+   *
+   * @throws {KernelError} when they are exchanged all the time.
+   */
+  #look(): Look {
+    const { instance } = this;
+    for (let tries = 0; tries < LOOK_TRIES; tries++) {
+      const live = instance.buffer();
+      const rest = instance.snapshotBuffer();
+      const of = (buffer: RingBuffer, live: boolean): Found[] => {
+        const { pageSize } = buffer;
+        return buffer.cpuBuffers().map((cpu) => ({ cpu, pageSize, live }));
+      };
+      const found = of(live, true);
+      if (rest !== undefined) found.push(...of(rest, false));
+      // One that was exchanged between two looks is there twice.
+      const distinct = new Set(found.map(({ cpu }) => cpu.object.gva));
+      if (distinct.size < found.length) continue;
+      const stopped = live.object.number("record_disabled") !== 0;
+      return { stopped, found };
+    }
+    throw new KernelError(
+      "the guest exchanges its trace buffer with the snapshot's all the time; let it take fewer snapshots",
+    );
+  }
+
+  /**
+   * Reads what was written since the last poll, on all CPUs.
+   *
+   * @returns how many events were decoded.
+   */
+  poll(): number {
+    const before = this.#decoded();
+    // Set before the buffers are emptied (trace.c, tracing_reset_online_cpus).
+    const { timeStart } = this.instance;
+    const emptying = timeStart !== this.#timeStart;
+    this.#timeStart = timeStart;
+    const { stopped, found } = this.#look();
+    this.#rebind(found);
+    // The guest's clock has passed every time stamp that was seen before.
+    const passed = this.#passed;
+    this.#cpus.forEach((cpu, i) => {
+      const { live } = found[i];
+      if (emptying && live) cpu.expectReset();
+      cpu.poll(passed, stopped || !live);
+      if (cpu.newest > this.#passed) this.#passed = cpu.newest;
+    });
+    return this.#decoded() - before;
+  }
+
+  /**
+   * Follows a CPU that came up, and a change of the sub-buffers' size. In the
+   * end there is a follower for each buffer found, in the same order.
+   */
+  #rebind(found: readonly Found[]): void {
+    const known = new Map(
+      this.#cpus.map((cpu) => [cpu.buffer.object.gva, cpu]),
+    );
+    const begin: (() => void)[] = [];
+    const cpus = found.map((each) => {
+      const before = known.get(each.cpu.object.gva);
+      if (before?.queue.arena.slotSize === each.pageSize) return before;
+      const cpu = this.#follow(each);
+      const after = this.#newestOf(each.cpu.cpu);
+      begin.push(() =>
+        before === undefined
+          // What is new in it is what is later than all that was read.
+          ? cpu.start({ fromBuffer: true, after })
+          : cpu.succeed(before)
+      );
+      return cpu;
+    });
+    const staying = new Set(cpus);
+    const gone = this.#cpus.filter((cpu) => !staying.has(cpu));
+    const there = new Set(found.map(({ cpu }) => cpu.object.gva));
+    for (const cpu of gone) {
+      if (there.has(cpu.buffer.object.gva)) cpu.takeLast();
+      // Exchanged for another: it is still there, and at rest.
+      else cpu.poll(this.#passed, true);
+    }
+    this.#cpus = cpus;
+    for (const each of begin) each();
+    for (const cpu of gone) cpu.queue.complete = Infinity;
+    this.#leaving.push(...gone);
+  }
+
+  /** Time of the newest event that was read of a CPU, ns since epoch. */
+  #newestOf(cpu: number): number {
+    let newest = this.#began;
+    for (const each of this.#all()) {
+      if (each.buffer.cpu === cpu) newest = Math.max(newest, each.newest);
+    }
+    return newest;
+  }
+
+  #decoded(): number {
+    let sum = 0;
+    for (const cpu of this.#all()) sum += cpu.account.decoded;
+    for (const account of this.#past) sum += account.decoded;
+    return sum;
+  }
+
+  #all(): readonly CpuFollower[] {
+    return this.#leaving.length === 0
+      ? this.#cpus
+      : [...this.#leaving, ...this.#cpus];
+  }
+
+  /**
+   * Hands out events in time order, as far as no earlier one can still come.
+   *
+   * @param visit called for each event; must not keep the row
+   * @returns how many were handed out.
+   */
+  drain(visit: EventVisitor, options: DrainOptions = {}): number {
+    const queues = this.#all().map((cpu) => cpu.queue);
+    const count = drainQueues(queues, visit, this.#handed, options);
+    this.#leaving = this.#leaving.filter((cpu) => {
+      if (cpu.queue.length > 0) return true;
+      this.#past.push({ ...cpu.account });
+      return false;
+    });
+    return count;
+  }
+
+  /**
+   * All events up to this time (ns since epoch) are decoded; none earlier can
+   * still come.
+   */
+  get complete(): number {
+    return Math.min(...this.#all().map((cpu) => cpu.queue.complete));
+  }
+
+  /** Has all that is decoded told to `sink`, from now on. */
+  keep(sink: SegmentSink): void {
+    this.#sink = sink;
+    for (const cpu of this.#cpus) cpu.onSegment = sink;
+  }
+
+  /** Accounts per CPU, each over all buffers that were followed. */
+  accounts(): CpuAccount[] {
+    const sums = new Map<number, CpuAccount>();
+    const accounts = this.#all().map(({ account }) => account);
+    for (const account of [...this.#past, ...accounts]) {
+      const sum = sums.get(account.cpu);
+      if (sum === undefined) {
+        sums.set(account.cpu, { ...account });
+        continue;
+      }
+      sum.decoded += account.decoded;
+      sum.lost += account.lost;
+      sum.dropped += account.dropped;
+      sum.overrun += account.overrun;
+      sum.resets += account.resets;
+      sum.blindResets += account.blindResets;
+      sum.torn += account.torn;
+      sum.exact &&= account.exact;
+    }
+    return [...sums.values()];
+  }
+
+  /** Sums over all CPUs and all buffers followed. */
+  totals(): FollowTotals {
+    const totals: FollowTotals = {
+      decoded: 0,
+      lost: 0,
+      dropped: 0,
+      resets: 0,
+      blindResets: 0,
+      late: this.#handed.late,
+      clockSteps: this.#handed.clockSteps,
+      exact: true,
+    };
+    const accounts = this.#all().map((cpu) => cpu.account);
+    for (const account of [...this.#past, ...accounts]) {
+      totals.decoded += account.decoded;
+      totals.lost += account.lost;
+      totals.dropped += account.dropped;
+      totals.resets += account.resets;
+      totals.blindResets += account.blindResets;
+      totals.exact &&= account.exact;
+    }
+    return totals;
+  }
+}
+
+/**
+ * A time near an instance's events for their columns to count from: the
+ * newest page stamp of any CPU, in whole seconds.
+ */
+export function traceEpoch(instance: TraceArray, layout: TraceLayout): bigint {
+  let newest = 0n;
+  const { space } = instance.kernel;
+  for (const cpu of instance.buffer().cpuBuffers()) {
+    const commit = cpu.object.follow("commit_page", "buffer_page");
+    if (commit === undefined) continue;
+    const stamp = space.u64(
+      commit.u64("page") + BigInt(layout.page.timeStamp),
+    );
+    if (stamp > newest) newest = stamp;
+  }
+  return newest - newest % NS_PER_S;
+}

@@ -1,0 +1,342 @@
+/**
+ * What the decoder and the text must know of one kernel: entry layouts and
+ * type ids, all probed in the kernel's own BTF.
+ *
+ * @module
+ */
+
+import { KernelError } from "../../base/errors.ts";
+import type { Types } from "../../kernel/btf/types.ts";
+import type { EventFormat } from "../events/formats.ts";
+import type { TextEnvironment } from "../../output/text/environment.ts";
+
+/** Offsets in a sub-buffer (`struct buffer_data_page`), in bytes. */
+export interface PageLayout {
+  /** The u64 time stamp of the page. */
+  readonly timeStamp: number;
+  /** The commit; its low word holds all there is. */
+  readonly commit: number;
+  /** The first event. */
+  readonly data: number;
+}
+
+/**
+ * Ids of the tracers' own entries (`enum trace_type`); -1 for those that the
+ * kernel does not have.
+ */
+export interface TraceTypeIds {
+  readonly fn: number;
+  readonly ctx: number;
+  readonly wake: number;
+  readonly stack: number;
+  readonly print: number;
+  readonly bprint: number;
+  readonly bputs: number;
+  readonly graphEnt: number;
+  readonly graphRet: number;
+  readonly graphRetaddrEnt: number;
+  readonly userStack: number;
+  readonly hwlat: number;
+  readonly osnoise: number;
+  readonly timerlat: number;
+  readonly rawData: number;
+  readonly funcRepeats: number;
+  /** Ids from here on are events with a format (`__TRACE_LAST_TYPE`). */
+  readonly last: number;
+}
+
+/** `struct ftrace_graph_ent_entry`, offsets from the `trace_entry`. */
+export interface GraphEntryLayout {
+  readonly func: number;
+  /** Low word of the depth, whatever its width. */
+  readonly depth: number;
+  /** Least bytes of such an entry. */
+  readonly size: number;
+  /** Start of the recorded arguments (u64 each), -1 without. */
+  readonly args: number;
+  /** The return address of a `TRACE_GRAPH_RETADDR_ENT`, -1 without. */
+  readonly retaddr: number;
+}
+
+/** `struct ftrace_graph_ret_entry`, offsets from the `trace_entry`. */
+export interface GraphReturnLayout {
+  readonly func: number;
+  readonly depth: number;
+  readonly overrun: number;
+  /** The u64 return value, -1 where the kernel records none. */
+  readonly retval: number;
+  readonly calltime: number;
+  readonly rettime: number;
+  readonly size: number;
+}
+
+/** Layouts and ids that decoding needs. Plain data: it can be cached. */
+export interface TraceLayout {
+  readonly page: PageLayout;
+  readonly types: TraceTypeIds;
+  readonly graphEntry: GraphEntryLayout;
+  readonly graphReturn: GraphReturnLayout;
+  /** Least and greatest id of the graph entries, for a quick test. */
+  readonly graphFirst: number;
+  readonly graphLast: number;
+  /** `ftrace_entry`: function and caller. */
+  readonly fn: {
+    readonly ip: number;
+    readonly parentIp: number;
+    /** Start of recorded arguments (u64 each), -1 without. */
+    readonly args: number;
+  };
+  /** `stack_entry`: the callers' array, its count (-1 without). */
+  readonly stack: { readonly size: number; readonly caller: number };
+  /** `userstack_entry`. */
+  readonly userStack: { readonly tgid: number; readonly caller: number };
+  /** `print_entry`. */
+  readonly print: { readonly ip: number; readonly buf: number };
+  /** `bprint_entry`; `fmt` is a GVA. */
+  readonly bprint: {
+    readonly ip: number;
+    readonly fmt: number;
+    readonly buf: number;
+  };
+  /** `bputs_entry`; `str` is a GVA. */
+  readonly bputs: { readonly ip: number; readonly str: number };
+  /** `raw_data_entry`. */
+  readonly rawData: { readonly id: number; readonly buf: number };
+  /** `func_repeats_entry`. */
+  readonly funcRepeats: {
+    readonly ip: number;
+    readonly parentIp: number;
+    readonly count: number;
+    readonly topDelta: number;
+    readonly bottomDelta: number;
+  } | undefined;
+}
+
+/** What the header of a latency tracer's trace says. */
+export interface LatencyInfo {
+  /** `trace_array_cpu.saved_latency` in ns. */
+  readonly latency: bigint;
+  /** `array_buffer.cpu`: CPU that had the latency. */
+  readonly cpu: number;
+  /** `server`, `desktop`, `preempt`, `preempt_rt` or `unknown`. */
+  readonly preemptModel: string;
+  readonly comm: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly nice: number;
+  readonly policy: number;
+  readonly rtPriority: number;
+  /** GVAs of `critical_start` and `critical_end`; 0n without. */
+  readonly criticalStart: bigint;
+  readonly criticalEnd: bigint;
+}
+
+/**
+ * One trace buffer of one guest, as its text needs it. Everything is asked
+ * for while lines are printed, as the kernel does: comms and options are
+ * those of now, not of the event.
+ */
+export interface TraceMeta extends TextEnvironment {
+  readonly layout: TraceLayout;
+  /** Name of the current tracer: `nop`, `function_graph`. */
+  readonly tracer: string;
+  /** `nr_cpu_ids`: how wide the CPU column is. */
+  readonly nrCpuIds: number;
+  /** CPUs that are online. */
+  readonly onlineCpus: number;
+  /** Whether the trace clock counts ns (`trace_clocks[].in_ns`). */
+  readonly clockInNs: boolean;
+  /** `array_buffer.time_start`, ns. */
+  readonly timeStart: bigint;
+  /**
+   * The comm that the kernel saved for a pid (saved_cmdlines), `undefined`
+   * when it has none. Not asked for pid 0 or negative ones.
+   */
+  comm(pid: number): string | undefined;
+  /** The thread group of a pid (saved_tgids), 0 when not recorded. */
+  tgid(pid: number): number;
+  /** The format of an event id, `undefined` when no event has it. */
+  format(id: number): EventFormat | undefined;
+  /**
+   * Whether option `fields` finds the event of a tracer's own entry: the
+   * kernel looks no further than the first event of another kind in its list,
+   * so that most often it finds none (seen on 6.12). Default: it does.
+   */
+  ownEventFound?(type: number): boolean;
+  /** GVAs of `__irqentry_text_start` and `__irqentry_text_end`. */
+  readonly irqEntryText?: { readonly start: bigint; readonly end: bigint };
+  /** `uname -r`, for the latency header. */
+  readonly release?: string;
+  /** For the latency header. */
+  readonly latency?: LatencyInfo;
+}
+
+/**
+ * Probes the layouts and ids in the kernel's types.
+ *
+ * @throws {KernelError} when a type the decoder cannot do without is missing,
+ *   or `struct trace_entry` is not laid out as every kernel so far has it.
+ */
+export function traceLayout(types: Types): TraceLayout {
+  checkTraceEntry(types);
+  const ids = typeIds(types);
+  const graphIds = [ids.graphEnt, ids.graphRet, ids.graphRetaddrEnt]
+    .filter((id) => id >= 0);
+  return {
+    page: {
+      timeStamp: types.offset("buffer_data_page", "time_stamp"),
+      commit: types.offset("buffer_data_page", "commit"),
+      data: types.offset("buffer_data_page", "data"),
+    },
+    types: ids,
+    graphEntry: graphEntry(types),
+    graphReturn: graphReturn(types),
+    graphFirst: graphIds.length > 0 ? Math.min(...graphIds) : 0,
+    graphLast: graphIds.length > 0 ? Math.max(...graphIds) : -1,
+    fn: {
+      ip: types.tryOffset("ftrace_entry", "ip") ?? 8,
+      parentIp: types.tryOffset("ftrace_entry", "parent_ip") ?? 16,
+      args: types.tryOffset("ftrace_entry", "args") ?? -1,
+    },
+    stack: {
+      size: types.tryOffset("stack_entry", "size") ?? -1,
+      caller: types.offset("stack_entry", "caller"),
+    },
+    userStack: {
+      tgid: types.tryOffset("userstack_entry", "tgid") ?? 8,
+      caller: types.tryOffset("userstack_entry", "caller") ?? 16,
+    },
+    print: {
+      ip: types.offset("print_entry", "ip"),
+      buf: types.offset("print_entry", "buf"),
+    },
+    bprint: {
+      ip: types.offset("bprint_entry", "ip"),
+      fmt: types.offset("bprint_entry", "fmt"),
+      buf: types.offset("bprint_entry", "buf"),
+    },
+    bputs: {
+      ip: types.offset("bputs_entry", "ip"),
+      str: types.offset("bputs_entry", "str"),
+    },
+    rawData: {
+      id: types.tryOffset("raw_data_entry", "id") ?? 8,
+      buf: types.tryOffset("raw_data_entry", "buf") ?? 12,
+    },
+    funcRepeats: funcRepeats(types),
+  };
+}
+
+function checkTraceEntry(types: Types): void {
+  const expected = { type: 0, flags: 2, preempt_count: 3, pid: 4 };
+  for (const [name, offset] of Object.entries(expected)) {
+    const found = types.tryOffset("trace_entry", name);
+    if (found !== offset) {
+      throw new KernelError(
+        `struct trace_entry has ${name} at ${found ?? "no offset"}, not at ` +
+          `${offset}: this kernel's trace entries are not known to xftrace`,
+      );
+    }
+  }
+}
+
+function typeIds(types: Types): TraceTypeIds {
+  const id = (name: string) => types.tryEnumerator(name) ?? -1;
+  return {
+    fn: id("TRACE_FN"),
+    ctx: id("TRACE_CTX"),
+    wake: id("TRACE_WAKE"),
+    stack: id("TRACE_STACK"),
+    print: id("TRACE_PRINT"),
+    bprint: id("TRACE_BPRINT"),
+    bputs: id("TRACE_BPUTS"),
+    graphEnt: id("TRACE_GRAPH_ENT"),
+    graphRet: id("TRACE_GRAPH_RET"),
+    graphRetaddrEnt: id("TRACE_GRAPH_RETADDR_ENT"),
+    userStack: id("TRACE_USER_STACK"),
+    hwlat: id("TRACE_HWLAT"),
+    osnoise: id("TRACE_OSNOISE"),
+    timerlat: id("TRACE_TIMERLAT"),
+    rawData: id("TRACE_RAW_DATA"),
+    funcRepeats: id("TRACE_FUNC_REPEATS"),
+    last: types.enumerator("__TRACE_LAST_TYPE"),
+  };
+}
+
+function graphEntry(types: Types): GraphEntryLayout {
+  const struct = "ftrace_graph_ent_entry";
+  const layout = types.tryStruct(struct);
+  // A kernel without the tracer has no such entries: any offset will do.
+  if (layout === undefined) {
+    return { func: 8, depth: 16, size: 20, args: -1, retaddr: -1 };
+  }
+  const func = types.offset(struct, "graph_ent.func");
+  const depth = types.offset(struct, "graph_ent.depth");
+  const args = types.tryOffset(struct, "args") ?? -1;
+  // Entries end where the arguments start: they are a flexible array.
+  const size = args >= 0 ? args : layout.size;
+  const retaddr = returnAddress(types, args);
+  checkWords(struct, { func, depth });
+  return { func, depth, args, size, retaddr };
+}
+
+/** First in a struct of its own, later as the first recorded argument. */
+function returnAddress(types: Types, args: number): number {
+  if (types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") === undefined) return -1;
+  const struct = "fgraph_retaddr_ent_entry";
+  return types.tryOffset(struct, "graph_ent.retaddr") ??
+    types.tryOffset(struct, "graph_rent.retaddr") ?? args;
+}
+
+function graphReturn(types: Types): GraphReturnLayout {
+  const struct = "ftrace_graph_ret_entry";
+  const layout = types.tryStruct(struct);
+  if (layout === undefined) {
+    return {
+      func: 8,
+      depth: 16,
+      overrun: 20,
+      retval: -1,
+      calltime: 24,
+      rettime: 32,
+      size: 40,
+    };
+  }
+  // 6.12 shows the times twice, in `ret` and behind it; only those in `ret`
+  // are written. Kernels that moved them have them behind it alone.
+  const time = (name: string) =>
+    types.tryOffset(struct, `ret.${name}`) ?? types.offset(struct, name);
+  const func = types.offset(struct, "ret.func");
+  const depth = types.offset(struct, "ret.depth");
+  const overrun = types.tryOffset(struct, "ret.overrun") ?? -1;
+  const retval = types.tryOffset(struct, "ret.retval") ?? -1;
+  const calltime = time("calltime");
+  const rettime = time("rettime");
+  checkWords(struct, { func, depth, calltime, rettime });
+  const size = Math.max(calltime, rettime) + 8;
+  return { func, depth, overrun, retval, calltime, rettime, size };
+}
+
+function funcRepeats(types: Types): TraceLayout["funcRepeats"] {
+  const struct = "func_repeats_entry";
+  if (types.tryStruct(struct) === undefined) return undefined;
+  return {
+    ip: types.offset(struct, "ip"),
+    parentIp: types.offset(struct, "parent_ip"),
+    count: types.offset(struct, "count"),
+    topDelta: types.offset(struct, "top_delta_ts"),
+    bottomDelta: types.offset(struct, "bottom_delta_ts"),
+  };
+}
+
+/** Columns are read as aligned words, so the fields must lie on words. */
+function checkWords(struct: string, offsets: Record<string, number>): void {
+  for (const [name, offset] of Object.entries(offsets)) {
+    if ((offset & 3) !== 0) {
+      throw new KernelError(
+        `struct ${struct} has ${name} at the odd offset ${offset}: this ` +
+          `kernel's graph entries are not known to xftrace`,
+      );
+    }
+  }
+}

@@ -1,0 +1,398 @@
+/**
+ * The sub-buffers of one CPU as a set, and the checked copy of one of them
+ * while the guest writes. A cursor along the ring would break when a reader in
+ * the guest swaps pages; a set does not care.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { AddressSpace } from "../../memory/address_space.ts";
+import type { PageArena } from "./columns.ts";
+import type { PageLayout } from "./meta.ts";
+import type { RingPage } from "./ring_buffer.ts";
+
+/** A page's header: its stamp in two halves, and its commit. */
+export interface PageHeader {
+  stampLo: number;
+  stampHi: number;
+  /** Bytes of data, flags removed. */
+  commit: number;
+  /**
+   * Whether a reader in the guest has handed the page back: its commit is what
+   * that reader has read.
+   */
+  handedBack: boolean;
+}
+
+/** A header to read into. */
+const blank = (): PageHeader => ({
+  stampLo: 0,
+  stampHi: 0,
+  commit: 0,
+  handedBack: false,
+});
+
+/** Low bits of a commit word; those above are flags for readers. */
+const COMMIT_BITS = 0x3fff_ffff;
+/** Low bits of a page's `write`; those above count who moved onto it. */
+const RB_WRITE_MASK = 0xf_ffff;
+
+/** Access to a CPU's pages by index, with what was read of each so far. */
+export class PageSet {
+  /** How many pages. */
+  readonly size: number;
+  /** Stamp of the page when it was last read, low half. */
+  readonly stampLo: Uint32Array;
+  /** Stamp of the page when it was last read, high half. */
+  readonly stampHi: Uint32Array;
+  /** Bytes of its data that were decoded. */
+  readonly consumed: Uint32Array;
+  /** Time of the last event decoded, ns since the columns' epoch. */
+  readonly lastTs: Float64Array;
+  /** Events found in those bytes. */
+  readonly events: Uint32Array;
+  /** What {@linkcode load} and {@linkcode copy} found. */
+  readonly header: PageHeader = blank();
+  /** GVA of the page's `struct buffer_page`, low half. */
+  readonly structLo: Uint32Array;
+  readonly #space: AddressSpace;
+  readonly #layout: PageLayout;
+  readonly #pageSize: number;
+  readonly #gpas: Float64Array;
+  readonly #pointers: Float64Array;
+  readonly #writes: Float64Array;
+  readonly #reads: Float64Array;
+  readonly #indexes: ReadonlyMap<number, number>;
+  readonly #dataLo: Uint32Array;
+  readonly #dataHi: Uint32Array;
+  readonly #words: (Uint32Array | undefined)[];
+  readonly #pointerWords: (Uint32Array | undefined)[];
+  readonly #writeWords: (Uint32Array | undefined)[];
+  readonly #readWords: (Uint32Array | undefined)[];
+  readonly #head: Uint8Array;
+  readonly #headWords: Uint32Array;
+  readonly #again: PageHeader = blank();
+  /** The latest stamp of all pages that were decoded, in two halves. */
+  #newestLo = 0;
+  #newestHi = 0;
+
+  /**
+   * @param pageSize bytes of a sub-buffer
+   * @throws {KernelError} when a page does not start on a word.
+   */
+  constructor(
+    space: AddressSpace,
+    pages: readonly RingPage[],
+    layout: PageLayout,
+    pageSize: number,
+  ) {
+    const n = pages.length;
+    this.size = n;
+    this.#space = space;
+    this.#layout = layout;
+    this.#pageSize = pageSize;
+    this.structLo = Uint32Array.from(
+      pages,
+      (page) => Number(page.gva & 0xffffffffn),
+    );
+    this.#gpas = Float64Array.from(pages, (page) => page.gpa);
+    this.#pointers = Float64Array.from(pages, (page) => page.pointer);
+    this.#writes = Float64Array.from(pages, (page) => page.write);
+    this.#reads = Float64Array.from(pages, (page) => page.readAt);
+    this.#indexes = new Map(Array.from(this.structLo, (lo, i) => [lo, i]));
+    this.#dataLo = new Uint32Array(n);
+    this.#dataHi = new Uint32Array(n);
+    this.stampLo = new Uint32Array(n);
+    this.stampHi = new Uint32Array(n);
+    this.consumed = new Uint32Array(n);
+    this.lastTs = new Float64Array(n);
+    this.events = new Uint32Array(n);
+    this.#words = pages.map((page, i) => {
+      this.#dataLo[i] = Number(page.data & 0xffffffffn);
+      this.#dataHi[i] = Number(page.data >> 32n);
+      return this.#view(page.gpa, pageSize);
+    });
+    this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
+    this.#writeWords = pages.map((page) => this.#view(page.write, 8));
+    this.#readWords = pages.map((page) => this.#view(page.readAt, 4));
+    this.#head = new Uint8Array(Math.max(8, layout.data));
+    this.#headWords = new Uint32Array(this.#head.buffer);
+  }
+
+  #view(gpa: number, length: number): Uint32Array | undefined {
+    // A member is aligned as its size, a page at least as a long.
+    if (gpa % Math.min(length, 8) !== 0) {
+      throw new KernelError(
+        `a ring buffer page at GPA 0x${
+          gpa.toString(16)
+        } is not aligned: the ring is damaged`,
+      );
+    }
+    const view = this.#space.memory.view(gpa, length);
+    return view === undefined || view.byteOffset % 4 !== 0
+      ? undefined
+      : new Uint32Array(view.buffer, view.byteOffset, length / 4);
+  }
+
+  /**
+   * Follows data pages that were exchanged: a splice reader in the guest takes
+   * a page away and puts a fresh one in its place.
+   *
+   * @returns how many were exchanged.
+   */
+  refresh(): number {
+    let exchanged = 0;
+    for (let i = 0; i < this.size; i++) {
+      const words = this.#pointer(i);
+      const lo = words[0];
+      const hi = words[1];
+      if (lo === this.#dataLo[i] && hi === this.#dataHi[i]) continue;
+      exchanged++;
+      this.#dataLo[i] = lo;
+      this.#dataHi[i] = hi;
+      const data = (BigInt(hi) << 32n) | BigInt(lo);
+      this.#gpas[i] = this.#space.translate(data).gpa;
+      this.#words[i] = this.#view(this.#gpas[i], this.#pageSize);
+      this.stampLo[i] = this.stampHi[i] = this.consumed[i] = 0;
+      this.events[i] = 0;
+    }
+    return exchanged;
+  }
+
+  /** The words of the pointer to page `index`'s data. */
+  #pointer(index: number): Uint32Array {
+    const words = this.#pointerWords[index];
+    if (words !== undefined) return words;
+    this.#space.memory.read(this.#pointers[index], this.#head.subarray(0, 8));
+    return this.#headWords;
+  }
+
+  /** Index of a `struct buffer_page` by its GVA's low half, -1 without. */
+  indexOf(structLo: number): number {
+    return this.#indexes.get(structLo) ?? -1;
+  }
+
+  /** The low word of a `buffer_page`'s member. */
+  #member(words: Uint32Array | undefined, gpa: number): number {
+    if (words !== undefined) return words[0];
+    const word = this.#head.subarray(0, 4);
+    this.#space.memory.read(gpa, word);
+    return this.#headWords[0];
+  }
+  #write(index: number): number {
+    return this.#member(this.#writeWords[index], this.#writes[index]);
+  }
+  #read(index: number): number {
+    return this.#member(this.#readWords[index], this.#reads[index]);
+  }
+
+  /** Whether all that was reserved of page `index` is committed. */
+  committed(index: number): boolean {
+    const write = this.#write(index) & RB_WRITE_MASK;
+    return this.load(index, this.#again).commit === write;
+  }
+
+  /** Passes over what readers in the guest have handed back by now. */
+  forget(): void {
+    this.#newestLo = this.#newestHi = 0;
+    for (let i = 0; i < this.size; i++) {
+      const header = this.look(i, this.#again);
+      if (header.handedBack) this.mark(i, header, header.commit, 0, 0);
+    }
+    this.#newestLo = this.#newestHi = 0;
+  }
+
+  /**
+   * Events that were decoded and that the pages still hold: what a reset of
+   * the buffer has not thrown away.
+   */
+  heldEvents(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) {
+      if (this.events[i] === 0) continue;
+      const header = this.load(i);
+      const there = header.commit > 0 || this.#handedBack(i) > 0;
+      if (there && this.same(i, header)) sum += this.events[i];
+    }
+    return sum;
+  }
+
+  /** Whether page `index` still has the data page that it had when listed. */
+  holds(index: number): boolean {
+    const words = this.#pointer(index);
+    return words[0] === this.#dataLo[index] && words[1] === this.#dataHi[index];
+  }
+
+  /**
+   * Takes over what an earlier set knew of the pages both have.
+   *
+   * @returns how many these are.
+   */
+  inherit(before: PageSet): number {
+    let common = 0;
+    this.#newestLo = before.#newestLo;
+    this.#newestHi = before.#newestHi;
+    const known = new Map<number, number>();
+    for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
+    for (let i = 0; i < this.size; i++) {
+      const j = known.get(this.#gpas[i]);
+      if (j === undefined) continue;
+      common++;
+      this.stampLo[i] = before.stampLo[j];
+      this.stampHi[i] = before.stampHi[j];
+      this.consumed[i] = before.consumed[j];
+      this.lastTs[i] = before.lastTs[j];
+      this.events[i] = before.events[j];
+    }
+    return common;
+  }
+
+  /** Index of the newest page of which something was decoded, -1 without. */
+  newestKnown(): number {
+    let newest = -1;
+    for (let i = 0; i < this.size; i++) {
+      if (this.consumed[i] === 0) continue;
+      const later = newest < 0 || this.stampHi[i] > this.stampHi[newest] ||
+        (this.stampHi[i] === this.stampHi[newest] &&
+          this.stampLo[i] > this.stampLo[newest]);
+      if (later) newest = i;
+    }
+    return newest;
+  }
+
+  /** Reads page `index`'s header, by default into {@linkcode header}. */
+  load(index: number, into: PageHeader = this.header): PageHeader {
+    const stamp = this.#layout.timeStamp >>> 2;
+    const commit = this.#layout.commit >>> 2;
+    let words = this.#words[index];
+    if (words === undefined) {
+      this.#space.memory.read(this.#gpas[index], this.#head);
+      words = this.#headWords;
+    }
+    into.stampLo = words[stamp];
+    into.stampHi = words[stamp + 1];
+    into.commit = words[commit] & COMMIT_BITS;
+    into.handedBack = false;
+    return into;
+  }
+
+  /**
+   * As {@linkcode load}; but a page that a reader in the guest has taken, read
+   * and handed back counts as what it was. The kernel sets its `write` and
+   * commit to 0 (rb_get_reader_page(), kernel/trace/ring_buffer.c), and leaves
+   * the data, and in `read` how much it is, until the writer comes round to it
+   * and adds to `write` first of all. A page that was emptied has read nothing.
+   * Pages older than what was decoded are passed over: they had their turn.
+   */
+  look(index: number, into: PageHeader = this.header): PageHeader {
+    this.load(index, into);
+    if (into.commit !== 0) return into;
+    const { stampLo: lo, stampHi: hi } = into;
+    if (
+      hi < this.#newestHi || (hi === this.#newestHi && lo < this.#newestLo)
+    ) return into;
+    into.commit = this.#handedBack(index);
+    into.handedBack = into.commit > 0;
+    return into;
+  }
+
+  /** Bytes of page `index`, without a commit, that a reader handed back. */
+  #handedBack(index: number): number {
+    const read = this.#read(index);
+    return this.#write(index) === 0 ? read : 0;
+  }
+
+  /** Whether page `index` holds what was not decoded, by a loaded header. */
+  changed(index: number, header: PageHeader): boolean {
+    if (header.commit === 0) return false;
+    return header.stampLo !== this.stampLo[index] ||
+      header.stampHi !== this.stampHi[index] ||
+      header.commit > this.consumed[index];
+  }
+
+  /** Whether page `index` is still the one that was read, by its stamp. */
+  same(
+    index: number,
+    header: { readonly stampLo: number; readonly stampHi: number },
+  ): boolean {
+    return header.stampLo === this.stampLo[index] &&
+      header.stampHi === this.stampHi[index];
+  }
+
+  /**
+   * Remembers that page `index` was decoded up to `consumed` bytes.
+   *
+   * @param events how many more were found than by then
+   */
+  mark(
+    index: number,
+    header: PageHeader,
+    consumed: number,
+    lastTs: number,
+    events: number,
+  ): void {
+    this.events[index] = this.same(index, header)
+      ? this.events[index] + events
+      : events;
+    const { stampLo: lo, stampHi: hi } = header;
+    this.stampLo[index] = lo;
+    this.stampHi[index] = hi;
+    if (
+      hi > this.#newestHi || (hi === this.#newestHi && lo > this.#newestLo)
+    ) {
+      this.#newestLo = lo;
+      this.#newestHi = hi;
+    }
+    this.consumed[index] = consumed;
+    this.lastTs[index] = lastTs;
+  }
+
+  /**
+   * Copies page `index`'s data from byte `from` to its commit into an arena
+   * slot. The copy counts when, after it, the page still has the stamp it had
+   * before, and its commit has not shrunk: then the bytes up to the first
+   * commit were at rest. That header is left in {@linkcode header}. A page that
+   * a reader in the guest took away may be anything by now: it does not count.
+   *
+   * What the slot holds before `from` stays as it is.
+   *
+   * @returns `false` when the page was reused or taken away meanwhile, or its
+   * commit cannot be right.
+   */
+  copy(index: number, arena: PageArena, slot: number, from: number): boolean {
+    const { data } = this.#layout;
+    const before = this.look(index);
+    const { commit } = before;
+    if (commit < from || commit === 0 || commit > this.#pageSize - data) {
+      return false;
+    }
+    const start = data + from;
+    const end = data + commit;
+    const words = this.#words[index];
+    if (words === undefined) {
+      this.#space.memory.read(
+        this.#gpas[index] + start,
+        arena.bytes.subarray(slot + start, slot + end),
+      );
+    } else {
+      arena.words.set(
+        words.subarray(start >>> 2, (end + 3) >>> 2),
+        (slot + start) >>> 2,
+      );
+    }
+    const after = this.look(index, this.#again);
+    if (
+      after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||
+      after.commit < commit
+    ) return false;
+    return this.holds(index);
+  }
+
+  /** Puts the header of the last copy in front of it, in the arena slot. */
+  store(arena: PageArena, slot: number): void {
+    const stamp = (slot + this.#layout.timeStamp) >>> 2;
+    arena.words[stamp] = this.header.stampLo;
+    arena.words[stamp + 1] = this.header.stampHi;
+    arena.words[(slot + this.#layout.commit) >>> 2] = this.header.commit;
+  }
+}

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { KernelError } from "../../base/errors.ts";
+import { PageArena } from "./columns.ts";
+import { LAYOUT_6_1 } from "./layout_fixture.ts";
+import { PageSet } from "./page_set.ts";
+import { SUB_BUFFER } from "./ring_fixture.ts";
+import { ringGuest, RunningMemory, writeMany } from "./ring_guest_fixture.ts";
+
+function running(pages: number) {
+  const memories: RunningMemory[] = [];
+  const sim = ringGuest([pages], {
+    memory: (bytes) => {
+      memories.push(new RunningMemory(bytes));
+      return memories[0];
+    },
+  });
+  return { sim, memory: memories[0] };
+}
+
+function setOf(sim: ReturnType<typeof ringGuest>): PageSet {
+  const [cpu] = sim.buffer.cpuBuffers();
+  return new PageSet(
+    sim.guest.space,
+    cpu.pages(),
+    LAYOUT_6_1.page,
+    SUB_BUFFER,
+  );
+}
+
+for (const mapped of [true, false]) {
+  const how = mapped ? "mapped" : "read";
+  const make = (pages: number) =>
+    mapped ? ringGuest([pages]) : running(pages).sim;
+
+  Deno.test(`${how}: a page is changed until it was marked, and when it grows`, () => {
+    const sim = make(2);
+    writeMany(sim.rings[0], 3);
+    const set = setOf(sim);
+    assert.equal(set.size, 3);
+    const changed = () =>
+      Array.from({ length: set.size }, (_, i) => set.changed(i, set.load(i)));
+    // The reader page first, then the head page, where writing began.
+    assert.deepEqual(changed(), [false, true, false]);
+    const header = { ...set.load(1) };
+    assert.equal(header.commit, 48);
+    set.mark(1, header, 48, 7, 3);
+    assert.deepEqual(changed(), [false, false, false]);
+    assert.equal(set.same(1, header), true);
+    assert.equal(set.heldEvents(), 3);
+    writeMany(sim.rings[0], 1);
+    assert.deepEqual(changed(), [false, true, false]);
+    set.mark(1, set.load(1), 64, 8, 1);
+    assert.equal(set.heldEvents(), 4);
+    sim.rings[0].reset();
+    assert.deepEqual(changed(), [false, false, false]);
+    assert.equal(set.heldEvents(), 0);
+  });
+
+  Deno.test(`${how}: a copy begins where the last one ended`, () => {
+    const sim = make(2);
+    const [ring] = sim.rings;
+    writeMany(ring, 3);
+    const set = setOf(sim);
+    const arena = new PageArena(SUB_BUFFER);
+    const slot = arena.acquire();
+    assert.equal(set.copy(1, arena, slot, 0), true);
+    const { data } = LAYOUT_6_1.page;
+    const page = sim.buffer.cpuBuffers()[0].commitPage().gpa;
+    const there = (to: number) =>
+      sim.guest.bytes.slice(page + data, page + data + to);
+    assert.deepEqual(
+      arena.bytes.slice(slot + data, slot + data + 48),
+      there(48),
+    );
+    // The header is not copied until it is asked for.
+    assert.equal(arena.words[slot / 4 + 2], 0);
+    set.store(arena, slot);
+    assert.equal(arena.words[slot / 4 + 2], 48);
+    writeMany(ring, 1);
+    arena.bytes.fill(0xaa, slot + data, slot + data + 48);
+    assert.equal(set.copy(1, arena, slot, 48), true);
+    const expected = there(64);
+    expected.fill(0xaa, 0, 48);
+    assert.deepEqual(
+      arena.bytes.slice(slot + data, slot + data + 64),
+      expected,
+    );
+    // Less than was there already: another page by now.
+    assert.equal(set.copy(1, arena, slot, 68), false);
+  });
+
+  Deno.test(`${how}: exchanged pages are found, and begun anew`, () => {
+    const sim = make(2);
+    const [ring] = sim.rings;
+    writeMany(ring, 300);
+    ring.swap();
+    const set = setOf(sim);
+    set.mark(0, set.load(0), 4080, 9, 255);
+    assert.equal(set.refresh(), 0);
+    assert.equal(set.holds(0), true);
+    ring.splice();
+    assert.equal(set.holds(0), false);
+    const arena = new PageArena(SUB_BUFFER);
+    assert.equal(set.copy(0, arena, arena.acquire(), 0), false);
+    assert.equal(set.refresh(), 1);
+    assert.equal(set.holds(0), true);
+    assert.equal(set.consumed[0], 0);
+    assert.equal(set.events[0], 0);
+    assert.equal(set.load(0).commit, 0);
+    // Whatever the fresh page holds from before, nobody handed it back.
+    assert.equal(set.look(0).handedBack, false);
+  });
+
+  Deno.test(`${how}: a new list inherits what is known of the same pages`, () => {
+    const sim = make(2);
+    const [ring] = sim.rings;
+    writeMany(ring, 3);
+    const before = setOf(sim);
+    before.mark(1, before.load(1), 48, 7, 3);
+    ring.grow(2);
+    const set = setOf(sim);
+    assert.equal(set.size, 5);
+    assert.equal(set.inherit(before), 3);
+    const index = set.structLo.indexOf(before.structLo[1]);
+    assert.equal(set.consumed[index], 48);
+    assert.equal(set.lastTs[index], 7);
+    assert.equal(set.changed(index, set.load(index)), false);
+  });
+}
+
+Deno.test("a page that is written anew while it is copied does not count", () => {
+  const { sim, memory } = running(2);
+  const [ring] = sim.rings;
+  writeMany(ring, 250);
+  const set = setOf(sim);
+  const arena = new PageArena(SUB_BUFFER);
+  const slot = arena.acquire();
+  let reads = 0;
+  memory.tick = () => {
+    if (++reads === 4) writeMany(ring, 600);
+  };
+  assert.equal(set.copy(1, arena, slot, 0), false);
+  // At rest again it does.
+  assert.equal(set.copy(1, arena, slot, 0), true);
+});
+
+Deno.test("a page that grows while it is copied counts up to where it was", () => {
+  const { sim, memory } = running(2);
+  const [ring] = sim.rings;
+  writeMany(ring, 100);
+  const set = setOf(sim);
+  const arena = new PageArena(SUB_BUFFER);
+  let reads = 0;
+  memory.tick = () => {
+    if (++reads === 3) writeMany(ring, 50);
+  };
+  assert.equal(set.copy(1, arena, arena.acquire(), 0), true);
+  assert.equal(set.header.commit, 1600);
+});
+
+Deno.test("commits that cannot be right are not copied", () => {
+  const sim = ringGuest([2]);
+  writeMany(sim.rings[0], 3);
+  const set = setOf(sim);
+  const arena = new PageArena(SUB_BUFFER);
+  const slot = arena.acquire();
+  const { data } = sim.buffer.cpuBuffers()[0].commitPage();
+  const copies = (commit: number) => {
+    sim.guest.setU32(data + 8n, commit);
+    return set.copy(1, arena, slot, 0);
+  };
+  assert.equal(copies(0), false);
+  assert.equal(copies(4081), false);
+  assert.equal(copies(4084), false);
+  assert.equal(copies(0x3fff_ffff), false);
+  assert.equal(copies(4080), true);
+  // The flags for readers are not part of it.
+  assert.equal(copies((0xc000_0000 | 48) >>> 0), true);
+  assert.equal(set.header.commit, 48);
+});
+
+Deno.test("pages that do not start on a word are no pages", () => {
+  const sim = ringGuest([2]);
+  const [page] = sim.buffer.cpuBuffers()[0].pages();
+  const wrong = { ...page, gpa: page.gpa + 4 };
+  assert.throws(
+    () => new PageSet(sim.guest.space, [wrong], LAYOUT_6_1.page, SUB_BUFFER),
+    KernelError,
+  );
+});

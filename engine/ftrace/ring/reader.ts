@@ -1,0 +1,203 @@
+/**
+ * Reads what an instance's buffers hold, from the oldest event to the newest:
+ * what the guest's `trace` file would show.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { EventColumns, PageArena } from "./columns.ts";
+import type { TraceLayout } from "./meta.ts";
+import { PAGE_STATUS, PageDecoder, pageStatusName } from "./page.ts";
+import { PageSet } from "./page_set.ts";
+import type { ChainPage, CpuBuffer, RingBuffer } from "./ring_buffer.ts";
+import { traceEpoch } from "./follower.ts";
+import type { TraceArray } from "./trace_array.ts";
+
+/** Tries to list a ring whose ends move. */
+const LIST_TRIES = 10;
+
+/** What was read of one CPU's buffer. */
+export interface CpuReading {
+  readonly cpu: number;
+  /** Events decoded. */
+  readonly events: number;
+  /** Events older than `time_start`, passed over as the kernel does. */
+  readonly skipped: number;
+  /** Events that the guest overwrote since the buffer was emptied. */
+  readonly overrun: number;
+  /** Events that the guest's counters say are there. */
+  readonly expected: number;
+  /**
+   * Events that are there by the guest's counters but could not be read:
+   * the guest overwrote them meanwhile, or their page is damaged.
+   */
+  readonly lost: number;
+}
+
+/** What was read of all CPUs. */
+export interface Reading {
+  /** Events of all CPUs; rows of one CPU in the order of its ring. */
+  readonly columns: EventColumns;
+  /** Where the rows' payloads lie. */
+  readonly arena: PageArena;
+  readonly cpus: readonly CpuReading[];
+  /** What was wrong with pages, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** What to read. */
+export interface ReadOptions {
+  /** Another buffer than the one being written to: the snapshot's. */
+  readonly buffer?: RingBuffer;
+  /** Only this CPU. */
+  readonly cpu?: number;
+}
+
+/**
+ * Reads an instance's buffers. At rest the result is exact. While the guest
+ * records, pages that it reuses meanwhile are missing and counted as lost; a
+ * follower is the way to read a running buffer.
+ *
+ * @throws {KernelError} when a ring cannot be walked.
+ * @throws {MemoryError} when memory cannot be read.
+ */
+export function readBuffers(
+  instance: TraceArray,
+  layout: TraceLayout,
+  options: ReadOptions = {},
+): Reading {
+  const buffer = options.buffer ?? instance.buffer();
+  const epoch = traceEpoch(instance, layout);
+  const arena = new PageArena(buffer.pageSize);
+  const columns = new EventColumns(epoch, 65536);
+  const decoder = new PageDecoder(layout, columns);
+  decoder.timeStart = Number(instance.timeStart - epoch);
+  const problems: string[] = [];
+  const cpus: CpuReading[] = [];
+  for (const cpu of buffer.cpuBuffers()) {
+    if (options.cpu !== undefined && cpu.cpu !== options.cpu) continue;
+    cpus.push(readCpu(cpu, arena, decoder, layout, problems));
+  }
+  if (cpus.length === 0) {
+    throw new KernelError(`the guest has no CPU ${options.cpu}`);
+  }
+  return { columns, arena, cpus, problems };
+}
+
+function readCpu(
+  cpu: CpuBuffer,
+  arena: PageArena,
+  decoder: PageDecoder,
+  layout: TraceLayout,
+  problems: string[],
+): CpuReading {
+  const before = cpu.counters();
+  const { chain, set, stamps } = readChain(cpu, layout, arena.slotSize);
+  let events = 0;
+  let skipped = 0;
+  for (let i = 0; i < chain.length; i++) {
+    const slot = arena.acquire();
+    const copied = set.copy(i, arena, slot, 0);
+    const { stampLo, stampHi, commit } = set.header;
+    // With another stamp it holds the newest events, in an old page's place.
+    const reused = stampLo !== stamps[2 * i] || stampHi !== stamps[2 * i + 1];
+    if (!copied || reused) {
+      arena.release(slot);
+      if (commit !== 0 || reused) {
+        problems.push(
+          `CPU ${cpu.cpu}: the page at GPA 0x${
+            chain[i].gpa.toString(16)
+          } was reused while it was read`,
+        );
+      }
+      continue;
+    }
+    set.store(arena, slot);
+    const status = decoder.decodeSlot(arena, slot, cpu.cpu, chain[i].read);
+    events += decoder.events;
+    skipped += decoder.skipped;
+    if (status !== PAGE_STATUS.ok) {
+      problems.push(
+        `CPU ${cpu.cpu}: the page at GPA 0x${
+          chain[i].gpa.toString(16)
+        } does not decode (${
+          pageStatusName(status)
+        } at byte ${decoder.nextOffset}); the ${decoder.events} events before that are kept`,
+      );
+    }
+    if (decoder.events === 0) arena.release(slot);
+  }
+  const expected = before.entries - before.overrun - before.read;
+  return {
+    cpu: cpu.cpu,
+    events,
+    skipped,
+    overrun: before.overrun,
+    expected,
+    lost: Math.max(0, expected - events - skipped),
+  };
+}
+
+/** A CPU's pages that hold events, and their stamps by halves. */
+interface Listed {
+  readonly chain: readonly ChainPage[];
+  readonly set: PageSet;
+  readonly stamps: Uint32Array;
+}
+
+/** The chain, tried again while the guest moves its ends. */
+function readChain(
+  cpu: CpuBuffer,
+  layout: TraceLayout,
+  pageSize: number,
+): Listed {
+  const ends = () =>
+    `${cpu.object.u64("reader_page")} ${cpu.object.u64("overrun")}`;
+  for (let tries = 1;; tries++) {
+    const before = ends();
+    try {
+      const chain = cpu.chain();
+      const set = new PageSet(cpu.kernel.space, chain, layout.page, pageSize);
+      const stamps = new Uint32Array(2 * chain.length);
+      for (let i = 0; i < chain.length; i++) {
+        const { stampLo, stampHi } = set.load(i);
+        stamps[2 * i] = stampLo;
+        stamps[2 * i + 1] = stampHi;
+      }
+      if (ends() === before || tries >= LIST_TRIES) {
+        return { chain, set, stamps };
+      }
+    } catch (error) {
+      if (!(error instanceof KernelError) || tries >= LIST_TRIES) throw error;
+    }
+  }
+}
+
+/**
+ * Decodes the first page that holds events: how soon the first event is there
+ * after attaching is what `info --timing` shows.
+ *
+ * @returns how many events it holds; 0 when all buffers are empty.
+ */
+export function readFirstPage(
+  instance: TraceArray,
+  layout: TraceLayout,
+): number {
+  const buffer = instance.buffer();
+  const arena = new PageArena(buffer.pageSize, 1);
+  const columns = new EventColumns(0n);
+  const decoder = new PageDecoder(layout, columns);
+  for (const cpu of buffer.cpuBuffers()) {
+    const { space } = instance.kernel;
+    const page = cpu.commitPage();
+    const set = new PageSet(space, [page], layout.page, arena.slotSize);
+    const slot = arena.acquire();
+    if (set.copy(0, arena, slot, 0)) {
+      set.store(arena, slot);
+      decoder.decodeSlot(arena, slot, cpu.cpu);
+      if (decoder.events > 0) return decoder.events;
+    }
+    arena.release(slot);
+  }
+  return 0;
+}

@@ -1,0 +1,259 @@
+/**
+ * The ring buffer's structures in guest memory: `trace_buffer`, its per-CPU
+ * buffers and their sub-buffers (kernel/trace/ring_buffer.c). Nothing is
+ * written and no lock is taken.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { KernelObject } from "../../kernel/core/object.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+
+/** A sub-buffer of one CPU's ring buffer: a `struct buffer_page`. */
+export interface RingPage {
+  /** GVA of the `struct buffer_page`. */
+  readonly gva: bigint;
+  /** GPA of its member `page`, which points to the data page. */
+  readonly pointer: number;
+  /** GPA of its member `write`: bytes reserved, and the nesting above them. */
+  readonly write: number;
+  /** GPA of its member `read`: bytes that a reader in the guest has read. */
+  readonly readAt: number;
+  /** GVA of the data page (`struct buffer_data_page`) it held when listed. */
+  readonly data: bigint;
+  /** GPA of the data page. */
+  readonly gpa: number;
+}
+
+/** A page to be read, in the order in which its events were written. */
+export interface ChainPage extends RingPage {
+  /** Bytes of its data that a reader in the guest has consumed already. */
+  readonly read: number;
+}
+
+/** One CPU's counters, as the guest's `per_cpu/cpuN/stats` shows them. */
+export interface CpuCounters {
+  /** Events written since the buffer was last emptied. */
+  readonly entries: number;
+  /** Events overwritten before anybody in the guest read them. */
+  readonly overrun: number;
+  /** Events lost because nested writers lapped the commit page. */
+  readonly commitOverrun: number;
+  /** Events dropped because the buffer does not overwrite. */
+  readonly dropped: number;
+  /** Events a reader in the guest has consumed. */
+  readonly read: number;
+  /** Sub-buffers in the ring, the reader page not counted. */
+  readonly pages: number;
+  /** Whether this CPU's buffer takes no new events (`record_disabled`). */
+  readonly recordDisabled: number;
+}
+
+/** The low bits of a ring's list pointers are flags: RB_PAGE_HEAD, _UPDATE. */
+const FLAG_BITS = 3n;
+const RB_PAGE_HEAD = 1n;
+const POINTER = ~FLAG_BITS & 0xffff_ffff_ffff_ffffn;
+const MAX_PAGES = 1 << 22;
+const LIST_TRIES = 8;
+
+/** One CPU's buffer: a `struct ring_buffer_per_cpu`. */
+export class CpuBuffer {
+  readonly kernel: Kernel;
+  readonly cpu: number;
+  readonly object: KernelObject;
+  readonly #next: bigint;
+  readonly #page: bigint;
+  /** From a `buffer_page`'s member `page` to its `write`. */
+  readonly #write: number;
+  /** From a `buffer_page`'s member `page` to its `read`. */
+  readonly #read: number;
+
+  constructor(kernel: Kernel, cpu: number, gva: bigint) {
+    this.kernel = kernel;
+    this.cpu = cpu;
+    this.object = kernel.object("ring_buffer_per_cpu", gva);
+    this.#next = BigInt(kernel.types.offset("buffer_page", "list.next"));
+    const page = kernel.types.offset("buffer_page", "page");
+    this.#page = BigInt(page);
+    this.#write = kernel.types.offset("buffer_page", "write") - page;
+    this.#read = kernel.types.offset("buffer_page", "read") - page;
+  }
+
+  /** The counters at this moment. Each is read by itself. */
+  counters(): CpuCounters {
+    const { object } = this;
+    return {
+      entries: object.number("entries"),
+      overrun: object.number("overrun"),
+      commitOverrun: object.number("commit_overrun"),
+      dropped: object.number("dropped_events"),
+      read: object.number("read"),
+      pages: object.number("nr_pages"),
+      recordDisabled: object.s32("record_disabled"),
+    };
+  }
+
+  #ringPage(gva: bigint): RingPage {
+    const { space } = this.kernel;
+    const pointer = space.translate(gva + this.#page).gpa;
+    const data = space.u64(gva + this.#page);
+    // One object of the direct map: its bytes lie in a row.
+    return {
+      gva,
+      pointer,
+      write: pointer + this.#write,
+      readAt: pointer + this.#read,
+      data,
+      gpa: space.translate(data).gpa,
+    };
+  }
+
+  /** The reader page: outside the ring, owned by readers in the guest. */
+  readerPage(): RingPage {
+    return this.#ringPage(this.object.u64("reader_page") & POINTER);
+  }
+
+  /** The page that is being written, where the newest events are. */
+  commitPage(): RingPage {
+    return this.#ringPage(this.object.u64("commit_page") & POINTER);
+  }
+
+  /**
+   * GVAs of the ring's `buffer_page`s, in ring order, the head page first.
+   *
+   * @param resizing take the ring as it is linked, whatever `nr_pages` says:
+   * a resize changes the links first, and the number when it is done
+   * @throws {KernelError} when the ring does not close.
+   */
+  ring(resizing = false): bigint[] {
+    const { space } = this.kernel;
+    const count = this.object.number("nr_pages");
+    if (count === 0 || count > MAX_PAGES) {
+      throw new KernelError(
+        `CPU ${this.cpu}'s ring buffer claims ${count} pages: it is not set up or damaged`,
+      );
+    }
+    const start = this.object.u64("pages") & POINTER;
+    const back = BigInt(this.kernel.types.offset("buffer_page", "list"));
+    const pages: bigint[] = [];
+    const seen = new Set<bigint>();
+    let flagged = false;
+    let head = 0;
+    let at = start;
+    do {
+      // A ring that has lost its start goes round without end.
+      if (pages.length >= (resizing ? MAX_PAGES : count) || seen.has(at)) {
+        throw new KernelError(
+          `CPU ${this.cpu}'s ring buffer does not close after ${pages.length} pages: it is being resized or damaged`,
+        );
+      }
+      seen.add(at);
+      pages.push(at - back);
+      const next = space.u64(at - back + this.#next);
+      // The flag in a page's next pointer says that the next page is the head.
+      if ((next & FLAG_BITS) === RB_PAGE_HEAD) {
+        flagged = true;
+        head = pages.length;
+      }
+      at = next & POINTER;
+    } while (at !== start);
+    if (!resizing && pages.length !== count) {
+      throw new KernelError(
+        `CPU ${this.cpu}'s ring buffer closes after ${pages.length} of ${count} pages: it is being resized or damaged`,
+      );
+    }
+    // Without a flag (the head is being moved) the cached head page serves.
+    if (!flagged) head = pages.indexOf(this.object.u64("head_page"));
+    if (head === pages.length) head = 0;
+    return head <= 0 ? pages : [...pages.slice(head), ...pages.slice(0, head)];
+  }
+
+  /**
+   * All sub-buffers as a set: the reader page, then the ring's.
+   *
+   * @param resizing as for {@linkcode ring}
+   * @throws {KernelError} when readers in the guest take pages faster than
+   * they can be listed.
+   */
+  pages(resizing = false): RingPage[] {
+    const found = new Set<bigint>();
+    for (let tries = 0; tries < LIST_TRIES; tries++) {
+      const before = this.object.u64("reader_page") & POINTER;
+      const ring = this.ring(resizing);
+      const reader = this.object.u64("reader_page") & POINTER;
+      for (const gva of [before, reader, ...ring]) found.add(gva);
+      // A reader that swaps pages meanwhile may hide one from the walk.
+      const complete = before === reader ||
+        found.size === this.object.number("nr_pages") + 1;
+      if (!complete) continue;
+      found.delete(reader);
+      return [reader, ...found].map((gva) => this.#ringPage(gva));
+    }
+    throw new KernelError(
+      `CPU ${this.cpu}'s ring buffer could not be listed: readers in the guest exchange its pages all the time`,
+    );
+  }
+
+  /**
+   * The pages that hold events, oldest first, as an iterator in the guest
+   * would see them: reader page, then head page to commit page. For buffers
+   * at rest; a running buffer needs a follower.
+   */
+  chain(): ChainPage[] {
+    const commit = this.object.u64("commit_page") & POINTER;
+    const readOf = (gva: bigint) =>
+      this.kernel.object("buffer_page", gva).number("read");
+    const reader = this.readerPage();
+    const chain: ChainPage[] = [{ ...reader, read: readOf(reader.gva) }];
+    if (commit === reader.gva) return chain;
+    for (const gva of this.ring()) {
+      chain.push({ ...this.#ringPage(gva), read: 0 });
+      if (gva === commit) return chain;
+    }
+    throw new KernelError(
+      `CPU ${this.cpu}'s commit page is not in its ring: the buffer is in flux or damaged`,
+    );
+  }
+}
+
+/** A `struct trace_buffer` with its per-CPU buffers. */
+export class RingBuffer {
+  readonly kernel: Kernel;
+  readonly object: KernelObject;
+
+  constructor(kernel: Kernel, gva: bigint) {
+    this.kernel = kernel;
+    this.object = kernel.object("trace_buffer", gva);
+  }
+
+  /** Bytes of a sub-buffer, its header included. */
+  get pageSize(): number {
+    const { object } = this;
+    // 6.8 made it variable: f9b94daa542a ("Set new size of the ring buffer
+    // sub page"); later kernels keep the order alone.
+    const size = object.has("subbuf_order")
+      ? 4096 * 2 ** object.number("subbuf_order")
+      : 4096;
+    if (size > 4096 << 10) {
+      throw new KernelError(`a sub-buffer of ${size} bytes is not possible`);
+    }
+    return size;
+  }
+
+  /** The buffers of all CPUs that have one, by CPU number. */
+  cpuBuffers(): CpuBuffer[] {
+    const { space } = this.kernel;
+    const array = this.object.u64("buffers");
+    if (array === 0n) {
+      throw new KernelError(
+        "the guest's trace buffer has no per-CPU buffers yet: it is still booting",
+      );
+    }
+    const found: CpuBuffer[] = [];
+    for (let cpu = 0; cpu < this.kernel.cpuIds; cpu++) {
+      const gva = space.u64(array + BigInt(cpu * 8));
+      if (gva !== 0n) found.push(new CpuBuffer(this.kernel, cpu, gva));
+    }
+    return found;
+  }
+}

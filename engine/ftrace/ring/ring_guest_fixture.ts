@@ -1,0 +1,228 @@
+/**
+ * Guests with simulated ring buffers, and what their followers must find.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  FixtureGuest,
+  type FixtureGuestOptions,
+  type FixtureStruct,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import { BufferMemory } from "../../memory/buffer_memory.ts";
+import type { EventColumns, PageArena } from "./columns.ts";
+import { RingBuffer } from "./ring_buffer.ts";
+import { filler, SIM_TYPE, SimRing } from "./ring_fixture.ts";
+import { TraceArray } from "./trace_array.ts";
+
+const STRUCTS: Readonly<Record<string, FixtureStruct>> = {
+  list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
+  buffer_data_page: {
+    size: 24,
+    members: { time_stamp: [0, "u64"], commit: [8, "u64"], data: [16, "u8"] },
+  },
+  buffer_page: {
+    size: 64,
+    members: {
+      list: [0, "list_head"],
+      write: [16, "u64"],
+      read: [24, "u32"],
+      entries: [32, "u64"],
+      page: [48, "u64"],
+    },
+  },
+  ring_buffer_per_cpu: {
+    size: 128,
+    members: {
+      cpu: [0, "u32"],
+      record_disabled: [4, "u32"],
+      nr_pages: [8, "u64"],
+      pages: [16, "u64"],
+      head_page: [24, "u64"],
+      tail_page: [32, "u64"],
+      commit_page: [40, "u64"],
+      reader_page: [48, "u64"],
+      entries: [56, "u64"],
+      overrun: [64, "u64"],
+      commit_overrun: [72, "u64"],
+      dropped_events: [80, "u64"],
+      committing: [88, "u64"],
+      read: [96, "u64"],
+      pages_removed: [104, "u64"],
+      resize_disabled: [112, "u32"],
+    },
+  },
+  trace_buffer: {
+    size: 32,
+    members: { record_disabled: [8, "u32"], buffers: [16, "u64"] },
+  },
+  array_buffer: {
+    size: 32,
+    members: { buffer: [8, "u64"], time_start: [16, "u64"] },
+  },
+  trace_array: {
+    size: 128,
+    members: {
+      list: [0, "list_head"],
+      name: [16, "u64"],
+      array_buffer: [24, "array_buffer"],
+      max_buffer: [56, "array_buffer"],
+      buffer_disabled: [88, "u32"],
+    },
+  },
+};
+
+/** Types of a kernel that has a ring buffer. */
+export const RING_TYPES = fixtureTypes(STRUCTS);
+
+/** The same of a kernel whose sub-buffers have an order. */
+export const ORDER_TYPES = fixtureTypes({
+  ...STRUCTS,
+  trace_buffer: {
+    size: 32,
+    members: {
+      record_disabled: [8, "u32"],
+      subbuf_order: [12, "u32"],
+      buffers: [16, "u64"],
+    },
+  },
+});
+
+/** A guest that traces. */
+export interface RingGuest {
+  readonly guest: FixtureGuest;
+  readonly rings: readonly SimRing[];
+  readonly buffer: RingBuffer;
+  readonly instance: TraceArray;
+}
+
+/** Gives a guest a snapshot's buffer; returns its rings, one for each CPU. */
+export function addSnapshot(
+  { guest, instance }: RingGuest,
+  pages: readonly number[],
+): SimRing[] {
+  const rings = pages.map((count, cpu) => new SimRing(guest, cpu, count));
+  const gva = newBuffer(guest, rings);
+  const at = guest.at("trace_array", instance.object.gva, "max_buffer.buffer");
+  guest.setU64(at, gva);
+  return rings;
+}
+
+/** update_max_tr(): exchanges the trace buffer for the snapshot's. */
+export function swapBuffers({ guest, instance }: RingGuest): void {
+  const at = (name: string) =>
+    guest.at("trace_array", instance.object.gva, `${name}.buffer`);
+  exchange(guest, at("array_buffer"), at("max_buffer"));
+}
+
+/** ring_buffer_swap_cpu(): exchanges those of one CPU. */
+export function swapCpu({ guest, instance }: RingGuest, cpu: number): void {
+  const of = (name: string) => {
+    const buffer = guest.u64(
+      guest.at("trace_array", instance.object.gva, `${name}.buffer`),
+    );
+    const array = guest.u64(guest.at("trace_buffer", buffer, "buffers"));
+    return array + BigInt(cpu * 8);
+  };
+  exchange(guest, of("array_buffer"), of("max_buffer"));
+}
+
+function exchange(guest: FixtureGuest, a: bigint, b: bigint): void {
+  const before = guest.u64(a);
+  guest.setU64(a, guest.u64(b));
+  guest.setU64(b, before);
+}
+
+/** Makes a `trace_buffer` of these rings. */
+function newBuffer(guest: FixtureGuest, rings: readonly SimRing[]): bigint {
+  const array = guest.allocate(rings.length * 8);
+  rings.forEach((ring, i) => guest.setU64(array + BigInt(i * 8), ring.gva));
+  const buffer = guest.create("trace_buffer");
+  guest.setU64(guest.at("trace_buffer", buffer, "buffers"), array);
+  return buffer;
+}
+
+/** Makes a guest with rings of as many pages, one for each CPU. */
+export function ringGuest(
+  pages: readonly number[],
+  options: FixtureGuestOptions & { readonly types?: typeof RING_TYPES } = {},
+): RingGuest {
+  const guest = new FixtureGuest(options.types ?? RING_TYPES, options);
+  const rings = pages.map((count, cpu) => new SimRing(guest, cpu, count));
+  const buffer = newBuffer(guest, rings);
+  const instance = guest.create("trace_array");
+  const at = guest.at("trace_array", instance, "array_buffer.buffer");
+  guest.setU64(at, buffer);
+  const ids = guest.image();
+  const page = guest.space.translate(ids).gpa;
+  guest.view.setUint32(page, pages.length, true);
+  guest.symbol("nr_cpu_ids", ids);
+  return {
+    guest,
+    rings,
+    buffer: new RingBuffer(guest.kernel, buffer),
+    instance: new TraceArray(guest.kernel, instance),
+  };
+}
+
+/** Runs a guest's steps to their end. */
+export function finish<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Writes `count` small events at once. */
+export function writeMany(ring: SimRing, count: number, words = 3): void {
+  for (let i = 0; i < count; i++) finish(ring.write({ words }));
+}
+
+/**
+ * Memory without views that lets the guest go on while it is read: `tick` is
+ * called before each piece of at most `piece` bytes.
+ */
+export class RunningMemory extends BufferMemory {
+  /** What happens meanwhile. */
+  tick: () => void = () => {};
+  readonly #piece: number;
+
+  constructor(bytes: Uint8Array, piece = 512) {
+    super(bytes);
+    this.#piece = piece;
+  }
+  override view(): undefined {
+    return undefined;
+  }
+  override read(gpa: number, into: Uint8Array): void {
+    for (let at = 0; at < into.length; at += this.#piece) {
+      this.tick();
+      super.read(gpa + at, into.subarray(at, at + this.#piece));
+    }
+  }
+}
+
+/**
+ * The sequence number of a decoded event, once all of it is what was written.
+ */
+export function checkEvent(
+  ring: SimRing,
+  columns: EventColumns,
+  row: number,
+  arena: PageArena,
+): number {
+  const at = columns.offset[row] / 4;
+  const sequence = arena.words[at + 2];
+  const where = `event ${sequence} in row ${row}`;
+  assert.equal(columns.type[row], SIM_TYPE, where);
+  assert.ok(sequence < ring.written, where);
+  assert.equal(columns.timeAt(row), ring.times[sequence], where);
+  assert.equal(columns.pid[row], 100 + sequence % 3, where);
+  for (let i = 3; i < columns.size[row] / 4; i++) {
+    if (arena.words[at + i] !== filler(sequence, i)) {
+      assert.fail(`${where}: word ${i} is not what was written`);
+    }
+  }
+  return sequence;
+}

@@ -1,0 +1,258 @@
+/**
+ * Reads a collector's file (spool_format.ts) back, poll by poll.
+ *
+ * @module
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { XftraceError } from "../../base/errors.ts";
+import { PageArena } from "./columns.ts";
+import { EventQueue } from "./event_queue.ts";
+import type { TraceLayout } from "./meta.ts";
+import { PAGE_STATUS, PageDecoder } from "./page.ts";
+import {
+  COMM_BYTES,
+  headerSchema,
+  LARGEST_PAGE,
+  MAGIC,
+  padded,
+  PAGE_UNIT,
+  RECORD,
+  RECORD_HEAD,
+  SEGMENT_HEAD,
+  type SpoolHeader,
+} from "./spool_format.ts";
+
+/** Least bytes of each record's body. */
+const LEAST: Readonly<Record<number, number>> = {
+  [RECORD.segment]: SEGMENT_HEAD,
+  [RECORD.poll]: 24,
+  [RECORD.comm]: 8 + COMM_BYTES,
+  [RECORD.lost]: 16,
+};
+/** More bytes than any record has: a sub-buffer has at most 4 MiB. */
+const LARGEST = 8 << 20;
+
+/** What is decoded of one ring. */
+interface Ring {
+  readonly queue: EventQueue;
+  readonly decoder: PageDecoder;
+}
+
+/** Reads a spool back, poll by poll. */
+export class SpoolReader implements Disposable {
+  readonly header: SpoolHeader;
+  /** Queues of the CPUs' rings that had events so far, in CPU order. */
+  readonly queues: EventQueue[] = [];
+  /** Comms as last seen. */
+  readonly comms = new Map<number, string>();
+  /** Sums that the last poll told. */
+  lost = 0;
+  dropped = 0;
+  /** Whether the file ended in the middle of a record. */
+  truncated = false;
+  readonly #fd: number;
+  readonly #layout: TraceLayout;
+  /** By size of a sub-buffer. */
+  readonly #arenas = new Map<number, PageArena>();
+  readonly #epoch: bigint;
+  readonly #rings = new Map<number, Ring>();
+  /** Each CPU's ring that had events last. */
+  readonly #latest = new Map<number, Ring>();
+  #buffer = new Uint8Array(4 << 20);
+  #start = 0;
+  #end = 0;
+  #finished = false;
+
+  /**
+   * Opens a spool.
+   *
+   * @param layout layouts of the kernel that wrote the pages
+   * @throws {XftraceError} when it is no spool.
+   */
+  constructor(path: string, layout: TraceLayout) {
+    this.#fd = openSync(path, "r");
+    this.#layout = layout;
+    try {
+      this.header = this.#readHeader(path);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+    this.#epoch = BigInt(this.header.epoch);
+  }
+
+  #readHeader(path: string): SpoolHeader {
+    const bad = () =>
+      new XftraceError(
+        `${path} is not a collector's file, or it was cut short at its start`,
+      );
+    if (!this.#fill(12)) throw bad();
+    const magic = new TextDecoder().decode(this.#buffer.subarray(0, 8));
+    if (magic !== MAGIC) throw bad();
+    const length = this.#view().getUint32(8, true);
+    if (length > 1 << 20 || !this.#fill(padded(12 + length))) throw bad();
+    const text = new TextDecoder().decode(
+      this.#buffer.subarray(12, 12 + length),
+    );
+    this.#start = padded(12 + length);
+    try {
+      return headerSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new XftraceError(`${path} has a damaged header`, { cause: error });
+    }
+  }
+
+  #view(): DataView {
+    return new DataView(this.#buffer.buffer);
+  }
+
+  /** Makes `bytes` bytes available from the start; `false` at the end. */
+  #fill(bytes: number): boolean {
+    if (this.#end - this.#start >= bytes) return true;
+    if (this.#start > 0) {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    if (bytes > this.#buffer.length) {
+      const grown = new Uint8Array(2 * bytes);
+      grown.set(this.#buffer.subarray(0, this.#end));
+      this.#buffer = grown;
+    }
+    while (this.#end < bytes) {
+      const got = readSync(
+        this.#fd,
+        this.#buffer,
+        this.#end,
+        this.#buffer.length - this.#end,
+        null,
+      );
+      if (got === 0) return false;
+      this.#end += got;
+    }
+    return true;
+  }
+
+  #ring(cpu: number, ring: number, pageSize: number): Ring {
+    const key = cpu * 0x1_0000 + ring;
+    let found = this.#rings.get(key);
+    if (found === undefined) {
+      const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
+      this.#arenas.set(pageSize, arena);
+      const queue = new EventQueue(arena, this.#epoch);
+      const decoder = new PageDecoder(this.#layout, queue.columns);
+      found = { queue, decoder };
+      this.#rings.set(key, found);
+      this.queues.length = 0;
+      for (const key of [...this.#rings.keys()].sort((a, b) => a - b)) {
+        this.queues.push(this.#rings.get(key)!.queue);
+      }
+    }
+    this.#latest.set(cpu, found);
+    return found;
+  }
+
+  /**
+   * Reads the next poll into the queues; `false` when there is none left.
+   *
+   * @throws {XftraceError} when the file is damaged.
+   */
+  poll(): boolean {
+    while (!this.#finished) {
+      if (!this.#fill(RECORD_HEAD)) break;
+      const view = this.#view();
+      const type = view.getUint32(this.#start, true);
+      const body = view.getUint32(this.#start + 4, true);
+      if (body > LARGEST || body < (LEAST[type] ?? 0)) {
+        throw new XftraceError(
+          `the collector's file is damaged: a record of type ${type} claims ${body} bytes`,
+        );
+      }
+      if (!this.#fill(RECORD_HEAD + padded(body))) break;
+      const at = this.#start + RECORD_HEAD;
+      this.#start = at + padded(body);
+      if (this.#take(type, at, body)) return true;
+    }
+    this.truncated = this.#end > this.#start;
+    this.#finished = true;
+    return false;
+  }
+
+  #take(type: number, at: number, body: number): boolean {
+    const view = this.#view();
+    switch (type) {
+      case RECORD.segment:
+        this.#segment(view, at, body);
+        return false;
+      case RECORD.comm: {
+        const comm = this.#buffer.subarray(at + 8, at + 8 + COMM_BYTES);
+        const nul = comm.indexOf(0);
+        this.comms.set(
+          view.getInt32(at, true),
+          String.fromCharCode(...comm.subarray(0, nul < 0 ? undefined : nul)),
+        );
+        return false;
+      }
+      case RECORD.lost: {
+        const cpu = view.getUint32(at, true);
+        const { columns } = (this.#latest.get(cpu) ??
+          this.#ring(cpu, 0, this.header.pageSize)).queue;
+        const count = view.getFloat64(at + 8, true);
+        columns.lost.push({ row: columns.length, cpu, count });
+        return false;
+      }
+      case RECORD.poll: {
+        const complete = view.getFloat64(at, true);
+        for (const queue of this.queues) queue.complete = complete;
+        this.lost = view.getFloat64(at + 8, true);
+        this.dropped = view.getFloat64(at + 16, true);
+        return true;
+      }
+      default:
+        // A record of a later version: its length says where it ends.
+        return false;
+    }
+  }
+
+  #segment(view: DataView, at: number, body: number): void {
+    const cpu = view.getUint32(at, true);
+    const from = view.getUint32(at + 4, true);
+    const to = view.getUint32(at + 8, true);
+    const ring = view.getUint16(at + 12, true);
+    const pageSize = view.getUint16(at + 14, true) * PAGE_UNIT ||
+      this.header.pageSize;
+    const fromTs = view.getFloat64(at + 16, true);
+    const { data } = this.#layout.page;
+    const fits = from <= to && SEGMENT_HEAD + to - from === body &&
+      data + to <= pageSize && pageSize <= LARGEST_PAGE;
+    if (!fits) {
+      throw new XftraceError(
+        "the collector's file is damaged: a segment does not fit its page",
+      );
+    }
+    const { queue, decoder } = this.#ring(cpu, ring, pageSize);
+    const { arena } = queue;
+    if (arena.slotSize !== pageSize) {
+      throw new XftraceError(
+        "the collector's file is damaged: one ring has pages of two sizes",
+      );
+    }
+    const slot = arena.acquire();
+    arena.bytes.set(
+      this.#buffer.subarray(at + SEGMENT_HEAD, at + body),
+      slot + data + from,
+    );
+    const status = decoder.decode(arena, slot, cpu, to, from, fromTs);
+    if (status !== PAGE_STATUS.ok) {
+      throw new XftraceError(
+        `the collector's file is damaged: a segment of CPU ${cpu} does not decode`,
+      );
+    }
+    if (decoder.events > 0) queue.hold(slot);
+    else arena.release(slot);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Ftrace's instances in guest memory: the top-level `global_trace` and what
+ * `instances/` holds (kernel/trace/trace.h, struct trace_array).
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
+import { RingBuffer } from "./ring_buffer.ts";
+
+/** `record_disabled`'s bit that `tracing_on=0` sets: RB_BUFFER_OFF. */
+export const RB_BUFFER_OFF = 1 << 20;
+
+/** One instance of Ftrace. */
+export class TraceArray {
+  readonly kernel: Kernel;
+  readonly object: KernelObject;
+
+  constructor(kernel: Kernel, gva: bigint) {
+    this.kernel = kernel;
+    this.object = kernel.object("trace_array", gva);
+  }
+
+  /** The top-level instance. */
+  static global(kernel: Kernel): TraceArray {
+    const gva = kernel.symbols.tryAddress("global_trace");
+    if (gva === undefined) {
+      throw new KernelError(
+        "this kernel has no Ftrace (no symbol global_trace): it needs CONFIG_TRACING and CONFIG_KALLSYMS_ALL, or give --system-map FILE",
+      );
+    }
+    return new TraceArray(kernel, gva);
+  }
+
+  /** All instances, the top-level one first. */
+  static all(kernel: Kernel): TraceArray[] {
+    const top = TraceArray.global(kernel);
+    const found = [top];
+    const head = kernel.symbols.tryAddress("ftrace_trace_arrays");
+    if (head === undefined) return found;
+    for (const object of listFrom(kernel, head, "trace_array", "list")) {
+      if (object.gva !== top.object.gva) {
+        found.push(new TraceArray(kernel, object.gva));
+      }
+    }
+    return found;
+  }
+
+  /**
+   * The instance of that name (default: the top-level one).
+   *
+   * @throws {KernelError} when there is none, with those that are there.
+   */
+  static named(kernel: Kernel, name?: string): TraceArray {
+    if (name === undefined) return TraceArray.global(kernel);
+    const all = TraceArray.all(kernel);
+    const found = all.find((instance) => instance.name === name);
+    if (found !== undefined) return found;
+    const names = all.map((i) => i.name).filter((n) => n !== undefined);
+    throw new KernelError(
+      `the guest has no trace instance "${name}"` +
+        (names.length > 0
+          ? `: it has ${names.join(", ")}`
+          : "; it has none but the top-level one"),
+    );
+  }
+
+  /** The instance's name; `undefined` for the top-level one. */
+  get name(): string | undefined {
+    return this.object.stringAt("name");
+  }
+
+  /** The buffer that is being written to, at this moment. */
+  buffer(): RingBuffer {
+    const gva = this.object.u64("array_buffer.buffer");
+    if (gva === 0n) {
+      throw new KernelError(
+        "the guest's trace buffer is not allocated yet: it is still booting",
+      );
+    }
+    return new RingBuffer(this.kernel, gva);
+  }
+
+  /** The snapshot buffer, when the kernel has one allocated. */
+  snapshotBuffer(): RingBuffer | undefined {
+    if (!this.object.has("max_buffer.buffer")) return undefined;
+    const gva = this.object.u64("max_buffer.buffer");
+    return gva === 0n ? undefined : new RingBuffer(this.kernel, gva);
+  }
+
+  /** Events stamped earlier are stale: they are not shown (ns). */
+  get timeStart(): bigint {
+    return this.object.u64("array_buffer.time_start");
+  }
+
+  /** Name of the current tracer: `nop`, `function_graph`. */
+  get tracer(): string {
+    return this.object.follow("current_trace", "tracer")?.stringAt("name") ??
+      "nop";
+  }
+
+  /** Whether `tracing_on` reads 1. */
+  get recording(): boolean {
+    return (this.buffer().object.number("record_disabled") & RB_BUFFER_OFF) ===
+      0;
+  }
+
+  /** Name of the trace clock, and whether it counts ns. */
+  get clock(): { name: string; inNs: boolean } {
+    const id = this.object.number("clock_id");
+    const { kernel } = this;
+    const table = kernel.symbols.tryAddress("trace_clocks");
+    const FUNC_NAME_IN_NS = 24n;
+    if (table === undefined) return { name: `clock ${id}`, inNs: true };
+    // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c):
+    // unnamed, so BTF cannot be asked for it by name.
+    const row = table + BigInt(id) * FUNC_NAME_IN_NS;
+    return {
+      name: kernel.space.string(kernel.space.u64(row + 8n), 32),
+      inNs: kernel.space.u32(row + 16n) !== 0,
+    };
+  }
+
+  /** Trace options that are set and that are not, by tracefs name. */
+  options(): { name: string; set: boolean }[] {
+    const { kernel } = this;
+    const names = kernel.symbols.tryAddress("trace_options");
+    const flags = this.object.u64("trace_flags");
+    const options: { name: string; set: boolean }[] = [];
+    if (names !== undefined) {
+      for (let bit = 0; bit < 64; bit++) {
+        const name = kernel.space.u64(names + BigInt(bit * 8));
+        if (name === 0n) break;
+        options.push({
+          name: kernel.space.string(name, 64),
+          set: ((flags >> BigInt(bit)) & 1n) === 1n,
+        });
+      }
+    }
+    return [...options, ...this.#tracerOptions()];
+  }
+
+  /** The current tracer's own options (`funcgraph-*`). */
+  #tracerOptions(): { name: string; set: boolean }[] {
+    const tracer = this.object.follow("current_trace", "tracer");
+    const flags = tracer?.follow("flags", "tracer_flags");
+    if (flags === undefined) return [];
+    const value = flags.number("val");
+    const size = BigInt(this.kernel.types.struct("tracer_opt").size);
+    const found: { name: string; set: boolean }[] = [];
+    let opt = flags.follow("opts", "tracer_opt");
+    while (opt !== undefined && found.length < 32) {
+      const name = opt.stringAt("name", 64);
+      if (name === undefined) break;
+      found.push({ name, set: (value & opt.number("bit")) !== 0 });
+      opt = this.kernel.object("tracer_opt", opt.gva + size);
+    }
+    return found;
+  }
+}

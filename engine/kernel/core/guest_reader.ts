@@ -1,0 +1,114 @@
+/**
+ * Small readers over kernel virtual memory, for code that must live with
+ * memory that changes while it is read.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { ReadGva } from "../symbols/kallsyms.ts";
+
+/** Page size of x86-64, in bytes. */
+const PAGE = 4096n;
+
+/** A copied object of guest memory, read by offsets. */
+export class GuestBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+
+  /** @throws {MemoryError} from `read`. */
+  constructor(read: ReadGva, gva: bigint, size: number) {
+    this.bytes = new Uint8Array(size);
+    this.#view = new DataView(this.bytes.buffer);
+    read(gva, this.bytes);
+  }
+
+  /** Little-endian u32 at an offset in bytes. */
+  u32(offset: number): number {
+    return this.#view.getUint32(offset, true);
+  }
+
+  /** Little-endian u64 at an offset in bytes. */
+  u64(offset: number): bigint {
+    return this.#view.getBigUint64(offset, true);
+  }
+
+  /** A zero-terminated string of at most `limit` bytes, as ASCII bytes. */
+  text(offset: number, limit: number): Uint8Array {
+    return terminated(this.bytes, offset, offset + limit);
+  }
+}
+
+/** The bytes from `start` to the first zero, at most to `end`. */
+export function terminated(
+  bytes: Uint8Array,
+  start: number,
+  end = bytes.length,
+): Uint8Array {
+  const zero = bytes.indexOf(0, start);
+  return bytes.subarray(start, zero < 0 || zero > end ? end : zero);
+}
+
+/** ASCII bytes as a string. */
+export function ascii(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
+/**
+ * Reads up to `length` bytes, fewer when a page behind them is not mapped.
+ */
+export function readUpTo(
+  read: ReadGva,
+  gva: bigint,
+  length: number,
+): Uint8Array {
+  const into = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const at = gva + BigInt(done);
+    const step = Math.min(length - done, Number(PAGE - at % PAGE));
+    try {
+      read(at, into.subarray(done, done + step));
+    } catch (error) {
+      if (error instanceof MemoryError) break;
+      throw error;
+    }
+    done += step;
+  }
+  return into.subarray(0, done);
+}
+
+/** More entries than any list of the kernel that is walked here has. */
+const MAX_LIST = 65536;
+
+/** What a list walk found. */
+export interface ListWalk {
+  /** GVAs of the `struct list_head` of each entry, in list order. */
+  readonly nodes: bigint[];
+  /** Whether the walk came back to the head. */
+  readonly complete: boolean;
+}
+
+/**
+ * Follows a `struct list_head` from its head (`next` is its first member).
+ * The list may change meanwhile: a walk that loses its way tries again, and
+ * at last gives what it has.
+ */
+export function walkList(read: ReadGva, head: bigint): ListWalk {
+  let nodes: bigint[] = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    nodes = [];
+    const seen = new Set<bigint>();
+    try {
+      let node = new GuestBytes(read, head, 8).u64(0);
+      while (node !== head && !seen.has(node) && nodes.length < MAX_LIST) {
+        nodes.push(node);
+        seen.add(node);
+        node = new GuestBytes(read, node, 8).u64(0);
+      }
+      if (node === head) return { nodes, complete: true };
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+    }
+  }
+  return { nodes, complete: false };
+}

@@ -1,0 +1,130 @@
+/**
+ * One guest kernel: its memory, its symbols, its types, and the ways to read
+ * its objects by name.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { AddressSpace } from "../../memory/address_space.ts";
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import type { LiveSymbols } from "../symbols/live_symbols.ts";
+import { KernelObject } from "./object.ts";
+import type { Symbols } from "../symbols/symbols.ts";
+import type { Types } from "../btf/types.ts";
+
+/** What was found out about a kernel while it was located. */
+export interface KernelFacts {
+  /** As `uname -r`. */
+  readonly release: string;
+  /** `linux_banner`, without its newline. */
+  readonly banner: string;
+  /** BUILD-ID in hex, when the kernel tells it. */
+  readonly buildId: string | undefined;
+  /** The kaslr offset of the kernel image, in bytes. */
+  readonly kaslrOffset: bigint;
+  /** phys_base in bytes; GPA = GVA - 0xffffffff80000000 + phys_base. */
+  readonly physBase: number;
+  /** How it was found: `vmcoreinfo`, `kallsyms scan`. */
+  readonly locatedBy: string;
+  /** The vmcoreinfo note's text, when there is one. */
+  readonly vmcoreinfo: string | undefined;
+  /** Where symbols and types came from: `guest memory`, `cache`, a file. */
+  readonly describedBy: string;
+}
+
+/** A guest kernel that can be read by names. */
+export class Kernel {
+  readonly memory: PhysicalMemory;
+  readonly space: AddressSpace;
+  readonly symbols: Symbols;
+  readonly types: Types;
+  /** Symbols of modules and BPF programs; refresh it to see new ones. */
+  readonly live: LiveSymbols;
+  readonly facts: KernelFacts;
+  #perCpuOffsets: bigint[] | undefined;
+
+  constructor(
+    space: AddressSpace,
+    symbols: Symbols,
+    types: Types,
+    live: LiveSymbols,
+    facts: KernelFacts,
+  ) {
+    this.memory = space.memory;
+    this.space = space;
+    this.symbols = symbols;
+    this.types = types;
+    this.live = live;
+    this.facts = facts;
+  }
+
+  /** The object of type `struct NAME` at a GVA. */
+  object(struct: string, gva: bigint): KernelObject {
+    return new KernelObject(this, struct, gva);
+  }
+
+  /**
+   * The global variable `symbol`, as `struct NAME`.
+   *
+   * @throws {KernelError} when there is no such symbol.
+   */
+  global(symbol: string, struct: string): KernelObject {
+    return new KernelObject(this, struct, this.symbols.address(symbol));
+  }
+
+  /**
+   * How many CPU ids the guest's kernel uses (`nr_cpu_ids`), at most the
+   * CPUs that could ever come up.
+   */
+  get cpuIds(): number {
+    const at = this.symbols.tryAddress("nr_cpu_ids");
+    // Kernels built with FORCE_NR_CPUS have a constant instead.
+    const count = at === undefined ? undefined : this.space.u32(at);
+    return count === undefined || count === 0 || count > 8192
+      ? this.perCpuOffsets.length
+      : count;
+  }
+
+  /** CPUs in a `struct cpumask` symbol such as `__cpu_online_mask`. */
+  cpuMask(symbol: string): number[] {
+    const at = this.symbols.address(symbol);
+    const cpus: number[] = [];
+    for (let word = 0; word * 64 < this.cpuIds; word++) {
+      const bits = this.space.u64(at + BigInt(word * 8));
+      for (let bit = 0; bit < 64; bit++) {
+        if ((bits >> BigInt(bit)) & 1n) cpus.push(word * 64 + bit);
+      }
+    }
+    return cpus;
+  }
+
+  /** `__per_cpu_offset[]` up to the first CPU that never existed. */
+  get perCpuOffsets(): readonly bigint[] {
+    if (this.#perCpuOffsets !== undefined) return this.#perCpuOffsets;
+    const at = this.symbols.address("__per_cpu_offset");
+    const start = this.symbols.tryAddress("__per_cpu_load") ?? 0n;
+    const offsets: bigint[] = [];
+    for (let cpu = 0; cpu < 8192; cpu++) {
+      const offset = this.space.u64(at + BigInt(cpu * 8));
+      // Slots of CPUs that cannot come up keep the link-time value.
+      if (offset === 0n || offset === start) break;
+      offsets.push(offset);
+    }
+    if (offsets.length === 0) {
+      throw new KernelError(
+        "the guest's per-CPU areas are not set up yet: it is still booting",
+      );
+    }
+    this.#perCpuOffsets = offsets;
+    return offsets;
+  }
+
+  /** GVA of a per-CPU variable's instance for one CPU. */
+  perCpu(symbol: string, cpu: number): bigint {
+    const offset = this.perCpuOffsets[cpu];
+    if (offset === undefined) {
+      throw new KernelError(`the guest has no CPU ${cpu}`);
+    }
+    return BigInt.asUintN(64, this.symbols.address(symbol) + offset);
+  }
+}

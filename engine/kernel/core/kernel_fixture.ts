@@ -1,0 +1,183 @@
+/**
+ * Makes small guests with kernel objects in their memory, for tests.
+ *
+ * @module
+ */
+import { AddressSpace } from "../../memory/address_space.ts";
+import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { PageTables } from "../../memory/page_tables_fixture.ts";
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import { BtfBuilder } from "../btf/btf_fixture.ts";
+import { BtfTypes } from "../btf/btf_types.ts";
+import { Kernel } from "./kernel.ts";
+import { LiveSymbols } from "../symbols/live_symbols.ts";
+import {
+  FIXTURE_TEXT,
+  fixtureSymbolTable,
+} from "../symbols/symbols_fixture.ts";
+import type { Types } from "../btf/types.ts";
+
+/** GVA of GPA 0: where the fixture's direct map begins. */
+export const DIRECT_MAP = 0xffff888000000000n;
+
+/** Members by name: offset in bytes and type, `u64` or a struct's name. */
+export interface FixtureStruct {
+  readonly size: number;
+  readonly members: Readonly<Record<string, readonly [number, string]>>;
+}
+
+const INTEGERS: Readonly<Record<string, number>> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  u64: 8,
+};
+
+/**
+ * Types of a kernel that has these structs and enumerators. A struct may
+ * embed those before it.
+ */
+export function fixtureTypes(
+  structs: Readonly<Record<string, FixtureStruct>>,
+  enumerators: readonly (readonly [string, number])[] = [],
+): Types {
+  const builder = new BtfBuilder();
+  const ids = new Map<string, number>();
+  for (const [name, size] of Object.entries(INTEGERS)) {
+    ids.set(name, builder.int(name, size));
+  }
+  for (const [name, { size, members }] of Object.entries(structs)) {
+    const list = Object.entries(members).map(([name, [offset, type]]) => {
+      const id = ids.get(type);
+      if (id === undefined) throw new Error(`the fixture has no type ${type}`);
+      return { name, type: id, bits: offset * 8 };
+    });
+    ids.set(name, builder.compound("struct", name, size, list));
+  }
+  if (enumerators.length > 0) builder.enum("fixture_enum", enumerators);
+  return new BtfTypes(builder.build());
+}
+
+/** What a {@linkcode FixtureGuest} is made of. */
+export interface FixtureGuestOptions {
+  /** Bytes of memory; default 1 MiB. */
+  readonly size?: number;
+  /** The memory that is read; default: a {@linkcode BufferMemory}. */
+  readonly memory?: (bytes: Uint8Array) => PhysicalMemory;
+}
+
+/**
+ * A guest whose memory is a byte array, mapped whole from
+ * {@linkcode DIRECT_MAP} on. Objects are allocated one after the other.
+ */
+export class FixtureGuest {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly memory: PhysicalMemory;
+  readonly types: Types;
+  readonly space: AddressSpace;
+  readonly #tables: PageTables;
+  readonly #symbols: [string, bigint][] = [];
+  #next: number;
+  #kernel: Kernel | undefined;
+
+  constructor(types: Types, options: FixtureGuestOptions = {}) {
+    this.bytes = new Uint8Array(options.size ?? 1 << 20);
+    this.view = new DataView(this.bytes.buffer);
+    this.memory = options.memory?.(this.bytes) ?? new BufferMemory(this.bytes);
+    this.types = types;
+    this.#tables = new PageTables(this.bytes, 4, 0x1000);
+    this.#tables.map(DIRECT_MAP, 0n, 2 ** 30);
+    // Room for tables: the direct map's, and one path for the image.
+    this.#next = 0x10000;
+    this.space = new AddressSpace(this.memory, this.#tables.cr3, 4);
+  }
+
+  /** Bytes that can still be allocated. */
+  get free(): number {
+    return this.bytes.length - this.#next;
+  }
+
+  /** GVA of fresh, zeroed bytes. */
+  allocate(size: number, align = 64): bigint {
+    const at = Math.ceil(this.#next / align) * align;
+    this.#next = at + size;
+    if (this.#next > this.bytes.length) {
+      throw new Error("the fixture's memory is full");
+    }
+    return DIRECT_MAP + BigInt(at);
+  }
+
+  /** GVA of a fresh, zeroed object. */
+  create(struct: string): bigint {
+    return this.allocate(this.types.struct(struct).size);
+  }
+
+  /** Gives the kernel image a page of its own; returns its GVA. */
+  image(index = 0): bigint {
+    const page = this.allocate(4096, 4096) - DIRECT_MAP;
+    const gva = FIXTURE_TEXT + 0x400000n + BigInt(index * 4096);
+    this.#tables.map(gva, page, 4096);
+    return gva;
+  }
+
+  /** Names a GVA of the image; before {@linkcode kernel} is asked for. */
+  symbol(name: string, gva: bigint): void {
+    this.#symbols.push([name, gva]);
+  }
+
+  /** GPA of a GVA. */
+  gpa(gva: bigint): number {
+    return Number(gva - DIRECT_MAP);
+  }
+
+  /** GVA of a member. */
+  at(struct: string, gva: bigint, path: string): bigint {
+    return gva + BigInt(this.types.offset(struct, path));
+  }
+
+  /** The u64 at a GVA of the direct map. */
+  u64(gva: bigint): bigint {
+    return this.view.getBigUint64(this.gpa(gva), true);
+  }
+
+  /** Stores a u64 at a GVA of the direct map. */
+  setU64(gva: bigint, value: bigint | number): void {
+    this.view.setBigUint64(this.gpa(gva), BigInt(value), true);
+  }
+
+  /** Stores a u32 at a GVA of the direct map. */
+  setU32(gva: bigint, value: number): void {
+    this.view.setUint32(this.gpa(gva), value, true);
+  }
+
+  /** Stores NUL-terminated text; returns its GVA. */
+  text(text: string): bigint {
+    const bytes = new TextEncoder().encode(text + "\0");
+    const gva = this.allocate(bytes.length, 8);
+    this.bytes.set(bytes, this.gpa(gva));
+    return gva;
+  }
+
+  /** The kernel, with the symbols named so far. */
+  get kernel(): Kernel {
+    // Nothing here loads modules: the part that watches them stays empty.
+    const live: LiveSymbols = Object.create(LiveSymbols.prototype);
+    return this.#kernel ??= new Kernel(
+      this.space,
+      fixtureSymbolTable(this.#symbols),
+      this.types,
+      live,
+      {
+        release: "6.1.0-fixture",
+        banner: "Linux version 6.1.0-fixture",
+        buildId: undefined,
+        kaslrOffset: 0n,
+        physBase: 0,
+        locatedBy: "vmcoreinfo",
+        vmcoreinfo: undefined,
+        describedBy: "guest memory",
+      },
+    );
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * From a guest's bare memory to a {@linkcode Kernel}: finds the kernel, its
+ * page tables, its symbols and its types.
+ *
+ * @module
+ */
+import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
+import { AddressSpace } from "../../memory/address_space.ts";
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import { BtfTypes } from "../btf/btf_types.ts";
+import { loadKernelCache, storeKernelCache } from "./cache.ts";
+import { expandKallsyms, readKallsyms } from "../symbols/kallsyms.ts";
+import { findKallsyms } from "./kallsyms_scan.ts";
+import { Kernel } from "../core/kernel.ts";
+import { LiveSymbols } from "../symbols/live_symbols.ts";
+import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
+import { SymbolTable } from "../symbols/symbol_table.ts";
+import {
+  findVmcoreinfo,
+  parseVmcoreinfo,
+  type Vmcoreinfo,
+} from "./vmcoreinfo.ts";
+
+/** How {@linkcode describeKernel} goes about it. */
+export interface DescribeOptions {
+  /** A vmcoreinfo text from elsewhere: the note of a core. */
+  readonly vmcoreinfo?: string;
+  /** Directory of the kernel cache; default: no cache. */
+  readonly cacheDir?: string;
+  /** Symbols of a System.map, in place of the kernel's own kallsyms. */
+  readonly systemMap?: SymbolBlob;
+  /** Told what went wrong without harm: a cache that was refused. */
+  readonly onWarning?: (message: string) => void;
+  /** Called after each step with its name and how long it took, in ms. */
+  readonly onStep?: (step: string, ms: number) => void;
+}
+
+/** __START_KERNEL_map, where the kernel image is mapped (page_64_types.h). */
+const START_KERNEL_MAP = 0xffffffff80000000n;
+/** `_text` of a kernel without KASLR: CONFIG_PHYSICAL_START of 16 MiB. */
+const LINK_TEXT = 0xffffffff81000000n;
+const LIVENESS_MS = 100;
+
+interface Located {
+  readonly space: AddressSpace;
+  readonly release: string | undefined;
+  readonly buildId: string | undefined;
+  readonly kaslrOffset: bigint | undefined;
+  readonly physBase: number;
+  readonly by: string;
+  readonly note: Vmcoreinfo | undefined;
+  readonly image: { blob: SymbolBlob; textGva: bigint } | undefined;
+}
+
+/**
+ * Describes the kernel that runs in a guest's memory.
+ *
+ * @throws {KernelError} when there is none, or it cannot be understood.
+ * @throws {MemoryError} when memory it needs cannot be read.
+ */
+export function describeKernel(
+  memory: PhysicalMemory,
+  options: DescribeOptions = {},
+): Kernel {
+  let last = performance.now();
+  const step = (name: string) => {
+    const now = performance.now();
+    options.onStep?.(name, now - last);
+    last = now;
+  };
+  const candidates = locate(memory, options, step);
+  const kernels: Kernel[] = [];
+  let refusal: unknown;
+  for (const located of candidates) {
+    try {
+      kernels.push(describe(located, options, step));
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      refusal ??= error;
+    }
+  }
+  const running = kernels.length > 1 ? pickRunning(kernels) : kernels[0];
+  if (running === undefined) throw refusal;
+  return running;
+}
+
+function locate(
+  memory: PhysicalMemory,
+  options: DescribeOptions,
+  step: (name: string) => void,
+): Located[] {
+  const given = options.vmcoreinfo === undefined
+    ? undefined
+    : parseVmcoreinfo(options.vmcoreinfo);
+  const notes = given === undefined ? findVmcoreinfo(memory) : [given];
+  const found = notes
+    .map((note) => fromVmcoreinfo(memory, note))
+    .filter((located) => located !== undefined);
+  if (found.length > 0) {
+    step("locate (vmcoreinfo)");
+    return found;
+  }
+  let image: ReturnType<typeof findKallsyms>;
+  try {
+    image = findKallsyms(memory);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw new KernelError(
+      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of an x86-64 Linux guest`,
+      { cause: error },
+    );
+  }
+  const physBase = image.textGpa - Number(image.textGva - START_KERNEL_MAP);
+  const symbols = new SymbolTable(image.blob, image.textGva);
+  const top = symbols.tryAddress("init_top_pgt") ??
+    symbols.address("swapper_pg_dir");
+  const space = addressSpace(memory, top, physBase, undefined, image.textGva);
+  step("locate (kallsyms scan)");
+  if (space === undefined) {
+    throw new KernelError(
+      `a kernel's symbol table was found in ${memory.name}, but its page tables do not map it: the guest is still booting; try again`,
+    );
+  }
+  return [{
+    space,
+    release: undefined,
+    buildId: undefined,
+    kaslrOffset: undefined,
+    physBase,
+    by: "kallsyms scan",
+    note: undefined,
+    image,
+  }];
+}
+
+/** Page tables that map `gva` of the image where `physBase` says it is. */
+function addressSpace(
+  memory: PhysicalMemory,
+  topTable: bigint,
+  physBase: number,
+  levels: 4 | 5 | undefined,
+  gva: bigint,
+): AddressSpace | undefined {
+  const physical = (va: bigint) => Number(va - START_KERNEL_MAP) + physBase;
+  for (const depth of levels === undefined ? [4, 5] as const : [levels]) {
+    const space = new AddressSpace(memory, physical(topTable), depth);
+    try {
+      if (space.tryTranslate(gva)?.gpa === physical(gva)) return space;
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+function fromVmcoreinfo(
+  memory: PhysicalMemory,
+  note: Vmcoreinfo,
+): Located | undefined {
+  const top = note.symbol("init_top_pgt") ?? note.symbol("swapper_pg_dir");
+  const probe = note.symbol("_stext") ?? note.symbol("init_uts_ns");
+  if (top === undefined || probe === undefined) return undefined;
+  const { levels, physBase } = note;
+  const space = addressSpace(memory, top, physBase, levels, probe);
+  if (space === undefined) return undefined;
+  return {
+    space,
+    release: note.release,
+    buildId: note.buildId,
+    kaslrOffset: note.kaslrOffset,
+    physBase,
+    by: "vmcoreinfo",
+    note,
+    image: undefined,
+  };
+}
+
+/** Symbols, and where they came from. */
+interface Image {
+  readonly blob: SymbolBlob;
+  readonly textGva: bigint;
+}
+
+/** GVA of `_text`, from one symbol that both a note and a blob know. */
+function textGvaBy(note: Vmcoreinfo, blob: SymbolBlob): bigint | undefined {
+  const gva = note.symbol("_stext");
+  const index = findName(blob, "_stext");
+  if (gva === undefined || index < 0) return undefined;
+  return gva - BigInt(blob.offsets[index]);
+}
+
+function readImage(located: Located): Image {
+  if (located.image !== undefined) return located.image;
+  const { note, space } = located;
+  const at = (name: string) => note?.symbol(`kallsyms_${name}`);
+  const names = at("names");
+  const numSyms = at("num_syms");
+  const tokenTable = at("token_table");
+  const tokenIndex = at("token_index");
+  const offsets = at("offsets");
+  if (
+    names === undefined || numSyms === undefined ||
+    tokenTable === undefined || tokenIndex === undefined ||
+    offsets === undefined
+  ) {
+    // Kernels before 6.0 do not name the tables in vmcoreinfo: 5fd8fea935a1
+    // ("vmcoreinfo: include kallsyms symbols").
+    return findKallsyms(space.memory);
+  }
+  const relativeBase = at("relative_base");
+  return expandKallsyms(
+    readKallsyms((gva, into) => space.read(gva, into), {
+      names,
+      numSyms,
+      tokenTable,
+      tokenIndex,
+      offsets,
+      ...(relativeBase === undefined ? {} : { relativeBase }),
+    }),
+  );
+}
+
+function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
+  const start = symbols.tryAddress("__start_BTF");
+  const stop = symbols.tryAddress("__stop_BTF");
+  if (start === undefined || stop === undefined || stop <= start) {
+    throw new KernelError(
+      "this kernel carries no BTF: it needs CONFIG_DEBUG_INFO_BTF, without which its structures' layouts are not known",
+    );
+  }
+  return space.bytes(start, Number(stop - start));
+}
+
+function describe(
+  located: Located,
+  options: DescribeOptions,
+  step: (name: string) => void,
+): Kernel {
+  const { space, note, buildId } = located;
+  const cacheDir = options.systemMap === undefined
+    ? options.cacheDir
+    : undefined;
+  const cached = cacheDir === undefined || buildId === undefined
+    ? undefined
+    : loadKernelCache(cacheDir, buildId, options.onWarning);
+  const cachedText = cached === undefined || note === undefined
+    ? undefined
+    : textGvaBy(note, cached.symbols);
+  let image: Image;
+  let btf: Uint8Array | undefined;
+  let describedBy: string;
+  if (options.systemMap !== undefined) {
+    const blob = options.systemMap;
+    const textGva = note === undefined ? undefined : textGvaBy(note, blob);
+    if (textGva === undefined) {
+      throw new KernelError(
+        "a System.map needs a guest with a vmcoreinfo note to be placed in memory, and this guest has none",
+      );
+    }
+    image = { blob, textGva };
+    describedBy = "System.map";
+  } else if (cached !== undefined && cachedText !== undefined) {
+    image = { blob: cached.symbols, textGva: cachedText };
+    btf = cached.btf;
+    describedBy = "cache";
+  } else {
+    image = readImage(located);
+    describedBy = "guest memory";
+  }
+  const symbols = new SymbolTable(image.blob, image.textGva);
+  step(`symbols (${describedBy})`);
+  const fresh = btf === undefined;
+  btf ??= readBtf(space, symbols);
+  const types = new BtfTypes(btf);
+  step(`types (${fresh ? "guest memory" : describedBy})`);
+  const banner = space.string(symbols.address("linux_banner"), 512).trimEnd();
+  const release = /^Linux version (\S+)/.exec(banner)?.[1];
+  if (release === undefined) {
+    throw new KernelError(
+      `the kernel's banner is not where its symbols say: found ${
+        JSON.stringify(banner.slice(0, 40))
+      }; the symbols are another kernel's`,
+    );
+  }
+  if (cacheDir !== undefined && buildId !== undefined && fresh) {
+    const kept = storeKernelCache(cacheDir, buildId, {
+      release,
+      symbols: image.blob,
+      btf,
+    });
+    if (kept !== undefined) options.onWarning?.(kept);
+    step("cache (written)");
+  }
+  const live = new LiveSymbols(
+    symbols,
+    (gva, into) => space.read(gva, into),
+    types,
+  );
+  live.refresh();
+  step("modules");
+  return new Kernel(space, symbols, types, live, {
+    release,
+    banner,
+    buildId,
+    kaslrOffset: located.kaslrOffset ??
+      image.textGva - LINK_TEXT,
+    physBase: located.physBase,
+    locatedBy: located.by,
+    vmcoreinfo: note?.text,
+    describedBy,
+  });
+}
+
+/**
+ * Of several kernels whose memory is intact (an earlier boot's stays behind a
+ * reboot), the one whose clock ticks.
+ */
+function pickRunning(kernels: readonly Kernel[]): Kernel {
+  const ticks = (kernel: Kernel) => {
+    const at = kernel.symbols.tryAddress("jiffies_64") ??
+      kernel.symbols.tryAddress("jiffies");
+    return at === undefined ? 0n : kernel.space.u64(at);
+  };
+  const before = kernels.map(ticks);
+  const until = performance.now() + LIVENESS_MS;
+  while (performance.now() < until) {
+    const running = kernels.find((kernel, i) => ticks(kernel) !== before[i]);
+    if (running !== undefined) return running;
+  }
+  throw new KernelError(
+    `the memory holds ${kernels.length} kernels (${
+      kernels.map((kernel) => kernel.facts.release).join(", ")
+    }) and none of them is running: the guest has been restarted and is not up, or this is the memory of a stopped one`,
+  );
+}

@@ -1,0 +1,139 @@
+/**
+ * Places a kernel image whose symbols are known: at which GPA and at which
+ * GVA `_text` lies. Each answer is checked against the image's bytes.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
+
+/** Smallest CONFIG_PHYSICAL_ALIGN of x86-64: where an image may start. */
+const PHYSICAL_ALIGN = 0x200000;
+/** No kernel image is longer (KERNEL_IMAGE_SIZE). */
+const MAX_IMAGE = 1 << 30;
+const BANNER = new TextEncoder().encode("Linux version ");
+/** Little-endian magic of BTF. */
+const BTF_MAGIC = new Uint8Array([0x9f, 0xeb]);
+
+/** Offset of a symbol from `_text`, `undefined` when the kernel lacks it. */
+function offsetOf(blob: SymbolBlob, name: string): number | undefined {
+  const index = findName(blob, name);
+  return index < blob.absolute ? undefined : blob.offsets[index];
+}
+
+function tryRead(
+  mem: PhysicalMemory,
+  gpa: number,
+  length: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  const into = new Uint8Array(length);
+  try {
+    mem.read(gpa, into);
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+  return into;
+}
+
+function holds(mem: PhysicalMemory, gpa: number, bytes: Uint8Array): boolean {
+  const found = tryRead(mem, gpa, bytes.length);
+  return found !== undefined && bytes.every((byte, i) => byte === found[i]);
+}
+
+/**
+ * Whether functions start where the symbols say: nearly all begin with
+ * `endbr64` or with the 5-byte fentry slot (a NOP or a call).
+ */
+function functionsStart(
+  mem: PhysicalMemory,
+  blob: SymbolBlob,
+  textGpa: number,
+): boolean {
+  const end = offsetOf(blob, "_etext") ?? 0;
+  let asked = 0;
+  let good = 0;
+  const step = Math.max(1, Math.floor(blob.count / 2000));
+  for (let i = blob.absolute; i < blob.count && asked < 200; i += step) {
+    const offset = blob.offsets[i];
+    if (offset >= end || (blob.types[i] | 0x20) !== 0x74) continue;
+    asked++;
+    const b = tryRead(mem, textGpa + offset, 5);
+    if (b === undefined) return false;
+    const endbr = b[0] === 0xf3 && b[1] === 0x0f && b[2] === 0x1e;
+    const nop = b[0] === 0x0f && b[1] === 0x1f && b[2] === 0x44;
+    if (endbr || nop || b[0] === 0xe8) good++;
+  }
+  return asked >= 10 && good * 2 > asked;
+}
+
+/** Whether the image's own bytes agree that `_text` is at `textGpa`. */
+function imageIsAt(
+  mem: PhysicalMemory,
+  blob: SymbolBlob,
+  textGpa: number,
+): boolean {
+  const banner = offsetOf(blob, "linux_banner");
+  if (banner !== undefined) return holds(mem, textGpa + banner, BANNER);
+  const btf = offsetOf(blob, "__start_BTF");
+  if (btf !== undefined && holds(mem, textGpa + btf, BTF_MAGIC)) return true;
+  return functionsStart(mem, blob, textGpa);
+}
+
+/** Functions whose addresses sys_call_table starts with (x86-64). */
+const FIRST_CALLS = ["__x64_sys_read", "__x64_sys_write", "__x64_sys_open"];
+
+/** GVA of `_text` by the relocated pointers in sys_call_table. */
+function textGvaByPointers(
+  mem: PhysicalMemory,
+  blob: SymbolBlob,
+  textGpa: number,
+): bigint | undefined {
+  const table = offsetOf(blob, "sys_call_table");
+  if (table === undefined) return undefined;
+  const bytes = tryRead(mem, textGpa + table, 8 * FIRST_CALLS.length);
+  if (bytes === undefined) return undefined;
+  const view = new DataView(bytes.buffer);
+  let textGva: bigint | undefined;
+  for (const [i, name] of FIRST_CALLS.entries()) {
+    const offset = offsetOf(blob, name);
+    if (offset === undefined) return undefined;
+    const text = view.getBigUint64(8 * i, true) - BigInt(offset);
+    if (textGva !== undefined && textGva !== text) return undefined;
+    textGva = text;
+  }
+  return textGva !== undefined && textGva >> 31n === 0x1ffffffffn
+    ? textGva
+    : undefined;
+}
+
+/**
+ * Completes the pair of `_text`'s addresses of which one is known, given the
+ * GPA of something within the image (`inside`).
+ *
+ * Returns `undefined` when no place agrees with the image's bytes.
+ */
+export function placeImage(
+  mem: PhysicalMemory,
+  blob: SymbolBlob,
+  inside: number,
+  known: { readonly textGva: bigint } | { readonly textGpa: number },
+): { textGva: bigint; textGpa: number } | undefined {
+  if ("textGpa" in known) {
+    const { textGpa } = known;
+    if (!imageIsAt(mem, blob, textGpa)) return undefined;
+    const textGva = textGvaByPointers(mem, blob, textGpa);
+    return textGva === undefined ? undefined : { textGva, textGpa };
+  }
+  // Without a pointer to follow: each aligned place before the tables,
+  // nearest first; the tables are in .rodata, behind all of the text.
+  const text = offsetOf(blob, "_etext") ?? 0;
+  const highest = Math.floor((inside - text) / PHYSICAL_ALIGN);
+  for (let k = highest; k >= 0; k--) {
+    const textGpa = k * PHYSICAL_ALIGN;
+    if (inside - textGpa > MAX_IMAGE) break;
+    if (imageIsAt(mem, blob, textGpa)) return { ...known, textGpa };
+  }
+  return undefined;
+}

@@ -1,0 +1,308 @@
+/**
+ * Finds kallsyms in physical memory without any help from vmcoreinfo: the
+ * token table holds "0" to "9" one after another, and every other table lies
+ * at a known place around it. The kernel image is physically contiguous.
+ *
+ * Orders of the tables, each aligned to 8 or 4 bytes (scripts/kallsyms.c):
+ * - offsets, relative_base, num_syms, names, markers, [seqs_of_names],
+ *   token_table, token_index (6.1);
+ * - num_syms, names, markers, token_table, token_index, offsets,
+ *   [relative_base], seqs_of_names (6.12; 7.2 has no relative_base).
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { GpaRange, PhysicalMemory } from "../../memory/physical_memory.ts";
+import {
+  expandKallsyms,
+  type KallsymsTables,
+  MAX_SYMBOLS,
+} from "../symbols/kallsyms.ts";
+import { placeImage } from "./kallsyms_place.ts";
+import type { SymbolBlob } from "../symbols/symbol_blob.ts";
+import { PhysicalWindow } from "./physical_window.ts";
+
+/** A kernel image found in physical memory. */
+export interface FoundImage {
+  readonly blob: SymbolBlob;
+  /** GVA of `_text` in the running kernel. */
+  readonly textGva: bigint;
+  /** GPA of `_text`. */
+  readonly textGpa: number;
+  /** GPA of kallsyms_token_table, for messages. */
+  readonly tokenTableGpa: number;
+}
+
+/** `"0\0" "1\0" ... "9\0"`: tokens 0x30..0x39 of every kernel. */
+const DIGITS = new TextEncoder().encode(
+  "0\0" + "1\0" + "2\0" + "3\0" + "4\0" + "5\0" + "6\0" + "7\0" + "8\0" + "9\0",
+);
+/** Bytes before the token table that hold the tables of 400,000 symbols. */
+const BEFORE = 12 << 20;
+/** Bytes after the token index that hold the offsets of 1,000,000 symbols. */
+const AFTER = 4 << 20;
+/** One name takes at most two length bytes and 0x3fff tokens. */
+const MAX_GROUP = 256 * 600;
+
+/** Alignment of every table, in bytes: 8 up to 6.12, 4 as seen in 7.2. */
+type Alignment = 8 | 4;
+const ALIGNMENTS: readonly Alignment[] = [8, 4];
+
+function alignUp(n: number, to: Alignment): number {
+  return Math.ceil(n / to) * to;
+}
+
+/** GPAs of the token table and index. */
+interface Tokens {
+  readonly table: number;
+  readonly index: number;
+}
+
+/** The token table and index around a hit of {@linkcode DIGITS}. */
+function tokensAround(
+  window: PhysicalWindow,
+  hit: number,
+  align: Alignment,
+): Tokens | undefined {
+  let at = hit;
+  for (let token = 0x30; token < 256; token++) {
+    while (window.u8(at) !== 0) if (++at >= window.end) return undefined;
+    at++;
+  }
+  const index = alignUp(at, align);
+  if (index + 512 > window.end || window.u16(index) !== 0) return undefined;
+  const table = hit - window.u16(index + 2 * 0x30);
+  if (table < window.start || table % align !== 0) return undefined;
+  at = table;
+  for (let token = 0; token < 256; token++) {
+    if (window.u16(index + 2 * token) !== at - table) return undefined;
+    while (window.u8(at) !== 0) at++;
+    at++;
+  }
+  return { table, index };
+}
+
+/** Where the names are: GPAs. */
+interface Names {
+  readonly count: number;
+  /** GPA of kallsyms_num_syms. */
+  readonly numSyms: number;
+  readonly names: number;
+  readonly markers: number;
+}
+
+/**
+ * num_syms and names before a markers table that starts at `markers` and has
+ * `groups` entries; `count` when it is known already.
+ */
+function namesBefore(
+  w: PhysicalWindow,
+  align: Alignment,
+  markers: number,
+  groups: number,
+  count?: number,
+): Names | undefined {
+  for (let g = 1; g < groups; g++) {
+    const step = w.u32(markers + 4 * g) - w.u32(markers + 4 * (g - 1));
+    if (step < 512 || step > MAX_GROUP) return undefined;
+  }
+  const last = w.u32(markers + 4 * (groups - 1));
+  const lowest = Math.max(w.start + align, markers - last - MAX_GROUP);
+  const highest = alignUp(markers - last - align, align);
+  for (let names = highest; names >= lowest; names -= align) {
+    const n = w.u32(names - align);
+    if (count === undefined ? Math.ceil(n / 256) !== groups : n !== count) {
+      continue;
+    }
+    if (namesFit(w, align, names, n, markers)) {
+      return { count: n, numSyms: names - align, names, markers };
+    }
+  }
+  return undefined;
+}
+
+/** Whether `count` names starting at `names` agree with all markers. */
+function namesFit(
+  w: PhysicalWindow,
+  align: Alignment,
+  names: number,
+  count: number,
+  markers: number,
+): boolean {
+  let at = names;
+  for (let i = 0; i < count; i++) {
+    if ((i & 255) === 0 && w.u32(markers + (i >>> 8) * 4) !== at - names) {
+      return false;
+    }
+    let length = w.u8(at++);
+    if (length & 0x80) length = (length & 0x7f) | (w.u8(at++) << 7);
+    at += length;
+    if (length === 0 || at > markers) return false;
+  }
+  return alignUp(at, align) === markers;
+}
+
+/** Finds the names by what must come right before the token table. */
+function locateNames(
+  w: PhysicalWindow,
+  align: Alignment,
+  table: number,
+): Names | undefined {
+  // Markers directly before the token table: follow them down to their 0.
+  const padded = align === 8 && w.u32(table - 4) === 0 ? 4 : 0;
+  let at = table - padded - 4;
+  while (at >= w.start + 16 && w.u32(at) > w.u32(at - 4)) at -= 4;
+  if (w.u32(at) === 0) {
+    const groups = (table - padded - at) / 4;
+    const found = namesBefore(w, align, at, groups);
+    if (found !== undefined) return found;
+  }
+  // seqs_of_names (3 bytes a symbol) between them: try each count.
+  for (let count = 257; count <= MAX_SYMBOLS; count++) {
+    const groups = Math.ceil(count / 256);
+    const markers = table - alignUp(3 * count, align) -
+      alignUp(4 * groups, align);
+    if (markers < w.start + 16) break;
+    if (w.u32(markers) !== 0) continue;
+    const first = w.u32(markers + 4);
+    if (first < 512 || first > MAX_GROUP) continue;
+    const found = namesBefore(w, align, markers, groups, count);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The tables in every order that could be; the wrong ones do not expand. */
+function* orders(
+  w: PhysicalWindow,
+  align: Alignment,
+  { count, numSyms, names, markers }: Names,
+  { table, index }: Tokens,
+): Generator<{ tables: KallsymsTables; offsetsGpa: number }> {
+  const common = {
+    count,
+    names: w.bytes(names, markers - names),
+    tokenTable: w.bytes(table, index - table),
+    tokenIndex: new Uint16Array(w.bytes(index, 512).buffer),
+  };
+  const at = (offsets: number) =>
+    new Int32Array(w.bytes(offsets, 4 * count).buffer);
+  const size = alignUp(4 * count, align);
+
+  const after = index + 512;
+  if (after + size + 8 <= w.end) {
+    const relativeBase = w.u64(after + size);
+    const offsets = at(after);
+    yield { tables: { ...common, offsets, relativeBase }, offsetsGpa: after };
+    // Place-relative: any base will do for the addresses' differences.
+    yield {
+      tables: { ...common, offsets, offsetsGva: PLACE_BASE },
+      offsetsGpa: after,
+    };
+  }
+  const before = numSyms - 8 - size;
+  if (before >= w.start) {
+    const relativeBase = w.u64(numSyms - 8);
+    yield {
+      tables: { ...common, offsets: at(before), relativeBase },
+      offsetsGpa: before,
+    };
+  }
+}
+
+/** Stands for &kallsyms_offsets where only its GPA is known. */
+const PLACE_BASE = 0xffffffffc0000000n;
+
+/** Tells how far a hit got; the furthest one is worth telling the user. */
+interface Miss {
+  readonly step: 0 | 1 | 2 | 3;
+  readonly reason: string;
+}
+
+function imageAt(
+  mem: PhysicalMemory,
+  data: readonly GpaRange[],
+  hit: number,
+): FoundImage | Miss {
+  const near = new PhysicalWindow(mem, data, hit - 8192, hit + 16384);
+  let miss: Miss = { step: 0, reason: "no token table" };
+  for (const align of ALIGNMENTS) {
+    const tokens = tokensAround(near, hit, align);
+    if (tokens === undefined) continue;
+    const found = imageAround(mem, data, align, tokens);
+    if ("blob" in found) return found;
+    if (found.step > miss.step) miss = found;
+  }
+  return miss;
+}
+
+function imageAround(
+  mem: PhysicalMemory,
+  data: readonly GpaRange[],
+  align: Alignment,
+  tokens: Tokens,
+): FoundImage | Miss {
+  const w = new PhysicalWindow(
+    mem,
+    data,
+    tokens.table - BEFORE,
+    tokens.index + 512 + AFTER,
+  );
+  const names = locateNames(w, align, tokens.table);
+  if (names === undefined) {
+    return {
+      step: 1,
+      reason: "a token table, but no names and markers before it",
+    };
+  }
+  let miss: Miss = { step: 2, reason: "names, but no offsets around them" };
+  for (const { tables, offsetsGpa } of orders(w, align, names, tokens)) {
+    try {
+      const { blob, textGva } = expandKallsyms(tables);
+      const placed = tables.relativeBase === undefined
+        ? placeImage(mem, blob, tokens.table, {
+          textGpa: offsetsGpa - Number(PLACE_BASE - textGva),
+        })
+        : placeImage(mem, blob, tokens.table, { textGva });
+      if (placed !== undefined) {
+        return { blob, ...placed, tokenTableGpa: tokens.table };
+      }
+      const reason = `${blob.count} symbols, but no kernel image they fit`;
+      miss = { step: 3, reason };
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      if (miss.step < 3) miss = { step: 2, reason: error.message };
+    }
+  }
+  return miss;
+}
+
+/**
+ * Finds the running kernel's symbols and its place in physical and virtual
+ * memory by scanning for the kallsyms token table.
+ *
+ * The place is checked against the image itself (banner or BTF where the
+ * symbols say they are), so that a stray copy of the tables is passed over.
+ *
+ * @throws {KernelError} when there is no kernel, or one with an unknown
+ * layout; the message says how far it got.
+ */
+export function findKallsyms(mem: PhysicalMemory): FoundImage {
+  let best: Miss | undefined;
+  let where = 0;
+  const data = mem.dataRanges();
+  for (const hit of mem.search(DIGITS, 64)) {
+    const found = imageAt(mem, data, hit);
+    if ("blob" in found) return found;
+    if (best === undefined || found.step > best.step) {
+      best = found;
+      where = hit;
+    }
+  }
+  const how = best === undefined || best.step === 0
+    ? ""
+    : ` (at GPA 0x${where.toString(16)}: ${best.reason})`;
+  throw new KernelError(
+    `${mem.name}: no Linux kernel's symbol table in this memory${how}; is the guest still in its firmware, or not Linux?`,
+  );
+}

@@ -1,0 +1,108 @@
+/**
+ * The vmcoreinfo note: what a kernel leaves in memory for crash dumps says
+ * where it is and how it is laid out (kernel/crash_core.c,
+ * arch/x86/kernel/machine_kexec_64.c).
+ *
+ * @module
+ */
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+
+/** A parsed vmcoreinfo note. */
+export interface Vmcoreinfo {
+  /** GPA of the note's text, or -1 when it came from elsewhere (a core). */
+  readonly gpa: number;
+  /** The note as it stands, `KEY=VALUE` lines. */
+  readonly text: string;
+  /** `OSRELEASE`: as `uname -r`. */
+  readonly release: string;
+  /** `BUILD-ID`, hex; older kernels have none. */
+  readonly buildId: string | undefined;
+  /** The kaslr offset of the kernel image, in bytes. */
+  readonly kaslrOffset: bigint;
+  /** phys_base: GPA = GVA - 0xffffffff80000000 + phys_base. May be negative. */
+  readonly physBase: number;
+  /** Whether the guest runs with 5-level paging, when the note says so. */
+  readonly levels: 4 | 5 | undefined;
+  /** GVA of a `SYMBOL(name)` line. */
+  symbol(name: string): bigint | undefined;
+}
+
+const PAGE = 4096;
+const CHUNK = 4 << 20;
+/** "OSRE", the first word of `OSRELEASE=`, little-endian. */
+const OSRE = 0x4552534f;
+
+/**
+ * Parses a note's text; `undefined` when it is not an x86-64 kernel's
+ * vmcoreinfo (the kaslr offset and phys_base must be there).
+ */
+export function parseVmcoreinfo(
+  text: string,
+  gpa = -1,
+): Vmcoreinfo | undefined {
+  const values = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const at = line.indexOf("=");
+    if (at > 0) values.set(line.slice(0, at), line.slice(at + 1));
+  }
+  const release = values.get("OSRELEASE");
+  const offset = values.get("KERNELOFFSET");
+  const physBase = values.get("NUMBER(phys_base)");
+  if (release === undefined || !/^[\da-f]+$/.test(offset ?? "")) {
+    return undefined;
+  }
+  if (physBase === undefined || !/^-?\d+$/.test(physBase)) return undefined;
+  const l5 = values.get("NUMBER(pgtable_l5_enabled)");
+  return {
+    gpa,
+    text,
+    release,
+    buildId: values.get("BUILD-ID"),
+    kaslrOffset: BigInt("0x" + offset),
+    physBase: Number(BigInt(physBase)),
+    levels: l5 === undefined ? undefined : l5 === "1" ? 5 : 4,
+    symbol(name) {
+      const value = values.get(`SYMBOL(${name})`);
+      return value !== undefined && /^[\da-f]+$/.test(value)
+        ? BigInt("0x" + value)
+        : undefined;
+    },
+  };
+}
+
+/**
+ * All vmcoreinfo notes in a guest's memory: the running kernel's, and maybe
+ * those that earlier boots left. The note fills a page of its own, so only
+ * page starts are looked at; holes are skipped.
+ */
+export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
+  const found: Vmcoreinfo[] = [];
+  const page = new Uint8Array(PAGE);
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
+  for (const range of memory.dataRanges()) {
+    const first = Math.ceil(range.start / PAGE) * PAGE;
+    for (let at = first; at < range.end; at += CHUNK) {
+      const size = Math.min(CHUNK, range.end - at) & ~(PAGE - 1);
+      if (size === 0) break;
+      let bytes = memory.view(at, size);
+      if (bytes === undefined || bytes.byteOffset % 4 !== 0) {
+        buffer ??= new Uint8Array(CHUNK);
+        bytes = buffer.subarray(0, size);
+        memory.read(at, bytes);
+      }
+      const words = new Uint32Array(bytes.buffer, bytes.byteOffset, size / 4);
+      for (let i = 0; i < words.length; i += PAGE / 4) {
+        if (words[i] !== OSRE) continue;
+        memory.read(at + i * 4, page);
+        const end = page.indexOf(0);
+        const text = new TextDecoder("latin1").decode(
+          page.subarray(0, end < 0 ? PAGE : end),
+        );
+        if (!text.startsWith("OSRELEASE=")) continue;
+        const note = parseVmcoreinfo(text, at + i * 4);
+        if (note !== undefined) found.push(note);
+      }
+    }
+  }
+  return found;
+}

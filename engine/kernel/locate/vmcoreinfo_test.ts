@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { BufferMemory } from "../../memory/buffer_memory.ts";
+import type { GpaRange } from "../../memory/physical_memory.ts";
+import { findVmcoreinfo, parseVmcoreinfo } from "./vmcoreinfo.ts";
+
+const NOTE = `OSRELEASE=6.1.0-56-amd64
+BUILD-ID=0123456789abcdef0123456789abcdef01234567
+PAGESIZE=4096
+SYMBOL(init_uts_ns)=ffffffffa0e1a0c0
+SYMBOL(bad)=nonsense
+NUMBER(phys_base)=-18874368
+SYMBOL(init_top_pgt)=ffffffffa0e10000
+NUMBER(pgtable_l5_enabled)=1
+KERNELOFFSET=1e000000
+`;
+
+const without = (key: string) =>
+  NOTE.split("\n").filter((line) => !line.startsWith(key)).join("\n");
+
+Deno.test("a note says where the kernel is", () => {
+  const note = parseVmcoreinfo(NOTE, 0x5000);
+  assert.ok(note);
+  const { symbol, ...rest } = note;
+  assert.deepEqual(rest, {
+    gpa: 0x5000,
+    text: NOTE,
+    release: "6.1.0-56-amd64",
+    buildId: "0123456789abcdef0123456789abcdef01234567",
+    kaslrOffset: 0x1e000000n,
+    physBase: -18874368,
+    levels: 5,
+  });
+  assert.equal(symbol("init_top_pgt"), 0xffffffffa0e10000n);
+  assert.equal(symbol("bad"), undefined);
+  assert.equal(symbol("absent"), undefined);
+});
+
+Deno.test("what a note may leave out, and what it may not", () => {
+  assert.equal(parseVmcoreinfo(without("BUILD-ID"))?.buildId, undefined);
+  const levels = "NUMBER(pgtable_l5_enabled)";
+  assert.equal(parseVmcoreinfo(without(levels))?.levels, undefined);
+  assert.equal(
+    parseVmcoreinfo(NOTE.replace(`${levels}=1`, `${levels}=0`))?.levels,
+    4,
+  );
+  assert.equal(parseVmcoreinfo(NOTE)?.gpa, -1);
+  for (const key of ["OSRELEASE", "NUMBER(phys_base)", "KERNELOFFSET"]) {
+    assert.equal(parseVmcoreinfo(without(key)), undefined, key);
+  }
+  assert.equal(
+    parseVmcoreinfo(NOTE.replace("1e000000", "1e00000z")),
+    undefined,
+  );
+  assert.equal(parseVmcoreinfo(NOTE.replace("-18874368", "-1e3")), undefined);
+  assert.equal(parseVmcoreinfo(""), undefined);
+});
+
+/** Memory without views, whose holes must not be touched. */
+class HoleyMemory extends BufferMemory {
+  readonly #data: GpaRange[];
+
+  constructor(bytes: Uint8Array, data: GpaRange[]) {
+    super(bytes);
+    this.#data = data;
+  }
+  override dataRanges(): GpaRange[] {
+    return this.#data;
+  }
+  override view(): undefined {
+    return undefined;
+  }
+  override read(gpa: number, into: Uint8Array): void {
+    const inside = this.#data.some(({ start, end }) =>
+      gpa >= start && gpa + into.length <= end
+    );
+    assert.ok(inside, `the hole at 0x${gpa.toString(16)} was read`);
+    super.read(gpa, into);
+  }
+}
+
+Deno.test("notes are found at page starts, holes are not touched", () => {
+  const bytes = new Uint8Array(10 << 20);
+  const put = (text: string, gpa: number) =>
+    bytes.set(new TextEncoder().encode(text), gpa);
+  // Past the first chunk of the scan.
+  put(NOTE, 0x50_1000);
+  put(NOTE.replace("6.1.0-56", "6.1.0-55"), 0x9000);
+  // Not page-aligned, not a note, not complete, in a hole.
+  put(NOTE, 0x3010);
+  put("OSREPLAY=", 0x4000);
+  put(without("KERNELOFFSET"), 0x6000);
+  put(NOTE, 0x90_0000);
+  const data = [{ start: 0x10, end: 0x60_0800 }];
+  for (
+    const memory of [
+      new HoleyMemory(bytes, data),
+      new BufferMemory(bytes.slice(0, 0x60_0000)),
+    ]
+  ) {
+    const found = findVmcoreinfo(memory);
+    assert.deepEqual(
+      found.map(({ gpa, release }) => [gpa, release]),
+      [[0x9000, "6.1.0-55-amd64"], [0x50_1000, "6.1.0-56-amd64"]],
+    );
+  }
+});
+
+Deno.test("a note that fills its page to the last byte", () => {
+  const bytes = new Uint8Array(8192).fill(0x41, 0, 4096);
+  bytes.set(new TextEncoder().encode(NOTE + "X="));
+  assert.equal(findVmcoreinfo(new BufferMemory(bytes))[0].text.length, 4096);
+});

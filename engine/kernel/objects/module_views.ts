@@ -1,0 +1,220 @@
+/**
+ * The kernel's several views of its modules: the list, the tree by address,
+ * sysfs, and the modules' own memory. A module hidden from one of them still
+ * is in another.
+ *
+ * Sources: kernel/module/main.c, kernel/module/tree_lookup.c,
+ * kernel/params.c (module_kset), include/linux/module.h.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { listNodes, rbNodes, steady } from "../core/lists.ts";
+import { ModuleSymbols } from "../symbols/module_symbols.ts";
+import { type MappedRange, pagesOf } from "../patching/text_pages.ts";
+
+/** One `struct module`, whichever view it was found in. */
+export interface ModuleView {
+  readonly name: string;
+  /** GVA of its `struct module`. */
+  readonly gva: bigint;
+  /** Value of `enum module_state`. */
+  readonly state: number;
+  /** Its code, init code included while there is any. */
+  readonly text: readonly { readonly start: bigint; readonly end: bigint }[];
+  /** All of its memory. */
+  readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
+  /**
+   * Whether the kernel holds it for one of its own build: signature checked,
+   * not tainted as out of tree, unsigned or forced.
+   */
+  readonly vouched: boolean;
+  /** `taints` in words; empty when there are none. */
+  readonly taints: readonly string[];
+}
+
+/** include/linux/panic.h: TAINT_* bits that tell of a module's origin. */
+const ORIGIN_TAINTS: readonly [number, string][] = [
+  [1, "forced load"],
+  [12, "out of tree"],
+  [13, "unsigned"],
+];
+
+/**
+ * A `struct module` as it lies in memory.
+ *
+ * @throws {MemoryError} when it is not mapped.
+ * @throws {KernelError} when its layout is not understood.
+ */
+export function readModule(kernel: Kernel, gva: bigint): ModuleView {
+  const at = kernel.object("module", gva);
+  const ranges: { start: bigint; end: bigint }[] = [];
+  const text: { start: bigint; end: bigint }[] = [];
+  const add = (base: bigint, size: number, code: number) => {
+    if (base === 0n || size === 0) return;
+    ranges.push({ start: base, end: base + BigInt(size) });
+    if (code > 0) text.push({ start: base, end: base + BigInt(code) });
+  };
+  const kinds = kernel.types.tryEnum("mod_mem_type")?.get("MOD_MEM_NUM_TYPES");
+  if (kinds !== undefined && at.has("mem")) {
+    const code = new Set([
+      kernel.types.enumerator("MOD_TEXT"),
+      kernel.types.enumerator("MOD_INIT_TEXT"),
+    ]);
+    for (let i = 0; i < kinds; i++) {
+      const size = at.number(`mem[${i}].size`);
+      add(at.u64(`mem[${i}].base`), size, code.has(i) ? size : 0);
+    }
+  } else {
+    for (const part of ["core_layout", "init_layout"]) {
+      const size = at.number(`${part}.size`);
+      add(at.u64(`${part}.base`), size, at.number(`${part}.text_size`));
+    }
+  }
+  const bits = at.u64("taints");
+  const taints = ORIGIN_TAINTS
+    .filter(([bit]) => ((bits >> BigInt(bit)) & 1n) === 1n)
+    .map(([, word]) => word);
+  const signed = !at.has("sig_ok") || at.number("sig_ok") !== 0;
+  return {
+    name: at.chars("name"),
+    gva,
+    state: at.number("state"),
+    ranges,
+    text,
+    vouched: signed && taints.length === 0,
+    taints,
+  };
+}
+
+/** GVAs of `struct module` on the list that lsmod shows. */
+export function listedModules(kernel: Kernel): bigint[] {
+  const head = kernel.symbols.tryAddress("modules");
+  if (head === undefined) return [];
+  const link = BigInt(kernel.types.offset("module", "list"));
+  return steady(() => listNodes(kernel, head)).map((node) => node - link);
+}
+
+/**
+ * GVAs of `struct module` in the tree that finds a module by address;
+ * `undefined` when this kernel has none.
+ */
+export function treeModules(kernel: Kernel): bigint[] | undefined {
+  const { types } = kernel;
+  const root = kernel.symbols.tryAddress("mod_tree");
+  const first = types.tryOffset("mod_tree_root", "root.tree[0]");
+  const mod = types.tryOffset("mod_tree_node", "mod");
+  const node = types.tryOffset("mod_tree_node", "node");
+  if (
+    root === undefined || first === undefined || mod === undefined ||
+    node === undefined
+  ) return undefined;
+  // A latch tree: tree[0]'s links are the first rb_node of each node.
+  const found = steady(() =>
+    rbNodes(kernel, root + BigInt(first)).map((rb) =>
+      kernel.space.u64(rb - BigInt(node) + BigInt(mod))
+    )
+  );
+  return [...new Set(found)];
+}
+
+/** GVAs of `struct module` that /sys/module shows. */
+export function sysfsModules(kernel: Kernel): bigint[] | undefined {
+  const { types } = kernel;
+  const at = kernel.symbols.tryAddress("module_kset");
+  if (at === undefined) return undefined;
+  const kset = kernel.space.u64(at);
+  if (kset === 0n) return undefined;
+  const entry = BigInt(types.offset("module_kobject", "kobj.entry"));
+  const mod = BigInt(types.offset("module_kobject", "mod"));
+  return steady(() =>
+    listNodes(kernel, kset + BigInt(types.offset("kset", "list")))
+      .map((node) => kernel.space.u64(node - entry + mod))
+  ).filter((gva) => gva !== 0n);
+}
+
+/**
+ * GVAs of what looks like a `struct module` in the modules' memory:
+ * `mkobj.mod` points back to it and its name is one. Loading writes that
+ * pointer and sysfs needs it, so a module unlinked from every list keeps it.
+ */
+export function modulesInMemory(
+  kernel: Kernel,
+  mapped: readonly MappedRange[],
+): bigint[] {
+  const { types } = kernel;
+  const back = types.offset("module", "mkobj.mod");
+  const size = types.struct("module").size;
+  const name = types.offset("module", "name");
+  const found: bigint[] = [];
+  for (const range of mapped) {
+    if (!range.writable || pagesOf(range) > 1 << 18) continue;
+    const bytes = new Uint8Array(Number(range.end - range.start));
+    try {
+      kernel.space.read(range.start, bytes);
+    } catch (error) {
+      // Unmapped meanwhile.
+      if (error instanceof MemoryError) continue;
+      throw error;
+    }
+    const words = new Uint32Array(bytes.buffer);
+    const startLow = Number(range.start & 0xffffffffn);
+    const startHigh = Number(range.start >> 32n);
+    for (let i = back / 4; i + 1 < words.length; i += 2) {
+      const object = i * 4 - back;
+      if (words[i] !== startLow + object || words[i + 1] !== startHigh) {
+        continue;
+      }
+      if (object + size > bytes.length) continue;
+      if (isName(bytes, object + name)) {
+        found.push(range.start + BigInt(object));
+      }
+    }
+  }
+  return found;
+}
+
+/** Whether a module's name could stand here: [A-Za-z0-9_-], then zeros. */
+function isName(bytes: Uint8Array, at: number): boolean {
+  let length = 0;
+  while (length < 56 && bytes[at + length] !== 0) {
+    const c = bytes[at + length];
+    const word = (c >= 48 && c <= 57) || (c >= 65 && c <= 90) ||
+      (c >= 97 && c <= 122) || c === 95 || c === 45 || c === 46;
+    if (!word) return false;
+    length++;
+  }
+  return length > 0 && length < 56;
+}
+
+/**
+ * The symbols of a module that the kernel's own lookups do not know (any
+ * more); `undefined` when its tables are gone or were wiped.
+ */
+export function symbolsOf(
+  kernel: Kernel,
+  module: ModuleView,
+): ModuleSymbols | undefined {
+  try {
+    const at = kernel.object("module", module.gva);
+    const table = at.follow("kallsyms", "mod_kallsyms");
+    if (table === undefined) return undefined;
+    return ModuleSymbols.read((gva, into) => kernel.space.read(gva, into), {
+      module: module.name,
+      symtab: table.u64("symtab"),
+      count: table.number("num_symtab"),
+      strtab: table.u64("strtab"),
+      typetab: table.has("typetab") ? table.u64("typetab") : undefined,
+      core: module.ranges,
+      init: [],
+      coreText: module.text[0],
+      initText: undefined,
+    });
+  } catch (error) {
+    if (error instanceof MemoryError || error instanceof KernelError) {
+      return undefined;
+    }
+    throw error;
+  }
+}

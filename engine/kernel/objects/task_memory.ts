@@ -1,0 +1,129 @@
+/**
+ * Tasks by the memory that they lie in: every live object of the cache that
+ * the kernel takes tasks from, on whatever list it is.
+ *
+ * Sources: kernel/fork.c (task_struct_cachep, dup_task_struct), mm/slab.h.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+
+const PAGE = 4096;
+/** `struct page`s that are read at once: those of 32 MiB. */
+const CHUNK = 8192;
+/** RAM beyond which the search would take seconds, in bytes. */
+const MOST_RAM = 64 * 2 ** 30;
+/** TASK_DEAD and TASK_NEW (include/linux/sched.h). */
+const DEAD_OR_NEW = 0x80 | 0x800;
+
+/**
+ * GVAs of all tasks that lie in memory and are alive; `undefined` when this
+ * kernel's caches are not understood, or the guest is larger than 64 GiB.
+ *
+ * A task that is being forked is a copy of its parent for a moment: it is
+ * left out, by its state or as it has another task's pid and start.
+ */
+export function memoryTasks(
+  kernel: Kernel,
+  listed: ReadonlySet<bigint>,
+): bigint[] | undefined {
+  const slabs = taskSlabs(kernel);
+  if (slabs === undefined) return undefined;
+  const { types } = kernel;
+  const identity = (gva: bigint) => {
+    const task = kernel.object("task_struct", gva);
+    return `${task.number("pid")} ${task.u64("start_time")}`;
+  };
+  const known = new Set<string>();
+  for (const gva of listed) {
+    if (readable(() => identity(gva)) !== undefined) known.add(identity(gva));
+  }
+  const state = types.tryOffset("task_struct", "__state");
+  const alive = (gva: bigint) => {
+    const task = kernel.object("task_struct", gva);
+    if (task.number("usage.refs.counter") === 0) return false;
+    if (task.u64("stack") === 0n || task.u64("signal") === 0n) return false;
+    const now = state === undefined ? 0 : task.number("__state");
+    const pid = task.number("pid");
+    return (now & DEAD_OR_NEW) === 0 && task.number("exit_state") === 0 &&
+      pid > 0 && pid <= 4194304 && !known.has(identity(gva));
+  };
+  const found: bigint[] = [];
+  for (const gva of slabs) {
+    if (listed.has(gva)) found.push(gva);
+    else if (readable(() => alive(gva)) === true) found.push(gva);
+  }
+  return found;
+}
+
+/** `undefined` where it lies in memory that is gone or was not recorded. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}
+
+/** GVAs of the places for tasks in all slabs of their cache. */
+function taskSlabs(kernel: Kernel): bigint[] | undefined {
+  const { types, symbols, space } = kernel;
+  const at = symbols.tryAddress("task_struct_cachep");
+  const vmemmap = symbols.tryAddress("vmemmap_base");
+  const direct = symbols.tryAddress("page_offset_base");
+  const cacheAt = types.tryOffset("slab", "slab_cache");
+  const pageSize = types.tryStruct("page")?.size;
+  const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
+  if (
+    at === undefined || vmemmap === undefined || direct === undefined ||
+    cacheAt === undefined || pageSize === undefined || ram > MOST_RAM
+  ) return undefined;
+  const cache = space.u64(at);
+  const size = kernel.object("kmem_cache", cache).number("size");
+  // Less than the struct: the processor decides how large its end is.
+  if (size < types.offset("task_struct", "signal") || size > 1 << 16) {
+    return undefined;
+  }
+  const pages = space.u64(vmemmap);
+  const memory = space.u64(direct);
+  const low = Number(cache & 0xffffffffn);
+  const high = Number(cache >> 32n);
+  const found: bigint[] = [];
+  const words = new Uint32Array(CHUNK * pageSize / 4);
+  const bytes = new Uint8Array(words.buffer);
+  for (const { start, end } of kernel.memory.ranges) {
+    const last = Math.floor(end / PAGE);
+    for (let first = Math.ceil(start / PAGE); first < last; first += CHUNK) {
+      const count = Math.min(CHUNK, last - first);
+      const from = pages + BigInt(first) * BigInt(pageSize);
+      readPresent(kernel, from, bytes.subarray(0, count * pageSize));
+      for (let i = 0; i < count; i++) {
+        const word = (i * pageSize + cacheAt) / 4;
+        if (words[word] !== low || words[word + 1] !== high) continue;
+        const slab = kernel.object("slab", from + BigInt(i * pageSize));
+        const objects = slab.number("objects");
+        const base = memory + BigInt(first + i) * BigInt(PAGE);
+        for (let n = 0; n < objects; n++) found.push(base + BigInt(n * size));
+      }
+    }
+  }
+  return found;
+}
+
+/** What is mapped; zeros where nothing is (no memory, so no pages of it). */
+function readPresent(kernel: Kernel, gva: bigint, into: Uint8Array): void {
+  if (readable(() => (kernel.space.read(gva, into), true)) === true) return;
+  for (let at = 0; at < into.length;) {
+    const part = into.subarray(
+      at,
+      at + PAGE - Number((gva + BigInt(at)) % BigInt(PAGE)),
+    );
+    const here = gva + BigInt(at);
+    if (readable(() => (kernel.space.read(here, part), true)) !== true) {
+      part.fill(0);
+    }
+    at += part.length;
+  }
+}

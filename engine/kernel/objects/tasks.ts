@@ -1,0 +1,175 @@
+/**
+ * The kernel's several views of its tasks: the list, the table of pids, run
+ * queues, families, control groups.
+ *
+ * Sources: include/linux/sched.h, kernel/pid.c, kernel/sched/sched.h,
+ * kernel/cgroup/cgroup.c.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+import {
+  hlistNodes,
+  listNodes,
+  rbNodes,
+  steady,
+  xarrayEntries,
+} from "../core/lists.ts";
+
+/** A task. */
+export interface Task {
+  /** GVA of its `struct task_struct`. */
+  readonly gva: bigint;
+  readonly pid: number;
+  /** Its process's pid. */
+  readonly tgid: number;
+  readonly comm: string;
+  /** Whether it is a thread of the kernel's. */
+  readonly kernelThread: boolean;
+  /** Whether it has ended and waits for its parent or for RCU. */
+  readonly dead: boolean;
+}
+
+const PF_KTHREAD = 0x0020_0000;
+const EXIT_DEAD_OR_ZOMBIE = 0x30;
+
+/** Reads one task. @throws {MemoryError} when it is not mapped. */
+export function readTask(kernel: Kernel, gva: bigint): Task {
+  const at = kernel.object("task_struct", gva);
+  return {
+    gva,
+    pid: at.number("pid"),
+    tgid: at.number("tgid"),
+    comm: at.chars("comm"),
+    kernelThread: (at.number("flags") & PF_KTHREAD) !== 0,
+    dead: (at.number("exit_state") & EXIT_DEAD_OR_ZOMBIE) !== 0,
+  };
+}
+
+/** Processes' leaders on the task list, `init_task` not among them. */
+export function listedLeaders(kernel: Kernel): bigint[] {
+  const link = kernel.types.offset("task_struct", "tasks");
+  const head = kernel.symbols.address("init_task") + BigInt(link);
+  return steady(() => listNodes(kernel, head))
+    .map((node) => node - BigInt(link));
+}
+
+/** The threads of a process, by the list that /proc/PID/task walks. */
+export function threadsOf(kernel: Kernel, leader: bigint): bigint[] {
+  const { types } = kernel;
+  const signal = kernel.object("task_struct", leader).u64("signal");
+  const head = types.tryOffset("signal_struct", "thread_head");
+  const node = types.tryOffset("task_struct", "thread_node");
+  if (signal === 0n || head === undefined || node === undefined) {
+    return [leader];
+  }
+  return steady(() => listNodes(kernel, signal + BigInt(head)))
+    .map((at) => at - BigInt(node));
+}
+
+/** Tasks that the table of pids of the first namespace holds. */
+export function pidTasks(kernel: Kernel): bigint[] {
+  const { types, space } = kernel;
+  const ns = kernel.symbols.address("init_pid_ns");
+  const tree = ns + BigInt(types.offset("pid_namespace", "idr.idr_rt"));
+  const heads = BigInt(types.offset("pid", "tasks"));
+  const links = types.tryOffset("task_struct", "pid_links");
+  if (links === undefined) return [];
+  return steady(() => {
+    const found: bigint[] = [];
+    for (const { entry } of xarrayEntries(kernel, tree)) {
+      // PIDTYPE_PID is the first of the pid's lists and the task's links.
+      const node = space.u64(entry + heads);
+      if (node !== 0n) found.push(node - BigInt(links));
+    }
+    return found;
+  });
+}
+
+/** Tasks that run, or wait to run, on each CPU; their entries in the queues. */
+export function queuedTasks(kernel: Kernel): bigint[] {
+  const { types, space } = kernel;
+  const found = new Set<bigint>();
+  const groups = types.tryOffset("task_struct", "se.group_node");
+  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+    const rq = kernel.object("rq", kernel.perCpu("runqueues", cpu));
+    const current = rq.u64("curr");
+    if (current !== 0n) found.add(current);
+    // With CONFIG_SMP every task that is queued fairly is on cfs_tasks.
+    if (rq.has("cfs_tasks") && groups !== undefined) {
+      for (const node of steady(() => listNodes(kernel, rq.at("cfs_tasks")))) {
+        found.add(node - BigInt(groups));
+      }
+    }
+    const root = types.tryOffset("rq", "dl.root.rb_root");
+    const dl = types.tryOffset("task_struct", "dl.rb_node");
+    if (root !== undefined && dl !== undefined) {
+      for (const node of steady(() => rbNodes(kernel, rq.gva + BigInt(root)))) {
+        const task = node - BigInt(dl);
+        // A server of the fair class is no task (6.12: dl_server).
+        if (isTask(kernel, task)) found.add(task);
+      }
+    }
+  }
+  // The idle tasks, one for each CPU, are on no list of processes.
+  for (const gva of found) {
+    if (space.u32(gva + BigInt(types.offset("task_struct", "pid"))) === 0) {
+      found.delete(gva);
+    }
+  }
+  return [...found];
+}
+
+function isTask(kernel: Kernel, gva: bigint): boolean {
+  const own = kernel.types.tryOffset("task_struct", "dl.dl_server");
+  return own === undefined ||
+    kernel.object("task_struct", gva).number("dl.dl_server") === 0;
+}
+
+/** Processes by family: children of children of the first task. */
+export function familyTasks(kernel: Kernel): bigint[] {
+  const { types } = kernel;
+  const children = BigInt(types.offset("task_struct", "children"));
+  const sibling = BigInt(types.offset("task_struct", "sibling"));
+  return steady(() => {
+    const found = new Set<bigint>();
+    const leaders = [kernel.symbols.address("init_task")];
+    for (let leader = leaders.pop(); leader; leader = leaders.pop()) {
+      for (const thread of threadsOf(kernel, leader)) {
+        for (const node of listNodes(kernel, thread + children)) {
+          const child = node - sibling;
+          if (found.has(child)) continue;
+          found.add(child);
+          leaders.push(child);
+        }
+      }
+    }
+    return [...found];
+  });
+}
+
+/** Tasks by control group; `undefined` when this kernel has none. */
+export function cgroupTasks(kernel: Kernel): bigint[] | undefined {
+  const { types } = kernel;
+  const table = kernel.symbols.tryAddress("css_set_table");
+  const hlist = types.tryOffset("css_set", "hlist");
+  const tasks = types.tryOffset("css_set", "tasks");
+  const link = types.tryOffset("task_struct", "cg_list");
+  if (
+    table === undefined || hlist === undefined || tasks === undefined ||
+    link === undefined
+  ) return undefined;
+  const buckets = (kernel.symbols.lookup(table)?.size ?? 0) / 8;
+  return steady(() => {
+    const found: bigint[] = [];
+    for (let i = 0; i < Math.min(buckets, 4096); i++) {
+      for (const node of hlistNodes(kernel, table + BigInt(8 * i))) {
+        const set = node - BigInt(hlist);
+        for (const task of listNodes(kernel, set + BigInt(tasks))) {
+          found.push(task - BigInt(link));
+        }
+      }
+    }
+    return found;
+  });
+}

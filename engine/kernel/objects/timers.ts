@@ -1,0 +1,113 @@
+/**
+ * Code that will run later: timers, high-resolution timers, kernel threads.
+ *
+ * Sources: kernel/time/timer.c, kernel/time/hrtimer.c, kernel/kthread.c.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { hlistNodes, rbNodes, steady } from "../core/lists.ts";
+import type { Task } from "./tasks.ts";
+
+/** A function that waits for its time. */
+export interface Pending {
+  /** What it is, for messages: `timer on CPU 0`. */
+  readonly what: string;
+  /** GVA of its `struct timer_list`, `hrtimer` or task. */
+  readonly gva: bigint;
+  /** GVA of the function. */
+  readonly func: bigint;
+}
+
+/** Timers that are armed, on all CPUs. */
+export function timers(kernel: Kernel): Pending[] {
+  const { types, space } = kernel;
+  const found: Pending[] = [];
+  const at = kernel.symbols.tryAddress("timer_bases");
+  const vectors = types.tryMember("timer_base", "vectors");
+  if (at === undefined || vectors === undefined) return found;
+  const func = BigInt(types.offset("timer_list", "function"));
+  const size = types.struct("timer_base").size;
+  // NR_BASES is a macro: 1, 2 with NO_HZ_COMMON, 3 where timers migrate (6.12).
+  const has = (symbol: string) =>
+    kernel.symbols.tryAddress(symbol) !== undefined;
+  const bases = !has("tick_nohz_idle_enter")
+    ? 1
+    : types.tryStruct("tmigr_cpu") !== undefined
+    ? 3
+    : 2;
+  const heads = new BigUint64Array(vectors.size / 8);
+  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+    for (let base = 0; base < bases; base++) {
+      const start = kernel.perCpu("timer_bases", cpu) + BigInt(base * size) +
+        BigInt(vectors.offset);
+      space.read(start, new Uint8Array(heads.buffer));
+      for (let i = 0; i < heads.length; i++) {
+        if (heads[i] === 0n) continue;
+        const one = steady(() =>
+          hlistNodes(kernel, start + BigInt(8 * i)).map((gva) => ({
+            what: `timer on CPU ${cpu}`,
+            gva,
+            func: space.u64(gva + func),
+          }))
+        );
+        found.push(...one);
+      }
+    }
+  }
+  return found;
+}
+
+/** High-resolution timers that are armed, on all CPUs. */
+export function hrtimers(kernel: Kernel): Pending[] {
+  const { types } = kernel;
+  const found: Pending[] = [];
+  const bases = types.tryMember("hrtimer_cpu_base", "clock_base");
+  if (kernel.symbols.tryAddress("hrtimer_bases") === undefined) return found;
+  if (bases === undefined) return found;
+  const size = types.struct("hrtimer_clock_base").size;
+  const root = types.offset("hrtimer_clock_base", "active.rb_root.rb_root");
+  const node = BigInt(types.offset("hrtimer", "node.node"));
+  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+    const base = kernel.perCpu("hrtimer_bases", cpu) + BigInt(bases.offset);
+    for (let at = 0; at + size <= bases.size; at += size) {
+      found.push(
+        ...steady(() =>
+          rbNodes(kernel, base + BigInt(at + root)).map((rb) => {
+            const timer = kernel.object("hrtimer", rb - node);
+            return {
+              what: `high-resolution timer on CPU ${cpu}`,
+              gva: timer.gva,
+              func: timer.u64("function"),
+            };
+          })
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+/** The function that a kernel thread runs, when it can be told. */
+export function threadFunction(
+  kernel: Kernel,
+  task: Task,
+): Pending | undefined {
+  const { types } = kernel;
+  const at = kernel.object("task_struct", task.gva);
+  // Where struct kthread hangs on worker_private (6.1, 6.12: to_kthread).
+  const gva = at.has("worker_private") ? at.u64("worker_private") : 0n;
+  if (gva === 0n || types.tryOffset("kthread", "threadfn") === undefined) {
+    return undefined;
+  }
+  try {
+    const func = kernel.object("kthread", gva).u64("threadfn");
+    return func === 0n
+      ? undefined
+      : { what: `kernel thread ${task.comm} (${task.pid})`, gva, func };
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Tracepoints and who is attached. Source: kernel/tracepoint.c.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+
+/** A function attached to a tracepoint. */
+export interface TracepointProbe {
+  /** The tracepoint's name: `sys_enter`. */
+  readonly tracepoint: string;
+  /** GVA of the `struct tracepoint_func`. */
+  readonly gva: bigint;
+  /** GVA of the function. */
+  readonly func: bigint;
+}
+
+const MAX_PROBES = 1024;
+
+/** GVAs of all `struct tracepoint`: the image's, and its modules'. */
+export function tracepoints(
+  kernel: Kernel,
+  modules: readonly bigint[],
+): bigint[] {
+  const found: bigint[] = [];
+  const { space, symbols } = kernel;
+  const start = symbols.tryAddress("__start___tracepoints_ptrs");
+  const end = symbols.tryAddress("__stop___tracepoints_ptrs");
+  const table = (from: bigint, count: number) => {
+    // With CONFIG_HAVE_ARCH_PREL32_RELOCATIONS: distances, not pointers.
+    const bytes = space.bytes(from, count * 4);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < count; i++) {
+      const at = from + BigInt(4 * i);
+      found.push(BigInt.asUintN(64, at + BigInt(view.getInt32(4 * i, true))));
+    }
+  };
+  if (start !== undefined && end !== undefined && end > start) {
+    table(start, Number(end - start) / 4);
+  }
+  for (const module of modules) {
+    const at = kernel.object("module", module);
+    if (!at.has("num_tracepoints")) continue;
+    const count = at.number("num_tracepoints");
+    if (count > 0 && count < 65536) table(at.u64("tracepoints_ptrs"), count);
+  }
+  return found;
+}
+
+/** All functions attached to the tracepoints given. */
+export function tracepointProbes(
+  kernel: Kernel,
+  points: readonly bigint[],
+): TracepointProbe[] {
+  const { types, space } = kernel;
+  const funcsAt = BigInt(types.offset("tracepoint", "funcs"));
+  const size = BigInt(types.struct("tracepoint_func").size);
+  const nameAt = BigInt(types.offset("tracepoint", "name"));
+  const found: TracepointProbe[] = [];
+  for (const point of points) {
+    if (space.u64(point + nameAt) === 0n) {
+      throw new KernelError(
+        `the table of tracepoints names 0x${
+          point.toString(16)
+        }, which is none: it is damaged`,
+      );
+    }
+    let at = space.u64(point + funcsAt);
+    if (at === 0n) continue;
+    const name = kernel.object("tracepoint", point).stringAt("name") ?? "?";
+    for (let n = 0; n < MAX_PROBES; n++, at += size) {
+      const func = space.u64(at);
+      if (func === 0n) break;
+      found.push({ tracepoint: name, gva: at, func });
+    }
+  }
+  return found;
+}

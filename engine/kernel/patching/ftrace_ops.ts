@@ -1,0 +1,234 @@
+/**
+ * Who listens to functions: `ftrace_ops_list`, and what Ftrace knows of each
+ * call site (`struct dyn_ftrace`).
+ *
+ * Source: kernel/trace/ftrace.c, include/linux/ftrace.h.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { listNodes, steady } from "../core/lists.ts";
+
+/** One registered listener. */
+export interface FtraceOps {
+  /** GVA of its `struct ftrace_ops`. */
+  readonly gva: bigint;
+  /** GVA of its handler. */
+  readonly func: bigint;
+  /** What its owner gave as handler, where the kernel wraps it. */
+  readonly savedFunc: bigint;
+  /** Whether it is enabled. */
+  readonly enabled: boolean;
+  /** Whether it may change where the traced function continues. */
+  readonly ipModify: boolean;
+  /** Whether its handler is given all registers. */
+  readonly saveRegs: boolean;
+  /** Code made for it alone; `undefined` when it has none. */
+  readonly trampoline: { start: bigint; end: bigint } | undefined;
+  /** Function that its sites call directly (BPF trampolines); 0n: none. */
+  readonly directCall: bigint;
+}
+
+const FL_ENABLED = 1n;
+const FL_SAVE_REGS = 1n << 2n;
+const FL_SAVE_REGS_IF_SUPPORTED = 1n << 3n;
+const MAX_OPS = 4096;
+
+function flag(kernel: Kernel, name: string, otherwise: bigint): bigint {
+  const value = kernel.types.tryEnumerator(name);
+  return value === undefined ? otherwise : BigInt(value);
+}
+
+function readOps(kernel: Kernel, gva: bigint): FtraceOps {
+  const at = kernel.object("ftrace_ops", gva);
+  const flags = at.u64("flags");
+  const ip = flag(kernel, "FTRACE_OPS_FL_IPMODIFY", 1n << 12n);
+  const trampoline = at.has("trampoline") ? at.u64("trampoline") : 0n;
+  const size = at.has("trampoline_size") ? at.u64("trampoline_size") : 0n;
+  return {
+    gva,
+    func: at.u64("func"),
+    savedFunc: at.has("saved_func") ? at.u64("saved_func") : 0n,
+    enabled: (flags & FL_ENABLED) !== 0n,
+    ipModify: (flags & ip) !== 0n,
+    saveRegs: (flags & (FL_SAVE_REGS | FL_SAVE_REGS_IF_SUPPORTED)) !== 0n,
+    trampoline: trampoline === 0n || size === 0n
+      ? undefined
+      : { start: trampoline, end: trampoline + size },
+    directCall: at.has("direct_call") ? at.u64("direct_call") : 0n,
+  };
+}
+
+/**
+ * All registered listeners, in list order.
+ *
+ * @throws {KernelError} when the list does not end.
+ */
+export function ftraceOps(kernel: Kernel): FtraceOps[] {
+  const head = kernel.symbols.tryAddress("ftrace_ops_list");
+  if (head === undefined) return [];
+  const end = kernel.symbols.tryAddress("ftrace_list_end") ?? 0n;
+  return steady(() => {
+    const found: FtraceOps[] = [];
+    const next = BigInt(kernel.types.offset("ftrace_ops", "next"));
+    let at = kernel.space.u64(head);
+    while (at !== end) {
+      if (at === 0n) {
+        throw new KernelError("ftrace_ops_list leads to nowhere: damaged");
+      }
+      if (found.length >= MAX_OPS) {
+        throw new KernelError("ftrace_ops_list does not end");
+      }
+      found.push(readOps(kernel, at));
+      at = kernel.space.u64(at + next);
+    }
+    return found;
+  });
+}
+
+/** Listeners that code was made for, registered or not yet freed. */
+export function trampolineOps(kernel: Kernel): FtraceOps[] {
+  const head = kernel.symbols.tryAddress("ftrace_ops_trampoline_list");
+  const link = kernel.types.tryOffset("ftrace_ops", "list");
+  if (head === undefined || link === undefined) return [];
+  return steady(() =>
+    listNodes(kernel, head).map((node) => readOps(kernel, node - BigInt(link)))
+  );
+}
+
+/** Functions a listener asked for. */
+export interface OpsFilter {
+  /** GVAs of their call sites, at most `limit`; empty when it is all. */
+  readonly ips: readonly bigint[];
+  /** How many there are; 0 means all functions. */
+  readonly count: number;
+}
+
+/**
+ * The functions a listener is attached to.
+ *
+ * @param limit how many call sites to read (default 16)
+ */
+export function opsFilter(kernel: Kernel, gva: bigint, limit = 16): OpsFilter {
+  const ops = kernel.object("ftrace_ops", gva);
+  const hashes = ops.follow("func_hash", "ftrace_ops_hash");
+  const hash = hashes?.follow("filter_hash", "ftrace_hash");
+  if (hash === undefined) return { ips: [], count: 0 };
+  const count = hash.number("count");
+  const bits = hash.number("size_bits");
+  if (bits > 24) return { ips: [], count };
+  const buckets = hash.u64("buckets");
+  const ipAt = BigInt(kernel.types.offset("ftrace_func_entry", "ip"));
+  const link = BigInt(kernel.types.offset("ftrace_func_entry", "hlist"));
+  const ips: bigint[] = [];
+  for (let i = 0; i < 2 ** bits && ips.length < Math.min(limit, count); i++) {
+    let node = kernel.space.u64(buckets + BigInt(8 * i));
+    while (node !== 0n && ips.length < limit) {
+      ips.push(kernel.space.u64(node - link + ipAt));
+      node = kernel.space.u64(node);
+    }
+  }
+  return { ips, count };
+}
+
+/** A function that the function graph calls. */
+export interface GraphHandler {
+  /** Where the pointer is, by name: `ftrace_graph_entry`. */
+  readonly where: string;
+  /** GVA of the pointer. */
+  readonly address: bigint;
+  /** GVA of the function. */
+  readonly func: bigint;
+}
+
+/**
+ * Who is told of functions' entries and returns (kernel/trace/fgraph.c):
+ * two pointers (6.1), or an array of `struct fgraph_ops` (6.12).
+ */
+export function graphHandlers(kernel: Kernel): GraphHandler[] {
+  const { symbols, space, types } = kernel;
+  const found: GraphHandler[] = [];
+  const add = (where: string, address: bigint) => {
+    const func = space.u64(address);
+    if (func !== 0n) found.push({ where, address, func });
+  };
+  const array = symbols.tryAddress("fgraph_array");
+  if (array === undefined) {
+    for (const name of ["ftrace_graph_entry", "ftrace_graph_return"]) {
+      const at = symbols.tryAddress(name);
+      if (at !== undefined) add(name, at);
+    }
+    return found;
+  }
+  const count = Math.min((symbols.lookup(array)?.size ?? 0) / 8, 64);
+  for (let i = 0; i < count; i++) {
+    const ops = space.u64(array + BigInt(8 * i));
+    if (ops === 0n) continue;
+    for (const member of ["entryfunc", "retfunc"]) {
+      const offset = types.tryOffset("fgraph_ops", member);
+      if (offset === undefined) continue;
+      add(`fgraph_array[${i}].${member}`, ops + BigInt(offset));
+    }
+  }
+  return found;
+}
+
+/** All call sites: struct of arrays, in the kernel's order. */
+export interface CallSites {
+  readonly count: number;
+  /** Low, high half of each site's GVA. */
+  readonly ip: Uint32Array;
+  /** Low half of each site's `dyn_ftrace.flags`: all flags lie there. */
+  readonly flags: Uint32Array;
+}
+
+/** Bits of `dyn_ftrace.flags`. */
+export const SITE = {
+  enabled: 0x8000_0000,
+  regs: 0x2000_0000,
+  trampoline: 0x0800_0000,
+  disabled: 0x0200_0000,
+  direct: 0x0080_0000,
+} as const;
+
+const MAX_SITES = 1 << 22;
+
+/**
+ * Every place in text that calls, or may call, Ftrace.
+ *
+ * @throws {KernelError} when the pages of records are damaged or in flux.
+ */
+export function callSites(kernel: Kernel): CallSites {
+  const { types, space } = kernel;
+  const record = types.struct("dyn_ftrace").size;
+  const ipAt = types.offset("dyn_ftrace", "ip");
+  const flagsAt = types.offset("dyn_ftrace", "flags");
+  const head = kernel.symbols.tryAddress("ftrace_pages_start");
+  return steady(() => {
+    const ip: number[] = [];
+    const flags: number[] = [];
+    let page = head === undefined ? 0n : space.u64(head);
+    while (page !== 0n) {
+      const at = kernel.object("ftrace_page", page);
+      const count = at.number("index");
+      if (flags.length + count > MAX_SITES) {
+        throw new KernelError("Ftrace's pages of call sites do not end");
+      }
+      const bytes = space.bytes(at.u64("records"), count * record);
+      const view = new DataView(bytes.buffer);
+      for (let i = 0; i < count; i++) {
+        const o = i * record;
+        ip.push(view.getUint32(o + ipAt, true));
+        ip.push(view.getUint32(o + ipAt + 4, true));
+        flags.push(view.getUint32(o + flagsAt, true));
+      }
+      page = at.u64("next");
+    }
+    return {
+      count: flags.length,
+      ip: Uint32Array.from(ip),
+      flags: Uint32Array.from(flags),
+    };
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * The functions that Ftrace can trace, as tracefs'
+ * `available_filter_functions` lists them.
+ *
+ * @module
+ */
+import { callSites, SITE } from "./ftrace_ops.ts";
+import type { Kernel } from "../core/kernel.ts";
+
+/** A function that can be traced. */
+export interface TraceableFunction {
+  readonly name: string;
+  /** Name of its module; `undefined` for the kernel itself. */
+  readonly module?: string;
+  /** GVA of its call to Ftrace. */
+  readonly ip: bigint;
+  /** Whether something listens to it now. */
+  readonly enabled: boolean;
+}
+
+/**
+ * Call sites in weak functions that the linker dropped lie behind another
+ * function's start: at most an ENDBR64 may come before the call
+ * (FTRACE_MCOUNT_MAX_OFFSET, arch/x86/include/asm/ftrace.h).
+ */
+const MAX_OFFSET = 4;
+
+/**
+ * All functions that can be traced, in the kernel's order. Static functions
+ * of one name are all listed.
+ *
+ * @throws {KernelError} when the kernel's records are damaged.
+ */
+export function traceableFunctions(kernel: Kernel): TraceableFunction[] {
+  const sites = callSites(kernel);
+  const found: TraceableFunction[] = [];
+  for (let i = 0; i < sites.count; i++) {
+    const flags = sites.flags[i];
+    if ((flags & SITE.disabled) !== 0) continue;
+    const ip = (BigInt(sites.ip[2 * i + 1]) << 32n) | BigInt(sites.ip[2 * i]);
+    const symbol = kernel.symbols.lookup(ip);
+    if (symbol === undefined || symbol.offset > MAX_OFFSET) continue;
+    found.push({
+      name: symbol.name,
+      ...(symbol.module === undefined ? {} : { module: symbol.module }),
+      ip,
+      enabled: (flags & SITE.enabled) !== 0,
+    });
+  }
+  return found;
+}

@@ -1,0 +1,85 @@
+/**
+ * Code that the kernel makes while it runs, by its own books: BPF programs,
+ * Ftrace's trampolines, kprobes' copied instructions, thunks.
+ *
+ * Sources: kernel/bpf/core.c (bpf_kallsyms, pack_list), kernel/trace/ftrace.c
+ * (ftrace_ops_trampoline_list), kernel/kprobes.c, arch/x86/kernel/alternative.c.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+import { ftraceOps, trampolineOps } from "./ftrace_ops.ts";
+import { kprobePages } from "./kprobes.ts";
+import { listNodes, steady } from "../core/lists.ts";
+import { readBpfSymbols } from "../symbols/range_symbols.ts";
+
+/** What a piece of generated code is. */
+export type GeneratedKind = "bpf" | "ftrace" | "kprobe" | "thunk";
+
+/** A range of code that the kernel made. */
+export interface GeneratedCode {
+  readonly kind: GeneratedKind;
+  /** What it is in words: a BPF program's name, `ftrace trampoline`. */
+  readonly name: string;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+const PAGE = 4096n;
+/** BPF_PROG_PACK_SIZE on one NUMA node: 2 MiB for each possible node. */
+const PACK = 2n << 20n;
+
+/** The generated code that runs. */
+export function generatedCode(kernel: Kernel): GeneratedCode[] {
+  const found: GeneratedCode[] = [];
+  const bpf = readBpfSymbols(
+    (gva, into) => kernel.space.read(gva, into),
+    (name) => kernel.symbols.tryAddress(name),
+    kernel.types,
+  );
+  for (const { name, start, end } of bpf) {
+    found.push({ kind: "bpf", name, start, end });
+  }
+  const seen = new Set<bigint>();
+  for (const ops of [...trampolineOps(kernel), ...ftraceOps(kernel)]) {
+    if (ops.trampoline === undefined || seen.has(ops.gva)) continue;
+    seen.add(ops.gva);
+    found.push({
+      kind: "ftrace",
+      name: "ftrace trampoline",
+      ...ops.trampoline,
+    });
+  }
+  for (const { start, end, what } of kprobePages(kernel)) {
+    found.push({ kind: "kprobe", name: what, start, end });
+  }
+  return found;
+}
+
+/**
+ * Memory set aside for generated code, in which {@linkcode generatedCode}
+ * lies; what else is in it is filled with breakpoints.
+ */
+export function codeReserves(kernel: Kernel): GeneratedCode[] {
+  const found: GeneratedCode[] = [];
+  for (const code of generatedCode(kernel)) {
+    found.push({
+      ...code,
+      start: code.start - code.start % PAGE,
+      end: (code.end + PAGE - 1n) / PAGE * PAGE,
+    });
+  }
+  const head = kernel.symbols.tryAddress("pack_list");
+  const link = kernel.types.tryOffset("bpf_prog_pack", "list");
+  if (head !== undefined && link !== undefined) {
+    const nodes = kernel.symbols.tryAddress("nr_node_ids");
+    const count = nodes === undefined ? 1 : kernel.space.u32(nodes);
+    for (const node of steady(() => listNodes(kernel, head))) {
+      const pack = kernel.object("bpf_prog_pack", node - BigInt(link));
+      const start = pack.u64("ptr");
+      const end = start + PACK * BigInt(Math.max(1, Math.min(count, 1024)));
+      found.push({ kind: "bpf", name: "BPF program pack", start, end });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,48 @@
+/**
+ * Jump labels: branches that the kernel switches between a no-op and a jump.
+ *
+ * Source: include/linux/jump_label.h, arch/x86/kernel/jump_label.c.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+
+/** sizeof(struct jump_entry): two distances and a key. */
+const ENTRY = 16;
+
+/** One place that is a no-op, or a jump to `target`. */
+export interface JumpSite {
+  /** GVA of the instruction. */
+  readonly code: bigint;
+  /** GVA it jumps to when it is on. */
+  readonly target: bigint;
+}
+
+/** The image's jump labels. */
+export function jumpSites(kernel: Kernel): JumpSite[] {
+  const start = kernel.symbols.tryAddress("__start___jump_table");
+  const stop = kernel.symbols.tryAddress("__stop___jump_table");
+  return start === undefined || stop === undefined || stop <= start
+    ? []
+    : read(kernel, start, Number(stop - start) / ENTRY);
+}
+
+/** A module's jump labels, those of its init code included. */
+export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
+  const at = kernel.object("module", module);
+  if (!at.has("jump_entries")) return [];
+  const entries = at.u64("jump_entries");
+  const count = at.number("num_jump_entries");
+  return entries === 0n || count > 1 << 16 ? [] : read(kernel, entries, count);
+}
+
+function read(kernel: Kernel, start: bigint, count: number): JumpSite[] {
+  const bytes = kernel.space.bytes(start, ENTRY * count);
+  const view = new DataView(bytes.buffer);
+  const gva = (at: number) =>
+    BigInt.asUintN(64, start + BigInt(at + view.getInt32(at, true)));
+  return Array.from({ length: count }, (_, i) => ({
+    code: gva(ENTRY * i),
+    target: gva(ENTRY * i + 4),
+  }));
+}

@@ -1,0 +1,108 @@
+/**
+ * Kernel probes: who stops where, and the memory that holds their copied
+ * instructions. Source: kernel/kprobes.c.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+import { hlistNodes, listNodes, steady } from "../core/lists.ts";
+
+/** One probe. */
+export interface Kprobe {
+  /** GVA of its `struct kprobe`. */
+  readonly gva: bigint;
+  /** GVA it stops at. */
+  readonly address: bigint;
+  /** Name it was set by; empty when it was set by address. */
+  readonly symbol: string;
+  /** GVAs of its handlers; 0n: none. */
+  readonly pre: bigint;
+  readonly post: bigint;
+  /** Whether it stands for several probes at one address. */
+  readonly aggregate: boolean;
+  /** Value of `flags`. */
+  readonly flags: number;
+}
+
+/** KPROBE_HASH_BITS. */
+const TABLE_BITS = 6;
+
+/** All probes that are set. */
+export function kprobes(kernel: Kernel): Kprobe[] {
+  const table = kernel.symbols.tryAddress("kprobe_table");
+  if (table === undefined) return [];
+  const hlist = BigInt(kernel.types.offset("kprobe", "hlist"));
+  const list = BigInt(kernel.types.offset("kprobe", "list"));
+  const aggregator = kernel.symbols.tryAddress("aggr_pre_handler");
+  return steady(() => {
+    const found: Kprobe[] = [];
+    for (let i = 0; i < 1 << TABLE_BITS; i++) {
+      for (const node of hlistNodes(kernel, table + BigInt(8 * i))) {
+        const probe = readKprobe(kernel, node - hlist, aggregator);
+        found.push(probe);
+        if (!probe.aggregate) continue;
+        // The probes it stands for hang on its own list.
+        for (const one of listNodes(kernel, probe.gva + list)) {
+          found.push(readKprobe(kernel, one - list, aggregator));
+        }
+      }
+    }
+    return found;
+  });
+}
+
+function readKprobe(
+  kernel: Kernel,
+  gva: bigint,
+  aggregator: bigint | undefined,
+): Kprobe {
+  const at = kernel.object("kprobe", gva);
+  const pre = at.u64("pre_handler");
+  return {
+    gva,
+    address: at.u64("addr"),
+    symbol: at.stringAt("symbol_name") ?? "",
+    pre,
+    post: at.u64("post_handler"),
+    aggregate: pre !== 0n && pre === aggregator,
+    flags: at.number("flags"),
+  };
+}
+
+/**
+ * For a return probe's `struct kprobe`: the GVAs of its owner's handlers
+ * (`handler`, `entry_handler`), 0n where there is none.
+ */
+export function kretprobeHandlers(kernel: Kernel, kprobe: bigint): bigint[] {
+  const at = kernel.object(
+    "kretprobe",
+    kprobe - BigInt(kernel.types.offset("kretprobe", "kp")),
+  );
+  return [at.u64("handler"), at.u64("entry_handler")];
+}
+
+/** Pages that hold instructions copied for probes, by what they are for. */
+export function kprobePages(
+  kernel: Kernel,
+): { start: bigint; end: bigint; what: string }[] {
+  const found: { start: bigint; end: bigint; what: string }[] = [];
+  const link = kernel.types.tryOffset("kprobe_insn_page", "list");
+  if (link === undefined) return found;
+  for (
+    const [symbol, what] of [
+      ["kprobe_insn_slots", "kprobe slot"],
+      ["kprobe_optinsn_slots", "optimised kprobe"],
+    ]
+  ) {
+    const cache = kernel.symbols.tryAddress(symbol);
+    if (cache === undefined) continue;
+    const head = cache +
+      BigInt(kernel.types.offset("kprobe_insn_cache", "pages"));
+    for (const node of steady(() => listNodes(kernel, head))) {
+      const page = kernel.object("kprobe_insn_page", node - BigInt(link));
+      const start = page.u64("insns");
+      found.push({ start, end: start + 4096n, what });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,55 @@
+/**
+ * Call sites that the kernel patches to call a function directly.
+ *
+ * Source: kernel/static_call_inline.c, include/linux/static_call_types.h.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+
+/** STATIC_CALL_SITE_FLAGS in the low bits of a site's key. */
+const FLAGS = 3n;
+
+/**
+ * The image's static call sites: GVA of the call to GVA of the
+ * `struct static_call_key`.
+ */
+export function staticCallSites(kernel: Kernel): Map<bigint, bigint> {
+  const start = kernel.symbols.tryAddress("__start_static_call_sites");
+  const stop = kernel.symbols.tryAddress("__stop_static_call_sites");
+  if (start === undefined || stop === undefined || stop <= start) {
+    return new Map();
+  }
+  return read(kernel, start, Number(stop - start));
+}
+
+/** As {@linkcode staticCallSites}: those in a module's code. */
+export function moduleStaticCallSites(
+  kernel: Kernel,
+  module: bigint,
+): Map<bigint, bigint> {
+  const at = kernel.object("module", module);
+  if (!at.has("static_call_sites")) return new Map();
+  const start = at.u64("static_call_sites");
+  const count = at.number("num_static_call_sites");
+  return start === 0n || count > 1 << 16
+    ? new Map()
+    : read(kernel, start, 8 * count);
+}
+
+function read(
+  kernel: Kernel,
+  start: bigint,
+  size: number,
+): Map<bigint, bigint> {
+  const found = new Map<bigint, bigint>();
+  const bytes = kernel.space.bytes(start, size);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i + 8 <= bytes.length; i += 8) {
+    const at = start + BigInt(i);
+    const call = at + BigInt(view.getInt32(i, true));
+    const key = at + 4n + BigInt(view.getInt32(i + 4, true));
+    found.set(BigInt.asUintN(64, call), BigInt.asUintN(64, key & ~FLAGS));
+  }
+  return found;
+}

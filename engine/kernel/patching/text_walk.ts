@@ -1,0 +1,178 @@
+/**
+ * Walks through the kernel's text, function by function and instruction by
+ * instruction, and tells where it is not what compilers and assemblers make.
+ *
+ * Measured on Debian's 6.1.192 and 6.12.117, running: all of their 7 million
+ * instructions decode, every function ends with an instruction's end, and
+ * every direct branch (600,000) leads to an instruction's start; the
+ * exceptions stand in {@linkcode EXCEPTIONS}.
+ *
+ * @module
+ */
+import type { Symbols } from "../symbols/symbols.ts";
+import { decode, Instruction, signed } from "./text_decode.ts";
+import type { ImageBytes } from "./text_image.ts";
+
+/** What is wrong with an instruction. */
+export type TextFaultKind =
+  /** The bytes are no instruction. */
+  | "none"
+  /** It goes on in the next function. */
+  | "runs over"
+  /** A branch into the midst of an instruction. */
+  | "amid instruction"
+  /** A call into the midst of another function. */
+  | "amid function"
+  /** A branch to where there is no code. */
+  | "nowhere";
+
+/** An instruction that cannot be what was built. */
+export interface TextFault {
+  readonly kind: TextFaultKind;
+  /** Offset in the text. */
+  readonly at: number;
+  /** Bytes of the instruction; 1 where it is none. */
+  readonly length: number;
+  /** GVA that a branch leads to. */
+  readonly target?: bigint;
+}
+
+/** What a walk says. */
+export interface TextWalk {
+  readonly instructions: number;
+  /** In no order. */
+  readonly faults: readonly TextFault[];
+}
+
+/** Functions that are made differently, and what may be wrong with them. */
+const EXCEPTIONS: readonly [name: RegExp, kinds: readonly TextFaultKind[]][] = [
+  // 32-bit code, with data behind it (arch/x86/platform/pvh/head.S).
+  [/^pvh_start_xen$/, [
+    "none",
+    "runs over",
+    "amid instruction",
+    "amid function",
+    "nowhere",
+  ]],
+  // An instruction whose last byte is the next function's `ret`
+  // (arch/x86/lib/retpoline.S).
+  [/_untrain_ret$/, ["runs over"]],
+];
+
+const START = 1;
+const FUNCTION = 2;
+
+/**
+ * Walks through text that ends where a symbol begins.
+ *
+ * @param bytes the text, with what kprobes displaced put back
+ * @param isCode whether there is code at a GVA outside of this text
+ */
+export function walkText(
+  symbols: Symbols,
+  { start, bytes }: ImageBytes,
+  isCode: (gva: bigint) => boolean,
+): TextWalk {
+  const functions = functionStarts(symbols, start, bytes.length);
+  const marks = new Uint8Array(bytes.length);
+  for (const at of functions) marks[at] = FUNCTION;
+  const branches = new Branches();
+  const found: TextFault[] = [];
+  const insn = new Instruction();
+  let instructions = 0;
+  for (let i = 0; i < functions.length; i++) {
+    const end = functions[i + 1] ?? bytes.length;
+    for (let at = functions[i]; at < end;) {
+      marks[at] |= START;
+      const length = decode(bytes, at, insn);
+      if (length === 0) {
+        found.push({ kind: "none", at, length: 1 });
+        break;
+      }
+      instructions++;
+      if (at + length > end) found.push({ kind: "runs over", at, length });
+      if (insn.branch) {
+        const to = at + length +
+          signed(bytes, at + insn.immediateAt, insn.immediateSize);
+        branches.add(at, to, i);
+      }
+      at += length;
+    }
+  }
+  const wrong = (
+    at: number,
+    to: number,
+    i: number,
+  ): TextFaultKind | undefined => {
+    if (to < 0 || to >= bytes.length) {
+      return isCode(gvaOf(to)) ? undefined : "nowhere";
+    }
+    if ((marks[to] & START) === 0) return "amid instruction";
+    if ((marks[to] & FUNCTION) !== 0) return undefined;
+    if (to >= functions[i] && to < (functions[i + 1] ?? bytes.length)) {
+      return undefined;
+    }
+    decode(bytes, at, insn);
+    if (insn.map !== 0 || insn.opcode !== 0xe8) return undefined;
+    // Call depth tracking calls what it put before the function.
+    const name = symbols.lookup(gvaOf(to))?.name;
+    return name?.startsWith("__pfx_") === true ? undefined : "amid function";
+  };
+  const gvaOf = (at: number) => BigInt.asUintN(64, start + BigInt(at));
+  for (let b = 0; b < branches.count; b++) {
+    const at = branches.at[b];
+    const to = branches.to[b];
+    const kind = wrong(at, to, branches.within[b]);
+    if (kind === undefined) continue;
+    const length = decode(bytes, at, insn);
+    found.push({ kind, at, length, target: gvaOf(to) });
+  }
+  const faults = found.filter(({ kind, at }) => {
+    const name = symbols.lookup(start + BigInt(at))?.name ?? "";
+    return !EXCEPTIONS.some(([pattern, kinds]) =>
+      kinds.includes(kind) && pattern.test(name)
+    );
+  });
+  return { instructions, faults };
+}
+
+/** Offsets of all symbols in a text, ascending, each once; the first is 0. */
+function functionStarts(
+  symbols: Symbols,
+  start: bigint,
+  length: number,
+): number[] {
+  const starts = [0];
+  for (let at = 0; at < length;) {
+    const symbol = symbols.lookup(start + BigInt(at));
+    if (symbol === undefined || symbol.size === 0) break;
+    at = Number(symbol.address - start) + symbol.size;
+    if (at < length) starts.push(at);
+  }
+  return starts;
+}
+
+/** Direct branches: where, where to, and in which function, as a table. */
+class Branches {
+  count = 0;
+  at = new Int32Array(1 << 16);
+  to = new Int32Array(1 << 16);
+  within = new Int32Array(1 << 16);
+
+  add(at: number, to: number, within: number): void {
+    if (this.count === this.at.length) {
+      this.at = grown(this.at);
+      this.to = grown(this.to);
+      this.within = grown(this.within);
+    }
+    this.at[this.count] = at;
+    this.to[this.count] = to;
+    this.within[this.count++] = within;
+  }
+}
+
+function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * array.length);
+  larger.set(array);
+  return larger;
+}

@@ -1,0 +1,256 @@
+/**
+ * kallsyms: the symbol table that every kernel carries in its own memory.
+ *
+ * Names are compressed with 256 tokens, lengths are ULEB128, addresses are
+ * 32-bit offsets in one of three encodings. Sources: kernel/kallsyms.c
+ * (reader), scripts/kallsyms.c (writer).
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { buildBlob, type SymbolBlob } from "./symbol_blob.ts";
+
+/**
+ * Copies `into.length` bytes of kernel virtual memory at a GVA.
+ *
+ * @throws {MemoryError} when a byte of it is not mapped.
+ */
+export type ReadGva = (gva: bigint, into: Uint8Array) => void;
+
+/**
+ * GVAs of the kallsyms tables, as vmcoreinfo names them
+ * (`SYMBOL(kallsyms_names)` and so on; kernel/vmcore_info.c).
+ */
+export interface KallsymsAddresses {
+  readonly names: bigint;
+  readonly numSyms: bigint;
+  readonly tokenTable: bigint;
+  readonly tokenIndex: bigint;
+  readonly offsets: bigint;
+  /** Left out by kernels whose offsets are relative to their own place. */
+  readonly relativeBase?: bigint;
+}
+
+/** The kallsyms tables themselves, copied out of guest memory. */
+export interface KallsymsTables {
+  /** kallsyms_num_syms. */
+  readonly count: number;
+  /** kallsyms_names, possibly with trailing bytes of what follows. */
+  readonly names: Uint8Array;
+  readonly tokenTable: Uint8Array;
+  /** 256 offsets into `tokenTable`. */
+  readonly tokenIndex: Uint16Array;
+  /** `count` entries. */
+  readonly offsets: Int32Array;
+  /** Value of kallsyms_relative_base, where the kernel has it. */
+  readonly relativeBase?: bigint;
+  /** GVA of kallsyms_offsets, for place-relative offsets. */
+  readonly offsetsGva?: bigint;
+}
+
+/** Symbols and where the kernel that has them was loaded. */
+export interface ExpandedKallsyms {
+  readonly blob: SymbolBlob;
+  /** GVA of `_text` in the running kernel. */
+  readonly textGva: bigint;
+}
+
+/** More symbols than any kernel has; a larger count is garbage. */
+export const MAX_SYMBOLS = 2_000_000;
+/** Longest names table accepted, in bytes. */
+const MAX_NAMES = 64 << 20;
+/** The kernel image lies in the top 2 GiB (__START_KERNEL_map). */
+const IMAGE_START = 0xffffffff80000000n;
+
+function bad(what: string): KernelError {
+  return new KernelError(`kallsyms: ${what}`);
+}
+
+/**
+ * Copies the tables at the addresses that vmcoreinfo gives.
+ *
+ * @throws {KernelError} when a table cannot be one of kallsyms's.
+ * @throws {MemoryError} from `read`.
+ */
+export function readKallsyms(
+  read: ReadGva,
+  at: KallsymsAddresses,
+): KallsymsTables {
+  const word = new Uint8Array(8);
+  const view = new DataView(word.buffer);
+  read(at.numSyms, word.subarray(0, 4));
+  const count = view.getUint32(0, true);
+  if (count === 0 || count > MAX_SYMBOLS) {
+    throw bad(`${count} symbols at kallsyms_num_syms cannot be right`);
+  }
+  let relativeBase: bigint | undefined;
+  if (at.relativeBase !== undefined) {
+    read(at.relativeBase, word);
+    relativeBase = view.getBigUint64(0, true);
+  }
+  const tokenLength = Number(at.tokenIndex - at.tokenTable);
+  if (tokenLength < 256 || tokenLength > 0x10000) {
+    throw bad("token_index does not follow token_table");
+  }
+  const tokenTable = new Uint8Array(tokenLength);
+  read(at.tokenTable, tokenTable);
+  const tokenIndex = new Uint16Array(256);
+  read(at.tokenIndex, new Uint8Array(tokenIndex.buffer));
+  const offsets = new Int32Array(count);
+  read(at.offsets, new Uint8Array(offsets.buffer));
+
+  // The names' length is written nowhere; in every known order of the tables
+  // the markers and then the token table follow them.
+  const span = Number(at.tokenTable - at.names);
+  if (span <= 0 || span > MAX_NAMES) {
+    throw bad("token_table does not follow names: an unknown layout");
+  }
+  const names = new Uint8Array(span);
+  read(at.names, names);
+  return {
+    count,
+    names,
+    tokenTable,
+    tokenIndex,
+    offsets,
+    relativeBase,
+    offsetsGva: at.offsets,
+  };
+}
+
+/** Where each token's bytes start and end within the token table. */
+interface Tokens {
+  readonly start: Uint32Array;
+  readonly end: Uint32Array;
+}
+
+function readTokens(table: Uint8Array, index: Uint16Array): Tokens {
+  const start = new Uint32Array(256);
+  const end = new Uint32Array(256);
+  for (let i = 0; i < 256; i++) {
+    start[i] = index[i];
+    let at = index[i];
+    while (at < table.length && table[at] !== 0) at++;
+    if (at >= table.length) throw bad(`token ${i} does not end in its table`);
+    end[i] = at;
+    if (i < 255 && index[i + 1] !== at + 1) {
+      throw bad(`token_index and token_table disagree at token ${i}`);
+    }
+  }
+  return { start, end };
+}
+
+/** The names expanded: see {@linkcode SymbolBlob} for the arrays. */
+function expandNames(
+  { count, names, tokenTable }: KallsymsTables,
+  { start, end }: Tokens,
+): { types: Uint8Array; bytes: Uint8Array; starts: Uint32Array } {
+  // A first walk over the compressed bytes sizes the result exactly.
+  const starts = new Uint32Array(count + 1);
+  let at = 0;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    let length = names[at++];
+    if (length & 0x80) length = (length & 0x7f) | (names[at++] << 7);
+    const stop = at + length;
+    if (!(stop <= names.length) || length === 0) {
+      throw bad(`the name of symbol ${i} is outside of its table`);
+    }
+    starts[i] = total;
+    while (at < stop) {
+      const token = names[at++];
+      total += end[token] - start[token];
+    }
+    // The first character is the type.
+    if (--total <= starts[i]) throw bad(`symbol ${i} has no name`);
+    if (total > MAX_NAMES) throw bad("the names are implausibly long");
+  }
+  starts[count] = total;
+
+  const types = new Uint8Array(count);
+  const bytes = new Uint8Array(total);
+  at = 0;
+  let to = 0;
+  for (let i = 0; i < count; i++) {
+    let length = names[at++];
+    if (length & 0x80) length = (length & 0x7f) | (names[at++] << 7);
+    const stop = at + length;
+    let type = 0;
+    while (at < stop) {
+      const token = names[at++];
+      let from = start[token];
+      const last = end[token];
+      if (type === 0 && from < last) type = tokenTable[from++];
+      while (from < last) bytes[to++] = tokenTable[from++];
+    }
+    if (!isTypeLetter(type)) throw bad(`symbol ${i} has no type letter`);
+    types[i] = type;
+  }
+  for (let i = 0; i < total; i++) {
+    if (bytes[i] <= 0x20 || bytes[i] >= 0x7f) {
+      throw bad("a name holds bytes that no symbol has");
+    }
+  }
+  return { types, bytes, starts };
+}
+
+function isTypeLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || code === 0x3f;
+}
+
+/**
+ * Low 32 bits of each symbol's address, and how many leading ones are
+ * absolute. Which encoding it is shows in the offsets themselves.
+ */
+function decodeOffsets(
+  { count, offsets, relativeBase, offsetsGva }: KallsymsTables,
+): { low: Uint32Array; absolute: number } {
+  const low = new Uint32Array(count);
+  if (relativeBase === undefined) {
+    // Since 7.x: &kallsyms_offsets[i] + kallsyms_offsets[i].
+    if (offsetsGva === undefined) throw bad("the offsets' base is unknown");
+    const base = Number(offsetsGva & 0xffffffffn);
+    for (let i = 0; i < count; i++) low[i] = base + 4 * i + offsets[i];
+    return { low, absolute: 0 };
+  }
+  if (relativeBase < IMAGE_START) {
+    throw bad(`relative_base 0x${relativeBase.toString(16)} is no image base`);
+  }
+  const base = Number(relativeBase & 0xffffffffn);
+  let absolute = 0;
+  while (absolute < count && offsets[absolute] >= 0) absolute++;
+  if (absolute === count) {
+    // No negative one: plain u32 offsets (no CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
+    for (let i = 0; i < count; i++) low[i] = base + offsets[i];
+    return { low, absolute: 0 };
+  }
+  for (let i = 0; i < absolute; i++) low[i] = offsets[i];
+  for (let i = absolute; i < count; i++) low[i] = base - 1 - offsets[i];
+  return { low, absolute };
+}
+
+/**
+ * Expands the tables to all symbols, and says where the kernel was loaded.
+ *
+ * @throws {KernelError} when anything in the tables is implausible: an
+ * unknown layout is refused, not guessed at.
+ */
+export function expandKallsyms(tables: KallsymsTables): ExpandedKallsyms {
+  const tokens = readTokens(tables.tokenTable, tables.tokenIndex);
+  const { low, absolute } = decodeOffsets(tables);
+  const { types, bytes, starts } = expandNames(tables, tokens);
+  const { blob, textLow } = buildBlob(
+    "kallsyms",
+    low,
+    absolute,
+    types,
+    bytes,
+    starts,
+  );
+  const textGva = 0xffffffff00000000n + BigInt(textLow);
+  if (textGva < IMAGE_START) {
+    throw bad(`_text at 0x${textGva.toString(16)} is outside of the image`);
+  }
+  return { blob, textGva };
+}

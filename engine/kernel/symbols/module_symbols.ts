@@ -1,0 +1,168 @@
+/**
+ * One module's own symbol table: ELF symbols that the kernel keeps in the
+ * module's memory.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import { readUpTo, terminated } from "../core/guest_reader.ts";
+import type { ReadGva } from "./kallsyms.ts";
+import { nameAt, type NameTable, nameTable } from "./symbol_blob.ts";
+import type { SymbolRegion } from "./symbol_table.ts";
+import type { SymbolAt } from "./symbols.ts";
+
+/** A half-open range of GVAs. */
+export interface AddressRange {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Where a module's symbols and memory are. */
+export interface ModuleTables {
+  readonly module: string;
+  /** GVA of `count` Elf64_Sym. */
+  readonly symtab: bigint;
+  readonly count: number;
+  /** GVA of the string table. */
+  readonly strtab: bigint;
+  /** GVA of `count` type letters, on kernels that keep them. */
+  readonly typetab: bigint | undefined;
+  /** Memory that stays. */
+  readonly core: readonly AddressRange[];
+  /** Memory that is freed once the module is initialised. */
+  readonly init: readonly AddressRange[];
+  readonly coreText: AddressRange | undefined;
+  readonly initText: AddressRange | undefined;
+}
+
+/** Elf64_Sym is 24 bytes: name, info, other, shndx, value, size. */
+const SYM_BYTES = 24;
+const SHN_UNDEF = 0;
+/** More than any module has. */
+const MAX_SYMBOLS = 1 << 20;
+const MAX_STRINGS = 64 << 20;
+/** KSYM_NAME_LEN: names are cut here. */
+const NAME_BYTES = 511;
+/** Letter for a symbol of unknown type. */
+const UNKNOWN = 0x3f;
+
+/** A module's symbols, answering as find_kallsyms_symbol does. */
+export class ModuleSymbols implements SymbolRegion {
+  readonly module: string;
+  readonly table: NameTable;
+  readonly addresses: BigUint64Array;
+  readonly #tables: ModuleTables;
+  /** Indices of the symbols a lookup may answer with, by ascending address. */
+  readonly #order: Uint32Array;
+
+  private constructor(
+    tables: ModuleTables,
+    table: NameTable,
+    addresses: BigUint64Array,
+  ) {
+    this.module = tables.module;
+    this.#tables = tables;
+    this.table = table;
+    this.addresses = addresses;
+    const candidates: number[] = [];
+    for (let i = 0; i < table.count; i++) {
+      if (addresses[i] > 0n && !isMappingSymbol(nameAt(table, i))) {
+        candidates.push(i);
+      }
+    }
+    candidates.sort((a, b) =>
+      addresses[a] < addresses[b] ? -1 : addresses[a] > addresses[b] ? 1 : a - b
+    );
+    this.#order = Uint32Array.from(candidates);
+  }
+
+  /**
+   * Reads a module's symbols: named and defined ones, in table order.
+   *
+   * @throws {MemoryError} when the tables are not mapped (any more).
+   * @throws {KernelError} when they cannot be symbol tables.
+   */
+  static read(read: ReadGva, tables: ModuleTables): ModuleSymbols {
+    const { count, module } = tables;
+    if (count > MAX_SYMBOLS) {
+      throw new KernelError(`module ${module} claims to have ${count} symbols`);
+    }
+    const symtab = new Uint8Array(count * SYM_BYTES);
+    read(tables.symtab, symtab);
+    const view = new DataView(symtab.buffer);
+    let longest = 0;
+    for (let i = 0; i < count; i++) {
+      longest = Math.max(longest, view.getUint32(i * SYM_BYTES, true));
+    }
+    if (longest > MAX_STRINGS) {
+      throw new KernelError(`module ${module}'s symbol table is damaged`);
+    }
+    const strings = readUpTo(read, tables.strtab, longest + NAME_BYTES + 1);
+    const letters = new Uint8Array(count).fill(UNKNOWN);
+    if (tables.typetab !== undefined) read(tables.typetab, letters);
+
+    const names: Uint8Array[] = [];
+    const types: number[] = [];
+    const addresses: bigint[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = i * SYM_BYTES;
+      if (view.getUint16(at + 6, true) === SHN_UNDEF) continue;
+      const start = view.getUint32(at, true);
+      const name = terminated(
+        strings,
+        start,
+        Math.min(start + NAME_BYTES, strings.length),
+      );
+      if (name.length === 0) continue;
+      names.push(name);
+      types.push(letters[i]);
+      addresses.push(view.getBigUint64(at + 8, true));
+    }
+    return new ModuleSymbols(
+      tables,
+      nameTable(names, Uint8Array.from(types)),
+      BigUint64Array.from(addresses),
+    );
+  }
+
+  lookup(gva: bigint): SymbolAt | undefined {
+    const { core, init, coreText, initText } = this.#tables;
+    const inInit = covers(init, gva);
+    if (!inInit && !covers(core, gva)) return undefined;
+    const order = this.#order;
+    const addresses = this.addresses;
+    let low = 0;
+    let high = order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (addresses[order[middle]] <= gva) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return undefined;
+    let best = low - 1;
+    const address = addresses[order[best]];
+    // Of several symbols at one address the first of the table counts.
+    while (best > 0 && addresses[order[best - 1]] === address) best--;
+    let end = (inInit ? initText : coreText)?.end ?? address;
+    if (low < order.length && addresses[order[low]] < end) {
+      end = addresses[order[low]];
+    }
+    return {
+      name: nameAt(this.table, order[best]),
+      address,
+      offset: Number(gva - address),
+      // The kernel's subtraction wraps for data behind the text's end.
+      size: Number(BigInt.asUintN(64, end - address)),
+      module: this.module,
+    };
+  }
+}
+
+function covers(ranges: readonly AddressRange[], gva: bigint): boolean {
+  return ranges.some(({ start, end }) => gva >= start && gva < end);
+}
+
+/** As is_mapping_symbol: assemblers' marks that are no names. */
+function isMappingSymbol(name: string): boolean {
+  return name.startsWith(".L") || name.startsWith("$");
+}

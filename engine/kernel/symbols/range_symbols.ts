@@ -1,0 +1,146 @@
+/**
+ * Symbols that the kernel keeps as address ranges: BPF programs and
+ * trampolines, and functions of modules' freed init parts that were traced.
+ *
+ * Sources: kernel/bpf/core.c (bpf_kallsyms), kernel/trace/ftrace.c
+ * (ftrace_mod_maps).
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import {
+  ascii,
+  GuestBytes,
+  readUpTo,
+  terminated,
+  walkList,
+} from "../core/guest_reader.ts";
+import type { ReadGva } from "./kallsyms.ts";
+import type { AddressOf } from "./modules.ts";
+import { type NameTable, nameTable } from "./symbol_blob.ts";
+import type { SymbolRegion } from "./symbol_table.ts";
+import type { SymbolAt } from "./symbols.ts";
+import type { Types } from "../btf/types.ts";
+
+/** A named range of GVAs. */
+export interface NamedRange {
+  readonly name: string;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Type letter of code: what the kernel gives these symbols. */
+const TEXT = 0x74;
+
+/** Symbols that are ranges; a GVA outside of all has no symbol. */
+export class RangeSymbols implements SymbolRegion {
+  readonly module?: string;
+  readonly table: NameTable;
+  readonly addresses: BigUint64Array;
+  readonly #ranges: readonly NamedRange[];
+
+  /** @param ranges In the kernel's list order: the first match counts. */
+  constructor(ranges: readonly NamedRange[], module?: string) {
+    this.module = module;
+    this.#ranges = ranges;
+    const encoder = new TextEncoder();
+    this.table = nameTable(
+      ranges.map(({ name }) => encoder.encode(name)),
+      new Uint8Array(ranges.length).fill(TEXT),
+    );
+    this.addresses = BigUint64Array.from(ranges, ({ start }) => start);
+  }
+
+  lookup(gva: bigint): SymbolAt | undefined {
+    const found = this.#ranges.find((r) => gva >= r.start && gva < r.end);
+    return found && {
+      name: found.name,
+      address: found.start,
+      offset: Number(gva - found.start),
+      size: Number(found.end - found.start),
+      module: this.module,
+    };
+  }
+}
+
+/** The symbols of BPF programs and trampolines, in list order. */
+export function readBpfSymbols(
+  read: ReadGva,
+  addressOf: AddressOf,
+  types: Types,
+): NamedRange[] {
+  const head = addressOf("bpf_kallsyms");
+  const layout = types.tryStruct("bpf_ksym");
+  const list = types.tryOffset("bpf_ksym", "lnode");
+  if (head === undefined || layout === undefined || list === undefined) {
+    return [];
+  }
+  const start = types.offset("bpf_ksym", "start");
+  const end = types.offset("bpf_ksym", "end");
+  const name = layout.members.get("name");
+  if (name === undefined) return [];
+  const found: NamedRange[] = [];
+  for (const node of walkList(read, head).nodes) {
+    unlessGone(() => {
+      const at = new GuestBytes(read, node - BigInt(list), layout.size);
+      found.push({
+        name: ascii(at.text(name.offset, name.size)),
+        start: at.u64(start),
+        end: at.u64(end),
+      });
+    });
+  }
+  return found;
+}
+
+/** Traced functions of freed init parts, by module. */
+export function readFreedInitSymbols(
+  read: ReadGva,
+  addressOf: AddressOf,
+  types: Types,
+): { module: string; ranges: NamedRange[] }[] {
+  const head = addressOf("ftrace_mod_maps");
+  const map = types.tryStruct("ftrace_mod_map");
+  const func = types.tryStruct("ftrace_mod_func");
+  const moduleName = types.tryMember("module", "name");
+  if (
+    head === undefined || map === undefined || func === undefined ||
+    moduleName === undefined
+  ) return [];
+  const mapList = types.offset("ftrace_mod_map", "list");
+  const funcList = types.offset("ftrace_mod_func", "list");
+  const found: { module: string; ranges: NamedRange[] }[] = [];
+  for (const node of walkList(read, head).nodes) {
+    unlessGone(() => {
+      const gva = node - BigInt(mapList);
+      const at = new GuestBytes(read, gva, map.size);
+      const mod = at.u64(types.offset("ftrace_mod_map", "mod"));
+      const funcs = gva + BigInt(types.offset("ftrace_mod_map", "funcs"));
+      const ranges: NamedRange[] = [];
+      for (const entry of walkList(read, funcs).nodes) {
+        const one = new GuestBytes(read, entry - BigInt(funcList), func.size);
+        const ip = one.u64(types.offset("ftrace_mod_func", "ip"));
+        const name = one.u64(types.offset("ftrace_mod_func", "name"));
+        const size = one.u32(types.offset("ftrace_mod_func", "size"));
+        ranges.push({
+          name: ascii(terminated(readUpTo(read, name, 512), 0)),
+          start: ip,
+          end: ip + BigInt(size),
+        });
+      }
+      const { offset, size } = moduleName;
+      const owner = new GuestBytes(read, mod, offset + size);
+      found.push({ module: ascii(owner.text(offset, size)), ranges });
+    });
+  }
+  return found;
+}
+
+/** An entry that is freed while it is read is left out. */
+function unlessGone(body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw error;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * All symbols of one kernel as flat byte tables: what kallsyms or a
+ * System.map is expanded into, and what the cache keeps.
+ *
+ * Nothing in it depends on where the kernel was loaded (KASLR), and there is
+ * no string and no object per symbol: 167,000 symbols are five arrays.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+
+/** Names and type letters of some symbols, without their addresses. */
+export interface NameTable {
+  /** How many symbols there are. */
+  readonly count: number;
+  /** Per symbol: the type letter as `nm` prints it, an ASCII code. */
+  readonly types: Uint8Array;
+  /** All names one after another, ASCII, without separators. */
+  readonly names: Uint8Array;
+  /** `count + 1` indices into `names`: where each name starts and ends. */
+  readonly starts: Uint32Array;
+}
+
+/**
+ * Symbols in address order. Several symbols may share one address; the order
+ * among them is the kernel's own (kallsyms_lookup answers with the first).
+ */
+export interface SymbolBlob extends NameTable {
+  /**
+   * The first `absolute` symbols are absolute: their offset is their value
+   * (per-CPU offsets on kernels with CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
+   */
+  readonly absolute: number;
+  /**
+   * Per symbol: bytes from `_text` modulo 2^32 (or the value, when absolute).
+   */
+  readonly offsets: Uint32Array;
+}
+
+/** A {@linkcode NameTable} of names given as bytes, and their type letters. */
+export function nameTable(
+  names: readonly Uint8Array[],
+  types: Uint8Array,
+): NameTable {
+  const starts = new Uint32Array(names.length + 1);
+  let total = 0;
+  for (let i = 0; i < names.length; i++) {
+    starts[i] = total;
+    total += names[i].length;
+  }
+  starts[names.length] = total;
+  const bytes = new Uint8Array(total);
+  for (let i = 0; i < names.length; i++) bytes.set(names[i], starts[i]);
+  return { count: names.length, types, names: bytes, starts };
+}
+
+/** Index of the first symbol of that name, -1 when there is none. */
+export function findName(blob: NameTable, name: string): number {
+  const { names, starts, count } = blob;
+  const length = name.length;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i];
+    if (starts[i + 1] - start !== length) continue;
+    let k = 0;
+    while (k < length && names[start + k] === name.charCodeAt(k)) k++;
+    if (k === length) return i;
+  }
+  return -1;
+}
+
+/** The name of symbol `index`, which must be in range. */
+export function nameAt(blob: NameTable, index: number): string {
+  return String.fromCharCode(
+    ...blob.names.subarray(blob.starts[index], blob.starts[index + 1]),
+  );
+}
+
+/**
+ * Symbols without which the rest of the engine can do nothing: their absence
+ * means that the tables were misread.
+ */
+const REQUIRED = ["_stext", "_etext", "schedule"];
+
+/**
+ * Builds a blob from the low 32 bits of each symbol's address, which must
+ * ascend. `source` is what the tables came from, for messages.
+ *
+ * Returns the blob and the low half of `_text` in the given addresses.
+ *
+ * @throws {KernelError} when addresses descend or a symbol that every kernel
+ * has is missing.
+ */
+export function buildBlob(
+  source: string,
+  low: Uint32Array,
+  absolute: number,
+  types: Uint8Array,
+  names: Uint8Array,
+  starts: Uint32Array,
+): { blob: SymbolBlob; textLow: number } {
+  const count = low.length;
+  for (let i = 1; i < count; i++) {
+    if (low[i] < low[i - 1]) {
+      throw new KernelError(
+        `${source}: the address of symbol ${i} is below the one before it: the tables were not understood`,
+      );
+    }
+  }
+  const found = { count, absolute, offsets: low, types, names, starts };
+  for (const name of REQUIRED) {
+    if (findName(found, name) < 0) {
+      throw new KernelError(
+        `${source}: none of its ${count} symbols is called ${name}: not a Linux kernel's symbols`,
+      );
+    }
+  }
+  let text = findName(found, "_text");
+  if (text < 0) text = findName(found, "_stext");
+  const textLow = low[text];
+  if (text < absolute) {
+    throw new KernelError(`${source}: _text is listed as an absolute symbol`);
+  }
+  const offsets = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    offsets[i] = i < absolute ? low[i] : low[i] - textLow;
+  }
+  return { blob: { ...found, offsets }, textLow };
+}

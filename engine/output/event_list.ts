@@ -1,0 +1,68 @@
+/**
+ * An instance's events as tracefs lists them, each with its state, and whether
+ * its entries can be shown as the kernel shows them.
+ *
+ * @module
+ */
+import type { EventFormat } from "../ftrace/events/formats.ts";
+import type { TraceMeta } from "../ftrace/ring/meta.ts";
+import {
+  type EventFile,
+  eventFiles,
+  type TraceEvents,
+} from "../ftrace/events/events.ts";
+import { compilePrintFmt } from "./text/print_fmt/render.ts";
+import type { TraceArray } from "../ftrace/ring/trace_array.ts";
+
+/** One event of an instance. */
+export interface ListedEvent extends EventFile {
+  /** `trace_entry.type`. */
+  readonly id: number;
+  /**
+   * Made by a tracer (system `ftrace`): it has a format, but no switch, and
+   * `available_events` leaves it out.
+   */
+  readonly internal: boolean;
+}
+
+/**
+ * The events of an instance, in the order of its `available_events`
+ * (kernel/trace/trace_events.c, t_next).
+ */
+export function listEvents(
+  instance: TraceArray,
+  events: TraceEvents,
+): ListedEvent[] {
+  const { kernel } = instance;
+  const ignore = kernel.types.tryEnumerator("TRACE_EVENT_FL_IGNORE_ENABLE") ??
+    0;
+  const byName = new Map(
+    events.all().map((event) => [`${event.system}:${event.name}`, event]),
+  );
+  const listed: ListedEvent[] = [];
+  for (const file of eventFiles(kernel, instance.object, events)) {
+    const event = byName.get(`${file.system}:${file.name}`);
+    if (event === undefined) continue;
+    const call = kernel.object("trace_event_call", event.gva);
+    const reg = call.follow("class", "trace_event_class")?.u64("reg") ?? 0n;
+    listed.push({
+      ...file,
+      id: event.id,
+      internal: reg === 0n || (call.number("flags") & ignore) !== 0,
+    });
+  }
+  return listed;
+}
+
+/**
+ * Why an event's entries are shown as raw fields, `undefined` when they are
+ * rendered as the kernel renders them.
+ */
+export function rawReason(
+  format: EventFormat,
+  meta: TraceMeta,
+): string | undefined {
+  // System calls are printed by their arguments, not by their print_fmt.
+  if (format.syscall !== undefined) return undefined;
+  return compilePrintFmt(format, meta).failure;
+}

@@ -1,0 +1,87 @@
+/**
+ * Two call flows side by side, with what differs marked.
+ *
+ * @module
+ */
+import { type CallFlow, ROOT } from "../../detect/flow/call_flow.ts";
+
+/** How flows are drawn. */
+export interface FlowTextOptions {
+  /** Only below this function; default: all roots. */
+  readonly root?: string;
+  /** Levels below a root; default 6. */
+  readonly depth?: number;
+  /** Columns of one side; default 44. */
+  readonly width?: number;
+}
+
+interface Line {
+  readonly a: string;
+  readonly b: string;
+  readonly mark: " " | "<" | ">";
+}
+
+/** One flow as a tree, callees below their callers. */
+export function flowText(
+  flow: CallFlow,
+  options: FlowTextOptions = {},
+): string {
+  return lines(flow, flow, options).map(({ a }) => a.trimEnd() + "\n").join("");
+}
+
+/**
+ * Two flows beside each other: `<` marks what only the first has, `>` what
+ * only the second has.
+ */
+export function flowDiffText(
+  a: CallFlow,
+  b: CallFlow,
+  options: FlowTextOptions = {},
+): { text: string; differences: number } {
+  const width = options.width ?? 44;
+  const all = lines(a, b, options);
+  const cut = (text: string) =>
+    text.length > width ? text.slice(0, width - 1) + "…" : text.padEnd(width);
+  return {
+    text: all.map(({ a, b, mark }) => `${cut(a)} ${mark} ${b}`.trimEnd() + "\n")
+      .join(""),
+    differences: all.filter(({ mark }) => mark !== " ").length,
+  };
+}
+
+function lines(a: CallFlow, b: CallFlow, options: FlowTextOptions): Line[] {
+  const found: Line[] = [];
+  const most = options.depth ?? 6;
+  const expanded = new Set<string>();
+  const visit = (name: string, depth: number, inA: boolean, inB: boolean) => {
+    const callees = (flow: CallFlow, on: boolean) =>
+      on ? flow.get(name)?.callees : undefined;
+    const left = callees(a, inA);
+    const right = callees(b, inB);
+    const names = [...new Set([...left?.keys() ?? [], ...right?.keys() ?? []])];
+    const again = expanded.has(name);
+    if (name !== ROOT) {
+      const indent = "  ".repeat(depth - 1);
+      const more = names.length > 0 && (again || depth >= most);
+      const text = `${indent}${name}()${more ? " ..." : ""}`;
+      found.push({
+        a: inA ? text : "",
+        b: inB ? text : "",
+        mark: inA === inB ? " " : inA ? "<" : ">",
+      });
+    }
+    if (again || depth >= most) return;
+    expanded.add(name);
+    for (const callee of names.sort()) {
+      visit(
+        callee,
+        depth + 1,
+        left?.has(callee) ?? false,
+        right?.has(callee) ?? false,
+      );
+    }
+  };
+  if (options.root === undefined) visit(ROOT, 0, true, true);
+  else visit(options.root, 1, a.has(options.root), b.has(options.root));
+  return found;
+}

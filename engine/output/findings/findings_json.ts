@@ -1,0 +1,127 @@
+/**
+ * What checks found, as JSON.
+ *
+ * @module
+ */
+import type { CheckRun } from "../../detect/core/runner.ts";
+import type {
+  CheckOutcome,
+  Finding,
+  Severity,
+} from "../../detect/core/types.ts";
+
+/** How a guest stands after its checks. */
+export type Verdict = "clean" | "findings" | "unjudged";
+
+/** One finding in JSON; addresses are hex strings. */
+export interface FindingJson {
+  readonly check: string;
+  readonly title: string;
+  readonly technique: string;
+  readonly severity: Severity;
+  readonly summary: string;
+  readonly where: string;
+  /** GVA. */
+  readonly address: string;
+  readonly expected?: string;
+  readonly found?: string;
+  /** GVA of the code that is reached. */
+  readonly target?: string;
+  readonly module?: string;
+  /** What to do when it is meant to be so. */
+  readonly hint?: string;
+}
+
+/** One run of checks in JSON. */
+export interface CheckRunJson {
+  readonly target: string;
+  readonly release: string;
+  readonly buildId: string | null;
+  readonly verdict: Verdict;
+  /** How long it took, pauses included, in ms. */
+  readonly ms: number;
+  readonly findings: readonly FindingJson[];
+  readonly unjudged: readonly {
+    readonly check: string;
+    readonly what: string;
+    readonly why: string;
+  }[];
+  /** What was gone when it was read again. */
+  readonly inFlux: readonly FindingJson[];
+  readonly checks: readonly {
+    readonly id: string;
+    readonly title: string;
+    readonly technique: string;
+    /** Why it was not run; null when it was. */
+    readonly notRun: string | null;
+    /** Things looked at and judged. */
+    readonly judged: number;
+    readonly ms: number;
+    /** What is as it may be, in words. */
+    readonly known: readonly string[];
+  }[];
+}
+
+/** What guest was checked. */
+export interface CheckedGuest {
+  /** As the user names it: `qemu:web1`. */
+  readonly target: string;
+  readonly release: string;
+  readonly buildId: string | undefined;
+}
+
+/** Findings outweigh what could not be judged; that outweighs clean. */
+export function verdictOf(run: CheckRun): Verdict {
+  if (run.outcomes.some(({ findings }) => findings.length > 0)) {
+    return "findings";
+  }
+  return run.outcomes.some(({ unjudged }) => unjudged.length > 0)
+    ? "unjudged"
+    : "clean";
+}
+
+/** A GVA as 16 hex digits. */
+export function gvaText(gva: bigint): string {
+  return `0x${gva.toString(16).padStart(16, "0")}`;
+}
+
+function findingJson({ check }: CheckOutcome, finding: Finding): FindingJson {
+  const { target, address, ...rest } = finding;
+  return {
+    ...rest,
+    title: check.title,
+    technique: check.technique,
+    address: gvaText(address),
+    ...(target === undefined ? {} : { target: gvaText(target) }),
+  };
+}
+
+/** A run of checks as a value for `JSON.stringify`. */
+export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
+  const { outcomes } = run;
+  const all = (pick: (outcome: CheckOutcome) => readonly Finding[]) =>
+    outcomes.flatMap((outcome) =>
+      pick(outcome).map((finding) => findingJson(outcome, finding))
+    );
+  return {
+    target: guest.target,
+    release: guest.release,
+    buildId: guest.buildId ?? null,
+    verdict: verdictOf(run),
+    ms: Math.round(run.ms),
+    findings: all(({ findings }) => findings),
+    unjudged: outcomes.flatMap(({ check, unjudged }) =>
+      unjudged.map((one) => ({ check: check.id, ...one }))
+    ),
+    inFlux: all(({ inFlux }) => inFlux),
+    checks: outcomes.map(({ check, notRun, judged, ms, known }) => ({
+      id: check.id,
+      title: check.title,
+      technique: check.technique,
+      notRun: notRun ?? null,
+      judged,
+      ms: Math.round(ms),
+      known,
+    })),
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * What checks found, for people.
+ *
+ * @module
+ */
+import { SEVERITIES } from "../../detect/core/types.ts";
+import type { CheckRunJson, FindingJson } from "./findings_json.ts";
+
+/** How text stands out; by default it does not. */
+export interface FindingsStyle {
+  readonly strong: (text: string) => string;
+  readonly faint: (text: string) => string;
+}
+
+const PLAIN: FindingsStyle = { strong: (t) => t, faint: (t) => t };
+
+/** A run of checks as text: findings, what is unjudged, a line each check. */
+export function findingsText(
+  run: CheckRunJson,
+  style: FindingsStyle = PLAIN,
+  details = false,
+): string {
+  const lines: string[] = [];
+  const worstFirst = [...run.findings].sort((a, b) =>
+    SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
+  );
+  for (const finding of worstFirst) {
+    lines.push(...findingLines(finding, style), "");
+  }
+  if (run.unjudged.length > 0) {
+    lines.push(style.strong("Could not be judged"));
+    for (const { check, what, why } of run.unjudged) {
+      lines.push(`  ${check}  ${what}: ${why}`);
+    }
+    lines.push("");
+  }
+  if (run.inFlux.length > 0) {
+    lines.push(style.strong("In flux (gone when read again)"));
+    for (const { check, summary } of run.inFlux) {
+      lines.push(`  ${check}  ${summary}`);
+    }
+    lines.push("");
+  }
+  lines.push(...checkLines(run, style, details), "", summaryLine(run));
+  return lines.join("\n") + "\n";
+}
+
+function findingLines(finding: FindingJson, style: FindingsStyle): string[] {
+  const { check, severity, technique, title, summary } = finding;
+  const rows: [string, string | undefined][] = [
+    ["where", `${finding.where} at ${finding.address}`],
+    ["expected", finding.expected],
+    ["found", finding.found],
+    ["leads to", finding.target],
+    ["module", finding.module],
+    ["wanted?", finding.hint],
+  ];
+  return [
+    `${style.strong(`${check} ${severity}`)}  ${summary}`,
+    ...rows.filter(([, value]) => value !== undefined).map(([name, value]) =>
+      `       ${style.faint(name.padEnd(8))}  ${value}`
+    ),
+    `       ${style.faint("check".padEnd(8))}  ${title} (ATT&CK ${technique})`,
+  ];
+}
+
+function checkLines(
+  run: CheckRunJson,
+  style: FindingsStyle,
+  details: boolean,
+): string[] {
+  const width = Math.max(...run.checks.map(({ title }) => title.length));
+  return run.checks.flatMap(({ id, title, judged, known, notRun }) => {
+    const findings = run.findings.filter(({ check }) => check === id).length;
+    const unjudged = run.unjudged.filter(({ check }) => check === id).length;
+    const result = findings > 0
+      ? style.strong(findings === 1 ? "1 finding" : `${findings} findings`)
+      : unjudged > 0
+      ? "not judged"
+      : notRun !== null
+      ? `not run: ${notRun}`
+      : "clean";
+    const line = `${id}  ${title.padEnd(width)}  ${
+      judged.toLocaleString("en-US").padStart(11)
+    } judged  ${result}`;
+    return details
+      ? [line, ...known.map((text) => style.faint(`       ${text}`))]
+      : [line];
+  });
+}
+
+/** The last line: how the guest stands. */
+export function summaryLine(run: CheckRunJson): string {
+  const { findings, unjudged } = run;
+  const checks = run.checks.filter(({ notRun }) => notRun === null);
+  const many = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
+  const parts = SEVERITIES
+    .map((severity) => ({
+      severity,
+      n: findings.filter((one) => one.severity === severity).length,
+    }))
+    .filter(({ n }) => n > 0).map(({ severity, n }) => `${n} ${severity}`);
+  const what = run.verdict === "findings"
+    ? `${many(findings.length, "finding")} (${parts.join(", ")})`
+    : run.verdict === "unjudged"
+    ? "not judged in full"
+    : "clean";
+  const rest = unjudged.length > 0
+    ? `, ${many(unjudged.length, "thing")} could not be judged`
+    : "";
+  return `${run.target} (${run.release}): ${what}${rest}; ${
+    many(checks.length, "check")
+  } in ${(run.ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,344 @@
+/**
+ * Log_Maker's second half: trace_graph.txt out of verified entries, in the
+ * form of the paper's figure 4. A function that the system-call dispatcher
+ * calls and that is not the kernel's own stands there by its address in hex,
+ * and a root that something else calls says from where.
+ *
+ * @module
+ */
+import { ENTRY, ENTRY_FLAG, ENTRY_WORDS, KIND } from "../seal/page/abi.ts";
+import { WORD } from "../seal/page/entry_words.ts";
+import type { Names, RecordingHeader } from "../seal/recording/recording.ts";
+import { syscallParameters } from "./syscall_parameters.ts";
+import type { VisitEntry } from "../seal/recording/verifier.ts";
+
+const CHUNK_ENTRIES = 4096;
+
+/** An address that is not the kernel's own, and how often it was seen. */
+export interface ForeignAddress {
+  readonly address: string;
+  /** Its name, when a module's symbol covers it. */
+  readonly name: string | undefined;
+  /** Called by the dispatcher, or calling a root. */
+  readonly as: "function" | "caller";
+  readonly times: number;
+}
+
+/** One CPU's entries, kept until all are there. */
+class CpuRow {
+  readonly chunks: Int32Array[] = [];
+  count = 0;
+
+  add(words: Int32Array, at: number): void {
+    const inChunk = this.count % CHUNK_ENTRIES;
+    if (inChunk === 0) {
+      this.chunks.push(new Int32Array(CHUNK_ENTRIES * ENTRY_WORDS));
+    }
+    const chunk = this.chunks[this.chunks.length - 1];
+    for (let i = 0, to = inChunk * ENTRY_WORDS; i < ENTRY_WORDS; i++) {
+      chunk[to + i] = words[at + i];
+    }
+    this.count++;
+  }
+
+  word(index: number, offset: number): number {
+    return this
+      .chunks[Math.floor(index / CHUNK_ENTRIES)][
+        (index % CHUNK_ENTRIES) * ENTRY_WORDS + offset
+      ];
+  }
+
+  kind(index: number): number {
+    return (this.word(index, WORD.shape) >>> 16) & 0xff;
+  }
+
+  depth(index: number): number {
+    return this.word(index, WORD.shape) & 0xffff;
+  }
+
+  /** Nanoseconds: exact up to 104 days of uptime. */
+  time(index: number): number {
+    return this.word(index, WORD.time + 1) * 2 ** 32 +
+      (this.word(index, WORD.time) >>> 0);
+  }
+
+  u64(index: number, offset: number): bigint {
+    return (BigInt(this.word(index, offset + 1) >>> 0) << 32n) |
+      BigInt(this.word(index, offset) >>> 0);
+  }
+
+  bytes(index: number, offset: number, size: number): Uint8Array {
+    const chunk = this.chunks[Math.floor(index / CHUNK_ENTRIES)];
+    const at = (index % CHUNK_ENTRIES) * ENTRY.bytes + offset * 4;
+    return new Uint8Array(chunk.buffer).slice(at, at + size);
+  }
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** Collects verified entries and writes the report. */
+export class GraphReport {
+  readonly #rows = new Map<number, CpuRow>();
+  readonly #header: RecordingHeader;
+  readonly #names: Names;
+  readonly #text: readonly [bigint, bigint];
+  readonly #dispatcher: readonly (readonly [bigint, bigint])[];
+  readonly #comms = new Map<number, string>();
+  readonly #foreign = new Map<
+    string,
+    { as: "function" | "caller"; n: number }
+  >();
+
+  constructor(header: RecordingHeader, names: Names) {
+    this.#header = header;
+    this.#names = names;
+    const [start, end] = header.kernelText;
+    this.#text = [BigInt(start), BigInt(end)];
+    this.#dispatcher = header.dispatcher.map(([from, to]) =>
+      [BigInt(from), BigInt(to)] as const
+    );
+  }
+
+  /** Hand this to the verifier. */
+  readonly visit: VisitEntry = (cpu, _sequence, words, at) => {
+    let row = this.#rows.get(cpu);
+    if (row === undefined) {
+      row = new CpuRow();
+      this.#rows.set(cpu, row);
+    }
+    row.add(words, at);
+  };
+
+  /** Foreign addresses, as of the last {@linkcode lines}. */
+  get foreign(): ForeignAddress[] {
+    return [...this.#foreign].map(([key, { as, n }]) => {
+      const address = key.slice(key.indexOf(" ") + 1);
+      return { address, name: this.#names[address], as, times: n };
+    });
+  }
+
+  #isKernel(address: bigint): boolean {
+    return address >= this.#text[0] && address < this.#text[1];
+  }
+
+  #isDispatcher(address: bigint): boolean {
+    return this.#dispatcher.some(([from, to]) =>
+      address >= from && address < to
+    );
+  }
+
+  #name(address: bigint): string {
+    const text = hex(address);
+    // Ftrace's address of a function lies behind its ENDBR.
+    return this.#names[text]?.replace(/\+0x4(?= \[|$)/, "") ?? text;
+  }
+
+  #note(as: "function" | "caller", address: bigint): void {
+    const key = `${as} ${hex(address)}`;
+    const seen = this.#foreign.get(key);
+    if (seen === undefined) this.#foreign.set(key, { as, n: 1 });
+    else seen.n++;
+  }
+
+  /** The report's lines, merged over CPUs by time. */
+  *lines(): Generator<string> {
+    this.#foreign.clear();
+    const seal = ["none", "xor", "siphash", "siphash+ratchet"];
+    yield `# tracer: xftrace, seal: ${seal[this.#header.seal]}`;
+    yield `# kernel: ${this.#header.kernel}, target: ${this.#header.target}`;
+    yield "#";
+    yield "#     TIME        CPU  TASK/PID                DURATION                  FUNCTION CALLS";
+    yield "#      |          |     |    |                 |   |                     |   |   |   |";
+    const rows = [...this.#rows].sort(([a], [b]) => a - b);
+    const at = rows.map(() => 0);
+    for (;;) {
+      let best = -1;
+      let bestTime = Infinity;
+      rows.forEach(([, row], i) => {
+        // Arguments and paths have no time: they follow their entry.
+        while (at[i] < row.count && !isTimed(row.kind(at[i]))) at[i]++;
+        if (at[i] < row.count && row.time(at[i]) < bestTime) {
+          bestTime = row.time(at[i]);
+          best = i;
+        }
+      });
+      if (best < 0) return;
+      const [cpu, row] = rows[best];
+      const line = this.#line(cpu, row, at[best]);
+      at[best] += line.used;
+      if (line.text !== undefined) yield line.text;
+    }
+  }
+
+  #line(
+    cpu: number,
+    row: CpuRow,
+    index: number,
+  ): { text: string | undefined; used: number } {
+    const pid = row.word(index, WORD.pid);
+    switch (row.kind(index)) {
+      case KIND.comm: {
+        const bytes = row.bytes(index, WORD.func, 16);
+        const end = bytes.indexOf(0);
+        this.#comms.set(
+          pid,
+          new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end)),
+        );
+        return { text: undefined, used: 1 };
+      }
+      case KIND.entry: {
+        const details = this.#details(row, index);
+        const next = index + details.used;
+        const leaf = next < row.count && row.kind(next) === KIND.return &&
+          row.word(next, WORD.pid) === pid &&
+          row.word(next, WORD.func) === row.word(index, WORD.func) &&
+          row.depth(next) === row.depth(index);
+        const call = `${details.function}(${details.arguments})`;
+        const text = this.#column(
+          cpu,
+          row,
+          index,
+          leaf ? spent(row.time(next) - row.time(index)) : "",
+          leaf ? `${call};${details.from}` : `${call} {${details.from}`,
+        );
+        return { text, used: details.used + (leaf ? 1 : 0) };
+      }
+      case KIND.return: {
+        const name = this.#name(row.u64(index, WORD.func));
+        const time = row.u64(index, WORD.argument);
+        return {
+          text: this.#column(
+            cpu,
+            row,
+            index,
+            time > 0n ? spent(Number(time)) : "",
+            `} /* ${name} */`,
+          ),
+          used: 1,
+        };
+      }
+      default:
+        return { text: undefined, used: 1 };
+    }
+  }
+
+  #column(
+    cpu: number,
+    row: CpuRow,
+    index: number,
+    duration: string,
+    text: string,
+  ): string {
+    const time = row.time(index);
+    const seconds = Math.floor(time / 1e9);
+    const micros = String(Math.floor((time % 1e9) / 1000)).padStart(6, "0");
+    const pid = row.word(index, WORD.pid);
+    const task = `${this.#comms.get(pid) ?? "<...>"}-${pid}`;
+    return `${String(seconds).padStart(6)}.${micros} | ${
+      String(cpu).padStart(3)
+    })  ${task.padEnd(22)} | ${duration.padStart(14)} | ${
+      "  ".repeat(row.depth(index))
+    }${text}`;
+  }
+
+  /** How a call reads: function, arguments, and from where if not plain. */
+  #details(
+    row: CpuRow,
+    index: number,
+  ): { function: string; arguments: string; from: string; used: number } {
+    const func = row.u64(index, WORD.func);
+    const caller = row.u64(index, WORD.caller);
+    const flags = row.word(index, WORD.shape) >>> 24;
+    const dispatched = this.#isDispatcher(caller);
+    let name = this.#name(func);
+    let from = "";
+    if (dispatched && !this.#isKernel(func)) {
+      this.#note("function", func);
+      // By its address: whatever it calls itself, it is not the kernel's.
+      const known = this.#names[hex(func)];
+      name = hex(func);
+      from = ` /* not the kernel's${
+        known === undefined ? "" : `: ${known}`
+      } */`;
+    }
+    if ((flags & ENTRY_FLAG.root) !== 0 && !this.#isKernel(caller)) {
+      this.#note("caller", caller);
+      const known = this.#names[hex(caller)];
+      from += ` /* from ${hex(caller)}${
+        known === undefined ? "" : `: ${known}`
+      }, not the kernel's */`;
+    } else if ((flags & ENTRY_FLAG.root) !== 0) {
+      from += ` /* from ${this.#name(caller)} */`;
+    }
+    const { text, used } = this.#arguments(row, index);
+    return { function: name, arguments: text, from, used: used + 1 };
+  }
+
+  #arguments(row: CpuRow, index: number): { text: string; used: number } {
+    const number = row.word(index, WORD.extra) - 1;
+    const next = index + 1;
+    if (
+      number < 0 || next >= row.count || row.kind(next) !== KIND.arguments
+    ) return { text: "", used: 0 };
+    const values = [
+      row.u64(index, WORD.argument),
+      row.u64(next, WORD.time),
+      row.u64(next, WORD.func),
+      row.u64(next, WORD.caller),
+      row.u64(next, WORD.argument),
+      row.u64(next, WORD.pid) & 0xffffffffn |
+      (BigInt(row.word(next, WORD.extra) >>> 0) << 32n),
+    ];
+    const shown = values.map(hex);
+    let used = 1;
+    const paths = new Map<number, string>();
+    while (next + used < row.count && row.kind(next + used) === KIND.path) {
+      const piece = row.word(next + used, WORD.extra);
+      const position = piece >>> 8;
+      const before = paths.get(position) ?? "";
+      if ((piece & 0xff) === 0xff) {
+        paths.set(position, `${before}<unreadable>`);
+      } else {
+        const bytes = row.bytes(next + used, WORD.time, 32);
+        const end = bytes.indexOf(0);
+        paths.set(
+          position,
+          before + new TextDecoder("latin1").decode(
+            end < 0 ? bytes : bytes.subarray(0, end),
+          ),
+        );
+      }
+      used++;
+    }
+    for (const [position, path] of paths) {
+      shown[position] = JSON.stringify(path);
+    }
+    const names = syscallParameters(number);
+    const text = names === undefined
+      ? shown.join(", ")
+      : names.map((name, i) => `${name}: ${shown[i]}`).join(", ");
+    return { text, used };
+  }
+}
+
+function isTimed(kind: number): boolean {
+  return kind !== KIND.arguments && kind !== KIND.path;
+}
+
+/** A duration as function_graph prints it, in microseconds. */
+function spent(ns: number): string {
+  const mark = ns > 1e9
+    ? "$ "
+    : ns > 1e8
+    ? "@ "
+    : ns > 1e7
+    ? "* "
+    : ns > 1e6
+    ? "# "
+    : ns > 1e5
+    ? "! "
+    : ns > 1e4
+    ? "+ "
+    : "";
+  return `${mark}${(ns / 1000).toFixed(3)} us`;
+}

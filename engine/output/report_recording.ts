@@ -1,0 +1,36 @@
+/**
+ * From a recording and its key log to a verdict and trace_graph.txt.
+ *
+ * @module
+ */
+import { type ForeignAddress, GraphReport } from "./graph_report.ts";
+import { readRecording } from "../seal/recording/recording.ts";
+import {
+  type RecordingVerification,
+  verifyRecording,
+} from "../seal/recording/verify_recording.ts";
+
+/** A verdict with the report that belongs to it. */
+export interface ReportedRecording extends RecordingVerification {
+  readonly report: GraphReport;
+  /** Functions and callers that are not the kernel's own. */
+  readonly foreign: readonly ForeignAddress[];
+}
+
+/**
+ * Verifies a recording and gives the lines of its graph to `line`, in order
+ * of time; only verified entries are in it.
+ *
+ * @throws {XftraceError} as {@linkcode verifyRecording}.
+ */
+export function reportRecording(
+  path: string,
+  klogPath: string | undefined,
+  line: (text: string) => void,
+): ReportedRecording {
+  const { header, names } = readRecording(path);
+  const report = new GraphReport(header, names);
+  const result = verifyRecording(path, klogPath, report.visit);
+  for (const text of report.lines()) line(text);
+  return { ...result, report, foreign: report.foreign };
+}

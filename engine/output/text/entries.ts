@@ -1,0 +1,195 @@
+/**
+ * The tracers' own entries as the kernel prints them
+ * (kernel/trace/trace_output.c), each with its newline.
+ *
+ * @module
+ */
+
+import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import { PackedPrintf } from "./bprint.ts";
+import type { ClockText } from "./duration.ts";
+import type { TextEnvironment } from "./environment.ts";
+import { fieldEntries } from "./field_entries.ts";
+import type { TraceTextOptions } from "./options.ts";
+import type { RecordBytes } from "./record.ts";
+
+/** Renders one kind of entry; `ts` is ns since the columns' epoch. */
+export type EntryRenderer = (record: RecordBytes, ts: number) => string;
+
+/** ULONG_MAX ends a stack trace: this is each half of it. */
+const END_OF_STACK = 0xffffffff;
+/** trace.h, FTRACE_TRAMPOLINE_MARKER: INT_MAX, in kernels that have it. */
+const TRAMPOLINE = 0x7fffffff;
+
+/** Renderers of the tracers' entries by type id. */
+export class StandardEntries {
+  readonly #meta: TraceMeta;
+  readonly #options: TraceTextOptions;
+  readonly #packed: PackedPrintf;
+
+  constructor(
+    meta: TraceMeta,
+    options: TraceTextOptions,
+    env: TextEnvironment,
+  ) {
+    this.#meta = meta;
+    this.#options = options;
+    this.#packed = new PackedPrintf(env);
+  }
+
+  /** All renderers; ids the kernel does not have are left out. */
+  renderers(clock: ClockText): Map<number, EntryRenderer> {
+    const types = this.#meta.layout.types;
+    const all: [number, EntryRenderer | undefined][] = [
+      [types.fn, (record) => this.#fn(record) + "\n"],
+      [types.stack, (record) => this.#stack(record)],
+      [types.userStack, (record) => this.#userStack(record)],
+      [types.print, (record) => this.#print(record)],
+      [types.bprint, (record) => this.#bprint(record)],
+      [types.bputs, (record) => this.#bputs(record)],
+      [types.rawData, (record) => this.rawData(record)],
+      [types.funcRepeats, (record, ts) => this.#repeats(record, ts, clock)],
+      ...fieldEntries(this.#meta),
+    ];
+    const map = new Map<number, EntryRenderer>();
+    for (const [id, render] of all) {
+      if (id >= 0 && render !== undefined) map.set(id, render);
+    }
+    return map;
+  }
+
+  /** `TRACE_PRINT` without its address. */
+  printMessage(record: RecordBytes): string {
+    return record.string(this.#meta.layout.print.buf);
+  }
+
+  /** `TRACE_BPRINT` without its address. */
+  bprintMessage(record: RecordBytes): string {
+    const { fmt, buf } = this.#meta.layout.bprint;
+    const format = this.#string(record, fmt);
+    return this.#packed.render(format, record, buf);
+  }
+
+  /** `TRACE_BPUTS` without its address. */
+  bputsMessage(record: RecordBytes): string {
+    return this.#string(record, this.#meta.layout.bputs.str);
+  }
+
+  #string(record: RecordBytes, at: number): string {
+    const lo = record.u32(at);
+    const hi = record.u32(at + 4);
+    return this.#meta.string(lo, hi) ??
+      `(0x${hi.toString(16)}${lo.toString(16).padStart(8, "0")})\n`;
+  }
+
+  /** `seq_print_ip_sym`. */
+  #symbol(record: RecordBytes, at: number): string {
+    return this.#address(record.u32(at), record.u32(at + 4));
+  }
+
+  #address(lo: number, hi: number): string {
+    if (lo === 0 && hi === 0) return "0";
+    const symbols = this.#meta.symbols;
+    const name = this.#options.symOffset
+      ? symbols.pS(lo, hi)
+      : symbols.bare(lo, hi);
+    return this.#options.symAddr ? `${name} <${hex16(lo, hi)}>` : name;
+  }
+
+  #call(
+    record: RecordBytes,
+    ip: number,
+    parent: number,
+    args = "",
+  ): string {
+    const text = this.#symbol(record, ip) + args;
+    const called = this.#options.printParent &&
+      (record.u32(parent) !== 0 || record.u32(parent + 4) !== 0);
+    return called ? `${text} <-${this.#symbol(record, parent)}` : text;
+  }
+
+  #fn(record: RecordBytes): string {
+    const { ip, parentIp, args } = this.#meta.layout.fn;
+    const recorded = args >= 0 && record.size >= args + 48;
+    return this.#call(
+      record,
+      ip,
+      parentIp,
+      recorded ? this.#arguments(record, ip, args) : "",
+    );
+  }
+
+  /** With option `func-args`: what `print_function_args` writes. */
+  #arguments(record: RecordBytes, ip: number, start: number): string {
+    const name = this.#meta.symbols.bare(record.u32(ip), record.u32(ip + 4));
+    const args = Array.from({ length: 6 }, (_, i) => record.u64(start + 8 * i));
+    return `(${this.#meta.functionArguments?.(name, args) ?? ""})`;
+  }
+
+  #stack(record: RecordBytes): string {
+    let text = "<stack trace>\n";
+    const start = this.#meta.layout.stack.caller;
+    for (let at = start; at + 8 <= record.size; at += 8) {
+      const lo = record.u32(at);
+      const hi = record.u32(at + 4);
+      if (lo === END_OF_STACK && hi === END_OF_STACK) break;
+      text += hi === 0 && lo === TRAMPOLINE
+        ? " => [FTRACE TRAMPOLINE]\n"
+        : ` => ${this.#address(lo, hi)}\n`;
+    }
+    return text;
+  }
+
+  #userStack(record: RecordBytes): string {
+    let text = "<user stack trace>\n";
+    const start = this.#meta.layout.userStack.caller;
+    for (let i = 0; i < 8; i++) {
+      const lo = record.u32(start + 8 * i);
+      const hi = record.u32(start + 8 * i + 4);
+      if (lo === 0 && hi === 0) break;
+      text += ` =>  <${hex16(lo, hi)}>\n`;
+    }
+    return text;
+  }
+
+  #print(record: RecordBytes): string {
+    const ip = this.#symbol(record, this.#meta.layout.print.ip);
+    return `${ip}: ${this.printMessage(record)}`;
+  }
+
+  #bprint(record: RecordBytes): string {
+    const ip = this.#symbol(record, this.#meta.layout.bprint.ip);
+    return `${ip}: ${this.bprintMessage(record)}`;
+  }
+
+  #bputs(record: RecordBytes): string {
+    const ip = this.#symbol(record, this.#meta.layout.bputs.ip);
+    return `${ip}: ${this.bputsMessage(record)}`;
+  }
+
+  /** `TRACE_RAW_DATA`: its id and its bytes. */
+  rawData(record: RecordBytes): string {
+    const { id, buf } = this.#meta.layout.rawData;
+    let text = `# ${record.u32(id).toString(16)} buf:`;
+    for (let at = buf; at < record.size; at++) {
+      text += " " + record.u8(at).toString(16).padStart(2, "0");
+    }
+    return text + "\n";
+  }
+
+  #repeats(record: RecordBytes, ts: number, clock: ClockText): string {
+    const layout = this.#meta.layout.funcRepeats;
+    if (layout === undefined) return "\n";
+    const delta = record.u16(layout.topDelta) * 4294967296 +
+      record.u32(layout.bottomDelta);
+    const time = this.#meta.clockInNs
+      ? clock.context(ts - delta)
+      : clock.counter(ts - delta);
+    return this.#call(record, layout.ip, layout.parentIp) +
+      ` (repeats: ${record.u16(layout.count)}, last_ts:${time})\n`;
+  }
+}
+
+function hex16(lo: number, hi: number): string {
+  return hi.toString(16).padStart(8, "0") + lo.toString(16).padStart(8, "0");
+}

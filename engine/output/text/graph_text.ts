@@ -1,0 +1,319 @@
+/**
+ * Function graph lines (kernel/trace/trace_functions_graph.c).
+ *
+ * @module
+ */
+
+import {
+  type EventColumns,
+  KIND,
+  type PageArena,
+} from "../../ftrace/ring/columns.ts";
+import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
+import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import { latencyFlags, type TaskText } from "./context.ts";
+import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
+import type { TraceTextOptions } from "./options.ts";
+
+/** Two spaces a level (TRACE_GRAPH_INDENT); deeper ones are made when met. */
+const INDENT: string[] = [];
+
+/** Columns' text while there is no duration. */
+const FILL_FULL = "              |  ";
+
+/** FTRACE_REGS_MAX_ARGS: arguments in registers, on x86-64. */
+const ARGUMENT_REGISTERS = 6;
+
+/** Prints function graph rows; keeps what the kernel keeps per CPU. */
+export class GraphText {
+  /** Whether the last row's line drew the row after it as well. */
+  tookNext = false;
+  readonly #meta: TraceMeta;
+  readonly #options: TraceTextOptions;
+  readonly #tasks: TaskText;
+  readonly #state = new GraphState();
+  readonly #cpus: string[] = [];
+  readonly #cpuWidth: number;
+  readonly #names: (lo: number, hi: number) => string;
+  readonly #irqStartLo: number;
+  readonly #irqEndLo: number;
+  /** Whether return values are shown, and recorded. */
+  readonly #retval: boolean;
+  /** Whether entries may hold more than the function and the depth. */
+  readonly #entryExtras: boolean;
+  #columns: EventColumns;
+  #arena: PageArena;
+  #clock: ClockText;
+
+  constructor(
+    meta: TraceMeta,
+    options: TraceTextOptions,
+    tasks: TaskText,
+    columns: EventColumns,
+    arena: PageArena,
+    clock: ClockText,
+  ) {
+    this.#meta = meta;
+    this.#options = options;
+    this.#tasks = tasks;
+    this.#columns = columns;
+    this.#arena = arena;
+    this.#clock = clock;
+    this.#names = meta.symbols.ps;
+    this.#cpuWidth = String(Math.max(0, meta.nrCpuIds - 1)).length;
+    const { graphEntry, graphReturn } = meta.layout;
+    this.#retval = options.graph.retval && graphReturn.retval >= 0;
+    this.#entryExtras = graphEntry.args >= 0 || graphEntry.retaddr >= 0;
+    // Kernel text lies in the top 4 GiB: the low halves decide.
+    const irq = meta.irqEntryText;
+    this.#irqStartLo = irq === undefined ? 0 : Number(irq.start & 0xffffffffn);
+    this.#irqEndLo = irq === undefined ? 0 : Number(irq.end & 0xffffffffn);
+  }
+
+  /** Moves to other columns; the state per CPU goes on. */
+  move(columns: EventColumns, arena: PageArena, clock: ClockText): void {
+    this.#columns = columns;
+    this.#arena = arena;
+    this.#clock = clock;
+  }
+
+  /**
+   * A graph row's lines.
+   *
+   * @param next the row after it on the same CPU, -1 when there is none
+   *   (yet); {@linkcode tookNext} says whether it was the return of a leaf,
+   *   and so is drawn already
+   */
+  line(row: number, next: number): string {
+    this.tookNext = false;
+    return this.#columns.kind[row] === KIND.return
+      ? this.#return(row)
+      : this.#entry(row, next);
+  }
+
+  /** Another event's lines: `/* sched_switch: ... *\/`. */
+  comment(row: number, body: string): string {
+    return this.commentStart(row) +
+      (body.endsWith("\n") ? body.slice(0, -1) : body) + " */\n";
+  }
+
+  /** What stands before a comment's body, `/* ` included. */
+  commentStart(row: number): string {
+    const depth = this.#state.depthAt(this.#columns.cpu[row]);
+    const fill = this.#durationShown() ? FILL_FULL : "";
+    return this.#prologue(row, 0) + fill +
+      (depth > 0 ? indent(depth + 1) : "") + "/* ";
+  }
+
+  #entry(row: number, next: number): string {
+    const columns = this.#columns;
+    const cpu = columns.cpu[row];
+    const depth = columns.depth[row];
+    const lo = columns.func[2 * row];
+    const hi = columns.func[2 * row + 1];
+    const irq = this.#isIrqEntry(lo, hi);
+    if (
+      !this.#options.graph.irqs && this.#state.hidesEntry(cpu, depth, irq)
+    ) {
+      return "";
+    }
+    const before = this.#prologue(row, irq ? KIND.entry : 0);
+    if (next >= 0 && isLeaf(columns, row, next)) {
+      this.tookNext = true;
+      this.#state.leaf(cpu, depth);
+      const line = before + this.#duration(columns.duration[next]) +
+        indent(depth) + this.#leafCall(row, lo, hi, next);
+      // The kernel's current entry is still the call's.
+      return irq ? line + this.#irq(row, KIND.return) : line;
+    }
+    this.#state.enter(cpu, depth, lo, hi);
+    const fill = this.#durationShown() ? FILL_FULL : "";
+    const call = before + fill + indent(depth) + this.#names(lo, hi);
+    if (!this.#entryExtras) return call + "() {\n";
+    const from = this.#returnAddress(row);
+    return call + this.#arguments(row, lo, hi) + " {" +
+      (from === "" ? "" : ` /*${from} */`) + "\n";
+  }
+
+  #return(row: number): string {
+    const columns = this.#columns;
+    const cpu = columns.cpu[row];
+    const depth = columns.depth[row];
+    const graph = this.#options.graph;
+    if (!graph.irqs && this.#state.hidesReturn(cpu, depth)) return "";
+    const lo = columns.func[2 * row];
+    const hi = columns.func[2 * row + 1];
+    const matched = this.#state.leave(cpu, depth, lo, hi);
+    let line = this.#prologue(row, 0) +
+      this.#duration(columns.duration[row]) + indent(depth);
+    if (this.#retval) {
+      line += `} /* ${this.#names(lo, hi)}${this.#returnValue(row)} */\n`;
+    } else if (matched && !graph.tail) {
+      line += "}\n";
+    } else {
+      line += `} /* ${this.#names(lo, hi)} */\n`;
+    }
+    if (graph.overrun) {
+      line += ` (Overruns: ${this.#overrun(row)})\n`;
+    }
+    return this.#isIrqEntry(lo, hi) ? line + this.#irq(row, KIND.return) : line;
+  }
+
+  #leafCall(row: number, lo: number, hi: number, returnRow: number): string {
+    const name = this.#names(lo, hi);
+    if (!this.#entryExtras && !this.#retval) return name + "();\n";
+    const extra = this.#returnAddress(row) +
+      (this.#retval ? this.#returnValue(returnRow) : "");
+    return name + this.#arguments(row, lo, hi) +
+      (extra === "" ? ";\n" : `; /*${extra} */\n`);
+  }
+
+  /** ` <-caller+0x1a/0x40` for entries that recorded it. */
+  #returnAddress(row: number): string {
+    if (
+      !this.#options.graph.retaddr ||
+      this.#columns.kind[row] !== KIND.entryRetaddr
+    ) {
+      return "";
+    }
+    const at = this.#columns.offset[row] +
+      this.#meta.layout.graphEntry.retaddr;
+    const lo = this.#arena.words[at >>> 2];
+    const hi = this.#arena.words[(at >>> 2) + 1];
+    return lo === 0 && hi === 0
+      ? " <-0"
+      : " <-" + this.#meta.symbols.pS(lo, hi);
+  }
+
+  /** `(a=1, b=0x2)` for entries that recorded their arguments. */
+  #arguments(row: number, lo: number, hi: number): string {
+    const start = this.#meta.layout.graphEntry.args;
+    const count = (this.#columns.size[row] - start) >> 3;
+    if (start < 0 || count < ARGUMENT_REGISTERS) return "()";
+    // With a return address recorded, it comes first.
+    const first = count > ARGUMENT_REGISTERS ? start + 8 : start;
+    const args: bigint[] = [];
+    for (let i = 0; i < ARGUMENT_REGISTERS; i++) {
+      const at = this.#columns.offset[row] + first + 8 * i;
+      const low = BigInt(this.#arena.words[at >>> 2]);
+      args.push(BigInt(this.#arena.words[(at >>> 2) + 1]) << 32n | low);
+    }
+    const name = this.#meta.symbols.bare(lo, hi);
+    return `(${this.#meta.functionArguments?.(name, args) ?? ""})`;
+  }
+
+  /**
+   * `print_graph_retval`: ` = 0x..`, or ` = -22` for error codes; written
+   * ` ret=-22` since kernels know TRACE_GRAPH_RETADDR_ENT (6.13).
+   */
+  #returnValue(row: number): string {
+    const equals = this.#meta.layout.types.graphRetaddrEnt < 0
+      ? " = "
+      : " ret=";
+    const at = this.#columns.offset[row] +
+      this.#meta.layout.graphReturn.retval;
+    const lo = this.#arena.words[at >>> 2];
+    const hi = this.#arena.words[(at >>> 2) + 1];
+    if (!this.#options.graph.retvalHex) {
+      // An int's error code fills the low half only.
+      const isInt = hi === 0 && (lo & 0x80000000) !== 0;
+      // IS_ERR_VALUE: the last 4095 values.
+      if ((isInt || hi === 0xffffffff) && lo >= 0xfffff001) {
+        return equals + (lo | 0);
+      }
+    }
+    const hex = hi === 0
+      ? lo.toString(16)
+      : hi.toString(16) + lo.toString(16).padStart(8, "0");
+    return equals + "0x" + hex;
+  }
+
+  #overrun(row: number): number {
+    const overrun = this.#meta.layout.graphReturn.overrun;
+    if (overrun < 0) return 0;
+    return this.#arena.words[(this.#columns.offset[row] + overrun) >>> 2];
+  }
+
+  /** `print_graph_prologue`; `kind` 0 for what draws no arrow. */
+  #prologue(row: number, kind: number): string {
+    const columns = this.#columns;
+    const cpu = columns.cpu[row];
+    const pid = columns.pid[row];
+    const previous = this.#state.switchTo(cpu, pid);
+    let text = "";
+    if (previous !== pid && previous !== -1) {
+      text = this.#banner(cpu, previous, pid);
+    }
+    if (kind !== 0) text += this.#irq(row, kind);
+    return this.#options.contextInfo ? text + this.#lead(row, cpu, pid) : text;
+  }
+
+  /** Time, CPU, task and flags, as far as they are shown. */
+  #lead(row: number, cpu: number, pid: number): string {
+    const graph = this.#options.graph;
+    let text = "";
+    if (graph.abstime) text += this.#clock.graph(this.#columns.ts[row]);
+    if (graph.reltime) text += this.#relative(this.#columns.ts[row]);
+    if (graph.cpu) text += this.#cpu(cpu);
+    if (graph.proc) text += this.#tasks.graph(pid) + " | ";
+    if (this.#options.latencyFormat) {
+      const word = this.#arena.words[this.#columns.offset[row] >>> 2];
+      text += ` ${latencyFlags(word)} | `;
+    }
+    return text;
+  }
+
+  #relative(ts: number): string {
+    const start = Number(this.#columns.epoch - this.#meta.timeStart);
+    return String(Math.floor((start + ts) / 1000)).padStart(9) + " us |  ";
+  }
+
+  #banner(cpu: number, from: number, to: number): string {
+    return " ------------------------------------------\n" +
+      this.#cpu(cpu) + this.#tasks.graph(from) + " => " +
+      this.#tasks.graph(to) +
+      "\n ------------------------------------------\n\n";
+  }
+
+  /** `print_graph_irq`: an arrow line. */
+  #irq(row: number, kind: number): string {
+    const columns = this.#columns;
+    const lead = this.#options.contextInfo
+      ? this.#lead(row, columns.cpu[row], columns.pid[row])
+      : "";
+    const arrow = kind === KIND.entry ? "==========>" : "<==========";
+    return this.#durationShown()
+      ? `${lead}  ${arrow} |\n`
+      : `${lead}${arrow}\n`;
+  }
+
+  #isIrqEntry(lo: number, hi: number): boolean {
+    return hi === 0xffffffff && lo >= this.#irqStartLo && lo < this.#irqEndLo;
+  }
+
+  #cpu(cpu: number): string {
+    return this.#cpus[cpu] ??= ` ${String(cpu).padStart(this.#cpuWidth)}) `;
+  }
+
+  #durationShown(): boolean {
+    return this.#options.graph.duration && this.#options.contextInfo;
+  }
+
+  #duration(ns: number): string {
+    if (!this.#durationShown()) return "";
+    const mark = this.#options.graph.overhead ? overheadMark(ns) + " " : "  ";
+    return mark + graphDuration(ns) + "|  ";
+  }
+}
+
+function indent(depth: number): string {
+  if (depth <= 0) return "";
+  const known = INDENT[depth];
+  if (known !== undefined) return known;
+  const text = "  ".repeat(Math.min(depth, 4096));
+  if (depth < 1024) {
+    // Without holes, so that the array stays a plain one.
+    for (let i = INDENT.length; i <= depth; i++) INDENT[i] = "  ".repeat(i);
+  }
+  return text;
+}

@@ -1,0 +1,159 @@
+/**
+ * The lines above a trace (kernel/trace/trace.c and
+ * trace_functions_graph.c: print_header and what it calls).
+ *
+ * @module
+ */
+
+import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { GraphOptions, TraceTextOptions } from "./options.ts";
+
+/** Counters that the header shows. */
+export interface EntryCounts {
+  /** Entries in the buffers, of all CPUs. */
+  readonly entries: number;
+  /** Entries written: those in the buffers and those overwritten. */
+  readonly written: number;
+}
+
+/** The header of `trace`, from `# tracer:` on. */
+export function traceHeader(
+  meta: TraceMeta,
+  options: TraceTextOptions,
+  counts: EntryCounts,
+): string {
+  const start = `# tracer: ${meta.tracer}\n#\n`;
+  if (!options.contextInfo) return start;
+  if (meta.tracer === "function_graph") {
+    return start + graphHeader(meta, options, counts);
+  }
+  return start + defaultHeader(meta, options, counts);
+}
+
+function defaultHeader(
+  meta: TraceMeta,
+  options: TraceTextOptions,
+  counts: EntryCounts,
+): string {
+  if (options.latencyFormat) {
+    // Nothing at all when the buffers are empty.
+    if (counts.entries === 0) return "";
+    return latencyHeader(meta, counts) +
+      (options.verbose ? "" : LATENCY_LEGEND);
+  }
+  if (options.verbose) return "";
+  const info =
+    `# entries-in-buffer/entries-written: ${counts.entries}/${counts.written}` +
+    `   #P:${meta.onlineCpus}\n#\n`;
+  return info +
+    (options.irqInfo
+      ? legendWithFlags(options.recordTgid)
+      : legend(options.recordTgid));
+}
+
+function legend(tgid: boolean): string {
+  const [a, b] = tgid ? ["   TGID   ", "     |    "] : ["", ""];
+  return `#           TASK-PID    ${a} CPU#     TIMESTAMP  FUNCTION\n` +
+    `#              | |      ${b}   |         |         |\n`;
+}
+
+function legendWithFlags(tgid: boolean): string {
+  const wide = tgid ? 12 : 2;
+  const space = " ".repeat(wide);
+  const task = "     TGID   ".substring(0, wide);
+  const bar = "       |    ".substring(0, wide);
+  const lead = "#                            " + space;
+  return `${lead}  _-----=> irqs-off/BH-disabled\n` +
+    `${lead} / _----=> need-resched\n` +
+    `${lead}| / _---=> hardirq/softirq\n` +
+    `${lead}|| / _--=> preempt-depth\n` +
+    `${lead}||| / _-=> migrate-disable\n` +
+    `${lead}|||| /     delay\n` +
+    `#           TASK-PID  ${task} CPU#  |||||  TIMESTAMP  FUNCTION\n` +
+    `#              | |    ${bar}   |   |||||     |         |\n`;
+}
+
+const LATENCY_LEGEND = "#                    _------=> CPU#            \n" +
+  "#                   / _-----=> irqs-off/BH-disabled\n" +
+  "#                  | / _----=> need-resched    \n" +
+  "#                  || / _---=> hardirq/softirq \n" +
+  "#                  ||| / _--=> preempt-depth   \n" +
+  "#                  |||| / _-=> migrate-disable \n" +
+  "#                  ||||| /     delay           \n" +
+  "#  cmd     pid     |||||| time  |   caller     \n" +
+  "#     \\   /        ||||||  \\    |    /       \n";
+
+/** `print_trace_header`. */
+function latencyHeader(meta: TraceMeta, counts: EntryCounts): string {
+  const info = meta.latency;
+  const latency = info === undefined
+    ? 0n
+    : (BigInt.asUintN(64, info.latency) + 500n) / 1000n;
+  let text =
+    `# ${meta.tracer} latency trace v1.1.5 on ${meta.release ?? "unknown"}\n` +
+    "# " + "-".repeat(68) + "\n" +
+    `# latency: ${latency} us, #${counts.entries}/${counts.written}, ` +
+    `CPU#${info?.cpu ?? 0} | (M:${info?.preemptModel ?? "unknown"} ` +
+    `VP:0, KP:0, SP:0 HP:0 #P:${meta.onlineCpus})\n` +
+    "#    -----------------\n" +
+    `#    | task: ${info?.comm ?? ""}-${info?.pid ?? 0} ` +
+    `(uid:${info?.uid ?? 0} nice:${info?.nice ?? 0} ` +
+    `policy:${info?.policy ?? 0} rt_prio:${info?.rtPriority ?? 0})\n` +
+    "#    -----------------\n";
+  if (info !== undefined && info.criticalStart !== 0n) {
+    text += `#  => started at: ${name(meta, info.criticalStart)}` +
+      `\n#  => ended at:   ${name(meta, info.criticalEnd)}\n#\n`;
+  }
+  return text + "#\n";
+}
+
+function name(meta: TraceMeta, address: bigint): string {
+  return meta.symbols.bare(
+    Number(address & 0xffffffffn),
+    Number(address >> 32n & 0xffffffffn),
+  );
+}
+
+function graphHeader(
+  meta: TraceMeta,
+  options: TraceTextOptions,
+  counts: EntryCounts,
+): string {
+  const latency = options.latencyFormat;
+  let text = "";
+  if (latency) {
+    if (counts.entries === 0) return "";
+    text += latencyHeader(meta, counts) + graphLatencyLegend(options.graph);
+  }
+  return text + graphColumns(options.graph, latency);
+}
+
+function graphLatencyLegend(graph: GraphOptions): string {
+  const size = (graph.abstime ? 16 : 0) + (graph.reltime ? 16 : 0) +
+    (graph.cpu ? 4 : 0) + (graph.proc ? 17 : 0);
+  // The kernel's string of spaces ends at 37.
+  const lead = "#" + " ".repeat(Math.min(size, 37));
+  return `${lead}  _-----=> irqs-off        \n` +
+    `${lead} / _----=> need-resched    \n` +
+    `${lead}| / _---=> hardirq/softirq \n` +
+    `${lead}|| / _--=> preempt-depth   \n` +
+    `${lead}||| /                      \n`;
+}
+
+function graphColumns(graph: GraphOptions, latency: boolean): string {
+  let first = "#";
+  let second = "#";
+  const column = (shown: boolean, above: string, below: string) => {
+    if (!shown) return;
+    first += above;
+    second += below;
+  };
+  column(graph.abstime, "     TIME       ", "      |         ");
+  column(graph.reltime, "   REL TIME     ", "      |         ");
+  column(graph.cpu, " CPU", " |  ");
+  column(graph.proc, "  TASK/PID       ", "   |    |        ");
+  column(latency, "||||   ", "||||   ");
+  column(graph.duration, "  DURATION   ", "   |   |      ");
+  return first + "               FUNCTION CALLS\n" +
+    second + "               |   |   |   |\n";
+}

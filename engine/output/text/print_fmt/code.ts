@@ -1,0 +1,245 @@
+/**
+ * Compiled expressions: closures over the record, with static C types.
+ *
+ * A value is a Number for integers of at most 4 bytes and for offsets into
+ * the record, a BigInt for 8-byte integers and kernel pointers, and a string
+ * for text.
+ *
+ * @module
+ */
+
+import type { EventField } from "../../../ftrace/events/formats.ts";
+import { dynamicKind } from "../../../ftrace/events/formats.ts";
+import type { TextEnvironment } from "../environment.ts";
+import { RecordBytes } from "../record.ts";
+import {
+  type CType,
+  type IntType,
+  type RecordPointer,
+  typeOfWords,
+} from "./ctype.ts";
+import { PrintFmtError } from "./lexer.ts";
+
+/** A value, its kind given by the static type. */
+export type Value = number | bigint | string;
+
+/** A compiled expression. */
+export interface Code {
+  readonly type: CType;
+  /** The value, when it is the same for every event. */
+  readonly constant?: Value;
+  readonly run: (record: RecordBytes) => Value;
+}
+
+/** What compiling asks for. */
+export interface Scope {
+  readonly fields: ReadonlyMap<string, EventField>;
+  readonly env: TextEnvironment;
+}
+
+/** Stands in for the record where nothing depends on it. */
+const EMPTY = new RecordBytes();
+
+/** A constant. */
+export function constant(type: CType, value: Value): Code {
+  return { type, constant: value, run: () => value };
+}
+
+/** A computed value; folded when all of `from` are constant. */
+export function computed(
+  type: CType,
+  from: readonly Code[],
+  run: (record: RecordBytes) => Value,
+): Code {
+  if (from.every((code) => code.constant !== undefined)) {
+    return constant(type, run(EMPTY));
+  }
+  return { type, run };
+}
+
+/** Brings a value into an integer type's range. */
+export function wrap(type: IntType, value: number | bigint): number | bigint {
+  if (type.size === 8) {
+    const wide = typeof value === "bigint" ? value : BigInt(value);
+    return type.signed ? BigInt.asIntN(64, wide) : BigInt.asUintN(64, wide);
+  }
+  const word = typeof value === "bigint"
+    ? Number(BigInt.asIntN(32, value))
+    : value | 0;
+  switch (type.size) {
+    case 1:
+      return type.signed ? word << 24 >> 24 : word & 0xff;
+    case 2:
+      return type.signed ? word << 16 >> 16 : word & 0xffff;
+    default:
+      return type.signed ? word : word >>> 0;
+  }
+}
+
+/** Whether two integer types hold the same values in the same form. */
+export function sameInt(a: IntType, b: IntType): boolean {
+  return a.size === b.size && a.signed === b.signed;
+}
+
+/** Converts to an integer type, as a cast or an assignment would. */
+export function toInt(code: Code, type: IntType): Code {
+  switch (code.type.kind) {
+    case "int":
+      if (sameInt(code.type, type)) return code;
+      break;
+    case "kernel":
+      if (type.size === 8 && !type.signed) return { ...code, type };
+      break;
+    default:
+      throw new PrintFmtError(
+        `a ${code.type.kind} pointer is used as a number`,
+      );
+  }
+  return computed(
+    type,
+    [code],
+    (record) => wrap(type, code.run(record) as number | bigint),
+  );
+}
+
+/** An integer, or a kernel pointer's address, as an integer. */
+export function asInt(code: Code): Code & { readonly type: IntType } {
+  if (code.type.kind === "int") return code as Code & { type: IntType };
+  const type: IntType = { kind: "int", size: 8, signed: false };
+  return { ...toInt(code, type), type };
+}
+
+/** Whether the value counts as true. */
+export function asTest(code: Code): (record: RecordBytes) => boolean {
+  // A pointer into the record, or a text, is never null.
+  if (code.type.kind === "record" || code.type.kind === "text") {
+    return () => true;
+  }
+  const run = code.run;
+  return (record) => {
+    const value = run(record);
+    return value !== 0 && value !== 0n;
+  };
+}
+
+/** Loads what a record pointer of static or dynamic offset points to. */
+export function load(type: CType, pointer: Code): Code {
+  if (type.kind === "record" || type.kind === "text") {
+    throw new PrintFmtError("what a pointer points to is no plain value");
+  }
+  const at = pointer.constant;
+  if (typeof at === "number") {
+    return { type, run: staticLoad(type, at) };
+  }
+  const run = pointer.run;
+  const read = dynamicLoad(type);
+  return { type, run: (record) => read(record, run(record) as number) };
+}
+
+/** The value of a field: an integer, a pointer, or the place of an array. */
+export function fieldCode(field: EventField): Code {
+  const type = fieldType(field);
+  if (type.kind === "record") return constantPlace(type, field.offset);
+  return { type, run: staticLoad(type, field.offset) };
+}
+
+/** The static type of `REC->field`. */
+export function fieldType(field: EventField): CType {
+  if (dynamicKind(field) !== undefined) {
+    return { kind: "int", size: 4, signed: false };
+  }
+  const text = field.type;
+  if (text.includes("[")) {
+    const element = typeOfWords(words(text.substring(0, text.indexOf("["))));
+    const stars = text.includes("*");
+    if (stars) return arrayOf(kernelPointer(text), field.size);
+    return arrayOf(element, field.size);
+  }
+  if (text.includes("*")) return kernelPointer(text);
+  if (isIntSize(field.size)) {
+    const named = typeOfWords(words(text));
+    // The size and sign the kernel states win over what a name suggests.
+    if (named !== undefined || !/\b(struct|union)\b/.test(text)) {
+      return { kind: "int", size: field.size, signed: field.signed };
+    }
+  }
+  return arrayOf(undefined, field.size);
+}
+
+/** A place in the record that does not change from event to event. */
+export function constantPlace(type: RecordPointer, offset: number): Code {
+  // Not folded with other constants: its value means nothing by itself.
+  return { type, constant: offset, run: () => offset };
+}
+
+function arrayOf(element: CType | undefined, length: number): RecordPointer {
+  return {
+    kind: "record",
+    to: element,
+    stride: element === undefined ? 1 : sizeOf(element),
+    length,
+  };
+}
+
+/** Bytes of a value of that type. */
+export function sizeOf(type: CType): number {
+  return type.kind === "int" ? type.size : 8;
+}
+
+function kernelPointer(text: string): CType {
+  const to = typeOfWords(words(text.substring(0, text.indexOf("*"))));
+  return { kind: "kernel", to, stride: to === undefined ? 1 : to.size };
+}
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/).filter((word) => word !== "");
+}
+
+function isIntSize(size: number): size is 1 | 2 | 4 | 8 {
+  return size === 1 || size === 2 || size === 4 || size === 8;
+}
+
+function staticLoad(
+  type: CType,
+  at: number,
+): (record: RecordBytes) => number | bigint {
+  const read = dynamicLoad(type);
+  if (type.kind === "int") {
+    // One closure, one call: fields are what nearly every event prints.
+    switch (type.size) {
+      case 4:
+        return type.signed
+          ? (record) => record.s32(at)
+          : (record) => record.u32(at);
+      case 8:
+        return type.signed
+          ? (record) => record.s64(at)
+          : (record) => record.u64(at);
+    }
+  }
+  return (record) => read(record, at);
+}
+
+function dynamicLoad(
+  type: CType,
+): (record: RecordBytes, at: number) => number | bigint {
+  if (type.kind !== "int") return (record, at) => record.u64(at);
+  switch (type.size) {
+    case 1:
+      return type.signed
+        ? (record, at) => record.s8(at)
+        : (record, at) => record.u8(at);
+    case 2:
+      return type.signed
+        ? (record, at) => record.s16(at)
+        : (record, at) => record.u16(at);
+    case 4:
+      return type.signed
+        ? (record, at) => record.s32(at)
+        : (record, at) => record.u32(at);
+    default:
+      return type.signed
+        ? (record, at) => record.s64(at)
+        : (record, at) => record.u64(at);
+  }
+}

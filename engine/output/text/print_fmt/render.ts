@@ -1,0 +1,273 @@
+/**
+ * Renders events by their print_fmt: compiled once per event to a closure.
+ *
+ * @module
+ */
+
+import {
+  dynamicKind,
+  type EventField,
+  type EventFormat,
+} from "../../../ftrace/events/formats.ts";
+import type { TextEnvironment } from "../environment.ts";
+import { addressFormatter, bytesFormatter } from "../pointer.ts";
+import { formatInteger, formatString } from "../printf_number.ts";
+import {
+  type FormatPiece,
+  type FormatSpec,
+  parseFormat,
+  STAR,
+} from "../printf_spec.ts";
+import type { RecordBytes } from "../record.ts";
+import { asInt, type Code, fieldCode, type Scope, toInt } from "./code.ts";
+import { INT, ULONG } from "./ctype.ts";
+import { compile } from "./expression.ts";
+import { PrintFmtError } from "./lexer.ts";
+import { type Node, parsePrintFmt } from "./parser.ts";
+import { boundedText } from "./text_value.ts";
+
+/** Writes what an event says after its name, with the newline. */
+export type Renderer = (record: RecordBytes) => string;
+
+/** A compiled print_fmt. */
+export interface CompiledPrintFmt {
+  readonly render: Renderer;
+  /** Why the print_fmt could not be compiled; the fields are shown raw. */
+  readonly failure: string | undefined;
+}
+
+/** The mark of an event whose print_fmt cannot be rendered, as trace-cmd's. */
+export const FAILED_MARK = "[FAILED TO PARSE]";
+
+/**
+ * Compiles an event's print_fmt. What cannot be rendered from the event's
+ * bytes becomes its raw fields behind {@linkcode FAILED_MARK}.
+ */
+export function compilePrintFmt(
+  format: EventFormat,
+  env: TextEnvironment,
+): CompiledPrintFmt {
+  try {
+    const fields = new Map(format.fields.map((field) => [field.name, field]));
+    const parsed = parsePrintFmt(format.printFmt);
+    // The kernel's macros put the newline there as well (TP_printk).
+    const render = bind(parseFormat(parsed.format + "\n"), parsed.args, {
+      fields,
+      env,
+    });
+    return { render, failure: undefined };
+  } catch (error) {
+    if (!(error instanceof PrintFmtError)) throw error;
+    return { render: rawFields(format), failure: error.message };
+  }
+}
+
+/** Shows an event's fields as they are: `[FAILED TO PARSE] pid=12 len=0x8`. */
+export function rawFields(format: EventFormat): Renderer {
+  const parts = format.fields.map((field) => ({
+    name: field.name,
+    render: rawField(field),
+  }));
+  return (record) => {
+    let text = FAILED_MARK;
+    for (const { name, render } of parts) text += ` ${name}=${render(record)}`;
+    return text + "\n";
+  };
+}
+
+function rawField(field: EventField): Renderer {
+  const dynamic = dynamicKind(field);
+  if (dynamic !== undefined) {
+    const base = dynamic === "rel_loc" ? field.offset + 4 : 0;
+    const isText = /\bchar\b/.test(field.type);
+    return (record) => {
+      const location = record.u32(field.offset);
+      const at = base + (location & 0xffff);
+      const length = location >>> 16;
+      return isText ? record.string(at, length) : byteList(record, at, length);
+    };
+  }
+  const code = fieldCode(field);
+  if (code.type.kind === "record") {
+    return /^(const )?(unsigned )?char\s*\[/.test(field.type)
+      ? (record) => record.string(field.offset, field.size)
+      : (record) => byteList(record, field.offset, field.size);
+  }
+  const run = code.run;
+  const signed = field.signed;
+  return (record) => {
+    const value = run(record);
+    return signed ? String(value) : "0x" + BigInt(value).toString(16);
+  };
+}
+
+function byteList(record: RecordBytes, at: number, length: number): string {
+  const bytes: string[] = [];
+  const end = Math.min(at + length, record.size);
+  for (let i = at; i < end; i++) {
+    bytes.push(record.u8(i).toString(16).padStart(2, "0"));
+  }
+  return `ARRAY[${bytes.join(", ")}]`;
+}
+
+/** Joins a format's pieces with its arguments' closures. */
+function bind(
+  pieces: readonly FormatPiece[],
+  nodes: readonly Node[],
+  scope: Scope,
+): Renderer {
+  let used = 0;
+  const next = (): Code => {
+    if (used >= nodes.length) {
+      throw new PrintFmtError("the format string asks for more arguments");
+    }
+    return compile(nodes[used++], scope);
+  };
+  let firstString = clobbersFormat(scope.env);
+  if (firstString && startsWithString(pieces[0])) return () => "";
+  const parts = pieces.map(({ literal, spec }) => {
+    if (spec === undefined) return { literal, run: undefined };
+    const run = argument(spec, next, scope.env);
+    if (!firstString || spec.conversion !== "s") return { literal, run };
+    firstString = false;
+    return { literal, run: () => "" };
+  });
+  if (parts.length === 1) {
+    const { literal, run } = parts[0];
+    return run === undefined
+      ? () => literal
+      : (record) => literal + run(record);
+  }
+  return (record) => {
+    let text = "";
+    for (const { literal, run } of parts) {
+      text += run === undefined ? literal : literal + run(record);
+    }
+    return text;
+  };
+}
+
+/**
+ * Whether the kernel overwrites the format while it prints: trace_check_vprintf
+ * works in the buffer that holds the format when trace_event_format rewrote it
+ * there. The first `%s` then prints nothing; when the format begins with it,
+ * neither does all that follows, the newline included.
+ */
+function clobbersFormat(env: TextEnvironment): boolean {
+  return env.checksStrings === true && env.hashPointers === false;
+}
+
+function startsWithString(piece: FormatPiece | undefined): boolean {
+  return piece?.literal === "" && piece.spec?.conversion === "s";
+}
+
+function argument(
+  spec: FormatSpec,
+  next: () => Code,
+  env: TextEnvironment,
+): Renderer {
+  const starWidth = spec.width === STAR ? count(next()) : undefined;
+  const starPrecision = spec.precision === STAR ? count(next()) : undefined;
+  const value = spec.conversion === "?" ? undefined : next();
+  if (value === undefined) return () => "";
+  const write = conversion(spec, value, env);
+  if (starWidth === undefined && starPrecision === undefined) {
+    return (record) => write(record, spec, spec.width, spec.precision);
+  }
+  const leftSpec: FormatSpec = { ...spec, left: true };
+  return (record) => {
+    let width = starWidth?.(record) ?? spec.width;
+    // A negative width in an argument means a left-aligned field.
+    const used = width < 0 && starWidth !== undefined ? leftSpec : spec;
+    if (used !== spec) width = -width;
+    const precision = starPrecision === undefined
+      ? spec.precision
+      : Math.max(0, starPrecision(record));
+    return write(record, used, width, precision);
+  };
+}
+
+function count(code: Code): (record: RecordBytes) => number {
+  return toInt(asInt(code), INT).run as (record: RecordBytes) => number;
+}
+
+type Write = (
+  record: RecordBytes,
+  spec: FormatSpec,
+  width: number,
+  precision: number,
+) => string;
+
+function conversion(
+  spec: FormatSpec,
+  value: Code,
+  env: TextEnvironment,
+): Write {
+  switch (spec.conversion) {
+    case "s": {
+      const text = boundedText(value, env);
+      return (record, used, width, precision) => {
+        const found = text(record, precision < 0 ? Infinity : precision);
+        return width < 0 && precision < 0
+          ? found
+          : formatString(found, used.left, width, precision);
+      };
+    }
+    case "c": {
+      const code = count(value);
+      return (record, used, width) =>
+        formatString(
+          String.fromCharCode(code(record) & 0xff),
+          used.left,
+          width,
+          -1,
+        );
+    }
+    case "p":
+      return pointer(spec, value, env);
+    default:
+      return integer(spec, value);
+  }
+}
+
+function integer(spec: FormatSpec, value: Code): Write {
+  const run = asInt(value).run as (record: RecordBytes) => number | bigint;
+  const type = asInt(value).type;
+  const plain = spec.width === -1 && spec.precision === -1 && !spec.special &&
+    !spec.plus && !spec.space;
+  const signed = spec.conversion === "d";
+  if (
+    plain && (signed || spec.conversion === "u") && spec.size === 4 &&
+    type.size <= 4
+  ) {
+    return signed
+      ? (record) => String((run(record) as number) | 0)
+      : (record) => String((run(record) as number) >>> 0);
+  }
+  return (record, used, width, precision) =>
+    formatInteger(run(record), used, width, precision);
+}
+
+function pointer(spec: FormatSpec, value: Code, env: TextEnvironment): Write {
+  const bytes = bytesFormatter(spec);
+  if (bytes !== undefined) {
+    if (value.type.kind !== "record") {
+      throw new PrintFmtError(
+        `%p${spec.pointer} reads kernel memory that is not in the event`,
+      );
+    }
+    const start = value.run as (record: RecordBytes) => number;
+    return (record, _used, width) => {
+      const first = start(record);
+      return bytes((i) => record.u8(first + i), width);
+    };
+  }
+  const address = addressFormatter(spec);
+  if (address === undefined) {
+    throw new PrintFmtError(
+      `%p${spec.pointer} reads kernel memory that is not in the event`,
+    );
+  }
+  const run = toInt(asInt(value), ULONG).run as (r: RecordBytes) => bigint;
+  return (record, _used, width) => address(run(record), env, width);
+}

@@ -1,0 +1,97 @@
+/**
+ * Symbol names as the trace prints them, with a cache: a trace names the same
+ * few thousand functions millions of times.
+ *
+ * @module
+ */
+
+import type { SymbolAt, Symbols } from "../../kernel/symbols/symbols.ts";
+import type { TextSymbols } from "./environment.ts";
+
+type Form = "bare" | "ps" | "pS" | "pB";
+
+/**
+ * Names for the text out of the guest's symbols. Names are kept for good:
+ * make a new object when modules have come or gone.
+ *
+ * Source: lib/vsprintf.c (symbol_string), kernel/kallsyms.c
+ * (__sprint_symbol), kernel/trace/trace_output.c (trace_seq_print_sym).
+ */
+export function textSymbols(symbols: Pick<Symbols, "lookup">): TextSymbols {
+  const forms: Record<Form, (address: bigint) => string> = {
+    bare: (address) => bareName(symbols, address),
+    ps: (address) => {
+      const found = symbols.lookup(address);
+      if (found === undefined) return `0x${address.toString(16)}`;
+      return found.name + moduleSuffix(found);
+    },
+    pS: (address) => withOffset(symbols, address, 0),
+    // The address after a call may belong to the next function already.
+    pB: (address) => withOffset(symbols, address, 1),
+  };
+  return {
+    bare: cached(forms.bare),
+    ps: cached(forms.ps),
+    pS: cached(forms.pS),
+    pB: cached(forms.pB),
+  };
+}
+
+function bareName(
+  symbols: Pick<Symbols, "lookup">,
+  address: bigint,
+): string {
+  const found = symbols.lookup(address);
+  if (found === undefined) {
+    return `0x${address.toString(16).padStart(8, "0")}`;
+  }
+  // trace_output.c, kretprobed(): a return address that a kretprobe took.
+  const trampoline = found.name === "arch_rethook_trampoline" ||
+    found.name === "__kretprobe_trampoline";
+  return trampoline && found.offset === 0
+    ? "[unknown/kretprobe'd]"
+    : found.name;
+}
+
+function withOffset(
+  symbols: Pick<Symbols, "lookup">,
+  address: bigint,
+  back: number,
+): string {
+  const found = symbols.lookup(address - BigInt(back));
+  if (found === undefined) return `0x${address.toString(16)}`;
+  const offset = found.offset + back;
+  // "%#lx" of 0 is 0x0 in the kernel.
+  return `${found.name}+0x${offset.toString(16)}/0x${found.size.toString(16)}${
+    moduleSuffix(found)
+  }`;
+}
+
+function moduleSuffix(symbol: SymbolAt): string {
+  return symbol.module === undefined ? "" : ` [${symbol.module}]`;
+}
+
+function cached(
+  write: (address: bigint) => string,
+): (lo: number, hi: number) => string {
+  // Kernel text lies in the top 4 GiB: nearly all keys are the low half.
+  const top = new Map<number, string>();
+  const others = new Map<bigint, string>();
+  return (lo, hi) => {
+    if (hi === 0xffffffff) {
+      let text = top.get(lo);
+      if (text === undefined) {
+        text = write(0xffffffff00000000n | BigInt(lo));
+        top.set(lo, text);
+      }
+      return text;
+    }
+    const address = BigInt(hi) << 32n | BigInt(lo);
+    let text = others.get(address);
+    if (text === undefined) {
+      text = write(address);
+      others.set(address, text);
+    }
+    return text;
+  };
+}

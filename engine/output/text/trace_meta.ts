@@ -1,0 +1,219 @@
+/**
+ * What rendering a trace must know, taken from a guest's kernel.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { TraceEvents } from "../../ftrace/events/events.ts";
+import type {
+  LatencyInfo,
+  TraceLayout,
+  TraceMeta,
+} from "../../ftrace/ring/meta.ts";
+import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
+import {
+  graphOptions,
+  optionsFromFlags,
+  type TraceTextOptions,
+} from "./options.ts";
+import { textSymbols } from "./symbol_names.ts";
+import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
+
+const MAX_STRING = 4096;
+
+/** Where comms come from, and what else differs from run to run. */
+export interface TraceMetaOptions {
+  /**
+   * The comm of a thread; default: the kernel's saved_cmdlines as they are
+   * now.
+   */
+  readonly comm?: (pid: number) => string | undefined;
+}
+
+/**
+ * Collects what the text of an instance's trace depends on, as it is now.
+ *
+ * @throws {KernelError} when the kernel's structures are not understood.
+ * @throws {MemoryError} when they cannot be read.
+ */
+export function traceMeta(
+  instance: TraceArray,
+  events: TraceEvents,
+  layout: TraceLayout,
+  options: TraceMetaOptions = {},
+): TraceMeta {
+  const { kernel } = instance;
+  const { space, symbols, types } = kernel;
+  let saved: SavedCmdlines | undefined;
+  const comm = options.comm ??
+    ((pid: number) => (saved ??= SavedCmdlines.read(kernel)).tryComm(pid));
+  const irqStart = symbols.tryAddress("__irqentry_text_start");
+  const irqEnd = symbols.tryAddress("__irqentry_text_end");
+  const pointerKey = readPointerKey(kernel);
+  return {
+    layout,
+    tracer: instance.tracer,
+    nrCpuIds: kernel.cpuIds,
+    onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
+    clockInNs: instance.clock.inNs,
+    timeStart: instance.timeStart,
+    comm,
+    tgid: tgidReader(kernel),
+    format: (id) => events.format(id),
+    ownEventFound: (type) => {
+      for (const event of events.all()) {
+        if (event.id === type) return true;
+        if (event.id > layout.types.last) break;
+      }
+      return false;
+    },
+    symbols: textSymbols(symbols),
+    string: (lo, hi) => {
+      const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+      try {
+        return space.string(gva, MAX_STRING);
+      } catch (error) {
+        if (error instanceof MemoryError) return undefined;
+        throw error;
+      }
+    },
+    enumerator: (name) => types.tryEnumerator(name),
+    variable: (name) => {
+      const gva = symbols.tryAddress(name);
+      if (gva === undefined) return undefined;
+      try {
+        return space.u64(gva);
+      } catch (error) {
+        // A recording may lack the page.
+        if (error instanceof MemoryError) return undefined;
+        throw error;
+      }
+    },
+    release: kernel.facts.release,
+    latency: latencyInfo(instance),
+    ...(irqStart === undefined || irqEnd === undefined
+      ? {}
+      : { irqEntryText: { start: irqStart, end: irqEnd } }),
+    ...(pointerKey === undefined ? {} : { pointerKey }),
+    noHashPointers: readFlag(kernel, "no_hash_pointers"),
+    checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
+    structSize: (name) => types.tryStruct(name)?.size,
+    ...ticksPerSecond(kernel),
+    // Between 6.1 and 6.12; the nearest change that BTF shows is that
+    // sub-buffers got a size of their own.
+    hexChunkSpace: types.tryMember("trace_buffer", "subbuf_order") !==
+      undefined,
+  };
+}
+
+/** The text options that the guest's own trace files follow now. */
+export function guestTextOptions(instance: TraceArray): TraceTextOptions {
+  const { kernel, object } = instance;
+  const bits = new Map<string, number>();
+  const flags = object.follow("current_trace", "tracer")
+    ?.follow("flags", "tracer_flags");
+  let value = 0;
+  if (flags !== undefined) {
+    value = flags.number("val");
+    const size = BigInt(kernel.types.struct("tracer_opt").size);
+    let opt = flags.follow("opts", "tracer_opt");
+    while (opt !== undefined && bits.size < 32) {
+      const name = opt.stringAt("name", 64);
+      if (name === undefined) break;
+      bits.set(name, opt.number("bit"));
+      opt = kernel.object("tracer_opt", opt.gva + size);
+    }
+  }
+  return optionsFromFlags(
+    kernel.types,
+    object.u64("trace_flags"),
+    instance.tracer === "function_graph"
+      ? graphOptions(value, bits)
+      : undefined,
+  );
+}
+
+/** `ptr_key` of lib/vsprintf.c, with which `%p` is hashed. */
+function readPointerKey(kernel: Kernel): [bigint, bigint] | undefined {
+  const gva = kernel.symbols.tryAddress("ptr_key");
+  if (gva === undefined) return undefined;
+  const key: [bigint, bigint] = [
+    kernel.space.u64(gva),
+    kernel.space.u64(gva + 8n),
+  ];
+  // All zeros: not drawn yet, early after boot.
+  return key[0] === 0n && key[1] === 0n ? undefined : key;
+}
+
+function readFlag(kernel: Kernel, symbol: string): boolean {
+  const gva = kernel.symbols.tryAddress(symbol);
+  return gva !== undefined && kernel.space.u8(gva) !== 0;
+}
+
+/**
+ * CONFIG_HZ, which no variable holds: `clocksource_jiffies.mult` is TICK_NSEC
+ * shifted by its `shift` (kernel/time/jiffies.c).
+ */
+function ticksPerSecond(kernel: Kernel): { hz?: number } {
+  const gva = kernel.symbols.tryAddress("clocksource_jiffies");
+  if (gva === undefined) return {};
+  const clock = kernel.object("clocksource", gva);
+  const tick = clock.number("mult") / 2 ** clock.number("shift");
+  return tick > 0 ? { hz: Math.round(1e9 / tick) } : {};
+}
+
+/** saved_tgids: `tgid_map`, an array indexed by pid (option record-tgid). */
+function tgidReader(kernel: Kernel): (pid: number) => number {
+  const map = kernel.symbols.tryAddress("tgid_map");
+  const maxAt = kernel.symbols.tryAddress("tgid_map_max");
+  const array = map === undefined ? 0n : kernel.space.u64(map);
+  if (array === 0n || maxAt === undefined) return () => 0;
+  const max = kernel.space.u32(maxAt);
+  return (pid) =>
+    pid <= 0 || pid > max ? 0 : kernel.space.u32(array + BigInt(pid * 4));
+}
+
+/** The header of the latency format: the CPU of the record, its task. */
+function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
+  const { kernel, object } = instance;
+  const { types } = kernel;
+  if (types.tryStruct("trace_array_cpu") === undefined) return undefined;
+  const cpu = object.s32("array_buffer.cpu");
+  const base = object.u64("array_buffer.data");
+  const offset = kernel.perCpuOffsets[cpu];
+  if (base === 0n || offset === undefined) return undefined;
+  const data = kernel.object(
+    "trace_array_cpu",
+    BigInt.asUintN(64, base + offset),
+  );
+  return {
+    latency: data.u64("saved_latency"),
+    cpu,
+    preemptModel: preemptModel(kernel),
+    comm: data.chars("comm"),
+    pid: data.s32("pid"),
+    uid: data.number("uid"),
+    nice: Number(BigInt.asIntN(64, data.u64("nice"))),
+    policy: Number(data.u64("policy")),
+    rtPriority: Number(data.u64("rt_priority")),
+    criticalStart: data.u64("critical_start"),
+    criticalEnd: data.u64("critical_end"),
+  };
+}
+
+/** print_trace_header's word for how the kernel preempts. */
+function preemptModel(kernel: Kernel): string {
+  const at = kernel.symbols.tryAddress("preempt_dynamic_mode");
+  if (at === undefined) return "unknown";
+  const mode = kernel.space.s32(at);
+  const names: [string, string][] = [
+    ["preempt_dynamic_none", "server"],
+    ["preempt_dynamic_voluntary", "desktop"],
+    ["preempt_dynamic_full", "preempt"],
+  ];
+  for (const [name, word] of names) {
+    if (kernel.types.tryEnumerator(name) === mode) return word;
+  }
+  return "unknown";
+}

@@ -1,0 +1,402 @@
+/**
+ * A trace as text, line by line what the guest's own `trace` file says.
+ *
+ * @module
+ */
+
+import {
+  type EventColumns,
+  KIND,
+  type LostEvents,
+  type PageArena,
+} from "../../ftrace/ring/columns.ts";
+import { TimeMerge } from "../../ftrace/ring/merge.ts";
+import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import { latencyFlags, TaskText } from "./context.ts";
+import { ClockText, overheadMark } from "./duration.ts";
+import { type EntryRenderer, StandardEntries } from "./entries.ts";
+import type { TextEnvironment } from "./environment.ts";
+import { fieldsRenderer } from "./event_fields.ts";
+import { GraphText } from "./graph_text.ts";
+import { type EntryCounts, traceHeader } from "./header.ts";
+import type { TraceTextOptions } from "./options.ts";
+import { compileEvent } from "./probe_event.ts";
+import { RawEntries, rawForm } from "./raw_entries.ts";
+import { RecordBytes } from "./record.ts";
+import { syscallRenderer } from "./syscall.ts";
+
+/** Text is handed on in chunks of about this many characters. */
+const CHUNK = 65536;
+
+/** Takes the text, chunk by chunk; chunks end at line ends. */
+export type TextSink = (chunk: string) => void;
+
+/** What a trace's text depends on besides its options. */
+export interface TraceTextRun {
+  /**
+   * Entries overwritten so far, of all CPUs: with any, the kernel says where
+   * each CPU's buffer starts (option `annotate`). Default 0.
+   */
+  readonly overruns?: number;
+  /**
+   * CPUs that had entries older than `time_start`, which were skipped: their
+   * buffers' starts are not announced.
+   */
+  readonly skippedCpus?: ReadonlySet<number>;
+}
+
+/**
+ * Writes traces as text. One object keeps the state that the kernel keeps
+ * while a file is read (who ran last, what was entered), so that text goes on
+ * over several calls, as `trace_pipe` does.
+ *
+ * Read live, an entry whose return has not been seen yet is drawn as
+ * `func() {`, as the kernel's `trace_pipe` draws it.
+ */
+export class TraceText {
+  readonly #meta: TraceMeta;
+  readonly #options: TraceTextOptions;
+  readonly #env: TextEnvironment;
+  readonly #tasks: TaskText;
+  readonly #entries: StandardEntries;
+  /** With options `raw`, `hex` or `bin`. */
+  readonly #raw: RawEntries | undefined;
+  /** With option `fields`: what prints an event then, by its type. */
+  readonly #fields = new Map<number, EntryRenderer>();
+  readonly #isGraph: boolean;
+  readonly #record = new RecordBytes();
+  readonly #cpus: string[] = [];
+  readonly #started = new Set<number>();
+  /** CPUs whose next row was drawn with the one before it. */
+  readonly #drawn = new Set<number>();
+  #renderers = new Map<number, EntryRenderer>();
+  #graph: GraphText | undefined;
+  #epoch: bigint | undefined;
+  #clock: ClockText = new ClockText(0n);
+  #columns: EventColumns | undefined;
+  #arena: PageArena | undefined;
+  #run: TraceTextRun = {};
+  /** Events taken so far, less one (`trace_iterator.idx`). */
+  #index = -1;
+  #tookNext = false;
+
+  constructor(meta: TraceMeta, options: TraceTextOptions) {
+    this.#meta = meta;
+    this.#options = options;
+    this.#isGraph = meta.tracer === "function_graph";
+    this.#env = {
+      symbols: meta.symbols,
+      string: (lo, hi) => meta.string(lo, hi),
+      enumerator: (name) => meta.enumerator?.(name),
+      variable: (name) => meta.variable?.(name),
+      structSize: (name) => meta.structSize?.(name),
+      checksStrings: meta.checksStrings,
+      pointerKey: meta.pointerKey,
+      noHashPointers: meta.noHashPointers,
+      hashPointers: options.hashPtr,
+      hz: meta.hz,
+      hexChunkSpace: meta.hexChunkSpace,
+    };
+    this.#tasks = new TaskText(meta, options.recordTgid);
+    this.#entries = new StandardEntries(meta, options, this.#env);
+    const form = rawForm(options);
+    this.#raw = form === undefined
+      ? undefined
+      : new RawEntries(form, meta, options, this.#entries);
+  }
+
+  /** The lines above the events. */
+  header(counts: EntryCounts): string {
+    return traceHeader(this.#meta, this.#options, counts);
+  }
+
+  /** Asks for comms again from the next line on. */
+  refresh(): void {
+    this.#tasks.refresh();
+  }
+
+  /**
+   * Writes rows in time order: a whole trace at once.
+   *
+   * @param arena where the columns' payloads lie
+   * @param merge the rows, in time order; all that are left are taken
+   * @returns how many events were taken, leaves' returns not counted
+   */
+  write(
+    columns: EventColumns,
+    arena: PageArena,
+    sink: TextSink,
+    merge: TimeMerge = new TimeMerge(columns),
+    run: TraceTextRun = {},
+  ): number {
+    this.#move(columns, arena);
+    this.#run = run;
+    const latency = this.#options.latencyFormat;
+    const lost = new Map(columns.lost.map((loss) => [loss.row, loss]));
+    const cpus = columns.cpu;
+    let text = "";
+    let taken = 0;
+    for (let row = merge.next(); row >= 0; row = merge.next()) {
+      taken++;
+      if (lost.size > 0) text += lostText(lost.get(row));
+      const cpu = cpus[row];
+      let nextTs = NaN;
+      if (latency) {
+        const after = merge.peek();
+        if (after >= 0) nextTs = columns.ts[after];
+      }
+      text += this.#row(row, merge.peekCpu(cpu), nextTs);
+      if (this.#tookNext) merge.skipCpu(cpu);
+      if (text.length >= CHUNK) {
+        sink(text);
+        text = "";
+      }
+    }
+    if (text !== "") sink(text);
+    return taken;
+  }
+
+  /**
+   * The lines of one event, for callers that put events in time order
+   * themselves and have a CPU's rows in columns of their own (the row after
+   * `row` is then the next on that CPU). A leaf's return gives no line of
+   * its own: the empty string.
+   *
+   * @param columns the columns of one CPU
+   */
+  event(columns: EventColumns, arena: PageArena, row: number): string {
+    this.#move(columns, arena);
+    const cpu = columns.cpu[row];
+    if (this.#drawn.delete(cpu)) return "";
+    let text = "";
+    for (const loss of columns.lost) {
+      if (loss.row === row) text = lostText(loss);
+    }
+    const next = row + 1 < columns.length ? row + 1 : -1;
+    text += this.#row(row, next, NaN);
+    if (this.#tookNext) this.#drawn.add(cpu);
+    return text;
+  }
+
+  /** @param nextTs time of the next event of any CPU, NaN without */
+  #row(row: number, next: number, nextTs: number): string {
+    this.#index++;
+    this.#tookNext = false;
+    return this.#isGraph
+      ? this.#graphLine(row, next, nextTs)
+      : this.#line(row, next, nextTs);
+  }
+
+  #move(columns: EventColumns, arena: PageArena): void {
+    this.#columns = columns;
+    this.#arena = arena;
+    if (this.#epoch !== columns.epoch) {
+      this.#epoch = columns.epoch;
+      this.#clock = new ClockText(columns.epoch);
+      // Formats may have come since: renderers are made anew as well.
+      this.#renderers = this.#entries.renderers(this.#clock);
+    }
+    if (this.#graph === undefined) {
+      this.#graph = new GraphText(
+        this.#meta,
+        this.#options,
+        this.#tasks,
+        columns,
+        arena,
+        this.#clock,
+      );
+    } else {
+      this.#graph.move(columns, arena, this.#clock);
+    }
+  }
+
+  /** The function_graph tracer's own line. */
+  #graphLine(row: number, next: number, nextTs: number): string {
+    const columns = this.#columns!;
+    const graph = this.#graph!;
+    if (columns.kind[row] !== KIND.other) return this.#call(row, next);
+    const types = this.#meta.layout.types;
+    const type = columns.type[row];
+    // Stacks and plain function entries are not drawn as comments.
+    if (type === types.stack || type === types.fn) {
+      return this.#line(row, next, nextTs);
+    }
+    const record = this.#at(row);
+    switch (type) {
+      case types.bputs:
+        return graph.comment(row, this.#entries.bputsMessage(record));
+      case types.bprint:
+        return graph.comment(row, this.#entries.bprintMessage(record));
+      case types.print:
+        return graph.comment(row, this.#entries.printMessage(record));
+    }
+    const render = this.#renderer(type);
+    // The kernel has begun the comment by the time it finds no event.
+    return render === undefined
+      ? graph.commentStart(row) + this.#line(row, next, nextTs)
+      : graph.comment(row, render(record, columns.ts[row]));
+  }
+
+  /** `print_trace_line` as every other tracer has it. */
+  #line(row: number, next: number, nextTs: number): string {
+    const columns = this.#columns!;
+    const options = this.#options;
+    const type = columns.type[row];
+    const record = this.#at(row);
+    if (options.printk && options.printkMsgOnly) {
+      const types = this.#meta.layout.types;
+      if (type === types.bputs) return this.#entries.bputsMessage(record);
+      if (type === types.bprint) return this.#entries.bprintMessage(record);
+      if (type === types.print) return this.#entries.printMessage(record);
+    }
+    const known = columns.kind[row] !== KIND.other ||
+      this.#renderer(type) !== undefined;
+    if (this.#raw !== undefined) {
+      return this.#raw.line(type, record, {
+        pid: columns.pid[row],
+        cpu: columns.cpu[row],
+        stamp: columns.epoch + BigInt(columns.ts[row]),
+      }, known);
+    }
+    let text = options.annotate ? this.#bufferStart(columns.cpu[row]) : "";
+    if (options.contextInfo) {
+      text += options.latencyFormat
+        ? this.#latencyContext(row, nextTs)
+        : this.#context(row);
+    }
+    if (options.fields && known) {
+      return text + this.#fieldsOf(type)(record, columns.ts[row]);
+    }
+    if (columns.kind[row] !== KIND.other) {
+      return text + this.#call(row, next);
+    }
+    const render = this.#renderer(type);
+    return render === undefined
+      ? text + `Unknown type ${type}\n`
+      : text + render(record, columns.ts[row]);
+  }
+
+  #call(row: number, next: number): string {
+    const text = this.#graph!.line(row, next);
+    this.#tookNext = this.#graph!.tookNext;
+    return text;
+  }
+
+  /** `test_cpu_buff_start`. */
+  #bufferStart(cpu: number): string {
+    // Only of buffers that overran.
+    if ((this.#run.overruns ?? 0) === 0) return "";
+    if (this.#started.has(cpu)) return "";
+    if (this.#run.skippedCpus?.has(cpu)) return "";
+    this.#started.add(cpu);
+    // Not before the first entries of the trace.
+    return this.#index > 1 ? `##### CPU ${cpu} buffer started ####\n` : "";
+  }
+
+  /** `trace_print_context`. */
+  #context(row: number): string {
+    const columns = this.#columns!;
+    const flags = this.#options.irqInfo
+      ? latencyFlags(this.#arena!.words[columns.offset[row] >>> 2])
+      : "";
+    const time = this.#meta.clockInNs
+      ? this.#clock.context(columns.ts[row])
+      : this.#clock.counter(columns.ts[row]);
+    return this.#tasks.context(columns.pid[row]) +
+      this.#cpu(columns.cpu[row]) + flags + time + ": ";
+  }
+
+  #cpu(cpu: number): string {
+    return this.#cpus[cpu] ??= `[${String(cpu).padStart(3, "0")}] `;
+  }
+
+  /** `trace_print_lat_context`. */
+  #latencyContext(row: number, nextTs: number): string {
+    const columns = this.#columns!;
+    const pid = columns.pid[row];
+    const cpu = columns.cpu[row];
+    const ts = columns.ts[row];
+    const word = this.#arena!.words[columns.offset[row] >>> 2];
+    const comm = this.#tasks.comm(pid);
+    const time = this.#latencyTime(ts, Number.isNaN(nextTs) ? ts : nextTs);
+    if (this.#options.verbose) {
+      return comm.padStart(16) + " " + String(pid).padStart(7) + " " +
+        String(cpu).padStart(3) + ` ${word >>> 16 & 0xff} ` +
+        (word >>> 24 & 0xf).toString(16).padStart(8, "0") + " " +
+        this.#index.toString(16).padStart(8, "0") + " " + time;
+    }
+    return comm.substring(0, 8).padStart(8) + "-" + String(pid).padEnd(7) +
+      " " + String(cpu).padStart(3) + latencyFlags(word) + time;
+  }
+
+  /** `lat_print_timestamp`. */
+  #latencyTime(ts: number, nextTs: number): string {
+    const start = Number(this.#columns!.epoch - this.#meta.timeStart);
+    const toUs = (ns: number) => Math.floor((ns + 500) / 1000);
+    const absolute = start + ts;
+    const relative = nextTs - ts;
+    const milliseconds = (us: number) =>
+      `${Math.floor(us / 1000)}.${String(us % 1000).padStart(3, "0")}ms`;
+    if (this.#options.verbose) {
+      const stamp = this.#columns!.epoch + BigInt(ts);
+      return this.#meta.clockInNs
+        ? `[${((stamp + 500n) / 1000n).toString(16).padStart(8, "0")}] ` +
+          `${milliseconds(toUs(absolute))} ` +
+          `(+${milliseconds(toUs(relative))}): `
+        : `[${stamp.toString(16).padStart(16, "0")}] ${absolute} ` +
+          `(+${relative}): `;
+    }
+    return this.#meta.clockInNs
+      ? ` ${String(toUs(absolute)).padStart(4)}us` +
+        `${overheadMark(toUs(relative) * 1000)}: `
+      : ` ${String(absolute).padStart(4)}: `;
+  }
+
+  #at(row: number): RecordBytes {
+    const columns = this.#columns!;
+    this.#record.move(this.#arena!, columns.offset[row], columns.size[row]);
+    return this.#record;
+  }
+
+  /** `print_event_fields`. */
+  #fieldsOf(type: number): EntryRenderer {
+    let render = this.#fields.get(type);
+    if (render !== undefined) return render;
+    const { last } = this.#meta.layout.types;
+    const format = type <= last && this.#meta.ownEventFound?.(type) === false
+      ? undefined
+      : this.#meta.format(type);
+    if (format === undefined) {
+      render = () => `UNKNOWN TYPE ${type}\n`;
+    } else {
+      const body = fieldsRenderer(format, this.#env);
+      render = (record) => `${format.name}:${body(record)}`;
+    }
+    this.#fields.set(type, render);
+    return render;
+  }
+
+  #renderer(type: number): EntryRenderer | undefined {
+    const known = this.#renderers.get(type);
+    if (known !== undefined) return known;
+    const format = this.#meta.format(type);
+    if (format === undefined) return undefined;
+    let render: EntryRenderer;
+    if (format.syscall !== undefined) {
+      render = syscallRenderer(format.syscall, this.#options.verbose);
+    } else {
+      const body = compileEvent(format, this.#env, this.#options.verbose);
+      const name = format.name + ": ";
+      render = (record) => name + body(record);
+    }
+    this.#renderers.set(type, render);
+    return render;
+  }
+}
+
+function lostText(loss: LostEvents | undefined): string {
+  if (loss === undefined) return "";
+  return loss.count < 0
+    ? `CPU:${loss.cpu} [LOST EVENTS]\n`
+    : `CPU:${loss.cpu} [LOST ${loss.count} EVENTS]\n`;
+}

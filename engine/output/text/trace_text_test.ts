@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { EventColumns, KIND, PageArena } from "../../ftrace/ring/columns.ts";
+import {
+  decodeFixture,
+  FIXTURES,
+  loadFixture,
+} from "../../ftrace/ring/fixtures/load_fixture.ts";
+import { TimeMerge } from "../../ftrace/ring/merge.ts";
+import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import { LAYOUT_6_1 } from "../../ftrace/ring/layout_fixture.ts";
+import { DEFAULT_TEXT_OPTIONS } from "./options.ts";
+import { TraceText } from "./trace_text.ts";
+
+for (const name of FIXTURES) {
+  Deno.test(`${name}: the text is the guest's own, line by line`, () => {
+    const fixture = loadFixture(name);
+    const { columns, arena } = decodeFixture(fixture);
+    const text = new TraceText(fixture.meta, fixture.options);
+    const { entries, overruns } = fixture;
+    let got = text.header({ entries, written: entries + overruns });
+    const sink = (chunk: string) => {
+      got += chunk;
+    };
+    text.write(columns, arena, sink, undefined, { overruns });
+    assert.ok(columns.length >= 300);
+    assert.equal(columns.length, entries);
+    assert.deepEqual(got.split("\n"), fixture.text.split("\n"));
+  });
+
+  Deno.test(`${name}: one event at a time gives the same text`, () => {
+    const fixture = loadFixture(name);
+    const whole = decodeFixture(fixture);
+    const cpus = fixture.pages.map((_, cpu) => decodeFixture(fixture, [cpu]));
+    const next = cpus.map(() => 0);
+    const text = new TraceText(fixture.meta, fixture.options);
+    const reference = new TraceText(fixture.meta, fixture.options);
+    let got = "";
+    const order = new TimeMerge(whole.columns).order();
+    for (const row of order) {
+      const cpu = whole.columns.cpu[row];
+      const { columns, arena } = cpus[cpu];
+      got += text.event(columns, arena, next[cpu]++);
+    }
+    let expected = "";
+    reference.write(whole.columns, whole.arena, (chunk) => {
+      expected += chunk;
+    });
+    assert.equal(got, expected);
+  });
+}
+
+/** A meta that knows nothing: what a guest without anything would give. */
+const BARE: TraceMeta = {
+  layout: LAYOUT_6_1,
+  tracer: "nop",
+  nrCpuIds: 1,
+  onlineCpus: 1,
+  clockInNs: true,
+  timeStart: 0n,
+  symbols: {
+    bare: (lo) => `f${lo}`,
+    ps: (lo) => `f${lo}`,
+    pS: (lo) => `f${lo}+0x0/0x10`,
+    pB: (lo) => `f${lo}+0x0/0x10`,
+  },
+  comm: () => undefined,
+  tgid: () => 0,
+  format: () => undefined,
+  string: () => undefined,
+};
+
+interface Event {
+  readonly ts: number;
+  readonly cpu?: number;
+  readonly words: readonly number[];
+  readonly func?: number;
+  readonly depth?: number;
+  readonly kind?: number;
+  readonly duration?: number;
+}
+
+function print(
+  events: readonly Event[],
+  meta: Partial<TraceMeta> = {},
+  options: Partial<typeof DEFAULT_TEXT_OPTIONS> = {},
+  prepare?: (columns: EventColumns) => void,
+): string {
+  const arena = new PageArena(4096);
+  arena.acquire();
+  const columns = new EventColumns(0n);
+  columns.reserve(events.length);
+  let at = 0;
+  for (const event of events) {
+    const row = columns.length++;
+    arena.words.set(event.words, at / 4);
+    columns.ts[row] = event.ts;
+    columns.cpu[row] = event.cpu ?? 0;
+    columns.type[row] = event.words[0] & 0xffff;
+    columns.pid[row] = event.words[1];
+    columns.offset[row] = at;
+    columns.size[row] = event.words.length * 4;
+    columns.kind[row] = event.kind ?? KIND.other;
+    columns.func[2 * row] = event.func ?? 0;
+    columns.func[2 * row + 1] = event.func === undefined ? 0 : 0xffffffff;
+    columns.depth[row] = event.depth ?? 0;
+    columns.duration[row] = event.duration ?? 0;
+    at += event.words.length * 4;
+  }
+  prepare?.(columns);
+  let text = "";
+  new TraceText({ ...BARE, ...meta }, { ...DEFAULT_TEXT_OPTIONS, ...options })
+    .write(
+      columns,
+      arena,
+      (chunk) => {
+        text += chunk;
+      },
+      undefined,
+      { overruns: 1 },
+    );
+  return text;
+}
+
+Deno.test("an unknown type is said so, flags and all", () => {
+  // irqs off, need-resched, hardirq, preempt depth 1, migrate disable 2
+  const flags = 0x01 | 0x04 | 0x08;
+  assert.equal(
+    print([{ ts: 1_234_567_890, words: [700 | flags << 16 | 0x21 << 24, 0] }]),
+    "          <idle>-0       [000] dnh12     1.234568: Unknown type 700\n",
+  );
+});
+
+Deno.test("losses and the start of a buffer are announced", () => {
+  const event = (ts: number, cpu: number): Event => ({
+    ts,
+    cpu,
+    words: [700, 5],
+  });
+  const text = print(
+    [event(1000, 0), event(2000, 0), event(3000, 1)],
+    {},
+    { contextInfo: false },
+    (columns) => {
+      columns.lost.push({ row: 1, cpu: 0, count: 12 });
+      columns.lost.push({ row: 2, cpu: 1, count: -1 });
+    },
+  );
+  assert.equal(
+    text,
+    "Unknown type 700\n" +
+      "CPU:0 [LOST 12 EVENTS]\nUnknown type 700\n" +
+      "CPU:1 [LOST EVENTS]\n" +
+      "##### CPU 1 buffer started ####\nUnknown type 700\n",
+  );
+});
+
+const RETURN = 10;
+const ENTRY = 11;
+const RETADDR_ENTRY = 12;
+
+/** A newer kernel's layout: arguments, return address, return value. */
+const NEWER = {
+  ...LAYOUT_6_1,
+  types: { ...LAYOUT_6_1.types, graphRetaddrEnt: RETADDR_ENTRY, userStack: 13 },
+  graphEntry: { func: 8, depth: 16, size: 20, args: 20, retaddr: 20 },
+  graphReturn: { ...LAYOUT_6_1.graphReturn, retval: 16 },
+};
+
+Deno.test("return addresses, arguments and return values of newer kernels", () => {
+  const args = [1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0];
+  const call = (kind: number, words: readonly number[]): Event => ({
+    ts: 0,
+    kind,
+    func: 64,
+    words: [
+      kind === KIND.entry ? ENTRY : RETADDR_ENTRY,
+      7,
+      64,
+      -1,
+      0,
+      ...words,
+    ],
+  });
+  const leave = (lo: number, hi: number): Event => ({
+    ts: 0,
+    kind: KIND.return,
+    func: 64,
+    duration: 1500,
+    words: [RETURN, 7, 64, -1, lo, hi],
+  });
+  const graph = {
+    ...DEFAULT_TEXT_OPTIONS.graph,
+    retval: true,
+    retaddr: true,
+    duration: false,
+    cpu: false,
+  };
+  const text = print(
+    [
+      call(KIND.entry, args),
+      leave(0xffffffea, 0),
+      call(KIND.entryRetaddr, [128, -1, ...args]),
+      leave(5, 0),
+      call(KIND.entryRetaddr, [128, -1]),
+      call(KIND.entry, []),
+    ],
+    {
+      layout: NEWER,
+      tracer: "function_graph",
+      functionArguments: (name, values) => `${name}: ${values.join(" ")}`,
+    },
+    { graph },
+  );
+  assert.equal(
+    text,
+    "f64(f64: 1 2 3 4 5 6); /* ret=-22 */\n" +
+      "f64(f64: 1 2 3 4 5 6); /* <-f128+0x0/0x10 ret=0x5 */\n" +
+      "f64() { /* <-f128+0x0/0x10 */\n" +
+      "f64() {\n",
+  );
+});

@@ -1,0 +1,347 @@
+/**
+ * Puts calls together from function graph entries and returns, task by task
+ * and across CPUs: what called them, how deep they were, what happened inside.
+ *
+ * @module
+ */
+import { type EventColumns, KIND } from "../ftrace/ring/columns.ts";
+import type {
+  CallArguments,
+  CallColumns,
+  EntryDetails,
+  Inside,
+} from "./frame.ts";
+import type { FunctionSet } from "./function_set.ts";
+
+/** What calls to emit. */
+export interface GraphCallOptions {
+  /** The functions asked for; undefined: all. */
+  readonly functions: FunctionSet | undefined;
+  /** Only within calls of these. */
+  readonly under: FunctionSet | undefined;
+  /** Also the calls inside, so many levels; undefined: none of these. */
+  readonly depth: number | undefined;
+  /** Keep what happened inside. */
+  readonly inside: boolean;
+  /** Calls inside others are looked at with these, and are no events. */
+  readonly outermost: boolean;
+  /**
+   * Tell callers outside the functions asked for as well. Without it, a
+   * guest that was told to record these functions alone gives the same.
+   */
+  readonly callers: boolean;
+  /**
+   * Which system call a function is (an index, -1: none), for entries that
+   * have arguments.
+   */
+  readonly syscall?: (lo: number, hi: number) => number;
+}
+
+/** Where a call is written to. */
+interface Output {
+  readonly columns: EventColumns;
+  readonly calls: CallColumns;
+}
+
+/** More nesting than the kernel's shadow stack has. */
+const MAX_DEPTH = 512;
+
+/** The calls that one task has open, by depth. */
+class Task {
+  lo = new Uint32Array(64);
+  hi = new Uint32Array(64);
+  ts = new Float64Array(64);
+  /** 1 where the entry at that depth was seen and has not returned. */
+  open = new Uint8Array(64);
+  /** Row of the record where what is inside starts. */
+  record = new Int32Array(64);
+  /** Where the function will return to, when the entry says so. */
+  caller = new Uint32Array(128);
+  readonly args: (CallArguments | undefined)[] = [];
+  /** The deepest open entry. */
+  top = -1;
+  /** Depth of the outermost function asked for, -1 without. */
+  root = -1;
+  /** Depth of the outermost `under` function, -1 without. */
+  under = -1;
+  readonly inside = new Record();
+
+  grow(depth: number): void {
+    if (depth < this.lo.length) return;
+    const n = Math.max(depth + 1, this.lo.length * 2);
+    this.lo = copy(this.lo, new Uint32Array(n));
+    this.hi = copy(this.hi, new Uint32Array(n));
+    this.ts = copy(this.ts, new Float64Array(n));
+    this.open = copy(this.open, new Uint8Array(n));
+    this.record = copy(this.record, new Int32Array(n));
+    this.caller = copy(this.caller, new Uint32Array(2 * n));
+  }
+}
+
+function copy<T extends { set(from: T): void }>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** What happened inside an outermost call so far. */
+class Record {
+  length = 0;
+  func = new Uint32Array(32);
+  depth = new Int32Array(16);
+  ts = new Float64Array(16);
+  duration = new Float64Array(16);
+
+  push(lo: number, hi: number, depth: number, ts: number): number {
+    if (this.length === this.depth.length) {
+      const n = this.length * 2;
+      this.func = copy(this.func, new Uint32Array(2 * n));
+      this.depth = copy(this.depth, new Int32Array(n));
+      this.ts = copy(this.ts, new Float64Array(n));
+      this.duration = copy(this.duration, new Float64Array(n));
+    }
+    const at = this.length++;
+    this.func[2 * at] = lo;
+    this.func[2 * at + 1] = hi;
+    this.depth[at] = depth;
+    this.ts[at] = ts;
+    this.duration[at] = NaN;
+    return at;
+  }
+
+  /** A copy of the rows from `from`, depths counted from its own. */
+  from(from: number): Inside {
+    const base = this.depth[from];
+    const depth = this.depth.slice(from, this.length);
+    for (let i = 0; i < depth.length; i++) depth[i] -= base;
+    return {
+      length: this.length - from,
+      func: this.func.slice(2 * from, 2 * this.length),
+      depth,
+      ts: this.ts.slice(from, this.length),
+      duration: this.duration.slice(from, this.length),
+    };
+  }
+}
+
+/** Keeps the tasks' open calls from batch to batch. */
+export class GraphCalls {
+  /** Calls that began before the first event, left out. */
+  begunBefore = 0;
+  readonly #options: GraphCallOptions;
+  readonly #tasks = new Map<number, Task>();
+
+  constructor(options: GraphCallOptions) {
+    this.#options = options;
+  }
+
+  /** Calls of the functions asked for that have not returned yet. */
+  get open(): number {
+    let count = 0;
+    for (const task of this.#tasks.values()) if (task.root >= 0) count++;
+    return count;
+  }
+
+  /**
+   * Takes rows in time order and appends the calls that ended.
+   *
+   * @param rows entries and returns; others are passed over
+   */
+  take(
+    columns: EventColumns,
+    rows: Uint32Array,
+    n: number,
+    out: Output,
+    details?: EntryDetails,
+  ): void {
+    const { kind, depth, pid, cpu } = columns;
+    if (details !== undefined) out.calls.comms = details.comms;
+    let lastTask = NaN;
+    let task: Task | undefined;
+    for (let i = 0; i < n; i++) {
+      const row = rows[i];
+      const is = kind[row];
+      if (is === KIND.other) continue;
+      // The idle tasks share pid 0, one on each CPU.
+      const id = pid[row] === 0 ? -1 - cpu[row] : pid[row];
+      if (id !== lastTask || task === undefined) {
+        task = this.#task(id);
+        lastTask = id;
+      }
+      const at = depth[row];
+      if (at < 0 || at >= MAX_DEPTH) continue;
+      task.grow(at);
+      if (is === KIND.return) this.#leave(task, columns, row, at, out, details);
+      else this.#enter(task, columns, row, at, details);
+    }
+  }
+
+  #task(id: number): Task {
+    let task = this.#tasks.get(id);
+    if (task === undefined) {
+      task = new Task();
+      this.#tasks.set(id, task);
+    }
+    return task;
+  }
+
+  /** Whether a depth below the outermost function is looked at. */
+  #shallow(task: Task, at: number): boolean {
+    const { depth } = this.#options;
+    return depth === undefined || at - task.root < depth;
+  }
+
+  #enter(
+    task: Task,
+    columns: EventColumns,
+    row: number,
+    at: number,
+    details: EntryDetails | undefined,
+  ): void {
+    const lo = columns.func[2 * row];
+    const hi = columns.func[2 * row + 1];
+    close(task, at);
+    for (let d = task.top + 1; d < at; d++) task.open[d] = 0;
+    task.open[at] = 1;
+    task.lo[at] = lo;
+    task.hi[at] = hi;
+    task.ts[at] = columns.ts[row];
+    task.top = at;
+    if (details !== undefined) {
+      task.caller[2 * at] = details.caller[2 * row];
+      task.caller[2 * at + 1] = details.caller[2 * row + 1];
+      task.args[at] = details.args[row];
+    }
+    const { functions, under } = this.#options;
+    if (task.under < 0 && under !== undefined && under.has(lo, hi)) {
+      task.under = at;
+    }
+    const within = under === undefined || task.under >= 0;
+    if (
+      task.root < 0 && within &&
+      (functions === undefined || functions.has(lo, hi))
+    ) {
+      task.root = at;
+      task.inside.length = 0;
+    }
+    if (this.#options.inside && task.root >= 0 && this.#shallow(task, at)) {
+      task.record[at] = task.inside.push(lo, hi, at, columns.ts[row]);
+    }
+  }
+
+  #leave(
+    task: Task,
+    columns: EventColumns,
+    row: number,
+    at: number,
+    out: Output,
+    details: EntryDetails | undefined,
+  ): void {
+    const lo = columns.func[2 * row];
+    const hi = columns.func[2 * row + 1];
+    close(task, at + 1);
+    const seen = task.top === at && task.open[at] === 1 &&
+      task.lo[at] === lo && task.hi[at] === hi;
+    // Some kernels do not tell the module how long a call took.
+    if (seen && details !== undefined && columns.duration[row] === 0) {
+      columns.duration[row] = columns.ts[row] - task.ts[at];
+    }
+    const { functions, depth, under, inside } = this.#options;
+    const asked = functions === undefined || functions.has(lo, hi);
+    const rooted = task.root >= 0 && task.root <= at;
+    // Depth counts from the outermost function asked for; a call whose
+    // beginning was not seen is taken to be that one.
+    const level = rooted ? at - task.root : asked ? 0 : Infinity;
+    if (seen && inside && rooted && this.#shallow(task, at)) {
+      task.inside.duration[task.record[at]] = columns.duration[row];
+    }
+    const within = under === undefined ||
+      (task.under >= 0 && task.under <= at);
+    const deep = this.#options.outermost && level > 0;
+    if (within && !deep && (depth === undefined ? asked : level < depth)) {
+      if (!seen) this.begunBefore++;
+      this.#emit(task, columns, row, at, seen, level, out);
+      if (details !== undefined) this.#tell(task, row, at, seen, out, details);
+    }
+    if (seen || task.top >= at) {
+      task.open[at] = 0;
+      task.top = at - 1;
+      if (task.root >= at) task.root = -1;
+      if (task.under >= at) task.under = -1;
+    }
+  }
+
+  #emit(
+    task: Task,
+    from: EventColumns,
+    row: number,
+    at: number,
+    seen: boolean,
+    level: number,
+    out: Output,
+  ): void {
+    const { columns, calls } = out;
+    columns.reserve(1);
+    const to = columns.length++;
+    calls.reserve(columns.length);
+    columns.ts[to] = from.ts[row];
+    columns.cpu[to] = from.cpu[row];
+    columns.type[to] = from.type[row];
+    columns.pid[to] = from.pid[row];
+    columns.offset[to] = from.offset[row];
+    columns.size[to] = from.size[row];
+    columns.kind[to] = KIND.return;
+    columns.func[2 * to] = from.func[2 * row];
+    columns.func[2 * to + 1] = from.func[2 * row + 1];
+    columns.depth[to] = level === Infinity ? 0 : level;
+    columns.duration[to] = from.duration[row];
+    const visible = this.#options.callers ||
+      (task.root >= 0 && at > task.root) ||
+      (task.under >= 0 && at > task.under);
+    const called = visible && at > 0 && task.top >= at - 1 &&
+      task.open[at - 1] === 1;
+    calls.caller[2 * to] = called ? task.lo[at - 1] : 0;
+    calls.caller[2 * to + 1] = called ? task.hi[at - 1] : 0;
+    calls.ret[to] = NaN;
+    calls.call[to] = -1;
+    calls.comm[to] = -1;
+    calls.texts[to] = undefined;
+    calls.inside[to] = this.#options.inside && seen && task.root >= 0 &&
+        this.#shallow(task, at)
+      ? task.inside.from(task.record[at])
+      : undefined;
+  }
+
+  /** What the module's entry said of the call that was emitted last. */
+  #tell(
+    task: Task,
+    row: number,
+    at: number,
+    seen: boolean,
+    { columns, calls }: Output,
+    details: EntryDetails,
+  ): void {
+    const to = columns.length - 1;
+    calls.comm[to] = details.comm[row];
+    if (!seen) return;
+    calls.caller[2 * to] = task.caller[2 * at];
+    calls.caller[2 * to + 1] = task.caller[2 * at + 1];
+    const given = task.args[at];
+    const call = given === undefined ? -1 : this.#options.syscall?.(
+      columns.func[2 * to],
+      columns.func[2 * to + 1],
+    ) ?? -1;
+    if (given === undefined || call < 0) return;
+    calls.call[to] = call;
+    calls.args.set(given.words, 12 * to);
+    calls.texts[to] = given.texts;
+  }
+}
+
+/** What was open at a depth or deeper has ended: its return was lost. */
+function close(task: Task, depth: number): void {
+  if (task.top < depth) return;
+  for (let d = depth; d <= task.top; d++) task.open[d] = 0;
+  task.top = depth - 1;
+  if (task.root >= depth) task.root = -1;
+  if (task.under >= depth) task.under = -1;
+}

@@ -1,0 +1,106 @@
+/**
+ * Names of functions and threads of a guest, kept while a batch is worked on.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../base/errors.ts";
+import { SavedCmdlines } from "../ftrace/events/saved_cmdlines.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import { shortName } from "../program/facts.ts";
+import type { ProcessTree } from "./processes.ts";
+import type { GuestNames } from "./stream_access.ts";
+
+/** Names read from a guest's memory. */
+export class KernelNames implements GuestNames {
+  readonly #kernel: Kernel;
+  readonly #processes: ProcessTree;
+  readonly #func = new Map<number, string>();
+  readonly #foreign = new Map<number, boolean>();
+  readonly #comm = new Map<number, string>();
+  readonly #last = new Map<number, string>();
+  readonly #told = new Map<number, string>();
+  #saved: SavedCmdlines | undefined;
+
+  constructor(kernel: Kernel, processes: ProcessTree) {
+    this.#kernel = kernel;
+    this.#processes = processes;
+  }
+
+  func(lo: number, hi: number): string {
+    const key = (hi & 0x1fffff) * 4294967296 + lo;
+    let name = this.#func.get(key);
+    if (name === undefined) {
+      name = this.#syscall(lo, hi) ??
+        shortName(this.#kernel.symbols.name(lo, hi));
+      this.#func.set(key, name);
+    }
+    return name;
+  }
+
+  /**
+   * The name of a system call's entry function. One without arguments has
+   * several (`__do_sys_getpid`), of which kallsyms tells the first.
+   */
+  #syscall(lo: number, hi: number): string | undefined {
+    const { symbols } = this.#kernel;
+    const address = BigInt(hi) << 32n | BigInt(lo);
+    const found = symbols.lookup(address);
+    if (found === undefined || !found.name.startsWith("__do_sys_")) {
+      return undefined;
+    }
+    const short = found.name.slice("__do_".length);
+    return symbols.addresses(`__x64_${short}`).includes(found.address)
+      ? short
+      : undefined;
+  }
+
+  foreign(lo: number, hi: number): boolean {
+    const key = (hi & 0x1fffff) * 4294967296 + lo;
+    let is = this.#foreign.get(key);
+    if (is === undefined) {
+      const address = BigInt(hi) << 32n | BigInt(lo);
+      is = this.#kernel.symbols.lookup(address) === undefined;
+      this.#foreign.set(key, is);
+    }
+    return is;
+  }
+
+  /** What the guest's module says a thread is called now. */
+  told(pid: number, comm: string): void {
+    this.#told.set(pid, comm);
+    this.#comm.set(pid, comm);
+  }
+
+  comm(pid: number): string {
+    let comm = this.#comm.get(pid);
+    if (comm === undefined) {
+      this.#saved ??= SavedCmdlines.read(this.#kernel);
+      const found = this.#told.get(pid) ?? this.#saved.tryComm(pid) ??
+        this.#tasks(pid);
+      if (found !== undefined) this.#last.set(pid, found);
+      // What a thread that is gone was called when it was last seen.
+      comm = found ?? this.#last.get(pid) ?? "<...>";
+      this.#comm.set(pid, comm);
+    }
+    return comm;
+  }
+
+  /** What saved_cmdlines has forgotten, the task list may know. */
+  #tasks(pid: number): string | undefined {
+    try {
+      return this.#processes.comm(pid);
+    } catch (error) {
+      if (error instanceof KernelError || error instanceof MemoryError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** Forgets the threads' names: they may have changed since. */
+  refresh(): void {
+    this.#comm.clear();
+    this.#saved = undefined;
+    this.#foreign.clear();
+  }
+}

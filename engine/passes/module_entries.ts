@@ -1,0 +1,287 @@
+/**
+ * From the verified entries of the guest's module to rows: each CPU's entries
+ * in their order, handed on once no earlier one can come from another CPU.
+ *
+ * @module
+ */
+import {
+  EventColumns,
+  KIND as ROW,
+  PageArena,
+} from "../ftrace/ring/columns.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import { ENTRY_FLAG, KIND, PATH_BYTES } from "../seal/page/abi.ts";
+import { WORD } from "../seal/page/entry_words.ts";
+import type { CallArguments, EntryDetails, Frame } from "./frame.ts";
+import { appendRow } from "./rows.ts";
+
+const TWO32 = 4294967296;
+/** `extra` of a piece that could not be read. */
+const UNREADABLE = 0xff;
+/** Times may lie before the first one seen: other CPUs' entries. */
+const SLACK = 1n << 32n;
+
+/** Told what the module says of a thread. */
+export type ThreadNamed = (pid: number, comm: string, tgid: number) => void;
+
+/** Rows with what the module says of them. */
+class Rows {
+  readonly columns: EventColumns;
+  readonly details: EntryDetails;
+
+  constructor(epoch: bigint, comms: readonly string[]) {
+    this.columns = new EventColumns(epoch, 4096);
+    this.details = {
+      caller: new Uint32Array(2 * this.columns.capacity),
+      comm: new Int32Array(this.columns.capacity),
+      comms,
+      args: [],
+    };
+  }
+
+  /** Makes the details as long as the columns. */
+  fit(): void {
+    const { details, columns: { capacity } } = this;
+    if (details.comm.length === capacity) return;
+    const caller = new Uint32Array(2 * capacity);
+    caller.set(details.caller);
+    const comm = new Int32Array(capacity);
+    comm.set(details.comm);
+    details.caller = caller;
+    details.comm = comm;
+  }
+
+  append(from: Rows, row: number): void {
+    const at = appendRow(this.columns, from.columns, row);
+    this.fit();
+    const { details } = this;
+    details.caller[2 * at] = from.details.caller[2 * row];
+    details.caller[2 * at + 1] = from.details.caller[2 * row + 1];
+    details.comm[at] = from.details.comm[row];
+    details.args[at] = from.details.args[row];
+  }
+
+  clear(): void {
+    this.columns.clear();
+    this.details.args.length = 0;
+  }
+}
+
+/** Gathers entries and hands them on as frames. */
+export class ModuleEntries {
+  readonly #kernel: Kernel;
+  readonly #take: (frame: Frame) => void;
+  readonly #named: ThreadNamed;
+  readonly #arena = new PageArena(4096, 1);
+  readonly #comms: string[] = [];
+  readonly #commIds = new Map<string, number>();
+  /** The name of a thread, as the module said last. */
+  readonly #commOf = new Map<number, number>();
+  /** Arguments of the entry that a CPU wrote last. */
+  readonly #args: (CallArguments | undefined)[] = [];
+  readonly #callers = new Map<number, [lo: number, hi: number]>();
+  #waiting: Rows | undefined;
+  #next: Rows | undefined;
+  #ready: Rows | undefined;
+  #newest = -Infinity;
+
+  constructor(
+    kernel: Kernel,
+    take: (frame: Frame) => void,
+    named: ThreadNamed,
+  ) {
+    this.#kernel = kernel;
+    this.#take = take;
+    this.#named = named;
+  }
+
+  /** The latest time of an entry so far, ns since the rows' epoch. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** Takes a verified entry; those of one CPU in their order. */
+  add(cpu: number, words: Int32Array, at: number): void {
+    const shape = words[at + WORD.shape];
+    const kind = (shape >>> 16) & 0xff;
+    switch (kind) {
+      case KIND.entry:
+      case KIND.return:
+        return this.#row(cpu, words, at, shape);
+      case KIND.comm:
+        return this.#comm(words, at);
+      case KIND.arguments:
+        return this.#arguments(cpu, words, at);
+      case KIND.path:
+        return this.#path(cpu, words, at);
+      default:
+        this.#time(words, at);
+    }
+  }
+
+  #rows(words: Int32Array, at: number): Rows {
+    if (this.#waiting === undefined) {
+      const first = BigInt(words[at + WORD.time + 1] >>> 0) << 32n |
+        BigInt(words[at + WORD.time] >>> 0);
+      const epoch = first > SLACK ? first - SLACK : 0n;
+      this.#waiting = new Rows(epoch, this.#comms);
+      this.#next = new Rows(epoch, this.#comms);
+      this.#ready = new Rows(epoch, this.#comms);
+    }
+    return this.#waiting;
+  }
+
+  #time(words: Int32Array, at: number): number {
+    const { columns } = this.#rows(words, at);
+    const time = columns.sinceEpoch(
+      words[at + WORD.time] >>> 0,
+      words[at + WORD.time + 1] >>> 0,
+    );
+    if (time > this.#newest) this.#newest = time;
+    return time;
+  }
+
+  #row(cpu: number, words: Int32Array, at: number, shape: number): void {
+    const time = this.#time(words, at);
+    const rows = this.#rows(words, at);
+    const { columns, details } = rows;
+    columns.reserve(1);
+    rows.fit();
+    const to = columns.length++;
+    const entry = ((shape >>> 16) & 0xff) === KIND.entry;
+    const pid = words[at + WORD.pid];
+    columns.ts[to] = time;
+    columns.cpu[to] = cpu;
+    columns.type[to] = 0;
+    columns.pid[to] = pid;
+    columns.offset[to] = 0;
+    columns.size[to] = 0;
+    columns.kind[to] = entry ? ROW.entry : ROW.return;
+    columns.func[2 * to] = words[at + WORD.func];
+    columns.func[2 * to + 1] = words[at + WORD.func + 1];
+    columns.depth[to] = shape & 0xffff;
+    columns.duration[to] = entry
+      ? 0
+      : (words[at + WORD.argument + 1] >>> 0) * TWO32 +
+        (words[at + WORD.argument] >>> 0);
+    const [lo, hi] = this.#function(
+      words[at + WORD.caller] >>> 0,
+      words[at + WORD.caller + 1] >>> 0,
+    );
+    details.caller[2 * to] = lo;
+    details.caller[2 * to + 1] = hi;
+    details.comm[to] = this.#commOf.get(pid) ?? -1;
+    const root = ((shape >>> 24) & ENTRY_FLAG.root) !== 0;
+    let args: CallArguments | undefined;
+    if (entry && root && words[at + WORD.extra] !== 0) {
+      args = { words: new Uint32Array(12), texts: [] };
+      args.words[0] = words[at + WORD.argument];
+      args.words[1] = words[at + WORD.argument + 1];
+    }
+    details.args[to] = args;
+    this.#args[cpu] = args;
+  }
+
+  /** The function that a return address lies in, or the address itself. */
+  #function(lo: number, hi: number): [lo: number, hi: number] {
+    const key = (hi & 0x1fffff) * TWO32 + lo;
+    let found = this.#callers.get(key);
+    if (found === undefined) {
+      const address = BigInt(hi) << 32n | BigInt(lo);
+      // A call that never returns may be the last of its function.
+      const symbol = address === 0n
+        ? undefined
+        : this.#kernel.symbols.lookup(address - 1n);
+      const start = symbol?.address ?? address;
+      found = [Number(start & 0xffffffffn), Number(start >> 32n)];
+      this.#callers.set(key, found);
+    }
+    return found;
+  }
+
+  /** Forgets what lies where: modules come and go. */
+  refresh(): void {
+    this.#callers.clear();
+  }
+
+  #comm(words: Int32Array, at: number): void {
+    this.#time(words, at);
+    const comm = text(words, at + WORD.func, 16);
+    let id = this.#commIds.get(comm);
+    if (id === undefined) {
+      id = this.#comms.push(comm) - 1;
+      this.#commIds.set(comm, id);
+    }
+    const pid = words[at + WORD.pid];
+    this.#commOf.set(pid, id);
+    this.#named(pid, comm, words[at + WORD.argument]);
+  }
+
+  #arguments(cpu: number, words: Int32Array, at: number): void {
+    const args = this.#args[cpu]?.words;
+    if (args === undefined) return;
+    for (let i = 0; i < 8; i++) args[2 + i] = words[at + WORD.time + i];
+    args[10] = words[at + WORD.pid];
+    args[11] = words[at + WORD.extra];
+  }
+
+  #path(cpu: number, words: Int32Array, at: number): void {
+    const texts = this.#args[cpu]?.texts;
+    if (texts === undefined) return;
+    const extra = words[at + WORD.extra];
+    const index = extra >>> 8;
+    if ((extra & 0xff) === UNREADABLE) {
+      // Half a path would be another path.
+      texts[index] = undefined;
+    } else {
+      const piece = text(words, at + WORD.time, PATH_BYTES);
+      texts[index] = (extra & 0xff) === 0
+        ? piece
+        : (texts[index] ?? "") + piece;
+    }
+  }
+
+  /**
+   * Hands on the rows up to a time; all with Infinity.
+   *
+   * @param until ns since the rows' epoch; no earlier row may come later
+   */
+  flush(until: number): void {
+    const { columns } = this.#waiting ?? {};
+    const ready = this.#ready;
+    const next = this.#next;
+    if (
+      columns === undefined || ready === undefined || next === undefined ||
+      this.#waiting === undefined || columns.length === 0
+    ) return;
+    ready.clear();
+    next.clear();
+    const held = new Set<number>();
+    for (let row = 0; row < columns.length; row++) {
+      const cpu = columns.cpu[row];
+      // Rows of one CPU keep their order.
+      if (columns.ts[row] > until || held.has(cpu)) {
+        held.add(cpu);
+        next.append(this.#waiting, row);
+      } else ready.append(this.#waiting, row);
+    }
+    this.#next = this.#waiting;
+    this.#waiting = next;
+    if (ready.columns.length === 0) return;
+    this.#take({
+      columns: ready.columns,
+      arena: this.#arena,
+      details: ready.details,
+      ordered: false,
+    });
+  }
+}
+
+const DECODER = new TextDecoder();
+
+/** A text of at most `size` bytes, up to a NUL. */
+function text(words: Int32Array, at: number, size: number): string {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * at, size);
+  const end = bytes.indexOf(0);
+  return DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
+}

@@ -1,0 +1,32 @@
+/**
+ * Rows of events, taken from one set of columns to another.
+ *
+ * @module
+ */
+import type { EventColumns } from "../ftrace/ring/columns.ts";
+
+/**
+ * Appends a row of other columns (of the same epoch) as it is.
+ *
+ * @returns its number in `to`.
+ */
+export function appendRow(
+  to: EventColumns,
+  from: EventColumns,
+  row: number,
+): number {
+  if (to.length === to.capacity) to.reserve(1);
+  const at = to.length++;
+  to.ts[at] = from.ts[row];
+  to.cpu[at] = from.cpu[row];
+  to.type[at] = from.type[row];
+  to.pid[at] = from.pid[row];
+  to.offset[at] = from.offset[row];
+  to.size[at] = from.size[row];
+  to.kind[at] = from.kind[row];
+  to.func[2 * at] = from.func[2 * row];
+  to.func[2 * at + 1] = from.func[2 * row + 1];
+  to.depth[at] = from.depth[row];
+  to.duration[at] = from.duration[row];
+  return at;
+}

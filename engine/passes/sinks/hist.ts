@@ -1,0 +1,233 @@
+/**
+ * Histograms with buckets of powers of two or of equal steps, drawn as
+ * bpftrace draws them.
+ *
+ * @module
+ */
+import type { Access } from "../access.ts";
+import type { FieldKind } from "../../program/expression.ts";
+import type { Frame } from "../frame.ts";
+import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
+import type { Sink, SinkContext } from "./sink.ts";
+
+/** Equal steps instead of powers of two. */
+export interface LinearBuckets {
+  /** Values below it share one bucket. */
+  readonly from: number;
+  /** Values from here on share one bucket. */
+  readonly to: number;
+  readonly step: number;
+}
+
+/** A bucket: values from `low` (included) to `high` (left out). */
+export interface Bucket {
+  readonly low: number;
+  readonly high: number;
+  readonly count: number;
+}
+
+/** The histogram of one group. */
+export interface HistRow {
+  readonly key: Key;
+  /** From the first bucket that is not empty to the last. */
+  readonly buckets: readonly Bucket[];
+}
+
+/** Bars are this many characters long at most. */
+const BAR = 52;
+/** Bucket 0: negative; 1: zero; 2 + k: [2^k, 2^(k+1)). */
+const POWERS = 66;
+
+/** Histograms of a field, one for each group. */
+export class HistTable {
+  readonly field: string;
+  readonly by: readonly string[];
+  /** In the order of their keys. */
+  readonly rows: readonly HistRow[];
+  readonly #unit: string;
+  readonly #linear: boolean;
+
+  constructor(
+    field: string,
+    by: readonly string[],
+    rows: readonly HistRow[],
+    unit: string,
+    linear: boolean,
+  ) {
+    this.field = field;
+    this.by = by;
+    this.rows = rows;
+    this.#unit = unit;
+    this.#linear = linear;
+  }
+
+  /** The histogram of a group, without arguments of the only one. */
+  get(...key: Key): HistRow | undefined {
+    return this.rows.find((row) => row.key.every((part, i) => part === key[i]));
+  }
+
+  /** Drawn, one histogram after the other. */
+  toString(): string {
+    if (this.rows.length === 0) return "no events\n";
+    return this.rows.map((row) => {
+      const title = row.key.length === 0 ? "" : `, ${keyText(row.key)}`;
+      const unit = this.#unit === "" ? "" : ` (${this.#unit})`;
+      return `${this.field}${unit}${title}\n${this.#draw(row.buckets)}`;
+    }).join("\n");
+  }
+
+  #draw(buckets: readonly Bucket[]): string {
+    const most = Math.max(...buckets.map((bucket) => bucket.count));
+    return buckets.map((bucket) => {
+      const bar = "@".repeat(Math.floor(bucket.count * BAR / most));
+      return `${this.#label(bucket).padEnd(16)}${
+        String(bucket.count).padStart(8)
+      } |${bar.padEnd(BAR)}|\n`;
+    }).join("");
+  }
+
+  #label({ low, high }: Bucket): string {
+    const number = this.#linear ? String : short;
+    if (low === -Infinity) return `(..., ${number(high)})`;
+    if (high === Infinity) return `[${number(low)}, ...)`;
+    if (!this.#linear && high - low === 1) return `[${number(low)}]`;
+    return `[${number(low)}, ${number(high)})`;
+  }
+
+  /** For JSON.stringify. */
+  toJSON(): unknown {
+    return this.rows.map(({ key, buckets }) => ({
+      key: key.map((part) =>
+        typeof part === "bigint" ? `0x${part.toString(16)}` : part
+      ),
+      buckets: buckets.map(({ low, high, count }) => ({
+        low: Number.isFinite(low) ? low : null,
+        high: Number.isFinite(high) ? high : null,
+        count,
+      })),
+    }));
+  }
+}
+
+/** 1024-based, as bpftrace's labels are: `4K`, `2M`. */
+function short(value: number): string {
+  const units = ["", "K", "M", "G", "T", "P"];
+  let unit = 0;
+  while (value >= 1024 && value % 1024 === 0 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value}${units[unit]}`;
+}
+
+function powerBucket(value: number): number {
+  if (value < 0) return 0;
+  if (value < 1) return 1;
+  // Math.log2 rounds up just below a power of two; counting zeros does not.
+  if (value < 4294967296) return 33 - Math.clz32(value);
+  return 65 - Math.clz32(Math.min(value / 4294967296, 4294967295));
+}
+
+/** The sink of `hist(field, by...)`. */
+export class HistSink implements Sink {
+  readonly #field: string;
+  readonly #by: readonly string[];
+  readonly #linear: LinearBuckets | undefined;
+  readonly #access: Access | undefined;
+  readonly #groups: Groups<Float64Array>;
+  readonly #unit: string;
+  #values = new Float64Array(0);
+
+  constructor(
+    field: string,
+    by: readonly string[],
+    linear: LinearBuckets | undefined,
+    context: SinkContext,
+  ) {
+    this.#field = field;
+    this.#by = by;
+    this.#linear = linear;
+    this.#access = context.access(field);
+    this.#unit = unitOf(context.fields.get(field));
+    const size = linear === undefined
+      ? POWERS
+      : Math.ceil((linear.to - linear.from) / linear.step) + 2;
+    this.#groups = new Groups(by, context, () => new Float64Array(size));
+  }
+
+  take(frame: Frame, rows: Uint32Array, n: number): void {
+    const access = this.#access;
+    if (access?.shape !== "number") return;
+    if (this.#values.length < n) this.#values = new Float64Array(n);
+    access.load(frame, rows, n, this.#values);
+    this.#groups.begin();
+    for (let i = 0; i < n; i++) {
+      const value = this.#values[i];
+      if (!(value === value)) continue;
+      const counts = this.#groups.at(frame, rows[i]);
+      counts[this.#bucket(value, counts.length)]++;
+    }
+  }
+
+  #bucket(value: number, size: number): number {
+    const linear = this.#linear;
+    if (linear === undefined) return powerBucket(value);
+    if (value < linear.from) return 0;
+    if (value >= linear.to) return size - 1;
+    return 1 + Math.floor((value - linear.from) / linear.step);
+  }
+
+  result(): HistTable {
+    const rows = this.#groups.entries().map(({ key, state }) => ({
+      key,
+      buckets: this.#buckets(state),
+    }));
+    rows.sort((a, b) => compareKeys(a.key, b.key));
+    return new HistTable(
+      this.#field,
+      this.#by,
+      rows,
+      this.#unit,
+      this.#linear !== undefined,
+    );
+  }
+
+  #buckets(counts: Float64Array): Bucket[] {
+    let first = 0;
+    while (counts[first] === 0) first++;
+    let last = counts.length - 1;
+    while (counts[last] === 0) last--;
+    const buckets: Bucket[] = [];
+    for (let i = first; i <= last; i++) {
+      buckets.push({ ...this.#range(i, counts.length), count: counts[i] });
+    }
+    return buckets;
+  }
+
+  #range(i: number, size: number): { low: number; high: number } {
+    const linear = this.#linear;
+    if (linear === undefined) {
+      if (i === 0) return { low: -Infinity, high: 0 };
+      if (i === 1) return { low: 0, high: 1 };
+      return { low: 2 ** (i - 2), high: 2 ** (i - 1) };
+    }
+    if (i === 0) return { low: -Infinity, high: linear.from };
+    if (i === size - 1) return { low: linear.to, high: Infinity };
+    const low = linear.from + (i - 1) * linear.step;
+    return { low, high: Math.min(low + linear.step, linear.to) };
+  }
+
+  text(): string {
+    return this.result().toString();
+  }
+
+  clear(): void {
+    this.#groups.clear();
+  }
+}
+
+/** The unit of a kind's numbers, as a heading states it. */
+function unitOf(kind: FieldKind | undefined): string {
+  if (kind === "duration" || kind === "time") return "ns";
+  return kind === "size" ? "bytes" : "";
+}

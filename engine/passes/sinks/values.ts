@@ -1,0 +1,33 @@
+/**
+ * Values as people read them.
+ *
+ * @module
+ */
+import type { FieldKind } from "../../program/expression.ts";
+
+/** A duration in the unit that suits it: `12.3 us`, `4.56 ms`. */
+export function durationText(ns: number): string {
+  if (!(ns === ns)) return "?";
+  const size = Math.abs(ns);
+  if (size < 1000) return `${Math.round(ns)} ns`;
+  if (size < 1e6) return `${digits(ns / 1e3)} us`;
+  if (size < 1e9) return `${digits(ns / 1e6)} ms`;
+  return `${digits(ns / 1e9)} s`;
+}
+
+function digits(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0);
+}
+
+/** A value of a field as text. */
+export function valueText(
+  value: unknown,
+  kind: FieldKind | undefined,
+): string {
+  if (typeof value === "bigint") return `0x${value.toString(16)}`;
+  if (typeof value === "number" && kind === "duration") {
+    return durationText(value);
+  }
+  return String(value);
+}

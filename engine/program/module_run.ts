@@ -1,0 +1,156 @@
+/**
+ * Follows the rings of the guest's module for the streams that it records.
+ *
+ * @module
+ */
+import { XftraceError } from "../base/errors.ts";
+import type { Session } from "../session.ts";
+import { CPU } from "../seal/page/abi.ts";
+import { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
+import type { SealedConfig } from "../seal/tracer/trace_config.ts";
+import { type Counts, noCounts } from "../seal/recording/verifier.ts";
+import type { Frame } from "../passes/frame.ts";
+import { ModuleEntries, type ThreadNamed } from "../passes/module_entries.ts";
+
+/** Polls in which verifying may fall behind before it is caught up with. */
+const MOST_BEHIND = 20;
+
+/** Milliseconds that a command takes without being talked about. */
+const PATIENCE_MS = 1000;
+
+/** What the module's part of a run came to. */
+export interface SealedOutcome {
+  /** Positions of the rings, by what was found there. */
+  readonly counts: Counts;
+  /** Entries that the guest did not write: in an NMI, without a key, nested. */
+  readonly dropped: number;
+  /** What was wrong with the module, one sentence each. */
+  readonly findings: readonly string[];
+}
+
+/** Records with the guest's module. */
+export class ModuleRun {
+  readonly #session: Session;
+  readonly #config: SealedConfig;
+  readonly #entries: ModuleEntries;
+  readonly #onProgress: ((doing: string) => void) | undefined;
+  #tracer: SealedTracer | undefined;
+  #folder: string | undefined;
+  #behind = 0;
+  /** Verified entries read so far. */
+  read = 0;
+
+  /**
+   * @param take works on a batch of rows in the order of each CPU
+   * @param named is told the names of threads
+   * @param onProgress is told what the module does while it takes its time
+   */
+  constructor(
+    session: Session,
+    config: SealedConfig,
+    take: (frame: Frame) => void,
+    named: ThreadNamed,
+    onProgress?: (doing: string) => void,
+  ) {
+    this.#onProgress = onProgress;
+    this.#session = session;
+    this.#config = config;
+    this.#entries = new ModuleEntries(session.kernel, take, named);
+  }
+
+  /**
+   * Tells the module what to record, and switches it on.
+   *
+   * @throws {XftraceError} when the guest refuses, or the module is gone.
+   */
+  async start(): Promise<void> {
+    const tracer = SealedTracer.find(this.#session);
+    if (tracer === undefined) {
+      throw new XftraceError(
+        "the guest's module is gone since the plan was made; load it again",
+      );
+    }
+    // Keys live as long as the run does: nobody verifies it later.
+    this.#folder = Deno.makeTempDirSync({ prefix: "xftrace-keys-" });
+    try {
+      await tracer.start({
+        ...this.#config,
+        klogPath: `${this.#folder}/run.klog`,
+        onProgress: ({ said, elapsed }) => {
+          if (elapsed > PATIENCE_MS) this.#onProgress?.(said);
+        },
+        onEntry: (cpu, _sequence, words, at) => {
+          this.read++;
+          this.#entries.add(cpu, words, at);
+        },
+      });
+    } catch (error) {
+      this.#remove();
+      throw error;
+    }
+    this.#tracer = tracer;
+  }
+
+  /** Reads what is new and hands on what is complete. */
+  poll(): void {
+    const tracer = this.#tracer;
+    if (tracer === undefined) return;
+    const { page } = tracer;
+    // What a CPU begins to write from now on is later than all that was read.
+    const still = tracer.unverified === 0 &&
+      page.cpus.every((area) => page.cpuNumber(area, CPU.busy) === 0);
+    const { newest } = this.#entries;
+    tracer.poll();
+    if (tracer.unverified > 0 && ++this.#behind > MOST_BEHIND) {
+      tracer.verifyRead();
+    }
+    if (tracer.unverified > 0) return;
+    this.#behind = 0;
+    this.#entries.refresh();
+    if (still) this.#entries.flush(newest);
+  }
+
+  /** Switches the module off and hands on the rest. */
+  async stop(): Promise<SealedOutcome> {
+    const tracer = this.#tracer;
+    if (tracer === undefined) {
+      return { counts: noCounts(), dropped: 0, findings: [] };
+    }
+    this.#tracer = undefined;
+    try {
+      const { verification, dropped, findings } = await tracer.stop();
+      this.#entries.flush(Infinity);
+      return {
+        counts: verification.total,
+        dropped: dropped.nmi + dropped.unkeyed + dropped.nested,
+        findings: findings.map(({ problem, detail }) =>
+          `${problem}: ${detail}`
+        ),
+      };
+    } finally {
+      this.#remove();
+    }
+  }
+
+  /** Lets go of a guest that has gone, and hands on what was read of it. */
+  abandon(): SealedOutcome | undefined {
+    const tracer = this.#tracer;
+    if (tracer === undefined) return undefined;
+    this.#tracer = undefined;
+    tracer.verifyRead();
+    tracer.detach();
+    this.#entries.flush(Infinity);
+    this.#remove();
+    return {
+      counts: { ...noCounts(), verified: this.read },
+      dropped: 0,
+      findings: [],
+    };
+  }
+
+  #remove(): void {
+    if (this.#folder === undefined) return;
+    Deno.removeSync(this.#folder, { recursive: true });
+    this.#folder = undefined;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Whether the guest has the module loaded, and whether a run can use it.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../base/errors.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import { CONFIG, CONTROL, MAX_ROOTS } from "../seal/page/abi.ts";
+import { ControlPage } from "../seal/page/control_page.ts";
+import type { ModuleFacts } from "./facts.ts";
+
+/** Reads what the module offers; `undefined` when there is none. */
+export function readModule(
+  kernel: Kernel,
+  tracer: string,
+): ModuleFacts | undefined {
+  // Since "function_graph: Add the fgraph_ops its own ftrace_ops" there may
+  // be many users, each with its own filter; before, one at a time.
+  const sharedFilter =
+    kernel.types.tryOffset("fgraph_ops", "ops") === undefined;
+  const facts: Pick<
+    ModuleFacts,
+    "seal" | "maxRoots" | "maxFunctions" | "sharedFilter"
+  > = {
+    seal: "siphash+ratchet",
+    maxRoots: MAX_ROOTS,
+    maxFunctions: 0,
+    sharedFilter,
+  };
+  let page: ControlPage | undefined;
+  try {
+    page = ControlPage.find(kernel);
+  } catch (error) {
+    if (!(error instanceof KernelError) && !(error instanceof MemoryError)) {
+      throw error;
+    }
+    return {
+      ...facts,
+      tracefs: false,
+      page: 0n,
+      ringEntries: 0,
+      problem: error.message,
+    };
+  }
+  if (page === undefined) return undefined;
+  const busy = page.u32(CONTROL.enabled) !== 0;
+  const problem = busy
+    ? "the guest's module records for somebody else now (`xftrace off` ends a trace of `xftrace on`)"
+    : sharedFilter && tracer !== "nop"
+    ? `the guest's tracer is ${tracer}, and this kernel has one user of the function graph at a time`
+    : undefined;
+  return {
+    ...facts,
+    // Its mailbox belongs to whoever has switched it on.
+    tracefs: !busy,
+    page: page.gva,
+    ringEntries: page.cpus[0]?.entries ?? 0,
+    maxFunctions: Math.floor((page.mailBytes - CONFIG.bytes) / 8) - MAX_ROOTS,
+    ...(problem === undefined ? {} : { problem }),
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * The keys of one guest CPU, entry by entry: from the keys that the host sent
+ * and the sequence numbers at which the CPU took them.
+ *
+ * Neither needs the entries' content, so lost entries are stepped over.
+ *
+ * @module
+ */
+import { SEAL } from "../page/abi.ts";
+import { ratchet, takeKey } from "./seals.ts";
+
+/** An epoch that a CPU has entered. */
+export interface Epoch {
+  readonly epoch: number;
+  /** Sequence number of the first entry under its key. */
+  readonly first: number;
+  /** The key of that entry. */
+  readonly key: Int32Array;
+}
+
+/** Steps that a search among old keys may take before it gives up. */
+const SEARCH_STEPS = 400_000;
+
+/** The keys of one CPU. */
+export class KeyChain {
+  readonly #seal: number;
+  readonly #sent = new Map<number, Int32Array>();
+  readonly #taken: { epoch: number; first: number }[] = [];
+  /** Epochs whose first key is known, in order. */
+  readonly epochs: Epoch[] = [];
+  /** The key of entry {@linkcode at}. */
+  readonly key = new Int32Array(4);
+  /** Sequence number that {@linkcode key} is for. */
+  at = 1;
+  readonly #search = new Int32Array(4);
+  #searchAt = 0;
+  #searchEpoch = -1;
+
+  constructor(seal: number) {
+    this.#seal = seal;
+  }
+
+  /** A key that was sent. */
+  send(epoch: number, key: Int32Array): void {
+    this.#sent.set(epoch, key.slice());
+  }
+
+  /** The key that was sent for an epoch. */
+  sent(epoch: number): Int32Array | undefined {
+    return this.#sent.get(epoch);
+  }
+
+  /** The CPU has taken an epoch's key for entry `first` and those after. */
+  take(epoch: number, first: number): void {
+    this.#taken.push({ epoch, first });
+  }
+
+  /** The epoch that {@linkcode at} lies in; 0 before the first. */
+  get epoch(): number {
+    return this.epochs.at(-1)?.epoch ?? 0;
+  }
+
+  /** The first entry of the next epoch that the CPU is known to enter. */
+  get nextEpochAt(): number {
+    return this.#taken[this.epochs.length]?.first ?? Infinity;
+  }
+
+  /** Advances to an entry that lies ahead. */
+  advance(sequence: number): void {
+    for (;;) {
+      const next = this.#taken[this.epochs.length];
+      if (next === undefined || next.first > sequence) break;
+      this.#step(next.first);
+      const host = this.#sent.get(next.epoch);
+      if (host !== undefined) takeKey(this.#seal, this.key, host);
+      this.epochs.push({ ...next, key: this.key.slice() });
+    }
+    this.#step(sequence);
+  }
+
+  #step(sequence: number): void {
+    if (this.#seal === SEAL.ratchet) {
+      for (; this.at < sequence; this.at++) ratchet(this.key);
+    } else {
+      this.at = Math.max(this.at, sequence);
+    }
+  }
+
+  /**
+   * The key that an entry of the past had; `undefined` when it is too far to
+   * be computed, or lies before the first epoch. Valid until the next call.
+   */
+  keyAt(sequence: number): { key: Int32Array; epoch: number } | undefined {
+    let low = 0;
+    let high = this.epochs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.epochs[middle].first <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    const epoch = this.epochs[low - 1];
+    if (epoch === undefined || sequence > this.at) return undefined;
+    return this.continued(epoch, sequence);
+  }
+
+  /** The key that an entry would have if an epoch had not ended before it. */
+  continued(
+    epoch: Epoch,
+    sequence: number,
+  ): { key: Int32Array; epoch: number } | undefined {
+    const search = this.#search;
+    const goesOn = this.#searchEpoch === epoch.epoch &&
+      this.#searchAt <= sequence && this.#searchAt >= epoch.first;
+    if (!goesOn) {
+      search.set(epoch.key);
+      this.#searchAt = epoch.first;
+      this.#searchEpoch = epoch.epoch;
+    }
+    if (this.#seal === SEAL.ratchet) {
+      if (sequence - this.#searchAt > SEARCH_STEPS) return undefined;
+      for (; this.#searchAt < sequence; this.#searchAt++) ratchet(search);
+    }
+    return sequence < epoch.first
+      ? undefined
+      : { key: search, epoch: epoch.epoch };
+  }
+
+  /** The key of an entry that lies ahead, as {@linkcode keyAt}. */
+  ahead(sequence: number): { key: Int32Array; epoch: number } | undefined {
+    if (sequence - this.at > SEARCH_STEPS) return undefined;
+    const chain = new KeyChain(this.#seal);
+    for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key);
+    chain.#taken.push(...this.#taken);
+    chain.epochs.push(...this.epochs);
+    chain.key.set(this.key);
+    chain.at = this.at;
+    chain.advance(sequence);
+    return { key: chain.key, epoch: chain.epoch };
+  }
+
+  /** The key of {@linkcode at} if an epoch's key had been taken there. */
+  early(epoch: number): Int32Array | undefined {
+    const host = this.#sent.get(epoch);
+    if (host === undefined) return undefined;
+    const key = this.key.slice();
+    takeKey(this.#seal, key, host);
+    return key;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Whether the kernel still calls Ftrace where the roots begin: the five bytes
+ * there are a call while somebody traces the function, and a no-operation
+ * otherwise. Who empties the filter, or clears `ftrace_enabled`, leaves the
+ * module registered and unasked.
+ *
+ * @module
+ */
+import { MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { CONTROL, PHASE } from "./abi.ts";
+import type { ControlPage } from "./control_page.ts";
+import type { PresenceFinding } from "./presence.ts";
+
+/** What Ftrace writes over a call that nobody wants (ftrace_nop_replace). */
+const NOP = [0x0f, 0x1f, 0x44, 0x00, 0x00];
+
+/** The call sites of some functions of the kernel's own. */
+export class CallSites {
+  readonly #page: ControlPage;
+  readonly #functions: readonly bigint[];
+  /** Those that were calls when the filter was first seen in place. */
+  #sites: readonly bigint[] | undefined;
+
+  /**
+   * @param functions where Ftrace knows them (GVAs), just configured; those
+   * that are no calls now are left alone, and so are functions of modules,
+   * which can go.
+   */
+  constructor(page: ControlPage, functions: readonly bigint[]) {
+    this.#page = page;
+    const { kernel } = page;
+    const { modules } = kernel.live;
+    this.#functions = functions.filter((ip) =>
+      !modules.some(({ ranges }) =>
+        ranges.some(({ start, end }) => ip >= start && ip < end)
+      )
+    );
+    this.#remember();
+  }
+
+  /** Not while the module has its filter taken away, being off for long. */
+  #remember(): void {
+    if (this.#sites !== undefined || !this.#inPlace()) return;
+    const { kernel } = this.#page;
+    const sites = this.#functions.filter((ip) => !isNop(kernel, ip));
+    if (this.#inPlace()) this.#sites = sites;
+  }
+
+  /** Those that are no calls any more, while the module says that they are. */
+  check(): PresenceFinding[] {
+    const { kernel } = this.#page;
+    // Before it takes its filter away, and until that is back, it says so.
+    this.#remember();
+    if (this.#sites === undefined || !this.#recording()) return [];
+    const silent = this.#sites.filter((ip) => isNop(kernel, ip));
+    if (silent.length === 0 || !this.#recording()) return [];
+    const name = kernel.symbols.lookup(silent[0])?.name ??
+      `0x${silent[0].toString(16)}`;
+    return [{
+      problem: "not called",
+      detail: `the kernel no longer calls Ftrace in ${name}${
+        silent.length > 1 ? ` and ${silent.length - 1} more` : ""
+      }: its filter was changed, or Ftrace was turned off`,
+    }];
+  }
+
+  #inPlace(): boolean {
+    const page = this.#page;
+    return page.u32(CONTROL.registered) === 1 &&
+      page.u32(CONTROL.parked) === 0 &&
+      page.u32(CONTROL.phase) === PHASE.idle;
+  }
+
+  #recording(): boolean {
+    return this.#page.u32(CONTROL.enabled) === 1 && this.#inPlace();
+  }
+}
+
+function isNop(kernel: Kernel, ip: bigint): boolean {
+  try {
+    const bytes = kernel.space.bytes(ip, NOP.length);
+    return NOP.every((byte, i) => bytes[i] === byte);
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw error;
+    return false;
+  }
+}

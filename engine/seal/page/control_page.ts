@@ -1,0 +1,237 @@
+/**
+ * The module's control page: found through the kernel's own module list, and
+ * checked, so that a page that was planted or copied is not taken for it.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { KernelModule } from "../../kernel/symbols/modules.ts";
+import { ABI_VERSION, CONTROL, CPU, ENTRY, MAGIC } from "./abi.ts";
+
+/** Name of the module. */
+export const MODULE_NAME = "xftrace";
+const PAGE = 4096;
+
+/** One CPU's shared state. */
+export interface CpuArea {
+  readonly cpu: number;
+  /** GPA of its `struct xft_cpu`. */
+  readonly gpa: number;
+  /** GVA of its ring. */
+  readonly ring: bigint;
+  /** Entries of the ring, a power of two. */
+  readonly entries: number;
+  /** GPA of each of the ring's 4 KiB pages. */
+  readonly pages: Float64Array;
+}
+
+/** A control page that passed all checks. */
+export class ControlPage {
+  readonly kernel: Kernel;
+  readonly module: KernelModule;
+  /** GVA of the page. */
+  readonly gva: bigint;
+  /** GPA of the page. */
+  readonly gpa: number;
+  /** Random number of this load of the module, 16 bytes as four words. */
+  readonly nonce: Int32Array;
+  readonly cpus: readonly CpuArea[];
+  readonly mailGva: bigint;
+  readonly mailBytes: number;
+  readonly #word = new DataView(new ArrayBuffer(8));
+  readonly #bytes = new Uint8Array(this.#word.buffer);
+  readonly #half = this.#bytes.subarray(0, 4);
+
+  private constructor(kernel: Kernel, module: KernelModule, gva: bigint) {
+    this.kernel = kernel;
+    this.module = module;
+    this.gva = gva;
+    this.gpa = kernel.space.translate(gva).gpa;
+    const bad = (what: string) =>
+      new KernelError(
+        `the guest's module ${MODULE_NAME} shows a control page that is not its own: ${what}`,
+      );
+    if (this.gpa % PAGE !== 0) throw bad("it is not aligned to a page");
+    if (this.u64(CONTROL.self) !== gva) {
+      throw bad(
+        `it says that it lies at 0x${this.u64(CONTROL.self).toString(16)}`,
+      );
+    }
+    const version = this.u32(CONTROL.abi_version);
+    if (
+      version !== ABI_VERSION ||
+      this.u32(CONTROL.control_bytes) !== CONTROL.bytes ||
+      this.u32(CONTROL.cpu_bytes) !== CPU.bytes ||
+      this.u32(CONTROL.entry_bytes) !== ENTRY.bytes
+    ) {
+      throw new KernelError(
+        `the guest's module ${MODULE_NAME} speaks version ${version} and we speak ${ABI_VERSION}; build and load it again: xftrace guest build`,
+      );
+    }
+    for (
+      const handler of [CONTROL.entry_handler, CONTROL.return_handler] as const
+    ) {
+      const at = this.u64(handler);
+      if (at < module.text.start || at >= module.text.end) {
+        throw bad(`a handler lies outside of the module's code`);
+      }
+    }
+    const nonce = new Uint8Array(16);
+    kernel.memory.read(this.gpa + CONTROL.nonce, nonce);
+    this.nonce = new Int32Array(nonce.buffer);
+    this.mailGva = this.u64(CONTROL.mail);
+    this.mailBytes = this.u32(CONTROL.mail_bytes);
+    this.cpus = this.#areas(bad);
+  }
+
+  #areas(bad: (what: string) => Error): CpuArea[] {
+    const { space } = this.kernel;
+    const base = this.u64(CONTROL.cpus);
+    const count = this.u32(CONTROL.cpu_count);
+    if (count < 1 || count > 8192) throw bad(`it claims ${count} CPUs`);
+    const areas: CpuArea[] = [];
+    for (let cpu = 0; cpu < count; cpu++) {
+      const gva = base + BigInt(cpu * CPU.bytes);
+      const ring = space.u64(gva + BigInt(CPU.ring));
+      const entries = Number(space.u64(gva + BigInt(CPU.ring_entries)));
+      // CPUs that can never come up have no ring.
+      if (ring === 0n) continue;
+      if (entries < 64 || entries > 2 ** 26 || (entries & (entries - 1))) {
+        throw bad(`CPU ${cpu} claims a ring of ${entries} entries`);
+      }
+      areas.push({
+        cpu,
+        gpa: space.translate(gva).gpa,
+        ring,
+        entries,
+        pages: ringPages(this.kernel, ring, entries),
+      });
+    }
+    return areas;
+  }
+
+  /**
+   * Finds the page of a loaded module; `undefined` when the guest has none.
+   *
+   * @throws {KernelError} when there is a module of that name whose page fails
+   * a check, or speaks another version.
+   */
+  static find(kernel: Kernel): ControlPage | undefined {
+    kernel.live.refresh();
+    const module = kernel.live.modules.find((m) => m.name === MODULE_NAME);
+    if (module === undefined) return undefined;
+    // The symbol table says where; what counts are the page's own words and
+    // that it lies within the module's memory.
+    const { table, addresses } = module.symbols;
+    let gva: bigint | undefined;
+    for (let i = 0; i < table.count; i++) {
+      if (
+        module.symbols.lookup(addresses[i])?.name === "xft_control" &&
+        module.ranges.some((r) =>
+          addresses[i] >= r.start && addresses[i] < r.end
+        )
+      ) gva = addresses[i];
+    }
+    if (gva === undefined) return undefined;
+    // Still loading, or already unloading.
+    if (kernel.space.u64(gva) !== MAGIC) return undefined;
+    return new ControlPage(kernel, module, gva);
+  }
+
+  /**
+   * Whether the module is still there: nothing may be written once it is not,
+   * since its memory belongs to somebody else then.
+   */
+  get alive(): boolean {
+    return this.u64(CONTROL.magic) === MAGIC &&
+      this.u64(CONTROL.self) === this.gva;
+  }
+
+  /** The u32 at an offset of the page. */
+  u32(offset: number): number {
+    this.kernel.memory.read(this.gpa + offset, this.#half);
+    return this.#word.getUint32(0, true);
+  }
+
+  /** The u64 at an offset of the page. */
+  u64(offset: number): bigint {
+    this.kernel.memory.read(this.gpa + offset, this.#bytes);
+    return this.#word.getBigUint64(0, true);
+  }
+
+  /** The u64 at an offset of the page, as a Number. */
+  number(offset: number): number {
+    return Number(this.u64(offset));
+  }
+
+  /** The u64 at an offset of a CPU's area, as a Number. */
+  cpuNumber(area: CpuArea, offset: number): number {
+    this.kernel.memory.read(area.gpa + offset, this.#bytes);
+    return this.#word.getUint32(0, true) +
+      this.#word.getUint32(4, true) * 0x1_0000_0000;
+  }
+
+  /** The text at an offset of the page, up to a NUL. */
+  text(offset: number, length: number): string {
+    const bytes = new Uint8Array(length);
+    this.kernel.memory.read(this.gpa + offset, bytes);
+    const end = bytes.indexOf(0);
+    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  }
+
+  /** Writes a u32 at an offset of the page. */
+  setU32(offset: number, value: number): void {
+    this.#word.setUint32(0, value, true);
+    this.kernel.memory.write(this.gpa + offset, this.#half);
+  }
+
+  /** Writes a u64 at an offset of the page in one piece. */
+  setU64(offset: number, value: bigint): void {
+    storeU64(this.kernel, this.gpa + offset, value);
+  }
+
+  /** GPAs of other pages that claim to be a control page, alive or left over. */
+  foreignPages(): number[] {
+    const needle = new Uint8Array(8);
+    new DataView(needle.buffer).setBigUint64(0, MAGIC, true);
+    return this.kernel.memory.search(needle).filter((gpa) => {
+      if (gpa % PAGE !== 0 || gpa === this.gpa) return false;
+      const word = new Uint8Array(16);
+      try {
+        this.kernel.memory.read(gpa + CONTROL.abi_version, word);
+      } catch (error) {
+        if (!(error instanceof MemoryError)) throw error;
+        return false;
+      }
+      return new DataView(word.buffer).getUint32(4, true) === CONTROL.bytes;
+    });
+  }
+}
+
+/** Stores a u64 in one piece, whatever was there. */
+export function storeU64(kernel: Kernel, gpa: number, value: bigint): void {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  for (let tries = 0; tries < 1000; tries++) {
+    kernel.memory.read(gpa, bytes);
+    const before = view.getBigUint64(0, true);
+    if (kernel.memory.compareExchange(gpa, 8, before, value) === before) return;
+  }
+  throw new KernelError(
+    `the guest changes the word at GPA 0x${gpa.toString(16)} all the time`,
+  );
+}
+
+/** GPAs of a ring's pages now. */
+export function ringPages(
+  kernel: Kernel,
+  ring: bigint,
+  entries: number,
+): Float64Array {
+  const pages = new Float64Array(entries * ENTRY.bytes / PAGE);
+  for (let i = 0; i < pages.length; i++) {
+    pages[i] = kernel.space.translate(ring + BigInt(i * PAGE)).gpa;
+  }
+  return pages;
+}

@@ -1,0 +1,267 @@
+/**
+ * Trace_Switch's mailbox: commands that the module's thread carries out.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import { COMMAND, CONTROL, PHASE } from "./abi.ts";
+import type { ControlPage } from "./control_page.ts";
+
+/** A command of the mailbox. */
+export type CommandName = keyof typeof COMMAND;
+
+/** Where a command stands, for those who wait. */
+export interface Progress {
+  readonly command: CommandName;
+  /** What the module's thread does: `registering`. */
+  readonly phase: string;
+  /** What it last said. */
+  readonly said: string;
+  /** Milliseconds since the command was given. */
+  readonly elapsed: number;
+}
+
+/** How to wait for a command's answer. */
+export interface CommandOptions {
+  readonly argument?: bigint;
+  /** Milliseconds; default 60,000: all functions take long when emulated. */
+  readonly timeoutMs?: number;
+  /** Called some hundred times a second while waiting. */
+  readonly onWait?: (progress: Progress) => void;
+}
+
+/** What a command was answered with. */
+export interface Answer {
+  readonly number: number;
+  /** As the kernel's functions return: negative is an error number. */
+  readonly result: number;
+  /** What the command left in the mail. */
+  readonly bytes: Uint8Array;
+}
+
+const ERRORS: Readonly<Record<number, string>> = {
+  1: "not permitted",
+  2: "no such file or function",
+  5: "input/output error",
+  7: "too long",
+  12: "the guest is out of memory",
+  16: "busy: somebody else in the guest traces, or recording is on",
+  17: "it exists",
+  19: "no such device",
+  21: "it is a folder",
+  22: "invalid",
+  40: "too many symbolic links",
+  95: "the module cannot do that in this guest",
+};
+
+/** An error number of the guest in words. */
+export function guestError(result: number): string {
+  return ERRORS[-result] ?? `error ${-result}`;
+}
+
+/** The guest answered a command, and did not carry it out. */
+export class RefusedError extends XftraceError {}
+
+/** Gives commands, one at a time. */
+export class Mailbox {
+  readonly #page: ControlPage;
+  /** Numbers of the commands given here. */
+  readonly sent = new Map<number, number>();
+  /** Called before a command is given; the key log notes it. */
+  onCommand: ((number: number, command: number) => void) | undefined;
+
+  constructor(page: ControlPage) {
+    this.#page = page;
+  }
+
+  /** What the module last said. */
+  progress(command: CommandName, elapsed: number): Progress {
+    const phase = this.#page.u32(CONTROL.phase);
+    return {
+      command,
+      phase: Object.entries(PHASE).find(([, n]) => n === phase)?.[0] ??
+        String(phase),
+      said: this.#page.text(CONTROL.said, 64),
+      elapsed,
+    };
+  }
+
+  /**
+   * Gives a command and waits for the answer.
+   *
+   * @throws {XftraceError} when none comes in time, with what the module said.
+   */
+  async command(
+    command: CommandName,
+    mail: Uint8Array = new Uint8Array(0),
+    options: CommandOptions = {},
+  ): Promise<Answer> {
+    const page = this.#page;
+    const { memory, space } = page.kernel;
+    if (mail.length > page.mailBytes) {
+      throw new XftraceError(
+        `a command of ${mail.length} bytes does not fit into the module's mail of ${page.mailBytes}; name fewer functions`,
+      );
+    }
+    await this.#idle(command, options.timeoutMs ?? 60_000, options.onWait);
+    const number = page.number(CONTROL.command_number) + 1;
+    this.onCommand?.(number, COMMAND[command]);
+    this.sent.set(number, COMMAND[command]);
+    for (let done = 0; done < mail.length;) {
+      const { gpa, left } = space.translate(page.mailGva + BigInt(done));
+      const size = Math.min(left, mail.length - done);
+      memory.write(gpa, mail.subarray(done, done + size));
+      done += size;
+    }
+    page.setU32(CONTROL.command, COMMAND[command]);
+    page.setU32(CONTROL.command_bytes, mail.length);
+    page.setU64(CONTROL.command_argument, options.argument ?? 0n);
+    page.setU64(CONTROL.command_number, BigInt(number));
+    await this.#idle(command, options.timeoutMs ?? 60_000, options.onWait);
+    const result = Number(BigInt.asIntN(64, page.u64(CONTROL.command_result)));
+    const size = page.u32(CONTROL.answer_bytes);
+    return {
+      number,
+      result,
+      bytes: size > 0 && size <= page.mailBytes
+        ? space.bytes(page.mailGva, size)
+        : new Uint8Array(0),
+    };
+  }
+
+  /** Waits until the last command is answered. */
+  async #idle(
+    command: CommandName,
+    timeoutMs: number,
+    onWait: CommandOptions["onWait"],
+  ): Promise<void> {
+    const page = this.#page;
+    const start = performance.now();
+    if (!page.alive) {
+      throw new XftraceError(
+        "the guest's module has been unloaded, or the guest has restarted",
+      );
+    }
+    while (
+      page.u64(CONTROL.command_answered) !== page.u64(CONTROL.command_number)
+    ) {
+      const elapsed = performance.now() - start;
+      const progress = this.progress(command, elapsed);
+      if (elapsed > timeoutMs) {
+        throw new XftraceError(
+          `the guest's module did not answer "${command}" within ${
+            Math.round(timeoutMs / 1000)
+          } s; it last said: ${progress.phase}, "${progress.said}"`,
+        );
+      }
+      if (!page.alive) {
+        throw new XftraceError(
+          `the guest's module was unloaded, or the guest restarted, during "${command}"`,
+        );
+      }
+      onWait?.(progress);
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+  }
+
+  /**
+   * Writes a tracefs file of the guest, as `echo TEXT > PATH` would.
+   *
+   * @param path below tracefs, such as `current_tracer`
+   * @throws {RefusedError} when the guest refuses, with the reason.
+   */
+  async writeTracefs(
+    path: string,
+    text: string,
+    options: CommandOptions & { readonly append?: boolean } = {},
+  ): Promise<void> {
+    const body = new TextEncoder().encode(text);
+    const head = new TextEncoder().encode(`${path}\0`);
+    const mail = new Uint8Array(head.length + body.length);
+    mail.set(head);
+    mail.set(body, head.length);
+    const { result } = await this.command(
+      options.append === true ? "tracefs_append" : "tracefs_write",
+      mail,
+      { ...options, argument: BigInt(body.length) },
+    );
+    if (result < 0) {
+      throw new RefusedError(
+        `the guest refused to write ${
+          JSON.stringify(text.trimEnd())
+        } to tracefs' ${path}: ${guestError(result)}`,
+      );
+    }
+  }
+
+  /**
+   * Reads a tracefs file of the guest.
+   *
+   * @throws {RefusedError} when the guest refuses, with the reason.
+   */
+  async readTracefs(
+    path: string,
+    options: CommandOptions = {},
+  ): Promise<string> {
+    const mail = new TextEncoder().encode(`${path}\0`);
+    const decoder = new TextDecoder();
+    let text = "";
+    // A file that is longer than the mail comes in parts.
+    for (let from = 0;;) {
+      const { result, bytes } = await this.command("tracefs_read", mail, {
+        ...options,
+        argument: BigInt(from),
+      });
+      if (result < 0) {
+        throw new RefusedError(
+          `the guest refused to read tracefs' ${path}: ${guestError(result)}`,
+        );
+      }
+      from += bytes.length;
+      const more = bytes.length === this.#page.mailBytes;
+      text += decoder.decode(bytes, { stream: more });
+      if (!more) return text;
+    }
+  }
+
+  /**
+   * Makes an instance of Ftrace, as `mkdir instances/NAME` would.
+   *
+   * @throws {XftraceError} when it is there already, or the guest refuses.
+   */
+  async makeInstance(
+    name: string,
+    options: CommandOptions = {},
+  ): Promise<void> {
+    await this.#instance("make_instance", "make", name, options);
+  }
+
+  /**
+   * Removes an instance of Ftrace, as `rmdir instances/NAME` would.
+   *
+   * @throws {XftraceError} when there is none, or somebody uses it.
+   */
+  async removeInstance(
+    name: string,
+    options: CommandOptions = {},
+  ): Promise<void> {
+    await this.#instance("remove_instance", "remove", name, options);
+  }
+
+  async #instance(
+    command: "make_instance" | "remove_instance",
+    verb: string,
+    name: string,
+    options: CommandOptions,
+  ): Promise<void> {
+    const mail = new TextEncoder().encode(`${name}\0`);
+    const { result } = await this.command(command, mail, options);
+    if (result < 0) {
+      throw new XftraceError(
+        `the guest refused to ${verb} the instance "${name}": ${
+          guestError(result)
+        }`,
+      );
+    }
+  }
+}

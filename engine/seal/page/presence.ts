@@ -1,0 +1,243 @@
+/**
+ * Presence: whether the module still is what was found at first, in place,
+ * and called by Ftrace. All of it is read in guest memory; nothing that the
+ * guest says of itself counts, but its sealed answers to the host's nonces.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { MemoryError } from "../../base/errors.ts";
+import { CONTROL, CPU, MAGIC } from "./abi.ts";
+import { type ControlPage, ringPages } from "./control_page.ts";
+
+/** Names of what can be wrong with the module. */
+export type PresenceProblem =
+  | "module gone"
+  | "module text changed"
+  | "control page changed"
+  | "foreign control page"
+  | "switched off"
+  | "switched on"
+  | "settings changed"
+  | "handler replaced"
+  | "not registered"
+  | "not called"
+  | "no heartbeat"
+  | "foreign command"
+  | "foreign key"
+  | "key not taken as sent"
+  | "head moved back"
+  | "head moved ahead"
+  | "ring moved";
+
+/** One thing that is wrong with the module. */
+export interface PresenceFinding {
+  readonly problem: PresenceProblem;
+  /** One sentence with the evidence. */
+  readonly detail: string;
+}
+
+/**
+ * How the host has switched the module: not in use by this tracer; off while
+ * a trace goes on; on since a moment ago, so that the module may still be
+ * putting its filter back; on.
+ */
+export type Switched = "unused" | "off" | "going on" | "on";
+
+const hex = (value: bigint | number) => `0x${value.toString(16)}`;
+
+/** Watches one module from the time it is made. */
+export class Presence {
+  readonly #page: ControlPage;
+  readonly #text: string;
+  readonly #identity: string;
+  readonly #handlers: { entry: bigint; return: bigint };
+
+  constructor(page: ControlPage) {
+    this.#page = page;
+    this.#text = this.#hashText();
+    this.#identity = this.#hashIdentity();
+    this.#handlers = {
+      entry: page.u64(CONTROL.entry_handler),
+      return: page.u64(CONTROL.return_handler),
+    };
+  }
+
+  #hashText(): string {
+    const { kernel, module } = this.#page;
+    const { start, end } = module.text;
+    return createHash("sha256")
+      .update(kernel.space.bytes(start, Number(end - start))).digest("hex");
+  }
+
+  /** All words of the page that never change, together. */
+  #hashIdentity(): string {
+    const bytes = new Uint8Array(CONTROL.missing);
+    this.#page.kernel.memory.read(this.#page.gpa, bytes);
+    return createHash("sha256").update(bytes).digest("hex");
+  }
+
+  /**
+   * The checks that cost a few reads.
+   *
+   * @param switched how the host has switched it
+   * @param settings what the host has configured
+   */
+  quick(
+    switched: Switched,
+    settings?: { readonly seal: number; readonly generation: number },
+  ): PresenceFinding[] {
+    const findings: PresenceFinding[] = [];
+    const add = (problem: PresenceProblem, detail: string) => {
+      findings.push({ problem, detail });
+    };
+    const page = this.#page;
+    if (page.u64(CONTROL.magic) !== MAGIC) {
+      add("module gone", "the control page is no longer in use");
+      return findings;
+    }
+    if (this.#hashIdentity() !== this.#identity) {
+      add("control page changed", "its address, number or sizes are others");
+    }
+    if (settings !== undefined) {
+      const seal = page.u32(CONTROL.seal);
+      const generation = page.number(CONTROL.generation);
+      if (seal !== settings.seal || generation !== settings.generation) {
+        add(
+          "settings changed",
+          `seal ${seal} and generation ${generation} instead of ${settings.seal} and ${settings.generation}`,
+        );
+      }
+    }
+    if (switched === "unused") return findings;
+    const enabled = page.u32(CONTROL.enabled) === 1;
+    if (switched === "off") {
+      if (enabled) add("switched on", "the guest has set xft_control.enabled");
+    } else if (!enabled) {
+      add("switched off", "the guest has cleared xft_control.enabled");
+    } else if (switched === "on" && page.u32(CONTROL.parked) !== 0) {
+      add(
+        "switched off",
+        "the module says that it is parked, and its filter is not in place",
+      );
+    }
+    if (page.u32(CONTROL.registered) !== 1) {
+      add("not registered", "the module says that it is not registered");
+    }
+    findings.push(...this.#registration());
+    return findings;
+  }
+
+  /** Whether Ftrace calls the module's handlers, by Ftrace's own words. */
+  #registration(): PresenceFinding[] {
+    const { kernel } = this.#page;
+    const { symbols, types, space } = kernel;
+    const findings: PresenceFinding[] = [];
+    const ops = this.#page.u64(CONTROL.graph_ops);
+    const pidFunction = symbols.tryAddress("fgraph_pid_func");
+    const member = (name: string) =>
+      space.u64(ops + BigInt(types.offset("fgraph_ops", name)));
+    const expect = (where: string, value: bigint, wanted: bigint) => {
+      if (value === wanted || value === pidFunction) return;
+      findings.push({
+        problem: "handler replaced",
+        detail: `${where} is ${hex(value)} and not the module's ${hex(wanted)}`,
+      });
+    };
+    expect("fgraph_ops.entryfunc", member("entryfunc"), this.#handlers.entry);
+    expect("fgraph_ops.retfunc", member("retfunc"), this.#handlers.return);
+    const array = symbols.tryAddress("fgraph_array");
+    if (array !== undefined) {
+      const size = symbols.lookup(array)?.size ?? 128;
+      let found = false;
+      for (let at = 0; at < Math.min(size, 512); at += 8) {
+        if (space.u64(array + BigInt(at)) === ops) found = true;
+      }
+      if (!found) {
+        findings.push({
+          problem: "not registered",
+          detail: "fgraph_array has no entry for the module",
+        });
+      }
+      return findings;
+    }
+    // One user only: the two variables that the trampolines call.
+    const variable = (name: string) => {
+      const at = symbols.tryAddress(name);
+      return at === undefined ? undefined : space.u64(at);
+    };
+    const entry = variable("ftrace_graph_entry");
+    const saved = variable("__ftrace_graph_entry");
+    const test = symbols.tryAddress("ftrace_graph_entry_test");
+    if (entry !== undefined && !(entry === test && entry !== undefined)) {
+      expect("ftrace_graph_entry", entry, this.#handlers.entry);
+    }
+    if (saved !== undefined) {
+      expect("__ftrace_graph_entry", saved, this.#handlers.entry);
+    }
+    const back = variable("ftrace_graph_return");
+    if (back !== undefined) {
+      expect("ftrace_graph_return", back, this.#handlers.return);
+    }
+    return findings;
+  }
+
+  /** Other pages that claim to be the control page: searches all memory. */
+  search(): PresenceFinding[] {
+    return this.#page.foreignPages().map((gpa) => ({
+      problem: "foreign control page" as const,
+      detail: `a page at GPA ${hex(gpa)} claims to be the control page`,
+    }));
+  }
+
+  /** The checks that read the module's code and the page tables. */
+  full(): PresenceFinding[] {
+    const findings: PresenceFinding[] = [];
+    const page = this.#page;
+    const { kernel } = page;
+    kernel.live.refresh();
+    if (!kernel.live.modules.some((m) => m.gva === page.module.gva)) {
+      findings.push({
+        problem: "module gone",
+        detail: "the kernel's list of modules has it no more",
+      });
+    }
+    try {
+      if (this.#hashText() !== this.#text) {
+        findings.push({
+          problem: "module text changed",
+          detail: `code between ${hex(page.module.text.start)} and ${
+            hex(page.module.text.end)
+          } is not what it was`,
+        });
+      }
+      if (kernel.space.translate(page.gva).gpa !== page.gpa) {
+        findings.push({
+          problem: "control page changed",
+          detail: "its address leads to another page now",
+        });
+      }
+      for (const area of page.cpus) {
+        const ring = BigInt(page.cpuNumber(area, CPU.ring));
+        const pages = ringPages(kernel, area.ring, area.entries);
+        // A GVA does not fit a Number exactly; its low bits are zeros.
+        if (
+          Number(ring) !== Number(area.ring) ||
+          pages.some((gpa, i) => gpa !== area.pages[i])
+        ) {
+          findings.push({
+            problem: "ring moved",
+            detail: `the ring of CPU ${area.cpu} lies elsewhere now`,
+          });
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      findings.push({
+        problem: "module gone",
+        detail: "its memory is not mapped any more",
+      });
+    }
+    return findings;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * `verify`: a recording and its key log, judged together.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import { COMMAND, ENTRY, KIND } from "../page/abi.ts";
+import { KLOG, type KlogRecord, readKlog } from "../keys/klog.ts";
+import { readRecording, recordedBlocks, type Recording } from "./recording.ts";
+import {
+  SealVerifier,
+  type Verification,
+  type VisitEntry,
+} from "./verifier.ts";
+
+/** A longer gap is no trace's: stepping over it would take hours. */
+const MOST_MISSING = 2 ** 28;
+
+/** What is said of a recording. */
+export interface RecordingVerification extends Verification {
+  readonly recording: Recording;
+  /** What is wrong besides entries, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Nonce of a start record in hex, as a recording's head has it. */
+export function nonceText(nonce: Int32Array): string {
+  return [...new Uint8Array(nonce.slice().buffer)]
+    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The records of the trace that a recording belongs to. */
+export function recordsOfTrace(
+  records: readonly KlogRecord[],
+  nonce: string,
+  generation: number,
+): readonly KlogRecord[] {
+  const start = records.findLastIndex((r) =>
+    r.type === KLOG.start && r.a === generation && nonceText(r.key) === nonce
+  );
+  if (start < 0) return [];
+  const next = records.findIndex((r, i) => i > start && r.type === KLOG.start);
+  return records.slice(start, next < 0 ? undefined : next);
+}
+
+/** Whether all is well: nothing forged, nothing missing, nothing damaged. */
+export function isClean(result: RecordingVerification): boolean {
+  const { total } = result;
+  return result.problems.length === 0 &&
+    total.forged + total.missing + total.replayed + total.reordered +
+          total.early + total.late === 0;
+}
+
+/**
+ * Verifies a recording.
+ *
+ * @param klogPath the key log; default: the one that the recording names
+ * @param visit is given each verified entry, opened, in each CPU's order
+ * @throws {XftraceError} when a file cannot be read or is none of ours.
+ */
+export function verifyRecording(
+  path: string,
+  klogPath?: string,
+  visit?: VisitEntry,
+): RecordingVerification {
+  const recording = readRecording(path);
+  const { header } = recording;
+  const klog = readKlog(klogPath ?? header.klog);
+  const records = recordsOfTrace(
+    klog.records,
+    header.nonce,
+    header.generation,
+  );
+  if (records.length === 0) {
+    throw new XftraceError(
+      `the key log ${
+        klogPath ?? header.klog
+      } has no keys for ${path}; give the log of that trace with --klog FILE`,
+    );
+  }
+  const problems = [...klog.problems];
+  if (klog.torn > 0) {
+    problems.push(`the key log ends in a record of ${klog.torn} bytes`);
+  }
+  const sent = new Map<number, number>();
+  for (const record of records) {
+    if (record.type === KLOG.command) sent.set(record.a, record.b);
+  }
+  const kinds = ENTRY.kind & 3;
+  const verifier = new SealVerifier(header.seal, (cpu, sequence, words, at) => {
+    if (
+      ((words[at + ENTRY.depth / 4] >>> (kinds * 8)) & 0xff) === KIND.command
+    ) {
+      const number = words[at + ENTRY.func / 4] >>> 0;
+      const command = words[at + ENTRY.caller / 4];
+      if (sent.get(number) !== command) {
+        problems.push(
+          `the guest's module carried out command ${number} (${
+            commandName(command)
+          }), which the host did not send`,
+        );
+      }
+    }
+    visit?.(cpu, sequence, words, at);
+  });
+  let ended = false;
+  for (const record of records) {
+    if (record.type === KLOG.key) {
+      verifier.key(record.cpu, record.a, record.key);
+    } else if (record.type === KLOG.ack) {
+      verifier.taken(record.cpu, record.a, record.b);
+    } else if (record.type === KLOG.end) ended = true;
+  }
+  for (const block of recordedBlocks(recording)) {
+    const next = verifier.next(block.cpu);
+    if (block.sequence + block.count - next > MOST_MISSING) {
+      problems.push(
+        `CPU ${block.cpu} jumps from entry ${next} to ${block.sequence}: the rest of it cannot be judged`,
+      );
+      continue;
+    }
+    if (block.sequence > next) verifier.end(block.cpu, block.sequence - 1);
+    if (block.sequence < next) {
+      problems.push(
+        `CPU ${block.cpu} goes back from entry ${next} to ${block.sequence}: a block of the recording is there twice`,
+      );
+      continue;
+    }
+    if (block.offset === undefined) verifier.lost(block.cpu, block.count);
+    else verifier.feed(block.cpu, block.words, block.count);
+  }
+  for (const record of records) {
+    if (record.type === KLOG.stop) verifier.end(record.cpu, record.a);
+  }
+  if (!ended) {
+    problems.push(
+      "the key log has no end for this trace: it was not stopped, or it still runs",
+    );
+  }
+  for (const { problem, detail } of recording.findings) {
+    problems.push(`while tracing: ${problem}: ${detail}`);
+  }
+  if (recording.damaged) problems.push("the recording is damaged");
+  if (recording.torn > 0) {
+    problems.push(
+      `the recording ends in ${recording.torn} bytes that are no whole block`,
+    );
+  }
+  return { ...verifier.finish(), recording, problems };
+}
+
+function commandName(command: number): string {
+  return Object.entries(COMMAND).find(([, n]) => n === command)?.[0] ??
+    String(command);
+}

@@ -1,0 +1,222 @@
+/**
+ * What the module is to trace: functions by name become the addresses at
+ * which Ftrace knows them, and the message that the module takes.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import { fentryAddress } from "../../ftrace/graph/graph_roots.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import {
+  CONFIG,
+  CONFIG_FLAG,
+  MAX_RANGES,
+  MAX_ROOTS,
+  SEAL_NUMBER,
+  type SealName,
+} from "../page/abi.ts";
+import { MODULE_NAME } from "../page/control_page.ts";
+import { pathArguments } from "./path_arguments.ts";
+
+/** What to trace and how to seal it. */
+export interface SealedConfig {
+  /** Functions whose calls, with all below them, are recorded. Globs work. */
+  readonly roots: readonly string[];
+  /**
+   * Functions that are recorded below a root, besides the roots: names and
+   * globs, or "all" (slow to switch on and off). Default: none.
+   */
+  readonly filter?: readonly string[] | "all";
+  /** Levels below a root, root included; 0 (default): all. */
+  readonly depth?: number;
+  /** Record what interrupts do below a root. Default false. */
+  readonly interrupts?: boolean;
+  /** Record system-call arguments and paths. Default true. */
+  readonly arguments?: boolean;
+  /**
+   * Record the functions of all loaded modules too, so that a hook shows
+   * itself where the dispatcher calls it. Default true.
+   */
+  readonly hooks?: boolean;
+  /**
+   * Whatever of the filter the system-call dispatcher calls is a root, besides
+   * those named. Default true.
+   */
+  readonly dispatcher?: boolean;
+  /** Default `siphash+ratchet`. */
+  readonly seal?: SealName;
+  /**
+   * Milliseconds of being switched off after which the guest's functions run
+   * as if nobody traced; the first entry after switching on again comes some
+   * ten milliseconds later then. Default 200; 0: never. Nor for more than 4096
+   * functions, whatever this says: their calls take long to be put back.
+   */
+  readonly idleMs?: number;
+}
+
+/** Milliseconds of {@linkcode SealedConfig.idleMs} by default. */
+const IDLE_MS = 200;
+/** Functions whose call sites are changed in little time. */
+const FEW_FUNCTIONS = 4096;
+
+/** A configuration that is ready to be sent. */
+export interface ResolvedConfig {
+  readonly message: Uint8Array;
+  readonly roots: readonly bigint[];
+  readonly filter: readonly bigint[];
+  readonly seal: SealName;
+}
+
+/** Functions that hand system calls on, of one kernel or another. */
+const DISPATCHERS = [
+  "do_syscall_64",
+  "x64_sys_call",
+  "ia32_sys_call",
+  "do_int80_syscall_32",
+  "do_int80_emulation",
+  "__do_fast_syscall_32",
+];
+
+/** Code of the system-call dispatcher, as half-open ranges of GVAs. */
+export function dispatcherRanges(
+  kernel: Kernel,
+): { start: bigint; end: bigint }[] {
+  const ranges: { start: bigint; end: bigint }[] = [];
+  for (const name of DISPATCHERS) {
+    const start = kernel.symbols.tryAddress(name);
+    if (start === undefined) continue;
+    const size = kernel.symbols.lookup(start)?.size ?? 0;
+    if (size > 0) ranges.push({ start, end: start + BigInt(size) });
+  }
+  return ranges.slice(0, MAX_RANGES);
+}
+
+/**
+ * Addresses at which Ftrace knows the functions of some names.
+ *
+ * `sys_NAME` stands for `__x64_sys_NAME`, globs for all that match.
+ *
+ * @throws {KernelError} for a name that the kernel does not have, or that it
+ * cannot trace.
+ */
+export function functionAddresses(
+  kernel: Kernel,
+  names: readonly string[],
+): bigint[] {
+  const found = new Set<bigint>();
+  for (const name of names) {
+    const glob = /[*?[]/.test(name);
+    const wanted = glob ? kernel.symbols.glob(name) : [name];
+    let any = false;
+    for (const one of wanted) {
+      let addresses = kernel.symbols.addresses(one);
+      if (addresses.length === 0 && one.startsWith("sys_")) {
+        addresses = kernel.symbols.addresses(`__x64_${one}`);
+      }
+      if (addresses.length === 0) kernel.symbols.address(one);
+      for (const address of addresses) {
+        const ip = traceable(kernel, address);
+        if (ip === undefined) continue;
+        found.add(ip);
+        any = true;
+      }
+    }
+    if (!any) {
+      throw new KernelError(
+        glob
+          ? `no function that can be traced matches ${name}`
+          : `${name} cannot be traced: the kernel was built so`,
+      );
+    }
+  }
+  return [...found];
+}
+
+function traceable(kernel: Kernel, address: bigint): bigint | undefined {
+  try {
+    return fentryAddress(kernel, address);
+  } catch (error) {
+    // Symbols of init sections stay when their memory is gone.
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}
+
+/** All functions of loaded modules that can be traced. */
+function moduleFunctions(kernel: Kernel): bigint[] {
+  const found = new Set<bigint>();
+  for (const module of kernel.live.modules) {
+    if (module.name === MODULE_NAME) continue;
+    for (const address of module.symbols.addresses) {
+      if (address < module.text.start || address >= module.text.end) continue;
+      const ip = traceable(kernel, address);
+      if (ip !== undefined) found.add(ip);
+    }
+  }
+  return [...found];
+}
+
+/**
+ * Resolves a configuration for a kernel.
+ *
+ * @throws {KernelError} as {@linkcode functionAddresses}.
+ */
+export function resolveConfig(
+  kernel: Kernel,
+  config: SealedConfig,
+): ResolvedConfig {
+  kernel.live.refresh();
+  const all = config.filter === "all";
+  const roots = functionAddresses(kernel, config.roots);
+  if (roots.length > MAX_ROOTS) {
+    throw new KernelError(
+      `${roots.length} roots are more than the module takes (${MAX_ROOTS}); name fewer`,
+    );
+  }
+  const filter = new Set<bigint>(all ? [] : roots);
+  if (config.filter !== undefined && config.filter !== "all") {
+    for (const ip of functionAddresses(kernel, config.filter)) filter.add(ip);
+  }
+  if (config.hooks !== false && !all) {
+    for (const ip of moduleFunctions(kernel)) filter.add(ip);
+  }
+  if (!all && filter.size === 0) {
+    throw new KernelError(
+      "nothing to trace: name a function, such as sys_openat",
+    );
+  }
+  const ranges = config.dispatcher === false || (roots.length === 0 && all)
+    ? []
+    : dispatcherRanges(kernel);
+  const seal = config.seal ?? "siphash+ratchet";
+  const message = new Uint8Array(
+    CONFIG.bytes + (roots.length + filter.size) * 8,
+  );
+  const view = new DataView(message.buffer);
+  view.setUint32(
+    CONFIG.flags,
+    (all ? CONFIG_FLAG.all_functions : 0) |
+      (config.interrupts === true ? CONFIG_FLAG.interrupts : 0) |
+      (config.arguments === false ? 0 : CONFIG_FLAG.arguments) |
+      (roots.length === 0 ? CONFIG_FLAG.any_root : 0),
+    true,
+  );
+  view.setUint32(CONFIG.seal, SEAL_NUMBER[seal], true);
+  view.setUint32(CONFIG.max_depth, config.depth ?? 0, true);
+  view.setUint32(CONFIG.root_count, roots.length, true);
+  view.setUint32(CONFIG.filter_count, filter.size, true);
+  view.setUint32(CONFIG.range_count, ranges.length, true);
+  const few = !all && filter.size <= FEW_FUNCTIONS;
+  view.setUint32(CONFIG.idle_ms, few ? config.idleMs ?? IDLE_MS : 0, true);
+  ranges.forEach(({ start, end }, i) => {
+    view.setBigUint64(CONFIG.ranges + i * 16, start, true);
+    view.setBigUint64(CONFIG.ranges + i * 16 + 8, end, true);
+  });
+  message.set(pathArguments(), CONFIG.path_arguments);
+  let at: number = CONFIG.bytes;
+  for (const ip of [...roots, ...filter]) {
+    view.setBigUint64(at, ip, true);
+    at += 8;
+  }
+  return { message, roots, filter: [...filter], seal };
+}

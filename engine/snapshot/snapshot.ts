@@ -1,0 +1,135 @@
+/**
+ * Snapshots of a target: its trace, and all that is needed to read it, in one
+ * file that `core:PATH` opens.
+ *
+ * @module
+ */
+import { MemoryError } from "../base/errors.ts";
+import { touchTracing, type TracingWork } from "./snapshot_pages.ts";
+import { describeKernel } from "../kernel/locate/describe.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import type { SymbolBlob } from "../kernel/symbols/symbol_blob.ts";
+import { mergeRanges } from "../memory/elf_core_ranges.ts";
+import { FrozenMemory } from "../memory/frozen_memory.ts";
+import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import {
+  SNAPSHOT_FORMAT,
+  type SnapshotManifest,
+} from "../memory/snapshot_manifest.ts";
+import {
+  type SnapshotSummary,
+  writeSnapshot,
+} from "../memory/snapshot_writer.ts";
+import type { Session } from "../session.ts";
+import { VERSION } from "../base/version.ts";
+
+/** What to save, and how. */
+export interface TakeSnapshotOptions {
+  /** All of the guest's RAM; default: the pages that reading its trace needs. */
+  readonly full?: boolean;
+  /** zstd level, 1 to 19; default 3. */
+  readonly level?: number;
+  /**
+   * Further work whose pages are saved: what it reads of the kernel it is
+   * given can be read again from the snapshot.
+   */
+  readonly also?: (kernel: Kernel) => void;
+  /** Symbols of a System.map; a snapshot taken so is read with the same. */
+  readonly systemMap?: SymbolBlob;
+  /** Told what was left out, one sentence each. */
+  readonly onWarning?: (message: string) => void;
+  /** Told what is being done, and how far it is (0 to 1) where known. */
+  readonly onProgress?: (step: string, part?: number) => void;
+}
+
+/** What was saved. */
+export interface TakenSnapshot extends SnapshotSummary {
+  /** Events of all buffers that are in the snapshot. */
+  readonly events: number;
+}
+
+/**
+ * Saves a target to `path` (`.zst` and `.gz` compress): by default what
+ * `info`, `report`, `events` and `functions` need of it. The guest is neither
+ * paused nor written to: what belongs together is read at once, but a guest
+ * that records goes on meanwhile, and then the counters may be some events
+ * ahead of the pages. Stop recording first for an exact one.
+ *
+ * @throws {XftraceError} when the file cannot be written, or the guest not
+ * read.
+ */
+export async function takeSnapshot(
+  session: Pick<Session, "target" | "memory" | "kernel">,
+  path: string,
+  options: TakeSnapshotOptions = {},
+): Promise<TakenSnapshot> {
+  const { memory, target } = session;
+  const { facts } = session.kernel;
+  using frozen = new FrozenMemory(memory);
+  options.onProgress?.("reading the kernel");
+  const kernel = describeKernel(frozen, {
+    ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
+    ...(options.systemMap === undefined
+      ? {}
+      : { systemMap: options.systemMap }),
+    ...(options.onWarning === undefined
+      ? {}
+      : { onWarning: options.onWarning }),
+  });
+  options.onProgress?.("reading the trace");
+  const work: TracingWork = touchTracing(kernel, frozen);
+  for (const sentence of work.problems) options.onWarning?.(sentence);
+  options.also?.(kernel);
+  const full = options.full === true;
+  const manifest = manifestOf(target, memory, kernel, full);
+  frozen.stopKeeping();
+  const summary = await writeSnapshot(path, {
+    memory: frozen,
+    ranges: full ? memory.ranges : frozen.touched(),
+    manifest,
+    ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
+  }, {
+    ...(options.level === undefined ? {} : { level: options.level }),
+    onProgress: (done, total) => options.onProgress?.("writing", done / total),
+  });
+  return { ...summary, events: work.events };
+}
+
+function manifestOf(
+  target: string,
+  memory: PhysicalMemory,
+  kernel: Kernel,
+  full: boolean,
+): SnapshotManifest {
+  const { facts, space } = kernel;
+  const hex = (value: bigint | number) =>
+    value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+  const pageOffset = directMap(kernel);
+  return {
+    format: SNAPSHOT_FORMAT,
+    xftrace: VERSION,
+    created: new Date().toISOString(),
+    target,
+    content: full ? "full" : "needed",
+    ram: mergeRanges(memory.ranges).map(({ start, end }) => [start, end]),
+    kernel: {
+      release: facts.release,
+      ...(facts.buildId === undefined ? {} : { buildId: facts.buildId }),
+      kaslrOffset: hex(facts.kaslrOffset),
+      physBase: hex(facts.physBase),
+      ...(pageOffset === undefined ? {} : { pageOffset: hex(pageOffset) }),
+    },
+    cr3: hex(space.cr3),
+  };
+}
+
+/** GVA of the direct map; a recording that is saved again may not tell it. */
+function directMap({ space, symbols }: Kernel): bigint | undefined {
+  const gva = symbols.tryAddress("page_offset_base");
+  try {
+    return gva === undefined ? undefined : space.u64(gva);
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { listEvents, rawReason } from "../output/event_list.ts";
+import { TraceEvents } from "../ftrace/events/events.ts";
+import { traceLayout } from "../ftrace/ring/meta.ts";
+import { readBuffers } from "../ftrace/ring/reader.ts";
+import { writeReport } from "../output/report.ts";
+import { TraceArray } from "../ftrace/ring/trace_array.ts";
+import { guestTextOptions, traceMeta } from "../output/text/trace_meta.ts";
+import { traceableFunctions } from "../kernel/patching/functions.ts";
+import { openCoreSession, type Session } from "../session.ts";
+import { takeSnapshot } from "./snapshot.ts";
+
+const KERNELS = ["6.1", "6.12"] as const;
+
+function recorded(kernel: string): Session {
+  const path = new URL(
+    `../../testdata/guest-${kernel}.core.zst`,
+    import.meta.url,
+  ).pathname;
+  return openCoreSession(`core:${path}`, path);
+}
+
+function report({ kernel }: Session): string {
+  const layout = traceLayout(kernel.types);
+  const instance = TraceArray.global(kernel);
+  const meta = traceMeta(instance, new TraceEvents(kernel), layout);
+  let text = "";
+  writeReport(
+    readBuffers(instance, layout),
+    meta,
+    guestTextOptions(instance),
+    (chunk) => text += chunk,
+  );
+  return text;
+}
+
+for (const kernel of KERNELS) {
+  Deno.test(`a snapshot of a ${kernel} recording says the same`, async () => {
+    using first = recorded(kernel);
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/again.core.zst`;
+      const warnings: string[] = [];
+      const steps = new Set<string>();
+      const taken = await takeSnapshot(first, path, {
+        onWarning: (sentence) => warnings.push(sentence),
+        onProgress: (step) => steps.add(step),
+      });
+      assert.deepEqual(warnings, []);
+      assert.ok(taken.events > 0 && taken.pages > 1000);
+      assert.deepEqual([...steps], [
+        "reading the kernel",
+        "reading the trace",
+        "writing",
+      ]);
+      using again = openCoreSession(`core:${path}`, path);
+      assert.equal(report(again), report(first));
+      assert.equal(again.kernel.facts.banner, first.kernel.facts.banner);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  Deno.test(`a ${kernel} recording tells events and functions`, () => {
+    using session = recorded(kernel);
+    const described = session.kernel;
+    const instance = TraceArray.global(described);
+    const events = new TraceEvents(described);
+    const meta = traceMeta(instance, events, traceLayout(described.types));
+    const listed = listEvents(instance, events);
+    const open = listed.filter((event) => !event.internal);
+    assert.ok(open.some((event) => event.name === "sched_switch"));
+    assert.ok(!open.some((event) => event.system === "ftrace"));
+    const raw = listed.filter((event) => {
+      const format = events.format(event.id);
+      return format !== undefined && rawReason(format, meta) !== undefined;
+    });
+    assert.ok(raw.length < listed.length * 0.03, `${raw.length} raw`);
+    const functions = traceableFunctions(described);
+    assert.ok(functions.length > 30_000, `${functions.length} functions`);
+    const read = functions.filter((each) => each.name === "vfs_read");
+    assert.equal(read.length, 1);
+    assert.equal(read[0].module, undefined);
+  });
+}

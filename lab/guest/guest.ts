@@ -1,0 +1,206 @@
+/**
+ * A guest from its boot to its end: QEMU is started with the memory in a file,
+ * and ends with the guest, with its owner, or after an hour.
+ *
+ * @module
+ */
+
+import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
+import { LabError, messageOf } from "../host/errors.ts";
+import { startGuest } from "./guest_boot.ts";
+import { type GuestOptions, settle } from "../host/options.ts";
+import { guestDirectory } from "../host/paths.ts";
+import { livePid } from "../host/processes.ts";
+import type { OnProgress } from "../host/progress.ts";
+import { type Json, qmp } from "./qmp.ts";
+import {
+  end,
+  type GuestRecord,
+  type RunningGuest,
+  runningGuest,
+} from "./registry.ts";
+
+/** A guest of the lab that is up. */
+export class Guest implements AsyncDisposable {
+  private readonly channel: Channel;
+  private readonly directory: string;
+  private readonly log: Deno.FsFile;
+  private isDown = false;
+
+  private constructor(
+    private readonly record: RunningGuest,
+    private readonly owned: boolean,
+  ) {
+    this.directory = guestDirectory(record.name);
+    // Kept open, so that it can be read when the guest and its folder are gone.
+    this.log = Deno.openSync(`${this.directory}/serial.log`);
+    this.channel = new Channel(
+      this.directory,
+      () => this.running,
+      record.serialOnly,
+    );
+  }
+
+  /**
+   * Boots a guest and waits until it takes commands. What is missing (the
+   * kernel, QEMU) is fetched first. Disposing the result ends the guest.
+   * Throws {@link LabError}, with the guest's last words if it did not come up.
+   */
+  static async boot(
+    options: GuestOptions & { readonly onProgress?: OnProgress } = {},
+  ): Promise<Guest> {
+    const settings = settle(options);
+    const record = await startGuest(settings, options.onProgress ?? (() => {}));
+    return new Guest(record, true);
+  }
+
+  /** A guest that runs already. Disposing the result leaves it running. */
+  static attach(name: string): Guest {
+    return new Guest(runningGuest(name), false);
+  }
+
+  /** The guest's name. */
+  get name(): string {
+    return this.record.name;
+  }
+
+  /** What to give to `xftrace -t`: "qemu:NAME". */
+  get target(): string {
+    return this.record.target;
+  }
+
+  /** The file that is the guest's memory; none when booted without `share`. */
+  get memoryFile(): string | undefined {
+    return this.record.memoryFile;
+  }
+
+  /** QEMU's process number on the host. */
+  get pid(): number {
+    return this.record.pid;
+  }
+
+  /** What is known about the guest: kernel, machine, processors and so on. */
+  get info(): GuestRecord {
+    return this.record;
+  }
+
+  /** Does the guest still run? */
+  get running(): boolean {
+    return !this.isDown &&
+      livePid(this.directory, "qemu.pid") === this.record.pid;
+  }
+
+  /**
+   * Runs a shell command in the guest. It has ended when its shell has; jobs
+   * it leaves in the background go on, their output is dropped. Up to six run
+   * at a time, more wait. Throws {@link LabTimeout} after `timeoutMs`, having
+   * killed the command, and {@link LabError} when the guest ends meanwhile.
+   */
+  async exec(
+    command: string,
+    options: ExecOptions = {},
+  ): Promise<ExecResult> {
+    if (this.record.kernel === "none") {
+      throw new LabError(
+        `guest "${this.name}" has no kernel to run a command; boot one with ` +
+          "--kernel 6.1",
+      );
+    }
+    return await this.channel.exec(command, options);
+  }
+
+  /** Like {@link exec}, but gives the text, and throws on a failed command. */
+  async sh(command: string, options: ExecOptions = {}): Promise<string> {
+    const { status, text } = await this.exec(command, options);
+    if (status === 0) return text;
+    throw new LabError(
+      `a command in guest "${this.name}" ended with status ${status}: ` +
+        `${command}\n${text}`.trimEnd(),
+    );
+  }
+
+  /**
+   * Copies a host file (given by its path) or bytes to a path in the guest,
+   * making its folder if need be. `mode` is octal, by default the file's own,
+   * or 644 for bytes.
+   */
+  async put(
+    source: string | Uint8Array,
+    destination: string,
+    mode?: number,
+  ): Promise<void> {
+    const { bytes: input, mode: own } = typeof source === "string"
+      ? hostFile(source)
+      : { bytes: source, mode: 0o644 };
+    const octal = ((mode ?? own) & 0o7777).toString(8);
+    const to = quote(destination);
+    await this.sh(
+      `mkdir -p "$(dirname ${to})" && mv "$LAB_INPUT" ${to} && ` +
+        `chmod ${octal} ${to}`,
+      { input },
+    );
+  }
+
+  /** The bytes of a file in the guest; tracefs and /proc work too. */
+  async get(path: string): Promise<Uint8Array> {
+    const { status, output, text } = await this.exec(`cat ${quote(path)}`);
+    if (status === 0) return output;
+    throw new LabError(
+      `guest "${this.name}" gave no ${path}: ${text.trim()}`,
+    );
+  }
+
+  /** All that the guest has said on its console, even after its end. */
+  serialLog(): string {
+    this.log.seekSync(0, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(this.log.statSync().size);
+    let at = 0;
+    while (at < bytes.length) {
+      const count = this.log.readSync(bytes.subarray(at));
+      if (count === null) break;
+      at += count;
+    }
+    return new TextDecoder().decode(bytes.subarray(0, at));
+  }
+
+  /** Sends a command to QEMU's machine protocol, such as "stop". */
+  qmp(
+    command: string,
+    args: { readonly [key: string]: Json } = {},
+  ): Promise<Json> {
+    return qmp(`${this.directory}/qmp.sock`, command, args);
+  }
+
+  /** Ends the guest at once and removes all it leaves. Idempotent. */
+  async down(): Promise<void> {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.log.close();
+    await end(this.name);
+  }
+
+  /** Lets go of an attached guest, ends one that was booted here. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.owned) return await this.down();
+    if (this.isDown) return;
+    this.isDown = true;
+    this.log.close();
+  }
+}
+
+/** A file to copy into a guest. */
+function hostFile(path: string): { bytes: Uint8Array; mode: number } {
+  try {
+    const mode = Deno.statSync(path).mode ?? 0o644;
+    return { bytes: Deno.readFileSync(path), mode };
+  } catch (error) {
+    throw new LabError(
+      `${path} cannot be read (${messageOf(error)}); give a plain file`,
+    );
+  }
+}
+
+/** A word for the shell, whatever it holds. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,156 @@
+/**
+ * What a guest can be asked to be, and what it is when not asked: the options of
+ * `deno task lab up` and of `Guest.boot`.
+ *
+ * @module
+ */
+
+import { LabError } from "./errors.ts";
+import { type Flavour, FLAVOURS } from "../packages/kernel.ts";
+
+/** The machines a guest can be. */
+export const MACHINES = ["q35", "pc", "microvm"] as const;
+
+/** Which machine QEMU builds: today's PC, an older one, or a minimal one. */
+export type Machine = typeof MACHINES[number];
+
+/** What a guest is to be; everything has a default. */
+export interface GuestOptions {
+  /** Letters, digits, "-", "_" and "."; by default one of its own. */
+  readonly name?: string;
+  /**
+   * A series ("6.1", "6.12"), the path of a vmlinuz, or "none" for a machine
+   * that stays in its firmware. Default "6.1".
+   */
+  readonly kernel?: string;
+  /** Which build of Debian's kernel. Default "amd64". */
+  readonly flavour?: Flavour;
+  /** Memory, such as "512M" (the default) or "4G". */
+  readonly mem?: string;
+  /** Processors. Default 2. */
+  readonly cpus?: number;
+  /** More kernel parameters. */
+  readonly append?: string;
+  /** Memory in a file that others can map. Default true. */
+  readonly share?: boolean;
+  /** QEMU's processor model. Default "max" less CMPXCHG16B, and "host" under KVM. */
+  readonly cpu?: string;
+  /** Default "q35". */
+  readonly machine?: Machine;
+  /** More modules (with what they need) for the guest's modprobe. */
+  readonly modules?: readonly string[];
+  /** More QEMU arguments. */
+  readonly qemuArgs?: readonly string[];
+  /** Seconds until the guest must be up. Default 300. */
+  readonly bootSeconds?: number;
+  /** Seconds until the guest is ended in any case. Default, and most, 3600. */
+  readonly lifeSeconds?: number;
+  /**
+   * The guest outlives this process. Default false: it ends within seconds of
+   * the process that booted it, however that ends.
+   */
+  readonly outlive?: boolean;
+}
+
+/** {@link GuestOptions} with everything settled and checked. */
+export interface GuestSettings {
+  readonly name: string;
+  readonly kernel: string;
+  readonly flavour: Flavour;
+  /** MiB. */
+  readonly mem: number;
+  readonly cpus: number;
+  readonly append: string;
+  readonly share: boolean;
+  readonly cpu?: string;
+  readonly machine: Machine;
+  readonly modules: readonly string[];
+  readonly qemuArgs: readonly string[];
+  readonly bootSeconds: number;
+  readonly lifeSeconds: number;
+  readonly outlive: boolean;
+}
+
+/** Least memory (MiB) in which the lab's guests come up. */
+const LEAST_MEMORY = 128;
+const LONGEST_LIFE = 3600;
+
+/** Checks options and fills in the defaults; throws {@link LabError}. */
+export function settle(options: GuestOptions): GuestSettings {
+  const settings = {
+    name: options.name ?? uniqueName(),
+    kernel: options.kernel ?? "6.1",
+    flavour: options.flavour ?? "amd64",
+    mem: parseMemory(options.mem ?? "512M"),
+    cpus: options.cpus ?? 2,
+    append: options.append ?? "",
+    share: options.share ?? true,
+    cpu: options.cpu,
+    machine: options.machine ?? "q35",
+    modules: options.modules ?? [],
+    qemuArgs: options.qemuArgs ?? [],
+    bootSeconds: options.bootSeconds ?? 300,
+    lifeSeconds: options.lifeSeconds ?? LONGEST_LIFE,
+    outlive: options.outlive ?? false,
+  };
+  checkName(settings.name);
+  const { cpus } = settings;
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > 64) {
+    throw new LabError(
+      "the number of processors must be from 1 to 64, as in --cpus 2",
+    );
+  }
+  oneOf("machine", settings.machine, MACHINES);
+  oneOf("flavour", settings.flavour, FLAVOURS);
+  if (settings.cpu !== undefined && !/^[\w.+,=-]+$/.test(settings.cpu)) {
+    throw new LabError(
+      `"${settings.cpu}" is no processor model; see: qemu-system-x86_64 ` +
+        "-cpu help",
+    );
+  }
+  if (settings.append.includes("\n")) {
+    throw new LabError("kernel parameters must stand on one line");
+  }
+  const { lifeSeconds } = settings;
+  if (!(lifeSeconds > 0 && lifeSeconds <= LONGEST_LIFE)) {
+    throw new LabError(`a guest lives from 1 to ${LONGEST_LIFE} seconds`);
+  }
+  return settings;
+}
+
+/** Throws unless this can be a guest's name. */
+export function checkName(name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/.test(name)) return;
+  throw new LabError(
+    `"${name}" cannot be a guest's name; use up to 40 letters, digits, "-", ` +
+      '"_" and ".", beginning with a letter or digit, such as web1',
+  );
+}
+
+/** MiB from "512M", "4G" or "1024" (MiB); throws {@link LabError}. */
+export function parseMemory(text: string): number {
+  const match = text.match(/^(\d+)([MG]?)(i?B)?$/i);
+  const mib = match
+    ? Number(match[1]) * (match[2].toUpperCase() === "G" ? 1024 : 1)
+    : 0;
+  if (mib >= LEAST_MEMORY) return mib;
+  throw new LabError(
+    `"${text}" cannot be a guest's memory; give ${LEAST_MEMORY}M or more, ` +
+      "such as 512M or 4G",
+  );
+}
+
+function oneOf(
+  what: string,
+  value: string,
+  allowed: readonly string[],
+): void {
+  if (allowed.includes(value)) return;
+  throw new LabError(
+    `there is no ${what} "${value}"; take one of: ${allowed.join(", ")}`,
+  );
+}
+
+function uniqueName(): string {
+  return `t${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
+}

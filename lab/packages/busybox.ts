@@ -1,0 +1,54 @@
+/**
+ * The statically linked busybox that is a guest's whole user space.
+ *
+ * @module
+ */
+
+import { withApt } from "./apt.ts";
+import { LabError } from "../host/errors.ts";
+import { lock } from "../host/lock.ts";
+import { cacheDirectory, exists } from "../host/paths.ts";
+import type { OnProgress } from "../host/progress.ts";
+
+/**
+ * The path of a statically linked busybox: the guest's whole user space. The
+ * host's, if it has one; otherwise out of its package, kept in the cache.
+ */
+export async function findBusybox(onProgress: OnProgress): Promise<string> {
+  for (const path of ["/bin/busybox", "/usr/bin/busybox"]) {
+    if (exists(path) && isStatic(Deno.readFileSync(path))) return path;
+  }
+  const folder = `${cacheDirectory()}/busybox`;
+  using _held = await lock(`${folder}.lock`);
+  const cached = () =>
+    [`${folder}/bin/busybox`, `${folder}/usr/bin/busybox`].find(exists);
+  const there = cached();
+  if (there) return there;
+  const fetched = await withApt(async (apt) => {
+    const [offer] = await apt.offers("busybox-static");
+    if (!offer) return undefined;
+    await apt.unpack([offer], folder, onProgress);
+    return cached();
+  }, onProgress);
+  if (!fetched) {
+    throw new LabError(
+      "the package busybox-static is not on offer; run: sudo apt-get update " +
+        "&& sudo apt-get install -y busybox-static",
+    );
+  }
+  return fetched;
+}
+
+/** Has this ELF program no interpreter, so that it runs all by itself? */
+export function isStatic(elf: Uint8Array): boolean {
+  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
+  if (elf.length < 64 || view.getUint32(0) !== 0x7f454c46) return false;
+  const start = Number(view.getBigUint64(32, true));
+  const size = view.getUint16(54, true);
+  const count = view.getUint16(56, true);
+  const PT_INTERP = 3;
+  for (let i = 0; i < count; i++) {
+    if (view.getUint32(start + i * size, true) === PT_INTERP) return false;
+  }
+  return true;
+}

@@ -1,0 +1,231 @@
+/**
+ * Finds the kernels that guests boot: Debian's packages by their series, or a
+ * vmlinuz of one's own.
+ *
+ * @module
+ */
+
+import { Apt, type Offer, withApt } from "./apt.ts";
+import { LabError } from "../host/errors.ts";
+import { lock } from "../host/lock.ts";
+import { cacheDirectory, exists, removeIfThere } from "../host/paths.ts";
+import type { OnProgress } from "../host/progress.ts";
+
+/** The builds of Debian's kernel that the lab knows. */
+export const FLAVOURS = ["amd64", "cloud-amd64"] as const;
+
+/** A build of Debian's kernel: the general one, or the one for clouds. */
+export type Flavour = typeof FLAVOURS[number];
+
+/** A kernel to boot. */
+export interface Kernel {
+  readonly vmlinuz: string;
+  /** As `uname -r` prints it; unknown for some kernels of one's own. */
+  readonly release?: string;
+  /** The folder that holds this release's `kernel/` tree of modules. */
+  readonly modules?: string;
+}
+
+/**
+ * Finds a kernel: a series such as "6.1" is fetched from Debian's packages
+ * (once; then it is kept in the cache), anything else is the path of a
+ * vmlinuz, whose modules are looked for in the usual places.
+ */
+export async function findKernel(
+  wanted: string,
+  flavour: Flavour,
+  onProgress: OnProgress,
+): Promise<Kernel> {
+  if (!/^\d+\.\d+$/.test(wanted)) return kernelAt(wanted);
+  const folder = `${cacheDirectory()}/kernels/${wanted}-${flavour}`;
+  if (!exists(folder)) await fetchKernel(wanted, flavour, folder, onProgress);
+  return unpackedKernel(folder);
+}
+
+async function fetchKernel(
+  series: string,
+  flavour: Flavour,
+  folder: string,
+  onProgress: OnProgress,
+): Promise<void> {
+  using _held = await lock(
+    lockOf(folder),
+    () => onProgress(`waiting for another download of ${series}`),
+  );
+  if (exists(folder)) return;
+  onProgress(`looking for a ${series} kernel`);
+  const fetch = async (apt: Apt, offer: Offer | undefined) => {
+    if (!offer) return undefined;
+    await apt.unpack([offer], folder, onProgress, prune);
+    return offer;
+  };
+  const byName = async (apt: Apt) =>
+    await fetch(apt, await namedOffer(apt, series, flavour));
+  // The metapackage comes first, of the release or of its backports: other
+  // packages of the series may be older, or other builds of it. A release so
+  // old that its backports are gone has at least those.
+  const fetched = await withApt(
+    async (apt) =>
+      await fetch(apt, await metaOffer(apt, series, flavour)) ??
+        (apt.isPrivate ? await byName(apt) : undefined),
+    onProgress,
+  )
+    .catch(async (error) => {
+      const found = await byName(new Apt());
+      if (!found) throw error;
+      return found;
+    });
+  if (!fetched) {
+    throw new LabError(
+      `no ${series} kernel (${flavour}) is on offer for this Debian release ` +
+        "or its backports; try 6.1 or 6.12, or give a PATH-TO-VMLINUZ",
+    );
+  }
+}
+
+/** The newest image of a series that the metapackage asks for. */
+async function metaOffer(
+  apt: Apt,
+  series: string,
+  flavour: Flavour,
+): Promise<Offer | undefined> {
+  const metas = await apt.offers(`linux-image-${flavour}`);
+  const meta = metas.find(({ version }) => version.startsWith(`${series}.`));
+  const name = meta?.depends.match(/linux-image-\d[^\s,]*/)?.[0];
+  return name ? await offerOf(apt, name, series) : undefined;
+}
+
+/** The newest image of a series, by the names of all packages. */
+async function namedOffer(
+  apt: Apt,
+  series: string,
+  flavour: Flavour,
+): Promise<Offer | undefined> {
+  const image = new RegExp(
+    `^linux-image-\\d[^-]*(-\\d+)?-${flavour}(-unsigned)?$`,
+  );
+  const names = await apt.names(`linux-image-${series}`);
+  for (const name of newestFirst(names.filter((name) => image.test(name)))) {
+    const offer = await offerOf(apt, name, series);
+    if (offer) return offer;
+  }
+  return undefined;
+}
+
+async function offerOf(
+  apt: Apt,
+  name: string,
+  series: string,
+): Promise<Offer | undefined> {
+  const offers = await apt.offers(name);
+  return offers.find(({ version }) => version.startsWith(`${series}.`));
+}
+
+/** Signed images before unsigned ones, then by version, newest first. */
+function newestFirst(names: readonly string[]): string[] {
+  const unsigned = (name: string) => Number(name.endsWith("-unsigned"));
+  return [...names].sort((a, b) =>
+    unsigned(a) - unsigned(b) ||
+    b.localeCompare(a, "en", { numeric: true })
+  );
+}
+
+/**
+ * Drivers that no virtual machine of ours can use: three quarters of the
+ * size of a kernel package.
+ */
+const USELESS = [
+  "drivers/gpu",
+  "drivers/media",
+  "drivers/infiniband",
+  "drivers/net/ethernet",
+  "drivers/net/wireless",
+  "drivers/scsi",
+  "drivers/staging",
+  "drivers/iio",
+  "drivers/usb",
+  "drivers/hwmon",
+  "drivers/input",
+  "drivers/isdn",
+  "sound",
+];
+
+function prune(folder: string): void {
+  const { modules } = unpackedKernel(folder);
+  for (const name of USELESS) removeIfThere(`${modules}/kernel/${name}`);
+  removeIfThere(`${folder}/usr/share`);
+}
+
+function unpackedKernel(folder: string): Kernel {
+  const names = [...Deno.readDirSync(`${folder}/boot`)].map((e) => e.name);
+  const name = names.find((name) => name.startsWith("vmlinuz-"));
+  if (!name) {
+    throw new LabError(
+      `${folder} holds no kernel; remove that folder and try again`,
+    );
+  }
+  const release = name.slice("vmlinuz-".length);
+  // Releases that have merged /usr ship the modules below it.
+  const modules = [`${folder}/lib/modules`, `${folder}/usr/lib/modules`]
+    .map((parent) => `${parent}/${release}`).find(exists);
+  return { vmlinuz: `${folder}/boot/${name}`, release, modules };
+}
+
+/** A kernel of the user's own. */
+function kernelAt(path: string): Kernel {
+  let head: Uint8Array;
+  try {
+    if (!Deno.statSync(path).isFile) throw new Deno.errors.NotFound();
+    head = readHead(path, 0x10000);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new LabError(
+      `there is no kernel "${path}"; give a series such as 6.1 or 6.12, or ` +
+        "the path of a vmlinuz",
+    );
+  }
+  const vmlinuz = Deno.realPathSync(path);
+  const magic = new TextDecoder("latin1").decode(head.subarray(0, 4));
+  if (magic === "\x7fELF") return { vmlinuz };
+  const release = bzImageRelease(head);
+  if (release === undefined) {
+    throw new LabError(
+      `${path} is no x86 kernel image; give a vmlinuz (bzImage) file`,
+    );
+  }
+  const boot = vmlinuz.slice(0, vmlinuz.lastIndexOf("/"));
+  const modules = [`${boot}/..`, `${boot}/../usr`, "", boot]
+    .map((root) => `${root}/lib/modules/${release}`).find(exists);
+  return { vmlinuz, release, modules };
+}
+
+/**
+ * The release out of a bzImage's setup header, by the boot protocol: at 0x20e
+ * stands the offset, less 0x200, of "RELEASE (builder) ...". Nothing if this
+ * is no bzImage; empty if it does not tell.
+ */
+export function bzImageRelease(head: Uint8Array): string | undefined {
+  const text = new TextDecoder("latin1");
+  if (
+    head.length < 0x250 || text.decode(head.subarray(0x202, 0x206)) !== "HdrS"
+  ) {
+    return undefined;
+  }
+  const pointer = head[0x20e] | head[0x20f] << 8;
+  if (pointer === 0) return "";
+  const start = pointer + 0x200;
+  const version = text.decode(head.subarray(start, start + 256));
+  return version.match(/^[^\s\0]+/)?.[0] ?? "";
+}
+
+function readHead(path: string, bytes: number): Uint8Array {
+  using file = Deno.openSync(path);
+  const head = new Uint8Array(bytes);
+  return head.subarray(0, file.readSync(head) ?? 0);
+}
+
+function lockOf(folder: string): string {
+  const parent = folder.slice(0, folder.lastIndexOf("/"));
+  Deno.mkdirSync(parent, { recursive: true });
+  return `${folder}.lock`;
+}

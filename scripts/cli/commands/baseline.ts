@@ -1,0 +1,188 @@
+/** `xftrace baseline` and `xftrace diff`: call flows learned and compared. */
+import type { Command } from "@commander-js/extra-typings";
+import {
+  addFlow,
+  type Baseline,
+  decodeBaseline,
+  encodeBaseline,
+} from "../../../engine/detect/flow/baseline.ts";
+import { recordedFlow } from "../../../engine/detect/flow/call_flow.ts";
+import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import {
+  flowDiffText,
+  flowText,
+} from "../../../engine/output/findings/findings_flow.ts";
+import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import { note, out, outJson, strong } from "../terminal.ts";
+
+/**
+ * Reads a baseline's file.
+ *
+ * @throws {XftraceError} when it cannot be read or is none.
+ */
+export function readBaseline(path: string): Baseline {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new XftraceError(`${path} cannot be read: ${why}`);
+  }
+  return decodeBaseline(path, text);
+}
+
+/** What the target's buffer says now. */
+function learn(
+  options: TargetOptions & { readonly recording?: string; klog?: string },
+): Baseline {
+  if (options.recording !== undefined) {
+    return sealed(options.recording, options.klog);
+  }
+  // The cache is found by what the guest says of itself: not here.
+  using session = openTarget({ ...options, cache: false });
+  const { flow, events, problems } = recordedFlow(session.kernel);
+  for (const problem of problems) note(`xftrace: ${problem}`);
+  if (events === 0) {
+    throw new XftraceError(
+      `${session.target} has recorded no functions; record some first: xftrace on, or the function_graph tracer in the guest`,
+    );
+  }
+  const { release, buildId } = session.kernel.facts;
+  return { release, buildId: buildId ?? null, events, flow };
+}
+
+/** What a sealed recording holds; it does not name its kernel's build. */
+function sealed(path: string, klog?: string): Baseline {
+  const { flow, events, problems, release } = sealedFlow(path, klog);
+  if (problems.length > 0) {
+    throw new XftraceError(
+      `${path} is not whole and genuine (${
+        problems.join("; ")
+      }); see: xftrace verify ${path}`,
+    );
+  }
+  return { release, buildId: null, events, flow };
+}
+
+/** Adds `baseline` and `diff`. */
+export function registerBaseline(program: Command): void {
+  const baseline = program.command("baseline")
+    .summary("learn the call flow of a kernel that is known to be good")
+    .description(
+      "Keeps in a file which functions call which, as the guest's own Ftrace has\n" +
+        "recorded it, for xftrace check --baseline and xftrace diff.",
+    );
+  withTarget(baseline.command("learn"))
+    .summary("learn from what the top-level buffer holds")
+    .requiredOption("-o, --output <file>", "write the baseline here")
+    .option("--recording <file>", "learn from this sealed recording instead")
+    .option("--klog <file>", "the recording's key log; default: as it names")
+    .option("--add", "add to what the file holds already")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace baseline learn -t qemu:web1 -o web1.baseline
+  xftrace baseline learn -t qemu:web1 -o web1.baseline --add
+  xftrace baseline learn --recording trace.xfs -o web1.baseline`,
+    )
+    .action((options) => {
+      let learned = learn(options);
+      if (options.add === true) {
+        const before = readBaseline(options.output);
+        const other = before.release !== learned.release ||
+          (before.buildId !== null && learned.buildId !== null &&
+            before.buildId !== learned.buildId);
+        if (other) {
+          throw new XftraceError(
+            `${options.output} is of another kernel (${before.release}) than the guest's (${learned.release}); write to another file`,
+          );
+        }
+        addFlow(learned.flow, before.flow);
+        learned = {
+          ...learned,
+          buildId: learned.buildId ?? before.buildId,
+          events: learned.events + before.events,
+        };
+      }
+      Deno.writeTextFileSync(options.output, encodeBaseline(learned));
+      note(
+        `${options.output}: ${learned.flow.size} functions out of ${learned.events} events`,
+      );
+    });
+  baseline.command("show")
+    .summary("show a baseline as a tree")
+    .argument("<file>", "as baseline learn wrote it")
+    .argument("[function]", "only below this function")
+    .option("--depth <levels>", "levels to show", Number, 6)
+    .option("--json", "print JSON")
+    .action((path, root, options) => {
+      const { flow, release, events } = readBaseline(path);
+      if (options.json === true) {
+        return outJson(JSON.parse(encodeBaseline(readBaseline(path))));
+      }
+      if (root !== undefined) requireFunction(root, [flow]);
+      out(strong(`${release}, ${events} events`) + "\n");
+      const { depth } = options;
+      out(flowText(flow, root === undefined ? { depth } : { root, depth }));
+    });
+  program.command("diff")
+    .summary("two call flows side by side")
+    .description(
+      "Draws two call flows beside each other, as they should be and as they are,\n" +
+        "and marks what differs: < only in A, > only in B. A and B are baselines, or\n" +
+        "targets whose buffer is read.",
+    )
+    .argument(
+      "<a>",
+      "a baseline's file, a sealed recording (.xfs), or a target (qemu:NAME, core:PATH)",
+    )
+    .argument("<b>", "the same")
+    .argument("[function]", "only below this function")
+    .option("--depth <levels>", "levels to show", Number, 6)
+    .addHelpText(
+      "after",
+      `
+Exit codes: 0 they agree, 2 they differ.
+
+Examples:
+  xftrace diff good.baseline qemu:web1 __x64_sys_openat
+  xftrace diff good.baseline core:guest.core`,
+    )
+    .action((a, b, root, { depth }) => {
+      const [one, other] = [a, b].map(flowOf);
+      if (root !== undefined) requireFunction(root, [one.flow, other.flow]);
+      const { text, differences } = flowDiffText(
+        one.flow,
+        other.flow,
+        root === undefined ? { depth } : { root, depth },
+      );
+      out(text);
+      if (differences === 0) return;
+      throw new XftraceError(
+        `${a} and ${b} differ in ${differences} calls`,
+        { exitCode: EXIT.findings },
+      );
+    });
+}
+
+/** A file's flow, or a target's. */
+function flowOf(source: string): Baseline {
+  return /^(qemu|pid|file|core):/.test(source)
+    ? learn({ target: source, cache: false })
+    : source.endsWith(".xfs")
+    ? sealed(source)
+    : readBaseline(source);
+}
+
+function requireFunction(
+  name: string,
+  flows: readonly Baseline["flow"][],
+): void {
+  if (flows.some((flow) => flow.has(name))) return;
+  throw new XftraceError(
+    `${name} was not recorded; the roots are shown when no function is given`,
+    { exitCode: EXIT.usage },
+  );
+}

@@ -1,0 +1,284 @@
+/** `xftrace check`: is this guest's kernel still itself? */
+import type { Command } from "@commander-js/extra-typings";
+import { checks, selectChecks } from "../../../engine/detect/checks.ts";
+import type { CheckOptions } from "../../../engine/detect/core/context.ts";
+import {
+  type CheckRun,
+  runChecks,
+} from "../../../engine/detect/core/runner.ts";
+import type { Check } from "../../../engine/detect/core/types.ts";
+import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import {
+  type CheckRunJson,
+  checkRunJson,
+} from "../../../engine/output/findings/findings_json.ts";
+import {
+  findingsText,
+  summaryLine,
+} from "../../../engine/output/findings/findings_text.ts";
+import { sarifLog } from "../../../engine/output/findings/sarif.ts";
+import type { Session } from "../../../engine/session.ts";
+import { VERSION } from "../../../engine/base/version.ts";
+import { sameTold, toldByFile, toldByModule } from "../ask_guest.ts";
+import { readBaseline } from "./baseline.ts";
+import { builtModules, recordsOf } from "../check_state.ts";
+import { readKernelFile } from "../kernel_file.ts";
+import { moduleFiles } from "../module_files.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { faint, out, outJson, strong } from "../terminal.ts";
+
+/** Seconds between two runs of `--watch`. */
+const WATCH_EVERY = 5;
+
+/** Adds the command. */
+export function registerCheck(program: Command): void {
+  withTarget(program.command("check"))
+    .summary("look for rootkits: is this kernel still itself?")
+    .description(
+      "Checks a guest's kernel from outside, while it runs or in a recording:\n" +
+        "system calls, interrupts, hooks of every kind, tables of functions, text,\n" +
+        "hidden modules and processes, and Ftrace's own switches. Whatever is found\n" +
+        "is read again before it is reported. Nothing is written to the guest (but by\n" +
+        "--ask-guest), and the cache of kernels is not used.",
+    )
+    .argument("[target]", "as --target")
+    .option("--only <ids>", "only these checks: XF001,XF008", list)
+    .option(
+      "--vmlinuz <file>",
+      "compare the kernel's text with this image: the vmlinuz that it booted",
+    )
+    .option(
+      "--baseline <file>",
+      "compare what was recorded with this (see xftrace baseline)",
+    )
+    .option(
+      "--recording <file>",
+      "judge the call flow of a sealed recording of this boot, not the buffer's",
+    )
+    .option("--klog <file>", "the recording's key log; default: as it names")
+    .option(
+      "--modules <paths>",
+      "compare modules' text with these: .ko files, or folders of them; they may hook the kernel",
+      list,
+    )
+    .option("--trust-module <names>", "modules that may hook the kernel", list)
+    .option("--no-record", "neither compare with nor keep a record of text")
+    .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
+    .option("--tracer <name>", "what current_tracer was set to")
+    .option(
+      "--tracefs <file>",
+      "compare memory with what tracefs says in the guest: the output there of grep -H '' tracing_on current_tracer set_graph_function",
+    )
+    .option(
+      "--ask-guest",
+      "the same, asked of the module xftrace in the guest; writes to its mailbox",
+    )
+    .option("--json", "print JSON")
+    .option("--sarif", "print SARIF 2.1.0")
+    .option("-d, --details", "also list what is hooked as it may be")
+    .option("--list", "list the checks and what they see")
+    .option("--watch [seconds]", "check again and again; print changes only")
+    .addHelpText(
+      "after",
+      `
+Exit codes: 0 clean, 2 findings, 3 not everything could be judged.
+
+Examples:
+  xftrace check
+  xftrace check qemu:web1 --details
+  xftrace check -t core:guest.core --sarif > guest.sarif
+  xftrace check --vmlinuz /boot/vmlinuz-6.1.0-56-amd64 --modules /lib/modules/6.1.0-56-amd64
+  xftrace check --modules xftrace.ko
+  xftrace check --only XF002,XF004 --watch 10`,
+    )
+    .action(async (target, options) => {
+      if (options.list === true) return out(listText(checks));
+      const selected = selectChecks(options.only ?? []);
+      const named = options.target ?? target;
+      // The cache is found by what the guest says of itself: not here.
+      using session = openTarget({
+        ...options,
+        cache: false,
+        ...(named === undefined ? {} : { target: named }),
+      }, { writable: options.askGuest === true });
+      const said = expectations(options, session);
+      const asks = options.askGuest === true;
+      if (options.watch !== undefined) {
+        const seconds = options.watch === true
+          ? WATCH_EVERY
+          : Number(options.watch);
+        if (!(seconds > 0)) {
+          throw new XftraceError(
+            `--watch ${options.watch}: give seconds, such as --watch 10`,
+            { exitCode: EXIT.usage },
+          );
+        }
+        return await watch(session, selected, said, seconds, asks);
+      }
+      const run = await once(session, selected, said, asks);
+      if (options.json === true) outJson(run);
+      else if (options.sarif === true) {
+        outJson(sarifLog(run, selected, VERSION));
+      } else {
+        out(findingsText(run, { strong, faint }, options.details === true));
+      }
+      refuse(run);
+    });
+}
+
+/** What the user says about the guest. */
+interface Said {
+  readonly vmlinuz?: string;
+  readonly baseline?: string;
+  readonly recording?: string;
+  readonly klog?: string;
+  readonly modules?: string[];
+  readonly trustModule?: string[];
+  readonly record: boolean;
+  readonly tracingOn?: boolean;
+  readonly tracer?: string;
+  readonly tracefs?: string;
+}
+
+function expectations(said: Said, session: Session): CheckOptions {
+  const {
+    vmlinuz,
+    baseline,
+    modules,
+    trustModule,
+    tracingOn,
+    tracer,
+    tracefs,
+  } = said;
+  const records = said.record ? recordsOf(session) : undefined;
+  const given = moduleFiles(modules ?? []);
+  const built = moduleFiles(builtModules());
+  return {
+    ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
+    ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),
+    moduleFiles: (name) => [
+      ...given(name),
+      ...built(name).map((file) => ({ ...file, mayDiffer: true })),
+    ],
+    ...(said.recording === undefined
+      ? {}
+      : { recorded: sealedFlow(said.recording, said.klog) }),
+    ...(trustModule === undefined ? {} : { trustModules: trustModule }),
+    ...(records === undefined ? {} : { textRecords: records }),
+    tracing: {
+      ...(tracingOn === undefined ? {} : { tracingOn }),
+      ...(tracer === undefined ? {} : { tracer }),
+      ...(tracefs === undefined ? {} : { told: toldByFile(tracefs) }),
+    },
+  };
+}
+
+/** Runs the checks once. */
+async function once(
+  session: Session,
+  selected: readonly Check[],
+  options: CheckOptions,
+  asks: boolean,
+): Promise<CheckRunJson> {
+  const { kernel, target } = session;
+  const run = asks
+    ? await asking(session, selected, options)
+    : await runChecks(kernel, selected, options);
+  const { release, buildId } = kernel.facts;
+  return checkRunJson({ target, release, buildId }, run);
+}
+
+/** Asked before and after: what changes meanwhile says nothing. */
+async function asking(
+  session: Session,
+  selected: readonly Check[],
+  options: CheckOptions,
+): Promise<CheckRun> {
+  for (let attempt = 1;; attempt++) {
+    const told = await toldByModule(session);
+    const tracing = { ...options.tracing, told };
+    const run = await runChecks(session.kernel, selected, {
+      ...options,
+      tracing,
+    });
+    const settled = sameTold(told, await toldByModule(session));
+    if (settled || attempt === 3) return run;
+  }
+}
+
+/** The exit code is the verdict's. */
+function refuse(run: CheckRunJson): void {
+  if (run.verdict === "clean") return;
+  throw new XftraceError(
+    run.verdict === "findings"
+      ? `${run.target} is not clean`
+      : `${run.target} could not be judged in full`,
+    { exitCode: run.verdict === "findings" ? EXIT.findings : EXIT.unjudged },
+  );
+}
+
+/** Checks until the guest ends, and prints what has changed. */
+async function watch(
+  session: Session,
+  selected: readonly Check[],
+  options: CheckOptions,
+  seconds: number,
+  asks: boolean,
+): Promise<void> {
+  let before: Map<string, string> | undefined;
+  let last: CheckRunJson | undefined;
+  const time = () => new Date().toISOString().slice(11, 19);
+  while (before === undefined || session.alive()) {
+    const run = await once(session, selected, options, asks);
+    const now = new Map(
+      run.findings.map((one) => [
+        `${one.check} ${one.where} ${one.found ?? ""}`,
+        `${one.check} ${one.severity}  ${one.summary}`,
+      ]),
+    );
+    for (const { check, what, why } of run.unjudged) {
+      now.set(`${check} ${what}`, `${check} not judged  ${what}: ${why}`);
+    }
+    for (const [key, text] of now) {
+      if (before?.has(key) !== true) out(`${time()}  new   ${text}\n`);
+    }
+    for (const [key, text] of before ?? []) {
+      if (!now.has(key)) out(`${time()}  gone  ${text}\n`);
+    }
+    if (before === undefined) out(`${time()}  ${summaryLine(run)}\n`);
+    before = now;
+    last = run;
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+  }
+  if (last !== undefined) refuse(last);
+}
+
+function listText(all: readonly Check[]): string {
+  return all.map(({ id, title, technique, help }) =>
+    `${strong(id)}  ${title} ${faint(`(ATT&CK ${technique})`)}\n` +
+    wrap(help).map((line) => `       ${line}\n`).join("")
+  ).join("");
+}
+
+function wrap(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    const line = lines[last] === "" ? word : `${lines[last]} ${word}`;
+    if (line.length > 72 && lines[last] !== "") lines.push(word);
+    else lines[last] = line;
+  }
+  return lines;
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((i) => i !== "");
+}
+
+function flag(text: string): boolean {
+  if (text === "0" || text === "1") return text === "1";
+  throw new XftraceError(`--tracing-on ${text}: give 0 or 1`, {
+    exitCode: EXIT.usage,
+  });
+}

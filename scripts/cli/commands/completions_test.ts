@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Command } from "@commander-js/extra-typings";
+import { completionScript, SHELLS } from "../completion_scripts.ts";
+import { registerCompletions } from "./completions.ts";
+
+const COMMANDS = [{
+  name: "report",
+  description: "what the guest's buffers hold",
+  options: [
+    {
+      short: "-t",
+      long: "--target",
+      takesValue: true,
+      description: "qemu:NAME [or others]",
+    },
+    { long: "--abstime", takesValue: false, description: "absolute times" },
+  ],
+  words: [],
+}, {
+  name: "guest",
+  description: "the module",
+  options: [],
+  words: ["build", "install"],
+}];
+
+for (const shell of SHELLS) {
+  Deno.test(`${shell} takes its completions`, () => {
+    const script = completionScript(shell, COMMANDS);
+    assert.match(script, /report/);
+    assert.match(script, /abstime/);
+    const check = shell === "fish" ? "--no-execute" : "-n";
+    const { status, stderr, error } = spawnSync(shell, [check], {
+      input: script,
+      encoding: "utf8",
+    });
+    // A shell that is not installed cannot be asked.
+    if (error === undefined) assert.equal(status, 0, stderr);
+  });
+}
+
+Deno.test("bash completes commands, options and values", () => {
+  const script = completionScript("bash", COMMANDS);
+  const complete = (line: string) => {
+    const { stdout } = spawnSync("bash", [
+      "-c",
+      `
+      xftrace() { echo qemu:web1; echo qemu:db; }
+      compopt() { :; }
+      ${script}
+      COMP_LINE='${line}' COMP_POINT=${line.length} COMP_WORDBREAKS='"=: '
+      _xftrace; printf '%s\\n' "\${COMPREPLY[@]}"`,
+    ], { encoding: "utf8" });
+    return stdout.trim().split("\n");
+  };
+  assert.deepEqual(complete("xftrace re"), ["report"]);
+  assert.deepEqual(complete("xftrace report --ab"), ["--abstime"]);
+  // bash replaces what follows the last colon only.
+  assert.deepEqual(complete("xftrace report -t qemu:w"), ["web1"]);
+  assert.deepEqual(complete("xftrace report --target=qemu:d"), ["db"]);
+  assert.deepEqual(complete("xftrace report -t q"), ["qemu:web1", "qemu:db"]);
+  assert.deepEqual(
+    complete("xftrace report -t core:/etc/host").sort(),
+    [
+      "/etc/host.conf",
+      "/etc/hostname",
+      "/etc/hosts",
+    ].filter((path) => existsSync(path)),
+  );
+  assert.deepEqual(complete("xftrace guest b"), ["build"]);
+});
+
+Deno.test("fish completes commands, options and targets", () => {
+  const script = completionScript("fish", COMMANDS);
+  const { stdout, error } = spawnSync("fish", [
+    "--no-config",
+    "-c",
+    `function xftrace; echo qemu:web1; end
+${script}
+complete -C 'xftrace re'
+complete -C 'xftrace report --ab'
+complete -C 'xftrace report -t q'
+complete -C 'xftrace report -t core:/etc/hostn'
+complete -C 'xftrace guest in'`,
+  ], { encoding: "utf8" });
+  // A shell that is not installed cannot be asked.
+  if (error !== undefined) return;
+  assert.deepEqual(
+    stdout.trim().split("\n").map((line) => line.split("\t")[0]),
+    [
+      "report",
+      "--abstime",
+      "qemu:web1",
+      ...(existsSync("/etc/hostname") ? ["core:/etc/hostname"] : []),
+      "install",
+    ],
+  );
+});
+
+Deno.test("an unknown shell is refused", async () => {
+  const program = new Command("xftrace").exitOverride();
+  registerCompletions(program);
+  await assert.rejects(
+    program.parseAsync(["completions", "tcsh"], { from: "user" }),
+    /there are no completions for tcsh; there are for bash, zsh, fish/,
+  );
+});

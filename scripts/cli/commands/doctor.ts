@@ -1,0 +1,124 @@
+/** `xftrace doctor`: what is missing so that a guest can be traced. */
+import type { Command } from "@commander-js/extra-typings";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import { shareOptions } from "../../../engine/targets/advice.ts";
+import { listVms, targetOf } from "../../../engine/targets/discover.ts";
+import { resolveTarget } from "../../../engine/targets/resolve.ts";
+import { parseTarget } from "../../../engine/targets/target.ts";
+import type { VmProcess } from "../../../engine/targets/vm.ts";
+import {
+  type Check,
+  errorCheck,
+  sessionChecks,
+  vmChecks,
+} from "../doctor_checks.ts";
+import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import { coloured, out, outJson, strong } from "../terminal.ts";
+import { styleText } from "node:util";
+
+/** What `doctor --json` prints: one for each target looked at. */
+export interface Diagnosis {
+  readonly target: string;
+  /** Whether nothing stands in the way. */
+  readonly ready: boolean;
+  readonly checks: readonly Check[];
+}
+
+/** Looks at a target that was named. */
+function diagnose(target: string, options: TargetOptions): Diagnosis {
+  const checks: Check[] = [];
+  try {
+    const vm = vmOf(target);
+    if (vm !== undefined) checks.push(...vmChecks(vm));
+    if (checks.every((check) => check.status !== "problem")) {
+      using session = openTarget({ ...options, target });
+      checks.push(...sessionChecks(session));
+    }
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    checks.push(errorCheck(checks.length === 0 ? "target" : "kernel", error));
+  }
+  const ready = checks.every((check) => check.status !== "problem");
+  return { target, ready, checks };
+}
+
+/** The VM behind a target, also one that cannot be read. */
+function vmOf(target: string): VmProcess | undefined {
+  const spec = parseTarget(target);
+  if (spec.kind === "core") return undefined;
+  if (spec.kind === "file") {
+    const resolved = resolveTarget(target);
+    return resolved.kind === "vm" ? resolved.vm : undefined;
+  }
+  const found = listVms().filter((vm) =>
+    spec.kind === "pid"
+      ? vm.pid === spec.pid
+      : vm.named && vm.name === spec.name
+  );
+  if (found.length === 1) return found[0];
+  const resolved = resolveTarget(target);
+  return resolved.kind === "vm" ? resolved.vm : undefined;
+}
+
+const MARK = { ok: "ok", hint: "hint", problem: "PROBLEM" } as const;
+const COLOUR = { ok: "green", hint: "yellow", problem: "red" } as const;
+
+/** A diagnosis as text. */
+export function diagnosisText(diagnosis: Diagnosis): string {
+  let text = strong(diagnosis.target) + "\n";
+  for (const check of diagnosis.checks) {
+    const mark = MARK[check.status].padEnd(8);
+    text += `  ${
+      coloured() ? styleText(COLOUR[check.status], mark) : mark
+    } ${check.found}\n`;
+    for (const step of check.fix) text += `           - ${step}\n`;
+  }
+  const hints = diagnosis.checks.some((check) => check.status === "hint");
+  return text +
+    (diagnosis.ready
+      ? `  ready${hints ? "; the hints make it better" : ""}\n`
+      : "  not ready\n");
+}
+
+/** Adds the command. */
+export function registerDoctor(program: Command): void {
+  withTarget(program.command("doctor"))
+    .summary("what a guest lacks to be traced, and how to add it")
+    .description(
+      "Looks at what a guest needs to be traced, and says what is missing and\n" +
+        "how to add it. Without a target, looks at every VM of this host.",
+    )
+    .argument("[target]", "as with -t")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Exit status: 0 when all are ready, 2 when something is missing.
+
+Examples:
+  xftrace doctor
+  xftrace doctor qemu:web1
+  xftrace doctor core:web1.core.zst --json | jq -r '.[].checks[] | .fix[]'`,
+    )
+    .action((argument, options) => {
+      const named = argument ?? options.target ??
+        (Deno.env.get("XFTRACE_TARGET") || undefined);
+      const targets = named === undefined ? listVms().map(targetOf) : [named];
+      const all = targets.map((target) => diagnose(target, options));
+      if (options.json === true) outJson(all);
+      else if (all.length === 0) {
+        out(
+          "no VM runs on this host\n" +
+            `           - start one; with QEMU add: ${shareOptions(0)}\n`,
+        );
+      } else out(all.map(diagnosisText).join("\n"));
+      if (all.length === 0 || all.some((one) => !one.ready)) {
+        throw new XftraceError(
+          all.length === 0
+            ? "there is nothing to look at"
+            : "not every target is ready: see the problems above",
+          { exitCode: EXIT.findings },
+        );
+      }
+    });
+}

@@ -1,0 +1,166 @@
+/** `xftrace events`: the events that a guest's kernel can record. */
+import type { Command } from "@commander-js/extra-typings";
+import { XftraceError } from "../../../engine/base/errors.ts";
+import {
+  type ListedEvent,
+  listEvents,
+  rawReason,
+} from "../../../engine/output/event_list.ts";
+import type {
+  EventField,
+  EventFormat,
+} from "../../../engine/ftrace/events/formats.ts";
+import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
+import {
+  didYouMean,
+  globRegExp,
+  nearNames,
+} from "../../../engine/passes/glob.ts";
+import { openInstance } from "../instance.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { faint, out, outJson, strong } from "../terminal.ts";
+
+/** One event in what `events --json` prints. */
+export interface EventInfo {
+  readonly system: string;
+  readonly name: string;
+  readonly id: number;
+  /** Recorded when it happens. */
+  readonly enabled: boolean;
+  /** Enabled, but muted by a trigger or by xftrace. */
+  readonly muted: boolean;
+  /** Made by a tracer: it has no switch. */
+  readonly internal: boolean;
+  /** Why it is shown as raw fields; null: shown as the kernel shows it. */
+  readonly raw: string | null;
+  /** With `--format`. */
+  readonly format?: {
+    readonly printFmt: string;
+    readonly fields: readonly {
+      readonly name: string;
+      readonly type: string;
+      /** Bytes from the start of the entry. */
+      readonly offset: number;
+      /** Bytes. */
+      readonly size: number;
+      readonly signed: boolean;
+    }[];
+  };
+}
+
+/** Whether an event is meant by `sched:*`, `sched_*` or `sched`. */
+function matcher(glob: string): (event: ListedEvent) => boolean {
+  if (glob.includes(":")) {
+    const whole = globRegExp(glob);
+    return (event) => whole.test(`${event.system}:${event.name}`);
+  }
+  const name = globRegExp(glob);
+  return (event) => name.test(event.name) || event.system === glob;
+}
+
+function noneFound(glob: string, all: readonly ListedEvent[]): XftraceError {
+  const names = new Set(
+    all.flatMap((event) => [
+      event.system,
+      event.name,
+      `${event.system}:${event.name}`,
+    ]),
+  );
+  return new XftraceError(
+    `the guest's kernel has no event "${glob}"` +
+      didYouMean(nearNames(glob, names)),
+  );
+}
+
+/** A field as the event's format file tells it. */
+function formatField(field: EventField): EventField {
+  const { name, type, offset, size, signed } = field;
+  return { name, type, offset, size, signed };
+}
+
+/** An event's format as tracefs writes it, the common fields left out. */
+function formatText(format: EventFormat): string {
+  const fields = format.fields.map((field) =>
+    `    ${`${field.type} ${field.name}`.padEnd(40)} ${
+      faint(`offset ${field.offset}, ${field.size} bytes`)
+    }\n`
+  );
+  return fields.join("") + `    print fmt: ${format.printFmt}\n`;
+}
+
+/** Adds the command. */
+export function registerEvents(program: Command): void {
+  withTarget(program.command("events"))
+    .summary("events that the kernel can record")
+    .description("Lists the events that the guest's kernel can record.")
+    .argument("[glob]", "such as sched:*, *_exec or syscalls; default: all")
+    .option("--instance <name>", "the state in an instance")
+    .option("--enabled", "only those that are recorded now")
+    .option("--all", "also those that tracers make themselves")
+    .option("--format", "with their fields and how they are printed")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace events | wc -l
+  xftrace events 'sched:*'
+  xftrace events sched_switch --format
+  xftrace events -t qemu:web1 --enabled --json`,
+    )
+    .action((glob, options) => {
+      using session = openTarget(options);
+      const { instance, events, layout } = openInstance(
+        session,
+        options.instance,
+      );
+      const all = listEvents(instance, events);
+      const matching = glob === undefined ? all : all.filter(matcher(glob));
+      if (glob !== undefined && matching.length === 0) {
+        throw noneFound(glob, all);
+      }
+      const chosen = matching.filter((event) =>
+        (options.all === true || !event.internal) &&
+        (options.enabled !== true || event.enabled)
+      );
+      const withFormat = options.format === true;
+      if (options.json === true) {
+        const meta = traceMeta(instance, events, layout);
+        return outJson(chosen.map((event): EventInfo => {
+          const format = events.format(event.id);
+          return {
+            system: event.system,
+            name: event.name,
+            id: event.id,
+            enabled: event.enabled,
+            muted: event.softDisabled,
+            internal: event.internal,
+            raw: format === undefined ? null : rawReason(format, meta) ?? null,
+            ...(withFormat && format !== undefined
+              ? {
+                format: {
+                  printFmt: format.printFmt,
+                  fields: format.fields.map(formatField),
+                },
+              }
+              : {}),
+          };
+        }));
+      }
+      let text = "";
+      for (const event of chosen) {
+        const name = `${event.system}:${event.name}`;
+        const state = event.enabled
+          ? event.softDisabled ? "  (muted)" : "  (enabled)"
+          : "";
+        text += (withFormat ? strong(name) : name) +
+          (options.enabled === true
+            ? state.replace("  (enabled)", "")
+            : state) +
+          "\n";
+        const format = withFormat ? events.format(event.id) : undefined;
+        if (format !== undefined) text += formatText(format);
+      }
+      out(text);
+    });
+}

@@ -1,0 +1,326 @@
+/** `xftrace off`: stops recording, undoes the writes, writes the text. */
+import type { Command } from "@commander-js/extra-typings";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
+import {
+  type AppliedWrite,
+  applyAll,
+  undoAll,
+} from "../../../engine/control/control.ts";
+import { entryCounts, writeReport } from "../../../engine/output/report.ts";
+import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
+import { undoTracefs } from "../../../engine/control/carry_tracefs.ts";
+import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
+import { SpoolReader } from "../../../engine/ftrace/ring/spool.ts";
+import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
+import type { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
+import { switchRecording } from "../../../engine/control/switches.ts";
+import {
+  guestTextOptions,
+  traceMeta,
+} from "../../../engine/output/text/trace_meta.ts";
+import { writeTraceGraph } from "../../../engine/output/trace_graph.ts";
+import type { Session } from "../../../engine/session.ts";
+import { FileSink } from "../../collector/file_sink.ts";
+import { ask } from "../../collector/protocol.ts";
+import {
+  type CollectorResult,
+  GUEST_ENDED,
+  StateFolder,
+  stateFolders,
+  type TraceState,
+} from "../../collector/state.ts";
+import {
+  givenGraphOptions,
+  type GraphFlags,
+  withGraphOptions,
+} from "../graph_options.ts";
+import { openInstance } from "../instance.ts";
+import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import { turnOffSealed } from "../off_sealed.ts";
+import { count, note, out, Progress, size } from "../terminal.ts";
+
+/** Where the text goes without `-o`. */
+export const DEFAULT_OUTPUT = "trace_graph.txt";
+
+/** Values of the options of `off`. */
+export interface OffOptions extends TargetOptions, GraphFlags {
+  readonly output: string;
+  readonly keep?: boolean;
+  readonly json?: boolean;
+}
+
+/** Adds the command. */
+export function registerOff(program: Command): void {
+  withGraphOptions(withTarget(program.command("off")))
+    .summary("stop recording, and write trace_graph.txt")
+    .description(
+      "Switches recording off, takes back what `xftrace on` wrote, and writes\n" +
+        "what was collected as trace_graph.txt. Of a sealed trace it verifies each\n" +
+        "entry first, and ends with 2 when anything was tampered with.",
+    )
+    .option("-o, --output <file>", "where the text goes", DEFAULT_OUTPUT)
+    .option("--keep", "leave recording as it was before `xftrace on`")
+    .option("--json", "print the verdict on a sealed trace as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace off
+  xftrace off -t qemu:web1 -o web1.txt --abstime --proc`,
+    )
+    .action((options) => turnOff(options));
+}
+
+/**
+ * Switches a guest off: recording first, so that what is read after it is all
+ * there is; then the collector writes its text; then the other writes of
+ * `xftrace on` are taken back.
+ *
+ * @throws {GuestGoneError} when the guest has ended; the text is written.
+ */
+export async function turnOff(options: OffOptions): Promise<void> {
+  const left = folderOfGone(options);
+  if (left !== undefined) {
+    const { folder, state } = left;
+    const { sealed } = state;
+    if (sealed === undefined) finishGone(folder, state, options);
+    else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
+    return;
+  }
+  using session = openTarget(options, { writable: true });
+  if (session.key === undefined) {
+    throw new XftraceError(
+      `${session.target} is no running guest: there is nothing to switch off`,
+    );
+  }
+  const folder = new StateFolder(session.key);
+  const state = folder.read();
+  if (state === undefined) {
+    offWithoutOn(session, options);
+    return;
+  }
+  const { sealed } = state;
+  if (sealed !== undefined) {
+    await turnOffSealed(session, folder, { ...state, sealed }, options);
+    return;
+  }
+  const { instance } = openInstance(session, state.instance);
+  applyAll(session.kernel, switchRecording(instance, false));
+  noteUnfollowed(instance);
+  // `on` may have been killed before there was a collector.
+  const result = existsSync(folder.spool)
+    ? await collect(session, folder, state, options)
+    : undefined;
+  undo(session, state, options);
+  const notUndone = await undoTracer(session, state);
+  if (result !== undefined) tell(result, options.output);
+  else note("nothing was collected: `xftrace on` ended before it began");
+  folder.remove();
+  if (notUndone !== undefined) throw notUndone;
+}
+
+/** What of the guest's settings the text will not follow. */
+function noteUnfollowed(instance: TraceArray): void {
+  const text = guestTextOptions(instance);
+  for (const each of unfollowedSettings(instance.tracer, text)) note(each);
+}
+
+/** Takes back the writes of `on`; recording itself stays off without --keep. */
+function undo(session: Session, state: TraceState, options: OffOptions): void {
+  const keep = options.keep === true && state.wasRecording;
+  const applied: AppliedWrite[] = state.applied
+    .filter(({ write }) => write.what !== "tracing_on")
+    .map(({ write, found }) => ({ write: { ...write }, found }));
+  const changed = undoAll(session.kernel, applied);
+  for (const { write } of changed) {
+    note(
+      `${write.what} (${write.where}) was changed by the guest since, and is left as it is`,
+    );
+  }
+  // The tracer goes first; see undoTracer.
+  if (state.tracefs !== undefined) return;
+  if (keep) {
+    const { instance } = openInstance(session, state.instance);
+    applyAll(session.kernel, switchRecording(instance, true));
+    note("recording is on, as it was before");
+  } else if (state.wasRecording) {
+    note(
+      "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
+    );
+  }
+}
+
+/**
+ * Takes back what the module wrote for `--tracer`, and lets the guest record
+ * as before.
+ *
+ * @returns an error for what is left, once all else is done.
+ */
+async function undoTracer(
+  session: Session,
+  state: TraceState,
+): Promise<XftraceError | undefined> {
+  const { tracefs, madeInstance } = state;
+  if (tracefs === undefined) return undefined;
+  const mailbox = SealedTracer.find(session)?.mailbox;
+  if (mailbox === undefined) {
+    const what = tracefs.map(({ path, before }) => `${path} (was: ${before})`);
+    return new XftraceError(
+      `the guest's module has been unloaded, so these are as \`xftrace on\` set them: ${
+        what.join(", ")
+      }; load the module or set them in the guest`,
+    );
+  }
+  using progress = new Progress();
+  const onWait = ({ said }: { said: string }) =>
+    progress.update(`the module: ${said}`);
+  const not = await undoTracefs(mailbox, tracefs, { onWait });
+  for (const { reason, changed } of not) if (changed) note(reason);
+  const left = not.filter(({ changed }) => !changed);
+  if (madeInstance !== undefined) {
+    if (not.some(({ changed }) => changed)) {
+      note(`so the instance ${madeInstance}, which \`on\` made, is left too`);
+    } else await mailbox.removeInstance(madeInstance);
+  } else if (state.wasRecording) {
+    const { instance } = openInstance(session, state.instance);
+    applyAll(session.kernel, switchRecording(instance, true));
+  }
+  return left.length === 0 ? undefined : new XftraceError(
+    `not set back: ${
+      left.map(({ write, reason }) => `${write.path}: ${reason}`).join("; ")
+    }`,
+  );
+}
+
+/** Has the collector write the text, or does it when the collector is gone. */
+async function collect(
+  session: Session,
+  folder: StateFolder,
+  state: TraceState,
+  options: OffOptions,
+): Promise<CollectorResult> {
+  const output = resolve(options.output);
+  const graph = givenGraphOptions(options);
+  const reply = await ask(folder.socket, { do: "finish", output, graph });
+  if (reply !== undefined && "result" in reply) return reply.result;
+  const left = folder.readResult();
+  note(
+    "the collector ended before `xftrace off`" +
+      (left === undefined ? "; what it kept until then is written" : ""),
+  );
+  const { instance, events, layout } = openInstance(session, state.instance);
+  using spool = new SpoolReader(folder.spool, layout);
+  using file = new FileSink(output);
+  const guest = guestTextOptions(instance);
+  const summary = writeTraceGraph(
+    spool,
+    traceMeta(instance, events, layout),
+    { ...guest, graph: { ...guest.graph, ...graph } },
+    state.roots,
+    (chunk) => file.write(chunk),
+  );
+  file.commit();
+  return {
+    reason: "the collector ended early",
+    ...summary,
+    exact: false,
+    resets: 0,
+  };
+}
+
+/** What was collected, and what is missing, in two lines. */
+function tell(result: CollectorResult, output: string): void {
+  const lines = `${count(result.lines)} lines`;
+  const filtered = result.kept < result.events
+    ? ` (${count(result.kept)} under the functions asked for)`
+    : "";
+  out(
+    `${output}: ${
+      count(result.events)
+    } events collected${filtered}, ${lines}\n`,
+  );
+  const lost = `lost: ${count(result.lost)}`;
+  const dropped = result.dropped > 0
+    ? `, dropped by the guest: ${count(result.dropped)}`
+    : "";
+  const sure = result.exact
+    ? "counts equal the guest's own"
+    : "counts could not be compared with the guest's";
+  out(`${lost}${dropped} (${sure})\n`);
+  if (result.resets > 0) {
+    const blind = result.blindResets ?? result.resets;
+    note(
+      `the guest emptied a CPU's buffer ${result.resets} times; ` +
+        (blind === 0
+          ? "all had been read by then"
+          : `what was not read by then, ${blind} times, is not counted`),
+    );
+  }
+  if (result.truncated) {
+    note("the collector's file was cut short; all whole polls were used");
+  }
+}
+
+/** `off` without `on`: stops recording and writes what the buffers hold. */
+function offWithoutOn(session: Session, options: OffOptions): void {
+  const { instance, events, layout } = openInstance(session);
+  applyAll(session.kernel, switchRecording(instance, false));
+  noteUnfollowed(instance);
+  const reading = readBuffers(instance, layout);
+  using file = new FileSink(options.output);
+  const guest = guestTextOptions(instance);
+  const graph = { ...guest.graph, ...givenGraphOptions(options) };
+  writeReport(
+    reading,
+    traceMeta(instance, events, layout),
+    { ...guest, graph },
+    (chunk) => file.write(chunk),
+  );
+  file.commit();
+  const { entries, written } = entryCounts(reading);
+  note("`xftrace on` was not run: this is what the guest's buffers held");
+  out(
+    `${options.output}: ${count(entries)} events; overwritten before: ${
+      count(written - entries)
+    }\n`,
+  );
+}
+
+/** The folder of a guest that has ended, when that is what is meant. */
+function folderOfGone(
+  options: OffOptions,
+): { folder: StateFolder; state: TraceState } | undefined {
+  const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
+  for (const folder of stateFolders()) {
+    const state = folder.read();
+    if (state === undefined) continue;
+    const ended = folder.readResult()?.reason === GUEST_ENDED;
+    // Its collector was killed, and then the guest ended: keys and recording
+    // are there all the same.
+    const orphan = state.sealed !== undefined && !folder.guestRuns();
+    if (!ended && !orphan) continue;
+    if (wanted === undefined || wanted === state.target) {
+      return { folder, state };
+    }
+  }
+  return undefined;
+}
+
+/** Hands over what a collector wrote when its guest ended. */
+function finishGone(
+  folder: StateFolder,
+  state: TraceState,
+  options: OffOptions,
+): void {
+  const result = folder.readResult();
+  if (result === undefined) return;
+  Deno.copyFileSync(folder.text, options.output);
+  tell(result, options.output);
+  note(`${size(Deno.statSync(folder.spool).size)} were collected`);
+  folder.remove();
+  throw new GuestGoneError(
+    `${state.target}: ${result.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
+  );
+}

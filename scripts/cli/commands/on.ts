@@ -1,0 +1,126 @@
+/** `xftrace on`: records, and leaves a collector that keeps all of it. */
+import type { Command } from "@commander-js/extra-typings";
+import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
+import type { Session } from "../../../engine/session.ts";
+import type { StateFolder } from "../../collector/state.ts";
+import { Interrupt } from "../interrupt.ts";
+import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
+import {
+  isTracefs,
+  type OnOptions,
+  refuseForeign,
+  usage,
+  withOnOptions,
+} from "../on_options.ts";
+import { onPlain } from "../on_plain.ts";
+import { onSealed, resumeSealed } from "../on_sealed.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { out } from "../terminal.ts";
+
+const LOOK_MS = 200;
+
+/** Adds the command. */
+export function registerOn(program: Command): void {
+  withOnOptions(withTarget(program.command("on")))
+    .summary("record, and leave a collector that keeps all of it")
+    .description(
+      "Switches recording on in the guest, limited to functions if any are\n" +
+        "named, and returns. A collector stays behind and keeps what is recorded,\n" +
+        "until `xftrace off` or until the guest ends.\n\n" +
+        "With the xftrace module in the guest, named functions are recorded by it,\n" +
+        "and each entry is sealed. Without it (or with --plain) the guest's own\n" +
+        "Ftrace records, steered by plain writes to memory.",
+    )
+    .argument("[functions...]", "system calls (sys_read) or kernel functions")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace on sys_openat sys_read
+  xftrace on sys_openat --filter 'vfs_*' --rotate 10
+  xftrace on --resume
+  xftrace on --tracer function_graph sys_openat
+  xftrace on --tracer function 'vfs_*' --event sched:sched_switch
+  xftrace on --event sched:sched_switch --event-filter 'sched:sched_switch=prev_prio < 100'
+  xftrace on --tracer function vfs_open --set options/func_stack_trace=1
+  xftrace on --trigger 'sched:sched_process_exec=stacktrace:5' --set tracing_cpumask=1
+  xftrace on --plain --depth 3 vfs_read -t qemu:web1
+  xftrace on --mute sched:sched_switch
+  xftrace on --foreground sys_openat
+  xftrace on --dry-run sys_open`,
+    )
+    .action(async (functions, options) => {
+      const dryRun = options.dryRun === true;
+      let folder: StateFolder | undefined;
+      {
+        using session = openTarget(options, { writable: !dryRun });
+        folder = await start(session, functions, options);
+      }
+      if (folder === undefined || options.foreground !== true) return;
+      out(`Ctrl-C ends it, and writes ${DEFAULT_OUTPUT}\n`);
+      await interrupted(folder);
+      await turnOff({ ...options, output: DEFAULT_OUTPUT });
+    });
+}
+
+async function start(
+  session: Session,
+  functions: readonly string[],
+  options: OnOptions,
+): Promise<StateFolder | undefined> {
+  if (options.resume === true) return await resumeSealed(session);
+  if (options.plain === true && options.sealed === true) {
+    throw usage("--plain and --sealed exclude each other");
+  }
+  if (options.plain === true && options.tracer !== undefined) {
+    throw usage("--tracer needs the guest's module, which --plain leaves out");
+  }
+  const tracer = options.plain === true
+    ? undefined
+    : SealedTracer.find(session);
+  if (tracer === undefined && options.sealed === true) {
+    throw usage(
+      `${session.target} has no xftrace module, so nothing can be sealed; load it in the guest (see: xftrace guest install)`,
+    );
+  }
+  if (
+    options.plain !== true && options.sealed !== true &&
+    isTracefs(functions, options)
+  ) {
+    refuseForeign("tracer", options);
+    if (tracer === undefined && options.tracer !== undefined) {
+      throw usage(
+        `selecting a tracer takes code in the guest: load the xftrace module there (see: xftrace guest install), or boot the guest with ftrace=${options.tracer}`,
+      );
+    }
+    if (tracer === undefined) refuseForeign("plain", options);
+    return await onPlain(session, tracer, functions, options);
+  }
+  if (tracer !== undefined && isForModule(functions, options)) {
+    return await onSealed(session, tracer, functions, options);
+  }
+  refuseForeign("plain", options);
+  return await onPlain(session, undefined, functions, options);
+}
+
+/**
+ * Whether the module, which is there, is what is meant: what names neither
+ * functions nor --sealed is about what the guest traces by itself.
+ */
+function isForModule(
+  functions: readonly string[],
+  options: OnOptions,
+): boolean {
+  if (options.sealed === true) return true;
+  const plain = options.instance !== undefined || options.mute.length > 0 ||
+    options.withoutCpu.length > 0;
+  return !plain && (functions.length > 0 || options.filter.length > 0);
+}
+
+/** Waits for Ctrl-C, or for the collector to end with its guest. */
+async function interrupted(folder: StateFolder): Promise<void> {
+  using interrupt = new Interrupt();
+  while (!interrupt.asked && folder.readResult() === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}

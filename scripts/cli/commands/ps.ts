@@ -1,0 +1,96 @@
+/** `xftrace ps`: the VMs of this host. */
+import type { Command } from "@commander-js/extra-typings";
+import { backingText } from "../../../engine/targets/advice.ts";
+import { listVms, targetOf } from "../../../engine/targets/discover.ts";
+import type { VmProcess } from "../../../engine/targets/vm.ts";
+import { faint, note, out, outJson, size, strong } from "../terminal.ts";
+
+/** One VM in what `ps --json` prints. */
+export interface ListedVm {
+  /** What `-t` takes. */
+  readonly target: string;
+  /** The VM's own name; null when it has none. */
+  readonly name: string | null;
+  readonly pid: number;
+  readonly kind: "qemu" | "cloud-hypervisor" | "firecracker";
+  /** As asked for: `kvm`, `tcg`, `kvm:tcg`; empty when not known. */
+  readonly accel: string;
+  /** Machine type; empty when there is none. */
+  readonly machine: string;
+  /** Bytes of RAM at boot; 0 when not known. */
+  readonly memory: number;
+  readonly libvirt: boolean;
+  /** Where the RAM is, in words; empty when not known. */
+  readonly backing: string;
+  readonly attachable: boolean;
+  /** Why not, and what to do; null when attachable. */
+  readonly whyNot: string | null;
+}
+
+/** Describes a VM for the list. */
+export function listed(vm: VmProcess): ListedVm {
+  return {
+    target: targetOf(vm),
+    name: vm.named ? vm.name : null,
+    pid: vm.pid,
+    kind: vm.kind,
+    accel: vm.accel,
+    machine: vm.machine,
+    memory: vm.memoryBytes,
+    libvirt: vm.libvirt,
+    backing: backingText(vm),
+    attachable: vm.attachable,
+    whyNot: vm.whyNot === undefined
+      ? null
+      : vm.askable === true && vm.qmpSocket !== undefined && !vm.libvirt
+      ? `${vm.whyNot}; its monitor is asked when it is named`
+      : vm.whyNot,
+  };
+}
+
+/** The list as a table. */
+export function psText(vms: readonly ListedVm[]): string {
+  const rows = [
+    ["TARGET", "PID", "RUN BY", "ACCEL", "MACHINE", "RAM", "MEMORY"],
+    ...vms.map((vm) => [
+      vm.target,
+      String(vm.pid),
+      vm.libvirt ? `${vm.kind} (libvirt)` : vm.kind,
+      vm.accel,
+      vm.machine,
+      vm.memory === 0 ? "" : size(vm.memory),
+      vm.attachable ? vm.backing : `not readable: ${vm.whyNot}`,
+    ]),
+  ];
+  const widths = rows[0].map((_, i) =>
+    i === 6 ? 0 : Math.max(...rows.map((row) => row[i].length))
+  );
+  return rows.map((row, n) => {
+    const line = row.map((cell, i) => cell.padEnd(widths[i])).join("  ")
+      .trimEnd();
+    return n === 0 ? faint(line) : line.replace(row[0], strong(row[0]));
+  }).join("\n") + "\n";
+}
+
+/** Adds the command. */
+export function registerPs(program: Command): void {
+  program.command("ps")
+    .summary("this host's VMs, and whether they can be read")
+    .description("Lists the VMs of this host, and whether they can be read.")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Of other users' VMs only root sees where their memory is.
+
+Examples:
+  xftrace ps
+  xftrace ps --json | jq -r '.[] | select(.attachable) | .target'`,
+    )
+    .action((options) => {
+      const vms = listVms().map(listed);
+      if (options.json === true) return outJson(vms);
+      if (vms.length === 0) return note("no VM runs on this host");
+      out(psText(vms));
+    });
+}

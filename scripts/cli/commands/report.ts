@@ -1,0 +1,79 @@
+/** `xftrace report`: what the guest's buffers hold, as its `trace` file. */
+import type { Command } from "@commander-js/extra-typings";
+import { XftraceError } from "../../../engine/base/errors.ts";
+import { writeReport } from "../../../engine/output/report.ts";
+import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
+import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
+import {
+  guestTextOptions,
+  traceMeta,
+} from "../../../engine/output/text/trace_meta.ts";
+import { FileSink } from "../../collector/file_sink.ts";
+import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { openInstance } from "../instance.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { count, note, out, warn } from "../terminal.ts";
+
+/** Adds the command. */
+export function registerReport(program: Command): void {
+  withGraphOptions(withTarget(program.command("report")))
+    .summary("what the buffers hold, as the guest's trace file says it")
+    .description(
+      "Prints what the guest's ring buffers hold, line by line what its own\n" +
+        "trace file says. The guest is neither stopped nor written to.",
+    )
+    .option("--instance <name>", "an instance in place of the top level")
+    .option("--snapshot", "the snapshot buffer in place of the current one")
+    .option("--only-cpu <number>", "only this CPU's buffer", Number)
+    .option("-o, --output <file>", "write to a file")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace report -t qemu:web1 | less
+  xftrace report --abstime --proc --tail
+  xftrace report -t core:testdata/guest-6.1.core.zst`,
+    )
+    .action((options) => {
+      using session = openTarget(options);
+      const { instance, events, layout } = openInstance(
+        session,
+        options.instance,
+      );
+      const buffer = options.snapshot === true
+        ? instance.snapshotBuffer()
+        : undefined;
+      if (options.snapshot === true && buffer === undefined) {
+        throw new XftraceError(
+          "the guest has no snapshot buffer: nothing took a snapshot in it",
+        );
+      }
+      const reading = readBuffers(instance, layout, {
+        ...(buffer === undefined ? {} : { buffer }),
+        ...(options.onlyCpu === undefined ? {} : { cpu: options.onlyCpu }),
+      });
+      const guest = guestTextOptions(instance);
+      const text = {
+        ...guest,
+        graph: { ...guest.graph, ...givenGraphOptions(options) },
+      };
+      const meta = traceMeta(instance, events, layout);
+      if (options.output === undefined) {
+        writeReport(reading, meta, text, out);
+      } else {
+        using file = new FileSink(options.output);
+        writeReport(reading, meta, text, (chunk) => file.write(chunk));
+        file.commit();
+      }
+      for (const each of unfollowedSettings(instance.tracer, text)) warn(each);
+      for (const problem of reading.problems.slice(0, 10)) warn(problem);
+      const lost = reading.cpus.reduce((sum, cpu) => sum + cpu.lost, 0);
+      if (lost > 0) {
+        note(
+          `${
+            count(lost)
+          } events were overwritten while they were read: the guest is recording; \`xftrace show\` follows it`,
+        );
+      }
+    });
+}

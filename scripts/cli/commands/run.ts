@@ -1,0 +1,89 @@
+/** `xftrace run`: trace scripts. */
+import type { Command } from "@commander-js/extra-typings";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import { setRunner } from "../../../mod.ts";
+import { withLine } from "./eval.ts";
+import { execute } from "../execute.ts";
+import { withTarget } from "../target.ts";
+
+/** What a module that was made with `script()` exports. */
+interface ScriptModule {
+  readonly default?: { main?: (args: readonly string[]) => Promise<number> };
+}
+
+/** Adds the command. */
+export function registerRun(program: Command): void {
+  withTarget(program.command("run"))
+    .summary("run a trace script")
+    .description(
+      "Runs a trace script: a module that awaits traces, or one made with script().",
+    )
+    .argument("<script>", "a .ts or .js file")
+    .argument("[arguments...]", "the script's own flags, after --")
+    .option("--dry-run", "print the plan and write nothing")
+    .option("--no-push-down", "tell the guest nothing: filter on the host")
+    .option("--json", "print results as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace run scripts/opens.ts -t qemu:web1
+  xftrace run scripts/slow_syscalls.ts -- --over 1ms
+  xftrace run my_trace.ts --dry-run`,
+    )
+    .action(async (path, args, options) => {
+      setRunner(async (queries) => {
+        const result = await execute(queries, { ...options, silent: true });
+        if (result !== undefined) return result.results;
+        // A dry run has no results to go on with.
+        throw new PlanShown();
+      });
+      try {
+        await load(path, args, options);
+      } catch (error) {
+        if (!(error instanceof PlanShown)) throw withLine(error);
+      } finally {
+        setRunner(undefined);
+      }
+    });
+}
+
+/** Ends a script whose plan was shown. */
+class PlanShown extends Error {}
+
+async function load(
+  path: string,
+  args: readonly string[],
+  options: object,
+): Promise<void> {
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    throw new XftraceError(`the script ${path} cannot be read: give a file`, {
+      cause: error,
+      exitCode: EXIT.usage,
+    });
+  }
+  const module: ScriptModule = await import(
+    pathToFileURL(resolve(path)).href
+  );
+  const main = module.default?.main;
+  if (main === undefined) return;
+  const code = await main([...flagsOf(options), ...args]);
+  if (code !== EXIT.ok) Deno.exitCode = code;
+}
+
+/** The command's own options, as a script takes them too. */
+function flagsOf(options: object): string[] {
+  const flags: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    const flag = name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    if (value === true && name !== "cache" && name !== "pushDown") {
+      flags.push(`--${flag}`);
+    } else if (value === false) flags.push(`--no-${flag}`);
+    else if (typeof value === "string") flags.push(`--${flag}`, value);
+  }
+  return flags;
+}

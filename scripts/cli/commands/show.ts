@@ -1,0 +1,120 @@
+/** `xftrace show`: the trace as it happens, as the guest's trace_pipe. */
+import type { Command } from "@commander-js/extra-typings";
+import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
+import { Follower } from "../../../engine/ftrace/ring/follower.ts";
+import { TraceText } from "../../../engine/output/text/trace_text.ts";
+import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
+import {
+  guestTextOptions,
+  traceMeta,
+} from "../../../engine/output/text/trace_meta.ts";
+import { SavedCmdlines } from "../../../engine/ftrace/events/saved_cmdlines.ts";
+import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { openInstance } from "../instance.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { count, note, out, warn } from "../terminal.ts";
+
+const POLL_MS = 50;
+/** Polls between looks at comms and at the guest's process. */
+const SLOW_POLLS = 10;
+
+/** Adds the command. */
+export function registerShow(program: Command): void {
+  withGraphOptions(withTarget(program.command("show")))
+    .summary("the trace as it happens, like trace_pipe")
+    .description(
+      "Prints events as they happen, like trace_pipe, but from outside: nothing\n" +
+        "is consumed in the guest, and nothing is written to it. Ctrl-C ends it.",
+    )
+    .option("--instance <name>", "an instance in place of the top level")
+    .option("--from-buffer", "begin with what the buffers hold already")
+    .option("--for <seconds>", "end by itself after so many seconds", Number)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace show -t qemu:web1
+  xftrace show --for 5 --abstime --proc > five_seconds.txt`,
+    )
+    .action(async (options) => {
+      using session = openTarget(options);
+      if (!session.memory.live) {
+        throw new XftraceError(
+          `${session.target} is a recording: nothing happens in it any more; \`xftrace report\` prints what it holds`,
+        );
+      }
+      const { instance, events, layout } = openInstance(
+        session,
+        options.instance,
+      );
+      let saved = SavedCmdlines.read(session.kernel);
+      const meta = traceMeta(instance, events, layout, {
+        comm: (pid) => saved.tryComm(pid),
+      });
+      const guest = guestTextOptions(instance);
+      for (const each of unfollowedSettings(instance.tracer, guest)) warn(each);
+      const text = new TraceText(meta, {
+        ...guest,
+        graph: { ...guest.graph, ...givenGraphOptions(options) },
+      });
+      const follower = new Follower(instance, layout, {
+        fromBuffer: options.fromBuffer === true,
+      });
+      let stop = false;
+      const end = () => {
+        stop = true;
+      };
+      Deno.addSignalListener("SIGINT", end);
+      Deno.addSignalListener("SIGTERM", end);
+      const until = options.for === undefined
+        ? Infinity
+        : performance.now() + options.for * 1000;
+      let gone = false;
+      let chunk = "";
+      const drain = (all: boolean) => {
+        follower.drain((columns, row, arena) => {
+          chunk += text.event(columns, arena, row);
+          if (chunk.length > 65536) {
+            out(chunk);
+            chunk = "";
+          }
+        }, { all });
+        if (chunk !== "") out(chunk);
+        chunk = "";
+      };
+      for (let polls = 0; !stop && performance.now() < until; polls++) {
+        if (polls % SLOW_POLLS === 0) {
+          if (!session.alive()) {
+            gone = true;
+            break;
+          }
+          saved = SavedCmdlines.read(session.kernel);
+          session.kernel.live.refresh();
+          text.refresh();
+        }
+        try {
+          follower.poll();
+        } catch (error) {
+          if (!(error instanceof XftraceError) || session.alive()) throw error;
+          gone = true;
+          break;
+        }
+        drain(false);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+      if (!gone) follower.poll();
+      drain(true);
+      const { decoded, lost, dropped } = follower.totals();
+      note(
+        `${count(decoded)} events, ${count(lost)} lost` +
+          (dropped > 0 ? `, ${count(dropped)} dropped by the guest` : ""),
+      );
+      if (gone) {
+        throw new GuestGoneError(
+          `${session.target} has ended; what it had traced is above`,
+        );
+      }
+      Deno.removeSignalListener("SIGINT", end);
+      Deno.removeSignalListener("SIGTERM", end);
+    });
+}

@@ -1,0 +1,191 @@
+/** `xftrace status`: whether a guest records, and what a collector has. */
+import type { Command } from "@commander-js/extra-typings";
+import {
+  type ModuleState,
+  moduleState,
+} from "../../../engine/seal/page/module_state.ts";
+import {
+  type SealedStatus,
+  SealedTracer,
+} from "../../../engine/seal/tracer/sealed_tracer.ts";
+import type { Session } from "../../../engine/session.ts";
+import { ask } from "../../collector/protocol.ts";
+import { StateFolder, stateFolders } from "../../collector/state.ts";
+import { openInstance } from "../instance.ts";
+import { openTarget, withTarget } from "../target.ts";
+import { count, out, outJson, shownPath, size, strong } from "../terminal.ts";
+
+/** What `status --json` prints. */
+export interface Status {
+  readonly target: string;
+  readonly tracer: string;
+  readonly recording: boolean;
+  /** What steers the guest, or would: plain writes to its memory, or its module. */
+  readonly control: "plain writes" | "sealed module";
+  /** What the guest's module says of itself; `null` when it has none. */
+  readonly module: ModuleState | null;
+  /** `null` when `xftrace on` was not run. */
+  readonly collector: {
+    readonly started: string;
+    readonly functions: readonly string[];
+    readonly running: boolean;
+    readonly events?: number;
+    readonly lost?: number;
+    readonly dropped?: number;
+    /** Bytes kept on disk. */
+    readonly bytes?: number;
+    /** Tracefs files that the module wrote for `--tracer`. */
+    readonly tracefs?: readonly string[];
+    /** Of a sealed trace. */
+    readonly sealed?: SealedStatus;
+    readonly recording?: string;
+    readonly klog?: string;
+    readonly rotateMs?: number;
+  } | null;
+}
+
+/** Adds the command. */
+export function registerStatus(program: Command): void {
+  withTarget(program.command("status"))
+    .summary("whether a guest records, and what was collected")
+    .description("Shows whether a guest records, and what was collected of it.")
+    .option("--instance <name>", "an instance in place of the top level")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace status
+  xftrace status -t qemu:web1 --json`,
+    )
+    .action(async (options) => {
+      using session = openTarget(options);
+      const { instance } = openInstance(session, options.instance);
+      const folder = session.key === undefined
+        ? undefined
+        : new StateFolder(session.key);
+      const state = folder?.read();
+      let collector: Status["collector"] = null;
+      if (folder !== undefined && state !== undefined) {
+        const reply = await ask(folder.socket, { do: "status" });
+        const { started, functions, sealed, tracefs } = state;
+        const asked = {
+          started,
+          functions,
+          ...(tracefs === undefined ? {} : {
+            tracefs: tracefs.map(({ path, after }) => `${path}=${after}`),
+          }),
+          ...(sealed === undefined ? {} : {
+            recording: sealed.recordingPath,
+            klog: sealed.klogPath,
+            rotateMs: sealed.rotateMs,
+          }),
+        };
+        collector = reply !== undefined && "status" in reply
+          ? { ...asked, running: true, ...reply.status }
+          : { ...asked, running: false };
+      }
+      const module = findModule(session);
+      const status: Status = {
+        target: session.target,
+        tracer: instance.tracer,
+        recording: instance.recording,
+        control:
+          (state === undefined ? module !== null : state.sealed !== undefined)
+            ? "sealed module"
+            : "plain writes",
+        module,
+        collector,
+      };
+      if (options.json === true) outJson(status);
+      else out(statusText(status) + leftovers(folder));
+    });
+}
+
+/** The guest's module, if it has one. */
+function findModule(session: Session): ModuleState | null {
+  const tracer = SealedTracer.find(session);
+  return tracer === undefined ? null : moduleState(tracer.page);
+}
+
+function statusText(status: Status): string {
+  const row = (name: string, value: string) =>
+    `${strong(name.padEnd(10))} ${value}\n`;
+  let text = row("target", status.target) +
+    row(
+      "recording",
+      `${status.recording ? "on" : "off"}, tracer ${status.tracer}`,
+    ) + row("control", controlText(status));
+  const { collector } = status;
+  if (collector === null) {
+    return text + row("collector", "none; `xftrace on` starts one");
+  }
+  const what = collector.functions.length === 0
+    ? "everything"
+    : collector.functions.join(" ");
+  text += row("collector", `${what}, since ${collector.started}`);
+  if (collector.tracefs !== undefined) {
+    text += row("tracefs", collector.tracefs.join("  "));
+  }
+  if (!collector.running) {
+    return text + row(
+      "",
+      collector.klog === undefined
+        ? "it has ended; `xftrace off` writes what it kept"
+        : "it has ended without ending the trace: `xftrace on --resume` goes on, `xftrace off` ends it",
+    );
+  }
+  const { sealed } = collector;
+  if (sealed !== undefined) {
+    const epochs = sealed.cpus.map(({ cpu, epoch }) =>
+      `${epoch} on CPU ${cpu}`
+    );
+    text += row(
+      "keys",
+      `${count(sealed.keySwitches)} taken, each ${collector.rotateMs} ms` +
+        (epochs.length === 0 ? "" : `; epoch ${epochs.join(", ")}`),
+    ) + row(
+      "heartbeat",
+      `answered ${(sealed.heartbeatAgeMs / 1000).toFixed(1)} s ago`,
+    ) + row(
+      "files",
+      `${shownPath(collector.recording ?? "")}, keys ${
+        shownPath(collector.klog ?? "")
+      }`,
+    );
+    for (const { problem, detail } of sealed.findings) {
+      text += row("FOUND", `${problem}: ${detail}`);
+    }
+  }
+  return text + row(
+    "",
+    `${count(collector.events ?? 0)} events, ${
+      count(collector.lost ?? 0)
+    } lost, ${size(collector.bytes ?? 0)} kept`,
+  );
+}
+
+function controlText({ control, module, collector }: Status): string {
+  if (module === null) {
+    return collector?.klog === undefined
+      ? control
+      : "the guest's module, which is gone";
+  }
+  const { seal, registered, enabled, phase } = module;
+  if (control === "plain writes") return `${control}; its module is idle`;
+  if (!enabled && !registered) {
+    return `its module, which is loaded and ${phase}`;
+  }
+  return `its module: ${enabled ? "on" : "off"}, seal ${seal}`;
+}
+
+/** Other guests' traces that nobody has ended. */
+function leftovers(own: StateFolder | undefined): string {
+  return stateFolders().filter((folder) =>
+    folder.path !== own?.path && folder.readResult() !== undefined
+  ).map((folder) => {
+    const state = folder.read();
+    const result = folder.readResult();
+    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${state?.target}\` writes what was collected\n`;
+  }).join("");
+}

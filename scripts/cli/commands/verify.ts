@@ -1,0 +1,117 @@
+/** `xftrace verify`: whether a sealed recording is whole and genuine. */
+import type { Command } from "@commander-js/extra-typings";
+import { EXIT } from "../../../engine/base/errors.ts";
+import { reportRecording } from "../../../engine/output/report_recording.ts";
+import {
+  isClean,
+  type RecordingVerification,
+  verifyRecording,
+} from "../../../engine/seal/recording/verify_recording.ts";
+import { VERDICTS } from "../../../engine/seal/recording/verifier.ts";
+
+/** Adds the command. */
+export function registerVerify(program: Command): void {
+  program.command("verify")
+    .summary("whether a sealed recording is whole and genuine")
+    .description(
+      "Verifies every entry of a sealed recording with the keys of its key log:\n" +
+        "per CPU, how many are verified, forged, missing, replayed, reordered, or\n" +
+        "sealed too early or too late. Lost entries were overwritten before they\n" +
+        "were read, which is no tampering. Ends with 2 when anything is wrong.",
+    )
+    .argument("<recording>", "what `xftrace on` recorded")
+    .option("--klog <file>", "the key log; default: the one it was made with")
+    .option("--epochs", "a line for each epoch of a key, not only for each CPU")
+    .option("--graph <file>", "write the verified entries as a call graph")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  xftrace verify trace.xfs
+  xftrace verify trace.xfs --klog trace.klog --epochs
+  xftrace verify trace.xfs --graph trace_graph.txt`,
+    )
+    .action((path, options) => {
+      let result: RecordingVerification;
+      if (options.graph === undefined) {
+        result = verifyRecording(path, options.klog);
+      } else {
+        const lines: string[] = [];
+        result = reportRecording(
+          path,
+          options.klog,
+          (line) => lines.push(line),
+        );
+        Deno.writeTextFileSync(options.graph, lines.join("\n") + "\n");
+      }
+      if (options.json === true) {
+        console.log(JSON.stringify(verificationJson(result), null, 2));
+      } else {
+        for (
+          const line of verificationLines(result, options.epochs === true)
+        ) console.log(line);
+      }
+      if (!isClean(result)) Deno.exitCode = EXIT.findings;
+    });
+}
+
+/** A verdict for machines. */
+export function verificationJson(
+  result: RecordingVerification,
+  withEpochs = true,
+): unknown {
+  return {
+    clean: isClean(result),
+    total: result.total,
+    problems: result.problems,
+    findings: result.findings,
+    cpus: result.cpus.map(({ cpu, counts, epochs }) => ({
+      cpu,
+      counts,
+      ...(withEpochs
+        ? { epochs: [...epochs].map(([epoch, of]) => ({ epoch, ...of })) }
+        : {}),
+    })),
+  };
+}
+
+/** A verdict for people. */
+export function verificationLines(
+  result: RecordingVerification,
+  epochs: boolean,
+): string[] {
+  const width = 10;
+  const row = (name: string, cells: readonly (string | number)[]) =>
+    name.padEnd(16) +
+    cells.map((cell) => String(cell).padStart(width)).join("");
+  const lines = [row("", VERDICTS)];
+  for (const { cpu, counts, epochs: of } of result.cpus) {
+    if (epochs) {
+      for (const [epoch, one] of of) {
+        lines.push(
+          row(`cpu ${cpu} epoch ${epoch}`, VERDICTS.map((v) => one[v])),
+        );
+      }
+    }
+    lines.push(row(`cpu ${cpu}`, VERDICTS.map((v) => counts[v])));
+  }
+  lines.push(row("all", VERDICTS.map((v) => result.total[v])));
+  for (const problem of result.problems) lines.push(`problem: ${problem}`);
+  for (const finding of result.findings.slice(0, 20)) {
+    const { verdict, cpu, epoch, sequence, from } = finding;
+    lines.push(
+      `${verdict}: cpu ${cpu} epoch ${epoch} entry ${sequence}` +
+        (from === undefined ? "" : `, which is entry ${from}`),
+    );
+  }
+  if (result.findings.length > 20) {
+    lines.push(`and ${result.findings.length - 20} more`);
+  }
+  lines.push(
+    isClean(result)
+      ? "verified: nothing was added, changed or taken away"
+      : "NOT GENUINE: see above",
+  );
+  return lines;
+}

@@ -1,0 +1,121 @@
+/**
+ * That checks pause no virtual CPU, by the guest's own clock: a part of the
+ * test of the clean guests.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { openCoreSession, type Session } from "../../../engine/session.ts";
+import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
+import { check } from "./support.ts";
+import type { Guest } from "../support.ts";
+
+const ROUNDS = 3;
+const INTERVAL_MS = 1200;
+/** Long enough to be told from a host that is busy with something else. */
+const PAUSE_MS = 800;
+
+/** What one CPU of the guest measured. */
+interface Gaps {
+  readonly longestMs: number;
+  /** Share of the time that lies in gaps of more than 50 ms. */
+  readonly lost: number;
+}
+
+/** Measures in the guest while `work` goes on and on in the host. */
+async function measure(
+  guest: Guest,
+  work: () => Promise<unknown>,
+): Promise<Gaps[]> {
+  let text: string | undefined;
+  const measured = guest.sh(`/tmp/clock_gaps ${INTERVAL_MS}`)
+    .then((said) => text = said);
+  // The failure is reported by the await below.
+  measured.catch(() => text = "");
+  while (text === undefined) {
+    await work();
+    await new Promise((done) => setTimeout(done, 1));
+  }
+  const gaps = (await measured).trim().split("\n").map((line) => {
+    const [, , longest, all, whole] = line.split(" ").map(Number);
+    return { longestMs: longest / 1e6, lost: all / whole };
+  });
+  assert.equal(gaps.length, 2, String(text));
+  return gaps;
+}
+
+/** What the host knows of the process: not stopped, not traced. */
+function assertRuns(guest: Guest): void {
+  const tasks = `/proc/${guest.pid}/task`;
+  for (const { name } of Deno.readDirSync(tasks)) {
+    const status = Deno.readTextFileSync(`${tasks}/${name}/status`);
+    assert.match(status, /^TracerPid:\s+0$/m);
+    assert.doesNotMatch(status, /^State:\s+[tT]/m);
+  }
+}
+
+/**
+ * Compares the guest's clock while checks run with the same while the same
+ * checks run on a recording of it: what a check takes from the guest is no
+ * more than any such work on the host takes. A guest that stands still for as long as
+ * it is checked would lose all of its time; one that is stopped for a moment
+ * is measured as well, to show that it would be seen.
+ */
+export async function noPause(
+  guest: Guest,
+  session: Session,
+  program: string,
+): Promise<void> {
+  await guest.put(program, "/tmp/clock_gaps", 0o755);
+  const checked: Gaps[] = [];
+  const unchecked: Gaps[] = [];
+  let runs = 0;
+  const core = Deno.makeTempFileSync({ suffix: ".core" });
+  using _ = { [Symbol.dispose]: () => Deno.removeSync(core) };
+  await takeSnapshot(session, core, { full: true });
+  using recorded = openCoreSession(`core:${core}`, core);
+  for (let round = 0; round < ROUNDS; round++) {
+    unchecked.push(...await measure(guest, () => check(recorded.kernel)));
+    checked.push(
+      ...await measure(guest, async () => {
+        await check(session.kernel);
+        runs++;
+        assertRuns(guest);
+      }),
+    );
+  }
+  assert.deepEqual(await guest.qmp("query-status"), {
+    running: true,
+    status: "running",
+  });
+  let pause = true;
+  const paused = await measure(guest, async () => {
+    if (!pause) return;
+    pause = false;
+    // Not before the program runs in the guest.
+    await new Promise((done) => setTimeout(done, INTERVAL_MS / 3));
+    Deno.kill(guest.pid, "SIGSTOP");
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    Deno.kill(guest.pid, "SIGCONT");
+  });
+  const middle = (values: number[]) =>
+    values.sort((a, b) => a - b)[values.length >> 1];
+  const lost = (gaps: readonly Gaps[]) => middle(gaps.map((gap) => gap.lost));
+  const longest = (gaps: readonly Gaps[]) =>
+    middle(gaps.map((gap) => gap.longestMs));
+  const said = (what: string, gaps: readonly Gaps[]) =>
+    `${what}: ${(100 * lost(gaps)).toFixed(1)} % lost in gaps, longest ${
+      longest(gaps).toFixed(1)
+    } ms (medians)`;
+  const report = [
+    said(`${runs} checks`, checked),
+    said("the same on a recording", unchecked),
+    said(`stopped for ${PAUSE_MS} ms`, paused),
+  ].join("; ");
+  console.log(`  ${report}`);
+  assert.ok(runs >= ROUNDS, report);
+  // Halfway from what other work takes to all of the time.
+  assert.ok(lost(checked) < (1 + lost(unchecked)) / 2, report);
+  assert.ok(longest(paused) > PAUSE_MS / 2, report);
+  assert.ok(longest(checked) < longest(paused), report);
+}

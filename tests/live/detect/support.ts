@@ -1,0 +1,139 @@
+/**
+ * What the tests of the checks share: fixtures built for a kernel, and runs
+ * of checks.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { selectChecks } from "../../../engine/detect/checks.ts";
+import type { CheckOptions } from "../../../engine/detect/core/context.ts";
+import {
+  type CheckRun,
+  runChecks,
+} from "../../../engine/detect/core/runner.ts";
+import type { Finding } from "../../../engine/detect/core/types.ts";
+import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
+import { kernelHeaders } from "../../../lab/packages/headers.ts";
+import { findKernel } from "../../../lab/packages/kernel.ts";
+import { lock } from "../../../lab/host/lock.ts";
+import { cacheDirectory, exists } from "../../../lab/host/paths.ts";
+import type { Guest } from "../support.ts";
+
+/**
+ * Builds the fixtures for a kernel series, once for each state of their
+ * sources.
+ *
+ * @returns the folder that holds `det_*.ko`, `bpf_load` and `clock_gaps`
+ */
+export async function buildFixtures(series: string): Promise<string> {
+  const source = fileURLToPath(
+    import.meta.resolve("../../../guest/fixtures/detect"),
+  );
+  const headers = await kernelHeaders(series);
+  const hash = createHash("sha256").update(headers);
+  const files = [...Deno.readDirSync(source)].map(({ name }) => name)
+    .filter((name) => /\.[ch]$|^Kbuild$|^Makefile$/.test(name)).sort();
+  for (const name of files) {
+    hash.update(name).update(Deno.readFileSync(`${source}/${name}`));
+  }
+  const parent = `${cacheDirectory()}/fixtures`;
+  const folder = `${parent}/${hash.digest("hex").slice(0, 16)}`;
+  Deno.mkdirSync(parent, { recursive: true });
+  // Another file's tests may be building the same.
+  using _held = await lock(`${folder}.lock`);
+  if (exists(folder)) return folder;
+  const work = Deno.makeTempDirSync({ dir: parent });
+  for (const name of files) {
+    Deno.copyFileSync(`${source}/${name}`, `${work}/${name}`);
+  }
+  const { code, stdout, stderr } = await new Deno.Command("make", {
+    args: ["-C", work, `KDIR=${headers}`, "CC=gcc-12"],
+    env: { LC_ALL: "C" },
+    stdin: "null",
+  }).output();
+  const said = new TextDecoder().decode(stderr) +
+    new TextDecoder().decode(stdout);
+  assert.equal(code, 0, `building the fixtures failed: ${said}`);
+  // They run in the guest's user space, which has no libraries.
+  for (const name of ["bpf_load", "clock_gaps"]) {
+    const program = await new Deno.Command("gcc-12", {
+      args: ["-static", "-O2", "-o", `${work}/${name}`, `${work}/${name}.c`],
+      stdin: "null",
+    }).output();
+    assert.ok(program.success, new TextDecoder().decode(program.stderr));
+  }
+  Deno.renameSync(work, folder);
+  return folder;
+}
+
+/** The vmlinuz that the lab boots for a series. */
+export async function vmlinuzOf(series: string): Promise<string> {
+  return (await findKernel(series, "amd64", () => {})).vmlinuz;
+}
+
+/** Runs checks by id; all of them when none are named. */
+export async function check(
+  kernel: Kernel,
+  ids: readonly string[] = [],
+  options: CheckOptions = {},
+): Promise<CheckRun> {
+  return await runChecks(kernel, selectChecks(ids), options);
+}
+
+/** All findings of a run. */
+export function findingsOf(run: CheckRun): Finding[] {
+  return run.outcomes.flatMap(({ findings }) => findings);
+}
+
+/**
+ * Asserts that there is nothing to find, and that all was judged. A message
+ * has the evidence.
+ */
+export function assertClean(run: CheckRun): void {
+  assert.deepEqual(
+    findingsOf(run).map((
+      { check, summary, where, address, expected, found },
+    ) =>
+      `${check} ${summary} (${where} at 0x${
+        address.toString(16)
+      }, expected ${expected}, found ${found})`
+    ),
+    [],
+  );
+  assert.deepEqual(
+    run.outcomes.flatMap(({ check, unjudged }) =>
+      unjudged.map(({ what, why }) => `${check.id} ${what}: ${why}`)
+    ),
+    [],
+  );
+}
+
+/**
+ * Runs a part of a test; when it fails and the guest has died or its kernel
+ * has oopsed, the error says that first, with the guest's last words: what
+ * was asserted then says nothing of the checks.
+ */
+export async function blameGuest<T>(
+  guest: Guest,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const log = guest.serialLog();
+    const bad = /BUG:|Oops:|general protection|Kernel panic|rcu.*stall/m
+      .test(log);
+    if (guest.running && !bad) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `the guest ${
+        guest.running ? "oopsed" : "died"
+      }, which is no finding of a check; its last words:\n${
+        log.split("\n").slice(-60).join("\n")
+      }\nwhat failed then: ${said}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Following while the guest does things to its buffers: every line that its
+ * kernel took is decoded, or counted as lost.
+ */
+import assert from "node:assert/strict";
+import { followMarkers } from "./markers.ts";
+import { assertNoOops, bootGuest, KERNELS, SLOW, TRACEFS } from "../support.ts";
+
+/** What the guest does, by what it is called. */
+const CHURN: Readonly<Record<string, string>> = {
+  "nothing": "sleep 3",
+  "resizes all buffers":
+    `for k in 512 2048 256 4096 64 4096; do echo $k > buffer_size_kb; usleep 300000; done`,
+  "resizes one CPU's buffer":
+    `for k in 512 2048 256 4096; do echo $k > per_cpu/cpu0/buffer_size_kb; usleep 300000; done
+     echo 4096 > buffer_size_kb`,
+  "takes whole pages (trace_pipe_raw)": `for i in 1 2; do
+     timeout 2 cat per_cpu/cpu0/trace_pipe_raw > /dev/null &
+     timeout 2 cat per_cpu/cpu1/trace_pipe_raw > /dev/null; wait $!
+   done; true`,
+  "reads trace_pipe": "timeout 3 cat trace_pipe > /dev/null; true",
+  "takes snapshots":
+    `for i in 1 2 3 4 5; do echo 1 > snapshot; usleep 400000; done; echo 0 > snapshot`,
+  "takes snapshots of one CPU": `echo 1 > snapshot
+     for i in 1 2 3 4; do echo 1 > per_cpu/cpu0/snapshot; usleep 400000; done 2>/dev/null
+     echo 0 > snapshot`,
+  "switches tracers": `echo vfs_read > set_ftrace_filter
+     for t in function nop function_graph nop; do echo $t > current_tracer; sleep 1; done`,
+  "empties its buffers":
+    "for i in 1 2 3 4; do echo > trace; usleep 600000; done",
+  "empties one CPU's buffer":
+    "for i in 1 2 3 4; do echo > per_cpu/cpu0/trace; usleep 600000; done",
+  "turns recording off and on":
+    `for i in 1 2 3 4; do echo 0 > tracing_on; usleep 200000; echo 1 > tracing_on; usleep 200000; done`,
+  "changes the sub-buffers' size": `[ -e buffer_subbuf_size_kb ] || exit 0
+     for k in 8 4 16 4; do echo $k > buffer_subbuf_size_kb; usleep 500000; done`,
+};
+
+for (const kernel of KERNELS) {
+  Deno.test(`following while a ${kernel} guest changes its buffers`, async (t) => {
+    await using guest = await bootGuest(kernel);
+    await guest.sh(
+      `cd ${TRACEFS}; echo 0 > events/enable; echo 4096 > buffer_size_kb`,
+      SLOW,
+    );
+    for (const [what, churn] of Object.entries(CHURN)) {
+      await t.step(`the guest ${what}`, async () => {
+        const found = await followMarkers(
+          guest,
+          `cd ${TRACEFS}; ${churn}`,
+          { pollMs: 10 },
+        );
+        const { accepted, decoded, repeated, totals } = found;
+        console.log(
+          `  ${kernel} ${what}: ${accepted} accepted, ${decoded} decoded, ` +
+            `${totals.lost} lost, ${totals.resets} resets` +
+            (totals.blindResets > 0 ? ` (${totals.blindResets} blind)` : ""),
+        );
+        assert.ok(accepted > 1000, "hardly anything was traced");
+        assert.equal(repeated, 0, "a line came twice, or out of order");
+        assert.equal(decoded, totals.decoded);
+        assert.equal(totals.exact, true);
+        // What the guest itself throws away unseen cannot be counted, only
+        // that it did.
+        if (totals.blindResets === 0) {
+          assert.equal(decoded + totals.lost, accepted);
+        } else assert.ok(decoded + totals.lost <= accepted);
+      });
+    }
+    assertNoOops(guest);
+  });
+}
