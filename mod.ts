@@ -20,7 +20,7 @@ export {
   type RunProgress,
   type RunResult,
   type RunTarget,
-} from "./engine/program/run.ts";
+} from "./engine/run/run.ts";
 export { checks, selectChecks } from "./engine/detect/checks.ts";
 export { type CheckRun, runChecks } from "./engine/detect/core/runner.ts";
 export { decodeBaseline } from "./engine/detect/flow/baseline.ts";

@@ -20,7 +20,7 @@ import { traceLayout } from "../engine/ftrace/ring/meta.ts";
 import { PageDecoder } from "../engine/ftrace/ring/page.ts";
 import { readBuffers } from "../engine/ftrace/ring/reader.ts";
 import { appendRow } from "../engine/passes/rows.ts";
-import { openTarget, runFrame } from "../engine/program/run.ts";
+import { openTarget, runFrame } from "../engine/run/run.ts";
 import { openCoreSession } from "../engine/session.ts";
 import { recorded } from "../tests/dsl/guest_model.ts";
 import { steerable } from "../tests/dsl/support.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { EventFormat } from "../engine/ftrace/events/formats.ts";
-import type { EventFact, TargetFacts } from "../engine/program/facts.ts";
+import type { EventFact, TargetFacts } from "../engine/query/facts.ts";
 import { globRegExp, nearNames } from "../engine/passes/glob.ts";
 
 const NAMES = [

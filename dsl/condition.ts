@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Expression } from "../engine/program/expression.ts";
+import type { Expression } from "../engine/query/expression.ts";
 
 declare const NEEDS: unique symbol;
 

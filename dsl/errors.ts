@@ -8,7 +8,7 @@ import {
   callerPlace,
   type SourcePlace,
   withCaret,
-} from "../engine/program/place.ts";
+} from "../engine/query/place.ts";
 
 /** A script asks for what it cannot have: a wrong name, unit or field. */
 export class CompileError extends XftraceError {

@@ -22,7 +22,7 @@ import {
   sys_read,
   trace,
 } from "./mod.ts";
-import type { TargetFacts } from "../engine/program/facts.ts";
+import type { TargetFacts } from "../engine/query/facts.ts";
 import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
 function message(

@@ -8,8 +8,8 @@ import type {
   Expression,
   FieldKind,
   TextTest,
-} from "../engine/program/expression.ts";
-import type { SourcePlace } from "../engine/program/place.ts";
+} from "../engine/query/expression.ts";
+import type { SourcePlace } from "../engine/query/place.ts";
 import { Condition } from "./condition.ts";
 import { CompileError, here } from "./errors.ts";
 import type { KnownArguments } from "./names/events.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FunctionRef } from "../engine/program/spec.ts";
+import type { FunctionRef } from "../engine/query/spec.ts";
 import { here } from "./errors.ts";
 import type { Kernel, TracedFunction } from "./names/functions.ts";
 

@@ -23,7 +23,7 @@ import {
   syscalls,
   trace,
 } from "./mod.ts";
-import type { TargetFacts } from "../engine/program/facts.ts";
+import type { TargetFacts } from "../engine/query/facts.ts";
 import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
 const sealed: Partial<TargetFacts> = { ...ROOTED, ...LOADED };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ProcessSpec } from "../engine/program/expression.ts";
+import type { ProcessSpec } from "../engine/query/expression.ts";
 import { Condition } from "./condition.ts";
 import { here } from "./errors.ts";
 import type { TracedFunction } from "./names/functions.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { QuerySpec } from "../engine/program/spec.ts";
+import type { QuerySpec } from "../engine/query/spec.ts";
 import { currentRunner } from "./runner.ts";
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { XftraceError } from "../engine/base/errors.ts";
-import type { QuerySpec } from "../engine/program/spec.ts";
+import type { QuerySpec } from "../engine/query/spec.ts";
 
 /** Runs queries together, in one pass; gives their results in their order. */
 export type RunQueries = (

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TraceSpec } from "../engine/program/spec.ts";
+import type { TraceSpec } from "../engine/query/spec.ts";
 import { here } from "./errors.ts";
 import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";

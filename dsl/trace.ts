@@ -8,7 +8,7 @@ import type {
   Moment,
   SinkSpec,
   TraceSpec,
-} from "../engine/program/spec.ts";
+} from "../engine/query/spec.ts";
 import type { CountTable } from "../engine/passes/sinks/count.ts";
 import type { FoldedStacks } from "../engine/passes/sinks/graph.ts";
 import type { HistTable } from "../engine/passes/sinks/hist.ts";

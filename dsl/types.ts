@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FieldKind } from "../engine/program/expression.ts";
+import type { FieldKind } from "../engine/query/expression.ts";
 import type { CommonKinds } from "./fields.ts";
 import type { GuestEvents, TracedFunction } from "./names/functions.ts";
 import type { Empty, KnownEvents } from "./names/events.ts";

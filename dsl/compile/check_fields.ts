@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { FieldKind, Leaf } from "../../engine/program/expression.ts";
-import { visitLeaves } from "../../engine/program/expression.ts";
-import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { FieldKind, Leaf } from "../../engine/query/expression.ts";
+import { visitLeaves } from "../../engine/query/expression.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { didYouMean, nearNames } from "../../engine/passes/glob.ts";
-import { argumentKind } from "../../engine/program/kinds.ts";
+import { argumentKind } from "../../engine/query/kinds.ts";
 import { fieldKind } from "../../engine/passes/stream_access.ts";
-import type { SourcePlace } from "../../engine/program/place.ts";
+import type { SourcePlace } from "../../engine/query/place.ts";
 import { CompileError } from "../errors.ts";
 import type { Draft } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";

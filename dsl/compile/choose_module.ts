@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { namedFields } from "./named_fields.ts";
 import type { Draft } from "./draft.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { expressionText } from "../../engine/program/expression.ts";
-import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import { expressionText } from "../../engine/query/expression.ts";
+import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { DecodePass } from "../../engine/control/plan.ts";
-import type { FunctionTarget } from "../../engine/program/program.ts";
+import type { FunctionTarget } from "../../engine/query/program.ts";
 import { listed } from "./choose_source.ts";
 import type { Draft } from "./draft.ts";
 import { momentText } from "./moments.ts";

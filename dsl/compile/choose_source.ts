@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { CompileError } from "../errors.ts";
 import { closureAsks, moduleProblem, needsAll } from "./choose_module.ts";
 import type { Draft, Notes } from "./draft.ts";

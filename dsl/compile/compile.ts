@@ -8,22 +8,22 @@ import {
   asksChildren,
   asksProcess,
   conjuncts,
-} from "../../engine/program/expression.ts";
-import type { TargetFacts } from "../../engine/program/facts.ts";
+} from "../../engine/query/expression.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { Plan } from "../../engine/control/plan.ts";
 import type {
   FunctionTarget,
   Program,
   Selection,
   Stream,
-} from "../../engine/program/program.ts";
+} from "../../engine/query/program.ts";
 import { sinkText } from "../../engine/passes/sinks/make.ts";
 import type {
   FunctionRef,
   Moment,
   QuerySpec,
   TraceSpec,
-} from "../../engine/program/spec.ts";
+} from "../../engine/query/spec.ts";
 import { CompileError } from "../errors.ts";
 import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Expression, FieldKind } from "../../engine/program/expression.ts";
+import type { Expression, FieldKind } from "../../engine/query/expression.ts";
 import type { PlannedTrace } from "../../engine/control/plan.ts";
 import type {
   FunctionTarget,
   SyscallTarget,
-} from "../../engine/program/program.ts";
-import type { Moment, SinkSpec, TraceSpec } from "../../engine/program/spec.ts";
+} from "../../engine/query/program.ts";
+import type { Moment, SinkSpec, TraceSpec } from "../../engine/query/spec.ts";
 
 /** A trace on its way to a stream. */
 export interface Draft {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import type {
   FunctionTarget,
   SyscallTarget,
-} from "../../engine/program/program.ts";
-import type { FunctionRef } from "../../engine/program/spec.ts";
+} from "../../engine/query/program.ts";
+import type { FunctionRef } from "../../engine/query/spec.ts";
 import type { Notes } from "./draft.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Moment } from "../../engine/program/spec.ts";
+import type { Moment } from "../../engine/query/spec.ts";
 
 /** A moment as text: `5s`, `100 events`. */
 export function momentText(moment: Moment): string {

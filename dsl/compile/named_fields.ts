@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visitLeaves } from "../../engine/program/expression.ts";
+import { visitLeaves } from "../../engine/query/expression.ts";
 import type { Draft } from "./draft.ts";
 
 /** Names of the fields that a trace's filters and sinks name. */

@@ -8,8 +8,8 @@ import {
   type Expression,
   expressionText,
   type Leaf,
-} from "../../engine/program/expression.ts";
-import { shortName } from "../../engine/program/facts.ts";
+} from "../../engine/query/expression.ts";
+import { shortName } from "../../engine/query/facts.ts";
 import { globRegExp } from "../../engine/passes/glob.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep, PlannedStep } from "../../engine/control/plan.ts";
 import { listed } from "./choose_source.ts";
 import { undoText } from "./undo.ts";

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { asksProcess } from "../../engine/program/expression.ts";
-import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import { asksProcess } from "../../engine/query/expression.ts";
+import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
-import type { FunctionTarget } from "../../engine/program/program.ts";
+import type { FunctionTarget } from "../../engine/query/program.ts";
 import { listed } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/program/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
 import type { SealedConfig } from "../../engine/seal/tracer/trace_config.ts";
 import { needsAll } from "./choose_module.ts";

@@ -8,15 +8,15 @@ import {
   shortName,
   SYSCALL_PREFIX,
   type TargetFacts,
-} from "../../engine/program/facts.ts";
+} from "../../engine/query/facts.ts";
 import {
   didYouMean,
   globRegExp,
   isGlob,
   nearNames,
 } from "../../engine/passes/glob.ts";
-import type { FunctionTarget } from "../../engine/program/program.ts";
-import type { FunctionRef } from "../../engine/program/spec.ts";
+import type { FunctionTarget } from "../../engine/query/program.ts";
+import type { FunctionRef } from "../../engine/query/spec.ts";
 import { CompileError } from "../errors.ts";
 
 /** An ENDBR64 may stand before the fentry call that entries name. */

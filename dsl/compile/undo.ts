@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { shortName, type TargetFacts } from "../../engine/program/facts.ts";
+import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
 import { listed } from "./choose_source.ts";
 

@@ -10,7 +10,7 @@
  * @module
  */
 import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import { argumentKind, eventFieldKind } from "../../engine/program/kinds.ts";
+import { argumentKind, eventFieldKind } from "../../engine/query/kinds.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 const KEY = /^[A-Za-z_$][\w$]*$/;

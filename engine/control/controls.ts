@@ -11,9 +11,9 @@ import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { KernelError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONTROL } from "../seal/page/abi.ts";
-import type { TargetFacts } from "../program/facts.ts";
+import type { TargetFacts } from "../query/facts.ts";
 import type { Plan, PlannedWrite } from "./plan.ts";
-import type { Program } from "../program/program.ts";
+import type { Program } from "../query/program.ts";
 
 /** Words to write, each with the step (from 1) that it belongs to. */
 export interface StepWrite {

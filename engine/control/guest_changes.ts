@@ -14,9 +14,9 @@ import { XftraceError } from "../base/errors.ts";
 import type { Session } from "../session.ts";
 import { planWrites } from "./controls.ts";
 import { EventSwitches } from "./event_switches.ts";
-import type { ModuleRun, SealedOutcome } from "../program/module_run.ts";
-import type { Program } from "../program/program.ts";
-import type { RunTarget } from "../program/run_types.ts";
+import type { ModuleRun, SealedOutcome } from "../run/module_run.ts";
+import type { Program } from "../query/program.ts";
+import type { RunTarget } from "../run/run_types.ts";
 
 /** The changes of one run. */
 export class GuestChanges {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { EventColumns } from "../ftrace/ring/columns.ts";
-import type { FieldKind } from "../program/expression.ts";
+import type { FieldKind } from "../query/expression.ts";
 import type { Frame } from "./frame.ts";
 
 /** A field with numbers. */

@@ -10,7 +10,7 @@ import { RecordBytes } from "../output/text/record.ts";
 import type { Access, Accessor } from "./access.ts";
 import { valueAt } from "./event_object.ts";
 import type { Frame } from "./frame.ts";
-import type { Selection, SyscallTarget } from "../program/program.ts";
+import type { Selection, SyscallTarget } from "../query/program.ts";
 import { durationText } from "./sinks/values.ts";
 import type { StreamContext } from "./stream_access.ts";
 

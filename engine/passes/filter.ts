@@ -10,7 +10,7 @@ import {
   conjuncts,
   type Expression,
   type ProcessSpec,
-} from "../program/expression.ts";
+} from "../query/expression.ts";
 import type { Frame } from "./frame.ts";
 import { globRegExp } from "./glob.ts";
 

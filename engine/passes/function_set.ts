@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FunctionTarget } from "../program/program.ts";
+import type { FunctionTarget } from "../query/program.ts";
 
 /** Addresses of functions; kernel text lies in the top 4 GiB. */
 export class FunctionSet {

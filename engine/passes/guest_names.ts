@@ -6,7 +6,7 @@
 import { KernelError, MemoryError } from "../base/errors.ts";
 import { SavedCmdlines } from "../ftrace/events/saved_cmdlines.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
-import { shortName } from "../program/facts.ts";
+import { shortName } from "../query/facts.ts";
 import type { ProcessTree } from "./processes.ts";
 import type { GuestNames } from "./stream_access.ts";
 

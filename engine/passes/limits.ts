@@ -5,8 +5,8 @@
  */
 import type { EventObject } from "./event_object.ts";
 import type { Frame } from "./frame.ts";
-import type { Stream } from "../program/program.ts";
-import type { Moment } from "../program/spec.ts";
+import type { Stream } from "../query/program.ts";
+import type { Moment } from "../query/spec.ts";
 
 /** Keeps track of a stream's `from` and `until`. */
 export class Limits {

@@ -8,7 +8,7 @@ import { KernelError, MemoryError } from "../base/errors.ts";
 import { AddressSpace } from "../memory/address_space.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../kernel/core/object.ts";
-import type { ProcessSpec } from "../program/expression.ts";
+import type { ProcessSpec } from "../query/expression.ts";
 import { globRegExp } from "./glob.ts";
 
 /** A thread as the task list shows it. */

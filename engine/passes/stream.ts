@@ -14,12 +14,12 @@ import { FunctionSet } from "./function_set.ts";
 import { GraphCalls } from "./graph_calls.ts";
 import { Limits } from "./limits.ts";
 import { orderRows } from "./order.ts";
-import type { Stream, SyscallTarget } from "../program/program.ts";
+import type { Stream, SyscallTarget } from "../query/program.ts";
 import { makeSink } from "./sinks/make.ts";
 import type { Sink } from "./sinks/sink.ts";
-import type { EventLike } from "../program/spec.ts";
+import type { EventLike } from "../query/spec.ts";
 import { type Window, windowHeading } from "./windows.ts";
-import { shortName } from "../program/facts.ts";
+import { shortName } from "../query/facts.ts";
 import { SyscallCalls, type UserString } from "./syscall_calls.ts";
 
 /** What streams share. */

@@ -8,9 +8,9 @@ import {
   KIND,
   type PageArena,
 } from "../ftrace/ring/columns.ts";
-import { argumentKind } from "../program/kinds.ts";
+import { argumentKind } from "../query/kinds.ts";
 import type { CallColumns } from "./frame.ts";
-import type { SyscallTarget } from "../program/program.ts";
+import type { SyscallTarget } from "../query/program.ts";
 
 /** First argument, or the return value, in an entry (trace_syscalls.c). */
 const VALUES = 16;

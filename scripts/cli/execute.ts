@@ -8,15 +8,15 @@ import { compile } from "../../dsl/compile/compile.ts";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { planWrites, withWrites } from "../../engine/control/controls.ts";
 import { planJson, planText } from "../../engine/control/plan.ts";
-import type { Program } from "../../engine/program/program.ts";
+import type { Program } from "../../engine/query/program.ts";
 import {
   openTarget as openTraceTarget,
   runProgram,
   type RunResult,
   type RunTarget,
-} from "../../engine/program/run.ts";
-import type { SealedOutcome } from "../../engine/program/module_run.ts";
-import type { QuerySpec, SinkSpec } from "../../engine/program/spec.ts";
+} from "../../engine/run/run.ts";
+import type { SealedOutcome } from "../../engine/run/module_run.ts";
+import type { QuerySpec, SinkSpec } from "../../engine/query/spec.ts";
 import { VERDICTS } from "../../engine/seal/recording/verifier.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";

@@ -8,8 +8,8 @@
 import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
 import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
 import { appendRow } from "../../engine/passes/rows.ts";
-import type { Program } from "../../engine/program/program.ts";
-import type { RunTarget } from "../../engine/program/run.ts";
+import type { Program } from "../../engine/query/program.ts";
+import type { RunTarget } from "../../engine/run/run.ts";
 
 /** The rows that the guest would have recorded. */
 export function recorded(

@@ -8,9 +8,9 @@
 import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
 import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
 import type { EntryDetails, Frame } from "../../engine/passes/frame.ts";
-import type { Program } from "../../engine/program/program.ts";
+import type { Program } from "../../engine/query/program.ts";
 import { appendRow } from "../../engine/passes/rows.ts";
-import type { RunTarget } from "../../engine/program/run.ts";
+import type { RunTarget } from "../../engine/run/run.ts";
 
 /** A task's number; the idle tasks share pid 0, one on each CPU. */
 function taskAt(columns: EventColumns, row: number): number {

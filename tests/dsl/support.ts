@@ -5,14 +5,14 @@
  */
 import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
 import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
-import type { TargetFacts } from "../../engine/program/facts.ts";
-import type { Program } from "../../engine/program/program.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
+import type { Program } from "../../engine/query/program.ts";
 import {
   openTarget,
   runFrame,
   type RunResult,
   type RunTarget,
-} from "../../engine/program/run.ts";
+} from "../../engine/run/run.ts";
 import type { Frame } from "../../engine/passes/frame.ts";
 import { openCoreSession } from "../../engine/session.ts";
 

@@ -8,9 +8,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compile, type CompileOptions, Condition, Trace } from "../../mod.ts";
-import type { Expression } from "../../engine/program/expression.ts";
+import type { Expression } from "../../engine/query/expression.ts";
 import { globRegExp } from "../../engine/passes/glob.ts";
-import type { EventLike, TraceSpec } from "../../engine/program/spec.ts";
+import type { EventLike, TraceSpec } from "../../engine/query/spec.ts";
 import { recorded } from "../dsl/guest_model.ts";
 import { recordedByModule, wholeCalls } from "../dsl/module_model.ts";
 import {

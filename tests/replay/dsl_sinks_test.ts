@@ -20,7 +20,7 @@ import {
   trace,
   type Window,
 } from "../../mod.ts";
-import type { EventLike } from "../../engine/program/spec.ts";
+import type { EventLike } from "../../engine/query/spec.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support.ts";
 
 for (const kernel of RECORDED) {

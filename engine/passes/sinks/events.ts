@@ -6,7 +6,7 @@
  */
 import type { Access } from "../access.ts";
 import type { Frame } from "../frame.ts";
-import type { EventLike } from "../../program/spec.ts";
+import type { EventLike } from "../../query/spec.ts";
 import type { Sink, SinkContext } from "./sink.ts";
 
 /** The sink of `print()`: a line for each event. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SinkSpec } from "../../program/spec.ts";
+import type { SinkSpec } from "../../query/spec.ts";
 import { CountSink } from "./count.ts";
 import {
   CollectSink,

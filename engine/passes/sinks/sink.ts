@@ -5,7 +5,7 @@
  */
 import type { Accessor } from "../access.ts";
 import type { EventObject } from "../event_object.ts";
-import type { FieldKind } from "../../program/expression.ts";
+import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "../frame.ts";
 import type { GuestNames } from "../stream_access.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Access } from "../access.ts";
-import type { FieldKind } from "../../program/expression.ts";
+import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "../frame.ts";
 import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
 import type { Sink, SinkContext } from "./sink.ts";

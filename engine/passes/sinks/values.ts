@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FieldKind } from "../../program/expression.ts";
+import type { FieldKind } from "../../query/expression.ts";
 
 /** A duration in the unit that suits it: `12.3 us`, `4.56 ms`. */
 export function durationText(ns: number): string {

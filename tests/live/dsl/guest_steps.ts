@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { compile } from "../../../mod.ts";
-import { openTarget } from "../../../engine/program/run.ts";
+import { openTarget } from "../../../engine/run/run.ts";
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
 import { evaluate, withLine } from "../../../scripts/cli/commands/eval.ts";

@@ -15,7 +15,7 @@ import {
   openTarget,
   runProgram,
   type RunResult,
-} from "../../../engine/program/run.ts";
+} from "../../../engine/run/run.ts";
 import type { Session } from "../../../engine/session.ts";
 import { attach } from "../../../ffi/attach.ts";
 import { Guest } from "../../../lab/mod.ts";

@@ -22,7 +22,7 @@ import {
   openTarget,
   runProgram,
   type RunResult,
-} from "../../../engine/program/run.ts";
+} from "../../../engine/run/run.ts";
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
 import foreignCalls from "../../../scripts/foreign_calls.ts";

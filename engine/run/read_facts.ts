@@ -16,7 +16,7 @@ import {
   type FunctionState,
   shortName,
   type TargetFacts,
-} from "./facts.ts";
+} from "../query/facts.ts";
 
 /** First byte of a call: what a traced function's fentry is patched to. */
 const CALL = 0xe8;

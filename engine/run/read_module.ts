@@ -7,7 +7,7 @@ import { KernelError, MemoryError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONFIG, CONTROL, MAX_ROOTS } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
-import type { ModuleFacts } from "./facts.ts";
+import type { ModuleFacts } from "../query/facts.ts";
 
 /** Reads what the module offers; `undefined` when there is none. */
 export function readModule(

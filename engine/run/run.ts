@@ -18,7 +18,7 @@ import { GuestChanges } from "../control/guest_changes.ts";
 import { KernelNames } from "../passes/guest_names.ts";
 import { ProcessTree } from "../passes/processes.ts";
 import { ModuleRun, type SealedOutcome } from "./module_run.ts";
-import type { Program } from "./program.ts";
+import type { Program } from "../query/program.ts";
 import { readFacts } from "./read_facts.ts";
 import type { RunOptions, RunResult, RunTarget } from "./run_types.ts";
 import { type RunContext, StreamRun } from "../passes/stream.ts";

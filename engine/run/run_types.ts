@@ -6,7 +6,7 @@
 import type { TraceEvents } from "../ftrace/events/events.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Session } from "../session.ts";
-import type { TargetFacts } from "./facts.ts";
+import type { TargetFacts } from "../query/facts.ts";
 import type { SealedOutcome } from "./module_run.ts";
 
 /** A target that programs can be compiled for and run on. */
