@@ -7,10 +7,12 @@
 import { z } from "zod";
 import { filesBelow, textOf } from "./files.ts";
 import { importsOf } from "./imports.ts";
+import { brokenByRooms, circles } from "./rooms.ts";
 import {
   brokenByImport,
   brokenByText,
   isCode,
+  isForTests,
   isLong,
   unpinned,
   type Violation,
@@ -30,11 +32,24 @@ for (const path of paths) {
     console.warn(`${path}: warning: long; split it by its ideas`);
   }
 }
+const graph = new Map<string, Set<string>>(
+  code.map((path) => [path, new Set<string>()]),
+);
+const pending: Violation[] = [];
 for (const each of await importsOf(code)) {
+  const { from, to, line } = each;
+  graph.get(from)?.add(to);
   const rule = brokenByImport(each);
-  if (rule !== undefined) {
-    violations.push({ path: each.from, line: each.line, rule });
-  }
+  if (rule !== undefined) violations.push({ path: from, line, rule });
+  const room = isForTests(from) ? undefined : brokenByRooms(from, to);
+  if (room !== undefined) pending.push({ path: from, line, rule: room });
+}
+for (const circle of circles(graph)) {
+  const rule = `imports in a circle: ${circle.join(", ")}`;
+  pending.push({ path: circle[0], line: 1, rule });
+}
+for (const { path, line, rule } of pending) {
+  console.warn(`${path}:${line}: warning: ${rule}`);
 }
 const Config = z.object({ imports: z.record(z.string(), z.string()) });
 for (

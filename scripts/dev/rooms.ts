@@ -1,0 +1,125 @@
+/**
+ * The rooms of the house: which folder (or file) may import which. Pure.
+ *
+ * One list, lowest first. A file belongs to the longest entry that its path
+ * begins with, and may import its own room and those before it.
+ *
+ * @module
+ */
+
+/** Rooms from the bottom up; what stands in one line may not import each other. */
+const ORDER: readonly (readonly string[])[] = [
+  ["engine/base"],
+  ["engine/memory"],
+  ["engine/arch"],
+  ["engine/arch/x86_64"],
+  ["engine/arch/all.ts"],
+  ["engine/kernel/btf"],
+  ["engine/kernel/symbols"],
+  ["engine/kernel/core"],
+  ["engine/kernel/locate", "engine/kernel/patching"],
+  ["engine/kernel/objects", "engine/arch/x86_64/kernel"],
+  ["engine/targets", "engine/session.ts"],
+  ["engine/ftrace/events"],
+  ["engine/ftrace/ring"],
+  ["engine/ftrace/graph"],
+  ["engine/seal/page"],
+  ["engine/seal/keys"],
+  ["engine/seal/recording"],
+  ["engine/seal/tracer"],
+  ["engine/control"],
+  ["engine/output/text"],
+  ["engine/output"],
+  ["engine/detect/core"],
+  ["engine/detect/text", "engine/detect/flow"],
+  ["engine/detect/checks", "engine/arch/x86_64/checks"],
+  ["engine/detect"],
+  ["engine/output/findings"],
+  ["engine/query"],
+  ["engine/passes"],
+  ["engine/passes/sinks"],
+  ["engine/run"],
+  ["engine/snapshot"],
+  ["ffi"],
+  ["dsl"],
+  ["dsl/names"],
+  ["dsl/compile"],
+  ["dsl/mod.ts"],
+  ["mod.ts"],
+  ["live.ts"],
+];
+
+const RANK: ReadonlyMap<string, number> = new Map(
+  ORDER.flatMap((rooms, rank) => rooms.map((room) => [room, rank] as const)),
+);
+
+/** Rooms that see nothing of the others above: they never import these. */
+const APART: Readonly<Record<string, readonly string[]>> = {
+  dsl: ["ffi"],
+  "dsl/names": ["ffi"],
+  "dsl/compile": ["ffi"],
+  "dsl/mod.ts": ["ffi"],
+  "mod.ts": ["ffi"],
+};
+
+/** The room that a file belongs to; `undefined` when it belongs to none. */
+export function roomOf(path: string): string | undefined {
+  for (
+    let at = path;
+    at !== "";
+    at = at.slice(0, Math.max(0, at.lastIndexOf("/")))
+  ) {
+    if (RANK.has(at)) return at;
+  }
+  return undefined;
+}
+
+/** The rule that an import between two rooms breaks, if any. */
+export function brokenByRooms(from: string, to: string): string | undefined {
+  const [lower, upper] = [roomOf(to), roomOf(from)];
+  if (lower === undefined || upper === undefined || lower === upper) {
+    return undefined;
+  }
+  const apart = APART[upper]?.includes(lower) === true;
+  if (!apart && (RANK.get(lower) ?? 0) < (RANK.get(upper) ?? 0)) {
+    return undefined;
+  }
+  return `${upper} must not depend on ${lower} (${to}): rooms import downwards`;
+}
+
+/**
+ * Groups of files that import each other in a circle.
+ *
+ * @param imports of each file, the files that it imports
+ */
+export function circles(
+  imports: ReadonlyMap<string, ReadonlySet<string>>,
+): string[][] {
+  const found: string[][] = [];
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const open = new Set<string>();
+  const visit = (file: string) => {
+    const own = index.size;
+    index.set(file, own);
+    low.set(file, own);
+    stack.push(file);
+    open.add(file);
+    for (const next of imports.get(file) ?? []) {
+      if (!imports.has(next)) continue;
+      if (!index.has(next)) visit(next);
+      if (open.has(next)) {
+        low.set(file, Math.min(low.get(file) ?? 0, low.get(next) ?? 0));
+      }
+    }
+    if (low.get(file) !== own) return;
+    const circle = stack.splice(stack.indexOf(file));
+    for (const each of circle) open.delete(each);
+    if (circle.length > 1) found.push(circle.sort());
+  };
+  for (const file of [...imports.keys()].sort()) {
+    if (!index.has(file)) visit(file);
+  }
+  return found;
+}
