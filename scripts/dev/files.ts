@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Folders that hold nothing written by hand. */
+/** What holds nothing written by hand; `.git` is a file in a worktree. */
 const SKIPPED = new Set(["node_modules", ".git", ".cache", "testdata"]);
 
 /** The checkout's folder, as a path without a trailing slash. */
@@ -20,8 +20,9 @@ export function filesBelow(folder = ""): string[] {
   const found: string[] = [];
   const visit = (at: string) => {
     for (const entry of entries(at)) {
+      if (SKIPPED.has(entry.name)) continue;
       const path = at === "" ? entry.name : `${at}/${entry.name}`;
-      if (entry.isDirectory && !SKIPPED.has(entry.name)) visit(path);
+      if (entry.isDirectory) visit(path);
       else if (entry.isFile) found.push(path);
     }
   };
