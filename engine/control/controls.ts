@@ -5,7 +5,8 @@
  */
 import type { ControlWrite } from "./control.ts";
 import type { TraceEvents } from "../ftrace/events/events.ts";
-import { fentryAddress, planGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { planGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { ftraceSite } from "../kernel/patching/ftrace_site.ts";
 import { limitDepth, muteEvent, switchRecording } from "./switches.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { KernelError } from "../base/errors.ts";
@@ -38,7 +39,7 @@ export function planWrites(
       writes.map((write) => ({ step: i + 1, write }));
     switch (step.control) {
       case "roots": {
-        const ips = program.roots.map((at) => fentryAddress(kernel, at) ?? at);
+        const ips = program.roots.map((at) => ftraceSite(kernel, at)?.ip ?? at);
         const roots = planGraphRoots(kernel, ips);
         if (roots.uncovered.length > 0) {
           throw new KernelError(

@@ -5,7 +5,8 @@
  */
 import { KernelError, MemoryError } from "../base/errors.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
-import { fentryAddress, readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { ftraceSite } from "../kernel/patching/ftrace_site.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { readModule } from "./read_module.ts";
@@ -17,9 +18,6 @@ import {
   shortName,
   type TargetFacts,
 } from "../query/facts.ts";
-
-/** First byte of a call: what a traced function's fentry is patched to. */
-const CALL = 0xe8;
 
 /** What the facts are read from. */
 export interface FactsSource {
@@ -116,9 +114,9 @@ function functionIndex(kernel: Kernel): FunctionIndex {
   const { symbols } = kernel;
   const state = (address: bigint): FunctionState => {
     try {
-      const ip = fentryAddress(kernel, address);
-      if (ip === undefined) return "untraceable";
-      return kernel.space.u8(ip) === CALL ? "traced" : "idle";
+      const site = ftraceSite(kernel, address);
+      if (site === undefined) return "untraceable";
+      return site.calls ? "traced" : "idle";
     } catch (error) {
       if (error instanceof MemoryError) return "unknown";
       throw error;

@@ -8,10 +8,10 @@ import { XftraceError } from "../../engine/base/errors.ts";
 import { type ControlWrite, writeText } from "../../engine/control/control.ts";
 import { eventFiles } from "../../engine/ftrace/events/events.ts";
 import {
-  fentryAddress,
   planGraphRoots,
   readGraphRoots,
 } from "../../engine/ftrace/graph/graph_roots.ts";
+import { ftraceSite } from "../../engine/kernel/patching/ftrace_site.ts";
 import {
   limitDepth,
   muteEvent,
@@ -96,7 +96,7 @@ export function planTrace(
   if (functions.length > 0) {
     const ips: bigint[] = [];
     for (const { name, gva } of functions) {
-      const ip = fentryAddress(kernel, gva);
+      const ip = ftraceSite(kernel, gva)?.ip;
       if (ip === undefined) {
         throw new XftraceError(
           `${name} cannot be traced: the kernel has no trace point at its start (it is marked notrace, or it is no function)`,

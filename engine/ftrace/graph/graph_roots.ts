@@ -21,7 +21,7 @@ const MAX_ENTRIES = 65536;
 
 /** The roots a guest has now. */
 export interface GraphRoots {
-  /** The functions' fentry addresses (GVA); empty: everything is traced. */
+  /** The functions' call sites (GVA, see ftrace_site.ts); empty: everything is traced. */
   readonly ips: readonly bigint[];
   /** How many entries there are to rewrite. */
   readonly capacity: number;
@@ -32,34 +32,6 @@ export interface RootsPlan {
   readonly writes: readonly ControlWrite[];
   /** Roots there was no entry for; they need filtering on the host. */
   readonly uncovered: readonly bigint[];
-}
-
-/** How a function starts when it can be traced. */
-const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
-/** ENDBR64, and what the kernel overwrites a sealed one with. */
-const ENDBR = [0xf3, 0x0f, 0x1e, 0xfa];
-const SEALED_ENDBR = [0x66, 0x0f, 0x1f, 0x00];
-const CALL = 0xe8;
-/** A patch in flight starts with a breakpoint. */
-const INT3 = 0xcc;
-
-const starts = (bytes: Uint8Array, at: number, wanted: readonly number[]) =>
-  wanted.every((byte, i) => bytes[at + i] === byte);
-
-/**
- * The address at which Ftrace knows a function: its fentry call, which comes
- * first, or after an ENDBR64.
- *
- * @param gva GVA of the function's symbol
- * @returns `undefined` when the function cannot be traced.
- * @throws {MemoryError} when its text cannot be read.
- */
-export function fentryAddress(kernel: Kernel, gva: bigint): bigint | undefined {
-  const text = kernel.space.bytes(gva, 12);
-  const at = starts(text, 0, ENDBR) || starts(text, 0, SEALED_ENDBR) ? 4 : 0;
-  const traceable = starts(text, at, NOP5) || text[at] === CALL ||
-    text[at] === INT3;
-  return traceable ? gva + BigInt(at) : undefined;
 }
 
 interface Entry {
@@ -120,7 +92,7 @@ export function readGraphRoots(kernel: Kernel): GraphRoots {
 }
 
 /**
- * Plans the writes that make `ips` (fentry addresses) the graph roots, as far
+ * Plans the writes that make `ips` (call sites) the graph roots, as far
  * as there are entries. Entries left over repeat the first root.
  */
 export function planGraphRoots(

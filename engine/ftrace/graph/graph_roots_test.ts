@@ -6,11 +6,7 @@ import {
   fixtureTypes,
 } from "../../kernel/core/kernel_fixture.ts";
 import { applyAll, applyWrite, undoAll } from "../../control/control.ts";
-import {
-  fentryAddress,
-  planGraphRoots,
-  readGraphRoots,
-} from "./graph_roots.ts";
+import { planGraphRoots, readGraphRoots } from "./graph_roots.ts";
 
 const TYPES = fixtureTypes({
   hlist_node: { size: 16, members: { next: [0, "u64"], pprev: [8, "u64"] } },
@@ -197,23 +193,4 @@ Deno.test("a hash that is damaged or in flux is refused", () => {
     const first = guest.u64(guest.buckets);
     guest.setU64(guest.u64(first), first);
   });
-});
-
-Deno.test("where Ftrace's call lies in a function", () => {
-  const guest = new FixtureGuest(TYPES);
-  const gva = guest.image();
-  const place = guest.space.translate(gva).gpa;
-  const starts = (...bytes: number[]) => {
-    guest.bytes.fill(0x90, place, place + 16);
-    guest.bytes.set(bytes, place);
-    return fentryAddress(guest.kernel, gva);
-  };
-  const nop5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
-  assert.equal(starts(...nop5), gva);
-  assert.equal(starts(0xe8, 1, 2, 3, 4), gva);
-  assert.equal(starts(0xcc, 0x1f, 0x44, 0, 0), gva);
-  assert.equal(starts(0xf3, 0x0f, 0x1e, 0xfa, ...nop5), gva + 4n);
-  assert.equal(starts(0x66, 0x0f, 0x1f, 0x00, 0xe8, 1, 2, 3, 4), gva + 4n);
-  assert.equal(starts(0x55, 0x48, 0x89, 0xe5), undefined);
-  assert.equal(starts(0xf3, 0x0f, 0x1e, 0xfa, 0x55), undefined);
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
-import { fentryAddress } from "../../ftrace/graph/graph_roots.ts";
+import { ftraceSite } from "../../kernel/patching/ftrace_site.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
   CONFIG,
@@ -134,7 +134,7 @@ export function functionAddresses(
 
 function traceable(kernel: Kernel, address: bigint): bigint | undefined {
   try {
-    return fentryAddress(kernel, address);
+    return ftraceSite(kernel, address)?.ip;
   } catch (error) {
     // Symbols of init sections stay when their memory is gone.
     if (error instanceof MemoryError) return undefined;
