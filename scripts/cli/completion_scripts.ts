@@ -25,6 +25,8 @@ export interface CompletedCommand {
   readonly options: readonly CompletedOption[];
   /** Its own subcommands, or the words that its argument may be. */
   readonly words: readonly string[];
+  /** Whether its argument may be a target. */
+  readonly takesTarget: boolean;
 }
 
 /** Shells that there is a script for. */
@@ -74,7 +76,19 @@ function bash(commands: readonly CompletedCommand[]): string {
   ].filter((name) =>
     !FILES.includes(name) && !["-o", "-t", "--target"].includes(name)
   );
+  const targeted = commands.filter((command) => command.takesTarget)
+    .map((command) => command.name);
   return `# xftrace completion for bash: source <(xftrace completions bash)
+_xftrace_targets() {
+  case $cur in
+    file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")); compopt -o filenames ;;
+    *) COMPREPLY=($(compgen -W "$(xftrace completions targets 2>/dev/null) file: core: $1" -- "$cur")) ;;
+  esac
+  if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
+    COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")
+  fi
+  [[ \${COMPREPLY[0]} == *: || \${COMPREPLY[0]} == */ ]] && compopt -o nospace
+}
 _xftrace() {
   # bash cuts at the colons of targets, so the words are taken from the line.
   local line=\${COMP_LINE:0:COMP_POINT} cur prev words command word
@@ -87,23 +101,19 @@ _xftrace() {
     case $word in -*) ;; *) command=$word; break ;; esac
   done
   case $prev in
-    -t|--target)
-      case $cur in
-        file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")); compopt -o filenames ;;
-        *) COMPREPLY=($(compgen -W "$(xftrace completions targets 2>/dev/null) file: core:" -- "$cur")) ;;
-      esac
-      if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
-        COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")
-      fi
-      [[ \${COMPREPLY[0]} == *: || \${COMPREPLY[0]} == */ ]] && compopt -o nospace
-      return ;;
+    -t|--target) _xftrace_targets; return ;;
     -o|${FILES.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 ${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
   case $command in
     "") words=${quoted(commands.map((command) => command.name).join(" "))} ;;
 ${cases}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+${
+    targeted.length === 0 ? "" : `  case $command in
+    ${targeted.join("|")}) _xftrace_targets "$words"; return ;;
+  esac
+`
+  }  COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _xftrace xftrace
 `;
@@ -136,7 +146,9 @@ function zsh(commands: readonly CompletedCommand[]): string {
       [
         ...specs,
         quoted(
-          command.words.length === 0
+          command.takesTarget
+            ? "*:target:_xftrace_targets_or_files"
+            : command.words.length === 0
             ? "*:argument:_default"
             : `1:word:(${command.words.join(" ")})`,
         ),
@@ -151,6 +163,7 @@ _xftrace_targets() {
   targets=(\${(f)"$(xftrace completions targets 2>/dev/null)"} file: core:)
   compadd -S '' -a targets
 }
+_xftrace_targets_or_files() { _xftrace_targets; _files; }
 _xftrace() {
   local -a commands
   commands=(
@@ -194,6 +207,12 @@ function fish(commands: readonly CompletedCommand[]): string {
       lines.push(
         `complete -c xftrace -n '__fish_seen_subcommand_from ${command.name}' ` +
           `-a ${quoted(command.words.join(" "))}`,
+      );
+    }
+    if (command.takesTarget) {
+      lines.push(
+        `complete -c xftrace -n '__fish_seen_subcommand_from ${command.name}' ` +
+          `-F -a '(__xftrace_targets)'`,
       );
     }
     for (const option of command.options) {

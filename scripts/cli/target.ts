@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
 import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
 import { readSystemMap } from "../../engine/kernel/symbols/system_map.ts";
 import type { Session } from "../../engine/session.ts";
@@ -32,6 +33,25 @@ export function withTarget<
     .option("--system-map <file>", "take symbols from a System.map")
     .option("--safe-read", "read without mapping the memory: slower, no SIGBUS")
     .option("--no-cache", "neither use nor write the cache of kernels");
+}
+
+/**
+ * The target of a command that takes one as an argument too: both forms may
+ * be given when they say the same.
+ *
+ * @throws {XftraceError} (exit code 64) when they name two targets.
+ */
+export function oneTarget(
+  argument: string | undefined,
+  option: string | undefined,
+): string | undefined {
+  if (argument === undefined || option === undefined || argument === option) {
+    return argument ?? option;
+  }
+  throw new XftraceError(
+    `two targets are given, ${argument} and, with -t, ${option}; give one of them`,
+    { exitCode: EXIT.usage },
+  );
 }
 
 /** Names of steps and how long they took. */

@@ -1,5 +1,6 @@
 /** `xftrace baseline` and `xftrace diff`: call flows learned and compared. */
 import type { Command } from "@commander-js/extra-typings";
+import { existsSync } from "node:fs";
 import {
   addFlow,
   type Baseline,
@@ -13,7 +14,12 @@ import {
   flowDiffText,
   flowText,
 } from "../../../engine/output/findings/findings_flow.ts";
-import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import {
+  oneTarget,
+  openTarget,
+  type TargetOptions,
+  withTarget,
+} from "../target.ts";
 import { note, out, outJson, strong } from "../terminal.ts";
 
 /**
@@ -127,18 +133,18 @@ Examples:
       const { depth } = options;
       out(flowText(flow, root === undefined ? { depth } : { root, depth }));
     });
-  program.command("diff")
+  withTarget(program.command("diff"))
     .summary("two call flows side by side")
     .description(
       "Draws two call flows beside each other, as they should be and as they are,\n" +
         "and marks what differs: < only in A, > only in B. A and B are baselines, or\n" +
-        "targets whose buffer is read.",
+        "targets whose buffer is read; a target with -t is B.",
     )
     .argument(
       "<a>",
       "a baseline's file, a sealed recording (.xfs), or a target (qemu:NAME, core:PATH)",
     )
-    .argument("<b>", "the same")
+    .argument("[b]", "the same; left out when -t names it")
     .argument("[function]", "only below this function")
     .option("--depth <levels>", "levels to show", Number, 6)
     .addHelpText(
@@ -148,10 +154,13 @@ Exit codes: 0 they agree, 2 they differ.
 
 Examples:
   xftrace diff good.baseline qemu:web1 __x64_sys_openat
+  xftrace diff good.baseline -t qemu:web1 __x64_sys_openat
   xftrace diff good.baseline core:guest.core`,
     )
-    .action((a, b, root, { depth }) => {
-      const [one, other] = [a, b].map(flowOf);
+    .action((a, second, third, options) => {
+      const { b, root } = otherSide(second, third, options.target);
+      const { depth } = options;
+      const [one, other] = [a, b].map((source) => flowOf(source, options));
       if (root !== undefined) requireFunction(root, [one.flow, other.flow]);
       const { text, differences } = flowDiffText(
         one.flow,
@@ -167,10 +176,41 @@ Examples:
     });
 }
 
+/**
+ * The second of the two flows, and the function that they are limited to: a
+ * target with -t stands for the second argument.
+ *
+ * @throws {XftraceError} (exit code 64) when there is none, or two.
+ */
+export function otherSide(
+  second: string | undefined,
+  third: string | undefined,
+  target: string | undefined,
+): { readonly b: string; readonly root: string | undefined } {
+  if (target === undefined || third !== undefined || isSource(second)) {
+    const b = oneTarget(second, target);
+    if (b !== undefined) return { b, root: third };
+    throw new XftraceError(
+      "diff compares two flows, and one is given; name the other too, or a target with -t",
+      { exitCode: EXIT.usage },
+    );
+  }
+  return { b: target, root: second };
+}
+
+const TARGET = /^(qemu|pid|file|core):/;
+
+/** Whether an argument is a flow's source rather than a function. */
+function isSource(argument: string | undefined): boolean {
+  if (argument === undefined) return false;
+  return TARGET.test(argument) || argument.includes("/") ||
+    argument.endsWith(".xfs") || existsSync(argument);
+}
+
 /** A file's flow, or a target's. */
-function flowOf(source: string): Baseline {
-  return /^(qemu|pid|file|core):/.test(source)
-    ? learn({ target: source, cache: false })
+function flowOf(source: string, options: TargetOptions): Baseline {
+  return TARGET.test(source)
+    ? learn({ ...options, target: source })
     : source.endsWith(".xfs")
     ? sealed(source)
     : readBaseline(source);

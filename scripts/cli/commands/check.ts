@@ -25,7 +25,7 @@ import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "../check_state.ts";
 import { readKernelFile } from "../kernel_file.ts";
 import { moduleFiles } from "../module_files.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { oneTarget, openTarget, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
 /** Seconds between two runs of `--watch`. */
@@ -42,7 +42,7 @@ export function registerCheck(program: Command): void {
         "is read again before it is reported. Nothing is written to the guest (but by\n" +
         "--ask-guest), and the cache of kernels is not used.",
     )
-    .argument("[target]", "as --target")
+    .argument("[target]", "as with -t")
     .option("--only <ids>", "only these checks: XF001,XF008", list)
     .option(
       "--vmlinuz <file>",
@@ -95,7 +95,7 @@ Examples:
     .action(async (target, options) => {
       if (options.list === true) return out(listText(checks));
       const selected = selectChecks(options.only ?? []);
-      const named = options.target ?? target;
+      const named = oneTarget(target, options.target);
       // The cache is found by what the guest says of itself: not here.
       using session = openTarget({
         ...options,

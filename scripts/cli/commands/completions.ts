@@ -22,6 +22,11 @@ function describe(program: Command): CompletedCommand[] {
     words: command.name() === "completions"
       ? SHELLS
       : command.commands.map((inner) => inner.name()),
+    takesTarget: command.registeredArguments.some((argument) =>
+      /\btarget\b|^as with -t/.test(
+        `${argument.name()} ${argument.description}`,
+      )
+    ),
     options: ownOptions(command).filter((option) =>
       option.long !== undefined && option.long !== null
     ).map((option) => ({

@@ -18,11 +18,13 @@ const COMMANDS = [{
     { long: "--abstime", takesValue: false, description: "absolute times" },
   ],
   words: [],
+  takesTarget: true,
 }, {
   name: "guest",
   description: "the module",
   options: [],
   words: ["build", "install"],
+  takesTarget: false,
 }];
 
 for (const shell of SHELLS) {
@@ -56,6 +58,8 @@ Deno.test("bash completes commands, options and values", () => {
   };
   assert.deepEqual(complete("xftrace re"), ["report"]);
   assert.deepEqual(complete("xftrace report --ab"), ["--abstime"]);
+  assert.deepEqual(complete("xftrace report qemu:w"), ["web1"]);
+  assert.deepEqual(complete("xftrace report q"), ["qemu:web1", "qemu:db"]);
   // bash replaces what follows the last colon only.
   assert.deepEqual(complete("xftrace report -t qemu:w"), ["web1"]);
   assert.deepEqual(complete("xftrace report --target=qemu:d"), ["db"]);

@@ -12,7 +12,12 @@ import {
   sessionChecks,
   vmChecks,
 } from "../doctor_checks.ts";
-import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import {
+  oneTarget,
+  openTarget,
+  type TargetOptions,
+  withTarget,
+} from "../target.ts";
 import { coloured, out, outJson, strong } from "../terminal.ts";
 import { styleText } from "node:util";
 
@@ -101,7 +106,7 @@ Examples:
   xftrace doctor core:web1.core.zst --json | jq -r '.[].checks[] | .fix[]'`,
     )
     .action((argument, options) => {
-      const named = argument ?? options.target ??
+      const named = oneTarget(argument, options.target) ??
         (Deno.env.get("XFTRACE_TARGET") || undefined);
       const targets = named === undefined ? listVms().map(targetOf) : [named];
       const all = targets.map((target) => diagnose(target, options));

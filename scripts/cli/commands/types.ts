@@ -3,7 +3,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { TraceEvents } from "../../../engine/ftrace/events/events.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
 import { eventFieldKind } from "../../../engine/query/kinds.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { oneTarget, openTarget, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
 
 const NAME = /^[A-Za-z_$][\w$]*$/;
@@ -63,7 +63,7 @@ export function registerTypes(program: Command): void {
       "Prints TypeScript declarations of the guest's kernel functions and\n" +
         "events, for editors and the type checker.",
     )
-    .argument("[guest]", "the target; or -t")
+    .argument("[target]", "as with -t")
     .addHelpText(
       "after",
       `
@@ -71,8 +71,8 @@ Examples:
   xftrace types qemu:web1 > kernel.d.ts
   xftrace types -t core:web1.core.zst > kernel.d.ts`,
     )
-    .action((guest, options) => {
-      const target = guest ?? options.target;
+    .action((argument, options) => {
+      const target = oneTarget(argument, options.target);
       using session = openTarget(
         target === undefined ? options : { ...options, target },
       );
