@@ -5,7 +5,7 @@
  * @module
  */
 
-import { findAccel } from "../host/accel.ts";
+import { findAccel } from "./accel.ts";
 import { Channel } from "./channel.ts";
 import { LabError } from "../host/errors.ts";
 import { findEmulator } from "../packages/emulator.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Accel } from "../host/accel.ts";
+import type { Accel } from "../packages/emulator.ts";
 import { CONTROL_PORT } from "./initramfs.ts";
 import type { GuestSettings } from "../host/options.ts";
 

@@ -5,13 +5,15 @@
  * @module
  */
 
-import type { Accel } from "../host/accel.ts";
 import { type Apt, type Offer, withApt } from "./apt.ts";
 import { LabError } from "../host/errors.ts";
 import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 import { run } from "../host/run.ts";
+
+/** How QEMU runs the guest: on the processor's own means, or emulated. */
+export type Accel = "kvm" | "tcg";
 
 /** A QEMU to start guests with. */
 export interface Emulator {

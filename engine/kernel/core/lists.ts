@@ -8,7 +8,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
-import type { Kernel } from "./kernel.ts";
+import type { KernelMemory } from "./object.ts";
 
 /** More entries than any container that is walked here has. */
 const MAX_ENTRIES = 1 << 20;
@@ -35,7 +35,7 @@ export function steady<T>(read: () => T, tries = 6): T {
  *
  * @throws {KernelError} when the list does not come back to its head.
  */
-export function listNodes(kernel: Kernel, head: bigint): bigint[] {
+export function listNodes(kernel: KernelMemory, head: bigint): bigint[] {
   const nodes: bigint[] = [];
   const seen = new Set<bigint>();
   let at = kernel.space.u64(head);
@@ -50,7 +50,7 @@ export function listNodes(kernel: Kernel, head: bigint): bigint[] {
 }
 
 /** GVAs of the nodes of a `struct hlist_head` list. Throws as above. */
-export function hlistNodes(kernel: Kernel, head: bigint): bigint[] {
+export function hlistNodes(kernel: KernelMemory, head: bigint): bigint[] {
   const nodes: bigint[] = [];
   const seen = new Set<bigint>();
   let at = kernel.space.u64(head);
@@ -70,7 +70,7 @@ export function hlistNodes(kernel: Kernel, head: bigint): bigint[] {
  *
  * @throws {KernelError} when it is no tree.
  */
-export function rbNodes(kernel: Kernel, root: bigint): bigint[] {
+export function rbNodes(kernel: KernelMemory, root: bigint): bigint[] {
   const nodes: bigint[] = [];
   const seen = new Set<bigint>();
   // struct rb_node { __rb_parent_color, rb_right, rb_left }.
@@ -96,7 +96,7 @@ export function rbNodes(kernel: Kernel, root: bigint): bigint[] {
  * @throws {KernelError} when it is damaged or in flux.
  */
 export function xarrayEntries(
-  kernel: Kernel,
+  kernel: KernelMemory,
   xarray: bigint,
 ): { index: number; entry: bigint }[] {
   const found: { index: number; entry: bigint }[] = [];

@@ -4,21 +4,29 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
-import type { Kernel } from "./kernel.ts";
-import type { Member } from "../btf/types.ts";
+import type { AddressSpace } from "../../memory/address_space.ts";
+import type { Member, Types } from "../btf/types.ts";
+import type { Symbols } from "../symbols/symbols.ts";
+
+/** A kernel's memory and what describes it: all that its objects need. */
+export interface KernelMemory {
+  readonly space: AddressSpace;
+  readonly symbols: Symbols;
+  readonly types: Types;
+}
 
 /**
  * A struct at a GVA. Member paths walk embedded structs (`list.next`), never
  * pointers: those are followed by {@linkcode KernelObject.follow}.
  */
 export class KernelObject {
-  readonly kernel: Kernel;
+  readonly kernel: KernelMemory;
   /** The struct's name, without `struct`. */
   readonly struct: string;
   /** GVA of the object. */
   readonly gva: bigint;
 
-  constructor(kernel: Kernel, struct: string, gva: bigint) {
+  constructor(kernel: KernelMemory, struct: string, gva: bigint) {
     this.kernel = kernel;
     this.struct = struct;
     this.gva = gva;
@@ -152,7 +160,7 @@ export class KernelObject {
 
 /** As {@linkcode KernelObject.list}, from the GVA of a list head. */
 export function* listFrom(
-  kernel: Kernel,
+  kernel: KernelMemory,
   head: bigint,
   struct: string,
   link: string,

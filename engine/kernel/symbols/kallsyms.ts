@@ -8,14 +8,8 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import type { ReadGva } from "../../memory/guest_reader.ts";
 import { buildBlob, type SymbolBlob } from "./symbol_blob.ts";
-
-/**
- * Copies `into.length` bytes of kernel virtual memory at a GVA.
- *
- * @throws {MemoryError} when a byte of it is not mapped.
- */
-export type ReadGva = (gva: bigint, into: Uint8Array) => void;
 
 /**
  * GVAs of the kallsyms tables, as vmcoreinfo names them

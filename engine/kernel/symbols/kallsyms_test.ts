@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { BufferMemory } from "../../memory/buffer_memory.ts";
-import { expandKallsyms, type ReadGva, readKallsyms } from "./kallsyms.ts";
+import type { ReadGva } from "../../memory/guest_reader.ts";
+import { expandKallsyms, readKallsyms } from "./kallsyms.ts";
 import {
   encodeImage,
   type FixtureImage,

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ReadGva } from "./kallsyms.ts";
 import { type KernelModule, ModuleTable } from "./modules.ts";
 import {
   type NamedRange,
@@ -14,6 +13,7 @@ import {
 } from "./range_symbols.ts";
 import type { SymbolRegion, SymbolTable } from "./symbol_table.ts";
 import type { Types } from "../btf/types.ts";
+import type { ReadGva } from "../../memory/guest_reader.ts";
 
 /** A running kernel's symbols that come and go. */
 export class LiveSymbols {

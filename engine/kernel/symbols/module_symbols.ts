@@ -5,8 +5,11 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
-import { readUpTo, terminated } from "../core/guest_reader.ts";
-import type { ReadGva } from "./kallsyms.ts";
+import {
+  type ReadGva,
+  readUpTo,
+  terminated,
+} from "../../memory/guest_reader.ts";
 import { nameAt, type NameTable, nameTable } from "./symbol_blob.ts";
 import type { SymbolRegion } from "./symbol_table.ts";
 import type { SymbolAt } from "./symbols.ts";

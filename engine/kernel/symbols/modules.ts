@@ -7,8 +7,12 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
-import { ascii, GuestBytes, walkList } from "../core/guest_reader.ts";
-import type { ReadGva } from "./kallsyms.ts";
+import {
+  ascii,
+  GuestBytes,
+  type ReadGva,
+  walkList,
+} from "../../memory/guest_reader.ts";
 import { type AddressRange, ModuleSymbols } from "./module_symbols.ts";
 import type { Types } from "../btf/types.ts";
 

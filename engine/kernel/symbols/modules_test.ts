@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { MemoryError } from "../../base/errors.ts";
 import { BtfBuilder } from "../btf/btf_fixture.ts";
 import { BtfTypes } from "../btf/btf_types.ts";
-import type { ReadGva } from "./kallsyms.ts";
 import { LiveSymbols } from "./live_symbols.ts";
 import { SymbolTable } from "./symbol_table.ts";
 import { parseSystemMap } from "./system_map.ts";
+import type { ReadGva } from "../../memory/guest_reader.ts";
 
 const BASE = 0xffffffffc0000000n;
 const IMAGE = 0xffffffff81000000n;

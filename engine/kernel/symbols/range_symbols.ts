@@ -11,11 +11,11 @@ import { MemoryError } from "../../base/errors.ts";
 import {
   ascii,
   GuestBytes,
+  type ReadGva,
   readUpTo,
   terminated,
   walkList,
-} from "../core/guest_reader.ts";
-import type { ReadGva } from "./kallsyms.ts";
+} from "../../memory/guest_reader.ts";
 import type { AddressOf } from "./modules.ts";
 import { type NameTable, nameTable } from "./symbol_blob.ts";
 import type { SymbolRegion } from "./symbol_table.ts";

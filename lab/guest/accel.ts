@@ -5,14 +5,11 @@
  * @module
  */
 
-import { INSTALLED } from "../packages/emulator.ts";
+import { type Accel, INSTALLED } from "../packages/emulator.ts";
 import type { Kernel } from "../packages/kernel.ts";
-import { lock } from "./lock.ts";
-import { exists, readIfThere, runDirectory } from "./paths.ts";
-import type { OnProgress } from "./progress.ts";
-
-/** How QEMU runs the guest: on the processor's own means, or emulated. */
-export type Accel = "kvm" | "tcg";
+import { lock } from "../host/lock.ts";
+import { exists, readIfThere, runDirectory } from "../host/paths.ts";
+import type { OnProgress } from "../host/progress.ts";
 
 /** Seconds until the probe guest's kernel must have said anything. */
 const FIRST_WORD_SECONDS = 5;

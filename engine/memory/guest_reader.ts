@@ -4,8 +4,14 @@
  *
  * @module
  */
-import { MemoryError } from "../../base/errors.ts";
-import type { ReadGva } from "../symbols/kallsyms.ts";
+import { MemoryError } from "../base/errors.ts";
+
+/**
+ * Copies `into.length` bytes of kernel virtual memory at a GVA.
+ *
+ * @throws {MemoryError} when a byte of it is not mapped.
+ */
+export type ReadGva = (gva: bigint, into: Uint8Array) => void;
 
 /** Page size of x86-64, in bytes. */
 const PAGE = 4096n;
