@@ -29,8 +29,5 @@ export { sealedFlow } from "./engine/detect/flow/sealed_flow.ts";
 export { textRecords } from "./engine/detect/text/text_record.ts";
 export { readVmlinux } from "./engine/detect/text/vmlinux.ts";
 export type { CheckOptions } from "./engine/detect/core/context.ts";
-export type {
-  Check,
-  CheckOutcome,
-  Finding,
-} from "./engine/detect/core/types.ts";
+export type { Finding } from "./engine/detect/finding.ts";
+export type { Check, CheckOutcome } from "./engine/detect/core/check.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { XftraceError } from "../base/errors.ts";
-import type { Check } from "./core/types.ts";
+import type { Check } from "./core/check.ts";
 import { syscallTable } from "./checks/xf001_syscall_table.ts";
 import { syscallDispatch } from "./checks/xf002_syscall_dispatch.ts";
 import { idt } from "./checks/xf003_idt.ts";

@@ -30,8 +30,11 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/control"],
   ["engine/output/text"],
   ["engine/output"],
-  ["engine/detect/core"],
+  ["engine/detect/finding.ts"],
+  ["engine/detect/reading"],
   ["engine/detect/text", "engine/detect/flow"],
+  // What checks are given is made of texts and flows: it stands above them.
+  ["engine/detect/core"],
   ["engine/detect/checks", "engine/arch/x86_64/checks"],
   ["engine/detect"],
   ["engine/output/findings"],

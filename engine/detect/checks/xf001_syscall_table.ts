@@ -10,7 +10,8 @@ import {
 } from "../../kernel/objects/syscalls.ts";
 import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** Prefixes of a system call's function, by table. */
 const PREFIXES: Record<string, readonly string[]> = {

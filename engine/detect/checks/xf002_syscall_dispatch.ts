@@ -10,8 +10,9 @@ import {
   tracedSyscalls,
 } from "../../kernel/objects/syscalls.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hex } from "../core/judge.ts";
-import type { Check, Report } from "../core/types.ts";
+import { hexDigits } from "../../base/hex.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 import { functionStarts, judgeEntry } from "./xf001_syscall_table.ts";
 
 /** Dispatching functions and how their targets are called. */
@@ -92,7 +93,7 @@ function judgeDispatch(
       finding: (finding) =>
         report.finding({
           ...finding,
-          found: `${finding.found} (${hex(exit.bytes)})`,
+          found: `${finding.found} (${hexDigits(exit.bytes, " ")})`,
         }),
     }, {
       where: `${symbol}+0x${

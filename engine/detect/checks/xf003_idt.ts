@@ -5,8 +5,9 @@
  */
 import { idtDescriptor, idtGates } from "../../kernel/objects/idt.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { hex, judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import { hexDigits } from "../../base/hex.ts";
+import { judge } from "../core/judge.ts";
+import type { Check } from "../core/check.ts";
 
 /** Exceptions by vector: the handler's name after `asm_exc_`. */
 const EXCEPTIONS: readonly (string | undefined)[] = [
@@ -103,7 +104,7 @@ export const idt: Check = {
         address: gate.gva,
         target: gate.handler,
         expected: expected ?? "the kernel's entry code",
-        found: `${code.name} (${hex(gate.bytes)})`,
+        found: `${code.name} (${hexDigits(gate.bytes, " ")})`,
         summary: `${where} leads to ${code.name}, which is not ${
           expected ?? "the kernel's entry code for it"
         }`,

@@ -10,7 +10,7 @@ import {
 } from "../../kernel/patching/ftrace_ops.ts";
 import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Everybody who listens to functions through Ftrace. */
 export const ftraceHooks: Check = {

@@ -9,7 +9,7 @@ import {
   kretprobeHandlers,
 } from "../../kernel/patching/kprobes.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Everybody who probes the kernel. */
 export const probes: Check = {

@@ -8,7 +8,7 @@ import {
   tracepoints,
 } from "../../kernel/objects/tracepoints.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Everybody who is attached to a tracepoint. */
 export const tracepointHooks: Check = {

@@ -8,7 +8,7 @@ import {
   netNamespaces,
 } from "../../kernel/objects/netfilter.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Everybody who sees packets through netfilter. */
 export const netfilter: Check = {

@@ -6,11 +6,13 @@
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { staticCallSites } from "../../kernel/patching/static_calls.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
-import type { CodeAt } from "../core/code_map.ts";
+import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hex, judge } from "../core/judge.ts";
+import { hexDigits } from "../../base/hex.ts";
+import { judge } from "../core/judge.ts";
 import { type WayOut, waysOut } from "../text/text_scan.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** Code that no module's text leads to either. */
 const NOBODYS = ["foreign", "hidden module", "freed init"];
@@ -107,7 +109,7 @@ function found(
     where: from.name,
     address: way.from,
     target: way.target,
-    found: hex(way.bytes),
+    found: hexDigits(way.bytes, " "),
     summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
     ...(module === undefined ? {} : { module: module.name }),
   });

@@ -6,8 +6,10 @@
 import { SITE } from "../../kernel/patching/ftrace_ops.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hex, judge } from "../core/judge.ts";
-import type { Check, Report } from "../core/types.ts";
+import { hexDigits } from "../../base/hex.ts";
+import { judge } from "../core/judge.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 const NOP5 = "0f 1f 44 00 00";
 /** Where an enabled call site may lead within the image. */
@@ -115,7 +117,7 @@ function odd(
     where: at.name,
     address: ip,
     expected: enabled ? "a call of Ftrace (it is traced)" : NOP5,
-    found: hex(bytes),
+    found: hexDigits(bytes, " "),
     summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
       enabled ? "a call of its own" : "nothing"
     }`,

@@ -10,9 +10,10 @@ import {
   MODULES_END,
   MODULES_START,
 } from "../../kernel/patching/text_pages.ts";
-import { hex } from "../core/judge.ts";
+import { hexDigits } from "../../base/hex.ts";
 import type { CheckContext } from "../core/context.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 const LOW_START = Number(MODULES_START & 0xffffffffn);
 const LOW_END = Number(MODULES_END & 0xffffffffn);
@@ -100,7 +101,9 @@ export const constantTables: Check = {
         address,
         target,
         expected: "a function of the kernel's",
-        found: `${to.name} (${hex(data.bytes.subarray(4 * i, 4 * i + 8))})`,
+        found: `${to.name} (${
+          hexDigits(data.bytes.subarray(4 * i, 4 * i + 8), " ")
+        })`,
         summary: `${where} leads to ${to.name}, outside of the kernel`,
         ...(to.module === undefined ? {} : { module: to.module.name }),
       });

@@ -9,7 +9,7 @@ import {
   superTables,
 } from "../../kernel/objects/vfs.ts";
 import { TableJudge } from "../core/operations.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /**
  * File systems in which any module may make files of its own with tables of

@@ -8,7 +8,8 @@ import { procEntries, type ProcEntry } from "../../kernel/objects/vfs.ts";
 import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
 import { TableJudge } from "../core/operations.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** What the kernel gives to entries that rootkits like to change. */
 const EXPECTED: Readonly<Record<string, readonly [string, string]>> = {

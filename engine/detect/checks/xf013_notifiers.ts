@@ -10,7 +10,7 @@ import {
 } from "../../kernel/objects/notifiers.ts";
 import { tableFunctions } from "../../kernel/objects/vfs.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Chains on which nobody but the kernel and its drivers has business. */
 const WATCHED: ReadonlySet<string> = new Set([

@@ -5,7 +5,7 @@
  */
 import { securityHooks } from "../../kernel/objects/lsm.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** The hooks of security modules. */
 export const securityModuleHooks: Check = {

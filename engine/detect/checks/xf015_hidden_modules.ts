@@ -9,7 +9,7 @@ import {
   sysfsModules,
   treeModules,
 } from "../../kernel/objects/module_views.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Modules that one of the kernel's views shows and another does not. */
 export const hiddenModules: Check = {

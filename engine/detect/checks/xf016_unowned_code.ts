@@ -4,8 +4,8 @@
  * @module
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { hex } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import { hexDigits } from "../../base/hex.ts";
+import type { Check } from "../core/check.ts";
 
 /** Executable memory that none of the kernel's books accounts for. */
 export const unownedCode: Check = {
@@ -55,7 +55,7 @@ export const unownedCode: Check = {
           severity: "critical",
           where: `0x${start.toString(16)}`,
           address: start,
-          found: hex(first),
+          found: hexDigits(first, " "),
           summary: `${end - start} bytes of executable memory at 0x${
             start.toString(16)
           } belong to ${

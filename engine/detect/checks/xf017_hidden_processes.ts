@@ -17,7 +17,7 @@ import { taskFiles } from "../../kernel/objects/task_files.ts";
 import { memoryTasks } from "../../kernel/objects/task_memory.ts";
 import type { Task } from "../../kernel/objects/tasks.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Processes that one of the kernel's views shows and another does not. */
 export const hiddenProcesses: Check = {

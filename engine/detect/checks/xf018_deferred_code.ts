@@ -16,7 +16,7 @@ import {
   timers,
 } from "../../kernel/objects/timers.ts";
 import { judge } from "../core/judge.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** Code that waits for its time. */
 export const deferredCode: Check = {

@@ -6,7 +6,8 @@
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import { compareTold } from "../core/told_state.ts";
 import type { CheckContext } from "../core/context.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** Ftrace's own switches, in memory. */
 export const ftraceState: Check = {

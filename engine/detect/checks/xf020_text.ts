@@ -7,7 +7,8 @@ import { compareText } from "../text/compare_text.ts";
 import type { CheckContext } from "../core/context.ts";
 import { compareWithRecord } from "../text/recorded_text.ts";
 import { trustedText } from "../text/trusted_text.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 import type { Vmlinux } from "../text/vmlinux.ts";
 
 /** The kernel's text against a trusted image, or its own earlier state. */

@@ -6,7 +6,8 @@
 import { NOTHING_RECORDED } from "../flow/call_flow.ts";
 import { flowDifferences } from "../flow/compare_flow.ts";
 import type { CheckContext } from "../core/context.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** What Ftrace recorded: who ran, and who called. */
 export const callFlow: Check = {

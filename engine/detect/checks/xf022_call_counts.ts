@@ -5,7 +5,7 @@
  */
 import { NOTHING_RECORDED } from "../flow/call_flow.ts";
 import { FALSE_POSITIVE_RATE, sizeDifferences } from "../flow/compare_flow.ts";
-import type { Check } from "../core/types.ts";
+import type { Check } from "../core/check.ts";
 
 /** How many functions run within each root's calls, against a baseline. */
 export const callCounts: Check = {

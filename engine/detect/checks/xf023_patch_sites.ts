@@ -13,8 +13,9 @@ import { moduleStaticCallSites } from "../../kernel/patching/static_calls.ts";
 import { staticCallSites } from "../../kernel/patching/static_calls.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hex } from "../core/judge.ts";
-import type { Check, Report } from "../core/types.ts";
+import { hexDigits } from "../../base/hex.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** What the kernel patches while it runs holds what it writes there. */
 export const patchSiteText: Check = {
@@ -101,7 +102,7 @@ function jump(
     where: `jump label at ${at.name}`,
     address: code,
     expected: `a no-op, or a jump to ${context.code.at(target).name}`,
-    found: hex(bytes),
+    found: hexDigits(bytes, " "),
     summary: to === undefined
       ? `the jump label at ${at.name} holds other instructions`
       : `the jump label at ${at.name} leads to ${
@@ -170,7 +171,7 @@ function call(
     where: `static call at ${at.name}`,
     address: gva,
     expected: "a call of its key's function",
-    found: hex(bytes),
+    found: hexDigits(bytes, " "),
     summary: to === undefined
       ? `the static call at ${at.name} holds other instructions`
       : `the static call at ${at.name} leads to ${

@@ -11,7 +11,8 @@ import { compareText } from "../text/compare_text.ts";
 import { withoutProbes } from "../text/live_sites.ts";
 import { moduleText } from "../text/module_text.ts";
 import { compareWithRecord } from "../text/recorded_text.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 /** The text of modules against their files, or their own earlier state. */
 export const moduleTextIntegrity: Check = {

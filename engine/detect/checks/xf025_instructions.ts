@@ -6,9 +6,10 @@
 import { KernelError } from "../../base/errors.ts";
 import { type TextFault, walkText } from "../../kernel/patching/text_walk.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hex } from "../core/judge.ts";
+import { hexDigits } from "../../base/hex.ts";
 import { withoutProbes } from "../text/live_sites.ts";
-import type { Check, Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
+import type { Check } from "../core/check.ts";
 
 const PAGE = 4096;
 /**
@@ -59,7 +60,7 @@ function finding(
     where: name,
     address,
     expected: "instructions of one function after the other",
-    found: hex(bytes.subarray(first.at, first.at + 8)),
+    found: hexDigits(bytes.subarray(first.at, first.at + 8), " "),
     summary: `${name} ${says(first, code.at(first.target ?? 0n).name)}` +
       (more === 0 ? "" : `, and ${more} more in this page`) +
       ": this text was overwritten",

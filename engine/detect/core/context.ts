@@ -6,12 +6,6 @@
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { type CallSites, callSites } from "../../kernel/patching/ftrace_ops.ts";
-import { type Kprobe, kprobes } from "../../kernel/patching/kprobes.ts";
-import {
-  type ImageBytes,
-  readImage,
-} from "../../kernel/patching/text_image.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { Baseline } from "../flow/baseline.ts";
 import {
@@ -19,14 +13,14 @@ import {
   recordedFlow,
   tracedPids,
 } from "../flow/call_flow.ts";
-import { CodeMap } from "./code_map.ts";
+import { CodeReading } from "../reading/code_reading.ts";
 import { moduleText } from "../text/module_text.ts";
 import type { Relocatable } from "../text/relocatable.ts";
 import { compareText } from "../text/compare_text.ts";
 import { withoutProbes } from "../text/live_sites.ts";
 import type { TracefsTexts } from "./told_state.ts";
 import type { TextRecords } from "../text/text_record.ts";
-import type { Report } from "./types.ts";
+import type { Report } from "../finding.ts";
 import type { Vmlinux } from "../text/vmlinux.ts";
 
 /** What the plan asked Ftrace for. */
@@ -63,71 +57,19 @@ export interface CheckOptions {
   readonly baseline?: Baseline;
 }
 
-const PAGE = 4096;
-
 /** The kernel at one reading. */
-export class CheckContext {
-  readonly kernel: Kernel;
+export class CheckContext extends CodeReading {
   readonly options: CheckOptions;
-  readonly code: CodeMap;
   readonly #trusted: ReadonlySet<string>;
-  #text?: ImageBytes;
-  #sites?: CallSites;
-  #kprobes?: Kprobe[];
   #recorded?: RecordedFlow;
   #tracedPids?: ReadonlyMap<number, number>;
-  readonly #moduleTexts = new Map<bigint, ImageBytes>();
   readonly #genuine = new Map<bigint, boolean>();
 
-  /** @throws {KernelError | MemoryError} as {@linkcode CodeMap}. */
+  /** @throws {KernelError | MemoryError} as {@linkcode CodeReading}. */
   constructor(kernel: Kernel, options: CheckOptions) {
-    this.kernel = kernel;
+    super(kernel);
     this.options = options;
-    this.code = new CodeMap(kernel);
     this.#trusted = new Set(options.trustModules ?? []);
-  }
-
-  /**
-   * The image's text, `_stext` to `_etext`.
-   *
-   * @throws {KernelError} when a page of it, in which a function begins,
-   * holds nothing but zeros: a recording's, that was lost.
-   */
-  get text(): ImageBytes {
-    return this.#text ??= this.#readText();
-  }
-
-  #readText(): ImageBytes {
-    const text = readImage(this.kernel, "_stext", "_etext");
-    const words = new Uint32Array(
-      text.bytes.buffer,
-      0,
-      Math.floor(text.bytes.length / 4),
-    );
-    for (let page = 0; page < words.length; page += PAGE / 4) {
-      if (words[page] !== 0 || words[page + 1] !== 0) continue;
-      const part = words.subarray(page, page + PAGE / 4);
-      if (!part.every((word) => word === 0)) continue;
-      const at = text.start + BigInt(4 * page);
-      const last = this.kernel.symbols.lookup(at + BigInt(PAGE - 1));
-      if (last === undefined || last.address < at) continue;
-      throw new KernelError(
-        `the page of kernel text at 0x${
-          at.toString(16)
-        } holds zeros alone, though ${last.name} begins there`,
-      );
-    }
-    return text;
-  }
-
-  /** All of Ftrace's call sites. */
-  get sites(): CallSites {
-    return this.#sites ??= callSites(this.kernel);
-  }
-
-  /** All kprobes. */
-  get kprobes(): readonly Kprobe[] {
-    return this.#kprobes ??= kprobes(this.kernel);
   }
 
   /** Pids in the top-level trace buffer, with how many events of each. */
@@ -139,17 +81,6 @@ export class CheckContext {
   get recorded(): RecordedFlow {
     return this.#recorded ??= this.options.recorded ??
       recordedFlow(this.kernel);
-  }
-
-  /** A module's text that stays, without its init code. */
-  moduleText(module: ModuleView): ImageBytes {
-    let text = this.#moduleTexts.get(module.gva);
-    if (text === undefined) {
-      const { start, end } = module.text[0] ?? { start: 0n, end: 0n };
-      const bytes = this.kernel.space.bytes(start, Number(end - start));
-      this.#moduleTexts.set(module.gva, text = { start, end, bytes });
-    }
-    return text;
   }
 
   /**

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { CodeAt } from "./code_map.ts";
+import type { Report, Severity } from "../finding.ts";
+import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "./context.ts";
-import type { Finding, Report, Severity } from "./types.ts";
 
 /** What kind of code may stand at a place. */
 export type Allowed =
@@ -116,20 +116,4 @@ function refuse(
         ? { severity: "critical", why: "generated code and not the kernel's" }
         : undefined;
   }
-}
-
-/** A finding's identity: the same thing seen again. */
-export function sameThing(finding: Finding): string {
-  const { check, where, address, target, found } = finding;
-  return [check, where, address, target ?? "", found ?? ""].join("|");
-}
-
-/** The place of a finding, whatever is found there. */
-export function samePlace({ check, where, address }: Finding): string {
-  return [check, where, address].join("|");
-}
-
-/** Bytes in hex, as `objdump` shows them. */
-export function hex(bytes: ArrayLike<number>): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
 }

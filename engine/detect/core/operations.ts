@@ -8,7 +8,7 @@ import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { tableFunctions, type TableUse } from "../../kernel/objects/vfs.ts";
 import type { CheckContext } from "./context.ts";
 import { type Allowed, judge } from "./judge.ts";
-import type { Report } from "./types.ts";
+import type { Report } from "../finding.ts";
 
 /** Judges uses of tables, each table's functions once. */
 export class TableJudge {

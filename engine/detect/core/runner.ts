@@ -8,8 +8,9 @@ import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
-import { samePlace, sameThing } from "./judge.ts";
-import type { Check, CheckOutcome, Finding, Report } from "./types.ts";
+import { samePlace, sameThing } from "../finding.ts";
+import type { Finding, Report } from "../finding.ts";
+import type { Check, CheckOutcome } from "./check.ts";
 
 /**
  * Pauses before the readings that must confirm a finding, in ms: longer than

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { outcome, type Reading, unsettled } from "./runner.ts";
-import type { Check, Finding } from "./types.ts";
+import type { Finding } from "../finding.ts";
+import type { Check } from "./check.ts";
 
 const CHECK: Check = {
   id: "XF000",

@@ -8,7 +8,7 @@ import { KernelError } from "../../base/errors.ts";
 import { readGraphRoots } from "../../ftrace/graph/graph_roots.ts";
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { Report, Severity } from "./types.ts";
+import type { Report, Severity } from "../finding.ts";
 
 /** What the guest's files of tracefs say, by name (`tracing_on`). */
 export type TracefsTexts = ReadonlyMap<string, string>;

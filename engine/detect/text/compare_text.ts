@@ -5,11 +5,11 @@
  * @module
  */
 import { decode, Instruction } from "../../kernel/patching/text_decode.ts";
-import type { CheckContext } from "../core/context.ts";
-import { hex } from "../core/judge.ts";
+import type { CodeReading } from "../reading/code_reading.ts";
+import { hexDigits } from "../../base/hex.ts";
 import { isPlausible } from "./patch_sites.ts";
 import { MECHANISMS, type PatchSites } from "./site_marks.ts";
-import type { Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
 
 /** More than this many places are one message. */
 const MOST = 200;
@@ -35,7 +35,7 @@ export interface TextPair {
  * @returns how many there are
  */
 export function compareText(
-  context: CheckContext,
+  reading: CodeReading,
   report: Report,
   pair: TextPair,
 ): number {
@@ -48,7 +48,7 @@ export function compareText(
     if (trusted[i] === own[i]) continue;
     const mechanism = sites.marks[i];
     const site = i - sites.offsets[i];
-    if (mechanism !== 0 && isSound(context, pair, site, mechanism)) {
+    if (mechanism !== 0 && isSound(reading, pair, site, mechanism)) {
       explained[mechanism]++;
       continue;
     }
@@ -60,13 +60,13 @@ export function compareText(
     if (isBentCall(trusted, own, i, sites.calls)) {
       explained[MECHANISMS.indexOf("call depth tracking")] += end - i;
     } else if (places++ < MOST) {
-      const at = context.code.at(start + BigInt(i));
+      const at = reading.code.at(start + BigInt(i));
       report.finding({
         severity: "critical",
         where: at.name,
         address: at.address,
-        expected: hex(trusted.subarray(i, Math.min(end, i + 32))),
-        found: hex(own.subarray(i, Math.min(end, i + 32))),
+        expected: hexDigits(trusted.subarray(i, Math.min(end, i + 32)), " "),
+        found: hexDigits(own.subarray(i, Math.min(end, i + 32)), " "),
         summary: `${end - i} bytes of ${at.name} are not those of ${pair.with}`,
         ...(pair.module === undefined ? {} : { module: pair.module }),
       });
@@ -93,7 +93,7 @@ export function compareText(
  * code of nobody's.
  */
 function isSound(
-  context: CheckContext,
+  reading: CodeReading,
   { own, start, sites }: TextPair,
   site: number,
   mechanism: number,
@@ -111,7 +111,7 @@ function isSound(
     const view = new DataView(own.buffer, own.byteOffset + at, insn.length);
     const to = start + BigInt(at + insn.length) +
       BigInt(view.getInt32(insn.immediateAt, true));
-    const { kind } = context.code.at(BigInt.asUintN(64, to));
+    const { kind } = reading.code.at(BigInt.asUintN(64, to));
     if (kind === "unread") return false;
     if (
       kind === "foreign" || kind === "hidden module" || kind === "freed init"

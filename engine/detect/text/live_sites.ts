@@ -12,7 +12,7 @@ import {
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { moduleStaticCallSites } from "../../kernel/patching/static_calls.ts";
 import { staticCallSites } from "../../kernel/patching/static_calls.ts";
-import type { CheckContext } from "../core/context.ts";
+import type { CodeReading } from "../reading/code_reading.ts";
 import { type PatchSites, SiteMarks } from "./site_marks.ts";
 
 /** KPROBE_FLAG_OPTIMIZED (include/linux/kprobes.h). */
@@ -28,12 +28,12 @@ const JUMP_REST = 4;
  * @param module the module whose text it is; `undefined`: the image's
  */
 export function liveSites(
-  context: CheckContext,
+  reading: CodeReading,
   text: Uint8Array,
   start: bigint,
   module?: ModuleView,
 ): PatchSites {
-  const { kernel, sites } = context;
+  const { kernel, sites } = reading;
   const marks = new SiteMarks(text);
   const at = (gva: bigint) => Number(gva - start);
   const jumps = module === undefined
@@ -71,17 +71,17 @@ export function liveSites(
 
 /** Puts back what stood where kprobes are set now. */
 export function withoutProbes(
-  context: CheckContext,
+  reading: CodeReading,
   text: Uint8Array,
   start: bigint,
 ): Uint8Array<ArrayBuffer> {
   const plain = new Uint8Array(text);
-  const { kernel } = context;
+  const { kernel } = reading;
   const copied = kernel.types.tryOffset(
     "optimized_kprobe",
     "optinsn.copied_insn",
   );
-  for (const { gva, address, flags } of context.kprobes) {
+  for (const { gva, address, flags } of reading.kprobes) {
     const at = Number(address - start);
     if (at < 0 || at + 1 + JUMP_REST > text.length) continue;
     const optimised = (flags & OPTIMIZED) !== 0 && text[at] === 0xe9;

@@ -12,7 +12,7 @@ import {
   moduleSections,
 } from "../../kernel/objects/module_load.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
-import type { CheckContext } from "../core/context.ts";
+import type { CodeReading } from "../reading/code_reading.ts";
 import { type Mechanism, type PatchSites, SiteMarks } from "./site_marks.ts";
 import {
   buildIdOf,
@@ -46,12 +46,12 @@ const SHN_ABS = 0xfff1;
  * way that is not understood.
  */
 export function moduleText(
-  context: CheckContext,
+  reading: CodeReading,
   module: ModuleView,
   file: Relocatable,
   own: Uint8Array,
 ): ModuleText {
-  const { kernel } = context;
+  const { kernel } = reading;
   const [fileId, id] = [buildIdOf(file), moduleBuildId(kernel, module.gva)];
   if (fileId !== undefined && id !== undefined && fileId !== id) {
     throw new KernelError(
@@ -65,19 +65,19 @@ export function moduleText(
     );
   }
   const start = module.text[0].start;
-  const placed = places(context, module, file, offsets, start);
+  const placed = places(reading, module, file, offsets, start);
   const bytes = new Uint8Array(own.length);
   for (const [section, offset] of offsets) {
     bytes.set(file.sections[section].bytes, offset);
   }
   // Sites are read off the text before it is relocated: lengths are the same.
-  const sites = patchSites(context, file, offsets, bytes);
+  const sites = patchSites(reading, file, offsets, bytes);
   const view = new DataView(bytes.buffer);
   const now = new DataView(own.buffer, own.byteOffset, own.length);
   for (const [section, offset] of offsets) {
     for (const one of file.relocations.get(section) ?? []) {
       const at = offset + one.at;
-      relocate(context, { module, file, placed }, view, now, at, one);
+      relocate(reading, { module, file, placed }, view, now, at, one);
     }
   }
   return { bytes, sites };
@@ -92,13 +92,13 @@ interface Loaded {
 
 /** GVAs of the sections, by number. */
 function places(
-  context: CheckContext,
+  reading: CodeReading,
   module: ModuleView,
   file: Relocatable,
   text: ReadonlyMap<number, number>,
   start: bigint,
 ): ReadonlyMap<number, bigint> {
-  const { kernel } = context;
+  const { kernel } = reading;
   const found = new Map<number, bigint>();
   let section = 0;
   for (const { name, address } of moduleSections(kernel, module.gva)) {
@@ -149,7 +149,7 @@ function places(
 
 /** GVAs that a symbol may have; none when its section is gone. */
 function values(
-  { kernel }: CheckContext,
+  { kernel }: CodeReading,
   placed: ReadonlyMap<number, bigint>,
   { name, section, value }: ObjectSymbol,
 ): readonly bigint[] {
@@ -160,14 +160,14 @@ function values(
 }
 
 function relocate(
-  context: CheckContext,
+  reading: CodeReading,
   { module, file, placed }: Loaded,
   view: DataView,
   now: DataView,
   at: number,
   { type, symbol, addend }: Relocation,
 ): void {
-  const candidates = values(context, placed, symbol);
+  const candidates = values(reading, placed, symbol);
   const wide = type === R64 || type === PC64;
   const relative = type === PC32 || type === PLT32 || type === PC64;
   if (!wide && !relative && type !== R32 && type !== R32S) return;
@@ -200,7 +200,7 @@ function relocate(
 
 /** Where the loader and the kernel patch the module, by the file's tables. */
 function patchSites(
-  { kernel }: CheckContext,
+  { kernel }: CodeReading,
   file: Relocatable,
   offsets: ReadonlyMap<number, number>,
   text: Uint8Array,

@@ -6,10 +6,10 @@
 import { XftraceError } from "../../base/errors.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { compareText } from "./compare_text.ts";
-import type { CheckContext } from "../core/context.ts";
+import type { CodeReading } from "../reading/code_reading.ts";
 import { liveSites, withoutProbes } from "./live_sites.ts";
 import type { TextRecords } from "./text_record.ts";
-import type { Report } from "../core/types.ts";
+import type { Report } from "../finding.ts";
 
 /**
  * Compares a text with its record; makes the record when there is none.
@@ -18,7 +18,7 @@ import type { Report } from "../core/types.ts";
  * @returns `compared`, `recorded` (there was none), or `not judged`
  */
 export function compareWithRecord(
-  context: CheckContext,
+  reading: CodeReading,
   report: Report,
   records: TextRecords,
   text: {
@@ -30,7 +30,7 @@ export function compareWithRecord(
   },
 ): "compared" | "recorded" | "not judged" {
   const { name, what, start, bytes, module } = text;
-  const own = withoutProbes(context, bytes, start);
+  const own = withoutProbes(reading, bytes, start);
   try {
     const recorded = records.load(name);
     if (recorded === undefined) {
@@ -41,13 +41,13 @@ export function compareWithRecord(
       report.unjudged(what, "what was recorded of it lies elsewhere");
       return "not judged";
     }
-    compareText(context, report, {
+    compareText(reading, report, {
       what,
       with: `its text when it was checked first (${recorded.since})`,
       start,
       trusted: recorded.bytes,
       own,
-      sites: liveSites(context, own, start, module),
+      sites: liveSites(reading, own, start, module),
       ...(module === undefined ? {} : { module: module.name }),
     });
     return "compared";

@@ -4,11 +4,8 @@
  * @module
  */
 import type { CheckRun } from "../../detect/core/runner.ts";
-import type {
-  CheckOutcome,
-  Finding,
-  Severity,
-} from "../../detect/core/types.ts";
+import type { Finding, Severity } from "../../detect/finding.ts";
+import type { CheckOutcome } from "../../detect/core/check.ts";
 
 /** How a guest stands after its checks. */
 export type Verdict = "clean" | "findings" | "unjudged";

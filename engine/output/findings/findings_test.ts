@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CheckRun } from "../../detect/core/runner.ts";
-import type { Check, CheckOutcome } from "../../detect/core/types.ts";
+import type { Check, CheckOutcome } from "../../detect/core/check.ts";
 import { checkRunJson, verdictOf } from "./findings_json.ts";
 import { findingsText } from "./findings_text.ts";
 import { sarifLog } from "./sarif.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SEVERITIES } from "../../detect/core/types.ts";
+import { SEVERITIES } from "../../detect/finding.ts";
 import type { CheckRunJson, FindingJson } from "./findings_json.ts";
 
 /** How text stands out; by default it does not. */

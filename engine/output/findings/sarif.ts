@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Check, Severity } from "../../detect/core/types.ts";
+import type { Severity } from "../../detect/finding.ts";
+import type { Check } from "../../detect/core/check.ts";
 import type { CheckRunJson } from "./findings_json.ts";
 
 const SCHEMA =

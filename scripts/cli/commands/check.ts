@@ -6,7 +6,7 @@ import {
   type CheckRun,
   runChecks,
 } from "../../../engine/detect/core/runner.ts";
-import type { Check } from "../../../engine/detect/core/types.ts";
+import type { Check } from "../../../engine/detect/core/check.ts";
 import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
 import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
 import {

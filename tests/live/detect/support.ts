@@ -13,7 +13,7 @@ import {
   type CheckRun,
   runChecks,
 } from "../../../engine/detect/core/runner.ts";
-import type { Finding } from "../../../engine/detect/core/types.ts";
+import type { Finding } from "../../../engine/detect/finding.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
 import { kernelHeaders } from "../../../lab/packages/headers.ts";
 import { findKernel } from "../../../lab/packages/kernel.ts";

@@ -1,9 +1,8 @@
 /**
- * What a check is, and what it says.
+ * What a check says: findings, and what it could not judge.
  *
  * @module
  */
-import type { CheckContext } from "./context.ts";
 
 /** How bad a finding is. */
 export type Severity = "critical" | "high" | "medium" | "low";
@@ -58,34 +57,13 @@ export interface Report {
   part(what: string, body: () => void): void;
 }
 
-/** One check. */
-export interface Check {
-  /** Stable: `XF001`. */
-  readonly id: string;
-  readonly title: string;
-  /** ATT&CK technique id: `T1014`. */
-  readonly technique: string;
-  /** What an intruder does that this finds, and what it cannot see. */
-  readonly help: string;
-  /**
-   * Reads and judges. It is run again when it finds something: a check keeps
-   * nothing between runs.
-   */
-  run(context: CheckContext, report: Report): void;
+/** A finding's identity: the same thing seen again. */
+export function sameThing(finding: Finding): string {
+  const { check, where, address, target, found } = finding;
+  return [check, where, address, target ?? "", found ?? ""].join("|");
 }
 
-/** What one check found in all of its runs. */
-export interface CheckOutcome {
-  readonly check: Check;
-  readonly findings: readonly Finding[];
-  readonly unjudged: readonly { readonly what: string; readonly why: string }[];
-  readonly known: readonly string[];
-  /** Differences that were gone when read again. */
-  readonly inFlux: readonly Finding[];
-  /** Why it was not run; `undefined` when it was. */
-  readonly notRun: string | undefined;
-  /** How many things were judged. */
-  readonly judged: number;
-  /** How long its first run took, in ms. */
-  readonly ms: number;
+/** The place of a finding, whatever is found there. */
+export function samePlace({ check, where, address }: Finding): string {
+  return [check, where, address].join("|");
 }

@@ -1,0 +1,88 @@
+/**
+ * The kernel's code at one time: whose code lies where, and the text that is
+ * there. Read when it is asked for, once.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { type CallSites, callSites } from "../../kernel/patching/ftrace_ops.ts";
+import { type Kprobe, kprobes } from "../../kernel/patching/kprobes.ts";
+import {
+  type ImageBytes,
+  readImage,
+} from "../../kernel/patching/text_image.ts";
+import { CodeMap } from "./code_map.ts";
+
+const PAGE = 4096;
+
+/** Code and text of a kernel, as they were at one reading. */
+export class CodeReading {
+  readonly kernel: Kernel;
+  readonly code: CodeMap;
+  #text?: ImageBytes;
+  #sites?: CallSites;
+  #kprobes?: Kprobe[];
+  readonly #moduleTexts = new Map<bigint, ImageBytes>();
+
+  /** @throws {KernelError | MemoryError} as {@linkcode CodeMap}. */
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+    this.code = new CodeMap(kernel);
+  }
+
+  /**
+   * The image's text, `_stext` to `_etext`.
+   *
+   * @throws {KernelError} when a page of it, in which a function begins,
+   * holds nothing but zeros: a recording's, that was lost.
+   */
+  get text(): ImageBytes {
+    return this.#text ??= this.#readText();
+  }
+
+  #readText(): ImageBytes {
+    const text = readImage(this.kernel, "_stext", "_etext");
+    const words = new Uint32Array(
+      text.bytes.buffer,
+      0,
+      Math.floor(text.bytes.length / 4),
+    );
+    for (let page = 0; page < words.length; page += PAGE / 4) {
+      if (words[page] !== 0 || words[page + 1] !== 0) continue;
+      const part = words.subarray(page, page + PAGE / 4);
+      if (!part.every((word) => word === 0)) continue;
+      const at = text.start + BigInt(4 * page);
+      const last = this.kernel.symbols.lookup(at + BigInt(PAGE - 1));
+      if (last === undefined || last.address < at) continue;
+      throw new KernelError(
+        `the page of kernel text at 0x${
+          at.toString(16)
+        } holds zeros alone, though ${last.name} begins there`,
+      );
+    }
+    return text;
+  }
+
+  /** All of Ftrace's call sites. */
+  get sites(): CallSites {
+    return this.#sites ??= callSites(this.kernel);
+  }
+
+  /** All kprobes. */
+  get kprobes(): readonly Kprobe[] {
+    return this.#kprobes ??= kprobes(this.kernel);
+  }
+
+  /** A module's text that stays, without its init code. */
+  moduleText(module: ModuleView): ImageBytes {
+    let text = this.#moduleTexts.get(module.gva);
+    if (text === undefined) {
+      const { start, end } = module.text[0] ?? { start: 0n, end: 0n };
+      const bytes = this.kernel.space.bytes(start, Number(end - start));
+      this.#moduleTexts.set(module.gva, text = { start, end, bytes });
+    }
+    return text;
+  }
+}
