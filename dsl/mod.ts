@@ -38,18 +38,9 @@ export { process, ProcessCondition } from "./process.ts";
 export { Query } from "./query.ts";
 export { type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";
-export {
-  type Given,
-  type LinearOptions,
-  type Output,
-  Trace,
-  type When,
-} from "./trace.ts";
+// Not by name: what sinks give stands beside their methods.
+export * from "./trace.ts";
 export type { Window } from "../engine/passes/windows.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";
 export { asDuration, type Duration, type Size } from "./units.ts";
-export { type CountRow, CountTable } from "../engine/passes/sinks/count.ts";
-export { HistTable } from "../engine/passes/sinks/hist.ts";
-export { StatsTable } from "../engine/passes/sinks/stats.ts";
-export { FoldedStacks } from "../engine/passes/sinks/graph.ts";
 export { type Plan, planJson, planText } from "../engine/control/plan.ts";

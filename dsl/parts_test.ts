@@ -13,7 +13,7 @@ import { orderRows } from "../engine/passes/order.ts";
 import { callerPlace, withCaret } from "../engine/query/place.ts";
 import { HistTable } from "../engine/passes/sinks/hist.ts";
 import { CountTable } from "../engine/passes/sinks/count.ts";
-import { durationText } from "../engine/passes/sinks/values.ts";
+import { durationText } from "../engine/passes/fields/values.ts";
 import { comm, duration, field, not, process } from "./mod.ts";
 import { tryDuration, trySize } from "./units.ts";
 

@@ -9,10 +9,21 @@ import type {
   SinkSpec,
   TraceSpec,
 } from "../engine/query/spec.ts";
-import type { CountTable } from "../engine/passes/sinks/count.ts";
-import type { FoldedStacks } from "../engine/passes/sinks/graph.ts";
-import type { HistTable } from "../engine/passes/sinks/hist.ts";
-import type { StatsTable } from "../engine/passes/sinks/stats.ts";
+import { COLLECT } from "../engine/passes/sinks/collect.ts";
+import { COUNT, type CountTable } from "../engine/passes/sinks/count.ts";
+import { EACH } from "../engine/passes/sinks/each.ts";
+import { FOLDED, type FoldedStacks } from "../engine/passes/sinks/folded.ts";
+import { GRAPH } from "../engine/passes/sinks/graph.ts";
+import {
+  HIST,
+  type HistTable,
+  type LinearBuckets,
+} from "../engine/passes/sinks/hist.ts";
+import { JSON_LINES } from "../engine/passes/sinks/json.ts";
+import { PRINT } from "../engine/passes/sinks/print.ts";
+import type { SinkKind } from "../engine/passes/sinks/sink.ts";
+import { STATS, type StatsTable } from "../engine/passes/sinks/stats.ts";
+import { TOP } from "../engine/passes/sinks/top.ts";
 import type { Window } from "../engine/passes/windows.ts";
 import { Condition } from "./condition.ts";
 import { CompileError, here } from "./errors.ts";
@@ -23,6 +34,14 @@ import { EventQueue } from "./iterate.ts";
 import { Query } from "./query.ts";
 import type { EventOf, FieldName } from "./types.ts";
 import { type Duration, duration } from "./units.ts";
+
+export { type CountRow, CountTable } from "../engine/passes/sinks/count.ts";
+export { FoldedStacks } from "../engine/passes/sinks/folded.ts";
+export {
+  HistTable,
+  type LinearBuckets as LinearOptions,
+} from "../engine/passes/sinks/hist.ts";
+export { StatsTable } from "../engine/passes/sinks/stats.ts";
 
 /** Takes events, for {@linkcode Trace.into}. */
 export interface Output<E> {
@@ -46,16 +65,6 @@ export type When<F> =
 
 /** What a sink gives: once, or once for each window of `every`. */
 export type Given<R, W extends boolean> = W extends true ? Window<R>[] : R;
-
-/** Buckets of equal width. */
-export interface LinearOptions {
-  /** Smaller values share one bucket. */
-  readonly from: number;
-  /** Values from here on share one bucket. */
-  readonly to: number;
-  /** Width of a bucket. */
-  readonly step: number;
-}
 
 /**
  * A trace: where events come from, and what was asked of them. Each method
@@ -183,23 +192,40 @@ export class Trace<
     return new Trace({ ...this.spec, every: ns }, this.kind);
   }
 
-  #query<R>(sink: SinkSpec): Query<Given<R, W>> {
-    return new Query({ trace: this.spec, sink });
+  #query<S extends SinkSpec, R>(
+    sink: SinkKind<S, R>,
+    spec: S,
+  ): Query<Given<R, W>> {
+    return this.#typed(sink, spec);
+  }
+
+  /** The same for sinks that give events: these have the fields `F`. */
+  #events<S extends SinkSpec>(
+    sink: SinkKind<S, EventLike[]>,
+    spec: S,
+  ): Query<Given<EventOf<F>[], W>> {
+    return this.#typed(sink, spec);
+  }
+
+  #typed<S extends SinkSpec, G>(sink: SinkKind<S>, spec: S): Query<G> {
+    const problem = sink.problem?.(spec);
+    if (problem !== undefined) throw new CompileError(problem, here());
+    return new Query({ trace: this.spec, sink: spec });
   }
 
   /** Prints a line for each event. Gives how many. */
   print(): Query<Given<number, W>> {
-    return this.#query({ kind: "print" });
+    return this.#query(PRINT, { kind: "print" });
   }
 
   /** Prints each event as one line of JSON. Gives how many. */
   json(): Query<Given<number, W>> {
-    return this.#query({ kind: "json" });
+    return this.#query(JSON_LINES, { kind: "json" });
   }
 
   /** Gives the events, at most `limit` of them, as a list. */
   collect(limit?: number): Query<Given<EventOf<F>[], W>> {
-    return this.#query({
+    return this.#events(COLLECT, {
       kind: "collect",
       ...(limit === undefined ? {} : { limit }),
     });
@@ -207,7 +233,7 @@ export class Trace<
 
   /** Counts events; by the values of fields, if any are given. */
   count(...by: (FieldRef<F> | FieldName<F>)[]): Query<Given<CountTable, W>> {
-    return this.#query({ kind: "count", by: by.map(path) });
+    return this.#query(COUNT, { kind: "count", by: by.map(path) });
   }
 
   /** A histogram of a field with buckets of powers of two. */
@@ -215,23 +241,25 @@ export class Trace<
     field: FieldRef<F> | FieldName<F>,
     ...by: (FieldRef<F> | FieldName<F>)[]
   ): Query<Given<HistTable, W>> {
-    return this.#query({ kind: "hist", field: path(field), by: by.map(path) });
+    return this.#query(HIST, {
+      kind: "hist",
+      field: path(field),
+      by: by.map(path),
+    });
   }
 
-  /** A histogram of a field with buckets of equal width. */
+  /**
+   * A histogram of a field with buckets of equal width.
+   *
+   * @throws {CompileError} when there are no such buckets, or too many.
+   */
   lhist(
     field: FieldRef<F> | FieldName<F>,
-    linear: LinearOptions,
+    linear: LinearBuckets,
     ...by: (FieldRef<F> | FieldName<F>)[]
   ): Query<Given<HistTable, W>> {
     const { from, to, step } = linear;
-    if (!(step > 0) || !(to > from) || (to - from) / step > 10_000) {
-      throw new CompileError(
-        `buckets from ${from} to ${to} by ${step} cannot be made: step must be above 0, to above from, and there may be 10000 of them`,
-        here(),
-      );
-    }
-    return this.#query({
+    return this.#query(HIST, {
       kind: "hist",
       field: path(field),
       by: by.map(path),
@@ -244,7 +272,7 @@ export class Trace<
     field: FieldRef<F> | FieldName<F>,
     ...by: (FieldRef<F> | FieldName<F>)[]
   ): Query<Given<StatsTable, W>> {
-    return this.#query({
+    return this.#query(STATS, {
       kind: "stats",
       field: path(field),
       by: by.map(path),
@@ -266,12 +294,12 @@ export class Trace<
     n: number,
     field: FieldRef<F> | FieldName<F> = "duration" as FieldName<F>,
   ): Query<Given<EventOf<F>[], W>> {
-    return this.#query({ kind: "top", n, field: path(field) });
+    return this.#events(TOP, { kind: "top", n, field: path(field) });
   }
 
   /** Draws each call with what was called inside. Gives how many calls. */
   graph(this: Trace<F, "calls", W>): Query<Given<number, W>> {
-    return this.#query({ kind: "graph" });
+    return this.#query(GRAPH, { kind: "graph" });
   }
 
   /**
@@ -282,12 +310,12 @@ export class Trace<
     this: Trace<F, "calls", W>,
     weight: "self" | "calls" = "self",
   ): Query<Given<FoldedStacks, W>> {
-    return this.#query({ kind: "folded", weight });
+    return this.#query(FOLDED, { kind: "folded", weight });
   }
 
   /** Hands each event to an output. Gives how many. */
   into(output: Output<EventOf<F>>): Query<Given<number, W>> {
-    return this.#query({
+    return this.#query(EACH, {
       kind: "each",
       // The compiled fields are those of F.
       take: (event) => output.event(event as EventOf<F>),

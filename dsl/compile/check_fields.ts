@@ -9,7 +9,8 @@ import { visitLeaves } from "../../engine/query/expression.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import { didYouMean, nearNames } from "../../engine/passes/glob.ts";
 import { argumentKind } from "../../engine/query/kinds.ts";
-import { fieldKind } from "../../engine/passes/stream_access.ts";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
+import { fieldKind } from "../../engine/passes/fields/stream_access.ts";
 import type { SourcePlace } from "../../engine/query/place.ts";
 import { CompileError } from "../errors.ts";
 import type { Draft } from "./draft.ts";
@@ -75,17 +76,9 @@ export function checkFields(draft: Draft, facts: TargetFacts): void {
   }
   const at = draft.spec.at;
   for (const { sink } of draft.sinks) {
-    switch (sink.kind) {
-      case "count":
-        sink.by.forEach((each) => requireField(each, draft, facts, at));
-        break;
-      case "hist":
-      case "stats":
-        sink.by.forEach((each) => requireField(each, draft, facts, at));
-        requireNumber(sink.kind, sink.field, draft, facts, at);
-        break;
-      case "top":
-        requireNumber("top", sink.field, draft, facts, at);
+    for (const { path, as } of sinkKind(sink).fields?.(sink) ?? []) {
+      if (as === "number") requireNumber(sink.kind, path, draft, facts, at);
+      else requireField(path, draft, facts, at);
     }
   }
 }

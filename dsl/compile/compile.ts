@@ -17,7 +17,7 @@ import type {
   Selection,
   Stream,
 } from "../../engine/query/program.ts";
-import { sinkText } from "../../engine/passes/sinks/make.ts";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type {
   FunctionRef,
   Moment,
@@ -96,7 +96,7 @@ export function compile(
       until: untilText(draft.spec.until, facts.live),
       via: draft.via,
       passes: choosePasses(draft, facts, pushed, push),
-      sinks: draft.sinks.map(({ sink }) => sinkText(sink)),
+      sinks: draft.sinks.map(({ sink }) => sinkKind(sink).text(sink)),
     },
   }));
   const plan: Plan = {
@@ -158,9 +158,7 @@ function draftOf(
     ids: [],
     markers: new Map(),
     via: "events",
-    inside: sinks.some(({ sink }) =>
-      sink.kind === "graph" || sink.kind === "folded"
-    ),
+    inside: sinks.some(({ sink }) => sinkKind(sink).inside === true),
     fields: new Map(),
     residual: spec.filters.flatMap((filter) =>
       filter.kind === "expression" ? conjuncts(filter.node) : []

@@ -4,6 +4,7 @@
  * @module
  */
 import { visitLeaves } from "../../engine/query/expression.ts";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Draft } from "./draft.ts";
 
 /** Names of the fields that a trace's filters and sinks name. */
@@ -15,12 +16,7 @@ export function namedFields(draft: Draft): Set<string> {
     }
   }
   for (const { sink } of draft.sinks) {
-    if (sink.kind === "count") sink.by.forEach((each) => names.add(each));
-    if (sink.kind === "hist" || sink.kind === "stats") {
-      names.add(sink.field);
-      sink.by.forEach((each) => names.add(each));
-    }
-    if (sink.kind === "top") names.add(sink.field);
+    for (const { path } of sinkKind(sink).fields?.(sink) ?? []) names.add(path);
   }
   return names;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { EventColumns, type PageArena } from "../ftrace/ring/columns.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame } from "./fields/frame.ts";
 import { appendRow } from "./rows.ts";
 
 const BATCH_ROWS = 65536;

@@ -7,12 +7,12 @@ import { ClockText } from "../output/text/duration.ts";
 import type { TextEnvironment } from "../output/text/environment.ts";
 import { compileEvent } from "../output/text/probe_event.ts";
 import { RecordBytes } from "../output/text/record.ts";
-import type { Access, Accessor } from "./access.ts";
-import { valueAt } from "./event_object.ts";
-import type { Frame } from "./frame.ts";
+import type { Access, Accessor } from "./fields/access.ts";
+import { valueAt } from "./fields/event_object.ts";
+import type { Frame } from "./fields/frame.ts";
 import type { Selection, SyscallTarget } from "../query/program.ts";
-import { durationText } from "./sinks/values.ts";
-import type { StreamContext } from "./stream_access.ts";
+import { durationText } from "./fields/values.ts";
+import type { StreamContext } from "./fields/stream_access.ts";
 
 /** Writes the lines of one stream. */
 export class EventLines {

@@ -4,14 +4,19 @@
  *
  * @module
  */
-import type { Access, Accessor, AddressAccess, TextAccess } from "./access.ts";
+import type {
+  Access,
+  Accessor,
+  AddressAccess,
+  TextAccess,
+} from "./fields/access.ts";
 import {
   type Comparison,
   conjuncts,
   type Expression,
   type ProcessSpec,
 } from "../query/expression.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame } from "./fields/frame.ts";
 import { globRegExp } from "./glob.ts";
 
 /**

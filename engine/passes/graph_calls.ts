@@ -10,7 +10,7 @@ import type {
   CallColumns,
   EntryDetails,
   Inside,
-} from "./frame.ts";
+} from "./fields/frame.ts";
 import type { FunctionSet } from "./function_set.ts";
 
 /** What calls to emit. */

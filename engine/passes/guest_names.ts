@@ -8,7 +8,7 @@ import { SavedCmdlines } from "../ftrace/events/saved_cmdlines.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { shortName } from "../query/facts.ts";
 import type { ProcessTree } from "./processes.ts";
-import type { GuestNames } from "./stream_access.ts";
+import type { GuestNames } from "./fields/stream_access.ts";
 
 /** Names read from a guest's memory. */
 export class KernelNames implements GuestNames {

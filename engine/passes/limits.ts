@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { EventObject } from "./event_object.ts";
-import type { Frame } from "./frame.ts";
+import type { EventObject } from "./fields/event_object.ts";
+import type { Frame } from "./fields/frame.ts";
 import type { Stream } from "../query/program.ts";
 import type { Moment } from "../query/spec.ts";
 

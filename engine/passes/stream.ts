@@ -5,17 +5,17 @@
  */
 import { KIND, type PageArena } from "../ftrace/ring/columns.ts";
 import type { TextEnvironment } from "../output/text/environment.ts";
-import { streamAccess, type StreamContext } from "./stream_access.ts";
+import { streamAccess, type StreamContext } from "./fields/stream_access.ts";
 import { EventLines } from "./event_line.ts";
-import { EventObject } from "./event_object.ts";
+import { EventObject } from "./fields/event_object.ts";
 import { compileFilter, type ProcessTest, type RowFilter } from "./filter.ts";
-import { callFrame, type Frame } from "./frame.ts";
+import { callFrame, type Frame } from "./fields/frame.ts";
 import { FunctionSet } from "./function_set.ts";
 import { GraphCalls } from "./graph_calls.ts";
 import { Limits } from "./limits.ts";
 import { orderRows } from "./order.ts";
 import type { Stream, SyscallTarget } from "../query/program.ts";
-import { makeSink } from "./sinks/make.ts";
+import { sinkKind } from "./sinks/all.ts";
 import type { Sink } from "./sinks/sink.ts";
 import type { EventLike } from "../query/spec.ts";
 import { type Window, windowHeading } from "./windows.ts";
@@ -65,7 +65,7 @@ export class StreamRun {
     this.#event = new EventObject(stream.fields, access);
     const lines = new EventLines(scope, access, context.env);
     this.sinks = stream.sinks.map(({ sink }) =>
-      makeSink(sink, {
+      sinkKind(sink).make(sink, {
         access,
         fields: stream.fields,
         names: context.names,
@@ -106,8 +106,9 @@ export class StreamRun {
             : new FunctionSet(select.under),
           depth: select.depth,
           inside: stream.inside,
+          // Calls inside others are in these already.
           outermost: stream.sinks.every(({ sink }) =>
-            sink.kind === "graph" || sink.kind === "folded"
+            sinkKind(sink).inside === true
           ),
           // The module records them whatever it was told.
           callers: module || stream.callers,

@@ -9,7 +9,7 @@ import {
   type PageArena,
 } from "../ftrace/ring/columns.ts";
 import { argumentKind } from "../query/kinds.ts";
-import type { CallColumns } from "./frame.ts";
+import type { CallColumns } from "./fields/frame.ts";
 import type { SyscallTarget } from "../query/program.ts";
 
 /** First argument, or the return value, in an entry (trace_syscalls.c). */

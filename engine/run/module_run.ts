@@ -9,7 +9,7 @@ import { CPU } from "../seal/page/abi.ts";
 import { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
 import type { SealedConfig } from "../seal/tracer/trace_config.ts";
 import { type Counts, noCounts } from "../seal/recording/verifier.ts";
-import type { Frame } from "../passes/frame.ts";
+import type { Frame } from "../passes/fields/frame.ts";
 import { ModuleEntries, type ThreadNamed } from "../passes/module_entries.ts";
 
 /** Polls in which verifying may fall behind before it is caught up with. */

@@ -13,7 +13,7 @@ import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { traceMeta } from "../output/text/trace_meta.ts";
 import type { Session } from "../session.ts";
 import { Batch } from "../passes/batch.ts";
-import type { Frame } from "../passes/frame.ts";
+import type { Frame } from "../passes/fields/frame.ts";
 import { GuestChanges } from "../control/guest_changes.ts";
 import { KernelNames } from "../passes/guest_names.ts";
 import { ProcessTree } from "../passes/processes.ts";

@@ -8,6 +8,7 @@ import { compile } from "../../dsl/compile/compile.ts";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { planWrites, withWrites } from "../../engine/control/controls.ts";
 import { planJson, planText } from "../../engine/control/plan.ts";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Program } from "../../engine/query/program.ts";
 import {
   openTarget as openTraceTarget,
@@ -16,7 +17,7 @@ import {
   type RunTarget,
 } from "../../engine/run/run.ts";
 import type { SealedOutcome } from "../../engine/run/module_run.ts";
-import type { QuerySpec, SinkSpec } from "../../engine/query/spec.ts";
+import type { QuerySpec } from "../../engine/query/spec.ts";
 import { VERDICTS } from "../../engine/seal/recording/verifier.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";
@@ -132,14 +133,6 @@ async function run(
   }
 }
 
-/** Sinks that hand events on as they come; what they give is a number. */
-const AS_THEY_COME: ReadonlySet<SinkSpec["kind"]> = new Set([
-  "print",
-  "json",
-  "graph",
-  "each",
-]);
-
 function show(
   result: RunResult,
   queries: readonly QuerySpec[],
@@ -149,7 +142,7 @@ function show(
     // The script has them.
   } else if (options.json === true) {
     const shown = result.results.filter((_, i) =>
-      !AS_THEY_COME.has(queries[i].sink.kind)
+      sinkKind(queries[i].sink).asTheyCome !== true
     );
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
   } else {

@@ -7,7 +7,7 @@
  */
 import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
 import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
-import type { EntryDetails, Frame } from "../../engine/passes/frame.ts";
+import type { EntryDetails, Frame } from "../../engine/passes/fields/frame.ts";
 import type { Program } from "../../engine/query/program.ts";
 import { appendRow } from "../../engine/passes/rows.ts";
 import type { RunTarget } from "../../engine/run/run.ts";

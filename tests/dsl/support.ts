@@ -13,7 +13,7 @@ import {
   type RunResult,
   type RunTarget,
 } from "../../engine/run/run.ts";
-import type { Frame } from "../../engine/passes/frame.ts";
+import type { Frame } from "../../engine/passes/fields/frame.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 /** The kernels of the recordings in testdata/. */

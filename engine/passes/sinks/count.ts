@@ -1,11 +1,27 @@
 /**
- * Counts events by the values of fields.
+ * `count(by...)`: how often events occur, by the values of fields.
  *
  * @module
  */
-import type { Frame } from "../frame.ts";
+import type { SinkSpec } from "../../query/spec.ts";
+import type { Frame } from "../fields/frame.ts";
 import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
-import type { Sink, SinkContext } from "./sink.ts";
+import { anyOf, type Sink, type SinkContext, type SinkKind } from "./sink.ts";
+
+/** What `count(by...)` asks for. */
+export interface CountSpec extends SinkSpec {
+  readonly kind: "count";
+  /** Fields; none: all events together. */
+  readonly by: readonly string[];
+}
+
+/** Gives a table, the most frequent first. */
+export const COUNT: SinkKind<CountSpec, CountTable> = {
+  kind: "count",
+  text: ({ by }) => `count(${by.join(", ")})`,
+  fields: ({ by }) => anyOf(by),
+  make: ({ by }, context) => new CountSink(by, context),
+};
 
 /** One group of a {@linkcode CountTable}. */
 export interface CountRow {
@@ -66,8 +82,7 @@ export class CountTable {
   }
 }
 
-/** The sink of `count(by...)`. */
-export class CountSink implements Sink {
+class CountSink implements Sink<CountTable> {
   readonly #by: readonly string[];
   readonly #groups: Groups<{ count: number }>;
 

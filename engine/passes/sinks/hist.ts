@@ -1,14 +1,21 @@
 /**
- * Histograms with buckets of powers of two or of equal steps, drawn as
- * bpftrace draws them.
+ * `hist(field, by...)` and `lhist(field, buckets, by...)`: histograms with
+ * buckets of powers of two or of equal steps, drawn as bpftrace draws them.
  *
  * @module
  */
-import type { Access } from "../access.ts";
+import type { Access } from "../fields/access.ts";
 import type { FieldKind } from "../../query/expression.ts";
-import type { Frame } from "../frame.ts";
+import type { SinkSpec } from "../../query/spec.ts";
+import type { Frame } from "../fields/frame.ts";
 import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
-import type { Sink, SinkContext } from "./sink.ts";
+import {
+  anyOf,
+  numberOf,
+  type Sink,
+  type SinkContext,
+  type SinkKind,
+} from "./sink.ts";
 
 /** Equal steps instead of powers of two. */
 export interface LinearBuckets {
@@ -18,6 +25,39 @@ export interface LinearBuckets {
   readonly to: number;
   readonly step: number;
 }
+
+/** More buckets than can be looked at. */
+const MOST_BUCKETS = 10_000;
+
+/** What `hist(field, by...)` and `lhist(field, buckets, by...)` ask for. */
+export interface HistSpec extends SinkSpec {
+  readonly kind: "hist";
+  readonly field: string;
+  readonly by: readonly string[];
+  /** Equal steps instead of powers of two. */
+  readonly linear?: LinearBuckets;
+}
+
+/** Gives a histogram for each group. */
+export const HIST: SinkKind<HistSpec, HistTable> = {
+  kind: "hist",
+  text: ({ field, by, linear }) => {
+    const steps = linear === undefined
+      ? ""
+      : `, ${linear.from} to ${linear.to} by ${linear.step}`;
+    return `hist(${[field, ...by].join(", ")}${steps})`;
+  },
+  fields: ({ field, by }) => [...anyOf(by), numberOf(field)],
+  problem: ({ linear }) => {
+    if (linear === undefined) return undefined;
+    const { from, to, step } = linear;
+    return step > 0 && to > from && (to - from) / step <= MOST_BUCKETS
+      ? undefined
+      : `buckets from ${from} to ${to} by ${step} cannot be made: step must be above 0, to above from, and there may be ${MOST_BUCKETS} of them`;
+  },
+  make: ({ field, by, linear }, context) =>
+    new HistSink(field, by, linear, context),
+};
 
 /** A bucket: values from `low` (included) to `high` (left out). */
 export interface Bucket {
@@ -128,8 +168,7 @@ function powerBucket(value: number): number {
   return 65 - Math.clz32(Math.min(value / 4294967296, 4294967295));
 }
 
-/** The sink of `hist(field, by...)`. */
-export class HistSink implements Sink {
+class HistSink implements Sink<HistTable> {
   readonly #field: string;
   readonly #by: readonly string[];
   readonly #linear: LinearBuckets | undefined;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Access } from "../access.ts";
-import { valueAt } from "../event_object.ts";
-import type { Frame } from "../frame.ts";
+import type { Access } from "../fields/access.ts";
+import { valueAt } from "../fields/event_object.ts";
+import type { Frame } from "../fields/frame.ts";
 import type { SinkContext } from "./sink.ts";
 
 /** The values of one group, in the order of the fields. */

@@ -1,14 +1,36 @@
 /**
- * Count, mean, sum, least and greatest of a field.
+ * `stats(field, by...)`: count, mean, sum, least and greatest of a field.
  *
  * @module
  */
-import type { Access } from "../access.ts";
+import type { Access } from "../fields/access.ts";
 import type { FieldKind } from "../../query/expression.ts";
-import type { Frame } from "../frame.ts";
+import type { SinkSpec } from "../../query/spec.ts";
+import type { Frame } from "../fields/frame.ts";
 import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
-import type { Sink, SinkContext } from "./sink.ts";
-import { valueText } from "./values.ts";
+import {
+  anyOf,
+  numberOf,
+  type Sink,
+  type SinkContext,
+  type SinkKind,
+} from "./sink.ts";
+import { valueText } from "../fields/values.ts";
+
+/** What `stats(field, by...)` asks for. */
+export interface StatsSpec extends SinkSpec {
+  readonly kind: "stats";
+  readonly field: string;
+  readonly by: readonly string[];
+}
+
+/** Gives a table, the greatest total first. */
+export const STATS: SinkKind<StatsSpec, StatsTable> = {
+  kind: "stats",
+  text: ({ field, by }) => `stats(${[field, ...by].join(", ")})`,
+  fields: ({ field, by }) => [...anyOf(by), numberOf(field)],
+  make: ({ field, by }, context) => new StatsSink(field, by, context),
+};
 
 /** The numbers of one group. */
 export interface StatsRow {
@@ -87,8 +109,7 @@ interface Sums {
   max: number;
 }
 
-/** The sink of `stats(field, by...)`. */
-export class StatsSink implements Sink {
+class StatsSink implements Sink<StatsTable> {
   readonly #field: string;
   readonly #by: readonly string[];
   readonly #access: Access | undefined;

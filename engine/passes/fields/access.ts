@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { EventColumns } from "../ftrace/ring/columns.ts";
-import type { FieldKind } from "../query/expression.ts";
+import type { EventColumns } from "../../ftrace/ring/columns.ts";
+import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "./frame.ts";
 
 /** A field with numbers. */

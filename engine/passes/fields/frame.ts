@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { EventColumns, type PageArena } from "../ftrace/ring/columns.ts";
+import { EventColumns, type PageArena } from "../../ftrace/ring/columns.ts";
 
 /** What happened inside one call, in the order of entry; row 0 is the call. */
 export interface Inside {

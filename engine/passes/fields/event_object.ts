@@ -5,9 +5,9 @@
  * @module
  */
 import type { Access, Accessor } from "./access.ts";
-import type { FieldKind } from "../query/expression.ts";
+import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "./frame.ts";
-import type { EventLike } from "../query/spec.ts";
+import type { EventLike } from "../../query/spec.ts";
 
 /** The value of a field as the script sees it. */
 export function valueAt(

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { EventField, EventFormat } from "../ftrace/events/formats.ts";
-import { dynamicKind } from "../ftrace/events/formats.ts";
+import type { EventField, EventFormat } from "../../ftrace/events/formats.ts";
+import { dynamicKind } from "../../ftrace/events/formats.ts";
 import {
   type Access,
   type Accessor,
@@ -12,15 +12,15 @@ import {
   numberBy,
   textByKey,
 } from "./access.ts";
-import type { FieldKind } from "../query/expression.ts";
+import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "./frame.ts";
 import {
   argumentKind,
   eventFieldKind,
   isSigned,
   isWord,
-} from "../query/kinds.ts";
-import type { Selection, SyscallTarget } from "../query/program.ts";
+} from "../../query/kinds.ts";
+import type { Selection, SyscallTarget } from "../../query/program.ts";
 
 /** Names of the guest's things, as they are now. */
 export interface GuestNames {

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { COUNT } from "./count.ts";
+import { said, working } from "./sink_fixture.ts";
+
+const CALLS = [
+  { pid: 7, cpu: 1 },
+  { pid: 1, cpu: 0 },
+  { pid: 7, cpu: 0 },
+  { pid: 9, cpu: 1 },
+];
+
+Deno.test("count: what a plan and the compiler are told", () => {
+  assert.deepEqual(said(COUNT, { kind: "count", by: [] }), ["count()", ""]);
+  assert.deepEqual(said(COUNT, { kind: "count", by: ["comm", "cpu"] }), [
+    "count(comm, cpu)",
+    "comm any, cpu any",
+  ]);
+});
+
+Deno.test("count: by nothing, by one field, by several", () => {
+  const all = working(COUNT, { kind: "count", by: [] });
+  all.take(CALLS);
+  all.take(CALLS);
+  assert.equal(all.sink.result().total, 8);
+  assert.equal(all.sink.text(), "8\n");
+
+  const comm = working(COUNT, { kind: "count", by: ["comm"] });
+  comm.take(CALLS);
+  assert.deepEqual(
+    comm.sink.result().rows.map(({ key, count }) => [...key, count]),
+    // A thread without a name counts as one with an empty one.
+    [["sshd", 2], ["", 1], ["init", 1]],
+  );
+
+  const both = working(COUNT, { kind: "count", by: ["cpu", "pid"] });
+  both.take(CALLS);
+  both.take(CALLS.slice(0, 1));
+  assert.equal(both.sink.result().get(1, 7), 2);
+  assert.deepEqual(both.sink.result().top(1).rows, [
+    { key: [1, 7], count: 2 },
+  ]);
+});
+
+Deno.test("count: a new window begins at nothing", () => {
+  const count = working(COUNT, { kind: "count", by: ["pid"] });
+  count.take(CALLS);
+  count.sink.clear();
+  assert.equal(count.sink.text(), "no events\n");
+  assert.deepEqual(JSON.parse(JSON.stringify(count.sink.result())), []);
+});

@@ -1,0 +1,114 @@
+/**
+ * `folded(weight)`: what happened inside calls as stacks, for flame graphs.
+ *
+ * @module
+ */
+import type { SinkSpec } from "../../query/spec.ts";
+import type { Frame, Inside } from "../fields/frame.ts";
+import type { Sink, SinkContext, SinkKind } from "./sink.ts";
+
+/** What `folded(weight)` asks for. */
+export interface FoldedSpec extends SinkSpec {
+  readonly kind: "folded";
+  /** By the time spent in the function itself (ns), or by calls. */
+  readonly weight: "self" | "calls";
+}
+
+/** Gives the stacks with their weights. */
+export const FOLDED: SinkKind<FoldedSpec, FoldedStacks> = {
+  kind: "folded",
+  inside: true,
+  text: () => "folded()",
+  make: ({ weight }, context) => new FoldedSink(weight, context),
+};
+
+/** Stacks with what they weigh, as flame graph tools read them. */
+export class FoldedStacks {
+  /** In the order of the stacks: `comm;sys_openat;...` and its weight. */
+  readonly rows: readonly { readonly stack: string; readonly weight: number }[];
+
+  constructor(rows: readonly { stack: string; weight: number }[]) {
+    this.rows = rows;
+  }
+
+  /** One stack a line, the weight last. */
+  toString(): string {
+    return this.rows.map(({ stack, weight }) => `${stack} ${weight}\n`)
+      .join("");
+  }
+
+  /** For JSON.stringify. */
+  toJSON(): unknown {
+    return this.rows;
+  }
+}
+
+class FoldedSink implements Sink<FoldedStacks> {
+  readonly #context: SinkContext;
+  readonly #weight: "self" | "calls";
+  #stacks = new Map<string, number>();
+
+  constructor(weight: "self" | "calls", context: SinkContext) {
+    this.#weight = weight;
+    this.#context = context;
+  }
+
+  take(frame: Frame, rows: Uint32Array, n: number): void {
+    for (let i = 0; i < n; i++) {
+      const row = rows[i];
+      const inside = frame.calls?.inside[row];
+      if (inside === undefined || frame.columns.depth[row] > 0) continue;
+      const named = this.#context.access("comm");
+      const comm = named?.shape === "text" ? named.at(frame, row) : undefined;
+      this.#fold(comm ?? "<...>", inside);
+    }
+  }
+
+  #fold(comm: string, inside: Inside): void {
+    const { names } = this.#context;
+    const stacks: string[] = [];
+    const own = new Float64Array(inside.length);
+    const parents: number[] = [];
+    for (let i = 0; i < inside.length; i++) {
+      const depth = inside.depth[i];
+      parents.length = depth;
+      let at = depth - 1;
+      while (at >= 0 && parents[at] === undefined) at--;
+      const parent = at >= 0 ? parents[at] : -1;
+      parents[depth] = i;
+      const name = names.func(inside.func[2 * i], inside.func[2 * i + 1]);
+      stacks[i] = `${parent >= 0 ? stacks[parent] : comm};${name}`;
+      if (this.#weight === "calls") {
+        own[i] = 1;
+        continue;
+      }
+      const ns = inside.duration[i];
+      if (!(ns === ns)) continue;
+      own[i] += ns;
+      if (parent >= 0) own[parent] -= ns;
+    }
+    for (let i = 0; i < inside.length; i++) {
+      const weight = Math.max(0, own[i]);
+      if (weight === 0) continue;
+      const stack = stacks[i];
+      this.#stacks.set(stack, (this.#stacks.get(stack) ?? 0) + weight);
+    }
+  }
+
+  result(): FoldedStacks {
+    const rows = [...this.#stacks].map(([stack, weight]) => ({
+      stack,
+      weight,
+    }));
+    rows.sort((a, b) => (a.stack < b.stack ? -1 : a.stack > b.stack ? 1 : 0));
+    return new FoldedStacks(rows);
+  }
+
+  text(): string {
+    return this.result().toString();
+  }
+
+  clear(): void {
+    this.#stacks = new Map();
+  }
+}

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { FOLDED } from "./folded.ts";
+import { insideOf, said, working } from "./sink_fixture.ts";
+
+const CALLS = [
+  { pid: 7, inside: insideOf([1, 0, 100], [2, 1, 30], [3, 2, 30]) },
+  { pid: 7, inside: insideOf([1, 0, 50], [2, 1, 20]) },
+  { pid: 2 },
+];
+
+Deno.test("folded: what a plan and the compiler are told", () => {
+  assert.deepEqual(said(FOLDED, { kind: "folded", weight: "calls" }), [
+    "folded()",
+    "",
+  ]);
+  assert.equal(FOLDED.asTheyCome, undefined);
+  assert.equal(FOLDED.inside, true);
+});
+
+Deno.test("folded: by the time in the function itself", () => {
+  const folded = working(FOLDED, { kind: "folded", weight: "self" });
+  folded.take(CALLS);
+  assert.equal(
+    folded.sink.text(),
+    "sshd;f1 100\nsshd;f1;f2 20\nsshd;f1;f2;f3 30\n",
+  );
+});
+
+Deno.test("folded: by calls", () => {
+  const folded = working(FOLDED, { kind: "folded", weight: "calls" });
+  folded.take(CALLS);
+  assert.deepEqual(JSON.parse(JSON.stringify(folded.sink.result())), [
+    { stack: "sshd;f1", weight: 2 },
+    { stack: "sshd;f1;f2", weight: 2 },
+    { stack: "sshd;f1;f2;f3", weight: 1 },
+  ]);
+});

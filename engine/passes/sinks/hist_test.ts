@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { HIST } from "./hist.ts";
+import { said, working } from "./sink_fixture.ts";
+
+const ns = (...durations: number[]) =>
+  durations.map((duration) => ({ duration }));
+
+Deno.test("hist: what a plan and the compiler are told", () => {
+  assert.deepEqual(
+    said(HIST, { kind: "hist", field: "duration", by: ["comm"] }),
+    ["hist(duration, comm)", "comm any, duration number"],
+  );
+  const linear = { from: 0, to: 100, step: 10 };
+  assert.deepEqual(
+    said(HIST, { kind: "hist", field: "duration", by: [], linear }),
+    ["hist(duration, 0 to 100 by 10)", "duration number"],
+  );
+});
+
+Deno.test("hist: powers of two, from the first to the last that is not empty", () => {
+  const hist = working(HIST, { kind: "hist", field: "duration", by: [] });
+  hist.take(ns(0, 1, 3, 4, 2 ** 40, NaN));
+  const [row] = hist.sink.result().rows;
+  const filled = row.buckets.filter(({ count }) => count > 0);
+  assert.deepEqual(filled, [
+    { low: 0, high: 1, count: 1 },
+    { low: 1, high: 2, count: 1 },
+    { low: 2, high: 4, count: 1 },
+    { low: 4, high: 8, count: 1 },
+    { low: 2 ** 40, high: 2 ** 41, count: 1 },
+  ]);
+  assert.match(hist.sink.text(), /^duration \(ns\)\n\[0\] /);
+});
+
+Deno.test("hist: equal steps, and what lies outside them", () => {
+  const hist = working(HIST, {
+    kind: "hist",
+    field: "duration",
+    by: ["cpu"],
+    linear: { from: 10, to: 30, step: 10 },
+  });
+  hist.take([{ duration: 5, cpu: 0 }, { duration: 30, cpu: 1 }]);
+  hist.take([{ duration: 19, cpu: 0 }]);
+  const table = hist.sink.result();
+  assert.deepEqual(table.get(0)?.buckets, [
+    { low: -Infinity, high: 10, count: 1 },
+    { low: 10, high: 20, count: 1 },
+  ]);
+  assert.deepEqual(table.get(1)?.buckets, [
+    { low: 30, high: Infinity, count: 1 },
+  ]);
+});
+
+Deno.test("hist: buckets that cannot be made are refused", () => {
+  const problem = (from: number, to: number, step: number) =>
+    HIST.problem?.({
+      kind: "hist",
+      field: "duration",
+      by: [],
+      linear: { from, to, step },
+    });
+  assert.equal(problem(0, 10, 1), undefined);
+  assert.equal(problem(0, 10_000, 1), undefined);
+  for (
+    const [from, to, step] of [
+      [0, 10, 0],
+      [0, 10, -1],
+      [10, 10, 1],
+      [0, 10_001, 1],
+      [0, NaN, 1],
+      [0, Infinity, Infinity],
+    ]
+  ) {
+    assert.match(
+      problem(from, to, step) ?? "",
+      /cannot be made: step must be above 0, to above from, and there may be 10000 of them$/,
+    );
+  }
+});

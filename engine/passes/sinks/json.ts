@@ -1,0 +1,49 @@
+/**
+ * `json()`: a line of JSON for each event.
+ *
+ * @module
+ */
+import type { EventLike, SinkSpec } from "../../query/spec.ts";
+import type { Frame } from "../fields/frame.ts";
+import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
+
+/** What `json()` asks for. */
+export interface JsonSpec extends SinkSpec {
+  readonly kind: "json";
+}
+
+/** Gives how many events were written. */
+export const JSON_LINES: SinkKind<JsonSpec, number> = {
+  kind: "json",
+  asTheyCome: true,
+  text: () => "json()",
+  make: (_spec, context) => new JsonSink(context),
+};
+
+/** JSON of an event: 64-bit addresses as hex strings. */
+export function eventJson(event: EventLike): string {
+  return JSON.stringify(
+    event,
+    (_key, value) =>
+      typeof value === "bigint" ? `0x${value.toString(16)}` : value,
+  );
+}
+
+class JsonSink extends AsTheyCome {
+  readonly #context: SinkContext;
+
+  constructor(context: SinkContext) {
+    super();
+    this.#context = context;
+  }
+
+  override take(frame: Frame, rows: Uint32Array, n: number): void {
+    const { event, write } = this.#context;
+    let text = "";
+    for (let i = 0; i < n; i++) {
+      text += eventJson(event.copy(frame, rows[i])) + "\n";
+    }
+    if (text !== "") write(text);
+    this.count += n;
+  }
+}

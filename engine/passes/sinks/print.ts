@@ -1,0 +1,46 @@
+/**
+ * `print()`: a line for each event.
+ *
+ * @module
+ */
+import type { SinkSpec } from "../../query/spec.ts";
+import type { Frame } from "../fields/frame.ts";
+import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
+
+/** Text is handed on in pieces of about this many characters. */
+const PIECE = 65536;
+
+/** What `print()` asks for. */
+export interface PrintSpec extends SinkSpec {
+  readonly kind: "print";
+}
+
+/** Gives how many events were printed. */
+export const PRINT: SinkKind<PrintSpec, number> = {
+  kind: "print",
+  asTheyCome: true,
+  text: () => "print()",
+  make: (_spec, context) => new PrintSink(context),
+};
+
+class PrintSink extends AsTheyCome {
+  readonly #context: SinkContext;
+
+  constructor(context: SinkContext) {
+    super();
+    this.#context = context;
+  }
+
+  override take(frame: Frame, rows: Uint32Array, n: number): void {
+    let text = "";
+    for (let i = 0; i < n; i++) {
+      text += this.#context.line(frame, rows[i]);
+      if (text.length > PIECE) {
+        this.#context.write(text);
+        text = "";
+      }
+    }
+    if (text !== "") this.#context.write(text);
+    this.count += n;
+  }
+}
