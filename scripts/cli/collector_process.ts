@@ -5,11 +5,11 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { ask } from "../collector/protocol.ts";
 import type { StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";
+import { ownProgram } from "./own_program.ts";
 import { Progress } from "./terminal.ts";
 
 /** Milliseconds until a collector that says nothing is given up. */
@@ -28,23 +28,10 @@ export async function startCollector(
   session: { readonly target: string; readonly key: string | undefined },
   interrupt?: Interrupt,
 ): Promise<number> {
-  const main = fileURLToPath(
-    import.meta.resolve("../collector/main.ts"),
-  );
-  const config = fileURLToPath(import.meta.resolve("../../deno.json"));
   const log = openSync(folder.log, "a", 0o600);
   const child = spawn(
     Deno.execPath(),
-    [
-      "run",
-      "--quiet",
-      "--allow-all",
-      "--config",
-      config,
-      main,
-      session.key ?? "",
-      session.target,
-    ],
+    [...ownProgram("collector/main"), session.key ?? "", session.target],
     { detached: true, stdio: ["ignore", log, log] },
   );
   closeSync(log);

@@ -5,7 +5,7 @@
  */
 
 /** What holds nothing written by hand; `.git` is a file in a worktree. */
-const SKIPPED = new Set(["node_modules", ".git", ".cache", "testdata"]);
+const SKIPPED = new Set(["node_modules", ".git", ".cache", "dist", "testdata"]);
 
 /** The checkout's folder, as a path without a trailing slash. */
 export const ROOT = new URL("../..", import.meta.url).pathname.slice(0, -1);

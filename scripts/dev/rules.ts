@@ -97,8 +97,9 @@ export function brokenByImport(
       ? undefined
       : `${specifier} is for ${owner}/ alone`;
   }
-  // The project's own version and name stand there.
-  if (to === "deno.json") return undefined;
+  if (to === "deno.json") {
+    return "deno.json is not in the npm package; nothing may import it";
+  }
   if (/_test\.ts$/.test(to)) return `${to} is a test; nothing imports tests`;
   if (/_fixture\.ts$/.test(to) && !isForTests(from)) {
     return `${to} is for tests alone`;

@@ -6,7 +6,7 @@
 import { filesBelow } from "./files.ts";
 
 /** Names of the suites, in the order in which they run. */
-export const SUITES = ["unit", "replay", "types", "live"] as const;
+export const SUITES = ["unit", "replay", "types", "package", "live"] as const;
 
 /** A suite's name. */
 export type Suite = typeof SUITES[number];
@@ -71,6 +71,12 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "what must and must not compile",
       files: filesBelow("tests/types").filter((path) => path.endsWith(".ts")),
       permissions: [],
+    },
+    {
+      suite: "package",
+      title: "the npm package, installed in an empty folder",
+      files: tests("tests/package"),
+      permissions: ALL,
     },
     {
       suite: "live",

@@ -71,10 +71,11 @@ head -c 3000000 /dev/zero | tail -c 1 > /dev/null
 dd if=/dev/zero of=/tmp/swap bs=64k count=32 2>/dev/null
 mkswap /tmp/swap > /dev/null 2>&1; mkdir -p /tmp/cg
 mount -t cgroup2 none /tmp/cg 2>/dev/null && {
-  mkdir /tmp/cg/one; echo $$ > /tmp/cg/one/cgroup.procs
-  echo 1 > /tmp/cg/one/cgroup.freeze; sleep 0.05 2>/dev/null
-} &
-sleep 0.3; echo 0 > /tmp/cg/one/cgroup.freeze 2>/dev/null
+  mkdir -p /tmp/cg/one; sleep 5 & one=$!
+  echo $one > /tmp/cg/one/cgroup.procs
+  echo 1 > /tmp/cg/one/cgroup.freeze; sleep 0.1
+  echo 0 > /tmp/cg/one/cgroup.freeze; kill $one; wait $one 2>/dev/null
+}
 echo hello > /dev/kmsg
 modprobe msr; rmmod msr 2>/dev/null
 echo 1 > /proc/sys/vm/compact_memory

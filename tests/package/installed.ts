@@ -1,0 +1,107 @@
+/**
+ * The npm package, made of this checkout and installed in an empty folder, as
+ * on a machine that has Node and no Deno.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { delimiter, join } from "node:path";
+import { ROOT } from "../../scripts/dev/files.ts";
+
+/** What a command of the installed package gave. */
+export interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A folder in which the package is installed; gone once disposed of. */
+export class Installed implements AsyncDisposable {
+  /** The folder: its node_modules holds the package. */
+  readonly folder: string;
+  readonly #path: string;
+
+  private constructor(folder: string, path: string) {
+    this.folder = folder;
+    this.#path = path;
+  }
+
+  /** Makes the package and installs it. */
+  static async fromCheckout(): Promise<Installed> {
+    const folder = await Deno.makeTempDir({ prefix: "xftrace-installed-" });
+    const bin = await Deno.makeTempDir({ prefix: "xftrace-node-" });
+    const made = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "package", "--out", folder],
+      cwd: ROOT,
+    }).output();
+    const said = new TextDecoder().decode(made.stdout).trim();
+    assert.ok(made.success, new TextDecoder().decode(made.stderr));
+    const tarball = said.split("\n").at(-1) ?? "";
+    // Node's own folder may hold a Deno as well.
+    for (const name of ["node", "npm", "npx"]) {
+      await Deno.symlink(await whereIs(name), join(bin, name));
+    }
+    const path = [bin, "/usr/bin", "/bin"].join(delimiter);
+    const installed = new Installed(folder, path);
+    assert.equal(
+      (await installed.run("sh", "-c", "command -v deno")).out,
+      "",
+      "a Deno is on the path, so that this would not show that the package brings its own",
+    );
+    await Deno.writeTextFile(join(folder, "package.json"), "{}\n");
+    const npm = await installed.run(
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      tarball,
+    );
+    assert.equal(npm.code, 0, npm.err);
+    return installed;
+  }
+
+  /** Runs a program in the folder, with Node's programs on its path alone. */
+  async run(program: string, ...args: string[]): Promise<Said> {
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args,
+      cwd: this.folder,
+      env: {
+        PATH: this.#path,
+        NO_COLOR: "1",
+        npm_config_update_notifier: "false",
+      },
+      stdin: "null",
+    }).output();
+    return {
+      code,
+      out: new TextDecoder().decode(stdout),
+      err: new TextDecoder().decode(stderr),
+    };
+  }
+
+  /** As {@linkcode run}; what it printed, when it ended well. */
+  async ok(program: string, ...args: string[]): Promise<string> {
+    const { code, out, err } = await this.run(program, ...args);
+    assert.equal(code, 0, `${program} ${args.join(" ")}: ${err}`);
+    return out;
+  }
+
+  /** Writes a file into the folder. */
+  async write(name: string, text: string): Promise<void> {
+    await Deno.writeTextFile(join(this.folder, name), text);
+  }
+
+  /** Removes the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** Where a program really lies. */
+async function whereIs(name: string): Promise<string> {
+  const { success, stdout } = await new Deno.Command("sh", {
+    args: ["-c", `command -v ${name}`],
+  }).output();
+  assert.ok(success, `${name} is not installed`);
+  return await Deno.realPath(new TextDecoder().decode(stdout).trim());
+}

@@ -1,0 +1,144 @@
+/**
+ * The npm package over the recordings: installed in an empty folder, with Node
+ * alone on the path, it says what the checkout says.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { filesBelow, ROOT } from "../../scripts/dev/files.ts";
+import { VERSION } from "../../engine/base/version.ts";
+import { Installed } from "./installed.ts";
+
+const RECORDINGS = ["6.1", "6.12"].map((kernel) =>
+  `core:${join(ROOT, `testdata/guest-${kernel}.core.zst`)}`
+);
+const ONE_LINERS = [
+  "trace(sys_openat).count(comm)",
+  'trace(sys_openat).filter(duration.gt("10us")).until(5).print()',
+  'event("sched:sched_switch").count("prev_comm", "next_comm")',
+];
+
+/** A script as a user writes it. */
+const SCRIPT = `
+import { openCoreSession, type Session, sys_openat, trace } from "xftrace";
+
+const target: string = Deno.args[0];
+const session: Session = openCoreSession(target, target.slice(5));
+console.log(session.kernel.facts.release);
+console.log(trace(sys_openat).count("comm").spec.sink.kind);
+`;
+
+/** The same command, out of the checkout. */
+async function fromCheckout(...args: string[]): Promise<string> {
+  const { stdout, success, stderr } = await new Deno.Command(
+    Deno.execPath(),
+    {
+      args: ["run", "--allow-all", join(ROOT, "scripts/xftrace.ts"), ...args],
+      env: { NO_COLOR: "1" },
+    },
+  ).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("the npm package says what the checkout says", async (t) => {
+  await using installed = await Installed.fromCheckout();
+
+  await t.step("npx runs the tarball itself", async () => {
+    const tarball = `./xftrace-${VERSION}.tgz`;
+    const said = await installed.ok("npx", "--yes", tarball, "--version");
+    assert.equal(said.trim(), VERSION);
+  });
+
+  for (const target of RECORDINGS) {
+    const about = target.replace(/^.*\//, "");
+    await t.step(`report of ${about}`, async () => {
+      const args = ["report", "-t", target];
+      assert.equal(
+        await installed.ok("npx", "xftrace", ...args),
+        await fromCheckout(...args),
+      );
+    });
+    for (const text of ONE_LINERS) {
+      await t.step(`eval '${text}' of ${about}`, async () => {
+        const args = ["eval", "-t", target, text];
+        const said = await installed.ok("npx", "xftrace", ...args);
+        assert.notEqual(said, "");
+        assert.equal(said, await fromCheckout(...args));
+      });
+    }
+    await t.step(`a script of the package over ${about}`, async () => {
+      const script = join("node_modules", "xftrace", "scripts", "opens.js");
+      assert.equal(
+        await installed.ok("npx", "xftrace", "run", script, "-t", target),
+        await fromCheckout(
+          "run",
+          join(ROOT, "scripts", "opens.ts"),
+          "-t",
+          target,
+        ),
+      );
+    });
+    await t.step(`a TypeScript program reads ${about}`, async () => {
+      await installed.write("mine.ts", SCRIPT);
+      const said = await installed.ok(
+        "npx",
+        "deno",
+        "run",
+        "--check",
+        "--allow-read",
+        "mine.ts",
+        target,
+      );
+      const release = /guest-([\d.]+)\.core/.exec(target)?.[1] ?? "";
+      assert.ok(said.startsWith(release), said);
+      assert.match(said, /\ncount\n$/);
+    });
+  }
+
+  await t.step("declarations are there: a wrong type is told", async () => {
+    await installed.write(
+      "wrong.ts",
+      'import { VERSION_THAT_IS_NONE } from "xftrace";\n' +
+        'import { openCoreSession } from "xftrace";\n' +
+        'const release: number = openCoreSession("a", "b").kernel.facts.release;\n' +
+        "console.log(release, VERSION_THAT_IS_NONE);\n",
+    );
+    const { code, err } = await installed.run(
+      "npx",
+      "deno",
+      "check",
+      "wrong.ts",
+    );
+    assert.notEqual(code, 0);
+    assert.match(err, /VERSION_THAT_IS_NONE/);
+    assert.match(err, /'string' is not assignable to type 'number'/);
+  });
+
+  await t.step("nothing of it is TypeScript, a test or deno.json's", () => {
+    const root = join(installed.folder, "node_modules", "xftrace");
+    const wrong: string[] = [];
+    const visit = (folder: string) => {
+      for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+        const path = join(folder, name);
+        if (isDirectory) visit(path);
+        else if (/(?<!\.d)\.ts$|_test\.|_fixture\./.test(name)) {
+          wrong.push(path);
+        } else if (
+          name.endsWith(".js") &&
+          /from\s+"[^"]*deno\.json"/.test(Deno.readTextFileSync(path))
+        ) wrong.push(path);
+      }
+    };
+    visit(root);
+    assert.deepEqual(wrong, []);
+    // What the module is built from is there as well.
+    const sources = filesBelow("guest").filter((path) => /\.[ch]$/.test(path));
+    assert.ok(sources.length > 5);
+    for (const path of sources) {
+      if (path.includes("/fixtures/")) continue;
+      assert.ok(Deno.statSync(join(root, path)).isFile, path);
+    }
+  });
+});
