@@ -42,6 +42,7 @@ lab.command("up")
   .option("--cpus <number>", "processors", "2")
   .option("--append <parameters>", "more kernel parameters", "")
   .option("--no-share", "ordinary memory instead of a shared file")
+  .option("--agent", "with QEMU's guest agent, and a port for it")
   .option("--cpu <model>", "QEMU's processor model (default: the best)")
   .addOption(
     new Option("--machine <type>", "machine to build").choices(MACHINES)
@@ -56,6 +57,7 @@ lab.command("up")
     `
 Examples:
   deno task lab up web1
+  deno task lab up web2 --agent
   deno task lab up old --cpu qemu64 --machine pc
   deno task lab up own --kernel ./vmlinuz --append "trace_event=sched"`,
   )

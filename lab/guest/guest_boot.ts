@@ -90,7 +90,7 @@ async function launch(
     ? undefined
     : await findKernel(settings.kernel, settings.flavour, onProgress);
   const initrd = kernel &&
-    await initramfs(kernel, settings.modules, onProgress);
+    await initramfs(kernel, settings, onProgress);
   const accel = kernel && initrd
     ? await findAccel(kernel, initrd, onProgress)
     : "tcg";

@@ -15,6 +15,7 @@ mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 ln -sf /proc/self/fd /dev/fd
 mkdir -p /run/lab /root /var/log
+ln -s /run /var/run
 hostname "$(sed -n 's/.*xftrace_lab=\([^ ]*\).*/\1/p' /proc/cmdline)"
 ip link set lo up
 
@@ -58,6 +59,13 @@ fi
         channel=
         echo "::respawn:/lab/agent /dev/ttyS1 1"
     fi
+    for port in /sys/class/virtio-ports/*; do
+        # Restarted when it ends, with what its configuration says then.
+        if [ "$(cat "$port/name" 2>/dev/null)" = org.qemu.guest_agent.0 ] &&
+            [ -x /usr/sbin/qemu-ga ]; then
+            echo "::respawn:/usr/sbin/qemu-ga -p /dev/${port##*/}"
+        fi
+    done
     echo "::ctrlaltdel:/sbin/reboot"
 } >/etc/inittab
 # A serial line loses what comes before it is open, so its agent says so itself.

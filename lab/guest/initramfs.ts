@@ -9,6 +9,8 @@ import { createHash } from "node:crypto";
 import { cpio, type CpioEntry, device, file, folder, link } from "./cpio.ts";
 import { findBusybox } from "../packages/busybox.ts";
 import type { Kernel } from "../packages/kernel.ts";
+import { type AgentFile, qemuAgent } from "../packages/qemu_agent.ts";
+import type { GuestSettings } from "../host/options.ts";
 import {
   collectModules,
   GUEST_MODULES,
@@ -28,18 +30,20 @@ export const CONTROL_PORT = COMMAND_PORTS + 1;
 
 /**
  * Builds (or finds in the cache) the initial file system for a kernel and
- * gives its path. `extra` names more modules to put in.
+ * gives its path. `modules` names more modules to put in, `agent` puts QEMU's
+ * guest agent in.
  */
 export async function initramfs(
   kernel: Kernel,
-  extra: readonly string[],
+  { modules, agent: withAgent }: Pick<GuestSettings, "modules" | "agent">,
   onProgress: OnProgress,
 ): Promise<string> {
   const busybox = await findBusybox(onProgress);
   const init = script("guest_init.sh")
     .replaceAll("$LAB_PORTS", String(CONTROL_PORT));
   const agent = script("guest_agent.sh");
-  const wanted = [...GUEST_MODULES, ...extra];
+  const wanted = [...GUEST_MODULES, ...modules];
+  const qemuGa = withAgent ? await qemuAgent(onProgress) : [];
   const key = createHash("sha256").update(JSON.stringify([
     1,
     kernel.vmlinuz,
@@ -49,12 +53,14 @@ export async function initramfs(
     init,
     agent,
     wanted,
+    qemuGa.map(({ path, data }) => [path, data.length]),
   ])).digest("hex").slice(0, 16);
   const target = `${cacheDirectory()}/initramfs/${key}.cpio`;
   if (exists(target)) return target;
 
   onProgress("building the initial file system");
   const entries = base(Deno.readFileSync(busybox), init, agent);
+  entries.push(...agentEntries(qemuGa));
   if (kernel.modules && kernel.release) {
     entries.push(
       ...await moduleEntries(kernel.modules, kernel.release, wanted, busybox),
@@ -87,6 +93,17 @@ function base(busybox: Uint8Array, init: string, agent: string): CpioEntry[] {
     file("lab/agent", text.encode(agent), 0o755),
     file("etc/passwd", text.encode("root:x:0:0:root:/root:/bin/sh\n")),
     file("etc/group", text.encode("root:x:0:\n")),
+  ];
+}
+
+function agentEntries(files: readonly AgentFile[]): CpioEntry[] {
+  const folders = new Set(
+    files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))),
+  );
+  return [
+    // Those that hold them are there already.
+    ...[...folders].filter((path) => path !== "usr/sbin").map(folder),
+    ...files.map(({ path, data }) => file(path, data, 0o755)),
   ];
 }
 

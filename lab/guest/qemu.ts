@@ -7,6 +7,7 @@
 import type { Accel } from "../packages/emulator.ts";
 import { CONTROL_PORT } from "./initramfs.ts";
 import type { GuestSettings } from "../host/options.ts";
+import { AGENT_PORT } from "../packages/qemu_agent.ts";
 
 /** Files that QEMU is started with. */
 export interface QemuFiles {
@@ -115,6 +116,13 @@ export function qemuArguments(
       "-device",
       `virtserialport,chardev=p${i + 1},name=lab.${i + 1}`,
     ]).flat(),
+    ...(settings.agent
+      ? [
+        "-chardev",
+        `socket,id=qga0,path=${directory}/qga.sock,server=on,wait=off`,
+        ...["-device", `virtserialport,chardev=qga0,name=${AGENT_PORT}`],
+      ]
+      : []),
     ...(boot
       ? [
         ...["-kernel", boot.vmlinuz, "-initrd", boot.initrd],

@@ -39,6 +39,11 @@ export interface GuestOptions {
   readonly machine?: Machine;
   /** More modules (with what they need) for the guest's modprobe. */
   readonly modules?: readonly string[];
+  /**
+   * QEMU's guest agent in the guest, and a port for it whose socket is
+   * `qga.sock` in the guest's folder. Default false.
+   */
+  readonly agent?: boolean;
   /** More QEMU arguments. */
   readonly qemuArgs?: readonly string[];
   /** Seconds until the guest must be up. Default 300. */
@@ -65,6 +70,7 @@ export interface GuestSettings {
   readonly cpu?: string;
   readonly machine: Machine;
   readonly modules: readonly string[];
+  readonly agent: boolean;
   readonly qemuArgs: readonly string[];
   readonly bootSeconds: number;
   readonly lifeSeconds: number;
@@ -88,6 +94,7 @@ export function settle(options: GuestOptions): GuestSettings {
     cpu: options.cpu,
     machine: options.machine ?? "q35",
     modules: options.modules ?? [],
+    agent: options.agent ?? false,
     qemuArgs: options.qemuArgs ?? [],
     bootSeconds: options.bootSeconds ?? 300,
     lifeSeconds: options.lifeSeconds ?? LONGEST_LIFE,

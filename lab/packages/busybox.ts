@@ -5,6 +5,7 @@
  */
 
 import { withApt } from "./apt.ts";
+import { interpreterOf, isElf } from "./elf.ts";
 import { LabError } from "../host/errors.ts";
 import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
@@ -41,14 +42,5 @@ export async function findBusybox(onProgress: OnProgress): Promise<string> {
 
 /** Has this ELF program no interpreter, so that it runs all by itself? */
 export function isStatic(elf: Uint8Array): boolean {
-  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
-  if (elf.length < 64 || view.getUint32(0) !== 0x7f454c46) return false;
-  const start = Number(view.getBigUint64(32, true));
-  const size = view.getUint16(54, true);
-  const count = view.getUint16(56, true);
-  const PT_INTERP = 3;
-  for (let i = 0; i < count; i++) {
-    if (view.getUint32(start + i * size, true) === PT_INTERP) return false;
-  }
-  return true;
+  return isElf(elf) && interpreterOf(elf) === undefined;
 }
