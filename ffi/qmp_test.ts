@@ -1,49 +1,24 @@
 import assert from "node:assert/strict";
 import { XftraceError } from "../engine/base/errors.ts";
 import { QmpClient } from "./qmp.ts";
+import { type SocketServer, socketServer } from "./socket_server_fixture.ts";
 
 const LIMITS = { greeting: 200, answer: 200 };
 
-/** A monitor in a worker, as the client blocks its own thread. */
-async function monitor(greeting: string): Promise<{
-  path: string;
-  [Symbol.asyncDispose](): Promise<void>;
-}> {
-  const folder = await Deno.makeTempDir();
-  const path = `${folder}/qmp.sock`;
-  const code = `
-    const listener = Deno.listen({ transport: "unix", path: ${
-    JSON.stringify(path)
-  } });
-    self.postMessage("up");
-    const decoder = new TextDecoder(), encoder = new TextEncoder();
-    for await (const client of listener) {
-      const say = (text) => client.write(encoder.encode(text));
-      await say(${JSON.stringify(greeting)});
-      for await (const bytes of client.readable) {
-        const { execute } = JSON.parse(decoder.decode(bytes));
-        if (execute === "silence") continue;
-        if (execute === "wrong") {
-          await say('{"error": {"class": "GenericError", "desc": "no such thing"}}\\r\\n');
-          continue;
-        }
-        await say('{"event": "STOP", "data": {}}\\r\\n{"return": ');
-        await say(JSON.stringify("é".repeat(100000)) + '}\\r\\n');
+/** A monitor that answers all, but for `silence` and `wrong`. */
+function monitor(greeting: string): Promise<SocketServer> {
+  return socketServer(`
+    await say(${JSON.stringify(greeting)});
+    for await (const line of lines()) {
+      const { execute } = JSON.parse(line);
+      if (execute === "silence") continue;
+      if (execute === "wrong") {
+        await say('{"error": {"class": "GenericError", "desc": "no such thing"}}\\r\\n');
+        continue;
       }
-    }`;
-  const url = URL.createObjectURL(
-    new Blob([code], { type: "text/javascript" }),
-  );
-  const worker = new Worker(url, { type: "module" });
-  await new Promise((resolve) => worker.onmessage = resolve);
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      worker.terminate();
-      URL.revokeObjectURL(url);
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
+      await say('{"event": "STOP", "data": {}}\\r\\n{"return": ');
+      await say(JSON.stringify("é".repeat(100000)) + '}\\r\\n');
+    }`);
 }
 
 Deno.test("QMP: answers, however they are cut, and errors", async () => {

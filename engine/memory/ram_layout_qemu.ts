@@ -43,6 +43,17 @@ export interface QemuMemoryDevice {
   readonly address?: number;
 }
 
+/** Where the host's end of the guest agent's port is. */
+export interface AgentPort {
+  /** The character device's kind: `socket`, `pty`, `pipe`. */
+  readonly kind: string;
+  /** Path of its Unix socket, when it has one that is named. */
+  readonly socket?: string;
+}
+
+/** Name of the port that QEMU's guest agent listens at. */
+export const AGENT_PORT = "org.qemu.guest_agent.0";
+
 /** What a command line says. */
 export interface QemuMachine {
   /** -name, without `guest=`. */
@@ -65,6 +76,8 @@ export interface QemuMachine {
   readonly devices: readonly QemuMemoryDevice[];
   /** Path of a QMP socket, when one is on the command line. */
   readonly qmpSocket?: string;
+  /** The port of the guest's agent, when the machine has one. */
+  readonly agent?: AgentPort;
   /** Why memory is encrypted (`sev-guest`, `tdx-guest`), if it is. */
   readonly confidential?: string;
   /** Whether libvirt started it. */
@@ -84,7 +97,7 @@ const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
 export function parseQemuMachine(args: readonly string[]): QemuMachine {
   const machine = new Map<string, string>();
   const memory = new Map<string, string>();
-  const chardevs = new Map<string, string>();
+  const chardevs = new Map<string, AgentPort>();
   const nodes = new Map<number, string>();
   const backends: QemuBackend[] = [];
   const deviceOptions: Map<string, string>[] = [];
@@ -92,6 +105,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
   let name: string | undefined;
   let uuid: string | undefined;
   let qmpSocket: string | undefined;
+  let agentChardev: string | undefined;
   let confidential: string | undefined;
   let memPath: string | undefined;
   let libvirt = false;
@@ -145,13 +159,16 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
         if (MEMORY_DEVICE.test(pairs.get("driver") ?? "")) {
           deviceOptions.push(pairs);
         }
+        if (pairs.get("name") === AGENT_PORT) {
+          agentChardev = pairs.get("chardev");
+        }
         break;
       }
       case "chardev": {
         const pairs = parseKeyValues(value, "backend");
-        const path = pairs.get("path");
-        const id = pairs.get("id");
-        if (id !== undefined && path !== undefined) chardevs.set(id, path);
+        const kind = pairs.get("backend") ?? "";
+        const socket = kind === "socket" ? pairs.get("path") : undefined;
+        chardevs.set(pairs.get("id") ?? "", { kind, socket });
         break;
       }
       case "qmp":
@@ -161,7 +178,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
       case "mon": {
         const pairs = parseKeyValues(value, "chardev");
         if (pairs.get("mode") === "control") {
-          qmpSocket ??= chardevs.get(pairs.get("chardev") ?? "");
+          qmpSocket ??= chardevs.get(pairs.get("chardev") ?? "")?.socket;
         }
         break;
       }
@@ -229,6 +246,9 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
       address: device.address === 0 ? undefined : device.address,
     })),
     qmpSocket,
+    agent: agentChardev === undefined
+      ? undefined
+      : chardevs.get(agentChardev) ?? { kind: "unknown" },
     confidential,
     libvirt,
   };

@@ -50,6 +50,35 @@ Deno.test("a plain command line: defaults of QEMU", () => {
   assert.equal(qemuLayout(machine).regions.length, 1);
 });
 
+Deno.test("the port of the guest's agent", () => {
+  const port = (line: string) => parse(line).agent;
+  const device =
+    "-device virtserialport,chardev=ga,name=org.qemu.guest_agent.0";
+  assert.deepEqual(
+    port(
+      `-chardev socket,id=m,path=/m -chardev socket,path=/run/qga,server=on,wait=off,id=ga -device virtio-serial ${device}`,
+    ),
+    { kind: "socket", socket: "/run/qga" },
+  );
+  // libvirt's: it has opened the socket itself.
+  assert.deepEqual(
+    port(
+      `-chardev socket,id=charchannel0,fd=31,server=on,wait=off -device {"driver":"virtserialport","bus":"virtio-serial0.0","nr":1,"chardev":"charchannel0","id":"channel0","name":"org.qemu.guest_agent.0"}`,
+    ),
+    { kind: "socket", socket: undefined },
+  );
+  assert.deepEqual(port(`-chardev pty,id=ga ${device}`), {
+    kind: "pty",
+    socket: undefined,
+  });
+  assert.equal(
+    port(
+      `-chardev socket,id=ga,path=/x -device virtserialport,chardev=ga,name=other`,
+    ),
+    undefined,
+  );
+});
+
 Deno.test("libvirt's command line", () => {
   const machine = parseQemuMachine([
     "-name",

@@ -7,8 +7,12 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { XftraceError } from "../base/errors.ts";
-import { parseQemuMachine, qemuLayout } from "../memory/ram_layout_qemu.ts";
-import type { QemuMachine } from "../memory/ram_layout_qemu.ts";
+import {
+  AGENT_PORT,
+  parseQemuMachine,
+  qemuLayout,
+} from "../memory/ram_layout_qemu.ts";
+import type { AgentPort, QemuMachine } from "../memory/ram_layout_qemu.ts";
 import { LayoutError } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
 import { splitOptions, withConfigFiles } from "../memory/ram_layout_options.ts";
@@ -56,7 +60,9 @@ export function describeQemu(
   } catch (error) {
     // What does not concern its memory is known all the same.
     const known = parseQemuMachine(
-      splitOptions(args.slice(1)).filter(({ name }) => IDENTITY.test(name))
+      splitOptions(args.slice(1)).filter(({ name, value }) =>
+        IDENTITY.test(name) || value.includes(AGENT_PORT)
+      )
         .flatMap(({ name, value }) => [`-${name}`, value]),
     );
     return {
@@ -69,6 +75,7 @@ export function describeQemu(
       memoryBytes: 0,
       libvirt: false,
       qmpSocket: socketPath(proc, pid, known.qmpSocket),
+      agent: agentPort(proc, pid, known.agent),
       askable: error instanceof LayoutError,
       whyNot: reason(error),
     };
@@ -83,6 +90,7 @@ export function describeQemu(
     memoryBytes: machine.ramSize,
     libvirt: machine.libvirt,
     qmpSocket: socketPath(proc, pid, machine.qmpSocket),
+    agent: agentPort(proc, pid, machine.agent),
     confidential: machine.confidential,
   };
   const architecture = /^qemu-system-(?!x86_64$)(.+)$/.exec(program)?.[1];
@@ -139,13 +147,19 @@ function configFile(proc: Proc, pid: number, path: string): string {
   }
 }
 
-/** Options that tell a VM from others, and its monitor. */
+/** Options that tell a VM from others, its monitor and its agent's port. */
 const IDENTITY = /^(name|uuid|chardev|mon|qmp|qmp-pretty)$/;
 
 function socketPath(proc: Proc, pid: number, path: string | undefined) {
   return path === undefined || path.startsWith("/")
     ? path
     : `${proc.root}/${pid}/cwd/${path}`;
+}
+
+function agentPort(proc: Proc, pid: number, port: AgentPort | undefined) {
+  return port === undefined
+    ? undefined
+    : { ...port, socket: socketPath(proc, pid, port.socket) };
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import type { RamLayout } from "../memory/ram_layout.ts";
+import type { AgentPort } from "../memory/ram_layout_qemu.ts";
 
 /** Which program runs the VM. */
 export type VmKind = "qemu" | "cloud-hypervisor" | "firecracker";
@@ -92,6 +93,8 @@ export interface VmProcess {
   readonly libvirt: boolean;
   /** Path of a QMP (or API) socket, when one is on the command line. */
   readonly qmpSocket?: string;
+  /** The port of the guest's agent, when the machine has one. */
+  readonly agent?: AgentPort;
   /** Memory encryption in use: `sev-guest`. */
   readonly confidential?: string;
   /** Start of the process, clock ticks since boot. */

@@ -1,0 +1,281 @@
+/**
+ * QEMU's guest agent: files and programs in a guest, through its own
+ * privileged daemon. Whoever answers here is the guest: an answer proves
+ * nothing, and is bounded before it is used.
+ *
+ * Source: QEMU's qga/qapi-schema.json.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { XftraceError } from "../base/errors.ts";
+import { shownText } from "../base/shown.ts";
+import { type AgentArguments, type AgentLink, ALLOW } from "./link.ts";
+
+/**
+ * Bytes that one command writes or reads: as base64 they must fit into one
+ * argument of virsh's (128 KiB, MAX_ARG_STRLEN).
+ */
+const CHUNK = 64 * 1024;
+/** Bytes of a program's output that are kept. */
+const OUTPUT_BYTES = 64 * 1024;
+/** Commands that the agent may say it has. */
+const MOST_COMMANDS = 1000;
+/** Milliseconds that a program may take when nothing is said. */
+const RUN_MS = 60_000;
+const FIRST_POLL_MS = 20;
+const LONGEST_POLL_MS = 300;
+
+const INFO = z.object({
+  version: z.string().max(200),
+  supported_commands: z.array(
+    z.object({ name: z.string(), enabled: z.boolean() }),
+  ).max(MOST_COMMANDS),
+});
+const HANDLE = z.int();
+const WRITTEN = z.object({ count: z.int().nonnegative() });
+const READ = z.object({ "buf-b64": z.string(), eof: z.boolean() });
+const STARTED = z.object({ pid: z.int() });
+const STATUS = z.object({
+  exited: z.boolean(),
+  exitcode: z.int().optional(),
+  signal: z.int().optional(),
+  "out-data": z.string().optional(),
+  "err-data": z.string().optional(),
+});
+
+/** What the agent says of itself. */
+export interface AgentInfo {
+  /** QEMU's version that it was built with, fit to be shown. */
+  readonly version: string;
+  /** Commands that it knows and allows. */
+  readonly allowed: ReadonlySet<string>;
+}
+
+/** How a program in the guest ended. */
+export interface Ran {
+  /** Its exit status; 128 + the signal's number when one ended it. */
+  readonly status: number;
+  /** Its output, cut to 64 KiB. */
+  readonly out: string;
+  /** What it said on standard error, cut to 64 KiB. */
+  readonly err: string;
+}
+
+/** The agent of one guest. */
+export class GuestAgent implements Disposable {
+  readonly #link: AgentLink;
+  /** The guest's name, for messages: `qemu:web1`. */
+  readonly target: string;
+
+  constructor(link: AgentLink, target: string) {
+    this.#link = link;
+    this.target = target;
+  }
+
+  /** How it is reached, for plans. */
+  get where(): string {
+    return this.#link.where;
+  }
+
+  [Symbol.dispose](): void {
+    this.#link[Symbol.dispose]();
+  }
+
+  async #ask<T>(
+    shape: z.ZodType<T>,
+    command: string,
+    args?: AgentArguments,
+  ): Promise<T> {
+    const answer = shape.safeParse(await this.#link.ask(command, args));
+    if (answer.success) return answer.data;
+    throw new XftraceError(
+      `the guest agent of ${this.target} answers ${command} with something else than QEMU's agent does`,
+    );
+  }
+
+  /**
+   * What the agent is and what it allows.
+   *
+   * @throws {XftraceError}
+   */
+  async info(): Promise<AgentInfo> {
+    const { version, supported_commands } = await this.#ask(INFO, "guest-info");
+    return {
+      version: shownText(version, 60),
+      allowed: new Set(
+        supported_commands.filter(({ enabled }) => enabled)
+          .map(({ name }) => name),
+      ),
+    };
+  }
+
+  /**
+   * Fails when the agent does not allow what will be asked of it.
+   *
+   * @throws {XftraceError} one sentence: which commands, and how to allow them.
+   */
+  async require(commands: readonly string[]): Promise<AgentInfo> {
+    const info = await this.info();
+    const missing = commands.filter((name) => !info.allowed.has(name));
+    if (missing.length === 0) return info;
+    throw new XftraceError(
+      `the guest agent of ${this.target} does not allow ${
+        missing.join(", ")
+      }; ${ALLOW}`,
+    );
+  }
+
+  /**
+   * Writes a file whole; one that is there is replaced. The agent makes files
+   * that everybody in the guest may write: put it into a folder that others
+   * cannot enter.
+   *
+   * @param append adds to what the file holds
+   * @throws {XftraceError}
+   */
+  async writeFile(
+    path: string,
+    bytes: Uint8Array,
+    { append = false }: { readonly append?: boolean } = {},
+  ): Promise<void> {
+    const mode = append ? "a" : "w";
+    await this.#withFile(path, mode, async (handle) => {
+      // A file is opened even when there is nothing to write to it.
+      for (let at = 0; at < bytes.length;) {
+        const { count } = await this.#ask(WRITTEN, "guest-file-write", {
+          handle,
+          "buf-b64": bytes.subarray(at, at + CHUNK).toBase64(),
+        });
+        if (count === 0 || count > CHUNK) {
+          throw new XftraceError(
+            `the guest agent of ${this.target} wrote ${count} bytes to ${path} where ${
+              Math.min(CHUNK, bytes.length - at)
+            } were due`,
+          );
+        }
+        at += count;
+      }
+    });
+  }
+
+  /**
+   * Reads a file of the guest's.
+   *
+   * @param limit bytes that it may have
+   * @throws {XftraceError} also when it has more.
+   */
+  async readFile(path: string, limit: number): Promise<Uint8Array> {
+    return await this.#withFile(path, "r", async (handle) => {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for (;;) {
+        const { "buf-b64": text, eof } = await this.#ask(
+          READ,
+          "guest-file-read",
+          { handle, count: CHUNK },
+        );
+        const part = bytesOf(text);
+        if (part === undefined || part.length > CHUNK) {
+          throw new XftraceError(
+            `the guest agent of ${this.target} reads ${path} with something else than QEMU's agent does`,
+          );
+        }
+        parts.push(part);
+        length += part.length;
+        if (length > limit) {
+          throw new XftraceError(
+            `${path} in ${this.target} has more than ${limit} bytes`,
+          );
+        }
+        if (eof || part.length === 0) return joined(parts, length);
+      }
+    });
+  }
+
+  async #withFile<T>(
+    path: string,
+    mode: string,
+    body: (handle: number) => Promise<T>,
+  ): Promise<T> {
+    const handle = await this.#ask(HANDLE, "guest-file-open", { path, mode });
+    let result: T;
+    try {
+      result = await body(handle);
+    } catch (error) {
+      // What went wrong first is what is told.
+      await this.#link.ask("guest-file-close", { handle }).catch(() => {});
+      throw error;
+    }
+    // Closing writes out what the agent still holds: its failure counts.
+    await this.#link.ask("guest-file-close", { handle });
+    return result;
+  }
+
+  /**
+   * Runs a program in the guest, as the agent's user (root), and waits for
+   * its end.
+   *
+   * @param program a path, or a name on the agent's PATH
+   * @throws {XftraceError} when it cannot be run, or does not end in time.
+   */
+  async run(
+    program: string,
+    args: readonly string[],
+    { timeoutMs = RUN_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<Ran> {
+    const { pid } = await this.#ask(STARTED, "guest-exec", {
+      path: program,
+      arg: args,
+      "capture-output": true,
+    });
+    const until = performance.now() + timeoutMs;
+    let pause = FIRST_POLL_MS;
+    for (;;) {
+      const status = await this.#ask(STATUS, "guest-exec-status", { pid });
+      if (status.exited) {
+        return {
+          status: status.exitcode ?? 128 + (status.signal ?? 0),
+          out: outputText(status["out-data"]),
+          err: outputText(status["err-data"]),
+        };
+      }
+      if (performance.now() > until) {
+        throw new XftraceError(
+          `"${
+            [program, ...args].join(" ")
+          }" in ${this.target} did not end within ${
+            timeoutMs / 1000
+          } s; it goes on there as process ${pid}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      pause = Math.min(LONGEST_POLL_MS, pause * 2);
+    }
+  }
+}
+
+/** Base64 that the guest wrote; undefined when it is none. */
+function bytesOf(base64: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.fromBase64(base64);
+  } catch {
+    return undefined;
+  }
+}
+
+function outputText(base64: string | undefined): string {
+  const bytes = bytesOf((base64 ?? "").slice(0, OUTPUT_BYTES / 3 * 4)) ??
+    new Uint8Array();
+  return new TextDecoder().decode(bytes);
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

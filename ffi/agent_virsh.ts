@@ -1,0 +1,109 @@
+/**
+ * QEMU's guest agent of a libvirt domain: libvirt holds the socket, so each
+ * command goes through `virsh qemu-agent-command`.
+ *
+ * @module
+ */
+import {
+  type AgentArguments,
+  type AgentLink,
+  AgentRefusal,
+  returned,
+} from "../engine/agent/link.ts";
+import { XftraceError } from "../engine/base/errors.ts";
+import { shownText } from "../engine/base/shown.ts";
+
+/** Seconds that libvirt waits for an answer. */
+const ANSWER_SECONDS = 20;
+/** Bytes of virsh's output that are read: libvirt's own limit is 10 MiB. */
+const OUTPUT_BYTES = 2 ** 24;
+
+/** A domain's agent. */
+export class VirshAgent implements AgentLink {
+  readonly where = "virsh qemu-agent-command";
+  readonly #domain: string;
+  readonly #target: string;
+  readonly #connection: readonly string[];
+
+  /**
+   * @param domain its name or UUID
+   * @param target the guest, for messages
+   * @param connection libvirt's URI; none: as virsh chooses
+   */
+  constructor(domain: string, target: string, connection?: string) {
+    this.#domain = domain;
+    this.#target = target;
+    this.#connection = connection === undefined ? [] : ["-c", connection];
+  }
+
+  /** @inheritdoc */
+  async ask(command: string, args: AgentArguments = {}): Promise<unknown> {
+    const text = JSON.stringify({ execute: command, arguments: args });
+    const { code, out, err } = await virsh([
+      ...this.#connection,
+      "qemu-agent-command",
+      this.#domain,
+      "--timeout",
+      String(ANSWER_SECONDS),
+      text,
+    ]);
+    if (code === 0) return returned(this.#target, command, out);
+    // "internal error: unable to execute QEMU agent command 'NAME': WHY"
+    const refusal = /unable to execute QEMU agent command '[^']*': (.*)/.exec(
+      err,
+    );
+    if (refusal !== null) {
+      throw new AgentRefusal(this.#target, command, "", refusal[1]);
+    }
+    throw new XftraceError(
+      `libvirt does not reach the guest agent of ${this.#target}: ${
+        shownText(err.replace(/^error: /gm, "")) || `virsh ended with ${code}`
+      }`,
+    );
+  }
+
+  /** Nothing is kept open. */
+  [Symbol.dispose](): void {}
+}
+
+/** Runs virsh; what it says is cut at a limit. */
+async function virsh(
+  args: readonly string[],
+): Promise<{ code: number; out: string; err: string }> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command("virsh", {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      // Its messages are told apart by their words.
+      env: { LC_ALL: "C" },
+      // Ends it: the time-out that it is given is the agent's, not libvirt's.
+      signal: AbortSignal.timeout(2 * ANSWER_SECONDS * 1000),
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new XftraceError(
+      "the guest is libvirt's, and virsh is not installed here; install libvirt-clients",
+    );
+  }
+  const [out, err, { code }] = await Promise.all([
+    bounded(child.stdout),
+    bounded(child.stderr),
+    child.status,
+  ]);
+  return { code, out, err };
+}
+
+/** A stream's text, up to the limit; the rest is read and dropped. */
+async function bounded(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const bytes of stream) {
+    length += bytes.length;
+    if (length <= OUTPUT_BYTES) text += decoder.decode(bytes, { stream: true });
+  }
+  return text;
+}

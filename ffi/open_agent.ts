@@ -1,0 +1,95 @@
+/**
+ * Opens the way to a guest's agent: QEMU's own socket, or libvirt.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { GuestAgent } from "../engine/agent/agent.ts";
+import { XftraceError } from "../engine/base/errors.ts";
+import { AGENT_PORT } from "../engine/memory/ram_layout_qemu.ts";
+import { Proc } from "../engine/targets/proc.ts";
+import type { VmProcess } from "../engine/targets/vm.ts";
+import { AgentSocket, SilentAgent } from "./agent_socket.ts";
+import { VirshAgent } from "./agent_virsh.ts";
+import { QmpClient } from "./qmp.ts";
+
+/** How to give a QEMU the port. */
+const ADD_PORT =
+  `-chardev socket,id=qga0,path=/run/qga.sock,server=on,wait=off -device virtio-serial -device virtserialport,chardev=qga0,name=${AGENT_PORT}`;
+
+/**
+ * The agent of a VM's guest.
+ *
+ * @param target the guest, for messages: `qemu:web1`
+ * @throws {XftraceError} one sentence: there is no port, nobody answers there,
+ * virsh is not installed.
+ */
+export function openAgent(vm: VmProcess, target: string): GuestAgent {
+  if (vm.libvirt) {
+    const domain = vm.uuid ?? vm.name;
+    return new GuestAgent(
+      new VirshAgent(domain, target, connectionOf(vm)),
+      target,
+    );
+  }
+  if (vm.kind !== "qemu" || vm.agent === undefined) {
+    throw new XftraceError(
+      vm.kind === "qemu"
+        ? `${target} has no port for a guest agent; start its QEMU with: ${ADD_PORT}`
+        : `${target} runs under ${vm.kind}, which has no guest agent`,
+    );
+  }
+  const { kind, socket } = vm.agent;
+  if (socket === undefined) {
+    throw new XftraceError(
+      `the guest agent's port of ${target} is a ${kind} without a path, and only Unix sockets with one are spoken to; start its QEMU with: ${ADD_PORT}`,
+    );
+  }
+  try {
+    return new GuestAgent(new AgentSocket(socket, target), target);
+  } catch (error) {
+    if (!(error instanceof SilentAgent) || isOpened(vm, socket) !== false) {
+      throw error;
+    }
+    throw new SilentAgent(
+      target,
+      socket,
+      "nothing in the guest has opened its port; install and start qemu-guest-agent there",
+    );
+  }
+}
+
+/** libvirt's URI of a domain's driver, unless the user has said one. */
+function connectionOf(vm: VmProcess): string | undefined {
+  if (
+    Deno.env.get("LIBVIRT_DEFAULT_URI") ||
+    Deno.env.get("VIRSH_DEFAULT_CONNECT_URI")
+  ) return undefined;
+  const own = Deno.uid();
+  return own !== 0 && new Proc().uid(vm.pid) === own
+    ? "qemu:///session"
+    : "qemu:///system";
+}
+
+const CHARDEVS = z.array(
+  z.object({ filename: z.string(), "frontend-open": z.boolean() }),
+);
+
+/**
+ * Whether a program in the guest has opened the agent's port, by QEMU's
+ * monitor; undefined when it does not tell.
+ */
+function isOpened(vm: VmProcess, socket: string): boolean | undefined {
+  if (vm.qmpSocket === undefined) return undefined;
+  try {
+    using client = new QmpClient(vm.qmpSocket);
+    const name = socket.slice(socket.lastIndexOf("/"));
+    return CHARDEVS.parse(client.ask("query-chardev"))
+      .find(({ filename }) => filename.includes(name))?.["frontend-open"];
+  } catch (error) {
+    if (error instanceof XftraceError || error instanceof z.ZodError) {
+      return undefined;
+    }
+    throw error;
+  }
+}

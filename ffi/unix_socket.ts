@@ -1,0 +1,147 @@
+/**
+ * A Unix socket that is spoken to line by line and never waits for long: what
+ * the other side sends is bounded in time and in size.
+ *
+ * @module
+ */
+import type { XftraceError } from "../engine/base/errors.ts";
+import { ERRNO, errno, errnoText, libc } from "./libc.ts";
+
+const AF_UNIX = 1;
+/** SOCK_STREAM, close-on-exec, non-blocking. */
+const SOCKET_TYPE = 1 | 0o2000000 | 0o4000;
+const MSG_NOSIGNAL = 0x4000;
+const POLLIN = 1;
+const POLLOUT = 4;
+/** Bytes of sockaddr_un's path, the NUL included. */
+const PATH_BYTES = 108;
+const READ_BYTES = 65536;
+
+/**
+ * Why a socket could not be used, as the error to throw; `silent`: the time
+ * was over.
+ */
+export type Failed = (why: string, silent: boolean) => XftraceError;
+
+/** A connection; closed by `[Symbol.dispose]`. */
+export class UnixSocket implements Disposable {
+  readonly #failed: Failed;
+  readonly #limit: number;
+  #fd: number;
+  /** What was received and not yet handed out, and how much of it there is. */
+  #held = new Uint8Array(READ_BYTES);
+  #length = 0;
+
+  /**
+   * Connects.
+   *
+   * @param failed makes the error of everything that goes wrong here
+   * @param limit bytes that may come before the delimiter that is waited for
+   * @throws {XftraceError} when there is no such socket, or nobody listens.
+   */
+  constructor(path: string, failed: Failed, limit: number) {
+    this.#failed = failed;
+    this.#limit = limit;
+    this.#fd = libc().socket(AF_UNIX, SOCKET_TYPE, 0);
+    if (this.#fd < 0) throw failed(errnoText(errno()), false);
+    try {
+      this.#connect(new TextEncoder().encode(path));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #connect(path: Uint8Array): void {
+    if (path.length >= PATH_BYTES) {
+      throw this.#failed("its path is too long", false);
+    }
+    const address = new Uint8Array(2 + PATH_BYTES);
+    address[0] = AF_UNIX;
+    address.set(path, 2);
+    if (libc().connect(this.#fd, address, 3 + path.length) >= 0) return;
+    const code = errno();
+    throw this.#failed(
+      code === ERRNO.EAGAIN ? "it serves another client" : errnoText(code),
+      false,
+    );
+  }
+
+  /**
+   * Sends all of the bytes.
+   *
+   * @param ms how long that may take
+   * @param late what it means that they were not taken
+   * @throws {XftraceError}
+   */
+  send(bytes: Uint8Array<ArrayBuffer>, ms: number, late: string): void {
+    const until = performance.now() + ms;
+    while (bytes.length > 0) {
+      this.#wait(POLLOUT, until, late);
+      const put = Number(
+        libc().send(this.#fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL),
+      );
+      if (put < 0) throw this.#failed(errnoText(errno()), false);
+      bytes = bytes.subarray(put);
+    }
+  }
+
+  /**
+   * What comes before the next byte `delimiter`, which is dropped.
+   *
+   * @param ms how long that may take, however much comes meanwhile
+   * @param late what it means that it did not come
+   * @throws {XftraceError} also when more than the limit comes before it.
+   */
+  until(delimiter: number, ms: number, late: string): Uint8Array {
+    const until = performance.now() + ms;
+    let searched = 0;
+    for (;;) {
+      const end = this.#held.subarray(0, this.#length)
+        .indexOf(delimiter, searched);
+      if (end >= 0) {
+        const found = this.#held.slice(0, end);
+        this.#held.copyWithin(0, end + 1, this.#length);
+        this.#length -= end + 1;
+        return found;
+      }
+      searched = this.#length;
+      if (this.#length > this.#limit) {
+        throw this.#failed(
+          `it sends more than ${this.#limit} bytes at once`,
+          false,
+        );
+      }
+      this.#wait(POLLIN, until, late);
+      this.#receive();
+    }
+  }
+
+  #receive(): void {
+    if (this.#held.length - this.#length < READ_BYTES) {
+      const larger = new Uint8Array(this.#held.length * 2);
+      larger.set(this.#held);
+      this.#held = larger;
+    }
+    const free = this.#held.subarray(this.#length, this.#length + READ_BYTES);
+    const got = Number(libc().recv(this.#fd, free, BigInt(free.length), 0));
+    if (got < 0) throw this.#failed(errnoText(errno()), false);
+    if (got === 0) throw this.#failed("it hung up", false);
+    this.#length += got;
+  }
+
+  #wait(events: number, until: number, late: string): void {
+    // struct pollfd: fd, events, revents.
+    const poll = new Int32Array([this.#fd, events]);
+    const left = Math.max(0, Math.ceil(until - performance.now()));
+    if (libc().poll(new Uint8Array(poll.buffer), 1n, left) <= 0) {
+      throw this.#failed(late, true);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd < 0) return;
+    libc().close(this.#fd);
+    this.#fd = -1;
+  }
+}
