@@ -19,7 +19,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/kernel/core"],
   ["engine/kernel/locate", "engine/kernel/patching"],
   ["engine/kernel/objects", "engine/arch/x86_64/kernel"],
-  ["engine/targets", "engine/session.ts"],
+  ["engine/targets", "engine/session.ts", "engine/agent"],
   ["engine/ftrace/events"],
   ["engine/ftrace/ring"],
   ["engine/ftrace/graph"],
