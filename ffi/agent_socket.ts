@@ -83,7 +83,7 @@ export class AgentSocket implements AgentLink {
     }
   }
 
-  /** @inheritdoc */
+  /** Asks one command; see {@linkcode AgentLink}. */
   ask(command: string, args: AgentArguments = {}): Promise<unknown> {
     return Promise.try(() => this.#askNow(command, args));
   }

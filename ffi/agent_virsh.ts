@@ -36,7 +36,7 @@ export class VirshAgent implements AgentLink {
     this.#connection = connection === undefined ? [] : ["-c", connection];
   }
 
-  /** @inheritdoc */
+  /** Asks one command; see {@linkcode AgentLink}. */
   async ask(command: string, args: AgentArguments = {}): Promise<unknown> {
     const text = JSON.stringify({ execute: command, arguments: args });
     const { code, out, err } = await virsh([
