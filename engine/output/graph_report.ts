@@ -6,8 +6,13 @@
  *
  * @module
  */
-import { ENTRY, ENTRY_FLAG, ENTRY_WORDS, KIND } from "../seal/page/abi.ts";
-import { WORD } from "../seal/page/entry_words.ts";
+import {
+  ENTRY,
+  ENTRY_FLAG,
+  ENTRY_WORDS,
+  KIND,
+  WORD,
+} from "../seal/page/abi.ts";
 import type { Names, RecordingHeader } from "../seal/recording/recording.ts";
 import { syscallParameters } from "./syscall_parameters.ts";
 import type { VisitEntry } from "../seal/recording/verifier.ts";

@@ -10,9 +10,8 @@ import {
   PageArena,
 } from "../ftrace/ring/columns.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
-import { ENTRY_FLAG, KIND, PATH_BYTES } from "../seal/page/abi.ts";
-import { WORD } from "../seal/page/entry_words.ts";
 import type { CallArguments, EntryDetails, Frame } from "./fields/frame.ts";
+import { ENTRY_FLAG, KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;

@@ -10,7 +10,7 @@ import {
   type CpuArea,
   storeU64,
 } from "../page/control_page.ts";
-import { KLOG, type Klog, type KlogEntry } from "./klog.ts";
+import { KLOG, type Klog, type KlogEntry, type KlogRecord } from "./klog.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 
 /** What a CPU has been sent and has taken. */
@@ -71,15 +71,25 @@ export class KeyController {
   }
 
   /**
-   * Takes over from a collector that has ended: what it logged.
-   *
-   * @param keys the newest key of each CPU
-   * @param acks the newest acknowledgement of each CPU
+   * Takes over from a collector that has ended: tells of all keys and
+   * acknowledgements that it logged in the trace, and goes on behind them.
    */
-  resume(
-    keys: ReadonlyMap<number, { epoch: number; key: Int32Array }>,
-    acks: ReadonlyMap<number, { epoch: number; first: number; count: number }>,
-  ): void {
+  resume(records: readonly KlogRecord[]): void {
+    const keys = new Map<number, { epoch: number; key: Int32Array }>();
+    const acks = new Map<
+      number,
+      { epoch: number; first: number; count: number }
+    >();
+    for (const { type, cpu, a, b, key } of records) {
+      if (type === KLOG.key) {
+        keys.set(cpu, { epoch: a, key });
+        this.#events.sent(cpu, a, key);
+      } else if (type === KLOG.ack) {
+        const count = (acks.get(cpu)?.count ?? 0) + 1;
+        acks.set(cpu, { epoch: a, first: b, count });
+        this.#events.taken(cpu, a, b);
+      }
+    }
     for (const slot of this.#slots) {
       const key = keys.get(slot.area.cpu);
       const ack = acks.get(slot.area.cpu);

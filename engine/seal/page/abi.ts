@@ -109,6 +109,24 @@ export const ENTRY = {
 /** 32-bit words of an entry. */
 export const ENTRY_WORDS = ENTRY.bytes / 4;
 
+/** Offsets in an entry for those who read it as 32-bit words, in words. */
+export const WORD = {
+  time: ENTRY.time / 4,
+  func: ENTRY.func / 4,
+  caller: ENTRY.caller / 4,
+  argument: ENTRY.argument / 4,
+  pid: ENTRY.pid / 4,
+  /** The depth in 16 bits, the kind in 8, the flags in 8. */
+  shape: ENTRY.depth / 4,
+  epoch: ENTRY.epoch / 4,
+  extra: ENTRY.extra / 4,
+} as const;
+
+/** The kind (`KIND`) of the entry that begins at a word. */
+export function kindAt(words: Int32Array, at: number): number {
+  return (words[at + WORD.shape] >>> 16) & 0xff;
+}
+
 /** `struct xft_cpu`: offsets in bytes. */
 export const CPU = {
   ring: 0,

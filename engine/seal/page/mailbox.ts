@@ -69,9 +69,16 @@ export class Mailbox {
   readonly sent = new Map<number, number>();
   /** Called before a command is given; the key log notes it. */
   onCommand: ((number: number, command: number) => void) | undefined;
+  #answered: number;
 
   constructor(page: ControlPage) {
     this.#page = page;
+    this.#answered = page.number(CONTROL.commands);
+  }
+
+  /** Commands that the module has answered, those before this mailbox too. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** What the module last said. */
@@ -118,6 +125,7 @@ export class Mailbox {
     page.setU64(CONTROL.command_argument, options.argument ?? 0n);
     page.setU64(CONTROL.command_number, BigInt(number));
     await this.#idle(command, options.timeoutMs ?? 60_000, options.onWait);
+    this.#answered++;
     const result = Number(BigInt.asIntN(64, page.u64(CONTROL.command_result)));
     const size = page.u32(CONTROL.answer_bytes);
     return {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ENTRY, ENTRY_WORDS } from "../page/abi.ts";
+import { ENTRY_WORDS, WORD } from "../page/abi.ts";
 import { KeyChain } from "../keys/key_chain.ts";
 import { isSealed, openEntry, sequenceAt } from "../keys/seals.ts";
 
@@ -52,7 +52,6 @@ export type VisitEntry = (
   at: number,
 ) => void;
 
-const EPOCH = ENTRY.epoch / 4;
 /** Findings kept in full; the counts go on. */
 const MAX_FINDINGS = 1000;
 /** Misplaced entries looked up by their own keys: each takes a search. */
@@ -185,7 +184,7 @@ export class SealVerifier {
       chain.advance(sequence);
       const { epoch } = chain;
       if (
-        words[at + EPOCH] === epoch && epoch !== 0 &&
+        words[at + WORD.epoch] === epoch && epoch !== 0 &&
         sequenceAt(words, at) === sequence &&
         isSealed(this.#seal, chain.key, words, at)
       ) {
@@ -243,7 +242,7 @@ export class SealVerifier {
           ? chain.keyAt(own)
           : this.#keyAhead(state, own);
         if (
-          key !== undefined && words[at + EPOCH] === key.epoch &&
+          key !== undefined && words[at + WORD.epoch] === key.epoch &&
           isSealed(this.#seal, key.key, words, at)
         ) {
           state.displaced.push({ at: sequence, from: own, epoch: chain.epoch });

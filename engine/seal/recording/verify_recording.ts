@@ -4,7 +4,8 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
-import { COMMAND, ENTRY, KIND } from "../page/abi.ts";
+import { hexDigits } from "../../base/hex.ts";
+import { COMMAND, KIND, kindAt, WORD } from "../page/abi.ts";
 import { KLOG, type KlogRecord, readKlog } from "../keys/klog.ts";
 import { readRecording, recordedBlocks, type Recording } from "./recording.ts";
 import {
@@ -25,8 +26,7 @@ export interface RecordingVerification extends Verification {
 
 /** Nonce of a start record in hex, as a recording's head has it. */
 export function nonceText(nonce: Int32Array): string {
-  return [...new Uint8Array(nonce.slice().buffer)]
-    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexDigits(new Uint8Array(nonce.slice().buffer));
 }
 
 /** The records of the trace that a recording belongs to. */
@@ -86,13 +86,10 @@ export function verifyRecording(
   for (const record of records) {
     if (record.type === KLOG.command) sent.set(record.a, record.b);
   }
-  const kinds = ENTRY.kind & 3;
   const verifier = new SealVerifier(header.seal, (cpu, sequence, words, at) => {
-    if (
-      ((words[at + ENTRY.depth / 4] >>> (kinds * 8)) & 0xff) === KIND.command
-    ) {
-      const number = words[at + ENTRY.func / 4] >>> 0;
-      const command = words[at + ENTRY.caller / 4];
+    if (kindAt(words, at) === KIND.command) {
+      const number = words[at + WORD.func] >>> 0;
+      const command = words[at + WORD.caller];
       if (sent.get(number) !== command) {
         problems.push(
           `the guest's module carried out command ${number} (${

@@ -6,43 +6,69 @@
  * @module
  */
 import { MemoryError, XftraceError } from "../../base/errors.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL } from "../page/abi.ts";
-import type { Running } from "./running_trace.ts";
-import type {
-  PollResult,
-  SealedOptions,
-  SealedStatus,
-  SealedSummary,
-  TracerSession,
-} from "./sealed_types.ts";
-import { CallSites } from "../page/call_sites.ts";
 import { ControlPage } from "../page/control_page.ts";
-import { endTrace } from "./end_trace.ts";
-import { dueFindings, type Guarded, makeDue, quickFindings } from "./guard.ts";
 import { KLOG, Klog } from "../keys/klog.ts";
 import { guestError, Mailbox } from "../page/mailbox.ts";
+import {
+  type Dropped,
+  MODULE_GONE,
+  type ModuleState,
+  moduleState,
+  NONE_DROPPED,
+} from "../page/module_state.ts";
 import { Presence, type PresenceFinding } from "../page/presence.ts";
-import { readRings } from "./read_rings.ts";
-import { resumeTrace } from "./resume_trace.ts";
+import type { Verification } from "../recording/verifier.ts";
+import { type SealedOptions, SealedTrace } from "./sealed_trace.ts";
 import { resolveConfig, type SealedConfig } from "./trace_config.ts";
-import { MODULE_GONE, moduleState } from "../page/module_state.ts";
-import { newTrace } from "./new_trace.ts";
-import { nameAddresses } from "./trace_names.ts";
-import { watchEntry } from "./watch_entry.ts";
 
-export type {
-  PollResult,
-  SealedOptions,
-  SealedStatus,
-  SealedSummary,
-  TracerSession,
-} from "./sealed_types.ts";
+/** What the tracer needs of an open target. */
+export interface TracerSession {
+  readonly target: string;
+  readonly kernel: Kernel;
+}
 
-/** Milliseconds of a poll that go to verifying what was read. */
-const VERIFY_MS = 20;
+/** What one poll brought. */
+export interface PollResult {
+  /** Entries that were read. */
+  readonly entries: number;
+  /** Entries that were overwritten before. */
+  readonly lost: number;
+  /** What is wrong with the module, each reported once. */
+  readonly findings: readonly PresenceFinding[];
+}
+
+/** How a trace stands while it runs. */
+export interface SealedStatus extends ModuleState {
+  /** Entries that were read. */
+  readonly entries: number;
+  /** Entries that were overwritten before. */
+  readonly lost: number;
+  /** Keys that the guest's CPUs took. */
+  readonly keySwitches: number;
+  /** Milliseconds since the module last answered a heartbeat. */
+  readonly heartbeatAgeMs: number;
+  /** Bytes of the recording. */
+  readonly recordedBytes: number;
+  readonly findings: readonly PresenceFinding[];
+}
+
+/** What a whole trace came to. */
+export interface SealedSummary {
+  readonly entries: number;
+  /** Overwritten before they were read. */
+  readonly lost: number;
+  /** Not written by the guest: in an NMI, without a key, nested. */
+  readonly dropped: Dropped;
+  /** Keys that the guest's CPUs took. */
+  readonly keySwitches: number;
+  readonly findings: readonly PresenceFinding[];
+  /** The seals, verified as the entries were read. */
+  readonly verification: Verification;
+}
+
 const NO_FINDINGS: readonly PresenceFinding[] = [];
-/** Milliseconds between two looks for addresses that have no name yet. */
-const NAMES_MS = 1000;
 
 /** The sealed tracer of one guest. */
 export class SealedTracer {
@@ -50,17 +76,15 @@ export class SealedTracer {
   readonly page: ControlPage;
   readonly mailbox: Mailbox;
   readonly presence: Presence;
-  #running: Running | undefined;
-  /** Commands answered, as the host knows. */
-  #commands: number;
-  readonly #findings: PresenceFinding[] = [];
+  #trace: SealedTrace | undefined;
+  /** What was found in the trace that runs, or that ran last. */
+  #findings: readonly PresenceFinding[] = NO_FINDINGS;
 
   private constructor(session: TracerSession, page: ControlPage) {
     this.#session = session;
     this.page = page;
     this.mailbox = new Mailbox(page);
     this.presence = new Presence(page);
-    this.#commands = page.number(CONTROL.commands);
   }
 
   /**
@@ -87,35 +111,30 @@ export class SealedTracer {
    * @throws {XftraceError} when no trace is running here.
    */
   switch(on: boolean): void {
-    const running = this.#running;
-    if (running === undefined) {
+    const trace = this.#trace;
+    if (trace === undefined) {
       throw new XftraceError(
         "no sealed trace is running here; start one before it is switched",
       );
     }
     if (!this.#alive()) return;
     // What was cleared or set by somebody else must not be written over unseen.
-    for (const finding of quickFindings(this.presence, running)) {
-      this.#report(finding);
-    }
-    running.on = on;
-    running.switched = performance.now();
+    for (const finding of trace.watch.quick()) trace.report(finding);
+    trace.watch.switched(on);
     this.page.setU32(CONTROL.enabled, on ? 1 : 0);
   }
 
   /** Whether this tracer is tracing. */
   get running(): boolean {
-    return this.#running !== undefined;
+    return this.#trace !== undefined;
   }
 
   /** What {@linkcode start} would change, for a plan; nothing is written. */
   plan(
     options: SealedConfig,
   ): { roots: number; filter: number | "all"; seal: string } {
-    const { roots, filter, seal } = resolveConfig(
-      this.#session.kernel,
-      options,
-    );
+    const { kernel } = this.#session;
+    const { roots, filter, seal } = resolveConfig(kernel, options);
     return {
       roots: roots.length,
       filter: options.filter === "all" ? "all" : filter.length,
@@ -128,15 +147,14 @@ export class SealedTracer {
     mail?: Uint8Array,
     timeoutMs = 120_000,
   ): Promise<void> {
-    const onProgress = this.#running?.options.onProgress;
+    const onProgress = this.#trace?.options.onProgress;
     const { result } = await this.mailbox.command(command, mail, {
       timeoutMs,
       onWait: (progress) => {
-        if (this.#running !== undefined) this.#step();
+        this.#step();
         onProgress?.(progress);
       },
     });
-    this.#commands++;
     if (result < 0) {
       throw new XftraceError(
         `the guest's module refused "${command}": ${guestError(result)}`,
@@ -152,34 +170,26 @@ export class SealedTracer {
    * or the guest refuses; nothing is left switched on.
    */
   async start(options: SealedOptions): Promise<void> {
-    if (this.#running !== undefined) {
+    if (this.#trace !== undefined) {
       throw new XftraceError("this trace has started already; stop it first");
     }
-    const { kernel } = this.#session;
     const { page } = this;
-    const config = resolveConfig(kernel, options);
+    const { kernel, target } = this.#session;
+    const { message, roots, seal } = resolveConfig(kernel, options);
     page.setU32(CONTROL.enabled, 0);
-    this.#findings.length = 0;
+    this.#findings = NO_FINDINGS;
     const klog = new Klog(options.klogPath);
-    this.mailbox.onCommand = (number, command) =>
-      klog.append([{ type: KLOG.command, a: number, b: command }], false);
+    this.#logCommands(klog);
     try {
       await this.#command("reset");
-      const running = newTrace(
-        this.#session,
-        page,
-        options,
-        config.seal,
-        klog,
-        (words, at) => this.#visit(words, at),
-      );
-      this.#running = running;
-      await this.#command("configure", config.message);
-      running.sites = new CallSites(page, config.roots);
-      running.switched = performance.now();
+      const trace = SealedTrace.begin(target, this, options, seal, klog);
+      this.#run(trace);
+      await this.#command("configure", message);
+      trace.watch.watchCallSites(roots);
+      trace.watch.switched(true);
       page.setU32(CONTROL.enabled, 1);
     } catch (error) {
-      if (this.#running === undefined) klog[Symbol.dispose]();
+      if (this.#trace === undefined) klog[Symbol.dispose]();
       this.detach();
       throw error;
     }
@@ -193,37 +203,23 @@ export class SealedTracer {
    * what the guest's module does now.
    */
   resume(options: SealedOptions): void {
-    const { running, commands } = resumeTrace(
-      this.page,
-      options,
-      (words, at) => this.#visit(words, at),
-    );
-    this.mailbox.onCommand = (number, command) =>
-      running.klog.append(
-        [{ type: KLOG.command, a: number, b: command }],
-        false,
-      );
-    this.#running = running;
-    for (const [number, command] of commands) {
+    const trace = SealedTrace.resume(this, options);
+    this.#logCommands(trace.klog);
+    this.#run(trace);
+    for (const [number, command] of trace.givenBefore) {
       this.mailbox.sent.set(number, command);
     }
   }
 
-  #visit(words: Int32Array, at: number): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    const finding = watchEntry(running, this.mailbox.sent, words, at);
-    if (finding !== undefined) this.#report(finding);
+  /** The key log notes what the host commands, so that it can be told. */
+  #logCommands(klog: Klog): void {
+    this.mailbox.onCommand = (number, command) =>
+      klog.append([{ type: KLOG.command, a: number, b: command }], false);
   }
 
-  #report(finding: PresenceFinding): void {
-    const running = this.#running;
-    const key = `${finding.problem} ${finding.detail}`;
-    if (running === undefined || running.seen.has(key)) return;
-    running.seen.add(key);
-    this.#findings.push(finding);
-    // Whoever verifies the recording has to know of it.
-    running.recording?.finding(finding);
+  #run(trace: SealedTrace): void {
+    this.#trace = trace;
+    this.#findings = trace.findings;
   }
 
   /**
@@ -233,39 +229,34 @@ export class SealedTracer {
    * @throws {MemoryError} when the guest is gone.
    */
   poll(): PollResult {
-    const running = this.#running;
-    if (running === undefined) {
+    const trace = this.#trace;
+    if (trace === undefined) {
       return { entries: 0, lost: 0, findings: NO_FINDINGS };
     }
-    const { entries, lost } = running;
+    const { entries, lost } = trace.rings;
     const before = this.#findings.length;
     this.#step();
-    this.#check(running);
-    const now = performance.now();
-    if (now >= running.nextNames) {
-      running.nextNames = now + NAMES_MS;
-      nameAddresses(running, this.#session.kernel);
-    }
+    this.#check(trace);
+    trace.name();
     return {
-      entries: running.entries - entries,
-      lost: running.lost - lost,
+      entries: trace.rings.entries - entries,
+      lost: trace.rings.lost - lost,
       findings: this.#findings.slice(before),
     };
   }
 
   /** Reading and rotating, without the checks. */
   #step(): void {
-    const running = this.#running;
-    if (running === undefined || !this.#alive()) return;
-    this.#read(running, true);
-    const { rotateMs = VERIFY_MS } = running.options;
-    running.backlog.digest(Math.min(VERIFY_MS, rotateMs / 2));
+    const trace = this.#trace;
+    if (trace === undefined || !this.#alive()) return;
+    trace.read(true);
+    trace.verifySome();
   }
 
   /** Whether the module is there; it is reported when not. */
   #alive(): boolean {
     if (this.page.alive) return true;
-    this.#report({
+    this.#trace?.report({
       problem: "module gone",
       detail:
         "the module was unloaded, or the guest restarted: what it had not handed out is lost",
@@ -273,43 +264,29 @@ export class SealedTracer {
     return false;
   }
 
-  #read(running: Running, rotate: boolean): void {
-    readRings(running, rotate, (finding) => this.#report(finding));
-  }
-
-  #check(running: Running): void {
+  #check(trace: SealedTrace): void {
     if (!this.#alive()) return;
-    for (const finding of dueFindings(this.#guarded(), running)) {
-      this.#report(finding);
-    }
-  }
-
-  #guarded(): Guarded {
-    const { page, mailbox, presence } = this;
-    return { page, mailbox, presence, commands: this.#commands };
+    for (const finding of trace.watch.due()) trace.report(finding);
   }
 
   /** Entries that were read and are still to be verified. */
   get unverified(): number {
-    return this.#running?.backlog.waiting ?? 0;
+    return this.#trace?.unverified ?? 0;
   }
 
   /** Verifies all that was read, however long it takes. */
   verifyRead(): void {
-    this.#running?.backlog.digest();
+    this.#trace?.verifyAll();
   }
 
   /** Of each CPU, the sequence number of the last entry that was read. */
   positions(): [cpu: number, sequence: number][] {
-    return (this.#running?.rings ?? []).map((ring) => [
-      ring.area.cpu,
-      ring.next - 1,
-    ]);
+    return this.#trace?.rings.positions() ?? [];
   }
 
   /** Keys that the guest's CPUs have taken in this trace. */
   get keySwitches(): number {
-    return this.#running?.keys.switches ?? 0;
+    return this.#trace?.keySwitches ?? 0;
   }
 
   /** Everything that was found so far. */
@@ -319,30 +296,31 @@ export class SealedTracer {
 
   /** All checks now, without waiting for their turn. */
   checkNow(): readonly PresenceFinding[] {
-    const running = this.#running;
-    if (running === undefined) {
+    const trace = this.#trace;
+    if (trace === undefined) {
+      const { presence } = this;
       return [
-        ...this.presence.quick("unused"),
-        ...this.presence.full(),
-        ...this.presence.search(),
+        ...presence.quick("unused"),
+        ...presence.full(),
+        ...presence.search(),
       ];
     }
-    makeDue(running);
-    this.#check(running);
+    trace.watch.makeDue();
+    this.#check(trace);
     return this.#findings;
   }
 
   /** How the trace stands; `undefined` when none is running here. */
   status(): SealedStatus | undefined {
-    const running = this.#running;
-    if (running === undefined) return undefined;
+    const trace = this.#trace;
+    if (trace === undefined) return undefined;
     return {
       ...(this.page.alive ? moduleState(this.page) : MODULE_GONE),
-      entries: running.entries,
-      lost: running.lost,
-      keySwitches: running.keys.switches,
-      heartbeatAgeMs: Math.round(performance.now() - running.answered),
-      recordedBytes: running.recording?.size ?? 0,
+      entries: trace.rings.entries,
+      lost: trace.rings.lost,
+      keySwitches: trace.keySwitches,
+      heartbeatAgeMs: Math.round(trace.watch.silentMs),
+      recordedBytes: trace.recordedBytes,
       findings: [...this.#findings],
     };
   }
@@ -361,29 +339,35 @@ export class SealedTracer {
   async stop(
     options: { readonly guestGone?: boolean } = {},
   ): Promise<SealedSummary> {
-    const running = this.#running;
-    if (running === undefined) {
+    const trace = this.#trace;
+    if (trace === undefined) {
       throw new XftraceError("no sealed trace is running here");
     }
-    const { page } = this;
     try {
       const whole = options.guestGone === true
-        ? this.#readLeft(running)
-        : await this.#switchOff(running);
-      if (whole) this.#read(running, false);
-      const summary = endTrace(page, running, whole);
-      return { ...summary, findings: [...this.#findings] };
+        ? this.#readLeft(trace)
+        : await this.#switchOff(trace);
+      if (whole) trace.read(false);
+      const verification = trace.end(whole);
+      return {
+        entries: trace.rings.entries,
+        lost: trace.rings.lost,
+        dropped: whole ? moduleState(this.page).dropped : NONE_DROPPED,
+        keySwitches: trace.keySwitches,
+        verification,
+        findings: [...this.#findings],
+      };
     } finally {
       this.detach();
     }
   }
 
   /** Last checks, then off; whether the module did as it was told. */
-  async #switchOff(running: Running): Promise<boolean> {
+  async #switchOff(trace: SealedTrace): Promise<boolean> {
     if (!this.#alive()) return false;
-    if (!running.closing) {
-      makeDue(running);
-      this.#check(running);
+    if (!trace.closing) {
+      trace.watch.makeDue();
+      this.#check(trace);
     }
     this.page.setU32(CONTROL.enabled, 0);
     const silent = this.#findings.some((f) => f.problem === "no heartbeat");
@@ -393,7 +377,7 @@ export class SealedTracer {
       if (!(error instanceof XftraceError)) throw error;
       // What was read is worth more than the error: it becomes a finding.
       if (this.#alive()) {
-        this.#report({ problem: "no heartbeat", detail: error.message });
+        trace.report({ problem: "no heartbeat", detail: error.message });
       }
       return false;
     }
@@ -401,10 +385,10 @@ export class SealedTracer {
   }
 
   /** Whether the memory of a guest that has ended can be read to its end. */
-  #readLeft(running: Running): boolean {
+  #readLeft(trace: SealedTrace): boolean {
     try {
       if (!this.#alive()) return false;
-      this.#read(running, false);
+      trace.read(false);
       return true;
     } catch (error) {
       // Its memory went with it.
@@ -415,11 +399,9 @@ export class SealedTracer {
 
   /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */
   detach(): void {
-    const running = this.#running;
+    const trace = this.#trace;
     this.mailbox.onCommand = undefined;
-    if (running === undefined) return;
-    this.#running = undefined;
-    running.recording?.[Symbol.dispose]();
-    running.klog[Symbol.dispose]();
+    this.#trace = undefined;
+    trace?.[Symbol.dispose]();
   }
 }

@@ -4,10 +4,14 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
 import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { Names } from "../recording/recording.ts";
-import { type Running, unnamedAddresses } from "./running_trace.ts";
+import { WORD } from "../page/abi.ts";
+import type { Names, RecordingWriter } from "../recording/recording.ts";
+
+/** Milliseconds between two looks for addresses that have no name yet. */
+const NAMES_MS = 1000;
 
 /**
  * Names by hex address: `vfs_read+0x1c`, `hooked+0x4 [module]`. Addresses that
@@ -27,25 +31,67 @@ export function symbolNames(
     if (symbol === undefined) continue;
     const where = symbol.offset === 0
       ? symbol.name
-      : `${symbol.name}+0x${symbol.offset.toString(16)}`;
-    names[`0x${address.toString(16)}`] = symbol.module === undefined
+      : `${symbol.name}+${hex(symbol.offset)}`;
+    names[hex(address)] = symbol.module === undefined
       ? where
       : `${where} [${symbol.module}]`;
   }
   return names;
 }
 
-/** Puts names into a recording for addresses that have none there. */
-export function nameAddresses(running: Running, kernel: Kernel): void {
-  const { recording, named } = running;
-  if (recording === undefined) return;
-  const fresh = unnamedAddresses(running);
-  if (fresh.length === 0) return;
-  try {
-    recording.names(symbolNames(kernel, fresh));
-    for (const address of fresh) named.add(address);
-  } catch (error) {
-    // Read while the guest changes it, or gone: the next time, or none.
-    if (!(error instanceof MemoryError)) throw error;
+/** The addresses in one trace, and which of them its recording names. */
+export class TraceNames {
+  /** Low halves: kernel and module text lies in the top 4 GiB. */
+  readonly #low = new Set<number>();
+  readonly #others = new Set<bigint>();
+  /** Addresses whose names the recording has. */
+  readonly #named = new Set<bigint>();
+  #next = performance.now();
+
+  /** Notes the function and the caller of an entry or a return. */
+  note(words: Int32Array, at: number): void {
+    this.#note(words, at + WORD.func);
+    this.#note(words, at + WORD.caller);
+  }
+
+  #note(words: Int32Array, at: number): void {
+    if (words[at + 1] === -1) this.#low.add(words[at]);
+    else {
+      this.#others.add(
+        (BigInt(words[at + 1] >>> 0) << 32n) | BigInt(words[at] >>> 0),
+      );
+    }
+  }
+
+  /** Addresses that were noted and have no name in the recording. */
+  get unnamed(): bigint[] {
+    if (this.#low.size + this.#others.size === this.#named.size) return [];
+    const all = [...this.#others];
+    for (const word of this.#low) {
+      all.push(0xffffffff00000000n | BigInt(word >>> 0));
+    }
+    return all.filter((address) => !this.#named.has(address));
+  }
+
+  /** As {@linkcode record}, when it is time. */
+  recordWhenDue(recording: RecordingWriter | undefined, kernel: Kernel): void {
+    const now = performance.now();
+    if (now < this.#next) return;
+    this.#next = now + NAMES_MS;
+    this.record(recording, kernel);
+  }
+
+  /** Writes the names of addresses that have none into a recording. */
+  record(recording: RecordingWriter | undefined, kernel: Kernel): void {
+    if (recording === undefined) return;
+    const fresh = this.unnamed;
+    if (fresh.length === 0) return;
+    try {
+      recording.names(symbolNames(kernel, fresh));
+      for (const address of fresh) this.#named.add(address);
+    } catch (error) {
+      // Read while the guest changes it, or gone: the next time, or none.
+      if (!(error instanceof MemoryError)) throw error;
+    }
   }
 }

@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import type { SealedOptions } from "../../../engine/seal/tracer/sealed_trace.ts";
 import {
-  type SealedOptions,
   type SealedSummary,
   SealedTracer,
 } from "../../../engine/seal/tracer/sealed_tracer.ts";

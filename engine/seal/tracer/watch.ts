@@ -1,0 +1,150 @@
+/**
+ * What is checked of the module while it traces: heartbeats, commands, and
+ * now and then its code, its registration and its pages.
+ *
+ * @module
+ */
+import { CONTROL } from "../page/abi.ts";
+import { CallSites } from "../page/call_sites.ts";
+import type { ControlPage } from "../page/control_page.ts";
+import { randomWords } from "../keys/key_controller.ts";
+import type { Mailbox } from "../page/mailbox.ts";
+import type { Presence, PresenceFinding } from "../page/presence.ts";
+
+/** Milliseconds that the module's threads have for what they are to do. */
+const PATIENCE = 5000;
+/** Reading all memory takes longer than keys should wait: now and then. */
+const CHECKS_A_SEARCH = 8;
+
+/** The module that is watched. */
+export interface WatchedModule {
+  readonly page: ControlPage;
+  readonly mailbox: Mailbox;
+  readonly presence: Presence;
+}
+
+/** How it was started, and how often to look. */
+export interface WatchSettings {
+  /** XFT_SEAL_* */
+  readonly seal: number;
+  readonly generation: number;
+  /** Milliseconds between two heartbeats; default 500. */
+  readonly heartbeatMs?: number;
+  /** Milliseconds between two checks of the module's code; default 5000. */
+  readonly checkMs?: number;
+}
+
+/** Watches the module during one trace. */
+export class Watch {
+  readonly #module: WatchedModule;
+  readonly #settings: WatchSettings;
+  #nextHeartbeat: number;
+  #nextCheck: number;
+  #checks = 0;
+  /** The random number that the module is to answer next, or has answered. */
+  #nonce: bigint;
+  #nonceSent: number;
+  #answered: number;
+  #on = true;
+  #switched: number;
+  /** Where the roots begin; `undefined` in a trace that was taken over. */
+  #sites: CallSites | undefined;
+
+  constructor(module: WatchedModule, settings: WatchSettings) {
+    const now = performance.now();
+    this.#module = module;
+    this.#settings = settings;
+    this.#nextHeartbeat = now;
+    this.#nextCheck = now + (settings.checkMs ?? 5000);
+    this.#nonce = module.page.u64(CONTROL.heartbeat_seen);
+    this.#nonceSent = this.#answered = this.#switched = now;
+  }
+
+  /** Milliseconds since the module last answered, or the trace began. */
+  get silentMs(): number {
+    return performance.now() - this.#answered;
+  }
+
+  /** The host switches recording on or off now. */
+  switched(on: boolean): void {
+    this.#on = on;
+    this.#switched = performance.now();
+  }
+
+  /**
+   * From now on the kernel must call Ftrace in these functions, which were
+   * just configured.
+   */
+  watchCallSites(functions: readonly bigint[]): void {
+    this.#sites = new CallSites(this.#module.page, functions);
+  }
+
+  /** Makes all checks due. */
+  makeDue(): void {
+    this.#nextHeartbeat = this.#nextCheck = this.#checks = 0;
+  }
+
+  /** Carries out the checks whose time has come. */
+  due(): PresenceFinding[] {
+    const { presence } = this.#module;
+    const now = performance.now();
+    const findings: PresenceFinding[] = [];
+    if (now >= this.#nextHeartbeat) {
+      this.#nextHeartbeat = now + (this.#settings.heartbeatMs ?? 500);
+      findings.push(
+        ...this.quick(),
+        ...this.#foreignCommands(),
+        ...this.#heartbeat(now),
+      );
+    }
+    if (now >= this.#nextCheck) {
+      this.#nextCheck = now + (this.#settings.checkMs ?? 5000);
+      findings.push(...presence.full(), ...this.#sites?.check() ?? []);
+      if (this.#checks++ % CHECKS_A_SEARCH === 0) {
+        findings.push(...presence.search());
+      }
+    }
+    return findings;
+  }
+
+  /** The checks that cost little, for how the host has switched the trace. */
+  quick(): PresenceFinding[] {
+    const late = performance.now() - this.#switched > PATIENCE;
+    const { seal, generation } = this.#settings;
+    return this.#module.presence.quick(
+      this.#on ? late ? "on" : "going on" : "off",
+      { seal, generation },
+    );
+  }
+
+  /** The module answers a random number; the next one is sent when it has. */
+  #heartbeat(now: number): PresenceFinding[] {
+    const { page } = this.#module;
+    if (page.u64(CONTROL.heartbeat_seen) !== this.#nonce) {
+      return now - this.#nonceSent > PATIENCE
+        ? [{
+          problem: "no heartbeat",
+          detail: "the module's thread does not answer",
+        }]
+        : [];
+    }
+    this.#answered = now;
+    const [lo, hi] = randomWords(2);
+    this.#nonce = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+    this.#nonceSent = now;
+    page.setU64(CONTROL.heartbeat_nonce, this.#nonce);
+    return [];
+  }
+
+  #foreignCommands(): PresenceFinding[] {
+    const { page, mailbox } = this.#module;
+    const number = page.number(CONTROL.command_number);
+    const commands = page.number(CONTROL.commands);
+    if (mailbox.sent.has(number) && commands <= mailbox.answered) return [];
+    return [{
+      problem: "foreign command",
+      detail:
+        `the mailbox shows command ${number} and ${commands} answers; the host knows of ${mailbox.answered}`,
+    }];
+  }
+}
