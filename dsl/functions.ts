@@ -7,16 +7,6 @@ import type { FunctionRef } from "../engine/query/spec.ts";
 import { here } from "./errors.ts";
 import type { Kernel, TracedFunction } from "./names/functions.ts";
 
-/** A system call with the kinds of its arguments. */
-export interface SystemCall<N extends string, A> extends TracedFunction<A> {
-  readonly name: N;
-}
-
-/** A system call by its kernel name. Its arguments: see `names/syscalls.ts`. */
-export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
-  return { name };
-}
-
 /**
  * Functions by name or glob: `fn("vfs_*")`. A name that starts with `sys_` is
  * a system call.

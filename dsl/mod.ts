@@ -29,10 +29,10 @@ export {
   type TextField,
   ts,
 } from "./fields.ts";
-export { fn, kernel, type SystemCall } from "./functions.ts";
+export { fn, kernel } from "./functions.ts";
 // Not by name: `xftrace types` adds to these, which takes `export *`.
 export * from "./names/events.ts";
-export * from "./names/functions.ts";
+export type * from "./names/functions.ts";
 export * from "./names/syscalls.ts";
 export { process, ProcessCondition } from "./process.ts";
 export { Query } from "./query.ts";

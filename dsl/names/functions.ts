@@ -16,6 +16,16 @@ export interface TracedFunction<out A = Empty> {
   readonly [ARGS]?: A;
 }
 
+/** A system call with the kinds of its arguments. */
+export interface SystemCall<N extends string, A> extends TracedFunction<A> {
+  readonly name: N;
+}
+
+/** A system call by its kernel name. Its arguments: see `syscalls.ts`. */
+export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
+  return { name };
+}
+
 /**
  * Functions of one guest's kernel, as `xftrace types TARGET` declares them.
  */

@@ -63,8 +63,8 @@ let text = `/**
  *
  * @module
  */
-import { syscall, type SystemCall } from "../functions.ts";
 import type { Empty } from "./events.ts";
+import { syscall, type SystemCall } from "./functions.ts";
 
 `;
 for (const [name, { args, types }] of [...calls].sort()) {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { syscall, type SystemCall } from "../functions.ts";
 import type { Empty } from "./events.ts";
+import { syscall, type SystemCall } from "./functions.ts";
 
 /** `sys_accept(int fd, struct sockaddr * upeer_sockaddr, int * upeer_addrlen)` */
 export const sys_accept: SystemCall<

@@ -5,7 +5,7 @@
  * @module
  */
 import type { EventFormat } from "../ftrace/events/formats.ts";
-import type { TraceMeta } from "../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./text/environment.ts";
 import {
   type EventFile,
   eventFiles,

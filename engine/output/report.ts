@@ -4,7 +4,7 @@
  * @module
  */
 import { TimeMerge } from "../ftrace/ring/merge.ts";
-import type { TraceMeta } from "../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./text/environment.ts";
 import type { Reading } from "../ftrace/ring/reader.ts";
 import type { EntryCounts } from "./text/header.ts";
 import type { TraceTextOptions } from "./text/options.ts";

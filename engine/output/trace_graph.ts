@@ -6,7 +6,7 @@
  */
 import type { EventColumns } from "../ftrace/ring/columns.ts";
 import { drainQueues, handOut } from "../ftrace/ring/event_queue.ts";
-import type { TraceMeta } from "../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./text/environment.ts";
 import { RootFilter } from "../ftrace/graph/root_filter.ts";
 import type { SpoolReader } from "../ftrace/ring/spool.ts";
 import type { TraceTextOptions } from "./text/options.ts";

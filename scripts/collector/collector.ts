@@ -7,7 +7,8 @@
 import { MemoryError, XftraceError } from "../../engine/base/errors.ts";
 import { Follower } from "../../engine/ftrace/ring/follower.ts";
 import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import type { TraceLayout, TraceMeta } from "../../engine/ftrace/ring/meta.ts";
+import type { TraceMeta } from "../../engine/output/text/environment.ts";
+import type { TraceLayout } from "../../engine/ftrace/ring/meta.ts";
 import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../engine/ftrace/events/saved_cmdlines.ts";
 import { SpoolReader } from "../../engine/ftrace/ring/spool.ts";

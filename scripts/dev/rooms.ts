@@ -45,8 +45,9 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/run"],
   ["engine/snapshot"],
   ["ffi"],
-  ["dsl"],
+  // Names are data, which the language is typed with.
   ["dsl/names"],
+  ["dsl"],
   ["dsl/compile"],
   ["dsl/mod.ts"],
   ["mod.ts"],

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import { padBytes } from "./printf_number.ts";
 
 // include/linux/trace_events.h, enum trace_flag_type.

@@ -5,10 +5,9 @@
  * @module
  */
 
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { PackedPrintf } from "./bprint.ts";
 import type { ClockText } from "./duration.ts";
-import type { TextEnvironment } from "./environment.ts";
 import { fieldEntries } from "./field_entries.ts";
 import type { TraceTextOptions } from "./options.ts";
 import type { RecordBytes } from "./record.ts";

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { EventFormat } from "../../ftrace/events/formats.ts";
+import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
 /** Names for addresses, each as one of the kernel's formats prints it. */
 export interface TextSymbols {
@@ -59,4 +61,63 @@ export interface TextEnvironment {
    * (6.12 does, 6.1 does not); default true.
    */
   readonly hexChunkSpace?: boolean;
+}
+
+/** What the header of a latency tracer's trace says. */
+export interface LatencyInfo {
+  /** `trace_array_cpu.saved_latency` in ns. */
+  readonly latency: bigint;
+  /** `array_buffer.cpu`: CPU that had the latency. */
+  readonly cpu: number;
+  /** `server`, `desktop`, `preempt`, `preempt_rt` or `unknown`. */
+  readonly preemptModel: string;
+  readonly comm: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly nice: number;
+  readonly policy: number;
+  readonly rtPriority: number;
+  /** GVAs of `critical_start` and `critical_end`; 0n without. */
+  readonly criticalStart: bigint;
+  readonly criticalEnd: bigint;
+}
+
+/**
+ * One trace buffer of one guest, as its text needs it. Everything is asked
+ * for while lines are printed, as the kernel does: comms and options are
+ * those of now, not of the event.
+ */
+export interface TraceMeta extends TextEnvironment {
+  readonly layout: TraceLayout;
+  /** Name of the current tracer: `nop`, `function_graph`. */
+  readonly tracer: string;
+  /** `nr_cpu_ids`: how wide the CPU column is. */
+  readonly nrCpuIds: number;
+  /** CPUs that are online. */
+  readonly onlineCpus: number;
+  /** Whether the trace clock counts ns (`trace_clocks[].in_ns`). */
+  readonly clockInNs: boolean;
+  /** `array_buffer.time_start`, ns. */
+  readonly timeStart: bigint;
+  /**
+   * The comm that the kernel saved for a pid (saved_cmdlines), `undefined`
+   * when it has none. Not asked for pid 0 or negative ones.
+   */
+  comm(pid: number): string | undefined;
+  /** The thread group of a pid (saved_tgids), 0 when not recorded. */
+  tgid(pid: number): number;
+  /** The format of an event id, `undefined` when no event has it. */
+  format(id: number): EventFormat | undefined;
+  /**
+   * Whether option `fields` finds the event of a tracer's own entry: the
+   * kernel looks no further than the first event of another kind in its list,
+   * so that most often it finds none (seen on 6.12). Default: it does.
+   */
+  ownEventFound?(type: number): boolean;
+  /** GVAs of `__irqentry_text_start` and `__irqentry_text_end`. */
+  readonly irqEntryText?: { readonly start: bigint; readonly end: bigint };
+  /** `uname -r`, for the latency header. */
+  readonly release?: string;
+  /** For the latency header. */
+  readonly latency?: LatencyInfo;
 }

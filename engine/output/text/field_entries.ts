@@ -7,7 +7,7 @@
  */
 
 import type { EventField } from "../../ftrace/events/formats.ts";
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import type { RecordBytes } from "./record.ts";
 
 type Render = (record: RecordBytes) => string;

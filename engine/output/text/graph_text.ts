@@ -10,7 +10,7 @@ import {
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import { latencyFlags, type TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";

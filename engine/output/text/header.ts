@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import type { GraphOptions, TraceTextOptions } from "./options.ts";
 
 /** Counters that the header shows. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import { byteChar } from "./byte_text.ts";
 import type { StandardEntries } from "./entries.ts";
 import { fieldReader, taskState } from "./field_entries.ts";

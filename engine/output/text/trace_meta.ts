@@ -6,11 +6,8 @@
 import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
-import type {
-  LatencyInfo,
-  TraceLayout,
-  TraceMeta,
-} from "../../ftrace/ring/meta.ts";
+import type { LatencyInfo, TraceMeta } from "./environment.ts";
+import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import {
   graphOptions,

@@ -11,11 +11,10 @@ import {
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
 import { TimeMerge } from "../../ftrace/ring/merge.ts";
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { latencyFlags, TaskText } from "./context.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
-import type { TextEnvironment } from "./environment.ts";
 import { fieldsRenderer } from "./event_fields.ts";
 import { GraphText } from "./graph_text.ts";
 import { type EntryCounts, traceHeader } from "./header.ts";

@@ -6,7 +6,7 @@ import {
   loadFixture,
 } from "../../ftrace/ring/fixtures/load_fixture.ts";
 import { TimeMerge } from "../../ftrace/ring/merge.ts";
-import type { TraceMeta } from "../../ftrace/ring/meta.ts";
+import type { TraceMeta } from "./environment.ts";
 import { LAYOUT_6_1 } from "../../ftrace/ring/layout_fixture.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./options.ts";
 import { TraceText } from "./trace_text.ts";
