@@ -3,12 +3,12 @@
  *
  * @module
  */
+import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Member, Prototype, StructLayout, Types } from "./types.ts";
 import { declare } from "./declare.ts";
 import { KIND, kindOf, RawBtf } from "./format.ts";
 import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";
-import { BtfNames } from "./names.ts";
 
 /** One step of a member path: `name` or `name[index]`. */
 const STEP = /^([^.[\]]+)(?:\[(\d+)\])?$/;
@@ -21,7 +21,7 @@ const STEP = /^([^.[\]]+)(?:\[(\d+)\])?$/;
  */
 export class BtfTypes implements Types {
   readonly #btf: RawBtf;
-  #names?: BtfNames;
+  #names?: NameIndex;
   #enumerators?: Enumerators;
   /** By type id. */
   readonly #layouts = new Map<number, StructLayout>();
@@ -204,9 +204,9 @@ export class BtfTypes implements Types {
       for (let id = 1; id < btf.count; id++) {
         offsets[id] = btf.words[btf.at[id]];
       }
-      this.#names = new BtfNames(btf.strings, offsets);
+      this.#names = new NameIndex({ bytes: btf.strings, starts: offsets });
     }
-    for (const id of this.#names.find(name)) {
+    for (const id of this.#names.all(name)) {
       if (kinds.has(btf.kind(id))) yield id;
     }
   }
@@ -257,7 +257,7 @@ class Enumerators {
   /** Per enumerator: its enum's type id, and its number therein. */
   readonly #owners: number[] = [];
   readonly #numbers: number[] = [];
-  readonly #names: BtfNames;
+  readonly #names: NameIndex;
 
   constructor(btf: RawBtf) {
     this.#btf = btf;
@@ -271,15 +271,17 @@ class Enumerators {
         offsets.push(enumerator(btf, id, i).nameOffset);
       }
     }
-    this.#names = new BtfNames(btf.strings, Uint32Array.from(offsets));
+    this.#names = new NameIndex({
+      bytes: btf.strings,
+      starts: Uint32Array.from(offsets),
+    });
   }
 
   /** Value of the first enumerator of that name. */
   find(name: string): number | undefined {
-    for (const item of this.#names.find(name)) {
-      const owner = this.#owners[item];
-      return enumerator(this.#btf, owner, this.#numbers[item]).value;
-    }
-    return undefined;
+    const item = this.#names.find(name);
+    if (item < 0) return undefined;
+    const owner = this.#owners[item];
+    return enumerator(this.#btf, owner, this.#numbers[item]).value;
   }
 }

@@ -8,8 +8,8 @@
  *
  * @module
  */
+import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
-import { NameIndex } from "./name_index.ts";
 import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
 import { globNames, nearNames } from "./symbol_search.ts";
 import type { SymbolAt, Symbols } from "./symbols.ts";
@@ -194,13 +194,13 @@ export class SymbolTable implements Symbols {
   }
 
   #names(): NameIndex {
-    return this.#index ??= new NameIndex(this.#blob);
+    return this.#index ??= indexOf(this.#blob);
   }
 
   #namesOf(region: SymbolRegion): NameIndex {
     let index = this.#regionIndex.get(region);
     if (index === undefined) {
-      index = new NameIndex(region.table);
+      index = indexOf(region.table);
       this.#regionIndex.set(region, index);
     }
     return index;
@@ -298,4 +298,12 @@ function splitModule(name: string): [string | undefined, string] {
   const colon = name.indexOf(":");
   if (colon < 0) return [undefined, name];
   return [name.slice(0, colon), name.slice(colon + 1)];
+}
+
+function indexOf({ count, names, starts }: NameTable): NameIndex {
+  return new NameIndex({
+    bytes: names,
+    starts: starts.subarray(0, count),
+    ends: starts.subarray(1, count + 1),
+  });
 }

@@ -18,7 +18,7 @@ import {
   socketAddress,
   uuid,
 } from "./pointer_bytes.ts";
-import { siphash1u64 } from "./siphash.ts";
+import { sipHashWord } from "../../base/siphash.ts";
 
 /** Reads a byte of what a pointer points to. */
 export type ByteReader = (index: number) => number;
@@ -164,7 +164,7 @@ function pointerHash(
   }
   let hash = known.get(address);
   if (hash === undefined) {
-    hash = siphash1u64(address, key[0], key[1]) & 0xffffffffn;
+    hash = sipHashWord(address, key[0], key[1]) & 0xffffffffn;
     if (known.size >= MEMO_LIMIT) known.clear();
     known.set(address, hash);
   }

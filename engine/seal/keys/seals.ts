@@ -7,7 +7,7 @@
  * @module
  */
 import { ENTRY, SEAL } from "../page/abi.ts";
-import { sipHash } from "./siphash.ts";
+import { sipHash } from "../../base/siphash.ts";
 
 const mac = new Int32Array(2);
 const nextKey = new Int32Array(4);
@@ -89,32 +89,6 @@ export function openEntry(
   if (seal !== SEAL.xor) return;
   openXor(key, words, at, plain);
   words.set(plain, at);
-}
-
-/** Seals the entry at `words[at]` in place: for tests that forge entries. */
-export function sealEntry(
-  seal: number,
-  key: Int32Array,
-  words: Int32Array,
-  at: number,
-): void {
-  if (seal === SEAL.none) {
-    words[at] = words[at + 1] = 0;
-    return;
-  }
-  if (seal === SEAL.xor) {
-    let lo = key[0];
-    let hi = key[1];
-    for (let i = 2; i < 16; i += 2) {
-      lo ^= words[at + i];
-      hi ^= words[at + i + 1];
-    }
-    openEntry(seal, key, words, at);
-    words[at] = lo;
-    words[at + 1] = hi;
-    return;
-  }
-  sipHash(key, words, at + 2, 7, words, at);
 }
 
 /** The sequence number of the entry at `words[at]`, as a Number. */

@@ -8,7 +8,8 @@ import {
 } from "../page/abi.ts";
 import { KLOG, Klog, type KlogEntry, readKlog } from "../keys/klog.ts";
 import { RecordingWriter } from "./recording.ts";
-import { ratchet, sealEntry, takeKey } from "../keys/seals.ts";
+import { ratchet, takeKey } from "../keys/seals.ts";
+import { sealEntry } from "../keys/seals_fixture.ts";
 import { type Counts, SealVerifier } from "./verifier.ts";
 import { isClean, nonceText, verifyRecording } from "./verify_recording.ts";
 

@@ -11,7 +11,7 @@ import {
   type SealName,
 } from "../../../engine/seal/page/abi.ts";
 import type { CpuArea } from "../../../engine/seal/page/control_page.ts";
-import { sealEntry } from "../../../engine/seal/keys/seals.ts";
+import { sealEntry } from "../../../engine/seal/keys/seals_fixture.ts";
 import type {
   SealedSummary,
   SealedTracer,

@@ -92,6 +92,23 @@ export function sipHash(
   }
 }
 
+const wordKey = new Int32Array(4);
+const word = new Int32Array(2);
+const wordHash = new Int32Array(2);
+
+/** The hash of one 64-bit word (lib/siphash.c, siphash_1u64). */
+export function sipHashWord(value: bigint, k0: bigint, k1: bigint): bigint {
+  [wordKey[0], wordKey[1]] = halves(k0);
+  [wordKey[2], wordKey[3]] = halves(k1);
+  [word[0], word[1]] = halves(value);
+  sipHash(wordKey, word, 0, 1, wordHash, 0);
+  return (BigInt(wordHash[1] >>> 0) << 32n) | BigInt(wordHash[0] >>> 0);
+}
+
+function halves(value: bigint): [lo: number, hi: number] {
+  return [Number(value & 0xffffffffn), Number((value >> 32n) & 0xffffffffn)];
+}
+
 /** Whether `sum = x + added` overflowed 32 bits. */
 function carry(sum: number, added: number): number {
   return (sum >>> 0) < (added >>> 0) ? 1 : 0;
