@@ -8,6 +8,7 @@ import type {
   GpaRange,
   PhysicalMemory,
 } from "../engine/memory/physical_memory.ts";
+import { guardWrite } from "../engine/memory/write_guard.ts";
 import { Mapping } from "./mapping.ts";
 
 /** Where a run of guest RAM lies in a backing file. */
@@ -165,14 +166,8 @@ export class MappedMemory implements PhysicalMemory {
     return found;
   }
 
-  #requireWritable(gpa: number): void {
-    if (!this.writable) {
-      throw new MemoryError(this.name, gpa, "opened read-only");
-    }
-  }
-
   write(gpa: number, bytes: Uint8Array): void {
-    this.#requireWritable(gpa);
+    guardWrite(this, gpa);
     const segment = this.#require(gpa, bytes.length);
     segment.mapping.bytes.set(bytes, gpa - segment.start + segment.offset);
   }
@@ -183,10 +178,7 @@ export class MappedMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
-    this.#requireWritable(gpa);
-    if (gpa % width !== 0) {
-      throw new MemoryError(this.name, gpa, `not aligned to ${width} bytes`);
-    }
+    guardWrite(this, gpa, width);
     const segment = this.#require(gpa, width);
     const at = gpa - segment.start + segment.offset;
     const { buffer } = segment.mapping;

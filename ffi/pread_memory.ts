@@ -10,6 +10,7 @@ import type {
   GpaRange,
   PhysicalMemory,
 } from "../engine/memory/physical_memory.ts";
+import { guardWrite } from "../engine/memory/write_guard.ts";
 import { Buffer } from "node:buffer";
 import { errnoText } from "./libc.ts";
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
@@ -159,14 +160,8 @@ export class PreadMemory implements PhysicalMemory {
     return found;
   }
 
-  #requireWritable(gpa: number): void {
-    if (!this.writable) {
-      throw new MemoryError(this.name, gpa, "opened read-only");
-    }
-  }
-
   write(gpa: number, bytes: Uint8Array): void {
-    this.#requireWritable(gpa);
+    guardWrite(this, gpa);
     const source = bytes as Uint8Array<ArrayBuffer>;
     this.#pieces(
       gpa,
@@ -187,10 +182,7 @@ export class PreadMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
-    this.#requireWritable(gpa);
-    if (gpa % width !== 0) {
-      throw new MemoryError(this.name, gpa, `not aligned to ${width} bytes`);
-    }
+    guardWrite(this, gpa, width);
     const word = new Uint8Array(width);
     const view = new DataView(word.buffer);
     this.read(gpa, word);

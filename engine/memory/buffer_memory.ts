@@ -9,6 +9,7 @@ import { MemoryError } from "../base/errors.ts";
 import { findRange } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+import { guardWrite } from "./write_guard.ts";
 
 /** Bytes and the GPA at which they lie. */
 export interface BufferPiece {
@@ -90,7 +91,7 @@ export class BufferMemory implements PhysicalMemory {
   }
 
   write(gpa: number, bytes: Uint8Array): void {
-    this.#assertWritable(gpa);
+    guardWrite(this, gpa);
     this.#each(gpa, bytes.length, (piece, at, length, done) => {
       piece.set(bytes.subarray(done, done + length), at);
     });
@@ -102,10 +103,7 @@ export class BufferMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
-    this.#assertWritable(gpa);
-    if (gpa % width !== 0) {
-      throw new MemoryError(this.name, gpa, `not aligned to ${width} bytes`);
-    }
+    guardWrite(this, gpa, width);
     const view = this.view(gpa, width);
     if (view === undefined) throw this.#missing(gpa);
     const data = new DataView(view.buffer, view.byteOffset, width);
@@ -137,12 +135,6 @@ export class BufferMemory implements PhysicalMemory {
       );
       use(this.#pieces[index].bytes, at, part, done);
       done += part;
-    }
-  }
-
-  #assertWritable(gpa: number): void {
-    if (!this.writable) {
-      throw new MemoryError(this.name, gpa, "this memory is read-only");
     }
   }
 

@@ -22,6 +22,7 @@ import {
   parseManifest,
 } from "./snapshot_manifest.ts";
 import type { SnapshotManifest } from "./snapshot_manifest.ts";
+import { ReadOnlyMemory } from "./write_guard.ts";
 
 /** A part of guest memory and where its bytes are. */
 interface Part extends GpaRange {
@@ -32,10 +33,9 @@ interface Part extends GpaRange {
 /**
  * A core as {@linkcode PhysicalMemory}; read-only, not live.
  */
-export class CoreMemory implements PhysicalMemory {
+export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   readonly name: string;
-  readonly writable = false;
-  readonly live = false;
+  protected readonly kind = "a core";
   readonly ranges: readonly GpaRange[];
   /** All notes, in file order. */
   readonly notes: readonly ElfNote[];
@@ -59,6 +59,7 @@ export class CoreMemory implements PhysicalMemory {
    * snapshot's manifest is of a newer format or damaged.
    */
   constructor(path: string, source: ByteSource) {
+    super();
     this.name = `core:${path}`;
     this.#source = source;
     const { loads, notes } = parseCoreHeaders(path, source);
@@ -117,14 +118,6 @@ export class CoreMemory implements PhysicalMemory {
     );
   }
 
-  write(gpa: number, _bytes: Uint8Array): void {
-    throw this.#readOnly(gpa);
-  }
-
-  compareExchange(gpa: number): bigint {
-    throw this.#readOnly(gpa);
-  }
-
   [Symbol.dispose](): void {
     this.#source[Symbol.dispose]();
   }
@@ -149,10 +142,6 @@ export class CoreMemory implements PhysicalMemory {
         ? "this page was not saved in the snapshot"
         : "the core holds no memory there",
     );
-  }
-
-  #readOnly(gpa: number): MemoryError {
-    return new MemoryError(this.name, gpa, "a core cannot be written");
   }
 }
 

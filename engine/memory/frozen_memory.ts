@@ -6,9 +6,9 @@
  * @module
  */
 
-import { MemoryError } from "../base/errors.ts";
 import { mergeRanges, PAGE_SIZE } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+import { ReadOnlyMemory } from "./write_guard.ts";
 
 /** Pages whose copies are allocated together. */
 const SLAB_PAGES = 256;
@@ -16,9 +16,8 @@ const SLAB_PAGES = 256;
 const TRIES = 50;
 
 /** A read-only {@linkcode PhysicalMemory} over another. */
-export class FrozenMemory implements PhysicalMemory {
-  readonly writable = false;
-  readonly live = false;
+export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
+  protected readonly kind = "frozen memory";
   readonly #inner: PhysicalMemory;
   /** Copies by page number. */
   readonly #pages = new Map<number, Uint8Array>();
@@ -30,6 +29,7 @@ export class FrozenMemory implements PhysicalMemory {
 
   /** @param inner stays open when this is disposed of. */
   constructor(inner: PhysicalMemory) {
+    super();
     this.#inner = inner;
   }
 
@@ -139,14 +139,6 @@ export class FrozenMemory implements PhysicalMemory {
       this.read(hit, found);
       return found.every((byte, i) => byte === needle[i]);
     });
-  }
-
-  write(gpa: number): void {
-    throw new MemoryError(this.name, gpa, "frozen memory cannot be written");
-  }
-
-  compareExchange(gpa: number): bigint {
-    throw new MemoryError(this.name, gpa, "frozen memory cannot be written");
   }
 
   [Symbol.dispose](): void {

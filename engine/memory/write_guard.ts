@@ -1,0 +1,48 @@
+/**
+ * What refuses writes: to memory that was opened to be read, and to memory
+ * that no one can write.
+ *
+ * @module
+ */
+import { MemoryError } from "../base/errors.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
+
+/**
+ * Refuses a write that this memory does not take.
+ *
+ * @param width bytes of a word that must be aligned
+ * @throws {MemoryError} when the memory is read-only, or the word not aligned.
+ */
+export function guardWrite(
+  { name, writable }: Pick<PhysicalMemory, "name" | "writable">,
+  gpa: number,
+  width = 1,
+): void {
+  if (!writable) throw new MemoryError(name, gpa, "opened read-only");
+  if (gpa % width !== 0) {
+    throw new MemoryError(name, gpa, `not aligned to ${width} bytes`);
+  }
+}
+
+/** Memory that stands still and that nobody writes. */
+export abstract class ReadOnlyMemory {
+  abstract readonly name: string;
+  /** What it is, for whoever wants to write it: `a core`. */
+  protected abstract readonly kind: string;
+  readonly writable = false;
+  readonly live = false;
+
+  /** @throws {MemoryError} always. */
+  write(gpa: number, _bytes: Uint8Array): void {
+    throw this.#refused(gpa);
+  }
+
+  /** @throws {MemoryError} always. */
+  compareExchange(gpa: number): bigint {
+    throw this.#refused(gpa);
+  }
+
+  #refused(gpa: number): MemoryError {
+    return new MemoryError(this.name, gpa, `${this.kind} cannot be written`);
+  }
+}
