@@ -5,6 +5,7 @@
  * @module
  */
 import { GuestGoneError } from "../base/errors.ts";
+import { pollGuest, sleep } from "../base/polling.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { Follower } from "../ftrace/ring/follower.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
@@ -266,25 +267,25 @@ class Run {
       await changes.apply();
       onStart?.();
       const wallEnd = performance.now() + this.#wallMs();
-      for (;;) {
-        await pause(pollMs, signal);
-        if (!session.alive()) {
-          ended = "guest gone";
-          break;
-        }
-        const last = performance.now() >= wallEnd;
-        this.#poll(ring, last);
-        module?.poll();
-        onPoll?.({
-          read: this.#read + (module?.read ?? 0),
-          texts: () => this.#texts(),
-        });
-        if (this.#done || last) break;
-        if (signal?.aborted === true) {
+      await sleep(pollMs, signal);
+      const end = await pollGuest({
+        alive: () => session.alive(),
+        signal,
+        poll: () => {
+          const last = performance.now() >= wallEnd;
+          this.#poll(ring, last);
+          module?.poll();
+          onPoll?.({
+            read: this.#read + (module?.read ?? 0),
+            texts: () => this.#texts(),
+          });
+          if (this.#done || last) return "stop";
+          if (signal?.aborted !== true) return pollMs;
           ended = "signal";
-          break;
-        }
-      }
+          return "stop";
+        },
+      });
+      if (end === "guest gone") ended = end;
     } catch (error) {
       // What was collected before the guest went is kept.
       if (!(error instanceof GuestGoneError)) throw error;
@@ -366,17 +367,4 @@ function earliest({ columns }: Frame): number {
     if (columns.ts[row] < first) first = columns.ts[row];
   }
   return first;
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted === true) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    signal?.addEventListener("abort", done);
-  });
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { MemoryError, XftraceError } from "../../engine/base/errors.ts";
+import { MemoryError } from "../../engine/base/errors.ts";
+import { pollGuest } from "../../engine/base/polling.ts";
 import { Follower } from "../../engine/ftrace/ring/follower.ts";
 import { TraceEvents } from "../../engine/ftrace/events/events.ts";
 import type { TraceMeta } from "../../engine/output/text/environment.ts";
@@ -64,7 +65,6 @@ export class Collector {
   readonly #options: TraceTextOptions;
   readonly #types = new Set<number>();
   readonly #lost = new Map<number, number>();
-  #lastSlow = -Infinity;
   #stop = false;
 
   /**
@@ -115,31 +115,16 @@ export class Collector {
    * @returns why it ended.
    */
   async run(): Promise<"stopped" | "the guest has ended"> {
-    while (!this.#stop) {
-      const now = performance.now();
-      if (now - this.#lastSlow >= SLOW_MS) {
-        this.#lastSlow = now;
-        if (!this.#session.alive()) {
-          this.#poll();
-          return "the guest has ended";
-        }
-        this.#slow();
-      }
-      let count: number;
-      try {
-        count = this.#poll();
-      } catch (error) {
-        // A reset or a resize in the middle of a look passes; a guest that
-        // ended does not.
-        if (!(error instanceof XftraceError)) throw error;
-        if (!this.#session.alive()) return "the guest has ended";
-        count = 0;
-      }
-      await new Promise((resolve) =>
-        setTimeout(resolve, count > 0 ? BUSY_MS : IDLE_MS)
-      );
-    }
-    return "stopped";
+    const end = await pollGuest({
+      alive: () => this.#session.alive(),
+      stopped: () => this.#stop,
+      slowMs: SLOW_MS,
+      slow: () => this.#slow(),
+      poll: () => this.#poll() > 0 ? BUSY_MS : IDLE_MS,
+      // A reset or a resize in the middle of a look passes.
+      failed: () => IDLE_MS,
+    });
+    return end === "stopped" ? end : "the guest has ended";
   }
 
   /** One poll, kept. */

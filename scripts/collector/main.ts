@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sleep } from "../../engine/base/polling.ts";
 import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
 import { attach } from "../../ffi/attach.ts";
 import { Collector, type CollectorStatus } from "./collector.ts";
@@ -81,7 +82,7 @@ async function main(key: string, target: string): Promise<void> {
     reply({ error: message });
   }
   // The answer has to leave before the listener goes.
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   done.abort();
   await serving;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { XftraceError } from "../../engine/base/errors.ts";
+import { pollGuest } from "../../engine/base/polling.ts";
 import {
   type SealedSummary,
   SealedTracer,
@@ -103,28 +104,24 @@ export class SealedCollector {
     const tracer = await this.#begin();
     const { rotateMs } = this.#sealed;
     const everyMs = Math.max(1, Math.min(POLL_MS, rotateMs / 4));
-    let lastSlow = -Infinity;
-    while (!this.#stop) {
-      const now = performance.now();
-      if (now - lastSlow >= SLOW_MS) {
-        lastSlow = now;
-        this.#gone = !this.#session.alive();
-        if (this.#gone) return "the guest has ended";
-      }
-      try {
+    const end = await pollGuest({
+      alive: () => this.#session.alive(),
+      stopped: () => this.#stop,
+      slowMs: SLOW_MS,
+      poll: () => {
         for (const { problem, detail } of tracer.poll().findings) {
           this.#say(`${problem}: ${detail}`);
         }
-      } catch (error) {
-        // What the guest changes while it is read passes; its end does not.
-        if (!(error instanceof XftraceError)) throw error;
-        this.#gone = !this.#session.alive();
-        if (this.#gone) return "the guest has ended";
-        this.#say(error.message);
-      }
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    }
-    return "stopped";
+        return everyMs;
+      },
+      // What the guest changes while it is read passes.
+      failed: ({ message }) => {
+        this.#say(message);
+        return everyMs;
+      },
+    });
+    this.#gone = end === "guest gone";
+    return end === "stopped" ? end : "the guest has ended";
   }
 
   /** Ends the trace; the text is made of the files, by whoever asks for it. */

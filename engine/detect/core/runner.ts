@@ -5,6 +5,7 @@
  * @module
  */
 import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
+import { sleep } from "../../base/polling.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
@@ -94,7 +95,7 @@ export async function runChecks(
     if (pending.length === 0) break;
     const times = Math.max(...pending.map(([, readings]) => readings.length));
     const pause = CONFIRM_AFTER[Math.min(times, CONFIRM_AFTER.length) - 1];
-    await new Promise((done) => setTimeout(done, pause));
+    await sleep(pause);
     const again = contextOf(kernel, options);
     for (const [check, readings] of pending) {
       readings.push(read(kernel, check, again));

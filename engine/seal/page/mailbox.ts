@@ -4,6 +4,7 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
+import { sleep } from "../../base/polling.ts";
 import { COMMAND, CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
 
@@ -168,7 +169,7 @@ export class Mailbox {
         );
       }
       onWait?.(progress);
-      await new Promise((resolve) => setTimeout(resolve, 4));
+      await sleep(4);
     }
   }
 

@@ -9,6 +9,7 @@ import {
 import type { Check } from "../../../engine/detect/core/check.ts";
 import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
 import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import { sleep } from "../../../engine/base/polling.ts";
 import {
   type CheckRunJson,
   checkRunJson,
@@ -249,7 +250,7 @@ async function watch(
     if (before === undefined) out(`${time()}  ${summaryLine(run)}\n`);
     before = now;
     last = run;
-    await new Promise((done) => setTimeout(done, seconds * 1000));
+    await sleep(seconds * 1000);
   }
   if (last !== undefined) refuse(last);
 }

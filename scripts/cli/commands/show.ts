@@ -1,6 +1,7 @@
 /** `xftrace show`: the trace as it happens, as the guest's trace_pipe. */
 import type { Command } from "@commander-js/extra-typings";
 import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
+import { pollGuest } from "../../../engine/base/polling.ts";
 import { Follower } from "../../../engine/ftrace/ring/follower.ts";
 import { TraceText } from "../../../engine/output/text/trace_text.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
@@ -15,8 +16,8 @@ import { openTarget, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
 const POLL_MS = 50;
-/** Polls between looks at comms and at the guest's process. */
-const SLOW_POLLS = 10;
+/** Milliseconds between looks at comms and at the guest's process. */
+const SLOW_MS = 500;
 
 /** Adds the command. */
 export function registerShow(program: Command): void {
@@ -69,7 +70,6 @@ Examples:
       const until = options.for === undefined
         ? Infinity
         : performance.now() + options.for * 1000;
-      let gone = false;
       let chunk = "";
       const drain = (all: boolean) => {
         follower.drain((columns, row, arena) => {
@@ -82,26 +82,21 @@ Examples:
         if (chunk !== "") out(chunk);
         chunk = "";
       };
-      for (let polls = 0; !stop && performance.now() < until; polls++) {
-        if (polls % SLOW_POLLS === 0) {
-          if (!session.alive()) {
-            gone = true;
-            break;
-          }
+      const gone = await pollGuest({
+        alive: () => session.alive(),
+        stopped: () => stop || performance.now() >= until,
+        slowMs: SLOW_MS,
+        slow: () => {
           saved = SavedCmdlines.read(session.kernel);
           session.kernel.live.refresh();
           text.refresh();
-        }
-        try {
+        },
+        poll: () => {
           follower.poll();
-        } catch (error) {
-          if (!(error instanceof XftraceError) || session.alive()) throw error;
-          gone = true;
-          break;
-        }
-        drain(false);
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      }
+          drain(false);
+          return POLL_MS;
+        },
+      }) === "guest gone";
       if (!gone) follower.poll();
       drain(true);
       const { decoded, lost, dropped } = follower.totals();

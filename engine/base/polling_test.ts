@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { XftraceError } from "./errors.ts";
+import { pollGuest, sleep } from "./polling.ts";
+
+/** A guest that lives for some questions. */
+function living(questions: number): () => boolean {
+  return () => questions-- > 0;
+}
+
+Deno.test("looks until the look says stop", async () => {
+  let looks = 0;
+  const end = await pollGuest({
+    alive: () => true,
+    poll: () => ++looks === 3 ? "stop" : 0,
+  });
+  assert.deepEqual([end, looks], ["stopped", 3]);
+});
+
+Deno.test("does not look once it is stopped", async () => {
+  let looks = 0;
+  const end = await pollGuest({
+    alive: () => true,
+    stopped: () => looks === 2,
+    poll: () => {
+      looks++;
+      return 0;
+    },
+  });
+  assert.deepEqual([end, looks], ["stopped", 2]);
+});
+
+Deno.test("ends with its guest, before the look", async () => {
+  let looks = 0;
+  const end = await pollGuest({
+    alive: living(2),
+    poll: () => {
+      looks++;
+      return 0;
+    },
+  });
+  assert.deepEqual([end, looks], ["guest gone", 2]);
+});
+
+Deno.test("what is slow is done at first, and no more before its time", async () => {
+  let looks = 0;
+  let slow = 0;
+  let asked = 0;
+  await pollGuest({
+    alive: () => ++asked > 0,
+    slowMs: 60_000,
+    slow: () => slow++,
+    poll: () => ++looks === 5 ? "stop" : 0,
+  });
+  assert.deepEqual([looks, slow, asked], [5, 1, 1]);
+});
+
+Deno.test("an error of a guest that has ended is its end", async () => {
+  const polling = {
+    poll: () => {
+      throw new XftraceError("no memory");
+    },
+    slowMs: 60_000,
+  };
+  assert.equal(
+    await pollGuest({ ...polling, alive: living(1) }),
+    "guest gone",
+  );
+  await assert.rejects(
+    pollGuest({ ...polling, alive: () => true }),
+    /no memory/,
+  );
+  // Ours is no guest's.
+  await assert.rejects(
+    pollGuest({
+      alive: living(1),
+      poll: () => {
+        throw new TypeError("a fault of ours");
+      },
+    }),
+    TypeError,
+  );
+});
+
+Deno.test("an error that may pass is taken", async () => {
+  let looks = 0;
+  const taken: string[] = [];
+  const end = await pollGuest({
+    alive: () => true,
+    failed: ({ message }) => {
+      taken.push(message);
+      return 0;
+    },
+    poll: () => {
+      if (++looks < 3) throw new XftraceError(`look ${looks}`);
+      return "stop";
+    },
+  });
+  assert.deepEqual([end, taken], ["stopped", ["look 1", "look 2"]]);
+});
+
+Deno.test("a signal cuts a wait short, and another look is made", async () => {
+  const ending = new AbortController();
+  let looks = 0;
+  const end = await pollGuest({
+    alive: () => true,
+    signal: ending.signal,
+    poll: () => {
+      if (ending.signal.aborted) return "stop";
+      looks++;
+      queueMicrotask(() => ending.abort());
+      return 600_000;
+    },
+  });
+  assert.deepEqual([end, looks], ["stopped", 1]);
+  await sleep(600_000, ending.signal);
+});
