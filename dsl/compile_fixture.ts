@@ -6,7 +6,8 @@
  */
 import type { EventFormat } from "../engine/ftrace/events/formats.ts";
 import type { EventFact, TargetFacts } from "../engine/query/facts.ts";
-import { globRegExp, nearNames } from "../engine/passes/glob.ts";
+import { globRegExp } from "../engine/base/glob.ts";
+import { nearNames } from "../engine/base/near_names.ts";
 
 const NAMES = [
   "__x64_sys_open",

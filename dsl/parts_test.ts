@@ -8,7 +8,6 @@ import fc from "fast-check";
 import { EventColumns } from "../engine/ftrace/ring/columns.ts";
 import { TimeMerge } from "../engine/ftrace/ring/merge.ts";
 import { expressionText } from "../engine/query/expression.ts";
-import { globRegExp, nearNames } from "../engine/passes/glob.ts";
 import { orderRows } from "../engine/passes/order.ts";
 import { callerPlace, withCaret } from "../engine/query/place.ts";
 import { HistTable } from "../engine/passes/sinks/hist.ts";
@@ -42,16 +41,6 @@ Deno.test("expressions as text", () => {
     text(process("ssh*").withChildren()),
     'process "ssh*" with children',
   );
-});
-
-Deno.test("globs and near names", () => {
-  assert.ok(globRegExp("vfs_*").test("vfs_read"));
-  assert.ok(!globRegExp("vfs_*").test("xvfs_read"));
-  assert.ok(globRegExp("[a-c]?.x").test("bz.x"));
-  assert.ok(!globRegExp("[!a-c]?.x").test("bz.x"));
-  assert.ok(globRegExp("a+b(c)").test("a+b(c)"));
-  assert.deepEqual(nearNames("raed", ["read", "write", "ready"]), ["read"]);
-  assert.deepEqual(nearNames("zzzzzz", ["read", "write"]), []);
 });
 
 Deno.test("places: the script's frame is found, and pointed at", () => {

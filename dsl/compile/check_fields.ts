@@ -7,7 +7,7 @@
 import type { FieldKind, Leaf } from "../../engine/query/expression.ts";
 import { visitLeaves } from "../../engine/query/expression.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
-import { didYouMean, nearNames } from "../../engine/passes/glob.ts";
+import { didYouMean, nearNames } from "../../engine/base/near_names.ts";
 import { argumentKind } from "../../engine/query/kinds.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import { fieldKind } from "../../engine/passes/fields/stream_access.ts";

@@ -10,7 +10,7 @@ import {
   type Leaf,
 } from "../../engine/query/expression.ts";
 import { shortName } from "../../engine/query/facts.ts";
-import { globRegExp } from "../../engine/passes/glob.ts";
+import { globRegExp } from "../../engine/base/glob.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 

@@ -9,12 +9,8 @@ import {
   SYSCALL_PREFIX,
   type TargetFacts,
 } from "../../engine/query/facts.ts";
-import {
-  didYouMean,
-  globRegExp,
-  isGlob,
-  nearNames,
-} from "../../engine/passes/glob.ts";
+import { globRegExp, isGlob } from "../../engine/base/glob.ts";
+import { didYouMean, nearNames } from "../../engine/base/near_names.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
 import type { FunctionRef } from "../../engine/query/spec.ts";
 import { CompileError } from "../errors.ts";

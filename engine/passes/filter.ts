@@ -17,7 +17,7 @@ import {
   type ProcessSpec,
 } from "../query/expression.ts";
 import type { Frame } from "./fields/frame.ts";
-import { globRegExp } from "./glob.ts";
+import { globRegExp } from "../base/glob.ts";
 
 /**
  * Keeps the rows that pass: compacts the first `n` of `rows` in place.

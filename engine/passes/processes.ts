@@ -9,7 +9,7 @@ import { AddressSpace } from "../memory/address_space.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../kernel/core/object.ts";
 import type { ProcessSpec } from "../query/expression.ts";
-import { globRegExp } from "./glob.ts";
+import { globRegExp } from "../base/glob.ts";
 
 /** A thread as the task list shows it. */
 interface Thread {

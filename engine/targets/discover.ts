@@ -5,6 +5,7 @@
  */
 
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { nearNames } from "../base/near_names.ts";
 import { describeOther, otherVmm } from "./other_vmms.ts";
 import { Proc } from "./proc.ts";
 import { describeQemu, isQemu, programName } from "./qemu.ts";
@@ -118,33 +119,4 @@ function running(vms: readonly VmProcess[]): string {
   return vms.length === 0
     ? "none runs at all"
     : `there are ${vms.map(targetOf).join(", ")}`;
-}
-
-/** Names that resemble `name`, best first, at most three. */
-function nearNames(name: string, names: readonly string[]): string[] {
-  const lower = name.toLowerCase();
-  return names.map((candidate) => {
-    const other = candidate.toLowerCase();
-    const contained = other.includes(lower) || lower.includes(other);
-    return { candidate, far: contained ? 0.5 : distance(lower, other) };
-  }).filter(({ candidate, far }) =>
-    far <= Math.max(1, Math.min(name.length, candidate.length) / 2)
-  ).sort((a, b) => a.far - b.far).slice(0, 3).map((near) => near.candidate);
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(
-        next[j - 1] + 1,
-        row[j] + 1,
-        row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1),
-      ));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compile, type CompileOptions, Condition, Trace } from "../../mod.ts";
 import type { Expression } from "../../engine/query/expression.ts";
-import { globRegExp } from "../../engine/passes/glob.ts";
+import { globRegExp } from "../../engine/base/glob.ts";
 import type { EventLike, TraceSpec } from "../../engine/query/spec.ts";
 import { recorded } from "../dsl/guest_model.ts";
 import { recordedByModule, wholeCalls } from "../dsl/module_model.ts";

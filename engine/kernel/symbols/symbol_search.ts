@@ -5,88 +5,16 @@
  *
  * @module
  */
+import { EditDistance } from "../../base/edit_distance.ts";
+import { codesOf, globMatches } from "../../base/glob.ts";
 import { nameAt, type NameTable } from "./symbol_blob.ts";
-
-const STAR = 0x2a;
-const QUESTION = 0x3f;
-const OPEN = 0x5b;
-
-function codes(text: string): Uint16Array {
-  return Uint16Array.from(text, (c) => c.charCodeAt(0));
-}
-
-/** Index after the `]` of a class that opens at `at`, or -1. */
-function classEnd(pattern: Uint16Array, at: number): number {
-  const close = pattern.indexOf(0x5d, at + 2);
-  return close < 0 ? -1 : close + 1;
-}
-
-/** Whether `code` is in the class `[...]` at `at`; `!` or `^` negate. */
-function inClass(
-  pattern: Uint16Array,
-  at: number,
-  end: number,
-  code: number,
-): boolean {
-  let i = at + 1;
-  const negated = pattern[i] === 0x21 || pattern[i] === 0x5e;
-  if (negated) i++;
-  for (; i < end - 1; i++) {
-    let last = pattern[i];
-    const first = last;
-    if (pattern[i + 1] === 0x2d && i + 2 < end - 1) {
-      last = pattern[i + 2];
-      i += 2;
-    }
-    if (code >= first && code <= last) return !negated;
-  }
-  return negated;
-}
-
-function globMatches(
-  pattern: Uint16Array,
-  names: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
-  let p = 0;
-  let n = start;
-  let starAt = -1;
-  let starName = 0;
-  while (n < end || p < pattern.length) {
-    if (p < pattern.length && pattern[p] === STAR) {
-      starAt = p++;
-      starName = n;
-      continue;
-    }
-    if (p < pattern.length && n < end) {
-      const close = pattern[p] === OPEN ? classEnd(pattern, p) : -1;
-      if (close > 0) {
-        if (inClass(pattern, p, close, names[n])) {
-          p = close;
-          n++;
-          continue;
-        }
-      } else if (pattern[p] === QUESTION || pattern[p] === names[n]) {
-        p++;
-        n++;
-        continue;
-      }
-    }
-    // Dead end: let the last star swallow one character more.
-    if (starAt < 0 || starName >= end) return false;
-    p = starAt + 1;
-    n = ++starName;
-  }
-  return true;
-}
 
 /**
  * Names that match a glob (`*`, `?`, `[a-z]`, `[!a-z]`) in address order,
  * each once.
  */
 export function globNames(blob: NameTable, glob: string): string[] {
-  const pattern = codes(glob);
+  const pattern = codesOf(glob);
   const found = new Set<string>();
   for (let i = 0; i < blob.count; i++) {
     if (globMatches(pattern, blob.names, blob.starts[i], blob.starts[i + 1])) {
@@ -103,67 +31,12 @@ const MADE = /^(__pfx_|__cfi_|__ksymtab_|__kstrtab|__crc_|__compound_|\.L)/;
  * What the kernel's macros put before the name that people know
  * (SYSCALL_DEFINE, lock-free variants): compared without it too.
  */
-const WRAPPERS = ["__x64_", "__", "_", "do_"].map(codes);
+const WRAPPERS = ["__x64_", "__", "_", "do_"].map(codesOf);
 
 /** A name and how far it is from the one asked for. */
 interface Near {
   readonly name: string;
   readonly score: number;
-}
-
-/** Edit distance (insert, delete, replace, swap of neighbours), cut off. */
-class Distance {
-  readonly #query: Uint16Array;
-  #before = new Int32Array(0);
-  #last = new Int32Array(0);
-  #row = new Int32Array(0);
-
-  constructor(query: Uint16Array) {
-    this.#query = query;
-  }
-
-  /** The distance to `names[start, end)`, or `limit + 1` when beyond. */
-  to(names: Uint8Array, start: number, end: number, limit: number): number {
-    const q = this.#query;
-    const length = end - start;
-    if (Math.abs(length - q.length) > limit) return limit + 1;
-    if (this.#row.length <= length) {
-      this.#before = new Int32Array(length + 64);
-      this.#last = new Int32Array(length + 64);
-      this.#row = new Int32Array(length + 64);
-    }
-    let before = this.#before;
-    let last = this.#last;
-    let row = this.#row;
-    for (let j = 0; j <= length; j++) last[j] = j;
-    for (let i = 1; i <= q.length; i++) {
-      const from = Math.max(1, i - limit);
-      const to = Math.min(length, i + limit);
-      row[from - 1] = from === 1 ? i : limit + 1;
-      let best = row[from - 1];
-      for (let j = from; j <= to; j++) {
-        const code = names[start + j - 1];
-        let cost = last[j - 1] + (q[i - 1] === code ? 0 : 1);
-        // Right of the band nothing was computed in the row above.
-        if (j < i + limit && last[j] + 1 < cost) cost = last[j] + 1;
-        if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
-        if (
-          i > 1 && j > 1 && q[i - 2] === code &&
-          q[i - 1] === names[start + j - 2] && before[j - 2] + 1 < cost
-        ) {
-          cost = before[j - 2] + 1;
-        }
-        row[j] = cost;
-        if (cost < best) best = cost;
-      }
-      if (best > limit) return limit + 1;
-      const spare = before;
-      before = last;
-      last = row;
-      row = spare;
-    }
-    return Math.min(last[length], limit + 1);
-  }
 }
 
 /** Whether `names[start, end)` starts with `prefix`. */
@@ -201,14 +74,14 @@ function indexWithin(
  * distance, and those that contain it (`sys_open` in `__x64_sys_open`), where
  * whole words count more. Functions are preferred to data.
  */
-export function nearNames(
+export function nearSymbols(
   blob: NameTable,
   name: string,
   limit: number,
 ): Near[] {
-  const query = codes(name);
+  const query = codesOf(name);
   if (query.length === 0 || limit <= 0) return [];
-  const distance = new Distance(query);
+  const distance = new EditDistance(query, true);
   const edits = Math.max(1, Math.min(4, Math.floor(query.length / 3)));
   const { names, starts, types } = blob;
   const best = new Map<string, number>();

@@ -11,7 +11,7 @@
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
 import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
-import { globNames, nearNames } from "./symbol_search.ts";
+import { globNames, nearSymbols } from "./symbol_search.ts";
 import type { SymbolAt, Symbols } from "./symbols.ts";
 
 /** Symbols outside of the kernel image: one module's, or BPF's. */
@@ -148,9 +148,9 @@ export class SymbolTable implements Symbols {
   }
 
   near(name: string, limit = 5): string[] {
-    const found = nearNames(this.#blob, name, limit);
+    const found = nearSymbols(this.#blob, name, limit);
     for (const region of this.#regions) {
-      found.push(...nearNames(region.table, name, limit));
+      found.push(...nearSymbols(region.table, name, limit));
     }
     const names = found.sort((a, b) => a.score - b.score).map((n) => n.name);
     return [...new Set(names)].slice(0, limit);

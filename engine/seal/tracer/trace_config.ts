@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { isGlob } from "../../base/glob.ts";
 import { ftraceSite } from "../../kernel/patching/ftrace_site.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
@@ -105,7 +106,7 @@ export function functionAddresses(
 ): bigint[] {
   const found = new Set<bigint>();
   for (const name of names) {
-    const glob = /[*?[]/.test(name);
+    const glob = isGlob(name);
     const wanted = glob ? kernel.symbols.glob(name) : [name];
     let any = false;
     for (const one of wanted) {

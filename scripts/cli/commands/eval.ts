@@ -2,7 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import * as language from "../../../mod.ts";
 import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { didYouMean, nearNames } from "../../../engine/passes/glob.ts";
+import { didYouMean, nearNames } from "../../../engine/base/near_names.ts";
 import { withCaret } from "../../../engine/query/place.ts";
 import { execute } from "../execute.ts";
 import { readLine, rememberText } from "../read_line.ts";

@@ -11,11 +11,8 @@ import type {
   EventFormat,
 } from "../../../engine/ftrace/events/formats.ts";
 import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
-import {
-  didYouMean,
-  globRegExp,
-  nearNames,
-} from "../../../engine/passes/glob.ts";
+import { globRegExp } from "../../../engine/base/glob.ts";
+import { didYouMean, nearNames } from "../../../engine/base/near_names.ts";
 import { openInstance } from "../instance.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";

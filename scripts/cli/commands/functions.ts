@@ -3,7 +3,8 @@ import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../../engine/base/errors.ts";
 import { traceableFunctions } from "../../../engine/kernel/patching/functions.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
-import { didYouMean, globRegExp } from "../../../engine/passes/glob.ts";
+import { globRegExp } from "../../../engine/base/glob.ts";
+import { didYouMean } from "../../../engine/base/near_names.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { out, outJson } from "../terminal.ts";
 

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { codesOf, globMatches, globRegExp, isGlob } from "./glob.ts";
+
+Deno.test("a glob is for the whole text", () => {
+  assert.ok(globRegExp("vfs_*").test("vfs_read"));
+  assert.ok(!globRegExp("vfs_*").test("xvfs_read"));
+  assert.ok(globRegExp("[a-c]?.x").test("bz.x"));
+  assert.ok(!globRegExp("[!a-c]?.x").test("bz.x"));
+  assert.ok(globRegExp("a+b(c)").test("a+b(c)"));
+  assert.deepEqual(["a*", "?", "[x", "sys_read"].map(isGlob), [
+    true,
+    true,
+    true,
+    false,
+  ]);
+});
+
+/** Patterns and names of few characters, so that many match. */
+const pattern = fc.array(
+  fc.constantFrom("a", "b", "_", "*", "?", "[ab]", "[!a]", "[a-c]", "[", "+"),
+  { maxLength: 6 },
+).map((parts) => parts.join(""));
+const name = fc.string({
+  unit: fc.constantFrom("a", "b", "c", "_", "[", "+"),
+  maxLength: 8,
+});
+
+Deno.test("a glob says the same of a text and of its bytes", () => {
+  fc.assert(
+    fc.property(pattern, name, name, (glob, text, other) => {
+      const bytes = new TextEncoder().encode(other + text + other);
+      const start = other.length;
+      assert.equal(
+        globMatches(codesOf(glob), bytes, start, start + text.length),
+        globRegExp(glob).test(text),
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,0 +1,42 @@
+/**
+ * Names that resemble one that is not there.
+ *
+ * @module
+ */
+import { EditDistance } from "./edit_distance.ts";
+import { codesOf } from "./glob.ts";
+
+/**
+ * The candidates nearest to a mistyped name, best first.
+ *
+ * @param limit how many at most; default 3
+ */
+export function nearNames(
+  name: string,
+  candidates: Iterable<string>,
+  limit = 3,
+): string[] {
+  const wanted = name.toLowerCase();
+  const edits = new EditDistance(codesOf(wanted));
+  const most = Math.max(2, Math.floor(name.length / 3));
+  const found: { name: string; far: number }[] = [];
+  for (const candidate of candidates) {
+    const text = candidate.toLowerCase();
+    const far = text.includes(wanted) || wanted.includes(text)
+      ? Math.min(most, Math.abs(text.length - wanted.length) / 4)
+      : edits.to(codesOf(text), 0, text.length, most);
+    if (far <= most) found.push({ name: candidate, far });
+  }
+  found.sort((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1));
+  return [...new Set(found.map((each) => each.name))].slice(0, limit);
+}
+
+/** `: did you mean "a" or "b"?`, or nothing. */
+export function didYouMean(names: readonly string[]): string {
+  if (names.length === 0) return "";
+  const quoted = names.map((name) => `"${name}"`);
+  const last = quoted.pop();
+  return `: did you mean ${
+    quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`
+  }?`;
+}

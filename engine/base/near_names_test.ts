@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { didYouMean, nearNames } from "./near_names.ts";
+
+Deno.test("near names, best first", () => {
+  assert.deepEqual(nearNames("raed", ["read", "write", "ready"]), ["read"]);
+  assert.deepEqual(nearNames("zzzzzz", ["read", "write"]), []);
+  assert.deepEqual(nearNames("READ", ["write", "pread", "read"]), [
+    "read",
+    "pread",
+  ]);
+  assert.deepEqual(nearNames("ab", ["abc", "abcd", "ab1", "ab2"], 2), [
+    "ab1",
+    "ab2",
+  ]);
+});
+
+Deno.test("they are asked about", () => {
+  assert.equal(didYouMean([]), "");
+  assert.equal(didYouMean(["a"]), ': did you mean "a"?');
+  assert.equal(
+    didYouMean(["a", "b", "c"]),
+    ': did you mean "a", "b" or "c"?',
+  );
+});
