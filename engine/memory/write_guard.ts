@@ -26,18 +26,19 @@ export function guardWrite(
 
 /** Memory that stands still and that nobody writes. */
 export abstract class ReadOnlyMemory {
+  /** As {@linkcode PhysicalMemory.name}. */
   abstract readonly name: string;
   /** What it is, for whoever wants to write it: `a core`. */
   protected abstract readonly kind: string;
   readonly writable = false;
   readonly live = false;
 
-  /** @throws {MemoryError} always. */
+  /** Refuses. @throws {MemoryError} always. */
   write(gpa: number, _bytes: Uint8Array): void {
     throw this.#refused(gpa);
   }
 
-  /** @throws {MemoryError} always. */
+  /** Refuses. @throws {MemoryError} always. */
   compareExchange(gpa: number): bigint {
     throw this.#refused(gpa);
   }
