@@ -8,9 +8,11 @@ import type { FieldKind, Leaf } from "../../engine/query/expression.ts";
 import { visitLeaves } from "../../engine/query/expression.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import { didYouMean, nearNames } from "../../engine/base/near_names.ts";
-import { argumentKind } from "../../engine/query/kinds.ts";
+import {
+  argumentKind,
+  fieldKind,
+} from "../../engine/ftrace/events/field_kinds.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
-import { fieldKind } from "../../engine/passes/fields/stream_access.ts";
 import type { SourcePlace } from "../../engine/query/place.ts";
 import { CompileError } from "../errors.ts";
 import type { Draft } from "./draft.ts";

@@ -10,7 +10,10 @@
  * @module
  */
 import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import { argumentKind, eventFieldKind } from "../../engine/query/kinds.ts";
+import {
+  argumentKind,
+  eventFieldKind,
+} from "../../engine/ftrace/events/field_kinds.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 const KEY = /^[A-Za-z_$][\w$]*$/;

@@ -8,7 +8,7 @@ import {
   KIND,
   type PageArena,
 } from "../ftrace/ring/columns.ts";
-import { argumentKind } from "../query/kinds.ts";
+import { argumentKind } from "../ftrace/events/field_kinds.ts";
 import type { CallColumns } from "./fields/frame.ts";
 import type { SyscallTarget } from "../query/program.ts";
 

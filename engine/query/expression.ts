@@ -7,20 +7,10 @@
  *
  * @module
  */
+import type { FieldKind } from "../ftrace/events/field_kinds.ts";
 import type { SourcePlace } from "./place.ts";
 
-/**
- * What a field's values are: `duration` and `time` count ns, `size` bytes;
- * `function` is a kernel function's name, `address` a GVA or a user address.
- */
-export type FieldKind =
-  | "number"
-  | "duration"
-  | "size"
-  | "time"
-  | "text"
-  | "function"
-  | "address";
+export type { FieldKind };
 
 /** How two values are compared. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";

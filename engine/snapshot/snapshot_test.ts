@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { listEvents, rawReason } from "../output/event_list.ts";
+import { listEvents } from "../ftrace/events/event_list.ts";
+import { rawReason } from "../output/text/unfollowed.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
 import { readBuffers } from "../ftrace/ring/reader.ts";

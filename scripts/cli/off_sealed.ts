@@ -12,7 +12,7 @@ import {
 import {
   type ReportedRecording,
   reportRecording,
-} from "../../engine/output/report_recording.ts";
+} from "../../engine/output/sealed/report_recording.ts";
 import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import { isClean } from "../../engine/seal/recording/verify_recording.ts";
 import type { Session } from "../../engine/session.ts";

@@ -5,7 +5,10 @@
  * @module
  */
 
+import type { EventFormat } from "../../ftrace/events/formats.ts";
+import type { TextEnvironment } from "./environment.ts";
 import type { TraceTextOptions } from "./options.ts";
+import { compilePrintFmt } from "./print_fmt/render.ts";
 
 /** Tracers whose entries have lines of their own (`tracer.print_line`). */
 const OWN_LINES = new Set(["blk", "mmiotrace"]);
@@ -42,4 +45,17 @@ export function unfollowedSettings(
     );
   }
   return found;
+}
+
+/**
+ * Why an event's entries are shown as raw fields, `undefined` when they are
+ * rendered as the kernel renders them.
+ */
+export function rawReason(
+  format: EventFormat,
+  env: TextEnvironment,
+): string | undefined {
+  // System calls are printed by their arguments, not by their print_fmt.
+  if (format.syscall !== undefined) return undefined;
+  return compilePrintFmt(format, env).failure;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { EventField, EventFormat } from "../../ftrace/events/formats.ts";
-import { dynamicKind } from "../../ftrace/events/formats.ts";
 import {
   type Access,
   type Accessor,
@@ -16,10 +15,11 @@ import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "./frame.ts";
 import {
   argumentKind,
-  eventFieldKind,
+  fieldKind,
   isSigned,
   isWord,
-} from "../../query/kinds.ts";
+} from "../../ftrace/events/field_kinds.ts";
+import { integerAt, textAt, wordAt } from "../../ftrace/ring/field_values.ts";
 import type { Selection, SyscallTarget } from "../../query/program.ts";
 
 /** Names of the guest's things, as they are now. */
@@ -223,16 +223,6 @@ function eventAccess(
   return fieldAccess(kind, fields, context.names);
 }
 
-/** The kind of an event's own field; of system calls' events too. */
-export function fieldKind(
-  format: EventFormat,
-  field: EventField,
-): FieldKind | undefined {
-  const kind = eventFieldKind(field);
-  // An address in the process's memory, whatever lies there.
-  return format.syscall !== undefined && kind === "function" ? "number" : kind;
-}
-
 function fieldAccess(
   kind: FieldKind,
   fields: ReadonlyMap<number, EventField>,
@@ -243,7 +233,7 @@ function fieldAccess(
   const of = (frame: Frame, row: number) => table[frame.columns.type[row]];
   const half = (add: number): Half => (frame, row) => {
     const field = of(frame, row);
-    return field === undefined ? 0 : word(frame, row, field.offset + add);
+    return field === undefined ? 0 : wordAt(frame, row, field.offset + add);
   };
   switch (kind) {
     case "text":
@@ -252,7 +242,7 @@ function fieldAccess(
         kind,
         at: (frame, row) => {
           const field = of(frame, row);
-          return field === undefined ? undefined : text(frame, row, field);
+          return field === undefined ? undefined : textAt(frame, row, field);
         },
       };
     case "function":
@@ -268,70 +258,7 @@ function fieldAccess(
     default:
       return numberBy(kind, (frame, row) => {
         const field = of(frame, row);
-        return field === undefined ? NaN : integer(frame, row, field);
+        return field === undefined ? NaN : integerAt(frame, row, field);
       });
   }
-}
-
-function word(frame: Frame, row: number, at: number): number {
-  const { columns, arena } = frame;
-  if (at + 4 > columns.size[row]) return 0;
-  const start = columns.offset[row] + at;
-  return (start & 3) === 0
-    ? arena.words[start >>> 2]
-    : arena.view.getUint32(start, true);
-}
-
-function integer(frame: Frame, row: number, field: EventField): number {
-  const { columns, arena } = frame;
-  if (field.offset + field.size > columns.size[row]) return NaN;
-  const at = columns.offset[row] + field.offset;
-  const { view } = arena;
-  switch (field.size) {
-    case 1:
-      return field.signed ? view.getInt8(at) : view.getUint8(at);
-    case 2:
-      return field.signed ? view.getInt16(at, true) : view.getUint16(at, true);
-    case 4:
-      return field.signed ? view.getInt32(at, true) : view.getUint32(at, true);
-    case 8: {
-      const lo = view.getUint32(at, true);
-      return field.signed
-        ? view.getInt32(at + 4, true) * TWO32 + lo
-        : view.getUint32(at + 4, true) * TWO32 + lo;
-    }
-    default:
-      return NaN;
-  }
-}
-
-const DECODER = new TextDecoder();
-
-function text(frame: Frame, row: number, field: EventField): string {
-  const { columns, arena } = frame;
-  const size = columns.size[row];
-  let at = field.offset;
-  let length = field.size;
-  const dynamic = dynamicKind(field);
-  if (dynamic !== undefined) {
-    const place = word(frame, row, at);
-    length = place >>> 16;
-    // A relative one counts from the end of the field.
-    at = (place & 0xffff) + (dynamic === "rel_loc" ? at + 4 : 0);
-  } else if (length === 0) length = size - at;
-  const start = columns.offset[row] + at;
-  const end = Math.min(columns.offset[row] + size, start + length);
-  let out = "";
-  const { bytes } = arena;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i];
-    if (byte === 0) return out;
-    if (byte >= 0x80) {
-      let stop = i;
-      while (stop < end && bytes[stop] !== 0) stop++;
-      return DECODER.decode(bytes.slice(start, stop));
-    }
-    out += String.fromCharCode(byte);
-  }
-  return out;
 }

@@ -4,8 +4,8 @@ import { XftraceError } from "../../../engine/base/errors.ts";
 import {
   type ListedEvent,
   listEvents,
-  rawReason,
-} from "../../../engine/output/event_list.ts";
+} from "../../../engine/ftrace/events/event_list.ts";
+import { rawReason } from "../../../engine/output/text/unfollowed.ts";
 import type {
   EventField,
   EventFormat,

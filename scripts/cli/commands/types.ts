@@ -2,7 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { TraceEvents } from "../../../engine/ftrace/events/events.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
-import { eventFieldKind } from "../../../engine/query/kinds.ts";
+import { eventFieldKind } from "../../../engine/ftrace/events/field_kinds.ts";
 import { oneTarget, openTarget, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
 

@@ -1,7 +1,7 @@
 /** `xftrace verify`: whether a sealed recording is whole and genuine. */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT } from "../../../engine/base/errors.ts";
-import { reportRecording } from "../../../engine/output/report_recording.ts";
+import { reportRecording } from "../../../engine/output/sealed/report_recording.ts";
 import {
   isClean,
   type RecordingVerification,

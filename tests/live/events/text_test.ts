@@ -1,7 +1,8 @@
 /** Every event: how many can be rendered, and that they read as the guest's. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { listEvents, rawReason } from "../../../engine/output/event_list.ts";
+import { listEvents } from "../../../engine/ftrace/events/event_list.ts";
+import { rawReason } from "../../../engine/output/text/unfollowed.ts";
 import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
 import { textBytes } from "../../../engine/output/text/byte_text.ts";
 import { openInstance } from "../../../scripts/cli/instance.ts";

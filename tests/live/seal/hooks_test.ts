@@ -3,7 +3,7 @@
  * like in a sealed graph.
  */
 import assert from "node:assert/strict";
-import { reportRecording } from "../../../engine/output/report_recording.ts";
+import { reportRecording } from "../../../engine/output/sealed/report_recording.ts";
 import { isClean } from "../../../engine/seal/recording/verify_recording.ts";
 import {
   assertNoOops,

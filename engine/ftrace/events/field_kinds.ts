@@ -4,8 +4,20 @@
  *
  * @module
  */
-import type { EventField } from "../ftrace/events/formats.ts";
-import type { FieldKind } from "./expression.ts";
+import type { EventField, EventFormat } from "./formats.ts";
+
+/**
+ * What a field's values are: `duration` and `time` count ns, `size` bytes;
+ * `function` is a kernel function's name, `address` a GVA or a user address.
+ */
+export type FieldKind =
+  | "number"
+  | "duration"
+  | "size"
+  | "time"
+  | "text"
+  | "function"
+  | "address";
 
 /** Fields that hold a kernel function's address though they are integers. */
 const FUNCTION_NAMES = new Set([
@@ -34,6 +46,16 @@ export function eventFieldKind(
   return field.size === 8 && /^(addr|address|vaddr|ptr|pfn)$/.test(name)
     ? "address"
     : "number";
+}
+
+/** The kind of an event's own field; of system calls' events too. */
+export function fieldKind(
+  format: EventFormat,
+  field: EventField,
+): FieldKind | undefined {
+  const kind = eventFieldKind(field);
+  // An address in the process's memory, whatever lies there.
+  return format.syscall !== undefined && kind === "function" ? "number" : kind;
 }
 
 /** The kind of a system call's argument. */

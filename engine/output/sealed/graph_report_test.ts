@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ENTRY, ENTRY_FLAG, KIND } from "../seal/page/abi.ts";
+import { ENTRY, ENTRY_FLAG, KIND } from "../../seal/page/abi.ts";
 import { GraphReport } from "./graph_report.ts";
 
 interface Fields {

@@ -4,11 +4,11 @@
  * @module
  */
 import { type ForeignAddress, GraphReport } from "./graph_report.ts";
-import { readRecording } from "../seal/recording/recording.ts";
+import { readRecording } from "../../seal/recording/recording.ts";
 import {
   type RecordingVerification,
   verifyRecording,
-} from "../seal/recording/verify_recording.ts";
+} from "../../seal/recording/verify_recording.ts";
 
 /** A verdict with the report that belongs to it. */
 export interface ReportedRecording extends RecordingVerification {

@@ -12,10 +12,10 @@ import {
   ENTRY_WORDS,
   KIND,
   WORD,
-} from "../seal/page/abi.ts";
-import type { Names, RecordingHeader } from "../seal/recording/recording.ts";
+} from "../../seal/page/abi.ts";
+import type { Names, RecordingHeader } from "../../seal/recording/recording.ts";
 import { syscallParameters } from "./syscall_parameters.ts";
-import type { VisitEntry } from "../seal/recording/verifier.ts";
+import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;
 

@@ -1,18 +1,10 @@
 /**
- * An instance's events as tracefs lists them, each with its state, and whether
- * its entries can be shown as the kernel shows them.
+ * An instance's events as tracefs lists them, each with its state.
  *
  * @module
  */
-import type { EventFormat } from "../ftrace/events/formats.ts";
-import type { TraceMeta } from "./text/environment.ts";
-import {
-  type EventFile,
-  eventFiles,
-  type TraceEvents,
-} from "../ftrace/events/events.ts";
-import { compilePrintFmt } from "./text/print_fmt/render.ts";
-import type { TraceArray } from "../ftrace/ring/trace_array.ts";
+import type { KernelObject } from "../../kernel/core/object.ts";
+import { type EventFile, eventFiles, type TraceEvents } from "./events.ts";
 
 /** One event of an instance. */
 export interface ListedEvent extends EventFile {
@@ -28,12 +20,14 @@ export interface ListedEvent extends EventFile {
 /**
  * The events of an instance, in the order of its `available_events`
  * (kernel/trace/trace_events.c, t_next).
+ *
+ * @param instance its `trace_array`
  */
 export function listEvents(
-  instance: TraceArray,
+  instance: { readonly object: KernelObject },
   events: TraceEvents,
 ): ListedEvent[] {
-  const { kernel } = instance;
+  const { kernel } = events;
   const ignore = kernel.types.tryEnumerator("TRACE_EVENT_FL_IGNORE_ENABLE") ??
     0;
   const byName = new Map(
@@ -52,17 +46,4 @@ export function listEvents(
     });
   }
   return listed;
-}
-
-/**
- * Why an event's entries are shown as raw fields, `undefined` when they are
- * rendered as the kernel renders them.
- */
-export function rawReason(
-  format: EventFormat,
-  meta: TraceMeta,
-): string | undefined {
-  // System calls are printed by their arguments, not by their print_fmt.
-  if (format.syscall !== undefined) return undefined;
-  return compilePrintFmt(format, meta).failure;
 }
