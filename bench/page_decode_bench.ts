@@ -8,9 +8,9 @@ import {
   firstStamp,
   loadFixture,
 } from "../engine/ftrace/ring/fixtures/load_fixture.ts";
-import { TimeMerge } from "../engine/ftrace/ring/merge.ts";
 import { PageDecoder } from "../engine/ftrace/ring/page.ts";
-import { TraceText } from "../engine/output/text/trace_text.ts";
+import { TEXT } from "../engine/output/formats/text.ts";
+import { writeBuffers } from "../engine/output/write_buffers.ts";
 
 const PAGE_SIZE = 4096;
 /** Pages decoded in one iteration: 4 MiB. */
@@ -60,11 +60,11 @@ Deno.bench({
   name: `columns to text (${events} events)`,
   group: "text",
   fn() {
-    const text = new TraceText(fixture.meta, fixture.options);
     let length = 0;
-    text.write(columns, arena, (chunk) => {
+    const writer = TEXT.writer((chunk) => {
       length += chunk.length;
-    }, new TimeMerge(columns));
+    });
+    writeBuffers({ columns, arena, cpus: [] }, fixture, writer);
     if (length === 0) throw new Error("the text is needed");
   },
 });

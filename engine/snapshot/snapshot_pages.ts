@@ -15,7 +15,8 @@ import { TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
 import { readBuffers, type Reading } from "../ftrace/ring/reader.ts";
-import { writeReport } from "../output/report.ts";
+import { TEXT } from "../output/formats/text.ts";
+import { writeBuffers } from "../output/write_buffers.ts";
 import type { RingBuffer } from "../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { guestTextOptions, traceMeta } from "../output/text/trace_meta.ts";
@@ -87,7 +88,7 @@ export function touchTracing(
       attempt("text", () => {
         const meta = traceMeta(instance, all, layout);
         const options = guestTextOptions(instance);
-        writeReport(reading, meta, options, () => {});
+        writeBuffers(reading, { meta, options }, TEXT.writer(() => {}));
         for (const pid of new Set(reading.columns.pid)) meta.tgid?.(pid);
       });
       attempt("state", () => {

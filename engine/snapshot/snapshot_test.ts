@@ -4,7 +4,8 @@ import { rawReason } from "../output/text/unfollowed.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
 import { readBuffers } from "../ftrace/ring/reader.ts";
-import { writeReport } from "../output/report.ts";
+import { TEXT } from "../output/formats/text.ts";
+import { writeBuffers } from "../output/write_buffers.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { guestTextOptions, traceMeta } from "../output/text/trace_meta.ts";
 import { traceableFunctions } from "../kernel/patching/functions.ts";
@@ -26,11 +27,10 @@ function report({ kernel }: Session): string {
   const instance = TraceArray.global(kernel);
   const meta = traceMeta(instance, new TraceEvents(kernel), layout);
   let text = "";
-  writeReport(
+  writeBuffers(
     readBuffers(instance, layout),
-    meta,
-    guestTextOptions(instance),
-    (chunk) => text += chunk,
+    { meta, options: guestTextOptions(instance) },
+    TEXT.writer((chunk) => text += chunk),
   );
   return text;
 }

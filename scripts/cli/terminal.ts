@@ -10,9 +10,9 @@ import { textBytes } from "../../engine/output/text/byte_text.ts";
 
 const encoder = new TextEncoder();
 
-/** Writes text to standard output; bytes in it come out as such. */
-export function out(text: string): void {
-  const bytes = textBytes(text);
+/** Writes text (bytes in it come out as such) or bytes to standard output. */
+export function out(chunk: string | Uint8Array): void {
+  const bytes = typeof chunk === "string" ? textBytes(chunk) : chunk;
   let at = 0;
   while (at < bytes.length) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

@@ -20,7 +20,7 @@ import {
   guestTextOptions,
   traceMeta,
 } from "../../engine/output/text/trace_meta.ts";
-import { writeTraceGraph } from "../../engine/output/trace_graph.ts";
+import { writeTraceGraph } from "../../engine/output/write_spool.ts";
 import type { SealedStatus } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import { FileSink } from "./file_sink.ts";
@@ -189,8 +189,7 @@ export class Collector {
     };
     const summary = writeTraceGraph(
       spool,
-      this.#meta,
-      text,
+      { meta: this.#meta, options: text, target: this.#state.target },
       this.#state.roots,
       (chunk) => file.write(chunk),
     );

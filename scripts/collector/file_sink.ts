@@ -1,12 +1,12 @@
 /**
- * A text file that appears whole or not at all.
+ * A file that appears whole or not at all.
  *
  * @module
  */
 import { XftraceError } from "../../engine/base/errors.ts";
 import { textBytes } from "../../engine/output/text/byte_text.ts";
 
-/** Writes text to a file; the file gets its name when it is complete. */
+/** Writes a file; the file gets its name when it is complete. */
 export class FileSink implements Disposable {
   readonly #path: string;
   readonly #temporary: string;
@@ -29,9 +29,9 @@ export class FileSink implements Disposable {
     }
   }
 
-  /** Appends text; bytes in it come out as such (byte_text.ts). */
-  write(text: string): void {
-    const bytes = textBytes(text);
+  /** Appends text (bytes in it come out as such, byte_text.ts) or bytes. */
+  write(chunk: string | Uint8Array): void {
+    const bytes = typeof chunk === "string" ? textBytes(chunk) : chunk;
     let at = 0;
     while (at < bytes.length) at += this.#file.writeSync(bytes.subarray(at));
   }

@@ -29,6 +29,8 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/seal/tracer"],
   ["engine/control"],
   ["engine/output/text"],
+  ["engine/output/writer.ts"],
+  ["engine/output/formats", "engine/output/sealed"],
   ["engine/output"],
   ["engine/detect/finding.ts"],
   ["engine/detect/reading"],

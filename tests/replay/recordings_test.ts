@@ -9,7 +9,8 @@ import { TraceEvents } from "../../engine/ftrace/events/events.ts";
 import { Follower } from "../../engine/ftrace/ring/follower.ts";
 import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
 import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
-import { writeReport } from "../../engine/output/report.ts";
+import { TEXT } from "../../engine/output/formats/text.ts";
+import { writeBuffers } from "../../engine/output/write_buffers.ts";
 import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
 import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
 import {
@@ -36,11 +37,13 @@ for (const kernel of KERNELS) {
     const layout = traceLayout(session.kernel.types);
     const reading = readBuffers(instance, layout);
     let text = "";
-    writeReport(
+    writeBuffers(
       reading,
-      traceMeta(instance, new TraceEvents(session.kernel), layout),
-      guestTextOptions(instance),
-      (chunk) => text += chunk,
+      {
+        meta: traceMeta(instance, new TraceEvents(session.kernel), layout),
+        options: guestTextOptions(instance),
+      },
+      TEXT.writer((chunk) => text += chunk),
     );
     const want = Deno.readTextFileSync(testdata(`guest-${kernel}.trace.txt`));
     const got = text.split("\n");

@@ -78,6 +78,8 @@ export class TimeMerge {
   skipCpu(cpu: number): void {
     if (cpu < this.#head.length && this.#head[cpu] < this.#end[cpu]) {
       this.#advance(cpu);
+      // A CPU's clock may step back, so its next row may be the earliest now.
+      if (cpu !== this.#best) this.#best = -1;
     }
   }
 

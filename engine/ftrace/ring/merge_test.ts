@@ -67,6 +67,46 @@ Deno.test("taking a CPU's next row out of turn leaves the rest in order", () => 
   merge.skipCpu(77);
 });
 
+Deno.test("rows taken out of turn leave the rest in order, steps back or not", () => {
+  const step = fc.record({ peek: fc.boolean(), skip: fc.nat(7) });
+  fc.assert(
+    fc.property(rows, fc.array(step, { maxLength: 60 }), (list, steps) => {
+      const merge = new TimeMerge(columnsOf(list));
+      const left = list.map((row, index) => ({ ...row, index }));
+      const take = (found: (typeof left)[number] | undefined): number => {
+        if (found === undefined) return -1;
+        left.splice(left.indexOf(found), 1);
+        return found.index;
+      };
+      const first = (cpu: number) => left.find((row) => row.cpu === cpu);
+      const earliest = () =>
+        [...new Set(left.map((row) => row.cpu))].sort((a, b) => a - b)
+          .map((cpu) => first(cpu)!)
+          .reduce<(typeof left)[number] | undefined>(
+            (best, row) => best === undefined || row.ts < best.ts ? row : best,
+            undefined,
+          );
+      for (const { peek, skip } of steps) {
+        if (peek) assert.equal(merge.peek(), earliest()?.index ?? -1);
+        // Most CPUs have no rows: every other step takes one in turn.
+        if (first(skip) === undefined) {
+          assert.equal(merge.next(), take(earliest()));
+        } else {
+          assert.equal(merge.peekCpu(skip), first(skip)?.index);
+          merge.skipCpu(skip);
+          take(first(skip));
+        }
+      }
+      const rest: number[] = [];
+      for (let row = take(earliest()); row >= 0; row = take(earliest())) {
+        rest.push(row);
+      }
+      assert.deepEqual([...merge.order()], rest);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 Deno.test("only the rows asked for are merged", () => {
   const columns = columnsOf([
     { cpu: 0, ts: 5 },

@@ -16,11 +16,16 @@ export interface EntryCounts {
   readonly written: number;
 }
 
-/** The header of `trace`, from `# tracer:` on. */
+/**
+ * The header of `trace`, from `# tracer:` on.
+ *
+ * @param counts `undefined` of a trace that was collected over a while, of
+ *   which the buffers' counters say nothing
+ */
 export function traceHeader(
   meta: TraceMeta,
   options: TraceTextOptions,
-  counts: EntryCounts,
+  counts: EntryCounts | undefined,
 ): string {
   const start = `# tracer: ${meta.tracer}\n#\n`;
   if (!options.contextInfo) return start;
@@ -33,18 +38,19 @@ export function traceHeader(
 function defaultHeader(
   meta: TraceMeta,
   options: TraceTextOptions,
-  counts: EntryCounts,
+  counts: EntryCounts | undefined,
 ): string {
   if (options.latencyFormat) {
     // Nothing at all when the buffers are empty.
-    if (counts.entries === 0) return "";
+    if (counts === undefined || counts.entries === 0) return "";
     return latencyHeader(meta, counts) +
       (options.verbose ? "" : LATENCY_LEGEND);
   }
   if (options.verbose) return "";
-  const info =
-    `# entries-in-buffer/entries-written: ${counts.entries}/${counts.written}` +
-    `   #P:${meta.onlineCpus}\n#\n`;
+  const info = counts === undefined
+    ? ""
+    : `# entries-in-buffer/entries-written: ${counts.entries}/${counts.written}` +
+      `   #P:${meta.onlineCpus}\n#\n`;
   return info +
     (options.irqInfo
       ? legendWithFlags(options.recordTgid)
@@ -117,12 +123,12 @@ function name(meta: TraceMeta, address: bigint): string {
 function graphHeader(
   meta: TraceMeta,
   options: TraceTextOptions,
-  counts: EntryCounts,
+  counts: EntryCounts | undefined,
 ): string {
   const latency = options.latencyFormat;
   let text = "";
   if (latency) {
-    if (counts.entries === 0) return "";
+    if (counts === undefined || counts.entries === 0) return "";
     text += latencyHeader(meta, counts) + graphLatencyLegend(options.graph);
   }
   return text + graphColumns(options.graph, latency);

@@ -7,10 +7,8 @@
 import {
   type EventColumns,
   KIND,
-  type LostEvents,
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
-import { TimeMerge } from "../../ftrace/ring/merge.ts";
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { latencyFlags, TaskText } from "./context.ts";
 import { ClockText, overheadMark } from "./duration.ts";
@@ -23,12 +21,6 @@ import { compileEvent } from "./probe_event.ts";
 import { RawEntries, rawForm } from "./raw_entries.ts";
 import { RecordBytes } from "./record.ts";
 import { syscallRenderer } from "./syscall.ts";
-
-/** Text is handed on in chunks of about this many characters. */
-const CHUNK = 65536;
-
-/** Takes the text, chunk by chunk; chunks end at line ends. */
-export type TextSink = (chunk: string) => void;
 
 /** What a trace's text depends on besides its options. */
 export interface TraceTextRun {
@@ -45,9 +37,8 @@ export interface TraceTextRun {
 }
 
 /**
- * Writes traces as text. One object keeps the state that the kernel keeps
- * while a file is read (who ran last, what was entered), so that text goes on
- * over several calls, as `trace_pipe` does.
+ * Makes the lines of a trace's events. One object keeps the state that the
+ * kernel keeps while a file is read (who ran last, what was entered).
  *
  * Read live, an entry whose return has not been seen yet is drawn as
  * `func() {`, as the kernel's `trace_pipe` draws it.
@@ -66,22 +57,25 @@ export class TraceText {
   readonly #record = new RecordBytes();
   readonly #cpus: string[] = [];
   readonly #started = new Set<number>();
-  /** CPUs whose next row was drawn with the one before it. */
-  readonly #drawn = new Set<number>();
   #renderers = new Map<number, EntryRenderer>();
   #graph: GraphText | undefined;
   #epoch: bigint | undefined;
   #clock: ClockText = new ClockText(0n);
   #columns: EventColumns | undefined;
   #arena: PageArena | undefined;
-  #run: TraceTextRun = {};
+  readonly #run: TraceTextRun;
   /** Events taken so far, less one (`trace_iterator.idx`). */
   #index = -1;
   #tookNext = false;
 
-  constructor(meta: TraceMeta, options: TraceTextOptions) {
+  constructor(
+    meta: TraceMeta,
+    options: TraceTextOptions,
+    run: TraceTextRun = {},
+  ) {
     this.#meta = meta;
     this.#options = options;
+    this.#run = run;
     this.#isGraph = meta.tracer === "function_graph";
     this.#env = {
       symbols: meta.symbols,
@@ -104,8 +98,13 @@ export class TraceText {
       : new RawEntries(form, meta, options, this.#entries);
   }
 
-  /** The lines above the events. */
-  header(counts: EntryCounts): string {
+  /** Whether the last row's lines drew the row after it as well. */
+  get tookNext(): boolean {
+    return this.#tookNext;
+  }
+
+  /** The lines above the events; without counts, none about the buffers. */
+  header(counts?: EntryCounts): string {
     return traceHeader(this.#meta, this.#options, counts);
   }
 
@@ -115,78 +114,11 @@ export class TraceText {
   }
 
   /**
-   * Writes rows in time order: a whole trace at once.
+   * Goes on with these columns; what is kept of each CPU stays.
    *
    * @param arena where the columns' payloads lie
-   * @param merge the rows, in time order; all that are left are taken
-   * @returns how many events were taken, leaves' returns not counted
    */
-  write(
-    columns: EventColumns,
-    arena: PageArena,
-    sink: TextSink,
-    merge: TimeMerge = new TimeMerge(columns),
-    run: TraceTextRun = {},
-  ): number {
-    this.#move(columns, arena);
-    this.#run = run;
-    const latency = this.#options.latencyFormat;
-    const lost = new Map(columns.lost.map((loss) => [loss.row, loss]));
-    const cpus = columns.cpu;
-    let text = "";
-    let taken = 0;
-    for (let row = merge.next(); row >= 0; row = merge.next()) {
-      taken++;
-      if (lost.size > 0) text += lostText(lost.get(row));
-      const cpu = cpus[row];
-      let nextTs = NaN;
-      if (latency) {
-        const after = merge.peek();
-        if (after >= 0) nextTs = columns.ts[after];
-      }
-      text += this.#row(row, merge.peekCpu(cpu), nextTs);
-      if (this.#tookNext) merge.skipCpu(cpu);
-      if (text.length >= CHUNK) {
-        sink(text);
-        text = "";
-      }
-    }
-    if (text !== "") sink(text);
-    return taken;
-  }
-
-  /**
-   * The lines of one event, for callers that put events in time order
-   * themselves and have a CPU's rows in columns of their own (the row after
-   * `row` is then the next on that CPU). A leaf's return gives no line of
-   * its own: the empty string.
-   *
-   * @param columns the columns of one CPU
-   */
-  event(columns: EventColumns, arena: PageArena, row: number): string {
-    this.#move(columns, arena);
-    const cpu = columns.cpu[row];
-    if (this.#drawn.delete(cpu)) return "";
-    let text = "";
-    for (const loss of columns.lost) {
-      if (loss.row === row) text = lostText(loss);
-    }
-    const next = row + 1 < columns.length ? row + 1 : -1;
-    text += this.#row(row, next, NaN);
-    if (this.#tookNext) this.#drawn.add(cpu);
-    return text;
-  }
-
-  /** @param nextTs time of the next event of any CPU, NaN without */
-  #row(row: number, next: number, nextTs: number): string {
-    this.#index++;
-    this.#tookNext = false;
-    return this.#isGraph
-      ? this.#graphLine(row, next, nextTs)
-      : this.#line(row, next, nextTs);
-  }
-
-  #move(columns: EventColumns, arena: PageArena): void {
+  move(columns: EventColumns, arena: PageArena): void {
     this.#columns = columns;
     this.#arena = arena;
     if (this.#epoch !== columns.epoch) {
@@ -207,6 +139,22 @@ export class TraceText {
     } else {
       this.#graph.move(columns, arena, this.#clock);
     }
+  }
+
+  /**
+   * The lines of a row of the columns moved to. Rows come in time order.
+   *
+   * @param next the row after it on the same CPU, -1 when there is none (yet);
+   *   {@linkcode tookNext} says whether it was the return of a leaf, which is
+   *   drawn with it and gets no lines of its own
+   * @param nextTs time of the next event of any CPU, NaN when not known
+   */
+  row(row: number, next: number, nextTs: number): string {
+    this.#index++;
+    this.#tookNext = false;
+    return this.#isGraph
+      ? this.#graphLine(row, next, nextTs)
+      : this.#line(row, next, nextTs);
   }
 
   /** The function_graph tracer's own line. */
@@ -393,9 +341,13 @@ export class TraceText {
   }
 }
 
-function lostText(loss: LostEvents | undefined): string {
-  if (loss === undefined) return "";
-  return loss.count < 0
-    ? `CPU:${loss.cpu} [LOST EVENTS]\n`
-    : `CPU:${loss.cpu} [LOST ${loss.count} EVENTS]\n`;
+/**
+ * The line for events that a CPU lost.
+ *
+ * @param count how many, below 0 when that is not known
+ */
+export function lostText(cpu: number, count: number): string {
+  return count < 0
+    ? `CPU:${cpu} [LOST EVENTS]\n`
+    : `CPU:${cpu} [LOST ${count} EVENTS]\n`;
 }

@@ -9,22 +9,48 @@ import { TimeMerge } from "../../ftrace/ring/merge.ts";
 import type { TraceMeta } from "./environment.ts";
 import { LAYOUT_6_1 } from "../../ftrace/ring/layout_fixture.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./options.ts";
-import { TraceText } from "./trace_text.ts";
+import { TEXT } from "../formats/text.ts";
+import { RunBuilder } from "../run_builder.ts";
+import { type DescribedGuest, writeBuffers } from "../write_buffers.ts";
+import type { TraceSource } from "../writer.ts";
+import { BARE_META } from "../writer_fixture.ts";
+
+/** The text of rows, the header's included, as of buffers at rest. */
+function textOf(
+  columns: EventColumns,
+  arena: PageArena,
+  guest: DescribedGuest,
+  counts: { readonly entries: number; readonly overruns: number },
+): { header: string; text: string } {
+  const chunks: string[] = [];
+  const cpu = {
+    cpu: 0,
+    events: columns.length,
+    skipped: 0,
+    overrun: counts.overruns,
+    expected: counts.entries,
+    lost: 0,
+  };
+  writeBuffers(
+    { columns, arena, cpus: [cpu] },
+    guest,
+    TEXT.writer((chunk) => chunks.push(String(chunk))),
+  );
+  const [header, ...rest] = chunks;
+  return { header, text: rest.join("") };
+}
 
 for (const name of FIXTURES) {
   Deno.test(`${name}: the text is the guest's own, line by line`, () => {
     const fixture = loadFixture(name);
     const { columns, arena } = decodeFixture(fixture);
-    const text = new TraceText(fixture.meta, fixture.options);
-    const { entries, overruns } = fixture;
-    let got = text.header({ entries, written: entries + overruns });
-    const sink = (chunk: string) => {
-      got += chunk;
-    };
-    text.write(columns, arena, sink, undefined, { overruns });
+    const { header, text } = textOf(columns, arena, fixture, fixture);
     assert.ok(columns.length >= 300);
-    assert.equal(columns.length, entries);
-    assert.deepEqual(got.split("\n"), fixture.text.split("\n"));
+    assert.equal(columns.length, fixture.entries);
+    assert.deepEqual(
+      (header + text).split("\n"),
+      fixture.text.split("\n"),
+    );
   });
 
   Deno.test(`${name}: one event at a time gives the same text`, () => {
@@ -32,42 +58,30 @@ for (const name of FIXTURES) {
     const whole = decodeFixture(fixture);
     const cpus = fixture.pages.map((_, cpu) => decodeFixture(fixture, [cpu]));
     const next = cpus.map(() => 0);
-    const text = new TraceText(fixture.meta, fixture.options);
-    const reference = new TraceText(fixture.meta, fixture.options);
+    const counts = { entries: fixture.entries, overruns: 0 };
+    const { text: expected } = textOf(
+      whole.columns,
+      whole.arena,
+      fixture,
+      counts,
+    );
     let got = "";
+    const writer = TEXT.writer((chunk) => got += chunk);
+    const { meta, options } = fixture;
+    const source: TraceSource = { kind: "live", meta, options };
+    const runs = new RunBuilder(source, writer);
+    writer.begin([source]);
     const order = new TimeMerge(whole.columns).order();
     for (const row of order) {
       const cpu = whole.columns.cpu[row];
       const { columns, arena } = cpus[cpu];
-      got += text.event(columns, arena, next[cpu]++);
+      runs.add(columns, next[cpu]++, arena);
+      runs.flush();
     }
-    let expected = "";
-    reference.write(whole.columns, whole.arena, (chunk) => {
-      expected += chunk;
-    });
+    writer.end({ events: runs.count, lost: 0, dropped: 0 });
     assert.equal(got, expected);
   });
 }
-
-/** A meta that knows nothing: what a guest without anything would give. */
-const BARE: TraceMeta = {
-  layout: LAYOUT_6_1,
-  tracer: "nop",
-  nrCpuIds: 1,
-  onlineCpus: 1,
-  clockInNs: true,
-  timeStart: 0n,
-  symbols: {
-    bare: (lo) => `f${lo}`,
-    ps: (lo) => `f${lo}`,
-    pS: (lo) => `f${lo}+0x0/0x10`,
-    pB: (lo) => `f${lo}+0x0/0x10`,
-  },
-  comm: () => undefined,
-  tgid: () => 0,
-  format: () => undefined,
-  string: () => undefined,
-};
 
 interface Event {
   readonly ts: number;
@@ -107,18 +121,12 @@ function print(
     at += event.words.length * 4;
   }
   prepare?.(columns);
-  let text = "";
-  new TraceText({ ...BARE, ...meta }, { ...DEFAULT_TEXT_OPTIONS, ...options })
-    .write(
-      columns,
-      arena,
-      (chunk) => {
-        text += chunk;
-      },
-      undefined,
-      { overruns: 1 },
-    );
-  return text;
+  const guest = {
+    meta: { ...BARE_META, ...meta },
+    options: { ...DEFAULT_TEXT_OPTIONS, ...options },
+  };
+  const counts = { entries: events.length, overruns: 1 };
+  return textOf(columns, arena, guest, counts).text;
 }
 
 Deno.test("an unknown type is said so, flags and all", () => {

@@ -8,7 +8,11 @@ import {
   applyAll,
   undoAll,
 } from "../../../engine/control/control.ts";
-import { entryCounts, writeReport } from "../../../engine/output/report.ts";
+import { TEXT } from "../../../engine/output/formats/text.ts";
+import {
+  entryCounts,
+  writeBuffers,
+} from "../../../engine/output/write_buffers.ts";
 import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
 import { undoTracefs } from "../../../engine/control/carry_tracefs.ts";
 import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
@@ -20,7 +24,7 @@ import {
   guestTextOptions,
   traceMeta,
 } from "../../../engine/output/text/trace_meta.ts";
-import { writeTraceGraph } from "../../../engine/output/trace_graph.ts";
+import { writeTraceGraph } from "../../../engine/output/write_spool.ts";
 import type { Session } from "../../../engine/session.ts";
 import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
@@ -216,8 +220,11 @@ async function collect(
   const guest = guestTextOptions(instance);
   const summary = writeTraceGraph(
     spool,
-    traceMeta(instance, events, layout),
-    { ...guest, graph: { ...guest.graph, ...graph } },
+    {
+      meta: traceMeta(instance, events, layout),
+      options: { ...guest, graph: { ...guest.graph, ...graph } },
+      target: state.target,
+    },
     state.roots,
     (chunk) => file.write(chunk),
   );
@@ -272,11 +279,14 @@ function offWithoutOn(session: Session, options: OffOptions): void {
   using file = new FileSink(options.output);
   const guest = guestTextOptions(instance);
   const graph = { ...guest.graph, ...givenGraphOptions(options) };
-  writeReport(
+  writeBuffers(
     reading,
-    traceMeta(instance, events, layout),
-    { ...guest, graph },
-    (chunk) => file.write(chunk),
+    {
+      meta: traceMeta(instance, events, layout),
+      options: { ...guest, graph },
+      target: session.target,
+    },
+    TEXT.writer((chunk) => file.write(chunk)),
   );
   file.commit();
   const { entries, written } = entryCounts(reading);

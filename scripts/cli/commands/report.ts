@@ -1,7 +1,8 @@
 /** `xftrace report`: what the guest's buffers hold, as its `trace` file. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../../engine/base/errors.ts";
-import { writeReport } from "../../../engine/output/report.ts";
+import { TEXT } from "../../../engine/output/formats/text.ts";
+import { writeBuffers } from "../../../engine/output/write_buffers.ts";
 import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
 import {
@@ -52,17 +53,22 @@ Examples:
         ...(buffer === undefined ? {} : { buffer }),
         ...(options.onlyCpu === undefined ? {} : { cpu: options.onlyCpu }),
       });
-      const guest = guestTextOptions(instance);
+      const own = guestTextOptions(instance);
       const text = {
-        ...guest,
-        graph: { ...guest.graph, ...givenGraphOptions(options) },
+        ...own,
+        graph: { ...own.graph, ...givenGraphOptions(options) },
       };
-      const meta = traceMeta(instance, events, layout);
+      const guest = {
+        meta: traceMeta(instance, events, layout),
+        options: text,
+        target: session.target,
+      };
       if (options.output === undefined) {
-        writeReport(reading, meta, text, out);
+        writeBuffers(reading, guest, TEXT.writer(out));
       } else {
         using file = new FileSink(options.output);
-        writeReport(reading, meta, text, (chunk) => file.write(chunk));
+        const writer = TEXT.writer((chunk) => file.write(chunk));
+        writeBuffers(reading, guest, writer);
         file.commit();
       }
       for (const each of unfollowedSettings(instance.tracer, text)) warn(each);

@@ -3,7 +3,8 @@ import type { Command } from "@commander-js/extra-typings";
 import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
 import { pollGuest } from "../../../engine/base/polling.ts";
 import { Follower } from "../../../engine/ftrace/ring/follower.ts";
-import { TraceText } from "../../../engine/output/text/trace_text.ts";
+import { TEXT } from "../../../engine/output/formats/text.ts";
+import { LiveTrace } from "../../../engine/output/write_live.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
 import {
   guestTextOptions,
@@ -54,13 +55,15 @@ Examples:
       });
       const guest = guestTextOptions(instance);
       for (const each of unfollowedSettings(instance.tracer, guest)) warn(each);
-      const text = new TraceText(meta, {
-        ...guest,
-        graph: { ...guest.graph, ...givenGraphOptions(options) },
-      });
       const follower = new Follower(instance, layout, {
         fromBuffer: options.fromBuffer === true,
       });
+      const graph = { ...guest.graph, ...givenGraphOptions(options) };
+      const live = new LiveTrace(
+        follower,
+        { meta, options: { ...guest, graph }, target: session.target },
+        TEXT.writer(out),
+      );
       let stop = false;
       const end = () => {
         stop = true;
@@ -70,18 +73,6 @@ Examples:
       const until = options.for === undefined
         ? Infinity
         : performance.now() + options.for * 1000;
-      let chunk = "";
-      const drain = (all: boolean) => {
-        follower.drain((columns, row, arena) => {
-          chunk += text.event(columns, arena, row);
-          if (chunk.length > 65536) {
-            out(chunk);
-            chunk = "";
-          }
-        }, { all });
-        if (chunk !== "") out(chunk);
-        chunk = "";
-      };
       const gone = await pollGuest({
         alive: () => session.alive(),
         stopped: () => stop || performance.now() >= until,
@@ -89,19 +80,18 @@ Examples:
         slow: () => {
           saved = SavedCmdlines.read(session.kernel);
           session.kernel.live.refresh();
-          text.refresh();
+          live.refresh();
         },
         poll: () => {
           follower.poll();
-          drain(false);
+          live.drain();
           return POLL_MS;
         },
       }) === "guest gone";
       if (!gone) follower.poll();
-      drain(true);
-      const { decoded, lost, dropped } = follower.totals();
+      const { lost, dropped } = live.end();
       note(
-        `${count(decoded)} events, ${count(lost)} lost` +
+        `${count(follower.totals().decoded)} events, ${count(lost)} lost` +
           (dropped > 0 ? `, ${count(dropped)} dropped by the guest` : ""),
       );
       if (gone) {

@@ -5,12 +5,13 @@
  * @module
  */
 import { linkSync, rmSync, unlinkSync } from "node:fs";
-import { writeReport } from "../../../engine/output/report.ts";
+import { TEXT } from "../../../engine/output/formats/text.ts";
 import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
 import {
   guestTextOptions,
   traceMeta,
 } from "../../../engine/output/text/trace_meta.ts";
+import { writeBuffers } from "../../../engine/output/write_buffers.ts";
 import type { Session } from "../../../engine/session.ts";
 import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
 import { attach } from "../../../ffi/attach.ts";
@@ -231,11 +232,13 @@ export function reportText(
     buffer === undefined ? {} : { buffer },
   );
   let text = "";
-  writeReport(
+  writeBuffers(
     reading,
-    traceMeta(instance, events, layout),
-    guestTextOptions(instance),
-    (chunk) => text += chunk,
+    {
+      meta: traceMeta(instance, events, layout),
+      options: guestTextOptions(instance),
+    },
+    TEXT.writer((chunk) => text += chunk),
   );
   return text;
 }

@@ -1,0 +1,91 @@
+/**
+ * The format `text`: line by line what the guest's own `trace` file says, or
+ * of a live trace its `trace_pipe`.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import { lostText, TraceText } from "../text/trace_text.ts";
+import type {
+  EventRun,
+  Loss,
+  OutputSink,
+  TraceFormat,
+  TraceSource,
+  TraceWriter,
+} from "../writer.ts";
+
+/** Text is handed on in chunks of about this many characters. */
+const CHUNK = 65536;
+
+/**
+ * Text as tracefs has it. The lines above the events come as a chunk of their
+ * own; every chunk ends at a line's end.
+ */
+export const TEXT: TraceFormat = {
+  name: "text",
+  about: "as the guest's trace file",
+  display: true,
+  writer: (sink) => new TextWriter(sink),
+};
+
+class TextWriter implements TraceWriter {
+  readonly #sink: OutputSink;
+  #text: TraceText | undefined;
+  #chunk = "";
+
+  constructor(sink: OutputSink) {
+    this.#sink = sink;
+  }
+
+  begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
+    const [source, ...others] = sources;
+    if (others.length > 0) {
+      throw new XftraceError(
+        `the format text shows the trace of one guest, not of ${sources.length}`,
+      );
+    }
+    const { kind, meta, options, counts } = source;
+    this.#text = new TraceText(meta, options, source);
+    if (kind !== "live") this.#sink(this.#text.header(counts));
+  }
+
+  events(run: EventRun): void {
+    const text = this.#text!;
+    const { columns, from, to } = run;
+    text.move(columns, run.arena);
+    const { ts } = columns;
+    const last = to - 1;
+    let chunk = this.#chunk;
+    for (let row = from; row < to; row++) {
+      chunk += row < last
+        ? text.row(row, row + 1, ts[row + 1])
+        : text.row(row, run.next, run.nextTs);
+      if (chunk.length >= CHUNK) {
+        this.#sink(chunk);
+        chunk = "";
+      }
+      if (!text.tookNext) continue;
+      if (row < last) row++;
+      else run.takeNext();
+    }
+    this.#chunk = chunk;
+  }
+
+  lost({ cpu, count }: Loss): void {
+    this.#chunk += lostText(cpu, count);
+  }
+
+  refresh(): void {
+    this.#text?.refresh();
+  }
+
+  flush(): void {
+    if (this.#chunk !== "") this.#sink(this.#chunk);
+    this.#chunk = "";
+  }
+
+  end(): void {
+    this.flush();
+  }
+}

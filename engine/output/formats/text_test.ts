@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { RunBuilder } from "../run_builder.ts";
+import { BARE_GUEST, rowsOf } from "../writer_fixture.ts";
+import type { TraceSource } from "../writer.ts";
+import { TEXT } from "./text.ts";
+
+const OPTIONS = { ...BARE_GUEST.options, contextInfo: false };
+
+/** The chunks of a trace of these kinds' beginnings and one event each. */
+function chunksOf(source: Partial<TraceSource>): string[] {
+  const chunks: string[] = [];
+  const writer = TEXT.writer((chunk) => chunks.push(String(chunk)));
+  const whole: TraceSource = {
+    meta: BARE_GUEST.meta,
+    options: BARE_GUEST.options,
+    kind: "buffers",
+    ...source,
+  };
+  writer.begin([whole]);
+  writer.end({ events: 0, lost: 0, dropped: 0 });
+  return chunks;
+}
+
+Deno.test("buffers have the trace file's header, with its counters", () => {
+  const [header, ...rest] = chunksOf({ counts: { entries: 3, written: 9 } });
+  assert.match(
+    header,
+    /^# tracer: nop\n#\n# entries-in-buffer\/entries-written: 3\/9 {3}#P:1\n#\n#/,
+  );
+  assert.deepEqual(rest, []);
+});
+
+Deno.test("what was collected has no counters, what is live no header", () => {
+  const [header] = chunksOf({ kind: "collected" });
+  assert.match(header, /^# tracer: nop\n#\n# {32}_-----=> irqs-off/);
+  assert.deepEqual(chunksOf({ kind: "live" }), []);
+});
+
+Deno.test("the latency format's header is left out without entries", () => {
+  const options = { ...BARE_GUEST.options, latencyFormat: true };
+  const none = "# tracer: nop\n#\n";
+  assert.deepEqual(chunksOf({ kind: "collected", options }), [none]);
+  const counts = { entries: 0, written: 0 };
+  assert.deepEqual(chunksOf({ options, counts }), [none]);
+});
+
+Deno.test("losses, then events; handed on when flushed", () => {
+  let got = "";
+  const writer = TEXT.writer((chunk) => got += chunk);
+  const source: TraceSource = {
+    meta: BARE_GUEST.meta,
+    options: OPTIONS,
+    kind: "live",
+  };
+  writer.begin([source]);
+  const { columns, arena } = rowsOf([[0, 1, 5], [0, 2], [1, 3, -1]]);
+  const runs = new RunBuilder(source, writer);
+  for (const row of columns.ts.subarray(0, 3).keys()) {
+    runs.add(columns, row, arena);
+  }
+  runs.flush();
+  assert.equal(got, "");
+  writer.flush?.();
+  assert.equal(
+    got,
+    "CPU:0 [LOST 5 EVENTS]\nUnknown type 0\nUnknown type 0\n" +
+      "CPU:1 [LOST EVENTS]\nUnknown type 0\n",
+  );
+});
+
+Deno.test("it shows one guest, and says so", () => {
+  const source: TraceSource = { ...BARE_GUEST, kind: "live" };
+  assert.throws(
+    () => TEXT.writer(() => {}).begin([source, source]),
+    /the format text shows the trace of one guest, not of 2/,
+  );
+});

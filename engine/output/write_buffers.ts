@@ -1,0 +1,108 @@
+/**
+ * What an instance's buffers hold, handed to a writer.
+ *
+ * @module
+ */
+import { TimeMerge } from "../ftrace/ring/merge.ts";
+import type { TraceMeta } from "./text/environment.ts";
+import type { Reading } from "../ftrace/ring/reader.ts";
+import { LONGEST_RUN } from "./run_builder.ts";
+import type { EntryCounts } from "./text/header.ts";
+import type { TraceTextOptions } from "./text/options.ts";
+import {
+  EventRun,
+  type TraceSource,
+  type TraceTotals,
+  type TraceWriter,
+} from "./writer.ts";
+
+/** A guest as it is described to writers, besides what was read of it. */
+export interface DescribedGuest {
+  readonly meta: TraceMeta;
+  readonly options: TraceTextOptions;
+  /** As the user names it. */
+  readonly target?: string;
+}
+
+/** The header's counters (kernel/trace/trace.c, get_total_entries). */
+export function entryCounts(reading: Pick<Reading, "cpus">): EntryCounts {
+  let entries = 0;
+  let written = 0;
+  for (const cpu of reading.cpus) {
+    const count = cpu.expected - cpu.skipped;
+    entries += count;
+    // With events skipped, the overwritten ones were stale too.
+    written += cpu.skipped > 0 ? count : count + cpu.overrun;
+  }
+  return { entries, written };
+}
+
+/** Writes a whole trace: begins, hands over all events, and ends. */
+export function writeBuffers(
+  reading: Omit<Reading, "problems">,
+  guest: DescribedGuest,
+  writer: TraceWriter,
+): TraceTotals {
+  const sum = (name: "overrun" | "lost") =>
+    reading.cpus.reduce((all, cpu) => all + cpu[name], 0);
+  const source: TraceSource = {
+    ...guest,
+    kind: "buffers",
+    counts: entryCounts(reading),
+    overruns: sum("overrun"),
+    skippedCpus: new Set(
+      reading.cpus.filter((cpu) => cpu.skipped > 0).map((cpu) => cpu.cpu),
+    ),
+  };
+  writer.begin([source]);
+  const events = handOver(reading, source, writer);
+  const totals = { events, lost: sum("lost"), dropped: sum("overrun") };
+  writer.end(totals);
+  return totals;
+}
+
+/** Hands over all rows in time order. */
+function handOver(
+  { columns, arena }: Pick<Reading, "columns" | "arena">,
+  source: TraceSource,
+  writer: TraceWriter,
+): number {
+  const merge = new TimeMerge(columns);
+  const lost = new Map(columns.lost.map((loss) => [loss.row, loss]));
+  const { cpu: cpus, ts } = columns;
+  const run = new EventRun(source, columns, arena);
+  let events = 0;
+  for (let from = merge.next(); from >= 0; from = merge.next()) {
+    const cpu = cpus[from];
+    const loss = lost.get(from);
+    if (loss !== undefined) {
+      writer.lost({
+        source,
+        cpu: loss.cpu,
+        count: loss.count,
+        before: columns.timeAt(from),
+      });
+    }
+    let to = from + 1;
+    let after = merge.peek();
+    while (
+      after === to && cpus[to] === cpu && to - from < LONGEST_RUN &&
+      !lost.has(to)
+    ) {
+      merge.next();
+      to++;
+      after = merge.peek();
+    }
+    run.from = from;
+    run.to = to;
+    run.next = merge.peekCpu(cpu);
+    run.nextTs = after < 0 ? NaN : ts[after];
+    run.tookNext = false;
+    writer.events(run);
+    events += to - from;
+    if (!run.tookNext) continue;
+    merge.skipCpu(cpu);
+    events++;
+  }
+  return events;
+}

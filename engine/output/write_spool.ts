@@ -1,0 +1,114 @@
+/**
+ * What a collector kept, handed to a writer, and as Log_Maker's file:
+ * `trace_graph.txt`, the call graph as the guest's own trace file would print
+ * it.
+ *
+ * @module
+ */
+import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
+import { drainQueues, handOut } from "../ftrace/ring/event_queue.ts";
+import { RootFilter } from "../ftrace/graph/root_filter.ts";
+import type { SpoolReader } from "../ftrace/ring/spool.ts";
+import { TEXT } from "./formats/text.ts";
+import { RunBuilder } from "./run_builder.ts";
+import type { DescribedGuest } from "./write_buffers.ts";
+import type { OutputSink, TraceSource, TraceWriter } from "./writer.ts";
+
+/** What was written, and what is missing. */
+export interface SpoolSummary {
+  /** Events that were read, before any filter. */
+  readonly events: number;
+  /** Events in the file. */
+  readonly kept: number;
+  /** Events the guest wrote that could not be read in time. */
+  readonly lost: number;
+  /** Events the guest itself could not write. */
+  readonly dropped: number;
+  /** Whether the collector's file was cut short. */
+  readonly truncated: boolean;
+}
+
+/** The same of a text file. */
+export interface TraceGraphSummary extends SpoolSummary {
+  /** Lines in the file, the header's not counted. */
+  readonly lines: number;
+}
+
+/** Rows that may wait for the event that tells a leaf from a call. */
+const HELD_ROWS = 4_000_000;
+
+/**
+ * Writes a spool: begins, hands over all events, and ends.
+ *
+ * @param roots GVAs of functions: only what happens under them; none: all
+ */
+export function writeSpool(
+  spool: SpoolReader,
+  guest: DescribedGuest,
+  roots: readonly bigint[],
+  writer: TraceWriter,
+): SpoolSummary {
+  const { meta } = guest;
+  // The collector saw threads that the kernel has forgotten since.
+  const comm = (pid: number) => spool.comms.get(pid) ?? meta.comm(pid);
+  const source: TraceSource = {
+    ...guest,
+    kind: "collected",
+    meta: { ...meta, comm },
+  };
+  const filter = roots.length === 0 ? undefined : new RootFilter(roots);
+  const sums = handOut();
+  const runs = new RunBuilder(source, writer);
+  const visit = (columns: EventColumns, row: number, arena: PageArena) => {
+    if (filter === undefined || filter.keeps(columns, row)) {
+      runs.add(columns, row, arena);
+    } else runs.skip(columns, row);
+  };
+  writer.begin([source]);
+  let comms = 0;
+  while (spool.poll()) {
+    if (spool.comms.size !== comms) {
+      comms = spool.comms.size;
+      writer.refresh?.();
+    }
+    drainQueues(spool.queues, visit, sums, { holdEntries: HELD_ROWS });
+    runs.flush();
+  }
+  drainQueues(spool.queues, visit, sums, { all: true });
+  runs.flush();
+  const { lost, dropped, truncated } = spool;
+  writer.end({ events: runs.count, lost, dropped });
+  return { events: sums.count, kept: runs.count, lost, dropped, truncated };
+}
+
+/**
+ * Writes a spool as text.
+ *
+ * @param roots GVAs of functions: only what happens under them; none: all
+ * @param sink takes the text in chunks that end at line ends
+ */
+export function writeTraceGraph(
+  spool: SpoolReader,
+  guest: DescribedGuest,
+  roots: readonly bigint[],
+  sink: OutputSink,
+): TraceGraphSummary {
+  let lines = 0;
+  let above = true;
+  const writer = TEXT.writer((chunk) => {
+    // The header is the first chunk.
+    if (!above && typeof chunk === "string") lines += linesIn(chunk);
+    above = false;
+    sink(chunk);
+  });
+  const summary = writeSpool(spool, guest, roots, writer);
+  return { ...summary, lines };
+}
+
+function linesIn(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) {
+    lines++;
+  }
+  return lines;
+}
