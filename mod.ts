@@ -13,6 +13,19 @@
  */
 export * from "./dsl/mod.ts";
 export { EXIT, XftraceError } from "./engine/base/errors.ts";
+// Not by name: `xftrace types --struct` adds to it, which takes `export *`.
+export * from "./engine/kernel/view/object_types.ts";
+export {
+  GuestKernel,
+  type TypeDescription,
+  type TypeMember,
+} from "./engine/kernel/view/guest_kernel.ts";
+export type { Mount, TaskFile } from "./engine/kernel/view/subsystems.ts";
+export type { KnownVariable } from "./engine/kernel/view/variables.ts";
+export type {
+  KernelStructs,
+  PerCpuVariables,
+} from "./engine/kernel/view/structs.ts";
 export { openCoreSession, type Session } from "./engine/session.ts";
 export {
   openTarget,

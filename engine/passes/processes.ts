@@ -5,9 +5,9 @@
  * @module
  */
 import { KernelError, MemoryError } from "../base/errors.ts";
-import { AddressSpace } from "../memory/address_space.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../kernel/core/object.ts";
+import { userSpace } from "../kernel/objects/user_memory.ts";
 import type { ProcessSpec } from "../query/expression.ts";
 import { globRegExp } from "../base/glob.ts";
 
@@ -123,17 +123,12 @@ export class ProcessTree {
   userString(pid: number, lo: number, hi: number): string | undefined {
     const thread = this.#thread(pid);
     if (thread === undefined || thread.gva === 0n) return undefined;
-    const { space, memory } = this.#kernel;
     try {
       const task = this.#kernel.object("task_struct", thread.gva);
       if (task.s32("pid") !== pid) return undefined;
-      const pgd = task.follow("mm", "mm_struct")?.u64("pgd");
-      if (pgd === undefined || pgd === 0n) return undefined;
-      const own = new AddressSpace(
-        memory,
-        space.translate(pgd).gpa,
-        space.levels,
-      );
+      const mm = task.u64("mm");
+      const own = mm === 0n ? undefined : userSpace(this.#kernel, mm);
+      if (own === undefined) return undefined;
       return own.string(BigInt(hi) << 32n | BigInt(lo), MAX_STRING);
     } catch (error) {
       if (error instanceof MemoryError || error instanceof KernelError) {

@@ -87,6 +87,10 @@ function typesOf(
     enumerator: (name) => ids[name] ?? missing(name),
     tryEnum: () => undefined,
     prototype: () => undefined,
+    typeOf: () => missing("type"),
+    tryType: () => undefined,
+    tryVariable: () => undefined,
+    variables: () => [],
   };
 }
 

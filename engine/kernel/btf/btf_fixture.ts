@@ -41,9 +41,12 @@ export class BtfBuilder {
     return ++this.#count;
   }
 
-  /** `bits` narrower than the size makes an old-style bit-field type. */
-  int(name: string, size: number, bits = size * 8): number {
-    return this.#add(KIND.int, name, size, [bits]);
+  /**
+   * `bits` narrower than the size makes an old-style bit-field type;
+   * `encoding`: 1 signed, 2 character, 4 boolean.
+   */
+  int(name: string, size: number, bits = size * 8, encoding = 0): number {
+    return this.#add(KIND.int, name, size, [bits | (encoding << 24)]);
   }
 
   /** A type that only refers to another: ptr, const, typedef, typeTag ... */
@@ -107,6 +110,19 @@ export class BtfBuilder {
     const rest = params.flatMap(([n, type]) => [this.#name(n), type]);
     return this.#add(KIND.funcProto, "", returns, rest, {
       entries: params.length,
+    });
+  }
+
+  /** A global variable. */
+  variable(name: string, type: number): number {
+    return this.#add(KIND.var, name, type, [1]);
+  }
+
+  /** A section with variables in it. */
+  section(name: string, variables: readonly number[]): number {
+    const rest = variables.flatMap((id, i) => [id, i * 8, 8]);
+    return this.#add(KIND.datasec, name, 8 * variables.length, rest, {
+      entries: variables.length,
     });
   }
 

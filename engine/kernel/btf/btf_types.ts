@@ -6,6 +6,8 @@
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Member, Prototype, StructLayout, Types } from "./types.ts";
+import type { CType, TypedVariable } from "./c_type.ts";
+import { CTypes } from "./c_types.ts";
 import { declare } from "./declare.ts";
 import { KIND, kindOf, RawBtf } from "./format.ts";
 import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";
@@ -23,6 +25,7 @@ export class BtfTypes implements Types {
   readonly #btf: RawBtf;
   #names?: NameIndex;
   #enumerators?: Enumerators;
+  readonly #ctypes: CTypes;
   /** By type id. */
   readonly #layouts = new Map<number, StructLayout>();
   /** By the name asked for; a miss is kept too. */
@@ -35,6 +38,10 @@ export class BtfTypes implements Types {
    */
   constructor(bytes: Uint8Array) {
     this.#btf = new RawBtf(bytes);
+    this.#ctypes = new CTypes(this.#btf, {
+      find: (name, kinds) => this.#find(name, kinds),
+      layout: (type) => this.layout(type),
+    });
   }
 
   get count(): number {
@@ -136,6 +143,22 @@ export class BtfTypes implements Types {
       };
     }
     return undefined;
+  }
+
+  typeOf(id: number): CType {
+    return this.#ctypes.byId(id);
+  }
+
+  tryType(name: string): CType | undefined {
+    return this.#ctypes.named(name);
+  }
+
+  tryVariable(name: string): TypedVariable | undefined {
+    return this.#ctypes.variable(name);
+  }
+
+  variables(): Iterable<TypedVariable> {
+    return this.#ctypes.variables();
   }
 
   /**

@@ -287,6 +287,9 @@ Deno.test("garbage never hangs nor throws anything but KernelError", () => {
         (t) => t.prototype("vfs_read"),
         (t) => t.tryEnumerator("BIG"),
         (t) => t.tryEnum("big"),
+        (t) => t.tryType("struct task *[3]"),
+        (t) => [...t.variables()],
+        (t) => described(t),
       ];
       for (const question of ask) {
         try {
@@ -299,3 +302,18 @@ Deno.test("garbage never hangs nor throws anything but KernelError", () => {
     { numRuns: 1000 },
   );
 });
+
+/** Looks at all types, and at what they are made of. */
+function described(types: BtfTypes): void {
+  for (let id = 0; id <= types.count; id++) {
+    try {
+      const type = types.typeOf(id);
+      if (type.kind === "pointer") assert.ok(type.target.kind);
+      else if (type.kind === "array") assert.ok(type.element.kind);
+      else if (type.kind === "struct") assert.ok(type.layout);
+      else if (type.kind === "enum") assert.ok(type.names);
+    } catch (error) {
+      assert.ok(error instanceof KernelError, String(error));
+    }
+  }
+}

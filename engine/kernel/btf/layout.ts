@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { Member, StructLayout } from "./types.ts";
+import { POINTER_BYTES } from "./c_type.ts";
 import { declare } from "./declare.ts";
 import { badBtf, KIND, type RawBtf } from "./format.ts";
+import type { Member, StructLayout } from "./struct_layout.ts";
 
-/** Pointers of x86-64, in bytes. */
-const POINTER_BYTES = 8;
 /** Longer chains of references are loops. */
 const MAX_CHAIN = 64;
 /** More members than any kernel struct has, anonymous ones counted. */

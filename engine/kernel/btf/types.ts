@@ -4,32 +4,10 @@
  *
  * @module
  */
+import type { CType, TypedVariable } from "./c_type.ts";
+import type { Member, StructLayout } from "./struct_layout.ts";
 
-/** One member of a struct or union, anonymous members flattened. */
-export interface Member {
-  /** The member's name; nested ones are reached by their own layouts. */
-  readonly name: string;
-  /** Offset from the start of the outermost struct, in bytes. */
-  readonly offset: number;
-  /** Size in bytes (arrays: of the whole array); 0 for flexible arrays. */
-  readonly size: number;
-  /** For bit-fields: first bit within the struct, else `undefined`. */
-  readonly bitOffset?: number;
-  /** For bit-fields: their width in bits. */
-  readonly bitSize?: number;
-  /** BTF type id of the member. */
-  readonly type: number;
-  /** The type in C notation: `struct list_head`, `char[16]`, `u64`. */
-  readonly typeName: string;
-}
-
-/** A struct's or union's layout. */
-export interface StructLayout {
-  readonly name: string;
-  /** Size in bytes. */
-  readonly size: number;
-  readonly members: ReadonlyMap<string, Member>;
-}
+export type { Member, StructLayout } from "./struct_layout.ts";
 
 /** A parameter of a kernel function. */
 export interface Parameter {
@@ -79,4 +57,15 @@ export interface Types {
   tryEnum(name: string): ReadonlyMap<string, number> | undefined;
   /** The prototype of a kernel function, if BTF has it. */
   prototype(functionName: string): Prototype | undefined;
+  /** The type of a BTF id, such as a member's; 0 is `void`. */
+  typeOf(id: number): CType;
+  /**
+   * The type that C notation names: `task_struct`, `unsigned long`,
+   * `struct page *`, `char[16]`; of a plain name, a struct comes first.
+   */
+  tryType(name: string): CType | undefined;
+  /** A global variable's type, where BTF holds it: per-CPU ones, mostly. */
+  tryVariable(name: string): TypedVariable | undefined;
+  /** All variables that BTF describes. */
+  variables(): Iterable<TypedVariable>;
 }

@@ -30,77 +30,97 @@ export function steady<T>(read: () => T, tries = 6): T {
   }
 }
 
+/** How a container is walked. */
+export interface WalkOptions {
+  /** Entries after which it counts as damaged; default 2^20. */
+  readonly limit?: number;
+  /** What it is called in errors: `list of struct module by list`. */
+  readonly what?: string;
+  /** Whether a hash chain ends with an odd value too (`hlist_nulls_head`). */
+  readonly nulls?: boolean;
+}
+
 /**
  * GVAs of the nodes of a `struct list_head` list, in order, without its head.
  *
  * @throws {KernelError} when the list does not come back to its head.
  */
-export function listNodes(kernel: KernelMemory, head: bigint): bigint[] {
-  const nodes: bigint[] = [];
-  const seen = new Set<bigint>();
+export function listNodes(
+  kernel: KernelMemory,
+  head: bigint,
+  options: WalkOptions = {},
+): bigint[] {
+  const walk = new Walk(options.what ?? "list", head, options);
   let at = kernel.space.u64(head);
   while (at !== head) {
-    bound(nodes, "list", head);
-    if (seen.has(at)) throw loops("list", head);
-    seen.add(at);
-    nodes.push(at);
+    walk.add(at);
     at = kernel.space.u64(at);
   }
-  return nodes;
+  return walk.nodes;
 }
 
 /** GVAs of the nodes of a `struct hlist_head` list. Throws as above. */
-export function hlistNodes(kernel: KernelMemory, head: bigint): bigint[] {
-  const nodes: bigint[] = [];
-  const seen = new Set<bigint>();
+export function hlistNodes(
+  kernel: KernelMemory,
+  head: bigint,
+  options: WalkOptions = {},
+): bigint[] {
+  const walk = new Walk(options.what ?? "hash chain", head, options);
   let at = kernel.space.u64(head);
-  while (at !== 0n) {
-    bound(nodes, "hash chain", head);
-    if (seen.has(at)) throw loops("hash chain", head);
-    seen.add(at);
-    nodes.push(at);
+  while (at !== 0n && !(options.nulls === true && (at & 1n) === 1n)) {
+    walk.add(at);
     at = kernel.space.u64(at);
   }
-  return nodes;
+  return walk.nodes;
 }
 
 /**
  * GVAs of the `struct rb_node`s of a tree whose `struct rb_root` lies at
- * `root`, parents before children.
+ * `root`, in the tree's order.
  *
  * @throws {KernelError} when it is no tree.
  */
-export function rbNodes(kernel: KernelMemory, root: bigint): bigint[] {
-  const nodes: bigint[] = [];
-  const seen = new Set<bigint>();
+export function rbNodes(
+  kernel: KernelMemory,
+  root: bigint,
+  options: WalkOptions = {},
+): bigint[] {
+  const walk = new Walk(options.what ?? "tree", root, options);
+  const inOrder: bigint[] = [];
   // struct rb_node { __rb_parent_color, rb_right, rb_left }.
   const words = new BigUint64Array(3);
   const bytes = new Uint8Array(words.buffer);
-  const stack = [kernel.space.u64(root)];
-  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-    if (at === 0n) continue;
-    bound(nodes, "tree", root);
-    if (seen.has(at)) throw loops("tree", root);
-    seen.add(at);
-    nodes.push(at);
-    kernel.space.read(at, bytes);
-    stack.push(words[1], words[2]);
+  const above: { node: bigint; right: bigint }[] = [];
+  let at = kernel.space.u64(root);
+  for (;;) {
+    while (at !== 0n) {
+      walk.add(at);
+      kernel.space.read(at, bytes);
+      above.push({ node: at, right: words[1] });
+      at = words[2];
+    }
+    const next = above.pop();
+    if (next === undefined) return inOrder;
+    inOrder.push(next.node);
+    at = next.right;
   }
-  return nodes;
 }
 
 /**
- * The pointers in a `struct xarray` at a GVA (an IDR's is its `idr_rt`), with
- * their indices.
+ * The pointers in a `struct xarray` at a GVA (an IDR's is its `idr_rt`; a
+ * radix tree is one too), with their indices. Values that are no pointers
+ * are left out.
  *
  * @throws {KernelError} when it is damaged or in flux.
  */
 export function xarrayEntries(
   kernel: KernelMemory,
   xarray: bigint,
+  options: WalkOptions = {},
 ): { index: number; entry: bigint }[] {
   const found: { index: number; entry: bigint }[] = [];
   const { types } = kernel;
+  const walk = new Walk(options.what ?? "XArray", xarray, options);
   const head = kernel.space.u64(
     xarray + BigInt(types.offset("xarray", "xa_head")),
   );
@@ -113,15 +133,17 @@ export function xarrayEntries(
   const visit = (entry: bigint, index: number, above: number): void => {
     // Bits 1:0 = 10: internal; small ones are zero, retry and sibling marks.
     if ((entry & 3n) !== 2n) {
-      if ((entry & 1n) === 0n && entry !== 0n) found.push({ index, entry });
+      if ((entry & 1n) === 0n && entry !== 0n) {
+        walk.count();
+        found.push({ index, entry });
+      }
       return;
     }
     if (entry < 4096n) return;
     const node = entry - 2n;
+    walk.add(node);
     const shift = kernel.space.u8(node + shiftAt);
-    if (shift >= above || found.length > MAX_ENTRIES) {
-      throw loops("XArray", xarray);
-    }
+    if (shift >= above) throw walk.loops();
     const words = new BigUint64Array(count);
     kernel.space.read(
       node + BigInt(slots.offset),
@@ -135,15 +157,40 @@ export function xarrayEntries(
   return found;
 }
 
-function bound(nodes: readonly bigint[], what: string, at: bigint): void {
-  if (nodes.length < MAX_ENTRIES) return;
-  throw new KernelError(
-    `the ${what} at 0x${at.toString(16)} has more than ${MAX_ENTRIES} entries`,
-  );
-}
+/** A walk's bound, and what it has met. */
+export class Walk {
+  /** The nodes, in the order in which they were met. */
+  readonly nodes: bigint[] = [];
+  readonly #seen = new Set<bigint>();
+  readonly #name: string;
+  readonly #limit: number;
+  #entries = 0;
 
-function loops(what: string, at: bigint): KernelError {
-  return new KernelError(
-    `the ${what} at 0x${at.toString(16)} runs in circles: damaged or in flux`,
-  );
+  constructor(what: string, at: bigint, { limit }: WalkOptions) {
+    this.#name = `the ${what} at 0x${at.toString(16)}`;
+    this.#limit = limit ?? MAX_ENTRIES;
+  }
+
+  /** Notes a node. @throws {KernelError} when it was met before. */
+  add(node: bigint): void {
+    if (this.#seen.has(node)) throw this.loops();
+    this.count();
+    this.#seen.add(node);
+    this.nodes.push(node);
+  }
+
+  /** Notes an entry. @throws {KernelError} when there are too many. */
+  count(): void {
+    if (this.#entries++ < this.#limit) return;
+    throw new KernelError(
+      `${this.#name} does not end within ${this.#limit} entries`,
+    );
+  }
+
+  /** The error for a structure that leads back into itself. */
+  loops(): KernelError {
+    return new KernelError(
+      `${this.#name} runs in circles: damaged or in flux`,
+    );
+  }
 }

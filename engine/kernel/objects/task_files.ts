@@ -1,15 +1,17 @@
 /**
  * The files that a task has open, by name.
  *
- * Sources: include/linux/fdtable.h, fs/d_path.c, fs/mount.h.
+ * Source: include/linux/fdtable.h.
  *
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { filePath } from "./paths.ts";
 
 const MOST_FILES = 64;
-const MOST_NAMES = 64;
+/** More than `fs.nr_open` is by default. */
+const MOST_OPEN = 1 << 20;
 
 /**
  * Paths of a task's program and of the files that it has open, each once, at
@@ -19,7 +21,7 @@ export function taskFiles(kernel: Kernel, task: bigint): string[] {
   const found = new Set<string>();
   const add = (file: bigint) => {
     try {
-      if (file !== 0n) found.add(pathOf(kernel, file));
+      if (file !== 0n) found.add(filePath(kernel, file));
     } catch (error) {
       if (error instanceof MemoryError || error instanceof KernelError) return;
       throw error;
@@ -43,28 +45,35 @@ export function taskFiles(kernel: Kernel, task: bigint): string[] {
   return [...found];
 }
 
-/** The path of a `struct file`, from the root of its mounts. */
-function pathOf(kernel: Kernel, file: bigint): string {
-  const at = kernel.object("file", file);
-  const mountAt = BigInt(kernel.types.offset("mount", "mnt"));
-  let dentry = at.u64("f_path.dentry");
-  let mount = at.u64("f_path.mnt") - mountAt;
-  const names: string[] = [];
-  while (names.length < MOST_NAMES) {
-    const entry = kernel.object("dentry", dentry);
-    const parent = entry.u64("d_parent");
-    if (parent === dentry) {
-      // The root of a mount: on from where it is mounted.
-      const on = kernel.object("mount", mount);
-      const above = on.u64("mnt_parent");
-      if (above === mount || above === 0n) break;
-      dentry = on.u64("mnt_mountpoint");
-      mount = above;
-      continue;
-    }
-    const name = kernel.space.string(entry.u64("d_name.name"), 256);
-    names.unshift(name);
-    dentry = parent;
+/** A file that a task has open. */
+export interface OpenFile {
+  /** The number by which the task knows it. */
+  readonly fd: number;
+  /** GVA of its `struct file`. */
+  readonly file: bigint;
+}
+
+/**
+ * All files that a task has open, by number.
+ *
+ * @throws {KernelError | MemoryError} when its table cannot be read.
+ */
+export function openFiles(kernel: Kernel, task: bigint): OpenFile[] {
+  const table = kernel.object("task_struct", task)
+    .follow("files", "files_struct")?.follow("fdt", "fdtable");
+  if (table === undefined) return [];
+  const files = table.u64("fd");
+  const count = table.number("max_fds");
+  if (count > MOST_OPEN) {
+    throw new KernelError(
+      `a table of ${count} files is larger than the kernel allows: damaged or in flux`,
+    );
   }
-  return "/" + names.join("/");
+  const words = new BigUint64Array(count);
+  kernel.space.read(files, new Uint8Array(words.buffer));
+  const found: OpenFile[] = [];
+  words.forEach((file, fd) => {
+    if (file !== 0n) found.push({ fd, file });
+  });
+  return found;
 }

@@ -26,6 +26,7 @@ import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "../check_state.ts";
 import { readKernelFile } from "../kernel_file.ts";
 import { moduleFiles } from "../module_files.ts";
+import { nameList } from "../option_values.ts";
 import { oneTarget, openTarget, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
@@ -44,7 +45,7 @@ export function registerCheck(program: Command): void {
         "--ask-guest), and the cache of kernels is not used.",
     )
     .argument("[target]", "as with -t")
-    .option("--only <ids>", "only these checks: XF001,XF008", list)
+    .option("--only <ids>", "only these checks: XF001,XF008", nameList)
     .option(
       "--vmlinuz <file>",
       "compare the kernel's text with this image: the vmlinuz that it booted",
@@ -61,9 +62,13 @@ export function registerCheck(program: Command): void {
     .option(
       "--modules <paths>",
       "compare modules' text with these: .ko files, or folders of them; they may hook the kernel",
-      list,
+      nameList,
     )
-    .option("--trust-module <names>", "modules that may hook the kernel", list)
+    .option(
+      "--trust-module <names>",
+      "modules that may hook the kernel",
+      nameList,
+    )
     .option("--no-record", "neither compare with nor keep a record of text")
     .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
     .option("--tracer <name>", "what current_tracer was set to")
@@ -271,10 +276,6 @@ function wrap(text: string): string[] {
     else lines[last] = line;
   }
   return lines;
-}
-
-function list(text: string): string[] {
-  return text.split(",").map((item) => item.trim()).filter((i) => i !== "");
 }
 
 function flag(text: string): boolean {

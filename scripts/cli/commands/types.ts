@@ -1,16 +1,30 @@
 /** `xftrace types`: declarations of a guest's functions and events. */
 import type { Command } from "@commander-js/extra-typings";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
 import { TraceEvents } from "../../../engine/ftrace/events/events.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
 import { eventFieldKind } from "../../../engine/ftrace/events/field_kinds.ts";
+import {
+  declaredMembers,
+  declareStructs,
+} from "../../../engine/kernel/view/declare_structs.ts";
 import { oneTarget, openTarget, withTarget } from "../target.ts";
+import { nameList } from "../option_values.ts";
 import { out } from "../terminal.ts";
 
 const NAME = /^[A-Za-z_$][\w$]*$/;
 const quoted = (name: string) => NAME.test(name) ? name : JSON.stringify(name);
 
-/** The text of the declarations. */
-export function declarations(kernel: Kernel): string {
+/**
+ * The text of the declarations.
+ *
+ * @param structs names of structs whose members are declared too
+ * @throws {XftraceError} when the kernel has no such struct.
+ */
+export function declarations(
+  kernel: Kernel,
+  structs: readonly string[] = [],
+): string {
   const functions = new Set<string>();
   for (const name of kernel.symbols.glob("*")) {
     // Functions have prototypes in the kernel's types; data has none.
@@ -51,8 +65,23 @@ ${
 ${shapes}  }
   interface KnownArguments {
 ${[...fields].sort().map((name) => `    ${quoted(name)}: true;\n`).join("")}  }
-}
+${structsText(kernel, structs)}}
 `;
+}
+
+function structsText(kernel: Kernel, structs: readonly string[]): string {
+  if (structs.length === 0) return "";
+  const missing = structs.find((name) =>
+    declaredMembers(kernel.types, name) === undefined
+  );
+  if (missing !== undefined) {
+    throw new XftraceError(
+      `this kernel has no struct ${missing}: --struct takes names without "struct", such as --struct task_struct`,
+      { exitCode: EXIT.usage },
+    );
+  }
+  const members = declareStructs(structs, [kernel.types], "    ");
+  return `  interface GuestStructs {\n${members}  }\n`;
 }
 
 /** Adds the command. */
@@ -64,18 +93,24 @@ export function registerTypes(program: Command): void {
         "events, for editors and the type checker.",
     )
     .argument("[target]", "as with -t")
+    .option(
+      "--struct <names>",
+      "also the members of these structs, for kernel.object(): page,folio",
+      nameList,
+    )
     .addHelpText(
       "after",
       `
 Examples:
   xftrace types qemu:web1 > kernel.d.ts
-  xftrace types -t core:web1.core.zst > kernel.d.ts`,
+  xftrace types -t core:web1.core.zst > kernel.d.ts
+  xftrace types --struct pci_dev,dma_pool > kernel.d.ts`,
     )
     .action((argument, options) => {
       const target = oneTarget(argument, options.target);
       using session = openTarget(
         target === undefined ? options : { ...options, target },
       );
-      out(declarations(session.kernel));
+      out(declarations(session.kernel, options.struct));
     });
 }

@@ -1,0 +1,49 @@
+/**
+ * Names of files, from the root of their mounts.
+ *
+ * Sources: fs/d_path.c, fs/mount.h.
+ *
+ * @module
+ */
+import type { Kernel } from "../core/kernel.ts";
+
+const MOST_NAMES = 64;
+
+/**
+ * The path of a directory entry in a mount, at most 64 names long.
+ *
+ * @param dentry GVA of the `struct dentry`
+ * @param vfsmount GVA of the `struct vfsmount`
+ * @throws {KernelError | MemoryError} when it cannot be followed.
+ */
+export function pathOf(
+  kernel: Kernel,
+  dentry: bigint,
+  vfsmount: bigint,
+): string {
+  let mount = vfsmount - BigInt(kernel.types.offset("mount", "mnt"));
+  const names: string[] = [];
+  while (names.length < MOST_NAMES) {
+    const entry = kernel.object("dentry", dentry);
+    const parent = entry.u64("d_parent");
+    if (parent === dentry) {
+      // The root of a mount: on from where it is mounted.
+      const on = kernel.object("mount", mount);
+      const above = on.u64("mnt_parent");
+      if (above === mount || above === 0n) break;
+      dentry = on.u64("mnt_mountpoint");
+      mount = above;
+      continue;
+    }
+    const name = kernel.space.string(entry.u64("d_name.name"), 256);
+    names.unshift(name);
+    dentry = parent;
+  }
+  return "/" + names.join("/");
+}
+
+/** The path of a `struct file`. Throws as {@linkcode pathOf}. */
+export function filePath(kernel: Kernel, file: bigint): string {
+  const at = kernel.object("file", file);
+  return pathOf(kernel, at.u64("f_path.dentry"), at.u64("f_path.mnt"));
+}

@@ -1,0 +1,24 @@
+/**
+ * A process's own memory, as far as it is in RAM.
+ *
+ * @module
+ */
+import { AddressSpace } from "../../memory/address_space.ts";
+import type { Kernel } from "../core/kernel.ts";
+
+/**
+ * The address space of a `struct mm_struct`.
+ *
+ * @returns `undefined` when it has no page tables (any more).
+ * @throws {MemoryError} when it cannot be read.
+ */
+export function userSpace(
+  kernel: Kernel,
+  mm: bigint,
+): AddressSpace | undefined {
+  const { space, memory } = kernel;
+  const pgd = kernel.object("mm_struct", mm).u64("pgd");
+  return pgd === 0n
+    ? undefined
+    : new AddressSpace(memory, space.translate(pgd).gpa, space.levels);
+}

@@ -1,0 +1,164 @@
+/**
+ * Structs of a kernel as TypeScript declarations: what kind of value each
+ * member has. The kinds are those of {@linkcode ValueOf}.
+ *
+ * @module
+ */
+import { type CType, PER_CPU_SECTION, type StructType } from "../btf/c_type.ts";
+import type { Types } from "../btf/types.ts";
+import { isNarrow } from "./integers.ts";
+
+/** Enums with more names than this are not spelled out. */
+const MOST_NAMES = 12;
+/** Structs without a name, within each other, that are spelled out. */
+const MOST_LEVELS = 3;
+
+const KEY = /^[A-Za-z_$][\w$]*$/;
+const TYPEDEF = /^[A-Za-z_]\w*$/;
+
+/**
+ * Members of a struct (without `struct`, or a typedef's name) and their kinds; `undefined` when the kernel has no such struct.
+ */
+export function declaredMembers(
+  types: Types,
+  struct: string,
+): Map<string, string> | undefined {
+  const type = types.tryType(struct);
+  if (type?.kind !== "struct") return undefined;
+  return membersOf(types, type, 0);
+}
+
+/**
+ * Declarations of structs, of one kernel or of several: members that not
+ * all of them have are optional.
+ *
+ * @param kernels the structs' members, by kernel
+ * @param indent before each line
+ */
+export function declareStructs(
+  structs: readonly string[],
+  kernels: readonly Types[],
+  indent = "",
+): string {
+  let text = "";
+  for (const struct of structs) {
+    const found = kernels.map((types) => declaredMembers(types, struct));
+    const members = new Map<string, Set<string>>();
+    for (const each of found) {
+      for (const [name, type] of each ?? []) {
+        const all = members.get(name) ?? new Set();
+        members.set(name, all.add(type));
+      }
+    }
+    if (members.size === 0) continue;
+    text += `${indent}readonly ${struct}: {\n`;
+    for (const [name, all] of members) {
+      const everywhere = found.every((each) =>
+        each === undefined || each.has(name)
+      );
+      const key = KEY.test(name) ? name : JSON.stringify(name);
+      const type = [...all].join(" | ");
+      text += `${indent}  readonly ${key}${everywhere ? "" : "?"}: ${type};\n`;
+    }
+    text += `${indent}};\n`;
+  }
+  return text;
+}
+
+function membersOf(
+  types: Types,
+  struct: StructType,
+  level: number,
+): Map<string, string> {
+  return new Map(
+    [...struct.layout.members].map(([name, member]) => [
+      name,
+      declared(types, types.typeOf(member.type), level, member.bitSize),
+    ]),
+  );
+}
+
+/** The kind of a type's values, as a TypeScript type. */
+function declared(
+  types: Types,
+  type: CType,
+  level: number,
+  width?: number,
+): string {
+  if (type.kind === "enum" && type.names.size <= MOST_NAMES) {
+    const names = [...type.names.values()].map((name) => JSON.stringify(name));
+    return `{ enum: ${names.join(" | ")} }`;
+  }
+  if (type.kind === "struct" && nameOf(type) === undefined) {
+    if (level >= MOST_LEVELS || type.layout.members.size === 0) {
+      return JSON.stringify("struct");
+    }
+    const members = [...membersOf(types, type, level + 1)].map(
+      ([name, inner]) => `${name}: ${inner}`,
+    );
+    return `{ ${members.join("; ")} }`;
+  }
+  return JSON.stringify(kind(type, width));
+}
+
+/** The kind of a type's values in a word or two. */
+function kind(type: CType, width?: number): string {
+  switch (type.kind) {
+    case "int":
+      if (type.bool) return "boolean";
+      return isNarrow(type, width) ? "number" : "bigint";
+    case "float":
+      return "number";
+    case "enum":
+      return "enum";
+    case "array": {
+      const { element, length } = type;
+      if (element.kind === "int" && length > 0) {
+        if (element.char) return "text";
+        if (element.size === 1 && !element.signed && !element.bool) {
+          return "bytes";
+        }
+      }
+      return `${kind(element)}[]`;
+    }
+    case "struct":
+      return `struct ${nameOf(type) ?? ""}`.trimEnd();
+    case "pointer": {
+      const { target } = type;
+      return ["void", "function", "forward", "array"].includes(target.kind)
+        ? "pointer"
+        : `${kind(target)} *`;
+    }
+    case "void":
+    case "function":
+    case "forward":
+      return "place";
+  }
+}
+
+/** A struct's own name, or its typedef's. */
+function nameOf(type: StructType): string | undefined {
+  if (type.tag !== "") return type.tag;
+  const name = type.name.replace(/\b(?:const|volatile) /g, "");
+  return TYPEDEF.test(name) ? name : undefined;
+}
+
+/**
+ * Declarations of the variables that each CPU has its own of, with their
+ * kinds, of one kernel or of several.
+ *
+ * @param indent before each line
+ */
+export function declarePerCpu(kernels: readonly Types[], indent = ""): string {
+  const variables = new Map<string, Set<string>>();
+  for (const types of kernels) {
+    for (const { name, type, section } of types.variables()) {
+      if (!PER_CPU_SECTION.test(section) || !KEY.test(name)) continue;
+      const all = variables.get(name) ?? new Set();
+      variables.set(name, all.add(JSON.stringify(kind(type))));
+    }
+  }
+  return [...variables].sort().map(([name, kinds]) =>
+    `${indent}readonly ${name}: ${[...kinds].join(" | ")};\n`
+  ).join("");
+}

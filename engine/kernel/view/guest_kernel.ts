@@ -1,0 +1,360 @@
+/**
+ * A guest's kernel for scripts: its variables and structs by name, as objects
+ * with members.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Member } from "../btf/struct_layout.ts";
+import { arrayOf, type CType, PER_CPU_SECTION } from "../btf/c_type.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { perCpuAddress, symbolAt, typeNamed } from "./context.ts";
+import type {
+  Addressed,
+  AnyStruct,
+  KernelValue,
+  ObjectOf,
+  Struct,
+  ValueOf,
+} from "./object_types.ts";
+import type { PerCpuVariables } from "./structs.ts";
+import * as subsystems from "./subsystems.ts";
+import type { Mount, TaskFile } from "./subsystems.ts";
+import { KernelValues } from "./values.ts";
+import {
+  type KnownVariable,
+  type VARIABLES,
+  variableType,
+} from "./variables.ts";
+
+/** A member, as {@linkcode GuestKernel.type} lists it. */
+export interface TypeMember {
+  readonly name: string;
+  /** In C notation. */
+  readonly type: string;
+  /** Offset in bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Of a bit-field: first bit within the struct, and how many. */
+  readonly bits?: { readonly first: number; readonly width: number };
+}
+
+/** A type of the kernel's, described. */
+export interface TypeDescription {
+  /** In C notation. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Members of a struct or union, anonymous ones flattened. */
+  readonly members: readonly TypeMember[];
+  /** Enumerators of an enum, by name. */
+  readonly enumerators: Readonly<Record<string, number>>;
+}
+
+/** A text of a global variable is no longer than this, in bytes. */
+const MOST_TEXT = 4096;
+
+/** The objects of a guest's kernel by name. */
+export class GuestKernel {
+  readonly #kernel: Kernel;
+  readonly #values: KernelValues;
+
+  /** Makes it of a kernel that was found. */
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    this.#values = new KernelValues(kernel);
+  }
+
+  /** As `uname -r` says in the guest. */
+  get release(): string {
+    return this.#kernel.facts.release;
+  }
+
+  /** Ids of the CPUs that are online. */
+  get cpus(): readonly number[] {
+    return this.#kernel.cpuMask("__cpu_online_mask");
+  }
+
+  /**
+   * A global variable, typed by the guest's BTF or as well known:
+   * `object("init_task").comm`.
+   *
+   * @throws {KernelError} when there is none, or its type must be given.
+   */
+  object<V extends KnownVariable>(
+    variable: V,
+  ): ObjectOf<(typeof VARIABLES)[V]>;
+  /** A global variable whose type TypeScript does not know. */
+  object(variable: string): AnyStruct;
+  /**
+   * What lies at an address or a symbol, as a type in C notation:
+   * `object("task_struct", address)`, `object("struct list_head", "modules")`.
+   *
+   * @throws {KernelError} when there is no such type or symbol.
+   */
+  object<T extends string>(type: T, at: bigint | string): ObjectOf<T>;
+  object(name: string, at?: bigint | string): unknown {
+    if (at === undefined) return this.#variable(name);
+    const type = typeNamed(this.#kernel, name);
+    return this.#values.at(
+      type,
+      typeof at === "bigint" ? at : this.#address(at),
+    );
+  }
+
+  /**
+   * One CPU's instance of a per-CPU variable: `perCpu("runqueues", 0)`. Its
+   * type comes from the guest's BTF.
+   *
+   * @throws {KernelError} when there is no such variable or CPU.
+   */
+  perCpu<V extends keyof PerCpuVariables>(
+    variable: V,
+    cpu: number,
+  ): ValueOf<PerCpuVariables[V]>;
+  /** The same with a type in C notation, where BTF has none. */
+  perCpu<T extends string>(
+    variable: string,
+    cpu: number,
+    type: T,
+  ): ObjectOf<T>;
+  /** The same of a variable whose type TypeScript does not know. */
+  perCpu(variable: string, cpu: number): AnyStruct;
+  perCpu(variable: string, cpu: number, type?: string): unknown {
+    const kernel = this.#kernel;
+    const known = type === undefined
+      ? kernel.types.tryVariable(variable)?.type
+      : typeNamed(kernel, type);
+    const at = this.#address(variable);
+    if (known === undefined) {
+      throw untyped(variable, `perCpu("${variable}", ${cpu}, "TYPE")`);
+    }
+    return this.#values.at(known, perCpuAddress(kernel, at, cpu));
+  }
+
+  /**
+   * GVA of a symbol.
+   *
+   * @throws {KernelError} when the kernel has none of that name.
+   */
+  address(symbol: string): bigint {
+    return this.#kernel.symbols.address(symbol);
+  }
+
+  /** Whether the kernel has a symbol. */
+  hasSymbol(symbol: string): boolean {
+    return this.#kernel.symbols.tryAddress(symbol) !== undefined;
+  }
+
+  /** The symbol that covers an address: `schedule+0x1a`. */
+  symbol(address: bigint): string | undefined {
+    const start = symbolAt(this.#kernel, address);
+    if (start !== undefined) return start;
+    const found = this.#kernel.symbols.lookup(address);
+    return found === undefined
+      ? undefined
+      : `${found.name}+0x${found.offset.toString(16)}`;
+  }
+
+  /**
+   * The value of an enumerator: `constant("MODULE_STATE_LIVE")`.
+   *
+   * @throws {KernelError} when no enum of the kernel's has it.
+   */
+  constant(enumerator: string): number {
+    return this.#kernel.types.enumerator(enumerator);
+  }
+
+  /** Whether this kernel has a type. */
+  hasType(name: string): boolean {
+    return this.#kernel.types.tryType(name) !== undefined;
+  }
+
+  /**
+   * Describes a type: its size, members, enumerators.
+   *
+   * @throws {KernelError} when this kernel has none of that name.
+   */
+  type(name: string): TypeDescription {
+    const type = typeNamed(this.#kernel, name);
+    return {
+      name: type.name,
+      size: type.size,
+      members: type.kind === "struct"
+        ? [...type.layout.members.values()].map(describeMember)
+        : [],
+      enumerators: type.kind === "enum"
+        ? Object.fromEntries(
+          [...type.names].map(([value, name]) => [name, Number(value)]),
+        )
+        : {},
+    };
+  }
+
+  /**
+   * A copy of bytes of the kernel's memory.
+   *
+   * @throws {MemoryError} when they are not mapped.
+   */
+  bytes(address: bigint, length: number): Uint8Array<ArrayBuffer> {
+    return this.#kernel.space.bytes(address, length);
+  }
+
+  /**
+   * Text in the kernel's memory up to its zero byte, at most `limit` bytes.
+   *
+   * @throws {MemoryError} when nothing is mapped there.
+   */
+  string(address: bigint, limit?: number): string {
+    return this.#kernel.space.string(address, limit);
+  }
+
+  /**
+   * All tasks: the threads of all processes, and the kernel's own. The list is
+   * read whole before the first is given, as in all that follow here.
+   *
+   * @throws {KernelError} when the list of tasks is damaged.
+   */
+  tasks(): Generator<Struct<"task_struct">> {
+    return subsystems.tasks(this.#kernel, this.#make);
+  }
+
+  /** The first thread of each process. Throws as {@linkcode tasks}. */
+  processes(): Generator<Struct<"task_struct">> {
+    return subsystems.processes(this.#kernel, this.#make);
+  }
+
+  /** The threads of a task's process. Throws as {@linkcode tasks}. */
+  threads(task: Struct<"task_struct">): Generator<Struct<"task_struct">> {
+    return subsystems.threads(this.#kernel, this.#make, task);
+  }
+
+  /** The task with a pid. Throws as {@linkcode tasks}. */
+  task(pid: number): Struct<"task_struct"> | undefined {
+    return this.tasks().find((task) => task.pid === pid);
+  }
+
+  /** The modules that are loaded. */
+  modules(): Generator<Struct<"module">> {
+    return this.object("modules").$list("module", "list");
+  }
+
+  /** The files that a task has open, with their numbers and paths. */
+  files(task: Struct<"task_struct">): Generator<TaskFile> {
+    return subsystems.files(this.#kernel, this.#make, task);
+  }
+
+  /**
+   * The path of a `struct file` or `struct path`, from the root of its mounts.
+   *
+   * @throws {KernelError} when it is neither.
+   */
+  path(of: Addressed): string {
+    return subsystems.pathText(this.#kernel, of);
+  }
+
+  /** The areas of a task's memory, in the order of their addresses. */
+  memoryAreas(
+    task: Struct<"task_struct">,
+  ): Generator<Struct<"vm_area_struct">> {
+    return subsystems.areas(this.#kernel, this.#make, task);
+  }
+
+  /**
+   * A copy of bytes of a task's own memory.
+   *
+   * @throws {MemoryError} when they are not in RAM.
+   */
+  userBytes(
+    task: Struct<"task_struct">,
+    address: bigint,
+    length: number,
+  ): Uint8Array<ArrayBuffer> {
+    return subsystems.userBytes(this.#kernel, task, address, length);
+  }
+
+  /**
+   * The command line of a task's process; empty for the kernel's own.
+   *
+   * @throws {MemoryError} when it is not in RAM.
+   */
+  commandLine(task: Struct<"task_struct">): string[] {
+    return subsystems.commandLine(this.#kernel, task);
+  }
+
+  /** The mounts that a task sees; by default those of the first process. */
+  mounts(task?: Struct<"task_struct">): Generator<Mount> {
+    const of = task ?? this.object("init_task");
+    return subsystems.mounts(this.#kernel, this.#make, of);
+  }
+
+  /** Network devices; by default of the first namespace. */
+  netDevices(net?: Struct<"net">): Generator<Struct<"net_device">> {
+    return subsystems.netDevices(net ?? this.object("init_net"));
+  }
+
+  readonly #make = <N extends string>(struct: N, gva: bigint): Struct<N> =>
+    // The name says what the value is.
+    this.#values.at(typeNamed(this.#kernel, struct), gva) as Struct<N>;
+
+  #variable(name: string): KernelValue {
+    const { types } = this.#kernel;
+    const at = this.#address(name);
+    const described = types.tryVariable(name);
+    if (described !== undefined) {
+      if (!PER_CPU_SECTION.test(described.section)) {
+        return this.#values.at(described.type, at);
+      }
+      throw new KernelError(
+        `each CPU has its own ${name}: take one of them, as in perCpu("${name}", 0)`,
+      );
+    }
+    const known = variableType(name);
+    if (known === undefined) throw untyped(name, `object("TYPE", "${name}")`);
+    const type = typeNamed(this.#kernel, known);
+    return this.#values.at(this.#complete(type, at), at);
+  }
+
+  /** An array without a length is as long as its symbol, up to the next. */
+  #complete(type: CType, at: bigint): CType {
+    if (type.kind !== "array" || type.length !== 0) return type;
+    const { element } = type;
+    const size = this.#kernel.symbols.lookup(at)?.size ?? 0;
+    // What lies between the end of a text and the next symbol is none of it.
+    const text = element.kind === "int" && element.char;
+    const most = text ? MOST_TEXT : size;
+    return arrayOf(element, Math.floor(Math.min(size, most) / element.size));
+  }
+
+  #address(symbol: string): bigint {
+    const all = this.#kernel.symbols.addresses(symbol);
+    if (all.length > 1) {
+      throw new KernelError(
+        `${all.length} symbols of this kernel are named ${symbol}: give the address of the one that is meant (${
+          all.slice(0, 4).map((at) => `0x${at.toString(16)}n`).join(", ")
+        })`,
+      );
+    }
+    return all[0] ?? this.#kernel.symbols.address(symbol);
+  }
+}
+
+function untyped(name: string, call: string): KernelError {
+  return new KernelError(
+    `the guest's BTF does not tell what type ${name} has: give it, as in ${call}`,
+  );
+}
+
+function describeMember(member: Member): TypeMember {
+  const { name, typeName, offset, size, bitOffset, bitSize } = member;
+  return {
+    name,
+    type: typeName,
+    offset,
+    size,
+    ...(bitOffset === undefined || bitSize === undefined
+      ? {}
+      : { bits: { first: bitOffset, width: bitSize } }),
+  };
+}

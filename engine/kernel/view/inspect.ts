@@ -1,0 +1,214 @@
+/**
+ * Objects of the guest as text, for `console.log`, and as plain data, for
+ * JSON. Both are bounded, and no pointer is followed.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
+import {
+  type ArrayType,
+  type CType,
+  pointerTo,
+  type StructType,
+} from "../btf/c_type.ts";
+import { shownText } from "../../base/shown.ts";
+import { symbolAt, type Values } from "./context.ts";
+import { readInteger } from "./integers.ts";
+import { elementPlace, memberPlace, type Place } from "./places.ts";
+
+/** Members that are shown of one struct. */
+const MOST_MEMBERS = 300;
+/** Members of a struct within a struct, for it to be shown. */
+const MOST_INNER = 8;
+/** Elements that are shown of an array. */
+const MOST_ELEMENTS = 8;
+/** Structs within structs that are shown. */
+const MOST_LEVELS = 3;
+/** Bytes that are shown of a text that is pointed to. */
+const MOST_TEXT = 64;
+const PRINTABLE = /^[\x20-\x7e]+$/;
+/** Elements of an array in JSON. */
+const MOST_JSON = 1024;
+/** Values in JSON, and structs within structs. */
+const MOST_VALUES = 1 << 20;
+const MOST_NESTED = 64;
+
+/** A struct as text, a line for each member. */
+export function inspectStruct(
+  values: Values,
+  type: StructType,
+  gva: bigint,
+): string {
+  const { members } = type.layout;
+  let text = `${type.name} at ${hex(gva)} {\n`;
+  let shown = 0;
+  for (const [name, member] of members) {
+    if (++shown > MOST_MEMBERS) {
+      text += `  ... ${members.size - MOST_MEMBERS} more\n`;
+      break;
+    }
+    const place = memberPlace(values.kernel, gva, member);
+    text += `  ${name}: ${inspectPlace(values, place, 1)},\n`;
+  }
+  return `${text}}`;
+}
+
+/** An array as text. */
+export function inspectArray(
+  values: Values,
+  type: ArrayType,
+  gva: bigint,
+): string {
+  return `${type.name} at ${hex(gva)} ${elements(values, type, gva, 0)}`;
+}
+
+/** A pointer as text: with the symbol, or the text, that it points to. */
+export function inspectPointer(
+  values: Values,
+  target: CType,
+  gva: bigint,
+): string {
+  const symbol = symbolAt(values.kernel, gva);
+  const text = symbol === undefined ? textAt(values, target, gva) : undefined;
+  const what = symbol !== undefined
+    ? `<${symbol}>`
+    : text ?? `(${pointerTo(target).name})`;
+  return `${hex(gva)} ${what}`;
+}
+
+/** The text that a `char *` points to, where it is one. */
+function textAt(
+  { kernel }: Values,
+  target: CType,
+  gva: bigint,
+): string | undefined {
+  if (target.kind !== "int" || !target.char) return undefined;
+  try {
+    const text = kernel.space.string(gva, MOST_TEXT);
+    return PRINTABLE.test(text) ? quoted(text) : undefined;
+  } catch (error) {
+    if (error instanceof MemoryError) return undefined;
+    throw error;
+  }
+}
+
+/** What lies at a place, in a line. */
+function inspectPlace(values: Values, place: Place, level: number): string {
+  const { type, gva, bits } = place;
+  try {
+    if (type.kind === "struct") return inner(values, type, gva, level);
+    if (type.kind === "array" && !isText(type)) {
+      return elements(values, type, gva, level);
+    }
+    if (type.kind === "pointer") {
+      const to = readInteger(values.kernel.space, type, gva);
+      return to === 0n ? "null" : inspectPointer(values, type.target, to);
+    }
+    const value = values.at(type, gva, bits);
+    if (typeof value === "string") return quoted(value);
+    return typeof value === "bigint" ? `${value}n` : String(value);
+  } catch (error) {
+    if (error instanceof MemoryError) return "<cannot be read>";
+    throw error;
+  }
+}
+
+/** The guest's text, so that it cannot steer a terminal. */
+function quoted(text: string): string {
+  return shownText(JSON.stringify(text));
+}
+
+function inner(
+  values: Values,
+  type: StructType,
+  gva: bigint,
+  level: number,
+): string {
+  const { members } = type.layout;
+  if (level >= MOST_LEVELS || members.size > MOST_INNER) {
+    return `${type.name} at ${hex(gva)}`;
+  }
+  const shown = [...members].map(([name, member]) =>
+    `${name}: ${
+      inspectPlace(values, memberPlace(values.kernel, gva, member), level + 1)
+    }`
+  );
+  return shown.length === 0 ? "{}" : `{ ${shown.join(", ")} }`;
+}
+
+function elements(
+  values: Values,
+  type: ArrayType,
+  gva: bigint,
+  level: number,
+): string {
+  const { element, length } = type;
+  const shown: string[] = [];
+  for (let i = 0; i < Math.min(length, MOST_ELEMENTS); i++) {
+    shown.push(
+      inspectPlace(values, elementPlace(element, gva, i), level + 1),
+    );
+  }
+  if (length > MOST_ELEMENTS) shown.push(`... ${length - MOST_ELEMENTS} more`);
+  return shown.length === 0 ? "[]" : `[ ${shown.join(", ")} ]`;
+}
+
+/** Whether an array is text. */
+function isText({ element }: ArrayType): boolean {
+  return element.kind === "int" && element.char;
+}
+
+/**
+ * What lies at a place as plain data: pointers as addresses in hex, 64-bit
+ * numbers as decimal text, `null` for what cannot be read.
+ *
+ * @throws {KernelError} when it is more than 2^20 values.
+ */
+export function jsonOf(values: Values, place: Place): unknown {
+  let left = MOST_VALUES;
+  const data = (place: Place, level: number): unknown => {
+    if (--left < 0 || level > MOST_NESTED) {
+      throw new KernelError(
+        `${place.type.name} has too many members to be written as JSON`,
+      );
+    }
+    const { type, gva } = place;
+    switch (type.kind) {
+      case "struct": {
+        const members: Record<string, unknown> = {};
+        for (const [name, member] of type.layout.members) {
+          const inner = memberPlace(values.kernel, gva, member);
+          members[name] = data(inner, level + 1);
+        }
+        return members;
+      }
+      case "array": {
+        if (isText(type) && type.length > 0) return scalar(values, place);
+        const list: unknown[] = [];
+        for (let i = 0; i < Math.min(type.length, MOST_JSON); i++) {
+          list.push(data(elementPlace(type.element, gva, i), level + 1));
+        }
+        return list;
+      }
+      default:
+        return scalar(values, place);
+    }
+  };
+  return data(place, 0);
+}
+
+/** A value that is no object, for JSON. */
+function scalar(values: Values, { type, gva, bits }: Place): unknown {
+  try {
+    if (type.kind === "pointer") {
+      const to = readInteger(values.kernel.space, type, gva);
+      return to === 0n ? null : hex(to);
+    }
+    const value = values.at(type, gva, bits);
+    return typeof value === "bigint" ? value.toString() : value;
+  } catch (error) {
+    if (error instanceof MemoryError) return null;
+    throw error;
+  }
+}

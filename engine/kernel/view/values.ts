@@ -1,0 +1,78 @@
+/**
+ * From a C type at an address to the value that a script works with.
+ *
+ * @module
+ */
+import type { ArrayType, CType } from "../btf/c_type.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { arrayObject } from "./array_object.ts";
+import type { Bits, Values } from "./context.ts";
+import { enumValue, intValue, readInteger } from "./integers.ts";
+import type { KernelValue } from "./object_types.ts";
+import { PointerObject } from "./pointer_object.ts";
+import { structObject } from "./struct_object.ts";
+
+/** Larger arrays of bytes are read element by element. */
+const MOST_BYTES = 1 << 20;
+
+/** The values of one kernel's memory. */
+export class KernelValues implements Values {
+  readonly kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /**
+   * The value of a type at a GVA.
+   *
+   * @throws {MemoryError} when it is read at once and not mapped: numbers,
+   * text and pointers are, structs and arrays when they are asked for more.
+   */
+  at(type: CType, gva: bigint, bits?: Bits): KernelValue {
+    const { space } = this.kernel;
+    switch (type.kind) {
+      case "int":
+        return intValue(space, type, gva, bits);
+      case "enum":
+        return enumValue(space, type, gva, bits);
+      case "float": {
+        const view = new DataView(space.bytes(gva, type.size).buffer);
+        return type.size === 4
+          ? view.getFloat32(0, true)
+          : view.getFloat64(0, true);
+      }
+      case "pointer":
+        return this.#pointed(type.target, readInteger(space, type, gva));
+      case "array":
+        return this.#array(type, gva);
+      case "struct":
+        return structObject(this, type, gva);
+      case "void":
+      case "function":
+      case "forward":
+        // There is nothing to read, but it has a place.
+        return new PointerObject(this, type, gva);
+    }
+  }
+
+  /** What a pointer gives: the struct that it points to, or itself. */
+  #pointed(target: CType, address: bigint): KernelValue {
+    if (address === 0n) return null;
+    return target.kind === "struct"
+      ? structObject(this, target, address)
+      : new PointerObject(this, target, address);
+  }
+
+  #array(type: ArrayType, gva: bigint): KernelValue {
+    const { space } = this.kernel;
+    const { element, length } = type;
+    if (element.kind === "int" && length > 0 && length <= MOST_BYTES) {
+      if (element.char) return space.string(gva, length);
+      if (element.size === 1 && !element.signed && !element.bool) {
+        return space.bytes(gva, length);
+      }
+    }
+    return arrayObject(this, type, gva);
+  }
+}
