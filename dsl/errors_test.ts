@@ -22,6 +22,7 @@ import {
   sys_read,
   trace,
 } from "./mod.ts";
+import { stepText } from "../engine/control/plan_text.ts";
 import type { TargetFacts } from "../engine/query/facts.ts";
 import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
@@ -200,7 +201,7 @@ Deno.test("errors: units, numbers and limits where they are written", () => {
 
 Deno.test("compile: what is pushed down, and what is not", () => {
   const steps = (query: Query<unknown>, facts = fakeFacts(ROOTED)) =>
-    compile([query.spec], facts).plan.steps.map((step) =>
+    compile([query.spec], facts).plan.steps.map(stepText).map((step) =>
       `${step.what} ${step.change.split(" -> ").at(-1)}`
     );
   assert.deepEqual(steps(trace(sys_openat).count()), [

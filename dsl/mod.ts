@@ -43,4 +43,5 @@ export * from "./trace.ts";
 export type { Window } from "../engine/passes/windows.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";
 export { asDuration, type Duration, type Size } from "./units.ts";
-export { type Plan, planJson, planText } from "../engine/control/plan.ts";
+export type { Plan } from "../engine/control/plan.ts";
+export { planJson, planText } from "../engine/control/plan_text.ts";

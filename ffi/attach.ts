@@ -12,7 +12,10 @@ import {
 import type { Kernel } from "../engine/kernel/core/kernel.ts";
 import { systemRam } from "../engine/kernel/objects/resources.ts";
 import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
-import type { PhysicalMemory } from "../engine/memory/physical_memory.ts";
+import {
+  type PhysicalMemory,
+  recordingRefusal,
+} from "../engine/memory/physical_memory.ts";
 import {
   checkLayout,
   LayoutError,
@@ -41,6 +44,11 @@ import { PreadMemory } from "./pread_memory.ts";
 export interface AttachOptions extends DescribeOptions {
   /** For control writes; default: read-only. */
   readonly writable?: boolean;
+  /**
+   * The guest is going to be steered, once a plan is made (`makeWritable`): a
+   * recording is refused, which has no guest. Default: `writable`.
+   */
+  readonly steered?: boolean;
   /**
    * Read by `pread` and not through a mapping: slower, but a file that is cut
    * or a guest that ends gives an error and no signal.
@@ -75,10 +83,8 @@ export function attach(
       : { ask, environment: options.environment },
   );
   if (resolved.kind === "core") {
-    if (options.writable === true) {
-      throw new XftraceError(
-        `${resolved.target} is a recording: it can be read, but there is no guest to steer`,
-      );
+    if (options.steered ?? options.writable) {
+      throw new XftraceError(recordingRefusal(resolved.target));
     }
     return openCoreSession(resolved.target, resolved.path, options);
   }

@@ -40,16 +40,34 @@ export class FileDescriptor implements Disposable {
    * @throws {XftraceError} naming the file and the missing right.
    */
   static open(path: string, options: { writable: boolean }): FileDescriptor {
-    const flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-    const fd = libc().open(cPath(path), flags, 0);
-    if (fd >= 0) return new FileDescriptor(fd, path);
+    return FileDescriptor.#open(
+      path,
+      options.writable ? O_RDWR : O_RDONLY,
+      path,
+    );
+  }
+
+  /** @param name what the file is called in messages */
+  static #open(place: string, mode: number, name: string): FileDescriptor {
+    const fd = libc().open(cPath(place), mode | O_CLOEXEC, 0);
+    if (fd >= 0) return new FileDescriptor(fd, name);
     const code = errno();
     const why = code === ERRNO.EACCES || code === ERRNO.EPERM
       ? `${errnoText(code)}: run as root or as the user who owns the VM`
       : code === ERRNO.ESRCH
       ? "the process has ended"
       : errnoText(code);
-    throw new XftraceError(`cannot open ${path}: ${why}`);
+    throw new XftraceError(`cannot open ${name}: ${why}`);
+  }
+
+  /**
+   * Opens the same file once more, for writing too: the very one, whatever its
+   * path leads to by now.
+   *
+   * @throws {XftraceError} as {@linkcode open}.
+   */
+  reopenWritable(): FileDescriptor {
+    return FileDescriptor.#open(`/proc/self/fd/${this.fd}`, O_RDWR, this.path);
   }
 
   /** Size in bytes, as `lseek(SEEK_END)` tells; 0 when it cannot seek. */

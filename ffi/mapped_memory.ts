@@ -36,14 +36,16 @@ interface MappedSegment extends MemorySegment {
 
 /**
  * {@linkcode PhysicalMemory} over mapped files. Read-only mappings cannot
- * change the guest whatever the code above does.
+ * change the guest whatever the code above does: what is read goes through
+ * them for good, and writes through mappings of their own.
  */
 export class MappedMemory implements PhysicalMemory {
   readonly name: string;
-  readonly writable: boolean;
   readonly live: boolean;
   readonly ranges: readonly GpaRange[];
   readonly #mappings: Mapping[] = [];
+  /** The same files, mapped for writing; none: they are read alone. */
+  #writes: readonly Mapping[] = [];
   readonly #segments: MappedSegment[] = [];
 
   /**
@@ -58,13 +60,12 @@ export class MappedMemory implements PhysicalMemory {
     options: { writable?: boolean; live?: boolean } = {},
   ) {
     this.name = name;
-    this.writable = options.writable ?? false;
     this.live = options.live ?? true;
     try {
       for (const backing of backings) {
         this.#mappings.push(
           Mapping.open(backing.path, {
-            writable: this.writable,
+            writable: false,
             length: backing.length,
           }),
         );
@@ -83,12 +84,30 @@ export class MappedMemory implements PhysicalMemory {
         }
         this.#segments.push({ ...segment, mapping });
       }
+      if (options.writable === true) this.makeWritable();
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
     this.#segments.sort((a, b) => a.start - b.start);
     this.ranges = this.#segments.map(({ start, end }) => ({ start, end }));
+  }
+
+  /** Whether writes are allowed now. */
+  get writable(): boolean {
+    return this.#writes.length > 0;
+  }
+
+  makeWritable(): void {
+    if (this.writable) return;
+    const made: Mapping[] = [];
+    try {
+      for (const mapping of this.#mappings) made.push(mapping.reopenWritable());
+    } catch (error) {
+      for (const mapping of made) mapping[Symbol.dispose]();
+      throw error;
+    }
+    this.#writes = made;
   }
 
   /** Whether every backing file still is as long as its mapping. */
@@ -166,10 +185,20 @@ export class MappedMemory implements PhysicalMemory {
     return found;
   }
 
+  /** The mapping to write to, and the place in it. */
+  #writable(
+    gpa: number,
+    length: number,
+    width?: number,
+  ): { mapping: Mapping; at: number } {
+    guardWrite(this, gpa, width);
+    const { start, offset, backing } = this.#require(gpa, length);
+    return { mapping: this.#writes[backing], at: gpa - start + offset };
+  }
+
   write(gpa: number, bytes: Uint8Array): void {
-    guardWrite(this, gpa);
-    const segment = this.#require(gpa, bytes.length);
-    segment.mapping.bytes.set(bytes, gpa - segment.start + segment.offset);
+    const { mapping, at } = this.#writable(gpa, bytes.length);
+    mapping.bytes.set(bytes, at);
   }
 
   compareExchange(
@@ -178,10 +207,7 @@ export class MappedMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
-    guardWrite(this, gpa, width);
-    const segment = this.#require(gpa, width);
-    const at = gpa - segment.start + segment.offset;
-    const { buffer } = segment.mapping;
+    const { mapping: { buffer }, at } = this.#writable(gpa, width, width);
     if (width === 4) {
       const word = new Int32Array(buffer, at, 1);
       const old = Atomics.compareExchange(
@@ -198,5 +224,6 @@ export class MappedMemory implements PhysicalMemory {
 
   [Symbol.dispose](): void {
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
+    for (const mapping of this.#writes) mapping[Symbol.dispose]();
   }
 }

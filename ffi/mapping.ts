@@ -47,10 +47,33 @@ export class Mapping implements Disposable {
     path: string,
     options: { writable: boolean; length?: number },
   ): Mapping {
-    const fd = FileDescriptor.open(path, options);
+    const { writable, length } = options;
+    return Mapping.#map(
+      FileDescriptor.open(path, { writable }),
+      writable,
+      length,
+    );
+  }
+
+  /**
+   * Maps the same file once more, for writing too.
+   *
+   * @throws {XftraceError} as {@linkcode open}.
+   */
+  reopenWritable(): Mapping {
+    return Mapping.#map(this.#fd.reopenWritable(), true, this.#length);
+  }
+
+  /** The descriptor is the mapping's from now on. */
+  static #map(
+    fd: FileDescriptor,
+    writable: boolean,
+    wanted: number | undefined,
+  ): Mapping {
+    const { path } = fd;
     try {
       const size = fd.size();
-      const length = options.length ?? size;
+      const length = wanted ?? size;
       if (size === 0) {
         throw new XftraceError(
           `${path} is empty: it is not the memory of a guest`,
@@ -61,7 +84,7 @@ export class Mapping implements Disposable {
           `${path} is shorter (${size} bytes) than the guest's memory (${length} bytes)`,
         );
       }
-      const protection = PROT_READ | (options.writable ? PROT_WRITE : 0);
+      const protection = PROT_READ | (writable ? PROT_WRITE : 0);
       const pointer = libc().mmap(
         null,
         BigInt(length),

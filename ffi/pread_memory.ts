@@ -37,7 +37,7 @@ const CHUNK = 1 << 20;
 /** {@linkcode PhysicalMemory} over `pread` and `pwrite`. */
 export class PreadMemory implements PhysicalMemory {
   readonly name: string;
-  readonly writable: boolean;
+  #writable: boolean;
   readonly live: boolean;
   readonly ranges: readonly GpaRange[];
   readonly #files: FileDescriptor[] = [];
@@ -56,7 +56,7 @@ export class PreadMemory implements PhysicalMemory {
     options: PreadMemoryOptions = {},
   ) {
     this.name = name;
-    this.writable = options.writable ?? false;
+    this.#writable = options.writable ?? false;
     this.live = options.live ?? true;
     this.#dataRanges = options.dataRanges;
     this.#segments = segments.toSorted((a, b) => a.start - b.start);
@@ -71,6 +71,26 @@ export class PreadMemory implements PhysicalMemory {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Whether writes are allowed now. */
+  get writable(): boolean {
+    return this.#writable;
+  }
+
+  makeWritable(): void {
+    if (this.#writable) return;
+    const made: FileDescriptor[] = [];
+    try {
+      for (const file of this.#files) made.push(file.reopenWritable());
+    } catch (error) {
+      for (const file of made) file[Symbol.dispose]();
+      throw error;
+    }
+    for (const file of this.#files.splice(0, Infinity, ...made)) {
+      file[Symbol.dispose]();
+    }
+    this.#writable = true;
   }
 
   #segment(gpa: number): MemorySegment {

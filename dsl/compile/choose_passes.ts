@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { listed } from "../../engine/base/listed.ts";
 import { expressionText } from "../../engine/query/expression.ts";
 import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { DecodePass } from "../../engine/control/plan.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
-import { listed } from "./choose_source.ts";
 import type { Draft } from "./draft.ts";
 import { momentText } from "./moments.ts";
 import { filterReason, type PushDown } from "./push_down.ts";

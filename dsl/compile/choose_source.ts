@@ -3,18 +3,12 @@
  *
  * @module
  */
+import { listed } from "../../engine/base/listed.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import { CompileError } from "../errors.ts";
 import { closureAsks, moduleProblem, needsAll } from "./choose_module.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
-
-/** Lists a few names and counts the rest. */
-export function listed(names: readonly string[], most = 4): string {
-  return names.length <= most + 1
-    ? names.join(", ")
-    : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
-}
 
 /**
  * Chooses how calls are seen.

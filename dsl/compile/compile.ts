@@ -75,7 +75,7 @@ export function compile(
     draftOf(spec, sinks, facts, notes, push)
   );
   const pushed = pushDown(drafts, facts, push, notes);
-  const steps = orderWrites(pushed.steps, facts);
+  const steps = orderWrites(pushed.steps);
   const streams = drafts.map((draft): Stream => ({
     title: draft.title,
     select: selection(draft),
@@ -103,7 +103,7 @@ export function compile(
     format: 1,
     target: facts.target,
     kernel: facts.kernel,
-    seal: pushed.module.config?.seal ?? "none",
+    seal: pushed.module.seal,
     live: facts.live,
     traces: streams.map((stream) => stream.planned),
     steps,
@@ -112,8 +112,6 @@ export function compile(
   return {
     plan,
     streams,
-    roots: pushed.roots.flatMap((each) => each.addresses.slice(0, 1)),
-    module: pushed.module.config,
     asksProcesses: drafts.some((draft) =>
       draft.spec.filters.some((filter) =>
         filter.kind === "expression" && asksProcess(filter.node)

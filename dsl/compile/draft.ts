@@ -4,7 +4,7 @@
  * @module
  */
 import type { Expression, FieldKind } from "../../engine/query/expression.ts";
-import type { PlannedTrace } from "../../engine/control/plan.ts";
+import type { Via } from "../../engine/control/plan.ts";
 import type {
   FunctionTarget,
   SyscallTarget,
@@ -36,7 +36,7 @@ export interface Draft {
   ids: readonly number[];
   /** Ids of the events that `from` and `until` wait for. */
   markers: ReadonlyMap<Moment, readonly number[]>;
-  via: PlannedTrace["via"];
+  via: Via;
   /** Whether a sink looks at what happened inside calls. */
   inside: boolean;
   fields: ReadonlyMap<string, FieldKind>;

@@ -4,11 +4,11 @@
  *
  * @module
  */
+import { listed } from "../../engine/base/listed.ts";
 import { asksProcess } from "../../engine/query/expression.ts";
 import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
-import { listed } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 import { type ModulePush, pushModule } from "./push_module.ts";
@@ -17,8 +17,6 @@ import { byName } from "./resolve_names.ts";
 /** What is pushed down, and why the rest is not. */
 export interface PushDown {
   readonly steps: readonly ControlStep[];
-  /** Fentry addresses of the graph roots, for the `roots` step. */
-  readonly roots: readonly FunctionTarget[];
   /** Why the functions are picked out on the host; empty: they are not. */
   readonly rootsReason: string;
   /** Why the depth is cut on the host; empty: it is not. */
@@ -51,7 +49,6 @@ export function pushDown(
   steps.push(...module.steps);
   return {
     steps,
-    roots: roots.targets,
     rootsReason: roots.reason,
     depthReason,
     module,
@@ -75,7 +72,6 @@ export function filterReason(
 }
 
 interface Roots {
-  readonly targets: readonly FunctionTarget[];
   /** Whether the guest's roots will be just the functions asked for. */
   readonly exact: boolean;
   readonly reason: string;
@@ -88,11 +84,7 @@ function planRoots(
   steps: ControlStep[],
   notes: Notes,
 ): Roots {
-  const none = (reason: string): Roots => ({
-    targets: [],
-    exact: false,
-    reason,
-  });
+  const none = (reason: string): Roots => ({ exact: false, reason });
   if (graphs.length === 0) return none("");
   const wanted = new Map<string, FunctionTarget>();
   let all = false;
@@ -146,12 +138,14 @@ function planRoots(
       `the guest has room for ${facts.capabilities.roots} graph roots, not for ${names.length}`,
     );
   }
-  steps.push({ control: "roots", functions: names });
-  return {
-    targets: [...wanted.values()].sort(byName),
-    exact: true,
-    reason: "",
-  };
+  steps.push({
+    control: "roots",
+    before: roots.map(shortName),
+    functions: names,
+    addresses: [...wanted.values()].sort(byName)
+      .flatMap((each) => each.addresses.slice(0, 1)),
+  });
+  return { exact: true, reason: "" };
 }
 
 /** How deep a draft looks, as far as the guest can count it; 0: no limit. */
@@ -196,7 +190,9 @@ function planDepth(
   const together = graphs.length === 1 ||
     graphs.every((draft) => draft.allSyscalls);
   const safe = exact && together ? limit : 0;
-  if (safe !== maxDepth) steps.push({ control: "depth", levels: safe });
+  if (safe !== maxDepth) {
+    steps.push({ control: "depth", before: maxDepth, levels: safe });
+  }
   if (limit === 0) return "";
   return safe === limit
     ? ""

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import type { TargetFacts } from "../../engine/query/facts.ts";
-import type { ControlStep } from "../../engine/control/plan.ts";
+import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
+import { type ControlStep, ROTATE_MS } from "../../engine/control/plan.ts";
 import type { SealedConfig } from "../../engine/seal/tracer/trace_config.ts";
+import type { SealName } from "../../engine/seal/page/abi.ts";
 import { needsAll } from "./choose_module.ts";
 import type { Draft } from "./draft.ts";
 
 /** What is pushed into the module. */
 export interface ModulePush {
   readonly steps: readonly ControlStep[];
-  readonly config: SealedConfig | undefined;
+  /** How entries are sealed; `none`: the module is not used. */
+  readonly seal: SealName;
   /** Why the host picks out functions; empty: it does not. */
   readonly rootsReason: string;
   /** Why the host cuts the depth; empty: it does not. */
@@ -32,7 +34,7 @@ export function pushModule(
   const own = drafts.filter((draft) => draft.via === "module calls");
   const { module } = facts.capabilities;
   if (own.length === 0 || module === undefined) {
-    return { steps: [], config: undefined, rootsReason: "", depthReason: "" };
+    return { steps: [], seal: "none", rootsReason: "", depthReason: "" };
   }
   const everything = own.some(needsAll);
   const roots = new Set<string>();
@@ -54,24 +56,32 @@ export function pushModule(
   const depth = push && together && roots.size > 0 ? limit : 0;
   const rooted = [...roots].sort();
   const recorded = everything ? "all" : [...functions].sort();
+  const config: SealedConfig = {
+    roots: rooted,
+    filter: recorded,
+    depth,
+    arguments: own.some((draft) => draft.syscalls.length > 0),
+    // As the function graph tracer does.
+    interrupts: true,
+    hooks: false,
+    // With roots of its own, a trace is asked for these alone.
+    dispatcher: rooted.length === 0,
+    seal: module.seal,
+  };
   return {
     steps: [
-      { control: "module", roots: rooted, functions: recorded, levels: depth },
-      { control: "keys" },
+      {
+        control: "module",
+        roots: rooted.map(shortName),
+        functions: recorded === "all" ? recorded : recorded.map(shortName),
+        levels: depth,
+        sharedFilter: module.sharedFilter,
+        config,
+      },
+      { control: "keys", everyMs: ROTATE_MS },
       { control: "enabled" },
     ],
-    config: {
-      roots: rooted,
-      filter: recorded,
-      depth,
-      arguments: own.some((draft) => draft.syscalls.length > 0),
-      // As the function graph tracer does.
-      interrupts: true,
-      hooks: false,
-      // With roots of its own, a trace is asked for these alone.
-      dispatcher: rooted.length === 0,
-      seal: module.seal,
-    },
+    seal: module.seal,
     rootsReason: !push
       ? "nothing is pushed down"
       : crowded

@@ -1,29 +1,68 @@
 /**
- * A plan: what a script comes to on one target, as data. It can be read
- * before anything is written, prints as stable text and as JSON, and runs on
- * a live guest or on a recording.
+ * The plan of what is changed in a guest, as data: the steps that are wanted,
+ * and the changes that each of them comes to. It is printed by `plan_text.ts`,
+ * carried out by `apply.ts` and taken back by `undo.ts`.
+ *
+ * What only the guest can tell is marked as not known. The printer has words
+ * for that; a plan has none.
  *
  * @module
  */
+import type { SealedConfig } from "../seal/tracer/trace_config.ts";
 
-/** What a control write steers. */
+/** Milliseconds between two keys of a CPU, unless the user says otherwise. */
+export const ROTATE_MS = 100;
+
+/** What is wanted of the guest. */
 export type ControlStep =
   | {
-    readonly control: "roots";
-    /** Kernel functions, in the order of their names. */
-    readonly functions: readonly string[];
+    /** An instance of Ftrace that is made, and removed at the end. */
+    readonly control: "instance";
+    readonly name: string;
   }
-  | { readonly control: "depth"; readonly levels: number }
   | {
-    readonly control: "mute";
-    /** `system:name` of the events that nothing asks for. */
-    readonly events: readonly string[];
+    /** A file of tracefs that the module writes. */
+    readonly control: "file";
+    /** Below tracefs: `trace_clock`. */
+    readonly path: string;
   }
   | {
     /** Events that are recorded while the trace runs. */
     readonly control: "enable";
     /** `system:name` of each. */
     readonly events: readonly string[];
+  }
+  | {
+    /** A stock tracer that the module selects. */
+    readonly control: "tracer";
+    /** The tracer that is selected now. */
+    readonly before: string;
+    readonly tracer: string;
+  }
+  | {
+    readonly control: "roots";
+    /** The roots now, by name; none: all functions. */
+    readonly before: readonly string[];
+    /** Kernel functions, in the order of their names. */
+    readonly functions: readonly string[];
+    /** GVAs of their symbols. */
+    readonly addresses: readonly bigint[];
+  }
+  | {
+    readonly control: "depth";
+    /** The limit now; 0: none. */
+    readonly before: number;
+    readonly levels: number;
+  }
+  | {
+    readonly control: "mute";
+    /** `system:name` of events that are not to be recorded. */
+    readonly events: readonly string[];
+  }
+  | {
+    /** A CPU whose buffer records nothing. */
+    readonly control: "cpu";
+    readonly cpu: number;
   }
   | { readonly control: "recording"; readonly on: boolean }
   | {
@@ -35,21 +74,126 @@ export type ControlStep =
     readonly functions: readonly string[] | "all";
     /** Levels below a root, root included; 0: all. */
     readonly levels: number;
+    /** Whether it needs the filter of `set_ftrace_filter`, and empties it. */
+    readonly sharedFilter: boolean;
+    /** What the module is told. */
+    readonly config: SealedConfig;
   }
-  | { readonly control: "keys" }
+  | {
+    readonly control: "keys";
+    /** Milliseconds between two keys of a CPU. */
+    readonly everyMs: number;
+  }
   | { readonly control: "enabled" };
+
+/** A word that must hold a value for a change to make sense. */
+export interface WordGuard {
+  /** The variable or member: `ftrace_graph_hash`. */
+  readonly where: string;
+  /** GVA of the u64. */
+  readonly gva: bigint;
+  readonly value: bigint;
+}
+
+/** One word of guest memory that is written. */
+export interface WordChange {
+  readonly way: "word";
+  /** What it steers, in tracefs terms: `tracing_on`. */
+  readonly what: string;
+  /** The variable or member that is written. */
+  readonly where: string;
+  /** GVA of the word. */
+  readonly gva: bigint;
+  /** Bytes of the word. */
+  readonly width: 4 | 8;
+  /** The bits it changes; all bits of the word for a plain value. */
+  readonly mask: bigint;
+  /** The word's masked value when the change was planned. */
+  readonly before: bigint;
+  /** The masked value it writes. */
+  readonly after: bigint;
+  /**
+   * Counters (`record_disabled`) are added to and not set: others count too.
+   * Then `after - before` is what is added.
+   */
+  readonly counts?: boolean;
+  /** It is written only over `before`: any other value makes the plan stale. */
+  readonly exact?: boolean;
+  /** Where the word's address came from: what it is written, and undone, under. */
+  readonly guards?: readonly WordGuard[];
+}
+
+/** What a file of tracefs holds, as far as it is known. */
+export type FileContent =
+  | {
+    readonly known: true;
+    /** What is written to have it hold this again. */
+    readonly text: string;
+    /** A buffer's size that it gets when it is first used. */
+    readonly whenUsed?: boolean;
+  }
+  /** Memory does not tell: the guest is asked before anything is written. */
+  | { readonly known: false };
+
+/** One file of tracefs that the guest's module writes. */
+export interface FileChange {
+  readonly way: "tracefs";
+  /** Below tracefs: `instances/a/trace_clock`. */
+  readonly path: string;
+  /** What is written. */
+  readonly text: string;
+  /** It goes behind what the file holds, which stays. */
+  readonly append: boolean;
+  readonly before: FileContent;
+  /**
+   * A line that takes out of the file what was added, and nothing else (a
+   * trigger's `!stacktrace`). Absent: the file is set back to `before`.
+   */
+  readonly remove?: string;
+}
+
+/** An instance of Ftrace that the guest's module makes. */
+export interface InstanceChange {
+  readonly way: "instance";
+  readonly name: string;
+}
+
+/** A command in the mailbox of the guest's module. */
+export type ModuleCommand =
+  | { readonly command: "reset" }
+  | {
+    readonly command: "configure";
+    /** How many functions are roots. */
+    readonly roots: number;
+    /** How many functions are recorded. */
+    readonly functions: number | "all";
+  };
+
+/** A word of the module's control page, changed as the module expects it. */
+export interface ModuleChange {
+  readonly way: "module";
+  /** The member: `xft_control.command_number`. */
+  readonly where: string;
+  readonly gva: bigint;
+  readonly width: 4 | 8;
+  readonly before: bigint;
+  readonly after: bigint;
+  /** The commands given by it. */
+  readonly commands: readonly ModuleCommand[];
+}
+
+/** One thing that is changed in the guest. */
+export type Change = WordChange | FileChange | InstanceChange | ModuleChange;
 
 /** One step that steers the guest. */
 export interface PlannedStep {
   readonly step: ControlStep;
-  /** In one word: `roots`. */
-  readonly what: string;
-  /** What it changes: `sys_open -> __x64_sys_open`. */
-  readonly change: string;
-  /** Who carries it out: `ftrace_graph_hash`, `module mailbox`. */
-  readonly by: string;
-  /** How it is taken back. */
-  readonly undo: string;
+  /**
+   * What is changed, in order. Absent: the guest's memory was not looked at
+   * (the compiler does not read it), or cannot be: what an instance that is
+   * yet to be made will have is where the guest then puts it.
+   */
+  readonly changes?: readonly Change[];
 }
 
 /** One thing done to the events on the host. */
@@ -61,128 +205,57 @@ export interface DecodePass {
   readonly reason: string;
 }
 
-/** One trace of the script with its sinks. */
+/** How a trace's events are seen. */
+export type Via =
+  | "graph returns"
+  | "graph calls"
+  | "module calls"
+  | "syscall events"
+  | "events";
+
+/** One trace with its sinks. */
 export interface PlannedTrace {
-  /** The traced functions or events as the script names them. */
+  /** The traced functions or events as the user names them. */
   readonly title: string;
   /** When it ends: `5s`, `100 events`, `Ctrl-C`. */
   readonly until: string;
-  /** How its events are seen. */
-  readonly via:
-    | "graph returns"
-    | "graph calls"
-    | "module calls"
-    | "syscall events"
-    | "events";
+  /** How its events are seen; absent: all that the guest records. */
+  readonly via?: Via;
   readonly passes: readonly DecodePass[];
   readonly sinks: readonly string[];
 }
 
-/** Writes of one word, as they are to be carried out. */
-export interface PlannedWrite {
-  /** The variable or member: `trace_buffer.record_disabled`. */
-  readonly where: string;
-  /** GVA in hex. */
-  readonly gva: string;
-  /** Bytes. */
-  readonly width: 4 | 8;
-  /** Hex, masked. */
-  readonly before: string;
-  readonly after: string;
-  /** The step (counted from 1) that it belongs to. */
-  readonly step: number;
-}
-
-/** What a script comes to on one target. */
+/** What a script, or a command line, comes to on one target. */
 export interface Plan {
   readonly format: 1;
   readonly target: string;
   readonly kernel: string;
+  /** The tracer that records, where it is of interest. */
+  readonly tracer?: string;
   /** How entries are sealed: `none` on a stock guest. */
   readonly seal: string;
   readonly live: boolean;
   readonly traces: readonly PlannedTrace[];
   /** Carried out in order, undone in reverse. */
   readonly steps: readonly PlannedStep[];
-  /** The words written; filled in once the guest's memory was looked at. */
-  readonly writes?: readonly PlannedWrite[];
   /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
 }
 
-function table(rows: readonly (readonly string[])[], indent: string): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.slice(0, -1).forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
-    });
-  }
-  return rows.map((row) =>
-    indent + row.map((cell, i) =>
-      i === row.length - 1 ? cell : cell.padEnd(widths[i])
-    ).join("  ").trimEnd() + "\n"
-  ).join("");
+/** How a plan has the guest's module record. */
+export interface ModuleSettings {
+  readonly config: SealedConfig;
+  /** Milliseconds between two keys of a CPU. */
+  readonly rotateMs: number;
 }
 
-/** A plan as text; the same plan always gives the same text. */
-export function planText(plan: Plan): string {
-  const titles = plan.traces.map((trace) =>
-    `${trace.title}  until ${trace.until}`
-  );
-  let text = `Plan   ${titles.join("; ")}   target ${plan.target}  kernel ` +
-    `${plan.kernel}  seal: ${plan.seal}\n`;
-  for (const note of plan.notes) text += `Note   ${note}\n`;
-  if (plan.steps.length === 0) {
-    text += plan.live
-      ? "Control writes: none\n"
-      : "Control writes: none (a recording is only read)\n";
-  } else {
-    text += "Control writes (undone in reverse)\n";
-    text += table(
-      plan.steps.map((step, i) => [
-        String(i + 1),
-        step.what,
-        step.change,
-        step.by,
-      ]),
-      "  ",
-    );
+/** What a plan tells the guest's module; `undefined`: it is not used. */
+export function moduleSettings({ steps }: Plan): ModuleSettings | undefined {
+  let rotateMs = ROTATE_MS;
+  let config: SealedConfig | undefined;
+  for (const { step } of steps) {
+    if (step.control === "module") config = step.config;
+    if (step.control === "keys") rotateMs = step.everyMs;
   }
-  if (plan.writes !== undefined && plan.writes.length > 0) {
-    text += "Words written\n" + table(
-      plan.writes.map((write) => [
-        String(write.step),
-        write.where,
-        write.gva,
-        `${write.width} B`,
-        `${write.before} -> ${write.after}`,
-      ]),
-      "  ",
-    );
-  }
-  for (const trace of plan.traces) {
-    text += plan.traces.length === 1
-      ? "Decode passes\n"
-      : `Decode passes of ${trace.title}\n`;
-    const rows = trace.passes.map((pass, i) => [
-      String(i + 1),
-      pass.what,
-      pass.reason === "" ? pass.text : `${pass.text}   (${pass.reason})`,
-    ]);
-    rows.push([String(rows.length + 1), "sinks", trace.sinks.join(", ")]);
-    text += table(rows, "  ");
-  }
-  if (plan.steps.length > 0) {
-    text += "Undo\n" + table(
-      plan.steps.map((step, i) => [String(i + 1), step.what, step.undo])
-        .reverse(),
-      "  ",
-    );
-  }
-  return text;
-}
-
-/** A plan as JSON, indented by two. */
-export function planJson(plan: Plan): string {
-  return JSON.stringify(plan, null, 2) + "\n";
+  return config === undefined ? undefined : { config, rotateMs };
 }

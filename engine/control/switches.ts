@@ -1,15 +1,23 @@
 /**
- * The plain control writes (Trace_Switch without anything installed in the
- * guest): each function plans writes, none of them writes.
+ * The words that are Ftrace's switches: each function plans changes of them,
+ * none writes.
  *
  * @module
  */
 import { KernelError } from "../base/errors.ts";
-import { type ControlWrite, planWrite } from "./control.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
 import { RB_BUFFER_OFF, type TraceArray } from "../ftrace/ring/trace_array.ts";
+import type { WordChange, WordGuard } from "./plan.ts";
+import { type PlannedMemory, planWord } from "./words.ts";
 
-const onOff = (on: boolean) => (on ? "1" : "0");
+/** Snapshots exchange the buffer for another. */
+function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
+  return {
+    where: "trace_array.array_buffer.buffer",
+    gva: instance.object.at("array_buffer.buffer"),
+    value: buffer,
+  };
+}
 
 /**
  * Recording on or off, as writing the guest's `tracing_on` does
@@ -17,48 +25,46 @@ const onOff = (on: boolean) => (on ? "1" : "0");
  * `record_disabled`, and the instance's `buffer_disabled` mirror of it.
  */
 export function switchRecording(
+  memory: PlannedMemory,
   instance: TraceArray,
   on: boolean,
-): ControlWrite[] {
-  const { kernel } = instance;
-  const buffer = instance.buffer();
-  const shown = [onOff(!on), onOff(on)] as const;
+): WordChange[] {
+  const buffer = instance.buffer().object;
+  const guards = [bufferGuard(instance, buffer.gva)];
   const bit = BigInt(RB_BUFFER_OFF);
   return [
-    planWrite(
-      kernel,
+    planWord(
+      memory,
       "tracing_on",
       "trace_buffer.record_disabled",
-      buffer.object.at("record_disabled"),
+      buffer.at("record_disabled"),
       4,
       on ? 0n : bit,
-      { mask: bit, shown },
+      { mask: bit, guards },
     ),
     instance.object.has("buffer_disabled")
-      ? planWrite(
-        kernel,
+      ? planWord(
+        memory,
         "tracing_on",
         "trace_array.buffer_disabled",
         instance.object.at("buffer_disabled"),
         4,
         on ? 0n : 1n,
-        { shown },
       )
       : undefined,
-  ].filter((write) => write !== undefined);
+  ].filter((change) => change !== undefined);
 }
 
 /**
- * Stops one CPU's buffer (or lets it go on): a count in
- * `ring_buffer_per_cpu.record_disabled`.
+ * Stops one CPU's buffer: one more in `ring_buffer_per_cpu.record_disabled`.
  *
  * @throws {KernelError} when the guest has no such CPU.
  */
-export function switchCpu(
+export function stopCpu(
+  memory: PlannedMemory,
   instance: TraceArray,
   cpu: number,
-  on: boolean,
-): ControlWrite {
+): WordChange {
   const buffers = instance.buffer().cpuBuffers();
   const found = buffers.find((buffer) => buffer.cpu === cpu);
   if (found === undefined) {
@@ -68,20 +74,21 @@ export function switchCpu(
       }`,
     );
   }
-  const before = BigInt(found.counters().recordDisabled);
-  if (on && before === 0n) {
-    throw new KernelError(`CPU ${cpu} is recording already`);
-  }
-  return {
+  const gva = found.object.at("record_disabled");
+  const before = memory.word(gva, 4);
+  const change: WordChange = {
+    way: "word",
     what: `cpu${cpu}`,
     where: "ring_buffer_per_cpu.record_disabled",
-    gva: found.object.at("record_disabled"),
+    gva,
     width: 4,
     mask: 0xffffffffn,
     before,
-    after: on ? before - 1n : before + 1n,
+    after: before + 1n,
     counts: true,
   };
+  memory.note(change);
+  return change;
 }
 
 /**
@@ -91,39 +98,39 @@ export function switchCpu(
  * @throws {KernelError} when the kernel has no function_graph tracer.
  */
 export function limitDepth(
-  instance: TraceArray,
+  memory: PlannedMemory,
   depth: number,
-): ControlWrite[] {
-  const gva = instance.kernel.symbols.tryAddress("fgraph_max_depth");
+): WordChange[] {
+  const gva = memory.kernel.symbols.tryAddress("fgraph_max_depth");
   if (gva === undefined) {
     throw new KernelError(
       "this kernel has no function_graph tracer (no symbol fgraph_max_depth)",
     );
   }
-  const write = planWrite(
-    instance.kernel,
+  const change = planWord(
+    memory,
     "max_graph_depth",
     "fgraph_max_depth",
     gva,
     4,
     BigInt(depth),
   );
-  return write === undefined ? [] : [write];
+  return change === undefined ? [] : [change];
 }
 
 /**
- * Mutes an enabled event (or unmutes it) by its SOFT_DISABLED bit, as a
- * trigger does.
+ * Mutes an enabled event by its SOFT_DISABLED bit, as a trigger does.
  *
+ * @param name `sched:sched_switch`, or `sched_switch`
  * @throws {KernelError} when there is no such event, or it is not enabled.
  */
 export function muteEvent(
+  memory: PlannedMemory,
   instance: TraceArray,
   events: TraceEvents,
   name: string,
-  mute: boolean,
-): ControlWrite[] {
-  const { kernel } = instance;
+): WordChange[] {
+  const { kernel } = memory;
   const file = eventFiles(kernel, instance.object, events).find((file) =>
     file.name === name || `${file.system}:${file.name}` === name
   );
@@ -143,17 +150,22 @@ export function muteEvent(
   const bit = position === undefined
     ? BigInt(kernel.types.enumerator("EVENT_FILE_FL_SOFT_DISABLED"))
     : 1n << BigInt(position);
-  const write = planWrite(
-    kernel,
+  const object = kernel.object("trace_event_file", file.gva);
+  const change = planWord(
+    memory,
     `mute ${name}`,
     "trace_event_file.flags",
-    kernel.object("trace_event_file", file.gva).at("flags"),
+    object.at("flags"),
     kernel.types.tryMember("trace_event_file", "flags")?.size === 8 ? 8 : 4,
-    mute ? bit : 0n,
+    bit,
     {
       mask: bit,
-      shown: mute ? ["recorded", "muted"] : ["muted", "recorded"],
+      guards: [{
+        where: "trace_event_file.event_call",
+        gva: object.at("event_call"),
+        value: object.u64("event_call"),
+      }],
     },
   );
-  return write === undefined ? [] : [write];
+  return change === undefined ? [] : [change];
 }

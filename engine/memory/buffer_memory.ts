@@ -34,7 +34,7 @@ export interface BufferMemoryOptions {
  */
 export class BufferMemory implements PhysicalMemory {
   readonly name: string;
-  readonly writable: boolean;
+  #writable: boolean;
   readonly live: boolean;
   readonly ranges: readonly GpaRange[];
   readonly #pieces: readonly BufferPiece[];
@@ -47,7 +47,7 @@ export class BufferMemory implements PhysicalMemory {
     options: BufferMemoryOptions = {},
   ) {
     this.name = options.name ?? "buffer";
-    this.writable = options.writable ?? true;
+    this.#writable = options.writable ?? true;
     this.live = options.live ?? false;
     const list = pieces instanceof Uint8Array
       ? [{ gpa: 0, bytes: pieces }]
@@ -136,6 +136,15 @@ export class BufferMemory implements PhysicalMemory {
       use(this.#pieces[index].bytes, at, part, done);
       done += part;
     }
+  }
+
+  /** Whether writes are allowed now. */
+  get writable(): boolean {
+    return this.#writable;
+  }
+
+  makeWritable(): void {
+    this.#writable = true;
   }
 
   #missing(gpa: number): MemoryError {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { MemoryError } from "../base/errors.ts";
+import { MemoryError, XftraceError } from "../base/errors.ts";
 import { parseCoreHeaders } from "./elf_core_format.ts";
 import type { LoadSegment } from "./elf_core_format.ts";
 import { NT_PRSTATUS, parseQemuCpu } from "./elf_core_notes.ts";
@@ -15,7 +15,11 @@ import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
 import type { ByteSource, OpenOptions } from "./elf_core_source.ts";
-import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
+import {
+  type GpaRange,
+  type PhysicalMemory,
+  recordingRefusal,
+} from "./physical_memory.ts";
 import {
   MANIFEST_NOTE,
   MANIFEST_NOTE_TYPE,
@@ -142,6 +146,10 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
         ? "this page was not saved in the snapshot"
         : "the core holds no memory there",
     );
+  }
+
+  override makeWritable(): never {
+    throw new XftraceError(recordingRefusal(this.name));
   }
 }
 

@@ -23,7 +23,7 @@ export interface GpaRange {
 export interface PhysicalMemory extends Disposable {
   /** What the user would call it, for messages: `file:PATH`, `qemu:web1`. */
   readonly name: string;
-  /** Whether {@linkcode compareExchange} and {@linkcode write} are allowed. */
+  /** Whether {@linkcode compareExchange} and {@linkcode write} are allowed now. */
   readonly writable: boolean;
   /** Whether a guest may change the bytes while they are read. */
   readonly live: boolean;
@@ -57,6 +57,14 @@ export interface PhysicalMemory extends Disposable {
   search(needle: Uint8Array, limit?: number): number[];
 
   /**
+   * Allows writes from now on. Memory is opened to be read; whoever steers a
+   * guest asks for this once there is a plan of what is written.
+   *
+   * @throws {XftraceError} when it cannot be written, in one sentence.
+   */
+  makeWritable(): void;
+
+  /**
    * Writes `bytes` at `gpa`; not atomic.
    *
    * @throws {MemoryError} when the range is not RAM or the source is
@@ -77,4 +85,9 @@ export interface PhysicalMemory extends Disposable {
     expected: bigint,
     replacement: bigint,
   ): bigint;
+}
+
+/** What is said when a recording is to be steered. */
+export function recordingRefusal(name: string): string {
+  return `${name} is a recording: it can be read, but there is no guest to steer`;
 }

@@ -29,6 +29,9 @@ export class RecordingMemory implements PhysicalMemory {
   get writable(): boolean {
     return this.#inner.writable;
   }
+  makeWritable(): void {
+    this.#inner.makeWritable();
+  }
   get live(): boolean {
     return this.#inner.live;
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MemoryError } from "../base/errors.ts";
+import { MemoryError, XftraceError } from "../base/errors.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /**
@@ -32,6 +32,11 @@ export abstract class ReadOnlyMemory {
   protected abstract readonly kind: string;
   readonly writable = false;
   readonly live = false;
+
+  /** Refuses. @throws {XftraceError} always. */
+  makeWritable(): void {
+    throw new XftraceError(`${this.name}: ${this.kind} cannot be written`);
+  }
 
   /** Refuses. @throws {MemoryError} always. */
   write(gpa: number, _bytes: Uint8Array): void {

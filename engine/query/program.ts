@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { SealedConfig } from "../seal/tracer/trace_config.ts";
 import type { FieldKind } from "./expression.ts";
 import type { Plan, PlannedTrace } from "../control/plan.ts";
 import type { FilterSpec, Moment, SinkSpec } from "./spec.ts";
@@ -88,10 +87,6 @@ export interface Stream {
 export interface Program {
   readonly plan: Plan;
   readonly streams: readonly Stream[];
-  /** Addresses (fentry) for the plan's `roots` step. */
-  readonly roots: readonly bigint[];
-  /** What the guest's module is to record, when a stream is its. */
-  readonly module: SealedConfig | undefined;
   /** Whether process conditions ask for the process tree. */
   readonly asksProcesses: boolean;
 }

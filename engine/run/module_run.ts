@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { XftraceError } from "../base/errors.ts";
+import { type ModuleSettings } from "../control/plan.ts";
+import { startModule } from "../control/module_commands.ts";
 import type { Session } from "../session.ts";
 import { CPU } from "../seal/page/abi.ts";
-import { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
+import type { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
 import type { SealedConfig } from "../seal/tracer/trace_config.ts";
 import { type Counts, noCounts } from "../seal/recording/verifier.ts";
 import type { Frame } from "../passes/fields/frame.ts";
@@ -32,6 +33,7 @@ export interface SealedOutcome {
 export class ModuleRun {
   readonly #session: Session;
   readonly #config: SealedConfig;
+  readonly #rotateMs: number;
   readonly #entries: ModuleEntries;
   readonly #onProgress: ((doing: string) => void) | undefined;
   #tracer: SealedTracer | undefined;
@@ -47,7 +49,7 @@ export class ModuleRun {
    */
   constructor(
     session: Session,
-    config: SealedConfig,
+    { config, rotateMs }: ModuleSettings,
     take: (frame: Frame) => void,
     named: ThreadNamed,
     onProgress?: (doing: string) => void,
@@ -55,6 +57,7 @@ export class ModuleRun {
     this.#onProgress = onProgress;
     this.#session = session;
     this.#config = config;
+    this.#rotateMs = rotateMs;
     this.#entries = new ModuleEntries(session.kernel, take, named);
   }
 
@@ -64,17 +67,12 @@ export class ModuleRun {
    * @throws {XftraceError} when the guest refuses, or the module is gone.
    */
   async start(): Promise<void> {
-    const tracer = SealedTracer.find(this.#session);
-    if (tracer === undefined) {
-      throw new XftraceError(
-        "the guest's module is gone since the plan was made; load it again",
-      );
-    }
     // Keys live as long as the run does: nobody verifies it later.
     this.#folder = Deno.makeTempDirSync({ prefix: "xftrace-keys-" });
     try {
-      await tracer.start({
+      this.#tracer = await startModule(this.#session, {
         ...this.#config,
+        rotateMs: this.#rotateMs,
         klogPath: `${this.#folder}/run.klog`,
         onProgress: ({ said, elapsed }) => {
           if (elapsed > PATIENCE_MS) this.#onProgress?.(said);
@@ -88,7 +86,6 @@ export class ModuleRun {
       this.#remove();
       throw error;
     }
-    this.#tracer = tracer;
   }
 
   /** Reads what is new and hands on what is complete. */

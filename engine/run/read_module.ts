@@ -4,6 +4,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../base/errors.ts";
+import { usesSharedFilter } from "../control/module_commands.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONFIG, CONTROL, MAX_ROOTS } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
@@ -14,10 +15,8 @@ export function readModule(
   kernel: Kernel,
   tracer: string,
 ): ModuleFacts | undefined {
-  // Since "function_graph: Add the fgraph_ops its own ftrace_ops" there may
-  // be many users, each with its own filter; before, one at a time.
-  const sharedFilter =
-    kernel.types.tryOffset("fgraph_ops", "ops") === undefined;
+  // One filter is one user at a time.
+  const sharedFilter = usesSharedFilter(kernel);
   const facts: Pick<
     ModuleFacts,
     "seal" | "maxRoots" | "maxFunctions" | "sharedFilter"

@@ -15,7 +15,11 @@ import { traceMeta } from "../output/text/trace_meta.ts";
 import type { Session } from "../session.ts";
 import { Batch } from "../passes/batch.ts";
 import type { Frame } from "../passes/fields/frame.ts";
-import { GuestChanges } from "../control/guest_changes.ts";
+import type { Applied, Left } from "../control/applied.ts";
+import { applyPlan } from "../control/apply.ts";
+import { leftText } from "../control/left_text.ts";
+import { moduleSettings } from "../control/plan.ts";
+import { undoChanges, undoTarget } from "../control/undo.ts";
 import { KernelNames } from "../passes/guest_names.ts";
 import { ProcessTree } from "../passes/processes.ts";
 import { ModuleRun, type SealedOutcome } from "./module_run.ts";
@@ -151,11 +155,11 @@ class Run {
   }
 
   #moduleRun(): ModuleRun | undefined {
-    const { module } = this.#program;
-    if (module === undefined) return undefined;
+    const settings = moduleSettings(this.#program.plan);
+    if (settings === undefined) return undefined;
     return new ModuleRun(
       this.#target.session,
-      module,
+      settings,
       (frame) => this.#takeModule(frame),
       (pid, comm, tgid) => {
         this.#names.told(pid, comm);
@@ -256,15 +260,20 @@ class Run {
     const { session } = this.#target;
     const { signal, pollMs = 10, onStart, onPoll } = this.#options;
     const module = this.#moduleRun();
-    const changes = new GuestChanges(this.#program, this.#target, module);
+    let applied: readonly Applied[] = [];
     let ring: Ring | undefined;
     let ended: RunResult["ended"] = "until";
     try {
-      await changes.enable();
-      if (this.#ring.length > 0 || this.#forkIds !== undefined) {
-        ring = this.#follow();
-      }
-      await changes.apply();
+      applied = await applyPlan(this.#program.plan, this.#target, {
+        // Enabling events may give the buffers more pages.
+        beforeRecording: () => {
+          if (this.#ring.length > 0 || this.#forkIds !== undefined) {
+            ring = this.#follow();
+          }
+        },
+        startModule: async () => await module?.start(),
+        onLeft: (left) => this.#tell(left),
+      });
       onStart?.();
       const wallEnd = performance.now() + this.#wallMs();
       await sleep(pollMs, signal);
@@ -291,9 +300,7 @@ class Run {
       if (!(error instanceof GuestGoneError)) throw error;
       ended = "guest gone";
     } finally {
-      this.#sealed = await changes.undo((sentence) =>
-        this.#warnings.push(sentence)
-      );
+      this.#sealed = await this.#takeBack(applied, module);
     }
     if (ended !== "guest gone" && !this.#done) this.#poll(ring, true);
     const totals = ring?.follower.totals() ??
@@ -311,6 +318,25 @@ class Run {
       totals.lost + (sealed?.counts.lost ?? 0),
       totals.dropped + (sealed?.dropped ?? 0),
     );
+  }
+
+  /** Takes everything back, as far as the guest is there. */
+  async #takeBack(
+    applied: readonly Applied[],
+    module: ModuleRun | undefined,
+  ): Promise<SealedOutcome | undefined> {
+    const { session } = this.#target;
+    if (!session.alive()) return module?.abandon();
+    try {
+      return await module?.stop();
+    } finally {
+      this.#tell(await undoChanges(undoTarget(session), applied));
+    }
+  }
+
+  /** Warns of what was left as it is. */
+  #tell(left: readonly Left[]): void {
+    this.#warnings.push(...left.map((one) => leftText(one, "this run")));
   }
 
   /** The longest wait of all streams, when each has one. */

@@ -3,17 +3,12 @@
  *
  * @module
  */
-import type { TraceEvents } from "../ftrace/events/events.ts";
-import type { TraceArray } from "../ftrace/ring/trace_array.ts";
-import type { Session } from "../session.ts";
+import type { ControlTarget } from "../control/target.ts";
 import type { TargetFacts } from "../query/facts.ts";
 import type { SealedOutcome } from "./module_run.ts";
 
 /** A target that programs can be compiled for and run on. */
-export interface RunTarget {
-  readonly session: Session;
-  readonly instance: TraceArray;
-  readonly events: TraceEvents;
+export interface RunTarget extends ControlTarget {
   readonly facts: TargetFacts;
 }
 

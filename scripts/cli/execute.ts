@@ -6,8 +6,8 @@
  */
 import { compile } from "../../dsl/compile/compile.ts";
 import { XftraceError } from "../../engine/base/errors.ts";
-import { planWrites, withWrites } from "../../engine/control/controls.ts";
-import { planJson, planText } from "../../engine/control/plan.ts";
+import { lookAt } from "../../engine/control/look.ts";
+import { planJson, planText } from "../../engine/control/plan_text.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Program } from "../../engine/query/program.ts";
 import {
@@ -43,57 +43,27 @@ export async function execute(
   queries: readonly QuerySpec[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
-  let session = openSession(options, false);
-  try {
-    let { target, program } = prepare(session, queries, options);
-    if (options.dryRun === true) {
-      showPlan(program, target, options);
-      return undefined;
-    }
-    if (program.plan.steps.length > 0) {
-      // Only a plan that writes gets memory that can be written.
-      session[Symbol.dispose]();
-      session = openSession(options, true);
-      ({ target, program } = prepare(session, queries, options));
-    }
-    return await run(program, target, queries, options);
-  } finally {
-    session[Symbol.dispose]();
-  }
-}
-
-function prepare(
-  session: Session,
-  queries: readonly QuerySpec[],
-  options: ExecuteOptions,
-): { target: RunTarget; program: Program } {
+  using session = openSession(options);
   const target = openTraceTarget(session, options.instance);
-  const program = compile(queries, target.facts, {
+  const compiled = compile(queries, target.facts, {
     push: options.pushDown ?? true,
   });
-  return { target, program };
+  const plan = lookAt(compiled.plan, target);
+  if (options.dryRun === true) {
+    out(options.json === true ? planJson(plan) : planText(plan));
+    return undefined;
+  }
+  // Only a plan that writes gets memory that can be written.
+  if (plan.steps.length > 0) session.memory.makeWritable();
+  return await run({ ...compiled, plan }, target, queries, options);
 }
 
 /** A recording takes reading alone, so no more is asked for. */
-function openSession(options: ExecuteOptions, writable: boolean): Session {
+function openSession(options: ExecuteOptions): Session {
   const { target } = options;
-  if (target?.startsWith("core:") === true) {
-    return openCoreSession(target, target.slice(5), { onWarning: warn });
-  }
-  return openTarget(options, { writable });
-}
-
-function showPlan(
-  program: Program,
-  target: RunTarget,
-  options: ExecuteOptions,
-): void {
-  const writes = planWrites(program, target.instance, target.events);
-  const plan = withWrites(program.plan, writes, {
-    kernel: target.session.kernel,
-    facts: target.facts,
-  });
-  out(options.json === true ? planJson(plan) : planText(plan));
+  return target?.startsWith("core:") === true
+    ? openCoreSession(target, target.slice(5), { onWarning: warn })
+    : openTarget(options);
 }
 
 async function run(

@@ -13,6 +13,7 @@ import {
   type ReportedRecording,
   reportRecording,
 } from "../../engine/output/sealed/report_recording.ts";
+import { resumeModule } from "../../engine/control/module_commands.ts";
 import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import { isClean } from "../../engine/seal/recording/verify_recording.ts";
 import type { Session } from "../../engine/session.ts";
@@ -106,14 +107,14 @@ async function end(
     return left;
   }
   note("the collector was killed; what the guest still holds is read now");
-  const tracer = SealedTracer.find(session);
-  if (tracer === undefined) {
+  if (SealedTracer.find(session) === undefined) {
     note("the guest's module is gone, and with it what was not read by then");
     return undefined;
   }
+  let tracer: SealedTracer;
   try {
     const { resume: _, ...files } = state.sealed;
-    tracer.resume(files);
+    tracer = resumeModule(session, files);
   } catch (error) {
     if (!(error instanceof XftraceError)) throw error;
     note(error.message);

@@ -178,6 +178,13 @@ function flagOf(name: keyof OnOptions): string {
   return `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 }
 
+/** An option that takes the guest's module, beside `--plain`. */
+export function excludesPlain(flag: string): XftraceError {
+  return usage(
+    `--plain and ${flag} exclude each other: ${flag} takes the guest's module, which --plain leaves out`,
+  );
+}
+
 const NEEDS = {
   sealed: "is for plain traces and --tracer",
   plain:
@@ -195,8 +202,10 @@ export function refuseForeign(
   options: OnOptions,
 ): void {
   for (const name of FOREIGN[kind]) {
-    if (isGiven(options, name)) {
-      throw usage(`${flagOf(name)} ${NEEDS[kind]}`);
-    }
+    if (!isGiven(options, name)) continue;
+    const flag = flagOf(name);
+    throw kind === "plain" && options.plain === true
+      ? excludesPlain(flag)
+      : usage(`${flag} ${NEEDS[kind]}`);
   }
 }

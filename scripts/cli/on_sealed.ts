@@ -5,7 +5,8 @@
  */
 import { resolve } from "node:path";
 import { XftraceError } from "../../engine/base/errors.ts";
-import { resolveFunction } from "../../engine/kernel/symbols/function_names.ts";
+import { planSealed } from "../../engine/control/plan_sealed.ts";
+import { planText } from "../../engine/control/plan_text.ts";
 import type { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
 import { ask } from "../collector/protocol.ts";
@@ -17,14 +18,8 @@ import {
 import { requireFree, startCollector } from "./collector_process.ts";
 import { Interrupt } from "./interrupt.ts";
 import { openInstance } from "./instance.ts";
-import {
-  type OnOptions,
-  refuseForeign,
-  sealName,
-  usage,
-  wholeNumber,
-} from "./on_options.ts";
-import { sealedPlanText } from "./sealed_plan.ts";
+import { type OnOptions, refuseForeign } from "./on_options.ts";
+import { sealedRequest } from "./on_request.ts";
 import { count, note, out, shownPath } from "./terminal.ts";
 
 /**
@@ -41,12 +36,21 @@ export async function onSealed(
   options: OnOptions,
 ): Promise<StateFolder | undefined> {
   refuseForeign("sealed", options);
-  const { sealed, notes } = sealedState(session, functions, options);
+  const klogPath = resolve(options.klog ?? "trace.klog");
+  const recordingPath = resolve(options.recording ?? "trace.xfs");
+  const open = openInstance(session);
   // Names that the kernel does not have are told of before anything is done.
-  const plan = tracer.plan(sealed);
+  const request = sealedRequest(functions, options, {
+    recording: shownPath(recordingPath),
+    klog: shownPath(klogPath),
+  });
+  const { plan, settings, traced } = planSealed(
+    { session, ...open },
+    tracer,
+    request,
+  );
   if (options.dryRun === true) {
-    out(sealedPlanText(session, tracer, functions, sealed, plan));
-    for (const remark of notes) out(`Note   ${remark}\n`);
+    out(planText(plan));
     return undefined;
   }
   if (session.key === undefined || !session.alive()) {
@@ -62,13 +66,21 @@ export async function onSealed(
     );
   }
   folder.create();
+  const sealed: SealedState = {
+    ...settings,
+    rotateMs: request.rotateMs,
+    klogPath,
+    recordingPath,
+    resume: false,
+  };
   const state: TraceState = {
-    format: 1,
+    format: 2,
     target: session.target,
     functions: [...functions],
     roots: [],
     applied: [],
-    wasRecording: openInstance(session).instance.recording,
+    byModule: false,
+    wasRecording: open.instance.recording,
     started: new Date().toISOString(),
     collector: 0,
     sealed,
@@ -82,11 +94,11 @@ export async function onSealed(
     folder.remove();
     throw explained(error);
   }
-  for (const remark of notes) note(remark);
+  for (const remark of plan.notes) note(remark);
   const what = functions.length === 0 ? "all functions" : functions.join(", ");
   out(
     `recording ${what} in ${session.target}, sealed by its module (${sealed.seal}, a key each ${sealed.rotateMs} ms; ${
-      plan.filter === "all" ? "all" : count(plan.filter)
+      traced === "all" ? "all" : count(traced)
     } functions traced)\nrecording ${shownPath(sealed.recordingPath)}, keys ${
       shownPath(sealed.klogPath)
     }\n`,
@@ -125,51 +137,6 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
     } in ${session.target} goes on, sealed by its module\n`,
   );
   return folder;
-}
-
-function sealedState(
-  session: Session,
-  functions: readonly string[],
-  options: OnOptions,
-): { sealed: SealedState; notes: string[] } {
-  const filter = options.filter.flatMap((text) => text.split(/[\s,]+/))
-    .filter((name) => name !== "");
-  const all = filter.includes("all");
-  if (functions.length === 0 && !all) {
-    throw usage(
-      "name the functions that are to be sealed: xftrace on sys_openat; all of them, which is slow: --filter all",
-    );
-  }
-  const { symbols } = session.kernel;
-  const named = functions.map((name) => resolveFunction(symbols, name));
-  const below = all
-    ? []
-    : filter.map((name) =>
-      /[*?[]/.test(name) ? undefined : resolveFunction(symbols, name)
-    );
-  const names = (list: typeof named) =>
-    list.flatMap((one) => one.functions.map(({ name }) => name));
-  const globs = filter.filter((name) => /[*?[]/.test(name));
-  return {
-    notes: named.map(({ note }) => note).filter((text) => text !== undefined),
-    sealed: {
-      seal: sealName(options.seal ?? "siphash+ratchet"),
-      rotateMs: wholeNumber("--rotate", options.rotate ?? "100", 1),
-      roots: [...new Set(names(named))],
-      filter: all
-        ? "all"
-        : [...globs, ...names(below.filter((one) => one !== undefined))],
-      depth: options.depth === undefined
-        ? 0
-        : wholeNumber("--depth", options.depth),
-      interrupts: options.interrupts === true,
-      arguments: options.arguments,
-      hooks: options.hooks,
-      klogPath: resolve(options.klog ?? "trace.klog"),
-      recordingPath: resolve(options.recording ?? "trace.xfs"),
-      resume: false,
-    },
-  };
 }
 
 /** The usual reason of a refusal, and what to do. */

@@ -65,7 +65,7 @@ export type Steps = { step: string; ms: number }[];
  */
 export function openTarget(
   options: TargetOptions,
-  more: { writable?: boolean; steps?: Steps } = {},
+  more: { writable?: boolean; steered?: boolean; steps?: Steps } = {},
 ): Session {
   const cacheDir = options.cache ? kernelCacheDir() : undefined;
   const environment = Deno.env.get("XFTRACE_TARGET");
@@ -73,6 +73,7 @@ export function openTarget(
     onWarning: warn,
     onStep: (step, ms) => more.steps?.push({ step, ms }),
     ...(more.writable === undefined ? {} : { writable: more.writable }),
+    ...(more.steered === undefined ? {} : { steered: more.steered }),
     ...(options.safeRead === true ? { safeRead: true } : {}),
     ...(environment === undefined ? {} : { environment }),
     ...(cacheDir === undefined ? {} : { cacheDir }),

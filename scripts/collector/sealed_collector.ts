@@ -7,7 +7,11 @@
 import { XftraceError } from "../../engine/base/errors.ts";
 import { pollGuest } from "../../engine/base/polling.ts";
 import {
-  type SealedSummary,
+  resumeModule,
+  startModule,
+} from "../../engine/control/module_commands.ts";
+import type {
+  SealedSummary,
   SealedTracer,
 } from "../../engine/seal/tracer/sealed_tracer.ts";
 import type { Session } from "../../engine/session.ts";
@@ -71,17 +75,10 @@ export class SealedCollector {
 
   /** Starts the trace, or takes it over. */
   async #begin(): Promise<SealedTracer> {
-    const tracer = SealedTracer.find(this.#session);
-    if (tracer === undefined) {
-      throw new XftraceError(
-        "the guest's module has been unloaded; load it again",
-      );
-    }
-    this.#tracer = tracer;
     const { resume, ...options } = this.#sealed;
-    if (resume) tracer.resume(options);
-    else {
-      await tracer.start({
+    this.#tracer = resume
+      ? resumeModule(this.#session, options)
+      : await startModule(this.#session, {
         ...options,
         onProgress: ({ command, phase, said, elapsed }) => {
           this.#starting = `${command}: ${phase}, "${said}", ${
@@ -89,9 +86,8 @@ export class SealedCollector {
           } s`;
         },
       });
-    }
     this.#starting = undefined;
-    return tracer;
+    return this.#tracer;
   }
 
   /**

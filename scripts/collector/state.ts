@@ -6,21 +6,61 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { XftraceError } from "../../engine/base/errors.ts";
-import type { AppliedWrite } from "../../engine/control/control.ts";
 
 const hex = z.string().regex(/^0x[0-9a-f]+$/).transform((text) => BigInt(text));
 
-const writeSchema = z.object({
-  what: z.string(),
-  where: z.string(),
-  gva: hex,
-  width: z.union([z.literal(4), z.literal(8)]),
-  mask: hex,
-  before: hex,
-  after: hex,
-  counts: z.boolean().optional(),
-  shown: z.tuple([z.string(), z.string()]).optional(),
+const wordSchema = z.object({
+  way: z.literal("word"),
+  change: z.object({
+    way: z.literal("word"),
+    what: z.string(),
+    where: z.string(),
+    gva: hex,
+    width: z.union([z.literal(4), z.literal(8)]),
+    mask: hex,
+    before: hex,
+    after: hex,
+    counts: z.boolean().optional(),
+    exact: z.boolean().optional(),
+    guards: z.array(z.object({ where: z.string(), gva: hex, value: hex }))
+      .readonly()
+      .optional(),
+  }),
+  found: hex,
+  pending: z.boolean().optional(),
 });
+
+const fileSchema = z.object({
+  way: z.literal("tracefs"),
+  change: z.object({
+    way: z.literal("tracefs"),
+    path: z.string(),
+    text: z.string(),
+    append: z.boolean(),
+    before: z.discriminatedUnion("known", [
+      z.object({
+        known: z.literal(true),
+        text: z.string(),
+        whenUsed: z.boolean().optional(),
+      }),
+      z.object({ known: z.literal(false) }),
+    ]),
+    remove: z.string().optional(),
+  }),
+  left: z.string().optional(),
+});
+
+const instanceSchema = z.object({
+  way: z.literal("instance"),
+  change: z.object({ way: z.literal("instance"), name: z.string() }),
+});
+
+/** What was carried out of a plan, as `Applied` of the engine is. */
+const appliedSchema = z.discriminatedUnion("way", [
+  wordSchema,
+  fileSchema,
+  instanceSchema,
+]);
 
 const sealedSchema = z.object({
   seal: z.enum(["none", "xor", "siphash", "siphash+ratchet"]),
@@ -42,19 +82,8 @@ const sealedSchema = z.object({
 /** How a sealed trace was asked for. */
 export type SealedState = z.infer<typeof sealedSchema>;
 
-const tracefsSchema = z.object({
-  path: z.string(),
-  text: z.string(),
-  before: z.string(),
-  after: z.string(),
-  undo: z.string(),
-  append: z.boolean().optional(),
-  undoAppend: z.boolean().optional(),
-  left: z.string().optional(),
-});
-
 const stateSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   /** As the user wrote it, or as it was found: `qemu:web1`. */
   target: z.string(),
   instance: z.string().optional(),
@@ -62,8 +91,10 @@ const stateSchema = z.object({
   functions: z.array(z.string()),
   /** GVAs of the functions that the text is limited to; none: all. */
   roots: z.array(hex),
-  /** Writes that were carried out, in order, with what they found. */
-  applied: z.array(z.object({ write: writeSchema, found: hex })),
+  /** What was carried out of the plan, in order. */
+  applied: z.array(appliedSchema),
+  /** Whether the guest's module set files of tracefs for it. */
+  byModule: z.boolean(),
   /** Whether the guest was recording before. */
   wasRecording: z.boolean(),
   /** Wall clock, ISO 8601. */
@@ -72,10 +103,6 @@ const stateSchema = z.object({
   collector: z.int().nonnegative(),
   /** The module records; without it, what the guest's own Ftrace records. */
   sealed: sealedSchema.optional(),
-  /** Tracefs files that the module wrote, in order. */
-  tracefs: z.array(tracefsSchema).optional(),
-  /** An instance that was made for this trace. */
-  madeInstance: z.string().optional(),
 });
 
 /** The state of a trace that is on. */
@@ -217,19 +244,6 @@ export class StateFolder {
   writeResult(result: CollectorResult): void {
     writeWhole(this.#result, json(result));
   }
-}
-
-/** Applied writes without what the state does not keep. */
-export function keptWrites(
-  applied: readonly AppliedWrite[],
-): TraceState["applied"] {
-  return applied.map(({ write, found }) => ({
-    write: {
-      ...write,
-      shown: write.shown === undefined ? undefined : [...write.shown],
-    },
-    found,
-  }));
 }
 
 /** Where the folders are: they may grow large, so not in a RAM disk. */

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { XftraceError } from "../../engine/base/errors.ts";
-import type { AppliedWrite } from "../../engine/control/control.ts";
+import type { Applied } from "../../engine/control/applied.ts";
 import {
   type CollectorResult,
-  keptWrites,
   type SealedState,
   StateFolder,
   stateFolders,
@@ -20,9 +19,11 @@ function base(): { path: string } & Disposable {
   };
 }
 
-const APPLIED: readonly AppliedWrite[] = [
+const APPLIED: Applied[] = [
   {
-    write: {
+    way: "word",
+    change: {
+      way: "word",
       what: "tracing_on",
       where: "trace_buffer.record_disabled",
       gva: 0xffff888003c0a008n,
@@ -30,12 +31,19 @@ const APPLIED: readonly AppliedWrite[] = [
       mask: 1n << 20n,
       before: 1n << 20n,
       after: 0n,
-      shown: ["0", "1"],
+      guards: [{
+        where: "trace_array.array_buffer.buffer",
+        gva: 0xffffffff82345678n,
+        value: 0xffff888003c0a000n,
+      }],
     },
     found: 1n << 20n,
+    pending: true,
   },
   {
-    write: {
+    way: "word",
+    change: {
+      way: "word",
       what: "cpu0",
       where: "ring_buffer_per_cpu.record_disabled",
       gva: 0xffff888003c0b004n,
@@ -50,11 +58,12 @@ const APPLIED: readonly AppliedWrite[] = [
 ];
 
 const STATE: TraceState = {
-  format: 1,
+  format: 2,
   target: "qemu:web1",
   functions: ["sys_openat"],
   roots: [0xffffffff81234560n],
-  applied: keptWrites(APPLIED),
+  applied: APPLIED,
+  byModule: false,
   wasRecording: false,
   started: "2026-01-02T03:04:05.678Z",
   collector: 0,
@@ -83,10 +92,7 @@ Deno.test("a state comes back as it was written, addresses exact", () => {
   assert.equal(folder.exists(), true);
   const back = folder.read();
   assert.deepEqual(back?.roots, STATE.roots);
-  assert.deepEqual(back?.applied[0], {
-    write: { ...APPLIED[0].write },
-    found: APPLIED[0].found,
-  });
+  assert.deepEqual(back?.applied[0], APPLIED[0]);
   // What can be undone later is just what was applied.
   assert.deepEqual(back?.applied[1], APPLIED[1]);
   folder.write({ ...STATE, collector: 1234, instance: "other" });
@@ -111,17 +117,36 @@ Deno.test("how a sealed trace and a selected tracer were asked for is kept", () 
     recordingPath: "/a/trace.xfs",
     resume: false,
   };
-  const tracefs = [{
-    path: "current_tracer",
-    text: "function",
-    before: "nop",
-    after: "function",
-    undo: "nop",
-  }];
-  folder.write({ ...STATE, sealed, tracefs, madeInstance: "mine" });
+  const path = "instances/mine/current_tracer";
+  const applied: Applied[] = [
+    { way: "instance", change: { way: "instance", name: "mine" } },
+    {
+      way: "tracefs",
+      change: {
+        way: "tracefs",
+        path,
+        text: "function",
+        append: false,
+        before: { known: true, text: "nop" },
+      },
+      left: "function",
+    },
+    {
+      way: "tracefs",
+      change: {
+        way: "tracefs",
+        path: "events/a/b/trigger",
+        text: "stacktrace",
+        append: true,
+        before: { known: false },
+        remove: "!stacktrace",
+      },
+    },
+  ];
+  folder.write({ ...STATE, sealed, applied, byModule: true });
   assert.deepEqual(folder.read()?.sealed, sealed);
-  assert.deepEqual(folder.read()?.tracefs, tracefs);
-  assert.equal(folder.read()?.madeInstance, "mine");
+  assert.deepEqual(folder.read()?.applied, applied);
+  assert.equal(folder.read()?.byModule, true);
   const result = {
     ...RESULT,
     sealed: {
@@ -169,7 +194,7 @@ Deno.test("a damaged state is told of, with what to do", () => {
     "",
     "{}",
     whole.slice(0, -10),
-    whole.replace('"format": 1', '"format": 2'),
+    whole.replace('"format": 2', '"format": 1'),
     whole.replace("0xffffffff81234560", "18446744071580968288"),
     whole.replace('"width": 4', '"width": 5'),
   ];

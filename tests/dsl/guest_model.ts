@@ -18,8 +18,9 @@ export function recorded(
   columns: EventColumns,
 ): EventColumns {
   const { steps } = program.plan;
-  const roots = steps.some(({ step }) => step.control === "roots")
-    ? new Set(program.roots.flatMap((at) => [at, at + 4n]))
+  const told = steps.find(({ step }) => step.control === "roots")?.step;
+  const roots = told?.control === "roots"
+    ? new Set(told.addresses.flatMap((at) => [at, at + 4n]))
     : undefined;
   let levels = Infinity;
   const muted = new Set<number>();

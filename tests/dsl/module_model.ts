@@ -8,6 +8,7 @@
 import { EventColumns, KIND } from "../../engine/ftrace/ring/columns.ts";
 import { TimeMerge } from "../../engine/ftrace/ring/merge.ts";
 import type { EntryDetails, Frame } from "../../engine/passes/fields/frame.ts";
+import { moduleSettings } from "../../engine/control/plan.ts";
 import type { Program } from "../../engine/query/program.ts";
 import { appendRow } from "../../engine/passes/rows.ts";
 import type { RunTarget } from "../../engine/run/run.ts";
@@ -64,7 +65,7 @@ export function recordedByModule(
   frame: Frame,
 ): Frame {
   const { columns, arena } = frame;
-  const { module } = program;
+  const module = moduleSettings(program.plan)?.config;
   if (module === undefined) throw new Error("the module is not used");
   const { symbols } = target.session.kernel;
   const addresses = (names: readonly string[]) =>

@@ -39,6 +39,9 @@ export class DamagedMemory implements PhysicalMemory {
   get ranges(): readonly GpaRange[] {
     return this.#inner.ranges;
   }
+  makeWritable(): never {
+    throw new MemoryError(this.name, 0, "it is damaged, and only read");
+  }
   dataRanges(): GpaRange[] {
     return this.#inner.dataRanges();
   }

@@ -1,21 +1,12 @@
 /**
- * Graph roots: what `set_graph_function` holds, changed in place.
- *
- * The kernel keeps the roots in `ftrace_graph_hash`. Nothing can be allocated
- * from outside, but entries that are there can be rewritten and moved from
- * bucket to bucket: readers in the guest walk the buckets without locks and
- * bear it (RCU), and each step leaves lists that end. So a guest booted with
- * `ftrace_graph_filter=` of N functions can be given any other N roots.
+ * Graph roots: what `set_graph_function` holds, read in guest memory
+ * (kernel/trace/ftrace.c, `ftrace_graph_hash`).
  *
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { ControlWrite } from "../../control/control.ts";
 
-/** include/linux/hash.h, GOLDEN_RATIO_64. */
-const GOLDEN_RATIO_64 = 0x61c8864680b583ebn;
-const U64 = (1n << 64n) - 1n;
 const MAX_BITS = 24n;
 const MAX_ENTRIES = 65536;
 
@@ -27,28 +18,38 @@ export interface GraphRoots {
   readonly capacity: number;
 }
 
-/** A plan for new roots. */
-export interface RootsPlan {
-  readonly writes: readonly ControlWrite[];
-  /** Roots there was no entry for; they need filtering on the host. */
-  readonly uncovered: readonly bigint[];
-}
-
-interface Entry {
+/** One root: a `struct ftrace_func_entry`. */
+export interface GraphHashEntry {
+  /** GVA of the entry. */
   readonly gva: bigint;
+  /** Its function's call site (GVA). */
   readonly ip: bigint;
+  /** GVA of the bucket (`struct hlist_head`) in whose list it is. */
   readonly bucket: bigint;
 }
 
-interface Hash {
+/** The hash of the roots: a `struct ftrace_hash` with something in it. */
+export interface GraphHash {
+  /** GVA of the variable that points to it. */
+  readonly variable: bigint;
+  /** GVA of the hash. */
+  readonly gva: bigint;
+  /** GVA of its first bucket. */
   readonly buckets: bigint;
+  /** Binary logarithm of the number of buckets. */
   readonly bits: bigint;
-  readonly entries: Entry[];
+  readonly entries: readonly GraphHashEntry[];
 }
 
-function readHash(kernel: Kernel): Hash | undefined {
-  const at = kernel.symbols.tryAddress("ftrace_graph_hash");
-  const gva = at === undefined ? 0n : kernel.space.u64(at);
+/**
+ * Reads the hash of the guest's roots; `undefined` when there are none.
+ *
+ * @throws {KernelError} when it is damaged or in flux.
+ */
+export function readGraphHash(kernel: Kernel): GraphHash | undefined {
+  const variable = kernel.symbols.tryAddress("ftrace_graph_hash");
+  if (variable === undefined) return undefined;
+  const gva = kernel.space.u64(variable);
   if (gva === 0n) return undefined;
   const hash = kernel.object("ftrace_hash", gva);
   const bits = hash.u64("size_bits");
@@ -62,7 +63,7 @@ function readHash(kernel: Kernel): Hash | undefined {
   const buckets = hash.u64("buckets");
   const ipOffset = BigInt(kernel.types.offset("ftrace_func_entry", "ip"));
   const link = BigInt(kernel.types.offset("ftrace_func_entry", "hlist"));
-  const entries: Entry[] = [];
+  const entries: GraphHashEntry[] = [];
   for (let i = 0n; i < 1n << bits; i++) {
     const bucket = buckets + i * 8n;
     let node = kernel.space.u64(bucket);
@@ -78,115 +79,15 @@ function readHash(kernel: Kernel): Hash | undefined {
       node = kernel.space.u64(node);
     }
   }
-  return { buckets, bits, entries };
+  return { variable, gva, buckets, bits, entries };
 }
 
 /** The roots that the guest's kernel has now. */
 export function readGraphRoots(kernel: Kernel): GraphRoots {
-  const hash = readHash(kernel);
+  const hash = readGraphHash(kernel);
   if (hash === undefined) return { ips: [], capacity: 0 };
   return {
     ips: [...new Set(hash.entries.map((entry) => entry.ip))],
     capacity: hash.entries.length,
   };
-}
-
-/**
- * Plans the writes that make `ips` (call sites) the graph roots, as far
- * as there are entries. Entries left over repeat the first root.
- */
-export function planGraphRoots(
-  kernel: Kernel,
-  ips: readonly bigint[],
-): RootsPlan {
-  const hash = readHash(kernel);
-  if (hash === undefined || ips.length === 0) {
-    return { writes: [], uncovered: [...ips] };
-  }
-  const mover = new Mover(kernel, hash);
-  const free: Entry[] = [];
-  const missing = new Set(ips);
-  for (const entry of hash.entries) {
-    if (!missing.delete(entry.ip)) free.push(entry);
-  }
-  const uncovered: bigint[] = [];
-  for (const ip of missing) {
-    const entry = free.shift();
-    if (entry === undefined) uncovered.push(ip);
-    else mover.move(entry, ip);
-  }
-  // Roots that were not asked for must go, but an entry cannot be freed from
-  // outside: it becomes one more of the first root.
-  for (const entry of free) mover.move(entry, ips[0]);
-  return { writes: mover.writes, uncovered };
-}
-
-/** Plans moves of hash entries; later moves see what earlier ones did. */
-class Mover {
-  readonly writes: ControlWrite[] = [];
-  readonly #kernel: Kernel;
-  readonly #hash: Hash;
-  readonly #planned = new Map<bigint, bigint>();
-  readonly #link: bigint;
-  readonly #ip: bigint;
-
-  constructor(kernel: Kernel, hash: Hash) {
-    this.#kernel = kernel;
-    this.#hash = hash;
-    this.#link = BigInt(kernel.types.offset("ftrace_func_entry", "hlist"));
-    this.#ip = BigInt(kernel.types.offset("ftrace_func_entry", "ip"));
-  }
-
-  #load(gva: bigint): bigint {
-    return this.#planned.get(gva) ?? this.#kernel.space.u64(gva);
-  }
-
-  #store(where: string, gva: bigint, after: bigint, names = false): void {
-    const before = this.#load(gva);
-    if (before === after) return;
-    this.#planned.set(gva, after);
-    const name = (ip: bigint) =>
-      this.#kernel.symbols.name(
-        Number(ip & 0xffffffffn),
-        Number(ip >> 32n),
-      );
-    this.writes.push({
-      what: "graph root",
-      where,
-      gva,
-      width: 8,
-      mask: U64,
-      before,
-      after,
-      ...(names ? { shown: [name(before), name(after)] as const } : {}),
-    });
-  }
-
-  #bucketOf(ip: bigint): bigint {
-    const { bits, buckets } = this.#hash;
-    if (bits === 0n) return buckets;
-    const key = ((ip * GOLDEN_RATIO_64) & U64) >> (64n - bits);
-    return buckets + key * 8n;
-  }
-
-  /** Gives an entry another function, and moves it to that one's bucket. */
-  move(entry: Entry, ip: bigint): void {
-    const node = entry.gva + this.#link;
-    const bucket = this.#bucketOf(ip);
-    if (bucket === entry.bucket) {
-      this.#store("ftrace_func_entry.ip", entry.gva + this.#ip, ip, true);
-      return;
-    }
-    // struct hlist_node { next, pprev }.
-    const next = this.#load(node);
-    const pprev = this.#load(node + 8n);
-    this.#store("hlist_node.next", pprev, next);
-    if (next !== 0n) this.#store("hlist_node.pprev", next + 8n, pprev);
-    this.#store("ftrace_func_entry.ip", entry.gva + this.#ip, ip, true);
-    const first = this.#load(bucket);
-    this.#store("hlist_node.next", node, first);
-    this.#store("hlist_node.pprev", node + 8n, bucket);
-    if (first !== 0n) this.#store("hlist_node.pprev", first + 8n, node);
-    this.#store("hlist_head.first", bucket, node);
-  }
 }

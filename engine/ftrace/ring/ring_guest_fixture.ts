@@ -16,7 +16,8 @@ import { RingBuffer } from "./ring_buffer.ts";
 import { filler, SIM_TYPE, SimRing } from "./ring_fixture.ts";
 import { TraceArray } from "./trace_array.ts";
 
-const STRUCTS: Readonly<Record<string, FixtureStruct>> = {
+/** Structures of a ring buffer, for {@linkcode fixtureTypes}. */
+export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   buffer_data_page: {
     size: 24,
@@ -74,11 +75,11 @@ const STRUCTS: Readonly<Record<string, FixtureStruct>> = {
 };
 
 /** Types of a kernel that has a ring buffer. */
-export const RING_TYPES = fixtureTypes(STRUCTS);
+export const RING_TYPES = fixtureTypes(RING_STRUCTS);
 
 /** The same of a kernel whose sub-buffers have an order. */
 export const ORDER_TYPES = fixtureTypes({
-  ...STRUCTS,
+  ...RING_STRUCTS,
   trace_buffer: {
     size: 32,
     members: {

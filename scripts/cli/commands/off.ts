@@ -3,23 +3,25 @@ import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
+import { setRecording } from "../../../engine/control/apply.ts";
 import {
-  type AppliedWrite,
-  applyAll,
-  undoAll,
-} from "../../../engine/control/control.ts";
+  appliedBefore,
+  appliedName,
+  canBeRetried,
+  leftText,
+} from "../../../engine/control/left_text.ts";
+import { planOff } from "../../../engine/control/plan_off.ts";
+import type { ControlTarget } from "../../../engine/control/target.ts";
+import { undoChanges, undoTarget } from "../../../engine/control/undo.ts";
 import { TEXT } from "../../../engine/output/formats/text.ts";
 import {
   entryCounts,
   writeBuffers,
 } from "../../../engine/output/write_buffers.ts";
-import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
-import { undoTracefs } from "../../../engine/control/carry_tracefs.ts";
 import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
 import { SpoolReader } from "../../../engine/ftrace/ring/spool.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
-import type { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
-import { switchRecording } from "../../../engine/control/switches.ts";
+import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
 import {
   guestTextOptions,
   traceMeta,
@@ -44,6 +46,9 @@ import { openInstance } from "../instance.ts";
 import { openTarget, type TargetOptions, withTarget } from "../target.ts";
 import { turnOffSealed } from "../off_sealed.ts";
 import { count, note, out, Progress, size } from "../terminal.ts";
+
+/** Who made what is taken back, in what is said of it. */
+const WHO = "`xftrace on`";
 
 /** Where the text goes without `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
@@ -102,7 +107,7 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const folder = new StateFolder(session.key);
   const state = folder.read();
   if (state === undefined) {
-    offWithoutOn(session, options);
+    await offWithoutOn(session, options);
     return;
   }
   const { sealed } = state;
@@ -110,19 +115,31 @@ export async function turnOff(options: OffOptions): Promise<void> {
     await turnOffSealed(session, folder, { ...state, sealed }, options);
     return;
   }
-  const { instance } = openInstance(session, state.instance);
-  applyAll(session.kernel, switchRecording(instance, false));
-  noteUnfollowed(instance);
+  const target = steered(session, state.instance);
+  if (target !== undefined) {
+    await setRecording(target, false);
+    noteUnfollowed(target.instance);
+  }
   // `on` may have been killed before there was a collector.
   const result = existsSync(folder.spool)
     ? await collect(session, folder, state, options)
     : undefined;
-  undo(session, state, options);
-  const notUndone = await undoTracer(session, state);
+  const keep = options.keep === true;
+  const notUndone = await undo(target, session, state, keep);
   if (result !== undefined) tell(result, options.output);
   else note("nothing was collected: `xftrace on` ended before it began");
   folder.remove();
   if (notUndone !== undefined) throw notUndone;
+}
+
+/** What is switched off; `undefined` when the guest has removed it. */
+function steered(
+  session: Session,
+  name: string | undefined,
+): ControlTarget | undefined {
+  const there = TraceArray.all(session.kernel)
+    .some((instance) => instance.name === name);
+  return there ? { session, ...openInstance(session, name) } : undefined;
 }
 
 /** What of the guest's settings the text will not follow. */
@@ -131,69 +148,49 @@ function noteUnfollowed(instance: TraceArray): void {
   for (const each of unfollowedSettings(instance.tracer, text)) note(each);
 }
 
-/** Takes back the writes of `on`; recording itself stays off without --keep. */
-function undo(session: Session, state: TraceState, options: OffOptions): void {
-  const keep = options.keep === true && state.wasRecording;
-  const applied: AppliedWrite[] = state.applied
-    .filter(({ write }) => write.what !== "tracing_on")
-    .map(({ write, found }) => ({ write: { ...write }, found }));
-  const changed = undoAll(session.kernel, applied);
-  for (const { write } of changed) {
-    note(
-      `${write.what} (${write.where}) was changed by the guest since, and is left as it is`,
-    );
+/**
+ * Takes back what `on` did; recording itself stays off without --keep, unless
+ * a tracer was selected for it.
+ *
+ * @returns an error for what is left, once all else is done.
+ */
+async function undo(
+  target: ControlTarget | undefined,
+  session: Session,
+  state: TraceState,
+  keep: boolean,
+): Promise<XftraceError | undefined> {
+  const gone = target === undefined ? state.instance : undefined;
+  const { undo, recordAgain } = planOff(state, { keep, gone });
+  using progress = new Progress();
+  const left = await undoChanges(undoTarget(session), undo, {
+    onWait: ({ said }) => progress.update(`the module: ${said}`),
+  });
+  for (const one of left) {
+    if (!canBeRetried(one)) note(leftText(one, WHO));
   }
-  // The tracer goes first; see undoTracer.
-  if (state.tracefs !== undefined) return;
-  if (keep) {
-    const { instance } = openInstance(session, state.instance);
-    applyAll(session.kernel, switchRecording(instance, true));
-    note("recording is on, as it was before");
-  } else if (state.wasRecording) {
+  // With a tracer of `on` still selected, it would go on with that.
+  const stuck = left.filter(({ why }) => why === "no module");
+  if (recordAgain && stuck.length === 0 && target !== undefined) {
+    await setRecording(target, true);
+    if (!state.byModule) note("recording is on, as it was before");
+  } else if (state.wasRecording && !state.byModule) {
     note(
       "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
     );
   }
-}
-
-/**
- * Takes back what the module wrote for `--tracer`, and lets the guest record
- * as before.
- *
- * @returns an error for what is left, once all else is done.
- */
-async function undoTracer(
-  session: Session,
-  state: TraceState,
-): Promise<XftraceError | undefined> {
-  const { tracefs, madeInstance } = state;
-  if (tracefs === undefined) return undefined;
-  const mailbox = SealedTracer.find(session)?.mailbox;
-  if (mailbox === undefined) {
-    const what = tracefs.map(({ path, before }) => `${path} (was: ${before})`);
+  if (stuck.length > 0) {
     return new XftraceError(
-      `the guest's module has been unloaded, so these are as \`xftrace on\` set them: ${
-        what.join(", ")
+      `the guest's module has been unloaded, so these are as ${WHO} set them: ${
+        stuck.map(({ applied }) => appliedBefore(applied)).join(", ")
       }; load the module or set them in the guest`,
     );
   }
-  using progress = new Progress();
-  const onWait = ({ said }: { said: string }) =>
-    progress.update(`the module: ${said}`);
-  const not = await undoTracefs(mailbox, tracefs, { onWait });
-  for (const { reason, changed } of not) if (changed) note(reason);
-  const left = not.filter(({ changed }) => !changed);
-  if (madeInstance !== undefined) {
-    if (not.some(({ changed }) => changed)) {
-      note(`so the instance ${madeInstance}, which \`on\` made, is left too`);
-    } else await mailbox.removeInstance(madeInstance);
-  } else if (state.wasRecording) {
-    const { instance } = openInstance(session, state.instance);
-    applyAll(session.kernel, switchRecording(instance, true));
-  }
-  return left.length === 0 ? undefined : new XftraceError(
+  const failed = left.filter(({ why }) => why === "failed");
+  return failed.length === 0 ? undefined : new XftraceError(
     `not set back: ${
-      left.map(({ write, reason }) => `${write.path}: ${reason}`).join("; ")
+      failed.map(({ applied, reason }) => `${appliedName(applied)}: ${reason}`)
+        .join("; ")
     }`,
   );
 }
@@ -271,9 +268,12 @@ function tell(result: CollectorResult, output: string): void {
 }
 
 /** `off` without `on`: stops recording and writes what the buffers hold. */
-function offWithoutOn(session: Session, options: OffOptions): void {
+async function offWithoutOn(
+  session: Session,
+  options: OffOptions,
+): Promise<void> {
   const { instance, events, layout } = openInstance(session);
-  applyAll(session.kernel, switchRecording(instance, false));
+  await setRecording({ session, instance, events }, false);
   noteUnfollowed(instance);
   const reading = readBuffers(instance, layout);
   using file = new FileSink(options.output);

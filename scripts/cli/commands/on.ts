@@ -6,13 +6,14 @@ import type { StateFolder } from "../../collector/state.ts";
 import { Interrupt } from "../interrupt.ts";
 import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
 import {
+  excludesPlain,
   isTracefs,
   type OnOptions,
   refuseForeign,
   usage,
   withOnOptions,
 } from "../on_options.ts";
-import { onPlain } from "../on_plain.ts";
+import { onPlain, onTracer } from "../on_plain.ts";
 import { onSealed, resumeSealed } from "../on_sealed.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
@@ -53,7 +54,8 @@ Examples:
       const dryRun = options.dryRun === true;
       let folder: StateFolder | undefined;
       {
-        using session = openTarget(options, { writable: !dryRun });
+        // Read-only until the plan is there.
+        using session = openTarget(options, { steered: !dryRun });
         folder = await start(session, functions, options);
       }
       if (folder === undefined || options.foreground !== true) return;
@@ -73,7 +75,7 @@ async function start(
     throw usage("--plain and --sealed exclude each other");
   }
   if (options.plain === true && options.tracer !== undefined) {
-    throw usage("--tracer needs the guest's module, which --plain leaves out");
+    throw excludesPlain("--tracer");
   }
   const tracer = options.plain === true
     ? undefined
@@ -94,13 +96,15 @@ async function start(
       );
     }
     if (tracer === undefined) refuseForeign("plain", options);
-    return await onPlain(session, tracer, functions, options);
+    return tracer === undefined
+      ? await onPlain(session, functions, options)
+      : await onTracer(session, functions, options);
   }
   if (tracer !== undefined && isForModule(functions, options)) {
     return await onSealed(session, tracer, functions, options);
   }
   refuseForeign("plain", options);
-  return await onPlain(session, undefined, functions, options);
+  return await onPlain(session, functions, options);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** `xftrace status`: whether a guest records, and what a collector has. */
 import type { Command } from "@commander-js/extra-typings";
+import { afterText } from "../../../engine/control/plan_text.ts";
 import {
   type ModuleState,
   moduleState,
@@ -68,13 +69,18 @@ Examples:
       let collector: Status["collector"] = null;
       if (folder !== undefined && state !== undefined) {
         const reply = await ask(folder.socket, { do: "status" });
-        const { started, functions, sealed, tracefs } = state;
+        const { started, functions, sealed, applied } = state;
+        const files = applied.filter((one) => one.way === "tracefs");
         const asked = {
           started,
           functions,
-          ...(tracefs === undefined ? {} : {
-            tracefs: tracefs.map(({ path, after }) => `${path}=${after}`),
-          }),
+          ...(state.byModule
+            ? {
+              tracefs: files.map(({ change }) =>
+                `${change.path}=${afterText(change)}`
+              ),
+            }
+            : {}),
           ...(sealed === undefined ? {} : {
             recording: sealed.recordingPath,
             klog: sealed.klogPath,

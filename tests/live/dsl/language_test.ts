@@ -5,12 +5,19 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { compile, type Query, sys_write, trace } from "../../../mod.ts";
+import {
+  compile,
+  type Plan,
+  type Query,
+  sys_write,
+  trace,
+} from "../../../mod.ts";
 import { KernelError } from "../../../engine/base/errors.ts";
 import { Follower } from "../../../engine/ftrace/ring/follower.ts";
 import { traceLayout } from "../../../engine/ftrace/ring/meta.ts";
 import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
-import { planWrites } from "../../../engine/control/controls.ts";
+import { lookAt } from "../../../engine/control/look.ts";
+import type { WordChange } from "../../../engine/control/plan.ts";
 import {
   openTarget,
   runProgram,
@@ -97,6 +104,12 @@ function changed(a: Uint8Array, b: Uint8Array): Set<number> {
   const words = new Set<number>();
   for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) words.add(i * 8);
   return words;
+}
+
+/** The words that a plan changes. */
+function wordsOf({ steps }: Plan): WordChange[] {
+  return steps.flatMap(({ changes }) => changes ?? [])
+    .filter((change) => change.way === "word");
 }
 
 /** Control words as they are now, to be compared after a run. */
@@ -213,16 +226,17 @@ for (const kernel of ["6.1", "6.12"]) {
         try {
           const target = openTarget(session);
           const program = compile([query.spec], target.facts);
-          const planned = planWrites(program, target.instance, target.events);
+          const plan = lookAt(program.plan, target);
+          const planned = wordsOf(plan);
           assert.ok(planned.length > 3, `${planned.length} writes`);
           const expected = new Set<number>();
-          for (const { write } of planned) {
-            const { gpa } = session.kernel.space.translate(write.gva);
+          for (const { gva } of planned) {
+            const { gpa } = session.kernel.space.translate(gva);
             expected.add(gpa - gpa % 8);
           }
           const first = read();
           let during: Set<number> | undefined;
-          await runProgram(program, target, {
+          await runProgram({ ...program, plan }, target, {
             write: () => {},
             onStart: () => {
               during = changed(first, read());
@@ -259,9 +273,7 @@ for (const kernel of ["6.1", "6.12"]) {
           [trace(sys_write).graph().spec],
           target.facts,
         );
-        assert.ok(
-          planWrites(program, target.instance, target.events).length > 0,
-        );
+        assert.ok(wordsOf(lookAt(program.plan, target)).length > 0);
         assert.equal(changed(first, Deno.readFileSync(memoryFile)).size, 0);
       } finally {
         await guest.qmp("cont");

@@ -18,6 +18,7 @@ import {
   sys_read,
   trace,
 } from "../../../mod.ts";
+import { stepText } from "../../../engine/control/plan_text.ts";
 import {
   openTarget,
   runProgram,
@@ -56,7 +57,8 @@ async function around(
     },
   });
   await working;
-  const steps = program.plan.steps.map((step) => step.what).join(" ");
+  const steps = program.plan.steps.map((step) => stepText(step).what)
+    .join(" ");
   return { ...result, steps };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Trace_Switch for the stock Ftrace: tracefs files that the module writes for
- * the host, planned before they are written, and undone in reverse.
+ * Plans files of tracefs that the module writes for the host, to steer the
+ * stock Ftrace.
  *
  * What files hold before is read in guest memory: nothing is asked of the
  * guest for a plan, and nothing that it says there is believed.
@@ -9,31 +9,12 @@
  */
 import { KernelError } from "../base/errors.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
-import { readFunctionFilter } from "../ftrace/ring/function_filter.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { readFunctionFilter } from "../ftrace/ring/function_filter.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
-import { requireSettable } from "./tracefs_undo.ts";
-
-/** One planned write of a tracefs file. */
-export interface TracefsWrite {
-  /** Below tracefs: `current_tracer`. */
-  readonly path: string;
-  /** What is written, in place of all that the file holds. */
-  readonly text: string;
-  /** What the file holds before, in words. */
-  readonly before: string;
-  /** What it holds after, in words. */
-  readonly after: string;
-  /** What is written to undo it. */
-  readonly undo: string;
-  /** It goes behind what the file holds, which stays. */
-  readonly append?: boolean;
-  /** The undo goes behind what the file holds, and takes one thing out. */
-  readonly undoAppend?: boolean;
-  /** What the file held when all was written: see `carry_tracefs.ts`. */
-  readonly left?: string;
-}
+import type { FileChange, FileContent, PlannedStep } from "./plan.ts";
+import { requireSettable } from "./tracefs_content.ts";
 
 /** An event, by name or glob, and what is written for it. */
 export interface ForEvent {
@@ -77,15 +58,17 @@ export interface TracefsRequest {
   readonly instance?: string;
 }
 
-/** In place of what a file holds, which only the guest can tell. */
-export const NOT_ASKED = "what it holds";
-
 const KIB = 1024;
 /** Data bytes of a 4 KiB sub-buffer (kernel/trace/ring_buffer.c). */
 const SUB_BUFFER_BYTES = 4080;
 
+/** Below tracefs, the folder of an instance; the top level's is empty. */
+export function folderOf(instance: string | undefined): string {
+  return instance === undefined ? "" : `instances/${instance}/`;
+}
+
 /**
- * Plans the writes; those that would change nothing are left out.
+ * Plans the steps; what would change nothing is left out.
  *
  * @param instance the instance to steer; `undefined` when it is to be made
  * @throws {KernelError} for an unknown event.
@@ -95,57 +78,36 @@ export function planTracefs(
   instance: TraceArray | undefined,
   events: TraceEvents,
   request: TracefsRequest,
-): TracefsWrite[] {
-  const writes: TracefsWrite[] = [];
-  const folder = request.instance === undefined
-    ? ""
-    : `instances/${request.instance}/`;
+): PlannedStep[] {
+  const { kernel } = top;
+  const folder = folderOf(request.instance);
+  const steps: PlannedStep[] = [];
   const add = (
     path: string,
     text: string,
-    before: string,
-    more: {
-      after?: string;
-      undo?: string;
-      top?: boolean;
-      append?: boolean;
-      undoAppend?: boolean;
-    } = {},
+    before: FileContent,
+    more: { readonly append?: boolean; readonly remove?: string } = {},
   ) => {
-    const after = more.after ?? text;
-    if (after === before) return;
-    const { append, undoAppend } = more;
-    writes.push({
-      ...(append === undefined ? {} : { append }),
-      ...(undoAppend === undefined ? {} : { undoAppend }),
-      path: more.top === true ? path : folder + path,
-      text,
-      before,
-      after,
-      undo: more.undo ?? before,
-    });
+    const change = fileChange(path, text, before, more);
+    if (change === undefined) return;
+    steps.push({ step: { control: "file", path }, changes: [change] });
   };
   if (request.clock !== undefined) {
-    add("trace_clock", request.clock, instance?.clock.name ?? "local");
+    const clock = instance?.clock.name ?? "local";
+    add(`${folder}trace_clock`, request.clock, known(clock));
   }
   if (request.bufferKib !== undefined) {
     const kib = instance === undefined ? undefined : bufferKib(instance);
-    const now = kib ?? defaultKib(top);
-    add(
-      "buffer_size_kb",
-      String(request.bufferKib),
-      kib === undefined ? `${now} (once it is used)` : String(now),
-      { undo: String(now) },
-    );
+    const text = String(kib ?? defaultKib(top));
+    const before: FileContent = kib === undefined
+      ? { known: true, text, whenUsed: true }
+      : known(text);
+    add(`${folder}buffer_size_kb`, String(request.bufferKib), before);
   }
-  const list = (names: readonly string[]) =>
-    names.length === 0 ? "all functions" : names.join(" ");
   const graph = request.tracer === "function_graph";
   for (const { path, text, append } of request.files ?? []) {
     requireSettable(path);
-    add(path, text, fileBefore(instance, path), {
-      ...(append ? { append, after: `and ${text}` } : {}),
-    });
+    add(folder + path, text, fileContent(instance, path), { append });
   }
   const filter = [
     ...(request.filter ?? []),
@@ -155,68 +117,139 @@ export function planTracefs(
   if (graph && filter.length > 0) filter.push(...request.functions);
   if (filter.length > 0) {
     const before = instance === undefined ? [] : readFunctionFilter(instance);
-    add("set_ftrace_filter", filter.join(" "), list(before), {
-      undo: before.join(" "),
-    });
+    add(
+      `${folder}set_ftrace_filter`,
+      filter.join(" "),
+      known(before.join(" ")),
+    );
   }
   if (graph) {
-    const before = readGraphRoots(top.kernel).ips.map((ip) =>
-      top.kernel.symbols.lookup(ip)?.name ?? `0x${ip.toString(16)}`
+    const before = readGraphRoots(kernel).ips.map((ip) =>
+      kernel.symbols.lookup(ip)?.name ?? `0x${ip.toString(16)}`
     );
-    add("set_graph_function", request.functions.join(" "), list(before), {
-      after: list(request.functions),
-      undo: before.join(" "),
-      top: true,
-    });
+    // One for all instances.
+    add(
+      "set_graph_function",
+      request.functions.join(" "),
+      known(before.join(" ")),
+    );
   }
-  const files = eventFiles(top.kernel, (instance ?? top).object, events);
+  const files = eventFiles(kernel, (instance ?? top).object, events);
   // Before the events are enabled: nothing comes that was not asked for.
   for (const { event, text } of request.eventFilters ?? []) {
-    for (const file of matching(files, event)) {
+    for (const { system, name, gva } of matching(files, event)) {
       const before = instance === undefined
         ? undefined
-        : eventFilter(top.kernel, file.gva);
-      add(`events/${file.system}/${file.name}/filter`, text, before ?? "none", {
-        undo: before ?? "0",
-      });
-    }
-  }
-  for (const { event, text } of request.triggers ?? []) {
-    for (const file of matching(files, event)) {
-      add(`events/${file.system}/${file.name}/trigger`, text, "as it is", {
-        after: `and ${text}`,
-        append: true,
-        undo: `!${text}`,
-        undoAppend: true,
-      });
-    }
-  }
-  for (const name of request.events ?? []) {
-    for (const file of matching(files, name)) {
+        : eventFilter(kernel, gva);
       add(
-        `events/${file.system}/${file.name}/enable`,
-        "1",
-        // With a trigger it is on, and records nothing: "0*".
-        instance !== undefined && file.enabled && !file.softDisabled
-          ? "1"
-          : "0",
+        `${folder}events/${system}/${name}/filter`,
+        text,
+        known(before ?? "0"),
       );
     }
   }
+  for (const { event, text } of request.triggers ?? []) {
+    for (const { system, name } of matching(files, event)) {
+      add(`${folder}events/${system}/${name}/trigger`, text, { known: false }, {
+        append: true,
+        remove: `!${text}`,
+      });
+    }
+  }
+  const wanted = (request.events ?? []).flatMap((name) => matching(files, name))
+    .map(({ system, name }) => `${system}:${name}`);
+  const enable = planEnable(
+    top,
+    instance,
+    events,
+    [...new Set(wanted)],
+    folder,
+  );
+  if (enable !== undefined) steps.push(enable);
   // Last: what it records then is what was asked for.
   if (request.tracer !== undefined) {
-    add("current_tracer", request.tracer, instance?.tracer ?? "nop");
+    const before = instance?.tracer ?? "nop";
+    const { tracer } = request;
+    const path = `${folder}current_tracer`;
+    const change = fileChange(path, tracer, known(before));
+    if (change !== undefined) {
+      const step = { control: "tracer", before, tracer } as const;
+      steps.push({ step, changes: [change] });
+    }
   }
-  return writes;
+  return steps;
 }
 
-/** What a file holds as memory tells it; else it is asked for in time. */
-function fileBefore(instance: TraceArray | undefined, path: string): string {
+/**
+ * Plans to enable events; `undefined` when all of them are.
+ *
+ * @param instance `undefined` when it is to be made: it has none enabled
+ * @param names `system:name` of each
+ * @throws {KernelError} when the guest does not have one.
+ */
+export function planEnable(
+  top: TraceArray,
+  instance: TraceArray | undefined,
+  events: TraceEvents,
+  names: readonly string[],
+  folder: string,
+): PlannedStep | undefined {
+  const files = eventFiles(top.kernel, (instance ?? top).object, events);
+  const changes: FileChange[] = [];
+  const enabled: string[] = [];
+  for (const name of names) {
+    for (const file of matching(files, name)) {
+      // With a trigger it is on, and records nothing: "0*".
+      const on = instance !== undefined && file.enabled && !file.softDisabled;
+      const change = fileChange(
+        `${folder}events/${file.system}/${file.name}/enable`,
+        "1",
+        known(on ? "1" : "0"),
+      );
+      if (change === undefined) continue;
+      changes.push(change);
+      enabled.push(`${file.system}:${file.name}`);
+    }
+  }
+  return changes.length === 0
+    ? undefined
+    : { step: { control: "enable", events: enabled }, changes };
+}
+
+function known(text: string): FileContent {
+  return { known: true, text };
+}
+
+/** The change of a file; `undefined` when it holds that already. */
+function fileChange(
+  path: string,
+  text: string,
+  before: FileContent,
+  more: { readonly append?: boolean; readonly remove?: string } = {},
+): FileChange | undefined {
+  const { append = false, remove } = more;
+  const same = before.known && before.whenUsed !== true && !append &&
+    before.text === text;
+  return same ? undefined : {
+    way: "tracefs",
+    path,
+    text,
+    append,
+    before,
+    ...(remove === undefined ? {} : { remove }),
+  };
+}
+
+/** What a file holds, where memory tells. */
+function fileContent(
+  instance: TraceArray | undefined,
+  path: string,
+): FileContent {
   const option = /^options\/([^/]+)$/.exec(path)?.[1];
   const found = option === undefined
     ? undefined
     : instance?.options().find(({ name }) => name === option);
-  return found === undefined ? NOT_ASKED : found.set ? "1" : "0";
+  return found === undefined ? { known: false } : known(found.set ? "1" : "0");
 }
 
 /** The text of an event's filter; `undefined` without. */
@@ -273,20 +306,4 @@ function defaultKib({ kernel }: TraceArray): number {
   return at === undefined
     ? 1408
     : Math.ceil(Number(kernel.space.u64(at)) / KIB);
-}
-
-/**
- * Writes as lines, in columns: `current_tracer  nop -> function_graph`, and who
- * carries it out.
- */
-export function tracefsTexts(writes: readonly TracefsWrite[]): string[] {
-  const changes = writes.map(({ before, after }) => `${before} -> ${after}`);
-  const width = (texts: readonly string[]) =>
-    Math.min(48, Math.max(...texts.map((text) => text.length)));
-  const paths = width(writes.map(({ path }) => path));
-  return writes.map(({ path }, i) =>
-    `${path.padEnd(paths)} ${
-      changes[i].padEnd(width(changes))
-    } tracefs, by the module's mailbox`
-  );
 }

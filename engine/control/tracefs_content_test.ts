@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { XftraceError } from "../base/errors.ts";
 import { fileState, refusalReason } from "./tracefs_state.ts";
-import { contentText, requireSettable, undoText } from "./tracefs_undo.ts";
+import { contentText, requireSettable, undoText } from "./tracefs_content.ts";
 
 Deno.test("what a file says is written so that it says it again", () => {
   const cases: [path: string, content: string, undo: string | undefined][] = [

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KernelError, MemoryError } from "../base/errors.ts";
+import { KernelError } from "../base/errors.ts";
 import { FixtureGuest, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
 import { BufferMemory } from "../memory/buffer_memory.ts";
+import type { WordChange } from "./plan.ts";
 import {
-  applyAll,
-  applyWrite,
-  type ControlWrite,
-  planWrite,
+  applyWord,
+  PlannedMemory,
+  planWord,
   readWord,
-  undoAll,
-  undoWrite,
-  writeText,
-} from "./control.ts";
+  requireAsPlanned,
+  StalePlanError,
+  undoWord,
+} from "./words.ts";
 
 const TYPES = fixtureTypes({ word: { size: 8, members: {} } });
 
@@ -23,19 +23,23 @@ function word(value: bigint) {
   return { guest, gva, kernel: guest.kernel, now: () => guest.u64(gva) };
 }
 
-function planned(write: ControlWrite | undefined): ControlWrite {
+function planned(write: WordChange | undefined): WordChange {
   assert.ok(write);
   return write;
 }
 
 Deno.test("only what is to change is planned", () => {
   const { kernel, gva, now } = word(0x1234n);
-  assert.equal(planWrite(kernel, "a", "b", gva, 8, 0x1234n), undefined);
   assert.equal(
-    planWrite(kernel, "a", "b", gva, 4, 0x4n, { mask: 0xfn }),
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 0x1234n),
     undefined,
   );
-  assert.deepEqual(planWrite(kernel, "a", "b", gva, 4, 0n), {
+  assert.equal(
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 4, 0x4n, { mask: 0xfn }),
+    undefined,
+  );
+  assert.deepEqual(planWord(new PlannedMemory(kernel), "a", "b", gva, 4, 0n), {
+    way: "word",
     what: "a",
     where: "b",
     gva,
@@ -50,48 +54,69 @@ Deno.test("only what is to change is planned", () => {
 Deno.test("a write changes its bits alone, and takes them back alone", () => {
   const { kernel, gva, guest, now } = word(0xaaaa_bbbb_0010_0005n);
   const write = planned(
-    planWrite(kernel, "tracing_on", "record_disabled", gva, 4, 0n, {
-      mask: 1n << 20n,
-    }),
+    planWord(
+      new PlannedMemory(kernel),
+      "tracing_on",
+      "record_disabled",
+      gva,
+      4,
+      0n,
+      {
+        mask: 1n << 20n,
+      },
+    ),
   );
   assert.equal(readWord(kernel, write), 1n << 20n);
-  const applied = applyWrite(kernel, write);
+  const applied = applyWord(kernel, write);
   assert.equal(applied.found, 1n << 20n);
   assert.equal(now(), 0xaaaa_bbbb_0000_0005n);
   // What the guest does to the other bits meanwhile stays.
   guest.setU64(gva, 0xcccc_bbbb_0000_0007n);
-  assert.equal(undoWrite(kernel, applied), true);
+  assert.equal(undoWord(kernel, applied).undone, true);
   assert.equal(now(), 0xcccc_bbbb_0010_0007n);
 });
 
 Deno.test("what somebody else has changed since is left", () => {
   const { kernel, gva, guest, now } = word(1n);
-  const applied = applyWrite(
+  const applied = applyWord(
     kernel,
-    planned(planWrite(kernel, "depth", "fgraph_max_depth", gva, 4, 5n)),
+    planned(
+      planWord(
+        new PlannedMemory(kernel),
+        "depth",
+        "fgraph_max_depth",
+        gva,
+        4,
+        5n,
+      ),
+    ),
   );
   guest.setU32(gva, 9);
-  assert.equal(undoWrite(kernel, applied), false);
+  assert.equal(undoWord(kernel, applied).undone, false);
   assert.equal(now(), 9n);
+  assert.equal(undoWord(kernel, applied).holds, 9n);
   // Undone by somebody else already: nothing to do.
   guest.setU32(gva, 1);
-  assert.equal(undoWrite(kernel, applied), false);
+  assert.equal(undoWord(kernel, applied).undone, false);
   assert.equal(now(), 1n);
 });
 
 Deno.test("a value that changed between plan and write is what undo restores", () => {
   const { kernel, gva, guest, now } = word(1n);
-  const write = planned(planWrite(kernel, "a", "b", gva, 8, 5n));
+  const write = planned(
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n),
+  );
   guest.setU64(gva, 3n);
-  const applied = applyWrite(kernel, write);
+  const applied = applyWord(kernel, write);
   assert.equal(applied.found, 3n);
-  undoWrite(kernel, applied);
+  undoWord(kernel, applied);
   assert.equal(now(), 3n);
 });
 
 Deno.test("counters are added to, and others may count too", () => {
   const { kernel, gva, guest, now } = word(0xffff_ffff_0000_0001n);
-  const write: ControlWrite = {
+  const write: WordChange = {
+    way: "word",
     what: "cpu0",
     where: "record_disabled",
     gva,
@@ -102,15 +127,15 @@ Deno.test("counters are added to, and others may count too", () => {
     counts: true,
   };
   guest.setU32(gva, 7);
-  const applied = applyWrite(kernel, write);
+  const applied = applyWord(kernel, write);
   assert.equal(now() & 0xffffffffn, 8n);
   guest.setU32(gva, 10);
-  assert.equal(undoWrite(kernel, applied), true);
+  assert.equal(undoWord(kernel, applied).undone, true);
   assert.equal(now(), 0xffff_ffff_0000_0009n);
   // Down to where it wraps, without touching its neighbour.
   const down = { ...write, before: 1n, after: 0n };
   guest.setU32(gva, 0);
-  applyWrite(kernel, down);
+  applyWord(kernel, down);
   assert.equal(now(), 0xffff_ffff_ffff_ffffn);
 });
 
@@ -148,12 +173,12 @@ Deno.test("a word that changes meanwhile is read again", () => {
     if (left-- > 0) guest.setU64(gva, guest.u64(gva) + 0x100n);
   };
   const write = planned(
-    planWrite(kernel, "a", "b", gva, 8, 1n, { mask: 0xfn }),
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 1n, { mask: 0xfn }),
   );
-  applyWrite(kernel, write);
+  applyWord(kernel, write);
   assert.equal(guest.u64(gva), 0x301n);
   memory.before = () => guest.setU64(gva, guest.u64(gva) + 0x100n);
-  assert.throws(() => applyWrite(kernel, write), (error) => {
+  assert.throws(() => applyWord(kernel, write), (error) => {
     assert.ok(error instanceof KernelError);
     assert.match(error.message, /a: the guest changes b all the time/);
     return true;
@@ -163,21 +188,13 @@ Deno.test("a word that changes meanwhile is read again", () => {
 Deno.test("what somebody changes at the moment of undoing is left", () => {
   const { guest, memory, gva } = busy();
   const { kernel } = guest;
-  const applied = applyWrite(
+  const applied = applyWord(
     kernel,
-    planned(planWrite(kernel, "a", "b", gva, 8, 5n)),
+    planned(planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n)),
   );
   memory.before = () => guest.setU64(gva, 77n);
-  assert.equal(undoWrite(kernel, applied), false);
+  assert.equal(undoWord(kernel, applied).undone, false);
   assert.equal(guest.u64(gva), 77n);
-});
-
-Deno.test("when one write fails, those before it are taken back", () => {
-  const { kernel, gva, now } = word(1n);
-  const good = planned(planWrite(kernel, "a", "b", gva, 8, 5n));
-  const bad = { ...good, gva: 0x1000n };
-  assert.throws(() => applyAll(kernel, [good, bad]), MemoryError);
-  assert.equal(now(), 1n);
 });
 
 Deno.test("memory that cannot be written to is refused", () => {
@@ -185,8 +202,10 @@ Deno.test("memory that cannot be written to is refused", () => {
     memory: (bytes) => new BufferMemory(bytes, { writable: false }),
   });
   const gva = guest.create("word");
-  const write = planned(planWrite(guest.kernel, "a", "b", gva, 8, 5n));
-  assert.throws(() => applyWrite(guest.kernel, write), /read-only/);
+  const write = planned(
+    planWord(new PlannedMemory(guest.kernel), "a", "b", gva, 8, 5n),
+  );
+  assert.throws(() => applyWord(guest.kernel, write), /read-only/);
   assert.equal(guest.u64(gva), 0n);
 });
 
@@ -212,8 +231,8 @@ Deno.test("whatever is written, undoing all of it restores every byte", () => {
             const bits = (1n << BigInt(width * 8)) - 1n;
             const gva = base + BigInt(at * 8);
             const within = mask & bits;
-            const write = planWrite(
-              kernel,
+            const write = planWord(
+              new PlannedMemory(kernel),
               "a",
               "b",
               gva,
@@ -225,10 +244,12 @@ Deno.test("whatever is written, undoing all of it restores every byte", () => {
             );
             if (write === undefined) return [];
             const counter = { ...write, mask: bits, counts: true };
-            return [applyWrite(kernel, counts ? counter : write)];
+            return [applyWord(kernel, counts ? counter : write)];
           },
         );
-        assert.deepEqual(undoAll(kernel, applied), []);
+        for (const one of applied.toReversed()) {
+          assert.equal(undoWord(kernel, one).undone, true);
+        }
         const now = guest.bytes.slice(guest.gpa(base), guest.gpa(base) + 64);
         assert.deepEqual([...now], [...bytes]);
       },
@@ -237,15 +258,50 @@ Deno.test("whatever is written, undoing all of it restores every byte", () => {
   );
 });
 
-Deno.test("a write as a line", () => {
-  const { kernel, gva } = word(1n);
-  const write = planned(planWrite(kernel, "depth", "max_depth", gva, 4, 255n));
-  assert.match(
-    writeText(write),
-    /^depth +0x1 -> 0xff +max_depth at 0xffff8880000[0-9a-f]+$/,
+Deno.test("a counter that somebody has counted down to 0 is left there", () => {
+  const { kernel, gva, guest, now } = word(0n);
+  const applied = applyWord(kernel, {
+    way: "word",
+    what: "cpu0",
+    where: "record_disabled",
+    gva,
+    width: 4,
+    mask: 0xffffffffn,
+    before: 0n,
+    after: 1n,
+    counts: true,
+  });
+  guest.setU32(gva, 0);
+  assert.deepEqual(undoWord(kernel, applied), { undone: false, holds: 0n });
+  assert.equal(now(), 0n);
+});
+
+Deno.test("a later change is planned on what an earlier one will have done", () => {
+  const { kernel, gva, now } = word(1n);
+  const memory = new PlannedMemory(kernel);
+  const off = planned(planWord(memory, "a", "b", gva, 4, 0n, { mask: 1n }));
+  const on = planned(planWord(memory, "a", "b", gva, 4, 1n, { mask: 1n }));
+  assert.deepEqual([off.before, off.after], [1n, 0n]);
+  assert.deepEqual([on.before, on.after], [0n, 1n]);
+  assert.equal(planWord(memory, "a", "b", gva, 4, 1n, { mask: 1n }), undefined);
+  assert.equal(now(), 1n);
+});
+
+Deno.test("an exact change is refused where the word is another by now", () => {
+  const { kernel, gva, guest, now } = word(1n);
+  const memory = new PlannedMemory(kernel);
+  const options = { exact: true };
+  const first = planned(planWord(memory, "a", "b", gva, 8, 5n, options));
+  const second = planned(planWord(memory, "a", "b", gva, 8, 6n, options));
+  requireAsPlanned(kernel, [first, second]);
+  guest.setU64(gva, 3n);
+  assert.throws(
+    () => requireAsPlanned(kernel, [first, second]),
+    StalePlanError,
   );
-  assert.match(
-    writeText({ ...write, shown: ["none", "many"] }),
-    /none -> many/,
+  assert.throws(
+    () => applyWord(kernel, first),
+    /has changed its a since the plan was made \(b is 0x3 and not 0x1\)/,
   );
+  assert.equal(now(), 3n);
 });

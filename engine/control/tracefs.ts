@@ -1,6 +1,5 @@
 /**
- * Planned writes of tracefs files, carried out by the guest's module and taken
- * back by it.
+ * Files of tracefs, written by the guest's module and set back by it.
  *
  * @module
  */
@@ -11,8 +10,9 @@ import {
   type Mailbox,
   RefusedError,
 } from "../seal/page/mailbox.ts";
-import { NOT_ASKED, type TracefsWrite } from "./tracefs_control.ts";
-import { contentText, undoText } from "./tracefs_undo.ts";
+import type { AppliedFile, Left } from "./applied.ts";
+import type { FileChange } from "./plan.ts";
+import { contentText, undoText } from "./tracefs_content.ts";
 import { addedLines, fileState, refusalReason } from "./tracefs_state.ts";
 
 /** Milliseconds for a write: selecting a tracer for all functions is slow. */
@@ -47,40 +47,41 @@ async function stateOf(
  * Asks the guest what those files hold of which its memory does not tell, so
  * that they can be set back. Nothing is written.
  *
- * @returns the writes with what is there before, and without those that would
+ * @returns the changes with what is there before, and without those that would
  * change nothing.
  * @throws {XftraceError} for a file that there is not, or that could not be
  * set back.
  */
-export async function askTracefs(
+export async function askFiles(
   mailbox: TracefsFiles,
-  writes: readonly TracefsWrite[],
+  changes: readonly FileChange[],
   options: TracefsOptions = {},
-): Promise<TracefsWrite[]> {
-  const asked: TracefsWrite[] = [];
-  for (const write of writes) {
-    if (write.before !== NOT_ASKED) {
-      asked.push(write);
+): Promise<FileChange[]> {
+  const asked: FileChange[] = [];
+  for (const change of changes) {
+    // What takes out what it has added need not know the rest.
+    if (change.before.known || change.remove !== undefined) {
+      asked.push(change);
       continue;
     }
-    const { path } = write;
-    const text = await mailbox.readTracefs(path, options);
-    const undo = undoText(path, text);
-    if (undo === undefined) {
+    const { path } = change;
+    const content = await mailbox.readTracefs(path, options);
+    const text = undoText(path, content);
+    if (text === undefined) {
       throw new XftraceError(
         `${path} holds ${
-          JSON.stringify(text.trim())
+          JSON.stringify(content.trim())
         }, which cannot be set back; set the files below it one by one`,
       );
     }
-    if (undo === write.text && write.append !== true) continue;
-    asked.push({ ...write, before: contentText(path, text), undo });
+    if (text === change.text && !change.append) continue;
+    asked.push({ ...change, before: { known: true, text } });
   }
   return asked;
 }
 
-/** A write that the guest refused. */
-export class TracefsRefused extends XftraceError {
+/** A change that the guest refused. */
+export class FileRefused extends XftraceError {
   /** Whether the file is as it was, so that there is nothing to undo. */
   readonly unchanged: boolean;
 
@@ -91,31 +92,31 @@ export class TracefsRefused extends XftraceError {
 }
 
 /**
- * Carries a write out.
+ * Carries a change out.
  *
- * @returns the write with what the file holds now, for its undo to compare.
- * @throws {TracefsRefused} when the guest refuses, with its reason.
+ * @returns it with what the file holds now, for its undo to compare.
+ * @throws {FileRefused} when the guest refuses, with its reason.
  * @throws {XftraceError} when its module does not answer, with what that last
  * said.
  */
-export async function applyTracefs(
+export async function applyFile(
   mailbox: TracefsFiles,
-  write: TracefsWrite,
+  change: FileChange,
   options: TracefsOptions = {},
-): Promise<TracefsWrite> {
-  const { path, text, append } = write;
+): Promise<AppliedFile> {
+  const { path, text, append } = change;
   const was = await stateOf(mailbox, path, options);
   try {
     await mailbox.writeTracefs(path, line(text), {
       ...options,
-      ...(append === undefined ? {} : { append }),
+      append,
       timeoutMs: WRITE_MS,
     });
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     const log = await errorLog(mailbox, path, options);
     const reason = refusalReason(log, text);
-    throw new TracefsRefused(
+    throw new FileRefused(
       reason === undefined ? error.message : `${error.message}: ${reason}`,
       // A filter that is refused replaces the one that was there.
       await stateOf(mailbox, path, options) === was,
@@ -123,8 +124,9 @@ export async function applyTracefs(
   }
   const left = await stateOf(mailbox, path, options);
   return {
-    ...write,
-    left: write.undoAppend === true ? addedLines(left, was) : left,
+    way: "tracefs",
+    change,
+    left: change.remove === undefined ? left : addedLines(left, was),
   };
 }
 
@@ -144,55 +146,47 @@ async function errorLog(
  * Reads what the files hold now that all is written, for the undo to compare:
  * what somebody in the guest sets meanwhile is not to be overwritten.
  *
- * @returns the writes with that.
+ * @returns the files with that.
  */
-export async function settleTracefs(
+export async function settleFiles(
   mailbox: TracefsFiles,
-  writes: readonly TracefsWrite[],
+  applied: readonly AppliedFile[],
   options: TracefsOptions = {},
-): Promise<TracefsWrite[]> {
-  const settled: TracefsWrite[] = [];
-  for (const write of writes) {
+): Promise<AppliedFile[]> {
+  const settled: AppliedFile[] = [];
+  for (const one of applied) {
     // Of a trigger its own line is compared, as it was added.
     settled.push(
-      write.undoAppend === true
-        ? write
-        : { ...write, left: await stateOf(mailbox, write.path, options) },
+      one.change.remove === undefined
+        ? { ...one, left: await stateOf(mailbox, one.change.path, options) }
+        : one,
     );
   }
   return settled;
 }
 
 /** Whether a file still holds what was written: of a trigger, its line. */
-function holds({ left, undoAppend }: TracefsWrite, there: string): boolean {
-  return undoAppend === true
-    ? addedLines(left ?? "", there) === ""
-    : there === left;
-}
-
-/** A write that was not taken back, and why. */
-export interface NotUndone {
-  readonly write: TracefsWrite;
-  readonly reason: string;
-  /** Somebody in the guest has set the file since: it is left on purpose. */
-  readonly changed: boolean;
+function holds({ change, left }: AppliedFile, there: string): boolean {
+  return change.remove === undefined
+    ? there === left
+    : addedLines(left ?? "", there) === "";
 }
 
 /**
- * Takes writes back, last one first; but not of files that somebody in the
+ * Takes changes back, last one first; but not of files that somebody in the
  * guest has set since.
  *
  * @returns those that were not taken back.
  */
-export async function undoTracefs(
+export async function undoFiles(
   mailbox: TracefsFiles,
-  writes: readonly TracefsWrite[],
+  applied: readonly AppliedFile[],
   options: TracefsOptions = {},
-): Promise<NotUndone[]> {
-  const not: NotUndone[] = [];
+): Promise<Left<AppliedFile>[]> {
+  const not: Left<AppliedFile>[] = [];
   // All before any: what is undone may show in other files.
   const now = new Map<string, string | RefusedError>();
-  for (const { path, left } of writes) {
+  for (const { change: { path }, left } of applied) {
     if (left === undefined || now.has(path)) continue;
     try {
       now.set(path, await stateOf(mailbox, path, options));
@@ -201,40 +195,43 @@ export async function undoTracefs(
       if (!(error instanceof RefusedError)) {
         // It will not answer to the others either, each after a minute.
         const reason = error.message;
-        return writes.map((write) => ({ write, reason, changed: false }));
+        return applied.map((one) => ({ applied: one, why: "failed", reason }));
       }
       now.set(path, error);
     }
   }
-  for (const write of writes.toReversed()) {
-    const { path, left, undo, undoAppend } = write;
+  for (const one of applied.toReversed()) {
+    const { change: { path, before, remove }, left } = one;
     const there = now.get(path);
     // Nobody knows what it holds: that is no reason to leave it on purpose.
     if (there instanceof RefusedError) {
-      not.push({ write, reason: there.message, changed: false });
+      not.push({ applied: one, why: "failed", reason: there.message });
       continue;
     }
-    if (left !== undefined && there !== undefined && !holds(write, there)) {
+    if (left !== undefined && there !== undefined && !holds(one, there)) {
       not.push({
-        write,
-        reason: `${path} was changed by the guest since (it holds "${
-          contentText(path, there)
-        }", \`xftrace on\` left "${
-          contentText(path, left)
-        }"), and is left as it is`,
-        changed: true,
+        applied: one,
+        why: "changed",
+        holds: contentText(path, there),
+        left: contentText(path, left),
       });
       continue;
     }
+    const back = remove ?? (before.known ? before.text : undefined);
+    if (back === undefined) {
+      const reason = "what it held is not known";
+      not.push({ applied: one, why: "failed", reason });
+      continue;
+    }
     try {
-      await mailbox.writeTracefs(path, line(undo), {
+      await mailbox.writeTracefs(path, line(back), {
         ...options,
-        ...(undoAppend === undefined ? {} : { append: undoAppend }),
+        append: remove !== undefined,
         timeoutMs: WRITE_MS,
       });
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
-      not.push({ write, reason: error.message, changed: false });
+      not.push({ applied: one, why: "failed", reason: error.message });
     }
   }
   return not;

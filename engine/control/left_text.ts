@@ -1,0 +1,67 @@
+/**
+ * What was left when changes were taken back, in words.
+ *
+ * @module
+ */
+import type { Applied, Left } from "./applied.ts";
+import { fileText } from "./plan_text.ts";
+
+/** What was changed, as people know it. */
+export function appliedName(applied: Applied): string {
+  switch (applied.way) {
+    case "word":
+      return `${applied.change.what} (${applied.change.where})`;
+    case "tracefs":
+      return applied.change.path;
+    case "instance":
+      return `the instance ${applied.change.name}`;
+  }
+}
+
+/** The same with what it was before: `trace_clock (was: local)`. */
+export function appliedBefore(applied: Applied): string {
+  const name = appliedName(applied);
+  return applied.way === "tracefs"
+    ? `${name} (was: ${backText(applied)})`
+    : name;
+}
+
+/** Whether taking it back may succeed another time. */
+export function canBeRetried({ why }: Left): boolean {
+  return why === "failed" || why === "no module";
+}
+
+/** What a file held before it was written, for people. */
+function backText({ change }: Extract<Applied, { way: "tracefs" }>): string {
+  const { path, before, remove } = change;
+  if (remove !== undefined) return `without ${change.text}`;
+  return before.known ? fileText(path, before.text) : "what it held";
+}
+
+/**
+ * Why a change was left, in a sentence without a full stop.
+ *
+ * @param who what had made it: `xftrace on`, `this run`
+ */
+export function leftText(left: Left, who: string): string {
+  const { applied, why, reason } = left;
+  const name = appliedName(applied);
+  switch (why) {
+    case "changed":
+      return `${name} was changed by the guest since (it holds "${left.holds}", ${who} left "${left.left}"), and is left as it is`;
+    case "moved":
+      return `${name} was replaced by the guest since (${reason}), and is left as it is`;
+    case "in use":
+      return `so ${name}, which ${who} made, is left too`;
+    case "no module":
+      return applied.way === "tracefs"
+        ? `the guest's module has been unloaded, so ${name} is as ${who} set it (was: ${
+          backText(applied)
+        }); load the module or set it in the guest`
+        : `the guest's module has been unloaded, so ${name} stays; load the module or remove it in the guest`;
+    case "failed":
+      return applied.way === "tracefs"
+        ? `${name} could not be set back to "${backText(applied)}": ${reason}`
+        : `${name} stays: ${reason}`;
+  }
+}

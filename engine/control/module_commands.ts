@@ -1,0 +1,125 @@
+/**
+ * The guest's module as the one who is told: commands in its mailbox, the
+ * switch on its control page, and who carries them out.
+ *
+ * @module
+ */
+import { XftraceError } from "../base/errors.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import { CONTROL } from "../seal/page/abi.ts";
+import { ControlPage } from "../seal/page/control_page.ts";
+import type { Mailbox } from "../seal/page/mailbox.ts";
+import type { SealedOptions } from "../seal/tracer/sealed_trace.ts";
+import {
+  SealedTracer,
+  type TracerSession,
+} from "../seal/tracer/sealed_tracer.ts";
+import { resolveConfig } from "../seal/tracer/trace_config.ts";
+import type { ControlStep, ModuleChange } from "./plan.ts";
+
+/** Steps that the module carries out. */
+type ModuleStep = Extract<
+  ControlStep,
+  { readonly control: "module" | "keys" | "enabled" }
+>;
+
+/**
+ * The words of the control page that a step changes, and the commands that
+ * are given by them. Keys go into slots as they are taken: there is no end to
+ * them that could be listed.
+ *
+ * @throws {KernelError} for a function that the kernel does not have.
+ */
+export function moduleChanges(
+  kernel: Kernel,
+  step: ModuleStep,
+): ModuleChange[] {
+  const page = ControlPage.find(kernel);
+  if (page === undefined || step.control === "keys") return [];
+  if (step.control === "enabled") {
+    return [{
+      way: "module",
+      where: "xft_control.enabled",
+      gva: page.gva + BigInt(CONTROL.enabled),
+      width: 4,
+      before: 0n,
+      after: 1n,
+      commands: [],
+    }];
+  }
+  const { roots, filter } = resolveConfig(kernel, step.config);
+  const commands = [
+    { command: "reset" },
+    {
+      command: "configure",
+      roots: roots.length,
+      functions: step.config.filter === "all" ? "all" : filter.length,
+    },
+  ] as const;
+  const number = page.u64(CONTROL.command_number);
+  return [{
+    way: "module",
+    where: "xft_control.command_number",
+    gva: page.gva + BigInt(CONTROL.command_number),
+    width: 8,
+    before: number,
+    after: number + BigInt(commands.length),
+    commands,
+  }];
+}
+
+/**
+ * Whether the kernel has one filter for all users of the function graph, so
+ * that the module has to use that of `set_ftrace_filter`. Since
+ * "function_graph: Add the fgraph_ops its own ftrace_ops" each has its own.
+ */
+export function usesSharedFilter({ types }: Kernel): boolean {
+  return types.tryOffset("fgraph_ops", "ops") === undefined;
+}
+
+/**
+ * The module of a guest for which a plan was made.
+ *
+ * @throws {XftraceError} when it is gone.
+ */
+export function requireTracer(session: TracerSession): SealedTracer {
+  const tracer = SealedTracer.find(session);
+  if (tracer !== undefined) return tracer;
+  throw new XftraceError(
+    "the guest's module is gone since the plan was made; load it again",
+  );
+}
+
+/** The mailbox of the guest's module; `undefined` when it has none. */
+export function mailboxOf(session: TracerSession): Mailbox | undefined {
+  return SealedTracer.find(session)?.mailbox;
+}
+
+/**
+ * Takes a trace over whose collector has ended without stopping it.
+ *
+ * @throws {XftraceError} when the module is gone, or runs another trace.
+ */
+export function resumeModule(
+  session: TracerSession,
+  options: SealedOptions,
+): SealedTracer {
+  const tracer = requireTracer(session);
+  tracer.resume(options);
+  return tracer;
+}
+
+/**
+ * Carries out a plan's `module`, `keys` and `enabled`: the module records from
+ * then on, and the tracer that is returned is to be polled.
+ *
+ * @throws {XftraceError} when the module is gone or refuses; it is left off.
+ */
+export async function startModule(
+  session: TracerSession,
+  options: SealedOptions,
+): Promise<SealedTracer> {
+  const tracer = requireTracer(session);
+  await tracer.start(options);
+  return tracer;
+}

@@ -1,0 +1,160 @@
+/**
+ * Plans `xftrace on` with the guest's module: a sealed trace.
+ *
+ * @module
+ */
+import { EXIT, XftraceError } from "../base/errors.ts";
+import {
+  type NamedFunctions,
+  resolveFunction,
+} from "../kernel/symbols/function_names.ts";
+import type { SealName } from "../seal/page/abi.ts";
+import { ENTRY } from "../seal/page/abi.ts";
+import type { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
+import type { Session } from "../session.ts";
+import { lookAtSteps } from "./look.ts";
+import { usesSharedFilter } from "./module_commands.ts";
+import type { DecodePass, Plan, PlannedStep } from "./plan.ts";
+import { notesOf, onPlan } from "./plan_plain.ts";
+import type { ControlTarget } from "./target.ts";
+
+/** What is asked for. */
+export interface SealedRequest {
+  /** System calls and kernel functions, by name. */
+  readonly functions: readonly string[];
+  /** Functions and globs that are recorded below them; `all` among them: all. */
+  readonly filter: readonly string[];
+  readonly seal: SealName;
+  /** Milliseconds between two keys of a CPU. */
+  readonly rotateMs: number;
+  /** Levels below a root, root included; 0: all. */
+  readonly depth: number;
+  readonly interrupts: boolean;
+  readonly arguments: boolean;
+  readonly hooks: boolean;
+  /** The recording and the key log, for people. */
+  readonly files: { readonly recording: string; readonly klog: string };
+}
+
+/** What the module is told, every value given. */
+export interface SealedSettings {
+  readonly seal: SealName;
+  /** Kernel functions by name. */
+  readonly roots: string[];
+  /** Kernel functions by name, and globs. */
+  readonly filter: string[] | "all";
+  readonly depth: number;
+  readonly interrupts: boolean;
+  readonly arguments: boolean;
+  readonly hooks: boolean;
+}
+
+/** A plan of a sealed trace. */
+export interface SealedPlan {
+  readonly plan: Plan;
+  readonly settings: SealedSettings;
+  /** How many functions are traced. */
+  readonly traced: number | "all";
+}
+
+/**
+ * Plans it; nothing is written.
+ *
+ * @throws {KernelError} for a function that the kernel does not have.
+ * @throws {XftraceError} when no function is named.
+ */
+export function planSealed(
+  target: ControlTarget,
+  tracer: SealedTracer,
+  request: SealedRequest,
+): SealedPlan {
+  const { session } = target;
+  const { settings, named } = resolve(session, request);
+  const { roots, filter, depth, seal } = settings;
+  const steps = lookAtSteps([
+    {
+      step: {
+        control: "module",
+        roots,
+        functions: filter === "all" ? filter : [...roots, ...filter],
+        levels: depth,
+        sharedFilter: usesSharedFilter(session.kernel),
+        config: settings,
+      },
+    },
+    { step: { control: "keys", everyMs: request.rotateMs } },
+    { step: { control: "enabled" } },
+  ], target);
+  const { recording, klog } = request.files;
+  return {
+    settings,
+    traced: tracedBy(steps),
+    plan: onPlan(session, {
+      seal,
+      functions: request.functions.length === 0
+        ? ["all functions"]
+        : request.functions,
+      passes: sealedPasses(tracer, request),
+      sinks: [recording, `${klog} (keys)`, "text of what is genuine"],
+      steps,
+      notes: notesOf(named),
+    }),
+  };
+}
+
+function resolve(
+  { kernel: { symbols } }: Session,
+  request: SealedRequest,
+): { settings: SealedSettings; named: NamedFunctions[] } {
+  const { seal, depth, interrupts, hooks } = request;
+  const all = request.filter.includes("all");
+  if (request.functions.length === 0 && !all) {
+    throw new XftraceError(
+      "name the functions that are to be sealed: xftrace on sys_openat; all of them, which is slow: --filter all",
+      { exitCode: EXIT.usage },
+    );
+  }
+  const names = (list: readonly NamedFunctions[]) =>
+    list.flatMap((one) => one.functions.map(({ name }) => name));
+  const named = request.functions.map((name) => resolveFunction(symbols, name));
+  const isGlob = (name: string) => /[*?[]/.test(name);
+  // The module's tracer expands globs, by what it can trace.
+  const below = request.filter.filter((name) => !all && !isGlob(name))
+    .map((name) => resolveFunction(symbols, name));
+  return {
+    named,
+    settings: {
+      seal,
+      roots: [...new Set(names(named))],
+      filter: all ? "all" : [...request.filter.filter(isGlob), ...names(below)],
+      depth,
+      interrupts,
+      arguments: request.arguments,
+      hooks,
+    },
+  };
+}
+
+function tracedBy(steps: readonly PlannedStep[]): number | "all" {
+  for (const change of steps.flatMap(({ changes }) => changes ?? [])) {
+    if (change.way !== "module") continue;
+    for (const one of change.commands) {
+      if (one.command === "configure") return one.functions;
+    }
+  }
+  return 0;
+}
+
+function sealedPasses(
+  { page }: SealedTracer,
+  { seal, files }: SealedRequest,
+): DecodePass[] {
+  const cpus = page.cpus.map(({ cpu }) => cpu).join(", ");
+  const mib = (page.cpus[0]?.entries ?? 0) * ENTRY.bytes / 1048576;
+  return [
+    ["entries", `cpu ${cpus}, ${mib} MiB a ring, losses are counted`],
+    ["unseal", `each entry, ${seal}, with the keys of ${files.klog}`],
+    ["graph", "calls"],
+    ["merge", "by time stamp"],
+  ].map(([what, text]) => ({ what, text, reason: "" }));
+}

@@ -1,0 +1,92 @@
+/**
+ * Plans `xftrace on` with a stock tracer, events or files of tracefs that the
+ * guest's module sets.
+ *
+ * @module
+ */
+import { EXIT, XftraceError } from "../base/errors.ts";
+import type { TraceEvents } from "../ftrace/events/events.ts";
+import { TraceArray } from "../ftrace/ring/trace_array.ts";
+import { resolveFunction } from "../kernel/symbols/function_names.ts";
+import type { Session } from "../session.ts";
+import { lookAtSteps } from "./look.ts";
+import type { PlannedStep } from "./plan.ts";
+import {
+  changesSomething,
+  notesOf,
+  type OnPlan,
+  onPlan,
+  ringPasses,
+  type WordRequest,
+  wordSteps,
+} from "./plan_plain.ts";
+import { planTracefs, type TracefsRequest } from "./plan_tracefs.ts";
+
+/** What is asked for. */
+export interface TracerRequest extends TracefsRequest, WordRequest {}
+
+/**
+ * Plans it; nothing is written, and nothing is asked of the guest.
+ *
+ * @throws {XftraceError} for an unknown function, event or CPU.
+ */
+export function planTracer(
+  session: Session,
+  events: TraceEvents,
+  request: TracerRequest,
+): OnPlan {
+  const { kernel } = session;
+  const top = TraceArray.global(kernel);
+  const { instance: name } = request;
+  const instance = name === undefined
+    ? top
+    : TraceArray.all(kernel).find((one) => one.name === name);
+  // Without --tracer the guest keeps the one it has.
+  const tracer = request.tracer ?? instance?.tracer ?? "nop";
+  if (request.functions.length > 0 && tracer === "nop") {
+    throw new XftraceError(
+      'the tracer "nop" traces no functions; leave them out',
+      { exitCode: EXIT.usage },
+    );
+  }
+  const named = request.functions.map((one) =>
+    resolveFunction(kernel.symbols, one)
+  );
+  const functions = new Set(
+    named.flatMap((one) => one.functions.map(({ name }) => name)),
+  );
+  // A new instance records: tracing_on is 1 in it.
+  const wasRecording = instance?.recording ?? true;
+  const steps: PlannedStep[] = [];
+  if (instance === undefined && name !== undefined) {
+    steps.push({
+      step: { control: "instance", name },
+      changes: [{ way: "instance", name }],
+    });
+  }
+  if (wasRecording) steps.push({ step: { control: "recording", on: false } });
+  steps.push(
+    ...planTracefs(top, instance, events, {
+      ...request,
+      functions: [...functions],
+    }),
+    ...wordSteps(kernel, request),
+    { step: { control: "recording", on: true } },
+  );
+  return {
+    tracer,
+    wasRecording,
+    // The guest itself is told which.
+    hostRoots: [],
+    plan: onPlan(session, {
+      tracer,
+      functions: request.functions,
+      passes: ringPasses(0),
+      steps: instance === undefined
+        ? steps
+        : lookAtSteps(steps, { session, instance, events })
+          .filter(changesSomething),
+      notes: notesOf(named),
+    }),
+  };
+}

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { XftraceError } from "../base/errors.ts";
+import { RefusedError } from "../seal/page/mailbox.ts";
+import type { AppliedFile } from "./applied.ts";
+import { leftText } from "./left_text.ts";
+import type { FileChange } from "./plan.ts";
+import {
+  applyFile,
+  askFiles,
+  FileRefused,
+  settleFiles,
+  type TracefsFiles,
+  undoFiles,
+} from "./tracefs.ts";
+
+const TRIGGER = "events/a/b/trigger";
+
+/** Files of a guest; those named in `refuses` take nothing. */
+class Files implements TracefsFiles {
+  readonly contents: Map<string, string>;
+  answers = true;
+  refuses = "";
+
+  constructor(contents: Record<string, string>) {
+    this.contents = new Map(Object.entries(contents));
+  }
+  readTracefs(path: string): Promise<string> {
+    return this.answers
+      ? Promise.resolve(this.contents.get(path) ?? "")
+      : Promise.reject(new XftraceError("the guest's module did not answer"));
+  }
+  writeTracefs(
+    path: string,
+    text: string,
+    options: { readonly append?: boolean } = {},
+  ): Promise<void> {
+    if (path === this.refuses) {
+      return Promise.reject(new RefusedError("the guest refused"));
+    }
+    const before = this.contents.get(path) ?? "";
+    const word = text.trim();
+    this.contents.set(
+      path,
+      options.append !== true
+        ? text
+        : word.startsWith("!")
+        ? before.split("\n").filter((each) => each !== word.slice(1)).join("\n")
+        : before + text,
+    );
+    return Promise.resolve();
+  }
+}
+
+const option: FileChange = {
+  way: "tracefs",
+  path: "options/a",
+  text: "1",
+  append: false,
+  before: { known: true, text: "0" },
+};
+const trigger: FileChange = {
+  way: "tracefs",
+  path: TRIGGER,
+  text: "stacktrace:5",
+  append: true,
+  before: { known: false },
+  remove: "!stacktrace:5",
+};
+
+async function carry(
+  files: Files,
+  changes: readonly FileChange[] = [option, trigger],
+): Promise<AppliedFile[]> {
+  const written: AppliedFile[] = [];
+  for (const change of changes) written.push(await applyFile(files, change));
+  return await settleFiles(files, written);
+}
+
+const files = () => new Files({ "options/a": "0\n", [TRIGGER]: "traceon\n" });
+
+Deno.test("all is taken back, and what was there before stays", async () => {
+  const guest = files();
+  const written = await carry(guest);
+  assert.equal(guest.contents.get(TRIGGER), "traceon\nstacktrace:5\n");
+  assert.deepEqual(await undoFiles(guest, written), []);
+  assert.equal(guest.contents.get("options/a"), "0\n");
+  assert.equal(guest.contents.get(TRIGGER), "traceon\n");
+});
+
+Deno.test("what the guest has set since is left, each file by itself", async () => {
+  const guest = files();
+  const written = await carry(guest);
+  guest.contents.set(TRIGGER, "traceon\nstacktrace:9 if x > 1\n");
+  const [left, ...others] = await undoFiles(guest, written);
+  assert.deepEqual(others, []);
+  assert.equal(left.why, "changed");
+  assert.match(
+    leftText(left, "`xftrace on`"),
+    /trigger was changed by the guest since/,
+  );
+  assert.match(guest.contents.get(TRIGGER) ?? "", /stacktrace:9/);
+  assert.equal(guest.contents.get("options/a"), "0\n");
+});
+
+Deno.test("a module that does not answer is no change by the guest", async () => {
+  const guest = files();
+  const written = await carry(guest);
+  guest.answers = false;
+  const left = await undoFiles(guest, written);
+  assert.deepEqual(left.map(({ why }) => why), ["failed", "failed"]);
+  assert.match(left[0].reason ?? "", /did not answer/);
+});
+
+Deno.test("a refusal says whether there is anything to undo", async () => {
+  const guest = files();
+  guest.refuses = "options/a";
+  await assert.rejects(applyFile(guest, option), (error) => {
+    assert.ok(error instanceof FileRefused);
+    assert.equal(error.unchanged, true);
+    return true;
+  });
+});
+
+Deno.test("what only the guest can tell is asked before it is written", async () => {
+  const guest = new Files({ thresh: "7\n", list: "a\nb\n", mixed: "X\n" });
+  const unknown = (path: string, text: string, append = false): FileChange => ({
+    way: "tracefs",
+    path,
+    text,
+    append,
+    before: { known: false },
+  });
+  const changes = [
+    unknown("thresh", "256"),
+    // It holds that already.
+    unknown("thresh", "7"),
+    unknown("list", "c", true),
+    trigger,
+  ];
+  const asked = await askFiles(guest, changes);
+  assert.deepEqual(asked, [
+    { ...changes[0], before: { known: true, text: "7" } },
+    { ...changes[2], before: { known: true, text: "a\nb" } },
+    trigger,
+  ]);
+  assert.equal(guest.contents.get("thresh"), "7\n", "nothing is written");
+  guest.contents.set("events/a/enable", "X\n");
+  await assert.rejects(
+    askFiles(guest, [unknown("events/a/enable", "1")]),
+    /events\/a\/enable holds "X", which cannot be set back/,
+  );
+});
+
+Deno.test("an event that the guest has disabled since stays so, and is told with both values", async () => {
+  const path = "events/a/b/enable";
+  const guest = new Files({ [path]: "0\n" });
+  const enable: FileChange = { ...option, path };
+  const written = await carry(guest, [enable]);
+  assert.equal(guest.contents.get(path), "1\n");
+  assert.deepEqual(await undoFiles(guest, written), []);
+  assert.equal(guest.contents.get(path), "0\n");
+
+  const again = await carry(guest, [enable]);
+  guest.contents.set(path, "0\n");
+  const [left] = await undoFiles(guest, again);
+  assert.equal(
+    leftText(left, "this run"),
+    `${path} was changed by the guest since (it holds "0", this run left "1"), and is left as it is`,
+  );
+});

@@ -1,0 +1,216 @@
+/**
+ * Words of guest memory that steer Ftrace: planned, written, taken back.
+ *
+ * Each is one aligned word, changed atomically, and only in the bits it is
+ * about: what the guest does to the others meanwhile stays.
+ *
+ * @module
+ */
+import { KernelError } from "../base/errors.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import type { AppliedWord } from "./applied.ts";
+import type { WordChange } from "./plan.ts";
+
+/** What became of taking a word back. */
+export interface UndoneWord {
+  /** Whether it was taken back; else it is somebody else's value now. */
+  readonly undone: boolean;
+  /** The masked value that was there. */
+  readonly holds: bigint;
+  /** Why its place is no longer what it was, when that is the reason. */
+  readonly moved?: string;
+}
+
+/** The guest is no longer as it was when the plan was made. */
+export class StalePlanError extends KernelError {}
+
+function allBits(width: 4 | 8): bigint {
+  return (1n << BigInt(width * 8)) - 1n;
+}
+
+function wordAt(kernel: Kernel, gva: bigint, width: 4 | 8): bigint {
+  return width === 4 ? BigInt(kernel.space.u32(gva)) : kernel.space.u64(gva);
+}
+
+/** Reads the word of a change, masked. */
+export function readWord(
+  kernel: Kernel,
+  change: Pick<WordChange, "gva" | "width" | "mask">,
+): bigint {
+  return wordAt(kernel, change.gva, change.width) & change.mask;
+}
+
+/** What a change makes of a word. */
+function changed(change: WordChange, word: bigint): bigint {
+  const bits = allBits(change.width);
+  return change.counts === true
+    ? (word + change.after - change.before) & bits
+    : (word & ~change.mask & bits) | change.after;
+}
+
+/**
+ * Guest memory as it will be once the changes planned so far are carried out:
+ * a later change sees what an earlier one did.
+ */
+export class PlannedMemory {
+  readonly kernel: Kernel;
+  /** Whole words by GVA, with their widths. */
+  readonly #words = new Map<bigint, bigint>();
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /** The word at a GVA. */
+  word(gva: bigint, width: 4 | 8): bigint {
+    return this.#words.get(gva) ?? wordAt(this.kernel, gva, width);
+  }
+
+  /** Takes a planned change into account. */
+  note(change: WordChange): void {
+    const { gva, width } = change;
+    this.#words.set(gva, changed(change, this.word(gva, width)));
+  }
+}
+
+/**
+ * Plans a change of some bits of a word.
+ *
+ * @returns `undefined` when the word holds the value already.
+ */
+export function planWord(
+  memory: PlannedMemory,
+  what: string,
+  where: string,
+  gva: bigint,
+  width: 4 | 8,
+  after: bigint,
+  options: Pick<Partial<WordChange>, "mask" | "exact" | "guards"> = {},
+): WordChange | undefined {
+  const mask = options.mask ?? allBits(width);
+  const before = memory.word(gva, width) & mask;
+  if (before === after) return undefined;
+  const { exact, guards } = options;
+  const change: WordChange = {
+    way: "word",
+    what,
+    where,
+    gva,
+    width,
+    mask,
+    before,
+    after,
+    ...(exact === undefined ? {} : { exact }),
+    ...(guards === undefined ? {} : { guards }),
+  };
+  memory.note(change);
+  return change;
+}
+
+/** Replaces a word; `undefined` when `next` finds nothing to replace. */
+function update(
+  kernel: Kernel,
+  change: WordChange,
+  next: (word: bigint) => bigint | undefined,
+): bigint | undefined {
+  const { memory, space } = kernel;
+  const { gpa } = space.translate(change.gva);
+  for (let tries = 0; tries < 1000; tries++) {
+    const word = wordAt(kernel, change.gva, change.width);
+    const replacement = next(word);
+    if (replacement === undefined) return undefined;
+    const found = memory.compareExchange(gpa, change.width, word, replacement);
+    if (found === word) return word;
+  }
+  throw new KernelError(
+    `${change.what}: the guest changes ${change.where} all the time; nothing was written`,
+  );
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** Why a word's place is no longer what it was; `undefined`: it is. */
+function movedAway(kernel: Kernel, change: WordChange): string | undefined {
+  for (const { where, gva, value } of change.guards ?? []) {
+    const now = kernel.space.u64(gva);
+    if (now !== value) {
+      return `${where} is ${hex(now)} and no longer ${hex(value)}`;
+    }
+  }
+  return undefined;
+}
+
+function stale(change: WordChange, why: string): StalePlanError {
+  return new StalePlanError(
+    `the guest has changed its ${change.what} since the plan was made (${why}): nothing is written over that; try again`,
+  );
+}
+
+/**
+ * Looks whether the guest still is as planned, without writing: a step of many
+ * words is carried out as a whole or not at all.
+ *
+ * @throws {StalePlanError} when it is not.
+ */
+export function requireAsPlanned(
+  kernel: Kernel,
+  changes: readonly WordChange[],
+): void {
+  const memory = new PlannedMemory(kernel);
+  for (const change of changes) {
+    const moved = movedAway(kernel, change);
+    if (moved !== undefined) throw stale(change, moved);
+    const { where, gva, width, mask, before } = change;
+    const word = memory.word(gva, width) & mask;
+    if (change.exact === true && word !== before) {
+      throw stale(change, `${where} is ${hex(word)} and not ${hex(before)}`);
+    }
+    memory.note(change);
+  }
+}
+
+/**
+ * Carries a change out.
+ *
+ * @throws {StalePlanError} when the guest no longer is as planned; nothing is
+ * written.
+ * @throws {MemoryError} when the guest's memory is not writable.
+ */
+export function applyWord(kernel: Kernel, change: WordChange): AppliedWord {
+  const moved = movedAway(kernel, change);
+  if (moved !== undefined) throw stale(change, moved);
+  let found = 0n;
+  update(kernel, change, (word) => {
+    found = word & change.mask;
+    if (change.exact === true && found !== change.before) {
+      const { where, before } = change;
+      throw stale(change, `${where} is ${hex(found)} and not ${hex(before)}`);
+    }
+    return changed(change, word);
+  });
+  return { way: "word", change, found };
+}
+
+/**
+ * Takes a change back. A value that somebody else has changed since is left
+ * alone: it is theirs now.
+ */
+export function undoWord(kernel: Kernel, applied: AppliedWord): UndoneWord {
+  const { change, found } = applied;
+  const { mask, after, before } = change;
+  const bits = allBits(change.width);
+  const moved = movedAway(kernel, change);
+  if (moved !== undefined) return { undone: false, holds: 0n, moved };
+  let holds = 0n;
+  const word = update(kernel, change, (word) => {
+    holds = word & mask;
+    if (change.counts === true) {
+      // Counted down to 0 by somebody else: ours is gone with theirs.
+      return after - before === 1n && (word & bits) === 0n
+        ? undefined
+        : (word - (after - before)) & bits;
+    }
+    return holds === after ? (word & ~mask & bits) | found : undefined;
+  });
+  return { undone: word !== undefined, holds };
+}

@@ -1,0 +1,113 @@
+/**
+ * Guests whose `ftrace_graph_hash` holds functions.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  FixtureGuest,
+  type FixtureStruct,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+
+/** Structures of the hash, for {@linkcode fixtureTypes}. */
+export const HASH_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
+  hlist_node: { size: 16, members: { next: [0, "u64"], pprev: [8, "u64"] } },
+  ftrace_func_entry: {
+    size: 32,
+    members: { hlist: [0, "hlist_node"], ip: [16, "u64"] },
+  },
+  ftrace_hash: {
+    size: 40,
+    members: { size_bits: [0, "u64"], buckets: [8, "u64"], count: [16, "u64"] },
+  },
+};
+
+/** Types of a kernel that has graph roots. */
+export const HASH_TYPES = fixtureTypes(HASH_STRUCTS);
+
+/** GVA of a function of such a guest. */
+export const TEXT = 0xffffffff81000000n;
+const GOLDEN_RATIO_64 = 0x61c8864680b583ebn;
+
+/** hash_ip() of kernel/trace/ftrace.c. */
+function bucketOf(ip: bigint, bits: number): number {
+  return bits === 0
+    ? 0
+    : Number(BigInt.asUintN(64, ip * GOLDEN_RATIO_64) >> BigInt(64 - bits));
+}
+
+/** A guest whose `ftrace_graph_hash` holds these functions. */
+export class HashGuest extends FixtureGuest {
+  readonly bits: number;
+  readonly hash: bigint;
+  buckets: bigint;
+  readonly #pointer: number;
+
+  constructor(ips: readonly bigint[], bits: number) {
+    super(HASH_TYPES);
+    this.bits = bits;
+    this.hash = this.create("ftrace_hash");
+    this.buckets = this.allocate(8 * 2 ** bits);
+    this.setU64(this.hash, bits);
+    this.setU64(this.hash + 8n, this.buckets);
+    this.setU64(this.hash + 16n, ips.length);
+    for (const ip of ips) this.#add(ip);
+    const symbol = this.image();
+    this.#pointer = this.space.translate(symbol).gpa;
+    this.view.setBigUint64(this.#pointer, this.hash, true);
+    this.symbol("ftrace_graph_hash", symbol);
+  }
+
+  /** hlist_add_head(). */
+  #add(ip: bigint): void {
+    const entry = this.create("ftrace_func_entry");
+    const bucket = this.buckets + BigInt(bucketOf(ip, this.bits) * 8);
+    const first = this.u64(bucket);
+    this.setU64(entry, first);
+    if (first !== 0n) this.setU64(first + 8n, entry);
+    this.setU64(bucket, entry);
+    this.setU64(entry + 8n, bucket);
+    this.setU64(entry + 16n, ip);
+  }
+
+  /** Gives the kernel a hash of other functions, as `set_graph_function` does. */
+  replace(ips: readonly bigint[]): void {
+    const hash = this.create("ftrace_hash");
+    this.buckets = this.allocate(8 * 2 ** this.bits);
+    this.setU64(hash, this.bits);
+    this.setU64(hash + 8n, this.buckets);
+    this.setU64(hash + 16n, ips.length);
+    for (const ip of ips) this.#add(ip);
+    this.view.setBigUint64(this.#pointer, hash, true);
+  }
+
+  /** The functions, once every bucket is a list as it should be. */
+  check(): bigint[] {
+    const ips: bigint[] = [];
+    const seen = new Set<bigint>();
+    for (let i = 0; i < 2 ** this.bits; i++) {
+      let place = this.buckets + BigInt(i * 8);
+      for (let node = this.u64(place); node !== 0n; node = this.u64(place)) {
+        assert.ok(!seen.has(node), "an entry is there twice");
+        seen.add(node);
+        assert.equal(this.u64(node + 8n), place, "pprev");
+        const ip = this.u64(node + 16n);
+        assert.equal(bucketOf(ip, this.bits), i, "bucket");
+        ips.push(ip);
+        place = node;
+      }
+    }
+    return ips;
+  }
+
+  /** Readers in the guest may walk at any moment: each list must end. */
+  checkEnds(entries: number): void {
+    for (let i = 0; i < 2 ** this.bits; i++) {
+      let node = this.u64(this.buckets + BigInt(i * 8));
+      for (let steps = 0; node !== 0n; node = this.u64(node)) {
+        assert.ok(++steps <= entries, `bucket ${i} does not end`);
+      }
+    }
+  }
+}

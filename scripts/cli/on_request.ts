@@ -1,0 +1,114 @@
+/**
+ * From the options of `xftrace on` to what is asked for.
+ *
+ * @module
+ */
+import type {
+  PlainRequest,
+  WordRequest,
+} from "../../engine/control/plan_plain.ts";
+import type { SealedRequest } from "../../engine/control/plan_sealed.ts";
+import type { ForEvent, SetFile } from "../../engine/control/plan_tracefs.ts";
+import type { TracerRequest } from "../../engine/control/plan_tracer.ts";
+import { type OnOptions, sealName, usage, wholeNumber } from "./on_options.ts";
+
+/**
+ * What is asked of the words in memory.
+ *
+ * @throws {XftraceError} for a number that is none, as all below.
+ */
+function wordRequest(options: OnOptions): WordRequest {
+  return {
+    ...(options.depth === undefined
+      ? {}
+      : { depth: wholeNumber("--depth", options.depth) }),
+    mute: options.mute,
+    withoutCpu: options.withoutCpu.map((text) =>
+      wholeNumber("--without-cpu", text)
+    ),
+  };
+}
+
+/** What is asked of a guest's own Ftrace. */
+export function plainRequest(
+  functions: readonly string[],
+  options: OnOptions,
+): PlainRequest {
+  return { ...wordRequest(options), functions };
+}
+
+/** What the guest's module is to set of the stock Ftrace. */
+export function tracerRequest(
+  functions: readonly string[],
+  options: OnOptions,
+): TracerRequest {
+  return {
+    ...wordRequest(options),
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+    functions,
+    filter: words(options.filter),
+    events: options.event,
+    eventFilters: options.eventFilter.map((text) =>
+      forEvent("--event-filter", "sched:sched_switch=prev_pid > 1", text)
+    ),
+    triggers: options.trigger.map((text) =>
+      forEvent("--trigger", "sched:sched_switch=stacktrace:5", text)
+    ),
+    files: options.set.map(setFile),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.bufferSize === undefined
+      ? {}
+      : { bufferKib: wholeNumber("--buffer-size", options.bufferSize, 1) }),
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
+  };
+}
+
+/**
+ * What the guest's module is to record itself.
+ *
+ * @param files the recording and the key log, as people read their names
+ */
+export function sealedRequest(
+  functions: readonly string[],
+  options: OnOptions,
+  files: SealedRequest["files"],
+): SealedRequest {
+  return {
+    functions,
+    filter: words(options.filter),
+    seal: sealName(options.seal ?? "siphash+ratchet"),
+    rotateMs: wholeNumber("--rotate", options.rotate ?? "100", 1),
+    depth: options.depth === undefined
+      ? 0
+      : wholeNumber("--depth", options.depth),
+    interrupts: options.interrupts === true,
+    arguments: options.arguments,
+    hooks: options.hooks,
+    files,
+  };
+}
+
+/** Names that stand in one option, or in several. */
+function words(texts: readonly string[]): string[] {
+  return texts.flatMap((text) => text.split(/[\s,]+/))
+    .filter((name) => name !== "");
+}
+
+/** `EVENT=TEXT`. */
+function forEvent(option: string, example: string, text: string): ForEvent {
+  const at = text.indexOf("=");
+  const [event, what] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  if (at > 0 && event !== "" && what !== "") return { event, text: what };
+  throw usage(`${option} takes EVENT=TEXT, such as '${example}'`);
+}
+
+/** `FILE=VALUE`, or `FILE+=VALUE`. */
+function setFile(text: string): SetFile {
+  const [, path, plus, value] = /^([^=+\s]+)(\+?)=(.*)$/s.exec(text) ?? [];
+  if (path !== undefined && value !== undefined) {
+    return { path, text: value.trim(), append: plus === "+" };
+  }
+  throw usage(
+    "--set takes FILE=VALUE, or FILE+=VALUE to add to a list, such as options/sym-addr=1",
+  );
+}
