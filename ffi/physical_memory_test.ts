@@ -71,6 +71,47 @@ for (const [how, make] of Object.entries(MAKERS)) {
     assert.equal(memory.live, true);
   });
 
+  Deno.test(`${how}: what was opened to be read is written once it is asked for`, () => {
+    using first = new MemoryFile(4 * HOLE);
+    using second = new MemoryFile(2 * HOLE);
+    first.put(pattern(64, 1), 0x1000);
+    using memory = open([first, second]);
+    const seen = memory.view(0x1000, 64);
+    const word = new Uint8Array(8);
+    assert.equal(memory.writable, false);
+    assert.throws(() => memory.write(0x1000, word), /opened read-only/);
+    assert.throws(
+      () => memory.compareExchange(0x1000, 8, 0n, 1n),
+      /opened read-only/,
+    );
+    // The very file, whatever has its name by now.
+    const elsewhere = `${first.path}.moved`;
+    Deno.renameSync(first.path, elsewhere);
+    try {
+      Deno.writeFileSync(first.path, new Uint8Array(4 * HOLE));
+      memory.makeWritable();
+      memory.makeWritable();
+      assert.equal(memory.writable, true);
+      memory.write(0x1000, pattern(16, 5));
+      assert.equal(memory.compareExchange(HIGH + 2 * HOLE, 4, 0n, 7n), 0n);
+      assert.deepEqual(
+        Deno.readFileSync(elsewhere).slice(0x1000, 0x1010),
+        pattern(16, 5),
+      );
+      assert.equal(Deno.readFileSync(first.path)[0x1000], 0);
+    } finally {
+      Deno.renameSync(elsewhere, first.path);
+    }
+    // What was read through, and all that was handed out of it, shows it.
+    memory.read(0x1000, word);
+    assert.deepEqual(word, pattern(16, 5).slice(0, 8));
+    if (seen !== undefined) {
+      assert.deepEqual(seen.slice(0, 16), pattern(16, 5));
+    }
+    memory.read(HIGH + 2 * HOLE, word);
+    assert.equal(word[0], 7);
+  });
+
   Deno.test(`${how}: what is not RAM is refused, and named`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);
@@ -294,4 +335,18 @@ Deno.test("read: somebody else may know the holes better", () => {
     [0x10_5000],
   );
   assert.deepEqual(asked[0], [0, HOLE]);
+});
+
+Deno.test("read: a process's memory is opened again as that process's", () => {
+  const bytes = pattern(4096, 3);
+  const offset = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+  using memory = new PreadMemory(
+    "pid:self",
+    [`/proc/${Deno.pid}/mem`],
+    [{ start: 0, end: bytes.length, backing: 0, offset: Number(offset) }],
+  );
+  assert.throws(() => memory.write(0, bytes), /opened read-only/);
+  memory.makeWritable();
+  memory.write(16, Uint8Array.of(9, 8, 7));
+  assert.deepEqual([...bytes.subarray(16, 19)], [9, 8, 7]);
 });

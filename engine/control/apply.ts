@@ -6,10 +6,9 @@
  * @module
  */
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
-import type { Mailbox } from "../seal/page/mailbox.ts";
 import type { Applied, AppliedFile, Left } from "./applied.ts";
 import { lookAtSteps } from "./look.ts";
-import { requireTracer } from "./module_commands.ts";
+import { type ModuleMailbox, requireTracer } from "./module_commands.ts";
 import type {
   Change,
   FileChange,
@@ -45,6 +44,8 @@ export interface ApplyOptions {
    * It leaves nothing on when it fails.
    */
   readonly startModule?: () => Promise<void>;
+  /** Who writes files of tracefs; default: the guest's module. */
+  readonly mailbox?: ModuleMailbox;
   /** Throws when the user has had enough; called between changes. */
   readonly check?: () => void;
   /** Called while the guest's module takes its time. */
@@ -121,7 +122,7 @@ class Application {
   readonly #makes: string | undefined;
   #target: ControlTarget;
   #steps: readonly PlannedStep[];
-  #found: Mailbox | undefined;
+  #found: ModuleMailbox | undefined;
 
   constructor(
     steps: readonly PlannedStep[],
@@ -130,6 +131,7 @@ class Application {
   ) {
     this.#options = options;
     this.#target = target;
+    this.#found = options.mailbox;
     const made = steps.find(({ step }) => step.control === "instance")?.step;
     this.#makes = made?.control === "instance" ? made.name : undefined;
     this.#steps = this.#makes === undefined
@@ -258,18 +260,22 @@ class Application {
   }
 
   /** Of the module that the plan was made for, looked for once. */
-  get #mailbox(): Mailbox {
+  get #mailbox(): ModuleMailbox {
     return this.#found ??= requireTracer(this.#target.session).mailbox;
   }
 
   async takeBack(): Promise<void> {
     const { session } = this.#target;
-    if (!session.alive()) return;
-    const left = await undoChanges(
-      undoTarget(session),
-      this.applied,
-      this.#waiting,
-    );
+    if (!session.alive()) {
+      // It took all of it along.
+      this.#options.onLeft?.([]);
+      return;
+    }
+    const { mailbox } = this.#options;
+    const target = mailbox === undefined
+      ? undoTarget(session)
+      : { kernel: session.kernel, mailbox };
+    const left = await undoChanges(target, this.applied, this.#waiting);
     this.#options.onLeft?.(left);
   }
 }

@@ -39,6 +39,14 @@ function backText({ change }: Extract<Applied, { way: "tracefs" }>): string {
 }
 
 /**
+ * Why changes were left, a sentence each; words of one thing that moved are
+ * told of once.
+ */
+export function leftTexts(left: readonly Left[], who: string): string[] {
+  return [...new Set(left.map((one) => leftText(one, who)))];
+}
+
+/**
  * Why a change was left, in a sentence without a full stop.
  *
  * @param who what had made it: `xftrace on`, `this run`
@@ -50,7 +58,9 @@ export function leftText(left: Left, who: string): string {
     case "changed":
       return `${name} was changed by the guest since (it holds "${left.holds}", ${who} left "${left.left}"), and is left as it is`;
     case "moved":
-      return `${name} was replaced by the guest since (${reason}), and is left as it is`;
+      return `the guest has replaced its ${
+        applied.way === "word" ? applied.change.what : name
+      } since (${reason}), and they are left as they are`;
     case "in use":
       return `so ${name}, which ${who} made, is left too`;
     case "no module":

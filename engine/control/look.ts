@@ -33,6 +33,7 @@ export function lookAtSteps(
   steps: readonly PlannedStep[],
   target: ControlTarget,
 ): PlannedStep[] {
+  if (steps.every(({ changes }) => changes !== undefined)) return [...steps];
   const memory = new PlannedMemory(target.session.kernel);
   return steps.map((planned) => {
     const changes = planned.changes ?? changesOf(planned.step, target, memory);

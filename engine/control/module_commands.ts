@@ -16,6 +16,7 @@ import {
 } from "../seal/tracer/sealed_tracer.ts";
 import { resolveConfig } from "../seal/tracer/trace_config.ts";
 import type { ControlStep, ModuleChange } from "./plan.ts";
+import type { TracefsFiles } from "./tracefs.ts";
 
 /** Steps that the module carries out. */
 type ModuleStep = Extract<
@@ -90,8 +91,13 @@ export function requireTracer(session: TracerSession): SealedTracer {
   );
 }
 
+/** What is needed of the mailbox beside commands of a sealed trace. */
+export type ModuleMailbox =
+  & TracefsFiles
+  & Pick<Mailbox, "makeInstance" | "removeInstance">;
+
 /** The mailbox of the guest's module; `undefined` when it has none. */
-export function mailboxOf(session: TracerSession): Mailbox | undefined {
+export function mailboxOf(session: TracerSession): ModuleMailbox | undefined {
   return SealedTracer.find(session)?.mailbox;
 }
 

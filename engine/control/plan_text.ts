@@ -210,10 +210,12 @@ const hex = (value: bigint) => `0x${value.toString(16)}`;
 function commandRow(command: ModuleCommand): string[] {
   if (command.command === "reset") return ["reset", "the rings are emptied"];
   const { roots, functions } = command;
+  const some = (count: number, what: string) =>
+    `${count} ${what}${count === 1 ? "" : "s"}`;
   return [
     "configure",
-    `${roots} roots, ${
-      functions === "all" ? "all functions" : `${functions} functions`
+    `${some(roots, "root")}, ${
+      functions === "all" ? "all functions" : some(functions, "function")
     }`,
   ];
 }

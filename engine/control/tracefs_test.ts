@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { XftraceError } from "../base/errors.ts";
-import { RefusedError } from "../seal/page/mailbox.ts";
 import type { AppliedFile } from "./applied.ts";
+import { Files } from "./control_fixture.ts";
 import { leftText } from "./left_text.ts";
 import type { FileChange } from "./plan.ts";
 import {
@@ -9,47 +8,10 @@ import {
   askFiles,
   FileRefused,
   settleFiles,
-  type TracefsFiles,
   undoFiles,
 } from "./tracefs.ts";
 
 const TRIGGER = "events/a/b/trigger";
-
-/** Files of a guest; those named in `refuses` take nothing. */
-class Files implements TracefsFiles {
-  readonly contents: Map<string, string>;
-  answers = true;
-  refuses = "";
-
-  constructor(contents: Record<string, string>) {
-    this.contents = new Map(Object.entries(contents));
-  }
-  readTracefs(path: string): Promise<string> {
-    return this.answers
-      ? Promise.resolve(this.contents.get(path) ?? "")
-      : Promise.reject(new XftraceError("the guest's module did not answer"));
-  }
-  writeTracefs(
-    path: string,
-    text: string,
-    options: { readonly append?: boolean } = {},
-  ): Promise<void> {
-    if (path === this.refuses) {
-      return Promise.reject(new RefusedError("the guest refused"));
-    }
-    const before = this.contents.get(path) ?? "";
-    const word = text.trim();
-    this.contents.set(
-      path,
-      options.append !== true
-        ? text
-        : word.startsWith("!")
-        ? before.split("\n").filter((each) => each !== word.slice(1)).join("\n")
-        : before + text,
-    );
-    return Promise.resolve();
-  }
-}
 
 const option: FileChange = {
   way: "tracefs",

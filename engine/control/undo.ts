@@ -15,14 +15,9 @@ import type {
   AppliedWord,
   Left,
 } from "./applied.ts";
-import {
-  type TracefsFiles,
-  type TracefsOptions,
-  undoFiles,
-} from "./tracefs.ts";
-import type { Mailbox } from "../seal/page/mailbox.ts";
+import { type TracefsOptions, undoFiles } from "./tracefs.ts";
 import type { TracerSession } from "../seal/tracer/sealed_tracer.ts";
-import { mailboxOf } from "./module_commands.ts";
+import { mailboxOf, type ModuleMailbox } from "./module_commands.ts";
 import { folderOf } from "./plan_tracefs.ts";
 import { undoWord } from "./words.ts";
 
@@ -30,15 +25,13 @@ import { undoWord } from "./words.ts";
 export interface UndoTarget {
   readonly kernel: Kernel;
   /** The mailbox of the guest's module; `undefined` when it is not loaded. */
-  readonly mailbox:
-    | (TracefsFiles & Pick<Mailbox, "removeInstance">)
-    | undefined;
+  readonly mailbox: ModuleMailbox | undefined;
 }
 
 /** A guest as the one in which changes are taken back. */
 export function undoTarget(session: TracerSession): UndoTarget {
   const { kernel } = session;
-  let found: { readonly mailbox: Mailbox | undefined } | undefined;
+  let found: { readonly mailbox: ModuleMailbox | undefined } | undefined;
   return {
     kernel,
     // Looked for once, and only where files are set back.

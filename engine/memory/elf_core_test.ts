@@ -101,6 +101,10 @@ Deno.test("a core reads by GPA, across segments and into zeros", () => {
   assert.equal(core.view(0x1fff, 2), undefined);
   assert.throws(() => read(core, 0x5000, 1), MemoryError);
   assert.throws(() => core.write(0x1000, filled(1, 0)), /cannot be written/);
+  assert.throws(() => core.makeWritable(), {
+    message:
+      "core:x is a recording: it can be read, but there is no guest to steer",
+  });
 });
 
 Deno.test("a search finds what spans two segments, and honours the limit", () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ModuleSettings } from "../control/plan.ts";
+import type { ModuleSettings } from "../control/plan.ts";
 import { startModule } from "../control/module_commands.ts";
 import type { Session } from "../session.ts";
 import { CPU } from "../seal/page/abi.ts";

@@ -17,7 +17,7 @@ import { Batch } from "../passes/batch.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import type { Applied, Left } from "../control/applied.ts";
 import { applyPlan } from "../control/apply.ts";
-import { leftText } from "../control/left_text.ts";
+import { leftTexts } from "../control/left_text.ts";
 import { moduleSettings } from "../control/plan.ts";
 import { undoChanges, undoTarget } from "../control/undo.ts";
 import { KernelNames } from "../passes/guest_names.ts";
@@ -336,7 +336,7 @@ class Run {
 
   /** Warns of what was left as it is. */
   #tell(left: readonly Left[]): void {
-    this.#warnings.push(...left.map((one) => leftText(one, "this run")));
+    this.#warnings.push(...leftTexts(left, "this run"));
   }
 
   /** The longest wait of all streams, when each has one. */

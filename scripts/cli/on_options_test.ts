@@ -47,6 +47,28 @@ Deno.test("an option that would do nothing is refused by its name", () => {
   assert.equal(refused("tracer", "--event", "x", "--clock", "mono"), undefined);
 });
 
+Deno.test("what takes the module and --plain exclude each other", () => {
+  for (
+    const [flag, ...args] of [
+      ["--set", "--set", "options/sym-addr=1"],
+      ["--event", "--event", "sched:sched_switch"],
+      ["--event-filter", "--event-filter", "a:b=c > 1"],
+      ["--trigger", "--trigger", "a:b=stacktrace"],
+      ["--clock", "--clock", "mono"],
+      ["--buffer-size", "--buffer-size", "9"],
+      ["--filter", "--filter", "vfs_*"],
+      ["--seal", "--seal", "xor"],
+    ]
+  ) {
+    assert.throws(() => refuseForeign("plain", parse("--plain", ...args)), {
+      message:
+        `--plain and ${flag} exclude each other: ${flag} takes the guest's module, which --plain leaves out`,
+      exitCode: 64,
+    });
+  }
+  refuseForeign("plain", parse("--plain", "--mute", "x"));
+});
+
 Deno.test("numbers and seals that are none are named", () => {
   assert.equal(wholeNumber("--rotate", "10", 1), 10);
   for (const text of ["", "0", "-1", "1.5", "x", "1e400"]) {

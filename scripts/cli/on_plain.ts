@@ -7,7 +7,7 @@
 import { XftraceError } from "../../engine/base/errors.ts";
 import type { Applied } from "../../engine/control/applied.ts";
 import { applyPlan } from "../../engine/control/apply.ts";
-import { canBeRetried, leftText } from "../../engine/control/left_text.ts";
+import { canBeRetried, leftTexts } from "../../engine/control/left_text.ts";
 import { type OnPlan, planPlain } from "../../engine/control/plan_plain.ts";
 import { planText } from "../../engine/control/plan_text.ts";
 import { planTracer } from "../../engine/control/plan_tracer.ts";
@@ -156,7 +156,7 @@ async function start(
       },
       onLeft: (left) => {
         remains = left.some(canBeRetried);
-        for (const one of left) note(leftText(one, WHO));
+        for (const each of leftTexts(left, WHO)) note(each);
       },
     });
   } catch (error) {

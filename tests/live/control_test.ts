@@ -43,8 +43,9 @@ for (const kernel of KERNELS) {
       const memory = words(session);
       const plan = await xftraceOk(["on", "--dry-run", ...args]);
       assert.deepEqual(await guestSwitches(guest), before);
-      const planned = [...plan.matchAll(/ at 0x([0-9a-f]+)$/gm)]
+      const planned = [...plan.matchAll(/ 0x([0-9a-f]+) {2}[48] B {2}0x/g)]
         .map((match) => BigInt(`0x${match[1]}`));
+      assert.ok(planned.length > 5, plan);
       const values = planned.map((gva) => memory(gva));
       const folder = await Deno.makeTempDir();
 

@@ -44,8 +44,9 @@ export class HashGuest extends FixtureGuest {
   buckets: bigint;
   readonly #pointer: number;
 
-  constructor(ips: readonly bigint[], bits: number) {
-    super(HASH_TYPES);
+  /** @param types such that hold {@linkcode HASH_STRUCTS} */
+  constructor(ips: readonly bigint[], bits: number, types = HASH_TYPES) {
+    super(types);
     this.bits = bits;
     this.hash = this.create("ftrace_hash");
     this.buckets = this.allocate(8 * 2 ** bits);

@@ -8,7 +8,7 @@ import {
   appliedBefore,
   appliedName,
   canBeRetried,
-  leftText,
+  leftTexts,
 } from "../../../engine/control/left_text.ts";
 import { planOff } from "../../../engine/control/plan_off.ts";
 import type { ControlTarget } from "../../../engine/control/target.ts";
@@ -166,9 +166,8 @@ async function undo(
   const left = await undoChanges(undoTarget(session), undo, {
     onWait: ({ said }) => progress.update(`the module: ${said}`),
   });
-  for (const one of left) {
-    if (!canBeRetried(one)) note(leftText(one, WHO));
-  }
+  const theirs = left.filter((one) => !canBeRetried(one));
+  for (const each of leftTexts(theirs, WHO)) note(each);
   // With a tracer of `on` still selected, it would go on with that.
   const stuck = left.filter(({ why }) => why === "no module");
   if (recordAgain && stuck.length === 0 && target !== undefined) {
