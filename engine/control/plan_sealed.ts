@@ -4,6 +4,7 @@
  * @module
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { isGlob } from "../base/glob.ts";
 import {
   type NamedFunctions,
   resolveFunction,
@@ -117,7 +118,6 @@ function resolve(
   const names = (list: readonly NamedFunctions[]) =>
     list.flatMap((one) => one.functions.map(({ name }) => name));
   const named = request.functions.map((name) => resolveFunction(symbols, name));
-  const isGlob = (name: string) => /[*?[]/.test(name);
   // The module's tracer expands globs, by what it can trace.
   const below = request.filter.filter((name) => !all && !isGlob(name))
     .map((name) => resolveFunction(symbols, name));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hex } from "../base/hex.ts";
 import { listed } from "../base/listed.ts";
 import type {
   Change,
@@ -204,8 +205,6 @@ function section(
 ): string {
   return rows.length === 0 ? "" : `${heading}\n${table(rows, "  ")}`;
 }
-
-const hex = (value: bigint) => `0x${value.toString(16)}`;
 
 function commandRow(command: ModuleCommand): string[] {
   if (command.command === "reset") return ["reset", "the rings are emptied"];

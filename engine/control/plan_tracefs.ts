@@ -8,6 +8,8 @@
  * @module
  */
 import { KernelError } from "../base/errors.ts";
+import { globRegExp } from "../base/glob.ts";
+import { hex } from "../base/hex.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import { readFunctionFilter } from "../ftrace/ring/function_filter.ts";
@@ -125,7 +127,7 @@ export function planTracefs(
   }
   if (graph) {
     const before = readGraphRoots(kernel).ips.map((ip) =>
-      kernel.symbols.lookup(ip)?.name ?? `0x${ip.toString(16)}`
+      kernel.symbols.lookup(ip)?.name ?? hex(ip)
     );
     // One for all instances.
     add(
@@ -271,12 +273,7 @@ function matching<T extends { readonly system: string; readonly name: string }>(
   const [system, event] = name.includes(":")
     ? name.split(":", 2)
     : [undefined, name];
-  const pattern = new RegExp(
-    `^${
-      event.replace(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", ".*")
-        .replaceAll("?", ".")
-    }$`,
-  );
+  const pattern = globRegExp(event);
   const found = files.filter((file) =>
     (system === undefined || file.system === system) && pattern.test(file.name)
   );

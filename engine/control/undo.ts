@@ -6,6 +6,7 @@
  * @module
  */
 import { XftraceError } from "../base/errors.ts";
+import { hex } from "../base/hex.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type {
@@ -94,7 +95,7 @@ function undoOneWord(kernel: Kernel, applied: AppliedWord): Left[] {
 
 /** A word's value for people: small numbers in tens, all others in hex. */
 function valueText(value: bigint): string {
-  return value < 1000n ? String(value) : `0x${value.toString(16)}`;
+  return value < 1000n ? String(value) : hex(value);
 }
 
 async function undoAllFiles(

@@ -7,6 +7,7 @@
  * @module
  */
 import { KernelError } from "../base/errors.ts";
+import { hex } from "../base/hex.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { AppliedWord } from "./applied.ts";
 import type { WordChange } from "./plan.ts";
@@ -126,8 +127,6 @@ function update(
     `${change.what}: the guest changes ${change.where} all the time; nothing was written`,
   );
 }
-
-const hex = (value: bigint) => `0x${value.toString(16)}`;
 
 /** Why a word's place is no longer what it was; `undefined`: it is. */
 function movedAway(kernel: Kernel, change: WordChange): string | undefined {
