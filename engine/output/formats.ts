@@ -4,11 +4,12 @@
  * @module
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { JSONL } from "./formats/jsonl.ts";
 import { TEXT } from "./formats/text.ts";
 import type { TraceFormat } from "./writer.ts";
 
 /** All formats, the default one first. */
-export const FORMATS: readonly TraceFormat[] = [TEXT];
+export const FORMATS: readonly TraceFormat[] = [TEXT, JSONL];
 
 /**
  * The format of that name.

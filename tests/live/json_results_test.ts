@@ -1,7 +1,8 @@
 /** Results of queries as JSON, out of a recording: they are as documented. */
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { assertDocumented, printed } from "./json_documented.ts";
-import { xftraceOk } from "./support.ts";
+import { type Run, xftraceOk } from "./support.ts";
 
 Deno.test("what eval --json prints is as documented", async () => {
   const core = fileURLToPath(
@@ -25,12 +26,32 @@ Deno.test("what eval --json prints is as documented", async () => {
     "-t",
     `core:${core}`,
   ]);
+  await assertDocumented([...runs, ["EventLine[]", listed(lines)]]);
+});
+
+Deno.test("what report --format jsonl prints is as documented", async () => {
+  const core = fileURLToPath(
+    import.meta.resolve("../../testdata/guest-6.12.core.zst"),
+  );
+  const lines = await xftraceOk([
+    "report",
+    "--format",
+    "jsonl",
+    "-t",
+    `core:${core}`,
+  ]);
+  // One of each kind of event.
+  const kinds = new Map(
+    lines.trim().split("\n").map((line) => [JSON.parse(line).name, line]),
+  );
+  assert.ok(kinds.size > 5);
   await assertDocumented([
-    ...runs,
-    ["EventLine[]", {
-      code: 0,
-      err: "",
-      out: `[${lines.trim().split("\n").slice(0, 50).join(",")}]`,
-    }],
+    ["TraceLine[]", listed([...kinds.values()].join("\n"))],
   ]);
 });
+
+/** Some lines of JSON as one list, as if a command had printed it. */
+function listed(lines: string): Run {
+  const some = lines.trim().split("\n").slice(0, 50);
+  return { code: 0, err: "", out: `[${some.join(",")}]` };
+}

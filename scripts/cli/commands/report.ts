@@ -1,7 +1,7 @@
 /** `xftrace report`: what the guest's buffers hold, as its `trace` file. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../../engine/base/errors.ts";
-import { TEXT } from "../../../engine/output/formats/text.ts";
+import { FORMATS } from "../../../engine/output/formats.ts";
 import { writeBuffers } from "../../../engine/output/write_buffers.ts";
 import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
@@ -11,6 +11,7 @@ import {
 } from "../../../engine/output/text/trace_meta.ts";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
 import { openInstance } from "../instance.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
@@ -26,6 +27,7 @@ export function registerReport(program: Command): void {
     .option("--instance <name>", "an instance in place of the top level")
     .option("--snapshot", "the snapshot buffer in place of the current one")
     .option("--only-cpu <number>", "only this CPU's buffer", Number)
+    .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option("-o, --output <file>", "write to a file")
     .addHelpText(
       "after",
@@ -33,9 +35,11 @@ export function registerReport(program: Command): void {
 Examples:
   xftrace report -t qemu:web1 | less
   xftrace report --abstime --proc --tail
+  xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
   xftrace report -t core:testdata/guest-6.1.core.zst`,
     )
     .action((options) => {
+      const format = chosenFormat(options);
       using session = openTarget(options);
       const { instance, events, layout } = openInstance(
         session,
@@ -64,14 +68,18 @@ Examples:
         target: session.target,
       };
       if (options.output === undefined) {
-        writeBuffers(reading, guest, TEXT.writer(out));
+        writeBuffers(reading, guest, format.writer(out));
       } else {
         using file = new FileSink(options.output);
-        const writer = TEXT.writer((chunk) => file.write(chunk));
+        const writer = format.writer((chunk) => file.write(chunk));
         writeBuffers(reading, guest, writer);
         file.commit();
       }
-      for (const each of unfollowedSettings(instance.tracer, text)) warn(each);
+      if (format.display === true) {
+        for (const each of unfollowedSettings(instance.tracer, text)) {
+          warn(each);
+        }
+      }
       for (const problem of reading.problems.slice(0, 10)) warn(problem);
       const lost = reading.cpus.reduce((sum, cpu) => sum + cpu.lost, 0);
       if (lost > 0) {

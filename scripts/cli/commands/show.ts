@@ -3,7 +3,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
 import { pollGuest } from "../../../engine/base/polling.ts";
 import { Follower } from "../../../engine/ftrace/ring/follower.ts";
-import { TEXT } from "../../../engine/output/formats/text.ts";
+import { FORMATS } from "../../../engine/output/formats.ts";
 import { LiveTrace } from "../../../engine/output/write_live.ts";
 import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
 import {
@@ -12,6 +12,7 @@ import {
 } from "../../../engine/output/text/trace_meta.ts";
 import { SavedCmdlines } from "../../../engine/ftrace/events/saved_cmdlines.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
 import { openInstance } from "../instance.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
@@ -29,6 +30,7 @@ export function registerShow(program: Command): void {
         "is consumed in the guest, and nothing is written to it. Ctrl-C ends it.",
     )
     .option("--instance <name>", "an instance in place of the top level")
+    .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option("--from-buffer", "begin with what the buffers hold already")
     .option("--for <seconds>", "end by itself after so many seconds", Number)
     .addHelpText(
@@ -36,9 +38,11 @@ export function registerShow(program: Command): void {
       `
 Examples:
   xftrace show -t qemu:web1
-  xftrace show --for 5 --abstime --proc > five_seconds.txt`,
+  xftrace show --for 5 --abstime --proc > five_seconds.txt
+  xftrace show --format jsonl | jq .fields`,
     )
     .action(async (options) => {
+      const format = chosenFormat(options);
       using session = openTarget(options);
       if (!session.memory.live) {
         throw new XftraceError(
@@ -54,7 +58,11 @@ Examples:
         comm: (pid) => saved.tryComm(pid),
       });
       const guest = guestTextOptions(instance);
-      for (const each of unfollowedSettings(instance.tracer, guest)) warn(each);
+      if (format.display === true) {
+        for (const each of unfollowedSettings(instance.tracer, guest)) {
+          warn(each);
+        }
+      }
       const follower = new Follower(instance, layout, {
         fromBuffer: options.fromBuffer === true,
       });
@@ -62,7 +70,7 @@ Examples:
       const live = new LiveTrace(
         follower,
         { meta, options: { ...guest, graph }, target: session.target },
-        TEXT.writer(out),
+        format.writer(out),
       );
       let stop = false;
       const end = () => {

@@ -1,0 +1,374 @@
+/**
+ * The format `jsonl`: a line of JSON for each event, with its fields by name;
+ * losses are lines too. What the lines hold is said in docs/json.md.
+ *
+ * @module
+ */
+import {
+  eventFieldKind,
+  type FieldKind,
+  fieldKind,
+  isSigned,
+  isWord,
+} from "../../ftrace/events/field_kinds.ts";
+import {
+  dynamicKind,
+  type EventField,
+  type EventFormat,
+} from "../../ftrace/events/formats.ts";
+import { type EventColumns, KIND } from "../../ftrace/ring/columns.ts";
+import {
+  arrayAt,
+  type EventRows,
+  exactAt,
+  textAt,
+  wordAt,
+} from "../../ftrace/ring/field_values.ts";
+import { StandardEntries } from "../text/entries.ts";
+import { RecordBytes } from "../text/record.ts";
+import type {
+  EventRun,
+  Loss,
+  OutputSink,
+  TraceFormat,
+  TraceSource,
+  TraceWriter,
+} from "../writer.ts";
+
+/** Text is handed on in chunks of about this many characters. */
+const CHUNK = 65536;
+/** ULONG_MAX ends a stack: this is each half of it. */
+const END_OF_STACK = 0xffffffff;
+
+/** Events as lines of JSON. */
+export const JSONL: TraceFormat = {
+  name: "jsonl",
+  about: "a line of JSON for each event",
+  writer: (sink) => new JsonLinesWriter(sink),
+};
+
+class JsonLinesWriter implements TraceWriter {
+  readonly #sink: OutputSink;
+  readonly #guests = new Map<TraceSource, GuestLines>();
+  #chunk = "";
+
+  constructor(sink: OutputSink) {
+    this.#sink = sink;
+  }
+
+  begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
+    for (const source of sources) {
+      // Whose line it is, where that is a question.
+      const whose = sources.length > 1
+        ? `"target":${JSON.stringify(source.target ?? null)},`
+        : "";
+      this.#guests.set(source, new GuestLines(source, whose));
+    }
+  }
+
+  events(run: EventRun): void {
+    const guest = this.#guests.get(run.source)!;
+    let chunk = this.#chunk;
+    for (let row = run.from; row < run.to; row++) {
+      chunk += guest.line(run, row);
+      if (chunk.length < CHUNK) continue;
+      this.#sink(chunk);
+      chunk = "";
+    }
+    this.#chunk = chunk;
+  }
+
+  lost({ source, cpu, count, before }: Loss): void {
+    const { whose } = this.#guests.get(source)!;
+    this.#chunk += `{${whose}"lost":${
+      count < 0 ? null : count
+    },"cpu":${cpu},"before":${before}}\n`;
+  }
+
+  refresh(): void {
+    for (const guest of this.#guests.values()) guest.refresh();
+  }
+
+  flush(): void {
+    if (this.#chunk !== "") this.#sink(this.#chunk);
+    this.#chunk = "";
+  }
+
+  end(): void {
+    this.flush();
+  }
+}
+
+/** The JSON of an event from its name on, the closing brace left out. */
+type Rest = (rows: EventRows, row: number) => string;
+/** The JSON of one value. */
+type Value = (rows: EventRows, row: number) => string;
+
+/** One guest's lines. */
+class GuestLines {
+  /** What each of its lines begins with. */
+  readonly whose: string;
+  readonly #source: TraceSource;
+  readonly #entries: StandardEntries;
+  readonly #record = new RecordBytes();
+  readonly #comms = new Map<number, string>();
+  readonly #names = new Map<string, string>();
+  readonly #events = new Map<number, Rest>();
+
+  constructor(source: TraceSource, whose: string) {
+    this.#source = source;
+    this.whose = whose;
+    const { meta, options } = source;
+    const env = { ...meta, hashPointers: options.hashPtr };
+    this.#entries = new StandardEntries(meta, options, env);
+  }
+
+  /** Asks for threads' names again. */
+  refresh(): void {
+    this.#comms.clear();
+  }
+
+  /** An event's line. */
+  line(rows: EventRows, row: number): string {
+    const { columns } = rows;
+    const pid = columns.pid[row];
+    return `{${this.whose}"ts":${time(columns, row)},"cpu":${
+      columns.cpu[row]
+    },"pid":${pid},"comm":${this.#comm(pid)},${this.#rest(rows, row)}}\n`;
+  }
+
+  #comm(pid: number): string {
+    let text = this.#comms.get(pid);
+    if (text === undefined) {
+      const comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid);
+      text = JSON.stringify(comm ?? null);
+      this.#comms.set(pid, text);
+    }
+    return text;
+  }
+
+  /** A function's name, `0x...` without. */
+  #function(lo: number, hi: number): string {
+    const name = this.#source.meta.symbols.ps(lo, hi);
+    let text = this.#names.get(name);
+    if (text === undefined) {
+      text = JSON.stringify(name);
+      this.#names.set(name, text);
+    }
+    return text;
+  }
+
+  #rest(rows: EventRows, row: number): string {
+    const { kind, type } = rows.columns;
+    if (kind[row] === KIND.return) return this.#return(rows, row);
+    if (kind[row] !== KIND.other) return this.#entry(rows, row);
+    let rest = this.#events.get(type[row]);
+    if (rest === undefined) {
+      rest = this.#restOf(type[row]);
+      this.#events.set(type[row], rest);
+    }
+    return rest(rows, row);
+  }
+
+  #entry(rows: EventRows, row: number): string {
+    const { func, depth, kind, size } = rows.columns;
+    const { args, retaddr } = this.#source.meta.layout.graphEntry;
+    let more = "";
+    let first = args;
+    if (kind[row] === KIND.entryRetaddr && retaddr >= 0) {
+      const lo = wordAt(rows, row, retaddr);
+      const hi = wordAt(rows, row, retaddr + 4);
+      more += `,"retaddr":${this.#function(lo, hi)}`;
+      // It comes before the arguments, where there are any.
+      if (retaddr === args) first += 8;
+    }
+    if (first >= 0 && first < size[row]) {
+      const words: string[] = [];
+      for (let at = first; at + 8 <= size[row]; at += 8) {
+        words.push(hex(wordAt(rows, row, at), wordAt(rows, row, at + 4)));
+      }
+      more += `,"args":[${words.join(",")}]`;
+    }
+    return `"name":"funcgraph_entry","fields":{"func":${
+      this.#function(func[2 * row], func[2 * row + 1])
+    },"depth":${depth[row]}${more}}`;
+  }
+
+  #return(rows: EventRows, row: number): string {
+    const { func, depth, duration } = rows.columns;
+    const { retval } = this.#source.meta.layout.graphReturn;
+    const more = retval < 0
+      ? ""
+      : `,"retval":${
+        signed(wordAt(rows, row, retval), wordAt(rows, row, retval + 4))
+      }`;
+    return `"name":"funcgraph_exit","fields":{"func":${
+      this.#function(func[2 * row], func[2 * row + 1])
+    },"depth":${depth[row]},"duration":${duration[row]}${more}}`;
+  }
+
+  #restOf(type: number): Rest {
+    const { meta } = this.#source;
+    const { types } = meta.layout;
+    const entries = this.#entries;
+    if (type === types.print) {
+      return this.#message("print", (record) => entries.printMessage(record));
+    }
+    if (type === types.bprint) {
+      return this.#message("bprint", (record) => entries.bprintMessage(record));
+    }
+    if (type === types.bputs) {
+      return this.#message("bputs", (record) => entries.bputsMessage(record));
+    }
+    if (type === types.stack) return this.#stack();
+    const format = meta.format(type);
+    return format === undefined ? unknown(type) : this.#byFormat(format);
+  }
+
+  /** What `trace_printk` and `trace_marker` wrote. */
+  #message(name: string, read: (record: RecordBytes) => string): Rest {
+    return ({ columns, arena }, row) => {
+      this.#record.move(arena, columns.offset[row], columns.size[row]);
+      const message = read(this.#record).replace(/\n$/, "");
+      return `"name":"${name}","fields":{"msg":${JSON.stringify(message)}}`;
+    };
+  }
+
+  #stack(): Rest {
+    const { caller } = this.#source.meta.layout.stack;
+    return (rows, row) => {
+      const callers: string[] = [];
+      for (let at = caller; at + 8 <= rows.columns.size[row]; at += 8) {
+        const lo = wordAt(rows, row, at);
+        const hi = wordAt(rows, row, at + 4);
+        if (lo === END_OF_STACK && hi === END_OF_STACK) break;
+        callers.push(this.#function(lo, hi));
+      }
+      return `"name":"kernel_stack","fields":{"caller":[${callers.join(",")}]}`;
+    };
+  }
+
+  #byFormat(format: EventFormat): Rest {
+    const name = `"name":${JSON.stringify(format.name)},"fields":{`;
+    const fields = format.fields.map((field, i): Value => {
+      const label = `${i === 0 ? "" : ","}${JSON.stringify(field.name)}:`;
+      const value = this.#value(
+        format.syscall === undefined ? field : argument(field),
+        fieldKind(format, field),
+      );
+      return (rows, row) => label + value(rows, row);
+    });
+    return (rows, row) => {
+      let text = name;
+      for (const field of fields) text += field(rows, row);
+      return `${text}}`;
+    };
+  }
+
+  #value(field: EventField, kind: FieldKind | undefined): Value {
+    const { offset } = field;
+    switch (kind) {
+      case "text":
+        return (rows, row) => JSON.stringify(textAt(rows, row, field));
+      case "function":
+        return (rows, row) =>
+          offset + 8 > rows.columns.size[row] ? "null" : this.#function(
+            wordAt(rows, row, offset),
+            wordAt(rows, row, offset + 4),
+          );
+      case "address":
+        return (rows, row) =>
+          offset + 8 > rows.columns.size[row]
+            ? "null"
+            : hex(wordAt(rows, row, offset), wordAt(rows, row, offset + 4));
+      case undefined:
+        return this.#array(field);
+      default:
+        // A struct's bytes are no number.
+        return [1, 2, 4, 8].includes(field.size)
+          ? (rows, row) => number(exactAt(rows, row, field))
+          : this.#array({ ...field, signed: false }, 1);
+    }
+  }
+
+  #array(field: EventField, size = elementSize(field)): Value {
+    const type = field.type.replace(/\[.*/, "");
+    const names = eventFieldKind({ ...field, type, size }) === "function";
+    return (rows, row) => {
+      const values = arrayAt(rows, row, field, size).map((value) => {
+        if (!names) return number(value);
+        const address = BigInt.asUintN(64, BigInt(value));
+        return this.#function(
+          Number(address & 0xffffffffn),
+          Number(address >> 32n),
+        );
+      });
+      return `[${values.join(",")}]`;
+    };
+  }
+}
+
+/** An event without a format: its bytes, the common ones left out. */
+function unknown(type: number): Rest {
+  const bytes: EventField = {
+    name: "bytes",
+    type: "u8[]",
+    offset: 8,
+    size: 0,
+    signed: false,
+  };
+  return (rows, row) =>
+    `"name":null,"fields":{"type":${type},"bytes":[${
+      arrayAt(rows, row, bytes, 1).join(",")
+    }]}`;
+}
+
+/**
+ * A system call's argument: eight bytes each, of which an int fills the first
+ * four alone.
+ */
+function argument(field: EventField): EventField {
+  const { type, size } = field;
+  if (size !== 8) return field;
+  return { ...field, size: isWord(type) ? 4 : 8, signed: isSigned(type) };
+}
+
+/** Bytes of an array's element, by the array's size or its C type. */
+function elementSize(field: EventField): number {
+  const count = Number(/\[(\d+)\]/.exec(field.type)?.[1] ?? 0);
+  const size = dynamicKind(field) === undefined && count > 0
+    ? field.size / count
+    : typeSize(field.type.replace(/\[.*/, ""));
+  return [1, 2, 4, 8].includes(size) ? size : 1;
+}
+
+function typeSize(type: string): number {
+  if (/64|long|\*|size_t|loff_t|cpumask/.test(type)) return 8;
+  if (/16|short/.test(type)) return 2;
+  return /u8|s8|char|bool|struct/.test(type) ? 1 : 4;
+}
+
+/** Time stamps are exact, beyond what a Number holds as well. */
+function time(columns: EventColumns, row: number): string {
+  const ns = Number(columns.epoch) + columns.ts[row];
+  return Number.isSafeInteger(ns) ? String(ns) : String(columns.timeAt(row));
+}
+
+function number(value: number | bigint): string {
+  return value === value ? String(value) : "null";
+}
+
+/** An address as a JSON text. */
+function hex(lo: number, hi: number): string {
+  return hi === 0
+    ? `"0x${lo.toString(16)}"`
+    : `"0x${hi.toString(16)}${lo.toString(16).padStart(8, "0")}"`;
+}
+
+/** A signed 64-bit number in full. */
+function signed(lo: number, hi: number): string {
+  const value = (hi | 0) * 4294967296 + lo;
+  return Number.isSafeInteger(value)
+    ? String(value)
+    : String(BigInt.asIntN(64, BigInt(hi) << 32n | BigInt(lo)));
+}
