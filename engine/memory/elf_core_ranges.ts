@@ -7,8 +7,11 @@
 
 import type { GpaRange } from "./physical_memory.ts";
 
-/** Size of a guest page, in bytes. */
-export const PAGE_SIZE = 4096;
+/**
+ * Bytes in which memory is kept, compared, and missing from a recording: no
+ * guest has smaller pages, and each page size is a multiple of it.
+ */
+export const GRANULE = 4096;
 
 /** The ranges in ascending order, those that touch or overlap joined. */
 export function mergeRanges(ranges: Iterable<GpaRange>): GpaRange[] {
@@ -70,13 +73,13 @@ export function totalBytes(ranges: Iterable<GpaRange>): number {
   return total;
 }
 
-/** The ranges widened to whole pages, merged. */
-export function wholePages(ranges: Iterable<GpaRange>): GpaRange[] {
+/** The ranges widened to whole granules, merged. */
+export function wholeGranules(ranges: Iterable<GpaRange>): GpaRange[] {
   const widened: GpaRange[] = [];
   for (const { start, end } of ranges) {
     widened.push({
-      start: Math.floor(start / PAGE_SIZE) * PAGE_SIZE,
-      end: Math.ceil(end / PAGE_SIZE) * PAGE_SIZE,
+      start: Math.floor(start / GRANULE) * GRANULE,
+      end: Math.ceil(end / GRANULE) * GRANULE,
     });
   }
   return mergeRanges(widened);

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { mergeRanges, PAGE_SIZE } from "./elf_core_ranges.ts";
+import { GRANULE, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 import { ReadOnlyMemory } from "./write_guard.ts";
 
@@ -87,8 +87,8 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
       this.#inner.read(gpa, this.#head);
       if (this.#head.every((byte, i) => byte === copy[i])) break;
     }
-    for (let at = 0; at < length; at += PAGE_SIZE) {
-      this.#keep((gpa + at) / PAGE_SIZE, copy.subarray(at, at + PAGE_SIZE));
+    for (let at = 0; at < length; at += GRANULE) {
+      this.#keep((gpa + at) / GRANULE, copy.subarray(at, at + GRANULE));
     }
   }
 
@@ -96,9 +96,9 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
     if (!this.#keeping) return this.#readThrough(gpa, into);
     for (let done = 0; done < into.length;) {
       const at = gpa + done;
-      const offset = at % PAGE_SIZE;
-      const length = Math.min(PAGE_SIZE - offset, into.length - done);
-      const page = this.#page((at - offset) / PAGE_SIZE);
+      const offset = at % GRANULE;
+      const length = Math.min(GRANULE - offset, into.length - done);
+      const page = this.#page((at - offset) / GRANULE);
       for (let i = 0; i < length; i++) into[done + i] = page[offset + i];
       done += length;
     }
@@ -112,15 +112,15 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   /** Pages that were touched from their copies, all others as they are. */
   #readThrough(gpa: number, into: Uint8Array): void {
     this.#inner.read(gpa, into);
-    const first = Math.floor(gpa / PAGE_SIZE);
-    const last = Math.floor((gpa + into.length - 1) / PAGE_SIZE);
+    const first = Math.floor(gpa / GRANULE);
+    const last = Math.floor((gpa + into.length - 1) / GRANULE);
     for (let page = first; page <= last; page++) {
       const copy = this.#pages.get(page);
       if (copy === undefined) continue;
-      const start = Math.max(page * PAGE_SIZE, gpa);
-      const end = Math.min((page + 1) * PAGE_SIZE, gpa + into.length);
+      const start = Math.max(page * GRANULE, gpa);
+      const end = Math.min((page + 1) * GRANULE, gpa + into.length);
       into.set(
-        copy.subarray(start - page * PAGE_SIZE, end - page * PAGE_SIZE),
+        copy.subarray(start - page * GRANULE, end - page * GRANULE),
         start - gpa,
       );
     }
@@ -149,18 +149,18 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   #page(number: number): Uint8Array {
     const known = this.#pages.get(number);
     if (known !== undefined) return known;
-    const copy = new Uint8Array(PAGE_SIZE);
-    this.#inner.read(number * PAGE_SIZE, copy);
+    const copy = new Uint8Array(GRANULE);
+    this.#inner.read(number * GRANULE, copy);
     return this.#keep(number, copy);
   }
 
   #keep(number: number, bytes: Uint8Array): Uint8Array {
     if (this.#used === this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_PAGES * PAGE_SIZE);
+      this.#slab = new Uint8Array(SLAB_PAGES * GRANULE);
       this.#used = 0;
     }
-    const copy = this.#slab.subarray(this.#used, this.#used + PAGE_SIZE);
-    this.#used += PAGE_SIZE;
+    const copy = this.#slab.subarray(this.#used, this.#used + GRANULE);
+    this.#used += GRANULE;
     copy.set(bytes);
     this.#pages.set(number, copy);
     if (copy.every((byte) => byte === 0)) this.#zeros.add(number);
@@ -172,10 +172,10 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
 function asRanges(pages: Iterable<number>): GpaRange[] {
   const ranges: { start: number; end: number }[] = [];
   for (const page of Float64Array.from(pages).sort()) {
-    const start = page * PAGE_SIZE;
+    const start = page * GRANULE;
     const last = ranges[ranges.length - 1];
-    if (last?.end === start) last.end += PAGE_SIZE;
-    else ranges.push({ start, end: start + PAGE_SIZE });
+    if (last?.end === start) last.end += GRANULE;
+    else ranges.push({ start, end: start + GRANULE });
   }
   return ranges;
 }

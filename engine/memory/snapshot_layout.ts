@@ -19,10 +19,10 @@ import { ELF } from "./elf_core_format.ts";
 import type { ElfNote } from "./elf_core_notes.ts";
 import { encodeNotes } from "./elf_core_notes.ts";
 import {
+  GRANULE,
   intersectRanges,
   mergeRanges,
-  PAGE_SIZE,
-  wholePages,
+  wholeGranules,
 } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 import {
@@ -90,13 +90,16 @@ interface Segment extends GpaRange {
  */
 export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
   const saved = intersectRanges(
-    wholePages(content.ranges),
+    wholeGranules(content.ranges),
     mergeRanges(content.memory.ranges),
   );
   if (saved.length === 0) {
     throw new XftraceError("nothing to save: none of the pages is guest RAM");
   }
-  const data = intersectRanges(saved, wholePages(content.memory.dataRanges()));
+  const data = intersectRanges(
+    saved,
+    wholeGranules(content.memory.dataRanges()),
+  );
   const notes = encodeNotes(notesOf(content));
   const pieces = withZeros(saved, data);
   const aliases = [
@@ -116,8 +119,8 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
   const notesAt = ELF.headerSize + count * ELF.programHeaderSize;
   const sectionAt = Math.ceil((notesAt + notes.length) / 8) * 8;
   const dataAt = Math.ceil(
-    (sectionAt + (extended ? ELF.sectionHeaderSize : 0)) / PAGE_SIZE,
-  ) * PAGE_SIZE;
+    (sectionAt + (extended ? ELF.sectionHeaderSize : 0)) / GRANULE,
+  ) * GRANULE;
 
   const toVirtual = virtualAddressOf(content);
   const segments: Segment[] = [];
@@ -219,7 +222,7 @@ function topPageTable(vmcoreinfo = ""): VirtualAlias[] {
   if (gva === null || physBase === null) return [];
   const address = BigInt(`0x${gva[1]}`);
   const gpa = Number(address - 0xffffffff80000000n + BigInt(physBase[1]));
-  return gpa < 0 ? [] : [{ gva: address, gpa, length: PAGE_SIZE }];
+  return gpa < 0 ? [] : [{ gva: address, gpa, length: GRANULE }];
 }
 
 function virtualAddressOf(content: SnapshotContent): (gpa: number) => bigint {

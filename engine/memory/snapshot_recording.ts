@@ -5,7 +5,7 @@
  * @module
  */
 
-import { mergeRanges, PAGE_SIZE } from "./elf_core_ranges.ts";
+import { GRANULE, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 
 /**
@@ -49,10 +49,10 @@ export class RecordingMemory implements PhysicalMemory {
     const pages = Float64Array.from(this.#pages).sort();
     const ranges: { start: number; end: number }[] = [];
     for (const page of pages) {
-      const start = page * PAGE_SIZE;
+      const start = page * GRANULE;
       const last = ranges[ranges.length - 1];
-      if (last?.end === start) last.end += PAGE_SIZE;
-      else ranges.push({ start, end: start + PAGE_SIZE });
+      if (last?.end === start) last.end += GRANULE;
+      else ranges.push({ start, end: start + GRANULE });
     }
     return mergeRanges(ranges);
   }
@@ -60,8 +60,8 @@ export class RecordingMemory implements PhysicalMemory {
   /** Counts a range as touched without reading it. */
   touch(gpa: number, length: number): void {
     if (this.#paused > 0 || length <= 0) return;
-    const first = Math.floor(gpa / PAGE_SIZE);
-    const last = Math.floor((gpa + length - 1) / PAGE_SIZE);
+    const first = Math.floor(gpa / GRANULE);
+    const last = Math.floor((gpa + length - 1) / GRANULE);
     if (first === last && first === this.#lastPage) return;
     for (let page = first; page <= last; page++) this.#pages.add(page);
     this.#lastPage = last;

@@ -13,7 +13,7 @@ import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { XftraceError } from "../base/errors.ts";
-import { PAGE_SIZE, totalBytes } from "./elf_core_ranges.ts";
+import { GRANULE, totalBytes } from "./elf_core_ranges.ts";
 import { fileError } from "./elf_core_source.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotContent, SnapshotLayout } from "./snapshot_layout.ts";
@@ -112,7 +112,7 @@ export async function writeSnapshot(
     await rename(partial, path);
     return {
       path,
-      pages: totalBytes(layout.data) / PAGE_SIZE,
+      pages: totalBytes(layout.data) / GRANULE,
       segments: layout.segments,
       coreBytes: layout.size,
       fileBytes: size,

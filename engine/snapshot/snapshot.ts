@@ -119,7 +119,7 @@ function manifestOf(
       physBase: hex(facts.physBase),
       ...(pageOffset === undefined ? {} : { pageOffset: hex(pageOffset) }),
     },
-    cr3: hex(space.cr3),
+    cr3: hex(space.tables.root),
   };
 }
 

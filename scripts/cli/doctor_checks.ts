@@ -118,7 +118,9 @@ export function sessionChecks(session: Session): Check[] {
     ok(
       "kernel",
       `Linux ${facts.release}, ${count(kernel.symbols.count)} symbols, ` +
-        `${count(kernel.types.count)} types, ${kernel.space.levels}-level ` +
+        `${
+          count(kernel.types.count)
+        } types, ${kernel.space.tables.levels}-level ` +
         `paging; the memory layout agrees with the guest's own map`,
     ),
     facts.vmcoreinfo !== undefined

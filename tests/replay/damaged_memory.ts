@@ -5,6 +5,7 @@
  * @module
  */
 import { MemoryError } from "../../engine/base/errors.ts";
+import { X86PageTables } from "../../engine/arch/x86_64/page_tables.ts";
 import { AddressSpace } from "../../engine/memory/address_space.ts";
 import type {
   GpaRange,
@@ -84,10 +85,14 @@ export function damagedKernel(
   kernel: Kernel,
   damage: ReadonlyMap<number, Damage>,
 ): Kernel {
+  const { tables } = kernel.space;
+  if (!(tables instanceof X86PageTables)) throw new Error("other tables");
   const space = new AddressSpace(
-    new DamagedMemory(kernel.memory, damage),
-    kernel.space.cr3,
-    kernel.space.levels,
+    new X86PageTables(
+      new DamagedMemory(kernel.memory, damage),
+      tables.root,
+      tables.levels,
+    ),
   );
   const { symbols } = kernel;
   if (!(symbols instanceof SymbolTable)) throw new Error("another table");
@@ -96,5 +101,12 @@ export function damagedKernel(
     (gva, into) => space.read(gva, into),
     kernel.types,
   );
-  return new Kernel(space, symbols, kernel.types, live, kernel.facts);
+  return new Kernel(
+    kernel.arch,
+    space,
+    symbols,
+    kernel.types,
+    live,
+    kernel.facts,
+  );
 }

@@ -6,17 +6,11 @@
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { securityHooks } from "../../kernel/objects/lsm.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
-import {
-  MODULES_END,
-  MODULES_START,
-} from "../../kernel/patching/text_pages.ts";
+import { RangeTest } from "../../memory/gva_ranges.ts";
 import { hexDigits } from "../../base/hex.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
-
-const LOW_START = Number(MODULES_START & 0xffffffffn);
-const LOW_END = Number(MODULES_END & 0xffffffffn);
 
 /**
  * Tables that have checks of their own, and the limits of the modules' region
@@ -72,11 +66,10 @@ export const constantTables: Check = {
     const security = new Set(
       securityHooks(kernel)?.map(({ address }) => address),
     );
+    const modules = new RangeTest(kernel.moduleRegion);
     for (let i = 0; i + 1 < words.length; i += 2) {
-      if (words[i + 1] !== 0xffffffff) continue;
-      const low = words[i];
-      if (low < LOW_START || low >= LOW_END) continue;
-      const target = 0xffffffff00000000n + BigInt(low);
+      if (!modules.has(words[i], words[i + 1])) continue;
+      const target = BigInt(words[i + 1]) << 32n | BigInt(words[i]);
       if (!code.executable(target)) continue;
       const to = code.at(target);
       // Memory set aside for generated code in which there is none.

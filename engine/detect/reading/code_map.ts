@@ -20,11 +20,8 @@ import {
 } from "../../kernel/objects/module_views.ts";
 import type { ModuleSymbols } from "../../kernel/symbols/module_symbols.ts";
 import type { SymbolAt } from "../../kernel/symbols/symbols.ts";
-import {
-  rangeAt,
-  readTextPages,
-  type TextPages,
-} from "../../kernel/patching/text_pages.ts";
+import { rangeAt } from "../../memory/gva_ranges.ts";
+import type { Mappings } from "../../memory/page_tables.ts";
 
 /** Whose code an address belongs to. */
 export type CodeKind =
@@ -72,7 +69,7 @@ interface Owned {
 export class CodeMap {
   readonly kernel: Kernel;
   /** What can be executed, by the page tables. */
-  readonly pages: TextPages;
+  readonly pages: Mappings;
   /** Modules on the list. */
   readonly modules: readonly ModuleView[];
   /** Modules whose struct lies in memory but which are not on the list. */
@@ -92,12 +89,12 @@ export class CodeMap {
   constructor(kernel: Kernel) {
     this.kernel = kernel;
     kernel.live.refresh();
-    this.pages = readTextPages(kernel.space);
+    this.pages = kernel.space.tables.mappings(kernel.moduleRegion);
     this.modules = readModules(kernel, listedModules(kernel));
     const listed = new Set(this.modules.map(({ gva }) => gva));
     this.unlisted = readModules(
       kernel,
-      modulesInMemory(kernel, this.pages.modules)
+      modulesInMemory(kernel, this.pages.inRegion)
         .filter((gva) => !listed.has(gva)),
     ).filter(({ text }) => text.some((range) => this.executable(range.start)));
     const unread: string[] = [];

@@ -7,11 +7,8 @@
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { decode, Instruction } from "../../kernel/patching/text_decode.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
-import {
-  type MappedRange,
-  MODULES_END,
-  MODULES_START,
-} from "../../kernel/patching/text_pages.ts";
+import { MODULES } from "../../arch/x86_64/image.ts";
+import type { MappedRange } from "../../memory/gva_ranges.ts";
 
 /** An instruction that leads out of the image. */
 export interface WayOut {
@@ -24,8 +21,8 @@ export interface WayOut {
   readonly how: "calls" | "jumps to" | "holds the address of";
 }
 
-const LOW_START = Number(MODULES_START & 0xffffffffn);
-const LOW_END = Number(MODULES_END & 0xffffffffn);
+const LOW_START = Number(MODULES.start & 0xffffffffn);
+const LOW_END = Number(MODULES.end & 0xffffffffn);
 
 /**
  * Every instruction of `text` whose branch distance or immediate is an
@@ -40,7 +37,7 @@ export function waysOut(
 ): WayOut[] {
   const pages = new Uint8Array((LOW_END - LOW_START) / 4096);
   for (const { start, end } of executable) {
-    if (end <= MODULES_START || start >= MODULES_END) continue;
+    if (end <= MODULES.start || start >= MODULES.end) continue;
     const from = (Number(start & 0xffffffffn) - LOW_START) >>> 12;
     pages.fill(1, from, from + Number((end - start) >> 12n));
   }

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import type { Arch } from "../../arch/arch.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import type { LiveSymbols } from "../symbols/live_symbols.ts";
 import { KernelObject } from "./object.ts";
@@ -22,7 +24,10 @@ export interface KernelFacts {
   readonly buildId: string | undefined;
   /** The kaslr offset of the kernel image, in bytes. */
   readonly kaslrOffset: bigint;
-  /** phys_base in bytes; GPA = GVA - 0xffffffff80000000 + phys_base. */
+  /**
+   * What leads from a GVA of the image to its GPA, in bytes, as the kernels of
+   * its architecture count it (`phys_base`).
+   */
   readonly physBase: number;
   /** How it was found: `vmcoreinfo`, `kallsyms scan`. */
   readonly locatedBy: string;
@@ -34,6 +39,7 @@ export interface KernelFacts {
 
 /** A guest kernel that can be read by names. */
 export class Kernel {
+  readonly arch: Arch;
   readonly memory: PhysicalMemory;
   readonly space: AddressSpace;
   readonly symbols: Symbols;
@@ -44,18 +50,30 @@ export class Kernel {
   #perCpuOffsets: bigint[] | undefined;
 
   constructor(
+    arch: Arch,
     space: AddressSpace,
     symbols: Symbols,
     types: Types,
     live: LiveSymbols,
     facts: KernelFacts,
   ) {
+    this.arch = arch;
     this.memory = space.memory;
     this.space = space;
     this.symbols = symbols;
     this.types = types;
     this.live = live;
     this.facts = facts;
+  }
+
+  /** Bytes of a page: the kernel's `PAGE_SIZE`. */
+  get pageSize(): number {
+    return this.space.pageSize;
+  }
+
+  /** Where modules are loaded, and with them most code the kernel makes. */
+  get moduleRegion(): GvaRange {
+    return this.arch.image.modules(this.symbols);
   }
 
   /** The object of type `struct NAME` at a GVA. */

@@ -5,7 +5,8 @@
  */
 import { AddressSpace } from "../../memory/address_space.ts";
 import { BufferMemory } from "../../memory/buffer_memory.ts";
-import { PageTables } from "../../memory/page_tables_fixture.ts";
+import { x86_64 } from "../../arch/x86_64/mod.ts";
+import { PageTableBuilder } from "../../arch/x86_64/page_tables_fixture.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { BtfBuilder } from "../btf/btf_fixture.ts";
 import { BtfTypes } from "../btf/btf_types.ts";
@@ -76,7 +77,7 @@ export class FixtureGuest {
   readonly memory: PhysicalMemory;
   readonly types: Types;
   readonly space: AddressSpace;
-  readonly #tables: PageTables;
+  readonly #tables: PageTableBuilder;
   readonly #symbols: [string, bigint][] = [];
   #next: number;
   #kernel: Kernel | undefined;
@@ -86,11 +87,11 @@ export class FixtureGuest {
     this.view = new DataView(this.bytes.buffer);
     this.memory = options.memory?.(this.bytes) ?? new BufferMemory(this.bytes);
     this.types = types;
-    this.#tables = new PageTables(this.bytes, 4, 0x1000);
+    this.#tables = new PageTableBuilder(this.bytes, 4, 0x1000);
     this.#tables.map(DIRECT_MAP, 0n, 2 ** 30);
     // Room for tables: the direct map's, and one path for the image.
     this.#next = 0x10000;
-    this.space = new AddressSpace(this.memory, this.#tables.cr3, 4);
+    this.space = new AddressSpace(this.#tables.over(this.memory));
   }
 
   /** Bytes that can still be allocated. */
@@ -164,6 +165,7 @@ export class FixtureGuest {
     // Nothing here loads modules: the part that watches them stays empty.
     const live: LiveSymbols = Object.create(LiveSymbols.prototype);
     return this.#kernel ??= new Kernel(
+      x86_64,
       this.space,
       fixtureSymbolTable(this.#symbols),
       this.types,

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
+import { KernelError, XftraceError } from "../../base/errors.ts";
+import { architectures } from "../../arch/all.ts";
+import type { Arch } from "../../arch/arch.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { BtfTypes } from "../btf/btf_types.ts";
@@ -35,13 +37,10 @@ export interface DescribeOptions {
   readonly onStep?: (step: string, ms: number) => void;
 }
 
-/** __START_KERNEL_map, where the kernel image is mapped (page_64_types.h). */
-const START_KERNEL_MAP = 0xffffffff80000000n;
-/** `_text` of a kernel without KASLR: CONFIG_PHYSICAL_START of 16 MiB. */
-const LINK_TEXT = 0xffffffff81000000n;
 const LIVENESS_MS = 100;
 
 interface Located {
+  readonly arch: Arch;
   readonly space: AddressSpace;
   readonly release: string | undefined;
   readonly buildId: string | undefined;
@@ -94,8 +93,7 @@ function locate(
     : parseVmcoreinfo(options.vmcoreinfo);
   const notes = given === undefined ? findVmcoreinfo(memory) : [given];
   const found = notes
-    .map((note) => fromVmcoreinfo(memory, note))
-    .filter((located) => located !== undefined);
+    .flatMap((note) => fromVmcoreinfo(memory, note));
   if (found.length > 0) {
     step("locate (vmcoreinfo)");
     return found;
@@ -106,73 +104,52 @@ function locate(
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     throw new KernelError(
-      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of an x86-64 Linux guest`,
+      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of a Linux guest that can be read (${
+        architectures.map(({ name }) => name).join(", ")
+      })`,
       { cause: error },
     );
   }
-  const physBase = image.textGpa - Number(image.textGva - START_KERNEL_MAP);
-  const symbols = new SymbolTable(image.blob, image.textGva);
-  const top = symbols.tryAddress("init_top_pgt") ??
-    symbols.address("swapper_pg_dir");
-  const space = addressSpace(memory, top, physBase, undefined, image.textGva);
+  const { arch, textGva, textGpa } = image;
+  const symbols = new SymbolTable(image.blob, textGva);
+  const place = arch.finder.byImage(memory, { textGva, textGpa, symbols });
   step("locate (kallsyms scan)");
-  if (space === undefined) {
+  if (place === undefined) {
     throw new KernelError(
       `a kernel's symbol table was found in ${memory.name}, but its page tables do not map it: the guest is still booting; try again`,
     );
   }
   return [{
-    space,
+    arch,
+    space: new AddressSpace(place.tables),
     release: undefined,
     buildId: undefined,
     kaslrOffset: undefined,
-    physBase,
+    physBase: place.physBase,
     by: "kallsyms scan",
     note: undefined,
     image,
   }];
 }
 
-/** Page tables that map `gva` of the image where `physBase` says it is. */
-function addressSpace(
-  memory: PhysicalMemory,
-  topTable: bigint,
-  physBase: number,
-  levels: 4 | 5 | undefined,
-  gva: bigint,
-): AddressSpace | undefined {
-  const physical = (va: bigint) => Number(va - START_KERNEL_MAP) + physBase;
-  for (const depth of levels === undefined ? [4, 5] as const : [levels]) {
-    const space = new AddressSpace(memory, physical(topTable), depth);
-    try {
-      if (space.tryTranslate(gva)?.gpa === physical(gva)) return space;
-    } catch (error) {
-      if (!(error instanceof MemoryError)) throw error;
-    }
+/** What a note describes; none when it is an earlier boot's. */
+function fromVmcoreinfo(memory: PhysicalMemory, note: Vmcoreinfo): Located[] {
+  for (const arch of architectures) {
+    const place = arch.finder.byNote(memory, note);
+    if (place === undefined) continue;
+    return [{
+      arch,
+      space: new AddressSpace(place.tables),
+      release: note.release,
+      buildId: note.buildId,
+      kaslrOffset: note.kaslrOffset,
+      physBase: place.physBase,
+      by: "vmcoreinfo",
+      note,
+      image: undefined,
+    }];
   }
-  return undefined;
-}
-
-function fromVmcoreinfo(
-  memory: PhysicalMemory,
-  note: Vmcoreinfo,
-): Located | undefined {
-  const top = note.symbol("init_top_pgt") ?? note.symbol("swapper_pg_dir");
-  const probe = note.symbol("_stext") ?? note.symbol("init_uts_ns");
-  if (top === undefined || probe === undefined) return undefined;
-  const { levels, physBase } = note;
-  const space = addressSpace(memory, top, physBase, levels, probe);
-  if (space === undefined) return undefined;
-  return {
-    space,
-    release: note.release,
-    buildId: note.buildId,
-    kaslrOffset: note.kaslrOffset,
-    physBase,
-    by: "vmcoreinfo",
-    note,
-    image: undefined,
-  };
+  return [];
 }
 
 /** Symbols, and where they came from. */
@@ -191,7 +168,7 @@ function textGvaBy(note: Vmcoreinfo, blob: SymbolBlob): bigint | undefined {
 
 function readImage(located: Located): Image {
   if (located.image !== undefined) return located.image;
-  const { note, space } = located;
+  const { arch, note, space } = located;
   const at = (name: string) => note?.symbol(`kallsyms_${name}`);
   const names = at("names");
   const numSyms = at("num_syms");
@@ -217,6 +194,7 @@ function readImage(located: Located): Image {
       offsets,
       ...(relativeBase === undefined ? {} : { relativeBase }),
     }),
+    arch.image.range,
   );
 }
 
@@ -298,12 +276,12 @@ function describe(
   );
   live.refresh();
   step("modules");
-  return new Kernel(space, symbols, types, live, {
+  return new Kernel(located.arch, space, symbols, types, live, {
     release,
     banner,
     buildId,
     kaslrOffset: located.kaslrOffset ??
-      image.textGva - LINK_TEXT,
+      image.textGva - located.arch.image.linkText,
     physBase: located.physBase,
     locatedBy: located.by,
     vmcoreinfo: note?.text,

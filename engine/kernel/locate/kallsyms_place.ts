@@ -4,14 +4,13 @@
  *
  * @module
  */
+import type { Arch } from "../../arch/arch.ts";
 import { MemoryError } from "../../base/errors.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
 
-/** Smallest CONFIG_PHYSICAL_ALIGN of x86-64: where an image may start. */
-const PHYSICAL_ALIGN = 0x200000;
-/** No kernel image is longer (KERNEL_IMAGE_SIZE). */
-const MAX_IMAGE = 1 << 30;
+/** Bytes of a function that tell whether one may begin so. */
+const FUNCTION_START = 8;
 const BANNER = new TextEncoder().encode("Linux version ");
 /** Little-endian magic of BTF. */
 const BTF_MAGIC = new Uint8Array([0x9f, 0xeb]);
@@ -42,11 +41,9 @@ function holds(mem: PhysicalMemory, gpa: number, bytes: Uint8Array): boolean {
   return found !== undefined && bytes.every((byte, i) => byte === found[i]);
 }
 
-/**
- * Whether functions start where the symbols say: nearly all begin with
- * `endbr64` or with the 5-byte fentry slot (a NOP or a call).
- */
+/** Whether functions start where the symbols say. */
 function functionsStart(
+  { image }: Arch,
   mem: PhysicalMemory,
   blob: SymbolBlob,
   textGpa: number,
@@ -59,17 +56,16 @@ function functionsStart(
     const offset = blob.offsets[i];
     if (offset >= end || (blob.types[i] | 0x20) !== 0x74) continue;
     asked++;
-    const b = tryRead(mem, textGpa + offset, 5);
-    if (b === undefined) return false;
-    const endbr = b[0] === 0xf3 && b[1] === 0x0f && b[2] === 0x1e;
-    const nop = b[0] === 0x0f && b[1] === 0x1f && b[2] === 0x44;
-    if (endbr || nop || b[0] === 0xe8) good++;
+    const bytes = tryRead(mem, textGpa + offset, FUNCTION_START);
+    if (bytes === undefined) return false;
+    if (image.startsFunction(bytes)) good++;
   }
   return asked >= 10 && good * 2 > asked;
 }
 
 /** Whether the image's own bytes agree that `_text` is at `textGpa`. */
 function imageIsAt(
+  arch: Arch,
   mem: PhysicalMemory,
   blob: SymbolBlob,
   textGpa: number,
@@ -78,32 +74,31 @@ function imageIsAt(
   if (banner !== undefined) return holds(mem, textGpa + banner, BANNER);
   const btf = offsetOf(blob, "__start_BTF");
   if (btf !== undefined && holds(mem, textGpa + btf, BTF_MAGIC)) return true;
-  return functionsStart(mem, blob, textGpa);
+  return functionsStart(arch, mem, blob, textGpa);
 }
-
-/** Functions whose addresses sys_call_table starts with (x86-64). */
-const FIRST_CALLS = ["__x64_sys_read", "__x64_sys_write", "__x64_sys_open"];
 
 /** GVA of `_text` by the relocated pointers in sys_call_table. */
 function textGvaByPointers(
+  { finder, image }: Arch,
   mem: PhysicalMemory,
   blob: SymbolBlob,
   textGpa: number,
 ): bigint | undefined {
   const table = offsetOf(blob, "sys_call_table");
   if (table === undefined) return undefined;
-  const bytes = tryRead(mem, textGpa + table, 8 * FIRST_CALLS.length);
+  const bytes = tryRead(mem, textGpa + table, 8 * finder.firstSyscalls.length);
   if (bytes === undefined) return undefined;
   const view = new DataView(bytes.buffer);
   let textGva: bigint | undefined;
-  for (const [i, name] of FIRST_CALLS.entries()) {
+  for (const [i, name] of finder.firstSyscalls.entries()) {
     const offset = offsetOf(blob, name);
     if (offset === undefined) return undefined;
     const text = view.getBigUint64(8 * i, true) - BigInt(offset);
     if (textGva !== undefined && textGva !== text) return undefined;
     textGva = text;
   }
-  return textGva !== undefined && textGva >> 31n === 0x1ffffffffn
+  return textGva !== undefined && textGva >= image.range.start &&
+      textGva < image.range.end
     ? textGva
     : undefined;
 }
@@ -115,6 +110,7 @@ function textGvaByPointers(
  * Returns `undefined` when no place agrees with the image's bytes.
  */
 export function placeImage(
+  arch: Arch,
   mem: PhysicalMemory,
   blob: SymbolBlob,
   inside: number,
@@ -122,18 +118,19 @@ export function placeImage(
 ): { textGva: bigint; textGpa: number } | undefined {
   if ("textGpa" in known) {
     const { textGpa } = known;
-    if (!imageIsAt(mem, blob, textGpa)) return undefined;
-    const textGva = textGvaByPointers(mem, blob, textGpa);
+    if (!imageIsAt(arch, mem, blob, textGpa)) return undefined;
+    const textGva = textGvaByPointers(arch, mem, blob, textGpa);
     return textGva === undefined ? undefined : { textGva, textGpa };
   }
   // Without a pointer to follow: each aligned place before the tables,
   // nearest first; the tables are in .rodata, behind all of the text.
   const text = offsetOf(blob, "_etext") ?? 0;
-  const highest = Math.floor((inside - text) / PHYSICAL_ALIGN);
+  const { alignment, maxSize } = arch.image;
+  const highest = Math.floor((inside - text) / alignment);
   for (let k = highest; k >= 0; k--) {
-    const textGpa = k * PHYSICAL_ALIGN;
-    if (inside - textGpa > MAX_IMAGE) break;
-    if (imageIsAt(mem, blob, textGpa)) return { ...known, textGpa };
+    const textGpa = k * alignment;
+    if (inside - textGpa > maxSize) break;
+    if (imageIsAt(arch, mem, blob, textGpa)) return { ...known, textGpa };
   }
   return undefined;
 }

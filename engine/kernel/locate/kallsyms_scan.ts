@@ -11,6 +11,9 @@
  *
  * @module
  */
+import { architectures } from "../../arch/all.ts";
+import type { Arch } from "../../arch/arch.ts";
+import type { ImageMap } from "../../arch/image_map.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { GpaRange, PhysicalMemory } from "../../memory/physical_memory.ts";
 import {
@@ -24,6 +27,7 @@ import { PhysicalWindow } from "./physical_window.ts";
 
 /** A kernel image found in physical memory. */
 export interface FoundImage {
+  readonly arch: Arch;
   readonly blob: SymbolBlob;
   /** GVA of `_text` in the running kernel. */
   readonly textGva: bigint;
@@ -174,6 +178,7 @@ function locateNames(
 
 /** The tables in every order that could be; the wrong ones do not expand. */
 function* orders(
+  image: ImageMap,
   w: PhysicalWindow,
   align: Alignment,
   { count, numSyms, names, markers }: Names,
@@ -196,7 +201,7 @@ function* orders(
     yield { tables: { ...common, offsets, relativeBase }, offsetsGpa: after };
     // Place-relative: any base will do for the addresses' differences.
     yield {
-      tables: { ...common, offsets, offsetsGva: PLACE_BASE },
+      tables: { ...common, offsets, offsetsGva: placeBase(image) },
       offsetsGpa: after,
     };
   }
@@ -210,8 +215,13 @@ function* orders(
   }
 }
 
-/** Stands for &kallsyms_offsets where only its GPA is known. */
-const PLACE_BASE = 0xffffffffc0000000n;
+/**
+ * Stands for &kallsyms_offsets where only its GPA is known: an image lies
+ * before it, whatever its size.
+ */
+function placeBase({ range, maxSize }: ImageMap): bigint {
+  return range.start + BigInt(maxSize);
+}
 
 /** Tells how far a hit got; the furthest one is worth telling the user. */
 interface Miss {
@@ -256,22 +266,24 @@ function imageAround(
     };
   }
   let miss: Miss = { step: 2, reason: "names, but no offsets around them" };
-  for (const { tables, offsetsGpa } of orders(w, align, names, tokens)) {
-    try {
-      const { blob, textGva } = expandKallsyms(tables);
-      const placed = tables.relativeBase === undefined
-        ? placeImage(mem, blob, tokens.table, {
-          textGpa: offsetsGpa - Number(PLACE_BASE - textGva),
-        })
-        : placeImage(mem, blob, tokens.table, { textGva });
-      if (placed !== undefined) {
-        return { blob, ...placed, tokenTableGpa: tokens.table };
+  for (const arch of architectures) {
+    const { image } = arch;
+    for (const one of orders(image, w, align, names, tokens)) {
+      try {
+        const { blob, textGva } = expandKallsyms(one.tables, image.range);
+        const known = one.tables.relativeBase === undefined
+          ? { textGpa: one.offsetsGpa - Number(placeBase(image) - textGva) }
+          : { textGva };
+        const placed = placeImage(arch, mem, blob, tokens.table, known);
+        if (placed !== undefined) {
+          return { arch, blob, ...placed, tokenTableGpa: tokens.table };
+        }
+        const reason = `${blob.count} symbols, but no kernel image they fit`;
+        miss = { step: 3, reason };
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
+        if (miss.step < 3) miss = { step: 2, reason: error.message };
       }
-      const reason = `${blob.count} symbols, but no kernel image they fit`;
-      miss = { step: 3, reason };
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      if (miss.step < 3) miss = { step: 2, reason: error.message };
     }
   }
   return miss;

@@ -1,14 +1,16 @@
 /**
  * The vmcoreinfo note: what a kernel leaves in memory for crash dumps says
- * where it is and how it is laid out (kernel/crash_core.c,
- * arch/x86/kernel/machine_kexec_64.c).
+ * where it is and how it is laid out (kernel/crash_core.c). What an
+ * architecture adds, it reads itself.
  *
  * @module
  */
+import type { NoteValues } from "../../arch/kernel_place.ts";
+import { GRANULE } from "../../memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 
 /** A parsed vmcoreinfo note. */
-export interface Vmcoreinfo {
+export interface Vmcoreinfo extends NoteValues {
   /** GPA of the note's text, or -1 when it came from elsewhere (a core). */
   readonly gpa: number;
   /** The note as it stands, `KEY=VALUE` lines. */
@@ -19,22 +21,19 @@ export interface Vmcoreinfo {
   readonly buildId: string | undefined;
   /** The kaslr offset of the kernel image, in bytes. */
   readonly kaslrOffset: bigint;
-  /** phys_base: GPA = GVA - 0xffffffff80000000 + phys_base. May be negative. */
-  readonly physBase: number;
-  /** Whether the guest runs with 5-level paging, when the note says so. */
-  readonly levels: 4 | 5 | undefined;
-  /** GVA of a `SYMBOL(name)` line. */
-  symbol(name: string): bigint | undefined;
 }
 
-const PAGE = 4096;
+/** Notes begin at a multiple of this: no kernel has smaller pages. */
+const STEP = GRANULE;
+/** A note is never longer, whatever the page size. */
+const NOTE_BYTES = GRANULE;
 const CHUNK = 4 << 20;
 /** "OSRE", the first word of `OSRELEASE=`, little-endian. */
 const OSRE = 0x4552534f;
 
 /**
- * Parses a note's text; `undefined` when it is not an x86-64 kernel's
- * vmcoreinfo (the kaslr offset and phys_base must be there).
+ * Parses a note's text; `undefined` when it is no kernel's vmcoreinfo: the
+ * release and the kaslr offset must be there.
  */
 export function parseVmcoreinfo(
   text: string,
@@ -47,24 +46,25 @@ export function parseVmcoreinfo(
   }
   const release = values.get("OSRELEASE");
   const offset = values.get("KERNELOFFSET");
-  const physBase = values.get("NUMBER(phys_base)");
   if (release === undefined || !/^[\da-f]+$/.test(offset ?? "")) {
     return undefined;
   }
-  if (physBase === undefined || !/^-?\d+$/.test(physBase)) return undefined;
-  const l5 = values.get("NUMBER(pgtable_l5_enabled)");
   return {
     gpa,
     text,
     release,
     buildId: values.get("BUILD-ID"),
     kaslrOffset: BigInt("0x" + offset),
-    physBase: Number(BigInt(physBase)),
-    levels: l5 === undefined ? undefined : l5 === "1" ? 5 : 4,
     symbol(name) {
       const value = values.get(`SYMBOL(${name})`);
       return value !== undefined && /^[\da-f]+$/.test(value)
         ? BigInt("0x" + value)
+        : undefined;
+    },
+    number(name) {
+      const value = values.get(`NUMBER(${name})`);
+      return value !== undefined && /^-?\d+$/.test(value)
+        ? BigInt(value)
         : undefined;
     },
   };
@@ -77,12 +77,12 @@ export function parseVmcoreinfo(
  */
 export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
   const found: Vmcoreinfo[] = [];
-  const page = new Uint8Array(PAGE);
+  const page = new Uint8Array(NOTE_BYTES);
   let buffer: Uint8Array<ArrayBuffer> | undefined;
   for (const range of memory.dataRanges()) {
-    const first = Math.ceil(range.start / PAGE) * PAGE;
+    const first = Math.ceil(range.start / STEP) * STEP;
     for (let at = first; at < range.end; at += CHUNK) {
-      const size = Math.min(CHUNK, range.end - at) & ~(PAGE - 1);
+      const size = Math.min(CHUNK, range.end - at) & ~(STEP - 1);
       if (size === 0) break;
       let bytes = memory.view(at, size);
       if (bytes === undefined || bytes.byteOffset % 4 !== 0) {
@@ -91,12 +91,12 @@ export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
         memory.read(at, bytes);
       }
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset, size / 4);
-      for (let i = 0; i < words.length; i += PAGE / 4) {
+      for (let i = 0; i < words.length; i += STEP / 4) {
         if (words[i] !== OSRE) continue;
         memory.read(at + i * 4, page);
         const end = page.indexOf(0);
         const text = new TextDecoder("latin1").decode(
-          page.subarray(0, end < 0 ? PAGE : end),
+          page.subarray(0, end < 0 ? NOTE_BYTES : end),
         );
         if (!text.startsWith("OSRELEASE=")) continue;
         const note = parseVmcoreinfo(text, at + i * 4);

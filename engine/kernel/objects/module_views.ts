@@ -12,7 +12,7 @@ import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
 import { ModuleSymbols } from "../symbols/module_symbols.ts";
-import { type MappedRange, pagesOf } from "../patching/text_pages.ts";
+import type { MappedRange } from "../../memory/gva_ranges.ts";
 
 /** One `struct module`, whichever view it was found in. */
 export interface ModuleView {
@@ -33,6 +33,9 @@ export interface ModuleView {
   /** `taints` in words; empty when there are none. */
   readonly taints: readonly string[];
 }
+
+/** A longer run of memory is no module's. */
+const MOST_BYTES = 1n << 30n;
 
 /** include/linux/panic.h: TAINT_* bits that tell of a module's origin. */
 const ORIGIN_TAINTS: readonly [number, string][] = [
@@ -149,7 +152,7 @@ export function modulesInMemory(
   const name = types.offset("module", "name");
   const found: bigint[] = [];
   for (const range of mapped) {
-    if (!range.writable || pagesOf(range) > 1 << 18) continue;
+    if (!range.writable || range.end - range.start > MOST_BYTES) continue;
     const bytes = new Uint8Array(Number(range.end - range.start));
     try {
       kernel.space.read(range.start, bytes);

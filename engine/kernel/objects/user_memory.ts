@@ -16,9 +16,9 @@ export function userSpace(
   kernel: Kernel,
   mm: bigint,
 ): AddressSpace | undefined {
-  const { space, memory } = kernel;
+  const { space } = kernel;
   const pgd = kernel.object("mm_struct", mm).u64("pgd");
   return pgd === 0n
     ? undefined
-    : new AddressSpace(memory, space.translate(pgd).gpa, space.levels);
+    : new AddressSpace(space.tables.ofProcess(space.translate(pgd).gpa));
 }

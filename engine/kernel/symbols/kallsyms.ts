@@ -9,6 +9,8 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
+import { CodeWindow } from "./code_window.ts";
 import { buildBlob, type SymbolBlob } from "./symbol_blob.ts";
 
 /**
@@ -53,8 +55,6 @@ export interface ExpandedKallsyms {
 export const MAX_SYMBOLS = 2_000_000;
 /** Longest names table accepted, in bytes. */
 const MAX_NAMES = 64 << 20;
-/** The kernel image lies in the top 2 GiB (__START_KERNEL_map). */
-const IMAGE_START = 0xffffffff80000000n;
 
 function bad(what: string): KernelError {
   return new KernelError(`kallsyms: ${what}`);
@@ -194,45 +194,53 @@ function isTypeLetter(code: number): boolean {
 }
 
 /**
- * Low 32 bits of each symbol's address, and how many leading ones are
- * absolute. Which encoding it is shows in the offsets themselves.
+ * Each symbol's distance from the start of the kernel's code window, and how
+ * many leading ones are absolute: those are addresses. Which encoding it is
+ * shows in the offsets themselves.
  */
 function decodeOffsets(
   { count, offsets, relativeBase, offsetsGva }: KallsymsTables,
-): { low: Uint32Array; absolute: number } {
+  image: GvaRange,
+): { low: Uint32Array; absolute: number; window: CodeWindow } {
   const low = new Uint32Array(count);
   if (relativeBase === undefined) {
     // Since 7.x: &kallsyms_offsets[i] + kallsyms_offsets[i].
     if (offsetsGva === undefined) throw bad("the offsets' base is unknown");
-    const base = Number(offsetsGva & 0xffffffffn);
+    const window = new CodeWindow(offsetsGva);
+    const base = Number(offsetsGva - window.base);
     for (let i = 0; i < count; i++) low[i] = base + 4 * i + offsets[i];
-    return { low, absolute: 0 };
+    return { low, absolute: 0, window };
   }
-  if (relativeBase < IMAGE_START) {
+  if (relativeBase < image.start || relativeBase >= image.end) {
     throw bad(`relative_base 0x${relativeBase.toString(16)} is no image base`);
   }
-  const base = Number(relativeBase & 0xffffffffn);
+  const window = new CodeWindow(relativeBase);
+  const base = Number(relativeBase - window.base);
   let absolute = 0;
   while (absolute < count && offsets[absolute] >= 0) absolute++;
   if (absolute === count) {
     // No negative one: plain u32 offsets (no CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
     for (let i = 0; i < count; i++) low[i] = base + offsets[i];
-    return { low, absolute: 0 };
+    return { low, absolute: 0, window };
   }
   for (let i = 0; i < absolute; i++) low[i] = offsets[i];
   for (let i = absolute; i < count; i++) low[i] = base - 1 - offsets[i];
-  return { low, absolute };
+  return { low, absolute, window };
 }
 
 /**
  * Expands the tables to all symbols, and says where the kernel was loaded.
  *
+ * @param image where a kernel image may lie
  * @throws {KernelError} when anything in the tables is implausible: an
  * unknown layout is refused, not guessed at.
  */
-export function expandKallsyms(tables: KallsymsTables): ExpandedKallsyms {
+export function expandKallsyms(
+  tables: KallsymsTables,
+  image: GvaRange,
+): ExpandedKallsyms {
   const tokens = readTokens(tables.tokenTable, tables.tokenIndex);
-  const { low, absolute } = decodeOffsets(tables);
+  const { low, absolute, window } = decodeOffsets(tables, image);
   const { types, bytes, starts } = expandNames(tables, tokens);
   const { blob, textLow } = buildBlob(
     "kallsyms",
@@ -242,8 +250,8 @@ export function expandKallsyms(tables: KallsymsTables): ExpandedKallsyms {
     bytes,
     starts,
   );
-  const textGva = 0xffffffff00000000n + BigInt(textLow);
-  if (textGva < IMAGE_START) {
+  const textGva = window.base + BigInt(textLow);
+  if (textGva < image.start || textGva >= image.end) {
     throw bad(`_text at 0x${textGva.toString(16)} is outside of the image`);
   }
   return { blob, textGva };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { x86_64 } from "../../arch/x86_64/mod.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { BufferMemory } from "../../memory/buffer_memory.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
@@ -15,6 +16,7 @@ import { findKallsyms } from "../locate/kallsyms_scan.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
 const TEXT = 0xffffffff9be00000n;
+const IMAGE = x86_64.image.range;
 
 function image(layout: string, count = 700): FixtureImage {
   const { encoding } = LAYOUTS[layout];
@@ -47,7 +49,10 @@ function listed(table: SymbolTable) {
 for (const layout of Object.keys(LAYOUTS)) {
   Deno.test(`kallsyms as in ${layout}: by vmcoreinfo's addresses`, () => {
     const { bytes, at, symbols } = image(layout);
-    const { blob, textGva } = expandKallsyms(readKallsyms(reader(bytes), at));
+    const { blob, textGva } = expandKallsyms(
+      readKallsyms(reader(bytes), at),
+      IMAGE,
+    );
     assert.equal(textGva, TEXT);
     assert.deepEqual(listed(new SymbolTable(blob, textGva)), symbols);
   });
@@ -87,7 +92,7 @@ Deno.test("names of more than 127 tokens have two length bytes", () => {
       : { ...symbol, name: symbol.name.replace("fn_1_", "q".repeat(400)) }
   );
   const { bytes, at } = encodeImage(symbols, TEXT, LAYOUTS["6.12"]);
-  const { blob } = expandKallsyms(readKallsyms(reader(bytes), at));
+  const { blob } = expandKallsyms(readKallsyms(reader(bytes), at), IMAGE);
   assert.deepEqual(listed(new SymbolTable(blob, TEXT)), symbols);
 });
 
@@ -118,7 +123,7 @@ Deno.test("descending offsets are refused", () => {
     true,
   );
   assert.throws(
-    () => expandKallsyms(readKallsyms(reader(bytes), at)),
+    () => expandKallsyms(readKallsyms(reader(bytes), at), IMAGE),
     KernelError,
   );
 });
@@ -137,7 +142,7 @@ Deno.test("damaged tables throw KernelError or MemoryError, nothing else", () =>
       for (const [at, value] of changes) bytes[at] = value;
       for (
         const attempt of [
-          () => expandKallsyms(readKallsyms(reader(bytes), made.at)),
+          () => expandKallsyms(readKallsyms(reader(bytes), made.at), IMAGE),
           () => findKallsyms(new BufferMemory(bytes)),
         ]
       ) {

@@ -10,6 +10,7 @@
  */
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
+import { CodeWindow } from "./code_window.ts";
 import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
 import { globNames, nearSymbols } from "./symbol_search.ts";
 import type { SymbolAt, Symbols } from "./symbols.ts";
@@ -29,11 +30,8 @@ export interface SymbolRegion {
 /** Names cached before the cache starts over: more than any trace has. */
 const MAX_CACHED = 1 << 20;
 
-/** GVA of the top 4 GiB, in which the image and all modules lie. */
-const TOP = 0xffffffff00000000n;
-
-/** A half-open range of low halves of GVAs. */
-interface LowRange {
+/** A half-open range of bytes from the code window's start. */
+interface CodeRange {
   readonly start: number;
   readonly end: number;
 }
@@ -42,15 +40,19 @@ interface LowRange {
 export class SymbolTable implements Symbols {
   readonly count: number;
   readonly #blob: SymbolBlob;
-  readonly #textLow: number;
-  /** Low halves of all addresses, ascending. */
+  readonly #window: CodeWindow;
+  readonly #text: number;
+  /**
+   * Places of all symbols, ascending: bytes from the code window's start, and
+   * those of absolute symbols from 0.
+   */
   readonly #low: Uint32Array;
   /** What is_ksym_addr accepts. */
-  readonly #image: readonly LowRange[];
+  readonly #image: readonly CodeRange[];
   #index?: NameIndex;
   #regions: readonly SymbolRegion[] = [];
   readonly #regionIndex = new Map<SymbolRegion, NameIndex>();
-  /** Names by low half as a signed word, `%ps` form. */
+  /** Names of what lies in the window by low half, signed; `%ps` form. */
   readonly #imageNames = new Map<number, string>();
   readonly #regionNames = new Map<number, string>();
 
@@ -61,11 +63,12 @@ export class SymbolTable implements Symbols {
   constructor(blob: SymbolBlob, textGva: bigint) {
     this.count = blob.count;
     this.#blob = blob;
-    this.#textLow = Number(textGva & 0xffffffffn);
+    this.#window = new CodeWindow(textGva);
+    this.#text = Number(textGva - this.#window.base);
     const low = new Uint32Array(blob.count);
     low.set(blob.offsets.subarray(0, blob.absolute));
     for (let i = blob.absolute; i < blob.count; i++) {
-      low[i] = blob.offsets[i] + this.#textLow;
+      low[i] = blob.offsets[i] + this.#text;
     }
     this.#low = low;
     this.#image = this.#imageRanges();
@@ -127,8 +130,8 @@ export class SymbolTable implements Symbols {
   }
 
   lookup(gva: bigint): SymbolAt | undefined {
-    if (gva >> 32n === 0xffffffffn) {
-      const low = Number(gva & 0xffffffffn);
+    if (this.#window.holds(gva)) {
+      const low = Number(gva - this.#window.base);
       if (this.#inImage(low)) return this.#lookupImage(low);
     }
     for (const region of this.#regions) {
@@ -139,7 +142,7 @@ export class SymbolTable implements Symbols {
   }
 
   name(lo: number, hi: number): string {
-    if ((hi | 0) === -1) {
+    if (this.#window.has(lo, hi)) {
       const key = lo | 0;
       const known = this.#imageNames.get(key) ?? this.#regionNames.get(key);
       if (known !== undefined) return known;
@@ -208,18 +211,18 @@ export class SymbolTable implements Symbols {
 
   #addressAt(index: number): bigint {
     const low = BigInt(this.#low[index]);
-    return index < this.#blob.absolute ? low : TOP + low;
+    return index < this.#blob.absolute ? low : this.#window.base + low;
   }
 
-  /** Low half of an image symbol's address, or `undefined`. */
+  /** Place of an image symbol, or `undefined`. */
   #lowOf(name: string): number | undefined {
     const index = this.#names().find(name);
     return index < this.#blob.absolute ? undefined : this.#low[index];
   }
 
   /** What is_ksym_addr accepts (include/linux/kallsyms.h). */
-  #imageRanges(): LowRange[] {
-    const start = this.#lowOf("_stext") ?? this.#textLow;
+  #imageRanges(): CodeRange[] {
+    const start = this.#lowOf("_stext") ?? this.#text;
     const end = this.#lowOf("_end");
     // With CONFIG_KALLSYMS_ALL all of the image, else its text only.
     if (end !== undefined) return [{ start, end }];
@@ -264,7 +267,7 @@ export class SymbolTable implements Symbols {
       : this.#image.find((r) => low >= r.start && low < r.end)?.end ?? start;
     return {
       name: nameAt(this.#blob, index),
-      address: TOP + BigInt(start),
+      address: this.#window.base + BigInt(start),
       offset: low - start,
       size: end - start,
     };
@@ -272,9 +275,10 @@ export class SymbolTable implements Symbols {
 
   /** The uncached way of {@linkcode name}. */
   #name(lo: number, hi: number): string {
-    const inTop = hi === 0xffffffff;
-    if (inTop && this.#inImage(lo)) {
-      const name = nameAt(this.#blob, this.#indexFor(lo));
+    const inWindow = this.#window.has(lo, hi);
+    const place = this.#window.offset(lo);
+    if (inWindow && this.#inImage(place)) {
+      const name = nameAt(this.#blob, this.#indexFor(place));
       if (this.#imageNames.size >= MAX_CACHED) this.#imageNames.clear();
       this.#imageNames.set(lo | 0, name);
       return name;
@@ -285,7 +289,7 @@ export class SymbolTable implements Symbols {
     const name = found === undefined
       ? `0x${gva.toString(16)}`
       : found.name + module;
-    if (inTop) {
+    if (inWindow) {
       if (this.#regionNames.size >= MAX_CACHED) this.#regionNames.clear();
       this.#regionNames.set(lo | 0, name);
     }

@@ -204,3 +204,23 @@ Deno.test("symbols that no kernel lacks must be there", () => {
   const without = SYMBOLS.filter(({ name }) => name !== "schedule");
   assert.throws(() => blobOf(without), /is called schedule: not a Linux/);
 });
+
+Deno.test("an image across a multiple of 4 GiB", () => {
+  const plain = fixtureSymbols(TEXT, 100, false);
+  const at = 0xffff_8000_ffff_f000n;
+  const symbols = new SymbolTable(blobOf(plain), at);
+  const end = symbols.address("_end");
+  assert.ok(end > 0xffff_8001_0000_0000n && end - at < 1n << 32n);
+  for (const { name, address } of plain) {
+    const gva = address - TEXT + at;
+    assert.ok(symbols.addresses(name).includes(gva), name);
+    if (gva >= end || gva < symbols.address("_stext")) continue;
+    const found = symbols.lookup(gva);
+    assert.equal(found?.address, gva);
+    assert.equal(symbols.name(...halves(gva)), found.name);
+  }
+  // The same low halves elsewhere are other addresses.
+  const elsewhere = symbols.address("schedule") + (1n << 32n);
+  assert.equal(symbols.lookup(elsewhere), undefined);
+  assert.match(symbols.name(...halves(elsewhere)), /^0x/);
+});

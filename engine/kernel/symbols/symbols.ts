@@ -2,8 +2,8 @@
  * Kernel symbols as the rest of the engine sees them: kallsyms, modules'
  * tables or a System.map stand behind it.
  *
- * GVAs of the kernel image and of modules all lie in the top 4 GiB of the
- * address space, so hot paths may look symbols up by the low 32 bits alone.
+ * GVAs of the kernel image and of modules all lie within 4 GiB (see
+ * code_window.ts), so hot paths may look symbols up by the low 32 bits alone.
  *
  * @module
  */

@@ -19,7 +19,7 @@ export interface Info {
     readonly buildId: string | null;
     /** Bytes, in hex. */
     readonly kaslrOffset: string;
-    /** Bytes; GPA = GVA - 0xffffffff80000000 + physBase. */
+    /** Bytes that lead from a GVA of the image to its GPA (`phys_base`). */
     readonly physBase: number;
     readonly pagingLevels: number;
     readonly cpus: { readonly possible: number; readonly online: number[] };
@@ -69,7 +69,7 @@ export function collectInfo(session: Session, open: OpenInstance): Info {
       buildId: facts.buildId ?? null,
       kaslrOffset: `0x${facts.kaslrOffset.toString(16)}`,
       physBase: facts.physBase,
-      pagingLevels: kernel.space.levels,
+      pagingLevels: kernel.space.tables.levels,
       cpus: {
         possible: kernel.cpuIds,
         online: kernel.cpuMask("__cpu_online_mask"),

@@ -3,15 +3,17 @@
  *
  * @module
  */
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import { X86PageTables } from "./page_tables.ts";
 
 const PRESENT_WRITABLE = 3n;
 const PAGE_SIZE_BIT = 0x80n;
 const TABLE = 4096;
 
 /** Page tables that are filled mapping by mapping. */
-export class PageTables {
+export class PageTableBuilder {
   /** GPA of the top-level table. */
-  readonly cr3: number;
+  readonly root: number;
   readonly levels: 4 | 5;
   readonly #view: DataView;
   #next: number;
@@ -24,7 +26,12 @@ export class PageTables {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.levels = levels;
     this.#next = first;
-    this.cr3 = this.#table();
+    this.root = this.#table();
+  }
+
+  /** The tables as they are read. */
+  over(memory: PhysicalMemory): X86PageTables {
+    return new X86PageTables(memory, this.root, this.levels);
   }
 
   /** GPA behind the last table. */
@@ -43,7 +50,7 @@ export class PageTables {
    * @param extra bits to set in the entry as well
    */
   map(gva: bigint, gpa: bigint, pageSize: number, extra = 0n): void {
-    let table = this.cr3;
+    let table = this.root;
     for (let level: number = this.levels; level >= 1; level--) {
       const shift = 12 + 9 * (level - 1);
       const at = table + Number((gva >> BigInt(shift)) & 511n) * 8;

@@ -1,0 +1,43 @@
+/**
+ * Where an architecture's kernels lie.
+ *
+ * @module
+ */
+import type { GvaRange } from "../memory/gva_ranges.ts";
+
+/** GVAs of a kernel's own symbols. */
+export interface ImageSymbols {
+  /** The first symbol of that name. */
+  tryAddress(name: string): bigint | undefined;
+  /**
+   * As {@linkcode tryAddress}.
+   *
+   * @throws {KernelError} when there is none.
+   */
+  address(name: string): bigint;
+}
+
+/** Where kernel images lie, and what they look like from outside. */
+export interface ImageMap {
+  /** GVAs at which a kernel image may lie, KASLR or not. */
+  readonly range: GvaRange;
+  /** GVA of `_text` in a kernel that was not moved by KASLR. */
+  readonly linkText: bigint;
+  /** Where an image may start: a GPA is a multiple of this, in bytes. */
+  readonly alignment: number;
+  /** No image is longer, in bytes. */
+  readonly maxSize: number;
+  /**
+   * Where modules are loaded, and with them most code that the kernel makes.
+   *
+   * @param symbols of the kernel it is asked for
+   */
+  modules(symbols: ImageSymbols): GvaRange;
+  /**
+   * Whether a function may begin so: more than half of a kernel's do, and
+   * other bytes by chance only.
+   *
+   * @param bytes its first 8
+   */
+  startsFunction(bytes: Uint8Array): boolean;
+}

@@ -1,0 +1,177 @@
+/**
+ * The page tables of x86-64: 4 or 5 levels, pages of 4 KiB, 2 MiB and 1 GiB
+ * (Intel SDM vol. 3, 4.5 and 4.6).
+ *
+ * @module
+ */
+import { type GvaRange, RangeList } from "../../memory/gva_ranges.ts";
+import type {
+  Mappings,
+  PageTables,
+  Translation,
+} from "../../memory/page_tables.ts";
+import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+
+const PRESENT = 1;
+const WRITABLE = 2;
+/** In an entry of level 2 or 3: it maps a page and names no table. */
+const LARGE = 0x80;
+/** Bit 63, in an entry's high word: not executable. */
+const NX = 0x80000000;
+const PAGE = 4096;
+const ENTRIES = 512;
+// Only large pages are remembered: they map the kernel image and the direct
+// map, which do not move, while 4 KiB mappings (vmalloc) come and go.
+const REMEMBERED = 4096;
+
+/** Bits 12..51 of an entry: a GPA. The C-bit and keys lie above. */
+function addressOf(low: number, high: number): number {
+  return (high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
+}
+
+/** One set of page tables over a guest's physical memory. */
+export class X86PageTables implements PageTables {
+  readonly memory: PhysicalMemory;
+  readonly root: number;
+  readonly levels: 4 | 5;
+  readonly pageSize = PAGE;
+  readonly #entry = new Uint8Array(8);
+  readonly #entryWords = new Uint32Array(this.#entry.buffer);
+  /** By GVA in units of 2 MiB. */
+  readonly #large = new Map<bigint, { gpa: number; size: number }>();
+
+  /** @param root GPA of the top-level table (the address in CR3) */
+  constructor(memory: PhysicalMemory, root: number, levels: 4 | 5) {
+    this.memory = memory;
+    this.root = root;
+    this.levels = levels;
+  }
+
+  tryTranslate(gva: bigint): Translation | undefined {
+    const key = gva >> 21n;
+    const known = this.#large.get(key);
+    if (known !== undefined) {
+      const offset = Number(gva & BigInt(known.size - 1));
+      return {
+        gpa: known.gpa + offset,
+        left: known.size - offset,
+        pageSize: known.size,
+      };
+    }
+    const hi = Number((gva >> 32n) & 0xffffffffn);
+    const lo = Number(gva & 0xffffffffn);
+    let table = this.root;
+    for (let level: number = this.levels; level >= 1; level--) {
+      const shift = 12 + 9 * (level - 1);
+      const index = shift >= 32
+        ? (hi >>> (shift - 32)) & 511
+        : ((hi << (32 - shift)) | (lo >>> shift)) & 511;
+      this.memory.read(table + index * 8, this.#entry);
+      const entryLo = this.#entryWords[0];
+      const entryHi = this.#entryWords[1];
+      if ((entryLo & PRESENT) === 0) return undefined;
+      const next = addressOf(entryLo, entryHi);
+      const leaf = level === 1 || (level <= 3 && (entryLo & LARGE) !== 0);
+      if (!leaf) {
+        table = next;
+        continue;
+      }
+      const pageSize = 2 ** shift;
+      // Bit 12 of a large entry is PAT, not address.
+      const base = next - next % pageSize;
+      const offset = Number(gva & BigInt(pageSize - 1));
+      if (pageSize > PAGE && this.#large.size < REMEMBERED) {
+        this.#large.set(key, { gpa: base, size: pageSize });
+      }
+      return { gpa: base + offset, left: pageSize - offset, pageSize };
+    }
+    return undefined;
+  }
+
+  ofProcess(root: number): X86PageTables {
+    return new X86PageTables(this.memory, root, this.levels);
+  }
+
+  mappings(region: GvaRange): Mappings {
+    const walk = new Walk(this.memory, this.levels, region);
+    const top = walk.table(this.root);
+    if (top === undefined) this.memory.read(this.root, new Uint8Array(PAGE));
+    else walk.visit(top, this.levels, ENTRIES / 2, 0n, true);
+    return {
+      executable: walk.executable.ranges,
+      inRegion: walk.inRegion.ranges,
+      unread: walk.unread,
+    };
+  }
+}
+
+/** Visits all entries that lead to what is asked for. */
+class Walk {
+  readonly executable = new RangeList();
+  readonly inRegion = new RangeList();
+  unread = 0;
+  readonly #memory: PhysicalMemory;
+  readonly #levels: 4 | 5;
+  readonly #region: GvaRange;
+  // Shadow memory maps one table many thousand times.
+  readonly #barren = new Set<number>();
+
+  constructor(memory: PhysicalMemory, levels: 4 | 5, region: GvaRange) {
+    this.#memory = memory;
+    this.#levels = levels;
+    this.#region = region;
+  }
+
+  table(gpa: number): Uint32Array | undefined {
+    const words = new Uint32Array(2 * ENTRIES);
+    try {
+      this.#memory.read(gpa, new Uint8Array(words.buffer));
+      return words;
+    } catch {
+      return undefined;
+    }
+  }
+
+  visit(
+    words: Uint32Array,
+    level: number,
+    from: number,
+    base: bigint,
+    writable: boolean,
+  ): void {
+    const shift = BigInt(12 + 9 * (level - 1));
+    for (let i = from; i < ENTRIES; i++) {
+      const lo = words[2 * i];
+      const hi = words[2 * i + 1];
+      if ((lo & PRESENT) === 0) continue;
+      const start = canonical(base + (BigInt(i) << shift), this.#levels);
+      const end = start + (1n << shift);
+      const inRegion = end > this.#region.start && start < this.#region.end;
+      const executable = (hi & NX) === 0;
+      if (!executable && !inRegion) continue;
+      const mayWrite = writable && (lo & WRITABLE) !== 0;
+      if (level === 1 || (level <= 3 && (lo & LARGE) !== 0)) {
+        if (executable) this.executable.add(start, end, mayWrite);
+        if (inRegion) this.inRegion.add(start, end, mayWrite);
+        continue;
+      }
+      const gpa = addressOf(lo, hi);
+      if (this.#barren.has(gpa)) continue;
+      const next = this.table(gpa);
+      if (next === undefined) {
+        this.unread++;
+        continue;
+      }
+      const before = this.executable.count + this.inRegion.count;
+      this.visit(next, level - 1, 0, start, mayWrite);
+      if (this.executable.count + this.inRegion.count === before) {
+        this.#barren.add(gpa);
+      }
+    }
+  }
+}
+
+/** Bit 47 (or 56) of the address is copied into the bits above it. */
+function canonical(gva: bigint, levels: number): bigint {
+  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, gva));
+}
