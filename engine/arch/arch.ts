@@ -5,13 +5,25 @@
  *
  * @module
  */
+import type { FtraceSites } from "./ftrace_sites.ts";
 import type { ImageMap } from "./image_map.ts";
+import type { Instructions } from "./instructions.ts";
+import type { KernelFiles } from "./kernel_file.ts";
 import type { KernelFinder } from "./kernel_place.ts";
+import type { Patching } from "./patching.ts";
+import type { Syscalls } from "./syscalls.ts";
 
 /** One architecture of guests. */
 export interface Arch {
   /** As `uname -m` says it. */
   readonly name: string;
+  /** `e_machine` of ELF files. */
+  readonly elfMachine: number;
   readonly image: ImageMap;
   readonly finder: KernelFinder;
+  readonly kernelFiles: KernelFiles;
+  readonly syscalls: Syscalls;
+  readonly instructions: Instructions;
+  readonly ftraceSites: FtraceSites;
+  readonly patching: Patching;
 }

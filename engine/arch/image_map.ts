@@ -34,6 +34,16 @@ export interface ImageMap {
    */
   modules(symbols: ImageSymbols): GvaRange;
   /**
+   * Code that starts processors and lies apart from the image; `undefined`:
+   * there is none.
+   *
+   * @param u64 reads a word of the kernel's
+   */
+  bootCode(
+    symbols: ImageSymbols,
+    u64: (gva: bigint) => bigint,
+  ): GvaRange | undefined;
+  /**
    * Whether a function may begin so: more than half of a kernel's do, and
    * other bytes by chance only.
    *

@@ -1,13 +1,12 @@
 /**
- * All checks, in the order in which they run.
+ * All checks, in the order in which they run: that of their ids.
  *
  * @module
  */
 import { XftraceError } from "../base/errors.ts";
+import { archChecks } from "../arch/all_checks.ts";
 import type { Check } from "./core/check.ts";
 import { syscallTable } from "./checks/xf001_syscall_table.ts";
-import { syscallDispatch } from "./checks/xf002_syscall_dispatch.ts";
-import { idt } from "./checks/xf003_idt.ts";
 import { ftraceHooks } from "./checks/xf004_ftrace_ops.ts";
 import { probes } from "./checks/xf005_kprobes.ts";
 import { tracepointHooks } from "./checks/xf006_tracepoints.ts";
@@ -31,11 +30,10 @@ import { patchSiteText } from "./checks/xf023_patch_sites.ts";
 import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
 
-/** Every check there is. */
+/** Every check there is, whatever architecture it is about. */
 export const checks: readonly Check[] = [
+  ...archChecks,
   syscallTable,
-  syscallDispatch,
-  idt,
   ftraceHooks,
   probes,
   tracepointHooks,
@@ -58,7 +56,7 @@ export const checks: readonly Check[] = [
   patchSiteText,
   moduleTextIntegrity,
   textInstructions,
-];
+].sort((a, b) => a.id < b.id ? -1 : 1);
 
 /**
  * Checks by id (`XF001`), all of them when none are named.

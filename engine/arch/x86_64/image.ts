@@ -7,6 +7,7 @@
  * @module
  */
 import type { ImageMap } from "../image_map.ts";
+import { ENDBR, holds, NOP5, OPCODE } from "./opcodes.ts";
 
 /** __START_KERNEL_map: the image's mapping begins here. */
 export const START_KERNEL_MAP = 0xffffffff80000000n;
@@ -27,9 +28,19 @@ export const image: ImageMap = {
   // KERNEL_IMAGE_SIZE.
   maxSize: 1 << 30,
   modules: () => MODULES,
+  // arch/x86/realmode/init.c: the blob is executable in the direct map.
+  bootCode(symbols, u64) {
+    const header = symbols.tryAddress("real_mode_header");
+    const blob = symbols.tryAddress("real_mode_blob");
+    const end = symbols.tryAddress("real_mode_blob_end");
+    if (header === undefined || blob === undefined || end === undefined) {
+      return undefined;
+    }
+    const start = u64(header);
+    return { start, end: start + (end - blob) };
+  },
   // ENDBR64, or the 5 bytes of fentry: a NOP or a call.
-  startsFunction: (b) =>
-    (b[0] === 0xf3 && b[1] === 0x0f && b[2] === 0x1e) ||
-    (b[0] === 0x0f && b[1] === 0x1f && b[2] === 0x44) ||
-    b[0] === 0xe8,
+  startsFunction: (bytes) =>
+    holds(bytes, ENDBR.slice(0, 3)) || holds(bytes, NOP5.slice(0, 3)) ||
+    bytes[0] === OPCODE.call,
 };

@@ -5,7 +5,23 @@
  */
 import type { Arch } from "../arch.ts";
 import { finder } from "./finder.ts";
+import { ftraceSites } from "./ftrace_sites.ts";
 import { image } from "./image.ts";
+import { instructions } from "./instructions.ts";
+import { kernelFiles } from "./kernel_file.ts";
+import { patching } from "./patching.ts";
+import { syscalls } from "./syscalls.ts";
 
 /** See {@linkcode Arch}. */
-export const x86_64: Arch = { name: "x86_64", image, finder };
+export const x86_64: Arch = {
+  name: "x86_64",
+  // EM_X86_64.
+  elfMachine: 62,
+  image,
+  finder,
+  kernelFiles,
+  syscalls,
+  instructions,
+  ftraceSites,
+  patching,
+};

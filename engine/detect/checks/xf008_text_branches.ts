@@ -10,7 +10,8 @@ import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { judge } from "../core/judge.ts";
-import { type WayOut, waysOut } from "../text/text_scan.ts";
+import type { WayOut } from "../../arch/instructions.ts";
+import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 

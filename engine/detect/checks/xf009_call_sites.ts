@@ -11,7 +11,6 @@ import { judge } from "../core/judge.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-const NOP5 = "0f 1f 44 00 00";
 /** Where an enabled call site may lead within the image. */
 const ENTRIES = ["ftrace_caller", "ftrace_regs_caller"];
 
@@ -24,11 +23,12 @@ export const callSiteText: Check = {
     "At the start of every function that can be traced stands what Ftrace's own books say: a no-op, or a call of Ftrace's entry, of a known trampoline, or of a BPF trampoline. Sees hooks written over a function's start, and tracing silently disabled there.",
   run(context, report) {
     const { kernel, sites } = context;
+    const { instructions, ftraceSites } = kernel.arch;
     const entries = new Set(
       ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
     );
     const texts = new Texts(context);
-    const call = new Uint8Array(5);
+    const call = new Uint8Array(ftraceSites.size);
     let judged = 0;
     for (let i = 0; i < sites.count; i++) {
       const flags = sites.flags[i];
@@ -37,13 +37,11 @@ export const callSiteText: Check = {
       if (!texts.copy(low, sites.ip[2 * i + 1], call)) continue;
       judged++;
       const enabled = (flags & SITE.enabled) !== 0;
-      if (!enabled && isNop(call)) continue;
+      if (!enabled && instructions.nopAt(call) === call.length) continue;
       const ip = BigInt(sites.ip[2 * i + 1]) << 32n | BigInt(low);
-      if (enabled && call[0] === 0xe8) {
-        const target = BigInt.asUintN(
-          64,
-          ip + 5n + BigInt(new DataView(call.buffer).getInt32(1, true)),
-        );
+      const branch = enabled ? instructions.branchAt(call, ip) : undefined;
+      if (branch?.kind === "call") {
+        const { target } = branch;
         if (entries.has(target)) continue;
         if (explained(context, report, ip, target, flags)) continue;
       }
@@ -55,11 +53,6 @@ export const callSiteText: Check = {
     }
   },
 };
-
-function isNop(call: Uint8Array): boolean {
-  return call[0] === 0x0f && call[1] === 0x1f && call[2] === 0x44 &&
-    call[3] === 0 && call[4] === 0;
-}
 
 function explained(
   context: CheckContext,
@@ -97,26 +90,24 @@ function odd(
   enabled: boolean,
 ): void {
   const at = context.code.at(ip);
-  const branch = bytes[0] === 0xe8 || bytes[0] === 0xe9;
-  const target = branch
-    ? BigInt.asUintN(
-      64,
-      ip + 5n + BigInt(new DataView(bytes.slice().buffer).getInt32(1, true)),
-    )
-    : undefined;
+  const { instructions, ftraceSites } = context.kernel.arch;
+  const branch = instructions.branchAt(bytes, ip);
+  const target = branch?.target;
   const to = target === undefined ? undefined : context.code.at(target);
   const what = to !== undefined
-    ? `${bytes[0] === 0xe8 ? "calls" : "jumps to"} ${to.name}`
-    : isNop(bytes)
+    ? `${branch?.kind === "call" ? "calls" : "jumps to"} ${to.name}`
+    : instructions.nopAt(bytes) === bytes.length
     ? "does not call Ftrace"
-    : bytes[0] === 0xcc
+    : instructions.isBreakpoint(bytes)
     ? "stops at a breakpoint"
     : "holds other instructions";
   report.finding({
     severity: to === undefined || to.kind === "kernel" ? "high" : "critical",
     where: at.name,
     address: ip,
-    expected: enabled ? "a call of Ftrace (it is traced)" : NOP5,
+    expected: enabled
+      ? "a call of Ftrace (it is traced)"
+      : hexDigits(ftraceSites.nop, " "),
     found: hexDigits(bytes, " "),
     summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
       enabled ? "a call of its own" : "nothing"

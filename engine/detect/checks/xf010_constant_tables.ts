@@ -13,11 +13,11 @@ import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
 /**
- * Tables that have checks of their own, and the limits of the modules' region
- * (mm/execmem.c), at the first of which a module may well lie.
+ * Tables that have checks of their own, besides those of system calls, and the
+ * limits of the modules' region (mm/execmem.c), at the first of which a module
+ * may well lie.
  */
-const ELSEWHERE =
-  /^(sys_call_table|ia32_sys_call_table|static_calls_table|execmem_info)/;
+const ELSEWHERE = ["static_calls_table", "execmem_info"];
 
 /** What a table is, by the end of its name. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
@@ -66,6 +66,10 @@ export const constantTables: Check = {
     const security = new Set(
       securityHooks(kernel)?.map(({ address }) => address),
     );
+    const elsewhere = [
+      ...ELSEWHERE,
+      ...kernel.arch.syscalls.tables.map(({ symbol }) => symbol),
+    ];
     const modules = new RangeTest(kernel.moduleRegion);
     for (let i = 0; i + 1 < words.length; i += 2) {
       if (!modules.has(words[i], words[i + 1])) continue;
@@ -87,7 +91,10 @@ export const constantTables: Check = {
       }
       const address = data.start + BigInt(4 * i);
       const where = memberName(kernel, code.nameOf(address));
-      if (ELSEWHERE.test(where) || security.has(address)) continue;
+      if (
+        security.has(address) ||
+        elsewhere.some((name) => where.startsWith(name))
+      ) continue;
       report.finding({
         severity: "critical",
         where,

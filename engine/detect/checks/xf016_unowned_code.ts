@@ -4,6 +4,7 @@
  * @module
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { hexDigits } from "../../base/hex.ts";
 import type { Check } from "../core/check.ts";
 
@@ -34,7 +35,7 @@ export const unownedCode: Check = {
     );
     for (const range of code.pages.executable) {
       report.judged(Number((range.end - range.start) / 4096n));
-      if (range.writable && !isBootText(kernel, range.start)) {
+      if (range.writable && !isBootCode(kernel, range.start)) {
         report.finding({
           severity: "high",
           where: `0x${range.start.toString(16)}`,
@@ -74,55 +75,48 @@ export const unownedCode: Check = {
 function firstCode(kernel: Kernel, start: bigint): Uint8Array {
   // A page that is given back meanwhile is no longer there to be read.
   if (kernel.space.tryTranslate(start) === undefined) return new Uint8Array();
-  const page = kernel.space.bytes(start, 4096);
-  const at = page.findIndex((byte) => byte !== 0xcc && byte !== 0);
+  const { instructions } = kernel.arch;
+  const page = kernel.space.bytes(start, kernel.pageSize);
+  const at = page.findIndex((byte) => !instructions.isFiller(byte));
   return page.slice(Math.max(0, at), Math.max(0, at) + 16);
 }
 
-interface Range {
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
-/** The image, and the real-mode code that starts processors. */
-function ownedRanges(kernel: Kernel): Range[] {
+/** The image, and the code that starts processors. */
+function ownedRanges(kernel: Kernel): GvaRange[] {
   const { symbols } = kernel;
-  const owned: Range[] = [];
-  const page = (gva: bigint) => (gva + 0xfffn) & ~0xfffn;
+  const owned: GvaRange[] = [];
   // The image is mapped by large pages: alignment after its text as well.
   const start = symbols.address("_text");
   const end = symbols.tryAddress("__start_rodata") ?? symbols.address("_etext");
-  owned.push({ start, end: page(end) });
-  const boot = bootText(kernel);
+  owned.push(wholePages(kernel, { start, end }));
+  const boot = bootCode(kernel);
   if (boot !== undefined) owned.push(boot);
   return owned;
 }
 
-/** arch/x86/realmode/init.c: the blob is executable in the direct map. */
-function bootText(kernel: Kernel): Range | undefined {
-  const { symbols } = kernel;
-  const header = symbols.tryAddress("real_mode_header");
-  const blob = symbols.tryAddress("real_mode_blob");
-  const end = symbols.tryAddress("real_mode_blob_end");
-  if (header === undefined || blob === undefined || end === undefined) {
-    return undefined;
-  }
-  const start = kernel.space.u64(header);
-  return { start, end: (start + (end - blob) + 0xfffn) & ~0xfffn };
+function wholePages({ pageSize }: Kernel, { start, end }: GvaRange): GvaRange {
+  const page = BigInt(pageSize);
+  return { start, end: (end + page - 1n) / page * page };
 }
 
-function isBootText(kernel: Kernel, gva: bigint): boolean {
-  const boot = bootText(kernel);
+function bootCode(kernel: Kernel): GvaRange | undefined {
+  const { arch, space, symbols } = kernel;
+  const code = arch.image.bootCode(symbols, (gva) => space.u64(gva));
+  return code === undefined ? undefined : wholePages(kernel, code);
+}
+
+function isBootCode(kernel: Kernel, gva: bigint): boolean {
+  const boot = bootCode(kernel);
   return boot !== undefined && gva >= boot.start && gva < boot.end;
 }
 
 /** The parts of `range` outside of all of `owned`. */
-function subtract(range: Range, owned: readonly Range[]): Range[] {
-  let left: Range[] = [range];
+function subtract(range: GvaRange, owned: readonly GvaRange[]): GvaRange[] {
+  let left: GvaRange[] = [range];
   for (const { start, end } of owned) {
     left = left.flatMap((part) => {
       if (end <= part.start || start >= part.end) return [part];
-      const parts: Range[] = [];
+      const parts: GvaRange[] = [];
       if (part.start < start) parts.push({ start: part.start, end: start });
       if (end < part.end) parts.push({ start: end, end: part.end });
       return parts;

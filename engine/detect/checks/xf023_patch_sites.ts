@@ -64,26 +64,6 @@ function bytesAt(
     : bytes.subarray(at, at + length);
 }
 
-const isNop = (b: Uint8Array) =>
-  (b[0] === 0x0f && b[1] === 0x1f && b[2] === 0x44 && b[3] === 0 &&
-    b[4] === 0) || (b[0] === 0x66 && b[1] === 0x90);
-
-/** GVA that a branch leads to; `undefined` for other instructions. */
-function leadsTo(b: Uint8Array, gva: bigint): bigint | undefined {
-  const view = new DataView(b.buffer, b.byteOffset, b.length);
-  const long = b[0] === 0xe8 || b[0] === 0xe9;
-  if (long) {
-    return BigInt.asUintN(64, gva + 5n + BigInt(view.getInt32(1, true)));
-  }
-  if (b[0] === 0xeb) {
-    return BigInt.asUintN(64, gva + 2n + BigInt(view.getInt8(1)));
-  }
-  if (b[0] === 0x0f && (b[1] & 0xf0) === 0x80) {
-    return BigInt.asUintN(64, gva + 6n + BigInt(view.getInt32(2, true)));
-  }
-  return undefined;
-}
-
 function jump(
   context: CheckContext,
   report: Report,
@@ -91,11 +71,14 @@ function jump(
   { code, target }: JumpSite,
   module?: string,
 ): void {
-  const bytes = bytesAt(text, code, 6);
+  const { instructions } = context.kernel.arch;
+  const bytes = bytesAt(text, code, instructions.longestBranch);
   if (bytes === undefined) return outside(context, code, module);
   report.judged(1);
-  const to = leadsTo(bytes, code);
-  if (isNop(bytes) || (bytes[0] !== 0xe8 && to === target)) return;
+  const branch = instructions.branchAt(bytes, code);
+  const to = branch?.target;
+  if (instructions.nopAt(bytes) > 0) return;
+  if (branch?.kind === "jump" && to === target) return;
   const at = context.code.at(code);
   report.finding({
     severity: "critical",
@@ -133,14 +116,6 @@ function outside(
   );
 }
 
-/** What stands for no call at all (arch/x86/kernel/static_call.c). */
-function isNoCall(b: Uint8Array): boolean {
-  const xor = b[0] === 0x2e && b[1] === 0x2e && b[2] === 0x2e &&
-    b[3] === 0x31 && b[4] === 0xc0;
-  const ret = b[0] === 0xc3;
-  return isNop(b) || xor || ret;
-}
-
 function call(
   context: CheckContext,
   report: Report,
@@ -149,11 +124,12 @@ function call(
   key: bigint,
   module?: string,
 ): void {
-  const bytes = bytesAt(text, gva, 6);
+  const { instructions, patching } = context.kernel.arch;
+  const bytes = bytesAt(text, gva, instructions.longestBranch);
   if (bytes === undefined) return outside(context, gva, module);
   report.judged(1);
-  if (isNoCall(bytes)) return;
-  const to = leadsTo(bytes, gva);
+  if (patching.isNoCall(bytes)) return;
+  const to = instructions.branchAt(bytes, gva)?.target;
   const { kernel, code } = context;
   if (to !== undefined) {
     const func = kernel.object("static_call_key", key).u64("func");
@@ -161,9 +137,9 @@ function call(
     if (to === func) return;
     const { kind, symbol } = code.at(to);
     // Not patched yet: its trampoline. Or the return thunk, or the function
-    // behind its ENDBR or in front of it, for call depth tracking.
+    // a few bytes behind its start or in front of it.
     if (kind === "kernel" || kind === "thunk") return;
-    if (symbol?.startsWith("__SCT__") === true) return;
+    if (symbol?.startsWith(patching.staticCalls.trampoline) === true) return;
   }
   const at = code.at(gva);
   report.finding({

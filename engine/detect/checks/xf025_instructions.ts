@@ -11,7 +11,6 @@ import { withoutProbes } from "../text/live_sites.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-const PAGE = 4096;
 /**
  * With more pages than this at fault, symbols and text belong to different
  * kernels, or a recording has lost them: no text is replaced like that.
@@ -29,12 +28,16 @@ export const textInstructions: Check = {
     const { kernel, text, code } = context;
     const bytes = withoutProbes(context, text.bytes, text.start);
     const { instructions, faults } = walkText(
+      kernel.arch.instructions,
       kernel.symbols,
       { ...text, bytes },
       (gva) => code.at(gva).kind !== "foreign",
     );
     report.judged(instructions);
-    const pages = Map.groupBy(faults, ({ at }) => Math.floor(at / PAGE));
+    const pages = Map.groupBy(
+      faults,
+      ({ at }) => Math.floor(at / kernel.pageSize),
+    );
     if (pages.size > MOST_PAGES) {
       throw new KernelError(
         `${pages.size} pages of kernel text do not fit the kernel's symbols: one or the other is damaged`,

@@ -13,6 +13,11 @@ export interface Check {
   readonly title: string;
   /** ATT&CK technique id: `T1014`. */
   readonly technique: string;
+  /**
+   * Name of the architecture whose kernels it is about, such as `arm64`;
+   * default: all.
+   */
+  readonly arch?: string;
   /** What an intruder does that this finds, and what it cannot see. */
   readonly help: string;
   /**

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
+import {
+  GuestGoneError,
+  KernelError,
+  MemoryError,
+  XftraceError,
+} from "../../base/errors.ts";
 import { sleep } from "../../base/polling.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
@@ -75,7 +80,10 @@ export interface CheckRun {
  * stays the same is a finding. What was different each time is unjudged; what
  * was gone is listed as in flux.
  *
+ * Checks of another architecture's kernels are left out.
+ *
  * @throws {GuestGoneError} when the guest ends meanwhile.
+ * @throws {XftraceError} when all checks are about another architecture.
  */
 export async function runChecks(
   kernel: Kernel,
@@ -84,8 +92,15 @@ export async function runChecks(
 ): Promise<CheckRun> {
   const from = performance.now();
   const context = contextOf(kernel, options);
+  const { name } = kernel.arch;
+  const own = checks.filter(({ arch }) => arch === undefined || arch === name);
+  if (own.length === 0 && checks.length > 0) {
+    throw new XftraceError(
+      `${checks.map(({ id }) => id).join(", ")}: not about ${name} kernels`,
+    );
+  }
   const history = new Map(
-    checks.map((check) => [check, [read(kernel, check, context)]]),
+    own.map((check) => [check, [read(kernel, check, context)]]),
   );
   // A core or a file does not change: reading it again says nothing.
   while (kernel.memory.live) {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { archNamed } from "../../arch/all.ts";
+import { withoutOffset } from "../../arch/ftrace_sites.ts";
 import { ENTRY, KIND } from "../../seal/page/abi.ts";
 import { readRecording } from "../../seal/recording/recording.ts";
 import {
@@ -80,9 +82,11 @@ export function sealedFlow(path: string, klogPath?: string): SealedFlow {
       } of a wrong time`,
     );
   }
-  const name = (gva: bigint) =>
-    // Ftrace's address of a function lies behind its ENDBR.
-    names[hex(gva)]?.replace(/\+0x4(?= \[|$)/, "") ?? hex(gva);
+  const { ftraceSites } = archNamed(header.arch);
+  const name = (gva: bigint) => {
+    const known = names[hex(gva)];
+    return known === undefined ? hex(gva) : withoutOffset(ftraceSites, known);
+  };
   return { ...flowOfRows(rows, name), problems, release: header.kernel };
 }
 

@@ -209,28 +209,13 @@ export class CodeMap {
     return `whose code it is cannot be told: ${this.unread.join("; ")}`;
   }
 
-  /**
-   * Thunks against indirect target selection are in no book of the kernel's:
-   * pages that hold `jmp *reg; int3` and breakpoints alone
-   * (its_allocate_thunk).
-   */
+  /** Thunks that are in no book of the kernel's fill pages of their own. */
   #isThunk(gva: bigint): boolean {
     if (!this.executable(gva)) return false;
+    const { arch, pageSize, space } = this.kernel;
     try {
-      const page = this.kernel.space.bytes(gva - gva % 4096n, 4096);
-      let i = 0;
-      let thunks = 0;
-      while (i < page.length) {
-        if (page[i] === 0xcc) {
-          i++;
-          continue;
-        }
-        if (page[i] === 0x41) i++;
-        if (page[i] !== 0xff || (page[i + 1] & 0xf8) !== 0xe0) return false;
-        thunks++;
-        i += 2;
-      }
-      return thunks > 0;
+      const page = gva - gva % BigInt(pageSize);
+      return arch.instructions.isThunkPage(space.bytes(page, pageSize));
     } catch (error) {
       if (error instanceof MemoryError) return false;
       throw error;

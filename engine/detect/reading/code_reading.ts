@@ -15,8 +15,6 @@ import {
 } from "../../kernel/patching/text_image.ts";
 import { CodeMap } from "./code_map.ts";
 
-const PAGE = 4096;
-
 /** Code and text of a kernel, as they were at one reading. */
 export class CodeReading {
   readonly kernel: Kernel;
@@ -44,17 +42,18 @@ export class CodeReading {
 
   #readText(): ImageBytes {
     const text = readImage(this.kernel, "_stext", "_etext");
+    const { pageSize } = this.kernel;
     const words = new Uint32Array(
       text.bytes.buffer,
       0,
       Math.floor(text.bytes.length / 4),
     );
-    for (let page = 0; page < words.length; page += PAGE / 4) {
+    for (let page = 0; page < words.length; page += pageSize / 4) {
       if (words[page] !== 0 || words[page + 1] !== 0) continue;
-      const part = words.subarray(page, page + PAGE / 4);
+      const part = words.subarray(page, page + pageSize / 4);
       if (!part.every((word) => word === 0)) continue;
       const at = text.start + BigInt(4 * page);
-      const last = this.kernel.symbols.lookup(at + BigInt(PAGE - 1));
+      const last = this.kernel.symbols.lookup(at + BigInt(pageSize - 1));
       if (last === undefined || last.address < at) continue;
       throw new KernelError(
         `the page of kernel text at 0x${

@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { decode, Instruction } from "../../kernel/patching/text_decode.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
 import { hexDigits } from "../../base/hex.ts";
-import { isPlausible } from "./patch_sites.ts";
-import { MECHANISMS, type PatchSites } from "./site_marks.ts";
+import type { PatchSites } from "./site_marks.ts";
 import type { Report } from "../finding.ts";
 
 /** More than this many places are one message. */
@@ -40,8 +38,10 @@ export function compareText(
   pair: TextPair,
 ): number {
   const { what, start, trusted, own, sites } = pair;
+  const { mechanisms } = sites;
+  const { bentCalls } = reading.kernel.arch.patching;
   const length = Math.min(trusted.length, own.length);
-  const explained = new Uint32Array(MECHANISMS.length);
+  const explained = new Uint32Array(mechanisms.length);
   let places = 0;
   report.judged(length);
   for (let i = 0; i < length; i++) {
@@ -57,8 +57,8 @@ export function compareText(
     for (let j = i + 1; j < Math.min(length, end + 8); j++) {
       if (trusted[j] !== own[j] && sites.marks[j] === mechanism) end = j + 1;
     }
-    if (isBentCall(trusted, own, i, sites.calls)) {
-      explained[MECHANISMS.indexOf("call depth tracking")] += end - i;
+    if (bentCalls?.isBent(trusted, own, i, sites.calls) === true) {
+      explained[mechanisms.indexOf(bentCalls.mechanism)] += end - i;
     } else if (places++ < MOST) {
       const at = reading.code.at(start + BigInt(i));
       report.finding({
@@ -79,7 +79,7 @@ export function compareText(
       `it differs from ${pair.with} in ${places} places, of which the first ${MOST} are listed`,
     );
   }
-  MECHANISMS.forEach((name, i) => {
+  mechanisms.forEach((name, i) => {
     if (explained[i] > 0) {
       report.known(`${explained[i]} bytes of ${what} by ${name}`);
     }
@@ -98,44 +98,24 @@ function isSound(
   site: number,
   mechanism: number,
 ): boolean {
-  const name = MECHANISMS[mechanism];
-  if (!isPlausible(name, own.subarray(site, site + 8))) return false;
-  const insn = new Instruction();
-  for (let at = site; at < own.length; at += insn.length) {
+  const { instructions, patching } = reading.kernel.arch;
+  const name = sites.mechanisms[mechanism];
+  if (!patching.isPlausible(name, own.subarray(site, site + 8))) return false;
+  const decoder = instructions.decoder();
+  for (let at = site, length = 0; at < own.length; at += length) {
     if (sites.marks[at] !== mechanism || sites.offsets[at] !== at - site) {
       return true;
     }
+    length = decoder.decode(own, at);
     // A site may hold the tail of an instruction only: its place is known.
-    if (decode(own, at, insn) === 0) return true;
-    if (!insn.branch || insn.immediateSize !== 4) continue;
-    const view = new DataView(own.buffer, own.byteOffset + at, insn.length);
-    const to = start + BigInt(at + insn.length) +
-      BigInt(view.getInt32(insn.immediateAt, true));
-    const { kind } = reading.code.at(BigInt.asUintN(64, to));
+    if (length === 0) return true;
+    if (decoder.branch === undefined) continue;
+    const to = BigInt.asUintN(64, start + BigInt(decoder.target));
+    const { kind } = reading.code.at(to);
     if (kind === "unread") return false;
     if (
       kind === "foreign" || kind === "hidden module" || kind === "freed init"
     ) return false;
   }
   return true;
-}
-
-/**
- * Whether a difference at `i` is a call bent to the padding in front of its
- * function (arch/x86/kernel/callthunks.c).
- */
-function isBentCall(
-  trusted: Uint8Array,
-  own: Uint8Array,
-  i: number,
-  calls: ReadonlySet<number>,
-): boolean {
-  for (let at = i - 4; at < i; at++) {
-    if (!calls.has(at) || own[at] !== trusted[at]) continue;
-    const distance = (bytes: Uint8Array) =>
-      new DataView(bytes.buffer, bytes.byteOffset).getInt32(at + 1, true);
-    const back = distance(trusted) - distance(own);
-    return back > 0 && back <= 32;
-  }
-  return false;
 }

@@ -17,8 +17,6 @@ import { type PatchSites, SiteMarks } from "./site_marks.ts";
 
 /** KPROBE_FLAG_OPTIMIZED (include/linux/kprobes.h). */
 const OPTIMIZED = 4;
-/** Bytes behind the first one that a jump to a probe takes. */
-const JUMP_REST = 4;
 
 /**
  * The sites in one text.
@@ -34,29 +32,32 @@ export function liveSites(
   module?: ModuleView,
 ): PatchSites {
   const { kernel, sites } = reading;
-  const marks = new SiteMarks(text);
+  const { patching } = kernel.arch;
+  const marks = new SiteMarks(kernel.arch, text);
   const at = (gva: bigint) => Number(gva - start);
   const jumps = module === undefined
     ? jumpSites(kernel)
     : moduleJumpSites(kernel, module.gva);
   for (const { code } of jumps) {
-    // While it is patched an int3 hides how long it is.
-    const length = marks.lengthAt(at(code));
-    marks.mark("jump labels", at(code), length === 1 ? 5 : Math.max(2, length));
+    // While it is patched a breakpoint hides how long it is.
+    const length = patching.jumpLabel(marks.lengthAt(at(code)));
+    marks.mark("jump labels", at(code), length);
   }
   const statics = module === undefined
     ? staticCallSites(kernel)
     : moduleStaticCallSites(kernel, module.gva);
+  const { staticCalls } = patching;
   for (const gva of statics.keys()) {
-    marks.mark("static calls", at(gva), Math.max(5, marks.lengthAt(at(gva))));
+    const length = Math.max(staticCalls.bytes, marks.lengthAt(at(gva)));
+    marks.mark("static calls", at(gva), length);
   }
   if (module !== undefined) {
     const known = kernel.live.modules.find(({ gva }) => gva === module.gva);
     for (const gva of known?.symbols.addresses ?? []) {
       if (gva < start || gva >= start + BigInt(text.length)) continue;
       const name = known?.symbols.lookup(gva)?.name;
-      if (name?.startsWith("__SCT__") === true) {
-        marks.mark("static calls", at(gva), 8);
+      if (name?.startsWith(staticCalls.trampoline) === true) {
+        marks.mark("static calls", at(gva), staticCalls.trampolineBytes);
       }
     }
   } else {
@@ -64,7 +65,8 @@ export function liveSites(
   }
   const low = Number(start & 0xffffffffn);
   for (let i = 0; i < sites.count; i++) {
-    marks.mark("Ftrace", sites.ip[2 * i] - low, 5);
+    const site = (sites.ip[2 * i] - low) | 0;
+    marks.mark("Ftrace", site, kernel.arch.ftraceSites.size);
   }
   return marks.sites();
 }
@@ -77,18 +79,25 @@ export function withoutProbes(
 ): Uint8Array<ArrayBuffer> {
   const plain = new Uint8Array(text);
   const { kernel } = reading;
+  const { instructions, patching } = kernel.arch;
+  const rest = patching.probeBytes - 1;
+  const opcode = kernel.types.tryMember("kprobe", "opcode");
   const copied = kernel.types.tryOffset(
     "optimized_kprobe",
     "optinsn.copied_insn",
   );
   for (const { gva, address, flags } of reading.kprobes) {
     const at = Number(address - start);
-    if (at < 0 || at + 1 + JUMP_REST > text.length) continue;
-    const optimised = (flags & OPTIMIZED) !== 0 && text[at] === 0xe9;
-    if (text[at] !== 0xcc && !optimised) continue;
-    plain[at] = kernel.object("kprobe", gva).number("opcode");
+    if (at < 0 || at + patching.probeBytes > text.length) continue;
+    const there = text.subarray(at, at + patching.probeBytes);
+    const optimised = (flags & OPTIMIZED) !== 0 && patching.isProbeJump(there);
+    if (!instructions.isBreakpoint(there) && !optimised) continue;
+    if (opcode !== undefined) {
+      const from = gva + BigInt(opcode.offset);
+      plain.set(kernel.space.bytes(from, opcode.size), at);
+    }
     if (!optimised || copied === undefined) continue;
-    plain.set(kernel.space.bytes(gva + BigInt(copied), JUMP_REST), at + 1);
+    plain.set(kernel.space.bytes(gva + BigInt(copied), rest), at + 1);
   }
   return plain;
 }

@@ -2,7 +2,7 @@
  * The text that a module should have: its file's, laid out and relocated as
  * the loader did.
  *
- * Sources: kernel/module/main.c, arch/x86/kernel/module.c.
+ * Source: kernel/module/main.c.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 } from "../../kernel/objects/module_load.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
-import { type Mechanism, type PatchSites, SiteMarks } from "./site_marks.ts";
+import { type PatchSites, SiteMarks } from "./site_marks.ts";
 import {
   buildIdOf,
   type ObjectSymbol,
@@ -28,12 +28,6 @@ export interface ModuleText {
   readonly sites: PatchSites;
 }
 
-const R64 = 1;
-const PC32 = 2;
-const PLT32 = 4;
-const R32 = 10;
-const R32S = 11;
-const PC64 = 24;
 const SHN_UNDEF = 0;
 const SHN_ABS = 0xfff1;
 
@@ -167,10 +161,11 @@ function relocate(
   at: number,
   { type, symbol, addend }: Relocation,
 ): void {
+  const how = reading.kernel.arch.patching.relocation(type);
+  if (how === undefined) return;
   const candidates = values(reading, placed, symbol);
-  const wide = type === R64 || type === PC64;
-  const relative = type === PC32 || type === PLT32 || type === PC64;
-  if (!wide && !relative && type !== R32 && type !== R32S) return;
+  const { relative } = how;
+  const wide = how.bytes === 8;
   const bits = wide ? 64 : 32;
   const is = BigInt.asUintN(
     bits,
@@ -205,11 +200,9 @@ function patchSites(
   offsets: ReadonlyMap<number, number>,
   text: Uint8Array,
 ): PatchSites {
-  const sites = new SiteMarks(text);
+  const sites = new SiteMarks(kernel.arch, text);
   const calls = new Set<number>();
-  const lengthAt = (at: number) => sites.lengthAt(at);
-  const mark = (what: Mechanism, at: number, length: number) =>
-    sites.mark(what, at, length);
+  const { bentCalls, staticCalls, tables } = kernel.arch.patching;
   /** Places in the text that every `step`th byte of a table points to. */
   const each = (
     table: string,
@@ -228,39 +221,27 @@ function patchSites(
       }
     });
   };
-  const { types } = kernel;
-  const alternative = types.tryStruct("alt_instr")?.size ?? 12;
-  const length = types.tryOffset("alt_instr", "instrlen") ?? alternative - 2;
-  each(
-    ".altinstructions",
-    alternative,
-    (at, entry) => mark("alternatives", at, entry[length]),
-  );
-  each(
-    ".parainstructions",
-    16,
-    (at, entry) => mark("paravirt calls", at, entry[9]),
-  );
-  each(".smp_locks", 4, (at) => mark("SMP locks", at, 1));
-  each(".retpoline_sites", 4, (at) => mark("retpolines", at, lengthAt(at)));
-  each(".return_sites", 4, (at) => mark("return thunks", at, 5));
-  each(".ibt_endbr_seal", 4, (at) => mark("sealed ENDBR", at, 4));
-  each(".call_sites", 4, (at) => calls.add(at));
-  each(
-    ".static_call_sites",
-    8,
-    (at) => mark("static calls", at, Math.max(5, lengthAt(at))),
-  );
-  each(
-    "__jump_table",
-    16,
-    (at) => mark("jump labels", at, Math.max(2, lengthAt(at))),
-  );
-  each("__mcount_loc", 8, (at) => mark("Ftrace", at, 5));
+  for (
+    const { section, entry, mechanism, length } of tables(
+      kernel.types,
+    )
+  ) {
+    each(
+      section,
+      entry,
+      (at, bytes) => sites.markEntry(mechanism, at, length, bytes),
+    );
+  }
+  if (bentCalls !== undefined) {
+    each(bentCalls.table, 4, (at) => calls.add(at));
+  }
   for (const { name, section, value } of file.symbols) {
     const offset = offsets.get(section);
-    if (offset === undefined || !name.startsWith("__SCT__")) continue;
-    mark("static calls", offset + value, 8);
+    if (offset === undefined || !name.startsWith(staticCalls.trampoline)) {
+      continue;
+    }
+    const { mechanism, trampolineBytes } = staticCalls;
+    sites.mark(mechanism, offset + value, trampolineBytes);
   }
   return sites.sites(calls);
 }

@@ -4,31 +4,14 @@
  * @module
  */
 import type { Symbols } from "../../kernel/symbols/symbols.ts";
-import { decode, Instruction } from "../../kernel/patching/text_decode.ts";
-
-/** What changes text. */
-export const MECHANISMS = [
-  "none",
-  "alternatives",
-  "paravirt calls",
-  "SMP locks",
-  "retpolines",
-  "return thunks",
-  "sealed ENDBR",
-  "static calls",
-  "jump labels",
-  "Ftrace",
-  "BPF dispatchers",
-  "kprobes",
-  "call depth tracking",
-  "runtime constants",
-] as const;
-
-/** One of {@linkcode MECHANISMS}. */
-export type Mechanism = typeof MECHANISMS[number];
+import type { Arch } from "../../arch/arch.ts";
+import type { Decoder } from "../../arch/instructions.ts";
+import type { NamedSite, SiteLength } from "../../arch/patching.ts";
 
 /** For each byte of the text: the index of the mechanism that may change it. */
 export interface PatchSites {
+  /** As {@linkcode Patching.mechanisms}. */
+  readonly mechanisms: readonly string[];
   readonly marks: Uint8Array;
   /** For each byte that is marked: how far it is from its site's start. */
   readonly offsets: Uint8Array;
@@ -41,20 +24,27 @@ export class SiteMarks {
   readonly marks: Uint8Array;
   /** As {@linkcode PatchSites.offsets}. */
   readonly offsets: Uint8Array;
+  readonly #arch: Arch;
   readonly #text: Uint8Array;
-  readonly #insn = new Instruction();
+  readonly #decoder: Decoder;
 
   /** @param text its bytes; places in it are offsets from here on */
-  constructor(text: Uint8Array) {
+  constructor(arch: Arch, text: Uint8Array) {
+    this.#arch = arch;
+    this.#decoder = arch.instructions.decoder();
     this.marks = new Uint8Array(text.length);
     this.offsets = new Uint8Array(text.length);
     this.#text = text;
   }
 
   /** Marks a site; one that begins elsewhere is no site of this text. */
-  mark(what: Mechanism, at: number, length: number): void {
+  mark(what: string, at: number, length: number): void {
     if (at < 0 || at >= this.#text.length) return;
-    this.marks.fill(MECHANISMS.indexOf(what), at, at + length);
+    this.marks.fill(
+      this.#arch.patching.mechanisms.indexOf(what),
+      at,
+      at + length,
+    );
     for (let i = 0; i < length; i++) this.offsets[at + i] = i;
   }
 
@@ -62,20 +52,45 @@ export class SiteMarks {
   lengthAt(at: number): number {
     return at < 0 || at >= this.#text.length
       ? 0
-      : decode(this.#text, at, this.#insn);
+      : this.#decoder.decode(this.#text, at);
+  }
+
+  /**
+   * Marks a site whose length an architecture's table tells.
+   *
+   * @param entry the table's entry
+   */
+  markEntry(
+    what: string,
+    at: number,
+    length: SiteLength,
+    entry: Uint8Array,
+  ): void {
+    const bytes = typeof length === "number"
+      ? length
+      : "instruction" in length
+      ? Math.max(length.instruction, this.lengthAt(at))
+      : entry[length.entryByte];
+    this.mark(what, at, bytes);
   }
 
   /**
    * Marks what the kernel patches by its own names: static calls'
-   * trampolines, BPF's dispatchers, and Ftrace's own calls.
+   * trampolines, Ftrace's own calls.
    *
    * @param start GVA at which this text runs
    */
   markNamed(symbols: Symbols, start: bigint): void {
-    for (const [pattern, what, length] of NAMED) {
-      for (const name of symbols.glob(pattern)) {
+    const { named, staticCalls } = this.#arch.patching;
+    const trampolines: NamedSite = {
+      symbols: `${staticCalls.trampoline}*`,
+      mechanism: staticCalls.mechanism,
+      length: staticCalls.trampolineBytes,
+    };
+    for (const site of [trampolines, ...named]) {
+      for (const name of symbols.glob(site.symbols)) {
         for (const gva of symbols.addresses(name)) {
-          this.mark(what, Number(gva - start), length);
+          this.mark(site.mechanism, Number(gva - start), site.length);
         }
       }
     }
@@ -87,14 +102,7 @@ export class SiteMarks {
    * @param calls offsets of calls that call depth tracking may bend
    */
   sites(calls: ReadonlySet<number> = new Set()): PatchSites {
-    return { marks: this.marks, offsets: this.offsets, calls };
+    const { mechanisms } = this.#arch.patching;
+    return { mechanisms, marks: this.marks, offsets: this.offsets, calls };
   }
 }
-
-const NAMED: readonly (readonly [string, Mechanism, number])[] = [
-  ["__SCT__*", "static calls", 8],
-  ["bpf_dispatcher_*_func", "BPF dispatchers", 9],
-  ["ftrace_call", "Ftrace", 5],
-  ["ftrace_regs_call", "Ftrace", 5],
-  ["ftrace_graph_call", "Ftrace", 5],
-];

@@ -55,28 +55,6 @@ export function trustedText(
     probes,
   );
   const bytes = new Uint8Array(section.bytes);
-  const view = new DataView(bytes.buffer);
-  const low = Number(linked & 0xffffffffn);
-  const by = Number(BigInt.asIntN(32, slide));
-  const each = (
-    list: Uint32Array,
-    width: number,
-    patch: (at: number) => void,
-  ) => {
-    for (let i = 0; i < list.length; i++) {
-      const at = list[i] - low;
-      if (at >= 0 && at + width <= bytes.length) patch(at);
-    }
-  };
-  const { add32, subtract32, add64 } = image.relocations;
-  each(add32, 4, (at) => {
-    view.setInt32(at, view.getInt32(at, true) + by, true);
-  });
-  each(subtract32, 4, (at) => {
-    view.setInt32(at, view.getInt32(at, true) - by, true);
-  });
-  each(add64, 8, (at) => {
-    view.setBigInt64(at, view.getBigInt64(at, true) + slide, true);
-  });
+  image.relocations.apply(bytes, linked, slide);
   return { start, bytes, sites };
 }

@@ -1,20 +1,12 @@
 /**
- * A kernel image file as distributions ship it: a bzImage with a packed ELF,
- * its sections, and the relocations that the boot code applies.
- *
- * Sources: Documentation/arch/x86/boot.rst, arch/x86/boot/compressed/misc.c
- * (handle_relocations), arch/x86/tools/relocs.c.
+ * A kernel image's file: its sections, whatever it is packed in.
  *
  * @module
  */
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { architectures } from "../../arch/all.ts";
+import type { Arch } from "../../arch/arch.ts";
+import type { ImageRelocations, Unpack } from "../../arch/kernel_file.ts";
 import { XftraceError } from "../../base/errors.ts";
-
-/** Unpacks one format that needs a tool of the host's. */
-export type Unpack = (
-  format: "xz" | "lz4" | "bzip2" | "lzma" | "lzop",
-  packed: Uint8Array,
-) => Uint8Array;
 
 /** A section of the image. */
 export interface Section {
@@ -31,30 +23,18 @@ export interface Vmlinux {
   readonly sections: readonly Section[];
   /** BUILD-ID in hex; `undefined` when it has none. */
   readonly buildId: string | undefined;
-  /** Low halves of the GVAs that are relocated, by how. */
-  readonly relocations: {
-    readonly add32: Uint32Array;
-    readonly subtract32: Uint32Array;
-    readonly add64: Uint32Array;
-  };
+  readonly relocations: ImageRelocations;
 }
 
-const MAGIC: readonly (readonly [string, readonly number[]])[] = [
-  ["elf", [0x7f, 0x45, 0x4c, 0x46]],
-  ["gzip", [0x1f, 0x8b]],
-  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
-  ["lz4", [0x02, 0x21, 0x4c, 0x18]],
-  ["bzip2", [0x42, 0x5a, 0x68]],
-  ["lzma", [0x5d, 0x00, 0x00]],
-  ["lzop", [0x89, 0x4c, 0x5a]],
-];
+const ELF_MAGIC = 0x7f454c46;
 
-const starts = (bytes: Uint8Array, magic: readonly number[]) =>
-  magic.every((byte, i) => bytes[i] === byte);
+function isElf(file: Uint8Array): boolean {
+  return file.length >= 4 &&
+    new DataView(file.buffer, file.byteOffset).getUint32(0) === ELF_MAGIC;
+}
 
 /**
- * Reads a vmlinuz (bzImage) or an uncompressed vmlinux.
+ * Reads a vmlinuz, as boot loaders take it, or an uncompressed vmlinux.
  *
  * @throws {XftraceError} in one sentence, what is wrong with the file.
  */
@@ -63,12 +43,7 @@ export function readVmlinux(
   file: Uint8Array,
   unpack: Unpack,
 ): Vmlinux {
-  const elf = starts(file, MAGIC[0][1])
-    ? file
-    : unpackBzImage(source, file, unpack);
-  if (!starts(elf, MAGIC[0][1])) {
-    throw new XftraceError(`${source} does not unpack to an ELF kernel image`);
-  }
+  const { elf, arch } = elfOf(source, file, unpack);
   const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
   const sections: Section[] = [];
   const table = Number(view.getBigUint64(0x28, true));
@@ -101,59 +76,31 @@ export function readVmlinux(
     source,
     sections,
     buildId: buildIdOf(sections),
-    relocations: relocationsOf(view, end),
+    relocations: arch.kernelFiles.relocations(elf, end),
   };
 }
 
-function unpackBzImage(
+/** The ELF file in a file, and whose kernel it is. */
+function elfOf(
   source: string,
   file: Uint8Array,
   unpack: Unpack,
-): Uint8Array {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const isBzImage = file.length > 0x250 && view.getUint32(0x202, true) ===
-      0x53726448;
-  if (!isBzImage) {
-    throw new XftraceError(
-      `${source} is no kernel image: give the vmlinuz that the guest booted, or its vmlinux`,
-    );
+): { elf: Uint8Array; arch: Arch } {
+  if (isElf(file)) {
+    const machine = new DataView(file.buffer, file.byteOffset, file.byteLength)
+      .getUint16(18, true);
+    const arch = architectures.find(({ elfMachine }) => elfMachine === machine);
+    if (arch !== undefined) return { elf: file, arch };
   }
-  const setup = ((file[0x1f1] || 4) + 1) * 512;
-  const start = setup + view.getUint32(0x248, true);
-  const payload = file.subarray(start, start + view.getUint32(0x24c, true));
-  const format = MAGIC.find(([, magic]) => starts(payload, magic))?.[0];
-  // The build appends the unpacked size, 4 bytes, to all formats but gzip,
-  // which has it already.
-  const packed = payload.subarray(0, payload.length - 4);
-  switch (format) {
-    case "elf":
-      return payload;
-    case "gzip":
-      return whole(source, () => gunzipSync(payload));
-    case "zstd":
-      return whole(source, () => zstdDecompressSync(packed));
-    case "xz":
-    case "lz4":
-    case "bzip2":
-    case "lzma":
-    case "lzop":
-      return unpack(format, packed);
-    default:
-      throw new XftraceError(
-        `${source} is packed in a way that is not known; unpack it with the kernel's scripts/extract-vmlinux and give the result`,
-      );
+  for (const arch of architectures) {
+    const elf = arch.kernelFiles.unpack(source, file, unpack);
+    if (elf === undefined) continue;
+    if (isElf(elf)) return { elf, arch };
+    throw new XftraceError(`${source} does not unpack to an ELF kernel image`);
   }
-}
-
-function whole(source: string, unpack: () => Uint8Array): Uint8Array {
-  try {
-    return unpack();
-  } catch (cause) {
-    throw new XftraceError(
-      `${source} is damaged: what is packed in it cannot be unpacked`,
-      { cause },
-    );
-  }
+  throw new XftraceError(
+    `${source} is no kernel image: give the vmlinuz that the guest booted, or its vmlinux`,
+  );
 }
 
 /** The GNU build id note, in `.notes`. */
@@ -179,27 +126,4 @@ function buildIdOf(sections: readonly Section[]): string | undefined {
     at = desc + aligned(size);
   }
   return undefined;
-}
-
-/**
- * The relocations behind the ELF file: three lists, each ended by a zero,
- * read from the end. None when the kernel cannot be relocated.
- */
-function relocationsOf(
-  view: DataView,
-  elfEnd: number,
-): Vmlinux["relocations"] {
-  let at = view.byteLength - (view.byteLength - elfEnd) % 4 - 4;
-  const list = (): Uint32Array => {
-    const found: number[] = [];
-    for (; at >= elfEnd; at -= 4) {
-      const value = view.getUint32(at, true);
-      if (value === 0) break;
-      found.push(value);
-    }
-    at -= 4;
-    return Uint32Array.from(found);
-  };
-  const [add32, subtract32, add64] = [list(), list(), list()];
-  return { add32, subtract32, add64 };
 }

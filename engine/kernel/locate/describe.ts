@@ -5,7 +5,7 @@
  * @module
  */
 import { KernelError, XftraceError } from "../../base/errors.ts";
-import { architectures } from "../../arch/all.ts";
+import { architectures, readableArchs } from "../../arch/all.ts";
 import type { Arch } from "../../arch/arch.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
@@ -104,9 +104,7 @@ function locate(
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     throw new KernelError(
-      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of a Linux guest that can be read (${
-        architectures.map(({ name }) => name).join(", ")
-      })`,
+      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of a Linux guest that can be read (${readableArchs()})`,
       { cause: error },
     );
   }

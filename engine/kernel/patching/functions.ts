@@ -19,13 +19,6 @@ export interface TraceableFunction {
 }
 
 /**
- * Call sites in weak functions that the linker dropped lie behind another
- * function's start: at most an ENDBR64 may come before the call
- * (FTRACE_MCOUNT_MAX_OFFSET, arch/x86/include/asm/ftrace.h).
- */
-const MAX_OFFSET = 4;
-
-/**
  * All functions that can be traced, in the kernel's order. Static functions
  * of one name are all listed.
  *
@@ -33,13 +26,16 @@ const MAX_OFFSET = 4;
  */
 export function traceableFunctions(kernel: Kernel): TraceableFunction[] {
   const sites = callSites(kernel);
+  // Sites in weak functions that the linker dropped lie behind another
+  // function's start, further than any function's own.
+  const furthest = Math.max(...kernel.arch.ftraceSites.offsets);
   const found: TraceableFunction[] = [];
   for (let i = 0; i < sites.count; i++) {
     const flags = sites.flags[i];
     if ((flags & SITE.disabled) !== 0) continue;
     const ip = (BigInt(sites.ip[2 * i + 1]) << 32n) | BigInt(sites.ip[2 * i]);
     const symbol = kernel.symbols.lookup(ip);
-    if (symbol === undefined || symbol.offset > MAX_OFFSET) continue;
+    if (symbol === undefined || symbol.offset > furthest) continue;
     found.push({
       name: symbol.name,
       ...(symbol.module === undefined ? {} : { module: symbol.module }),

@@ -5,26 +5,13 @@
  * Measured on Debian's 6.1.192 and 6.12.117, running: all of their 7 million
  * instructions decode, every function ends with an instruction's end, and
  * every direct branch (600,000) leads to an instruction's start; the
- * exceptions stand in {@linkcode EXCEPTIONS}.
+ * exceptions stand in {@linkcode Instructions.unusual}.
  *
  * @module
  */
 import type { Symbols } from "../symbols/symbols.ts";
-import { decode, Instruction, signed } from "./text_decode.ts";
+import type { Instructions, TextFaultKind } from "../../arch/instructions.ts";
 import type { ImageBytes } from "./text_image.ts";
-
-/** What is wrong with an instruction. */
-export type TextFaultKind =
-  /** The bytes are no instruction. */
-  | "none"
-  /** It goes on in the next function. */
-  | "runs over"
-  /** A branch into the midst of an instruction. */
-  | "amid instruction"
-  /** A call into the midst of another function. */
-  | "amid function"
-  /** A branch to where there is no code. */
-  | "nowhere";
 
 /** An instruction that cannot be what was built. */
 export interface TextFault {
@@ -44,21 +31,6 @@ export interface TextWalk {
   readonly faults: readonly TextFault[];
 }
 
-/** Functions that are made differently, and what may be wrong with them. */
-const EXCEPTIONS: readonly [name: RegExp, kinds: readonly TextFaultKind[]][] = [
-  // 32-bit code, with data behind it (arch/x86/platform/pvh/head.S).
-  [/^pvh_start_xen$/, [
-    "none",
-    "runs over",
-    "amid instruction",
-    "amid function",
-    "nowhere",
-  ]],
-  // An instruction whose last byte is the next function's `ret`
-  // (arch/x86/lib/retpoline.S).
-  [/_untrain_ret$/, ["runs over"]],
-];
-
 const START = 1;
 const FUNCTION = 2;
 
@@ -69,6 +41,7 @@ const FUNCTION = 2;
  * @param isCode whether there is code at a GVA outside of this text
  */
 export function walkText(
+  instructions: Instructions,
   symbols: Symbols,
   { start, bytes }: ImageBytes,
   isCode: (gva: bigint) => boolean,
@@ -78,24 +51,20 @@ export function walkText(
   for (const at of functions) marks[at] = FUNCTION;
   const branches = new Branches();
   const found: TextFault[] = [];
-  const insn = new Instruction();
-  let instructions = 0;
+  const decoder = instructions.decoder();
+  let count = 0;
   for (let i = 0; i < functions.length; i++) {
     const end = functions[i + 1] ?? bytes.length;
     for (let at = functions[i]; at < end;) {
       marks[at] |= START;
-      const length = decode(bytes, at, insn);
+      const length = decoder.decode(bytes, at);
       if (length === 0) {
         found.push({ kind: "none", at, length: 1 });
         break;
       }
-      instructions++;
+      count++;
       if (at + length > end) found.push({ kind: "runs over", at, length });
-      if (insn.branch) {
-        const to = at + length +
-          signed(bytes, at + insn.immediateAt, insn.immediateSize);
-        branches.add(at, to, i);
-      }
+      if (decoder.branch !== undefined) branches.add(at, decoder.target, i);
       at += length;
     }
   }
@@ -112,8 +81,8 @@ export function walkText(
     if (to >= functions[i] && to < (functions[i + 1] ?? bytes.length)) {
       return undefined;
     }
-    decode(bytes, at, insn);
-    if (insn.map !== 0 || insn.opcode !== 0xe8) return undefined;
+    decoder.decode(bytes, at);
+    if (decoder.branch !== "call") return undefined;
     // Call depth tracking calls what it put before the function.
     const name = symbols.lookup(gvaOf(to))?.name;
     return name?.startsWith("__pfx_") === true ? undefined : "amid function";
@@ -124,16 +93,16 @@ export function walkText(
     const to = branches.to[b];
     const kind = wrong(at, to, branches.within[b]);
     if (kind === undefined) continue;
-    const length = decode(bytes, at, insn);
+    const length = decoder.decode(bytes, at);
     found.push({ kind, at, length, target: gvaOf(to) });
   }
   const faults = found.filter(({ kind, at }) => {
     const name = symbols.lookup(start + BigInt(at))?.name ?? "";
-    return !EXCEPTIONS.some(([pattern, kinds]) =>
+    return !instructions.unusual.some(([pattern, kinds]) =>
       kinds.includes(kind) && pattern.test(name)
     );
   });
-  return { instructions, faults };
+  return { instructions: count, faults };
 }
 
 /** Offsets of all symbols in a text, ascending, each once; the first is 0. */

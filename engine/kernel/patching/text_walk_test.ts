@@ -3,6 +3,7 @@ import {
   FIXTURE_TEXT,
   fixtureSymbolTable,
 } from "../symbols/symbols_fixture.ts";
+import { x86_64 } from "../../arch/x86_64/mod.ts";
 import { type TextFault, walkText } from "./text_walk.ts";
 
 const SYMBOLS = fixtureSymbolTable([
@@ -18,6 +19,7 @@ function walk(...patches: [at: number, ...bytes: number[]][]): string[] {
   const bytes = new Uint8Array(LENGTH).fill(0x90);
   for (const [at, ...put] of patches) bytes.set(put, at);
   const { faults, instructions } = walkText(
+    x86_64.instructions,
     SYMBOLS,
     { start: FIXTURE_TEXT, end: FIXTURE_TEXT + BigInt(LENGTH), bytes },
     (gva) => gva === FIXTURE_TEXT + 0x1000n,

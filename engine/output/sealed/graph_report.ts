@@ -13,8 +13,10 @@ import {
   KIND,
   WORD,
 } from "../../seal/page/abi.ts";
+import { archNamed } from "../../arch/all.ts";
+import { type FtraceSites, withoutOffset } from "../../arch/ftrace_sites.ts";
+import { syscallParameters } from "../../arch/syscall_parameters.ts";
 import type { Names, RecordingHeader } from "../../seal/recording/recording.ts";
-import { syscallParameters } from "./syscall_parameters.ts";
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;
@@ -88,6 +90,8 @@ export class GraphReport {
   readonly #names: Names;
   readonly #text: readonly [bigint, bigint];
   readonly #dispatcher: readonly (readonly [bigint, bigint])[];
+  readonly #parameters: ReturnType<typeof syscallParameters>;
+  readonly #sites: FtraceSites;
   readonly #comms = new Map<number, string>();
   readonly #foreign = new Map<
     string,
@@ -97,6 +101,9 @@ export class GraphReport {
   constructor(header: RecordingHeader, names: Names) {
     this.#header = header;
     this.#names = names;
+    const arch = archNamed(header.arch);
+    this.#parameters = syscallParameters(arch.syscalls);
+    this.#sites = arch.ftraceSites;
     const [start, end] = header.kernelText;
     this.#text = [BigInt(start), BigInt(end)];
     this.#dispatcher = header.dispatcher.map(([from, to]) =>
@@ -134,8 +141,8 @@ export class GraphReport {
 
   #name(address: bigint): string {
     const text = hex(address);
-    // Ftrace's address of a function lies behind its ENDBR.
-    return this.#names[text]?.replace(/\+0x4(?= \[|$)/, "") ?? text;
+    const name = this.#names[text];
+    return name === undefined ? text : withoutOffset(this.#sites, name);
   }
 
   #note(as: "function" | "caller", address: bigint): void {
@@ -318,10 +325,10 @@ export class GraphReport {
     for (const [position, path] of paths) {
       shown[position] = JSON.stringify(path);
     }
-    const names = syscallParameters(number);
-    const text = names === undefined
+    const parameters = this.#parameters.get(number);
+    const text = parameters === undefined
       ? shown.join(", ")
-      : names.map((name, i) => `${name}: ${shown[i]}`).join(", ");
+      : parameters.map(({ name }, i) => `${name}: ${shown[i]}`).join(", ");
     return { text, used };
   }
 }

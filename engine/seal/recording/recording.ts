@@ -38,6 +38,8 @@ const headerShape = z.object({
   klog: z.string(),
   target: z.string(),
   kernel: z.string(),
+  /** As `uname -m`; recordings of before 0.2 do not say it. */
+  arch: z.string().optional(),
   /** Half-open ranges of the kernel's own code, in hex. */
   kernelText: z.tuple([z.string(), z.string()]),
   /** Half-open ranges of the system-call dispatcher, in hex. */

@@ -370,6 +370,7 @@ function recordingHeader(
     klog: klogPath,
     target,
     kernel: kernel.facts.release,
+    arch: kernel.arch.name,
     kernelText: [address("_stext"), address("_etext")],
     dispatcher: dispatcherRanges(kernel).map(({ start, end }) => [
       hex(start),

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { syscallParameters } from "../../arch/syscall_parameters.ts";
+import type { Syscalls } from "../../arch/syscalls.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { isGlob } from "../../base/glob.ts";
 import { ftraceSite } from "../../kernel/patching/ftrace_site.ts";
@@ -15,9 +17,9 @@ import {
   MAX_ROOTS,
   SEAL_NUMBER,
   type SealName,
+  SYSCALLS,
 } from "../page/abi.ts";
 import { MODULE_NAME } from "../page/control_page.ts";
-import { pathArguments } from "./path_arguments.ts";
 
 /** What to trace and how to seal it. */
 export interface SealedConfig {
@@ -68,22 +70,12 @@ export interface ResolvedConfig {
   readonly seal: SealName;
 }
 
-/** Functions that hand system calls on, of one kernel or another. */
-const DISPATCHERS = [
-  "do_syscall_64",
-  "x64_sys_call",
-  "ia32_sys_call",
-  "do_int80_syscall_32",
-  "do_int80_emulation",
-  "__do_fast_syscall_32",
-];
-
 /** Code of the system-call dispatcher, as half-open ranges of GVAs. */
 export function dispatcherRanges(
   kernel: Kernel,
 ): { start: bigint; end: bigint }[] {
   const ranges: { start: bigint; end: bigint }[] = [];
-  for (const name of DISPATCHERS) {
+  for (const name of kernel.arch.syscalls.dispatchers) {
     const start = kernel.symbols.tryAddress(name);
     if (start === undefined) continue;
     const size = kernel.symbols.lookup(start)?.size ?? 0;
@@ -141,6 +133,17 @@ function traceable(kernel: Kernel, address: bigint): bigint | undefined {
     if (error instanceof MemoryError) return undefined;
     throw error;
   }
+}
+
+/** One byte a system call: bit N set when argument N is a path. */
+function pathArguments(syscalls: Syscalls): Uint8Array {
+  const masks = new Uint8Array(SYSCALLS);
+  for (const [number, parameters] of syscallParameters(syscalls)) {
+    parameters.forEach(({ isPath }, i) => {
+      if (isPath && number < SYSCALLS) masks[number] |= 1 << i;
+    });
+  }
+  return masks;
 }
 
 /** All functions of loaded modules that can be traced. */
@@ -213,7 +216,7 @@ export function resolveConfig(
     view.setBigUint64(CONFIG.ranges + i * 16, start, true);
     view.setBigUint64(CONFIG.ranges + i * 16 + 8, end, true);
   });
-  message.set(pathArguments(), CONFIG.path_arguments);
+  message.set(pathArguments(kernel.arch.syscalls), CONFIG.path_arguments);
   let at: number = CONFIG.bytes;
   for (const ip of [...roots, ...filter]) {
     view.setBigUint64(at, ip, true);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Kernel } from "../core/kernel.ts";
+import type { Kernel } from "../../../kernel/core/kernel.ts";
 
 /** One gate. */
 export interface Gate {
@@ -20,13 +20,16 @@ export interface Gate {
   readonly bytes: Uint8Array;
 }
 
-/** The 256 gates of `idt_table`. */
+const GATES = 256;
+const GATE_BYTES = 16;
+
+/** The gates of `idt_table`. */
 export function idtGates(kernel: Kernel): Gate[] {
   const table = kernel.symbols.address("idt_table");
-  const bytes = kernel.space.bytes(table, 4096);
+  const bytes = kernel.space.bytes(table, GATES * GATE_BYTES);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: 256 }, (_, vector) => {
-    const o = vector * 16;
+  return Array.from({ length: GATES }, (_, vector) => {
+    const o = vector * GATE_BYTES;
     const handler = BigInt(view.getUint32(o + 8, true)) << 32n |
       BigInt(view.getUint16(o + 6, true)) << 16n |
       BigInt(view.getUint16(o, true));
@@ -38,7 +41,7 @@ export function idtGates(kernel: Kernel): Gate[] {
       present: (attributes & 0x80) !== 0,
       dpl: (attributes >> 5) & 3,
       segment: view.getUint16(o + 2, true),
-      bytes: bytes.slice(o, o + 16),
+      bytes: bytes.slice(o, o + GATE_BYTES),
     };
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decode, Instruction, signed } from "./text_decode.ts";
+import { decode, Instruction, signed } from "./decode.ts";
 
 /** Instructions as objdump prints their bytes, and what they are. */
 const INSTRUCTIONS: readonly (readonly [string, string])[] = [

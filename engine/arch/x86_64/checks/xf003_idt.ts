@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { idtDescriptor, idtGates } from "../../kernel/objects/idt.ts";
-import type { Kernel } from "../../kernel/core/kernel.ts";
-import { hexDigits } from "../../base/hex.ts";
-import { judge } from "../core/judge.ts";
-import type { Check } from "../core/check.ts";
+import { idtDescriptor, idtGates } from "../kernel/idt.ts";
+import type { Kernel } from "../../../kernel/core/kernel.ts";
+import { hexDigits } from "../../../base/hex.ts";
+import { judge } from "../../../detect/core/judge.ts";
+import type { Check } from "../../../detect/core/check.ts";
 
 /** Exceptions by vector: the handler's name after `asm_exc_`. */
 const EXCEPTIONS: readonly (string | undefined)[] = [
@@ -49,6 +49,7 @@ export const idt: Check = {
   id: "XF003",
   title: "interrupt descriptor table",
   technique: "T1014",
+  arch: "x86_64",
   help:
     "Every gate leads to the kernel's own entry code for its vector, and the descriptor that processors load names the kernel's table. The IDTR itself is a register and is not seen.",
   run(context, report) {

@@ -4,16 +4,18 @@
  * @module
  */
 import {
-  type Dispatch,
-  dispatch,
   syscallTables,
   tracedSyscalls,
-} from "../../kernel/objects/syscalls.ts";
-import type { CheckContext } from "../core/context.ts";
-import { hexDigits } from "../../base/hex.ts";
-import type { Report } from "../finding.ts";
-import type { Check } from "../core/check.ts";
-import { functionStarts, judgeEntry } from "./xf001_syscall_table.ts";
+} from "../../../kernel/objects/syscalls.ts";
+import { type Dispatch, dispatch } from "../kernel/syscall_dispatch.ts";
+import type { CheckContext } from "../../../detect/core/context.ts";
+import { hexDigits } from "../../../base/hex.ts";
+import type { Report } from "../../../detect/finding.ts";
+import type { Check } from "../../../detect/core/check.ts";
+import {
+  functionStarts,
+  judgeEntry,
+} from "../../../detect/core/syscall_functions.ts";
 
 /** Dispatching functions and how their targets are called. */
 const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
@@ -33,6 +35,7 @@ export const syscallDispatch: Check = {
   id: "XF002",
   title: "system call dispatch",
   technique: "T1014",
+  arch: "x86_64",
   help:
     "The text of x64_sys_call, x32_sys_call and ia32_sys_call is decoded and followed for every call number: each branch out of it leads to the kernel's function of that call. The registers that lead into the kernel (MSR_LSTAR and others) are not in memory and are not seen.",
   run(context, report) {
@@ -77,7 +80,9 @@ function judgeDispatch(
     const name = exit.numbers.length === 1
       ? traced?.get(exit.numbers[0])
       : undefined;
-    const own = name === undefined ? undefined : `__x64_${name}`;
+    const own = name === undefined
+      ? undefined
+      : kernel.arch.syscalls.names.entry(name);
     // The table is the build's own list of the same functions.
     const listed = exit.numbers.length === 1
       ? table?.entries[exit.numbers[0]]

@@ -4,38 +4,26 @@
  *
  * @module
  */
-import type { Kernel } from "../../kernel/core/kernel.ts";
-import { decode, Instruction } from "../../kernel/patching/text_decode.ts";
-import type { ImageBytes } from "../../kernel/patching/text_image.ts";
-import { MODULES } from "../../arch/x86_64/image.ts";
 import type { MappedRange } from "../../memory/gva_ranges.ts";
+import type { ScannedText, WayOut } from "../instructions.ts";
+import { decode, Instruction } from "./decode.ts";
+import { MODULES } from "./image.ts";
 
-/** An instruction that leads out of the image. */
-export interface WayOut {
-  /** GVA of the instruction. */
-  readonly from: bigint;
-  readonly bytes: Uint8Array;
-  /** GVA it leads to, or holds. */
-  readonly target: bigint;
-  /** `call`, `jump`, or `holds the address of` for an immediate. */
-  readonly how: "calls" | "jumps to" | "holds the address of";
-}
-
+/** The upper half of all GVAs in the region of modules and in the image. */
+const HIGH = MODULES.start - MODULES.start % (1n << 32n);
+const PAGE = 4096;
 const LOW_START = Number(MODULES.start & 0xffffffffn);
 const LOW_END = Number(MODULES.end & 0xffffffffn);
 
 /**
- * Every instruction of `text` whose branch distance or immediate is an
- * address in `executable` within the modules' region. A match in the bytes
- * counts only when an instruction lies there, decoded from the start of its
- * function.
+ * As `Instructions.waysOut`. A match in the bytes counts only when an
+ * instruction lies there, decoded from the start of its function.
  */
 export function waysOut(
-  kernel: Kernel,
-  text: ImageBytes,
+  text: ScannedText,
   executable: readonly MappedRange[],
 ): WayOut[] {
-  const pages = new Uint8Array((LOW_END - LOW_START) / 4096);
+  const pages = new Uint8Array((LOW_END - LOW_START) / PAGE);
   for (const { start, end } of executable) {
     if (end <= MODULES.start || start >= MODULES.end) continue;
     const from = (Number(start & 0xffffffffn) - LOW_START) >>> 12;
@@ -49,7 +37,7 @@ export function waysOut(
     value = (value >>> 8) | bytes[i + 3] << 24;
     const low = value >>> 0;
     if (low >= LOW_START && low < LOW_END && pages[(low - LOW_START) >>> 12]) {
-      add(found, kernel, text, i, 0xffffffff00000000n + BigInt(low), false);
+      add(found, text, i, HIGH + BigInt(low), false);
     }
     const before = i > 0 ? bytes[i - 1] : 0;
     const isBranch = before === 0xe8 || before === 0xe9 ||
@@ -57,7 +45,7 @@ export function waysOut(
     if (!isBranch) continue;
     const to = (base + i + 4 + value) >>> 0;
     if (to >= LOW_START && to < LOW_END && pages[(to - LOW_START) >>> 12]) {
-      add(found, kernel, text, i, 0xffffffff00000000n + BigInt(to), true);
+      add(found, text, i, HIGH + BigInt(to), true);
     }
   }
   return found;
@@ -66,16 +54,14 @@ export function waysOut(
 /** Adds what is an instruction with its distance or immediate at offset `i`. */
 function add(
   found: WayOut[],
-  kernel: Kernel,
-  { start, bytes }: ImageBytes,
+  { start, bytes, functionStart }: ScannedText,
   i: number,
   target: bigint,
   branch: boolean,
 ): void {
-  const symbol = kernel.symbols.lookup(start + BigInt(i));
-  if (symbol === undefined || symbol.address < start) return;
+  let at = functionStart(i);
+  if (at === undefined) return;
   const insn = new Instruction();
-  let at = Number(symbol.address - start);
   while (at <= i) {
     const length = decode(bytes, at, insn);
     if (length === 0) return;

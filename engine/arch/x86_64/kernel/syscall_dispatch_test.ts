@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { KernelError } from "../../base/errors.ts";
-import { followDispatch } from "./syscalls.ts";
+import { KernelError } from "../../../base/errors.ts";
+import { followDispatch } from "./syscall_dispatch.ts";
 
 const TEXT = 0xffffffff81000000n;
 const TARGETS = { read: 0x1000, write: 0x2000, getcwd: 0x3000, none: 0x4000 };

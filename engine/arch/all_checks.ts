@@ -1,0 +1,10 @@
+/**
+ * Checks of what one architecture alone has, of all architectures.
+ *
+ * @module
+ */
+import type { Check } from "../detect/core/check.ts";
+import { checks as x86_64 } from "./x86_64/checks/mod.ts";
+
+/** All of them, in no order. */
+export const archChecks: readonly Check[] = [...x86_64];

@@ -1,0 +1,11 @@
+/**
+ * Checks of what x86-64 alone has.
+ *
+ * @module
+ */
+import type { Check } from "../../../detect/core/check.ts";
+import { syscallDispatch } from "./xf002_syscall_dispatch.ts";
+import { idt } from "./xf003_idt.ts";
+
+/** All of them. */
+export const checks: readonly Check[] = [syscallDispatch, idt];

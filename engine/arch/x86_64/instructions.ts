@@ -1,0 +1,97 @@
+/**
+ * The instructions of x86-64, as the rest of the engine asks for them.
+ *
+ * @module
+ */
+import type {
+  Branch,
+  BranchAt,
+  Decoder,
+  Instructions,
+} from "../instructions.ts";
+import { decode, Instruction, signed } from "./decode.ts";
+import { holds, NOP2, NOP5, OPCODE } from "./opcodes.ts";
+import { waysOut } from "./ways_out.ts";
+
+/** {@linkcode decode}, as the rest of the engine sees it. */
+class X86Decoder implements Decoder {
+  readonly #insn = new Instruction();
+  #bytes: Uint8Array = new Uint8Array(0);
+  #at = 0;
+
+  decode(bytes: Uint8Array, at: number): number {
+    this.#bytes = bytes;
+    this.#at = at;
+    return decode(bytes, at, this.#insn);
+  }
+
+  get branch(): Branch {
+    const { branch, map, opcode } = this.#insn;
+    if (!branch) return undefined;
+    return map === 0 && opcode === OPCODE.call ? "call" : "jump";
+  }
+
+  get target(): number {
+    const { length, immediateAt, immediateSize } = this.#insn;
+    return this.#at + length +
+      signed(this.#bytes, this.#at + immediateAt, immediateSize);
+  }
+}
+
+function branchAt(b: Uint8Array, gva: bigint): BranchAt | undefined {
+  const to = (length: number, distance: number) =>
+    BigInt.asUintN(64, gva + BigInt(length + distance));
+  if (b[0] === OPCODE.call || b[0] === OPCODE.jump) {
+    const kind = b[0] === OPCODE.call ? "call" : "jump";
+    return { kind, target: to(5, signed(b, 1, 4)) };
+  }
+  if (b[0] === OPCODE.shortJump) {
+    return { kind: "jump", target: to(2, signed(b, 1, 1)) };
+  }
+  if (b[0] === 0x0f && (b[1] & 0xf0) === 0x80) {
+    return { kind: "jump", target: to(6, signed(b, 2, 4)) };
+  }
+  return undefined;
+}
+
+/** Thunks of its_allocate_thunk: `jmp *reg; int3`, and breakpoints between. */
+function isThunkPage(page: Uint8Array): boolean {
+  let i = 0;
+  let thunks = 0;
+  while (i < page.length) {
+    if (page[i] === OPCODE.int3) {
+      i++;
+      continue;
+    }
+    if (page[i] === 0x41) i++;
+    if (page[i] !== 0xff || (page[i + 1] & 0xf8) !== 0xe0) return false;
+    thunks++;
+    i += 2;
+  }
+  return thunks > 0;
+}
+
+/** See {@linkcode Instructions}. */
+export const instructions: Instructions = {
+  decoder: () => new X86Decoder(),
+  longestBranch: 6,
+  branchAt,
+  nopAt: (bytes) => holds(bytes, NOP5) ? 5 : holds(bytes, NOP2) ? 2 : 0,
+  isBreakpoint: (bytes) => bytes[0] === OPCODE.int3,
+  isFiller: (byte) => byte === OPCODE.int3 || byte === 0,
+  isThunkPage,
+  waysOut,
+  unusual: [
+    // 32-bit code, with data behind it (arch/x86/platform/pvh/head.S).
+    [/^pvh_start_xen$/, [
+      "none",
+      "runs over",
+      "amid instruction",
+      "amid function",
+      "nowhere",
+    ]],
+    // An instruction whose last byte is the next function's `ret`
+    // (arch/x86/lib/retpoline.S).
+    [/_untrain_ret$/, ["runs over"]],
+  ],
+};

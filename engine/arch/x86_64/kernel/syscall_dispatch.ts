@@ -1,0 +1,248 @@
+/**
+ * The branches within `x64_sys_call` and its like, which have replaced the
+ * tables of system calls.
+ *
+ * Sources: arch/x86/entry/syscall_64.c, syscall_32.c, common.c.
+ *
+ * @module
+ */
+import { KernelError } from "../../../base/errors.ts";
+import type { Kernel } from "../../../kernel/core/kernel.ts";
+import { decode, Instruction, signed } from "../decode.ts";
+import { endbrLength, OPCODE } from "../opcodes.ts";
+
+/** Where `x64_sys_call` and its like lead. */
+export interface Dispatch {
+  readonly symbol: string;
+  readonly gva: bigint;
+  /** Branches that leave the function. */
+  readonly exits: readonly DispatchExit[];
+}
+
+/** A branch that leaves the dispatching function. */
+export interface DispatchExit {
+  /** GVA of the branch. */
+  readonly from: bigint;
+  /** Its bytes. */
+  readonly bytes: Uint8Array;
+  /** GVA it leads to. */
+  readonly target: bigint;
+  /** Numbers that take it. */
+  readonly numbers: readonly number[];
+}
+
+/** Numbers `low..high`, both within. */
+interface Interval {
+  low: number;
+  high: number;
+}
+
+/** Numbers that reach an instruction, and what was compared last. */
+interface State {
+  readonly at: number;
+  readonly in: Interval;
+  /** Numbers of the interval that went elsewhere. */
+  readonly without: readonly number[];
+  readonly compared?: number;
+}
+
+const MAX_NUMBER = 0xffff_ffff;
+/** Numbers above are all alike. */
+const SHOWN = 1024;
+
+/**
+ * Follows the comparisons of a dispatching function for all numbers at once:
+ * compilers make a search tree of `cmp $nr,%esi` and branches out of it.
+ *
+ * @returns `undefined` when this kernel has no such function
+ * @throws {KernelError} when its text is not such a tree.
+ */
+export function dispatch(kernel: Kernel, symbol: string): Dispatch | undefined {
+  const gva = kernel.symbols.tryAddress(symbol);
+  if (gva === undefined) return undefined;
+  const size = kernel.symbols.lookup(gva)?.size ?? 0;
+  return followDispatch(symbol, gva, kernel.space.bytes(gva, size));
+}
+
+/**
+ * As {@linkcode dispatch}, for the bytes of a dispatching function.
+ *
+ * @param gva where they lie in the guest
+ */
+export function followDispatch(
+  symbol: string,
+  gva: bigint,
+  bytes: Uint8Array,
+): Dispatch {
+  const size = bytes.length;
+  const exits = new Map<
+    number,
+    { target: bigint; length: number; numbers: number[] }
+  >();
+  const insn = new Instruction();
+  const work: State[] = [
+    { at: 0, in: { low: 0, high: MAX_NUMBER }, without: [] },
+  ];
+  for (let steps = 0; work.length > 0; steps++) {
+    const state = work.pop();
+    if (state === undefined) break;
+    let { at, compared, without } = state;
+    let { low, high } = state.in;
+    for (;; steps++) {
+      if (steps > 200_000) throw odd(symbol, gva, at, "it does not end");
+      const length = decode(bytes, at, insn);
+      if (length === 0) throw odd(symbol, gva, at, "unknown instruction");
+      const { map, opcode, modrm, branch } = insn;
+      if (branch) {
+        const distance = signed(
+          bytes,
+          at + insn.immediateAt,
+          insn.immediateSize,
+        );
+        const to = at + length + distance;
+        const condition = map === 1 || (opcode & 0xf0) === 0x70
+          ? opcode & 15
+          : -1;
+        let taken: Interval = { low, high };
+        let rest: Interval = { low: 1, high: 0 };
+        if (condition >= 0) {
+          if (compared === undefined) {
+            throw odd(symbol, gva, at, "branch without a comparison");
+          }
+          const split = splitBy(condition, compared, low, high);
+          if (split === undefined) {
+            throw odd(symbol, gva, at, "condition that was not expected");
+          }
+          [taken, rest] = split;
+          // What `je` takes is no longer among the numbers that go on, even
+          // when it is not at their edge.
+          if ((condition | 1) === 5) without = [...without, compared];
+        }
+        const equal = condition === 4;
+        if (taken.low <= taken.high) {
+          const leaves = to < 0 || to >= size || opcode === 0xe8 && map === 0;
+          if (leaves && !isFtraceCall(opcode, map, at, bytes)) {
+            const exit = exits.get(at) ??
+              { target: gva + BigInt(to), length, numbers: [] };
+            const last = Math.min(taken.high, SHOWN - 1);
+            for (let nr = taken.low; nr <= last; nr++) {
+              if (equal || !without.includes(nr)) exit.numbers.push(nr);
+            }
+            exits.set(at, exit);
+          } else if (!leaves) {
+            work.push({
+              at: to,
+              in: taken,
+              compared,
+              without: equal ? state.without : without,
+            });
+          }
+        }
+        // A call is Ftrace's, or one of a function that does not return.
+        if (
+          condition < 0 && !isFtraceCall(opcode, map, at, bytes)
+        ) break;
+        if (condition >= 0) ({ low, high } = rest);
+        if (low > high) break;
+        if (condition === 5) without = without.filter((nr) => nr !== compared);
+      } else if (
+        map === 0 && (opcode === 0x81 || opcode === 0x83) &&
+        (modrm & 0xf8) === 0xf8
+      ) {
+        compared = signed(
+          bytes,
+          at + insn.immediateAt,
+          insn.immediateSize,
+        ) >>> 0;
+      } else if (map === 0 && opcode === 0x85 && modrm === 0xf6) {
+        compared = 0; // test %esi,%esi
+      } else if (
+        map === 0 && (opcode === 0xc3 || opcode === 0xcc || opcode === 0xc2)
+      ) {
+        break;
+      }
+      at += length;
+    }
+  }
+  return {
+    symbol,
+    gva,
+    exits: [...exits].sort(([a], [b]) => a - b).map(([at, exit]) => ({
+      from: gva + BigInt(at),
+      bytes: bytes.slice(at, at + exit.length),
+      target: exit.target,
+      numbers: [...new Set(exit.numbers)].sort((a, b) => a - b),
+    })),
+  };
+}
+
+/** The call at the function's start is Ftrace's. */
+function isFtraceCall(
+  opcode: number,
+  map: number,
+  at: number,
+  bytes: Uint8Array,
+): boolean {
+  return map === 0 && opcode === OPCODE.call && at === endbrLength(bytes);
+}
+
+/** Which of `low..high` take a branch after `cmp $value`, and which do not. */
+function splitBy(
+  condition: number,
+  value: number,
+  low: number,
+  high: number,
+): [Interval, Interval] | undefined {
+  const below = { low, high: Math.min(high, value - 1) };
+  const upTo = { low, high: Math.min(high, value) };
+  const above = { low: Math.max(low, value + 1), high };
+  const from = { low: Math.max(low, value), high };
+  const only = value >= low && value <= high
+    ? { low: value, high: value }
+    : { low: 1, high: 0 };
+  switch (condition) {
+    case 0x2: // jb
+    case 0xc: // jl: numbers are small and positive here
+      return [below, from];
+    case 0x3: // jae
+    case 0xd:
+      return [from, below];
+    case 0x4: // je: what is left may have a hole, which does no harm
+      return [
+        only,
+        only.low > only.high
+          ? { low, high }
+          : low === value
+          ? above
+          : high === value
+          ? below
+          : { low, high },
+      ];
+    case 0x5: // jne
+      return [
+        low === value && high === value ? { low: 1, high: 0 } : { low, high },
+        only,
+      ];
+    case 0x6: // jbe
+    case 0xe:
+      return [upTo, above];
+    case 0x7: // ja
+    case 0xf:
+      return [above, upTo];
+    default:
+      return undefined;
+  }
+}
+
+function odd(
+  symbol: string,
+  gva: bigint,
+  at: number,
+  why: string,
+): KernelError {
+  return new KernelError(
+    `${symbol}'s text at 0x${
+      (gva + BigInt(at)).toString(16)
+    } is not understood: ${why}`,
+  );
+}

@@ -1,0 +1,146 @@
+/**
+ * Kernel images of x86-64: a bzImage with a packed ELF, behind which stand the
+ * relocations that the boot code applies.
+ *
+ * Sources: Documentation/arch/x86/boot.rst, arch/x86/boot/compressed/misc.c
+ * (handle_relocations), arch/x86/tools/relocs.c.
+ *
+ * @module
+ */
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { XftraceError } from "../../base/errors.ts";
+import type { KernelFiles, Unpack } from "../kernel_file.ts";
+
+const MAGIC: readonly (readonly [string, readonly number[]])[] = [
+  ["elf", [0x7f, 0x45, 0x4c, 0x46]],
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ["lz4", [0x02, 0x21, 0x4c, 0x18]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["lzma", [0x5d, 0x00, 0x00]],
+  ["lzop", [0x89, 0x4c, 0x5a]],
+];
+
+/** Low halves of the GVAs that are relocated, by how. */
+export interface RelocationLists {
+  readonly add32: Uint32Array;
+  readonly subtract32: Uint32Array;
+  readonly add64: Uint32Array;
+}
+
+const starts = (bytes: Uint8Array, magic: readonly number[]) =>
+  magic.every((byte, i) => bytes[i] === byte);
+
+function unpackBzImage(
+  source: string,
+  file: Uint8Array,
+  unpack: Unpack,
+): Uint8Array | undefined {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const isBzImage = file.length > 0x250 && view.getUint32(0x202, true) ===
+      0x53726448;
+  if (!isBzImage) return undefined;
+  const setup = ((file[0x1f1] || 4) + 1) * 512;
+  const start = setup + view.getUint32(0x248, true);
+  const payload = file.subarray(start, start + view.getUint32(0x24c, true));
+  const format = MAGIC.find(([, magic]) => starts(payload, magic))?.[0];
+  // The build appends the unpacked size, 4 bytes, to all formats but gzip,
+  // which has it already.
+  const packed = payload.subarray(0, payload.length - 4);
+  switch (format) {
+    case "elf":
+      return payload;
+    case "gzip":
+      return whole(source, () => gunzipSync(payload));
+    case "zstd":
+      return whole(source, () => zstdDecompressSync(packed));
+    case "xz":
+    case "lz4":
+    case "bzip2":
+    case "lzma":
+    case "lzop":
+      return unpack(format, packed);
+    default:
+      throw new XftraceError(
+        `${source} is packed in a way that is not known; unpack it with the kernel's scripts/extract-vmlinux and give the result`,
+      );
+  }
+}
+
+function whole(source: string, unpack: () => Uint8Array): Uint8Array {
+  try {
+    return unpack();
+  } catch (cause) {
+    throw new XftraceError(
+      `${source} is damaged: what is packed in it cannot be unpacked`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * The relocations behind the ELF file: three lists, each ended by a zero,
+ * read from the end. None when the kernel cannot be relocated.
+ */
+export function relocationLists(
+  elf: Uint8Array,
+  elfEnd: number,
+): RelocationLists {
+  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
+  let at = view.byteLength - (view.byteLength - elfEnd) % 4 - 4;
+  const list = (): Uint32Array => {
+    const found: number[] = [];
+    for (; at >= elfEnd; at -= 4) {
+      const value = view.getUint32(at, true);
+      if (value === 0) break;
+      found.push(value);
+    }
+    at -= 4;
+    return Uint32Array.from(found);
+  };
+  const [add32, subtract32, add64] = [list(), list(), list()];
+  return { add32, subtract32, add64 };
+}
+
+/** Adds `slide` to, or takes it from, what the lists name in `bytes`. */
+function apply(
+  { add32, subtract32, add64 }: RelocationLists,
+  bytes: Uint8Array,
+  linked: bigint,
+  slide: bigint,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const low = Number(linked & 0xffffffffn);
+  const by = Number(BigInt.asIntN(32, slide));
+  const each = (
+    list: Uint32Array,
+    width: number,
+    patch: (at: number) => void,
+  ) => {
+    for (let i = 0; i < list.length; i++) {
+      const at = list[i] - low;
+      if (at >= 0 && at + width <= bytes.length) patch(at);
+    }
+  };
+  each(add32, 4, (at) => {
+    view.setInt32(at, view.getInt32(at, true) + by, true);
+  });
+  each(subtract32, 4, (at) => {
+    view.setInt32(at, view.getInt32(at, true) - by, true);
+  });
+  each(add64, 8, (at) => {
+    view.setBigInt64(at, view.getBigInt64(at, true) + slide, true);
+  });
+}
+
+/** See {@linkcode KernelFiles}. */
+export const kernelFiles: KernelFiles = {
+  unpack: unpackBzImage,
+  relocations(elf, end) {
+    const lists = relocationLists(elf, end);
+    return {
+      apply: (bytes, linked, slide) => apply(lists, bytes, linked, slide),
+    };
+  },
+};

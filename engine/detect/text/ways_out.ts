@@ -1,0 +1,27 @@
+/**
+ * What leads out of a text of the kernel's.
+ *
+ * @module
+ */
+import type { WayOut } from "../../arch/instructions.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { ImageBytes } from "../../kernel/patching/text_image.ts";
+import type { MappedRange } from "../../memory/gva_ranges.ts";
+
+/** As {@linkcode Instructions.waysOut}, with the kernel's own symbols. */
+export function waysOut(
+  kernel: Kernel,
+  { start, bytes }: ImageBytes,
+  executable: readonly MappedRange[],
+): WayOut[] {
+  return kernel.arch.instructions.waysOut({
+    start,
+    bytes,
+    functionStart(at) {
+      const symbol = kernel.symbols.lookup(start + BigInt(at));
+      return symbol === undefined || symbol.address < start
+        ? undefined
+        : Number(symbol.address - start);
+    },
+  }, executable);
+}
