@@ -30,6 +30,19 @@ export interface Session extends Disposable {
 }
 
 /**
+ * Tells this boot of this run of a guest from all others, fit for a file name;
+ * `undefined` for what is no running guest.
+ */
+export function bootOf(
+  { key, kernel }: Pick<Session, "key" | "kernel">,
+): string | undefined {
+  if (key === undefined) return undefined;
+  const { buildId, release, kaslrOffset } = kernel.facts;
+  // Another boot lies elsewhere, or has the same text.
+  return `${buildId ?? release}-${key}-${kaslrOffset.toString(16)}`;
+}
+
+/**
  * Opens a core or a snapshot: reading it is all that it takes.
  *
  * @throws {XftraceError} when it cannot be read or holds no kernel.

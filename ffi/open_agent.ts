@@ -9,7 +9,7 @@ import { XftraceError } from "../engine/base/errors.ts";
 import { AGENT_PORT } from "../engine/memory/ram_layout_qemu.ts";
 import { Proc } from "../engine/targets/proc.ts";
 import type { VmProcess } from "../engine/targets/vm.ts";
-import { AgentSocket, SilentAgent } from "./agent_socket.ts";
+import { type AgentLimits, AgentSocket, SilentAgent } from "./agent_socket.ts";
 import { VirshAgent } from "./agent_virsh.ts";
 import { QmpClient } from "./qmp.ts";
 
@@ -24,7 +24,11 @@ const ADD_PORT =
  * @throws {XftraceError} one sentence: there is no port, nobody answers there,
  * virsh is not installed.
  */
-export function openAgent(vm: VmProcess, target: string): GuestAgent {
+export function openAgent(
+  vm: VmProcess,
+  target: string,
+  limits?: AgentLimits,
+): GuestAgent {
   if (vm.libvirt) {
     const domain = vm.uuid ?? vm.name;
     return new GuestAgent(
@@ -46,7 +50,7 @@ export function openAgent(vm: VmProcess, target: string): GuestAgent {
     );
   }
   try {
-    return new GuestAgent(new AgentSocket(socket, target), target);
+    return new GuestAgent(new AgentSocket(socket, target, limits), target);
   } catch (error) {
     if (!(error instanceof SilentAgent) || isOpened(vm, socket) !== false) {
       throw error;

@@ -10,29 +10,18 @@ import {
   type TextRecords,
   textRecords,
 } from "../../engine/detect/text/text_record.ts";
-import type { Session } from "../../engine/session.ts";
-
-/** `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`. */
-function stateFolder(name: string): string | undefined {
-  const xdg = Deno.env.get("XDG_STATE_HOME");
-  const home = Deno.env.get("HOME");
-  if (xdg?.startsWith("/")) return join(xdg, "xftrace", name);
-  return home?.startsWith("/")
-    ? join(home, ".local", "state", "xftrace", name)
-    : undefined;
-}
+import { stateFolder } from "../../engine/base/state_folder.ts";
+import { bootOf, type Session } from "../../engine/session.ts";
 
 /**
  * Where the text of this boot of this guest is recorded; `undefined` for a
  * recording, or when there is no place for it.
  */
-export function recordsOf({ key, kernel }: Session): TextRecords | undefined {
-  const folder = stateFolder("text");
-  if (key === undefined || folder === undefined) return undefined;
-  const { buildId, release, kaslrOffset } = kernel.facts;
-  // Another boot lies elsewhere, or has the same text.
-  const boot = `${buildId ?? release}-${key}-${kaslrOffset.toString(16)}`;
-  return textRecords(folder, boot);
+export function recordsOf(session: Session): TextRecords | undefined {
+  const [folder, boot] = [stateFolder("text"), bootOf(session)];
+  return folder === undefined || boot === undefined
+    ? undefined
+    : textRecords(folder, boot);
 }
 
 /** Keeps a module that this host built: checks know it again. */

@@ -40,6 +40,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/detect/core"],
   ["engine/detect/checks", "engine/arch/x86_64/checks"],
   ["engine/detect"],
+  ["engine/install"],
   ["engine/output/findings"],
   ["engine/query"],
   ["engine/passes/fields"],

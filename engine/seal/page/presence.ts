@@ -9,11 +9,17 @@ import { createHash } from "node:crypto";
 import { MemoryError } from "../../base/errors.ts";
 import { CONTROL, CPU, MAGIC } from "./abi.ts";
 import { type ControlPage, ringPages } from "./control_page.ts";
+import {
+  changeSince,
+  type InstalledText,
+  textDigest,
+} from "./installed_text.ts";
 
 /** Names of what can be wrong with the module. */
 export type PresenceProblem =
   | "module gone"
   | "module text changed"
+  | "module loaded again"
   | "control page changed"
   | "foreign control page"
   | "switched off"
@@ -52,10 +58,13 @@ export class Presence {
   readonly #text: string;
   readonly #identity: string;
   readonly #handlers: { entry: bigint; return: bigint };
+  readonly #installed: InstalledText | undefined;
 
-  constructor(page: ControlPage) {
+  /** @param installed what is known of it, when the host has loaded it itself */
+  constructor(page: ControlPage, installed?: InstalledText) {
     this.#page = page;
-    this.#text = this.#hashText();
+    this.#installed = installed;
+    this.#text = textDigest(page);
     this.#identity = this.#hashIdentity();
     this.#handlers = {
       entry: page.u64(CONTROL.entry_handler),
@@ -63,11 +72,9 @@ export class Presence {
     };
   }
 
-  #hashText(): string {
-    const { kernel, module } = this.#page;
-    const { start, end } = module.text;
-    return createHash("sha256")
-      .update(kernel.space.bytes(start, Number(end - start))).digest("hex");
+  /** What is kept of the module, when the host has loaded it itself. */
+  get installed(): InstalledText | undefined {
+    return this.#installed;
   }
 
   /** All words of the page that never change, together. */
@@ -190,6 +197,30 @@ export class Presence {
     }));
   }
 
+  /** Whether it still is what the host has loaded. */
+  #sinceInstalled(digest: string): PresenceFinding[] {
+    if (this.#installed === undefined) return [];
+    const { since } = this.#installed;
+    const { start, end } = this.#page.module.text;
+    switch (changeSince(this.#installed, this.#page, digest)) {
+      case undefined:
+        return [];
+      case "text changed":
+        return [{
+          problem: "module text changed",
+          detail: `code between ${hex(start)} and ${
+            hex(end)
+          } is not what was installed (${since})`,
+        }];
+      case "loaded again":
+        return [{
+          problem: "module loaded again",
+          detail:
+            `the module that was installed (${since}) was unloaded since, or the guest restarted; what is loaded now was not loaded by the host`,
+        }];
+    }
+  }
+
   /** The checks that read the module's code and the page tables. */
   full(): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
@@ -203,7 +234,8 @@ export class Presence {
       });
     }
     try {
-      if (this.#hashText() !== this.#text) {
+      const digest = textDigest(page);
+      if (digest !== this.#text) {
         findings.push({
           problem: "module text changed",
           detail: `code between ${hex(page.module.text.start)} and ${
@@ -211,6 +243,7 @@ export class Presence {
           } is not what it was`,
         });
       }
+      findings.push(...this.#sinceInstalled(digest));
       if (kernel.space.translate(page.gva).gpa !== page.gpa) {
         findings.push({
           problem: "control page changed",

@@ -18,6 +18,7 @@ import {
   moduleState,
   NONE_DROPPED,
 } from "../page/module_state.ts";
+import { installedTexts } from "../page/installed_text.ts";
 import { Presence, type PresenceFinding } from "../page/presence.ts";
 import type { Verification } from "../recording/verifier.ts";
 import { type SealedOptions, SealedTrace } from "./sealed_trace.ts";
@@ -27,6 +28,8 @@ import { resolveConfig, type SealedConfig } from "./trace_config.ts";
 export interface TracerSession {
   readonly target: string;
   readonly kernel: Kernel;
+  /** What tells this run of the guest from others; see Session. */
+  readonly key?: string | undefined;
 }
 
 /** What one poll brought. */
@@ -84,7 +87,7 @@ export class SealedTracer {
     this.#session = session;
     this.page = page;
     this.mailbox = new Mailbox(page);
-    this.presence = new Presence(page);
+    this.presence = new Presence(page, installedTexts(session)?.load());
   }
 
   /**

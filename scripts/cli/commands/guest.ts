@@ -1,25 +1,39 @@
 /** `xftrace guest`: the module for guests, built and put into place. */
 import type { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "../../../engine/base/errors.ts";
+import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import {
+  buildModule,
+  dkmsCommands,
+  MODULE_SOURCES,
+  moduleVersion,
+} from "../../../engine/install/build.ts";
+import {
+  findHeaders,
+  type KernelName,
+  requireHeadersOf,
+} from "../../../engine/install/headers.ts";
 import { keepBuiltModule } from "../check_state.ts";
-
-const SOURCES = new URL("../../../guest/", import.meta.url).pathname;
-/** What the module is made of; fixtures and examples are not. */
-const MODULE_FILES = /\.(c|h|sh)$|^(Kbuild|Makefile|dkms\.conf)$/;
+import { installInGuest } from "../guest_install.ts";
+import { openTarget, withTarget } from "../target.ts";
 
 /** Adds the command. */
 export function registerGuest(program: Command): void {
   const guest = program.command("guest")
     .summary("the kernel module for guests: build it, install it")
     .description(
-      "The sealed tracer needs a module in the guest. Its administrator builds it\n" +
-        "against the headers of the guest's kernel and loads it at boot.",
+      "The sealed tracer needs a module in the guest. It is built against the\n" +
+        "headers of the guest's kernel, and loaded by the guest's administrator at\n" +
+        "boot, or from here through the guest's agent.",
     );
-  guest.command("build")
+  withTarget(guest.command("build"))
     .summary("build the module against kernel headers")
     .option(
       "--headers <dir>",
-      "kernel headers to build against; default: those of this machine's kernel",
+      "kernel headers to build against; default: found by the release",
+    )
+    .option(
+      "--kernel <release>",
+      "the guest's kernel, as uname -r says there; default: the target's with -t, else this machine's",
     )
     .option("-o, --output <file>", "where to write the module", "xftrace.ko")
     .addHelpText(
@@ -27,11 +41,14 @@ export function registerGuest(program: Command): void {
       `
 Examples:
   xftrace guest build
-  xftrace guest build --headers /usr/src/linux-headers-6.1.0-56-amd64`,
+  xftrace guest build -t qemu:web1
+  xftrace guest build --kernel 6.1.0-57-amd64 -o web1.ko
+  xftrace guest build --headers /usr/src/linux-headers-6.1.0-57-amd64`,
     )
     .action(async (options) => {
-      const headers = options.headers ?? await runningHeaders();
-      const module = await buildModule(SOURCES, headers, "xftrace.ko");
+      const kernel = kernelOf(options);
+      const headers = headersOf(options.headers, kernel);
+      const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
       Deno.writeFileSync(options.output, module, { mode: 0o644 });
       keepBuiltModule(module);
       console.log(
@@ -40,128 +57,106 @@ Examples:
         } KiB, for the kernel of ${headers}`,
       );
     });
-  guest.command("install")
-    .summary("what a guest's administrator does; --run does it here")
-    .option("--run", "do it on this machine, which is the guest")
+  withTarget(guest.command("install"))
+    .summary("load the module into a guest by its agent, or by DKMS in it")
+    .description(
+      "With -t, hands the module over to a running guest through QEMU's guest\n" +
+        "agent, and keeps the digest of its text. Without -t, what the guest's\n" +
+        "administrator does there, for each boot. Either only shows what it would do,\n" +
+        "unless --run is given.",
+    )
+    .option("--run", "do it: in the guest that -t names, else on this machine")
+    .option(
+      "--module <file>",
+      "with -t: this module; default: built for the guest's kernel",
+    )
+    .option("--headers <dir>", "with -t: kernel headers to build it against")
+    .option("--ring-kib <number>", "with -t: size of a CPU's ring, in KiB")
     .addHelpText(
       "after",
       `
 Examples:
-  xftrace guest install          print the commands
-  xftrace guest install --run    carry them out (as root, in the guest)`,
+  xftrace guest install -t qemu:web1          what would be done in the guest
+  xftrace guest install -t qemu:web1 --run    do it
+  xftrace guest install                       the commands for the guest's own shell
+  xftrace guest install --run                 carry them out (as root, in the guest)`,
     )
     .action(async (options) => {
-      const version = moduleVersion();
-      const commands = installCommands(version);
-      if (options.run !== true) {
-        console.log("# In the guest, as root, with xftrace's folder at hand:");
-        for (const command of commands) console.log(command);
-        return;
+      if (options.target !== undefined) {
+        return await installInGuest({
+          ...options,
+          target: options.target,
+          headersOf: (kernel) => headersOf(options.headers, kernel),
+        });
       }
-      if (Deno.uid() !== 0) {
+      for (const name of ["module", "headers", "ringKib"] as const) {
+        if (options[name] === undefined) continue;
         throw new XftraceError(
-          "installing the module needs root; run: sudo xftrace guest install --run",
+          `--${
+            name.replace("K", "-k")
+          } is for installing in a guest; name it with -t`,
+          { exitCode: EXIT.usage },
         );
       }
-      for (const command of commands) {
-        console.log(`+ ${command}`);
-        const { code } = await new Deno.Command("sh", {
-          args: ["-c", command],
-          stdout: "inherit",
-          stderr: "inherit",
-        }).output();
-        if (code !== 0) {
-          throw new XftraceError(
-            `"${command}" ended with status ${code}; put that right and run it again`,
-          );
-        }
-      }
+      await installHere(options.run === true);
     });
 }
 
-function moduleVersion(): string {
-  const text = Deno.readTextFileSync(`${SOURCES}dkms.conf`);
-  return text.match(/^PACKAGE_VERSION="?([\w.]+)/m)?.[1] ?? "0";
-}
-
-/** The commands that build the module by DKMS and load it at each boot. */
-export function installCommands(version: string): string[] {
-  const folder = `/usr/src/xftrace-${version}`;
-  const from = SOURCES.replace(/\/$/, "");
-  return [
-    "apt-get install -y dkms linux-headers-$(uname -r)",
-    `mkdir -p ${folder} && cp ${from}/*.c ${from}/*.h ${from}/*.sh ${from}/Kbuild ${from}/Makefile ${from}/dkms.conf ${folder}/`,
-    `dkms install xftrace/${version}`,
-    `cp ${from}/examples/modules-load.conf /etc/modules-load.d/xftrace.conf`,
-    `cp ${from}/examples/modprobe.conf /etc/modprobe.d/xftrace.conf`,
-    "modprobe xftrace",
-  ];
-}
-
-async function runningHeaders(): Promise<string> {
-  const { stdout } = await new Deno.Command("uname", { args: ["-r"] }).output();
-  const release = new TextDecoder().decode(stdout).trim();
-  const path = `/lib/modules/${release}/build`;
-  try {
-    Deno.statSync(path);
-    return path;
-  } catch {
+/** Prints or carries out what makes this machine a guest with the module. */
+async function installHere(run: boolean): Promise<void> {
+  const commands = dkmsCommands(moduleVersion());
+  if (!run) {
+    console.log("# In the guest, as root, with xftrace's folder at hand:");
+    for (const command of commands) console.log(command);
+    return;
+  }
+  if (Deno.uid() !== 0) {
     throw new XftraceError(
-      `there are no headers of this machine's kernel ${release}; name the guest's with --headers DIR`,
+      "installing the module needs root; run: sudo xftrace guest install --run",
     );
   }
-}
-
-/**
- * Builds a module and gives its bytes. The sources stay as they are: the work
- * is done in a folder that is removed.
- *
- * @param sources folder with Kbuild and Makefile
- * @param headers folder of kernel headers
- * @param name file to give back, such as `xftrace.ko`
- * @throws {XftraceError} with the compiler's first words when it fails.
- */
-export async function buildModule(
-  sources: string,
-  headers: string,
-  name: string,
-): Promise<Uint8Array> {
-  try {
-    if (!Deno.statSync(`${headers}/Makefile`).isFile) throw new Error();
-  } catch {
-    throw new XftraceError(
-      `${headers} holds no kernel headers; name a folder such as /usr/src/linux-headers-6.1.0-56-amd64`,
-    );
-  }
-  const folder = Deno.makeTempDirSync({ prefix: "xftrace-module-" });
-  try {
-    for (const entry of Deno.readDirSync(sources)) {
-      if (!entry.isFile || !MODULE_FILES.test(entry.name)) continue;
-      Deno.copyFileSync(`${sources}/${entry.name}`, `${folder}/${entry.name}`);
-    }
-    const { code, stdout, stderr } = await new Deno.Command("make", {
-      args: ["-C", folder, `KDIR=${Deno.realPathSync(headers)}`],
-      stdout: "piped",
-      stderr: "piped",
-    }).output().catch(() => {
-      throw new XftraceError(
-        "make is missing; run: sudo apt-get install make gcc",
-      );
-    });
+  for (const command of commands) {
+    console.log(`+ ${command}`);
+    const { code } = await new Deno.Command("sh", {
+      args: ["-c", command],
+      stdout: "inherit",
+      stderr: "inherit",
+    }).output();
     if (code !== 0) {
-      const said = new TextDecoder().decode(stderr) +
-        new TextDecoder().decode(stdout);
-      const first = said.split("\n").find((line) =>
-        /error|not found/i.test(line)
-      );
       throw new XftraceError(
-        `the module does not build against ${headers}: ${
-          (first ?? said.slice(-200)).trim()
-        }`,
+        `"${command}" ended with status ${code}; put that right and run it again`,
       );
     }
-    return Deno.readFileSync(`${folder}/${name}`);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** The kernel to build for: the one named, the target's, or this machine's. */
+function kernelOf(
+  options: Parameters<typeof openTarget>[0] & { readonly kernel?: string },
+): KernelName {
+  const { kernel: release, target } = options;
+  if (target === undefined) {
+    return { release: release ?? runningRelease() };
+  }
+  using session = openTarget(options);
+  const { facts } = session.kernel;
+  if (release !== undefined && release !== facts.release) {
+    throw new XftraceError(
+      `--kernel ${release} is not what ${session.target} runs, which is ${facts.release}; give one of them`,
+      { exitCode: EXIT.usage },
+    );
+  }
+  return facts;
+}
+
+/** The headers that were named, or those of a kernel. */
+function headersOf(folder: string | undefined, kernel: KernelName): string {
+  const headers = folder ?? findHeaders(kernel);
+  requireHeadersOf(headers, kernel);
+  return headers;
+}
+
+/** This machine's `uname -r`. */
+function runningRelease(): string {
+  return Deno.osRelease();
 }

@@ -5,6 +5,8 @@ import {
   type ModuleState,
   moduleState,
 } from "../../../engine/seal/page/module_state.ts";
+import type { PresenceFinding } from "../../../engine/seal/page/presence.ts";
+import { installedTexts } from "../../../engine/seal/page/installed_text.ts";
 import {
   type SealedStatus,
   SealedTracer,
@@ -25,6 +27,13 @@ export interface Status {
   readonly control: "plain writes" | "sealed module";
   /** What the guest's module says of itself; `null` when it has none. */
   readonly module: ModuleState | null;
+  /** What the host keeps of a module that it loaded itself; `null`: nothing. */
+  readonly installed: {
+    /** When that was. */
+    readonly since: string;
+    /** How the module differs from it now; none as a rule. */
+    readonly findings: readonly PresenceFinding[];
+  } | null;
   /** `null` when `xftrace on` was not run. */
   readonly collector: {
     readonly started: string;
@@ -91,7 +100,7 @@ Examples:
           ? { ...asked, running: true, ...reply.status }
           : { ...asked, running: false };
       }
-      const module = findModule(session);
+      const { module, installed } = findModule(session);
       const status: Status = {
         target: session.target,
         tracer: instance.tracer,
@@ -101,6 +110,7 @@ Examples:
             ? "sealed module"
             : "plain writes",
         module,
+        installed,
         collector,
       };
       if (options.json === true) outJson(status);
@@ -108,20 +118,33 @@ Examples:
     });
 }
 
-/** The guest's module, if it has one. */
-function findModule(session: Session): ModuleState | null {
+/** The guest's module, if it has one, and whether it is what was loaded. */
+function findModule(session: Session): Pick<Status, "module" | "installed"> {
   const tracer = SealedTracer.find(session);
-  return tracer === undefined ? null : moduleState(tracer.page);
+  const kept = installedTexts(session)?.load();
+  return {
+    module: tracer === undefined ? null : moduleState(tracer.page),
+    installed: kept === undefined ? null : {
+      since: kept.since,
+      findings: tracer?.presence.full() ?? [{
+        problem: "module gone",
+        detail: "the module that was installed is not loaded any more",
+      }],
+    },
+  };
+}
+
+/** One line of the text. */
+function row(name: string, value: string): string {
+  return `${strong(name.padEnd(10))} ${value}\n`;
 }
 
 function statusText(status: Status): string {
-  const row = (name: string, value: string) =>
-    `${strong(name.padEnd(10))} ${value}\n`;
   let text = row("target", status.target) +
     row(
       "recording",
       `${status.recording ? "on" : "off"}, tracer ${status.tracer}`,
-    ) + row("control", controlText(status));
+    ) + row("control", controlText(status)) + installedText(status);
   const { collector } = status;
   if (collector === null) {
     return text + row("collector", "none; `xftrace on` starts one");
@@ -169,6 +192,18 @@ function statusText(status: Status): string {
       count(collector.lost ?? 0)
     } lost, ${size(collector.bytes ?? 0)} kept`,
   );
+}
+
+/** What is kept of the module, and what differs from it. */
+function installedText({ installed }: Status): string {
+  if (installed === null) return "";
+  const { since, findings } = installed;
+  if (findings.length === 0) {
+    return row("module", `installed ${since}; its text is what it was then`);
+  }
+  return findings.map(({ problem, detail }) =>
+    row("FOUND", `${problem}: ${detail}`)
+  ).join("");
 }
 
 function controlText({ control, module, collector }: Status): string {

@@ -14,7 +14,7 @@ import {
 import type { Session } from "../../../engine/session.ts";
 import { attach } from "../../../ffi/attach.ts";
 import { Guest, kernelHeaders } from "../../../lab/mod.ts";
-import { buildModule } from "../../../scripts/cli/commands/guest.ts";
+import { buildModule } from "../../../engine/install/build.ts";
 
 /** Kernels that the sealed tracer is tested on. */
 export const SEAL_KERNELS = ["6.1", "6.12"] as const;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buildModule, installCommands } from "./guest.ts";
+import { buildModule, dkmsCommands, moduleVersion } from "./build.ts";
 
 Deno.test("building without headers says what to name", async () => {
   const folder = Deno.makeTempDirSync();
@@ -30,8 +30,9 @@ Deno.test("what fails to build is told in the compiler's words", async () => {
 });
 
 Deno.test("installing builds by DKMS and loads at boot", () => {
-  const commands = installCommands("1.2").join("\n");
+  const commands = dkmsCommands("1.2").join("\n");
   assert.match(commands, /dkms install xftrace\/1\.2/);
   assert.match(commands, /modules-load\.d\/xftrace\.conf/);
   assert.match(commands, /modprobe xftrace$/);
+  assert.match(moduleVersion(), /^\d+\.\d+\.\d+$/);
 });

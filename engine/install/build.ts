@@ -1,0 +1,108 @@
+/**
+ * Builds modules against kernel headers, on this machine.
+ *
+ * @module
+ */
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { XftraceError } from "../base/errors.ts";
+
+/** Folder of the project's own module. */
+export const MODULE_SOURCES = fileURLToPath(
+  new URL("../../guest/", import.meta.url),
+);
+/** What a module is made of; fixtures and examples are not. */
+const MODULE_FILES = /\.(c|h|sh)$|^(Kbuild|Makefile|dkms\.conf)$/;
+
+/**
+ * Builds a module and gives its bytes. The sources stay as they are: the work
+ * is done in a folder that is removed.
+ *
+ * @param sources folder with Kbuild and Makefile
+ * @param headers folder of kernel headers
+ * @param name file to give back, such as `xftrace.ko`
+ * @throws {XftraceError} with the compiler's first words when it fails.
+ */
+export async function buildModule(
+  sources: string,
+  headers: string,
+  name: string,
+): Promise<Uint8Array> {
+  try {
+    if (!statSync(join(headers, "Makefile")).isFile()) throw new Error();
+  } catch {
+    throw new XftraceError(
+      `${headers} holds no kernel headers; name a folder such as /usr/src/linux-headers-6.1.0-56-amd64`,
+    );
+  }
+  const folder = mkdtempSync(join(tmpdir(), "xftrace-module-"));
+  try {
+    for (const entry of readdirSync(sources, { withFileTypes: true })) {
+      if (!entry.isFile() || !MODULE_FILES.test(entry.name)) continue;
+      copyFileSync(join(sources, entry.name), join(folder, entry.name));
+    }
+    const { code, stdout, stderr } = await new Deno.Command("make", {
+      args: [
+        ...["-C", folder, `KDIR=${realpathSync(headers)}`],
+        // The same sources make the same bytes, wherever they are built.
+        `KCFLAGS=${
+          Deno.env.get("KCFLAGS") ?? ""
+        } -ffile-prefix-map=${folder}=guest`,
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).output().catch(() => {
+      throw new XftraceError(
+        "make is missing; run: sudo apt-get install make gcc",
+      );
+    });
+    if (code !== 0) {
+      const said = new TextDecoder().decode(stderr) +
+        new TextDecoder().decode(stdout);
+      const first = said.split("\n").find((line) =>
+        /error|not found/i.test(line)
+      );
+      throw new XftraceError(
+        `the module does not build against ${headers}: ${
+          (first ?? said.slice(-200)).trim()
+        }`,
+      );
+    }
+    return readFileSync(join(folder, name));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The version of the project's module, as DKMS knows it. */
+export function moduleVersion(): string {
+  const text = readFileSync(join(MODULE_SOURCES, "dkms.conf"), "utf8");
+  return text.match(/^PACKAGE_VERSION="?([\w.]+)/m)?.[1] ?? "0";
+}
+
+/**
+ * The commands that build the module by DKMS and load it at each boot, for
+ * the guest's own shell.
+ */
+export function dkmsCommands(version: string): string[] {
+  const folder = `/usr/src/xftrace-${version}`;
+  const from = MODULE_SOURCES.replace(/\/$/, "");
+  return [
+    "apt-get install -y dkms linux-headers-$(uname -r)",
+    `mkdir -p ${folder} && cp ${from}/*.c ${from}/*.h ${from}/*.sh ${from}/Kbuild ${from}/Makefile ${from}/dkms.conf ${folder}/`,
+    `dkms install xftrace/${version}`,
+    `cp ${from}/examples/modules-load.conf /etc/modules-load.d/xftrace.conf`,
+    `cp ${from}/examples/modprobe.conf /etc/modprobe.d/xftrace.conf`,
+    "modprobe xftrace",
+  ];
+}

@@ -1,0 +1,179 @@
+/**
+ * The headers that a guest's module is built against: where they are on this
+ * machine, and which package has them.
+ *
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { XftraceError } from "../base/errors.ts";
+
+/** Which kernel headers are wanted for. */
+export interface KernelName {
+  /** As `uname -r`. */
+  readonly release: string;
+  /** `linux_banner` of the guest, when there is one to ask. */
+  readonly banner?: string;
+}
+
+/** Folders in which this machine may have the headers of a release. */
+export function headerFolders(
+  release: string,
+  environment: (name: string) => string | undefined = (name) =>
+    Deno.env.get(name),
+): string[] {
+  const home = environment("HOME");
+  const cache = environment("XDG_CACHE_HOME") ||
+    (home === undefined ? undefined : join(home, ".cache"));
+  return [
+    `/lib/modules/${release}/build`,
+    `/usr/src/linux-headers-${release}`,
+    // Fedora's and Red Hat's.
+    `/usr/src/kernels/${release}`,
+    // Those that the lab has fetched.
+    ...(cache === undefined ? [] : [
+      `${cache}/xftrace/lab/headers/${release}/usr/src/linux-headers-${release}`,
+    ]),
+  ];
+}
+
+/**
+ * The folder with a release's headers.
+ *
+ * @throws {XftraceError} when there is none: which package has them.
+ */
+export function findHeaders(
+  kernel: KernelName,
+  folders: readonly string[] = headerFolders(kernel.release),
+): string {
+  const found = folders.find((folder) => existsSync(join(folder, "Makefile")));
+  if (found !== undefined) return found;
+  throw new XftraceError(
+    `there are no headers of the kernel ${kernel.release} here (looked at ${
+      folders.join(", ")
+    }); ${headersAdvice(kernel)}, or name their folder with --headers DIR`,
+  );
+}
+
+/**
+ * The release that headers are of, which modules built against them say too;
+ * undefined when they do not tell. (Debian's include/config/kernel.release has
+ * the upstream version.)
+ */
+export function releaseOfHeaders(folder: string): string | undefined {
+  try {
+    const text = readFileSync(
+      join(folder, "include/generated/utsrelease.h"),
+      "utf8",
+    );
+    return /UTS_RELEASE "([^"]+)"/.exec(text)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Fails when headers are of another kernel than the guest runs.
+ *
+ * @throws {XftraceError}
+ */
+export function requireHeadersOf(folder: string, kernel: KernelName): void {
+  const release = releaseOfHeaders(folder);
+  if (release === undefined || release === kernel.release) return;
+  throw new XftraceError(
+    `${folder} holds the headers of the kernel ${release}, and the guest runs ${kernel.release}; ${
+      headersAdvice(kernel)
+    }`,
+  );
+}
+
+/** One kind of distribution: how its kernels are known, what has headers. */
+interface Distribution {
+  readonly release: RegExp;
+  /** Who says so in the banner; a banner without it is another's. */
+  readonly banner?: RegExp;
+  /** Name of the package, by the match of the release. */
+  readonly headers: (match: RegExpExecArray) => string;
+  readonly install: string;
+}
+
+const APT = "sudo apt-get install";
+const DNF = "sudo dnf install";
+
+/** The first that matches is meant. */
+const DISTRIBUTIONS: readonly Distribution[] = [
+  {
+    // Proxmox's 6.8.12-4-pve.
+    release: /^\d\S*-pve$/,
+    headers: ([release]) => `proxmox-headers-${release}`,
+    install: APT,
+  },
+  {
+    // Debian's 6.1.0-57-amd64, 6.12.95+deb12-cloud-amd64.
+    release: /^\d\S*-(?:amd64|arm64|686(?:-pae)?)$/,
+    headers: ([release]) => `linux-headers-${release}`,
+    install: APT,
+  },
+  {
+    // Oracle's 5.15.0-200.131.27.el9uek.x86_64.
+    release: /^\d\S*\.el\duek\.\w+$/,
+    headers: ([release]) => `kernel-uek-devel-${release}`,
+    install: DNF,
+  },
+  {
+    // Fedora's 6.11.4-301.fc41.x86_64, Red Hat's 5.14.0-427.13.1.el9_4.x86_64,
+    // Amazon's 6.1.112-124.190.amzn2023.x86_64.
+    release: /^\d\S*\.(?:fc\d+|el\d\w*|amzn\d+)\.\w+$/,
+    headers: ([release]) => `kernel-devel-${release}`,
+    install: DNF,
+  },
+  {
+    // Red Hat's 5.14.0-427.el9.x86_64+rt.
+    release: /^(\d\S*\.(?:fc\d+|el\d\w*)\.\w+)\+(\w+)$/,
+    headers: ([, release, kind]) => `kernel-${kind}-devel-${release}`,
+    install: DNF,
+  },
+  {
+    // openSUSE's 6.4.0-150600.23.25-default.
+    release: /^\d\S*-[\d.]+-(default|azure|preempt)$/,
+    headers: ([, kind]) => `kernel-${kind}-devel`,
+    install: "sudo zypper install",
+  },
+  {
+    // Alpine's 6.6.58-0-lts, 6.6.58-0-virt.
+    release: /^\d\S*-\d+-(lts|virt)$/,
+    banner: /Alpine/,
+    headers: ([, kind]) => `linux-${kind}-dev`,
+    install: "sudo apk add",
+  },
+  {
+    // Arch's 6.11.5-arch1-1.
+    release: /^\d\S*-arch\d+-\d+$/,
+    headers: () => "linux-headers",
+    install: "sudo pacman -S",
+  },
+  {
+    // Arch's 6.6.58-1-lts, 6.11.5-zen1-1-zen, 6.10.14-hardened1-1-hardened.
+    release: /^\d\S*-\d+-(lts|zen|hardened)$/,
+    headers: ([, kind]) => `linux-${kind}-headers`,
+    install: "sudo pacman -S",
+  },
+  {
+    // Ubuntu's 6.8.0-45-generic, 6.8.0-1015-aws.
+    release: /^\d+\.\d+\.0-\d+-[a-z][\w-]*$/,
+    headers: ([release]) => `linux-headers-${release}`,
+    install: APT,
+  },
+];
+
+/** Which package has a kernel's headers, and how it is installed. */
+export function headersAdvice({ release, banner }: KernelName): string {
+  for (const each of DISTRIBUTIONS) {
+    const match = each.release.exec(release);
+    if (match === null) continue;
+    if (each.banner !== undefined && !each.banner.test(banner ?? "")) continue;
+    const name = each.headers(match);
+    return `the package ${name} has them (${each.install} ${name})`;
+  }
+  return `${release} is no distribution's kernel that is known here: its headers are in the folder that it was built in, after make modules_prepare`;
+}

@@ -1,0 +1,251 @@
+/**
+ * Brings the module into a running guest through its agent: what would be
+ * done, and doing it.
+ *
+ * The agent, the programs that it runs and the kernel are trusted at that
+ * moment. From the digest of the module's text on, which the host reads in
+ * guest memory, they are not.
+ *
+ * @module
+ */
+import type { GuestAgent } from "../agent/agent.ts";
+import { EXIT, KernelError, XftraceError } from "../base/errors.ts";
+import { shownText } from "../base/shown.ts";
+import { moduleTextIntegrity } from "../detect/checks/xf024_module_text.ts";
+import { runChecks } from "../detect/core/runner.ts";
+import type { Kernel } from "../kernel/core/kernel.ts";
+import { ControlPage, MODULE_NAME } from "../seal/page/control_page.ts";
+import {
+  type InstalledText,
+  installedText,
+} from "../seal/page/installed_text.ts";
+import type { ModuleFile } from "./module_file.ts";
+import { obstacles } from "./obstacles.ts";
+
+/** What is asked of the agent. */
+export const AGENT_COMMANDS = [
+  "guest-exec",
+  "guest-exec-status",
+  "guest-file-open",
+  "guest-file-write",
+  "guest-file-close",
+] as const;
+
+/** One step in the guest, in the order of its doing. */
+export type InstallStep =
+  | {
+    readonly do: "run";
+    readonly program: string;
+    readonly args: readonly string[];
+  }
+  | {
+    readonly do: "write";
+    readonly path: string;
+    readonly bytes: Uint8Array;
+  };
+
+/** What is done to install a module. */
+export interface InstallPlan {
+  readonly target: string;
+  readonly file: ModuleFile;
+  readonly steps: readonly InstallStep[];
+  /** Done whatever becomes of the steps. */
+  readonly last: InstallStep;
+  /** What the guest's kernel demands of modules; see {@linkcode obstacles}. */
+  readonly obstacles: readonly string[];
+}
+
+/** What came of it. */
+export interface Installed {
+  /** To be kept on the host. */
+  readonly kept: InstalledText;
+  /** Where the module's text lies, and how long it is. */
+  readonly text: { readonly start: bigint; readonly bytes: number };
+  /** Why its text could not be compared with the file; none as a rule. */
+  readonly unjudged: readonly string[];
+  /** Why something was left in the guest; undefined as a rule. */
+  readonly left: string | undefined;
+}
+
+/** Milliseconds that the module's control page may take to appear. */
+const APPEAR_MS = 15_000;
+const LOOK_MS = 50;
+/** Milliseconds that loading may take: emulated guests take seconds. */
+const LOAD_MS = 120_000;
+
+/**
+ * Plans it. Nothing is asked of the guest.
+ *
+ * @param parameters of the module: `ring_kib=4096`
+ * @throws {XftraceError} when the file is for another kernel, or the guest
+ * has the module already.
+ */
+export function planInstall(
+  kernel: Kernel,
+  target: string,
+  file: ModuleFile,
+  parameters: readonly string[] = [],
+): InstallPlan {
+  const { release } = kernel.facts;
+  if (file.name !== MODULE_NAME) {
+    throw new XftraceError(
+      `${file.source} is the module ${file.name}, not ${MODULE_NAME}; give what xftrace guest build has made`,
+    );
+  }
+  if (file.release !== release) {
+    throw new XftraceError(
+      `${file.source} is for the kernel ${file.release}, and ${target} runs ${release}; build it for that one: xftrace guest build -t ${target}`,
+    );
+  }
+  requireAbsent(kernel, target);
+  // Nobody else in the guest may enter the folder, so nobody can change the
+  // file before it is loaded: the agent makes files that all may write.
+  const folder = `/run/xftrace-${
+    crypto.getRandomValues(new Uint8Array(8)).toHex()
+  }`;
+  const path = `${folder}/${MODULE_NAME}.ko`;
+  return {
+    target,
+    file,
+    steps: [
+      { do: "run", program: "mkdir", args: ["-m", "700", folder] },
+      { do: "write", path, bytes: file.bytes },
+      { do: "run", program: "insmod", args: [path, ...parameters] },
+    ],
+    last: { do: "run", program: "rm", args: ["-r", folder] },
+    obstacles: obstacles(kernel, file),
+  };
+}
+
+/**
+ * Fails when a guest has the module.
+ *
+ * @throws {XftraceError} one sentence that says which it has.
+ */
+export function requireAbsent(kernel: Kernel, target: string): void {
+  kernel.live.refresh();
+  const module = kernel.live.modules.find(({ name }) => name === MODULE_NAME);
+  if (module === undefined) return;
+  const other = versionOf(kernel);
+  const unload = `unload it in the guest first: rmmod ${MODULE_NAME}`;
+  throw new XftraceError(
+    other === undefined
+      ? `${target} has the module ${MODULE_NAME} already; nothing is to be done, or, to load another build of it, ${unload}`
+      : `${target} has a module ${MODULE_NAME} already, of another version (${other}); ${unload}`,
+  );
+}
+
+/** Why a loaded module cannot be used; undefined when it can. */
+function versionOf(kernel: Kernel): string | undefined {
+  try {
+    ControlPage.find(kernel);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return error.message;
+  }
+}
+
+/**
+ * Carries a plan out, and reads in guest memory what was loaded.
+ *
+ * @param onStep called before each step
+ * @throws {XftraceError} one sentence, with the kernel's own reason when it
+ * refuses the module; what was written to the guest is removed.
+ */
+export async function carryOutInstall(
+  kernel: Kernel,
+  agent: GuestAgent,
+  plan: InstallPlan,
+  onStep: (step: InstallStep) => void = () => {},
+): Promise<Installed> {
+  let failure: unknown;
+  try {
+    for (const step of plan.steps) {
+      onStep(step);
+      await carryOut(agent, plan, step);
+    }
+  } catch (error) {
+    failure = error;
+  }
+  let left: string | undefined;
+  try {
+    onStep(plan.last);
+    await carryOut(agent, plan, plan.last);
+  } catch (error) {
+    // What went wrong first is what is told.
+    if (!(error instanceof XftraceError)) throw error;
+    left = error.message;
+  }
+  if (failure !== undefined) throw failure;
+  const page = await appeared(kernel, plan.target);
+  const unjudged = await compareWithFile(kernel, plan);
+  const { start, end } = page.module.text;
+  return {
+    kept: installedText(page, plan.file.sha256),
+    text: { start, bytes: Number(end - start) },
+    unjudged,
+    left,
+  };
+}
+
+async function carryOut(
+  agent: GuestAgent,
+  plan: InstallPlan,
+  step: InstallStep,
+): Promise<void> {
+  if (step.do === "write") return await agent.writeFile(step.path, step.bytes);
+  const { program, args } = step;
+  const { status, out, err } = await agent.run(program, args, {
+    timeoutMs: LOAD_MS,
+  });
+  if (status === 0) return;
+  const said = shownText(err) || shownText(out) ||
+    `it ended with status ${status} and said nothing`;
+  throw new XftraceError(
+    program === "insmod"
+      ? [`the kernel of ${plan.target} refuses the module: ${said}`]
+        .concat(plan.obstacles).join("; ")
+      : `"${[program, ...args].join(" ")}" failed in ${plan.target}: ${said}`,
+  );
+}
+
+/** The module's control page, once it is there. */
+async function appeared(kernel: Kernel, target: string): Promise<ControlPage> {
+  const until = performance.now() + APPEAR_MS;
+  for (;;) {
+    const page = ControlPage.find(kernel);
+    if (page !== undefined) return page;
+    if (performance.now() > until) {
+      throw new XftraceError(
+        `the agent of ${target} says that the module is loaded, and the guest's memory has none; ask what the guest's kernel said (dmesg), and whether the agent is to be believed`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/**
+ * Compares what was loaded with what was handed over.
+ *
+ * @returns what could not be judged
+ * @throws {XftraceError} when it is not the same.
+ */
+async function compareWithFile(
+  kernel: Kernel,
+  { target, file }: InstallPlan,
+): Promise<string[]> {
+  const { outcomes } = await runChecks(kernel, [moduleTextIntegrity], {
+    moduleFiles: (name) => name === MODULE_NAME ? [file.object] : [],
+  });
+  const [finding] = outcomes.flatMap(({ findings }) => findings);
+  if (finding !== undefined) {
+    throw new XftraceError(
+      `what ${target} has loaded is not the file that was handed over: ${finding.summary}`,
+      { exitCode: EXIT.findings },
+    );
+  }
+  return outcomes.flatMap(({ unjudged }) => unjudged)
+    .filter(({ what }) => what.includes(MODULE_NAME))
+    .map(({ why }) => why);
+}

@@ -1,0 +1,164 @@
+/**
+ * The text of a module that the host has loaded itself: its digest is kept on
+ * the host from that moment on, so that a change is seen by every later look,
+ * whoever looks.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { XftraceError } from "../../base/errors.ts";
+import { stateFolder } from "../../base/state_folder.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { bootOf } from "../../session.ts";
+import type { ControlPage } from "./control_page.ts";
+
+/** Days after which what is kept of a guest is removed: it ended unseen. */
+const KEEP_DAYS = 30;
+
+const SHAPE = z.strictObject({
+  format: z.literal(1),
+  /** When it was loaded, ISO 8601, UTC. */
+  since: z.string(),
+  /** The random number of this load of the module, in hex. */
+  load: z.string().regex(/^[0-9a-f]{32}$/),
+  /** SHA-256 of the module's text in guest memory, in hex. */
+  text: z.string().regex(/^[0-9a-f]{64}$/),
+  /** SHA-256 of the file that was loaded, in hex. */
+  file: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** What is kept of a module that was loaded. */
+export type InstalledText = z.infer<typeof SHAPE>;
+
+/** SHA-256 of a module's text as it is now, in hex. */
+export function textDigest({ kernel, module }: ControlPage): string {
+  const { start, end } = module.text;
+  return createHash("sha256")
+    .update(kernel.space.bytes(start, Number(end - start))).digest("hex");
+}
+
+/** The random number of this load of the module, in hex. */
+export function loadOf(page: ControlPage): string {
+  return new Uint8Array(page.nonce.slice().buffer).toHex();
+}
+
+/**
+ * What is to be kept of a module that was just loaded.
+ *
+ * @param file SHA-256 of its file
+ */
+export function installedText(page: ControlPage, file: string): InstalledText {
+  return {
+    format: 1,
+    since: new Date().toISOString(),
+    load: loadOf(page),
+    text: textDigest(page),
+    file,
+  };
+}
+
+/**
+ * What is wrong with a module that the host has loaded itself; `undefined`
+ * when it still is what was loaded.
+ *
+ * @param digest of its text as it is now
+ */
+export function changeSince(
+  installed: InstalledText,
+  page: ControlPage,
+  digest: string,
+): "loaded again" | "text changed" | undefined {
+  if (installed.load !== loadOf(page)) return "loaded again";
+  return installed.text === digest ? undefined : "text changed";
+}
+
+/** The files in which it is kept: one for each run of each guest. */
+export class InstalledTexts {
+  readonly #path: string;
+
+  /**
+   * @param folder made when something is kept
+   * @param boot tells this run of this guest from all others
+   */
+  constructor(folder: string, boot: string) {
+    this.#path = join(folder, `${boot.replace(/[^\w.-]/g, "_")}.json`);
+  }
+
+  /** The file, for people. */
+  get path(): string {
+    return this.#path;
+  }
+
+  /**
+   * What is kept; `undefined` when the module was not loaded by the host.
+   *
+   * @throws {XftraceError} when it is damaged.
+   */
+  load(): InstalledText | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.#path, "utf8");
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+    try {
+      return SHAPE.parse(JSON.parse(text));
+    } catch {
+      throw new XftraceError(
+        `${this.#path}, the digest of the module that was installed, is damaged; install the module again, or remove the file`,
+      );
+    }
+  }
+
+  /** Keeps it; only its owner may read it. */
+  save(installed: InstalledText): void {
+    const folder = dirname(this.#path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    forgetOld(folder);
+    const temporary = `${this.#path}.new`;
+    writeFileSync(temporary, JSON.stringify(installed, null, 2) + "\n", {
+      mode: 0o600,
+    });
+    renameSync(temporary, this.#path);
+  }
+}
+
+/**
+ * The file about the module in a guest; `undefined` for what is no running
+ * guest, or when there is no place for it.
+ */
+export function installedTexts(
+  { key, kernel }: {
+    readonly key?: string | undefined;
+    readonly kernel: Kernel;
+  },
+): InstalledTexts | undefined {
+  const [folder, boot] = [stateFolder("installed"), bootOf({ key, kernel })];
+  return folder === undefined || boot === undefined
+    ? undefined
+    : new InstalledTexts(folder, boot);
+}
+
+function forgetOld(folder: string): void {
+  const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (statSync(path).mtimeMs < until) rmSync(path, { force: true });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

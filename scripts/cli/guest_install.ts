@@ -1,0 +1,175 @@
+/**
+ * `xftrace guest install -t`: the plan as text, and how it went.
+ *
+ * @module
+ */
+import type { AgentInfo, GuestAgent } from "../../engine/agent/agent.ts";
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import {
+  AGENT_COMMANDS,
+  carryOutInstall,
+  type InstallPlan,
+  type InstallStep,
+  planInstall,
+  requireAbsent,
+} from "../../engine/install/install.ts";
+import { buildModule, MODULE_SOURCES } from "../../engine/install/build.ts";
+import type { KernelName } from "../../engine/install/headers.ts";
+import {
+  type ModuleFile,
+  readModuleFile,
+} from "../../engine/install/module_file.ts";
+import { installedTexts } from "../../engine/seal/page/installed_text.ts";
+import { resolveTarget } from "../../engine/targets/resolve.ts";
+import { openAgent } from "../../ffi/open_agent.ts";
+import { keepBuiltModule } from "./check_state.ts";
+import { openTarget, type TargetOptions } from "./target.ts";
+import { note, out, shownPath, size, strong, warn } from "./terminal.ts";
+
+/** What `guest install` was given. */
+export interface InstallOptions extends TargetOptions {
+  readonly target: string;
+  readonly run?: true;
+  readonly module?: string;
+  readonly ringKib?: string;
+  /** Finds the headers of a kernel. */
+  readonly headersOf: (kernel: KernelName) => string;
+}
+
+/**
+ * Shows what installing would do, and does it when it is told to.
+ *
+ * @throws {XftraceError} one sentence: what is in the way, and what to do.
+ */
+export async function installInGuest(options: InstallOptions): Promise<void> {
+  using session = openTarget(options);
+  const { kernel, target } = session;
+  const parameters = ringParameters(options.ringKib);
+  const resolved = resolveTarget(target);
+  if (resolved.kind !== "vm") {
+    throw new XftraceError(
+      `${target} is no running guest: there is nothing to install a module in`,
+    );
+  }
+  // What is known without asking the guest comes first, and building last.
+  requireAbsent(kernel, target);
+  using agent = openAgent(resolved.vm, target);
+  const info = await agent.require(AGENT_COMMANDS);
+  const { file, source } = await moduleFile(options, kernel.facts);
+  const plan = planInstall(kernel, target, file, parameters);
+  const texts = installedTexts(session);
+  out(
+    planText(plan, agent, info, kernel.facts.release, source, texts?.path),
+  );
+  if (options.run !== true) {
+    note(
+      `nothing was changed in the guest; to do it: xftrace guest install -t ${target} --run`,
+    );
+    return;
+  }
+  const { kept, text, unjudged, left } = await carryOutInstall(
+    kernel,
+    agent,
+    plan,
+    (step) => note(`+ ${stepText(step).join(" ")}`),
+  );
+  keepBuiltModule(file.bytes);
+  texts?.save(kept);
+  if (left !== undefined) warn(`${left}; remove it there yourself`);
+  for (const why of unjudged) {
+    warn(`its text could not be compared with the file: ${why}`);
+  }
+  out(
+    `loaded: ${file.name} ${file.version} in ${target}; its text (${
+      size(text.bytes)
+    } at 0x${text.start.toString(16)}) ${
+      unjudged.length === 0 ? "is the file's, read in guest memory" : "was read"
+    }\n` +
+      (texts === undefined
+        ? "its digest is not kept: neither HOME nor XDG_STATE_HOME is set\n"
+        : `kept: its digest, sha256 ${kept.text}\n`),
+  );
+}
+
+function ringParameters(kib: string | undefined): string[] {
+  if (kib === undefined) return [];
+  const number = Number(kib);
+  if (Number.isInteger(Math.log2(number)) && number >= 4) {
+    return [`ring_kib=${number}`];
+  }
+  throw new XftraceError(
+    `--ring-kib ${kib}: give a power of two, such as 4096`,
+    { exitCode: EXIT.usage },
+  );
+}
+
+/** The module that was named, or one built for the guest's kernel. */
+async function moduleFile(
+  options: InstallOptions,
+  kernel: KernelName,
+): Promise<{ file: ModuleFile; source: string }> {
+  const { module } = options;
+  if (module !== undefined) {
+    let bytes: Uint8Array;
+    try {
+      bytes = Deno.readFileSync(module);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new XftraceError(`--module ${module} cannot be read: ${why}`);
+    }
+    return { file: readModuleFile(module, bytes), source: module };
+  }
+  const headers = options.headersOf(kernel);
+  note(`building the module against ${headers}`);
+  const bytes = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
+  return {
+    file: readModuleFile("xftrace.ko", bytes),
+    source: `built against ${headers}`,
+  };
+}
+
+/** A step as the agent's command and what it is about. */
+function stepText(step: InstallStep): [call: string, what: string] {
+  return step.do === "run"
+    ? ["guest-exec", [step.program, ...step.args].join(" ")]
+    : ["guest-file-write", `${step.path}, ${size(step.bytes.length)}`];
+}
+
+function planText(
+  plan: InstallPlan,
+  agent: GuestAgent,
+  info: AgentInfo,
+  release: string,
+  source: string,
+  kept: string | undefined,
+): string {
+  const { target, file, steps, last } = plan;
+  let text = strong(
+    `Plan   install ${file.name} ${file.version}   target ${target}  kernel ${release}  agent ${info.version}, ${agent.where}`,
+  ) + "\n";
+  text += `Module   ${source}, ${
+    size(file.bytes.length)
+  }, sha256 ${file.sha256}\n`;
+  text += "In the guest, by its agent, as the agent's user\n";
+  [...steps, last].forEach((step, i) => {
+    const [call, what] = stepText(step);
+    text += `${String(i + 1).padStart(3)}  ${call.padEnd(17)} ${what}\n`;
+  });
+  text += "On this host\n";
+  text += `${String(steps.length + 2).padStart(3)}  ${
+    "compare".padEnd(17)
+  } the module's text in guest memory with the file\n`;
+  if (kept !== undefined) {
+    text += `${String(steps.length + 3).padStart(3)}  ${
+      "keep".padEnd(17)
+    } the text's digest, in ${shownPath(kept)}\n`;
+  }
+  for (const each of plan.obstacles) text += `In the way: ${each}\n`;
+  const programs = [...steps, last].flatMap((step) =>
+    step.do === "run" ? [step.program] : []
+  );
+  return text +
+    `Trusted until then: the guest's kernel, its agent, and the programs ${
+      programs.join(", ")
+    } there. The module stays until the guest restarts.\n`;
+}
