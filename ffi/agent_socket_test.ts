@@ -44,6 +44,15 @@ Deno.test("agent: what others were told is dropped, answers are matched", async 
   );
 });
 
+Deno.test("agent: one that may not even tell what it may is asked all the same", async () => {
+  await using server = await agent(`
+    await say(JSON.stringify({ error: { class: "CommandNotFound", desc: "Command guest-info has been disabled" } }) + "\\n");`);
+  using client = opened(server.path);
+  const info = await client.require(["guest-exec"]);
+  assert.equal(info.version, "(not told)");
+  await assert.rejects(client.info(), /does not allow guest-info/);
+});
+
 Deno.test("agent: its errors say which command, and nothing steers a terminal", async () => {
   await using server = await agent(`
     await say(JSON.stringify({ error: execute === "guest-exec"

@@ -10,7 +10,12 @@
 import { z } from "zod";
 import { XftraceError } from "../base/errors.ts";
 import { shownText } from "../base/shown.ts";
-import { type AgentArguments, type AgentLink, ALLOW } from "./link.ts";
+import {
+  type AgentArguments,
+  type AgentLink,
+  AgentRefusal,
+  ALLOW,
+} from "./link.ts";
 
 /**
  * Bytes that one command writes or reads: as base64 they must fit into one
@@ -116,7 +121,11 @@ export class GuestAgent implements Disposable {
    * @throws {XftraceError} one sentence: which commands, and how to allow them.
    */
   async require(commands: readonly string[]): Promise<AgentInfo> {
-    const info = await this.info();
+    const info = await this.info().catch((error: unknown) => {
+      if (!(error instanceof AgentRefusal && error.forbidden)) throw error;
+      // What else it forbids shows when it is asked for.
+      return { version: "(not told)", allowed: new Set(commands) };
+    });
     const missing = commands.filter((name) => !info.allowed.has(name));
     if (missing.length === 0) return info;
     throw new XftraceError(

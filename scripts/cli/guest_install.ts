@@ -13,7 +13,11 @@ import {
   planInstall,
   requireAbsent,
 } from "../../engine/install/install.ts";
-import { buildModule, MODULE_SOURCES } from "../../engine/install/build.ts";
+import {
+  buildModule,
+  MODULE_SOURCES,
+  withoutDebug,
+} from "../../engine/install/build.ts";
 import type { KernelName } from "../../engine/install/headers.ts";
 import {
   type ModuleFile,
@@ -121,7 +125,9 @@ async function moduleFile(
   }
   const headers = options.headersOf(kernel);
   note(`building the module against ${headers}`);
-  const bytes = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
+  const bytes = await withoutDebug(
+    await buildModule(MODULE_SOURCES, headers, "xftrace.ko"),
+  );
   return {
     file: readModuleFile("xftrace.ko", bytes),
     source: `built against ${headers}`,
