@@ -28,7 +28,7 @@ import { resolveTarget } from "../../engine/targets/resolve.ts";
 import { openAgent } from "../../ffi/open_agent.ts";
 import { keepBuiltModule } from "./check_state.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
-import { note, out, shownPath, size, strong, warn } from "./terminal.ts";
+import { note, out, size, strong, warn } from "./terminal.ts";
 
 /** What `guest install` was given. */
 export interface InstallOptions extends TargetOptions {
@@ -168,7 +168,7 @@ function planText(
   if (kept !== undefined) {
     text += `${String(steps.length + 3).padStart(3)}  ${
       "keep".padEnd(17)
-    } the text's digest, in ${shownPath(kept)}\n`;
+    } the text's digest, in ${belowHome(kept)}\n`;
   }
   for (const each of plan.obstacles) text += `In the way: ${each}\n`;
   const programs = [...steps, last].flatMap((step) =>
@@ -178,4 +178,12 @@ function planText(
     `Trusted until then: the guest's kernel, its agent, and the programs ${
       programs.join(", ")
     } there. The module stays until the guest restarts.\n`;
+}
+
+/** A path as people write it: `~/.local/state`. */
+function belowHome(path: string): string {
+  const home = Deno.env.get("HOME");
+  return home !== undefined && path.startsWith(`${home}/`)
+    ? `~${path.slice(home.length)}`
+    : path;
 }
