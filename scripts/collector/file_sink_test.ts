@@ -54,6 +54,20 @@ Deno.test("an older file is replaced as a whole", () =>
     assert.equal(Deno.readTextFileSync(path), "new");
   }));
 
+Deno.test("bytes are written as they are, between texts", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.dat");
+    using sink = new FileSink(path);
+    sink.write("a");
+    sink.write(Uint8Array.of(0x00, 0xff, 0xdc));
+    sink.write("b");
+    sink.commit();
+    assert.deepEqual(
+      Deno.readFileSync(path),
+      Uint8Array.of(0x61, 0x00, 0xff, 0xdc, 0x62),
+    );
+  }));
+
 Deno.test("a large text is written to its end", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.txt");

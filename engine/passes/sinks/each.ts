@@ -23,18 +23,16 @@ export const EACH: SinkKind<EachSpec, number> = {
 };
 
 class EachSink extends AsTheyCome {
-  readonly #context: SinkContext;
   readonly #take: (event: EventLike) => void;
 
   constructor(take: (event: EventLike) => void, context: SinkContext) {
-    super();
+    super(context);
     this.#take = take;
-    this.#context = context;
   }
 
   override take(frame: Frame, rows: Uint32Array, n: number): void {
     for (let i = 0; i < n; i++) {
-      this.#take(this.#context.event.copy(frame, rows[i]));
+      this.#take(this.context.event.copy(frame, rows[i]));
     }
     this.count += n;
   }

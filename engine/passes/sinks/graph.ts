@@ -24,24 +24,17 @@ export const GRAPH: SinkKind<GraphSpec, number> = {
 };
 
 class GraphSink extends AsTheyCome {
-  readonly #context: SinkContext;
-
-  constructor(context: SinkContext) {
-    super();
-    this.#context = context;
-  }
-
   override take(frame: Frame, rows: Uint32Array, n: number): void {
     let text = "";
     for (let i = 0; i < n; i++) {
       const inside = frame.calls?.inside[rows[i]];
       // Calls inside others are drawn with these.
       if (inside === undefined || frame.columns.depth[rows[i]] > 0) continue;
-      text += this.#context.line(frame, rows[i]) +
-        drawInside(inside, this.#context);
+      text += this.context.line(frame, rows[i]) +
+        drawInside(inside, this.context);
       this.count++;
     }
-    if (text !== "") this.#context.write(text);
+    if (text !== "") this.context.write(text);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { EventLike, SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
-import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
+import { AsTheyCome, type SinkKind } from "./sink.ts";
 
 /** What `json()` asks for. */
 export interface JsonSpec extends SinkSpec {
@@ -30,15 +30,8 @@ export function eventJson(event: EventLike): string {
 }
 
 class JsonSink extends AsTheyCome {
-  readonly #context: SinkContext;
-
-  constructor(context: SinkContext) {
-    super();
-    this.#context = context;
-  }
-
   override take(frame: Frame, rows: Uint32Array, n: number): void {
-    const { event, write } = this.#context;
+    const { event, write } = this.context;
     let text = "";
     for (let i = 0; i < n; i++) {
       text += eventJson(event.copy(frame, rows[i])) + "\n";

@@ -5,7 +5,7 @@
  */
 import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
-import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
+import { AsTheyCome, type SinkKind } from "./sink.ts";
 
 /** Text is handed on in pieces of about this many characters. */
 const PIECE = 65536;
@@ -24,23 +24,16 @@ export const PRINT: SinkKind<PrintSpec, number> = {
 };
 
 class PrintSink extends AsTheyCome {
-  readonly #context: SinkContext;
-
-  constructor(context: SinkContext) {
-    super();
-    this.#context = context;
-  }
-
   override take(frame: Frame, rows: Uint32Array, n: number): void {
     let text = "";
     for (let i = 0; i < n; i++) {
-      text += this.#context.line(frame, rows[i]);
+      text += this.context.line(frame, rows[i]);
       if (text.length > PIECE) {
-        this.#context.write(text);
+        this.context.write(text);
         text = "";
       }
     }
-    if (text !== "") this.#context.write(text);
+    if (text !== "") this.context.write(text);
     this.count += n;
   }
 }

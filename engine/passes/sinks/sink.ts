@@ -27,6 +27,12 @@ export interface Sink<R = unknown> {
 export abstract class AsTheyCome implements Sink<number> {
   /** How many events were handed on. */
   protected count = 0;
+  /** The stream's part. */
+  protected readonly context: SinkContext;
+
+  constructor(context: SinkContext) {
+    this.context = context;
+  }
 
   abstract take(frame: Frame, rows: Uint32Array, n: number): void;
 
