@@ -22,7 +22,7 @@ import { installedTexts } from "../page/installed_text.ts";
 import { Presence, type PresenceFinding } from "../page/presence.ts";
 import type { Verification } from "../recording/verifier.ts";
 import { type SealedOptions, SealedTrace } from "./sealed_trace.ts";
-import { resolveConfig, type SealedConfig } from "./trace_config.ts";
+import { resolveConfig } from "./trace_config.ts";
 
 /** What the tracer needs of an open target. */
 export interface TracerSession {
@@ -130,19 +130,6 @@ export class SealedTracer {
   /** Whether this tracer is tracing. */
   get running(): boolean {
     return this.#trace !== undefined;
-  }
-
-  /** What {@linkcode start} would change, for a plan; nothing is written. */
-  plan(
-    options: SealedConfig,
-  ): { roots: number; filter: number | "all"; seal: string } {
-    const { kernel } = this.#session;
-    const { roots, filter, seal } = resolveConfig(kernel, options);
-    return {
-      roots: roots.length,
-      filter: options.filter === "all" ? "all" : filter.length,
-      seal,
-    };
   }
 
   async #command(
