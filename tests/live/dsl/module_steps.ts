@@ -147,6 +147,24 @@ export async function moduleSteps(
     assert.ok(names.get("cat") > 0, names.toString());
   });
 
+  await t.step(
+    "module: an event that the guest switches stays so",
+    async () => {
+      const file = "/sys/kernel/tracing/events/sched/sched_process_exit/enable";
+      const exits = event("sched:sched_process_exit").count();
+      const result = await around(
+        session,
+        [exits],
+        () => guest.sh(`cat ${file} | grep -q 1 && echo 0 > ${file}`),
+      );
+      assert.match(
+        result.warnings.join("\n"),
+        /^events\/sched\/sched_process_exit\/enable was changed by the guest since \(it holds "0", this run left "1"\)/,
+      );
+      assert.equal((await guest.sh(`cat ${file}`)).trim(), "0");
+    },
+  );
+
   // What the module tells of hooks, seal_hooks_test.ts sees on both kernels.
   if (kernel === "6.12") {
     await t.step("module: a hook betrays itself as the caller", async () => {
