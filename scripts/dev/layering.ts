@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { filesBelow, textOf } from "./files.ts";
 import { importsOf } from "./imports.ts";
-import { brokenByRooms, circles } from "./rooms.ts";
+import { brokenByPlace, brokenByRooms, circles, crowded } from "./rooms.ts";
 import {
   brokenByImport,
   brokenByText,
@@ -35,21 +35,24 @@ for (const path of paths) {
 const graph = new Map<string, Set<string>>(
   code.map((path) => [path, new Set<string>()]),
 );
-const pending: Violation[] = [];
 for (const each of await importsOf(code)) {
   const { from, to, line } = each;
   graph.get(from)?.add(to);
   const rule = brokenByImport(each);
   if (rule !== undefined) violations.push({ path: from, line, rule });
   const room = isForTests(from) ? undefined : brokenByRooms(from, to);
-  if (room !== undefined) pending.push({ path: from, line, rule: room });
+  if (room !== undefined) violations.push({ path: from, line, rule: room });
+}
+for (const path of code) {
+  const rule = brokenByPlace(path);
+  if (rule !== undefined) violations.push({ path, line: 1, rule });
+}
+for (const { path, rule } of crowded(code)) {
+  violations.push({ path, line: 1, rule });
 }
 for (const circle of circles(graph)) {
   const rule = `imports in a circle: ${circle.join(", ")}`;
-  pending.push({ path: circle[0], line: 1, rule });
-}
-for (const { path, line, rule } of pending) {
-  console.warn(`${path}:${line}: warning: ${rule}`);
+  violations.push({ path: circle[0], line: 1, rule });
 }
 const Config = z.object({ imports: z.record(z.string(), z.string()) });
 for (

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isForTests } from "./rules.ts";
 
 /** Rooms from the bottom up; what stands in one line may not import each other. */
 const ORDER: readonly (readonly string[])[] = [
@@ -71,6 +72,22 @@ const APART: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": ["ffi"],
 };
 
+/** Layers that consist of rooms alone. */
+const OF_ROOMS = /^(?:engine|dsl|ffi)\//;
+
+/** Rooms whose files are alike: as many as there are. */
+const ALIKE = new Set([
+  "engine/arch/x86_64/checks",
+  "engine/detect/checks",
+  "engine/kernel/objects",
+  "engine/output/formats",
+  "engine/passes/sinks",
+  "scripts/cli/commands",
+]);
+
+/** Source files that one folder may hold, tests and fixtures aside. */
+const MOST_FILES = 25;
+
 /** The room that a file belongs to; `undefined` when it belongs to none. */
 export function roomOf(path: string): string | undefined {
   for (
@@ -94,6 +111,31 @@ export function brokenByRooms(from: string, to: string): string | undefined {
     return undefined;
   }
   return `${upper} must not depend on ${lower} (${to}): rooms import downwards`;
+}
+
+/** The rule that a file breaks by where it lies, if any. */
+export function brokenByPlace(path: string): string | undefined {
+  if (!OF_ROOMS.test(path) || roomOf(path) !== undefined) return undefined;
+  return "belongs to no room: put it into one, or add one to scripts/dev/rooms.ts";
+}
+
+/** Folders with so many source files that they hold more than one idea. */
+export function crowded(
+  paths: readonly string[],
+): { readonly path: string; readonly rule: string }[] {
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    if (isForTests(path)) continue;
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([folder, count]) => count > MOST_FILES && !ALIKE.has(folder))
+    .map(([path, count]) => ({
+      path,
+      rule:
+        `holds ${count} files: part it into rooms of at most ${MOST_FILES}, by what they are about`,
+    }));
 }
 
 /**
