@@ -40,6 +40,7 @@ const ORDER: readonly (readonly string[])[] = [
   // What checks are given is made of texts and flows: it stands above them.
   ["engine/detect/core"],
   ["engine/detect/checks", "engine/arch/x86_64/checks"],
+  ["engine/arch/all_checks.ts"],
   ["engine/detect"],
   ["engine/install"],
   ["engine/output/findings"],
