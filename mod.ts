@@ -1,18 +1,35 @@
 /**
  * xftrace: traces running Linux guests from outside.
  *
- *     import { duration, sys_open, trace } from "xftrace";
+ *     import { duration, open, sys_open, trace } from "xftrace";
  *
- *     await trace(sys_open).filter(duration.gt("100us")).until("5s").print();
+ *     await using guest = await open("core:web1.core.zst");
+ *     await trace(sys_open).filter(duration.gt("100us")).on(guest).print();
  *
- * This module opens no guest and loads no foreign code: `xftrace run`,
- * `xftrace eval` and `scripts/script.ts` do, and recordings need
- * `--allow-read` alone.
+ * This module loads no native code: what it opens are recordings, which take
+ * `--allow-read` alone. Running guests are opened by `xftrace/live`.
  *
  * @module
  */
 export * from "./dsl/mod.ts";
-export { EXIT, XftraceError } from "./engine/base/errors.ts";
+export {
+  type Asked,
+  Guest,
+  type GuestOptions,
+  type GuestRunOptions,
+  type PlanOptions,
+} from "./dsl/guest/guest.ts";
+export {
+  openRecording as open,
+  type RecordingOptions,
+} from "./dsl/guest/open_recording.ts";
+export {
+  EXIT,
+  GuestGoneError,
+  KernelError,
+  MemoryError,
+  XftraceError,
+} from "./engine/base/errors.ts";
 // Not by name: `xftrace types --struct` adds to it, which takes `export *`.
 export * from "./engine/kernel/view/object_types.ts";
 export {

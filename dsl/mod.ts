@@ -36,7 +36,7 @@ export type * from "./names/functions.ts";
 export * from "./names/syscalls.ts";
 export { process, ProcessCondition } from "./process.ts";
 export { Query } from "./query.ts";
-export { type RunQueries, setRunner } from "./runner.ts";
+export { type QueryTarget, type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";
 // Not by name: what sinks give stands beside their methods.
 export * from "./trace.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { QuerySpec } from "../engine/query/spec.ts";
-import { currentRunner } from "./runner.ts";
+import { currentRunner, type QueryTarget } from "./runner.ts";
 
 /**
  * What a sink such as `count(comm)` gives. Awaiting it runs it; queries that
@@ -14,13 +14,21 @@ import { currentRunner } from "./runner.ts";
 export class Query<R> implements PromiseLike<R> {
   /** The query as data. */
   readonly spec: QuerySpec;
+  readonly #target: QueryTarget | undefined;
   #result: Promise<R> | undefined;
 
-  constructor(spec: QuerySpec) {
+  /** @param target what it runs on; default: what the script was started for */
+  constructor(spec: QuerySpec, target?: QueryTarget) {
     this.spec = spec;
+    this.#target = target;
   }
 
-  /** Runs the query where the script's runner says. */
+  /** The same query on an open guest, or on another. */
+  on(target: QueryTarget): Query<R> {
+    return new Query(this.spec, target);
+  }
+
+  /** Runs the query. */
   then<A = R, B = never>(
     resolve?: ((value: R) => A | PromiseLike<A>) | null,
     reject?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -31,6 +39,6 @@ export class Query<R> implements PromiseLike<R> {
 
   async #start(): Promise<R> {
     // The runner gives what the sink in the spec gives.
-    return await currentRunner().add(this.spec) as R;
+    return await (this.#target ?? currentRunner()).ask(this.spec) as R;
   }
 }

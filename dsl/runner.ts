@@ -1,6 +1,6 @@
 /**
- * Who runs queries that a script awaits. The language itself opens no guest:
- * `xftrace run`, `xftrace eval` and `scripts/script.ts` set the runner.
+ * Who runs queries that a script awaits: the guest that a query is put on
+ * (`.on(guest)`), else whom `xftrace run` and `xftrace eval` have set.
  *
  * @module
  */
@@ -12,8 +12,14 @@ export type RunQueries = (
   queries: readonly QuerySpec[],
 ) => Promise<readonly unknown[]>;
 
+/** What queries run on: an open guest. */
+export interface QueryTarget {
+  /** Runs a query, together with those that are asked in the same tick. */
+  ask(query: QuerySpec): Promise<unknown>;
+}
+
 /** Gathers queries that are awaited at the same time. */
-export class Runner {
+export class Runner implements QueryTarget {
   readonly #run: RunQueries;
   #waiting: {
     spec: QuerySpec;
@@ -25,8 +31,8 @@ export class Runner {
     this.#run = run;
   }
 
-  /** Runs a query, together with those that are added in the same tick. */
-  add(spec: QuerySpec): Promise<unknown> {
+  /** Runs a query, together with those that are asked in the same tick. */
+  ask(spec: QuerySpec): Promise<unknown> {
     return new Promise((resolve, reject) => {
       // A task, not a microtask: `Promise.all` asks its members in several.
       if (this.#waiting.length === 0) setTimeout(() => this.#start(), 0);
@@ -61,6 +67,6 @@ export function setRunner(run: RunQueries | undefined): void {
 export function currentRunner(): Runner {
   if (current !== undefined) return current;
   throw new XftraceError(
-    "no target is open for this query: start the script with `xftrace run SCRIPT -t TARGET`, or open one with setRunner()",
+    "no target is open for this query: put it on one that is, as in trace(sys_openat).on(guest), or start the script with `xftrace run SCRIPT -t TARGET`",
   );
 }

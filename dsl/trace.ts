@@ -32,6 +32,7 @@ import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";
 import { EventQueue } from "./iterate.ts";
 import { Query } from "./query.ts";
+import type { QueryTarget } from "./runner.ts";
 import type { EventOf, FieldName } from "./types.ts";
 import { type Duration, duration } from "./units.ts";
 
@@ -82,14 +83,24 @@ export class Trace<
   readonly spec: TraceSpec;
   /** Whether its events are calls. */
   readonly kind: K;
+  readonly #target: QueryTarget | undefined;
 
-  constructor(spec: TraceSpec, kind: K) {
+  constructor(spec: TraceSpec, kind: K, target?: QueryTarget) {
     this.spec = spec;
     this.kind = kind;
+    this.#target = target;
   }
 
   #with(part: Partial<TraceSpec>): Trace<F, K, W> {
-    return new Trace({ ...this.spec, ...part }, this.kind);
+    return new Trace({ ...this.spec, ...part }, this.kind, this.#target);
+  }
+
+  /**
+   * The same trace on an open guest. Queries on one guest that are awaited
+   * together share one pass over its events.
+   */
+  on(target: QueryTarget): Trace<F, K, W> {
+    return new Trace(this.spec, this.kind, target);
   }
 
   /**
@@ -189,7 +200,7 @@ export class Trace<
         here(),
       );
     }
-    return new Trace({ ...this.spec, every: ns }, this.kind);
+    return new Trace({ ...this.spec, every: ns }, this.kind, this.#target);
   }
 
   #query<S extends SinkSpec, R>(
@@ -210,7 +221,7 @@ export class Trace<
   #typed<S extends SinkSpec, G>(sink: SinkKind<S>, spec: S): Query<G> {
     const problem = sink.problem?.(spec);
     if (problem !== undefined) throw new CompileError(problem, here());
-    return new Query({ trace: this.spec, sink: spec });
+    return new Query({ trace: this.spec, sink: spec }, this.#target);
   }
 
   /** Prints a line for each event. Gives how many. */

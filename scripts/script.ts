@@ -4,8 +4,7 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import { CompileError, type Query } from "../mod.ts";
-import { EXIT, XftraceError } from "../engine/base/errors.ts";
+import { CompileError, EXIT, type Query, XftraceError } from "xftrace";
 import { execute, type ExecuteOptions } from "./cli/execute.ts";
 import { readLine } from "./cli/read_line.ts";
 import { withTarget } from "./cli/target.ts";
@@ -64,7 +63,7 @@ export function script<const F extends Readonly<Record<string, Flag>>>(
         command.parse([...args], { from: "user" });
         const options: ExecuteOptions = command.opts();
         const queries = build(values(options));
-        await execute(queries.map((query) => query.spec), options);
+        await execute(queries, options);
       });
     },
   };

@@ -4,22 +4,21 @@
  *
  * @module
  */
-import { compile } from "../../dsl/compile/compile.ts";
-import { XftraceError } from "../../engine/base/errors.ts";
-import { lookAt } from "../../engine/control/look.ts";
-import { planJson, planText } from "../../engine/control/plan_text.ts";
-import { sinkKind } from "../../engine/passes/sinks/all.ts";
-import type { Program } from "../../engine/query/program.ts";
 import {
-  openTarget as openTraceTarget,
-  runProgram,
+  type Asked,
+  EXIT,
+  Guest,
+  openCoreSession,
+  planJson,
+  type PlanOptions,
+  planText,
   type RunResult,
-  type RunTarget,
-} from "../../engine/run/run.ts";
+  type Session,
+  XftraceError,
+} from "xftrace";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { SealedOutcome } from "../../engine/run/module_run.ts";
-import type { QuerySpec } from "../../engine/query/spec.ts";
 import { VERDICTS } from "../../engine/seal/recording/verifier.ts";
-import { openCoreSession, type Session } from "../../engine/session.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
@@ -40,22 +39,42 @@ export interface ExecuteOptions extends TargetOptions {
 
 /** Runs queries in one pass; prints what they come to. */
 export async function execute(
-  queries: readonly QuerySpec[],
+  queries: readonly Asked[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
-  using session = openSession(options);
-  const target = openTraceTarget(session, options.instance);
-  const compiled = compile(queries, target.facts, {
+  using guest = new Guest(openSession(options));
+  const planning: PlanOptions = {
     push: options.pushDown ?? true,
-  });
-  const plan = lookAt(compiled.plan, target);
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
+  };
   if (options.dryRun === true) {
+    const plan = guest.plan(queries, planning);
     out(options.json === true ? planJson(plan) : planText(plan));
     return undefined;
   }
-  // Only a plan that writes gets memory that can be written.
-  if (plan.steps.length > 0) session.memory.makeWritable();
-  return await run({ ...compiled, plan }, target, queries, options);
+  let said = "";
+  const live = new LiveTexts(
+    guest.running && options.json !== true && options.silent !== true,
+  );
+  const result = await guest.run(queries, {
+    ...planning,
+    onPlan: ({ notes }) => {
+      for (const sentence of notes) note(`note: ${sentence}`);
+    },
+    write: (text) => {
+      live.clear();
+      out(text);
+    },
+    ...(options.json === true ? { window: () => {} } : {}),
+    onProgress: (doing) => {
+      if (doing !== said) note(`the guest's module: ${doing} ...`);
+      said = doing;
+    },
+    onPoll: (progress) => live.show(() => progress.texts()),
+  });
+  live.clear();
+  show(result, queries, options);
+  return result;
 }
 
 /** A recording takes reading alone, so no more is asked for. */
@@ -66,53 +85,16 @@ function openSession(options: ExecuteOptions): Session {
     : openTarget(options);
 }
 
-async function run(
-  program: Program,
-  target: RunTarget,
-  queries: readonly QuerySpec[],
-  options: ExecuteOptions,
-): Promise<RunResult> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  // A recording is over before anybody could interrupt it.
-  if (target.facts.live) Deno.addSignalListener("SIGINT", interrupt);
-  for (const sentence of program.plan.notes) note(`note: ${sentence}`);
-  let said = "";
-  const live = new LiveTexts(
-    target.facts.live && options.json !== true && options.silent !== true,
-  );
-  try {
-    const result = await runProgram(program, target, {
-      write: (text) => {
-        live.clear();
-        out(text);
-      },
-      ...(options.json === true ? { window: () => {} } : {}),
-      signal: stop.signal,
-      onProgress: (doing) => {
-        if (doing !== said) note(`the guest's module: ${doing} ...`);
-        said = doing;
-      },
-      onPoll: (progress) => live.show(() => progress.texts()),
-    });
-    live.clear();
-    show(result, queries, options);
-    return result;
-  } finally {
-    if (target.facts.live) Deno.removeSignalListener("SIGINT", interrupt);
-  }
-}
-
 function show(
   result: RunResult,
-  queries: readonly QuerySpec[],
+  queries: readonly Asked[],
   options: ExecuteOptions,
 ): void {
   if (options.silent === true) {
     // The script has them.
   } else if (options.json === true) {
     const shown = result.results.filter((_, i) =>
-      sinkKind(queries[i].sink).asTheyCome !== true
+      sinkKind(queries[i].spec.sink).asTheyCome !== true
     );
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
   } else {
@@ -124,7 +106,7 @@ function show(
   if (result.ended === "guest gone") {
     throw new XftraceError(
       "the guest ended while it was traced; what was collected is above",
-      { exitCode: 69 },
+      { exitCode: EXIT.gone },
     );
   }
 }

@@ -55,6 +55,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["dsl/names"],
   ["dsl"],
   ["dsl/compile"],
+  ["dsl/guest"],
   ["dsl/mod.ts"],
   ["mod.ts"],
   ["live.ts"],
@@ -69,6 +70,7 @@ const APART: Readonly<Record<string, readonly string[]>> = {
   dsl: ["ffi"],
   "dsl/names": ["ffi"],
   "dsl/compile": ["ffi"],
+  "dsl/guest": ["ffi"],
   "dsl/mod.ts": ["ffi"],
   "mod.ts": ["ffi"],
 };

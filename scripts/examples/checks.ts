@@ -1,24 +1,17 @@
 /**
  * Checks as part of a script of one's own: who may see system calls here?
  *
- *     deno run --allow-read scripts/examples/checks.ts guest.core.zst
+ *     deno run --allow-read scripts/examples/checks.ts core:guest.core.zst
  *     deno run --allow-all scripts/examples/checks.ts qemu:web1
  */
-import {
-  type CheckRun,
-  openCoreSession,
-  runChecks,
-  selectChecks,
-  type Session,
-} from "xftrace";
+import type { CheckRun, Guest } from "xftrace";
 
-/** A recording needs to be read, no more; a guest that runs needs FFI. */
-async function open(target: string): Promise<Session> {
-  if (!/^(qemu|pid|file):/.test(target)) {
-    return openCoreSession(`core:${target}`, target);
-  }
-  const { attach } = await import("../../ffi/attach.ts");
-  return attach(target);
+/** A recording needs to be read, no more; a guest that runs takes FFI. */
+async function openGuest(target: string): Promise<Guest> {
+  const { open } = target.startsWith("core:")
+    ? await import("xftrace")
+    : await import("xftrace/live");
+  return await open(target);
 }
 
 /** What some checks found, as lines of text. */
@@ -31,10 +24,10 @@ export function lines({ outcomes }: CheckRun): string[] {
 }
 
 if (import.meta.main) {
-  const [target = "guest.core.zst"] = Deno.args;
-  using session = await open(target);
-  const selected = selectChecks(["XF001", "XF002", "XF004", "XF006", "XF021"]);
-  const run = await runChecks(session.kernel, selected, {
+  const [target = "core:guest.core.zst"] = Deno.args;
+  await using guest = await openGuest(target);
+  const run = await guest.check({
+    only: ["XF001", "XF002", "XF004", "XF006", "XF021"],
     trustModules: ["my_driver"],
   });
   console.log(lines(run).join("\n"));

@@ -23,6 +23,5 @@ for (const [script, ...args] of SCRIPTS) {
 }
 for (const { title, code } of LESSONS) {
   console.log(`== ${title}`);
-  const queries = evaluate(code).map((query) => query.spec);
-  await execute(queries, { target, cache: false });
+  await execute(evaluate(code), { target, cache: false });
 }

@@ -90,7 +90,7 @@ Examples:
     .action(async (expression, options) => {
       try {
         const queries = evaluate(expression);
-        await execute(queries.map((query) => query.spec), options);
+        await execute(queries, options);
       } catch (error) {
         throw withLine(error);
       }

@@ -2,8 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { setRunner } from "../../../mod.ts";
+import { EXIT, setRunner, XftraceError } from "xftrace";
 import { withLine } from "./eval.ts";
 import { execute } from "../execute.ts";
 import { withTarget } from "../target.ts";
@@ -35,7 +34,8 @@ Examples:
     )
     .action(async (path, args, options) => {
       setRunner(async (queries) => {
-        const result = await execute(queries, { ...options, silent: true });
+        const asked = queries.map((spec) => ({ spec }));
+        const result = await execute(asked, { ...options, silent: true });
         if (result !== undefined) return result.results;
         // A dry run has no results to go on with.
         throw new PlanShown();

@@ -1,0 +1,43 @@
+/**
+ * Opens recordings, which takes reading alone.
+ *
+ * @module
+ */
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import type { DescribeOptions } from "../../engine/kernel/locate/describe.ts";
+import { openCoreSession } from "../../engine/session.ts";
+import { parseTarget } from "../../engine/targets/target.ts";
+import { Guest, type GuestOptions } from "./guest.ts";
+
+/** How a recording is opened. */
+export interface RecordingOptions
+  extends GuestOptions, Pick<DescribeOptions, "cacheDir" | "systemMap"> {}
+
+/**
+ * Opens a recording: `core:web1.core.zst`, an ELF core or a snapshot. Takes
+ * `--allow-read` alone.
+ *
+ * @throws {XftraceError} when the target is no recording or cannot be read.
+ */
+export function openRecording(
+  target: string,
+  options: RecordingOptions = {},
+): Promise<Guest> {
+  // Errors come as those of a promise, as everywhere where guests are opened.
+  return Promise.try(() => {
+    const spec = parseTarget(target);
+    if (spec.kind !== "core") {
+      throw new XftraceError(
+        `"${target}" is no recording, and reading a guest's memory takes native code: import open from "xftrace/live", and start with deno run --allow-all`,
+        { exitCode: EXIT.usage },
+      );
+    }
+    const session = openCoreSession(target, spec.path, {
+      ...options,
+      ...(options.onWarning === undefined
+        ? {}
+        : { onWarning: options.onWarning }),
+    });
+    return new Guest(session, options);
+  });
+}

@@ -1,0 +1,110 @@
+/** The library on running guests, in scripts as people write them. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import {
+  comm,
+  open,
+  planText,
+  sys_getppid,
+  sys_openat,
+  trace,
+} from "xftrace/live";
+import { bootGuest, ended, KERNELS } from "./support.ts";
+
+/** What the guest runs at boot, for its tracer. */
+const APPEND =
+  "ftrace=function_graph ftrace_graph_filter=__x64_sys_openat,__x64_sys_getppid trace_buf_size=4M";
+
+/** The example of the README. */
+const script = (target: string) => `
+import { open, trace, sys_openat } from "xftrace/live";
+await using guest = await open("${target}");
+console.log(guest.kernel.object("init_task").comm);
+for (const task of guest.kernel.tasks()) console.log(task.pid, task.comm);
+await trace(sys_openat).until("2s").on(guest).print();
+`;
+
+for (const kernel of KERNELS) {
+  Deno.test(`five lines on a ${kernel} guest`, async (t) => {
+    await using lab = await bootGuest(kernel, APPEND);
+    const load = lab.exec(
+      "while :; do cat /proc/version >/dev/null; done",
+      { timeoutMs: 600_000 },
+    ).catch(() => {});
+
+    await t.step("the example, as a process", async () => {
+      const file = Deno.makeTempFileSync({ suffix: ".ts" });
+      try {
+        Deno.writeTextFileSync(file, script(lab.target));
+        const { code, out, err } = await ended(
+          new Deno.Command(Deno.execPath(), {
+            args: [
+              "run",
+              "--quiet",
+              "--allow-all",
+              "--config",
+              fileURLToPath(import.meta.resolve("../../deno.json")),
+              file,
+            ],
+            stdin: "null",
+            stdout: "piped",
+            stderr: "piped",
+          }).spawn(),
+        );
+        assert.equal(code, 0, err);
+        const lines = out.trimEnd().split("\n");
+        assert.equal(lines[0], "swapper/0");
+        assert.ok(lines.includes("2 kthreadd"));
+        const calls = lines.filter((line) => / sys_openat\(/.test(line));
+        assert.ok(calls.length > 0, out.slice(0, 2000));
+        assert.equal(err, "");
+        console.log(
+          `  ${kernel}: ${
+            lines.length - calls.length - 1
+          } tasks, ${calls.length} calls`,
+        );
+      } finally {
+        Deno.removeSync(file);
+      }
+    });
+
+    await t.step("a trace that steers the guest takes it back", async () => {
+      const roots = () => lab.sh("cat /sys/kernel/tracing/set_graph_function");
+      const before = await roots();
+      await using guest = await open(lab.target, { cache: false });
+      assert.equal(guest.running, true);
+      const calls = trace(sys_getppid).until("1s").on(guest);
+      assert.match(planText(guest.plan([calls.count()])), /roots/);
+      const counted = calls.count(comm);
+      const running = Promise.resolve(counted);
+      // While one run steers the guest, no other may.
+      await new Promise((done) => setTimeout(done, 300));
+      await assert.rejects(
+        Promise.resolve(trace(sys_openat).until("1s").on(guest).count()),
+        /is being steered by another run of this script/,
+      );
+      const { total } = await running;
+      assert.equal(typeof total, "number");
+      assert.equal(await roots(), before);
+    });
+
+    await t.step("a snapshot opens as a recording", async () => {
+      const folder = Deno.makeTempDirSync({ prefix: "xftrace-library-" });
+      try {
+        const path = `${folder}/guest.core.zst`;
+        await using guest = await open(lab.target, { cache: false });
+        const { events } = await guest.snapshot(path);
+        assert.ok(events > 0);
+        await using recorded = await open(`core:${path}`, { cache: false });
+        assert.equal(recorded.kernel.release, guest.kernel.release);
+        assert.equal(recorded.running, false);
+        const { total } = await trace(sys_openat).on(recorded).count();
+        assert.ok(total > 0);
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    });
+    await lab.down();
+    await load;
+  });
+}

@@ -1,0 +1,137 @@
+/** The library on recordings, as a script uses it: with `--allow-read`. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import {
+  comm,
+  CompileError,
+  duration,
+  Guest,
+  open,
+  planText,
+  sys_openat,
+  trace,
+  XftraceError,
+} from "xftrace";
+
+const KERNELS = ["6.1", "6.12"] as const;
+
+function recording(kernel: string): string {
+  const url = import.meta.resolve(`../../testdata/guest-${kernel}.core.zst`);
+  return `core:${fileURLToPath(url)}`;
+}
+
+for (const kernel of KERNELS) {
+  Deno.test(`the recorded ${kernel} guest: opened, traced, looked into`, async () => {
+    await using guest = await open(recording(kernel));
+    assert.equal(guest.running, false);
+    assert.ok(guest.target.startsWith("core:"));
+    assert.ok(guest.kernel.release.startsWith(kernel));
+    assert.equal(guest.kernel.object("init_task").comm, "swapper/0");
+    const calls = trace(sys_openat).on(guest);
+    const [byCommand, events] = await Promise.all([
+      calls.count(comm),
+      calls.collect(),
+    ]);
+    assert.equal(byCommand.total, events.length);
+    assert.ok(events.length > 50);
+    // A trace is put on a guest at any place of its chain, a query as well.
+    const again = await trace(sys_openat).count(comm).on(guest);
+    assert.deepEqual(again.rows, byCommand.rows);
+    const filtered = await calls.filter(duration.gt("1ms")).collect();
+    assert.ok(filtered.length > 0 && filtered.length < events.length);
+    const windows = await calls.every("10ms").count();
+    assert.equal(
+      windows.reduce((sum, { result }) => sum + result.total, 0),
+      events.length,
+    );
+  });
+
+  Deno.test(`the recorded ${kernel} guest: queries that are awaited together share a pass`, async () => {
+    const guest = new CountedRuns((await open(recording(kernel))).session);
+    using _closed = guest;
+    const calls = trace(sys_openat).on(guest);
+    await Promise.all([calls.count(), calls.count(comm), calls.top(2)]);
+    assert.deepEqual(guest.runs, [3]);
+    await calls.count();
+    assert.deepEqual(guest.runs, [3, 1]);
+  });
+
+  Deno.test(`the recorded ${kernel} guest: events as they come`, async () => {
+    await using guest = await open(recording(kernel));
+    const commands: string[] = [];
+    for await (const call of trace(sys_openat).on(guest)) {
+      commands.push(call.comm);
+      if (commands.length === 5) break;
+    }
+    assert.equal(commands.length, 5);
+  });
+}
+
+/** Counts the queries of each run. */
+class CountedRuns extends Guest {
+  readonly runs: number[] = [];
+  override run(...[queries, options]: Parameters<Guest["run"]>) {
+    this.runs.push(queries.length);
+    return super.run(queries, options);
+  }
+}
+
+Deno.test("what is printed goes where the guest was told", async () => {
+  let text = "";
+  await using guest = await open(recording("6.1"), {
+    write: (part) => text += part,
+  });
+  const printed = await trace(sys_openat).until(3).on(guest).print();
+  assert.equal(printed, 3);
+  assert.equal(text.trimEnd().split("\n").length, 3);
+  assert.match(text, /sys_openat\(dfd: -100/);
+});
+
+Deno.test("a run tells of itself, a plan is made without one", async () => {
+  await using guest = await open(recording("6.1"), { write: () => {} });
+  const query = trace(sys_openat).until(3).print();
+  const plan = guest.plan([query]);
+  assert.deepEqual(plan.steps, []);
+  assert.match(planText(plan), /^Plan {2}/);
+  let told: unknown;
+  const result = await guest.run([query], { onPlan: (plan) => told = plan });
+  assert.deepEqual(told, plan);
+  assert.deepEqual(result.results, [3]);
+  assert.equal(result.ended, "until");
+  assert.equal(result.lost, 0);
+});
+
+Deno.test("checks, on a recording", async () => {
+  await using guest = await open(recording("6.12"));
+  const { outcomes } = await guest.check({ only: ["XF001", "XF012"] });
+  assert.deepEqual(outcomes.map(({ check }) => check.id), ["XF001", "XF012"]);
+  await assert.rejects(
+    Promise.try(() => guest.check({ only: ["XF999"] })),
+    XftraceError,
+  );
+});
+
+Deno.test("what cannot be opened or asked says what to do", async () => {
+  await assert.rejects(
+    open("qemu:web1"),
+    /"qemu:web1" is no recording, and reading a guest's memory takes native code: import open from "xftrace\/live", and start with deno run --allow-all/,
+  );
+  await assert.rejects(open("guest.core"), /did you mean .*core:guest\.core/);
+  await assert.rejects(open("core:/nowhere.core"), XftraceError);
+  await assert.rejects(
+    Promise.resolve(trace(sys_openat).count()),
+    /no target is open for this query: put it on one that is, as in trace\(sys_openat\)\.on\(guest\)/,
+  );
+  const guest = await open(recording("6.1"));
+  await assert.rejects(
+    Promise.resolve(trace("no_such_function").on(guest).count()),
+    CompileError,
+  );
+  await guest[Symbol.asyncDispose]();
+  guest[Symbol.dispose]();
+  await assert.rejects(
+    Promise.resolve(trace(sys_openat).on(guest).count()),
+    /has been closed: work on it within the block that opened it/,
+  );
+  assert.equal(guest.running, false);
+});
