@@ -3,7 +3,11 @@
  *
  * @module
  */
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+
+/** Days after which what is kept of a guest is removed. */
+const KEEP_DAYS = 30;
 
 /**
  * A folder below `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`;
@@ -16,4 +20,18 @@ export function stateFolder(name: string): string | undefined {
   return home?.startsWith("/")
     ? join(home, ".local", "state", "xftrace", name)
     : undefined;
+}
+
+/**
+ * Removes files of a folder that are old: guests end without saying so.
+ *
+ * @param suffix what the names of the files end in
+ */
+export function forgetOld(folder: string, suffix: string): void {
+  const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!name.endsWith(suffix) || statSync(path).mtimeMs >= until) continue;
+    rmSync(path, { force: true });
+  }
 }

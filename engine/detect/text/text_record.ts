@@ -7,17 +7,16 @@
 import { createHash } from "node:crypto";
 import {
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
+import { forgetOld } from "../../base/state_folder.ts";
 
 /** One text, named so that no other boot or load has the same name. */
 export interface RecordedText {
@@ -41,7 +40,6 @@ export interface TextRecords {
 }
 
 const SUFFIX = ".text";
-const KEEP_DAYS = 30;
 
 const header = z.strictObject({
   format: z.literal("xftrace-text"),
@@ -92,7 +90,7 @@ export function textRecords(folder: string, boot: string): TextRecords {
       const temporary = `${file}.${crypto.randomUUID()}.tmp`;
       try {
         mkdirSync(folder, { recursive: true, mode: 0o700 });
-        forgetOld(folder);
+        forgetOld(folder, SUFFIX);
         const packed = zstdCompressSync(bytes);
         const whole = new Uint8Array(line.length + packed.length);
         whole.set(new TextEncoder().encode(line));
@@ -128,16 +126,6 @@ function decode(file: string, content: Uint8Array): RecordedText {
     throw damaged();
   }
   return { start: BigInt(said.start), bytes, since: said.since };
-}
-
-/** Guests end without saying so: what is old is removed. */
-function forgetOld(folder: string): void {
-  const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    if (!name.endsWith(SUFFIX) || statSync(path).mtimeMs >= until) continue;
-    rmSync(path, { force: true });
-  }
 }
 
 function isMissing(error: unknown): boolean {

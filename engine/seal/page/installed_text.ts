@@ -6,25 +6,14 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
-import { stateFolder } from "../../base/state_folder.ts";
+import { forgetOld, stateFolder } from "../../base/state_folder.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { bootOf } from "../../session.ts";
 import type { ControlPage } from "./control_page.ts";
-
-/** Days after which what is kept of a guest is removed: it ended unseen. */
-const KEEP_DAYS = 30;
 
 const SHAPE = z.strictObject({
   format: z.literal(1),
@@ -126,7 +115,7 @@ export class InstalledTexts {
   save(installed: InstalledText): void {
     const folder = dirname(this.#path);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    forgetOld(folder);
+    forgetOld(folder, ".json");
     const temporary = `${this.#path}.new`;
     writeFileSync(temporary, JSON.stringify(installed, null, 2) + "\n", {
       mode: 0o600,
@@ -149,14 +138,6 @@ export function installedTexts(
   return folder === undefined || boot === undefined
     ? undefined
     : new InstalledTexts(folder, boot);
-}
-
-function forgetOld(folder: string): void {
-  const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    if (statSync(path).mtimeMs < until) rmSync(path, { force: true });
-  }
 }
 
 function isMissing(error: unknown): boolean {
