@@ -7,6 +7,7 @@ import type { Command, OptionValues } from "@commander-js/extra-typings";
 import { EXIT, XftraceError } from "../../engine/base/errors.ts";
 import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
 import { readSystemMap } from "../../engine/kernel/symbols/system_map.ts";
+import { TARGET_FORMS } from "../../engine/targets/target.ts";
 import type { Session } from "../../engine/session.ts";
 import { attach } from "../../ffi/attach.ts";
 import { warn } from "./terminal.ts";
@@ -19,16 +20,23 @@ export interface TargetOptions {
   readonly cache: boolean;
 }
 
-/** Adds the target's options to a command. */
+/**
+ * Adds the target's options to a command.
+ *
+ * @param byDefault what is meant when no target is named
+ */
 export function withTarget<
   Args extends unknown[],
   Opts extends OptionValues,
   Global extends OptionValues,
->(command: Command<Args, Opts, Global>) {
+>(
+  command: Command<Args, Opts, Global>,
+  byDefault = "XFTRACE_TARGET, else the only VM that runs",
+) {
   return command
     .option(
       "-t, --target <target>",
-      "qemu:NAME, pid:N, file:PATH or core:PATH (default: XFTRACE_TARGET, else the only VM that runs)",
+      `${TARGET_FORMS} (default: ${byDefault})`,
     )
     .option("--system-map <file>", "take symbols from a System.map")
     .option("--safe-read", "read without mapping the memory: slower, no SIGBUS")

@@ -133,7 +133,7 @@ Examples:
       const { depth } = options;
       out(flowText(flow, root === undefined ? { depth } : { root, depth }));
     });
-  withTarget(program.command("diff"))
+  withTarget(program.command("diff"), "B is given as an argument")
     .summary("two call flows side by side")
     .description(
       "Draws two call flows beside each other, as they should be and as they are,\n" +

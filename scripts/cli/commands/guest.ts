@@ -25,7 +25,7 @@ export function registerGuest(program: Command): void {
         "headers of the guest's kernel, and loaded by the guest's administrator at\n" +
         "boot, or from here through the guest's agent.",
     );
-  withTarget(guest.command("build"))
+  withTarget(guest.command("build"), "this machine")
     .summary("build the module against kernel headers")
     .option(
       "--headers <dir>",
@@ -57,7 +57,7 @@ Examples:
         } KiB, for the kernel of ${headers}`,
       );
     });
-  withTarget(guest.command("install"))
+  withTarget(guest.command("install"), "this machine, as the guest")
     .summary("load the module into a guest by its agent, or by DKMS in it")
     .description(
       "With -t, hands the module over to a running guest through QEMU's guest\n" +
