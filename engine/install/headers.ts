@@ -81,7 +81,7 @@ export function requireHeadersOf(folder: string, kernel: KernelName): void {
   const release = releaseOfHeaders(folder);
   if (release === undefined || release === kernel.release) return;
   throw new XftraceError(
-    `${folder} holds the headers of the kernel ${release}, and the guest runs ${kernel.release}; ${
+    `${folder} holds the headers of the kernel ${release}, not those of ${kernel.release}; ${
       headersAdvice(kernel)
     }`,
   );
