@@ -11,6 +11,7 @@
 import {
   type AgentArguments,
   type AgentLink,
+  type AskOptions,
   returned,
 } from "../engine/agent/link.ts";
 import { XftraceError } from "../engine/base/errors.ts";
@@ -84,18 +85,20 @@ export class AgentSocket implements AgentLink {
   }
 
   /** Asks one command; see {@linkcode AgentLink}. */
-  ask(command: string, args: AgentArguments = {}): Promise<unknown> {
-    return Promise.try(() => this.#askNow(command, args));
-  }
-
-  #askNow(command: string, args: AgentArguments): unknown {
+  async ask(
+    command: string,
+    args: AgentArguments = {},
+    options: AskOptions = {},
+  ): Promise<unknown> {
     if (this.#lost) throw this.#failed("it has not answered before");
+    const { timeoutMs = this.#limits.answer, onWait } = options;
     this.#lost = true;
     this.#send(command, args);
-    const line = this.#socket.until(
+    const line = await this.#socket.untilLater(
       LINE_FEED,
-      this.#limits.answer,
-      `no answer to ${command} within ${this.#limits.answer / 1000} s`,
+      timeoutMs,
+      `no answer to ${command} within ${timeoutMs / 1000} s`,
+      onWait,
     );
     this.#lost = false;
     return returned(this.#target, command, new TextDecoder().decode(line));

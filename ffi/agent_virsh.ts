@@ -8,13 +8,16 @@ import {
   type AgentArguments,
   type AgentLink,
   AgentRefusal,
+  type AskOptions,
   returned,
 } from "../engine/agent/link.ts";
 import { XftraceError } from "../engine/base/errors.ts";
 import { shownText } from "../engine/base/shown.ts";
 
-/** Seconds that libvirt waits for an answer. */
-const ANSWER_SECONDS = 20;
+/** Milliseconds that libvirt waits for an answer, when nothing is said. */
+const ANSWER_MS = 20_000;
+/** Milliseconds between two calls of `onWait`. */
+const WAIT_MS = 100;
 /** Bytes of virsh's output that are read: libvirt's own limit is 10 MiB. */
 const OUTPUT_BYTES = 2 ** 24;
 
@@ -37,16 +40,37 @@ export class VirshAgent implements AgentLink {
   }
 
   /** Asks one command; see {@linkcode AgentLink}. */
-  async ask(command: string, args: AgentArguments = {}): Promise<unknown> {
+  async ask(
+    command: string,
+    args: AgentArguments = {},
+    { timeoutMs = ANSWER_MS, onWait }: AskOptions = {},
+  ): Promise<unknown> {
+    const start = performance.now();
+    const waiting = setInterval(
+      () => onWait?.(performance.now() - start),
+      WAIT_MS,
+    );
+    try {
+      return await this.#ask(command, args, Math.ceil(timeoutMs / 1000));
+    } finally {
+      clearInterval(waiting);
+    }
+  }
+
+  async #ask(
+    command: string,
+    args: AgentArguments,
+    seconds: number,
+  ): Promise<unknown> {
     const text = JSON.stringify({ execute: command, arguments: args });
     const { code, out, err } = await virsh([
       ...this.#connection,
       "qemu-agent-command",
       this.#domain,
       "--timeout",
-      String(ANSWER_SECONDS),
+      String(seconds),
       text,
-    ]);
+    ], seconds);
     if (code === 0) return returned(this.#target, command, out);
     // "internal error: unable to execute QEMU agent command 'NAME': WHY"
     const refusal = /unable to execute QEMU agent command '[^']*': (.*)/.exec(
@@ -69,6 +93,7 @@ export class VirshAgent implements AgentLink {
 /** Runs virsh; what it says is cut at a limit. */
 async function virsh(
   args: readonly string[],
+  seconds: number,
 ): Promise<{ code: number; out: string; err: string }> {
   let child: Deno.ChildProcess;
   try {
@@ -80,7 +105,7 @@ async function virsh(
       // Its messages are told apart by their words.
       env: { LC_ALL: "C" },
       // Ends it: the time-out that it is given is the agent's, not libvirt's.
-      signal: AbortSignal.timeout(2 * ANSWER_SECONDS * 1000),
+      signal: AbortSignal.timeout((seconds + 20) * 1000),
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

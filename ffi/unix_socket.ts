@@ -5,6 +5,7 @@
  * @module
  */
 import type { XftraceError } from "../engine/base/errors.ts";
+import { sleep } from "../engine/base/polling.ts";
 import { ERRNO, errno, errnoText, libc } from "./libc.ts";
 
 const AF_UNIX = 1;
@@ -16,6 +17,8 @@ const POLLOUT = 4;
 /** Bytes of sockaddr_un's path, the NUL included. */
 const PATH_BYTES = 108;
 const READ_BYTES = 65536;
+/** Milliseconds between two looks for what comes, at most. */
+const LONGEST_PAUSE_MS = 20;
 
 /**
  * Why a socket could not be used, as the error to throw; `silent`: the time
@@ -31,6 +34,8 @@ export class UnixSocket implements Disposable {
   /** What was received and not yet handed out, and how much of it there is. */
   #held = new Uint8Array(READ_BYTES);
   #length = 0;
+  /** How much of it has been looked at for a delimiter. */
+  #searched = 0;
 
   /**
    * Connects.
@@ -87,7 +92,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * What comes before the next byte `delimiter`, which is dropped.
+   * What comes before the next byte `delimiter`, which is dropped. The thread
+   * waits.
    *
    * @param ms how long that may take, however much comes meanwhile
    * @param late what it means that it did not come
@@ -95,26 +101,60 @@ export class UnixSocket implements Disposable {
    */
   until(delimiter: number, ms: number, late: string): Uint8Array {
     const until = performance.now() + ms;
-    let searched = 0;
     for (;;) {
-      const end = this.#held.subarray(0, this.#length)
-        .indexOf(delimiter, searched);
-      if (end >= 0) {
-        const found = this.#held.slice(0, end);
-        this.#held.copyWithin(0, end + 1, this.#length);
-        this.#length -= end + 1;
-        return found;
-      }
-      searched = this.#length;
-      if (this.#length > this.#limit) {
-        throw this.#failed(
-          `it sends more than ${this.#limit} bytes at once`,
-          false,
-        );
-      }
+      const found = this.#taken(delimiter);
+      if (found !== undefined) return found;
       this.#wait(POLLIN, until, late);
       this.#receive();
     }
+  }
+
+  /**
+   * As {@linkcode until}, while the rest of the program goes on.
+   *
+   * @param onWait called now and then, with the milliseconds that have passed
+   * @throws {XftraceError}
+   */
+  async untilLater(
+    delimiter: number,
+    ms: number,
+    late: string,
+    onWait: (elapsed: number) => void = () => {},
+  ): Promise<Uint8Array> {
+    const start = performance.now();
+    let pause = 1;
+    for (;;) {
+      const found = this.#taken(delimiter);
+      if (found !== undefined) return found;
+      if (this.#ready(POLLIN, 0)) {
+        this.#receive();
+        continue;
+      }
+      const elapsed = performance.now() - start;
+      if (elapsed > ms) throw this.#failed(late, true);
+      onWait(elapsed);
+      await sleep(pause);
+      pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
+    }
+  }
+
+  /** What was received before the next delimiter, if that has come. */
+  #taken(delimiter: number): Uint8Array | undefined {
+    const end = this.#held.subarray(0, this.#length)
+      .indexOf(delimiter, this.#searched);
+    if (end < 0) {
+      this.#searched = this.#length;
+      if (this.#length <= this.#limit) return undefined;
+      throw this.#failed(
+        `it sends more than ${this.#limit} bytes at once`,
+        false,
+      );
+    }
+    const found = this.#held.slice(0, end);
+    this.#held.copyWithin(0, end + 1, this.#length);
+    this.#length -= end + 1;
+    this.#searched = 0;
+    return found;
   }
 
   #receive(): void {
@@ -131,12 +171,15 @@ export class UnixSocket implements Disposable {
   }
 
   #wait(events: number, until: number, late: string): void {
+    const left = Math.max(0, Math.ceil(until - performance.now()));
+    if (!this.#ready(events, left)) throw this.#failed(late, true);
+  }
+
+  /** Whether the socket can be read, or written, within some milliseconds. */
+  #ready(events: number, ms: number): boolean {
     // struct pollfd: fd, events, revents.
     const poll = new Int32Array([this.#fd, events]);
-    const left = Math.max(0, Math.ceil(until - performance.now()));
-    if (libc().poll(new Uint8Array(poll.buffer), 1n, left) <= 0) {
-      throw this.#failed(late, true);
-    }
+    return libc().poll(new Uint8Array(poll.buffer), 1n, ms) > 0;
   }
 
   [Symbol.dispose](): void {

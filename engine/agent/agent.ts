@@ -15,6 +15,7 @@ import {
   type AgentLink,
   AgentRefusal,
   ALLOW,
+  type AskOptions,
 } from "./link.ts";
 
 /**
@@ -57,6 +58,12 @@ export interface AgentInfo {
   readonly allowed: ReadonlySet<string>;
 }
 
+/** How a file is written. */
+export interface WriteOptions extends AskOptions {
+  /** Adds to what the file holds. */
+  readonly append?: boolean;
+}
+
 /** How a program in the guest ended. */
 export interface Ran {
   /** Its exit status; 128 + the signal's number when one ended it. */
@@ -91,8 +98,11 @@ export class GuestAgent implements Disposable {
     shape: z.ZodType<T>,
     command: string,
     args?: AgentArguments,
+    options?: AskOptions,
   ): Promise<T> {
-    const answer = shape.safeParse(await this.#link.ask(command, args));
+    const answer = shape.safeParse(
+      await this.#link.ask(command, args, options),
+    );
     if (answer.success) return answer.data;
     throw new XftraceError(
       `the guest agent of ${this.target} answers ${command} with something else than QEMU's agent does`,
@@ -140,22 +150,21 @@ export class GuestAgent implements Disposable {
    * that everybody in the guest may write: put it into a folder that others
    * cannot enter.
    *
-   * @param append adds to what the file holds
    * @throws {XftraceError}
    */
   async writeFile(
     path: string,
     bytes: Uint8Array,
-    { append = false }: { readonly append?: boolean } = {},
+    { append = false, ...options }: WriteOptions = {},
   ): Promise<void> {
     const mode = append ? "a" : "w";
-    await this.#withFile(path, mode, async (handle) => {
+    await this.#withFile(path, mode, options, async (handle) => {
       // A file is opened even when there is nothing to write to it.
       for (let at = 0; at < bytes.length;) {
         const { count } = await this.#ask(WRITTEN, "guest-file-write", {
           handle,
           "buf-b64": bytes.subarray(at, at + CHUNK).toBase64(),
-        });
+        }, options);
         if (count === 0 || count > CHUNK) {
           throw new XftraceError(
             `the guest agent of ${this.target} wrote ${count} bytes to ${path} where ${
@@ -174,8 +183,12 @@ export class GuestAgent implements Disposable {
    * @param limit bytes that it may have
    * @throws {XftraceError} also when it has more.
    */
-  async readFile(path: string, limit: number): Promise<Uint8Array> {
-    return await this.#withFile(path, "r", async (handle) => {
+  async readFile(
+    path: string,
+    limit: number,
+    options: AskOptions = {},
+  ): Promise<Uint8Array> {
+    return await this.#withFile(path, "r", options, async (handle) => {
       const parts: Uint8Array[] = [];
       let length = 0;
       for (;;) {
@@ -183,6 +196,7 @@ export class GuestAgent implements Disposable {
           READ,
           "guest-file-read",
           { handle, count: CHUNK },
+          options,
         );
         const part = bytesOf(text);
         if (part === undefined || part.length > CHUNK) {
@@ -205,9 +219,15 @@ export class GuestAgent implements Disposable {
   async #withFile<T>(
     path: string,
     mode: string,
+    options: AskOptions,
     body: (handle: number) => Promise<T>,
   ): Promise<T> {
-    const handle = await this.#ask(HANDLE, "guest-file-open", { path, mode });
+    const handle = await this.#ask(
+      HANDLE,
+      "guest-file-open",
+      { path, mode },
+      options,
+    );
     let result: T;
     try {
       result = await body(handle);
@@ -217,7 +237,7 @@ export class GuestAgent implements Disposable {
       throw error;
     }
     // Closing writes out what the agent still holds: its failure counts.
-    await this.#link.ask("guest-file-close", { handle });
+    await this.#link.ask("guest-file-close", { handle }, options);
     return result;
   }
 

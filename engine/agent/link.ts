@@ -11,6 +11,14 @@ import { shownText } from "../base/shown.ts";
 /** Arguments of an agent's command. */
 export type AgentArguments = Readonly<Record<string, unknown>>;
 
+/** How to wait for an answer. */
+export interface AskOptions {
+  /** Milliseconds; default: what the link takes for long. */
+  readonly timeoutMs?: number;
+  /** Called while waiting, with the milliseconds that have passed. */
+  readonly onWait?: (elapsed: number) => void;
+}
+
 /** A connection to a guest's agent. Commands are asked one after another. */
 export interface AgentLink extends Disposable {
   /** How it is reached: `/run/qga.sock`, `virsh qemu-agent-command`. */
@@ -21,7 +29,11 @@ export interface AgentLink extends Disposable {
    * @throws {AgentRefusal} when the agent answers with an error.
    * @throws {XftraceError} when it does not answer in time, or out of form.
    */
-  ask(command: string, args?: AgentArguments): Promise<unknown>;
+  ask(
+    command: string,
+    args?: AgentArguments,
+    options?: AskOptions,
+  ): Promise<unknown>;
 }
 
 /** An error that the agent itself answered with. */
