@@ -8,10 +8,11 @@
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Applied, AppliedFile, Left } from "./applied.ts";
 import { lookAtSteps } from "./look.ts";
-import { type ModuleMailbox, requireTracer } from "./module_commands.ts";
+import { requireTracer } from "./module_commands.ts";
 import type {
   Change,
   FileChange,
+  InstanceChange,
   Plan,
   PlannedStep,
   WordChange,
@@ -22,6 +23,7 @@ import {
   askFiles,
   FileRefused,
   settleFiles,
+  type TracefsAccess,
   type TracefsOptions,
 } from "./tracefs.ts";
 import { undoChanges, undoTarget } from "./undo.ts";
@@ -45,10 +47,10 @@ export interface ApplyOptions {
    */
   readonly startModule?: () => Promise<void>;
   /** Who writes files of tracefs; default: the guest's module. */
-  readonly mailbox?: ModuleMailbox;
+  readonly tracefs?: TracefsAccess;
   /** Throws when the user has had enough; called between changes. */
   readonly check?: () => void;
-  /** Called while the guest's module takes its time. */
+  /** Called while the guest's module, or its agent, takes its time. */
   readonly onWait?: TracefsOptions["onWait"];
   /** Called when something failed, before what was done is taken back. */
   readonly failing?: () => void | Promise<void>;
@@ -115,14 +117,26 @@ function isUnknown(change: Change): change is FileChange {
     change.remove === undefined;
 }
 
+/** The instance that steps make, if any. */
+function instanceMade(
+  steps: readonly PlannedStep[],
+): InstanceChange | undefined {
+  for (const { step, changes = [] } of steps) {
+    if (step.control !== "instance") continue;
+    return changes.find((change) => change.way === "instance") ??
+      { way: "instance", name: step.name };
+  }
+  return undefined;
+}
+
 /** A plan on its way. */
 class Application {
   applied: Applied[] = [];
   readonly #options: ApplyOptions;
-  readonly #makes: string | undefined;
+  readonly #makes: InstanceChange | undefined;
   #target: ControlTarget;
   #steps: readonly PlannedStep[];
-  #found: ModuleMailbox | undefined;
+  #found: TracefsAccess | undefined;
 
   constructor(
     steps: readonly PlannedStep[],
@@ -131,9 +145,8 @@ class Application {
   ) {
     this.#options = options;
     this.#target = target;
-    this.#found = options.mailbox;
-    const made = steps.find(({ step }) => step.control === "instance")?.step;
-    this.#makes = made?.control === "instance" ? made.name : undefined;
+    this.#found = options.tracefs;
+    this.#makes = instanceMade(steps);
     this.#steps = this.#makes === undefined
       ? lookAtSteps(steps, target)
       : steps;
@@ -171,11 +184,11 @@ class Application {
   }
 
   /** Makes the instance, and looks at what the steps come to in it. */
-  async #make(name: string): Promise<void> {
+  async #make(change: InstanceChange): Promise<void> {
     const { session } = this.#target;
-    const change = { way: "instance", name } as const;
+    const { name } = change;
     this.#journal([{ way: "instance", change }]);
-    await this.#mailbox.makeInstance(name, this.#waiting);
+    await this.#tracefs.makeInstance(name, this.#waiting);
     const instance = TraceArray.named(session.kernel, name);
     this.#target = { ...this.#target, instance };
     this.#steps = lookAtSteps(
@@ -194,7 +207,7 @@ class Application {
       for (const change of planned.changes ?? []) {
         changes.push(
           ...isUnknown(change)
-            ? await askFiles(this.#mailbox, [change], this.#waiting)
+            ? await askFiles(this.#tracefs, [change], this.#waiting)
             : [change],
         );
       }
@@ -233,7 +246,7 @@ class Application {
     try {
       this.#journal([
         ...before,
-        await applyFile(this.#mailbox, change, this.#waiting),
+        await applyFile(this.#tracefs, change, this.#waiting),
       ]);
     } catch (error) {
       if (error instanceof FileRefused && error.unchanged) {
@@ -249,7 +262,7 @@ class Application {
     const apart = files.every(({ change }) => /\/enable$/.test(change.path));
     if (apart) return;
     const settled = new Map<Applied, AppliedFile>();
-    const now = await settleFiles(this.#mailbox, files, this.#waiting);
+    const now = await settleFiles(this.#tracefs, files, this.#waiting);
     files.forEach((file, i) => settled.set(file, now[i]));
     this.#journal(this.applied.map((one) => settled.get(one) ?? one));
   }
@@ -259,8 +272,8 @@ class Application {
     this.#options.journal?.(applied);
   }
 
-  /** Of the module that the plan was made for, looked for once. */
-  get #mailbox(): ModuleMailbox {
+  /** Without anybody else, the module that the plan was made for. */
+  get #tracefs(): TracefsAccess {
     return this.#found ??= requireTracer(this.#target.session).mailbox;
   }
 
@@ -271,10 +284,10 @@ class Application {
       this.#options.onLeft?.([]);
       return;
     }
-    const { mailbox } = this.#options;
-    const target = mailbox === undefined
+    const { tracefs } = this.#options;
+    const target = tracefs === undefined
       ? undoTarget(session)
-      : { kernel: session.kernel, mailbox };
+      : { kernel: session.kernel, tracefs };
     const left = await undoChanges(target, this.applied, this.#waiting);
     this.#options.onLeft?.(left);
   }

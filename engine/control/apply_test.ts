@@ -70,7 +70,7 @@ Deno.test("a plan is carried out in its order, each change told of first", async
   ]);
   assert.equal(target.session.kernel.space.u32(guest.depth), 3);
   const left = await undoChanges(
-    { kernel: guest.kernel, mailbox: undefined },
+    { kernel: guest.kernel, tracefs: undefined },
     applied,
   );
   assert.deepEqual(left, []);
@@ -174,7 +174,7 @@ Deno.test("a plan that was looked at is not made again", async () => {
     planned[0].changes,
   );
   // What is undone is what was found.
-  await undoChanges({ kernel: guest.kernel, mailbox: undefined }, applied);
+  await undoChanges({ kernel: guest.kernel, tracefs: undefined }, applied);
   assert.equal(guest.kernel.space.u32(guest.depth), 3);
 });
 
@@ -213,7 +213,7 @@ Deno.test("files are written while nothing is recorded, in an instance that is m
   let kept: readonly Applied[] = [];
   const ways: string[] = [];
   const applied = await applyPlan({ steps: planned }, guest.target(), {
-    mailbox: files,
+    tracefs: files,
     journal: (list) => {
       kept = list;
     },
@@ -226,7 +226,7 @@ Deno.test("files are written while nothing is recorded, in an instance that is m
   assert.equal(guest.target("mine").instance.recording, true);
   assert.equal(files.contents.get("instances/mine/trace_clock"), "mono\n");
   assert.deepEqual(kept, applied);
-  const target = { kernel: guest.kernel, mailbox: files };
+  const target = { kernel: guest.kernel, tracefs: files };
   assert.deepEqual(await undoChanges(target, applied), []);
   assert.deepEqual(files.log, [
     "mkdir mine",
@@ -249,7 +249,7 @@ Deno.test("what cannot be undone is refused before anything is done", async () =
         ],
       },
       guest.target(),
-      { mailbox: files },
+      { tracefs: files },
     ),
     /cannot be set back/,
   );
@@ -272,7 +272,7 @@ Deno.test("a file that is refused has those before it set back", async () => {
       },
       guest.target(),
       {
-        mailbox: files,
+        tracefs: files,
         journal: (list) => kept = list,
         onLeft: (list) => left.push(...list),
       },
@@ -301,13 +301,13 @@ Deno.test("what the guest has changed since is left, each told with both values"
       ],
     },
     guest.target(),
-    { mailbox: files },
+    { tracefs: files },
   );
   files.contents.set(enable, "0\n");
   guest.setU32(guest.depth, 9);
   guest.replace([TEXT + 0x80n]);
   const left = await undoChanges(
-    { kernel: guest.kernel, mailbox: files },
+    { kernel: guest.kernel, tracefs: files },
     applied,
   );
   const said = leftTexts(left, "this run");
@@ -348,10 +348,10 @@ Deno.test("an instance in which the guest has set something is left", async () =
       ],
     },
     guest.target(),
-    { mailbox: files },
+    { tracefs: files },
   );
   files.contents.set(path, "7\n");
-  const target = { kernel: guest.kernel, mailbox: files };
+  const target = { kernel: guest.kernel, tracefs: files };
   const left = await undoChanges(target, applied);
   assert.deepEqual(left.map(({ why }) => why), ["changed", "in use"]);
   assert.match(
@@ -360,7 +360,7 @@ Deno.test("an instance in which the guest has set something is left", async () =
   );
   // Without the module nothing of it can be taken back.
   const stuck = await undoChanges(
-    { kernel: guest.kernel, mailbox: undefined },
+    { kernel: guest.kernel, tracefs: undefined },
     applied,
   );
   assert.deepEqual(stuck.map(({ why }) => why), ["no module", "no module"]);
@@ -375,7 +375,7 @@ Deno.test("what was noted and never written needs no undo, and no word", async (
   const [change] = changes ?? [];
   assert.ok(change.way === "word");
   const pending: Applied = { way: "word", change, found: 0n, pending: true };
-  const target = { kernel: guest.kernel, mailbox: undefined };
+  const target = { kernel: guest.kernel, tracefs: undefined };
   assert.deepEqual(await undoChanges(target, [pending]), []);
   // It may as well have been written.
   guest.setU32(guest.depth, 3);

@@ -12,9 +12,9 @@ import { RB_BUFFER_OFF, TraceArray } from "../ftrace/ring/trace_array.ts";
 import { DIRECT_MAP, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
 import { RefusedError } from "../seal/page/mailbox.ts";
 import type { Session } from "../session.ts";
-import type { ModuleMailbox } from "./module_commands.ts";
 import type { FileChange } from "./plan.ts";
 import type { ControlTarget } from "./target.ts";
+import type { TracefsAccess } from "./tracefs.ts";
 
 const TYPES = fixtureTypes({ ...RING_STRUCTS, ...HASH_STRUCTS });
 const CPUS = 2;
@@ -109,7 +109,7 @@ export class ControlGuest extends HashGuest {
 }
 
 /** Files of a guest; those named in `refuses` take nothing. */
-export class Files implements ModuleMailbox {
+export class Files implements TracefsAccess {
   readonly contents: Map<string, string>;
   /** What was done, in order. */
   readonly log: string[] = [];

@@ -8,7 +8,6 @@ import { XftraceError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONTROL } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
-import type { Mailbox } from "../seal/page/mailbox.ts";
 import type { SealedOptions } from "../seal/tracer/sealed_trace.ts";
 import {
   SealedTracer,
@@ -16,7 +15,7 @@ import {
 } from "../seal/tracer/sealed_tracer.ts";
 import { resolveConfig } from "../seal/tracer/trace_config.ts";
 import type { ControlStep, ModuleChange } from "./plan.ts";
-import type { TracefsFiles } from "./tracefs.ts";
+import type { TracefsAccess } from "./tracefs.ts";
 
 /** Steps that the module carries out. */
 type ModuleStep = Extract<
@@ -91,13 +90,8 @@ export function requireTracer(session: TracerSession): SealedTracer {
   );
 }
 
-/** What is needed of the mailbox beside commands of a sealed trace. */
-export type ModuleMailbox =
-  & TracefsFiles
-  & Pick<Mailbox, "makeInstance" | "removeInstance">;
-
 /** The mailbox of the guest's module; `undefined` when it has none. */
-export function mailboxOf(session: TracerSession): ModuleMailbox | undefined {
+export function mailboxOf(session: TracerSession): TracefsAccess | undefined {
   return SealedTracer.find(session)?.mailbox;
 }
 

@@ -21,7 +21,7 @@ export type ControlStep =
     readonly name: string;
   }
   | {
-    /** A file of tracefs that the module writes. */
+    /** A file of tracefs that the module, or the agent, writes. */
     readonly control: "file";
     /** Below tracefs: `trace_clock`. */
     readonly path: string;
@@ -33,7 +33,7 @@ export type ControlStep =
     readonly events: readonly string[];
   }
   | {
-    /** A stock tracer that the module selects. */
+    /** A stock tracer that the module, or the agent, selects. */
     readonly control: "tracer";
     /** The tracer that is selected now. */
     readonly before: string;
@@ -135,9 +135,14 @@ export type FileContent =
   /** Memory does not tell: the guest is asked before anything is written. */
   | { readonly known: false };
 
-/** One file of tracefs that the guest's module writes. */
+/** Who carries out changes of tracefs, when it is not the guest's module. */
+export type Carrier = "agent";
+
+/** One file of tracefs that the guest's module writes, or its agent. */
 export interface FileChange {
   readonly way: "tracefs";
+  /** Absent: the guest's module. */
+  readonly by?: Carrier;
   /** Below tracefs: `instances/a/trace_clock`. */
   readonly path: string;
   /** What is written. */
@@ -152,9 +157,11 @@ export interface FileChange {
   readonly remove?: string;
 }
 
-/** An instance of Ftrace that the guest's module makes. */
+/** An instance of Ftrace that the guest's module makes, or its agent. */
 export interface InstanceChange {
   readonly way: "instance";
+  /** Absent: the guest's module. */
+  readonly by?: Carrier;
   readonly name: string;
 }
 

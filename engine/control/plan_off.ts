@@ -13,8 +13,8 @@ export interface OnRecord {
   readonly applied: readonly Applied[];
   /** Whether the guest was recording before. */
   readonly wasRecording: boolean;
-  /** Whether the guest's module set files of tracefs for it. */
-  readonly byModule: boolean;
+  /** Whether files of tracefs were set for it, by the module or the agent. */
+  readonly byFiles: boolean;
 }
 
 /** What `xftrace off` does once recording is off and all is collected. */
@@ -41,7 +41,7 @@ export interface OffRequest {
 
 /** Plans it. */
 export function planOff(
-  { applied, wasRecording, byModule }: OnRecord,
+  { applied, wasRecording, byFiles }: OnRecord,
   { keep, gone }: OffRequest,
 ): OffPlan {
   const made = applied.some(({ way }) => way === "instance");
@@ -56,6 +56,6 @@ export function planOff(
       isThere(one) && (one.way !== "word" || one.change.what !== "tracing_on")
     ),
     // With another tracer than its own again, the guest goes on as it did.
-    recordAgain: wasRecording && (byModule ? !made : keep),
+    recordAgain: wasRecording && (byFiles ? !made : keep),
   };
 }

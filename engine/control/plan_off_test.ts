@@ -31,7 +31,7 @@ const made: Applied = {
 
 Deno.test("recording is no part of what is taken back: it is off by then", () => {
   const applied = [word("tracing_on"), word("cpu1"), word("tracing_on")];
-  const record = { applied, wasRecording: true, byModule: false };
+  const record = { applied, wasRecording: true, byFiles: false };
   const options = { keep: false, gone: undefined };
   assert.deepEqual(planOff(record, options), {
     undo: [applied[1]],
@@ -47,7 +47,7 @@ Deno.test("with another tracer set back, the guest goes on as it did", () => {
   const record = {
     applied: [file("current_tracer")],
     wasRecording: true,
-    byModule: true,
+    byFiles: true,
   };
   assert.equal(planOff(record, options).recordAgain, true);
   // What is removed has nothing to go on with.
@@ -65,7 +65,7 @@ Deno.test("of an instance that the guest has removed nothing is touched", () => 
     word("graph roots"),
   ];
   const { undo } = planOff(
-    { applied, wasRecording: true, byModule: true },
+    { applied, wasRecording: true, byFiles: true },
     { keep: false, gone: "mine" },
   );
   assert.deepEqual(undo, [applied[2], applied[3], applied[5]]);

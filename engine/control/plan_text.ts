@@ -29,7 +29,15 @@ export interface StepText {
   readonly by: string;
 }
 
-const MAILBOX = "module mailbox: tracefs";
+/** Who carries out changes of tracefs. */
+function carrier(changes: readonly Change[] | undefined): string {
+  const byAgent = changes?.some((change) =>
+    (change.way === "tracefs" || change.way === "instance") &&
+    change.by === "agent"
+  );
+  return byAgent === true ? "guest agent" : "module mailbox";
+}
+
 /** Names of functions that are listed where they are what is changed. */
 const MANY = 8;
 
@@ -70,17 +78,17 @@ export function stepText({ step, changes }: PlannedStep): StepText {
         undo: "removed",
         what: "instance",
         change: `${step.name} is made`,
-        by: "module mailbox: instances",
+        by: `${carrier(changes)}: instances`,
       };
     case "file":
     case "tracer":
       return filesText(changes ?? []);
     case "enable":
       return {
-        undo: "module mailbox: back to 0",
+        undo: `${carrier(changes)}: back to 0`,
         what: "enable",
         change: `${listed(step.events)}: 0 -> 1`,
-        by: "module mailbox: tracefs events/*/*/enable",
+        by: `${carrier(changes)}: tracefs events/*/*/enable`,
       };
     case "roots": {
       const before = step.before.length === 0
@@ -141,7 +149,7 @@ function filesText(changes: readonly Change[]): StepText {
     ),
     what: each(({ path }) => path),
     change: each((file) => `${beforeText(file)} -> ${afterText(file)}`),
-    by: MAILBOX,
+    by: `${carrier(changes)}: tracefs`,
   };
 }
 

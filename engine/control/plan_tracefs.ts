@@ -1,6 +1,6 @@
 /**
- * Plans files of tracefs that the module writes for the host, to steer the
- * stock Ftrace.
+ * Plans files of tracefs that the module, or the guest's agent, writes for the
+ * host, to steer the stock Ftrace.
  *
  * What files hold before is read in guest memory: nothing is asked of the
  * guest for a plan, and nothing that it says there is believed.

@@ -1,6 +1,6 @@
 /**
  * Plans `xftrace on` with a stock tracer, events or files of tracefs that the
- * guest's module sets.
+ * guest's module sets, or its agent.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { resolveFunction } from "../kernel/symbols/function_names.ts";
 import type { Session } from "../session.ts";
 import { lookAtSteps } from "./look.ts";
-import type { PlannedStep } from "./plan.ts";
+import type { Carrier, PlannedStep } from "./plan.ts";
 import {
   changesSomething,
   notesOf,
@@ -23,7 +23,14 @@ import {
 import { planTracefs, type TracefsRequest } from "./plan_tracefs.ts";
 
 /** What is asked for. */
-export interface TracerRequest extends TracefsRequest, WordRequest {}
+export interface TracerRequest extends TracefsRequest, WordRequest {
+  /** Who carries out what is not words; default: the guest's module. */
+  readonly by?: Carrier;
+}
+
+/** What is said of a plan that the agent carries out. */
+const TRUSTS_AGENT =
+  "the guest's agent writes these files as root: the guest is trusted to do that, and what is recorded is not sealed";
 
 /**
  * Plans it; nothing is written, and nothing is asked of the guest.
@@ -73,6 +80,10 @@ export function planTracer(
     ...wordSteps(kernel, request),
     { step: { control: "recording", on: true } },
   );
+  const looked = instance === undefined
+    ? steps
+    : lookAtSteps(steps, { session, instance, events })
+      .filter(changesSomething);
   return {
     tracer,
     wasRecording,
@@ -82,11 +93,27 @@ export function planTracer(
       tracer,
       functions: request.functions,
       passes: ringPasses(0),
-      steps: instance === undefined
-        ? steps
-        : lookAtSteps(steps, { session, instance, events })
-          .filter(changesSomething),
-      notes: notesOf(named),
+      steps: looked.map((planned) => carriedBy(planned, request.by)),
+      notes: [
+        ...request.by === "agent" ? [TRUSTS_AGENT] : [],
+        ...notesOf(named),
+      ],
     }),
+  };
+}
+
+/** A step with who carries its changes of tracefs out. */
+function carriedBy(
+  planned: PlannedStep,
+  by: Carrier | undefined,
+): PlannedStep {
+  if (by === undefined || planned.changes === undefined) return planned;
+  return {
+    ...planned,
+    changes: planned.changes.map((change) =>
+      change.way === "tracefs" || change.way === "instance"
+        ? { ...change, by }
+        : change
+    ),
   };
 }

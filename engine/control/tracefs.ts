@@ -1,5 +1,6 @@
 /**
- * Files of tracefs, written by the guest's module and set back by it.
+ * Files of tracefs, written and set back by somebody in the guest: its module,
+ * or its agent.
  *
  * @module
  */
@@ -20,10 +21,15 @@ const WRITE_MS = 120_000;
 /** Of a file that is longer, a digest is kept. */
 const KEPT_CHARACTERS = 2000;
 
-/** What is needed of the mailbox: tracefs files, read and written. */
+/** Who reads and writes files of tracefs in the guest. */
 export type TracefsFiles = Pick<Mailbox, "readTracefs" | "writeTracefs">;
 
-/** How to wait for the module. */
+/** Who carries out changes of tracefs: the module's mailbox, or the agent. */
+export type TracefsAccess =
+  & TracefsFiles
+  & Pick<Mailbox, "makeInstance" | "removeInstance">;
+
+/** How to wait for it. */
 export type TracefsOptions = Pick<CommandOptions, "onWait">;
 
 /** A word without an end would be judged when the file is closed: too late. */
@@ -33,11 +39,11 @@ function line(text: string): string {
 
 /** A file's state as it is compared: whole, or its beginning and a digest. */
 async function stateOf(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   path: string,
   options: TracefsOptions,
 ): Promise<string> {
-  const text = fileState(path, await mailbox.readTracefs(path, options));
+  const text = fileState(path, await files.readTracefs(path, options));
   if (text.length <= KEPT_CHARACTERS) return text;
   const digest = createHash("sha256").update(text).digest("hex");
   return `${text.slice(0, KEPT_CHARACTERS)} SHA-256 ${digest}`;
@@ -53,7 +59,7 @@ async function stateOf(
  * set back.
  */
 export async function askFiles(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   changes: readonly FileChange[],
   options: TracefsOptions = {},
 ): Promise<FileChange[]> {
@@ -65,7 +71,7 @@ export async function askFiles(
       continue;
     }
     const { path } = change;
-    const content = await mailbox.readTracefs(path, options);
+    const content = await files.readTracefs(path, options);
     const text = undoText(path, content);
     if (text === undefined) {
       throw new XftraceError(
@@ -100,29 +106,29 @@ export class FileRefused extends XftraceError {
  * said.
  */
 export async function applyFile(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   change: FileChange,
   options: TracefsOptions = {},
 ): Promise<AppliedFile> {
   const { path, text, append } = change;
-  const was = await stateOf(mailbox, path, options);
+  const was = await stateOf(files, path, options);
   try {
-    await mailbox.writeTracefs(path, line(text), {
+    await files.writeTracefs(path, line(text), {
       ...options,
       append,
       timeoutMs: WRITE_MS,
     });
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    const log = await errorLog(mailbox, path, options);
+    const log = await errorLog(files, path, options);
     const reason = refusalReason(log, text);
     throw new FileRefused(
       reason === undefined ? error.message : `${error.message}: ${reason}`,
       // A filter that is refused replaces the one that was there.
-      await stateOf(mailbox, path, options) === was,
+      await stateOf(files, path, options) === was,
     );
   }
-  const left = await stateOf(mailbox, path, options);
+  const left = await stateOf(files, path, options);
   return {
     way: "tracefs",
     change,
@@ -132,13 +138,13 @@ export async function applyFile(
 
 /** What the kernel has said of filters and triggers that it did not take. */
 async function errorLog(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   path: string,
   options: TracefsOptions,
 ): Promise<string> {
   if (!/\/(filter|trigger)$/.test(path)) return "";
   const folder = /^instances\/[^/]+\//.exec(path)?.[0] ?? "";
-  return await mailbox.readTracefs(`${folder}error_log`, options)
+  return await files.readTracefs(`${folder}error_log`, options)
     .catch(() => "");
 }
 
@@ -149,7 +155,7 @@ async function errorLog(
  * @returns the files with that.
  */
 export async function settleFiles(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   applied: readonly AppliedFile[],
   options: TracefsOptions = {},
 ): Promise<AppliedFile[]> {
@@ -158,7 +164,7 @@ export async function settleFiles(
     // Of a trigger its own line is compared, as it was added.
     settled.push(
       one.change.remove === undefined
-        ? { ...one, left: await stateOf(mailbox, one.change.path, options) }
+        ? { ...one, left: await stateOf(files, one.change.path, options) }
         : one,
     );
   }
@@ -179,7 +185,7 @@ function holds({ change, left }: AppliedFile, there: string): boolean {
  * @returns those that were not taken back.
  */
 export async function undoFiles(
-  mailbox: TracefsFiles,
+  files: TracefsFiles,
   applied: readonly AppliedFile[],
   options: TracefsOptions = {},
 ): Promise<Left<AppliedFile>[]> {
@@ -189,7 +195,7 @@ export async function undoFiles(
   for (const { change: { path }, left } of applied) {
     if (left === undefined || now.has(path)) continue;
     try {
-      now.set(path, await stateOf(mailbox, path, options));
+      now.set(path, await stateOf(files, path, options));
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
       if (!(error instanceof RefusedError)) {
@@ -224,7 +230,7 @@ export async function undoFiles(
       continue;
     }
     try {
-      await mailbox.writeTracefs(path, line(back), {
+      await files.writeTracefs(path, line(back), {
         ...options,
         append: remove !== undefined,
         timeoutMs: WRITE_MS,

@@ -16,29 +16,36 @@ import type {
   AppliedWord,
   Left,
 } from "./applied.ts";
-import { type TracefsOptions, undoFiles } from "./tracefs.ts";
+import {
+  type TracefsAccess,
+  type TracefsOptions,
+  undoFiles,
+} from "./tracefs.ts";
 import type { TracerSession } from "../seal/tracer/sealed_tracer.ts";
-import { mailboxOf, type ModuleMailbox } from "./module_commands.ts";
+import { mailboxOf } from "./module_commands.ts";
 import { folderOf } from "./plan_tracefs.ts";
 import { undoWord } from "./words.ts";
 
 /** Who can take changes back. */
 export interface UndoTarget {
   readonly kernel: Kernel;
-  /** The mailbox of the guest's module; `undefined` when it is not loaded. */
-  readonly mailbox: ModuleMailbox | undefined;
+  /**
+   * Who sets back files of tracefs: the guest's module, `undefined` when it is
+   * not loaded, or its agent.
+   */
+  readonly tracefs: TracefsAccess | undefined;
 }
 
-/** A guest as the one in which changes are taken back. */
+/** A guest as the one in which changes are taken back, by its module. */
 export function undoTarget(session: TracerSession): UndoTarget {
   const { kernel } = session;
-  let found: { readonly mailbox: ModuleMailbox | undefined } | undefined;
+  let found: { readonly tracefs: TracefsAccess | undefined } | undefined;
   return {
     kernel,
     // Looked for once, and only where files are set back.
-    get mailbox() {
-      found ??= { mailbox: mailboxOf(session) };
-      return found.mailbox;
+    get tracefs() {
+      found ??= { tracefs: mailboxOf(session) };
+      return found.tracefs;
     },
   };
 }
@@ -99,17 +106,17 @@ function valueText(value: bigint): string {
 }
 
 async function undoAllFiles(
-  { mailbox }: UndoTarget,
+  { tracefs }: UndoTarget,
   files: readonly AppliedFile[],
   options: TracefsOptions,
 ): Promise<Left[]> {
-  return mailbox === undefined
+  return tracefs === undefined
     ? files.map((applied) => ({ applied, why: "no module" }))
-    : await undoFiles(mailbox, files, options);
+    : await undoFiles(tracefs, files, options);
 }
 
 async function undoInstance(
-  { kernel, mailbox }: UndoTarget,
+  { kernel, tracefs }: UndoTarget,
   applied: AppliedInstance,
   left: readonly Left[],
   options: TracefsOptions,
@@ -117,7 +124,7 @@ async function undoInstance(
   const { name } = applied.change;
   // It was never made, or somebody has removed it.
   if (TraceArray.all(kernel).every((one) => one.name !== name)) return [];
-  if (mailbox === undefined) return [{ applied, why: "no module" }];
+  if (tracefs === undefined) return [{ applied, why: "no module" }];
   // With it would go what somebody has set there.
   const folder = folderOf(name);
   const used = left.some(({ applied: one, why }) =>
@@ -126,7 +133,7 @@ async function undoInstance(
   );
   if (used) return [{ applied, why: "in use" }];
   try {
-    await mailbox.removeInstance(name, options);
+    await tracefs.removeInstance(name, options);
     return [];
   } catch (error) {
     if (!(error instanceof XftraceError)) throw error;

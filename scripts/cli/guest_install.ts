@@ -24,9 +24,8 @@ import {
   readModuleFile,
 } from "../../engine/install/module_file.ts";
 import { installedTexts } from "../../engine/seal/page/installed_text.ts";
-import { resolveTarget } from "../../engine/targets/resolve.ts";
-import { openAgent } from "../../ffi/open_agent.ts";
 import { keepBuiltModule } from "./check_state.ts";
+import { agentOf } from "./guest_agent.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
@@ -49,15 +48,9 @@ export async function installInGuest(options: InstallOptions): Promise<void> {
   using session = openTarget(options);
   const { kernel, target } = session;
   const parameters = ringParameters(options.ringKib);
-  const resolved = resolveTarget(target);
-  if (resolved.kind !== "vm") {
-    throw new XftraceError(
-      `${target} is no running guest: there is nothing to install a module in`,
-    );
-  }
   // What is known without asking the guest comes first, and building last.
   requireAbsent(kernel, target);
-  using agent = openAgent(resolved.vm, target);
+  using agent = agentOf(session);
   const info = await agent.require(AGENT_COMMANDS);
   const { file, source } = await moduleFile(options, kernel.facts);
   const plan = planInstall(kernel, target, file, parameters);

@@ -28,6 +28,7 @@ export interface OnOptions extends TargetOptions {
   readonly klog?: string;
   readonly recording?: string;
   readonly tracer?: string;
+  readonly agent?: boolean;
   readonly event: readonly string[];
   readonly eventFilter: readonly string[];
   readonly trigger: readonly string[];
@@ -79,6 +80,10 @@ const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
   ["--klog <file>", 'the key log; default "trace.klog" (module)'],
   ["--recording <file>", 'the recording; default "trace.xfs" (module)'],
   ["--tracer <name>", "have the module select a stock tracer of the guest"],
+  [
+    "--agent",
+    "have the guest's own agent do it, which is trusted; needs no module (tracefs)",
+  ],
   ["--clock <name>", "the trace clock (tracefs)"],
   ["--buffer-size <KiB>", "size of a CPU's buffer (tracefs)"],
 ];
@@ -178,6 +183,28 @@ function flagOf(name: keyof OnOptions): string {
   return `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 }
 
+/**
+ * Refuses `--agent` where it would do nothing.
+ *
+ * @throws {XftraceError} that says what it is for.
+ */
+export function requireForAgent(
+  functions: readonly string[],
+  options: OnOptions,
+): void {
+  const other = (["plain", "sealed", "resume"] as const)
+    .find((name) => options[name] === true);
+  if (other !== undefined) {
+    throw usage(
+      `--agent and --${other} exclude each other: --agent has the guest's agent start a stock tracer`,
+    );
+  }
+  if (isTracefs(functions, options)) return;
+  throw usage(
+    "--agent has the guest's agent set files of tracefs: say what with --tracer, --event or --set",
+  );
+}
+
 /** An option that takes the guest's module, beside `--plain`. */
 export function excludesPlain(flag: string): XftraceError {
   return usage(
@@ -188,7 +215,7 @@ export function excludesPlain(flag: string): XftraceError {
 const NEEDS = {
   sealed: "is for plain traces and --tracer",
   plain:
-    "needs the guest's module (load it in the guest; see: xftrace guest install)",
+    "needs the guest's module (load it in the guest; see: xftrace guest install), or for a stock tracer its agent (--agent)",
   tracer: "is for sealed traces, not for --tracer",
 } as const;
 

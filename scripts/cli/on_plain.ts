@@ -11,6 +11,7 @@ import { canBeRetried, leftTexts } from "../../engine/control/left_text.ts";
 import { type OnPlan, planPlain } from "../../engine/control/plan_plain.ts";
 import { planText } from "../../engine/control/plan_text.ts";
 import { planTracer } from "../../engine/control/plan_tracer.ts";
+import type { TracefsAccess } from "../../engine/control/tracefs.ts";
 import type { ControlTarget } from "../../engine/control/target.ts";
 import type { Session } from "../../engine/session.ts";
 import { StateFolder, type TraceState } from "../collector/state.ts";
@@ -20,6 +21,7 @@ import {
   startCollector,
 } from "./collector_process.ts";
 import { DEFAULT_OUTPUT } from "./commands/off.ts";
+import { agentTracefs } from "./guest_agent.ts";
 import { openInstance } from "./instance.ts";
 import { Interrupt } from "./interrupt.ts";
 import type { OnOptions } from "./on_options.ts";
@@ -42,7 +44,7 @@ export async function onPlain(
 ): Promise<StateFolder | undefined> {
   const target = { session, ...openInstance(session, options.instance) };
   const planned = planPlain(target, plainRequest(functions, options));
-  return await begin(target, planned, functions, options, false);
+  return await begin(target, planned, functions, options);
 }
 
 /**
@@ -56,6 +58,34 @@ export async function onTracer(
   functions: readonly string[],
   options: OnOptions,
 ): Promise<StateFolder | undefined> {
+  const { target, planned } = planFiles(session, functions, options);
+  return await begin(target, planned, functions, options, { who: "module" });
+}
+
+/**
+ * The same with the guest's agent, for people who trust their guest.
+ *
+ * @returns the folder of the trace; `undefined` after `--dry-run`.
+ * @throws {XftraceError} when it cannot be done; what was written is undone.
+ */
+export async function onAgent(
+  session: Session,
+  functions: readonly string[],
+  options: OnOptions,
+): Promise<StateFolder | undefined> {
+  const { target, planned } = planFiles(session, functions, options);
+  using tracefs = agentTracefs(session);
+  await tracefs.require(planned.plan);
+  const files = { who: "agent", tracefs } as const;
+  return await begin(target, planned, functions, options, files);
+}
+
+/** Plans files of tracefs, and what else was asked for. */
+function planFiles(
+  session: Session,
+  functions: readonly string[],
+  options: OnOptions,
+): { target: ControlTarget; planned: OnPlan } {
   const top = openInstance(session);
   const request = tracerRequest(functions, options);
   const planned = planTracer(session, top.events, request);
@@ -63,8 +93,14 @@ export async function onTracer(
     step.control === "instance"
   );
   const open = makes ? top : openInstance(session, options.instance);
-  const target = { session, ...open };
-  return await begin(target, planned, functions, options, true);
+  return { target: { session, ...open }, planned };
+}
+
+/** Who sets files of tracefs, when any are set. */
+interface FilesBy {
+  readonly who: "module" | "agent";
+  /** Absent: the module's mailbox. */
+  readonly tracefs?: TracefsAccess;
 }
 
 async function begin(
@@ -72,7 +108,7 @@ async function begin(
   planned: OnPlan,
   functions: readonly string[],
   options: OnOptions,
-  byModule: boolean,
+  by?: FilesBy,
 ): Promise<StateFolder | undefined> {
   const { session } = target;
   const { plan } = planned;
@@ -96,22 +132,22 @@ async function begin(
     functions: [...functions],
     roots: [...planned.hostRoots],
     applied: [],
-    byModule,
+    byFiles: by !== undefined,
     wasRecording: planned.wasRecording,
     started: new Date().toISOString(),
     collector: 0,
   };
   folder.write(state);
-  const applied = await start(target, planned, folder, state);
+  const applied = await start(target, planned, folder, state, by);
   for (const remark of plan.notes) note(remark);
   const what = functions.length === 0
     ? "everything the guest traces"
     : functions.join(", ");
   const done = (way: Applied["way"]) =>
     count(applied.filter((one) => one.way === way).length);
-  const files = byModule
-    ? `, ${done("tracefs")} tracefs files by its module`
-    : "";
+  const files = by === undefined
+    ? ""
+    : `, ${done("tracefs")} tracefs files by its ${by.who}`;
   out(
     `recording ${what} in ${session.target} (tracer ${planned.tracer}, ${
       done("word")
@@ -126,6 +162,7 @@ async function start(
   { plan }: OnPlan,
   folder: StateFolder,
   state: TraceState,
+  by: FilesBy | undefined,
 ): Promise<readonly Applied[]> {
   using interrupt = new Interrupt();
   using progress = new Progress();
@@ -136,10 +173,11 @@ async function start(
         state.applied = [...applied];
         folder.write(state);
       },
+      ...(by?.tracefs === undefined ? {} : { tracefs: by.tracefs }),
       check: () => interrupt.check(),
       onWait: ({ said, elapsed }) =>
         progress.update(
-          `the module: ${said}, ${(elapsed / 1000).toFixed(0)} s`,
+          `the ${by?.who}: ${said}, ${(elapsed / 1000).toFixed(0)} s`,
         ),
       beforeRecording: async () => {
         state.collector = await startCollector(

@@ -60,6 +60,7 @@ export function tracerRequest(
       ? {}
       : { bufferKib: wholeNumber("--buffer-size", options.bufferSize, 1) }),
     ...(options.instance === undefined ? {} : { instance: options.instance }),
+    ...(options.agent === true ? { by: "agent" } : {}),
   };
 }
 

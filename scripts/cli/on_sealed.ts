@@ -79,7 +79,7 @@ export async function onSealed(
     functions: [...functions],
     roots: [],
     applied: [],
-    byModule: false,
+    byFiles: false,
     wasRecording: open.instance.recording,
     started: new Date().toISOString(),
     collector: 0,

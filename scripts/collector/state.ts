@@ -34,6 +34,7 @@ const fileSchema = z.object({
   way: z.literal("tracefs"),
   change: z.object({
     way: z.literal("tracefs"),
+    by: z.literal("agent").optional(),
     path: z.string(),
     text: z.string(),
     append: z.boolean(),
@@ -52,7 +53,11 @@ const fileSchema = z.object({
 
 const instanceSchema = z.object({
   way: z.literal("instance"),
-  change: z.object({ way: z.literal("instance"), name: z.string() }),
+  change: z.object({
+    way: z.literal("instance"),
+    by: z.literal("agent").optional(),
+    name: z.string(),
+  }),
 });
 
 /** What was carried out of a plan, as `Applied` of the engine is. */
@@ -93,8 +98,8 @@ const stateSchema = z.object({
   roots: z.array(hex),
   /** What was carried out of the plan, in order. */
   applied: z.array(appliedSchema),
-  /** Whether the guest's module set files of tracefs for it. */
-  byModule: z.boolean(),
+  /** Whether files of tracefs were set for it, by the module or the agent. */
+  byFiles: z.boolean(),
   /** Whether the guest was recording before. */
   wasRecording: z.boolean(),
   /** Wall clock, ISO 8601. */

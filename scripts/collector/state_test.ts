@@ -63,7 +63,7 @@ const STATE: TraceState = {
   functions: ["sys_openat"],
   roots: [0xffffffff81234560n],
   applied: APPLIED,
-  byModule: false,
+  byFiles: false,
   wasRecording: false,
   started: "2026-01-02T03:04:05.678Z",
   collector: 0,
@@ -143,10 +143,10 @@ Deno.test("how a sealed trace and a selected tracer were asked for is kept", () 
       },
     },
   ];
-  folder.write({ ...STATE, sealed, applied, byModule: true });
+  folder.write({ ...STATE, sealed, applied, byFiles: true });
   assert.deepEqual(folder.read()?.sealed, sealed);
   assert.deepEqual(folder.read()?.applied, applied);
-  assert.equal(folder.read()?.byModule, true);
+  assert.equal(folder.read()?.byFiles, true);
   const result = {
     ...RESULT,
     sealed: {

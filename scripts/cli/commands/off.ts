@@ -44,6 +44,7 @@ import {
 } from "../graph_options.ts";
 import { openInstance } from "../instance.ts";
 import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import { agentTracefs } from "../guest_agent.ts";
 import { turnOffSealed } from "../off_sealed.ts";
 import { count, note, out, Progress, size } from "../terminal.ts";
 
@@ -163,17 +164,28 @@ async function undo(
   const gone = target === undefined ? state.instance : undefined;
   const { undo, recordAgain } = planOff(state, { keep, gone });
   using progress = new Progress();
-  const left = await undoChanges(undoTarget(session), undo, {
-    onWait: ({ said }) => progress.update(`the module: ${said}`),
-  });
+  const byAgent = undo.some(({ way, change }) =>
+    way !== "word" && change.by === "agent"
+  );
+  using tracefs = byAgent ? agentTracefs(session) : null;
+  const left = await undoChanges(
+    tracefs === null
+      ? undoTarget(session)
+      : { kernel: session.kernel, tracefs },
+    undo,
+    {
+      onWait: ({ said }) =>
+        progress.update(`the ${byAgent ? "agent" : "module"}: ${said}`),
+    },
+  );
   const theirs = left.filter((one) => !canBeRetried(one));
   for (const each of leftTexts(theirs, WHO)) note(each);
   // With a tracer of `on` still selected, it would go on with that.
   const stuck = left.filter(({ why }) => why === "no module");
   if (recordAgain && stuck.length === 0 && target !== undefined) {
     await setRecording(target, true);
-    if (!state.byModule) note("recording is on, as it was before");
-  } else if (state.wasRecording && !state.byModule) {
+    if (!state.byFiles) note("recording is on, as it was before");
+  } else if (state.wasRecording && !state.byFiles) {
     note(
       "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
     );

@@ -10,10 +10,11 @@ import {
   isTracefs,
   type OnOptions,
   refuseForeign,
+  requireForAgent,
   usage,
   withOnOptions,
 } from "../on_options.ts";
-import { onPlain, onTracer } from "../on_plain.ts";
+import { onAgent, onPlain, onTracer } from "../on_plain.ts";
 import { onSealed, resumeSealed } from "../on_sealed.ts";
 import { openTarget, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
@@ -41,6 +42,7 @@ Examples:
   xftrace on sys_openat --filter 'vfs_*' --rotate 10
   xftrace on --resume
   xftrace on --tracer function_graph sys_openat
+  xftrace on --agent --tracer function_graph sys_openat
   xftrace on --tracer function 'vfs_*' --event sched:sched_switch
   xftrace on --event sched:sched_switch --event-filter 'sched:sched_switch=prev_prio < 100'
   xftrace on --tracer function vfs_open --set options/func_stack_trace=1
@@ -70,6 +72,11 @@ async function start(
   functions: readonly string[],
   options: OnOptions,
 ): Promise<StateFolder | undefined> {
+  if (options.agent === true) {
+    requireForAgent(functions, options);
+    refuseForeign("tracer", options);
+    return await onAgent(session, functions, options);
+  }
   if (options.resume === true) return await resumeSealed(session);
   if (options.plain === true && options.sealed === true) {
     throw usage("--plain and --sealed exclude each other");
@@ -92,7 +99,7 @@ async function start(
     refuseForeign("tracer", options);
     if (tracer === undefined && options.tracer !== undefined) {
       throw usage(
-        `selecting a tracer takes code in the guest: load the xftrace module there (see: xftrace guest install), or boot the guest with ftrace=${options.tracer}`,
+        `selecting a tracer takes code in the guest: load the xftrace module there (see: xftrace guest install), have the guest's agent do it (--agent), or boot the guest with ftrace=${options.tracer}`,
       );
     }
     if (tracer === undefined) refuseForeign("plain", options);

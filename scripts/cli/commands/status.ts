@@ -83,7 +83,7 @@ Examples:
         const asked = {
           started,
           functions,
-          ...(state.byModule
+          ...(state.byFiles
             ? {
               tracefs: files.map(({ change }) =>
                 `${change.path}=${afterText(change)}`

@@ -1,0 +1,193 @@
+/**
+ * Files of tracefs, written and read by the guest's own agent: for guests
+ * without the module, and for people who trust their guest.
+ *
+ * @module
+ */
+import type { GuestAgent } from "../agent/agent.ts";
+import { AgentRefusal, type AskOptions } from "../agent/link.ts";
+import { XftraceError } from "../base/errors.ts";
+import {
+  type CommandOptions,
+  type Progress,
+  RefusedError,
+} from "../seal/page/mailbox.ts";
+import type { Plan } from "./plan.ts";
+import type { TracefsAccess } from "./tracefs.ts";
+
+/** Where guests mount tracefs: today's place, and that of older ones. */
+const MOUNTS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] as const;
+/** In every tracefs. */
+const PROBE = "current_tracer";
+/** Bytes that a file may have: lists of all functions have some MiB. */
+const FILE_BYTES = 2 ** 24;
+
+const FILE_COMMANDS = [
+  "guest-file-open",
+  "guest-file-read",
+  "guest-file-write",
+  "guest-file-close",
+] as const;
+const PROGRAM_COMMANDS = ["guest-exec", "guest-exec-status"] as const;
+
+/** What a plan asks of the agent. */
+function agentCommands({ steps }: Pick<Plan, "steps">): string[] {
+  const makes = steps.some(({ step }) => step.control === "instance");
+  return [...FILE_COMMANDS, ...makes ? PROGRAM_COMMANDS : []];
+}
+
+/** Tracefs of a guest, through its agent. */
+export class AgentTracefs implements TracefsAccess, Disposable {
+  readonly #open: () => GuestAgent;
+  #agent: GuestAgent | undefined;
+  #mount: string | undefined;
+
+  /** @param open reaches the agent; called when it is needed first */
+  constructor(open: () => GuestAgent) {
+    this.#open = open;
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @param path below tracefs
+   * @throws {RefusedError} when the guest refuses, with the reason.
+   */
+  async readTracefs(
+    path: string,
+    options: CommandOptions = {},
+  ): Promise<string> {
+    const file = await this.#path(path);
+    const bytes = await refused(
+      `read tracefs' ${path}`,
+      this.#reached.readFile(
+        file,
+        FILE_BYTES,
+        waiting("tracefs_read", `reading ${path}`, options),
+      ),
+    );
+    return new TextDecoder().decode(bytes);
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param path below tracefs
+   * @throws {RefusedError} when the guest refuses, with the reason.
+   */
+  async writeTracefs(
+    path: string,
+    text: string,
+    options: CommandOptions & { readonly append?: boolean } = {},
+  ): Promise<void> {
+    const { append = false } = options;
+    const file = await this.#path(path);
+    await refused(
+      `write ${JSON.stringify(text.trimEnd())} to tracefs' ${path}`,
+      this.#reached.writeFile(file, new TextEncoder().encode(text), {
+        append,
+        ...waiting(
+          append ? "tracefs_append" : "tracefs_write",
+          `writing ${path}`,
+          options,
+        ),
+      }),
+    );
+  }
+
+  /**
+   * Makes an instance of Ftrace.
+   *
+   * @throws {RefusedError} when it is there already, or the guest refuses.
+   */
+  makeInstance(name: string): Promise<void> {
+    return this.#run("mkdir", `make the instance ${name}`, name);
+  }
+
+  /**
+   * Removes an instance of Ftrace.
+   *
+   * @throws {RefusedError} when it is in use, or the guest refuses.
+   */
+  removeInstance(name: string): Promise<void> {
+    return this.#run("rmdir", `remove the instance ${name}`, name);
+  }
+
+  async #run(program: string, what: string, name: string): Promise<void> {
+    const folder = await this.#path(`instances/${name}`);
+    await refused(
+      what,
+      this.#reached.run(program, [folder]).then(({ status, err }) => {
+        if (status === 0) return;
+        throw new AgentRefusal("the guest", program, "", err);
+      }),
+    );
+  }
+
+  /** Lets go of the agent. */
+  [Symbol.dispose](): void {
+    this.#agent?.[Symbol.dispose]();
+  }
+
+  /**
+   * Fails when the agent does not allow what a plan asks of it.
+   *
+   * @throws {XftraceError} which commands, and how to allow them; or that
+   * nobody answers.
+   */
+  async require(plan: Pick<Plan, "steps">): Promise<void> {
+    await this.#reached.require(agentCommands(plan));
+  }
+
+  get #reached(): GuestAgent {
+    return this.#agent ??= this.#open();
+  }
+
+  /** A file's path in the guest; names of events are the guest's own words. */
+  async #path(path: string): Promise<string> {
+    if (path.split("/").some((part) => part === "" || /^\.+$/.test(part))) {
+      throw new RefusedError(`"${path}" is no file below tracefs`);
+    }
+    this.#mount ??= await this.#mounted();
+    return `${this.#mount}/${path}`;
+  }
+
+  async #mounted(): Promise<string> {
+    for (const mount of MOUNTS) {
+      try {
+        await this.#reached.readFile(`${mount}/${PROBE}`, FILE_BYTES);
+        return mount;
+      } catch (error) {
+        if (!(error instanceof AgentRefusal) || error.forbidden) throw error;
+      }
+    }
+    throw new XftraceError(
+      `tracefs is not mounted in ${this.#reached.target}; mount it there: mount -t tracefs tracefs ${
+        MOUNTS[0]
+      }`,
+    );
+  }
+}
+
+/** What the agent refuses is told as what the module refuses is. */
+async function refused<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof AgentRefusal) || error.forbidden) throw error;
+    throw new RefusedError(`the guest refused to ${what}: ${error.reason}`);
+  }
+}
+
+function waiting(
+  command: Progress["command"],
+  said: string,
+  { timeoutMs, onWait }: CommandOptions,
+): AskOptions {
+  return {
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(onWait === undefined ? {} : {
+      onWait: (elapsed) => onWait({ command, phase: "tracefs", said, elapsed }),
+    }),
+  };
+}
