@@ -185,3 +185,20 @@ Deno.test("in JSON what is not known is null, and what was looked at is there", 
   assert.equal(JSON.parse(planJson(plan([{ step: depth }]))).writes, undefined);
   assert.deepEqual(JSON.parse(planJson(plan([]))).writes, []);
 });
+
+Deno.test("what the guest's agent carries out is told as such", () => {
+  const by = "agent" as const;
+  const file = fileStep({ by });
+  assert.equal(stepText(file).by, "guest agent: tracefs");
+  assert.equal(stepText(fileStep({})).by, "module mailbox: tracefs");
+  const instance = stepText({
+    step: { control: "instance", name: "mine" },
+    changes: [{ way: "instance", by, name: "mine" }],
+  });
+  assert.equal(instance.by, "guest agent: instances");
+  const enable = stepText({
+    step: { control: "enable", events: ["sched:sched_switch"] },
+    changes: file.changes,
+  });
+  assert.equal(enable.undo, "guest agent: back to 0");
+});

@@ -5,6 +5,7 @@ import {
   isTracefs,
   type OnOptions,
   refuseForeign,
+  requireForAgent,
   sealName,
   wholeNumber,
   withOnOptions,
@@ -76,6 +77,21 @@ Deno.test("numbers and seals that are none are named", () => {
   }
   assert.equal(sealName("siphash"), "siphash");
   assert.throws(() => sealName("aes"), /--seal takes none, xor,.*"aes"/);
+});
+
+Deno.test("the guest's agent is for stock tracers alone", () => {
+  requireForAgent([], parse("--agent", "--tracer", "function_graph"));
+  requireForAgent(["vfs_open"], parse("--agent", "--tracer", "function"));
+  for (const flag of ["--plain", "--sealed", "--resume"]) {
+    assert.throws(
+      () => requireForAgent([], parse("--agent", flag, "--tracer", "nop")),
+      new RegExp(`^XftraceError: --agent and ${flag} exclude each other`),
+    );
+  }
+  assert.throws(
+    () => requireForAgent(["sys_read"], parse("--agent")),
+    /say what with --tracer, --event or --set/,
+  );
 });
 
 Deno.test("files of tracefs are for the guest's own tracers", () => {

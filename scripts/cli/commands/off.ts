@@ -6,7 +6,6 @@ import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
 import { setRecording } from "../../../engine/control/apply.ts";
 import {
   appliedBefore,
-  appliedName,
   canBeRetried,
   leftTexts,
 } from "../../../engine/control/left_text.ts";
@@ -197,11 +196,17 @@ async function undo(
       }; load the module or set them in the guest`,
     );
   }
-  const failed = left.filter(({ why }) => why === "failed");
-  return failed.length === 0 ? undefined : new XftraceError(
+  const failed = Map.groupBy(
+    left.filter(({ why }) => why === "failed"),
+    ({ reason }) => reason,
+  );
+  return failed.size === 0 ? undefined : new XftraceError(
     `not set back: ${
-      failed.map(({ applied, reason }) => `${appliedName(applied)}: ${reason}`)
-        .join("; ")
+      [...failed].map(([reason, those]) =>
+        `${
+          those.map(({ applied }) => appliedBefore(applied)).join(", ")
+        }: ${reason}`
+      ).join("; ")
     }`,
   );
 }

@@ -1,0 +1,117 @@
+/**
+ * Stock tracers that the guest's own agent starts: `xftrace on --agent`.
+ */
+import assert from "node:assert/strict";
+import { Guest } from "../../../lab/mod.ts";
+import { assertNoOops, openLoad, SEAL_KERNELS } from "../seal/support.ts";
+import { tracefsSteps } from "../seal/tracefs.ts";
+import { User } from "../seal/user.ts";
+import { assertOneClearError } from "../support.ts";
+
+/** A user who trusts the guest: every `on` is `on --agent`. */
+class AgentUser extends User {
+  override start(...[command, ...args]: string[]): Deno.ChildProcess {
+    return super.start(
+      command,
+      ...command === "on" ? ["--agent", ...args] : args,
+    );
+  }
+}
+
+const GRAPH = [
+  ...["on", "--tracer", "function_graph", "sys_openat"],
+  ...["--filter", "vfs_open", "--event", "sched:sched_switch"],
+];
+
+for (const kernel of SEAL_KERNELS) {
+  Deno.test(`a stock tracer by the guest's agent, ${kernel}`, async (t) => {
+    await using guest = await Guest.boot({ kernel, agent: true });
+    await guest.sh("until [ -e /run/qga.state ]; do sleep 0.1; done");
+    using user = new AgentUser(guest);
+    const before = await user.switches();
+
+    await t.step(
+      "the plan says who does it, and nothing is written",
+      async () => {
+        const plan = await user.ok(...GRAPH, "--dry-run");
+        assert.match(
+          plan,
+          /^Note +the guest's agent writes these files as root: the guest is trusted/m,
+        );
+        assert.match(
+          plan,
+          /current_tracer +nop -> function_graph +guest agent: tracefs/,
+        );
+        assert.match(
+          plan,
+          /enable +sched:sched_switch: 0 -> 1 +guest agent: tracefs events/,
+        );
+        assert.doesNotMatch(plan, /module mailbox/);
+        assert.deepEqual(await user.switches(), before);
+        assert.doesNotMatch(await guest.sh("lsmod"), /^xftrace /m);
+      },
+    );
+
+    await t.step("it traces, and off sets all of it back", async () => {
+      const said = await user.ok(...GRAPH);
+      assert.match(
+        said,
+        /tracer function_graph, .* tracefs files by its agent\)/,
+      );
+      await guest.sh(openLoad(5));
+      assert.match(await user.ok("status"), /current_tracer=function_graph/);
+      const off = await user.ok("off");
+      assert.match(off, /lost: 0/);
+      assert.match(user.text(), /__x64_sys_openat\(\) \{/);
+      assert.match(user.text(), /sched_switch:/);
+      assert.deepEqual(await user.switches(), before);
+    });
+
+    await t.step("an instance is made and removed by it", async () => {
+      await user.ok(
+        ...["on", "--instance", "mine", "--tracer", "function", "vfs_open"],
+      );
+      await guest.sh(openLoad(3));
+      await user.ok("off");
+      assert.match(user.text(), /vfs_open <-/);
+      assert.equal(
+        (await guest.sh("ls /sys/kernel/tracing/instances")).trim(),
+        "",
+      );
+      assert.deepEqual(await user.switches(), before);
+    });
+
+    await tracefsSteps(t, guest, user);
+
+    await t.step(
+      "an agent that may not write files says which call",
+      async () => {
+        await guest.sh(
+          'mkdir -p /etc/qemu; printf \'[general]\\nblock-rpcs=guest-file-write\\n\' > /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; until new=$(pidof qemu-ga) && [ "$new" != "$old" ]; do sleep 0.1; done',
+        );
+        assertOneClearError(
+          await user.run(...GRAPH),
+          /agent of qemu:\S+ does not allow guest-file-write; to allow it/,
+          1,
+        );
+        assert.deepEqual(await user.switches(), before);
+        await guest.sh(
+          'rm /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; until new=$(pidof qemu-ga) && [ "$new" != "$old" ]; do sleep 0.1; done',
+        );
+      },
+    );
+
+    await t.step("what an agent that is gone leaves is told", async () => {
+      await user.ok(...GRAPH);
+      await guest.sh("kill -STOP $(pidof qemu-ga)");
+      assertOneClearError(
+        await user.run("off"),
+        /not set back: .*current_tracer \(was: nop\).*: no guest agent of qemu:\S+ answers/,
+        1,
+      );
+      assert.match(user.text(), /TIME|CPU/);
+      await guest.sh("kill -CONT $(pidof qemu-ga)");
+    });
+    assertNoOops(guest);
+  });
+}
