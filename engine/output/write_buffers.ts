@@ -83,16 +83,8 @@ function handOver(
         before: columns.timeAt(from),
       });
     }
-    let to = from + 1;
-    let after = merge.peek();
-    while (
-      after === to && cpus[to] === cpu && to - from < LONGEST_RUN &&
-      !lost.has(to)
-    ) {
-      merge.next();
-      to++;
-      after = merge.peek();
-    }
+    const to = merge.takeRun(from, from + LONGEST_RUN, lost);
+    const after = merge.peek();
     run.from = from;
     run.to = to;
     run.next = merge.peekCpu(cpu);

@@ -61,6 +61,34 @@ export class TimeMerge {
     return row;
   }
 
+  /**
+   * Takes the rows that follow one in the columns, as long as they are the
+   * next in time order.
+   *
+   * @param row the row that was taken last
+   * @param end takes none from here on
+   * @param stops takes none of these
+   * @returns one past the last row taken.
+   */
+  takeRun(
+    row: number,
+    end: number,
+    stops: { readonly size: number; has(row: number): boolean },
+  ): number {
+    const cpu = this.#columns.cpu[row];
+    const rows = this.#rows;
+    const head = this.#head;
+    let to = row + 1;
+    while (
+      to < end && this.#earliest() === cpu && rows[head[cpu]] === to &&
+      (stops.size === 0 || !stops.has(to))
+    ) {
+      this.#advance(cpu);
+      to++;
+    }
+    return to;
+  }
+
   /** The next row in time order without taking it, or -1. */
   peek(): number {
     const cpu = this.#earliest();

@@ -107,6 +107,35 @@ Deno.test("rows taken out of turn leave the rest in order, steps back or not", (
   );
 });
 
+Deno.test("rows that follow each other are taken as one run", () => {
+  fc.assert(
+    fc.property(rows, fc.nat(8), fc.array(fc.nat(59)), (list, most, stops) => {
+      // By CPU, as buffers are read.
+      const columns = columnsOf(list.sort((a, b) => a.cpu - b.cpu));
+      const stop = new Set(stops);
+      const merge = new TimeMerge(columns);
+      const order: number[] = [];
+      for (let row = merge.next(); row >= 0; row = merge.next()) {
+        const to = merge.takeRun(row, row + 1 + most, stop);
+        assert.ok(to > row && to <= row + 1 + most);
+        for (let each = row; each < to; each++) {
+          assert.equal(columns.cpu[each], columns.cpu[row]);
+          assert.ok(each === row || !stop.has(each));
+          order.push(each);
+        }
+        // It ends where it must.
+        const next = merge.peek();
+        assert.ok(
+          next !== to || to === row + 1 + most || stop.has(to) ||
+            columns.cpu[to] !== columns.cpu[row],
+        );
+      }
+      assert.deepEqual(order, plainMerge(list));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 Deno.test("only the rows asked for are merged", () => {
   const columns = columnsOf([
     { cpu: 0, ts: 5 },
