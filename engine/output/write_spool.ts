@@ -56,7 +56,9 @@ export function writeSpool(
     kind: "collected",
     meta: { ...meta, comm },
   };
-  const filter = roots.length === 0 ? undefined : new RootFilter(roots);
+  const filter = roots.length === 0
+    ? undefined
+    : new RootFilter(roots, meta.arch.ftraceSites.offsets);
   const sums = handOut();
   const runs = new RunBuilder(source, writer);
   const visit = (columns: EventColumns, row: number, arena: PageArena) => {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { x86_64 } from "../arch/x86_64/mod.ts";
 import { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import { LAYOUT_6_1 } from "../ftrace/ring/layout_fixture.ts";
 import type { TraceMeta } from "./text/environment.ts";
@@ -18,6 +19,7 @@ import type {
 
 /** A meta that knows nothing: what a guest without anything would give. */
 export const BARE_META: TraceMeta = {
+  arch: x86_64,
   layout: LAYOUT_6_1,
   tracer: "nop",
   nrCpuIds: 1,

@@ -4,7 +4,7 @@
  * @module
  */
 import { SITE } from "../../kernel/patching/ftrace_ops.ts";
-import type { ImageBytes } from "../../kernel/patching/text_image.ts";
+import { RangeTest } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { judge } from "../core/judge.ts";
@@ -117,9 +117,13 @@ function odd(
   });
 }
 
-/** Text of the image and of modules that are live, by low half of the GVA. */
+/** Text of the image and of modules that are live. */
 class Texts {
-  readonly #parts: (ImageBytes & { low: number })[];
+  readonly #parts: readonly {
+    test: RangeTest;
+    low: number;
+    bytes: Uint8Array;
+  }[];
 
   constructor(context: CheckContext) {
     const { kernel, code } = context;
@@ -130,14 +134,18 @@ class Texts {
       start,
       end,
       bytes: kernel.space.bytes(start, Number(end - start)),
-    }))).map((part) => ({ ...part, low: Number(part.start & 0xffffffffn) }));
+    }))).map((part) => ({
+      test: new RangeTest(part),
+      low: Number(part.start & 0xffffffffn),
+      bytes: part.bytes,
+    }));
   }
 
   copy(low: number, high: number, into: Uint8Array): boolean {
-    if (high !== 0xffffffff) return false;
-    for (const { low: start, bytes } of this.#parts) {
-      const at = low - start;
-      if (at < 0 || at + into.length > bytes.length) continue;
+    for (const { test, low: start, bytes } of this.#parts) {
+      if (!test.has(low, high)) continue;
+      const at = (low - start) >>> 0;
+      if (at + into.length > bytes.length) continue;
       for (let i = 0; i < into.length; i++) into[i] = bytes[at + i];
       return true;
     }

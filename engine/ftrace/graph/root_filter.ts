@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { AddressMap } from "../../memory/address_map.ts";
 import { type EventColumns, KIND } from "../ring/columns.ts";
 
 /** Nothing entered yet. */
@@ -14,22 +15,22 @@ const OUTSIDE = -1;
  * the call within which their thread is.
  */
 export class RootFilter {
-  /** Low halves of the roots: symbol and fentry addresses. */
-  readonly #roots: ReadonlySet<number>;
+  /** The roots, at all addresses that may stand for them. */
+  readonly #roots = new AddressMap<true>();
   /** Per thread: depth of the root it is in. */
   readonly #inside = new Map<number, number>();
 
   /**
-   * @param roots GVAs of functions; a recorded function may be the symbol or,
-   * past an ENDBR64, four bytes behind it
+   * @param roots GVAs of functions
+   * @param offsets bytes behind them at which recorded functions may lie, see
+   * {@linkcode FtraceSites.offsets}
    */
-  constructor(roots: Iterable<bigint>) {
-    const low = new Set<number>();
+  constructor(roots: Iterable<bigint>, offsets: readonly number[]) {
     for (const gva of roots) {
-      low.add(Number(gva & 0xffffffffn));
-      low.add(Number((gva + 4n) & 0xffffffffn));
+      for (const offset of offsets) {
+        this.#roots.put(gva + BigInt(offset), true);
+      }
     }
-    this.#roots = low;
   }
 
   /** Whether the event lies within a root. */
@@ -50,8 +51,10 @@ export class RootFilter {
       return true;
     }
     if (inside !== OUTSIDE && depth > inside) return true;
-    const isRoot = columns.func[2 * row + 1] === 0xffffffff &&
-      this.#roots.has(columns.func[2 * row]);
+    const isRoot = this.#roots.has(
+      columns.func[2 * row],
+      columns.func[2 * row + 1],
+    );
     if (isRoot) this.#inside.set(pid, depth);
     else if (inside !== OUTSIDE) this.#inside.delete(pid);
     return isRoot;

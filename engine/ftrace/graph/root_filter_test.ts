@@ -29,7 +29,7 @@ function kept(
     columns.cpu[i] = cpu;
   });
   columns.length = rows.length;
-  const filter = new RootFilter(roots);
+  const filter = new RootFilter(roots, [0, 4]);
   return rows.map((_, i) => i).filter((i) => filter.keeps(columns, i));
 }
 

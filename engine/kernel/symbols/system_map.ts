@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { KernelError } from "../../base/errors.ts";
+import { CodeWindow } from "./code_window.ts";
 import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
 
 /** `address type name`, and `[module]` in a saved /proc/kallsyms. */
@@ -14,14 +15,23 @@ const LINE = /^([0-9a-f]{8,16}) ([A-Za-z?]) (\S+)(?:\s+\[(.+)\])?$/;
 const STUB = /The real System\.map is in the (\S+) package/;
 /** Names that scripts/mksysmap leaves out, should a file have them. */
 const IGNORED = /^(\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_)/;
-/** High half of all addresses in the image. */
-const IMAGE_HIGH = 0xffffffff;
-/** Values from here on are addresses in the image, below it absolute. */
-const IMAGE_LOW = 0x80000000;
+/** A stub says at its start that it is one. */
+const STUB_BYTES = 4096;
+/** Values below are no addresses: kallsyms could hold such a symbol. */
+const ABSOLUTE = 0x80000000;
 
-/** A symbol; `low` is its value, or the low half of its address. */
+/** A symbol, with the halves of its address or value. */
+interface Line {
+  readonly low: number;
+  readonly high: number;
+  readonly type: string;
+  readonly name: string;
+}
+
+/** A symbol; `low` is its value, or its place in the code window. */
 interface Entry {
   readonly low: number;
+  readonly absolute: boolean;
   readonly type: string;
   readonly name: string;
 }
@@ -53,7 +63,7 @@ export function readSystemMap(path: string): SymbolBlob {
  * addresses, or is no System.map.
  */
 export function parseSystemMap(text: string, source: string): SymbolBlob {
-  const stub = STUB.exec(text.slice(0, 4096));
+  const stub = STUB.exec(text.slice(0, STUB_BYTES));
   if (stub !== null) {
     throw new KernelError(
       `${source} is only a stub: the real System.map is in the package ${
@@ -61,7 +71,7 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
       }; install that (or copy the file from it) and name it with --system-map`,
     );
   }
-  const entries: Entry[] = [];
+  const lines: Line[] = [];
   let line = 0;
   for (const row of text.split("\n")) {
     line++;
@@ -78,30 +88,45 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
     if (type === "N" || type === "U") continue;
     const low = parseInt(digits.slice(-8), 16);
     const high = digits.length > 8 ? parseInt(digits.slice(0, -8), 16) : 0;
-    // Neither in the image nor an absolute symbol that kallsyms could hold.
-    if (high !== (low < IMAGE_LOW ? 0 : IMAGE_HIGH)) continue;
-    entries.push({ low, type, name });
+    lines.push({ low, high, type, name });
   }
-  if (entries.length === 0) {
+  if (lines.length === 0) {
     throw new KernelError(`${source} holds no symbols`);
   }
-  if (entries.every(({ low }) => low === 0)) {
+  if (lines.every(({ low, high }) => low === 0 && high === 0)) {
     throw new KernelError(
       `${source}: all addresses are 0; a copy of /proc/kallsyms must be made as root with kernel.kptr_restrict below 2`,
     );
   }
-  entries.sort(compare);
+  const entries = placed(lines).sort(compare);
   const encoder = new TextEncoder();
   const { types, names, starts } = nameTable(
     entries.map(({ name }) => encoder.encode(name)),
     Uint8Array.from(entries, ({ type }) => type.charCodeAt(0)),
   );
-  let absolute = 0;
-  while (
-    absolute < entries.length && entries[absolute].low < IMAGE_LOW
-  ) absolute++;
+  const absolute = entries.findIndex((entry) => !entry.absolute);
   const low = Uint32Array.from(entries, (entry) => entry.low);
-  return buildBlob(source, low, absolute, types, names, starts).blob;
+  return buildBlob(
+    source,
+    low,
+    absolute < 0 ? entries.length : absolute,
+    types,
+    names,
+    starts,
+  ).blob;
+}
+
+/** What lies in the code window, and what is no address. */
+function placed(lines: readonly Line[]): Entry[] {
+  const text = lines.find(({ name }) => name === "_stext") ?? lines[0];
+  const window = new CodeWindow(BigInt(text.high) << 32n | BigInt(text.low));
+  return lines.flatMap(({ low, high, type, name }): Entry[] =>
+    window.has(low, high)
+      ? [{ low: window.offset(low), absolute: false, type, name }]
+      : high === 0 && low < ABSOLUTE
+      ? [{ low, absolute: true, type, name }]
+      : []
+  );
 }
 
 /**
@@ -110,6 +135,7 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
  * a stable sort keeps, decides the rest.
  */
 function compare(a: Entry, b: Entry): number {
+  if (a.absolute !== b.absolute) return a.absolute ? -1 : 1;
   if (a.low !== b.low) return a.low - b.low;
   return Number(isWeak(a)) - Number(isWeak(b)) ||
     Number(isProvided(a)) - Number(isProvided(b)) ||

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
@@ -33,7 +34,7 @@ export interface TextEnvironment {
    * `undefined` when that is not known.
    *
    * @param name the function's bare name
-   * @param args the six argument registers
+   * @param args the registers that hold arguments
    */
   functionArguments?(
     name: string,
@@ -54,6 +55,8 @@ export interface TextEnvironment {
    * first `%s` (seen on 6.1.192). Default false.
    */
   readonly checksStrings?: boolean;
+  /** The kernel's `PAGE_SIZE`; default: the smallest that kernels have. */
+  readonly pageSize?: number;
   /** Ticks a second (CONFIG_HZ), for `jiffies_to_msecs`. */
   readonly hz?: number;
   /**
@@ -88,6 +91,7 @@ export interface LatencyInfo {
  * those of now, not of the event.
  */
 export interface TraceMeta extends TextEnvironment {
+  readonly arch: Arch;
   readonly layout: TraceLayout;
   /** Name of the current tracer: `nop`, `function_graph`. */
   readonly tracer: string;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RangeTest } from "../../memory/gva_ranges.ts";
 import {
   type EventColumns,
   KIND,
@@ -21,9 +22,6 @@ const INDENT: string[] = [];
 /** Columns' text while there is no duration. */
 const FILL_FULL = "              |  ";
 
-/** FTRACE_REGS_MAX_ARGS: arguments in registers, on x86-64. */
-const ARGUMENT_REGISTERS = 6;
-
 /** Prints function graph rows; keeps what the kernel keeps per CPU. */
 export class GraphText {
   /** Whether the last row's line drew the row after it as well. */
@@ -35,8 +33,7 @@ export class GraphText {
   readonly #cpus: string[] = [];
   readonly #cpuWidth: number;
   readonly #names: (lo: number, hi: number) => string;
-  readonly #irqStartLo: number;
-  readonly #irqEndLo: number;
+  readonly #irqEntry: RangeTest;
   /** Whether return values are shown, and recorded. */
   readonly #retval: boolean;
   /** Whether entries may hold more than the function and the depth. */
@@ -64,10 +61,9 @@ export class GraphText {
     const { graphEntry, graphReturn } = meta.layout;
     this.#retval = options.graph.retval && graphReturn.retval >= 0;
     this.#entryExtras = graphEntry.args >= 0 || graphEntry.retaddr >= 0;
-    // Kernel text lies in the top 4 GiB: the low halves decide.
-    const irq = meta.irqEntryText;
-    this.#irqStartLo = irq === undefined ? 0 : Number(irq.start & 0xffffffffn);
-    this.#irqEndLo = irq === undefined ? 0 : Number(irq.end & 0xffffffffn);
+    this.#irqEntry = new RangeTest(
+      meta.irqEntryText ?? { start: 0n, end: 0n },
+    );
   }
 
   /** Moves to other columns; the state per CPU goes on. */
@@ -189,11 +185,12 @@ export class GraphText {
   #arguments(row: number, lo: number, hi: number): string {
     const start = this.#meta.layout.graphEntry.args;
     const count = (this.#columns.size[row] - start) >> 3;
-    if (start < 0 || count < ARGUMENT_REGISTERS) return "()";
+    const { registerArguments } = this.#meta.arch.syscalls;
+    if (start < 0 || count < registerArguments) return "()";
     // With a return address recorded, it comes first.
-    const first = count > ARGUMENT_REGISTERS ? start + 8 : start;
+    const first = count > registerArguments ? start + 8 : start;
     const args: bigint[] = [];
-    for (let i = 0; i < ARGUMENT_REGISTERS; i++) {
+    for (let i = 0; i < registerArguments; i++) {
       const at = this.#columns.offset[row] + first + 8 * i;
       const low = BigInt(this.#arena.words[at >>> 2]);
       args.push(BigInt(this.#arena.words[(at >>> 2) + 1]) << 32n | low);
@@ -288,7 +285,7 @@ export class GraphText {
   }
 
   #isIrqEntry(lo: number, hi: number): boolean {
-    return hi === 0xffffffff && lo >= this.#irqStartLo && lo < this.#irqEndLo;
+    return this.#irqEntry.has(lo, hi);
   }
 
   #cpu(cpu: number): string {

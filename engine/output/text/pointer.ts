@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isErrorPointer } from "../../base/error_pointer.ts";
 import type { TextEnvironment } from "./environment.ts";
 import { formatInteger, formatString } from "./printf_number.ts";
 import type { FormatSpec } from "./printf_spec.ts";
@@ -138,7 +139,7 @@ function hashed(
     // trace_event_format turns `%p` into `%px`, but leaves `%pK` alone.
     (env.hashPointers === false && spec.pointer === "");
   // NULL and error pointers are no addresses: they are shown.
-  if (plain || address === 0n || address >= 0xfffffffffffff001n) {
+  if (plain || address === 0n || isErrorPointer(address)) {
     return pointerString(address, spec, width);
   }
   const key = env.pointerKey;

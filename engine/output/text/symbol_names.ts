@@ -5,6 +5,7 @@
  * @module
  */
 
+import { AddressMap } from "../../memory/address_map.ts";
 import type { SymbolAt, Symbols } from "../../kernel/symbols/symbols.ts";
 import type { TextSymbols } from "./environment.ts";
 
@@ -74,23 +75,12 @@ function moduleSuffix(symbol: SymbolAt): string {
 function cached(
   write: (address: bigint) => string,
 ): (lo: number, hi: number) => string {
-  // Kernel text lies in the top 4 GiB: nearly all keys are the low half.
-  const top = new Map<number, string>();
-  const others = new Map<bigint, string>();
+  const texts = new AddressMap<string>();
   return (lo, hi) => {
-    if (hi === 0xffffffff) {
-      let text = top.get(lo);
-      if (text === undefined) {
-        text = write(0xffffffff00000000n | BigInt(lo));
-        top.set(lo, text);
-      }
-      return text;
-    }
-    const address = BigInt(hi) << 32n | BigInt(lo);
-    let text = others.get(address);
+    let text = texts.get(lo, hi);
     if (text === undefined) {
-      text = write(address);
-      others.set(address, text);
+      text = write(BigInt(hi) << 32n | BigInt(lo));
+      texts.set(lo, hi, text);
     }
     return text;
   };

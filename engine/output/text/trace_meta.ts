@@ -49,6 +49,8 @@ export function traceMeta(
   const irqEnd = symbols.tryAddress("__irqentry_text_end");
   const pointerKey = readPointerKey(kernel);
   return {
+    arch: kernel.arch,
+    pageSize: kernel.pageSize,
     layout,
     tracer: instance.tracer,
     nrCpuIds: kernel.cpuIds,

@@ -6,6 +6,7 @@
  */
 import { hex } from "../../base/hex.ts";
 import { MemoryError } from "../../base/errors.ts";
+import { AddressMap } from "../../memory/address_map.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { WORD } from "../page/abi.ts";
 import type { Names, RecordingWriter } from "../recording/recording.ts";
@@ -41,9 +42,7 @@ export function symbolNames(
 
 /** The addresses in one trace, and which of them its recording names. */
 export class TraceNames {
-  /** Low halves: kernel and module text lies in the top 4 GiB. */
-  readonly #low = new Set<number>();
-  readonly #others = new Set<bigint>();
+  readonly #noted = new AddressMap<true>();
   /** Addresses whose names the recording has. */
   readonly #named = new Set<bigint>();
   #next = performance.now();
@@ -55,22 +54,13 @@ export class TraceNames {
   }
 
   #note(words: Int32Array, at: number): void {
-    if (words[at + 1] === -1) this.#low.add(words[at]);
-    else {
-      this.#others.add(
-        (BigInt(words[at + 1] >>> 0) << 32n) | BigInt(words[at] >>> 0),
-      );
-    }
+    this.#noted.set(words[at] >>> 0, words[at + 1] >>> 0, true);
   }
 
   /** Addresses that were noted and have no name in the recording. */
   get unnamed(): bigint[] {
-    if (this.#low.size + this.#others.size === this.#named.size) return [];
-    const all = [...this.#others];
-    for (const word of this.#low) {
-      all.push(0xffffffff00000000n | BigInt(word >>> 0));
-    }
-    return all.filter((address) => !this.#named.has(address));
+    if (this.#noted.size === this.#named.size) return [];
+    return [...this.#noted.keys()].filter((gva) => !this.#named.has(gva));
   }
 
   /** As {@linkcode record}, when it is time. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { isErrorPointer } from "../../../base/error_pointer.ts";
+import { GRANULE } from "../../../memory/elf_core_ranges.ts";
 import type { TextEnvironment } from "../environment.ts";
 import type { RecordBytes } from "../record.ts";
 import type { Code } from "./code.ts";
@@ -40,7 +42,8 @@ export function boundedText(
 function kernelText(address: bigint, env: TextEnvironment): string {
   if (address === 0n) return "(null)";
   // lib/vsprintf.c, check_pointer_msg.
-  if (address < 4096n || address >= 0xfffffffffffff001n) return "(efault)";
+  const firstPage = BigInt(env.pageSize ?? GRANULE);
+  if (address < firstPage || isErrorPointer(address)) return "(efault)";
   const text = env.string(
     Number(address & 0xffffffffn),
     Number(address >> 32n),

@@ -1,0 +1,59 @@
+/**
+ * Values by GVA, for hot paths that have an address as two halves. Kernel code
+ * lies within 4 GiB: nearly all addresses share their high half, and then the
+ * low one is a key that no bigint is made for.
+ *
+ * @module
+ */
+
+/** A map whose keys are GVAs. */
+export class AddressMap<T> {
+  /** The first key's high half. */
+  #high = 0;
+  readonly #near = new Map<number, T>();
+  readonly #far = new Map<bigint, T>();
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#near.size + this.#far.size;
+  }
+
+  /** The value of a GVA, by its halves, unsigned. */
+  get(lo: number, hi: number): T | undefined {
+    if (hi === this.#high) return this.#near.get(lo);
+    return this.#far.size === 0
+      ? undefined
+      : this.#far.get(BigInt(hi) << 32n | BigInt(lo));
+  }
+
+  /** Whether a GVA is a key, by its halves, unsigned. */
+  has(lo: number, hi: number): boolean {
+    if (hi === this.#high) return this.#near.has(lo);
+    return this.#far.size > 0 &&
+      this.#far.has(BigInt(hi) << 32n | BigInt(lo));
+  }
+
+  /** Sets the value of a GVA, by its halves, unsigned. */
+  set(lo: number, hi: number, value: T): void {
+    if (this.#near.size === 0) this.#high = hi;
+    if (hi === this.#high) this.#near.set(lo, value);
+    else this.#far.set(BigInt(hi) << 32n | BigInt(lo), value);
+  }
+
+  /** As {@linkcode set}. */
+  put(gva: bigint, value: T): void {
+    this.set(Number(gva & 0xffffffffn), Number(gva >> 32n), value);
+  }
+
+  /** All keys, in no order. */
+  *keys(): Generator<bigint> {
+    const high = BigInt(this.#high) << 32n;
+    for (const lo of this.#near.keys()) yield high | BigInt(lo);
+    yield* this.#far.keys();
+  }
+
+  /** The low halves, when all keys share their high half; else `undefined`. */
+  get lows(): Iterable<number> | undefined {
+    return this.#far.size === 0 ? this.#near.keys() : undefined;
+  }
+}
