@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { x86_64 } from "../engine/arch/x86_64/mod.ts";
 import type { EventFormat } from "../engine/ftrace/events/formats.ts";
 import type { EventFact, TargetFacts } from "../engine/query/facts.ts";
 import { globRegExp } from "../engine/base/glob.ts";
@@ -122,6 +123,9 @@ export function fakeFacts(
     maxDepth: 0,
     returnValues: false,
     functions: {
+      kernel: "6.1.0-test",
+      syscalls: x86_64.syscalls.names,
+      offsets: x86_64.ftraceSites.offsets,
       addresses: (name) => {
         const at = ADDRESSES.get(name);
         return at === undefined ? [] : [at];

@@ -5,7 +5,7 @@
  */
 import { listed } from "../../engine/base/listed.ts";
 import { expressionText } from "../../engine/query/expression.ts";
-import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { DecodePass } from "../../engine/control/plan.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
 import type { Draft } from "./draft.ts";
@@ -16,12 +16,6 @@ function bytesText(bytes: number): string {
   return bytes >= 1048576
     ? `${Math.round(bytes / 1048576 * 10) / 10} MiB`
     : `${Math.round(bytes / 1024)} KiB`;
-}
-
-function names(functions: readonly FunctionTarget[] | undefined): string {
-  return functions === undefined
-    ? "all functions"
-    : listed(functions.map((each) => shortName(each.name)));
 }
 
 /** The passes of one trace. */
@@ -50,7 +44,7 @@ export function choosePasses(
         : `the module is not used: ${draft.moduleReason}`,
     );
   }
-  select(draft, pushed, add);
+  select(draft, facts, pushed, add);
   const kindOf = (field: string) => draft.fields.get(field);
   for (const part of draft.residual) {
     add(
@@ -74,9 +68,15 @@ export function choosePasses(
 
 function select(
   draft: Draft,
+  facts: TargetFacts,
   pushed: PushDown,
   add: (what: string, text: string, reason?: string) => void,
 ): void {
+  const { short } = facts.functions.syscalls;
+  const names = (functions: readonly FunctionTarget[] | undefined) =>
+    functions === undefined
+      ? "all functions"
+      : listed(functions.map(({ name }) => short(name)));
   switch (draft.via) {
     case "events":
       add("events", draft.title);

@@ -37,7 +37,10 @@ export function chooseSource(
   const graph = facts.tracer === "function_graph";
   const enabled = draft.syscalls.filter((call) => call.enabled);
   const missing = (draft.functions ?? []).map((each) => each.name)
-    .filter((name) => !enabled.some((call) => `__x64_${call.name}` === name));
+    .filter((name) => {
+      const short = facts.functions.syscalls.short(name);
+      return !enabled.some((call) => call.name === short);
+    });
   const events = draft.allSyscalls && enabled.length > 0 && !within;
   const complete = events &&
     missing.every((name) => draft.outdated.has(name));
@@ -65,7 +68,7 @@ export function chooseSource(
   }
   if (way === "events" && events) {
     if (missing.length > 0) {
-      const names = missing.map((name) => name.replace(/^__x64_/, ""));
+      const names = missing.map((name) => facts.functions.syscalls.short(name));
       notes.note(
         `events of ${
           listed(names)

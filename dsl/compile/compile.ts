@@ -29,18 +29,13 @@ import { checkFields, fieldsOf } from "./check_fields.ts";
 import { choosePasses } from "./choose_passes.ts";
 import { chooseSource } from "./choose_source.ts";
 import type { Draft, Notes } from "./draft.ts";
-import { expandSyscall, outdated, syscallEvents } from "./expand_syscalls.ts";
+import { syscallEvents } from "./syscall_events.ts";
 import { untilText } from "./moments.ts";
 import { namedFields } from "./named_fields.ts";
 import { narrowFunctions } from "./narrow_functions.ts";
 import { orderWrites } from "./order_writes.ts";
 import { pushDown } from "./push_down.ts";
-import {
-  byName,
-  isSyscall,
-  resolveEvent,
-  resolveFunction,
-} from "./resolve_names.ts";
+import { byName, functionsOf, resolveEvent } from "./resolve_names.ts";
 
 /** How to compile. */
 export interface CompileOptions {
@@ -141,6 +136,7 @@ function draftOf(
   push: boolean,
 ): Draft {
   const { source } = spec;
+  const outdated = new Set<string>();
   const refs = source.kind === "calls" ? source.functions : source.names;
   const draft: Draft = {
     spec,
@@ -149,8 +145,10 @@ function draftOf(
       : refs.map((ref) => ref.name).join(", "),
     sinks,
     functions: undefined,
-    under: unique(spec.under.flatMap((ref) => functionsOf(ref, facts, notes))),
-    outdated: outdated(refs),
+    under: unique(
+      spec.under.flatMap((ref) => functionsOf(ref, facts, notes, new Set())),
+    ),
+    outdated,
     allSyscalls: false,
     syscalls: [],
     ids: [],
@@ -167,17 +165,19 @@ function draftOf(
   if (source.kind === "calls") {
     // trace("*") is trace(): every function.
     const all = refs.length === 0 || refs.some((ref) => ref.name === "*");
-    draft.functions = all
-      ? undefined
-      : unique(refs.flatMap((ref) => functionsOf(ref, facts, notes)));
-    draft.allSyscalls = !all && refs.every((ref) => isSyscall(ref.name));
+    draft.functions = all ? undefined : unique(
+      refs.flatMap((ref) => functionsOf(ref, facts, notes, outdated)),
+    );
+    const { syscalls } = facts.functions;
+    draft.allSyscalls = !all &&
+      refs.every((ref) => syscalls.isSyscall(ref.name));
     if (draft.allSyscalls) {
       draft.syscalls = syscallEvents(draft.functions ?? [], facts);
     }
   } else draft.ids = eventIds(refs, facts, notes, draft.enable);
   draft.markers = markersOf(spec, facts, notes, draft.enable);
   enableForks(draft, facts);
-  if (push) narrowFunctions(draft, notes);
+  if (push) narrowFunctions(draft, facts, notes);
   draft.via = chooseSource(draft, facts, notes, push);
   draft.fields = fieldsOf(draft, facts);
   checkFields(draft, facts);
@@ -192,18 +192,6 @@ function draftOf(
     );
   }
   return draft;
-}
-
-function functionsOf(
-  ref: FunctionRef,
-  facts: TargetFacts,
-  notes: Notes,
-): FunctionTarget[] {
-  return isSyscall(ref.name) && !/[*?[]/.test(ref.name)
-    ? expandSyscall(ref, facts, notes).flatMap((each) =>
-      resolveFunction(each, facts)
-    )
-    : resolveFunction(ref, facts);
 }
 
 function unique(targets: readonly FunctionTarget[]): FunctionTarget[] {

@@ -9,13 +9,18 @@ import {
   expressionText,
   type Leaf,
 } from "../../engine/query/expression.ts";
-import { shortName } from "../../engine/query/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { globRegExp } from "../../engine/base/glob.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 
 /** Narrows a draft's functions; what decided is tested no more. */
-export function narrowFunctions(draft: Draft, notes: Notes): void {
+export function narrowFunctions(
+  draft: Draft,
+  facts: TargetFacts,
+  notes: Notes,
+): void {
+  const shorten = (name: string) => facts.functions.syscalls.short(name);
   const { functions } = draft;
   // Levels are counted from the outermost function asked for.
   if (
@@ -29,7 +34,7 @@ export function narrowFunctions(draft: Draft, notes: Notes): void {
   }
   if (decided.length === 0) return;
   const kept = functions.filter(({ name }) =>
-    decided.every((part) => holds(part, shortName(name)))
+    decided.every((part) => holds(part, shorten(name), shorten))
   );
   // None at all: the filter stays, and lets nothing through.
   if (kept.length === 0) return;
@@ -43,7 +48,7 @@ export function narrowFunctions(draft: Draft, notes: Notes): void {
   draft.functions = kept;
   draft.residual = left;
   draft.syscalls = draft.syscalls.filter((call) =>
-    kept.some(({ name }) => shortName(name) === call.name)
+    kept.some(({ name }) => shorten(name) === call.name)
   );
 }
 
@@ -64,27 +69,31 @@ function onFunction(node: Expression): boolean {
   }
 }
 
-function holds(node: Expression, name: string): boolean {
+/** Brings a function's name into the form that scripts use. */
+type Shorten = (name: string) => string;
+
+function holds(node: Expression, name: string, shorten: Shorten): boolean {
   switch (node.op) {
     case "all":
-      return node.of.every((part) => holds(part, name));
+      return node.of.every((part) => holds(part, name, shorten));
     case "any":
-      return node.of.some((part) => holds(part, name));
+      return node.of.some((part) => holds(part, name, shorten));
     case "not":
-      return !holds(node.of, name);
+      return !holds(node.of, name, shorten);
     case "process":
       return false;
     default:
-      return leafHolds(node, name);
+      return leafHolds(node, name, shorten);
   }
 }
 
-function leafHolds(leaf: Leaf, name: string): boolean {
+function leafHolds(leaf: Leaf, name: string, shorten: Shorten): boolean {
+  const named = (value: number | bigint | string) => shorten(String(value));
   switch (leaf.op) {
     case "among":
       return leaf.values.some((value) => named(value) === name);
     case "text": {
-      const pattern = shortName(leaf.pattern);
+      const pattern = shorten(leaf.pattern);
       switch (leaf.test) {
         case "glob":
           return globRegExp(pattern).test(name);
@@ -118,8 +127,4 @@ function leafHolds(leaf: Leaf, name: string): boolean {
     default:
       return false;
   }
-}
-
-function named(value: number | bigint | string): string {
-  return shortName(String(value));
 }

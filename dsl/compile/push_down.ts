@@ -6,7 +6,7 @@
  */
 import { listed } from "../../engine/base/listed.ts";
 import { asksProcess } from "../../engine/query/expression.ts";
-import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
 import type { Draft, Notes } from "./draft.ts";
@@ -110,7 +110,7 @@ function planRoots(
       `${
         facts.live ? "the guest traces" : "the recording holds"
       } only what happens within ${
-        listed(roots.map(shortName))
+        listed(roots.map(facts.functions.syscalls.short))
       }: calls elsewhere are not seen`,
     );
   };
@@ -140,7 +140,7 @@ function planRoots(
   }
   steps.push({
     control: "roots",
-    before: roots.map(shortName),
+    before: roots.map(facts.functions.syscalls.short),
     functions: names,
     addresses: [...wanted.values()].sort(byName)
       .flatMap((each) => each.addresses.slice(0, 1)),

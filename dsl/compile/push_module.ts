@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { shortName, type TargetFacts } from "../../engine/query/facts.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { type ControlStep, ROTATE_MS } from "../../engine/control/plan.ts";
 import type { SealedConfig } from "../../engine/seal/tracer/trace_config.ts";
 import type { SealName } from "../../engine/seal/page/abi.ts";
@@ -72,8 +72,10 @@ export function pushModule(
     steps: [
       {
         control: "module",
-        roots: rooted.map(shortName),
-        functions: recorded === "all" ? recorded : recorded.map(shortName),
+        roots: rooted.map(facts.functions.syscalls.short),
+        functions: recorded === "all"
+          ? recorded
+          : recorded.map(facts.functions.syscalls.short),
         levels: depth,
         sharedFilter: module.sharedFilter,
         config,

@@ -3,74 +3,51 @@
  *
  * @module
  */
+import { KernelError } from "../../engine/base/errors.ts";
+import type { FunctionIndex } from "../../engine/kernel/functions/index.ts";
 import {
-  type EventFact,
-  shortName,
-  SYSCALL_PREFIX,
-  type TargetFacts,
-} from "../../engine/query/facts.ts";
-import { globRegExp, isGlob } from "../../engine/base/glob.ts";
+  type NamedFunctions,
+  resolveFunctions,
+} from "../../engine/kernel/functions/resolve.ts";
+import type { EventFact, TargetFacts } from "../../engine/query/facts.ts";
+import { globRegExp } from "../../engine/base/glob.ts";
 import { didYouMean, nearNames } from "../../engine/base/near_names.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
 import type { FunctionRef } from "../../engine/query/spec.ts";
 import { CompileError } from "../errors.ts";
-
-/** An ENDBR64 may stand before the fentry call that entries name. */
-const ENDBR_BYTES = 4n;
-
-/** The addresses at which entries may name a function. */
-function target(name: string, addresses: readonly bigint[]): FunctionTarget {
-  return {
-    name,
-    addresses: addresses.flatMap((at) => [at, at + ENDBR_BYTES]),
-  };
-}
-
-/** Whether a name is that of a system call, `sys_openat`. */
-export function isSyscall(name: string): boolean {
-  return name.startsWith("sys_") || name.startsWith(`${SYSCALL_PREFIX}sys_`);
-}
+import type { Notes } from "./draft.ts";
 
 /**
- * The functions that a name or glob stands for; `sys_openat` is the entry
- * function `__x64_sys_openat`.
+ * The functions that a name or glob stands for, by name; notes what programs
+ * call today in place of an old system call.
  *
+ * @param outdated is added the names of old ones
  * @throws {CompileError} when there is none, with near names.
  */
-export function resolveFunction(
+export function functionsOf(
   ref: FunctionRef,
-  facts: TargetFacts,
+  { functions: index }: TargetFacts,
+  notes: Notes,
+  outdated: Set<string>,
 ): FunctionTarget[] {
-  const { functions } = facts;
-  const name = ref.name.startsWith("sys_")
-    ? SYSCALL_PREFIX + ref.name
-    : ref.name;
-  if (isGlob(name)) {
-    const found = functions.glob(name).map((each) =>
-      target(each, functions.addresses(each))
-    );
-    if (found.length > 0) return found.sort(byName);
-    throw new CompileError(
-      `no function of the kernel ${facts.kernel} matches "${ref.name}"`,
-      ref.at,
-    );
+  const found = resolved(index, ref);
+  if (found.note !== undefined) notes.note(found.note);
+  for (const name of found.outdated) outdated.add(name);
+  return found.functions.map(({ name, addresses }) => ({
+    name,
+    addresses: addresses.flatMap((at) =>
+      index.offsets.map((offset) => at + BigInt(offset))
+    ),
+  }));
+}
+
+function resolved(index: FunctionIndex, ref: FunctionRef): NamedFunctions {
+  try {
+    return resolveFunctions(index, ref.name);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw new CompileError(error.message, ref.at);
   }
-  const addresses = functions.addresses(name);
-  if (addresses.length === 0) {
-    throw new CompileError(
-      `the kernel ${facts.kernel} has no function "${ref.name}"${
-        didYouMean(functions.near(name).slice(0, 3).map(shortName))
-      }`,
-      ref.at,
-    );
-  }
-  if (addresses.every((at) => functions.state(at) === "untraceable")) {
-    throw new CompileError(
-      `"${ref.name}" cannot be traced: the kernel has it without a call to Ftrace; trace a function that calls it, or one that it calls`,
-      ref.at,
-    );
-  }
-  return [target(name, addresses)];
 }
 
 /** In the order of their names. */

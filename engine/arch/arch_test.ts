@@ -44,6 +44,7 @@ for (const arch of architectures) {
   Deno.test(`${arch.name}: what stands at an idle site of Ftrace's`, () => {
     const { find, lookAt, nop, offsets, size } = ftraceSites;
     assert.equal(nop.length, size);
+    assert.equal(offsets[0], 0);
     assert.equal(instructions.nopAt(nop), size);
     assert.ok(patching.isPlausible("Ftrace", nop));
     assert.ok(lookAt >= Math.max(...offsets) + size);

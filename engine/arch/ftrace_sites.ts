@@ -23,8 +23,8 @@ export interface FtraceSites {
    */
   find(bytes: Uint8Array): FoundSite | undefined;
   /**
-   * Distances from a function's symbol at which Ftrace may know it, ascending:
-   * recorded functions are one of these behind their symbol.
+   * Distances from a function's symbol at which Ftrace may know it, ascending,
+   * 0 among them: recorded functions are one of these behind their symbol.
    */
   readonly offsets: readonly number[];
   /** Bytes that are patched at a site. */

@@ -31,13 +31,13 @@ export class SyscallNames {
   }
 
   /** `sys_openat` for the function's name; other names as they are. */
-  short(name: string): string {
+  readonly short = (name: string): string => {
     const [today] = this.#prefixes;
     return name.startsWith(today) ? `sys_${name.slice(today.length)}` : name;
-  }
+  };
 
   /** Whether a name is that of a system call, short or not. */
   isSyscall(name: string): boolean {
-    return name.startsWith("sys_") || name.startsWith(this.#prefixes[0]);
+    return /^(?:sys|SyS)_/.test(name) || name.startsWith(this.#prefixes[0]);
   }
 }

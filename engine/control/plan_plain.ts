@@ -8,10 +8,11 @@ import { eventFiles } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { ftraceSite } from "../kernel/patching/ftrace_site.ts";
+import { functionIndex } from "../kernel/functions/index.ts";
 import {
-  type NamedFunctions,
-  resolveFunction,
-} from "../kernel/symbols/function_names.ts";
+  functionNotes,
+  resolveFunctions,
+} from "../kernel/functions/resolve.ts";
 import type { Session } from "../session.ts";
 import { planGraphRoots } from "./graph_roots.ts";
 import { lookAtSteps } from "./look.ts";
@@ -58,12 +59,15 @@ export function planPlain(
   const { instance, session } = target;
   const { kernel } = session;
   const { tracer } = instance;
-  const named = request.functions.map((name) =>
-    resolveFunction(kernel.symbols, name)
+  const index = functionIndex(kernel);
+  const named = request.functions.map((name) => resolveFunctions(index, name));
+  const functions = named.flatMap((one) =>
+    one.functions.flatMap(({ name, addresses }) =>
+      addresses.map((gva) => ({ name, gva }))
+    )
   );
-  const functions = named.flatMap((one) => one.functions);
   requireTracing(target, functions.length > 0);
-  const notes = notesOf(named);
+  const notes = functionNotes(named);
   const steps: PlannedStep[] = [];
   if (functions.length > 0) {
     const roots = rootsStep(kernel, functions);
@@ -174,11 +178,6 @@ export function wordSteps(
 /** Whether a step is one at all: what is so already needs none. */
 export function changesSomething({ changes }: PlannedStep): boolean {
   return changes?.length !== 0;
-}
-
-/** What a user should know of the names that were given. */
-export function notesOf(named: readonly NamedFunctions[]): string[] {
-  return named.map(({ note }) => note).filter((note) => note !== undefined);
 }
 
 /** What the host does with the guest's ring buffers until `xftrace off`. */

@@ -5,10 +5,12 @@
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
 import { isGlob } from "../base/glob.ts";
+import { functionIndex } from "../kernel/functions/index.ts";
 import {
+  functionNotes,
   type NamedFunctions,
-  resolveFunction,
-} from "../kernel/symbols/function_names.ts";
+  resolveFunctions,
+} from "../kernel/functions/resolve.ts";
 import type { SealName } from "../seal/page/abi.ts";
 import { ENTRY } from "../seal/page/abi.ts";
 import type { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
@@ -16,7 +18,7 @@ import type { Session } from "../session.ts";
 import { lookAtSteps } from "./look.ts";
 import { usesSharedFilter } from "./module_commands.ts";
 import type { DecodePass, Plan, PlannedStep } from "./plan.ts";
-import { notesOf, onPlan } from "./plan_plain.ts";
+import { onPlan } from "./plan_plain.ts";
 import type { ControlTarget } from "./target.ts";
 
 /** What is asked for. */
@@ -98,13 +100,13 @@ export function planSealed(
       passes: sealedPasses(tracer, request),
       sinks: [recording, `${klog} (keys)`, "text of what is genuine"],
       steps,
-      notes: notesOf(named),
+      notes: functionNotes(named),
     }),
   };
 }
 
 function resolve(
-  { kernel: { symbols } }: Session,
+  { kernel }: Session,
   request: SealedRequest,
 ): { settings: SealedSettings; named: NamedFunctions[] } {
   const { seal, depth, interrupts, hooks } = request;
@@ -117,10 +119,11 @@ function resolve(
   }
   const names = (list: readonly NamedFunctions[]) =>
     list.flatMap((one) => one.functions.map(({ name }) => name));
-  const named = request.functions.map((name) => resolveFunction(symbols, name));
+  const index = functionIndex(kernel);
+  const named = request.functions.map((name) => resolveFunctions(index, name));
   // The module's tracer expands globs, by what it can trace.
   const below = request.filter.filter((name) => !all && !isGlob(name))
-    .map((name) => resolveFunction(symbols, name));
+    .map((name) => resolveFunctions(index, name));
   return {
     named,
     settings: {

@@ -7,13 +7,16 @@
 import { EXIT, XftraceError } from "../base/errors.ts";
 import type { TraceEvents } from "../ftrace/events/events.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
-import { resolveFunction } from "../kernel/symbols/function_names.ts";
+import { functionIndex } from "../kernel/functions/index.ts";
+import {
+  functionNotes,
+  resolveFunctions,
+} from "../kernel/functions/resolve.ts";
 import type { Session } from "../session.ts";
 import { lookAtSteps } from "./look.ts";
 import type { Carrier, PlannedStep } from "./plan.ts";
 import {
   changesSomething,
-  notesOf,
   type OnPlan,
   onPlan,
   ringPasses,
@@ -56,9 +59,8 @@ export function planTracer(
       { exitCode: EXIT.usage },
     );
   }
-  const named = request.functions.map((one) =>
-    resolveFunction(kernel.symbols, one)
-  );
+  const index = functionIndex(kernel);
+  const named = request.functions.map((one) => resolveFunctions(index, one));
   const functions = new Set(
     named.flatMap((one) => one.functions.map(({ name }) => name)),
   );
@@ -96,7 +98,7 @@ export function planTracer(
       steps: looked.map((planned) => carriedBy(planned, request.by)),
       notes: [
         ...request.by === "agent" ? [TRUSTS_AGENT] : [],
-        ...notesOf(named),
+        ...functionNotes(named),
       ],
     }),
   };

@@ -42,8 +42,8 @@ export interface FilterContext {
   readonly access: Accessor;
   readonly process: ProcessTest;
   /**
-   * The form in which names of a field of kind `function` are compared:
-   * `sys_openat` for `__x64_sys_openat`.
+   * The form in which names of a field of kind `function` are compared: short
+   * for system calls, `sys_openat`.
    */
   readonly functionName?: (name: string) => string;
 }

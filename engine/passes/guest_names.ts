@@ -6,7 +6,6 @@
 import { KernelError, MemoryError } from "../base/errors.ts";
 import { SavedCmdlines } from "../ftrace/events/saved_cmdlines.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
-import { shortName } from "../query/facts.ts";
 import type { ProcessTree } from "./processes.ts";
 import type { GuestNames } from "./fields/stream_access.ts";
 
@@ -31,10 +30,14 @@ export class KernelNames implements GuestNames {
     let name = this.#func.get(key);
     if (name === undefined) {
       name = this.#syscall(lo, hi) ??
-        shortName(this.#kernel.symbols.name(lo, hi));
+        this.short(this.#kernel.symbols.name(lo, hi));
       this.#func.set(key, name);
     }
     return name;
+  }
+
+  short(name: string): string {
+    return this.#kernel.arch.syscalls.names.short(name);
   }
 
   /**
@@ -49,9 +52,8 @@ export class KernelNames implements GuestNames {
       return undefined;
     }
     const short = found.name.slice("__do_".length);
-    return symbols.addresses(`__x64_${short}`).includes(found.address)
-      ? short
-      : undefined;
+    const entry = this.#kernel.arch.syscalls.names.entry(short);
+    return symbols.addresses(entry).includes(found.address) ? short : undefined;
   }
 
   foreign(lo: number, hi: number): boolean {

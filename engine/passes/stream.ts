@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AddressMap } from "../memory/address_map.ts";
 import { KIND, type PageArena } from "../ftrace/ring/columns.ts";
 import type { TextEnvironment } from "../output/text/environment.ts";
 import { streamAccess, type StreamContext } from "./fields/stream_access.ts";
@@ -19,7 +20,6 @@ import { sinkKind } from "./sinks/all.ts";
 import type { Sink } from "./sinks/sink.ts";
 import type { EventLike } from "../query/spec.ts";
 import { type Window, windowHeading } from "./windows.ts";
-import { shortName } from "../query/facts.ts";
 import { SyscallCalls, type UserString } from "./syscall_calls.ts";
 
 /** What streams share. */
@@ -80,7 +80,7 @@ export class StreamRun {
         ? [compileFilter(filter.node, {
           access,
           process: context.process,
-          functionName: shortName,
+          functionName: (name) => context.names.short(name),
         })]
         : []
     );
@@ -328,11 +328,9 @@ function latest({ columns, ordered }: Frame): number {
 function syscallIndex(
   calls: readonly SyscallTarget[],
 ): (lo: number, hi: number) => number {
-  const index = new Map<number, number>();
-  calls.forEach(({ address }, i) => {
-    const lo = Number(address & 0xffffffffn);
-    // An ENDBR64 may stand before the address that entries name.
-    index.set(lo, i).set(lo + 4, i);
+  const index = new AddressMap<number>();
+  calls.forEach(({ addresses }, i) => {
+    for (const address of addresses) index.put(address, i);
   });
-  return (lo, hi) => hi === 0xffffffff ? index.get(lo) ?? -1 : -1;
+  return (lo, hi) => index.get(lo, hi) ?? -1;
 }

@@ -142,7 +142,7 @@ export class SyscallCalls {
     columns.offset[to] = from.offset[row];
     columns.size[to] = from.size[row];
     columns.kind[to] = KIND.return;
-    const { address } = this.#calls[call];
+    const address = this.#calls[call].addresses[0] ?? 0n;
     columns.func[2 * to] = Number(address & 0xffffffffn);
     columns.func[2 * to + 1] = Number(address >> 32n);
     columns.depth[to] = 0;

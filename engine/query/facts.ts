@@ -4,31 +4,9 @@
  *
  * @module
  */
+import type { FunctionIndex } from "../kernel/functions/index.ts";
 import type { EventFormat } from "../ftrace/events/formats.ts";
 import type { SealName } from "../seal/page/abi.ts";
-
-/** What a function is to the guest's function tracers. */
-export type FunctionState =
-  /** Its fentry call is patched in: a tracer is told of its calls. */
-  | "traced"
-  /** It could be traced, but no tracer is told of its calls now. */
-  | "idle"
-  /** It has no fentry call. */
-  | "untraceable"
-  /** Its text cannot be read (a recording without it). */
-  | "unknown";
-
-/** The functions of a kernel, by name. */
-export interface FunctionIndex {
-  /** GVAs of the function: several where the name repeats; none unknown. */
-  addresses(name: string): readonly bigint[];
-  /** Names of the functions that a glob matches. */
-  glob(pattern: string): readonly string[];
-  /** Names near to a mistyped one, best first. */
-  near(name: string): readonly string[];
-  /** What the function is to the tracers. */
-  state(address: bigint): FunctionState;
-}
 
 /** An event of the target. */
 export interface EventFact {
@@ -104,12 +82,4 @@ export interface TargetFacts {
   readonly functions: FunctionIndex;
   readonly events: EventIndex;
   readonly capabilities: Capabilities;
-}
-
-/** The prefix of a system call's entry function on x86-64. */
-export const SYSCALL_PREFIX = "__x64_";
-
-/** `sys_openat` for `__x64_sys_openat`; other names as they are. */
-export function shortName(name: string): string {
-  return name.startsWith("__x64_sys_") ? name.slice(6) : name;
 }

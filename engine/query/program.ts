@@ -10,9 +10,9 @@ import type { FilterSpec, Moment, SinkSpec } from "./spec.ts";
 
 /** A function to look for. */
 export interface FunctionTarget {
-  /** The kernel's name: `__x64_sys_openat`. */
+  /** The kernel's name, in full. */
   readonly name: string;
-  /** Addresses at which entries may name it: its symbol, its fentry call. */
+  /** Addresses at which entries may name it: its symbol, its site. */
   readonly addresses: readonly bigint[];
 }
 
@@ -20,8 +20,8 @@ export interface FunctionTarget {
 export interface SyscallTarget {
   /** `sys_openat`. */
   readonly name: string;
-  /** GVA of `__x64_sys_openat`; 0n when there is no such symbol. */
-  readonly address: bigint;
+  /** Addresses at which entries may name its function. */
+  readonly addresses: readonly bigint[];
   /** Ids of its events. */
   readonly enter: number;
   readonly exit: number;

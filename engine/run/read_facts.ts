@@ -6,18 +6,10 @@
 import { KernelError, MemoryError } from "../base/errors.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
-import { ftraceSite } from "../kernel/patching/ftrace_site.ts";
+import { functionIndex } from "../kernel/functions/index.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
-import type { Kernel } from "../kernel/core/kernel.ts";
 import { readModule } from "./read_module.ts";
-import {
-  type Capabilities,
-  type EventFact,
-  type FunctionIndex,
-  type FunctionState,
-  shortName,
-  type TargetFacts,
-} from "../query/facts.ts";
+import type { Capabilities, EventFact, TargetFacts } from "../query/facts.ts";
 
 /** What the facts are read from. */
 export interface FactsSource {
@@ -104,33 +96,4 @@ function eventFacts(instance: TraceArray, events: TraceEvents): EventFact[] {
     name,
     enabled: enabled.has(`${system}:${name}`),
   }));
-}
-
-/** Symbols that are no functions of their own though they look so. */
-const NO_FUNCTION =
-  /^(__pfx_|__cfi_|__ksymtab|__kstrtab|__bpf_trace_|__SCT__|__SCK__|__tracepoint_|__traceiter_|__probestub_|event_|__event_|trace_event_|print_fmt_|__p_|__key\.|__func__|__syscall_meta_|types__|args__|_eil_addr_|__already_done)/;
-
-function functionIndex(kernel: Kernel): FunctionIndex {
-  const { symbols } = kernel;
-  const state = (address: bigint): FunctionState => {
-    try {
-      const site = ftraceSite(kernel, address);
-      if (site === undefined) return "untraceable";
-      return site.calls ? "traced" : "idle";
-    } catch (error) {
-      if (error instanceof MemoryError) return "unknown";
-      throw error;
-    }
-  };
-  return {
-    addresses: (name) => symbols.addresses(name),
-    glob: (pattern) =>
-      symbols.glob(pattern).filter((name) => {
-        if (NO_FUNCTION.test(name) || name.includes(".cold")) return false;
-        const at = symbols.tryAddress(name);
-        return at !== undefined && state(at) !== "untraceable";
-      }),
-    near: (name) => symbols.near(name).map(shortName),
-    state,
-  };
 }

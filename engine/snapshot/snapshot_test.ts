@@ -8,7 +8,7 @@ import { TEXT } from "../output/formats/text.ts";
 import { writeBuffers } from "../output/write_buffers.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { guestTextOptions, traceMeta } from "../output/text/trace_meta.ts";
-import { traceableFunctions } from "../kernel/patching/functions.ts";
+import { traceableFunctions } from "../kernel/functions/traceable.ts";
 import { openCoreSession, type Session } from "../session.ts";
 import { takeSnapshot } from "./snapshot.ts";
 

@@ -19,6 +19,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/kernel/symbols"],
   ["engine/kernel/core"],
   ["engine/kernel/locate", "engine/kernel/patching"],
+  ["engine/kernel/functions"],
   ["engine/kernel/objects", "engine/arch/x86_64/kernel"],
   ["engine/kernel/view"],
   ["engine/targets", "engine/session.ts", "engine/agent"],

@@ -67,12 +67,12 @@ Deno.test("unknown names, and a guest that ends while it is read", async (t) => 
     const cases: [string[], RegExp, number][] = [
       [
         ["on", "sys_opena", ...target],
-        /no function sys_opena; near: .*sys_openat/,
+        /no function "sys_opena": did you mean .*"sys_openat"/,
         EXIT.failed,
       ],
       [
         ["on", "vfs_raed", ...target],
-        /no function vfs_raed; near: .*vfs_read/,
+        /no function "vfs_raed": did you mean .*"vfs_read"/,
         EXIT.failed,
       ],
       [

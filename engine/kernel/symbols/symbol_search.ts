@@ -28,10 +28,14 @@ export function globNames(blob: NameTable, glob: string): string[] {
 const MADE = /^(__pfx_|__cfi_|__ksymtab_|__kstrtab|__crc_|__compound_|\.L)/;
 
 /**
- * What the kernel's macros put before the name that people know
- * (SYSCALL_DEFINE, lock-free variants): compared without it too.
+ * What the kernel's macros put before the name that people know (lock-free
+ * variants): compared without it too.
  */
-const WRAPPERS = ["__x64_", "__", "_", "do_"].map(codesOf);
+const WRAPPERS = ["__", "_", "do_"].map(codesOf);
+/** What the functions of system calls have behind an architecture's prefix. */
+const SYSCALL = codesOf("_sys_");
+/** Longest prefix of an architecture, `__arm64`, in bytes. */
+const MOST_PREFIX = 12;
 
 /** A name and how far it is from the one asked for. */
 interface Near {
@@ -53,6 +57,15 @@ function startsWith(
   return true;
 }
 
+/** Bytes of an architecture's prefix before `sys_`; 0: there is none. */
+function syscallPrefix(names: Uint8Array, start: number, end: number): number {
+  if (!startsWith(WRAPPERS[0], names, start, end)) return 0;
+  const last = Math.min(end, start + MOST_PREFIX);
+  let at = start + 2;
+  while (at < last && names[at] !== 0x5f) at++;
+  return startsWith(SYSCALL, names, at, end) ? at + 1 - start : 0;
+}
+
 /** Index in `names` at which `query` occurs within `[start, end)`, or -1. */
 function indexWithin(
   query: Uint16Array,
@@ -71,7 +84,7 @@ function indexWithin(
 
 /**
  * Names that resemble `name`, best first, each once: those at a small edit
- * distance, and those that contain it (`sys_open` in `__x64_sys_open`), where
+ * distance, and those that contain it (`read` in `vfs_read`), where
  * whole words count more. Functions are preferred to data.
  */
 export function nearSymbols(
@@ -91,11 +104,15 @@ export function nearSymbols(
     const end = starts[i + 1];
     let score = distance.to(names, start, end, edits);
     if (score > edits) score = Infinity;
-    for (let w = 0; w < WRAPPERS.length; w++) {
-      const length = WRAPPERS[w].length;
-      if (!startsWith(WRAPPERS[w], names, start, end)) continue;
+    for (let w = -1; w < WRAPPERS.length; w++) {
+      const length = w < 0
+        ? syscallPrefix(names, start, end)
+        : startsWith(WRAPPERS[w], names, start, end)
+        ? WRAPPERS[w].length
+        : 0;
+      if (length === 0) continue;
       const bare = distance.to(names, start + length, end, edits);
-      if (bare <= edits) score = Math.min(score, bare + 0.5 + w / 16);
+      if (bare <= edits) score = Math.min(score, bare + 0.5 + (w + 1) / 16);
     }
     if (score === Infinity) {
       if (query.length >= 3) {

@@ -26,6 +26,8 @@ import type { Selection, SyscallTarget } from "../../query/program.ts";
 export interface GuestNames {
   /** A function as scripts name it: `sys_openat`, `vfs_read`, `0x...`. */
   func(lo: number, hi: number): string;
+  /** A function's symbol as scripts name it. */
+  short(name: string): string;
   /** Whether no known code lies there. */
   foreign(lo: number, hi: number): boolean;
   /** The command of a thread. */

@@ -71,7 +71,12 @@ export function working<S extends SinkSpec, R>(
   const context: SinkContext = {
     access,
     fields: FIELDS,
-    names: { func: (lo) => `f${lo}`, foreign: () => false, comm: () => "" },
+    names: {
+      func: (lo) => `f${lo}`,
+      short: (name) => name,
+      foreign: () => false,
+      comm: () => "",
+    },
     event: new EventObject(FIELDS, access),
     line: (_frame, row) => `row ${row}\n`,
     write: (text) => {

@@ -7,7 +7,8 @@
 import { syscallParameters } from "../../arch/syscall_parameters.ts";
 import type { Syscalls } from "../../arch/syscalls.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
-import { isGlob } from "../../base/glob.ts";
+import { functionIndex } from "../../kernel/functions/index.ts";
+import { resolveFunctions } from "../../kernel/functions/resolve.ts";
 import { ftraceSite } from "../../kernel/patching/ftrace_site.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
@@ -85,9 +86,8 @@ export function dispatcherRanges(
 }
 
 /**
- * Addresses at which Ftrace knows the functions of some names.
- *
- * `sys_NAME` stands for `__x64_sys_NAME`, globs for all that match.
+ * Addresses at which Ftrace knows the functions of some names, as
+ * {@linkcode resolveFunctions} has them.
  *
  * @throws {KernelError} for a name that the kernel does not have, or that it
  * cannot trace.
@@ -96,31 +96,17 @@ export function functionAddresses(
   kernel: Kernel,
   names: readonly string[],
 ): bigint[] {
+  const index = functionIndex(kernel);
   const found = new Set<bigint>();
   for (const name of names) {
-    const glob = isGlob(name);
-    const wanted = glob ? kernel.symbols.glob(name) : [name];
-    let any = false;
-    for (const one of wanted) {
-      let addresses = kernel.symbols.addresses(one);
-      if (addresses.length === 0 && one.startsWith("sys_")) {
-        addresses = kernel.symbols.addresses(`__x64_${one}`);
-      }
-      if (addresses.length === 0) kernel.symbols.address(one);
-      for (const address of addresses) {
-        const ip = traceable(kernel, address);
-        if (ip === undefined) continue;
-        found.add(ip);
-        any = true;
-      }
+    const ips = resolveFunctions(index, name).functions
+      .flatMap(({ addresses }) => addresses)
+      .map((address) => traceable(kernel, address))
+      .filter((ip) => ip !== undefined);
+    if (ips.length === 0) {
+      throw new KernelError(`the text of ${name} cannot be read`);
     }
-    if (!any) {
-      throw new KernelError(
-        glob
-          ? `no function that can be traced matches ${name}`
-          : `${name} cannot be traced: the kernel was built so`,
-      );
-    }
+    for (const ip of ips) found.add(ip);
   }
   return [...found];
 }

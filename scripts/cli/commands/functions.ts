@@ -1,7 +1,7 @@
 /** `xftrace functions`: the functions of a guest's kernel that can be traced. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "../../../engine/base/errors.ts";
-import { traceableFunctions } from "../../../engine/kernel/patching/functions.ts";
+import { traceableFunctions } from "../../../engine/kernel/functions/traceable.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
 import { globRegExp } from "../../../engine/base/glob.ts";
 import { didYouMean } from "../../../engine/base/near_names.ts";
@@ -40,12 +40,10 @@ function declared(type: string, name: string): string {
 }
 
 function noneFound(kernel: Kernel, glob: string): XftraceError {
-  const alias = kernel.symbols.tryAddress(`__x64_${glob}`) === undefined
-    ? undefined
-    : `__x64_${glob}`;
-  if (alias !== undefined) {
+  const entry = kernel.arch.syscalls.names.entry(glob);
+  if (entry !== glob && kernel.symbols.tryAddress(entry) !== undefined) {
     return new XftraceError(
-      `no function ${glob} can be traced${didYouMean([alias])}`,
+      `no function ${glob} can be traced${didYouMean([entry])}`,
     );
   }
   return new XftraceError(

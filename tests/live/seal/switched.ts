@@ -27,11 +27,11 @@ export async function recordsWhatIsCalled(
   /** Of each process: it is not the only one that opens a FIFO. */
   const fifo = new Map<number, number[]>();
   const [mkdirAt, fifoAt] = functionAddresses(session.kernel, [
-    "sys_mkdir",
+    "__x64_sys_mkdir",
     "fifo_open",
   ]).map((ip) => Number(ip & 0xffffffffn) | 0);
   await tracer.start({
-    roots: ["sys_mkdir", "fifo_open"],
+    roots: ["__x64_sys_mkdir", "fifo_open"],
     hooks: false,
     ...scratch.files,
     onEntry: (_cpu, _sequence, words, at) => {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { callSites, SITE } from "./ftrace_ops.ts";
+import { callSites, SITE } from "../patching/ftrace_ops.ts";
 import type { Kernel } from "../core/kernel.ts";
 
 /** A function that can be traced. */

@@ -1,0 +1,39 @@
+/**
+ * Pass: system calls to their events.
+ *
+ * @module
+ */
+import type { TargetFacts } from "../../engine/query/facts.ts";
+import type {
+  FunctionTarget,
+  SyscallTarget,
+} from "../../engine/query/program.ts";
+
+/** The events of system calls' entry functions, where the kernel has them. */
+export function syscallEvents(
+  functions: readonly FunctionTarget[],
+  facts: TargetFacts,
+): (SyscallTarget & { readonly enabled: boolean })[] {
+  const events = new Map(
+    facts.events.all.filter((event) => event.system === "syscalls")
+      .map((event) => [event.name, event]),
+  );
+  return functions.flatMap((target) => {
+    const short = facts.functions.syscalls.short(target.name);
+    const call = short.replace(/^sys_/, "");
+    const enter = events.get(`sys_enter_${call}`);
+    const exit = events.get(`sys_exit_${call}`);
+    if (enter === undefined || exit === undefined) return [];
+    const format = facts.events.format(enter.id)?.syscall;
+    if (format === undefined) return [];
+    return [{
+      name: `sys_${call}`,
+      addresses: target.addresses,
+      enter: enter.id,
+      exit: exit.id,
+      args: format.args,
+      types: format.types,
+      enabled: enter.enabled && exit.enabled,
+    }];
+  });
+}
