@@ -6,7 +6,7 @@ import { Guest } from "../../../lab/mod.ts";
 import { assertNoOops, openLoad, SEAL_KERNELS } from "../seal/support.ts";
 import { tracefsSteps } from "../seal/tracefs.ts";
 import { User } from "../seal/user.ts";
-import { assertOneClearError } from "../support.ts";
+import { assertOneClearError, TRACEFS } from "../support.ts";
 
 /** A user who trusts the guest: every `on` is `on --agent`. */
 class AgentUser extends User {
@@ -26,7 +26,10 @@ const GRAPH = [
 for (const kernel of SEAL_KERNELS) {
   Deno.test(`a stock tracer by the guest's agent, ${kernel}`, async (t) => {
     await using guest = await Guest.boot({ kernel, agent: true });
-    await guest.sh("until [ -e /run/qga.state ]; do sleep 0.1; done");
+    // A buffer has its size once it was used.
+    await guest.sh(
+      `until [ -e /run/qga.state ]; do sleep 0.1; done; echo 1408 > ${TRACEFS}/buffer_size_kb`,
+    );
     using user = new AgentUser(guest);
     const before = await user.switches();
 
@@ -75,7 +78,7 @@ for (const kernel of SEAL_KERNELS) {
       await user.ok("off");
       assert.match(user.text(), /vfs_open <-/);
       assert.equal(
-        (await guest.sh("ls /sys/kernel/tracing/instances")).trim(),
+        (await guest.sh(`ls ${TRACEFS}/instances`)).trim(),
         "",
       );
       assert.deepEqual(await user.switches(), before);
