@@ -201,6 +201,7 @@ function tracerChecks(kernel: Kernel): Check[] {
         `stock kernel cannot be told to start it from outside`,
       `kernel parameters: ${TRACE_PARAMETERS}`,
       "or in the guest: echo function_graph > /sys/kernel/tracing/current_tracer",
+      "or from here, where QEMU's guest agent runs in it: xftrace guest install -t TARGET, or xftrace on --agent --tracer function_graph",
     )];
   }
   const roots = readGraphRoots(kernel);
