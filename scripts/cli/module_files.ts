@@ -26,15 +26,16 @@ export function moduleFiles(
 ): (name: string) => readonly Relocatable[] {
   const found = new Map<string, string[]>();
   for (const path of paths) {
-    const before = found.size;
+    let added: number;
     try {
-      if (Deno.statSync(path).isDirectory) collect(path, found);
-      else add(found, path);
+      added = Deno.statSync(path).isDirectory
+        ? collect(path, found)
+        : add(found, path);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new XftraceError(`--modules ${path} cannot be read: ${why}`);
     }
-    if (found.size === before) {
+    if (added === 0) {
       throw new XftraceError(
         `--modules ${path}: there is no module (.ko, .ko.xz, .ko.zst, .ko.gz); give a module's file or a folder such as /lib/modules/RELEASE`,
         { exitCode: EXIT.usage },
@@ -54,20 +55,24 @@ export function moduleFiles(
   };
 }
 
-function collect(folder: string, found: Map<string, string[]>): void {
+/** Adds the modules of a folder and of those below it; how many they are. */
+function collect(folder: string, found: Map<string, string[]>): number {
+  let added = 0;
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     const path = join(folder, name);
-    if (isDirectory) collect(path, found);
-    else add(found, path);
+    added += isDirectory ? collect(path, found) : add(found, path);
   }
+  return added;
 }
 
-function add(found: Map<string, string[]>, path: string): void {
+/** Adds a file when it is a module's: 1, else 0. */
+function add(found: Map<string, string[]>, path: string): number {
   const file = NAME.exec(basename(path))?.[1];
-  if (file === undefined) return;
+  if (file === undefined) return 0;
   // In the kernel's names of modules a dash is an underscore.
   const name = file.replaceAll("-", "_");
   found.set(name, [...found.get(name) ?? [], path]);
+  return 1;
 }
 
 function plain(path: string): Uint8Array {

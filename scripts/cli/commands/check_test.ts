@@ -54,6 +54,17 @@ Deno.test("files of modules are found by the kernel's name of them", () => {
   });
 });
 
+Deno.test("two builds of one module are both tried", () => {
+  withState(() => {
+    keepBuiltModule(new Uint8Array([1]));
+    keepBuiltModule(new Uint8Array([2]));
+    assert.throws(
+      () => moduleFiles(builtModules())("xftrace"),
+      /xftrace\.ko is no module of a kernel/,
+    );
+  });
+});
+
 Deno.test("what tracefs says is read as grep prints it", () => {
   const file = Deno.makeTempFileSync();
   try {
