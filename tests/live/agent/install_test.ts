@@ -145,6 +145,9 @@ for (const kernel of SEAL_KERNELS) {
       const changed =
         /module text changed: code between .* is not what was installed \(/;
       assert.match(await user.ok("status"), changed);
+      const check = await user.run("check", "--only", "XF024");
+      assert.equal(check.code, 2, check.err);
+      assert.match(check.out, /XF024 +critical +.*module xftrace/);
       await user.ok("on", "sys_openat");
       const off = await user.run("off");
       assert.equal(off.code, 2, off.err);
