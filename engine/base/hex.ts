@@ -4,9 +4,9 @@
  * @module
  */
 
-/** A number as C writes it: `0x1a`. */
+/** A number as C writes it: `0x1a`, `-0x1a`. */
 export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`;
+  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
 /** Bytes in hex, two digits each: `0a1b`, or `0a 1b` with a gap of a blank. */

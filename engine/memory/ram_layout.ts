@@ -8,6 +8,7 @@
  * @module
  */
 
+import { hex } from "../base/hex.ts";
 import { XftraceError } from "../base/errors.ts";
 import { intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange } from "./physical_memory.ts";
@@ -212,7 +213,7 @@ function placeDimms(base: number, dimms: readonly DimmPlace[]): RamRegion[] {
     ) {
       throw new LayoutError(
         `the RAM layout cannot be told: a memory device at ` +
-          `0x${start.toString(16)} does not fit beside the others`,
+          `${hex(start)} does not fit beside the others`,
       );
     }
     placed.push({
@@ -302,8 +303,10 @@ export function checkLayout(
     const covered = parts.length === 1 && parts[0].start === range.start &&
       parts[0].end === range.end;
     if (!covered) {
-      return `the guest has System RAM at ${hex(range)}, which the layout ` +
-        `(${layout.source}) does not cover: ${known.map(hex).join(", ")}`;
+      return `the guest has System RAM at ${
+        rangeText(range)
+      }, which the layout ` +
+        `(${layout.source}) does not cover: ${known.map(rangeText).join(", ")}`;
     }
   }
   return undefined;
@@ -361,8 +364,8 @@ export function placePlugged(
   return { source: `${layout.source} and resource tree`, regions };
 }
 
-function hex({ start, end }: GpaRange): string {
-  return `0x${start.toString(16)}-0x${(end - 1).toString(16)}`;
+function rangeText({ start, end }: GpaRange): string {
+  return `${hex(start)}-${hex(end - 1)}`;
 }
 
 function inMib(bytes: number): string {

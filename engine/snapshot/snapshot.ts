@@ -5,6 +5,7 @@
  * @module
  */
 import { MemoryError } from "../base/errors.ts";
+import { hex } from "../base/hex.ts";
 import { touchTracing, type TracingWork } from "./snapshot_pages.ts";
 import { describeKernel } from "../kernel/locate/describe.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
@@ -102,8 +103,6 @@ function manifestOf(
   full: boolean,
 ): SnapshotManifest {
   const { facts, space } = kernel;
-  const hex = (value: bigint | number) =>
-    value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
   const pageOffset = directMap(kernel);
   return {
     format: SNAPSHOT_FORMAT,

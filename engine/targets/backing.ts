@@ -5,6 +5,7 @@
  */
 
 import { XftraceError } from "../base/errors.ts";
+import { hex } from "../base/hex.ts";
 import type { QemuBackend } from "../memory/ram_layout_qemu.ts";
 import { fileFacts } from "./proc.ts";
 import type { ProcFd, Vma } from "./proc.ts";
@@ -128,7 +129,7 @@ export function spareBackings(
   ).map((vma) => {
     const size = vma.end - vma.start;
     return backingOf(
-      unnamed(`at 0x${vma.start.toString(16)}`, size),
+      unnamed(`at ${hex(vma.start)}`, size),
       { key: `@${vma.start}`, path: "", vmas: [{ ...vma, offset: 0 }] },
       memory,
     );

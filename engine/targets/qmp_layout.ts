@@ -9,6 +9,7 @@
  * @module
  */
 
+import { hex } from "../base/hex.ts";
 import { z } from "zod";
 import {
   LayoutError,
@@ -108,7 +109,7 @@ export function askedPlan(
   const backings = names.map((block): VmBacking => {
     const own = runs.filter((run) => run.block === block);
     const [first] = own;
-    const address = `0x${first.start.toString(16)}`;
+    const address = hex(first.start);
     const answer = monitor(`gpa2hva ${address}`);
     const hva = /is (0x[\da-f]+)/.exec(answer)?.[1];
     if (hva === undefined) {

@@ -7,7 +7,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { securityHooks } from "../../kernel/objects/lsm.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
 import { RangeTest } from "../../memory/gva_ranges.ts";
-import { hexDigits } from "../../base/hex.ts";
+import { hex, hexDigits } from "../../base/hex.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
@@ -135,9 +135,9 @@ function members(
       address: gva + BigInt(functions[i].offset),
       target,
       expected: "a function of the kernel's",
-      found: `0x${target.toString(16)}`,
-      summary: `${name}.${functions[i].name} leads to 0x${
-        target.toString(16)
+      found: hex(target),
+      summary: `${name}.${functions[i].name} leads to ${
+        hex(target)
       }, which is no code`,
     });
   });

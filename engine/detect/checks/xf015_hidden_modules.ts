@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
 import {
   listedModules,
   readModule,
@@ -36,7 +37,7 @@ export const hiddenModules: Check = {
     report.judged(all.size);
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const gva of all) {
-      report.part(`the module at 0x${gva.toString(16)}`, () => {
+      report.part(`the module at ${hex(gva)}`, () => {
         const module = readModule(kernel, gva);
         // One that comes or goes is in some views only.
         if (module.state !== live) return;
@@ -53,9 +54,7 @@ export const hiddenModules: Check = {
           address: gva,
           module: module.name,
           expected: "in every view of the kernel's modules",
-          found: `code at ${
-            module.text.map((t) => `0x${t.start.toString(16)}`).join(", ")
-          }`,
+          found: `code at ${module.text.map((t) => hex(t.start)).join(", ")}`,
           summary: `module ${module.name} is loaded but not in the ${
             missing.join(", nor in the ")
           } (it is in ${[...shown, "memory"].join(", ")})`,

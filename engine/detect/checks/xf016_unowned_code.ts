@@ -5,7 +5,7 @@
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
-import { hexDigits } from "../../base/hex.ts";
+import { hex, hexDigits } from "../../base/hex.ts";
 import type { Check } from "../core/check.ts";
 
 /** Executable memory that none of the kernel's books accounts for. */
@@ -38,7 +38,7 @@ export const unownedCode: Check = {
       if (range.writable && !isBootCode(kernel, range.start)) {
         report.finding({
           severity: "high",
-          where: `0x${range.start.toString(16)}`,
+          where: hex(range.start),
           address: range.start,
           expected: "not writable",
           found: "writable and executable",
@@ -54,11 +54,11 @@ export const unownedCode: Check = {
         const first = firstCode(kernel, start);
         report.finding({
           severity: "critical",
-          where: `0x${start.toString(16)}`,
+          where: hex(start),
           address: start,
           found: hexDigits(first, " "),
-          summary: `${end - start} bytes of executable memory at 0x${
-            start.toString(16)
+          summary: `${end - start} bytes of executable memory at ${
+            hex(start)
           } belong to ${
             module === undefined
               ? "nobody"

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import { compareTold } from "../core/told_state.ts";
 import type { CheckContext } from "../core/context.ts";
@@ -106,10 +107,10 @@ function judgeInstance(
         where: `tracing_on of ${name}`,
         address,
         expected: "1 (buffer_disabled is 0)",
-        found: `0 (record_disabled is 0x${disabled.toString(16)})`,
+        found: `0 (record_disabled is ${hex(disabled)})`,
         summary:
-          `recording of ${name} was switched off, but not through tracefs (record_disabled is 0x${
-            disabled.toString(16)
+          `recording of ${name} was switched off, but not through tracefs (record_disabled is ${
+            hex(disabled)
           }, buffer_disabled is 0)`,
       });
     }

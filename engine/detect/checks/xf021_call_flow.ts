@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
 import { NOTHING_RECORDED } from "../flow/call_flow.ts";
 import { flowDifferences } from "../flow/compare_flow.ts";
 import type { CheckContext } from "../core/context.ts";
@@ -98,7 +99,7 @@ function strange(
   }
   // A module that was unloaded since, or user space below a system call.
   if (kind === "foreign" && !context.code.executable(gva)) {
-    report.known(`0x${gva.toString(16)}, which is gone now, ${what}`);
+    report.known(`${hex(gva)}, which is gone now, ${what}`);
     return;
   }
   report.finding({

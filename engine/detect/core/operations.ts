@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { tableFunctions, type TableUse } from "../../kernel/objects/vfs.ts";
 import type { CheckContext } from "./context.ts";
@@ -70,7 +71,7 @@ export class TableJudge {
       }`,
       summary: `${where} is ${
         module === undefined
-          ? `at 0x${table.toString(16)}, which is no table of the kernel's`
+          ? `at ${hex(table)}, which is no table of the kernel's`
           : `${
             this.#context.code.nameOf(table)
           }, a table of module ${module.name}`

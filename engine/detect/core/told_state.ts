@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import { readGraphRoots } from "../../ftrace/graph/graph_roots.ts";
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
@@ -86,7 +87,7 @@ const FACTS: Readonly<Record<string, (kernel: Kernel) => Fact>> = {
   set_graph_function: (kernel) => ({
     value: names(
       readGraphRoots(kernel).ips.map((gva) =>
-        kernel.symbols.lookup(gva)?.name ?? `0x${gva.toString(16)}`
+        kernel.symbols.lookup(gva)?.name ?? hex(gva)
       ),
     ),
     address: kernel.symbols.address("ftrace_graph_hash"),

@@ -5,6 +5,7 @@
  */
 import { archNamed } from "../../arch/all.ts";
 import { withoutOffset } from "../../arch/ftrace_sites.ts";
+import { hex } from "../../base/hex.ts";
 import { ENTRY, KIND } from "../../seal/page/abi.ts";
 import { readRecording } from "../../seal/recording/recording.ts";
 import {
@@ -25,8 +26,6 @@ interface Open {
   readonly callees: Map<string, number>;
   size: number;
 }
-
-const hex = (gva: bigint) => `0x${gva.toString(16)}`;
 
 /** What one recording holds, by time. */
 class Rows {

@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import {
   codeReserves,
   generatedCode,
@@ -168,7 +169,7 @@ export class CodeMap {
       offset: symbol?.offset ?? 0,
       module: owned?.module,
       name: symbol === undefined
-        ? `${owned?.generated?.name ?? unnamed(kind)} at 0x${gva.toString(16)}`
+        ? `${owned?.generated?.name ?? unnamed(kind)} at ${hex(gva)}`
         : shown(symbol),
     };
   }
@@ -176,7 +177,7 @@ export class CodeMap {
   /** The name of whatever lies at a GVA, code or data. */
   nameOf(gva: bigint): string {
     const symbol = this.#symbol(gva, undefined);
-    return symbol === undefined ? `0x${gva.toString(16)}` : shown(symbol);
+    return symbol === undefined ? hex(gva) : shown(symbol);
   }
 
   /** The module whose memory covers a GVA, hidden ones included. */
@@ -225,7 +226,7 @@ export class CodeMap {
 
 /** `name+0x12 [module]`. */
 function shown({ name, offset, module }: SymbolAt): string {
-  return name + (offset === 0 ? "" : `+0x${offset.toString(16)}`) +
+  return name + (offset === 0 ? "" : `+${hex(offset)}`) +
     (module === undefined ? "" : ` [${module}]`);
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { type CallSites, callSites } from "../../kernel/patching/ftrace_ops.ts";
@@ -56,8 +57,8 @@ export class CodeReading {
       const last = this.kernel.symbols.lookup(at + BigInt(pageSize - 1));
       if (last === undefined || last.address < at) continue;
       throw new KernelError(
-        `the page of kernel text at 0x${
-          at.toString(16)
+        `the page of kernel text at ${
+          hex(at)
         } holds zeros alone, though ${last.name} begins there`,
       );
     }

@@ -7,6 +7,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import {
   moduleBuildId,
   moduleSections,
@@ -123,8 +124,8 @@ function places(
         );
     if (!right) {
       throw new KernelError(
-        `section ${name} is said to lie at 0x${
-          address.toString(16)
+        `section ${name} is said to lie at ${
+          hex(address)
         }, where ${file.source} does not put it`,
       );
     }

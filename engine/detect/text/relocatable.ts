@@ -7,6 +7,7 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
+import { hexDigits } from "../../base/hex.ts";
 
 const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
@@ -179,8 +180,7 @@ export function textLayout(
 export function buildIdOf({ sections }: Relocatable): string | undefined {
   const note = sections.find(({ name }) => name === ".note.gnu.build-id");
   // Header of 12 bytes and "GNU\0", then the id.
-  return note === undefined || note.bytes.length < 36 ? undefined : Array.from(
-    note.bytes.subarray(16, 36),
-    (byte) => byte.toString(16).padStart(2, "0"),
-  ).join("");
+  return note === undefined || note.bytes.length < 36
+    ? undefined
+    : hexDigits(note.bytes.subarray(16, 36));
 }

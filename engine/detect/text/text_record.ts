@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import { forgetOld } from "../../base/state_folder.ts";
 
 /** One text, named so that no other boot or load has the same name. */
@@ -81,7 +82,7 @@ export function textRecords(folder: string, boot: string): TextRecords {
         {
           format: "xftrace-text",
           version: 1,
-          start: `0x${start.toString(16)}`,
+          start: hex(start),
           since: new Date().toISOString(),
           bytes: bytes.length,
           sha256: sha256(bytes),

@@ -7,6 +7,7 @@ import { architectures } from "../../arch/all.ts";
 import type { Arch } from "../../arch/arch.ts";
 import type { ImageRelocations, Unpack } from "../../arch/kernel_file.ts";
 import { XftraceError } from "../../base/errors.ts";
+import { hexDigits } from "../../base/hex.ts";
 
 /** A section of the image. */
 export interface Section {
@@ -120,8 +121,7 @@ function buildIdOf(sections: readonly Section[]): string | undefined {
     const isGnu = nameSize === 4 && notes[name] === 0x47 &&
       notes[name + 1] === 0x4e && notes[name + 2] === 0x55;
     if (isGnu && view.getUint32(at + 8, true) === NT_GNU_BUILD_ID) {
-      return [...notes.subarray(desc, desc + size)]
-        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      return hexDigits(notes.subarray(desc, desc + size));
     }
     at = desc + aligned(size);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { TraceArray } from "./trace_array.ts";
 
 const MAX_BITS = 24;
@@ -43,7 +44,7 @@ export function readFunctionFilter(instance: TraceArray): string[] {
       }
       const address = kernel.space.u64(node - link + ip);
       const symbol = kernel.symbols.lookup(address);
-      names.push(symbol?.name ?? `0x${address.toString(16)}`);
+      names.push(symbol?.name ?? hex(address));
       node = kernel.space.u64(node);
     }
   }

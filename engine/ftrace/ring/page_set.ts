@@ -6,6 +6,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { PageArena } from "./columns.ts";
 import type { PageLayout } from "./meta.ts";
@@ -123,8 +124,8 @@ export class PageSet {
     // A member is aligned as its size, a page at least as a long.
     if (gpa % Math.min(length, 8) !== 0) {
       throw new KernelError(
-        `a ring buffer page at GPA 0x${
-          gpa.toString(16)
+        `a ring buffer page at GPA ${
+          hex(gpa)
         } is not aligned: the ring is damaged`,
       );
     }

@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import { EventColumns, PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder, pageStatusName } from "./page.ts";
@@ -105,8 +106,8 @@ function readCpu(
       arena.release(slot);
       if (commit !== 0 || reused) {
         problems.push(
-          `CPU ${cpu.cpu}: the page at GPA 0x${
-            chain[i].gpa.toString(16)
+          `CPU ${cpu.cpu}: the page at GPA ${
+            hex(chain[i].gpa)
           } was reused while it was read`,
         );
       }
@@ -118,8 +119,8 @@ function readCpu(
     skipped += decoder.skipped;
     if (status !== PAGE_STATUS.ok) {
       problems.push(
-        `CPU ${cpu.cpu}: the page at GPA 0x${
-          chain[i].gpa.toString(16)
+        `CPU ${cpu.cpu}: the page at GPA ${
+          hex(chain[i].gpa)
         } does not decode (${
           pageStatusName(status)
         } at byte ${decoder.nextOffset}); the ${decoder.events} events before that are kept`,

@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 
 /** BTF_KIND_*: numbers of the format, the same in every kernel. */
 export const KIND = {
@@ -80,7 +81,7 @@ export class RawBtf {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const magic = view.getUint16(0, true);
     if (magic !== MAGIC) {
-      throw badBtf(`magic is 0x${magic.toString(16)}, not 0xeb9f`);
+      throw badBtf(`magic is ${hex(magic)}, not 0xeb9f`);
     }
     const version = view.getUint8(2);
     if (version !== 1) throw badBtf(`version ${version} is unknown`);

@@ -7,6 +7,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hexDigits } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
 
 /** More sections than any module has. */
@@ -61,7 +62,5 @@ export function moduleBuildId(
   const at = kernel.types.tryOffset("module", "build_id");
   if (at === undefined) return undefined;
   const id = kernel.space.bytes(module + BigInt(at), 20);
-  return id.some((byte) => byte !== 0)
-    ? Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("")
-    : undefined;
+  return id.some((byte) => byte !== 0) ? hexDigits(id) : undefined;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { CodeWindow } from "./code_window.ts";
@@ -212,7 +213,7 @@ function decodeOffsets(
     return { low, absolute: 0, window };
   }
   if (relativeBase < image.start || relativeBase >= image.end) {
-    throw bad(`relative_base 0x${relativeBase.toString(16)} is no image base`);
+    throw bad(`relative_base ${hex(relativeBase)} is no image base`);
   }
   const window = new CodeWindow(relativeBase);
   const base = Number(relativeBase - window.base);
@@ -252,7 +253,7 @@ export function expandKallsyms(
   );
   const textGva = window.base + BigInt(textLow);
   if (textGva < image.start || textGva >= image.end) {
-    throw bad(`_text at 0x${textGva.toString(16)} is outside of the image`);
+    throw bad(`_text at ${hex(textGva)} is outside of the image`);
   }
   return { blob, textGva };
 }

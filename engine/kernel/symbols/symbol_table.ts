@@ -10,6 +10,7 @@
  */
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import { CodeWindow } from "./code_window.ts";
 import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
 import { globNames, nearSymbols } from "./symbol_search.ts";
@@ -286,9 +287,7 @@ export class SymbolTable implements Symbols {
     const gva = BigInt(hi) << 32n | BigInt(lo);
     const found = this.lookup(gva);
     const module = found?.module === undefined ? "" : ` [${found.module}]`;
-    const name = found === undefined
-      ? `0x${gva.toString(16)}`
-      : found.name + module;
+    const name = found === undefined ? hex(gva) : found.name + module;
     if (inWindow) {
       if (this.#regionNames.size >= MAX_CACHED) this.#regionNames.clear();
       this.#regionNames.set(lo | 0, name);

@@ -7,6 +7,7 @@
  * @module
  */
 import { MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
@@ -56,7 +57,7 @@ export class CallSites {
     const silent = this.#sites.filter((ip) => isNop(kernel, ip));
     if (silent.length === 0 || !this.#recording()) return [];
     const name = kernel.symbols.lookup(silent[0])?.name ??
-      `0x${silent[0].toString(16)}`;
+      hex(silent[0]);
     return [{
       problem: "not called",
       detail: `the kernel no longer calls Ftrace in ${name}${

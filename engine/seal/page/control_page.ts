@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { KernelModule } from "../../kernel/symbols/modules.ts";
 import { ABI_VERSION, CONTROL, CPU, ENTRY, MAGIC } from "./abi.ts";
@@ -219,7 +220,7 @@ export function storeU64(kernel: Kernel, gpa: number, value: bigint): void {
     if (kernel.memory.compareExchange(gpa, 8, before, value) === before) return;
   }
   throw new KernelError(
-    `the guest changes the word at GPA 0x${gpa.toString(16)} all the time`,
+    `the guest changes the word at GPA ${hex(gpa)} all the time`,
   );
 }
 

@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import { CONTROL, CPU, MAGIC } from "./abi.ts";
 import { type ControlPage, ringPages } from "./control_page.ts";
 import {
@@ -49,8 +50,6 @@ export interface PresenceFinding {
  * putting its filter back; on.
  */
 export type Switched = "unused" | "off" | "going on" | "on";
-
-const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
 /** Watches one module from the time it is made. */
 export class Presence {
