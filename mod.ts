@@ -45,7 +45,7 @@ export type {
 } from "./engine/kernel/view/structs.ts";
 export { openCoreSession, type Session } from "./engine/session.ts";
 export {
-  openTarget,
+  openRunTarget,
   type RunOptions,
   type RunProgress,
   type RunResult,

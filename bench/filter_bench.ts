@@ -20,7 +20,7 @@ import { traceLayout } from "../engine/ftrace/ring/meta.ts";
 import { PageDecoder } from "../engine/ftrace/ring/page.ts";
 import { readBuffers } from "../engine/ftrace/ring/reader.ts";
 import { appendRow } from "../engine/passes/rows.ts";
-import { openTarget, runFrame } from "../engine/run/run.ts";
+import { openRunTarget, runFrame } from "../engine/run/run.ts";
 import { openCoreSession } from "../engine/session.ts";
 import { recorded } from "../tests/dsl/guest_model.ts";
 import { steerable } from "../tests/dsl/support.ts";
@@ -30,7 +30,7 @@ const EVENTS = 4_000_000;
 const path =
   new URL("../testdata/guest-6.1.core.zst", import.meta.url).pathname;
 using session = openCoreSession("core:guest-6.1", path);
-const target = openTarget(session);
+const target = openRunTarget(session);
 const layout = traceLayout(session.kernel.types);
 const { arena, columns: one } = readBuffers(target.instance, layout);
 const times = Math.ceil(EVENTS / one.length);

@@ -15,9 +15,9 @@ import { CompileError, here } from "./errors.ts";
 import type { KnownArguments } from "./names/events.ts";
 import {
   type Duration,
-  duration as toNs,
+  durationNs,
   type Size,
-  size as toBytes,
+  sizeBytes,
   tryDuration,
   trySize,
 } from "./units.ts";
@@ -196,9 +196,9 @@ class Field implements FieldRef<never> {
   #value(value: Value): Value {
     if (typeof value !== "string") return value;
     if (this.#kind === "duration" || this.#kind === "time") {
-      return toNs(value as Duration);
+      return durationNs(value as Duration);
     }
-    return this.#kind === "size" ? toBytes(value as Size) : value;
+    return this.#kind === "size" ? sizeBytes(value as Size) : value;
   }
 
   /** Texts with units, compared by order, are numbers. */

@@ -5,7 +5,7 @@
  */
 import type { FunctionRef } from "../engine/query/spec.ts";
 import { here } from "./errors.ts";
-import type { Kernel, TracedFunction } from "./names/functions.ts";
+import type { FunctionsByName, TracedFunction } from "./names/functions.ts";
 
 /**
  * Functions by name or glob: `fn("vfs_*")`. A name that starts with `sys_` is
@@ -16,7 +16,7 @@ export function fn(name: string): TracedFunction<never> {
 }
 
 /** All functions of the kernel, by name: `kernel.vfs_read`. */
-export const kernel: Kernel = new Proxy(Object.create(null), {
+export const kernel: FunctionsByName = new Proxy(Object.create(null), {
   get: (_target, name) =>
     typeof name === "string" && name !== "then" ? fn(name) : undefined,
 });

@@ -5,7 +5,7 @@
  */
 
 /** Holds events until a `for await` takes them. */
-export class EventQueue<E> implements AsyncIterator<E, undefined> {
+export class PulledEvents<E> implements AsyncIterator<E, undefined> {
   readonly #stop: AbortController;
   #waiting: E[] = [];
   #wake: (() => void) | undefined;

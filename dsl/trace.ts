@@ -30,11 +30,11 @@ import { CompileError, here } from "./errors.ts";
 import type { FieldRef } from "./fields.ts";
 import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";
-import { EventQueue } from "./iterate.ts";
+import { PulledEvents } from "./iterate.ts";
 import { Query } from "./query.ts";
 import type { QueryTarget } from "./runner.ts";
 import type { EventOf, FieldName } from "./types.ts";
-import { type Duration, duration } from "./units.ts";
+import { type Duration, durationNs } from "./units.ts";
 
 export { type CountRow, CountTable } from "../engine/passes/sinks/count.ts";
 export { FoldedStacks } from "../engine/passes/sinks/folded.ts";
@@ -193,7 +193,7 @@ export class Trace<
    * trace's end.
    */
   every(interval: Duration): Trace<F, K, true> {
-    const ns = duration(interval);
+    const ns = durationNs(interval);
     if (ns === 0) {
       throw new CompileError(
         `every("${interval}") never comes to an end: give an interval above 0`,
@@ -336,7 +336,7 @@ export class Trace<
   /** The events as they come. Leaving the loop ends the trace. */
   [Symbol.asyncIterator](): AsyncIterator<EventOf<F>, undefined> {
     const stop = new AbortController();
-    const queue = new EventQueue<EventOf<F>>(stop);
+    const queue = new PulledEvents<EventOf<F>>(stop);
     const query = this.until(stop.signal).into(queue);
     queue.feed(query);
     return queue;
@@ -350,7 +350,7 @@ function path<F>(field: FieldRef<F> | string): string {
 function moment<F>(when: When<F> | AbortSignal, what: string): Moment {
   const at = here();
   if (typeof when === "string") {
-    return { kind: "time", ns: duration(when) };
+    return { kind: "time", ns: durationNs(when) };
   }
   if (typeof when === "number") {
     if (when >= 1 && when % 1 === 0) return { kind: "count", events: when };

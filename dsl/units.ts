@@ -68,7 +68,7 @@ export function trySize(text: string): number | undefined {
  *
  * @throws {CompileError} when it is none.
  */
-export function duration(value: Duration | number): number {
+export function durationNs(value: Duration | number): number {
   const ns = typeof value === "number" ? value : tryDuration(value);
   if (ns !== undefined && ns >= 0) return ns;
   throw new CompileError(
@@ -84,7 +84,7 @@ export function duration(value: Duration | number): number {
  *
  * @throws {CompileError} when it is none.
  */
-export function size(value: Size | number): number {
+export function sizeBytes(value: Size | number): number {
   const bytes = typeof value === "number" ? value : trySize(value);
   if (bytes !== undefined) return bytes;
   throw new CompileError(
@@ -101,6 +101,6 @@ export function size(value: Size | number): number {
  * @throws {CompileError} when it is none.
  */
 export function asDuration(text: string): Duration {
-  duration(text as Duration);
+  durationNs(text as Duration);
   return text as Duration;
 }

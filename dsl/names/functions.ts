@@ -38,8 +38,8 @@ export interface KernelFunctions {
  * Kernel functions as members: those of the guest whose declarations are
  * there, and no others; without declarations, any name.
  */
-export type Kernel = [Exclude<keyof KernelFunctions, "">] extends [never]
-  ? { readonly [name: string]: TracedFunction }
+export type FunctionsByName = [Exclude<keyof KernelFunctions, "">] extends
+  [never] ? { readonly [name: string]: TracedFunction }
   : KernelFunctions;
 
 /**

@@ -11,7 +11,7 @@ import {
 } from "../ftrace/ring/columns.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { CallArguments, EntryDetails, Frame } from "./fields/frame.ts";
-import { ENTRY_FLAG, KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
+import { ENTRY_FLAG, ENTRY_KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;
@@ -104,14 +104,14 @@ export class ModuleEntries {
     const shape = words[at + WORD.shape];
     const kind = (shape >>> 16) & 0xff;
     switch (kind) {
-      case KIND.entry:
-      case KIND.return:
+      case ENTRY_KIND.entry:
+      case ENTRY_KIND.return:
         return this.#row(cpu, words, at, shape);
-      case KIND.comm:
+      case ENTRY_KIND.comm:
         return this.#comm(words, at);
-      case KIND.arguments:
+      case ENTRY_KIND.arguments:
         return this.#arguments(cpu, words, at);
-      case KIND.path:
+      case ENTRY_KIND.path:
         return this.#path(cpu, words, at);
       default:
         this.#time(words, at);
@@ -147,7 +147,7 @@ export class ModuleEntries {
     columns.reserve(1);
     rows.fit();
     const to = columns.length++;
-    const entry = ((shape >>> 16) & 0xff) === KIND.entry;
+    const entry = ((shape >>> 16) & 0xff) === ENTRY_KIND.entry;
     const pid = words[at + WORD.pid];
     columns.ts[to] = time;
     columns.cpu[to] = cpu;

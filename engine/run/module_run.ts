@@ -9,7 +9,7 @@ import type { Session } from "../session.ts";
 import { CPU } from "../seal/page/abi.ts";
 import type { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
 import type { SealedConfig } from "../seal/tracer/trace_config.ts";
-import { type Counts, noCounts } from "../seal/recording/verifier.ts";
+import { noCounts, type VerdictCounts } from "../seal/recording/verifier.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import { ModuleEntries, type ThreadNamed } from "../passes/module_entries.ts";
 
@@ -22,7 +22,7 @@ const PATIENCE_MS = 1000;
 /** What the module's part of a run came to. */
 export interface SealedOutcome {
   /** Positions of the rings, by what was found there. */
-  readonly counts: Counts;
+  readonly counts: VerdictCounts;
   /** Entries that the guest did not write: in an NMI, without a key, nested. */
   readonly dropped: number;
   /** What was wrong with the module, one sentence each. */

@@ -8,7 +8,7 @@ import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import { functionIndex } from "../kernel/functions/index.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
-import { readModule } from "./read_module.ts";
+import { readModuleFacts } from "./read_module.ts";
 import type { Capabilities, EventFact, TargetFacts } from "../query/facts.ts";
 
 /** What the facts are read from. */
@@ -37,7 +37,7 @@ export function readFacts(source: FactsSource): TargetFacts {
     { ips: [], capacity: 0 },
   );
   const depthAt = kernel.symbols.tryAddress("fgraph_max_depth");
-  const module = live ? readModule(kernel, instance.tracer) : undefined;
+  const module = live ? readModuleFacts(kernel, instance.tracer) : undefined;
   const capabilities: Capabilities = {
     writes: live,
     roots: capacity,

@@ -11,7 +11,7 @@ import { ControlPage } from "../seal/page/control_page.ts";
 import type { ModuleFacts } from "../query/facts.ts";
 
 /** Reads what the module offers; `undefined` when there is none. */
-export function readModule(
+export function readModuleFacts(
   kernel: Kernel,
   tracer: string,
 ): ModuleFacts | undefined {

@@ -41,7 +41,7 @@ export type {
  * @param name the trace instance; default: the top-level one
  * @throws {KernelError} when the kernel has no Ftrace.
  */
-export function openTarget(session: Session, name?: string): RunTarget {
+export function openRunTarget(session: Session, name?: string): RunTarget {
   const instance = TraceArray.named(session.kernel, name);
   const events = new TraceEvents(session.kernel);
   const facts = readFacts({

@@ -21,7 +21,7 @@ import type { VmProcess } from "../../engine/targets/vm.ts";
 import { count, size } from "./terminal.ts";
 
 /** One thing that was looked at. */
-export interface Check {
+export interface DoctorCheck {
   /** Stable name: `memory.shared`. */
   readonly id: string;
   /** `hint`: works, could be better; `problem`: does not work. */
@@ -32,19 +32,19 @@ export interface Check {
   readonly fix: readonly string[];
 }
 
-const ok = (id: string, found: string): Check => ({
+const ok = (id: string, found: string): DoctorCheck => ({
   id,
   status: "ok",
   found,
   fix: [],
 });
-const hint = (id: string, found: string, ...fix: string[]): Check => ({
+const hint = (id: string, found: string, ...fix: string[]): DoctorCheck => ({
   id,
   status: "hint",
   found,
   fix,
 });
-const problem = (id: string, found: string, ...fix: string[]): Check => ({
+const problem = (id: string, found: string, ...fix: string[]): DoctorCheck => ({
   id,
   status: "problem",
   found,
@@ -52,10 +52,10 @@ const problem = (id: string, found: string, ...fix: string[]): Check => ({
 });
 
 /** What can be said of a VM from its process alone. */
-export function vmChecks(vm: VmProcess): Check[] {
+export function vmChecks(vm: VmProcess): DoctorCheck[] {
   const what = [vm.kind, vm.machine, vm.accel, vm.libvirt ? "libvirt" : ""]
     .filter((word) => word !== "").join(", ");
-  const checks: Check[] = [
+  const checks: DoctorCheck[] = [
     ok(
       "vm",
       `${vm.named ? vm.name : "a VM without a name"} runs as process ` +
@@ -111,7 +111,7 @@ export function vmChecks(vm: VmProcess): Check[] {
 }
 
 /** What can be said of an open target: its kernel and its Ftrace. */
-export function sessionChecks(session: Session): Check[] {
+export function sessionChecks(session: Session): DoctorCheck[] {
   const { kernel } = session;
   const { facts } = kernel;
   const checks = [
@@ -143,7 +143,7 @@ export function sessionChecks(session: Session): Check[] {
   return checks;
 }
 
-function ftraceChecks(kernel: Kernel): Check[] {
+function ftraceChecks(kernel: Kernel): DoctorCheck[] {
   traceLayout(kernel.types);
   const top = TraceArray.global(kernel);
   const cpus = top.buffer().cpuBuffers();
@@ -183,7 +183,7 @@ function tracers(kernel: Kernel): string[] {
   return names;
 }
 
-function tracerChecks(kernel: Kernel): Check[] {
+function tracerChecks(kernel: Kernel): DoctorCheck[] {
   const known = tracers(kernel);
   if (!known.includes("function_graph")) {
     return [problem(
@@ -222,12 +222,12 @@ function tracerChecks(kernel: Kernel): Check[] {
   ];
 }
 
-function eventChecks(kernel: Kernel): Check[] {
+function eventChecks(kernel: Kernel): DoctorCheck[] {
   const events = new TraceEvents(kernel).all().length;
   return [ok("ftrace.events", `${count(events)} trace events are known`)];
 }
 
 /** The check that an error stands for. */
-export function errorCheck(id: string, error: XftraceError): Check {
+export function errorCheck(id: string, error: XftraceError): DoctorCheck {
   return problem(id, error.message);
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { filesBelow, ROOT, textOf } from "./files.ts";
+import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { type DocError, needsComment, parseDocLint } from "./doc_errors.ts";
 import { isCode, isForTests } from "./rules.ts";
 
@@ -21,7 +21,7 @@ const surface = filesBelow().filter((path) =>
 
 const errors: DocError[] = [...await lint(surface), ...await lint(inside)]
   .filter((error) =>
-    needsComment(error, textOf(error.path).split("\n")[error.line - 1] ?? "")
+    needsComment(error, readText(error.path).split("\n")[error.line - 1] ?? "")
   );
 const lines = new Set(
   errors.map(({ path, line, what }) => `${path}:${line}: ${what}`),
@@ -37,13 +37,13 @@ async function lint(paths: readonly string[]): Promise<DocError[]> {
   if (paths.length === 0) return [];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--lint", ...paths],
-    cwd: ROOT,
+    cwd: CHECKOUT,
     env: { NO_COLOR: "1" },
     stdout: "null",
     stderr: "piped",
   }).output();
   const text = new TextDecoder().decode(stderr);
-  const found = parseDocLint(text, ROOT);
+  const found = parseDocLint(text, CHECKOUT);
   if (!success && found.length === 0) {
     console.error(`doc lint: the code could not be read:\n${text.trim()}`);
     Deno.exit(1);

@@ -8,7 +8,7 @@
 const SKIPPED = new Set(["node_modules", ".git", ".cache", "dist", "testdata"]);
 
 /** The checkout's folder, as a path without a trailing slash. */
-export const ROOT = new URL("../..", import.meta.url).pathname.slice(0, -1);
+export const CHECKOUT = new URL("../..", import.meta.url).pathname.slice(0, -1);
 
 /**
  * Paths of all files below `folder`, relative to the checkout, sorted.
@@ -32,7 +32,7 @@ export function filesBelow(folder = ""): string[] {
 
 function entries(folder: string): Deno.DirEntry[] {
   try {
-    return [...Deno.readDirSync(`${ROOT}/${folder}`)];
+    return [...Deno.readDirSync(`${CHECKOUT}/${folder}`)];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
@@ -40,6 +40,6 @@ function entries(folder: string): Deno.DirEntry[] {
 }
 
 /** The text of a file of the checkout. */
-export function textOf(path: string): string {
-  return Deno.readTextFileSync(`${ROOT}/${path}`);
+export function readText(path: string): string {
+  return Deno.readTextFileSync(`${CHECKOUT}/${path}`);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { ROOT } from "./files.ts";
+import { CHECKOUT } from "./files.ts";
 import type { Import } from "./rules.ts";
 
 const Resolved = z.object({
@@ -39,7 +39,11 @@ export async function importsOf(paths: readonly string[]): Promise<Import[]> {
     await Deno.writeTextFile(entry, lines.join("\n"));
     const { success, stdout, stderr } = await new Deno.Command(
       Deno.execPath(),
-      { args: ["info", "--json", entry], cwd: ROOT, env: { NO_COLOR: "1" } },
+      {
+        args: ["info", "--json", entry],
+        cwd: CHECKOUT,
+        env: { NO_COLOR: "1" },
+      },
     ).output();
     if (!success) {
       throw new Error(`deno info: ${new TextDecoder().decode(stderr).trim()}`);
@@ -75,7 +79,7 @@ export function parseGraph(
 }
 
 function urlOf(path: string): string {
-  return new URL(`file://${ROOT}/${path}`).href;
+  return new URL(`file://${CHECKOUT}/${path}`).href;
 }
 
 /** A path in the checkout where the URL has one, otherwise the URL. */

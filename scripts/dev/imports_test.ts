@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ROOT } from "./files.ts";
+import { CHECKOUT } from "./files.ts";
 import { importsOf, parseGraph } from "./imports.ts";
 
 Deno.test("every kind of import is seen, at its line", () => {
@@ -7,7 +7,7 @@ Deno.test("every kind of import is seen, at its line", () => {
     specifier,
     span: { start: { line, character: 0 }, end: { line, character: 9 } },
   });
-  const url = (path: string) => new URL(`file://${ROOT}/${path}`).href;
+  const url = (path: string) => new URL(`file://${CHECKOUT}/${path}`).href;
   const graph = JSON.stringify({
     modules: [
       {

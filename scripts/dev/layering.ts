@@ -5,7 +5,8 @@
  * @module
  */
 import { z } from "zod";
-import { filesBelow, textOf } from "./files.ts";
+import { doubleNames } from "./exported_names.ts";
+import { filesBelow, readText } from "./files.ts";
 import { importsOf } from "./imports.ts";
 import { brokenByPlace, brokenByRooms, circles, crowded } from "./rooms.ts";
 import {
@@ -26,7 +27,7 @@ const code = paths.filter(isCode);
 const violations: Violation[] = [];
 
 for (const path of paths) {
-  const text = textOf(path);
+  const text = readText(path);
   violations.push(...brokenByText(path, text));
   if (isCode(path) && isLong(text)) {
     console.warn(`${path}: warning: long; split it by its ideas`);
@@ -54,9 +55,21 @@ for (const circle of circles(graph)) {
   const rule = `imports in a circle: ${circle.join(", ")}`;
   violations.push({ path: circle[0], line: 1, rule });
 }
+const own = code.filter((path) =>
+  /^(?:engine|dsl|ffi|scripts)\//.test(path) && !isForTests(path)
+);
+for (
+  const { path, line, rule } of doubleNames(
+    new Map(own.map((path) => [path, readText(path)])),
+  )
+) {
+  console.warn(`${path}:${line}: warning: ${rule}`);
+}
 const Config = z.object({ imports: z.record(z.string(), z.string()) });
 for (
-  const name of unpinned(Config.parse(JSON.parse(textOf("deno.json"))).imports)
+  const name of unpinned(
+    Config.parse(JSON.parse(readText("deno.json"))).imports,
+  )
 ) {
   violations.push({
     path: "deno.json",

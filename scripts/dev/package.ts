@@ -13,7 +13,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { VERSION } from "../../engine/base/version.ts";
-import { filesBelow, ROOT, textOf } from "./files.ts";
+import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { isForTests } from "./rules.ts";
 
 /** What of deno.json goes into the package. */
@@ -51,7 +51,7 @@ Makes NAME-VERSION.tgz in FOLDER (default: dist) and prints its path.`;
 const { values } = parseArgs({
   args: Deno.args,
   options: {
-    out: { type: "string", default: join(ROOT, "dist") },
+    out: { type: "string", default: join(CHECKOUT, "dist") },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -68,7 +68,7 @@ console.log(await makePackage(resolve(values.out)));
  * @throws {Error} when the code does not compile, or npm fails.
  */
 async function makePackage(folder: string): Promise<string> {
-  const config = Config.parse(JSON.parse(textOf("deno.json")));
+  const config = Config.parse(JSON.parse(readText("deno.json")));
   const stage = await Deno.makeTempDir({ prefix: "xftrace-package-" });
   try {
     const source = join(stage, "source");
@@ -98,7 +98,7 @@ function copySources(config: Config, into: string): void {
   const paths = [...folders.flatMap((folder) => filesBelow(folder)), ...tops]
     .filter((path) => path.endsWith(".ts") && !isForTests(path));
   for (const path of new Set(paths)) {
-    write(join(into, path), withoutOwnName(path, textOf(path), config));
+    write(join(into, path), withoutOwnName(path, readText(path), config));
   }
 }
 
@@ -138,7 +138,7 @@ function dependencies(config: Config): Record<string, string> {
         !path.startsWith("scripts/dev/")
       )
       .flatMap((path) =>
-        [...textOf(path).matchAll(/\bfrom "([^".][^"]*)"/g)].map(([, name]) =>
+        [...readText(path).matchAll(/\bfrom "([^".][^"]*)"/g)].map(([, name]) =>
           name
         )
       ),
@@ -153,7 +153,7 @@ function dependencies(config: Config): Record<string, string> {
 
 /** Deno's own types, as the compiler can read them. */
 async function denoTypes(): Promise<string> {
-  const text = await output(ROOT, Deno.execPath(), "types");
+  const text = await output(CHECKOUT, Deno.execPath(), "types");
   // These name libraries that TypeScript itself does not have.
   return text.replaceAll(/^\/\/\/ <reference .*$/gm, "");
 }
@@ -208,7 +208,7 @@ function copyTexts(into: string): void {
   ].filter((path) => !NOT_PACKED.test(path));
   for (const path of paths) {
     Deno.mkdirSync(dirname(join(into, path)), { recursive: true });
-    Deno.copyFileSync(join(ROOT, path), join(into, path));
+    Deno.copyFileSync(join(CHECKOUT, path), join(into, path));
   }
 }
 

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { ROOT } from "./files.ts";
+import { CHECKOUT } from "./files.ts";
 
 /** As much of an output's end as is kept to look for the summary. */
 const KEPT = 64 * 1024;
 
 /** How a run ended. */
-export interface Ended {
+export interface RunEnded {
   readonly success: boolean;
   /** The end of its standard output. */
   readonly output: string;
@@ -23,11 +23,11 @@ export interface Ended {
 export async function runDeno(
   args: readonly string[],
   options: { readonly quiet?: boolean } = {},
-): Promise<Ended> {
+): Promise<RunEnded> {
   const quiet = options.quiet ?? false;
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
-    cwd: ROOT,
+    cwd: CHECKOUT,
     env: {
       ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
       // As many files at a time as two processors carry.

@@ -12,9 +12,9 @@ import {
   add,
   closingLine,
   countRun,
-  type Counts,
   NONE,
   parseSummary,
+  type TestCounts,
 } from "./test_counts.ts";
 
 const USAGE = `usage: deno task test [SUITE...] [FILTER]
@@ -42,7 +42,7 @@ interface Wish {
 
 const wish = readArguments(Deno.args);
 const heading = (text: string) => console.log(`\n=== ${text}`);
-let counts: Counts = { ...NONE, failed: wish.failedBefore };
+let counts: TestCounts = { ...NONE, failed: wish.failedBefore };
 
 for (const run of runsOf(wish.suites)) {
   heading(`${run.suite}: ${run.title}`);
@@ -59,7 +59,7 @@ if (!executed) {
 if (wish.total) console.log(`\n${closingLine(counts)}`);
 Deno.exit(executed && counts.failed === 0 ? 0 : 1);
 
-async function runOne(run: Run): Promise<Counts> {
+async function runOne(run: Run): Promise<TestCounts> {
   if (run.suite === "types") {
     if (wish.filter !== undefined) return NONE;
     const { success } = await runDeno(["check", ...run.files]);
@@ -81,7 +81,7 @@ async function runOne(run: Run): Promise<Counts> {
 }
 
 /** Counts what would have run; in CI, not running it is a failure. */
-async function skip(run: Run, reason: string): Promise<Counts> {
+async function skip(run: Run, reason: string): Promise<TestCounts> {
   const ci = !["", "0", "false", undefined].includes(Deno.env.get("CI"));
   const bar = "!".repeat(72);
   console.log(

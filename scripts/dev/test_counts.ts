@@ -5,7 +5,7 @@
  */
 
 /** Numbers of tests; steps inside a test are not counted by themselves. */
-export interface Counts {
+export interface TestCounts {
   /** Tests that ran and held. */
   readonly passed: number;
   /** Tests that ran and did not hold, and files that could not be loaded. */
@@ -15,10 +15,10 @@ export interface Counts {
 }
 
 /** No test at all. */
-export const NONE: Counts = { passed: 0, failed: 0, skipped: 0 };
+export const NONE: TestCounts = { passed: 0, failed: 0, skipped: 0 };
 
 /** The sum of two runs. */
-export function add(a: Counts, b: Counts): Counts {
+export function add(a: TestCounts, b: TestCounts): TestCounts {
   return {
     passed: a.passed + b.passed,
     failed: a.failed + b.failed,
@@ -27,7 +27,7 @@ export function add(a: Counts, b: Counts): Counts {
 }
 
 /** The closing line of a run, always in this form. */
-export function closingLine({ passed, failed, skipped }: Counts): string {
+export function closingLine({ passed, failed, skipped }: TestCounts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
@@ -41,7 +41,7 @@ const SUMMARY =
  */
 export function parseSummary(
   output: string,
-): Counts & { readonly filtered: number } | undefined {
+): TestCounts & { readonly filtered: number } | undefined {
   const last = [...withoutColours(output).matchAll(SUMMARY)].at(-1);
   if (last === undefined) return undefined;
   const [passed, failed, skipped, filtered] = last.slice(1).map((digits) =>
@@ -55,7 +55,7 @@ export function parseSummary(
  * naming a failed test (code that does not compile, a process that was
  * killed) counts as one failure: the closing line never hides it.
  */
-export function countRun(success: boolean, output: string): Counts {
+export function countRun(success: boolean, output: string): TestCounts {
   const { passed, failed, skipped } = parseSummary(output) ??
     { ...NONE, failed: success ? 0 : 1 };
   return { passed, failed: success ? failed : Math.max(1, failed), skipped };

@@ -8,7 +8,7 @@ import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { Program } from "../../engine/query/program.ts";
 import {
-  openTarget,
+  openRunTarget,
   runFrame,
   type RunResult,
   type RunTarget,
@@ -32,7 +32,7 @@ export function openRecording(kernel: typeof RECORDED[number]): Recording {
     import.meta.url,
   ).pathname;
   const session = openCoreSession(`core:guest-${kernel}`, path);
-  const target = openTarget(session);
+  const target = openRunTarget(session);
   const { columns, arena } = readBuffers(
     target.instance,
     traceLayout(session.kernel.types),

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { delimiter, join } from "node:path";
-import { ROOT } from "../../scripts/dev/files.ts";
+import { CHECKOUT } from "../../scripts/dev/files.ts";
 
 /** What a command of the installed package gave. */
 export interface Said {
@@ -32,7 +32,7 @@ export class Installed implements AsyncDisposable {
     const bin = await Deno.makeTempDir({ prefix: "xftrace-node-" });
     const made = await new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "package", "--out", folder],
-      cwd: ROOT,
+      cwd: CHECKOUT,
     }).output();
     const said = new TextDecoder().decode(made.stdout).trim();
     assert.ok(made.success, new TextDecoder().decode(made.stderr));

@@ -6,12 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { filesBelow, ROOT } from "../../scripts/dev/files.ts";
+import { CHECKOUT, filesBelow } from "../../scripts/dev/files.ts";
 import { VERSION } from "../../engine/base/version.ts";
 import { Installed } from "./installed.ts";
 
 const RECORDINGS = ["6.1", "6.12"].map((kernel) =>
-  `core:${join(ROOT, `testdata/guest-${kernel}.core.zst`)}`
+  `core:${join(CHECKOUT, `testdata/guest-${kernel}.core.zst`)}`
 );
 const ONE_LINERS = [
   "trace(sys_openat).count(comm)",
@@ -34,7 +34,12 @@ async function fromCheckout(...args: string[]): Promise<string> {
   const { stdout, success, stderr } = await new Deno.Command(
     Deno.execPath(),
     {
-      args: ["run", "--allow-all", join(ROOT, "scripts/xftrace.ts"), ...args],
+      args: [
+        "run",
+        "--allow-all",
+        join(CHECKOUT, "scripts/xftrace.ts"),
+        ...args,
+      ],
       env: { NO_COLOR: "1" },
     },
   ).output();
@@ -74,7 +79,7 @@ Deno.test("the npm package says what the checkout says", async (t) => {
         await installed.ok("npx", "xftrace", "run", script, "-t", target),
         await fromCheckout(
           "run",
-          join(ROOT, "scripts", "opens.ts"),
+          join(CHECKOUT, "scripts", "opens.ts"),
           "-t",
           target,
         ),

@@ -53,7 +53,7 @@ const LOCKS = [
 ];
 
 /** One reading by one check. */
-export interface Reading {
+export interface CheckReading {
   readonly findings: readonly Finding[];
   readonly unjudged: readonly { what: string; why: string }[];
   readonly known: readonly string[];
@@ -125,7 +125,7 @@ export async function runChecks(
 /** Whether another reading could say more than those there are. */
 export function unsettled(
   check: Check,
-  readings: readonly Reading[],
+  readings: readonly CheckReading[],
 ): boolean {
   const last = readings[readings.length - 1];
   if (last.findings.length === 0 && last.unjudged.length === 0) return false;
@@ -146,7 +146,7 @@ export function unsettled(
  */
 export function outcome(
   check: Check,
-  readings: readonly Reading[],
+  readings: readonly CheckReading[],
 ): CheckOutcome {
   const last = readings[readings.length - 1];
   // Where a reading could not see everything, what it does not show says
@@ -239,7 +239,7 @@ function read(
   kernel: Kernel,
   check: Check,
   context: CheckContext | string,
-): Reading {
+): CheckReading {
   const from = performance.now();
   const before = held(kernel);
   const findings: Finding[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { outcome, type Reading, unsettled } from "./runner.ts";
+import { type CheckReading, outcome, unsettled } from "./runner.ts";
 import type { Finding } from "../finding.ts";
 import type { Check } from "./check.ts";
 
@@ -23,7 +23,7 @@ const finding = (where: string, found = "x"): Finding => ({
 const reading = (
   findings: Finding[],
   unjudged: { what: string; why: string }[] = [],
-): Reading => ({
+): CheckReading => ({
   findings,
   unjudged,
   known: [],
@@ -98,7 +98,7 @@ Deno.test("what was found under a lock is read until the lock is free", () => {
   const free = reading([finding("a")]);
   assert.equal(unsettled(CHECK, [busy, busy, busy, busy, free]), false);
   // A lock that is never free does not hide anything.
-  const many = Array<Reading>(30).fill(busy);
+  const many = Array<CheckReading>(30).fill(busy);
   assert.equal(unsettled(CHECK, many), false);
   assert.equal(outcome(CHECK, many).findings.length, 1);
 });
@@ -107,13 +107,13 @@ Deno.test("a walk that lost its way is tried again", () => {
   const gone = [{ what: "list", why: "runs in circles" }];
   const lost = { ...reading([], gone), lost: true };
   assert.equal(unsettled(CHECK, [lost, lost, lost, lost]), true);
-  assert.equal(unsettled(CHECK, Array<Reading>(8).fill(lost)), false);
+  assert.equal(unsettled(CHECK, Array<CheckReading>(8).fill(lost)), false);
   const never = reading([], gone);
   assert.equal(unsettled(CHECK, [never, never, never, never]), false);
   assert.equal(unsettled(CHECK, [lost, reading([])]), false);
   // One that is lost after many under a lock is the first of its kind.
   const busy = { ...reading([finding("a")]), busy: true };
-  const held = Array<Reading>(9).fill(busy);
+  const held = Array<CheckReading>(9).fill(busy);
   assert.equal(unsettled(CHECK, [...held, lost]), true);
   assert.equal(unsettled(CHECK, [...held, ...held, ...held, lost]), false);
 });

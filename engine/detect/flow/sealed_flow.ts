@@ -6,7 +6,7 @@
 import { archNamed } from "../../arch/all.ts";
 import { withoutOffset } from "../../arch/ftrace_sites.ts";
 import { hex } from "../../base/hex.ts";
-import { ENTRY, KIND } from "../../seal/page/abi.ts";
+import { ENTRY, ENTRY_KIND } from "../../seal/page/abi.ts";
 import { readRecording } from "../../seal/recording/recording.ts";
 import {
   isClean,
@@ -39,14 +39,14 @@ class Rows {
   add(words: Int32Array, at: number): void {
     const word = (offset: number) => words[at + offset / 4] >>> 0;
     const kind = (word(ENTRY.depth) >>> 16) & 0xff;
-    if (kind !== KIND.entry && kind !== KIND.return) return;
+    if (kind !== ENTRY_KIND.entry && kind !== ENTRY_KIND.return) return;
     const u64 = (offset: number) =>
       BigInt(word(offset + 4)) << 32n | BigInt(word(offset));
     this.times.push(word(ENTRY.time + 4) * 2 ** 32 + word(ENTRY.time));
     this.funcs.push(u64(ENTRY.func));
     this.callers.push(u64(ENTRY.caller));
     const depth = word(ENTRY.depth) & 0xffff;
-    this.shapes.push(depth << 1 | (kind === KIND.entry ? 1 : 0));
+    this.shapes.push(depth << 1 | (kind === ENTRY_KIND.entry ? 1 : 0));
     this.pids.push(word(ENTRY.pid));
   }
 

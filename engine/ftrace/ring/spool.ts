@@ -13,12 +13,12 @@ import {
   COMM_BYTES,
   headerSchema,
   LARGEST_PAGE,
-  MAGIC,
   padded,
   PAGE_UNIT,
   RECORD,
   RECORD_HEAD,
   SEGMENT_HEAD,
+  SPOOL_MAGIC,
   type SpoolHeader,
 } from "./spool_format.ts";
 
@@ -88,7 +88,7 @@ export class SpoolReader implements Disposable {
       );
     if (!this.#fill(12)) throw bad();
     const magic = new TextDecoder().decode(this.#buffer.subarray(0, 8));
-    if (magic !== MAGIC) throw bad();
+    if (magic !== SPOOL_MAGIC) throw bad();
     const length = this.#view().getUint32(8, true);
     if (length > 1 << 20 || !this.#fill(padded(12 + length))) throw bad();
     const text = new TextDecoder().decode(

@@ -19,7 +19,7 @@
 import { z } from "zod";
 
 /** The file's first bytes. */
-export const MAGIC = "XFSPOOL1";
+export const SPOOL_MAGIC = "XFSPOOL1";
 /** Types of records. */
 export const RECORD = { segment: 1, poll: 2, comm: 3, lost: 4 } as const;
 /** Bytes before a record's body. */

@@ -8,12 +8,12 @@ import type { PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import {
   COMM_BYTES,
-  MAGIC,
   padded,
   PAGE_UNIT,
   RECORD,
   RECORD_HEAD,
   SEGMENT_HEAD,
+  SPOOL_MAGIC,
   type SpoolHeader,
 } from "./spool_format.ts";
 
@@ -48,7 +48,7 @@ export class SpoolWriter implements Disposable {
     this.#dataOffset = layout.page.data;
     const json = new TextEncoder().encode(JSON.stringify(header));
     const head = new Uint8Array(padded(12 + json.length));
-    head.set(new TextEncoder().encode(MAGIC));
+    head.set(new TextEncoder().encode(SPOOL_MAGIC));
     new DataView(head.buffer).setUint32(8, json.length, true);
     head.set(json, 12);
     this.#write(head);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KIND } from "./format.ts";
+import { BTF_KIND } from "./format.ts";
 
 /** A member to encode. */
 export interface FixtureMember {
@@ -46,16 +46,16 @@ export class BtfBuilder {
    * `encoding`: 1 signed, 2 character, 4 boolean.
    */
   int(name: string, size: number, bits = size * 8, encoding = 0): number {
-    return this.#add(KIND.int, name, size, [bits | (encoding << 24)]);
+    return this.#add(BTF_KIND.int, name, size, [bits | (encoding << 24)]);
   }
 
   /** A type that only refers to another: ptr, const, typedef, typeTag ... */
-  ref(kind: keyof typeof KIND, type: number, name = ""): number {
-    return this.#add(KIND[kind], name, type);
+  ref(kind: keyof typeof BTF_KIND, type: number, name = ""): number {
+    return this.#add(BTF_KIND[kind], name, type);
   }
 
   array(element: number, length: number): number {
-    return this.#add(KIND.array, "", 0, [element, element, length]);
+    return this.#add(BTF_KIND.array, "", 0, [element, element, length]);
   }
 
   compound(
@@ -71,7 +71,7 @@ export class BtfBuilder {
       flag ? bits | (width << 24) : bits,
     ]);
     const entries = members.length;
-    return this.#add(KIND[kind], name, size, rest, { entries, flag });
+    return this.#add(BTF_KIND[kind], name, size, rest, { entries, flag });
   }
 
   enum(
@@ -80,7 +80,7 @@ export class BtfBuilder {
     flag = false,
   ): number {
     const rest = values.flatMap(([n, v]) => [this.#name(n), v >>> 0]);
-    return this.#add(KIND.enum, name, 4, rest, {
+    return this.#add(BTF_KIND.enum, name, 4, rest, {
       entries: values.length,
       flag,
     });
@@ -96,7 +96,7 @@ export class BtfBuilder {
       Number(v & 0xffffffffn),
       Number((v >> 32n) & 0xffffffffn),
     ]);
-    return this.#add(KIND.enum64, name, 8, rest, {
+    return this.#add(BTF_KIND.enum64, name, 8, rest, {
       entries: values.length,
       flag,
     });
@@ -108,20 +108,20 @@ export class BtfBuilder {
     params: readonly (readonly [string, number])[],
   ): number {
     const rest = params.flatMap(([n, type]) => [this.#name(n), type]);
-    return this.#add(KIND.funcProto, "", returns, rest, {
+    return this.#add(BTF_KIND.funcProto, "", returns, rest, {
       entries: params.length,
     });
   }
 
   /** A global variable. */
   variable(name: string, type: number): number {
-    return this.#add(KIND.var, name, type, [1]);
+    return this.#add(BTF_KIND.var, name, type, [1]);
   }
 
   /** A section with variables in it. */
   section(name: string, variables: readonly number[]): number {
     const rest = variables.flatMap((id, i) => [id, i * 8, 8]);
-    return this.#add(KIND.datasec, name, 8 * variables.length, rest, {
+    return this.#add(BTF_KIND.datasec, name, 8 * variables.length, rest, {
       entries: variables.length,
     });
   }

@@ -9,7 +9,7 @@ import type { Member, Prototype, StructLayout, Types } from "./types.ts";
 import type { CType, TypedVariable } from "./c_type.ts";
 import { CTypes } from "./c_types.ts";
 import { declare } from "./declare.ts";
-import { KIND, kindOf, RawBtf } from "./format.ts";
+import { BTF_KIND, kindOf, RawBtf } from "./format.ts";
 import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";
 
 /** One step of a member path: `name` or `name[index]`. */
@@ -127,7 +127,7 @@ export class BtfTypes implements Types {
     const btf = this.#btf;
     for (const id of this.#find(functionName, FUNCTIONS)) {
       const proto = btf.word(id, 2);
-      if (btf.kind(proto) !== KIND.funcProto) continue;
+      if (btf.kind(proto) !== BTF_KIND.funcProto) continue;
       const parameters = [];
       for (let i = 0; i < btf.entries(proto); i++) {
         const type = btf.word(proto, 4 + 2 * i);
@@ -203,7 +203,7 @@ export class BtfTypes implements Types {
   #element(array: Member, index: number): Member | undefined {
     const btf = this.#btf;
     const id = resolve(btf, array.type);
-    if (btf.kind(id) !== KIND.array) return undefined;
+    if (btf.kind(id) !== BTF_KIND.array) return undefined;
     const length = btf.word(id, 5);
     // A flexible array has as many elements as the object has room for.
     if (length !== 0 && index >= length) return undefined;
@@ -235,11 +235,11 @@ export class BtfTypes implements Types {
   }
 }
 
-const STRUCTS: ReadonlySet<number> = new Set([KIND.struct]);
-const UNIONS: ReadonlySet<number> = new Set([KIND.union]);
-const TYPEDEFS: ReadonlySet<number> = new Set([KIND.typedef]);
-const ENUMS: ReadonlySet<number> = new Set([KIND.enum, KIND.enum64]);
-const FUNCTIONS: ReadonlySet<number> = new Set([KIND.func]);
+const STRUCTS: ReadonlySet<number> = new Set([BTF_KIND.struct]);
+const UNIONS: ReadonlySet<number> = new Set([BTF_KIND.union]);
+const TYPEDEFS: ReadonlySet<number> = new Set([BTF_KIND.typedef]);
+const ENUMS: ReadonlySet<number> = new Set([BTF_KIND.enum, BTF_KIND.enum64]);
+const FUNCTIONS: ReadonlySet<number> = new Set([BTF_KIND.func]);
 
 function moved(member: Member, by: number): Member {
   return member.bitOffset === undefined
@@ -258,7 +258,7 @@ function enumerator(
   i: number,
 ): { nameOffset: number; value: number } {
   const signed = btf.flag(id);
-  if (btf.kind(id) === KIND.enum) {
+  if (btf.kind(id) === BTF_KIND.enum) {
     const value = btf.word(id, 4 + 2 * i);
     return {
       nameOffset: btf.word(id, 3 + 2 * i),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KIND, type RawBtf } from "./format.ts";
+import { BTF_KIND, type RawBtf } from "./format.ts";
 
 /** Types looked at for one declaration, before it is given up as damaged. */
 const MAX_STEPS = 512;
@@ -30,39 +30,39 @@ class Declarator {
     const btf = this.#btf;
     if (++this.#steps > MAX_STEPS) return joined("...", inner);
     switch (btf.kind(id)) {
-      case KIND.void:
+      case BTF_KIND.void:
         return joined("void", inner);
-      case KIND.ptr: {
+      case BTF_KIND.ptr: {
         const target = this.#untagged(btf.word(id, 2));
         const kind = btf.kind(target);
-        const nested = kind === KIND.array || kind === KIND.funcProto;
+        const nested = kind === BTF_KIND.array || kind === BTF_KIND.funcProto;
         return this.declare(target, nested ? `(*${inner})` : `*${inner}`);
       }
-      case KIND.const:
+      case BTF_KIND.const:
         return this.#qualified("const", id, inner);
-      case KIND.volatile:
+      case BTF_KIND.volatile:
         return this.#qualified("volatile", id, inner);
-      case KIND.restrict:
+      case BTF_KIND.restrict:
         return this.#qualified("restrict", id, inner);
-      case KIND.typeTag:
+      case BTF_KIND.typeTag:
         return this.declare(btf.word(id, 2), inner);
-      case KIND.array: {
+      case BTF_KIND.array: {
         const length = btf.word(id, 5);
         return this.declare(
           btf.word(id, 3),
           `${inner}[${length === 0 ? "" : length}]`,
         );
       }
-      case KIND.funcProto:
+      case BTF_KIND.funcProto:
         return this.declare(btf.word(id, 2), `${inner}(${this.#params(id)})`);
-      case KIND.struct:
+      case BTF_KIND.struct:
         return joined(this.#tagged("struct", id), inner);
-      case KIND.union:
+      case BTF_KIND.union:
         return joined(this.#tagged("union", id), inner);
-      case KIND.enum:
-      case KIND.enum64:
+      case BTF_KIND.enum:
+      case BTF_KIND.enum64:
         return joined(this.#tagged("enum", id), inner);
-      case KIND.fwd:
+      case BTF_KIND.fwd:
         return joined(
           this.#tagged(btf.flag(id) ? "union" : "struct", id),
           inner,
@@ -80,7 +80,7 @@ class Declarator {
   /** A qualifier stands before a plain type, but behind a pointer's `*`. */
   #qualified(qualifier: string, id: number, inner: string): string {
     const target = this.#untagged(this.#btf.word(id, 2));
-    if (this.#btf.kind(target) === KIND.ptr) {
+    if (this.#btf.kind(target) === BTF_KIND.ptr) {
       return this.declare(target, joined(qualifier, inner));
     }
     return `${qualifier} ${this.declare(target, inner)}`;
@@ -89,7 +89,7 @@ class Declarator {
   /** Past type tags (`__user`, `__rcu`), which C notation leaves out. */
   #untagged(id: number): number {
     while (
-      this.#btf.kind(id) === KIND.typeTag && ++this.#steps <= MAX_STEPS
+      this.#btf.kind(id) === BTF_KIND.typeTag && ++this.#steps <= MAX_STEPS
     ) {
       id = this.#btf.word(id, 2);
     }

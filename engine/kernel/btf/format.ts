@@ -8,7 +8,7 @@ import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 
 /** BTF_KIND_*: numbers of the format, the same in every kernel. */
-export const KIND = {
+export const BTF_KIND = {
   void: 0,
   int: 1,
   ptr: 2,
@@ -33,19 +33,19 @@ export const KIND = {
 
 /** Words after the 3 that every record has, by kind. */
 const FIXED_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
-  [KIND.int]: 1,
-  [KIND.array]: 3,
-  [KIND.var]: 1,
-  [KIND.declTag]: 1,
+  [BTF_KIND.int]: 1,
+  [BTF_KIND.array]: 3,
+  [BTF_KIND.var]: 1,
+  [BTF_KIND.declTag]: 1,
 });
 /** Words of each member, enumerator, parameter or variable, by kind. */
 const ENTRY_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
-  [KIND.struct]: 3,
-  [KIND.union]: 3,
-  [KIND.enum]: 2,
-  [KIND.enum64]: 3,
-  [KIND.funcProto]: 2,
-  [KIND.datasec]: 3,
+  [BTF_KIND.struct]: 3,
+  [BTF_KIND.union]: 3,
+  [BTF_KIND.enum]: 2,
+  [BTF_KIND.enum64]: 3,
+  [BTF_KIND.funcProto]: 2,
+  [BTF_KIND.datasec]: 3,
 });
 
 const MAGIC = 0xeb9f;
@@ -174,7 +174,7 @@ function indexRecords(words: Uint32Array, stringBytes: number): Uint32Array {
   while (next < words.length) {
     const info = words[next + 1];
     const kind = kindOf(info);
-    if (next + 3 > words.length || kind === 0 || kind > KIND.enum64) {
+    if (next + 3 > words.length || kind === 0 || kind > BTF_KIND.enum64) {
       throw badBtf(`type ${count} has the unknown kind ${kind}`);
     }
     if (words[next] >= stringBytes) {

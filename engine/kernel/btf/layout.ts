@@ -5,7 +5,7 @@
  */
 import { POINTER_BYTES } from "./c_type.ts";
 import { declare } from "./declare.ts";
-import { badBtf, KIND, type RawBtf } from "./format.ts";
+import { badBtf, BTF_KIND, type RawBtf } from "./format.ts";
 import type { Member, StructLayout } from "./struct_layout.ts";
 
 /** Longer chains of references are loops. */
@@ -17,13 +17,13 @@ const MAX_MEMBERS = 16384;
 export function resolve(btf: RawBtf, id: number): number {
   for (let i = 0; i < MAX_CHAIN; i++) {
     switch (btf.kind(id)) {
-      case KIND.typedef:
-      case KIND.volatile:
-      case KIND.const:
-      case KIND.restrict:
-      case KIND.typeTag:
-      case KIND.var:
-      case KIND.declTag:
+      case BTF_KIND.typedef:
+      case BTF_KIND.volatile:
+      case BTF_KIND.const:
+      case BTF_KIND.restrict:
+      case BTF_KIND.typeTag:
+      case BTF_KIND.var:
+      case BTF_KIND.declTag:
         id = btf.word(id, 2);
         break;
       default:
@@ -39,16 +39,16 @@ export function sizeOf(btf: RawBtf, id: number): number {
   for (let i = 0; i < MAX_CHAIN; i++) {
     id = resolve(btf, id);
     switch (btf.kind(id)) {
-      case KIND.array:
+      case BTF_KIND.array:
         count *= btf.word(id, 5);
         id = btf.word(id, 3);
         break;
-      case KIND.ptr:
+      case BTF_KIND.ptr:
         return count * POINTER_BYTES;
-      case KIND.void:
-      case KIND.func:
-      case KIND.funcProto:
-      case KIND.fwd:
+      case BTF_KIND.void:
+      case BTF_KIND.func:
+      case BTF_KIND.funcProto:
+      case BTF_KIND.fwd:
         return 0;
       default:
         return count * btf.word(id, 2);
@@ -60,7 +60,7 @@ export function sizeOf(btf: RawBtf, id: number): number {
 /** Whether a (resolved) type has members. */
 export function isCompound(btf: RawBtf, id: number): boolean {
   const kind = btf.kind(id);
-  return kind === KIND.struct || kind === KIND.union;
+  return kind === BTF_KIND.struct || kind === BTF_KIND.union;
 }
 
 /** The layout of a struct or union type (resolved), flattened. */
@@ -108,7 +108,7 @@ function member(
   if (bitSize === 0) {
     // The older encoding: the width is the integer type's own.
     const base = resolve(btf, type);
-    if (btf.kind(base) === KIND.int) {
+    if (btf.kind(base) === BTF_KIND.int) {
       const encoding = btf.word(base, 3);
       if ((encoding & 0xff) < size * 8) {
         bitSize = encoding & 0xff;

@@ -8,7 +8,7 @@ import type { Finding, Severity } from "../../detect/finding.ts";
 import type { CheckOutcome } from "../../detect/core/check.ts";
 
 /** How a guest stands after its checks. */
-export type Verdict = "clean" | "findings" | "unjudged";
+export type CheckVerdict = "clean" | "findings" | "unjudged";
 
 /** One finding in JSON; addresses are hex strings. */
 export interface FindingJson {
@@ -34,7 +34,7 @@ export interface CheckRunJson {
   readonly target: string;
   readonly release: string;
   readonly buildId: string | null;
-  readonly verdict: Verdict;
+  readonly verdict: CheckVerdict;
   /** How long it took, pauses included, in ms. */
   readonly ms: number;
   readonly findings: readonly FindingJson[];
@@ -68,7 +68,7 @@ export interface CheckedGuest {
 }
 
 /** Findings outweigh what could not be judged; that outweighs clean. */
-export function verdictOf(run: CheckRun): Verdict {
+export function verdictOf(run: CheckRun): CheckVerdict {
   if (run.outcomes.some(({ findings }) => findings.length > 0)) {
     return "findings";
   }

@@ -9,8 +9,8 @@
 import {
   ENTRY,
   ENTRY_FLAG,
+  ENTRY_KIND,
   ENTRY_WORDS,
-  KIND,
   WORD,
 } from "../../seal/page/abi.ts";
 import { archNamed } from "../../arch/all.ts";
@@ -189,7 +189,7 @@ export class GraphReport {
   ): { text: string | undefined; used: number } {
     const pid = row.word(index, WORD.pid);
     switch (row.kind(index)) {
-      case KIND.comm: {
+      case ENTRY_KIND.comm: {
         const bytes = row.bytes(index, WORD.func, 16);
         const end = bytes.indexOf(0);
         this.#comms.set(
@@ -198,10 +198,10 @@ export class GraphReport {
         );
         return { text: undefined, used: 1 };
       }
-      case KIND.entry: {
+      case ENTRY_KIND.entry: {
         const details = this.#details(row, index);
         const next = index + details.used;
-        const leaf = next < row.count && row.kind(next) === KIND.return &&
+        const leaf = next < row.count && row.kind(next) === ENTRY_KIND.return &&
           row.word(next, WORD.pid) === pid &&
           row.word(next, WORD.func) === row.word(index, WORD.func) &&
           row.depth(next) === row.depth(index);
@@ -215,7 +215,7 @@ export class GraphReport {
         );
         return { text, used: details.used + (leaf ? 1 : 0) };
       }
-      case KIND.return: {
+      case ENTRY_KIND.return: {
         const name = this.#name(row.u64(index, WORD.func));
         const time = row.u64(index, WORD.argument);
         return {
@@ -290,7 +290,7 @@ export class GraphReport {
     const number = row.word(index, WORD.extra) - 1;
     const next = index + 1;
     if (
-      number < 0 || next >= row.count || row.kind(next) !== KIND.arguments
+      number < 0 || next >= row.count || row.kind(next) !== ENTRY_KIND.arguments
     ) return { text: "", used: 0 };
     const values = [
       row.u64(index, WORD.argument),
@@ -304,7 +304,9 @@ export class GraphReport {
     const shown = values.map(hex);
     let used = 1;
     const paths = new Map<number, string>();
-    while (next + used < row.count && row.kind(next + used) === KIND.path) {
+    while (
+      next + used < row.count && row.kind(next + used) === ENTRY_KIND.path
+    ) {
       const piece = row.word(next + used, WORD.extra);
       const position = piece >>> 8;
       const before = paths.get(position) ?? "";
@@ -334,7 +336,7 @@ export class GraphReport {
 }
 
 function isTimed(kind: number): boolean {
-  return kind !== KIND.arguments && kind !== KIND.path;
+  return kind !== ENTRY_KIND.arguments && kind !== ENTRY_KIND.path;
 }
 
 /** A duration as function_graph prints it, in microseconds. */

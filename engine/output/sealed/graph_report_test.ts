@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ENTRY, ENTRY_FLAG, KIND } from "../../seal/page/abi.ts";
+import { ENTRY, ENTRY_FLAG, ENTRY_KIND } from "../../seal/page/abi.ts";
 import { GraphReport } from "./graph_report.ts";
 
 interface Fields {
@@ -56,14 +56,14 @@ Deno.test("a hooked system call reads as in the paper's figure", () => {
     },
   );
   const rows = [
-    entry(KIND.comm, { func: text("cat", 0), caller: 0n }),
-    entry(KIND.entry, {
+    entry(ENTRY_KIND.comm, { func: text("cat", 0), caller: 0n }),
+    entry(ENTRY_KIND.entry, {
       time: 1_000_002_000n,
       func: HOOK,
       caller: DISPATCHER + 0x50n,
       flags: ENTRY_FLAG.root,
     }),
-    entry(KIND.entry, {
+    entry(ENTRY_KIND.entry, {
       time: 1_000_003_000n,
       func: OPENAT,
       caller: HOOK + 0x18n,
@@ -73,22 +73,22 @@ Deno.test("a hooked system call reads as in the paper's figure", () => {
       extra: 258,
     }),
     // Arguments 2 to 5; then the path in two pieces.
-    entry(KIND.arguments, { time: 0x1000n, func: 0x8000n }),
-    entry(KIND.path, {
+    entry(ENTRY_KIND.arguments, { time: 0x1000n, func: 0x8000n }),
+    entry(ENTRY_KIND.path, {
       time: text("/etc/a/b", 0),
       func: text("/c/d/e/f", 0),
       caller: text("/g/h/i/j", 0),
       argument: text("/k/l/m/n", 0),
       extra: 1 << 8,
     }),
-    entry(KIND.path, { time: text("/end", 0), extra: (1 << 8) | 1 }),
-    entry(KIND.return, {
+    entry(ENTRY_KIND.path, { time: text("/end", 0), extra: (1 << 8) | 1 }),
+    entry(ENTRY_KIND.return, {
       time: 1_000_004_500n,
       func: OPENAT,
       caller: HOOK + 0x18n,
       depth: 1,
     }),
-    entry(KIND.return, {
+    entry(ENTRY_KIND.return, {
       time: 1_000_020_000n,
       func: HOOK,
       argument: 18_000n,

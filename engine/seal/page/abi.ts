@@ -11,7 +11,7 @@
 export const ABI_VERSION = 3;
 
 /** XFT_MAGIC, the first word of a control page. */
-export const MAGIC = 0x0145434152544658n;
+export const PAGE_MAGIC = 0x0145434152544658n;
 
 /** XFT_COMMAND_*: what the module's thread can be told. */
 export const COMMAND = {
@@ -60,7 +60,7 @@ export const CONFIG_FLAG = {
 } as const;
 
 /** XFT_KIND_*: what an entry is. */
-export const KIND = {
+export const ENTRY_KIND = {
   entry: 1,
   return: 2,
   comm: 3,
@@ -122,7 +122,7 @@ export const WORD = {
   extra: ENTRY.extra / 4,
 } as const;
 
-/** The kind (`KIND`) of the entry that begins at a word. */
+/** The kind (`ENTRY_KIND`) of the entry that begins at a word. */
 export function kindAt(words: Int32Array, at: number): number {
   return (words[at + WORD.shape] >>> 16) & 0xff;
 }

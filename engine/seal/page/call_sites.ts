@@ -17,7 +17,7 @@ import type { PresenceFinding } from "./presence.ts";
 const NOP = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 
 /** The call sites of some functions of the kernel's own. */
-export class CallSites {
+export class RootCallSites {
   readonly #page: ControlPage;
   readonly #functions: readonly bigint[];
   /** Those that were calls when the filter was first seen in place. */

@@ -8,7 +8,7 @@ import { KernelError, MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { KernelModule } from "../../kernel/symbols/modules.ts";
-import { ABI_VERSION, CONTROL, CPU, ENTRY, MAGIC } from "./abi.ts";
+import { ABI_VERSION, CONTROL, CPU, ENTRY, PAGE_MAGIC } from "./abi.ts";
 
 /** Name of the module. */
 export const MODULE_NAME = "xftrace";
@@ -136,7 +136,7 @@ export class ControlPage {
     }
     if (gva === undefined) return undefined;
     // Still loading, or already unloading.
-    if (kernel.space.u64(gva) !== MAGIC) return undefined;
+    if (kernel.space.u64(gva) !== PAGE_MAGIC) return undefined;
     return new ControlPage(kernel, module, gva);
   }
 
@@ -145,7 +145,7 @@ export class ControlPage {
    * since its memory belongs to somebody else then.
    */
   get alive(): boolean {
-    return this.u64(CONTROL.magic) === MAGIC &&
+    return this.u64(CONTROL.magic) === PAGE_MAGIC &&
       this.u64(CONTROL.self) === this.gva;
   }
 
@@ -195,7 +195,7 @@ export class ControlPage {
   /** GPAs of other pages that claim to be a control page, alive or left over. */
   foreignPages(): number[] {
     const needle = new Uint8Array(8);
-    new DataView(needle.buffer).setBigUint64(0, MAGIC, true);
+    new DataView(needle.buffer).setBigUint64(0, PAGE_MAGIC, true);
     return this.kernel.memory.search(needle).filter((gpa) => {
       if (gpa % PAGE !== 0 || gpa === this.gpa) return false;
       const word = new Uint8Array(16);

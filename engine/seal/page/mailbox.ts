@@ -12,7 +12,7 @@ import type { ControlPage } from "./control_page.ts";
 export type CommandName = keyof typeof COMMAND;
 
 /** Where a command stands, for those who wait. */
-export interface Progress {
+export interface CommandProgress {
   readonly command: CommandName;
   /** What the module's thread does: `registering`. */
   readonly phase: string;
@@ -28,7 +28,7 @@ export interface CommandOptions {
   /** Milliseconds; default 60,000: all functions take long when emulated. */
   readonly timeoutMs?: number;
   /** Called some hundred times a second while waiting. */
-  readonly onWait?: (progress: Progress) => void;
+  readonly onWait?: (progress: CommandProgress) => void;
 }
 
 /** What a command was answered with. */
@@ -83,7 +83,7 @@ export class Mailbox {
   }
 
   /** What the module last said. */
-  progress(command: CommandName, elapsed: number): Progress {
+  progress(command: CommandName, elapsed: number): CommandProgress {
     const phase = this.#page.u32(CONTROL.phase);
     return {
       command,

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
-import { CONTROL, CPU, MAGIC } from "./abi.ts";
+import { CONTROL, CPU, PAGE_MAGIC } from "./abi.ts";
 import { type ControlPage, ringPages } from "./control_page.ts";
 import {
   changeSince,
@@ -98,7 +98,7 @@ export class Presence {
       findings.push({ problem, detail });
     };
     const page = this.#page;
-    if (page.u64(CONTROL.magic) !== MAGIC) {
+    if (page.u64(CONTROL.magic) !== PAGE_MAGIC) {
       add("module gone", "the control page is no longer in use");
       return findings;
     }

@@ -31,8 +31,8 @@ export const VERDICTS = [
  */
 export type Verdict = typeof VERDICTS[number];
 
-/** Counts of each verdict. */
-export type Counts = Record<Verdict, number>;
+/** How many positions have each verdict. */
+export type VerdictCounts = Record<Verdict, number>;
 
 /** One thing that is wrong, at one place. */
 export interface SealFinding {
@@ -58,7 +58,7 @@ const MAX_FINDINGS = 1000;
 const MAX_SEARCHES = 50_000;
 
 /** No counts yet. */
-export function noCounts(): Counts {
+export function noCounts(): VerdictCounts {
   return {
     verified: 0,
     forged: 0,
@@ -75,7 +75,7 @@ interface CpuState {
   readonly chain: KeyChain;
   /** Sequence number of the next position. */
   next: number;
-  readonly epochs: Map<number, Counts>;
+  readonly epochs: Map<number, VerdictCounts>;
   /** Positions that hold no entry of their own. */
   readonly bad: Set<number>;
   /** Half-open ranges of positions of which nothing was read. */
@@ -176,7 +176,7 @@ export class SealVerifier {
   feed(cpu: number, words: Int32Array, count: number): void {
     const state = this.#cpu(cpu);
     const { chain } = state;
-    let counts: Counts | undefined;
+    let counts: VerdictCounts | undefined;
     let countsOf = -1;
     for (let i = 0; i < count; i++) {
       const at = i * ENTRY_WORDS;
@@ -204,7 +204,7 @@ export class SealVerifier {
     }
   }
 
-  #counts(state: CpuState, epoch: number): Counts {
+  #counts(state: CpuState, epoch: number): VerdictCounts {
     let counts = state.epochs.get(epoch);
     if (counts === undefined) {
       counts = noCounts();
@@ -324,13 +324,13 @@ function hasOwn({ next, bad, absent }: CpuState, sequence: number): boolean {
 /** What was found out about one CPU's row. */
 export interface CpuVerification {
   readonly cpu: number;
-  readonly counts: Counts;
-  readonly epochs: ReadonlyMap<number, Counts>;
+  readonly counts: VerdictCounts;
+  readonly epochs: ReadonlyMap<number, VerdictCounts>;
 }
 
 /** What was found out about a trace. */
 export interface Verification {
-  readonly total: Counts;
+  readonly total: VerdictCounts;
   readonly cpus: readonly CpuVerification[];
   /** The first thousand things that are wrong; lost entries are not. */
   readonly findings: readonly SealFinding[];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
   ENTRY,
+  ENTRY_KIND,
   ENTRY_WORDS,
-  KIND,
   SEAL_NUMBER,
   type SealName,
 } from "../page/abi.ts";
@@ -10,7 +10,7 @@ import { KLOG, Klog, type KlogEntry, readKlog } from "../keys/klog.ts";
 import { RecordingWriter } from "./recording.ts";
 import { ratchet, takeKey } from "../keys/seals.ts";
 import { sealEntry } from "../keys/seals_fixture.ts";
-import { type Counts, SealVerifier } from "./verifier.ts";
+import { SealVerifier, type VerdictCounts } from "./verifier.ts";
 import { isClean, nonceText, verifyRecording } from "./verify_recording.ts";
 
 const SEALS: readonly SealName[] = ["xor", "siphash", "siphash+ratchet"];
@@ -46,7 +46,7 @@ class FakeCpu {
     this.words[at + ENTRY.time / 4] = 1000 + n;
     this.words[at + ENTRY.func / 4] = -1000 - n;
     this.words[at + ENTRY.func / 4 + 1] = -1;
-    this.words[at + ENTRY.depth / 4] = KIND.entry << 16;
+    this.words[at + ENTRY.depth / 4] = ENTRY_KIND.entry << 16;
     this.words[at + ENTRY.epoch / 4] = epoch;
     this.words[at + ENTRY.sequence / 4] = n + 1;
   }
@@ -63,7 +63,7 @@ class FakeCpu {
 function judge(
   cpu: FakeCpu,
   change: (verifier: SealVerifier) => void = () => {},
-): Counts {
+): VerdictCounts {
   const verifier = new SealVerifier(cpu.seal);
   for (const { epoch, first, key } of cpu.keys) {
     verifier.key(0, epoch, key);
@@ -77,7 +77,7 @@ function judge(
   return total;
 }
 
-const only = (counts: Counts, wrong: Partial<Counts>) => {
+const only = (counts: VerdictCounts, wrong: Partial<VerdictCounts>) => {
   const expected = { ...counts, ...wrong };
   const bad = Object.values(wrong).reduce((a, b) => a + b, 0);
   assert.deepEqual(counts, expected);

@@ -5,7 +5,7 @@
  */
 import { XftraceError } from "../../base/errors.ts";
 import { hexDigits } from "../../base/hex.ts";
-import { COMMAND, KIND, kindAt, WORD } from "../page/abi.ts";
+import { COMMAND, ENTRY_KIND, kindAt, WORD } from "../page/abi.ts";
 import { KLOG, type KlogRecord, readKlog } from "../keys/klog.ts";
 import { readRecording, recordedBlocks, type Recording } from "./recording.ts";
 import {
@@ -87,7 +87,7 @@ export function verifyRecording(
     if (record.type === KLOG.command) sent.set(record.a, record.b);
   }
   const verifier = new SealVerifier(header.seal, (cpu, sequence, words, at) => {
-    if (kindAt(words, at) === KIND.command) {
+    if (kindAt(words, at) === ENTRY_KIND.command) {
       const number = words[at + WORD.func] >>> 0;
       const command = words[at + WORD.caller];
       if (sent.get(number) !== command) {

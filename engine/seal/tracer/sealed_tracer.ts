@@ -21,7 +21,7 @@ import {
 import { installedTexts } from "../page/installed_text.ts";
 import { Presence, type PresenceFinding } from "../page/presence.ts";
 import type { Verification } from "../recording/verifier.ts";
-import { type SealedOptions, SealedTrace } from "./sealed_trace.ts";
+import { RunningTrace, type SealedOptions } from "./running_trace.ts";
 import { resolveConfig } from "./trace_config.ts";
 
 /** What the tracer needs of an open target. */
@@ -79,7 +79,7 @@ export class SealedTracer {
   readonly page: ControlPage;
   readonly mailbox: Mailbox;
   readonly presence: Presence;
-  #trace: SealedTrace | undefined;
+  #trace: RunningTrace | undefined;
   /** What was found in the trace that runs, or that ran last. */
   #findings: readonly PresenceFinding[] = NO_FINDINGS;
 
@@ -172,7 +172,7 @@ export class SealedTracer {
     this.#logCommands(klog);
     try {
       await this.#command("reset");
-      const trace = SealedTrace.begin(target, this, options, seal, klog);
+      const trace = RunningTrace.begin(target, this, options, seal, klog);
       this.#run(trace);
       await this.#command("configure", message);
       trace.watch.watchCallSites(roots);
@@ -193,7 +193,7 @@ export class SealedTracer {
    * what the guest's module does now.
    */
   resume(options: SealedOptions): void {
-    const trace = SealedTrace.resume(this, options);
+    const trace = RunningTrace.resume(this, options);
     this.#logCommands(trace.klog);
     this.#run(trace);
     for (const [number, command] of trace.givenBefore) {
@@ -207,7 +207,7 @@ export class SealedTracer {
       klog.append([{ type: KLOG.command, a: number, b: command }], false);
   }
 
-  #run(trace: SealedTrace): void {
+  #run(trace: RunningTrace): void {
     this.#trace = trace;
     this.#findings = trace.findings;
   }
@@ -254,7 +254,7 @@ export class SealedTracer {
     return false;
   }
 
-  #check(trace: SealedTrace): void {
+  #check(trace: RunningTrace): void {
     if (!this.#alive()) return;
     for (const finding of trace.watch.due()) trace.report(finding);
   }
@@ -353,7 +353,7 @@ export class SealedTracer {
   }
 
   /** Last checks, then off; whether the module did as it was told. */
-  async #switchOff(trace: SealedTrace): Promise<boolean> {
+  async #switchOff(trace: RunningTrace): Promise<boolean> {
     if (!this.#alive()) return false;
     if (!trace.closing) {
       trace.watch.makeDue();
@@ -375,7 +375,7 @@ export class SealedTracer {
   }
 
   /** Whether the memory of a guest that has ended can be read to its end. */
-  #readLeft(trace: SealedTrace): boolean {
+  #readLeft(trace: RunningTrace): boolean {
     try {
       if (!this.#alive()) return false;
       trace.read(false);

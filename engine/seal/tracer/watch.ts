@@ -5,7 +5,7 @@
  * @module
  */
 import { CONTROL } from "../page/abi.ts";
-import { CallSites } from "../page/call_sites.ts";
+import { RootCallSites } from "../page/call_sites.ts";
 import type { ControlPage } from "../page/control_page.ts";
 import { randomWords } from "../keys/key_controller.ts";
 import type { Mailbox } from "../page/mailbox.ts";
@@ -48,7 +48,7 @@ export class Watch {
   #on = true;
   #switched: number;
   /** Where the roots begin; `undefined` in a trace that was taken over. */
-  #sites: CallSites | undefined;
+  #sites: RootCallSites | undefined;
 
   constructor(module: WatchedModule, settings: WatchSettings) {
     const now = performance.now();
@@ -76,7 +76,7 @@ export class Watch {
    * just configured.
    */
   watchCallSites(functions: readonly bigint[]): void {
-    this.#sites = new CallSites(this.#module.page, functions);
+    this.#sites = new RootCallSites(this.#module.page, functions);
   }
 
   /** Makes all checks due. */

@@ -7,7 +7,7 @@ import { resolveTarget } from "../../../engine/targets/resolve.ts";
 import { parseTarget } from "../../../engine/targets/target.ts";
 import type { VmProcess } from "../../../engine/targets/vm.ts";
 import {
-  type Check,
+  type DoctorCheck,
   errorCheck,
   sessionChecks,
   vmChecks,
@@ -26,12 +26,12 @@ export interface Diagnosis {
   readonly target: string;
   /** Whether nothing stands in the way. */
   readonly ready: boolean;
-  readonly checks: readonly Check[];
+  readonly checks: readonly DoctorCheck[];
 }
 
 /** Looks at a target that was named. */
 function diagnose(target: string, options: TargetOptions): Diagnosis {
-  const checks: Check[] = [];
+  const checks: DoctorCheck[] = [];
   try {
     const vm = vmOf(target);
     if (vm !== undefined) checks.push(...vmChecks(vm));

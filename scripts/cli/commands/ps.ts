@@ -28,7 +28,7 @@ export interface ListedVm {
 }
 
 /** Describes a VM for the list. */
-export function listed(vm: VmProcess): ListedVm {
+export function listedTasks(vm: VmProcess): ListedVm {
   return {
     target: targetOf(vm),
     name: vm.named ? vm.name : null,
@@ -88,7 +88,7 @@ Examples:
   xftrace ps --json | jq -r '.[] | select(.attachable) | .target'`,
     )
     .action((options) => {
-      const vms = listVms().map(listed);
+      const vms = listVms().map(listedTasks);
       if (options.json === true) return outJson(vms);
       if (vms.length === 0) return note("no VM runs on this host");
       out(psText(vms));

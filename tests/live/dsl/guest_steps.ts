@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { compile } from "../../../mod.ts";
-import { openTarget } from "../../../engine/run/run.ts";
+import { openRunTarget } from "../../../engine/run/run.ts";
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
 import { evaluate, withLine } from "../../../scripts/cli/commands/eval.ts";
@@ -51,7 +51,7 @@ const WRONG: readonly (readonly [text: string, said: string])[] = [
 
 /** Each error names what the guest has, with a caret under the text. */
 export function errorsOfGuest(session: Session): void {
-  const { facts } = openTarget(session);
+  const { facts } = openRunTarget(session);
   for (const [text, said] of WRONG) {
     let message = "";
     try {

@@ -19,7 +19,7 @@ import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
 import { lookAt } from "../../../engine/control/look.ts";
 import type { WordChange } from "../../../engine/control/plan.ts";
 import {
-  openTarget,
+  openRunTarget,
   runProgram,
   type RunResult,
 } from "../../../engine/run/run.ts";
@@ -85,7 +85,7 @@ async function run(
   queries: readonly Query<unknown>[],
   signal?: AbortSignal,
 ): Promise<RunResult & { written: string }> {
-  const target = openTarget(session);
+  const target = openRunTarget(session);
   const program = compile(queries.map((query) => query.spec), target.facts);
   let written = "";
   const result = await runProgram(program, target, {
@@ -114,7 +114,7 @@ function wordsOf({ steps }: Plan): WordChange[] {
 
 /** Control words as they are now, to be compared after a run. */
 function controls(session: Session): string {
-  const { facts } = openTarget(session);
+  const { facts } = openRunTarget(session);
   const { tracer, recording, roots, maxDepth, events } = facts;
   const enabled = events.all.filter((event) => event.enabled);
   return JSON.stringify({ tracer, recording, roots, maxDepth, enabled });
@@ -198,7 +198,7 @@ for (const kernel of ["6.1", "6.12"]) {
     await t.step("what is not asked for is not recorded", async () => {
       const writes = trace(sys_write).via("graph").until("1s").count();
       const told = await run(session, [writes]);
-      const target = openTarget(session);
+      const target = openRunTarget(session);
       const program = compile([writes.spec], target.facts, { push: false });
       const untold = await runProgram(program, target, { write: () => {} });
       assert.ok(told.events[0] > 0 && untold.events[0] > 0);
@@ -224,7 +224,7 @@ for (const kernel of ["6.1", "6.12"]) {
         // Nothing but the run itself may change memory.
         await stopBetweenWrites(guest, session);
         try {
-          const target = openTarget(session);
+          const target = openRunTarget(session);
           const program = compile([query.spec], target.facts);
           const plan = lookAt(program.plan, target);
           const planned = wordsOf(plan);
@@ -268,7 +268,7 @@ for (const kernel of ["6.1", "6.12"]) {
         assert.ok(memoryFile !== undefined);
         const first = Deno.readFileSync(memoryFile);
         using reader = attach(guest.target);
-        const target = openTarget(reader);
+        const target = openRunTarget(reader);
         const program = compile(
           [trace(sys_write).graph().spec],
           target.facts,

@@ -20,7 +20,7 @@ import {
 } from "../../../mod.ts";
 import { stepText } from "../../../engine/control/plan_text.ts";
 import {
-  openTarget,
+  openRunTarget,
   runProgram,
   type RunResult,
 } from "../../../engine/run/run.ts";
@@ -41,7 +41,7 @@ async function around(
   work: () => Promise<unknown>,
   push = true,
 ): Promise<RunResult & { readonly steps: string }> {
-  const target = openTarget(session);
+  const target = openRunTarget(session);
   const program = compile(queries.map((query) => query.spec), target.facts, {
     push,
   });

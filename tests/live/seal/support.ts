@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import type { SealedOptions } from "../../../engine/seal/tracer/sealed_trace.ts";
+import type { SealedOptions } from "../../../engine/seal/tracer/running_trace.ts";
 import {
   type SealedSummary,
   SealedTracer,

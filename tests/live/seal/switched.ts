@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { CONTROL, ENTRY, KIND } from "../../../engine/seal/page/abi.ts";
+import { CONTROL, ENTRY, ENTRY_KIND } from "../../../engine/seal/page/abi.ts";
 import { functionAddresses } from "../../../engine/seal/tracer/trace_config.ts";
 import {
   isClean,
@@ -39,7 +39,7 @@ export async function recordsWhatIsCalled(
       const kind = (words[at + ENTRY.depth / 4] >>> 16) & 0xff;
       // Kernels with an ENDBR may know a function by either address.
       const is = (ip: number) => func === ip || func === ip - 4;
-      if (kind !== KIND.entry && kind !== KIND.return) return;
+      if (kind !== ENTRY_KIND.entry && kind !== ENTRY_KIND.return) return;
       const pid = words[at + ENTRY.pid / 4];
       if (is(mkdirAt)) mkdir.set(kind, (mkdir.get(kind) ?? 0) + 1);
       else if (is(fifoAt)) fifo.set(pid, [...fifo.get(pid) ?? [], kind]);
@@ -82,7 +82,7 @@ export async function recordsWhatIsCalled(
     await make(3);
   }
   assert.ok(tracer.page.u32(CONTROL.parkings) >= long);
-  assert.deepEqual(fifo.get(waiting), [KIND.entry]);
+  assert.deepEqual(fifo.get(waiting), [ENTRY_KIND.entry]);
   await pollUntil(tracer, guest.sh("echo > /tmp/fifo"));
   await waitUntil(() => {
     tracer.poll();
@@ -96,6 +96,9 @@ export async function recordsWhatIsCalled(
   assert.equal(summary.verification.total.verified, summary.entries);
   assert.ok(isClean(verifyRecording(scratch.files.recordingPath)));
   const each = 3 * (long + short);
-  assert.deepEqual(mkdir, new Map([[KIND.entry, each], [KIND.return, each]]));
-  assert.deepEqual(fifo.get(waiting), [KIND.entry, KIND.return]);
+  assert.deepEqual(
+    mkdir,
+    new Map([[ENTRY_KIND.entry, each], [ENTRY_KIND.return, each]]),
+  );
+  assert.deepEqual(fifo.get(waiting), [ENTRY_KIND.entry, ENTRY_KIND.return]);
 }

@@ -176,13 +176,13 @@ function arrayOf(element: CType | undefined, length: number): RecordPointer {
   return {
     kind: "record",
     to: element,
-    stride: element === undefined ? 1 : sizeOf(element),
+    stride: element === undefined ? 1 : sizeOfType(element),
     length,
   };
 }
 
 /** Bytes of a value of that type. */
-export function sizeOf(type: CType): number {
+export function sizeOfType(type: CType): number {
   return type.kind === "int" ? type.size : 8;
 }
 

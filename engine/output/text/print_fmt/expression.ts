@@ -16,7 +16,7 @@ import {
   fieldType,
   load,
   type Scope,
-  sizeOf,
+  sizeOfType,
   toInt,
   wrap,
 } from "./code.ts";
@@ -47,7 +47,7 @@ const NOTHING = new RecordBytes();
  * @throws {PrintFmtError} when it asks for what an event's bytes do not hold:
  *   a kernel function, a structure that is pointed to, an unknown name.
  */
-export function compile(node: Node, scope: Scope): Code {
+export function compileExpression(node: Node, scope: Scope): Code {
   switch (node.op) {
     case "number":
       return number(node.value, node.suffix);
@@ -66,9 +66,12 @@ export function compile(node: Node, scope: Scope): Code {
     case "choose":
       return choose(node.test, node.then, node.otherwise, scope);
     case "cast":
-      return cast(node.to, compile(node.of, scope), scope);
+      return cast(node.to, compileExpression(node.of, scope), scope);
     case "index":
-      return index(compile(node.of, scope), compile(node.at, scope));
+      return index(
+        compileExpression(node.of, scope),
+        compileExpression(node.at, scope),
+      );
     case "sizeof":
       return constant(ULONG, BigInt(typeSize(node.type, scope)));
     case "member":
@@ -132,15 +135,15 @@ function call(callee: string, args: readonly Node[], scope: Scope): Code {
     const type = typeOf(args[0], scope);
     const size = type.kind === "record" && type.length !== undefined
       ? type.length
-      : sizeOf(type);
+      : sizeOfType(type);
     return constant(ULONG, BigInt(size));
   }
-  return callHelper(callee, args, scope, compile);
+  return callHelper(callee, args, scope, compileExpression);
 }
 
 function typeOf(node: Node, scope: Scope): CType {
   if (node.op === "field") return fieldType(field(node.name, scope));
-  return compile(node, scope).type;
+  return compileExpression(node, scope).type;
 }
 
 function unary(sign: string, of: Node, scope: Scope): Code {
@@ -161,11 +164,15 @@ function unary(sign: string, of: Node, scope: Scope): Code {
       };
     }
     if (of.op === "index") {
-      return add(compile(of.of, scope), compile(of.at, scope), 1);
+      return add(
+        compileExpression(of.of, scope),
+        compileExpression(of.at, scope),
+        1,
+      );
     }
     throw new PrintFmtError("the address of a value is asked for");
   }
-  const code = compile(of, scope);
+  const code = compileExpression(of, scope);
   if (sign === "*") return dereference(code);
   if (sign === "!") {
     const test = asTest(code);
@@ -197,8 +204,8 @@ function index(array: Code, at: Code): Code {
 }
 
 function binary(sign: string, a: Node, b: Node, scope: Scope): Code {
-  const left = compile(a, scope);
-  const right = compile(b, scope);
+  const left = compileExpression(a, scope);
+  const right = compileExpression(b, scope);
   if (sign === "&&" || sign === "||") {
     const first = asTest(left);
     const second = asTest(right);
@@ -305,9 +312,11 @@ function choose(
   otherwiseNode: Node,
   scope: Scope,
 ): Code {
-  const tested = compile(testNode, scope);
-  let then = thenNode === undefined ? tested : compile(thenNode, scope);
-  let otherwise = compile(otherwiseNode, scope);
+  const tested = compileExpression(testNode, scope);
+  let then = thenNode === undefined
+    ? tested
+    : compileExpression(thenNode, scope);
+  let otherwise = compileExpression(otherwiseNode, scope);
   const test = asTest(tested);
   let type: CType;
   if (then.type.kind === "int" && otherwise.type.kind === "int") {

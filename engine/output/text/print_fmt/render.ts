@@ -21,7 +21,7 @@ import {
 import type { RecordBytes } from "../record.ts";
 import { asInt, type Code, fieldCode, type Scope, toInt } from "./code.ts";
 import { INT, ULONG } from "./ctype.ts";
-import { compile } from "./expression.ts";
+import { compileExpression } from "./expression.ts";
 import { PrintFmtError } from "./lexer.ts";
 import { type Node, parsePrintFmt } from "./parser.ts";
 import { boundedText } from "./text_value.ts";
@@ -121,7 +121,7 @@ function bind(
     if (used >= nodes.length) {
       throw new PrintFmtError("the format string asks for more arguments");
     }
-    return compile(nodes[used++], scope);
+    return compileExpression(nodes[used++], scope);
   };
   let firstString = clobbersFormat(scope.env);
   if (firstString && startsWithString(pieces[0])) return () => "";

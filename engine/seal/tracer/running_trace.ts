@@ -11,7 +11,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
   COMMAND,
   CONTROL,
-  KIND,
+  ENTRY_KIND,
   kindAt,
   SEAL_NUMBER,
   type SealName,
@@ -20,7 +20,7 @@ import {
 import type { ControlPage } from "../page/control_page.ts";
 import { KeyController } from "../keys/key_controller.ts";
 import { KLOG, Klog, type KlogRecord } from "../keys/klog.ts";
-import type { Progress } from "../page/mailbox.ts";
+import type { CommandProgress } from "../page/mailbox.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 import { Backlog } from "../recording/backlog.ts";
 import {
@@ -63,7 +63,7 @@ export interface SealedOptions extends SealedConfig {
   /** Milliseconds between two checks of the module's code; default 5000. */
   readonly checkMs?: number;
   /** Called while a command takes its time. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: CommandProgress) => void;
 }
 
 /** Where a trace is kept. */
@@ -74,7 +74,7 @@ interface TraceFiles {
 }
 
 /** A trace that runs. */
-export class SealedTrace implements Disposable {
+export class RunningTrace implements Disposable {
   readonly options: SealedOptions;
   /** Checks of the module; it has its own time. */
   readonly watch: Watch;
@@ -141,7 +141,7 @@ export class SealedTrace implements Disposable {
     options: SealedOptions,
     sealName: SealName,
     klog: Klog,
-  ): SealedTrace {
+  ): RunningTrace {
     const { page } = module;
     const { klogPath, recordingPath } = options;
     const seal = SEAL_NUMBER[sealName];
@@ -153,7 +153,7 @@ export class SealedTrace implements Disposable {
       : RecordingWriter.create(recordingPath, header);
     try {
       const files = { klog, recording };
-      const trace = new SealedTrace(module, options, files, seal);
+      const trace = new RunningTrace(module, options, files, seal);
       trace.#keys.rotate();
       return trace;
     } catch (error) {
@@ -169,7 +169,7 @@ export class SealedTrace implements Disposable {
    * @throws {XftraceError} when log and recording are not those of what the
    * guest's module does now.
    */
-  static resume(module: WatchedModule, options: SealedOptions): SealedTrace {
+  static resume(module: WatchedModule, options: SealedOptions): RunningTrace {
     const { page } = module;
     const { recordingPath, klogPath } = options;
     if (recordingPath === undefined) {
@@ -195,7 +195,7 @@ export class SealedTrace implements Disposable {
         );
       }
       const files = { klog, recording };
-      const trace = new SealedTrace(
+      const trace = new RunningTrace(
         module,
         options,
         files,
@@ -257,9 +257,9 @@ export class SealedTrace implements Disposable {
   /** Looks at a verified entry: its addresses, or who sent the command. */
   #look(words: Int32Array, at: number): void {
     const kind = kindAt(words, at);
-    if (kind === KIND.entry || kind === KIND.return) {
+    if (kind === ENTRY_KIND.entry || kind === ENTRY_KIND.return) {
       this.#names.note(words, at);
-    } else if (kind === KIND.command) {
+    } else if (kind === ENTRY_KIND.command) {
       const number = words[at + WORD.func] >>> 0;
       const command = words[at + WORD.caller];
       if (this.#module.mailbox.sent.get(number) === command) return;
@@ -337,7 +337,7 @@ export class SealedTrace implements Disposable {
     if (recording === undefined) return;
     verifyRecording(recording.path, klog.path, (_cpu, _sequence, words, at) => {
       const kind = kindAt(words, at);
-      if (kind === KIND.entry || kind === KIND.return) {
+      if (kind === ENTRY_KIND.entry || kind === ENTRY_KIND.return) {
         this.#names.note(words, at);
       }
     });

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { doubleNames } from "./exported_names.ts";
+
+const names = (...texts: string[]) =>
+  doubleNames(new Map(texts.map((text, i) => [`${i}.ts`, text])));
+
+Deno.test("a name that two files declare is told where it stands again", () => {
+  assert.deepEqual(
+    names(
+      "/** One. */\nexport class Reading {}\n",
+      "\nexport interface Reading {}\nexport const other = 1;\n",
+    ),
+    [{
+      path: "1.ts",
+      line: 2,
+      rule: "0.ts exports another Reading: a name means one thing",
+    }],
+  );
+});
+
+Deno.test("overloads, re-exports, private names and templates are no second", () => {
+  assert.deepEqual(
+    names(
+      "export function f(a: 1): 1;\nexport function f(a: 2): 2;\n",
+      'export { f } from "./0.ts";\nfunction g() {}\n',
+      "export async function g() {}\nexport function* h() {}\n",
+      "// `x`\nconst text = `\nexport function h() {}\n`;\n",
+    ),
+    [],
+  );
+  assert.equal(
+    names("export async function g() {}", "export type g = 1;").length,
+    1,
+  );
+});
