@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../base/errors.ts";
 import { FixtureGuest, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
-import { BufferMemory } from "../memory/buffer_memory.ts";
+import { BufferMemory } from "../memory/buffer_memory_fixture.ts";
 import type { WordChange } from "./plan.ts";
 import {
   applyWord,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MemoryError } from "../base/errors.ts";
 import { AddressSpace } from "./address_space.ts";
-import { BufferMemory } from "./buffer_memory.ts";
+import { BufferMemory } from "./buffer_memory_fixture.ts";
 import { PageTableBuilder } from "../arch/x86_64/page_tables_fixture.ts";
 
 const KIB4 = 4096;

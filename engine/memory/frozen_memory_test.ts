@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BufferMemory } from "./buffer_memory.ts";
+import { BufferMemory } from "./buffer_memory_fixture.ts";
 import { FrozenMemory } from "./frozen_memory.ts";
 
 const PAGE = 4096;

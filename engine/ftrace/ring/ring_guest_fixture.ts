@@ -10,7 +10,7 @@ import {
   type FixtureStruct,
   fixtureTypes,
 } from "../../kernel/core/kernel_fixture.ts";
-import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { EventColumns, PageArena } from "./columns.ts";
 import { RingBuffer } from "./ring_buffer.ts";
 import { filler, SIM_TYPE, SimRing } from "./ring_fixture.ts";

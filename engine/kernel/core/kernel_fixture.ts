@@ -4,7 +4,7 @@
  * @module
  */
 import { AddressSpace } from "../../memory/address_space.ts";
-import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import { x86_64 } from "../../arch/x86_64/mod.ts";
 import { PageTableBuilder } from "../../arch/x86_64/page_tables_fixture.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";

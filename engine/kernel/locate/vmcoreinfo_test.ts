@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { GpaRange } from "../../memory/physical_memory.ts";
 import { findVmcoreinfo, parseVmcoreinfo } from "./vmcoreinfo.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { COUNT } from "./count.ts";
+import { COUNT, CountTable } from "./count.ts";
 import { said, working } from "./sink_fixture.ts";
 
 const CALLS = [
@@ -47,4 +47,15 @@ Deno.test("count: a new window begins at nothing", () => {
   count.sink.clear();
   assert.equal(count.sink.text(), "no events\n");
   assert.deepEqual(JSON.parse(JSON.stringify(count.sink.result())), []);
+});
+
+Deno.test("counts as a table", () => {
+  const table = new CountTable(["comm", "cpu"], [
+    { key: ["sshd", 1], count: 12 },
+    { key: ["sh", 0], count: 3 },
+  ]);
+  assert.equal(table.toString(), "sshd, 1        12\nsh, 0           3\n");
+  assert.equal(table.total, 15);
+  assert.equal(table.get("sh", 0), 3);
+  assert.equal(table.get("sh", 1), 0);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HIST } from "./hist.ts";
+import { HIST, HistTable } from "./hist.ts";
 import { said, working } from "./sink_fixture.ts";
 
 const ns = (...durations: number[]) =>
@@ -76,4 +76,29 @@ Deno.test("hist: buckets that cannot be made are refused", () => {
       /cannot be made: step must be above 0, to above from, and there may be 10000 of them$/,
     );
   }
+});
+
+Deno.test("a histogram as a drawing", () => {
+  const hist = new HistTable(
+    "duration",
+    [],
+    [{
+      key: [],
+      buckets: [
+        { low: 1, high: 2, count: 1 },
+        { low: 2, high: 4, count: 0 },
+        { low: 1024, high: 2048, count: 4 },
+      ],
+    }],
+    "ns",
+    false,
+  );
+  assert.equal(
+    hist.toString(),
+    `duration (ns)
+[1]                    1 |@@@@@@@@@@@@@                                       |
+[2, 4)                 0 |                                                    |
+[1K, 2K)               4 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
+`,
+  );
 });

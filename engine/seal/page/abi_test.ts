@@ -18,7 +18,7 @@ import {
   SEAL,
   SYSCALLS,
 } from "./abi.ts";
-import { parseHeader } from "./abi_header.ts";
+import { parseHeader } from "./abi_header_fixture.ts";
 
 const header = parseHeader(
   Deno.readTextFileSync(new URL("../../../guest/xftrace.h", import.meta.url)),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { EXIT } from "../../../engine/base/errors.ts";
-import { BufferMemory } from "../../../engine/memory/buffer_memory.ts";
+import { BufferMemory } from "../../../engine/memory/buffer_memory_fixture.ts";
 import { encodeSnapshot } from "../../../engine/memory/snapshot_writer.ts";
 import type { Diagnosis } from "../../../scripts/cli/commands/doctor.ts";
 import type { ListedVm } from "../../../scripts/cli/commands/ps.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatHexdump, parseHexdump } from "./hexdump.ts";
+import { formatHexdump, parseHexdump } from "./hexdump_fixture.ts";
 
 Deno.test("a hexdump reads back as the bytes it was made of", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

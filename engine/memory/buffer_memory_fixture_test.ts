@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MemoryError } from "../base/errors.ts";
-import { BufferMemory } from "./buffer_memory.ts";
+import { BufferMemory } from "./buffer_memory_fixture.ts";
 import {
   intersectRanges,
   mergeRanges,

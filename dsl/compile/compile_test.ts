@@ -22,8 +22,8 @@ import {
   sys_read,
   syscalls,
   trace,
-} from "./mod.ts";
-import type { TargetFacts } from "../engine/query/facts.ts";
+} from "../mod.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
 const sealed: Partial<TargetFacts> = { ...ROOTED, ...LOADED };

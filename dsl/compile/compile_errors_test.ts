@@ -21,9 +21,9 @@ import {
   sys_openat,
   sys_read,
   trace,
-} from "./mod.ts";
-import { stepText } from "../engine/control/plan_text.ts";
-import type { TargetFacts } from "../engine/query/facts.ts";
+} from "../mod.ts";
+import { stepText } from "../../engine/control/plan_text.ts";
+import type { TargetFacts } from "../../engine/query/facts.ts";
 import { CALLS, fakeFacts, LOADED, ROOTED } from "./compile_fixture.ts";
 
 function message(
@@ -166,7 +166,7 @@ Deno.test("errors: a caret under the script's own line", () => {
   } catch (error) {
     assert.ok(error instanceof CompileError);
     const { at } = error;
-    assert.match(at?.file ?? "", /dsl\/errors_test\.ts$/);
+    assert.match(at?.file ?? "", /dsl\/compile\/compile_errors_test\.ts$/);
     const text = Deno.readTextFileSync(new URL(at?.file ?? ""));
     const line = text.split("\n")[(at?.line ?? 0) - 1];
     assert.equal(line.slice((at?.column ?? 0) - 1).slice(0, 8), 'arg("x")');

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { x86_64 } from "../engine/arch/x86_64/mod.ts";
-import type { EventFormat } from "../engine/ftrace/events/formats.ts";
-import type { EventFact, TargetFacts } from "../engine/query/facts.ts";
-import { globRegExp } from "../engine/base/glob.ts";
-import { nearNames } from "../engine/base/near_names.ts";
+import { x86_64 } from "../../engine/arch/x86_64/mod.ts";
+import type { EventFormat } from "../../engine/ftrace/events/formats.ts";
+import type { EventFact, TargetFacts } from "../../engine/query/facts.ts";
+import { globRegExp } from "../../engine/base/glob.ts";
+import { nearNames } from "../../engine/base/near_names.ts";
 
 const NAMES = [
   "__x64_sys_open",
