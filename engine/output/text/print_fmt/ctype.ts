@@ -54,7 +54,7 @@ export const LONG = int(8, true);
 /** `unsigned long`, `unsigned long long`, `u64`. */
 export const ULONG = int(8, false);
 /** Text. */
-export const TEXT: TextType = { kind: "text" };
+export const TEXT_TYPE: TextType = { kind: "text" };
 
 const WORDS = new Set([
   "unsigned",

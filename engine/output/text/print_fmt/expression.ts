@@ -28,7 +28,7 @@ import {
   LONG,
   promoted,
   QUALIFIERS,
-  TEXT,
+  TEXT_TYPE,
   typeOfWords,
   UINT,
   ULONG,
@@ -52,7 +52,7 @@ export function compileExpression(node: Node, scope: Scope): Code {
     case "number":
       return number(node.value, node.suffix);
     case "string":
-      return constant(TEXT, node.text);
+      return constant(TEXT_TYPE, node.text);
     case "name":
       return name(node.name, scope);
     case "field":
@@ -327,7 +327,7 @@ function choose(
     type = then.type;
   } else {
     // A string on one side, something printable as one on the other.
-    type = TEXT;
+    type = TEXT_TYPE;
     then = textOf(then, scope.env);
     otherwise = textOf(otherwise, scope.env);
   }

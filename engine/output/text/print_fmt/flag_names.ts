@@ -7,7 +7,7 @@
 
 import type { RecordBytes } from "../record.ts";
 import { asInt, type Code, type Scope, toInt } from "./code.ts";
-import { TEXT, ULONG } from "./ctype.ts";
+import { TEXT_TYPE, ULONG } from "./ctype.ts";
 import { PrintFmtError } from "./lexer.ts";
 import type { Node } from "./parser.ts";
 
@@ -86,7 +86,7 @@ function named(value: Code, write: (value: bigint) => string): Code {
       ULONG,
     ).constant as bigint;
   return {
-    type: TEXT,
+    type: TEXT_TYPE,
     run: (record) => {
       const plain = run(record);
       const known = memo.get(plain);

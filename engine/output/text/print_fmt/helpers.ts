@@ -17,7 +17,7 @@ import {
   toInt,
   wrap,
 } from "./code.ts";
-import { type CType, INT, TEXT, UINT, ULONG } from "./ctype.ts";
+import { type CType, INT, TEXT_TYPE, UINT, ULONG } from "./ctype.ts";
 import { printFlags, printSymbolic } from "./flag_names.ts";
 import { PrintFmtError } from "./lexer.ts";
 import type { Node } from "./parser.ts";
@@ -146,7 +146,7 @@ function probeString(at: number): Code {
   const start = dataOffset(at);
   const length = dataLength(at);
   return {
-    type: TEXT,
+    type: TEXT_TYPE,
     run: (r) => length(r) === 0 ? "(fault)" : `"${r.string(start(r))}"`,
   };
 }
@@ -158,7 +158,7 @@ function bitmask(
   const start = offset(at);
   const length = dataLength(at);
   return {
-    type: TEXT,
+    type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
       return bitmap((i) => record.u8(first + i), length(record) * 8);
@@ -179,7 +179,7 @@ function printHex(buf: Code, count: Code, gap: boolean | undefined): Code {
   const length = toInt(asInt(count), INT).run;
   const ext = gap === undefined ? "hN" : "h";
   return {
-    type: TEXT,
+    type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
       const total = Math.min(length(record) as number, record.size);
@@ -202,7 +202,7 @@ function printArray(array: Code, count: Code, elementSize: Code): Code {
     throw new PrintFmtError(`__print_array() has elements of ${size} bytes`);
   }
   return {
-    type: TEXT,
+    type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
       const most = Math.floor(record.size / size);

@@ -11,14 +11,14 @@ import type { TextEnvironment } from "../environment.ts";
 import type { RecordBytes } from "../record.ts";
 import type { Code } from "./code.ts";
 import { asInt, toInt } from "./code.ts";
-import { TEXT, ULONG } from "./ctype.ts";
+import { TEXT_TYPE, ULONG } from "./ctype.ts";
 
 /**
  * The value as a string, as `%s` reads it: up to the NUL. A kernel string
  * that cannot be read shows as its address, as the kernel's own check does.
  */
 export function textOf(code: Code, env: TextEnvironment): Code {
-  return { type: TEXT, run: boundedText(code, env) };
+  return { type: TEXT_TYPE, run: boundedText(code, env) };
 }
 
 /** As {@linkcode textOf}, reading no more than `limit` bytes. */
