@@ -1,37 +1,7 @@
 import assert from "node:assert/strict";
-import { XftraceError } from "../../base/errors.ts";
-import { flowDiffText } from "../../output/findings/findings_flow.ts";
-import { addFlow, decodeBaseline, encodeBaseline } from "./baseline.ts";
-import { type CallFlow, ROOT } from "./call_flow.ts";
+import type { CallFlow } from "./call_flow.ts";
 import { flowDifferences, sizeDifferences } from "./compare_flow.ts";
-
-/** A flow in which each `caller: callees` was called `calls` times. */
-function flow(
-  calls: number,
-  tree: Record<string, string[]>,
-  size = 3,
-): CallFlow {
-  const found: CallFlow = new Map();
-  for (const [caller, callees] of Object.entries(tree)) {
-    found.set(caller, {
-      calls: caller === ROOT ? 0 : calls,
-      callees: new Map(
-        callees.map((callee) => [callee, { total: calls, within: calls }]),
-      ),
-      sizes: caller === "sys" ? new Map([[size, calls]]) : new Map(),
-    });
-  }
-  return found;
-}
-
-const GOOD = { [ROOT]: ["sys"], sys: ["open"], open: ["walk"], walk: [] };
-const HOOKED = {
-  [ROOT]: ["sys"],
-  sys: ["evil"],
-  evil: ["open"],
-  open: ["walk"],
-  walk: [],
-};
+import { flow, GOOD, HOOKED } from "./flow_fixture.ts";
 
 Deno.test("equal flows do not differ", () => {
   assert.deepEqual(flowDifferences(flow(100, GOOD), flow(50, GOOD)), []);
@@ -83,45 +53,4 @@ Deno.test("calls of another size are found, a few by chance are not", () => {
   mixed.get("sys")?.sizes.set(4, 2);
   assert.deepEqual(sizeDifferences(good, mixed), []);
   assert.deepEqual(sizeDifferences(flow(40, GOOD), flow(20, GOOD, 4)), []);
-});
-
-Deno.test("a baseline comes back from its file, and two add up", () => {
-  const learned = flow(100, GOOD);
-  const about = { release: "6.1", buildId: "ab", events: 7 };
-  const text = encodeBaseline({ ...about, flow: learned });
-  assert.deepEqual(decodeBaseline("x", text), { ...about, flow: learned });
-  const twice = flow(100, GOOD);
-  addFlow(twice, learned);
-  assert.deepEqual(twice.get("sys"), flow(200, GOOD).get("sys"));
-});
-
-Deno.test("what is no baseline is refused with the way to make one", () => {
-  for (const text of ["", "{}", '{"format":"xftrace-baseline","version":2}']) {
-    assert.throws(
-      () => decodeBaseline("some.file", text),
-      (error: unknown) =>
-        error instanceof XftraceError &&
-        /^some\.file is no baseline; make one with: /.test(error.message),
-    );
-  }
-});
-
-Deno.test("two flows stand side by side, differences marked", () => {
-  const { text, differences } = flowDiffText(
-    flow(1, GOOD),
-    flow(1, HOOKED),
-    { width: 14 },
-  );
-  assert.equal(
-    text,
-    [
-      "sys()            sys()",
-      "               >   evil()",
-      "               >     open()",
-      "               >       walk()",
-      "  open() ...   <",
-      "",
-    ].join("\n"),
-  );
-  assert.equal(differences, 4);
 });

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import {
+  FixtureGuest,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import type { Finding, Report } from "../finding.ts";
+import { compareTold, parseTracefs, type TracefsTexts } from "./told_state.ts";
+
+Deno.test("what grep prints of files is read by their names", () => {
+  assert.deepEqual(
+    [...parseTracefs(
+      "/sys/kernel/tracing/tracing_on:1\n" +
+        "set_graph_function:vfs_read\n" +
+        "set_graph_function:vfs_write [loop]\n" +
+        "no line of grep's\n" +
+        "current_tracer:a:b\n",
+    )],
+    [
+      ["tracing_on", "1\n"],
+      ["set_graph_function", "vfs_read\nvfs_write [loop]\n"],
+      ["current_tracer", "a:b\n"],
+    ],
+  );
+});
+
+/** What is said of a guest whose files tell this. */
+function compare(told: TracefsTexts) {
+  const guest = new FixtureGuest(fixtureTypes({}));
+  const page = guest.image();
+  guest.symbol("ftrace_enabled", page);
+  guest.symbol("fgraph_max_depth", page + 4n);
+  const { gpa } = guest.space.translate(page);
+  guest.view.setUint32(gpa, 0, true);
+  guest.view.setUint32(gpa + 4, 7, true);
+  const findings: Omit<Finding, "check">[] = [];
+  const said: string[] = [];
+  const report: Report = {
+    finding: (finding) => findings.push(finding),
+    unjudged: (what) => said.push(`unjudged ${what}`),
+    known: (text) => said.push(text),
+    notRun: () => assert.fail("it was run"),
+    judged: () => {},
+    part: (_, body) => body(),
+  };
+  compareTold(guest.kernel, report, told);
+  return { findings, said, page };
+}
+
+Deno.test("files that say what memory holds are known, others are findings", () => {
+  const { findings, said, page } = compare(
+    parseTracefs("ftrace_enabled:1\nmax_graph_depth:7\n"),
+  );
+  assert.deepEqual(said, [
+    "the guest says max_graph_depth is 7, as memory does",
+  ]);
+  assert.deepEqual(
+    findings.map(({ severity, where, address, expected, found }) => [
+      severity,
+      where,
+      address,
+      expected,
+      found,
+    ]),
+    [[
+      "critical",
+      "tracefs' ftrace_enabled",
+      page,
+      "1 (what the guest says)",
+      "0 (what its memory says)",
+    ]],
+  );
+  const [deep] = compare(parseTracefs("max_graph_depth:0\n")).findings;
+  assert.equal(deep.severity, "high");
+});
+
+Deno.test("a file that is not compared is not clean either", () => {
+  assert.deepEqual(compare(parseTracefs("trace_clock:local\n")).said, [
+    "unjudged tracefs' trace_clock",
+  ]);
+});

@@ -1,0 +1,41 @@
+/**
+ * Small call flows, for tests.
+ *
+ * @module
+ */
+import { type CallFlow, ROOT } from "./call_flow.ts";
+
+/** A flow in which each `caller: callees` was called `calls` times. */
+export function flow(
+  calls: number,
+  tree: Record<string, string[]>,
+  size = 3,
+): CallFlow {
+  const found: CallFlow = new Map();
+  for (const [caller, callees] of Object.entries(tree)) {
+    found.set(caller, {
+      calls: caller === ROOT ? 0 : calls,
+      callees: new Map(
+        callees.map((callee) => [callee, { total: calls, within: calls }]),
+      ),
+      sizes: caller === "sys" ? new Map([[size, calls]]) : new Map(),
+    });
+  }
+  return found;
+}
+
+/** A system call as it should be. */
+export const GOOD = {
+  [ROOT]: ["sys"],
+  sys: ["open"],
+  open: ["walk"],
+  walk: [],
+};
+/** The same with something between. */
+export const HOOKED = {
+  [ROOT]: ["sys"],
+  sys: ["evil"],
+  evil: ["open"],
+  open: ["walk"],
+  walk: [],
+};
