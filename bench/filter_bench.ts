@@ -22,8 +22,8 @@ import { readBuffers } from "../engine/ftrace/ring/reader.ts";
 import { appendRow } from "../engine/passes/rows.ts";
 import { openRunTarget, runFrame } from "../engine/run/run.ts";
 import { openCoreSession } from "../engine/session.ts";
-import { recorded } from "../tests/dsl/guest_model.ts";
-import { steerable } from "../tests/dsl/support.ts";
+import { recorded } from "../tests/dsl/guest_model_fixture.ts";
+import { steerable } from "../tests/dsl/support_fixture.ts";
 
 const EVENTS = 4_000_000;
 

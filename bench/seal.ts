@@ -26,7 +26,7 @@ import { CONTROL, CPU, type SealName } from "../engine/seal/page/abi.ts";
 import { SealedTracer } from "../engine/seal/tracer/sealed_tracer.ts";
 import { attach } from "../ffi/attach.ts";
 import { Guest } from "../lab/mod.ts";
-import { moduleFor } from "../tests/live/seal/support.ts";
+import { moduleFor } from "../tests/live/seal/support_fixture.ts";
 
 const kernel = Deno.args[0] ?? "6.1";
 const all = Deno.args[1] === "all";

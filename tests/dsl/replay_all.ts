@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { EXIT } from "../../mod.ts";
 import { execute } from "../../scripts/cli/execute.ts";
 import { evaluate } from "../../scripts/cli/commands/eval.ts";
-import { LESSONS } from "./one_liners.ts";
-import { SCRIPTS } from "./scripts.ts";
+import { LESSONS } from "./one_liners_fixture.ts";
+import { SCRIPTS } from "./scripts_fixture.ts";
 
 const file = fileURLToPath(
   import.meta.resolve("../../testdata/guest-6.12.core.zst"),

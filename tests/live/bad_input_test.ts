@@ -13,7 +13,7 @@ import {
   TRACEFS,
   xftrace,
   xftraceOk,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 Deno.test("files that are no guest's memory", async (t) => {
   const folder = await Deno.makeTempDir();

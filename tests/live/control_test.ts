@@ -15,7 +15,7 @@ import {
   startXftrace,
   TRACEFS,
   xftraceOk,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 for (const kernel of KERNELS) {
   Deno.test(`a stock ${kernel} guest is steered from the host`, async (t) => {

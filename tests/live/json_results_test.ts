@@ -1,8 +1,8 @@
 /** Results of queries as JSON, out of a recording: they are as documented. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { assertDocumented, printed } from "./json_documented.ts";
-import { type Run, xftraceOk } from "./support.ts";
+import { assertDocumented, printed } from "./json_documented_fixture.ts";
+import { type Run, xftraceOk } from "./support_fixture.ts";
 
 Deno.test("what eval --json prints is as documented", async () => {
   const core = fileURLToPath(

@@ -18,7 +18,7 @@ import {
   TRACEFS,
   xftrace,
   xftraceOk,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 /** Opens, reads and forks, on both CPUs, until told to stop. */
 const LOAD = `

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CHECKOUT, filesBelow } from "../../scripts/dev/files.ts";
 import { VERSION } from "../../engine/base/version.ts";
-import { Installed } from "./installed.ts";
+import { Installed } from "./installed_fixture.ts";
 
 const RECORDINGS = ["6.1", "6.12"].map((kernel) =>
   `core:${join(CHECKOUT, `testdata/guest-${kernel}.core.zst`)}`

@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { LESSONS } from "../dsl/one_liners.ts";
-import { SCRIPTS } from "../dsl/scripts.ts";
+import { LESSONS } from "../dsl/one_liners_fixture.ts";
+import { SCRIPTS } from "../dsl/scripts_fixture.ts";
 
 Deno.test("scripts and lessons need --allow-read alone, and say the same twice", async () => {
   const command = new Deno.Command(Deno.execPath(), {

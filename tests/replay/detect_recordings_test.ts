@@ -17,7 +17,7 @@ import { bytesSource } from "../../engine/memory/elf_core_source.ts";
 import { describeKernel } from "../../engine/kernel/locate/describe.ts";
 import { verdictOf } from "../../engine/output/findings/findings_json.ts";
 import { openCoreSession, type Session } from "../../engine/session.ts";
-import { type Damage, damagedKernel } from "./damaged_memory.ts";
+import { type Damage, damagedKernel } from "./damaged_memory_fixture.ts";
 import { zstdDecompressSync } from "node:zlib";
 
 const KERNELS = ["6.1", "6.12"];

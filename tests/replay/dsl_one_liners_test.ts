@@ -1,11 +1,11 @@
 /** docs/one_liners.md shows what the lessons really give. */
 import assert from "node:assert/strict";
-import { PAGE, page } from "../dsl/one_liners_page.ts";
+import { PAGE, page } from "../dsl/one_liners_page_fixture.ts";
 
 Deno.test("docs/one_liners.md: its outputs are real", () => {
   assert.equal(
     Deno.readTextFileSync(PAGE),
     page(),
-    "write it anew: deno run --allow-read --allow-write=docs tests/dsl/one_liners_page.ts",
+    "write it anew: deno run --allow-read --allow-write=docs tests/dsl/one_liners_page_fixture.ts",
   );
 });

@@ -11,15 +11,15 @@ import { compile, type CompileOptions, Condition, Trace } from "../../mod.ts";
 import type { Expression } from "../../engine/query/expression.ts";
 import { globRegExp } from "../../engine/base/glob.ts";
 import type { EventLike, TraceSpec } from "../../engine/query/spec.ts";
-import { recorded } from "../dsl/guest_model.ts";
-import { recordedByModule, wholeCalls } from "../dsl/module_model.ts";
+import { recorded } from "../dsl/guest_model_fixture.ts";
+import { recordedByModule, wholeCalls } from "../dsl/module_model_fixture.ts";
 import {
   openRecording,
   RECORDED,
   runOver,
   steerable,
   withModule,
-} from "../dsl/support.ts";
+} from "../dsl/support_fixture.ts";
 
 const RUNS = 1000;
 /** Each of these compiles and runs three times. */

@@ -7,9 +7,9 @@
 import assert from "node:assert/strict";
 import { compile, type Query } from "../../mod.ts";
 import { evaluate } from "../../scripts/cli/commands/eval.ts";
-import { LESSONS } from "../dsl/one_liners.ts";
-import { SCRIPTS } from "../dsl/scripts.ts";
-import { openRecording, RECORDED, runOver } from "../dsl/support.ts";
+import { LESSONS } from "../dsl/one_liners_fixture.ts";
+import { SCRIPTS } from "../dsl/scripts_fixture.ts";
+import { openRecording, RECORDED, runOver } from "../dsl/support_fixture.ts";
 
 /** What the recordings hold nothing of: no code there is foreign. */
 const EMPTY = new Set(["foreign_calls"]);

@@ -21,7 +21,7 @@ import {
   type Window,
 } from "../../mod.ts";
 import type { EventLike } from "../../engine/query/spec.ts";
-import { openRecording, RECORDED, runOver } from "../dsl/support.ts";
+import { openRecording, RECORDED, runOver } from "../dsl/support_fixture.ts";
 
 for (const kernel of RECORDED) {
   Deno.test(`sinks: they agree with each other (${kernel})`, () => {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { CallFlow } from "./call_flow.ts";
 import { flowDifferences, sizeDifferences } from "./compare_flow.ts";
 import { flow, GOOD, HOOKED } from "./flow_fixture.ts";
 

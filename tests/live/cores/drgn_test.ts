@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { openCoreSession } from "../../../engine/session.ts";
 import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
 import { MemoryError } from "../../../engine/base/errors.ts";
-import { attachTo, bootGuest, KERNELS } from "../support.ts";
+import { attachTo, bootGuest, KERNELS } from "../support_fixture.ts";
 
 /** Debian's own, where python3-drgn installs to. */
 const PYTHON = "/usr/bin/python3";

@@ -7,7 +7,12 @@ import { BufferMemory } from "../../../engine/memory/buffer_memory_fixture.ts";
 import { encodeSnapshot } from "../../../engine/memory/snapshot_writer.ts";
 import type { Diagnosis } from "../../../scripts/cli/commands/doctor.ts";
 import type { ListedVm } from "../../../scripts/cli/commands/ps.ts";
-import { assertOneClearError, ended, type Run, xftrace } from "../support.ts";
+import {
+  assertOneClearError,
+  ended,
+  type Run,
+  xftrace,
+} from "../support_fixture.ts";
 
 /** A snapshot of nothing in particular. */
 function snapshot(): Uint8Array<ArrayBuffer> {

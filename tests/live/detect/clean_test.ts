@@ -8,9 +8,9 @@ import {
   buildFixtures,
   check,
   vmlinuzOf,
-} from "./support.ts";
-import { noPause } from "./clock.ts";
-import { modulesOf } from "./text.ts";
+} from "./support_fixture.ts";
+import { noPause } from "./clock_fixture.ts";
+import { modulesOf } from "./text_fixture.ts";
 import {
   attachTo,
   bootGuest,
@@ -18,7 +18,7 @@ import {
   KERNELS,
   SLOW,
   TRACEFS,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 const RUNS = 12;
 

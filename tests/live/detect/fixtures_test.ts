@@ -21,11 +21,11 @@ import {
   check,
   findingsOf,
   vmlinuzOf,
-} from "./support.ts";
+} from "./support_fixture.ts";
 import { verdictOf } from "../../../engine/output/findings/findings_json.ts";
-import { commandLine } from "./command.ts";
-import { damagedRecording } from "./damage.ts";
-import { ownModule, textWithoutImage } from "./text.ts";
+import { commandLine } from "./command_fixture.ts";
+import { damagedRecording } from "./damage_fixture.ts";
+import { ownModule, textWithoutImage } from "./text_fixture.ts";
 import {
   attachTo,
   bootGuest,
@@ -33,7 +33,7 @@ import {
   KERNELS,
   SLOW,
   TRACEFS,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 /** A fixture, and what must be said of it. */
 interface Fixture {

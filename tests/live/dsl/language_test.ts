@@ -39,14 +39,14 @@ import processTree from "../../../scripts/process_tree.ts";
 import slowSyscalls from "../../../scripts/slow_syscalls.ts";
 import syscallCounts from "../../../scripts/syscall_counts.ts";
 import whoCalls from "../../../scripts/who_calls.ts";
-import { LESSONS } from "../../dsl/one_liners.ts";
+import { LESSONS } from "../../dsl/one_liners_fixture.ts";
 import {
   declared,
   errorsOfGuest,
   renewedOnTerminal,
   typesOfGuest,
-} from "./guest_steps.ts";
-import { moduleSteps } from "./module_steps.ts";
+} from "./guest_steps_fixture.ts";
+import { moduleSteps } from "./module_steps_fixture.ts";
 
 const CALLS = ["openat", "execve"].flatMap((name) => [
   `syscalls:sys_enter_${name}`,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
 import { openCoreSession } from "../../../engine/session.ts";
 import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
-import { assertDocumented, printed } from "../json_documented.ts";
+import { assertDocumented, printed } from "../json_documented_fixture.ts";
 import { reportText } from "../matrix/run.ts";
 import {
   assertNoOops,
@@ -14,7 +14,7 @@ import {
   KERNELS,
   SLOW,
   TRACEFS,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 const WORK = "ls -lR /proc/self > /dev/null 2>&1; sleep 0.2";
 

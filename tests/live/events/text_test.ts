@@ -6,7 +6,7 @@ import { rawReason } from "../../../engine/output/text/unfollowed.ts";
 import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
 import { textBytes } from "../../../engine/output/text/byte_text.ts";
 import { openInstance } from "../../../scripts/cli/instance.ts";
-import { PROBES, type Round, ROUNDS } from "./load.ts";
+import { PROBES, type Round, ROUNDS } from "./load_fixture.ts";
 import { reportText } from "../matrix/run.ts";
 import {
   assertNoOops,
@@ -19,7 +19,7 @@ import {
   TRACEFS,
   xftrace,
   xftraceOk,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 /** A disk image with a journal, from the host's tools where it has them. */
 async function putDisk(guest: Guest): Promise<void> {

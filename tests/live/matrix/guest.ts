@@ -5,7 +5,7 @@
  */
 import type { Guest } from "../../../lab/mod.ts";
 import type { Info } from "../../../scripts/cli/commands/info.ts";
-import { SLOW, TRACEFS } from "../support.ts";
+import { SLOW, TRACEFS } from "../support_fixture.ts";
 
 /** Records function_graph and events for a moment, and stops. */
 const RECORD = `

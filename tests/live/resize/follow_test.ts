@@ -3,8 +3,14 @@
  * kernel took is decoded, or counted as lost.
  */
 import assert from "node:assert/strict";
-import { followMarkers } from "./markers.ts";
-import { assertNoOops, bootGuest, KERNELS, SLOW, TRACEFS } from "../support.ts";
+import { followMarkers } from "./markers_fixture.ts";
+import {
+  assertNoOops,
+  bootGuest,
+  KERNELS,
+  SLOW,
+  TRACEFS,
+} from "../support_fixture.ts";
 
 /** What the guest does, by what it is called. */
 const CHURN: Readonly<Record<string, string>> = {

@@ -11,15 +11,15 @@ import {
   sealedGuest,
   steer,
   tracerOf,
-} from "./support.ts";
-import { tracefsSteps } from "./tracefs.ts";
-import { User } from "./user.ts";
+} from "./support_fixture.ts";
+import { tracefsSteps } from "./tracefs_fixture.ts";
+import { User } from "./user_fixture.ts";
 import {
   assertOneClearError,
   ended,
   startXftrace,
   TRACEFS,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 const opens = (text: string) =>
   text.match(/__x64_sys_openat\(.*"\/proc\/modules"/g)?.length ?? 0;

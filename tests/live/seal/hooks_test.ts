@@ -15,7 +15,7 @@ import {
   steer,
   traceAround,
   tracerOf,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 const FIXTURES = "../../../guest/fixtures/seal";
 

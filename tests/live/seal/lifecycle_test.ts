@@ -19,8 +19,8 @@ import {
   steer,
   traceAround,
   tracerOf,
-} from "./support.ts";
-import { recordsWhatIsCalled } from "./switched.ts";
+} from "./support_fixture.ts";
+import { recordsWhatIsCalled } from "./switched_fixture.ts";
 
 const NARROW = {
   roots: ["sys_openat", "sys_read"],

@@ -15,7 +15,7 @@ import {
   sealedGuest,
   steer,
   tracerOf,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 const WANTED = 1_000_000;
 

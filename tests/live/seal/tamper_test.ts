@@ -34,7 +34,7 @@ import {
   steer,
   tracerOf,
   waitUntil,
-} from "./support.ts";
+} from "./support_fixture.ts";
 
 /** What an intruder has to work with. */
 interface Intruder {

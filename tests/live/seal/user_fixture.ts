@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import type { Guest } from "../../../lab/mod.ts";
 import type { SealedOff } from "../../../scripts/cli/off_sealed.ts";
-import { Scratch } from "./support.ts";
-import { ended, type Run, startXftrace, TRACEFS } from "../support.ts";
+import { Scratch } from "./support_fixture.ts";
+import { ended, type Run, startXftrace, TRACEFS } from "../support_fixture.ts";
 
 /** Files whose content must be as before when a trace is off. */
 const FILES = [

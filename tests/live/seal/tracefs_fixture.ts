@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import type { Guest } from "../../../lab/mod.ts";
-import type { User } from "./user.ts";
-import { assertOneClearError, TRACEFS } from "../support.ts";
+import type { User } from "./user_fixture.ts";
+import { assertOneClearError, TRACEFS } from "../support_fixture.ts";
 
 const EXEC = "sched:sched_process_exec";
 const FILES = [

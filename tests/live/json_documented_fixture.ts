@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type Run, xftrace } from "./support.ts";
+import { type Run, xftrace } from "./support_fixture.ts";
 
 /** The types of docs/json.md. */
 export async function documentedTypes(): Promise<string> {

@@ -7,8 +7,11 @@
 import assert from "node:assert/strict";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
 import { verdictOf } from "../../../engine/output/findings/findings_json.ts";
-import { type Damage, damagedKernel } from "../../replay/damaged_memory.ts";
-import { assertClean, check, findingsOf } from "./support.ts";
+import {
+  type Damage,
+  damagedKernel,
+} from "../../replay/damaged_memory_fixture.ts";
+import { assertClean, check, findingsOf } from "./support_fixture.ts";
 
 /** Where a check begins; of several names the kernel has one. */
 const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [

@@ -2,14 +2,14 @@
  * Writes docs/one_liners.md: the lessons with what they give on the recorded
  * guest.
  *
- *     deno run --allow-read --allow-write=docs tests/dsl/one_liners_page.ts
+ *     deno run --allow-read --allow-write=docs tests/dsl/one_liners_page_fixture.ts
  *
  * @module
  */
 import { compile, planText } from "../../mod.ts";
 import { evaluate } from "../../scripts/cli/commands/eval.ts";
-import { type Lesson, LESSONS } from "./one_liners.ts";
-import { openRecording, type Recording, runOver } from "./support.ts";
+import { type Lesson, LESSONS } from "./one_liners_fixture.ts";
+import { openRecording, type Recording, runOver } from "./support_fixture.ts";
 
 /** Lines of output that are shown of a lesson. */
 const SHOWN = 16;

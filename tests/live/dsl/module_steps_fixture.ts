@@ -27,7 +27,7 @@ import {
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
 import foreignCalls from "../../../scripts/foreign_calls.ts";
-import { moduleFor } from "../seal/support.ts";
+import { moduleFor } from "../seal/support_fixture.ts";
 
 /** Reads files as nobody else in the guest does; the same calls each time. */
 const WORK = "md5sum /etc/passwd /etc/group /init /bin/busybox >/dev/null";

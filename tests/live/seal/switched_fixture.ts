@@ -14,7 +14,7 @@ import {
 } from "../../../engine/seal/recording/verify_recording.ts";
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
-import { pollUntil, Scratch, tracerOf, waitUntil } from "./support.ts";
+import { pollUntil, Scratch, tracerOf, waitUntil } from "./support_fixture.ts";
 
 /** Counts calls that the guest was told to make against the entries. */
 export async function recordsWhatIsCalled(

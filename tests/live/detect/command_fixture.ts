@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { findKernel } from "../../../lab/packages/kernel.ts";
-import { type Guest, startXftrace, xftrace } from "../support.ts";
+import { type Guest, startXftrace, xftrace } from "../support_fixture.ts";
 
 const Run = z.object({
   verdict: z.string(),

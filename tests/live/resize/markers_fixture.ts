@@ -13,7 +13,7 @@ import { Follower } from "../../../engine/ftrace/ring/follower.ts";
 import type { FollowTotals } from "../../../engine/ftrace/ring/follower.ts";
 import { traceLayout } from "../../../engine/ftrace/ring/meta.ts";
 import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
-import { attachTo, type Guest, SLOW, TRACEFS } from "../support.ts";
+import { attachTo, type Guest, SLOW, TRACEFS } from "../support_fixture.ts";
 
 /** What came of one stream. */
 export interface Followed {

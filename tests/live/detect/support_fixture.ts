@@ -19,7 +19,7 @@ import { kernelHeaders } from "../../../lab/packages/headers.ts";
 import { findKernel } from "../../../lab/packages/kernel.ts";
 import { lock } from "../../../lab/host/lock.ts";
 import { cacheDirectory, exists } from "../../../lab/host/paths.ts";
-import type { Guest } from "../support.ts";
+import type { Guest } from "../support_fixture.ts";
 
 /**
  * Builds the fixtures for a kernel series, once for each state of their

@@ -16,8 +16,8 @@ import type { Session } from "../../../engine/session.ts";
 import { findKernel } from "../../../lab/packages/kernel.ts";
 import { toldByModule } from "../../../scripts/cli/ask_guest.ts";
 import { moduleFiles } from "../../../scripts/cli/module_files.ts";
-import { askGuest, nobodyToAsk } from "./ask_guest.ts";
-import { assertClean, check, findingsOf } from "./support.ts";
+import { askGuest, nobodyToAsk } from "./ask_guest_fixture.ts";
+import { assertClean, check, findingsOf } from "./support_fixture.ts";
 import {
   moduleFor,
   openLoad,
@@ -25,8 +25,8 @@ import {
   Scratch,
   traceAround,
   tracerOf,
-} from "../seal/support.ts";
-import type { Guest } from "../support.ts";
+} from "../seal/support_fixture.ts";
+import type { Guest } from "../support_fixture.ts";
 
 /** The files of the modules that a series' guests load. */
 export async function modulesOf(series: string) {

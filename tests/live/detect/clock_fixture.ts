@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import { openCoreSession, type Session } from "../../../engine/session.ts";
 import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
-import { check } from "./support.ts";
-import type { Guest } from "../support.ts";
+import { check } from "./support_fixture.ts";
+import type { Guest } from "../support_fixture.ts";
 
 const ROUNDS = 3;
 const INTERVAL_MS = 1200;

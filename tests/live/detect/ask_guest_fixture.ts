@@ -16,7 +16,7 @@ import {
   type Guest,
   TRACEFS,
   xftrace,
-} from "../support.ts";
+} from "../support_fixture.ts";
 
 const Run = z.object({
   verdict: z.string(),
