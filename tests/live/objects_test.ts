@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
-import { attachTo, bootGuest, type Guest, KERNELS } from "./support.ts";
+import { attachTo, bootGuest, type Guest, KERNELS } from "./support_fixture.ts";
 
 /** A process with so many areas of memory that their tree has levels. */
 const AREAS = 400;

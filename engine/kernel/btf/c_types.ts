@@ -10,7 +10,7 @@ import {
   type TypedVariable,
 } from "./c_type.ts";
 import { declare } from "./declare.ts";
-import { badBtf, KIND, type RawBtf } from "./format.ts";
+import { badBtf, BTF_KIND, type RawBtf } from "./format.ts";
 import { resolve, sizeOf } from "./layout.ts";
 import type { StructLayout } from "./struct_layout.ts";
 
@@ -32,19 +32,19 @@ export interface BtfLookup {
 
 /** Kinds that a name alone may mean, those that come first win. */
 const PLAIN: readonly ReadonlySet<number>[] = [
-  new Set([KIND.struct]),
-  new Set([KIND.union]),
-  new Set([KIND.typedef]),
-  new Set([KIND.int, KIND.float]),
-  new Set([KIND.enum, KIND.enum64]),
+  new Set([BTF_KIND.struct]),
+  new Set([BTF_KIND.union]),
+  new Set([BTF_KIND.typedef]),
+  new Set([BTF_KIND.int, BTF_KIND.float]),
+  new Set([BTF_KIND.enum, BTF_KIND.enum64]),
 ];
 /** Kinds by the keyword before the name. */
 const TAGGED: Readonly<Record<string, readonly ReadonlySet<number>[]>> = {
-  struct: [new Set([KIND.struct])],
-  union: [new Set([KIND.union])],
-  enum: [new Set([KIND.enum, KIND.enum64])],
+  struct: [new Set([BTF_KIND.struct])],
+  union: [new Set([BTF_KIND.union])],
+  enum: [new Set([BTF_KIND.enum, BTF_KIND.enum64])],
 };
-const VARIABLES: ReadonlySet<number> = new Set([KIND.var]);
+const VARIABLES: ReadonlySet<number> = new Set([BTF_KIND.var]);
 
 /** The C types of one kernel. Everything may throw on damaged BTF. */
 export class CTypes {
@@ -106,7 +106,7 @@ export class CTypes {
     const btf = this.#btf;
     const sections = new Map<number, string>();
     for (let id = 1; id < btf.count; id++) {
-      if (btf.kind(id) !== KIND.datasec) continue;
+      if (btf.kind(id) !== BTF_KIND.datasec) continue;
       for (let i = 0; i < btf.entries(id); i++) {
         sections.set(btf.word(id, 3 + 3 * i), btf.name(id));
       }
@@ -120,7 +120,7 @@ export class CTypes {
     const kind = btf.kind(base);
     const name = declare(btf, id);
     switch (kind) {
-      case KIND.int: {
+      case BTF_KIND.int: {
         const encoding = btf.word(base, 3) >>> 24;
         const own = btf.name(base);
         return {
@@ -132,8 +132,8 @@ export class CTypes {
           bool: (encoding & INT_BOOL) !== 0 || own === "_Bool",
         };
       }
-      case KIND.enum:
-      case KIND.enum64:
+      case BTF_KIND.enum:
+      case BTF_KIND.enum64:
         return {
           kind: "enum",
           name,
@@ -141,7 +141,7 @@ export class CTypes {
           signed: btf.flag(base),
           names: enumerators(btf, base),
         };
-      case KIND.ptr: {
+      case BTF_KIND.ptr: {
         // Structs point to each other: looked up when it is asked for.
         const target = () => this.byId(btf.word(base, 2));
         return {
@@ -153,7 +153,7 @@ export class CTypes {
           },
         };
       }
-      case KIND.array: {
+      case BTF_KIND.array: {
         const element = () => this.byId(btf.word(base, 3));
         return {
           kind: "array",
@@ -166,28 +166,28 @@ export class CTypes {
           length: btf.word(base, 5),
         };
       }
-      case KIND.struct:
-      case KIND.union: {
+      case BTF_KIND.struct:
+      case BTF_KIND.union: {
         const lookup = this.#lookup;
         return {
           kind: "struct",
           name,
           size: btf.word(base, 2),
-          union: kind === KIND.union,
+          union: kind === BTF_KIND.union,
           tag: btf.name(base),
           get layout() {
             return lookup.layout(base);
           },
         };
       }
-      case KIND.float:
+      case BTF_KIND.float:
         return { kind: "float", name, size: btf.word(base, 2) };
-      case KIND.void:
+      case BTF_KIND.void:
         return { kind: "void", name, size: 0 };
-      case KIND.func:
-      case KIND.funcProto:
+      case BTF_KIND.func:
+      case BTF_KIND.funcProto:
         return { kind: "function", name, size: 0 };
-      case KIND.fwd:
+      case BTF_KIND.fwd:
         return { kind: "forward", name, size: 0 };
       default:
         throw badBtf(`type ${id} has kind ${kind}, which is no C type`);
@@ -264,7 +264,7 @@ function spellings(words: readonly string[]): string[] {
 /** An enum's names by value. */
 function enumerators(btf: RawBtf, id: number): ReadonlyMap<bigint, string> {
   const names = new Map<bigint, string>();
-  const wide = btf.kind(id) === KIND.enum64;
+  const wide = btf.kind(id) === BTF_KIND.enum64;
   const signed = btf.flag(id);
   for (let i = 0; i < btf.entries(id); i++) {
     const at = 3 + (wide ? 3 : 2) * i;
