@@ -29,7 +29,7 @@ export type EventFields<O> =
   & { readonly args: O };
 
 /** The value that a script's function sees for a kind. */
-export type ValueOf<K> = K extends "text" | "function" ? string
+export type ValueOfKind<K> = K extends "text" | "function" ? string
   : K extends "address" ? bigint
   : K extends FieldKind ? number
   : unknown;
@@ -43,9 +43,9 @@ export type EventOf<F> = [F] extends [never]
   : {
     readonly [N in keyof F]: N extends "args"
       ? [F[N]] extends [never] ? { readonly [argument: string]: unknown }
-      : { readonly [A in keyof F[N]]: ValueOf<F[N][A]> | undefined }
-      : N extends Perhaps ? ValueOf<F[N]> | undefined
-      : ValueOf<F[N]>;
+      : { readonly [A in keyof F[N]]: ValueOfKind<F[N][A]> | undefined }
+      : N extends Perhaps ? ValueOfKind<F[N]> | undefined
+      : ValueOfKind<F[N]>;
   };
 
 type Both<U> = (U extends unknown ? (each: U) => void : never) extends

@@ -25,8 +25,8 @@ export interface About<F extends Readonly<Record<string, Flag>>> {
   readonly examples: readonly string[];
 }
 
-/** Values of the flags: those without a default may be missing. */
-export type Values<F extends Readonly<Record<string, Flag>>> = {
+/** What the flags were given: those without a default may be missing. */
+export type FlagValues<F extends Readonly<Record<string, Flag>>> = {
   readonly [N in keyof F]: F[N] extends readonly [string, string, string]
     ? string
     : string | undefined;
@@ -47,9 +47,9 @@ export interface Script {
  */
 export function script<const F extends Readonly<Record<string, Flag>>>(
   about: About<F>,
-  build: (flags: Values<F>) => readonly Query<unknown>[],
+  build: (flags: FlagValues<F>) => readonly Query<unknown>[],
 ): Script {
-  const values = (options: object): Values<F> => options as Values<F>;
+  const values = (options: object): FlagValues<F> => options as FlagValues<F>;
   return {
     name: about.name,
     queries: (args = []) => {

@@ -17,7 +17,7 @@ export type Allowed =
   | "known";
 
 /** A place that holds a pointer to code. */
-export interface Place {
+export interface HookPlace {
   /** Its name: `kprobe on vfs_read`. */
   readonly where: string;
   /** GVA of the pointer. */
@@ -41,7 +41,7 @@ export interface Place {
 export function judge(
   context: CheckContext,
   report: Report,
-  place: Place,
+  place: HookPlace,
 ): CodeAt {
   const code = context.code.at(place.target);
   if (code.kind === "unread") {
@@ -74,7 +74,7 @@ export function judge(
 function refuse(
   context: CheckContext,
   code: CodeAt,
-  { allowed, severity = "high" }: Place,
+  { allowed, severity = "high" }: HookPlace,
 ): { severity: Severity; why: string } | undefined {
   switch (code.kind) {
     case "kernel":

@@ -6,7 +6,7 @@
 
 import type { RecordBytes } from "../record.ts";
 import type { Value } from "./code.ts";
-import type { IntType } from "./ctype.ts";
+import type { IntegerType } from "./ctype.ts";
 import { PrintFmtError } from "./lexer.ts";
 
 type Run = (record: RecordBytes) => Value;
@@ -24,7 +24,7 @@ export function comparison(sign: string): boolean {
  */
 export function arithmetic(
   sign: string,
-  type: IntType,
+  type: IntegerType,
   left: Run,
   right: Run,
 ): Run {

@@ -13,8 +13,8 @@ import { dynamicKind } from "../../../ftrace/events/formats.ts";
 import type { TextEnvironment } from "../environment.ts";
 import { RecordBytes } from "../record.ts";
 import {
-  type CType,
-  type IntType,
+  type ExpressionType,
+  type IntegerType,
   type RecordPointer,
   typeOfWords,
 } from "./ctype.ts";
@@ -25,7 +25,7 @@ export type Value = number | bigint | string;
 
 /** A compiled expression. */
 export interface Code {
-  readonly type: CType;
+  readonly type: ExpressionType;
   /** The value, when it is the same for every event. */
   readonly constant?: Value;
   readonly run: (record: RecordBytes) => Value;
@@ -41,13 +41,13 @@ export interface Scope {
 const EMPTY = new RecordBytes();
 
 /** A constant. */
-export function constant(type: CType, value: Value): Code {
+export function constant(type: ExpressionType, value: Value): Code {
   return { type, constant: value, run: () => value };
 }
 
 /** A computed value; folded when all of `from` are constant. */
 export function computed(
-  type: CType,
+  type: ExpressionType,
   from: readonly Code[],
   run: (record: RecordBytes) => Value,
 ): Code {
@@ -58,7 +58,10 @@ export function computed(
 }
 
 /** Brings a value into an integer type's range. */
-export function wrap(type: IntType, value: number | bigint): number | bigint {
+export function wrap(
+  type: IntegerType,
+  value: number | bigint,
+): number | bigint {
   if (type.size === 8) {
     const wide = typeof value === "bigint" ? value : BigInt(value);
     return type.signed ? BigInt.asIntN(64, wide) : BigInt.asUintN(64, wide);
@@ -77,12 +80,12 @@ export function wrap(type: IntType, value: number | bigint): number | bigint {
 }
 
 /** Whether two integer types hold the same values in the same form. */
-export function sameInt(a: IntType, b: IntType): boolean {
+export function sameInt(a: IntegerType, b: IntegerType): boolean {
   return a.size === b.size && a.signed === b.signed;
 }
 
 /** Converts to an integer type, as a cast or an assignment would. */
-export function toInt(code: Code, type: IntType): Code {
+export function toInt(code: Code, type: IntegerType): Code {
   switch (code.type.kind) {
     case "int":
       if (sameInt(code.type, type)) return code;
@@ -103,9 +106,9 @@ export function toInt(code: Code, type: IntType): Code {
 }
 
 /** An integer, or a kernel pointer's address, as an integer. */
-export function asInt(code: Code): Code & { readonly type: IntType } {
-  if (code.type.kind === "int") return code as Code & { type: IntType };
-  const type: IntType = { kind: "int", size: 8, signed: false };
+export function asInt(code: Code): Code & { readonly type: IntegerType } {
+  if (code.type.kind === "int") return code as Code & { type: IntegerType };
+  const type: IntegerType = { kind: "int", size: 8, signed: false };
   return { ...toInt(code, type), type };
 }
 
@@ -123,7 +126,7 @@ export function asTest(code: Code): (record: RecordBytes) => boolean {
 }
 
 /** Loads what a record pointer of static or dynamic offset points to. */
-export function load(type: CType, pointer: Code): Code {
+export function load(type: ExpressionType, pointer: Code): Code {
   if (type.kind === "record" || type.kind === "text") {
     throw new PrintFmtError("what a pointer points to is no plain value");
   }
@@ -144,7 +147,7 @@ export function fieldCode(field: EventField): Code {
 }
 
 /** The static type of `REC->field`. */
-export function fieldType(field: EventField): CType {
+export function fieldType(field: EventField): ExpressionType {
   if (dynamicKind(field) !== undefined) {
     return { kind: "int", size: 4, signed: false };
   }
@@ -172,7 +175,10 @@ export function constantPlace(type: RecordPointer, offset: number): Code {
   return { type, constant: offset, run: () => offset };
 }
 
-function arrayOf(element: CType | undefined, length: number): RecordPointer {
+function arrayOf(
+  element: ExpressionType | undefined,
+  length: number,
+): RecordPointer {
   return {
     kind: "record",
     to: element,
@@ -182,11 +188,11 @@ function arrayOf(element: CType | undefined, length: number): RecordPointer {
 }
 
 /** Bytes of a value of that type. */
-export function sizeOfType(type: CType): number {
+export function sizeOfType(type: ExpressionType): number {
   return type.kind === "int" ? type.size : 8;
 }
 
-function kernelPointer(text: string): CType {
+function kernelPointer(text: string): ExpressionType {
   const to = typeOfWords(words(text.substring(0, text.indexOf("*"))));
   return { kind: "kernel", to, stride: to === undefined ? 1 : to.size };
 }
@@ -200,7 +206,7 @@ function isIntSize(size: number): size is 1 | 2 | 4 | 8 {
 }
 
 function staticLoad(
-  type: CType,
+  type: ExpressionType,
   at: number,
 ): (record: RecordBytes) => number | bigint {
   const read = dynamicLoad(type);
@@ -221,7 +227,7 @@ function staticLoad(
 }
 
 function dynamicLoad(
-  type: CType,
+  type: ExpressionType,
 ): (record: RecordBytes, at: number) => number | bigint {
   if (type.kind !== "int") return (record, at) => record.u64(at);
   switch (type.size) {

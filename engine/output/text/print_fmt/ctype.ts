@@ -6,7 +6,7 @@
  */
 
 /** An integer type. */
-export interface IntType {
+export interface IntegerType {
   readonly kind: "int";
   /** Bytes. */
   readonly size: 1 | 2 | 4 | 8;
@@ -17,7 +17,7 @@ export interface IntType {
 export interface RecordPointer {
   readonly kind: "record";
   /** What it points to; `undefined` for void and for structs. */
-  readonly to: CType | undefined;
+  readonly to: ExpressionType | undefined;
   /** Bytes of what it points to (1 for void). */
   readonly stride: number;
   /** Bytes of the array it stands for, when it is one. */
@@ -25,9 +25,9 @@ export interface RecordPointer {
 }
 
 /** A pointer into kernel memory; its value is a GVA. */
-export interface KernelPointer {
+export interface GuestPointer {
   readonly kind: "kernel";
-  readonly to: CType | undefined;
+  readonly to: ExpressionType | undefined;
   readonly stride: number;
 }
 
@@ -37,9 +37,13 @@ export interface TextType {
 }
 
 /** Any of them. */
-export type CType = IntType | RecordPointer | KernelPointer | TextType;
+export type ExpressionType =
+  | IntegerType
+  | RecordPointer
+  | GuestPointer
+  | TextType;
 
-const int = (size: 1 | 2 | 4 | 8, signed: boolean): IntType => ({
+const int = (size: 1 | 2 | 4 | 8, signed: boolean): IntegerType => ({
   kind: "int",
   size,
   signed,
@@ -79,7 +83,7 @@ export const QUALIFIERS: ReadonlySet<string> = new Set([
   "__bitwise",
 ]);
 
-const TYPEDEFS: Readonly<Record<string, IntType>> = {
+const TYPEDEFS: Readonly<Record<string, IntegerType>> = {
   u8: int(1, false),
   u16: int(2, false),
   u32: UINT,
@@ -134,7 +138,7 @@ export function isTypeWord(word: string): boolean {
 }
 
 /** A typedef's integer type, if it is a known one. */
-export function typedef(name: string): IntType | undefined {
+export function typedef(name: string): IntegerType | undefined {
   if (Object.hasOwn(TYPEDEFS, name)) return TYPEDEFS[name];
   // __u32, __le16, uint8_t, xfs_ino_t's like are left to the caller.
   const fixed = /^(?:__|u?int|uint|__be|__le)([us]?)(8|16|32|64)(_t)?$/
@@ -149,7 +153,7 @@ export function typedef(name: string): IntType | undefined {
  * The type a list of words names (`unsigned long`, `struct page`), without
  * its stars; `undefined` for void, structs and typedefs that are not known.
  */
-export function typeOfWords(words: readonly string[]): IntType | undefined {
+export function typeOfWords(words: readonly string[]): IntegerType | undefined {
   const plain = words.filter((word) => !QUALIFIERS.has(word));
   if (plain[0] === "struct" || plain[0] === "union") return undefined;
   // The kernel's enums are all int or unsigned int wide.
@@ -170,12 +174,12 @@ export function typeOfWords(words: readonly string[]): IntType | undefined {
 }
 
 /** The type an operand has in arithmetic (C's integer promotion). */
-export function promoted(type: IntType): IntType {
+export function promoted(type: IntegerType): IntegerType {
   return type.size < 4 ? INT : type;
 }
 
 /** The common type of two operands (C's usual arithmetic conversions). */
-export function common(a: IntType, b: IntType): IntType {
+export function common(a: IntegerType, b: IntegerType): IntegerType {
   const left = promoted(a);
   const right = promoted(b);
   if (left.size === right.size) {

@@ -22,9 +22,9 @@ import {
 } from "./code.ts";
 import {
   common,
-  type CType,
+  type ExpressionType,
+  type GuestPointer,
   INT,
-  type KernelPointer,
   LONG,
   promoted,
   QUALIFIERS,
@@ -141,7 +141,7 @@ function call(callee: string, args: readonly Node[], scope: Scope): Code {
   return callHelper(callee, args, scope, compileExpression);
 }
 
-function typeOf(node: Node, scope: Scope): CType {
+function typeOf(node: Node, scope: Scope): ExpressionType {
   if (node.op === "field") return fieldType(field(node.name, scope));
   return compileExpression(node, scope).type;
 }
@@ -274,7 +274,7 @@ function add(pointer: Code, count: Code, sign: 1 | -1): Code {
     return addToAddress(pointer, count, sign, { kind: "kernel", to, stride });
   }
   const steps = toInt(asInt(count), INT);
-  const type: CType = { kind: "record", to, stride };
+  const type: ExpressionType = { kind: "record", to, stride };
   const start = pointer.run;
   const run = steps.run;
   return computed(
@@ -289,7 +289,7 @@ function addToAddress(
   pointer: Code,
   count: Code,
   sign: 1 | -1,
-  type: KernelPointer,
+  type: GuestPointer,
 ): Code {
   const steps = toInt(asInt(count), LONG);
   const scale = BigInt(sign * type.stride);
@@ -318,7 +318,7 @@ function choose(
     : compileExpression(thenNode, scope);
   let otherwise = compileExpression(otherwiseNode, scope);
   const test = asTest(tested);
-  let type: CType;
+  let type: ExpressionType;
   if (then.type.kind === "int" && otherwise.type.kind === "int") {
     type = common(then.type, otherwise.type);
     then = toInt(then, type);

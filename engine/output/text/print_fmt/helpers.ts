@@ -17,7 +17,7 @@ import {
   toInt,
   wrap,
 } from "./code.ts";
-import { type CType, INT, TEXT_TYPE, UINT, ULONG } from "./ctype.ts";
+import { type ExpressionType, INT, TEXT_TYPE, UINT, ULONG } from "./ctype.ts";
 import { printFlags, printSymbolic } from "./flag_names.ts";
 import { PrintFmtError } from "./lexer.ts";
 import type { Node } from "./parser.ts";
@@ -108,7 +108,7 @@ export function callHelper(
   }
 }
 
-const CHAR: CType = { kind: "int", size: 1, signed: true };
+const CHAR: ExpressionType = { kind: "int", size: 1, signed: true };
 const BILLION = 1000000000n;
 
 function fieldArgument(name: string, args: readonly Node[], scope: Scope) {
@@ -125,7 +125,7 @@ function fieldArgument(name: string, args: readonly Node[], scope: Scope) {
   return found;
 }
 
-function place(to: CType, run: (record: RecordBytes) => number): Code {
+function place(to: ExpressionType, run: (record: RecordBytes) => number): Code {
   return { type: { kind: "record", to, stride: 1 }, run };
 }
 
