@@ -11,6 +11,7 @@ import type {
   EntryDetails,
   Inside,
 } from "./fields/frame.ts";
+import { beginCall } from "./rows.ts";
 import type { FunctionSet } from "./function_set.ts";
 
 /** What calls to emit. */
@@ -280,16 +281,7 @@ export class GraphCalls {
     out: Output,
   ): void {
     const { columns, calls } = out;
-    columns.reserve(1);
-    const to = columns.length++;
-    calls.reserve(columns.length);
-    columns.ts[to] = from.ts[row];
-    columns.cpu[to] = from.cpu[row];
-    columns.type[to] = from.type[row];
-    columns.pid[to] = from.pid[row];
-    columns.offset[to] = from.offset[row];
-    columns.size[to] = from.size[row];
-    columns.kind[to] = KIND.return;
+    const to = beginCall(columns, calls, from, row);
     columns.func[2 * to] = from.func[2 * row];
     columns.func[2 * to + 1] = from.func[2 * row + 1];
     columns.depth[to] = level === Infinity ? 0 : level;

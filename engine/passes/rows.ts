@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { EventColumns } from "../ftrace/ring/columns.ts";
+import { type EventColumns, KIND } from "../ftrace/ring/columns.ts";
+import type { CallColumns } from "./fields/frame.ts";
 
 /**
  * Appends a row of other columns (of the same epoch) as it is.
@@ -29,4 +30,29 @@ export function appendRow(
   to.depth[at] = from.depth[row];
   to.duration[at] = from.duration[row];
   return at;
+}
+
+/**
+ * Appends a call that ends with a row of other columns: when and where it
+ * ended, and whose it was. The rest is the caller's to fill in.
+ *
+ * @returns its number in `columns` and `calls`.
+ */
+export function beginCall(
+  columns: EventColumns,
+  calls: CallColumns,
+  from: EventColumns,
+  row: number,
+): number {
+  columns.reserve(1);
+  const to = columns.length++;
+  calls.reserve(columns.length);
+  columns.ts[to] = from.ts[row];
+  columns.cpu[to] = from.cpu[row];
+  columns.type[to] = from.type[row];
+  columns.pid[to] = from.pid[row];
+  columns.offset[to] = from.offset[row];
+  columns.size[to] = from.size[row];
+  columns.kind[to] = KIND.return;
+  return to;
 }

@@ -3,13 +3,10 @@
  *
  * @module
  */
-import {
-  type EventColumns,
-  KIND,
-  type PageArena,
-} from "../ftrace/ring/columns.ts";
+import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import { argumentKind } from "../ftrace/events/field_kinds.ts";
 import type { CallColumns } from "./fields/frame.ts";
+import { beginCall } from "./rows.ts";
 import type { SyscallTarget } from "../query/program.ts";
 
 /** First argument, or the return value, in an entry (trace_syscalls.c). */
@@ -132,16 +129,7 @@ export class SyscallCalls {
     const open = this.#open.get(from.pid[row]);
     if (open === undefined || open.call !== call) return;
     const { columns, calls } = out;
-    columns.reserve(1);
-    const to = columns.length++;
-    calls.reserve(columns.length);
-    columns.ts[to] = from.ts[row];
-    columns.cpu[to] = from.cpu[row];
-    columns.type[to] = from.type[row];
-    columns.pid[to] = from.pid[row];
-    columns.offset[to] = from.offset[row];
-    columns.size[to] = from.size[row];
-    columns.kind[to] = KIND.return;
+    const to = beginCall(columns, calls, from, row);
     const address = this.#calls[call].addresses[0] ?? 0n;
     columns.func[2 * to] = Number(address & 0xffffffffn);
     columns.func[2 * to + 1] = Number(address >> 32n);
