@@ -8,7 +8,7 @@ import { XftraceError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONTROL } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
-import type { SealedOptions } from "../seal/tracer/sealed_trace.ts";
+import type { SealedOptions } from "../seal/tracer/running_trace.ts";
 import {
   SealedTracer,
   type TracerSession,
