@@ -290,10 +290,29 @@ export class RunningTrace implements Disposable {
     this.#keys.rotate();
   }
 
-  /** Verifies some of what was read, as long as keys can wait for it. */
-  verifySome(): void {
+  /** Whether the module is there; it is reported when not. */
+  alive(): boolean {
+    if (this.#module.page.alive) return true;
+    this.report({
+      problem: "module gone",
+      detail:
+        "the module was unloaded, or the guest restarted: what it had not handed out is lost",
+    });
+    return false;
+  }
+
+  /** Reads, rotates keys, and verifies as long as keys can wait for it. */
+  step(): void {
+    if (!this.alive()) return;
+    this.read(true);
     const { rotateMs = VERIFY_MS } = this.options;
     this.#backlog.digest(Math.min(VERIFY_MS, rotateMs / 2));
+  }
+
+  /** Carries out the checks of the module whose time has come. */
+  check(): void {
+    if (!this.alive()) return;
+    for (const finding of this.watch.due()) this.report(finding);
   }
 
   /** Verifies all that was read, however long it takes. */

@@ -120,7 +120,7 @@ export class SealedTracer {
         "no sealed trace is running here; start one before it is switched",
       );
     }
-    if (!this.#alive()) return;
+    if (!trace.alive()) return;
     // What was cleared or set by somebody else must not be written over unseen.
     for (const finding of trace.watch.quick()) trace.report(finding);
     trace.watch.switched(on);
@@ -141,7 +141,7 @@ export class SealedTracer {
     const { result } = await this.mailbox.command(command, mail, {
       timeoutMs,
       onWait: (progress) => {
-        this.#step();
+        this.#trace?.step();
         onProgress?.(progress);
       },
     });
@@ -225,38 +225,14 @@ export class SealedTracer {
     }
     const { entries, lost } = trace.rings;
     const before = this.#findings.length;
-    this.#step();
-    this.#check(trace);
+    trace.step();
+    trace.check();
     trace.name();
     return {
       entries: trace.rings.entries - entries,
       lost: trace.rings.lost - lost,
       findings: this.#findings.slice(before),
     };
-  }
-
-  /** Reading and rotating, without the checks. */
-  #step(): void {
-    const trace = this.#trace;
-    if (trace === undefined || !this.#alive()) return;
-    trace.read(true);
-    trace.verifySome();
-  }
-
-  /** Whether the module is there; it is reported when not. */
-  #alive(): boolean {
-    if (this.page.alive) return true;
-    this.#trace?.report({
-      problem: "module gone",
-      detail:
-        "the module was unloaded, or the guest restarted: what it had not handed out is lost",
-    });
-    return false;
-  }
-
-  #check(trace: RunningTrace): void {
-    if (!this.#alive()) return;
-    for (const finding of trace.watch.due()) trace.report(finding);
   }
 
   /** Entries that were read and are still to be verified. */
@@ -296,7 +272,7 @@ export class SealedTracer {
       ];
     }
     trace.watch.makeDue();
-    this.#check(trace);
+    trace.check();
     return this.#findings;
   }
 
@@ -354,10 +330,10 @@ export class SealedTracer {
 
   /** Last checks, then off; whether the module did as it was told. */
   async #switchOff(trace: RunningTrace): Promise<boolean> {
-    if (!this.#alive()) return false;
+    if (!trace.alive()) return false;
     if (!trace.closing) {
       trace.watch.makeDue();
-      this.#check(trace);
+      trace.check();
     }
     this.page.setU32(CONTROL.enabled, 0);
     const silent = this.#findings.some((f) => f.problem === "no heartbeat");
@@ -366,7 +342,7 @@ export class SealedTracer {
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
       // What was read is worth more than the error: it becomes a finding.
-      if (this.#alive()) {
+      if (trace.alive()) {
         trace.report({ problem: "no heartbeat", detail: error.message });
       }
       return false;
@@ -377,7 +353,7 @@ export class SealedTracer {
   /** Whether the memory of a guest that has ended can be read to its end. */
   #readLeft(trace: RunningTrace): boolean {
     try {
-      if (!this.#alive()) return false;
+      if (!trace.alive()) return false;
       trace.read(false);
       return true;
     } catch (error) {
