@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KernelError } from "../../base/errors.ts";
-import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { NoteValues } from "../kernel_place.ts";
 import { finder } from "./finder.ts";
 import { PageTableBuilder } from "./page_tables_fixture.ts";

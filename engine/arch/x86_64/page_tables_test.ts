@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MemoryError } from "../../base/errors.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
-import { BufferMemory } from "../../memory/buffer_memory.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import { X86PageTables } from "./page_tables.ts";
 import { PageTableBuilder } from "./page_tables_fixture.ts";
 

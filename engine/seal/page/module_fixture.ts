@@ -128,12 +128,12 @@ export class ModuleGuest {
     }));
     this.#load(areas);
     this.modules.push(this.#module());
-    const { space, symbols, facts } = fixture.kernel;
+    const { arch, space, symbols, facts } = fixture.kernel;
     const live: LiveSymbols = Object.create(LiveSymbols.prototype, {
       modules: { value: this.modules },
       refresh: { value: () => false },
     });
-    this.kernel = new Kernel(space, symbols, types, live, facts);
+    this.kernel = new Kernel(arch, space, symbols, types, live, facts);
     if (memory !== undefined) {
       memory.onExchange = (gpa) => this.#written(gpa);
     }

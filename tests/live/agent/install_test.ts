@@ -14,9 +14,9 @@ import {
   openLoad,
   SEAL_KERNELS,
   steer,
-} from "../seal/support.ts";
-import { User } from "../seal/user.ts";
-import { assertOneClearError, xftrace } from "../support.ts";
+} from "../seal/support_fixture.ts";
+import { User } from "../seal/user_fixture.ts";
+import { assertOneClearError, xftrace } from "../support_fixture.ts";
 
 /** Has the agent started anew, with this configuration. */
 async function configure(guest: Guest, text: string): Promise<void> {
