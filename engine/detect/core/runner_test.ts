@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type CheckReading, outcome, unsettled } from "./runner.ts";
+import { GuestGoneError, KernelError } from "../../base/errors.ts";
+import { Kernel } from "../../kernel/core/kernel.ts";
+import {
+  FixtureGuest,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import { LiveSymbols } from "../../kernel/symbols/live_symbols.ts";
+import { type CheckReading, outcome, runChecks, unsettled } from "./runner.ts";
 import type { Finding } from "../finding.ts";
 import type { Check } from "./check.ts";
 
@@ -116,4 +123,41 @@ Deno.test("a walk that lost its way is tried again", () => {
   const held = Array<CheckReading>(9).fill(busy);
   assert.equal(unsettled(CHECK, [...held, lost]), true);
   assert.equal(unsettled(CHECK, [...held, ...held, ...held, lost]), false);
+});
+
+/** A kernel whose modules cannot be read for this reason. */
+function unreadable(error: Error): Kernel {
+  const { arch, space, symbols, types, facts } = new FixtureGuest(
+    fixtureTypes({}),
+  ).kernel;
+  const live: LiveSymbols = Object.create(LiveSymbols.prototype, {
+    refresh: {
+      value: () => {
+        throw error;
+      },
+    },
+  });
+  return new Kernel(arch, space, symbols, types, live, facts);
+}
+
+Deno.test("what no check can read is unjudged, and never clean", async () => {
+  const kernel = unreadable(new KernelError("the list of modules is damaged"));
+  const { outcomes } = await runChecks(kernel, [CHECK]);
+  assert.equal(outcomes.length, 1);
+  const { findings, unjudged, judged } = outcomes[0];
+  assert.deepEqual([findings, judged], [[], 0]);
+  assert.deepEqual(unjudged, [
+    { what: "test", why: "the list of modules is damaged" },
+  ]);
+});
+
+Deno.test("a guest that ends, and a fault of ours, end the run", async () => {
+  await assert.rejects(
+    runChecks(unreadable(new GuestGoneError("it has ended")), [CHECK]),
+    GuestGoneError,
+  );
+  await assert.rejects(
+    runChecks(unreadable(new TypeError("a fault")), [CHECK]),
+    TypeError,
+  );
 });

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { x86_64 } from "../../arch/x86_64/mod.ts";
+import type { Finding, Report } from "../finding.ts";
+import type { CodeKind } from "../reading/code_map.ts";
+import { CodeReading } from "../reading/code_reading.ts";
+import { compareText } from "./compare_text.ts";
+import { SiteMarks } from "./site_marks.ts";
+
+const START = 0xffffffff81000000n;
+/** Code of nobody's lies from here on. */
+const FOREIGN = START + 0x10000n;
+
+const reading: CodeReading = Object.create(CodeReading.prototype, {
+  kernel: { value: { arch: x86_64 } },
+  code: {
+    value: {
+      at: (gva: bigint) => {
+        const kind: CodeKind = gva >= FOREIGN ? "foreign" : "kernel";
+        return { kind, address: gva, name: `text+${gva - START}` };
+      },
+    },
+  },
+});
+
+/** What is said of a text that should be another. */
+function compare(
+  trusted: Uint8Array,
+  own: Uint8Array,
+  mark: (sites: SiteMarks) => void = () => {},
+) {
+  const findings: Omit<Finding, "check">[] = [];
+  const said: string[] = [];
+  let judged = 0;
+  const report: Report = {
+    finding: (finding) => findings.push(finding),
+    unjudged: (_, why) => said.push(why),
+    known: (text) => said.push(text),
+    notRun: () => assert.fail("it was run"),
+    judged: (count) => judged += count,
+    part: (_, body) => body(),
+  };
+  const sites = new SiteMarks(x86_64, own);
+  mark(sites);
+  const places = compareText(reading, report, {
+    what: "kernel text",
+    with: "the trusted image",
+    start: START,
+    trusted,
+    own,
+    sites: sites.sites(),
+  });
+  return { findings, said, judged, places };
+}
+
+const text = fc.uint8Array({ minLength: 1, maxLength: 300 });
+
+Deno.test("a text is itself, as far as both go", () => {
+  fc.assert(fc.property(text, text, (bytes, more) => {
+    const longer = new Uint8Array([...bytes, ...more]);
+    assert.deepEqual(compare(longer, bytes), {
+      findings: [],
+      said: [],
+      judged: bytes.length,
+      places: 0,
+    });
+  }));
+});
+
+Deno.test("any byte that is another is found where it is", () => {
+  fc.assert(
+    fc.property(
+      text,
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      (own, n, x) => {
+        const at = n % own.length;
+        const trusted = own.slice();
+        trusted[at] ^= x;
+        const { findings, places } = compare(trusted, own);
+        assert.equal(places, 1);
+        assert.equal(findings.length, 1);
+        assert.equal(findings[0].address, START + BigInt(at));
+        assert.equal(findings[0].severity, "critical");
+      },
+    ),
+  );
+});
+
+Deno.test("differences that are near are one place, far ones are two", () => {
+  const trusted = new Uint8Array(64);
+  const own = trusted.slice();
+  own[10] = own[15] = 0xcc;
+  own[40] = 0x90;
+  const { findings } = compare(trusted, own);
+  assert.deepEqual(
+    findings.map(({ address, expected, found, summary }) => [
+      address,
+      expected,
+      found,
+      summary,
+    ]),
+    [
+      [
+        START + 10n,
+        "00 00 00 00 00 00",
+        "cc 00 00 00 00 cc",
+        "6 bytes of text+10 are not those of the trusted image",
+      ],
+      [
+        START + 40n,
+        "00",
+        "90",
+        "1 bytes of text+40 are not those of the trusted image",
+      ],
+    ],
+  );
+});
+
+const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
+const jump = (distance: number) => [
+  0xe9,
+  ...new Uint8Array(Int32Array.of(distance).buffer),
+];
+
+Deno.test("what patches a place explains it, unless it leads to nobody's code", () => {
+  const at = 32;
+  const texts = (instruction: readonly number[]) => {
+    const trusted = new Uint8Array(64).fill(0x90);
+    trusted.set(NOP5, at);
+    const own = trusted.slice();
+    own.set(instruction, at);
+    return [trusted, own] as const;
+  };
+  const label = (sites: SiteMarks) => sites.mark("jump labels", at, 5);
+  const [trusted, patched] = texts(jump(-1000));
+  assert.deepEqual(compare(trusted, patched, label), {
+    findings: [],
+    said: ["5 bytes of kernel text by jump labels"],
+    judged: 64,
+    places: 0,
+  });
+  // Where nothing patches, the same bytes are a finding.
+  assert.equal(compare(trusted, patched).places, 1);
+  assert.equal(compare(...texts(jump(0x20000)), label).places, 1);
+  // No jump label writes that.
+  assert.equal(
+    compare(...texts([0x31, 0xc0, 0x90, 0x90, 0x90]), label).places,
+    1,
+  );
+});
+
+Deno.test("a text that is another altogether is said in a sentence", () => {
+  const trusted = new Uint8Array(16 * 300);
+  const own = trusted.slice();
+  for (let i = 0; i < 300; i++) own[16 * i] = 1;
+  const { findings, said, places } = compare(trusted, own);
+  assert.equal(places, 300);
+  assert.equal(findings.length, 200);
+  assert.deepEqual(said, [
+    "it differs from the trusted image in 300 places, of which the first 200 are listed",
+  ]);
+});
