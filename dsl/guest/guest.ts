@@ -14,7 +14,7 @@ import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
 import { textBytes } from "../../engine/output/text/byte_text.ts";
 import type { Program } from "../../engine/query/program.ts";
 import type { QuerySpec } from "../../engine/query/spec.ts";
-import { openTarget, runProgram } from "../../engine/run/run.ts";
+import { openRunTarget, runProgram } from "../../engine/run/run.ts";
 import type {
   RunOptions,
   RunResult,
@@ -208,7 +208,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     { push = true, instance }: PlanOptions,
   ): { program: Program; target: RunTarget } {
     this.#open();
-    const target = openTarget(this.session, instance);
+    const target = openRunTarget(this.session, instance);
     const specs = queries.map(({ spec }) => spec);
     const program = compile(specs, target.facts, { push });
     return {

@@ -9,7 +9,7 @@ import {
   sys_openat,
   trace,
 } from "xftrace/live";
-import { bootGuest, ended, KERNELS } from "./support.ts";
+import { bootGuest, ended, KERNELS } from "./support_fixture.ts";
 
 /** What the guest runs at boot, for its tracer. */
 const APPEND =
