@@ -11,7 +11,7 @@ import {
 } from "../engine/kernel/functions/successors.ts";
 import { functionAddresses } from "../engine/seal/tracer/trace_config.ts";
 import { functionsOf } from "./compile/resolve_names.ts";
-import { fakeFacts } from "./compile_fixture.ts";
+import { fakeFacts } from "./compile/compile_fixture.ts";
 
 const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 

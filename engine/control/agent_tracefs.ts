@@ -9,7 +9,7 @@ import { AgentRefusal, type AskOptions } from "../agent/link.ts";
 import { XftraceError } from "../base/errors.ts";
 import {
   type CommandOptions,
-  type Progress,
+  type CommandProgress,
   RefusedError,
 } from "../seal/page/mailbox.ts";
 import type { Plan } from "./plan.ts";
@@ -180,7 +180,7 @@ async function refused<T>(what: string, work: Promise<T>): Promise<T> {
 }
 
 function waiting(
-  command: Progress["command"],
+  command: CommandProgress["command"],
   said: string,
   { timeoutMs, onWait }: CommandOptions,
 ): AskOptions {

@@ -3,10 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { Guest } from "../../../lab/mod.ts";
-import { assertNoOops, openLoad, SEAL_KERNELS } from "../seal/support.ts";
-import { tracefsSteps } from "../seal/tracefs.ts";
-import { User } from "../seal/user.ts";
-import { assertOneClearError, TRACEFS } from "../support.ts";
+import { assertNoOops, openLoad, SEAL_KERNELS } from "../seal/support_fixture.ts";
+import { tracefsSteps } from "../seal/tracefs_fixture.ts";
+import { User } from "../seal/user_fixture.ts";
+import { assertOneClearError, TRACEFS } from "../support_fixture.ts";
 
 /** A user who trusts the guest: every `on` is `on --agent`. */
 class AgentUser extends User {
