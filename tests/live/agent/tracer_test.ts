@@ -3,7 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { Guest } from "../../../lab/mod.ts";
-import { assertNoOops, openLoad, SEAL_KERNELS } from "../seal/support_fixture.ts";
+import {
+  assertNoOops,
+  openLoad,
+  SEAL_KERNELS,
+} from "../seal/support_fixture.ts";
 import { tracefsSteps } from "../seal/tracefs_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
 import { assertOneClearError, TRACEFS } from "../support_fixture.ts";
