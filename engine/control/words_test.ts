@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../base/errors.ts";
 import { FixtureGuest, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
-import { BufferMemory } from "../memory/buffer_memory_fixture.ts";
+import { BufferMemory, BusyMemory } from "../memory/buffer_memory_fixture.ts";
 import type { WordChange } from "./plan.ts";
 import {
   applyWord,
@@ -138,21 +138,6 @@ Deno.test("counters are added to, and others may count too", () => {
   applyWord(kernel, down);
   assert.equal(now(), 0xffff_ffff_ffff_ffffn);
 });
-
-/** Memory in which somebody else writes just before each exchange. */
-class BusyMemory extends BufferMemory {
-  before: (gpa: number) => void = () => {};
-
-  override compareExchange(
-    gpa: number,
-    width: 4 | 8,
-    expected: bigint,
-    replacement: bigint,
-  ): bigint {
-    this.before(gpa);
-    return super.compareExchange(gpa, width, expected, replacement);
-  }
-}
 
 function busy() {
   const memories: BusyMemory[] = [];

@@ -151,3 +151,23 @@ export class BufferMemory implements PhysicalMemory {
     return new MemoryError(this.name, gpa, "no RAM there");
   }
 }
+
+/** Memory in which somebody else is at work whenever a word is exchanged. */
+export class BusyMemory extends BufferMemory {
+  /** Called before each exchange. */
+  before: (gpa: number) => void = () => {};
+  /** Called after each exchange. */
+  after: (gpa: number) => void = () => {};
+
+  override compareExchange(
+    gpa: number,
+    width: 4 | 8,
+    expected: bigint,
+    replacement: bigint,
+  ): bigint {
+    this.before(gpa);
+    const held = super.compareExchange(gpa, width, expected, replacement);
+    this.after(gpa);
+    return held;
+  }
+}

@@ -14,7 +14,7 @@ import type { ElfNote, QemuCpuState } from "./elf_core_notes.ts";
 import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
-import type { ByteSource, OpenOptions } from "./elf_core_source.ts";
+import type { ByteSource, SourceOptions } from "./elf_core_source.ts";
 import {
   type GpaRange,
   type PhysicalMemory,
@@ -159,7 +159,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
  * @throws {XftraceError} one clear sentence, see {@linkcode openSource} and
  * {@linkcode CoreMemory}.
  */
-export function openCore(path: string, options?: OpenOptions): CoreMemory {
+export function openCore(path: string, options?: SourceOptions): CoreMemory {
   const source = openSource(path, options);
   try {
     return new CoreMemory(path, source);

@@ -31,7 +31,7 @@ export interface ByteSource extends Disposable {
 }
 
 /** How a core file is opened. */
-export interface OpenOptions {
+export interface SourceOptions {
   /**
    * A file of at most this many bytes is read into memory whole; default
    * 256 MiB.
@@ -69,7 +69,7 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
  */
 export function openSource(
   path: string,
-  options: OpenOptions = {},
+  options: SourceOptions = {},
 ): ByteSource {
   const fd = attempt(path, () => openSync(path, "r"));
   let keep = false;

@@ -9,6 +9,15 @@ const EXPORTED =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm;
 
 /**
+ * Whether a file's names are to be its own. The lab is a program apart, and
+ * each architecture exports the parts of `Arch` under the same names.
+ */
+export function isNamed(path: string): boolean {
+  return /^(?:(?:engine|dsl|ffi|scripts)\/|(?:mod|live)\.ts$)/.test(path) &&
+    !/^engine\/arch\/[^/]+\//.test(path);
+}
+
+/**
  * Exported names that two files declare; re-exports are none.
  *
  * @param texts of files, by path

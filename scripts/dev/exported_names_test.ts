@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { doubleNames } from "./exported_names.ts";
+import { doubleNames, isNamed } from "./exported_names.ts";
 
 const names = (...texts: string[]) =>
   doubleNames(new Map(texts.map((text, i) => [`${i}.ts`, text])));
@@ -31,5 +31,18 @@ Deno.test("overloads, re-exports, private names and templates are no second", ()
   assert.equal(
     names("export async function g() {}", "export type g = 1;").length,
     1,
+  );
+});
+
+Deno.test("architectures export parts of the same names, the lab is apart", () => {
+  assert.deepEqual(
+    [
+      "engine/arch/x86_64/image.ts",
+      "engine/arch/arch.ts",
+      "lab/host/run.ts",
+      "scripts/cli/target.ts",
+      "mod.ts",
+    ].map(isNamed),
+    [false, true, false, true, true],
   );
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { doubleNames } from "./exported_names.ts";
+import { doubleNames, isNamed } from "./exported_names.ts";
 import { filesBelow, readText } from "./files.ts";
 import { importsOf } from "./imports.ts";
 import { brokenByPlace, brokenByRooms, circles, crowded } from "./rooms.ts";
@@ -55,16 +55,10 @@ for (const circle of circles(graph)) {
   const rule = `imports in a circle: ${circle.join(", ")}`;
   violations.push({ path: circle[0], line: 1, rule });
 }
-const own = code.filter((path) =>
-  /^(?:engine|dsl|ffi|scripts)\//.test(path) && !isForTests(path)
+const named = code.filter((path) => isNamed(path) && !isForTests(path));
+violations.push(
+  ...doubleNames(new Map(named.map((path) => [path, readText(path)]))),
 );
-for (
-  const { path, line, rule } of doubleNames(
-    new Map(own.map((path) => [path, readText(path)])),
-  )
-) {
-  console.warn(`${path}:${line}: warning: ${rule}`);
-}
 const Config = z.object({ imports: z.record(z.string(), z.string()) });
 for (
   const name of unpinned(

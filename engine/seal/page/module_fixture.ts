@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
+import { BusyMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { Kernel } from "../../kernel/core/kernel.ts";
 import {
@@ -35,22 +35,6 @@ import { MODULE_NAME } from "./control_page.ts";
 
 const PAGE = 4096;
 const MAIL_BYTES = PAGE;
-
-/** Tells its owner of what was exchanged. */
-class WatchedMemory extends BufferMemory {
-  onExchange: ((gpa: number) => void) | undefined;
-
-  override compareExchange(
-    gpa: number,
-    width: 4 | 8,
-    expected: bigint,
-    replacement: bigint,
-  ): bigint {
-    const held = super.compareExchange(gpa, width, expected, replacement);
-    this.onExchange?.(gpa);
-    return held;
-  }
-}
 
 /** One CPU of the model. */
 interface ModelCpu {
@@ -107,10 +91,10 @@ export class ModuleGuest {
         members: { entryfunc: [0, "u64"], retfunc: [8, "u64"] },
       },
     });
-    let memory: WatchedMemory | undefined;
+    let memory: BusyMemory | undefined;
     const fixture = new FixtureGuest(types, {
       memory: (bytes): PhysicalMemory =>
-        memory = new WatchedMemory(bytes, { live: true }),
+        memory = new BusyMemory(bytes, { live: true }),
     });
     this.fixture = fixture;
     this.text = fixture.allocate(PAGE, PAGE);
@@ -135,7 +119,7 @@ export class ModuleGuest {
     });
     this.kernel = new Kernel(arch, space, symbols, types, live, facts);
     if (memory !== undefined) {
-      memory.onExchange = (gpa) => this.#written(gpa);
+      memory.after = (gpa) => this.#written(gpa);
     }
   }
 
