@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseMachine } from "./arch/all.ts";
 import { openCore } from "./memory/elf_core.ts";
 import { totalBytes } from "./memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
@@ -52,7 +53,7 @@ export function openCoreSession(
   path: string,
   options: DescribeOptions = {},
 ): Session {
-  const memory = openCore(path);
+  const memory = openCore(path, { refuse: refuseMachine });
   try {
     const kernel = describeKernel(memory, {
       ...options,

@@ -26,10 +26,13 @@ const SYMBOLS = {
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  getpagesize: { parameters: [], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+const MUSL = `libc.musl-${Deno.build.arch}.so.1`;
 
 let loaded: Libc | undefined;
 
@@ -42,7 +45,7 @@ let loaded: Libc | undefined;
 export function libc(): Libc {
   if (loaded !== undefined) return loaded;
   const tried: string[] = [];
-  for (const name of ["libc.so.6", "libc.so", "libc.musl-x86_64.so.1"]) {
+  for (const name of ["libc.so.6", "libc.so", MUSL]) {
     try {
       loaded = Deno.dlopen(name, SYMBOLS).symbols;
       return loaded;

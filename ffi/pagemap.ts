@@ -5,8 +5,8 @@
  * @module
  */
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+import { libc } from "./libc.ts";
 
-const PAGE = 4096;
 const ENTRIES = 65536;
 /** Bits 63 (present) and 62 (swapped), in the entry's high word. */
 const EXISTS = 0xc000_0000;
@@ -23,20 +23,22 @@ export function existingRanges(
   end: number,
 ): FileRange[] {
   using file = FileDescriptor.open(`/proc/${pid}/pagemap`, { writable: false });
+  // The host's page size, not the guest's.
+  const pageSize = libc().getpagesize();
   const bytes = new Uint8Array(ENTRIES * 8);
   const words = new Uint32Array(bytes.buffer);
   const found: { start: number; end: number }[] = [];
-  for (let at = start; at < end; at += ENTRIES * PAGE) {
-    const count = Math.min(ENTRIES, (end - at) / PAGE);
-    const got = file.pread(bytes.subarray(0, count * 8), (at / PAGE) * 8);
+  for (let at = start; at < end; at += ENTRIES * pageSize) {
+    const count = Math.min(ENTRIES, (end - at) / pageSize);
+    const got = file.pread(bytes.subarray(0, count * 8), (at / pageSize) * 8);
     // What cannot be told apart is read as a whole.
     if (got !== count * 8) return [{ start, end }];
     for (let i = 0; i < count; i++) {
       if ((words[2 * i + 1] & EXISTS) === 0) continue;
-      const page = at + i * PAGE;
+      const page = at + i * pageSize;
       const last = found.at(-1);
-      if (last !== undefined && last.end === page) last.end = page + PAGE;
-      else found.push({ start: page, end: page + PAGE });
+      if (last !== undefined && last.end === page) last.end = page + pageSize;
+      else found.push({ start: page, end: page + pageSize });
     }
   }
   return found;

@@ -10,6 +10,7 @@ import type { ImageMap } from "./image_map.ts";
 import type { Instructions } from "./instructions.ts";
 import type { KernelFiles } from "./kernel_file.ts";
 import type { KernelFinder } from "./kernel_place.ts";
+import type { Machines } from "./machines.ts";
 import type { Patching } from "./patching.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -19,6 +20,7 @@ export interface Arch {
   readonly name: string;
   /** `e_machine` of ELF files. */
   readonly elfMachine: number;
+  readonly machines: Machines;
   readonly image: ImageMap;
   readonly finder: KernelFinder;
   readonly kernelFiles: KernelFiles;

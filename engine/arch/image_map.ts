@@ -34,6 +34,25 @@ export interface ImageMap {
    */
   modules(symbols: ImageSymbols): GvaRange;
   /**
+   * What is added to a GPA for its GVA in the direct map; `undefined` when the
+   * kernel does not tell.
+   *
+   * @param u64 reads a word of the kernel's
+   * @throws {MemoryError} when that cannot be read.
+   */
+  directMap(
+    symbols: ImageSymbols,
+    u64: (gva: bigint) => bigint,
+  ): bigint | undefined;
+  /**
+   * As {@linkcode directMap}: GVA of the `struct page` of GPA 0 (vmemmap), as
+   * if there was one.
+   */
+  pageStructs(
+    symbols: ImageSymbols,
+    u64: (gva: bigint) => bigint,
+  ): bigint | undefined;
+  /**
    * Code that starts processors and lies apart from the image; `undefined`:
    * there is none.
    *

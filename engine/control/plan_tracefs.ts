@@ -61,8 +61,10 @@ export interface TracefsRequest {
 }
 
 const KIB = 1024;
-/** Data bytes of a 4 KiB sub-buffer (kernel/trace/ring_buffer.c). */
-const SUB_BUFFER_BYTES = 4080;
+/** Bytes of an event's filter, at most. */
+const LONGEST_FILTER = 4096;
+/** Bytes before a sub-buffer's data (struct buffer_data_page). */
+const SUB_BUFFER_HEAD = 16;
 
 /** Below tracefs, the folder of an instance; the top level's is empty. */
 export function folderOf(instance: string | undefined): string {
@@ -258,7 +260,7 @@ function fileContent(
 function eventFilter(kernel: Kernel, file: bigint): string | undefined {
   const filter = kernel.object("trace_event_file", file)
     .follow("filter", "event_filter");
-  return filter?.stringAt("filter_string", 4096);
+  return filter?.stringAt("filter_string", LONGEST_FILTER);
 }
 
 /**
@@ -293,8 +295,9 @@ function bufferKib(instance: TraceArray): number | undefined {
   const expanded = flag ??
     (global === undefined ? 1 : kernel.space.bytes(global, 1)[0]);
   if (expanded === 0) return undefined;
-  const pages = instance.buffer().cpuBuffers()[0]?.counters().pages ?? 0;
-  return Math.floor(pages * SUB_BUFFER_BYTES / KIB);
+  const buffer = instance.buffer();
+  const pages = buffer.cpuBuffers()[0]?.counters().pages ?? 0;
+  return Math.floor(pages * (buffer.pageSize - SUB_BUFFER_HEAD) / KIB);
 }
 
 /** What the kernel takes when a buffer is first used (`trace_buf_size`). */

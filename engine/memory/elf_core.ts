@@ -8,9 +8,9 @@
 
 import { MemoryError, XftraceError } from "../base/errors.ts";
 import { parseCoreHeaders } from "./elf_core_format.ts";
-import type { LoadSegment } from "./elf_core_format.ts";
-import { NT_PRSTATUS, parseQemuCpu } from "./elf_core_notes.ts";
-import type { ElfNote, QemuCpuState } from "./elf_core_notes.ts";
+import type { LoadSegment, RefuseMachine } from "./elf_core_format.ts";
+import { NT_PRSTATUS } from "./elf_core_notes.ts";
+import type { ElfNote } from "./elf_core_notes.ts";
 import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
@@ -45,8 +45,6 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   readonly notes: readonly ElfNote[];
   /** Text of the VMCOREINFO note, when the core has one. */
   readonly vmcoreinfo: string | undefined;
-  /** States of the CPUs, when QEMU wrote the core. */
-  readonly cpus: readonly QemuCpuState[];
   /** How many CPUs the core has a register set of. */
   readonly cpuNotes: number;
   /** What the snapshot says of itself; undefined for other cores. */
@@ -62,19 +60,16 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
    * @throws {XftraceError} as {@linkcode parseCoreHeaders}, and when the
    * snapshot's manifest is of a newer format or damaged.
    */
-  constructor(path: string, source: ByteSource) {
+  constructor(path: string, source: ByteSource, refuse?: RefuseMachine) {
     super();
     this.name = `core:${path}`;
     this.#source = source;
-    const { loads, notes } = parseCoreHeaders(path, source);
+    const { loads, notes } = parseCoreHeaders(path, source, refuse);
     this.segments = loads;
     this.notes = notes;
     const text = notes.find((note) => note.name === "VMCOREINFO")?.desc;
     this.vmcoreinfo = text && new TextDecoder().decode(text)
       .replace(/\0+$/, "");
-    this.cpus = notes.filter((note) => note.name === "QEMU")
-      .map((note) => parseQemuCpu(note.desc))
-      .filter((cpu) => cpu !== undefined);
     this.cpuNotes =
       notes.filter((note) => note.name === "CORE" && note.type === NT_PRSTATUS)
         .length;
@@ -156,13 +151,18 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
 /**
  * Opens the core or snapshot at `path`.
  *
+ * `refuse` says which machines' cores cannot be read.
+ *
  * @throws {XftraceError} one clear sentence, see {@linkcode openSource} and
  * {@linkcode CoreMemory}.
  */
-export function openCore(path: string, options?: SourceOptions): CoreMemory {
+export function openCore(
+  path: string,
+  options?: SourceOptions & { readonly refuse?: RefuseMachine },
+): CoreMemory {
   const source = openSource(path, options);
   try {
-    return new CoreMemory(path, source);
+    return new CoreMemory(path, source, options?.refuse);
   } catch (error) {
     source[Symbol.dispose]();
     throw error;

@@ -12,7 +12,6 @@ import { type ElfNote, parseNotes } from "./elf_core_notes.ts";
 /** ELF constants (System V gABI; include/uapi/linux/elf.h). */
 export const ELF = {
   ET_CORE: 4,
-  EM_X86_64: 62,
   PT_LOAD: 1,
   PT_NOTE: 4,
   /** e_phnum when the count stands in the first section's sh_info. */
@@ -36,23 +35,31 @@ export interface LoadSegment {
   readonly memSize: number;
 }
 
+/** What the first bytes of an ELF file say of its machine. */
+export interface ElfMachine {
+  /** `e_machine`. */
+  readonly machine: number;
+  readonly is64: boolean;
+  readonly littleEndian: boolean;
+}
+
+/**
+ * Why cores of a machine cannot be read, as the end of a sentence that begins
+ * with the file's name; `undefined`: they can.
+ */
+export type RefuseMachine = (elf: ElfMachine) => string | undefined;
+
+/** Refuses what has other headers. */
+const OTHER_HEADERS: RefuseMachine = ({ is64, littleEndian }) =>
+  is64 && littleEndian
+    ? undefined
+    : "is of a guest that is not a 64-bit, little-endian one";
+
 /** What the headers of a core say. */
 export interface CoreHeaders {
   readonly loads: readonly LoadSegment[];
   readonly notes: readonly ElfNote[];
 }
-
-const MACHINES: Record<number, string> = {
-  3: "32-bit x86 (i386)",
-  8: "MIPS",
-  20: "32-bit PowerPC",
-  21: "64-bit PowerPC (ppc64)",
-  22: "s390x",
-  40: "32-bit ARM",
-  183: "arm64 (aarch64)",
-  243: "RISC-V",
-  258: "LoongArch",
-};
 
 const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
 
@@ -75,8 +82,9 @@ const OTHER_FORMATS: readonly [string, string][] = [
 ];
 
 /**
- * Reads the headers and notes of a 64-bit x86 kernel core.
+ * Reads the headers and notes of a kernel core.
  *
+ * @param refuse by default machines whose headers have another form
  * @throws {XftraceError} one sentence that names `path` and the fault: not an
  * ELF core (and what it is instead), 32 bits, another architecture, cut short
  * (and by how many bytes), a user program's core, or malformed.
@@ -84,6 +92,7 @@ const OTHER_FORMATS: readonly [string, string][] = [
 export function parseCoreHeaders(
   path: string,
   source: ByteSource,
+  refuse: RefuseMachine = OTHER_HEADERS,
 ): CoreHeaders {
   const fail = (what: string) => new XftraceError(`${path} ${what}`);
   const start = new Uint8Array(Math.min(ELF.headerSize, source.size));
@@ -104,16 +113,12 @@ export function parseCoreHeaders(
         `dump or copy it again`,
     );
   if (start.length < ELF.headerSize) throw cutShort(ELF.headerSize);
-  const machine = head.getUint16(18, start[5] !== 2);
-  if (start[4] !== 2 || start[5] !== 1 || machine !== ELF.EM_X86_64) {
-    const name = MACHINES[machine] ??
-      (machine === ELF.EM_X86_64
-        ? "32-bit x86_64 (x32)"
-        : `machine ${machine}`);
-    throw fail(
-      `is of a ${name} guest; only 64-bit x86_64 guests can be read`,
-    );
-  }
+  const refusal = refuse({
+    machine: head.getUint16(18, start[5] !== 2),
+    is64: start[4] === 2,
+    littleEndian: start[5] === 1,
+  });
+  if (refusal !== undefined) throw fail(refusal);
   const type = head.getUint16(16, true);
   if (type !== ELF.ET_CORE) {
     throw fail(

@@ -5,6 +5,7 @@
  * @module
  */
 import { MemoryError } from "../base/errors.ts";
+import { GRANULE } from "./elf_core_ranges.ts";
 
 /**
  * Copies `into.length` bytes of kernel virtual memory at a GVA.
@@ -13,8 +14,8 @@ import { MemoryError } from "../base/errors.ts";
  */
 export type ReadGva = (gva: bigint, into: Uint8Array) => void;
 
-/** Page size of x86-64, in bytes. */
-const PAGE = 4096n;
+/** What is mapped is so in multiples of this. */
+const STEP = BigInt(GRANULE);
 
 /** A copied object of guest memory, read by offsets. */
 export class GuestBytes {
@@ -71,7 +72,7 @@ export function readUpTo(
   let done = 0;
   while (done < length) {
     const at = gva + BigInt(done);
-    const step = Math.min(length - done, Number(PAGE - at % PAGE));
+    const step = Math.min(length - done, Number(STEP - at % STEP));
     try {
       read(at, into.subarray(done, done + step));
     } catch (error) {

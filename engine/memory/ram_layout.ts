@@ -1,16 +1,16 @@
 /**
  * Where guest RAM lies: which GPA is which byte of which backing. Pure.
  *
- * The machines leave a hole below 4 GiB for PCI and map the rest of RAM above
- * it; the split differs between machine types. The facts are QEMU's
- * (hw/i386/pc_q35.c, pc_piix.c, microvm.c, pc.c; hw/mem/memory-device.c).
+ * Most machines leave a hole for devices and map the rest of RAM above it; the
+ * split differs between them (see {@linkcode Board}, and the architectures'
+ * boards). Memory devices are QEMU's (hw/mem/memory-device.c).
  *
  * @module
  */
 
 import { hex } from "../base/hex.ts";
 import { XftraceError } from "../base/errors.ts";
-import { intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
+import { GRANULE, intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange } from "./physical_memory.ts";
 
 /**
@@ -40,15 +40,27 @@ export interface RamLayout {
   readonly regions: readonly RamRegion[];
 }
 
-/** A kind of machine, by how it splits RAM. */
-export type Board =
-  | "q35"
-  | "i440fx"
-  /** i440fx before version 2.0: the split is at 3.5 GiB. */
-  | "i440fx-1.x"
-  | "microvm"
-  | "cloud-hypervisor"
-  | "firecracker";
+/** A kind of machine, by how it lays RAM out. */
+export interface Board {
+  /** For messages: `q35`. */
+  readonly name: string;
+  /** What its users call it, for lists of what is known: `i440fx (pc)`. */
+  readonly label?: string;
+  /** Whether a machine type of QEMU's is of this kind. */
+  isType(machineType: string): boolean;
+  /** GPA at which RAM begins. */
+  readonly start: number;
+  /**
+   * How many bytes of RAM lie below the hole.
+   *
+   * @param maxBelow QEMU's max-ram-below-4g
+   */
+  low(size: number, maxBelow?: number): number;
+  /** GPA of the RAM behind the hole. */
+  readonly high: number;
+  /** RAM that reaches up to here has no certain place; default: it has. */
+  readonly certainBelow?: number;
+}
 
 /** A memory device (pc-dimm) above RAM. */
 export interface DimmPlace {
@@ -88,53 +100,12 @@ export interface RamDescription {
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-const FOUR_GIB = 4 * GIB;
-/**
- * Where the window of AMD's HyperTransport begins. With an AMD vCPU and
- * addresses in use up to here, QEMU 7.1 and later maps the RAM above 4 GiB
- * from 1 TiB on; nothing on the command line tells the vendor for sure.
- */
-const AMD_HT_START = 0xfd_0000_0000;
-/** The largest default of pci-hole64-size (q35). */
-const PCI_HOLE64 = 32 * GIB;
-
-/**
- * The board of a QEMU machine type: `q35`, `pc-q35-7.2`, `pc`,
- * `pc-i440fx-jammy`, `microvm` ... Undefined for one we do not know.
- */
-export function boardOf(machineType: string): Board | undefined {
-  if (machineType === "q35" || machineType.startsWith("pc-q35-")) return "q35";
-  if (machineType === "microvm") return "microvm";
-  if (machineType === "pc") return "i440fx";
-  // hw/i386/pc_piix.c: gigabyte_align is false up to version 1.7.
-  if (/^pc(-i440fx)?-[01]\.\d+$/.test(machineType)) return "i440fx-1.x";
-  if (machineType.startsWith("pc-i440fx-")) return "i440fx";
-  return undefined;
-}
-
-/** How many bytes of RAM lie below 4 GiB. */
-export function lowMemory(
-  board: Board,
-  size: number,
-  maxBelow4g?: number,
-): number {
-  switch (board) {
-    case "q35": {
-      const low = size >= 0xb0000000 ? 0x80000000 : 0xb0000000;
-      return Math.min(size, low, maxBelow4g || FOUR_GIB);
-    }
-    case "i440fx":
-    case "i440fx-1.x": {
-      let low = maxBelow4g || 0xe0000000;
-      if (size >= low && board === "i440fx") low = Math.min(low, 0xc0000000);
-      return Math.min(size, low);
-    }
-    case "microvm":
-    case "cloud-hypervisor":
-      return Math.min(size, 0xc0000000);
-    case "firecracker":
-      return Math.min(size, 0xd0000000);
-  }
+/** The board of a QEMU machine type; `undefined` for one we do not know. */
+export function boardOf(
+  machineType: string,
+  boards: readonly Board[],
+): Board | undefined {
+  return boards.find((board) => board.isType(machineType));
 }
 
 /**
@@ -152,12 +123,12 @@ export function layoutRam(description: RamDescription): RamLayout {
         `its memory backends hold ${inMib(total)}`,
     );
   }
-  const low = lowMemory(board, size, description.maxBelow4g);
+  const low = board.low(size, description.maxBelow4g);
   const above = size - low;
   const reserve = Math.max(0, (description.maxSize ?? size) - size);
   if (
-    board !== "firecracker" && board !== "cloud-hypervisor" &&
-    FOUR_GIB + above + reserve + GIB + PCI_HOLE64 >= AMD_HT_START
+    board.certainBelow !== undefined &&
+    board.high + above + reserve + GIB >= board.certainBelow
   ) {
     throw new LayoutError(
       `the RAM layout cannot be told: with ${inMib(size)} of RAM QEMU may ` +
@@ -171,14 +142,14 @@ export function layoutRam(description: RamDescription): RamLayout {
     const offset = backing.offset ?? 0;
     if (cut > 0) {
       regions.push({
-        start: at,
-        end: at + cut,
+        start: board.start + at,
+        end: board.start + at + cut,
         backing: backing.backing,
         offset,
       });
     }
     if (cut < backing.size) {
-      const start = FOUR_GIB + at + cut - low;
+      const start = board.high + at + cut - low;
       regions.push({
         start,
         end: start + backing.size - cut,
@@ -188,10 +159,10 @@ export function layoutRam(description: RamDescription): RamLayout {
     }
     at += backing.size;
   }
-  const base = Math.ceil((FOUR_GIB + above) / GIB) * GIB;
+  const base = Math.ceil((board.high + above) / GIB) * GIB;
   regions.push(...placeDimms(base, description.dimms ?? []));
   regions.sort((a, b) => a.start - b.start);
-  return { source: board, regions: joined(regions) };
+  return { source: board.name, regions: joined(regions) };
 }
 
 /** Gives each memory device its GPA, as QEMU does: the first gap that fits. */
@@ -247,19 +218,21 @@ function joined(regions: readonly RamRegion[]): RamRegion[] {
 /**
  * The layouts that a bare memory file of `size` bytes may have, the likeliest
  * first; the caller finds out which by the kernel it can follow. One only
- * when all machines agree (below 0xb0000000 bytes there is no hole).
+ * when all machines agree.
  *
+ * @param boards the likeliest first
  * @throws {XftraceError} when no VM's memory has that size.
  */
-export function candidateLayouts(size: number): RamLayout[] {
-  if (size <= 0 || size % 4096 !== 0) {
+export function candidateLayouts(
+  size: number,
+  boards: readonly Board[],
+): RamLayout[] {
+  if (size <= 0 || size % GRANULE !== 0) {
     throw new XftraceError(
       `a file of ${size} bytes is not a VM's memory: that would be whole ` +
-        `pages of 4096 bytes`,
+        `pages of ${GRANULE} bytes`,
     );
   }
-  const boards: Board[] = ["q35", "i440fx", "microvm", "firecracker"];
-  boards.push("i440fx-1.x");
   const seen = new Set<string>();
   const layouts: RamLayout[] = [];
   for (const board of boards) {

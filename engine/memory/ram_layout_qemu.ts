@@ -5,7 +5,7 @@
  */
 
 import { boardOf, LayoutError, layoutRam } from "./ram_layout.ts";
-import type { DimmPlace, RamLayout } from "./ram_layout.ts";
+import type { Board, DimmPlace, RamLayout } from "./ram_layout.ts";
 import {
   isOn,
   parseKeyValues,
@@ -13,9 +13,17 @@ import {
   splitOptions,
 } from "./ram_layout_options.ts";
 
+/** What a QEMU takes where its command line says nothing. */
+export interface QemuDefaults {
+  /** Machine type. */
+  readonly machine: string;
+  /** Id of the machine's own anonymous RAM. */
+  readonly ramBlock: string;
+}
+
 /** A memory backend of QEMU. */
 export interface QemuBackend {
-  /** Object id; the machine's own anonymous RAM is `pc.ram`. */
+  /** Object id, or {@linkcode QemuDefaults.ramBlock}. */
   readonly id: string;
   /** `file`, `memfd`, `ram`: from memory-backend-KIND. */
   readonly kind: string;
@@ -59,7 +67,7 @@ export interface QemuMachine {
   /** -name, without `guest=`. */
   readonly name?: string;
   readonly uuid?: string;
-  /** Machine type as given; `pc` when not (QEMU's default on x86). */
+  /** Machine type as given, or {@linkcode QemuDefaults.machine}. */
   readonly type: string;
   /** Accelerators asked for: `kvm`, `tcg`, `kvm:tcg`. */
   readonly accel: string;
@@ -94,7 +102,10 @@ const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
  * @throws {LayoutError} when RAM is described in a way that cannot be
  * followed.
  */
-export function parseQemuMachine(args: readonly string[]): QemuMachine {
+export function parseQemuMachine(
+  args: readonly string[],
+  defaults: QemuDefaults,
+): QemuMachine {
   const machine = new Map<string, string>();
   const memory = new Map<string, string>();
   const chardevs = new Map<string, AgentPort>();
@@ -214,7 +225,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
   else if (memdevs.length > 0) ram = memdevs.map(indexOf);
   else {
     backends.push({
-      id: "pc.ram",
+      id: defaults.ramBlock,
       kind: memPath === undefined ? "ram" : "file",
       path: memPath,
       size: ramSize,
@@ -229,7 +240,7 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
   return {
     name,
     uuid,
-    type: machine.get("type") ?? "pc",
+    type: machine.get("type") ?? defaults.machine,
     accel: accel ?? machine.get("accel") ?? "tcg",
     ramSize,
     maxRamSize: parseSize(memory.get("maxmem"), 1),
@@ -261,12 +272,15 @@ export function parseQemuMachine(args: readonly string[]): QemuMachine {
  * @throws {LayoutError} when the machine type is unknown or the RAM cannot
  * be placed for certain.
  */
-export function qemuLayout(machine: QemuMachine): RamLayout {
-  const board = boardOf(machine.type);
+export function qemuLayout(
+  machine: QemuMachine,
+  boards: readonly Board[],
+): RamLayout {
+  const board = boardOf(machine.type, boards);
   if (board === undefined) {
     throw new LayoutError(
       `the RAM layout of the machine type ${machine.type} is not known; ` +
-        `q35, i440fx (pc) and microvm are`,
+        `${boards.flatMap(({ label }) => label ?? []).join(", ")} are`,
     );
   }
   const dimms: DimmPlace[] = [];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { XftraceError } from "../base/errors.ts";
+import { machines } from "../arch/x86_64/boards.ts";
 import { parseKeyValues, parseSize } from "./ram_layout_options.ts";
 import { parseQemuMachine, qemuLayout } from "./ram_layout_qemu.ts";
 
@@ -8,7 +9,10 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 function parse(line: string) {
-  return parseQemuMachine(line.split(" ").filter((word) => word !== ""));
+  return parseQemuMachine(
+    line.split(" ").filter((word) => word !== ""),
+    machines.defaults,
+  );
 }
 
 Deno.test("sizes are read as QEMU reads them", () => {
@@ -47,7 +51,7 @@ Deno.test("a plain command line: defaults of QEMU", () => {
   assert.deepEqual(machine.backends.map((b) => [b.id, b.kind, b.share]), [
     ["pc.ram", "ram", false],
   ]);
-  assert.equal(qemuLayout(machine).regions.length, 1);
+  assert.equal(qemuLayout(machine, machines.boards).regions.length, 1);
 });
 
 Deno.test("the port of the guest's agent", () => {
@@ -105,7 +109,7 @@ Deno.test("libvirt's command line", () => {
     "socket,id=charmonitor,fd=33,server=on,wait=off",
     "-mon",
     "chardev=charmonitor,id=monitor,mode=control",
-  ]);
+  ], machines.defaults);
   assert.equal(machine.name, "web1");
   assert.equal(machine.libvirt, true);
   assert.equal(machine.accel, "kvm");
@@ -114,7 +118,9 @@ Deno.test("libvirt's command line", () => {
   assert.deepEqual(machine.ram, [0]);
   assert.equal(machine.backends[0].share, true);
   assert.deepEqual(
-    qemuLayout(machine).regions.map((r) => [r.start, r.end, r.offset]),
+    qemuLayout(machine, machines.boards).regions.map((
+      r,
+    ) => [r.start, r.end, r.offset]),
     [[0, 2 * GIB, 0], [4 * GIB, 6 * GIB, 2 * GIB]],
   );
 });
@@ -137,7 +143,9 @@ Deno.test("NUMA nodes by their number, DIMMs, and a QMP socket", () => {
   assert.equal(machine.backends[1].share, true);
   assert.equal(machine.backends[1].hugePageSize, 2 * MIB);
   assert.deepEqual(
-    qemuLayout(machine).regions.map((r) => [r.start, r.backing, r.offset]),
+    qemuLayout(machine, machines.boards).regions.map((
+      r,
+    ) => [r.start, r.backing, r.offset]),
     [[0, 1, 0], [4 * GIB, 1, GIB], [5 * GIB, 0, 0], [8 * GIB, 2, 0]],
   );
 });
@@ -150,31 +158,37 @@ Deno.test("the backend gives the size when -m does not", () => {
   assert.equal(machine.ramSize, 256 * MIB);
   assert.equal(machine.type, "q35");
   assert.equal(machine.qmpSocket, "/tmp/s");
-  assert.equal(qemuLayout(machine).regions[0].offset, 4096);
+  assert.equal(qemuLayout(machine, machines.boards).regions[0].offset, 4096);
 });
 
 Deno.test("what cannot be followed is said, not guessed", () => {
   assert.throws(
-    () => qemuLayout(parse("-M virt -m 1G")),
+    () => qemuLayout(parse("-M virt -m 1G"), machines.boards),
     /machine type virt is not known/,
   );
   assert.throws(() => parse("-M q35,memory-backend=x"), /backend x/);
   assert.throws(() => parse("-m lots"), /RAM size/);
   assert.throws(
     () =>
-      qemuLayout(parse(
-        "-M q35 -m 1G,maxmem=4G -object memory-backend-memfd,id=v,size=1G " +
-          "-device virtio-mem-pci,memdev=v",
-      )),
+      qemuLayout(
+        parse(
+          "-M q35 -m 1G,maxmem=4G -object memory-backend-memfd,id=v,size=1G " +
+            "-device virtio-mem-pci,memdev=v",
+        ),
+        machines.boards,
+      ),
     /virtio-mem/,
   );
   const sev = parse("-M q35,memory-encryption=s -object sev-guest,id=s");
   assert.equal(sev.confidential, "sev-guest");
-  const nvdimm = qemuLayout(parse(
-    "-M q35,nvdimm=on -m 1G,slots=1,maxmem=4G " +
-      "-object memory-backend-file,id=n,size=1G,mem-path=/n " +
-      "-device nvdimm,memdev=n",
-  ));
+  const nvdimm = qemuLayout(
+    parse(
+      "-M q35,nvdimm=on -m 1G,slots=1,maxmem=4G " +
+        "-object memory-backend-file,id=n,size=1G,mem-path=/n " +
+        "-device nvdimm,memdev=n",
+    ),
+    machines.boards,
+  );
   assert.equal(nvdimm.regions.length, 1);
 });
 
@@ -199,7 +213,7 @@ Deno.test("no command line does worse than a clear error", () => {
   );
   fc.assert(fc.property(fc.array(word), (args) => {
     try {
-      qemuLayout(parseQemuMachine(args));
+      qemuLayout(parseQemuMachine(args, machines.defaults), machines.boards);
     } catch (error) {
       assert.ok(error instanceof XftraceError, String(error));
     }

@@ -5,8 +5,8 @@
  * - p_paddr is the GPA (crash and drgn's physical reads go by it);
  * - p_vaddr is the direct-map GVA where it is known (drgn reads it directly,
  *   and walks page tables for the rest);
- * - the page of swapper_pg_dir stands a second time under its own GVA: drgn up
- *   to 0.0.22 starts its page walk there, without phys_base;
+ * - the page of swapper_pg_dir stands a second time under its own GVA (an
+ *   alias): drgn up to 0.0.22 starts its page walk there, without phys_base;
  * - p_align is 0, as the kernel's own /proc/vmcore has it: crash tells a kdump
  *   by that (netdump.c, is_netdump);
  * - the first program header is the PT_NOTE (crash takes it for granted).
@@ -44,6 +44,8 @@ export interface VirtualAlias {
 
 /** What goes into a snapshot. */
 export interface SnapshotContent {
+  /** `e_machine` of the guest's architecture. */
+  readonly machine: number;
   /** Where the pages are read from. */
   readonly memory: PhysicalMemory;
   /**
@@ -102,10 +104,7 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
   );
   const notes = encodeNotes(notesOf(content));
   const pieces = withZeros(saved, data);
-  const aliases = [
-    ...topPageTable(content.vmcoreinfo),
-    ...content.aliases ?? [],
-  ]
+  const aliases = (content.aliases ?? [])
     .flatMap((alias) =>
       intersectRanges(data, [
         { start: alias.gpa, end: alias.gpa + alias.length },
@@ -153,7 +152,7 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
   const view = new DataView(header.buffer);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(16, ELF.ET_CORE, true);
-  view.setUint16(18, ELF.EM_X86_64, true);
+  view.setUint16(18, content.machine, true);
   view.setUint32(20, 1, true);
   view.setBigUint64(32, BigInt(ELF.headerSize), true);
   view.setUint16(52, ELF.headerSize, true);
@@ -213,16 +212,6 @@ function notesOf(content: SnapshotContent): ElfNote[] {
     desc: encodeManifest(content.manifest),
   });
   return notes;
-}
-
-/** The kernel's top page table, when vmcoreinfo tells where it is. */
-function topPageTable(vmcoreinfo = ""): VirtualAlias[] {
-  const gva = /^SYMBOL\(swapper_pg_dir\)=([\da-f]{16})$/m.exec(vmcoreinfo);
-  const physBase = /^NUMBER\(phys_base\)=(-?\d+)$/m.exec(vmcoreinfo);
-  if (gva === null || physBase === null) return [];
-  const address = BigInt(`0x${gva[1]}`);
-  const gpa = Number(address - 0xffffffff80000000n + BigInt(physBase[1]));
-  return gpa < 0 ? [] : [{ gva: address, gpa, length: GRANULE }];
 }
 
 function virtualAddressOf(content: SnapshotContent): (gpa: number) => bigint {

@@ -41,11 +41,11 @@ export const SnapshotManifestSchema = z.looseObject({
     kaslrOffset: z.string().optional(),
     /** phys_base of the kernel, hex, may be negative. */
     physBase: z.string().optional(),
-    /** GVA of the direct map (page_offset_base), hex. */
+    /** GVA of the direct map, hex. */
     pageOffset: z.string().optional(),
   }).optional(),
   /** GPA of the kernel's top page table, hex. */
-  cr3: z.string().optional(),
+  topTable: z.string().optional(),
   /** What a reader should know, one sentence each. */
   notes: z.array(z.string()).optional(),
 });

@@ -70,6 +70,7 @@ Deno.test("what was touched is saved, and the work repeats", () => {
     encodeSnapshot({
       memory,
       ranges: frozen.touched(),
+      machine: 62,
       manifest: manifestOf(memory),
       vmcoreinfo: INFO,
     }),
@@ -100,6 +101,7 @@ Deno.test("holes are saved as zeros that take no room", () => {
   const content = {
     memory,
     ranges: memory.ranges,
+    machine: 62,
     manifest: { ...manifestOf(memory), content: "full" as const },
   };
   const layout = layoutSnapshot(content);
@@ -126,6 +128,7 @@ Deno.test("any set of ranges comes back byte for byte", () => {
         bytes = encodeSnapshot({
           memory,
           ranges,
+          machine: 62,
           manifest: manifestOf(memory),
         });
       } catch (error) {
@@ -157,7 +160,12 @@ Deno.test("more segments than 16 bits count are numbered in section 0", () => {
   }));
   const core = coreFromBytes(
     "many",
-    encodeSnapshot({ memory, ranges, manifest: manifestOf(memory) }),
+    encodeSnapshot({
+      memory,
+      ranges,
+      machine: 62,
+      manifest: manifestOf(memory),
+    }),
   );
   assert.equal(core.segments.length, 70_000);
   assert.equal(core.ranges.length, 70_000);
@@ -171,6 +179,7 @@ Deno.test("a newer format and a damaged manifest are refused", () => {
   const bytes = encodeSnapshot({
     memory,
     ranges: memory.ranges,
+    machine: 62,
     manifest: manifestOf(memory),
   });
   const text = new TextDecoder("latin1").decode(bytes);
@@ -191,9 +200,10 @@ Deno.test("the top page table stands under its own GVA too", () => {
     encodeSnapshot({
       memory,
       ranges: [{ start: 0x8000, end: 0xc000 }],
+      machine: 62,
       manifest: manifestOf(memory),
-      vmcoreinfo: INFO + "SYMBOL(swapper_pg_dir)=ffffffff8ec10000\n" +
-        "NUMBER(phys_base)=-247488512\n",
+      vmcoreinfo: INFO,
+      aliases: [{ gva: 0xffffffff8ec10000n, gpa: 0xa000, length: 0x1000 }],
     }),
   );
   assert.deepEqual(
@@ -213,6 +223,7 @@ Deno.test("files: compressed by name, whole or not at all", async () => {
     const content = {
       memory,
       ranges: [{ start: 0, end: 0x8000 }, { start: 0x20000, end: 0x21000 }],
+      machine: 62,
       manifest: manifestOf(memory),
       vmcoreinfo: INFO,
       aliases: [{ gva: 0xffffffff81000000n, gpa: 0x1000, length: 0x100000 }],

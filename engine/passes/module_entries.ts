@@ -15,6 +15,10 @@ import { ENTRY_FLAG, ENTRY_KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;
+/** Rows that there is room for at first. */
+const FIRST_ROWS = 4096;
+/** Of an arena that nothing is put into. */
+const ARENA_BYTES = 4096;
 /** `extra` of a piece that could not be read. */
 const UNREADABLE = 0xff;
 /** Times may lie before the first one seen: other CPUs' entries. */
@@ -29,7 +33,7 @@ class Rows {
   readonly details: EntryDetails;
 
   constructor(epoch: bigint, comms: readonly string[]) {
-    this.columns = new EventColumns(epoch, 4096);
+    this.columns = new EventColumns(epoch, FIRST_ROWS);
     this.details = {
       caller: new Uint32Array(2 * this.columns.capacity),
       comm: new Int32Array(this.columns.capacity),
@@ -71,7 +75,7 @@ export class ModuleEntries {
   readonly #kernel: Kernel;
   readonly #take: (frame: Frame) => void;
   readonly #named: ThreadNamed;
-  readonly #arena = new PageArena(4096, 1);
+  readonly #arena = new PageArena(ARENA_BYTES, 1);
   readonly #comms: string[] = [];
   readonly #commIds = new Map<string, number>();
   /** The name of a thread, as the module said last. */

@@ -22,6 +22,9 @@ import type { EventLike } from "../query/spec.ts";
 import { type Window, windowHeading } from "./windows.ts";
 import { SyscallCalls, type UserString } from "./syscall_calls.ts";
 
+/** Rows that there is room for at least. */
+const FEWEST_ROWS = 4096;
+
 /** What streams share. */
 export interface RunContext extends Omit<StreamContext, "select"> {
   readonly env: TextEnvironment;
@@ -137,7 +140,7 @@ export class StreamRun {
     if (this.done) return;
     const { columns } = frame;
     if (this.#rows.length < columns.length) {
-      this.#rows = new Uint32Array(Math.max(columns.length, 4096));
+      this.#rows = new Uint32Array(Math.max(columns.length, FEWEST_ROWS));
     }
     this.#limits.scan(frame, origin);
     const rows = this.#rows;

@@ -21,6 +21,7 @@ import {
   type SnapshotSummary,
   writeSnapshot,
 } from "../memory/snapshot_writer.ts";
+import type { VirtualAlias } from "../memory/snapshot_layout.ts";
 import type { Session } from "../session.ts";
 import { VERSION } from "../base/version.ts";
 
@@ -85,6 +86,8 @@ export async function takeSnapshot(
   const manifest = manifestOf(target, memory, kernel, full);
   frozen.stopKeeping();
   const summary = await writeSnapshot(path, {
+    machine: kernel.arch.elfMachine,
+    aliases: topTable(kernel),
     memory: frozen,
     ranges: full ? memory.ranges : frozen.touched(),
     manifest,
@@ -118,15 +121,24 @@ function manifestOf(
       physBase: hex(facts.physBase),
       ...(pageOffset === undefined ? {} : { pageOffset: hex(pageOffset) }),
     },
-    cr3: hex(space.tables.root),
+    topTable: hex(space.tables.root),
   };
 }
 
+/** The kernel's top page table, under the GVA that its note names. */
+function topTable({ facts, pageSize, space }: Kernel): VirtualAlias[] {
+  const named = /^SYMBOL\(swapper_pg_dir\)=([\da-f]{16})$/m
+    .exec(facts.vmcoreinfo ?? "")?.[1];
+  if (named === undefined) return [];
+  const gva = BigInt(`0x${named}`);
+  const gpa = space.tryTranslate(gva)?.gpa;
+  return gpa === undefined ? [] : [{ gva, gpa, length: pageSize }];
+}
+
 /** GVA of the direct map; a recording that is saved again may not tell it. */
-function directMap({ space, symbols }: Kernel): bigint | undefined {
-  const gva = symbols.tryAddress("page_offset_base");
+function directMap({ arch, space, symbols }: Kernel): bigint | undefined {
   try {
-    return gva === undefined ? undefined : space.u64(gva);
+    return arch.image.directMap(symbols, (gva) => space.u64(gva));
   } catch (error) {
     if (error instanceof MemoryError) return undefined;
     throw error;

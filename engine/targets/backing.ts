@@ -110,7 +110,7 @@ export function pluggedBackings(
   });
 }
 
-/** QEMU maps RAM at multiples of this (QEMU_VMALLOC_ALIGN on x86). */
+/** QEMU maps RAM at multiples of this (QEMU_VMALLOC_ALIGN). */
 const RAM_ALIGNMENT = 2 ** 21;
 
 /**

@@ -155,7 +155,7 @@ export class Proc {
       return undefined;
     }
     if (start === undefined || !Number.isFinite(uptime)) return undefined;
-    // USER_HZ is 100 on x86 (arch/x86/include/uapi/asm/param.h).
+    // USER_HZ is 100 wherever KVM is (include/uapi/asm-generic/param.h).
     return Math.max(0, uptime - start / 100);
   }
 

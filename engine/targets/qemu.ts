@@ -6,6 +6,7 @@
 
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { archNamed, archOfEmulator, readableArchs } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
 import {
   AGENT_PORT,
@@ -14,7 +15,7 @@ import {
 } from "../memory/ram_layout_qemu.ts";
 import type { AgentPort, QemuMachine } from "../memory/ram_layout_qemu.ts";
 import { LayoutError } from "../memory/ram_layout.ts";
-import type { RamLayout } from "../memory/ram_layout.ts";
+import type { Board, RamLayout } from "../memory/ram_layout.ts";
 import { splitOptions, withConfigFiles } from "../memory/ram_layout_options.ts";
 import {
   matchBackings,
@@ -52,10 +53,13 @@ export function describeQemu(
     plans: [],
     attachable: false,
   };
+  const arch = archOfEmulator(program);
+  const { boards, defaults } = (arch ?? archNamed()).machines;
   let machine: QemuMachine;
   try {
     machine = parseQemuMachine(
       withConfigFiles(args.slice(1), (path) => configFile(proc, pid, path)),
+      defaults,
     );
   } catch (error) {
     // What does not concern its memory is known all the same.
@@ -64,6 +68,7 @@ export function describeQemu(
         IDENTITY.test(name) || value.includes(AGENT_PORT)
       )
         .flatMap(({ name, value }) => [`-${name}`, value]),
+      defaults,
     );
     return {
       ...base,
@@ -93,11 +98,12 @@ export function describeQemu(
     agent: agentPort(proc, pid, machine.agent),
     confidential: machine.confidential,
   };
-  const architecture = /^qemu-system-(?!x86_64$)(.+)$/.exec(program)?.[1];
-  if (architecture !== undefined) {
+  if (arch === undefined) {
+    const name = program.replace(/^qemu-system-/, "");
     return {
       ...vm,
-      whyNot: `its guest is ${architecture}; only x86_64 guests can be read`,
+      whyNot:
+        `its guest is ${name}; only ${readableArchs()} guests can be read`,
     };
   }
   if (machine.confidential !== undefined) {
@@ -108,7 +114,7 @@ export function describeQemu(
     };
   }
   try {
-    const plans = plansOf(proc, pid, machine);
+    const plans = plansOf(proc, pid, machine, boards);
     return { ...vm, plans, attachable: true };
   } catch (error) {
     return error instanceof NotMappedError && isStarting(proc, pid)
@@ -188,8 +194,13 @@ export function processMemory(proc: Proc, pid: number): ProcessMemory {
   };
 }
 
-function plansOf(proc: Proc, pid: number, machine: QemuMachine): AttachPlan[] {
-  const whole = qemuLayout(machine);
+function plansOf(
+  proc: Proc,
+  pid: number,
+  machine: QemuMachine,
+  boards: readonly Board[],
+): AttachPlan[] {
+  const whole = qemuLayout(machine, boards);
   // Only what the layout uses is needed; an ivshmem backend, say, is not.
   const used = [...new Set(whole.regions.map(({ backing }) => backing))];
   const layout: RamLayout = {

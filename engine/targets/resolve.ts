@@ -5,6 +5,7 @@
  */
 
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { allBoards } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
 import { fileError } from "../memory/elf_core_source.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
@@ -173,5 +174,11 @@ function resolveFile(
     })
   );
   if (owner !== undefined) return { kind: "vm", target, vm: owner };
-  return { kind: "file", target, path, size, layouts: candidateLayouts(size) };
+  return {
+    kind: "file",
+    target,
+    path,
+    size,
+    layouts: candidateLayouts(size, allBoards()),
+  };
 }

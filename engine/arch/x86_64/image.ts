@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ImageMap } from "../image_map.ts";
+import type { ImageMap, ImageSymbols } from "../image_map.ts";
 import { ENDBR, holds, NOP5, OPCODE } from "./opcodes.ts";
 
 /** __START_KERNEL_map: the image's mapping begins here. */
@@ -18,6 +18,16 @@ export const MODULES = {
   end: 0xffffffffff000000n,
 } as const;
 
+/** The value of one of the kernel's variables, when it has it. */
+function variable(
+  name: string,
+  symbols: ImageSymbols,
+  u64: (gva: bigint) => bigint,
+): bigint | undefined {
+  const gva = symbols.tryAddress(name);
+  return gva === undefined ? undefined : u64(gva);
+}
+
 /** See {@linkcode ImageMap}. */
 export const image: ImageMap = {
   range: { start: START_KERNEL_MAP, end: 1n << 64n },
@@ -28,6 +38,8 @@ export const image: ImageMap = {
   // KERNEL_IMAGE_SIZE.
   maxSize: 1 << 30,
   modules: () => MODULES,
+  directMap: (symbols, u64) => variable("page_offset_base", symbols, u64),
+  pageStructs: (symbols, u64) => variable("vmemmap_base", symbols, u64),
   // arch/x86/realmode/init.c: the blob is executable in the direct map.
   bootCode(symbols, u64) {
     const header = symbols.tryAddress("real_mode_header");

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Arch } from "../arch.ts";
+import { machines } from "./boards.ts";
 import { finder } from "./finder.ts";
 import { ftraceSites } from "./ftrace_sites.ts";
 import { image } from "./image.ts";
@@ -17,6 +18,7 @@ export const x86_64: Arch = {
   name: "x86_64",
   // EM_X86_64.
   elfMachine: 62,
+  machines,
   image,
   finder,
   kernelFiles,

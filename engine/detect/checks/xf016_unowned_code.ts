@@ -34,7 +34,7 @@ export const unownedCode: Check = {
       code.reserves,
     );
     for (const range of code.pages.executable) {
-      report.judged(Number((range.end - range.start) / 4096n));
+      report.judged(Number(range.end - range.start) / kernel.pageSize);
       if (range.writable && !isBootCode(kernel, range.start)) {
         report.finding({
           severity: "high",

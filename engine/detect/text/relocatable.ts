@@ -2,7 +2,7 @@
  * A module's file (`.ko`): its sections, and what the loader writes into
  * them.
  *
- * Source: the ELF-64 object file format; arch/x86/kernel/module.c.
+ * Source: the ELF-64 object file format.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export interface ObjectSymbol {
 export interface Relocation {
   /** Offset in its section. */
   readonly at: number;
-  /** R_X86_64_*. */
+  /** `ELF64_R_TYPE`: its numbers are the architecture's. */
   readonly type: number;
   readonly symbol: ObjectSymbol;
   readonly addend: bigint;

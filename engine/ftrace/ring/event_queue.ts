@@ -6,6 +6,9 @@
  */
 import { EventColumns, KIND, type PageArena } from "./columns.ts";
 
+/** Rows that there is room for at first. */
+const FIRST_ROWS = 4096;
+
 /**
  * Takes one event: the row `row` of `columns`, whose payload lies in `arena`.
  * Rows and payloads are reused afterwards. The row after it, when there is
@@ -35,7 +38,7 @@ export class EventQueue {
 
   constructor(arena: PageArena, epoch: bigint) {
     this.arena = arena;
-    this.columns = new EventColumns(epoch, 4096);
+    this.columns = new EventColumns(epoch, FIRST_ROWS);
   }
 
   /** Rows not yet taken. */

@@ -7,6 +7,9 @@
 
 import { XftraceError } from "../../base/errors.ts";
 
+/** Bytes that there is room for at first. */
+const FIRST_SIZE = 4096;
+
 /**
  * Parses an `xxd` dump: `00000010: 0a00 0000 ...  text`. Lines that start
  * with `#` and blank lines are skipped; a gap between two lines' offsets is
@@ -16,7 +19,7 @@ import { XftraceError } from "../../base/errors.ts";
  * @throws {XftraceError} naming the line that is not a hexdump line.
  */
 export function parseHexdump(text: string): Uint8Array<ArrayBuffer> {
-  let bytes = new Uint8Array(4096);
+  let bytes = new Uint8Array(FIRST_SIZE);
   let end = 0;
   let number = 0;
   for (const line of text.split("\n")) {

@@ -54,6 +54,8 @@ const FLAG_BITS = 3n;
 const RB_PAGE_HEAD = 1n;
 const POINTER = ~FLAG_BITS & 0xffff_ffff_ffff_ffffn;
 const MAX_PAGES = 1 << 22;
+/** The kernel takes no larger sub-buffers (MAX_PAGE_ORDER). */
+const MAX_ORDER = 10;
 const LIST_TRIES = 8;
 
 /** One CPU's buffer: a `struct ring_buffer_per_cpu`. */
@@ -231,10 +233,11 @@ export class RingBuffer {
     const { object } = this;
     // 6.8 made it variable: f9b94daa542a ("Set new size of the ring buffer
     // sub page"); later kernels keep the order alone.
-    const size = object.has("subbuf_order")
-      ? 4096 * 2 ** object.number("subbuf_order")
-      : 4096;
-    if (size > 4096 << 10) {
+    const order = object.has("subbuf_order")
+      ? object.number("subbuf_order")
+      : 0;
+    const size = this.kernel.pageSize * 2 ** order;
+    if (order > MAX_ORDER) {
       throw new KernelError(`a sub-buffer of ${size} bytes is not possible`);
     }
     return size;

@@ -50,6 +50,8 @@ const ENTRY_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
 
 const MAGIC = 0xeb9f;
 const HEADER_BYTES = 24;
+/** No symbol has a longer name; damaged BTF must not blow the stack. */
+const LONGEST_NAME = 4096;
 
 /** A complaint about damaged BTF. */
 export function badBtf(what: string): KernelError {
@@ -154,8 +156,7 @@ export class RawBtf {
       throw badBtf(`a name is outside of the string section`);
     }
     const end = strings.indexOf(0, offset);
-    // A symbol's name cannot be longer; damaged BTF must not blow the stack.
-    if (end - offset > 4096) throw badBtf("a name is implausibly long");
+    if (end - offset > LONGEST_NAME) throw badBtf("a name is implausibly long");
     return String.fromCharCode(...strings.subarray(offset, end));
   }
 }

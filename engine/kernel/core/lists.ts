@@ -12,6 +12,8 @@ import type { KernelMemory } from "./object.ts";
 
 /** More entries than any container that is walked here has. */
 const MAX_ENTRIES = 1 << 20;
+/** Internal entries up to here are marks (xa_is_node, linux/xarray.h). */
+export const LAST_MARK = 4096n;
 
 /**
  * Runs `read` until it neither loses its way nor meets memory that is not
@@ -139,7 +141,7 @@ export function xarrayEntries(
       }
       return;
     }
-    if (entry < 4096n) return;
+    if (entry <= LAST_MARK) return;
     const node = entry - 2n;
     walk.add(node);
     const shift = kernel.space.u8(node + shiftAt);

@@ -8,7 +8,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
-import { Walk, type WalkOptions } from "./lists.ts";
+import { LAST_MARK, Walk, type WalkOptions } from "./lists.ts";
 
 /** One entry: the same pointer for all indices of a range. */
 export interface MapleEntry {
@@ -90,7 +90,7 @@ export function mapleEntries(
   };
 
   const root = space.u64(tree + BigInt(types.offset("maple_tree", "ma_root")));
-  if ((root & 3n) === 2n && root > 4096n) visit(root, 0n, LAST_INDEX, 0);
+  if ((root & 3n) === 2n && root > LAST_MARK) visit(root, 0n, LAST_INDEX, 0);
   else take({ first: 0n, last: 0n, entry: root });
   return found;
 }

@@ -9,7 +9,6 @@
 import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 
-const PAGE = 4096;
 /** `struct page`s that are read at once: those of 32 MiB. */
 const CHUNK = 8192;
 /** RAM beyond which the search would take seconds, in bytes. */
@@ -71,14 +70,14 @@ function readable<T>(read: () => T): T | undefined {
 function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const { types, symbols, space } = kernel;
   const at = symbols.tryAddress("task_struct_cachep");
-  const vmemmap = symbols.tryAddress("vmemmap_base");
-  const direct = symbols.tryAddress("page_offset_base");
+  const { image } = kernel.arch;
+  const u64 = (gva: bigint) => space.u64(gva);
   const cacheAt = types.tryOffset("slab", "slab_cache");
-  const pageSize = types.tryStruct("page")?.size;
+  const struct = types.tryStruct("page")?.size;
   const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
   if (
-    at === undefined || vmemmap === undefined || direct === undefined ||
-    cacheAt === undefined || pageSize === undefined || ram > MOST_RAM
+    at === undefined || cacheAt === undefined || struct === undefined ||
+    ram > MOST_RAM
   ) return undefined;
   const cache = space.u64(at);
   const size = kernel.object("kmem_cache", cache).number("size");
@@ -86,25 +85,31 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   if (size < types.offset("task_struct", "signal") || size > 1 << 16) {
     return undefined;
   }
-  const pages = space.u64(vmemmap);
-  const memory = space.u64(direct);
+  const pages = image.pageStructs(symbols, u64);
+  const memory = image.directMap(symbols, u64);
+  if (pages === undefined || memory === undefined) return undefined;
+  const { pageSize } = kernel;
   const low = Number(cache & 0xffffffffn);
   const high = Number(cache >> 32n);
   const found: bigint[] = [];
-  const words = new Uint32Array(CHUNK * pageSize / 4);
+  const words = new Uint32Array(CHUNK * struct / 4);
   const bytes = new Uint8Array(words.buffer);
   for (const { start, end } of kernel.memory.ranges) {
-    const last = Math.floor(end / PAGE);
-    for (let first = Math.ceil(start / PAGE); first < last; first += CHUNK) {
+    const last = Math.floor(end / pageSize);
+    for (
+      let first = Math.ceil(start / pageSize);
+      first < last;
+      first += CHUNK
+    ) {
       const count = Math.min(CHUNK, last - first);
-      const from = pages + BigInt(first) * BigInt(pageSize);
-      readPresent(kernel, from, bytes.subarray(0, count * pageSize));
+      const from = pages + BigInt(first) * BigInt(struct);
+      readPresent(kernel, from, bytes.subarray(0, count * struct));
       for (let i = 0; i < count; i++) {
-        const word = (i * pageSize + cacheAt) / 4;
+        const word = (i * struct + cacheAt) / 4;
         if (words[word] !== low || words[word + 1] !== high) continue;
-        const slab = kernel.object("slab", from + BigInt(i * pageSize));
+        const slab = kernel.object("slab", from + BigInt(i * struct));
         const objects = slab.number("objects");
-        const base = memory + BigInt(first + i) * BigInt(PAGE);
+        const base = memory + BigInt(first + i) * BigInt(pageSize);
         for (let n = 0; n < objects; n++) found.push(base + BigInt(n * size));
       }
     }
@@ -115,10 +120,11 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
 /** What is mapped; zeros where nothing is (no memory, so no pages of it). */
 function readPresent(kernel: Kernel, gva: bigint, into: Uint8Array): void {
   if (readable(() => (kernel.space.read(gva, into), true)) === true) return;
+  const page = kernel.pageSize;
   for (let at = 0; at < into.length;) {
     const part = into.subarray(
       at,
-      at + PAGE - Number((gva + BigInt(at)) % BigInt(PAGE)),
+      at + page - Number((gva + BigInt(at)) % BigInt(page)),
     );
     const here = gva + BigInt(at);
     if (readable(() => (kernel.space.read(here, part), true)) !== true) {

@@ -32,6 +32,8 @@ export interface Task {
 
 const PF_KTHREAD = 0x0020_0000;
 const EXIT_DEAD_OR_ZOMBIE = 0x30;
+/** More than the hash of css_sets has (1 << CSS_SET_HASH_BITS). */
+const MOST_BUCKETS = 4096;
 
 /** Reads one task. @throws {MemoryError} when it is not mapped. */
 export function readTask(kernel: Kernel, gva: bigint): Task {
@@ -162,7 +164,7 @@ export function cgroupTasks(kernel: Kernel): bigint[] | undefined {
   const buckets = (kernel.symbols.lookup(table)?.size ?? 0) / 8;
   return steady(() => {
     const found: bigint[] = [];
-    for (let i = 0; i < Math.min(buckets, 4096); i++) {
+    for (let i = 0; i < Math.min(buckets, MOST_BUCKETS); i++) {
       for (const node of hlistNodes(kernel, table + BigInt(8 * i))) {
         const set = node - BigInt(hlist);
         for (const task of listNodes(kernel, set + BigInt(tasks))) {

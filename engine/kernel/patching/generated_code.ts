@@ -3,7 +3,7 @@
  * Ftrace's trampolines, kprobes' copied instructions, thunks.
  *
  * Sources: kernel/bpf/core.c (bpf_kallsyms, pack_list), kernel/trace/ftrace.c
- * (ftrace_ops_trampoline_list), kernel/kprobes.c, arch/x86/kernel/alternative.c.
+ * (ftrace_ops_trampoline_list), kernel/kprobes.c.
  *
  * @module
  */
@@ -25,7 +25,6 @@ export interface GeneratedCode {
   readonly end: bigint;
 }
 
-const PAGE = 4096n;
 /** BPF_PROG_PACK_SIZE on one NUMA node: 2 MiB for each possible node. */
 const PACK = 2n << 20n;
 
@@ -62,11 +61,12 @@ export function generatedCode(kernel: Kernel): GeneratedCode[] {
  */
 export function codeReserves(kernel: Kernel): GeneratedCode[] {
   const found: GeneratedCode[] = [];
+  const page = BigInt(kernel.pageSize);
   for (const code of generatedCode(kernel)) {
     found.push({
       ...code,
-      start: code.start - code.start % PAGE,
-      end: (code.end + PAGE - 1n) / PAGE * PAGE,
+      start: code.start - code.start % page,
+      end: (code.end + page - 1n) / page * page,
     });
   }
   const head = kernel.symbols.tryAddress("pack_list");

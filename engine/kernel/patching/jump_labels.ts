@@ -1,7 +1,7 @@
 /**
  * Jump labels: branches that the kernel switches between a no-op and a jump.
  *
- * Source: include/linux/jump_label.h, arch/x86/kernel/jump_label.c.
+ * Source: include/linux/jump_label.h (with HAVE_ARCH_JUMP_LABEL_RELATIVE).
  *
  * @module
  */

@@ -101,7 +101,7 @@ export function kprobePages(
     for (const node of steady(() => listNodes(kernel, head))) {
       const page = kernel.object("kprobe_insn_page", node - BigInt(link));
       const start = page.u64("insns");
-      found.push({ start, end: start + 4096n, what });
+      found.push({ start, end: start + BigInt(kernel.pageSize), what });
     }
   }
   return found;

@@ -150,7 +150,7 @@ export const VARIABLES = {
   log_buf: "char *",
   console_drivers: "struct console *",
   console_list: "struct hlist_head",
-  // x86.
+  // The processors.
   boot_cpu_data: "struct cpuinfo_x86",
   cpu_khz: "unsigned int",
   tsc_khz: "unsigned int",

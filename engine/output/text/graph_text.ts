@@ -18,6 +18,8 @@ import type { TraceTextOptions } from "./options.ts";
 
 /** Two spaces a level (TRACE_GRAPH_INDENT); deeper ones are made when met. */
 const INDENT: string[] = [];
+/** Deeper ones are not indented further: a damaged depth makes no text. */
+const DEEPEST = 4096;
 
 /** Columns' text while there is no duration. */
 const FILL_FULL = "              |  ";
@@ -307,7 +309,7 @@ function indent(depth: number): string {
   if (depth <= 0) return "";
   const known = INDENT[depth];
   if (known !== undefined) return known;
-  const text = "  ".repeat(Math.min(depth, 4096));
+  const text = "  ".repeat(Math.min(depth, DEEPEST));
   if (depth < 1024) {
     // Without holes, so that the array stays a plain one.
     for (let i = INDENT.length; i <= depth; i++) INDENT[i] = "  ".repeat(i);

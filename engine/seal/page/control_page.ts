@@ -12,7 +12,6 @@ import { ABI_VERSION, CONTROL, CPU, ENTRY, PAGE_MAGIC } from "./abi.ts";
 
 /** Name of the module. */
 export const MODULE_NAME = "xftrace";
-const PAGE = 4096;
 
 /** One CPU's shared state. */
 export interface CpuArea {
@@ -53,7 +52,9 @@ export class ControlPage {
       new KernelError(
         `the guest's module ${MODULE_NAME} shows a control page that is not its own: ${what}`,
       );
-    if (this.gpa % PAGE !== 0) throw bad("it is not aligned to a page");
+    if (this.gpa % kernel.pageSize !== 0) {
+      throw bad("it is not aligned to a page");
+    }
     if (this.u64(CONTROL.self) !== gva) {
       throw bad(
         `it says that it lies at 0x${this.u64(CONTROL.self).toString(16)}`,
@@ -197,7 +198,7 @@ export class ControlPage {
     const needle = new Uint8Array(8);
     new DataView(needle.buffer).setBigUint64(0, PAGE_MAGIC, true);
     return this.kernel.memory.search(needle).filter((gpa) => {
-      if (gpa % PAGE !== 0 || gpa === this.gpa) return false;
+      if (gpa % this.kernel.pageSize !== 0 || gpa === this.gpa) return false;
       const word = new Uint8Array(16);
       try {
         this.kernel.memory.read(gpa + CONTROL.abi_version, word);
@@ -230,9 +231,9 @@ export function ringPages(
   ring: bigint,
   entries: number,
 ): Float64Array {
-  const pages = new Float64Array(entries * ENTRY.bytes / PAGE);
+  const pages = new Float64Array(entries * ENTRY.bytes / kernel.pageSize);
   for (let i = 0; i < pages.length; i++) {
-    pages[i] = kernel.space.translate(ring + BigInt(i * PAGE)).gpa;
+    pages[i] = kernel.space.translate(ring + BigInt(i * kernel.pageSize)).gpa;
   }
   return pages;
 }

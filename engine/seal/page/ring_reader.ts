@@ -7,8 +7,6 @@
 import { CPU, ENTRY } from "./abi.ts";
 import type { ControlPage, CpuArea } from "./control_page.ts";
 
-const PAGE = 4096;
-const PAGE_ENTRIES = PAGE / ENTRY.bytes;
 /** Entries that one read copies at most. */
 const CHUNK = 16_384;
 
@@ -31,6 +29,7 @@ const MOST_PER_MS = 20_000;
 export class RingReader {
   readonly #page: ControlPage;
   readonly area: CpuArea;
+  readonly #pageEntries: number;
   readonly #buffer = new Uint8Array(CHUNK * ENTRY.bytes);
   /** The entry that was read last, as it was then, and as it is. */
   readonly #last = new Uint8Array(ENTRY.bytes);
@@ -46,6 +45,7 @@ export class RingReader {
   constructor(page: ControlPage, area: CpuArea, next = 1) {
     this.#page = page;
     this.area = area;
+    this.#pageEntries = page.kernel.pageSize / ENTRY.bytes;
     this.next = next;
   }
 
@@ -116,8 +116,8 @@ export class RingReader {
     }
     const index = (last - 1) % entries;
     this.#page.kernel.memory.read(
-      pages[Math.floor(index / PAGE_ENTRIES)] +
-        (index % PAGE_ENTRIES) * ENTRY.bytes,
+      pages[Math.floor(index / this.#pageEntries)] +
+        (index % this.#pageEntries) * ENTRY.bytes,
       this.#again,
     );
     const same = (from: number, to: number) => {
@@ -143,10 +143,10 @@ export class RingReader {
     let done = 0;
     while (done < count) {
       const index = (sequence - 1 + done) % entries;
-      const inPage = index % PAGE_ENTRIES;
-      const size = Math.min(PAGE_ENTRIES - inPage, count - done);
+      const inPage = index % this.#pageEntries;
+      const size = Math.min(this.#pageEntries - inPage, count - done);
       memory.read(
-        pages[Math.floor(index / PAGE_ENTRIES)] + inPage * ENTRY.bytes,
+        pages[Math.floor(index / this.#pageEntries)] + inPage * ENTRY.bytes,
         this.#buffer.subarray(
           done * ENTRY.bytes,
           (done + size) * ENTRY.bytes,

@@ -12,7 +12,7 @@ export interface SnapshotResult {
   readonly content: "needed" | "full";
   /** Events of all buffers. */
   readonly events: number;
-  /** Pages of 4096 bytes with data. */
+  /** Pieces of 4 KiB with data. */
   readonly pages: number;
   /** Bytes of the ELF core. */
   readonly coreBytes: number;

@@ -22,6 +22,7 @@ function snapshot(): Uint8Array<ArrayBuffer> {
   return encodeSnapshot({
     memory,
     ranges: memory.ranges,
+    machine: 62,
     manifest: {
       format: 1,
       xftrace: "0.1.0",

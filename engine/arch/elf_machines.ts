@@ -1,0 +1,19 @@
+/**
+ * Names of machines, as ELF files number them (include/uapi/linux/elf-em.h),
+ * for messages about those that cannot be read.
+ *
+ * @module
+ */
+
+/** By `e_machine`. */
+export const MACHINE_NAMES: Readonly<Record<number, string>> = {
+  3: "32-bit x86 (i386)",
+  8: "MIPS",
+  20: "32-bit PowerPC",
+  21: "64-bit PowerPC (ppc64)",
+  22: "s390x",
+  40: "32-bit ARM",
+  183: "arm64 (aarch64)",
+  243: "RISC-V",
+  258: "LoongArch",
+};
