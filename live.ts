@@ -17,12 +17,13 @@ import { readSystemMap } from "./engine/kernel/symbols/system_map.ts";
 import { attach } from "./ffi/attach.ts";
 
 export * from "./mod.ts";
+export { openAgent } from "./ffi/open_agent.ts";
 
 /** How a target is opened. */
 export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
   /**
-   * Use and write the cache of kernels; default true. Kernels seen before are
-   * described in some milliseconds.
+   * Use and write the cache of kernels, with which those seen before are
+   * described in some milliseconds; default: for guests, not for recordings.
    */
   readonly cache?: boolean;
   /** Take symbols from this System.map, where the kernel has none. */
@@ -32,6 +33,11 @@ export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
    * is cut gives an error and no signal.
    */
   readonly safeRead?: boolean;
+  /**
+   * The guest is going to be steered: a recording is refused, which has no
+   * guest. Writing is asked for when a plan is carried out all the same.
+   */
+  readonly steered?: boolean;
 }
 
 /**
@@ -47,19 +53,24 @@ export function open(
 ): Promise<Guest> {
   // Errors come as those of a promise.
   return Promise.try(() => {
-    const { cache = true, systemMap, safeRead, onWarning } = options;
+    const { cache, systemMap, ...others } = options;
+    const environment = target === undefined
+      ? Deno.env.get("XFTRACE_TARGET")
+      : undefined;
+    const recording = target?.startsWith("core:") === true;
     const cacheDir = options.cacheDir ??
-      (cache ? kernelCacheDir() : undefined);
-    const environment = Deno.env.get("XFTRACE_TARGET");
-    const session = attach(target, {
-      ...(onWarning === undefined ? {} : { onWarning }),
-      ...(safeRead === undefined ? {} : { safeRead }),
-      ...(environment === undefined ? {} : { environment }),
+      (cache ?? !recording ? kernelCacheDir() : undefined);
+    const described = {
+      ...others,
       ...(cacheDir === undefined ? {} : { cacheDir }),
       ...(systemMap === undefined
         ? {}
         : { systemMap: readSystemMap(systemMap) }),
+    };
+    const session = attach(target, {
+      ...described,
+      ...(environment === undefined ? {} : { environment }),
     });
-    return new Guest(session, options);
+    return new Guest(session, described);
   });
 }

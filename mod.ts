@@ -17,12 +17,15 @@ export {
   Guest,
   type GuestOptions,
   type GuestRunOptions,
+  type GuestRunResult,
   type PlanOptions,
-} from "./dsl/guest/guest.ts";
+} from "./dsl/run/guest.ts";
+export { declarations } from "./dsl/names/declarations.ts";
+export { oneLiner, oneLinerMessage } from "./dsl/run/one_liner.ts";
 export {
   openRecording as open,
   type RecordingOptions,
-} from "./dsl/guest/open_recording.ts";
+} from "./dsl/run/open_recording.ts";
 export {
   EXIT,
   GuestGoneError,
@@ -43,7 +46,7 @@ export type {
   KernelStructs,
   PerCpuVariables,
 } from "./engine/kernel/view/structs.ts";
-export { openCoreSession, type Session } from "./engine/session.ts";
+export { bootOf, openCoreSession, type Session } from "./engine/session.ts";
 export {
   openRunTarget,
   type RunOptions,
@@ -61,3 +64,7 @@ export { readVmlinux } from "./engine/detect/text/vmlinux.ts";
 export type { CheckOptions } from "./engine/detect/core/context.ts";
 export type { Finding } from "./engine/detect/finding.ts";
 export type { Check, CheckOutcome } from "./engine/detect/core/check.ts";
+export { stateFolder } from "./engine/base/state_folder.ts";
+export { VERSION } from "./engine/base/version.ts";
+export type { GuestInfo } from "./engine/run/guest_info.ts";
+export type { SealedOutcome } from "./engine/run/module_run.ts";

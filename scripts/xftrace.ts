@@ -4,8 +4,7 @@
  * @module
  */
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../engine/base/errors.ts";
-import { VERSION } from "../engine/base/version.ts";
+import { EXIT, VERSION, XftraceError } from "xftrace";
 import { registerCompletions } from "./cli/commands/completions.ts";
 import { registerDoctor } from "./cli/commands/doctor.ts";
 import { registerEvents } from "./cli/commands/events.ts";

@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { XftraceError } from "../base/errors.ts";
 
 /** Folder of the project's own module. */
-export const MODULE_SOURCES = fileURLToPath(
+export const MODULE_SOURCES: string = fileURLToPath(
   new URL("../../guest/", import.meta.url),
 );
 /** What a module is made of; fixtures and examples are not. */

@@ -4,14 +4,9 @@
  *
  * @module
  */
-import {
-  parseTracefs,
-  TOLD_FILES,
-  type TracefsTexts,
-} from "../../engine/detect/core/told_state.ts";
-import { EXIT, XftraceError } from "../../engine/base/errors.ts";
-import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../engine/session.ts";
+import { EXIT, type Session, XftraceError } from "xftrace";
+import { parseTracefs, TOLD_FILES, type TracefsTexts } from "xftrace/detect";
+import { SealedTracer } from "xftrace/seal";
 
 /**
  * Reads what `grep -H "" FILES...` printed in the guest's tracefs.

@@ -6,12 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import {
-  type TextRecords,
-  textRecords,
-} from "../../engine/detect/text/text_record.ts";
-import { stateFolder } from "../../engine/base/state_folder.ts";
-import { bootOf, type Session } from "../../engine/session.ts";
+import { bootOf, type Session, stateFolder } from "xftrace";
+import { type TextRecords, textRecords } from "xftrace/detect";
 
 /**
  * Where the text of this boot of this guest is recorded; `undefined` for a

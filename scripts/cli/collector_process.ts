@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { XftraceError } from "../../engine/base/errors.ts";
+import { XftraceError } from "xftrace";
 import { ask } from "../collector/protocol.ts";
 import type { StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";

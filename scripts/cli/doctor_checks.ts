@@ -4,20 +4,21 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/base/errors.ts";
-import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import { readGraphRoots } from "../../engine/ftrace/graph/graph_roots.ts";
-import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
-import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
-import type { Kernel } from "../../engine/kernel/core/kernel.ts";
-import type { Session } from "../../engine/session.ts";
+import { type Session, XftraceError } from "xftrace";
+import {
+  readGraphRoots,
+  TraceArray,
+  TraceEvents,
+  traceLayout,
+} from "xftrace/ftrace";
+import type { Kernel } from "xftrace/kernel";
 import {
   backingText,
+  mayOpen,
   shareAdvice,
   TRACE_PARAMETERS,
-} from "../../engine/targets/advice.ts";
-import { mayOpen } from "../../engine/targets/proc.ts";
-import type { VmProcess } from "../../engine/targets/vm.ts";
+  type VmProcess,
+} from "xftrace/targets";
 import { count, size } from "./terminal.ts";
 
 /** One thing that was looked at. */

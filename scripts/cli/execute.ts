@@ -7,20 +7,16 @@
 import {
   type Asked,
   EXIT,
-  Guest,
-  openCoreSession,
+  type GuestRunResult,
   planJson,
   type PlanOptions,
   planText,
   type RunResult,
-  type Session,
   XftraceError,
 } from "xftrace";
-import { sinkKind } from "../../engine/passes/sinks/all.ts";
-import type { SealedOutcome } from "../../engine/run/module_run.ts";
-import { VERDICTS } from "../../engine/seal/recording/verifier.ts";
+import { VERDICTS } from "xftrace/seal";
 import { LiveTexts } from "./live_texts.ts";
-import { openTarget, type TargetOptions } from "./target.ts";
+import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
 
 /** What a command line says about running. */
@@ -42,7 +38,11 @@ export async function execute(
   queries: readonly Asked[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
-  using guest = new Guest(openSession(options));
+  // A recording takes reading alone, so no more is asked for.
+  const recording = options.target?.startsWith("core:") === true;
+  using guest = await openGuest(
+    recording ? { ...options, cache: false } : options,
+  );
   const planning: PlanOptions = {
     push: options.pushDown ?? true,
     ...(options.instance === undefined ? {} : { instance: options.instance }),
@@ -73,29 +73,18 @@ export async function execute(
     onPoll: (progress) => live.show(() => progress.texts()),
   });
   live.clear();
-  show(result, queries, options);
+  show(result, options);
   return result;
 }
 
-/** A recording takes reading alone, so no more is asked for. */
-function openSession(options: ExecuteOptions): Session {
-  const { target } = options;
-  return target?.startsWith("core:") === true
-    ? openCoreSession(target, target.slice(5), { onWarning: warn })
-    : openTarget(options);
-}
-
 function show(
-  result: RunResult,
-  queries: readonly Asked[],
+  result: GuestRunResult,
   options: ExecuteOptions,
 ): void {
   if (options.silent === true) {
     // The script has them.
   } else if (options.json === true) {
-    const shown = result.results.filter((_, i) =>
-      sinkKind(queries[i].spec.sink).asTheyCome !== true
-    );
+    const shown = result.results.filter((_, i) => !result.asTheyCame[i]);
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
   } else {
     const texts = result.texts.filter((text) => text !== "");
@@ -112,7 +101,7 @@ function show(
 }
 
 /** What the seals of the module's entries said. */
-function sealText({ counts }: SealedOutcome): string {
+function sealText({ counts }: NonNullable<RunResult["sealed"]>): string {
   const wrong = VERDICTS.filter((verdict) =>
     verdict !== "verified" && verdict !== "lost" &&
     (counts[verdict] > 0 || verdict === "forged" || verdict === "missing")

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { formatNamed, FORMATS } from "../../engine/output/formats.ts";
-import type { TraceFormat } from "../../engine/output/writer.ts";
+import { formatNamed, FORMATS, type TraceFormat } from "xftrace/output";
 import { givenGraphOptions, type GraphFlags } from "./graph_options.ts";
 import { usage } from "./on_options.ts";
 

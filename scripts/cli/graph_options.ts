@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import type { TraceTextOptions } from "../../engine/output/text/options.ts";
+import type { TraceTextOptions } from "xftrace/output";
 
 /** Values of {@linkcode withGraphOptions}'s options. */
 export interface GraphFlags {

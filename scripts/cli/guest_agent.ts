@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { GuestAgent } from "../../engine/agent/agent.ts";
-import { XftraceError } from "../../engine/base/errors.ts";
-import { AgentTracefs } from "../../engine/control/agent_tracefs.ts";
-import type { Session } from "../../engine/session.ts";
-import { resolveTarget } from "../../engine/targets/resolve.ts";
-import { openAgent } from "../../ffi/open_agent.ts";
+import { type Session, XftraceError } from "xftrace";
+import { AgentTracefs } from "xftrace/control";
+import type { GuestAgent } from "xftrace/install";
+import { openAgent } from "xftrace/live";
+import { resolveTarget } from "xftrace/targets";
 
 /**
  * The agent of an open guest.

@@ -3,30 +3,27 @@
  *
  * @module
  */
-import type { AgentInfo, GuestAgent } from "../../engine/agent/agent.ts";
-import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import { EXIT, XftraceError } from "xftrace";
 import {
   AGENT_COMMANDS,
+  type AgentInfo,
+  buildModule,
   carryOutInstall,
+  type GuestAgent,
   type InstallPlan,
   type InstallStep,
-  planInstall,
-  requireAbsent,
-} from "../../engine/install/install.ts";
-import {
-  buildModule,
+  type KernelName,
   MODULE_SOURCES,
-  withoutDebug,
-} from "../../engine/install/build.ts";
-import type { KernelName } from "../../engine/install/headers.ts";
-import {
   type ModuleFile,
+  planInstall,
   readModuleFile,
-} from "../../engine/install/module_file.ts";
-import { installedTexts } from "../../engine/seal/page/installed_text.ts";
+  requireAbsent,
+  withoutDebug,
+} from "xftrace/install";
+import { installedTexts } from "xftrace/seal";
 import { keepBuiltModule } from "./check_state.ts";
 import { agentOf } from "./guest_agent.ts";
-import { openTarget, type TargetOptions } from "./target.ts";
+import { openGuest, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
 /** What `guest install` was given. */
@@ -45,7 +42,8 @@ export interface InstallOptions extends TargetOptions {
  * @throws {XftraceError} one sentence: what is in the way, and what to do.
  */
 export async function installInGuest(options: InstallOptions): Promise<void> {
-  using session = openTarget(options);
+  using guest = await openGuest(options);
+  const { session } = guest;
   const { kernel, target } = session;
   const parameters = ringParameters(options.ringKib);
   // What is known without asking the guest comes first, and building last.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/base/errors.ts";
+import { XftraceError } from "xftrace";
 
 /** Notices Ctrl-C, and SIGTERM, from when it is made to its disposal. */
 export class Interrupt implements Disposable {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { readVmlinux, type Vmlinux } from "../../engine/detect/text/vmlinux.ts";
-import { XftraceError } from "../../engine/base/errors.ts";
+import { XftraceError } from "xftrace";
+import { readVmlinux, type Vmlinux } from "xftrace/detect";
 
 /** Formats that this runtime cannot unpack, and what can. */
 const TOOLS = {

@@ -6,11 +6,8 @@
  */
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { basename, join } from "node:path";
-import {
-  readRelocatable,
-  type Relocatable,
-} from "../../engine/detect/text/relocatable.ts";
-import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import { EXIT, XftraceError } from "xftrace";
+import { readRelocatable, type Relocatable } from "xftrace/detect";
 import { unpack } from "./kernel_file.ts";
 
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;

@@ -4,19 +4,14 @@
  *
  * @module
  */
+import { EXIT, GuestGoneError, type Session, XftraceError } from "xftrace";
+import { resumeModule } from "xftrace/control";
 import {
-  EXIT,
-  GuestGoneError,
-  XftraceError,
-} from "../../engine/base/errors.ts";
-import {
+  isClean,
   type ReportedRecording,
   reportRecording,
-} from "../../engine/output/sealed/report_recording.ts";
-import { resumeModule } from "../../engine/control/module_commands.ts";
-import { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
-import { isClean } from "../../engine/seal/recording/verify_recording.ts";
-import type { Session } from "../../engine/session.ts";
+  SealedTracer,
+} from "xftrace/seal";
 import { FileSink } from "../collector/file_sink.ts";
 import { ask } from "../collector/protocol.ts";
 import { sealedResult } from "../collector/sealed_collector.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { XftraceError } from "../../engine/base/errors.ts";
-import { SEAL_NUMBER, type SealName } from "../../engine/seal/page/abi.ts";
+import { XftraceError } from "xftrace";
+import { SEAL_NUMBER, type SealName } from "xftrace/seal";
 import type { TargetOptions } from "./target.ts";
 
 /** Values of the options of `on`. */

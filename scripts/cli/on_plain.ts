@@ -4,16 +4,20 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/base/errors.ts";
-import type { Applied } from "../../engine/control/applied.ts";
-import { applyPlan } from "../../engine/control/apply.ts";
-import { canBeRetried, leftTexts } from "../../engine/control/left_text.ts";
-import { type OnPlan, planPlain } from "../../engine/control/plan_plain.ts";
-import { planText } from "../../engine/control/plan_text.ts";
-import { planTracer } from "../../engine/control/plan_tracer.ts";
-import type { TracefsAccess } from "../../engine/control/tracefs.ts";
-import type { ControlTarget } from "../../engine/control/target.ts";
-import type { Session } from "../../engine/session.ts";
+import { type Session, XftraceError } from "xftrace";
+import {
+  type Applied,
+  applyPlan,
+  canBeRetried,
+  type ControlTarget,
+  leftTexts,
+  type OnPlan,
+  planPlain,
+  planText,
+  planTracer,
+  type TracefsAccess,
+} from "xftrace/control";
+import { openInstance } from "xftrace/ftrace";
 import { StateFolder, type TraceState } from "../collector/state.ts";
 import {
   endCollector,
@@ -22,7 +26,6 @@ import {
 } from "./collector_process.ts";
 import { DEFAULT_OUTPUT } from "./commands/off.ts";
 import { agentTracefs } from "./guest_agent.ts";
-import { openInstance } from "./instance.ts";
 import { Interrupt } from "./interrupt.ts";
 import type { OnOptions } from "./on_options.ts";
 import { plainRequest, tracerRequest } from "./on_request.ts";

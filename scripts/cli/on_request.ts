@@ -4,12 +4,13 @@
  * @module
  */
 import type {
+  ForEvent,
   PlainRequest,
+  SealedRequest,
+  SetFile,
+  TracerRequest,
   WordRequest,
-} from "../../engine/control/plan_plain.ts";
-import type { SealedRequest } from "../../engine/control/plan_sealed.ts";
-import type { ForEvent, SetFile } from "../../engine/control/plan_tracefs.ts";
-import type { TracerRequest } from "../../engine/control/plan_tracer.ts";
+} from "xftrace/control";
 import { type OnOptions, sealName, usage, wholeNumber } from "./on_options.ts";
 
 /**

@@ -4,11 +4,10 @@
  * @module
  */
 import { resolve } from "node:path";
-import { XftraceError } from "../../engine/base/errors.ts";
-import { planSealed } from "../../engine/control/plan_sealed.ts";
-import { planText } from "../../engine/control/plan_text.ts";
-import type { SealedTracer } from "../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../engine/session.ts";
+import { type Session, XftraceError } from "xftrace";
+import { planSealed, planText } from "xftrace/control";
+import { openInstance } from "xftrace/ftrace";
+import type { SealedTracer } from "xftrace/seal";
 import { ask } from "../collector/protocol.ts";
 import {
   type SealedState,
@@ -17,7 +16,6 @@ import {
 } from "../collector/state.ts";
 import { requireFree, startCollector } from "./collector_process.ts";
 import { Interrupt } from "./interrupt.ts";
-import { openInstance } from "./instance.ts";
 import { type OnOptions, refuseForeign } from "./on_options.ts";
 import { sealedRequest } from "./on_request.ts";
 import { count, note, out, shownPath } from "./terminal.ts";

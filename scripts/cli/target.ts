@@ -4,12 +4,9 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../../engine/base/errors.ts";
-import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
-import { readSystemMap } from "../../engine/kernel/symbols/system_map.ts";
-import { TARGET_FORMS } from "../../engine/targets/target.ts";
-import type { Session } from "../../engine/session.ts";
-import { attach } from "../../ffi/attach.ts";
+import { EXIT, XftraceError } from "xftrace";
+import { type Guest, open } from "xftrace/live";
+import { TARGET_FORMS } from "xftrace/targets";
 import { warn } from "./terminal.ts";
 
 /** Values of {@linkcode withTarget}'s options. */
@@ -68,25 +65,21 @@ export type Steps = { step: string; ms: number }[];
 /**
  * Opens what the options say.
  *
- * @param steps filled with the steps of attaching
+ * @param more.steps filled with the steps of attaching
  * @throws {XftraceError} in one sentence.
  */
-export function openTarget(
+export function openGuest(
   options: TargetOptions,
-  more: { writable?: boolean; steered?: boolean; steps?: Steps } = {},
-): Session {
-  const cacheDir = options.cache ? kernelCacheDir() : undefined;
-  const environment = Deno.env.get("XFTRACE_TARGET");
-  return attach(options.target, {
+  more: { steered?: boolean; steps?: Steps } = {},
+): Promise<Guest> {
+  return open(options.target, {
+    cache: options.cache,
     onWarning: warn,
     onStep: (step, ms) => more.steps?.push({ step, ms }),
-    ...(more.writable === undefined ? {} : { writable: more.writable }),
     ...(more.steered === undefined ? {} : { steered: more.steered }),
     ...(options.safeRead === true ? { safeRead: true } : {}),
-    ...(environment === undefined ? {} : { environment }),
-    ...(cacheDir === undefined ? {} : { cacheDir }),
     ...(options.systemMap === undefined
       ? {}
-      : { systemMap: readSystemMap(options.systemMap) }),
+      : { systemMap: options.systemMap }),
   });
 }

@@ -6,7 +6,7 @@
  */
 import { relative } from "node:path";
 import { styleText } from "node:util";
-import { textBytes } from "../../engine/output/text/byte_text.ts";
+import { textBytes } from "xftrace/output";
 
 const encoder = new TextEncoder();
 

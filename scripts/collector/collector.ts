@@ -4,25 +4,26 @@
  *
  * @module
  */
-import { MemoryError } from "../../engine/base/errors.ts";
-import { pollGuest } from "../../engine/base/polling.ts";
-import { Follower } from "../../engine/ftrace/ring/follower.ts";
-import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import type { TraceMeta } from "../../engine/output/text/environment.ts";
-import type { TraceLayout } from "../../engine/ftrace/ring/meta.ts";
-import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
-import { SavedCmdlines } from "../../engine/ftrace/events/saved_cmdlines.ts";
-import { SpoolReader } from "../../engine/ftrace/ring/spool.ts";
-import { SpoolWriter } from "../../engine/ftrace/ring/spool_writer.ts";
-import type { TraceTextOptions } from "../../engine/output/text/options.ts";
-import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
+import { MemoryError, type Session } from "xftrace";
+import {
+  Follower,
+  pollGuest,
+  SavedCmdlines,
+  SpoolReader,
+  SpoolWriter,
+  TraceArray,
+  TraceEvents,
+  type TraceLayout,
+  traceLayout,
+} from "xftrace/ftrace";
 import {
   guestTextOptions,
+  type TraceMeta,
   traceMeta,
-} from "../../engine/output/text/trace_meta.ts";
-import { writeTraceGraph } from "../../engine/output/write_spool.ts";
-import type { SealedStatus } from "../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../engine/session.ts";
+  type TraceTextOptions,
+  writeTraceGraph,
+} from "xftrace/output";
+import type { SealedStatus } from "xftrace/seal";
 import { FileSink } from "./file_sink.ts";
 import type { CollectorResult, StateFolder, TraceState } from "./state.ts";
 

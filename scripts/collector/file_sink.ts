@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/base/errors.ts";
-import { textBytes } from "../../engine/output/text/byte_text.ts";
+import { XftraceError } from "xftrace";
+import { textBytes } from "xftrace/output";
 
 /** Writes a file; the file gets its name when it is complete. */
 export class FileSink implements Disposable {

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { sleep } from "../../engine/base/polling.ts";
-import { kernelCacheDir } from "../../engine/kernel/locate/cache.ts";
-import { attach } from "../../ffi/attach.ts";
+import { sleep } from "xftrace/ftrace";
+import { open } from "xftrace/live";
 import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";
 import { type Reply, type Request, serve } from "./protocol.ts";
@@ -33,13 +32,10 @@ async function main(key: string, target: string): Promise<void> {
   const folder = new StateFolder(key);
   const state = folder.read();
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
-  const cacheDir = kernelCacheDir();
-  using session = attach(target, {
-    // Keys are written; what the guest traces by itself is only read.
-    writable: state.sealed !== undefined,
-    ...(cacheDir === undefined ? {} : { cacheDir }),
-    onWarning: say,
-  });
+  using guest = await open(target, { onWarning: say });
+  const { session } = guest;
+  // Keys are written; what the guest traces by itself is only read.
+  if (state.sealed !== undefined) session.memory.makeWritable();
   const { sealed } = state;
   const collector: Following = sealed === undefined
     ? new Collector(session, folder, state)

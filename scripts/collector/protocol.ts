@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { XftraceError } from "../../engine/base/errors.ts";
+import { XftraceError } from "xftrace";
 import type { CollectorStatus } from "./collector.ts";
 import type { CollectorResult } from "./state.ts";
 

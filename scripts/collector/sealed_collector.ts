@@ -4,17 +4,10 @@
  *
  * @module
  */
-import { XftraceError } from "../../engine/base/errors.ts";
-import { pollGuest } from "../../engine/base/polling.ts";
-import {
-  resumeModule,
-  startModule,
-} from "../../engine/control/module_commands.ts";
-import type {
-  SealedSummary,
-  SealedTracer,
-} from "../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../engine/session.ts";
+import { type Session, XftraceError } from "xftrace";
+import { resumeModule, startModule } from "xftrace/control";
+import { pollGuest } from "xftrace/ftrace";
+import type { SealedSummary, SealedTracer } from "xftrace/seal";
 import type { CollectorStatus } from "./collector.ts";
 import type {
   CollectorResult,

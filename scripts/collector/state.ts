@@ -5,7 +5,7 @@
  */
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { XftraceError } from "../../engine/base/errors.ts";
+import { XftraceError } from "xftrace";
 
 const hex = z.string().regex(/^0x[0-9a-f]+$/).transform((text) => BigInt(text));
 

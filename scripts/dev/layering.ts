@@ -10,7 +10,9 @@ import { filesBelow, readText } from "./files.ts";
 import { importsOf } from "./imports.ts";
 import { brokenByPlace, brokenByRooms, circles, crowded } from "./rooms.ts";
 import {
+  brokenByEntry,
   brokenByImport,
+  brokenByInside,
   brokenByText,
   isCode,
   isForTests,
@@ -22,6 +24,15 @@ import {
 /** Files that are written by tools. */
 const GENERATED = new Set(["deno.lock"]);
 
+const Config = z.object({
+  imports: z.record(z.string(), z.string()),
+  exports: z.record(z.string(), z.string()),
+});
+const config = Config.parse(JSON.parse(readText("deno.json")));
+/** The library's entries. */
+const exported = new Set(
+  Object.values(config.exports).map((path) => path.replace(/^\.\//, "")),
+);
 const paths = filesBelow().filter((path) => !GENERATED.has(path));
 const code = paths.filter(isCode);
 const violations: Violation[] = [];
@@ -41,6 +52,10 @@ for (const each of await importsOf(code)) {
   graph.get(from)?.add(to);
   const rule = brokenByImport(each);
   if (rule !== undefined) violations.push({ path: from, line, rule });
+  const inside = brokenByInside(each, exported);
+  if (inside !== undefined) {
+    violations.push({ path: from, line, rule: inside });
+  }
   const room = isForTests(from) ? undefined : brokenByRooms(from, to);
   if (room !== undefined) violations.push({ path: from, line, rule: room });
 }
@@ -59,12 +74,13 @@ const named = code.filter((path) => isNamed(path) && !isForTests(path));
 violations.push(
   ...doubleNames(new Map(named.map((path) => [path, readText(path)]))),
 );
-const Config = z.object({ imports: z.record(z.string(), z.string()) });
-for (
-  const name of unpinned(
-    Config.parse(JSON.parse(readText("deno.json"))).imports,
-  )
-) {
+for (const path of exported) {
+  const rule = /(?:^|\/)mod\.ts$/.test(path)
+    ? brokenByEntry(readText(path))
+    : undefined;
+  if (rule !== undefined) violations.push({ path, line: 1, rule });
+}
+for (const name of unpinned(config.imports)) {
   violations.push({
     path: "deno.json",
     line: 1,

@@ -12,7 +12,7 @@
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { VERSION } from "../../engine/base/version.ts";
+import { VERSION } from "xftrace";
 import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { isForTests } from "./rules.ts";
 

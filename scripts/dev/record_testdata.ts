@@ -9,11 +9,8 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { Follower } from "../../engine/ftrace/ring/follower.ts";
-import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
-import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
-import { takeSnapshot } from "../../engine/snapshot/snapshot.ts";
-import { attach } from "../../ffi/attach.ts";
+import { Follower, TraceArray, traceLayout } from "xftrace/ftrace";
+import { open } from "xftrace/live";
 import { Guest, stderrProgress } from "../../lab/mod.ts";
 
 const TRACING = "/sys/kernel/tracing";
@@ -68,9 +65,9 @@ async function record(kernel: string, folder: string): Promise<void> {
   progress.done();
   await guest.sh(RECORD, SLOW);
   const text = await guest.get(`${TRACING}/trace`);
-  using session = attach(guest.target);
+  await using opened = await open(guest.target, { cache: false });
   const name = `${folder}/guest-${kernel}`;
-  const taken = await takeSnapshot(session, `${name}.core.zst`, {
+  const taken = await opened.snapshot(`${name}.core.zst`, {
     level: 19,
     // A follower looks at all pages, also at those that hold nothing.
     also: (kernel) => {

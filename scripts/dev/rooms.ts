@@ -51,13 +51,24 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/passes"],
   ["engine/run"],
   ["engine/snapshot"],
+  // What the library exports of the rooms above.
+  [
+    "engine/control/mod.ts",
+    "engine/detect/mod.ts",
+    "engine/ftrace/mod.ts",
+    "engine/install/mod.ts",
+    "engine/kernel/mod.ts",
+    "engine/output/mod.ts",
+    "engine/seal/mod.ts",
+    "engine/targets/mod.ts",
+  ],
   ["ffi"],
   // Names are data, which the language is typed with.
   ["dsl/names"],
   ["dsl"],
   ["dsl/compile"],
-  ["dsl/guest"],
   ["dsl/mod.ts"],
+  ["dsl/run"],
   ["mod.ts"],
   ["live.ts"],
 ];
@@ -71,7 +82,7 @@ const APART: Readonly<Record<string, readonly string[]>> = {
   dsl: ["ffi"],
   "dsl/names": ["ffi"],
   "dsl/compile": ["ffi"],
-  "dsl/guest": ["ffi"],
+  "dsl/run": ["ffi"],
   "dsl/mod.ts": ["ffi"],
   "mod.ts": ["ffi"],
 };

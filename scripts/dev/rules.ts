@@ -137,6 +137,36 @@ export function brokenByImport(
   }`;
 }
 
+/**
+ * The rule that a command breaks which imports the library's inside: commands
+ * use what deno.json exports, as anybody's scripts do.
+ *
+ * @param exported paths of the files that deno.json's exports name
+ */
+export function brokenByInside(
+  { from, to }: Pick<Import, "from" | "to">,
+  exported: ReadonlySet<string>,
+): string | undefined {
+  if (layerOf(from) !== "scripts" || isForTests(from)) return undefined;
+  const apart = !isCode(to) || /^[a-z]+:/.test(to) ||
+    ["scripts", "lab"].includes(layerOf(to));
+  return apart || exported.has(to)
+    ? undefined
+    : `${to} is inside the library: import what deno.json exports, and export there what commands need`;
+}
+
+/** The rule that an entry of the library breaks which is more than exports. */
+export function brokenByEntry(text: string): string | undefined {
+  const code = text.replace(/\/\*[^]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+  const rest = code.replace(
+    /export (?:type )?(?:\*|\{[^}]*\}) from "[^"]+";/g,
+    "",
+  );
+  return rest.trim() === ""
+    ? undefined
+    : "an entry of the library only re-exports";
+}
+
 /** Packages of an import map that are not pinned to one version. */
 export function unpinned(imports: Readonly<Record<string, string>>): string[] {
   return Object.entries(imports)

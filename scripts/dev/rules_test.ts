@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import {
+  brokenByEntry,
   brokenByImport,
+  brokenByInside,
   brokenByText,
   type Import,
   isLong,
@@ -60,6 +62,39 @@ Deno.test("dependencies that point the wrong way are told", () => {
     const rule = imports(from, to);
     assert.match(rule ?? "none", /must not depend on/, `${from} -> ${to}`);
   }
+});
+
+Deno.test("commands use what the library exports", () => {
+  const exported = new Set(["mod.ts", "engine/kernel/mod.ts"]);
+  const broken = (from: string, to: string) =>
+    brokenByInside({ from, to }, exported);
+  const inside = /is inside the library/;
+  assert.match(broken("scripts/cli/a.ts", "engine/base/hex.ts") ?? "", inside);
+  assert.match(broken("scripts/cli/a.ts", "ffi/attach.ts") ?? "", inside);
+  for (
+    const [from, to] of [
+      ["scripts/cli/a.ts", "mod.ts"],
+      ["scripts/cli/a.ts", "engine/kernel/mod.ts"],
+      ["scripts/cli/a.ts", "scripts/cli/b.ts"],
+      ["scripts/lab.ts", "lab/mod.ts"],
+      ["scripts/cli/a.ts", "npm:zod@4.6.7"],
+      ["scripts/cli/a_test.ts", "engine/base/hex.ts"],
+      ["tests/live/a_test.ts", "engine/base/hex.ts"],
+    ]
+  ) assert.equal(broken(from, to), undefined, `${from} -> ${to}`);
+});
+
+Deno.test("an entry of the library only re-exports", () => {
+  const entry = `${HEAD}// Why.
+export * from "./a.ts";
+export type { A } from "./b.ts";
+export {
+  b,
+  type C,
+} from "./c.ts";
+`;
+  assert.equal(brokenByEntry(entry), undefined);
+  assert.match(brokenByEntry(`${entry}const x = 1;`) ?? "", /only re-exports/);
 });
 
 Deno.test("tests and fixtures are imported by tests alone", () => {

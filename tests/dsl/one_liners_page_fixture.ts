@@ -7,7 +7,7 @@
  * @module
  */
 import { compile, planText } from "../../mod.ts";
-import { evaluate } from "../../scripts/cli/commands/eval.ts";
+import { oneLiner } from "xftrace";
 import { type Lesson, LESSONS } from "./one_liners_fixture.ts";
 import { openRecording, type Recording, runOver } from "./support_fixture.ts";
 
@@ -20,7 +20,7 @@ const KERNEL = "6.1";
 export const PAGE = new URL("../../docs/one_liners.md", import.meta.url);
 
 function output(lesson: Lesson, { target, frame }: Recording): string {
-  const queries = evaluate(lesson.code).map((query) => query.spec);
+  const queries = oneLiner(lesson.code).map((query) => query.spec);
   const program = compile(queries, target.facts);
   if (lesson.dryRun === true) return planText(program.plan);
   const { written, texts } = runOver(program, target, frame);

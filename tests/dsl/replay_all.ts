@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { EXIT } from "../../mod.ts";
 import { execute } from "../../scripts/cli/execute.ts";
-import { evaluate } from "../../scripts/cli/commands/eval.ts";
+import { oneLiner } from "xftrace";
 import { LESSONS } from "./one_liners_fixture.ts";
 import { SCRIPTS } from "./scripts_fixture.ts";
 
@@ -23,5 +23,5 @@ for (const [script, ...args] of SCRIPTS) {
 }
 for (const { title, code } of LESSONS) {
   console.log(`== ${title}`);
-  await execute(evaluate(code), { target, cache: false });
+  await execute(oneLiner(code), { target, cache: false });
 }

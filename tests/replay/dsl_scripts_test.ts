@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { compile, type Query } from "../../mod.ts";
-import { evaluate } from "../../scripts/cli/commands/eval.ts";
+import { oneLiner } from "xftrace";
 import { LESSONS } from "../dsl/one_liners_fixture.ts";
 import { SCRIPTS } from "../dsl/scripts_fixture.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support_fixture.ts";
@@ -42,7 +42,7 @@ for (const kernel of RECORDED) {
   }
   for (const { title, code } of LESSONS) {
     Deno.test(`lesson "${title}" on the recorded ${kernel} guest`, () => {
-      const run = () => replay(kernel, () => evaluate(code));
+      const run = () => replay(kernel, () => oneLiner(code));
       const first = run();
       assert.deepEqual(run(), first);
       assert.ok(first.events > 0, "no events");

@@ -44,7 +44,7 @@ export class SpoolReader implements Disposable {
   /** Queues of the CPUs' rings that had events so far, in CPU order. */
   readonly queues: EventQueue[] = [];
   /** Comms as last seen. */
-  readonly comms = new Map<number, string>();
+  readonly comms: Map<number, string> = new Map();
   /** Sums that the last poll told. */
   lost = 0;
   dropped = 0;

@@ -33,22 +33,29 @@ export const PAGE_UNIT = 4096;
 /** Bytes of a sub-buffer, at most. */
 export const LARGEST_PAGE = 4 << 20;
 
-/** Checks the JSON at the start. */
-export const headerSchema = z.object({
+/** What a spool says of itself. */
+export interface SpoolHeader {
   /** What was followed: `qemu:web1`. */
+  readonly target: string;
+  readonly release: string;
+  readonly buildId?: string | undefined;
+  /** What times count from, in ns of the trace clock. */
+  readonly epoch: string;
+  /** Bytes of a sub-buffer. */
+  readonly pageSize: number;
+  /** Wall clock when it began, ISO 8601. */
+  readonly started: string;
+}
+
+/** Checks the JSON at the start. */
+export const headerSchema: z.ZodType<SpoolHeader> = z.object({
   target: z.string(),
   release: z.string(),
   buildId: z.string().optional(),
-  /** What times count from, in ns of the trace clock. */
   epoch: z.string().regex(/^\d+$/),
-  /** Bytes of a sub-buffer. */
   pageSize: z.int().positive().multipleOf(8).max(LARGEST_PAGE),
-  /** Wall clock when it began, ISO 8601. */
   started: z.string(),
 });
-
-/** What a spool says of itself. */
-export type SpoolHeader = z.infer<typeof headerSchema>;
 
 /** Bytes of a part of the file, with its padding. */
 export const padded = (bytes: number): number => (bytes + 7) & ~7;

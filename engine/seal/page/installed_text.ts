@@ -15,20 +15,26 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { bootOf } from "../../session.ts";
 import type { ControlPage } from "./control_page.ts";
 
-const SHAPE = z.strictObject({
-  format: z.literal(1),
+/** What is kept of a module that was loaded. */
+export interface InstalledText {
+  readonly format: 1;
   /** When it was loaded, ISO 8601, UTC. */
-  since: z.string(),
+  readonly since: string;
   /** The random number of this load of the module, in hex. */
-  load: z.string().regex(/^[0-9a-f]{32}$/),
+  readonly load: string;
   /** SHA-256 of the module's text in guest memory, in hex. */
-  text: z.string().regex(/^[0-9a-f]{64}$/),
+  readonly text: string;
   /** SHA-256 of the file that was loaded, in hex. */
+  readonly file: string;
+}
+
+const SHAPE: z.ZodType<InstalledText> = z.strictObject({
+  format: z.literal(1),
+  since: z.string(),
+  load: z.string().regex(/^[0-9a-f]{32}$/),
+  text: z.string().regex(/^[0-9a-f]{64}$/),
   file: z.string().regex(/^[0-9a-f]{64}$/),
 });
-
-/** What is kept of a module that was loaded. */
-export type InstalledText = z.infer<typeof SHAPE>;
 
 /** SHA-256 of a module's text as it is now, in hex. */
 export function textDigest({ kernel, module }: ControlPage): string {

@@ -67,7 +67,7 @@ export class RefusedError extends XftraceError {}
 export class Mailbox {
   readonly #page: ControlPage;
   /** Numbers of the commands given here. */
-  readonly sent = new Map<number, number>();
+  readonly sent: Map<number, number> = new Map();
   /** Called before a command is given; the key log notes it. */
   onCommand: ((number: number, command: number) => void) | undefined;
   #answered: number;

@@ -28,34 +28,50 @@ const MAGIC = "XFTSEAL1";
 const BLOCK_BYTES = 24;
 const BLOCK = { entries: 1, lost: 2, names: 3, finding: 4 } as const;
 
-const headerShape = z.object({
+/** What stands at the head of a recording. */
+export interface RecordingHeader {
   /** XFT_SEAL_* */
-  seal: z.number().int().min(0).max(3),
+  readonly seal: number;
   /** The control page's random number, in hex. */
+  readonly nonce: string;
+  readonly generation: number;
+  /** The key log, as it was named. */
+  readonly klog: string;
+  readonly target: string;
+  readonly kernel: string;
+  /** As `uname -m`; recordings of before 0.2 do not say it. */
+  readonly arch?: string | undefined;
+  /** Half-open range of the kernel's own code, in hex. */
+  readonly kernelText: readonly [string, string];
+  /** Half-open ranges of the system-call dispatcher, in hex. */
+  readonly dispatcher: readonly (readonly [string, string])[];
+}
+
+const headerShape: z.ZodType<RecordingHeader> = z.object({
+  seal: z.number().int().min(0).max(3),
   nonce: z.string().regex(/^[0-9a-f]{32}$/),
   generation: z.number().int(),
-  /** The key log, as it was named. */
   klog: z.string(),
   target: z.string(),
   kernel: z.string(),
-  /** As `uname -m`; recordings of before 0.2 do not say it. */
   arch: z.string().optional(),
-  /** Half-open ranges of the kernel's own code, in hex. */
   kernelText: z.tuple([z.string(), z.string()]),
-  /** Half-open ranges of the system-call dispatcher, in hex. */
   dispatcher: z.array(z.tuple([z.string(), z.string()])),
 });
-
-/** What stands at the head of a recording. */
-export type RecordingHeader = z.infer<typeof headerShape>;
 
 /** Names of addresses, by hex address. */
 export type Names = Readonly<Record<string, string>>;
 
-const findingShape = z.object({ problem: z.string(), detail: z.string() });
-
 /** Something that was found wrong with the module while tracing. */
-export type RecordedFinding = z.infer<typeof findingShape>;
+export interface RecordedFinding {
+  readonly problem: string;
+  readonly detail: string;
+}
+
+const findingShape: z.ZodType<RecordedFinding> = z.object({
+  problem: z.string(),
+  detail: z.string(),
+});
 
 function encodeHeader(header: RecordingHeader): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));

@@ -1,22 +1,20 @@
 /** `xftrace baseline` and `xftrace diff`: call flows learned and compared. */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
+import { EXIT, XftraceError } from "xftrace";
 import {
   addFlow,
   type Baseline,
   decodeBaseline,
   encodeBaseline,
-} from "../../../engine/detect/flow/baseline.ts";
-import { recordedFlow } from "../../../engine/detect/flow/call_flow.ts";
-import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import {
   flowDiffText,
   flowText,
-} from "../../../engine/output/findings/findings_flow.ts";
+  recordedFlow,
+  sealedFlow,
+} from "xftrace/detect";
 import {
   oneTarget,
-  openTarget,
+  openGuest,
   type TargetOptions,
   withTarget,
 } from "../target.ts";
@@ -39,14 +37,15 @@ export function readBaseline(path: string): Baseline {
 }
 
 /** What the target's buffer says now. */
-function learn(
+async function learn(
   options: TargetOptions & { readonly recording?: string; klog?: string },
-): Baseline {
+): Promise<Baseline> {
   if (options.recording !== undefined) {
     return sealed(options.recording, options.klog);
   }
   // The cache is found by what the guest says of itself: not here.
-  using session = openTarget({ ...options, cache: false });
+  using guest = await openGuest({ ...options, cache: false });
+  const { session } = guest;
   const { flow, events, problems } = recordedFlow(session.kernel);
   for (const problem of problems) note(`xftrace: ${problem}`);
   if (events === 0) {
@@ -93,8 +92,8 @@ Examples:
   xftrace baseline learn -t qemu:web1 -o web1.baseline --add
   xftrace baseline learn --recording trace.xfs -o web1.baseline`,
     )
-    .action((options) => {
-      let learned = learn(options);
+    .action(async (options) => {
+      let learned = await learn(options);
       if (options.add === true) {
         const before = readBaseline(options.output);
         const other = before.release !== learned.release ||
@@ -157,10 +156,11 @@ Examples:
   xftrace diff good.baseline -t qemu:web1 __x64_sys_openat
   xftrace diff good.baseline core:guest.core`,
     )
-    .action((a, second, third, options) => {
+    .action(async (a, second, third, options) => {
       const { b, root } = otherSide(second, third, options.target);
       const { depth } = options;
-      const [one, other] = [a, b].map((source) => flowOf(source, options));
+      const one = await flowOf(a, options);
+      const other = await flowOf(b, options);
       if (root !== undefined) requireFunction(root, [one.flow, other.flow]);
       const { text, differences } = flowDiffText(
         one.flow,
@@ -208,9 +208,12 @@ function isSource(argument: string | undefined): boolean {
 }
 
 /** A file's flow, or a target's. */
-function flowOf(source: string, options: TargetOptions): Baseline {
+async function flowOf(
+  source: string,
+  options: TargetOptions,
+): Promise<Baseline> {
   return TARGET.test(source)
-    ? learn({ ...options, target: source })
+    ? await learn({ ...options, target: source })
     : source.endsWith(".xfs")
     ? sealed(source)
     : readBaseline(source);

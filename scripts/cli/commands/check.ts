@@ -1,33 +1,28 @@
 /** `xftrace check`: is this guest's kernel still itself? */
 import type { Command } from "@commander-js/extra-typings";
-import { checks, selectChecks } from "../../../engine/detect/checks.ts";
-import type { CheckOptions } from "../../../engine/detect/core/context.ts";
+import { EXIT, type Session, VERSION, XftraceError } from "xftrace";
 import {
+  type Check,
+  type CheckOptions,
   type CheckRun,
-  runChecks,
-} from "../../../engine/detect/core/runner.ts";
-import type { Check } from "../../../engine/detect/core/check.ts";
-import { sealedFlow } from "../../../engine/detect/flow/sealed_flow.ts";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { sleep } from "../../../engine/base/polling.ts";
-import {
   type CheckRunJson,
   checkRunJson,
-} from "../../../engine/output/findings/findings_json.ts";
-import {
+  checks,
   findingsText,
+  runChecks,
+  sarifLog,
+  sealedFlow,
+  selectChecks,
   summaryLine,
-} from "../../../engine/output/findings/findings_text.ts";
-import { sarifLog } from "../../../engine/output/findings/sarif.ts";
-import type { Session } from "../../../engine/session.ts";
-import { VERSION } from "../../../engine/base/version.ts";
+} from "xftrace/detect";
+import { sleep } from "xftrace/ftrace";
 import { sameTold, toldByFile, toldByModule } from "../ask_guest.ts";
 import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "../check_state.ts";
 import { readKernelFile } from "../kernel_file.ts";
 import { moduleFiles } from "../module_files.ts";
 import { nameList } from "../option_values.ts";
-import { oneTarget, openTarget, withTarget } from "../target.ts";
+import { oneTarget, openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
 /** Seconds between two runs of `--watch`. */
@@ -103,11 +98,13 @@ Examples:
       const selected = selectChecks(options.only ?? []);
       const named = oneTarget(target, options.target);
       // The cache is found by what the guest says of itself: not here.
-      using session = openTarget({
+      using guest = await openGuest({
         ...options,
         cache: false,
         ...(named === undefined ? {} : { target: named }),
-      }, { writable: options.askGuest === true });
+      }, { steered: options.askGuest === true });
+      const { session } = guest;
+      if (options.askGuest === true) session.memory.makeWritable();
       const said = expectations(options, session);
       const asks = options.askGuest === true;
       if (options.watch !== undefined) {

@@ -4,8 +4,8 @@ import type {
   CommandUnknownOpts,
   Option,
 } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { listVms, targetOf } from "../../../engine/targets/discover.ts";
+import { EXIT, XftraceError } from "xftrace";
+import { listVms, targetOf } from "xftrace/targets";
 import {
   type CompletedCommand,
   completionScript,

@@ -1,11 +1,14 @@
 /** `xftrace doctor`: what is missing so that a guest can be traced. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { shareOptions } from "../../../engine/targets/advice.ts";
-import { listVms, targetOf } from "../../../engine/targets/discover.ts";
-import { resolveTarget } from "../../../engine/targets/resolve.ts";
-import { parseTarget } from "../../../engine/targets/target.ts";
-import type { VmProcess } from "../../../engine/targets/vm.ts";
+import { EXIT, XftraceError } from "xftrace";
+import {
+  listVms,
+  parseTarget,
+  resolveTarget,
+  shareOptions,
+  targetOf,
+  type VmProcess,
+} from "xftrace/targets";
 import {
   type DoctorCheck,
   errorCheck,
@@ -14,7 +17,7 @@ import {
 } from "../doctor_checks.ts";
 import {
   oneTarget,
-  openTarget,
+  openGuest,
   type TargetOptions,
   withTarget,
 } from "../target.ts";
@@ -30,13 +33,17 @@ export interface Diagnosis {
 }
 
 /** Looks at a target that was named. */
-function diagnose(target: string, options: TargetOptions): Diagnosis {
+async function diagnose(
+  target: string,
+  options: TargetOptions,
+): Promise<Diagnosis> {
   const checks: DoctorCheck[] = [];
   try {
     const vm = vmOf(target);
     if (vm !== undefined) checks.push(...vmChecks(vm));
     if (checks.every((check) => check.status !== "problem")) {
-      using session = openTarget({ ...options, target });
+      using guest = await openGuest({ ...options, target });
+      const { session } = guest;
       checks.push(...sessionChecks(session));
     }
   } catch (error) {
@@ -105,11 +112,12 @@ Examples:
   xftrace doctor qemu:web1
   xftrace doctor core:web1.core.zst --json | jq -r '.[].checks[] | .fix[]'`,
     )
-    .action((argument, options) => {
+    .action(async (argument, options) => {
       const named = oneTarget(argument, options.target) ??
         (Deno.env.get("XFTRACE_TARGET") || undefined);
       const targets = named === undefined ? listVms().map(targetOf) : [named];
-      const all = targets.map((target) => diagnose(target, options));
+      const all: Diagnosis[] = [];
+      for (const target of targets) all.push(await diagnose(target, options));
       if (options.json === true) outJson(all);
       else if (all.length === 0) {
         out(

@@ -1,20 +1,14 @@
 /** `xftrace events`: the events that a guest's kernel can record. */
 import type { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "../../../engine/base/errors.ts";
 import {
-  type ListedEvent,
+  type EventField,
+  type EventFormat,
+  findEvents,
   listEvents,
-} from "../../../engine/ftrace/events/event_list.ts";
-import { rawReason } from "../../../engine/output/text/unfollowed.ts";
-import type {
-  EventField,
-  EventFormat,
-} from "../../../engine/ftrace/events/formats.ts";
-import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
-import { globRegExp } from "../../../engine/base/glob.ts";
-import { didYouMean, nearNames } from "../../../engine/base/near_names.ts";
-import { openInstance } from "../instance.ts";
-import { openTarget, withTarget } from "../target.ts";
+  openInstance,
+} from "xftrace/ftrace";
+import { rawReason, traceMeta } from "xftrace/output";
+import { openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
 /** One event in what `events --json` prints. */
@@ -43,30 +37,6 @@ export interface EventInfo {
       readonly signed: boolean;
     }[];
   };
-}
-
-/** Whether an event is meant by `sched:*`, `sched_*` or `sched`. */
-function matcher(glob: string): (event: ListedEvent) => boolean {
-  if (glob.includes(":")) {
-    const whole = globRegExp(glob);
-    return (event) => whole.test(`${event.system}:${event.name}`);
-  }
-  const name = globRegExp(glob);
-  return (event) => name.test(event.name) || event.system === glob;
-}
-
-function noneFound(glob: string, all: readonly ListedEvent[]): XftraceError {
-  const names = new Set(
-    all.flatMap((event) => [
-      event.system,
-      event.name,
-      `${event.system}:${event.name}`,
-    ]),
-  );
-  return new XftraceError(
-    `the guest's kernel has no event "${glob}"` +
-      didYouMean(nearNames(glob, names)),
-  );
 }
 
 /** A field as the event's format file tells it. */
@@ -105,17 +75,14 @@ Examples:
   xftrace events sched_switch --format
   xftrace events -t qemu:web1 --enabled --json`,
     )
-    .action((glob, options) => {
-      using session = openTarget(options);
+    .action(async (glob, options) => {
+      using guest = await openGuest(options);
+      const { session } = guest;
       const { instance, events, layout } = openInstance(
         session,
         options.instance,
       );
-      const all = listEvents(instance, events);
-      const matching = glob === undefined ? all : all.filter(matcher(glob));
-      if (glob !== undefined && matching.length === 0) {
-        throw noneFound(glob, all);
-      }
+      const matching = findEvents(listEvents(instance, events), glob);
       const chosen = matching.filter((event) =>
         (options.all === true || !event.internal) &&
         (options.enabled !== true || event.enabled)

@@ -1,20 +1,18 @@
 /** `xftrace guest`: the module for guests, built and put into place. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
+import { EXIT, XftraceError } from "xftrace";
 import {
   buildModule,
   dkmsCommands,
-  MODULE_SOURCES,
-  moduleVersion,
-} from "../../../engine/install/build.ts";
-import {
   findHeaders,
   type KernelName,
+  MODULE_SOURCES,
+  moduleVersion,
   requireHeadersOf,
-} from "../../../engine/install/headers.ts";
+} from "xftrace/install";
 import { keepBuiltModule } from "../check_state.ts";
 import { installInGuest } from "../guest_install.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 
 /** Adds the command. */
 export function registerGuest(program: Command): void {
@@ -46,7 +44,7 @@ Examples:
   xftrace guest build --headers /usr/src/linux-headers-6.1.0-57-amd64`,
     )
     .action(async (options) => {
-      const kernel = kernelOf(options);
+      const kernel = await kernelOf(options);
       const headers = headersOf(options.headers, kernel);
       const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
       Deno.writeFileSync(options.output, module, { mode: 0o644 });
@@ -131,14 +129,15 @@ async function installHere(run: boolean): Promise<void> {
 }
 
 /** The kernel to build for: the one named, the target's, or this machine's. */
-function kernelOf(
-  options: Parameters<typeof openTarget>[0] & { readonly kernel?: string },
-): KernelName {
+async function kernelOf(
+  options: Parameters<typeof openGuest>[0] & { readonly kernel?: string },
+): Promise<KernelName> {
   const { kernel: release, target } = options;
   if (target === undefined) {
     return { release: release ?? runningRelease() };
   }
-  using session = openTarget(options);
+  using guest = await openGuest(options);
+  const { session } = guest;
   const { facts } = session.kernel;
   if (release !== undefined && release !== facts.release) {
     throw new XftraceError(

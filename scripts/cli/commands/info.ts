@@ -1,109 +1,16 @@
 /** `xftrace info`: what a guest's kernel is and what its Ftrace does. */
 import type { Command } from "@commander-js/extra-typings";
-import { eventFiles } from "../../../engine/ftrace/events/events.ts";
-import { readGraphRoots } from "../../../engine/ftrace/graph/graph_roots.ts";
-import { readFirstPage } from "../../../engine/ftrace/ring/reader.ts";
-import type { CpuCounters } from "../../../engine/ftrace/ring/ring_buffer.ts";
-import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
-import type { Session } from "../../../engine/session.ts";
-import { type OpenInstance, openInstance } from "../instance.ts";
-import { openTarget, type Steps, withTarget } from "../target.ts";
+import type { GuestInfo } from "xftrace";
+import { openInstance, readFirstPage } from "xftrace/ftrace";
+import { openGuest, type Steps, withTarget } from "../target.ts";
 import { count, faint, out, outJson, size, strong } from "../terminal.ts";
 
 /** What `info --json` prints. */
-export interface Info {
-  readonly target: string;
-  readonly kernel: {
-    readonly release: string;
-    readonly banner: string;
-    readonly buildId: string | null;
-    /** Bytes, in hex. */
-    readonly kaslrOffset: string;
-    /** Bytes that lead from a GVA of the image to its GPA (`phys_base`). */
-    readonly physBase: number;
-    readonly pagingLevels: number;
-    readonly cpus: { readonly possible: number; readonly online: number[] };
-    /** Bytes of RAM. */
-    readonly memory: number;
-    readonly symbols: number;
-    readonly modules: string[];
-    readonly types: number;
-    readonly locatedBy: string;
-    readonly describedBy: string;
-  };
-  readonly ftrace: {
-    readonly tracer: string;
-    readonly recording: boolean;
-    readonly clock: string;
-    readonly maxGraphDepth: number;
-    /** Names of set_graph_function; empty: everything. */
-    readonly graphRoots: string[];
-    readonly options: { readonly name: string; readonly set: boolean }[];
-    /** Bytes of a sub-buffer. */
-    readonly pageSize: number;
-    readonly buffers: (CpuCounters & { readonly cpu: number })[];
-    readonly events: { readonly known: number; readonly enabled: string[] };
-    readonly instances: string[];
-  };
+export interface Info extends GuestInfo {
   readonly timing?: {
     readonly steps: { readonly step: string; readonly ms: number }[];
     /** From the start of attaching to the first event decoded, ms. */
     readonly attachMs: number;
-  };
-}
-
-/** Collects it. */
-export function collectInfo(session: Session, open: OpenInstance): Info {
-  const { kernel } = session;
-  const { instance, events } = open;
-  const { facts, symbols } = kernel;
-  const buffer = instance.buffer();
-  const depth = symbols.tryAddress("fgraph_max_depth");
-  const name = (gva: bigint) =>
-    symbols.name(Number(gva & 0xffffffffn), Number(gva >> 32n));
-  return {
-    target: session.target,
-    kernel: {
-      release: facts.release,
-      banner: facts.banner,
-      buildId: facts.buildId ?? null,
-      kaslrOffset: `0x${facts.kaslrOffset.toString(16)}`,
-      physBase: facts.physBase,
-      pagingLevels: kernel.space.tables.levels,
-      cpus: {
-        possible: kernel.cpuIds,
-        online: kernel.cpuMask("__cpu_online_mask"),
-      },
-      memory: session.ramBytes,
-      symbols: symbols.count,
-      modules: kernel.live.modules.map((module) => module.name),
-      types: kernel.types.count,
-      locatedBy: facts.locatedBy,
-      describedBy: facts.describedBy,
-    },
-    ftrace: {
-      tracer: instance.tracer,
-      recording: instance.recording,
-      clock: instance.clock.name,
-      maxGraphDepth: depth === undefined ? 0 : kernel.space.u32(depth),
-      graphRoots: readGraphRoots(kernel).ips.map(name),
-      options: instance.options(),
-      pageSize: buffer.pageSize,
-      buffers: buffer.cpuBuffers().map((cpu) => ({
-        cpu: cpu.cpu,
-        ...cpu.counters(),
-      })),
-      events: {
-        known: events.all().length,
-        enabled: eventFiles(kernel, instance.object, events)
-          .filter((file) => file.enabled)
-          .map((file) =>
-            `${file.system}:${file.name}${file.softDisabled ? " (muted)" : ""}`
-          ),
-      },
-      instances: TraceArray.all(kernel).map((one) => one.name)
-        .filter((one) => one !== undefined),
-    },
   };
 }
 
@@ -227,19 +134,19 @@ Examples:
   xftrace info -t qemu:web1 --timing
   xftrace info -t core:guest.core.zst --json | jq .ftrace.buffers`,
     )
-    .action((options) => {
+    .action(async (options) => {
       const steps: Steps = [];
       const start = performance.now();
-      using session = openTarget(options, { steps });
+      using guest = await openGuest(options, { steps });
       const before = performance.now();
-      const open = openInstance(session, options.instance);
+      const open = openInstance(guest.session, options.instance);
       const decoded = readFirstPage(open.instance, open.layout);
       const step = decoded === 0
         ? "first event (none recorded)"
         : "first event";
       const now = performance.now();
       steps.push({ step, ms: now - before });
-      const info = collectInfo(session, open);
+      const info = guest.info(options.instance);
       const shown = options.timing === true
         ? { ...info, timing: { steps, attachMs: now - start } }
         : info;

@@ -2,31 +2,32 @@
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
-import { setRecording } from "../../../engine/control/apply.ts";
+import { GuestGoneError, type Session, XftraceError } from "xftrace";
 import {
   appliedBefore,
   canBeRetried,
+  type ControlTarget,
   leftTexts,
-} from "../../../engine/control/left_text.ts";
-import { planOff } from "../../../engine/control/plan_off.ts";
-import type { ControlTarget } from "../../../engine/control/target.ts";
-import { undoChanges, undoTarget } from "../../../engine/control/undo.ts";
-import { TEXT } from "../../../engine/output/formats/text.ts";
+  planOff,
+  setRecording,
+  undoChanges,
+  undoTarget,
+} from "xftrace/control";
+import {
+  openInstance,
+  readBuffers,
+  SpoolReader,
+  TraceArray,
+} from "xftrace/ftrace";
 import {
   entryCounts,
-  writeBuffers,
-} from "../../../engine/output/write_buffers.ts";
-import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
-import { SpoolReader } from "../../../engine/ftrace/ring/spool.ts";
-import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
-import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
-import {
   guestTextOptions,
+  TEXT,
   traceMeta,
-} from "../../../engine/output/text/trace_meta.ts";
-import { writeTraceGraph } from "../../../engine/output/write_spool.ts";
-import type { Session } from "../../../engine/session.ts";
+  unfollowedSettings,
+  writeBuffers,
+  writeTraceGraph,
+} from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
@@ -41,8 +42,7 @@ import {
   type GraphFlags,
   withGraphOptions,
 } from "../graph_options.ts";
-import { openInstance } from "../instance.ts";
-import { openTarget, type TargetOptions, withTarget } from "../target.ts";
+import { openGuest, type TargetOptions, withTarget } from "../target.ts";
 import { agentTracefs } from "../guest_agent.ts";
 import { turnOffSealed } from "../off_sealed.ts";
 import { count, note, out, Progress, size } from "../terminal.ts";
@@ -98,7 +98,9 @@ export async function turnOff(options: OffOptions): Promise<void> {
     else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
     return;
   }
-  using session = openTarget(options, { writable: true });
+  using guest = await openGuest(options, { steered: true });
+  const { session } = guest;
+  session.memory.makeWritable();
   if (session.key === undefined) {
     throw new XftraceError(
       `${session.target} is no running guest: there is nothing to switch off`,

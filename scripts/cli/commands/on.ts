@@ -1,7 +1,7 @@
 /** `xftrace on`: records, and leaves a collector that keeps all of it. */
 import type { Command } from "@commander-js/extra-typings";
-import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../../engine/session.ts";
+import type { Session } from "xftrace";
+import { SealedTracer } from "xftrace/seal";
 import type { StateFolder } from "../../collector/state.ts";
 import { Interrupt } from "../interrupt.ts";
 import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
@@ -16,7 +16,7 @@ import {
 } from "../on_options.ts";
 import { onAgent, onPlain, onTracer } from "../on_plain.ts";
 import { onSealed, resumeSealed } from "../on_sealed.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
 
 const LOOK_MS = 200;
@@ -57,7 +57,8 @@ Examples:
       let folder: StateFolder | undefined;
       {
         // Read-only until the plan is there.
-        using session = openTarget(options, { steered: !dryRun });
+        using guest = await openGuest(options, { steered: !dryRun });
+        const { session } = guest;
         folder = await start(session, functions, options);
       }
       if (folder === undefined || options.foreground !== true) return;

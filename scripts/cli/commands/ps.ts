@@ -1,8 +1,11 @@
 /** `xftrace ps`: the VMs of this host. */
 import type { Command } from "@commander-js/extra-typings";
-import { backingText } from "../../../engine/targets/advice.ts";
-import { listVms, targetOf } from "../../../engine/targets/discover.ts";
-import type { VmProcess } from "../../../engine/targets/vm.ts";
+import {
+  backingText,
+  listVms,
+  targetOf,
+  type VmProcess,
+} from "xftrace/targets";
 import { faint, note, out, outJson, size, strong } from "../terminal.ts";
 
 /** One VM in what `ps --json` prints. */

@@ -1,19 +1,18 @@
 /** `xftrace report`: what the guest's buffers hold, as its `trace` file. */
 import type { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "../../../engine/base/errors.ts";
-import { FORMATS } from "../../../engine/output/formats.ts";
-import { writeBuffers } from "../../../engine/output/write_buffers.ts";
-import { readBuffers } from "../../../engine/ftrace/ring/reader.ts";
-import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
+import { XftraceError } from "xftrace";
+import { openInstance, readBuffers } from "xftrace/ftrace";
 import {
+  FORMATS,
   guestTextOptions,
   traceMeta,
-} from "../../../engine/output/text/trace_meta.ts";
+  unfollowedSettings,
+  writeBuffers,
+} from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
-import { openInstance } from "../instance.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
 /** Adds the command. */
@@ -38,9 +37,10 @@ Examples:
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
   xftrace report -t core:testdata/guest-6.1.core.zst`,
     )
-    .action((options) => {
+    .action(async (options) => {
       const format = chosenFormat(options);
-      using session = openTarget(options);
+      using guest = await openGuest(options);
+      const { session } = guest;
       const { instance, events, layout } = openInstance(
         session,
         options.instance,
@@ -62,17 +62,17 @@ Examples:
         ...own,
         graph: { ...own.graph, ...givenGraphOptions(options) },
       };
-      const guest = {
+      const described = {
         meta: traceMeta(instance, events, layout),
         options: text,
         target: session.target,
       };
       if (options.output === undefined) {
-        writeBuffers(reading, guest, format.writer(out));
+        writeBuffers(reading, described, format.writer(out));
       } else {
         using file = new FileSink(options.output);
         const writer = format.writer((chunk) => file.write(chunk));
-        writeBuffers(reading, guest, writer);
+        writeBuffers(reading, described, writer);
         file.commit();
       }
       if (format.display === true) {

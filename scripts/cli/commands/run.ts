@@ -2,9 +2,9 @@
 import type { Command } from "@commander-js/extra-typings";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { EXIT, setRunner, XftraceError } from "xftrace";
-import { withLine } from "./eval.ts";
+import { CompileError, EXIT, setRunner, XftraceError } from "xftrace";
 import { execute } from "../execute.ts";
+import { readLine } from "../read_line.ts";
 import { withTarget } from "../target.ts";
 
 /** What a module that was made with `script()` exports. */
@@ -43,7 +43,11 @@ Examples:
       try {
         await load(path, args, options);
       } catch (error) {
-        if (!(error instanceof PlanShown)) throw withLine(error);
+        if (error instanceof CompileError) {
+          const message = error.display(readLine);
+          throw new XftraceError(message, { exitCode: error.exitCode });
+        }
+        if (!(error instanceof PlanShown)) throw error;
       } finally {
         setRunner(undefined);
       }

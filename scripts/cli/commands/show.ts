@@ -1,20 +1,22 @@
 /** `xftrace show`: the trace as it happens, as the guest's trace_pipe. */
 import type { Command } from "@commander-js/extra-typings";
-import { GuestGoneError, XftraceError } from "../../../engine/base/errors.ts";
-import { pollGuest } from "../../../engine/base/polling.ts";
-import { Follower } from "../../../engine/ftrace/ring/follower.ts";
-import { FORMATS } from "../../../engine/output/formats.ts";
-import { LiveTrace } from "../../../engine/output/write_live.ts";
-import { unfollowedSettings } from "../../../engine/output/text/unfollowed.ts";
+import { GuestGoneError, XftraceError } from "xftrace";
 import {
+  Follower,
+  openInstance,
+  pollGuest,
+  SavedCmdlines,
+} from "xftrace/ftrace";
+import {
+  FORMATS,
   guestTextOptions,
+  LiveTrace,
   traceMeta,
-} from "../../../engine/output/text/trace_meta.ts";
-import { SavedCmdlines } from "../../../engine/ftrace/events/saved_cmdlines.ts";
+  unfollowedSettings,
+} from "xftrace/output";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
-import { openInstance } from "../instance.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
 const POLL_MS = 50;
@@ -43,7 +45,8 @@ Examples:
     )
     .action(async (options) => {
       const format = chosenFormat(options);
-      using session = openTarget(options);
+      using guest = await openGuest(options);
+      const { session } = guest;
       if (!session.memory.live) {
         throw new XftraceError(
           `${session.target} is a recording: nothing happens in it any more; \`xftrace report\` prints what it holds`,
@@ -57,19 +60,19 @@ Examples:
       const meta = traceMeta(instance, events, layout, {
         comm: (pid) => saved.tryComm(pid),
       });
-      const guest = guestTextOptions(instance);
+      const own = guestTextOptions(instance);
       if (format.display === true) {
-        for (const each of unfollowedSettings(instance.tracer, guest)) {
+        for (const each of unfollowedSettings(instance.tracer, own)) {
           warn(each);
         }
       }
       const follower = new Follower(instance, layout, {
         fromBuffer: options.fromBuffer === true,
       });
-      const graph = { ...guest.graph, ...givenGraphOptions(options) };
+      const graph = { ...own.graph, ...givenGraphOptions(options) };
       const live = new LiveTrace(
         follower,
-        { meta, options: { ...guest, graph }, target: session.target },
+        { meta, options: { ...own, graph }, target: session.target },
         format.writer(out),
       );
       let stop = false;

@@ -1,8 +1,6 @@
 /** `xftrace snapshot`: a guest's trace, and what reading it needs, in a file. */
 import type { Command } from "@commander-js/extra-typings";
-import { readSystemMap } from "../../../engine/kernel/symbols/system_map.ts";
-import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 import { count, out, outJson, Progress, size, warn } from "../terminal.ts";
 
 /** What `snapshot --json` prints. */
@@ -47,10 +45,10 @@ Examples:
   zstd -d web1.core.zst && drgn -c web1.core      other tools want it unpacked`,
     )
     .action(async (options) => {
-      using session = openTarget(options);
+      using guest = await openGuest(options);
       const taken = await (async () => {
         using progress = new Progress();
-        return await takeSnapshot(session, options.output, {
+        return await guest.snapshot(options.output, {
           full: options.full === true,
           onWarning: warn,
           onProgress: (step, part) =>
@@ -59,14 +57,11 @@ Examples:
                 ? step
                 : `${step} ${(part * 100).toFixed(0).padStart(3)} %`,
             ),
-          ...(options.systemMap === undefined
-            ? {}
-            : { systemMap: readSystemMap(options.systemMap) }),
         });
       })();
       const result: SnapshotResult = {
         path: taken.path,
-        target: session.target,
+        target: guest.target,
         content: options.full === true ? "full" : "needed",
         events: taken.events,
         pages: taken.pages,

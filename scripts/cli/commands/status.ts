@@ -1,21 +1,19 @@
 /** `xftrace status`: whether a guest records, and what a collector has. */
 import type { Command } from "@commander-js/extra-typings";
-import { afterText } from "../../../engine/control/plan_text.ts";
+import type { Session } from "xftrace";
+import { afterText } from "xftrace/control";
+import { openInstance } from "xftrace/ftrace";
 import {
+  installedTexts,
   type ModuleState,
   moduleState,
-} from "../../../engine/seal/page/module_state.ts";
-import type { PresenceFinding } from "../../../engine/seal/page/presence.ts";
-import { installedTexts } from "../../../engine/seal/page/installed_text.ts";
-import {
+  type PresenceFinding,
   type SealedStatus,
   SealedTracer,
-} from "../../../engine/seal/tracer/sealed_tracer.ts";
-import type { Session } from "../../../engine/session.ts";
+} from "xftrace/seal";
 import { ask } from "../../collector/protocol.ts";
 import { StateFolder, stateFolders } from "../../collector/state.ts";
-import { openInstance } from "../instance.ts";
-import { openTarget, withTarget } from "../target.ts";
+import { openGuest, withTarget } from "../target.ts";
 import { count, out, outJson, shownPath, size, strong } from "../terminal.ts";
 
 /** What `status --json` prints. */
@@ -69,7 +67,8 @@ Examples:
   xftrace status -t qemu:web1 --json`,
     )
     .action(async (options) => {
-      using session = openTarget(options);
+      using guest = await openGuest(options);
+      const { session } = guest;
       const { instance } = openInstance(session, options.instance);
       const folder = session.key === undefined
         ? undefined

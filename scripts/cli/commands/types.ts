@@ -1,88 +1,9 @@
 /** `xftrace types`: declarations of a guest's functions and events. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "../../../engine/base/errors.ts";
-import { TraceEvents } from "../../../engine/ftrace/events/events.ts";
-import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
-import { eventFieldKind } from "../../../engine/ftrace/events/field_kinds.ts";
-import {
-  declaredMembers,
-  declareStructs,
-} from "../../../engine/kernel/view/declare_structs.ts";
-import { oneTarget, openTarget, withTarget } from "../target.ts";
+import { declarations } from "xftrace";
 import { nameList } from "../option_values.ts";
+import { oneTarget, openGuest, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
-
-const NAME = /^[A-Za-z_$][\w$]*$/;
-const quoted = (name: string) => NAME.test(name) ? name : JSON.stringify(name);
-
-/**
- * The text of the declarations.
- *
- * @param structs names of structs whose members are declared too
- * @throws {XftraceError} when the kernel has no such struct.
- */
-export function declarations(
-  kernel: Kernel,
-  structs: readonly string[] = [],
-): string {
-  const functions = new Set<string>();
-  for (const name of kernel.symbols.glob("*")) {
-    // Functions have prototypes in the kernel's types; data has none.
-    if (NAME.test(name) && kernel.types.prototype(name) !== undefined) {
-      functions.add(name);
-    }
-  }
-  const events = new TraceEvents(kernel);
-  const fields = new Set<string>();
-  let shapes = "";
-  for (const event of events.all()) {
-    const format = events.format(event.id);
-    if (format === undefined || event.system === "ftrace") continue;
-    const own: string[] = [];
-    for (const field of format.fields) {
-      const kind = eventFieldKind(field);
-      if (kind === undefined) continue;
-      fields.add(field.name);
-      own.push(`${quoted(field.name)}: ${JSON.stringify(kind)}`);
-    }
-    const shape = own.length === 0 ? "Empty" : `{ ${own.join("; ")} }`;
-    shapes += `    ${
-      JSON.stringify(`${event.system}:${event.name}`)
-    }: ${shape};\n`;
-  }
-  return `// Functions and events of the kernel ${kernel.facts.release}, for editors.
-// Written by \`xftrace types\`; put it beside your scripts.
-import type { Empty, TracedFunction } from "xftrace";
-
-declare module "xftrace" {
-  interface KernelFunctions {
-${
-    [...functions].sort().map((name) =>
-      `    readonly ${name}: TracedFunction;\n`
-    ).join("")
-  }  }
-  interface GuestEvents {
-${shapes}  }
-  interface KnownArguments {
-${[...fields].sort().map((name) => `    ${quoted(name)}: true;\n`).join("")}  }
-${structsText(kernel, structs)}}
-`;
-}
-
-function structsText(kernel: Kernel, structs: readonly string[]): string {
-  if (structs.length === 0) return "";
-  const missing = structs.find((name) =>
-    declaredMembers(kernel.types, name) === undefined
-  );
-  if (missing !== undefined) {
-    throw new XftraceError(
-      `this kernel has no struct ${missing}: --struct takes names without "struct", such as --struct task_struct`,
-      { exitCode: EXIT.usage },
-    );
-  }
-  const members = declareStructs(structs, [kernel.types], "    ");
-  return `  interface GuestStructs {\n${members}  }\n`;
-}
 
 /** Adds the command. */
 export function registerTypes(program: Command): void {
@@ -106,11 +27,11 @@ Examples:
   xftrace types -t core:web1.core.zst > kernel.d.ts
   xftrace types --struct pci_dev,dma_pool > kernel.d.ts`,
     )
-    .action((argument, options) => {
+    .action(async (argument, options) => {
       const target = oneTarget(argument, options.target);
-      using session = openTarget(
+      using guest = await openGuest(
         target === undefined ? options : { ...options, target },
       );
-      out(declarations(session.kernel, options.struct));
+      out(declarations(guest.session.kernel, options.struct));
     });
 }

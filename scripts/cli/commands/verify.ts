@@ -1,13 +1,13 @@
 /** `xftrace verify`: whether a sealed recording is whole and genuine. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT } from "../../../engine/base/errors.ts";
-import { reportRecording } from "../../../engine/output/sealed/report_recording.ts";
+import { EXIT } from "xftrace";
 import {
   isClean,
   type RecordingVerification,
+  reportRecording,
+  VERDICTS,
   verifyRecording,
-} from "../../../engine/seal/recording/verify_recording.ts";
-import { VERDICTS } from "../../../engine/seal/recording/verifier.ts";
+} from "xftrace/seal";
 
 /** Adds the command. */
 export function registerVerify(program: Command): void {

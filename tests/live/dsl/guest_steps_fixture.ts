@@ -10,8 +10,8 @@ import { compile } from "../../../mod.ts";
 import { openRunTarget } from "../../../engine/run/run.ts";
 import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
-import { evaluate, withLine } from "../../../scripts/cli/commands/eval.ts";
-import { declarations } from "../../../scripts/cli/commands/types.ts";
+import { CompileError, oneLiner, oneLinerMessage } from "xftrace";
+import { declarations } from "xftrace";
 
 /** One-liners, and what is said of them; `KERNEL` is the guest's release. */
 const WRONG: readonly (readonly [text: string, said: string])[] = [
@@ -55,10 +55,10 @@ export function errorsOfGuest(session: Session): void {
   for (const [text, said] of WRONG) {
     let message = "";
     try {
-      compile(evaluate(text).map((query) => query.spec), facts);
+      compile(oneLiner(text).map((query) => query.spec), facts);
     } catch (error) {
-      const shown = withLine(error);
-      message = shown instanceof Error ? shown.message : String(shown);
+      assert.ok(error instanceof CompileError, String(error));
+      message = oneLinerMessage(error, text);
     }
     const [first, place, line, caret] = message.split("\n");
     const expected = said

@@ -26,7 +26,7 @@ import {
 import type { Session } from "../../../engine/session.ts";
 import { attach } from "../../../ffi/attach.ts";
 import { Guest } from "../../../lab/mod.ts";
-import { evaluate } from "../../../scripts/cli/commands/eval.ts";
+import { oneLiner } from "xftrace";
 import type { Script } from "../../../scripts/script.ts";
 import blockTime from "../../../scripts/block_time.ts";
 import callGraph from "../../../scripts/call_graph.ts";
@@ -167,7 +167,7 @@ for (const kernel of ["6.1", "6.12"]) {
 
     for (const { title, code } of LESSONS) {
       await t.step(`lesson "${title}"`, async () => {
-        const queries = evaluate(code);
+        const queries = oneLiner(code);
         // Those without an end of their own are interrupted, as by Ctrl-C.
         const stop = AbortSignal.timeout(1500);
         const result = await run(session, queries, stop);

@@ -5,7 +5,7 @@ import { listEvents } from "../../../engine/ftrace/events/event_list.ts";
 import { rawReason } from "../../../engine/output/text/unfollowed.ts";
 import { traceMeta } from "../../../engine/output/text/trace_meta.ts";
 import { textBytes } from "../../../engine/output/text/byte_text.ts";
-import { openInstance } from "../../../scripts/cli/instance.ts";
+import { openInstance } from "../../../engine/ftrace/ring/open_instance.ts";
 import { PROBES, type Round, ROUNDS } from "./load_fixture.ts";
 import { reportText } from "../matrix/run.ts";
 import {

@@ -11,7 +11,7 @@ import { Guest, type GuestOptions } from "./guest.ts";
 
 /** How a recording is opened. */
 export interface RecordingOptions
-  extends GuestOptions, Pick<DescribeOptions, "cacheDir" | "systemMap"> {}
+  extends GuestOptions, Pick<DescribeOptions, "cacheDir" | "onStep"> {}
 
 /**
  * Opens a recording: `core:web1.core.zst`, an ELF core or a snapshot. Takes
@@ -32,12 +32,6 @@ export function openRecording(
         { exitCode: EXIT.usage },
       );
     }
-    const session = openCoreSession(target, spec.path, {
-      ...options,
-      ...(options.onWarning === undefined
-        ? {}
-        : { onWarning: options.onWarning }),
-    });
-    return new Guest(session, options);
+    return new Guest(openCoreSession(target, spec.path, options), options);
   });
 }

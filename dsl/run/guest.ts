@@ -10,10 +10,21 @@ import type { Plan } from "../../engine/control/plan.ts";
 import { selectChecks } from "../../engine/detect/checks.ts";
 import type { CheckOptions } from "../../engine/detect/core/context.ts";
 import { type CheckRun, runChecks } from "../../engine/detect/core/runner.ts";
+import {
+  type ListedEvent,
+  listEvents,
+} from "../../engine/ftrace/events/event_list.ts";
+import { findEvents } from "../../engine/ftrace/events/find_events.ts";
+import { openInstance } from "../../engine/ftrace/ring/open_instance.ts";
+import { findFunctions } from "../../engine/kernel/functions/find_functions.ts";
+import type { TraceableFunction } from "../../engine/kernel/functions/traceable.ts";
 import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
+import type { SymbolBlob } from "../../engine/kernel/symbols/symbol_blob.ts";
 import { textBytes } from "../../engine/output/text/byte_text.ts";
+import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Program } from "../../engine/query/program.ts";
 import type { QuerySpec } from "../../engine/query/spec.ts";
+import { collectInfo, type GuestInfo } from "../../engine/run/guest_info.ts";
 import { openRunTarget, runProgram } from "../../engine/run/run.ts";
 import type {
   RunOptions,
@@ -38,6 +49,8 @@ export interface GuestOptions {
    * sentence each; default: standard error.
    */
   readonly onWarning?: (message: string) => void;
+  /** Symbols of a System.map, in place of the kernel's own. */
+  readonly systemMap?: SymbolBlob;
 }
 
 /** How queries are planned. */
@@ -52,6 +65,12 @@ export interface PlanOptions {
 export interface GuestRunOptions extends PlanOptions, Partial<RunOptions> {
   /** Told the plan before it is carried out. */
   readonly onPlan?: (plan: Plan) => void;
+}
+
+/** What a run on a guest came to. */
+export interface GuestRunResult extends RunResult {
+  /** Whether a query's events were handed on as they came, by query. */
+  readonly asTheyCame: readonly boolean[];
 }
 
 /** A query, as `trace(sys_openat).count()` makes one. */
@@ -122,7 +141,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   async run(
     queries: readonly Asked[],
     options: GuestRunOptions = {},
-  ): Promise<RunResult> {
+  ): Promise<GuestRunResult> {
     const { program, target } = this.#prepare(queries, options);
     const { live } = target.facts;
     const changes = program.plan.steps.length > 0;
@@ -141,17 +160,54 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     // A recording is over before anybody could interrupt it.
     if (live) Deno.addSignalListener("SIGINT", interrupt);
     try {
-      return await runProgram(program, target, {
+      const result = await runProgram(program, target, {
         ...options,
         write,
         signal: signal === undefined
           ? stop.signal
           : AbortSignal.any([signal, stop.signal]),
       });
+      const asTheyCame = queries.map(({ spec }) =>
+        sinkKind(spec.sink).asTheyCome === true
+      );
+      return { ...result, asTheyCame };
     } finally {
       if (live) Deno.removeSignalListener("SIGINT", interrupt);
       if (changes) this.#changing = false;
     }
+  }
+
+  /**
+   * What the guest's kernel is, and what its Ftrace does now.
+   *
+   * @param instance the trace instance; default: the top-level one
+   * @throws {KernelError} when there is no such instance.
+   */
+  info(instance?: string): GuestInfo {
+    this.#open();
+    return collectInfo(this.session, openInstance(this.session, instance));
+  }
+
+  /**
+   * The functions that can be traced and whose names match: `"vfs_*"`.
+   *
+   * @throws {XftraceError} when there is none, with near names.
+   */
+  functions(glob?: string): TraceableFunction[] {
+    this.#open();
+    return findFunctions(this.session.kernel, glob);
+  }
+
+  /**
+   * The events that are meant by `sched:*`, `*_exec` or `sched`.
+   *
+   * @param instance whose state is told; default: the top-level one
+   * @throws {XftraceError} when there is none, with near names.
+   */
+  events(glob?: string, instance?: string): readonly ListedEvent[] {
+    this.#open();
+    const open = openInstance(this.session, instance);
+    return findEvents(listEvents(open.instance, open.events), glob);
   }
 
   /**
@@ -179,7 +235,11 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     options: TakeSnapshotOptions = {},
   ): Promise<TakenSnapshot> {
     this.#open();
-    return takeSnapshot(this.session, path, options);
+    const { systemMap } = this.#options;
+    return takeSnapshot(this.session, path, {
+      ...(systemMap === undefined ? {} : { systemMap }),
+      ...options,
+    });
   }
 
   /** Lets go of the guest, which runs on. */

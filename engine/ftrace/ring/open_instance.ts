@@ -1,15 +1,12 @@
 /**
- * What commands read of an instance of Ftrace, opened together.
+ * What is read of an instance of Ftrace, opened together.
  *
  * @module
  */
-import { TraceEvents } from "../../engine/ftrace/events/events.ts";
-import {
-  type TraceLayout,
-  traceLayout,
-} from "../../engine/ftrace/ring/meta.ts";
-import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
-import type { Session } from "../../engine/session.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { TraceEvents } from "../events/events.ts";
+import { type TraceLayout, traceLayout } from "./meta.ts";
+import { TraceArray } from "./trace_array.ts";
 
 /** An instance with the kernel's events and layouts. */
 export interface OpenInstance {
@@ -23,8 +20,10 @@ export interface OpenInstance {
  *
  * @throws {KernelError} when there is none.
  */
-export function openInstance(session: Session, name?: string): OpenInstance {
-  const { kernel } = session;
+export function openInstance(
+  { kernel }: { readonly kernel: Kernel },
+  name?: string,
+): OpenInstance {
   return {
     instance: TraceArray.named(kernel, name),
     events: new TraceEvents(kernel),

@@ -1,0 +1,83 @@
+/**
+ * One-liners: queries as the text of an expression.
+ *
+ * @module
+ */
+import { EXIT, XftraceError } from "../../engine/base/errors.ts";
+import { didYouMean, nearNames } from "../../engine/base/near_names.ts";
+import { withCaret } from "../../engine/query/place.ts";
+import type { CompileError } from "../errors.ts";
+import * as language from "../mod.ts";
+
+/** The name under which errors know the one-liner. */
+const URL_OF_TEXT = "file:///one-liner";
+/** Lines that stand before the text in the function made of it. */
+const LINES_BEFORE = 3;
+
+/**
+ * The queries that a one-liner asks for: an expression of the language, or
+ * several with commas between them. It knows all names of the language.
+ *
+ * The text is code and is run: take it from whoever may run code here.
+ *
+ * @throws {XftraceError} when it is none.
+ */
+export function oneLiner(text: string): language.Query<unknown>[] {
+  const names = Object.keys(language);
+  const values: unknown[] = Object.values(language);
+  let found: unknown;
+  try {
+    const make = new Function(
+      ...names,
+      `return [\n${text}\n];\n//# sourceURL=${URL_OF_TEXT}`,
+    );
+    found = make(...values);
+  } catch (error) {
+    throw explained(error, names);
+  }
+  const queries = Array.isArray(found) ? found : [];
+  if (
+    queries.length > 0 &&
+    queries.every((each) => each instanceof language.Query)
+  ) return queries;
+  const trace = queries.some((each) => each instanceof language.Trace);
+  throw new XftraceError(
+    trace
+      ? "the one-liner ends without a sink: add one, such as .print(), .count(comm) or .hist(duration)"
+      : 'the one-liner is no trace: write one, such as trace(sys_openat).until("5s").count(comm)',
+    { exitCode: EXIT.usage },
+  );
+}
+
+/**
+ * What is wrong with a one-liner, with a caret under the place.
+ *
+ * @param error that making or running it threw
+ * @param text the one-liner
+ */
+export function oneLinerMessage(error: CompileError, text: string): string {
+  const { at, message } = error;
+  if (at?.file !== URL_OF_TEXT) return message;
+  // Lines of the one-liner alone are the user's.
+  const place = { ...at, file: "the one-liner", line: at.line - LINES_BEFORE };
+  return withCaret(message, place, (_, line) => text.split("\n")[line - 1]);
+}
+
+function explained(error: unknown, names: readonly string[]): unknown {
+  if (error instanceof ReferenceError) {
+    const name = /^(\S+) is not defined/.exec(error.message)?.[1];
+    if (name !== undefined) {
+      return new XftraceError(
+        `the language has no "${name}"${didYouMean(nearNames(name, names))}`,
+        { exitCode: EXIT.usage },
+      );
+    }
+  }
+  if (error instanceof SyntaxError || error instanceof TypeError) {
+    return new XftraceError(
+      `the one-liner is not understood: ${error.message}`,
+      { exitCode: EXIT.usage },
+    );
+  }
+  return error;
+}

@@ -1,0 +1,32 @@
+/**
+ * Whether a kernel is still itself: checks, call flows, texts that are trusted.
+ *
+ * @module
+ */
+export { checks, selectChecks } from "./checks.ts";
+export type { Check } from "./core/check.ts";
+export type { CheckOptions } from "./core/context.ts";
+export { type CheckRun, runChecks } from "./core/runner.ts";
+export {
+  parseTracefs,
+  TOLD_FILES,
+  type TracefsTexts,
+} from "./core/told_state.ts";
+export {
+  addFlow,
+  type Baseline,
+  decodeBaseline,
+  encodeBaseline,
+} from "./flow/baseline.ts";
+export { recordedFlow } from "./flow/call_flow.ts";
+export { sealedFlow } from "./flow/sealed_flow.ts";
+export { readRelocatable, type Relocatable } from "./text/relocatable.ts";
+export { type TextRecords, textRecords } from "./text/text_record.ts";
+export { readVmlinux, type Vmlinux } from "./text/vmlinux.ts";
+export { flowDiffText, flowText } from "../output/findings/findings_flow.ts";
+export {
+  type CheckRunJson,
+  checkRunJson,
+} from "../output/findings/findings_json.ts";
+export { findingsText, summaryLine } from "../output/findings/findings_text.ts";
+export { sarifLog } from "../output/findings/sarif.ts";

@@ -1,0 +1,47 @@
+/**
+ * Events by name or glob.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import { globRegExp } from "../../base/glob.ts";
+import { didYouMean, nearNames } from "../../base/near_names.ts";
+import type { ListedEvent } from "./event_list.ts";
+
+/**
+ * The events that are meant by `sched:*`, `sched_*` or `sched`; all without a
+ * glob.
+ *
+ * @throws {XftraceError} when there is none, with near names.
+ */
+export function findEvents(
+  all: readonly ListedEvent[],
+  glob?: string,
+): readonly ListedEvent[] {
+  if (glob === undefined) return all;
+  const meant = matcher(glob);
+  const matching = all.filter(meant);
+  if (matching.length === 0) throw noneFound(glob, all);
+  return matching;
+}
+
+function matcher(glob: string): (event: ListedEvent) => boolean {
+  const pattern = globRegExp(glob);
+  return glob.includes(":")
+    ? (event) => pattern.test(`${event.system}:${event.name}`)
+    : (event) => pattern.test(event.name) || event.system === glob;
+}
+
+function noneFound(glob: string, all: readonly ListedEvent[]): XftraceError {
+  const names = new Set(
+    all.flatMap((event) => [
+      event.system,
+      event.name,
+      `${event.system}:${event.name}`,
+    ]),
+  );
+  return new XftraceError(
+    `the guest's kernel has no event "${glob}"` +
+      didYouMean(nearNames(glob, names)),
+  );
+}

@@ -1,0 +1,19 @@
+/**
+ * A guest's Ftrace: instances, events, ring buffers, followers.
+ *
+ * @module
+ */
+export { pollGuest, sleep } from "../base/polling.ts";
+export { listEvents } from "./events/event_list.ts";
+export { TraceEvents } from "./events/events.ts";
+export { findEvents } from "./events/find_events.ts";
+export type { EventField, EventFormat } from "./events/formats.ts";
+export { SavedCmdlines } from "./events/saved_cmdlines.ts";
+export { readGraphRoots } from "./graph/graph_roots.ts";
+export { Follower } from "./ring/follower.ts";
+export { type TraceLayout, traceLayout } from "./ring/meta.ts";
+export { openInstance } from "./ring/open_instance.ts";
+export { readBuffers, readFirstPage } from "./ring/reader.ts";
+export { SpoolReader } from "./ring/spool.ts";
+export { SpoolWriter } from "./ring/spool_writer.ts";
+export { TraceArray } from "./ring/trace_array.ts";

@@ -1,0 +1,16 @@
+/**
+ * Traces as text and in other formats.
+ *
+ * @module
+ */
+export { formatNamed, FORMATS } from "./formats.ts";
+export { TEXT } from "./formats/text.ts";
+export { textBytes } from "./text/byte_text.ts";
+export type { TraceMeta } from "./text/environment.ts";
+export type { TraceTextOptions } from "./text/options.ts";
+export { guestTextOptions, traceMeta } from "./text/trace_meta.ts";
+export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
+export { entryCounts, writeBuffers } from "./write_buffers.ts";
+export { LiveTrace } from "./write_live.ts";
+export { writeTraceGraph } from "./write_spool.ts";
+export type { TraceFormat } from "./writer.ts";

@@ -1,0 +1,111 @@
+/**
+ * What a guest's kernel is, and what its Ftrace does now.
+ *
+ * @module
+ */
+import { eventFiles } from "../ftrace/events/events.ts";
+import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import type { OpenInstance } from "../ftrace/ring/open_instance.ts";
+import type { CpuCounters } from "../ftrace/ring/ring_buffer.ts";
+import { TraceArray } from "../ftrace/ring/trace_array.ts";
+import type { Session } from "../session.ts";
+
+/** What a guest is, and what its Ftrace does. */
+export interface GuestInfo {
+  readonly target: string;
+  readonly kernel: {
+    readonly release: string;
+    readonly banner: string;
+    readonly buildId: string | null;
+    /** Bytes, in hex. */
+    readonly kaslrOffset: string;
+    /** Bytes that lead from a GVA of the image to its GPA (`phys_base`). */
+    readonly physBase: number;
+    readonly pagingLevels: number;
+    readonly cpus: { readonly possible: number; readonly online: number[] };
+    /** Bytes of RAM. */
+    readonly memory: number;
+    readonly symbols: number;
+    readonly modules: string[];
+    readonly types: number;
+    readonly locatedBy: string;
+    readonly describedBy: string;
+  };
+  readonly ftrace: {
+    readonly tracer: string;
+    readonly recording: boolean;
+    readonly clock: string;
+    readonly maxGraphDepth: number;
+    /** Names of set_graph_function; empty: everything. */
+    readonly graphRoots: string[];
+    readonly options: { readonly name: string; readonly set: boolean }[];
+    /** Bytes of a sub-buffer. */
+    readonly pageSize: number;
+    readonly buffers: (CpuCounters & { readonly cpu: number })[];
+    readonly events: { readonly known: number; readonly enabled: string[] };
+    readonly instances: string[];
+  };
+}
+
+/**
+ * Collects it.
+ *
+ * @param open the instance of Ftrace whose state is told
+ * @throws {KernelError | MemoryError} when the guest cannot be understood.
+ */
+export function collectInfo(
+  session: Pick<Session, "target" | "kernel" | "ramBytes">,
+  open: OpenInstance,
+): GuestInfo {
+  const { kernel } = session;
+  const { instance, events } = open;
+  const { facts, symbols } = kernel;
+  const buffer = instance.buffer();
+  const depth = symbols.tryAddress("fgraph_max_depth");
+  const name = (gva: bigint) =>
+    symbols.name(Number(gva & 0xffffffffn), Number(gva >> 32n));
+  return {
+    target: session.target,
+    kernel: {
+      release: facts.release,
+      banner: facts.banner,
+      buildId: facts.buildId ?? null,
+      kaslrOffset: `0x${facts.kaslrOffset.toString(16)}`,
+      physBase: facts.physBase,
+      pagingLevels: kernel.space.tables.levels,
+      cpus: {
+        possible: kernel.cpuIds,
+        online: kernel.cpuMask("__cpu_online_mask"),
+      },
+      memory: session.ramBytes,
+      symbols: symbols.count,
+      modules: kernel.live.modules.map((module) => module.name),
+      types: kernel.types.count,
+      locatedBy: facts.locatedBy,
+      describedBy: facts.describedBy,
+    },
+    ftrace: {
+      tracer: instance.tracer,
+      recording: instance.recording,
+      clock: instance.clock.name,
+      maxGraphDepth: depth === undefined ? 0 : kernel.space.u32(depth),
+      graphRoots: readGraphRoots(kernel).ips.map(name),
+      options: instance.options(),
+      pageSize: buffer.pageSize,
+      buffers: buffer.cpuBuffers().map((cpu) => ({
+        cpu: cpu.cpu,
+        ...cpu.counters(),
+      })),
+      events: {
+        known: events.all().length,
+        enabled: eventFiles(kernel, instance.object, events)
+          .filter((file) => file.enabled)
+          .map((file) =>
+            `${file.system}:${file.name}${file.softDisabled ? " (muted)" : ""}`
+          ),
+      },
+      instances: TraceArray.all(kernel).map((one) => one.name)
+        .filter((one) => one !== undefined),
+    },
+  };
+}

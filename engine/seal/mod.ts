@@ -1,0 +1,24 @@
+/**
+ * The sealed tracer: its module in the guest, recordings, their verification.
+ *
+ * @module
+ */
+export {
+  type ReportedRecording,
+  reportRecording,
+} from "../output/sealed/report_recording.ts";
+export { SEAL_NUMBER, type SealName } from "./page/abi.ts";
+export { installedTexts } from "./page/installed_text.ts";
+export { type ModuleState, moduleState } from "./page/module_state.ts";
+export type { PresenceFinding } from "./page/presence.ts";
+export { VERDICTS } from "./recording/verifier.ts";
+export {
+  isClean,
+  type RecordingVerification,
+  verifyRecording,
+} from "./recording/verify_recording.ts";
+export {
+  type SealedStatus,
+  type SealedSummary,
+  SealedTracer,
+} from "./tracer/sealed_tracer.ts";

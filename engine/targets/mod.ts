@@ -1,0 +1,16 @@
+/**
+ * What can be opened: the VMs of this host, and what a target means.
+ *
+ * @module
+ */
+export {
+  backingText,
+  shareAdvice,
+  shareOptions,
+  TRACE_PARAMETERS,
+} from "./advice.ts";
+export { listVms, targetOf } from "./discover.ts";
+export { mayOpen } from "./proc.ts";
+export { resolveTarget } from "./resolve.ts";
+export { parseTarget, TARGET_FORMS } from "./target.ts";
+export type { VmProcess } from "./vm.ts";
