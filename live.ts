@@ -46,6 +46,16 @@ export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
  * to be read; a trace that steers the guest asks for more when it runs.
  *
  * @throws {XftraceError} in one sentence, what is missing and what to do.
+ *
+ * @example
+ * ```ts ignore
+ * import { open, sys_openat, trace } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * console.log(guest.kernel.object("init_task").comm);
+ * for (const task of guest.kernel.tasks()) console.log(task.pid, task.comm);
+ * await trace(sys_openat).until("5s").on(guest).print();
+ * ```
  */
 export function open(
   target?: string,

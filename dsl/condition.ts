@@ -11,6 +11,14 @@ declare const NEEDS: unique symbol;
  * A condition on an event that has at least the fields `F` (each with its
  * kind): `Condition<{ duration: "duration" }>` is fit for all sources whose
  * events have a duration.
+ *
+ * @example
+ * ```ts
+ * import { comm, duration, sys_openat, trace } from "xftrace";
+ *
+ * const slow = duration.gt("1ms");
+ * const calls = trace(sys_openat).filter(slow.and(comm.eq("ls")));
+ * ```
  */
 export class Condition<in F> {
   /** For the type checker alone: which fields the condition asks for. */
@@ -42,21 +50,48 @@ export class Condition<in F> {
 export type NeedsOf<C extends readonly Condition<never>[]> = [C[number]] extends
   [Condition<infer F>] ? F : never;
 
-/** All conditions hold. */
+/**
+ * All conditions hold.
+ *
+ * @example
+ * ```ts
+ * import { all, comm, duration, sys_openat, trace } from "xftrace";
+ *
+ * const calls = trace(sys_openat).filter(all(duration.gt("1ms"), comm.eq("ls")));
+ * ```
+ */
 export function all<const C extends readonly Condition<never>[]>(
   ...conditions: C
 ): Condition<NeedsOf<C>> {
   return new Condition({ op: "all", of: conditions.map((each) => each.node) });
 }
 
-/** At least one of the conditions holds. */
+/**
+ * At least one of the conditions holds.
+ *
+ * @example
+ * ```ts
+ * import { any, comm, sys_openat, trace } from "xftrace";
+ *
+ * const calls = trace(sys_openat).filter(any(comm.eq("ls"), comm.glob("s*")));
+ * ```
+ */
 export function any<const C extends readonly Condition<never>[]>(
   ...conditions: C
 ): Condition<NeedsOf<C>> {
   return new Condition({ op: "any", of: conditions.map((each) => each.node) });
 }
 
-/** The condition does not hold. */
+/**
+ * The condition does not hold.
+ *
+ * @example
+ * ```ts
+ * import { comm, not, sys_openat, trace } from "xftrace";
+ *
+ * const calls = trace(sys_openat).filter(not(comm.eq("ls")));
+ * ```
+ */
 export function not<F>(condition: Condition<F>): Condition<F> {
   return condition.not();
 }

@@ -10,7 +10,22 @@ import {
   withCaret,
 } from "../engine/query/place.ts";
 
-/** A script asks for what it cannot have: a wrong name, unit or field. */
+/**
+ * A script asks for what it cannot have: a wrong name, unit or field.
+ *
+ * @example
+ * ```ts
+ * import { CompileError, open, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * try {
+ *   await trace("vfs_raed").on(guest).count();
+ * } catch (error) {
+ *   if (!(error instanceof CompileError)) throw error;
+ *   console.log(error.message); // with near names
+ * }
+ * ```
+ */
 export class CompileError extends XftraceError {
   /** Where in the script, when that is known. */
   readonly at: SourcePlace | undefined;

@@ -293,42 +293,142 @@ function make<T>(path: string, kind?: FieldKind, at?: SourcePlace): T {
   return new Field(path, kind, at) as unknown as T;
 }
 
-/** When, in ns of the guest's trace clock; of a call: when it returned. */
+/**
+ * When, in ns of the guest's trace clock; of a call: when it returned.
+ *
+ * @example
+ * ```ts
+ * import { sys_openat, trace, ts } from "xftrace";
+ *
+ * const last = trace(sys_openat).top(1, ts);
+ * ```
+ */
 export const ts: DurationField<Pick<CommonKinds, "ts">> = make("ts", "time");
-/** The CPU that it happened on. */
+/**
+ * The CPU that it happened on.
+ *
+ * @example
+ * ```ts
+ * import { cpu, sys_openat, trace } from "xftrace";
+ *
+ * const byProcessor = trace(sys_openat).count(cpu);
+ * ```
+ */
 export const cpu: NumberField<Pick<CommonKinds, "cpu">> = make("cpu", "number");
-/** The thread that ran. */
+/**
+ * The thread that ran.
+ *
+ * @example
+ * ```ts
+ * import { pid, sys_openat, trace } from "xftrace";
+ *
+ * const ofOne = trace(sys_openat).filter(pid.eq(1)).count();
+ * ```
+ */
 export const pid: NumberField<Pick<CommonKinds, "pid">> = make("pid", "number");
-/** The command of the thread that ran. */
+/**
+ * The command of the thread that ran.
+ *
+ * @example
+ * ```ts
+ * import { comm, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const byCommand = await trace(sys_openat).on(guest).count(comm);
+ * console.log(byCommand.get("ls"));
+ * ```
+ */
 export const comm: TextField<Pick<CommonKinds, "comm">> = make("comm", "text");
-/** The event's name; of a call, the function's. */
+/**
+ * The event's name; of a call, the function's.
+ *
+ * @example
+ * ```ts
+ * import { event, name } from "xftrace";
+ *
+ * const byName = event("sched:*").count(name);
+ * ```
+ */
 export const name: TextField<Pick<CommonKinds, "name">> = make("name", "text");
-/** Of a call: the function. */
+/**
+ * Of a call: the function.
+ *
+ * @example
+ * ```ts
+ * import { fn, func, trace } from "xftrace";
+ *
+ * const byFunction = trace(fn("vfs_*")).count(func);
+ * ```
+ */
 export const func: FunctionField<Pick<CommonKinds, "func">> = make(
   "func",
   "function",
 );
-/** Of a call: the function that called it. */
+/**
+ * Of a call: the function that called it.
+ *
+ * @example
+ * ```ts
+ * import { caller, fn, trace } from "xftrace";
+ *
+ * const foreign = trace(fn("vfs_*")).filter(caller.isForeign()).print();
+ * ```
+ */
 export const caller: FunctionField<Pick<CommonKinds, "caller">> = make(
   "caller",
   "function",
 );
-/** Of a call: levels below the outermost function asked for. */
+/**
+ * Of a call: levels below the outermost function asked for.
+ *
+ * @example
+ * ```ts
+ * import { depth, sys_openat, trace } from "xftrace";
+ *
+ * const shallow = trace(sys_openat).depth(5).filter(depth.lt(3)).print();
+ * ```
+ */
 export const depth: NumberField<Pick<CommonKinds, "depth">> = make(
   "depth",
   "number",
 );
-/** Of a call: from entry to return. */
+/**
+ * Of a call: from entry to return.
+ *
+ * @example
+ * ```ts
+ * import { duration, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(`${await trace(sys_openat).on(guest).hist(duration)}`);
+ * ```
+ */
 export const duration: DurationField<Pick<CommonKinds, "duration">> = make(
   "duration",
   "duration",
 );
-/** Of a call: the return value. */
+/**
+ * Of a call: the return value.
+ *
+ * @example
+ * ```ts
+ * import { ret, sys_openat, trace } from "xftrace";
+ *
+ * const failed = trace(sys_openat).filter(ret.lt(0)).count(ret);
+ * ```
+ */
 export const ret: NumberField<Pick<CommonKinds, "ret">> = make("ret", "number");
 
 /**
  * A field by its name: one that the language knows (`duration`), or an
  * event's own (`prev_comm`).
+ *
+ * @example
+ * ```ts
+ * import { event, field } from "xftrace";
+ *
+ * const ofInit = event("sched:sched_switch").filter(field("prev_comm").eq("init"));
+ * ```
  */
 export function field<N extends keyof CommonKinds>(
   name: N,
@@ -343,7 +443,16 @@ export function field(name: string): unknown {
   );
 }
 
-/** A system call's argument, or an event's own field, by any name. */
+/**
+ * A system call's argument, or an event's own field, by any name.
+ *
+ * @example
+ * ```ts
+ * import { arg, sys_openat, trace } from "xftrace";
+ *
+ * const passwords = trace(sys_openat).filter(arg("filename").eq("/etc/shadow"));
+ * ```
+ */
 export function arg<N extends string>(name: N): AnyField<N, true> {
   return make(`args.${name}`, undefined, here());
 }
@@ -351,6 +460,13 @@ export function arg<N extends string>(name: N): AnyField<N, true> {
 /**
  * Arguments of system calls and events' own fields: `args.filename`. Names
  * that no kernel is known to have do not compile; see {@linkcode arg}.
+ *
+ * @example
+ * ```ts
+ * import { args, sys_read, trace } from "xftrace";
+ *
+ * const large = trace(sys_read).filter(args.count.gt("64KiB")).count();
+ * ```
  */
 export const args: {
   readonly [N in keyof KnownArguments & string]: AnyField<N, true>;

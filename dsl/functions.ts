@@ -10,12 +10,28 @@ import type { FunctionsByName, TracedFunction } from "./names/functions.ts";
 /**
  * Functions by name or glob: `fn("vfs_*")`. A name that starts with `sys_` is
  * a system call.
+ *
+ * @example
+ * ```ts
+ * import { fn, trace } from "xftrace";
+ *
+ * const files = trace(fn("vfs_*"), fn("sys_openat")).count();
+ * ```
  */
 export function fn(name: string): TracedFunction<never> {
   return { name };
 }
 
-/** All functions of the kernel, by name: `kernel.vfs_read`. */
+/**
+ * All functions of the kernel, by name: `kernel.vfs_read`.
+ *
+ * @example
+ * ```ts
+ * import { kernel, trace } from "xftrace";
+ *
+ * const reads = trace(kernel.vfs_read).count();
+ * ```
+ */
 export const kernel: FunctionsByName = new Proxy(Object.create(null), {
   get: (_target, name) =>
     typeof name === "string" && name !== "then" ? fn(name) : undefined,

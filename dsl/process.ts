@@ -17,7 +17,17 @@ import type {
   OwnFields,
 } from "./types.ts";
 
-/** A condition on who runs, fit for all sources. */
+/**
+ * A condition on who runs, fit for all sources.
+ *
+ * @example
+ * ```ts
+ * import { process, sys_openat, trace } from "xftrace";
+ *
+ * const children = process("sh").withChildren();
+ * const opens = trace(sys_openat).filter(children).count();
+ * ```
+ */
 export class ProcessCondition extends Condition<unknown> {
   readonly #who: ProcessSpec;
 
@@ -62,6 +72,15 @@ export class ProcessCondition extends Condition<unknown> {
  *     process("nginx*").withChildren().syscalls().count(func)
  *
  * @param match a pid, or a glob over commands: `"nginx*"`
+ *
+ * @example
+ * ```ts
+ * import { comm, open, process } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const ofShell = process("sh").syscalls().on(guest);
+ * console.log(`${await ofShell.count(comm)}`);
+ * ```
  */
 export function process(match: number | string): ProcessCondition {
   return new ProcessCondition({ match, children: false });

@@ -10,6 +10,16 @@ import { currentRunner, type QueryTarget } from "./runner.ts";
  * What a sink such as `count(comm)` gives. Awaiting it runs it; queries that
  * are awaited together (`await Promise.all([...])`) share one pass over the
  * guest's events.
+ *
+ * @example
+ * ```ts
+ * import { comm, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const query = trace(sys_openat).count(comm);
+ * const { total } = await query.on(guest);
+ * console.log(total);
+ * ```
  */
 export class Query<R> implements PromiseLike<R> {
   /** The query as data. */

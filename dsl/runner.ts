@@ -54,7 +54,24 @@ export class Runner implements QueryTarget {
 
 let current: Runner | undefined;
 
-/** Sets who runs the queries that scripts await; `undefined`: nobody. */
+/**
+ * Sets who runs the queries that scripts await; `undefined`: nobody.
+ *
+ * @example
+ * ```ts
+ * import { open, setRunner, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * // From now on, queries without a guest of their own run on this one.
+ * setRunner(async (queries) => {
+ *   const { results } = await guest.run(queries.map((spec) => ({ spec })));
+ *   return results;
+ * });
+ * const { total } = await trace(sys_openat).count();
+ * setRunner(undefined);
+ * console.log(total);
+ * ```
+ */
 export function setRunner(run: RunQueries | undefined): void {
   current = run === undefined ? undefined : new Runner(run);
 }

@@ -34,6 +34,15 @@ function spec(source: TraceSpec["source"]): TraceSpec {
  *
  *     trace(sys_openat).filter(duration.gt("1ms")).print()
  *     trace(kernel.vfs_read, fn("ext4_*")).count(func)
+ *
+ * @example
+ * ```ts
+ * import { func, open, sys_openat, sys_read, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const calls = trace(sys_openat, sys_read).on(guest);
+ * console.log(`${await calls.count(func)}`);
+ * ```
  */
 export function trace<
   const T extends readonly (TracedFunction<unknown> | string)[],
@@ -46,6 +55,14 @@ export function trace<
 
 /**
  * System calls: all of them, or those whose names match (`"open*"`).
+ *
+ * @example
+ * ```ts
+ * import { func, open, syscalls } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(`${await syscalls("open*").on(guest).count(func)}`);
+ * ```
  */
 export function syscalls(
   ...names: string[]
@@ -66,6 +83,15 @@ export function syscalls(
  * Trace events, by `system:name`, by name, or by glob.
  *
  *     event("sched:sched_switch").count("next_comm")
+ *
+ * @example
+ * ```ts
+ * import { event, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const switches = event("sched:sched_switch").on(guest);
+ * console.log(`${await switches.count("next_comm")}`);
+ * ```
  */
 export function event<N extends EventName>(
   name: N,

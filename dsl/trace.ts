@@ -73,6 +73,16 @@ export type Given<R, W extends boolean> = W extends true ? Window<R>[] : R;
  *
  * `F`: the events' fields and their kinds. `K`: whether these are calls of
  * functions or trace events. `W`: whether sinks give windows of `every`.
+ *
+ * @example
+ * ```ts
+ * import { comm, duration, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const slow = trace(sys_openat).filter(duration.gt("1ms")).on(guest);
+ * const [byCommand, longest] = await Promise.all([slow.count(comm), slow.top(3)]);
+ * console.log(`${byCommand}`, longest[0].duration);
+ * ```
  */
 export class Trace<
   in out F,

@@ -99,6 +99,14 @@ export function sizeBytes(value: Size | number): number {
  * A text that somebody typed (a flag's value) as a duration.
  *
  * @throws {CompileError} when it is none.
+ *
+ * @example
+ * ```ts
+ * import { asDuration, sys_openat, trace } from "xftrace";
+ *
+ * const [howLong = "5s"] = Deno.args;
+ * const calls = trace(sys_openat).until(asDuration(howLong));
+ * ```
  */
 export function asDuration(text: string): Duration {
   durationNs(text as Duration);

@@ -33,6 +33,15 @@ export interface Session extends Disposable {
 /**
  * Tells this boot of this run of a guest from all others, fit for a file name;
  * `undefined` for what is no running guest.
+ *
+ * @example
+ * ```ts ignore
+ * import { bootOf } from "xftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * console.log(`${bootOf(guest.session)}.json`); // a file about this boot alone
+ * ```
  */
 export function bootOf(
   { key, kernel }: Pick<Session, "key" | "kernel">,
@@ -47,6 +56,15 @@ export function bootOf(
  * Opens a core or a snapshot: reading it is all that it takes.
  *
  * @throws {XftraceError} when it cannot be read or holds no kernel.
+ *
+ * @example
+ * ```ts
+ * import { openCoreSession } from "xftrace";
+ *
+ * const path = "testdata/guest-6.1.core.zst";
+ * using session = openCoreSession(`core:${path}`, path);
+ * console.log(session.kernel.facts.release);
+ * ```
  */
 export function openCoreSession(
   target: string,

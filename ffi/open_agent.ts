@@ -23,6 +23,18 @@ const ADD_PORT =
  * @param target the guest, for messages: `qemu:web1`
  * @throws {XftraceError} one sentence: there is no port, nobody answers there,
  * virsh is not installed.
+ *
+ * @example
+ * ```ts ignore
+ * import { openAgent } from "xftrace/live";
+ * import { resolveTarget } from "xftrace/targets";
+ *
+ * const resolved = resolveTarget("qemu:web1");
+ * if (resolved.kind === "vm") {
+ *   using agent = openAgent(resolved.vm, resolved.target);
+ *   console.log((await agent.info()).version);
+ * }
+ * ```
  */
 export function openAgent(
   vm: VmProcess,

@@ -48,6 +48,16 @@ export interface CompileOptions {
  * run once.
  *
  * @throws {CompileError} when the target cannot deliver what is asked for.
+ *
+ * @example
+ * ```ts
+ * import { compile, open, openRunTarget, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { facts } = openRunTarget(guest.session);
+ * const { plan } = compile([trace(sys_openat).count().spec], facts);
+ * console.log(plan.notes);
+ * ```
  */
 export function compile(
   queries: readonly QuerySpec[],

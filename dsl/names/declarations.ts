@@ -21,6 +21,15 @@ const quoted = (name: string) => NAME.test(name) ? name : JSON.stringify(name);
  *
  * @param structs names of structs whose members are declared too
  * @throws {XftraceError} when the kernel has no such struct.
+ *
+ * @example
+ * ```ts
+ * import { declarations, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const text = declarations(guest.session.kernel, ["pci_dev"]);
+ * console.log(text.split("\n").length, "lines for kernel.d.ts");
+ * ```
  */
 export function declarations(
   kernel: Kernel,

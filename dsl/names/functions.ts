@@ -21,7 +21,17 @@ export interface SystemCall<N extends string, A> extends TracedFunction<A> {
   readonly name: N;
 }
 
-/** A system call by its kernel name. Its arguments: see `syscalls.ts`. */
+/**
+ * A system call by its kernel name. Its arguments: see `syscalls.ts`.
+ *
+ * @example
+ * ```ts
+ * import { trace } from "xftrace";
+ * import { sys_openat } from "xftrace/syscalls";
+ *
+ * const opens = trace(sys_openat).count();
+ * ```
+ */
 export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
   return { name };
 }

@@ -79,7 +79,21 @@ export interface Asked {
   readonly spec: QuerySpec;
 }
 
-/** A guest that was opened: a running one, or a recording. */
+/**
+ * A guest that was opened: a running one, or a recording.
+ *
+ * @example
+ * ```ts
+ * import { comm, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(guest.kernel.release, guest.info().ftrace.tracer);
+ * console.log(guest.functions("vfs_*").length, guest.events("sched").length);
+ * const query = trace(sys_openat).count(comm);
+ * const { results, lost } = await guest.run([query]);
+ * console.log(`${results[0]}`, lost);
+ * ```
+ */
 export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   /** What the lower layers of the library work on. */
   readonly session: Session;

@@ -21,6 +21,16 @@ const LINES_BEFORE = 3;
  * The text is code and is run: take it from whoever may run code here.
  *
  * @throws {XftraceError} when it is none.
+ *
+ * @example
+ * ```ts
+ * import { oneLiner, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const queries = oneLiner("trace(sys_openat).count(comm)");
+ * const { texts } = await guest.run(queries);
+ * console.log(texts[0]);
+ * ```
  */
 export function oneLiner(text: string): language.Query<unknown>[] {
   const names = Object.keys(language);
@@ -54,6 +64,19 @@ export function oneLiner(text: string): language.Query<unknown>[] {
  *
  * @param error that making or running it threw
  * @param text the one-liner
+ *
+ * @example
+ * ```ts
+ * import { CompileError, oneLiner, oneLinerMessage } from "xftrace";
+ *
+ * const text = 'trace(sys_openat).until("5 parsecs").count()';
+ * try {
+ *   oneLiner(text);
+ * } catch (error) {
+ *   if (!(error instanceof CompileError)) throw error;
+ *   console.log(oneLinerMessage(error, text)); // with a caret under the place
+ * }
+ * ```
  */
 export function oneLinerMessage(error: CompileError, text: string): string {
   const { at, message } = error;

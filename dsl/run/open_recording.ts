@@ -18,6 +18,14 @@ export interface RecordingOptions
  * `--allow-read` alone.
  *
  * @throws {XftraceError} when the target is no recording or cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(guest.kernel.object("init_task").comm); // swapper/0
+ * ```
  */
 export function openRecording(
   target: string,

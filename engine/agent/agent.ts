@@ -74,7 +74,22 @@ export interface Ran {
   readonly err: string;
 }
 
-/** The agent of one guest. */
+/**
+ * The agent of one guest.
+ *
+ * @example
+ * ```ts ignore
+ * import { openAgent } from "xftrace/live";
+ * import { resolveTarget } from "xftrace/targets";
+ *
+ * const resolved = resolveTarget("qemu:web1");
+ * if (resolved.kind === "vm") {
+ *   using agent = openAgent(resolved.vm, resolved.target);
+ *   const { status, out } = await agent.run("uname", ["-r"]);
+ *   console.log(status, out);
+ * }
+ * ```
+ */
 export class GuestAgent implements Disposable {
   readonly #link: AgentLink;
   /** The guest's name, for messages: `qemu:web1`. */

@@ -5,7 +5,17 @@
  * @module
  */
 
-/** Process exit codes of the commands, documented in `xftrace --help`. */
+/**
+ * Process exit codes of the commands, documented in `xftrace --help`.
+ *
+ * @example
+ * ```ts
+ * import { EXIT, XftraceError } from "xftrace";
+ *
+ * const error = new XftraceError("no such file", { exitCode: EXIT.usage });
+ * console.log(error.exitCode); // 64
+ * ```
+ */
 export const EXIT = {
   /** All went well. */
   ok: 0,
@@ -24,6 +34,18 @@ export const EXIT = {
 /**
  * An error whose message is meant for the user: it names what is wrong and
  * what to do about it.
+ *
+ * @example
+ * ```ts
+ * import { open, XftraceError } from "xftrace";
+ *
+ * try {
+ *   await open("core:nowhere.core");
+ * } catch (error) {
+ *   if (!(error instanceof XftraceError)) throw error;
+ *   console.log(error.message, error.exitCode); // one sentence
+ * }
+ * ```
  */
 export class XftraceError extends Error {
   /** The exit code a command ends with on this error. */
@@ -36,7 +58,22 @@ export class XftraceError extends Error {
   }
 }
 
-/** A read or write of guest memory that could not be done. */
+/**
+ * A read or write of guest memory that could not be done.
+ *
+ * @example
+ * ```ts
+ * import { MemoryError, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * try {
+ *   guest.kernel.bytes(0x10n, 4);
+ * } catch (error) {
+ *   if (!(error instanceof MemoryError)) throw error;
+ *   console.log(error.layer, error.address); // paging 16n
+ * }
+ * ```
+ */
 export class MemoryError extends XftraceError {
   /** The memory layer that refused: a source's name, or `paging`. */
   readonly layer: string;
@@ -56,7 +93,23 @@ export class MemoryError extends XftraceError {
   }
 }
 
-/** The guest ended, or its memory went away, while it was in use. */
+/**
+ * The guest ended, or its memory went away, while it was in use.
+ *
+ * @example
+ * ```ts ignore
+ * import { GuestGoneError } from "xftrace";
+ * import { open, sys_openat, trace } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * try {
+ *   await trace(sys_openat).until("1m").on(guest).print();
+ * } catch (error) {
+ *   if (!(error instanceof GuestGoneError)) throw error;
+ *   console.log("the guest ended while it was traced");
+ * }
+ * ```
+ */
 export class GuestGoneError extends XftraceError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, { ...options, exitCode: EXIT.gone });
@@ -64,7 +117,22 @@ export class GuestGoneError extends XftraceError {
   }
 }
 
-/** The bytes found are not what the kernel's structures should look like. */
+/**
+ * The bytes found are not what the kernel's structures should look like.
+ *
+ * @example
+ * ```ts
+ * import { KernelError, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * try {
+ *   guest.kernel.object("no_such_variable");
+ * } catch (error) {
+ *   if (!(error instanceof KernelError)) throw error;
+ *   console.log(error.message); // the kernel has no symbol no_such_variable
+ * }
+ * ```
+ */
 export class KernelError extends XftraceError {
   override readonly name = "KernelError";
 }

@@ -6,7 +6,16 @@
  */
 import { XftraceError } from "./errors.ts";
 
-/** Waits some milliseconds, or until `signal` is aborted. */
+/**
+ * Waits some milliseconds, or until `signal` is aborted.
+ *
+ * @example
+ * ```ts
+ * import { sleep } from "xftrace/ftrace";
+ *
+ * await sleep(5);
+ * ```
+ */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
@@ -55,6 +64,25 @@ export interface GuestPolling {
  *
  * @throws {XftraceError} of a look, unless {@linkcode GuestPolling.failed}
  * takes it.
+ *
+ * @example
+ * ```ts ignore
+ * import { Follower, openInstance, pollGuest } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { instance, layout } = openInstance(guest.session);
+ * const follower = new Follower(instance, layout);
+ * let looks = 0;
+ * const why = await pollGuest({
+ *   alive: () => guest.running,
+ *   poll: () => {
+ *     follower.poll();
+ *     return ++looks < 100 ? 10 : "stop";
+ *   },
+ * });
+ * console.log(why, follower.totals());
+ * ```
  */
 export async function pollGuest(
   polling: GuestPolling,

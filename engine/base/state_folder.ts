@@ -12,6 +12,13 @@ const KEEP_DAYS = 30;
 /**
  * A folder below `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`;
  * `undefined` when neither is set to a path.
+ *
+ * @example
+ * ```ts
+ * import { stateFolder } from "xftrace";
+ *
+ * console.log(stateFolder("notes")); // ~/.local/state/xftrace/notes
+ * ```
  */
 export function stateFolder(name: string): string | undefined {
   const xdg = Deno.env.get("XDG_STATE_HOME");

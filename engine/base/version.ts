@@ -5,5 +5,14 @@
  * @module
  */
 
-/** Semantic version of this release: `0.2.0`. */
+/**
+ * Semantic version of this release: `0.2.0`.
+ *
+ * @example
+ * ```ts
+ * import { VERSION } from "xftrace";
+ *
+ * console.log(`made with xftrace ${VERSION}`);
+ * ```
+ */
 export const VERSION = "0.1.0";

@@ -36,7 +36,23 @@ function agentCommands({ steps }: Pick<Plan, "steps">): string[] {
   return [...FILE_COMMANDS, ...makes ? PROGRAM_COMMANDS : []];
 }
 
-/** Tracefs of a guest, through its agent. */
+/**
+ * Tracefs of a guest, through its agent.
+ *
+ * @example
+ * ```ts ignore
+ * import { AgentTracefs } from "xftrace/control";
+ * import { openAgent } from "xftrace/live";
+ * import { resolveTarget } from "xftrace/targets";
+ *
+ * const resolved = resolveTarget("qemu:web1");
+ * if (resolved.kind === "vm") {
+ *   const { vm, target } = resolved;
+ *   using tracefs = new AgentTracefs(() => openAgent(vm, target));
+ *   console.log(await tracefs.readTracefs("current_tracer"));
+ * }
+ * ```
+ */
 export class AgentTracefs implements TracefsAccess, Disposable {
   readonly #open: () => GuestAgent;
   #agent: GuestAgent | undefined;

@@ -66,6 +66,22 @@ export interface ApplyOptions {
  * by who started it.
  * @throws {StalePlanError} when the guest is no longer as it was planned for.
  * @throws {XftraceError} what failed; what was done before is taken back.
+ *
+ * @example
+ * ```ts ignore
+ * import { applyPlan, planPlain, undoChanges, undoTarget } from "xftrace/control";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1", { steered: true });
+ * const { session } = guest;
+ * const target = { session, ...openInstance(session) };
+ * const { plan } = planPlain(target, { functions: ["vfs_read"], mute: [], withoutCpu: [] });
+ * session.memory.makeWritable();
+ * const applied = await applyPlan(plan, target);
+ * // ... and when it is over:
+ * await undoChanges(undoTarget(session), applied);
+ * ```
  */
 export async function applyPlan(
   { steps }: Pick<Plan, "steps">,
@@ -87,6 +103,18 @@ export async function applyPlan(
  * Switches recording on or off.
  *
  * @throws {XftraceError} when the guest's memory cannot be written.
+ *
+ * @example
+ * ```ts ignore
+ * import { setRecording } from "xftrace/control";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1", { steered: true });
+ * const { session } = guest;
+ * session.memory.makeWritable();
+ * await setRecording({ session, ...openInstance(session) }, false);
+ * ```
  */
 export async function setRecording(
   target: ControlTarget,

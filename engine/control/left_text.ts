@@ -18,7 +18,25 @@ export function appliedName(applied: Applied): string {
   }
 }
 
-/** The same with what it was before: `trace_clock (was: local)`. */
+/**
+ * The same with what it was before: `trace_clock (was: local)`.
+ *
+ * @example
+ * ```ts ignore
+ * import { appliedBefore, applyPlan, planPlain } from "xftrace/control";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1", { steered: true });
+ * const { session } = guest;
+ * const target = { session, ...openInstance(session) };
+ * session.memory.makeWritable();
+ * const request = { functions: ["vfs_read"], mute: [], withoutCpu: [] };
+ * for (const one of await applyPlan(planPlain(target, request).plan, target)) {
+ *   console.log(appliedBefore(one));
+ * }
+ * ```
+ */
 export function appliedBefore(applied: Applied): string {
   const name = appliedName(applied);
   return applied.way === "tracefs"
@@ -26,7 +44,20 @@ export function appliedBefore(applied: Applied): string {
     : name;
 }
 
-/** Whether taking it back may succeed another time. */
+/**
+ * Whether taking it back may succeed another time.
+ *
+ * @example
+ * ```ts ignore
+ * import { type Applied, canBeRetried, undoChanges, undoTarget } from "xftrace/control";
+ * import { open } from "xftrace/live";
+ *
+ * declare const applied: Applied[];
+ * await using guest = await open("qemu:web1", { steered: true });
+ * const left = await undoChanges(undoTarget(guest.session), applied);
+ * console.log(left.filter(canBeRetried).length, "to be tried again");
+ * ```
+ */
 export function canBeRetried({ why }: Left): boolean {
   return why === "failed" || why === "no module";
 }
@@ -41,6 +72,17 @@ function backText({ change }: Extract<Applied, { way: "tracefs" }>): string {
 /**
  * Why changes were left, a sentence each; words of one thing that moved are
  * told of once.
+ *
+ * @example
+ * ```ts ignore
+ * import { type Applied, leftTexts, undoChanges, undoTarget } from "xftrace/control";
+ * import { open } from "xftrace/live";
+ *
+ * declare const applied: Applied[];
+ * await using guest = await open("qemu:web1", { steered: true });
+ * const left = await undoChanges(undoTarget(guest.session), applied);
+ * for (const sentence of leftTexts(left, "this script")) console.warn(sentence);
+ * ```
  */
 export function leftTexts(left: readonly Left[], who: string): string[] {
   return [...new Set(left.map((one) => leftText(one, who)))];

@@ -99,6 +99,22 @@ export function mailboxOf(session: TracerSession): TracefsAccess | undefined {
  * Takes a trace over whose collector has ended without stopping it.
  *
  * @throws {XftraceError} when the module is gone, or runs another trace.
+ *
+ * @example
+ * ```ts ignore
+ * import { resumeModule } from "xftrace/control";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1", { steered: true });
+ * guest.session.memory.makeWritable();
+ * const tracer = resumeModule(guest.session, {
+ *   roots: ["sys_openat"],
+ *   klogPath: "web1.klog",
+ *   recordingPath: "web1.xfs",
+ * });
+ * tracer.poll();
+ * await tracer.stop();
+ * ```
  */
 export function resumeModule(
   session: TracerSession,
@@ -114,6 +130,22 @@ export function resumeModule(
  * then on, and the tracer that is returned is to be polled.
  *
  * @throws {XftraceError} when the module is gone or refuses; it is left off.
+ *
+ * @example
+ * ```ts ignore
+ * import { startModule } from "xftrace/control";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1", { steered: true });
+ * guest.session.memory.makeWritable();
+ * const tracer = await startModule(guest.session, {
+ *   roots: ["sys_openat"],
+ *   klogPath: "web1.klog",
+ *   recordingPath: "web1.xfs",
+ * });
+ * tracer.poll();
+ * await tracer.stop();
+ * ```
  */
 export async function startModule(
   session: TracerSession,

@@ -39,7 +39,20 @@ export interface OffRequest {
   readonly gone: string | undefined;
 }
 
-/** Plans it. */
+/**
+ * Plans it.
+ *
+ * @example
+ * ```ts
+ * import { planOff } from "xftrace/control";
+ *
+ * const off = planOff(
+ *   { applied: [], wasRecording: true, byFiles: false },
+ *   { keep: true, gone: undefined },
+ * );
+ * console.log(off.recordAgain); // true
+ * ```
+ */
 export function planOff(
   { applied, wasRecording, byFiles }: OnRecord,
   { keep, gone }: OffRequest,

@@ -51,6 +51,19 @@ export interface OnPlan {
  *
  * @throws {KernelError} for an unknown function, event or CPU.
  * @throws {XftraceError} when the guest would record nothing of what is asked.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { planPlain, planText } from "xftrace/control";
+ * import { openInstance } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { session } = guest;
+ * const target = { session, ...openInstance(session) };
+ * const { plan } = planPlain(target, { functions: [], mute: [], withoutCpu: [], depth: 3 });
+ * console.log(planText(plan)); // what would be written to the guest
+ * ```
  */
 export function planPlain(
   target: ControlTarget,

@@ -65,6 +65,32 @@ export interface SealedPlan {
  *
  * @throws {KernelError} for a function that the kernel does not have.
  * @throws {XftraceError} when no function is named.
+ *
+ * @example
+ * ```ts ignore
+ * import { planSealed, planText } from "xftrace/control";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ * import { SealedTracer } from "xftrace/seal";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { session } = guest;
+ * const tracer = SealedTracer.find(session);
+ * if (tracer !== undefined) {
+ *   const { plan } = planSealed({ session, ...openInstance(session) }, tracer, {
+ *     functions: ["sys_openat"],
+ *     filter: [],
+ *     depth: 0,
+ *     seal: "siphash+ratchet",
+ *     interrupts: false,
+ *     arguments: true,
+ *     hooks: false,
+ *     rotateMs: 100,
+ *     files: { recording: "web1.xfs", klog: "web1.klog" },
+ *   });
+ *   console.log(planText(plan));
+ * }
+ * ```
  */
 export function planSealed(
   target: ControlTarget,

@@ -65,7 +65,23 @@ function heldText(
   return whenUsed === true ? `${words} (once it is used)` : words;
 }
 
-/** What a file holds after a change: `256`, `and vfs_read`. */
+/**
+ * What a file holds after a change: `256`, `and vfs_read`.
+ *
+ * @example
+ * ```ts
+ * import { afterText } from "xftrace/control";
+ *
+ * const text = afterText({
+ *   way: "tracefs",
+ *   path: "trace_clock",
+ *   text: "mono",
+ *   append: false,
+ *   before: { known: false },
+ * });
+ * console.log(text); // mono
+ * ```
+ */
 export function afterText({ path, text, append }: FileChange): string {
   return append ? `and ${text}` : fileText(path, text);
 }
@@ -268,7 +284,17 @@ function changesText(steps: readonly PlannedStep[]): string {
     section("Module commands", commands) + section("Words written", words);
 }
 
-/** A plan as text; the same plan always gives the same text. */
+/**
+ * A plan as text; the same plan always gives the same text.
+ *
+ * @example
+ * ```ts
+ * import { open, planText, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(planText(guest.plan([trace(sys_openat).count()])));
+ * ```
+ */
 export function planText(plan: Plan): string {
   const titles = plan.traces.map((trace) =>
     `${trace.title}  until ${trace.until}`
@@ -334,7 +360,17 @@ function changeJson(change: Change): object {
   }
 }
 
-/** A plan as JSON, indented by two; addresses and words are hex. */
+/**
+ * A plan as JSON, indented by two; addresses and words are hex.
+ *
+ * @example
+ * ```ts
+ * import { open, planJson, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(planJson(guest.plan([trace(sys_openat).count()])));
+ * ```
+ */
 export function planJson(plan: Plan): string {
   const { steps, notes, ...rest } = plan;
   const looked = steps.every(({ changes }) => changes !== undefined);

@@ -39,6 +39,23 @@ const TRUSTS_AGENT =
  * Plans it; nothing is written, and nothing is asked of the guest.
  *
  * @throws {XftraceError} for an unknown function, event or CPU.
+ *
+ * @example
+ * ```ts ignore
+ * import { planText, planTracer } from "xftrace/control";
+ * import { TraceEvents } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { session } = guest;
+ * const { plan } = planTracer(session, new TraceEvents(session.kernel), {
+ *   tracer: "function_graph",
+ *   functions: ["sys_openat"],
+ *   mute: [],
+ *   withoutCpu: [],
+ * });
+ * console.log(planText(plan));
+ * ```
  */
 export function planTracer(
   session: Session,

@@ -36,7 +36,19 @@ export interface UndoTarget {
   readonly tracefs: TracefsAccess | undefined;
 }
 
-/** A guest as the one in which changes are taken back, by its module. */
+/**
+ * A guest as the one in which changes are taken back, by its module.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { undoTarget } from "xftrace/control";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { tracefs } = undoTarget(guest.session);
+ * console.log(tracefs === undefined ? "no module" : "by the module");
+ * ```
+ */
 export function undoTarget(session: TracerSession): UndoTarget {
   const { kernel } = session;
   let found: { readonly tracefs: TracefsAccess | undefined } | undefined;
@@ -55,6 +67,18 @@ export function undoTarget(session: TracerSession): UndoTarget {
  *
  * @returns those that were left, and why.
  * @throws {MemoryError} when the guest's memory cannot be written.
+ *
+ * @example
+ * ```ts ignore
+ * import { type Applied, undoChanges, undoTarget } from "xftrace/control";
+ * import { open } from "xftrace/live";
+ *
+ * declare const applied: Applied[]; // what applyPlan has given
+ * await using guest = await open("qemu:web1", { steered: true });
+ * guest.session.memory.makeWritable();
+ * const left = await undoChanges(undoTarget(guest.session), applied);
+ * console.log(left.length, "changes were left as the guest has them now");
+ * ```
  */
 export async function undoChanges(
   target: UndoTarget,

@@ -30,7 +30,16 @@ import { patchSiteText } from "./checks/xf023_patch_sites.ts";
 import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
 
-/** Every check there is, whatever architecture it is about. */
+/**
+ * Every check there is, whatever architecture it is about.
+ *
+ * @example
+ * ```ts
+ * import { checks } from "xftrace/detect";
+ *
+ * for (const { id, title } of checks) console.log(id, title);
+ * ```
+ */
 export const checks: readonly Check[] = [
   ...archChecks,
   syscallTable,
@@ -62,6 +71,13 @@ export const checks: readonly Check[] = [
  * Checks by id (`XF001`), all of them when none are named.
  *
  * @throws {XftraceError} when there is none of that id.
+ *
+ * @example
+ * ```ts
+ * import { selectChecks } from "xftrace/detect";
+ *
+ * console.log(selectChecks(["XF001"])[0].title); // system call table
+ * ```
  */
 export function selectChecks(ids: readonly string[]): Check[] {
   if (ids.length === 0) return [...checks];

@@ -18,7 +18,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { XftraceError } from "../base/errors.ts";
 
-/** Folder of the project's own module. */
+/**
+ * Folder of the project's own module.
+ *
+ * @example
+ * ```ts
+ * import { MODULE_SOURCES } from "xftrace/install";
+ *
+ * console.log(MODULE_SOURCES); // a folder with Kbuild and Makefile
+ * ```
+ */
 export const MODULE_SOURCES: string = fileURLToPath(
   new URL("../../guest/", import.meta.url),
 );
@@ -33,6 +42,15 @@ const MODULE_FILES = /\.(c|h|sh)$|^(Kbuild|Makefile|dkms\.conf)$/;
  * @param headers folder of kernel headers
  * @param name file to give back, such as `xftrace.ko`
  * @throws {XftraceError} with the compiler's first words when it fails.
+ *
+ * @example
+ * ```ts ignore
+ * import { buildModule, findHeaders, MODULE_SOURCES } from "xftrace/install";
+ *
+ * const headers = findHeaders({ release: "6.1.0-56-amd64" });
+ * const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
+ * Deno.writeFileSync("xftrace.ko", module);
+ * ```
  */
 export async function buildModule(
   sources: string,
@@ -88,6 +106,14 @@ export async function buildModule(
 /**
  * A module without its debug information, which no guest needs: a twentieth
  * of it. As it is, where strip is missing.
+ *
+ * @example
+ * ```ts ignore
+ * import { withoutDebug } from "xftrace/install";
+ *
+ * const module = Deno.readFileSync("xftrace.ko");
+ * console.log(module.length, (await withoutDebug(module)).length);
+ * ```
  */
 export async function withoutDebug(module: Uint8Array): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), "xftrace-module-"));
@@ -108,7 +134,16 @@ export async function withoutDebug(module: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-/** The version of the project's module, as DKMS knows it. */
+/**
+ * The version of the project's module, as DKMS knows it.
+ *
+ * @example
+ * ```ts
+ * import { moduleVersion } from "xftrace/install";
+ *
+ * console.log(moduleVersion());
+ * ```
+ */
 export function moduleVersion(): string {
   const text = readFileSync(join(MODULE_SOURCES, "dkms.conf"), "utf8");
   return text.match(/^PACKAGE_VERSION="?([\w.]+)/m)?.[1] ?? "0";
@@ -117,6 +152,13 @@ export function moduleVersion(): string {
 /**
  * The commands that build the module by DKMS and load it at each boot, for
  * the guest's own shell.
+ *
+ * @example
+ * ```ts
+ * import { dkmsCommands, moduleVersion } from "xftrace/install";
+ *
+ * console.log(dkmsCommands(moduleVersion()).join("\n")); // for the guest's shell
+ * ```
  */
 export function dkmsCommands(version: string): string[] {
   const folder = `/usr/src/xftrace-${version}`;

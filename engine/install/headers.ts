@@ -41,6 +41,13 @@ export function headerFolders(
  * The folder with a release's headers.
  *
  * @throws {XftraceError} when there is none: which package has them.
+ *
+ * @example
+ * ```ts ignore
+ * import { findHeaders } from "xftrace/install";
+ *
+ * console.log(findHeaders({ release: "6.1.0-56-amd64" }));
+ * ```
  */
 export function findHeaders(
   kernel: KernelName,
@@ -76,6 +83,14 @@ export function releaseOfHeaders(folder: string): string | undefined {
  * Fails when headers are of another kernel than the guest runs.
  *
  * @throws {XftraceError}
+ *
+ * @example
+ * ```ts ignore
+ * import { findHeaders, requireHeadersOf } from "xftrace/install";
+ *
+ * const kernel = { release: "6.1.0-56-amd64" };
+ * requireHeadersOf(findHeaders(kernel), kernel);
+ * ```
  */
 export function requireHeadersOf(folder: string, kernel: KernelName): void {
   const release = releaseOfHeaders(folder);

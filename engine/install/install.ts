@@ -22,7 +22,16 @@ import {
 import type { ModuleFile } from "./module_file.ts";
 import { obstacles } from "./obstacles.ts";
 
-/** What is asked of the agent. */
+/**
+ * What is asked of the agent.
+ *
+ * @example
+ * ```ts
+ * import { AGENT_COMMANDS } from "xftrace/install";
+ *
+ * console.log(AGENT_COMMANDS.join(",")); // what qemu-ga must allow
+ * ```
+ */
 export const AGENT_COMMANDS = [
   "guest-exec",
   "guest-exec-status",
@@ -79,6 +88,17 @@ const LOAD_MS = 120_000;
  * @param parameters of the module: `ring_kib=4096`
  * @throws {XftraceError} when the file is for another kernel, or the guest
  * has the module already.
+ *
+ * @example
+ * ```ts ignore
+ * import { planInstall, readModuleFile } from "xftrace/install";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const file = readModuleFile("xftrace.ko", Deno.readFileSync("xftrace.ko"));
+ * const plan = planInstall(guest.session.kernel, guest.target, file);
+ * for (const step of plan.steps) console.log(step.do);
+ * ```
  */
 export function planInstall(
   kernel: Kernel,
@@ -121,6 +141,15 @@ export function planInstall(
  * Fails when a guest has the module.
  *
  * @throws {XftraceError} one sentence that says which it has.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { requireAbsent } from "xftrace/install";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * requireAbsent(guest.session.kernel, guest.target);
+ * ```
  */
 export function requireAbsent(kernel: Kernel, target: string): void {
   kernel.live.refresh();
@@ -152,6 +181,24 @@ function versionOf(kernel: Kernel): string | undefined {
  * @param onStep called before each step
  * @throws {XftraceError} one sentence, with the kernel's own reason when it
  * refuses the module; what was written to the guest is removed.
+ *
+ * @example
+ * ```ts ignore
+ * import { carryOutInstall, planInstall, readModuleFile } from "xftrace/install";
+ * import { open, openAgent } from "xftrace/live";
+ * import { resolveTarget } from "xftrace/targets";
+ *
+ * await using guest = await open("qemu:web1");
+ * const resolved = resolveTarget(guest.target);
+ * if (resolved.kind === "vm") {
+ *   using agent = openAgent(resolved.vm, guest.target);
+ *   const file = readModuleFile("xftrace.ko", Deno.readFileSync("xftrace.ko"));
+ *   const { kernel } = guest.session;
+ *   const plan = planInstall(kernel, guest.target, file);
+ *   const { text } = await carryOutInstall(kernel, agent, plan);
+ *   console.log(text.bytes, "bytes of code were loaded");
+ * }
+ * ```
  */
 export async function carryOutInstall(
   kernel: Kernel,

@@ -35,6 +35,14 @@ export interface ModuleFile {
  * Reads a module's file.
  *
  * @throws {XftraceError} when it is none.
+ *
+ * @example
+ * ```ts ignore
+ * import { readModuleFile } from "xftrace/install";
+ *
+ * const file = readModuleFile("xftrace.ko", Deno.readFileSync("xftrace.ko"));
+ * console.log(file.name, file.release, file.sha256);
+ * ```
  */
 export function readModuleFile(source: string, bytes: Uint8Array): ModuleFile {
   const object = readRelocatable(source, bytes);

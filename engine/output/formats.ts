@@ -8,13 +8,29 @@ import { JSONL } from "./formats/jsonl.ts";
 import { TEXT } from "./formats/text.ts";
 import type { TraceFormat } from "./writer.ts";
 
-/** All formats, the default one first. */
+/**
+ * All formats, the default one first.
+ *
+ * @example
+ * ```ts
+ * import { FORMATS } from "xftrace/output";
+ *
+ * for (const { name } of FORMATS) console.log(name);
+ * ```
+ */
 export const FORMATS: readonly TraceFormat[] = [TEXT, JSONL];
 
 /**
  * The format of that name.
  *
  * @throws {XftraceError} when there is none, with those that there are.
+ *
+ * @example
+ * ```ts
+ * import { formatNamed } from "xftrace/output";
+ *
+ * console.log(formatNamed("text").name);
+ * ```
  */
 export function formatNamed(name: string): TraceFormat {
   const found = FORMATS.find((format) => format.name === name);

@@ -24,7 +24,21 @@ export interface DescribedGuest {
   readonly target?: string;
 }
 
-/** The header's counters (kernel/trace/trace.c, get_total_entries). */
+/**
+ * The header's counters (kernel/trace/trace.c, get_total_entries).
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance, readBuffers } from "xftrace/ftrace";
+ * import { entryCounts } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, layout } = openInstance(guest.session);
+ * const { entries, written } = entryCounts(readBuffers(instance, layout));
+ * console.log(`entries-in-buffer/entries-written: ${entries}/${written}`);
+ * ```
+ */
 export function entryCounts(reading: Pick<Reading, "cpus">): EntryCounts {
   let entries = 0;
   let written = 0;
@@ -37,7 +51,35 @@ export function entryCounts(reading: Pick<Reading, "cpus">): EntryCounts {
   return { entries, written };
 }
 
-/** Writes a whole trace: begins, hands over all events, and ends. */
+/**
+ * Writes a whole trace: begins, hands over all events, and ends.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance, readBuffers } from "xftrace/ftrace";
+ * import {
+ *   formatNamed,
+ *   guestTextOptions,
+ *   traceMeta,
+ *   writeBuffers,
+ * } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * let text = "";
+ * const { lost } = writeBuffers(
+ *   readBuffers(instance, layout),
+ *   {
+ *     meta: traceMeta(instance, events, layout),
+ *     options: guestTextOptions(instance),
+ *     target: guest.target,
+ *   },
+ *   formatNamed("jsonl").writer((chunk) => text += chunk),
+ * );
+ * console.log(lost, text.split("\n")[0]);
+ * ```
+ */
 export function writeBuffers(
   reading: Omit<Reading, "problems">,
   guest: DescribedGuest,

@@ -8,7 +8,32 @@ import { RunBuilder } from "./run_builder.ts";
 import type { DescribedGuest } from "./write_buffers.ts";
 import type { TraceSource, TraceTotals, TraceWriter } from "./writer.ts";
 
-/** A live trace on its way to a writer. */
+/**
+ * A live trace on its way to a writer.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { Follower, openInstance } from "xftrace/ftrace";
+ * import { guestTextOptions, LiveTrace, TEXT, traceMeta } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * const follower = new Follower(instance, layout, { fromBuffer: true });
+ * let text = "";
+ * const live = new LiveTrace(
+ *   follower,
+ *   {
+ *     meta: traceMeta(instance, events, layout),
+ *     options: guestTextOptions(instance),
+ *   },
+ *   TEXT.writer((chunk) => text += chunk),
+ * );
+ * follower.poll();
+ * live.drain();
+ * console.log(live.end().events, text.length);
+ * ```
+ */
 export class LiveTrace {
   readonly #follower: Follower;
   readonly #writer: TraceWriter;

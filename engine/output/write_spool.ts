@@ -88,6 +88,25 @@ export function writeSpool(
  *
  * @param roots GVAs of functions: only what happens under them; none: all
  * @param sink takes the text in chunks that end at line ends
+ *
+ * @example
+ * ```ts ignore
+ * import { openInstance, SpoolReader } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ * import { guestTextOptions, traceMeta, writeTraceGraph } from "xftrace/output";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * using spool = new SpoolReader("web1.spool", layout);
+ * const described = {
+ *   meta: traceMeta(instance, events, layout),
+ *   options: guestTextOptions(instance),
+ * };
+ * const { lines } = writeTraceGraph(spool, described, [], (chunk) => {
+ *   console.log(chunk);
+ * });
+ * console.log(lines);
+ * ```
  */
 export function writeTraceGraph(
   spool: SpoolReader,

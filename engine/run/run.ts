@@ -40,6 +40,16 @@ export type {
  *
  * @param name the trace instance; default: the top-level one
  * @throws {KernelError} when the kernel has no Ftrace.
+ *
+ * @example
+ * ```ts
+ * import { compile, open, openRunTarget, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const target = openRunTarget(guest.session);
+ * const program = compile([trace(sys_openat).print().spec], target.facts);
+ * console.log(program.streams.length);
+ * ```
  */
 export function openRunTarget(session: Session, name?: string): RunTarget {
   const instance = TraceArray.named(session.kernel, name);

@@ -6,7 +6,16 @@
  */
 import type { VmBacking, VmProcess } from "./vm.ts";
 
-/** Where a VM's memory is, in a few words. */
+/**
+ * Where a VM's memory is, in a few words.
+ *
+ * @example
+ * ```ts
+ * import { backingText, listVms } from "xftrace/targets";
+ *
+ * for (const vm of listVms()) console.log(vm.name, backingText(vm));
+ * ```
+ */
 export function backingText(vm: VmProcess): string {
   const [plan] = vm.plans;
   if (plan === undefined) return "";
@@ -26,7 +35,16 @@ function kindOf(backing: VmBacking): string {
   }`;
 }
 
-/** QEMU's options for memory that others may map. */
+/**
+ * QEMU's options for memory that others may map.
+ *
+ * @example
+ * ```ts
+ * import { shareOptions } from "xftrace/targets";
+ *
+ * console.log(`qemu-system-x86_64 -m 2G ${shareOptions(2 * 2 ** 30)}`);
+ * ```
+ */
 export function shareOptions(bytes: number): string {
   const size = bytes > 0 ? `${Math.round(bytes / 2 ** 20)}M` : "SIZE";
   return `-object memory-backend-memfd,id=mem,size=${size},share=on ` +
@@ -40,7 +58,16 @@ export const SHARE_XML =
 /** What domains that have huge pages already lack. */
 const SHARE_ACCESS = `<access mode='shared'/>`;
 
-/** How to let a VM share its memory, one step each. */
+/**
+ * How to let a VM share its memory, one step each.
+ *
+ * @example
+ * ```ts
+ * import { listVms, shareAdvice } from "xftrace/targets";
+ *
+ * for (const vm of listVms()) console.log(shareAdvice(vm).join("\n"));
+ * ```
+ */
 export function shareAdvice(vm: VmProcess): string[] {
   const huge = vm.plans[0]?.backings.some((backing) => backing.hugetlb);
   return vm.libvirt
@@ -57,6 +84,15 @@ export function shareAdvice(vm: VmProcess): string[] {
     ];
 }
 
-/** Kernel parameters with which a guest boots ready to be traced. */
+/**
+ * Kernel parameters with which a guest boots ready to be traced.
+ *
+ * @example
+ * ```ts
+ * import { TRACE_PARAMETERS } from "xftrace/targets";
+ *
+ * console.log(`boot the guest with: ${TRACE_PARAMETERS}`);
+ * ```
+ */
 export const TRACE_PARAMETERS =
   "ftrace=function_graph ftrace_graph_filter=ksys_read,do_sys_openat2 trace_buf_size=16M";

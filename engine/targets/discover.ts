@@ -12,7 +12,16 @@ import { describeQemu, isQemu, programName } from "./qemu.ts";
 import { TARGET_FORMS } from "./target.ts";
 import type { VmProcess } from "./vm.ts";
 
-/** All VMs that run on this host, by pid. */
+/**
+ * All VMs that run on this host, by pid.
+ *
+ * @example
+ * ```ts
+ * import { listVms, targetOf } from "xftrace/targets";
+ *
+ * for (const vm of listVms()) console.log(targetOf(vm), vm.attachable);
+ * ```
+ */
 export function listVms(proc: Proc = new Proc()): VmProcess[] {
   return proc.pids().map((pid) => describeVm(pid, proc))
     .filter((vm) => vm !== undefined);
@@ -110,7 +119,16 @@ export function onlyVm(vms: readonly VmProcess[]): VmProcess {
   );
 }
 
-/** The target string that names a VM. */
+/**
+ * The target string that names a VM.
+ *
+ * @example
+ * ```ts
+ * import { listVms, targetOf } from "xftrace/targets";
+ *
+ * console.log(listVms().map(targetOf));
+ * ```
+ */
 export function targetOf(vm: VmProcess): string {
   return vm.named && vm.kind === "qemu" ? `qemu:${vm.name}` : `pid:${vm.pid}`;
 }

@@ -233,6 +233,13 @@ export function fileFacts(
  * Whether a file opens for reading, or for reading and writing. It is opened
  * and closed again: Deno's access() compares the mode bits itself (seen with
  * 2.9) and so denies root what its capabilities allow.
+ *
+ * @example
+ * ```ts
+ * import { mayOpen } from "xftrace/targets";
+ *
+ * console.log(mayOpen("/dev/kvm", "r+"));
+ * ```
  */
 export function mayOpen(path: string, mode: "r" | "r+"): boolean {
   try {

@@ -67,6 +67,14 @@ export interface ResolveOptions {
  *
  * @throws {XftraceError} one sentence: not a target, no such VM or file, more
  * than one VM, a VM that cannot be read and why, not a VM's memory.
+ *
+ * @example
+ * ```ts
+ * import { resolveTarget } from "xftrace/targets";
+ *
+ * const resolved = resolveTarget("core:testdata/guest-6.1.core.zst");
+ * console.log(resolved.kind); // core
+ * ```
  */
 export function resolveTarget(
   target: string | undefined,

@@ -17,13 +17,29 @@ export type TargetSpec =
   /** An ELF core or a snapshot. */
   | { readonly kind: "core"; readonly path: string };
 
-/** The forms a target may have, for messages and help. */
+/**
+ * The forms a target may have, for messages and help.
+ *
+ * @example
+ * ```ts
+ * import { TARGET_FORMS } from "xftrace/targets";
+ *
+ * console.log(TARGET_FORMS); // qemu:NAME, pid:N, file:PATH or core:PATH
+ * ```
+ */
 export const TARGET_FORMS = "qemu:NAME, pid:N, file:PATH or core:PATH";
 
 /**
  * Parses a target string.
  *
  * @throws {XftraceError} (exit code 64) when it has none of the forms.
+ *
+ * @example
+ * ```ts
+ * import { parseTarget } from "xftrace/targets";
+ *
+ * console.log(parseTarget("qemu:web1")); // { kind: "qemu", name: "web1" }
+ * ```
  */
 export function parseTarget(text: string): TargetSpec {
   const usage = (what: string) =>

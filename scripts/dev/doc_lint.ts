@@ -1,12 +1,15 @@
 /**
- * Fails when something public has no doc comment.
+ * Fails when something public has no doc comment, or no example.
  *
- * The library's own surface is `mod.ts`, `live.ts` and all that they export; inside, all
- * that a file exports. Declarations and methods need a comment; the properties
- * of an interface may speak by their names.
+ * The library's own surface is what the entries in deno.json export; inside,
+ * all that a file exports. Declarations and methods need a comment; the
+ * properties of an interface may speak by their names. Functions, classes and
+ * constants of the surface show an example; types need not.
  *
  * @module
  */
+import { z } from "zod";
+import { withoutExample } from "./doc_examples.ts";
 import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { type DocError, needsComment, parseDocLint } from "./doc_errors.ts";
 import { isCode, isForTests } from "./rules.ts";
@@ -15,9 +18,12 @@ const INSIDE = ["engine", "ffi", "dsl", "lab"];
 
 const inside = INSIDE.flatMap((folder) => filesBelow(folder))
   .filter((path) => isCode(path) && !isForTests(path));
-const surface = filesBelow().filter((path) =>
-  path === "mod.ts" || path === "live.ts"
-);
+const Config = z.object({ exports: z.record(z.string(), z.string()) });
+const surface = Object.values(
+  Config.parse(JSON.parse(readText("deno.json"))).exports,
+).map((path) => path.replace(/^\.\//, ""));
+/** Names of system calls: one example for all, in the file's own comment. */
+const ALIKE = /\/dsl\/names\/syscalls\.ts$/;
 
 const errors: DocError[] = [...await lint(surface), ...await lint(inside)]
   .filter((error) =>
@@ -26,12 +32,29 @@ const errors: DocError[] = [...await lint(surface), ...await lint(inside)]
 const lines = new Set(
   errors.map(({ path, line, what }) => `${path}:${line}: ${what}`),
 );
+for (const { name, file, line } of withoutExample(await documented(), ALIKE)) {
+  const path = file.replace(`file://${CHECKOUT}/`, "");
+  lines.add(`${path}:${line}: ${name} has no @example`);
+}
 for (const line of lines) console.error(line);
 if (lines.size > 0) {
   console.error(`doc lint: ${lines.size} places`);
   Deno.exit(1);
 }
 console.log(`doc lint: ${inside.length + surface.length} files, all described`);
+
+/** What Deno knows of the surface, as JSON. */
+async function documented(): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--json", ...surface],
+    cwd: CHECKOUT,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  if (success) return new TextDecoder().decode(stdout);
+  throw new Error(`deno doc: ${new TextDecoder().decode(stderr).trim()}`);
+}
 
 async function lint(paths: readonly string[]): Promise<DocError[]> {
   if (paths.length === 0) return [];

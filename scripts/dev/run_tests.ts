@@ -73,6 +73,7 @@ async function runOne(run: Run): Promise<TestCounts> {
   const { success, output } = await runDeno([
     "test",
     ...(run.parallel ? ["--parallel"] : []),
+    ...(run.examples ? ["--doc", "--quiet"] : []),
     ...run.permissions,
     ...filter,
     ...run.files,

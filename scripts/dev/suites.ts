@@ -3,10 +3,18 @@
  *
  * @module
  */
+import { filesWithExamples } from "./examples.ts";
 import { filesBelow } from "./files.ts";
 
 /** Names of the suites, in the order in which they run. */
-export const SUITES = ["unit", "replay", "types", "package", "live"] as const;
+export const SUITES = [
+  "unit",
+  "replay",
+  "types",
+  "examples",
+  "package",
+  "live",
+] as const;
 
 /** A suite's name. */
 export type Suite = typeof SUITES[number];
@@ -22,6 +30,8 @@ export interface Run {
   readonly permissions: readonly string[];
   /** Whether two files may run at a time. */
   readonly parallel?: boolean;
+  /** Whether the examples in the files' doc comments are what is run. */
+  readonly examples?: boolean;
 }
 
 /**
@@ -71,6 +81,13 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "what must and must not compile",
       files: filesBelow("tests/types").filter((path) => path.endsWith(".ts")),
       permissions: [],
+    },
+    {
+      suite: "examples",
+      title: "examples in doc comments, over recordings",
+      files: filesWithExamples(),
+      permissions: ALL,
+      examples: true,
     },
     {
       suite: "package",

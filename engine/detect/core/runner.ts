@@ -84,6 +84,19 @@ export interface CheckRun {
  *
  * @throws {GuestGoneError} when the guest ends meanwhile.
  * @throws {XftraceError} when all checks are about another architecture.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { runChecks, selectChecks } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { outcomes } = await runChecks(
+ *   guest.session.kernel,
+ *   selectChecks(["XF002"]),
+ * );
+ * console.log(outcomes[0].judged, outcomes[0].findings.length);
+ * ```
  */
 export async function runChecks(
   kernel: Kernel,

@@ -22,7 +22,16 @@ interface Fact {
   readonly address: bigint;
 }
 
-/** Files that are compared; others are not known. */
+/**
+ * Files that are compared; others are not known.
+ *
+ * @example
+ * ```ts
+ * import { TOLD_FILES } from "xftrace/detect";
+ *
+ * console.log(`cd /sys/kernel/tracing && grep -H "" ${TOLD_FILES.join(" ")}`);
+ * ```
+ */
 export const TOLD_FILES = [
   "tracing_on",
   "current_tracer",
@@ -118,6 +127,17 @@ function normal(name: string, text: string): string {
 /**
  * Reads texts as `grep -H "" tracing_on current_tracer` prints them: a name,
  * a colon, and a line of the file.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { parseTracefs } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const told = parseTracefs("tracing_on:0\ncurrent_tracer:nop\n");
+ * const { outcomes } = await guest.check({ only: ["XF019"], tracing: { told } });
+ * console.log(outcomes[0].findings.length);
+ * ```
  */
 export function parseTracefs(text: string): TracefsTexts {
   const found = new Map<string, string>();

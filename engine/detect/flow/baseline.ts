@@ -39,7 +39,21 @@ export interface Baseline {
   readonly flow: CallFlow;
 }
 
-/** A baseline as the text of its file (JSON). */
+/**
+ * A baseline as the text of its file (JSON).
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { encodeBaseline, recordedFlow } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { release, buildId = null } = guest.session.kernel.facts;
+ * const { flow, events } = recordedFlow(guest.session.kernel);
+ * const text = encodeBaseline({ release, buildId, events, flow });
+ * console.log(text.length, "characters for good.baseline");
+ * ```
+ */
 export function encodeBaseline(baseline: Baseline): string {
   const { release, buildId, events } = baseline;
   const flow = Object.fromEntries(
@@ -63,6 +77,19 @@ export function encodeBaseline(baseline: Baseline): string {
  *
  * @param source for messages
  * @throws {XftraceError} when it is none.
+ *
+ * @example
+ * ```ts
+ * import { decodeBaseline, encodeBaseline } from "xftrace/detect";
+ *
+ * const text = encodeBaseline({
+ *   release: "6.1.0-56-amd64",
+ *   buildId: null,
+ *   events: 0,
+ *   flow: new Map(),
+ * });
+ * console.log(decodeBaseline("good.baseline", text).release);
+ * ```
  */
 export function decodeBaseline(source: string, text: string): Baseline {
   let value: unknown;
@@ -97,7 +124,20 @@ function notOne(source: string): XftraceError {
   );
 }
 
-/** Adds what `more` saw to `flow`. */
+/**
+ * Adds what `more` saw to `flow`.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { addFlow, recordedFlow } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { flow } = recordedFlow(guest.session.kernel);
+ * addFlow(flow, recordedFlow(guest.session.kernel).flow);
+ * console.log(flow.size);
+ * ```
+ */
 export function addFlow(flow: CallFlow, more: CallFlow): void {
   for (const [name, { calls, callees, sizes }] of more) {
     let into = flow.get(name);

@@ -64,6 +64,16 @@ export interface RecordedFlow {
  * returns, and function's with their callers.
  *
  * @throws {KernelError} when the buffers cannot be walked.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { recordedFlow } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { flow, events } = recordedFlow(guest.session.kernel);
+ * console.log(events, flow.get("__x64_sys_openat")?.calls);
+ * ```
  */
 export function recordedFlow(kernel: Kernel): RecordedFlow {
   // Names of modules' functions, and of modules that came since.

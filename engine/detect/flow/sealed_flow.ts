@@ -63,6 +63,14 @@ class Rows {
  *
  * @param klogPath the key log; default: the one that the recording names
  * @throws {XftraceError} when a file cannot be read or is none of ours.
+ *
+ * @example
+ * ```ts ignore
+ * import { flowText, sealedFlow } from "xftrace/detect";
+ *
+ * const { flow, problems } = sealedFlow("web1.xfs");
+ * console.log(problems, flowText(flow, { depth: 3 }));
+ * ```
  */
 export function sealedFlow(path: string, klogPath?: string): SealedFlow {
   const { header, names } = readRecording(path);

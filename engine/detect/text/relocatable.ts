@@ -63,6 +63,14 @@ export interface Relocatable {
  * Takes a `.ko` apart.
  *
  * @throws {XftraceError} when it is none.
+ *
+ * @example
+ * ```ts ignore
+ * import { readRelocatable } from "xftrace/detect";
+ *
+ * const module = readRelocatable("ext4.ko", Deno.readFileSync("ext4.ko"));
+ * console.log(module.sections.length, module.symbols.length);
+ * ```
  */
 export function readRelocatable(
   source: string,

@@ -60,6 +60,20 @@ const sha256 = (bytes: Uint8Array) =>
  *
  * @param folder made when the first text is kept
  * @param boot tells this run of this guest from all others
+ *
+ * @example
+ * ```ts ignore
+ * import { bootOf } from "xftrace";
+ * import { textRecords } from "xftrace/detect";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const boot = bootOf(guest.session);
+ * if (boot !== undefined) {
+ *   const records = textRecords("/var/lib/xftrace/texts", boot);
+ *   await guest.check({ only: ["XF020"], textRecords: records });
+ * }
+ * ```
  */
 export function textRecords(folder: string, boot: string): TextRecords {
   const path = (name: string) =>

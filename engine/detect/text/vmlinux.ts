@@ -38,6 +38,20 @@ function isElf(file: Uint8Array): boolean {
  * Reads a vmlinuz, as boot loaders take it, or an uncompressed vmlinux.
  *
  * @throws {XftraceError} in one sentence, what is wrong with the file.
+ *
+ * @example
+ * ```ts ignore
+ * import { zstdDecompressSync } from "node:zlib";
+ * import { readVmlinux } from "xftrace/detect";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const path = "/boot/vmlinuz-6.12.117+deb12-amd64";
+ * const vmlinux = readVmlinux(path, Deno.readFileSync(path), (_, packed) =>
+ *   zstdDecompressSync(packed));
+ * const { outcomes } = await guest.check({ only: ["XF020"], vmlinux });
+ * console.log(outcomes[0].findings);
+ * ```
  */
 export function readVmlinux(
   source: string,

@@ -22,6 +22,17 @@ export interface ListedEvent extends EventFile {
  * (kernel/trace/trace_events.c, t_next).
  *
  * @param instance its `trace_array`
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { listEvents, openInstance } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events } = openInstance(guest.session);
+ * const enabled = listEvents(instance, events).filter((one) => one.enabled);
+ * console.log(enabled.map(({ system, name }) => `${system}:${name}`));
+ * ```
  */
 export function listEvents(
   instance: { readonly object: KernelObject },

@@ -31,6 +31,18 @@ export interface TraceEvent {
  * The events of one kernel. Their list and their formats are read when they
  * are asked for; all methods throw {@linkcode KernelError} when the kernel has
  * no events or their list is damaged.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { TraceEvents } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const events = new TraceEvents(guest.session.kernel);
+ * const found = events.find("sched:sched_switch");
+ * const format = found && events.format(found.id);
+ * console.log(format?.fields.map(({ name, type }) => `${type} ${name}`));
+ * ```
  */
 export class TraceEvents {
   readonly kernel: Kernel;

@@ -13,6 +13,16 @@ import type { ListedEvent } from "./event_list.ts";
  * glob.
  *
  * @throws {XftraceError} when there is none, with near names.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { findEvents, listEvents, openInstance } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events } = openInstance(guest.session);
+ * console.log(findEvents(listEvents(instance, events), "sched_*").length);
+ * ```
  */
 export function findEvents(
   all: readonly ListedEvent[],

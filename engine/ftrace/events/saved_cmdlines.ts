@@ -10,7 +10,19 @@ const NO_CMDLINE_MAP = 0xffff_ffff;
 const TASK_COMM_LEN = 16;
 const MAX_SAVED = 1 << 20;
 
-/** A copy of the kernel's map from pid to comm, at one moment. */
+/**
+ * A copy of the kernel's map from pid to comm, at one moment.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { SavedCmdlines } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const saved = SavedCmdlines.read(guest.session.kernel);
+ * for (const [pid, comm] of saved.entries()) console.log(pid, comm);
+ * ```
+ */
 export class SavedCmdlines {
   readonly #mask: number;
   readonly #pidToLine: Uint32Array;

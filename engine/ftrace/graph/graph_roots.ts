@@ -82,7 +82,19 @@ export function readGraphHash(kernel: Kernel): GraphHash | undefined {
   return { variable, gva, buckets, bits, entries };
 }
 
-/** The roots that the guest's kernel has now. */
+/**
+ * The roots that the guest's kernel has now.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { readGraphRoots } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { ips } = readGraphRoots(guest.session.kernel);
+ * console.log(ips.map((ip) => guest.kernel.symbol(ip)));
+ * ```
+ */
 export function readGraphRoots(kernel: Kernel): GraphRoots {
   const hash = readGraphHash(kernel);
   if (hash === undefined) return { ips: [], capacity: 0 };

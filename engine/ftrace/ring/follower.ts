@@ -76,6 +76,20 @@ const LOOK_TRIES = 100;
  *
  * The snapshot's buffer is followed as well: a snapshot exchanges the two, of
  * all CPUs or of one, and may do so several times between two polls.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { Follower, openInstance } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, layout } = openInstance(guest.session);
+ * const follower = new Follower(instance, layout, { fromBuffer: true });
+ * follower.poll();
+ * let events = 0;
+ * follower.drain(() => events++, { all: true });
+ * console.log(events, follower.totals());
+ * ```
  */
 export class Follower {
   readonly kernel: Kernel;

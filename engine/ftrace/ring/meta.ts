@@ -115,6 +115,16 @@ export interface TraceLayout {
  *
  * @throws {KernelError} when a type the decoder cannot do without is missing,
  *   or `struct trace_entry` is not laid out as every kernel so far has it.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { traceLayout } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const layout = traceLayout(guest.session.kernel.types);
+ * console.log(layout.page.data); // bytes before a sub-buffer's events
+ * ```
  */
 export function traceLayout(types: Types): TraceLayout {
   checkTraceEntry(types);

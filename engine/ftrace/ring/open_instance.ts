@@ -19,6 +19,16 @@ export interface OpenInstance {
  * Opens an instance by name (default: the top-level one).
  *
  * @throws {KernelError} when there is none.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance } = openInstance(guest.session);
+ * console.log(instance.tracer, instance.recording, instance.clock.name);
+ * ```
  */
 export function openInstance(
   { kernel }: { readonly kernel: Kernel },

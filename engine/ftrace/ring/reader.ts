@@ -61,6 +61,17 @@ export interface ReadOptions {
  *
  * @throws {KernelError} when a ring cannot be walked.
  * @throws {MemoryError} when memory cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance, readBuffers } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, layout } = openInstance(guest.session);
+ * const { columns, cpus } = readBuffers(instance, layout);
+ * console.log(columns.length, cpus.map(({ cpu, events }) => [cpu, events]));
+ * ```
  */
 export function readBuffers(
   instance: TraceArray,
@@ -179,6 +190,16 @@ function readChain(
  * after attaching is what `info --timing` shows.
  *
  * @returns how many events it holds; 0 when all buffers are empty.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance, readFirstPage } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, layout } = openInstance(guest.session);
+ * console.log(readFirstPage(instance, layout), "events");
+ * ```
  */
 export function readFirstPage(
   instance: TraceArray,

@@ -38,7 +38,20 @@ interface Ring {
   readonly decoder: PageDecoder;
 }
 
-/** Reads a spool back, poll by poll. */
+/**
+ * Reads a spool back, poll by poll.
+ *
+ * @example
+ * ```ts ignore
+ * import { openInstance, SpoolReader } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { layout } = openInstance(guest.session);
+ * using spool = new SpoolReader("web1.spool", layout);
+ * while (spool.poll()) console.log(spool.queues.length, spool.lost);
+ * ```
+ */
 export class SpoolReader implements Disposable {
   readonly header: SpoolHeader;
   /** Queues of the CPUs' rings that had events so far, in CPU order. */

@@ -27,7 +27,37 @@ export interface SegmentSource {
   readonly queue: { readonly arena: PageArena };
 }
 
-/** Appends to a spool. */
+/**
+ * Appends to a spool.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { Follower, openInstance, SpoolReader, SpoolWriter } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, layout } = openInstance(guest.session);
+ * const follower = new Follower(instance, layout, { fromBuffer: true });
+ * const path = Deno.makeTempFileSync();
+ * const header = {
+ *   target: guest.target,
+ *   release: guest.kernel.release,
+ *   epoch: `${follower.epoch}`,
+ *   pageSize: instance.buffer().pageSize,
+ *   started: new Date().toISOString(),
+ * };
+ * using writer = new SpoolWriter(path, header, layout);
+ * follower.keep((...segment) => writer.segment(...segment));
+ * follower.poll();
+ * follower.drain(() => {}, { all: true });
+ * const { lost, dropped } = follower.totals();
+ * writer.poll(follower.complete, lost, dropped);
+ * writer.flush();
+ * using reader = new SpoolReader(path, layout);
+ * console.log(reader.poll(), reader.header.release);
+ * Deno.removeSync(path);
+ * ```
+ */
 export class SpoolWriter implements Disposable {
   readonly #fd: number;
   readonly #dataOffset: number;

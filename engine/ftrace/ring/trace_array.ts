@@ -12,7 +12,20 @@ import { RingBuffer } from "./ring_buffer.ts";
 /** `record_disabled`'s bit that `tracing_on=0` sets: RB_BUFFER_OFF. */
 export const RB_BUFFER_OFF = 1 << 20;
 
-/** One instance of Ftrace. */
+/**
+ * One instance of Ftrace.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { TraceArray } from "xftrace/ftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * for (const instance of TraceArray.all(guest.session.kernel)) {
+ *   console.log(instance.name ?? "top", instance.tracer, instance.options().length);
+ * }
+ * ```
+ */
 export class TraceArray {
   readonly kernel: Kernel;
   readonly object: KernelObject;

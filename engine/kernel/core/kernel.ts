@@ -37,7 +37,20 @@ export interface KernelFacts {
   readonly describedBy: string;
 }
 
-/** A guest kernel that can be read by names. */
+/**
+ * A guest kernel that can be read by names.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import type { Kernel } from "xftrace/kernel";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const kernel: Kernel = guest.session.kernel;
+ * const init = kernel.global("init_task", "task_struct");
+ * console.log(init.number("pid"), init.chars("comm"), kernel.types.count);
+ * ```
+ */
 export class Kernel {
   readonly arch: Arch;
   readonly memory: PhysicalMemory;

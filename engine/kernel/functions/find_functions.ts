@@ -26,7 +26,18 @@ export function findFunctions(
   return matching;
 }
 
-/** A function's prototype in C; `undefined` when the kernel does not tell. */
+/**
+ * A function's prototype in C; `undefined` when the kernel does not tell.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { prototypeText } from "xftrace/kernel";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(prototypeText(guest.session.kernel, "vfs_read"));
+ * ```
+ */
 export function prototypeText(
   kernel: Kernel,
   name: string,

@@ -55,7 +55,22 @@ export interface TypeDescription {
 /** A text of a global variable is no longer than this, in bytes. */
 const MOST_TEXT = 4096;
 
-/** The objects of a guest's kernel by name. */
+/**
+ * The objects of a guest's kernel by name.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { kernel } = guest;
+ * console.log(kernel.object("init_task").comm); // swapper/0
+ * for (const { name, state } of kernel.modules()) console.log(name, state);
+ * for (const task of kernel.tasks()) {
+ *   console.log(task.pid, task.comm, task.real_parent?.pid);
+ * }
+ * ```
+ */
 export class GuestKernel {
   readonly #kernel: Kernel;
   readonly #values: KernelValues;

@@ -21,7 +21,19 @@ interface Line {
   readonly mark: " " | "<" | ">";
 }
 
-/** One flow as a tree, callees below their callers. */
+/**
+ * One flow as a tree, callees below their callers.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { flowText, recordedFlow } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { flow } = recordedFlow(guest.session.kernel);
+ * console.log(flowText(flow, { root: "__x64_sys_openat", depth: 3 }));
+ * ```
+ */
 export function flowText(
   flow: CallFlow,
   options: FlowTextOptions = {},
@@ -32,6 +44,21 @@ export function flowText(
 /**
  * Two flows beside each other: `<` marks what only the first has, `>` what
  * only the second has.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { flowDiffText, recordedFlow } from "xftrace/detect";
+ *
+ * await using one = await open("core:testdata/guest-6.1.core.zst");
+ * await using other = await open("core:testdata/guest-6.12.core.zst");
+ * const { text, differences } = flowDiffText(
+ *   recordedFlow(one.session.kernel).flow,
+ *   recordedFlow(other.session.kernel).flow,
+ *   { root: "__x64_sys_openat", depth: 3 },
+ * );
+ * console.log(differences, text);
+ * ```
  */
 export function flowDiffText(
   a: CallFlow,

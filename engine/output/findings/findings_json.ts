@@ -93,7 +93,21 @@ function findingJson({ check }: CheckOutcome, finding: Finding): FindingJson {
   };
 }
 
-/** A run of checks as a value for `JSON.stringify`. */
+/**
+ * A run of checks as a value for `JSON.stringify`.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { checkRunJson } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const run = await guest.check({ only: ["XF002"] });
+ * const { facts } = guest.session.kernel;
+ * const { verdict } = checkRunJson({ target: guest.target, ...facts }, run);
+ * console.log(verdict);
+ * ```
+ */
 export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
   const { outcomes } = run;
   const all = (pick: (outcome: CheckOutcome) => readonly Finding[]) =>

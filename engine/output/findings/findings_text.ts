@@ -14,7 +14,21 @@ export interface FindingsStyle {
 
 const PLAIN: FindingsStyle = { strong: (t) => t, faint: (t) => t };
 
-/** A run of checks as text: findings, what is unjudged, a line each check. */
+/**
+ * A run of checks as text: findings, what is unjudged, a line each check.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { checkRunJson, findingsText } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const run = await guest.check({ only: ["XF002"] });
+ * const { facts } = guest.session.kernel;
+ * const json = checkRunJson({ target: guest.target, ...facts }, run);
+ * console.log(findingsText(json));
+ * ```
+ */
 export function findingsText(
   run: CheckRunJson,
   style: FindingsStyle = PLAIN,
@@ -89,7 +103,21 @@ function checkLines(
   });
 }
 
-/** The last line: how the guest stands. */
+/**
+ * The last line: how the guest stands.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { checkRunJson, summaryLine } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const run = await guest.check({ only: ["XF002"] });
+ * const { facts } = guest.session.kernel;
+ * const json = checkRunJson({ target: guest.target, ...facts }, run);
+ * console.log(summaryLine(json));
+ * ```
+ */
 export function summaryLine(run: CheckRunJson): string {
   const { findings, unjudged } = run;
   const checks = run.checks.filter(({ notRun }) => notRun === null);

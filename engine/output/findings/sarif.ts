@@ -29,6 +29,18 @@ const SCORES: Record<Severity, string> = {
  * A SARIF log of one run.
  *
  * @param version of xftrace
+ *
+ * @example
+ * ```ts
+ * import { open, VERSION } from "xftrace";
+ * import { checkRunJson, sarifLog, selectChecks } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const run = await guest.check({ only: ["XF002"] });
+ * const { facts } = guest.session.kernel;
+ * const json = checkRunJson({ target: guest.target, ...facts }, run);
+ * console.log(sarifLog(json, selectChecks(["XF002"]), VERSION));
+ * ```
  */
 export function sarifLog(
   run: CheckRunJson,

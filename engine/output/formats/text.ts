@@ -21,6 +21,26 @@ const CHUNK = 65536;
 /**
  * Text as tracefs has it. The lines above the events come as a chunk of their
  * own; every chunk ends at a line's end.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance, readBuffers } from "xftrace/ftrace";
+ * import { guestTextOptions, TEXT, traceMeta, writeBuffers } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * let text = "";
+ * writeBuffers(
+ *   readBuffers(instance, layout),
+ *   {
+ *     meta: traceMeta(instance, events, layout),
+ *     options: guestTextOptions(instance),
+ *   },
+ *   TEXT.writer((chunk) => text += chunk),
+ * );
+ * console.log(text.split("\n")[0]); // # tracer: nop
+ * ```
  */
 export const TEXT: TraceFormat = {
   name: "text",

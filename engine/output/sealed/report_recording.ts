@@ -22,6 +22,14 @@ export interface ReportedRecording extends RecordingVerification {
  * of time; only verified entries are in it.
  *
  * @throws {XftraceError} as {@linkcode verifyRecording}.
+ *
+ * @example
+ * ```ts ignore
+ * import { isClean, reportRecording } from "xftrace/seal";
+ *
+ * const result = reportRecording("web1.xfs", undefined, console.log);
+ * console.log(isClean(result), result.foreign);
+ * ```
  */
 export function reportRecording(
   path: string,

@@ -20,6 +20,13 @@ export function byteChar(byte: number): string {
 /**
  * The bytes of a string: UTF-8, and the bytes that {@linkcode byteChar} put
  * into it.
+ *
+ * @example
+ * ```ts
+ * import { textBytes } from "xftrace/output";
+ *
+ * Deno.stdout.writeSync(textBytes("a line of a trace\n"));
+ * ```
  */
 export function textBytes(text: string): Uint8Array<ArrayBuffer> {
   if (!ESCAPED.test(text)) return ENCODER.encode(text);

@@ -33,6 +33,18 @@ export interface TraceMetaOptions {
  *
  * @throws {KernelError} when the kernel's structures are not understood.
  * @throws {MemoryError} when they cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { traceMeta } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * const meta = traceMeta(instance, events, layout);
+ * console.log(meta.tracer, meta.onlineCpus, meta.release);
+ * ```
  */
 export function traceMeta(
   instance: TraceArray,
@@ -106,7 +118,20 @@ export function traceMeta(
   };
 }
 
-/** The text options that the guest's own trace files follow now. */
+/**
+ * The text options that the guest's own trace files follow now.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { guestTextOptions } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const options = guestTextOptions(openInstance(guest.session).instance);
+ * console.log(options.symOffset, options.graph.duration);
+ * ```
+ */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
   const { kernel, object } = instance;
   const bits = new Map<string, number>();

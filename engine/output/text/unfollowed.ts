@@ -20,6 +20,17 @@ const LATENCY = /^(wakeup|irqsoff|preempt)/;
  * own; empty when it follows everything.
  *
  * @param tracer the current tracer's name
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { guestTextOptions, unfollowedSettings } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance } = openInstance(guest.session);
+ * console.log(unfollowedSettings(instance.tracer, guestTextOptions(instance)));
+ * ```
  */
 export function unfollowedSettings(
   tracer: string,
@@ -50,6 +61,20 @@ export function unfollowedSettings(
 /**
  * Why an event's entries are shown as raw fields, `undefined` when they are
  * rendered as the kernel renders them.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { openInstance } from "xftrace/ftrace";
+ * import { rawReason, traceMeta } from "xftrace/output";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * const meta = traceMeta(instance, events, layout);
+ * const found = events.find("sched:sched_switch");
+ * const format = found && events.format(found.id);
+ * console.log(format && rawReason(format, meta)); // undefined: as the kernel does
+ * ```
  */
 export function rawReason(
   format: EventFormat,

@@ -30,7 +30,18 @@ export interface CountRow {
   readonly count: number;
 }
 
-/** How often each value, or each combination of values, occurred. */
+/**
+ * How often each value, or each combination of values, occurred.
+ *
+ * @example
+ * ```ts
+ * import { comm, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const table = await trace(sys_openat).on(guest).count(comm);
+ * for (const { key, count } of table.top(2).rows) console.log(key, count);
+ * ```
+ */
 export class CountTable {
   /** The fields counted by. */
   readonly by: readonly string[];

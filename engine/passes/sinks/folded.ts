@@ -22,7 +22,18 @@ export const FOLDED: SinkKind<FoldedSpec, FoldedStacks> = {
   make: ({ weight }, context) => new FoldedSink(weight, context),
 };
 
-/** Stacks with what they weigh, as flame graph tools read them. */
+/**
+ * Stacks with what they weigh, as flame graph tools read them.
+ *
+ * @example
+ * ```ts
+ * import { open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const stacks = await trace(sys_openat).depth(3).on(guest).folded();
+ * console.log(`${stacks}`.split("\n")[0]); // for flamegraph.pl and the like
+ * ```
+ */
 export class FoldedStacks {
   /** In the order of the stacks: `comm;sys_openat;...` and its weight. */
   readonly rows: readonly { readonly stack: string; readonly weight: number }[];

@@ -78,7 +78,20 @@ const BAR = 52;
 /** Bucket 0: negative; 1: zero; 2 + k: [2^k, 2^(k+1)). */
 const POWERS = 66;
 
-/** Histograms of a field, one for each group. */
+/**
+ * Histograms of a field, one for each group.
+ *
+ * @example
+ * ```ts
+ * import { duration, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const table = await trace(sys_openat).on(guest).hist(duration);
+ * for (const { low, high, count } of table.rows[0].buckets) {
+ *   console.log(low, high, count);
+ * }
+ * ```
+ */
 export class HistTable {
   readonly field: string;
   readonly by: readonly string[];

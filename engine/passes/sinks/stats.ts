@@ -42,7 +42,18 @@ export interface StatsRow {
   readonly max: number;
 }
 
-/** Numbers about a field, one row for each group. */
+/**
+ * Numbers about a field, one row for each group.
+ *
+ * @example
+ * ```ts
+ * import { comm, duration, open, sys_openat, trace } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const table = await trace(sys_openat).on(guest).stats(duration, comm);
+ * console.log(table.get("ls")?.mean);
+ * ```
+ */
 export class StatsTable {
   readonly field: string;
   readonly by: readonly string[];

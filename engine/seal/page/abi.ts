@@ -43,7 +43,16 @@ export const SEAL = { none: 0, xor: 1, siphash: 2, ratchet: 3 } as const;
 /** A seal by the name that users give: `siphash+ratchet` is the default. */
 export type SealName = "none" | "xor" | "siphash" | "siphash+ratchet";
 
-/** The number of a seal. */
+/**
+ * The number of a seal.
+ *
+ * @example
+ * ```ts
+ * import { SEAL_NUMBER } from "xftrace/seal";
+ *
+ * console.log(Object.keys(SEAL_NUMBER)); // names of the seals
+ * ```
+ */
 export const SEAL_NUMBER: Readonly<Record<SealName, number>> = {
   "none": SEAL.none,
   "xor": SEAL.xor,

@@ -133,6 +133,15 @@ export class InstalledTexts {
 /**
  * The file about the module in a guest; `undefined` for what is no running
  * guest, or when there is no place for it.
+ *
+ * @example
+ * ```ts ignore
+ * import { open } from "xftrace/live";
+ * import { installedTexts } from "xftrace/seal";
+ *
+ * await using guest = await open("qemu:web1");
+ * console.log(installedTexts(guest.session)?.load());
+ * ```
  */
 export function installedTexts(
   { key, kernel }: {

@@ -58,6 +58,16 @@ export const MODULE_GONE: ModuleState = {
  * Reads it.
  *
  * @throws {MemoryError} when the guest's memory is gone.
+ *
+ * @example
+ * ```ts ignore
+ * import { open } from "xftrace/live";
+ * import { moduleState, SealedTracer } from "xftrace/seal";
+ *
+ * await using guest = await open("qemu:web1");
+ * const tracer = SealedTracer.find(guest.session);
+ * if (tracer !== undefined) console.log(moduleState(tracer.page));
+ * ```
  */
 export function moduleState(page: ControlPage): ModuleState {
   const number = page.u32(CONTROL.seal);

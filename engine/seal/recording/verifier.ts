@@ -8,7 +8,16 @@ import { ENTRY_WORDS, WORD } from "../page/abi.ts";
 import { KeyChain } from "../keys/key_chain.ts";
 import { isSealed, openEntry, sequenceAt } from "../keys/seals.ts";
 
-/** What can be said of one position. */
+/**
+ * What can be said of one position.
+ *
+ * @example
+ * ```ts
+ * import { VERDICTS } from "xftrace/seal";
+ *
+ * console.log(VERDICTS.join(", "));
+ * ```
+ */
 export const VERDICTS = [
   "verified",
   "forged",

@@ -43,7 +43,16 @@ export function recordsOfTrace(
   return records.slice(start, next < 0 ? undefined : next);
 }
 
-/** Whether all is well: nothing forged, nothing missing, nothing damaged. */
+/**
+ * Whether all is well: nothing forged, nothing missing, nothing damaged.
+ *
+ * @example
+ * ```ts ignore
+ * import { isClean, verifyRecording } from "xftrace/seal";
+ *
+ * if (!isClean(verifyRecording("web1.xfs"))) console.error("tampered with");
+ * ```
+ */
 export function isClean(result: RecordingVerification): boolean {
   const { total } = result;
   return result.problems.length === 0 &&
@@ -57,6 +66,14 @@ export function isClean(result: RecordingVerification): boolean {
  * @param klogPath the key log; default: the one that the recording names
  * @param visit is given each verified entry, opened, in each CPU's order
  * @throws {XftraceError} when a file cannot be read or is none of ours.
+ *
+ * @example
+ * ```ts ignore
+ * import { verifyRecording } from "xftrace/seal";
+ *
+ * const { total, problems } = verifyRecording("web1.xfs", "web1.klog");
+ * console.log(total.verified, total.forged, total.missing, problems);
+ * ```
  */
 export function verifyRecording(
   path: string,

@@ -73,7 +73,19 @@ export interface SealedSummary {
 
 const NO_FINDINGS: readonly PresenceFinding[] = [];
 
-/** The sealed tracer of one guest. */
+/**
+ * The sealed tracer of one guest.
+ *
+ * @example
+ * ```ts ignore
+ * import { open } from "xftrace/live";
+ * import { SealedTracer } from "xftrace/seal";
+ *
+ * await using guest = await open("qemu:web1");
+ * const tracer = SealedTracer.find(guest.session);
+ * console.log(tracer === undefined ? "no module" : tracer.enabled);
+ * ```
+ */
 export class SealedTracer {
   readonly #session: TracerSession;
   readonly page: ControlPage;

@@ -1,0 +1,81 @@
+/**
+ * The examples of doc comments that are not run, since they take a running
+ * guest or files that are not here: they must compile all the same. Those that
+ * are run are run by `deno test --doc`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { CHECKOUT, filesBelow, readText } from "./files.ts";
+import { isCode, isForTests } from "./rules.ts";
+
+/** An example. */
+export interface Example {
+  /** Relative to the checkout. */
+  readonly path: string;
+  /** Line of the block's fence, from 1. */
+  readonly line: number;
+  readonly code: string;
+  /** Whether it is run. */
+  readonly runs: boolean;
+}
+
+const BLOCK = /^ *\* ```ts( ignore)?\n((?: *\*.*\n)*?) *\* ```$/gm;
+
+/** The examples in the doc comments of a file. */
+export function examplesIn(path: string, text: string): Example[] {
+  return [...text.matchAll(BLOCK)].map((match) => ({
+    path,
+    line: text.slice(0, match.index).split("\n").length,
+    code: match[2].replace(/^ *\* ?/gm, ""),
+    runs: match[1] === undefined,
+  }));
+}
+
+/** Files with examples, relative to the checkout. */
+export function filesWithExamples(): string[] {
+  return filesBelow().filter((path) =>
+    /^(?:engine|dsl|ffi|live\.ts|mod\.ts)/.test(path) && isCode(path) &&
+    !isForTests(path) && examplesIn(path, readText(path)).length > 0
+  );
+}
+
+/** Checks those that are not run. @returns the compiler's words, if any. */
+async function checkExamples(examples: readonly Example[]): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "xftrace-examples-" });
+  try {
+    const files: string[] = [];
+    for (const { path, line, code } of examples) {
+      const name = `${path.replace(/\W/g, "_")}_${line}.ts`;
+      files.push(join(folder, name));
+      await Deno.writeTextFile(join(folder, name), `${code}export {};\n`);
+    }
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["check", "--quiet", "--config", "deno.json", ...files],
+      cwd: CHECKOUT,
+      env: { NO_COLOR: "1" },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    return success ? "" : new TextDecoder().decode(stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  const all = filesWithExamples().flatMap((path) =>
+    examplesIn(path, readText(path))
+  );
+  const compiled = all.filter(({ runs }) => !runs);
+  const wrong = await checkExamples(compiled);
+  if (wrong !== "") {
+    console.error(wrong);
+    Deno.exit(1);
+  }
+  console.log(
+    `examples: ${compiled.length} compile, ${
+      all.length - compiled.length
+    } are run by the tests`,
+  );
+}
