@@ -61,7 +61,7 @@ for (const path of Deno.args) {
 const from = `Written by generate.ts from the kernels ${releases.join(", ")}.`;
 
 let text = `/**
- * The system calls of x86-64, by their kernel names, with their arguments.
+ * The system calls by their kernel names, with their arguments.
  * ${from}
  *
  * @module

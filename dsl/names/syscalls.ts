@@ -1,5 +1,5 @@
 /**
- * The system calls of x86-64, by their kernel names, with their arguments.
+ * The system calls by their kernel names, with their arguments.
  * Written by generate.ts from the kernels 6.1.0-56-amd64, 6.12.117+deb12-amd64.
  *
  * @module

@@ -20,12 +20,19 @@ export interface Arch {
   readonly name: string;
   /** `e_machine` of ELF files. */
   readonly elfMachine: number;
+  /** What its guests run on: boards, and QEMU. */
   readonly machines: Machines;
+  /** Where a kernel, its modules and the direct map lie. */
   readonly image: ImageMap;
+  /** From bare memory to page tables. */
   readonly finder: KernelFinder;
+  /** What a kernel's file is packed in. */
   readonly kernelFiles: KernelFiles;
+  /** Names, numbers and tables. */
   readonly syscalls: Syscalls;
   readonly instructions: Instructions;
+  /** Where functions call Ftrace. */
   readonly ftraceSites: FtraceSites;
+  /** Where the kernel changes its own text. */
   readonly patching: Patching;
 }

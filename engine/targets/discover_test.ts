@@ -56,7 +56,9 @@ Deno.test("a shared file is mapped through the process's descriptor", () => {
   assert.equal(byFile.kind === "vm" && byFile.vm.pid, 10);
   fake.remove(10);
   const left = resolveTarget(`file:${file}`, { proc: fake.proc });
-  assert.equal(left.kind === "file" && left.layouts.length, 1);
+  assert.deepEqual(left.kind === "file" && left.layouts[0].regions, [
+    { start: 0, end: 512 * MIB, backing: 0, offset: 0 },
+  ]);
 });
 
 Deno.test("deleted files and memfds are opened through /proc/PID/fd", () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { z } from "zod";
+import { brokenByArchImport, brokenByArchitecture } from "./architecture.ts";
 import { doubleNames, isNamed } from "./exported_names.ts";
 import { filesBelow, readText } from "./files.ts";
 import { importsOf } from "./imports.ts";
@@ -39,7 +40,10 @@ const violations: Violation[] = [];
 
 for (const path of paths) {
   const text = readText(path);
-  violations.push(...brokenByText(path, text));
+  violations.push(
+    ...brokenByText(path, text),
+    ...brokenByArchitecture(path, text),
+  );
   if (isCode(path) && isLong(text)) {
     console.warn(`${path}: warning: long; split it by its ideas`);
   }
@@ -56,6 +60,8 @@ for (const each of await importsOf(code)) {
   if (inside !== undefined) {
     violations.push({ path: from, line, rule: inside });
   }
+  const arch = brokenByArchImport(from, to);
+  if (arch !== undefined) violations.push({ path: from, line, rule: arch });
   const room = isForTests(from) ? undefined : brokenByRooms(from, to);
   if (room !== undefined) violations.push({ path: from, line, rule: room });
 }

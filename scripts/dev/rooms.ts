@@ -13,14 +13,14 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/base"],
   ["engine/memory"],
   ["engine/arch"],
-  ["engine/arch/x86_64"],
+  ["engine/arch/*"],
   ["engine/arch/all.ts"],
   ["engine/kernel/btf"],
   ["engine/kernel/symbols"],
   ["engine/kernel/core"],
   ["engine/kernel/locate", "engine/kernel/patching"],
   ["engine/kernel/functions"],
-  ["engine/kernel/objects", "engine/arch/x86_64/kernel"],
+  ["engine/kernel/objects", "engine/arch/*/kernel"],
   ["engine/kernel/view"],
   ["engine/targets", "engine/session.ts", "engine/agent"],
   ["engine/ftrace/events"],
@@ -40,7 +40,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/detect/text", "engine/detect/flow"],
   // What checks are given is made of texts and flows: it stands above them.
   ["engine/detect/core"],
-  ["engine/detect/checks", "engine/arch/x86_64/checks"],
+  ["engine/detect/checks", "engine/arch/*/checks"],
   ["engine/arch/all_checks.ts"],
   ["engine/detect"],
   ["engine/install"],
@@ -92,7 +92,7 @@ const OF_ROOMS = /^(?:engine|dsl|ffi)\//;
 
 /** Rooms whose files are alike: as many as there are. */
 const ALIKE = new Set([
-  "engine/arch/x86_64/checks",
+  "engine/arch/*/checks",
   "engine/detect/checks",
   "engine/kernel/objects",
   "engine/output/formats",
@@ -103,10 +103,15 @@ const ALIKE = new Set([
 /** Source files that one folder may hold, tests and fixtures aside. */
 const MOST_FILES = 25;
 
+/** A path with `*` for an architecture: their folders are laid out alike. */
+function roomPath(path: string): string {
+  return path.replace(/^(engine\/arch\/)[^/]+\//, "$1*/");
+}
+
 /** The room that a file belongs to; `undefined` when it belongs to none. */
 export function roomOf(path: string): string | undefined {
   for (
-    let at = path;
+    let at = roomPath(path);
     at !== "";
     at = at.slice(0, Math.max(0, at.lastIndexOf("/")))
   ) {
@@ -145,7 +150,9 @@ export function crowded(
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
   return [...counts]
-    .filter(([folder, count]) => count > MOST_FILES && !ALIKE.has(folder))
+    .filter(([folder, count]) =>
+      count > MOST_FILES && !ALIKE.has(roomPath(folder))
+    )
     .map(([path, count]) => ({
       path,
       rule:

@@ -14,6 +14,13 @@ Deno.test("a file belongs to the nearest room above it", () => {
     "engine/output/text",
   );
   assert.equal(roomOf("engine/session.ts"), "engine/session.ts");
+  assert.equal(roomOf("engine/arch/arch.ts"), "engine/arch");
+  assert.equal(roomOf("engine/arch/all.ts"), "engine/arch/all.ts");
+  assert.equal(roomOf("engine/arch/toy64/mod.ts"), "engine/arch/*");
+  assert.equal(
+    roomOf("engine/arch/toy64/checks/mod.ts"),
+    "engine/arch/*/checks",
+  );
   assert.equal(roomOf("engine/somewhere/else.ts"), undefined);
   assert.equal(roomOf("scripts/xftrace.ts"), undefined);
 });

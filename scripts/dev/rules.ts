@@ -224,7 +224,7 @@ export function isLong(text: string): boolean {
  * A line without its comment. Formatted code has its comments where this
  * looks for them: each line of a block comment begins with a star.
  */
-function withoutComment(line: string): string {
+export function withoutComment(line: string): string {
   if (/^\s*(?:\/?\*|\/\/)/.test(line)) return "";
   return line.replace(/\s\/\/ .*$/, "");
 }

@@ -14,10 +14,10 @@ import {
   headerSchema,
   LARGEST_PAGE,
   padded,
-  PAGE_UNIT,
   RECORD,
   RECORD_HEAD,
   SEGMENT_HEAD,
+  SIZE_UNIT,
   SPOOL_MAGIC,
   type SpoolHeader,
 } from "./spool_format.ts";
@@ -232,7 +232,7 @@ export class SpoolReader implements Disposable {
     const from = view.getUint32(at + 4, true);
     const to = view.getUint32(at + 8, true);
     const ring = view.getUint16(at + 12, true);
-    const pageSize = view.getUint16(at + 14, true) * PAGE_UNIT ||
+    const pageSize = view.getUint16(at + 14, true) * SIZE_UNIT ||
       this.header.pageSize;
     const fromTs = view.getFloat64(at + 16, true);
     const { data } = this.#layout.page;

@@ -29,7 +29,7 @@ export const SEGMENT_HEAD = 24;
 /** Bytes of a comm. */
 export const COMM_BYTES = 16;
 /** Segments count the size of their pages in these. */
-export const PAGE_UNIT = 4096;
+export const SIZE_UNIT = 4096;
 /** Bytes of a sub-buffer, at most. */
 export const LARGEST_PAGE = 4 << 20;
 

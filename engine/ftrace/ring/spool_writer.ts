@@ -9,10 +9,10 @@ import type { TraceLayout } from "./meta.ts";
 import {
   COMM_BYTES,
   padded,
-  PAGE_UNIT,
   RECORD,
   RECORD_HEAD,
   SEGMENT_HEAD,
+  SIZE_UNIT,
   SPOOL_MAGIC,
   type SpoolHeader,
 } from "./spool_format.ts";
@@ -129,7 +129,7 @@ export class SpoolWriter implements Disposable {
     this.#buffer.setUint32(at + 4, from, true);
     this.#buffer.setUint32(at + 8, to, true);
     this.#buffer.setUint16(at + 12, ring, true);
-    this.#buffer.setUint16(at + 14, arena.slotSize / PAGE_UNIT, true);
+    this.#buffer.setUint16(at + 14, arena.slotSize / SIZE_UNIT, true);
     this.#buffer.setFloat64(at + 16, fromTs, true);
     const start = slot + this.#dataOffset;
     this.#bytes.set(

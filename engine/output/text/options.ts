@@ -126,7 +126,7 @@ const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
   ["irqs", "funcgraph-irqs", 0x80],
   ["tail", "funcgraph-tail", 0x100],
   ["retval", "funcgraph-retval", 0x800],
-  ["retvalHex", "funcgraph-retval-hex", 0x1000],
+  ["retvalHex", "funcgraph-retval-hex", 1 << 12],
   ["retaddr", "funcgraph-retaddr", 0x2000],
   ["args", "funcgraph-args", 0x4000],
 ];
