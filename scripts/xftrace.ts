@@ -5,29 +5,15 @@
  */
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { EXIT, VERSION, XftraceError } from "xftrace";
-import { registerCompletions } from "./cli/commands/completions.ts";
-import { registerDoctor } from "./cli/commands/doctor.ts";
-import { registerEvents } from "./cli/commands/events.ts";
-import { registerFunctions } from "./cli/commands/functions.ts";
-import { registerPs } from "./cli/commands/ps.ts";
-import { registerSnapshot } from "./cli/commands/snapshot.ts";
-import { registerInfo } from "./cli/commands/info.ts";
-import { registerOff } from "./cli/commands/off.ts";
-import { registerOn } from "./cli/commands/on.ts";
-import { registerReport } from "./cli/commands/report.ts";
-import { registerShow } from "./cli/commands/show.ts";
-import { registerStatus } from "./cli/commands/status.ts";
-import { registerCheck } from "./cli/commands/check.ts";
-import { registerEval } from "./cli/commands/eval.ts";
-import { registerGuest } from "./cli/commands/guest.ts";
-import { registerRun } from "./cli/commands/run.ts";
-import { registerTypes } from "./cli/commands/types.ts";
-import { registerVerify } from "./cli/commands/verify.ts";
-import { registerBaseline } from "./cli/commands/baseline.ts";
+import { addCommands } from "./cli/all_commands.ts";
 import { note } from "./cli/terminal.ts";
 
-/** The whole command line. */
-export function xftraceCommand(): Command {
+/**
+ * The command line.
+ *
+ * @param name the command that is going to be run; default: all are there
+ */
+export async function xftraceCommand(name?: string): Promise<Command> {
   const program = new Command("xftrace")
     .description(
       "Traces a running Linux guest from the host: reads and steers the guest's\n" +
@@ -54,32 +40,15 @@ Exit codes:
   64  the command line is wrong
   69  the guest ended while it was read; what was collected is kept`,
     );
-  registerInfo(program);
-  registerOn(program);
-  registerStatus(program);
-  registerOff(program);
-  registerShow(program);
-  registerReport(program);
-  registerCompletions(program);
-  registerDoctor(program);
-  registerEvents(program);
-  registerFunctions(program);
-  registerPs(program);
-  registerSnapshot(program);
-  registerCheck(program);
-  registerEval(program);
-  registerGuest(program);
-  registerRun(program);
-  registerTypes(program);
-  registerVerify(program);
-  registerBaseline(program);
+  await addCommands(program, name);
   return program;
 }
 
 /** Runs it; returns the exit code. */
 async function main(): Promise<number> {
   try {
-    await xftraceCommand().parseAsync(Deno.args, { from: "user" });
+    const program = await xftraceCommand(Deno.args[0]);
+    await program.parseAsync(Deno.args, { from: "user" });
     // A command that found something, and had it all to say, has set it.
     return Deno.exitCode;
   } catch (error) {

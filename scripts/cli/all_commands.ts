@@ -1,0 +1,120 @@
+/**
+ * The commands of `xftrace`, each loaded when it is needed: most of the time
+ * that a command takes to start goes into reading the code of all others.
+ *
+ * @module
+ */
+import type { Command } from "@commander-js/extra-typings";
+
+/** A file of commands. */
+interface Commands {
+  /** The commands that it adds. */
+  readonly names: readonly string[];
+  /** Loads what adds them to a program. */
+  readonly load: () => Promise<(program: Command) => void>;
+}
+
+/** All, in the order in which help shows them. */
+export const COMMANDS: readonly Commands[] = [
+  {
+    names: ["info"],
+    load: async () => (await import("./commands/info.ts")).registerInfo,
+  },
+  {
+    names: ["on"],
+    load: async () => (await import("./commands/on.ts")).registerOn,
+  },
+  {
+    names: ["status"],
+    load: async () => (await import("./commands/status.ts")).registerStatus,
+  },
+  {
+    names: ["off"],
+    load: async () => (await import("./commands/off.ts")).registerOff,
+  },
+  {
+    names: ["show"],
+    load: async () => (await import("./commands/show.ts")).registerShow,
+  },
+  {
+    names: ["report"],
+    load: async () => (await import("./commands/report.ts")).registerReport,
+  },
+  {
+    names: ["completions"],
+    load: async () =>
+      (await import("./commands/completions.ts")).registerCompletions,
+  },
+  {
+    names: ["doctor"],
+    load: async () => (await import("./commands/doctor.ts")).registerDoctor,
+  },
+  {
+    names: ["events"],
+    load: async () => (await import("./commands/events.ts")).registerEvents,
+  },
+  {
+    names: ["functions"],
+    load: async () =>
+      (await import("./commands/functions.ts")).registerFunctions,
+  },
+  {
+    names: ["ps"],
+    load: async () => (await import("./commands/ps.ts")).registerPs,
+  },
+  {
+    names: ["snapshot"],
+    load: async () => (await import("./commands/snapshot.ts")).registerSnapshot,
+  },
+  {
+    names: ["check"],
+    load: async () => (await import("./commands/check.ts")).registerCheck,
+  },
+  {
+    names: ["eval"],
+    load: async () => (await import("./commands/eval.ts")).registerEval,
+  },
+  {
+    names: ["guest"],
+    load: async () => (await import("./commands/guest.ts")).registerGuest,
+  },
+  {
+    names: ["run"],
+    load: async () => (await import("./commands/run.ts")).registerRun,
+  },
+  {
+    names: ["types"],
+    load: async () => (await import("./commands/types.ts")).registerTypes,
+  },
+  {
+    names: ["verify"],
+    load: async () => (await import("./commands/verify.ts")).registerVerify,
+  },
+  {
+    names: ["baseline", "diff"],
+    load: async () => (await import("./commands/baseline.ts")).registerBaseline,
+  },
+];
+
+/** What describes all commands, so that it needs them. */
+const OF_ALL = "completions";
+
+/** Options of the program itself that end it before any command. */
+const ALONE = ["-V", "--version"];
+
+/**
+ * Adds the command that is going to be run, or all of them, where that is not
+ * one of them: help, a mistyped name.
+ */
+export async function addCommands(
+  program: Command,
+  name?: string,
+): Promise<void> {
+  if (name !== undefined && ALONE.includes(name)) return;
+  const one = name === undefined || name === OF_ALL
+    ? undefined
+    : COMMANDS.find(({ names }) => names.includes(name));
+  for (const { load } of one === undefined ? COMMANDS : [one]) {
+    (await load())(program);
+  }
+}
