@@ -95,9 +95,6 @@ export const COMMON_MECHANISMS = [
   "runtime constants",
 ] as const;
 
-/** One of {@linkcode COMMON_MECHANISMS}. */
-export type CommonMechanism = typeof COMMON_MECHANISMS[number];
-
 /** How an architecture's kernels patch text. */
 export interface Patching {
   /**

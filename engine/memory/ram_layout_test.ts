@@ -15,18 +15,10 @@ import {
   layoutRam,
   placePlugged,
 } from "./ram_layout.ts";
+import { single } from "./ram_layout_fixture.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-
-function single(board: Board, size: number, maxBelow4g?: number) {
-  return layoutRam({
-    board,
-    size,
-    maxBelow4g,
-    backings: [{ backing: 0, size }],
-  }).regions.map((r) => [r.start, r.end, r.offset]);
-}
 
 Deno.test("NUMA backends lie one after the other, split where RAM is", () => {
   const { regions } = layoutRam({

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
-import { type Board, boardOf, layoutRam } from "../../memory/ram_layout.ts";
+import { type Board, boardOf } from "../../memory/ram_layout.ts";
 import { I440FX, I440FX_1, machines, MICROVM, Q35 } from "./boards.ts";
+import { single } from "../../memory/ram_layout_fixture.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-
-function single(board: Board, size: number, maxBelow4g?: number) {
-  return layoutRam({
-    board,
-    size,
-    maxBelow4g,
-    backings: [{ backing: 0, size }],
-  }).regions.map((r) => [r.start, r.end, r.offset]);
-}
 
 Deno.test("machine types are told by their names", () => {
   const boards: Record<string, Board | undefined> = {
