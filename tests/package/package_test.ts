@@ -19,14 +19,40 @@ const ONE_LINERS = [
   'event("sched:sched_switch").count("prev_comm", "next_comm")',
 ];
 
-/** A script as a user writes it. */
+/** A script as a user writes it, with all that the library exports. */
 const SCRIPT = `
-import { openCoreSession, type Session, sys_openat, trace } from "xftrace";
+import { comm, open, trace } from "xftrace";
+import { planOff } from "xftrace/control";
+import { selectChecks } from "xftrace/detect";
+import { openInstance } from "xftrace/ftrace";
+import { moduleVersion } from "xftrace/install";
+import { prototypeText } from "xftrace/kernel";
+import { FORMATS } from "xftrace/output";
+import { VERDICTS } from "xftrace/seal";
+import { sys_openat } from "xftrace/syscalls";
+import { parseTarget } from "xftrace/targets";
 
 const target: string = Deno.args[0];
-const session: Session = openCoreSession(target, target.slice(5));
-console.log(session.kernel.facts.release);
-console.log(trace(sys_openat).count("comm").spec.sink.kind);
+await using guest = await open(target);
+console.log(guest.kernel.release);
+const command: string = guest.kernel.object("init_task").comm;
+const { total } = await trace(sys_openat).on(guest).count(comm);
+console.log(command, total > 50);
+console.log(openInstance(guest.session).instance.tracer);
+console.log(prototypeText(guest.session.kernel, "vfs_read"));
+console.log(
+  typeof planOff, selectChecks(["XF001"]).length, moduleVersion().length > 0,
+  FORMATS[0].name, VERDICTS[0], parseTarget(target).kind,
+);
+`;
+
+/** Running guests are opened by code that must compile at least. */
+const LIVE = `
+import { open, sys_openat, trace } from "xftrace/live";
+
+await using guest = await open("qemu:web1");
+for (const task of guest.kernel.tasks()) console.log(task.pid, task.comm);
+await trace(sys_openat).until("5s").on(guest).print();
 `;
 
 /** The same command, out of the checkout. */
@@ -98,9 +124,24 @@ Deno.test("the npm package says what the checkout says", async (t) => {
       );
       const release = /guest-([\d.]+)\.core/.exec(target)?.[1] ?? "";
       assert.ok(said.startsWith(release), said);
-      assert.match(said, /\ncount\n$/);
+      assert.match(said, /\nswapper\/0 true\n\w+\nssize_t vfs_read\(/);
+      assert.match(said, /\nfunction 1 true text verified core\n$/);
     });
   }
+
+  await t.step("a program for running guests compiles", async () => {
+    await installed.write("live.ts", LIVE);
+    await installed.ok("npx", "deno", "check", "live.ts");
+    await installed.write(
+      "wrong_live.ts",
+      LIVE.replace("task.comm", "task.com"),
+    );
+    const { code, err } = await installed.run(
+      ...["npx", "deno", "check", "wrong_live.ts"] as const,
+    );
+    assert.notEqual(code, 0);
+    assert.match(err, /'com' does not exist/);
+  });
 
   await t.step("declarations are there: a wrong type is told", async () => {
     await installed.write(
