@@ -23,6 +23,7 @@ import {
 import { installedTexts } from "xftrace/seal";
 import { keepBuiltModule } from "./check_state.ts";
 import { agentOf } from "./guest_agent.ts";
+import { Interrupt } from "./interrupt.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
@@ -62,11 +63,16 @@ export async function installInGuest(options: InstallOptions): Promise<void> {
     );
     return;
   }
+  using interrupt = new Interrupt();
   const { kept, text, unjudged, left } = await carryOutInstall(
     kernel,
     agent,
     plan,
-    (step) => note(`+ ${stepText(step).join(" ")}`),
+    (step) => {
+      // What was written is removed after Ctrl-C too.
+      if (step !== plan.last) interrupt.check();
+      note(`+ ${stepText(step).join(" ")}`);
+    },
   );
   keepBuiltModule(file.bytes);
   texts?.save(kept);
