@@ -13,6 +13,8 @@ export interface NoteValues {
   symbol(name: string): bigint | undefined;
   /** Value of a line `NUMBER(name)=`: decimal, may be negative. */
   number(name: string): bigint | undefined;
+  /** Value of a line of another form, as it stands: `PAGESIZE`. */
+  value(key: string): string | undefined;
 }
 
 /** Where a kernel is. */

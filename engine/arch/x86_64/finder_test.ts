@@ -26,6 +26,7 @@ function note(values: Record<string, bigint>): NoteValues {
   return {
     symbol: (name) => values[`SYMBOL ${name}`],
     number: (name) => values[`NUMBER ${name}`],
+    value: () => undefined,
   };
 }
 

@@ -61,6 +61,7 @@ export function parseVmcoreinfo(
         ? BigInt("0x" + value)
         : undefined;
     },
+    value: (key) => values.get(key),
     number(name) {
       const value = values.get(`NUMBER(${name})`);
       return value !== undefined && /^-?\d+$/.test(value)

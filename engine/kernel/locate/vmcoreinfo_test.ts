@@ -20,7 +20,7 @@ const without = (key: string) =>
 Deno.test("a note says where the kernel is", () => {
   const note = parseVmcoreinfo(NOTE, 0x5000);
   assert.ok(note);
-  const { symbol, number, ...rest } = note;
+  const { symbol, number, value, ...rest } = note;
   assert.deepEqual(rest, {
     gpa: 0x5000,
     text: NOTE,
@@ -31,6 +31,8 @@ Deno.test("a note says where the kernel is", () => {
   assert.equal(number("phys_base"), -18874368n);
   assert.equal(number("pgtable_l5_enabled"), 1n);
   assert.equal(number("absent"), undefined);
+  assert.equal(value("PAGESIZE"), "4096");
+  assert.equal(value("absent"), undefined);
   assert.equal(symbol("init_top_pgt"), 0xffffffffa0e10000n);
   assert.equal(symbol("bad"), undefined);
   assert.equal(symbol("absent"), undefined);
