@@ -72,7 +72,10 @@ export function errorsOfGuest(session: Session): void {
 }
 
 const EDITED = `/// <reference path="./kernel.d.ts" />
-import { event, field, kernel, trace } from "xftrace";
+import { event, field, kernel, type Struct, trace } from "xftrace";
+export const vendor = (device: Struct<"pci_dev">): number => device.vendor;
+// @ts-expect-error: the guest's struct has no such member
+export const d = (device: Struct<"pci_dev">) => device.vender;
 const switches = event("sched:sched_switch");
 export const good = [
   trace(kernel.vfs_read).until("1s").count(),
@@ -88,7 +91,7 @@ export const c = switches.filter(field("prev_pod").gt(3)).count();
 
 /** Declarations name all that the guest has. */
 export function declared(session: Session): string {
-  const text = declarations(session.kernel);
+  const text = declarations(session.kernel, ["pci_dev"]);
   for (
     const line of [
       "    readonly vfs_read: TracedFunction;\n",
