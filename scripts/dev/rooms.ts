@@ -73,6 +73,9 @@ const ORDER: readonly (readonly string[])[] = [
   ["live.ts"],
 ];
 
+/** All rooms, from the bottom up. */
+export const ROOMS: readonly string[] = ORDER.flat();
+
 const RANK: ReadonlyMap<string, number> = new Map(
   ORDER.flatMap((rooms, rank) => rooms.map((room) => [room, rank] as const)),
 );

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readText } from "./files.ts";
 import {
   brokenByPlace,
   brokenByRooms,
   circles,
   crowded,
   roomOf,
+  ROOMS,
 } from "./rooms.ts";
 
 Deno.test("a file belongs to the nearest room above it", () => {
@@ -87,4 +89,19 @@ Deno.test("circles of any length are found, and nothing else", () => {
     ),
     [["a", "b", "c"], ["d", "e"]],
   );
+});
+
+Deno.test("docs/rooms.md lists the rooms, in their order", () => {
+  const page = [...readText("docs/rooms.md").matchAll(/^\| `([^`]+)` /gm)]
+    .map(([, room]) => room)
+    .filter((room) => !room.endsWith("/"));
+  // The library's files of re-exports stand in one line.
+  const list = [
+    ...new Set(
+      ROOMS.map((room) =>
+        room.replace(/^engine\/\w+\/mod\.ts$/, "engine/*/mod.ts")
+      ),
+    ),
+  ];
+  assert.deepEqual(page, list);
 });
