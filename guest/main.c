@@ -228,4 +228,4 @@ module_exit(xft_exit);
 MODULE_DESCRIPTION("Function graph tracer sealed with keys from the host");
 MODULE_AUTHOR("The xftrace authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("0.2.0");

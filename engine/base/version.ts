@@ -15,4 +15,4 @@
  * console.log(`made with xftrace ${VERSION}`);
  * ```
  */
-export const VERSION = "0.1.0";
+export const VERSION = "0.2.0";
