@@ -92,6 +92,8 @@ export class CpuFollower {
   #baseless = false;
   /** The guest's count when a write was first seen under way, and when. */
   readonly #writing = { entries: -1, since: 0 };
+  /** Since when the pages cannot be listed because of a resize, ms. */
+  #resizing: number | undefined;
   /** The guest's count and ours to count from, and what was lost since. */
   readonly #base = { entries: 0, found: 0, lost: 0 };
   #lastEntries = -1;
@@ -199,10 +201,12 @@ export class CpuFollower {
     }
     let entries = -1;
     for (let tries = 0; entries < 0; tries++) {
+      pages.refresh(true);
       pages.take();
       this.queue.release(this.queue.columns.length);
       entries = this.#quiet();
-      if (entries >= 0 || this.#stuckInWrite()) break;
+      if (pages.resized()) entries = -1;
+      if (entries >= 0 || this.#stuckInWrite() || this.#stuckInResize()) break;
       if (
         tries >= START_TRIES && this.clock() - this.#writing.since < BUSY_MS
       ) {
@@ -239,6 +243,20 @@ export class CpuFollower {
     return now - this.#writing.since > STUCK_MS;
   }
 
+  /**
+   * Whether the pages could not be listed well for so long that the resize at
+   * hand may never end.
+   */
+  #stuckInResize(): boolean {
+    if (!this.#pages.resized()) {
+      this.#resizing = undefined;
+      return false;
+    }
+    const now = this.clock();
+    this.#resizing ??= now;
+    return now - this.#resizing > STUCK_MS;
+  }
+
   #droppedNow(): number {
     const words = this.#words;
     return words.load("dropped_events") + words.load("commit_overrun");
@@ -251,6 +269,7 @@ export class CpuFollower {
    * no write is under way, all events up to it are in the buffer.
    * @param stopped whether the guest could begin no write any more before this
    * was called
+   * @throws {KernelError} when the ring cannot be listed any more.
    */
   poll(now: number, stopped = false): void {
     const { account } = this;
@@ -278,6 +297,10 @@ export class CpuFollower {
     // were: then nothing fits any more.
     if (this.#stuck) pages.listAgain();
     else pages.refresh(account.exact);
+    // It had time to be done: a ring that does not close now is damaged.
+    if (this.#stuckInResize() && pages.failure !== undefined) {
+      throw pages.failure;
+    }
     // Read before the pages: what is reserved later is later than `now`.
     const writing = committing || !pages.allCommitted();
     const { columns } = this.queue;
@@ -324,7 +347,7 @@ export class CpuFollower {
     if (!this.#sealed) this.account.blindResets++;
     this.#emptying = false;
     const pages = this.#pages;
-    pages.listAgain();
+    pages.listAgain(true);
     pages.forget();
     this.#baseless = false;
     this.#base.entries = 0;

@@ -1,74 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PageArena } from "./columns.ts";
-import { CpuFollower, type FollowStart } from "./cpu_follower.ts";
+import { CpuFollower } from "./cpu_follower.ts";
+import { EPOCH, Watch } from "./watch_fixture.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
 import { type SimEvent, type SimRing, SUB_BUFFER } from "./ring_fixture.ts";
 import {
-  checkEvent,
   finish,
-  type RingGuest,
   ringGuest,
   RunningMemory,
   writeMany,
 } from "./ring_guest_fixture.ts";
-
-const EPOCH = 1_000_000_000_000n;
-
-/** A follower whose events are checked as they come. */
-class Watch {
-  readonly follower: CpuFollower;
-  /** Sequence numbers in the order in which they were decoded. */
-  readonly seen: number[] = [];
-  readonly #ring: SimRing;
-  /** Polls that were begun, and how many of them are over. */
-  readonly polls = { begun: 0, over: 0 };
-  /** Whether the follower is told of resets. */
-  told = true;
-  #resets = 0;
-
-  constructor({ buffer, rings }: RingGuest, start: FollowStart = {}) {
-    this.#ring = rings[0];
-    this.follower = new CpuFollower(
-      buffer.cpuBuffers()[0],
-      new PageArena(SUB_BUFFER),
-      LAYOUT_6_1,
-      EPOCH,
-    );
-    this.follower.start(start);
-  }
-
-  get account() {
-    return this.follower.account;
-  }
-
-  poll(): void {
-    this.polls.begun++;
-    // The guest tells, by the time at which its trace starts.
-    if (this.told && this.#ring.resets !== this.#resets) {
-      this.follower.expectReset();
-    }
-    this.#resets = this.#ring.resets;
-    this.follower.poll(-Infinity);
-    this.polls.over++;
-    const { queue } = this.follower;
-    const { columns, arena } = queue;
-    for (let row = queue.head; row < columns.length; row++) {
-      const sequence = checkEvent(this.#ring, columns, row, arena);
-      const last = this.seen.at(-1) ?? -1;
-      assert.ok(sequence > last, `event ${sequence} comes after ${last}`);
-      this.seen.push(sequence);
-    }
-    queue.release(columns.length);
-    assert.equal(this.account.decoded, this.seen.length);
-  }
-
-  /** Polls until the counts agree; they must, when nothing happens. */
-  settle(): void {
-    for (let i = 0; i < 5; i++) this.poll();
-    assert.equal(this.account.exact, true);
-  }
-}
 
 Deno.test("follows what is written, page after page", () => {
   const sim = ringGuest([4]);
@@ -358,14 +300,26 @@ function scribble(random: () => number): (bytes: Uint8Array) => void {
   };
 }
 
-/** Resizes the ring, at most to 12 pages, and uses what leaves it anew. */
-function resize(ring: SimRing, random: () => number): void {
+/**
+ * Resizes the ring, at most to 12 pages, and uses what leaves it anew.
+ * Interrupts write meanwhile.
+ */
+function* resize(
+  ring: SimRing,
+  random: () => number,
+): Generator<undefined, void> {
   const pages = ring.count("nr_pages");
   const by = 1 + random() % 3;
+  const meanwhile = function* (): Generator<undefined, void> {
+    yield;
+    while (random() % 3 === 0) yield* ring.write({ words: 3 + random() % 500 });
+  };
   if (random() % 2 === 0) {
-    if (pages + by <= 12 && ring.guest.free > 64 << 10) ring.grow(by);
+    if (pages + by <= 12 && ring.guest.free > 64 << 10) {
+      yield* ring.growing(by, meanwhile);
+    }
   } else if (pages - by >= 2) {
-    ring.shrink(by, scribble(random));
+    yield* ring.shrinking(by, scribble(random), meanwhile);
   }
 }
 
@@ -390,7 +344,8 @@ function life(
       const resizing = it.resizes > 0 && random() % it.resizes === 0;
       if (resizing && emptied < polls.over) {
         resized = polls.begun;
-        resize(ring, random);
+        yield* resize(ring, random);
+        resized = polls.begun;
       }
       const emptying = it.resets > 0 && random() % it.resets === 0;
       if (emptying && resized < polls.over) {

@@ -4,17 +4,14 @@
  *
  * @module
  */
-import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { PageArena } from "./columns.ts";
 import type { CpuWords } from "./cpu_words.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder } from "./page.ts";
-import { PageSet } from "./page_set.ts";
+import type { PageSet } from "./page_set.ts";
 import type { CpuBuffer } from "./ring_buffer.ts";
-
-/** Tries to list a ring that is being resized. */
-const LIST_TRIES = 20;
+import { isPassing, RingListing } from "./ring_listing.ts";
 
 /**
  * Told of each run of bytes that was decoded, so that it can be kept.
@@ -57,7 +54,7 @@ export class CpuPages {
   /** Index of the newest page decoded, and the slot its rows point into. */
   #cursor = -1;
   #cursorSlot = -1;
-  #ring: { pages: number; removed: number };
+  readonly #listing: RingListing;
   #read: number;
 
   /**
@@ -78,50 +75,50 @@ export class CpuPages {
     this.#layout = layout;
     this.queue = new EventQueue(arena, epoch);
     this.#decoder = new PageDecoder(layout, this.queue.columns);
-    this.#ring = this.#ringNow();
+    this.#listing = new RingListing(
+      buffer,
+      words,
+      layout.page,
+      arena.slotSize,
+    );
     this.#read = words.load("read");
-    this.#set = this.#list();
+    this.#set = this.#listing.list();
   }
 
-  #ringNow(): { pages: number; removed: number } {
-    const words = this.#words;
-    return {
-      pages: words.load("nr_pages"),
-      removed: words.load("pages_removed"),
-    };
+  /** Why the ring could not be listed when that was last tried. */
+  get failure(): unknown {
+    return this.#listing.failure;
   }
 
-  #list(): PageSet {
-    for (let tries = 1;; tries++) {
-      try {
-        return new PageSet(
-          this.#buffer.kernel.space,
-          this.#buffer.pages(true),
-          this.#layout.page,
-          this.queue.arena.slotSize,
-        );
-      } catch (error) {
-        const passing = error instanceof KernelError ||
-          error instanceof MemoryError;
-        if (!passing || tries >= LIST_TRIES) throw error;
-      }
-    }
-  }
-
-  /** Whether the ring was resized since it was listed. */
+  /**
+   * Whether the ring was resized since it was listed, or is being listed in
+   * the midst of it: some of the pages may be somebody else's by now, others
+   * not listed.
+   */
   resized(): boolean {
-    const words = this.#words;
-    return words.load("nr_pages") !== this.#ring.pages ||
-      words.load("pages_removed") !== this.#ring.removed;
+    return this.#listing.stale();
   }
 
-  /** Lists the pages again, whatever they were. */
-  listAgain(): void {
+  /**
+   * Lists the pages again, whatever they were. Pages that were not known and
+   * yet are older than what was read already are passed over: their events
+   * would come out of order, and count as lost.
+   *
+   * @param anew whether the buffer was emptied: what it holds is all later
+   * @throws {KernelError} when the ring cannot be listed, and no resize is
+   * under way.
+   * @throws {MemoryError} when it cannot be read.
+   */
+  listAgain(anew = false): void {
     const before = this.#set;
-    this.#ring = this.#ringNow();
-    this.#read = this.#words.load("read");
-    this.#set = this.#list();
-    this.#set.inherit(before);
+    const read = this.#words.load("read");
+    const set = this.#listing.tryList();
+    // What is known of a page must not go because one list lacks it: nothing
+    // is read until the pages are listed well.
+    if (set === undefined || this.resized()) return;
+    this.#read = read;
+    this.#set = set;
+    this.#set.inherit(before, anew);
     this.#cursor = this.#set.newestKnown();
     this.#cursorSlot = -1;
   }
@@ -143,7 +140,13 @@ export class CpuPages {
     // A reset sets the count back, maybe to what it was.
     if (read === this.#read && exact) return;
     this.#read = read;
-    this.#set.refresh();
+    try {
+      this.#set.refresh();
+    } catch (error) {
+      // What a page that left the ring points to is no page.
+      if (!isPassing(error) || !this.resized()) throw error;
+      this.listAgain();
+    }
   }
 
   /** Takes over what was known of the same pages. */
@@ -282,10 +285,14 @@ export class CpuPages {
       pages.push({ index, lo, hi });
     }
     pages.sort((a, b) => a.hi - b.hi || a.lo - b.lo);
-    for (const { index, lo, hi } of pages) this.#takePage(index, lo, hi);
+    for (const { index, lo, hi } of pages) {
+      // What was given up because of a resize is older than what follows.
+      if (!this.#takePage(index, lo, hi)) return;
+    }
   }
 
-  #takePage(index: number, lo: number, hi: number): void {
+  /** Reads what is new in a page; `false` when the ring was resized. */
+  #takePage(index: number, lo: number, hi: number): boolean {
     const set = this.#set;
     const { queue } = this;
     const { arena, columns } = queue;
@@ -301,13 +308,13 @@ export class CpuPages {
     // Reused since it was listed: it is the newest page now, and the next
     // poll takes it in its turn. After a resize the page may be somebody
     // else's, or older ones are not listed: the next poll lists them first.
+    const resized = this.resized();
     if (
-      !copied || header.stampLo !== lo || header.stampHi !== hi ||
-      this.resized()
+      !copied || header.stampLo !== lo || header.stampHi !== hi || resized
     ) {
       this.torn++;
       if (!grown) arena.release(slot);
-      return;
+      return !resized;
     }
     const { cpu } = this.#buffer;
     const { commit } = header;
@@ -322,7 +329,7 @@ export class CpuPages {
       columns.length = rows;
       set.mark(index, header, commit, fromTs, 0);
       if (!grown) arena.release(slot);
-      return;
+      return true;
     }
     const { events, lastTs } = decoder;
     this.decoded += events;
@@ -340,5 +347,6 @@ export class CpuPages {
       arena.release(slot);
       this.#cursorSlot = -1;
     }
+    return true;
   }
 }

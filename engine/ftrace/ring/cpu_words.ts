@@ -15,6 +15,7 @@ type Polled =
   | "dropped_events"
   | "commit_overrun"
   | "nr_pages"
+  | "nr_pages_to_update"
   | "pages_removed"
   | "commit_page"
   | "tail_page"
@@ -53,6 +54,7 @@ export class CpuWords {
       dropped_events: at("dropped_events"),
       commit_overrun: at("commit_overrun"),
       nr_pages: at("nr_pages"),
+      nr_pages_to_update: at("nr_pages_to_update"),
       pages_removed: at("pages_removed"),
       commit_page: at("commit_page"),
       tail_page: at("tail_page"),
@@ -81,6 +83,9 @@ export class CpuWords {
       case "record_disabled":
       case "resize_disabled":
         return words[at];
+      // A long: negative when pages are to go.
+      case "nr_pages_to_update":
+        return (words[at + 1] | 0) * 0x1_0000_0000 + words[at];
     }
     return words[at + 1] * 0x1_0000_0000 + words[at];
   }

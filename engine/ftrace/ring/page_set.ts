@@ -225,11 +225,13 @@ export class PageSet {
   }
 
   /**
-   * Takes over what an earlier set knew of the pages both have.
+   * Takes over what an earlier set knew of the pages both have. Of the others,
+   * those that are older than what was decoded are passed over.
    *
-   * @returns how many these are.
+   * @param anew whether none is older: the buffer was emptied
+   * @returns how many pages both have.
    */
-  inherit(before: PageSet): number {
+  inherit(before: PageSet, anew = false): number {
     let common = 0;
     this.#newestLo = before.#newestLo;
     this.#newestHi = before.#newestHi;
@@ -237,7 +239,13 @@ export class PageSet {
     for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
     for (let i = 0; i < this.size; i++) {
       const j = known.get(this.#gpas[i]);
-      if (j === undefined) continue;
+      if (j === undefined) {
+        const header = this.load(i, this.#again);
+        if (!anew && header.commit > 0 && this.#isOld(header)) {
+          this.mark(i, header, header.commit, 0, 0);
+        }
+        continue;
+      }
       common++;
       this.stampLo[i] = before.stampLo[j];
       this.stampHi[i] = before.stampHi[j];
@@ -283,18 +291,20 @@ export class PageSet {
    * commit to 0 (rb_get_reader_page(), kernel/trace/ring_buffer.c), and leaves
    * the data, and in `read` how much it is, until the writer comes round to it
    * and adds to `write` first of all. A page that was emptied has read nothing.
-   * Pages older than what was decoded are passed over: they had their turn.
+   * Pages older than what was decoded are passed over.
    */
   look(index: number, into: PageHeader = this.header): PageHeader {
     this.load(index, into);
-    if (into.commit !== 0) return into;
-    const { stampLo: lo, stampHi: hi } = into;
-    if (
-      hi < this.#newestHi || (hi === this.#newestHi && lo < this.#newestLo)
-    ) return into;
+    if (into.commit !== 0 || this.#isOld(into)) return into;
     into.commit = this.#handedBack(index);
     into.handedBack = into.commit > 0;
     return into;
+  }
+
+  /** Whether a page began before the newest that was decoded. */
+  #isOld({ stampLo: lo, stampHi: hi }: PageHeader): boolean {
+    return hi < this.#newestHi ||
+      (hi === this.#newestHi && lo < this.#newestLo);
   }
 
   /** Bytes of page `index`, without a commit, that a reader handed back. */

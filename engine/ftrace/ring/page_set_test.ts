@@ -128,6 +128,29 @@ for (const mapped of [true, false]) {
   });
 }
 
+Deno.test("of pages not known, those older than what was read are passed over", () => {
+  const sim = ringGuest([4]);
+  writeMany(sim.rings[0], 3, 900);
+  const [cpu] = sim.buffer.cpuBuffers();
+  const pages = cpu.pages();
+  const { space } = sim.guest;
+  const of = (listed: typeof pages) =>
+    new PageSet(space, listed, LAYOUT_6_1.page, SUB_BUFFER);
+  // Of the three that were written to, the middle one was read.
+  const before = of([pages[2]]);
+  const header = before.load(0);
+  before.mark(0, header, header.commit, 9, 1);
+  const changed = (set: PageSet) =>
+    Array.from({ length: set.size }, (_, i) => set.changed(i, set.load(i)));
+  const set = of(pages);
+  assert.equal(set.inherit(before), 1);
+  assert.deepEqual(changed(set), [false, false, false, true, false]);
+  assert.equal(set.heldEvents(), 1);
+  const anew = of(pages);
+  assert.equal(anew.inherit(before, true), 1);
+  assert.deepEqual(changed(anew), [false, true, false, true, false]);
+});
+
 Deno.test("a page that is written anew while it is copied does not count", () => {
   const { sim, memory } = running(2);
   const [ring] = sim.rings;

@@ -459,25 +459,74 @@ export class SimRing {
     this.#last = 0n;
   }
 
-  /** rb_insert_pages(): new pages between the newest and the oldest. */
+  /** Adds pages all at once. */
   grow(pages: number): void {
-    const head = this.#findHead();
-    if (head === undefined) return;
-    let last = this.#page(head, "list.prev");
-    for (let i = 0; i < pages; i++) {
-      const page = this.#newPage();
-      this.#link(last, page);
-      last = page;
-    }
-    this.#link(last, head, HEAD);
-    this.#add("nr_pages", pages);
+    for (const _ of this.growing(pages));
   }
 
   /**
-   * rb_remove_pages(): the oldest pages go, and `scribble` is what others
-   * then use their memory for. Not while something is being written.
+   * rb_insert_pages(), in steps: new pages between the newest and the oldest.
+   * Not while something is being written.
+   *
+   * @param meanwhile what interrupts do where they may
    */
+  *growing(
+    pages: number,
+    meanwhile: () => Iterable<undefined> = () => [],
+  ): Generator<undefined, void> {
+    this.#set("nr_pages_to_update", pages);
+    const added = Array.from({ length: pages }, () => this.#newPage());
+    yield* meanwhile();
+    this.#locked = true;
+    const head = this.#findHead();
+    if (head === undefined) throw new Error("no head page at rest");
+    const last = this.#page(head, "list.prev");
+    added.forEach((page, i) => {
+      if (i > 0) this.#link(added[i - 1], page);
+    });
+    this.#setPage(added[0], "list.prev", last);
+    this.#setNext(added[pages - 1], head, HEAD);
+    yield;
+    this.#setNext(last, added[0]);
+    yield;
+    this.#setPage(head, "list.prev", added[pages - 1]);
+    this.#locked = false;
+    yield* meanwhile();
+    this.#add("nr_pages", pages);
+    yield* meanwhile();
+    this.#set("nr_pages_to_update", 0);
+    yield;
+  }
+
+  /** Removes pages all at once. */
   shrink(pages: number, scribble: (bytes: Uint8Array) => void): void {
+    for (const _ of this.shrinking(pages, scribble));
+  }
+
+  /**
+   * rb_remove_pages(), in steps: the oldest pages go, and `scribble` is what
+   * others then use their memory for. Not while something is being written.
+   *
+   * @param meanwhile what interrupts do where they may
+   */
+  *shrinking(
+    pages: number,
+    scribble: (bytes: Uint8Array) => void,
+    meanwhile: () => Iterable<undefined> = () => [],
+  ): Generator<undefined, void> {
+    const { guest } = this;
+    const disabled = guest.at(
+      "ring_buffer_per_cpu",
+      this.gva,
+      "record_disabled",
+    );
+    const disable = (by: number) =>
+      guest.setU32(disabled, Number(guest.u64(disabled) & 0xffffffffn) + by);
+    this.#set("nr_pages_to_update", -pages);
+    yield* meanwhile();
+    this.#locked = true;
+    disable(1);
+    yield;
     const tail = this.#get("tail_page");
     const from = tail === this.#get("reader_page") ? this.#next(tail) : tail;
     let at = from;
@@ -491,13 +540,25 @@ export class SimRing {
     flag |= this.#flag(at) & HEAD;
     const next = this.#next(at);
     this.#add("pages_removed", pages);
-    this.#link(from, next, flag);
+    yield;
+    this.#setNext(from, next, flag);
+    yield;
+    this.#setPage(next, "list.prev", from);
+    yield;
     this.#set("pages", next);
+    yield;
     if (flag !== 0n) this.#set("head_page", next);
-    this.#add("nr_pages", -pages);
+    disable(-1);
+    this.#locked = false;
+    yield* meanwhile();
     for (const page of removed) {
       this.#add("overrun", Number(this.#page(page, "entries")));
       this.#scribble(this.#page(page, "page"), scribble);
+      yield* meanwhile();
     }
+    this.#add("nr_pages", -pages);
+    yield* meanwhile();
+    this.#set("nr_pages_to_update", 0);
+    yield;
   }
 }

@@ -52,6 +52,7 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
       read: [96, "u64"],
       pages_removed: [104, "u64"],
       resize_disabled: [112, "u32"],
+      nr_pages_to_update: [120, "u64"],
     },
   },
   trace_buffer: {
