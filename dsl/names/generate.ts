@@ -2,8 +2,7 @@
  * Writes dsl/names/syscalls.ts and dsl/names/events.ts from what recorded
  * kernels say of themselves: their `syscall_metadata` and event formats.
  *
- *     deno run --allow-read --allow-write=dsl/names dsl/names/generate.ts \
- *       SNAPSHOT...
+ *     deno task names
  *
  * Several snapshots: the union; of an entry that differs the last one counts.
  *
@@ -14,12 +13,15 @@ import {
   argumentKind,
   eventFieldKind,
 } from "../../engine/ftrace/events/field_kinds.ts";
+import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { openCoreSession } from "../../engine/session.ts";
 
 const KEY = /^[A-Za-z_$][\w$]*$/;
 const quoted = (name: string) => KEY.test(name) ? name : JSON.stringify(name);
 
-function shape(fields: readonly [name: string, kind: string][]): string {
+function shape(
+  fields: readonly (readonly [name: string, kind: string])[],
+): string {
   return fields.length === 0
     ? "Empty"
     : `{ ${
@@ -28,41 +30,80 @@ function shape(fields: readonly [name: string, kind: string][]): string {
     } }`;
 }
 
-const calls = new Map<string, { args: [string, string][]; types: string[] }>();
-const events = new Map<string, [string, string][]>();
-const releases: string[] = [];
-
-for (const path of Deno.args) {
-  using session = openCoreSession(`core:${path}`, path);
-  const list = new TraceEvents(session.kernel);
-  releases.push(session.kernel.facts.release);
-  for (const event of list.all()) {
-    const format = list.format(event.id);
-    if (format === undefined) continue;
-    const { syscall } = format;
-    if (syscall !== undefined) {
-      if (syscall.exit) continue;
-      const { args, types } = syscall;
-      calls.set(syscall.name, {
-        args: args.map((arg, i) => [arg, argumentKind(arg, types[i])]),
-        types: [...types],
-      });
-    } else if (event.system !== "ftrace") {
-      const fields: [string, string][] = [];
-      for (const field of format.fields) {
-        const kind = eventFieldKind(field);
-        if (kind !== undefined) fields.push([field.name, kind]);
-      }
-      events.set(`${event.system}:${event.name}`, fields);
-    }
-  }
+/** A system call's arguments by name and kind, and their C types. */
+interface Call {
+  readonly args: readonly (readonly [name: string, kind: string])[];
+  readonly types: readonly string[];
 }
 
-const from = `Written by generate.ts from the kernels ${releases.join(", ")}.`;
+/** What the files are to say. */
+interface Names {
+  readonly releases: readonly string[];
+  readonly calls: ReadonlyMap<string, Call>;
+  /** Fields of each event, by `system:name`. */
+  readonly events: ReadonlyMap<
+    string,
+    readonly (readonly [name: string, kind: string])[]
+  >;
+}
 
-let text = `/**
+/** Texts of the two files, before they are formatted. */
+export interface NameFiles {
+  readonly "syscalls.ts": string;
+  readonly "events.ts": string;
+}
+
+/**
+ * The texts of the files.
+ *
+ * @param kernels of an entry that differs the last one counts
+ */
+export function nameFiles(kernels: readonly Kernel[]): NameFiles {
+  const names = readNames(kernels);
+  return { "syscalls.ts": syscallsText(names), "events.ts": eventsText(names) };
+}
+
+function readNames(kernels: readonly Kernel[]): Names {
+  const calls = new Map<string, Call>();
+  const events = new Map<string, [string, string][]>();
+  for (const kernel of kernels) {
+    const list = new TraceEvents(kernel);
+    for (const event of list.all()) {
+      const format = list.format(event.id);
+      if (format === undefined) continue;
+      const { syscall } = format;
+      if (syscall !== undefined) {
+        if (syscall.exit) continue;
+        const { args, types } = syscall;
+        calls.set(syscall.name, {
+          args: args.map((arg, i) => [arg, argumentKind(arg, types[i])]),
+          types: [...types],
+        });
+      } else if (event.system !== "ftrace") {
+        const fields: [string, string][] = [];
+        for (const field of format.fields) {
+          const kind = eventFieldKind(field);
+          if (kind !== undefined) fields.push([field.name, kind]);
+        }
+        events.set(`${event.system}:${event.name}`, fields);
+      }
+    }
+  }
+  return {
+    releases: kernels.map(({ facts }) => facts.release),
+    calls,
+    events,
+  };
+}
+
+function from({ releases }: Names): string {
+  return `Written by generate.ts from the kernels ${releases.join(", ")}.`;
+}
+
+function syscallsText(names: Names): string {
+  let text = `/**
  * The system calls by their kernel names, with their arguments.
- * ${from}
+ * ${from(names)}
  *
  * @module
  */
@@ -70,24 +111,27 @@ import type { Empty } from "./events.ts";
 import { syscall, type SystemCall } from "./functions.ts";
 
 `;
-for (const [name, { args, types }] of [...calls].sort()) {
-  const list = args.map(([arg], i) => `${types[i]} ${arg}`).join(", ");
-  text += `/** \`${name}(${list})\` */\n`;
-  text += `export const ${name}: SystemCall<${JSON.stringify(name)}, ${
-    shape(args)
-  }> = syscall(${JSON.stringify(name)});\n`;
-}
-Deno.writeTextFileSync(new URL("syscalls.ts", import.meta.url), text);
-
-const names = new Set<string>();
-for (const { args } of calls.values()) for (const [arg] of args) names.add(arg);
-for (const fields of events.values()) {
-  for (const [name] of fields) names.add(name);
+  for (const [name, { args, types }] of [...names.calls].sort()) {
+    const list = args.map(([arg], i) => `${types[i]} ${arg}`).join(", ");
+    text += `/** \`${name}(${list})\` */\n`;
+    text += `export const ${name}: SystemCall<${JSON.stringify(name)}, ${
+      shape(args)
+    }> = syscall(${JSON.stringify(name)});\n`;
+  }
+  return text;
 }
 
-text = `/**
+function eventsText(names: Names): string {
+  const args = new Set<string>();
+  for (const call of names.calls.values()) {
+    for (const [arg] of call.args) args.add(arg);
+  }
+  for (const fields of names.events.values()) {
+    for (const [name] of fields) args.add(name);
+  }
+  let text = `/**
  * The kernel's trace events with their own fields, for the editor and the
- * type checker. ${from}
+ * type checker. ${from(names)}
  * \`xftrace types TARGET\` adds those of another kernel.
  *
  * @module
@@ -99,17 +143,24 @@ export type Empty = Record<never, never>;
 /** Kinds of each event's own fields, by \`system:name\`. */
 export interface KnownEvents {
 `;
-for (const [name, fields] of [...events].sort()) {
-  text += `  ${JSON.stringify(name)}: ${shape(fields)};\n`;
-}
-text += `}
+  for (const [name, fields] of [...names.events].sort()) {
+    text += `  ${JSON.stringify(name)}: ${shape(fields)};\n`;
+  }
+  text += `}
 
 /** Names of system calls' arguments and of events' own fields. */
 export interface KnownArguments {
 `;
-for (const name of [...names].sort()) text += `  ${quoted(name)}: true;\n`;
-text += "}\n";
-Deno.writeTextFileSync(new URL("events.ts", import.meta.url), text);
-console.log(
-  `${calls.size} system calls, ${events.size} events, ${names.size} names`,
-);
+  for (const name of [...args].sort()) text += `  ${quoted(name)}: true;\n`;
+  return text + "}\n";
+}
+
+if (import.meta.main) {
+  const sessions = Deno.args.map((path) =>
+    openCoreSession(`core:${path}`, path)
+  );
+  const files = nameFiles(sessions.map(({ kernel }) => kernel));
+  for (const [name, text] of Object.entries(files)) {
+    Deno.writeTextFileSync(new URL(name, import.meta.url), text);
+  }
+}

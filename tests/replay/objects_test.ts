@@ -1,5 +1,6 @@
 /** Objects of the recorded guests, by name. */
 import assert from "node:assert/strict";
+import { nameFiles } from "../../dsl/names/generate.ts";
 import { fileURLToPath } from "node:url";
 import { structsText } from "../../engine/kernel/view/generate.ts";
 import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
@@ -111,7 +112,24 @@ Deno.test("the declared structs are those of the recorded guests", () => {
   }
 });
 
+Deno.test("the names of system calls and events are those of the recorded guests", () => {
+  const sessions = KERNELS.map(open);
+  try {
+    const files = nameFiles(sessions.map(({ kernel }) => kernel));
+    for (const [name, text] of Object.entries(files)) {
+      assert.equal(
+        unformatted(Deno.readTextFileSync(pathOf(`dsl/names/${name}`))),
+        unformatted(text),
+        `${name} is stale: run \`deno task names\``,
+      );
+    }
+  } finally {
+    for (const session of sessions) session[Symbol.dispose]();
+  }
+});
+
 /** A text as it is whatever formats it. */
 function unformatted(text: string): string {
-  return text.replace(/\s+/g, "").replace(/:\|/g, ":").replace(/;\}/g, "}");
+  return text.replace(/\s+/g, "").replace(/:\|/g, ":").replace(/;\}/g, "}")
+    .replace(/,(?=[>)])/g, "");
 }
