@@ -1,5 +1,5 @@
 /**
- * An open target: its memory, its kernel, and whether it still is there.
+ * An open target: its memory, its kernel, and whether it is still running.
  *
  * @module
  */
@@ -13,26 +13,26 @@ import {
 } from "./kernel/locate/describe.ts";
 import type { Kernel } from "./kernel/core/kernel.ts";
 
-/** A target that was opened. */
+/** An open target. */
 export interface Session extends Disposable {
-  /** What the user calls it: `qemu:web1`. */
+  /** The target as the user names it: `qemu:web1`. */
   readonly target: string;
   /**
-   * Tells this run of this guest from all others, fit for a file name;
-   * `undefined` for what is no running guest.
+   * Identifies this run of this guest, fit for a file name; `undefined` when
+   * the target is not a running guest.
    */
   readonly key: string | undefined;
   readonly memory: PhysicalMemory;
-  /** Bytes of RAM the guest has (had), whatever part of it can be read. */
+  /** Bytes of RAM that the guest has or had, including what cannot be read. */
   readonly ramBytes: number;
   readonly kernel: Kernel;
-  /** Whether the guest still runs; a core never does. */
+  /** Whether the guest is still running; always false for a core. */
   alive(): boolean;
 }
 
 /**
- * Tells this boot of this run of a guest from all others, fit for a file name;
- * `undefined` for what is no running guest.
+ * Identifies this boot of a running guest, fit for a file name; `undefined`
+ * when the target is not a running guest.
  *
  * @example
  * ```ts ignore
@@ -48,12 +48,13 @@ export function bootOf(
 ): string | undefined {
   if (key === undefined) return undefined;
   const { buildId, release, kaslrOffset } = kernel.facts;
-  // Another boot lies elsewhere, or has the same text.
+  // Another boot has another kaslr offset, or else the same text at the same
+  // address.
   return `${buildId ?? release}-${key}-${kaslrOffset.toString(16)}`;
 }
 
 /**
- * Opens a core or a snapshot: reading it is all that it takes.
+ * Opens a core or a snapshot, which needs read permission only.
  *
  * @throws {XftraceError} when it cannot be read or holds no kernel.
  *

@@ -1,11 +1,14 @@
 /**
- * How many edits lead from one name to another. Works on characters' codes
- * and is used again for each candidate: there are some 100,000.
+ * How many edits lead from one name to another. Works on character codes and
+ * reuses its buffers, since some 100,000 candidates are compared.
  *
  * @module
  */
 
-/** Edits from one name to others: insert, delete or replace a character. */
+/**
+ * Counts edits from one name to others: inserting, deleting or replacing a
+ * character.
+ */
 export class EditDistance {
   readonly #query: Uint16Array;
   readonly #swaps: boolean;
@@ -15,14 +18,18 @@ export class EditDistance {
 
   /**
    * @param query the characters of the name to start from
-   * @param swaps whether two neighbours that changed places are one edit
+   * @param swaps whether swapping two neighbouring characters counts as one
+   * edit
    */
   constructor(query: Uint16Array, swaps = false) {
     this.#query = query;
     this.#swaps = swaps;
   }
 
-  /** The distance to `names[start, end)`, or `limit + 1` when beyond. */
+  /**
+   * The distance to `names[start, end)`, or `limit + 1` when it is above
+   * `limit`.
+   */
   to(
     names: ArrayLike<number>,
     start: number,
@@ -49,7 +56,7 @@ export class EditDistance {
       for (let j = from; j <= to; j++) {
         const code = names[start + j - 1];
         let cost = last[j - 1] + (q[i - 1] === code ? 0 : 1);
-        // Right of the band nothing was computed in the row above.
+        // Right of the band, the row above holds no computed value.
         if (j < i + limit && last[j] + 1 < cost) cost = last[j] + 1;
         if (row[j - 1] + 1 < cost) cost = row[j - 1] + 1;
         if (

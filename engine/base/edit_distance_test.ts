@@ -7,7 +7,7 @@ function distance(a: string, b: string, limit = 9, swaps = false): number {
   return new EditDistance(codesOf(a), swaps).to(codesOf(b), 0, b.length, limit);
 }
 
-Deno.test("edits of names, swapped neighbours as one or two", () => {
+Deno.test("edits between names; swapped neighbours count as one or two", () => {
   assert.equal(distance("vfs_read", "vfs_read"), 0);
   assert.equal(distance("vfs_read", "vfs_write"), 4);
   assert.equal(distance("raed", "read"), 2);
@@ -16,7 +16,7 @@ Deno.test("edits of names, swapped neighbours as one or two", () => {
   assert.equal(distance("kmalloc", "kfree", 2), 3);
 });
 
-/** The textbook's: three choices for the last characters. */
+/** The textbook recursion: three choices for the last characters. */
 function plain(a: string, b: string): number {
   if (a === "" || b === "") return a.length + b.length;
   return Math.min(
@@ -26,7 +26,7 @@ function plain(a: string, b: string): number {
   );
 }
 
-Deno.test("the distance is the textbook's, and no more than the limit and one", () => {
+Deno.test("the distance matches the textbook recursion, capped at limit + 1", () => {
   const word = fc.string({
     unit: fc.constantFrom("a", "b", "c"),
     maxLength: 6,

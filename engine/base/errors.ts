@@ -1,6 +1,6 @@
 /**
- * Errors that a user can act on: one sentence that names the thing and the
- * fix. The commands print their message alone, without a stack trace.
+ * Errors that a user can act on: one sentence that names the thing and the fix.
+ * Commands print the message alone, without a stack trace.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export const EXIT = {
  * ```
  */
 export class XftraceError extends Error {
-  /** The exit code a command ends with on this error. */
+  /** The exit code with which a command ends on this error. */
   readonly exitCode: number;
 
   constructor(message: string, options?: ErrorOptions & { exitCode?: number }) {
@@ -118,7 +118,7 @@ export class GuestGoneError extends XftraceError {
 }
 
 /**
- * The bytes found are not what the kernel's structures should look like.
+ * The bytes found do not form the kernel structures that were expected.
  *
  * @example
  * ```ts

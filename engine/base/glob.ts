@@ -1,18 +1,18 @@
 /**
- * Globs, over texts (commands, file names, event names) and over names that
- * lie in an array of bytes.
+ * Glob matching, on strings (commands, file names, event names) and on names
+ * stored in a byte array.
  *
  * @module
  */
 
-/** Whether a text is a glob: whether it holds `*`, `?` or `[`. */
+/** Whether a string is a glob, that is, contains `*`, `?` or `[`. */
 export function isGlob(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
 /**
- * A glob as a regular expression over the whole text: `*` any characters, `?`
- * one, `[a-z]` one of a class, `[!a-z]` one outside it.
+ * A glob as a regular expression that must match the whole string: `*` any
+ * characters, `?` one, `[a-z]` one of a class, `[!a-z]` one outside it.
  */
 export function globRegExp(glob: string): RegExp {
   let source = "";
@@ -30,7 +30,7 @@ export function globRegExp(glob: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-/** The characters of a text as numbers, for those who compare bytes. */
+/** The character codes of a string, for matching against bytes. */
 export function codesOf(text: string): Uint16Array {
   return Uint16Array.from(text, (char) => char.charCodeAt(0));
 }
@@ -69,7 +69,7 @@ function inClass(
 
 /**
  * Whether a glob matches the name at `names[start, end)`, as
- * {@linkcode globRegExp} does for a text.
+ * {@linkcode globRegExp} does for a string.
  *
  * @param pattern the glob's {@linkcode codesOf}
  */
@@ -103,7 +103,7 @@ export function globMatches(
         continue;
       }
     }
-    // Dead end: let the last star swallow one character more.
+    // Dead end: let the last star match one character more.
     if (starAt < 0 || starName >= end) return false;
     p = starAt + 1;
     n = ++starName;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { codesOf, globMatches, globRegExp, isGlob } from "./glob.ts";
 
-Deno.test("a glob is for the whole text", () => {
+Deno.test("a glob matches the whole text", () => {
   assert.ok(globRegExp("vfs_*").test("vfs_read"));
   assert.ok(!globRegExp("vfs_*").test("xvfs_read"));
   assert.ok(globRegExp("[a-c]?.x").test("bz.x"));
@@ -16,7 +16,7 @@ Deno.test("a glob is for the whole text", () => {
   ]);
 });
 
-/** Patterns and names of few characters, so that many match. */
+/** Patterns and names over few characters, so that many match. */
 const pattern = fc.array(
   fc.constantFrom("a", "b", "_", "*", "?", "[ab]", "[!a]", "[a-c]", "[", "+"),
   { maxLength: 6 },
@@ -26,7 +26,7 @@ const name = fc.string({
   maxLength: 8,
 });
 
-Deno.test("a glob says the same of a text and of its bytes", () => {
+Deno.test("a glob gives the same answer for a text and for its bytes", () => {
   fc.assert(
     fc.property(pattern, name, name, (glob, text, other) => {
       const bytes = new TextEncoder().encode(other + text + other);

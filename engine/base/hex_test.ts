@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hex, hexDigits } from "./hex.ts";
 
-Deno.test("numbers in hex, negative ones too", () => {
+Deno.test("numbers in hex, including negative ones", () => {
   assert.deepEqual([0, 26, -26].map(hex), ["0x0", "0x1a", "-0x1a"]);
   assert.equal(hex(0xffffffff81000000n), "0xffffffff81000000");
   assert.equal(hex(-1n), "-0x1");

@@ -1,10 +1,10 @@
 /**
- * Names in a sentence.
+ * Lists of names within a sentence.
  *
  * @module
  */
 
-/** Names with commas between them; of more than `most`, how many more. */
+/** Names separated by commas; at most `most`, then how many more there are. */
 export function listed(names: readonly string[], most = 4): string {
   return names.length <= most + 1
     ? names.join(", ")

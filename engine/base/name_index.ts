@@ -1,6 +1,7 @@
 /**
- * Finds things by name without a string for each: a hash over the bytes of
- * all names, chained in index order. Symbols and BTF have some 100,000.
+ * Finds things by name without allocating a string for each: a hash over the
+ * bytes of all names, with chains in index order. Symbol tables and BTF hold
+ * some 100,000 names.
  *
  * @module
  */
@@ -8,23 +9,23 @@
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** Where the names of some things lie: ASCII, without zeros. */
+/** Where the names lie in a byte array: ASCII, without NUL bytes. */
 export interface NameBytes {
   readonly bytes: Uint8Array;
-  /** Per thing: where its name starts. */
+  /** Start of each thing's name. */
   readonly starts: Uint32Array;
-  /** Per thing: where its name ends; default: at the first zero. */
+  /** End of each thing's name; default: the first NUL byte. */
   readonly ends?: Uint32Array;
 }
 
-/** Name to the indices of things. Empty names are not found. */
+/** Maps a name to the indices of things. Empty names are never found. */
 export class NameIndex {
   readonly #bytes: Uint8Array;
   readonly #starts: Uint32Array;
   readonly #ends: Uint32Array | undefined;
-  /** Per bucket: index of its first thing, or -1. */
+  /** First index of each bucket, or -1. */
   readonly #head: Int32Array;
-  /** Per thing: the next one of the same bucket, or -1. */
+  /** Next index in the same bucket for each thing, or -1. */
   readonly #next: Int32Array;
 
   /** Takes about 10 ms for 160,000 names. */
@@ -34,8 +35,8 @@ export class NameIndex {
     while (size < count) size *= 2;
     const head = new Int32Array(size).fill(-1);
     const next = new Int32Array(count);
-    // Backwards, so that chains are in index order: thousands of symbols
-    // share a name, and the first one is the answer.
+    // Backwards, so that chains are in index order: thousands of symbols share
+    // a name, and a lookup returns the first one.
     for (let i = count - 1; i >= 0; i--) {
       const start = starts[i];
       const end = ends === undefined ? bytes.length : ends[i];
@@ -56,7 +57,7 @@ export class NameIndex {
     this.#next = next;
   }
 
-  /** Index of the first thing of that name, or -1. */
+  /** Index of the first thing with that name, or -1. */
   find(name: string): number {
     let hash = FNV_OFFSET;
     for (let k = 0; k < name.length; k++) {
@@ -66,7 +67,7 @@ export class NameIndex {
     return this.#match(this.#head[bucket], name);
   }
 
-  /** Indices of all things of that name, ascending. */
+  /** Indices of all things with that name, ascending. */
   all(name: string): number[] {
     const indices: number[] = [];
     let i = this.find(name);
@@ -77,7 +78,7 @@ export class NameIndex {
     return indices;
   }
 
-  /** The first thing of that name in a chain from `i` on, or -1. */
+  /** The first thing with that name in the chain starting at `i`, or -1. */
   #match(i: number, name: string): number {
     const bytes = this.#bytes;
     const starts = this.#starts;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type NameBytes, NameIndex } from "./name_index.ts";
 
-/** Names one after another, as kallsyms has them. */
+/** Names one after another without separators, as in kallsyms. */
 function joined(names: readonly string[]): NameBytes {
   const bytes = new TextEncoder().encode(names.join(""));
   const starts = new Uint32Array(names.length);
@@ -15,7 +15,9 @@ function joined(names: readonly string[]): NameBytes {
   return { bytes, starts, ends };
 }
 
-/** A string section, as BTF has it: zeros behind names, the first is empty. */
+/**
+ * A string section as in BTF: each name ends in NUL, and the first is empty.
+ */
 function terminated(names: readonly string[]): NameBytes {
   const text = "\0" + names.map((name) => name === "" ? "" : `${name}\0`)
     .join("");
@@ -34,7 +36,7 @@ const name = fc.string({
   maxLength: 4,
 });
 
-Deno.test("finds every name where it stands, and nothing else", () => {
+Deno.test("finds every name where it stands and nothing else", () => {
   fc.assert(fc.property(fc.array(name), name, (names, other) => {
     for (const layout of [joined(names), terminated(names)]) {
       const index = new NameIndex(layout);
@@ -49,7 +51,7 @@ Deno.test("finds every name where it stands, and nothing else", () => {
   }));
 });
 
-Deno.test("a name that would begin behind the bytes is not there", () => {
+Deno.test("a name that starts beyond the end of the bytes is not found", () => {
   const bytes = new TextEncoder().encode("\0one\0");
   const index = new NameIndex({ bytes, starts: new Uint32Array([1, 900]) });
   assert.deepEqual([index.find("one"), index.find("")], [0, -1]);

@@ -1,5 +1,5 @@
 /**
- * Names that resemble one that is not there.
+ * Suggestions for a name that does not exist.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { codesOf } from "./glob.ts";
 /**
  * The candidates nearest to a mistyped name, best first.
  *
- * @param limit how many at most; default 3
+ * @param limit maximum number of names; default 3
  */
 export function nearNames(
   name: string,
@@ -31,7 +31,7 @@ export function nearNames(
   return [...new Set(found.map((each) => each.name))].slice(0, limit);
 }
 
-/** `: did you mean "a" or "b"?`, or nothing. */
+/** The text `: did you mean "a" or "b"?`, or an empty string. */
 export function didYouMean(names: readonly string[]): string {
   if (names.length === 0) return "";
   const quoted = names.map((name) => `"${name}"`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { didYouMean, nearNames } from "./near_names.ts";
 
-Deno.test("near names, best first", () => {
+Deno.test("similar names, the best first", () => {
   assert.deepEqual(nearNames("raed", ["read", "write", "ready"]), ["read"]);
   assert.deepEqual(nearNames("zzzzzz", ["read", "write"]), []);
   assert.deepEqual(nearNames("READ", ["write", "pread", "read"]), [
@@ -14,7 +14,7 @@ Deno.test("near names, best first", () => {
   ]);
 });
 
-Deno.test("they are asked about", () => {
+Deno.test("the question names the suggestions", () => {
   assert.equal(didYouMean([]), "");
   assert.equal(didYouMean(["a"]), ': did you mean "a"?');
   assert.equal(

@@ -1,6 +1,5 @@
 /**
- * Looking at a guest again and again, until it has ended or nobody wants to
- * look any more.
+ * Polls a guest until it ends or the caller stops polling.
  *
  * @module
  */
@@ -29,41 +28,44 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** How to look at a guest. */
+/** How a guest is polled. */
 export interface GuestPolling {
-  /** Whether the guest still runs. */
+  /** Whether the guest is still running. */
   alive(): boolean;
   /**
-   * Takes what is new.
+   * Processes what is new in the guest.
    *
-   * @returns milliseconds until the next look; `stop`: there is none
+   * @returns milliseconds until the next poll, or `stop` to end polling
    */
   poll(): number | "stop";
-  /** Asked before each look: whether to end now. Default: never. */
+  /** Called before each poll: whether to end now. Default: never. */
   stopped?(): boolean;
-  /** What need not be done at each look: at the first, and each `slowMs`. */
+  /**
+   * Work that is not needed on each poll: done on the first one, then every
+   * `slowMs`.
+   */
   slow?(): void;
   /**
-   * Milliseconds between two questions whether the guest still runs; default
-   * 0: at each look.
+   * Milliseconds between checks that the guest is still running; default 0:
+   * before each poll.
    */
   readonly slowMs?: number;
   /**
-   * Takes an error of a look at a guest that still runs, which may pass.
-   * Default: throws it.
+   * Handles an error of a poll while the guest still runs; the error may be
+   * transient. Default: throws it.
    *
-   * @returns milliseconds until the next look
+   * @returns milliseconds until the next poll
    */
   failed?(error: XftraceError): number;
-  /** Cuts a wait short; the look after it is made. */
+  /** Ends the current wait early; one more poll follows. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Looks at a guest until it has ended, or somebody says stop.
+ * Polls a guest until it has ended or the caller stops polling.
  *
- * @throws {XftraceError} of a look, unless {@linkcode GuestPolling.failed}
- * takes it.
+ * @throws {XftraceError} when a poll fails, unless
+ * {@linkcode GuestPolling.failed} handles it.
  *
  * @example
  * ```ts ignore

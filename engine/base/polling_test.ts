@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { XftraceError } from "./errors.ts";
 import { pollGuest, sleep } from "./polling.ts";
 
-/** A guest that lives for some questions. */
+/** A guest that is alive for the given number of checks. */
 function living(questions: number): () => boolean {
   return () => questions-- > 0;
 }
 
-Deno.test("looks until the look says stop", async () => {
+Deno.test("polls until a poll says stop", async () => {
   let looks = 0;
   const end = await pollGuest({
     alive: () => true,
@@ -16,7 +16,7 @@ Deno.test("looks until the look says stop", async () => {
   assert.deepEqual([end, looks], ["stopped", 3]);
 });
 
-Deno.test("does not look once it is stopped", async () => {
+Deno.test("does not poll once stopped", async () => {
   let looks = 0;
   const end = await pollGuest({
     alive: () => true,
@@ -29,7 +29,7 @@ Deno.test("does not look once it is stopped", async () => {
   assert.deepEqual([end, looks], ["stopped", 2]);
 });
 
-Deno.test("ends with its guest, before the look", async () => {
+Deno.test("ends when the guest has ended, without another poll", async () => {
   let looks = 0;
   const end = await pollGuest({
     alive: living(2),
@@ -41,7 +41,7 @@ Deno.test("ends with its guest, before the look", async () => {
   assert.deepEqual([end, looks], ["guest gone", 2]);
 });
 
-Deno.test("what is slow is done at first, and no more before its time", async () => {
+Deno.test("slow work is done on the first poll and then not before its time", async () => {
   let looks = 0;
   let slow = 0;
   let asked = 0;
@@ -54,7 +54,7 @@ Deno.test("what is slow is done at first, and no more before its time", async ()
   assert.deepEqual([looks, slow, asked], [5, 1, 1]);
 });
 
-Deno.test("an error of a guest that has ended is its end", async () => {
+Deno.test("an error after the guest has ended means that it is gone", async () => {
   const polling = {
     poll: () => {
       throw new XftraceError("no memory");
@@ -69,7 +69,7 @@ Deno.test("an error of a guest that has ended is its end", async () => {
     pollGuest({ ...polling, alive: () => true }),
     /no memory/,
   );
-  // Ours is no guest's.
+  // A fault of the program itself is not mistaken for the guest's end.
   await assert.rejects(
     pollGuest({
       alive: living(1),
@@ -81,7 +81,7 @@ Deno.test("an error of a guest that has ended is its end", async () => {
   );
 });
 
-Deno.test("an error that may pass is taken", async () => {
+Deno.test("a transient error is handled and polling goes on", async () => {
   let looks = 0;
   const taken: string[] = [];
   const end = await pollGuest({
@@ -98,7 +98,7 @@ Deno.test("an error that may pass is taken", async () => {
   assert.deepEqual([end, taken], ["stopped", ["look 1", "look 2"]]);
 });
 
-Deno.test("a signal cuts a wait short, and another look is made", async () => {
+Deno.test("a signal ends a wait early, and one more poll follows", async () => {
   const ending = new AbortController();
   let looks = 0;
   const end = await pollGuest({

@@ -1,21 +1,24 @@
 /**
- * Text that somebody else wrote, made fit to be shown on a terminal.
+ * Makes text from an untrusted source safe to show on a terminal.
  *
  * @module
  */
 
-/** Characters of a text that are shown when no limit is given. */
+/** Characters that are shown when no limit is given. */
 const LIMIT = 400;
 
-/** Controls, surrogates that stand alone, and marks that turn a line's order. */
+/**
+ * Control characters, lone surrogates, and marks that change the direction of a
+ * line.
+ */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 /**
- * A text in one line in which nothing can steer a terminal: line feeds
- * become spaces, other control characters `\xNN` or `\u{N}`. What is too long
- * ends in `...`.
+ * A text on one line without anything that could control a terminal: line feeds
+ * become spaces, other control characters `\xNN` or `\u{N}`. A longer text ends
+ * in `...`.
  *
- * @param limit characters to show
+ * @param limit how many characters to show
  */
 export function shownText(text: string, limit = LIMIT): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;

@@ -1,6 +1,7 @@
 /**
- * SipHash-2-4 on 32-bit halves: the seals of millions of entries are computed
- * with it, so no bigint, no allocation, and all state in local variables.
+ * SipHash-2-4 on 32-bit halves: it verifies the seals of millions of entries,
+ * so it uses no bigint, allocates nothing, and keeps all state in local
+ * variables.
  *
  * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
  *
@@ -12,10 +13,10 @@
  *
  * @param key k0 low, k0 high, k1 low, k1 high
  * @param message low and high halves of the words
- * @param from index of the first half
+ * @param from index of the first half to hash
  * @param count how many words
- * @param into the hash's low half is stored at `into[at]`, the high one next
- * @param wide the hash of 128 bits: four halves
+ * @param into receives the hash: low half at `into[at]`, high half after it
+ * @param wide compute the 128-bit hash: four halves
  */
 export function sipHash(
   key: Int32Array,
@@ -31,8 +32,8 @@ export function sipHash(
   let v2l = key[0] ^ 0x6e657261, v2h = key[1] ^ 0x6c796765;
   let v3l = key[2] ^ 0x79746573, v3h = key[3] ^ 0x74656462;
   if (wide) v1l ^= 0xee;
-  // The words, then the length in the last block's top byte, then the end,
-  // and a second end for the second half.
+  // The words, then a block with the length in its top byte, then finalization,
+  // and a second finalization for the upper 64 bits.
   const last = wide ? count + 2 : count + 1;
   for (let block = 0; block <= last; block++) {
     let ml = 0;

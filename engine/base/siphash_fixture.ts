@@ -1,6 +1,6 @@
 /**
- * SipHash-2-4 once more, on bigints and as its paper writes it, to compare
- * with.
+ * A second implementation of SipHash-2-4, on bigints and close to the paper, to
+ * compare the fast one with.
  *
  * @module
  */

@@ -5,7 +5,7 @@ import { referenceSipHash } from "./siphash_fixture.ts";
 const words = (...values: bigint[]) =>
   new Int32Array(new BigUint64Array(values).buffer);
 
-Deno.test("SipHash-2-4 gives the reference vector", () => {
+Deno.test("SipHash-2-4 matches the reference vector", () => {
   // Key 00..0f, message 00..07: vectors[8] of the reference implementation.
   assert.equal(
     sipHashWord(
@@ -17,7 +17,7 @@ Deno.test("SipHash-2-4 gives the reference vector", () => {
   );
 });
 
-Deno.test("the 128-bit SipHash of nothing gives the reference vector", () => {
+Deno.test("the 128-bit SipHash of empty input matches the reference vector", () => {
   const key = words(0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
   const into = new Int32Array(4);
   sipHash(key, new Int32Array(0), 0, 0, into, 0, true);

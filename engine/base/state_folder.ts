@@ -1,17 +1,17 @@
 /**
- * Where what the host keeps between commands lies.
+ * The folder in which the host keeps state between commands.
  *
  * @module
  */
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Days after which what is kept of a guest is removed. */
+/** Days after which the files about a guest are removed. */
 const KEEP_DAYS = 30;
 
 /**
  * A folder below `$XDG_STATE_HOME/xftrace`, else `~/.local/state/xftrace`;
- * `undefined` when neither is set to a path.
+ * `undefined` when neither variable is set to an absolute path.
  *
  * @example
  * ```ts
@@ -30,9 +30,10 @@ export function stateFolder(name: string): string | undefined {
 }
 
 /**
- * Removes files of a folder that are old: guests end without saying so.
+ * Removes the old files of a folder: guests end without notice, so nothing else
+ * would remove them.
  *
- * @param suffix what the names of the files end in
+ * @param suffix the ending of the files' names
  */
 export function forgetOld(folder: string, suffix: string): void {
   const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;

@@ -1,6 +1,6 @@
 /**
- * The version of xftrace. It stands here and in deno.json, for in the npm
- * package there is no deno.json; a test keeps the two alike.
+ * The version of xftrace. It stands both here and in deno.json, because the npm
+ * package has no deno.json; a test keeps the two equal.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A guest's kernel: symbols, types, objects, functions that can be traced.
+ * A guest's kernel: symbols, types, objects, and functions that can be traced.
  *
  * @module
  */

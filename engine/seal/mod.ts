@@ -1,5 +1,6 @@
 /**
- * The sealed tracer: its module in the guest, recordings, their verification.
+ * The sealed tracer: its module in the guest, its recordings, and their
+ * verification.
  *
  * @module
  */
