@@ -1,7 +1,7 @@
 /**
- * Values by GVA, for hot paths that have an address as two halves. Kernel code
- * lies within 4 GiB: nearly all addresses share their high half, and then the
- * low one is a key that no bigint is made for.
+ * A map keyed by GVA, for hot paths that hold an address as two 32-bit halves.
+ * Kernel code lies within 4 GiB, so nearly all addresses share their high half;
+ * the low half then serves as the key, and no bigint is allocated.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export class AddressMap<T> {
   readonly #near = new Map<number, T>();
   readonly #far = new Map<bigint, T>();
 
-  /** How many keys there are. */
+  /** The number of keys. */
   get size(): number {
     return this.#near.size + this.#far.size;
   }
 
-  /** The value of a GVA, by its halves, unsigned. */
+  /** The value for a GVA, given as unsigned halves. */
   get(lo: number, hi: number): T | undefined {
     if (hi === this.#high) return this.#near.get(lo);
     return this.#far.size === 0
@@ -26,26 +26,26 @@ export class AddressMap<T> {
       : this.#far.get(BigInt(hi) << 32n | BigInt(lo));
   }
 
-  /** Whether a GVA is a key, by its halves, unsigned. */
+  /** Whether a GVA is a key, given as unsigned halves. */
   has(lo: number, hi: number): boolean {
     if (hi === this.#high) return this.#near.has(lo);
     return this.#far.size > 0 &&
       this.#far.has(BigInt(hi) << 32n | BigInt(lo));
   }
 
-  /** Sets the value of a GVA, by its halves, unsigned. */
+  /** Sets the value for a GVA, given as unsigned halves. */
   set(lo: number, hi: number, value: T): void {
     if (this.#near.size === 0) this.#high = hi;
     if (hi === this.#high) this.#near.set(lo, value);
     else this.#far.set(BigInt(hi) << 32n | BigInt(lo), value);
   }
 
-  /** As {@linkcode set}. */
+  /** Sets the value for a GVA, given as a bigint. */
   put(gva: bigint, value: T): void {
     this.set(Number(gva & 0xffffffffn), Number(gva >> 32n), value);
   }
 
-  /** All keys, in no order. */
+  /** All keys, in no particular order. */
   *keys(): Generator<bigint> {
     const high = BigInt(this.#high) << 32n;
     for (const lo of this.#near.keys()) yield high | BigInt(lo);

@@ -6,7 +6,7 @@ const halves = (gva: bigint): [number, number] => [
   Number(gva >> 32n),
 ];
 
-Deno.test("keys that share their high half, and others", () => {
+Deno.test("keys that share their high half, and keys that do not", () => {
   const map = new AddressMap<string>();
   const text = 0xffffd2a1_fffff000n;
   assert.equal(map.get(0, 0), undefined);
@@ -18,13 +18,13 @@ Deno.test("keys that share their high half, and others", () => {
   assert.equal(map.get(...halves(text)), "last");
   assert.equal(map.get(...halves(text + 0x2000n)), "first");
   assert.equal(map.get(0x1000, 0), "user");
-  // The same low half elsewhere.
+  // The same low half under another high half.
   assert.equal(map.get(0xfffff000, 0), undefined);
   assert.ok(!map.has(0x1000, 0xffffd2a1));
   assert.deepEqual([...map.keys()], [text, text + 0x2000n, 0x1000n]);
 });
 
-Deno.test("low halves stand for all keys while there is one high half", () => {
+Deno.test("low halves identify all keys only while they share one high half", () => {
   const map = new AddressMap<number>();
   map.put(0xffffffff81000000n, 1);
   map.put(0xffffffffc0000010n, 2);

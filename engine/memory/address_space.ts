@@ -1,6 +1,6 @@
 /**
- * Reads a guest's virtual memory by GVA. How a GVA is translated is the
- * architecture's business: see {@linkcode PageTables}.
+ * Reads a guest's virtual memory by GVA. Translation is left to the
+ * architecture: see {@linkcode PageTables}.
  *
  * @module
  */
@@ -9,7 +9,9 @@ import { GRANULE } from "./elf_core_ranges.ts";
 import type { PageTables, Translation } from "./page_tables.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
-/** A guest's virtual memory: its physical memory by way of page tables. */
+/**
+ * A guest's virtual memory: its physical memory, read through its page tables.
+ */
 export class AddressSpace {
   readonly memory: PhysicalMemory;
   readonly tables: PageTables;
@@ -26,7 +28,7 @@ export class AddressSpace {
     return this.tables.pageSize;
   }
 
-  /** As {@linkcode PageTables.tryTranslate}. */
+  /** See {@linkcode PageTables.tryTranslate}. */
   tryTranslate(gva: bigint): Translation | undefined {
     return this.tables.tryTranslate(gva);
   }
@@ -43,7 +45,7 @@ export class AddressSpace {
   }
 
   /**
-   * Copies `into.length` bytes at `gva`, across pages.
+   * Copies `into.length` bytes at `gva`; the range may span pages.
    *
    * @throws {MemoryError} when a byte of it is not mapped or not RAM.
    */
@@ -60,7 +62,7 @@ export class AddressSpace {
     }
   }
 
-  /** A copy of `size` bytes at `gva`. Throws as {@linkcode read}. */
+  /** A copy of `size` bytes at `gva`. Throws like {@linkcode read}. */
   bytes(gva: bigint, size: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(size);
     this.read(gva, copy);
@@ -75,31 +77,31 @@ export class AddressSpace {
     return this.#word;
   }
 
-  /** The byte at `gva`. Throws as {@linkcode read}. */
+  /** The byte at `gva`. Throws like {@linkcode read}. */
   u8(gva: bigint): number {
     return this.#load(gva, 1).getUint8(0);
   }
-  /** The u16 at `gva`. Throws as {@linkcode read}. */
+  /** The u16 at `gva`. Throws like {@linkcode read}. */
   u16(gva: bigint): number {
     return this.#load(gva, 2).getUint16(0, true);
   }
-  /** The u32 at `gva`. Throws as {@linkcode read}. */
+  /** The u32 at `gva`. Throws like {@linkcode read}. */
   u32(gva: bigint): number {
     return this.#load(gva, 4).getUint32(0, true);
   }
-  /** The s32 at `gva`. Throws as {@linkcode read}. */
+  /** The s32 at `gva`. Throws like {@linkcode read}. */
   s32(gva: bigint): number {
     return this.#load(gva, 4).getInt32(0, true);
   }
-  /** The u64 (or pointer) at `gva`. Throws as {@linkcode read}. */
+  /** The u64 (or pointer) at `gva`. Throws like {@linkcode read}. */
   u64(gva: bigint): bigint {
     return this.#load(gva, 8).getBigUint64(0, true);
   }
 
   /**
-   * The NUL-terminated string at `gva`, as UTF-8, at most `limit` bytes.
-   * Throws as {@linkcode read} when its start is not mapped; ends early where
-   * mapped memory ends.
+   * The NUL-terminated string at `gva`, as UTF-8, at most `limit` bytes. Throws
+   * like {@linkcode read} when its start is not mapped; is cut short where the
+   * mapping ends.
    */
   string(gva: bigint, limit = 256): string {
     const parts = new Uint8Array(limit);
@@ -108,8 +110,8 @@ export class AddressSpace {
       const at = gva + BigInt(length);
       const found = length === 0 ? this.translate(at) : this.tryTranslate(at);
       if (found === undefined) break;
-      // Little at a time, so that short strings stay cheap; no further than
-      // the next granule, which a recording may lack.
+      // In small pieces, so that short strings stay cheap, and not across a
+      // granule, which may be missing from a recording.
       const size = Math.min(
         limit - length,
         64,

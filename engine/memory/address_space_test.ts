@@ -9,7 +9,10 @@ const KIB4 = 4096;
 const MIB2 = 2 << 20;
 const VMALLOC = 0xffffc90000000000n;
 
-/** 4 MiB of RAM whose bytes tell their place, with tables at 2 MiB. */
+/**
+ * 4 MiB of RAM whose bytes encode their own position, with page tables at 2
+ * MiB.
+ */
 function guest() {
   const bytes = new Uint8Array(4 << 20);
   for (let i = 0; i < MIB2; i++) bytes[i] = i * 7 + (i >> 8) * 13;
@@ -22,7 +25,7 @@ function guest() {
   };
 }
 
-Deno.test("reads go across pages that lie apart", () => {
+Deno.test("reads span pages that are not adjacent in physical memory", () => {
   const { tables, space, bytes } = guest();
   const gpas = [0x9000, 0x3000, 0x20000, 0x1000];
   gpas.forEach((gpa, i) =>
@@ -57,7 +60,7 @@ Deno.test("reads go across pages that lie apart", () => {
   );
 });
 
-Deno.test("strings go across pages and end where memory ends", () => {
+Deno.test("strings span pages and end where the mapping ends", () => {
   const { tables, space, bytes } = guest();
   tables.map(VMALLOC, 0x9000n, KIB4);
   tables.map(VMALLOC + 4096n, 0x3000n, KIB4);
@@ -70,7 +73,7 @@ Deno.test("strings go across pages and end where memory ends", () => {
   bytes[0x3003] = 0x62;
   assert.equal(s.string(across, 8), "aaaaaabb");
   assert.equal(s.string(across, 300), "aaaaaa" + "b".repeat(294));
-  // Nothing is mapped behind the second page.
+  // Nothing is mapped after the second page.
   assert.equal(s.string(VMALLOC + 8189n, 100), "bbb");
   bytes.set(new TextEncoder().encode("größe\0"), 0x9ffd);
   bytes.set(new TextEncoder().encode("größe\0").subarray(3), 0x3000);

@@ -1,6 +1,6 @@
 /**
- * Guest memory that lies in byte arrays: made by tests, or taken apart from
- * something larger.
+ * Guest memory held in byte arrays, made by tests or cut out of something
+ * larger.
  *
  * @module
  */
@@ -18,19 +18,19 @@ export interface BufferPiece {
   readonly bytes: Uint8Array;
 }
 
-/** What a {@linkcode BufferMemory} may be asked for. */
+/** Options of a {@linkcode BufferMemory}. */
 export interface BufferMemoryOptions {
-  /** For messages; default `buffer`. */
+  /** Name for messages; default `buffer`. */
   readonly name?: string;
   /** Whether writes are allowed; default true. */
   readonly writable?: boolean;
-  /** What `live` says; default false. */
+  /** The value of `live`; default false. */
   readonly live?: boolean;
 }
 
 /**
- * A {@linkcode PhysicalMemory} over byte arrays. The arrays are used as they
- * are, not copied: what is written shows in them.
+ * A {@linkcode PhysicalMemory} over byte arrays. The arrays are used directly,
+ * not copied, so writes show in them.
  */
 export class BufferMemory implements PhysicalMemory {
   readonly name: string;
@@ -119,7 +119,7 @@ export class BufferMemory implements PhysicalMemory {
 
   [Symbol.dispose](): void {}
 
-  /** Calls `use` for each piece of an access, which may span pieces. */
+  /** Calls `use` for each piece that an access touches. */
   #each(
     gpa: number,
     length: number,
@@ -152,7 +152,7 @@ export class BufferMemory implements PhysicalMemory {
   }
 }
 
-/** Memory in which somebody else is at work whenever a word is exchanged. */
+/** Memory that somebody else changes around each compare-and-exchange. */
 export class BusyMemory extends BufferMemory {
   /** Called before each exchange. */
   before: (gpa: number) => void = () => {};

@@ -9,7 +9,7 @@ import {
 } from "./elf_core_ranges.ts";
 import { indexOfBytes } from "./elf_core_search.ts";
 
-Deno.test("reads and writes go across pieces that touch", () => {
+Deno.test("reads and writes span adjacent pieces", () => {
   const memory = new BufferMemory([
     { gpa: 0x2000, bytes: new Uint8Array(16).fill(2) },
     { gpa: 0x1ff0, bytes: new Uint8Array(16).fill(1) },
@@ -25,7 +25,7 @@ Deno.test("reads and writes go across pieces that touch", () => {
   assert.equal(memory.view(0x1fff, 2), undefined);
 });
 
-Deno.test("compareExchange replaces only what was expected", () => {
+Deno.test("compareExchange replaces a word only when it holds what was expected", () => {
   const memory = new BufferMemory(new Uint8Array(16));
   assert.equal(memory.compareExchange(8, 8, 0n, 0x1122334455667788n), 0n);
   assert.equal(
@@ -66,7 +66,7 @@ Deno.test("range arithmetic agrees with counting every byte", () => {
   }));
 });
 
-Deno.test("the byte search agrees with Buffer's", async () => {
+Deno.test("the byte search agrees with that of Buffer", async () => {
   const { Buffer } = await import("node:buffer");
   const bytes = fc.array(fc.nat(2)).map((list) => Uint8Array.from(list));
   fc.assert(fc.property(bytes, bytes, fc.nat(10), (hay, needle, from) => {

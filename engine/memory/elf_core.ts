@@ -1,7 +1,7 @@
 /**
- * Guest memory out of an ELF core: QEMU's dump-guest-memory, `virsh dump
- * --memory-only`, kdump's /proc/vmcore, and our snapshots, also compressed
- * with zstd or gzip. Needs read permission only, no FFI.
+ * Guest memory from an ELF core: QEMU's dump-guest-memory,
+ * `virsh dump --memory-only`, kdump's /proc/vmcore, and our own snapshots,
+ * optionally compressed with zstd or gzip. Needs read permission only, no FFI.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { ReadOnlyMemory } from "./write_guard.ts";
 
 /** A part of guest memory and where its bytes are. */
 interface Part extends GpaRange {
-  /** Offset in the file, or -1 where all is zeros. */
+  /** Offset in the file, or -1 when the part is all zeros. */
   readonly offset: number;
 }
 
@@ -43,11 +43,11 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   readonly ranges: readonly GpaRange[];
   /** All notes, in file order. */
   readonly notes: readonly ElfNote[];
-  /** Text of the VMCOREINFO note, when the core has one. */
+  /** Text of the VMCOREINFO note, if the core has one. */
   readonly vmcoreinfo: string | undefined;
-  /** How many CPUs the core has a register set of. */
+  /** How many CPUs the core holds registers of. */
   readonly cpuNotes: number;
-  /** What the snapshot says of itself; undefined for other cores. */
+  /** The snapshot's manifest; undefined for other cores. */
   readonly manifest: SnapshotManifest | undefined;
   /** PT_LOAD segments as they stand in the file. */
   readonly segments: readonly LoadSegment[];
@@ -58,7 +58,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   /**
    * @param path For messages.
    * @throws {XftraceError} as {@linkcode parseCoreHeaders}, and when the
-   * snapshot's manifest is of a newer format or damaged.
+   * snapshot's manifest has a newer format or is damaged.
    */
   constructor(path: string, source: ByteSource, refuse?: RefuseMachine) {
     super();
@@ -121,7 +121,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
     this.#source[Symbol.dispose]();
   }
 
-  /** Index of the part that holds `gpa`; the last one is tried first. */
+  /** Index of the part that holds `gpa`; the part found last is tried first. */
   #find(gpa: number): number {
     const last = this.#parts[this.#last];
     if (gpa >= last.start && gpa < last.end) return this.#last;
@@ -151,7 +151,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
 /**
  * Opens the core or snapshot at `path`.
  *
- * `refuse` says which machines' cores cannot be read.
+ * `refuse` decides which machines' cores cannot be read.
  *
  * @throws {XftraceError} one clear sentence, see {@linkcode openSource} and
  * {@linkcode CoreMemory}.
@@ -169,15 +169,15 @@ export function openCore(
   }
 }
 
-/** A core whose bytes are in memory already; `path` is for messages. */
+/** A core whose bytes are already in memory; `path` is for messages. */
 export function coreFromBytes(path: string, bytes: Uint8Array): CoreMemory {
   return new CoreMemory(path, bytesSource(bytes));
 }
 
 /**
  * The segments as disjoint parts, ascending. Segments may overlap (kdump maps
- * the kernel's text once more beside the direct map): the first in the file
- * counts, and bytes count before zeros.
+ * the kernel's text a second time beside the direct map): the first one in the
+ * file takes precedence, and bytes take precedence over zeros.
  */
 function partsOf(loads: readonly LoadSegment[]): Part[] {
   const parts: Part[] = [];
@@ -186,7 +186,7 @@ function partsOf(loads: readonly LoadSegment[]): Part[] {
     if (fileSize === 0) continue;
     const range = { start: paddr, end: paddr + fileSize };
     const last = taken[taken.length - 1];
-    // Segments nearly always ascend; only then is the list cheap to extend.
+    // Segments nearly always ascend; appending is then cheap.
     if (last === undefined || paddr >= last.end) {
       parts.push({ ...range, offset });
       taken.push(range);

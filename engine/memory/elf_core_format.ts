@@ -1,6 +1,6 @@
 /**
- * The headers of an ELF core: what is a kernel core we can read, and where
- * its bytes are. Pure: works on a {@linkcode ByteSource}.
+ * Parses the headers of an ELF core: whether it is a kernel core that can be
+ * read, and where its bytes are. Pure: works on a {@linkcode ByteSource}.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const ELF = {
   ET_CORE: 4,
   PT_LOAD: 1,
   PT_NOTE: 4,
-  /** e_phnum when the count stands in the first section's sh_info. */
+  /** Value of e_phnum when the real count is in the first section's sh_info. */
   PN_XNUM: 0xffff,
   headerSize: 64,
   programHeaderSize: 56,
@@ -25,17 +25,17 @@ export const ELF = {
 export interface LoadSegment {
   /** GPA of the first byte. */
   readonly paddr: number;
-  /** GVA of the first byte, as the writer put it; may mean nothing. */
+  /** GVA of the first byte as the writer gave it; not always meaningful. */
   readonly vaddr: bigint;
   /** Offset in the file, in bytes. */
   readonly offset: number;
   /** Bytes in the file. */
   readonly fileSize: number;
-  /** Bytes in memory; what is not in the file is zeros. */
+  /** Bytes in memory; those beyond `fileSize` are zeros. */
   readonly memSize: number;
 }
 
-/** What the first bytes of an ELF file say of its machine. */
+/** What an ELF file's first bytes say about its machine. */
 export interface ElfMachine {
   /** `e_machine`. */
   readonly machine: number;
@@ -44,18 +44,18 @@ export interface ElfMachine {
 }
 
 /**
- * Why cores of a machine cannot be read, as the end of a sentence that begins
- * with the file's name; `undefined`: they can.
+ * Says why cores of a machine cannot be read, as the end of a sentence that
+ * begins with the file's name; `undefined` when they can be read.
  */
 export type RefuseMachine = (elf: ElfMachine) => string | undefined;
 
-/** Refuses what has other headers. */
+/** Refuses machines whose headers have another form. */
 const OTHER_HEADERS: RefuseMachine = ({ is64, littleEndian }) =>
   is64 && littleEndian
     ? undefined
     : "is of a guest that is not a 64-bit, little-endian one";
 
-/** What the headers of a core say. */
+/** What a core's headers hold. */
 export interface CoreHeaders {
   readonly loads: readonly LoadSegment[];
   readonly notes: readonly ElfNote[];
@@ -67,11 +67,11 @@ const AS_ELF =
   "dump it as ELF instead (`virsh dump --memory-only --format elf`, QEMU's " +
   "dump-guest-memory without -z, `makedumpfile -E`)";
 
-/** Files that are not ELF, told by how they begin. */
+/** Formats other than ELF, recognized by their first bytes. */
 const OTHER_FORMATS: readonly [string, string][] = [
   ["KDUMP   ", `a compressed kdump; ${AS_ELF}`],
   ["DISKDUMP", `a diskdump; ${AS_ELF}`],
-  // QEMU writes its compressed dumps so as well (dump/dump.c).
+  // QEMU also writes its compressed dumps in this form (dump/dump.c).
   ["makedumpfile", `a kdump in flattened form; ${AS_ELF}`],
   ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
   ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
@@ -84,10 +84,11 @@ const OTHER_FORMATS: readonly [string, string][] = [
 /**
  * Reads the headers and notes of a kernel core.
  *
- * @param refuse by default machines whose headers have another form
+ * @param refuse by default refuses machines whose headers have another form
  * @throws {XftraceError} one sentence that names `path` and the fault: not an
- * ELF core (and what it is instead), 32 bits, another architecture, cut short
- * (and by how many bytes), a user program's core, or malformed.
+ * ELF core (and what it is instead), a 32-bit core, another architecture, a
+ * file cut short (and by how many bytes), a user program's core, or malformed
+ * headers.
  */
 export function parseCoreHeaders(
   path: string,
@@ -168,8 +169,8 @@ export function parseCoreHeaders(
     }
     const memSize = Math.max(fileSize, u64(headers, at + 40));
     const paddr = headers.getBigUint64(at + 24, true);
-    // The kernel marks what has no physical address (vmalloc in /proc/kcore)
-    // with all ones.
+    // The kernel sets all bits for memory without a physical address (vmalloc
+    // in /proc/kcore).
     if (memSize === 0 || paddr === 0xffffffffffffffffn) continue;
     loads.push({
       paddr: u64(headers, at + 24),

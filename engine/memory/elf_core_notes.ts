@@ -7,20 +7,20 @@
 
 /** One ELF note. */
 export interface ElfNote {
-  /** Owner: `CORE`, `QEMU`, `VMCOREINFO`, `XFTRACE` ... */
+  /** Owner of the note: `CORE`, `QEMU`, `VMCOREINFO`, `XFTRACE` ... */
   readonly name: string;
   readonly type: number;
   readonly desc: Uint8Array;
 }
 
-/** NT_PRSTATUS of owner `CORE`: one for each CPU. */
+/** NT_PRSTATUS, owner `CORE`: one note for each CPU. */
 export const NT_PRSTATUS = 1;
 
 const align4 = (n: number) => Math.ceil(n / 4) * 4;
 
 /**
- * Takes a PT_NOTE segment apart; what is cut short or malformed ends the list
- * quietly, as readelf does: the notes before it are still good.
+ * Splits a PT_NOTE segment into its notes. A truncated or malformed note ends
+ * the list without an error, as in readelf: the notes before it are still good.
  */
 export function parseNotes(bytes: Uint8Array): ElfNote[] {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -44,7 +44,7 @@ export function parseNotes(bytes: Uint8Array): ElfNote[] {
   return notes;
 }
 
-/** The bytes of a PT_NOTE segment that holds these notes. */
+/** Builds the bytes of a PT_NOTE segment that holds these notes. */
 export function encodeNotes(
   notes: readonly ElfNote[],
 ): Uint8Array<ArrayBuffer> {

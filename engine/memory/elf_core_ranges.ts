@@ -1,6 +1,6 @@
 /**
- * Arithmetic on GPA ranges: half-open, in bytes, as plain Numbers (52 bits
- * fit exactly, so no shifts, which would cut them to 32 bits).
+ * Arithmetic on GPA ranges: half-open, in bytes, as plain Numbers (52 bits fit
+ * exactly; shifts would cut them to 32 bits and are not used).
  *
  * @module
  */
@@ -8,12 +8,12 @@
 import type { GpaRange } from "./physical_memory.ts";
 
 /**
- * Bytes in which memory is kept, compared, and missing from a recording: no
- * guest has smaller pages, and each page size is a multiple of it.
+ * Unit, in bytes, in which memory is cached, compared, and recorded: no guest
+ * has smaller pages, and each page size is a multiple of it.
  */
 export const GRANULE = 4096;
 
-/** The ranges in ascending order, those that touch or overlap joined. */
+/** The ranges in ascending order, with touching and overlapping ones joined. */
 export function mergeRanges(ranges: Iterable<GpaRange>): GpaRange[] {
   const sorted = [...ranges].filter((r) => r.end > r.start)
     .sort((a, b) => a.start - b.start);
@@ -29,7 +29,9 @@ export function mergeRanges(ranges: Iterable<GpaRange>): GpaRange[] {
   return merged;
 }
 
-/** The parts that lie in both lists; each list ascending and disjoint. */
+/**
+ * The parts that lie in both lists; each list must be ascending and disjoint.
+ */
 export function intersectRanges(
   a: readonly GpaRange[],
   b: readonly GpaRange[],
@@ -47,7 +49,10 @@ export function intersectRanges(
   return both;
 }
 
-/** What of `a` is not in `b`; each list ascending and disjoint. */
+/**
+ * The parts of `a` that are not in `b`; each list must be ascending and
+ * disjoint.
+ */
 export function subtractRanges(
   a: readonly GpaRange[],
   b: readonly GpaRange[],
@@ -66,14 +71,14 @@ export function subtractRanges(
   return left;
 }
 
-/** How many bytes the ranges hold together. */
+/** The total number of bytes in the ranges. */
 export function totalBytes(ranges: Iterable<GpaRange>): number {
   let total = 0;
   for (const { start, end } of ranges) total += end - start;
   return total;
 }
 
-/** The ranges widened to whole granules, merged. */
+/** The ranges extended to whole granules and merged. */
 export function wholeGranules(ranges: Iterable<GpaRange>): GpaRange[] {
   const widened: GpaRange[] = [];
   for (const { start, end } of ranges) {
@@ -86,7 +91,7 @@ export function wholeGranules(ranges: Iterable<GpaRange>): GpaRange[] {
 }
 
 /**
- * Index of the range that holds `gpa`, or -1; the list is ascending and
+ * Index of the range that holds `gpa`, or -1; the list must be ascending and
  * disjoint.
  */
 export function findRange(ranges: readonly GpaRange[], gpa: number): number {

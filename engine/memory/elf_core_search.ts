@@ -7,12 +7,13 @@
 import type { GpaRange } from "./physical_memory.ts";
 import { mergeRanges } from "./elf_core_ranges.ts";
 
-/** Bytes looked through at a time. */
+/** Bytes searched at a time. */
 const CHUNK = 1 << 20;
 
 /**
- * Position of the needle's byte that is likely to be rare in kernel memory,
- * so that the engine's own byte scan rejects most of it. Zeros are everywhere.
+ * Position of a byte in the needle that is likely to be rare in kernel memory,
+ * so that the JavaScript engine's own byte scan rejects most places. Zeros are
+ * everywhere.
  */
 function anchorOf(needle: Uint8Array): number {
   let best = 0;
@@ -29,7 +30,7 @@ function anchorOf(needle: Uint8Array): number {
 }
 
 /**
- * First index at or after `from` at which `needle` starts in `hay`, or -1.
+ * First index, at or after `from`, at which `needle` starts in `hay`, or -1.
  */
 export function indexOfBytes(
   hay: Uint8Array,
@@ -52,8 +53,8 @@ export function indexOfBytes(
 }
 
 /**
- * GPAs at which `needle` starts within `ranges`, ascending, at most `limit`.
- * A match may span two ranges that touch. `read` fills its buffer with the
+ * GPAs within `ranges` at which `needle` starts, ascending, at most `limit` of
+ * them. A match may span two adjacent ranges. `read` fills its buffer with the
  * bytes at a GPA.
  */
 export function searchRanges(

@@ -1,6 +1,6 @@
 /**
- * Bytes of a core file: all of it in memory when it is small or compressed,
- * otherwise read in pieces as they are asked for. Needs read permission only.
+ * The bytes of a core file: held in memory when the file is small or
+ * compressed, otherwise read in pieces on demand. Needs read permission only.
  *
  * @module
  */
@@ -18,28 +18,27 @@ import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
 
 /** Random access to the bytes of a core, decompressed. */
 export interface ByteSource extends Disposable {
-  /** Bytes in all. */
+  /** Total number of bytes. */
   readonly size: number;
-  /** All bytes, when they are in memory. */
+  /** All bytes, if they are in memory. */
   readonly bytes: Uint8Array | undefined;
   /**
    * Fills `into` with the bytes at `offset`.
    *
-   * @throws {XftraceError} when the file ends before.
+   * @throws {XftraceError} when the file ends before that.
    */
   readAt(offset: number, into: Uint8Array): void;
 }
 
-/** How a core file is opened. */
+/** Options for opening a core file. */
 export interface SourceOptions {
   /**
-   * A file of at most this many bytes is read into memory whole; default
-   * 256 MiB.
+   * Files of up to this many bytes are read into memory whole; default 256 MiB.
    */
   readonly inMemory?: number;
   /**
-   * The most bytes a compressed file may decompress to; default 8 GiB. Above
-   * it the file must be decompressed on disk first.
+   * The most bytes a compressed file may decompress to; default 8 GiB. A larger
+   * one must first be decompressed on disk.
    */
   readonly decompressed?: number;
 }
@@ -48,7 +47,7 @@ const MIB = 1024 * 1024;
 const CHUNK = 64 * 1024;
 const CACHED_CHUNKS = 512;
 
-/** A source over bytes in memory. */
+/** A source over bytes that are in memory. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     size: bytes.length,
@@ -62,10 +61,11 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 }
 
 /**
- * Opens a core file, compressed with zstd or gzip or not at all.
+ * Opens a core file that is plain or compressed with zstd or gzip.
  *
  * @throws {XftraceError} one sentence: no such file, a folder, no permission,
- * empty, compressed and cut short or damaged, too large once decompressed.
+ * an empty file, a compressed file that is cut short or damaged, or one that is
+ * too large once decompressed.
  */
 export function openSource(
   path: string,
@@ -107,7 +107,7 @@ export function openSource(
   }
 }
 
-/** A source that reads as it is asked, through a cache of recent chunks. */
+/** A source that reads on demand, through a cache of recent chunks. */
 function fileSource(path: string, fd: number, size: number): ByteSource {
   const cache = new Map<number, Uint8Array>();
   const fill = (offset: number, into: Uint8Array) => {
@@ -231,7 +231,7 @@ function endsEarly(path: string): XftraceError {
   );
 }
 
-/** Runs a file operation; what fails becomes one clear sentence. */
+/** Runs a file operation and turns its failure into one clear sentence. */
 function attempt<T>(path: string, run: () => T): T {
   try {
     return run();

@@ -7,7 +7,7 @@ import { refuseMachine } from "../arch/all.ts";
 import { encodeNotes, parseNotes } from "./elf_core_notes.ts";
 import { bytesSource, fileError, openSource } from "./elf_core_source.ts";
 
-/** A PT_LOAD for {@linkcode makeCore}. */
+/** A PT_LOAD segment for {@linkcode makeCore}. */
 interface Load {
   readonly paddr: number;
   readonly vaddr?: bigint;
@@ -82,7 +82,7 @@ function read(core: ReturnType<typeof coreFromBytes>, gpa: number, n: number) {
   return [...into];
 }
 
-Deno.test("a core reads by GPA, across segments and into zeros", () => {
+Deno.test("a core is read by GPA, across segments and into zeros", () => {
   using core = coreFromBytes("x", SMALL);
   assert.deepEqual(read(core, 0x1ffe, 4), [1, 1, 2, 2]);
   assert.deepEqual(read(core, 0x2fff, 3), [2, 0, 0]);
@@ -108,7 +108,7 @@ Deno.test("a core reads by GPA, across segments and into zeros", () => {
   });
 });
 
-Deno.test("a search finds what spans two segments, and honours the limit", () => {
+Deno.test("a search finds a match that spans two segments, and honours the limit", () => {
   using core = coreFromBytes("x", SMALL);
   const needle = Uint8Array.of(1, 1, 2, 2);
   assert.deepEqual(core.search(needle), [0x1ffe]);
@@ -119,7 +119,7 @@ Deno.test("a search finds what spans two segments, and honours the limit", () =>
   assert.deepEqual(core.search(Uint8Array.of(9)), []);
 });
 
-Deno.test("where segments overlap the first counts, bytes before zeros", () => {
+Deno.test("where segments overlap the first takes precedence, and bytes before zeros", () => {
   using core = coreFromBytes(
     "x",
     makeCore([
@@ -133,7 +133,9 @@ Deno.test("where segments overlap the first counts, bytes before zeros", () => {
   assert.deepEqual(read(core, 0x8fff, 2), [8, 7]);
 });
 
-/** One file for each way a core can be wrong, and what is said of it. */
+/**
+ * One file for each way in which a core can be wrong, and the message expected.
+ */
 const BAD: readonly [string, Uint8Array, RegExp][] = [
   ["empty", new Uint8Array(0), /is empty/],
   ["random", filled(5000, 0xa5), /not an ELF core.*file:PATH/],
@@ -211,7 +213,7 @@ function cut(bytes: Uint8Array, off: number): Uint8Array {
   return bytes.subarray(0, bytes.length - off);
 }
 
-Deno.test("what is not a core is one clear sentence", async (t) => {
+Deno.test("a file that is not a kernel core gives one clear sentence", async (t) => {
   const folder = Deno.makeTempDirSync();
   try {
     for (const [name, bytes, expected] of BAD) {
@@ -234,7 +236,7 @@ Deno.test("what is not a core is one clear sentence", async (t) => {
   }
 });
 
-Deno.test("read in pieces, in memory and decompressed are the same", () => {
+Deno.test("reading in pieces, from memory and decompressed gives the same bytes", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const big = crypto.getRandomValues(new Uint8Array(60000));
@@ -277,7 +279,7 @@ function concatenated(parts: readonly Uint8Array[]): number[] {
   return parts.flatMap((part) => [...part]);
 }
 
-Deno.test("notes come back as they were written", () => {
+Deno.test("notes are read back as they were written", () => {
   fc.assert(fc.property(
     fc.array(fc.record({
       name: fc.stringMatching(/^[A-Z]{0,12}$/),
@@ -294,7 +296,7 @@ Deno.test("notes come back as they were written", () => {
   ));
 });
 
-Deno.test("garbage never does worse than a clear error", () => {
+Deno.test("random bytes never cause worse than a clear error", () => {
   const headers = 64 + 56 * 4 + NOTES.length;
   fc.assert(
     fc.property(

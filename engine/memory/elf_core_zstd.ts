@@ -1,8 +1,8 @@
 /**
  * Where zstd frames begin and end (RFC 8878, section 3.1). The decompressor of
  * node:zlib stops quietly at the end of its input and after the first frame
- * (observed in Deno 2.9), so a file cut short would look whole; walking the
- * block headers tells beforehand.
+ * (observed in Deno 2.9), so a truncated file would look whole; walking the
+ * block headers finds this out beforehand.
  *
  * @module
  */
@@ -10,18 +10,18 @@
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 
-/** What a walk over the frames of a zstd file found. */
+/** The result of walking over the frames of a zstd file. */
 export interface ZstdFrames {
   /** Start and end offset of each data frame, in bytes. */
   readonly frames: readonly { readonly start: number; readonly end: number }[];
   /**
    * What is wrong: the file ends within a frame (`cut short`), or has bytes
-   * that are no frame (`damaged`).
+   * that are not a frame (`damaged`).
    */
   readonly fault?: "cut short" | "damaged";
 }
 
-/** Whether the bytes begin like a zstd file. */
+/** Whether the bytes begin with the zstd magic number. */
 export function isZstd(bytes: Uint8Array): boolean {
   return bytes.length >= 4 && u32(bytes, 0) === FRAME_MAGIC;
 }

@@ -1,7 +1,8 @@
 /**
- * Memory that stands still for whoever reads it: each page is copied when it
- * is first touched, and from then on the copy answers. What one work saw of a
- * running guest can so be saved, and the work repeated on it gives the same.
+ * Memory that does not change for its reader: each page is copied when it is
+ * first read, and from then on the copy is returned. This allows saving what
+ * one analysis saw of a running guest, so that repeating the analysis on it
+ * gives the same result.
  *
  * @module
  */
@@ -12,14 +13,14 @@ import { ReadOnlyMemory } from "./write_guard.ts";
 
 /** Pages whose copies are allocated together. */
 const SLAB_PAGES = 256;
-/** Times that a block whose head changes is copied again. */
+/** How often a block whose header keeps changing is copied again. */
 const TRIES = 50;
 
 /** A read-only {@linkcode PhysicalMemory} over another. */
 export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   protected readonly kind = "frozen memory";
   readonly #inner: PhysicalMemory;
-  /** Copies by page number. */
+  /** The copies, by page number. */
   readonly #pages = new Map<number, Uint8Array>();
   readonly #zeros = new Set<number>();
   readonly #head = new Uint8Array(16);
@@ -27,7 +28,7 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   #used = 0;
   #keeping = true;
 
-  /** @param inner stays open when this is disposed of. */
+  /** @param inner is not closed when this is disposed of. */
   constructor(inner: PhysicalMemory) {
     super();
     this.#inner = inner;
@@ -40,19 +41,19 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
     return this.#inner.ranges;
   }
 
-  /** How many pages were touched. */
+  /** How many pages have been read. */
   get pageCount(): number {
     return this.#pages.size;
   }
 
-  /** The pages touched so far, as ascending, disjoint ranges. */
+  /** The pages read so far, as ascending, disjoint ranges. */
   touched(): GpaRange[] {
     return asRanges(this.#pages.keys());
   }
 
   /**
-   * The pages that hold data: of those touched the ones that are not zero,
-   * and of all others what the memory below says.
+   * The pages that hold data: of the pages read so far, those that are not all
+   * zeros; of all others, what the underlying memory reports.
    */
   dataRanges(): GpaRange[] {
     const ranges: GpaRange[] = [];
@@ -74,10 +75,11 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   }
 
   /**
-   * Copies the block at `gpa` as one: again, as long as its first 16 bytes
-   * change meanwhile. A ring buffer's page has its stamp and commit there.
+   * Copies the block at `gpa` as a whole, and again as long as its first 16
+   * bytes change meanwhile: a ring-buffer page has its time stamp and commit
+   * there.
    *
-   * @param length bytes, whole pages
+   * @param length in bytes, a multiple of the page size
    * @throws {MemoryError} when it cannot be read.
    */
   freeze(gpa: number, length: number): void {
@@ -104,12 +106,15 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
     }
   }
 
-  /** From now on, pages that were not touched are read as they are then. */
+  /**
+   * From now on, pages that have not been read yet are no longer copied but
+   * read directly each time.
+   */
   stopKeeping(): void {
     this.#keeping = false;
   }
 
-  /** Pages that were touched from their copies, all others as they are. */
+  /** Returns the copies of pages that have one, and all others directly. */
   #readThrough(gpa: number, into: Uint8Array): void {
     this.#inner.read(gpa, into);
     const first = Math.floor(gpa / GRANULE);
@@ -126,12 +131,15 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
     }
   }
 
-  /** There are no views of what may have to be copied. */
+  /** No view is given out: its pages may still have to be copied. */
   view(): undefined {
     return undefined;
   }
 
-  /** Searches memory as it is; the pages of the hits are kept. */
+  /**
+   * Searches the underlying memory as it is now; the pages that hold matches
+   * are copied.
+   */
   search(needle: Uint8Array, limit?: number): number[] {
     const hits = this.#inner.search(needle, limit);
     const found = new Uint8Array(needle.length);

@@ -4,7 +4,7 @@ import { FrozenMemory } from "./frozen_memory.ts";
 
 const PAGE = 4096;
 
-Deno.test("a page stays as it was when it was first touched", () => {
+Deno.test("a page stays as it was when it was first read", () => {
   const bytes = new Uint8Array(8 * PAGE).fill(1);
   using frozen = new FrozenMemory(new BufferMemory(bytes));
   const got = new Uint8Array(4);
@@ -21,7 +21,7 @@ Deno.test("a page stays as it was when it was first touched", () => {
   assert.equal(frozen.pageCount, 3);
 });
 
-Deno.test("once nothing more is kept, other pages are read through", () => {
+Deno.test("after stopKeeping, other pages are read directly", () => {
   const bytes = new Uint8Array(4 * PAGE).fill(1);
   using frozen = new FrozenMemory(new BufferMemory(bytes));
   frozen.freeze(PAGE, PAGE);
@@ -33,7 +33,7 @@ Deno.test("once nothing more is kept, other pages are read through", () => {
   assert.equal(frozen.pageCount, 1);
 });
 
-Deno.test("pages of zeros are no data", () => {
+Deno.test("pages of zeros do not count as data", () => {
   const bytes = new Uint8Array(4 * PAGE);
   bytes[2 * PAGE] = 7;
   using frozen = new FrozenMemory(new BufferMemory(bytes));
@@ -41,7 +41,7 @@ Deno.test("pages of zeros are no data", () => {
   assert.deepEqual(frozen.dataRanges(), [{ start: 2 * PAGE, end: 3 * PAGE }]);
 });
 
-Deno.test("a block whose head changes while it is copied is copied again", () => {
+Deno.test("a block whose header changes during the copy is copied again", () => {
   const bytes = new Uint8Array(2 * PAGE);
   let reads = 0;
   class Moving extends BufferMemory {
@@ -58,7 +58,7 @@ Deno.test("a block whose head changes while it is copied is copied again", () =>
   assert.equal(head[0], 1);
 });
 
-Deno.test("hits of a search are kept", () => {
+Deno.test("pages with matches of a search are copied", () => {
   const bytes = new Uint8Array(4 * PAGE);
   bytes.set([1, 2, 3, 4], 2 * PAGE + 8);
   using frozen = new FrozenMemory(new BufferMemory(bytes));

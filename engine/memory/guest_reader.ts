@@ -1,6 +1,6 @@
 /**
- * Small readers over kernel virtual memory, for code that must live with
- * memory that changes while it is read.
+ * Small readers of kernel virtual memory, for code that must cope with memory
+ * that changes while it is read.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { GRANULE } from "./elf_core_ranges.ts";
  */
 export type ReadGva = (gva: bigint, into: Uint8Array) => void;
 
-/** What is mapped is so in multiples of this. */
+/** Mappings start and end at multiples of this. */
 const STEP = BigInt(GRANULE);
 
-/** A copied object of guest memory, read by offsets. */
+/** A copy of an object in guest memory, read by offset. */
 export class GuestBytes {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
@@ -61,7 +61,7 @@ export function ascii(bytes: Uint8Array): string {
 }
 
 /**
- * Reads up to `length` bytes, fewer when a page behind them is not mapped.
+ * Reads up to `length` bytes; fewer when a page within the range is not mapped.
  */
 export function readUpTo(
   read: ReadGva,
@@ -84,21 +84,21 @@ export function readUpTo(
   return into.subarray(0, done);
 }
 
-/** More entries than any list of the kernel that is walked here has. */
+/** More entries than any kernel list walked here has. */
 const MAX_LIST = 65536;
 
-/** What a list walk found. */
+/** The result of a list walk. */
 export interface ListWalk {
   /** GVAs of the `struct list_head` of each entry, in list order. */
   readonly nodes: bigint[];
-  /** Whether the walk came back to the head. */
+  /** Whether the walk arrived back at the head. */
   readonly complete: boolean;
 }
 
 /**
- * Follows a `struct list_head` from its head (`next` is its first member).
- * The list may change meanwhile: a walk that loses its way tries again, and
- * at last gives what it has.
+ * Follows a `struct list_head` from its head (`next` is its first member). The
+ * list may change meanwhile: a walk that does not arrive back at the head is
+ * repeated, and after some tries returns what it has.
  */
 export function walkList(read: ReadGva, head: bigint): ListWalk {
   let nodes: bigint[] = [];

@@ -12,7 +12,9 @@ import {
 
 const BASE = 0xffff888000000000n;
 
-/** Memory of some bytes from {@linkcode BASE} on; what lies around is not mapped. */
+/**
+ * Memory of `size` bytes from {@linkcode BASE} on; nothing around it is mapped.
+ */
 function memory(size: number): {
   view: DataView<ArrayBuffer>;
   read: ReadGva;
@@ -34,7 +36,7 @@ function memory(size: number): {
   };
 }
 
-/** Links nodes at these offsets into a list; the first one is its head. */
+/** Links the nodes at these offsets into a list; the first one is its head. */
 function link(view: DataView, offsets: readonly number[]): void {
   offsets.forEach((at, i) => {
     const next = offsets[(i + 1) % offsets.length];
@@ -42,7 +44,7 @@ function link(view: DataView, offsets: readonly number[]): void {
   });
 }
 
-Deno.test("an object is read once, and then by offsets", () => {
+Deno.test("an object is copied once and then read by offset", () => {
   const { view, read, reads } = memory(64);
   view.setUint32(4, 0xdeadbeef, true);
   view.setBigUint64(8, 1n << 63n, true);
@@ -56,7 +58,7 @@ Deno.test("an object is read once, and then by offsets", () => {
   assert.throws(() => new GuestBytes(read, BASE + 40n, 32), MemoryError);
 });
 
-Deno.test("a text ends at a zero, or at its end", () => {
+Deno.test("a text ends at a NUL, or at its limit", () => {
   const bytes = new TextEncoder().encode("ab\0cd\0ef");
   assert.equal(ascii(terminated(bytes, 0)), "ab");
   assert.equal(ascii(terminated(bytes, 3, 5)), "cd");
@@ -64,7 +66,7 @@ Deno.test("a text ends at a zero, or at its end", () => {
   assert.equal(ascii(terminated(bytes, 0, 1)), "a");
 });
 
-Deno.test("as much is read as is mapped, in whole pages", () => {
+Deno.test("what is mapped is read, in whole pages", () => {
   const { view, read } = memory(2 * 4096);
   view.setUint8(4095, 1);
   view.setUint8(4096, 2);
@@ -73,7 +75,7 @@ Deno.test("as much is read as is mapped, in whole pages", () => {
   assert.equal(readUpTo(read, BASE - 4096n, 8192).length, 0);
 });
 
-Deno.test("a list is walked from its head back to it", () => {
+Deno.test("a list is walked from its head until it returns there", () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([...Array(32).keys()]), (order) => {
       const { view, read } = memory(33 * 16);
@@ -87,7 +89,7 @@ Deno.test("a list is walked from its head back to it", () => {
   );
 });
 
-Deno.test("a list that runs in circles, or out of memory, is not complete", () => {
+Deno.test("a list that loops, or leads to unmapped memory, is not complete", () => {
   const { view, read } = memory(256);
   link(view, [0, 16, 32, 48]);
   view.setBigUint64(48, BASE + 16n, true);
@@ -99,7 +101,7 @@ Deno.test("a list that runs in circles, or out of memory, is not complete", () =
   assert.equal(walkList(read, BASE).complete, false);
 });
 
-Deno.test("a walk that loses its way once is made again", () => {
+Deno.test("a walk that goes astray once is repeated", () => {
   const { view, read } = memory(256);
   link(view, [0, 16, 32]);
   let first = true;

@@ -10,13 +10,13 @@ export interface GvaRange {
   readonly end: bigint;
 }
 
-/** A half-open range of GVAs mapped alike. */
+/** A half-open range of GVAs that are mapped with the same rights. */
 export interface MappedRange extends GvaRange {
-  /** Whether all levels allow writing. */
+  /** Whether all levels of the page tables allow writing. */
   readonly writable: boolean;
 }
 
-/** Index of the range that covers a GVA in an ascending list, -1 for none. */
+/** Index of the range that holds a GVA in an ascending list, or -1. */
 export function rangeAt(ranges: readonly GvaRange[], gva: bigint): number {
   let low = 0;
   let high = ranges.length;
@@ -28,13 +28,13 @@ export function rangeAt(ranges: readonly GvaRange[], gva: bigint): number {
   return low > 0 && gva < ranges[low - 1].end ? low - 1 : -1;
 }
 
-/** A list of ranges in which those that touch and are alike become one. */
+/** A list of ranges that joins adjacent ones with the same rights. */
 export class RangeList {
   readonly ranges: MappedRange[] = [];
-  /** How many were added. */
+  /** How many ranges were added, before joining. */
   count = 0;
 
-  /** Adds a range that begins where the last one ends, or behind it. */
+  /** Adds a range that begins at or after the end of the last one. */
   add(start: bigint, end: bigint, writable: boolean): void {
     this.count++;
     const last = this.ranges.at(-1);
@@ -48,20 +48,20 @@ export class RangeList {
   }
 }
 
-/** Whether GVAs lie in a range, asked by their halves: for scans. */
+/** Tests whether GVAs, given as halves, lie in a range; made for scans. */
 export class RangeTest {
   readonly #low: number;
   readonly #high: number;
   readonly #size: number;
 
-  /** @param range of less than 2^53 bytes */
+  /** @param range must be smaller than 2^53 bytes */
   constructor({ start, end }: GvaRange) {
     this.#low = Number(start & 0xffffffffn);
     this.#high = Number(start >> 32n);
     this.#size = Number(end - start);
   }
 
-  /** The halves of a GVA, both unsigned. */
+  /** Whether the GVA with these unsigned halves lies in the range. */
   has(lo: number, hi: number): boolean {
     const past = (hi - this.#high) * 0x1_0000_0000 + lo - this.#low;
     return past >= 0 && past < this.#size;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rangeAt, RangeList, RangeTest } from "./gva_ranges.ts";
 
-Deno.test("ranges that touch and are alike become one", () => {
+Deno.test("adjacent ranges with the same rights become one", () => {
   const list = new RangeList();
   list.add(0x1000n, 0x2000n, false);
   list.add(0x2000n, 0x3000n, false);
@@ -21,7 +21,7 @@ Deno.test("ranges that touch and are alike become one", () => {
   assert.equal(rangeAt([], 0n), -1);
 });
 
-Deno.test("a range across a multiple of 4 GiB, asked by halves", () => {
+Deno.test("a range across a multiple of 4 GiB, tested by halves", () => {
   const test = new RangeTest({
     start: 0xffff_8000_ffff_f000n,
     end: 0xffff_8001_0000_1000n,

@@ -1,6 +1,6 @@
 /**
- * What a guest's page tables say, whatever their form is. Each architecture
- * walks its own (engine/arch).
+ * A guest's page tables, whatever their format. Each architecture implements
+ * its own walk (engine/arch).
  *
  * @module
  */
@@ -11,9 +11,9 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 export interface Translation {
   /** GPA of the byte asked for. */
   readonly gpa: number;
-  /** Bytes from there to the end of the page that maps it. */
+  /** Bytes from there to the end of the mapped page. */
   readonly left: number;
-  /** Size of that page, in bytes: a base page's, or a larger one's. */
+  /** Size of that page in bytes: a base page or a larger one. */
   readonly pageSize: number;
 }
 
@@ -21,25 +21,25 @@ export interface Translation {
 export interface Mappings {
   /** What the kernel may execute, ascending. */
   readonly executable: readonly MappedRange[];
-  /** All that is mapped in the region that was asked for, ascending. */
+  /** Everything mapped in the region that was asked for, ascending. */
   readonly inRegion: readonly MappedRange[];
-  /** How many tables could not be read: what they map is not listed. */
+  /** How many tables could not be read; what they map is not listed. */
   readonly unread: number;
 }
 
 /** One set of page tables. */
 export interface PageTables {
-  /** What they lie in, and what they map. */
+  /** The memory that holds the tables and the pages they map. */
   readonly memory: PhysicalMemory;
   /** GPA of the top-level table. */
   readonly root: number;
-  /** How many levels a walk goes down at most. */
+  /** The number of levels. */
   readonly levels: number;
   /** Bytes of the smallest page: `PAGE_SIZE` of this kernel. */
   readonly pageSize: number;
   /**
    * Translates a GVA; `undefined` when nothing is mapped there. Called for
-   * every read: it allocates its answer and nothing else.
+   * every read: it allocates nothing but its result.
    *
    * @throws {MemoryError} when a page table lies outside the guest's RAM.
    */
@@ -51,8 +51,8 @@ export interface PageTables {
    */
   ofProcess(root: number): PageTables;
   /**
-   * Walks the kernel's half once: some 10 ms for a small guest, as most of it
-   * is mapped by large or non-executable entries.
+   * Walks the kernel's half once. Takes some 10 ms for a small guest, since
+   * most of it is mapped by large or non-executable entries.
    *
    * @throws {MemoryError} when the top-level table cannot be read.
    */

@@ -1,7 +1,7 @@
 /**
- * What the engine knows of a guest's memory: bytes at guest physical
- * addresses (GPA). A mapped file, `/proc/PID/mem`, an ELF core and a snapshot
- * all look like this, so nothing above needs to know where the bytes come
+ * What the engine knows of a guest's memory: bytes at guest physical addresses
+ * (GPA). A mapped file, `/proc/PID/mem`, an ELF core and a snapshot all
+ * implement this interface, so nothing above needs to know where the bytes come
  * from, and replay needs no FFI.
  *
  * @module
@@ -21,7 +21,9 @@ export interface GpaRange {
  * GPAs are Numbers (bytes): the architecture's 52 bits fit exactly.
  */
 export interface PhysicalMemory extends Disposable {
-  /** What the user would call it, for messages: `file:PATH`, `qemu:web1`. */
+  /**
+   * The name that the user knows it by, for messages: `file:PATH`, `qemu:web1`.
+   */
   readonly name: string;
   /** Whether {@linkcode compareExchange} and {@linkcode write} are allowed now. */
   readonly writable: boolean;
@@ -31,16 +33,16 @@ export interface PhysicalMemory extends Disposable {
   readonly ranges: readonly GpaRange[];
 
   /**
-   * The parts of {@linkcode ranges} that hold data; what is left out reads as
-   * zeros. Reading a hole of a tmpfs file would allocate it in the host, so a
-   * scan goes by this list.
+   * The parts of {@linkcode ranges} that hold data; everything else reads as
+   * zeros. Reading a hole of a tmpfs file would allocate it on the host, so
+   * scans use this list.
    */
   dataRanges(): GpaRange[];
 
   /**
    * Copies `into.length` bytes at `gpa`.
    *
-   * @throws {MemoryError} when a byte of it is not RAM or cannot be read.
+   * @throws {MemoryError} when one of the bytes is not RAM or cannot be read.
    */
   read(gpa: number, into: Uint8Array): void;
 
@@ -51,16 +53,16 @@ export interface PhysicalMemory extends Disposable {
   view(gpa: number, length: number): Uint8Array | undefined;
 
   /**
-   * GPAs at which `needle` starts, in ascending order, holes skipped.
-   * `limit` ends the search early (default: all of them).
+   * GPAs at which `needle` starts, ascending; holes are skipped. `limit` ends
+   * the search early (default: all of them).
    */
   search(needle: Uint8Array, limit?: number): number[];
 
   /**
-   * Allows writes from now on. Memory is opened to be read; whoever steers a
-   * guest asks for this once there is a plan of what is written.
+   * Allows writes from now on. Memory is opened read-only; code that changes a
+   * guest calls this once there is a plan of what is to be written.
    *
-   * @throws {XftraceError} when it cannot be written, in one sentence.
+   * @throws {XftraceError} when the memory cannot be written, in one sentence.
    */
   makeWritable(): void;
 
@@ -74,10 +76,11 @@ export interface PhysicalMemory extends Disposable {
 
   /**
    * Atomically replaces the little-endian word of `width` bytes at `gpa` by
-   * `replacement` when it holds `expected`; returns what it held. `gpa` is
+   * `replacement` if it holds `expected`; returns what it held. `gpa` must be
    * aligned to `width`.
    *
-   * @throws {MemoryError} as {@linkcode write}, or when not aligned.
+   * @throws {MemoryError} like {@linkcode write}, and when `gpa` is not
+   * aligned.
    */
   compareExchange(
     gpa: number,
@@ -87,7 +90,7 @@ export interface PhysicalMemory extends Disposable {
   ): bigint;
 }
 
-/** What is said when a recording is to be steered. */
+/** The message when somebody wants to change a recording. */
 export function recordingRefusal(name: string): string {
   return `${name} is a recording: it can be read, but there is no guest to steer`;
 }

@@ -2,8 +2,9 @@
  * Where guest RAM lies: which GPA is which byte of which backing. Pure.
  *
  * Most machines leave a hole for devices and map the rest of RAM above it; the
- * split differs between them (see {@linkcode Board}, and the architectures'
- * boards). Memory devices are QEMU's (hw/mem/memory-device.c).
+ * split depends on the machine (see {@linkcode Board}, and the architectures'
+ * boards). The placement of memory devices follows QEMU's
+ * hw/mem/memory-device.c.
  *
  * @module
  */
@@ -14,8 +15,8 @@ import { GRANULE, intersectRanges, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange } from "./physical_memory.ts";
 
 /**
- * A layout that cannot be told from what was looked at, or that the guest
- * contradicts: somebody else may know better.
+ * The layout could not be determined from what was looked at, or the guest
+ * contradicts it; another source may know better.
  */
 export class LayoutError extends XftraceError {
   constructor(message: string) {
@@ -34,19 +35,19 @@ export interface RamRegion extends GpaRange {
 
 /** All of a guest's RAM. */
 export interface RamLayout {
-  /** What it was told from, for messages: `q35`, `i440fx` ... */
+  /** The source of the layout, for messages: `q35`, `i440fx` ... */
   readonly source: string;
-  /** Ascending, disjoint. */
+  /** The runs of RAM, ascending and disjoint. */
   readonly regions: readonly RamRegion[];
 }
 
-/** A kind of machine, by how it lays RAM out. */
+/** A kind of machine, distinguished by how it lays out RAM. */
 export interface Board {
   /** For messages: `q35`. */
   readonly name: string;
-  /** What its users call it, for lists of what is known: `i440fx (pc)`. */
+  /** Its common name, for lists of known machines: `i440fx (pc)`. */
   readonly label?: string;
-  /** Whether a machine type of QEMU's is of this kind. */
+  /** Whether a QEMU machine type is of this kind. */
   isType(machineType: string): boolean;
   /** GPA at which RAM begins. */
   readonly start: number;
@@ -56,9 +57,12 @@ export interface Board {
    * @param maxBelow QEMU's max-ram-below-4g
    */
   low(size: number, maxBelow?: number): number;
-  /** GPA of the RAM behind the hole. */
+  /** GPA of the RAM above the hole. */
   readonly high: number;
-  /** RAM that reaches up to here has no certain place; default: it has. */
+  /**
+   * GPA limit: RAM that reaches this far has no certain place. Default: its
+   * place is always certain.
+   */
   readonly certainBelow?: number;
 }
 
@@ -66,41 +70,41 @@ export interface Board {
 export interface DimmPlace {
   /** Index of the backing. */
   readonly backing: number;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** Offset of the device's memory in its backing, in bytes; default 0. */
   readonly offset?: number;
   /** GPA, when the command line gives one. */
   readonly address?: number;
-  /** Alignment the backing asks for, in bytes; default 2 MiB. */
+  /** Alignment that the backing requires, in bytes; default 2 MiB. */
   readonly alignment?: number;
 }
 
-/** What decides a layout. */
+/** What a layout is computed from. */
 export interface RamDescription {
   readonly board: Board;
   /** RAM at boot, in bytes. */
   readonly size: number;
   /** QEMU's max-ram-below-4g, in bytes. */
   readonly maxBelow4g?: number;
-  /** The most RAM there may ever be (maxmem), in bytes. */
+  /** The most RAM the machine may ever have (maxmem), in bytes. */
   readonly maxSize?: number;
   /**
-   * The backings that make up the RAM at boot, in order, by index, size and
-   * offset (bytes). One, or one for each NUMA node.
+   * The backings of the RAM at boot, in order: index, size and offset (bytes).
+   * There is one, or one for each NUMA node.
    */
   readonly backings: readonly {
     readonly backing: number;
     readonly size: number;
     readonly offset?: number;
   }[];
-  /** Memory devices, in the order they were made. */
+  /** Memory devices, in the order of their creation. */
   readonly dimms?: readonly DimmPlace[];
 }
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-/** The board of a QEMU machine type; `undefined` for one we do not know. */
+/** The board of a QEMU machine type; `undefined` when it is unknown. */
 export function boardOf(
   machineType: string,
   boards: readonly Board[],
@@ -109,7 +113,7 @@ export function boardOf(
 }
 
 /**
- * Lays RAM out.
+ * Computes where RAM lies.
  *
  * @throws {LayoutError} when the backings do not add up to the RAM, a memory
  * device does not fit, or the RAM is so large that its place is not certain.
@@ -165,7 +169,9 @@ export function layoutRam(description: RamDescription): RamLayout {
   return { source: board.name, regions: joined(regions) };
 }
 
-/** Gives each memory device its GPA, as QEMU does: the first gap that fits. */
+/**
+ * Gives each memory device its GPA the way QEMU does: the first gap that fits.
+ */
 function placeDimms(base: number, dimms: readonly DimmPlace[]): RamRegion[] {
   const placed: RamRegion[] = [];
   for (const dimm of dimms) {
@@ -197,7 +203,7 @@ function placeDimms(base: number, dimms: readonly DimmPlace[]): RamRegion[] {
   return placed;
 }
 
-/** Regions that go on in the same backing, as one. */
+/** Joins regions that continue in the same backing. */
 function joined(regions: readonly RamRegion[]): RamRegion[] {
   const list: RamRegion[] = [];
   for (const region of regions) {
@@ -216,9 +222,9 @@ function joined(regions: readonly RamRegion[]): RamRegion[] {
 }
 
 /**
- * The layouts that a bare memory file of `size` bytes may have, the likeliest
- * first; the caller finds out which by the kernel it can follow. One only
- * when all machines agree.
+ * The possible layouts of a bare memory file of `size` bytes, the likeliest
+ * first; the caller tries in which of them the kernel can be read. There is
+ * only one when all machines agree.
  *
  * @param boards the likeliest first
  * @throws {XftraceError} when no VM's memory has that size.
@@ -247,7 +253,7 @@ export function candidateLayouts(
 
 /** A named range of the guest's own resource tree, `end` exclusive. */
 export interface ResourceRange extends GpaRange {
-  /** As in /proc/iomem: `System RAM`. */
+  /** Name as in /proc/iomem: `System RAM`. */
   readonly name: string;
 }
 
@@ -257,10 +263,10 @@ function systemRam(resources: readonly ResourceRange[]): GpaRange[] {
 
 /**
  * Compares a layout with what the guest's kernel calls `System RAM` (the
- * children of iomem_resource). The kernel may use less than there is (mem=,
- * firmware's own pages), never more.
+ * children of iomem_resource). The kernel may use less than the layout has
+ * (mem=, pages of the firmware), never more.
  *
- * @returns What does not fit, one sentence; undefined when all fits.
+ * @returns one sentence about what does not fit; undefined when all fits.
  */
 export function checkLayout(
   layout: RamLayout,
@@ -289,18 +295,18 @@ export function checkLayout(
 export interface PluggedMemory {
   /** Index of the backing. */
   readonly backing: number;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** Offset of its first byte in the backing, in bytes. */
   readonly offset: number;
-  /** Whether its name says that it is RAM; anonymous memory has none. */
+  /** Whether its name says that it is RAM; anonymous memory has no name. */
   readonly named: boolean;
 }
 
 /**
- * Explains `System RAM` outside the layout (memory plugged in later, which is
- * on no command line): each such range is the backing of its size. Backings
- * that the guest does not use get no place.
+ * Explains `System RAM` outside the layout: memory plugged in later, which is
+ * on no command line. Each such range is matched with the backing of the same
+ * size. Backings that the guest does not use get no place.
  *
  * @throws {LayoutError} when several ranges or backings have the same size,
  * or a range has no backing.

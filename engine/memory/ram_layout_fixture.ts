@@ -1,5 +1,5 @@
 /**
- * Lays out the RAM of plain machines, for tests.
+ * Layouts of simple machines, for tests.
  *
  * @module
  */

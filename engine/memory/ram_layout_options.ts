@@ -1,13 +1,13 @@
 /**
- * QEMU's option syntax: `-option key=value,flag,key=value` with doubled
- * commas, and the JSON form that libvirt uses. Pure.
+ * QEMU's option syntax: `-option key=value,flag,key=value` with commas escaped
+ * by doubling, and the JSON form that libvirt uses. Pure.
  *
  * @module
  */
 
-/** One option of a command line. */
+/** One option of the command line. */
 export interface QemuOption {
-  /** Without dashes: `machine`. */
+  /** Name without dashes: `machine`. */
   readonly name: string;
   /** The argument after it; empty when there is none. */
   readonly value: string;
@@ -32,11 +32,11 @@ export function splitOptions(args: readonly string[]): QemuOption[] {
 }
 
 /**
- * The arguments with the sections of the files that `-readconfig` names put
- * in their place: `[object "ram"]` with `size = "1G"` is `-object
- * id=ram,size=1G` (QEMU's util/qemu-config.c).
+ * The arguments, with each `-readconfig FILE` replaced by the sections of that
+ * file: `[object "ram"]` with `size = "1G"` is `-object id=ram,size=1G` (QEMU's
+ * util/qemu-config.c).
  *
- * @param read Gives a file's text.
+ * @param read returns a file's text.
  */
 export function withConfigFiles(
   args: readonly string[],
@@ -60,7 +60,7 @@ function configArguments(text: string): string[] {
     if (section !== null) {
       const id = section[2];
       sections.push({
-        // Memory's own section is called otherwise than its option.
+        // The section for memory has another name than its option.
         name: section[1] === "memory" ? "m" : section[1],
         pairs: id === undefined ? [] : [`id=${id}`],
       });
@@ -74,9 +74,10 @@ function configArguments(text: string): string[] {
 }
 
 /**
- * Takes `first,key=value,flag` apart; `implied` is the key of a first part
- * without `=`. A later flag `x` is `x=on`, `nox` is `x=off`. JSON objects
- * come back with their members as text, nested ones as `outer.inner`.
+ * Splits `first,key=value,flag` into pairs; `implied` is the key of a first
+ * part without `=`. A later flag `x` means `x=on`, `nox` means `x=off`. JSON
+ * objects are returned with their members as text, nested ones as
+ * `outer.inner`.
  */
 export function parseKeyValues(
   value: string,
@@ -88,7 +89,7 @@ export function parseKeyValues(
       flatten(JSON.parse(value), "", pairs);
       return pairs;
     } catch {
-      // Not JSON after all: QEMU would have refused it.
+      // Not JSON after all; QEMU would refuse it too.
       return pairs;
     }
   }
@@ -123,7 +124,7 @@ function flatten(
   }
 }
 
-/** Whether a value of QEMU's means true: `on`, `yes`, `true`, `y`. */
+/** Whether a QEMU value means true: `on`, `yes`, `true`, `y`. */
 export function isOn(value: string | undefined): boolean {
   return value !== undefined && /^(on|yes|true|y)$/i.test(value);
 }
@@ -139,7 +140,7 @@ const UNITS: Record<string, number> = {
 
 /**
  * A size as QEMU reads it: `512M`, `4G`, `1.5G`, `0x10000000`; a bare number
- * counts in `unit` bytes. Undefined when it is no size.
+ * counts in `unit` bytes. Undefined when the text is not a size.
  */
 export function parseSize(
   text: string | undefined,

@@ -1,5 +1,5 @@
 /**
- * What a QEMU command line says of the machine and its memory. Pure.
+ * What a QEMU command line says about the machine and its memory. Pure.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import {
   splitOptions,
 } from "./ram_layout_options.ts";
 
-/** What a QEMU takes where its command line says nothing. */
+/** What QEMU assumes where its command line says nothing. */
 export interface QemuDefaults {
   /** Machine type. */
   readonly machine: string;
-  /** Id of the machine's own anonymous RAM. */
+  /** Id of the anonymous RAM that the machine creates itself. */
   readonly ramBlock: string;
 }
 
@@ -27,7 +27,7 @@ export interface QemuBackend {
   readonly id: string;
   /** `file`, `memfd`, `ram`: from memory-backend-KIND. */
   readonly kind: string;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** mem-path of a file backend. */
   readonly path?: string;
@@ -35,9 +35,9 @@ export interface QemuBackend {
   readonly share: boolean;
   /** Offset in the file at which the memory starts, in bytes. */
   readonly offset: number;
-  /** memfd of huge pages. */
+  /** Whether a memfd uses huge pages. */
   readonly hugetlb: boolean;
-  /** Size of the huge pages, in bytes, when it is stated. */
+  /** Size of the huge pages in bytes, when given. */
   readonly hugePageSize?: number;
 }
 
@@ -47,22 +47,22 @@ export interface QemuMemoryDevice {
   readonly driver: string;
   /** Index into {@linkcode QemuMachine.backends}. */
   readonly backing: number;
-  /** GPA, when stated. */
+  /** GPA, when given. */
   readonly address?: number;
 }
 
-/** Where the host's end of the guest agent's port is. */
+/** Where the host end of the guest agent's port is. */
 export interface AgentPort {
   /** The character device's kind: `socket`, `pty`, `pipe`. */
   readonly kind: string;
-  /** Path of its Unix socket, when it has one that is named. */
+  /** Path of its Unix socket, if it has one with a name. */
   readonly socket?: string;
 }
 
-/** Name of the port that QEMU's guest agent listens at. */
+/** Name of the port that QEMU's guest agent listens on. */
 export const AGENT_PORT = "org.qemu.guest_agent.0";
 
-/** What a command line says. */
+/** What a command line says about its machine. */
 export interface QemuMachine {
   /** -name, without `guest=`. */
   readonly name?: string;
@@ -77,16 +77,16 @@ export interface QemuMachine {
   readonly maxRamSize?: number;
   /** max-ram-below-4g, in bytes. */
   readonly maxBelow4g?: number;
-  /** All backends, in the order of their making. */
+  /** All backends, in the order of their creation. */
   readonly backends: readonly QemuBackend[];
   /** Indexes of the backends that make up RAM at boot, in GPA order. */
   readonly ram: readonly number[];
   readonly devices: readonly QemuMemoryDevice[];
   /** Path of a QMP socket, when one is on the command line. */
   readonly qmpSocket?: string;
-  /** The port of the guest's agent, when the machine has one. */
+  /** The guest agent's port, if the machine has one. */
   readonly agent?: AgentPort;
-  /** Why memory is encrypted (`sev-guest`, `tdx-guest`), if it is. */
+  /** What encrypts the memory (`sev-guest`, `tdx-guest`), if anything does. */
   readonly confidential?: string;
   /** Whether libvirt started it. */
   readonly libvirt: boolean;
@@ -99,8 +99,7 @@ const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
 /**
  * Reads QEMU's arguments (without the binary's own name).
  *
- * @throws {LayoutError} when RAM is described in a way that cannot be
- * followed.
+ * @throws {LayoutError} when the description of RAM is not understood.
  */
 export function parseQemuMachine(
   args: readonly string[],
@@ -253,7 +252,7 @@ export function parseQemuMachine(
       address: parseSize(pairs.get("addr") ?? pairs.get("memaddr"), 1),
     })).map((device) => ({
       ...device,
-      // The property's default, 0, means that QEMU chooses.
+      // The property's default 0 means that QEMU chooses.
       address: device.address === 0 ? undefined : device.address,
     })),
     qmpSocket,
@@ -266,11 +265,11 @@ export function parseQemuMachine(
 }
 
 /**
- * The layout of a machine's RAM, DIMMs included. Memory devices that are not
+ * The layout of a machine's RAM, including DIMMs. Memory devices that are not
  * plain RAM (nvdimm, virtio-pmem) hold no kernel data and are left out.
  *
- * @throws {LayoutError} when the machine type is unknown or the RAM cannot
- * be placed for certain.
+ * @throws {LayoutError} when the machine type is unknown or the place of the
+ * RAM is not certain.
  */
 export function qemuLayout(
   machine: QemuMachine,

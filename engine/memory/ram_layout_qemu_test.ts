@@ -43,7 +43,7 @@ Deno.test("options: doubled commas, flags and JSON", () => {
   assert.deepEqual([...parseKeyValues("{broken", "type")], []);
 });
 
-Deno.test("a plain command line: defaults of QEMU", () => {
+Deno.test("a plain command line takes the defaults of QEMU", () => {
   const machine = parse("-kernel bzImage -nographic -append -x=1");
   assert.equal(machine.type, "pc");
   assert.equal(machine.ramSize, 128 * MIB);
@@ -64,7 +64,7 @@ Deno.test("the port of the guest's agent", () => {
     ),
     { kind: "socket", socket: "/run/qga" },
   );
-  // libvirt's: it has opened the socket itself.
+  // With libvirt, which opens the socket itself.
   assert.deepEqual(
     port(
       `-chardev socket,id=charchannel0,fd=31,server=on,wait=off -device {"driver":"virtserialport","bus":"virtio-serial0.0","nr":1,"chardev":"charchannel0","id":"channel0","name":"org.qemu.guest_agent.0"}`,
@@ -125,7 +125,7 @@ Deno.test("libvirt's command line", () => {
   );
 });
 
-Deno.test("NUMA nodes by their number, DIMMs, and a QMP socket", () => {
+Deno.test("NUMA nodes in the order of their numbers, DIMMs, and a QMP socket", () => {
   const machine = parse(
     "-M q35,max-ram-below-4g=1G -m 3G,slots=4,maxmem=8G " +
       "-object memory-backend-file,id=b,size=1G,mem-path=/dev/shm/b,share=on " +
@@ -150,7 +150,7 @@ Deno.test("NUMA nodes by their number, DIMMs, and a QMP socket", () => {
   );
 });
 
-Deno.test("the backend gives the size when -m does not", () => {
+Deno.test("the backend gives the size when -m is missing", () => {
   const machine = parse(
     "-machine q35 -machine memory-backend=m -qmp unix:/tmp/s,server=on " +
       "-object memory-backend-file,id=m,size=256M,mem-path=/x,offset=4096",
@@ -161,7 +161,7 @@ Deno.test("the backend gives the size when -m does not", () => {
   assert.equal(qemuLayout(machine, machines.boards).regions[0].offset, 4096);
 });
 
-Deno.test("what cannot be followed is said, not guessed", () => {
+Deno.test("a description that is not understood is an error, not a guess", () => {
   assert.throws(
     () => qemuLayout(parse("-M virt -m 1G"), machines.boards),
     /machine type virt is not known/,
@@ -192,7 +192,7 @@ Deno.test("what cannot be followed is said, not guessed", () => {
   assert.equal(nvdimm.regions.length, 1);
 });
 
-Deno.test("no command line does worse than a clear error", () => {
+Deno.test("no command line causes worse than a clear error", () => {
   const word = fc.oneof(
     fc.constantFrom(
       "-m",

@@ -20,7 +20,7 @@ import { single } from "./ram_layout_fixture.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-Deno.test("NUMA backends lie one after the other, split where RAM is", () => {
+Deno.test("NUMA backings follow one another and are split where RAM is", () => {
   const { regions } = layoutRam({
     board: Q35,
     size: 4 * GIB,
@@ -45,7 +45,7 @@ Deno.test("NUMA backends lie one after the other, split where RAM is", () => {
   );
 });
 
-Deno.test("DIMMs go above RAM, at the next GiB, or where they are told", () => {
+Deno.test("DIMMs go above RAM, at the next GiB or at their given address", () => {
   const description = {
     board: Q35,
     size: 3 * GIB,
@@ -74,12 +74,12 @@ Deno.test("DIMMs go above RAM, at the next GiB, or where they are told", () => {
   );
 });
 
-Deno.test("what may lie above 1 TiB is refused, not guessed", () => {
+Deno.test("a layout that may reach above 1 TiB is refused, not guessed", () => {
   assert.throws(() => single(Q35, 1000 * GIB), /above 1 TiB/);
   assert.equal(single(Q35, 512 * GIB).length, 2);
 });
 
-Deno.test("a bare file has one layout while machines agree", () => {
+Deno.test("a bare file has one layout as long as machines agree", () => {
   assert.deepEqual(
     candidateLayouts(512 * MIB, machines.boards).map((l) => l.regions),
     [
@@ -121,7 +121,7 @@ Deno.test("a layout is checked against the guest's own resource tree", () => {
   assert.match(checkLayout(q35, []) ?? "", /lists no System RAM/);
 });
 
-Deno.test("plugged memory finds its place by its size, or not at all", () => {
+Deno.test("plugged memory is placed by its size, or not at all", () => {
   const [layout] = candidateLayouts(512 * MIB, machines.boards);
   const name = "System RAM";
   const tree = [
@@ -140,7 +140,8 @@ Deno.test("plugged memory finds its place by its size, or not at all", () => {
     [
       memory(1, 256 * MIB),
       memory(2, 128 * MIB),
-      // Anonymous memory of a size that a named one has; and one unused.
+      // Anonymous memory of the same size as a named one, and one that is not
+      // used.
       memory(3, 128 * MIB, false),
       memory(4, GIB, false),
     ],

@@ -1,15 +1,15 @@
 /**
- * How a snapshot lies in its file: an ELF core with one PT_LOAD for each run
- * of saved pages. Laid out so that readelf, drgn and crash read it:
+ * The layout of a snapshot file: an ELF core with one PT_LOAD for each run of
+ * saved pages, arranged so that readelf, drgn and crash can read it:
  *
- * - p_paddr is the GPA (crash and drgn's physical reads go by it);
+ * - p_paddr is the GPA (crash and drgn's physical reads use it);
  * - p_vaddr is the direct-map GVA where it is known (drgn reads it directly,
  *   and walks page tables for the rest);
- * - the page of swapper_pg_dir stands a second time under its own GVA (an
+ * - the page of swapper_pg_dir appears a second time under its own GVA (an
  *   alias): drgn up to 0.0.22 starts its page walk there, without phys_base;
- * - p_align is 0, as the kernel's own /proc/vmcore has it: crash tells a kdump
+ * - p_align is 0, as in the kernel's own /proc/vmcore: crash recognizes a kdump
  *   by that (netdump.c, is_netdump);
- * - the first program header is the PT_NOTE (crash takes it for granted).
+ * - the first program header is the PT_NOTE (crash relies on that).
  *
  * @module
  */
@@ -38,44 +38,44 @@ export interface VirtualAlias {
   readonly gva: bigint;
   /** GPA of the first byte. */
   readonly gpa: number;
-  /** In bytes. */
+  /** Length in bytes. */
   readonly length: number;
 }
 
-/** What goes into a snapshot. */
+/** The content of a snapshot. */
 export interface SnapshotContent {
   /** `e_machine` of the guest's architecture. */
   readonly machine: number;
   /** Where the pages are read from. */
   readonly memory: PhysicalMemory;
   /**
-   * What to save: widened to whole pages, cut to RAM. Holes are saved as
-   * zeros that take no room.
+   * What to save: extended to whole pages, limited to RAM. Holes are saved as
+   * zeros that occupy no space in the file.
    */
   readonly ranges: Iterable<GpaRange>;
   readonly manifest: SnapshotManifest;
-  /** Text of the kernel's vmcoreinfo; drgn and crash need it. */
+  /** Text of the kernel's vmcoreinfo, which drgn and crash need. */
   readonly vmcoreinfo?: string;
-  /** Further notes, such as those of the core this is made from. */
+  /** Further notes, such as those of the core this snapshot is made from. */
   readonly notes?: readonly ElfNote[];
   /**
-   * The GVA to state for a GPA; must be linear over a range. Default: the
+   * The GVA to write for a GPA; must be linear within each range. Default: the
    * direct map when `manifest.kernel.pageOffset` is known, else the GPA.
    */
   readonly virtualAddress?: (gpa: number) => bigint;
-  /** Further GVAs of saved pages; they take no room. */
+  /** Further GVAs of saved pages; they add no data to the file. */
   readonly aliases?: readonly VirtualAlias[];
 }
 
-/** Where everything is going to lie. */
+/** Where each part of the file will lie. */
 export interface SnapshotLayout {
-  /** The file up to the first page. */
+  /** Everything before the first page. */
   readonly header: Uint8Array<ArrayBuffer>;
-  /** The pages that follow it, in this order. */
+  /** The pages that follow the header, in this order. */
   readonly data: readonly GpaRange[];
-  /** Bytes of the file, uncompressed. */
+  /** Size of the file in bytes, uncompressed. */
   readonly size: number;
-  /** PT_LOAD segments in all. */
+  /** Total number of PT_LOAD segments. */
   readonly segments: number;
 }
 
@@ -86,7 +86,7 @@ interface Segment extends GpaRange {
 }
 
 /**
- * Plans a snapshot.
+ * Computes the layout of a snapshot.
  *
  * @throws {XftraceError} when none of the ranges is RAM.
  */
@@ -181,7 +181,8 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
     view.setBigUint64(entry + 48, BigInt(align), true);
     entry += ELF.programHeaderSize;
   };
-  // Alignment 4: at 8, libelf would expect the notes' parts padded to 8.
+  // Alignment 4: with 8, libelf would expect the parts of a note to be padded
+  // to 8.
   programHeader(ELF.PT_NOTE, 0, {
     start: 0,
     end: notes.length,
@@ -220,10 +221,7 @@ function virtualAddressOf(content: SnapshotContent): (gpa: number) => bigint {
   return (gpa) => base + BigInt(gpa);
 }
 
-/**
- * The saved ranges cut where data begins, so that each piece is data and then
- * zeros.
- */
+/** The saved ranges, split so that each piece is data followed by zeros. */
 function withZeros(
   saved: readonly GpaRange[],
   data: readonly GpaRange[],

@@ -33,20 +33,20 @@ export const SnapshotManifestSchema = z.looseObject({
   ram: z.array(z.tuple([gpa, gpa])),
   /** The kernel, when it was found. */
   kernel: z.looseObject({
-    /** As uname -r. */
+    /** As printed by `uname -r`. */
     release: z.string(),
-    /** Hex, from vmcoreinfo. */
+    /** BUILD-ID in hex, from vmcoreinfo. */
     buildId: z.string().optional(),
-    /** GVA at which the image really starts less the linked one, hex. */
+    /** Runtime GVA of the image minus its link address, hex. */
     kaslrOffset: z.string().optional(),
-    /** phys_base of the kernel, hex, may be negative. */
+    /** phys_base of the kernel, hex; may be negative. */
     physBase: z.string().optional(),
-    /** GVA of the direct map, hex. */
+    /** GVA at which the direct map begins, hex. */
     pageOffset: z.string().optional(),
   }).optional(),
   /** GPA of the kernel's top page table, hex. */
   topTable: z.string().optional(),
-  /** What a reader should know, one sentence each. */
+  /** Remarks for the reader, one sentence each. */
   notes: z.array(z.string()).optional(),
 });
 
@@ -56,7 +56,7 @@ export type SnapshotManifest = z.infer<typeof SnapshotManifestSchema>;
 /**
  * Parses the manifest of the snapshot `path`.
  *
- * @throws {XftraceError} when it comes from a newer format, or is damaged.
+ * @throws {XftraceError} when it has a newer format or is damaged.
  */
 export function parseManifest(
   path: string,
@@ -85,7 +85,7 @@ export function parseManifest(
   return manifest.data;
 }
 
-/** The bytes of a manifest, checked before they are written. */
+/** Encodes a manifest, after checking it. */
 export function encodeManifest(manifest: SnapshotManifest): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify(SnapshotManifestSchema.parse(manifest)),

@@ -1,6 +1,6 @@
 /**
- * Writes snapshots: streamed, compressed by the name's ending, and put in
- * place by a rename, so that a file of that name is always whole.
+ * Writes snapshots: streamed, compressed according to the file name's ending,
+ * and put in place by a rename, so that a file of that name is always complete.
  *
  * @module
  */
@@ -18,24 +18,27 @@ import { fileError } from "./elf_core_source.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotContent, SnapshotLayout } from "./snapshot_layout.ts";
 
-/** How a snapshot is written. */
+/** Options for writing a snapshot. */
 export interface SnapshotOptions {
   /** zstd level, 1 to 19; default 3. */
   readonly level?: number;
-  /** Called as pages go by: bytes done and in all, uncompressed. */
+  /**
+   * Called as pages are written, with the bytes done and the total,
+   * uncompressed.
+   */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** What was written. */
 export interface SnapshotSummary {
   readonly path: string;
-  /** Pages with data. */
+  /** Number of pages with data. */
   readonly pages: number;
-  /** PT_LOAD segments. */
+  /** Number of PT_LOAD segments. */
   readonly segments: number;
-  /** Size of the core, in bytes, uncompressed. */
+  /** Size of the core in bytes, uncompressed. */
   readonly coreBytes: number;
-  /** Size of the file, in bytes. */
+  /** Size of the file in bytes. */
   readonly fileBytes: number;
 }
 
@@ -61,7 +64,9 @@ export function* snapshotChunks(
   }
 }
 
-/** A whole snapshot in memory, uncompressed: for small ones and tests. */
+/**
+ * Encodes a whole snapshot in memory, uncompressed; for small ones and tests.
+ */
 export function encodeSnapshot(
   content: SnapshotContent,
 ): Uint8Array<ArrayBuffer> {
@@ -77,9 +82,9 @@ export function encodeSnapshot(
 
 /**
  * Writes a snapshot to `path`: compressed with zstd when it ends in `.zst`,
- * with gzip when in `.gz`, else as it is. Readable by the owner alone: it may
- * hold the guest's secrets. What stood at `path` is replaced at the end, or
- * left alone when writing fails.
+ * with gzip when in `.gz`, else as it is. The file is readable by its owner
+ * alone, since it may hold the guest's secrets. An existing file at `path` is
+ * replaced at the end, or left alone when writing fails.
  *
  * @throws {XftraceError} when the file cannot be written.
  * @throws {MemoryError} when a page cannot be read.

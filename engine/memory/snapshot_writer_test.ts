@@ -25,7 +25,7 @@ function manifestOf(memory: { ranges: readonly GpaRange[] }): SnapshotManifest {
   };
 }
 
-/** Memory whose holes are not data, as a sparse file has them. */
+/** Memory with holes, like a sparse file. */
 class SparseMemory extends BufferMemory {
   readonly #data: GpaRange[];
   constructor(bytes: Uint8Array, data: GpaRange[]) {
@@ -44,7 +44,7 @@ function numbered(pages: number): Uint8Array {
   return bytes;
 }
 
-Deno.test("what was touched is saved, and the work repeats", () => {
+Deno.test("what was read is saved, and the same reads work on the snapshot", () => {
   const memory = new BufferMemory(numbered(64));
   const frozen = new FrozenMemory(memory);
   const needle = new Uint8Array(Uint32Array.of(50 * 1024 + 1).buffer);
@@ -89,7 +89,7 @@ Deno.test("what was touched is saved, and the work repeats", () => {
   );
 });
 
-Deno.test("holes are saved as zeros that take no room", () => {
+Deno.test("holes are saved as zeros that occupy no space", () => {
   const bytes = new Uint8Array(100 * 4096);
   const base = 0x1_0000_0000;
   bytes.fill(5, 10 * 4096, 12 * 4096);
@@ -114,7 +114,7 @@ Deno.test("holes are saved as zeros that take no room", () => {
   assert.deepEqual(all, bytes);
 });
 
-Deno.test("any set of ranges comes back byte for byte", () => {
+Deno.test("any set of ranges is read back byte for byte", () => {
   const memory = new BufferMemory([
     { gpa: 0, bytes: numbered(40) },
     { gpa: 0x100000, bytes: numbered(40) },
@@ -148,7 +148,7 @@ Deno.test("any set of ranges comes back byte for byte", () => {
   ));
 });
 
-Deno.test("more segments than 16 bits count are numbered in section 0", () => {
+Deno.test("a segment count beyond 16 bits is stored in section 0", () => {
   const base = 0x1_0000_0000;
   const bytes = new Uint8Array(70_000 * 2 * 4096);
   bytes[0] = 42;
@@ -174,7 +174,7 @@ Deno.test("more segments than 16 bits count are numbered in section 0", () => {
   assert.equal(first[0], 42);
 });
 
-Deno.test("a newer format and a damaged manifest are refused", () => {
+Deno.test("a manifest that is damaged or has a newer format is refused", () => {
   const memory = new BufferMemory(numbered(2));
   const bytes = encodeSnapshot({
     memory,
@@ -193,7 +193,7 @@ Deno.test("a newer format and a damaged manifest are refused", () => {
   assert.throws(() => coreFromBytes("snap.core", bytes), /is damaged/);
 });
 
-Deno.test("the top page table stands under its own GVA too", () => {
+Deno.test("the top page table also appears under its own GVA", () => {
   const memory = new BufferMemory(numbered(64));
   const core = coreFromBytes(
     "x",
@@ -216,7 +216,7 @@ Deno.test("the top page table stands under its own GVA too", () => {
   assert.equal(core.segments[1].offset, core.segments[0].offset + 0x2000);
 });
 
-Deno.test("files: compressed by name, whole or not at all", async () => {
+Deno.test("files are compressed according to their names, and are complete or absent", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const memory = new BufferMemory(numbered(64));

@@ -1,6 +1,6 @@
 /**
- * What refuses writes: to memory that was opened to be read, and to memory
- * that no one can write.
+ * Refuses writes to memory that was opened read-only, or that can never be
+ * written.
  *
  * @module
  */
@@ -8,10 +8,11 @@ import { MemoryError, XftraceError } from "../base/errors.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /**
- * Refuses a write that this memory does not take.
+ * Throws unless this memory accepts the write.
  *
  * @param width bytes of a word that must be aligned
- * @throws {MemoryError} when the memory is read-only, or the word not aligned.
+ * @throws {MemoryError} when the memory is read-only, or the word is not
+ * aligned.
  */
 export function guardWrite(
   { name, writable }: Pick<PhysicalMemory, "name" | "writable">,
@@ -24,11 +25,14 @@ export function guardWrite(
   }
 }
 
-/** Memory that stands still and that nobody writes. */
+/** Memory that never changes and cannot be written. */
 export abstract class ReadOnlyMemory {
-  /** As {@linkcode PhysicalMemory.name}. */
+  /** See {@linkcode PhysicalMemory.name}. */
   abstract readonly name: string;
-  /** What it is, for whoever wants to write it: `a core`. */
+  /**
+   * The kind of memory, for the message to a caller who wants to write:
+   * `a core`.
+   */
   protected abstract readonly kind: string;
   readonly writable = false;
   readonly live = false;
