@@ -1,5 +1,5 @@
 /**
- * The architectures of guests that can be read.
+ * The supported guest architectures.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { Arch } from "./arch.ts";
 import { MACHINE_NAMES } from "./elf_machines.ts";
 import { x86_64 } from "./x86_64/mod.ts";
 
-/** Every architecture there is, in the order in which they are tried. */
+/** Every supported architecture, in the order in which they are tried. */
 export const architectures: readonly Arch[] = [x86_64];
 
 /**
- * The architecture of that name.
+ * The architecture with that name.
  *
- * @param name default: x86_64, as recordings of before 0.2 do not say it
- * @throws {XftraceError} when there is none.
+ * @param name default: x86_64, since recordings made before 0.2 do not name one
+ * @throws {XftraceError} when the name is unknown.
  */
 export function archNamed(name: string = x86_64.name): Arch {
   const found = architectures.find((arch) => arch.name === name);
@@ -27,16 +27,16 @@ export function archNamed(name: string = x86_64.name): Arch {
   );
 }
 
-/** Names of all, for messages: `x86_64, arm64`. */
+/** The names of all architectures, for messages: `x86_64, arm64`. */
 export function readableArchs(): string {
   return architectures.map(({ name }) => name).join(", ");
 }
 
 /**
- * The architecture whose guests an emulator runs: that of its name, or the
- * host's own (`kvm`).
+ * The architecture whose guests an emulator runs, taken from the emulator's
+ * name; `kvm` means the host's own architecture.
  *
- * @param program its base name
+ * @param program the base name of the emulator
  * @returns `undefined` when its guests cannot be read
  */
 export function archOfEmulator(program: string): Arch | undefined {
@@ -46,14 +46,14 @@ export function archOfEmulator(program: string): Arch | undefined {
   );
 }
 
-/** All machines of all architectures, the likeliest first. */
+/** The boards of all architectures, the likeliest first. */
 export function allBoards(): Board[] {
   return architectures.flatMap(({ machines }) => machines.boards);
 }
 
 /**
- * Why the core of a machine cannot be read, as the end of a sentence;
- * `undefined`: it can.
+ * Says why a machine's core cannot be read, as the end of a sentence;
+ * `undefined` when it can be read.
  */
 export function refuseMachine(elf: ElfMachine): string | undefined {
   const arch = architectures.find(({ elfMachine }) =>

@@ -1,7 +1,7 @@
 /**
- * What differs from one architecture to the next. All that the rest of the
- * engine knows of a processor it asks for here; `all.ts` lists the
- * architectures there are. docs/adding_an_architecture.md is the checklist.
+ * The interface for everything that differs between architectures. The rest of
+ * the engine knows a processor only through it; `all.ts` lists the
+ * architectures. docs/adding_an_architecture.md is the checklist.
  *
  * @module
  */
@@ -16,23 +16,23 @@ import type { Syscalls } from "./syscalls.ts";
 
 /** One architecture of guests. */
 export interface Arch {
-  /** As `uname -m` says it. */
+  /** Name as printed by `uname -m`. */
   readonly name: string;
-  /** `e_machine` of ELF files. */
+  /** `e_machine` of its ELF files. */
   readonly elfMachine: number;
-  /** What its guests run on: boards, and QEMU. */
+  /** The machines its guests run on: boards, and QEMU's names. */
   readonly machines: Machines;
   /** Where a kernel, its modules and the direct map lie. */
   readonly image: ImageMap;
-  /** From bare memory to page tables. */
+  /** Finds a kernel's page tables in physical memory. */
   readonly finder: KernelFinder;
-  /** What a kernel's file is packed in. */
+  /** How kernel image files are packed. */
   readonly kernelFiles: KernelFiles;
-  /** Names, numbers and tables. */
+  /** System calls: names, numbers and tables. */
   readonly syscalls: Syscalls;
   readonly instructions: Instructions;
-  /** Where functions call Ftrace. */
+  /** Where in functions the calls of Ftrace lie. */
   readonly ftraceSites: FtraceSites;
-  /** Where the kernel changes its own text. */
+  /** Where the kernel patches its own text. */
   readonly patching: Patching;
 }

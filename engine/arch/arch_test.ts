@@ -4,11 +4,11 @@ import { withoutOffset } from "./ftrace_sites.ts";
 import { COMMON_MECHANISMS } from "./patching.ts";
 import { describedSyscalls, syscallParameters } from "./syscall_parameters.ts";
 
-// What every architecture has to keep to; one that is new is tried by these.
+// What every architecture must satisfy; a new one is tested here as well.
 for (const arch of architectures) {
   const { ftraceSites, image, instructions, patching, syscalls } = arch;
 
-  Deno.test(`${arch.name}: is found by its name, and alone has its machine`, () => {
+  Deno.test(`${arch.name}: is found by its name, and no other has its ELF machine`, () => {
     assert.equal(archNamed(arch.name), arch);
     const same = architectures.filter(({ elfMachine }) =>
       elfMachine === arch.elfMachine
@@ -16,14 +16,14 @@ for (const arch of architectures) {
     assert.deepEqual(same, [arch]);
   });
 
-  Deno.test(`${arch.name}: an image has room where it may lie`, () => {
+  Deno.test(`${arch.name}: an image fits where it may lie`, () => {
     const { alignment, linkText, maxSize, range } = image;
     assert.ok(linkText >= range.start && linkText < range.end);
     assert.ok(range.end - range.start >= BigInt(maxSize));
     assert.equal(alignment % 4096, 0);
   });
 
-  Deno.test(`${arch.name}: mechanisms have names of their own`, () => {
+  Deno.test(`${arch.name}: mechanisms have distinct names`, () => {
     const { bentCalls, mechanisms, named, staticCalls } = patching;
     assert.equal(new Set(mechanisms).size, mechanisms.length);
     const marks = patching.tables({
@@ -41,7 +41,7 @@ for (const arch of architectures) {
     ) assert.ok(mechanisms.indexOf(one) > 0, one);
   });
 
-  Deno.test(`${arch.name}: what stands at an idle site of Ftrace's`, () => {
+  Deno.test(`${arch.name}: the no-op at a site that does not call Ftrace`, () => {
     const { find, lookAt, nop, offsets, size } = ftraceSites;
     assert.equal(nop.length, size);
     assert.equal(offsets[0], 0);
@@ -58,7 +58,7 @@ for (const arch of architectures) {
     assert.ok(image.startsFunction(first));
   });
 
-  Deno.test(`${arch.name}: system calls' names and parameters`, () => {
+  Deno.test(`${arch.name}: names and parameters of system calls`, () => {
     const { names, numbers, parameters, tables } = syscalls;
     assert.equal(names.short(names.entry("sys_openat")), "sys_openat");
     assert.equal(names.entry("vfs_read"), "vfs_read");
@@ -86,12 +86,12 @@ for (const arch of architectures) {
   });
 }
 
-Deno.test("an architecture that is not there, and recordings that name none", () => {
+Deno.test("an unknown architecture, and recordings that name none", () => {
   assert.equal(archNamed().name, "x86_64");
   assert.throws(() => archNamed("vax"), /vax is no architecture .*x86_64/);
 });
 
-Deno.test("a function's name without the place that Ftrace knows it by", () => {
+Deno.test("a function's name without the offset of its call site", () => {
   const sites = { ...architectures[0].ftraceSites, offsets: [0, 4, 8] };
   assert.equal(withoutOffset(sites, "vfs_read+0x4"), "vfs_read");
   assert.equal(withoutOffset(sites, "hooked+0x8 [module]"), "hooked [module]");

@@ -1,11 +1,11 @@
 /**
- * Names of machines, as ELF files number them (include/uapi/linux/elf-em.h),
- * for messages about those that cannot be read.
+ * Names of machines by their ELF number (include/uapi/linux/elf-em.h), for
+ * messages about those that cannot be read.
  *
  * @module
  */
 
-/** By `e_machine`. */
+/** Names by `e_machine`. */
 export const MACHINE_NAMES: Readonly<Record<number, string>> = {
   3: "32-bit x86 (i386)",
   8: "MIPS",

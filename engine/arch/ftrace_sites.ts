@@ -1,42 +1,45 @@
 /**
- * What Ftrace has put into functions: the place at which it is called, or
- * would be.
+ * The call site of Ftrace within a function: the place where Ftrace is called,
+ * or would be.
  *
  * @module
  */
 
-/** The place within a function's first bytes. */
+/** A call site found in a function's first bytes. */
 export interface FoundSite {
-  /** Bytes from the function's symbol; Ftrace's address of it lies there. */
+  /**
+   * Bytes from the function's symbol to the address by which Ftrace knows it.
+   */
   readonly offset: number;
   /** Whether the function calls Ftrace now. */
   readonly calls: boolean;
 }
 
-/** How an architecture's functions call Ftrace. */
+/** How functions call Ftrace on an architecture. */
 export interface FtraceSites {
-  /** Bytes of a function to look at. */
+  /** How many of a function's first bytes to examine. */
   readonly lookAt: number;
   /**
-   * Finds the place in a function's first bytes; `undefined` when the function
-   * cannot be traced.
+   * Finds the call site in a function's first bytes; `undefined` when the
+   * function cannot be traced.
    */
   find(bytes: Uint8Array): FoundSite | undefined;
   /**
-   * Distances from a function's symbol at which Ftrace may know it, ascending,
-   * 0 among them: recorded functions are one of these behind their symbol.
+   * Possible distances from a function's symbol to the address by which Ftrace
+   * knows it, ascending, including 0. A recorded address is a symbol plus one
+   * of these.
    */
   readonly offsets: readonly number[];
-  /** Bytes that are patched at a site. */
+  /** Size of the patched instruction, in bytes. */
   readonly size: number;
-  /** What stands there while Ftrace is not called. */
+  /** The instruction there while Ftrace is not called. */
   readonly nop: Uint8Array;
 }
 
 /**
- * The function that Ftrace means by an address: `vfs_read [m]` for its name
- * `vfs_read+0x4 [m]`, where functions have their place so far behind their
- * start.
+ * The function's name for an address recorded by Ftrace: `vfs_read [m]` for
+ * `vfs_read+0x4 [m]`, if call sites on this architecture may lie at that
+ * offset.
  */
 export function withoutOffset(sites: FtraceSites, name: string): string {
   const offset = /\+0x([0-9a-f]+)(?= \[|$)/.exec(name);

@@ -1,43 +1,44 @@
 /**
- * Where an architecture's kernels lie.
+ * Where an architecture's kernels lie in virtual memory.
  *
  * @module
  */
 import type { GvaRange } from "../memory/gva_ranges.ts";
 
-/** GVAs of a kernel's own symbols. */
+/** GVAs of the kernel's symbols. */
 export interface ImageSymbols {
   /** The first symbol of that name. */
   tryAddress(name: string): bigint | undefined;
   /**
-   * As {@linkcode tryAddress}.
+   * Like {@linkcode tryAddress}.
    *
-   * @throws {KernelError} when there is none.
+   * @throws {KernelError} when there is no such symbol.
    */
   address(name: string): bigint;
 }
 
-/** Where kernel images lie, and what they look like from outside. */
+/** Where kernel images lie, and how they can be recognized. */
 export interface ImageMap {
-  /** GVAs at which a kernel image may lie, KASLR or not. */
+  /** GVAs at which a kernel image may lie, with or without KASLR. */
   readonly range: GvaRange;
-  /** GVA of `_text` in a kernel that was not moved by KASLR. */
+  /** GVA of `_text` in a kernel that KASLR has not moved. */
   readonly linkText: bigint;
-  /** Where an image may start: a GPA is a multiple of this, in bytes. */
+  /** Alignment of an image's start GPA, in bytes. */
   readonly alignment: number;
-  /** No image is longer, in bytes. */
+  /** Upper limit of an image's size, in bytes. */
   readonly maxSize: number;
   /**
-   * Where modules are loaded, and with them most code that the kernel makes.
+   * The region into which modules are loaded, together with most code that the
+   * kernel generates.
    *
-   * @param symbols of the kernel it is asked for
+   * @param symbols those of the kernel in question
    */
   modules(symbols: ImageSymbols): GvaRange;
   /**
-   * What is added to a GPA for its GVA in the direct map; `undefined` when the
-   * kernel does not tell.
+   * The difference between a GPA and its GVA in the direct map; `undefined`
+   * when the kernel does not state it.
    *
-   * @param u64 reads a word of the kernel's
+   * @param u64 reads a word of kernel memory
    * @throws {MemoryError} when that cannot be read.
    */
   directMap(
@@ -45,28 +46,28 @@ export interface ImageMap {
     u64: (gva: bigint) => bigint,
   ): bigint | undefined;
   /**
-   * As {@linkcode directMap}: GVA of the `struct page` of GPA 0 (vmemmap), as
-   * if there was one.
+   * Like {@linkcode directMap}, for `struct page`: the GVA of the one for GPA 0
+   * (vmemmap), whether or not it exists.
    */
   pageStructs(
     symbols: ImageSymbols,
     u64: (gva: bigint) => bigint,
   ): bigint | undefined;
   /**
-   * Code that starts processors and lies apart from the image; `undefined`:
-   * there is none.
+   * Code that starts secondary processors and lies outside the image;
+   * `undefined` when there is none.
    *
-   * @param u64 reads a word of the kernel's
+   * @param u64 reads a word of kernel memory
    */
   bootCode(
     symbols: ImageSymbols,
     u64: (gva: bigint) => bigint,
   ): GvaRange | undefined;
   /**
-   * Whether a function may begin so: more than half of a kernel's do, and
-   * other bytes by chance only.
+   * Whether a function may begin with these bytes. More than half of a kernel's
+   * functions do; other bytes match only by chance.
    *
-   * @param bytes its first 8
+   * @param bytes the function's first 8 bytes
    */
   startsFunction(bytes: Uint8Array): boolean;
 }

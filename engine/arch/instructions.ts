@@ -1,106 +1,117 @@
 /**
- * An architecture's instructions, as far as the rest of the engine looks at
- * them: how long they are, and where direct branches lead.
+ * An architecture's instructions, as far as the rest of the engine needs them:
+ * their lengths, and the targets of direct branches.
  *
  * @module
  */
 import type { MappedRange } from "../memory/gva_ranges.ts";
 
-/** What an instruction does to the flow: a direct branch, or anything else. */
+/**
+ * The effect of an instruction on control flow: a direct branch, or anything
+ * else.
+ */
 export type Branch = "call" | "jump" | undefined;
 
 /**
- * Reads instructions one by one, millions of them: it holds what the last one
- * was, and allocates nothing.
+ * Decodes instructions one by one, millions of them: the properties describe
+ * the last one decoded, and nothing is allocated.
  */
 export interface Decoder {
   /**
-   * Reads the instruction at an offset.
+   * Decodes the instruction at an offset.
    *
-   * @returns its length in bytes; 0 when the bytes are none
+   * @returns its length in bytes; 0 when the bytes are not an instruction
    */
   decode(bytes: Uint8Array, at: number): number;
   /** Whether the last instruction was a direct branch, conditional or not. */
   readonly branch: Branch;
-  /** Offset in the bytes to which it leads; only of a branch. */
+  /** Offset in the bytes of the branch's target; valid only for a branch. */
   readonly target: number;
 }
 
-/** A direct branch, by GVA. */
+/** A direct branch, with its target as a GVA. */
 export interface BranchAt {
   readonly kind: "call" | "jump";
-  /** GVA it leads to. */
+  /** GVA of the target. */
   readonly target: bigint;
 }
 
-/** What may be wrong with an instruction in text. */
+/** What may be wrong with an instruction in kernel text. */
 export type TextFaultKind =
-  /** The bytes are no instruction. */
+  /** The bytes are not an instruction. */
   | "none"
-  /** It goes on in the next function. */
+  /** The instruction extends into the next function. */
   | "runs over"
-  /** A branch into the midst of an instruction. */
+  /** A branch into the middle of an instruction. */
   | "amid instruction"
-  /** A call into the midst of another function. */
+  /** A call into the middle of another function. */
   | "amid function"
-  /** A branch to where there is no code. */
+  /** A branch to an address where there is no code. */
   | "nowhere";
 
-/** An instruction that leads out of a text. */
+/** An instruction that refers to an address outside its text. */
 export interface WayOut {
   /** GVA of the instruction. */
   readonly from: bigint;
   readonly bytes: Uint8Array;
-  /** GVA it leads to, or holds. */
+  /** GVA that it branches to or contains. */
   readonly target: bigint;
   readonly how: "calls" | "jumps to" | "holds the address of";
 }
 
-/** A text whose ways out are looked for. */
+/** A text that is searched for references to the outside. */
 export interface ScannedText {
   /** GVA of the first byte. */
   readonly start: bigint;
   readonly bytes: Uint8Array;
   /**
-   * Offset at which the function begins that holds the byte at an offset;
+   * Offset at which the function containing the byte at `at` begins;
    * `undefined` when no symbol of this text covers it.
    */
   functionStart(at: number): number | undefined;
 }
 
-/** The instructions of an architecture. */
+/** An architecture's instruction set. */
 export interface Instructions {
-  /** A new decoder. */
+  /** Creates a decoder. */
   decoder(): Decoder;
-  /** Bytes of the longest instruction that {@linkcode branchAt} knows. */
+  /**
+   * Length in bytes of the longest instruction that {@linkcode branchAt}
+   * recognizes.
+   */
   readonly longestBranch: number;
   /**
-   * The direct branch that bytes begin with; `undefined` when they begin with
-   * another instruction.
+   * The direct branch at the start of the bytes; `undefined` when they begin
+   * with another instruction.
    *
-   * @param gva where they lie
+   * @param gva the address of the bytes
    */
   branchAt(bytes: Uint8Array, gva: bigint): BranchAt | undefined;
   /**
-   * Length of the no-op that bytes begin with, of those that the kernel puts
-   * in place of a branch; 0 when it is none of them.
+   * Length of the no-op at the start of the bytes, if it is one that the kernel
+   * puts in place of a branch; otherwise 0.
    */
   nopAt(bytes: Uint8Array): number;
-  /** Whether bytes begin with a breakpoint. */
+  /** Whether the bytes begin with a breakpoint. */
   isBreakpoint(bytes: Uint8Array): boolean;
-  /** Whether a byte fills gaps between functions, or stands for no code. */
+  /**
+   * Whether a byte value is used as padding between functions or in place of
+   * code.
+   */
   isFiller(byte: number): boolean;
   /**
-   * Whether a page holds thunks that are in no book of the kernel's, and
-   * nothing else.
+   * Whether a page holds nothing but thunks that the kernel does not list
+   * anywhere.
    */
   isThunkPage(page: Uint8Array): boolean;
   /**
-   * Instructions of a text whose branch distance or immediate is an address
-   * in `executable` within the region of modules.
+   * The instructions of a text whose branch distance or immediate leads to an
+   * address in `executable` within the module region.
    */
   waysOut(text: ScannedText, executable: readonly MappedRange[]): WayOut[];
-  /** Functions that are made differently, and what may be wrong with them. */
+  /**
+   * Functions with unusual code, and the faults that are legitimate in them.
+   */
   readonly unusual: readonly (readonly [
     name: RegExp,
     kinds: readonly TextFaultKind[],

@@ -1,35 +1,36 @@
 /**
- * A kernel image's file, as distributions ship it.
+ * Kernel image files as distributions ship them.
  *
  * @module
  */
 
-/** Unpacks one format that needs a tool of the host's. */
+/** Unpacks a format that needs a tool on the host. */
 export type Unpack = (
   format: "xz" | "lz4" | "bzip2" | "lzma" | "lzop",
   packed: Uint8Array,
 ) => Uint8Array;
 
-/** What the boot code changes in an image that was moved by KASLR. */
+/** How the boot code relocates an image that KASLR has moved. */
 export interface ImageRelocations {
   /**
-   * Moves text.
+   * Relocates text.
    *
-   * @param bytes a copy of the text, which is changed
-   * @param linked GVA it is linked for
-   * @param slide added to linked GVAs by this boot
+   * @param bytes a copy of the text; changed in place
+   * @param linked GVA for which it was linked
+   * @param slide this boot's kaslr offset
    */
   apply(bytes: Uint8Array, linked: bigint, slide: bigint): void;
 }
 
-/** The form of an architecture's images. */
+/** The format of an architecture's kernel images. */
 export interface KernelFiles {
   /**
-   * The ELF image in a file that boot loaders take; `undefined` when it is no
-   * such file.
+   * Extracts the ELF image from the file that a boot loader loads; `undefined`
+   * when the file has another format.
    *
-   * @param source what it is called, for messages
-   * @throws {XftraceError} when it is damaged, or packed in an unknown way.
+   * @param source name of the file, for messages
+   * @throws {XftraceError} when the file is damaged, or packed in an unknown
+   * way.
    */
   unpack(
     source: string,
@@ -37,7 +38,7 @@ export interface KernelFiles {
     unpack: Unpack,
   ): Uint8Array | undefined;
   /**
-   * The relocations of an ELF image.
+   * Reads the relocations of an ELF image.
    *
    * @param end offset at which the ELF file proper ends
    */

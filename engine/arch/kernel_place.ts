@@ -1,5 +1,5 @@
 /**
- * How an architecture's kernel is found in physical memory.
+ * Finds an architecture's kernel in physical memory.
  *
  * @module
  */
@@ -7,41 +7,43 @@ import type { PageTables } from "../memory/page_tables.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { ImageSymbols } from "./image_map.ts";
 
-/** What a vmcoreinfo note says, line by line. */
+/** The values in a vmcoreinfo note. */
 export interface NoteValues {
-  /** Value of a line `SYMBOL(name)=`: a GVA. */
+  /** Value of the line `SYMBOL(name)=`: a GVA. */
   symbol(name: string): bigint | undefined;
-  /** Value of a line `NUMBER(name)=`: decimal, may be negative. */
+  /** Value of the line `NUMBER(name)=`: decimal, may be negative. */
   number(name: string): bigint | undefined;
-  /** Value of a line of another form, as it stands: `PAGESIZE`. */
+  /** Value of any other line, as text: `PAGESIZE`. */
   value(key: string): string | undefined;
 }
 
-/** Where a kernel is. */
+/** Where a kernel lies. */
 export interface KernelPlace {
-  /** Its page tables. They map the image where {@linkcode physBase} says. */
+  /** Its page tables. They map the image to where {@linkcode physBase} says. */
   readonly tables: PageTables;
   /**
-   * What leads from a GVA of the image to its GPA, in bytes; counted as the
-   * architecture's own kernels count it. May be negative.
+   * The offset between GVAs of the image and their GPAs, in bytes, defined as
+   * the architecture's kernels define it. May be negative.
    */
   readonly physBase: number;
 }
 
-/** The two ways to a kernel. */
+/** Two ways of finding a kernel. */
 export interface KernelFinder {
   /**
-   * By its vmcoreinfo note.
+   * Finds it through its vmcoreinfo note.
    *
-   * @returns `undefined` when it is another architecture's note, or one that
-   * does not describe this memory (any more).
+   * @returns `undefined` when the note belongs to another architecture, or does
+   * not describe this memory, for example because it is left from an earlier
+   * boot.
    */
   byNote(memory: PhysicalMemory, note: NoteValues): KernelPlace | undefined;
   /**
-   * By its image, whose symbols are known.
+   * Finds it through its image, whose symbols are known.
    *
-   * @returns `undefined` when its page tables do not map it (yet).
-   * @throws {KernelError} when a symbol that it takes is missing.
+   * @returns `undefined` when its page tables do not map it, for example early
+   * in boot.
+   * @throws {KernelError} when a required symbol is missing.
    */
   byImage(
     memory: PhysicalMemory,
@@ -53,8 +55,9 @@ export interface KernelFinder {
     },
   ): KernelPlace | undefined;
   /**
-   * Functions that `sys_call_table` begins with, in its order: its pointers
-   * tell where an image lies whose symbols are known by distance alone.
+   * The functions at the start of `sys_call_table`, in order. Its pointers
+   * reveal where an image lies when only the distances between its symbols are
+   * known.
    */
   readonly firstSyscalls: readonly string[];
 }

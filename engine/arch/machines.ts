@@ -6,11 +6,11 @@
 import type { Board } from "../memory/ram_layout.ts";
 import type { QemuDefaults } from "../memory/ram_layout_qemu.ts";
 
-/** See the module's comment. */
+/** The machines that an architecture's guests run on. */
 export interface Machines {
-  /** What stands behind `qemu-system-` in the name of its emulator. */
+  /** The part after `qemu-system-` in the emulator's name. */
   readonly emulator: string;
   readonly defaults: QemuDefaults;
-  /** How they lay RAM out, the likeliest first. */
+  /** Boards, which differ in how they lay out RAM; the likeliest first. */
   readonly boards: readonly Board[];
 }

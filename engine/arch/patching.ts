@@ -1,79 +1,87 @@
 /**
- * Where an architecture's kernels change their own text, and what they write
+ * Where an architecture's kernels patch their own text, and what they write
  * there.
  *
  * @module
  */
 
-/** Layouts of the kernel's structures, as far as tables are made of them. */
+/** Layouts of kernel structures that patch tables depend on. */
 export interface EntryLayouts {
-  /** `struct NAME`, its size in bytes; `undefined` when there is none. */
+  /**
+   * Size of `struct NAME` in bytes; `undefined` when there is no such struct.
+   */
   tryStruct(name: string): { readonly size: number } | undefined;
-  /** Offset of a member in bytes. */
+  /** Offset of a member, in bytes. */
   tryOffset(struct: string, member: string): number | undefined;
 }
 
-/** How many bytes a patch site takes. */
+/** How the length of a patch site is determined. */
 export type SiteLength =
   | number
-  /** Those of the instruction there, but at least so many. */
+  /** The length of the instruction there, but at least this many bytes. */
   | { readonly instruction: number }
-  /** The byte at this offset of the table's entry. */
+  /** The byte at this offset in the table's entry. */
   | { readonly entryByte: number };
 
-/** A table of places in text. */
+/** A table of patch sites. */
 export interface PatchTable {
-  /** Name of its section in a module's file and, mostly, in an image. */
+  /** Name of its section in a module's file and, usually, in an image. */
   readonly section: string;
-  /**
-   * Symbols between which it lies in an image that has no such section any
-   * more.
-   */
+  /** The symbols that enclose the table in an image without such a section. */
   readonly between?: readonly [start: string, stop: string];
-  /** Bytes of an entry. */
+  /** Size of an entry in bytes. */
   readonly entry: number;
-  /** What an entry of an image begins with: a distance from itself, or a GVA. */
+  /**
+   * How an entry of an image states the site: as a distance from the entry, or
+   * as a GVA.
+   */
   readonly place: "relative" | "absolute";
-  /** What changes the text there. */
+  /** Name of the mechanism that patches these sites. */
   readonly mechanism: string;
   readonly length: SiteLength;
 }
 
-/** A place that is known by a symbol. */
+/** A patch site identified by a symbol. */
 export interface NamedSite {
-  /** Glob over symbols. */
+  /** Glob over symbol names. */
   readonly symbols: string;
   readonly mechanism: string;
-  /** In bytes. */
+  /** Length in bytes. */
   readonly length: number;
 }
 
 /** What static calls look like. */
 export interface StaticCallShape {
   readonly mechanism: string;
-  /** Fewest bytes of a call. */
+  /** Minimum length of a call, in bytes. */
   readonly bytes: number;
-  /** What the symbols of their trampolines begin with. */
+  /** Prefix of their trampolines' symbols. */
   readonly trampoline: string;
   readonly trampolineBytes: number;
 }
 
-/** One relocation of a module's file, as the loader applies it. */
+/** A relocation of a module's file as the module loader applies it. */
 export interface AppliedRelocation {
   readonly bytes: 4 | 8;
-  /** Whether the place's own address is subtracted. */
+  /** Whether the address of the relocated place is subtracted. */
   readonly relative: boolean;
 }
 
-/** Calls that are bent to the padding in front of the function they call. */
+/**
+ * Calls that the kernel redirects to the padding in front of the called
+ * function.
+ */
 export interface BentCalls {
   readonly mechanism: string;
-  /** Section that lists them: distances, from themselves, of 4 bytes. */
+  /**
+   * The section that lists these calls, as 4-byte distances from each entry.
+   */
   readonly table: string;
   /**
-   * Whether a difference at an offset of two texts lies in such a call.
+   * Whether two texts that differ at an offset differ in such a redirected
+   * call.
    *
-   * @param calls offsets of the calls to which it may happen
+   * @param calls offsets of the calls that may be redirected
    */
   isBent(
     trusted: Uint8Array,
@@ -84,8 +92,8 @@ export interface BentCalls {
 }
 
 /**
- * Mechanisms that are known beyond the architecture: each has them among its
- * own, whether its kernels use them or not.
+ * Mechanisms that code outside the architecture refers to. Each architecture
+ * includes them in its own list, whether or not its kernels use them.
  */
 export const COMMON_MECHANISMS = [
   "static calls",
@@ -98,33 +106,41 @@ export const COMMON_MECHANISMS = [
 /** How an architecture's kernels patch text. */
 export interface Patching {
   /**
-   * What changes text, in the order in which it is told; the first stands for
-   * none. {@linkcode COMMON_MECHANISMS} are among them.
+   * The mechanisms that patch text, in the order used for output; the first
+   * stands for none. Includes {@linkcode COMMON_MECHANISMS}.
    */
   readonly mechanisms: readonly string[];
-  /** Tables of an image and of modules. */
+  /** The patch tables of an image and of modules. */
   tables(layouts: EntryLayouts): readonly PatchTable[];
   readonly named: readonly NamedSite[];
-  /** Calls that may be bent; `undefined`: there are none. */
+  /** Calls that may be redirected; `undefined` when there are none. */
   readonly bentCalls: BentCalls | undefined;
   /**
-   * Whether what stands at a site is something that its mechanism writes,
-   * where that is a short list; `true` for the others.
+   * Whether the bytes at a site can come from its mechanism, for mechanisms
+   * with a short list of possible instructions; `true` for all others.
    *
    * @param bytes the text found, from the site's start, at most 8
    */
   isPlausible(mechanism: string, bytes: Uint8Array): boolean;
-  /** Bytes of a constant in text that is known at boot only, by its symbol. */
+  /** Size in bytes of a constant in text that is set at boot, by its symbol. */
   runtimeConstant(symbol: string): number;
-  /** Bytes of a jump label whose instruction is this long; 1: a breakpoint. */
+  /**
+   * Length in bytes of a jump label's site, given that of the instruction there
+   * now; 1 is the breakpoint that stands there during patching.
+   */
   jumpLabel(instruction: number): number;
   readonly staticCalls: StaticCallShape;
-  /** Whether bytes stand for no static call at all. */
+  /** Whether the bytes are what stands for a static call to nothing. */
   isNoCall(bytes: Uint8Array): boolean;
-  /** Bytes that a probe may change, which an optimised one's jump takes. */
+  /**
+   * How many bytes a probe may change: those of the jump of an optimised one.
+   */
   readonly probeBytes: number;
-  /** Whether text begins with the jump of an optimised probe. */
+  /** Whether the text begins with the jump of an optimised probe. */
   isProbeJump(bytes: Uint8Array): boolean;
-  /** How a relocation is applied; `undefined` for those that are not. */
+  /**
+   * How a relocation type is applied; `undefined` for types that are not
+   * applied.
+   */
   relocation(type: number): AppliedRelocation | undefined;
 }

@@ -1,15 +1,16 @@
 /**
- * Parameters of common system calls, so that arguments are shown by name and
- * only as many as there are, and paths as texts. Others are shown as words.
+ * Parameters of common system calls, so that exactly the existing arguments are
+ * shown, with names, and paths as text. Arguments of other calls are shown as
+ * plain words.
  *
  * Sources: include/linux/syscalls.h and the calls' manual pages; the numbers
- * are the architecture's.
+ * depend on the architecture.
  *
  * @module
  */
 import type { Syscalls } from "./syscalls.ts";
 
-/** Parameters by the call's name in the kernel's tables; a `*` marks a path. */
+/** Parameters by system call; `*` marks a path. */
 const PARAMETERS: Readonly<Record<string, string>> = {
   read: "fd buf count",
   write: "fd buf count",
@@ -105,13 +106,13 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 /** A parameter of a system call. */
 export interface SyscallParameter {
   readonly name: string;
-  /** Whether it points to a path. */
+  /** Whether the parameter points to a path. */
   readonly isPath: boolean;
 }
 
 /**
- * Parameters of the calls that are known here, by number. Calls that are not
- * are missing.
+ * The parameters of the calls known here, by call number; other calls are
+ * missing.
  */
 export function syscallParameters(
   { numbers, parameters }: Syscalls,
@@ -131,7 +132,10 @@ export function syscallParameters(
   );
 }
 
-/** Names of the calls whose parameters are known, for an architecture's list. */
+/**
+ * Names of the calls with known parameters, for which an architecture lists the
+ * numbers.
+ */
 export function describedSyscalls(): string[] {
   return Object.keys(PARAMETERS);
 }

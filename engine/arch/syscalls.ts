@@ -1,5 +1,5 @@
 /**
- * The system calls of an architecture.
+ * An architecture's system calls.
  *
  * @module
  */
@@ -8,26 +8,32 @@ import type { SyscallNames } from "./syscall_names.ts";
 /** A table of system calls in a kernel. */
 export interface SyscallTableName {
   readonly symbol: string;
-  /** What the names of its functions begin with. */
+  /** The prefixes of the names of its functions. */
   readonly prefixes: readonly string[];
 }
 
-/** See the module's comment. */
+/** The system calls of an architecture. */
 export interface Syscalls {
   readonly names: SyscallNames;
-  /** Tables of functions by number: that of the kernel's own calls first. */
+  /**
+   * Function tables indexed by call number; the kernel's native calls come
+   * first.
+   */
   readonly tables: readonly [SyscallTableName, ...SyscallTableName[]];
-  /** Functions that stand for calls which a kernel does not have. */
+  /** Functions that stand in for calls that a kernel does not implement. */
   readonly notImplemented: readonly string[];
-  /** Functions that hand system calls on, of one kernel or another. */
+  /** Functions that dispatch system calls, in any kernel version. */
   readonly dispatchers: readonly string[];
-  /** Numbers of calls by name, of those in syscall_parameters.ts. */
+  /** Call numbers by name, for the calls in syscall_parameters.ts. */
   readonly numbers: Readonly<Record<string, number>>;
   /**
-   * Parameters of calls whose order is the architecture's own, as in
-   * syscall_parameters.ts.
+   * Parameters of calls whose order differs on this architecture; same format
+   * as in syscall_parameters.ts.
    */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Arguments that a function takes in registers (FTRACE_REGS_MAX_ARGS). */
+  /**
+   * How many arguments are passed to a function in registers
+   * (FTRACE_REGS_MAX_ARGS).
+   */
   readonly registerArguments: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Machines with guests of x86-64, by how they lay RAM out: a hole below 4 GiB
- * is left for PCI.
+ * The boards of x86-64 guests, which differ in how they lay out RAM: each
+ * leaves a hole below 4 GiB for PCI.
  *
  * Sources: QEMU's hw/i386/pc_q35.c, pc_piix.c, microvm.c, pc.c;
  * cloud-hypervisor's and firecracker's memory layouts.
@@ -13,12 +13,12 @@ import type { Board } from "../../memory/ram_layout.ts";
 const GIB = 2 ** 30;
 const FOUR_GIB = 4 * GIB;
 /**
- * Where the window of AMD's HyperTransport begins. With an AMD vCPU and
- * addresses in use up to here, QEMU 7.1 and later maps the RAM above 4 GiB
- * from 1 TiB on; nothing on the command line tells the vendor for sure.
+ * Start of AMD's HyperTransport window. With an AMD vCPU and addresses in use
+ * up to here, QEMU 7.1 and later maps the RAM above 4 GiB from 1 TiB on; the
+ * command line does not state the vendor reliably.
  */
 const AMD_HT_START = 0xfd_0000_0000;
-/** The largest default of pci-hole64-size (q35). */
+/** The largest default value of pci-hole64-size (q35). */
 const PCI_HOLE64 = 32 * GIB;
 
 const BOTH = { start: 0, high: FOUR_GIB } as const;
@@ -39,7 +39,7 @@ export const Q35: Board = {
     ),
 };
 
-/** hw/i386/pc_piix.c: gigabyte_align is false up to version 1.7. */
+/** hw/i386/pc_piix.c: gigabyte_align is false up to machine version 1.7. */
 const OLD_TYPE = /^pc(-i440fx)?-[01]\.\d+$/;
 
 /** i440fx before version 2.0: the split is at 3.5 GiB. */
@@ -72,7 +72,7 @@ export const MICROVM: Board = {
   low: (size) => Math.min(size, 0xc0000000),
 };
 
-/** Lays out as microvm does; of no type of QEMU's. */
+/** Uses the layout of microvm, but is not a QEMU machine type. */
 export const CLOUD_HYPERVISOR: Board = {
   ...BOTH,
   name: "cloud-hypervisor",
@@ -80,7 +80,7 @@ export const CLOUD_HYPERVISOR: Board = {
   low: MICROVM.low,
 };
 
-/** Of no type of QEMU's. */
+/** Not a QEMU machine type. */
 export const FIRECRACKER: Board = {
   ...BOTH,
   name: "firecracker",

@@ -6,7 +6,7 @@ import { single } from "../../memory/ram_layout_fixture.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-Deno.test("machine types are told by their names", () => {
+Deno.test("boards are recognized by machine type", () => {
   const boards: Record<string, Board | undefined> = {
     "q35": Q35,
     "pc-q35-7.2": Q35,
@@ -26,7 +26,7 @@ Deno.test("machine types are told by their names", () => {
   }
 });
 
-Deno.test("RAM is split as each machine does", () => {
+Deno.test("RAM is split as each board splits it", () => {
   const half = 2816 * MIB;
   assert.deepEqual(single(Q35, half - 8192), [[0, half - 8192, 0]]);
   assert.deepEqual(single(Q35, half), [
@@ -58,6 +58,6 @@ Deno.test("max-ram-below-4g moves the split", () => {
     [0, 2 * GIB, 0],
     [4 * GIB, 6 * GIB, 2 * GIB],
   ]);
-  // QEMU's own example: -M pc,max-ram-below-4g=4G -m 3968M.
+  // The example from QEMU's source: -M pc,max-ram-below-4g=4G -m 3968M.
   assert.equal(I440FX.low(3968 * MIB, 4 * GIB), 3968 * MIB);
 });

@@ -1,6 +1,6 @@
 /**
- * The CPUs' states as QEMU writes them into a core, a note of owner `QEMU`
- * for each.
+ * The state of each CPU as QEMU writes it into a core, one note of owner `QEMU`
+ * per CPU.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface QemuCpuState {
   readonly rflags: bigint;
   readonly cr0: bigint;
   readonly cr2: bigint;
-  /** GPA of the top page table and flags, as the CPU holds it. */
+  /** CR3: GPA of the top page table, with flag bits. */
   readonly cr3: bigint;
   readonly cr4: bigint;
   /** GVA of the interrupt descriptor table. */
@@ -21,13 +21,13 @@ export interface QemuCpuState {
   readonly gdtBase: bigint;
   readonly fsBase: bigint;
   readonly gsBase: bigint;
-  /** The other GS base (swapgs), where this QEMU wrote it. */
+  /** The inactive GS base (swapgs), if this QEMU version writes it. */
   readonly kernelGsBase?: bigint;
 }
 
 /**
- * Reads a `QEMU` note: struct QEMUCPUState of QEMU's
- * target/i386/arch_dump.c, version 1. Undefined for another version.
+ * Reads a `QEMU` note: struct QEMUCPUState of QEMU's target/i386/arch_dump.c,
+ * version 1. Returns undefined for other versions.
  */
 export function parseQemuCpu(desc: Uint8Array): QemuCpuState | undefined {
   const minimum = 8 + 18 * 8 + 10 * 24 + 5 * 8;

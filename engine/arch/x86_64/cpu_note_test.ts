@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseQemuCpu } from "./cpu_note.ts";
 
-Deno.test("the CPU state that QEMU writes is read", () => {
+Deno.test("the CPU state written by QEMU is read", () => {
   const desc = new Uint8Array(440);
   const view = new DataView(desc.buffer);
   view.setUint32(0, 1, true);

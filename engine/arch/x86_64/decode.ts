@@ -1,27 +1,31 @@
 /**
- * Lengths and branch targets of x86-64 instructions: enough to walk through
- * a function, no more. Tables after the Intel SDM vol. 2, appendix A.
+ * Lengths and branch targets of x86-64 instructions: just enough to walk
+ * through a function. The tables follow the Intel SDM vol. 2, appendix A.
  *
  * @module
  */
 
-/** One decoded instruction; reused from call to call. */
+/** One decoded instruction; the object is reused for each one. */
 export class Instruction {
-  /** Bytes; 0 when the bytes are no instruction this decoder knows. */
+  /**
+   * Length in bytes; 0 when this decoder knows no instruction with these bytes.
+   */
   length = 0;
   /** 0: one-byte opcodes, 1: 0F, 2: 0F 38, 3: 0F 3A, 4: VEX and EVEX. */
   map = 0;
   opcode = 0;
-  /** The ModRM byte, -1 without one. */
+  /** The ModRM byte, or -1 without one. */
   modrm = -1;
-  /** Offset of the immediate (or branch distance) from the start, 0: none. */
+  /**
+   * Offset of the immediate (or branch distance) from the start; 0 without one.
+   */
   immediateAt = 0;
   immediateSize = 0;
-  /** Whether the immediate is a distance from the instruction's end. */
+  /** Whether the immediate is a distance relative to the instruction's end. */
   branch = false;
-  /** Offset of a rip-relative displacement from the start, 0: none. */
+  /** Offset of a rip-relative displacement from the start; 0 without one. */
   ripAt = 0;
-  /** REX prefix, 0 without one. */
+  /** REX prefix, or 0 without one. */
   rex = 0;
 }
 
@@ -63,7 +67,7 @@ function flags(is: (op: number) => boolean): Uint8Array {
 /**
  * Decodes the instruction at `at`.
  *
- * @returns its length in bytes, 0 when it is none
+ * @returns its length in bytes, 0 when the bytes are not an instruction
  */
 export function decode(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decode, Instruction, signed } from "./decode.ts";
 
-/** Instructions as objdump prints their bytes, and what they are. */
+/** Instructions with their bytes as printed by objdump. */
 const INSTRUCTIONS: readonly (readonly [string, string])[] = [
   ["0f 1f 44 00 00", "nopl 0x0(%rax,%rax,1)"],
   ["81 fe b0 00 00 00", "cmp $0xb0,%esi"],
@@ -38,14 +38,14 @@ Deno.test("instructions have the length that objdump gives them", () => {
   const insn = new Instruction();
   for (const [text, name] of INSTRUCTIONS) {
     const bytes = bytesOf(text);
-    // What follows must not be taken for a part of it.
+    // The bytes that follow must not be taken for a part of the instruction.
     const padded = new Uint8Array(32).fill(0x05);
     padded.set(bytes, 3);
     assert.equal(decode(padded, 3, insn), bytes.length, name);
   }
 });
 
-Deno.test("branches tell their distance", () => {
+Deno.test("the distances of branches are decoded", () => {
   const insn = new Instruction();
   for (
     const [text, distance] of [
@@ -67,7 +67,7 @@ Deno.test("branches tell their distance", () => {
   }
 });
 
-Deno.test("what is no instruction has no length", () => {
+Deno.test("bytes that are not an instruction have no length", () => {
   const insn = new Instruction();
   for (
     const text of ["06", "66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90"]

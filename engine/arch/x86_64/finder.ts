@@ -1,5 +1,5 @@
 /**
- * Finds a kernel of x86-64: GPA = GVA - __START_KERNEL_map + phys_base.
+ * Finds an x86-64 kernel: GPA = GVA - __START_KERNEL_map + phys_base.
  *
  * Sources: arch/x86/kernel/machine_kexec_64.c
  * (arch_crash_save_vmcoreinfo), arch/x86/kernel/head_64.S.
@@ -12,7 +12,7 @@ import type { KernelFinder, KernelPlace } from "../kernel_place.ts";
 import { START_KERNEL_MAP } from "./image.ts";
 import { X86PageTables } from "./page_tables.ts";
 
-/** Page tables that map `gva` of the image where `physBase` says it is. */
+/** The page tables, if they map `gva` of the image to where `physBase` says. */
 function place(
   memory: PhysicalMemory,
   topTable: bigint,

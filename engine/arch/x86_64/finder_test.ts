@@ -10,7 +10,10 @@ const TEXT = 0xffffffff92000000n;
 /** GVA of the top table: 4 MiB into the image. */
 const TOP = TEXT + BigInt(2 * MIB2);
 
-/** An image whose `_text` lies at GPA 2 MiB, 6 MiB long, tables within. */
+/**
+ * An image of 6 MiB whose `_text` lies at GPA 2 MiB, with the page tables
+ * inside.
+ */
 function guest(levels: 4 | 5) {
   const bytes = new Uint8Array(8 << 20);
   const tables = new PageTableBuilder(bytes, levels, 3 * MIB2);
@@ -36,7 +39,7 @@ const SYMBOLS = {
   "NUMBER phys_base": BigInt(PHYS_BASE),
 };
 
-Deno.test("a kernel by its note, with the levels that it names or without", () => {
+Deno.test("a kernel is found by its note, with and without the number of levels", () => {
   for (const levels of [4, 5] as const) {
     const { memory } = guest(levels);
     const said = { "NUMBER pgtable_l5_enabled": levels === 5 ? 1n : 0n };
@@ -47,7 +50,7 @@ Deno.test("a kernel by its note, with the levels that it names or without", () =
       assert.equal(found.tables.root, 3 * MIB2);
       assert.equal(found.tables.tryTranslate(TEXT + 5n)?.gpa, MIB2 + 5);
     }
-    // What the note says counts: it is not tried the other way.
+    // The number of levels in the note is binding: the other one is not tried.
     const other = { "NUMBER pgtable_l5_enabled": levels === 5 ? 0n : 1n };
     assert.equal(
       finder.byNote(memory, note({ ...SYMBOLS, ...other })),
@@ -62,14 +65,14 @@ Deno.test("a note of another kernel, or of another architecture, is refused", ()
     const { [key]: _, ...rest } = SYMBOLS as Record<string, bigint>;
     assert.equal(finder.byNote(memory, note(rest)), undefined, key);
   }
-  // An earlier boot's: its tables are elsewhere, or outside of RAM.
+  // A note from an earlier boot: its tables are elsewhere, or outside RAM.
   for (const phys_base of [0n, BigInt(PHYS_BASE + MIB2), 1n << 40n]) {
     const moved = { ...SYMBOLS, "NUMBER phys_base": phys_base };
     assert.equal(finder.byNote(memory, note(moved)), undefined);
   }
 });
 
-Deno.test("a kernel by its image and its symbols", () => {
+Deno.test("a kernel is found by its image and its symbols", () => {
   const { memory } = guest(5);
   const symbols = (known: Record<string, bigint>) => ({
     tryAddress: (name: string) => known[name],

@@ -1,6 +1,6 @@
 /**
- * Ftrace's calls on x86-64: -mfentry puts one first into a function, or
- * behind its ENDBR64 (arch/x86/kernel/ftrace.c).
+ * The calls of Ftrace on x86-64: -mfentry puts one at the start of a function,
+ * or after its ENDBR64 (arch/x86/kernel/ftrace.c).
  *
  * @module
  */
@@ -13,7 +13,7 @@ export const ftraceSites: FtraceSites = {
   find(text) {
     const offset = endbrLength(text);
     const calls = text[offset] === OPCODE.call;
-    // A patch in flight starts with a breakpoint.
+    // A site that is being patched starts with a breakpoint.
     const traceable = calls || holds(text, NOP5, offset) ||
       text[offset] === OPCODE.int3;
     return traceable ? { offset, calls } : undefined;

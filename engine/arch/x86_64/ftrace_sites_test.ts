@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ftraceSites } from "./ftrace_sites.ts";
 
-Deno.test("Ftrace's call stands first in a function, or behind an ENDBR64", () => {
+Deno.test("the call of Ftrace is at the start of a function, or after an ENDBR64", () => {
   const find = (...bytes: number[]) => {
     const text = new Uint8Array(ftraceSites.lookAt).fill(0x90);
     text.set(bytes);
@@ -14,7 +14,7 @@ Deno.test("Ftrace's call stands first in a function, or behind an ENDBR64", () =
   for (const [start, offset] of [[[], 0], [endbr, 4], [sealed, 4]] as const) {
     assert.deepEqual(find(...start, ...nop5), { offset, calls: false });
     assert.deepEqual(find(...start, ...call), { offset, calls: true });
-    // While it is patched.
+    // While the site is being patched.
     assert.deepEqual(find(...start, 0xcc), { offset, calls: false });
     assert.equal(find(...start, 0x55, 0x48), undefined);
     assert.ok(ftraceSites.offsets.includes(offset));

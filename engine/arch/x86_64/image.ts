@@ -1,5 +1,5 @@
 /**
- * Where kernels of x86-64 lie.
+ * Where x86-64 kernels lie in virtual memory.
  *
  * Sources: Documentation/arch/x86/x86_64/mm.rst,
  * arch/x86/include/asm/page_64_types.h, pgtable_64_types.h, boot.h.
@@ -18,7 +18,7 @@ export const MODULES = {
   end: 0xffffffffff000000n,
 } as const;
 
-/** The value of one of the kernel's variables, when it has it. */
+/** The value of a kernel variable, if the kernel has it. */
 function variable(
   name: string,
   symbols: ImageSymbols,
@@ -31,16 +31,17 @@ function variable(
 /** See {@linkcode ImageMap}. */
 export const image: ImageMap = {
   range: { start: START_KERNEL_MAP, end: 1n << 64n },
-  // CONFIG_PHYSICAL_START of 16 MiB.
+  // CONFIG_PHYSICAL_START of 16 MiB, the default.
   linkText: START_KERNEL_MAP + 0x1000000n,
-  // Smallest CONFIG_PHYSICAL_ALIGN.
+  // The smallest possible CONFIG_PHYSICAL_ALIGN.
   alignment: 0x200000,
   // KERNEL_IMAGE_SIZE.
   maxSize: 1 << 30,
   modules: () => MODULES,
   directMap: (symbols, u64) => variable("page_offset_base", symbols, u64),
   pageStructs: (symbols, u64) => variable("vmemmap_base", symbols, u64),
-  // arch/x86/realmode/init.c: the blob is executable in the direct map.
+  // arch/x86/realmode/init.c: the real-mode code is executable in the direct
+  // map.
   bootCode(symbols, u64) {
     const header = symbols.tryAddress("real_mode_header");
     const blob = symbols.tryAddress("real_mode_blob");

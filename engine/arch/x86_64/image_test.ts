@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { image } from "./image.ts";
 
-/** Symbols with these addresses, and none else. */
+/** A symbol table with these addresses only. */
 function symbols(known: Readonly<Record<string, bigint>>) {
   return {
     tryAddress: (name: string): bigint | undefined => known[name],
@@ -9,7 +9,7 @@ function symbols(known: Readonly<Record<string, bigint>>) {
   };
 }
 
-Deno.test("what functions begin with", () => {
+Deno.test("the bytes that functions begin with", () => {
   const starts = (...bytes: number[]) =>
     image.startsFunction(Uint8Array.from(bytes));
   assert.ok(starts(0xf3, 0x0f, 0x1e, 0xfa, 0x55));
@@ -18,7 +18,7 @@ Deno.test("what functions begin with", () => {
   assert.ok(!starts(0x55, 0x48, 0x89, 0xe5));
 });
 
-Deno.test("the direct map and its struct pages are where the kernel says", () => {
+Deno.test("the direct map and its struct pages are where the kernel's variables say", () => {
   const words = new Map([[1n, 0xff110000_00000000n], [
     2n,
     0xffd40000_00000000n,
@@ -30,7 +30,7 @@ Deno.test("the direct map and its struct pages are where the kernel says", () =>
   assert.equal(image.directMap(symbols({}), u64), undefined);
 });
 
-Deno.test("the code that starts processors lies where real_mode_header points", () => {
+Deno.test("the code that starts secondary processors lies where real_mode_header points", () => {
   const known = {
     real_mode_header: 8n,
     real_mode_blob: 0x1000n,

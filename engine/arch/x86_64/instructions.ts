@@ -1,5 +1,5 @@
 /**
- * The instructions of x86-64, as the rest of the engine asks for them.
+ * Implements the instruction interface of the engine for x86-64.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { decode, Instruction, signed } from "./decode.ts";
 import { holds, NOP2, NOP5, OPCODE } from "./opcodes.ts";
 import { waysOut } from "./ways_out.ts";
 
-/** {@linkcode decode}, as the rest of the engine sees it. */
+/** Adapts {@linkcode decode} to the engine's decoder interface. */
 class X86Decoder implements Decoder {
   readonly #insn = new Instruction();
   #bytes: Uint8Array = new Uint8Array(0);
@@ -54,7 +54,10 @@ function branchAt(b: Uint8Array, gva: bigint): BranchAt | undefined {
   return undefined;
 }
 
-/** Thunks of its_allocate_thunk: `jmp *reg; int3`, and breakpoints between. */
+/**
+ * Recognizes the thunks of its_allocate_thunk: `jmp *reg; int3`, with
+ * breakpoints in between.
+ */
 function isThunkPage(page: Uint8Array): boolean {
   let i = 0;
   let thunks = 0;
@@ -82,7 +85,7 @@ export const instructions: Instructions = {
   isThunkPage,
   waysOut,
   unusual: [
-    // 32-bit code, with data behind it (arch/x86/platform/pvh/head.S).
+    // 32-bit code, followed by data (arch/x86/platform/pvh/head.S).
     [/^pvh_start_xen$/, [
       "none",
       "runs over",

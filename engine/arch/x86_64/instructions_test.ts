@@ -6,7 +6,7 @@ const bytesOf = (text: string) =>
   Uint8Array.from(text.split(" "), (byte) => parseInt(byte, 16));
 const AT = 0xffffffff81000000n;
 
-Deno.test("direct branches, and where they lead", () => {
+Deno.test("direct branches and their targets", () => {
   for (
     const [text, kind, target] of [
       ["e8 fb ff ff ff 00", "call", AT],
@@ -31,7 +31,7 @@ Deno.test("direct branches, and where they lead", () => {
   );
 });
 
-Deno.test("no-ops that stand for branches", () => {
+Deno.test("no-ops that replace branches", () => {
   const length = (text: string) => instructions.nopAt(bytesOf(text));
   assert.equal(length("0f 1f 44 00 00"), 5);
   assert.equal(length("66 90 55 48 89"), 2);
@@ -39,7 +39,7 @@ Deno.test("no-ops that stand for branches", () => {
   assert.equal(length("90 90 90 90 90"), 0);
 });
 
-Deno.test("pages of thunks, and of nothing", () => {
+Deno.test("pages of thunks, and empty pages", () => {
   const page = (...parts: number[][]) => {
     const bytes = new Uint8Array(64).fill(0xcc);
     parts.forEach((part, i) => bytes.set(part, 16 * i));
@@ -50,7 +50,7 @@ Deno.test("pages of thunks, and of nothing", () => {
   assert.ok(!instructions.isThunkPage(page([0xff, 0xe0], [0x55])));
 });
 
-Deno.test("ways out: branches and addresses, where an instruction lies", () => {
+Deno.test("branches and addresses that lead out of a text count only where an instruction lies", () => {
   const MODULE = 0xffffffffc0123000n;
   const executable = [
     { start: MODULE, end: MODULE + 0x1000n, writable: false },
@@ -63,12 +63,12 @@ Deno.test("ways out: branches and addresses, where an instruction lies", () => {
   };
   branch(0, 0xe8);
   branch(0x10, 0xe9);
-  // mov $imm32, %rax extends the sign; mov $imm32, %eax does not.
+  // mov $imm32, %rax sign-extends its immediate; mov $imm32, %eax does not.
   bytes.set([0x48, 0xc7, 0xc0], 0x20);
   view.setUint32(0x23, Number(MODULE & 0xffffffffn), true);
   bytes.set([0xb8], 0x30);
   view.setUint32(0x31, Number(MODULE & 0xffffffffn), true);
-  // The same bytes within another instruction: movabs.
+  // The same bytes inside another instruction: movabs.
   bytes.set([0x48, 0xb9, 0, 0], 0x40);
   branch(0x44, 0xe8);
   const found = instructions.waysOut({
@@ -93,7 +93,7 @@ Deno.test("ways out: branches and addresses, where an instruction lies", () => {
   );
 });
 
-Deno.test("what stands at a patch site is known where it is a short list", () => {
+Deno.test("the bytes at a patch site are judged where there is a short list of them", () => {
   const plausible = (mechanism: string, text: string) =>
     patching.isPlausible(mechanism, bytesOf(text));
   assert.ok(plausible("return thunks", "c3 cc cc cc cc"));
@@ -110,7 +110,7 @@ Deno.test("what stands at a patch site is known where it is a short list", () =>
   assert.ok(!patching.isNoCall(bytesOf("e8 00 00 00 00")));
 });
 
-Deno.test("a call bent to the padding before its function", () => {
+Deno.test("a call redirected to the padding before its function", () => {
   const trusted = bytesOf("e8 40 00 00 00 90");
   const own = bytesOf("e8 30 00 00 00 90");
   const far = bytesOf("e8 00 00 00 00 90");

@@ -1,6 +1,6 @@
 /**
- * Kernel images of x86-64: a bzImage with a packed ELF, behind which stand the
- * relocations that the boot code applies.
+ * x86-64 kernel image files: a bzImage that contains a packed ELF file,
+ * followed by the relocations that the boot code applies.
  *
  * Sources: Documentation/arch/x86/boot.rst, arch/x86/boot/compressed/misc.c
  * (handle_relocations), arch/x86/tools/relocs.c.
@@ -22,7 +22,7 @@ const MAGIC: readonly (readonly [string, readonly number[]])[] = [
   ["lzop", [0x89, 0x4c, 0x5a]],
 ];
 
-/** Low halves of the GVAs that are relocated, by how. */
+/** Low halves of the GVAs to relocate, by the kind of relocation. */
 export interface RelocationLists {
   readonly add32: Uint32Array;
   readonly subtract32: Uint32Array;
@@ -45,8 +45,8 @@ function unpackBzImage(
   const start = setup + view.getUint32(0x248, true);
   const payload = file.subarray(start, start + view.getUint32(0x24c, true));
   const format = MAGIC.find(([, magic]) => starts(payload, magic))?.[0];
-  // The build appends the unpacked size, 4 bytes, to all formats but gzip,
-  // which has it already.
+  // The build appends the unpacked size (4 bytes) in all formats but gzip,
+  // which already contains it.
   const packed = payload.subarray(0, payload.length - 4);
   switch (format) {
     case "elf":
@@ -80,8 +80,9 @@ function whole(source: string, unpack: () => Uint8Array): Uint8Array {
 }
 
 /**
- * The relocations behind the ELF file: three lists, each ended by a zero,
- * read from the end. None when the kernel cannot be relocated.
+ * Reads the relocations after the ELF file: three lists, each terminated by a
+ * zero and read backwards from the end. There are none when the kernel is not
+ * relocatable.
  */
 export function relocationLists(
   elf: Uint8Array,
@@ -103,7 +104,10 @@ export function relocationLists(
   return { add32, subtract32, add64 };
 }
 
-/** Adds `slide` to, or takes it from, what the lists name in `bytes`. */
+/**
+ * Adds `slide` to, or subtracts it from, the places in `bytes` that the lists
+ * name.
+ */
 function apply(
   { add32, subtract32, add64 }: RelocationLists,
   bytes: Uint8Array,

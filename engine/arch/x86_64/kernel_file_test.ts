@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { kernelFiles, relocationLists } from "./kernel_file.ts";
 
-/** 0, 64-bit ones, 0, inverse ones, 0, 32-bit ones, behind 8 bytes of ELF. */
+/**
+ * 8 bytes of ELF followed by 0, 64-bit relocations, 0, inverse ones, 0, 32-bit
+ * ones.
+ */
 function image(): Uint8Array {
   const words = [0, 0x81000020, 0, 0x81000030, 0, 0x81000008, 0x81000004];
   const bytes = new Uint8Array(8 + 4 * words.length);
@@ -10,14 +13,14 @@ function image(): Uint8Array {
   return bytes;
 }
 
-Deno.test("an image's lists of relocations stand behind it, last first", () => {
+Deno.test("the relocation lists after an image are read from the end", () => {
   const { add32, subtract32, add64 } = relocationLists(image(), 8);
   assert.deepEqual([...add32], [0x81000004, 0x81000008]);
   assert.deepEqual([...subtract32], [0x81000030]);
   assert.deepEqual([...add64], [0x81000020]);
 });
 
-Deno.test("moving text changes what the lists name, each in its way", () => {
+Deno.test("relocating text changes each place according to its list", () => {
   const text = new Uint8Array(0x40);
   const view = new DataView(text.buffer);
   view.setInt32(4, 0x1000, true);
@@ -29,7 +32,7 @@ Deno.test("moving text changes what the lists name, each in its way", () => {
   assert.equal(view.getInt32(8, true), 0x1200000);
   assert.equal(view.getBigInt64(0x20, true), 0x8000011fffffn);
   assert.equal(view.getInt32(0x30, true), 0x1000 - 0x1200000);
-  // Of another section none is named.
+  // The lists name no place in this other section.
   const other = new Uint8Array(0x40);
   apply(other, 0xffffffff82000000n, 0x1200000n);
   assert.ok(other.every((byte) => byte === 0));

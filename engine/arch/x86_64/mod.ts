@@ -1,5 +1,5 @@
 /**
- * x86-64 (AMD64, Intel 64).
+ * The x86-64 architecture (AMD64, Intel 64).
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * Instructions of x86-64 that kernels put into text.
+ * x86-64 instructions that the kernel patches into text.
  *
  * @module
  */
 
-/** Opcodes that the kernel writes, or looks for. */
+/** Opcodes that the kernel writes or checks for. */
 export const OPCODE = {
   call: 0xe8,
   jump: 0xe9,
@@ -15,16 +15,16 @@ export const OPCODE = {
   ds: 0x3e,
 } as const;
 
-/** The no-op of 5 bytes that stands where Ftrace or a branch may be. */
+/** The 5-byte no-op in the place of a call of Ftrace or of a branch. */
 export const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00] as const;
-/** The one of 2 bytes, for short jumps. */
+/** The 2-byte no-op in the place of a short jump. */
 export const NOP2 = [0x66, 0x90] as const;
-/** ENDBR64, and what the kernel overwrites a sealed one with. */
+/** ENDBR64. */
 export const ENDBR = [0xf3, 0x0f, 0x1e, 0xfa] as const;
-/** See {@linkcode ENDBR}. */
+/** What the kernel overwrites an ENDBR64 with when it seals it. */
 export const SEALED_ENDBR = [0x66, 0x0f, 0x1f, 0x00] as const;
 
-/** Whether bytes hold others, from an offset on. */
+/** Whether `bytes` contain the given bytes at an offset. */
 export function holds(
   bytes: Uint8Array,
   wanted: readonly number[],
@@ -36,7 +36,10 @@ export function holds(
   return true;
 }
 
-/** Bytes of the ENDBR64, sealed or not, that a function begins with; else 0. */
+/**
+ * Length of the ENDBR64, sealed or not, at the start of a function; 0 without
+ * one.
+ */
 export function endbrLength(bytes: Uint8Array): number {
   return holds(bytes, ENDBR) || holds(bytes, SEALED_ENDBR) ? 4 : 0;
 }

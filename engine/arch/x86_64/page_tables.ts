@@ -14,17 +14,23 @@ import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 
 const PRESENT = 1;
 const WRITABLE = 2;
-/** In an entry of level 2 or 3: it maps a page and names no table. */
+/**
+ * In an entry of level 2 or 3: the entry maps a page instead of pointing to a
+ * table.
+ */
 const LARGE = 0x80;
-/** Bit 63, in an entry's high word: not executable. */
+/** Bit 63, within an entry's high word: not executable. */
 const NX = 0x80000000;
 const PAGE = 4096;
 const ENTRIES = 512;
-// Only large pages are remembered: they map the kernel image and the direct
-// map, which do not move, while 4 KiB mappings (vmalloc) come and go.
+// Number of translations cached. Only large pages are cached: they map the
+// kernel image and the direct map, which do not move, while 4 KiB mappings
+// (vmalloc) come and go.
 const REMEMBERED = 4096;
 
-/** Bits 12..51 of an entry: a GPA. The C-bit and keys lie above. */
+/**
+ * Bits 12..51 of an entry: a GPA. The C-bit and the protection keys lie above.
+ */
 function addressOf(low: number, high: number): number {
   return (high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
 }
@@ -37,10 +43,10 @@ export class X86PageTables implements PageTables {
   readonly pageSize = PAGE;
   readonly #entry = new Uint8Array(8);
   readonly #entryWords = new Uint32Array(this.#entry.buffer);
-  /** By GVA in units of 2 MiB. */
+  /** Cached large pages, by GVA in units of 2 MiB. */
   readonly #large = new Map<bigint, { gpa: number; size: number }>();
 
-  /** @param root GPA of the top-level table (the address in CR3) */
+  /** @param root GPA of the top-level table (the address held in CR3) */
   constructor(memory: PhysicalMemory, root: number, levels: 4 | 5) {
     this.memory = memory;
     this.root = root;
@@ -105,7 +111,7 @@ export class X86PageTables implements PageTables {
   }
 }
 
-/** Visits all entries that lead to what is asked for. */
+/** Visits all entries that lead to the requested mappings. */
 class Walk {
   readonly executable = new RangeList();
   readonly inRegion = new RangeList();
@@ -113,7 +119,8 @@ class Walk {
   readonly #memory: PhysicalMemory;
   readonly #levels: 4 | 5;
   readonly #region: GvaRange;
-  // Shadow memory maps one table many thousand times.
+  // Tables that map nothing of interest: KASAN shadow memory maps one table
+  // many thousand times.
   readonly #barren = new Set<number>();
 
   constructor(memory: PhysicalMemory, levels: 4 | 5, region: GvaRange) {

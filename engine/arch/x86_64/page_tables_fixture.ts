@@ -10,7 +10,7 @@ const PRESENT_WRITABLE = 3n;
 const PAGE_SIZE_BIT = 0x80n;
 const TABLE = 4096;
 
-/** Page tables that are filled mapping by mapping. */
+/** Page tables that are built one mapping at a time. */
 export class PageTableBuilder {
   /** GPA of the top-level table. */
   readonly root: number;
@@ -20,7 +20,7 @@ export class PageTableBuilder {
 
   /**
    * @param bytes guest memory from GPA 0
-   * @param first GPA from which tables are taken, one after the other
+   * @param first GPA from which tables are allocated, one after another
    */
   constructor(bytes: Uint8Array, levels: 4 | 5, first: number) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -29,12 +29,12 @@ export class PageTableBuilder {
     this.root = this.#table();
   }
 
-  /** The tables as they are read. */
+  /** The tables as an object that reads them. */
   over(memory: PhysicalMemory): X86PageTables {
     return new X86PageTables(memory, this.root, this.levels);
   }
 
-  /** GPA behind the last table. */
+  /** GPA after the last table. */
   get end(): number {
     return this.#next;
   }
@@ -47,7 +47,7 @@ export class PageTableBuilder {
   /**
    * Maps one page of 4 KiB, 2 MiB or 1 GiB.
    *
-   * @param extra bits to set in the entry as well
+   * @param extra further bits to set in the entry
    */
   map(gva: bigint, gpa: bigint, pageSize: number, extra = 0n): void {
     let table = this.root;

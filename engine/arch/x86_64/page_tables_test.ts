@@ -12,7 +12,10 @@ const TEXT = 0xffffffff81000000n;
 const DIRECT = 0xffff888000000000n;
 const VMALLOC = 0xffffc90000000000n;
 
-/** 4 MiB of RAM whose bytes tell their place, with tables at 2 MiB. */
+/**
+ * 4 MiB of RAM whose bytes encode their own position, with page tables at 2
+ * MiB.
+ */
 function guest(levels: 4 | 5) {
   const bytes = new Uint8Array(4 << 20);
   for (let i = 0; i < MIB2; i++) bytes[i] = i * 7 + (i >> 8) * 13;
@@ -42,7 +45,7 @@ for (const levels of [4, 5] as const) {
       left: MIB2 - 0x12345,
       pageSize: MIB2,
     });
-    // Twice: the second answer is a remembered one.
+    // Twice: the second result comes from the cache.
     for (let i = 0; i < 2; i++) {
       assert.deepEqual(s.translate(DIRECT + 0x3fffffffn), {
         gpa: 0x3fffffff,
@@ -54,7 +57,7 @@ for (const levels of [4, 5] as const) {
     assert.equal(s.u8(TEXT + 0x777n), bytes[0x777]);
   });
 
-  Deno.test(`${levels} levels: what is not mapped is refused, and named`, () => {
+  Deno.test(`${levels} levels: an unmapped address is refused and named`, () => {
     const { tables, space } = guest(levels);
     tables.map(VMALLOC, 0x5000n, KIB4);
     const s = space();
@@ -80,7 +83,7 @@ for (const levels of [4, 5] as const) {
   });
 }
 
-Deno.test("5 levels tell addresses apart that 4 levels take for one", () => {
+Deno.test("addresses that differ with 5 levels are the same with 4 levels", () => {
   const { tables, space } = guest(5);
   const low = 0x0000_7000_0000_0000n;
   tables.map(low, 0x1000n, KIB4);
@@ -90,7 +93,7 @@ Deno.test("5 levels tell addresses apart that 4 levels take for one", () => {
   assert.equal(s.translate(low | (1n << 48n)).gpa, 0x2000);
 });
 
-Deno.test("flags around the address do not move the page", () => {
+Deno.test("flag bits in an entry do not change the page's address", () => {
   const { tables, space } = guest(4);
   // NX, protection keys and, in a huge entry, PAT (bit 12).
   const flags = (1n << 63n) | (0xfn << 59n) | 0x7n << 52n;
@@ -108,7 +111,7 @@ Deno.test("a page above 4 GiB", () => {
   assert.throws(() => space().u64(VMALLOC), MemoryError);
 });
 
-Deno.test("a table outside of RAM is an error, not a hole", () => {
+Deno.test("a table outside RAM is an error, not a hole", () => {
   const memory = new BufferMemory(new Uint8Array(8192));
   assert.throws(
     () => new X86PageTables(memory, 0x7fff_f000, 4).tryTranslate(0n),
@@ -116,7 +119,7 @@ Deno.test("a table outside of RAM is an error, not a hole", () => {
   );
 });
 
-Deno.test("small pages are looked up anew, so that vmalloc may change", () => {
+Deno.test("small pages are looked up each time, since vmalloc mappings change", () => {
   const { tables, space } = guest(4);
   tables.map(VMALLOC, 0x5000n, KIB4);
   const s = space();
@@ -125,7 +128,7 @@ Deno.test("small pages are looked up anew, so that vmalloc may change", () => {
   assert.equal(s.translate(VMALLOC).gpa, 0x9000);
 });
 
-Deno.test("what may be executed, and what a region maps", () => {
+Deno.test("the executable ranges, and what is mapped in a region", () => {
   const NX = 1n << 63n;
   for (const levels of [4, 5] as const) {
     const { tables, bytes } = guest(levels);
@@ -134,12 +137,12 @@ Deno.test("what may be executed, and what a region maps", () => {
     tables.map(TEXT, 0n, MIB2);
     tables.map(TEXT + BigInt(MIB2), 0n, MIB2);
     tables.map(TEXT + BigInt(2 * MIB2), 0n, MIB2, NX);
-    // Executable, and in no region.
+    // Executable, but outside the region.
     tables.map(VMALLOC, 0x5000n, KIB4);
     for (const page of [0x10n, 0x11n, 0x14n]) {
       tables.map(VMALLOC + (page << 12n), 0x5000n, KIB4, NX);
     }
-    // User space is not the kernel's.
+    // User space is not part of the kernel's half.
     tables.map(0x7000_0000_0000n, 0x5000n, KIB4);
     const found = tables.over(new BufferMemory(bytes)).mappings(region);
     assert.deepEqual(found, {
@@ -156,11 +159,11 @@ Deno.test("what may be executed, and what a region maps", () => {
   }
 });
 
-Deno.test("tables that cannot be read are counted; without the first, nothing is known", () => {
+Deno.test("unreadable tables are counted; without the top one, nothing is known", () => {
   const { tables, bytes } = guest(4);
   tables.map(TEXT, 0n, MIB2);
   const whole = new BufferMemory(bytes);
-  // Entry 400 names a table behind the end of RAM.
+  // Entry 400 points to a table beyond the end of RAM.
   new DataView(bytes.buffer).setBigUint64(
     tables.root + 400 * 8,
     0x7fff_f003n,
@@ -176,7 +179,7 @@ Deno.test("tables that cannot be read are counted; without the first, nothing is
   );
 });
 
-Deno.test("a table that does not let write makes all below it read-only", () => {
+Deno.test("a table entry without write permission makes everything below it read-only", () => {
   const { tables, bytes } = guest(4);
   tables.map(TEXT, 0n, MIB2);
   const view = new DataView(bytes.buffer);

@@ -1,5 +1,5 @@
 /**
- * Where kernels of x86-64 change their text.
+ * Where x86-64 kernels patch their text.
  *
  * Sources: arch/x86/kernel/alternative.c, callthunks.c, static_call.c,
  * jump_label.c, ftrace.c, module.c, kprobes/opt.c; asm/runtime-const.h.
@@ -11,10 +11,10 @@ import { signed } from "./decode.ts";
 import { instructions } from "./instructions.ts";
 import { ENDBR, holds, NOP5, OPCODE, SEALED_ENDBR } from "./opcodes.ts";
 
-/** Bytes of a call or a jump to anywhere. */
+/** Length of a call or jump with a 32-bit distance. */
 const BRANCH = 5;
 
-/** R_X86_64_* of the types that a module's text has. */
+/** The R_X86_64_* relocation types that occur in a module's text. */
 const RELOCATIONS: Readonly<Record<number, readonly [4 | 8, boolean]>> = {
   // R_X86_64_64, PC32, PLT32, 32, 32S, PC64
   1: [8, false],
@@ -25,7 +25,9 @@ const RELOCATIONS: Readonly<Record<number, readonly [4 | 8, boolean]>> = {
   24: [8, true],
 };
 
-/** What a static call is where there is nothing to call: `xor %eax, %eax`. */
+/**
+ * What replaces a static call when there is nothing to call: `xor %eax, %eax`.
+ */
 const XOR5 = [0x2e, 0x2e, 0x2e, 0x31, 0xc0];
 
 const isBranch = (bytes: Uint8Array) =>

@@ -9,7 +9,7 @@
 import { SyscallNames } from "../syscall_names.ts";
 import type { Syscalls } from "../syscalls.ts";
 
-/** Of the calls in syscall_parameters.ts. */
+/** Numbers of the calls in syscall_parameters.ts. */
 const NUMBERS: Readonly<Record<string, number>> = {
   read: 0,
   write: 1,

@@ -1,6 +1,6 @@
 /**
- * Finds in text what leads out of it: branches and addresses of executable
- * memory elsewhere.
+ * Finds the references that lead out of a text: branches to, and addresses of,
+ * executable memory elsewhere.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { ScannedText, WayOut } from "../instructions.ts";
 import { decode, Instruction } from "./decode.ts";
 import { MODULES } from "./image.ts";
 
-/** The upper half of all GVAs in the region of modules and in the image. */
+/** The high half that all GVAs in the module region and the image share. */
 const HIGH = MODULES.start - MODULES.start % (1n << 32n);
 const PAGE = 4096;
 const LOW_START = Number(MODULES.start & 0xffffffffn);
 const LOW_END = Number(MODULES.end & 0xffffffffn);
 
 /**
- * As `Instructions.waysOut`. A match in the bytes counts only when an
+ * Implements `Instructions.waysOut`. A match in the bytes counts only when an
  * instruction lies there, decoded from the start of its function.
  */
 export function waysOut(
@@ -51,7 +51,10 @@ export function waysOut(
   return found;
 }
 
-/** Adds what is an instruction with its distance or immediate at offset `i`. */
+/**
+ * Adds the reference if an instruction has its distance or immediate at offset
+ * `i`.
+ */
 function add(
   found: WayOut[],
   { start, bytes, functionStart }: ScannedText,
@@ -72,7 +75,7 @@ function add(
   const from = start + BigInt(at);
   const way = (how: WayOut["how"]) =>
     found.push({ from, bytes: bytes.slice(at, at + insn.length), target, how });
-  // jmp *0(%rip) with its pointer behind it: what follows is no instruction.
+  // jmp *0(%rip) followed by its pointer: these bytes are not an instruction.
   const farJump = !branch && i >= 6 && bytes[i - 6] === 0xff &&
     bytes[i - 5] === 0x25 && bytes[i - 4] === 0 && bytes[i - 3] === 0 &&
     bytes[i - 2] === 0 && bytes[i - 1] === 0 && signExtends(bytes, i + 4);
@@ -86,7 +89,7 @@ function add(
     return;
   }
   if (insn.branch || map !== 0) return;
-  // mov $imm32, %r64 and push $imm32 extend the sign; mov $imm64 has it all.
+  // mov $imm32, %r64 and push $imm32 sign-extend; mov $imm64 holds all 64 bits.
   const wide = (insn.rex & 8) !== 0;
   const holds = (opcode === 0xc7 && wide && insn.modrm >= 0xc0) ||
     opcode === 0x68 ||

@@ -1,5 +1,5 @@
 /**
- * Checks of what x86-64 alone has.
+ * Checks that exist on x86-64 only.
  *
  * @module
  */

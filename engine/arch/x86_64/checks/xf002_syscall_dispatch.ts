@@ -17,7 +17,7 @@ import {
   judgeEntry,
 } from "../../../detect/core/syscall_functions.ts";
 
-/** Dispatching functions and how their targets are called. */
+/** The dispatching functions, and the prefixes of their targets' names. */
 const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
   ["x64_sys_call", ["__x64_sys_"]],
   ["x32_sys_call", ["__x64_sys_", "__x64_compat_sys_"]],
@@ -27,10 +27,13 @@ const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
   ],
 ];
 
-/** Branches that the dispatch of any kernel has more of. */
+/** The dispatch function of any kernel has more branches than this. */
 const FEWEST = 64;
 
-/** `x64_sys_call` and its like: each branch leads to its call's function. */
+/**
+ * Checks `x64_sys_call` and its variants: each branch must lead to the function
+ * of its system call.
+ */
 export const syscallDispatch: Check = {
   id: "XF002",
   title: "system call dispatch",
@@ -62,7 +65,8 @@ function judgeDispatch(
 ): void {
   const { kernel } = context;
   const starts = new Set(functionStarts(kernel, prefixes));
-  // The unknown number returns through a thunk where returns are guarded.
+  // For unknown numbers it returns, through a thunk where return thunks are in
+  // use.
   for (const name of ["__x86_return_thunk", "srso_return_thunk"]) {
     kernel.symbols.addresses(name).forEach((gva) => starts.add(gva));
   }
@@ -83,7 +87,7 @@ function judgeDispatch(
     const own = name === undefined
       ? undefined
       : kernel.arch.syscalls.names.entry(name);
-    // The table is the build's own list of the same functions.
+    // The table holds the same functions as the kernel was built with.
     const listed = exit.numbers.length === 1
       ? table?.entries[exit.numbers[0]]
       : undefined;

@@ -9,7 +9,7 @@ import { hexDigits } from "../../../base/hex.ts";
 import { judge } from "../../../detect/core/judge.ts";
 import type { Check } from "../../../detect/core/check.ts";
 
-/** Exceptions by vector: the handler's name after `asm_exc_`. */
+/** Exceptions by vector, as the part of the handler's name after `asm_exc_`. */
 const EXCEPTIONS: readonly (string | undefined)[] = [
   "divide_error",
   "debug",
@@ -41,10 +41,10 @@ const FIRST_EXTERNAL = 0x20n;
 /** CPU_ENTRY_AREA_RO_IDT: the table's read-only second mapping. */
 const READ_ONLY_IDT = 0xfffffe0000000000n;
 
-/** Gates of exceptions that every kernel sets up, at least. */
+/** The least number of exception gates that every kernel sets up. */
 const EXCEPTIONS_USED = 16;
 
-/** The gates of the interrupt descriptor table. */
+/** Checks the gates of the interrupt descriptor table. */
 export const idt: Check = {
   id: "XF003",
   title: "interrupt descriptor table",
@@ -87,7 +87,7 @@ export const idt: Check = {
         kernel.symbols.tryAddress(expected) !== undefined;
       const right = known
         ? kernel.symbols.addresses(expected).includes(gate.handler) ||
-          // Guests of Xen PV have gates of their own.
+          // Xen PV guests use other gates.
           (code.symbol?.startsWith("xen_") ?? false)
         : isEntry(
           kernel,
@@ -136,8 +136,9 @@ export const idt: Check = {
 };
 
 /**
- * Exceptions that no processor raises keep the gate of the early boot, though
- * its code is freed (seen on 6.1: vectors 20 to 28, 30 and 31).
+ * Whether a gate belongs to an exception that no processor raises. Such gates
+ * still point to the early boot code, although it has been freed (seen on 6.1:
+ * vectors 20 to 28, 30 and 31).
  */
 function isReserved(kernel: Kernel, vector: number, handler: bigint): boolean {
   const early = kernel.symbols.tryAddress("early_idt_handler_array");
@@ -153,7 +154,7 @@ function isEntry(
   offset: number,
   symbol: string | undefined,
 ): boolean {
-  // Device interrupts have one stub each, in the order of the vectors.
+  // Each device interrupt has its own stub, in the order of the vectors.
   for (const stubs of ["irq_entries_start", "spurious_entries_start"]) {
     const start = kernel.symbols.tryAddress(stubs);
     if (start === undefined || handler < start) continue;
@@ -171,8 +172,8 @@ function isEntry(
 }
 
 /**
- * FIRST_SYSTEM_VECTOR, from the distance of the two tables of stubs: the
- * lower holds one for each vector below it.
+ * FIRST_SYSTEM_VECTOR, computed from the distance between the two stub tables:
+ * the lower table holds one stub for each vector below it.
  */
 function FIRST_SYSTEM(kernel: Kernel): bigint {
   const irq = kernel.symbols.address("irq_entries_start");

@@ -14,7 +14,7 @@ export interface Gate {
   /** GVA of its handler. */
   readonly handler: bigint;
   readonly present: boolean;
-  /** Privilege that may raise it by `int`: 3 for user space. */
+  /** Least privileged level that may raise it with `int`: 3 for user space. */
   readonly dpl: number;
   readonly segment: number;
   readonly bytes: Uint8Array;
@@ -23,7 +23,7 @@ export interface Gate {
 const GATES = 256;
 const GATE_BYTES = 16;
 
-/** The gates of `idt_table`. */
+/** Reads the gates in `idt_table`. */
 export function idtGates(kernel: Kernel): Gate[] {
   const table = kernel.symbols.address("idt_table");
   const bytes = kernel.space.bytes(table, GATES * GATE_BYTES);
@@ -46,7 +46,10 @@ export function idtGates(kernel: Kernel): Gate[] {
   });
 }
 
-/** What `idt_descr` tells the processors: where the table is, and its limit. */
+/**
+ * Reads `idt_descr`, the descriptor given to the processors: the table's
+ * address and limit.
+ */
 export function idtDescriptor(
   kernel: Kernel,
 ): { gva: bigint; address: bigint; limit: number } {

@@ -1,6 +1,6 @@
 /**
- * The branches within `x64_sys_call` and its like, which have replaced the
- * tables of system calls.
+ * Analyses the branches within `x64_sys_call` and its variants, which have
+ * replaced the system call tables.
  *
  * Sources: arch/x86/entry/syscall_64.c, syscall_32.c, common.c.
  *
@@ -11,7 +11,7 @@ import type { Kernel } from "../../../kernel/core/kernel.ts";
 import { decode, Instruction, signed } from "../decode.ts";
 import { endbrLength, OPCODE } from "../opcodes.ts";
 
-/** Where `x64_sys_call` and its like lead. */
+/** Where the branches of a dispatching function lead. */
 export interface Dispatch {
   readonly symbol: string;
   readonly gva: bigint;
@@ -23,39 +23,40 @@ export interface Dispatch {
 export interface DispatchExit {
   /** GVA of the branch. */
   readonly from: bigint;
-  /** Its bytes. */
+  /** Bytes of the branch instruction. */
   readonly bytes: Uint8Array;
   /** GVA it leads to. */
   readonly target: bigint;
-  /** Numbers that take it. */
+  /** System call numbers that take this branch. */
   readonly numbers: readonly number[];
 }
 
-/** Numbers `low..high`, both within. */
+/** The numbers `low` to `high`, inclusive. */
 interface Interval {
   low: number;
   high: number;
 }
 
-/** Numbers that reach an instruction, and what was compared last. */
+/** The numbers that reach an instruction, and the value compared last. */
 interface State {
   readonly at: number;
   readonly in: Interval;
-  /** Numbers of the interval that went elsewhere. */
+  /** Numbers within the interval that have already branched elsewhere. */
   readonly without: readonly number[];
   readonly compared?: number;
 }
 
 const MAX_NUMBER = 0xffff_ffff;
-/** Numbers above are all alike. */
+/** All numbers above this are treated alike. */
 const SHOWN = 1024;
 
 /**
  * Follows the comparisons of a dispatching function for all numbers at once:
- * compilers make a search tree of `cmp $nr,%esi` and branches out of it.
+ * compilers turn its switch statement into a search tree of `cmp $nr,%esi` and
+ * branches.
  *
  * @returns `undefined` when this kernel has no such function
- * @throws {KernelError} when its text is not such a tree.
+ * @throws {KernelError} when its code is not such a tree.
  */
 export function dispatch(kernel: Kernel, symbol: string): Dispatch | undefined {
   const gva = kernel.symbols.tryAddress(symbol);
@@ -65,9 +66,9 @@ export function dispatch(kernel: Kernel, symbol: string): Dispatch | undefined {
 }
 
 /**
- * As {@linkcode dispatch}, for the bytes of a dispatching function.
+ * Like {@linkcode dispatch}, for the bytes of a dispatching function.
  *
- * @param gva where they lie in the guest
+ * @param gva the address of the bytes in the guest
  */
 export function followDispatch(
   symbol: string,
@@ -114,8 +115,8 @@ export function followDispatch(
             throw odd(symbol, gva, at, "condition that was not expected");
           }
           [taken, rest] = split;
-          // What `je` takes is no longer among the numbers that go on, even
-          // when it is not at their edge.
+          // A number that takes the `je` no longer reaches the next
+          // instruction, even when it is in the middle of the interval.
           if ((condition | 1) === 5) without = [...without, compared];
         }
         const equal = condition === 4;
@@ -138,7 +139,7 @@ export function followDispatch(
             });
           }
         }
-        // A call is Ftrace's, or one of a function that does not return.
+        // A call leads to Ftrace, or to a function that does not return.
         if (
           condition < 0 && !isFtraceCall(opcode, map, at, bytes)
         ) break;
@@ -176,7 +177,7 @@ export function followDispatch(
   };
 }
 
-/** The call at the function's start is Ftrace's. */
+/** The call at the start of the function is that of Ftrace. */
 function isFtraceCall(
   opcode: number,
   map: number,
@@ -186,7 +187,10 @@ function isFtraceCall(
   return map === 0 && opcode === OPCODE.call && at === endbrLength(bytes);
 }
 
-/** Which of `low..high` take a branch after `cmp $value`, and which do not. */
+/**
+ * Splits `low..high` into the numbers that take a branch after `cmp $value` and
+ * those that do not.
+ */
 function splitBy(
   condition: number,
   value: number,
@@ -207,7 +211,7 @@ function splitBy(
     case 0x3: // jae
     case 0xd:
       return [from, below];
-    case 0x4: // je: what is left may have a hole, which does no harm
+    case 0x4: // je: the rest may have a hole in it, which does no harm
       return [
         only,
         only.low > only.high

@@ -5,7 +5,7 @@ import { followDispatch } from "./syscall_dispatch.ts";
 const TEXT = 0xffffffff81000000n;
 const TARGETS = { read: 0x1000, write: 0x2000, getcwd: 0x3000, none: 0x4000 };
 
-/** A search tree as compilers make it, in bytes. */
+/** Builds the bytes of a search tree like those that compilers generate. */
 class Assembler {
   readonly bytes: number[] = [];
   #labels = new Map<string, number>();
@@ -49,7 +49,10 @@ const JNE = 5;
 const JBE = 6;
 const JA = 7;
 
-/** read 0, write 1, getcwd 79; 60 does not return; the rest is nothing. */
+/**
+ * Calls 0 (read), 1 (write) and 79 (getcwd); 60 does not return; no other
+ * numbers exist.
+ */
 function tree(getcwd = TARGETS.getcwd): Uint8Array {
   return new Assembler()
     .cmp(60).jcc(JE, "exit").jcc(JA, "above")
@@ -63,7 +66,7 @@ function tree(getcwd = TARGETS.getcwd): Uint8Array {
     .done();
 }
 
-Deno.test("each number leads where the tree of branches says", () => {
+Deno.test("each number leads to the target that the tree gives", () => {
   const { exits } = followDispatch("x64_sys_call", TEXT, tree());
   const to = (offset: number) =>
     exits.find(({ target }) => target === TEXT + BigInt(offset))?.numbers;
@@ -77,14 +80,14 @@ Deno.test("each number leads where the tree of branches says", () => {
   assert.equal(to(0x6000), undefined, "what follows a call is not reached");
 });
 
-Deno.test("a bent branch shows its number and its bytes", () => {
+Deno.test("a redirected branch shows its number and its bytes", () => {
   const { exits } = followDispatch("x64_sys_call", TEXT, tree(0x7000));
   const bent = exits.find(({ target }) => target === TEXT + 0x7000n);
   assert.deepEqual(bent?.numbers, [79]);
   assert.equal(bent?.bytes[0], 0xe9);
 });
 
-Deno.test("text that is no such tree is refused", () => {
+Deno.test("code that is not such a tree is refused", () => {
   for (const bytes of [[0x74, 0x02, 0xc3], [0x06], [0xeb, 0xfe]]) {
     assert.throws(
       () => followDispatch("x64_sys_call", TEXT, Uint8Array.from(bytes)),
