@@ -1,7 +1,7 @@
 /**
- * QEMU's guest agent: files and programs in a guest, through its own
- * privileged daemon. Whoever answers here is the guest: an answer proves
- * nothing, and is bounded before it is used.
+ * QEMU's guest agent: files and programs in a guest, through its own privileged
+ * daemon. The guest controls every answer, so answers prove nothing and are
+ * bounded before use.
  *
  * Source: QEMU's qga/qapi-schema.json.
  *
@@ -19,15 +19,15 @@ import {
 } from "./link.ts";
 
 /**
- * Bytes that one command writes or reads: as base64 they must fit into one
- * argument of virsh's (128 KiB, MAX_ARG_STRLEN).
+ * Bytes that one command writes or reads: in base64 they must fit into one
+ * argument of virsh (128 KiB, MAX_ARG_STRLEN).
  */
 const CHUNK = 64 * 1024;
-/** Bytes of a program's output that are kept. */
+/** How many bytes of a program's output are kept. */
 const OUTPUT_BYTES = 64 * 1024;
-/** Commands that the agent may say it has. */
+/** Upper limit for the number of commands that the agent lists. */
 const MOST_COMMANDS = 1000;
-/** Milliseconds that a program may take when nothing is said. */
+/** Default time limit for a program, in milliseconds. */
 const RUN_MS = 60_000;
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 300;
@@ -50,27 +50,27 @@ const STATUS = z.object({
   "err-data": z.string().optional(),
 });
 
-/** What the agent says of itself. */
+/** What the agent reports about itself. */
 export interface AgentInfo {
-  /** QEMU's version that it was built with, fit to be shown. */
+  /** The QEMU version it was built with, safe to show on a terminal. */
   readonly version: string;
-  /** Commands that it knows and allows. */
+  /** Commands that it supports and allows. */
   readonly allowed: ReadonlySet<string>;
 }
 
-/** How a file is written. */
+/** Options for writing a file. */
 export interface WriteOptions extends AskOptions {
-  /** Adds to what the file holds. */
+  /** Appends to the file instead of replacing it. */
   readonly append?: boolean;
 }
 
 /** How a program in the guest ended. */
 export interface Ran {
-  /** Its exit status; 128 + the signal's number when one ended it. */
+  /** Its exit status, or 128 + the signal number when a signal ended it. */
   readonly status: number;
-  /** Its output, cut to 64 KiB. */
+  /** Its standard output, cut to 64 KiB. */
   readonly out: string;
-  /** What it said on standard error, cut to 64 KiB. */
+  /** Its standard error, cut to 64 KiB. */
   readonly err: string;
 }
 
@@ -100,7 +100,7 @@ export class GuestAgent implements Disposable {
     this.target = target;
   }
 
-  /** How it is reached, for plans. */
+  /** How the agent is reached, for plans. */
   get where(): string {
     return this.#link.where;
   }
@@ -125,7 +125,7 @@ export class GuestAgent implements Disposable {
   }
 
   /**
-   * What the agent is and what it allows.
+   * Asks the agent for its version and its allowed commands.
    *
    * @throws {XftraceError}
    */
@@ -141,14 +141,15 @@ export class GuestAgent implements Disposable {
   }
 
   /**
-   * Fails when the agent does not allow what will be asked of it.
+   * Fails unless the agent allows all these commands.
    *
    * @throws {XftraceError} one sentence: which commands, and how to allow them.
    */
   async require(commands: readonly string[]): Promise<AgentInfo> {
     const info = await this.info().catch((error: unknown) => {
       if (!(error instanceof AgentRefusal && error.forbidden)) throw error;
-      // What else it forbids shows when it is asked for.
+      // The agent does not allow guest-info; other forbidden commands show when
+      // they are used.
       return { version: "(not told)", allowed: new Set(commands) };
     });
     const missing = commands.filter((name) => !info.allowed.has(name));
@@ -161,9 +162,9 @@ export class GuestAgent implements Disposable {
   }
 
   /**
-   * Writes a file whole; one that is there is replaced. The agent makes files
-   * that everybody in the guest may write: put it into a folder that others
-   * cannot enter.
+   * Writes a whole file; an existing one is replaced. The agent creates files
+   * that everybody in the guest may write to, so put it into a folder that
+   * others cannot enter.
    *
    * @throws {XftraceError}
    */
@@ -174,7 +175,7 @@ export class GuestAgent implements Disposable {
   ): Promise<void> {
     const mode = append ? "a" : "w";
     await this.#withFile(path, mode, options, async (handle) => {
-      // A file is opened even when there is nothing to write to it.
+      // The file is created even when there is nothing to write.
       for (let at = 0; at < bytes.length;) {
         const { count } = await this.#ask(WRITTEN, "guest-file-write", {
           handle,
@@ -193,10 +194,10 @@ export class GuestAgent implements Disposable {
   }
 
   /**
-   * Reads a file of the guest's.
+   * Reads a file in the guest.
    *
-   * @param limit bytes that it may have
-   * @throws {XftraceError} also when it has more.
+   * @param limit maximum size in bytes
+   * @throws {XftraceError} also when the file is larger.
    */
   async readFile(
     path: string,
@@ -247,18 +248,18 @@ export class GuestAgent implements Disposable {
     try {
       result = await body(handle);
     } catch (error) {
-      // What went wrong first is what is told.
+      // The first failure is the one to report.
       await this.#link.ask("guest-file-close", { handle }).catch(() => {});
       throw error;
     }
-    // Closing writes out what the agent still holds: its failure counts.
+    // Closing flushes what the agent still buffers, so its failure matters.
     await this.#link.ask("guest-file-close", { handle }, options);
     return result;
   }
 
   /**
-   * Runs a program in the guest, as the agent's user (root), and waits for
-   * its end.
+   * Runs a program in the guest as the agent's user (root), and waits until it
+   * ends.
    *
    * @param program a path, or a name on the agent's PATH
    * @throws {XftraceError} when it cannot be run, or does not end in time.
@@ -299,7 +300,7 @@ export class GuestAgent implements Disposable {
   }
 }
 
-/** Base64 that the guest wrote; undefined when it is none. */
+/** Decodes base64 that the guest wrote; undefined when it is not valid. */
 function bytesOf(base64: string): Uint8Array | undefined {
   try {
     return Uint8Array.fromBase64(base64);

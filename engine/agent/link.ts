@@ -1,5 +1,5 @@
 /**
- * The way to a guest's agent, whatever carries it: a socket of QEMU's, or
+ * The connection to a guest's agent, whatever carries it: a QEMU socket, or
  * libvirt.
  *
  * @module
@@ -8,26 +8,28 @@ import { z } from "zod";
 import { XftraceError } from "../base/errors.ts";
 import { shownText } from "../base/shown.ts";
 
-/** Arguments of an agent's command. */
+/** Arguments of an agent command. */
 export type AgentArguments = Readonly<Record<string, unknown>>;
 
-/** How to wait for an answer. */
+/** Options for waiting for an answer. */
 export interface AskOptions {
-  /** Milliseconds; default: what the link takes for long. */
+  /** Timeout in milliseconds; default: that of the link. */
   readonly timeoutMs?: number;
-  /** Called while waiting, with the milliseconds that have passed. */
+  /** Called while waiting, with the elapsed milliseconds. */
   readonly onWait?: (elapsed: number) => void;
 }
 
-/** A connection to a guest's agent. Commands are asked one after another. */
+/** A connection to a guest's agent, which takes one command at a time. */
 export interface AgentLink extends Disposable {
   /** How it is reached: `/run/qga.sock`, `virsh qemu-agent-command`. */
   readonly where: string;
   /**
-   * Asks one command; its `return`, which the guest wrote: check it.
+   * Sends a command and returns the answer's `return` member. The guest wrote
+   * it: check it before use.
    *
    * @throws {AgentRefusal} when the agent answers with an error.
-   * @throws {XftraceError} when it does not answer in time, or out of form.
+   * @throws {XftraceError} when it does not answer in time, or the answer is
+   * malformed.
    */
   ask(
     command: string,
@@ -36,18 +38,18 @@ export interface AgentLink extends Disposable {
   ): Promise<unknown>;
 }
 
-/** An error that the agent itself answered with. */
+/** An error answer from the agent itself. */
 export class AgentRefusal extends XftraceError {
   override readonly name = "AgentRefusal";
-  /** Which command it was. */
+  /** The command that was refused. */
   readonly command: string;
-  /** The agent's words, fit to be shown. */
+  /** The agent's error text, safe to show on a terminal. */
   readonly reason: string;
-  /** Whether the agent does not know the command, or may not carry it out. */
+  /** Whether the agent does not know the command or does not allow it. */
   readonly forbidden: boolean;
 
   /**
-   * @param where the guest, for the message
+   * @param where name of the guest, for the message
    * @param kind the error's `class`
    * @param text the error's `desc`
    */
@@ -66,7 +68,7 @@ export class AgentRefusal extends XftraceError {
   }
 }
 
-/** How a guest's administrator allows a command. */
+/** How the guest's administrator can allow a command. */
 export const ALLOW =
   "to allow it, take it out of block-rpcs (or blacklist) in the guest's /etc/qemu/qemu-ga.conf, on Red Hat's and Fedora out of BLACKLIST_RPC (or add it to --allow-rpcs in FILTER_RPC_ARGS) in /etc/sysconfig/qemu-ga, and restart qemu-guest-agent";
 
@@ -76,11 +78,11 @@ const ANSWER = z.union([
 ]);
 
 /**
- * The `return` of an answer.
+ * Extracts the `return` member of an answer.
  *
- * @param where the guest, for messages
+ * @param where name of the guest, for messages
  * @throws {AgentRefusal}
- * @throws {XftraceError} when it has no form of an answer.
+ * @throws {XftraceError} when it is malformed.
  */
 export function returned(
   where: string,

@@ -110,8 +110,8 @@ export class AddressSpace {
       const at = gva + BigInt(length);
       const found = length === 0 ? this.translate(at) : this.tryTranslate(at);
       if (found === undefined) break;
-      // In small pieces, so that short strings stay cheap, and not across a
-      // granule, which may be missing from a recording.
+      // In small pieces, so that short strings stay cheap, and never across a
+      // granule boundary: a recording may lack the next granule.
       const size = Math.min(
         limit - length,
         64,

@@ -1,6 +1,6 @@
 /**
- * Who listens to functions: `ftrace_ops_list`, and what Ftrace knows of each
- * call site (`struct dyn_ftrace`).
+ * The functions registered with Ftrace (`ftrace_ops_list`), and the record of
+ * each call site (`struct dyn_ftrace`).
  *
  * Source: kernel/trace/ftrace.c, include/linux/ftrace.h.
  *
@@ -10,23 +10,29 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
 
-/** One registered listener. */
+/** One registered `struct ftrace_ops`. */
 export interface FtraceOps {
   /** GVA of its `struct ftrace_ops`. */
   readonly gva: bigint;
   /** GVA of its handler. */
   readonly func: bigint;
-  /** What its owner gave as handler, where the kernel wraps it. */
+  /** GVA of the handler that its owner registered, when the kernel wraps it. */
   readonly savedFunc: bigint;
   /** Whether it is enabled. */
   readonly enabled: boolean;
-  /** Whether it may change where the traced function continues. */
+  /**
+   * Whether it may change where the traced function returns to or continues
+   * (IPMODIFY).
+   */
   readonly ipModify: boolean;
-  /** Whether its handler is given all registers. */
+  /** Whether its handler receives all registers. */
   readonly saveRegs: boolean;
-  /** Code made for it alone; `undefined` when it has none. */
+  /** Its own generated trampoline; `undefined` when it has none. */
   readonly trampoline: { start: bigint; end: bigint } | undefined;
-  /** Function that its sites call directly (BPF trampolines); 0n: none. */
+  /**
+   * GVA of the function that its call sites call directly (BPF trampolines); 0n
+   * without one.
+   */
   readonly directCall: bigint;
 }
 
@@ -61,7 +67,7 @@ function readOps(kernel: Kernel, gva: bigint): FtraceOps {
 }
 
 /**
- * All registered listeners, in list order.
+ * All registered `ftrace_ops`, in list order.
  *
  * @throws {KernelError} when the list does not end.
  */
@@ -87,7 +93,10 @@ export function ftraceOps(kernel: Kernel): FtraceOps[] {
   });
 }
 
-/** Listeners that code was made for, registered or not yet freed. */
+/**
+ * All `ftrace_ops` with a generated trampoline, including unregistered ones
+ * whose trampoline has not been freed yet.
+ */
 export function trampolineOps(kernel: Kernel): FtraceOps[] {
   const head = kernel.symbols.tryAddress("ftrace_ops_trampoline_list");
   const link = kernel.types.tryOffset("ftrace_ops", "list");
@@ -97,16 +106,19 @@ export function trampolineOps(kernel: Kernel): FtraceOps[] {
   );
 }
 
-/** Functions a listener asked for. */
+/** The functions to which an `ftrace_ops` is attached. */
 export interface OpsFilter {
-  /** GVAs of their call sites, at most `limit`; empty when it is all. */
+  /**
+   * GVAs of their call sites, at most `limit`; empty when it is attached to all
+   * functions.
+   */
   readonly ips: readonly bigint[];
-  /** How many there are; 0 means all functions. */
+  /** How many functions there are; 0 means all. */
   readonly count: number;
 }
 
 /**
- * The functions a listener is attached to.
+ * Reads the functions to which an `ftrace_ops` is attached.
  *
  * @param limit how many call sites to read (default 16)
  */
@@ -132,9 +144,9 @@ export function opsFilter(kernel: Kernel, gva: bigint, limit = 16): OpsFilter {
   return { ips, count };
 }
 
-/** A function that the function graph calls. */
+/** A function that the function graph tracer calls. */
 export interface GraphHandler {
-  /** Where the pointer is, by name: `ftrace_graph_entry`. */
+  /** Name of the place that holds the pointer: `ftrace_graph_entry`. */
   readonly where: string;
   /** GVA of the pointer. */
   readonly address: bigint;
@@ -143,7 +155,7 @@ export interface GraphHandler {
 }
 
 /**
- * Who is told of functions' entries and returns (kernel/trace/fgraph.c):
+ * The functions called at function entries and returns (kernel/trace/fgraph.c):
  * two pointers (6.1), or an array of `struct fgraph_ops` (6.12).
  */
 export function graphHandlers(kernel: Kernel): GraphHandler[] {
@@ -174,16 +186,16 @@ export function graphHandlers(kernel: Kernel): GraphHandler[] {
   return found;
 }
 
-/** All call sites: struct of arrays, in the kernel's order. */
+/** All call sites as parallel arrays, in the kernel's order. */
 export interface CallSites {
   readonly count: number;
-  /** Low, high half of each site's GVA. */
+  /** Low and high half of each site's GVA. */
   readonly ip: Uint32Array;
-  /** Low half of each site's `dyn_ftrace.flags`: all flags lie there. */
+  /** Low half of each site's `dyn_ftrace.flags`, which holds all flags. */
   readonly flags: Uint32Array;
 }
 
-/** Bits of `dyn_ftrace.flags`. */
+/** Flag bits of `dyn_ftrace.flags`. */
 export const SITE = {
   enabled: 0x8000_0000,
   regs: 0x2000_0000,
@@ -195,9 +207,9 @@ export const SITE = {
 const MAX_SITES = 1 << 22;
 
 /**
- * Every place in text that calls, or may call, Ftrace.
+ * Every place in text that calls, or can be made to call, Ftrace.
  *
- * @throws {KernelError} when the pages of records are damaged or in flux.
+ * @throws {KernelError} when the pages of records are damaged or changing.
  */
 export function callSites(kernel: Kernel): CallSites {
   const { types, space } = kernel;

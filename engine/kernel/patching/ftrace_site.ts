@@ -1,20 +1,23 @@
 /**
- * Where Ftrace knows a function, and whether it is called there now.
+ * The address by which Ftrace knows a function, and whether Ftrace is currently
+ * called there.
  *
  * @module
  */
 import type { Kernel } from "../core/kernel.ts";
 
-/** The place in a function that Ftrace patches. */
+/** The call site that Ftrace patches in a function. */
 export interface FtraceSite {
   /** GVA by which Ftrace knows the function (`dyn_ftrace.ip`). */
   readonly ip: bigint;
-  /** Whether the function calls Ftrace now; else nothing is recorded of it. */
+  /**
+   * Whether the function calls Ftrace now; if not, nothing is recorded for it.
+   */
   readonly calls: boolean;
 }
 
 /**
- * The place by which Ftrace knows a function.
+ * Finds the call site of a function.
  *
  * @param gva GVA of the function's symbol
  * @returns `undefined` when the function cannot be traced.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
 import { ftraceSite } from "./ftrace_site.ts";
 
-Deno.test("where Ftrace's call lies in a function", () => {
+Deno.test("the position of Ftrace's call in a function", () => {
   const guest = new FixtureGuest(fixtureTypes({}));
   const gva = guest.image();
   const place = guest.space.translate(gva).gpa;

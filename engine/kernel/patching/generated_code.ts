@@ -1,6 +1,6 @@
 /**
- * Code that the kernel makes while it runs, by its own books: BPF programs,
- * Ftrace's trampolines, kprobes' copied instructions, thunks.
+ * Code that the kernel generates at run time, from the kernel's own lists: BPF
+ * programs, Ftrace's trampolines, kprobes' copied instructions, thunks.
  *
  * Sources: kernel/bpf/core.c (bpf_kallsyms, pack_list), kernel/trace/ftrace.c
  * (ftrace_ops_trampoline_list), kernel/kprobes.c.
@@ -13,13 +13,13 @@ import { kprobePages } from "./kprobes.ts";
 import { listNodes, steady } from "../core/lists.ts";
 import { readBpfSymbols } from "../symbols/range_symbols.ts";
 
-/** What a piece of generated code is. */
+/** Kinds of generated code. */
 export type GeneratedKind = "bpf" | "ftrace" | "kprobe" | "thunk";
 
-/** A range of code that the kernel made. */
+/** A range of code that the kernel generated. */
 export interface GeneratedCode {
   readonly kind: GeneratedKind;
-  /** What it is in words: a BPF program's name, `ftrace trampoline`. */
+  /** Description: a BPF program's name, or `ftrace trampoline`. */
   readonly name: string;
   readonly start: bigint;
   readonly end: bigint;
@@ -28,7 +28,7 @@ export interface GeneratedCode {
 /** BPF_PROG_PACK_SIZE on one NUMA node: 2 MiB for each possible node. */
 const PACK = 2n << 20n;
 
-/** The generated code that runs. */
+/** The generated code that is in use. */
 export function generatedCode(kernel: Kernel): GeneratedCode[] {
   const found: GeneratedCode[] = [];
   const bpf = readBpfSymbols(
@@ -56,8 +56,8 @@ export function generatedCode(kernel: Kernel): GeneratedCode[] {
 }
 
 /**
- * Memory set aside for generated code, in which {@linkcode generatedCode}
- * lies; what else is in it is filled with breakpoints.
+ * The memory reserved for generated code, which contains everything in
+ * {@linkcode generatedCode}; the rest of it is filled with breakpoints.
  */
 export function codeReserves(kernel: Kernel): GeneratedCode[] {
   const found: GeneratedCode[] = [];

@@ -10,11 +10,11 @@ import type { Kernel } from "../core/kernel.ts";
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
 
-/** One place that is a no-op, or a jump to `target`. */
+/** A place that holds either a no-op or a jump to `target`. */
 export interface JumpSite {
   /** GVA of the instruction. */
   readonly code: bigint;
-  /** GVA it jumps to when it is on. */
+  /** GVA of the jump's target when it is switched on. */
   readonly target: bigint;
 }
 
@@ -27,7 +27,7 @@ export function jumpSites(kernel: Kernel): JumpSite[] {
     : read(kernel, start, Number(stop - start) / ENTRY);
 }
 
-/** A module's jump labels, those of its init code included. */
+/** A module's jump labels, including those in its init code. */
 export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
   const at = kernel.object("module", module);
   if (!at.has("jump_entries")) return [];

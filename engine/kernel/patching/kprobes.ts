@@ -1,6 +1,6 @@
 /**
- * Kernel probes: who stops where, and the memory that holds their copied
- * instructions. Source: kernel/kprobes.c.
+ * Kprobes: where they are set, their handlers, and the memory that holds their
+ * copied instructions. Source: kernel/kprobes.c.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { hlistNodes, listNodes, steady } from "../core/lists.ts";
 export interface Kprobe {
   /** GVA of its `struct kprobe`. */
   readonly gva: bigint;
-  /** GVA it stops at. */
+  /** GVA of the probed instruction. */
   readonly address: bigint;
-  /** Name it was set by; empty when it was set by address. */
+  /** Symbol name it was set by; empty when it was set by address. */
   readonly symbol: string;
-  /** GVAs of its handlers; 0n: none. */
+  /** GVAs of its handlers; 0n without one. */
   readonly pre: bigint;
   readonly post: bigint;
-  /** Whether it stands for several probes at one address. */
+  /** Whether it represents several probes at one address. */
   readonly aggregate: boolean;
   /** Value of `flags`. */
   readonly flags: number;
@@ -41,7 +41,7 @@ export function kprobes(kernel: Kernel): Kprobe[] {
         const probe = readKprobe(kernel, node - hlist, aggregator);
         found.push(probe);
         if (!probe.aggregate) continue;
-        // The probes it stands for hang on its own list.
+        // The probes that an aggregate represents are on its own list.
         for (const one of listNodes(kernel, probe.gva + list)) {
           found.push(readKprobe(kernel, one - list, aggregator));
         }
@@ -70,8 +70,8 @@ function readKprobe(
 }
 
 /**
- * For a return probe's `struct kprobe`: the GVAs of its owner's handlers
- * (`handler`, `entry_handler`), 0n where there is none.
+ * The handlers of a return probe's owner (`handler`, `entry_handler`), as GVAs;
+ * 0n without one. `kprobe` is the GVA of its `struct kprobe`.
  */
 export function kretprobeHandlers(kernel: Kernel, kprobe: bigint): bigint[] {
   const at = kernel.object(
@@ -81,7 +81,7 @@ export function kretprobeHandlers(kernel: Kernel, kprobe: bigint): bigint[] {
   return [at.u64("handler"), at.u64("entry_handler")];
 }
 
-/** Pages that hold instructions copied for probes, by what they are for. */
+/** The pages that hold instructions copied for probes, by their purpose. */
 export function kprobePages(
   kernel: Kernel,
 ): { start: bigint; end: bigint; what: string }[] {

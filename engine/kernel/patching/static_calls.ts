@@ -11,7 +11,7 @@ import type { Kernel } from "../core/kernel.ts";
 const FLAGS = 3n;
 
 /**
- * The image's static call sites: GVA of the call to GVA of the
+ * The image's static call sites: maps the GVA of the call to the GVA of the
  * `struct static_call_key`.
  */
 export function staticCallSites(kernel: Kernel): Map<bigint, bigint> {
@@ -23,7 +23,7 @@ export function staticCallSites(kernel: Kernel): Map<bigint, bigint> {
   return read(kernel, start, Number(stop - start));
 }
 
-/** As {@linkcode staticCallSites}: those in a module's code. */
+/** Like {@linkcode staticCallSites}, for the code of a module. */
 export function moduleStaticCallSites(
   kernel: Kernel,
   module: bigint,

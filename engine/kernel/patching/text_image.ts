@@ -1,5 +1,5 @@
 /**
- * Parts of the kernel image, copied at once.
+ * Copies parts of the kernel image.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface ImageBytes {
 }
 
 /**
- * Copies the image between two symbols: 20 MiB take some 10 ms.
+ * Copies the image between two symbols. 20 MiB take some 10 ms.
  *
  * @throws {KernelError} when a symbol is missing.
  * @throws {MemoryError} when a byte of it cannot be read.

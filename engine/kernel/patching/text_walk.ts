@@ -1,11 +1,11 @@
 /**
  * Walks through the kernel's text, function by function and instruction by
- * instruction, and tells where it is not what compilers and assemblers make.
+ * instruction, and finds places that no compiler or assembler would generate.
  *
  * Measured on Debian's 6.1.192 and 6.12.117, running: all of their 7 million
- * instructions decode, every function ends with an instruction's end, and
- * every direct branch (600,000) leads to an instruction's start; the
- * exceptions stand in {@linkcode Instructions.unusual}.
+ * instructions decode, every function ends where an instruction ends, and every
+ * direct branch (600,000) leads to the start of an instruction; the exceptions
+ * are listed in {@linkcode Instructions.unusual}.
  *
  * @module
  */
@@ -13,21 +13,24 @@ import type { Symbols } from "../symbols/symbols.ts";
 import type { Instructions, TextFaultKind } from "../../arch/instructions.ts";
 import type { ImageBytes } from "./text_image.ts";
 
-/** An instruction that cannot be what was built. */
+/** An instruction that cannot be part of the kernel as it was built. */
 export interface TextFault {
   readonly kind: TextFaultKind;
   /** Offset in the text. */
   readonly at: number;
-  /** Bytes of the instruction; 1 where it is none. */
+  /**
+   * Length of the instruction in bytes; 1 when the bytes are not an
+   * instruction.
+   */
   readonly length: number;
-  /** GVA that a branch leads to. */
+  /** GVA of a branch's target. */
   readonly target?: bigint;
 }
 
-/** What a walk says. */
+/** The result of a walk. */
 export interface TextWalk {
   readonly instructions: number;
-  /** In no order. */
+  /** Faults, in no particular order. */
   readonly faults: readonly TextFault[];
 }
 
@@ -35,9 +38,9 @@ const START = 1;
 const FUNCTION = 2;
 
 /**
- * Walks through text that ends where a symbol begins.
+ * Walks through a text whose end is the start of a symbol.
  *
- * @param bytes the text, with what kprobes displaced put back
+ * @param bytes the text, with the instructions that kprobes displaced put back
  * @param isCode whether there is code at a GVA outside of this text
  */
 export function walkText(
@@ -83,7 +86,8 @@ export function walkText(
     }
     decoder.decode(bytes, at);
     if (decoder.branch !== "call") return undefined;
-    // Call depth tracking calls what it put before the function.
+    // With call depth tracking, calls lead to the code that it put before the
+    // function.
     const name = symbols.lookup(gvaOf(to))?.name;
     return name?.startsWith("__pfx_") === true ? undefined : "amid function";
   };
@@ -105,7 +109,10 @@ export function walkText(
   return { instructions: count, faults };
 }
 
-/** Offsets of all symbols in a text, ascending, each once; the first is 0. */
+/**
+ * Offsets of all symbols in a text, ascending and without duplicates; the first
+ * is 0.
+ */
 function functionStarts(
   symbols: Symbols,
   start: bigint,
@@ -121,7 +128,7 @@ function functionStarts(
   return starts;
 }
 
-/** Direct branches: where, where to, and in which function, as a table. */
+/** A table of direct branches: place, target, and containing function. */
 class Branches {
   count = 0;
   at = new Int32Array(1 << 16);

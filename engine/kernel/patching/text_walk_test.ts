@@ -14,7 +14,7 @@ const SYMBOLS = fixtureSymbolTable([
 ]);
 const LENGTH = 0x100;
 
-/** No-ops alone, with these bytes at these places. */
+/** Walks a text of no-ops with these bytes patched in. */
 function walk(...patches: [at: number, ...bytes: number[]][]): string[] {
   const bytes = new Uint8Array(LENGTH).fill(0x90);
   for (const [at, ...put] of patches) bytes.set(put, at);
@@ -36,23 +36,23 @@ const call = (at: number, to: number) => {
   return [at, ...bytes] as [number, ...number[]];
 };
 
-Deno.test("text as it is built has no faults", () => {
+Deno.test("text as it was built has no faults", () => {
   assert.deepEqual(walk(), []);
   assert.deepEqual(
     walk(
       call(0, 0x30),
       call(0x11, 0x1a),
       call(0x38, 0x1000),
-      // jmp over the function's end, short.
+      // A short jmp across the end of the function.
       [0x18, 0xeb, 0x26],
-      // test $0xc3, %bl: its immediate is the next function's start.
+      // test $0xc3, %bl: its immediate is the start of the next function.
       [0x20, 0xf6, 0xc3, 0xc3],
     ),
     [],
   );
 });
 
-Deno.test("bytes that are no code are seen, each in its way", () => {
+Deno.test("each kind of fault is detected", () => {
   assert.deepEqual(walk([0x12, 0x06]), ["12 none"]);
   assert.deepEqual(walk([0x1e, 0xb8, 1, 2, 3, 4]), ["1e runs over"]);
   assert.deepEqual(walk(call(0x40, 0x12)), ["40 amid function"]);
