@@ -1,6 +1,6 @@
 /**
- * One guest kernel: its memory, its symbols, its types, and the ways to read
- * its objects by name.
+ * A guest kernel: its memory, symbols and types, and access to its objects by
+ * name.
  *
  * @module
  */
@@ -14,31 +14,31 @@ import { KernelObject } from "./object.ts";
 import type { Symbols } from "../symbols/symbols.ts";
 import type { Types } from "../btf/types.ts";
 
-/** What was found out about a kernel while it was located. */
+/** What was found out while the kernel was located. */
 export interface KernelFacts {
-  /** As `uname -r`. */
+  /** As printed by `uname -r`. */
   readonly release: string;
   /** `linux_banner`, without its newline. */
   readonly banner: string;
-  /** BUILD-ID in hex, when the kernel tells it. */
+  /** BUILD-ID in hex, if the kernel states it. */
   readonly buildId: string | undefined;
   /** The kaslr offset of the kernel image, in bytes. */
   readonly kaslrOffset: bigint;
   /**
-   * What leads from a GVA of the image to its GPA, in bytes, as the kernels of
-   * its architecture count it (`phys_base`).
+   * The offset between GVAs of the image and their GPAs, in bytes, as the
+   * kernels of its architecture define it (`phys_base`).
    */
   readonly physBase: number;
   /** How it was found: `vmcoreinfo`, `kallsyms scan`. */
   readonly locatedBy: string;
-  /** The vmcoreinfo note's text, when there is one. */
+  /** The text of the vmcoreinfo note, if there is one. */
   readonly vmcoreinfo: string | undefined;
-  /** Where symbols and types came from: `guest memory`, `cache`, a file. */
+  /** Source of the symbols and types: `guest memory`, `cache`, or a file. */
   readonly describedBy: string;
 }
 
 /**
- * A guest kernel that can be read by names.
+ * A guest kernel whose memory can be read by symbol and member names.
  *
  * @example
  * ```ts
@@ -57,7 +57,9 @@ export class Kernel {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
   readonly types: Types;
-  /** Symbols of modules and BPF programs; refresh it to see new ones. */
+  /**
+   * Symbols of modules and BPF programs; call its `refresh` to see new ones.
+   */
   readonly live: LiveSymbols;
   readonly facts: KernelFacts;
   #perCpuOffsets: bigint[] | undefined;
@@ -79,12 +81,15 @@ export class Kernel {
     this.facts = facts;
   }
 
-  /** Bytes of a page: the kernel's `PAGE_SIZE`. */
+  /** The kernel's `PAGE_SIZE`, in bytes. */
   get pageSize(): number {
     return this.space.pageSize;
   }
 
-  /** Where modules are loaded, and with them most code the kernel makes. */
+  /**
+   * The region into which modules are loaded, together with most code that the
+   * kernel generates.
+   */
   get moduleRegion(): GvaRange {
     return this.arch.image.modules(this.symbols);
   }
@@ -104,19 +109,19 @@ export class Kernel {
   }
 
   /**
-   * How many CPU ids the guest's kernel uses (`nr_cpu_ids`), at most the
+   * The number of CPU ids in the guest's kernel (`nr_cpu_ids`), limited to the
    * CPUs that could ever come up.
    */
   get cpuIds(): number {
     const at = this.symbols.tryAddress("nr_cpu_ids");
-    // Kernels built with FORCE_NR_CPUS have a constant instead.
+    // Kernels built with FORCE_NR_CPUS have a constant in its place.
     const count = at === undefined ? undefined : this.space.u32(at);
     return count === undefined || count === 0 || count > 8192
       ? this.perCpuOffsets.length
       : count;
   }
 
-  /** CPUs in a `struct cpumask` symbol such as `__cpu_online_mask`. */
+  /** The CPUs set in a `struct cpumask` symbol such as `__cpu_online_mask`. */
   cpuMask(symbol: string): number[] {
     const at = this.symbols.address(symbol);
     const cpus: number[] = [];
@@ -129,7 +134,7 @@ export class Kernel {
     return cpus;
   }
 
-  /** `__per_cpu_offset[]` up to the first CPU that never existed. */
+  /** `__per_cpu_offset[]`, up to the first CPU that never existed. */
   get perCpuOffsets(): readonly bigint[] {
     if (this.#perCpuOffsets !== undefined) return this.#perCpuOffsets;
     const at = this.symbols.address("__per_cpu_offset");
@@ -137,7 +142,7 @@ export class Kernel {
     const offsets: bigint[] = [];
     for (let cpu = 0; cpu < 8192; cpu++) {
       const offset = this.space.u64(at + BigInt(cpu * 8));
-      // Slots of CPUs that cannot come up keep the link-time value.
+      // Entries of CPUs that cannot come up keep their link-time value.
       if (offset === 0n || offset === start) break;
       offsets.push(offset);
     }

@@ -1,5 +1,5 @@
 /**
- * Makes small guests with kernel objects in their memory, for tests.
+ * Builds small guests with kernel objects in their memory, for tests.
  *
  * @module
  */
@@ -21,7 +21,10 @@ import type { Types } from "../btf/types.ts";
 /** GVA of GPA 0: where the fixture's direct map begins. */
 export const DIRECT_MAP = 0xffff888000000000n;
 
-/** Members by name: offset in bytes and type, `u64` or a struct's name. */
+/**
+ * A struct's members by name: offset in bytes and type, `u64` or a struct's
+ * name.
+ */
 export interface FixtureStruct {
   readonly size: number;
   readonly members: Readonly<Record<string, readonly [number, string]>>;
@@ -35,8 +38,8 @@ const INTEGERS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Types of a kernel that has these structs and enumerators. A struct may
- * embed those before it.
+ * Builds the types of a kernel with these structs and enumerators. A struct may
+ * embed structs that come before it.
  */
 export function fixtureTypes(
   structs: Readonly<Record<string, FixtureStruct>>,
@@ -59,17 +62,17 @@ export function fixtureTypes(
   return new BtfTypes(builder.build());
 }
 
-/** What a {@linkcode FixtureGuest} is made of. */
+/** Options of a {@linkcode FixtureGuest}. */
 export interface FixtureGuestOptions {
-  /** Bytes of memory; default 1 MiB. */
+  /** Size of the memory in bytes; default 1 MiB. */
   readonly size?: number;
-  /** The memory that is read; default: a {@linkcode BufferMemory}. */
+  /** Creates the memory that is read; default: a {@linkcode BufferMemory}. */
   readonly memory?: (bytes: Uint8Array) => PhysicalMemory;
 }
 
 /**
- * A guest whose memory is a byte array, mapped whole from
- * {@linkcode DIRECT_MAP} on. Objects are allocated one after the other.
+ * A guest whose memory is a byte array, mapped as a whole from
+ * {@linkcode DIRECT_MAP} on. Objects are allocated one after another.
  */
 export class FixtureGuest {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -89,7 +92,8 @@ export class FixtureGuest {
     this.types = types;
     this.#tables = new PageTableBuilder(this.bytes, 4, 0x1000);
     this.#tables.map(DIRECT_MAP, 0n, 2 ** 30);
-    // Room for tables: the direct map's, and one path for the image.
+    // Room for page tables: those of the direct map, and one path for the
+    // image.
     this.#next = 0x10000;
     this.space = new AddressSpace(this.#tables.over(this.memory));
   }
@@ -99,7 +103,7 @@ export class FixtureGuest {
     return this.bytes.length - this.#next;
   }
 
-  /** GVA of fresh, zeroed bytes. */
+  /** Allocates zeroed bytes and returns their GVA. */
   allocate(size: number, align = 64): bigint {
     const at = Math.ceil(this.#next / align) * align;
     this.#next = at + size;
@@ -109,12 +113,12 @@ export class FixtureGuest {
     return DIRECT_MAP + BigInt(at);
   }
 
-  /** GVA of a fresh, zeroed object. */
+  /** Allocates a zeroed object and returns its GVA. */
   create(struct: string): bigint {
     return this.allocate(this.types.struct(struct).size);
   }
 
-  /** Gives the kernel image a page of its own; returns its GVA. */
+  /** Maps a new page of the kernel image and returns its GVA. */
   image(index = 0): bigint {
     const page = this.allocate(4096, 4096) - DIRECT_MAP;
     const gva = FIXTURE_TEXT + 0x400000n + BigInt(index * 4096);
@@ -122,7 +126,10 @@ export class FixtureGuest {
     return gva;
   }
 
-  /** Names a GVA of the image; before {@linkcode kernel} is asked for. */
+  /**
+   * Adds a symbol for a GVA of the image; must be called before
+   * {@linkcode kernel} is used.
+   */
   symbol(name: string, gva: bigint): void {
     this.#symbols.push([name, gva]);
   }
@@ -162,7 +169,7 @@ export class FixtureGuest {
 
   /** The kernel, with the symbols named so far. */
   get kernel(): Kernel {
-    // Nothing here loads modules: the part that watches them stays empty.
+    // Nothing here loads modules, so the part that watches them stays empty.
     const live: LiveSymbols = Object.create(LiveSymbols.prototype);
     return this.#kernel ??= new Kernel(
       x86_64,

@@ -1,7 +1,7 @@
 /**
- * Walks of the kernel's other containers: `hlist`, red-black trees and
- * XArrays. A container that changes under the walk may lead anywhere, so each
- * walk is bounded and {@linkcode steady} tries again.
+ * Walks the kernel's containers other than `list_head`: `hlist`, red-black
+ * trees and XArrays. A container that changes during the walk may lead
+ * anywhere, so each walk is bounded, and {@linkcode steady} repeats it.
  *
  * Sources: include/linux/list.h, include/linux/rbtree_types.h, lib/xarray.c.
  *
@@ -10,16 +10,19 @@
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
 
-/** More entries than any container that is walked here has. */
+/** More entries than any container walked here has. */
 const MAX_ENTRIES = 1 << 20;
-/** Internal entries up to here are marks (xa_is_node, linux/xarray.h). */
+/**
+ * Internal entries up to this value are special marks, not nodes (xa_is_node,
+ * linux/xarray.h).
+ */
 export const LAST_MARK = 4096n;
 
 /**
- * Runs `read` until it neither loses its way nor meets memory that is not
- * mapped, at most `tries` times; then the error stands.
+ * Runs `read` until it succeeds, at most `tries` times; then the last error is
+ * thrown.
  *
- * @throws {KernelError | MemoryError} the last attempt's.
+ * @throws {KernelError | MemoryError} from the last attempt.
  */
 export function steady<T>(read: () => T, tries = 6): T {
   for (let attempt = 1;; attempt++) {
@@ -32,20 +35,22 @@ export function steady<T>(read: () => T, tries = 6): T {
   }
 }
 
-/** How a container is walked. */
+/** Options for walking a container. */
 export interface WalkOptions {
-  /** Entries after which it counts as damaged; default 2^20. */
+  /** Number of entries above which it counts as damaged; default 2^20. */
   readonly limit?: number;
-  /** What it is called in errors: `list of struct module by list`. */
+  /** Its name in error messages: `list of struct module by list`. */
   readonly what?: string;
-  /** Whether a hash chain ends with an odd value too (`hlist_nulls_head`). */
+  /**
+   * Whether a hash chain may also end with an odd value (`hlist_nulls_head`).
+   */
   readonly nulls?: boolean;
 }
 
 /**
  * GVAs of the nodes of a `struct list_head` list, in order, without its head.
  *
- * @throws {KernelError} when the list does not come back to its head.
+ * @throws {KernelError} when the list does not lead back to its head.
  */
 export function listNodes(
   kernel: KernelMemory,
@@ -61,7 +66,10 @@ export function listNodes(
   return walk.nodes;
 }
 
-/** GVAs of the nodes of a `struct hlist_head` list. Throws as above. */
+/**
+ * GVAs of the nodes of a `struct hlist_head` list. Throws like
+ * {@linkcode listNodes}.
+ */
 export function hlistNodes(
   kernel: KernelMemory,
   head: bigint,
@@ -78,9 +86,9 @@ export function hlistNodes(
 
 /**
  * GVAs of the `struct rb_node`s of a tree whose `struct rb_root` lies at
- * `root`, in the tree's order.
+ * `root`, in tree order.
  *
- * @throws {KernelError} when it is no tree.
+ * @throws {KernelError} when it is not a tree.
  */
 export function rbNodes(
   kernel: KernelMemory,
@@ -109,11 +117,11 @@ export function rbNodes(
 }
 
 /**
- * The pointers in a `struct xarray` at a GVA (an IDR's is its `idr_rt`; a
- * radix tree is one too), with their indices. Values that are no pointers
- * are left out.
+ * The pointers in a `struct xarray` at a GVA (an IDR's is its `idr_rt`; a radix
+ * tree is one too), with their indices. Entries that are not pointers are left
+ * out.
  *
- * @throws {KernelError} when it is damaged or in flux.
+ * @throws {KernelError} when it is damaged or changing.
  */
 export function xarrayEntries(
   kernel: KernelMemory,
@@ -133,7 +141,8 @@ export function xarrayEntries(
   }
   const count = slots.size / 8;
   const visit = (entry: bigint, index: number, above: number): void => {
-    // Bits 1:0 = 10: internal; small ones are zero, retry and sibling marks.
+    // Low bits 10 mean an internal entry; small ones are zero, retry and
+    // sibling entries.
     if ((entry & 3n) !== 2n) {
       if ((entry & 1n) === 0n && entry !== 0n) {
         walk.count();
@@ -159,9 +168,9 @@ export function xarrayEntries(
   return found;
 }
 
-/** A walk's bound, and what it has met. */
+/** Bounds a walk and records the nodes it has visited. */
 export class Walk {
-  /** The nodes, in the order in which they were met. */
+  /** The nodes in the order in which they were visited. */
   readonly nodes: bigint[] = [];
   readonly #seen = new Set<bigint>();
   readonly #name: string;
@@ -173,7 +182,7 @@ export class Walk {
     this.#limit = limit ?? MAX_ENTRIES;
   }
 
-  /** Notes a node. @throws {KernelError} when it was met before. */
+  /** Records a node. @throws {KernelError} when it was visited before. */
   add(node: bigint): void {
     if (this.#seen.has(node)) throw this.loops();
     this.count();
@@ -181,7 +190,7 @@ export class Walk {
     this.nodes.push(node);
   }
 
-  /** Notes an entry. @throws {KernelError} when there are too many. */
+  /** Counts an entry. @throws {KernelError} when there are too many. */
   count(): void {
     if (this.#entries++ < this.#limit) return;
     throw new KernelError(

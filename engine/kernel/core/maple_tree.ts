@@ -1,6 +1,6 @@
 /**
- * A walk of the kernel's maple tree, which maps ranges of indices to
- * pointers: since 6.1 a process's memory areas lie in one.
+ * Walks the kernel's maple tree, which maps ranges of indices to pointers.
+ * Since 6.1 it holds a process's memory areas.
  *
  * Sources: include/linux/maple_tree.h, lib/maple_tree.c.
  *
@@ -14,18 +14,18 @@ import { LAST_MARK, Walk, type WalkOptions } from "./lists.ts";
 export interface MapleEntry {
   /** First index of the range. */
   readonly first: bigint;
-  /** Last index of the range, which belongs to it. */
+  /** Last index of the range, inclusive. */
   readonly last: bigint;
   readonly entry: bigint;
 }
 
 /** A pointer to a node holds its type and flags in its low byte. */
 const NODE_MASK = 0xffn;
-/** Levels that no tree reaches: 10 children a node, 64 bits of index. */
+/** More levels than any tree has: 10 children a node, 64 bits of index. */
 const MAX_DEPTH = 31;
 const LAST_INDEX = 0xffff_ffff_ffff_ffffn;
 
-/** Offsets of one kind of node. */
+/** Member offsets of one type of node. */
 interface NodeLayout {
   readonly pivots: number;
   readonly pivotAt: number;
@@ -35,11 +35,11 @@ interface NodeLayout {
 }
 
 /**
- * The pointers in a `struct maple_tree` at a GVA, with the ranges of indices
- * that they stand for, in order. Values that are no pointers are left out.
+ * The pointers in a `struct maple_tree` at a GVA with their ranges of indices,
+ * in order. Entries that are not pointers are left out.
  *
- * @throws {KernelError} when it is damaged or in flux, or when this kernel
- * has no maple trees.
+ * @throws {KernelError} when it is damaged or changing, or when this kernel has
+ * no maple trees.
  */
 export function mapleEntries(
   kernel: KernelMemory,
@@ -64,7 +64,7 @@ export function mapleEntries(
     if (layout === undefined || depth > MAX_DEPTH) throw walk.loops();
     walk.add(node);
     space.read(node, bytes);
-    // The tree marks a node that it has replaced as its own parent.
+    // A node that has been replaced is marked by being its own parent.
     if ((words[0] & ~NODE_MASK) === node) throw walk.loops();
     const ranges: MapleEntry[] = [];
     let first = min;
@@ -83,7 +83,7 @@ export function mapleEntries(
     }
   };
   const take = (range: MapleEntry): void => {
-    // As in an XArray, low bits tell values and marks from pointers.
+    // As in an XArray, the low bits distinguish values and marks from pointers.
     if (range.entry === 0n || (range.entry & 3n) !== 0n) return;
     walk.count();
     found.push(range);
@@ -95,7 +95,7 @@ export function mapleEntries(
   return found;
 }
 
-/** By a node's type. */
+/** Layouts by node type. */
 function nodeLayouts(kernel: KernelMemory): ReadonlyMap<number, NodeLayout> {
   const { types } = kernel;
   const layout = (struct: string, leaf: boolean): NodeLayout => {

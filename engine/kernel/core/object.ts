@@ -1,5 +1,5 @@
 /**
- * One object in guest memory, read by its members' names.
+ * An object in guest memory, read by the names of its members.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Member, Types } from "../btf/types.ts";
 import type { Symbols } from "../symbols/symbols.ts";
 
-/** A kernel's memory and what describes it: all that its objects need. */
+/** A kernel's memory and its description: all that its objects need. */
 export interface KernelMemory {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
@@ -16,8 +16,8 @@ export interface KernelMemory {
 }
 
 /**
- * A struct at a GVA. Member paths walk embedded structs (`list.next`), never
- * pointers: those are followed by {@linkcode KernelObject.follow}.
+ * A struct at a GVA. Member paths go through embedded structs (`list.next`) but
+ * never through pointers; {@linkcode KernelObject.follow} follows those.
  */
 export class KernelObject {
   readonly kernel: KernelMemory;
@@ -37,12 +37,14 @@ export class KernelObject {
     return this.kernel.types.tryMember(this.struct, path) !== undefined;
   }
 
-  /** GVA of a member. @throws {KernelError} when there is none. */
+  /** GVA of a member. @throws {KernelError} when there is no such member. */
   at(path: string): bigint {
     return this.gva + BigInt(this.kernel.types.offset(this.struct, path));
   }
 
-  /** The member. @throws {KernelError} when there is none. */
+  /**
+   * The member's layout. @throws {KernelError} when there is no such member.
+   */
   member(path: string): Member {
     const member = this.kernel.types.tryMember(this.struct, path);
     if (member === undefined) {
@@ -54,16 +56,16 @@ export class KernelObject {
   }
 
   /**
-   * An integer member of at most 32 bits, zero-extended; bit-fields too.
+   * An integer member or bit-field of at most 32 bits, zero-extended.
    *
-   * @throws {KernelError} when there is none.
+   * @throws {KernelError} when there is no such member, or it is not a number.
    * @throws {MemoryError} when it cannot be read.
    */
   number(path: string): number {
     const member = this.member(path);
     const { space } = this.kernel;
     if (member.bitSize !== undefined && member.bitOffset !== undefined) {
-      // No byte more than it lies in: the next one may not be mapped.
+      // Only the bytes that hold the bit-field: the next one may not be mapped.
       const first = Math.floor(member.bitOffset / 8);
       const skipped = member.bitOffset - first * 8;
       const bytes = space.bytes(
@@ -101,7 +103,7 @@ export class KernelObject {
     }
   }
 
-  /** A signed 32-bit member. Throws as {@linkcode number}. */
+  /** A signed 32-bit member. Throws like {@linkcode number}. */
   s32(path: string): number {
     return this.number(path) | 0;
   }
@@ -120,7 +122,7 @@ export class KernelObject {
     return new KernelObject(this.kernel, struct, this.at(path));
   }
 
-  /** The object a pointer member points to; `undefined` for NULL. */
+  /** The object that a pointer member points to; `undefined` for NULL. */
   follow(path: string, struct: string): KernelObject | undefined {
     const gva = this.u64(path);
     return gva === 0n ? undefined : new KernelObject(this.kernel, struct, gva);
@@ -145,8 +147,8 @@ export class KernelObject {
    * The objects on a `struct list_head` list whose head is this object's
    * member `path`; each is a `struct` linked by its member `link`.
    *
-   * @throws {KernelError} when the list does not come back to its head within
-   * `limit` entries (default 65536): it is damaged or in flux.
+   * @throws {KernelError} when the list does not lead back to its head within
+   * `limit` entries (default 65536), because it is damaged or changing.
    */
   *list(
     path: string,
@@ -158,7 +160,7 @@ export class KernelObject {
   }
 }
 
-/** As {@linkcode KernelObject.list}, from the GVA of a list head. */
+/** Like {@linkcode KernelObject.list}, from the GVA of a list head. */
 export function* listFrom(
   kernel: KernelMemory,
   head: bigint,

@@ -61,7 +61,7 @@ Deno.test("integers of all widths", () => {
   );
 });
 
-Deno.test("what is not a number, or not there", () => {
+Deno.test("members that are not numbers, or do not exist", () => {
   const { thing } = guest();
   assert.throws(() => thing.number("list"), /thing\.list .*is not a number/);
   assert.throws(() => thing.number("absent"), KernelError);
@@ -71,7 +71,7 @@ Deno.test("what is not a number, or not there", () => {
   assert.equal(thing.at("list.prev"), thing.gva + 24n);
 });
 
-Deno.test("bit-fields, also across words", () => {
+Deno.test("bit-fields, including those that cross words", () => {
   const { fixture } = guest();
   const gva = fixture.create("flags");
   const flags = fixture.kernel.object("flags", gva);
@@ -93,7 +93,7 @@ Deno.test("bit-fields, also across words", () => {
 
 Deno.test("a bit-field at the end of mapped memory", () => {
   const { fixture } = guest();
-  // The word that holds it is the last one of RAM.
+  // The word that holds it is the last one in RAM.
   const gva = BigInt(fixture.bytes.length) - 8n;
   const last = fixture.kernel.object("flags", gva + 0xffff888000000000n);
   fixture.view.setUint32(fixture.bytes.length - 4, 0x80000000, true);
@@ -117,7 +117,9 @@ Deno.test("pointers, strings and embedded objects", () => {
   assert.throws(() => thing.stringAt("name"), MemoryError);
 });
 
-/** A circular list of things; returns their GVAs, the head first. */
+/**
+ * Builds a circular list of `count` things; returns their GVAs, the head first.
+ */
 function ring(fixture: FixtureGuest, count: number): bigint[] {
   const things = Array.from({ length: count }, () => fixture.create("thing"));
   things.forEach((gva, i) => {
@@ -128,7 +130,7 @@ function ring(fixture: FixtureGuest, count: number): bigint[] {
   return things;
 }
 
-Deno.test("lists, in order and without their head", () => {
+Deno.test("lists are walked in order and without their head", () => {
   const { fixture } = guest();
   const [head, ...rest] = ring(fixture, 5);
   const found = [
@@ -142,10 +144,10 @@ Deno.test("lists, in order and without their head", () => {
   );
 });
 
-Deno.test("a list that does not come back to its head ends with an error", () => {
+Deno.test("a list that does not lead back to its head ends with an error", () => {
   const { fixture } = guest();
   const [head, first, second] = ring(fixture, 3);
-  // second -> first: the head is never met again.
+  // second -> first: the walk never arrives back at the head.
   fixture.setU64(second + 16n, first + 16n);
   const list = () => [
     ...fixture.kernel.object("thing", head).list("list", "thing", "list", 100),
@@ -155,7 +157,7 @@ Deno.test("a list that does not come back to its head ends with an error", () =>
     assert.match(error.message, /does not end within 100 entries/);
     return true;
   });
-  // A list just as long as the limit is none that does not end.
+  // A list exactly as long as the limit is not taken for an endless one.
   const things = ring(fixture, 101);
   assert.equal(
     [
@@ -166,7 +168,7 @@ Deno.test("a list that does not come back to its head ends with an error", () =>
   );
 });
 
-Deno.test("a list that leads nowhere", () => {
+Deno.test("a list that leads to unmapped memory", () => {
   const { fixture } = guest();
   const [head, first] = ring(fixture, 3);
   fixture.setU64(first + 16n, 0n);
