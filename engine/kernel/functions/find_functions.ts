@@ -1,5 +1,6 @@
 /**
- * Functions that can be traced, by name or glob, with their prototypes.
+ * Finds functions that can be traced, by name or glob, together with their
+ * prototypes.
  *
  * @module
  */
@@ -10,9 +11,10 @@ import type { Kernel } from "../core/kernel.ts";
 import { type TraceableFunction, traceableFunctions } from "./traceable.ts";
 
 /**
- * The functions that can be traced and whose names match; all without a glob.
+ * The traceable functions whose names match; without a glob, all of them.
  *
- * @throws {XftraceError} when there is none: with near names, or why not.
+ * @throws {XftraceError} when none matches; the message suggests similar names
+ * or gives the reason.
  */
 export function findFunctions(
   kernel: Kernel,
@@ -27,7 +29,8 @@ export function findFunctions(
 }
 
 /**
- * A function's prototype in C; `undefined` when the kernel does not tell.
+ * A function's prototype in C; `undefined` when the kernel does not describe
+ * it.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The functions of a kernel by name, as those who trace look for them.
+ * An index of a kernel's functions by name, for resolving what is to be traced.
  *
  * @module
  */
@@ -8,40 +8,46 @@ import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { ftraceSite } from "../patching/ftrace_site.ts";
 
-/** What a function is to the guest's function tracers. */
+/** Whether the guest's function tracers see a function. */
 export type FunctionState =
-  /** Its call of Ftrace is patched in: a tracer is told of its calls. */
+  /** Its call of Ftrace is patched in, so tracers see its calls. */
   | "traced"
-  /** It could be traced, but no tracer is told of its calls now. */
+  /** It can be traced, but no tracer sees its calls now. */
   | "idle"
-  /** It has no call of Ftrace. */
+  /** It does not call Ftrace. */
   | "untraceable"
-  /** Its text cannot be read (a recording without it). */
+  /** Its text cannot be read, for example because a recording lacks it. */
   | "unknown";
 
 /** The functions of a kernel, by name. */
 export interface FunctionIndex {
   /** The kernel's release, for messages. */
   readonly kernel: string;
-  /** How it names the functions of system calls. */
+  /** How the kernel names the functions of system calls. */
   readonly syscalls: SyscallNames;
-  /** Bytes behind its symbol at which a recorded function may lie. */
+  /**
+   * Possible distances, in bytes, from a function's symbol to its recorded
+   * address.
+   */
   readonly offsets: readonly number[];
-  /** GVAs of the function: several where the name repeats; none unknown. */
+  /**
+   * GVAs of the functions with that name: several when the name repeats, none
+   * when it is unknown.
+   */
   addresses(name: string): readonly bigint[];
-  /** Names of the functions that a glob matches, and that can be traced. */
+  /** Names of the traceable functions that match a glob. */
   glob(pattern: string): readonly string[];
-  /** Names near to a mistyped one, best first. */
+  /** Names similar to a mistyped one, the best first. */
   near(name: string): readonly string[];
-  /** What the function is to the tracers. */
+  /** Whether the tracers see the function. */
   state(address: bigint): FunctionState;
 }
 
-/** Symbols that are no functions of their own though they look so. */
+/** Symbols that look like functions but are not functions of their own. */
 const NO_FUNCTION =
   /^(__pfx_|__cfi_|__ksymtab|__kstrtab|__bpf_trace_|__SCT__|__SCK__|__tracepoint_|__traceiter_|__probestub_|event_|__event_|trace_event_|print_fmt_|__p_|__key\.|__func__|__syscall_meta_|types__|args__|_eil_addr_|__already_done)/;
 
-/** The functions of a kernel, modules' included. */
+/** Builds the index of a kernel's functions, including those of modules. */
 export function functionIndex(kernel: Kernel): FunctionIndex {
   const { arch, facts, symbols } = kernel;
   const state = (address: bigint): FunctionState => {

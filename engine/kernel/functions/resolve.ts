@@ -1,6 +1,7 @@
 /**
- * From the names people use to the functions a kernel has: a system call
- * (`sys_open`) is its entry function, and those of what programs call today.
+ * Resolves the names that users write to functions of the kernel: a system call
+ * (`sys_open`) resolves to its entry function and to those of the calls that
+ * programs use in its place today.
  *
  * @module
  */
@@ -10,38 +11,38 @@ import { didYouMean } from "../../base/near_names.ts";
 import type { FunctionIndex } from "./index.ts";
 import { namedSyscall } from "./successors.ts";
 
-/** A function, or several of one name. */
+/** A function, or several functions of the same name. */
 export interface NamedFunction {
   /** The symbol's name. */
   readonly name: string;
-  /** GVAs of those that may be traced. */
+  /** GVAs of those that can be traced. */
   readonly addresses: readonly bigint[];
 }
 
-/** A name that was asked for, and what it stands for in this kernel. */
+/** A requested name and the functions it resolves to in this kernel. */
 export interface NamedFunctions {
   /** The name as it was given. */
   readonly asked: string;
-  /** Functions of the kernel, each name once. */
+  /** The functions; each name appears once. */
   readonly functions: readonly NamedFunction[];
   /**
-   * Names of those among them that programs of today call another function
-   * for: it does no harm when they are not seen.
+   * Those among the names for which programs call another function today; it
+   * does no harm when these are never called.
    */
   readonly outdated: readonly string[];
-  /** What programs of today call in its place, one sentence. */
+  /** One sentence that says what programs call in its place today. */
   readonly note?: string;
 }
 
-/** Suggestions for a name that there is not. */
+/** Maximum number of suggestions for an unknown name. */
 const MOST_NEAR = 3;
 
 /**
  * Resolves one name: a system call (`sys_read`), a kernel function, or a glob
  * over functions (`vfs_*`, `sys_open*`).
  *
- * @throws {KernelError} when the kernel has no such function, with near ones;
- * and when it has, but cannot trace it.
+ * @throws {KernelError} when the kernel has no such function (with
+ * suggestions), or cannot trace it.
  */
 export function resolveFunctions(
   index: FunctionIndex,
@@ -73,7 +74,7 @@ export function resolveFunctions(
   return { asked, ...found, functions };
 }
 
-/** The functions of that name; none when there is none. */
+/** The function with that name, in a list; empty when there is none. */
 function functionOf(index: FunctionIndex, name: string): NamedFunction[] {
   const addresses = index.addresses(name);
   return addresses.length === 0 ? [] : [{ name, addresses }];
@@ -88,7 +89,7 @@ function syscall(
     syscalls.spellings(`sys_${call}`)
       .flatMap((name) => functionOf(index, name)).slice(0, 1);
   const call = /^(?:sys|SyS)_(.*)$/s.exec(asked)?.[1];
-  // By its full name it is meant alone.
+  // The full name means this function only.
   if (call === undefined) {
     return { functions: functionOf(index, asked), outdated: [] };
   }
@@ -127,7 +128,7 @@ function unknown(index: FunctionIndex, asked: string): KernelError {
   );
 }
 
-/** What a user should know of names, one sentence each. */
+/** Remarks about the resolved names for the user, one sentence each. */
 export function functionNotes(named: readonly NamedFunctions[]): string[] {
   return named.flatMap(({ asked, functions, note }) => {
     if (note !== undefined) return [note];

@@ -48,7 +48,7 @@ const resolve = (asked: string) => resolveFunctions(KERNEL, asked);
 const namesOf = ({ functions }: NamedFunctions) =>
   functions.map(({ name }) => name);
 
-Deno.test("a system call is its function, and those that replaced it", () => {
+Deno.test("a system call resolves to its function and to those that replaced it", () => {
   assert.deepEqual(resolve("sys_read"), {
     asked: "sys_read",
     functions: [{ name: "__x64_sys_read", addresses: [at(2)] }],
@@ -64,13 +64,13 @@ Deno.test("a system call is its function, and those that replaced it", () => {
     open.note,
     "sys_open: programs of today call openat for it, which is traced too",
   );
-  // As kernels of before 4.17 spelled it.
+  // The spelling of kernels before 4.17.
   assert.deepEqual(resolve("SyS_read").functions, [
     { name: "__x64_sys_read", addresses: [at(2)] },
   ]);
 });
 
-Deno.test("a call that the kernel has only the successor of", () => {
+Deno.test("a call of which the kernel has only the successor", () => {
   const fork = resolve("sys_fork");
   assert.deepEqual(fork.functions, [
     { name: "__x64_sys_clone", addresses: [at(9)] },
@@ -79,12 +79,12 @@ Deno.test("a call that the kernel has only the successor of", () => {
   assert.match(fork.note ?? "", /today call clone for it, which is traced$/);
 });
 
-Deno.test("names of older kernels' system calls", () => {
+Deno.test("names of system calls that older kernels used", () => {
   assert.equal(resolve("sys_old").functions[0].name, "__se_sys_old");
   assert.equal(resolve("sys_ancient").functions[0].name, "sys_ancient");
 });
 
-Deno.test("a function by its own name, all of that name that can be traced", () => {
+Deno.test("a function by its own name gives all traceable ones with that name", () => {
   assert.deepEqual(resolve("vfs_read"), {
     asked: "vfs_read",
     functions: [{ name: "vfs_read", addresses: [at(5)] }],
@@ -108,7 +108,7 @@ Deno.test("globs", () => {
     "__x64_sys_open",
     "__x64_sys_openat",
   ]);
-  // One name, two functions: each once.
+  // One name with two functions appears once.
   assert.deepEqual(resolve("twic?").functions, [
     { name: "twice", addresses: [at(7), at(8)] },
   ]);
@@ -118,7 +118,7 @@ Deno.test("globs", () => {
   );
 });
 
-Deno.test("an unknown name offers near ones as users write them", () => {
+Deno.test("an unknown name suggests similar ones in the spelling of users", () => {
   assert.throws(() => resolve("sys_opennat"), (error) => {
     assert.ok(error instanceof KernelError);
     assert.match(
@@ -131,7 +131,7 @@ Deno.test("an unknown name offers near ones as users write them", () => {
   assert.throws(() => resolve("vfs_raed"), /did you mean .*"vfs_read"/);
 });
 
-Deno.test("what cannot be traced is refused, with what to do", () => {
+Deno.test("a function that cannot be traced is refused, with what to do", () => {
   const kernel = index(["native_halt", "__x64_sys_stat"], [at(0)]);
   assert.throws(
     () => resolveFunctions(kernel, "native_halt"),
@@ -139,7 +139,7 @@ Deno.test("what cannot be traced is refused, with what to do", () => {
   );
 });
 
-Deno.test("the table of successors leads to calls that are none themselves", () => {
+Deno.test("the table of successors leads only to calls that have no successors", () => {
   for (const call of renamedSyscalls()) {
     const { own, today } = namedSyscall(call);
     assert.ok(own !== call || today.length > 0, call);

@@ -1,16 +1,16 @@
 /**
- * System calls by the names that people use: what their functions are called
- * in the kernel, and what programs call today in place of older ones. Tracing
- * the old call alone would show nothing.
+ * System calls by the names that users write: the names of their functions in
+ * the kernel, and the calls that programs use today in place of older ones.
+ * Tracing only the old call would show nothing.
  *
- * Read off the wrappers of glibc (2.36) and musl (1.2), Rust's standard
- * library and the GNU core utilities. The same for all architectures: what a
- * kernel lacks is left out.
+ * Taken from the wrappers of glibc (2.36) and musl (1.2), Rust's standard
+ * library and the GNU core utilities. The table serves all architectures: calls
+ * that a kernel lacks are left out.
  *
  * @module
  */
 
-/** By the names in the kernel, without `sys_`. */
+/** Successors by the call's name in the kernel, without `sys_`. */
 const SUCCESSORS: Readonly<Record<string, readonly string[]>> = {
   access: ["faccessat", "faccessat2"],
   chmod: ["fchmodat"],
@@ -47,7 +47,7 @@ const SUCCESSORS: Readonly<Record<string, readonly string[]>> = {
   vfork: ["clone", "clone3"],
 };
 
-/** Names that differ between user space and the kernel. */
+/** Calls whose names differ between user space and the kernel. */
 const KERNEL_NAMES: Readonly<Record<string, string>> = {
   fstat: "newfstat",
   fstatat: "newfstatat",
@@ -58,25 +58,28 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   uname: "newuname",
 };
 
-/** A system call, all names without `sys_`. */
+/** A system call; all names without `sys_`. */
 export interface NamedSyscall {
-  /** As the kernel calls it. */
+  /** Its name in the kernel. */
   readonly own: string;
-  /** What programs of today call in its place; none: the call itself. */
+  /**
+   * The calls that programs use in its place today; empty when they still use
+   * this one.
+   */
   readonly today: readonly string[];
 }
 
 /**
- * The system call of a name.
+ * Looks up a system call by name.
  *
- * @param call without `sys_`, as user space or the kernel calls it
+ * @param call without `sys_`, as spelled in user space or in the kernel
  */
 export function namedSyscall(call: string): NamedSyscall {
   const own = KERNEL_NAMES[call] ?? call;
   return { own, today: SUCCESSORS[own] ?? [] };
 }
 
-/** Every name for which {@linkcode namedSyscall} knows more than itself. */
+/** Every name that {@linkcode namedSyscall} maps to other names. */
 export function renamedSyscalls(): string[] {
   return [...Object.keys(KERNEL_NAMES), ...Object.keys(SUCCESSORS)];
 }

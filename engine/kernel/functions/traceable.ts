@@ -1,6 +1,6 @@
 /**
- * The functions that Ftrace can trace, as tracefs'
- * `available_filter_functions` lists them.
+ * The functions that Ftrace can trace: those in tracefs'
+ * `available_filter_functions`.
  *
  * @module
  */
@@ -10,24 +10,24 @@ import type { Kernel } from "../core/kernel.ts";
 /** A function that can be traced. */
 export interface TraceableFunction {
   readonly name: string;
-  /** Name of its module; `undefined` for the kernel itself. */
+  /** Name of its module; `undefined` for a function of the kernel itself. */
   readonly module?: string;
   /** GVA of its call to Ftrace. */
   readonly ip: bigint;
-  /** Whether something listens to it now. */
+  /** Whether it is being traced now. */
   readonly enabled: boolean;
 }
 
 /**
  * All functions that can be traced, in the kernel's order. Static functions
- * of one name are all listed.
+ * that share a name are all listed.
  *
  * @throws {KernelError} when the kernel's records are damaged.
  */
 export function traceableFunctions(kernel: Kernel): TraceableFunction[] {
   const sites = callSites(kernel);
-  // Sites in weak functions that the linker dropped lie behind another
-  // function's start, further than any function's own.
+  // The call sites of weak functions that the linker dropped appear after the
+  // start of another function, farther than any real call site.
   const furthest = Math.max(...kernel.arch.ftraceSites.offsets);
   const found: TraceableFunction[] = [];
   for (let i = 0; i < sites.count; i++) {
