@@ -15,8 +15,8 @@ import { CodeWindow } from "./code_window.ts";
 import { buildBlob, type SymbolBlob } from "./symbol_blob.ts";
 
 /**
- * GVAs of the kallsyms tables, as vmcoreinfo names them
- * (`SYMBOL(kallsyms_names)` and so on; kernel/vmcore_info.c).
+ * GVAs of the kallsyms tables, as given in vmcoreinfo (`SYMBOL(kallsyms_names)`
+ * and so on; kernel/vmcore_info.c).
  */
 export interface KallsymsAddresses {
   readonly names: bigint;
@@ -24,7 +24,7 @@ export interface KallsymsAddresses {
   readonly tokenTable: bigint;
   readonly tokenIndex: bigint;
   readonly offsets: bigint;
-  /** Left out by kernels whose offsets are relative to their own place. */
+  /** Absent in kernels whose offsets are relative to their own place. */
   readonly relativeBase?: bigint;
 }
 
@@ -32,27 +32,27 @@ export interface KallsymsAddresses {
 export interface KallsymsTables {
   /** kallsyms_num_syms. */
   readonly count: number;
-  /** kallsyms_names, possibly with trailing bytes of what follows. */
+  /** kallsyms_names, possibly followed by bytes of the next table. */
   readonly names: Uint8Array;
   readonly tokenTable: Uint8Array;
   /** 256 offsets into `tokenTable`. */
   readonly tokenIndex: Uint16Array;
   /** `count` entries. */
   readonly offsets: Int32Array;
-  /** Value of kallsyms_relative_base, where the kernel has it. */
+  /** Value of kallsyms_relative_base, if the kernel has it. */
   readonly relativeBase?: bigint;
-  /** GVA of kallsyms_offsets, for place-relative offsets. */
+  /** GVA of kallsyms_offsets, needed for place-relative offsets. */
   readonly offsetsGva?: bigint;
 }
 
-/** Symbols and where the kernel that has them was loaded. */
+/** The symbols, and where their kernel was loaded. */
 export interface ExpandedKallsyms {
   readonly blob: SymbolBlob;
   /** GVA of `_text` in the running kernel. */
   readonly textGva: bigint;
 }
 
-/** More symbols than any kernel has; a larger count is garbage. */
+/** More symbols than any kernel has; a larger count means misread data. */
 export const MAX_SYMBOLS = 2_000_000;
 /** Longest names table accepted, in bytes. */
 const MAX_NAMES = 64 << 20;
@@ -64,7 +64,7 @@ function bad(what: string): KernelError {
 /**
  * Copies the tables at the addresses that vmcoreinfo gives.
  *
- * @throws {KernelError} when a table cannot be one of kallsyms's.
+ * @throws {KernelError} when the bytes cannot be kallsyms tables.
  * @throws {MemoryError} from `read`.
  */
 export function readKallsyms(
@@ -94,7 +94,7 @@ export function readKallsyms(
   const offsets = new Int32Array(count);
   read(at.offsets, new Uint8Array(offsets.buffer));
 
-  // The names' length is written nowhere; in every known order of the tables
+  // The length of the names is not stored; in every known order of the tables,
   // the markers and then the token table follow them.
   const span = Number(at.tokenTable - at.names);
   if (span <= 0 || span > MAX_NAMES) {
@@ -135,12 +135,15 @@ function readTokens(table: Uint8Array, index: Uint16Array): Tokens {
   return { start, end };
 }
 
-/** The names expanded: see {@linkcode SymbolBlob} for the arrays. */
+/**
+ * Expands the compressed names; {@linkcode SymbolBlob} describes the arrays.
+ */
 function expandNames(
   { count, names, tokenTable }: KallsymsTables,
   { start, end }: Tokens,
 ): { types: Uint8Array; bytes: Uint8Array; starts: Uint32Array } {
-  // A first walk over the compressed bytes sizes the result exactly.
+  // A first pass over the compressed bytes determines the exact size of the
+  // result.
   const starts = new Uint32Array(count + 1);
   let at = 0;
   let total = 0;
@@ -156,7 +159,7 @@ function expandNames(
       const token = names[at++];
       total += end[token] - start[token];
     }
-    // The first character is the type.
+    // The first character is the symbol's type.
     if (--total <= starts[i]) throw bad(`symbol ${i} has no name`);
     if (total > MAX_NAMES) throw bad("the names are implausibly long");
   }
@@ -196,8 +199,8 @@ function isTypeLetter(code: number): boolean {
 
 /**
  * Each symbol's distance from the start of the kernel's code window, and how
- * many leading ones are absolute: those are addresses. Which encoding it is
- * shows in the offsets themselves.
+ * many leading symbols are absolute. The encoding is recognized by the offsets
+ * themselves.
  */
 function decodeOffsets(
   { count, offsets, relativeBase, offsetsGva }: KallsymsTables,
@@ -205,7 +208,7 @@ function decodeOffsets(
 ): { low: Uint32Array; absolute: number; window: CodeWindow } {
   const low = new Uint32Array(count);
   if (relativeBase === undefined) {
-    // Since 7.x: &kallsyms_offsets[i] + kallsyms_offsets[i].
+    // Since 7.x the address is &kallsyms_offsets[i] + kallsyms_offsets[i].
     if (offsetsGva === undefined) throw bad("the offsets' base is unknown");
     const window = new CodeWindow(offsetsGva);
     const base = Number(offsetsGva - window.base);
@@ -220,7 +223,7 @@ function decodeOffsets(
   let absolute = 0;
   while (absolute < count && offsets[absolute] >= 0) absolute++;
   if (absolute === count) {
-    // No negative one: plain u32 offsets (no CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
+    // None is negative: plain u32 offsets (no CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
     for (let i = 0; i < count; i++) low[i] = base + offsets[i];
     return { low, absolute: 0, window };
   }
@@ -230,11 +233,12 @@ function decodeOffsets(
 }
 
 /**
- * Expands the tables to all symbols, and says where the kernel was loaded.
+ * Expands the tables to all symbols, and determines where the kernel was
+ * loaded.
  *
- * @param image where a kernel image may lie
- * @throws {KernelError} when anything in the tables is implausible: an
- * unknown layout is refused, not guessed at.
+ * @param image the architecture's limits for kernel images
+ * @throws {KernelError} when anything in the tables is implausible: an unknown
+ * layout is refused, not guessed.
  */
 export function expandKallsyms(
   tables: KallsymsTables,

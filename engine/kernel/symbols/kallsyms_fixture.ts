@@ -1,5 +1,5 @@
 /**
- * Makes small kernel images with kallsyms tables, for tests: an encoder for
+ * Builds small kernel images with kallsyms tables, for tests: it can encode
  * every layout that the reader knows.
  *
  * @module
@@ -15,7 +15,10 @@ export interface FixtureSymbol {
 
 /** Order and encoding of the tables. */
 export interface FixtureLayout {
-  /** offsets and relative_base before the names (6.1) or behind them. */
+  /**
+   * Whether offsets and relative_base come before the names (6.1) or after
+   * them.
+   */
   readonly offsetsFirst: boolean;
   /** Whether seqs_of_names stands between markers and tokens. */
   readonly seqs: boolean;
@@ -24,7 +27,7 @@ export interface FixtureLayout {
   readonly encoding: "absolute-percpu" | "unsigned" | "place-relative";
 }
 
-/** Layouts as seen in the wild. */
+/** Layouts of real kernels. */
 export const LAYOUTS: Readonly<Record<string, FixtureLayout>> = {
   "5.10": {
     offsetsFirst: true,
@@ -64,17 +67,19 @@ const BANNER = 0x1000;
 const CALLS = 0x2000;
 const TABLES = 0x3000;
 
-/** A made kernel image. */
+/** A generated kernel image. */
 export interface FixtureImage {
   /** The image's bytes from `_text` on. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The tables' GVAs. */
+  /** GVAs of the tables. */
   readonly at: KallsymsAddresses;
   /** All symbols, in table order. */
   readonly symbols: readonly FixtureSymbol[];
 }
 
-/** Symbols that every fixture has, `count` functions among them. */
+/**
+ * Symbols for a fixture: those that every kernel has, and `count` functions.
+ */
 export function fixtureSymbols(
   textGva: bigint,
   count: number,
@@ -109,7 +114,7 @@ export function fixtureSymbols(
   return symbols;
 }
 
-/** 256 tokens: characters stand for themselves, free slots for strings. */
+/** 256 tokens: each character represents itself; unused ones get strings. */
 function tokens(): string[] {
   const common = [
     "Tvfs_",

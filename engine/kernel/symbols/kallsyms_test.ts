@@ -47,7 +47,7 @@ function listed(table: SymbolTable) {
 }
 
 for (const layout of Object.keys(LAYOUTS)) {
-  Deno.test(`kallsyms as in ${layout}: by vmcoreinfo's addresses`, () => {
+  Deno.test(`kallsyms as in ${layout}: read at the addresses in vmcoreinfo`, () => {
     const { bytes, at, symbols } = image(layout);
     const { blob, textGva } = expandKallsyms(
       readKallsyms(reader(bytes), at),
@@ -58,7 +58,7 @@ for (const layout of Object.keys(LAYOUTS)) {
   });
 
   for (const count of [700, 1021, 1530]) {
-    Deno.test(`kallsyms as in ${layout}: by a scan, ${count} functions`, () => {
+    Deno.test(`kallsyms as in ${layout}: found by a scan, ${count} functions`, () => {
       const { bytes, symbols } = image(layout, count);
       const textGpa = 0x1b800000;
       const mem = new BufferMemory([
@@ -74,11 +74,11 @@ for (const layout of Object.keys(LAYOUTS)) {
   }
 }
 
-Deno.test("a stray copy of the tables is passed over", () => {
+Deno.test("a stray copy of the tables is ignored", () => {
   const { bytes } = image("6.12");
   const textGpa = 0x4000000;
   const mem = new BufferMemory([
-    // The tables alone, as an unpacker's buffer may leave them behind.
+    // Only the tables, as a decompressor's buffer may leave them behind.
     { gpa: 0x100000, bytes: bytes.slice(RODATA + 0x3000) },
     { gpa: textGpa, bytes },
   ]);
@@ -96,7 +96,7 @@ Deno.test("names of more than 127 tokens have two length bytes", () => {
   assert.deepEqual(listed(new SymbolTable(blob, TEXT)), symbols);
 });
 
-Deno.test("memory without a kernel says so", () => {
+Deno.test("memory without a kernel gives a clear error", () => {
   const zeros = new BufferMemory(new Uint8Array(1 << 20), { name: "zeros" });
   assert.throws(() => findKallsyms(zeros), (error) => {
     assert.ok(error instanceof KernelError);
@@ -105,9 +105,9 @@ Deno.test("memory without a kernel says so", () => {
   });
 });
 
-Deno.test("an unknown layout says how far it got", () => {
+Deno.test("the error for an unknown layout says how far the search got", () => {
   const { bytes, at } = image("6.12");
-  // The names' table made unreadable: its first length is zero.
+  // Damages the names table: its first length becomes zero.
   bytes[Number(at.names - TEXT)] = 0;
   assert.throws(
     () => findKallsyms(new BufferMemory(bytes)),

@@ -1,6 +1,6 @@
 /**
- * Keeps a {@linkcode SymbolTable} up to date with what the guest loads and
- * unloads: modules and BPF programs.
+ * Keeps a {@linkcode SymbolTable} up to date as the guest loads and unloads
+ * modules and BPF programs.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { SymbolRegion, SymbolTable } from "./symbol_table.ts";
 import type { Types } from "../btf/types.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
 
-/** A running kernel's symbols that come and go. */
+/** The symbols of a running kernel that come and go. */
 export class LiveSymbols {
   readonly #table: SymbolTable;
   readonly #read: ReadGva;
@@ -25,9 +25,10 @@ export class LiveSymbols {
   #print = "";
 
   /**
-   * Reads nothing yet: call {@linkcode refresh}.
+   * Reads nothing until {@linkcode refresh} is called.
    *
-   * @param table Given the modules' and BPF's symbols by each refresh.
+   * @param table Receives the symbols of modules and BPF programs at each
+   * refresh.
    * @param read Reads the running kernel's memory.
    * @throws {KernelError} when this kernel's modules are not understood.
    */
@@ -53,16 +54,17 @@ export class LiveSymbols {
   }
 
   /**
-   * Looks what the guest has loaded and unloaded since the last call; returns
-   * whether anything changed. Cheap when nothing did.
+   * Finds out what the guest has loaded and unloaded since the last call, and
+   * returns whether anything changed. Cheap when nothing did.
    *
-   * @throws {MemoryError} only when the guest's memory is gone altogether.
+   * @throws {MemoryError} only when the guest's memory can no longer be read at
+   * all.
    */
   refresh(): boolean {
     const modules = this.#modules.refresh();
     const ranges = this.#refreshRanges();
     if (!modules && !ranges) return false;
-    // The order in which kallsyms_lookup asks.
+    // The order in which kallsyms_lookup searches.
     const regions: SymbolRegion[] = this.modules.map((m) => m.symbols);
     regions.push(...this.#ranges);
     this.#table.setRegions(regions);

@@ -1,5 +1,5 @@
 /**
- * One module's own symbol table: ELF symbols that the kernel keeps in the
+ * The symbol table of one module: ELF symbols that the kernel keeps in the
  * module's memory.
  *
  * @module
@@ -28,11 +28,11 @@ export interface ModuleTables {
   readonly count: number;
   /** GVA of the string table. */
   readonly strtab: bigint;
-  /** GVA of `count` type letters, on kernels that keep them. */
+  /** GVA of `count` type letters, in kernels that keep them. */
   readonly typetab: bigint | undefined;
-  /** Memory that stays. */
+  /** Memory that stays allocated. */
   readonly core: readonly AddressRange[];
-  /** Memory that is freed once the module is initialised. */
+  /** Memory that is freed once the module has been initialised. */
   readonly init: readonly AddressRange[];
   readonly coreText: AddressRange | undefined;
   readonly initText: AddressRange | undefined;
@@ -41,21 +41,23 @@ export interface ModuleTables {
 /** Elf64_Sym is 24 bytes: name, info, other, shndx, value, size. */
 const SYM_BYTES = 24;
 const SHN_UNDEF = 0;
-/** More than any module has. */
+/** More symbols than any module has. */
 const MAX_SYMBOLS = 1 << 20;
 const MAX_STRINGS = 64 << 20;
-/** KSYM_NAME_LEN: names are cut here. */
+/** KSYM_NAME_LEN: longer names are cut. */
 const NAME_BYTES = 511;
 /** Letter for a symbol of unknown type. */
 const UNKNOWN = 0x3f;
 
-/** A module's symbols, answering as find_kallsyms_symbol does. */
+/**
+ * A module's symbols; lookups give the same answers as find_kallsyms_symbol.
+ */
 export class ModuleSymbols implements SymbolRegion {
   readonly module: string;
   readonly table: NameTable;
   readonly addresses: BigUint64Array;
   readonly #tables: ModuleTables;
-  /** Indices of the symbols a lookup may answer with, by ascending address. */
+  /** Indices of the symbols that a lookup may return, by ascending address. */
   readonly #order: Uint32Array;
 
   private constructor(
@@ -80,9 +82,9 @@ export class ModuleSymbols implements SymbolRegion {
   }
 
   /**
-   * Reads a module's symbols: named and defined ones, in table order.
+   * Reads a module's symbols in table order, except unnamed and undefined ones.
    *
-   * @throws {MemoryError} when the tables are not mapped (any more).
+   * @throws {MemoryError} when the tables are not mapped, or no longer mapped.
    * @throws {KernelError} when they cannot be symbol tables.
    */
   static read(read: ReadGva, tables: ModuleTables): ModuleSymbols {
@@ -144,7 +146,7 @@ export class ModuleSymbols implements SymbolRegion {
     if (low === 0) return undefined;
     let best = low - 1;
     const address = addresses[order[best]];
-    // Of several symbols at one address the first of the table counts.
+    // Of several symbols at one address, the first in the table is used.
     while (best > 0 && addresses[order[best - 1]] === address) best--;
     let end = (inInit ? initText : coreText)?.end ?? address;
     if (low < order.length && addresses[order[low]] < end) {
@@ -154,7 +156,8 @@ export class ModuleSymbols implements SymbolRegion {
       name: nameAt(this.table, order[best]),
       address,
       offset: Number(gva - address),
-      // The kernel's subtraction wraps for data behind the text's end.
+      // The kernel's subtraction wraps around for data after the end of the
+      // text.
       size: Number(BigInt.asUintN(64, end - address)),
       module: this.module,
     };
@@ -165,7 +168,7 @@ function covers(ranges: readonly AddressRange[], gva: bigint): boolean {
   return ranges.some(({ start, end }) => gva >= start && gva < end);
 }
 
-/** As is_mapping_symbol: assemblers' marks that are no names. */
+/** Like is_mapping_symbol: marks of assemblers that are not names. */
 function isMappingSymbol(name: string): boolean {
   return name.startsWith(".L") || name.startsWith("$");
 }

@@ -23,18 +23,21 @@ export interface KernelModule {
   readonly gva: bigint;
   /** Value of `enum module_state`. */
   readonly state: number;
-  /** All memory that is the module's, init parts included while it has any. */
+  /** All memory of the module, including its init parts while they exist. */
   readonly ranges: readonly AddressRange[];
-  /** Its code. */
+  /** Its text. */
   readonly text: AddressRange;
-  /** Its symbols, as kallsyms sees them now. */
+  /** Its symbols as kallsyms sees them now. */
   readonly symbols: ModuleSymbols;
 }
 
-/** A symbol's address by name, `undefined` when there is none. */
+/**
+ * Looks up a symbol's address by name; `undefined` when there is no such
+ * symbol.
+ */
 export type AddressOf = (name: string) => bigint | undefined;
 
-/** Offsets in `struct module`, found through BTF. */
+/** Offsets in `struct module`, from BTF. */
 interface Layout {
   readonly size: number;
   readonly list: number;
@@ -57,18 +60,19 @@ interface TableLayout {
   readonly typetab: number | undefined;
 }
 
-/** Where one part of a module's memory is described. */
+/** Where `struct module` describes one part of a module's memory. */
 interface MemoryPart {
   readonly base: number;
   readonly size: number;
-  /** Where to read how much of it is code. */
+  /** Where to read how much of the part is text. */
   readonly textSize?: number;
   readonly init: boolean;
 }
 
 function memoryParts(types: Types): MemoryPart[] {
   const parts: MemoryPart[] = [];
-  // Since 6.4 (ac3b43283923): an array of struct module_memory by purpose.
+  // Since 6.4 (ac3b43283923): an array of struct module_memory, indexed by
+  // purpose.
   const count = types.tryEnum("mod_mem_type")?.get("MOD_MEM_NUM_TYPES");
   if (count !== undefined && types.tryOffset("module", "mem") !== undefined) {
     const inits = new Set(
@@ -130,7 +134,7 @@ function moduleLayout(types: Types): Layout {
   };
 }
 
-/** A module as it was when it was read, with what tells it from another. */
+/** A module as it was last read, with a fingerprint to recognize changes. */
 interface Known {
   readonly print: string;
   readonly module: KernelModule;
@@ -145,14 +149,14 @@ export class ModuleTable {
   #complete = true;
 
   /**
-   * Reads nothing yet: call {@linkcode refresh}.
+   * Reads nothing until {@linkcode refresh} is called.
    *
    * @throws {KernelError} when struct module is not understood.
    */
   constructor(read: ReadGva, addressOf: AddressOf, types: Types) {
     this.#read = read;
     this.#head = addressOf("modules");
-    // A kernel built without modules has no such list.
+    // A kernel built without modules has no module list.
     if (this.#head !== undefined) this.#layout = moduleLayout(types);
   }
 
@@ -162,17 +166,18 @@ export class ModuleTable {
   }
 
   /**
-   * Whether the last {@linkcode refresh} saw every module: false when the
-   * list was changing under it or is damaged.
+   * Whether the last {@linkcode refresh} saw every module: false when the list
+   * was changing or is damaged.
    */
   get complete(): boolean {
     return this.#complete;
   }
 
   /**
-   * Reads the list again; only modules that are new or changed (a module
-   * drops its init symbols once it is live) have their symbols read. Returns
-   * whether anything changed. Costs two small reads a module when nothing did.
+   * Reads the list again. Symbols are read only for modules that are new or
+   * have changed (a module drops its init symbols once it is live). Returns
+   * whether anything changed. Costs two small reads per module when nothing
+   * did.
    */
   refresh(): boolean {
     const head = this.#head;
@@ -190,8 +195,8 @@ export class ModuleTable {
       next.set(gva, known);
       if (known !== before) changed = true;
     }
-    // A list that was lost half-way says nothing of what lies behind: what
-    // is still there unchanged is still loaded.
+    // A walk that failed half-way says nothing about the rest of the list:
+    // modules that are unchanged in memory are still loaded.
     for (const [gva, before] of complete ? [] : this.#known) {
       if (!next.has(gva) && this.#module(layout, gva, before) === before) {
         next.set(gva, before);
@@ -202,12 +207,12 @@ export class ModuleTable {
     return changed;
   }
 
-  /** One module; `before` again when it is still what it was. */
+  /** Reads one module; returns `before` when it has not changed. */
   #module(layout: Layout, gva: bigint, before?: Known): Known | undefined {
     try {
       const at = new GuestBytes(this.#read, gva, layout.size);
       const state = at.u32(layout.state);
-      // Not complete yet, and kallsyms ignores it too.
+      // Not complete yet; kallsyms ignores it too.
       if (state === layout.unformed) return undefined;
       const name = ascii(at.text(layout.name, layout.nameBytes));
       const kallsyms = at.u64(layout.kallsyms);
@@ -255,8 +260,8 @@ export class ModuleTable {
       const text = code(false) ?? { start: 0n, end: 0n };
       return { print, module: { name, gva, state, ranges, text, symbols } };
     } catch (error) {
-      // Unloaded, or its init part freed, while it was read; or damaged,
-      // which must not cost the others their names.
+      // The module was unloaded, or its init part freed, while it was being
+      // read; or it is damaged, which must not cost other modules their names.
       if (!(error instanceof MemoryError || error instanceof KernelError)) {
         throw error;
       }

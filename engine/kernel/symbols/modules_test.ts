@@ -11,7 +11,7 @@ const BASE = 0xffffffffc0000000n;
 const IMAGE = 0xffffffff81000000n;
 const HEADS = IMAGE + 0x10000n;
 
-/** Sparse memory of 4 KiB pages, mapped when they are first written. */
+/** Sparse memory of 4 KiB pages, which are mapped on the first write. */
 class Pages {
   readonly #pages = new Map<bigint, Uint8Array>();
 
@@ -143,7 +143,7 @@ interface Sym {
   readonly undefined?: boolean;
 }
 
-/** A guest with empty lists, to which the tests load things. */
+/** A guest with empty lists, into which the tests load modules and programs. */
 class Guest {
   readonly pages = new Pages();
   readonly #heads = {
@@ -170,7 +170,7 @@ class Guest {
     this.live = new LiveSymbols(this.table, this.pages.read, types(kind));
   }
 
-  /** Makes the circular list of a head out of nodes. */
+  /** Links the nodes into a circular list with this head. */
   link(head: bigint, nodes: readonly bigint[]): void {
     [head, ...nodes].forEach((node, i, all) =>
       this.pages.u64(node, all[(i + 1) % all.length])
@@ -181,7 +181,7 @@ class Guest {
     this.link(this.#heads[name], nodes);
   }
 
-  /** Puts a struct module and all that it needs at `gva`. */
+  /** Writes a struct module and everything it refers to at `gva`. */
   module(
     gva: bigint,
     name: string,
@@ -209,7 +209,7 @@ class Guest {
       part(0, core, 0x2000, 0x1000);
       part(1, init ? core + 0x4000n : 0n, init ? 0x1000 : 0, 0x1000);
     }
-    // ELF tables start with an unnamed symbol.
+    // ELF symbol tables start with an unnamed symbol.
     const symtab = gva + 0x2000n;
     const strtab = gva + 0x2800n;
     pages.write(symtab, new Uint8Array(24));
@@ -264,10 +264,10 @@ for (const kind of ["core_layout", "mem"] as const) {
       size: 0x30,
       module: "ext4",
     });
-    // The last function reaches to the end of the module's text.
+    // The last function extends to the end of the module's text.
     assert.equal(guest.table.lookup(text + 0x48n)?.size, 0xfc0);
     assert.equal(guest.name(text + 0x1030n), "ext4_data [ext4]");
-    // Before the first symbol, and outside of the module.
+    // Before the first symbol, and outside the module.
     assert.equal(guest.table.lookup(text + 4n), undefined);
     assert.equal(guest.table.lookup(text + 0x2000n), undefined);
     assert.equal(guest.table.tryAddress("ext4_close"), text + 0x40n);
@@ -288,7 +288,7 @@ for (const kind of ["core_layout", "mem"] as const) {
     assert.equal(guest.table.tryAddress("ext4_close"), undefined);
   });
 
-  Deno.test(`a module's init part has symbols while it lasts (${kind})`, () => {
+  Deno.test(`a module's init part has symbols while it exists (${kind})`, () => {
     const guest = new Guest(kind);
     const init = BASE + 0x5000n;
     const symbols = [
@@ -306,7 +306,7 @@ for (const kind of ["core_layout", "mem"] as const) {
   });
 }
 
-Deno.test("a module that is not formed yet is left out", () => {
+Deno.test("a module that is not formed yet is ignored", () => {
   const guest = new Guest("mem");
   const node = guest.module(BASE, "half", [], { state: 3 });
   guest.list("modules", [node]);
@@ -314,7 +314,7 @@ Deno.test("a module that is not formed yet is left out", () => {
   assert.deepEqual(guest.live.modules, []);
 });
 
-Deno.test("memory that vanishes while it is read is no failure", () => {
+Deno.test("memory that vanishes while it is being read is not a failure", () => {
   const guest = new Guest("mem");
   const good = guest.module(BASE, "good", [{ name: "g", at: BASE + 0x1000n }]);
   const gone = guest.module(BASE + 0x10000n, "gone", [
@@ -325,7 +325,7 @@ Deno.test("memory that vanishes while it is read is no failure", () => {
   assert.equal(guest.live.refresh(), true);
   assert.equal(guest.live.complete, false);
   assert.deepEqual(guest.live.modules.map(({ name }) => name), ["good"]);
-  // A list that leads nowhere, one that never comes back, a damaged table.
+  // A list that leads to unmapped memory, one that never ends, a damaged table.
   guest.pages.u64(good, 0x1000n);
   guest.live.refresh();
   assert.equal(guest.live.complete, false);
@@ -341,7 +341,7 @@ Deno.test("memory that vanishes while it is read is no failure", () => {
   assert.equal(guest.live.complete, false);
 });
 
-Deno.test("modules behind a break in the list are kept", () => {
+Deno.test("modules after a break in the list are kept", () => {
   const guest = new Guest("mem");
   const first = guest.module(BASE, "first", []);
   const second = guest.module(BASE + 0x10000n, "second", []);

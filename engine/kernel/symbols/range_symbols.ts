@@ -1,6 +1,6 @@
 /**
  * Symbols that the kernel keeps as address ranges: BPF programs and
- * trampolines, and functions of modules' freed init parts that were traced.
+ * trampolines, and traced functions in the freed init parts of modules.
  *
  * Sources: kernel/bpf/core.c (bpf_kallsyms), kernel/trace/ftrace.c
  * (ftrace_mod_maps).
@@ -29,17 +29,17 @@ export interface NamedRange {
   readonly end: bigint;
 }
 
-/** Type letter of code: what the kernel gives these symbols. */
+/** Type letter `t` (text), which the kernel gives these symbols. */
 const TEXT = 0x74;
 
-/** Symbols that are ranges; a GVA outside of all has no symbol. */
+/** Symbols that are ranges; a GVA outside them has no symbol. */
 export class RangeSymbols implements SymbolRegion {
   readonly module?: string;
   readonly table: NameTable;
   readonly addresses: BigUint64Array;
   readonly #ranges: readonly NamedRange[];
 
-  /** @param ranges In the kernel's list order: the first match counts. */
+  /** @param ranges In the kernel's list order; the first match is used. */
   constructor(ranges: readonly NamedRange[], module?: string) {
     this.module = module;
     this.#ranges = ranges;
@@ -93,7 +93,7 @@ export function readBpfSymbols(
   return found;
 }
 
-/** Traced functions of freed init parts, by module. */
+/** Traced functions in freed init parts, by module. */
 export function readFreedInitSymbols(
   read: ReadGva,
   addressOf: AddressOf,
@@ -136,7 +136,7 @@ export function readFreedInitSymbols(
   return found;
 }
 
-/** An entry that is freed while it is read is left out. */
+/** Skips an entry that is freed while it is being read. */
 function unlessGone(body: () => void): void {
   try {
     body();

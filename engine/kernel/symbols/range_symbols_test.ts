@@ -20,7 +20,10 @@ const TYPES = fixtureTypes({
   },
 });
 
-/** A guest with BPF programs of these ranges; their list's head, and nodes. */
+/**
+ * A guest with BPF programs at these ranges; returns the list's head and nodes
+ * too.
+ */
 function programs(ranges: readonly (readonly [bigint, bigint])[]) {
   const guest = new FixtureGuest(TYPES);
   const head = guest.allocate(16);
@@ -28,7 +31,7 @@ function programs(ranges: readonly (readonly [bigint, bigint])[]) {
     const gva = guest.create("bpf_ksym");
     guest.setU64(gva, start);
     guest.setU64(gva + 8n, end);
-    // The type's name is a u64: as many characters as fit.
+    // The name is stored in a u64, so it is short.
     guest.setU64(gva + 16n, BigInt(`0x${"7a".repeat(i + 1)}`));
     return gva + 40n;
   });
@@ -39,7 +42,7 @@ function programs(ranges: readonly (readonly [bigint, bigint])[]) {
   return { guest, head, nodes, read };
 }
 
-Deno.test("programs are named in the list's order", () => {
+Deno.test("programs are listed in the kernel's order", () => {
   const { head, read } = programs([[0x100n, 0x180n], [0x40n, 0x50n]]);
   const addressOf = (name: string) =>
     name === "bpf_kallsyms" ? head : undefined;
@@ -52,9 +55,9 @@ Deno.test("programs are named in the list's order", () => {
   assert.deepEqual(readFreedInitSymbols(read, addressOf, TYPES), []);
 });
 
-Deno.test("a program that goes while it is read is left out, the others are not", () => {
+Deno.test("a program that disappears while it is read is skipped, the others are not", () => {
   const { guest, head, nodes, read } = programs([[1n, 2n], [3n, 4n]]);
-  // The second one lies where nothing is mapped.
+  // The second node points to unmapped memory.
   guest.setU64(nodes[0], 0x5000n);
   assert.deepEqual(
     readBpfSymbols(read, () => head, TYPES).map(({ start }) => start),
@@ -62,7 +65,7 @@ Deno.test("a program that goes while it is read is left out, the others are not"
   );
 });
 
-Deno.test("an address in a range has its name, others have none", () => {
+Deno.test("an address in a range has its name, other addresses have none", () => {
   const ranges = new RangeSymbols([
     { name: "outer", start: 0x1000n, end: 0x2000n },
     { name: "inner", start: 0x1100n, end: 0x1200n },

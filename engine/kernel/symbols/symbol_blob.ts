@@ -1,6 +1,6 @@
 /**
- * All symbols of one kernel as flat byte tables: what kallsyms or a
- * System.map is expanded into, and what the cache keeps.
+ * All symbols of one kernel as flat byte tables: the expanded form of kallsyms
+ * or a System.map, and the content of the cache.
  *
  * Nothing in it depends on where the kernel was loaded (KASLR), and there is
  * no string and no object per symbol: 167,000 symbols are five arrays.
@@ -9,35 +9,39 @@
  */
 import { KernelError } from "../../base/errors.ts";
 
-/** Names and type letters of some symbols, without their addresses. */
+/** Names and type letters of symbols, without addresses. */
 export interface NameTable {
-  /** How many symbols there are. */
+  /** The number of symbols. */
   readonly count: number;
-  /** Per symbol: the type letter as `nm` prints it, an ASCII code. */
+  /** The type letter of each symbol as printed by `nm`, an ASCII code. */
   readonly types: Uint8Array;
-  /** All names one after another, ASCII, without separators. */
+  /** All names one after another, in ASCII and without separators. */
   readonly names: Uint8Array;
-  /** `count + 1` indices into `names`: where each name starts and ends. */
+  /** `count + 1` indices into `names`: the start and end of each name. */
   readonly starts: Uint32Array;
 }
 
 /**
- * Symbols in address order. Several symbols may share one address; the order
- * among them is the kernel's own (kallsyms_lookup answers with the first).
+ * Symbols in address order. Several symbols may share one address; these keep
+ * the kernel's order (kallsyms_lookup returns the first).
  */
 export interface SymbolBlob extends NameTable {
   /**
-   * The first `absolute` symbols are absolute: their offset is their value
-   * (per-CPU offsets on kernels with CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
+   * The number of leading symbols that are absolute: their offset is their
+   * value (per-CPU offsets on kernels with CONFIG_KALLSYMS_ABSOLUTE_PERCPU).
    */
   readonly absolute: number;
   /**
-   * Per symbol: bytes from `_text` modulo 2^32 (or the value, when absolute).
+   * Bytes from `_text` to each symbol modulo 2^32; the value, for absolute
+   * symbols.
    */
   readonly offsets: Uint32Array;
 }
 
-/** A {@linkcode NameTable} of names given as bytes, and their type letters. */
+/**
+ * Builds a {@linkcode NameTable} from names, given as bytes, and their type
+ * letters.
+ */
 export function nameTable(
   names: readonly Uint8Array[],
   types: Uint8Array,
@@ -54,7 +58,7 @@ export function nameTable(
   return { count: names.length, types, names: bytes, starts };
 }
 
-/** Index of the first symbol of that name, -1 when there is none. */
+/** Index of the first symbol with that name, or -1. */
 export function findName(blob: NameTable, name: string): number {
   const { names, starts, count } = blob;
   const length = name.length;
@@ -76,16 +80,16 @@ export function nameAt(blob: NameTable, index: number): string {
 }
 
 /**
- * Symbols without which the rest of the engine can do nothing: their absence
- * means that the tables were misread.
+ * Symbols without which the rest of the engine cannot work: if one is absent,
+ * the tables were misread.
  */
 const REQUIRED = ["_stext", "_etext", "schedule"];
 
 /**
- * Builds a blob from the low 32 bits of each symbol's address, which must
- * ascend. `source` is what the tables came from, for messages.
+ * Builds a blob from the low 32 bits of the symbols' addresses, which must
+ * ascend. `source` names the origin of the tables, for messages.
  *
- * Returns the blob and the low half of `_text` in the given addresses.
+ * Returns the blob and the low half of the address of `_text`.
  *
  * @throws {KernelError} when addresses descend or a symbol that every kernel
  * has is missing.

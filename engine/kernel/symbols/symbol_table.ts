@@ -1,10 +1,11 @@
 /**
- * The {@linkcode Symbols} of a running kernel: its image's symbols (from
- * kallsyms, the cache or a System.map), and behind them those of regions
- * that come and go (modules, BPF programs).
+ * The {@linkcode Symbols} of a running kernel: first those of its image (from
+ * kallsyms, the cache or a System.map), then those of regions that come and go
+ * (modules, BPF programs).
  *
- * Answers are those of kallsyms_lookup (kernel/kallsyms.c), alias by alias:
- * trace text made from them must equal the guest's own.
+ * Lookups give the answers of kallsyms_lookup (kernel/kallsyms.c), including
+ * its choice among aliases: trace text made from them must equal the guest's
+ * own.
  *
  * @module
  */
@@ -16,22 +17,25 @@ import { nameAt, type NameTable, type SymbolBlob } from "./symbol_blob.ts";
 import { globNames, nearSymbols } from "./symbol_search.ts";
 import type { SymbolAt, Symbols } from "./symbols.ts";
 
-/** Symbols outside of the kernel image: one module's, or BPF's. */
+/** Symbols outside the kernel image: those of one module, or of BPF. */
 export interface SymbolRegion {
-  /** What `%ps` prints in brackets; `undefined` prints none. */
+  /** The name that `%ps` prints in brackets; `undefined`: no brackets. */
   readonly module?: string;
   /** Its symbols' names. */
   readonly table: NameTable;
   /** GVA of each of its symbols. */
   readonly addresses: BigUint64Array;
-  /** The symbol that the kernel would name for a GVA, if it covers it. */
+  /**
+   * The symbol that the kernel would name for a GVA; `undefined` when the GVA
+   * is outside the region.
+   */
   lookup(gva: bigint): SymbolAt | undefined;
 }
 
-/** Names cached before the cache starts over: more than any trace has. */
+/** Names cached before the cache is cleared: more than any trace contains. */
 const MAX_CACHED = 1 << 20;
 
-/** A half-open range of bytes from the code window's start. */
+/** A half-open range, in bytes from the code window's start. */
 interface CodeRange {
   readonly start: number;
   readonly end: number;
@@ -44,16 +48,16 @@ export class SymbolTable implements Symbols {
   readonly #window: CodeWindow;
   readonly #text: number;
   /**
-   * Places of all symbols, ascending: bytes from the code window's start, and
-   * those of absolute symbols from 0.
+   * Places of all symbols, ascending: bytes from the start of the code window;
+   * for absolute symbols, their value.
    */
   readonly #low: Uint32Array;
-  /** What is_ksym_addr accepts. */
+  /** Addresses that is_ksym_addr accepts. */
   readonly #image: readonly CodeRange[];
   #index?: NameIndex;
   #regions: readonly SymbolRegion[] = [];
   readonly #regionIndex = new Map<SymbolRegion, NameIndex>();
-  /** Names of what lies in the window by low half, signed; `%ps` form. */
+  /** Names of addresses in the window in `%ps` form, by signed low half. */
   readonly #imageNames = new Map<number, string>();
   readonly #regionNames = new Map<number, string>();
 
@@ -75,14 +79,14 @@ export class SymbolTable implements Symbols {
     this.#image = this.#imageRanges();
   }
 
-  /** The symbol regions in use, in the order in which they are asked. */
+  /** The symbol regions in the order in which they are searched. */
   get regions(): readonly SymbolRegion[] {
     return this.#regions;
   }
 
   /**
-   * Replaces what is known outside of the image (modules, then BPF, in the
-   * kernel's list order). Names cached for it are forgotten.
+   * Replaces the symbols outside the image (modules, then BPF, in the kernel's
+   * list order) and drops the names cached for them.
    */
   setRegions(regions: readonly SymbolRegion[]): void {
     this.#regions = regions;
@@ -92,7 +96,10 @@ export class SymbolTable implements Symbols {
     }
   }
 
-  /** GVA of the image's first symbol of that name; no modules. */
+  /**
+   * GVA of the first symbol with that name in the image; modules are not
+   * searched.
+   */
   tryImageAddress(name: string): bigint | undefined {
     const index = this.#names().find(name);
     return index < 0 ? undefined : this.#addressAt(index);
@@ -172,8 +179,8 @@ export class SymbolTable implements Symbols {
   }
 
   /**
-   * All symbols as /proc/kallsyms would list them: the image's, then each
-   * region's. For comparisons and listings, not for hot paths.
+   * All symbols as /proc/kallsyms would list them: those of the image, then
+   * those of each region. For comparisons and listings, not for hot paths.
    */
   *entries(): Generator<
     { address: bigint; type: string; name: string; module?: string }
@@ -215,17 +222,20 @@ export class SymbolTable implements Symbols {
     return index < this.#blob.absolute ? low : this.#window.base + low;
   }
 
-  /** Place of an image symbol, or `undefined`. */
+  /** Place of an image symbol; `undefined` when there is none. */
   #lowOf(name: string): number | undefined {
     const index = this.#names().find(name);
     return index < this.#blob.absolute ? undefined : this.#low[index];
   }
 
-  /** What is_ksym_addr accepts (include/linux/kallsyms.h). */
+  /**
+   * Computes the addresses that is_ksym_addr accepts
+   * (include/linux/kallsyms.h).
+   */
   #imageRanges(): CodeRange[] {
     const start = this.#lowOf("_stext") ?? this.#text;
     const end = this.#lowOf("_end");
-    // With CONFIG_KALLSYMS_ALL all of the image, else its text only.
+    // The whole image with CONFIG_KALLSYMS_ALL, otherwise only its text.
     if (end !== undefined) return [{ start, end }];
     const ranges = [{ start, end: this.#lowOf("_etext") ?? start }];
     const init = this.#lowOf("_sinittext");
@@ -243,7 +253,7 @@ export class SymbolTable implements Symbols {
     return false;
   }
 
-  /** As get_symbol_pos: the first of several symbols at one address. */
+  /** Like get_symbol_pos: the first of several symbols at one address. */
   #indexFor(low: number): number {
     const all = this.#low;
     let from = this.#blob.absolute;
@@ -274,7 +284,7 @@ export class SymbolTable implements Symbols {
     };
   }
 
-  /** The uncached way of {@linkcode name}. */
+  /** Computes {@linkcode name} without the cache. */
   #name(lo: number, hi: number): string {
     const inWindow = this.#window.has(lo, hi);
     const place = this.#window.offset(lo);
@@ -296,7 +306,7 @@ export class SymbolTable implements Symbols {
   }
 }
 
-/** `module:name` as kallsyms_lookup_name takes it. */
+/** Splits `module:name`, the syntax of kallsyms_lookup_name. */
 function splitModule(name: string): [string | undefined, string] {
   const colon = name.indexOf(":");
   if (colon < 0) return [undefined, name];

@@ -26,7 +26,7 @@ function blobOf(symbols: readonly FixtureSymbol[]): SymbolBlob {
 const SYMBOLS = fixtureSymbols(TEXT, 100, true);
 const BLOB = blobOf(SYMBOLS);
 
-/** The kernel at another place than it was linked for. */
+/** The kernel at a different address than its link address. */
 const MOVED = TEXT + 0x2ae00000n;
 const table = () => new SymbolTable(BLOB, MOVED);
 const moved = (name: string) => {
@@ -48,7 +48,7 @@ Deno.test("addresses follow the kaslr offset, absolute ones do not", () => {
   assert.equal(symbols.tryAddress("no_such"), undefined);
 });
 
-Deno.test("an unknown name is an error that offers near ones", () => {
+Deno.test("an unknown name is an error that suggests similar ones", () => {
   assert.throws(() => table().address("scheduel"), (error) => {
     assert.ok(error instanceof KernelError);
     assert.match(error.message, /no symbol scheduel; near: schedule/);
@@ -56,7 +56,7 @@ Deno.test("an unknown name is an error that offers near ones", () => {
   });
 });
 
-Deno.test("of several symbols at one address the first answers", () => {
+Deno.test("of several symbols at one address the first one is returned", () => {
   const symbols = table();
   const found = symbols.lookup(moved("alias_second") + 3n);
   assert.deepEqual(found, {
@@ -68,7 +68,7 @@ Deno.test("of several symbols at one address the first answers", () => {
   assert.equal(symbols.name(...halves(moved("alias_second"))), "alias_first");
 });
 
-Deno.test("the image ends at _end, though symbols lie there", () => {
+Deno.test("the image ends at _end, although symbols lie there", () => {
   const symbols = table();
   const end = moved("_end");
   assert.equal(symbols.lookup(end), undefined);
@@ -77,12 +77,12 @@ Deno.test("the image ends at _end, though symbols lie there", () => {
   assert.equal(symbols.name(...halves(end)), `0x${end.toString(16)}`);
 });
 
-Deno.test("absolute symbols cover no address", () => {
+Deno.test("absolute symbols do not cover addresses", () => {
   assert.equal(table().lookup(0x1fb80n), undefined);
   assert.equal(table().name(0x1fb80, 0), "0x1fb80");
 });
 
-Deno.test("without data symbols the image is its text", () => {
+Deno.test("without data symbols the image consists of its text", () => {
   const text = SYMBOLS.filter(({ type }) => /[Tt]/.test(type));
   const symbols = new SymbolTable(
     blobOf([SYMBOLS[0], ...text]),
@@ -93,7 +93,7 @@ Deno.test("without data symbols the image is its text", () => {
   assert.equal(symbols.lookup(end), undefined);
 });
 
-Deno.test("the last symbol reaches to the image's end", () => {
+Deno.test("the last symbol extends to the end of the image", () => {
   const symbols = SYMBOLS.filter(({ name }) =>
     !["_end", "__brk_limit"].includes(name)
   ).filter(({ type }) => /[TtA]/.test(type));
@@ -102,7 +102,7 @@ Deno.test("the last symbol reaches to the image's end", () => {
   assert.equal(found.lookup(end - 1n)?.size, 0x20);
 });
 
-Deno.test("every address has the name of the symbol before it", () => {
+Deno.test("every address gets the name of the symbol before it", () => {
   const symbols = table();
   const inside = SYMBOLS.filter(({ address }) => address >= TEXT);
   const last = inside.findIndex(({ name }) => name === "_end");
@@ -123,7 +123,7 @@ Deno.test("every address has the name of the symbol before it", () => {
   ));
 });
 
-Deno.test("regions answer outside of the image, with their module", () => {
+Deno.test("regions are searched outside the image, with the module's name", () => {
   const symbols = table();
   const at = 0xffffffffc0123000n;
   const region = new RangeSymbols(
@@ -145,7 +145,7 @@ Deno.test("regions answer outside of the image, with their module", () => {
   assert.equal(symbols.tryAddress("probe_me"), undefined);
 });
 
-Deno.test("all symbols of one name are found", () => {
+Deno.test("all symbols with the same name are found", () => {
   const doubled = [...SYMBOLS];
   const extra = { name: "schedule", type: "t", address: TEXT + 0x101n };
   doubled.splice(doubled.findIndex((s) => s.address > extra.address), 0, extra);
@@ -158,7 +158,7 @@ Deno.test("all symbols of one name are found", () => {
   assert.deepEqual(symbols.addresses("none"), []);
 });
 
-Deno.test("near names: typos, missing wrappers, parts", () => {
+Deno.test("similar names: typos, missing prefixes, parts", () => {
   const symbols = table();
   assert.deepEqual(symbols.near("sys_raed", 1), ["__x64_sys_read"]);
   assert.deepEqual(symbols.near("sys_read", 1), ["__x64_sys_read"]);
@@ -169,7 +169,7 @@ Deno.test("near names: typos, missing wrappers, parts", () => {
   assert.ok(symbols.near("vfs_read.part", 3).length <= 3);
 });
 
-Deno.test("globs match as a regular expression does", () => {
+Deno.test("globs match like regular expressions", () => {
   const piece = fc.constantFrom("*", "?", "a", "b", "_", "[ab]", "[!a]", "**");
   const name = fc.array(fc.constantFrom("a", "b", "_", "c"), {
     minLength: 1,
@@ -194,13 +194,13 @@ Deno.test("globs match as a regular expression does", () => {
   );
 });
 
-Deno.test("a class that is not closed is the bracket itself", () => {
+Deno.test("an unclosed character class is a literal bracket", () => {
   const encoder = new TextEncoder();
   const names = nameTable([encoder.encode("a[b")], new Uint8Array(1));
   assert.deepEqual(globNames(names, "a[b"), ["a[b"]);
 });
 
-Deno.test("symbols that no kernel lacks must be there", () => {
+Deno.test("symbols that every kernel has must be present", () => {
   const without = SYMBOLS.filter(({ name }) => name !== "schedule");
   assert.throws(() => blobOf(without), /is called schedule: not a Linux/);
 });
@@ -219,7 +219,7 @@ Deno.test("an image across a multiple of 4 GiB", () => {
     assert.equal(found?.address, gva);
     assert.equal(symbols.name(...halves(gva)), found.name);
   }
-  // The same low halves elsewhere are other addresses.
+  // The same low half in another 4 GiB is a different address.
   const elsewhere = symbols.address("schedule") + (1n << 32n);
   assert.equal(symbols.lookup(elsewhere), undefined);
   assert.match(symbols.name(...halves(elsewhere)), /^0x/);

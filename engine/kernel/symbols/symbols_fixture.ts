@@ -1,17 +1,18 @@
 /**
- * Makes a kernel's symbols out of a list, for tests.
+ * Builds a kernel's symbol table from a list, for tests.
  *
  * @module
  */
 import { buildBlob, nameTable } from "./symbol_blob.ts";
 import { SymbolTable } from "./symbol_table.ts";
 
-/** GVA of `_text` in the symbols made here. */
+/** GVA of `_text` in these symbol tables. */
 export const FIXTURE_TEXT = 0xffffffff81000000n;
 
 /**
- * Symbols of the kernel image at these GVAs, which lie in the top 2 GiB from
- * {@linkcode FIXTURE_TEXT} on; what every kernel has is added.
+ * Builds a table of image symbols at these GVAs, which must lie in the top 2
+ * GiB from {@linkcode FIXTURE_TEXT} on; the symbols that every kernel has are
+ * added.
  */
 export function fixtureSymbolTable(
   symbols: Iterable<readonly [name: string, gva: bigint]>,

@@ -1,6 +1,6 @@
 /**
- * Symbols from a System.map file (or a saved /proc/kallsyms), for kernels
- * whose own kallsyms is absent or holds functions only.
+ * Symbols from a System.map file (or a saved /proc/kallsyms), for kernels whose
+ * own kallsyms is absent or holds functions only.
  *
  * @module
  */
@@ -11,16 +11,19 @@ import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
 
 /** `address type name`, and `[module]` in a saved /proc/kallsyms. */
 const LINE = /^([0-9a-f]{8,16}) ([A-Za-z?]) (\S+)(?:\s+\[(.+)\])?$/;
-/** What distributions ship in place of the real file. */
+/** The stub that distributions ship in place of the real file. */
 const STUB = /The real System\.map is in the (\S+) package/;
-/** Names that scripts/mksysmap leaves out, should a file have them. */
+/** Names that scripts/mksysmap excludes, in case a file has them. */
 const IGNORED = /^(\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_)/;
-/** A stub says at its start that it is one. */
+/** How much of the file's start is searched for the stub's text. */
 const STUB_BYTES = 4096;
-/** Values below are no addresses: kallsyms could hold such a symbol. */
+/**
+ * Smaller values are not addresses, but values of absolute symbols, which
+ * kallsyms may hold.
+ */
 const ABSOLUTE = 0x80000000;
 
-/** A symbol, with the halves of its address or value. */
+/** A symbol with the two halves of its address or value. */
 interface Line {
   readonly low: number;
   readonly high: number;
@@ -28,7 +31,7 @@ interface Line {
   readonly name: string;
 }
 
-/** A symbol; `low` is its value, or its place in the code window. */
+/** A symbol; `low` is its value or its place in the code window. */
 interface Entry {
   readonly low: number;
   readonly absolute: boolean;
@@ -37,9 +40,9 @@ interface Entry {
 }
 
 /**
- * The symbols of a System.map file.
+ * Reads the symbols in a System.map file.
  *
- * @throws {KernelError} when it cannot be read or is none.
+ * @throws {KernelError} when the file cannot be read or is not a System.map.
  */
 export function readSystemMap(path: string): SymbolBlob {
   let text: string;
@@ -55,12 +58,12 @@ export function readSystemMap(path: string): SymbolBlob {
 }
 
 /**
- * The symbols in the text of a System.map. Lines of modules are left out:
- * modules lie elsewhere at each boot.
+ * The symbols in the text of a System.map. Lines of modules are left out, since
+ * modules are loaded elsewhere at each boot.
  *
- * @param source The file's name, for messages.
+ * @param source Name of the file, for messages.
  * @throws {KernelError} when the text is a distribution's stub, holds no
- * addresses, or is no System.map.
+ * addresses, or is not a System.map.
  */
 export function parseSystemMap(text: string, source: string): SymbolBlob {
   const stub = STUB.exec(text.slice(0, STUB_BYTES));
@@ -116,7 +119,7 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
   ).blob;
 }
 
-/** What lies in the code window, and what is no address. */
+/** Selects the symbols in the code window and the absolute ones. */
 function placed(lines: readonly Line[]): Entry[] {
   const text = lines.find(({ name }) => name === "_stext") ?? lines[0];
   const window = new CodeWindow(BigInt(text.high) << 32n | BigInt(text.low));
@@ -131,8 +134,8 @@ function placed(lines: readonly Line[]): Entry[] {
 
 /**
  * The order of kallsyms (compare_symbols in scripts/kallsyms.c): of several
- * symbols at one address the kernel names the first. The file's order, which
- * a stable sort keeps, decides the rest.
+ * symbols at one address, the kernel names the first. Otherwise the order in
+ * the file is kept by the stable sort.
  */
 function compare(a: Entry, b: Entry): number {
   if (a.absolute !== b.absolute) return a.absolute ? -1 : 1;
@@ -146,7 +149,10 @@ function isWeak({ type }: Entry): boolean {
   return type === "w" || type === "W";
 }
 
-/** Whether the linker may have made the symbol: those come last. */
+/**
+ * Whether the symbol may have been provided by the linker script: those come
+ * last.
+ */
 function isProvided({ name }: Entry): boolean {
   return name.length >= 8 && name.startsWith("__") &&
     /^__(start_|stop_|end_)|_(start|end)$/.test(name);

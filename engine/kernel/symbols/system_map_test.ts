@@ -29,7 +29,7 @@ Deno.test("a System.map gives symbols wherever the kernel was loaded", () => {
   assert.equal(symbols.count, 12);
 });
 
-Deno.test("aliases are named in kallsyms's order", () => {
+Deno.test("aliases are ordered as in kallsyms", () => {
   const symbols = new SymbolTable(parseSystemMap(MAP, "map"), TEXT);
   const names = [...symbols.entries()].map(({ name }) => name);
   assert.deepEqual(names.slice(6, 10), [
@@ -48,7 +48,7 @@ Deno.test("a saved /proc/kallsyms works too, without its modules", () => {
   assert.equal(symbols.count, 12);
 });
 
-Deno.test("what is no System.map is told apart", () => {
+Deno.test("files that are not a System.map are recognized", () => {
   const cases: [RegExp, string][] = [
     [
       /^map is only a stub: the real System\.map is in the package linux-image-<version>-dbg/,
@@ -71,7 +71,7 @@ Deno.test("what is no System.map is told apart", () => {
   }
 });
 
-Deno.test("a file that is not there is named", () => {
+Deno.test("a missing file is named in the error", () => {
   assert.throws(() => readSystemMap("/no/such/map"), (error) => {
     assert.ok(error instanceof KernelError);
     assert.match(error.message, /^System\.map \/no\/such\/map cannot be read/);
