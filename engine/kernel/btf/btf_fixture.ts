@@ -1,5 +1,5 @@
 /**
- * Makes small BTF images, for tests.
+ * Builds small BTF images, for tests.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import { BTF_KIND } from "./format.ts";
 
 /** A member to encode. */
 export interface FixtureMember {
-  /** "" for anonymous members. */
+  /** Empty for anonymous members. */
   readonly name: string;
   readonly type: number;
-  /** Bits from the start of the struct. */
+  /** Offset in bits from the start of the struct. */
   readonly bits: number;
-  /** Width of a bit-field. */
+  /** Width in bits of a bit-field. */
   readonly width?: number;
 }
 
@@ -42,8 +42,8 @@ export class BtfBuilder {
   }
 
   /**
-   * `bits` narrower than the size makes an old-style bit-field type;
-   * `encoding`: 1 signed, 2 character, 4 boolean.
+   * A `bits` narrower than the size makes an old-style bit-field type;
+   * `encoding` is 1 for signed, 2 for character, 4 for boolean.
    */
   int(name: string, size: number, bits = size * 8, encoding = 0): number {
     return this.#add(BTF_KIND.int, name, size, [bits | (encoding << 24)]);
@@ -102,7 +102,7 @@ export class BtfBuilder {
     });
   }
 
-  /** A function type; a parameter of type 0 is the `...`. */
+  /** A function type; a parameter of type 0 means `...`. */
   proto(
     returns: number,
     params: readonly (readonly [string, number])[],

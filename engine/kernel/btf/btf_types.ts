@@ -1,5 +1,5 @@
 /**
- * The {@linkcode Types} of a kernel out of its BTF.
+ * Reads a kernel's {@linkcode Types} from its BTF.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import { isCompound, layoutOf, resolve, sizeOf } from "./layout.ts";
 const STEP = /^([^.[\]]+)(?:\[(\d+)\])?$/;
 
 /**
- * Layouts, enums and prototypes, looked up lazily in raw BTF: constructing it
- * takes some milliseconds, and each struct is laid out when it is asked for.
+ * Layouts, enums and prototypes, looked up lazily in raw BTF: construction
+ * takes some milliseconds, and each struct is laid out on first use.
  *
- * Everything may throw {@linkcode KernelError} when the BTF is damaged.
+ * Every method may throw {@linkcode KernelError} when the BTF is damaged.
  */
 export class BtfTypes implements Types {
   readonly #btf: RawBtf;
   #names?: NameIndex;
   #enumerators?: Enumerators;
   readonly #ctypes: CTypes;
-  /** By type id. */
+  /** Layouts by type id. */
   readonly #layouts = new Map<number, StructLayout>();
-  /** By the name asked for; a miss is kept too. */
+  /** Struct ids by name; unknown names are cached too. */
   readonly #structs = new Map<string, number | undefined>();
 
   /**
    * @param bytes The kernel's BTF image (`__start_BTF` to `__stop_BTF`, or
-   * /sys/kernel/btf/vmlinux). Kept, not copied.
-   * @throws {KernelError} when it is truncated, damaged or no BTF.
+   * /sys/kernel/btf/vmlinux). Kept by reference, not copied.
+   * @throws {KernelError} when it is truncated, damaged or not BTF.
    */
   constructor(bytes: Uint8Array) {
     this.#btf = new RawBtf(bytes);
@@ -73,7 +73,7 @@ export class BtfTypes implements Types {
   }
 
   /**
-   * As {@linkcode Types.tryMember}; a step may also be an array element
+   * Like {@linkcode Types.tryMember}; a step may also be an array element
    * (`mem[0].base`).
    */
   tryMember(struct: string, path: string): Member | undefined {
@@ -165,7 +165,7 @@ export class BtfTypes implements Types {
    * The layout of a struct or union by type id (a member's `type`, typedefs
    * and qualifiers resolved).
    *
-   * @throws {KernelError} when the type is neither.
+   * @throws {KernelError} when the type is neither a struct nor a union.
    */
   layout(type: number): StructLayout {
     const id = resolve(this.#btf, type);
@@ -183,8 +183,8 @@ export class BtfTypes implements Types {
   }
 
   /**
-   * The type id of `struct NAME`, `union NAME` or a typedef of either, e.g.
-   * for {@linkcode layout}.
+   * The type id of `struct NAME`, `union NAME` or a typedef of either, for use
+   * with {@linkcode layout}.
    */
   #structId(name: string): number | undefined {
     if (this.#structs.has(name)) return this.#structs.get(name);
@@ -205,7 +205,7 @@ export class BtfTypes implements Types {
     const id = resolve(btf, array.type);
     if (btf.kind(id) !== BTF_KIND.array) return undefined;
     const length = btf.word(id, 5);
-    // A flexible array has as many elements as the object has room for.
+    // A flexible array has as many elements as there is room for in the object.
     if (length !== 0 && index >= length) return undefined;
     const type = btf.word(id, 3);
     const size = sizeOf(btf, type);
@@ -218,7 +218,7 @@ export class BtfTypes implements Types {
     };
   }
 
-  /** Ids of the types of that name that are of one of the kinds. */
+  /** Ids of the types with that name whose kind is one of `kinds`. */
   *#find(name: string, kinds: ReadonlySet<number>): Generator<number> {
     if (name === "") return;
     const btf = this.#btf;
@@ -267,7 +267,7 @@ function enumerator(
   }
   const low = btf.word(id, 4 + 3 * i);
   const high = btf.word(id, 5 + 3 * i);
-  // Exact up to 2^53; larger ones are masks that no layout depends on.
+  // Exact up to 2^53; larger values are masks that no layout depends on.
   return {
     nameOffset: btf.word(id, 3 + 3 * i),
     value: (signed ? high | 0 : high) * 0x100000000 + low,
@@ -277,7 +277,7 @@ function enumerator(
 /** Enumerators of all enums, by name. */
 class Enumerators {
   readonly #btf: RawBtf;
-  /** Per enumerator: its enum's type id, and its number therein. */
+  /** For each enumerator: the type id of its enum, and its index in it. */
   readonly #owners: number[] = [];
   readonly #numbers: number[] = [];
   readonly #names: NameIndex;
@@ -300,7 +300,7 @@ class Enumerators {
     });
   }
 
-  /** Value of the first enumerator of that name. */
+  /** Value of the first enumerator with that name. */
   find(name: string): number | undefined {
     const item = this.#names.find(name);
     if (item < 0) return undefined;

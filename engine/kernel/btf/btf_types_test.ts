@@ -4,7 +4,7 @@ import { KernelError } from "../../base/errors.ts";
 import { BtfBuilder, type FixtureMember } from "./btf_fixture.ts";
 import { BtfTypes } from "./btf_types.ts";
 
-/** A few of the kernel's types, with all of BTF's peculiarities. */
+/** A few kernel types that show all peculiarities of BTF. */
 function kernelLike(): Uint8Array<ArrayBuffer> {
   const b = new BtfBuilder();
   const int = b.int("int", 4);
@@ -12,7 +12,7 @@ function kernelLike(): Uint8Array<ArrayBuffer> {
   const char = b.int("char", 1);
   const u64 = b.ref("typedef", b.int("long long unsigned int", 8), "u64");
   const bits3 = b.int("unsigned int", 4, 3);
-  // struct list_head refers to itself: id of the pointer is known ahead.
+  // struct list_head refers to itself: the pointer's id is known in advance.
   const list = b.compound("struct", "list_head", 16, [
     { name: "next", type: 8, bits: 0 },
     { name: "prev", type: 8, bits: 64 },
@@ -107,7 +107,7 @@ Deno.test("offsets, sizes and C names of members", () => {
   ]);
 });
 
-Deno.test("paths walk embedded structs and arrays, not pointers", () => {
+Deno.test("paths go through embedded structs and arrays, not pointers", () => {
   const t = types();
   assert.equal(t.offset("task", "mem[2].link.next"), 56 + 48 + 8);
   assert.equal(t.offset("task", "tail[1].size"), 200 + 24 + 8);
@@ -125,7 +125,7 @@ Deno.test("paths walk embedded structs and arrays, not pointers", () => {
   assert.throws(() => t.offset("nope", "x"), /BTF has no struct nope/);
 });
 
-Deno.test("bit-fields have bits, and a unit that holds them", () => {
+Deno.test("bit-fields have bit offsets, and a unit that holds them", () => {
   const t = types();
   const bits = (struct: string, name: string) => {
     const m = t.tryMember(struct, name);
@@ -134,20 +134,20 @@ Deno.test("bit-fields have bits, and a unit that holds them", () => {
   assert.deepEqual(bits("flags", "plain"), [0, undefined, undefined]);
   assert.deepEqual(bits("flags", "a"), [4, 32, 1]);
   assert.deepEqual(bits("flags", "b"), [4, 33, 12]);
-  // Crosses its type's unit: only in packed structs.
+  // It crosses a unit of its type, which happens only in packed structs.
   assert.deepEqual(bits("flags", "odd"), [7, 60, 6]);
   assert.deepEqual(bits("old_flags", "x"), [0, undefined, undefined]);
   assert.deepEqual(bits("old_flags", "y"), [4, 37, 3]);
 });
 
-Deno.test("typedefs of structs are found by their name", () => {
+Deno.test("typedefs of structs are found by name", () => {
   const t = types();
   assert.equal(t.offset("atomic_t", "counter"), 0);
   assert.equal(t.tryStruct("u64"), undefined);
   assert.equal(t.tryStruct(""), undefined);
 });
 
-Deno.test("enumerators, of 32 and 64 bits, signed or not", () => {
+Deno.test("32-bit and 64-bit enumerators, signed and unsigned", () => {
   const t = types();
   assert.equal(t.enumerator("MODULE_STATE_GOING"), 2);
   assert.equal(t.enumerator("MINUS"), -1);
@@ -184,7 +184,7 @@ Deno.test("prototypes and function pointers in C notation", () => {
   ]);
 });
 
-Deno.test("damaged images are refused with a reason", () => {
+Deno.test("damaged images are refused with the reason", () => {
   const good = kernelLike();
   const cases: [RegExp, (bytes: Uint8Array) => Uint8Array][] = [
     [/too few for a header/, (b) => b.subarray(0, 20)],
@@ -204,7 +204,7 @@ Deno.test("damaged images are refused with a reason", () => {
   }
 });
 
-Deno.test("an image at an odd address is read too", () => {
+Deno.test("an image at an odd address can be read", () => {
   const good = kernelLike();
   const shifted = new Uint8Array(good.length + 1);
   shifted.set(good, 1);
@@ -212,7 +212,7 @@ Deno.test("an image at an odd address is read too", () => {
   assert.equal(t.offset("task", "comm"), 32);
 });
 
-Deno.test("types that contain themselves end in an error", () => {
+Deno.test("types that contain themselves give an error", () => {
   const loops: ((b: BtfBuilder) => void)[] = [
     (b) => b.compound("struct", "s", 8, [{ name: "", type: 1, bits: 0 }]),
     (b) => {
@@ -235,7 +235,7 @@ Deno.test("types that contain themselves end in an error", () => {
   }
 });
 
-Deno.test("members lie where the encoder put them", () => {
+Deno.test("members lie where the encoder placed them", () => {
   const shape = fc.array(
     fc.record({ size: fc.constantFrom(1, 2, 4, 8), nested: fc.boolean() }),
     { minLength: 1, maxLength: 20 },
@@ -271,7 +271,7 @@ Deno.test("members lie where the encoder put them", () => {
   }));
 });
 
-Deno.test("garbage never hangs nor throws anything but KernelError", () => {
+Deno.test("random bytes never cause a hang or an error other than KernelError", () => {
   const good = kernelLike();
   const change = fc.tuple(fc.nat(good.length - 1), fc.nat(255));
   const damage = fc.array(change, { minLength: 1, maxLength: 12 });
@@ -303,7 +303,7 @@ Deno.test("garbage never hangs nor throws anything but KernelError", () => {
   );
 });
 
-/** Looks at all types, and at what they are made of. */
+/** Describes all types and their components. */
 function described(types: BtfTypes): void {
   for (let id = 0; id <= types.count; id++) {
     try {

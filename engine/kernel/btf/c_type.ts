@@ -1,15 +1,19 @@
 /**
- * C types as data: what a value's bytes mean. BTF stands behind those that
- * the kernel has; pointers and arrays may be made of any of them.
+ * C types as data: how to interpret the bytes of a value. The kernel's types
+ * come from BTF; pointers and arrays can be derived from any of them.
  *
  * @module
  */
 import type { StructLayout } from "./struct_layout.ts";
 
 interface Named {
-  /** In C notation, as the source spells it: `pid_t`, `struct page *`. */
+  /**
+   * The type in C notation, as spelled in the source: `pid_t`, `struct page *`.
+   */
   readonly name: string;
-  /** Bytes; 0 for `void`, functions, flexible arrays and what is not known. */
+  /**
+   * Size in bytes; 0 for `void`, functions, flexible arrays and unknown types.
+   */
   readonly size: number;
 }
 
@@ -27,14 +31,14 @@ export interface IntType extends Named {
 export interface EnumType extends Named {
   readonly kind: "enum";
   readonly signed: boolean;
-  /** Its enumerators' names by value; of equal ones the first. */
+  /** Names by value; of several with the same value, the first. */
   readonly names: ReadonlyMap<bigint, string>;
 }
 
 /** A pointer. */
 export interface PointerType extends Named {
   readonly kind: "pointer";
-  /** What it points to. */
+  /** The type that it points to. */
   readonly target: CType;
 }
 
@@ -42,7 +46,7 @@ export interface PointerType extends Named {
 export interface ArrayType extends Named {
   readonly kind: "array";
   readonly element: CType;
-  /** Elements; 0 for flexible arrays. */
+  /** Number of elements; 0 for flexible arrays. */
   readonly length: number;
 }
 
@@ -50,7 +54,7 @@ export interface ArrayType extends Named {
 export interface StructType extends Named {
   readonly kind: "struct";
   readonly union: boolean;
-  /** Its own name, without `struct`; empty when it has none. */
+  /** Its tag, without `struct`; empty when it is anonymous. */
   readonly tag: string;
   /** Its members, anonymous ones flattened. */
   readonly layout: StructLayout;
@@ -61,7 +65,7 @@ export interface FloatType extends Named {
   readonly kind: "float";
 }
 
-/** `void`, a function, or a struct that is declared and nowhere described. */
+/** `void`, a function, or a struct that is declared but not defined. */
 export interface OpaqueType extends Named {
   readonly kind: "void" | "function" | "forward";
 }
@@ -76,10 +80,10 @@ export type CType =
   | FloatType
   | OpaqueType;
 
-/** Sections of variables that each CPU has its own of: `.data..percpu`. */
+/** Sections whose variables exist once per CPU: `.data..percpu`. */
 export const PER_CPU_SECTION: RegExp = /percpu/;
 
-/** A global variable that a kernel's types describe. */
+/** A global variable whose type is described. */
 export interface TypedVariable {
   readonly name: string;
   readonly type: CType;
@@ -87,10 +91,10 @@ export interface TypedVariable {
   readonly section: string;
 }
 
-/** Pointers of 64-bit machines, in bytes. */
+/** Size of a pointer in bytes; all supported guests have 64 bits. */
 export const POINTER_BYTES = 8;
 
-/** The pointer to a type. */
+/** Makes the type of a pointer to `target`. */
 export function pointerTo(target: CType): PointerType {
   const name = target.name.endsWith("*")
     ? `${target.name}*`
@@ -98,7 +102,7 @@ export function pointerTo(target: CType): PointerType {
   return { kind: "pointer", name, size: POINTER_BYTES, target };
 }
 
-/** The array of so many elements of a type; 0: as many as there are. */
+/** Makes an array type; a length of 0 means a flexible array. */
 export function arrayOf(element: CType, length: number): ArrayType {
   const at = element.name.indexOf("[");
   const [base, rest] = at < 0

@@ -1,5 +1,5 @@
 /**
- * The C types of one kernel, by BTF id and by C notation.
+ * A kernel's C types, by BTF id and by C notation.
  *
  * @module
  */
@@ -14,23 +14,23 @@ import { badBtf, BTF_KIND, type RawBtf } from "./format.ts";
 import { resolve, sizeOf } from "./layout.ts";
 import type { StructLayout } from "./struct_layout.ts";
 
-/** BTF_INT_* bits of an integer's encoding. */
+/** BTF_INT_* bits: the encoding of an integer. */
 const INT_SIGNED = 1;
 const INT_CHAR = 2;
 const INT_BOOL = 4;
 
-/** More dimensions and stars than any declaration of the kernel's has. */
+/** More dimensions and stars than any declaration in the kernel has. */
 const MAX_DERIVED = 16;
 
-/** What {@linkcode CTypes} needs of the kernel's BTF. */
+/** The BTF lookups that {@linkcode CTypes} depends on. */
 export interface BtfLookup {
-  /** Ids of the types of that name that are of one of the kinds. */
+  /** Ids of the types with that name whose kind is one of `kinds`. */
   find(name: string, kinds: ReadonlySet<number>): Iterable<number>;
   /** The layout of a struct or union. */
   layout(type: number): StructLayout;
 }
 
-/** Kinds that a name alone may mean, those that come first win. */
+/** Kinds that a plain name may refer to, in order of precedence. */
 const PLAIN: readonly ReadonlySet<number>[] = [
   new Set([BTF_KIND.struct]),
   new Set([BTF_KIND.union]),
@@ -38,7 +38,7 @@ const PLAIN: readonly ReadonlySet<number>[] = [
   new Set([BTF_KIND.int, BTF_KIND.float]),
   new Set([BTF_KIND.enum, BTF_KIND.enum64]),
 ];
-/** Kinds by the keyword before the name. */
+/** Kinds by the keyword in front of the name. */
 const TAGGED: Readonly<Record<string, readonly ReadonlySet<number>[]>> = {
   struct: [new Set([BTF_KIND.struct])],
   union: [new Set([BTF_KIND.union])],
@@ -46,7 +46,7 @@ const TAGGED: Readonly<Record<string, readonly ReadonlySet<number>[]>> = {
 };
 const VARIABLES: ReadonlySet<number> = new Set([BTF_KIND.var]);
 
-/** The C types of one kernel. Everything may throw on damaged BTF. */
+/** A kernel's C types. Every method may throw on damaged BTF. */
 export class CTypes {
   readonly #btf: RawBtf;
   readonly #lookup: BtfLookup;
@@ -59,7 +59,7 @@ export class CTypes {
     this.#lookup = lookup;
   }
 
-  /** The type of a BTF id; 0 is `void`. */
+  /** The type with a BTF id; 0 is `void`. */
   byId(id: number): CType {
     let found = this.#byId.get(id);
     if (found === undefined) {
@@ -71,15 +71,18 @@ export class CTypes {
 
   /**
    * The type that C notation names: `task_struct`, `struct list_head`,
-   * `unsigned long`, `struct page *`, `char[16]`. A plain name is a struct's,
-   * else a union's, a typedef's, an integer's or an enum's.
+   * `unsigned long`, `struct page *`, `char[16]`. A plain name is looked up as
+   * a struct, then as a union, a typedef, an integer and an enum.
    */
   named(text: string): CType | undefined {
     if (!this.#byName.has(text)) this.#byName.set(text, this.#parse(text));
     return this.#byName.get(text);
   }
 
-  /** The variable of that name, if BTF describes it: per-CPU ones, mostly. */
+  /**
+   * The variable with that name, if BTF describes it; it mostly describes
+   * per-CPU ones.
+   */
   variable(name: string): TypedVariable | undefined {
     for (const id of this.#lookup.find(name, VARIABLES)) {
       return this.#typed(id);
@@ -87,7 +90,7 @@ export class CTypes {
     return undefined;
   }
 
-  /** All variables that BTF describes and puts into a section. */
+  /** All variables that BTF describes and assigns to a section. */
   *variables(): Generator<TypedVariable> {
     for (const id of this.#sectionsOf().keys()) yield this.#typed(id);
   }
@@ -100,7 +103,7 @@ export class CTypes {
     };
   }
 
-  /** Names of sections by variables' ids. */
+  /** Maps variable ids to the names of their sections. */
   #sectionsOf(): ReadonlyMap<number, string> {
     if (this.#sections !== undefined) return this.#sections;
     const btf = this.#btf;
@@ -142,7 +145,7 @@ export class CTypes {
           names: enumerators(btf, base),
         };
       case BTF_KIND.ptr: {
-        // Structs point to each other: looked up when it is asked for.
+        // Structs point to each other, so the target is resolved on first use.
         const target = () => this.byId(btf.word(base, 2));
         return {
           kind: "pointer",
@@ -158,7 +161,8 @@ export class CTypes {
         return {
           kind: "array",
           name,
-          // Throws when damaged: an array that contains itself has no size.
+          // Throws when the BTF is damaged: an array that contains itself has
+          // no size.
           size: sizeOf(btf, base),
           get element() {
             return element();
@@ -239,10 +243,12 @@ export class CTypes {
   }
 }
 
-/** Words that an integer's name is made of. */
+/** Words that may make up an integer's name. */
 const INTEGER = new Set(["signed", "unsigned", "char", "short", "int", "long"]);
 
-/** How compilers spell an integer type in what they write: gcc, clang. */
+/**
+ * The spellings of an integer type that compilers write into BTF: gcc, clang.
+ */
 function spellings(words: readonly string[]): string[] {
   if (!words.every((word) => INTEGER.has(word))) return [];
   const has = (word: string) => words.includes(word);

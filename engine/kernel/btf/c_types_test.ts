@@ -15,7 +15,7 @@ function types(spelling: "gcc" | "clang" = "gcc"): BtfTypes {
   b.int("_Bool", 1, 8, 4);
   const list = b.compound("struct", "list_head", 16, []);
   b.ref("typedef", int, "pid_t");
-  // The name of a struct and of a typedef of something else.
+  // `page` names both a struct and a typedef of something else.
   b.compound("struct", "page", 64, []);
   b.ref("typedef", int, "page");
   b.enum("state", [["DOWN", -1], ["UP", 1], ["ALIAS", 1]], true);
@@ -52,7 +52,7 @@ Deno.test("types by C notation", () => {
   assert.equal(rows?.size, 24);
 });
 
-Deno.test("integers, however the compiler spelled them", () => {
+Deno.test("integers, in any spelling of the compiler", () => {
   for (const spelling of ["gcc", "clang"] as const) {
     const t = types(spelling);
     assert.equal(t.tryType("unsigned long")?.size, 8);

@@ -6,7 +6,7 @@
  */
 import { BTF_KIND, type RawBtf } from "./format.ts";
 
-/** Types looked at for one declaration, before it is given up as damaged. */
+/** Types visited for one declaration before the BTF counts as damaged. */
 const MAX_STEPS = 512;
 
 /** The C notation of a type, without a declared name. */
@@ -23,8 +23,8 @@ class Declarator {
   }
 
   /**
-   * C declarations nest inside out: `inner` is what has been built so far
-   * around the (absent) name.
+   * C declarations nest inside out: `inner` is the part built so far around the
+   * (absent) name.
    */
   declare(id: number, inner: string): string {
     const btf = this.#btf;
@@ -77,7 +77,7 @@ class Declarator {
     return name === "" ? `${keyword} {...}` : `${keyword} ${name}`;
   }
 
-  /** A qualifier stands before a plain type, but behind a pointer's `*`. */
+  /** A qualifier precedes a plain type but follows a pointer's `*`. */
   #qualified(qualifier: string, id: number, inner: string): string {
     const target = this.#untagged(this.#btf.word(id, 2));
     if (this.#btf.kind(target) === BTF_KIND.ptr) {
@@ -86,7 +86,7 @@ class Declarator {
     return `${qualifier} ${this.declare(target, inner)}`;
   }
 
-  /** Past type tags (`__user`, `__rcu`), which C notation leaves out. */
+  /** Skips type tags (`__user`, `__rcu`), which C notation leaves out. */
   #untagged(id: number): number {
     while (
       this.#btf.kind(id) === BTF_KIND.typeTag && ++this.#steps <= MAX_STEPS
@@ -108,7 +108,7 @@ class Declarator {
   }
 }
 
-/** `int` and `*` are `int *`, but `char` and `[16]` are `char[16]`. */
+/** `int` and `*` become `int *`, but `char` and `[16]` become `char[16]`. */
 function joined(type: string, inner: string): string {
   return inner === "" || inner.startsWith("[")
     ? type + inner

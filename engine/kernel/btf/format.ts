@@ -1,13 +1,13 @@
 /**
- * Raw BTF: the header, where each type record lies, and its words. Nothing
- * is turned into objects here. Source: include/uapi/linux/btf.h.
+ * Raw BTF: the header, the position of each type record, and its words. Nothing
+ * is converted to objects here. Source: include/uapi/linux/btf.h.
  *
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 
-/** BTF_KIND_*: numbers of the format, the same in every kernel. */
+/** BTF_KIND_*: defined by the format, the same in every kernel. */
 export const BTF_KIND = {
   void: 0,
   int: 1,
@@ -31,14 +31,14 @@ export const BTF_KIND = {
   enum64: 19,
 } as const;
 
-/** Words after the 3 that every record has, by kind. */
+/** Number of words after the common three, by kind. */
 const FIXED_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
   [BTF_KIND.int]: 1,
   [BTF_KIND.array]: 3,
   [BTF_KIND.var]: 1,
   [BTF_KIND.declTag]: 1,
 });
-/** Words of each member, enumerator, parameter or variable, by kind. */
+/** Number of words per member, enumerator, parameter or variable, by kind. */
 const ENTRY_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
   [BTF_KIND.struct]: 3,
   [BTF_KIND.union]: 3,
@@ -50,31 +50,35 @@ const ENTRY_WORDS: readonly number[] = Object.assign(Array(20).fill(0), {
 
 const MAGIC = 0xeb9f;
 const HEADER_BYTES = 24;
-/** No symbol has a longer name; damaged BTF must not blow the stack. */
+/**
+ * No symbol has a longer name; the limit keeps damaged BTF from overflowing the
+ * stack.
+ */
 const LONGEST_NAME = 4096;
 
-/** A complaint about damaged BTF. */
+/** Creates the error for damaged BTF. */
 export function badBtf(what: string): KernelError {
   return new KernelError(`BTF: ${what}`);
 }
 
 /**
  * BTF type records by type id. Id 0 is `void`; ids 1 to `count - 1` have
- * records of words: name offset, info, size or type, then the kind's own.
+ * records of words: name offset, info, size or type, then words that depend on
+ * the kind.
  */
 export class RawBtf {
-  /** Number of type ids, `void` counted. */
+  /** Number of type ids, including `void`. */
   readonly count: number;
   /** The type section as 32-bit words. */
   readonly words: Uint32Array;
-  /** Per type id: index of its first word. */
+  /** Index of each type's first word. */
   readonly at: Uint32Array;
-  /** The string section; names end with a zero byte. */
+  /** The string section; each name ends with a zero byte. */
   readonly strings: Uint8Array;
 
   /**
    * @param bytes A whole BTF image (`__start_BTF` to `__stop_BTF`).
-   * @throws {KernelError} when it is truncated, damaged or no BTF.
+   * @throws {KernelError} when it is truncated, damaged or not BTF.
    */
   constructor(bytes: Uint8Array) {
     if (bytes.length < HEADER_BYTES) {
@@ -139,7 +143,9 @@ export class RawBtf {
     return this.words[this.record(id) + 1] >>> 31 === 1;
   }
 
-  /** Word `n` of a type's record (2: size or type; 3 and up: the kind's). */
+  /**
+   * Word `n` of a type's record (2: size or type; 3 and up depend on the kind).
+   */
   word(id: number, n: number): number {
     return this.words[this.record(id) + n];
   }
@@ -161,12 +167,12 @@ export class RawBtf {
   }
 }
 
-/** BTF_KIND_* out of a record's info word. */
+/** Extracts BTF_KIND_* from a record's info word. */
 export function kindOf(info: number): number {
   return (info >>> 24) & 0x1f;
 }
 
-/** Where each record starts, having checked that it fits. */
+/** Finds where each record starts, and checks that it fits. */
 function indexRecords(words: Uint32Array, stringBytes: number): Uint32Array {
   // No record is shorter than three words.
   const at = new Uint32Array(Math.floor(words.length / 3) + 1);

@@ -1,5 +1,6 @@
 /**
- * Sizes of BTF types, and struct layouts with anonymous members flattened.
+ * Sizes of BTF types, and struct layouts with the members of anonymous ones
+ * included.
  *
  * @module
  */
@@ -8,12 +9,12 @@ import { declare } from "./declare.ts";
 import { badBtf, BTF_KIND, type RawBtf } from "./format.ts";
 import type { Member, StructLayout } from "./struct_layout.ts";
 
-/** Longer chains of references are loops. */
+/** A longer chain of references is a loop. */
 const MAX_CHAIN = 64;
-/** More members than any kernel struct has, anonymous ones counted. */
+/** More members than any kernel struct has, including anonymous ones. */
 const MAX_MEMBERS = 16384;
 
-/** Past typedefs, qualifiers and tags. */
+/** Skips typedefs, qualifiers and tags. */
 export function resolve(btf: RawBtf, id: number): number {
   for (let i = 0; i < MAX_CHAIN; i++) {
     switch (btf.kind(id)) {
@@ -63,7 +64,7 @@ export function isCompound(btf: RawBtf, id: number): boolean {
   return kind === BTF_KIND.struct || kind === BTF_KIND.union;
 }
 
-/** The layout of a struct or union type (resolved), flattened. */
+/** The layout of a (resolved) struct or union type, flattened. */
 export function layoutOf(btf: RawBtf, id: number): StructLayout {
   const members = new Map<string, Member>();
   let seen = 0;
@@ -83,7 +84,7 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
         if (isCompound(btf, nested)) add(nested, bits, depth + 1);
         continue;
       }
-      // The first one wins, as in C where they cannot clash.
+      // The first one is used; in C names cannot clash.
       if (members.has(name)) continue;
       const width = flag ? where >>> 24 : 0;
       members.set(name, member(btf, name, type, bits, width));
@@ -93,7 +94,7 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
   return { name: btf.name(id), size: btf.word(id, 2), members };
 }
 
-/** A member at a bit position; `width` is its bit-field width, if any. */
+/** A member at a bit position; `width` is that of a bit-field. */
 function member(
   btf: RawBtf,
   name: string,
@@ -106,7 +107,7 @@ function member(
   let bitOffset = bits;
   let bitSize = width;
   if (bitSize === 0) {
-    // The older encoding: the width is the integer type's own.
+    // In the older encoding, the width is that of the integer type.
     const base = resolve(btf, type);
     if (btf.kind(base) === BTF_KIND.int) {
       const encoding = btf.word(base, 3);
@@ -117,8 +118,8 @@ function member(
     }
   }
   if (bitSize === 0) return { ...common, offset: Math.floor(bits / 8) };
-  // The aligned unit of the declared type that holds the bits, where one
-  // does; packed structs may need the byte they start in.
+  // The aligned unit of the declared type that holds the bits, if there is one;
+  // in packed structs it may have to start at the first byte of the bits.
   const unit = Math.max(1, size) * 8;
   const aligned = Math.floor(bitOffset / unit) * unit;
   const start = bitOffset + bitSize <= aligned + unit

@@ -1,6 +1,6 @@
 /**
- * The kernel's own description of its types, as the rest of the engine sees
- * it. BTF (read out of guest memory) is what stands behind it.
+ * The kernel's types as the rest of the engine sees them; they come from the
+ * BTF in guest memory.
  *
  * @module
  */
@@ -22,9 +22,9 @@ export interface Prototype {
   readonly parameters: readonly Parameter[];
 }
 
-/** Layouts, enums and prototypes of one kernel. */
+/** Layouts, enums and prototypes of a kernel. */
 export interface Types {
-  /** How many types there are. */
+  /** The number of types. */
   readonly count: number;
   /** The layout of `struct NAME` (or `union NAME`), if the kernel has it. */
   tryStruct(name: string): StructLayout | undefined;
@@ -35,36 +35,39 @@ export interface Types {
    */
   struct(name: string): StructLayout;
   /**
-   * Offset in bytes of a member path: `offset("trace_array",
-   * "array_buffer.buffer")` walks embedded structs (not pointers).
+   * Offset in bytes of a member path:
+   * `offset("trace_array", "array_buffer.buffer")` goes through embedded
+   * structs (not pointers).
    *
-   * @throws {KernelError} naming struct and member when either is missing.
+   * @throws {KernelError} naming the struct and member when either is missing.
    */
   offset(struct: string, path: string): number;
-  /** As {@linkcode offset}, `undefined` when the member is not there. */
+  /** Like {@linkcode offset}; `undefined` when there is no such member. */
   tryOffset(struct: string, path: string): number | undefined;
-  /** The member at the end of a path, with offset from the outer struct. */
+  /** The member at the end of a path, with its offset in the outer struct. */
   tryMember(struct: string, path: string): Member | undefined;
   /** Value of an enumerator, whichever enum defines it. */
   tryEnumerator(name: string): number | undefined;
   /**
    * Value of an enumerator.
    *
-   * @throws {KernelError} when no enum has it.
+   * @throws {KernelError} when no enum defines it.
    */
   enumerator(name: string): number;
   /** Enumerators of `enum NAME`, name to value. */
   tryEnum(name: string): ReadonlyMap<string, number> | undefined;
   /** The prototype of a kernel function, if BTF has it. */
   prototype(functionName: string): Prototype | undefined;
-  /** The type of a BTF id, such as a member's; 0 is `void`. */
+  /** The type with a BTF id, such as a member's; 0 is `void`. */
   typeOf(id: number): CType;
   /**
    * The type that C notation names: `task_struct`, `unsigned long`,
-   * `struct page *`, `char[16]`; of a plain name, a struct comes first.
+   * `struct page *`, `char[16]`; a plain name means a struct if there is one.
    */
   tryType(name: string): CType | undefined;
-  /** A global variable's type, where BTF holds it: per-CPU ones, mostly. */
+  /**
+   * A global variable, if BTF describes it; it mostly describes per-CPU ones.
+   */
   tryVariable(name: string): TypedVariable | undefined;
   /** All variables that BTF describes. */
   variables(): Iterable<TypedVariable>;
