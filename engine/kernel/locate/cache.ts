@@ -1,10 +1,10 @@
 /**
- * The kernel cache: symbols and BTF of kernels seen before, by BUILD-ID.
- * What is kept does not depend on KASLR, so one entry serves every boot of a
- * kernel and every guest that runs it.
+ * The kernel cache: symbols and BTF of kernels seen before, by BUILD-ID. The
+ * contents do not depend on KASLR, so one entry serves every boot of a kernel
+ * and every guest that runs it.
  *
- * An entry is a directory: `manifest.json`, `symbols.bin` and `btf.bin`. It
- * is believed only when its manifest and the checksums agree; anything else
+ * An entry is a directory with `manifest.json`, `symbols.bin` and `btf.bin`. It
+ * is used only when the manifest and the checksums match; otherwise everything
  * is read from the guest again.
  *
  * @module
@@ -21,16 +21,16 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import type { SymbolBlob } from "../symbols/symbol_blob.ts";
 
-/** What the cache holds of a kernel. */
+/** A kernel's description in the cache. */
 export interface CachedKernel {
-  /** As `uname -r`. */
+  /** As printed by `uname -r`. */
   readonly release: string;
   readonly symbols: SymbolBlob;
   /** The raw BTF image. */
   readonly btf: Uint8Array;
 }
 
-/** Raised whenever the files' contents change their meaning. */
+/** Incremented whenever the meaning of the files' contents changes. */
 const FORMAT = 1;
 
 const bytes = z.int().nonnegative().max(1 << 30);
@@ -47,26 +47,26 @@ const manifestSchema = z.strictObject({
 
 type Manifest = z.infer<typeof manifestSchema>;
 
-/** A BUILD-ID as it may be used as a file name. */
+/** The form of a BUILD-ID that is safe as a file name. */
 const BUILD_ID = /^[0-9a-f]{8,128}$/;
 
 /**
  * The user's kernel cache directory: `$XDG_CACHE_HOME/xftrace/kernels`, else
- * `~/.cache/xftrace/kernels`; `undefined` when neither is known or the
+ * `~/.cache/xftrace/kernels`; `undefined` when neither is set or the
  * environment may not be read.
  */
 export function kernelCacheDir(
   env: (name: string) => string | undefined = permittedEnv,
 ): string | undefined {
   const cache = env("XDG_CACHE_HOME");
-  // Relative paths are to be ignored (XDG Base Directory Specification).
+  // Relative paths must be ignored (XDG Base Directory Specification).
   if (cache?.startsWith("/")) return join(cache, "xftrace", "kernels");
   const home = env("HOME");
   if (!home?.startsWith("/")) return undefined;
   return join(home, ".cache", "xftrace", "kernels");
 }
 
-/** An environment variable, without ever asking for the permission. */
+/** Reads an environment variable without prompting for the permission. */
 function permittedEnv(variable: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   return state === "granted" ? Deno.env.get(variable) : undefined;
@@ -84,7 +84,7 @@ function packSymbols(blob: SymbolBlob): Uint8Array {
   return packed;
 }
 
-/** The blob in the bytes of a symbols.bin, or `undefined`. */
+/** Decodes symbols.bin; `undefined` when it is malformed. */
 function unpackSymbols(
   packed: Uint8Array<ArrayBuffer>,
   { count, absolute }: Manifest,
@@ -109,10 +109,10 @@ function unpackSymbols(
 }
 
 /**
- * The cached description of a kernel, or `undefined` when there is none that
- * can be believed; `onRefused` is told why one that exists was refused.
+ * The cached description of a kernel, or `undefined` when there is no valid
+ * one. `onRefused` receives the reason why an existing one was refused.
  *
- * Takes some 10 ms. Never throws: a cache is not worth a failure.
+ * Takes some 10 ms. Never throws: a bad cache entry must not stop the command.
  */
 export function loadKernelCache(
   dir: string,
@@ -164,11 +164,12 @@ function readChecked(
 }
 
 /**
- * Keeps a kernel's description. Each file appears whole or not at all, and
- * the manifest last: a reader never sees half an entry as valid.
+ * Stores a kernel's description. Each file appears completely or not at all,
+ * and the manifest comes last, so a reader never takes a partial entry for a
+ * valid one.
  *
- * Never throws; returns why nothing was kept (no space, no permission), or
- * `undefined` when all is well.
+ * Never throws; returns why nothing was stored (no space, no permission), or
+ * `undefined` on success.
  */
 export function storeKernelCache(
   dir: string,
@@ -201,7 +202,7 @@ export function storeKernelCache(
   }
 }
 
-/** Writes a file beside its place and moves it there. */
+/** Writes a temporary file beside the target and renames it. */
 function writeWhole(path: string, content: Uint8Array): void {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {

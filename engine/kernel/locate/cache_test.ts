@@ -27,7 +27,7 @@ const KERNEL: CachedKernel = {
   btf: Uint8Array.from({ length: 1001 }, (_, i) => i * 7),
 };
 
-/** Runs `body` with an empty directory that is gone afterwards. */
+/** Runs `body` with a temporary directory, which is removed afterwards. */
 function inTemporary(body: (dir: string) => void): void {
   const dir = mkdtempSync(join(tmpdir(), "xftrace-cache-"));
   try {
@@ -37,7 +37,7 @@ function inTemporary(body: (dir: string) => void): void {
   }
 }
 
-Deno.test("what was stored comes back", () => {
+Deno.test("a stored entry is loaded again", () => {
   inTemporary((dir) => {
     assert.equal(loadKernelCache(dir, BUILD_ID), undefined);
     assert.equal(storeKernelCache(dir, BUILD_ID, KERNEL), undefined);
@@ -48,7 +48,7 @@ Deno.test("what was stored comes back", () => {
     assert.equal(found.release, KERNEL.release);
     assert.deepEqual(new Uint8Array(found.btf), KERNEL.btf);
     assert.deepEqual(found.symbols, KERNEL.symbols);
-    // Nothing temporary stays behind.
+    // No temporary file is left.
     assert.deepEqual(readdirSync(join(dir, BUILD_ID)).sort(), [
       "btf.bin",
       "manifest.json",
@@ -109,7 +109,7 @@ Deno.test("damaged and foreign entries are refused with a reason", () => {
   }
 });
 
-Deno.test("a BUILD-ID is never a path", () => {
+Deno.test("a BUILD-ID is never used as a path", () => {
   inTemporary((dir) => {
     assert.match(storeKernelCache(dir, "../../x", KERNEL) ?? "", /BUILD-ID/);
     assert.equal(loadKernelCache(dir, "../../x"), undefined);
@@ -117,7 +117,7 @@ Deno.test("a BUILD-ID is never a path", () => {
   });
 });
 
-Deno.test("a cache that cannot be written is no failure", () => {
+Deno.test("an unwritable cache is not a failure", () => {
   inTemporary((dir) => {
     writeFileSync(join(dir, "file"), "");
     const reason = storeKernelCache(join(dir, "file"), BUILD_ID, KERNEL);

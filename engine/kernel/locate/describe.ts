@@ -1,6 +1,6 @@
 /**
- * From a guest's bare memory to a {@linkcode Kernel}: finds the kernel, its
- * page tables, its symbols and its types.
+ * Creates a {@linkcode Kernel} from a guest's bare memory: finds the kernel,
+ * its page tables, its symbols and its types.
  *
  * @module
  */
@@ -23,17 +23,17 @@ import {
   type Vmcoreinfo,
 } from "./vmcoreinfo.ts";
 
-/** How {@linkcode describeKernel} goes about it. */
+/** Options of {@linkcode describeKernel}. */
 export interface DescribeOptions {
-  /** A vmcoreinfo text from elsewhere: the note of a core. */
+  /** A vmcoreinfo text from another source, such as a core's note. */
   readonly vmcoreinfo?: string;
   /** Directory of the kernel cache; default: no cache. */
   readonly cacheDir?: string;
-  /** Symbols of a System.map, in place of the kernel's own kallsyms. */
+  /** Symbols from a System.map, in place of the kernel's own kallsyms. */
   readonly systemMap?: SymbolBlob;
-  /** Told what went wrong without harm: a cache that was refused. */
+  /** Receives problems that do no harm, such as a refused cache entry. */
   readonly onWarning?: (message: string) => void;
-  /** Called after each step with its name and how long it took, in ms. */
+  /** Called after each step with its name and duration in ms. */
   readonly onStep?: (step: string, ms: number) => void;
 }
 
@@ -54,7 +54,7 @@ interface Located {
 /**
  * Describes the kernel that runs in a guest's memory.
  *
- * @throws {KernelError} when there is none, or it cannot be understood.
+ * @throws {KernelError} when there is none, or it is not understood.
  * @throws {MemoryError} when memory it needs cannot be read.
  */
 export function describeKernel(
@@ -130,7 +130,10 @@ function locate(
   }];
 }
 
-/** What a note describes; none when it is an earlier boot's. */
+/**
+ * The kernel that a note describes; empty when the note is from an earlier
+ * boot.
+ */
 function fromVmcoreinfo(memory: PhysicalMemory, note: Vmcoreinfo): Located[] {
   for (const arch of architectures) {
     const place = arch.finder.byNote(memory, note);
@@ -150,13 +153,15 @@ function fromVmcoreinfo(memory: PhysicalMemory, note: Vmcoreinfo): Located[] {
   return [];
 }
 
-/** Symbols, and where they came from. */
+/** The symbols and their source. */
 interface Image {
   readonly blob: SymbolBlob;
   readonly textGva: bigint;
 }
 
-/** GVA of `_text`, from one symbol that both a note and a blob know. */
+/**
+ * GVA of `_text`, computed from a symbol that both the note and the blob have.
+ */
 function textGvaBy(note: Vmcoreinfo, blob: SymbolBlob): bigint | undefined {
   const gva = note.symbol("_stext");
   const index = findName(blob, "_stext");
@@ -178,8 +183,8 @@ function readImage(located: Located): Image {
     tokenTable === undefined || tokenIndex === undefined ||
     offsets === undefined
   ) {
-    // Kernels before 6.0 do not name the tables in vmcoreinfo: 5fd8fea935a1
-    // ("vmcoreinfo: include kallsyms symbols").
+    // Before 6.0, vmcoreinfo does not give the addresses of the tables:
+    // 5fd8fea935a1 ("vmcoreinfo: include kallsyms symbols").
     return findKallsyms(space.memory);
   }
   const relativeBase = at("relative_base");
@@ -288,8 +293,8 @@ function describe(
 }
 
 /**
- * Of several kernels whose memory is intact (an earlier boot's stays behind a
- * reboot), the one whose clock ticks.
+ * Selects the running kernel when several are intact in memory: an earlier
+ * boot's may survive a reboot, but only the running one's clock advances.
  */
 function pickRunning(kernels: readonly Kernel[]): Kernel {
   const ticks = (kernel: Kernel) => {

@@ -1,6 +1,6 @@
 /**
- * Places a kernel image whose symbols are known: at which GPA and at which
- * GVA `_text` lies. Each answer is checked against the image's bytes.
+ * Finds the GPA and the GVA of a kernel image whose symbols are known. Each
+ * candidate is checked against the image's bytes.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { MemoryError } from "../../base/errors.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
 
-/** Bytes of a function that tell whether one may begin so. */
+/** How many of a function's first bytes are checked. */
 const FUNCTION_START = 8;
 const BANNER = new TextEncoder().encode("Linux version ");
 /** Little-endian magic of BTF. */
 const BTF_MAGIC = new Uint8Array([0x9f, 0xeb]);
 
-/** Offset of a symbol from `_text`, `undefined` when the kernel lacks it. */
+/** Distance of a symbol from `_text`; `undefined` when the kernel lacks it. */
 function offsetOf(blob: SymbolBlob, name: string): number | undefined {
   const index = findName(blob, name);
   return index < blob.absolute ? undefined : blob.offsets[index];
@@ -41,7 +41,7 @@ function holds(mem: PhysicalMemory, gpa: number, bytes: Uint8Array): boolean {
   return found !== undefined && bytes.every((byte, i) => byte === found[i]);
 }
 
-/** Whether functions start where the symbols say. */
+/** Whether there are function starts at the addresses that the symbols give. */
 function functionsStart(
   { image }: Arch,
   mem: PhysicalMemory,
@@ -63,7 +63,7 @@ function functionsStart(
   return asked >= 10 && good * 2 > asked;
 }
 
-/** Whether the image's own bytes agree that `_text` is at `textGpa`. */
+/** Whether the image's bytes confirm that `_text` is at `textGpa`. */
 function imageIsAt(
   arch: Arch,
   mem: PhysicalMemory,
@@ -77,7 +77,7 @@ function imageIsAt(
   return functionsStart(arch, mem, blob, textGpa);
 }
 
-/** GVA of `_text` by the relocated pointers in sys_call_table. */
+/** GVA of `_text`, derived from the relocated pointers in sys_call_table. */
 function textGvaByPointers(
   { finder, image }: Arch,
   mem: PhysicalMemory,
@@ -104,8 +104,8 @@ function textGvaByPointers(
 }
 
 /**
- * Completes the pair of `_text`'s addresses of which one is known, given the
- * GPA of something within the image (`inside`).
+ * Finds the missing one of `_text`'s two addresses, given the GPA of something
+ * within the image (`inside`).
  *
  * Returns `undefined` when no place agrees with the image's bytes.
  */
@@ -122,8 +122,8 @@ export function placeImage(
     const textGva = textGvaByPointers(arch, mem, blob, textGpa);
     return textGva === undefined ? undefined : { textGva, textGpa };
   }
-  // Without a pointer to follow: each aligned place before the tables,
-  // nearest first; the tables are in .rodata, behind all of the text.
+  // Without a pointer to follow, every aligned place before the tables is
+  // tried, nearest first; the tables are in .rodata, after the whole text.
   const text = offsetOf(blob, "_etext") ?? 0;
   const { alignment, maxSize } = arch.image;
   const highest = Math.floor((inside - text) / alignment);

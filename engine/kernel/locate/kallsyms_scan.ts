@@ -1,7 +1,7 @@
 /**
- * Finds kallsyms in physical memory without any help from vmcoreinfo: the
- * token table holds "0" to "9" one after another, and every other table lies
- * at a known place around it. The kernel image is physically contiguous.
+ * Finds kallsyms in physical memory without vmcoreinfo: the token table holds
+ * "0" to "9" one after another, and every other table lies at a known place
+ * around it. The kernel image is physically contiguous.
  *
  * Orders of the tables, each aligned to 8 or 4 bytes (scripts/kallsyms.c):
  * - offsets, relative_base, num_syms, names, markers, [seqs_of_names],
@@ -25,7 +25,7 @@ import { placeImage } from "./kallsyms_place.ts";
 import type { SymbolBlob } from "../symbols/symbol_blob.ts";
 import { PhysicalWindow } from "./physical_window.ts";
 
-/** A kernel image found in physical memory. */
+/** A kernel image that was found in physical memory. */
 export interface FoundImage {
   readonly arch: Arch;
   readonly blob: SymbolBlob;
@@ -37,15 +37,21 @@ export interface FoundImage {
   readonly tokenTableGpa: number;
 }
 
-/** `"0\0" "1\0" ... "9\0"`: tokens 0x30..0x39 of every kernel. */
+/** `"0\0" "1\0" ... "9\0"`: tokens 0x30..0x39 in every kernel. */
 const DIGITS = new TextEncoder().encode(
   "0\0" + "1\0" + "2\0" + "3\0" + "4\0" + "5\0" + "6\0" + "7\0" + "8\0" + "9\0",
 );
-/** Bytes before the token table that hold the tables of 400,000 symbols. */
+/**
+ * How far before the token table the other tables may start, in bytes: enough
+ * for 400,000 symbols.
+ */
 const BEFORE = 12 << 20;
-/** Bytes after the token index that hold the offsets of 1,000,000 symbols. */
+/**
+ * How far after the token index the offsets may extend, in bytes: enough for
+ * 1,000,000 symbols.
+ */
 const AFTER = 4 << 20;
-/** One name takes at most two length bytes and 0x3fff tokens. */
+/** Maximum size of a group of 256 names, in bytes. */
 const MAX_GROUP = 256 * 600;
 
 /** Alignment of every table, in bytes: 8 up to 6.12, 4 as seen in 7.2. */
@@ -62,7 +68,7 @@ interface Tokens {
   readonly index: number;
 }
 
-/** The token table and index around a hit of {@linkcode DIGITS}. */
+/** The token table and index around a match of {@linkcode DIGITS}. */
 function tokensAround(
   window: PhysicalWindow,
   hit: number,
@@ -86,7 +92,7 @@ function tokensAround(
   return { table, index };
 }
 
-/** Where the names are: GPAs. */
+/** GPAs of the names table and its count. */
 interface Names {
   readonly count: number;
   /** GPA of kallsyms_num_syms. */
@@ -96,8 +102,8 @@ interface Names {
 }
 
 /**
- * num_syms and names before a markers table that starts at `markers` and has
- * `groups` entries; `count` when it is known already.
+ * Finds num_syms and names before a markers table that starts at `markers` and
+ * has `groups` entries; `count` if it is already known.
  */
 function namesBefore(
   w: PhysicalWindow,
@@ -146,13 +152,14 @@ function namesFit(
   return alignUp(at, align) === markers;
 }
 
-/** Finds the names by what must come right before the token table. */
+/** Finds the names table from what directly precedes the token table. */
 function locateNames(
   w: PhysicalWindow,
   align: Alignment,
   table: number,
 ): Names | undefined {
-  // Markers directly before the token table: follow them down to their 0.
+  // If the markers directly precede it, follow them down to their first entry,
+  // 0.
   const padded = align === 8 && w.u32(table - 4) === 0 ? 4 : 0;
   let at = table - padded - 4;
   while (at >= w.start + 16 && w.u32(at) > w.u32(at - 4)) at -= 4;
@@ -161,7 +168,7 @@ function locateNames(
     const found = namesBefore(w, align, at, groups);
     if (found !== undefined) return found;
   }
-  // seqs_of_names (3 bytes a symbol) between them: try each count.
+  // If seqs_of_names (3 bytes a symbol) lies in between, try each count.
   for (let count = 257; count <= MAX_SYMBOLS; count++) {
     const groups = Math.ceil(count / 256);
     const markers = table - alignUp(3 * count, align) -
@@ -176,7 +183,7 @@ function locateNames(
   return undefined;
 }
 
-/** The tables in every order that could be; the wrong ones do not expand. */
+/** Yields the tables in every possible order; wrong ones fail to expand. */
 function* orders(
   image: ImageMap,
   w: PhysicalWindow,
@@ -199,7 +206,7 @@ function* orders(
     const relativeBase = w.u64(after + size);
     const offsets = at(after);
     yield { tables: { ...common, offsets, relativeBase }, offsetsGpa: after };
-    // Place-relative: any base will do for the addresses' differences.
+    // Place-relative: any base gives the right differences between addresses.
     yield {
       tables: { ...common, offsets, offsetsGva: placeBase(image) },
       offsetsGpa: after,
@@ -216,14 +223,14 @@ function* orders(
 }
 
 /**
- * Stands for &kallsyms_offsets where only its GPA is known: an image lies
- * before it, whatever its size.
+ * A substitute for &kallsyms_offsets when only its GPA is known; there is room
+ * for an image of any size before it.
  */
 function placeBase({ range, maxSize }: ImageMap): bigint {
   return range.start + BigInt(maxSize);
 }
 
-/** Tells how far a hit got; the furthest one is worth telling the user. */
+/** How far a match got; the one that got furthest is reported to the user. */
 interface Miss {
   readonly step: 0 | 1 | 2 | 3;
   readonly reason: string;
@@ -293,11 +300,11 @@ function imageAround(
  * Finds the running kernel's symbols and its place in physical and virtual
  * memory by scanning for the kallsyms token table.
  *
- * The place is checked against the image itself (banner or BTF where the
- * symbols say they are), so that a stray copy of the tables is passed over.
+ * The place is verified in the image itself (the banner or BTF must be where
+ * the symbols say), so that a stray copy of the tables is ignored.
  *
- * @throws {KernelError} when there is no kernel, or one with an unknown
- * layout; the message says how far it got.
+ * @throws {KernelError} when there is no kernel, or one with an unknown layout;
+ * the message says how far the search got.
  */
 export function findKallsyms(mem: PhysicalMemory): FoundImage {
   let best: Miss | undefined;

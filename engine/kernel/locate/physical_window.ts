@@ -1,14 +1,14 @@
 /**
- * A copied stretch of physical memory, read by GPA: for scans that look at
- * many small things around one place.
+ * A copy of a range of physical memory, read by GPA; for scans that look at
+ * many small items around one place.
  *
  * @module
  */
 import type { GpaRange, PhysicalMemory } from "../../memory/physical_memory.ts";
 
 /**
- * The bytes of `[start, end)`, cut down to RAM. Parts without data stay zero
- * and are not touched: reading a hole would allocate it in the host.
+ * The bytes of `[start, end)` as far as they are RAM. Holes read as zeros and
+ * are not touched, since reading a hole would allocate it on the host.
  */
 export class PhysicalWindow {
   /** First GPA of the window. */
@@ -19,7 +19,7 @@ export class PhysicalWindow {
   readonly #view: DataView;
 
   /**
-   * @param data The memory's `dataRanges()`, asked for once by the caller:
+   * @param data The memory's `dataRanges()`, obtained once by the caller, since
    * listing them is not free.
    * @throws {MemoryError} when the data cannot be read.
    */
@@ -44,33 +44,33 @@ export class PhysicalWindow {
     }
   }
 
-  /** The byte at a GPA; `undefined` coerced to 0 outside of the window. */
+  /** The byte at a GPA; 0 outside the window. */
   u8(gpa: number): number {
     return this.#bytes[gpa - this.start] ?? 0;
   }
 
-  /** Little-endian u16 at a GPA; 0 outside of the window. */
+  /** Little-endian u16 at a GPA; 0 outside the window. */
   u16(gpa: number): number {
     return this.#inside(gpa, 2)
       ? this.#view.getUint16(gpa - this.start, true)
       : 0;
   }
 
-  /** Little-endian u32 at a GPA; 0 outside of the window. */
+  /** Little-endian u32 at a GPA; 0 outside the window. */
   u32(gpa: number): number {
     return this.#inside(gpa, 4)
       ? this.#view.getUint32(gpa - this.start, true)
       : 0;
   }
 
-  /** Little-endian u64 at a GPA; 0 outside of the window. */
+  /** Little-endian u64 at a GPA; 0 outside the window. */
   u64(gpa: number): bigint {
     return this.#inside(gpa, 8)
       ? this.#view.getBigUint64(gpa - this.start, true)
       : 0n;
   }
 
-  /** A copy of `length` bytes at a GPA, zeros outside of the window. */
+  /** A copy of `length` bytes at a GPA, zeros outside the window. */
   bytes(gpa: number, length: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(length);
     const from = Math.max(gpa, this.start);

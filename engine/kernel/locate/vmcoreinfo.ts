@@ -1,7 +1,7 @@
 /**
- * The vmcoreinfo note: what a kernel leaves in memory for crash dumps says
- * where it is and how it is laid out (kernel/crash_core.c). What an
- * architecture adds, it reads itself.
+ * The vmcoreinfo note, which a kernel keeps in memory for crash dumps: where
+ * the kernel is and how it is laid out (kernel/crash_core.c).
+ * Architecture-specific lines are parsed by the architectures.
  *
  * @module
  */
@@ -11,29 +11,31 @@ import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 
 /** A parsed vmcoreinfo note. */
 export interface Vmcoreinfo extends NoteValues {
-  /** GPA of the note's text, or -1 when it came from elsewhere (a core). */
+  /**
+   * GPA of the note's text, or -1 when it came from another source (a core).
+   */
   readonly gpa: number;
-  /** The note as it stands, `KEY=VALUE` lines. */
+  /** The text of the note, lines of the form `KEY=VALUE`. */
   readonly text: string;
-  /** `OSRELEASE`: as `uname -r`. */
+  /** `OSRELEASE`, as printed by `uname -r`. */
   readonly release: string;
-  /** `BUILD-ID`, hex; older kernels have none. */
+  /** `BUILD-ID` in hex; older kernels do not have it. */
   readonly buildId: string | undefined;
   /** The kaslr offset of the kernel image, in bytes. */
   readonly kaslrOffset: bigint;
 }
 
-/** Notes begin at a multiple of this: no kernel has smaller pages. */
+/** Notes begin at multiples of this; no kernel has smaller pages. */
 const STEP = GRANULE;
-/** A note is never longer, whatever the page size. */
+/** Upper limit of a note's length, whatever the page size. */
 const NOTE_BYTES = GRANULE;
 const CHUNK = 4 << 20;
 /** "OSRE", the first word of `OSRELEASE=`, little-endian. */
 const OSRE = 0x4552534f;
 
 /**
- * Parses a note's text; `undefined` when it is no kernel's vmcoreinfo: the
- * release and the kaslr offset must be there.
+ * Parses the text of a note; `undefined` when it is not a kernel's vmcoreinfo,
+ * which must contain the release and the kaslr offset.
  */
 export function parseVmcoreinfo(
   text: string,
@@ -72,9 +74,9 @@ export function parseVmcoreinfo(
 }
 
 /**
- * All vmcoreinfo notes in a guest's memory: the running kernel's, and maybe
- * those that earlier boots left. The note fills a page of its own, so only
- * page starts are looked at; holes are skipped.
+ * All vmcoreinfo notes in a guest's memory: the running kernel's, and possibly
+ * those left by earlier boots. A note has a page of its own, so only the starts
+ * of pages are examined; holes are skipped.
  */
 export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
   const found: Vmcoreinfo[] = [];

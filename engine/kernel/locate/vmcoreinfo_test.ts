@@ -17,7 +17,7 @@ KERNELOFFSET=1e000000
 const without = (key: string) =>
   NOTE.split("\n").filter((line) => !line.startsWith(key)).join("\n");
 
-Deno.test("a note says where the kernel is", () => {
+Deno.test("a note gives the kernel's place", () => {
   const note = parseVmcoreinfo(NOTE, 0x5000);
   assert.ok(note);
   const { symbol, number, value, ...rest } = note;
@@ -38,7 +38,7 @@ Deno.test("a note says where the kernel is", () => {
   assert.equal(symbol("absent"), undefined);
 });
 
-Deno.test("what a note may leave out, and what it may not", () => {
+Deno.test("the optional and the required lines of a note", () => {
   assert.equal(parseVmcoreinfo(without("BUILD-ID"))?.buildId, undefined);
   assert.equal(parseVmcoreinfo(NOTE)?.gpa, -1);
   for (const key of ["OSRELEASE", "KERNELOFFSET"]) {
@@ -82,10 +82,10 @@ Deno.test("notes are found at page starts, holes are not touched", () => {
   const bytes = new Uint8Array(10 << 20);
   const put = (text: string, gpa: number) =>
     bytes.set(new TextEncoder().encode(text), gpa);
-  // Past the first chunk of the scan.
+  // Beyond the scan's first chunk.
   put(NOTE, 0x50_1000);
   put(NOTE.replace("6.1.0-56", "6.1.0-55"), 0x9000);
-  // Not page-aligned, not a note, not complete, in a hole.
+  // Not page-aligned, not a note, incomplete, in a hole.
   put(NOTE, 0x3010);
   put("OSREPLAY=", 0x4000);
   put(without("KERNELOFFSET"), 0x6000);
