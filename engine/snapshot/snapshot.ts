@@ -1,6 +1,6 @@
 /**
- * Snapshots of a target: its trace, and all that is needed to read it, in one
- * file that `core:PATH` opens.
+ * Snapshots of a target: its trace, and everything that is needed to read it,
+ * in one file that `core:PATH` opens.
  *
  * @module
  */
@@ -25,40 +25,43 @@ import type { VirtualAlias } from "../memory/snapshot_layout.ts";
 import type { Session } from "../session.ts";
 import { VERSION } from "../base/version.ts";
 
-/** What to save, and how. */
+/** Options for taking a snapshot. */
 export interface TakeSnapshotOptions {
-  /** All of the guest's RAM; default: the pages that reading its trace needs. */
+  /**
+   * Save all of the guest's RAM; default: only the pages needed to read its
+   * trace.
+   */
   readonly full?: boolean;
   /** zstd level, 1 to 19; default 3. */
   readonly level?: number;
   /**
-   * Further work whose pages are saved: what it reads of the kernel it is
-   * given can be read again from the snapshot.
+   * Further reads whose pages are saved: whatever this reads from the given
+   * kernel can be read again from the snapshot.
    */
   readonly also?: (kernel: Kernel) => void;
-  /** Symbols of a System.map; a snapshot taken so is read with the same. */
+  /** Symbols from a System.map; reading the snapshot requires the same file. */
   readonly systemMap?: SymbolBlob;
-  /** Told what was left out, one sentence each. */
+  /** Receives what was left out, one sentence each. */
   readonly onWarning?: (message: string) => void;
-  /** Told what is being done, and how far it is (0 to 1) where known. */
+  /** Receives the current step, and its progress (0 to 1) where known. */
   readonly onProgress?: (step: string, part?: number) => void;
 }
 
 /** What was saved. */
 export interface TakenSnapshot extends SnapshotSummary {
-  /** Events of all buffers that are in the snapshot. */
+  /** Number of events in the snapshot, over all buffers. */
   readonly events: number;
 }
 
 /**
- * Saves a target to `path` (`.zst` and `.gz` compress): by default what
- * `info`, `report`, `events` and `functions` need of it. The guest is neither
- * paused nor written to: what belongs together is read at once, but a guest
- * that records goes on meanwhile, and then the counters may be some events
- * ahead of the pages. Stop recording first for an exact one.
+ * Saves a target to `path` (`.zst` and `.gz` compress): by default only what
+ * `info`, `report`, `events` and `functions` need. The guest is neither paused
+ * nor changed. Related data is read together, but a guest that records
+ * continues to do so meanwhile, and the counters may then be some events ahead
+ * of the pages. For an exact snapshot, stop recording first.
  *
- * @throws {XftraceError} when the file cannot be written, or the guest not
- * read.
+ * @throws {XftraceError} when the file cannot be written, or the guest cannot
+ * be read.
  */
 export async function takeSnapshot(
   session: Pick<Session, "target" | "memory" | "kernel">,
@@ -125,7 +128,7 @@ function manifestOf(
   };
 }
 
-/** The kernel's top page table, under the GVA that its note names. */
+/** The kernel's top page table, as an alias at the GVA that its note gives. */
 function topTable({ facts, pageSize, space }: Kernel): VirtualAlias[] {
   const named = /^SYMBOL\(swapper_pg_dir\)=([\da-f]{16})$/m
     .exec(facts.vmcoreinfo ?? "")?.[1];
@@ -135,7 +138,10 @@ function topTable({ facts, pageSize, space }: Kernel): VirtualAlias[] {
   return gpa === undefined ? [] : [{ gva, gpa, length: pageSize }];
 }
 
-/** GVA of the direct map; a recording that is saved again may not tell it. */
+/**
+ * GVA of the direct map; undefined when a recording that is saved again does
+ * not contain it.
+ */
 function directMap({ arch, space, symbols }: Kernel): bigint | undefined {
   try {
     return arch.image.directMap(symbols, (gva) => space.u64(gva));

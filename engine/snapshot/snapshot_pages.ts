@@ -1,6 +1,6 @@
 /**
- * Reads all that a reader of a guest's trace may want, for a snapshot of the
- * pages that were read.
+ * Reads everything that is needed to analyse a guest's trace, so that a
+ * snapshot can save the pages that were read.
  *
  * @module
  */
@@ -21,24 +21,24 @@ import type { RingBuffer } from "../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { guestTextOptions, traceMeta } from "../output/text/trace_meta.ts";
 
-/** What was found on the way. */
+/** The result of reading a guest's tracing data. */
 export interface TracingWork {
-  /** Events read, of all buffers. */
+  /** Number of events read, over all buffers. */
   readonly events: number;
   /** What could not be read, one sentence each. */
   readonly problems: readonly string[];
 }
 
-/** One buffer of an instance, read. */
+/** A buffer of an instance, read and kept. */
 interface Held {
   readonly instance: TraceArray;
   readonly reading: Reading;
 }
 
 /**
- * Reads the buffers of all instances first, one right after the other, then
- * what rendering them takes, the events, the functions and the tasks. What
- * cannot be read is left out and said.
+ * Reads the buffers of all instances first, in direct succession; then the data
+ * needed to render them, the events, the functions and the tasks. What cannot
+ * be read is skipped and reported.
  *
  * @param kernel described over `frozen`
  */
@@ -80,7 +80,7 @@ export function touchTracing(
     for (const event of all.all()) {
       attempt(`event ${event.name}`, () => {
         const format = all.format(event.id);
-        // Compiling it reads the variables that its text depends on.
+        // Compiling the format reads the variables that its text depends on.
         if (format !== undefined) rawReason(format, top);
       });
     }
@@ -103,7 +103,7 @@ export function touchTracing(
   return { events, problems };
 }
 
-/** A CPU's pages that hold events, each copied as one. */
+/** The pages of a CPU that hold events, each copied as a whole. */
 function freezePages(buffer: RingBuffer, frozen: FrozenMemory): void {
   const size = buffer.pageSize;
   for (const cpu of buffer.cpuBuffers()) {
@@ -111,7 +111,7 @@ function freezePages(buffer: RingBuffer, frozen: FrozenMemory): void {
   }
 }
 
-/** What `info` shows of an instance. */
+/** Reads what `info` shows about an instance. */
 function touchState(instance: TraceArray): void {
   const { kernel } = instance;
   void [instance.tracer, instance.recording, instance.clock];
@@ -124,7 +124,7 @@ function touchState(instance: TraceArray): void {
   }
 }
 
-/** Every process and thread: its task_struct. */
+/** Reads the task_struct of every process and thread. */
 function touchTasks(kernel: Kernel): void {
   const { size } = kernel.types.struct("task_struct");
   const init = kernel.global("init_task", "task_struct");

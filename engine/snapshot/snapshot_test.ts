@@ -36,7 +36,7 @@ function report({ kernel }: Session): string {
 }
 
 for (const kernel of KERNELS) {
-  Deno.test(`a snapshot of a ${kernel} recording says the same`, async () => {
+  Deno.test(`a snapshot of a ${kernel} recording gives the same output`, async () => {
     using first = recorded(kernel);
     const folder = await Deno.makeTempDir();
     try {
@@ -62,7 +62,7 @@ for (const kernel of KERNELS) {
     }
   });
 
-  Deno.test(`a ${kernel} recording tells events and functions`, () => {
+  Deno.test(`a ${kernel} recording holds its events and functions`, () => {
     using session = recorded(kernel);
     const described = session.kernel;
     const instance = TraceArray.global(described);
