@@ -16,7 +16,10 @@ export interface SecurityHook {
   readonly func: bigint;
 }
 
-/** All hooks in use; `undefined` when the kernel keeps none that are known. */
+/**
+ * All security hooks in use; `undefined` when the kernel stores them in an
+ * unknown way.
+ */
 export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
   const { types, symbols, space } = kernel;
   const hook = types.tryOffset("security_hook_list", "hook");
@@ -39,7 +42,7 @@ export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
     }
     return found;
   }
-  // On 6.12: static calls, some for each hook (security/security.c).
+  // Since 6.12: static calls, several for each hook (security/security.c).
   const calls = symbols.tryAddress("static_calls_table");
   const table = types.tryStruct("lsm_static_calls_table");
   const slot = types.tryStruct("lsm_static_call");

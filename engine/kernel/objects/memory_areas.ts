@@ -1,5 +1,5 @@
 /**
- * The areas of a process's memory.
+ * The memory areas of a process.
  *
  * Sources: include/linux/mm_types.h, mm/mmap.c.
  *
@@ -10,18 +10,18 @@ import type { Kernel } from "../core/kernel.ts";
 import { steady } from "../core/lists.ts";
 import { mapleEntries } from "../core/maple_tree.ts";
 
-/** More areas than `vm.max_map_count` lets a process have by default. */
+/** More areas than `vm.max_map_count` allows a process by default. */
 const MOST_AREAS = 1 << 20;
 
 /**
- * GVAs of the `struct vm_area_struct`s of a `struct mm_struct`, in order of
- * their addresses.
+ * GVAs of the `struct vm_area_struct`s of a `struct mm_struct`, in address
+ * order.
  *
  * @throws {KernelError | MemoryError} when they cannot be followed.
  */
 export function memoryAreas(kernel: Kernel, mm: bigint): bigint[] {
   const at = kernel.object("mm_struct", mm);
-  // Since 6.1 (524e00b36e8c) they lie in a maple tree, before in a list.
+  // Since 6.1 (524e00b36e8c) they are in a maple tree; before that, in a list.
   if (at.has("mm_mt")) {
     return steady(() => mapleEntries(kernel, at.at("mm_mt")))
       .map(({ entry }) => entry);

@@ -1,6 +1,6 @@
 /**
- * How a module was loaded: where its sections lie, which load it was, and
- * its build.
+ * How a module was loaded: the addresses of its sections, a number that
+ * identifies the load, and its BUILD-ID.
  *
  * Source: kernel/module/sysfs.c, include/linux/module.h, fs/kernfs/dir.c.
  *
@@ -13,7 +13,7 @@ import type { Kernel } from "../core/kernel.ts";
 /** More sections than any module has. */
 const MOST = 4096;
 
-/** Names and GVAs of a module's sections, in the file's order. */
+/** Names and GVAs of a module's sections, in file order. */
 export function moduleSections(
   kernel: Kernel,
   module: bigint,
@@ -45,8 +45,8 @@ export function moduleSections(
 }
 
 /**
- * A number that no other load of a module has had since boot: the identity
- * of its folder in sysfs; `undefined` when it has none.
+ * A number that no other load of a module has had since boot: the id of its
+ * sysfs folder's kernfs node; `undefined` when it has no folder.
  */
 export function loadNumber(kernel: Kernel, module: bigint): bigint | undefined {
   const node = kernel.object("module", module)
@@ -54,7 +54,7 @@ export function loadNumber(kernel: Kernel, module: bigint): bigint | undefined {
   return node === undefined || !node.has("id") ? undefined : node.u64("id");
 }
 
-/** The module's BUILD-ID in hex, when the kernel keeps it. */
+/** The module's BUILD-ID in hex, if the kernel keeps it. */
 export function moduleBuildId(
   kernel: Kernel,
   module: bigint,

@@ -1,10 +1,10 @@
 /**
  * The kernel's several views of its modules: the list, the tree by address,
- * sysfs, and the modules' own memory. A module hidden from one of them still
- * is in another.
+ * sysfs, and the modules' own memory. A module that is hidden from one of them
+ * still appears in another.
  *
- * Sources: kernel/module/main.c, kernel/module/tree_lookup.c,
- * kernel/params.c (module_kset), include/linux/module.h.
+ * Sources: kernel/module/main.c, kernel/module/tree_lookup.c, kernel/params.c
+ * (module_kset), include/linux/module.h.
  *
  * @module
  */
@@ -14,30 +14,30 @@ import { listNodes, rbNodes, steady } from "../core/lists.ts";
 import { ModuleSymbols } from "../symbols/module_symbols.ts";
 import type { MappedRange } from "../../memory/gva_ranges.ts";
 
-/** One `struct module`, whichever view it was found in. */
+/** A `struct module`, from any of the views. */
 export interface ModuleView {
   readonly name: string;
   /** GVA of its `struct module`. */
   readonly gva: bigint;
   /** Value of `enum module_state`. */
   readonly state: number;
-  /** Its code, init code included while there is any. */
+  /** Its text, including init text while it exists. */
   readonly text: readonly { readonly start: bigint; readonly end: bigint }[];
   /** All of its memory. */
   readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
   /**
-   * Whether the kernel holds it for one of its own build: signature checked,
-   * not tainted as out of tree, unsigned or forced.
+   * Whether the kernel treats it as one of its own build: signature checked,
+   * and not tainted as out of tree, unsigned or forced.
    */
   readonly vouched: boolean;
-  /** `taints` in words; empty when there are none. */
+  /** Its `taints` in words; empty when there are none. */
   readonly taints: readonly string[];
 }
 
-/** A longer run of memory is no module's. */
+/** No module has a longer range of memory. */
 const MOST_BYTES = 1n << 30n;
 
-/** include/linux/panic.h: TAINT_* bits that tell of a module's origin. */
+/** include/linux/panic.h: TAINT_* bits about a module's origin. */
 const ORIGIN_TAINTS: readonly [number, string][] = [
   [1, "forced load"],
   [12, "out of tree"],
@@ -45,10 +45,10 @@ const ORIGIN_TAINTS: readonly [number, string][] = [
 ];
 
 /**
- * A `struct module` as it lies in memory.
+ * Reads a `struct module`.
  *
  * @throws {MemoryError} when it is not mapped.
- * @throws {KernelError} when its layout is not understood.
+ * @throws {KernelError} when this kernel's layout of it is not understood.
  */
 export function readModule(kernel: Kernel, gva: bigint): ModuleView {
   const at = kernel.object("module", gva);
@@ -91,7 +91,7 @@ export function readModule(kernel: Kernel, gva: bigint): ModuleView {
   };
 }
 
-/** GVAs of `struct module` on the list that lsmod shows. */
+/** GVAs of the `struct module`s on the list that lsmod shows. */
 export function listedModules(kernel: Kernel): bigint[] {
   const head = kernel.symbols.tryAddress("modules");
   if (head === undefined) return [];
@@ -100,8 +100,8 @@ export function listedModules(kernel: Kernel): bigint[] {
 }
 
 /**
- * GVAs of `struct module` in the tree that finds a module by address;
- * `undefined` when this kernel has none.
+ * GVAs of the `struct module`s in the tree for lookups by address; `undefined`
+ * when this kernel has no such tree.
  */
 export function treeModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
@@ -113,7 +113,7 @@ export function treeModules(kernel: Kernel): bigint[] | undefined {
     root === undefined || first === undefined || mod === undefined ||
     node === undefined
   ) return undefined;
-  // A latch tree: tree[0]'s links are the first rb_node of each node.
+  // A latch tree: each node has two sets of links, and tree[0] uses the first.
   const found = steady(() =>
     rbNodes(kernel, root + BigInt(first)).map((rb) =>
       kernel.space.u64(rb - BigInt(node) + BigInt(mod))
@@ -122,7 +122,7 @@ export function treeModules(kernel: Kernel): bigint[] | undefined {
   return [...new Set(found)];
 }
 
-/** GVAs of `struct module` that /sys/module shows. */
+/** GVAs of the `struct module`s that /sys/module shows. */
 export function sysfsModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
   const at = kernel.symbols.tryAddress("module_kset");
@@ -138,9 +138,10 @@ export function sysfsModules(kernel: Kernel): bigint[] | undefined {
 }
 
 /**
- * GVAs of what looks like a `struct module` in the modules' memory:
- * `mkobj.mod` points back to it and its name is one. Loading writes that
- * pointer and sysfs needs it, so a module unlinked from every list keeps it.
+ * GVAs of everything that looks like a `struct module` in the modules' memory:
+ * `mkobj.mod` points back to its start, and its name has the form of a module's
+ * name. Loading writes that pointer and sysfs needs it, so even a module
+ * unlinked from every list keeps it.
  */
 export function modulesInMemory(
   kernel: Kernel,
@@ -157,7 +158,7 @@ export function modulesInMemory(
     try {
       kernel.space.read(range.start, bytes);
     } catch (error) {
-      // Unmapped meanwhile.
+      // The page was unmapped meanwhile.
       if (error instanceof MemoryError) continue;
       throw error;
     }
@@ -178,7 +179,7 @@ export function modulesInMemory(
   return found;
 }
 
-/** Whether a module's name could stand here: [A-Za-z0-9_-], then zeros. */
+/** Whether the bytes can be a module's name: [A-Za-z0-9_-], then zeros. */
 function isName(bytes: Uint8Array, at: number): boolean {
   let length = 0;
   while (length < 56 && bytes[at + length] !== 0) {
@@ -192,8 +193,8 @@ function isName(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * The symbols of a module that the kernel's own lookups do not know (any
- * more); `undefined` when its tables are gone or were wiped.
+ * The symbols of a module that the kernel's own lookups no longer know;
+ * `undefined` when its tables are gone or were wiped.
  */
 export function symbolsOf(
   kernel: Kernel,

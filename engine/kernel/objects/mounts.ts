@@ -9,7 +9,10 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
 
-/** A place in the list of somebody who reads /proc/mounts, and no mount. */
+/**
+ * Flag of a list entry that marks the position of a reader of /proc/mounts and
+ * is not a mount.
+ */
 const MNT_CURSOR = 0x1000_0000;
 
 /**
@@ -20,7 +23,7 @@ const MNT_CURSOR = 0x1000_0000;
 export function mountsOf(kernel: Kernel, namespace: bigint): bigint[] {
   const { types } = kernel;
   const at = kernel.object("mnt_namespace", namespace);
-  // Since 6.8 (2eea9ce4310d) they are in a tree, before in a list.
+  // Since 6.8 (2eea9ce4310d) they are in a tree; before that, in a list.
   const tree = types.tryOffset("mount", "mnt_node");
   if (tree !== undefined && at.has("mounts")) {
     return steady(() => rbNodes(kernel, at.at("mounts")))

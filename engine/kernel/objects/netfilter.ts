@@ -8,7 +8,7 @@ import { listNodes, steady } from "../core/lists.ts";
 
 /** One hook. */
 export interface NetfilterHook {
-  /** `ipv4 LOCAL_OUT` */
+  /** Family and hook: `ipv4 LOCAL_OUT`. */
   readonly where: string;
   /** GVA of the `struct nf_hook_entry`. */
   readonly gva: bigint;
@@ -24,7 +24,7 @@ const INET = [
   "POST_ROUTING",
 ];
 const ARP = ["IN", "OUT", "FORWARD"];
-/** Families and the names of their hooks. */
+/** Protocol families and the names of their hooks. */
 const FAMILIES: readonly (readonly [string, readonly string[]])[] = [
   ["ipv4", INET],
   ["ipv6", INET],

@@ -1,5 +1,5 @@
 /**
- * Notifier chains, and line disciplines of terminals.
+ * Notifier chains, and the line disciplines of terminals.
  *
  * Sources: include/linux/notifier.h, drivers/tty/tty_ldisc.c.
  *
@@ -16,7 +16,7 @@ export interface Notified {
   readonly func: bigint;
 }
 
-/** Chains and the struct of their heads. */
+/** Chains, each with the struct of its head. */
 export const CHAINS: readonly (readonly [string, string])[] = [
   ["keyboard_notifier_list", "atomic_notifier_head"],
   ["module_notify_list", "blocking_notifier_head"],
@@ -38,7 +38,7 @@ export const CHAINS: readonly (readonly [string, string])[] = [
 
 const MAX_BLOCKS = 4096;
 
-/** The functions on one chain; `undefined` when the kernel has none such. */
+/** The functions on a chain; `undefined` when the kernel has no such chain. */
 export function chain(
   kernel: Kernel,
   symbol: string,

@@ -1,5 +1,5 @@
 /**
- * Names of files, from the root of their mounts.
+ * Paths of files, from the root of their mounts.
  *
  * Sources: fs/d_path.c, fs/mount.h.
  *
@@ -10,7 +10,7 @@ import type { Kernel } from "../core/kernel.ts";
 const MOST_NAMES = 64;
 
 /**
- * The path of a directory entry in a mount, at most 64 names long.
+ * The path of a directory entry in a mount, at most 64 components long.
  *
  * @param dentry GVA of the `struct dentry`
  * @param vfsmount GVA of the `struct vfsmount`
@@ -27,7 +27,7 @@ export function pathOf(
     const entry = kernel.object("dentry", dentry);
     const parent = entry.u64("d_parent");
     if (parent === dentry) {
-      // The root of a mount: on from where it is mounted.
+      // At the root of a mount, continue from the place where it is mounted.
       const on = kernel.object("mount", mount);
       const above = on.u64("mnt_parent");
       if (above === mount || above === 0n) break;
@@ -42,7 +42,7 @@ export function pathOf(
   return "/" + names.join("/");
 }
 
-/** The path of a `struct file`. Throws as {@linkcode pathOf}. */
+/** The path of a `struct file`. Throws like {@linkcode pathOf}. */
 export function filePath(kernel: Kernel, file: bigint): string {
   const at = kernel.object("file", file);
   return pathOf(kernel, at.u64("f_path.dentry"), at.u64("f_path.mnt"));

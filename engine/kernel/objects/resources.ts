@@ -11,9 +11,9 @@ import type { Kernel } from "../core/kernel.ts";
 const MAX_RESOURCES = 4096;
 
 /**
- * The top level of the resource tree: ranges with their names, GPAs in bytes.
+ * The top level of the resource tree: named ranges of GPAs, in bytes.
  *
- * @throws {KernelError} when the tree does not end.
+ * @throws {KernelError} when the list of siblings does not end.
  */
 export function topResources(kernel: Kernel): ResourceRange[] {
   const found: ResourceRange[] = [];
@@ -27,7 +27,7 @@ export function topResources(kernel: Kernel): ResourceRange[] {
     }
     found.push({
       start: Number(at.u64("start")),
-      // The kernel's ends are inclusive.
+      // The kernel's range ends are inclusive.
       end: Number(at.u64("end")) + 1,
       name: at.stringAt("name") ?? "",
     });
@@ -36,7 +36,10 @@ export function topResources(kernel: Kernel): ResourceRange[] {
   return found;
 }
 
-/** What the guest takes for RAM. Throws as {@linkcode topResources}. */
+/**
+ * The ranges that the guest treats as RAM. Throws like
+ * {@linkcode topResources}.
+ */
 export function systemRam(kernel: Kernel): ResourceRange[] {
   return topResources(kernel).filter(({ name }) => name === "System RAM");
 }

@@ -1,5 +1,6 @@
 /**
- * How a system call's number leads to its function: the kernel's tables.
+ * The tables by which the kernel finds a system call's function from its
+ * number.
  *
  * Source: kernel/trace/trace_syscalls.c (syscalls_metadata).
  *
@@ -7,25 +8,25 @@
  */
 import type { Kernel } from "../core/kernel.ts";
 
-/** A table of system calls. */
+/** A system call table. */
 export interface SyscallTable {
   readonly symbol: string;
-  /** What the names of its functions begin with. */
+  /** The prefixes of the names of its functions. */
   readonly prefixes: readonly string[];
   /** GVA of the table. */
   readonly gva: bigint;
-  /** Functions (GVA) by number. */
+  /** GVA of each call's function, by call number. */
   readonly entries: readonly bigint[];
 }
 
-/** The tables that this kernel has; that of its own calls is the first. */
+/** The system call tables that this kernel has; the native one is first. */
 export function syscallTables(kernel: Kernel): SyscallTable[] {
   const found: SyscallTable[] = [];
   for (const { symbol, prefixes } of kernel.arch.syscalls.tables) {
     const gva = kernel.symbols.tryAddress(symbol);
     if (gva === undefined) continue;
     const size = kernel.symbols.lookup(gva)?.size ?? 0;
-    // What follows the table may be padding: its length is the calls' own.
+    // Padding may follow the table; the number of calls limits its length.
     const count = Math.min(Math.floor(size / 8), 1024);
     const bytes = kernel.space.bytes(gva, count * 8);
     const entries = [...new BigUint64Array(bytes.buffer)];
@@ -36,7 +37,7 @@ export function syscallTables(kernel: Kernel): SyscallTable[] {
 }
 
 /**
- * Names of system calls by number, as Ftrace knows them (`sys_openat`);
+ * Names of system calls by number in Ftrace's spelling (`sys_openat`);
  * `undefined` when this kernel does not trace system calls.
  */
 export function tracedSyscalls(

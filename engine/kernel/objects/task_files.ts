@@ -1,5 +1,5 @@
 /**
- * The files that a task has open, by name.
+ * The files that a task has open, with their paths.
  *
  * Source: include/linux/fdtable.h.
  *
@@ -10,12 +10,12 @@ import type { Kernel } from "../core/kernel.ts";
 import { filePath } from "./paths.ts";
 
 const MOST_FILES = 64;
-/** More than `fs.nr_open` is by default. */
+/** More than the default of `fs.nr_open`. */
 const MOST_OPEN = 1 << 20;
 
 /**
- * Paths of a task's program and of the files that it has open, each once, at
- * most 64; empty for kernel threads, and where they cannot be read.
+ * Paths of a task's program and of its open files, without duplicates, at most
+ * 64; empty for kernel threads, and when they cannot be read.
  */
 export function taskFiles(kernel: Kernel, task: bigint): string[] {
   const found = new Set<string>();
@@ -47,7 +47,7 @@ export function taskFiles(kernel: Kernel, task: bigint): string[] {
 
 /** A file that a task has open. */
 export interface OpenFile {
-  /** The number by which the task knows it. */
+  /** The file descriptor number. */
   readonly fd: number;
   /** GVA of its `struct file`. */
   readonly file: bigint;

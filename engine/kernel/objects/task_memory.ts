@@ -1,6 +1,6 @@
 /**
- * Tasks by the memory that they lie in: every live object of the cache that
- * the kernel takes tasks from, on whatever list it is.
+ * Finds tasks by the memory in which they are allocated: every live object of
+ * the slab cache for tasks, whatever lists it is on.
  *
  * Sources: kernel/fork.c (task_struct_cachep, dup_task_struct), mm/slab.h.
  *
@@ -9,19 +9,23 @@
 import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 
-/** `struct page`s that are read at once: those of 32 MiB. */
+/** How many `struct page`s are read at once: those of 32 MiB. */
 const CHUNK = 8192;
-/** RAM beyond which the search would take seconds, in bytes. */
+/**
+ * The search is skipped in guests with more RAM (in bytes): it would take
+ * seconds.
+ */
 const MOST_RAM = 64 * 2 ** 30;
 /** TASK_DEAD and TASK_NEW (include/linux/sched.h). */
 const DEAD_OR_NEW = 0x80 | 0x800;
 
 /**
- * GVAs of all tasks that lie in memory and are alive; `undefined` when this
- * kernel's caches are not understood, or the guest is larger than 64 GiB.
+ * GVAs of all live tasks found in memory; `undefined` when this kernel's slab
+ * caches are not understood, or the guest is larger than 64 GiB.
  *
- * A task that is being forked is a copy of its parent for a moment: it is
- * left out, by its state or as it has another task's pid and start.
+ * During a fork, the new task is briefly a copy of its parent; such a task is
+ * left out because of its state, or because it has another task's pid and start
+ * time.
  */
 export function memoryTasks(
   kernel: Kernel,
@@ -56,7 +60,7 @@ export function memoryTasks(
   return found;
 }
 
-/** `undefined` where it lies in memory that is gone or was not recorded. */
+/** Returns `undefined` for memory that is gone or was not recorded. */
 function readable<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -66,7 +70,7 @@ function readable<T>(read: () => T): T | undefined {
   }
 }
 
-/** GVAs of the places for tasks in all slabs of their cache. */
+/** GVAs of all slots for tasks in the slabs of their cache. */
 function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const { types, symbols, space } = kernel;
   const at = symbols.tryAddress("task_struct_cachep");
@@ -81,7 +85,8 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   ) return undefined;
   const cache = space.u64(at);
   const size = kernel.object("kmem_cache", cache).number("size");
-  // Less than the struct: the processor decides how large its end is.
+  // Objects may be smaller than the struct: the size of its last member depends
+  // on the processor.
   if (size < types.offset("task_struct", "signal") || size > 1 << 16) {
     return undefined;
   }
@@ -117,7 +122,10 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   return found;
 }
 
-/** What is mapped; zeros where nothing is (no memory, so no pages of it). */
+/**
+ * Reads what is mapped, and zeros elsewhere: where no `struct page`s are mapped
+ * there is no memory for them to describe.
+ */
 function readPresent(kernel: Kernel, gva: bigint, into: Uint8Array): void {
   if (readable(() => (kernel.space.read(gva, into), true)) === true) return;
   const page = kernel.pageSize;

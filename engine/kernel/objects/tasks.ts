@@ -1,6 +1,6 @@
 /**
  * The kernel's several views of its tasks: the list, the table of pids, run
- * queues, families, control groups.
+ * queues, parents and children, control groups.
  *
  * Sources: include/linux/sched.h, kernel/pid.c, kernel/sched/sched.h,
  * kernel/cgroup/cgroup.c.
@@ -21,18 +21,18 @@ export interface Task {
   /** GVA of its `struct task_struct`. */
   readonly gva: bigint;
   readonly pid: number;
-  /** Its process's pid. */
+  /** The pid of its process. */
   readonly tgid: number;
   readonly comm: string;
-  /** Whether it is a thread of the kernel's. */
+  /** Whether it is a kernel thread. */
   readonly kernelThread: boolean;
-  /** Whether it has ended and waits for its parent or for RCU. */
+  /** Whether it has ended, and is only kept for its parent or for RCU. */
   readonly dead: boolean;
 }
 
 const PF_KTHREAD = 0x0020_0000;
 const EXIT_DEAD_OR_ZOMBIE = 0x30;
-/** More than the hash of css_sets has (1 << CSS_SET_HASH_BITS). */
+/** More buckets than the hash of css_sets has (1 << CSS_SET_HASH_BITS). */
 const MOST_BUCKETS = 4096;
 
 /** Reads one task. @throws {MemoryError} when it is not mapped. */
@@ -48,7 +48,7 @@ export function readTask(kernel: Kernel, gva: bigint): Task {
   };
 }
 
-/** Processes' leaders on the task list, `init_task` not among them. */
+/** The leaders of the processes on the task list, without `init_task`. */
 export function listedLeaders(kernel: Kernel): bigint[] {
   const link = kernel.types.offset("task_struct", "tasks");
   const head = kernel.symbols.address("init_task") + BigInt(link);
@@ -56,7 +56,7 @@ export function listedLeaders(kernel: Kernel): bigint[] {
     .map((node) => node - BigInt(link));
 }
 
-/** The threads of a process, by the list that /proc/PID/task walks. */
+/** The threads of a process, from the list that /proc/PID/task uses. */
 export function threadsOf(kernel: Kernel, leader: bigint): bigint[] {
   const { types } = kernel;
   const signal = kernel.object("task_struct", leader).u64("signal");
@@ -69,7 +69,7 @@ export function threadsOf(kernel: Kernel, leader: bigint): bigint[] {
     .map((at) => at - BigInt(node));
 }
 
-/** Tasks that the table of pids of the first namespace holds. */
+/** The tasks in the table of pids of the initial namespace. */
 export function pidTasks(kernel: Kernel): bigint[] {
   const { types, space } = kernel;
   const ns = kernel.symbols.address("init_pid_ns");
@@ -80,7 +80,8 @@ export function pidTasks(kernel: Kernel): bigint[] {
   return steady(() => {
     const found: bigint[] = [];
     for (const { entry } of xarrayEntries(kernel, tree)) {
-      // PIDTYPE_PID is the first of the pid's lists and the task's links.
+      // PIDTYPE_PID is the first index both of the pid's lists and of the
+      // task's links.
       const node = space.u64(entry + heads);
       if (node !== 0n) found.push(node - BigInt(links));
     }
@@ -88,7 +89,9 @@ export function pidTasks(kernel: Kernel): bigint[] {
   });
 }
 
-/** Tasks that run, or wait to run, on each CPU; their entries in the queues. */
+/**
+ * The tasks that are running or queued on each CPU, taken from the run queues.
+ */
 export function queuedTasks(kernel: Kernel): bigint[] {
   const { types, space } = kernel;
   const found = new Set<bigint>();
@@ -97,7 +100,7 @@ export function queuedTasks(kernel: Kernel): bigint[] {
     const rq = kernel.object("rq", kernel.perCpu("runqueues", cpu));
     const current = rq.u64("curr");
     if (current !== 0n) found.add(current);
-    // With CONFIG_SMP every task that is queued fairly is on cfs_tasks.
+    // With CONFIG_SMP, every queued task of the fair class is on cfs_tasks.
     if (rq.has("cfs_tasks") && groups !== undefined) {
       for (const node of steady(() => listNodes(kernel, rq.at("cfs_tasks")))) {
         found.add(node - BigInt(groups));
@@ -108,12 +111,12 @@ export function queuedTasks(kernel: Kernel): bigint[] {
     if (root !== undefined && dl !== undefined) {
       for (const node of steady(() => rbNodes(kernel, rq.gva + BigInt(root)))) {
         const task = node - BigInt(dl);
-        // A server of the fair class is no task (6.12: dl_server).
+        // A deadline server of the fair class is not a task (6.12: dl_server).
         if (isTask(kernel, task)) found.add(task);
       }
     }
   }
-  // The idle tasks, one for each CPU, are on no list of processes.
+  // The idle tasks, one for each CPU, are not on any list of processes.
   for (const gva of found) {
     if (space.u32(gva + BigInt(types.offset("task_struct", "pid"))) === 0) {
       found.delete(gva);
@@ -128,7 +131,7 @@ function isTask(kernel: Kernel, gva: bigint): boolean {
     kernel.object("task_struct", gva).number("dl.dl_server") === 0;
 }
 
-/** Processes by family: children of children of the first task. */
+/** The processes reached from the first task through lists of children. */
 export function familyTasks(kernel: Kernel): bigint[] {
   const { types } = kernel;
   const children = BigInt(types.offset("task_struct", "children"));
@@ -150,7 +153,7 @@ export function familyTasks(kernel: Kernel): bigint[] {
   });
 }
 
-/** Tasks by control group; `undefined` when this kernel has none. */
+/** The tasks in control groups; `undefined` when this kernel has none. */
 export function cgroupTasks(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
   const table = kernel.symbols.tryAddress("css_set_table");

@@ -1,5 +1,5 @@
 /**
- * Code that will run later: timers, high-resolution timers, kernel threads.
+ * Code that is due to run: timers, high-resolution timers, kernel threads.
  *
  * Sources: kernel/time/timer.c, kernel/time/hrtimer.c, kernel/kthread.c.
  *
@@ -10,9 +10,9 @@ import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, rbNodes, steady } from "../core/lists.ts";
 import type { Task } from "./tasks.ts";
 
-/** A function that waits for its time. */
+/** A function that is due to run. */
 export interface Pending {
-  /** What it is, for messages: `timer on CPU 0`. */
+  /** Description for messages: `timer on CPU 0`. */
   readonly what: string;
   /** GVA of its `struct timer_list`, `hrtimer` or task. */
   readonly gva: bigint;
@@ -20,7 +20,7 @@ export interface Pending {
   readonly func: bigint;
 }
 
-/** Timers that are armed, on all CPUs. */
+/** The pending timers of all CPUs. */
 export function timers(kernel: Kernel): Pending[] {
   const { types, space } = kernel;
   const found: Pending[] = [];
@@ -29,7 +29,7 @@ export function timers(kernel: Kernel): Pending[] {
   if (at === undefined || vectors === undefined) return found;
   const func = BigInt(types.offset("timer_list", "function"));
   const size = types.struct("timer_base").size;
-  // NR_BASES is a macro: 1, 2 with NO_HZ_COMMON, 3 where timers migrate (6.12).
+  // NR_BASES is a macro: 1; 2 with NO_HZ_COMMON; 3 where timers migrate (6.12).
   const has = (symbol: string) =>
     kernel.symbols.tryAddress(symbol) !== undefined;
   const bases = !has("tick_nohz_idle_enter")
@@ -59,7 +59,7 @@ export function timers(kernel: Kernel): Pending[] {
   return found;
 }
 
-/** High-resolution timers that are armed, on all CPUs. */
+/** The pending high-resolution timers of all CPUs. */
 export function hrtimers(kernel: Kernel): Pending[] {
   const { types } = kernel;
   const found: Pending[] = [];
@@ -89,14 +89,15 @@ export function hrtimers(kernel: Kernel): Pending[] {
   return found;
 }
 
-/** The function that a kernel thread runs, when it can be told. */
+/** The function that a kernel thread runs, if it is known. */
 export function threadFunction(
   kernel: Kernel,
   task: Task,
 ): Pending | undefined {
   const { types } = kernel;
   const at = kernel.object("task_struct", task.gva);
-  // Where struct kthread hangs on worker_private (6.1, 6.12: to_kthread).
+  // In kernels that store struct kthread in worker_private (6.1, 6.12:
+  // to_kthread).
   const gva = at.has("worker_private") ? at.u64("worker_private") : 0n;
   if (gva === 0n || types.tryOffset("kthread", "threadfn") === undefined) {
     return undefined;

@@ -1,5 +1,5 @@
 /**
- * Tracepoints and who is attached. Source: kernel/tracepoint.c.
+ * Tracepoints and the functions attached to them. Source: kernel/tracepoint.c.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface TracepointProbe {
 
 const MAX_PROBES = 1024;
 
-/** GVAs of all `struct tracepoint`: the image's, and its modules'. */
+/** GVAs of all `struct tracepoint`s of the image or of a module. */
 export function tracepoints(
   kernel: Kernel,
   modules: readonly bigint[],
@@ -28,7 +28,8 @@ export function tracepoints(
   const start = symbols.tryAddress("__start___tracepoints_ptrs");
   const end = symbols.tryAddress("__stop___tracepoints_ptrs");
   const table = (from: bigint, count: number) => {
-    // With CONFIG_HAVE_ARCH_PREL32_RELOCATIONS: distances, not pointers.
+    // With CONFIG_HAVE_ARCH_PREL32_RELOCATIONS the entries are distances, not
+    // pointers.
     const bytes = space.bytes(from, count * 4);
     const view = new DataView(bytes.buffer);
     for (let i = 0; i < count; i++) {
@@ -48,7 +49,7 @@ export function tracepoints(
   return found;
 }
 
-/** All functions attached to the tracepoints given. */
+/** All functions attached to the given tracepoints. */
 export function tracepointProbes(
   kernel: Kernel,
   points: readonly bigint[],

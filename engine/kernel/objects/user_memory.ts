@@ -1,5 +1,5 @@
 /**
- * A process's own memory, as far as it is in RAM.
+ * The user memory of a process, as far as it is in RAM.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import type { Kernel } from "../core/kernel.ts";
 /**
  * The address space of a `struct mm_struct`.
  *
- * @returns `undefined` when it has no page tables (any more).
+ * @returns `undefined` when it has no page tables, for example because the
+ * process has ended.
  * @throws {MemoryError} when it cannot be read.
  */
 export function userSpace(

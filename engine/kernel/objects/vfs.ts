@@ -1,6 +1,6 @@
 /**
- * Live objects of the file systems: super blocks, inodes, the proc tree, with
- * the tables of operations they use.
+ * Live file system objects (super blocks, inodes, the proc tree), and the
+ * operation tables that they use.
  *
  * Sources: include/linux/fs.h, fs/proc/internal.h.
  *
@@ -10,9 +10,9 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
 
-/** A table of operations in use by an object. */
+/** An object's use of an operation table. */
 export interface TableUse {
-  /** The object, for messages: `inode 1 of proc`. */
+  /** Description of the object for messages: `inode 1 of proc`. */
   readonly object: string;
   /** The member that points to the table: `i_fop`. */
   readonly member: string;
@@ -29,7 +29,7 @@ export interface SuperBlock {
   readonly gva: bigint;
   /** Name of its type: `proc`. */
   readonly type: string;
-  /** GVA of the `struct module` it belongs to; 0n: built in. */
+  /** GVA of the `struct module` that provides it; 0n when it is built in. */
   readonly owner: bigint;
 }
 
@@ -53,7 +53,7 @@ export function superBlocks(kernel: Kernel): SuperBlock[] {
   );
 }
 
-/** A super block's own tables. */
+/** The operation tables of a super block itself. */
 export function superTables(kernel: Kernel, sb: SuperBlock): TableUse[] {
   const at = kernel.object("super_block", sb.gva);
   const found: TableUse[] = [];
@@ -72,20 +72,20 @@ export function superTables(kernel: Kernel, sb: SuperBlock): TableUse[] {
   return found;
 }
 
-/** Inodes of a super block in memory, at most `limit`. */
+/** The operation tables of a super block's inodes in memory. */
 export interface InodeTables {
   readonly uses: readonly TableUse[];
   /** How many inodes were read. */
   readonly inodes: number;
-  /** Whether that is all of them. */
+  /** Whether all inodes were read. */
   readonly complete: boolean;
 }
 
 /**
- * The tables that a super block's inodes use, one use for each inode and
- * table. Reads each inode once, in one piece.
+ * The operation tables of a super block's inodes, at most `limit` inodes; one
+ * use for each inode and table. Each inode is read once, as a whole.
  *
- * @throws {KernelError} when the list of inodes is in flux each time.
+ * @throws {KernelError} when the list of inodes keeps changing.
  */
 export function inodeTables(
   kernel: Kernel,
@@ -134,13 +134,13 @@ export function inodeTables(
   });
 }
 
-/** One entry of the proc tree. */
+/** An entry of the proc tree. */
 export interface ProcEntry {
   /** Path below /proc: `net/tcp`. */
   readonly path: string;
   readonly gva: bigint;
   readonly tables: readonly TableUse[];
-  /** Pointers to functions in the entry itself. */
+  /** Function pointers in the entry itself. */
   readonly functions: readonly {
     readonly member: string;
     readonly address: bigint;
@@ -155,7 +155,7 @@ const S_IFREG = 0o100000;
 /**
  * All entries of the proc tree below a `struct proc_dir_entry`.
  *
- * @param path of that entry, below /proc
+ * @param path path of that entry below /proc
  */
 export function procEntries(
   kernel: Kernel,
@@ -199,7 +199,8 @@ function readEntry(kernel: Kernel, gva: bigint, parent: string): ProcEntry {
   else table("proc_ops", "proc_ops");
   const functions: { member: string; address: bigint; target: bigint }[] = [];
   if (format === S_IFREG) {
-    // A union: which it is, the operations tell (proc_create_seq, _single).
+    // A union; the operations tell which member is valid (proc_create_seq,
+    // _single).
     const own = at.u64("proc_ops");
     const is = (symbol: string) =>
       kernel.symbols.addresses(symbol).includes(own);
@@ -216,7 +217,7 @@ function readEntry(kernel: Kernel, gva: bigint, parent: string): ProcEntry {
   return { path, gva, tables, functions };
 }
 
-/** A table's pointers to functions. */
+/** The function pointers in an operation table. */
 export function tableFunctions(
   kernel: Kernel,
   struct: string,
