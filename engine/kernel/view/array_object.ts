@@ -1,5 +1,5 @@
 /**
- * Arrays of the guest: elements are read when they are asked for.
+ * Arrays in guest memory; each element is read when it is accessed.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { elementPlace } from "./places.ts";
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
-/** An array's functions; its elements are added by the proxy around it. */
+/** The methods of an array object; a proxy around it adds the elements. */
 class ArrayTarget {
   readonly #values: Values;
   readonly #type: ArrayType;
@@ -22,7 +22,7 @@ class ArrayTarget {
     this.#values = values;
     this.#type = type;
     this.#gva = gva;
-    // Called with the proxy as `this`, which has no private fields.
+    // It is called with the proxy as `this`, which has no private fields.
     Object.defineProperty(this, INSPECT, {
       configurable: true,
       value: () => inspectArray(values, type, gva),
@@ -45,7 +45,9 @@ class ArrayTarget {
     return symbolAt(this.#values.kernel, this.#gva);
   }
 
-  /** The element at an index within the array, or of a flexible one. */
+  /**
+   * The element at an index; the index is checked unless the array is flexible.
+   */
   element(index: number): KernelValue {
     const { length, name } = this.#type;
     if (length !== 0 && index >= length) {
@@ -77,7 +79,7 @@ class ArrayTarget {
     for (let i = 0; i < this.#type.length; i++) yield this.$element(i);
   }
 
-  /** For `JSON.stringify`. */
+  /** Supports `JSON.stringify`. */
   toJSON(): unknown {
     return jsonOf(this.#values, { type: this.#type, gva: this.#gva });
   }
@@ -100,7 +102,7 @@ const HANDLER: ProxyHandler<ArrayTarget> = {
   },
 };
 
-/** The array at a GVA, as an object. */
+/** Creates the object for the array at a GVA. */
 export function arrayObject(
   values: Values,
   type: ArrayType,
@@ -110,6 +112,6 @@ export function arrayObject(
     new ArrayTarget(values, type, gva),
     HANDLER,
   );
-  // The handler gives what the interface says.
+  // The proxy's handler provides what the interface promises.
   return target as KernelArray<unknown>;
 }

@@ -1,6 +1,6 @@
 /**
- * What the objects of a guest's kernel need of each other: a way from a type
- * and an address to a value.
+ * The common base of the objects that represent guest memory: creates a value
+ * from a type and an address.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { CType } from "../btf/c_type.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelValue } from "./object_types.ts";
 
-/** The bits of a bit-field. */
+/** The position of a bit-field. */
 export interface Bits {
   /** First bit, from the start of the byte at the address. */
   readonly first: number;
   readonly width: number;
 }
 
-/** Makes values, for the objects that hold them. */
+/** Creates values, for the objects that contain them. */
 export interface Values {
   readonly kernel: Kernel;
   /** The value of a type at a GVA. */
@@ -24,9 +24,9 @@ export interface Values {
 }
 
 /**
- * The type that C notation names.
+ * The type with this name in C notation.
  *
- * @throws {KernelError} when this kernel has none.
+ * @throws {KernelError} when this kernel has no such type.
  */
 export function typeNamed(kernel: Kernel, name: string): CType {
   const type = kernel.types.tryType(name);
@@ -36,7 +36,7 @@ export function typeNamed(kernel: Kernel, name: string): CType {
   );
 }
 
-/** GVA of one CPU's instance of what lies at a per-CPU address. */
+/** GVA of one CPU's instance of the object at a per-CPU address. */
 export function perCpuAddress(
   kernel: Kernel,
   address: bigint,
@@ -51,7 +51,7 @@ export function perCpuAddress(
   return BigInt.asUintN(64, address + offset);
 }
 
-/** The name of the symbol that starts at a GVA. */
+/** The name of the symbol that starts exactly at a GVA. */
 export function symbolAt(kernel: Kernel, gva: bigint): string | undefined {
   const found = kernel.symbols.lookup(gva);
   return found === undefined || found.offset !== 0 ? undefined : found.name;

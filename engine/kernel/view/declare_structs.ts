@@ -1,6 +1,6 @@
 /**
- * Structs of a kernel as TypeScript declarations: what kind of value each
- * member has. The kinds are those of {@linkcode ValueOf}.
+ * Generates TypeScript declarations for a kernel's structs: the kind of value
+ * of each member. {@linkcode ValueOf} interprets the kinds.
  *
  * @module
  */
@@ -8,16 +8,17 @@ import { type CType, PER_CPU_SECTION, type StructType } from "../btf/c_type.ts";
 import type { Types } from "../btf/types.ts";
 import { isNarrow } from "./integers.ts";
 
-/** Enums with more names than this are not spelled out. */
+/** Enums with more names than this are not declared name by name. */
 const MOST_NAMES = 12;
-/** Structs without a name, within each other, that are spelled out. */
+/** How many levels of nested anonymous structs are declared. */
 const MOST_LEVELS = 3;
 
 const KEY = /^[A-Za-z_$][\w$]*$/;
 const TYPEDEF = /^[A-Za-z_]\w*$/;
 
 /**
- * Members of a struct (without `struct`, or a typedef's name) and their kinds; `undefined` when the kernel has no such struct.
+ * Members of a struct (given without `struct`, or as a typedef's name) and
+ * their kinds; `undefined` when the kernel has no such struct.
  */
 export function declaredMembers(
   types: Types,
@@ -29,11 +30,11 @@ export function declaredMembers(
 }
 
 /**
- * Declarations of structs, of one kernel or of several: members that not
- * all of them have are optional.
+ * Declares structs of one or several kernels: members that are missing from
+ * some of them are optional.
  *
  * @param kernels the structs' members, by kernel
- * @param indent before each line
+ * @param indent text put before each line
  */
 export function declareStructs(
   structs: readonly string[],
@@ -78,7 +79,7 @@ function membersOf(
   );
 }
 
-/** The kind of a type's values, as a TypeScript type. */
+/** The kind of a type's values as a TypeScript type. */
 function declared(
   types: Types,
   type: CType,
@@ -101,7 +102,7 @@ function declared(
   return JSON.stringify(kind(type, width));
 }
 
-/** The kind of a type's values in a word or two. */
+/** The kind of a type's values in one or two words. */
 function kind(type: CType, width?: number): string {
   switch (type.kind) {
     case "int":
@@ -136,7 +137,7 @@ function kind(type: CType, width?: number): string {
   }
 }
 
-/** A struct's own name, or its typedef's. */
+/** The name of a struct, or of its typedef. */
 function nameOf(type: StructType): string | undefined {
   if (type.tag !== "") return type.tag;
   const name = type.name.replace(/\b(?:const|volatile) /g, "");
@@ -144,10 +145,9 @@ function nameOf(type: StructType): string | undefined {
 }
 
 /**
- * Declarations of the variables that each CPU has its own of, with their
- * kinds, of one kernel or of several.
+ * Declares per-CPU variables with their kinds, of one or several kernels.
  *
- * @param indent before each line
+ * @param indent text put before each line
  */
 export function declarePerCpu(kernels: readonly Types[], indent = ""): string {
   const variables = new Map<string, Set<string>>();

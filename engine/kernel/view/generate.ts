@@ -11,7 +11,7 @@ import type { Types } from "../btf/types.ts";
 import { describeKernel } from "../locate/describe.ts";
 import { declarePerCpu, declareStructs } from "./declare_structs.ts";
 
-/** The structs that scripts use most, by what they belong to. */
+/** The structs that scripts use most, grouped by subsystem. */
 const STRUCTS = `
 list_head hlist_head hlist_node rb_root rb_node rb_root_cached xarray idr
 maple_tree llist_head llist_node callback_head
@@ -39,32 +39,32 @@ notifier_block jump_entry static_key
 bpf_prog bpf_prog_aux bpf_map key printk_ringbuffer console cpuinfo_x86
 `.trim().split(/\s+/);
 
-/** The text of structs.ts, before it is formatted. */
+/** The text of structs.ts, before formatting. */
 export function structsText(kernels: readonly DescribedTypes[]): string {
   const types = kernels.map((kernel) => kernel.types);
   const releases = kernels.map(({ release }) => release).join(", ");
   return `/**
  * Structs of the kernel with their members, for the editor and the type
  * checker. Written by generate.ts from the kernels ${releases}:
- * a member with a question mark is not in each of them.
+ * a member with a question mark is missing from some of them.
  *
  * @module
  */
 
 /**
- * Structs by name, without \`struct\`, with their members' kinds of values.
- * \`xftrace types --struct NAME\` declares more, as {@linkcode GuestStructs}.
+ * Structs by name, without \`struct\`, with the kind of each member's value.
+ * \`xftrace types --struct NAME\` declares more, in {@linkcode GuestStructs}.
  */
 export interface KernelStructs {
 ${declareStructs(STRUCTS, types, "  ")}}
 
-/** Variables that each CPU has its own of, with their kinds. */
+/** Per-CPU variables with their kinds. */
 export interface PerCpuVariables {
 ${declarePerCpu(types, "  ")}}
 `;
 }
 
-/** The types of a kernel, with its name. */
+/** The types of a kernel and its release. */
 export interface DescribedTypes {
   readonly release: string;
   readonly types: Types;

@@ -1,5 +1,5 @@
 /**
- * A guest's kernel for scripts: its variables and structs by name, as objects
+ * A guest's kernel as scripts see it: variables and structs by name, as objects
  * with members.
  *
  * @module
@@ -27,36 +27,38 @@ import {
   variableType,
 } from "./variables.ts";
 
-/** A member, as {@linkcode GuestKernel.type} lists it. */
+/** A member as listed by {@linkcode GuestKernel.type}. */
 export interface TypeMember {
   readonly name: string;
-  /** In C notation. */
+  /** Type in C notation. */
   readonly type: string;
   /** Offset in bytes. */
   readonly offset: number;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Of a bit-field: first bit within the struct, and how many. */
+  /** For bit-fields: the first bit within the struct, and the width in bits. */
   readonly bits?: { readonly first: number; readonly width: number };
 }
 
-/** A type of the kernel's, described. */
+/** The description of a type. */
 export interface TypeDescription {
-  /** In C notation. */
+  /** Name in C notation. */
   readonly name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Members of a struct or union, anonymous ones flattened. */
+  /**
+   * Members of a struct or union, including those of anonymous structs in it.
+   */
   readonly members: readonly TypeMember[];
   /** Enumerators of an enum, by name. */
   readonly enumerators: Readonly<Record<string, number>>;
 }
 
-/** A text of a global variable is no longer than this, in bytes. */
+/** Longest text of a global variable, in bytes. */
 const MOST_TEXT = 4096;
 
 /**
- * The objects of a guest's kernel by name.
+ * Access to the objects of a guest's kernel by name.
  *
  * @example
  * ```ts
@@ -75,13 +77,13 @@ export class GuestKernel {
   readonly #kernel: Kernel;
   readonly #values: KernelValues;
 
-  /** Makes it of a kernel that was found. */
+  /** Wraps a kernel that has been located. */
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.#values = new KernelValues(kernel);
   }
 
-  /** As `uname -r` says in the guest. */
+  /** As printed by `uname -r` in the guest. */
   get release(): string {
     return this.#kernel.facts.release;
   }
@@ -92,18 +94,19 @@ export class GuestKernel {
   }
 
   /**
-   * A global variable, typed by the guest's BTF or as well known:
-   * `object("init_task").comm`.
+   * A global variable, typed by the guest's BTF or by a table of well-known
+   * variables: `object("init_task").comm`.
    *
-   * @throws {KernelError} when there is none, or its type must be given.
+   * @throws {KernelError} when there is no such variable, or its type must be
+   * given.
    */
   object<V extends KnownVariable>(
     variable: V,
   ): ObjectOf<(typeof VARIABLES)[V]>;
-  /** A global variable whose type TypeScript does not know. */
+  /** A global variable whose type is not known to TypeScript. */
   object(variable: string): AnyStruct;
   /**
-   * What lies at an address or a symbol, as a type in C notation:
+   * The object at an address or symbol, with a type in C notation:
    * `object("task_struct", address)`, `object("struct list_head", "modules")`.
    *
    * @throws {KernelError} when there is no such type or symbol.
@@ -128,13 +131,19 @@ export class GuestKernel {
     variable: V,
     cpu: number,
   ): ValueOf<PerCpuVariables[V]>;
-  /** The same with a type in C notation, where BTF has none. */
+  /**
+   * Like the other overload, with a type in C notation, for variables that BTF
+   * does not describe.
+   */
   perCpu<T extends string>(
     variable: string,
     cpu: number,
     type: T,
   ): ObjectOf<T>;
-  /** The same of a variable whose type TypeScript does not know. */
+  /**
+   * Like the other overloads, for a variable whose type is not known to
+   * TypeScript.
+   */
   perCpu(variable: string, cpu: number): AnyStruct;
   perCpu(variable: string, cpu: number, type?: string): unknown {
     const kernel = this.#kernel;
@@ -151,7 +160,7 @@ export class GuestKernel {
   /**
    * GVA of a symbol.
    *
-   * @throws {KernelError} when the kernel has none of that name.
+   * @throws {KernelError} when the kernel has no such symbol.
    */
   address(symbol: string): bigint {
     return this.#kernel.symbols.address(symbol);
@@ -175,7 +184,7 @@ export class GuestKernel {
   /**
    * The value of an enumerator: `constant("MODULE_STATE_LIVE")`.
    *
-   * @throws {KernelError} when no enum of the kernel's has it.
+   * @throws {KernelError} when no enum of the kernel defines it.
    */
   constant(enumerator: string): number {
     return this.#kernel.types.enumerator(enumerator);
@@ -189,7 +198,7 @@ export class GuestKernel {
   /**
    * Describes a type: its size, members, enumerators.
    *
-   * @throws {KernelError} when this kernel has none of that name.
+   * @throws {KernelError} when this kernel has no such type.
    */
   type(name: string): TypeDescription {
     const type = typeNamed(this.#kernel, name);
@@ -208,7 +217,7 @@ export class GuestKernel {
   }
 
   /**
-   * A copy of bytes of the kernel's memory.
+   * A copy of bytes in kernel memory.
    *
    * @throws {MemoryError} when they are not mapped.
    */
@@ -217,7 +226,7 @@ export class GuestKernel {
   }
 
   /**
-   * Text in the kernel's memory up to its zero byte, at most `limit` bytes.
+   * NUL-terminated text in kernel memory, at most `limit` bytes.
    *
    * @throws {MemoryError} when nothing is mapped there.
    */
@@ -226,8 +235,9 @@ export class GuestKernel {
   }
 
   /**
-   * All tasks: the threads of all processes, and the kernel's own. The list is
-   * read whole before the first is given, as in all that follow here.
+   * All tasks: the threads of all processes, and kernel threads. The list is
+   * read completely before the first task is returned; the same holds for the
+   * methods below.
    *
    * @throws {KernelError} when the list of tasks is damaged.
    */
@@ -235,17 +245,17 @@ export class GuestKernel {
     return subsystems.tasks(this.#kernel, this.#make);
   }
 
-  /** The first thread of each process. Throws as {@linkcode tasks}. */
+  /** The first thread of each process. Throws like {@linkcode tasks}. */
   processes(): Generator<Struct<"task_struct">> {
     return subsystems.processes(this.#kernel, this.#make);
   }
 
-  /** The threads of a task's process. Throws as {@linkcode tasks}. */
+  /** The threads of a task's process. Throws like {@linkcode tasks}. */
   threads(task: Struct<"task_struct">): Generator<Struct<"task_struct">> {
     return subsystems.threads(this.#kernel, this.#make, task);
   }
 
-  /** The task with a pid. Throws as {@linkcode tasks}. */
+  /** The task with a pid. Throws like {@linkcode tasks}. */
   task(pid: number): Struct<"task_struct"> | undefined {
     return this.tasks().find((task) => task.pid === pid);
   }
@@ -255,7 +265,7 @@ export class GuestKernel {
     return this.object("modules").$list("module", "list");
   }
 
-  /** The files that a task has open, with their numbers and paths. */
+  /** The open files of a task, with their numbers and paths. */
   files(task: Struct<"task_struct">): Generator<TaskFile> {
     return subsystems.files(this.#kernel, this.#make, task);
   }
@@ -269,7 +279,7 @@ export class GuestKernel {
     return subsystems.pathText(this.#kernel, of);
   }
 
-  /** The areas of a task's memory, in the order of their addresses. */
+  /** The memory areas of a task, in address order. */
   memoryAreas(
     task: Struct<"task_struct">,
   ): Generator<Struct<"vm_area_struct">> {
@@ -277,7 +287,7 @@ export class GuestKernel {
   }
 
   /**
-   * A copy of bytes of a task's own memory.
+   * A copy of bytes in a task's user memory.
    *
    * @throws {MemoryError} when they are not in RAM.
    */
@@ -290,7 +300,7 @@ export class GuestKernel {
   }
 
   /**
-   * The command line of a task's process; empty for the kernel's own.
+   * The command line of a task's process; empty for kernel threads.
    *
    * @throws {MemoryError} when it is not in RAM.
    */
@@ -298,19 +308,19 @@ export class GuestKernel {
     return subsystems.commandLine(this.#kernel, task);
   }
 
-  /** The mounts that a task sees; by default those of the first process. */
+  /** The mounts that a task sees; by default, those of the first process. */
   mounts(task?: Struct<"task_struct">): Generator<Mount> {
     const of = task ?? this.object("init_task");
     return subsystems.mounts(this.#kernel, this.#make, of);
   }
 
-  /** Network devices; by default of the first namespace. */
+  /** The network devices of a namespace; by default, of the first one. */
   netDevices(net?: Struct<"net">): Generator<Struct<"net_device">> {
     return subsystems.netDevices(net ?? this.object("init_net"));
   }
 
   readonly #make = <N extends string>(struct: N, gva: bigint): Struct<N> =>
-    // The name says what the value is.
+    // The name determines the type of the value.
     this.#values.at(typeNamed(this.#kernel, struct), gva) as Struct<N>;
 
   #variable(name: string): KernelValue {
@@ -331,12 +341,13 @@ export class GuestKernel {
     return this.#values.at(this.#complete(type, at), at);
   }
 
-  /** An array without a length is as long as its symbol, up to the next. */
+  /** An array without a length extends from its symbol to the next one. */
   #complete(type: CType, at: bigint): CType {
     if (type.kind !== "array" || type.length !== 0) return type;
     const { element } = type;
     const size = this.#kernel.symbols.lookup(at)?.size ?? 0;
-    // What lies between the end of a text and the next symbol is none of it.
+    // For text, the bytes between its end and the next symbol are not part of
+    // it.
     const text = element.kind === "int" && element.char;
     const most = text ? MOST_TEXT : size;
     return arrayOf(element, Math.floor(Math.min(size, most) / element.size));

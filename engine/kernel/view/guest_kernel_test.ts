@@ -6,7 +6,7 @@ import { AT, THING, thingGuest } from "./view_fixture.ts";
 
 const at = (gva: bigint, member: keyof typeof AT) => gva + BigInt(AT[member]);
 
-Deno.test("members have the values that their C types mean", () => {
+Deno.test("members have the values that their C types define", () => {
   const { fixture, gva, kernel } = thingGuest();
   const { view } = fixture;
   const start = fixture.gpa(gva);
@@ -35,7 +35,7 @@ Deno.test("members have the values that their C types mean", () => {
   assert.equal(thing.$integer("state"), 9n);
 });
 
-Deno.test("bit-fields, signed and not, and of types of 64 bits", () => {
+Deno.test("bit-fields: signed, unsigned, and of 64-bit types", () => {
   const { fixture, gva, kernel } = thingGuest();
   const word = 0b101 | (0b11110 << 3) | (1 << 8) | (0xabcde << 9);
   fixture.setU32(at(gva, "bits"), word >>> 0);
@@ -66,14 +66,15 @@ Deno.test("pointers are followed, NULL is null", () => {
   assert.equal(text?.$string(2), "he");
   assert.equal(text?.$type, "char *");
   assert.equal(text?.$element(1), "e".charCodeAt(0));
-  // A pointer that leads nowhere is an object until it is asked for more.
+  // A pointer to unmapped memory gives an object; only reading through it
+  // fails.
   fixture.setU64(at(gva, "next"), 0x10n);
   const lost = kernel().object("thing", gva).next;
   assert.ok(lost !== null && typeof lost === "object" && "u64" in lost);
   assert.throws(() => lost.u64, MemoryError);
 });
 
-Deno.test("functions are pointers with their symbol", () => {
+Deno.test("functions are pointers with a symbol", () => {
   const { fixture, gva, kernel } = thingGuest();
   const schedule = FIXTURE_TEXT + 0x100n;
   fixture.setU64(at(gva, "call"), schedule);
@@ -90,7 +91,7 @@ Deno.test("functions are pointers with their symbol", () => {
   assert.equal(kernel().symbol(5n), undefined);
 });
 
-Deno.test("arrays: elements, bounds, several dimensions, flexible ones", () => {
+Deno.test("arrays: elements, bounds, several dimensions, flexible arrays", () => {
   const { fixture, gva, kernel } = thingGuest();
   for (let i = 0; i < 3; i++) {
     fixture.setU32(at(gva, "numbers") + BigInt(4 * i), i - 1 >>> 0);
@@ -115,7 +116,7 @@ Deno.test("arrays: elements, bounds, several dimensions, flexible ones", () => {
   assert.equal(thing.$member("tail[0]"), 77);
 });
 
-Deno.test("paths, addresses, sizes; what is not there is named", () => {
+Deno.test("paths, addresses, sizes; missing members are named in the error", () => {
   const { gva, kernel } = thingGuest();
   const thing = kernel().object("thing", gva);
   assert.equal(thing.$address, gva);
@@ -140,7 +141,7 @@ Deno.test("paths, addresses, sizes; what is not there is named", () => {
   assert.throws(() => Object.assign(thing, { u64: 1n }), /cannot be set/);
 });
 
-Deno.test("the struct around a member, and its neighbours", () => {
+Deno.test("the struct that contains a member, and neighbours in an array", () => {
   const { fixture, gva, kernel } = thingGuest();
   const link = kernel().object("list_head", at(gva, "link"));
   const outer = link.$container("thing", "link");
@@ -175,12 +176,12 @@ Deno.test("objects as values: text, JSON, await, copies", async () => {
   assert.match(text, /\n {2}u64: 2n,\n/);
   assert.match(text, /\n {2}next: 0x[0-9a-f]+ \(struct thing \*\),\n/);
   assert.match(text, /\n {2}rows: \[ \[ 0, 0, 0 \], \[ 0, 0, 0 \] \],\n/);
-  // What is not mapped is shown as such.
+  // Unmapped memory is shown as such.
   const lost = Deno.inspect(kernel().object("thing", 0x1000n));
   assert.match(lost, /\n {2}u64: <cannot be read>,\n/);
 });
 
-Deno.test("variables: typed by BTF, by the table, by the caller", () => {
+Deno.test("variables typed by BTF, by the table of well-known ones, or by the caller", () => {
   const { fixture, kernel } = thingGuest();
   const page = fixture.image();
   fixture.symbol("nr_threads", page);
@@ -238,7 +239,7 @@ Deno.test("per-CPU variables", () => {
     () => k.object("own_thing"),
     /each CPU has its own own_thing: take one of them, as in perCpu/,
   );
-  // A pointer to what each CPU has its own of.
+  // A pointer to per-CPU data.
   const shared = k.object("thing", page);
   assert.equal(shared.$perCpu(1).$address, second);
 });

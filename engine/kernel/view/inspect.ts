@@ -1,6 +1,6 @@
 /**
- * Objects of the guest as text, for `console.log`, and as plain data, for
- * JSON. Both are bounded, and no pointer is followed.
+ * Guest objects as text, for `console.log`, and as plain data, for JSON. Both
+ * are bounded, and pointers are not followed.
  *
  * @module
  */
@@ -17,24 +17,24 @@ import { symbolAt, type Values } from "./context.ts";
 import { readInteger } from "./integers.ts";
 import { elementPlace, memberPlace, type Place } from "./places.ts";
 
-/** Members that are shown of one struct. */
+/** How many members of a struct are shown. */
 const MOST_MEMBERS = 300;
-/** Members of a struct within a struct, for it to be shown. */
+/** Nested structs with more members than this are not shown. */
 const MOST_INNER = 8;
-/** Elements that are shown of an array. */
+/** How many elements of an array are shown. */
 const MOST_ELEMENTS = 8;
-/** Structs within structs that are shown. */
+/** How many levels of nested structs are shown. */
 const MOST_LEVELS = 3;
-/** Bytes that are shown of a text that is pointed to. */
+/** How many bytes of a text behind a pointer are shown. */
 const MOST_TEXT = 64;
 const PRINTABLE = /^[\x20-\x7e]+$/;
-/** Elements of an array in JSON. */
+/** How many elements of an array go into JSON. */
 const MOST_JSON = 1024;
-/** Values in JSON, and structs within structs. */
+/** Maximum number of values in JSON, over all nested structs. */
 const MOST_VALUES = 1 << 20;
 const MOST_NESTED = 64;
 
-/** A struct as text, a line for each member. */
+/** A struct as text, one line for each member. */
 export function inspectStruct(
   values: Values,
   type: StructType,
@@ -63,7 +63,7 @@ export function inspectArray(
   return `${type.name} at ${hex(gva)} ${elements(values, type, gva, 0)}`;
 }
 
-/** A pointer as text: with the symbol, or the text, that it points to. */
+/** A pointer as text, with the symbol or the text that it points to. */
 export function inspectPointer(
   values: Values,
   target: CType,
@@ -77,7 +77,7 @@ export function inspectPointer(
   return `${hex(gva)} ${what}`;
 }
 
-/** The text that a `char *` points to, where it is one. */
+/** The text that a `char *` points to, if it is valid text. */
 function textAt(
   { kernel }: Values,
   target: CType,
@@ -93,7 +93,7 @@ function textAt(
   }
 }
 
-/** What lies at a place, in a line. */
+/** The object at a place, on one line. */
 function inspectPlace(values: Values, place: Place, level: number): string {
   const { type, gva, bits } = place;
   try {
@@ -114,7 +114,7 @@ function inspectPlace(values: Values, place: Place, level: number): string {
   }
 }
 
-/** The guest's text, so that it cannot steer a terminal. */
+/** Guest text, with everything escaped that could control a terminal. */
 function quoted(text: string): string {
   return shownText(JSON.stringify(text));
 }
@@ -160,10 +160,10 @@ function isText({ element }: ArrayType): boolean {
 }
 
 /**
- * What lies at a place as plain data: pointers as addresses in hex, 64-bit
- * numbers as decimal text, `null` for what cannot be read.
+ * The object at a place as plain data: pointers are addresses in hex, 64-bit
+ * numbers decimal text, and `null` stands for what cannot be read.
  *
- * @throws {KernelError} when it is more than 2^20 values.
+ * @throws {KernelError} when there are more than 2^20 values.
  */
 export function jsonOf(values: Values, place: Place): unknown {
   let left = MOST_VALUES;
@@ -198,7 +198,7 @@ export function jsonOf(values: Values, place: Place): unknown {
   return data(place, 0);
 }
 
-/** A value that is no object, for JSON. */
+/** A value that is not an object, for JSON. */
 function scalar(values: Values, { type, gva, bits }: Place): unknown {
   try {
     if (type.kind === "pointer") {

@@ -1,5 +1,5 @@
 /**
- * Numbers out of guest memory, as their C types mean them.
+ * Reads numbers from guest memory according to their C types.
  *
  * @module
  */
@@ -9,10 +9,9 @@ import type { CType, EnumType, IntType } from "../btf/c_type.ts";
 import type { Bits } from "./context.ts";
 
 /**
- * The integer at a GVA: of an int, an enum or a pointer, or the bits of a
- * bit-field.
+ * The integer at a GVA: an int, an enum, a pointer, or a bit-field.
  *
- * @throws {KernelError} when the type is no integer.
+ * @throws {KernelError} when the type is not an integer.
  * @throws {MemoryError} when it is not mapped.
  */
 export function readInteger(
@@ -28,7 +27,7 @@ export function readInteger(
     throw new KernelError(`${type.name} is no integer`);
   }
   if (bits !== undefined) {
-    // No byte more than it lies in: the next one may not be mapped.
+    // Only the bytes that hold the bit-field: the next one may not be mapped.
     const start = Math.floor(bits.first / 8);
     const skipped = bits.first - start * 8;
     const size = Math.ceil((skipped + bits.width) / 8);
@@ -52,7 +51,7 @@ export function readInteger(
   }
 }
 
-/** A number of up to 32 bits, else a bigint; `_Bool` a boolean. */
+/** A number for up to 32 bits, a bigint for more, a boolean for `_Bool`. */
 export function intValue(
   space: AddressSpace,
   type: IntType,
@@ -69,7 +68,7 @@ export function isNarrow(type: IntType, width = type.size * 8): boolean {
   return width <= 32;
 }
 
-/** An enum's name for its value; the number where it has none. */
+/** The enumerator's name; the number when the value has no name. */
 export function enumValue(
   space: AddressSpace,
   type: EnumType,

@@ -9,13 +9,13 @@ import { KernelError } from "../../base/errors.ts";
 export interface PathStep {
   /** The member's name. */
   readonly name: string;
-  /** The elements taken of it, in order. */
+  /** Array indices applied to the member, in order. */
   readonly indices: readonly number[];
 }
 
 const STEP = /^([^.[\]]+)((?:\[\d+\])*)$/;
 
-/** The steps of a path. @throws {KernelError} when it is none. */
+/** Splits a path into steps. @throws {KernelError} when it is malformed. */
 export function parsePath(path: string): PathStep[] {
   return path.split(".").map((step) => {
     const [, name, indices] = STEP.exec(step) ?? [];

@@ -1,5 +1,6 @@
 /**
- * Where members lie: from a struct at an address to a type at an address.
+ * Finds where members lie: given a struct at an address, the member's type and
+ * address.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { parsePath } from "./path.ts";
 export interface Place {
   readonly type: CType;
   readonly gva: bigint;
-  /** For bit-fields: which bits from there on. */
+  /** For bit-fields: the bits, counted from that address. */
   readonly bits?: Bits;
 }
 
@@ -33,7 +34,7 @@ export function memberPlace(
     : { type, gva, bits: { first: bitOffset, width: bitSize } };
 }
 
-/** Where an element of an array lies, also beyond its length. */
+/** Where an element of an array lies, even beyond the array's length. */
 export function elementPlace(
   element: CType,
   gva: bigint,
@@ -46,8 +47,8 @@ export function elementPlace(
 }
 
 /**
- * Where the member at a path lies. The path may walk embedded structs and
- * arrays, no pointers.
+ * Where the member at a path lies. The path may go through embedded structs and
+ * arrays, but not through pointers.
  *
  * @throws {KernelError} when this kernel's struct has no such member.
  */
@@ -61,7 +62,7 @@ export function findPlace(kernel: Kernel, from: Place, path: string): Place {
 }
 
 /**
- * As {@linkcode findPlace}, through pointers too; `undefined` when one of
+ * Like {@linkcode findPlace}, but follows pointers; `undefined` when one of
  * them is NULL.
  *
  * @throws {MemoryError} when a pointer on the way cannot be read.
@@ -79,7 +80,7 @@ export function followPath(
   });
 }
 
-/** Walks a path; `through` says where a pointer leads. */
+/** Walks a path; `through` follows a pointer. */
 function walkPath(
   kernel: Kernel,
   from: Place,
@@ -111,7 +112,7 @@ function walkPath(
   return place;
 }
 
-/** The error for a member that is not there. */
+/** The error for a member that does not exist. */
 export function absentMember(struct: CType, path: string): KernelError {
   const names = struct.kind === "struct" ? struct.layout.members.keys() : [];
   return new KernelError(

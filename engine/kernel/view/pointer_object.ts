@@ -1,5 +1,6 @@
 /**
- * Pointers to what is no struct: functions, numbers, other pointers.
+ * Pointers to something other than a struct: functions, numbers, other
+ * pointers.
  *
  * @module
  */
@@ -34,13 +35,13 @@ export class PointerObject implements KernelPointer<unknown> {
     return this.#values.at(this.#target, this.$address);
   }
 
-  /** As {@linkcode KernelPointer.$element}. */
+  /** See {@linkcode KernelPointer.$element}. */
   $element(index: number): KernelValue {
     const { type, gva } = elementPlace(this.#target, this.$address, index);
     return this.#values.at(type, gva);
   }
 
-  /** As {@linkcode KernelPointer.$perCpu}. */
+  /** See {@linkcode KernelPointer.$perCpu}. */
   $perCpu(cpu: number): PointerObject {
     return new PointerObject(
       this.#values,
@@ -49,29 +50,29 @@ export class PointerObject implements KernelPointer<unknown> {
     );
   }
 
-  /** As {@linkcode KernelPointer.$cast}. */
+  /** See {@linkcode KernelPointer.$cast}. */
   $cast<T extends string>(type: T): ObjectOf<T> {
     const named = typeNamed(this.#values.kernel, type);
-    // The name says what the value is.
+    // The name determines the type of the value.
     return this.#values.at(named, this.$address) as ObjectOf<T>;
   }
 
-  /** As {@linkcode KernelPointer.$bytes}. */
+  /** See {@linkcode KernelPointer.$bytes}. */
   $bytes(length: number = this.#target.size): Uint8Array<ArrayBuffer> {
     return this.#values.kernel.space.bytes(this.$address, length);
   }
 
-  /** As {@linkcode KernelPointer.$string}. */
+  /** See {@linkcode KernelPointer.$string}. */
   $string(limit?: number): string {
     return this.#values.kernel.space.string(this.$address, limit);
   }
 
-  /** For `JSON.stringify`. */
+  /** Supports `JSON.stringify`. */
   toJSON(): string {
     return `0x${this.$address.toString(16)}`;
   }
 
-  /** For `console.log`. */
+  /** Supports `console.log`. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return inspectPointer(this.#values, this.#target, this.$address);
   }

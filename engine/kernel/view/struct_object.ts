@@ -1,5 +1,6 @@
 /**
- * Structs and unions of the guest as objects: their members are properties.
+ * Structs and unions in guest memory as objects whose properties are the
+ * members.
  *
  * @module
  */
@@ -28,7 +29,7 @@ import { linkedObjects, mapleObjects, xarrayObjects } from "./walks.ts";
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
-/** A struct's own functions; its members are added by the proxy around it. */
+/** The methods of a struct object; a proxy around it adds the members. */
 class StructTarget {
   readonly #values: Values;
   readonly #type: StructType;
@@ -38,7 +39,7 @@ class StructTarget {
     this.#values = values;
     this.#type = type;
     this.#gva = gva;
-    // Called with the proxy as `this`, which has no private fields.
+    // It is called with the proxy as `this`, which has no private fields.
     Object.defineProperty(this, INSPECT, {
       configurable: true,
       value: () => inspectStruct(values, type, gva),
@@ -123,7 +124,7 @@ class StructTarget {
   $container(type: string, member: string): KernelValue {
     const { kernel } = this.#values;
     const outer = typeNamed(kernel, type);
-    // From address 0, a member's address is its offset.
+    // With the struct at address 0, a member's address is its offset.
     const { gva } = findPlace(kernel, { type: outer, gva: 0n }, member);
     return this.#values.at(outer, this.#gva - gva);
   }
@@ -180,12 +181,12 @@ class StructTarget {
     return mapleObjects(this.#values, this.#gva, type, options);
   }
 
-  /** As text: `struct list_head at 0xffff...`. */
+  /** A short text: `struct list_head at 0xffff...`. */
   describe(): string {
     return `${this.#type.name} at ${hex(this.#gva)}`;
   }
 
-  /** For `JSON.stringify`: the members, pointers as addresses. */
+  /** The members as plain data for `JSON.stringify`; pointers are addresses. */
   json(): unknown {
     return jsonOf(this.#values, { type: this.#type, gva: this.#gva });
   }
@@ -199,7 +200,7 @@ class StructTarget {
     return findPlace(this.#values.kernel, from, path);
   }
 
-  /** That the struct is one of these. */
+  /** Throws unless the struct is one of these. */
   #require(...tags: readonly string[]): void {
     if (tags.includes(this.#type.tag)) return;
     throw new KernelError(
@@ -210,14 +211,17 @@ class StructTarget {
   }
 }
 
-/** Properties that JavaScript asks of any object; a member goes before them. */
+/**
+ * Properties that JavaScript looks up on any object; members of the same name
+ * take precedence.
+ */
 const OF_OBJECTS: ReadonlyMap<string, (target: StructTarget) => unknown> =
   new Map<string, (target: StructTarget) => unknown>([
     ["toString", (target) => () => target.describe()],
     ["valueOf", (target) => () => target.describe()],
     ["toJSON", (target) => () => target.json()],
     ["constructor", () => Object],
-    // Awaiting an object gives the object.
+    // Makes `await` return the object itself: it is not a promise.
     ["then", () => undefined],
   ]);
 
@@ -254,7 +258,7 @@ const HANDLER: ProxyHandler<StructTarget> = {
   },
 };
 
-/** The struct at a GVA, as an object. */
+/** Creates the object for the struct at a GVA. */
 export function structObject(
   values: Values,
   type: StructType,
@@ -264,6 +268,6 @@ export function structObject(
     new StructTarget(values, type, gva),
     HANDLER,
   );
-  // The handler gives what the interface says.
+  // The proxy's handler provides what the interface promises.
   return target as AnyStruct;
 }

@@ -1,14 +1,14 @@
 /**
  * Structs of the kernel with their members, for the editor and the type
  * checker. Written by generate.ts from the kernels 6.1.0-56-amd64, 6.12.117+deb12-amd64:
- * a member with a question mark is not in each of them.
+ * a member with a question mark is missing from some of them.
  *
  * @module
  */
 
 /**
- * Structs by name, without `struct`, with their members' kinds of values.
- * `xftrace types --struct NAME` declares more, as {@linkcode GuestStructs}.
+ * Structs by name, without `struct`, with the kind of each member's value.
+ * `xftrace types --struct NAME` declares more, in {@linkcode GuestStructs}.
  */
 export interface KernelStructs {
   readonly list_head: {
@@ -3666,7 +3666,7 @@ export interface KernelStructs {
   };
 }
 
-/** Variables that each CPU has its own of, with their kinds. */
+/** Per-CPU variables with their kinds. */
 export interface PerCpuVariables {
   readonly __bpf_map_cookie: "struct pcpu_gen_cookie";
   readonly __irq_regs: "struct pt_regs *";

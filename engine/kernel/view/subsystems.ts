@@ -1,5 +1,5 @@
 /**
- * What a guest's kernel holds, by subsystem, as iterators over its objects.
+ * The contents of a guest's kernel by subsystem, as iterators over objects.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Addressed, Struct } from "./object_types.ts";
 
 /** A file that a task has open. */
 export interface TaskFile {
-  /** Its number. */
+  /** Its file descriptor number. */
   readonly fd: number;
   readonly file: Struct<"file">;
   /** Its path, from the root of its mounts. */
@@ -25,21 +25,21 @@ export interface TaskFile {
 /** A mounted file system. */
 export interface Mount {
   readonly mount: Struct<"mount">;
-  /** What is mounted: `/dev/vda1`, `proc`. */
+  /** The mounted device or file system: `/dev/vda1`, `proc`. */
   readonly device: string;
-  /** Where: `/proc`. */
+  /** Its mount point: `/proc`. */
   readonly path: string;
   /** The file system's type: `ext4`. */
   readonly type: string;
 }
 
-/** Makes the struct of a type at an address. */
+/** Creates the object for a struct at an address. */
 export type MakeStruct = <N extends string>(
   struct: N,
   gva: bigint,
 ) => Struct<N>;
 
-/** All tasks: processes with their threads, and the kernel's own. */
+/** All tasks: processes with their threads, and kernel threads. */
 export function* tasks(
   kernel: Kernel,
   make: MakeStruct,
@@ -73,7 +73,7 @@ export function* threads(
   }
 }
 
-/** The files that a task has open. */
+/** The open files of a task. */
 export function* files(
   kernel: Kernel,
   make: MakeStruct,
@@ -96,7 +96,7 @@ export function pathText(kernel: Kernel, of: Addressed): string {
   );
 }
 
-/** The areas of a process's memory, in the order of their addresses. */
+/** The memory areas of a process, in address order. */
 export function* areas(
   kernel: Kernel,
   make: MakeStruct,
@@ -109,7 +109,7 @@ export function* areas(
   }
 }
 
-/** The mounts of a task's namespace. */
+/** The mounts in a task's namespace. */
 export function* mounts(
   kernel: Kernel,
   make: MakeStruct,
@@ -130,7 +130,7 @@ export function* mounts(
   }
 }
 
-/** Bytes of a task's own memory. @throws {MemoryError} when not in RAM. */
+/** Bytes of a task's user memory. @throws {MemoryError} when not in RAM. */
 export function userBytes(
   kernel: Kernel,
   task: Struct<"task_struct">,
@@ -147,11 +147,11 @@ export function userBytes(
   return own.bytes(address, length);
 }
 
-/** Longer command lines are cut, bytes. */
+/** Longer command lines are cut to this many bytes. */
 const MOST_ARGUMENTS = 1 << 17;
 
 /**
- * The command line of a task's process; empty for threads of the kernel's.
+ * The command line of a task's process; empty for kernel threads.
  *
  * @throws {MemoryError} when it is not in RAM.
  */

@@ -1,5 +1,5 @@
 /**
- * From a C type at an address to the value that a script works with.
+ * Converts a C type at an address to the value that a script works with.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { KernelValue } from "./object_types.ts";
 import { PointerObject } from "./pointer_object.ts";
 import { structObject } from "./struct_object.ts";
 
-/** Larger arrays of bytes are read element by element. */
+/** Byte arrays larger than this are read element by element. */
 const MOST_BYTES = 1 << 20;
 
-/** The values of one kernel's memory. */
+/** Creates the values in one kernel's memory. */
 export class KernelValues implements Values {
   readonly kernel: Kernel;
 
@@ -26,8 +26,9 @@ export class KernelValues implements Values {
   /**
    * The value of a type at a GVA.
    *
-   * @throws {MemoryError} when it is read at once and not mapped: numbers,
-   * text and pointers are, structs and arrays when they are asked for more.
+   * @throws {MemoryError} when the value is not mapped. Numbers, text and
+   * pointers are read at once; structs and arrays only when they are accessed
+   * further.
    */
   at(type: CType, gva: bigint, bits?: Bits): KernelValue {
     const { space } = this.kernel;
@@ -51,12 +52,15 @@ export class KernelValues implements Values {
       case "void":
       case "function":
       case "forward":
-        // There is nothing to read, but it has a place.
+        // There is nothing to read, but it has an address.
         return new PointerObject(this, type, gva);
     }
   }
 
-  /** What a pointer gives: the struct that it points to, or itself. */
+  /**
+   * The value of a pointer: the struct that it points to, or the pointer
+   * itself.
+   */
   #pointed(target: CType, address: bigint): KernelValue {
     if (address === 0n) return null;
     return target.kind === "struct"

@@ -1,16 +1,17 @@
 /**
  * Types of well-known global variables.
  *
- * The BTF of most kernels describes per-CPU variables alone (380 of 6.1's,
- * all in `.data..percpu`), so what the others are stands here. The types were
- * compared with the debugging information of Debian's 6.1.176.
+ * The BTF of most kernels describes only per-CPU variables (380 in 6.1, all in
+ * `.data..percpu`), so the types of others are listed here. They were compared
+ * with the debug information of Debian's 6.1.176.
  *
  * @module
  */
 
 /**
- * Global variables and their types in C notation; `[]`: as many elements as
- * the symbol is large. A kernel need not have all of them.
+ * Global variables and their types in C notation; `[]` stands for as many
+ * elements as fit between the symbol and the next. A kernel need not have all
+ * of them.
  */
 export const VARIABLES = {
   // kernel/, init/: tasks, namespaces, the machine.
@@ -158,10 +159,10 @@ export const VARIABLES = {
   idt_table: "gate_desc[]",
 } as const;
 
-/** A global variable whose type is known without being given. */
+/** A global variable whose type need not be given. */
 export type KnownVariable = keyof typeof VARIABLES;
 
-/** The type of a variable of {@linkcode VARIABLES}, in C notation. */
+/** The type of a variable in {@linkcode VARIABLES}, in C notation. */
 export function variableType(name: string): string | undefined {
   const types: Readonly<Record<string, string>> = VARIABLES;
   return Object.hasOwn(types, name) ? types[name] : undefined;

@@ -1,6 +1,5 @@
 /**
- * A small guest whose types have something of everything, for tests of
- * objects.
+ * A small guest whose types cover all kinds of members, for tests of objects.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import { BtfTypes } from "../btf/btf_types.ts";
 import { FixtureGuest } from "../core/kernel_fixture.ts";
 import { GuestKernel } from "./guest_kernel.ts";
 
-/** Where the members of `struct thing` lie, in bytes. */
+/** Offsets of the members of `struct thing`, in bytes. */
 export const AT = {
   s8: 0,
   u16: 2,
@@ -32,10 +31,10 @@ export const AT = {
   tail: 176,
 } as const;
 
-/** Bytes of `struct thing`, its flexible array not counted. */
+/** Size of `struct thing` in bytes, without its flexible array. */
 export const THING = 176;
 
-/** Types with something of everything. */
+/** Types that cover all kinds of members. */
 export function thingTypes(): BtfTypes {
   const b = new BtfBuilder();
   const s8 = b.int("signed char", 1, 8, 1);
@@ -47,7 +46,7 @@ export function thingTypes(): BtfTypes {
   const char = b.int("char", 1, 8, 1);
   const bool = b.int("_Bool", 1, 8, 4);
   const state = b.enum("thing_state", [["OFF", 0], ["ON", 1]]);
-  // The fixture's ids rise by one: a struct may point to itself.
+  // The fixture's ids are consecutive, so a struct may point to itself.
   const list = b.compound("struct", "list_head", 16, [
     { name: "next", type: u64, bits: 0 },
     { name: "prev", type: u64, bits: 64 },
@@ -73,7 +72,7 @@ export function thingTypes(): BtfTypes {
   const comm = b.array(char, 16);
   const uuid = b.array(u8, 16);
   const flexible = b.array(u32, 0);
-  // The pointer comes first, then the struct that it points to.
+  // The pointer has this id; the struct that it points to has the next one.
   const own = rows + 6;
   const next = b.ref("ptr", own + 1);
   if (next !== own) throw new Error(`the pointer is type ${next}, not ${own}`);

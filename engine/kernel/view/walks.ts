@@ -1,8 +1,9 @@
 /**
- * Containers of the kernel as iterators over the structs that they hold.
+ * Kernel containers as iterators over the structs in them.
  *
- * A container is read whole before its first entry is given, and read again
- * while the guest changes it: what is given was there at one time.
+ * A container is read completely before its first entry is returned, and read
+ * again if the guest changes it meanwhile, so the entries returned were all
+ * present at one time.
  *
  * @module
  */
@@ -24,7 +25,7 @@ import type {
 } from "./object_types.ts";
 import { findPlace } from "./places.ts";
 
-/** Containers whose entries are linked by a member of theirs. */
+/** Containers whose entries are linked through one of their members. */
 const LINKED = {
   list: { what: "list", read: listNodes },
   hlist: { what: "hash chain", read: hlistNodes },
@@ -48,7 +49,7 @@ export function* linkedObjects(
   const { kernel } = values;
   const { what, read } = LINKED[container];
   const struct = typeNamed(kernel, type);
-  // From address 0, a member's address is its offset.
+  // With the struct at address 0, a member's address is its offset.
   const { gva: back } = findPlace(kernel, { type: struct, gva: 0n }, link);
   const options: WalkOptions = {
     ...limit,
@@ -60,7 +61,7 @@ export function* linkedObjects(
   }
 }
 
-/** What the pointers in an XArray point to. */
+/** The objects that the pointers in an XArray point to. */
 export function* xarrayObjects(
   values: Values,
   xarray: bigint,
@@ -79,7 +80,7 @@ export function* xarrayObjects(
   }
 }
 
-/** What the pointers in a maple tree point to. */
+/** The objects that the pointers in a maple tree point to. */
 export function* mapleObjects(
   values: Values,
   tree: bigint,

@@ -4,7 +4,7 @@ import { AT, thingGuest } from "./view_fixture.ts";
 
 const at = (gva: bigint, member: keyof typeof AT) => gva + BigInt(AT[member]);
 
-/** A guest with things, numbered by `u64`, and its kernel. */
+/** A guest with `count` things, numbered in `u64`, and its kernel. */
 function things(count: number) {
   const { fixture, kernel } = thingGuest();
   const all = Array.from({ length: count }, (_, i) => {
@@ -33,7 +33,7 @@ Deno.test("lists", () => {
     () => walk(3),
     /the list of struct thing by link at 0x[0-9a-f]+ does not end within 3 entries/,
   );
-  // The last leads back to the second: the head is never met again.
+  // The last one leads back to the second: the walk never returns to the head.
   fixture.setU64(ring[4], ring[2]);
   assert.throws(
     () => walk(),
@@ -51,7 +51,7 @@ Deno.test("lists", () => {
   );
 });
 
-Deno.test("hash chains, also those that end with an odd value", () => {
+Deno.test("hash chains, including those that end with an odd value", () => {
   const { fixture, kernel, all } = things(3);
   const head = fixture.create("hlist_head");
   const nodes = all.map((gva) => at(gva, "hnode"));
@@ -68,11 +68,11 @@ Deno.test("hash chains, also those that end with an odd value", () => {
   assert.throws(walk, /hash chain of struct thing by hnode .* in circles/);
 });
 
-Deno.test("red-black trees, in their order", () => {
+Deno.test("red-black trees in tree order", () => {
   const { fixture, kernel, all } = things(7);
   const root = fixture.create("rb_root");
   const nodes = all.map((gva) => at(gva, "node"));
-  // A perfect tree: 3 above 1 and 5, these above the even ones.
+  // A balanced tree: 3 above 1 and 5, these above the even numbers.
   const link = (parent: number, left: number, right: number) => {
     fixture.setU64(nodes[parent] + 16n, nodes[left]);
     fixture.setU64(nodes[parent] + 8n, nodes[right]);
@@ -99,7 +99,7 @@ Deno.test("XArrays and IDRs, several levels deep", () => {
   fixture.setU64(slot(top, 2), leaf + 2n);
   fixture.setU64(slot(leaf, 1), all[1]);
   fixture.setU64(slot(leaf, 63), all[2]);
-  // A value, and the mark of an entry that is left out.
+  // A value entry, and the mark of an empty slot.
   fixture.setU64(slot(leaf, 5), (9n << 1n) | 1n);
   fixture.setU64(slot(leaf, 6), 0x406n);
   const idr = fixture.create("idr");
@@ -110,10 +110,10 @@ Deno.test("XArrays and IDRs, several levels deep", () => {
       .map(({ index, object }) => [index, object.u64]);
   assert.deepEqual(entries(idr, "xarray"), [[0, 0n], [129, 1n], [191, 2n]]);
   assert.deepEqual(entries(idr, "idr"), [[100, 0n], [229, 1n], [291, 2n]]);
-  // One entry and no node.
+  // A single entry without a node.
   fixture.setU64(idr + 8n, all[3]);
   assert.deepEqual(entries(idr, "xarray"), [[0, 3n]]);
-  // A node that lies below itself.
+  // A node that contains itself.
   fixture.setU64(idr + 8n, top + 2n);
   fixture.setU64(slot(leaf, 7), top + 2n);
   assert.throws(
@@ -125,7 +125,7 @@ Deno.test("XArrays and IDRs, several levels deep", () => {
 const LEAF = 1n << 3n;
 const ARANGE = 3n << 3n;
 
-Deno.test("maple trees: ranges, gaps, nodes that are not full", () => {
+Deno.test("maple trees: ranges, gaps, partly filled nodes", () => {
   const { fixture, kernel, all } = things(3);
   const node = () => fixture.allocate(256, 256);
   const [top, low, high] = [node(), node(), node()];
@@ -136,12 +136,12 @@ Deno.test("maple trees: ranges, gaps, nodes that are not full", () => {
   fixture.setU64(pivot(top, 0), 0xfffn);
   fixture.setU64(top + 80n, low | LEAF | 4n);
   fixture.setU64(top + 88n, high | LEAF | 4n);
-  // low: nothing to 0xff, a thing to 0x1ff, nothing to its end.
+  // The lower node: empty up to 0xff, a thing up to 0x1ff, empty to its end.
   fixture.setU64(pivot(low, 0), 0xffn);
   fixture.setU64(pivot(low, 1), 0x1ffn);
   fixture.setU64(leafSlot(low, 1), all[0]);
   fixture.setU64(pivot(low, 2), 0xfffn);
-  // high: two things that touch, then nothing: its third pivot is 0.
+  // The upper node: two adjacent things, then nothing: its third pivot is 0.
   fixture.setU64(pivot(high, 0), 0x1fffn);
   fixture.setU64(leafSlot(high, 0), all[1]);
   fixture.setU64(pivot(high, 1), 0x2fffn);
@@ -154,16 +154,16 @@ Deno.test("maple trees: ranges, gaps, nodes that are not full", () => {
     [0x1000n, 0x1fffn, 1n],
     [0x2000n, 0x2fffn, 2n],
   ]);
-  // Marks and values are no pointers.
+  // Marks and values are not pointers.
   fixture.setU64(leafSlot(low, 1), 0x406n);
   assert.equal(walk().length, 2);
-  // A node that the tree has replaced is its own parent.
+  // A node that has been replaced is its own parent.
   fixture.setU64(high, high | 1n);
   assert.throws(walk, /maple tree of struct thing at .* in circles/);
   fixture.setU64(high, 0n);
   fixture.setU64(top + 88n, top | ARANGE | 4n);
   assert.throws(walk, KernelError);
-  // An empty tree, and one of a single entry.
+  // An empty tree, and one with a single entry.
   fixture.setU64(tree + 8n, 0n);
   assert.deepEqual(walk(), []);
   fixture.setU64(tree + 8n, all[0]);
