@@ -1,5 +1,5 @@
 /**
- * All checks, in the order in which they run: that of their ids.
+ * All checks, in the order of their ids, in which they also run.
  *
  * @module
  */
@@ -31,7 +31,7 @@ import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
 
 /**
- * Every check there is, whatever architecture it is about.
+ * All checks, for any architecture.
  *
  * @example
  * ```ts
@@ -68,9 +68,9 @@ export const checks: readonly Check[] = [
 ].sort((a, b) => a.id < b.id ? -1 : 1);
 
 /**
- * Checks by id (`XF001`), all of them when none are named.
+ * Checks by id (`XF001`); without ids, all of them.
  *
- * @throws {XftraceError} when there is none of that id.
+ * @throws {XftraceError} when an id is unknown.
  *
  * @example
  * ```ts

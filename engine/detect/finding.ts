@@ -1,13 +1,13 @@
 /**
- * What a check says: findings, and what it could not judge.
+ * What a check reports: findings, and what it could not judge.
  *
  * @module
  */
 
-/** How bad a finding is. */
+/** How serious a finding is. */
 export type Severity = "critical" | "high" | "medium" | "low";
 
-/** Severities, worst first. */
+/** All severities, the worst first. */
 export const SEVERITIES: readonly Severity[] = [
   "critical",
   "high",
@@ -15,55 +15,55 @@ export const SEVERITIES: readonly Severity[] = [
   "low",
 ];
 
-/** Something that should not be so, with what shows it. */
+/** Something that should not be so, with the evidence. */
 export interface Finding {
   /** The check that found it: `XF001`. */
   readonly check: string;
   readonly severity: Severity;
   /** One sentence: what is wrong. */
   readonly summary: string;
-  /** What was looked at, by name: `sys_call_table[257]`. */
+  /** The place that was examined: `sys_call_table[257]`. */
   readonly where: string;
-  /** GVA of what is wrong. */
+  /** GVA of the place. */
   readonly address: bigint;
-  /** What should stand there: a symbol, or bytes in hex. */
+  /** What should be there: a symbol, or bytes in hex. */
   readonly expected?: string;
-  /** What stands there. */
+  /** What is there. */
   readonly found?: string;
-  /** GVA of the code that is reached, when it is about code. */
+  /** GVA of the code that is reached, for findings about code. */
   readonly target?: bigint;
-  /** The module it belongs to, when one is known. */
+  /** The module it belongs to, if it is known. */
   readonly module?: string;
-  /** What to do when it is meant to be so. */
+  /** What to do if this is intended. */
   readonly hint?: string;
 }
 
-/** What a check may say beside findings. */
+/** How a check reports its results. */
 export interface Report {
   /** Something that should not be so. */
   finding(finding: Omit<Finding, "check">): void;
-  /** Something that could not be judged, and why. Never counts as clean. */
+  /** Something that could not be judged, and why. It never counts as clean. */
   unjudged(what: string, why: string): void;
-  /** Something worth a line that is as it may be. */
+  /** Something legitimate that is worth a line. */
   known(text: string): void;
-  /** This check needs something that was not given; it is not clean either. */
+  /** The check lacks an input; the result does not count as clean either. */
   notRun(why: string): void;
-  /** That many things were looked at and judged. */
+  /** Adds to the number of items that were judged. */
   judged(count: number): void;
   /**
-   * Runs one part of a check; when memory cannot be read or is damaged, that
-   * part is unjudged and the rest goes on.
+   * Runs one part of a check. When memory cannot be read or is damaged, that
+   * part is unjudged and the rest continues.
    */
   part(what: string, body: () => void): void;
 }
 
-/** A finding's identity: the same thing seen again. */
+/** The identity of a finding: equal for the same thing seen again. */
 export function sameThing(finding: Finding): string {
   const { check, where, address, target, found } = finding;
   return [check, where, address, target ?? "", found ?? ""].join("|");
 }
 
-/** The place of a finding, whatever is found there. */
+/** The identity of a finding's place, whatever was found there. */
 export function samePlace({ check, where, address }: Finding): string {
   return [check, where, address].join("|");
 }

@@ -1,5 +1,6 @@
 /**
- * Whether a kernel is still itself: checks, call flows, texts that are trusted.
+ * Checks whether a kernel has been tampered with: the checks, call flows, and
+ * trusted texts.
  *
  * @module
  */

@@ -11,7 +11,7 @@ import {
 import type { Check } from "../core/check.ts";
 import { functionStarts, judgeEntry } from "../core/syscall_functions.ts";
 
-/** `sys_call_table`: each entry is the function of its call. */
+/** Checks `sys_call_table`: each entry must be the function of its call. */
 export const syscallTable: Check = {
   id: "XF001",
   title: "system call table",
@@ -50,6 +50,7 @@ function expectedFunction(
 ): string | undefined {
   if (traced === undefined || !traced.startsWith("sys_")) return undefined;
   const name = kernel.arch.syscalls.names.entry(traced);
-  // Ftrace's name is the one in the source; some functions have another.
+  // Ftrace has the name from the source; some functions have a different
+  // symbol.
   return kernel.symbols.tryAddress(name) === undefined ? undefined : name;
 }

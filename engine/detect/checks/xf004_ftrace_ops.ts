@@ -12,7 +12,7 @@ import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Everybody who listens to functions through Ftrace. */
+/** Checks all functions registered with Ftrace. */
 export const ftraceHooks: Check = {
   id: "XF004",
   title: "ftrace_ops",
@@ -22,7 +22,7 @@ export const ftraceHooks: Check = {
   run(context, report) {
     const { kernel } = context;
     const listeners = ftraceOps(kernel);
-    // The list itself, which may be empty.
+    // Count the list itself, since it may be empty.
     report.judged(1);
     for (const ops of listeners) {
       const on = attachedTo(context, ops.gva);

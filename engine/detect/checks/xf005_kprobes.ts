@@ -11,7 +11,7 @@ import {
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Everybody who probes the kernel. */
+/** Checks all kprobes. */
 export const probes: Check = {
   id: "XF005",
   title: "kprobes",
@@ -21,7 +21,7 @@ export const probes: Check = {
   run(context, report) {
     const { kernel } = context;
     const probes = context.kprobes;
-    // The table itself, which may be empty.
+    // Count the table itself, since it may be empty.
     report.judged(1);
     for (const probe of probes) {
       const at = context.code.at(probe.address);
@@ -51,7 +51,8 @@ export const probes: Check = {
 
 function handlersOf(kernel: Kernel, probe: Kprobe): bigint[] {
   const own = [probe.pre, probe.post].filter((gva) => gva !== 0n);
-  // A return probe's kprobe has the kernel's handler; its owner's are beside.
+  // The kprobe of a return probe has a handler of the kernel; the owner's
+  // handlers are stored separately.
   const isReturn = kernel.symbols.addresses("pre_handler_kretprobe")
     .includes(probe.pre);
   if (!isReturn) return own;

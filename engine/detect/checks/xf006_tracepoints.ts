@@ -10,7 +10,7 @@ import {
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Everybody who is attached to a tracepoint. */
+/** Checks all functions attached to tracepoints. */
 export const tracepointHooks: Check = {
   id: "XF006",
   title: "tracepoint probes",

@@ -10,7 +10,7 @@ import {
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Everybody who sees packets through netfilter. */
+/** Checks all netfilter hooks. */
 export const netfilter: Check = {
   id: "XF007",
   title: "netfilter hooks",
@@ -20,7 +20,7 @@ export const netfilter: Check = {
   run(context, report) {
     for (const net of netNamespaces(context.kernel)) {
       report.part("a network namespace", () => {
-        // The namespace, which may have none.
+        // Count the namespace itself, since it may have no hooks.
         report.judged(1);
         for (const hook of netfilterHooks(context.kernel, net)) {
           const code = judge(context, report, {

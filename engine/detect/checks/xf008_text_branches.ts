@@ -15,10 +15,13 @@ import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** Code that no module's text leads to either. */
+/** Kinds of code that the text of a module may not lead to either. */
 const NOBODYS = ["foreign", "hidden module", "freed init"];
 
-/** Branches in the kernel's and modules' text that lead to what they may not. */
+/**
+ * Checks that branches in the text of the kernel and of modules lead only to
+ * allowed code.
+ */
 export const textBranches: Check = {
   id: "XF008",
   title: "branches out of kernel text",
@@ -55,7 +58,7 @@ export const textBranches: Check = {
         from.symbol,
       );
       if (call !== undefined) {
-        // A tracepoint with one probe calls it so: XF006 has judged it.
+        // Calls the probe of a tracepoint that has only one: judged by XF006.
         if (call.startsWith("tp_func_")) continue;
         judge(context, report, {
           where: `static call at ${from.name}`,
@@ -77,7 +80,10 @@ export const textBranches: Check = {
   },
 };
 
-/** A module calls the kernel and other modules: only what is nobody's is odd. */
+/**
+ * A module may call the kernel and other modules; only code without an owner is
+ * suspicious.
+ */
 function ofModule(
   { kernel, code }: CheckContext,
   report: Report,
@@ -97,7 +103,7 @@ function ofModule(
   }
 }
 
-/** @param module whose doing it is */
+/** @param module the module that the finding names as responsible */
 function found(
   report: Report,
   way: WayOut,
@@ -137,8 +143,8 @@ function siteSet({ sites }: CheckContext): ReadonlySet<number> {
 }
 
 /**
- * The name of the static call that a call belongs to, when it is what the
- * call's key says: a patched site, or the key's trampoline (`__SCT__NAME`).
+ * The name of the static call that a call site belongs to, if it calls what the
+ * call's key holds (a patched site) or the key's trampoline (`__SCT__NAME`).
  */
 function staticCall(
   { kernel }: CheckContext,

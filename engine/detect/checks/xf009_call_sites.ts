@@ -11,10 +11,10 @@ import { judge } from "../core/judge.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** Where an enabled call site may lead within the image. */
+/** Functions of the image to which an enabled call site may lead. */
 const ENTRIES = ["ftrace_caller", "ftrace_regs_caller"];
 
-/** The first instruction of every function that Ftrace knows. */
+/** Checks the call site in every function that Ftrace knows. */
 export const callSiteText: Check = {
   id: "XF009",
   title: "Ftrace call sites",
@@ -71,7 +71,7 @@ function explained(
     return true;
   }
   if ((flags & SITE.direct) === 0) return false;
-  // A direct call: BPF's trampoline, or what a module asked for.
+  // A direct call: to a BPF trampoline, or to what a module registered.
   judge(context, report, {
     where: `direct call at ${context.code.at(ip).name}`,
     address: ip,

@@ -13,13 +13,13 @@ import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
 /**
- * Tables that have checks of their own, besides those of system calls, and the
- * limits of the modules' region (mm/execmem.c), at the first of which a module
- * may well lie.
+ * Tables judged by checks of their own, besides those of system calls, and the
+ * limits of the module region (mm/execmem.c): a module may legitimately lie at
+ * the first of them.
  */
 const ELSEWHERE = ["static_calls_table", "execmem_info"];
 
-/** What a table is, by the end of its name. */
+/** The kind of a table, by the end of its name. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/_seq_ops$|seq_op(eration)?s$/, "seq_operations"],
   [/_proc_ops$/, "proc_ops"],
@@ -29,7 +29,10 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/(super_operations|_sops|_super_ops)$/, "super_operations"],
 ];
 
-/** Tables that rootkits change, whose members are functions alone. */
+/**
+ * Tables that rootkits are known to change, and whose members are all
+ * functions.
+ */
 const PROVEN: readonly (readonly [name: string, kind: string])[] = [
   ["tcp4_seq_ops", "seq_operations"],
   ["tcp6_seq_ops", "seq_operations"],
@@ -39,7 +42,7 @@ const PROVEN: readonly (readonly [name: string, kind: string])[] = [
   ["raw_seq_ops", "seq_operations"],
 ];
 
-/** The kernel's constant tables: nothing in them leads to a module. */
+/** Checks that nothing in the kernel's constant tables leads to a module. */
 export const constantTables: Check = {
   id: "XF010",
   title: "constant tables",
@@ -62,7 +65,7 @@ export const constantTables: Check = {
         }
       }
     });
-    // XF014's.
+    // Judged by XF014.
     const security = new Set(
       securityHooks(kernel)?.map(({ address }) => address),
     );
@@ -76,12 +79,13 @@ export const constantTables: Check = {
       const target = BigInt(words[i + 1]) << 32n | BigInt(words[i]);
       if (!code.executable(target)) continue;
       const to = code.at(target);
-      // Memory set aside for generated code in which there is none.
+      // Reserved for generated code, but currently holding none.
       if (
         to.kind === "foreign" &&
         code.reserves.some((r) => target >= r.start && target < r.end)
       ) continue;
-      // A number may look like an address: one within a function is none.
+      // A number may look like an address; one in the middle of a function is
+      // not a pointer.
       const isStart = to.offset === 0 || to.kind === "foreign" ||
         to.kind === "unread";
       if (!isStart || to.kind === "bpf" || to.kind === "thunk") continue;
@@ -111,7 +115,10 @@ export const constantTables: Check = {
   },
 };
 
-/** Each function of a table that is always there: the kernel's, or none. */
+/**
+ * Checks each function in a table that every kernel has: it must be in the
+ * image, or absent.
+ */
 function members(
   { kernel, code }: CheckContext,
   report: Report,
@@ -143,7 +150,10 @@ function members(
   });
 }
 
-/** `tcp4_seq_ops+0x18` as `tcp4_seq_ops.show`, where the kind is known. */
+/**
+ * `tcp4_seq_ops.show` for `tcp4_seq_ops+0x18`, if the kind of the table is
+ * known.
+ */
 function memberName(kernel: Kernel, name: string): string {
   const [symbol, offset = "0"] = name.split("+");
   const kind = KINDS.find(([end]) => end.test(symbol))?.[1];

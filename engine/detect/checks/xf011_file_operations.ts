@@ -12,8 +12,8 @@ import { TableJudge } from "../core/operations.ts";
 import type { Check } from "../core/check.ts";
 
 /**
- * File systems in which any module may make files of its own with tables of
- * its own.
+ * File systems in which any module may create files with its own operation
+ * tables.
  */
 const OPEN_TO_MODULES: ReadonlySet<string> = new Set([
   "debugfs",
@@ -24,10 +24,10 @@ const OPEN_TO_MODULES: ReadonlySet<string> = new Set([
   "binder",
 ]);
 
-/** More inodes than this are not read at each check. */
+/** Maximum number of inodes read in one check. */
 const MOST_INODES = 200_000;
 
-/** Super blocks and inodes: whose operations they use. */
+/** Checks the operation tables that super blocks and inodes use. */
 export const fileOperations: Check = {
   id: "XF011",
   title: "file and inode operations",

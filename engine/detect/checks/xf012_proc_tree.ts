@@ -11,7 +11,7 @@ import { TableJudge } from "../core/operations.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** What the kernel gives to entries that rootkits like to change. */
+/** The kernel's own functions in entries that rootkits often change. */
 const EXPECTED: Readonly<Record<string, readonly [string, string]>> = {
   "modules": ["proc_ops", "modules_proc_ops"],
   "kallsyms": ["proc_ops", "kallsyms_proc_ops"],
@@ -39,7 +39,7 @@ const EXPECTED: Readonly<Record<string, readonly [string, string]>> = {
   "net/arp": ["seq_ops", "arp_seq_ops"],
 };
 
-/** The entries of /proc that the kernel and its modules made. */
+/** Checks the entries of /proc that the kernel and its modules created. */
 export const procTree: Check = {
   id: "XF012",
   title: "proc tree",
@@ -91,8 +91,8 @@ function judgeEntry(
     : "table" in held
     ? held.table
     : held.target;
-  // A union member is not read when the entry's operations are not the
-  // kernel's for it: the swap is then in proc_ops.
+  // A union member is not read when the entry's operations are not those that
+  // the kernel gives it: the change is then in proc_ops itself.
   if (proven && (found === undefined || !expected.includes(found))) {
     const use = held ?? entry.tables.find((each) => each.member === "proc_ops");
     const at = use !== undefined && "table" in use ? use.table : found ?? 0n;

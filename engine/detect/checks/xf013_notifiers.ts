@@ -12,7 +12,7 @@ import { tableFunctions } from "../../kernel/objects/vfs.ts";
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Chains on which nobody but the kernel and its drivers has business. */
+/** Chains that only the kernel and its drivers should use. */
 const WATCHED: ReadonlySet<string> = new Set([
   "keyboard_notifier_list",
   "module_notify_list",
@@ -21,7 +21,7 @@ const WATCHED: ReadonlySet<string> = new Set([
   "tracepoint_notify_list",
 ]);
 
-/** Notifier chains and terminals' line disciplines. */
+/** Checks notifier chains and the line disciplines of terminals. */
 export const notifiers: Check = {
   id: "XF013",
   title: "notifiers and line disciplines",
@@ -54,7 +54,7 @@ export const notifiers: Check = {
             where: `line discipline ${number}: ${each.member}`,
             address: each.address,
             target: each.target,
-            // N_TTY is the kernel's; others are drivers'.
+            // N_TTY belongs to the kernel, the others to drivers.
             allowed: number === 0 ? "image" : "vouched",
           });
         }

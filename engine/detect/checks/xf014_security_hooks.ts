@@ -7,7 +7,7 @@ import { securityHooks } from "../../kernel/objects/lsm.ts";
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** The hooks of security modules. */
+/** Checks the hooks of security modules. */
 export const securityModuleHooks: Check = {
   id: "XF014",
   title: "security hooks",

@@ -12,7 +12,10 @@ import {
 } from "../../kernel/objects/module_views.ts";
 import type { Check } from "../core/check.ts";
 
-/** Modules that one of the kernel's views shows and another does not. */
+/**
+ * Checks for modules that appear in one of the kernel's views but not in
+ * another.
+ */
 export const hiddenModules: Check = {
   id: "XF015",
   title: "hidden modules",
@@ -39,7 +42,8 @@ export const hiddenModules: Check = {
     for (const gva of all) {
       report.part(`the module at ${hex(gva)}`, () => {
         const module = readModule(kernel, gva);
-        // One that comes or goes is in some views only.
+        // While a module is loading or unloading, it appears in some views
+        // only.
         if (module.state !== live) return;
         const has = (name: string) => views.get(name)?.has(gva) ?? true;
         const missing = ["module list", "module tree", "/sys/module"]

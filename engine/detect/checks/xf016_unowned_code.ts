@@ -8,7 +8,9 @@ import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import type { Check } from "../core/check.ts";
 
-/** Executable memory that none of the kernel's books accounts for. */
+/**
+ * Checks for executable memory that none of the kernel's lists accounts for.
+ */
 export const unownedCode: Check = {
   id: "XF016",
   title: "executable memory",
@@ -71,9 +73,11 @@ export const unownedCode: Check = {
   },
 };
 
-/** What a range's first code looks like: from its first byte that is one. */
+/**
+ * The first bytes of a range's code, from the first byte that is not filler.
+ */
 function firstCode(kernel: Kernel, start: bigint): Uint8Array {
-  // A page that is given back meanwhile is no longer there to be read.
+  // A page that was freed meanwhile can no longer be read.
   if (kernel.space.tryTranslate(start) === undefined) return new Uint8Array();
   const { instructions } = kernel.arch;
   const page = kernel.space.bytes(start, kernel.pageSize);
@@ -81,11 +85,12 @@ function firstCode(kernel: Kernel, start: bigint): Uint8Array {
   return page.slice(Math.max(0, at), Math.max(0, at) + 16);
 }
 
-/** The image, and the code that starts processors. */
+/** The image, and the code that starts secondary processors. */
 function ownedRanges(kernel: Kernel): GvaRange[] {
   const { symbols } = kernel;
   const owned: GvaRange[] = [];
-  // The image is mapped by large pages: alignment after its text as well.
+  // The image is mapped with large pages, so the padding after its text is
+  // executable too.
   const start = symbols.address("_text");
   const end = symbols.tryAddress("__start_rodata") ?? symbols.address("_etext");
   owned.push(wholePages(kernel, { start, end }));
@@ -110,7 +115,7 @@ function isBootCode(kernel: Kernel, gva: bigint): boolean {
   return boot !== undefined && gva >= boot.start && gva < boot.end;
 }
 
-/** The parts of `range` outside of all of `owned`. */
+/** The parts of `range` outside all of `owned`. */
 function subtract(range: GvaRange, owned: readonly GvaRange[]): GvaRange[] {
   let left: GvaRange[] = [range];
   for (const { start, end } of owned) {

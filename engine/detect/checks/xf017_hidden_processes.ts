@@ -19,7 +19,10 @@ import type { Task } from "../../kernel/objects/tasks.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { Check } from "../core/check.ts";
 
-/** Processes that one of the kernel's views shows and another does not. */
+/**
+ * Checks for processes that appear in one of the kernel's views but not in
+ * another.
+ */
 export const hiddenProcesses: Check = {
   id: "XF017",
   title: "hidden processes",
@@ -39,7 +42,7 @@ export const hiddenProcesses: Check = {
         try {
           return threadsOf(kernel, leader);
         } catch (error) {
-          // It ended meanwhile.
+          // The process ended meanwhile.
           if (error instanceof MemoryError) return [];
           throw error;
         }
@@ -88,7 +91,7 @@ export const hiddenProcesses: Check = {
   },
 };
 
-/** The task, unless it has ended or its memory is used otherwise. */
+/** The task, unless it has ended or its memory has been reused. */
 function alive(kernel: Kernel, gva: bigint): Task | undefined {
   try {
     const task = readTask(kernel, gva);

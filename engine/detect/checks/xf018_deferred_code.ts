@@ -18,7 +18,7 @@ import {
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
-/** Code that waits for its time. */
+/** Checks code that is due to run: timers and kernel threads. */
 export const deferredCode: Check = {
   id: "XF018",
   title: "timers and kernel threads",
@@ -46,7 +46,7 @@ export const deferredCode: Check = {
           const found = threadFunction(kernel, task);
           if (found !== undefined) each(found);
         } catch (error) {
-          // It ended meanwhile.
+          // The thread ended meanwhile.
           if (!(error instanceof MemoryError)) throw error;
         }
       }

@@ -10,7 +10,7 @@ import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** Ftrace's own switches, in memory. */
+/** Checks the switches of Ftrace itself, in memory. */
 export const ftraceState: Check = {
   id: "XF019",
   title: "Ftrace's own state",
@@ -30,7 +30,10 @@ export const ftraceState: Check = {
   },
 };
 
-/** sysctl keeps what it set last beside the switch (ftrace_enable_sysctl). */
+/**
+ * sysctl keeps the value that was set last beside the switch
+ * (ftrace_enable_sysctl).
+ */
 function enabled({ kernel }: CheckContext, report: Report): void {
   const { symbols, space } = kernel;
   const at = symbols.tryAddress("ftrace_enabled");
@@ -99,7 +102,8 @@ function judgeInstance(
       } was asked for`,
     });
   } else if (wanted === undefined && object.has("buffer_disabled")) {
-    // tracefs sets both (tracer_tracing_off); writes to memory set one.
+    // tracefs changes both (tracer_tracing_off); a direct write to memory
+    // changes only one.
     const marked = object.number("buffer_disabled") !== 0;
     if (off && !marked) {
       report.finding({
@@ -131,7 +135,10 @@ function judgeInstance(
   cpus(kernel.cpuIds, instance, name, report);
 }
 
-/** A CPU that is to be traced must not be held off by itself. */
+/**
+ * A CPU that is selected for tracing must not have its buffer disabled
+ * separately.
+ */
 function cpus(
   cpuIds: number,
   instance: TraceArray,
@@ -139,7 +146,7 @@ function cpus(
   report: Report,
 ): void {
   const { kernel, object } = instance;
-  // With CPUMASK_OFFSTACK a pointer, else the mask itself.
+  // With CPUMASK_OFFSTACK it is a pointer, otherwise the mask itself.
   const member = object.member("tracing_cpumask");
   const mask = member.size === 8 && member.typeName.includes("*")
     ? object.u64("tracing_cpumask")

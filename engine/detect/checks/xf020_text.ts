@@ -11,7 +11,10 @@ import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 import type { Vmlinux } from "../text/vmlinux.ts";
 
-/** The kernel's text against a trusted image, or its own earlier state. */
+/**
+ * Compares the kernel's text with a trusted image, or with its own earlier
+ * state.
+ */
 export const textIntegrity: Check = {
   id: "XF020",
   title: "kernel text",

@@ -10,7 +10,10 @@ import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** What Ftrace recorded: who ran, and who called. */
+/**
+ * Checks what Ftrace recorded: which functions ran, and from where they were
+ * called.
+ */
 export const callFlow: Check = {
   id: "XF021",
   title: "call flow",
@@ -97,7 +100,7 @@ function strange(
   ) {
     return;
   }
-  // A module that was unloaded since, or user space below a system call.
+  // A module that has been unloaded since, or user space below a system call.
   if (kind === "foreign" && !context.code.executable(gva)) {
     report.known(`${hex(gva)}, which is gone now, ${what}`);
     return;

@@ -7,7 +7,10 @@ import { NOTHING_RECORDED } from "../flow/call_flow.ts";
 import { FALSE_POSITIVE_RATE, sizeDifferences } from "../flow/compare_flow.ts";
 import type { Check } from "../core/check.ts";
 
-/** How many functions run within each root's calls, against a baseline. */
+/**
+ * Compares the number of functions that run within each root's calls with a
+ * baseline.
+ */
 export const callCounts: Check = {
   id: "XF022",
   title: "call counts",

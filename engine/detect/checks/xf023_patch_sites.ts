@@ -17,7 +17,10 @@ import { hexDigits } from "../../base/hex.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** What the kernel patches while it runs holds what it writes there. */
+/**
+ * Checks that the places that the kernel patches at run time hold what it
+ * writes there.
+ */
 export const patchSiteText: Check = {
   id: "XF023",
   title: "patch sites",
@@ -52,7 +55,9 @@ export const patchSiteText: Check = {
   },
 };
 
-/** The bytes at a GVA of a text; `undefined` when it is no part of it. */
+/**
+ * The bytes at a GVA of a text; `undefined` when the GVA is outside the text.
+ */
 function bytesAt(
   { start, bytes }: ImageBytes,
   gva: bigint,
@@ -96,7 +101,10 @@ function jump(
   });
 }
 
-/** Sites of init code lie elsewhere, and are gone; those of others do not. */
+/**
+ * Sites in init code lie outside, and are gone; other sites must not be
+ * outside.
+ */
 function outside(
   { kernel }: CheckContext,
   gva: bigint,
@@ -133,11 +141,12 @@ function call(
   const { kernel, code } = context;
   if (to !== undefined) {
     const func = kernel.object("static_call_key", key).u64("func");
-    // Judged where the key is: XF006 for tracepoints, XF008 for the rest.
+    // The target is judged with the key: by XF006 for tracepoints, by XF008
+    // otherwise.
     if (to === func) return;
     const { kind, symbol } = code.at(to);
-    // Not patched yet: its trampoline. Or the return thunk, or the function
-    // a few bytes behind its start or in front of it.
+    // Not patched yet, it calls its trampoline. It may also lead to the return
+    // thunk, or to a few bytes before or after the start of the function.
     if (kind === "kernel" || kind === "thunk") return;
     if (symbol?.startsWith(patching.staticCalls.trampoline) === true) return;
   }

@@ -14,7 +14,9 @@ import { compareWithRecord } from "../text/recorded_text.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
-/** The text of modules against their files, or their own earlier state. */
+/**
+ * Compares the text of modules with their files, or with its own earlier state.
+ */
 export const moduleTextIntegrity: Check = {
   id: "XF024",
   title: "module text",
@@ -57,7 +59,7 @@ export const moduleTextIntegrity: Check = {
   },
 };
 
-/** Compares with the module's file; `false` when there is none of it. */
+/** Compares with the module's file; `false` when there is no file for it. */
 function byFile(
   context: CheckContext,
   report: Report,
@@ -81,7 +83,7 @@ function byFile(
       });
       return true;
     } catch (error) {
-      // Another build of it; the next file may be the right one.
+      // The file is from another build; the next one may match.
       if (!(error instanceof KernelError)) throw error;
       refusal ??= error;
     }

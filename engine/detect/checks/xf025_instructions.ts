@@ -12,12 +12,16 @@ import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
 /**
- * With more pages than this at fault, symbols and text belong to different
- * kernels, or a recording has lost them: no text is replaced like that.
+ * If more pages than this have faults, the symbols and the text belong to
+ * different kernels, or a recording lacks the pages: nobody replaces text like
+ * that.
  */
 const MOST_PAGES = 64;
 
-/** Kernel text is instructions, from each function's start to its end. */
+/**
+ * Checks that kernel text consists of instructions, from the start of each
+ * function to its end.
+ */
 export const textInstructions: Check = {
   id: "XF025",
   title: "instructions of kernel text",
@@ -47,7 +51,7 @@ export const textInstructions: Check = {
   },
 };
 
-/** One finding a page: bytes that are no code have many faults. */
+/** One finding per page, since bytes that are not code have many faults. */
 function finding(
   { text, code }: CheckContext,
   report: Report,

@@ -1,5 +1,5 @@
 /**
- * What a check is, and what comes of it.
+ * The interface of a check, and the result of running it.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import type { CheckContext } from "./context.ts";
 
 /** One check. */
 export interface Check {
-  /** Stable: `XF001`. */
+  /** Stable id: `XF001`. */
   readonly id: string;
   readonly title: string;
   /** ATT&CK technique id: `T1014`. */
   readonly technique: string;
   /**
-   * Name of the architecture whose kernels it is about, such as `arm64`;
-   * default: all.
+   * The architecture whose kernels it applies to, such as `arm64`; default:
+   * all.
    */
   readonly arch?: string;
-  /** What an intruder does that this finds, and what it cannot see. */
+  /** What intruder's action it finds, and what it cannot see. */
   readonly help: string;
   /**
-   * Reads and judges. It is run again when it finds something: a check keeps
-   * nothing between runs.
+   * Reads and judges. It is called again when it has found something, so it
+   * must not keep state between calls.
    */
   run(context: CheckContext, report: Report): void;
 }
 
-/** What one check found in all of its runs. */
+/** The result of a check over all of its readings. */
 export interface CheckOutcome {
   readonly check: Check;
   readonly findings: readonly Finding[];
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
   readonly known: readonly string[];
-  /** Differences that were gone when read again. */
+  /** Findings that were gone when read again. */
   readonly inFlux: readonly Finding[];
-  /** Why it was not run; `undefined` when it was. */
+  /** Why it was not run; `undefined` if it was. */
   readonly notRun: string | undefined;
-  /** How many things were judged. */
+  /** How many items were judged. */
   readonly judged: number;
-  /** How long its first run took, in ms. */
+  /** Duration of its first reading, in ms. */
   readonly ms: number;
 }

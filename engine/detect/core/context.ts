@@ -1,6 +1,6 @@
 /**
- * What checks read: the kernel, its code at one time, and what the user
- * expects or trusts. A new one is made for each reading.
+ * What checks read: the kernel, its code at one moment, and what the user
+ * expects or trusts. A new context is made for each reading.
  *
  * @module
  */
@@ -23,41 +23,41 @@ import type { TextRecords } from "../text/text_record.ts";
 import type { Report } from "../finding.ts";
 import type { Vmlinux } from "../text/vmlinux.ts";
 
-/** What the plan asked Ftrace for. */
+/** The tracing state that is expected, for example because a plan set it. */
 export interface ExpectedTracing {
   /** `tracing_on` of the top-level instance. */
   readonly tracingOn?: boolean;
   /** `current_tracer`. */
   readonly tracer?: string;
-  /** What the guest's files of tracefs say, by name. */
+  /** The contents of the guest's tracefs files, by name. */
   readonly told?: TracefsTexts;
 }
 
-/** What the user says about the guest. */
+/** What the user states about the guest. */
 export interface CheckOptions {
-  /** Modules that may hook the kernel though it does not vouch for them. */
+  /** Modules that may hook the kernel although it does not vouch for them. */
   readonly trustModules?: readonly string[];
   readonly tracing?: ExpectedTracing;
   /** A trusted image to compare the kernel's text with. */
   readonly vmlinux?: Vmlinux;
   /**
    * Files of modules by name, as the guest should have loaded them; several
-   * when there are several builds. A module whose text is such a file's may
-   * hook the kernel though the kernel does not vouch for it.
+   * when there are several builds. A module whose text matches such a file may
+   * hook the kernel even if the kernel does not vouch for it.
    */
   readonly moduleFiles?: (name: string) => readonly Relocatable[];
   /**
-   * What was recorded of functions, for XF021 and XF022, in place of the
-   * guest's top-level buffer: a sealed recording of the same boot.
+   * Recorded function calls for XF021 and XF022, from a sealed recording of the
+   * same boot; default: those in the guest's top-level buffer.
    */
   readonly recorded?: RecordedFlow;
-  /** What earlier checks of this boot recorded of text; default: nothing. */
+  /** Texts that earlier checks of this boot recorded; default: none. */
   readonly textRecords?: TextRecords;
-  /** The call flow of a kernel that is known to be good. */
+  /** The call flow of a kernel known to be good. */
   readonly baseline?: Baseline;
 }
 
-/** The kernel at one reading. */
+/** The kernel during one reading. */
 export class CheckContext extends CodeReading {
   readonly options: CheckOptions;
   readonly #trusted: ReadonlySet<string>;
@@ -65,34 +65,40 @@ export class CheckContext extends CodeReading {
   #tracedPids?: ReadonlyMap<number, number>;
   readonly #genuine = new Map<bigint, boolean>();
 
-  /** @throws {KernelError | MemoryError} as {@linkcode CodeReading}. */
+  /** @throws {KernelError | MemoryError} like {@linkcode CodeReading}. */
   constructor(kernel: Kernel, options: CheckOptions) {
     super(kernel);
     this.options = options;
     this.#trusted = new Set(options.trustModules ?? []);
   }
 
-  /** Pids in the top-level trace buffer, with how many events of each. */
+  /** Pids in the top-level trace buffer, with the number of events of each. */
   get tracedPids(): ReadonlyMap<number, number> {
     return this.#tracedPids ??= tracedPids(this.kernel);
   }
 
-  /** What a sealed recording, or the top-level buffer, holds of functions. */
+  /**
+   * The recorded function calls: from the sealed recording, or from the
+   * top-level buffer.
+   */
   get recorded(): RecordedFlow {
     return this.#recorded ??= this.options.recorded ??
       recordedFlow(this.kernel);
   }
 
   /**
-   * Whether a module may hook the kernel: vouched for, trusted by name, or
-   * with the text of a file that the user gave.
+   * Whether a module may hook the kernel: the kernel vouches for it, the user
+   * trusts it by name, or its text matches a file that the user gave.
    */
   trusts(module: ModuleView): boolean {
     return module.vouched || this.#trusted.has(module.name) ||
       this.isGenuine(module);
   }
 
-  /** What to pass when a module that is not trusted is meant to be there. */
+  /**
+   * The option that makes an untrusted module trusted, if it is meant to be
+   * there.
+   */
   howToTrust({ name }: ModuleView): string {
     const files = this.options.moduleFiles?.(name) ?? [];
     const not = files.length === 0
@@ -103,11 +109,12 @@ export class CheckContext extends CodeReading {
     return `${not}if it is meant to be there, give the file that was loaded: --modules ${name}.ko; or trust the name alone: --trust-module ${name}`;
   }
 
-  /** Whether a module's text is that of a file that the user gave. */
+  /** Whether a module's text matches a file that the user gave. */
   isGenuine(module: ModuleView): boolean {
     let genuine = this.#genuine.get(module.gva);
     if (genuine === undefined) {
-      // Judging its text asks whose code its branches lead to, no more.
+      // Judging its text only asks whose code its branches lead to, so this
+      // entry cannot affect the result.
       genuine = this.#isFile(module);
       this.#genuine.set(module.gva, genuine);
     }
@@ -140,7 +147,7 @@ export class CheckContext extends CodeReading {
   }
 }
 
-/** Takes what is said and says nothing. */
+/** A report that discards everything. */
 const SILENT: Report = {
   finding: () => {},
   unjudged: () => {},

@@ -1,5 +1,6 @@
 /**
- * Who may hook what: the one rule by which checks judge a pointer to code.
+ * The one rule by which checks judge a pointer to code: whose code may be
+ * hooked in where.
  *
  * @module
  */
@@ -7,11 +8,11 @@ import type { Report, Severity } from "../finding.ts";
 import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "./context.ts";
 
-/** What kind of code may stand at a place. */
+/** The kind of code that is allowed at a place. */
 export type Allowed =
-  /** The kernel image alone. */
+  /** Only the kernel image. */
   | "image"
-  /** The image, BPF, and modules that the kernel vouches for. */
+  /** The image, BPF, and modules for which the kernel vouches. */
   | "vouched"
   /** Any code that the kernel knows. */
   | "known";
@@ -22,21 +23,21 @@ export interface HookPlace {
   readonly where: string;
   /** GVA of the pointer. */
   readonly address: bigint;
-  /** What it reaches (GVA). */
+  /** GVA of the code that the pointer reaches. */
   readonly target: bigint;
   readonly allowed: Allowed;
-  /** What should stand there, when it is known. */
+  /** The expected symbol, if it is known. */
   readonly expected?: string;
-  /** What it means when a module that nobody vouches for is there. */
+  /** Severity of an unvouched-for module there. */
   readonly severity?: Severity;
-  /** The end of "X is reached from there: ..." for a person. */
+  /** The end of the sentence "X is reached from there: ...", for the user. */
   readonly means?: string;
 }
 
 /**
- * Judges a pointer and reports it when it is not allowed.
+ * Judges a pointer and reports it if its target is not allowed.
  *
- * @returns what it reaches
+ * @returns the code that it reaches
  */
 export function judge(
   context: CheckContext,

@@ -15,7 +15,7 @@ const MODULE: ModuleView = {
   taints: ["out of tree", "unsigned"],
 };
 
-/** What a pointer to code of a kind is reported as. */
+/** The report about a pointer to code of this kind. */
 function judged(
   kind: CodeKind,
   allowed: Allowed,
@@ -66,7 +66,7 @@ function judged(
 const severity = (...args: Parameters<typeof judged>) =>
   judged(...args).findings.map((finding) => finding.severity);
 
-Deno.test("who may hook what", () => {
+Deno.test("the kinds of code allowed at each kind of place", () => {
   const rows: readonly [CodeKind, Record<Allowed, Severity | undefined>][] = [
     ["kernel", { image: undefined, vouched: undefined, known: undefined }],
     ["bpf", { image: "critical", vouched: undefined, known: undefined }],
@@ -94,7 +94,7 @@ Deno.test("who may hook what", () => {
   }
 });
 
-Deno.test("a module is trusted where modules may be, not in the image's place", () => {
+Deno.test("a module can be trusted where modules are allowed, but not where only the image is", () => {
   assert.deepEqual(severity("module", "vouched", { trusted: true }), []);
   assert.deepEqual(severity("module", "image", { trusted: true }), [
     "critical",
@@ -105,7 +105,7 @@ Deno.test("a module is trusted where modules may be, not in the image's place", 
   assert.deepEqual(severity("module", "vouched", { severity: "low" }), ["low"]);
 });
 
-Deno.test("a finding tells what is reached, whose it is, and what to do", () => {
+Deno.test("a finding names the target, its owner, and what to do", () => {
   const [finding] = judged("module", "vouched").findings;
   assert.deepEqual(finding, {
     severity: "high",
@@ -128,7 +128,7 @@ Deno.test("a finding tells what is reached, whose it is, and what to do", () => 
   );
 });
 
-Deno.test("code that cannot be told whose it is is not judged", () => {
+Deno.test("code whose owner is unknown is not judged", () => {
   assert.deepEqual(judged("unread", "known"), {
     findings: [],
     unjudged: ["notifier: hook+0x10 [helper]: a book is missing"],

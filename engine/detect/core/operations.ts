@@ -1,6 +1,6 @@
 /**
- * Judges tables of operations in use: where the table lies, and where its
- * functions do.
+ * Judges operation tables in use: where the table lies, and where its functions
+ * lie.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { CheckContext } from "./context.ts";
 import { type Allowed, judge } from "./judge.ts";
 import type { Report } from "../finding.ts";
 
-/** Judges uses of tables, each table's functions once. */
+/** Judges uses of operation tables; the functions of each table only once. */
 export class TableJudge {
   readonly #context: CheckContext;
   readonly #report: Report;
@@ -34,7 +34,7 @@ export class TableJudge {
    *
    * @param owner the module that the object belongs to; `undefined`: the
    * kernel itself
-   * @param anyone whether any module may give such an object its table
+   * @param anyone whether any module may provide the table of such an object
    */
   use(use: TableUse, owner: ModuleView | undefined, anyone = false): void {
     this.uses++;
@@ -49,7 +49,8 @@ export class TableJudge {
       this.#functions(use, "known");
       return;
     }
-    // A table of a module the kernel vouches for may serve another's objects.
+    // A module for which the kernel vouches may provide the table of another's
+    // objects.
     if (
       module !== undefined && owner !== undefined &&
       this.#context.trusts(module)
@@ -80,7 +81,7 @@ export class TableJudge {
     });
   }
 
-  /** The table's functions that are not the image's: `show -> f [m]`. */
+  /** The functions in the table that are outside the image: `show -> f [m]`. */
   #leads({ struct, table }: TableUse): string {
     const { code, kernel } = this.#context;
     return tableFunctions(kernel, struct, table)

@@ -1,6 +1,6 @@
 /**
- * Runs checks, and reads everything again before it is reported: a running
- * kernel changes under the reader.
+ * Runs checks, and reads everything again before a finding is reported, because
+ * a running kernel changes while it is read.
  *
  * @module
  */
@@ -19,26 +19,27 @@ import type { Finding, Report } from "../finding.ts";
 import type { Check, CheckOutcome } from "./check.ts";
 
 /**
- * Pauses before the readings that must confirm a finding, in ms: longer than
- * a patch of text or the unloading of a module takes.
+ * Pauses in ms before the readings that must confirm a finding: longer than
+ * patching text or unloading a module takes.
  */
 const CONFIRM_AFTER = [60, 240, 700];
 
 /**
- * Readings at most: a guest that is slow or busy holds its locks for seconds
- * (a tracer that is switched on patches all text under one).
+ * Maximum number of readings: a slow or busy guest may hold its locks for
+ * seconds (switching on a tracer patches all text under one).
  */
 const MOST_READINGS = 24;
 
 /**
- * Readings at most that lose their way: what is damaged stays so. Those that
- * were read again for another reason, as under a lock, do not count.
+ * Maximum number of readings with a failed walk: damaged structures stay
+ * damaged. Readings repeated for another reason, such as a held lock, do not
+ * count.
  */
 const MOST_WALKS = 8;
 
 /**
- * Held while the kernel changes what checks read; what was found under one
- * is looked at again until it is free.
+ * Locks that the kernel holds while it changes what checks read; findings made
+ * while one is held are read again until it is free.
  */
 const LOCKS = [
   "text_mutex",
@@ -59,31 +60,34 @@ export interface CheckReading {
   readonly known: readonly string[];
   readonly notRun: string | undefined;
   readonly judged: number;
-  /** How long it took, in ms. */
+  /** Duration in ms. */
   readonly ms: number;
-  /** Whether the kernel held a lock of {@linkcode LOCKS} before or after. */
+  /**
+   * Whether the kernel held one of {@linkcode LOCKS} before or after the
+   * reading.
+   */
   readonly busy: boolean;
-  /** Whether a walk lost its way, or met memory that was gone. */
+  /** Whether a walk failed, or hit memory that was gone. */
   readonly lost: boolean;
 }
 
-/** All that a run of checks says. */
+/** The result of running checks. */
 export interface CheckRun {
   readonly outcomes: readonly CheckOutcome[];
-  /** How long it took, in ms, pauses included. */
+  /** Duration in ms, including pauses. */
   readonly ms: number;
 }
 
 /**
- * Runs checks against a kernel. What is found is read again, three times when
- * the guest runs, and more often while the guest is changing it; only what
- * stays the same is a finding. What was different each time is unjudged; what
- * was gone is listed as in flux.
+ * Runs checks against a kernel. In a running guest, findings are read again
+ * three times, and more often while the guest is changing what was read; only a
+ * finding that stays the same is reported. A place that differs each time is
+ * unjudged; a finding that disappeared is listed as in flux.
  *
- * Checks of another architecture's kernels are left out.
+ * Checks for other architectures are skipped.
  *
  * @throws {GuestGoneError} when the guest ends meanwhile.
- * @throws {XftraceError} when all checks are about another architecture.
+ * @throws {XftraceError} when all checks are for other architectures.
  *
  * @example
  * ```ts
@@ -115,7 +119,7 @@ export async function runChecks(
   const history = new Map(
     own.map((check) => [check, [read(kernel, check, context)]]),
   );
-  // A core or a file does not change: reading it again says nothing.
+  // A core or a file does not change, so reading it again is pointless.
   while (kernel.memory.live) {
     const pending = [...history].filter(([check, readings]) =>
       unsettled(check, readings)
@@ -135,7 +139,7 @@ export async function runChecks(
   return { outcomes, ms: performance.now() - from };
 }
 
-/** Whether another reading could say more than those there are. */
+/** Whether another reading could change the outcome. */
 export function unsettled(
   check: Check,
   readings: readonly CheckReading[],
@@ -152,8 +156,8 @@ export function unsettled(
 }
 
 /**
- * What several readings say together: a finding is what every whole reading
- * shows alike; what changes each time cannot be judged.
+ * Combines several readings: a finding must appear unchanged in every complete
+ * reading; what changes each time cannot be judged.
  *
  * @param readings at least one, oldest first
  */
@@ -162,8 +166,8 @@ export function outcome(
   readings: readonly CheckReading[],
 ): CheckOutcome {
   const last = readings[readings.length - 1];
-  // Where a reading could not see everything, what it does not show says
-  // nothing.
+  // A finding missing from a reading that could not see everything does not
+  // count as gone.
   const whole = readings.filter(({ unjudged }) => unjudged.length === 0);
   const enough = (key: string) =>
     whole.every(({ findings }) => findings.some((f) => sameThing(f) === key)) &&
@@ -214,7 +218,7 @@ function unique(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
 }
 
-/** What all checks need; or why it cannot be read. */
+/** Reads what all checks need; returns the reason as text when that fails. */
 function contextOf(
   kernel: Kernel,
   options: CheckOptions,
@@ -238,10 +242,10 @@ function held(kernel: Kernel): boolean {
     const at = kernel.symbols.tryAddress(name);
     if (at === undefined) return false;
     try {
-      // Its low bits are flags of those who wait.
+      // The low bits are flags about waiters.
       return kernel.space.u64(at + BigInt(owner)) >> 3n !== 0n;
     } catch (error) {
-      // A recording may lack it.
+      // A recording may lack this page.
       if (error instanceof MemoryError) return false;
       throw error;
     }
@@ -281,7 +285,7 @@ function read(
     judged: (count) => judged += count,
     part,
   };
-  // Memory that a recording lacks, or a guest's that is in ruins.
+  // Memory that a recording lacks, or that is damaged in the guest.
   if (typeof context === "string") {
     lost = true;
     report.unjudged(check.title, context);

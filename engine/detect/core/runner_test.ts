@@ -50,7 +50,7 @@ Deno.test("what every reading shows is a finding", () => {
   assert.deepEqual(inFlux, []);
 });
 
-Deno.test("what is gone when read again is in flux, and no finding", () => {
+Deno.test("what is gone in a later reading is in flux, not a finding", () => {
   const { findings, inFlux, unjudged } = outcome(CHECK, [
     reading([finding("a")]),
     reading([]),
@@ -60,7 +60,7 @@ Deno.test("what is gone when read again is in flux, and no finding", () => {
   assert.deepEqual(unjudged, []);
 });
 
-Deno.test("what is new in the last reading is not yet a finding", () => {
+Deno.test("what is new in the last reading is not a finding yet", () => {
   const { findings, inFlux } = outcome(CHECK, [
     reading([finding("a")]),
     reading([finding("b")]),
@@ -69,7 +69,7 @@ Deno.test("what is new in the last reading is not yet a finding", () => {
   assert.deepEqual(inFlux.map(({ where }) => where), ["a", "b"]);
 });
 
-Deno.test("what holds something else each time cannot be judged", () => {
+Deno.test("a place whose content differs each time cannot be judged", () => {
   const { findings, unjudged } = outcome(CHECK, [
     reading([finding("a", "1")]),
     reading([finding("a", "2")]),
@@ -78,7 +78,7 @@ Deno.test("what holds something else each time cannot be judged", () => {
   assert.deepEqual(unjudged.map(({ what }) => what), ["a"]);
 });
 
-Deno.test("a reading that could not see everything takes nothing back", () => {
+Deno.test("a reading that could not see everything does not withdraw a finding", () => {
   const { findings } = outcome(CHECK, [
     reading([finding("a")]),
     reading([], [{ what: "memory", why: "gone" }]),
@@ -87,7 +87,7 @@ Deno.test("a reading that could not see everything takes nothing back", () => {
   assert.deepEqual(findings, [finding("a")]);
 });
 
-Deno.test("a recording is read once, and that counts", () => {
+Deno.test("a recording is read once, and that is enough", () => {
   const { findings } = outcome(CHECK, [reading([finding("a")])]);
   assert.deepEqual(findings, [finding("a")]);
 });
@@ -99,18 +99,18 @@ Deno.test("a finding is settled after four readings", () => {
   assert.equal(unsettled(CHECK, readings), false);
 });
 
-Deno.test("what was found under a lock is read until the lock is free", () => {
+Deno.test("findings made under a lock are read again until the lock is free", () => {
   const busy = { ...reading([finding("a")]), busy: true };
   assert.equal(unsettled(CHECK, [busy, busy, busy, busy, busy]), true);
   const free = reading([finding("a")]);
   assert.equal(unsettled(CHECK, [busy, busy, busy, busy, free]), false);
-  // A lock that is never free does not hide anything.
+  // A lock that is never released does not hide anything.
   const many = Array<CheckReading>(30).fill(busy);
   assert.equal(unsettled(CHECK, many), false);
   assert.equal(outcome(CHECK, many).findings.length, 1);
 });
 
-Deno.test("a walk that lost its way is tried again", () => {
+Deno.test("a failed walk is repeated", () => {
   const gone = [{ what: "list", why: "runs in circles" }];
   const lost = { ...reading([], gone), lost: true };
   assert.equal(unsettled(CHECK, [lost, lost, lost, lost]), true);
@@ -118,14 +118,14 @@ Deno.test("a walk that lost its way is tried again", () => {
   const never = reading([], gone);
   assert.equal(unsettled(CHECK, [never, never, never, never]), false);
   assert.equal(unsettled(CHECK, [lost, reading([])]), false);
-  // One that is lost after many under a lock is the first of its kind.
+  // A failed walk after many readings under a lock counts as the first failure.
   const busy = { ...reading([finding("a")]), busy: true };
   const held = Array<CheckReading>(9).fill(busy);
   assert.equal(unsettled(CHECK, [...held, lost]), true);
   assert.equal(unsettled(CHECK, [...held, ...held, ...held, lost]), false);
 });
 
-/** A kernel whose modules cannot be read for this reason. */
+/** A kernel whose modules cannot be read because of this error. */
 function unreadable(error: Error): Kernel {
   const { arch, space, symbols, types, facts } = new FixtureGuest(
     fixtureTypes({}),
@@ -140,7 +140,7 @@ function unreadable(error: Error): Kernel {
   return new Kernel(arch, space, symbols, types, live, facts);
 }
 
-Deno.test("what no check can read is unjudged, and never clean", async () => {
+Deno.test("what no check can read is unjudged, never clean", async () => {
   const kernel = unreadable(new KernelError("the list of modules is damaged"));
   const { outcomes } = await runChecks(kernel, [CHECK]);
   assert.equal(outcomes.length, 1);
@@ -151,7 +151,7 @@ Deno.test("what no check can read is unjudged, and never clean", async () => {
   ]);
 });
 
-Deno.test("a guest that ends, and a fault of ours, end the run", async () => {
+Deno.test("the end of the guest, and an internal error, end the run", async () => {
   await assert.rejects(
     runChecks(unreadable(new GuestGoneError("it has ended")), [CHECK]),
     GuestGoneError,

@@ -1,5 +1,5 @@
 /**
- * Judges places that should hold a system call's function.
+ * Judges places that should hold the function of a system call.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export function functionStarts(
   return starts;
 }
 
-/** Judges one place that should hold a system call's function. */
+/** Judges a place that should hold the function of a system call. */
 export function judgeEntry(
   context: CheckContext,
   report: Report,

@@ -1,6 +1,6 @@
 /**
- * Ftrace's state in memory against what the guest says of it through tracefs,
- * or what a plan asked for. For XF019.
+ * Compares the state of Ftrace in memory with what the guest's tracefs files
+ * say, or with what a plan requested. For XF019.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { Report, Severity } from "../finding.ts";
 
-/** What the guest's files of tracefs say, by name (`tracing_on`). */
+/** The contents of the guest's tracefs files, by name (`tracing_on`). */
 export type TracefsTexts = ReadonlyMap<string, string>;
 
-/** One thing that a file tells and memory holds. */
+/** A value that both a tracefs file and memory hold. */
 interface Fact {
-  /** Value in memory, as the file would print it. */
+  /** The value in memory, formatted as in the file. */
   readonly value: string;
-  /** GVA of what it was read from. */
+  /** GVA from which the value was read. */
   readonly address: bigint;
 }
 
 /**
- * Files that are compared; others are not known.
+ * The files that can be compared.
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export const TOLD_FILES = [
   "ftrace_enabled",
 ] as const;
 
-/** Reports each file that says otherwise than memory. */
+/** Reports each file that contradicts memory. */
 export function compareTold(
   kernel: Kernel,
   report: Report,
@@ -114,10 +114,10 @@ function number(kernel: Kernel, symbol: string): Fact {
 const names = (list: readonly string[]) =>
   list.length === 0 ? "all functions" : [...list].sort().join(" ");
 
-/** A file's text, as facts are written. */
+/** The text of a file, in the format of {@linkcode Fact.value}. */
 function normal(name: string, text: string): string {
   if (name !== "set_graph_function") return text.trim();
-  // "#### all functions enabled ####", or a function each line.
+  // The file holds "#### all functions enabled ####", or one function per line.
   return names(
     text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
       .map((line) => line.split(" ")[0]),
@@ -125,8 +125,8 @@ function normal(name: string, text: string): string {
 }
 
 /**
- * Reads texts as `grep -H "" tracing_on current_tracer` prints them: a name,
- * a colon, and a line of the file.
+ * Parses the output of `grep -H "" tracing_on current_tracer`: file name,
+ * colon, and a line of the file.
  *
  * @example
  * ```ts

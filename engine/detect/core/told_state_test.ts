@@ -6,7 +6,7 @@ import {
 import type { Finding, Report } from "../finding.ts";
 import { compareTold, parseTracefs, type TracefsTexts } from "./told_state.ts";
 
-Deno.test("what grep prints of files is read by their names", () => {
+Deno.test("the output of grep is parsed by file name", () => {
   assert.deepEqual(
     [...parseTracefs(
       "/sys/kernel/tracing/tracing_on:1\n" +
@@ -23,7 +23,7 @@ Deno.test("what grep prints of files is read by their names", () => {
   );
 });
 
-/** What is said of a guest whose files tell this. */
+/** The report about a guest whose files hold these texts. */
 function compare(told: TracefsTexts) {
   const guest = new FixtureGuest(fixtureTypes({}));
   const page = guest.image();
@@ -46,7 +46,7 @@ function compare(told: TracefsTexts) {
   return { findings, said, page };
 }
 
-Deno.test("files that say what memory holds are known, others are findings", () => {
+Deno.test("files that agree with memory are listed as known, others are findings", () => {
   const { findings, said, page } = compare(
     parseTracefs("ftrace_enabled:1\nmax_graph_depth:7\n"),
   );
@@ -73,7 +73,7 @@ Deno.test("files that say what memory holds are known, others are findings", () 
   assert.equal(deep.severity, "high");
 });
 
-Deno.test("a file that is not compared is not clean either", () => {
+Deno.test("a file that cannot be compared does not count as clean", () => {
   assert.deepEqual(compare(parseTracefs("trace_clock:local\n")).said, [
     "unjudged tracefs' trace_clock",
   ]);

@@ -1,5 +1,5 @@
 /**
- * A baseline: the call flow of a kernel that is known to be good, kept in a
+ * A baseline: the call flow of a kernel that is known to be good, stored in a
  * file.
  *
  * @module
@@ -25,22 +25,22 @@ const File = z.object({
   version: z.literal(1),
   release: z.string(),
   buildId: z.string().nullable(),
-  /** Function events that it was learned from. */
+  /** Number of function events from which it was learned. */
   events: z.number().int(),
   flow: Flow,
 });
 
-/** A learned call flow, and of which kernel. */
+/** A learned call flow, and the kernel it belongs to. */
 export interface Baseline {
   readonly release: string;
   readonly buildId: string | null;
-  /** Function events that it was learned from. */
+  /** Number of function events from which it was learned. */
   readonly events: number;
   readonly flow: CallFlow;
 }
 
 /**
- * A baseline as the text of its file (JSON).
+ * Encodes a baseline as the text of its file (JSON).
  *
  * @example
  * ```ts
@@ -73,10 +73,10 @@ export function encodeBaseline(baseline: Baseline): string {
 }
 
 /**
- * Reads a baseline's text.
+ * Parses the text of a baseline file.
  *
- * @param source for messages
- * @throws {XftraceError} when it is none.
+ * @param source name of the file, for messages
+ * @throws {XftraceError} when it is not a baseline.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ function notOne(source: string): XftraceError {
 }
 
 /**
- * Adds what `more` saw to `flow`.
+ * Adds the calls in `more` to `flow`.
  *
  * @example
  * ```ts

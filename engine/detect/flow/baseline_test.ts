@@ -3,7 +3,7 @@ import { XftraceError } from "../../base/errors.ts";
 import { addFlow, decodeBaseline, encodeBaseline } from "./baseline.ts";
 import { flow, GOOD } from "./flow_fixture.ts";
 
-Deno.test("a baseline comes back from its file, and two add up", () => {
+Deno.test("a baseline is read back from its file, and two can be added", () => {
   const learned = flow(100, GOOD);
   const about = { release: "6.1", buildId: "ab", events: 7 };
   const text = encodeBaseline({ ...about, flow: learned });
@@ -13,7 +13,7 @@ Deno.test("a baseline comes back from its file, and two add up", () => {
   assert.deepEqual(twice.get("sys"), flow(200, GOOD).get("sys"));
 });
 
-Deno.test("what is no baseline is refused with the way to make one", () => {
+Deno.test("a file that is not a baseline is refused, with the way to make one", () => {
   for (const text of ["", "{}", '{"format":"xftrace-baseline","version":2}']) {
     assert.throws(
       () => decodeBaseline("some.file", text),

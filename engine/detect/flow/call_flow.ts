@@ -1,5 +1,6 @@
 /**
- * Who calls whom, out of what the guest's own Ftrace recorded.
+ * Determines which function calls which, from what the guest's own Ftrace
+ * recorded.
  *
  * @module
  */
@@ -11,57 +12,60 @@ import { readBuffers, type Reading } from "../../ftrace/ring/reader.ts";
 import { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 
-/** Why there is no call flow to judge. */
+/** The message when there is no call flow to judge. */
 export const NOTHING_RECORDED =
   "nothing has recorded functions: the top-level buffer holds none, and no sealed recording was given (--recording)";
 
-/** The caller of functions that are recorded without one. */
+/** Name for the caller of functions that are recorded without a caller. */
 export const ROOT = "(root)";
 
-/** What one function did, over all of its recorded calls. */
+/** What one function did, over all its recorded calls. */
 export interface FunctionFlow {
-  /** Calls recorded whole, from entry to return. */
+  /** Number of calls recorded completely, from entry to return. */
   calls: number;
-  /** By callee: how often in all, and in how many of the calls. */
+  /**
+   * For each callee: the number of its calls, and in how many calls of this
+   * function they occurred.
+   */
   readonly callees: Map<string, { total: number; within: number }>;
-  /** For roots: how many functions ran within a call, and how often so. */
+  /** For roots: how often a call contained each number of functions. */
   readonly sizes: Map<number, number>;
 }
 
 /** A call flow: functions by name (`name`, or `name [module]`). */
 export type CallFlow = Map<string, FunctionFlow>;
 
-/** A recorded function's GVA with where it was called. */
+/** A recorded function with its GVA and a place from which it was called. */
 export interface RecordedFunction {
   readonly gva: bigint;
-  /** Name of the first caller seen. */
+  /** Name of the first caller that was seen. */
   readonly caller: string;
   readonly calls: number;
 }
 
-/** A call site recorded as return address. */
+/** A call site, recorded as a return address. */
 export interface RecordedCaller {
   /** GVA of the return address. */
   readonly gva: bigint;
-  /** Name of the first function seen called from there. */
+  /** Name of the first function that was seen to be called from there. */
   readonly callee: string;
   readonly calls: number;
 }
 
-/** What the top-level buffer holds. */
+/** The contents of the top-level buffer. */
 export interface RecordedFlow {
   readonly flow: CallFlow;
   readonly functions: readonly RecordedFunction[];
   readonly callers: readonly RecordedCaller[];
-  /** Function events read. */
+  /** Number of function events read. */
   readonly events: number;
-  /** What was wrong with pages, one sentence each. */
+  /** Problems with pages, one sentence each. */
   readonly problems: readonly string[];
 }
 
 /**
- * Reads the top-level buffer's function events: function_graph's entries and
- * returns, and function's with their callers.
+ * Reads the function events in the top-level buffer: entries and returns of
+ * function_graph, and the function tracer's events with callers.
  *
  * @throws {KernelError} when the buffers cannot be walked.
  *
@@ -76,7 +80,8 @@ export interface RecordedFlow {
  * ```
  */
 export function recordedFlow(kernel: Kernel): RecordedFlow {
-  // Names of modules' functions, and of modules that came since.
+  // Update the names of module functions, including those of newly loaded
+  // modules.
   kernel.live.refresh();
   const reading = readBuffers(
     TraceArray.global(kernel),
@@ -93,7 +98,10 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
   };
 }
 
-/** Pids whose events the top-level buffer holds, and how many of each. */
+/**
+ * Pids whose events are in the top-level buffer, with the number of events of
+ * each.
+ */
 export function tracedPids(kernel: Kernel): Map<number, number> {
   const { columns } = readBuffers(
     TraceArray.global(kernel),
@@ -121,7 +129,7 @@ class Names {
 
 const gvaOf = (lo: number, hi: number) => BigInt(hi) << 32n | BigInt(lo);
 
-/** A function's part of a flow, made when it is not there yet. */
+/** A function's entry in a flow; created if it does not exist. */
 export function flowOf(flow: CallFlow, name: string): FunctionFlow {
   let found = flow.get(name);
   if (found === undefined) {
@@ -131,7 +139,7 @@ export function flowOf(flow: CallFlow, name: string): FunctionFlow {
   return found;
 }
 
-/** The call graph of function_graph's events. */
+/** Builds the call flow from function_graph's events. */
 export function graphFlow(
   columns: EventColumns,
   names: { at(lo: number, hi: number): string },
@@ -148,9 +156,11 @@ export function graphFlow(
   let events = 0;
   const isEntry = (row: number) =>
     kind[row] === KIND.entry || kind[row] === KIND.entryRetaddr;
-  /** Per entry: its callees, to count each once. */
+  /**
+   * For each entry, its callees so far, so that each is counted once per call.
+   */
   const within = new Map<number, Set<string>>();
-  // Backwards, so that a call's size is known before its caller's.
+  // Backwards, so that a call's size is known before that of its caller.
   for (let i = n - 1; i >= 0; i--) {
     const row = order[i];
     if (!isEntry(row)) continue;
@@ -168,7 +178,7 @@ export function graphFlow(
     if (whole) flowOf(flow, name).calls++;
     if (up >= 0) {
       size[up] += size[row] + 1;
-      // Where an entry was lost, the one above is not the caller.
+      // If an entry was lost, the next outer call is not the caller.
       if (partner[up] >= 0 && depth[row] === depth[up] + 1) {
         let callees = within.get(up);
         if (callees === undefined) within.set(up, callees = new Set());
@@ -198,7 +208,7 @@ function count(of: FunctionFlow, callee: string, first: boolean): void {
   of.callees.set(callee, seen);
 }
 
-/** `TRACE_FN`: the function tracer's events hold their caller's address. */
+/** `TRACE_FN`: events of the function tracer hold the address of the caller. */
 function functionCallers(
   kernel: Kernel,
   { columns, arena }: Reading,

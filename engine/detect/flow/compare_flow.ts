@@ -1,36 +1,45 @@
 /**
- * Compares a call flow with a baseline's.
+ * Compares a call flow with a baseline.
  *
  * @module
  */
 import { type CallFlow, ROOT } from "./call_flow.ts";
 
-/** A call that one flow has and the other lacks. */
+/** A call that one flow contains and the other lacks. */
 export interface FlowDifference {
   readonly kind: "new" | "rare" | "missing";
   readonly caller: string;
   readonly callee: string;
-  /** How often it was seen: now, or in the baseline. */
+  /** How often it was seen, now or in the baseline. */
   readonly calls: number;
 }
 
-/** Calls of the caller that a baseline must have before it says "always". */
+/**
+ * How many calls of the caller the baseline needs before a call in all of them
+ * counts as "always".
+ */
 const ENOUGH = 20;
-/** Calls of the caller that must be seen now before "never" means anything. */
+/**
+ * How many calls of the caller must be seen now before "never" means anything.
+ */
 const ENOUGH_NOW = 5;
 
-/** How often XF021 and XF022 may be wrong by chance, for each thing judged. */
+/**
+ * Accepted probability that XF021 or XF022 is wrong by chance, for each item
+ * judged.
+ */
 export const FALSE_POSITIVE_RATE = 1e-6;
 
 /**
- * Calls never seen in the baseline, from callers that it knows well; and
- * callees that belong to every call of the baseline and to none now.
+ * Finds calls that the baseline does not contain, from callers that it knows
+ * well, and callees that occur in every call in the baseline but in none now.
  *
- * Kernel functions have ways that are taken rarely, and no baseline has seen
- * all of them: of its next calls, as many take one that is new as calls of
- * the baseline took one that no other call took (Good and Turing's estimate).
- * A call that is new is `rare` as long as that explains it, with a chance of
- * more than {@linkcode FALSE_POSITIVE_RATE}, and else `new`.
+ * Kernel functions have paths that are taken rarely, and no baseline has seen
+ * all of them. The Good-Turing estimate says how many new paths to expect: the
+ * share of further calls on a path not seen before equals the share of the
+ * baseline's calls whose path occurred only once. A new call is `rare` while
+ * this explains it with a probability above {@linkcode FALSE_POSITIVE_RATE},
+ * otherwise `new`.
  */
 export function flowDifferences(
   baseline: CallFlow,
@@ -68,25 +77,28 @@ function totalOf(callees: ReadonlyMap<string, { total: number }>): number {
   return sum;
 }
 
-/** A root whose calls are not as large as the baseline's. */
+/** A root whose calls differ in size from those in the baseline. */
 export interface SizeDifference {
   readonly root: string;
-  /** Functions within a call of the baseline: least and most. */
+  /**
+   * The lowest and highest number of functions within a call in the baseline.
+   */
   readonly range: readonly [number, number];
-  /** Calls now, and how many of them lie outside of the range. */
+  /** The number of calls now, and how many of them are outside the range. */
   readonly calls: number;
   readonly outside: number;
-  /** Share of the calls that may lie outside by chance. */
+  /** Share of calls that may be outside by chance. */
   readonly expected: number;
 }
 
 const ENOUGH_SIZES = 50;
 
 /**
- * Roots whose calls run more or fewer functions than any of the baseline's
- * did (NumChecker's idea). Of calls like the baseline's n, each lies outside
- * of its range with a chance of 2/(n+1); so many do now that chance explains
- * it less often than {@linkcode FALSE_POSITIVE_RATE}.
+ * Finds roots whose calls run more or fewer functions than any call in the
+ * baseline (the idea of NumChecker). If the baseline has n calls of the same
+ * kind, a further call is outside their range with probability 2/(n+1); a root
+ * is reported when chance explains so many calls outside it with a probability
+ * below {@linkcode FALSE_POSITIVE_RATE}.
  */
 export function sizeDifferences(
   baseline: CallFlow,
@@ -122,7 +134,10 @@ function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** Chance of `k` or more of `n`, each with chance `p`: the binomial's tail. */
+/**
+ * Probability of `k` or more successes out of `n`, each with probability `p`:
+ * the tail of the binomial distribution.
+ */
 function tail(n: number, k: number, p: number): number {
   let log = 0;
   for (let i = 0; i < k; i++) log += Math.log((n - i) / (i + 1));

@@ -14,19 +14,19 @@ Deno.test("a hook is a new call, and what it replaces is missing", () => {
   ]);
 });
 
-Deno.test("a caller that is hardly known says nothing", () => {
+Deno.test("a caller with few calls in the baseline says nothing", () => {
   assert.deepEqual(flowDifferences(flow(19, GOOD), flow(50, HOOKED)), []);
 });
 
-Deno.test("a call that is new once is as rare as must be expected", () => {
+Deno.test("a new call that occurs once is rare, as expected by chance", () => {
   const now = flow(500, GOOD);
   now.get("open")?.callees.set("slow", { total: 1, within: 1 });
   assert.deepEqual(
     flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
     ["rare"],
   );
-  // In one call of ten it is no chance any more, unless the baseline's calls
-  // had ways of their own as often.
+  // In one call of ten it is no longer chance, unless the baseline's calls had
+  // paths of their own as often.
   now.get("open")?.callees.set("slow", { total: 50, within: 50 });
   assert.deepEqual(
     flowDifferences(flow(100, GOOD), now).map(({ kind }) => kind),
@@ -42,7 +42,7 @@ Deno.test("a call that is new once is as rare as must be expected", () => {
   );
 });
 
-Deno.test("calls of another size are found, a few by chance are not", () => {
+Deno.test("calls of unusual size are found, a few by chance are not", () => {
   const good = flow(500, GOOD, 3);
   const [found] = sizeDifferences(good, flow(20, GOOD, 4));
   assert.equal(found.root, "sys");

@@ -5,7 +5,7 @@
  */
 import { type CallFlow, ROOT } from "./call_flow.ts";
 
-/** A flow in which each `caller: callees` was called `calls` times. */
+/** Builds a flow in which each `caller: callees` was called `calls` times. */
 export function flow(
   calls: number,
   tree: Record<string, string[]>,
@@ -24,14 +24,14 @@ export function flow(
   return found;
 }
 
-/** A system call as it should be. */
+/** An unmodified system call. */
 export const GOOD = {
   [ROOT]: ["sys"],
   sys: ["open"],
   open: ["walk"],
   walk: [],
 };
-/** The same with something between. */
+/** The same call with a hook in between. */
 export const HOOKED = {
   [ROOT]: ["sys"],
   sys: ["evil"],

@@ -1,5 +1,6 @@
 /**
- * Who calls whom, out of a sealed recording: verified entries alone.
+ * Determines which function calls which from a sealed recording, using verified
+ * entries only.
  *
  * @module
  */
@@ -14,9 +15,9 @@ import {
 } from "../../seal/recording/verify_recording.ts";
 import { type CallFlow, flowOf, type RecordedFlow, ROOT } from "./call_flow.ts";
 
-/** A flow and of which kernel. */
+/** A call flow, and the kernel it belongs to. */
 export interface SealedFlow extends RecordedFlow {
-  /** As `uname -r`. */
+  /** As printed by `uname -r`. */
   readonly release: string;
 }
 
@@ -27,12 +28,12 @@ interface Open {
   size: number;
 }
 
-/** What one recording holds, by time. */
+/** The function entries and returns of a recording, as columns. */
 class Rows {
   readonly times: number[] = [];
   readonly funcs: bigint[] = [];
   readonly callers: bigint[] = [];
-  /** depth << 1, and 1 for an entry. */
+  /** depth << 1, plus 1 for an entry. */
   readonly shapes: number[] = [];
   readonly pids: number[] = [];
 
@@ -50,7 +51,7 @@ class Rows {
     this.pids.push(word(ENTRY.pid));
   }
 
-  /** Row numbers, oldest first. */
+  /** Row numbers, the oldest first. */
   order(): Uint32Array {
     const rows = Uint32Array.from(this.times, (_, i) => i);
     return rows.sort((a, b) => this.times[a] - this.times[b] || a - b);
@@ -58,11 +59,11 @@ class Rows {
 }
 
 /**
- * Reads and verifies a sealed recording. What is wrong with its seals is in
- * `problems`: a flow with problems proves nothing missing.
+ * Reads and verifies a sealed recording. Faults of its seals are in `problems`;
+ * a flow with problems does not prove that anything is missing.
  *
- * @param klogPath the key log; default: the one that the recording names
- * @throws {XftraceError} when a file cannot be read or is none of ours.
+ * @param klogPath the key log; default: the one named in the recording
+ * @throws {XftraceError} when a file cannot be read or has another format.
  *
  * @example
  * ```ts ignore
@@ -114,9 +115,9 @@ function flowOfRows(
     const own = name(func);
     if ((rows.shapes[row] & 1) === 1) {
       events++;
-      // What lies deeper has lost its return.
+      // Deeper calls have lost their returns.
       stack.length = Math.min(stack.length, depth);
-      // Where an entry was lost, the one above is not the caller.
+      // If an entry was lost, the next outer call is not the caller.
       const above = stack.length === depth ? stack[depth - 1] : undefined;
       const caller = above?.name ?? ROOT;
       const seen = functions.get(func) ?? { caller, calls: 0 };

@@ -1,6 +1,6 @@
 /**
- * Whose code lies at an address: the kernel's, a module's, code that the
- * kernel made itself, or nobody's.
+ * Determines whose code lies at an address: the kernel's, a module's, code that
+ * the kernel generated, or none of these.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import type { SymbolAt } from "../../kernel/symbols/symbols.ts";
 import { rangeAt } from "../../memory/gva_ranges.ts";
 import type { Mappings } from "../../memory/page_tables.ts";
 
-/** Whose code an address belongs to. */
+/** The owner of the code at an address. */
 export type CodeKind =
   /** The kernel image's text. */
   | "kernel"
-  /** The image's init text, freed by now: nothing may point there. */
+  /** The image's init text, which has been freed: nothing may point there. */
   | "freed init"
   /** Text of a module on the module list. */
   | "module"
@@ -38,26 +38,29 @@ export type CodeKind =
   | "ftrace"
   | "kprobe"
   | "thunk"
-  /** Nobody's, or no code. */
+  /** Code without an owner, or not code. */
   | "foreign"
-  /** Nobody's by the books that a recording has; it lacks some. */
+  /**
+   * Without an owner in the lists that a recording holds; some lists are
+   * missing.
+   */
   | "unread";
 
-/** What lies at an address. */
+/** The code at an address. */
 export interface CodeAt {
   readonly kind: CodeKind;
   readonly address: bigint;
-  /** `name+0x12 [module]` in the kernel's notation. */
+  /** `name+0x12 [module]`, in the kernel's notation. */
   readonly name: string;
-  /** The symbol's name alone, when there is one. */
+  /** The symbol's name alone, if there is a symbol. */
   readonly symbol: string | undefined;
-  /** Bytes from the symbol's start. */
+  /** Distance from the symbol's start, in bytes. */
   readonly offset: number;
-  /** The module it belongs to, hidden ones included. */
+  /** The module it belongs to, including hidden ones. */
   readonly module: ModuleView | undefined;
 }
 
-/** A range and whose it is. */
+/** A range of code and its owner. */
 interface Owned {
   readonly start: bigint;
   readonly end: bigint;
@@ -66,24 +69,27 @@ interface Owned {
   readonly generated?: GeneratedCode;
 }
 
-/** What runs in one kernel, read at one time. */
+/** All code of one kernel, read at one moment. */
 export class CodeMap {
   readonly kernel: Kernel;
-  /** What can be executed, by the page tables. */
+  /** What is executable according to the page tables. */
   readonly pages: Mappings;
-  /** Modules on the list. */
+  /** The modules on the module list. */
   readonly modules: readonly ModuleView[];
-  /** Modules whose struct lies in memory but which are not on the list. */
+  /** Modules whose struct lies in memory although they are not on the list. */
   readonly unlisted: readonly ModuleView[];
-  /** Memory set aside for code that the kernel makes. */
+  /** Memory reserved for generated code. */
   readonly reserves: readonly GeneratedCode[];
-  /** Books that a recording lacks, and why: whose code it is may be in them. */
+  /**
+   * Lists that a recording lacks, and why: an owner may be missing for that
+   * reason.
+   */
   readonly unread: readonly string[];
   readonly #owned: readonly Owned[];
   readonly #hiddenSymbols = new Map<bigint, ModuleSymbols | undefined>();
 
   /**
-   * Reads the page tables, the module list and the books of generated code.
+   * Reads the page tables, the module list and the lists of generated code.
    *
    * @throws {KernelError | MemoryError} when they cannot be read.
    */
@@ -105,7 +111,7 @@ export class CodeMap {
       } catch (error) {
         const lacks = error instanceof MemoryError ||
           error instanceof KernelError;
-        // A guest that runs is read again; a recording stays as it is.
+        // A running guest is read again; a recording will not change.
         if (kernel.memory.live || !lacks) throw error;
         if (!unread.includes(error.message)) unread.push(error.message);
         return none;
@@ -151,7 +157,7 @@ export class CodeMap {
     return owned.sort((a, b) => a.start < b.start ? -1 : 1);
   }
 
-  /** Whether the page tables let an address be executed. */
+  /** Whether the page tables allow executing an address. */
   executable(gva: bigint): boolean {
     return rangeAt(this.pages.executable, gva) >= 0;
   }
@@ -174,13 +180,13 @@ export class CodeMap {
     };
   }
 
-  /** The name of whatever lies at a GVA, code or data. */
+  /** The name of whatever lies at a GVA, whether code or data. */
   nameOf(gva: bigint): string {
     const symbol = this.#symbol(gva, undefined);
     return symbol === undefined ? hex(gva) : shown(symbol);
   }
 
-  /** The module whose memory covers a GVA, hidden ones included. */
+  /** The module whose memory contains a GVA, including hidden modules. */
   moduleAt(gva: bigint): ModuleView | undefined {
     const covers = ({ ranges }: ModuleView) =>
       ranges.some(({ start, end }) => gva >= start && gva < end);
@@ -205,12 +211,12 @@ export class CodeMap {
       : "foreign";
   }
 
-  /** Says why it cannot be told whose code is `unread`. */
+  /** Explains why the owner of `unread` code is unknown. */
   get whyUnread(): string {
     return `whose code it is cannot be told: ${this.unread.join("; ")}`;
   }
 
-  /** Thunks that are in no book of the kernel's fill pages of their own. */
+  /** Thunks that the kernel does not list fill pages of their own. */
   #isThunk(gva: bigint): boolean {
     if (!this.executable(gva)) return false;
     const { arch, pageSize, space } = this.kernel;
@@ -224,7 +230,7 @@ export class CodeMap {
   }
 }
 
-/** `name+0x12 [module]`. */
+/** Formats `name+0x12 [module]`. */
 function shown({ name, offset, module }: SymbolAt): string {
   return name + (offset === 0 ? "" : `+${hex(offset)}`) +
     (module === undefined ? "" : ` [${module}]`);
@@ -234,7 +240,7 @@ function unnamed(kind: CodeKind): string {
   return kind === "foreign" || kind === "unread" ? "unknown code" : kind;
 }
 
-/** Whether the kernel has left its init code behind. */
+/** Whether the kernel has finished booting, and thus freed its init code. */
 function booted(kernel: Kernel): boolean {
   const at = kernel.symbols.tryAddress("system_state");
   const running = kernel.types.tryEnumerator("SYSTEM_RUNNING");
@@ -242,7 +248,7 @@ function booted(kernel: Kernel): boolean {
     kernel.space.u32(at) >= running;
 }
 
-/** Those that can be read: one may be freed while it is. */
+/** The modules that can be read: one may be freed meanwhile. */
 function readModules(kernel: Kernel, gvas: readonly bigint[]): ModuleView[] {
   return gvas.flatMap((gva) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * The kernel's code at one time: whose code lies where, and the text that is
- * there. Read when it is asked for, once.
+ * The kernel's code at one moment: the owners of code, and the text itself.
+ * Each part is read on first use, and only once.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
 } from "../../kernel/patching/text_image.ts";
 import { CodeMap } from "./code_map.ts";
 
-/** Code and text of a kernel, as they were at one reading. */
+/** The code and text of a kernel during one reading. */
 export class CodeReading {
   readonly kernel: Kernel;
   readonly code: CodeMap;
@@ -25,7 +25,7 @@ export class CodeReading {
   #kprobes?: Kprobe[];
   readonly #moduleTexts = new Map<bigint, ImageBytes>();
 
-  /** @throws {KernelError | MemoryError} as {@linkcode CodeMap}. */
+  /** @throws {KernelError | MemoryError} like {@linkcode CodeMap}. */
   constructor(kernel: Kernel) {
     this.kernel = kernel;
     this.code = new CodeMap(kernel);
@@ -34,8 +34,8 @@ export class CodeReading {
   /**
    * The image's text, `_stext` to `_etext`.
    *
-   * @throws {KernelError} when a page of it, in which a function begins,
-   * holds nothing but zeros: a recording's, that was lost.
+   * @throws {KernelError} when a page in which a function begins holds only
+   * zeros, because a recording has lost it.
    */
   get text(): ImageBytes {
     return this.#text ??= this.#readText();
@@ -75,7 +75,7 @@ export class CodeReading {
     return this.#kprobes ??= kprobes(this.kernel);
   }
 
-  /** A module's text that stays, without its init code. */
+  /** The permanent text of a module, without its init code. */
   moduleText(module: ModuleView): ImageBytes {
     let text = this.#moduleTexts.get(module.gva);
     if (text === undefined) {

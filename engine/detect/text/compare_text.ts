@@ -1,6 +1,6 @@
 /**
- * Compares text with what it should be: what differs is explained by what
- * patches it there, or is a finding.
+ * Compares text with what it should be. Each difference is either explained by
+ * a mechanism that patches the place, or reported as a finding.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { hexDigits } from "../../base/hex.ts";
 import type { PatchSites } from "./site_marks.ts";
 import type { Report } from "../finding.ts";
 
-/** More than this many places are one message. */
+/** More differences than this are reported in one message. */
 const MOST = 200;
 
-/** A text and what it should be, both from the same address on. */
+/** A text and its expected content, both starting at the same address. */
 export interface TextPair {
-  /** Whose text: `kernel text`, `module loop`. */
+  /** Name of the text: `kernel text`, `module loop`. */
   readonly what: string;
   /** What it is compared with: `the trusted image`. */
   readonly with: string;
@@ -23,14 +23,14 @@ export interface TextPair {
   readonly trusted: Uint8Array;
   readonly own: Uint8Array;
   readonly sites: PatchSites;
-  /** The module's name, when it is one's. */
+  /** The module's name, if the text belongs to a module. */
   readonly module?: string;
 }
 
 /**
- * Reports each place that nothing explains.
+ * Reports each difference that nothing explains.
  *
- * @returns how many there are
+ * @returns the number of such differences
  */
 export function compareText(
   reading: CodeReading,
@@ -52,7 +52,7 @@ export function compareText(
       explained[mechanism]++;
       continue;
     }
-    // To the last difference that is near and not explained either.
+    // Extend to the last nearby difference that is not explained either.
     let end = i + 1;
     for (let j = i + 1; j < Math.min(length, end + 8); j++) {
       if (trusted[j] !== own[j] && sites.marks[j] === mechanism) end = j + 1;
@@ -88,9 +88,9 @@ export function compareText(
 }
 
 /**
- * Whether what stands at a patch site may stand there: what its mechanism
- * writes where that is a short list, else instructions that do not lead to
- * code of nobody's.
+ * Whether the bytes at a patch site are legitimate: on the short list of what
+ * the mechanism writes, if there is one; otherwise, instructions that do not
+ * lead to code without an owner.
  */
 function isSound(
   reading: CodeReading,
@@ -107,7 +107,8 @@ function isSound(
       return true;
     }
     length = decoder.decode(own, at);
-    // A site may hold the tail of an instruction only: its place is known.
+    // The site may hold only the tail of an instruction; only its position is
+    // known.
     if (length === 0) return true;
     if (decoder.branch === undefined) continue;
     const to = BigInt.asUintN(64, start + BigInt(decoder.target));

@@ -8,7 +8,7 @@ import { compareText } from "./compare_text.ts";
 import { SiteMarks } from "./site_marks.ts";
 
 const START = 0xffffffff81000000n;
-/** Code of nobody's lies from here on. */
+/** From here on lies code without an owner. */
 const FOREIGN = START + 0x10000n;
 
 const reading: CodeReading = Object.create(CodeReading.prototype, {
@@ -23,7 +23,7 @@ const reading: CodeReading = Object.create(CodeReading.prototype, {
   },
 });
 
-/** What is said of a text that should be another. */
+/** The report about a text that differs from the expected one. */
 function compare(
   trusted: Uint8Array,
   own: Uint8Array,
@@ -55,7 +55,7 @@ function compare(
 
 const text = fc.uint8Array({ minLength: 1, maxLength: 300 });
 
-Deno.test("a text is itself, as far as both go", () => {
+Deno.test("a text equals itself, up to the shorter length", () => {
   fc.assert(fc.property(text, text, (bytes, more) => {
     const longer = new Uint8Array([...bytes, ...more]);
     assert.deepEqual(compare(longer, bytes), {
@@ -67,7 +67,7 @@ Deno.test("a text is itself, as far as both go", () => {
   }));
 });
 
-Deno.test("any byte that is another is found where it is", () => {
+Deno.test("any changed byte is found at its place", () => {
   fc.assert(
     fc.property(
       text,
@@ -87,7 +87,7 @@ Deno.test("any byte that is another is found where it is", () => {
   );
 });
 
-Deno.test("differences that are near are one place, far ones are two", () => {
+Deno.test("nearby differences are one place, distant ones are two", () => {
   const trusted = new Uint8Array(64);
   const own = trusted.slice();
   own[10] = own[15] = 0xcc;
@@ -123,7 +123,7 @@ const jump = (distance: number) => [
   ...new Uint8Array(Int32Array.of(distance).buffer),
 ];
 
-Deno.test("what patches a place explains it, unless it leads to nobody's code", () => {
+Deno.test("a difference is explained by what patches the place, unless it leads to code without an owner", () => {
   const at = 32;
   const texts = (instruction: readonly number[]) => {
     const trusted = new Uint8Array(64).fill(0x90);
@@ -140,17 +140,17 @@ Deno.test("what patches a place explains it, unless it leads to nobody's code", 
     judged: 64,
     places: 0,
   });
-  // Where nothing patches, the same bytes are a finding.
+  // Where nothing patches the text, the same bytes are a finding.
   assert.equal(compare(trusted, patched).places, 1);
   assert.equal(compare(...texts(jump(0x20000)), label).places, 1);
-  // No jump label writes that.
+  // No jump label writes these bytes.
   assert.equal(
     compare(...texts([0x31, 0xc0, 0x90, 0x90, 0x90]), label).places,
     1,
   );
 });
 
-Deno.test("a text that is another altogether is said in a sentence", () => {
+Deno.test("a completely different text is reported in one sentence", () => {
   const trusted = new Uint8Array(16 * 300);
   const own = trusted.slice();
   for (let i = 0; i < 300; i++) own[16 * i] = 1;

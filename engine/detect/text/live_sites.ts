@@ -1,7 +1,7 @@
 /**
- * Where a running kernel still changes its text, by its own books: for texts
- * that are compared with an earlier state of themselves. What is patched at
- * boot alone (alternatives, return thunks) is not among them.
+ * The places where a running kernel still changes its text, according to its
+ * own lists; used when text is compared with its own earlier state. Patches
+ * applied only at boot (alternatives, return thunks) are not among them.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import { type PatchSites, SiteMarks } from "./site_marks.ts";
 const OPTIMIZED = 4;
 
 /**
- * The sites in one text.
+ * The patch sites in one text.
  *
- * @param text its bytes as they are now
+ * @param text the current bytes
  * @param start GVA of the first one
- * @param module the module whose text it is; `undefined`: the image's
+ * @param module the module whose text it is; `undefined` for the image
  */
 export function liveSites(
   reading: CodeReading,
@@ -39,7 +39,7 @@ export function liveSites(
     ? jumpSites(kernel)
     : moduleJumpSites(kernel, module.gva);
   for (const { code } of jumps) {
-    // While it is patched a breakpoint hides how long it is.
+    // While a site is being patched, a breakpoint hides its length.
     const length = patching.jumpLabel(marks.lengthAt(at(code)));
     marks.mark("jump labels", at(code), length);
   }
@@ -71,7 +71,7 @@ export function liveSites(
   return marks.sites();
 }
 
-/** Puts back what stood where kprobes are set now. */
+/** Restores the original bytes where kprobes are currently set. */
 export function withoutProbes(
   reading: CodeReading,
   text: Uint8Array,

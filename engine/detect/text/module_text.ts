@@ -1,6 +1,6 @@
 /**
- * The text that a module should have: its file's, laid out and relocated as
- * the loader did.
+ * The text that a module should have: that of its file, laid out and relocated
+ * as the loader does it.
  *
  * Source: kernel/module/main.c.
  *
@@ -23,7 +23,7 @@ import {
   textLayout,
 } from "./relocatable.ts";
 
-/** A module's text by its file. */
+/** The text that a module's file gives it. */
 export interface ModuleText {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sites: PatchSites;
@@ -33,11 +33,11 @@ const SHN_UNDEF = 0;
 const SHN_ABS = 0xfff1;
 
 /**
- * What a module's text should hold.
+ * Computes what a module's text should hold.
  *
- * @param own its text as it is: settles which of several symbols of one name
- * is meant
- * @throws {KernelError} when the file is another build, or was loaded in a
+ * @param own its current text, which decides between several symbols of the
+ * same name
+ * @throws {KernelError} when the file is from another build, or was loaded in a
  * way that is not understood.
  */
 export function moduleText(
@@ -65,7 +65,8 @@ export function moduleText(
   for (const [section, offset] of offsets) {
     bytes.set(file.sections[section].bytes, offset);
   }
-  // Sites are read off the text before it is relocated: lengths are the same.
+  // Sites are taken from the text before it is relocated; relocation changes no
+  // lengths.
   const sites = patchSites(reading, file, offsets, bytes);
   const view = new DataView(bytes.buffer);
   const now = new DataView(own.buffer, own.byteOffset, own.length);
@@ -78,14 +79,14 @@ export function moduleText(
   return { bytes, sites };
 }
 
-/** A module, its file, and where the file's sections lie. */
+/** A module, its file, and the addresses of the file's sections. */
 interface Loaded {
   readonly module: ModuleView;
   readonly file: Relocatable;
   readonly placed: ReadonlyMap<number, bigint>;
 }
 
-/** GVAs of the sections, by number. */
+/** GVAs of the sections, by section number. */
 function places(
   reading: CodeReading,
   module: ModuleView,
@@ -112,10 +113,11 @@ function places(
   }
   for (const [number, address] of found) {
     const { name, size, alloc } = file.sections[number];
-    // Kept for kallsyms elsewhere, and no relocation is about it.
+    // Kept elsewhere for kallsyms, and not the target of any relocation.
     if (!alloc) continue;
     const offset = text.get(number);
-    // The guest says where; it must be where the loader puts it.
+    // The guest states the address; it must be where the loader would put the
+    // section.
     const right = offset !== undefined
       ? address === start + BigInt(offset)
       : name.startsWith(".init") ||
@@ -130,7 +132,7 @@ function places(
       );
     }
   }
-  // Allocated apart from the module, and not among its sections.
+  // Allocated separately from the module, and not listed among its sections.
   const own = kernel.object("module", module.gva);
   const percpu = file.sections.findIndex(({ name, alloc }) =>
     alloc && name === ".data..percpu"
@@ -142,7 +144,7 @@ function places(
   return found;
 }
 
-/** GVAs that a symbol may have; none when its section is gone. */
+/** The GVAs that a symbol may have; none when its section is gone. */
 function values(
   { kernel }: CodeReading,
   placed: ReadonlyMap<number, bigint>,
@@ -176,8 +178,8 @@ function relocate(
   const wanted = candidates.map((value) =>
     BigInt.asUintN(bits, value + addend - (relative ? place : 0n))
   );
-  // Several functions may have one name: any of them is right.
-  // A section without a byte has a place as well, which nobody tells.
+  // Several functions may share a name, and any of them is accepted. An empty
+  // section also has an address, but nothing states it.
   const nothing = file.sections[symbol.section]?.size === 0 &&
     module.ranges.some(({ start, end }) => {
       const value = BigInt.asUintN(
@@ -194,7 +196,10 @@ function relocate(
   else view.setUint32(at, Number(value), true);
 }
 
-/** Where the loader and the kernel patch the module, by the file's tables. */
+/**
+ * The places where the loader and the kernel patch the module, from the file's
+ * tables.
+ */
 function patchSites(
   { kernel }: CodeReading,
   file: Relocatable,
@@ -204,7 +209,7 @@ function patchSites(
   const sites = new SiteMarks(kernel.arch, text);
   const calls = new Set<number>();
   const { bentCalls, staticCalls, tables } = kernel.arch.patching;
-  /** Places in the text that every `step`th byte of a table points to. */
+  /** The places in the text to which every `step`th byte of a table points. */
   const each = (
     table: string,
     step: number,

@@ -1,5 +1,6 @@
 /**
- * Where a kernel changes its own text, by the tables of a trusted image.
+ * The places where a kernel changes its own text, from the tables of a trusted
+ * image.
  *
  * @module
  */
@@ -8,7 +9,9 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { type PatchSites, SiteMarks } from "./site_marks.ts";
 import type { Vmlinux } from "./vmlinux.ts";
 
-/** Offsets of a table's entries, and the GVA of the text that each names. */
+/**
+ * Offsets of a table's entries, with the GVA of the text to which each refers.
+ */
 function* places(
   { address, bytes }: { readonly address: bigint; readonly bytes: Uint8Array },
   { entry, place }: Pick<PatchTable, "entry" | "place">,
@@ -28,8 +31,8 @@ function* places(
  * Marks every patch site of the text.
  *
  * @param text the trusted text, before it was patched
- * @param start GVA it is linked for
- * @param slide added to linked GVAs by this boot
+ * @param start GVA for which it was linked
+ * @param slide this boot's kaslr offset
  */
 export function patchSites(
   kernel: Kernel,
@@ -44,7 +47,7 @@ export function patchSites(
     sites.mark(what, Number(linked - start), length);
   const section = (name: string) =>
     image.sections.find((one) => one.name === name);
-  /** Between two symbols, out of the trusted image. */
+  /** The bytes between two symbols of the trusted image. */
   const table = (from: string, to: string) => {
     const first = kernel.symbols.tryAddress(from);
     const last = kernel.symbols.tryAddress(to);
@@ -73,7 +76,7 @@ export function patchSites(
       sites.markEntry(one.mechanism, Number(at - start), one.length, entry);
     }
   }
-  // Constants known at boot only (6.12: asm/runtime-const.h).
+  // Constants set at boot (6.12: asm/runtime-const.h).
   for (const name of kernel.symbols.glob("__start_runtime_*")) {
     const found = table(name, name.replace("__start_", "__stop_"));
     if (found === undefined) continue;

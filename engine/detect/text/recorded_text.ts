@@ -1,5 +1,5 @@
 /**
- * Text against what an earlier check recorded of it.
+ * Compares text with what an earlier check recorded.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { TextRecords } from "./text_record.ts";
 import type { Report } from "../finding.ts";
 
 /**
- * Compares a text with its record; makes the record when there is none.
+ * Compares a text with its record, and creates the record if there is none.
  *
- * @param name of the record: no other boot or load has the same
+ * @param name name of the record; different for each boot and each load
  * @returns `compared`, `recorded` (there was none), or `not judged`
  */
 export function compareWithRecord(
@@ -52,7 +52,7 @@ export function compareWithRecord(
     });
     return "compared";
   } catch (error) {
-    // Told here: records are no memory of the guest's.
+    // Reported here, because records are files and not guest memory.
     if (!(error instanceof XftraceError) || error.name !== "XftraceError") {
       throw error;
     }

@@ -1,6 +1,6 @@
 /**
- * A module's file (`.ko`): its sections, and what the loader writes into
- * them.
+ * A module's file (`.ko`): its sections, and the relocations that the loader
+ * applies.
  *
  * Source: the ELF-64 object file format.
  *
@@ -18,12 +18,12 @@ const SHT_NOBITS = 8;
 /** A section of the file. */
 export interface ObjectSection {
   readonly name: string;
-  /** What it holds; empty for memory that starts as zeros. */
+  /** Its content; empty for memory that starts as zeros. */
   readonly bytes: Uint8Array;
-  /** Bytes it takes in memory. */
+  /** Size in memory, in bytes. */
   readonly size: number;
   readonly align: number;
-  /** Whether it is loaded. */
+  /** Whether it is loaded into memory. */
   readonly alloc: boolean;
   readonly executable: boolean;
 }
@@ -31,38 +31,38 @@ export interface ObjectSection {
 /** A symbol of the file. */
 export interface ObjectSymbol {
   readonly name: string;
-  /** Index of its section; 0 when another file has it. */
+  /** Index of its section; 0 when it is defined elsewhere. */
   readonly section: number;
   readonly value: number;
 }
 
-/** One place that the loader writes to. */
+/** One place that the loader changes. */
 export interface Relocation {
   /** Offset in its section. */
   readonly at: number;
-  /** `ELF64_R_TYPE`: its numbers are the architecture's. */
+  /** `ELF64_R_TYPE`; its meaning depends on the architecture. */
   readonly type: number;
   readonly symbol: ObjectSymbol;
   readonly addend: bigint;
 }
 
-/** A `.ko`, taken apart. */
+/** A parsed `.ko` file. */
 export interface Relocatable {
-  /** Where it came from, for messages. */
+  /** Its origin, for messages. */
   readonly source: string;
-  /** Whether the guest may well have loaded another build; default: no. */
+  /** Whether the guest may have loaded another build; default: no. */
   readonly mayDiffer?: boolean;
-  /** By the file's own numbers; the first one is empty. */
+  /** Sections in the numbering of the file; the first one is empty. */
   readonly sections: readonly ObjectSection[];
   readonly symbols: readonly ObjectSymbol[];
-  /** By the number of the section that they are about. */
+  /** Relocations, by the number of the section to which they apply. */
   readonly relocations: ReadonlyMap<number, readonly Relocation[]>;
 }
 
 /**
- * Takes a `.ko` apart.
+ * Parses a `.ko` file.
  *
- * @throws {XftraceError} when it is none.
+ * @throws {XftraceError} when the file is not a `.ko`.
  *
  * @example
  * ```ts ignore
@@ -86,7 +86,7 @@ export function readRelocatable(
   try {
     return parse(source, file, view);
   } catch (error) {
-    // Offsets that lead out of the file.
+    // Some offsets lead out of the file.
     if (!(error instanceof RangeError)) throw error;
     throw bad("it is damaged or cut short");
   }
@@ -165,10 +165,10 @@ function parse(
 }
 
 /**
- * Where the loader puts the code that stays: offsets from the start of the
- * module's text, by section number. Executable sections come first, in the
- * file's order (layout_sections of kernel/module/main.c); those of
- * initialization are freed by the time a module is live.
+ * Where the loader puts the permanent code: offsets from the start of the
+ * module's text, by section number. Executable sections come first, in file
+ * order (layout_sections in kernel/module/main.c); init sections have been
+ * freed by the time a module is live.
  */
 export function textLayout(
   { sections }: Relocatable,
@@ -184,10 +184,10 @@ export function textLayout(
   return { offsets, size };
 }
 
-/** The BUILD-ID in hex; `undefined` when the file has none. */
+/** The BUILD-ID in hex; `undefined` if the file has none. */
 export function buildIdOf({ sections }: Relocatable): string | undefined {
   const note = sections.find(({ name }) => name === ".note.gnu.build-id");
-  // Header of 12 bytes and "GNU\0", then the id.
+  // A header of 12 bytes and "GNU\0", then the id.
   return note === undefined || note.bytes.length < 36
     ? undefined
     : hexDigits(note.bytes.subarray(16, 36));

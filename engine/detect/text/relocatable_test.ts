@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { buildIdOf, readRelocatable, textLayout } from "./relocatable.ts";
 
-/** A relocatable ELF file of these sections, and their names. */
+/** Builds a relocatable ELF file with these sections and their names. */
 function elf(
   sections: readonly { name: string; flags: number; align: number }[],
 ): Uint8Array<ArrayBuffer> {
@@ -40,7 +40,7 @@ function elf(
 const ALLOC = 2;
 const CODE = 6;
 
-Deno.test("code that stays is laid out as the loader does", () => {
+Deno.test("permanent code is laid out as the loader does it", () => {
   const file = readRelocatable(
     "m.ko",
     elf([
@@ -61,7 +61,7 @@ Deno.test("code that stays is laid out as the loader does", () => {
   assert.equal(buildIdOf(file), undefined);
 });
 
-Deno.test("what is no module, or cut short, is refused by its name", () => {
+Deno.test("a file that is not a module, or is cut short, is refused by name", () => {
   assert.throws(
     () => readRelocatable("m.ko", new Uint8Array(100)),
     /m\.ko is no module of a kernel: it is no relocatable ELF file/,

@@ -1,5 +1,5 @@
 /**
- * Marks on a text's bytes: which mechanism of the kernel's may change each.
+ * Marks the bytes of a text with the mechanism that may change them.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import type { Arch } from "../../arch/arch.ts";
 import type { Decoder } from "../../arch/instructions.ts";
 import type { NamedSite, SiteLength } from "../../arch/patching.ts";
 
-/** For each byte of the text: the index of the mechanism that may change it. */
+/** For each byte of a text, the index of the mechanism that may change it. */
 export interface PatchSites {
-  /** As {@linkcode Patching.mechanisms}. */
+  /** See {@linkcode Patching.mechanisms}. */
   readonly mechanisms: readonly string[];
   readonly marks: Uint8Array;
-  /** For each byte that is marked: how far it is from its site's start. */
+  /** For each marked byte, its distance from the start of its site. */
   readonly offsets: Uint8Array;
-  /** Offsets of calls that call depth tracking may bend. */
+  /** Offsets of calls that call depth tracking may redirect. */
   readonly calls: ReadonlySet<number>;
 }
 
-/** Marks the sites of one text. */
+/** Collects the marks of one text. */
 export class SiteMarks {
   readonly marks: Uint8Array;
-  /** As {@linkcode PatchSites.offsets}. */
+  /** See {@linkcode PatchSites.offsets}. */
   readonly offsets: Uint8Array;
   readonly #arch: Arch;
   readonly #text: Uint8Array;
   readonly #decoder: Decoder;
 
-  /** @param text its bytes; places in it are offsets from here on */
+  /** @param text its bytes; the methods take offsets into it */
   constructor(arch: Arch, text: Uint8Array) {
     this.#arch = arch;
     this.#decoder = arch.instructions.decoder();
@@ -37,7 +37,7 @@ export class SiteMarks {
     this.#text = text;
   }
 
-  /** Marks a site; one that begins elsewhere is no site of this text. */
+  /** Marks a site, unless it begins outside this text. */
   mark(what: string, at: number, length: number): void {
     if (at < 0 || at >= this.#text.length) return;
     this.marks.fill(
@@ -48,7 +48,7 @@ export class SiteMarks {
     for (let i = 0; i < length; i++) this.offsets[at + i] = i;
   }
 
-  /** Bytes of the instruction at an offset; 0 when there is none. */
+  /** Length of the instruction at an offset; 0 when there is none. */
   lengthAt(at: number): number {
     return at < 0 || at >= this.#text.length
       ? 0
@@ -56,7 +56,7 @@ export class SiteMarks {
   }
 
   /**
-   * Marks a site whose length an architecture's table tells.
+   * Marks a site whose length is given by an architecture's table.
    *
    * @param entry the table's entry
    */
@@ -75,10 +75,10 @@ export class SiteMarks {
   }
 
   /**
-   * Marks what the kernel patches by its own names: static calls'
-   * trampolines, Ftrace's own calls.
+   * Marks the sites known by symbols: trampolines of static calls, and Ftrace's
+   * own calls.
    *
-   * @param start GVA at which this text runs
+   * @param start GVA of this text in the running kernel
    */
   markNamed(symbols: Symbols, start: bigint): void {
     const { named, staticCalls } = this.#arch.patching;
@@ -97,9 +97,9 @@ export class SiteMarks {
   }
 
   /**
-   * What was marked.
+   * Returns the marks.
    *
-   * @param calls offsets of calls that call depth tracking may bend
+   * @param calls offsets of calls that call depth tracking may redirect
    */
   sites(calls: ReadonlySet<number> = new Set()): PatchSites {
     const { mechanisms } = this.#arch.patching;

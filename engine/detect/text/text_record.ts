@@ -1,6 +1,6 @@
 /**
- * Text as it was when it was checked first, kept in files: what later checks
- * of the same boot compare with when there is no trusted image.
+ * Texts as they were when they were first checked, kept in files. Later checks
+ * of the same boot compare with them when there is no trusted image.
  *
  * @module
  */
@@ -19,24 +19,24 @@ import { XftraceError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import { forgetOld } from "../../base/state_folder.ts";
 
-/** One text, named so that no other boot or load has the same name. */
+/** A recorded text, under a name that no other boot or load has. */
 export interface RecordedText {
   /** GVA of the first byte. */
   readonly start: bigint;
   readonly bytes: Uint8Array;
-  /** When it was recorded, ISO 8601, UTC. */
+  /** When it was recorded, in ISO 8601, UTC. */
   readonly since: string;
 }
 
-/** Where texts are kept. */
+/** A store of texts. */
 export interface TextRecords {
   /**
-   * The text of that name; `undefined` when none was recorded.
+   * The text with that name; `undefined` when none was recorded.
    *
-   * @throws {XftraceError} when what is kept is damaged.
+   * @throws {XftraceError} when the record is damaged.
    */
   load(name: string): RecordedText | undefined;
-  /** Keeps a text. @throws {XftraceError} when it cannot be written. */
+  /** Stores a text. @throws {XftraceError} when it cannot be written. */
   save(name: string, start: bigint, bytes: Uint8Array): void;
 }
 
@@ -55,11 +55,11 @@ const sha256 = (bytes: Uint8Array) =>
   createHash("sha256").update(bytes).digest("hex");
 
 /**
- * Texts in the files of a folder that only its owner may read: a line of
- * JSON, then the bytes packed with zstd.
+ * Stores texts in a folder that only its owner may read. Each file holds a line
+ * of JSON, then the bytes compressed with zstd.
  *
- * @param folder made when the first text is kept
- * @param boot tells this run of this guest from all others
+ * @param folder created when the first text is stored
+ * @param boot identifies this run of this guest
  *
  * @example
  * ```ts ignore

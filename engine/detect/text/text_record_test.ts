@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { textRecords } from "./text_record.ts";
 
-Deno.test("a text comes back from its file, which only its owner reads", () => {
+Deno.test("a text is read back from its file, which only its owner may read", () => {
   const folder = `${Deno.makeTempDirSync()}/text`;
   const records = textRecords(folder, "build-vm/1");
   assert.equal(records.load("kernel"), undefined);
@@ -33,7 +33,7 @@ Deno.test("a damaged record is refused with what to do", () => {
   assert.throws(() => records.load("kernel"), /is damaged; remove it/);
 });
 
-Deno.test("records of guests that are long gone are removed", () => {
+Deno.test("records of guests that are long gone are deleted", () => {
   const folder = Deno.makeTempDirSync();
   textRecords(folder, "old").save("kernel", 1n, new Uint8Array(8));
   const [{ name }] = [...Deno.readDirSync(folder)];

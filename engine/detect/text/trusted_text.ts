@@ -1,6 +1,6 @@
 /**
- * The text that a kernel should have: a trusted image's, moved to where this
- * boot put it.
+ * The text that a kernel should have: that of a trusted image, relocated to
+ * where this boot put it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { patchSites } from "./patch_sites.ts";
 import type { PatchSites } from "./site_marks.ts";
 import type { Vmlinux } from "./vmlinux.ts";
 
-/** A trusted image's text in this boot. */
+/** The text of a trusted image, relocated for this boot. */
 export interface TrustedText {
   /** GVA of the first byte. */
   readonly start: bigint;
@@ -22,7 +22,7 @@ export interface TrustedText {
  * Relocates a trusted image's text for a running kernel.
  *
  * @param probes GVAs at which kprobes are set now
- * @throws {KernelError} when the image is another kernel's.
+ * @throws {KernelError} when the image belongs to another kernel.
  */
 export function trustedText(
   kernel: Kernel,
@@ -45,7 +45,7 @@ export function trustedText(
   const start = kernel.symbols.address("_text");
   const linked = section.address;
   const slide = start - linked;
-  // The sites are read off the text as it was linked.
+  // The sites are taken from the text as it was linked.
   const sites = patchSites(
     kernel,
     image,

@@ -1,5 +1,5 @@
 /**
- * A kernel image's file: its sections, whatever it is packed in.
+ * A kernel image file and its sections, however it is packed.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { hexDigits } from "../../base/hex.ts";
 /** A section of the image. */
 export interface Section {
   readonly name: string;
-  /** GVA it is linked for. */
+  /** GVA for which it was linked. */
   readonly address: bigint;
   readonly bytes: Uint8Array;
 }
 
-/** The image, unpacked. */
+/** An unpacked kernel image. */
 export interface Vmlinux {
-  /** Where it came from, for messages. */
+  /** Its origin, for messages. */
   readonly source: string;
   readonly sections: readonly Section[];
-  /** BUILD-ID in hex; `undefined` when it has none. */
+  /** BUILD-ID in hex; `undefined` if it has none. */
   readonly buildId: string | undefined;
   readonly relocations: ImageRelocations;
 }
@@ -35,9 +35,9 @@ function isElf(file: Uint8Array): boolean {
 }
 
 /**
- * Reads a vmlinuz, as boot loaders take it, or an uncompressed vmlinux.
+ * Reads a vmlinuz, as used by boot loaders, or an uncompressed vmlinux.
  *
- * @throws {XftraceError} in one sentence, what is wrong with the file.
+ * @throws {XftraceError} with one sentence about what is wrong with the file.
  *
  * @example
  * ```ts ignore
@@ -95,7 +95,7 @@ export function readVmlinux(
   };
 }
 
-/** The ELF file in a file, and whose kernel it is. */
+/** Extracts the ELF file, and determines the architecture. */
 function elfOf(
   source: string,
   file: Uint8Array,

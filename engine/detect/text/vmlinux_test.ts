@@ -8,7 +8,9 @@ const noTool: Unpack = () => {
   throw new XftraceError("no tool");
 };
 
-/** An ELF with `.text` at 0xffffffff81000000, then its relocations. */
+/**
+ * An ELF file with `.text` at 0xffffffff81000000, followed by its relocations.
+ */
 function elf(): Uint8Array {
   const file = new Uint8Array(0x400);
   const view = new DataView(file.buffer);
@@ -38,7 +40,7 @@ function elf(): Uint8Array {
   section(2, 7, 0n, 0x180, names.length);
   file[0x100] = 0xc3;
   const end = 0x200 + 3 * 0x40;
-  // 0, 64-bit ones, 0, inverse ones, 0, 32-bit ones.
+  // 0, 64-bit relocations, 0, inverse ones, 0, 32-bit ones.
   const words = [0, 0x81000020, 0, 0x81000030, 0, 0x81000008, 0x81000004];
   const image = new Uint8Array(end + 4 * words.length);
   image.set(file.subarray(0, end));
@@ -48,7 +50,7 @@ function elf(): Uint8Array {
   return image;
 }
 
-/** A bzImage around a payload. */
+/** Builds a bzImage around a payload. */
 function bzImage(payload: Uint8Array): Uint8Array {
   const image = new Uint8Array(1024 + payload.length);
   const view = new DataView(image.buffer);
@@ -77,7 +79,7 @@ Deno.test("an image's sections and relocations, however it is packed", () => {
     assert.equal(text?.bytes.length, 0x10);
     assert.equal(text?.bytes[0], 0xc3);
     assert.equal(image.buildId, undefined);
-    // At 4 and 8, in 32 bits; what is named beyond the section is not there.
+    // At 4 and 8, in 32 bits; places named beyond the section are ignored.
     const moved = new Uint8Array(0x10);
     image.relocations.apply(moved, 0xffffffff81000000n, 0x200000n);
     const words = [...new Uint32Array(moved.buffer)];
@@ -85,7 +87,7 @@ Deno.test("an image's sections and relocations, however it is packed", () => {
   }
 });
 
-Deno.test("formats that need a tool are given to it, without the size", () => {
+Deno.test("formats that need a tool are passed to it without the appended size", () => {
   const packed = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 9, 9, 9, 9];
   let given: [string, number] | undefined;
   readVmlinux("vmlinuz", bzImage(Uint8Array.from(packed)), (format, bytes) => {
@@ -95,7 +97,7 @@ Deno.test("formats that need a tool are given to it, without the size", () => {
   assert.deepEqual(given, ["xz", 6]);
 });
 
-Deno.test("what is no kernel image is refused in one sentence", () => {
+Deno.test("a file that is not a kernel image is refused in one sentence", () => {
   for (
     const [file, expected] of [
       [new Uint8Array(4096), /^f is no kernel image: give the vmlinuz/],

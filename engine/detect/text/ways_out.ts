@@ -1,5 +1,5 @@
 /**
- * What leads out of a text of the kernel's.
+ * Finds references that lead out of a kernel text.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { MappedRange } from "../../memory/gva_ranges.ts";
 
-/** As {@linkcode Instructions.waysOut}, with the kernel's own symbols. */
+/** {@linkcode Instructions.waysOut} with the kernel's symbols. */
 export function waysOut(
   kernel: Kernel,
   { start, bytes }: ImageBytes,
