@@ -1,13 +1,13 @@
 /**
- * What to change so that a VM can be read, or be read better: exact options of
- * QEMU, XML of libvirt, kernel parameters.
+ * Advice on what to change so that a VM can be read, or be read more fully:
+ * exact QEMU options, libvirt XML, kernel parameters.
  *
  * @module
  */
 import type { VmBacking, VmProcess } from "./vm.ts";
 
 /**
- * Where a VM's memory is, in a few words.
+ * Describes in a few words where a VM's memory is.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ function kindOf(backing: VmBacking): string {
 }
 
 /**
- * QEMU's options for memory that others may map.
+ * QEMU options for memory that other processes may map.
  *
  * @example
  * ```ts
@@ -51,15 +51,15 @@ export function shareOptions(bytes: number): string {
     `-machine memory-backend=mem`;
 }
 
-/** libvirt's XML for the same. */
+/** The equivalent libvirt XML. */
 export const SHARE_XML =
   `<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>`;
 
-/** What domains that have huge pages already lack. */
+/** The element missing from domains that already use huge pages. */
 const SHARE_ACCESS = `<access mode='shared'/>`;
 
 /**
- * How to let a VM share its memory, one step each.
+ * The steps that let a VM share its memory, one sentence each.
  *
  * @example
  * ```ts
@@ -85,7 +85,7 @@ export function shareAdvice(vm: VmProcess): string[] {
 }
 
 /**
- * Kernel parameters with which a guest boots ready to be traced.
+ * Kernel parameters with which a guest boots ready for tracing.
  *
  * @example
  * ```ts

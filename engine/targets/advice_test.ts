@@ -44,7 +44,7 @@ const file: VmBacking = {
 };
 const { path: _path, open: _open, ...unnamed } = file;
 
-Deno.test("where memory is, in words", () => {
+Deno.test("where memory is, in a few words", () => {
   assert.equal(backingText(vm([file])), "file /dev/shm/web1");
   assert.equal(
     backingText(vm([{ ...file, deleted: true }])),
@@ -63,7 +63,7 @@ Deno.test("where memory is, in words", () => {
   assert.equal(backingText({ ...vm([]), plans: [] }), "");
 });
 
-Deno.test("how to share memory, with the VM's own size and name", () => {
+Deno.test("how to share memory, using the VM's own size and name", () => {
   assert.match(shareOptions(512 * MIB), /size=512M,share=on/);
   assert.match(shareOptions(0), /size=SIZE/);
   assert.match(shareAdvice(vm([file]))[0], /^start QEMU with: -object .*512M/);

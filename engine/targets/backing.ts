@@ -11,17 +11,17 @@ import { fileFacts } from "./proc.ts";
 import type { ProcFd, Vma } from "./proc.ts";
 import type { BackingMapping, VmBacking } from "./vm.ts";
 
-/** What a process has mapped and opened. */
+/** The memory mappings and open files of a process. */
 export interface ProcessMemory {
   readonly vmas: readonly Vma[];
   readonly fds: readonly ProcFd[];
-  /** Its working folder, for relative paths. */
+  /** Its working directory, for relative paths. */
   readonly cwd?: string;
-  /** /proc/PID/map_files: one entry for each mapped file. */
+  /** Path of /proc/PID/map_files, which has an entry for each mapped file. */
   readonly mapFiles?: string;
 }
 
-/** A backend that no mapping of the process stands for. */
+/** A backend that matches no mapping of the process. */
 export class NotMappedError extends XftraceError {
   constructor(message: string) {
     super(message);
@@ -29,22 +29,25 @@ export class NotMappedError extends XftraceError {
   }
 }
 
-/** Mapped memory that may stand for a backend. */
+/** Mapped memory that may belong to a backend. */
 interface Candidate {
-  /** The same for the same bytes. */
+  /** Identifies the bytes: equal for candidates that are the same memory. */
   readonly key: string;
-  /** As in maps; empty when anonymous. */
+  /** Path as in the maps file; empty when anonymous. */
   readonly path: string;
-  /** Cover the backend's bytes exactly, ascending by offset. */
+  /**
+   * The mappings, which cover the backend's bytes exactly, ascending by offset.
+   */
   readonly vmas: readonly Vma[];
 }
 
-/** At most this many assignments of backends to mappings are tried. */
+/** Maximum number of assignments of backends to mappings that are tried. */
 const MOST_PLANS = 24;
 
 /**
- * Every way to match the backends to what the process has mapped; one unless
- * several backends look alike. A way is one backing for each backend.
+ * Every way to match the backends with the process's mappings; there is only
+ * one unless several backends look alike. Each way lists one backing for each
+ * backend.
  *
  * @throws {NotMappedError} when a backend matches nothing.
  */
@@ -86,7 +89,7 @@ export function matchBackings(
 }
 
 /**
- * RAM-like files the process has mapped that none of `used` stands for:
+ * Files mapped by the process that look like RAM and belong to none of `used`:
  * memory plugged in after the start.
  */
 export function pluggedBackings(
@@ -114,8 +117,8 @@ export function pluggedBackings(
 const RAM_ALIGNMENT = 2 ** 21;
 
 /**
- * Anonymous memory that may be a DIMM plugged in later: a mapping of its own
- * that none of `used` stands for, aligned as QEMU aligns RAM.
+ * Anonymous memory that may be a DIMM plugged in later: a separate mapping that
+ * belongs to none of `used`, aligned as QEMU aligns RAM.
  */
 export function spareBackings(
   memory: ProcessMemory,
@@ -137,9 +140,9 @@ export function spareBackings(
 }
 
 /**
- * The backing whose byte 0 the process has at `hva`.
+ * The backing whose first byte the process has at `hva`.
  *
- * @throws {NotMappedError} when `size` bytes are not mapped there as one.
+ * @throws {NotMappedError} when no single mapping holds `size` bytes there.
  */
 export function backingAt(
   memory: ProcessMemory,
@@ -177,7 +180,7 @@ function startsOf(backings: readonly VmBacking[]): Set<number> {
   );
 }
 
-/** A backend that no command line described. */
+/** A backend that is not on any command line. */
 function unnamed(id: string, size: number): QemuBackend {
   return { id, kind: "ram", size, share: true, offset: 0, hugetlb: false };
 }
@@ -217,10 +220,10 @@ function covering(
 }
 
 /**
- * Anonymous, private, writable memory of exactly `size` bytes: single
- * mappings, or else neighbours that add up to it (advice given for a part of
- * RAM splits its mapping). QEMU leaves a guard page after RAM, so memory of
- * other uses does not run into it.
+ * Anonymous, private, writable memory of exactly `size` bytes: single mappings,
+ * or else adjacent ones that add up to it (madvise on a part of RAM splits its
+ * mapping). QEMU leaves a guard page after RAM, so other memory is never
+ * adjacent to it.
  */
 function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
   const plain = vmas.filter(isAnonymous);
@@ -241,7 +244,7 @@ function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
   return single.length > 0 ? single : runs;
 }
 
-/** Whether a mapped file may be the backend's, by its name. */
+/** Whether a mapped file may belong to the backend, by its name. */
 function mayBe(
   backend: QemuBackend,
   { path }: Vma,
@@ -255,7 +258,7 @@ function mayBe(
   const wanted = normal(
     given.startsWith("/") || cwd === undefined ? given : `${cwd}/${given}`,
   );
-  // mem-path may be a folder: QEMU makes qemu_back_mem.NAME.XXXXXX in it
+  // mem-path may be a folder: QEMU creates qemu_back_mem.NAME.XXXXXX in it
   // (system/physmem.c, file_ram_open).
   return path === wanted || path.startsWith(`${wanted}/qemu_back_mem.`) ||
     (!wanted.startsWith("/") && path.endsWith(`/${wanted}`));
@@ -276,7 +279,7 @@ function isMemfd(path: string): boolean {
   return path.startsWith("/memfd:");
 }
 
-/** Whether a file's name says that QEMU made it for RAM. */
+/** Whether a file's name shows that QEMU created it for RAM. */
 function isQemuMemory(path: string): boolean {
   return path.startsWith("/memfd:memory-backend-") ||
     /\/qemu_back_mem\.[^/]*$/.test(path);
@@ -292,8 +295,9 @@ function isShared(vma: Vma): boolean {
 }
 
 /**
- * The candidates that carry the backend's own name, if any do; the highest
- * address first: mmap goes downwards, so that is the order of their making.
+ * The candidates that carry the backend's own name, if any do, with the highest
+ * address first: mmap allocates downwards, so that is the order in which they
+ * were created.
  */
 function narrowed(
   backend: QemuBackend,
@@ -317,8 +321,8 @@ function backingOf(
   const first = candidate.vmas[0];
   const anonymous = candidate.path === "" || candidate.path === "/dev/zero";
   const shared = isShared(first);
-  // The same name may stand for several files (memfds): the inode decides,
-  // where it can be asked for.
+  // Several files may have the same name (memfds): the inode decides, if it can
+  // be read.
   const named = memory.fds.filter(({ path }) => path === candidate.path);
   const same = named.filter(({ open }) =>
     fileFacts(open)?.inode === first.inode
@@ -343,8 +347,9 @@ function backingOf(
 }
 
 /**
- * A path to the file of a shared mapping that the process has no descriptor
- * of: the mapping's own entry, which needs CAP_SYS_ADMIN, or the file's name.
+ * A path that opens the file of a shared mapping for which the process has no
+ * descriptor: the mapping's entry in map_files, which needs CAP_SYS_ADMIN, or
+ * the file's name.
  */
 function openable(
   { path, vmas }: Candidate,

@@ -6,7 +6,7 @@ import { resolveTarget } from "./resolve.ts";
 
 const MIB = 2 ** 20;
 
-Deno.test("a QEMU that was started only now: its memory is waited for", () => {
+Deno.test("xftrace waits for the memory of a QEMU that has just started", () => {
   using fake = new FakeProc();
   const args = qemu("-name new -m 512");
   const ram = vma(0x7f0000000000, 512 * MIB);
@@ -22,7 +22,8 @@ Deno.test("a QEMU that was started only now: its memory is waited for", () => {
   assert.equal(vm.starting, true);
   assert.equal(vm.attachable, false);
   assert.match(vm.whyNot ?? "", /started only now.*was not found.*try again/);
-  // No longer young: its threads tell, up to a minute.
+  // Too old to count as starting; afterwards the number of threads decides, up
+  // to a minute.
   uptime(40);
   assert.equal(fake.only().starting, true);
   threads(4);
@@ -33,7 +34,7 @@ Deno.test("a QEMU that was started only now: its memory is waited for", () => {
 
   uptime(11);
   let looks = 0;
-  /** Maps the memory at the fourth look. */
+  /** Maps the memory only at the fourth reading. */
   class Slow extends Proc {
     override maps(pid: number): Vma[] {
       looks += 1;
@@ -51,7 +52,7 @@ Deno.test("a QEMU that was started only now: its memory is waited for", () => {
   );
 });
 
-Deno.test("private memory plugged in later may be any that is aligned", () => {
+Deno.test("for private memory plugged in later, every aligned mapping is a candidate", () => {
   using fake = new FakeProc();
   fake.add(10, {
     args: qemu("-M q35 -m 512M,slots=2,maxmem=4G"),

@@ -1,5 +1,5 @@
 /**
- * Which VMs run on this host, and which one a target means.
+ * Finds the VMs that run on this host, and the one that a target refers to.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { TARGET_FORMS } from "./target.ts";
 import type { VmProcess } from "./vm.ts";
 
 /**
- * All VMs that run on this host, by pid.
+ * All VMs that run on this host, ascending by pid.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ export function listVms(proc: Proc = new Proc()): VmProcess[] {
     .filter((vm) => vm !== undefined);
 }
 
-/** The VM that a process runs; undefined when it runs none. */
+/** The VM that a process runs; undefined when it does not run one. */
 export function describeVm(
   pid: number,
   proc: Proc = new Proc(),
@@ -48,8 +48,8 @@ export function describeVm(
 }
 
 /**
- * Whether the VM's process still is the one that was described: the pid is
- * alive and was not given to another process since.
+ * Whether the process is still the one described: the pid exists and has not
+ * been reused.
  */
 export function isAlive(
   vm: Pick<VmProcess, "pid" | "startTime">,
@@ -59,10 +59,10 @@ export function isAlive(
 }
 
 /**
- * The VM of that name or UUID.
+ * The VM with that name or UUID.
  *
- * @throws {XftraceError} when there is none (near matches are named), or
- * several.
+ * @throws {XftraceError} when there is none (the message suggests similar
+ * names), or several.
  */
 export function vmByName(name: string, vms: readonly VmProcess[]): VmProcess {
   const found = vms.filter((vm) =>
@@ -84,9 +84,9 @@ export function vmByName(name: string, vms: readonly VmProcess[]): VmProcess {
 }
 
 /**
- * The VM that a process runs.
+ * The VM that a process runs, by pid.
  *
- * @throws {XftraceError} when it does not run, or is no VM.
+ * @throws {XftraceError} when there is no such process, or it is not a VM.
  */
 export function vmByPid(pid: number, proc: Proc = new Proc()): VmProcess {
   const vm = describeVm(pid, proc);
@@ -100,9 +100,10 @@ export function vmByPid(pid: number, proc: Proc = new Proc()): VmProcess {
 }
 
 /**
- * The only VM that runs.
+ * The only running VM.
  *
- * @throws {XftraceError} when none runs, or more than one (they are listed).
+ * @throws {XftraceError} when none is running, or several are (the message
+ * lists them).
  */
 export function onlyVm(vms: readonly VmProcess[]): VmProcess {
   if (vms.length === 1) return vms[0];
@@ -120,7 +121,7 @@ export function onlyVm(vms: readonly VmProcess[]): VmProcess {
 }
 
 /**
- * The target string that names a VM.
+ * A target string that names a VM.
  *
  * @example
  * ```ts

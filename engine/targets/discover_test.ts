@@ -7,7 +7,7 @@ import { resolveTarget } from "./resolve.ts";
 
 const MIB = 2 ** 20;
 
-Deno.test("maps are parsed with names that have spaces", () => {
+Deno.test("maps with names that contain spaces are parsed", () => {
   const [heap, file, memfd] = parseMaps(
     "55d0c0000000-55d0c0021000 rw-p 00000000 00:00 0    [heap]\n" +
       "7f0000000000-7f0020000000 rw-s 00100000 00:1d 42   /dev/shm/a b\n" +
@@ -23,7 +23,7 @@ Deno.test("maps are parsed with names that have spaces", () => {
   assert.deepEqual(parseMaps("garbage\n\0"), []);
 });
 
-Deno.test("a shared file is mapped through the process's descriptor", () => {
+Deno.test("a shared file is mapped through the process's file descriptor", () => {
   using fake = new FakeProc();
   const file = `${fake.folder}/ram`;
   writeFileSync(file, "");
@@ -115,7 +115,7 @@ Deno.test("RAM without a backend is read from the process", () => {
     { start: 0x7f0000200000, end: 0x7f0020200000, offset: 0 },
   ]);
 
-  // Advice for a part of RAM splits its mapping.
+  // madvise on a part of RAM splits its mapping.
   fake.remove(10);
   fake.add(10, {
     args: qemu("-m 512"),
@@ -128,7 +128,7 @@ Deno.test("RAM without a backend is read from the process", () => {
     [0, 200 * MIB],
   );
 
-  // No mapping of that size: an error, not the nearest one.
+  // No mapping has that size: an error, not the closest one.
   fake.remove(10);
   fake.add(10, { args: qemu("-m 512"), maps: noise });
   vm = fake.only();
@@ -152,7 +152,7 @@ Deno.test("a private file mapping is read from the process", () => {
   assert.equal(plan.backings[0].open, undefined);
 });
 
-Deno.test("backends that look alike give one plan for each order", () => {
+Deno.test("backends that look alike give one plan for each possible order", () => {
   using fake = new FakeProc();
   fake.add(10, {
     args: qemu(
@@ -169,7 +169,7 @@ Deno.test("backends that look alike give one plan for each order", () => {
   );
 });
 
-Deno.test("what cannot be attached says why", () => {
+Deno.test("a VM that cannot be attached to gives the reason", () => {
   using fake = new FakeProc();
   const maps = vma(0x7f0000200000, 128 * MIB);
   fake.add(1, { args: ["init"], exe: "/sbin/init" });
@@ -210,7 +210,7 @@ Deno.test("what cannot be attached says why", () => {
   );
 });
 
-Deno.test("targets: the only VM, names, near names, pids", () => {
+Deno.test("targets: the only VM, names, similar names, pids", () => {
   using fake = new FakeProc();
   const maps = vma(0x7f0000200000, 128 * MIB);
   const resolve = (target?: string, environment?: string) => {
@@ -241,7 +241,7 @@ Deno.test("targets: the only VM, names, near names, pids", () => {
   assert.equal(resolve("core:/nowhere"), "core");
 });
 
-Deno.test("a process is alive while its start time is the same", () => {
+Deno.test("a process counts as alive while its start time is the same", () => {
   using fake = new FakeProc();
   const maps = vma(0x7f0000200000, 128 * MIB);
   fake.add(10, { args: qemu("-name a"), maps, start: 500 });
@@ -257,7 +257,7 @@ Deno.test("a process is alive while its start time is the same", () => {
   assert.equal(isAlive(vm, fake.proc), false);
 });
 
-Deno.test("bare files that are no memory are refused in one sentence", () => {
+Deno.test("bare files that are not memory are refused in one sentence", () => {
   using fake = new FakeProc();
   const file = (name: string, bytes: Uint8Array) => {
     writeFileSync(`${fake.folder}/${name}`, bytes);
@@ -273,7 +273,7 @@ Deno.test("bare files that are no memory are refused in one sentence", () => {
   assert.throws(() => resolve(file("elf", elf)), /use core:/);
 });
 
-Deno.test("a process of another user: goes by the path, or says which", () => {
+Deno.test("another user's process is reached through the path, or the message names the user", () => {
   class DeniedProc extends Proc {
     override maps(pid: number): Vma[] {
       throw new ProcPermissionError(`${this.root}/${pid}/maps`, undefined);

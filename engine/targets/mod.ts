@@ -1,5 +1,5 @@
 /**
- * What can be opened: the VMs of this host, and what a target means.
+ * What can be opened: the VMs of this host, and how targets are resolved.
  *
  * @module
  */

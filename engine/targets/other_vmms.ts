@@ -1,5 +1,5 @@
 /**
- * VMs that are listed, but whose memory cannot be read while they run:
+ * VMs that are listed although their memory cannot be read while they run:
  * cloud-hypervisor and firecracker processes.
  *
  * @module
@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { parseKeyValues, parseSize } from "../memory/ram_layout_options.ts";
 import type { VmKind, VmProcess } from "./vm.ts";
 
-/** Which of these VMMs a program is, by its name. */
+/** Which of these VMMs a program is, judged by its name. */
 export function otherVmm(program: string): VmKind | undefined {
   if (/^cloud-hypervisor(-static)?$/.test(program)) return "cloud-hypervisor";
   if (/^firecracker(-v[\d.]+.*)?$/.test(program)) return "firecracker";
@@ -25,7 +25,7 @@ const WHY_NOT = {
     "its API and use file:PATH with the snapshot's memory file",
 };
 
-/** Describes such a process; `args` with the program's name first. */
+/** Describes such a process; `args` starts with the program's name. */
 export function describeOther(
   kind: "cloud-hypervisor" | "firecracker",
   pid: number,
@@ -65,7 +65,9 @@ export function describeOther(
   };
 }
 
-/** RAM in bytes from a firecracker configuration file; 0 when not known. */
+/**
+ * RAM in bytes according to a firecracker configuration file; 0 when unknown.
+ */
 function configuredMemory(path: string | undefined): number {
   if (path === undefined) return 0;
   try {

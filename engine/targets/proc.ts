@@ -1,6 +1,6 @@
 /**
- * Reads of /proc about other processes. Everything takes the folder's path as
- * a parameter, so that tests can bring their own tree.
+ * Reads /proc files of other processes. The folder's path is a parameter, so
+ * that tests can supply their own tree.
  *
  * @module
  */
@@ -20,13 +20,13 @@ export interface Vma {
   readonly start: number;
   /** One past the last HVA. */
   readonly end: number;
-  /** Such as `rw-s`. */
+  /** The permissions field, such as `rw-s`. */
   readonly permissions: string;
   /** Offset in the file, in bytes. */
   readonly offset: number;
   /** `major:minor` of the file's device, hex. */
   readonly device: string;
-  /** 0 for anonymous memory. */
+  /** Inode number; 0 for anonymous memory. */
   readonly inode: number;
   /** The file's path without ` (deleted)`; empty for anonymous memory. */
   readonly path: string;
@@ -36,16 +36,16 @@ export interface Vma {
 /** An open file of a process. */
 export interface ProcFd {
   readonly fd: number;
-  /** What the link says, without ` (deleted)`. */
+  /** The link's text, without ` (deleted)`. */
   readonly path: string;
   readonly deleted: boolean;
-  /** Path through which the same file can be opened: /proc/PID/fd/N. */
+  /** A path that opens the same file: /proc/PID/fd/N. */
   readonly open: string;
 }
 
-/** A read of /proc that was not allowed. */
+/** A read of /proc that was not permitted. */
 export class ProcPermissionError extends Error {
-  /** What could not be read: `/proc/12/maps`. */
+  /** The path that could not be read: `/proc/12/maps`. */
   readonly path: string;
 
   constructor(path: string, cause: unknown) {
@@ -84,9 +84,9 @@ export function parseMaps(text: string): Vma[] {
   return vmas;
 }
 
-/** The processes of one /proc. */
+/** Access to the processes in one /proc. */
 export class Proc {
-  /** The folder: `/proc`. */
+  /** The folder, normally `/proc`. */
   readonly root: string;
 
   constructor(root = "/proc") {
@@ -109,7 +109,7 @@ export class Proc {
     return text.replace(/\0$/, "").split("\0");
   }
 
-  /** Path of the program, when it may be known. */
+  /** Path of the program, if it may be read. */
   exe(pid: number): string | undefined {
     try {
       return undelete(readlinkSync(this.#path(pid, "exe"))).path;
@@ -118,7 +118,7 @@ export class Proc {
     }
   }
 
-  /** Working folder, when it may be known. */
+  /** Working directory, if it may be read. */
   cwd(pid: number): string | undefined {
     try {
       return readlinkSync(this.#path(pid, "cwd"));
@@ -129,13 +129,12 @@ export class Proc {
 
   /**
    * When the process started, in clock ticks since boot; undefined when it is
-   * gone or only waits to be reaped. A pid with another start time is another
-   * process.
+   * gone or a zombie. The same pid with another start time is another process.
    */
   startTime(pid: number): number | undefined {
     const text = this.#text(pid, "stat");
     if (text === undefined) return undefined;
-    // The second field, the name, may hold spaces and brackets.
+    // The second field, the name, may contain spaces and parentheses.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return undefined;
     const ticks = Number(fields[19]);
@@ -143,8 +142,8 @@ export class Proc {
   }
 
   /**
-   * Seconds since the process started; undefined when it is gone or that
-   * cannot be known.
+   * Seconds since the process started; undefined when it is gone or the time is
+   * unknown.
    */
   age(pid: number): number | undefined {
     const start = this.startTime(pid);
@@ -155,7 +154,7 @@ export class Proc {
       return undefined;
     }
     if (start === undefined || !Number.isFinite(uptime)) return undefined;
-    // USER_HZ is 100 wherever KVM is (include/uapi/asm-generic/param.h).
+    // USER_HZ is 100 on all hosts with KVM (include/uapi/asm-generic/param.h).
     return Math.max(0, uptime - start / 100);
   }
 
@@ -165,7 +164,7 @@ export class Proc {
     return Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
 
-  /** User id the process runs as. */
+  /** The user id of the process. */
   uid(pid: number): number | undefined {
     const match = /^Uid:\s+\d+\s+(\d+)/m.exec(this.#text(pid, "status") ?? "");
     return match === null ? undefined : Number(match[1]);
@@ -199,7 +198,7 @@ export class Proc {
     return fds.sort((a, b) => a.fd - b.fd);
   }
 
-  /** Path of the process's memory, for pread: /proc/PID/mem. */
+  /** Path of the process's memory for pread: /proc/PID/mem. */
   memPath(pid: number): string {
     return this.#path(pid, "mem");
   }
@@ -217,7 +216,7 @@ export class Proc {
   }
 }
 
-/** Size, inode and device of a file; undefined when it cannot be known. */
+/** Size, inode and device of a file; undefined when they cannot be read. */
 export function fileFacts(
   path: string,
 ): { size: number; inode: number; device: number } | undefined {
@@ -230,9 +229,9 @@ export function fileFacts(
 }
 
 /**
- * Whether a file opens for reading, or for reading and writing. It is opened
- * and closed again: Deno's access() compares the mode bits itself (seen with
- * 2.9) and so denies root what its capabilities allow.
+ * Whether a file can be opened for reading, or for reading and writing. It is
+ * really opened and closed: Deno's access() compares the mode bits itself (seen
+ * with 2.9) and so denies root what its capabilities allow.
  *
  * @example
  * ```ts
@@ -250,7 +249,7 @@ export function mayOpen(path: string, mode: "r" | "r+"): boolean {
   }
 }
 
-/** Undefined when the process is gone meanwhile. */
+/** Returns undefined when the process ends meanwhile. */
 function permitted<T>(path: string, run: () => T): T | undefined {
   try {
     return run();

@@ -1,5 +1,5 @@
 /**
- * A made-up /proc for tests.
+ * A fake /proc for tests.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { listVms } from "./discover.ts";
 import { Proc } from "./proc.ts";
 import type { VmProcess } from "./vm.ts";
 
-/** A process of a made-up /proc. */
+/** A process in a fake /proc. */
 export interface FakeProcess {
   readonly args: readonly string[];
   readonly exe?: string;
   readonly maps?: string;
-  /** Link texts by descriptor. */
+  /** Texts of the links in fd/, by descriptor. */
   readonly fds?: Record<number, string>;
   readonly state?: string;
   readonly start?: number;
 }
 
-/** A made-up /proc in a folder of its own. */
+/** A fake /proc in a temporary folder. */
 export class FakeProc implements Disposable {
   readonly folder = Deno.makeTempDirSync();
   readonly root = `${this.folder}/proc`;
@@ -56,7 +56,7 @@ export class FakeProc implements Disposable {
     rmSync(`${this.root}/${pid}`, { recursive: true });
   }
 
-  /** The only VM there is. */
+  /** The only VM in it. */
   only(): VmProcess {
     const vms = listVms(this.proc);
     assert.equal(vms.length, 1);
@@ -68,7 +68,7 @@ export class FakeProc implements Disposable {
   }
 }
 
-/** A line of maps; sizes in bytes. */
+/** Builds a line of a maps file; sizes in bytes. */
 export function vma(
   start: number,
   size: number,
@@ -82,7 +82,7 @@ export function vma(
     `${hex(offset)} 00:1d ${inode}`.padEnd(40) + ` ${file}\n`;
 }
 
-/** QEMU's arguments out of a line without quotes. */
+/** Splits a QEMU command line without quotes into arguments. */
 export function qemu(line: string): string[] {
   return ["qemu-system-x86_64", ...line.split(" ")];
 }

@@ -1,5 +1,5 @@
 /**
- * What is known of a QEMU process, and how to reach its guest's memory.
+ * Describes a QEMU process, and how to reach its guest's memory.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { fileFacts, mayOpen, ProcPermissionError } from "./proc.ts";
 import type { Proc } from "./proc.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "./vm.ts";
 
-/** Whether a program's name is one of QEMU's system emulators. */
+/** Whether a program's name is that of a QEMU system emulator. */
 export function isQemu(program: string): boolean {
   return /^(qemu-system-[\w.-]+|qemu-kvm|kvm|qemu)$/.test(program);
 }
@@ -37,7 +37,7 @@ export function isQemu(program: string): boolean {
  * Describes a QEMU process.
  *
  * @param program Base name of the program.
- * @param args Its arguments, the program's name first.
+ * @param args Its arguments, starting with the program's name.
  */
 export function describeQemu(
   proc: Proc,
@@ -62,7 +62,7 @@ export function describeQemu(
       defaults,
     );
   } catch (error) {
-    // What does not concern its memory is known all the same.
+    // Everything that does not concern memory is known nevertheless.
     const known = parseQemuMachine(
       splitOptions(args.slice(1)).filter(({ name, value }) =>
         IDENTITY.test(name) || value.includes(AGENT_PORT)
@@ -133,13 +133,14 @@ export function describeQemu(
 }
 
 /**
- * Text of a file that `-readconfig` names, as it is now.
+ * The current text of a file that `-readconfig` names.
  *
  * @throws {LayoutError} when it cannot be read.
  */
 function configFile(proc: Proc, pid: number, path: string): string {
   try {
-    // Through the process's own root: it may run in a container.
+    // Resolved in the process's own root directory, since it may run in a
+    // container.
     const root = `${proc.root}/${pid}`;
     return readFileSync(
       path.startsWith("/") ? `${root}/root${path}` : `${root}/cwd/${path}`,
@@ -153,7 +154,7 @@ function configFile(proc: Proc, pid: number, path: string): string {
   }
 }
 
-/** Options that tell a VM from others, its monitor and its agent's port. */
+/** Options that identify a VM, its monitor and its agent's port. */
 const IDENTITY = /^(name|uuid|chardev|mon|qmp|qmp-pretty)$/;
 
 function socketPath(proc: Proc, pid: number, path: string | undefined) {
@@ -169,10 +170,11 @@ function agentPort(proc: Proc, pid: number, port: AgentPort | undefined) {
 }
 
 /**
- * Whether a QEMU may not have mapped its guest's memory yet: it is young, or
- * has no thread for a vCPU (seen with 7.2 and 10.0: the pidfile is written and
- * the command line is complete before the backends are made, the threads come
- * after them; the first two are its main thread and RCU's).
+ * Whether a QEMU may not have mapped its guest's memory yet: it has just
+ * started, or has no vCPU thread (seen with 7.2 and 10.0: when the pidfile is
+ * written and the command line is complete, the backends do not exist yet; the
+ * vCPU threads come after them; the first two threads are the main thread and
+ * RCU's).
  */
 function isStarting(proc: Proc, pid: number): boolean {
   const age = proc.age(pid);
@@ -181,7 +183,7 @@ function isStarting(proc: Proc, pid: number): boolean {
 }
 
 /**
- * What a process has mapped and opened.
+ * The memory mappings and open files of a process.
  *
  * @throws {ProcPermissionError}
  */
@@ -201,7 +203,8 @@ function plansOf(
   boards: readonly Board[],
 ): AttachPlan[] {
   const whole = qemuLayout(machine, boards);
-  // Only what the layout uses is needed; an ivshmem backend, say, is not.
+  // Only backends that the layout uses are needed; an ivshmem backend, for
+  // example, is not.
   const used = [...new Set(whole.regions.map(({ backing }) => backing))];
   const layout: RamLayout = {
     source: whole.source,
@@ -236,7 +239,7 @@ function plansOf(
     });
   } catch (error) {
     if (!(error instanceof ProcPermissionError)) throw error;
-    // The command line is public: a shared file may be open to us even when
+    // The command line is public, so a shared file may be accessible even when
     // the process is not.
     const backings = backends.map((backend): VmBacking | undefined => {
       const { path } = backend;
@@ -279,7 +282,7 @@ function reason(error: unknown): string {
   throw error;
 }
 
-/** The base name of a program as its process tells it. */
+/** The base name of the program that a process runs. */
 export function programName(proc: Proc, pid: number, args: readonly string[]) {
   return basename(proc.exe(pid) ?? args[0]);
 }

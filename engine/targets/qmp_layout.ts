@@ -1,10 +1,10 @@
 /**
- * Where guest RAM lies as a running QEMU tells it: the memory tree that its
- * monitor prints, and the HVA of each run. For machines that the command line
- * does not explain. Pure but for the way to ask.
+ * The layout of guest RAM as reported by a running QEMU: the memory tree
+ * printed by its monitor, and the HVA of each run. Used for machines that the
+ * command line does not explain. Pure except for the function that asks.
  *
- * Source: QEMU's system/memory.c (mtree_print_flatview) and
- * monitor/hmp-cmds.c (hmp_gpa2hva); the same text from 2.10 to 10.0.
+ * Source: QEMU's system/memory.c (mtree_print_flatview) and monitor/hmp-cmds.c
+ * (hmp_gpa2hva); the output is the same from 2.10 to 10.0.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { backingAt, type ProcessMemory } from "./backing.ts";
 import type { AttachPlan, VmBacking } from "./vm.ts";
 
-/** Runs a QMP command; its `return` value. */
+/** Runs a QMP command and returns its `return` value. */
 export type AskQemu = (
   command: string,
   args?: Readonly<Record<string, string>>,
@@ -41,9 +41,9 @@ const RAM =
   /^ +([\da-f]{16})-([\da-f]{16}) \(prio -?\d+, (?:ram|rom)\): (\S+)(?: @([\da-f]+))?/;
 
 /**
- * RAM of the system's address space out of `info mtree -f`. Runs of one block
- * that the chipset shadows in part (ROM and VGA below 1 MiB) come back as one:
- * the memory is there behind it.
+ * The RAM in the system's address space, from the output of `info mtree -f`.
+ * Runs of one block that the chipset shadows in part (ROM and VGA below 1 MiB)
+ * are joined: the memory exists behind the shadow.
  *
  * @param blocks Names of the blocks that are RAM.
  */
@@ -80,7 +80,7 @@ const DEVICES = z.array(z.object({
 const TEXT = z.string();
 
 /**
- * Asks QEMU for the layout, and finds it in its process's mappings.
+ * Asks QEMU for the layout, and finds the memory in its process's mappings.
  *
  * @throws {LayoutError} when the answers do not fit the process.
  */
@@ -94,7 +94,7 @@ export function askedPlan(
       .filter((id) => id !== undefined),
   );
   for (const { type, data } of DEVICES.parse(ask("query-memory-devices"))) {
-    // Storage: it holds no kernel data.
+    // Storage devices hold no kernel data.
     if (/nvdimm|pmem/.test(type)) {
       blocks.delete((data.memdev ?? "").split("/").pop() ?? "");
     }

@@ -5,7 +5,7 @@ import { askedPlan, parseFlatView } from "./qmp_layout.ts";
 
 const MIB = 2 ** 20;
 
-/** As QEMU 7.2 prints it, for an i440fx with two DIMMs, and cut. */
+/** Output of QEMU 7.2 for an i440fx with two DIMMs, shortened. */
 const TREE = `FlatView #0
  AS "I/O", root: io
  Root memory region: io
@@ -28,7 +28,7 @@ FlatView #1
   0000000200000000-000000020fffffff (prio 0, nv-ram): pmem
 `;
 
-Deno.test("QEMU's flat view: RAM's blocks, whole below 1 MiB", () => {
+Deno.test("QEMU's flat view: the RAM blocks, complete below 1 MiB", () => {
   const blocks = new Set(["pc.ram", "late0", "late1"]);
   assert.deepEqual(parseFlatView(TREE, blocks), [
     { start: 0, end: 512 * MIB, block: "pc.ram", offset: 0 },
@@ -43,7 +43,9 @@ Deno.test("QEMU's flat view: RAM's blocks, whole below 1 MiB", () => {
   assert.deepEqual(parseFlatView("FlatView #0\nnothing\n", blocks), []);
 });
 
-/** HVAs: the later DIMM lies lower, as mmap goes downwards. */
+/**
+ * HVAs: the later DIMM is at the lower address, since mmap allocates downwards.
+ */
 const HVA: Record<string, string> = {
   "0x0": "7f0040000000",
   "0x100000000": "7f0020000000",
@@ -69,7 +71,7 @@ function monitor(
   return `Host virtual address for it (x) is 0x${hva}\r\n`;
 }
 
-/** Two anonymous DIMMs, and a shared file of 1 GiB whose half is RAM. */
+/** Two anonymous DIMMs, and a shared file of 1 GiB of which half is RAM. */
 const MAPS = `7f0000000000-7f0010000000 rw-p 00000000 00:00 0 
 7f0020000000-7f0030000000 rw-p 00000000 00:00 0 
 7f0040000000-7f0050000000 rw-s 20000000 00:1d 7                /dev/shm/ram
@@ -87,13 +89,13 @@ Deno.test("a layout from QEMU's monitor and the process's mappings", () => {
       0x7f0000000000,
     ]],
   );
-  // Offsets count in the file.
+  // Offsets are relative to the file.
   assert.equal(plan.layout.regions[0].offset, 512 * MIB);
   assert.equal(plan.layout.regions[2].offset, 0);
   assert.equal(plan.backings[0].shared, true);
 });
 
-Deno.test("what QEMU's monitor says must fit the process", () => {
+Deno.test("answers of QEMU's monitor must match the process", () => {
   const vmas = parseMaps(MAPS.split("\n").slice(1).join("\n"));
   assert.throws(
     () => askedPlan(monitor, { vmas, fds: [] }, ""),

@@ -1,5 +1,5 @@
 /**
- * From what the user wrote to what there is to read.
+ * Resolves the target that the user named to something that can be read.
  *
  * @module
  */
@@ -23,21 +23,21 @@ import { fileFacts, Proc } from "./proc.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 import type { AttachPlan, VmProcess } from "./vm.ts";
 
-/** What there is to read. */
+/** A resolved target. */
 export type ResolvedTarget =
   /** A running VM; attach by one of `vm.plans`. */
   | {
     readonly kind: "vm";
-    /** For messages: `qemu:web1`. */
+    /** Name for messages: `qemu:web1`. */
     readonly target: string;
     readonly vm: VmProcess;
   }
-  /** A memory file that no VM of this host uses any more. */
+  /** A memory file that no VM on this host uses any more. */
   | {
     readonly kind: "file";
     readonly target: string;
     readonly path: string;
-    /** In bytes. */
+    /** Size in bytes. */
     readonly size: number;
     /** Layouts to try, the likeliest first; `backing` is always 0. */
     readonly layouts: readonly RamLayout[];
@@ -49,24 +49,25 @@ export type ResolvedTarget =
     readonly path: string;
   };
 
-/** Where to look for a target. */
+/** Context for resolving a target. */
 export interface ResolveOptions {
   /** Value of XFTRACE_TARGET, used when no target is given. */
   readonly environment?: string;
   readonly proc?: Proc;
   /**
-   * Asks a VM's monitor for its layout, when its command line does not tell;
-   * undefined when it does not answer.
+   * Asks a VM's monitor for its memory layout when the command line does not
+   * give it; undefined when the monitor does not answer.
    */
   readonly ask?: (vm: VmProcess, proc: Proc) => AttachPlan | undefined;
 }
 
 /**
- * Finds what a target means: the string given, else the environment's, else
- * the only VM that runs.
+ * Resolves a target: the given string, else that in the environment, else the
+ * only running VM.
  *
  * @throws {XftraceError} one sentence: not a target, no such VM or file, more
- * than one VM, a VM that cannot be read and why, not a VM's memory.
+ * than one VM, a VM that cannot be read (with the reason), or not a VM's
+ * memory.
  *
  * @example
  * ```ts
@@ -121,8 +122,8 @@ function attachable(
 }
 
 /**
- * The VM once it has mapped its memory, when it was started only now: that is
- * a matter of milliseconds, on a busy host of seconds.
+ * Returns the VM once it has mapped its memory, if it has just been started.
+ * That takes milliseconds, or seconds on a busy host.
  */
 function started(vm: VmProcess, proc: Proc): VmProcess {
   const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -171,8 +172,8 @@ function resolveFile(
       `${path} is an ELF file, not bare memory; use core:${path}`,
     );
   }
-  // A private mapping is found by its path: the file itself is not open to
-  // be mapped, and does not hold what the guest writes.
+  // A private mapping is found through its path: the file itself cannot be
+  // used, since it does not hold what the guest writes.
   const real = realpathSync(path);
   const owner = listVms(proc).find((vm) =>
     vm.attachable && vm.plans[0].backings.some((backing) => {

@@ -1,6 +1,6 @@
 /**
- * An attach plan as files and offsets: what a mapping or a reader of
- * positions needs.
+ * Converts an attach plan to files and offsets, as needed by memory mappings
+ * and by readers that use file positions.
  *
  * @module
  */
@@ -9,15 +9,18 @@ import { XftraceError } from "../base/errors.ts";
 import type { RamRegion } from "../memory/ram_layout.ts";
 import type { AttachPlan } from "./vm.ts";
 
-/** Files and where guest RAM lies in them. */
+/** Files, and where guest RAM lies in them. */
 export interface PlanSegments {
-  /** Files to map or to read: backings, or /proc/PID/mem alone. */
+  /** Files to map or to read: the backings, or only /proc/PID/mem. */
   readonly paths: readonly string[];
-  /** `backing` counts in `paths`; `offset` is the file's, in bytes. */
+  /**
+   * The runs of RAM: `backing` is an index into `paths`, `offset` an offset in
+   * that file in bytes.
+   */
   readonly segments: readonly RamRegion[];
 }
 
-/** Whether every backing that the layout uses can be mapped. */
+/** Whether every backing used by the layout can be mapped. */
 export function isMappable(plan: AttachPlan): boolean {
   return plan.layout.regions.every(({ backing }) =>
     plan.backings[backing].open !== undefined
@@ -49,7 +52,7 @@ export function mapSegments(plan: AttachPlan): PlanSegments {
 }
 
 /**
- * The same RAM through /proc/PID/mem, where an offset is an HVA. Possible for
+ * The same RAM through /proc/PID/mem, where offsets are HVAs. Possible for
  * every plan whose mappings are known.
  *
  * @throws {XftraceError} when a region is not mapped in the process.

@@ -29,7 +29,7 @@ const plan: AttachPlan = {
   spare: [],
 };
 
-Deno.test("regions are cut where the process's mappings are", () => {
+Deno.test("regions are split where the process's mappings are split", () => {
   assert.deepEqual(processSegments(plan), {
     paths: ["/proc/9/mem"],
     segments: [
@@ -46,7 +46,7 @@ Deno.test("regions are cut where the process's mappings are", () => {
   assert.throws(() => mapSegments(plan), /cannot be mapped/);
 });
 
-Deno.test("what is not mapped as a whole is refused", () => {
+Deno.test("a region that is not completely mapped is refused", () => {
   const part = { ...backing, mappings: backing.mappings.slice(0, 1) };
   assert.throws(
     () => processSegments({ ...plan, backings: [part] }),
@@ -54,7 +54,7 @@ Deno.test("what is not mapped as a whole is refused", () => {
   );
 });
 
-Deno.test("backings that can be opened are mapped as the layout says", () => {
+Deno.test("backings that can be opened are mapped according to the layout", () => {
   const open = { ...backing, open: "/proc/9/fd/3" };
   assert.deepEqual(mapSegments({ ...plan, backings: [open] }), {
     paths: ["/proc/9/fd/3"],

@@ -6,19 +6,19 @@
 
 import { EXIT, XftraceError } from "../base/errors.ts";
 
-/** What a target string names. */
+/** A parsed target string. */
 export type TargetSpec =
   /** A VM by its name (or UUID). */
   | { readonly kind: "qemu"; readonly name: string }
-  /** A VM by its process. */
+  /** A VM by the pid of its process. */
   | { readonly kind: "pid"; readonly pid: number }
-  /** A memory file, of a running VM or left over. */
+  /** A memory file, either of a running VM or left over. */
   | { readonly kind: "file"; readonly path: string }
   /** An ELF core or a snapshot. */
   | { readonly kind: "core"; readonly path: string };
 
 /**
- * The forms a target may have, for messages and help.
+ * The forms of target strings, for messages and help.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export const TARGET_FORMS = "qemu:NAME, pid:N, file:PATH or core:PATH";
 /**
  * Parses a target string.
  *
- * @throws {XftraceError} (exit code 64) when it has none of the forms.
+ * @throws {XftraceError} (exit code 64) when it has another form.
  *
  * @example
  * ```ts
@@ -79,7 +79,9 @@ export function parseTarget(text: string): TargetSpec {
   }
 }
 
-/** The string that {@linkcode parseTarget} reads as this target. */
+/**
+ * The target string for this target; the inverse of {@linkcode parseTarget}.
+ */
 export function formatTarget(spec: TargetSpec): string {
   switch (spec.kind) {
     case "qemu":

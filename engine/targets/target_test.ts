@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EXIT, XftraceError } from "../base/errors.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 
-Deno.test("target strings come back as they were written", () => {
+Deno.test("target strings survive parsing and formatting", () => {
   for (
     const text of ["qemu:web1", "qemu:a:b", "pid:12", "file:/a b", "core:x.zst"]
   ) {
@@ -11,7 +11,7 @@ Deno.test("target strings come back as they were written", () => {
   assert.deepEqual(parseTarget("pid:12"), { kind: "pid", pid: 12 });
 });
 
-Deno.test("what is no target is told with the form that was meant", () => {
+Deno.test("an invalid target is reported together with the form that was probably meant", () => {
   const bad: Record<string, RegExp> = {
     "web1": /did you mean qemu:web1\?/,
     "12": /did you mean pid:12\?/,

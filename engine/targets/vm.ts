@@ -1,5 +1,5 @@
 /**
- * What is known of a VM on this host.
+ * The description of a VM on this host.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import type { RamLayout } from "../memory/ram_layout.ts";
 import type { AgentPort } from "../memory/ram_layout_qemu.ts";
 
-/** Which program runs the VM. */
+/** The program that runs the VM. */
 export type VmKind = "qemu" | "cloud-hypervisor" | "firecracker";
 
-/** A mapping of a backing into the VM's process. */
+/** A mapping of a backing in the VM's process. */
 export interface BackingMapping {
   /** First HVA. */
   readonly start: number;
@@ -24,53 +24,54 @@ export interface BackingMapping {
 export interface VmBacking {
   /** The backend's id in QEMU: `pc.ram`, `ram0`. */
   readonly id: string;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
   /** Path of the file, or the memfd's name; undefined when anonymous. */
   readonly path?: string;
-  /** The file's name was removed. */
+  /** Whether the file's name has been removed. */
   readonly deleted: boolean;
   readonly memfd: boolean;
   readonly hugetlb: boolean;
   /**
-   * Whether the file holds what the guest writes. A private mapping's pages
-   * are in the process alone, whatever the file says.
+   * Whether the file holds what the guest writes. The pages of a private
+   * mapping exist only in the process, whatever the file contains.
    */
   readonly shared: boolean;
   /**
-   * Path to open and map for the same bytes: /proc/PID/fd/N, or the file's
-   * own path. Undefined when only the process's memory holds them.
+   * A path that can be opened and mapped to get the same bytes: /proc/PID/fd/N,
+   * or the file's own path. Undefined when only the process's memory holds
+   * them.
    */
   readonly open?: string;
   /**
-   * Where the process has it mapped, ascending by offset; empty when that may
-   * not be read.
+   * Its mappings in the process, ascending by offset; empty when these may not
+   * be read.
    */
   readonly mappings: readonly BackingMapping[];
 }
 
-/** How to reach a VM's memory. */
+/** A way to reach a VM's memory. */
 export interface AttachPlan {
   readonly backings: readonly VmBacking[];
-  /** GPA to offset in `backings[i]`. */
+  /** Maps GPAs to offsets in `backings[i]`. */
   readonly layout: RamLayout;
   /**
-   * `map`: every backing has `open`, map these. `process`: some bytes are in
-   * the process alone, read and write /proc/PID/mem at the HVAs of
+   * `map`: every backing has `open` and is mapped. `process`: some bytes exist
+   * only in the process, so /proc/PID/mem is read and written at the HVAs in
    * `mappings`.
    */
   readonly access: "map" | "process";
   /** /proc/PID/mem. */
   readonly memPath: string;
   /**
-   * Memory that was plugged in later: mapped by the process, not on its
-   * command line; its GPA has to come from the guest's resource tree.
-   * Indexes of `backings`.
+   * Memory plugged in later, as indexes of `backings`: mapped by the process
+   * but not on its command line. Its GPA must be found in the guest's resource
+   * tree.
    */
   readonly plugged: readonly number[];
   /**
-   * Anonymous memory of the process that may have been plugged in too; only
-   * for RAM of the guest that nothing else explains.
+   * Anonymous memory of the process that may have been plugged in too; used
+   * only for guest RAM that nothing else explains.
    */
   readonly spare: readonly VmBacking[];
 }
@@ -81,41 +82,39 @@ export interface VmProcess {
   readonly kind: VmKind;
   /** The VM's name; `pid:N` when it has none. */
   readonly name: string;
-  /** Whether `name` is the VM's own. */
+  /** Whether `name` is a real name of the VM. */
   readonly named: boolean;
   readonly uuid?: string;
-  /** `kvm`, `tcg`, `kvm:tcg` (as asked for). */
+  /** Accelerator as given on the command line: `kvm`, `tcg`, `kvm:tcg`. */
   readonly accel: string;
   /** Machine type: `pc-q35-7.2`; empty when it has none. */
   readonly machine: string;
-  /** RAM at boot, in bytes; 0 when not known. */
+  /** RAM at boot, in bytes; 0 when unknown. */
   readonly memoryBytes: number;
   readonly libvirt: boolean;
-  /** Path of a QMP (or API) socket, when one is on the command line. */
+  /** Path of a QMP (or API) socket, if one is on the command line. */
   readonly qmpSocket?: string;
-  /** The port of the guest's agent, when the machine has one. */
+  /** The guest agent's port, if the machine has one. */
   readonly agent?: AgentPort;
-  /** Memory encryption in use: `sev-guest`. */
+  /** Memory encryption: `sev-guest`. */
   readonly confidential?: string;
-  /** Start of the process, clock ticks since boot. */
+  /** Start time of the process, in clock ticks since boot. */
   readonly startTime: number;
   /**
-   * Ways to reach the memory, the likeliest first. More than one when the
-   * process does not tell two backings of the same size apart: the kernel
-   * found through a plan tells whether it is right.
+   * Ways to reach the memory, the likeliest first. There are several when two
+   * backings of the same size cannot be told apart: whether a kernel is found
+   * shows which one is right.
    */
   readonly plans: readonly AttachPlan[];
-  /** Whether there is a plan. */
+  /** Whether there is at least one plan. */
   readonly attachable: boolean;
-  /** Why there is none: one sentence that says what to do. */
+  /** Why there is no plan: one sentence that says what to do. */
   readonly whyNot?: string;
-  /**
-   * QEMU's monitor may know what the command line does not tell.
-   */
+  /** Whether QEMU's monitor may know what the command line does not state. */
   readonly askable?: boolean;
   /**
-   * The process was started only now and has not mapped the guest's memory
-   * yet: `whyNot` may be gone in a moment.
+   * The process has just been started and has not mapped the guest's memory
+   * yet: the reason in `whyNot` may be gone in a moment.
    */
   readonly starting?: boolean;
 }
