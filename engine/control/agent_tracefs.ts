@@ -1,6 +1,6 @@
 /**
- * Files of tracefs, written and read by the guest's own agent: for guests
- * without the module, and for people who trust their guest.
+ * Reads and writes tracefs files through the guest's own agent: for guests
+ * without the module, and for users who trust their guest.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import {
 import type { Plan } from "./plan.ts";
 import type { TracefsAccess } from "./tracefs.ts";
 
-/** Where guests mount tracefs: today's place, and that of older ones. */
+/** Where guests mount tracefs: the current place, and that of older systems. */
 const MOUNTS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] as const;
-/** In every tracefs. */
+/** A file that every tracefs has. */
 const PROBE = "current_tracer";
-/** Bytes that a file may have: lists of all functions have some MiB. */
+/** Maximum size of a file in bytes: lists of all functions have some MiB. */
 const FILE_BYTES = 2 ** 24;
 
 const FILE_COMMANDS = [
@@ -30,14 +30,14 @@ const FILE_COMMANDS = [
 ] as const;
 const PROGRAM_COMMANDS = ["guest-exec", "guest-exec-status"] as const;
 
-/** What a plan asks of the agent. */
+/** The agent commands that a plan needs. */
 function agentCommands({ steps }: Pick<Plan, "steps">): string[] {
   const makes = steps.some(({ step }) => step.control === "instance");
   return [...FILE_COMMANDS, ...makes ? PROGRAM_COMMANDS : []];
 }
 
 /**
- * Tracefs of a guest, through its agent.
+ * Access to a guest's tracefs through its agent.
  *
  * @example
  * ```ts ignore
@@ -58,7 +58,7 @@ export class AgentTracefs implements TracefsAccess, Disposable {
   #agent: GuestAgent | undefined;
   #mount: string | undefined;
 
-  /** @param open reaches the agent; called when it is needed first */
+  /** @param open connects to the agent; called on first use */
   constructor(open: () => GuestAgent) {
     this.#open = open;
   }
@@ -66,8 +66,9 @@ export class AgentTracefs implements TracefsAccess, Disposable {
   /**
    * Reads a file.
    *
-   * @param path below tracefs
-   * @throws {RefusedError} when the guest refuses, with the reason.
+   * @param path relative to tracefs
+   * @throws {RefusedError} when the guest refuses; the message gives the
+   * reason.
    */
   async readTracefs(
     path: string,
@@ -88,8 +89,9 @@ export class AgentTracefs implements TracefsAccess, Disposable {
   /**
    * Writes a file.
    *
-   * @param path below tracefs
-   * @throws {RefusedError} when the guest refuses, with the reason.
+   * @param path relative to tracefs
+   * @throws {RefusedError} when the guest refuses; the message gives the
+   * reason.
    */
   async writeTracefs(
     path: string,
@@ -112,16 +114,16 @@ export class AgentTracefs implements TracefsAccess, Disposable {
   }
 
   /**
-   * Makes an instance of Ftrace.
+   * Creates an Ftrace instance.
    *
-   * @throws {RefusedError} when it is there already, or the guest refuses.
+   * @throws {RefusedError} when it already exists, or the guest refuses.
    */
   makeInstance(name: string): Promise<void> {
     return this.#run("mkdir", `make the instance ${name}`, name);
   }
 
   /**
-   * Removes an instance of Ftrace.
+   * Removes an Ftrace instance.
    *
    * @throws {RefusedError} when it is in use, or the guest refuses.
    */
@@ -140,15 +142,15 @@ export class AgentTracefs implements TracefsAccess, Disposable {
     );
   }
 
-  /** Lets go of the agent. */
+  /** Closes the connection to the agent. */
   [Symbol.dispose](): void {
     this.#agent?.[Symbol.dispose]();
   }
 
   /**
-   * Fails when the agent does not allow what a plan asks of it.
+   * Fails when the agent does not allow a command that a plan needs.
    *
-   * @throws {XftraceError} which commands, and how to allow them; or that
+   * @throws {XftraceError} with the commands and how to allow them, or when
    * nobody answers.
    */
   async require(plan: Pick<Plan, "steps">): Promise<void> {
@@ -159,7 +161,10 @@ export class AgentTracefs implements TracefsAccess, Disposable {
     return this.#agent ??= this.#open();
   }
 
-  /** A file's path in the guest; names of events are the guest's own words. */
+  /**
+   * The path of a file in the guest. It may contain event names, which come
+   * from the guest and are not trusted.
+   */
   async #path(path: string): Promise<string> {
     if (path.split("/").some((part) => part === "" || /^\.+$/.test(part))) {
       throw new RefusedError(`"${path}" is no file below tracefs`);
@@ -185,7 +190,7 @@ export class AgentTracefs implements TracefsAccess, Disposable {
   }
 }
 
-/** What the agent refuses is told as what the module refuses is. */
+/** Reports an agent's refusal the same way as one by the module. */
 async function refused<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -8,13 +8,13 @@ import {
 import { RefusedError } from "../seal/page/mailbox.ts";
 import { AgentTracefs } from "./agent_tracefs.ts";
 
-/** An agent over files of a map. */
+/** An agent whose files are in a map. */
 class FakeLink implements AgentLink {
   readonly where = "fake";
   readonly files: Map<string, string>;
   readonly ran: string[] = [];
   forbids = "";
-  /** Programs that fail, with what they say. */
+  /** The error text of programs, which then fail; empty: they succeed. */
   fails = "";
   readonly #handles: string[] = [];
 
@@ -113,7 +113,7 @@ Deno.test("files are read and written where tracefs is mounted", async () => {
   );
 });
 
-Deno.test("what the guest refuses is told as the module tells it", async () => {
+Deno.test("a refusal by the guest is reported as one by the module", async () => {
   const { link, tracefs } = guest({ [TOP]: "nop\n" });
   const refused = (pattern: RegExp) => (error: unknown) =>
     error instanceof RefusedError && pattern.test(error.message);
@@ -139,7 +139,7 @@ Deno.test("what the guest refuses is told as the module tells it", async () => {
   );
 });
 
-Deno.test("names out of guest memory lead nowhere else", async () => {
+Deno.test("names from guest memory cannot lead outside tracefs", async () => {
   const { link, tracefs } = guest({ [TOP]: "nop\n", "/etc/shadow": "x" });
   for (
     const path of ["../../../etc/shadow", "events/../x", "/etc/shadow", "a//b"]
@@ -151,7 +151,7 @@ Deno.test("names out of guest memory lead nowhere else", async () => {
   assert.deepEqual(link.ran, []);
 });
 
-Deno.test("what a plan asks is looked at before", async () => {
+Deno.test("the commands that a plan needs are checked in advance", async () => {
   const { link, tracefs } = guest({ [TOP]: "nop\n" });
   await tracefs.require({ steps: [] });
   await assert.rejects(

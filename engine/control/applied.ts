@@ -1,56 +1,55 @@
 /**
- * What was carried out of a plan, as data: what taking it back needs, and what
- * became of that. It can be kept on disk.
+ * A record of the changes that were carried out, as data that can be stored on
+ * disk: what undoing them needs, and the outcome of the undo.
  *
  * @module
  */
 import type { FileChange, InstanceChange, WordChange } from "./plan.ts";
 
-/** A word that was written, or is about to be. */
+/** A word that was written, or is about to be written. */
 export interface AppliedWord {
   readonly way: "word";
   readonly change: WordChange;
-  /** The masked value that was there just before. */
+  /** The masked value that was there just before the write. */
   readonly found: bigint;
-  /** It is about to be written: nobody knows whether it was. */
+  /** The write was about to happen; whether it did is unknown. */
   readonly pending?: boolean;
 }
 
-/** A file of tracefs that was written, or is about to be. */
+/** A tracefs file that was written, or is about to be written. */
 export interface AppliedFile {
   readonly way: "tracefs";
   readonly change: FileChange;
   /**
-   * What the file said when all was written, as `tracefs_state.ts` compares
-   * it; absent: that is not known, since it was not written to the end.
+   * The file's content after all writes, in the form that `tracefs_state.ts`
+   * compares; absent when unknown, because writing was not completed.
    */
   readonly left?: string;
 }
 
-/** An instance of Ftrace that was made, or is about to be. */
+/** An Ftrace instance that was created, or is about to be created. */
 export interface AppliedInstance {
   readonly way: "instance";
   readonly change: InstanceChange;
 }
 
-/** One change that was carried out, or is about to be. */
+/** A change that was carried out, or is about to be carried out. */
 export type Applied = AppliedWord | AppliedFile | AppliedInstance;
 
-/** A change that was not taken back. */
+/** A change that was not undone. */
 export interface Left<A extends Applied = Applied> {
   readonly applied: A;
   /**
-   * `changed`: the guest has set it since, so it is left on purpose;
-   * `moved`: what was changed is no longer in use;
-   * `in use`: an instance that somebody else's settings are in;
-   * `failed`: it could not be done;
-   * `no module`: who could do it is no longer loaded.
+   * `changed`: the guest has set another value since, which is kept on purpose;
+   * `moved`: the changed place is no longer in use; `in use`: the instance
+   * holds somebody else's settings; `failed`: the undo failed; `no module`: the
+   * module that would undo it is no longer loaded.
    */
   readonly why: "changed" | "moved" | "in use" | "failed" | "no module";
-  /** Of what the guest has changed: the value that is there, for people. */
+  /** For `changed`: the current value, for display. */
   readonly holds?: string;
-  /** The value that was left there. */
+  /** The value that the change had left there, for display. */
   readonly left?: string;
-  /** Of what failed or moved: why, in a sentence. */
+  /** For `failed` and `moved`: the reason, in a sentence. */
   readonly reason?: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Carries a plan out, step by step. What is about to be done is told to a
- * journal first, so that whatever becomes of this process it can be undone.
- * When something fails, what was done is taken back.
+ * Carries out a plan step by step. Every change is first written to a journal,
+ * so that it can be undone even if this process dies. When a step fails, the
+ * changes made so far are undone.
  *
  * @module
  */
@@ -29,43 +29,44 @@ import {
 import { undoChanges, undoTarget } from "./undo.ts";
 import { applyWord, requireAsPlanned, StalePlanError } from "./words.ts";
 
-/** How a plan is carried out. */
+/** Options for carrying out a plan. */
 export interface ApplyOptions {
   /**
-   * Is told all that was done so far, with what comes next as its last, before
-   * each change and after it. It returns once that is kept.
+   * Called before and after each change with all changes so far; before a
+   * change, the last element is the change about to be made. Must not return
+   * before the record is stored.
    */
   readonly journal?: (applied: readonly Applied[]) => void;
   /**
-   * Called once the guest is prepared and before it records: whoever follows
-   * it begins here, so that nothing is missed.
+   * Called when the guest is prepared but does not record yet: a follower that
+   * starts here misses nothing.
    */
   readonly beforeRecording?: () => void | Promise<void>;
   /**
-   * Has the guest's module record: the plan's `module`, `keys` and `enabled`.
-   * It leaves nothing on when it fails.
+   * Makes the guest's module record, as in the plan's steps `module`, `keys`
+   * and `enabled`. Must leave nothing switched on when it fails.
    */
   readonly startModule?: () => Promise<void>;
-  /** Who writes files of tracefs; default: the guest's module. */
+  /** Writes tracefs files; default: the guest's module. */
   readonly tracefs?: TracefsAccess;
-  /** Throws when the user has had enough; called between changes. */
+  /** Called between changes; throws when the user has cancelled. */
   readonly check?: () => void;
-  /** Called while the guest's module, or its agent, takes its time. */
+  /** Called while waiting for the guest's module or agent. */
   readonly onWait?: TracefsOptions["onWait"];
-  /** Called when something failed, before what was done is taken back. */
+  /** Called when something has failed, before the changes are undone. */
   readonly failing?: () => void | Promise<void>;
-  /** Is told what was left when it was taken back after a failure. */
+  /** Receives what could not be undone after a failure. */
   readonly onLeft?: (left: readonly Left[]) => void;
 }
 
 /**
- * Carries a plan out.
+ * Carries out a plan.
  *
- * @param target is read once more for an instance that the plan makes
- * @returns what was done, for {@linkcode undoChanges}; the module is stopped
- * by who started it.
- * @throws {StalePlanError} when the guest is no longer as it was planned for.
- * @throws {XftraceError} what failed; what was done before is taken back.
+ * @param target read again once the plan has created an instance
+ * @returns the changes made, for {@linkcode undoChanges}; the module must be
+ * stopped by the caller who started it.
+ * @throws {StalePlanError} when the guest has changed since the plan was made.
+ * @throws {XftraceError} when a step fails; the changes before it are undone.
  *
  * @example
  * ```ts ignore
@@ -124,7 +125,10 @@ export async function setRecording(
   await applyPlan({ steps: [{ step }] }, target);
 }
 
-/** Steps by which the guest is prepared; all others come once it is followed. */
+/**
+ * Whether a step prepares the guest; the other steps wait until the guest is
+ * being followed.
+ */
 function prepares({ step }: PlannedStep): boolean {
   switch (step.control) {
     case "instance":
@@ -139,13 +143,13 @@ function prepares({ step }: PlannedStep): boolean {
   }
 }
 
-/** Whether the guest has to be asked what a file holds. */
+/** Whether the guest must be asked for a file's content. */
 function isUnknown(change: Change): change is FileChange {
   return change.way === "tracefs" && !change.before.known &&
     change.remove === undefined;
 }
 
-/** The instance that steps make, if any. */
+/** The instance that the steps create, if any. */
 function instanceMade(
   steps: readonly PlannedStep[],
 ): InstanceChange | undefined {
@@ -157,7 +161,7 @@ function instanceMade(
   return undefined;
 }
 
-/** A plan on its way. */
+/** The execution of one plan. */
 class Application {
   applied: Applied[] = [];
   readonly #options: ApplyOptions;
@@ -201,7 +205,10 @@ class Application {
     for (const planned of this.#steps.slice(first)) await this.#step(planned);
   }
 
-  /** The memory of an instance that was removed is somebody else's by now. */
+  /**
+   * If the instance has been removed, its memory may belong to something else
+   * by now.
+   */
   #requireInstance(): void {
     const { session: { kernel }, instance } = this.#target;
     const { gva } = instance.object;
@@ -211,7 +218,7 @@ class Application {
     );
   }
 
-  /** Makes the instance, and looks at what the steps come to in it. */
+  /** Creates the instance, and determines the changes of the steps in it. */
   async #make(change: InstanceChange): Promise<void> {
     const { session } = this.#target;
     const { name } = change;
@@ -225,7 +232,7 @@ class Application {
     );
   }
 
-  /** What cannot be undone is refused before anything else is done. */
+  /** Refuses changes that could not be undone, before anything else is done. */
   async #ask(): Promise<void> {
     const unknown = this.#steps.some(({ changes }) => changes?.some(isUnknown));
     if (!unknown) return;
@@ -284,7 +291,7 @@ class Application {
     }
   }
 
-  /** What is written to one file may show in others. */
+  /** Writing one file may change the content of others. */
   async #settle(): Promise<void> {
     const files = this.applied.filter((one) => one.way === "tracefs");
     const apart = files.every(({ change }) => /\/enable$/.test(change.path));
@@ -300,7 +307,7 @@ class Application {
     this.#options.journal?.(applied);
   }
 
-  /** Without anybody else, the module that the plan was made for. */
+  /** By default, the module for which the plan was made. */
   get #tracefs(): TracefsAccess {
     return this.#found ??= requireTracer(this.#target.session).mailbox;
   }
@@ -308,7 +315,7 @@ class Application {
   async takeBack(): Promise<void> {
     const { session } = this.#target;
     if (!session.alive()) {
-      // It took all of it along.
+      // A guest that has ended took all changes with it.
       this.#options.onLeft?.([]);
       return;
     }

@@ -12,7 +12,7 @@ import { undoChanges } from "./undo.ts";
 
 const ROOTS = [TEXT, TEXT + 0x40n];
 
-/** Steps, looked at. */
+/** Plans steps, with their changes in this guest. */
 function steps(guest: ControlGuest, ...wanted: ControlStep[]): PlannedStep[] {
   return lookAtSteps(wanted.map((step) => ({ step })), guest.target());
 }
@@ -22,7 +22,7 @@ function file(change: FileChange): PlannedStep {
   return { step: { control: "file", path: change.path }, changes: [change] };
 }
 
-/** Two other roots; the guest has no text in which to look for them. */
+/** Two other roots; the guest has no text, so call sites are not searched. */
 function newRoots({ kernel }: ControlGuest): PlannedStep {
   const addresses = [TEXT + 0x100n, TEXT + 0x200n];
   const { changes } = planGraphRoots(kernel, addresses);
@@ -37,7 +37,7 @@ const depth: ControlStep = { control: "depth", before: 0, levels: 3 };
 const on: ControlStep = { control: "recording", on: true };
 const off: ControlStep = { control: "recording", on: false };
 
-Deno.test("a plan is carried out in its order, each change told of first", async () => {
+Deno.test("a plan is carried out in order, and each change is recorded first", async () => {
   const guest = new ControlGuest(ROOTS);
   const target = guest.target();
   const image = guest.bytes.slice();
@@ -77,7 +77,7 @@ Deno.test("a plan is carried out in its order, each change told of first", async
   assert.deepEqual(guest.bytes, image, "taken back to the last byte");
 });
 
-Deno.test("when one change fails, those before it are taken back", async () => {
+Deno.test("when a change fails, those before it are undone", async () => {
   const guest = new ControlGuest(ROOTS);
   const planned = steps(guest, depth, on);
   const image = guest.bytes.slice();
@@ -107,7 +107,7 @@ Deno.test("when one change fails, those before it are taken back", async () => {
   assert.deepEqual(kept.map(({ way }) => way), ["word"], "nothing pending");
 });
 
-Deno.test("a user who has had enough ends it, and nothing stays", async () => {
+Deno.test("when the user cancels, nothing is left behind", async () => {
   const guest = new ControlGuest(ROOTS);
   const image = guest.bytes.slice();
   let changes = 0;
@@ -126,7 +126,7 @@ Deno.test("a user who has had enough ends it, and nothing stays", async () => {
   assert.deepEqual(guest.bytes, image);
 });
 
-Deno.test("a plan whose roots are no longer those is refused, and undone", async () => {
+Deno.test("a plan whose roots have changed since is refused and undone", async () => {
   for (
     const change of [
       (guest: ControlGuest) => guest.replace([TEXT + 0x80n]),
@@ -149,7 +149,7 @@ Deno.test("a plan whose roots are no longer those is refused, and undone", async
   }
 });
 
-Deno.test("an instance that was removed since is not written", async () => {
+Deno.test("an instance that has been removed is not written to", async () => {
   const guest = new ControlGuest(ROOTS);
   guest.addInstance("mine");
   const target = guest.target("mine");
@@ -163,22 +163,22 @@ Deno.test("an instance that was removed since is not written", async () => {
   assert.deepEqual(guest.bytes, image);
 });
 
-Deno.test("a plan that was looked at is not made again", async () => {
+Deno.test("changes that a plan already holds are not planned again", async () => {
   const guest = new ControlGuest(ROOTS);
   const planned = steps(guest, depth);
-  // It would come to nothing now.
+  // Planned now, it would need no change.
   guest.setU32(guest.depth, 3);
   const applied = await applyPlan({ steps: planned }, guest.target());
   assert.deepEqual(
     applied.map((one) => one.way === "word" && one.change),
     planned[0].changes,
   );
-  // What is undone is what was found.
+  // The value found at the write is restored.
   await undoChanges({ kernel: guest.kernel, tracefs: undefined }, applied);
   assert.equal(guest.kernel.space.u32(guest.depth), 3);
 });
 
-Deno.test("a step sees what the steps before it will have done", async () => {
+Deno.test("a step takes the changes of earlier steps into account", async () => {
   const guest = new ControlGuest(ROOTS);
   const target = guest.target();
   await setRecording(target, true);
@@ -196,11 +196,11 @@ Deno.test("a step sees what the steps before it will have done", async () => {
   assert.equal(target.instance.recording, true);
   await setRecording(target, false);
   assert.equal(target.instance.recording, false);
-  // It is off: nothing is written.
+  // Already off: nothing is written.
   assert.deepEqual(steps(guest, off)[0].changes, []);
 });
 
-Deno.test("files are written while nothing is recorded, in an instance that is made", async () => {
+Deno.test("files are written before recording starts, in an instance that is created", async () => {
   const guest = new ControlGuest(ROOTS);
   const files = new Files({ "instances/mine/trace_clock": "[local] mono\n" });
   files.guest = guest;
@@ -236,7 +236,7 @@ Deno.test("files are written while nothing is recorded, in an instance that is m
   ]);
 });
 
-Deno.test("what cannot be undone is refused before anything is done", async () => {
+Deno.test("a change that cannot be undone is refused before anything is done", async () => {
   const guest = new ControlGuest(ROOTS);
   const files = new Files({ a: "0\n", "events/a/enable": "X\n" });
   const unknown = fileChange("events/a/enable", "", "1");
@@ -256,7 +256,7 @@ Deno.test("what cannot be undone is refused before anything is done", async () =
   assert.deepEqual(files.log, []);
 });
 
-Deno.test("a file that is refused has those before it set back", async () => {
+Deno.test("when a file is refused, the files before it are restored", async () => {
   const guest = new ControlGuest(ROOTS);
   const files = new Files({ a: "0\n", b: "0\n" });
   files.refuses = "b";
@@ -284,7 +284,7 @@ Deno.test("a file that is refused has those before it set back", async () => {
   assert.equal(kept.length, 1, "nothing is pending of what was refused");
 });
 
-Deno.test("what the guest has changed since is left, each told with both values", async () => {
+Deno.test("what the guest has changed since is kept, and reported with both values", async () => {
   const guest = new ControlGuest(ROOTS);
   const enable = "events/a/b/enable";
   const files = new Files({ [enable]: "0\n" });
@@ -335,7 +335,7 @@ Deno.test("what the guest has changed since is left, each told with both values"
   assert.equal(guest.target().instance.recording, false, "this was undone");
 });
 
-Deno.test("an instance in which the guest has set something is left", async () => {
+Deno.test("an instance in which the guest has set something is kept", async () => {
   const guest = new ControlGuest(ROOTS);
   const path = "instances/mine/tracing_thresh";
   const files = new Files({ [path]: "0\n" });
@@ -358,18 +358,18 @@ Deno.test("an instance in which the guest has set something is left", async () =
     leftText(left[1], "`xftrace on`"),
     /^so the instance mine, which `xftrace on` made, is left too$/,
   );
-  // Without the module nothing of it can be taken back.
+  // Without the module, none of these can be undone.
   const stuck = await undoChanges(
     { kernel: guest.kernel, tracefs: undefined },
     applied,
   );
   assert.deepEqual(stuck.map(({ why }) => why), ["no module", "no module"]);
-  // An instance that the guest has removed is none to remove.
+  // An instance that the guest has removed need not be removed.
   guest.removeInstance();
   assert.deepEqual(await undoChanges(target, applied.slice(0, 1)), []);
 });
 
-Deno.test("what was noted and never written needs no undo, and no word", async () => {
+Deno.test("a change that was recorded but never made needs no undo and no message", async () => {
   const guest = new ControlGuest(ROOTS);
   const [{ changes }] = steps(guest, depth);
   const [change] = changes ?? [];
@@ -377,7 +377,7 @@ Deno.test("what was noted and never written needs no undo, and no word", async (
   const pending: Applied = { way: "word", change, found: 0n, pending: true };
   const target = { kernel: guest.kernel, tracefs: undefined };
   assert.deepEqual(await undoChanges(target, [pending]), []);
-  // It may as well have been written.
+  // The write may have happened.
   guest.setU32(guest.depth, 3);
   assert.deepEqual(await undoChanges(target, [pending]), []);
   assert.equal(guest.kernel.space.u32(guest.depth), 0);

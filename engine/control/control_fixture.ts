@@ -1,6 +1,6 @@
 /**
- * A guest to be steered, for tests: Ftrace's instances, the roots of its graph
- * and files of tracefs.
+ * A guest to be controlled, for tests: Ftrace's instances, graph roots, and
+ * tracefs files.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export class ControlGuest extends HashGuest {
   readonly depth: bigint;
   readonly #arrays: bigint;
 
-  /** @param roots fentry addresses of the graph's roots */
+  /** @param roots fentry addresses of the graph roots */
   constructor(roots: readonly bigint[]) {
     super(roots, 2, TYPES);
     const top = this.#variable("global_trace", 1);
@@ -50,14 +50,14 @@ export class ControlGuest extends HashGuest {
     return 0xffffffff81400000n + BigInt(index * 4096);
   }
 
-  /** A variable of the kernel, as the direct map shows it. */
+  /** A kernel variable; returns its address in the direct map. */
   #variable(name: string, index: number): bigint {
     const gva = this.image(index);
     this.symbol(name, gva);
     return DIRECT_MAP + BigInt(this.space.translate(gva).gpa);
   }
 
-  /** Gives an instance its buffer. */
+  /** Gives an instance its trace buffer. */
   #fill(instance: bigint): void {
     const buffer = this.create("trace_buffer");
     const array = this.allocate(CPUS * 8);
@@ -73,7 +73,7 @@ export class ControlGuest extends HashGuest {
     );
   }
 
-  /** Makes an instance, as `mkdir instances/NAME` does: it records. */
+  /** Creates an instance that records, like `mkdir instances/NAME`. */
   addInstance(name: string): void {
     const instance = this.create("trace_array");
     this.#fill(instance);
@@ -83,12 +83,12 @@ export class ControlGuest extends HashGuest {
     this.setU64(this.#arrays, link);
   }
 
-  /** Removes the instance that was made last. */
+  /** Removes the instance that was created last. */
   removeInstance(): void {
     this.setU64(this.#arrays, this.u64(this.u64(this.#arrays)));
   }
 
-  /** The guest as what control works on. */
+  /** The guest as a target of control. */
   target(name?: string): ControlTarget {
     const { kernel } = this;
     const session: Session = {
@@ -108,14 +108,14 @@ export class ControlGuest extends HashGuest {
   }
 }
 
-/** Files of a guest; those named in `refuses` take nothing. */
+/** A guest's tracefs files; writes to those in `refuses` fail. */
 export class Files implements TracefsAccess {
   readonly contents: Map<string, string>;
-  /** What was done, in order. */
+  /** The operations, in order. */
   readonly log: string[] = [];
   answers = true;
   refuses = "";
-  /** Makes and removes instances. */
+  /** The guest in which instances are created and removed. */
   guest: ControlGuest | undefined;
 
   constructor(contents: Record<string, string>) {
@@ -159,7 +159,7 @@ export class Files implements TracefsAccess {
   }
 }
 
-/** A change of a file whose content is known. */
+/** A change of a file whose content is known in advance. */
 export function fileChange(
   path: string,
   before: string,

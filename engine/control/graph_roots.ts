@@ -1,16 +1,16 @@
 /**
- * Graph roots, changed in place.
+ * Changes the graph roots in place.
  *
  * The kernel keeps the roots of function_graph (`set_graph_function`) in
- * `ftrace_graph_hash`. Nothing can be allocated from outside, but entries that
- * are there can be rewritten and moved from bucket to bucket: readers in the
- * guest walk the buckets without locks and bear it (RCU), and each step leaves
- * lists that end. So a guest booted with `ftrace_graph_filter=` of N functions
- * can be given any other N roots.
+ * `ftrace_graph_hash`. Nothing can be allocated from outside, but existing
+ * entries can be rewritten and moved between buckets: readers in the guest walk
+ * the buckets without locks and tolerate this (RCU), and every intermediate
+ * state has properly terminated lists. A guest booted with
+ * `ftrace_graph_filter=` and N functions can thus be given any other N roots.
  *
- * The guest replaces the hash as a whole when somebody writes
- * `set_graph_function`, and frees the old one. So the words are written, and
- * undone, only while the variable points to the hash that was planned with.
+ * When somebody writes to `set_graph_function`, the guest replaces the whole
+ * hash and frees the old one. The words are therefore written, and undone, only
+ * while the variable points to the hash for which they were planned.
  *
  * @module
  */
@@ -27,16 +27,16 @@ import { PlannedMemory, planWord } from "./words.ts";
 const GOLDEN_RATIO_64 = 0x61c8864680b583ebn;
 const U64 = (1n << 64n) - 1n;
 
-/** A plan for new roots. */
+/** Planned changes of the roots. */
 export interface RootsPlan {
   readonly changes: readonly WordChange[];
-  /** Roots there was no entry for; they need filtering on the host. */
+  /** Roots for which there is no entry; they must be filtered on the host. */
   readonly uncovered: readonly bigint[];
 }
 
 /**
- * Plans the changes that make `ips` (call sites) the graph roots, as far
- * as there are entries. Entries left over repeat the first root.
+ * Plans the changes that make `ips` (call sites) the graph roots, as far as
+ * there are entries. Surplus entries repeat the first root.
  */
 export function planGraphRoots(
   kernel: Kernel,
@@ -58,13 +58,13 @@ export function planGraphRoots(
     if (entry === undefined) uncovered.push(ip);
     else mover.move(entry, ip);
   }
-  // Roots that were not asked for must go, but an entry cannot be freed from
-  // outside: it becomes one more of the first root.
+  // Other roots must go, but an entry cannot be freed from outside: it becomes
+  // a duplicate of the first root.
   for (const entry of free) mover.move(entry, ips[0]);
   return { changes: mover.changes, uncovered };
 }
 
-/** Plans moves of hash entries; later moves see what earlier ones did. */
+/** Plans moves of hash entries; later moves take earlier ones into account. */
 class Mover {
   readonly changes: WordChange[] = [];
   readonly #memory: PlannedMemory;
@@ -106,7 +106,9 @@ class Mover {
     return buckets + key * 8n;
   }
 
-  /** Gives an entry another function, and moves it to that one's bucket. */
+  /**
+   * Gives an entry another function, and moves it to that function's bucket.
+   */
   move(entry: GraphHashEntry, ip: bigint): void {
     const node = entry.gva + this.#link;
     const bucket = this.#bucketOf(ip);

@@ -25,7 +25,7 @@ const ips = (minLength: number) =>
     { minLength, maxLength: 12 },
   );
 
-Deno.test("after the planned writes the hash is well-formed and holds what was asked", () => {
+Deno.test("after the planned writes the hash is well-formed and holds the requested roots", () => {
   fc.assert(
     fc.property(ips(1), ips(1), fc.nat(4), (before, wanted, bits) => {
       const guest = new HashGuest(before, bits);
@@ -55,7 +55,7 @@ Deno.test("after the planned writes the hash is well-formed and holds what was a
   );
 });
 
-Deno.test("what is there already is not written", () => {
+Deno.test("entries that are already right are not written", () => {
   const held = [TEXT, TEXT + 0x40n, TEXT + 0x80n];
   const guest = new HashGuest(held, 2);
   assert.deepEqual(planGraphRoots(guest.kernel, held.toReversed()), {
@@ -64,10 +64,10 @@ Deno.test("what is there already is not written", () => {
   });
 });
 
-Deno.test("new roots can be planned on those that were written", () => {
+Deno.test("new roots can be planned on top of earlier changes", () => {
   const guest = new HashGuest([TEXT, TEXT + 0x40n, TEXT + 0x80n], 3);
   const { kernel } = guest;
-  // Fewer than there are entries: some repeat.
+  // Fewer roots than entries: some are repeated.
   carryOut(kernel, planGraphRoots(kernel, [TEXT + 0x100n]));
   assert.deepEqual(readGraphRoots(kernel), {
     ips: [TEXT + 0x100n],
@@ -80,7 +80,7 @@ Deno.test("new roots can be planned on those that were written", () => {
   assert.deepEqual(sorted(guest.check()), wanted);
 });
 
-Deno.test("roots for which there is no entry are told", () => {
+Deno.test("roots for which there is no entry are reported", () => {
   const guest = new HashGuest([TEXT], 1);
   const wanted = [TEXT + 0x40n, TEXT + 0x80n, TEXT + 0xc0n];
   assert.deepEqual(
@@ -89,7 +89,7 @@ Deno.test("roots for which there is no entry are told", () => {
   );
 });
 
-Deno.test("without a hash, or with an empty one, nothing can be told to the guest", () => {
+Deno.test("without a hash, or with an empty one, roots cannot be set", () => {
   const empty = new HashGuest([], 3);
   assert.deepEqual(planGraphRoots(empty.kernel, [TEXT]), {
     changes: [],
@@ -101,7 +101,7 @@ Deno.test("without a hash, or with an empty one, nothing can be told to the gues
   });
 });
 
-Deno.test("a hash that was replaced since is not written, nor is the old one", () => {
+Deno.test("when the hash has been replaced, neither hash is written", () => {
   const guest = new HashGuest([TEXT, TEXT + 0x40n], 2);
   const { kernel } = guest;
   const { changes } = planGraphRoots(kernel, [TEXT + 0x100n, TEXT + 0x200n]);
@@ -120,11 +120,11 @@ Deno.test("a hash that was replaced since is not written, nor is the old one", (
   assert.deepEqual(guest.bytes, image);
 });
 
-Deno.test("an entry that holds another function since is not written over", () => {
+Deno.test("an entry that holds another function by now is not overwritten", () => {
   const guest = new HashGuest([TEXT, TEXT + 0x40n], 0);
   const { kernel } = guest;
   const { changes } = planGraphRoots(kernel, [TEXT + 0x100n, TEXT + 0x200n]);
-  // The last one: those before it are not written either.
+  // The last entry differs: those before it are not written either.
   guest.setU64(changes[changes.length - 1].gva, TEXT + 0x300n);
   assert.throws(() => requireAsPlanned(kernel, changes), StalePlanError);
   const [first] = changes;
@@ -133,7 +133,7 @@ Deno.test("an entry that holds another function since is not written over", () =
   assert.equal(guest.u64(first.gva), 7n);
 });
 
-Deno.test("roots in a hash that the guest has replaced since are not undone", () => {
+Deno.test("roots in a hash that the guest has replaced are not undone", () => {
   const guest = new HashGuest([TEXT], 0);
   const { kernel } = guest;
   const [one] = carryOut(kernel, planGraphRoots(kernel, [TEXT + 0x100n]));

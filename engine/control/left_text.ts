@@ -1,12 +1,12 @@
 /**
- * What was left when changes were taken back, in words.
+ * Describes changes that were not undone.
  *
  * @module
  */
 import type { Applied, Left } from "./applied.ts";
 import { fileText } from "./plan_text.ts";
 
-/** What was changed, as people know it. */
+/** The name of a change, as users know it. */
 export function appliedName(applied: Applied): string {
   switch (applied.way) {
     case "word":
@@ -19,7 +19,7 @@ export function appliedName(applied: Applied): string {
 }
 
 /**
- * The same with what it was before: `trace_clock (was: local)`.
+ * The name with the previous value: `trace_clock (was: local)`.
  *
  * @example
  * ```ts ignore
@@ -45,7 +45,7 @@ export function appliedBefore(applied: Applied): string {
 }
 
 /**
- * Whether taking it back may succeed another time.
+ * Whether another attempt to undo it may succeed.
  *
  * @example
  * ```ts ignore
@@ -62,7 +62,7 @@ export function canBeRetried({ why }: Left): boolean {
   return why === "failed" || why === "no module";
 }
 
-/** What a file held before it was written, for people. */
+/** A file's content before the change, for display. */
 function backText({ change }: Extract<Applied, { way: "tracefs" }>): string {
   const { path, before, remove } = change;
   if (remove !== undefined) return `without ${change.text}`;
@@ -70,8 +70,8 @@ function backText({ change }: Extract<Applied, { way: "tracefs" }>): string {
 }
 
 /**
- * Why changes were left, a sentence each; words of one thing that moved are
- * told of once.
+ * The reasons why changes were not undone, one sentence each; several words of
+ * one moved object give only one sentence.
  *
  * @example
  * ```ts ignore
@@ -89,9 +89,9 @@ export function leftTexts(left: readonly Left[], who: string): string[] {
 }
 
 /**
- * Why a change was left, in a sentence without a full stop.
+ * Why a change was not undone, as a sentence without a full stop.
  *
- * @param who what had made it: `xftrace on`, `this run`
+ * @param who what had made the change: `xftrace on`, `this run`
  */
 export function leftText(left: Left, who: string): string {
   const { applied, why, reason } = left;

@@ -1,6 +1,6 @@
 /**
- * Looks at the guest's memory for a plan: from the steps that are wanted to
- * the changes that each comes to. Nothing is written.
+ * Completes a plan from the guest's memory: determines the changes that each
+ * step needs. Nothing is written.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import type { ControlTarget } from "./target.ts";
 import { PlannedMemory } from "./words.ts";
 
 /**
- * Fills in the changes of a plan's steps; those that have them keep them. A
- * later step sees what the earlier ones will have done.
+ * Fills in the changes of a plan's steps, except where they are already filled
+ * in. A step takes the changes of earlier steps into account.
  *
  * @throws {KernelError} when a step cannot be carried out in this guest.
  */
@@ -25,7 +25,7 @@ export function lookAt(plan: Plan, target: ControlTarget): Plan {
 }
 
 /**
- * As {@linkcode lookAt}, for steps alone.
+ * Like {@linkcode lookAt}, for steps alone.
  *
  * @throws {KernelError} when one cannot be carried out in this guest.
  */
@@ -46,7 +46,7 @@ export function lookAtSteps(
   });
 }
 
-/** What one step comes to, on memory as the steps before it leave it. */
+/** The changes of one step, given memory as the earlier steps will leave it. */
 function changesOf(
   step: ControlStep,
   target: ControlTarget,
@@ -92,7 +92,7 @@ function changesOf(
       return [{ way: "instance", name: step.name }];
     case "file":
     case "tracer":
-      // Planned with what they write: see plan_tracefs.ts.
+      // These are planned together with their changes: see plan_tracefs.ts.
       return [];
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Every change of a guest: planned, printed, carried out, taken back.
+ * Everything that changes a guest: planned, printed, carried out, undone.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The guest's module as the one who is told: commands in its mailbox, the
- * switch on its control page, and who carries them out.
+ * Steers the guest's module: commands in its mailbox, and the switch on its
+ * control page.
  *
  * @module
  */
@@ -24,9 +24,9 @@ type ModuleStep = Extract<
 >;
 
 /**
- * The words of the control page that a step changes, and the commands that
- * are given by them. Keys go into slots as they are taken: there is no end to
- * them that could be listed.
+ * The words of the control page that a step changes, and the commands given
+ * through them. Keys are not listed: they are put into slots for as long as the
+ * trace runs.
  *
  * @throws {KernelError} for a function that the kernel does not have.
  */
@@ -70,17 +70,17 @@ export function moduleChanges(
 
 /**
  * Whether the kernel has one filter for all users of the function graph, so
- * that the module has to use that of `set_ftrace_filter`. Since
- * "function_graph: Add the fgraph_ops its own ftrace_ops" each has its own.
+ * that the module must use that of `set_ftrace_filter`. Since "function_graph:
+ * Add the fgraph_ops its own ftrace_ops", each user has its own.
  */
 export function usesSharedFilter({ types }: Kernel): boolean {
   return types.tryOffset("fgraph_ops", "ops") === undefined;
 }
 
 /**
- * The module of a guest for which a plan was made.
+ * The guest's module for which a plan was made.
  *
- * @throws {XftraceError} when it is gone.
+ * @throws {XftraceError} when it is no longer loaded.
  */
 export function requireTracer(session: TracerSession): SealedTracer {
   const tracer = SealedTracer.find(session);
@@ -90,15 +90,16 @@ export function requireTracer(session: TracerSession): SealedTracer {
   );
 }
 
-/** The mailbox of the guest's module; `undefined` when it has none. */
+/** The mailbox of the guest's module; `undefined` when it is not loaded. */
 export function mailboxOf(session: TracerSession): TracefsAccess | undefined {
   return SealedTracer.find(session)?.mailbox;
 }
 
 /**
- * Takes a trace over whose collector has ended without stopping it.
+ * Takes over a trace whose collector has ended without stopping it.
  *
- * @throws {XftraceError} when the module is gone, or runs another trace.
+ * @throws {XftraceError} when the module is no longer loaded, or runs another
+ * trace.
  *
  * @example
  * ```ts ignore
@@ -126,10 +127,11 @@ export function resumeModule(
 }
 
 /**
- * Carries out a plan's `module`, `keys` and `enabled`: the module records from
- * then on, and the tracer that is returned is to be polled.
+ * Carries out a plan's steps `module`, `keys` and `enabled`. The module records
+ * from then on, and the caller must poll the returned tracer.
  *
- * @throws {XftraceError} when the module is gone or refuses; it is left off.
+ * @throws {XftraceError} when the module is no longer loaded or refuses; it is
+ * left switched off.
  *
  * @example
  * ```ts ignore

@@ -1,92 +1,95 @@
 /**
- * The plan of what is changed in a guest, as data: the steps that are wanted,
- * and the changes that each of them comes to. It is printed by `plan_text.ts`,
- * carried out by `apply.ts` and taken back by `undo.ts`.
+ * The plan of everything that is changed in a guest, as data: the requested
+ * steps, and the changes that each of them needs. `plan_text.ts` prints it,
+ * `apply.ts` carries it out, and `undo.ts` undoes it.
  *
- * What only the guest can tell is marked as not known. The printer has words
- * for that; a plan has none.
+ * Values that only the guest can supply are marked as unknown. Wording is left
+ * to the printer; a plan contains none.
  *
  * @module
  */
 import type { SealedConfig } from "../seal/tracer/trace_config.ts";
 
-/** Milliseconds between two keys of a CPU, unless the user says otherwise. */
+/** Default interval between two keys of a CPU, in milliseconds. */
 export const ROTATE_MS = 100;
 
-/** What is wanted of the guest. */
+/** One requested change of how the guest traces. */
 export type ControlStep =
   | {
-    /** An instance of Ftrace that is made, and removed at the end. */
+    /** Creates an Ftrace instance, which is removed at the end. */
     readonly control: "instance";
     readonly name: string;
   }
   | {
-    /** A file of tracefs that the module, or the agent, writes. */
+    /** Writes a tracefs file, through the module or the agent. */
     readonly control: "file";
-    /** Below tracefs: `trace_clock`. */
+    /** Path relative to tracefs: `trace_clock`. */
     readonly path: string;
   }
   | {
-    /** Events that are recorded while the trace runs. */
+    /** Enables events while the trace runs. */
     readonly control: "enable";
-    /** `system:name` of each. */
+    /** The events, as `system:name`. */
     readonly events: readonly string[];
   }
   | {
-    /** A stock tracer that the module, or the agent, selects. */
+    /** Selects a stock tracer, through the module or the agent. */
     readonly control: "tracer";
-    /** The tracer that is selected now. */
+    /** The tracer selected now. */
     readonly before: string;
     readonly tracer: string;
   }
   | {
     readonly control: "roots";
-    /** The roots now, by name; none: all functions. */
+    /** The current roots, by name; empty: all functions. */
     readonly before: readonly string[];
-    /** Kernel functions, in the order of their names. */
+    /** Kernel functions in name order. */
     readonly functions: readonly string[];
     /** GVAs of their symbols. */
     readonly addresses: readonly bigint[];
   }
   | {
     readonly control: "depth";
-    /** The limit now; 0: none. */
+    /** The current limit; 0: none. */
     readonly before: number;
     readonly levels: number;
   }
   | {
     readonly control: "mute";
-    /** `system:name` of events that are not to be recorded. */
+    /** The events that are not to be recorded, as `system:name`. */
     readonly events: readonly string[];
   }
   | {
-    /** A CPU whose buffer records nothing. */
+    /** Stops the buffer of a CPU. */
     readonly control: "cpu";
     readonly cpu: number;
   }
   | { readonly control: "recording"; readonly on: boolean }
   | {
-    /** The module is told what to record, by commands in its mailbox. */
+    /** Tells the module what to record, through commands in its mailbox. */
     readonly control: "module";
-    /** Whose calls, with what is below them; empty: those of all functions. */
+    /**
+     * The functions whose calls are recorded, together with the calls below
+     * them; empty: all functions.
+     */
     readonly roots: readonly string[];
-    /** What is recorded below a root, besides the roots. */
+    /** The functions recorded below a root, in addition to the roots. */
     readonly functions: readonly string[] | "all";
-    /** Levels below a root, root included; 0: all. */
+    /** Levels below a root, including the root; 0: all. */
     readonly levels: number;
-    /** Whether it needs the filter of `set_ftrace_filter`, and empties it. */
+    /** Whether the filter of `set_ftrace_filter` is used and thus emptied. */
     readonly sharedFilter: boolean;
-    /** What the module is told. */
+    /** The configuration for the module. */
     readonly config: SealedConfig;
   }
   | {
     readonly control: "keys";
-    /** Milliseconds between two keys of a CPU. */
+    /** Interval between two keys of a CPU, in milliseconds. */
     readonly everyMs: number;
   }
   | { readonly control: "enabled" };
 
-/** A word that must hold a value for a change to make sense. */
+/** A word that must hold a certain value, or else a change is pointless. */
 export interface WordGuard {
   /** The variable or member: `ftrace_graph_hash`. */
   readonly where: string;
@@ -95,72 +98,78 @@ export interface WordGuard {
   readonly value: bigint;
 }
 
-/** One word of guest memory that is written. */
+/** A word of guest memory to be written. */
 export interface WordChange {
   readonly way: "word";
-  /** What it steers, in tracefs terms: `tracing_on`. */
+  /** What it controls, in tracefs terms: `tracing_on`. */
   readonly what: string;
   /** The variable or member that is written. */
   readonly where: string;
   /** GVA of the word. */
   readonly gva: bigint;
-  /** Bytes of the word. */
+  /** Size of the word in bytes. */
   readonly width: 4 | 8;
-  /** The bits it changes; all bits of the word for a plain value. */
+  /** The bits that are changed; all bits for a plain value. */
   readonly mask: bigint;
   /** The word's masked value when the change was planned. */
   readonly before: bigint;
-  /** The masked value it writes. */
+  /** The masked value to write. */
   readonly after: bigint;
   /**
-   * Counters (`record_disabled`) are added to and not set: others count too.
-   * Then `after - before` is what is added.
+   * The word is a counter (`record_disabled`) to which others add as well: the
+   * difference `after - before` is added instead of setting `after`.
    */
   readonly counts?: boolean;
-  /** It is written only over `before`: any other value makes the plan stale. */
+  /**
+   * The word is written only if it holds `before`; any other value makes the
+   * plan stale.
+   */
   readonly exact?: boolean;
-  /** Where the word's address came from: what it is written, and undone, under. */
+  /**
+   * The words from which the word's address was derived: it is written, and
+   * undone, only while they hold their values.
+   */
   readonly guards?: readonly WordGuard[];
 }
 
-/** What a file of tracefs holds, as far as it is known. */
+/** The content of a tracefs file, as far as it is known. */
 export type FileContent =
   | {
     readonly known: true;
-    /** What is written to have it hold this again. */
+    /** The text that restores the content when written. */
     readonly text: string;
-    /** A buffer's size that it gets when it is first used. */
+    /** Whether this is the size that the buffer will get on first use. */
     readonly whenUsed?: boolean;
   }
-  /** Memory does not tell: the guest is asked before anything is written. */
+  /** Memory does not show it: the guest is asked before anything is written. */
   | { readonly known: false };
 
-/** Who carries out changes of tracefs, when it is not the guest's module. */
+/** Who makes changes to tracefs, if not the guest's module. */
 export type Carrier = "agent";
 
-/** One file of tracefs that the guest's module writes, or its agent. */
+/** A tracefs file to be written by the guest's module or its agent. */
 export interface FileChange {
   readonly way: "tracefs";
-  /** Absent: the guest's module. */
+  /** Absent: by the guest's module. */
   readonly by?: Carrier;
-  /** Below tracefs: `instances/a/trace_clock`. */
+  /** Path relative to tracefs: `instances/a/trace_clock`. */
   readonly path: string;
-  /** What is written. */
+  /** The text to write. */
   readonly text: string;
-  /** It goes behind what the file holds, which stays. */
+  /** Whether the text is appended to the file's content. */
   readonly append: boolean;
   readonly before: FileContent;
   /**
-   * A line that takes out of the file what was added, and nothing else (a
-   * trigger's `!stacktrace`). Absent: the file is set back to `before`.
+   * A line that removes from the file exactly what was added (`!stacktrace` for
+   * a trigger). Absent: the file is restored to `before`.
    */
   readonly remove?: string;
 }
 
-/** An instance of Ftrace that the guest's module makes, or its agent. */
+/** An Ftrace instance to be created by the guest's module or its agent. */
 export interface InstanceChange {
   readonly way: "instance";
-  /** Absent: the guest's module. */
+  /** Absent: by the guest's module. */
   readonly by?: Carrier;
   readonly name: string;
 }
@@ -170,13 +179,16 @@ export type ModuleCommand =
   | { readonly command: "reset" }
   | {
     readonly command: "configure";
-    /** How many functions are roots. */
+    /** Number of root functions. */
     readonly roots: number;
-    /** How many functions are recorded. */
+    /** Number of recorded functions. */
     readonly functions: number | "all";
   };
 
-/** A word of the module's control page, changed as the module expects it. */
+/**
+ * A word of the module's control page, changed according to the module's
+ * protocol.
+ */
 export interface ModuleChange {
   readonly way: "module";
   /** The member: `xft_control.command_number`. */
@@ -185,34 +197,34 @@ export interface ModuleChange {
   readonly width: 4 | 8;
   readonly before: bigint;
   readonly after: bigint;
-  /** The commands given by it. */
+  /** The commands given through it. */
   readonly commands: readonly ModuleCommand[];
 }
 
-/** One thing that is changed in the guest. */
+/** One change in the guest. */
 export type Change = WordChange | FileChange | InstanceChange | ModuleChange;
 
-/** One step that steers the guest. */
+/** A step together with its changes. */
 export interface PlannedStep {
   readonly step: ControlStep;
   /**
-   * What is changed, in order. Absent: the guest's memory was not looked at
-   * (the compiler does not read it), or cannot be: what an instance that is
-   * yet to be made will have is where the guest then puts it.
+   * The changes, in order. Absent when the guest's memory has not been read
+   * (the compiler does not read it) or cannot be: the addresses in an instance
+   * are not known before the instance exists.
    */
   readonly changes?: readonly Change[];
 }
 
-/** One thing done to the events on the host. */
+/** Something done to the events on the host. */
 export interface DecodePass {
-  /** In one word: `pages`, `calls`, `filter`, `merge`. */
+  /** Name, one word: `pages`, `calls`, `filter`, `merge`. */
   readonly what: string;
   readonly text: string;
-  /** Why the guest is not told to do it; empty where that makes no sense. */
+  /** Why the guest does not do it; empty where the question does not arise. */
   readonly reason: string;
 }
 
-/** How a trace's events are seen. */
+/** The source of a trace's events. */
 export type Via =
   | "graph returns"
   | "graph calls"
@@ -220,43 +232,46 @@ export type Via =
   | "syscall events"
   | "events";
 
-/** One trace with its sinks. */
+/** A trace with its sinks. */
 export interface PlannedTrace {
   /** The traced functions or events as the user names them. */
   readonly title: string;
   /** When it ends: `5s`, `100 events`, `Ctrl-C`. */
   readonly until: string;
-  /** How its events are seen; absent: all that the guest records. */
+  /** The source of its events; absent: everything that the guest records. */
   readonly via?: Via;
   readonly passes: readonly DecodePass[];
   readonly sinks: readonly string[];
 }
 
-/** What a script, or a command line, comes to on one target. */
+/** The plan of a script or command for one target. */
 export interface Plan {
   readonly format: 1;
   readonly target: string;
   readonly kernel: string;
-  /** The tracer that records, where it is of interest. */
+  /** The tracer that records, where relevant. */
   readonly tracer?: string;
   /** How entries are sealed: `none` on a stock guest. */
   readonly seal: string;
   readonly live: boolean;
   readonly traces: readonly PlannedTrace[];
-  /** Carried out in order, undone in reverse. */
+  /** Steps, carried out in order and undone in reverse. */
   readonly steps: readonly PlannedStep[];
-  /** What the user should know, one sentence each. */
+  /** Remarks for the user, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** How a plan has the guest's module record. */
+/** The settings with which a plan makes the guest's module record. */
 export interface ModuleSettings {
   readonly config: SealedConfig;
-  /** Milliseconds between two keys of a CPU. */
+  /** Interval between two keys of a CPU, in milliseconds. */
   readonly rotateMs: number;
 }
 
-/** What a plan tells the guest's module; `undefined`: it is not used. */
+/**
+ * A plan's settings for the guest's module; `undefined` when it does not use
+ * the module.
+ */
 export function moduleSettings({ steps }: Plan): ModuleSettings | undefined {
   let rotateMs = ROTATE_MS;
   let config: SealedConfig | undefined;

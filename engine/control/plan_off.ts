@@ -1,46 +1,48 @@
 /**
- * Plans `xftrace off`: what of that which `xftrace on` did is taken back, and
- * whether the guest records when all is done.
+ * Plans `xftrace off`: which of the changes by `xftrace on` are undone, and
+ * whether the guest records afterwards.
  *
  * @module
  */
 import type { Applied } from "./applied.ts";
 import { folderOf } from "./plan_tracefs.ts";
 
-/** What `xftrace on` left behind. */
+/** The record that `xftrace on` left. */
 export interface OnRecord {
-  /** What was carried out, in order. */
+  /** The changes made, in order. */
   readonly applied: readonly Applied[];
   /** Whether the guest was recording before. */
   readonly wasRecording: boolean;
-  /** Whether files of tracefs were set for it, by the module or the agent. */
+  /** Whether tracefs files were set for it, through the module or the agent. */
   readonly byFiles: boolean;
 }
 
-/** What `xftrace off` does once recording is off and all is collected. */
+/**
+ * What `xftrace off` does once recording is off and everything is collected.
+ */
 export interface OffPlan {
-  /** What is taken back, in the order in which it was done. */
+  /** The changes to undo, in the order in which they were made. */
   readonly undo: readonly Applied[];
   /** Whether the guest is to record again. */
   readonly recordAgain: boolean;
 }
 
-/** Words that belong to no instance. */
+/** Changes that do not belong to an instance. */
 const GLOBAL = new Set(["graph roots", "max_graph_depth"]);
 
-/** What `xftrace off` is told. */
+/** The options of `xftrace off`. */
 export interface OffRequest {
-  /** Leave recording as it was before. */
+  /** Leave the recording switch as it was before. */
   readonly keep: boolean;
   /**
-   * The instance that was steered, when the guest has removed it: what was
-   * changed in it went with it, and its memory is somebody else's.
+   * The instance that was used, if the guest has removed it: the changes in it
+   * went with it, and its memory may belong to something else.
    */
   readonly gone: string | undefined;
 }
 
 /**
- * Plans it.
+ * Makes the plan.
  *
  * @example
  * ```ts
@@ -64,11 +66,11 @@ export function planOff(
       ? GLOBAL.has(one.change.what)
       : one.way === "tracefs" && !one.change.path.startsWith(folderOf(gone)));
   return {
-    // `off` has switched recording itself, before all else.
+    // `off` has already switched recording itself, before anything else.
     undo: applied.filter((one) =>
       isThere(one) && (one.way !== "word" || one.change.what !== "tracing_on")
     ),
-    // With another tracer than its own again, the guest goes on as it did.
+    // With its own tracer restored, the guest continues recording as before.
     recordAgain: wasRecording && (byFiles ? !made : keep),
   };
 }

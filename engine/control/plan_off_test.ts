@@ -29,7 +29,7 @@ const made: Applied = {
   change: { way: "instance", name: "mine" },
 };
 
-Deno.test("recording is no part of what is taken back: it is off by then", () => {
+Deno.test("the recording switch is not undone: it is off by then", () => {
   const applied = [word("tracing_on"), word("cpu1"), word("tracing_on")];
   const record = { applied, wasRecording: true, byFiles: false };
   const options = { keep: false, gone: undefined };
@@ -42,7 +42,7 @@ Deno.test("recording is no part of what is taken back: it is off by then", () =>
   assert.equal(planOff(quiet, { ...options, keep: true }).recordAgain, false);
 });
 
-Deno.test("with another tracer set back, the guest goes on as it did", () => {
+Deno.test("with its tracer restored, the guest continues recording", () => {
   const options = { keep: false, gone: undefined };
   const record = {
     applied: [file("current_tracer")],
@@ -50,12 +50,12 @@ Deno.test("with another tracer set back, the guest goes on as it did", () => {
     byFiles: true,
   };
   assert.equal(planOff(record, options).recordAgain, true);
-  // What is removed has nothing to go on with.
+  // An instance that gets removed does not record again.
   const mine = { ...record, applied: [made, ...record.applied] };
   assert.equal(planOff(mine, options).recordAgain, false);
 });
 
-Deno.test("of an instance that the guest has removed nothing is touched", () => {
+Deno.test("nothing is touched in an instance that the guest has removed", () => {
   const applied = [
     made,
     file("instances/mine/current_tracer"),

@@ -1,5 +1,6 @@
 /**
- * Plans `xftrace on` with the guest's own Ftrace, steered by words in memory.
+ * Plans `xftrace on` with the guest's own Ftrace, controlled by writing words
+ * in its memory.
  *
  * @module
  */
@@ -19,38 +20,42 @@ import { lookAtSteps } from "./look.ts";
 import type { DecodePass, Plan, PlannedStep } from "./plan.ts";
 import type { ControlTarget } from "./target.ts";
 
-/** What is asked for of the words in memory. */
+/** Options that are carried out by changing words in memory. */
 export interface WordRequest {
-  /** `max_graph_depth`. */
+  /** The value for `max_graph_depth`. */
   readonly depth?: number;
   /** Events to mute. */
   readonly mute: readonly string[];
-  /** CPUs to leave out. */
+  /** CPUs not to record. */
   readonly withoutCpu: readonly number[];
 }
 
-/** What is asked for. */
+/** The options of the plan. */
 export interface PlainRequest extends WordRequest {
-  /** System calls and kernel functions, by name; none: all that is traced. */
+  /**
+   * System calls and kernel functions by name; empty: everything that is
+   * traced.
+   */
   readonly functions: readonly string[];
 }
 
-/** A plan of `xftrace on`, and what is not for printing. */
+/** A plan of `xftrace on`, with values that are not printed. */
 export interface OnPlan {
   readonly plan: Plan;
   /** The tracer that records. */
   readonly tracer: string;
-  /** Whether the guest records already. */
+  /** Whether the guest is already recording. */
   readonly wasRecording: boolean;
-  /** GVAs of functions that the host limits the text to; none: no limit. */
+  /** GVAs of functions to which the host limits the text; empty: no limit. */
   readonly hostRoots: readonly bigint[];
 }
 
 /**
- * Plans it; nothing is written.
+ * Makes the plan; nothing is written.
  *
  * @throws {KernelError} for an unknown function, event or CPU.
- * @throws {XftraceError} when the guest would record nothing of what is asked.
+ * @throws {XftraceError} when the guest would record nothing that was asked
+ * for.
  *
  * @example
  * ```ts
@@ -91,8 +96,8 @@ export function planPlain(
       );
     }
   }
-  // Recording last: what is recorded is what was asked for from the first
-  // event on.
+  // Recording comes last, so that only what was asked for is recorded, from the
+  // first event on.
   steps.push(...wordSteps(kernel, request), {
     step: { control: "recording", on: true },
   });
@@ -111,7 +116,10 @@ export function planPlain(
   };
 }
 
-/** @throws {XftraceError} when the guest would record nothing that is asked. */
+/**
+ * @throws {XftraceError} when the guest would record nothing that was asked
+ * for.
+ */
 function requireTracing(
   { instance, events, session }: ControlTarget,
   functions: boolean,
@@ -132,8 +140,8 @@ function requireTracing(
 }
 
 /**
- * The step that makes functions the graph's roots; `undefined` when the guest
- * has no roots to change.
+ * The step that sets the graph roots; `undefined` when the guest has no roots
+ * that can be changed.
  */
 function rootsStep(
   kernel: Kernel,
@@ -160,7 +168,8 @@ function rootsStep(
     };
   }
   if (capacity === 0) return undefined;
-  // In part, the guest would leave out what the host cannot bring back.
+  // With only some of the roots, the guest would omit calls that the host
+  // cannot bring back.
   throw new XftraceError(
     `the guest traces under ${capacity} roots of its own and ${ips.length} are asked for: a root cannot be added from outside, only changed; ask for at most ${capacity}, or boot without ftrace_graph_filter=`,
   );
@@ -188,7 +197,7 @@ export function wordSteps(
   return steps;
 }
 
-/** Whether a step is one at all: what is so already needs none. */
+/** Whether a step needs any change: the guest may already be in that state. */
 export function changesSomething({ changes }: PlannedStep): boolean {
   return changes?.length !== 0;
 }
@@ -203,19 +212,19 @@ export function ringPasses(hostRoots: number): DecodePass[] {
   return passes.map(([what, text]) => ({ what, text, reason: "" }));
 }
 
-/** What a plan of `xftrace on` is made of. */
+/** The parts of a plan of `xftrace on`. */
 export interface OnParts {
   readonly tracer?: string;
   readonly seal?: string;
   readonly functions: readonly string[];
   readonly passes: readonly DecodePass[];
-  /** Files that are written; default: the text alone. */
+  /** Files that are written; default: only the text. */
   readonly sinks?: readonly string[];
   readonly steps: readonly PlannedStep[];
   readonly notes: readonly string[];
 }
 
-/** A plan of `xftrace on`. */
+/** Builds a plan of `xftrace on`. */
 export function onPlan(session: Session, parts: OnParts): Plan {
   const { tracer, seal = "none", functions, passes, sinks, steps, notes } =
     parts;

@@ -21,25 +21,28 @@ import type { DecodePass, Plan, PlannedStep } from "./plan.ts";
 import { onPlan } from "./plan_plain.ts";
 import type { ControlTarget } from "./target.ts";
 
-/** What is asked for. */
+/** The options of the plan. */
 export interface SealedRequest {
   /** System calls and kernel functions, by name. */
   readonly functions: readonly string[];
-  /** Functions and globs that are recorded below them; `all` among them: all. */
+  /**
+   * Functions and globs that are recorded below them; `all` means all
+   * functions.
+   */
   readonly filter: readonly string[];
   readonly seal: SealName;
-  /** Milliseconds between two keys of a CPU. */
+  /** Interval between two keys of a CPU, in milliseconds. */
   readonly rotateMs: number;
-  /** Levels below a root, root included; 0: all. */
+  /** Levels below a root, including the root; 0: all. */
   readonly depth: number;
   readonly interrupts: boolean;
   readonly arguments: boolean;
   readonly hooks: boolean;
-  /** The recording and the key log, for people. */
+  /** Paths of the recording and the key log, for display. */
   readonly files: { readonly recording: string; readonly klog: string };
 }
 
-/** What the module is told, every value given. */
+/** The settings for the module, with defaults filled in. */
 export interface SealedSettings {
   readonly seal: SealName;
   /** Kernel functions by name. */
@@ -52,7 +55,7 @@ export interface SealedSettings {
   readonly hooks: boolean;
 }
 
-/** A plan of a sealed trace. */
+/** A plan for a sealed trace. */
 export interface SealedPlan {
   readonly plan: Plan;
   readonly settings: SealedSettings;
@@ -61,7 +64,7 @@ export interface SealedPlan {
 }
 
 /**
- * Plans it; nothing is written.
+ * Makes the plan; nothing is written.
  *
  * @throws {KernelError} for a function that the kernel does not have.
  * @throws {XftraceError} when no function is named.
@@ -147,7 +150,7 @@ function resolve(
     list.flatMap((one) => one.functions.map(({ name }) => name));
   const index = functionIndex(kernel);
   const named = request.functions.map((name) => resolveFunctions(index, name));
-  // The module's tracer expands globs, by what it can trace.
+  // The module's tracer expands globs itself, according to what it can trace.
   const below = request.filter.filter((name) => !all && !isGlob(name))
     .map((name) => resolveFunctions(index, name));
   return {

@@ -1,6 +1,6 @@
 /**
- * Prints plans, as text and as JSON: the same plan always gives the same. All
- * the words that people read of a plan are here.
+ * Prints plans as text and as JSON: equal plans give equal output. All wording
+ * about plans is in this file.
  *
  * @module
  */
@@ -17,19 +17,19 @@ import type {
 } from "./plan.ts";
 import { contentText } from "./tracefs_content.ts";
 
-/** A step in words. */
+/** A step described in words. */
 export interface StepText {
-  /** How it is taken back. */
+  /** How it is undone. */
   readonly undo: string;
-  /** In one word: `roots`. */
+  /** Name, one word: `roots`. */
   readonly what: string;
-  /** What it changes: `sys_read -> sys_open`. */
+  /** The change: `sys_read -> sys_open`. */
   readonly change: string;
-  /** Who carries it out: `ftrace_graph_hash`, `module mailbox`. */
+  /** How it is carried out: `ftrace_graph_hash`, `module mailbox`. */
   readonly by: string;
 }
 
-/** Who carries out changes of tracefs. */
+/** Who makes the changes to tracefs. */
 function carrier(changes: readonly Change[] | undefined): string {
   const byAgent = changes?.some((change) =>
     (change.way === "tracefs" || change.way === "instance") &&
@@ -38,10 +38,12 @@ function carrier(changes: readonly Change[] | undefined): string {
   return byAgent === true ? "guest agent" : "module mailbox";
 }
 
-/** Names of functions that are listed where they are what is changed. */
+/** Maximum number of function names listed for a change. */
 const MANY = 8;
 
-/** What a text means in a file of tracefs: an empty list is all functions. */
+/**
+ * The meaning of a text in a tracefs file: an empty list means all functions.
+ */
 export function fileText(path: string, text: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
   if (text === "" && /^set_(ftrace_filter|graph_function)$/.test(name)) {
@@ -51,7 +53,7 @@ export function fileText(path: string, text: string): string {
   return text.includes("\n") || text === "" ? contentText(path, text) : text;
 }
 
-/** What a file holds before. */
+/** The content of a file before the change. */
 function beforeText({ path, before, remove }: FileChange): string {
   if (before.known) return heldText(path, before);
   return remove === undefined ? "what it holds" : "as it is";
@@ -66,7 +68,7 @@ function heldText(
 }
 
 /**
- * What a file holds after a change: `256`, `and vfs_read`.
+ * The content of a file after the change: `256`, `and vfs_read`.
  *
  * @example
  * ```ts
@@ -86,7 +88,7 @@ export function afterText({ path, text, append }: FileChange): string {
   return append ? `and ${text}` : fileText(path, text);
 }
 
-/** A step in words. */
+/** Describes a step. */
 export function stepText({ step, changes }: PlannedStep): StepText {
   switch (step.control) {
     case "instance":
@@ -222,7 +224,7 @@ function table(rows: readonly (readonly string[])[], indent: string): string {
   ).join("");
 }
 
-/** A table with a heading; nothing without rows. */
+/** A table with a heading; empty when there are no rows. */
 function section(
   heading: string,
   rows: readonly (readonly string[])[],
@@ -243,7 +245,10 @@ function commandRow(command: ModuleCommand): string[] {
   ];
 }
 
-/** The changes of all steps, once the guest's memory was looked at. */
+/**
+ * Lists the changes of all steps, if they have been determined from the guest's
+ * memory.
+ */
 function changesText(steps: readonly PlannedStep[]): string {
   if (steps.every(({ changes }) => changes === undefined)) return "";
   const words: string[][] = [];
@@ -270,7 +275,7 @@ function changesText(steps: readonly PlannedStep[]): string {
           commands.push([number, ...commandRow(one)]);
         }
       }
-      // Of other steps the file stands there.
+      // For other steps, the step itself names the file.
       if (change.way === "tracefs" && step.control === "enable") {
         files.push([
           number,
@@ -285,7 +290,7 @@ function changesText(steps: readonly PlannedStep[]): string {
 }
 
 /**
- * A plan as text; the same plan always gives the same text.
+ * A plan as text; equal plans give equal text.
  *
  * @example
  * ```ts
@@ -334,7 +339,7 @@ export function planText(plan: Plan): string {
   );
 }
 
-/** A change as JSON has it; what is not known is `null`. */
+/** A change in JSON; unknown values are `null`. */
 function changeJson(change: Change): object {
   switch (change.way) {
     case "word": {

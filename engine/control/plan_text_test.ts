@@ -111,7 +111,7 @@ Deno.test("a plan of words, files and commands as text", async (t) => {
   ], { notes: ["sys_openat is what it is"] })));
 });
 
-Deno.test("a guest that is told nothing, and a recording", () => {
+Deno.test("a guest that is not changed, and a recording", () => {
   assert.match(planText(plan([])), /^Control writes: none$/m);
   assert.match(
     planText(plan([], { live: false })),
@@ -120,7 +120,7 @@ Deno.test("a guest that is told nothing, and a recording", () => {
   assert.doesNotMatch(planText(plan([])), /Undo|Words written/);
 });
 
-Deno.test("only the printer has words for what is not known", () => {
+Deno.test("a plan itself contains no words for unknown values", () => {
   const text = (part: Partial<FileChange>) => stepText(fileStep(part));
   const unknown = {
     path: "tracing_thresh",
@@ -148,7 +148,7 @@ Deno.test("only the printer has words for what is not known", () => {
   assert.equal(size.change, "1408 (once it is used) -> 4096");
 });
 
-Deno.test("an empty text means what it means in its file", () => {
+Deno.test("an empty text is shown as what it means in its file", () => {
   const before = (path: string, text: string) =>
     stepText(fileStep({ path, before: { known: true, text } })).change;
   assert.equal(before("set_ftrace_filter", ""), "all functions -> mono");
@@ -165,7 +165,7 @@ Deno.test("an empty text means what it means in its file", () => {
   assert.equal(afterText(change), "all functions");
 });
 
-Deno.test("in JSON what is not known is null, and what was looked at is there", () => {
+Deno.test("in JSON unknown values are null, and determined changes are included", () => {
   const steps = [
     fileStep({ path: "tracing_thresh", before: { known: false } }),
     fileStep({}),
@@ -180,13 +180,13 @@ Deno.test("in JSON what is not known is null, and what was looked at is there", 
   );
   assert.equal(json.steps[1].what, "trace_clock");
   assert.equal(json.steps[1].undo, "back to local");
-  // Not looked at: nobody knows what is written.
+  // Not determined: what would be written is unknown.
   const depth = { control: "depth", before: 0, levels: 3 } as const;
   assert.equal(JSON.parse(planJson(plan([{ step: depth }]))).writes, undefined);
   assert.deepEqual(JSON.parse(planJson(plan([]))).writes, []);
 });
 
-Deno.test("what the guest's agent carries out is told as such", () => {
+Deno.test("changes made by the guest's agent are marked as such", () => {
   const by = "agent" as const;
   const file = fileStep({ by });
   assert.equal(stepText(file).by, "guest agent: tracefs");

@@ -1,9 +1,9 @@
 /**
- * Plans files of tracefs that the module, or the guest's agent, writes for the
- * host, to steer the stock Ftrace.
+ * Plans changes of tracefs files that the module or the guest's agent makes for
+ * the host, to control the stock Ftrace.
  *
- * What files hold before is read in guest memory: nothing is asked of the
- * guest for a plan, and nothing that it says there is believed.
+ * The previous content of files is read from guest memory: planning asks the
+ * guest nothing and does not rely on its answers.
  *
  * @module
  */
@@ -18,63 +18,63 @@ import type { Kernel } from "../kernel/core/kernel.ts";
 import type { FileChange, FileContent, PlannedStep } from "./plan.ts";
 import { requireSettable } from "./tracefs_content.ts";
 
-/** An event, by name or glob, and what is written for it. */
+/** Events, by name or glob, and the text to write for them. */
 export interface ForEvent {
   readonly event: string;
   readonly text: string;
 }
 
-/** A file that is set as the user says. */
+/** A file that is set to a text from the user. */
 export interface SetFile {
-  /** Below the instance's folder: `options/sym-addr`. */
+  /** Path relative to the instance's folder: `options/sym-addr`. */
   readonly path: string;
   readonly text: string;
-  /** Behind what it holds, as `>>` does. */
+  /** Whether the text is appended, as with `>>`. */
   readonly append: boolean;
 }
 
-/** What is wanted of the stock Ftrace. */
+/** The requested settings of the stock Ftrace. */
 export interface TracefsRequest {
-  /** `function_graph`, `function`, `nop`, ...; `undefined`: as it is. */
+  /** `function_graph`, `function`, `nop`, ...; `undefined`: unchanged. */
   readonly tracer?: string;
   /**
-   * Kernel functions by name: the graph's roots of function_graph, the filter
-   * of all other tracers.
+   * Kernel functions by name: the graph roots for function_graph, the filter
+   * for all other tracers.
    */
   readonly functions: readonly string[];
-  /** Functions and globs that are traced at all, whatever the roots are. */
+  /** Functions and globs that are traced at all, independent of the roots. */
   readonly filter?: readonly string[];
   /** Events to enable: `sched:sched_switch`, `sched:*`. */
   readonly events?: readonly string[];
-  /** `local`, `mono`, ... */
+  /** The trace clock: `local`, `mono`, ... */
   readonly clock?: string;
-  /** KiB of a CPU's buffer. */
+  /** Size of a CPU's buffer in KiB. */
   readonly bufferKib?: number;
-  /** Conditions on events, as tracefs' `filter` takes them. */
+  /** Conditions on events, in the syntax of tracefs' `filter`. */
   readonly eventFilters?: readonly ForEvent[];
-  /** What events set off, as tracefs' `trigger` takes it. */
+  /** Actions on events, in the syntax of tracefs' `trigger`. */
   readonly triggers?: readonly ForEvent[];
   /** Any other files. */
   readonly files?: readonly SetFile[];
-  /** The instance, by name; default: the top level. */
+  /** Name of the instance; default: the top level. */
   readonly instance?: string;
 }
 
 const KIB = 1024;
-/** Bytes of an event's filter, at most. */
+/** Maximum length of an event's filter, in bytes. */
 const LONGEST_FILTER = 4096;
-/** Bytes before a sub-buffer's data (struct buffer_data_page). */
+/** Bytes before the data of a sub-buffer (struct buffer_data_page). */
 const SUB_BUFFER_HEAD = 16;
 
-/** Below tracefs, the folder of an instance; the top level's is empty. */
+/** The folder of an instance, relative to tracefs; empty for the top level. */
 export function folderOf(instance: string | undefined): string {
   return instance === undefined ? "" : `instances/${instance}/`;
 }
 
 /**
- * Plans the steps; what would change nothing is left out.
+ * Plans the steps; those that would change nothing are left out.
  *
- * @param instance the instance to steer; `undefined` when it is to be made
+ * @param instance the instance to control; `undefined` when it is to be created
  * @throws {KernelError} for an unknown event.
  */
 export function planTracefs(
@@ -117,7 +117,7 @@ export function planTracefs(
     ...(request.filter ?? []),
     ...(graph || request.tracer === undefined ? [] : request.functions),
   ];
-  // A root that is not in the filter would never be seen.
+  // A root outside the filter would never be recorded.
   if (graph && filter.length > 0) filter.push(...request.functions);
   if (filter.length > 0) {
     const before = instance === undefined ? [] : readFunctionFilter(instance);
@@ -131,7 +131,7 @@ export function planTracefs(
     const before = readGraphRoots(kernel).ips.map((ip) =>
       kernel.symbols.lookup(ip)?.name ?? hex(ip)
     );
-    // One for all instances.
+    // A setting shared by all instances.
     add(
       "set_graph_function",
       request.functions.join(" "),
@@ -139,7 +139,7 @@ export function planTracefs(
     );
   }
   const files = eventFiles(kernel, (instance ?? top).object, events);
-  // Before the events are enabled: nothing comes that was not asked for.
+  // Before events are enabled, so that only the requested ones are recorded.
   for (const { event, text } of request.eventFilters ?? []) {
     for (const { system, name, gva } of matching(files, event)) {
       const before = instance === undefined
@@ -170,7 +170,7 @@ export function planTracefs(
     folder,
   );
   if (enable !== undefined) steps.push(enable);
-  // Last: what it records then is what was asked for.
+  // Last, so that everything recorded is what was asked for.
   if (request.tracer !== undefined) {
     const before = instance?.tracer ?? "nop";
     const { tracer } = request;
@@ -185,11 +185,12 @@ export function planTracefs(
 }
 
 /**
- * Plans to enable events; `undefined` when all of them are.
+ * Plans enabling events; `undefined` when all of them are enabled already.
  *
- * @param instance `undefined` when it is to be made: it has none enabled
+ * @param instance `undefined` when it is to be created: then no events are
+ * enabled
  * @param names `system:name` of each
- * @throws {KernelError} when the guest does not have one.
+ * @throws {KernelError} when the guest lacks one of them.
  */
 export function planEnable(
   top: TraceArray,
@@ -203,7 +204,7 @@ export function planEnable(
   const enabled: string[] = [];
   for (const name of names) {
     for (const file of matching(files, name)) {
-      // With a trigger it is on, and records nothing: "0*".
+      // A trigger alone switches the event on without recording it: "0*".
       const on = instance !== undefined && file.enabled && !file.softDisabled;
       const change = fileChange(
         `${folder}events/${file.system}/${file.name}/enable`,
@@ -224,7 +225,7 @@ function known(text: string): FileContent {
   return { known: true, text };
 }
 
-/** The change of a file; `undefined` when it holds that already. */
+/** The change of a file; `undefined` when it already has this content. */
 function fileChange(
   path: string,
   text: string,
@@ -244,7 +245,7 @@ function fileChange(
   };
 }
 
-/** What a file holds, where memory tells. */
+/** The content of a file, if memory shows it. */
 function fileContent(
   instance: TraceArray | undefined,
   path: string,
@@ -256,7 +257,7 @@ function fileContent(
   return found === undefined ? { known: false } : known(found.set ? "1" : "0");
 }
 
-/** The text of an event's filter; `undefined` without. */
+/** The text of an event's filter; `undefined` without one. */
 function eventFilter(kernel: Kernel, file: bigint): string | undefined {
   const filter = kernel.object("trace_event_file", file)
     .follow("filter", "event_filter");
@@ -264,9 +265,9 @@ function eventFilter(kernel: Kernel, file: bigint): string | undefined {
 }
 
 /**
- * Those of the files that an event's name or glob means.
+ * The files to which an event's name or glob refers.
  *
- * @throws {KernelError} when there is none.
+ * @throws {KernelError} when nothing matches.
  */
 function matching<T extends { readonly system: string; readonly name: string }>(
   files: readonly T[],
@@ -285,7 +286,7 @@ function matching<T extends { readonly system: string; readonly name: string }>(
   );
 }
 
-/** KiB of a CPU's buffer; `undefined` while it is not allocated in full. */
+/** Size of a CPU's buffer in KiB; `undefined` until it is fully allocated. */
 function bufferKib(instance: TraceArray): number | undefined {
   const { object, kernel } = instance;
   const flag = object.has("ring_buffer_expanded")
@@ -300,7 +301,10 @@ function bufferKib(instance: TraceArray): number | undefined {
   return Math.floor(pages * (buffer.pageSize - SUB_BUFFER_HEAD) / KIB);
 }
 
-/** What the kernel takes when a buffer is first used (`trace_buf_size`). */
+/**
+ * The size that the kernel allocates when a buffer is first used
+ * (`trace_buf_size`).
+ */
 function defaultKib({ kernel }: TraceArray): number {
   const at = kernel.symbols.tryAddress("trace_buf_size");
   return at === undefined

@@ -1,6 +1,6 @@
 /**
- * Plans `xftrace on` with a stock tracer, events or files of tracefs that the
- * guest's module sets, or its agent.
+ * Plans `xftrace on` with a stock tracer, events or tracefs files, set by the
+ * guest's module or its agent.
  *
  * @module
  */
@@ -25,18 +25,18 @@ import {
 } from "./plan_plain.ts";
 import { planTracefs, type TracefsRequest } from "./plan_tracefs.ts";
 
-/** What is asked for. */
+/** The options of the plan. */
 export interface TracerRequest extends TracefsRequest, WordRequest {
-  /** Who carries out what is not words; default: the guest's module. */
+  /** Who makes the changes to tracefs; default: the guest's module. */
   readonly by?: Carrier;
 }
 
-/** What is said of a plan that the agent carries out. */
+/** The note in a plan that the agent carries out. */
 const TRUSTS_AGENT =
   "the guest's agent writes these files as root: the guest is trusted to do that, and what is recorded is not sealed";
 
 /**
- * Plans it; nothing is written, and nothing is asked of the guest.
+ * Makes the plan; nothing is written, and the guest is not asked for anything.
  *
  * @throws {XftraceError} for an unknown function, event or CPU.
  *
@@ -68,7 +68,7 @@ export function planTracer(
   const instance = name === undefined
     ? top
     : TraceArray.all(kernel).find((one) => one.name === name);
-  // Without --tracer the guest keeps the one it has.
+  // Without --tracer, the guest keeps its current tracer.
   const tracer = request.tracer ?? instance?.tracer ?? "nop";
   if (request.functions.length > 0 && tracer === "nop") {
     throw new XftraceError(
@@ -81,7 +81,7 @@ export function planTracer(
   const functions = new Set(
     named.flatMap((one) => one.functions.map(({ name }) => name)),
   );
-  // A new instance records: tracing_on is 1 in it.
+  // In a new instance tracing_on is 1, so it records.
   const wasRecording = instance?.recording ?? true;
   const steps: PlannedStep[] = [];
   if (instance === undefined && name !== undefined) {
@@ -106,7 +106,7 @@ export function planTracer(
   return {
     tracer,
     wasRecording,
-    // The guest itself is told which.
+    // Empty: the guest itself limits what is recorded.
     hostRoots: [],
     plan: onPlan(session, {
       tracer,
@@ -121,7 +121,7 @@ export function planTracer(
   };
 }
 
-/** A step with who carries its changes of tracefs out. */
+/** Marks a step's changes of tracefs with who makes them. */
 function carriedBy(
   planned: PlannedStep,
   by: Carrier | undefined,

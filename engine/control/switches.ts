@@ -1,6 +1,6 @@
 /**
- * The words that are Ftrace's switches: each function plans changes of them,
- * none writes.
+ * The words in memory that act as Ftrace's switches: each function plans
+ * changes of them, and none writes.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { RB_BUFFER_OFF, type TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { WordChange, WordGuard } from "./plan.ts";
 import { type PlannedMemory, planWord } from "./words.ts";
 
-/** Snapshots exchange the buffer for another. */
+/** Taking a snapshot swaps the buffer for another. */
 function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
   return {
     where: "trace_array.array_buffer.buffer",
@@ -20,9 +20,9 @@ function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
 }
 
 /**
- * Recording on or off, as writing the guest's `tracing_on` does
- * (kernel/trace/trace.c, tracer_tracing_on/off): RB_BUFFER_OFF in the buffer's
- * `record_disabled`, and the instance's `buffer_disabled` mirror of it.
+ * Switches recording on or off, as writing the guest's `tracing_on` does
+ * (kernel/trace/trace.c, tracer_tracing_on/off): sets RB_BUFFER_OFF in the
+ * buffer's `record_disabled` and its mirror, the instance's `buffer_disabled`.
  */
 export function switchRecording(
   memory: PlannedMemory,
@@ -56,7 +56,8 @@ export function switchRecording(
 }
 
 /**
- * Stops one CPU's buffer: one more in `ring_buffer_per_cpu.record_disabled`.
+ * Stops the buffer of one CPU by adding 1 to
+ * `ring_buffer_per_cpu.record_disabled`.
  *
  * @throws {KernelError} when the guest has no such CPU.
  */
@@ -93,7 +94,7 @@ export function stopCpu(
 
 /**
  * Limits how deep function_graph follows calls, as `max_graph_depth` does; 0
- * is no limit.
+ * means no limit.
  *
  * @throws {KernelError} when the kernel has no function_graph tracer.
  */
@@ -119,7 +120,7 @@ export function limitDepth(
 }
 
 /**
- * Mutes an enabled event by its SOFT_DISABLED bit, as a trigger does.
+ * Mutes an enabled event by setting its SOFT_DISABLED bit, as a trigger does.
  *
  * @param name `sched:sched_switch`, or `sched_switch`
  * @throws {KernelError} when there is no such event, or it is not enabled.

@@ -1,6 +1,5 @@
 /**
- * What control works on: an open guest and the instance of Ftrace in it that
- * is steered.
+ * The target of control: an open guest, and the Ftrace instance in it.
  *
  * @module
  */
@@ -8,7 +7,7 @@ import type { TraceEvents } from "../ftrace/events/events.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Session } from "../session.ts";
 
-/** An open guest with the instance that is steered. */
+/** An open guest with the Ftrace instance to control. */
 export interface ControlTarget {
   readonly session: Session;
   readonly instance: TraceArray;

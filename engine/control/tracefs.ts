@@ -1,6 +1,5 @@
 /**
- * Files of tracefs, written and set back by somebody in the guest: its module,
- * or its agent.
+ * Writes and restores tracefs files, through the guest's module or its agent.
  *
  * @module
  */
@@ -16,28 +15,36 @@ import type { FileChange } from "./plan.ts";
 import { contentText, undoText } from "./tracefs_content.ts";
 import { addedLines, fileState, refusalReason } from "./tracefs_state.ts";
 
-/** Milliseconds for a write: selecting a tracer for all functions is slow. */
+/**
+ * Timeout for a write, in milliseconds: selecting a tracer for all functions is
+ * slow.
+ */
 const WRITE_MS = 120_000;
-/** Of a file that is longer, a digest is kept. */
+/** For longer files, the beginning and a digest are stored. */
 const KEPT_CHARACTERS = 2000;
 
-/** Who reads and writes files of tracefs in the guest. */
+/** Reads and writes tracefs files in the guest. */
 export type TracefsFiles = Pick<Mailbox, "readTracefs" | "writeTracefs">;
 
-/** Who carries out changes of tracefs: the module's mailbox, or the agent. */
+/** Makes changes to tracefs: the module's mailbox, or the agent. */
 export type TracefsAccess =
   & TracefsFiles
   & Pick<Mailbox, "makeInstance" | "removeInstance">;
 
-/** How to wait for it. */
+/** Options for waiting. */
 export type TracefsOptions = Pick<CommandOptions, "onWait">;
 
-/** A word without an end would be judged when the file is closed: too late. */
+/**
+ * The kernel would process an unterminated word only when the file is closed:
+ * too late to report an error.
+ */
 function line(text: string): string {
   return text === "" ? "" : `${text}\n`;
 }
 
-/** A file's state as it is compared: whole, or its beginning and a digest. */
+/**
+ * A file's state in comparable form: complete, or its beginning and a digest.
+ */
 async function stateOf(
   files: TracefsFiles,
   path: string,
@@ -50,13 +57,13 @@ async function stateOf(
 }
 
 /**
- * Asks the guest what those files hold of which its memory does not tell, so
- * that they can be set back. Nothing is written.
+ * Asks the guest for the content of files that its memory does not show, so
+ * that they can be restored. Nothing is written.
  *
- * @returns the changes with what is there before, and without those that would
- * change nothing.
- * @throws {XftraceError} for a file that there is not, or that could not be
- * set back.
+ * @returns the changes with their previous content filled in, without those
+ * that would change nothing.
+ * @throws {XftraceError} for a file that does not exist, or could not be
+ * restored.
  */
 export async function askFiles(
   files: TracefsFiles,
@@ -65,7 +72,7 @@ export async function askFiles(
 ): Promise<FileChange[]> {
   const asked: FileChange[] = [];
   for (const change of changes) {
-    // What takes out what it has added need not know the rest.
+    // A change that removes exactly what it added need not know the rest.
     if (change.before.known || change.remove !== undefined) {
       asked.push(change);
       continue;
@@ -88,7 +95,7 @@ export async function askFiles(
 
 /** A change that the guest refused. */
 export class FileRefused extends XftraceError {
-  /** Whether the file is as it was, so that there is nothing to undo. */
+  /** Whether the file is unchanged, so that there is nothing to undo. */
   readonly unchanged: boolean;
 
   constructor(message: string, unchanged: boolean) {
@@ -98,12 +105,12 @@ export class FileRefused extends XftraceError {
 }
 
 /**
- * Carries a change out.
+ * Makes a change.
  *
- * @returns it with what the file holds now, for its undo to compare.
- * @throws {FileRefused} when the guest refuses, with its reason.
- * @throws {XftraceError} when its module does not answer, with what that last
- * said.
+ * @returns the change with the file's new state, which the undo compares.
+ * @throws {FileRefused} when the guest refuses; the message gives its reason.
+ * @throws {XftraceError} when its module does not answer; the message gives its
+ * last status.
  */
 export async function applyFile(
   files: TracefsFiles,
@@ -124,7 +131,7 @@ export async function applyFile(
     const reason = refusalReason(log, text);
     throw new FileRefused(
       reason === undefined ? error.message : `${error.message}: ${reason}`,
-      // A filter that is refused replaces the one that was there.
+      // A filter that is refused replaces the previous one.
       await stateOf(files, path, options) === was,
     );
   }
@@ -136,7 +143,7 @@ export async function applyFile(
   };
 }
 
-/** What the kernel has said of filters and triggers that it did not take. */
+/** The kernel's error message about a filter or trigger that it refused. */
 async function errorLog(
   files: TracefsFiles,
   path: string,
@@ -149,10 +156,10 @@ async function errorLog(
 }
 
 /**
- * Reads what the files hold now that all is written, for the undo to compare:
- * what somebody in the guest sets meanwhile is not to be overwritten.
+ * Reads the content of the files after all writes, for comparison at undo: what
+ * somebody in the guest sets in the meantime must not be overwritten.
  *
- * @returns the files with that.
+ * @returns the files with their states.
  */
 export async function settleFiles(
   files: TracefsFiles,
@@ -161,7 +168,7 @@ export async function settleFiles(
 ): Promise<AppliedFile[]> {
   const settled: AppliedFile[] = [];
   for (const one of applied) {
-    // Of a trigger its own line is compared, as it was added.
+    // For a trigger, the added line is compared.
     settled.push(
       one.change.remove === undefined
         ? { ...one, left: await stateOf(files, one.change.path, options) }
@@ -171,7 +178,10 @@ export async function settleFiles(
   return settled;
 }
 
-/** Whether a file still holds what was written: of a trigger, its line. */
+/**
+ * Whether a file still holds what was written; for a trigger, whether its line
+ * is there.
+ */
 function holds({ change, left }: AppliedFile, there: string): boolean {
   return change.remove === undefined
     ? there === left
@@ -179,10 +189,10 @@ function holds({ change, left }: AppliedFile, there: string): boolean {
 }
 
 /**
- * Takes changes back, last one first; but not of files that somebody in the
+ * Undoes changes, the last one first, except in files that somebody in the
  * guest has set since.
  *
- * @returns those that were not taken back.
+ * @returns the changes that were not undone.
  */
 export async function undoFiles(
   files: TracefsFiles,
@@ -190,7 +200,8 @@ export async function undoFiles(
   options: TracefsOptions = {},
 ): Promise<Left<AppliedFile>[]> {
   const not: Left<AppliedFile>[] = [];
-  // All before any: what is undone may show in other files.
+  // All files are read before the first undo, since undoing one may change
+  // others.
   const now = new Map<string, string | RefusedError>();
   for (const { change: { path }, left } of applied) {
     if (left === undefined || now.has(path)) continue;
@@ -199,7 +210,8 @@ export async function undoFiles(
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
       if (!(error instanceof RefusedError)) {
-        // It will not answer to the others either, each after a minute.
+        // It will not answer for the others either, and each attempt would take
+        // a minute.
         const reason = error.message;
         return applied.map((one) => ({ applied: one, why: "failed", reason }));
       }
@@ -209,7 +221,7 @@ export async function undoFiles(
   for (const one of applied.toReversed()) {
     const { change: { path, before, remove }, left } = one;
     const there = now.get(path);
-    // Nobody knows what it holds: that is no reason to leave it on purpose.
+    // Its content is unknown, which is no reason to keep the change.
     if (there instanceof RefusedError) {
       not.push({ applied: one, why: "failed", reason: there.message });
       continue;

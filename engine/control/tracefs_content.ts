@@ -1,6 +1,6 @@
 /**
- * What files of tracefs mean by their text: which may be written for a trace,
- * and what is written to have a file hold again what it held.
+ * The meaning of tracefs files' contents: which files may be written for a
+ * trace, and which text restores a file's previous content.
  *
  * Source: the files' `open`, `write` and `show` functions in kernel/trace/.
  *
@@ -8,7 +8,7 @@
  */
 import { XftraceError } from "../base/errors.ts";
 
-/** Files that are not to be set, and why. */
+/** Files that must not be set, with the reason. */
 const REFUSED: readonly (readonly [file: RegExp, why: string])[] = [
   [/^tracing_on$/, "recording is switched by `xftrace on` and `xftrace off`"],
   [/^current_tracer$/, "use --tracer"],
@@ -38,10 +38,10 @@ const REFUSED: readonly (readonly [file: RegExp, why: string])[] = [
 ];
 
 /**
- * Refuses paths that are not to be set.
+ * Refuses paths that must not be set.
  *
- * @param path below the instance's folder: `options/sym-addr`
- * @throws {XftraceError} that names the path and says what to do.
+ * @param path relative to the instance's folder: `options/sym-addr`
+ * @throws {XftraceError} which names the path and says what to do.
  */
 export function requireSettable(path: string): void {
   const parts = path.split("/");
@@ -60,22 +60,22 @@ export function requireSettable(path: string): void {
 }
 
 /**
- * What is written to a file, in place of all that it holds, to have it hold
- * again what was read of it.
+ * The text that restores a file's content when written over what it holds.
  *
- * @returns `undefined` when nothing does that.
+ * @returns `undefined` when no text does.
  */
 export function undoText(path: string, content: string): string | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const text = content.trim();
-  // One of several: "local [mono] boot".
+  // One of several values: "local [mono] boot".
   const chosen = /(?:^| )\[([^\]\s]+)\](?: |$)/.exec(text)?.[1];
   if (chosen !== undefined && !text.includes("\n")) return chosen;
-  // "7 (expanded: 1408)": it is not, until it is used.
+  // "7 (expanded: 1408)": the buffer gets this size on first use.
   const size = /^(\d+) \(expanded: \d+\)$/.exec(text)?.[1];
   if (size !== undefined) return size;
   if (name === "enable") {
-    // A trigger may switch it: "1*". Of a system, some are and some are not.
+    // "1*": a trigger is attached. "X": some events of a system are on, some
+    // off.
     const state = /^([01])\*?$/.exec(text)?.[1];
     return state;
   }
@@ -84,13 +84,13 @@ export function undoText(path: string, content: string): string | undefined {
   const lines = text.split("\n").filter((line) =>
     line !== "" && !line.startsWith("#") && line !== "no pid"
   );
-  // "vm_get_features [virtio_mmio]": a module's.
+  // "vm_get_features [virtio_mmio]": a function of a module.
   const module = /^set_ftrace_/.test(name) ? "$1:mod:$2" : "$1";
   return lines.map((line) => line.replace(/^(\S+) \[(\w+)\]$/, module))
     .join("\n");
 }
 
-/** What a file holds, in words, on one line. */
+/** A file's content, described on one line. */
 export function contentText(path: string, content: string): string {
   const text = undoText(path, content) ?? content.trim();
   if (text === "" || (text === "0" && content.trim() === "none")) {

@@ -3,7 +3,7 @@ import { XftraceError } from "../base/errors.ts";
 import { fileState, refusalReason } from "./tracefs_state.ts";
 import { contentText, requireSettable, undoText } from "./tracefs_content.ts";
 
-Deno.test("what a file says is written so that it says it again", () => {
+Deno.test("the text that restores a file's content", () => {
   const cases: [path: string, content: string, undo: string | undefined][] = [
     ["trace_clock", "local [mono] boot\n", "mono"],
     ["buffer_size_kb", "7 (expanded: 1408)\n", "7"],
@@ -27,7 +27,7 @@ Deno.test("what a file says is written so that it says it again", () => {
   assert.equal(contentText("events/a/b/filter", "none\n"), "none");
 });
 
-Deno.test("files that cannot be set back are refused by name", () => {
+Deno.test("files that cannot be restored are refused by name", () => {
   for (
     const [path, why] of [
       ["tracing_on", /recording is switched/],
@@ -56,7 +56,7 @@ Deno.test("files that cannot be set back are refused by name", () => {
   requireSettable("events/sched/sched_switch/filter");
 });
 
-Deno.test("the same state reads the same", () => {
+Deno.test("equal states compare equal", () => {
   assert.equal(
     fileState("set_ftrace_filter", "b\na\n#### x ####\n"),
     fileState("set_ftrace_filter", "a\nb\n"),
@@ -77,7 +77,7 @@ Deno.test("the same state reads the same", () => {
   assert.notEqual(fileState("options/a", "1\n"), fileState("options/a", "0"));
 });
 
-Deno.test("the kernel's reason is that of the text it refused", () => {
+Deno.test("the kernel's reason is the one for the refused text", () => {
   const log = `[    1.000000] hist:a:b: error: Older
   Command: hist:keys=x
                 ^

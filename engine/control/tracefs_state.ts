@@ -1,22 +1,22 @@
 /**
- * What tracefs files say, in a form that can be compared: the same state of
- * the guest reads the same, whatever order or remarks the kernel adds.
+ * Converts the contents of tracefs files to a comparable form: equal states of
+ * the guest give equal texts, whatever order or comments the kernel adds.
  *
  * Source: kernel/trace/trace.c, ftrace.c, trace_events.c.
  *
  * @module
  */
 
-/** Files that list functions, in the order of a hash. */
+/** Files that list functions in hash order. */
 const HASHED = /^set_(ftrace|graph)_/;
 
-/** What a file says, without what changes by itself. */
+/** A file's content without what changes by itself. */
 export function fileState(path: string, content: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const lines = content.split("\n").map((line) => line.trim())
     .filter((line) => line !== "");
   if (name === "trigger") {
-    // A trigger's count falls as it fires; a histogram is active or paused.
+    // A trigger's count decreases as it fires; a histogram is active or paused.
     return lines.filter((line) => !line.startsWith("#"))
       .map((line) =>
         line.replace(/:count=-?\d+/, ":count=...")
@@ -27,28 +27,28 @@ export function fileState(path: string, content: string): string {
     return lines.filter((line) => !line.startsWith("#")).sort().join("\n");
   }
   const text = lines.join("\n");
-  // "local [mono] boot": all clocks, the one in use in brackets.
+  // "local [mono] boot": all clocks, with the one in use in brackets.
   if (name === "trace_clock") return /\[(\S+)\]/.exec(text)?.[1] ?? text;
-  // "7 (expanded: 1408)": what it will be once it is used.
+  // "7 (expanded: 1408)": the buffer gets this size on first use.
   if (name === "buffer_size_kb") {
     return /expanded: (\d+)/.exec(text)?.[1] ?? text;
   }
-  // "1*": a trigger switches it too.
+  // "1*": a trigger is attached as well.
   if (name === "enable") return text.replace(/\*$/, "");
   return text;
 }
 
-/** Lines of one state that another has not. */
+/** Lines that one state has and the other lacks. */
 export function addedLines(after: string, before: string): string {
   const old = new Set(before.split("\n"));
   return after.split("\n").filter((line) => !old.has(line)).join("\n");
 }
 
 /**
- * Why the kernel refused a text, out of an instance's `error_log`: the reason,
- * and the text from the place that it points at.
+ * The kernel's reason for refusing a text, from an instance's `error_log`: the
+ * reason, and the text from the marked position on.
  *
- * @returns `undefined` when the log's last word is about something else.
+ * @returns `undefined` when the last entry of the log is about something else.
  */
 export function refusalReason(log: string, text: string): string | undefined {
   const last = log.split(/^(?=\[ *\d+\.\d+\] )/m).at(-1) ?? "";

@@ -40,7 +40,7 @@ async function carry(
 
 const files = () => new Files({ "options/a": "0\n", [TRIGGER]: "traceon\n" });
 
-Deno.test("all is taken back, and what was there before stays", async () => {
+Deno.test("everything is undone, and the previous contents are kept", async () => {
   const guest = files();
   const written = await carry(guest);
   assert.equal(guest.contents.get(TRIGGER), "traceon\nstacktrace:5\n");
@@ -49,7 +49,7 @@ Deno.test("all is taken back, and what was there before stays", async () => {
   assert.equal(guest.contents.get(TRIGGER), "traceon\n");
 });
 
-Deno.test("what the guest has set since is left, each file by itself", async () => {
+Deno.test("what the guest has set since is kept, separately for each file", async () => {
   const guest = files();
   const written = await carry(guest);
   guest.contents.set(TRIGGER, "traceon\nstacktrace:9 if x > 1\n");
@@ -64,7 +64,7 @@ Deno.test("what the guest has set since is left, each file by itself", async () 
   assert.equal(guest.contents.get("options/a"), "0\n");
 });
 
-Deno.test("a module that does not answer is no change by the guest", async () => {
+Deno.test("a module that does not answer is not taken for a change by the guest", async () => {
   const guest = files();
   const written = await carry(guest);
   guest.answers = false;
@@ -83,7 +83,7 @@ Deno.test("a refusal says whether there is anything to undo", async () => {
   });
 });
 
-Deno.test("what only the guest can tell is asked before it is written", async () => {
+Deno.test("contents that only the guest knows are asked for before writing", async () => {
   const guest = new Files({ thresh: "7\n", list: "a\nb\n", mixed: "X\n" });
   const unknown = (path: string, text: string, append = false): FileChange => ({
     way: "tracefs",
@@ -94,7 +94,7 @@ Deno.test("what only the guest can tell is asked before it is written", async ()
   });
   const changes = [
     unknown("thresh", "256"),
-    // It holds that already.
+    // It already holds that.
     unknown("thresh", "7"),
     unknown("list", "c", true),
     trigger,
@@ -113,7 +113,7 @@ Deno.test("what only the guest can tell is asked before it is written", async ()
   );
 });
 
-Deno.test("an event that the guest has disabled since stays so, and is told with both values", async () => {
+Deno.test("an event that the guest has disabled since stays disabled, and is reported with both values", async () => {
   const path = "events/a/b/enable";
   const guest = new Files({ [path]: "0\n" });
   const enable: FileChange = { ...option, path };

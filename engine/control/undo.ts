@@ -1,7 +1,7 @@
 /**
- * Takes back what was carried out of a plan, in reverse. Each change is
- * compared first: what somebody in the guest has set since is left, and told
- * of with both values.
+ * Undoes the changes of a plan in reverse order. Each change is compared first:
+ * what somebody in the guest has set since is kept, and reported with both
+ * values.
  *
  * @module
  */
@@ -26,18 +26,18 @@ import { mailboxOf } from "./module_commands.ts";
 import { folderOf } from "./plan_tracefs.ts";
 import { undoWord } from "./words.ts";
 
-/** Who can take changes back. */
+/** What is needed to undo changes. */
 export interface UndoTarget {
   readonly kernel: Kernel;
   /**
-   * Who sets back files of tracefs: the guest's module, `undefined` when it is
-   * not loaded, or its agent.
+   * Restores tracefs files: the guest's module (`undefined` when it is not
+   * loaded) or its agent.
    */
   readonly tracefs: TracefsAccess | undefined;
 }
 
 /**
- * A guest as the one in which changes are taken back, by its module.
+ * A guest as the target of an undo through its module.
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function undoTarget(session: TracerSession): UndoTarget {
   let found: { readonly tracefs: TracefsAccess | undefined } | undefined;
   return {
     kernel,
-    // Looked for once, and only where files are set back.
+    // Looked up once, and only when files have to be restored.
     get tracefs() {
       found ??= { tracefs: mailboxOf(session) };
       return found.tracefs;
@@ -63,9 +63,9 @@ export function undoTarget(session: TracerSession): UndoTarget {
 }
 
 /**
- * Takes changes back, last one first.
+ * Undoes changes, the last one first.
  *
- * @returns those that were left, and why.
+ * @returns the changes that were not undone, and why.
  * @throws {MemoryError} when the guest's memory cannot be written.
  *
  * @example
@@ -73,7 +73,7 @@ export function undoTarget(session: TracerSession): UndoTarget {
  * import { type Applied, undoChanges, undoTarget } from "xftrace/control";
  * import { open } from "xftrace/live";
  *
- * declare const applied: Applied[]; // what applyPlan has given
+ * declare const applied: Applied[]; // as returned by applyPlan
  * await using guest = await open("qemu:web1", { steered: true });
  * guest.session.memory.makeWritable();
  * const left = await undoChanges(undoTarget(guest.session), applied);
@@ -93,7 +93,7 @@ export async function undoChanges(
         left.push(...undoOneWord(target.kernel, one));
         break;
       case "tracefs": {
-        // What is undone of one may show in others: all are compared first.
+        // All files are compared first, since undoing one may change others.
         const files = [one];
         while (rest.at(-1)?.way === "tracefs") {
           const before = rest.pop();
@@ -111,7 +111,7 @@ export async function undoChanges(
 
 function undoOneWord(kernel: Kernel, applied: AppliedWord): Left[] {
   const { undone, holds, moved } = undoWord(kernel, applied);
-  // It was never written: the command ended before.
+  // It was never written: the command ended before that.
   const untouched = applied.pending === true && holds === applied.found;
   if (undone || untouched) return [];
   return moved === undefined
@@ -124,7 +124,7 @@ function undoOneWord(kernel: Kernel, applied: AppliedWord): Left[] {
     : [{ applied, why: "moved", reason: moved }];
 }
 
-/** A word's value for people: small numbers in tens, all others in hex. */
+/** A word's value for display: small numbers in decimal, all others in hex. */
 function valueText(value: bigint): string {
   return value < 1000n ? String(value) : hex(value);
 }
@@ -146,10 +146,10 @@ async function undoInstance(
   options: TracefsOptions,
 ): Promise<Left[]> {
   const { name } = applied.change;
-  // It was never made, or somebody has removed it.
+  // It was never created, or somebody has removed it.
   if (TraceArray.all(kernel).every((one) => one.name !== name)) return [];
   if (tracefs === undefined) return [{ applied, why: "no module" }];
-  // With it would go what somebody has set there.
+  // Removing it would also remove what somebody has set in it.
   const folder = folderOf(name);
   const used = left.some(({ applied: one, why }) =>
     why === "changed" && one.way === "tracefs" &&

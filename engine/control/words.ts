@@ -1,8 +1,8 @@
 /**
- * Words of guest memory that steer Ftrace: planned, written, taken back.
+ * The words of guest memory that control Ftrace: planned, written, undone.
  *
- * Each is one aligned word, changed atomically, and only in the bits it is
- * about: what the guest does to the others meanwhile stays.
+ * Each is one aligned word. It is changed atomically and only in the relevant
+ * bits, so that concurrent changes by the guest to the other bits are kept.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import type { Kernel } from "../kernel/core/kernel.ts";
 import type { AppliedWord } from "./applied.ts";
 import type { WordChange } from "./plan.ts";
 
-/** What became of taking a word back. */
+/** The result of undoing a change of a word. */
 export interface UndoneWord {
-  /** Whether it was taken back; else it is somebody else's value now. */
+  /** Whether it was undone; if not, somebody else has set another value. */
   readonly undone: boolean;
   /** The masked value that was there. */
   readonly holds: bigint;
-  /** Why its place is no longer what it was, when that is the reason. */
+  /** Why the word's place is no longer valid, if that is the reason. */
   readonly moved?: string;
 }
 
-/** The guest is no longer as it was when the plan was made. */
+/** The guest has changed since the plan was made. */
 export class StalePlanError extends KernelError {}
 
 function allBits(width: 4 | 8): bigint {
@@ -33,7 +33,7 @@ function wordAt(kernel: Kernel, gva: bigint, width: 4 | 8): bigint {
   return width === 4 ? BigInt(kernel.space.u32(gva)) : kernel.space.u64(gva);
 }
 
-/** Reads the word of a change, masked. */
+/** Reads the masked value of a change's word. */
 export function readWord(
   kernel: Kernel,
   change: Pick<WordChange, "gva" | "width" | "mask">,
@@ -41,7 +41,7 @@ export function readWord(
   return wordAt(kernel, change.gva, change.width) & change.mask;
 }
 
-/** What a change makes of a word. */
+/** The word after a change. */
 function changed(change: WordChange, word: bigint): bigint {
   const bits = allBits(change.width);
   return change.counts === true
@@ -50,8 +50,8 @@ function changed(change: WordChange, word: bigint): bigint {
 }
 
 /**
- * Guest memory as it will be once the changes planned so far are carried out:
- * a later change sees what an earlier one did.
+ * Guest memory as it will be after the changes planned so far: later changes
+ * take earlier ones into account.
  */
 export class PlannedMemory {
   readonly kernel: Kernel;
@@ -67,7 +67,7 @@ export class PlannedMemory {
     return this.#words.get(gva) ?? wordAt(this.kernel, gva, width);
   }
 
-  /** Takes a planned change into account. */
+  /** Records a planned change. */
   note(change: WordChange): void {
     const { gva, width } = change;
     this.#words.set(gva, changed(change, this.word(gva, width)));
@@ -77,7 +77,7 @@ export class PlannedMemory {
 /**
  * Plans a change of some bits of a word.
  *
- * @returns `undefined` when the word holds the value already.
+ * @returns `undefined` when the word already holds the value.
  */
 export function planWord(
   memory: PlannedMemory,
@@ -108,7 +108,7 @@ export function planWord(
   return change;
 }
 
-/** Replaces a word; `undefined` when `next` finds nothing to replace. */
+/** Replaces a word; `undefined` when `next` returns nothing to write. */
 function update(
   kernel: Kernel,
   change: WordChange,
@@ -128,7 +128,7 @@ function update(
   );
 }
 
-/** Why a word's place is no longer what it was; `undefined`: it is. */
+/** Why a word's place is no longer valid; `undefined` when it is valid. */
 function movedAway(kernel: Kernel, change: WordChange): string | undefined {
   for (const { where, gva, value } of change.guards ?? []) {
     const now = kernel.space.u64(gva);
@@ -146,10 +146,10 @@ function stale(change: WordChange, why: string): StalePlanError {
 }
 
 /**
- * Looks whether the guest still is as planned, without writing: a step of many
- * words is carried out as a whole or not at all.
+ * Checks, without writing, that the guest is still as it was planned for, so
+ * that a step of many words is carried out completely or not at all.
  *
- * @throws {StalePlanError} when it is not.
+ * @throws {StalePlanError} when the guest has changed.
  */
 export function requireAsPlanned(
   kernel: Kernel,
@@ -169,10 +169,10 @@ export function requireAsPlanned(
 }
 
 /**
- * Carries a change out.
+ * Makes a change.
  *
- * @throws {StalePlanError} when the guest no longer is as planned; nothing is
- * written.
+ * @throws {StalePlanError} when the guest has changed since planning; nothing
+ * is written.
  * @throws {MemoryError} when the guest's memory is not writable.
  */
 export function applyWord(kernel: Kernel, change: WordChange): AppliedWord {
@@ -190,10 +190,7 @@ export function applyWord(kernel: Kernel, change: WordChange): AppliedWord {
   return { way: "word", change, found };
 }
 
-/**
- * Takes a change back. A value that somebody else has changed since is left
- * alone: it is theirs now.
- */
+/** Undoes a change. A value that somebody else has set since is kept. */
 export function undoWord(kernel: Kernel, applied: AppliedWord): UndoneWord {
   const { change, found } = applied;
   const { mask, after, before } = change;
@@ -204,7 +201,7 @@ export function undoWord(kernel: Kernel, applied: AppliedWord): UndoneWord {
   const word = update(kernel, change, (word) => {
     holds = word & mask;
     if (change.counts === true) {
-      // Counted down to 0 by somebody else: ours is gone with theirs.
+      // Somebody else has counted down to 0, which removed our count too.
       return after - before === 1n && (word & bits) === 0n
         ? undefined
         : (word - (after - before)) & bits;

@@ -28,7 +28,7 @@ function planned(write: WordChange | undefined): WordChange {
   return write;
 }
 
-Deno.test("only what is to change is planned", () => {
+Deno.test("only the bits to be changed are planned", () => {
   const { kernel, gva, now } = word(0x1234n);
   assert.equal(
     planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 0x1234n),
@@ -51,7 +51,7 @@ Deno.test("only what is to change is planned", () => {
   assert.equal(now(), 0x1234n);
 });
 
-Deno.test("a write changes its bits alone, and takes them back alone", () => {
+Deno.test("a write changes only its own bits, and so does its undo", () => {
   const { kernel, gva, guest, now } = word(0xaaaa_bbbb_0010_0005n);
   const write = planned(
     planWord(
@@ -70,13 +70,13 @@ Deno.test("a write changes its bits alone, and takes them back alone", () => {
   const applied = applyWord(kernel, write);
   assert.equal(applied.found, 1n << 20n);
   assert.equal(now(), 0xaaaa_bbbb_0000_0005n);
-  // What the guest does to the other bits meanwhile stays.
+  // Concurrent changes by the guest to the other bits are kept.
   guest.setU64(gva, 0xcccc_bbbb_0000_0007n);
   assert.equal(undoWord(kernel, applied).undone, true);
   assert.equal(now(), 0xcccc_bbbb_0010_0007n);
 });
 
-Deno.test("what somebody else has changed since is left", () => {
+Deno.test("a value that somebody else has set since is kept", () => {
   const { kernel, gva, guest, now } = word(1n);
   const applied = applyWord(
     kernel,
@@ -95,13 +95,13 @@ Deno.test("what somebody else has changed since is left", () => {
   assert.equal(undoWord(kernel, applied).undone, false);
   assert.equal(now(), 9n);
   assert.equal(undoWord(kernel, applied).holds, 9n);
-  // Undone by somebody else already: nothing to do.
+  // Already undone by somebody else: nothing to do.
   guest.setU32(gva, 1);
   assert.equal(undoWord(kernel, applied).undone, false);
   assert.equal(now(), 1n);
 });
 
-Deno.test("a value that changed between plan and write is what undo restores", () => {
+Deno.test("the undo restores the value found at the write, not at planning", () => {
   const { kernel, gva, guest, now } = word(1n);
   const write = planned(
     planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n),
@@ -113,7 +113,7 @@ Deno.test("a value that changed between plan and write is what undo restores", (
   assert.equal(now(), 3n);
 });
 
-Deno.test("counters are added to, and others may count too", () => {
+Deno.test("counters are added to, so that others can count too", () => {
   const { kernel, gva, guest, now } = word(0xffff_ffff_0000_0001n);
   const write: WordChange = {
     way: "word",
@@ -132,7 +132,7 @@ Deno.test("counters are added to, and others may count too", () => {
   guest.setU32(gva, 10);
   assert.equal(undoWord(kernel, applied).undone, true);
   assert.equal(now(), 0xffff_ffff_0000_0009n);
-  // Down to where it wraps, without touching its neighbour.
+  // Down past zero, without affecting the neighbouring bits.
   const down = { ...write, before: 1n, after: 0n };
   guest.setU32(gva, 0);
   applyWord(kernel, down);
@@ -150,7 +150,7 @@ function busy() {
   return { guest, memory: memories[0], gva: guest.create("word") };
 }
 
-Deno.test("a word that changes meanwhile is read again", () => {
+Deno.test("a word that changes during the write is read again", () => {
   const { guest, memory, gva } = busy();
   const { kernel } = guest;
   let left = 3;
@@ -170,7 +170,7 @@ Deno.test("a word that changes meanwhile is read again", () => {
   });
 });
 
-Deno.test("what somebody changes at the moment of undoing is left", () => {
+Deno.test("a change by somebody else at the moment of the undo is kept", () => {
   const { guest, memory, gva } = busy();
   const { kernel } = guest;
   const applied = applyWord(
@@ -182,7 +182,7 @@ Deno.test("what somebody changes at the moment of undoing is left", () => {
   assert.equal(guest.u64(gva), 77n);
 });
 
-Deno.test("memory that cannot be written to is refused", () => {
+Deno.test("read-only memory is refused", () => {
   const guest = new FixtureGuest(TYPES, {
     memory: (bytes) => new BufferMemory(bytes, { writable: false }),
   });
@@ -194,7 +194,7 @@ Deno.test("memory that cannot be written to is refused", () => {
   assert.equal(guest.u64(gva), 0n);
 });
 
-Deno.test("whatever is written, undoing all of it restores every byte", () => {
+Deno.test("whatever is written, undoing everything restores every byte", () => {
   const change = fc.record({
     at: fc.nat(7),
     width: fc.constantFrom<(4 | 8)[]>(4, 8),
@@ -243,7 +243,7 @@ Deno.test("whatever is written, undoing all of it restores every byte", () => {
   );
 });
 
-Deno.test("a counter that somebody has counted down to 0 is left there", () => {
+Deno.test("a counter that somebody has counted down to 0 stays 0", () => {
   const { kernel, gva, guest, now } = word(0n);
   const applied = applyWord(kernel, {
     way: "word",
@@ -261,7 +261,7 @@ Deno.test("a counter that somebody has counted down to 0 is left there", () => {
   assert.equal(now(), 0n);
 });
 
-Deno.test("a later change is planned on what an earlier one will have done", () => {
+Deno.test("a later change is planned on the result of an earlier one", () => {
   const { kernel, gva, now } = word(1n);
   const memory = new PlannedMemory(kernel);
   const off = planned(planWord(memory, "a", "b", gva, 4, 0n, { mask: 1n }));
@@ -272,7 +272,7 @@ Deno.test("a later change is planned on what an earlier one will have done", () 
   assert.equal(now(), 1n);
 });
 
-Deno.test("an exact change is refused where the word is another by now", () => {
+Deno.test("an exact change is refused when the word has changed", () => {
   const { kernel, gva, guest, now } = word(1n);
   const memory = new PlannedMemory(kernel);
   const options = { exact: true };
