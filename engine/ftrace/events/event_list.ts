@@ -1,5 +1,5 @@
 /**
- * An instance's events as tracefs lists them, each with its state.
+ * An instance's events as listed by tracefs, with their states.
  *
  * @module
  */
@@ -11,8 +11,8 @@ export interface ListedEvent extends EventFile {
   /** `trace_entry.type`. */
   readonly id: number;
   /**
-   * Made by a tracer (system `ftrace`): it has a format, but no switch, and
-   * `available_events` leaves it out.
+   * Whether it belongs to a tracer (system `ftrace`): it then has a format but
+   * no switch, and is missing from `available_events`.
    */
   readonly internal: boolean;
 }

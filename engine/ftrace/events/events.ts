@@ -1,7 +1,7 @@
 /**
- * The kernel's trace events and their formats, read out of guest memory: the
- * list `ftrace_events` (kernel/trace/trace_events.c) and the system calls'
- * metadata (kernel/trace/trace_syscalls.c).
+ * The kernel's trace events and their formats, read from guest memory: the list
+ * `ftrace_events` (kernel/trace/trace_events.c) and the system calls' metadata
+ * (kernel/trace/trace_syscalls.c).
  *
  * @module
  */
@@ -10,7 +10,9 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
 import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
 
-/** Fields of one event class; more than any kernel's event has. */
+/**
+ * Maximum number of fields in an event class; more than any kernel's event has.
+ */
 const MAX_FIELDS = 512;
 const MAX_ARGS = 6;
 const PRINT_FMT_BYTES = 65536;
@@ -28,9 +30,9 @@ export interface TraceEvent {
 }
 
 /**
- * The events of one kernel. Their list and their formats are read when they
- * are asked for; all methods throw {@linkcode KernelError} when the kernel has
- * no events or their list is damaged.
+ * The events of one kernel. The list and the formats are read on first use; all
+ * methods throw {@linkcode KernelError} when the kernel has no events or their
+ * list is damaged.
  *
  * @example
  * ```ts
@@ -53,7 +55,7 @@ export class TraceEvents {
     this.kernel = kernel;
   }
 
-  /** The events, listed when they are first asked for. */
+  /** The events, listed on first use. */
   get #byId(): ReadonlyMap<number, TraceEvent> {
     return this.#listed ??= listEvents(this.kernel);
   }
@@ -63,12 +65,12 @@ export class TraceEvents {
     return [...this.#byId.values()];
   }
 
-  /** The event with that id, if there is one. */
+  /** The event with that id, if it exists. */
   get(id: number): TraceEvent | undefined {
     return this.#byId.get(id);
   }
 
-  /** The event `system:name`, or just `name`, if there is one. */
+  /** The event `system:name`, or just `name`, if it exists. */
   find(name: string): TraceEvent | undefined {
     for (const event of this.#byId.values()) {
       if (name === event.name || name === `${event.system}:${event.name}`) {
@@ -111,7 +113,7 @@ function readEvent(
   tracepoint: number | undefined,
 ): TraceEvent | undefined {
   const flags = call.number("flags");
-  // With the flag the union holds a tracepoint, without it a name.
+  // With the flag, the union holds a tracepoint; without it, a name.
   const name = tracepoint !== undefined && (flags & tracepoint) !== 0
     ? call.follow("tp", "tracepoint")?.stringAt("name")
     : call.stringAt("name");
@@ -125,7 +127,7 @@ function readEvent(
   };
 }
 
-/** Fields of a list head; the kernel keeps the last one first. */
+/** Reads the fields from a list head; the kernel keeps the last field first. */
 function readFields(kernel: Kernel, head: bigint): EventField[] {
   const fields: EventField[] = [];
   for (
@@ -163,8 +165,8 @@ function readFormat(kernel: Kernel, event: TraceEvent): EventFormat {
     printFmt,
   };
   const syscall = readSyscall(call, eventClass);
-  // A system call's enter fields are in its metadata (class->get_fields);
-  // its exit fields, like all others, in the class.
+  // A system call's enter fields are in its metadata (class->get_fields); exit
+  // fields, like those of all other events, are in the class.
   const fields = syscall !== undefined && !syscall.format.exit
     ? readFields(kernel, syscall.metadata.at("enter_fields"))
     : readFields(kernel, eventClass.at("fields"));
@@ -204,22 +206,22 @@ function readSyscall(
   };
 }
 
-/** One event's switch in one instance: a `struct trace_event_file`. */
+/** The switch of an event in an instance: a `struct trace_event_file`. */
 export interface EventFile {
   readonly system: string;
   readonly name: string;
   /** GVA of the `trace_event_file`. */
   readonly gva: bigint;
-  /** Recorded when it happens. */
+  /** Whether the event is recorded when it happens. */
   readonly enabled: boolean;
-  /** Enabled, but muted by a trigger or by us. */
+  /** Enabled, but muted by a trigger or by xftrace. */
   readonly softDisabled: boolean;
 }
 
 /**
  * The event switches of an instance (`trace_array.events`).
  *
- * @param events the kernel's events, for their names
+ * @param events the kernel's events, which supply the names
  */
 export function eventFiles(
   kernel: Kernel,

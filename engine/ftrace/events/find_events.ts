@@ -1,5 +1,5 @@
 /**
- * Events by name or glob.
+ * Finds events by name or glob.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { didYouMean, nearNames } from "../../base/near_names.ts";
 import type { ListedEvent } from "./event_list.ts";
 
 /**
- * The events that are meant by `sched:*`, `sched_*` or `sched`; all without a
- * glob.
+ * The events selected by `sched:*`, `sched_*` or `sched`; without a glob, all
+ * of them.
  *
- * @throws {XftraceError} when there is none, with near names.
+ * @throws {XftraceError} when none matches; the message suggests similar names.
  *
  * @example
  * ```ts

@@ -26,7 +26,7 @@ const ALL = [
 const found = (glob?: string) =>
   findEvents(ALL, glob).map(({ system, name }) => `${system}:${name}`);
 
-Deno.test("events by system, by name, by glob of either", () => {
+Deno.test("events by system, by name, and by a glob over either", () => {
   assert.equal(found().length, 4);
   assert.deepEqual(found("sched"), [
     "sched:sched_switch",
@@ -41,7 +41,7 @@ Deno.test("events by system, by name, by glob of either", () => {
   assert.deepEqual(found("*:softirq_entry"), ["irq:softirq_entry"]);
 });
 
-Deno.test("no event of that name: near ones are named", () => {
+Deno.test("an unknown event name suggests similar ones", () => {
   assert.throws(() => found("sched_swicth"), (error) => {
     assert.ok(error instanceof XftraceError);
     assert.match(error.message, /no event "sched_swicth": did you mean/);

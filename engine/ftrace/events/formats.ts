@@ -1,7 +1,7 @@
 /**
- * Event formats: what the kernel says of an event's fields and how it prints
- * them, wherever that was read from (guest memory, a `format` file, the
- * header of a trace.dat).
+ * Event formats: the kernel's description of an event's fields and of how it is
+ * printed, from any source (guest memory, a `format` file, the header of a
+ * trace.dat).
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { XftraceError } from "../../base/errors.ts";
 
 /** A field of an event. */
 export interface EventField {
-  /** The bare name: `prev_comm`. */
+  /** The plain name: `prev_comm`. */
   readonly name: string;
   /**
    * The C type: `char[16]`, `unsigned long`, `__data_loc char[]`. A dynamic
@@ -24,8 +24,8 @@ export interface EventField {
   /** Whether integers of this field are signed. */
   readonly signed: boolean;
   /**
-   * `ftrace_event_field.filter_type` (`FILTER_*`), which a format file does
-   * not tell.
+   * `ftrace_event_field.filter_type` (`FILTER_*`), which a format file does not
+   * contain.
    */
   readonly filterType?: number;
 }
@@ -50,19 +50,19 @@ export interface EventFormat {
   readonly system: string;
   /** The event's name: `sched_switch`. */
   readonly name: string;
-  /** Its fields, the common ones (`common_type` ...) left out. */
+  /** Its fields, without the common ones (`common_type` ...). */
   readonly fields: readonly EventField[];
   /** The `print fmt`: a format string and its C arguments. */
   readonly printFmt: string;
-  /** For system-call events: they are not printed by their print_fmt. */
+  /** Set for system-call events, which are not printed by their print_fmt. */
   readonly syscall?: SyscallFormat;
 }
 
 /**
  * Parses the text of an event's `format` file.
  *
- * @param system the subsystem, which the file itself does not name
- * @throws {XftraceError} when the text is no format file.
+ * @param system the subsystem, which the file itself does not contain
+ * @throws {XftraceError} when the text is not a format file.
  */
 export function parseFormatFile(text: string, system: string): EventFormat {
   const name = /^name: (.*)$/m.exec(text)?.[1];
@@ -101,12 +101,12 @@ export function declaration(text: string): { name: string; type: string } {
   return { name: match[2], type: match[1].trim() + match[3] };
 }
 
-/** What a system-call event's own fields tell of the call. */
+/** Derives the system call from the fields of a system-call event. */
 function syscallOf(format: EventFormat): SyscallFormat | undefined {
   if (format.system !== "syscalls") return undefined;
   const match = /^sys_(enter|exit)_(.+)$/.exec(format.name);
   if (match === null) return undefined;
-  // The number comes first; the arguments are 8 bytes each.
+  // The number comes first, then the arguments of 8 bytes each.
   const args = format.fields.filter((field) =>
     field.name !== "__syscall_nr" && field.offset >= 16
   );
@@ -118,7 +118,10 @@ function syscallOf(format: EventFormat): SyscallFormat | undefined {
   };
 }
 
-/** Whether a field's bytes lie elsewhere in the entry, and how it says so. */
+/**
+ * Whether a field's bytes lie elsewhere in the entry, and how the field refers
+ * to them.
+ */
 export function dynamicKind(
   field: EventField,
 ): "data_loc" | "rel_loc" | undefined {

@@ -15,7 +15,7 @@ print fmt: "comm=%s pid=%d
  second line", REC->comm, REC->pid
 `;
 
-Deno.test("a format file gives the event's own fields", () => {
+Deno.test("a format file gives the fields of the event", () => {
   const format = parseFormatFile(WAKEUP, "sched");
   assert.equal(format.id, 322);
   assert.equal(format.system, "sched");
@@ -42,7 +42,7 @@ Deno.test("a format file gives the event's own fields", () => {
   ]);
 });
 
-Deno.test("a system call's arguments come from its fields", () => {
+Deno.test("the arguments of a system call come from its fields", () => {
   const format = parseFormatFile(
     `name: sys_enter_close
 ID: 700
@@ -62,7 +62,7 @@ print fmt: "fd: 0x%08lx", ((unsigned long)(REC->fd))
   });
 });
 
-Deno.test("declarations are cut into name and type", () => {
+Deno.test("declarations are split into name and type", () => {
   assert.deepEqual(declaration("const char * str"), {
     name: "str",
     type: "const char *",
@@ -77,6 +77,6 @@ Deno.test("declarations are cut into name and type", () => {
   });
 });
 
-Deno.test("what is no format file is refused", () => {
+Deno.test("text that is not a format file is refused", () => {
   assert.throws(() => parseFormatFile("hello", "x"), /not an event's format/);
 });

@@ -1,5 +1,5 @@
 /**
- * Names of traced threads: the kernel's own saved_cmdlines
+ * Names of traced threads, from the kernel's saved_cmdlines
  * (kernel/trace/trace_sched_switch.c; before 6.10 in trace.c).
  *
  * @module
@@ -11,7 +11,7 @@ const TASK_COMM_LEN = 16;
 const MAX_SAVED = 1 << 20;
 
 /**
- * A copy of the kernel's map from pid to comm, at one moment.
+ * A copy of the kernel's map from pid to comm at one moment.
  *
  * @example
  * ```ts
@@ -43,8 +43,8 @@ export class SavedCmdlines {
   }
 
   /**
-   * Reads the map. A kernel that never traced has none: then all threads are
-   * unknown.
+   * Reads the map. A kernel that has never traced has no map; all threads are
+   * then unknown.
    *
    * @throws {MemoryError} when it cannot be read.
    */
@@ -62,7 +62,8 @@ export class SavedCmdlines {
     const count = saved.number("cmdline_num");
     const slots = saved.member("map_pid_to_cmdline").size / 4;
     if (count > MAX_SAVED || slots < 2) return empty;
-    // First a pointer to an array, later an array at the struct's end.
+    // In older kernels a pointer to an array, later an array at the end of the
+    // struct.
     const inline = saved.member("saved_cmdlines").size === 0;
     const text = inline
       ? saved.at("saved_cmdlines")
@@ -75,7 +76,7 @@ export class SavedCmdlines {
   }
 
   /**
-   * The comm of a thread as the kernel's trace files show it: `<idle>` for 0,
+   * The comm of a thread as shown in the kernel's trace files: `<idle>` for 0,
    * `<XXX>` for a negative pid, `<...>` for an unknown one.
    */
   comm(pid: number): string {
@@ -87,7 +88,7 @@ export class SavedCmdlines {
     return comm;
   }
 
-  /** As {@linkcode comm}, `undefined` for an unknown thread. */
+  /** Like {@linkcode comm}, but `undefined` for an unknown thread. */
   tryComm(pid: number): string | undefined {
     return this.#look(pid);
   }
@@ -108,7 +109,7 @@ export class SavedCmdlines {
     );
   }
 
-  /** All threads it knows, with their comms. */
+  /** All threads in the map, with their comms. */
   *entries(): Generator<[pid: number, comm: string]> {
     for (const pid of this.#lineToPid) {
       if (pid === 0 || pid === NO_CMDLINE_MAP) continue;

@@ -1,5 +1,5 @@
 /**
- * The call graph's rules: which entry is a leaf, which return belongs to
+ * The rules of the call graph: which entry is a leaf, which return belongs to
  * which entry, what lies within an interrupt
  * (kernel/trace/trace_functions_graph.c).
  *
@@ -8,41 +8,48 @@
 
 import { type EventColumns, KIND } from "../ring/columns.ts";
 
-/** FTRACE_RETFUNC_DEPTH: how deep the kernel remembers entered functions. */
+/**
+ * FTRACE_RETFUNC_DEPTH: down to which depth the kernel remembers entered
+ * functions.
+ */
 const RETFUNC_DEPTH = 50;
 
 /**
- * What the kernel's reader keeps per CPU (`struct fgraph_cpu_data`): the
- * last pid, the depth that comments are drawn at, the functions entered, and
- * the depth at which an interrupt was entered.
+ * The per-CPU state of the kernel's reader (`struct fgraph_cpu_data`): the last
+ * pid, the depth at which comments are drawn, the functions entered, and the
+ * depth at which an interrupt was entered.
  */
 export class GraphState {
   readonly #lastPid: number[] = [];
   readonly #depth: number[] = [];
   readonly #irqDepth: number[] = [];
-  /** Per CPU: low and high halves of the functions entered, by depth. */
+  /** Low and high halves of the functions entered, per CPU and depth. */
   readonly #entered: Uint32Array[] = [];
 
-  /** The depth of the last line on a CPU: comments go one level deeper. */
+  /**
+   * The depth of the last line on a CPU; comments are drawn one level deeper.
+   */
   depthAt(cpu: number): number {
     return this.#depth[cpu] ?? 0;
   }
 
-  /** Notes who runs on a CPU; returns who ran before, -1 at first. */
+  /**
+   * Records which task runs on a CPU; returns the previous pid, -1 at first.
+   */
   switchTo(cpu: number, pid: number): number {
     const last = this.#lastPid[cpu] ?? -1;
     if (last !== pid) this.#grow(cpu)[cpu] = pid;
     return last;
   }
 
-  /** Notes a leaf. */
+  /** Records a leaf. */
   leaf(cpu: number, depth: number): void {
     this.#grow(cpu);
     this.#depth[cpu] = depth - 1;
     if (depth >= 0 && depth < RETFUNC_DEPTH) this.#set(cpu, depth, 0, 0);
   }
 
-  /** Notes that a function was entered. */
+  /** Records that a function was entered. */
   enter(cpu: number, depth: number, lo: number, hi: number): void {
     this.#grow(cpu);
     this.#depth[cpu] = depth;
@@ -50,10 +57,10 @@ export class GraphState {
   }
 
   /**
-   * Notes that a function returned.
+   * Records that a function returned.
    *
-   * @returns whether it is the one entered at that depth; deeper than the
-   *   kernel remembers, it is taken to be
+   * @returns whether it is the function entered at that depth; assumed to be
+   *   when deeper than the kernel remembers
    */
   leave(cpu: number, depth: number, lo: number, hi: number): boolean {
     this.#grow(cpu);
@@ -65,7 +72,10 @@ export class GraphState {
     return matched;
   }
 
-  /** With `nofuncgraph-irqs`: whether an entry lies within an interrupt. */
+  /**
+   * Whether an entry lies within an interrupt and is hidden by
+   * `nofuncgraph-irqs`.
+   */
   hidesEntry(cpu: number, depth: number, isIrqEntry: boolean): boolean {
     this.#grow(cpu);
     if (this.#irqDepth[cpu] >= 0) return true;
@@ -74,11 +84,14 @@ export class GraphState {
     return true;
   }
 
-  /** With `nofuncgraph-irqs`: whether a return lies within an interrupt. */
+  /**
+   * Whether a return lies within an interrupt and is hidden by
+   * `nofuncgraph-irqs`.
+   */
   hidesReturn(cpu: number, depth: number): boolean {
     this.#grow(cpu);
     if (this.#irqDepth[cpu] === -1) return false;
-    // Also when the interrupt's own return was lost.
+    // This also holds when the interrupt's own return was lost.
     if (this.#irqDepth[cpu] >= depth) this.#irqDepth[cpu] = -1;
     return true;
   }
@@ -115,13 +128,15 @@ export function isLeaf(
     columns.func[2 * entry + 1] === columns.func[2 * next + 1];
 }
 
-/** Calls put together from their entries and returns. */
+/** Calls reconstructed from their entries and returns. */
 export interface Calls {
-  /** Per row: the return of an entry, the entry of a return, else -1. */
+  /**
+   * For each row: the return of an entry, the entry of a return, otherwise -1.
+   */
   readonly partner: Int32Array<ArrayBuffer>;
   /**
-   * Per row: the entry within which it happened (of the same task), -1 at
-   * the top or where that entry is not in the columns.
+   * For each row: the entry (of the same task) within which it happened; -1 at
+   * the top level, or when that entry is not in the columns.
    */
   readonly parent: Int32Array<ArrayBuffer>;
 }
@@ -131,8 +146,8 @@ export interface Calls {
  * between the two. Rows are taken in `order` (time order, as
  * {@linkcode TimeMerge} gives it).
  *
- * An entry whose return was lost, and a return whose entry was, stay
- * unpaired; what was inside keeps its parent.
+ * An entry whose return was lost, and a return whose entry was lost, stay
+ * unpaired; the calls inside keep their parent.
  */
 export function pairCalls(
   columns: EventColumns,
@@ -140,7 +155,7 @@ export function pairCalls(
 ): Calls {
   const partner = new Int32Array(columns.length).fill(-1);
   const parent = new Int32Array(columns.length).fill(-1);
-  // The idle tasks share pid 0, one on each CPU: they never move.
+  // The idle tasks share pid 0, one on each CPU; they never move.
   const stacks = new Map<number, number[]>();
   const { pid, cpu, kind, depth, func } = columns;
   for (let i = 0; i < order.length; i++) {
@@ -156,8 +171,8 @@ export function pairCalls(
       if (stack.length > 0) parent[row] = stack[stack.length - 1];
       continue;
     }
-    // What is as deep as this, or deeper, has ended; its return was lost,
-    // unless it is the one that returns here.
+    // Calls at this depth or deeper have ended; their returns were lost, except
+    // for the call that returns here.
     while (
       stack.length > 0 &&
       (rowKind === KIND.return

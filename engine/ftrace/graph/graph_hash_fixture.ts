@@ -1,5 +1,5 @@
 /**
- * Guests whose `ftrace_graph_hash` holds functions.
+ * Guests with functions in their `ftrace_graph_hash`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import {
   fixtureTypes,
 } from "../../kernel/core/kernel_fixture.ts";
 
-/** Structures of the hash, for {@linkcode fixtureTypes}. */
+/** The structures of the hash, for {@linkcode fixtureTypes}. */
 export const HASH_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   hlist_node: { size: 16, members: { next: [0, "u64"], pprev: [8, "u64"] } },
   ftrace_func_entry: {
@@ -30,21 +30,21 @@ export const HASH_TYPES = fixtureTypes(HASH_STRUCTS);
 export const TEXT = 0xffffffff81000000n;
 const GOLDEN_RATIO_64 = 0x61c8864680b583ebn;
 
-/** hash_ip() of kernel/trace/ftrace.c. */
+/** Implements hash_ip() of kernel/trace/ftrace.c. */
 function bucketOf(ip: bigint, bits: number): number {
   return bits === 0
     ? 0
     : Number(BigInt.asUintN(64, ip * GOLDEN_RATIO_64) >> BigInt(64 - bits));
 }
 
-/** A guest whose `ftrace_graph_hash` holds these functions. */
+/** A guest with these functions in its `ftrace_graph_hash`. */
 export class HashGuest extends FixtureGuest {
   readonly bits: number;
   readonly hash: bigint;
   buckets: bigint;
   readonly #pointer: number;
 
-  /** @param types such that hold {@linkcode HASH_STRUCTS} */
+  /** @param types must include {@linkcode HASH_STRUCTS} */
   constructor(ips: readonly bigint[], bits: number, types = HASH_TYPES) {
     super(types);
     this.bits = bits;
@@ -60,7 +60,7 @@ export class HashGuest extends FixtureGuest {
     this.symbol("ftrace_graph_hash", symbol);
   }
 
-  /** hlist_add_head(). */
+  /** Like hlist_add_head(). */
   #add(ip: bigint): void {
     const entry = this.create("ftrace_func_entry");
     const bucket = this.buckets + BigInt(bucketOf(ip, this.bits) * 8);
@@ -72,7 +72,10 @@ export class HashGuest extends FixtureGuest {
     this.setU64(entry + 16n, ip);
   }
 
-  /** Gives the kernel a hash of other functions, as `set_graph_function` does. */
+  /**
+   * Replaces the hash by one with other functions, as `set_graph_function`
+   * does.
+   */
   replace(ips: readonly bigint[]): void {
     const hash = this.create("ftrace_hash");
     this.buckets = this.allocate(8 * 2 ** this.bits);
@@ -83,7 +86,7 @@ export class HashGuest extends FixtureGuest {
     this.view.setBigUint64(this.#pointer, hash, true);
   }
 
-  /** The functions, once every bucket is a list as it should be. */
+  /** Checks that every bucket is a well-formed list; returns the functions. */
   check(): bigint[] {
     const ips: bigint[] = [];
     const seen = new Set<bigint>();
@@ -102,7 +105,10 @@ export class HashGuest extends FixtureGuest {
     return ips;
   }
 
-  /** Readers in the guest may walk at any moment: each list must end. */
+  /**
+   * Checks that every list ends, since readers in the guest may walk it at any
+   * time.
+   */
   checkEnds(entries: number): void {
     for (let i = 0; i < 2 ** this.bits; i++) {
       let node = this.u64(this.buckets + BigInt(i * 8));

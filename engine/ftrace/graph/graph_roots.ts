@@ -1,6 +1,6 @@
 /**
- * Graph roots: what `set_graph_function` holds, read in guest memory
- * (kernel/trace/ftrace.c, `ftrace_graph_hash`).
+ * Reads the graph roots from guest memory: the functions in
+ * `set_graph_function` (kernel/trace/ftrace.c, `ftrace_graph_hash`).
  *
  * @module
  */
@@ -10,11 +10,14 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 const MAX_BITS = 24n;
 const MAX_ENTRIES = 65536;
 
-/** The roots a guest has now. */
+/** The current roots of a guest. */
 export interface GraphRoots {
-  /** The functions' call sites (GVA, see ftrace_site.ts); empty: everything is traced. */
+  /**
+   * Call sites of the functions (GVA, see ftrace_site.ts); empty: everything is
+   * traced.
+   */
   readonly ips: readonly bigint[];
-  /** How many entries there are to rewrite. */
+  /** How many entries exist that could be rewritten. */
   readonly capacity: number;
 }
 
@@ -22,13 +25,13 @@ export interface GraphRoots {
 export interface GraphHashEntry {
   /** GVA of the entry. */
   readonly gva: bigint;
-  /** Its function's call site (GVA). */
+  /** GVA of the function's call site. */
   readonly ip: bigint;
-  /** GVA of the bucket (`struct hlist_head`) in whose list it is. */
+  /** GVA of the bucket (`struct hlist_head`) that contains the entry. */
   readonly bucket: bigint;
 }
 
-/** The hash of the roots: a `struct ftrace_hash` with something in it. */
+/** The hash of the roots: a non-empty `struct ftrace_hash`. */
 export interface GraphHash {
   /** GVA of the variable that points to it. */
   readonly variable: bigint;
@@ -44,7 +47,7 @@ export interface GraphHash {
 /**
  * Reads the hash of the guest's roots; `undefined` when there are none.
  *
- * @throws {KernelError} when it is damaged or in flux.
+ * @throws {KernelError} when it is damaged or changing.
  */
 export function readGraphHash(kernel: Kernel): GraphHash | undefined {
   const variable = kernel.symbols.tryAddress("ftrace_graph_hash");
@@ -83,7 +86,7 @@ export function readGraphHash(kernel: Kernel): GraphHash | undefined {
 }
 
 /**
- * The roots that the guest's kernel has now.
+ * The current graph roots of the guest.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ Deno.test("without a hash, or with an empty one, there are no roots", () => {
   assert.deepEqual(readGraphRoots(empty.kernel), nothing);
 });
 
-Deno.test("a hash that is damaged or in flux is refused", () => {
+Deno.test("a hash that is damaged or changing is refused", () => {
   const refused = (damage: (guest: HashGuest) => void) => {
     const guest = new HashGuest([TEXT, TEXT + 0x40n], 0);
     damage(guest);
@@ -21,7 +21,7 @@ Deno.test("a hash that is damaged or in flux is refused", () => {
   refused((guest) => guest.setU64(guest.hash, 60));
   refused((guest) => guest.setU64(guest.hash + 16n, 1 << 20));
   refused((guest) => guest.setU64(guest.hash + 16n, 1));
-  // A list that runs in circles.
+  // A list that loops.
   refused((guest) => {
     const first = guest.u64(guest.buckets);
     guest.setU64(guest.u64(first), first);

@@ -46,7 +46,7 @@ function pair(rows: readonly Row[]) {
   return { partner: [...partner], parent: [...parent] };
 }
 
-Deno.test("a leaf is an entry whose return follows at once", () => {
+Deno.test("a leaf is an entry directly followed by its return", () => {
   const columns = columnsOf([
     enter(10, 0),
     leave(10, 0),
@@ -74,13 +74,13 @@ Deno.test("calls nest", () => {
   assert.deepEqual(parent, [-1, 0, 1, 0, -1, -1, -1]);
 });
 
-Deno.test("tasks do not mix, and may move between CPUs", () => {
+Deno.test("tasks are kept apart, and may move between CPUs", () => {
   const { partner } = pair([
     enter(1, 0, { pid: 5, cpu: 0 }),
     enter(1, 0, { pid: 6, cpu: 0 }),
     leave(1, 0, { pid: 5, cpu: 1 }),
     leave(1, 0, { pid: 6, cpu: 0 }),
-    // Idle tasks are one a CPU, all of pid 0.
+    // There is one idle task per CPU, all with pid 0.
     enter(9, 0, { pid: 0, cpu: 0 }),
     enter(9, 0, { pid: 0, cpu: 1 }),
     leave(9, 0, { pid: 0, cpu: 0 }),
@@ -89,14 +89,14 @@ Deno.test("tasks do not mix, and may move between CPUs", () => {
   assert.deepEqual(partner, [2, 3, 0, 1, 6, 7, 4, 5]);
 });
 
-Deno.test("lost entries and returns leave the rest paired", () => {
+Deno.test("with lost entries and returns the rest stays paired", () => {
   const { partner, parent } = pair([
     leave(8, 1), // its entry was overwritten
     enter(1, 0),
     enter(2, 1), // its return was lost
     enter(3, 1),
     leave(3, 1),
-    leave(4, 1), // of another function than the one entered
+    leave(4, 1), // leave(4, 1), // from another function than the one entered
     leave(1, 0),
   ]);
   assert.deepEqual(partner, [-1, 6, -1, 4, 3, -1, 1]);
@@ -117,7 +117,7 @@ Deno.test("the state remembers 50 levels, as the kernel does", () => {
   assert.equal(state.leave(2, -1, 10, 1), true);
 });
 
-Deno.test("an interrupt hides what it calls until its own depth returns", () => {
+Deno.test("an interrupt hides the calls in it until its own depth returns", () => {
   const state = new GraphState();
   assert.equal(state.hidesEntry(0, 4, false), false);
   assert.equal(state.hidesReturn(0, 4), false);

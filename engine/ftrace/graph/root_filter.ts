@@ -1,28 +1,28 @@
 /**
- * Keeps what happens under some functions: the host's own
- * `set_graph_function`, for guests that cannot be told.
+ * Keeps the events under some root functions: a host-side `set_graph_function`,
+ * for guests where it cannot be set.
  *
  * @module
  */
 import { AddressMap } from "../../memory/address_map.ts";
 import { type EventColumns, KIND } from "../ring/columns.ts";
 
-/** Nothing entered yet. */
+/** No root has been entered. */
 const OUTSIDE = -1;
 
 /**
- * Decides event by event, in time order. Events that are no calls belong to
- * the call within which their thread is.
+ * Decides event by event, in time order. Events that are not function calls
+ * belong to the call that their thread is in.
  */
 export class RootFilter {
-  /** The roots, at all addresses that may stand for them. */
+  /** The roots, at every address at which they may be recorded. */
   readonly #roots = new AddressMap<true>();
-  /** Per thread: depth of the root it is in. */
+  /** Depth of the root that each thread is in. */
   readonly #inside = new Map<number, number>();
 
   /**
    * @param roots GVAs of functions
-   * @param offsets bytes behind them at which recorded functions may lie, see
+   * @param offsets possible distances from there to the recorded address, see
    * {@linkcode FtraceSites.offsets}
    */
   constructor(roots: Iterable<bigint>, offsets: readonly number[]) {
@@ -35,7 +35,7 @@ export class RootFilter {
 
   /** Whether the event lies within a root. */
   keeps(columns: EventColumns, row: number): boolean {
-    // Each CPU has an idle thread of its own; all are pid 0.
+    // Each CPU has an idle thread of its own, all with pid 0.
     const pid = columns.pid[row] || -1 - columns.cpu[row];
     const inside = this.#inside.get(pid) ?? OUTSIDE;
     const kind = columns.kind[row];
@@ -43,7 +43,7 @@ export class RootFilter {
     const depth = columns.depth[row];
     if (kind === KIND.return) {
       if (inside === OUTSIDE || depth < inside) {
-        // The root's own return was lost: it cannot still be running.
+        // The root's own return was lost; the root can no longer be running.
         if (inside !== OUTSIDE) this.#inside.delete(pid);
         return false;
       }

@@ -33,7 +33,7 @@ function kept(
   return rows.map((_, i) => i).filter((i) => filter.keeps(columns, i));
 }
 
-Deno.test("keeps a root and all under it", () => {
+Deno.test("keeps a root and everything under it", () => {
   assert.deepEqual(
     kept([
       [1, "entry", OTHER, 0],
@@ -50,20 +50,20 @@ Deno.test("keeps a root and all under it", () => {
   );
 });
 
-Deno.test("a root may be recorded behind its ENDBR64, and with a return address", () => {
+Deno.test("a root may be recorded after its ENDBR64, and with a return address", () => {
   assert.deepEqual(
     kept([
       [1, "entryRetaddr", ROOT + 4n, 0],
       [1, "return", ROOT + 4n, 0],
       [1, "entry", ROOT + 8n, 0],
-      // The same low half, elsewhere.
+      // The same low half with another high half.
       [1, "entry", ROOT & 0xffffffffn, 0],
     ]),
     [0, 1],
   );
 });
 
-Deno.test("threads are told apart, idle ones by their CPU", () => {
+Deno.test("threads are kept apart, idle ones by their CPU", () => {
   assert.deepEqual(
     kept([
       [1, "entry", ROOT, 0],
@@ -93,7 +93,7 @@ Deno.test("a root within a root ends with the outer one", () => {
   );
 });
 
-Deno.test("a root whose return was lost is over when less deep is seen", () => {
+Deno.test("a root whose return was lost ends at the first event less deep", () => {
   assert.deepEqual(
     kept([
       [1, "entry", ROOT, 2],
