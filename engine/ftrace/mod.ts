@@ -1,5 +1,5 @@
 /**
- * A guest's Ftrace: instances, events, ring buffers, followers.
+ * A guest's Ftrace: instances, events, ring buffers, and followers.
  *
  * @module
  */

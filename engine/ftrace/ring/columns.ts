@@ -7,7 +7,7 @@
 
 import { XftraceError } from "../../base/errors.ts";
 
-/** What an event is to the call graph (column `kind`). */
+/** An event's role in the call graph (column `kind`). */
 export const KIND = {
   /** Any event but a function graph one. */
   other: 0,
@@ -19,28 +19,28 @@ export const KIND = {
   entryRetaddr: 3,
 } as const;
 
-/** Events that the ring buffer lost before a row. */
+/** Events missing before a row because the ring buffer lost them. */
 export interface LostEvents {
-  /** Row before which they are missing. */
+  /** The row before which they are missing. */
   readonly row: number;
-  /** CPU that lost them. */
+  /** The CPU that lost them. */
   readonly cpu: number;
   /** How many; -1 when the kernel did not say. */
   readonly count: number;
 }
 
 /**
- * Sub-buffers copied out of the guest: one growing byte array, cut into
- * slots of one sub-buffer each. Offsets are bytes from the arena's start and
- * stay valid when it grows (the arrays themselves are replaced, so re-read
+ * Sub-buffers copied from the guest: one growing byte array, divided into slots
+ * of one sub-buffer each. Offsets are bytes from the arena's start and stay
+ * valid when it grows (the arrays themselves are replaced, so re-read
  * {@linkcode bytes} and {@linkcode words} after {@linkcode acquire}).
  */
 export class PageArena {
   /** Size of a slot in bytes, a multiple of 8. */
   readonly slotSize: number;
-  /** The bytes. */
+  /** The content as bytes. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** The same memory as little-endian words. */
+  /** The same memory as little-endian 32-bit words. */
   words: Uint32Array<ArrayBuffer>;
   /** The same memory, for unaligned reads. */
   view: DataView<ArrayBuffer>;
@@ -48,8 +48,8 @@ export class PageArena {
   #free: number[] = [];
 
   /**
-   * @param slotSize bytes of a sub-buffer, its header included
-   * @param slots how many to make room for at first
+   * @param slotSize size of a sub-buffer in bytes, including its header
+   * @param slots initial capacity
    */
   constructor(slotSize: number, slots = 64) {
     if (!(slotSize > 0) || slotSize % 8 !== 0) {
@@ -65,21 +65,21 @@ export class PageArena {
     this.view = new DataView(buffer);
   }
 
-  /** Slots in use. */
+  /** The number of slots in use. */
   get slotsInUse(): number {
     return this.#used - this.#free.length;
   }
 
-  /** Bytes allocated. */
+  /** The number of bytes allocated. */
   get byteLength(): number {
     return this.bytes.byteLength;
   }
 
   /**
-   * Takes a slot; returns its offset in bytes. The slot's bytes are whatever
-   * it held before.
+   * Takes a slot and returns its offset in bytes. The slot's previous content
+   * is not cleared.
    *
-   * @throws {XftraceError} when the arena would pass 4 GiB.
+   * @throws {XftraceError} when the arena would exceed 4 GiB.
    */
   acquire(): number {
     const recycled = this.#free.pop();
@@ -90,12 +90,12 @@ export class PageArena {
     return offset;
   }
 
-  /** Gives a slot back; rows that point into it must be gone by then. */
+  /** Releases a slot; no row may point into it any more. */
   release(offset: number): void {
     this.#free.push(offset);
   }
 
-  /** Gives all slots back; keeps the memory. */
+  /** Releases all slots but keeps the memory. */
   clear(): void {
     this.#used = 0;
     this.#free.length = 0;
@@ -121,13 +121,14 @@ export class PageArena {
 }
 
 /**
- * Events as columns. Rows `0..length-1` are valid; the arrays are longer and
- * are replaced when they grow, so take them from this object after appending.
+ * Events as columns. Rows `0..length-1` are valid; the arrays are longer, and
+ * are replaced when they grow, so read them from this object again after
+ * appending.
  */
 export class EventColumns {
-  /** Rows in use. */
+  /** The number of rows in use. */
   length = 0;
-  /** Time that `ts` counts from, in units of the trace clock (ns). */
+  /** The time from which `ts` counts, in units of the trace clock (ns). */
   readonly epoch: bigint;
   /** Low half of {@linkcode epoch}. */
   readonly epochLo: number;
@@ -135,31 +136,31 @@ export class EventColumns {
   readonly epochHi: number;
   /** Time in ns since {@linkcode epoch}; exact within 104 days of it. */
   ts: Float64Array<ArrayBuffer>;
-  /** CPU whose ring buffer held the event. */
+  /** The CPU whose ring buffer held the event. */
   cpu: Uint16Array<ArrayBuffer>;
   /** `trace_entry.type`: the event's id. */
   type: Uint16Array<ArrayBuffer>;
-  /** `trace_entry.pid`: the thread that ran. */
+  /** `trace_entry.pid`: the thread that was running. */
   pid: Int32Array<ArrayBuffer>;
-  /** Where the `trace_entry` starts, in bytes from the arena's start. */
+  /** Start of the `trace_entry`, in bytes from the start of the arena. */
   offset: Uint32Array<ArrayBuffer>;
-  /** Bytes of the entry, `trace_entry` included, padded to 4. */
+  /** Size of the entry in bytes, including `trace_entry`, padded to 4. */
   size: Uint32Array<ArrayBuffer>;
   /** One of {@linkcode KIND}. */
   kind: Uint8Array<ArrayBuffer>;
-  /** Function graph: the function's GVA as low, high half. */
+  /** Function graph: the function's GVA as low and high half. */
   func: Uint32Array<ArrayBuffer>;
   /** Function graph: nesting depth, 0 for a root. */
   depth: Int32Array<ArrayBuffer>;
-  /** Function graph returns: `rettime - calltime` in ns, else 0. */
+  /** Function graph returns: `rettime - calltime` in ns; 0 for other events. */
   duration: Float64Array<ArrayBuffer>;
   /** Losses, in row order. */
   readonly lost: LostEvents[] = [];
 
   /**
-   * @param epoch time stamp that rows count from; pick one near the events,
-   *   such as the first page's stamp
-   * @param capacity rows to make room for at first
+   * @param epoch time stamp from which rows count; should be near the events,
+   *   such as that of the first page
+   * @param capacity initial capacity in rows
    */
   constructor(epoch: bigint, capacity = 1024) {
     this.epoch = BigInt.asUintN(64, epoch);
@@ -178,7 +179,7 @@ export class EventColumns {
     this.duration = new Float64Array(n);
   }
 
-  /** Rows there is room for. */
+  /** The number of rows for which there is room. */
   get capacity(): number {
     return this.ts.length;
   }
@@ -201,7 +202,7 @@ export class EventColumns {
     this.duration = grown(this.duration, new Float64Array(n));
   }
 
-  /** Forgets all rows; keeps the memory. */
+  /** Removes all rows but keeps the memory. */
   clear(): void {
     this.length = 0;
     this.lost.length = 0;
@@ -217,7 +218,7 @@ export class EventColumns {
     return this.epoch + BigInt(this.ts[row]);
   }
 
-  /** A time stamp's halves as ns since {@linkcode epoch}. */
+  /** Converts the halves of a time stamp to ns since {@linkcode epoch}. */
   sinceEpoch(lo: number, hi: number): number {
     return (hi - this.epochHi) * 4294967296 + (lo - this.epochLo);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventColumns, KIND, PageArena } from "./columns.ts";
 
-Deno.test("an arena grows, keeps its bytes, and recycles slots", () => {
+Deno.test("an arena grows, keeps its bytes, and reuses slots", () => {
   const arena = new PageArena(64, 2);
   const offsets = Array.from({ length: 5 }, (_, i) => {
     const slot = arena.acquire();
@@ -20,7 +20,7 @@ Deno.test("an arena grows, keeps its bytes, and recycles slots", () => {
   assert.equal(arena.acquire(), 0);
 });
 
-Deno.test("an arena refuses slots that cut words", () => {
+Deno.test("an arena refuses slots that are not multiples of a word", () => {
   assert.throws(() => new PageArena(100), /100 bytes/);
 });
 
@@ -45,7 +45,7 @@ Deno.test("columns grow without losing rows", () => {
   assert.ok(columns.capacity >= 100);
 });
 
-Deno.test("stamps far beyond 2^53 stay exact relative to the epoch", () => {
+Deno.test("time stamps far beyond 2^53 stay exact relative to the epoch", () => {
   const epoch = 0xfffffff012345678n;
   const columns = new EventColumns(epoch);
   for (const delta of [0n, 1n, -1n, 0x87654321n, 0xfffffffffn]) {

@@ -1,6 +1,7 @@
 /**
- * Follows one CPU's ring buffer while the guest writes to it: no lock, no
- * write, no event twice, and every event that could not be read counted.
+ * Follows one CPU's ring buffer while the guest writes to it: takes no lock,
+ * writes nothing, reads no event twice, and counts every event that could not
+ * be read.
  *
  * @module
  */
@@ -12,56 +13,66 @@ import type { EventQueue } from "./event_queue.ts";
 import type { TraceLayout } from "./meta.ts";
 import type { CpuBuffer } from "./ring_buffer.ts";
 
-/** What a CPU's follower has accounted for since it started. */
+/** The counts of one CPU's follower since it started. */
 export interface CpuAccount {
   readonly cpu: number;
   /** Events decoded. */
   decoded: number;
-  /** Events the guest wrote that could not be read: overwritten too soon. */
+  /**
+   * Events written by the guest that could not be read because they were
+   * overwritten too soon.
+   */
   lost: number;
-  /** Events the guest itself could not write (dropped, commit overrun). */
+  /** Events that the guest itself could not write (dropped, commit overrun). */
   dropped: number;
-  /** Events overwritten in the guest's buffer, whether read by us or not. */
+  /**
+   * Events overwritten in the guest's buffer, whether or not they were read.
+   */
   overrun: number;
-  /** Times that the guest emptied the buffer. */
+  /** How often the guest emptied the buffer. */
   resets: number;
   /**
-   * Of these, the times that it was not seen at rest before: events that the
-   * guest threw away unread then are in no count, and some that were read
-   * between it and the next look may be counted as lost.
+   * How many of these resets happened without a quiet moment seen before:
+   * events that the guest then discarded unread appear in no count, and some
+   * that were read between the reset and the next poll may be counted as lost.
    */
   blindResets: number;
-  /** Page copies given up because the page was reused meanwhile. */
+  /** Page copies that were discarded because the page was reused meanwhile. */
   torn: number;
-  /** Whether `decoded + lost` equalled the guest's count at the last poll. */
+  /**
+   * Whether `decoded + lost` was equal to the guest's count at the last poll.
+   */
   exact: boolean;
 }
 
-/** Tries, a poll, for a moment in which nothing is being written. */
+/** Attempts per poll to find a moment in which nothing is being written. */
 const QUIET_TRIES = 200;
-/** Tries to find such a moment with everything decoded, at the start. */
+/** Attempts at the start to find such a moment with everything decoded. */
 const START_TRIES = 10_000;
-/** How long a CPU must be in the midst of a write to count as stuck in it. */
+/**
+ * How long, in ms, one write must be in progress before the CPU counts as
+ * stuck.
+ */
 const STUCK_MS = 1000;
-/** A count that changed so lately is that of a CPU which writes, ms. */
+/** If the count changed within this time, in ms, the CPU is still writing. */
 const BUSY_MS = 10;
-/** Tries to read what readers hand back while all else is at rest. */
+/** Attempts to read pages that readers hand back while nothing else changes. */
 const HANDED_BACK_TRIES = 8;
 
-/** Where a follower starts. */
+/** Where a follower starts reading. */
 export interface FollowStart {
-  /** Begin with what the buffer holds; default: with what comes next. */
+  /** Start with what the buffer already holds; default: with the next event. */
   readonly fromBuffer?: boolean;
-  /** With `fromBuffer`: pass over events up to this time, ns since epoch. */
+  /** With `fromBuffer`: skip events up to this time, in ns since the epoch. */
   readonly after?: number;
 }
 
 /**
- * Told of each run of bytes that was decoded, so that it can be kept.
+ * Called with each run of decoded bytes, so that it can be stored.
  *
- * @param slot arena slot that holds the bytes
- * @param from first byte of the page's data that is new
- * @param to one past the last
+ * @param slot the arena slot that holds the bytes
+ * @param from the first new byte of the page's data
+ * @param to one past the last new byte
  * @param fromTs time at `from`, ns since epoch
  */
 export type SegmentSink = (
@@ -72,29 +83,40 @@ export type SegmentSink = (
   fromTs: number,
 ) => void;
 
-/** Reads one CPU's events into a queue, and accounts for them. */
+/** Reads one CPU's events into a queue, and keeps account of them. */
 export class CpuFollower {
   readonly buffer: CpuBuffer;
-  /** A number that no other follower has, to tell a CPU's rings apart. */
+  /**
+   * A unique number of this follower, which distinguishes rings of the same
+   * CPU.
+   */
   readonly ring: number;
   readonly account: CpuAccount;
-  /** The host's clock, ms. */
+  /** The host's clock in ms. */
   clock: () => number = () => performance.now();
   readonly #words: CpuWords;
   readonly #pages: CpuPages;
-  /** All was decoded, and the guest could write no more, at the last poll. */
+  /**
+   * At the last poll everything was decoded and the guest could not write more.
+   */
   #sealed = false;
-  /** The guest said that it empties its buffers; this one is still full. */
+  /**
+   * The guest has announced that it empties its buffers; this one is not empty
+   * yet.
+   */
   #emptying = false;
-  /** The last poll found nothing, and yet the counts did not agree. */
+  /** The last poll found nothing, although the counts did not agree. */
   #stuck = false;
-  /** No count to compare with yet: it began in the midst of a write. */
+  /**
+   * There is no count to compare with yet, since following began during a
+   * write.
+   */
   #baseless = false;
-  /** The guest's count when a write was first seen under way, and when. */
+  /** The guest's count and the time when a write was first seen in progress. */
   readonly #writing = { entries: -1, since: 0 };
-  /** Since when the pages cannot be listed because of a resize, ms. */
+  /** The time (ms) since when a resize has prevented a listing of the pages. */
   #resizing: number | undefined;
-  /** The guest's count and ours to count from, and what was lost since. */
+  /** The guest's count and ours at the base, and the losses since then. */
   readonly #base = { entries: 0, found: 0, lost: 0 };
   #lastEntries = -1;
   #lastDropped = 0;
@@ -132,17 +154,17 @@ export class CpuFollower {
       events <= this.#missing(this.#words.load("entries")) - this.#base.lost;
   }
 
-  /** Events decoded and not handed out yet. */
+  /** Events decoded but not yet handed out. */
   get queue(): EventQueue {
     return this.#pages.queue;
   }
 
-  /** Time of the newest event decoded, ns since epoch. */
+  /** Time of the newest decoded event, in ns since the epoch. */
   get newest(): number {
     return this.#pages.newest;
   }
 
-  /** Has all that is decoded told to `sink`, from now on. */
+  /** Passes everything that is decoded from now on to `sink`. */
   set onSegment(sink: SegmentSink | undefined) {
     this.#pages.onRun = sink === undefined
       ? undefined
@@ -154,14 +176,14 @@ export class CpuFollower {
     this.account.torn = this.#pages.torn;
   }
 
-  /** Says that the guest is about to empty its buffers, or just has. */
+  /** Announces that the guest is about to empty its buffers, or just has. */
   expectReset(): void {
     this.#emptying = true;
   }
 
   /**
-   * Reads what is left in pages that the guest is about to exchange: it says
-   * the sub-buffers' new size first. Nothing when they are gone.
+   * Reads the rest of pages that the guest is about to replace: it changes the
+   * size of sub-buffers first. Reads nothing when the pages are gone.
    */
   takeLast(): void {
     if (!this.#pages.resized()) this.#pages.take();
@@ -169,11 +191,11 @@ export class CpuFollower {
   }
 
   /**
-   * Takes over the account of a follower whose pages are exchanged for
-   * sub-buffers of another size: what it had not read counts as lost.
+   * Takes over the account of a follower whose pages are replaced by
+   * sub-buffers of another size; what it had not read counts as lost.
    */
   succeed(other: CpuFollower): void {
-    // The old ones may still be listed.
+    // The old pages may still be listed.
     this.#pages.inherit(other.#pages);
     this.#lastDropped = other.#lastDropped;
     this.#lastOverrun = other.#lastOverrun;
@@ -185,7 +207,8 @@ export class CpuFollower {
   }
 
   /**
-   * Begins. Without `fromBuffer`, what the buffer holds is passed over.
+   * Starts following. Without `fromBuffer`, the buffer's present content is
+   * skipped.
    */
   start(options: FollowStart = {}): void {
     const pages = this.#pages;
@@ -216,7 +239,7 @@ export class CpuFollower {
       }
     }
     this.#baseless = entries < 0;
-    // What was decoded in the quiet moment itself belongs to the past too.
+    // Events decoded in the quiet moment itself also belong to the past.
     this.queue.release(this.queue.columns.length);
     this.#base.entries = entries;
     this.#lastEntries = this.#baseless ? this.#words.load("entries") : entries;
@@ -228,8 +251,8 @@ export class CpuFollower {
   }
 
   /**
-   * Whether the CPU has been in the midst of one write for so long that it may
-   * never end: the guest is paused, or died there.
+   * Whether the CPU has been in the middle of one write for so long that it may
+   * never finish: the guest is paused, or died there.
    */
   #stuckInWrite(): boolean {
     const words = this.#words;
@@ -265,18 +288,18 @@ export class CpuFollower {
   /**
    * Reads what the guest has written since the last poll.
    *
-   * @param now a time (ns since epoch) that the guest's clock has passed: when
-   * no write is under way, all events up to it are in the buffer.
-   * @param stopped whether the guest could begin no write any more before this
-   * was called
-   * @throws {KernelError} when the ring cannot be listed any more.
+   * @param now a time (ns since the epoch) that the guest's clock has passed:
+   * when no write is in progress, all events up to it are in the buffer.
+   * @param stopped whether the guest was unable to begin a write before this
+   * call
+   * @throws {KernelError} when the ring can no longer be listed.
    */
   poll(now: number, stopped = false): void {
     const { account } = this;
     const pages = this.#pages;
     const words = this.#words;
     const committing = words.load("committing") !== 0;
-    // Nothing new is begun while a reset is prepared.
+    // No new write begins while a reset is being prepared.
     const idle = stopped || words.load("record_disabled") !== 0;
     let entries = words.load("entries");
     if (
@@ -285,7 +308,7 @@ export class CpuFollower {
       (this.#emptying && this.#pages.emptied())
     ) {
       if (this.#resetting()) {
-        // The pages and the counters do not fit together now.
+        // The pages and the counters do not match at this moment.
         account.exact = false;
         this.queue.complete = this.newest;
         return;
@@ -293,15 +316,15 @@ export class CpuFollower {
       this.#reset();
       entries = words.load("entries");
     }
-    // A resize and a reset between two looks may leave the numbers as they
-    // were: then nothing fits any more.
+    // A resize and a reset between two polls may leave the counters unchanged,
+    // and then nothing matches any more.
     if (this.#stuck) pages.listAgain();
     else pages.refresh(account.exact);
-    // It had time to be done: a ring that does not close now is damaged.
+    // A resize would be finished by now: a ring that is still open is damaged.
     if (this.#stuckInResize() && pages.failure !== undefined) {
       throw pages.failure;
     }
-    // Read before the pages: what is reserved later is later than `now`.
+    // Read before the pages: what is reserved after this is later than `now`.
     const writing = committing || !pages.allCommitted();
     const { columns } = this.queue;
     const rows = columns.length;
@@ -322,8 +345,8 @@ export class CpuFollower {
     const overrun = words.load("overrun");
     account.overrun += Math.max(0, overrun - this.#lastOverrun);
     this.#lastOverrun = overrun;
-    // One CPU that died in the midst of a write must not keep all others'
-    // events back.
+    // A CPU that died in the middle of a write must not hold back the events of
+    // all others.
     const stuck = this.#stuckInWrite();
     const wait = writing && !stuck;
     this.queue.complete = wait ? this.newest : Math.max(now, this.newest);
@@ -331,9 +354,9 @@ export class CpuFollower {
   }
 
   /**
-   * Whether the guest may be in the midst of emptying the buffer: it clears
-   * the pages first, then one counter after the other, and lets nobody write
-   * or resize until it is done (ring_buffer_reset_online_cpus(), _cpu()).
+   * Whether the guest may be in the middle of emptying the buffer: it clears
+   * the pages first, then one counter after another, and allows no write or
+   * resize until it is done (ring_buffer_reset_online_cpus(), _cpu()).
    */
   #resetting(): boolean {
     const words = this.#words;
@@ -341,7 +364,7 @@ export class CpuFollower {
       words.load("resize_disabled") !== 0;
   }
 
-  /** The guest has emptied the buffer, and counts from 0 again. */
+  /** Handles that the guest has emptied the buffer and counts from 0 again. */
   #reset(): void {
     this.account.resets++;
     if (!this.#sealed) this.account.blindResets++;
@@ -351,7 +374,7 @@ export class CpuFollower {
     pages.forget();
     this.#baseless = false;
     this.#base.entries = 0;
-    // The last poll may have seen the buffer after it was emptied already.
+    // The last poll may already have seen the emptied buffer.
     this.#base.found = pages.found - pages.heldEvents();
     this.#base.lost = 0;
     this.#lastEntries = -1;
@@ -361,9 +384,8 @@ export class CpuFollower {
   }
 
   /**
-   * The guest's `entries` at a moment in which all of them were decoded, or
-   * -1 when no such moment was found. Events of the newest page are decoded
-   * on the way.
+   * The guest's `entries` at a moment when all of them were decoded, or -1 when
+   * no such moment was found. Decodes events of the newest page on the way.
    */
   #quiet(): number {
     const words = this.#words;
@@ -381,7 +403,9 @@ export class CpuFollower {
     return -1;
   }
 
-  /** Compares with the guest's own count, when it stands still. */
+  /**
+   * Compares our counts with the guest's own while the latter does not change.
+   */
   #settle(firstRow: number, losses: number): void {
     const pages = this.#pages;
     let entries = this.#quiet();
@@ -402,8 +426,8 @@ export class CpuFollower {
     }
     let missing = this.#missing(entries);
     if (missing < this.#base.lost) {
-      // More was decoded than is counted: the buffer was emptied, and has been
-      // written to so much that the count alone does not show it.
+      // More was decoded than counted: the buffer was emptied, and has been
+      // written to so much since that the count alone does not show it.
       this.account.exact = false;
       if (this.#resetting()) return;
       this.#reset();
@@ -423,7 +447,7 @@ export class CpuFollower {
     }
   }
 
-  /** Events of the guest's count that were not decoded. */
+  /** How many events in the guest's count were not decoded. */
   #missing(entries: number): number {
     return entries - this.#base.entries -
       (this.#pages.found - this.#base.found);

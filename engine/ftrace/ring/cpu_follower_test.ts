@@ -12,7 +12,7 @@ import {
   writeMany,
 } from "./ring_guest_fixture.ts";
 
-Deno.test("follows what is written, page after page", () => {
+Deno.test("follows what is written, page by page", () => {
   const sim = ringGuest([4]);
   const [ring] = sim.rings;
   writeMany(ring, 700);
@@ -42,7 +42,7 @@ Deno.test("counts exactly what was overwritten too soon", () => {
   assert.equal(watch.seen[0], lost);
 });
 
-Deno.test("begins with what the buffer holds, when asked to", () => {
+Deno.test("begins with what the buffer holds, on request", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 3000);
@@ -59,7 +59,7 @@ Deno.test("begins with what the buffer holds, when asked to", () => {
   assert.equal(watch.account.decoded, held + 10);
 });
 
-Deno.test("passes over what is not later than a time", () => {
+Deno.test("skips events up to a given time", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 100);
@@ -70,7 +70,7 @@ Deno.test("passes over what is not later than a time", () => {
   assert.equal(watch.account.lost, 0);
 });
 
-Deno.test("readers in the guest take nothing away", () => {
+Deno.test("readers in the guest do not cause losses", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);
@@ -84,13 +84,13 @@ Deno.test("readers in the guest take nothing away", () => {
   assert.equal(watch.seen.length, 3400);
 });
 
-Deno.test("what readers took, read and handed back between two looks is read", () => {
+Deno.test("pages that readers took, read and handed back between two polls are read", () => {
   const sim = ringGuest([40]);
   const [ring] = sim.rings;
   writeMany(ring, 100);
   const watch = new Watch(sim);
   let written = 0;
-  // Entries of all sizes, so that pages end with padding of all kinds.
+  // Entries of all sizes, so that pages end with all kinds of padding.
   for (const words of [3, 7, 20, 28, 29, 31, 100, 300, 1000]) {
     for (let bytes = 0; bytes < 4 * SUB_BUFFER; bytes += 4 * words) {
       writeMany(ring, 1, words);
@@ -142,7 +142,7 @@ Deno.test("pages that splice readers exchange are found again", () => {
   assert.equal(watch.seen.length, 12_000);
 });
 
-Deno.test("a buffer that is emptied begins anew", () => {
+Deno.test("after the buffer is emptied, following starts again", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);
@@ -156,7 +156,7 @@ Deno.test("a buffer that is emptied begins anew", () => {
   assert.equal(watch.seen.length, 320);
 });
 
-Deno.test("a reset that more events follow than were there is noticed", () => {
+Deno.test("a reset followed by more events than before is noticed", () => {
   const sim = ringGuest([8]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);
@@ -175,7 +175,7 @@ Deno.test("a reset that more events follow than were there is noticed", () => {
   assert.equal(watch.account.lost, 0);
 });
 
-Deno.test("events the guest drops are told apart from lost ones", () => {
+Deno.test("events dropped by the guest are distinguished from lost ones", () => {
   const sim = ringGuest([2]);
   const [ring] = sim.rings;
   ring.overwrite = false;
@@ -204,11 +204,11 @@ Deno.test("the ring grows and shrinks under the follower", () => {
   assert.equal(watch.seen.length, 2300);
 });
 
-Deno.test("what others write to pages that left the ring is no event", () => {
+Deno.test("data that others write to pages that left the ring is not taken for events", () => {
   const scribbles: ((bytes: Uint8Array) => void)[] = [
     (bytes) => bytes.fill(0xff),
     (bytes) => crypto.getRandomValues(bytes),
-    // A plausible page with a time stamp of the future.
+    // A plausible page with a time stamp in the future.
     (bytes) => {
       bytes.fill(0);
       new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -216,7 +216,7 @@ Deno.test("what others write to pages that left the ring is no event", () => {
       bytes.set([200, 0, 0, 0], 8);
       for (let at = 16; at < 216; at += 4) bytes.set([3, 0, 0, 0], at);
     },
-    // And one of the past.
+    // And one with a time stamp in the past.
     (bytes) => {
       bytes.fill(0);
       bytes.set([200, 0, 0, 0], 8);
@@ -238,7 +238,7 @@ Deno.test("what others write to pages that left the ring is no event", () => {
   }
 });
 
-/** Numbers below 2^32 that a seed determines. */
+/** A reproducible sequence of numbers below 2^32. */
 function numbers(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {
@@ -265,7 +265,7 @@ const event: fc.Arbitrary<SimEvent> = fc.record({
   fc.record({
     words: fc.constant(words),
     delta: fc.constant(delta),
-    // Every fourth, so that most are there to be found.
+    // Every fourth event is discarded, so that most are there to be found.
     discard: fc.integer({ min: 0, max: 7 }).map((n) => discard && n === 0),
     nested: fc.option(
       fc.record({ words: sizes, delta: fc.integer({ min: 1, max: 50 }) }),
@@ -292,17 +292,17 @@ const run = fc.record({
 
 type Run = typeof run extends fc.Arbitrary<infer T> ? T : never;
 
-/** What others write to memory that is theirs now. */
+/** Overwrites memory that has been freed, as its next user would. */
 function scribble(random: () => number): (bytes: Uint8Array) => void {
-  // The header may stay as it was.
+  // The header may stay unchanged.
   return (bytes) => {
     for (let i = random() % 32; i < bytes.length; i++) bytes[i] = random();
   };
 }
 
 /**
- * Resizes the ring, at most to 12 pages, and uses what leaves it anew.
- * Interrupts write meanwhile.
+ * Resizes the ring to at most 12 pages, and reuses the memory of the pages that
+ * leave it. Interrupts write meanwhile.
  */
 function* resize(
   ring: SimRing,
@@ -324,11 +324,12 @@ function* resize(
 }
 
 /**
- * The guest's life as one step after the other; `false` when it is over.
+ * The guest's actions as single steps; `false` when they are over.
  *
- * @param polls how often the follower has looked. Between two looks, the ring
- * is resized or emptied, not both: a reset sets the count of removed pages
- * back, so that nothing tells of pages that went and others that came.
+ * @param polls how often the follower has polled. Between two polls, the ring
+ * is either resized or emptied, but not both: a reset clears the count of
+ * removed pages, and nothing would show that pages were removed and others
+ * added.
  */
 function life(
   ring: SimRing,
@@ -414,23 +415,24 @@ Deno.test("readers that hand pages back lose nothing while the ring has room", (
   );
 });
 
-/** What the sums must be at the end. */
+/** Checks the totals at the end. */
 function checkSums({ account }: Watch, ring: SimRing, it: Run): void {
   const { decoded, lost } = account;
   assert.ok(lost >= 0, `${lost} lost`);
   if (it.resets === 0) assert.equal(decoded + lost, ring.written);
-  // What a reset throws away unseen is nowhere counted.
+  // What a reset discards unseen is not counted anywhere.
   else if (account.blindResets === 0) {
     assert.ok(decoded + lost <= ring.written, "more than was written");
   } else {
-    // Events of after a reset, read before it was noticed, and overwritten when
-    // it was, count as lost as well: nothing tells them from those before it.
+    // Events written after a reset, read before the reset was noticed, and
+    // overwritten by the time it was, also count as lost: nothing distinguishes
+    // them from events before it.
     assert.ok(decoded <= ring.written, "more than was written");
     assert.ok(lost <= ring.written, "more lost than was written");
   }
 }
 
-Deno.test("looked at between any two steps: nothing twice, all accounted for", () => {
+Deno.test("polled between any two steps: nothing is read twice, everything is accounted for", () => {
   fc.assert(
     fc.property(run, (it) => {
       const sim = ringGuest([it.pages]);
@@ -446,7 +448,7 @@ Deno.test("looked at between any two steps: nothing twice, all accounted for", (
   );
 });
 
-Deno.test("the guest writes while it is read: nothing twice, all accounted for", () => {
+Deno.test("the guest writes while it is read: nothing is read twice, everything is accounted for", () => {
   fc.assert(
     fc.property(run, (it) => {
       const memories: RunningMemory[] = [];
@@ -520,7 +522,7 @@ Deno.test("starts while the guest writes, and misses nothing from then on", () =
   );
 });
 
-Deno.test("an event being written is not handed out as complete", () => {
+Deno.test("an event that is still being written is not handed out as complete", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);
@@ -535,7 +537,7 @@ Deno.test("an event being written is not handed out as complete", () => {
   assert.equal(watch.follower.queue.complete, 500);
 });
 
-Deno.test("an interrupt's event may stand there uncommitted, and nobody writing", () => {
+Deno.test("an interrupt's event may be uncommitted while nobody is writing", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);
@@ -555,17 +557,17 @@ Deno.test("an interrupt's event may stand there uncommitted, and nobody writing"
   assert.equal(watch.follower.queue.complete, 500);
 });
 
-/** A clock that goes on by itself, so that nobody waits. */
+/** A clock that advances by itself, so that nobody has to wait. */
 function ticking(ms: number): () => number {
   let now = 0;
   return () => now += ms;
 }
 
-Deno.test("a guest that stands in the midst of a write is followed nevertheless", () => {
+Deno.test("a guest that is stopped in the middle of a write is still followed", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 40);
-  // Before its count is raised, before its commit, and behind it.
+  // Before it raises its count, before its commit, and after it.
   for (let before = 1; before < 7; before++) {
     const steps = ring.write({ words: 5, nested: { words: 3 } });
     for (let i = 0; i < before; i++) steps.next();
@@ -582,7 +584,7 @@ Deno.test("a guest that stands in the midst of a write is followed nevertheless"
       0,
       ring.count("committing") === 0,
     ]);
-    // It goes on.
+    // The guest continues.
     finish(steps);
     writeMany(ring, 10);
     follower.poll(0);
@@ -593,7 +595,7 @@ Deno.test("a guest that stands in the midst of a write is followed nevertheless"
   }
 });
 
-Deno.test("a write that does not end keeps nothing back for ever", () => {
+Deno.test("a write that never ends does not hold events back forever", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const watch = new Watch(sim);

@@ -1,6 +1,6 @@
 /**
- * Reads one CPU's pages into a queue, oldest first and each byte once, while
- * the guest writes to them.
+ * Reads one CPU's pages into a queue, the oldest first and each byte once,
+ * while the guest writes to them.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import type { CpuBuffer } from "./ring_buffer.ts";
 import { isPassing, RingListing } from "./ring_listing.ts";
 
 /**
- * Told of each run of bytes that was decoded, so that it can be kept.
+ * Called with each run of decoded bytes, so that it can be stored.
  *
- * @param slot arena slot that holds the bytes
- * @param from first byte of the page's data that is new
- * @param to one past the last
+ * @param slot the arena slot that holds the bytes
+ * @param from the first new byte of the page's data
+ * @param to one past the last new byte
  * @param fromTs time at `from`, ns since epoch
  */
 export type RunSink = (
@@ -28,30 +28,32 @@ export type RunSink = (
   fromTs: number,
 ) => void;
 
-/** One CPU's pages, and how far each was read. */
+/** One CPU's pages, and how far each has been read. */
 export class CpuPages {
   readonly queue: EventQueue;
-  /** Told of what is decoded, when set. */
+  /** Receives what is decoded, when set. */
   onRun: RunSink | undefined;
   /**
-   * Whether the guest has counted so many more events: those of a page that a
-   * reader handed back are believed only then.
+   * Whether the guest has counted that many more events; events of a page that
+   * a reader handed back are accepted only then.
    */
   credible: (events: number) => boolean = () => true;
-  /** Time of the newest event decoded, ns since epoch. */
+  /** Time of the newest decoded event, in ns since the epoch. */
   newest = -Infinity;
-  /** Events put into the queue. */
+  /** Number of events put into the queue. */
   decoded = 0;
-  /** Events found, with those that were passed over because of their time. */
+  /** Number of events found, including those skipped because of their time. */
   found = 0;
-  /** Page copies given up because the page was reused meanwhile. */
+  /** Page copies that were discarded because the page was reused meanwhile. */
   torn = 0;
   readonly #buffer: CpuBuffer;
   readonly #words: CpuWords;
   readonly #layout: TraceLayout;
   readonly #decoder: PageDecoder;
   #set: PageSet;
-  /** Index of the newest page decoded, and the slot its rows point into. */
+  /**
+   * Index of the newest decoded page, and the slot that its rows point into.
+   */
   #cursor = -1;
   #cursorSlot = -1;
   readonly #listing: RingListing;
@@ -91,30 +93,30 @@ export class CpuPages {
   }
 
   /**
-   * Whether the ring was resized since it was listed, or is being listed in
-   * the midst of it: some of the pages may be somebody else's by now, others
-   * not listed.
+   * Whether the ring has been resized since it was listed, or was listed during
+   * a resize: some of the pages may now belong to somebody else, and others may
+   * not be listed.
    */
   resized(): boolean {
     return this.#listing.stale();
   }
 
   /**
-   * Lists the pages again, whatever they were. Pages that were not known and
-   * yet are older than what was read already are passed over: their events
-   * would come out of order, and count as lost.
+   * Lists the pages again unconditionally. Pages that are new in the list but
+   * older than what has been read are ignored: their events would come out of
+   * order, so they count as lost.
    *
-   * @param anew whether the buffer was emptied: what it holds is all later
-   * @throws {KernelError} when the ring cannot be listed, and no resize is
-   * under way.
+   * @param anew whether the buffer was emptied, so that all it holds is newer
+   * @throws {KernelError} when the ring cannot be listed although no resize is
+   * in progress.
    * @throws {MemoryError} when it cannot be read.
    */
   listAgain(anew = false): void {
     const before = this.#set;
     const read = this.#words.load("read");
     const set = this.#listing.tryList();
-    // What is known of a page must not go because one list lacks it: nothing
-    // is read until the pages are listed well.
+    // What is known about a page must not be lost because one listing lacks it:
+    // nothing is read until a listing succeeds.
     if (set === undefined || this.resized()) return;
     this.#read = read;
     this.#set = set;
@@ -124,49 +126,49 @@ export class CpuPages {
   }
 
   /**
-   * Lists the pages again when the ring was resized, and finds those that were
+   * Lists the pages again if the ring was resized, and finds pages that were
    * exchanged for others.
    *
-   * @param exact whether all was read when this was last called
+   * @param exact whether everything had been read at the last call
    */
   refresh(exact: boolean): void {
     if (this.resized()) {
-      // Pages that left the ring may be anything by now. They were its oldest:
-      // what was not read of them counts as lost.
+      // Pages that left the ring may hold anything by now. They were its
+      // oldest; what was not read from them counts as lost.
       this.listAgain();
       return;
     }
     const read = this.#words.load("read");
-    // A reset sets the count back, maybe to what it was.
+    // A reset sets the count back, possibly to the same value.
     if (read === this.#read && exact) return;
     this.#read = read;
     try {
       this.#set.refresh();
     } catch (error) {
-      // What a page that left the ring points to is no page.
+      // The links of a page that left the ring lead to no page.
       if (!isPassing(error) || !this.resized()) throw error;
       this.listAgain();
     }
   }
 
-  /** Takes over what was known of the same pages. */
+  /** Takes over what was known about the same pages. */
   inherit(other: CpuPages): void {
     this.#set.inherit(other.#set);
     this.newest = other.newest;
   }
 
-  /** Passes over what readers in the guest have read and handed back. */
+  /** Skips what readers in the guest have read and handed back. */
   forget(): void {
     this.#set.forget();
   }
 
-  /** Passes over events that are not later than a time, ns since epoch. */
+  /** Skips events up to a time, in ns since the epoch. */
   skipUpTo(time: number): void {
-    // The decoder skips what is earlier than its start; one ns later.
+    // The decoder skips events before its start time, so start one ns later.
     this.#decoder.timeStart = time + 1;
   }
 
-  /** Passes over what a reader in the guest consumed of the reader page. */
+  /** Skips what a reader in the guest has consumed from the reader page. */
   skipRead(): void {
     const reader = this.#buffer.readerPage();
     const read = this.#buffer.kernel.object("buffer_page", reader.gva)
@@ -174,7 +176,7 @@ export class CpuPages {
     if (read === 0) return;
     const { arena, columns } = this.queue;
     const slot = arena.acquire();
-    // Index 0 of a set is the reader page.
+    // Index 0 of a page set is the reader page.
     if (this.#set.copy(0, arena, slot, 0)) {
       const { header } = this.#set;
       const stamp = columns.sinceEpoch(header.stampLo, header.stampHi);
@@ -186,14 +188,16 @@ export class CpuPages {
     arena.release(slot);
   }
 
-  /** Events read that the pages still hold. */
+  /** Number of decoded events that are still in the pages. */
   heldEvents(): number {
     return this.#set.heldEvents();
   }
 
-  /** Whether the newest page was cleared: its commit never shrinks else. */
+  /**
+   * Whether the newest page was cleared; otherwise its commit never shrinks.
+   */
   emptied(): boolean {
-    // Nothing of it was read: what it counts begins anew in any case.
+    // Nothing was read from it, so its count starts anew in any case.
     if (this.#cursor < 0) return true;
     const header = this.#set.load(this.#cursor);
     return !this.#set.same(this.#cursor, header) ||
@@ -202,9 +206,9 @@ export class CpuPages {
 
   /**
    * Whether all events whose writers had finished before this was called are
-   * committed. Nobody being at it (`committing`) does not say so: an interrupt
-   * that comes between a writer's commit and its leaving leaves its own events
-   * to that writer, who looks for them only after he has left
+   * committed. That `committing` is 0 is not enough: an interrupt between a
+   * writer's commit and its decrement of `committing` leaves its own events to
+   * that writer, which checks for them only after the decrement
    * (rb_end_commit(), kernel/trace/ring_buffer.c).
    */
   allCommitted(): boolean {
@@ -215,19 +219,19 @@ export class CpuPages {
   }
 
   /**
-   * Reads what is new in the page that is being written to, provided that
-   * nothing else is new.
+   * Reads what is new in the page that is currently written, provided that no
+   * other page has anything new.
    *
-   * @returns `all` when there was nothing, `some` when there was, `others`
-   * when other pages must be looked at.
+   * @returns `all` when there was nothing new, `some` when there was, `others`
+   * when other pages must be examined.
    */
   takeNewest(): "all" | "some" | "others" {
     const set = this.#set;
     const cursor = this.#cursor;
     const commitPage = this.#words.load("commit_page");
     if (cursor < 0 || commitPage !== set.structLo[cursor]) {
-      // Nothing decoded yet, or the page begun last is still empty: its first
-      // event was discarded, or the buffer was emptied.
+      // Nothing has been decoded yet, or the newest page is still empty: its
+      // first event was discarded, or the buffer was emptied.
       return this.#allDecoded(commitPage) ? "all" : "others";
     }
     if (!set.holds(cursor)) return "others";
@@ -238,7 +242,7 @@ export class CpuPages {
     return "some";
   }
 
-  /** Whether all pages are as they were read, the commit page among them. */
+  /** Whether all pages, including the commit page, are as they were read. */
   #allDecoded(commitPage: number): boolean {
     const set = this.#set;
     let listed = false;
@@ -249,7 +253,7 @@ export class CpuPages {
     return listed;
   }
 
-  /** Whether a reader handed back a page that is not read yet. */
+  /** Whether a reader handed back a page that has not been read yet. */
   handedBack(): boolean {
     const set = this.#set;
     for (let i = 0; i < set.size; i++) {
@@ -258,7 +262,7 @@ export class CpuPages {
     return false;
   }
 
-  /** Reads what is new, oldest first. */
+  /** Reads what is new, the oldest first. */
   take(): void {
     const set = this.#set;
     let newestLo = 0;
@@ -273,9 +277,9 @@ export class CpuPages {
       }
     }
     if (newestHi < 0) return;
-    // The newest page's commit shows that all older pages are complete, also
-    // those that were looked at before they changed: look again. What is
-    // newer still waits for the next poll.
+    // The newest page's commit shows that all older pages are complete,
+    // including those that were examined before they changed, so examine them
+    // again. Anything newer waits for the next poll.
     const pages: { index: number; lo: number; hi: number }[] = [];
     for (let index = 0; index < set.size; index++) {
       const header = set.look(index);
@@ -299,15 +303,16 @@ export class CpuPages {
     const same = set.same(index, { stampLo: lo, stampHi: hi });
     const from = same ? set.consumed[index] : 0;
     const fromTs = same ? set.lastTs[index] : columns.sinceEpoch(lo, hi);
-    // More of the page whose beginning rows still need goes into its slot.
+    // More of the page whose beginning is still needed by rows goes into the
+    // same slot.
     const grown = same && index === this.#cursor && this.#cursorSlot >= 0 &&
       queue.lastSlot === this.#cursorSlot;
     const slot = grown ? this.#cursorSlot : arena.acquire();
     const copied = set.copy(index, arena, slot, from);
     const { header } = set;
-    // Reused since it was listed: it is the newest page now, and the next
-    // poll takes it in its turn. After a resize the page may be somebody
-    // else's, or older ones are not listed: the next poll lists them first.
+    // Reused since it was listed: it is now the newest page, and the next poll
+    // reads it in order. After a resize the page may belong to somebody else,
+    // or older ones may not be listed: the next poll lists them first.
     const resized = this.resized();
     if (
       !copied || header.stampLo !== lo || header.stampHi !== hi || resized
@@ -335,8 +340,8 @@ export class CpuPages {
     this.decoded += events;
     this.found += found;
     if (events > 0 && lastTs > this.newest) this.newest = lastTs;
-    // A page that does not decode is not tried again: what is missing of it
-    // counts as lost.
+    // A page that cannot be decoded is not tried again; the missing part counts
+    // as lost.
     set.mark(index, header, commit, lastTs, found);
     this.#cursor = index;
     if (events > 0) {

@@ -1,5 +1,5 @@
 /**
- * The words of a CPU's ring buffer that a follower looks at all the time.
+ * The words of a CPU's ring buffer that a follower reads all the time.
  *
  * @module
  */
@@ -23,8 +23,8 @@ type Polled =
   | "resize_disabled";
 
 /**
- * Quick access to a CPU buffer's counters: low 53 bits of counters, low half
- * of pointers.
+ * Fast access to a CPU buffer's members: the low 53 bits of counters, the low
+ * half of pointers.
  */
 export class CpuWords {
   readonly #memory: PhysicalMemory;
@@ -39,7 +39,7 @@ export class CpuWords {
     const struct = "ring_buffer_per_cpu";
     this.#memory = kernel.memory;
     const { size } = kernel.types.struct(struct);
-    // One object of the direct map: its bytes lie in a row.
+    // An object in the direct map is contiguous in physical memory.
     this.#gpa = kernel.space.translate(object.gva).gpa;
     const view = kernel.memory.view(this.#gpa, size);
     this.#view = view === undefined
@@ -66,7 +66,7 @@ export class CpuWords {
   /** A counter's low 53 bits, or a pointer's low half without its flags. */
   load(name: Polled): number {
     const offset = this.#offsets[name];
-    // Members that a kernel does not have never change.
+    // Members that the kernel lacks never change.
     if (offset < 0) return 0;
     let words = this.#view;
     let at = offset >>> 2;

@@ -1,18 +1,18 @@
 /**
- * Decoded events of one CPU waiting to be handed out, and the hand-out of
- * several CPUs' events in time order.
+ * A queue for the decoded events of one CPU, and the delivery of several CPUs'
+ * events in time order.
  *
  * @module
  */
 import { EventColumns, KIND, type PageArena } from "./columns.ts";
 
-/** Rows that there is room for at first. */
+/** Initial capacity in rows. */
 const FIRST_ROWS = 4096;
 
 /**
- * Takes one event: the row `row` of `columns`, whose payload lies in `arena`.
- * Rows and payloads are reused afterwards. The row after it, when there is
- * one, is the next event of the same CPU.
+ * Receives one event: row `row` of `columns`, with its payload in `arena`. Rows
+ * and payloads are reused afterwards. The following row, if there is one, is
+ * the next event of the same CPU.
  */
 export type EventVisitor = (
   columns: EventColumns,
@@ -20,19 +20,19 @@ export type EventVisitor = (
   arena: PageArena,
 ) => void;
 
-/** A queue of decoded events of one CPU, in the order of its ring. */
+/** A queue of one CPU's decoded events, in ring order. */
 export class EventQueue {
-  /** Decoded rows; those before {@linkcode head} were taken already. */
+  /** Decoded rows; those before {@linkcode head} have already been taken. */
   readonly columns: EventColumns;
-  /** The pages that the rows' payloads lie in. */
+  /** The pages that hold the rows' payloads. */
   readonly arena: PageArena;
-  /** First row not yet taken. */
+  /** The first row not yet taken. */
   head = 0;
-  /** All events up to this time (ns since epoch) are in the queue. */
+  /** All events up to this time (ns since the epoch) are in the queue. */
   complete = -Infinity;
-  /** Time of the last row taken, ns since epoch. */
+  /** Time of the last row taken, in ns since the epoch. */
   lastHanded = -Infinity;
-  /** The latest time of any row taken, ns since epoch. */
+  /** The latest time of any row taken, in ns since the epoch. */
   latestHanded = -Infinity;
   readonly #slots: { slot: number; end: number }[] = [];
 
@@ -41,17 +41,17 @@ export class EventQueue {
     this.columns = new EventColumns(epoch, FIRST_ROWS);
   }
 
-  /** Rows not yet taken. */
+  /** The number of rows not yet taken. */
   get length(): number {
     return this.columns.length - this.head;
   }
 
-  /** The arena slot that the newest rows point into, -1 without. */
+  /** The arena slot that the newest rows point into; -1 when there is none. */
   get lastSlot(): number {
     return this.#slots.at(-1)?.slot ?? -1;
   }
 
-  /** Says that the rows up to now point into `slot` (or earlier slots). */
+  /** Records that the rows up to now point into `slot` (or earlier slots). */
   hold(slot: number): void {
     const last = this.#slots.at(-1);
     if (last !== undefined && last.slot === slot) {
@@ -59,7 +59,7 @@ export class EventQueue {
     } else this.#slots.push({ slot, end: this.columns.length });
   }
 
-  /** Gives back the rows before `row` and the pages that held them. */
+  /** Releases the rows before `row` and the pages that held them. */
   release(row: number): void {
     this.head = row;
     while (this.#slots.length > 0 && this.#slots[0].end <= row) {
@@ -73,45 +73,45 @@ export class EventQueue {
   }
 }
 
-/** What handing out noticed. */
+/** Counts kept while handing out events. */
 export interface HandOut {
   /** Events handed out. */
   count: number;
-  /** Events handed out after a later one of another CPU. */
+  /** Events handed out after a later event of another CPU. */
   late: number;
   /**
-   * Times that a CPU's own clock stepped back between two events. The guest's
-   * clock does that (the `global` trace clock of a guest whose TSC is not
-   * stable), and the guest's own trace files show it too.
+   * How often a CPU's own clock stepped back between two events. The guest's
+   * clock does this (the `global` trace clock of a guest whose TSC is not
+   * stable), and it shows in the guest's own trace files too.
    */
   clockSteps: number;
-  /** The latest time handed out so far, ns since epoch. */
+  /** The latest time handed out so far, in ns since the epoch. */
   latest: number;
 }
 
-/** A fresh {@linkcode HandOut}. */
+/** Creates a {@linkcode HandOut} with zero counts. */
 export function handOut(): HandOut {
   return { count: 0, late: 0, clockSteps: 0, latest: -Infinity };
 }
 
-/** How far {@linkcode drainQueues} goes. */
+/** Options of {@linkcode drainQueues}. */
 export interface DrainOptions {
-  /** Hand out everything that is queued: at the end. */
+  /** Hand out everything in the queues; used at the end. */
   readonly all?: boolean;
   /**
-   * Wait for the event after a function's entry, which tells a leaf from a
-   * call that has callees, unless this many rows (default: none) are queued.
+   * Hold back a function's entry until the next event shows whether the call is
+   * a leaf, unless this many rows (default: none) are queued.
    */
   readonly holdEntries?: number;
 }
 
 /**
- * Hands out queued events in time order (ties: first queue first; the kernel
- * takes the lowest CPU), as far as no earlier one can still come.
+ * Hands out queued events in time order (ties: the first queue first; the
+ * kernel takes the lowest CPU), as long as no earlier event can still arrive.
  *
- * @param visit called for each event; must not keep the row
+ * @param visit called for each event; must not keep a reference to the row
  * @param sums updated
- * @returns how many were handed out.
+ * @returns how many events were handed out.
  */
 export function drainQueues(
   queues: readonly EventQueue[],

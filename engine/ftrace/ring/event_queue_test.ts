@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { KIND, PageArena } from "./columns.ts";
 import { drainQueues, EventQueue, handOut } from "./event_queue.ts";
 
-/** Adds a row; its slot is the queue's newest. */
+/** Adds a row that points into the queue's newest slot. */
 function add(
   queue: EventQueue,
   ts: number,
@@ -39,7 +39,7 @@ function drain(
   return pids;
 }
 
-Deno.test("hands out in time order, ties by CPU, as far as all are complete", () => {
+Deno.test("hands out in time order, ties by CPU, up to where all queues are complete", () => {
   const [a, b] = queues(2);
   add(a, 10, 1);
   add(b, 10, 2);
@@ -56,7 +56,7 @@ Deno.test("hands out in time order, ties by CPU, as far as all are complete", ()
   assert.deepEqual(drain([a, b]), [5]);
 });
 
-Deno.test("all of it, at the end", () => {
+Deno.test("hands out everything at the end", () => {
   const [a, b] = queues(2);
   add(a, 10, 1);
   add(b, 5, 2);
@@ -72,7 +72,7 @@ Deno.test("a function's entry waits for the event after it", () => {
     add(b, 3, 3);
     a.complete = b.complete = 100;
     assert.deepEqual(drain([a, b], { holdEntries: 10 }), [1]);
-    // Unless too much is waiting behind it.
+    // Unless too many events are waiting after it.
     assert.deepEqual(drain([a, b], { holdEntries: 2 }), [2, 3]);
     add(a, 4, 4, kind);
     add(a, 5, 5, KIND.return);
@@ -82,7 +82,7 @@ Deno.test("a function's entry waits for the event after it", () => {
   }
 });
 
-Deno.test("counts late events, and clocks that step back", () => {
+Deno.test("counts late events and backward clock steps", () => {
   const [a, b] = queues(2);
   const sums = handOut();
   a.complete = b.complete = Infinity;
@@ -98,7 +98,7 @@ Deno.test("counts late events, and clocks that step back", () => {
   assert.deepEqual(sums, { count: 5, late: 1, clockSteps: 1, latest: 21 });
 });
 
-Deno.test("pages are given back when their last row was taken", () => {
+Deno.test("pages are released when their last row has been taken", () => {
   const arena = new PageArena(64, 1);
   const queue = new EventQueue(arena, 0n);
   const first = arena.acquire();
@@ -109,7 +109,7 @@ Deno.test("pages are given back when their last row was taken", () => {
   const second = arena.acquire();
   add(queue, 3, 3);
   queue.hold(second);
-  // More of the same page: it stays until that is taken too.
+  // More of the same page: it stays until that has been taken too.
   add(queue, 4, 4);
   queue.hold(second);
   assert.equal(arena.slotsInUse, 2);
@@ -126,7 +126,7 @@ Deno.test("pages are given back when their last row was taken", () => {
   assert.equal(queue.head, 0);
 });
 
-Deno.test("however events come in, each is handed out once and in order", () => {
+Deno.test("in whatever order events arrive, each is handed out once and in order", () => {
   fc.assert(fc.property(
     fc.array(
       fc.record({

@@ -1,14 +1,13 @@
 /**
- * Values of events' fields, read where they lie: in the pages that the columns
- * point into. Every read stays inside its event; what would leave it is not
- * there.
+ * Reads the values of event fields in place, from the pages that the columns
+ * point into. No read leaves its event; what lies outside is treated as absent.
  *
  * @module
  */
 import { dynamicKind, type EventField } from "../events/formats.ts";
 import type { EventColumns, PageArena } from "./columns.ts";
 
-/** Rows of events with the pages that hold their payloads. */
+/** Rows of events, with the pages that hold their payloads. */
 export interface EventRows {
   readonly columns: EventColumns;
   readonly arena: PageArena;
@@ -17,7 +16,7 @@ export interface EventRows {
 const TWO32 = 4294967296;
 const DECODER = new TextDecoder();
 
-/** The 32 bits at a byte offset from an event's start; 0 past its end. */
+/** The 32 bits at a byte offset from the start of an event; 0 past its end. */
 export function wordAt(rows: EventRows, row: number, at: number): number {
   const { columns, arena } = rows;
   if (at + 4 > columns.size[row]) return 0;
@@ -28,8 +27,8 @@ export function wordAt(rows: EventRows, row: number, at: number): number {
 }
 
 /**
- * An integer field; NaN when it is none or not there. Of 64 bits those that a
- * Number can hold; {@linkcode exactAt} gives all.
+ * The value of an integer field; NaN when the field is not an integer or is
+ * absent. 64-bit values are rounded to a Number; {@linkcode exactAt} is exact.
  */
 export function integerAt(
   rows: EventRows,
@@ -46,7 +45,7 @@ export function integerAt(
   );
 }
 
-/** As {@linkcode integerAt}, a bigint where a Number would lose bits. */
+/** Like {@linkcode integerAt}, but a bigint where a Number would lose bits. */
 export function exactAt(
   rows: EventRows,
   row: number,
@@ -97,7 +96,7 @@ function exact(
   return signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true);
 }
 
-/** A field's text, up to its NUL; what is no UTF-8 in it is replaced. */
+/** The text in a field, up to its NUL; invalid UTF-8 is replaced. */
 export function textAt(
   rows: EventRows,
   row: number,
@@ -125,7 +124,7 @@ export function textAt(
 /**
  * The numbers of an array field.
  *
- * @param size bytes of one: 1, 2, 4 or 8
+ * @param size bytes per number: 1, 2, 4 or 8
  */
 export function arrayAt(
   rows: EventRows,
@@ -144,19 +143,19 @@ export function arrayAt(
   return values;
 }
 
-/** Where an array's bytes start, from the event's start. */
+/** Start of an array's bytes, relative to the start of the event. */
 function startOf(rows: EventRows, row: number, field: EventField): number {
   const dynamic = dynamicKind(field);
   if (dynamic === undefined) return field.offset;
   const place = wordAt(rows, row, field.offset) & 0xffff;
-  // A relative one counts from the end of the field.
+  // A relative location counts from the end of the field.
   return dynamic === "rel_loc" ? place + field.offset + 4 : place;
 }
 
-/** Where an array's bytes end, from the event's start. */
+/** End of an array's bytes, relative to the start of the event. */
 function endOf(rows: EventRows, row: number, field: EventField): number {
   const size = rows.columns.size[row];
-  // One without a length goes on to the event's end.
+  // An array without a length extends to the end of the event.
   const length = dynamicKind(field) !== undefined
     ? wordAt(rows, row, field.offset) >>> 16
     : field.size === 0

@@ -3,11 +3,11 @@ import type { EventField } from "../events/formats.ts";
 import { EventColumns, PageArena } from "./columns.ts";
 import { arrayAt, exactAt, integerAt, textAt, wordAt } from "./field_values.ts";
 
-/** One event of these bytes, at an odd word of its page. */
+/** An event with these bytes, at an odd word of its page. */
 function rowOf(bytes: readonly number[]) {
   const arena = new PageArena(4096);
   arena.acquire();
-  // What lies behind the event is another's.
+  // The bytes after the event belong to another one.
   arena.bytes.fill(0xee);
   arena.bytes.set(bytes, 12);
   const columns = new EventColumns(0n);
@@ -41,7 +41,7 @@ const BYTES = [
   1,
 ];
 
-Deno.test("integers of every width, signed or not", () => {
+Deno.test("integers of every width, signed and unsigned", () => {
   const row = rowOf(BYTES);
   const read = (size: number, signed: boolean) =>
     integerAt(row, 0, field({ size, signed }));
@@ -78,7 +78,7 @@ Deno.test("no read leaves its event", () => {
   assert.deepEqual(arrayAt(row, 0, field({ offset: 400, size: 100 }), 2), []);
 });
 
-Deno.test("dynamic fields: from the event's start, or from the field's end", () => {
+Deno.test("dynamic fields: relative to the event's start, or to the field's end", () => {
   const place = (at: number, length: number) => [at, 0, length, 0];
   const row = rowOf([...place(8, 3), ...place(0, 200), 0x61, 0xc3, 0xa4, 0x62]);
   assert.equal(textAt(row, 0, field({ type: "__data_loc char[]" })), "aä");
@@ -90,7 +90,7 @@ Deno.test("dynamic fields: from the event's start, or from the field's end", () 
     arrayAt(row, 0, field({ type: "__rel_loc u8[]", offset: 4 }), 1),
     [0x61, 0xc3, 0xa4, 0x62],
   );
-  // One that points out of its event has nothing.
+  // A field that points out of its event is empty.
   const out = rowOf(place(200, 3));
   assert.equal(textAt(out, 0, field({ type: "__data_loc char[]" })), "");
 });

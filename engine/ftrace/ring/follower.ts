@@ -1,6 +1,6 @@
 /**
- * Follows all CPUs' ring buffers of an instance and hands their events out in
- * time order.
+ * Follows the ring buffers of all CPUs of an instance and hands out their
+ * events in time order.
  *
  * @module
  */
@@ -23,59 +23,67 @@ import type { TraceLayout } from "./meta.ts";
 import type { CpuBuffer, RingBuffer } from "./ring_buffer.ts";
 import type { TraceArray } from "./trace_array.ts";
 
-/** Sums over all CPUs of what a follower has accounted for. */
+/** The counts of a follower, summed over all CPUs. */
 export interface FollowTotals {
-  /** Events decoded. */
+  /** Number of events decoded. */
   decoded: number;
   /** Events written by the guest that could not be read. */
   lost: number;
-  /** Events the guest itself could not write. */
+  /** Events that the guest itself could not write. */
   dropped: number;
-  /** Times that the guest emptied a CPU's buffer. */
+  /** How often the guest emptied a CPU's buffer. */
   resets: number;
   /**
-   * Of these, the times that the buffer was not seen at rest before: events
-   * that the guest threw away unread then are in no count.
+   * How many of these resets happened without a quiet moment seen before:
+   * events that the guest then discarded unread appear in no count.
    */
   blindResets: number;
-  /** Events handed out after a later one of another CPU. */
+  /** Events handed out after a later event of another CPU. */
   late: number;
   /**
-   * Times that a CPU's own clock stepped back between two events. The guest's
-   * clock does that (the `global` trace clock of a guest whose TSC is not
-   * stable), and the guest's own trace files show it too.
+   * How often a CPU's own clock stepped back between two events. The guest's
+   * clock does this (the `global` trace clock of a guest whose TSC is not
+   * stable), and it shows in the guest's own trace files too.
    */
   clockSteps: number;
-  /** Whether `decoded + lost` equalled the guest's counts at the last poll. */
+  /**
+   * Whether `decoded + lost` was equal to the guest's counts at the last poll.
+   */
   exact: boolean;
 }
 
 const NS_PER_S = 1_000_000_000n;
 
-/** A CPU's buffer as it is found, of the trace buffer or of the snapshot's. */
+/**
+ * A CPU's buffer as found, either in the trace buffer or in the snapshot
+ * buffer.
+ */
 interface Found {
   readonly cpu: CpuBuffer;
   readonly pageSize: number;
-  /** Whether it is being written to, for all that is known. */
+  /** Whether it is being written to, as far as is known. */
   readonly live: boolean;
 }
 
-/** What an instance writes to, and what a snapshot would exchange it for. */
+/**
+ * The buffers that an instance writes to, and those that a snapshot would
+ * exchange them for.
+ */
 interface Look {
   /** Whether no CPU may write (`record_disabled`). */
   readonly stopped: boolean;
   readonly found: readonly Found[];
 }
 
-/** Looks at the buffers until none is exchanged meanwhile. */
+/** Attempts to read the buffers without one being exchanged meanwhile. */
 const LOOK_TRIES = 100;
 
 /**
- * A follower of one instance. `poll` reads; `drain` hands out, in time order,
- * what can no longer be preceded by an event that is still to come.
+ * A follower of one instance. `poll` reads events; `drain` hands out, in time
+ * order, those that no event still to come can precede.
  *
- * The snapshot's buffer is followed as well: a snapshot exchanges the two, of
- * all CPUs or of one, and may do so several times between two polls.
+ * The snapshot buffer is followed as well: taking a snapshot swaps the two
+ * buffers, of all CPUs or of one, possibly several times between two polls.
  *
  * @example
  * ```ts
@@ -94,27 +102,27 @@ const LOOK_TRIES = 100;
 export class Follower {
   readonly kernel: Kernel;
   readonly instance: TraceArray;
-  /** What the columns' times count from, in ns of the trace clock. */
+  /** The time from which the columns count, in ns of the trace clock. */
   readonly epoch: bigint;
   readonly #layout: TraceLayout;
-  /** By size of a sub-buffer. */
+  /** Arenas by sub-buffer size. */
   readonly #arenas = new Map<number, PageArena>();
   #cpus: readonly CpuFollower[];
-  /** Followers made so far. */
+  /** Number of followers created so far. */
   #rings = 0;
-  /** Followers of buffers that are gone, not drained yet. */
+  /** Followers of buffers that are gone but not drained yet. */
   #leaving: CpuFollower[] = [];
   #sink: SegmentSink | undefined;
-  /** Accounts of followers that are gone. */
+  /** Accounts of followers that no longer exist. */
   readonly #past: CpuAccount[] = [];
   readonly #handed = handOut();
   #passed = -Infinity;
-  /** Time of the newest event at the start, ns since epoch. */
+  /** Time of the newest event at the start, in ns since the epoch. */
   #began = -Infinity;
   #timeStart: bigint;
 
   /**
-   * Begins to follow.
+   * Starts following.
    *
    * @throws {KernelError} when the buffers cannot be found.
    * @throws {MemoryError} when they cannot be read.
@@ -131,7 +139,7 @@ export class Follower {
     this.#timeStart = instance.timeStart;
     const { found } = this.#look();
     this.#cpus = found.map((each) => this.#follow(each));
-    // What a snapshot holds is of the past, whatever is asked for.
+    // A snapshot's content is from the past, whatever start is requested.
     this.#cpus.forEach((cpu, i) => cpu.start(found[i].live ? options : {}));
     for (const cpu of this.#cpus) {
       this.#began = Math.max(this.#began, cpu.newest);
@@ -155,7 +163,7 @@ export class Follower {
   /**
    * The buffers at this moment.
    *
-   * @throws {KernelError} when they are exchanged all the time.
+   * @throws {KernelError} when they keep being exchanged.
    */
   #look(): Look {
     const { instance } = this;
@@ -168,7 +176,7 @@ export class Follower {
       };
       const found = of(live, true);
       if (rest !== undefined) found.push(...of(rest, false));
-      // One that was exchanged between two looks is there twice.
+      // A buffer that was exchanged between two reads appears twice.
       const distinct = new Set(found.map(({ cpu }) => cpu.object.gva));
       if (distinct.size < found.length) continue;
       const stopped = live.object.number("record_disabled") !== 0;
@@ -192,7 +200,7 @@ export class Follower {
     this.#timeStart = timeStart;
     const { stopped, found } = this.#look();
     this.#rebind(found);
-    // The guest's clock has passed every time stamp that was seen before.
+    // The guest's clock is past every time stamp that was seen before.
     const passed = this.#passed;
     this.#cpus.forEach((cpu, i) => {
       const { live } = found[i];
@@ -204,8 +212,8 @@ export class Follower {
   }
 
   /**
-   * Follows a CPU that came up, and a change of the sub-buffers' size. In the
-   * end there is a follower for each buffer found, in the same order.
+   * Adds CPUs that came up, and handles a change of the sub-buffer size.
+   * Afterwards there is one follower for each buffer found, in the same order.
    */
   #rebind(found: readonly Found[]): void {
     const known = new Map(
@@ -219,7 +227,7 @@ export class Follower {
       const after = this.#newestOf(each.cpu.cpu);
       begin.push(() =>
         before === undefined
-          // What is new in it is what is later than all that was read.
+          // Its new events are those later than everything read so far.
           ? cpu.start({ fromBuffer: true, after })
           : cpu.succeed(before)
       );
@@ -230,7 +238,8 @@ export class Follower {
     const there = new Set(found.map(({ cpu }) => cpu.object.gva));
     for (const cpu of gone) {
       if (there.has(cpu.buffer.object.gva)) cpu.takeLast();
-      // Exchanged for another: it is still there, and at rest.
+      // It was exchanged for another buffer: it still exists and is not written
+      // to.
       else cpu.poll(this.#passed, true);
     }
     this.#cpus = cpus;
@@ -239,7 +248,7 @@ export class Follower {
     this.#leaving.push(...gone);
   }
 
-  /** Time of the newest event that was read of a CPU, ns since epoch. */
+  /** Time of the newest event read from a CPU, in ns since the epoch. */
   #newestOf(cpu: number): number {
     let newest = this.#began;
     for (const each of this.#all()) {
@@ -262,10 +271,11 @@ export class Follower {
   }
 
   /**
-   * Hands out events in time order, as far as no earlier one can still come.
+   * Hands out events in time order, as long as no earlier event can still
+   * arrive.
    *
-   * @param visit called for each event; must not keep the row
-   * @returns how many were handed out.
+   * @param visit called for each event; must not keep a reference to the row
+   * @returns how many events were handed out.
    */
   drain(visit: EventVisitor, options: DrainOptions = {}): number {
     const queues = this.#all().map((cpu) => cpu.queue);
@@ -279,20 +289,20 @@ export class Follower {
   }
 
   /**
-   * All events up to this time (ns since epoch) are decoded; none earlier can
-   * still come.
+   * All events up to this time (ns since the epoch) are decoded; no earlier
+   * event can still arrive.
    */
   get complete(): number {
     return Math.min(...this.#all().map((cpu) => cpu.queue.complete));
   }
 
-  /** Has all that is decoded told to `sink`, from now on. */
+  /** Passes everything that is decoded from now on to `sink`. */
   keep(sink: SegmentSink): void {
     this.#sink = sink;
     for (const cpu of this.#cpus) cpu.onSegment = sink;
   }
 
-  /** Accounts per CPU, each over all buffers that were followed. */
+  /** Accounts per CPU, each over all buffers followed so far. */
   accounts(): CpuAccount[] {
     const sums = new Map<number, CpuAccount>();
     const accounts = this.#all().map(({ account }) => account);
@@ -314,7 +324,7 @@ export class Follower {
     return [...sums.values()];
   }
 
-  /** Sums over all CPUs and all buffers followed. */
+  /** Totals over all CPUs and all buffers followed so far. */
   totals(): FollowTotals {
     const totals: FollowTotals = {
       decoded: 0,
@@ -340,8 +350,8 @@ export class Follower {
 }
 
 /**
- * A time near an instance's events for their columns to count from: the
- * newest page stamp of any CPU, in whole seconds.
+ * An epoch for the columns near an instance's events: the newest page stamp of
+ * any CPU, in whole seconds.
  */
 export function traceEpoch(instance: TraceArray, layout: TraceLayout): bigint {
   let newest = 0n;

@@ -17,7 +17,7 @@ import {
 /** A follower of all CPUs whose events are checked as they are handed out. */
 class Watch {
   readonly follower: Follower;
-  /** Per CPU: sequence numbers. */
+  /** Sequence numbers per CPU. */
   readonly seen: number[][];
   readonly times: number[] = [];
   readonly #sim: RingGuest;
@@ -40,13 +40,13 @@ class Watch {
   }
 }
 
-Deno.test("the epoch is the newest page's second", () => {
+Deno.test("the epoch is the second of the newest page", () => {
   const sim = ringGuest([2, 2]);
   finish(sim.rings[1].write({ words: 3, delta: 7_123_456_789 }));
   assert.equal(traceEpoch(sim.instance, LAYOUT_6_1), 1007_000_000_000n);
 });
 
-Deno.test("events of all CPUs come out in time order, each once", () => {
+Deno.test("events of all CPUs arrive in time order, each once", () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -65,7 +65,7 @@ Deno.test("events of all CPUs come out in time order, each once", () => {
         let clock = 1_000_000_000_100n;
         for (const { cpu, count, poll } of program) {
           for (let i = 0; i < count; i++) {
-            // One clock for all CPUs.
+            // All CPUs share one clock.
             const ring = sim.rings[cpu];
             clock += 3n;
             const delta = Number(clock - (ring.times.at(-1) ?? 0n));
@@ -97,11 +97,11 @@ Deno.test("events of all CPUs come out in time order, each once", () => {
   );
 });
 
-Deno.test("an event is held back while an earlier one may still come", () => {
+Deno.test("an event is held back while an earlier one may still arrive", () => {
   const sim = ringGuest([2, 2]);
   const watch = new Watch(sim);
   finish(sim.rings[0].write({ words: 3, delta: 1000 }));
-  // CPU 1 is at an earlier event, and has not finished it.
+  // CPU 1 is writing an earlier event and has not finished it.
   const steps = sim.rings[1].write({ words: 3, delta: 500 });
   for (let i = 0; i < 3; i++) steps.next();
   watch.step();
@@ -114,7 +114,7 @@ Deno.test("an event is held back while an earlier one may still come", () => {
   assert.equal(watch.follower.totals().late, 0);
 });
 
-Deno.test("a buffer that was swapped away is read to its end", () => {
+Deno.test("a buffer that was swapped out is read to its end", () => {
   const sim = ringGuest([3]);
   const { guest, buffer, instance } = sim;
   const [ring] = sim.rings;
@@ -122,7 +122,7 @@ Deno.test("a buffer that was swapped away is read to its end", () => {
   writeMany(ring, 50);
   watch.step();
   writeMany(ring, 50);
-  // A snapshot: another ring stands in its place.
+  // A snapshot: another ring takes its place.
   const other = new SimRing(guest, 0, 3, 2_000_000_000_000n);
   const array = guest.u64(
     guest.at("trace_buffer", buffer.object.gva, "buffers"),
@@ -136,7 +136,7 @@ Deno.test("a buffer that was swapped away is read to its end", () => {
   assert.equal(instance.buffer().cpuBuffers()[0].object.gva, other.gva);
 });
 
-Deno.test("snapshots of all CPUs and of one: nothing twice, all accounted for", () => {
+Deno.test("snapshots of all CPUs and of one: nothing is read twice, everything is accounted for", () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -150,7 +150,7 @@ Deno.test("snapshots of all CPUs and of one: nothing twice, all accounted for", 
       (program) => {
         const sim = ringGuest([3, 4]);
         const snapshot = addSnapshot(sim, [4, 3]);
-        // An older snapshot, which is nothing new.
+        // An older snapshot, whose events are not new.
         for (const ring of snapshot) writeMany(ring, 30);
         const now = [...sim.rings];
         const rest = [...snapshot];
@@ -174,7 +174,7 @@ Deno.test("snapshots of all CPUs and of one: nothing twice, all accounted for", 
             drained++;
           }, { all: true });
         };
-        // One clock for all CPUs.
+        // All CPUs share one clock.
         let clock = 2_000_000_000_000n;
         for (const { cpu, count, then } of program) {
           for (let i = 0; i < count; i++) {
@@ -208,7 +208,7 @@ Deno.test("snapshots of all CPUs and of one: nothing twice, all accounted for", 
   );
 });
 
-Deno.test("what is decoded is told, so that it can be kept", () => {
+Deno.test("decoded bytes are passed to the sink, so that they can be stored", () => {
   const sim = ringGuest([3, 3]);
   const follower = new Follower(sim.instance, LAYOUT_6_1);
   const kept: [cpu: number, from: number, to: number][] = [];

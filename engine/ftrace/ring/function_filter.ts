@@ -1,5 +1,5 @@
 /**
- * An instance's `set_ftrace_filter`, read in guest memory.
+ * Reads an instance's `set_ftrace_filter` from guest memory.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const MAX_ENTRIES = 65536;
  * Names of the functions in an instance's filter (kernel/trace/ftrace.c,
  * `ftrace_ops.func_hash->filter_hash`); empty: all functions.
  *
- * @throws {KernelError} when the hash is in flux.
+ * @throws {KernelError} when the hash is changing.
  */
 export function readFunctionFilter(instance: TraceArray): string[] {
   const { kernel } = instance;

@@ -7,16 +7,16 @@
 
 import { XftraceError } from "../../base/errors.ts";
 
-/** Bytes that there is room for at first. */
+/** Initial size of the result, in bytes. */
 const FIRST_SIZE = 4096;
 
 /**
- * Parses an `xxd` dump: `00000010: 0a00 0000 ...  text`. Lines that start
- * with `#` and blank lines are skipped; a gap between two lines' offsets is
+ * Parses an `xxd` dump: `00000010: 0a00 0000 ... text`. Lines that start with
+ * `#` and blank lines are skipped; a gap between the offsets of two lines is
  * filled with zeros (`xxd -a` writes `*`).
  *
- * @returns the bytes, from offset 0 to the last byte given
- * @throws {XftraceError} naming the line that is not a hexdump line.
+ * @returns the bytes, from offset 0 to the last byte in the dump
+ * @throws {XftraceError} which names the line that is not a hexdump line.
  */
 export function parseHexdump(text: string): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(FIRST_SIZE);
@@ -50,8 +50,8 @@ export function parseHexdump(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Writes bytes the way `xxd` does, 16 to a line; runs of all-zero lines
- * after the first are left out behind a `*`.
+ * Writes bytes the way `xxd` does, 16 per line; of a run of all-zero lines only
+ * the first is kept, followed by a `*`.
  */
 export function formatHexdump(bytes: Uint8Array): string {
   const lines: string[] = [];

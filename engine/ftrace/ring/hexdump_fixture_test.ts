@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatHexdump, parseHexdump } from "./hexdump_fixture.ts";
 
-Deno.test("a hexdump reads back as the bytes it was made of", () => {
+Deno.test("a hexdump is read back as the original bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
     assert.deepEqual([...parseHexdump(formatHexdump(bytes))], [...bytes]);
   }));
@@ -26,6 +26,6 @@ Deno.test("xxd's own output is understood", () => {
   assert.equal(bytes[16], 0xbe);
 });
 
-Deno.test("a line that is no hexdump is named", () => {
+Deno.test("a line that is not part of a hexdump is named", () => {
   assert.throws(() => parseHexdump("00000000: 00\nhello\n"), /line 2 .*hello/);
 });

@@ -1,5 +1,5 @@
 /**
- * A trace layout for tests that need no kernel: what 6.1 has.
+ * A trace layout for tests without a kernel: that of 6.1.
  *
  * @module
  */

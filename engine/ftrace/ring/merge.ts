@@ -1,7 +1,7 @@
 /**
- * Puts the CPUs' events in time order, as the kernel's readers do
+ * Merges the events of all CPUs in time order like the kernel's readers
  * (kernel/trace/trace.c, __find_next_entry): the smallest time stamp comes
- * next, on a tie the lowest CPU.
+ * next; in a tie, the lowest CPU.
  *
  * @module
  */
@@ -9,19 +9,21 @@
 import type { EventColumns } from "./columns.ts";
 
 /**
- * A cursor over columns in time order. Rows of one CPU keep the order in
- * which they were appended, which must be their order in the ring.
+ * A cursor over columns in time order. Rows of one CPU keep the order in which
+ * they were appended, which must be ring order.
  *
- * Rows appended later are not seen; make a new cursor for them.
+ * Rows appended later are not included; create a new cursor for them.
  */
 export class TimeMerge {
   readonly #columns: EventColumns;
   /** Rows grouped by CPU. */
   readonly #rows: Uint32Array<ArrayBuffer>;
-  /** Per CPU: position of its next row in `#rows`, and one past its last. */
+  /**
+   * Per CPU: position of its next row in `#rows`, and one past its last row.
+   */
   readonly #head: Uint32Array<ArrayBuffer>;
   readonly #end: Uint32Array<ArrayBuffer>;
-  /** Per CPU: time of its next row; Infinity when it has none. */
+  /** Per CPU: time of its next row; Infinity when there is none. */
   readonly #time: Float64Array<ArrayBuffer>;
   /** CPU whose next row is the earliest, -1 when unknown. */
   #best = -1;
@@ -30,7 +32,7 @@ export class TimeMerge {
   #nextBest = -1;
 
   /**
-   * @param from first row to take (default: all rows)
+   * @param from first row to include (default: all rows)
    * @param to one past the last row
    */
   constructor(columns: EventColumns, from = 0, to = columns.length) {
@@ -62,12 +64,12 @@ export class TimeMerge {
   }
 
   /**
-   * Takes the rows that follow one in the columns, as long as they are the
-   * next in time order.
+   * Takes the rows that directly follow a row in the columns, as long as they
+   * are next in time order.
    *
    * @param row the row that was taken last
-   * @param end takes none from here on
-   * @param stops takes none of these
+   * @param end stops before this row
+   * @param stops stops before a row for which this is set
    * @returns one past the last row taken.
    */
   takeRun(
@@ -89,29 +91,29 @@ export class TimeMerge {
     return to;
   }
 
-  /** The next row in time order without taking it, or -1. */
+  /** Returns the next row in time order without taking it, or -1. */
   peek(): number {
     const cpu = this.#earliest();
     return cpu < 0 ? -1 : this.#rows[this.#head[cpu]];
   }
 
-  /** The next row of one CPU without taking it, or -1. */
+  /** Returns the next row of one CPU without taking it, or -1. */
   peekCpu(cpu: number): number {
     return cpu < this.#head.length && this.#head[cpu] < this.#end[cpu]
       ? this.#rows[this.#head[cpu]]
       : -1;
   }
 
-  /** Takes the next row of one CPU, out of time order, if it has one. */
+  /** Takes the next row of one CPU, if it has one, regardless of time order. */
   skipCpu(cpu: number): void {
     if (cpu < this.#head.length && this.#head[cpu] < this.#end[cpu]) {
       this.#advance(cpu);
-      // A CPU's clock may step back, so its next row may be the earliest now.
+      // A CPU's clock may step back, so its next row may now be the earliest.
       if (cpu !== this.#best) this.#best = -1;
     }
   }
 
-  /** All rows that are left, in time order. Takes them. */
+  /** Takes all remaining rows; returns them in time order. */
   order(): Uint32Array<ArrayBuffer> {
     let left = 0;
     for (let i = 0; i < this.#head.length; i++) {
@@ -132,12 +134,12 @@ export class TimeMerge {
     this.#time[cpu] = this.#headTime(cpu);
   }
 
-  /** CPU of the earliest row, -1 when none has any. */
+  /** The CPU of the earliest row; -1 when no rows are left. */
   #earliest(): number {
     const time = this.#time;
     const best = this.#best;
-    // Events come in runs of one CPU: mostly it still has the earliest. The
-    // others' times can only have grown since they were compared.
+    // Events come in runs of one CPU, so it usually still has the earliest. The
+    // times of the others can only have grown since they were compared.
     if (
       best >= 0 &&
       (time[best] < this.#nextBestTime ||

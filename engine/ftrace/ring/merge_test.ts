@@ -14,7 +14,7 @@ function columnsOf(rows: readonly { cpu: number; ts: number }[]) {
   return columns;
 }
 
-/** What __find_next_entry does, said plainly. */
+/** A straightforward version of __find_next_entry. */
 function plainMerge(rows: readonly { cpu: number; ts: number }[]): number[] {
   const queues = new Map<number, number[]>();
   rows.forEach(({ cpu }, row) => {
@@ -40,14 +40,14 @@ const rows = fc.array(
   { maxLength: 60 },
 );
 
-Deno.test("rows come as the kernel's reader takes them, steps back or not", () => {
+Deno.test("rows are taken in the order of the kernel's reader, even when clocks step back", () => {
   fc.assert(fc.property(rows, (list) => {
     const order = new TimeMerge(columnsOf(list)).order();
     assert.deepEqual([...order], plainMerge(list));
   }));
 });
 
-Deno.test("taking a CPU's next row out of turn leaves the rest in order", () => {
+Deno.test("taking a CPU's next row out of order leaves the rest in order", () => {
   const columns = columnsOf([
     { cpu: 0, ts: 1 },
     { cpu: 0, ts: 2 },
@@ -67,7 +67,7 @@ Deno.test("taking a CPU's next row out of turn leaves the rest in order", () => 
   merge.skipCpu(77);
 });
 
-Deno.test("rows taken out of turn leave the rest in order, steps back or not", () => {
+Deno.test("rows taken out of order leave the rest in order, even when clocks step back", () => {
   const step = fc.record({ peek: fc.boolean(), skip: fc.nat(7) });
   fc.assert(
     fc.property(rows, fc.array(step, { maxLength: 60 }), (list, steps) => {
@@ -88,7 +88,7 @@ Deno.test("rows taken out of turn leave the rest in order, steps back or not", (
           );
       for (const { peek, skip } of steps) {
         if (peek) assert.equal(merge.peek(), earliest()?.index ?? -1);
-        // Most CPUs have no rows: every other step takes one in turn.
+        // Most CPUs have no rows; every other step takes a row out of order.
         if (first(skip) === undefined) {
           assert.equal(merge.next(), take(earliest()));
         } else {
@@ -110,7 +110,7 @@ Deno.test("rows taken out of turn leave the rest in order, steps back or not", (
 Deno.test("rows that follow each other are taken as one run", () => {
   fc.assert(
     fc.property(rows, fc.nat(8), fc.array(fc.nat(59)), (list, most, stops) => {
-      // By CPU, as buffers are read.
+      // Sorted by CPU, as buffers are read.
       const columns = columnsOf(list.sort((a, b) => a.cpu - b.cpu));
       const stop = new Set(stops);
       const merge = new TimeMerge(columns);
@@ -123,7 +123,7 @@ Deno.test("rows that follow each other are taken as one run", () => {
           assert.ok(each === row || !stop.has(each));
           order.push(each);
         }
-        // It ends where it must.
+        // The run ends where it must.
         const next = merge.peek();
         assert.ok(
           next !== to || to === row + 1 + most || stop.has(to) ||
@@ -136,7 +136,7 @@ Deno.test("rows that follow each other are taken as one run", () => {
   );
 });
 
-Deno.test("only the rows asked for are merged", () => {
+Deno.test("only the requested rows are merged", () => {
   const columns = columnsOf([
     { cpu: 0, ts: 5 },
     { cpu: 1, ts: 4 },

@@ -1,6 +1,6 @@
 /**
- * What the decoder and the text must know of one kernel: entry layouts and
- * type ids, all probed in the kernel's own BTF.
+ * What the decoder and the text output must know about a kernel: entry layouts
+ * and type ids, all probed in the kernel's own BTF.
  *
  * @module
  */
@@ -8,11 +8,11 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Types } from "../../kernel/btf/types.ts";
 
-/** Offsets in a sub-buffer (`struct buffer_data_page`), in bytes. */
+/** Offsets within a sub-buffer (`struct buffer_data_page`), in bytes. */
 export interface PageLayout {
   /** The u64 time stamp of the page. */
   readonly timeStamp: number;
-  /** The commit; its low word holds all there is. */
+  /** The commit; its low word holds the whole value. */
   readonly commit: number;
   /** The first event. */
   readonly data: number;
@@ -20,7 +20,7 @@ export interface PageLayout {
 
 /**
  * Ids of the tracers' own entries (`enum trace_type`); -1 for those that the
- * kernel does not have.
+ * kernel lacks.
  */
 export interface TraceTypeIds {
   readonly fn: number;
@@ -39,52 +39,58 @@ export interface TraceTypeIds {
   readonly timerlat: number;
   readonly rawData: number;
   readonly funcRepeats: number;
-  /** Ids from here on are events with a format (`__TRACE_LAST_TYPE`). */
+  /** The first id of events with a format (`__TRACE_LAST_TYPE`). */
   readonly last: number;
 }
 
-/** `struct ftrace_graph_ent_entry`, offsets from the `trace_entry`. */
+/**
+ * Offsets in `struct ftrace_graph_ent_entry`, from the start of the
+ * `trace_entry`.
+ */
 export interface GraphEntryLayout {
   readonly func: number;
   /** Low word of the depth, whatever its width. */
   readonly depth: number;
-  /** Least bytes of such an entry. */
+  /** Minimum size of such an entry in bytes. */
   readonly size: number;
-  /** Start of the recorded arguments (u64 each), -1 without. */
+  /** Start of the recorded arguments (u64 each); -1 without them. */
   readonly args: number;
-  /** The return address of a `TRACE_GRAPH_RETADDR_ENT`, -1 without. */
+  /** The return address in a `TRACE_GRAPH_RETADDR_ENT`; -1 without it. */
   readonly retaddr: number;
 }
 
-/** `struct ftrace_graph_ret_entry`, offsets from the `trace_entry`. */
+/**
+ * Offsets in `struct ftrace_graph_ret_entry`, from the start of the
+ * `trace_entry`.
+ */
 export interface GraphReturnLayout {
   readonly func: number;
   readonly depth: number;
   readonly overrun: number;
-  /** The u64 return value, -1 where the kernel records none. */
+  /** The u64 return value; -1 when the kernel does not record it. */
   readonly retval: number;
   readonly calltime: number;
   readonly rettime: number;
   readonly size: number;
 }
 
-/** Layouts and ids that decoding needs. Plain data: it can be cached. */
+/** Layouts and ids needed for decoding. Plain data, so it can be cached. */
 export interface TraceLayout {
   readonly page: PageLayout;
   readonly types: TraceTypeIds;
   readonly graphEntry: GraphEntryLayout;
   readonly graphReturn: GraphReturnLayout;
-  /** Least and greatest id of the graph entries, for a quick test. */
+  /** The lowest and highest id of graph entries, for a quick test. */
   readonly graphFirst: number;
   readonly graphLast: number;
   /** `ftrace_entry`: function and caller. */
   readonly fn: {
     readonly ip: number;
     readonly parentIp: number;
-    /** Start of recorded arguments (u64 each), -1 without. */
+    /** Start of the recorded arguments (u64 each); -1 without them. */
     readonly args: number;
   };
-  /** `stack_entry`: the callers' array, its count (-1 without). */
+  /** `stack_entry`: the array of callers, and its length (-1 without it). */
   readonly stack: { readonly size: number; readonly caller: number };
   /** `userstack_entry`. */
   readonly userStack: { readonly tgid: number; readonly caller: number };
@@ -114,7 +120,8 @@ export interface TraceLayout {
  * Probes the layouts and ids in the kernel's types.
  *
  * @throws {KernelError} when a type the decoder cannot do without is missing,
- *   or `struct trace_entry` is not laid out as every kernel so far has it.
+ *   or the layout of `struct trace_entry` differs from that of all known
+ *   kernels.
  *
  * @example
  * ```ts
@@ -215,21 +222,24 @@ function typeIds(types: Types): TraceTypeIds {
 function graphEntry(types: Types): GraphEntryLayout {
   const struct = "ftrace_graph_ent_entry";
   const layout = types.tryStruct(struct);
-  // A kernel without the tracer has no such entries: any offset will do.
+  // A kernel without the tracer has no such entries, so any offset will do.
   if (layout === undefined) {
     return { func: 8, depth: 16, size: 20, args: -1, retaddr: -1 };
   }
   const func = types.offset(struct, "graph_ent.func");
   const depth = types.offset(struct, "graph_ent.depth");
   const args = types.tryOffset(struct, "args") ?? -1;
-  // Entries end where the arguments start: they are a flexible array.
+  // Entries end where the arguments start, which are a flexible array.
   const size = args >= 0 ? args : layout.size;
   const retaddr = returnAddress(types, args);
   checkWords(struct, { func, depth });
   return { func, depth, args, size, retaddr };
 }
 
-/** First in a struct of its own, later as the first recorded argument. */
+/**
+ * The return address is first in a struct of its own, in later kernels the
+ * first recorded argument.
+ */
 function returnAddress(types: Types, args: number): number {
   if (types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") === undefined) return -1;
   const struct = "fgraph_retaddr_ent_entry";
@@ -251,8 +261,8 @@ function graphReturn(types: Types): GraphReturnLayout {
       size: 40,
     };
   }
-  // 6.12 shows the times twice, in `ret` and behind it; only those in `ret`
-  // are written. Kernels that moved them have them behind it alone.
+  // 6.12 declares the times twice, in `ret` and after it; only those in `ret`
+  // are written. Kernels that moved them declare only those after it.
   const time = (name: string) =>
     types.tryOffset(struct, `ret.${name}`) ?? types.offset(struct, name);
   const func = types.offset(struct, "ret.func");
@@ -278,7 +288,7 @@ function funcRepeats(types: Types): TraceLayout["funcRepeats"] {
   };
 }
 
-/** Columns are read as aligned words, so the fields must lie on words. */
+/** Columns are read as aligned words, so the fields must be word-aligned. */
 function checkWords(struct: string, offsets: Record<string, number>): void {
   for (const [name, offset] of Object.entries(offsets)) {
     if ((offset & 3) !== 0) {

@@ -94,11 +94,11 @@ function typesOf(
   };
 }
 
-Deno.test("6.1's layout is probed", () => {
+Deno.test("the layout of 6.1 is probed", () => {
   assert.deepEqual(traceLayout(typesOf(KERNEL_6_1, IDS_6_1)), LAYOUT_6_1);
 });
 
-Deno.test("times outside ret are taken only when ret has none", () => {
+Deno.test("times outside ret are used only when ret has none", () => {
   const outer = "ftrace_graph_ret_entry";
   const both = traceLayout(typesOf({
     ...KERNEL_6_1,

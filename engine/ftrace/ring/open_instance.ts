@@ -1,5 +1,5 @@
 /**
- * What is read of an instance of Ftrace, opened together.
+ * Opens an Ftrace instance together with what is needed to read it.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface OpenInstance {
 /**
  * Opens an instance by name (default: the top-level one).
  *
- * @throws {KernelError} when there is none.
+ * @throws {KernelError} when there is no such instance.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
  * Decodes ring-buffer pages (sub-buffers) into columns.
  *
- * Whatever the bytes are, decoding ends, throws nothing and reads nothing
- * outside the page: a page copied while the guest writes may hold anything.
- * What was wrong is a status code, never an exception.
+ * Whatever the bytes, decoding terminates, never throws, and reads nothing
+ * outside the page, because a page copied while the guest writes may hold
+ * anything. Faults are reported as a status code, never as an exception.
  *
  * Source: kernel/trace/ring_buffer.c, include/linux/ring_buffer.h.
  *
@@ -13,26 +13,29 @@
 import { type EventColumns, KIND, type PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 
-/** How decoding a page ended. */
+/** The outcome of decoding a page. */
 export const PAGE_STATUS = {
   /** Decoded up to the commit. */
   ok: 0,
-  /** An event runs over the commit: the page was torn, or is no page. */
+  /**
+   * An event extends beyond the commit: the copy is torn, or the bytes are not
+   * a page.
+   */
   truncated: 1,
-  /** The commit does not fit the sub-buffer, or is no multiple of 4. */
+  /** The commit exceeds the sub-buffer, or is not a multiple of 4. */
   badCommit: 2,
-  /** An event of no length: zeroed bytes before the commit. */
+  /** An event of length zero: zeroed bytes before the commit. */
   zeroLength: 3,
-  /** An event too short for what its type says it holds. */
+  /** An event too short for its type. */
   shortEvent: 4,
-  /** The offset to go on from lies behind the commit. */
+  /** The offset at which to continue is beyond the commit. */
   badOffset: 5,
 } as const;
 
 /** One of the values of {@linkcode PAGE_STATUS}. */
 export type PageStatus = typeof PAGE_STATUS[keyof typeof PAGE_STATUS];
 
-/** A status in words, for messages. */
+/** A status described in words, for messages. */
 export function pageStatusName(status: PageStatus): string {
   for (const [name, value] of Object.entries(PAGE_STATUS)) {
     if (value === status) return name;
@@ -43,41 +46,48 @@ export function pageStatusName(status: PageStatus): string {
 // ring_buffer.h: RINGBUF_TYPE_*.
 const TYPE_PADDING = 29;
 const TYPE_TIME_EXTEND = 30;
-/** Bytes of `struct trace_entry`, checked by the layout. */
+/** Size of `struct trace_entry` in bytes; checked when the layout is probed. */
 const ENTRY_SIZE = 8;
-/** Least bytes of an event in the page: its header and a `trace_entry`. */
+/**
+ * Minimum size of an event in the page, in bytes: its header and a
+ * `trace_entry`.
+ */
 const LEAST_EVENT = 12;
-// ring_buffer.c: flags above the commit of a page handed to a reader.
+// ring_buffer.c: flag bits above the commit of a page that is handed to a
+// reader.
 const RB_MISSED_EVENTS = 0x80000000;
 const RB_MISSED_STORED = 0x40000000;
 const RB_MISSED_MASK = 0xc0000000;
-/** 2^27: one unit of array[0] of a time extend or an absolute stamp. */
+/** 2^27: one unit of array[0] in a time extend or an absolute stamp. */
 const TS_UNIT = 134217728;
-/** ring_buffer.c TS_MSB: the bits an absolute stamp does not carry. */
+/** ring_buffer.c TS_MSB: the bits that an absolute stamp lacks. */
 const TS_MSB_HIGH = 0xf8000000;
 
 /**
  * A page decoder: `decode()` appends a page's events to the columns. One
- * decoder is reused for any number of pages; after each call its fields say
- * what happened, so that a follower can go on within a page that has grown.
+ * decoder is reused for any number of pages; after each call its fields
+ * describe the result, so that a follower can continue in a page that has
+ * grown.
  */
 export class PageDecoder {
   /**
-   * Events older than this (ns since the columns' epoch) are skipped, as
-   * tracefs skips what is older than `array_buffer.time_start`.
+   * Events older than this (ns since the columns' epoch) are skipped, just as
+   * tracefs skips events older than `array_buffer.time_start`.
    */
   timeStart = -Infinity;
-  /** Where to go on: the offset into the page's data, in bytes. */
+  /** Where to continue: an offset into the page's data, in bytes. */
   nextOffset = 0;
-  /** Time of the last event or time stamp, ns since the columns' epoch. */
+  /** Time of the last event or time stamp, in ns since the columns' epoch. */
   lastTs = 0;
-  /** Rows appended by the last call. */
+  /** Number of rows appended by the last call. */
   events = 0;
-  /** Events the last call skipped because of {@linkcode timeStart}. */
+  /**
+   * Number of events skipped by the last call because of {@linkcode timeStart}.
+   */
   skipped = 0;
-  /** Events that the kernel had discarded, found by the last call. */
+  /** Number of events found by the last call that the kernel had discarded. */
   discarded = 0;
-  /** The columns that rows are appended to. */
+  /** The columns to which rows are appended. */
   columns: EventColumns;
   readonly #layout: TraceLayout;
 
@@ -91,9 +101,10 @@ export class PageDecoder {
    * lie in an arena slot.
    *
    * @param slot the slot's offset in bytes
-   * @param cpu CPU the page belongs to
-   * @param from offset into the data to start at, such as `reader_page.read`;
-   *   events before it are walked over (for the time) but not appended
+   * @param cpu the page's CPU
+   * @param from offset into the data at which to start, such as
+   *   `reader_page.read`; events before it are read for their times but not
+   *   appended
    */
   decodeSlot(
     arena: PageArena,
@@ -109,7 +120,7 @@ export class PageDecoder {
     if (from === 0) return this.decode(arena, slot, cpu, commit, 0, ts);
     const rows = this.columns.length;
     const losses = this.columns.lost.length;
-    // The time of the first event wanted is the sum of the deltas before it.
+    // The time of the first wanted event is the sum of the deltas before it.
     const status = this.decode(arena, slot, cpu, from, 0, ts);
     this.columns.length = rows;
     this.columns.lost.length = losses;
@@ -118,16 +129,16 @@ export class PageDecoder {
   }
 
   /**
-   * Decodes a page's data from an offset. On any status the events before
-   * the bad place have been appended; set `columns.length` back to drop them.
+   * Decodes a page's data from an offset. Whatever the status, the events
+   * before the fault have been appended; reset `columns.length` to drop them.
    *
    * @param slot offset in bytes of the page (its header) in the arena
-   * @param cpu CPU the page belongs to
-   * @param commit the page's `commit` as it stands in the header: bytes of
-   *   data, with the missed-events flags if any
-   * @param from offset into the data to go on from (0: the beginning)
-   * @param fromTs time at that offset, ns since the columns' epoch: the
-   *   page's stamp for 0, else {@linkcode lastTs} of the call before
+   * @param cpu the page's CPU
+   * @param commit the page's `commit` from its header: bytes of data, including
+   *   any missed-events flags
+   * @param from offset into the data at which to continue (0: the beginning)
+   * @param fromTs time at that offset, ns since the columns' epoch: the page's
+   *   stamp for offset 0, otherwise {@linkcode lastTs} of the previous call
    */
   decode(
     arena: PageArena,
@@ -160,7 +171,7 @@ export class PageDecoder {
         count: missedCount(arena, slot, data, bytes, commit),
       });
     }
-    // Once, so that the loop below needs no check per event.
+    // Done once here, so that the loop below needs no check per event.
     columns.reserve(((bytes - from) / LEAST_EVENT | 0) + 1);
 
     const words = arena.words;
@@ -204,13 +215,14 @@ export class PageDecoder {
         const array0 = words[at + 1];
         if (typeLen === TYPE_PADDING) {
           // A discarded event. Its delta does not count: the kernel's own
-          // readers (rb_update_iter_read_stamp) leave it out.
+          // readers (rb_update_iter_read_stamp) ignore it.
           const length = array0 + 4;
           if (length < 8) {
             status = PAGE_STATUS.zeroLength;
             break;
           }
-          // As Numbers, before any shift: 2^32 shifted would be no step at all.
+          // Checked as Numbers before any shift: 2^32, shifted, would become a
+          // step of zero.
           if ((length & 3) !== 0 || length > (end - at) * 4) {
             status = PAGE_STATUS.truncated;
             break;
@@ -232,7 +244,7 @@ export class PageDecoder {
           status = PAGE_STATUS.truncated;
           break;
         }
-        // array[0] counts itself.
+        // array[0] includes its own size.
         length = words[payload] - 4;
         payload++;
         if (length < 0) {
@@ -240,7 +252,8 @@ export class PageDecoder {
           break;
         }
       }
-      // Compared in bytes and as Numbers: length may be anything up to 2^32.
+      // Compared in bytes and as Numbers: the length may be anything up to
+      // 2^32.
       if ((end - payload) * 4 < length) {
         status = PAGE_STATUS.truncated;
         break;
@@ -313,28 +326,31 @@ export class PageDecoder {
   }
 
   /**
-   * An absolute stamp carries 59 bits; the kernel takes the five above from
-   * the stamp before it (rb_fix_abs_ts).
+   * The time of an absolute stamp, which has 59 bits; like the kernel
+   * (rb_fix_abs_ts), takes the upper five from the preceding stamp.
    */
   #absolute(array0: number, delta: number, now: number): number {
     const columns = this.columns;
     const lo = ((array0 << 27) | delta) >>> 0;
     const hi = array0 >>> 5;
-    // By halves: the whole would not fit a Number.
+    // Computed in halves: the whole would not fit into a Number.
     const high = columns.epochHi +
       Math.floor((columns.epochLo + now) / 4294967296);
     const msb = (high & TS_MSB_HIGH) >>> 0;
     if (msb === 0) return columns.sinceEpoch(lo, hi);
     const fixed = columns.sinceEpoch(lo, (hi | msb) >>> 0);
-    // The 59 bits ran over: one more in the five above, which start at 2^27
-    // of the high half.
+    // The 59 bits wrapped around: add one to the upper five, which start at
+    // 2^27 of the high half.
     return fixed < now
       ? columns.sinceEpoch(lo, ((hi | msb) >>> 0) + TS_UNIT)
       : fixed;
   }
 }
 
-/** The kernel stores the count behind the data when there is room for it. */
+/**
+ * The number of missed events. The kernel stores it after the data when there
+ * is room.
+ */
 function missedCount(
   arena: PageArena,
   slot: number,

@@ -1,7 +1,7 @@
 /**
- * The sub-buffers of one CPU as a set, and the checked copy of one of them
- * while the guest writes. A cursor along the ring would break when a reader in
- * the guest swaps pages; a set does not care.
+ * One CPU's sub-buffers as a set, and checked copies of them while the guest
+ * writes. A cursor along the ring would break when a reader in the guest swaps
+ * pages; a set is not affected.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import type { PageArena } from "./columns.ts";
 import type { PageLayout } from "./meta.ts";
 import type { RingPage } from "./ring_buffer.ts";
 
-/** A page's header: its stamp in two halves, and its commit. */
+/** A page's header: the two halves of its stamp, and its commit. */
 export interface PageHeader {
   stampLo: number;
   stampHi: number;
-  /** Bytes of data, flags removed. */
+  /** Bytes of data, without flags. */
   commit: number;
   /**
-   * Whether a reader in the guest has handed the page back: its commit is what
-   * that reader has read.
+   * Whether a reader in the guest has handed the page back; the commit is then
+   * how much that reader has read.
    */
   handedBack: boolean;
 }
 
-/** A header to read into. */
+/** Creates an empty header to read into. */
 const blank = (): PageHeader => ({
   stampLo: 0,
   stampHi: 0,
@@ -33,28 +33,34 @@ const blank = (): PageHeader => ({
   handedBack: false,
 });
 
-/** Low bits of a commit word; those above are flags for readers. */
+/** Low bits of a commit word; the bits above are flags for readers. */
 const COMMIT_BITS = 0x3fff_ffff;
-/** Low bits of a page's `write`; those above count who moved onto it. */
+/**
+ * Low bits of a page's `write`; the bits above count the writers that moved
+ * onto it.
+ */
 const RB_WRITE_MASK = 0xf_ffff;
 
-/** Access to a CPU's pages by index, with what was read of each so far. */
+/** Access to a CPU's pages by index, and how much of each has been read. */
 export class PageSet {
-  /** How many pages. */
+  /** The number of pages. */
   readonly size: number;
-  /** Stamp of the page when it was last read, low half. */
+  /** Low half of each page's stamp when it was last read. */
   readonly stampLo: Uint32Array;
-  /** Stamp of the page when it was last read, high half. */
+  /** High half of each page's stamp when it was last read. */
   readonly stampHi: Uint32Array;
-  /** Bytes of its data that were decoded. */
+  /** How many bytes of each page's data have been decoded. */
   readonly consumed: Uint32Array;
-  /** Time of the last event decoded, ns since the columns' epoch. */
+  /**
+   * Time of the last event decoded in each page, in ns since the columns'
+   * epoch.
+   */
   readonly lastTs: Float64Array;
-  /** Events found in those bytes. */
+  /** Number of events found in those bytes. */
   readonly events: Uint32Array;
-  /** What {@linkcode load} and {@linkcode copy} found. */
+  /** The header found by the last {@linkcode load} or {@linkcode copy}. */
   readonly header: PageHeader = blank();
-  /** GVA of the page's `struct buffer_page`, low half. */
+  /** Low half of the GVA of each page's `struct buffer_page`. */
   readonly structLo: Uint32Array;
   readonly #space: AddressSpace;
   readonly #layout: PageLayout;
@@ -73,13 +79,13 @@ export class PageSet {
   readonly #head: Uint8Array;
   readonly #headWords: Uint32Array;
   readonly #again: PageHeader = blank();
-  /** The latest stamp of all pages that were decoded, in two halves. */
+  /** The latest stamp among all decoded pages, in two halves. */
   #newestLo = 0;
   #newestHi = 0;
 
   /**
-   * @param pageSize bytes of a sub-buffer
-   * @throws {KernelError} when a page does not start on a word.
+   * @param pageSize size of a sub-buffer in bytes
+   * @throws {KernelError} when a page is not word-aligned.
    */
   constructor(
     space: AddressSpace,
@@ -121,7 +127,7 @@ export class PageSet {
   }
 
   #view(gpa: number, length: number): Uint32Array | undefined {
-    // A member is aligned as its size, a page at least as a long.
+    // A member is aligned to its size, and a page at least to a long.
     if (gpa % Math.min(length, 8) !== 0) {
       throw new KernelError(
         `a ring buffer page at GPA ${
@@ -136,10 +142,10 @@ export class PageSet {
   }
 
   /**
-   * Follows data pages that were exchanged: a splice reader in the guest takes
+   * Detects data pages that were exchanged: a splice reader in the guest takes
    * a page away and puts a fresh one in its place.
    *
-   * @returns how many were exchanged.
+   * @returns how many pages were exchanged.
    */
   refresh(): number {
     let exchanged = 0;
@@ -160,7 +166,7 @@ export class PageSet {
     return exchanged;
   }
 
-  /** The words of the pointer to page `index`'s data. */
+  /** The two words of the pointer to page `index`'s data. */
   #pointer(index: number): Uint32Array {
     const words = this.#pointerWords[index];
     if (words !== undefined) return words;
@@ -168,12 +174,15 @@ export class PageSet {
     return this.#headWords;
   }
 
-  /** Index of a `struct buffer_page` by its GVA's low half, -1 without. */
+  /**
+   * Index of a `struct buffer_page` by the low half of its GVA; -1 when not in
+   * the set.
+   */
   indexOf(structLo: number): number {
     return this.#indexes.get(structLo) ?? -1;
   }
 
-  /** The low word of a `buffer_page`'s member. */
+  /** The low word of a member of a `buffer_page`. */
   #member(words: Uint32Array | undefined, gpa: number): number {
     if (words !== undefined) return words[0];
     const word = this.#head.subarray(0, 4);
@@ -187,13 +196,13 @@ export class PageSet {
     return this.#member(this.#readWords[index], this.#reads[index]);
   }
 
-  /** Whether all that was reserved of page `index` is committed. */
+  /** Whether everything reserved in page `index` has been committed. */
   committed(index: number): boolean {
     const write = this.#write(index) & RB_WRITE_MASK;
     return this.load(index, this.#again).commit === write;
   }
 
-  /** Passes over what readers in the guest have handed back by now. */
+  /** Skips what readers in the guest have handed back by now. */
   forget(): void {
     this.#newestLo = this.#newestHi = 0;
     for (let i = 0; i < this.size; i++) {
@@ -204,8 +213,8 @@ export class PageSet {
   }
 
   /**
-   * Events that were decoded and that the pages still hold: what a reset of
-   * the buffer has not thrown away.
+   * Number of decoded events that are still in the pages, that is, not
+   * discarded by a reset of the buffer.
    */
   heldEvents(): number {
     let sum = 0;
@@ -225,11 +234,11 @@ export class PageSet {
   }
 
   /**
-   * Takes over what an earlier set knew of the pages both have. Of the others,
-   * those that are older than what was decoded are passed over.
+   * Takes over what an earlier set knew about the pages that both contain. Of
+   * the others, those that are older than the newest decoded one are ignored.
    *
-   * @param anew whether none is older: the buffer was emptied
-   * @returns how many pages both have.
+   * @param anew whether the buffer was emptied, so that no page is older
+   * @returns how many pages both contain.
    */
   inherit(before: PageSet, anew = false): number {
     let common = 0;
@@ -256,7 +265,10 @@ export class PageSet {
     return common;
   }
 
-  /** Index of the newest page of which something was decoded, -1 without. */
+  /**
+   * Index of the newest page of which something was decoded; -1 when there is
+   * none.
+   */
   newestKnown(): number {
     let newest = -1;
     for (let i = 0; i < this.size; i++) {
@@ -286,12 +298,13 @@ export class PageSet {
   }
 
   /**
-   * As {@linkcode load}; but a page that a reader in the guest has taken, read
-   * and handed back counts as what it was. The kernel sets its `write` and
-   * commit to 0 (rb_get_reader_page(), kernel/trace/ring_buffer.c), and leaves
-   * the data, and in `read` how much it is, until the writer comes round to it
-   * and adds to `write` first of all. A page that was emptied has read nothing.
-   * Pages older than what was decoded are passed over.
+   * Like {@linkcode load}, but restores the commit of a page that a reader in
+   * the guest has taken, read and handed back. The kernel sets the page's
+   * `write` and commit to 0 (rb_get_reader_page(), kernel/trace/ring_buffer.c),
+   * but keeps the data, and its length in `read`, until the writer reaches the
+   * page again, which first adds to `write`. In a page that was emptied, `read`
+   * is 0. Pages older than the newest decoded one are ignored, because they
+   * have already been read.
    */
   look(index: number, into: PageHeader = this.header): PageHeader {
     this.load(index, into);
@@ -301,19 +314,25 @@ export class PageSet {
     return into;
   }
 
-  /** Whether a page began before the newest that was decoded. */
+  /** Whether a page began before the newest one that was decoded. */
   #isOld({ stampLo: lo, stampHi: hi }: PageHeader): boolean {
     return hi < this.#newestHi ||
       (hi === this.#newestHi && lo < this.#newestLo);
   }
 
-  /** Bytes of page `index`, without a commit, that a reader handed back. */
+  /**
+   * Bytes of data in page `index`, which has no commit, that a reader handed
+   * back.
+   */
   #handedBack(index: number): number {
     const read = this.#read(index);
     return this.#write(index) === 0 ? read : 0;
   }
 
-  /** Whether page `index` holds what was not decoded, by a loaded header. */
+  /**
+   * Whether page `index` holds anything not decoded yet, according to a loaded
+   * header.
+   */
   changed(index: number, header: PageHeader): boolean {
     if (header.commit === 0) return false;
     return header.stampLo !== this.stampLo[index] ||
@@ -321,7 +340,10 @@ export class PageSet {
       header.commit > this.consumed[index];
   }
 
-  /** Whether page `index` is still the one that was read, by its stamp. */
+  /**
+   * Whether page `index` is still the one that was read, according to its
+   * stamp.
+   */
   same(
     index: number,
     header: { readonly stampLo: number; readonly stampHi: number },
@@ -331,9 +353,9 @@ export class PageSet {
   }
 
   /**
-   * Remembers that page `index` was decoded up to `consumed` bytes.
+   * Records that page `index` has been decoded up to `consumed` bytes.
    *
-   * @param events how many more were found than by then
+   * @param events how many events were found since the last call for this page
    */
   mark(
     index: number,
@@ -360,12 +382,13 @@ export class PageSet {
 
   /**
    * Copies page `index`'s data from byte `from` to its commit into an arena
-   * slot. The copy counts when, after it, the page still has the stamp it had
-   * before, and its commit has not shrunk: then the bytes up to the first
-   * commit were at rest. That header is left in {@linkcode header}. A page that
-   * a reader in the guest took away may be anything by now: it does not count.
+   * slot. The copy is valid if the page afterwards still has the same stamp and
+   * its commit has not shrunk: then the bytes up to the first commit did not
+   * change meanwhile. That first header is left in {@linkcode header}. A copy
+   * is not valid when a reader in the guest has taken the page away, since its
+   * memory may hold anything by now.
    *
-   * What the slot holds before `from` stays as it is.
+   * The slot's content before `from` is kept.
    *
    * @returns `false` when the page was reused or taken away meanwhile, or its
    * commit cannot be right.
@@ -399,7 +422,9 @@ export class PageSet {
     return this.holds(index);
   }
 
-  /** Puts the header of the last copy in front of it, in the arena slot. */
+  /**
+   * Stores the header of the last copy in front of its data, in the arena slot.
+   */
   store(arena: PageArena, slot: number): void {
     const stamp = (slot + this.#layout.timeStamp) >>> 2;
     arena.words[stamp] = this.header.stampLo;

@@ -32,14 +32,14 @@ for (const mapped of [true, false]) {
   const make = (pages: number) =>
     mapped ? ringGuest([pages]) : running(pages).sim;
 
-  Deno.test(`${how}: a page is changed until it was marked, and when it grows`, () => {
+  Deno.test(`${how}: a page counts as changed until it is marked, and when it grows`, () => {
     const sim = make(2);
     writeMany(sim.rings[0], 3);
     const set = setOf(sim);
     assert.equal(set.size, 3);
     const changed = () =>
       Array.from({ length: set.size }, (_, i) => set.changed(i, set.load(i)));
-    // The reader page first, then the head page, where writing began.
+    // First the reader page, then the head page, where writing began.
     assert.deepEqual(changed(), [false, true, false]);
     const header = { ...set.load(1) };
     assert.equal(header.commit, 48);
@@ -56,7 +56,7 @@ for (const mapped of [true, false]) {
     assert.equal(set.heldEvents(), 0);
   });
 
-  Deno.test(`${how}: a copy begins where the last one ended`, () => {
+  Deno.test(`${how}: a copy starts where the last one ended`, () => {
     const sim = make(2);
     const [ring] = sim.rings;
     writeMany(ring, 3);
@@ -72,7 +72,7 @@ for (const mapped of [true, false]) {
       arena.bytes.slice(slot + data, slot + data + 48),
       there(48),
     );
-    // The header is not copied until it is asked for.
+    // The header is not copied until it is requested.
     assert.equal(arena.words[slot / 4 + 2], 0);
     set.store(arena, slot);
     assert.equal(arena.words[slot / 4 + 2], 48);
@@ -85,11 +85,11 @@ for (const mapped of [true, false]) {
       arena.bytes.slice(slot + data, slot + data + 64),
       expected,
     );
-    // Less than was there already: another page by now.
+    // The commit shrank: it is another page by now.
     assert.equal(set.copy(1, arena, slot, 68), false);
   });
 
-  Deno.test(`${how}: exchanged pages are found, and begun anew`, () => {
+  Deno.test(`${how}: exchanged pages are found and read from their start`, () => {
     const sim = make(2);
     const [ring] = sim.rings;
     writeMany(ring, 300);
@@ -107,11 +107,11 @@ for (const mapped of [true, false]) {
     assert.equal(set.consumed[0], 0);
     assert.equal(set.events[0], 0);
     assert.equal(set.load(0).commit, 0);
-    // Whatever the fresh page holds from before, nobody handed it back.
+    // Whatever old data the fresh page holds, nobody handed it back.
     assert.equal(set.look(0).handedBack, false);
   });
 
-  Deno.test(`${how}: a new list inherits what is known of the same pages`, () => {
+  Deno.test(`${how}: a new list inherits what is known about the same pages`, () => {
     const sim = make(2);
     const [ring] = sim.rings;
     writeMany(ring, 3);
@@ -128,7 +128,7 @@ for (const mapped of [true, false]) {
   });
 }
 
-Deno.test("of pages not known, those older than what was read are passed over", () => {
+Deno.test("new pages that are older than what has been read are ignored", () => {
   const sim = ringGuest([4]);
   writeMany(sim.rings[0], 3, 900);
   const [cpu] = sim.buffer.cpuBuffers();
@@ -136,7 +136,7 @@ Deno.test("of pages not known, those older than what was read are passed over", 
   const { space } = sim.guest;
   const of = (listed: typeof pages) =>
     new PageSet(space, listed, LAYOUT_6_1.page, SUB_BUFFER);
-  // Of the three that were written to, the middle one was read.
+  // Three pages were written to, and the middle one has been read.
   const before = of([pages[2]]);
   const header = before.load(0);
   before.mark(0, header, header.commit, 9, 1);
@@ -151,7 +151,7 @@ Deno.test("of pages not known, those older than what was read are passed over", 
   assert.deepEqual(changed(anew), [false, true, false, true, false]);
 });
 
-Deno.test("a page that is written anew while it is copied does not count", () => {
+Deno.test("a page that is rewritten during the copy is not valid", () => {
   const { sim, memory } = running(2);
   const [ring] = sim.rings;
   writeMany(ring, 250);
@@ -163,11 +163,11 @@ Deno.test("a page that is written anew while it is copied does not count", () =>
     if (++reads === 4) writeMany(ring, 600);
   };
   assert.equal(set.copy(1, arena, slot, 0), false);
-  // At rest again it does.
+  // Once it no longer changes, it is.
   assert.equal(set.copy(1, arena, slot, 0), true);
 });
 
-Deno.test("a page that grows while it is copied counts up to where it was", () => {
+Deno.test("a page that grows during the copy is valid up to where it was before", () => {
   const { sim, memory } = running(2);
   const [ring] = sim.rings;
   writeMany(ring, 100);
@@ -181,7 +181,7 @@ Deno.test("a page that grows while it is copied counts up to where it was", () =
   assert.equal(set.header.commit, 1600);
 });
 
-Deno.test("commits that cannot be right are not copied", () => {
+Deno.test("impossible commits are not copied", () => {
   const sim = ringGuest([2]);
   writeMany(sim.rings[0], 3);
   const set = setOf(sim);
@@ -197,12 +197,12 @@ Deno.test("commits that cannot be right are not copied", () => {
   assert.equal(copies(4084), false);
   assert.equal(copies(0x3fff_ffff), false);
   assert.equal(copies(4080), true);
-  // The flags for readers are not part of it.
+  // Flags for readers are not part of the commit.
   assert.equal(copies((0xc000_0000 | 48) >>> 0), true);
   assert.equal(set.header.commit, 48);
 });
 
-Deno.test("pages that do not start on a word are no pages", () => {
+Deno.test("pages that are not word-aligned are refused", () => {
   const sim = ringGuest([2]);
   const [page] = sim.buffer.cpuBuffers()[0].pages();
   const wrong = { ...page, gpa: page.gpa + 4 };

@@ -6,11 +6,11 @@ import { LAYOUT_6_1 } from "./layout_fixture.ts";
 
 const DATA = LAYOUT_6_1.page.data;
 
-/** Builds pages event by event, as the kernel's writer does. */
+/** Builds pages event by event, like the kernel's writer. */
 class PageBuilder {
   readonly words: number[] = [];
 
-  /** A data event of `payload` words after a delta. */
+  /** A data event with `payload` words, after a delta. */
   event(delta: number, payload: readonly number[]): this {
     if (payload.length <= 28) {
       this.words.push((delta << 5 | payload.length) >>> 0, ...payload);
@@ -127,11 +127,11 @@ Deno.test("graph events fill the graph's columns", () => {
   assert.deepEqual(column(columns.depth, 2), [2, 2]);
   assert.equal(columns.functionAt(0), 0xffffffff81000010n);
   assert.equal(columns.functionAt(1), 0xffffffff81000010n);
-  // From 0x1_fffffff0 to 0x2_00000010: across the halves.
+  // From 0x1_fffffff0 to 0x2_00000010: a carry between the halves.
   assert.deepEqual(column(columns.duration, 2), [0, 0x20]);
 });
 
-Deno.test("a graph event cut short is refused, what stands before is kept", () => {
+Deno.test("a truncated graph event is refused, and the events before it are kept", () => {
   const { columns, status } = decode(
     new PageBuilder().event(0, header(7, 1)).event(0, header(11, 1)).words,
   );
@@ -139,7 +139,7 @@ Deno.test("a graph event cut short is refused, what stands before is kept", () =
   assert.equal(columns.length, 1);
 });
 
-Deno.test("discarded events are skipped and their delta does not count", () => {
+Deno.test("discarded events are skipped and their deltas do not count", () => {
   const { columns, decoder } = decode(
     new PageBuilder().event(1, header(7, 1)).discarded(100, 6)
       .event(2, header(8, 1)).words,
@@ -174,7 +174,7 @@ Deno.test("absolute stamps replace the time", () => {
   assert.equal(columns.ts[0], 5);
 });
 
-Deno.test("an absolute stamp's upper five bits come from the page's stamp", () => {
+Deno.test("the upper five bits of an absolute stamp come from the page's stamp", () => {
   const high = 0xa8n << 56n;
   const before = high | 0x7ffffffffffff00n;
   const same = decode(
@@ -182,7 +182,8 @@ Deno.test("an absolute stamp's upper five bits come from the page's stamp", () =
     { stamp: before },
   );
   assert.equal(same.columns.ts[0], 0x80);
-  // The 59 bits ran over since: the stamp is smaller than the one before.
+  // The 59 bits have wrapped around: the stamp is smaller than the previous
+  // one.
   const wrapped = decode(
     new PageBuilder().absolute(0x10n).event(0, header(7, 1)).words,
     { stamp: before },
@@ -190,7 +191,7 @@ Deno.test("an absolute stamp's upper five bits come from the page's stamp", () =
   assert.equal(wrapped.columns.ts[0], 0x110);
 });
 
-Deno.test("events before time_start are left out", () => {
+Deno.test("events before time_start are skipped", () => {
   const page = new PageBuilder().event(1, header(7, 1)).event(1, header(8, 1))
     .event(1, header(9, 1));
   const { columns, decoder } = decode(page.words, { timeStart: 2 });
@@ -198,7 +199,7 @@ Deno.test("events before time_start are left out", () => {
   assert.equal(decoder.skipped, 1);
 });
 
-Deno.test("decoding can start behind the reader's position", () => {
+Deno.test("decoding can start after the reader's position", () => {
   const page = new PageBuilder().event(1, header(7, 1)).extend(1n << 30n)
     .event(1, header(8, 1)).event(1, header(9, 1));
   const { columns, status } = decode(page.words, { from: 12 });
@@ -207,7 +208,7 @@ Deno.test("decoding can start behind the reader's position", () => {
   assert.deepEqual(column(columns.ts, 2), [2 ** 30 + 2, 2 ** 30 + 3]);
 });
 
-Deno.test("missed events are told, with their count when it is stored", () => {
+Deno.test("missed events are reported, with their count if it is stored", () => {
   const words = new PageBuilder().event(1, header(7, 1)).words;
   const unknown = decode(words, { commit: 12 + 0x80000000 });
   assert.equal(unknown.status, PAGE_STATUS.ok);
@@ -219,7 +220,7 @@ Deno.test("missed events are told, with their count when it is stored", () => {
   assert.equal(known.columns.length, 1);
 });
 
-Deno.test("what is no page is said so", () => {
+Deno.test("bytes that are not a page give a status that says so", () => {
   const status = (words: number[], commit?: number) =>
     pageStatusName(
       decode(words, { commit }).status as Parameters<typeof pageStatusName>[0],
@@ -233,13 +234,13 @@ Deno.test("what is no page is said so", () => {
   assert.equal(status([1, 1]), "shortEvent");
   assert.equal(status([29 + 32, 0, 0]), "zeroLength");
   assert.equal(status([29 + 32, 0xffffffff, 0]), "truncated");
-  // array[0] + 4 is 2^32: a step of nothing, if it were cut to 32 bits.
+  // array[0] + 4 is 2^32: a step of zero, if it were truncated to 32 bits.
   assert.equal(status([29 + 32, 0xfffffffc, 0]), "truncated");
   assert.equal(status([29 + 32, 400, 0]), "truncated");
   assert.equal(status([30 + 32]), "truncated");
 });
 
-/** Pages as the kernel may write them. */
+/** Pages that the kernel could have written. */
 const validPage = fc.array(
   fc.oneof(
     fc.record({
@@ -261,7 +262,7 @@ const validPage = fc.array(
   { maxLength: 20 },
 );
 
-Deno.test("a page that grows gives the same rows as the whole page", () => {
+Deno.test("a page that grows gives the same rows as the complete page", () => {
   fc.assert(
     fc.property(validPage, fc.infiniteStream(fc.boolean()), (events, cuts) => {
       const page = new PageBuilder();

@@ -1,6 +1,6 @@
 /**
- * Reads what an instance's buffers hold, from the oldest event to the newest:
- * what the guest's `trace` file would show.
+ * Reads the content of an instance's buffers, from the oldest event to the
+ * newest: what the guest's `trace` file would show.
  *
  * @module
  */
@@ -14,50 +14,52 @@ import type { ChainPage, CpuBuffer, RingBuffer } from "./ring_buffer.ts";
 import { traceEpoch } from "./follower.ts";
 import type { TraceArray } from "./trace_array.ts";
 
-/** Tries to list a ring whose ends move. */
+/** Attempts to list a ring whose ends are moving. */
 const LIST_TRIES = 10;
 
-/** What was read of one CPU's buffer. */
+/** The result of reading one CPU's buffer. */
 export interface CpuReading {
   readonly cpu: number;
-  /** Events decoded. */
+  /** Number of events decoded. */
   readonly events: number;
-  /** Events older than `time_start`, passed over as the kernel does. */
+  /** Events older than `time_start`, which the kernel skips too. */
   readonly skipped: number;
   /** Events that the guest overwrote since the buffer was emptied. */
   readonly overrun: number;
-  /** Events that the guest's counters say are there. */
+  /** Number of events in the buffer according to the guest's counters. */
   readonly expected: number;
   /**
-   * Events that are there by the guest's counters but could not be read:
-   * the guest overwrote them meanwhile, or their page is damaged.
+   * Events that are in the buffer according to the counters but could not be
+   * read: the guest overwrote them meanwhile, or their page is damaged.
    */
   readonly lost: number;
 }
 
-/** What was read of all CPUs. */
+/** The result of reading all CPUs. */
 export interface Reading {
-  /** Events of all CPUs; rows of one CPU in the order of its ring. */
+  /** Events of all CPUs; the rows of one CPU are in ring order. */
   readonly columns: EventColumns;
-  /** Where the rows' payloads lie. */
+  /** The pages that hold the rows' payloads. */
   readonly arena: PageArena;
   readonly cpus: readonly CpuReading[];
-  /** What was wrong with pages, one sentence each. */
+  /** Problems with pages, one sentence each. */
   readonly problems: readonly string[];
 }
 
-/** What to read. */
+/** Options for reading. */
 export interface ReadOptions {
-  /** Another buffer than the one being written to: the snapshot's. */
+  /**
+   * A buffer other than the one being written to, such as the snapshot buffer.
+   */
   readonly buffer?: RingBuffer;
-  /** Only this CPU. */
+  /** Read only this CPU. */
   readonly cpu?: number;
 }
 
 /**
- * Reads an instance's buffers. At rest the result is exact. While the guest
- * records, pages that it reuses meanwhile are missing and counted as lost; a
- * follower is the way to read a running buffer.
+ * Reads an instance's buffers. When the guest is not recording, the result is
+ * exact. While it records, pages that it reuses meanwhile are missing and
+ * counted as lost; use a follower to read a running buffer.
  *
  * @throws {KernelError} when a ring cannot be walked.
  * @throws {MemoryError} when memory cannot be read.
@@ -111,7 +113,7 @@ function readCpu(
     const slot = arena.acquire();
     const copied = set.copy(i, arena, slot, 0);
     const { stampLo, stampHi, commit } = set.header;
-    // With another stamp it holds the newest events, in an old page's place.
+    // With another stamp, the page has been reused and holds the newest events.
     const reused = stampLo !== stamps[2 * i] || stampHi !== stamps[2 * i + 1];
     if (!copied || reused) {
       arena.release(slot);
@@ -150,14 +152,14 @@ function readCpu(
   };
 }
 
-/** A CPU's pages that hold events, and their stamps by halves. */
+/** A CPU's pages that hold events, and the halves of their stamps. */
 interface Listed {
   readonly chain: readonly ChainPage[];
   readonly set: PageSet;
   readonly stamps: Uint32Array;
 }
 
-/** The chain, tried again while the guest moves its ends. */
+/** Lists the chain, with several attempts while the guest moves its ends. */
 function readChain(
   cpu: CpuBuffer,
   layout: TraceLayout,
@@ -186,10 +188,10 @@ function readChain(
 }
 
 /**
- * Decodes the first page that holds events: how soon the first event is there
- * after attaching is what `info --timing` shows.
+ * Decodes the first page that holds events. The time from attaching to the
+ * first event is what `info --timing` shows.
  *
- * @returns how many events it holds; 0 when all buffers are empty.
+ * @returns how many events the page holds; 0 when all buffers are empty.
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ import {
   writeMany,
 } from "./ring_guest_fixture.ts";
 
-/** Sequence numbers of a CPU's events, each checked. */
+/** Sequence numbers of a CPU's events; each event is checked. */
 function sequences(sim: RingGuest, reading: Reading, cpu: number): number[] {
   const { columns, arena } = reading;
   const found: number[] = [];
@@ -32,7 +32,7 @@ const read = (sim: RingGuest, buffer?: RingBuffer) =>
     buffer === undefined ? {} : { buffer },
   );
 
-Deno.test("reads what the buffers hold, oldest first", () => {
+Deno.test("reads the content of the buffers, oldest first", () => {
   const sim = ringGuest([3, 4]);
   writeMany(sim.rings[0], 100);
   writeMany(sim.rings[1], 5000, 7);
@@ -54,7 +54,7 @@ Deno.test("reads what the buffers hold, oldest first", () => {
   ]);
 });
 
-Deno.test("what readers in the guest consumed is not there any more", () => {
+Deno.test("events consumed by readers in the guest are no longer there", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 100);
@@ -65,7 +65,7 @@ Deno.test("what readers in the guest consumed is not there any more", () => {
   assert.equal(reading.cpus[0].lost, 0);
 });
 
-Deno.test("events older than the trace's start are passed over", () => {
+Deno.test("events older than the start of the trace are skipped", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 100);
@@ -77,7 +77,7 @@ Deno.test("events older than the trace's start are passed over", () => {
   assert.equal(reading.cpus[0].lost, 0);
 });
 
-Deno.test("one CPU, or one that is not there", () => {
+Deno.test("a single CPU, and one that does not exist", () => {
   const sim = ringGuest([2, 2]);
   for (const ring of sim.rings) writeMany(ring, 10);
   const reading = readBuffers(sim.instance, LAYOUT_6_1, { cpu: 1 });
@@ -101,12 +101,12 @@ Deno.test("the first page that holds events", () => {
   assert.equal(readFirstPage(sim.instance, LAYOUT_6_1), 5);
 });
 
-Deno.test("a damaged page is told of, its good events are kept", () => {
+Deno.test("a damaged page is reported, and its good events are kept", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   writeMany(ring, 300);
   const page = sim.buffer.cpuBuffers()[0].chain()[1];
-  // The 11th event claims to be longer than what is left.
+  // The 11th event claims to be longer than the rest of the page.
   sim.guest.view.setUint32(page.gpa + 16 + 160, 0, true);
   sim.guest.view.setUint32(page.gpa + 16 + 164, 0x7fff_fff0, true);
   const reading = read(sim);
@@ -115,7 +115,8 @@ Deno.test("a damaged page is told of, its good events are kept", () => {
     reading.problems[0],
     /CPU 0: the page .* does not decode \(truncated at byte 160\); the 10 events before that are kept/,
   );
-  // 255 fit a page; the second page's last 45 were to be read.
+  // A page holds 255 events; the last 45 of the second page should have been
+  // read.
   assert.deepEqual(sequences(sim, reading, 0), [
     ...range(0, 10),
     ...range(255, 300),
@@ -147,7 +148,7 @@ Deno.test("pages that the guest reuses meanwhile are missing and counted", () =>
   assert.ok(lost >= expected - events);
 });
 
-Deno.test("a ring that never comes to rest is an error", () => {
+Deno.test("a ring that never stops changing is an error", () => {
   const sim = ringGuest([3]);
   const cpu = sim.buffer.cpuBuffers()[0];
   const { guest } = sim;

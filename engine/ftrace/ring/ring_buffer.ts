@@ -1,7 +1,7 @@
 /**
  * The ring buffer's structures in guest memory: `trace_buffer`, its per-CPU
- * buffers and their sub-buffers (kernel/trace/ring_buffer.c). Nothing is
- * written and no lock is taken.
+ * buffers and their sub-buffers (kernel/trace/ring_buffer.c). Writes nothing
+ * and takes no lock.
  *
  * @module
  */
@@ -13,25 +13,32 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 export interface RingPage {
   /** GVA of the `struct buffer_page`. */
   readonly gva: bigint;
-  /** GPA of its member `page`, which points to the data page. */
+  /** GPA of its member `page`, the pointer to the data page. */
   readonly pointer: number;
-  /** GPA of its member `write`: bytes reserved, and the nesting above them. */
+  /**
+   * GPA of its member `write`: bytes reserved, with a count of nested writers
+   * in the upper bits.
+   */
   readonly write: number;
-  /** GPA of its member `read`: bytes that a reader in the guest has read. */
+  /**
+   * GPA of its member `read`: how many bytes a reader in the guest has read.
+   */
   readonly readAt: number;
-  /** GVA of the data page (`struct buffer_data_page`) it held when listed. */
+  /**
+   * GVA of the data page (`struct buffer_data_page`) at the time of listing.
+   */
   readonly data: bigint;
   /** GPA of the data page. */
   readonly gpa: number;
 }
 
-/** A page to be read, in the order in which its events were written. */
+/** A page to read, in the order in which events were written. */
 export interface ChainPage extends RingPage {
-  /** Bytes of its data that a reader in the guest has consumed already. */
+  /** How many bytes of its data a reader in the guest has already consumed. */
   readonly read: number;
 }
 
-/** One CPU's counters, as the guest's `per_cpu/cpuN/stats` shows them. */
+/** The counters of one CPU, as shown in the guest's `per_cpu/cpuN/stats`. */
 export interface CpuCounters {
   /** Events written since the buffer was last emptied. */
   readonly entries: number;
@@ -39,13 +46,13 @@ export interface CpuCounters {
   readonly overrun: number;
   /** Events lost because nested writers lapped the commit page. */
   readonly commitOverrun: number;
-  /** Events dropped because the buffer does not overwrite. */
+  /** Events dropped because the buffer is not in overwrite mode. */
   readonly dropped: number;
-  /** Events a reader in the guest has consumed. */
+  /** Events that a reader in the guest has consumed. */
   readonly read: number;
-  /** Sub-buffers in the ring, the reader page not counted. */
+  /** Number of sub-buffers in the ring, without the reader page. */
   readonly pages: number;
-  /** Whether this CPU's buffer takes no new events (`record_disabled`). */
+  /** Whether this CPU's buffer accepts no new events (`record_disabled`). */
   readonly recordDisabled: number;
 }
 
@@ -54,7 +61,7 @@ const FLAG_BITS = 3n;
 const RB_PAGE_HEAD = 1n;
 const POINTER = ~FLAG_BITS & 0xffff_ffff_ffff_ffffn;
 const MAX_PAGES = 1 << 22;
-/** The kernel takes no larger sub-buffers (MAX_PAGE_ORDER). */
+/** The kernel allows no larger sub-buffers (MAX_PAGE_ORDER). */
 const MAX_ORDER = 10;
 const LIST_TRIES = 8;
 
@@ -65,9 +72,9 @@ export class CpuBuffer {
   readonly object: KernelObject;
   readonly #next: bigint;
   readonly #page: bigint;
-  /** From a `buffer_page`'s member `page` to its `write`. */
+  /** Distance from a `buffer_page`'s member `page` to its `write`. */
   readonly #write: number;
-  /** From a `buffer_page`'s member `page` to its `read`. */
+  /** Distance from a `buffer_page`'s member `page` to its `read`. */
   readonly #read: number;
 
   constructor(kernel: Kernel, cpu: number, gva: bigint) {
@@ -81,7 +88,7 @@ export class CpuBuffer {
     this.#read = kernel.types.offset("buffer_page", "read") - page;
   }
 
-  /** The counters at this moment. Each is read by itself. */
+  /** The current counters. They are read one after another, not atomically. */
   counters(): CpuCounters {
     const { object } = this;
     return {
@@ -99,7 +106,7 @@ export class CpuBuffer {
     const { space } = this.kernel;
     const pointer = space.translate(gva + this.#page).gpa;
     const data = space.u64(gva + this.#page);
-    // One object of the direct map: its bytes lie in a row.
+    // An object in the direct map is contiguous in physical memory.
     return {
       gva,
       pointer,
@@ -115,7 +122,7 @@ export class CpuBuffer {
     return this.#ringPage(this.object.u64("reader_page") & POINTER);
   }
 
-  /** The page that is being written, where the newest events are. */
+  /** The page that is currently written, which holds the newest events. */
   commitPage(): RingPage {
     return this.#ringPage(this.object.u64("commit_page") & POINTER);
   }
@@ -123,8 +130,8 @@ export class CpuBuffer {
   /**
    * GVAs of the ring's `buffer_page`s, in ring order, the head page first.
    *
-   * @param resizing take the ring as it is linked, whatever `nr_pages` says:
-   * a resize changes the links first, and the number when it is done
+   * @param resizing follow the links, whatever `nr_pages` says: a resize
+   * changes the links first and the number last
    * @throws {KernelError} when the ring does not close.
    */
   ring(resizing = false): bigint[] {
@@ -143,7 +150,7 @@ export class CpuBuffer {
     let head = 0;
     let at = start;
     do {
-      // A ring that has lost its start goes round without end.
+      // A walk that has missed the start would go round forever.
       if (pages.length >= (resizing ? MAX_PAGES : count) || seen.has(at)) {
         throw new KernelError(
           `CPU ${this.cpu}'s ring buffer does not close after ${pages.length} pages: it is being resized or damaged`,
@@ -152,7 +159,8 @@ export class CpuBuffer {
       seen.add(at);
       pages.push(at - back);
       const next = space.u64(at - back + this.#next);
-      // The flag in a page's next pointer says that the next page is the head.
+      // The flag in a page's next pointer means that the next page is the head
+      // page.
       if ((next & FLAG_BITS) === RB_PAGE_HEAD) {
         flagged = true;
         head = pages.length;
@@ -164,16 +172,16 @@ export class CpuBuffer {
         `CPU ${this.cpu}'s ring buffer closes after ${pages.length} of ${count} pages: it is being resized or damaged`,
       );
     }
-    // Without a flag (the head is being moved) the cached head page serves.
+    // Without a flag (the head is being moved), use the cached head page.
     if (!flagged) head = pages.indexOf(this.object.u64("head_page"));
     if (head === pages.length) head = 0;
     return head <= 0 ? pages : [...pages.slice(head), ...pages.slice(0, head)];
   }
 
   /**
-   * All sub-buffers as a set: the reader page, then the ring's.
+   * All sub-buffers as a set: the reader page, then those of the ring.
    *
-   * @param resizing as for {@linkcode ring}
+   * @param resizing see {@linkcode ring}
    * @throws {KernelError} when readers in the guest take pages faster than
    * they can be listed.
    */
@@ -184,7 +192,7 @@ export class CpuBuffer {
       const ring = this.ring(resizing);
       const reader = this.object.u64("reader_page") & POINTER;
       for (const gva of [before, reader, ...ring]) found.add(gva);
-      // A reader that swaps pages meanwhile may hide one from the walk.
+      // A reader that swaps pages during the walk may hide one from it.
       const complete = before === reader ||
         found.size === this.object.number("nr_pages") + 1;
       if (!complete) continue;
@@ -197,9 +205,9 @@ export class CpuBuffer {
   }
 
   /**
-   * The pages that hold events, oldest first, as an iterator in the guest
-   * would see them: reader page, then head page to commit page. For buffers
-   * at rest; a running buffer needs a follower.
+   * The pages that hold events, oldest first, as an iterator in the guest would
+   * see them: the reader page, then head page to commit page. Only for buffers
+   * that are not being written; a running buffer needs a follower.
    */
   chain(): ChainPage[] {
     const commit = this.object.u64("commit_page") & POINTER;
@@ -228,11 +236,11 @@ export class RingBuffer {
     this.object = kernel.object("trace_buffer", gva);
   }
 
-  /** Bytes of a sub-buffer, its header included. */
+  /** Size of a sub-buffer in bytes, including its header. */
   get pageSize(): number {
     const { object } = this;
-    // 6.8 made it variable: f9b94daa542a ("Set new size of the ring buffer
-    // sub page"); later kernels keep the order alone.
+    // Variable since 6.8: f9b94daa542a ("Set new size of the ring buffer sub
+    // page"); later kernels store only the order.
     const order = object.has("subbuf_order")
       ? object.number("subbuf_order")
       : 0;

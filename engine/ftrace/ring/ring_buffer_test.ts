@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { KernelError } from "../../base/errors.ts";
 import { ORDER_TYPES, ringGuest, writeMany } from "./ring_guest_fixture.ts";
 
-/** Where a member of the first CPU's buffer lies, and a page's. */
+/** Addresses of a member of the first CPU's buffer, and of a page. */
 function places(sim: ReturnType<typeof ringGuest>) {
   const { guest, rings } = sim;
   return {
@@ -11,12 +11,12 @@ function places(sim: ReturnType<typeof ringGuest>) {
   };
 }
 
-Deno.test("a ring is listed from its head, the reader page apart", () => {
+Deno.test("a ring is listed from its head, separately from the reader page", () => {
   const sim = ringGuest([4]);
   const [cpu] = sim.buffer.cpuBuffers();
   const first = cpu.ring();
   assert.equal(first.length, 4);
-  // Around once and a bit: the head moves on.
+  // A little more than once around: the head moves on.
   writeMany(sim.rings[0], 1300);
   const later = cpu.ring();
   assert.notEqual(later[0], first[0]);
@@ -48,7 +48,7 @@ Deno.test("the chain is what an iterator in the guest would see", () => {
   assert.deepEqual(chain.slice(1).map(({ read }) => read), [0]);
 });
 
-Deno.test("the chain ends at the reader page while that is written", () => {
+Deno.test("the chain ends at the reader page while that one is being written", () => {
   const sim = ringGuest([2]);
   const [ring] = sim.rings;
   writeMany(ring, 10);
@@ -80,7 +80,7 @@ Deno.test("counters", () => {
   assert.equal(one.counters().pages, 3);
 });
 
-Deno.test("without a head flag the cached head page serves", () => {
+Deno.test("without a head flag the cached head page is used", () => {
   const sim = ringGuest([3]);
   const { guest } = sim;
   const [cpu] = sim.buffer.cpuBuffers();
@@ -89,16 +89,16 @@ Deno.test("without a head flag the cached head page serves", () => {
   guest.setU64(at.page(c, "list.next"), a);
   guest.setU64(at.cpu("head_page"), b);
   assert.deepEqual(cpu.ring(), [b, c, a]);
-  // A head page that is not in the ring says nothing.
+  // A head page outside the ring is ignored.
   guest.setU64(at.cpu("head_page"), 0n);
   assert.equal(cpu.ring().length, 3);
-  // While the head moves, the flag says so: it is no head yet.
+  // While the head moves, the flag marks it as not being the head yet.
   guest.setU64(at.page(a, "list.next"), b | 2n);
   guest.setU64(at.page(b, "list.next"), c | 1n);
   assert.deepEqual(cpu.ring(), [c, a, b]);
 });
 
-Deno.test("rings that are damaged or in flux are refused", () => {
+Deno.test("rings that are damaged or changing are refused", () => {
   const sim = ringGuest([4]);
   const { guest } = sim;
   const [cpu] = sim.buffer.cpuBuffers();
@@ -112,14 +112,14 @@ Deno.test("rings that are damaged or in flux are refused", () => {
     });
   guest.setU64(at.page(b, "list.next"), a);
   refused(/closes after 2 of 4 pages/);
-  // A loop without the start.
+  // A loop that does not contain the start.
   guest.setU64(at.page(b, "list.next"), c);
   guest.setU64(at.page(d, "list.next"), c);
   refused(/does not close/);
   guest.setU64(at.page(d, "list.next"), a | 1n);
   guest.setU64(at.cpu("nr_pages"), 3);
   refused(/CPU 0's ring buffer/);
-  // As it is linked: the number changes last.
+  // Following the links: the number changes last.
   assert.equal(cpu.ring(true).length, 4);
   guest.setU64(at.cpu("nr_pages"), 0);
   refused(/claims 0 pages/);
@@ -130,7 +130,7 @@ Deno.test("rings that are damaged or in flux are refused", () => {
   assert.throws(() => cpu.chain(), /commit page is not in its ring/);
 });
 
-Deno.test("sub-buffers of 4 KiB, and of an order", () => {
+Deno.test("sub-buffers of 4 KiB, and of a larger order", () => {
   assert.equal(ringGuest([2]).buffer.pageSize, 4096);
   const sim = ringGuest([2], { types: ORDER_TYPES });
   const { guest, buffer } = sim;
@@ -142,7 +142,7 @@ Deno.test("sub-buffers of 4 KiB, and of an order", () => {
   assert.throws(() => buffer.pageSize, /not possible/);
 });
 
-Deno.test("CPUs without a buffer are left out", () => {
+Deno.test("CPUs without a buffer are skipped", () => {
   const sim = ringGuest([2, 2, 2]);
   const { guest, buffer } = sim;
   const at = guest.at("trace_buffer", buffer.object.gva, "buffers");

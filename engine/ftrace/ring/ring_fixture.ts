@@ -1,17 +1,17 @@
 /**
  * A ring buffer of one CPU in a fixture's memory, with a writer and readers
- * that change it step by step as kernel/trace/ring_buffer.c does: between two
- * steps anything may look at it.
+ * that change it step by step like kernel/trace/ring_buffer.c; between two
+ * steps, anything may read it.
  *
  * @module
  */
 import type { FixtureGuest } from "../../kernel/core/kernel_fixture.ts";
 
-/** Bytes of a sub-buffer, and of its header. */
+/** Size of a sub-buffer in bytes, and size of its header. */
 export const SUB_BUFFER = 4096;
 const HEADER = 16;
 const DATA = SUB_BUFFER - HEADER;
-/** The id of the events written; none of the tracers' own. */
+/** The id of the written events; not one of the tracers' own ids. */
 export const SIM_TYPE = 30;
 
 const HEAD = 1n;
@@ -19,9 +19,12 @@ const UPDATE = 2n;
 const POINTER = 0xffff_ffff_ffff_fffcn;
 const PADDING = 29;
 const TIME_EXTEND = 30;
-/** Room that is too small for an event (RB_EVNT_MIN_SIZE). */
+/** Space too small for an event (RB_EVNT_MIN_SIZE). */
 const LEAST = 8;
-/** What moving onto a page adds to its `write`, and the bits below. */
+/**
+ * Added to a page's `write` when a writer moves onto it; the bits below are the
+ * position.
+ */
 const RB_WRITE_INTCNT = 1n << 20n;
 const RB_WRITE_MASK = RB_WRITE_INTCNT - 1n;
 
@@ -29,41 +32,44 @@ const RB_WRITE_MASK = RB_WRITE_INTCNT - 1n;
 export interface SimEvent {
   /** Words of the entry, at least 3, at most 1000. */
   readonly words: number;
-  /** ns since the event before; default 1. */
+  /** Time since the previous event in ns; default 1. */
   readonly delta?: number;
-  /** Thrown away by a filter when it is there already. */
+  /** Discarded by a filter after it has been written. */
   readonly discard?: boolean;
-  /** Written by an interrupt before this one is complete. */
+  /** An event written by an interrupt before this one is complete. */
   readonly nested?: SimEvent;
   /**
-   * Written by an interrupt when this one is committed, and its writer not yet
-   * out of rb_end_commit().
+   * An event written by an interrupt when this one is committed but its writer
+   * has not left rb_end_commit() yet.
    */
   readonly late?: SimEvent;
 }
 
-/** The payload's words behind the sequence number. */
+/** The word at a position of the payload, after the sequence number. */
 export function filler(sequence: number, word: number): number {
   return (Math.imul(sequence + 1, 0x9e3779b1) ^ word) >>> 0;
 }
 
-/** One CPU's ring buffer, and who writes to it. */
+/** One CPU's ring buffer with its writer and readers. */
 export class SimRing {
   readonly guest: FixtureGuest;
   /** GVA of the `ring_buffer_per_cpu`. */
   readonly gva: bigint;
   /** Time stamp of each event written, by sequence number; never reset. */
   readonly times: bigint[] = [];
-  /** Whether the ring overwrites (or drops new events when it is full). */
+  /**
+   * Whether the ring overwrites old events; otherwise it drops new ones when
+   * full.
+   */
   overwrite = true;
-  /** Times that it was emptied. */
+  /** How often it was emptied. */
   resets = 0;
   #now: bigint;
-  /** Events of a page that its commit covers. */
+  /** Number of events covered by each page's commit. */
   readonly #committed = new Map<bigint, number>();
-  /** Events of the reader page that were consumed. */
+  /** Number of events of the reader page that were consumed. */
   #consumed = 0;
-  /** A data page that readers exchange for another. */
+  /** A data page that readers exchange for another one. */
   #spare: bigint;
 
   constructor(
@@ -90,7 +96,7 @@ export class SimRing {
     this.#spare = guest.allocate(SUB_BUFFER, SUB_BUFFER);
   }
 
-  /** Events written so far, resets or not. */
+  /** Number of events written so far, independent of resets. */
   get written(): number {
     return this.times.length;
   }
@@ -130,7 +136,7 @@ export class SimRing {
     const moves = this.#page(page, "write") & ~RB_WRITE_MASK;
     this.#setPage(page, "write", moves | BigInt(write));
   }
-  // The list is a buffer_page's first member, so its GVA is the page's.
+  // The list is the first member of a buffer_page, so their GVAs are equal.
   #next(page: bigint): bigint {
     return this.#page(page, "list.next") & POINTER;
   }
@@ -152,7 +158,7 @@ export class SimRing {
     this.#committed.set(page, Number(this.#page(page, "entries")));
   }
 
-  /** Writes an event, in steps; `false` in the end when there is no room. */
+  /** Writes an event, in steps; returns `false` when there is no room. */
   *write(event: SimEvent): Generator<undefined, boolean> {
     this.#add("committing", 1);
     yield;
@@ -205,10 +211,10 @@ export class SimRing {
       const short = offset === 0 || extend > 0 ? 0 : Number(delta);
       const length = event.words > 28 ? 0 : event.words;
       if (event.discard === true) {
-        // Its delta does not count for those behind it.
+        // Its delta does not count for the events after it.
         this.guest.setU32(at + BigInt(extend), 32 + PADDING);
         this.guest.setU32(at + BigInt(extend + 4), bytes - 4);
-        // A first event's stamp is the page's, and does count.
+        // The stamp of the first event is the page's and does count.
         if (offset === 0 || extend > 0) this.#last = this.#now;
       } else {
         this.guest.setU32(at + BigInt(extend), short * 32 + length);
@@ -238,7 +244,7 @@ export class SimRing {
     }
   }
 
-  /** rb_move_tail(). */
+  /** Like rb_move_tail(). */
   *#moveTail(tail: bigint, write: number): Generator<undefined, boolean> {
     const next = this.#next(tail);
     const commit = this.#get("commit_page");
@@ -273,12 +279,12 @@ export class SimRing {
     return true;
   }
 
-  /** rb_reset_tail(). */
+  /** Like rb_reset_tail(). */
   #pad(page: bigint, write: number): void {
     if (write >= DATA) return;
     const at = this.#page(page, "page") + BigInt(HEADER + write);
     if (write > DATA - LEAST) {
-      // As the kernel does: the write index stays before the padding.
+      // Like the kernel: the write index stays before the padding.
       this.guest.setU32(at, PADDING);
       return;
     }
@@ -287,7 +293,7 @@ export class SimRing {
     this.#setWrite(page, DATA);
   }
 
-  /** rb_end_commit(), with the interrupt that comes in the midst of it. */
+  /** Like rb_end_commit(), with an interrupt in the middle. */
   *#endCommit(late?: SimEvent): Generator<undefined, void> {
     for (let interrupt = late;; interrupt = undefined) {
       if (this.#get("committing") === 1n) {
@@ -304,7 +310,7 @@ export class SimRing {
       }
       if (interrupt !== undefined) yield* this.write(interrupt);
       this.#add("committing", -1);
-      // More was written since: the kernel sees it by its `commits`.
+      // More was written since; the kernel notices through its `commits`.
       if (interrupt === undefined || this.#get("committing") !== 0n) return;
       yield;
       this.#add("committing", 1);
@@ -321,7 +327,7 @@ export class SimRing {
     return undefined;
   }
 
-  /** rb_get_reader_page(): whether there is something to read. */
+  /** Like rb_get_reader_page(): whether there is something to read. */
   swap(): boolean {
     if (this.#locked) return false;
     const empty = this.#get("reader_page");
@@ -331,7 +337,7 @@ export class SimRing {
       return false;
     }
     const head = this.#findHead();
-    // The writer is moving the head: the kernel waits for it.
+    // The writer is moving the head; the kernel would wait for it.
     if (head === undefined) return false;
     this.#setPage(empty, "write", 0);
     this.#setPage(empty, "entries", 0);
@@ -358,7 +364,10 @@ export class SimRing {
     this.guest.setU32(this.guest.at("buffer_page", page, "read"), read);
   }
 
-  /** A reader in the guest (`trace_pipe`) reads what the page at hand has. */
+  /**
+   * A reader in the guest (`trace_pipe`) reads the content of the current
+   * reader page.
+   */
   consume(): void {
     if (!this.swap()) return;
     const page = this.#get("reader_page");
@@ -369,8 +378,8 @@ export class SimRing {
   }
 
   /**
-   * A splice reader (`trace_pipe_raw`) takes a whole data page away, and does
-   * to it what `then` does.
+   * A splice reader (`trace_pipe_raw`) takes a whole data page away and applies
+   * `then` to it.
    */
   splice(then: (bytes: Uint8Array) => void = () => {}): void {
     if (!this.swap()) return;
@@ -383,7 +392,7 @@ export class SimRing {
     this.#setPage(page, "write", 0);
     this.#setPage(page, "entries", 0);
     this.#committed.set(page, 0);
-    // The kernel hands the next reader a page that was read before.
+    // The kernel gives the next reader a page that was read before.
     this.#spare = taken;
     this.#scribble(taken, then);
   }
@@ -393,17 +402,15 @@ export class SimRing {
     then(this.guest.bytes.subarray(at, at + SUB_BUFFER));
   }
 
-  /** Whether a reset holds the `reader_lock`. */
+  /** Whether a reset is holding the `reader_lock`. */
   #locked = false;
 
-  /** A reset all at once. */
+  /** A reset in one go. */
   reset(): void {
     for (const _ of this.resetting());
   }
 
-  /**
-   * ring_buffer_reset_cpu(), in steps; not while something is being written.
-   */
+  /** Like ring_buffer_reset_cpu(), in steps; not allowed during a write. */
   *resetting(): Generator<undefined, void> {
     const { guest } = this;
     const disable = (by: number) => {
@@ -421,7 +428,7 @@ export class SimRing {
     disable(-1);
   }
 
-  /** rb_reset_cpu(). */
+  /** Like rb_reset_cpu(). */
   *#reset(): Generator<undefined, void> {
     this.resets++;
     const start = this.#get("pages");
@@ -465,10 +472,10 @@ export class SimRing {
   }
 
   /**
-   * rb_insert_pages(), in steps: new pages between the newest and the oldest.
-   * Not while something is being written.
+   * Like rb_insert_pages(), in steps: new pages between the newest and the
+   * oldest. Not allowed during a write.
    *
-   * @param meanwhile what interrupts do where they may
+   * @param meanwhile what interrupts do at the points where they are allowed
    */
   *growing(
     pages: number,
@@ -504,10 +511,11 @@ export class SimRing {
   }
 
   /**
-   * rb_remove_pages(), in steps: the oldest pages go, and `scribble` is what
-   * others then use their memory for. Not while something is being written.
+   * Like rb_remove_pages(), in steps: removes the oldest pages, and applies
+   * `scribble`, which stands for the memory's next user. Not allowed during a
+   * write.
    *
-   * @param meanwhile what interrupts do where they may
+   * @param meanwhile what interrupts do at the points where they are allowed
    */
   *shrinking(
     pages: number,

@@ -1,5 +1,6 @@
 /**
- * Guests with simulated ring buffers, and what their followers must find.
+ * Guests with simulated ring buffers, and checks of what their followers must
+ * find.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { RingBuffer } from "./ring_buffer.ts";
 import { filler, SIM_TYPE, SimRing } from "./ring_fixture.ts";
 import { TraceArray } from "./trace_array.ts";
 
-/** Structures of a ring buffer, for {@linkcode fixtureTypes}. */
+/** The structures of a ring buffer, for {@linkcode fixtureTypes}. */
 export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   buffer_data_page: {
@@ -78,7 +79,7 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
 /** Types of a kernel that has a ring buffer. */
 export const RING_TYPES = fixtureTypes(RING_STRUCTS);
 
-/** The same of a kernel whose sub-buffers have an order. */
+/** The same for a kernel whose sub-buffers have an order. */
 export const ORDER_TYPES = fixtureTypes({
   ...RING_STRUCTS,
   trace_buffer: {
@@ -99,7 +100,7 @@ export interface RingGuest {
   readonly instance: TraceArray;
 }
 
-/** Gives a guest a snapshot's buffer; returns its rings, one for each CPU. */
+/** Adds a snapshot buffer to a guest; returns its rings, one for each CPU. */
 export function addSnapshot(
   { guest, instance }: RingGuest,
   pages: readonly number[],
@@ -111,14 +112,14 @@ export function addSnapshot(
   return rings;
 }
 
-/** update_max_tr(): exchanges the trace buffer for the snapshot's. */
+/** Like update_max_tr(): swaps the trace buffer and the snapshot buffer. */
 export function swapBuffers({ guest, instance }: RingGuest): void {
   const at = (name: string) =>
     guest.at("trace_array", instance.object.gva, `${name}.buffer`);
   exchange(guest, at("array_buffer"), at("max_buffer"));
 }
 
-/** ring_buffer_swap_cpu(): exchanges those of one CPU. */
+/** Like ring_buffer_swap_cpu(): swaps the buffers of one CPU. */
 export function swapCpu({ guest, instance }: RingGuest, cpu: number): void {
   const of = (name: string) => {
     const buffer = guest.u64(
@@ -136,7 +137,7 @@ function exchange(guest: FixtureGuest, a: bigint, b: bigint): void {
   guest.setU64(b, before);
 }
 
-/** Makes a `trace_buffer` of these rings. */
+/** Creates a `trace_buffer` with these rings. */
 function newBuffer(guest: FixtureGuest, rings: readonly SimRing[]): bigint {
   const array = guest.allocate(rings.length * 8);
   rings.forEach((ring, i) => guest.setU64(array + BigInt(i * 8), ring.gva));
@@ -145,7 +146,7 @@ function newBuffer(guest: FixtureGuest, rings: readonly SimRing[]): bigint {
   return buffer;
 }
 
-/** Makes a guest with rings of as many pages, one for each CPU. */
+/** Creates a guest with one ring for each CPU, with these numbers of pages. */
 export function ringGuest(
   pages: readonly number[],
   options: FixtureGuestOptions & { readonly types?: typeof RING_TYPES } = {},
@@ -168,7 +169,7 @@ export function ringGuest(
   };
 }
 
-/** Runs a guest's steps to their end. */
+/** Runs the steps of a guest to their end. */
 export function finish<T>(steps: Generator<undefined, T>): T {
   for (;;) {
     const { done, value } = steps.next();
@@ -176,17 +177,17 @@ export function finish<T>(steps: Generator<undefined, T>): T {
   }
 }
 
-/** Writes `count` small events at once. */
+/** Writes `count` small events in one go. */
 export function writeMany(ring: SimRing, count: number, words = 3): void {
   for (let i = 0; i < count; i++) finish(ring.write({ words }));
 }
 
 /**
- * Memory without views that lets the guest go on while it is read: `tick` is
+ * Memory without views in which the guest continues while it is read: `tick` is
  * called before each piece of at most `piece` bytes.
  */
 export class RunningMemory extends BufferMemory {
-  /** What happens meanwhile. */
+  /** What the guest does meanwhile. */
   tick: () => void = () => {};
   readonly #piece: number;
 
@@ -206,7 +207,8 @@ export class RunningMemory extends BufferMemory {
 }
 
 /**
- * The sequence number of a decoded event, once all of it is what was written.
+ * Checks that a decoded event is completely as written; returns its sequence
+ * number.
  */
 export function checkEvent(
   ring: SimRing,

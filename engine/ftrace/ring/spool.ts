@@ -1,5 +1,5 @@
 /**
- * Reads a collector's file (spool_format.ts) back, poll by poll.
+ * Reads the collector's file (spool_format.ts), poll by poll.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
   type SpoolHeader,
 } from "./spool_format.ts";
 
-/** Least bytes of each record's body. */
+/** Minimum size of each record type's body, in bytes. */
 const LEAST: Readonly<Record<number, number>> = {
   [RECORD.segment]: SEGMENT_HEAD,
   [RECORD.poll]: 24,
@@ -32,14 +32,14 @@ const LEAST: Readonly<Record<number, number>> = {
 /** More bytes than any record has: a sub-buffer has at most 4 MiB. */
 const LARGEST = 8 << 20;
 
-/** What is decoded of one ring. */
+/** The decoded events of one ring. */
 interface Ring {
   readonly queue: EventQueue;
   readonly decoder: PageDecoder;
 }
 
 /**
- * Reads a spool back, poll by poll.
+ * Reads a spool file, poll by poll.
  *
  * @example
  * ```ts ignore
@@ -54,22 +54,22 @@ interface Ring {
  */
 export class SpoolReader implements Disposable {
   readonly header: SpoolHeader;
-  /** Queues of the CPUs' rings that had events so far, in CPU order. */
+  /** Queues of the rings that have had events so far, in CPU order. */
   readonly queues: EventQueue[] = [];
-  /** Comms as last seen. */
+  /** The most recent comm of each thread. */
   readonly comms: Map<number, string> = new Map();
-  /** Sums that the last poll told. */
+  /** Totals stated by the last poll. */
   lost = 0;
   dropped = 0;
-  /** Whether the file ended in the middle of a record. */
+  /** Whether the file ends in the middle of a record. */
   truncated = false;
   readonly #fd: number;
   readonly #layout: TraceLayout;
-  /** By size of a sub-buffer. */
+  /** Arenas by sub-buffer size. */
   readonly #arenas = new Map<number, PageArena>();
   readonly #epoch: bigint;
   readonly #rings = new Map<number, Ring>();
-  /** Each CPU's ring that had events last. */
+  /** The ring of each CPU that had events last. */
   readonly #latest = new Map<number, Ring>();
   #buffer = new Uint8Array(4 << 20);
   #start = 0;
@@ -77,10 +77,10 @@ export class SpoolReader implements Disposable {
   #finished = false;
 
   /**
-   * Opens a spool.
+   * Opens a spool file.
    *
    * @param layout layouts of the kernel that wrote the pages
-   * @throws {XftraceError} when it is no spool.
+   * @throws {XftraceError} when it is not a spool file.
    */
   constructor(path: string, layout: TraceLayout) {
     this.#fd = openSync(path, "r");
@@ -119,7 +119,10 @@ export class SpoolReader implements Disposable {
     return new DataView(this.#buffer.buffer);
   }
 
-  /** Makes `bytes` bytes available from the start; `false` at the end. */
+  /**
+   * Makes `bytes` bytes available in the buffer; `false` at the end of the
+   * file.
+   */
   #fill(bytes: number): boolean {
     if (this.#end - this.#start >= bytes) return true;
     if (this.#start > 0) {
@@ -166,7 +169,7 @@ export class SpoolReader implements Disposable {
   }
 
   /**
-   * Reads the next poll into the queues; `false` when there is none left.
+   * Reads the next poll into the queues; `false` when there are no more.
    *
    * @throws {XftraceError} when the file is damaged.
    */
@@ -222,7 +225,7 @@ export class SpoolReader implements Disposable {
         return true;
       }
       default:
-        // A record of a later version: its length says where it ends.
+        // A record type of a later version: its length says where it ends.
         return false;
     }
   }

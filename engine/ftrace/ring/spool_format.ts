@@ -1,7 +1,7 @@
 /**
- * The collector's file: what a follower read, as it was read, appended poll by
- * poll. A file that ends in the middle of a record (the collector was killed)
- * is good up to the last whole poll.
+ * The format of the collector's file: the raw data that a follower read,
+ * appended poll by poll. A file that ends in the middle of a record, because
+ * the collector was killed, is valid up to the last complete poll.
  *
  * ```text
  * "XFSPOOL1"  u32 n  n bytes of JSON: the header    (padded to 8)
@@ -12,7 +12,7 @@
  *   3 comm      s32 pid, u32 0, 16 bytes
  *   4 lost      u32 cpu, 0; f64 count: before the CPU's next segment
  * ```
- * All little-endian; times are ns since the header's epoch.
+ * All numbers are little-endian; times are in ns since the header's epoch.
  *
  * @module
  */
@@ -20,34 +20,34 @@ import { z } from "zod";
 
 /** The file's first bytes. */
 export const SPOOL_MAGIC = "XFSPOOL1";
-/** Types of records. */
+/** Record types. */
 export const RECORD = { segment: 1, poll: 2, comm: 3, lost: 4 } as const;
-/** Bytes before a record's body. */
+/** Size of a record's head in bytes. */
 export const RECORD_HEAD = 8;
 /** Bytes of a segment's body before the page's data. */
 export const SEGMENT_HEAD = 24;
-/** Bytes of a comm. */
+/** Size of a comm in bytes. */
 export const COMM_BYTES = 16;
-/** Segments count the size of their pages in these. */
+/** The unit of a segment's page size. */
 export const SIZE_UNIT = 4096;
-/** Bytes of a sub-buffer, at most. */
+/** Maximum size of a sub-buffer in bytes. */
 export const LARGEST_PAGE = 4 << 20;
 
-/** What a spool says of itself. */
+/** The header of a spool file. */
 export interface SpoolHeader {
-  /** What was followed: `qemu:web1`. */
+  /** The target that was followed: `qemu:web1`. */
   readonly target: string;
   readonly release: string;
   readonly buildId?: string | undefined;
-  /** What times count from, in ns of the trace clock. */
+  /** The time from which times count, in ns of the trace clock. */
   readonly epoch: string;
-  /** Bytes of a sub-buffer. */
+  /** Size of a sub-buffer in bytes. */
   readonly pageSize: number;
-  /** Wall clock when it began, ISO 8601. */
+  /** When following began by the wall clock, ISO 8601. */
   readonly started: string;
 }
 
-/** Checks the JSON at the start. */
+/** Validates the JSON at the start of the file. */
 export const headerSchema: z.ZodType<SpoolHeader> = z.object({
   target: z.string(),
   release: z.string(),
@@ -57,5 +57,5 @@ export const headerSchema: z.ZodType<SpoolHeader> = z.object({
   started: z.string(),
 });
 
-/** Bytes of a part of the file, with its padding. */
+/** Size of a part of the file including padding, in bytes. */
 export const padded = (bytes: number): number => (bytes + 7) & ~7;

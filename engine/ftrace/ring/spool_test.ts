@@ -26,7 +26,7 @@ import {
 import { SpoolReader } from "./spool.ts";
 import { SpoolWriter } from "./spool_writer.ts";
 
-/** A folder that is gone afterwards. */
+/** A temporary folder that is removed at the end. */
 function folder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "xftrace-spool-"));
   return {
@@ -35,7 +35,7 @@ function folder(): { path: string } & Disposable {
   };
 }
 
-/** Follows a guest that does `life`, and keeps what it reads. */
+/** Follows a guest during `life`, and stores what it reads. */
 function record(
   path: string,
   sim: RingGuest,
@@ -71,9 +71,9 @@ function record(
 }
 
 interface ReadBack {
-  /** Per CPU: sequence numbers. */
+  /** Sequence numbers per CPU. */
   readonly events: number[][];
-  /** `CPU: count before event`. */
+  /** Entries of the form `CPU: count before event`. */
   readonly lost: string[];
   readonly polls: number;
   readonly sums: readonly [lost: number, dropped: number];
@@ -81,7 +81,7 @@ interface ReadBack {
   readonly comms: ReadonlyMap<number, string>;
 }
 
-/** Reads a spool to its end; all rows are checked. */
+/** Reads a spool file to its end and checks all rows. */
 function readBack(path: string, sim: RingGuest): ReadBack {
   using spool = new SpoolReader(path, LAYOUT_6_1);
   const events: number[][] = sim.rings.map(() => []);
@@ -120,7 +120,7 @@ function readBack(path: string, sim: RingGuest): ReadBack {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => from + i);
 
-Deno.test("what was written comes back, row by row", () => {
+Deno.test("what was written is read back, row by row", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([3, 3]);
@@ -158,7 +158,7 @@ Deno.test("what was written comes back, row by row", () => {
   assert.deepEqual(again.header, header);
 });
 
-Deno.test("losses stand where they were", () => {
+Deno.test("losses are read back at their places", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([2, 2]);
@@ -183,12 +183,12 @@ Deno.test("losses stand where they were", () => {
   assert.deepEqual(back.events[1], [0, 1, 2]);
 });
 
-Deno.test("a spool that is larger than any buffer", () => {
+Deno.test("a spool file that is larger than any buffer", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([8]);
   const [ring] = sim.rings;
-  // Small records of 900 words: 5.4 MB.
+  // Small records of 900 words: 5.4 MB in total.
   record(
     path,
     sim,
@@ -200,13 +200,13 @@ Deno.test("a spool that is larger than any buffer", () => {
   assert.equal(back.polls, 300);
 });
 
-Deno.test("what snapshots exchanged between two polls comes back in order", () => {
+Deno.test("events swapped by snapshots between two polls are read back in order", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([3]);
   const [snapshot] = addSnapshot(sim, [3]);
   const [ring] = sim.rings;
-  // One clock for both.
+  // Both share one clock.
   let clock = 2_000_000_000_000n;
   const write = (to: SimRing, count: number) => {
     for (let i = 0; i < count; i++) {
@@ -251,7 +251,7 @@ Deno.test("what snapshots exchanged between two polls comes back in order", () =
   assert.equal(handed.clockSteps + handed.late, 0);
 });
 
-Deno.test("cut at every byte: whole polls are kept, nothing throws", () => {
+Deno.test("cut at any byte: complete polls are kept, and nothing throws", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([2, 2]);
@@ -270,7 +270,7 @@ Deno.test("cut at every byte: whole polls are kept, nothing throws", () => {
     note(() => writeMany(one, 1)),
   ]);
   const whole = readFileSync(path);
-  // Behind the header, where the first record starts.
+  // After the header, where the first record starts.
   const headerEnd = (12 + whole.readUInt32LE(8) + 7) & ~7;
   const cut = join(at.path, "cut");
   for (let size = 0; size < whole.length; size++) {
@@ -284,13 +284,13 @@ Deno.test("cut at every byte: whole polls are kept, nothing throws", () => {
     assert.equal(back.polls, kept, `cut at ${size}`);
     const counts = back.events.map((events) => events.length);
     assert.deepEqual(counts, kept === 0 ? [0, 0] : written[kept - 1]);
-    // A cut between two polls leaves no half of a record.
+    // A cut between two polls leaves no partial record.
     const clean = size === headerEnd || polls.includes(size);
     if (clean) assert.equal(back.truncated, false, `cut at ${size}`);
   }
 });
 
-Deno.test("what is no spool is refused in one sentence", () => {
+Deno.test("a file that is not a spool file is refused in one sentence", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const refused = (bytes: string | Uint8Array, pattern: RegExp) => {
@@ -315,7 +315,7 @@ Deno.test("what is no spool is refused in one sentence", () => {
   refused(head("{{{"), /has a damaged header/);
 });
 
-Deno.test("damaged records: an error that says so, or good rows, never more", () => {
+Deno.test("damaged records give an error that says so, or good rows, never more", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([2]);
@@ -344,7 +344,7 @@ Deno.test("damaged records: an error that says so, or good rows, never more", ()
   }
 });
 
-Deno.test("records of a later version are passed over", () => {
+Deno.test("records of a later version are skipped", () => {
   using at = folder();
   const path = join(at.path, "spool");
   const sim = ringGuest([2]);

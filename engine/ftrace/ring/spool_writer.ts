@@ -1,5 +1,5 @@
 /**
- * Appends to a collector's file (spool_format.ts), poll by poll.
+ * Appends to the collector's file (spool_format.ts), poll by poll.
  *
  * @module
  */
@@ -19,16 +19,19 @@ import {
 
 const FLUSH = 1 << 20;
 
-/** Where segments come from: a {@linkcode CpuFollower}. */
+/** The source of segments: a {@linkcode CpuFollower}. */
 export interface SegmentSource {
-  /** Tells a CPU's rings apart: a snapshot exchanges them. Below 65,536. */
+  /**
+   * Number of the ring, below 65,536; it distinguishes the rings of a CPU,
+   * which snapshots swap.
+   */
   readonly ring: number;
   readonly buffer: { readonly cpu: number };
   readonly queue: { readonly arena: PageArena };
 }
 
 /**
- * Appends to a spool.
+ * Writes a spool file.
  *
  * @example
  * ```ts
@@ -69,9 +72,9 @@ export class SpoolWriter implements Disposable {
   readonly #comms = new Map<number, string>();
 
   /**
-   * Creates the file, readable by its owner alone: traces tell secrets.
+   * Creates the file, readable by its owner alone, since traces hold secrets.
    *
-   * @throws {Error} of the file system, when it cannot be written.
+   * @throws {Error} from the file system, when it cannot be written.
    */
   constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
     this.#fd = openSync(path, "w", 0o600);
@@ -84,7 +87,7 @@ export class SpoolWriter implements Disposable {
     this.#write(head);
   }
 
-  /** Bytes in the file. */
+  /** The number of bytes in the file. */
   get size(): number {
     return this.#written + this.#used;
   }
@@ -97,7 +100,7 @@ export class SpoolWriter implements Disposable {
     this.#written += bytes.length;
   }
 
-  /** Room for `body` bytes of a record; returns where the body starts. */
+  /** Reserves a record with `body` bytes; returns where its body starts. */
   #record(type: number, body: number): number {
     const size = RECORD_HEAD + padded(body);
     if (this.#used + size > this.#buffer.byteLength) {
@@ -116,7 +119,9 @@ export class SpoolWriter implements Disposable {
     return at + RECORD_HEAD;
   }
 
-  /** Adds decoded bytes: the page in `slot`, its data from `from` to `to`. */
+  /**
+   * Appends decoded bytes: the data of the page in `slot`, from `from` to `to`.
+   */
   segment(
     { ring, buffer: { cpu }, queue: { arena } }: SegmentSource,
     slot: number,
@@ -139,7 +144,7 @@ export class SpoolWriter implements Disposable {
     this.#segments.push({ at: at - RECORD_HEAD, end: this.#used });
   }
 
-  /** Adds a thread's comm, if it is new. */
+  /** Appends a thread's comm, if it is new. */
   comm(pid: number, comm: string): void {
     if (this.#comms.get(pid) === comm) return;
     this.#comms.set(pid, comm);
@@ -152,10 +157,13 @@ export class SpoolWriter implements Disposable {
     }
   }
 
-  /** Adds a loss that lies before the segments a CPU added since the poll. */
+  /**
+   * Appends a loss that occurred before the segments that a CPU added in this
+   * poll.
+   */
   lost(cpu: number, count: number): void {
-    // It is found out when the poll's segments are written already: put it
-    // in front of them.
+    // A loss is detected after the poll's segments are written, so it is
+    // inserted in front of them.
     const first = this.#segments[0]?.at ?? this.#used;
     const tail = this.#bytes.slice(first, this.#used);
     this.#used = first;
@@ -183,7 +191,7 @@ export class SpoolWriter implements Disposable {
     if (this.#used >= FLUSH) this.flush();
   }
 
-  /** Hands everything to the file system. */
+  /** Passes all buffered bytes to the file system. */
   flush(): void {
     if (this.#used === 0) return;
     this.#write(this.#bytes.subarray(0, this.#used));

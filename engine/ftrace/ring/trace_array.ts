@@ -1,6 +1,6 @@
 /**
- * Ftrace's instances in guest memory: the top-level `global_trace` and what
- * `instances/` holds (kernel/trace/trace.h, struct trace_array).
+ * Ftrace's instances in guest memory: the top-level `global_trace` and those in
+ * `instances/` (kernel/trace/trace.h, struct trace_array).
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
 import { RingBuffer } from "./ring_buffer.ts";
 
-/** `record_disabled`'s bit that `tracing_on=0` sets: RB_BUFFER_OFF. */
+/** RB_BUFFER_OFF: the bit in `record_disabled` that `tracing_on=0` sets. */
 export const RB_BUFFER_OFF = 1 << 20;
 
 /**
- * One instance of Ftrace.
+ * An Ftrace instance.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export class TraceArray {
     return new TraceArray(kernel, gva);
   }
 
-  /** All instances, the top-level one first. */
+  /** All instances, beginning with the top-level one. */
   static all(kernel: Kernel): TraceArray[] {
     const top = TraceArray.global(kernel);
     const found = [top];
@@ -61,9 +61,10 @@ export class TraceArray {
   }
 
   /**
-   * The instance of that name (default: the top-level one).
+   * The instance with that name (default: the top-level one).
    *
-   * @throws {KernelError} when there is none, with those that are there.
+   * @throws {KernelError} when there is no such instance; the message lists
+   * those that exist.
    */
   static named(kernel: Kernel, name?: string): TraceArray {
     if (name === undefined) return TraceArray.global(kernel);
@@ -84,7 +85,7 @@ export class TraceArray {
     return this.object.stringAt("name");
   }
 
-  /** The buffer that is being written to, at this moment. */
+  /** The buffer that is currently written to. */
   buffer(): RingBuffer {
     const gva = this.object.u64("array_buffer.buffer");
     if (gva === 0n) {
@@ -95,14 +96,14 @@ export class TraceArray {
     return new RingBuffer(this.kernel, gva);
   }
 
-  /** The snapshot buffer, when the kernel has one allocated. */
+  /** The snapshot buffer, if the kernel has allocated one. */
   snapshotBuffer(): RingBuffer | undefined {
     if (!this.object.has("max_buffer.buffer")) return undefined;
     const gva = this.object.u64("max_buffer.buffer");
     return gva === 0n ? undefined : new RingBuffer(this.kernel, gva);
   }
 
-  /** Events stamped earlier are stale: they are not shown (ns). */
+  /** Events with earlier time stamps (ns) are stale and not shown. */
   get timeStart(): bigint {
     return this.object.u64("array_buffer.time_start");
   }
@@ -113,21 +114,21 @@ export class TraceArray {
       "nop";
   }
 
-  /** Whether `tracing_on` reads 1. */
+  /** Whether `tracing_on` is 1. */
   get recording(): boolean {
     return (this.buffer().object.number("record_disabled") & RB_BUFFER_OFF) ===
       0;
   }
 
-  /** Name of the trace clock, and whether it counts ns. */
+  /** Name of the trace clock, and whether its unit is ns. */
   get clock(): { name: string; inNs: boolean } {
     const id = this.object.number("clock_id");
     const { kernel } = this;
     const table = kernel.symbols.tryAddress("trace_clocks");
     const FUNC_NAME_IN_NS = 24n;
     if (table === undefined) return { name: `clock ${id}`, inNs: true };
-    // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c):
-    // unnamed, so BTF cannot be asked for it by name.
+    // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c): it
+    // is anonymous, so BTF cannot be searched for it by name.
     const row = table + BigInt(id) * FUNC_NAME_IN_NS;
     return {
       name: kernel.space.string(kernel.space.u64(row + 8n), 32),
@@ -135,7 +136,7 @@ export class TraceArray {
     };
   }
 
-  /** Trace options that are set and that are not, by tracefs name. */
+  /** All trace options by tracefs name, and whether they are set. */
   options(): { name: string; set: boolean }[] {
     const { kernel } = this;
     const names = kernel.symbols.tryAddress("trace_options");
@@ -154,7 +155,7 @@ export class TraceArray {
     return [...options, ...this.#tracerOptions()];
   }
 
-  /** The current tracer's own options (`funcgraph-*`). */
+  /** The options of the current tracer (`funcgraph-*`). */
   #tracerOptions(): { name: string; set: boolean }[] {
     const tracer = this.object.follow("current_trace", "tracer");
     const flags = tracer?.follow("flags", "tracer_flags");
