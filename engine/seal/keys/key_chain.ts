@@ -1,24 +1,24 @@
 /**
- * The keys of one guest CPU, entry by entry: from the keys that the host sent
- * and the sequence numbers at which the CPU took them.
+ * The keys of one guest CPU, entry by entry, computed from the keys that the
+ * host sent and the sequence numbers at which the CPU took them.
  *
- * Neither needs the entries' content, so lost entries are stepped over.
+ * Neither depends on the entries' content, so lost entries can be stepped over.
  *
  * @module
  */
 import { SEAL } from "../page/abi.ts";
 import { ratchet, takeKey } from "./seals.ts";
 
-/** An epoch that a CPU has entered. */
+/** An epoch that a CPU has begun. */
 export interface Epoch {
   readonly epoch: number;
-  /** Sequence number of the first entry under its key. */
+  /** Sequence number of the first entry sealed with its key. */
   readonly first: number;
-  /** The key of that entry. */
+  /** The key of that first entry. */
   readonly key: Int32Array;
 }
 
-/** Steps that a search among old keys may take before it gives up. */
+/** Maximum number of steps in a search among old keys. */
 const SEARCH_STEPS = 400_000;
 
 /** The keys of one CPU. */
@@ -26,11 +26,11 @@ export class KeyChain {
   readonly #seal: number;
   readonly #sent = new Map<number, Int32Array>();
   readonly #taken: { epoch: number; first: number }[] = [];
-  /** Epochs whose first key is known, in order. */
+  /** Epochs whose initial key is known, in order. */
   readonly epochs: Epoch[] = [];
   /** The key of entry {@linkcode at}. */
   readonly key = new Int32Array(4);
-  /** Sequence number that {@linkcode key} is for. */
+  /** The sequence number to which {@linkcode key} belongs. */
   at = 1;
   readonly #search = new Int32Array(4);
   #searchAt = 0;
@@ -40,7 +40,7 @@ export class KeyChain {
     this.#seal = seal;
   }
 
-  /** A key that was sent. */
+  /** Adds a key that the host has sent. */
   send(epoch: number, key: Int32Array): void {
     this.#sent.set(epoch, key.slice());
   }
@@ -50,22 +50,25 @@ export class KeyChain {
     return this.#sent.get(epoch);
   }
 
-  /** The CPU has taken an epoch's key for entry `first` and those after. */
+  /**
+   * Records that the CPU has taken an epoch's key for entry `first` and later
+   * ones.
+   */
   take(epoch: number, first: number): void {
     this.#taken.push({ epoch, first });
   }
 
-  /** The epoch that {@linkcode at} lies in; 0 before the first. */
+  /** The epoch that contains {@linkcode at}; 0 before the first epoch. */
   get epoch(): number {
     return this.epochs.at(-1)?.epoch ?? 0;
   }
 
-  /** The first entry of the next epoch that the CPU is known to enter. */
+  /** The first entry of the next epoch that the CPU is known to have begun. */
   get nextEpochAt(): number {
     return this.#taken[this.epochs.length]?.first ?? Infinity;
   }
 
-  /** Advances to an entry that lies ahead. */
+  /** Advances to a later entry. */
   advance(sequence: number): void {
     for (;;) {
       const next = this.#taken[this.epochs.length];
@@ -87,8 +90,8 @@ export class KeyChain {
   }
 
   /**
-   * The key that an entry of the past had; `undefined` when it is too far to
-   * be computed, or lies before the first epoch. Valid until the next call.
+   * The key of a past entry; `undefined` when it is too far away to be
+   * computed, or before the first epoch. Valid until the next call.
    */
   keyAt(sequence: number): { key: Int32Array; epoch: number } | undefined {
     let low = 0;
@@ -103,7 +106,7 @@ export class KeyChain {
     return this.continued(epoch, sequence);
   }
 
-  /** The key that an entry would have if an epoch had not ended before it. */
+  /** The key that an entry would have if the epoch had continued until then. */
   continued(
     epoch: Epoch,
     sequence: number,
@@ -125,7 +128,7 @@ export class KeyChain {
       : { key: search, epoch: epoch.epoch };
   }
 
-  /** The key of an entry that lies ahead, as {@linkcode keyAt}. */
+  /** The key of a future entry; otherwise like {@linkcode keyAt}. */
   ahead(sequence: number): { key: Int32Array; epoch: number } | undefined {
     if (sequence - this.at > SEARCH_STEPS) return undefined;
     const chain = new KeyChain(this.#seal);
@@ -138,7 +141,10 @@ export class KeyChain {
     return { key: chain.key, epoch: chain.epoch };
   }
 
-  /** The key of {@linkcode at} if an epoch's key had been taken there. */
+  /**
+   * The key of entry {@linkcode at} if it were the first one under an epoch's
+   * key.
+   */
   early(epoch: number): Int32Array | undefined {
     const host = this.#sent.get(epoch);
     if (host === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Key_Controller: draws keys, logs them, and hands each CPU its next one when
- * it has taken the one before.
+ * Generates keys, logs them, and sends each CPU its next key once it has taken
+ * the previous one.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import {
 import { KLOG, type Klog, type KlogEntry, type KlogRecord } from "./klog.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 
-/** What a CPU has been sent and has taken. */
+/** The keys sent to and taken by a CPU. */
 interface Slot {
   readonly area: CpuArea;
-  /** Epoch of the newest key that was sent; 0: none. */
+  /** Epoch of the newest key sent; 0: none. */
   sent: number;
   key: Int32Array;
-  /** Epoch of the newest key that was seen to be taken. */
+  /** Epoch of the newest key known to be taken. */
   taken: number;
-  /** First entry under it. */
+  /** First entry sealed with that key. */
   takenAt: number;
-  /** How many keys this CPU has taken, as we know. */
+  /** How many keys this CPU is known to have taken. */
   count: number;
-  /** A foreign epoch that has been reported, so that it is only once. */
+  /** The foreign epoch that has been reported, so that it is reported once. */
   reported: number;
 }
 
-/** Told of keys and of their being taken. */
+/** Receives keys as they are sent and taken. */
 export interface KeyEvents {
-  /** A key was written for a CPU, to begin with `epoch`. */
+  /** A key was written for a CPU; it begins epoch `epoch`. */
   sent(cpu: number, epoch: number, key: Int32Array): void;
   /** A CPU took its key; `first` is the first entry sealed with it. */
   taken(cpu: number, epoch: number, first: number): void;
@@ -42,7 +42,7 @@ export function randomWords(count: number): Int32Array {
   return crypto.getRandomValues(new Int32Array(count));
 }
 
-/** Keeps the keys of all CPUs of one guest. */
+/** Manages the keys of all CPUs of a guest. */
 export class KeyController {
   readonly #page: ControlPage;
   readonly #klog: Klog;
@@ -65,14 +65,14 @@ export class KeyController {
     }));
   }
 
-  /** Keys that were taken, all CPUs together. */
+  /** Number of keys taken, over all CPUs. */
   get switches(): number {
     return this.#slots.reduce((sum, slot) => sum + slot.count, 0);
   }
 
   /**
-   * Takes over from a collector that has ended: tells of all keys and
-   * acknowledgements that it logged in the trace, and goes on behind them.
+   * Takes over from a collector that has ended: reports all keys and
+   * acknowledgements of the trace in its log, and continues after them.
    */
   resume(records: readonly KlogRecord[]): void {
     const keys = new Map<number, { epoch: number; key: Int32Array }>();
@@ -104,12 +104,12 @@ export class KeyController {
       const { area } = slot;
       const there = this.#page.cpuNumber(area, CPU.slot_epoch);
       const taken = this.#page.cpuNumber(area, CPU.ack_epoch);
-      // Logged, but the collector ended before it sent it.
+      // It was logged, but the collector ended before sending it.
       if (taken < key.epoch && there === 0) this.#store(slot);
     }
   }
 
-  /** Looks which keys have been taken; what should not be is reported. */
+  /** Finds out which keys have been taken, and reports irregularities. */
   watch(): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
     const page = this.#page;
@@ -143,9 +143,9 @@ export class KeyController {
             `CPU ${area.cpu} has taken a key of epoch ${epoch}; the host sent none after ${slot.sent}`,
         });
       }
-      // The counter goes up before the acknowledgement does. So it may be one
-      // ahead while a key is on its way, and only then: it also tells of a
-      // foreign key that was there between two looks.
+      // The counter is incremented before the acknowledgement, so it may be one
+      // ahead, but only while a key is being taken. It thus also reveals a
+      // foreign key that was taken between two checks.
       const onTheWay = slot.taken === slot.sent ? 0 : 1;
       const keys = page.cpuNumber(area, CPU.keys_taken);
       if (keys > slot.count + onTheWay && slot.reported !== -keys) {
@@ -161,7 +161,7 @@ export class KeyController {
     return findings;
   }
 
-  /** A key that waits must be the one that was sent. */
+  /** Checks that a waiting key is the one that was sent. */
   #checkSlot(slot: Slot, findings: PresenceFinding[]): void {
     const page = this.#page;
     const { area } = slot;
@@ -169,9 +169,10 @@ export class KeyController {
     if (before === 0) return;
     page.kernel.memory.read(area.gpa + CPU.slot_key, this.#word);
     const key = new Int32Array(this.#word.buffer);
-    // The CPU clears the key before the epoch: zeros say it is at it now.
+    // The CPU clears the key before the epoch: zeros mean that it is taking the
+    // key.
     const same = key.every((word, i) => word === slot.key[i] || word === 0);
-    // Taken meanwhile: the slot says nothing any more.
+    // It has been taken meanwhile, so the slot's content means nothing.
     if (page.cpuNumber(area, CPU.slot_epoch) !== before) return;
     if (before === slot.sent && (same || slot.taken === slot.sent)) return;
     const mark = before + 0.5;
@@ -185,14 +186,14 @@ export class KeyController {
   }
 
   /**
-   * Draws a key for each CPU that has taken its last one, logs them all, and
-   * sends them. Returns how many.
+   * Generates a key for each CPU that has taken its last one, logs all of them,
+   * and sends them. Returns how many.
    *
    * @throws {XftraceError} when the log cannot be written; nothing was sent.
    */
   rotate(): number {
-    // A CPU that was interrupted between its acknowledgement and emptying its
-    // slot would empty the next key out of it.
+    // If a CPU was interrupted between its acknowledgement and emptying its
+    // slot, it would remove the next key from the slot.
     const due = this.#slots.filter(({ taken, sent, area }) =>
       taken === sent &&
       (sent === 0 || this.#page.cpuNumber(area, CPU.slot_epoch) !== sent)
@@ -217,7 +218,7 @@ export class KeyController {
     return due.length;
   }
 
-  /** The key first, then its epoch: the guest looks at the epoch. */
+  /** The key first, then its epoch, since the guest checks the epoch. */
   #store({ area, key, sent }: Slot): void {
     const { kernel } = this.#page;
     kernel.memory.write(

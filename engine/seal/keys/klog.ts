@@ -1,18 +1,19 @@
 /**
- * Klog: the log of all keys the host has sent, and of when each guest CPU
- * took its own. Without it no entry can be verified, so a key is on disk
- * before the guest gets it.
+ * The key log: all keys that the host has sent, and when each guest CPU took
+ * its own. Without it no entry can be verified, so a key is on disk before the
+ * guest gets it.
  *
- * The file is a row of 96-byte records that only ever grows. Each record ends
- * with a hash of itself and of all before it. A record that was cut short by
- * a crash is filled up with zeros by the next writer, which says so in a
- * `resume` record; anything else that does not hash is damage. How many
- * records there must be at least stands beside it, in `PATH.head`, so that a
- * log that was cut at a record is found out too.
+ * The file is a sequence of 96-byte records to which records are only ever
+ * appended. Each record ends with a hash of itself and of all records before
+ * it. A record that was cut short by a crash is filled up with zeros by the
+ * next writer, which states this in a `resume` record; any other record with a
+ * wrong hash means damage. The minimum number of records is stored separately
+ * in `PATH.head`, so that a log that was cut at a record boundary is detected
+ * too.
  *
- * Numbers are little-endian. Offsets in a record: 0 magic u32, 4 type u16,
- * 6 cpu u16, 8 index u64, 16 host time in ms f64, 24 a u64, 32 b u64,
- * 40 key 16 bytes, 56 zero, 64 hash 32 bytes.
+ * Numbers are little-endian. Offsets in a record: 0 magic u32, 4 type u16, 6
+ * cpu u16, 8 index u64, 16 host time in ms f64, 24 a u64, 32 b u64, 40 key 16
+ * bytes, 56 zero, 64 hash 32 bytes.
  *
  * @module
  */
@@ -31,28 +32,36 @@ import {
 import { dirname } from "node:path";
 import { XftraceError } from "../../base/errors.ts";
 
-/** Bytes of a record. */
+/** Size of a record in bytes. */
 export const KLOG_RECORD_BYTES = 96;
 const MAGIC = 0x474c4b58;
 const HASHED = 64;
 const HEAD_SLOT_BYTES = 64;
 const GENESIS = createHash("sha256").update("xftrace klog 1").digest();
 
-/** What a record says; `a`, `b` and `key` depend on it. */
+/** Record types; the meaning of `a`, `b` and `key` depends on the type. */
 export const KLOG = {
   /** Tracing starts: key = the control page's nonce, a = generation, b = seal. */
   start: 1,
-  /** A key for `cpu`: a = epoch. On disk before it is sent. */
+  /** A key for `cpu`: a = epoch. Written to disk before it is sent. */
   key: 2,
-  /** `cpu` took the key of epoch a: b = the first sequence number under it. */
+  /**
+   * `cpu` took the key of epoch a: b = the first sequence number sealed with
+   * it.
+   */
   ack: 3,
-  /** A command that the host gave: a = its number, b = which. */
+  /** A command sent by the host: a = its number, b = which command. */
   command: 4,
-  /** Another writer goes on: a = bytes of a torn record before this one. */
+  /**
+   * Another writer continues: a = size in bytes of a torn record before this
+   * one.
+   */
   resume: 5,
-  /** `cpu` was read to its end: a = the last sequence number, b = lost. */
+  /**
+   * `cpu` was read to its end: a = the last sequence number, b = lost entries.
+   */
   stop: 6,
-  /** Tracing has ended: nothing follows of this start. */
+  /** The trace has ended: no more records of the same start follow. */
   end: 7,
 } as const;
 
@@ -60,15 +69,15 @@ export const KLOG = {
 export interface KlogRecord {
   readonly type: number;
   readonly cpu: number;
-  /** Host time, ms since 1970. */
+  /** Host time, in ms since 1970. */
   readonly time: number;
   readonly a: number;
   readonly b: number;
-  /** Four words; zeros where the type has no key. */
+  /** Four words; zeros for types without a key. */
   readonly key: Int32Array;
 }
 
-/** What a new record needs. */
+/** The content of a new record. */
 export interface KlogEntry {
   readonly type: number;
   readonly cpu?: number;
@@ -77,12 +86,15 @@ export interface KlogEntry {
   readonly key?: Int32Array;
 }
 
-/** A log that was read. */
+/** The result of reading a log. */
 export interface KlogReading {
   readonly records: readonly KlogRecord[];
-  /** What is wrong with it, one sentence each; empty when it is whole. */
+  /** What is wrong with it, one sentence each; empty when it is intact. */
   readonly problems: readonly string[];
-  /** Bytes of a torn record at the very end: a crash, no damage. */
+  /**
+   * Size in bytes of a torn record at the very end, which is the result of a
+   * crash and not damage.
+   */
   readonly torn: number;
   /** Hash of the last good record. */
   readonly hash: Uint8Array;
@@ -125,7 +137,10 @@ function readHead(path: string): Head | undefined {
   return best;
 }
 
-/** Reads a log and checks every record, and its length against PATH.head. */
+/**
+ * Reads a log and checks every record, and the number of records against
+ * PATH.head.
+ */
 export function readKlog(path: string): KlogReading {
   let bytes: Uint8Array;
   try {
@@ -161,7 +176,7 @@ function checkKlog(bytes: Uint8Array, head: Head | undefined): KlogReading {
     const type = view.getUint16(at + 4, true);
     const a = Number(view.getBigUint64(at + 24, true));
     if (bad !== undefined) {
-      // Only a torn record, filled up by the writer that came next.
+      // Only a torn record, filled up by the next writer, may differ.
       const filled = type === KLOG.resume && a > 0 &&
         bytes.subarray(bad * KLOG_RECORD_BYTES + a, at).every((b) => b === 0);
       if (!filled) problems.push(`record ${bad} is damaged`);
@@ -195,10 +210,10 @@ function checkKlog(bytes: Uint8Array, head: Head | undefined): KlogReading {
   return { records, problems, torn: bytes.length % KLOG_RECORD_BYTES, hash };
 }
 
-/** Appends to a log. */
+/** Appends records to a key log. */
 export class Klog implements Disposable {
   readonly path: string;
-  /** What the log held when it was opened. */
+  /** The content of the log when it was opened. */
   readonly before: KlogReading;
   readonly #file: number;
   readonly #head: number;
@@ -207,8 +222,8 @@ export class Klog implements Disposable {
   readonly #slot = Buffer64();
 
   /**
-   * Opens a log, or makes a new one (mode 0600); a log that a crashed writer
-   * left is taken up where it ends.
+   * Opens a log, or creates a new one (mode 0600). A log that a crashed writer
+   * left is continued where it ends.
    *
    * @throws {XftraceError} when it cannot be written, or is damaged.
    */
@@ -251,8 +266,8 @@ export class Klog implements Disposable {
       bytes,
       stat.size === 0 ? undefined : readHead(`${path}.head`),
     );
-    // A head that was not written yet is no reason to refuse: a crash may
-    // have come between the two files. Cut or damaged logs are.
+    // A missing head file is no reason to refuse, since a crash may have
+    // happened between the two writes. A log that is cut or damaged is refused.
     const fatal = this.before.problems.find((p) =>
       !p.includes(".head file is")
     );
@@ -274,16 +289,16 @@ export class Klog implements Disposable {
     }
   }
 
-  /** How many records the log has. */
+  /** The number of records in the log. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Appends records in one write; with `sync` they are on disk when this
+   * Appends records in a single write; with `sync`, they are on disk when this
    * returns.
    *
-   * @throws {XftraceError} when the disk refuses.
+   * @throws {XftraceError} when writing fails.
    */
   append(entries: readonly KlogEntry[], sync = true): void {
     const bytes = new Uint8Array(entries.length * KLOG_RECORD_BYTES);
@@ -323,7 +338,10 @@ export class Klog implements Disposable {
     this.#writeHead();
   }
 
-  /** Two slots in turn, so that a crash leaves one that is whole. */
+  /**
+   * Two slots are written alternately, so that a crash leaves one of them
+   * intact.
+   */
   #writeHead(): void {
     const slot = this.#slot;
     const view = new DataView(slot.buffer);
@@ -352,7 +370,7 @@ function Buffer64(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(HEAD_SLOT_BYTES);
 }
 
-/** A new file's name must survive a crash as well. */
+/** The directory entry of a new file must survive a crash as well. */
 function syncFolder(folder: string): void {
   const file = openSync(folder, "r");
   try {

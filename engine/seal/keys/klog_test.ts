@@ -8,7 +8,7 @@ import {
   readKlog,
 } from "./klog.ts";
 
-/** Runs something with the path of a log that is not there yet. */
+/** Runs `body` with the path of a log that does not exist yet. */
 function withLog(body: (path: string) => void): void {
   const folder = Deno.makeTempDirSync();
   try {
@@ -18,7 +18,7 @@ function withLog(body: (path: string) => void): void {
   }
 }
 
-/** Writes entries, some at a time. */
+/** Writes entries in several batches. */
 function write(path: string, ...parts: readonly KlogEntry[][]): void {
   using log = new Klog(path);
   for (const part of parts) log.append(part, false);
@@ -40,7 +40,7 @@ const entry: fc.Arbitrary<KlogEntry> = fc.record({
     .map((words) => Int32Array.from(words)),
 }, { noNullPrototype: true });
 
-Deno.test("what is appended is read again", () => {
+Deno.test("what was appended is read back", () => {
   fc.assert(
     fc.property(fc.array(fc.array(entry, { maxLength: 4 })), (parts) => {
       withLog((path) => {
@@ -58,7 +58,7 @@ Deno.test("what is appended is read again", () => {
   );
 });
 
-Deno.test("only its owner reads it", () =>
+Deno.test("only its owner may read it", () =>
   withLog((path) => {
     write(path, [...KEYS]);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
@@ -66,7 +66,7 @@ Deno.test("only its owner reads it", () =>
     assert.throws(() => new Klog(path), /others can read the key log .*chmod/);
   }));
 
-Deno.test("any bit that is flipped is found", () =>
+Deno.test("any flipped bit is detected", () =>
   withLog((path) => {
     write(path, [...KEYS]);
     const good = Deno.readFileSync(path);
@@ -85,7 +85,7 @@ Deno.test("any bit that is flipped is found", () =>
     );
   }));
 
-Deno.test("a record that is taken out, or cut off, is found", () =>
+Deno.test("a record that is removed, or cut off, is detected", () =>
   withLog((path) => {
     write(path, [...KEYS]);
     const good = Deno.readFileSync(path);
@@ -105,7 +105,7 @@ Deno.test("a record that is taken out, or cut off, is found", () =>
     assert.match(readKlog(path).problems.join("; "), /\.head file is missing/);
   }));
 
-Deno.test("a log of another trace is not the one that its head belongs to", () =>
+Deno.test("a log that does not match its head file", () =>
   withLog((path) => {
     write(path, [...KEYS]);
     Deno.copyFileSync(`${path}.head`, `${path}.other`);
@@ -118,12 +118,12 @@ Deno.test("a log of another trace is not the one that its head belongs to", () =
     ]);
   }));
 
-Deno.test("a crash in the middle of a record is no damage; the next writer says so", () =>
+Deno.test("a crash in the middle of a record is not damage; the next writer notes it", () =>
   withLog((path) => {
     write(path, [...KEYS]);
     const good = Deno.readFileSync(path);
     for (const cut of [1, 40, KLOG_RECORD_BYTES - 1]) {
-      // The head is written behind the record.
+      // The head file is written after the record.
       Deno.removeSync(`${path}.head`);
       Deno.removeSync(path);
       write(path, KEYS.slice(0, 3));
@@ -150,7 +150,7 @@ Deno.test("a crash in the middle of a record is no damage; the next writer says 
     }
   }));
 
-Deno.test("files that cannot be had are told in one sentence", () => {
+Deno.test("files that cannot be used are reported in one sentence", () => {
   assert.throws(() => readKlog("/nonesuch/klog"), /cannot be read; give/);
   assert.throws(() => new Klog("/nonesuch/klog"), /cannot be written; name/);
 });

@@ -1,8 +1,9 @@
 /**
- * Seals as guest/seal.h computes them, and how keys follow one another.
+ * The seals as computed by guest/seal.h, and how each key follows from the
+ * previous one.
  *
- * A key is an `Int32Array(4)`: k0 low, k0 high, k1 low, k1 high. An entry is
- * 16 words at an index of an `Int32Array`.
+ * A key is an `Int32Array(4)`: k0 low, k0 high, k1 low, k1 high. An entry is 16
+ * words at an index in an `Int32Array`.
  *
  * @module
  */
@@ -22,7 +23,7 @@ export function ratchet(key: Int32Array): void {
   key.set(nextKey);
 }
 
-/** Mixes the host's key into a key (xft_rekey). */
+/** Mixes a key from the host into a key (xft_rekey). */
 export function rekey(key: Int32Array, host: Int32Array): void {
   mixed.set(host);
   mixed[4] = 3;
@@ -32,7 +33,9 @@ export function rekey(key: Int32Array, host: Int32Array): void {
   key.set(nextKey);
 }
 
-/** Puts a new epoch's key in place of, or into, the one before. */
+/**
+ * Begins an epoch: replaces the previous key by the new one, or mixes it in.
+ */
 export function takeKey(
   seal: number,
   key: Int32Array,
@@ -64,7 +67,7 @@ export function isSealed(
   return words[at] === mac[0] && words[at + 1] === mac[1];
 }
 
-/** Undoes the XOR of an entry's words 1 to 5, into `into`. */
+/** Decrypts the XORed words 1 to 5 of an entry into `into`. */
 function openXor(
   key: Int32Array,
   words: Int32Array,
@@ -79,7 +82,7 @@ function openXor(
   }
 }
 
-/** Makes an entry readable in place: only the XOR seal hides anything. */
+/** Makes an entry readable in place; only the XOR seal encrypts anything. */
 export function openEntry(
   seal: number,
   key: Int32Array,

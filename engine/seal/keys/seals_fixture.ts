@@ -1,5 +1,5 @@
 /**
- * Seals entries as the guest's module does, for tests that forge them.
+ * Seals entries like the guest's module, for tests that forge them.
  *
  * @module
  */

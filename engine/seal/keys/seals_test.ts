@@ -6,7 +6,7 @@ import { sealEntry } from "./seals_fixture.ts";
 const words = (...values: bigint[]) =>
   new Int32Array(new BigUint64Array(values).buffer);
 
-Deno.test("a sealed entry opens, and a changed bit breaks the seal", () => {
+Deno.test("a sealed entry can be opened, and a changed bit breaks the seal", () => {
   const key = words(0x1122334455667788n, 0x99aabbccddeeff00n);
   const body = [0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n];
   for (const seal of [SEAL.xor, SEAL.siphash, SEAL.ratchet]) {
@@ -24,7 +24,7 @@ Deno.test("a sealed entry opens, and a changed bit breaks the seal", () => {
   }
 });
 
-Deno.test("two flipped bits pass the XOR seal and no other", () => {
+Deno.test("two flipped bits pass the XOR seal but no other", () => {
   const key = words(0x1122334455667788n, 0x99aabbccddeeff00n);
   for (
     const [seal, passes] of [
@@ -35,7 +35,7 @@ Deno.test("two flipped bits pass the XOR seal and no other", () => {
   ) {
     const entry = words(0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n);
     sealEntry(seal, key, entry, 0);
-    // The same bit of the function's address and of the seal.
+    // The same bit in the function's address and in the seal.
     entry[4] ^= 0x10;
     entry[0] ^= 0x10;
     assert.equal(isSealed(seal, key, entry, 0), passes);

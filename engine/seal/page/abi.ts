@@ -1,19 +1,18 @@
 /**
- * What the host and the guest's module agree on: guest/xftrace.h in
- * TypeScript. A test reads that header and compares every number here with
- * it; at run time the module states its version and sizes, and others are
- * refused.
+ * The interface between the host and the guest's module: guest/xftrace.h in
+ * TypeScript. A test compares every number here with that header; at run time
+ * the module states its version and sizes, and any mismatch is refused.
  *
  * @module
  */
 
-/** XFT_ABI_VERSION: raised with every change of a layout or a meaning. */
+/** XFT_ABI_VERSION: incremented with every change of a layout or a meaning. */
 export const ABI_VERSION = 3;
 
 /** XFT_MAGIC, the first word of a control page. */
 export const PAGE_MAGIC = 0x0145434152544658n;
 
-/** XFT_COMMAND_*: what the module's thread can be told. */
+/** XFT_COMMAND_*: commands for the module's thread. */
 export const COMMAND = {
   none: 0,
   ping: 1,
@@ -27,7 +26,7 @@ export const COMMAND = {
   remove_instance: 9,
 } as const;
 
-/** XFT_PHASE_*: what the thread does while a command runs. */
+/** XFT_PHASE_*: what the thread is doing during a command. */
 export const PHASE = {
   idle: 0,
   started: 1,
@@ -40,11 +39,11 @@ export const PHASE = {
 /** XFT_SEAL_*: how entries are sealed. */
 export const SEAL = { none: 0, xor: 1, siphash: 2, ratchet: 3 } as const;
 
-/** A seal by the name that users give: `siphash+ratchet` is the default. */
+/** A seal by its user-visible name; `siphash+ratchet` is the default. */
 export type SealName = "none" | "xor" | "siphash" | "siphash+ratchet";
 
 /**
- * The number of a seal.
+ * Numbers of the seals by name.
  *
  * @example
  * ```ts
@@ -68,7 +67,7 @@ export const CONFIG_FLAG = {
   any_root: 8,
 } as const;
 
-/** XFT_KIND_*: what an entry is. */
+/** XFT_KIND_*: kinds of entries. */
 export const ENTRY_KIND = {
   entry: 1,
   return: 2,
@@ -89,13 +88,13 @@ export const ENTRY_FLAG = {
 
 /** Limits of the module. */
 export const MAX_ROOTS = 512;
-/** Ranges of code whose direct callees are roots. */
+/** Maximum number of code ranges whose direct callees are roots. */
 export const MAX_RANGES = 8;
-/** Bytes of a string in one entry of kind `path`. */
+/** Bytes of a string that fit into one entry of kind `path`. */
 export const PATH_BYTES = 32;
-/** Entries that one string may take. */
+/** Maximum number of entries for one string. */
 export const PATH_PIECES = 4;
-/** System-call numbers that can have path arguments. */
+/** Number of system calls for which path arguments can be configured. */
 export const SYSCALLS = 512;
 
 /** `struct xft_entry`: offsets in bytes. */
@@ -115,23 +114,23 @@ export const ENTRY = {
   bytes: 64,
 } as const;
 
-/** 32-bit words of an entry. */
+/** Size of an entry in 32-bit words. */
 export const ENTRY_WORDS = ENTRY.bytes / 4;
 
-/** Offsets in an entry for those who read it as 32-bit words, in words. */
+/** Offsets in an entry, counted in 32-bit words. */
 export const WORD = {
   time: ENTRY.time / 4,
   func: ENTRY.func / 4,
   caller: ENTRY.caller / 4,
   argument: ENTRY.argument / 4,
   pid: ENTRY.pid / 4,
-  /** The depth in 16 bits, the kind in 8, the flags in 8. */
+  /** Contains the depth (16 bits), the kind (8) and the flags (8). */
   shape: ENTRY.depth / 4,
   epoch: ENTRY.epoch / 4,
   extra: ENTRY.extra / 4,
 } as const;
 
-/** The kind (`ENTRY_KIND`) of the entry that begins at a word. */
+/** The kind (`ENTRY_KIND`) of the entry at a word index. */
 export function kindAt(words: Int32Array, at: number): number {
   return (words[at + WORD.shape] >>> 16) & 0xff;
 }

@@ -1,16 +1,16 @@
 /**
- * Reads guest/xftrace.h: the plain numbers and struct layouts of the subset of
- * C that the header keeps to.
+ * Parses guest/xftrace.h: the numbers and struct layouts in the subset of C to
+ * which the header is limited.
  *
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
 
-/** What a header defines. */
+/** The definitions in a header. */
 export interface Header {
-  /** `#define NAME number`. */
+  /** Values of `#define NAME number`. */
   readonly defines: ReadonlyMap<string, bigint>;
-  /** Struct name to member offsets in bytes; `bytes` is the size. */
+  /** Member offsets in bytes by struct name; the entry `bytes` is the size. */
   readonly structs: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
@@ -26,8 +26,8 @@ const SIZE: Readonly<Record<string, number>> = {
 /**
  * Parses the header's text.
  *
- * @throws {XftraceError} when a member has a type that is not fixed in width,
- * or would be preceded by padding: both sides could disagree on it.
+ * @throws {XftraceError} when a member has a type without a fixed width, or
+ * would be preceded by padding, since the two sides could then disagree.
  */
 export function parseHeader(text: string): Header {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "");

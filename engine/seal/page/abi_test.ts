@@ -24,7 +24,7 @@ const header = parseHeader(
   Deno.readTextFileSync(new URL("../../../guest/xftrace.h", import.meta.url)),
 );
 
-Deno.test("the host's layouts are those of guest/xftrace.h", () => {
+Deno.test("the host's layouts match guest/xftrace.h", () => {
   const layout = (name: string) =>
     Object.fromEntries(header.structs.get(name) ?? []);
   assert.deepEqual(layout("xft_entry"), ENTRY);
@@ -33,7 +33,7 @@ Deno.test("the host's layouts are those of guest/xftrace.h", () => {
   assert.deepEqual(layout("xft_config"), CONFIG);
 });
 
-Deno.test("the host's constants are those of guest/xftrace.h", () => {
+Deno.test("the host's constants match guest/xftrace.h", () => {
   const group = (prefix: string, table: Readonly<Record<string, number>>) =>
     Object.entries(table).map(([name, value]): [string, bigint] => [
       `XFT_${prefix}${name.toUpperCase()}`,
@@ -57,7 +57,7 @@ Deno.test("the host's constants are those of guest/xftrace.h", () => {
   assert.deepEqual(header.defines, ours);
 });
 
-Deno.test("a header that two compilers could read differently is refused", () => {
+Deno.test("a header whose layout depends on the compiler is refused", () => {
   assert.throws(
     () => parseHeader("struct a { __u8 x; __u32 y; };"),
     /struct a has padding before y/,

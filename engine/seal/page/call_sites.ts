@@ -1,8 +1,8 @@
 /**
- * Whether the kernel still calls Ftrace where the roots begin: the five bytes
- * there are a call while somebody traces the function, and a no-operation
- * otherwise. Who empties the filter, or clears `ftrace_enabled`, leaves the
- * module registered and unasked.
+ * Checks that the kernel still calls Ftrace at the start of the root functions:
+ * the five bytes there are a call while the function is being traced, and a
+ * no-op otherwise. An intruder who empties the filter, or clears
+ * `ftrace_enabled`, leaves the module registered but never called.
  *
  * @module
  */
@@ -13,20 +13,20 @@ import { CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
 import type { PresenceFinding } from "./presence.ts";
 
-/** What Ftrace writes over a call that nobody wants (ftrace_nop_replace). */
+/** The no-op that Ftrace writes over an unused call (ftrace_nop_replace). */
 const NOP = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 
-/** The call sites of some functions of the kernel's own. */
+/** The call sites of functions in the kernel image. */
 export class RootCallSites {
   readonly #page: ControlPage;
   readonly #functions: readonly bigint[];
-  /** Those that were calls when the filter was first seen in place. */
+  /** The sites that were calls when the filter was first seen in place. */
   #sites: readonly bigint[] | undefined;
 
   /**
-   * @param functions where Ftrace knows them (GVAs), just configured; those
-   * that are no calls now are left alone, and so are functions of modules,
-   * which can go.
+   * @param functions GVAs by which Ftrace knows the functions, which have just
+   * been configured; sites that are not calls now are ignored, and so are
+   * functions of modules, which can be unloaded.
    */
   constructor(page: ControlPage, functions: readonly bigint[]) {
     this.#page = page;
@@ -40,7 +40,10 @@ export class RootCallSites {
     this.#remember();
   }
 
-  /** Not while the module has its filter taken away, being off for long. */
+  /**
+   * Waits while the module has removed its filter because it has been switched
+   * off for long.
+   */
   #remember(): void {
     if (this.#sites !== undefined || !this.#inPlace()) return;
     const { kernel } = this.#page;
@@ -48,10 +51,13 @@ export class RootCallSites {
     if (this.#inPlace()) this.#sites = sites;
   }
 
-  /** Those that are no calls any more, while the module says that they are. */
+  /**
+   * The sites that are no longer calls although the module says they should be.
+   */
   check(): PresenceFinding[] {
     const { kernel } = this.#page;
-    // Before it takes its filter away, and until that is back, it says so.
+    // The module states this before it removes its filter, and until the filter
+    // is back.
     this.#remember();
     if (this.#sites === undefined || !this.#recording()) return [];
     const silent = this.#sites.filter((ip) => isNop(kernel, ip));

@@ -1,6 +1,6 @@
 /**
  * The module's control page: found through the kernel's own module list, and
- * checked, so that a page that was planted or copied is not taken for it.
+ * checked, so that a planted or copied page is not mistaken for it.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { ABI_VERSION, CONTROL, CPU, ENTRY, PAGE_MAGIC } from "./abi.ts";
 /** Name of the module. */
 export const MODULE_NAME = "xftrace";
 
-/** One CPU's shared state. */
+/** The state that one CPU shares with the host. */
 export interface CpuArea {
   readonly cpu: number;
   /** GPA of its `struct xft_cpu`. */
   readonly gpa: number;
   /** GVA of its ring. */
   readonly ring: bigint;
-  /** Entries of the ring, a power of two. */
+  /** Number of entries in the ring, a power of two. */
   readonly entries: number;
   /** GPA of each of the ring's 4 KiB pages. */
   readonly pages: Float64Array;
@@ -34,7 +34,7 @@ export class ControlPage {
   readonly gva: bigint;
   /** GPA of the page. */
   readonly gpa: number;
-  /** Random number of this load of the module, 16 bytes as four words. */
+  /** Random number of this load of the module: 16 bytes as four words. */
   readonly nonce: Int32Array;
   readonly cpus: readonly CpuArea[];
   readonly mailGva: bigint;
@@ -114,17 +114,18 @@ export class ControlPage {
   }
 
   /**
-   * Finds the page of a loaded module; `undefined` when the guest has none.
+   * Finds the page of a loaded module; `undefined` when the module is not
+   * loaded.
    *
-   * @throws {KernelError} when there is a module of that name whose page fails
-   * a check, or speaks another version.
+   * @throws {KernelError} when a module of that name exists, but its page fails
+   * a check or has another version.
    */
   static find(kernel: Kernel): ControlPage | undefined {
     kernel.live.refresh();
     const module = kernel.live.modules.find((m) => m.name === MODULE_NAME);
     if (module === undefined) return undefined;
-    // The symbol table says where; what counts are the page's own words and
-    // that it lies within the module's memory.
+    // The symbol table gives the address; it is trusted only if the page's own
+    // words are right and it lies within the module's memory.
     const { table, addresses } = module.symbols;
     let gva: bigint | undefined;
     for (let i = 0; i < table.count; i++) {
@@ -136,45 +137,45 @@ export class ControlPage {
       ) gva = addresses[i];
     }
     if (gva === undefined) return undefined;
-    // Still loading, or already unloading.
+    // The module is still loading, or already unloading.
     if (kernel.space.u64(gva) !== PAGE_MAGIC) return undefined;
     return new ControlPage(kernel, module, gva);
   }
 
   /**
-   * Whether the module is still there: nothing may be written once it is not,
-   * since its memory belongs to somebody else then.
+   * Whether the module is still loaded. If not, nothing may be written, since
+   * its memory may belong to something else.
    */
   get alive(): boolean {
     return this.u64(CONTROL.magic) === PAGE_MAGIC &&
       this.u64(CONTROL.self) === this.gva;
   }
 
-  /** The u32 at an offset of the page. */
+  /** The u32 at an offset in the page. */
   u32(offset: number): number {
     this.kernel.memory.read(this.gpa + offset, this.#half);
     return this.#word.getUint32(0, true);
   }
 
-  /** The u64 at an offset of the page. */
+  /** The u64 at an offset in the page. */
   u64(offset: number): bigint {
     this.kernel.memory.read(this.gpa + offset, this.#bytes);
     return this.#word.getBigUint64(0, true);
   }
 
-  /** The u64 at an offset of the page, as a Number. */
+  /** The u64 at an offset in the page, as a Number. */
   number(offset: number): number {
     return Number(this.u64(offset));
   }
 
-  /** The u64 at an offset of a CPU's area, as a Number. */
+  /** The u64 at an offset in a CPU's area, as a Number. */
   cpuNumber(area: CpuArea, offset: number): number {
     this.kernel.memory.read(area.gpa + offset, this.#bytes);
     return this.#word.getUint32(0, true) +
       this.#word.getUint32(4, true) * 0x1_0000_0000;
   }
 
-  /** The text at an offset of the page, up to a NUL. */
+  /** The text at an offset in the page, up to a NUL. */
   text(offset: number, length: number): string {
     const bytes = new Uint8Array(length);
     this.kernel.memory.read(this.gpa + offset, bytes);
@@ -182,18 +183,18 @@ export class ControlPage {
     return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
-  /** Writes a u32 at an offset of the page. */
+  /** Writes a u32 at an offset in the page. */
   setU32(offset: number, value: number): void {
     this.#word.setUint32(0, value, true);
     this.kernel.memory.write(this.gpa + offset, this.#half);
   }
 
-  /** Writes a u64 at an offset of the page in one piece. */
+  /** Writes a u64 at an offset in the page atomically. */
   setU64(offset: number, value: bigint): void {
     storeU64(this.kernel, this.gpa + offset, value);
   }
 
-  /** GPAs of other pages that claim to be a control page, alive or left over. */
+  /** GPAs of other pages that look like a control page, in use or left over. */
   foreignPages(): number[] {
     const needle = new Uint8Array(8);
     new DataView(needle.buffer).setBigUint64(0, PAGE_MAGIC, true);
@@ -211,7 +212,7 @@ export class ControlPage {
   }
 }
 
-/** Stores a u64 in one piece, whatever was there. */
+/** Stores a u64 atomically, whatever was there before. */
 export function storeU64(kernel: Kernel, gpa: number, value: bigint): void {
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
@@ -225,7 +226,7 @@ export function storeU64(kernel: Kernel, gpa: number, value: bigint): void {
   );
 }
 
-/** GPAs of a ring's pages now. */
+/** Current GPAs of a ring's pages. */
 export function ringPages(
   kernel: Kernel,
   ring: bigint,

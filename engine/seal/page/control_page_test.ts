@@ -4,7 +4,7 @@ import { CONTROL, CPU, PAGE_MAGIC } from "./abi.ts";
 import { ControlPage } from "./control_page.ts";
 import { ModuleGuest } from "./module_fixture.ts";
 
-Deno.test("the page of a loaded module is found, with its rings", () => {
+Deno.test("the page of a loaded module is found, together with its rings", () => {
   const guest = new ModuleGuest({ cpus: 3, entries: 128 });
   const page = ControlPage.find(guest.kernel);
   assert.equal(page?.gva, guest.control);
@@ -28,7 +28,7 @@ Deno.test("CPUs that can never come up have no ring", () => {
   assert.deepEqual(page?.cpus.map(({ cpu }) => cpu), [0, 2]);
 });
 
-Deno.test("without the module, or while it is loaded, there is no page", () => {
+Deno.test("without the module, or while it is loading, there is no page", () => {
   const guest = new ModuleGuest();
   guest.set64(CONTROL.magic, 0);
   assert.equal(ControlPage.find(guest.kernel), undefined);
@@ -70,7 +70,7 @@ for (
     ],
   ] as readonly [string, (guest: ModuleGuest) => void, RegExp][]
 ) {
-  Deno.test(`a page that is not the module's is refused: ${what}`, () => {
+  Deno.test(`a page that does not belong to the module is refused: ${what}`, () => {
     const guest = new ModuleGuest();
     change(guest);
     assert.throws(() => ControlPage.find(guest.kernel), (error) => {
@@ -81,12 +81,12 @@ for (
   });
 }
 
-Deno.test("other pages that claim to be the control page", () => {
+Deno.test("other pages that look like the control page", () => {
   const guest = new ModuleGuest();
   const page = ControlPage.find(guest.kernel);
   const copy = guest.fixture.allocate(4096, 4096);
   guest.fixture.setU64(copy, PAGE_MAGIC);
-  // The magic alone is any eight bytes.
+  // The magic number alone can be any eight bytes.
   assert.deepEqual(page?.foreignPages(), []);
   guest.fixture.setU32(copy + BigInt(CONTROL.control_bytes), CONTROL.bytes);
   assert.deepEqual(page?.foreignPages(), [guest.fixture.gpa(copy)]);

@@ -1,7 +1,7 @@
 /**
- * The text of a module that the host has loaded itself: its digest is kept on
- * the host from that moment on, so that a change is seen by every later look,
- * whoever looks.
+ * The text of a module that the host itself has loaded: its digest is stored on
+ * the host at that moment, so that any later check notices a change, whoever
+ * runs it.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { bootOf } from "../../session.ts";
 import type { ControlPage } from "./control_page.ts";
 
-/** What is kept of a module that was loaded. */
+/** The stored record about a loaded module. */
 export interface InstalledText {
   readonly format: 1;
-  /** When it was loaded, ISO 8601, UTC. */
+  /** When the module was loaded, ISO 8601, UTC. */
   readonly since: string;
-  /** The random number of this load of the module, in hex. */
+  /** Random number of this load of the module, in hex. */
   readonly load: string;
   /** SHA-256 of the module's text in guest memory, in hex. */
   readonly text: string;
@@ -36,20 +36,20 @@ const SHAPE: z.ZodType<InstalledText> = z.strictObject({
   file: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** SHA-256 of a module's text as it is now, in hex. */
+/** SHA-256 of the module's current text, in hex. */
 export function textDigest({ kernel, module }: ControlPage): string {
   const { start, end } = module.text;
   return createHash("sha256")
     .update(kernel.space.bytes(start, Number(end - start))).digest("hex");
 }
 
-/** The random number of this load of the module, in hex. */
+/** Random number of this load of the module, in hex. */
 export function loadOf(page: ControlPage): string {
   return new Uint8Array(page.nonce.slice().buffer).toHex();
 }
 
 /**
- * What is to be kept of a module that was just loaded.
+ * The record to store about a module that has just been loaded.
  *
  * @param file SHA-256 of its file
  */
@@ -64,10 +64,10 @@ export function installedText(page: ControlPage, file: string): InstalledText {
 }
 
 /**
- * What is wrong with a module that the host has loaded itself; `undefined`
- * when it still is what was loaded.
+ * What has changed in a module that the host loaded itself; `undefined` when
+ * nothing has.
  *
- * @param digest of its text as it is now
+ * @param digest digest of its current text
  */
 export function changeSince(
   installed: InstalledText,
@@ -78,25 +78,25 @@ export function changeSince(
   return installed.text === digest ? undefined : "text changed";
 }
 
-/** The files in which it is kept: one for each run of each guest. */
+/** The files with these records: one for each run of each guest. */
 export class InstalledTexts {
   readonly #path: string;
 
   /**
-   * @param folder made when something is kept
-   * @param boot tells this run of this guest from all others
+   * @param folder created when something is stored
+   * @param boot identifies this run of this guest
    */
   constructor(folder: string, boot: string) {
     this.#path = join(folder, `${boot.replace(/[^\w.-]/g, "_")}.json`);
   }
 
-  /** The file, for people. */
+  /** Path of the file, for display. */
   get path(): string {
     return this.#path;
   }
 
   /**
-   * What is kept; `undefined` when the module was not loaded by the host.
+   * The stored record; `undefined` when the host did not load the module.
    *
    * @throws {XftraceError} when it is damaged.
    */
@@ -117,7 +117,7 @@ export class InstalledTexts {
     }
   }
 
-  /** Keeps it; only its owner may read it. */
+  /** Stores the record, readable by its owner alone. */
   save(installed: InstalledText): void {
     const folder = dirname(this.#path);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -131,8 +131,8 @@ export class InstalledTexts {
 }
 
 /**
- * The file about the module in a guest; `undefined` for what is no running
- * guest, or when there is no place for it.
+ * The record about the module in a guest; `undefined` when the target is not a
+ * running guest, or there is no place to store it.
  *
  * @example
  * ```ts ignore

@@ -9,7 +9,7 @@ const KEPT: InstalledText = {
   file: "b".repeat(64),
 };
 
-/** A folder that is removed at the end. */
+/** Runs `body` with a temporary folder. */
 function withFolder(body: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
   try {
@@ -19,7 +19,7 @@ function withFolder(body: (folder: string) => void): void {
   }
 }
 
-Deno.test("what was installed is kept for each run of a guest", () => {
+Deno.test("a record is stored for each run of a guest", () => {
   withFolder((folder) => {
     const texts = new InstalledTexts(`${folder}/installed`, "6.1-vm-7-9/../x");
     assert.equal(texts.load(), undefined);
@@ -31,7 +31,7 @@ Deno.test("what was installed is kept for each run of a guest", () => {
   });
 });
 
-Deno.test("a damaged file is told of, not taken for none", () => {
+Deno.test("a damaged file is reported, not treated as missing", () => {
   withFolder((folder) => {
     const texts = new InstalledTexts(folder, "vm");
     for (const text of ["", "{}", JSON.stringify({ ...KEPT, text: "a" })]) {
@@ -44,7 +44,7 @@ Deno.test("a damaged file is told of, not taken for none", () => {
   });
 });
 
-Deno.test("what is old is forgotten", () => {
+Deno.test("old records are deleted", () => {
   withFolder((folder) => {
     new InstalledTexts(folder, "old").save(KEPT);
     const old = new InstalledTexts(folder, "old");

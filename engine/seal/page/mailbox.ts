@@ -1,5 +1,6 @@
 /**
- * Trace_Switch's mailbox: commands that the module's thread carries out.
+ * The module's mailbox: commands from the host that the module's thread carries
+ * out.
  *
  * @module
  */
@@ -8,35 +9,38 @@ import { sleep } from "../../base/polling.ts";
 import { COMMAND, CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
 
-/** A command of the mailbox. */
+/** The name of a command. */
 export type CommandName = keyof typeof COMMAND;
 
-/** Where a command stands, for those who wait. */
+/** The progress of a command. */
 export interface CommandProgress {
   readonly command: CommandName;
-  /** What the module's thread does: `registering`. */
+  /** What the module's thread is doing: `registering`. */
   readonly phase: string;
-  /** What it last said. */
+  /** The module's last message. */
   readonly said: string;
-  /** Milliseconds since the command was given. */
+  /** Milliseconds since the command was sent. */
   readonly elapsed: number;
 }
 
-/** How to wait for a command's answer. */
+/** Options for waiting for an answer. */
 export interface CommandOptions {
   readonly argument?: bigint;
-  /** Milliseconds; default 60,000: all functions take long when emulated. */
+  /**
+   * Timeout in milliseconds; default 60,000, since registering all functions
+   * takes long under emulation.
+   */
   readonly timeoutMs?: number;
-  /** Called some hundred times a second while waiting. */
+  /** Called some hundred times a second during the wait. */
   readonly onWait?: (progress: CommandProgress) => void;
 }
 
-/** What a command was answered with. */
+/** The answer to a command. */
 export interface Answer {
   readonly number: number;
-  /** As the kernel's functions return: negative is an error number. */
+  /** The result by kernel convention: a negative value is an error number. */
   readonly result: number;
-  /** What the command left in the mail. */
+  /** The data that the command left in the mail area. */
   readonly bytes: Uint8Array;
 }
 
@@ -55,20 +59,20 @@ const ERRORS: Readonly<Record<number, string>> = {
   95: "the module cannot do that in this guest",
 };
 
-/** An error number of the guest in words. */
+/** Describes an error number of the guest in words. */
 export function guestError(result: number): string {
   return ERRORS[-result] ?? `error ${-result}`;
 }
 
-/** The guest answered a command, and did not carry it out. */
+/** The guest answered a command with an error. */
 export class RefusedError extends XftraceError {}
 
-/** Gives commands, one at a time. */
+/** Sends commands, one at a time. */
 export class Mailbox {
   readonly #page: ControlPage;
-  /** Numbers of the commands given here. */
+  /** Commands sent through this mailbox, by their numbers. */
   readonly sent: Map<number, number> = new Map();
-  /** Called before a command is given; the key log notes it. */
+  /** Called before a command is sent; the key log records it. */
   onCommand: ((number: number, command: number) => void) | undefined;
   #answered: number;
 
@@ -77,12 +81,15 @@ export class Mailbox {
     this.#answered = page.number(CONTROL.commands);
   }
 
-  /** Commands that the module has answered, those before this mailbox too. */
+  /**
+   * How many commands the module has answered, including those sent before this
+   * mailbox existed.
+   */
   get answered(): number {
     return this.#answered;
   }
 
-  /** What the module last said. */
+  /** The module's last message and phase. */
   progress(command: CommandName, elapsed: number): CommandProgress {
     const phase = this.#page.u32(CONTROL.phase);
     return {
@@ -95,9 +102,10 @@ export class Mailbox {
   }
 
   /**
-   * Gives a command and waits for the answer.
+   * Sends a command and waits for the answer.
    *
-   * @throws {XftraceError} when none comes in time, with what the module said.
+   * @throws {XftraceError} when no answer arrives in time; the message contains
+   * the module's last one.
    */
   async command(
     command: CommandName,
@@ -138,7 +146,7 @@ export class Mailbox {
     };
   }
 
-  /** Waits until the last command is answered. */
+  /** Waits until the last command has been answered. */
   async #idle(
     command: CommandName,
     timeoutMs: number,
@@ -176,8 +184,9 @@ export class Mailbox {
   /**
    * Writes a tracefs file of the guest, as `echo TEXT > PATH` would.
    *
-   * @param path below tracefs, such as `current_tracer`
-   * @throws {RefusedError} when the guest refuses, with the reason.
+   * @param path relative to tracefs, such as `current_tracer`
+   * @throws {RefusedError} when the guest refuses; the message gives the
+   * reason.
    */
   async writeTracefs(
     path: string,
@@ -206,7 +215,8 @@ export class Mailbox {
   /**
    * Reads a tracefs file of the guest.
    *
-   * @throws {RefusedError} when the guest refuses, with the reason.
+   * @throws {RefusedError} when the guest refuses; the message gives the
+   * reason.
    */
   async readTracefs(
     path: string,
@@ -215,7 +225,7 @@ export class Mailbox {
     const mail = new TextEncoder().encode(`${path}\0`);
     const decoder = new TextDecoder();
     let text = "";
-    // A file that is longer than the mail comes in parts.
+    // A file longer than the mail area is read in parts.
     for (let from = 0;;) {
       const { result, bytes } = await this.command("tracefs_read", mail, {
         ...options,
@@ -234,9 +244,9 @@ export class Mailbox {
   }
 
   /**
-   * Makes an instance of Ftrace, as `mkdir instances/NAME` would.
+   * Creates an Ftrace instance, as `mkdir instances/NAME` would.
    *
-   * @throws {XftraceError} when it is there already, or the guest refuses.
+   * @throws {XftraceError} when it already exists, or the guest refuses.
    */
   async makeInstance(
     name: string,
@@ -246,9 +256,9 @@ export class Mailbox {
   }
 
   /**
-   * Removes an instance of Ftrace, as `rmdir instances/NAME` would.
+   * Removes an Ftrace instance, as `rmdir instances/NAME` would.
    *
-   * @throws {XftraceError} when there is none, or somebody uses it.
+   * @throws {XftraceError} when it does not exist, or is in use.
    */
   async removeInstance(
     name: string,

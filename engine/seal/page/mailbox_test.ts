@@ -11,7 +11,7 @@ function setting() {
   return { guest, mailbox: new Mailbox(page), page };
 }
 
-Deno.test("a command is noted before it is given, and counted when answered", async () => {
+Deno.test("a command is recorded before it is sent, and counted when answered", async () => {
   const { guest, mailbox } = setting();
   const noted: [number, number, number][] = [];
   mailbox.onCommand = (number, command) =>
@@ -26,7 +26,7 @@ Deno.test("a command is noted before it is given, and counted when answered", as
   assert.deepEqual([...mailbox.sent], [[1, COMMAND.ping], [2, COMMAND.reset]]);
 });
 
-Deno.test("files are written, appended to and read, in parts when they are long", async () => {
+Deno.test("files are written, appended to and read, in parts if they are long", async () => {
   const { guest, mailbox, page } = setting();
   guest.files.set("set_graph_function", "");
   await mailbox.writeTracefs("set_graph_function", "vfs_read\n");
@@ -37,7 +37,7 @@ Deno.test("files are written, appended to and read, in parts when they are long"
     await mailbox.readTracefs("set_graph_function"),
     "vfs_read\nvfs_write\n",
   );
-  // Characters of two bytes lie across the parts.
+  // Two-byte characters that cross the boundary between parts.
   for (const length of [page.mailBytes - 1, page.mailBytes, 9000]) {
     const text = `x${"ü".repeat(length / 2)}`;
     guest.files.set("trace", text);
@@ -45,7 +45,7 @@ Deno.test("files are written, appended to and read, in parts when they are long"
   }
 });
 
-Deno.test("what the guest refuses is told with its reason", async () => {
+Deno.test("a refusal by the guest is reported with its reason", async () => {
   const { mailbox, page } = setting();
   await assert.rejects(mailbox.readTracefs("nonesuch"), (error) => {
     assert.ok(error instanceof RefusedError);

@@ -1,8 +1,9 @@
 /**
- * A guest with the module in it: a control page, rings and mail in memory,
- * and a model of what the module does with them, written after guest/*.c.
+ * A guest with the module: control page, rings and mail area in memory, and a
+ * model of the module's behaviour, written after guest/*.c.
  *
- * The model works whenever the host writes: there is no time to wait for.
+ * The model reacts immediately to each write by the host, so tests need not
+ * wait.
  *
  * @module
  */
@@ -36,7 +37,7 @@ import { MODULE_NAME } from "./control_page.ts";
 const PAGE = 4096;
 const MAIL_BYTES = PAGE;
 
-/** One CPU of the model. */
+/** One CPU in the model. */
 interface ModelCpu {
   /** GVA of its `struct xft_cpu`. */
   readonly gva: bigint;
@@ -44,7 +45,7 @@ interface ModelCpu {
   readonly key: Int32Array;
 }
 
-/** What an entry says; what is left out is 0. */
+/** The content of an entry; fields not given are 0. */
 export interface ModelEntry {
   readonly kind: number;
   readonly func?: bigint;
@@ -53,15 +54,15 @@ export interface ModelEntry {
   readonly depth?: number;
 }
 
-/** How a {@linkcode ModuleGuest} is made. */
+/** Options of a {@linkcode ModuleGuest}. */
 export interface ModuleGuestOptions {
-  /** Default 2. */
+  /** Number of CPUs; default 2. */
   readonly cpus?: number;
-  /** Entries of each ring, a power of two; default 256. */
+  /** Number of entries in each ring, a power of two; default 256. */
   readonly entries?: number;
 }
 
-/** A guest that has the module loaded. */
+/** A guest with the module loaded. */
 export class ModuleGuest {
   readonly fixture: FixtureGuest;
   readonly kernel: Kernel;
@@ -71,13 +72,13 @@ export class ModuleGuest {
   readonly text: bigint;
   readonly cpus: readonly ModelCpu[];
   readonly entries: number;
-  /** Modules that the kernel lists; empty it to unload the module. */
+  /** Modules on the kernel's list; emptying it unloads the module. */
   readonly modules: KernelModule[] = [];
-  /** Whether the module's thread works. */
+  /** Whether the module's thread is running. */
   works = true;
-  /** The guest's tracefs, as far as its files are here. */
+  /** The guest's tracefs files, as far as they are modelled. */
   readonly files = new Map<string, string>();
-  /** Names of the commands that it carried out. */
+  /** Names of the commands carried out. */
   readonly carriedOut: string[] = [];
   readonly #ops: bigint;
   readonly #array: bigint;
@@ -123,7 +124,7 @@ export class ModuleGuest {
     }
   }
 
-  /** What the module writes when it is loaded. */
+  /** Writes what the module writes when it is loaded. */
   #load(areas: bigint): void {
     const { fixture, control, text } = this;
     for (const { gva, ring } of this.cpus) {
@@ -155,13 +156,15 @@ export class ModuleGuest {
     this.set64(CONTROL.magic, PAGE_MAGIC);
   }
 
-  /** As the kernel's list has it: the page's symbol is all that is asked. */
+  /**
+   * The module as the kernel's list shows it; only the page's symbol is needed.
+   */
   #module(): KernelModule {
     const { fixture, text } = this;
     const symtab = fixture.allocate(24);
     const strtab = fixture.text("\0xft_control");
     fixture.setU32(symtab, 1);
-    // Section 1, and any value that is not undefined.
+    // In section 1, with an arbitrary defined value.
     fixture.view.setUint16(fixture.gpa(symtab) + 6, 1, true);
     fixture.setU64(symtab + 8n, this.control);
     const range = (start: bigint) => ({ start, end: start + BigInt(PAGE) });
@@ -188,7 +191,7 @@ export class ModuleGuest {
     };
   }
 
-  /** The u32 at an offset of the control page. */
+  /** The u32 at an offset in the control page. */
   get32(offset: number): number {
     return this.fixture.view.getUint32(
       this.fixture.gpa(this.control) + offset,
@@ -196,32 +199,32 @@ export class ModuleGuest {
     );
   }
 
-  /** The u64 at an offset of the control page. */
+  /** The u64 at an offset in the control page. */
   get64(offset: number): bigint {
     return this.fixture.u64(this.control + BigInt(offset));
   }
 
-  /** Stores a u32 in the control page: nobody is told. */
+  /** Stores a u32 in the control page without triggering the model. */
   set32(offset: number, value: number): void {
     this.fixture.setU32(this.control + BigInt(offset), value);
   }
 
-  /** Stores a u64 in the control page: nobody is told. */
+  /** Stores a u64 in the control page without triggering the model. */
   set64(offset: number, value: bigint | number): void {
     this.fixture.setU64(this.control + BigInt(offset), value);
   }
 
-  /** The u64 at an offset of a CPU's area. */
+  /** The u64 at an offset in a CPU's area. */
   cpu64(cpu: number, offset: number): bigint {
     return this.fixture.u64(this.cpus[cpu].gva + BigInt(offset));
   }
 
-  /** Stores a u64 in a CPU's area: nobody is told. */
+  /** Stores a u64 in a CPU's area without triggering the model. */
   setCpu64(cpu: number, offset: number, value: bigint | number): void {
     this.fixture.setU64(this.cpus[cpu].gva + BigInt(offset), value);
   }
 
-  /** The words of the entry with a sequence number, as they lie in the ring. */
+  /** The words in the ring of the entry with a sequence number. */
   entryAt(cpu: number, sequence: number): Int32Array {
     const { ring } = this.cpus[cpu];
     const at = (sequence - 1) % this.entries;
@@ -232,7 +235,7 @@ export class ModuleGuest {
     );
   }
 
-  /** The host has stored a word. */
+  /** Reacts to a word stored by the host. */
   #written(gpa: number): void {
     const offset = gpa - this.fixture.gpa(this.control);
     if (!this.works) return;
@@ -280,7 +283,7 @@ export class ModuleGuest {
     this.set64(CONTROL.command_answered, number);
   }
 
-  /** Carries out a command about a file; the error number when it fails. */
+  /** Carries out a command on a file; returns the error number on failure. */
   #files(command: number): bigint {
     const { tracefs_write, tracefs_append, tracefs_read } = COMMAND;
     if (
@@ -307,7 +310,7 @@ export class ModuleGuest {
     return BigInt(argument);
   }
 
-  /** What Ftrace's array of users holds: the module, or none. */
+  /** Fills Ftrace's array of users with the module, or with nothing. */
   #register(ops: bigint): void {
     const { space, view } = this.fixture;
     view.setBigUint64(space.translate(this.#array).gpa, ops, true);
@@ -325,7 +328,7 @@ export class ModuleGuest {
     this.set64(CONTROL.generation, this.get64(CONTROL.generation) + 1n);
   }
 
-  /** A CPU takes the key that waits for it, if any. */
+  /** Makes a CPU take the key in its slot, if there is one. */
   #absorb(cpu: number, sequence: bigint): void {
     const epoch = this.cpu64(cpu, CPU.slot_epoch);
     if (epoch === 0n) return;
@@ -339,7 +342,7 @@ export class ModuleGuest {
     this.setCpu64(cpu, CPU.ack_epoch, epoch);
   }
 
-  /** A CPU writes an entry, sealed; without a key it is dropped. */
+  /** Makes a CPU write a sealed entry; without a key the entry is dropped. */
   push(cpu: number, entry: ModelEntry): void {
     const sequence = this.cpu64(cpu, CPU.head) + 1n;
     this.#absorb(cpu, sequence);

@@ -1,39 +1,39 @@
 /**
- * What the module's control page says of itself. None of it is sealed: it is
- * for people who look, and what counts is what the verifier says.
+ * The state that the module's control page reports. None of it is sealed: it is
+ * for display, while the verifier decides what is trusted.
  *
  * @module
  */
 import { CONTROL, CPU, PHASE, SEAL_NUMBER, type SealName } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
 
-/** Entries that were not written by the guest, by reason. */
+/** Entries that the guest could not write, by reason. */
 export interface Dropped {
-  /** In an NMI, which could have come in the middle of another entry. */
+  /** In an NMI, which could have interrupted the writing of another entry. */
   readonly nmi: number;
   /** Before the first key. */
   readonly unkeyed: number;
-  /** While another entry was being written on that CPU. */
+  /** While another entry was being written on the same CPU. */
   readonly nested: number;
 }
 
-/** None of them. */
+/** No dropped entries. */
 export const NONE_DROPPED: Dropped = { nmi: 0, unkeyed: 0, nested: 0 };
 
-/** The module at this moment. */
+/** The current state of the module. */
 export interface ModuleState {
   /** The flag that the host sets: whether it records. */
   readonly enabled: boolean;
   /** Whether it is registered with the function graph. */
   readonly registered: boolean;
   readonly seal: SealName;
-  /** Whether it was off for so long that its filter was taken away. */
+  /** Whether it was off for so long that its filter was removed. */
   readonly parked: boolean;
-  /** How often the rings were emptied since it was loaded. */
+  /** How often the rings have been emptied since it was loaded. */
   readonly generation: number;
-  /** What its thread does: `idle`, `registering`. */
+  /** What its thread is doing: `idle`, `registering`. */
   readonly phase: string;
-  /** Each CPU's newest entry and the epoch of the key in use; 0: none. */
+  /** The newest entry of each CPU, and the epoch of the key in use; 0: none. */
   readonly cpus: readonly {
     readonly cpu: number;
     readonly written: number;
@@ -42,7 +42,7 @@ export interface ModuleState {
   readonly dropped: Dropped;
 }
 
-/** What is said of a module that was unloaded. */
+/** The state shown for a module that was unloaded. */
 export const MODULE_GONE: ModuleState = {
   enabled: false,
   registered: false,
@@ -55,9 +55,9 @@ export const MODULE_GONE: ModuleState = {
 };
 
 /**
- * Reads it.
+ * Reads the module's state.
  *
- * @throws {MemoryError} when the guest's memory is gone.
+ * @throws {MemoryError} when the guest's memory can no longer be read.
  *
  * @example
  * ```ts ignore

@@ -1,7 +1,7 @@
 /**
- * Presence: whether the module still is what was found at first, in place,
- * and called by Ftrace. All of it is read in guest memory; nothing that the
- * guest says of itself counts, but its sealed answers to the host's nonces.
+ * Checks the module's presence: that it is still what was first found, in
+ * place, and called by Ftrace. Everything is read from guest memory; of the
+ * guest's own statements, only its sealed answers to the host's nonces count.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   textDigest,
 } from "./installed_text.ts";
 
-/** Names of what can be wrong with the module. */
+/** Kinds of problems with the module. */
 export type PresenceProblem =
   | "module gone"
   | "module text changed"
@@ -37,7 +37,7 @@ export type PresenceProblem =
   | "head moved ahead"
   | "ring moved";
 
-/** One thing that is wrong with the module. */
+/** A problem with the module. */
 export interface PresenceFinding {
   readonly problem: PresenceProblem;
   /** One sentence with the evidence. */
@@ -45,13 +45,13 @@ export interface PresenceFinding {
 }
 
 /**
- * How the host has switched the module: not in use by this tracer; off while
- * a trace goes on; on since a moment ago, so that the module may still be
- * putting its filter back; on.
+ * How the host has switched the module: not used by this tracer; switched off
+ * during a trace; switched on a moment ago, so that the module may still be
+ * restoring its filter; on.
  */
 export type Switched = "unused" | "off" | "going on" | "on";
 
-/** Watches one module from the time it is made. */
+/** Watches a module, starting when this object is created. */
 export class Presence {
   readonly #page: ControlPage;
   readonly #text: string;
@@ -59,7 +59,9 @@ export class Presence {
   readonly #handlers: { entry: bigint; return: bigint };
   readonly #installed: InstalledText | undefined;
 
-  /** @param installed what is known of it, when the host has loaded it itself */
+  /**
+   * @param installed the record about the module, if the host loaded it itself
+   */
   constructor(page: ControlPage, installed?: InstalledText) {
     this.#page = page;
     this.#installed = installed;
@@ -71,12 +73,12 @@ export class Presence {
     };
   }
 
-  /** What is kept of the module, when the host has loaded it itself. */
+  /** The record about the module, if the host loaded it itself. */
   get installed(): InstalledText | undefined {
     return this.#installed;
   }
 
-  /** All words of the page that never change, together. */
+  /** A hash over all words of the page that never change. */
   #hashIdentity(): string {
     const bytes = new Uint8Array(CONTROL.missing);
     this.#page.kernel.memory.read(this.#page.gpa, bytes);
@@ -84,9 +86,9 @@ export class Presence {
   }
 
   /**
-   * The checks that cost a few reads.
+   * The checks that need only a few reads.
    *
-   * @param switched how the host has switched it
+   * @param switched how the host has switched the module
    * @param settings what the host has configured
    */
   quick(
@@ -134,7 +136,9 @@ export class Presence {
     return findings;
   }
 
-  /** Whether Ftrace calls the module's handlers, by Ftrace's own words. */
+  /**
+   * Whether Ftrace calls the module's handlers, according to Ftrace's own data.
+   */
   #registration(): PresenceFinding[] {
     const { kernel } = this.#page;
     const { symbols, types, space } = kernel;
@@ -167,7 +171,8 @@ export class Presence {
       }
       return findings;
     }
-    // One user only: the two variables that the trampolines call.
+    // Kernels that allow one user only: the two variables that the trampolines
+    // call.
     const variable = (name: string) => {
       const at = symbols.tryAddress(name);
       return at === undefined ? undefined : space.u64(at);
@@ -188,7 +193,7 @@ export class Presence {
     return findings;
   }
 
-  /** Other pages that claim to be the control page: searches all memory. */
+  /** Searches all memory for other pages that look like the control page. */
   search(): PresenceFinding[] {
     return this.#page.foreignPages().map((gpa) => ({
       problem: "foreign control page" as const,
@@ -196,7 +201,7 @@ export class Presence {
     }));
   }
 
-  /** Whether it still is what the host has loaded. */
+  /** Whether the module is still what the host loaded. */
   #sinceInstalled(digest: string): PresenceFinding[] {
     if (this.#installed === undefined) return [];
     const { since } = this.#installed;
@@ -220,7 +225,7 @@ export class Presence {
     }
   }
 
-  /** The checks that read the module's code and the page tables. */
+  /** The checks that read the module's text and the page tables. */
   full(): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
     const page = this.#page;
@@ -252,7 +257,8 @@ export class Presence {
       for (const area of page.cpus) {
         const ring = BigInt(page.cpuNumber(area, CPU.ring));
         const pages = ringPages(kernel, area.ring, area.entries);
-        // A GVA does not fit a Number exactly; its low bits are zeros.
+        // A GVA does not fit into a Number exactly, but its low bits are zeros
+        // here.
         if (
           Number(ring) !== Number(area.ring) ||
           pages.some((gpa, i) => gpa !== area.pages[i])

@@ -1,43 +1,45 @@
 /**
- * Reads a CPU's ring while the guest writes to it: every entry once, and what
- * was overwritten counted.
+ * Reads a CPU's ring while the guest writes to it: every entry once, with a
+ * count of those overwritten before they were read.
  *
  * @module
  */
 import { CPU, ENTRY } from "./abi.ts";
 import type { ControlPage, CpuArea } from "./control_page.ts";
 
-/** Entries that one read copies at most. */
+/** Maximum number of entries copied by one read. */
 const CHUNK = 16_384;
 
-/** Told what a ring held. */
+/** Receives the content of a ring. */
 export interface RingVisitor {
-  /** `bytes` is used again: copy what is kept. */
+  /** `bytes` is reused afterwards: copy what is to be kept. */
   entries(cpu: number, sequence: number, bytes: Uint8Array<ArrayBuffer>): void;
-  /** Entries from `sequence` on that were overwritten before they were read. */
+  /**
+   * Entries from `sequence` on that were overwritten before they could be read.
+   */
   lost(cpu: number, sequence: number, count: number): void;
-  /** The head stands before what was read already. */
+  /** The head is before entries that have already been read. */
   movedBack(cpu: number, from: number, to: number): void;
-  /** The head has gone further than a CPU can write in that time. */
+  /** The head has advanced by more than a CPU can write in that time. */
   movedAhead(cpu: number, from: number, to: number): void;
 }
 
-/** Entries that no CPU can write in a millisecond: 50 ns each. */
+/** More entries than a CPU can write in a millisecond: 50 ns each. */
 const MOST_PER_MS = 20_000;
 
-/** Follows one CPU's ring. */
+/** Reads one CPU's ring. */
 export class RingReader {
   readonly #page: ControlPage;
   readonly area: CpuArea;
   readonly #pageEntries: number;
   readonly #buffer = new Uint8Array(CHUNK * ENTRY.bytes);
-  /** The entry that was read last, as it was then, and as it is. */
+  /** The entry read last, as it was then, and as it is now. */
   readonly #last = new Uint8Array(ENTRY.bytes);
   #hasLast = false;
   readonly #again = new Uint8Array(ENTRY.bytes);
   /** Sequence number of the next entry to read. */
   next: number;
-  /** Entries that were overwritten before they were read. */
+  /** Number of entries that were overwritten before they were read. */
   lost = 0;
   #broken = false;
   #lastRead = performance.now();
@@ -49,19 +51,22 @@ export class RingReader {
     this.next = next;
   }
 
-  /** Where the row ends for what is said of it, head and reading agreed. */
+  /**
+   * Sequence number of the ring's last entry: the head, unless that has moved in
+   * an impossible way; then the last entry read.
+   */
   get end(): number {
     return this.#broken ? this.next - 1 : Math.max(this.head(), this.next - 1);
   }
 
-  /** Sequence number of the newest entry. */
+  /** Sequence number of the newest entry, as stated by the guest. */
   head(): number {
     return this.#page.cpuNumber(this.area, CPU.head);
   }
 
   /**
-   * Reads a part of what is new up to `head`, the newest entry that the caller
-   * has seen; whether there is more.
+   * Reads part of what is new up to `head`, the newest entry that the caller
+   * has seen; returns whether there is more.
    */
   read(head: number, visitor: RingVisitor): boolean {
     const { cpu, entries } = this.area;
@@ -70,7 +75,8 @@ export class RingReader {
     const most = this.next + entries +
       Math.ceil((now - this.#lastRead) * MOST_PER_MS);
     this.#lastRead = now;
-    // Either would make the host believe what the guest cannot have done.
+    // In either case the host would believe something that the guest cannot
+    // have done.
     if (head < this.next - 1 || head > most) {
       this.#broken = true;
       if (head > most) visitor.movedAhead(cpu, this.next - 1, head);
@@ -81,7 +87,7 @@ export class RingReader {
     if (this.#rewritten(head)) {
       visitor.movedBack(cpu, this.next - 1, this.next - 2);
     }
-    // Entry newest+1 may be half written, over entry newest+1-entries.
+    // Entry newest+1 may be partly written, over entry newest+1-entries.
     this.#skip(Math.min(this.head(), most) + 2 - entries, visitor);
     if (this.next > head) return false;
     const count = Math.min(head - this.next + 1, CHUNK);
@@ -104,13 +110,13 @@ export class RingReader {
   }
 
   /**
-   * Whether the entry that was read last stands there again with its number
-   * and other words: then the head went back while nobody looked.
+   * Whether the last entry read now has other words under the same number: then
+   * the head moved back between two reads.
    */
   #rewritten(head: number): boolean {
     const last = this.next - 1;
     const { entries, pages } = this.area;
-    // Its place is another entry's by now, or about to be.
+    // Its place belongs to another entry by now, or is about to.
     if (!this.#hasLast || last < 1 || head + 2 - entries > last) {
       return false;
     }

@@ -1,30 +1,33 @@
 /**
- * Entries that were read and are still to be verified. Reading has to keep up
- * with the guest, verifying has not: it is done when there is time.
+ * Entries that have been read but not verified yet. Reading must keep up with
+ * the guest; verification need not, and is done when there is time.
  *
  * @module
  */
 import { ENTRY, ENTRY_WORDS } from "../page/abi.ts";
 import type { SealVerifier } from "./verifier.ts";
 
-/** Entries that wait at most: 256 MiB. Beyond that reading waits. */
+/** Maximum number of waiting entries: 256 MiB. Beyond that, reading waits. */
 const MOST_ENTRIES = 1 << 22;
-/** Entries that are verified in one go: some milliseconds, keys wait for it. */
+/**
+ * How many entries are verified at a time: some milliseconds, during which keys
+ * wait.
+ */
 const PART = 2048;
 
 interface Item {
   readonly cpu: number;
-  /** `undefined`: they were lost. */
+  /** `undefined` when the entries were lost. */
   readonly words: Int32Array | undefined;
   readonly count: number;
 }
 
-/** A queue before a verifier. */
+/** A queue in front of a verifier. */
 export class Backlog {
   readonly #verifier: SealVerifier;
   #items: Item[] = [];
   #next = 0;
-  /** Entries of the next item that are verified. */
+  /** How many entries of the next item have been verified. */
   #done = 0;
   #entries = 0;
 
@@ -32,12 +35,12 @@ export class Backlog {
     this.#verifier = verifier;
   }
 
-  /** Entries that wait. */
+  /** Number of waiting entries. */
   get waiting(): number {
     return this.#entries;
   }
 
-  /** Takes a copy of some entries. */
+  /** Adds a copy of some entries. */
   entries(cpu: number, bytes: Uint8Array<ArrayBuffer>): void {
     const count = bytes.length / ENTRY.bytes;
     this.#items.push({
@@ -49,12 +52,12 @@ export class Backlog {
     while (this.#entries > MOST_ENTRIES) this.#one();
   }
 
-  /** Entries that were overwritten, in their place of the row. */
+  /** Adds entries that were overwritten, at their place in the sequence. */
   lost(cpu: number, count: number): void {
     this.#items.push({ cpu, count, words: undefined });
   }
 
-  /** Verifies for some milliseconds, or all with no limit. */
+  /** Verifies entries for some milliseconds; without a limit, all of them. */
   digest(milliseconds = Infinity): void {
     const end = performance.now() + milliseconds;
     while (this.#next < this.#items.length && performance.now() < end) {

@@ -1,13 +1,13 @@
 /**
- * A sealed trace on disk: the entries as the guest wrote them, so that they
- * can be verified again at any time, by anybody who has the key log.
+ * A sealed trace on disk: the entries as the guest wrote them, so that anybody
+ * who has the key log can verify them again at any time.
  *
  * "XFTSEAL1", u32 length of a JSON header padded to 8 bytes, u32 zero, the
- * header; then blocks of u32 type, u32 cpu, u64 sequence, u32 count, u32 bytes
+ * header; then blocks of u32 type, u32 cpu, u64 sequence, u32 count, u32 size
  * and that many bytes. Type 1: `count` entries from `sequence` on. Type 2:
  * `count` entries from `sequence` on were overwritten before they were read.
- * Type 3: JSON `{address: name}` of the kernel that was traced. Type 4: JSON
- * `{problem, detail}`, something that was wrong with the module.
+ * Type 3: JSON `{address: name}` from the traced kernel. Type 4: JSON
+ * `{problem, detail}`, a problem with the module.
  *
  * @module
  */
@@ -28,22 +28,25 @@ const MAGIC = "XFTSEAL1";
 const BLOCK_BYTES = 24;
 const BLOCK = { entries: 1, lost: 2, names: 3, finding: 4 } as const;
 
-/** What stands at the head of a recording. */
+/** The header of a recording. */
 export interface RecordingHeader {
-  /** XFT_SEAL_* */
+  /** The seal, XFT_SEAL_*. */
   readonly seal: number;
   /** The control page's random number, in hex. */
   readonly nonce: string;
   readonly generation: number;
-  /** The key log, as it was named. */
+  /** Path of the key log as it was given. */
   readonly klog: string;
   readonly target: string;
   readonly kernel: string;
-  /** As `uname -m`; recordings of before 0.2 do not say it. */
+  /**
+   * Architecture as printed by `uname -m`; missing in recordings made before
+   * 0.2.
+   */
   readonly arch?: string | undefined;
-  /** Half-open range of the kernel's own code, in hex. */
+  /** The kernel's own text as a half-open range, in hex. */
   readonly kernelText: readonly [string, string];
-  /** Half-open ranges of the system-call dispatcher, in hex. */
+  /** The system-call dispatcher as half-open ranges, in hex. */
   readonly dispatcher: readonly (readonly [string, string])[];
 }
 
@@ -59,10 +62,10 @@ const headerShape: z.ZodType<RecordingHeader> = z.object({
   dispatcher: z.array(z.tuple([z.string(), z.string()])),
 });
 
-/** Names of addresses, by hex address. */
+/** Symbol names by address in hex. */
 export type Names = Readonly<Record<string, string>>;
 
-/** Something that was found wrong with the module while tracing. */
+/** A problem with the module that was found while tracing. */
 export interface RecordedFinding {
   readonly problem: string;
   readonly detail: string;
@@ -99,7 +102,7 @@ export class RecordingWriter implements Disposable {
     this.#size = size;
   }
 
-  /** Starts a recording, over any that was there. Mode 0600. */
+  /** Creates a recording with mode 0600, replacing an existing file. */
   static create(path: string, header: RecordingHeader): RecordingWriter {
     const file = openRecording(path, "w");
     const bytes = encodeHeader(header);
@@ -107,7 +110,7 @@ export class RecordingWriter implements Disposable {
     return new RecordingWriter(path, file, bytes.length);
   }
 
-  /** Goes on with a recording, after its last whole block. */
+  /** Continues a recording after its last complete block. */
   static resume(path: string): { writer: RecordingWriter; reading: Recording } {
     const reading = readRecording(path);
     const file = openRecording(path, "r+");
@@ -118,7 +121,7 @@ export class RecordingWriter implements Disposable {
     };
   }
 
-  /** Bytes written. */
+  /** Number of bytes written. */
   get size(): number {
     return this.#size;
   }
@@ -148,24 +151,26 @@ export class RecordingWriter implements Disposable {
     this.#size += BLOCK_BYTES + body.length;
   }
 
-  /** Entries of a CPU, as they stood in its ring. */
+  /** Appends entries of a CPU as they were in its ring. */
   entries(cpu: number, sequence: number, bytes: Uint8Array): void {
     const count = bytes.length / ENTRY.bytes;
     this.#block(BLOCK.entries, cpu, sequence, count, bytes);
   }
 
-  /** Entries that were overwritten before they were read. */
+  /** Records entries that were overwritten before they were read. */
   lost(cpu: number, sequence: number, count: number): void {
     this.#block(BLOCK.lost, cpu, sequence, count, new Uint8Array(0));
   }
 
-  /** Names of the addresses in the trace. */
+  /** Appends names of addresses in the trace. */
   names(names: Names): void {
     const json = new TextEncoder().encode(JSON.stringify(names));
     this.#block(BLOCK.names, 0, 0, 0, json);
   }
 
-  /** What was wrong with the module while tracing: it outlives the tracer. */
+  /**
+   * Records a problem with the module, so that verification knows of it later.
+   */
   finding(finding: RecordedFinding): void {
     const json = new TextEncoder().encode(JSON.stringify(finding));
     this.#block(BLOCK.finding, 0, 0, 0, json);
@@ -205,32 +210,34 @@ export interface RecordingBlock {
   readonly cpu: number;
   readonly sequence: number;
   readonly count: number;
-  /** Offset of the entries in the file; `undefined`: they were lost. */
+  /** Offset of the entries in the file; `undefined` when they were lost. */
   readonly offset: number | undefined;
 }
 
-/** A recording whose blocks were listed. */
+/** A recording with a list of its blocks. */
 export interface Recording {
   readonly path: string;
   readonly header: RecordingHeader;
   readonly blocks: readonly RecordingBlock[];
   readonly names: Names;
-  /** What was wrong with the module while tracing. */
+  /** Problems with the module found while tracing. */
   readonly findings: readonly RecordedFinding[];
-  /** Bytes up to the end of the last whole block. */
+  /** Number of bytes up to the end of the last complete block. */
   readonly wholeBytes: number;
-  /** Bytes behind that: a block that was cut. */
+  /** Number of bytes after that, from a block that was cut short. */
   readonly torn: number;
-  /** Something that is no block stands where one should. */
+  /**
+   * Whether something other than a block is found where a block should start.
+   */
   readonly damaged: boolean;
 }
 
 const namesShape = z.record(z.string(), z.string());
 
 /**
- * Lists what a recording holds.
+ * Lists the content of a recording.
  *
- * @throws {XftraceError} when it is none.
+ * @throws {XftraceError} when the file is not a recording.
  */
 export function readRecording(path: string): Recording {
   let file: number;
@@ -327,7 +334,7 @@ function parseNames(bytes: Uint8Array): Names {
     );
     return names.success ? names.data : {};
   } catch {
-    // Names are for people; without them addresses are shown.
+    // Names are only for display; without them, addresses are shown.
     return {};
   }
 }
@@ -336,7 +343,7 @@ function parseFinding(bytes: Uint8Array): RecordedFinding {
   try {
     return findingShape.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
-    // Whatever it said, it was no good news.
+    // Unreadable, but it did report a problem.
     return {
       problem: "unreadable finding",
       detail: "the recording notes a finding that cannot be read",
@@ -344,7 +351,7 @@ function parseFinding(bytes: Uint8Array): RecordedFinding {
   }
 }
 
-/** The bytes of a recording's entries, block by block. */
+/** The entries of a recording, block by block. */
 export function* recordedBlocks(
   recording: Recording,
 ): Generator<RecordingBlock & { readonly words: Int32Array }> {
@@ -356,7 +363,8 @@ export function* recordedBlocks(
       continue;
     }
     const size = block.count * ENTRY.bytes;
-    // A copy: the offset may not be aligned, and XOR opens in place.
+    // Copied because the offset may not be aligned, and because XORed entries
+    // are opened in place.
     const copy = new Uint8Array(size);
     copy.set(bytes.subarray(block.offset, block.offset + size));
     yield { ...block, words: new Int32Array(copy.buffer) };

@@ -18,7 +18,7 @@ const HEADER: RecordingHeader = {
   dispatcher: [["0x1100", "0x1180"]],
 };
 
-/** Runs something with the path of a recording of a few blocks. */
+/** Runs `body` with the path of a recording that has a few blocks. */
 function withRecording(body: (path: string) => void): void {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/trace.xfts`;
@@ -39,7 +39,7 @@ function withRecording(body: (path: string) => void): void {
   }
 }
 
-Deno.test("a recording is read as it was written", () =>
+Deno.test("a recording is read back as it was written", () =>
   withRecording((path) => {
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     const recording = readRecording(path);
@@ -70,7 +70,7 @@ Deno.test("a recording is read as it was written", () =>
     );
   }));
 
-Deno.test("wherever it is cut, the whole blocks are there and gone on with", () =>
+Deno.test("wherever it is cut, the complete blocks are kept and writing can continue", () =>
   withRecording((path) => {
     const bytes = Deno.readFileSync(path);
     const { blocks, wholeBytes } = readRecording(path);
@@ -92,7 +92,7 @@ Deno.test("wherever it is cut, the whole blocks are there and gone on with", () 
     }
   }));
 
-Deno.test("what is no block ends the list, and is said", () =>
+Deno.test("data that is not a block ends the list, and is reported", () =>
   withRecording((path) => {
     const bytes = Deno.readFileSync(path);
     const { blocks } = readRecording(path);
@@ -112,7 +112,7 @@ Deno.test("what is no block ends the list, and is said", () =>
     }
   }));
 
-Deno.test("what is no recording is refused", () =>
+Deno.test("a file that is not a recording is refused", () =>
   withRecording((path) => {
     const good = Deno.readFileSync(path);
     const refused = (bytes: Uint8Array, why: RegExp) => {

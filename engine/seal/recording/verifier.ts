@@ -1,6 +1,6 @@
 /**
- * Log_Maker's first half: unseals entries and judges each position of each
- * CPU's row of sequence numbers, so that every one is accounted for once.
+ * Verifies seals: opens entries and judges each position in each CPU's
+ * sequence, so that every position gets exactly one verdict.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { KeyChain } from "../keys/key_chain.ts";
 import { isSealed, openEntry, sequenceAt } from "../keys/seals.ts";
 
 /**
- * What can be said of one position.
+ * The possible verdicts on a position.
  *
  * @example
  * ```ts
@@ -30,30 +30,31 @@ export const VERDICTS = [
 ] as const;
 
 /**
- * - `verified`: there, sealed with the key of its place.
- * - `forged`: something is there that no key of the host's has sealed so.
- * - `missing`: nothing is there, or the row ends too soon.
- * - `replayed`: an entry that stands in its own place too.
- * - `reordered`: an entry of another place, which does not have it.
- * - `early`, `late`: sealed with the key of a later, or of an ended epoch.
- * - `lost`: overwritten by newer entries before it was read: no tampering.
+ * - `verified`: present, and sealed with the key for its position.
+ * - `forged`: something is there that was not sealed with any key of the host.
+ * - `missing`: nothing is there, or the sequence ends too soon.
+ * - `replayed`: a copy of an entry that is also at its own position.
+ * - `reordered`: an entry from another position, where it is missing.
+ * - `early`, `late`: sealed with the key of a later epoch, or of one that had
+ *   already ended.
+ * - `lost`: overwritten by newer entries before it was read; not tampering.
  */
 export type Verdict = typeof VERDICTS[number];
 
-/** How many positions have each verdict. */
+/** The number of positions with each verdict. */
 export type VerdictCounts = Record<Verdict, number>;
 
-/** One thing that is wrong, at one place. */
+/** A fault at one position. */
 export interface SealFinding {
   readonly verdict: Verdict;
   readonly cpu: number;
   readonly epoch: number;
   readonly sequence: number;
-  /** For entries of another place: which. */
+  /** For entries that belong to another position: which. */
   readonly from?: number;
 }
 
-/** Called for each entry that was verified, in order; opened in place. */
+/** Called for each verified entry, in order, after it was opened in place. */
 export type VisitEntry = (
   cpu: number,
   sequence: number,
@@ -61,12 +62,15 @@ export type VisitEntry = (
   at: number,
 ) => void;
 
-/** Findings kept in full; the counts go on. */
+/** Maximum number of findings kept in full; counting continues beyond that. */
 const MAX_FINDINGS = 1000;
-/** Misplaced entries looked up by their own keys: each takes a search. */
+/**
+ * Maximum number of misplaced entries whose own keys are looked up, since each
+ * takes a search.
+ */
 const MAX_SEARCHES = 50_000;
 
-/** No counts yet. */
+/** Counts that are all zero. */
 export function noCounts(): VerdictCounts {
   return {
     verified: 0,
@@ -85,14 +89,14 @@ interface CpuState {
   /** Sequence number of the next position. */
   next: number;
   readonly epochs: Map<number, VerdictCounts>;
-  /** Positions that hold no entry of their own. */
+  /** Positions without an entry of their own. */
   readonly bad: Set<number>;
   /** Half-open ranges of positions of which nothing was read. */
   readonly absent: [from: number, end: number][];
   readonly displaced: { at: number; from: number; epoch: number }[];
 }
 
-/** Verifies the entries of all CPUs of one trace. */
+/** Verifies the entries of all CPUs in a trace. */
 export class SealVerifier {
   readonly #seal: number;
   readonly #cpus = new Map<number, CpuState>();
@@ -102,7 +106,7 @@ export class SealVerifier {
 
   /**
    * @param seal XFT_SEAL_*
-   * @param visit is given each verified entry
+   * @param visit called with each verified entry
    */
   constructor(seal: number, visit?: VisitEntry) {
     this.#seal = seal;
@@ -125,34 +129,37 @@ export class SealVerifier {
     return state;
   }
 
-  /** A key that the host sent to a CPU. */
+  /** Adds a key that the host sent to a CPU. */
   key(cpu: number, epoch: number, key: Int32Array): void {
     this.#cpu(cpu).chain.send(epoch, key);
   }
 
-  /** A CPU took the key of an epoch for entry `first`. */
+  /** Records that a CPU took an epoch's key for entry `first`. */
   taken(cpu: number, epoch: number, first: number): void {
     this.#cpu(cpu).chain.take(epoch, first);
   }
 
-  /** The next sequence number that is expected of a CPU. */
+  /** The next sequence number expected from a CPU. */
   next(cpu: number): number {
     return this.#cpu(cpu).next;
   }
 
-  /** Positions before `next` were judged elsewhere. */
+  /** Skips positions before `next`, which were verified elsewhere. */
   skip(cpu: number, next: number): void {
     const state = this.#cpu(cpu);
     state.next = Math.max(state.next, next);
   }
 
-  /** Positions that newer entries overwrote before they were read. */
+  /** Adds positions that newer entries overwrote before they were read. */
   lost(cpu: number, count: number): void {
     const state = this.#cpu(cpu);
     this.#range(state, state.next + count, "lost");
   }
 
-  /** The last position of a CPU is known: what was not fed is missing. */
+  /**
+   * Sets the last position of a CPU; positions up to it that were not fed are
+   * missing.
+   */
   end(cpu: number, last: number): void {
     const state = this.#cpu(cpu);
     if (last < state.next) return;
@@ -165,7 +172,7 @@ export class SealVerifier {
     }
   }
 
-  /** The same verdict on all positions before `end`. */
+  /** Gives all positions before `end` the same verdict. */
   #range(state: CpuState, end: number, verdict: "lost" | "missing"): void {
     state.absent.push([state.next, end]);
     while (state.next < end) {
@@ -179,8 +186,8 @@ export class SealVerifier {
   /**
    * Verifies entries in place, in the order of their positions.
    *
-   * @param words 16 words an entry
-   * @param count how many
+   * @param words 16 words per entry
+   * @param count number of entries
    */
   feed(cpu: number, words: Int32Array, count: number): void {
     const state = this.#cpu(cpu);
@@ -236,7 +243,10 @@ export class SealVerifier {
     this.#findings.push(from === undefined ? finding : { ...finding, from });
   }
 
-  /** Says what is wrong with an entry that does not verify in its place. */
+  /**
+   * Determines what is wrong with an entry that does not verify at its
+   * position.
+   */
   #judge(state: CpuState, cpu: number, words: Int32Array, at: number): void {
     const { chain } = state;
     const sequence = state.next;
@@ -246,7 +256,8 @@ export class SealVerifier {
     const own = sequenceAt(words, at);
     if (this.#searches++ < MAX_SEARCHES) {
       if (own !== sequence && own > 0) {
-        // An entry of a place ahead is told apart once that place is reached.
+        // An entry from a later position is recognized when that position is
+        // reached.
         const key = own < sequence
           ? chain.keyAt(own)
           : this.#keyAhead(state, own);
@@ -268,7 +279,7 @@ export class SealVerifier {
     this.#note(state, cpu, "forged");
   }
 
-  /** The key of an entry ahead, as far as its epoch is known already. */
+  /** The key of a later entry, if its epoch is already known. */
   #keyAhead(
     state: CpuState,
     sequence: number,
@@ -277,14 +288,16 @@ export class SealVerifier {
     return state.chain.ahead(sequence);
   }
 
-  /** Whether another epoch's key has sealed an entry of this place. */
+  /**
+   * Whether an entry of this position is sealed with the key of another epoch.
+   */
   #misdated(
     chain: KeyChain,
     words: Int32Array,
     at: number,
     sequence: number,
   ): "early" | "late" | undefined {
-    // The entry may tell the truth of its epoch or not: try both.
+    // The entry may state its epoch correctly or not, so both are tried.
     const recent = chain.epochs.slice(-9, -1).reverse();
     for (const epoch of recent) {
       const key = chain.continued(epoch, sequence);
@@ -300,7 +313,7 @@ export class SealVerifier {
     return undefined;
   }
 
-  /** The verdict on all that was fed. Call once, at the end. */
+  /** The verdict on everything that was fed. Call it once, at the end. */
   finish(): Verification {
     for (const [cpu, state] of this.#cpus) {
       for (const { at, from, epoch } of state.displaced) {
@@ -324,28 +337,28 @@ export class SealVerifier {
   }
 }
 
-/** Whether the entry of a position stands in its place. */
+/** Whether a position holds its own entry. */
 function hasOwn({ next, bad, absent }: CpuState, sequence: number): boolean {
   return sequence < next && !bad.has(sequence) &&
     !absent.some(([from, end]) => sequence >= from && sequence < end);
 }
 
-/** What was found out about one CPU's row. */
+/** The result for one CPU. */
 export interface CpuVerification {
   readonly cpu: number;
   readonly counts: VerdictCounts;
   readonly epochs: ReadonlyMap<number, VerdictCounts>;
 }
 
-/** What was found out about a trace. */
+/** The result for a trace. */
 export interface Verification {
   readonly total: VerdictCounts;
   readonly cpus: readonly CpuVerification[];
-  /** The first thousand things that are wrong; lost entries are not. */
+  /** The first thousand faults; lost entries are not among them. */
   readonly findings: readonly SealFinding[];
 }
 
-/** Whether nothing speaks of tampering. */
+/** Whether nothing indicates tampering. */
 export function isUntouched({ total }: Verification): boolean {
   return total.forged + total.missing + total.replayed + total.reordered +
       total.early + total.late === 0;

@@ -16,11 +16,11 @@ import { isClean, nonceText, verifyRecording } from "./verify_recording.ts";
 const SEALS: readonly SealName[] = ["xor", "siphash", "siphash+ratchet"];
 const nonce = Int32Array.of(1, 2, 3, 4);
 
-/** One CPU as the module would run it: 4 epochs of 50 entries. */
+/** A CPU as run by the module: 4 epochs of 50 entries. */
 class FakeCpu {
   readonly words: Int32Array;
   readonly keys: { epoch: number; first: number; key: Int32Array }[] = [];
-  /** The module's key after each entry of index n. */
+  /** The module's key after each entry, by index. */
   readonly keyAfter: Int32Array[] = [];
   static readonly COUNT = 200;
 
@@ -86,7 +86,7 @@ const only = (counts: VerdictCounts, wrong: Partial<VerdictCounts>) => {
 
 for (const name of SEALS) {
   const seal = SEAL_NUMBER[name];
-  Deno.test(`each tampering has its name with ${name}`, () => {
+  Deno.test(`each kind of tampering gets its verdict with ${name}`, () => {
     only(judge(new FakeCpu(seal)), {});
 
     let cpu = new FakeCpu(seal);
@@ -105,7 +105,7 @@ for (const name of SEALS) {
     cpu.put(130, c);
     only(judge(cpu), { reordered: 2 });
 
-    // A whole epoch stands in for a later one.
+    // A whole epoch replaces a later one.
     cpu = new FakeCpu(seal);
     for (let n = 0; n < 50; n++) cpu.put(150 + n, cpu.entry(50 + n));
     only(judge(cpu), { replayed: 50 });
@@ -114,7 +114,7 @@ for (const name of SEALS) {
     cpu.words.fill(0, 64 * ENTRY_WORDS, 128 * ENTRY_WORDS);
     only(judge(cpu), { missing: 64 });
 
-    // The epoch has ended, and its key goes on.
+    // The epoch has ended, but its key is still used.
     cpu = new FakeCpu(seal);
     const old = cpu.keyAfter[98].slice();
     if (seal === SEAL_NUMBER["siphash+ratchet"]) ratchet(old);
@@ -122,7 +122,7 @@ for (const name of SEALS) {
     sealEntry(seal, old, cpu.words, 100 * ENTRY_WORDS);
     only(judge(cpu), { late: 1 });
 
-    // A key that was sent, but that the CPU has not taken yet.
+    // A key that was sent, but which the CPU has not taken yet.
     cpu = new FakeCpu(seal);
     const early = cpu.keyAfter[119].slice();
     takeKey(seal, early, cpu.keys[3].key);
@@ -130,14 +130,14 @@ for (const name of SEALS) {
     sealEntry(seal, early, cpu.words, 120 * ENTRY_WORDS);
     only(judge(cpu), { early: 1 });
 
-    // The same from another CPU is a forgery here.
+    // The same entry from another CPU is a forgery here.
     cpu = new FakeCpu(seal);
     cpu.put(60, new FakeCpu(seal, 8).entry(60));
     only(judge(cpu), { forged: 1 });
   });
 }
 
-/** Writes a recording and its log, as the tracer does. */
+/** Writes a recording and its log, like the tracer. */
 function record(folder: string, cpu: FakeCpu, ended = true): {
   path: string;
   klog: string;
@@ -179,7 +179,7 @@ function withFolder(test: (folder: string) => void): void {
   }
 }
 
-Deno.test("a recording that was tampered with is found out", () => {
+Deno.test("tampering with a recording is detected", () => {
   withFolder((folder) => {
     const cpu = new FakeCpu(SEAL_NUMBER["siphash+ratchet"]);
     const { path, klog } = record(folder, cpu);
@@ -187,14 +187,14 @@ Deno.test("a recording that was tampered with is found out", () => {
     const whole = Deno.readFileSync(path);
     const block = 24 + 50 * 64;
 
-    // Cut in a block, and at a block.
+    // Cut within a block, and at a block boundary.
     for (const cut of [block / 2, block, 2 * block]) {
       Deno.writeFileSync(path, whole.subarray(0, whole.length - cut));
       const result = verifyRecording(path);
       assert.ok(!isClean(result));
       assert.ok(result.total.missing >= 50);
     }
-    // A block taken out of the middle, and one that is there twice.
+    // A block removed from the middle, and one that is repeated.
     const start = whole.length - 4 * block;
     Deno.writeFileSync(
       path,
@@ -212,14 +212,14 @@ Deno.test("a recording that was tampered with is found out", () => {
       ),
     );
     assert.match(verifyRecording(path).problems.join(), /there twice/);
-    // A bit anywhere in the entries.
+    // One bit anywhere in the entries.
     const flipped = whole.slice();
     flipped[start + 24 + 64 * 7 + 20] ^= 4;
     Deno.writeFileSync(path, flipped);
     assert.equal(verifyRecording(path).total.forged, 1);
     Deno.writeFileSync(path, whole);
 
-    // The log without its end, without a key, with another's keys.
+    // The log without its end, without a key, with the keys of another trace.
     const log = Deno.readFileSync(klog);
     Deno.writeFileSync(klog, log.subarray(0, log.length - 96));
     assert.match(verifyRecording(path).problems.join(), /cut short/);
@@ -230,7 +230,7 @@ Deno.test("a recording that was tampered with is found out", () => {
   });
 });
 
-Deno.test("what was found while tracing stays in the recording", () => {
+Deno.test("problems found while tracing are kept in the recording", () => {
   withFolder((folder) => {
     const { path } = record(folder, new FakeCpu(SEAL_NUMBER.siphash));
     {
@@ -249,7 +249,7 @@ Deno.test("what was found while tracing stays in the recording", () => {
   });
 });
 
-Deno.test("a trace that nobody stopped is not called whole", () => {
+Deno.test("a trace that was never stopped is not reported as complete", () => {
   withFolder((folder) => {
     const { path } = record(
       folder,
@@ -262,7 +262,7 @@ Deno.test("a trace that nobody stopped is not called whole", () => {
   });
 });
 
-Deno.test("what is no recording, or has another's keys, is refused in a sentence", () => {
+Deno.test("a file that is not a recording, or belongs to other keys, is refused in a sentence", () => {
   withFolder((folder) => {
     const { path } = record(folder, new FakeCpu(SEAL_NUMBER.siphash));
     const other = `${folder}/other`;
@@ -280,7 +280,7 @@ Deno.test("what is no recording, or has another's keys, is refused in a sentence
   });
 });
 
-Deno.test("a key log that a crash cut at any byte is gone on with", () => {
+Deno.test("a key log that a crash cut at any byte can be continued", () => {
   withFolder((folder) => {
     const klog = `${folder}/k`;
     const key = Int32Array.of(1, 2, 3, 4);
@@ -294,7 +294,7 @@ Deno.test("a key log that a crash cut at any byte is gone on with", () => {
     assert.equal(Deno.statSync(klog).mode! & 0o777, 0o600);
     const whole = Deno.readFileSync(klog);
     const head = Deno.readFileSync(`${klog}.head`);
-    // The fourth record was on its way when the writer was killed.
+    // The fourth record was being written when the writer was killed.
     {
       using log = new Klog(klog);
       log.append(entries(4));
@@ -313,7 +313,7 @@ Deno.test("a key log that a crash cut at any byte is gone on with", () => {
       assert.deepEqual(keys.map((r) => r.a), [1, 2, 3, 5]);
       assert.deepEqual(keys[3].key, key);
     }
-    // Less than the head knows of is no crash.
+    // Fewer records than the head file states cannot result from a crash.
     Deno.writeFileSync(klog, whole.subarray(0, whole.length - 96));
     Deno.writeFileSync(`${klog}.head`, head);
     assert.throws(() => new Klog(klog), /cut short/);

@@ -1,5 +1,5 @@
 /**
- * `verify`: a recording and its key log, judged together.
+ * Verifies a recording together with its key log, for `verify`.
  *
  * @module
  */
@@ -14,22 +14,22 @@ import {
   type VisitEntry,
 } from "./verifier.ts";
 
-/** A longer gap is no trace's: stepping over it would take hours. */
+/** No trace has a longer gap; stepping over it would take hours. */
 const MOST_MISSING = 2 ** 28;
 
-/** What is said of a recording. */
+/** The result of verifying a recording. */
 export interface RecordingVerification extends Verification {
   readonly recording: Recording;
-  /** What is wrong besides entries, one sentence each. */
+  /** Problems other than with entries, one sentence each. */
   readonly problems: readonly string[];
 }
 
-/** Nonce of a start record in hex, as a recording's head has it. */
+/** The nonce of a start record in hex, as in the header of a recording. */
 export function nonceText(nonce: Int32Array): string {
   return hexDigits(new Uint8Array(nonce.slice().buffer));
 }
 
-/** The records of the trace that a recording belongs to. */
+/** The key log's records of the trace to which a recording belongs. */
 export function recordsOfTrace(
   records: readonly KlogRecord[],
   nonce: string,
@@ -44,7 +44,7 @@ export function recordsOfTrace(
 }
 
 /**
- * Whether all is well: nothing forged, nothing missing, nothing damaged.
+ * Whether everything is in order: nothing forged, missing or damaged.
  *
  * @example
  * ```ts ignore
@@ -63,9 +63,10 @@ export function isClean(result: RecordingVerification): boolean {
 /**
  * Verifies a recording.
  *
- * @param klogPath the key log; default: the one that the recording names
- * @param visit is given each verified entry, opened, in each CPU's order
- * @throws {XftraceError} when a file cannot be read or is none of ours.
+ * @param klogPath the key log; default: the one named in the recording
+ * @param visit called with each verified entry, opened, in the order of each
+ * CPU
+ * @throws {XftraceError} when a file cannot be read or has another format.
  *
  * @example
  * ```ts ignore

@@ -1,6 +1,6 @@
 /**
- * Reads the rings of all CPUs: what it read goes into the recording and to
- * the verifier's backlog, what the guest overwrote before is counted.
+ * Reads the rings of all CPUs: entries go to the recording and to the
+ * verifier's backlog; those that the guest overwrote first are counted.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import type {
   RecordingWriter,
 } from "../recording/recording.ts";
 
-/** Where what was read goes. */
+/** Where entries go. */
 export interface RingSinks {
-  /** `undefined`: entries are not kept. */
+  /** `undefined`: entries are not stored. */
   readonly recording: RecordingWriter | undefined;
   readonly backlog: Backlog;
-  /** Told of heads that moved as no CPU moves them. */
+  /** Receives findings about heads that moved in an impossible way. */
   report(finding: PresenceFinding): void;
 }
 
-/** Follows the rings of one trace. */
+/** Reads the rings during one trace. */
 export class RingFollower {
   readonly rings: readonly RingReader[];
   readonly #visitor: RingVisitor;
@@ -58,25 +58,25 @@ export class RingFollower {
     };
   }
 
-  /** Entries that were read. */
+  /** Number of entries read. */
   get entries(): number {
     return this.#entries;
   }
 
-  /** Entries that were overwritten before they were read. */
+  /** Number of entries that were overwritten before they were read. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Of each CPU, the sequence number of the last entry that was read. */
+  /** The sequence number of the last entry read from each CPU. */
   positions(): [cpu: number, sequence: number][] {
     return this.rings.map((ring) => [ring.area.cpu, ring.next - 1]);
   }
 
   /**
-   * Goes on behind what a recording holds already.
+   * Continues after what a recording already contains.
    *
-   * @param skipped told of each CPU's next entry
+   * @param skipped called with the next sequence number of each CPU
    */
   skip(
     blocks: readonly RecordingBlock[],
@@ -90,13 +90,14 @@ export class RingFollower {
   }
 
   /**
-   * Reads what there is now, a part of each ring at a time.
+   * Reads what is new now, one part of each ring at a time.
    *
    * @param between called before each part
-   * @throws {MemoryError} when the guest's memory is gone.
+   * @throws {MemoryError} when the guest's memory can no longer be read.
    */
   read(between: () => void): void {
-    // Heads before acknowledgements: what is read then has its key known.
+    // Heads are read before acknowledgements, so that the key of every entry
+    // read is known.
     const heads = this.rings.map((ring) => ring.head());
     let more = true;
     while (more) {

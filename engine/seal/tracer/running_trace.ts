@@ -1,7 +1,7 @@
 /**
- * One sealed trace while it runs: the keys it is sealed with, the rings it is
- * read from, the log and the recording it is kept in. It begins with emptied
- * rings, or goes on where a collector has ended.
+ * A sealed trace while it runs: its keys, the rings that are read, its key log
+ * and its recording. It begins with empty rings, or continues where a collector
+ * has ended.
  *
  * @module
  */
@@ -42,44 +42,50 @@ import { dispatcherRanges, type SealedConfig } from "./trace_config.ts";
 import { TraceNames } from "./trace_names.ts";
 import { Watch, type WatchedModule } from "./watch.ts";
 
-/** Milliseconds of a poll that go to verifying what was read. */
+/** Milliseconds of each poll that are spent on verification. */
 const VERIFY_MS = 20;
 
-/** How to trace. */
+/** Options of a sealed trace. */
 export interface SealedOptions extends SealedConfig {
-  /** Milliseconds between two keys; default 100. */
+  /** Interval between two keys in milliseconds; default 100. */
   readonly rotateMs?: number;
-  /** The key log, made when it is not there. */
+  /** Path of the key log, which is created if it does not exist. */
   readonly klogPath: string;
-  /** The recording, written over; without it entries are not kept. */
+  /**
+   * Path of the recording, which is overwritten; without it entries are not
+   * stored.
+   */
   readonly recordingPath?: string;
   /**
-   * Is given each verified entry, a CPU's in their order, opened: use it at
-   * once, its memory is reused.
+   * Called with each verified entry, opened, in the order of its CPU. Use the
+   * entry at once, since its memory is reused.
    */
   readonly onEntry?: VisitEntry;
-  /** Milliseconds between two heartbeats; default 500. */
+  /** Interval between two heartbeats in milliseconds; default 500. */
   readonly heartbeatMs?: number;
-  /** Milliseconds between two checks of the module's code; default 5000. */
+  /**
+   * Interval between two checks of the module's text in milliseconds; default
+   * 5000.
+   */
   readonly checkMs?: number;
-  /** Called while a command takes its time. */
+  /** Called while waiting for a command. */
   readonly onProgress?: (progress: CommandProgress) => void;
 }
 
-/** Where a trace is kept. */
+/** The files of a trace. */
 interface TraceFiles {
   readonly klog: Klog;
-  /** `undefined`: entries are not kept. */
+  /** `undefined`: entries are not stored. */
   readonly recording: RecordingWriter | undefined;
 }
 
-/** A trace that runs. */
+/** A trace that is running. */
 export class RunningTrace implements Disposable {
   readonly options: SealedOptions;
-  /** Checks of the module; it has its own time. */
+  /** Checks the module at its own intervals. */
   readonly watch: Watch;
   readonly rings: RingFollower;
-  /** A collector had begun to stop this trace when it ended. */
+  /** Whether a previous collector had already begun to stop this trace. */
   readonly closing: boolean;
   readonly #kernel: Kernel;
   readonly #module: WatchedModule;
@@ -88,7 +94,7 @@ export class RunningTrace implements Disposable {
   readonly #verifier: SealVerifier;
   readonly #backlog: Backlog;
   readonly #names = new TraceNames();
-  /** Records of a trace that was taken over. */
+  /** The key log's records of a trace that was taken over. */
   readonly #resumed: readonly KlogRecord[] | undefined;
   readonly #seen = new Set<string>();
   readonly #findings: PresenceFinding[] = [];
@@ -129,11 +135,11 @@ export class RunningTrace implements Disposable {
   }
 
   /**
-   * Begins a trace in a module whose rings have been emptied: its mark in the
-   * key log, its recording, its first keys. The key log stays the caller's
-   * when it fails.
+   * Begins a trace in a module with empty rings: writes its start to the key
+   * log, creates the recording, and sends the first keys. On failure the key
+   * log remains the caller's.
    *
-   * @throws {XftraceError} when log or recording cannot be written.
+   * @throws {XftraceError} when the log or the recording cannot be written.
    */
   static begin(
     target: string,
@@ -163,11 +169,11 @@ export class RunningTrace implements Disposable {
   }
 
   /**
-   * Goes on with a trace whose collector has ended without stopping it, out of
-   * its key log and its recording.
+   * Continues a trace whose collector has ended without stopping it, from its
+   * key log and its recording.
    *
-   * @throws {XftraceError} when log and recording are not those of what the
-   * guest's module does now.
+   * @throws {XftraceError} when the log and the recording do not belong to the
+   * trace that the guest's module is running.
    */
   static resume(module: WatchedModule, options: SealedOptions): RunningTrace {
     const { page } = module;
@@ -203,7 +209,8 @@ export class RunningTrace implements Disposable {
         records,
       );
       trace.#keys.resume(records);
-      // What the recording has counts as read; its seals were seen to then.
+      // What is in the recording has been read, and its seals were verified
+      // then.
       trace.rings.skip(blocks, (cpu, next) => trace.#verifier.skip(cpu, next));
       return trace;
     } catch (error) {
@@ -213,39 +220,39 @@ export class RunningTrace implements Disposable {
     }
   }
 
-  /** Commands that the collector before gave in this trace. */
+  /** Commands that previous collectors sent during this trace. */
   get givenBefore(): readonly (readonly [number: number, command: number])[] {
     return (this.#resumed ?? []).filter(({ type }) => type === KLOG.command)
       .map(({ a, b }) => [a, b] as const);
   }
 
-  /** Keys that the guest's CPUs took. */
+  /** Number of keys that the guest's CPUs have taken. */
   get keySwitches(): number {
     return this.#keys.switches;
   }
 
-  /** Entries that were read and are still to be verified. */
+  /** Entries that have been read but not verified yet. */
   get unverified(): number {
     return this.#backlog.waiting;
   }
 
-  /** Bytes of the recording. */
+  /** Size of the recording in bytes. */
   get recordedBytes(): number {
     return this.#files.recording?.size ?? 0;
   }
 
-  /** What was found wrong so far, each thing once. */
+  /** Problems found so far, without duplicates. */
   get findings(): readonly PresenceFinding[] {
     return this.#findings;
   }
 
-  /** Notes what is wrong with the module; what was noted before is not. */
+  /** Records a problem with the module, unless it has been recorded before. */
   report(finding: PresenceFinding): void {
     const key = `${finding.problem} ${finding.detail}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.#findings.push(finding);
-    // Whoever verifies the recording has to know of it.
+    // Verification of the recording must know of it later.
     this.#files.recording?.finding(finding);
   }
 
@@ -254,7 +261,7 @@ export class RunningTrace implements Disposable {
     return this.#files.klog;
   }
 
-  /** Looks at a verified entry: its addresses, or who sent the command. */
+  /** Examines a verified entry: its addresses, or who sent the command. */
   #look(words: Int32Array, at: number): void {
     const kind = kindAt(words, at);
     if (kind === ENTRY_KIND.entry || kind === ENTRY_KIND.return) {
@@ -272,16 +279,16 @@ export class RunningTrace implements Disposable {
   }
 
   /**
-   * Reads the rings, and looks which keys were taken.
+   * Reads the rings, and finds out which keys were taken.
    *
-   * @param rotate whether keys are to be changed when it is time
-   * @throws {MemoryError} when the guest's memory is gone.
+   * @param rotate whether to send new keys when they are due
+   * @throws {MemoryError} when the guest's memory can no longer be read.
    */
   read(rotate: boolean): void {
     this.rings.read(() => this.#tendKeys(rotate));
   }
 
-  /** Looks which keys were taken, and sends the next ones when it is time. */
+  /** Finds out which keys were taken, and sends new ones when they are due. */
   #tendKeys(rotate: boolean): void {
     for (const finding of this.#keys.watch()) this.report(finding);
     const now = performance.now();
@@ -290,7 +297,7 @@ export class RunningTrace implements Disposable {
     this.#keys.rotate();
   }
 
-  /** Whether the module is there; it is reported when not. */
+  /** Whether the module is still loaded; reports it if not. */
   alive(): boolean {
     if (this.#module.page.alive) return true;
     this.report({
@@ -301,7 +308,7 @@ export class RunningTrace implements Disposable {
     return false;
   }
 
-  /** Reads, rotates keys, and verifies as long as keys can wait for it. */
+  /** Reads, rotates keys, and verifies until the next keys are due. */
   step(): void {
     if (!this.alive()) return;
     this.read(true);
@@ -309,28 +316,28 @@ export class RunningTrace implements Disposable {
     this.#backlog.digest(Math.min(VERIFY_MS, rotateMs / 2));
   }
 
-  /** Carries out the checks of the module whose time has come. */
+  /** Runs the checks of the module that are due. */
   check(): void {
     if (!this.alive()) return;
     for (const finding of this.watch.due()) this.report(finding);
   }
 
-  /** Verifies all that was read, however long it takes. */
+  /** Verifies everything read so far, however long it takes. */
   verifyAll(): void {
     this.#backlog.digest();
   }
 
-  /** Names new addresses in the recording when it is time. */
+  /** Writes names of new addresses to the recording when they are due. */
   name(): void {
     this.#names.recordWhenDue(this.#files.recording, this.#kernel);
   }
 
   /**
-   * Ends it: all that was read is verified, the key log is told where each
-   * CPU's entries end, the recording gets the last names.
+   * Ends the trace: verifies everything that was read, logs the last entry of
+   * each CPU, and writes the last names to the recording.
    *
    * @param whole whether the rings were read to their end after switching off
-   * @throws {XftraceError} when log or recording cannot be written.
+   * @throws {XftraceError} when the log or the recording cannot be written.
    */
   end(whole: boolean): Verification {
     const { klog, recording } = this.#files;
@@ -340,7 +347,7 @@ export class RunningTrace implements Disposable {
       this.#verifier.end(ring.area.cpu, last);
       return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
     }));
-    // Without an end the log says that nobody knows what came after.
+    // Without an end record, the log shows that it is unknown what came after.
     if (whole) klog.append([{ type: KLOG.end }]);
     if (this.#resumed !== undefined) this.#noteRecorded();
     this.#names.record(recording, this.#kernel);
@@ -348,8 +355,8 @@ export class RunningTrace implements Disposable {
   }
 
   /**
-   * Notes the addresses of all verified entries that an earlier collector has
-   * recorded, so that they get their names as those do that were read here.
+   * Collects the addresses in entries that an earlier collector recorded, so
+   * that they get names too.
    */
   #noteRecorded(): void {
     const { klog, recording } = this.#files;
@@ -362,7 +369,7 @@ export class RunningTrace implements Disposable {
     });
   }
 
-  /** Closes log and recording. */
+  /** Closes the log and the recording. */
   [Symbol.dispose](): void {
     this.#files.recording?.[Symbol.dispose]();
     this.#files.klog[Symbol.dispose]();
@@ -370,8 +377,8 @@ export class RunningTrace implements Disposable {
 }
 
 /**
- * The head of a recording that begins now: whose it is, and what of the
- * kernel one has to know to judge its entries.
+ * The header of a new recording: the guest, and what must be known about its
+ * kernel to judge the entries.
  */
 function recordingHeader(
   target: string,

@@ -1,7 +1,7 @@
 /**
- * The sealed tracer, driven from the host: switches tracing on and off,
- * rotates keys, follows the rings, and watches that the module stays what it
- * is. The facade of this folder.
+ * The sealed tracer, driven from the host: switches tracing on and off, rotates
+ * keys, reads the rings, and watches that the module is not tampered with. The
+ * facade of this folder.
  *
  * @module
  */
@@ -24,50 +24,52 @@ import type { Verification } from "../recording/verifier.ts";
 import { RunningTrace, type SealedOptions } from "./running_trace.ts";
 import { resolveConfig } from "./trace_config.ts";
 
-/** What the tracer needs of an open target. */
+/** What the tracer needs from an open target. */
 export interface TracerSession {
   readonly target: string;
   readonly kernel: Kernel;
-  /** What tells this run of the guest from others; see Session. */
+  /** Identifies this run of the guest; see Session. */
   readonly key?: string | undefined;
 }
 
-/** What one poll brought. */
+/** The result of one poll. */
 export interface PollResult {
-  /** Entries that were read. */
+  /** Number of entries read. */
   readonly entries: number;
-  /** Entries that were overwritten before. */
+  /** Number of entries overwritten before they could be read. */
   readonly lost: number;
-  /** What is wrong with the module, each reported once. */
+  /** Problems with the module, each reported once. */
   readonly findings: readonly PresenceFinding[];
 }
 
-/** How a trace stands while it runs. */
+/** The state of a running trace. */
 export interface SealedStatus extends ModuleState {
-  /** Entries that were read. */
+  /** Number of entries read. */
   readonly entries: number;
-  /** Entries that were overwritten before. */
+  /** Number of entries overwritten before they could be read. */
   readonly lost: number;
-  /** Keys that the guest's CPUs took. */
+  /** Number of keys that the guest's CPUs have taken. */
   readonly keySwitches: number;
   /** Milliseconds since the module last answered a heartbeat. */
   readonly heartbeatAgeMs: number;
-  /** Bytes of the recording. */
+  /** Size of the recording in bytes. */
   readonly recordedBytes: number;
   readonly findings: readonly PresenceFinding[];
 }
 
-/** What a whole trace came to. */
+/** The result of a complete trace. */
 export interface SealedSummary {
   readonly entries: number;
-  /** Overwritten before they were read. */
+  /** Number of entries overwritten before they were read. */
   readonly lost: number;
-  /** Not written by the guest: in an NMI, without a key, nested. */
+  /**
+   * Entries that the guest could not write: in an NMI, without a key, nested.
+   */
   readonly dropped: Dropped;
-  /** Keys that the guest's CPUs took. */
+  /** Number of keys that the guest's CPUs have taken. */
   readonly keySwitches: number;
   readonly findings: readonly PresenceFinding[];
-  /** The seals, verified as the entries were read. */
+  /** The verification of the seals, done while reading. */
   readonly verification: Verification;
 }
 
@@ -92,7 +94,7 @@ export class SealedTracer {
   readonly mailbox: Mailbox;
   readonly presence: Presence;
   #trace: RunningTrace | undefined;
-  /** What was found in the trace that runs, or that ran last. */
+  /** Problems found in the running trace, or else in the last one. */
   #findings: readonly PresenceFinding[] = NO_FINDINGS;
 
   private constructor(session: TracerSession, page: ControlPage) {
@@ -103,9 +105,9 @@ export class SealedTracer {
   }
 
   /**
-   * The module of a guest; `undefined` when it has none.
+   * The module of a guest; `undefined` when it is not loaded.
    *
-   * @throws {KernelError} when what is there is not to be trusted, or speaks
+   * @throws {KernelError} when the module found cannot be trusted, or has
    * another version.
    */
   static find(session: TracerSession): SealedTracer | undefined {
@@ -113,15 +115,19 @@ export class SealedTracer {
     return page === undefined ? undefined : new SealedTracer(session, page);
   }
 
-  /** Whether the guest's module records now, whoever switched it on. */
+  /**
+   * Whether the guest's module is recording now, whether or not this tracer
+   * switched it on.
+   */
   get enabled(): boolean {
     return this.page.u32(CONTROL.enabled) !== 0;
   }
 
   /**
-   * Trace_Switch: makes the guest record, or not, while a trace goes on. One
-   * word in memory. Off for some time (`idleMs`), the guest's functions run as
-   * if nobody traced. The checks of the module go on, and know of it.
+   * Switches the guest's recording on or off during a trace, by writing one
+   * word in memory. After some time off (`idleMs`), the guest's functions run
+   * as if untraced. The checks of the module continue and take this into
+   * account.
    *
    * @throws {XftraceError} when no trace is running here.
    */
@@ -133,13 +139,14 @@ export class SealedTracer {
       );
     }
     if (!trace.alive()) return;
-    // What was cleared or set by somebody else must not be written over unseen.
+    // A value that somebody else has set must be reported before it is
+    // overwritten.
     for (const finding of trace.watch.quick()) trace.report(finding);
     trace.watch.switched(on);
     this.page.setU32(CONTROL.enabled, on ? 1 : 0);
   }
 
-  /** Whether this tracer is tracing. */
+  /** Whether a trace is running in this tracer. */
   get running(): boolean {
     return this.#trace !== undefined;
   }
@@ -165,8 +172,9 @@ export class SealedTracer {
   }
 
   /**
-   * Starts a trace: empties the rings, hands out the first keys, sets filter
-   * and roots, switches on. Call {@linkcode poll} from then on.
+   * Starts a trace: empties the rings, sends the first keys, sets the filter
+   * and the roots, and switches recording on. Call {@linkcode poll} regularly
+   * from then on.
    *
    * @throws {XftraceError} when a name is unknown, a file cannot be written,
    * or the guest refuses; nothing is left switched on.
@@ -198,11 +206,11 @@ export class SealedTracer {
   }
 
   /**
-   * Takes a trace over whose collector has ended without stopping it: keys
-   * and positions come from its key log and recording.
+   * Takes over a trace whose collector has ended without stopping it: keys and
+   * positions come from its key log and recording.
    *
-   * @throws {XftraceError} when the log and the recording are not those of
-   * what the guest's module does now.
+   * @throws {XftraceError} when the log and the recording do not belong to the
+   * trace that the guest's module is running.
    */
   resume(options: SealedOptions): void {
     const trace = RunningTrace.resume(this, options);
@@ -213,7 +221,9 @@ export class SealedTracer {
     }
   }
 
-  /** The key log notes what the host commands, so that it can be told. */
+  /**
+   * Records the host's commands in the key log, so that they can be recognized.
+   */
   #logCommands(klog: Klog): void {
     this.mailbox.onCommand = (number, command) =>
       klog.append([{ type: KLOG.command, a: number, b: command }], false);
@@ -225,10 +235,10 @@ export class SealedTracer {
   }
 
   /**
-   * Reads what is new, rotates keys and checks the module when it is time.
-   * Call it more often than keys are to rotate.
+   * Reads what is new; rotates keys and checks the module when these are due.
+   * Call it more often than keys are rotated.
    *
-   * @throws {MemoryError} when the guest is gone.
+   * @throws {MemoryError} when the guest has ended.
    */
   poll(): PollResult {
     const trace = this.#trace;
@@ -247,32 +257,32 @@ export class SealedTracer {
     };
   }
 
-  /** Entries that were read and are still to be verified. */
+  /** Entries that have been read but not verified yet. */
   get unverified(): number {
     return this.#trace?.unverified ?? 0;
   }
 
-  /** Verifies all that was read, however long it takes. */
+  /** Verifies everything read so far, however long it takes. */
   verifyRead(): void {
     this.#trace?.verifyAll();
   }
 
-  /** Of each CPU, the sequence number of the last entry that was read. */
+  /** The sequence number of the last entry read from each CPU. */
   positions(): [cpu: number, sequence: number][] {
     return this.#trace?.rings.positions() ?? [];
   }
 
-  /** Keys that the guest's CPUs have taken in this trace. */
+  /** Number of keys that the guest's CPUs have taken in this trace. */
   get keySwitches(): number {
     return this.#trace?.keySwitches ?? 0;
   }
 
-  /** Everything that was found so far. */
+  /** All problems found so far. */
   get findings(): readonly PresenceFinding[] {
     return this.#findings;
   }
 
-  /** All checks now, without waiting for their turn. */
+  /** Runs all checks now, whether or not they are due. */
   checkNow(): readonly PresenceFinding[] {
     const trace = this.#trace;
     if (trace === undefined) {
@@ -288,7 +298,9 @@ export class SealedTracer {
     return this.#findings;
   }
 
-  /** How the trace stands; `undefined` when none is running here. */
+  /**
+   * The state of the trace; `undefined` when none is running in this tracer.
+   */
   status(): SealedStatus | undefined {
     const trace = this.#trace;
     if (trace === undefined) return undefined;
@@ -304,12 +316,13 @@ export class SealedTracer {
   }
 
   /**
-   * Ends a trace: switches off, leaves the function graph, reads the rings to
-   * their end, and closes log and recording.
+   * Ends a trace: switches recording off, unregisters from the function graph,
+   * reads the rings to their end, and closes the log and the recording.
    *
-   * A module that is gone or does not answer is a finding; what was read is
-   * kept. Of a guest that has ended (`guestGone`) what its memory still holds
-   * is read to the end: there is nothing left to switch off.
+   * A module that is gone or does not answer is reported as a finding, and what
+   * was read is kept. If the guest has ended (`guestGone`), there is nothing to
+   * switch off, but the rest of its rings is read from memory if that still
+   * exists.
    *
    * @throws {XftraceError} when no trace is running, or a file cannot be
    * written.
@@ -340,7 +353,9 @@ export class SealedTracer {
     }
   }
 
-  /** Last checks, then off; whether the module did as it was told. */
+  /**
+   * Runs the last checks, then switches off; returns whether the module obeyed.
+   */
   async #switchOff(trace: RunningTrace): Promise<boolean> {
     if (!trace.alive()) return false;
     if (!trace.closing) {
@@ -353,7 +368,7 @@ export class SealedTracer {
       await this.#command("unregister", undefined, silent ? 2000 : undefined);
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
-      // What was read is worth more than the error: it becomes a finding.
+      // What was read is worth more than the error, which becomes a finding.
       if (trace.alive()) {
         trace.report({ problem: "no heartbeat", detail: error.message });
       }
@@ -362,20 +377,23 @@ export class SealedTracer {
     return true;
   }
 
-  /** Whether the memory of a guest that has ended can be read to its end. */
+  /** Whether the memory of a guest that has ended could be read to its end. */
   #readLeft(trace: RunningTrace): boolean {
     try {
       if (!trace.alive()) return false;
       trace.read(false);
       return true;
     } catch (error) {
-      // Its memory went with it.
+      // The memory disappeared with the guest.
       if (error instanceof MemoryError) return false;
       throw error;
     }
   }
 
-  /** Lets go without stopping: the guest goes on, {@linkcode resume} later. */
+  /**
+   * Detaches without stopping: the guest continues, and {@linkcode resume} can
+   * take over later.
+   */
   detach(): void {
     const trace = this.#trace;
     this.mailbox.onCommand = undefined;

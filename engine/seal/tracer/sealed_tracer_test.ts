@@ -13,7 +13,7 @@ import { SealedTracer } from "./sealed_tracer.ts";
 
 const SCHEDULE = FIXTURE_TEXT + 0x100n;
 
-/** A guest, its tracer, and a folder for log and recording. */
+/** A guest, its tracer, and a folder for the log and the recording. */
 class Setting implements Disposable {
   readonly guest: ModuleGuest;
   readonly tracer: SealedTracer;
@@ -21,7 +21,7 @@ class Setting implements Disposable {
   readonly options: SealedOptions = {
     roots: [],
     filter: "all",
-    // A key at each look.
+    // A new key at each poll.
     rotateMs: 0,
     klogPath: `${this.folder}/klog`,
     recordingPath: `${this.folder}/trace.xfts`,
@@ -32,7 +32,7 @@ class Setting implements Disposable {
     this.tracer = this.find();
   }
 
-  /** As another collector would. */
+  /** Creates a second tracer, as another collector would. */
   find(): SealedTracer {
     const tracer = SealedTracer.find({
       target: "fixture",
@@ -42,7 +42,7 @@ class Setting implements Disposable {
     return tracer;
   }
 
-  /** Each CPU calls a function some times. */
+  /** Makes each CPU call a function some times. */
   work(times: number): void {
     for (let i = 0; i < times; i++) {
       this.guest.cpus.forEach((_, cpu) => {
@@ -52,7 +52,7 @@ class Setting implements Disposable {
     }
   }
 
-  /** What whoever has log and recording says of the trace. */
+  /** Verifies the trace from its log and recording. */
   verify() {
     return verifyRecording(`${this.folder}/trace.xfts`);
   }
@@ -64,7 +64,7 @@ class Setting implements Disposable {
 }
 
 for (const seal of ["xor", "siphash", "siphash+ratchet"] as const) {
-  Deno.test(`a trace sealed with ${seal}: all that was written is verified`, async () => {
+  Deno.test(`a trace sealed with ${seal}: everything written is verified`, async () => {
     using setting = new Setting();
     const { guest, tracer, options } = setting;
     await tracer.start({ ...options, seal });
@@ -98,7 +98,7 @@ for (const seal of ["xor", "siphash", "siphash+ratchet"] as const) {
   });
 }
 
-Deno.test("what a CPU overwrites is counted, and each entry once", async () => {
+Deno.test("what a CPU overwrites is counted, and no entry is read twice", async () => {
   using setting = new Setting({ entries: 64 });
   const { guest, tracer, options } = setting;
   const seen: number[] = [];
@@ -122,7 +122,7 @@ Deno.test("what a CPU overwrites is counted, and each entry once", async () => {
   assert.ok(isClean(setting.verify()));
 });
 
-Deno.test("a trace is gone on with by another collector", async () => {
+Deno.test("another collector continues a trace", async () => {
   using setting = new Setting();
   const { guest, tracer, options } = setting;
   await tracer.start(options);
@@ -130,7 +130,7 @@ Deno.test("a trace is gone on with by another collector", async () => {
   tracer.poll();
   tracer.detach();
   assert.equal(tracer.running, false);
-  // Keys that were sent are taken while nobody looks.
+  // Keys that were sent are taken while no collector is attached.
   setting.work(5);
 
   const next = setting.find();
@@ -149,7 +149,7 @@ Deno.test("a trace is gone on with by another collector", async () => {
   assert.equal(Object.keys(verified.recording.names).length, 2);
 });
 
-Deno.test("what is not the trace that the guest runs is not gone on with", async () => {
+Deno.test("a recording of another trace cannot be continued", async () => {
   using setting = new Setting();
   const { tracer, options } = setting;
   await tracer.start(options);
@@ -163,7 +163,7 @@ Deno.test("what is not the trace that the guest runs is not gone on with", async
   );
 });
 
-Deno.test("switched off and on again, which is no finding", async () => {
+Deno.test("switching off and on again is not a finding", async () => {
   using setting = new Setting();
   const { guest, tracer, options } = setting;
   assert.throws(() => tracer.switch(false), /no sealed trace is running/);
@@ -178,7 +178,9 @@ Deno.test("switched off and on again, which is no finding", async () => {
   assert.ok(isClean(setting.verify()));
 });
 
-/** What is done to a guest that traces, and what it is reported as. */
+/**
+ * Changes made to a guest while it traces, and the finding expected for each.
+ */
 const TAMPERINGS: readonly [
   what: string,
   change: (guest: ModuleGuest) => void,
@@ -259,7 +261,7 @@ for (const [what, change, problem] of TAMPERINGS) {
     tracer.checkNow();
     const found = tracer.findings.map((finding) => finding.problem);
     assert.ok(found.includes(problem as never), `${found}`);
-    // It outlives the tracer: whoever verifies the recording knows of it.
+    // Verification of the recording knows of it after the tracer is gone.
     tracer.detach();
     assert.ok(
       setting.verify().problems.some((each) =>
@@ -269,7 +271,7 @@ for (const [what, change, problem] of TAMPERINGS) {
   });
 }
 
-Deno.test("an entry whose bit was flipped is forged, the others are not", async () => {
+Deno.test("an entry with a flipped bit is forged, the others are not", async () => {
   using setting = new Setting();
   const { guest, tracer, options } = setting;
   await tracer.start({ ...options, rotateMs: 60_000 });
@@ -293,7 +295,7 @@ Deno.test("a command that the module carried out for somebody else", async () =>
   assert.deepEqual(findings.map((each) => each.problem), ["foreign command"]);
 });
 
-Deno.test("a module that is gone: what was read is kept", async () => {
+Deno.test("the module is unloaded: what was read is kept", async () => {
   using setting = new Setting();
   const { guest, tracer, options } = setting;
   await tracer.start(options);
@@ -309,7 +311,7 @@ Deno.test("a module that is gone: what was read is kept", async () => {
   assert.match(verified.problems.join("; "), /no end for this trace/);
 });
 
-Deno.test("nothing is begun twice, and nothing ended that is not there", async () => {
+Deno.test("nothing is started twice, or stopped without being started", async () => {
   using setting = new Setting();
   const { tracer, options } = setting;
   await assert.rejects(tracer.stop(), /no sealed trace is running/);

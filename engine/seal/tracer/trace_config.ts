@@ -1,6 +1,6 @@
 /**
- * What the module is to trace: functions by name become the addresses at
- * which Ftrace knows them, and the message that the module takes.
+ * What the module is to trace: resolves function names to the addresses by
+ * which Ftrace knows them, and builds the message for the module.
  *
  * @module
  */
@@ -22,48 +22,51 @@ import {
 } from "../page/abi.ts";
 import { MODULE_NAME } from "../page/control_page.ts";
 
-/** What to trace and how to seal it. */
+/** What to trace, and how to seal it. */
 export interface SealedConfig {
-  /** Functions whose calls, with all below them, are recorded. Globs work. */
+  /**
+   * Functions whose calls are recorded, together with everything below them.
+   * Globs are allowed.
+   */
   readonly roots: readonly string[];
   /**
-   * Functions that are recorded below a root, besides the roots: names and
-   * globs, or "all" (slow to switch on and off). Default: none.
+   * Functions recorded below a root, in addition to the roots: names and globs,
+   * or "all" (slow to switch on and off). Default: none.
    */
   readonly filter?: readonly string[] | "all";
-  /** Levels below a root, root included; 0 (default): all. */
+  /** Levels below a root, including the root; 0 (default): all. */
   readonly depth?: number;
-  /** Record what interrupts do below a root. Default false. */
+  /** Record what interrupts do below a root; default false. */
   readonly interrupts?: boolean;
-  /** Record system-call arguments and paths. Default true. */
+  /** Record system-call arguments and paths; default true. */
   readonly arguments?: boolean;
   /**
-   * Record the functions of all loaded modules too, so that a hook shows
-   * itself where the dispatcher calls it. Default true.
+   * Also record the functions of all loaded modules, so that a hook is seen
+   * where the dispatcher calls it; default true.
    */
   readonly hooks?: boolean;
   /**
-   * Whatever of the filter the system-call dispatcher calls is a root, besides
-   * those named. Default true.
+   * Functions in the filter that the system-call dispatcher calls are roots, in
+   * addition to the named ones; default true.
    */
   readonly dispatcher?: boolean;
-  /** Default `siphash+ratchet`. */
+  /** The seal; default `siphash+ratchet`. */
   readonly seal?: SealName;
   /**
-   * Milliseconds of being switched off after which the guest's functions run
-   * as if nobody traced; the first entry after switching on again comes some
-   * ten milliseconds later then. Default 200; 0: never. Nor for more than 4096
-   * functions, whatever this says: their calls take long to be put back.
+   * Milliseconds after being switched off until the guest's functions run as if
+   * untraced; after that, the first entry appears some ten milliseconds later
+   * when switched on again. Default 200; 0: never. With more than 4096
+   * functions it is always never, since restoring their calls takes long.
    */
   readonly idleMs?: number;
 }
 
-/** Milliseconds of {@linkcode SealedConfig.idleMs} by default. */
+/** Default of {@linkcode SealedConfig.idleMs}, in milliseconds. */
 const IDLE_MS = 200;
-/** Functions whose call sites are changed in little time. */
+/** Number of functions whose call sites can be changed quickly. */
 const FEW_FUNCTIONS = 4096;
 
-/** A configuration that is ready to be sent. */
+/** A configuration in the form that is sent to the module. */
 export interface ResolvedConfig {
   readonly message: Uint8Array;
   readonly roots: readonly bigint[];
@@ -71,7 +74,7 @@ export interface ResolvedConfig {
   readonly seal: SealName;
 }
 
-/** Code of the system-call dispatcher, as half-open ranges of GVAs. */
+/** The text of the system-call dispatcher, as half-open ranges of GVAs. */
 export function dispatcherRanges(
   kernel: Kernel,
 ): { start: bigint; end: bigint }[] {
@@ -86,8 +89,8 @@ export function dispatcherRanges(
 }
 
 /**
- * Addresses at which Ftrace knows the functions of some names, as
- * {@linkcode resolveFunctions} has them.
+ * Addresses by which Ftrace knows the functions that
+ * {@linkcode resolveFunctions} finds for some names.
  *
  * @throws {KernelError} for a name that the kernel does not have, or that it
  * cannot trace.
@@ -115,13 +118,13 @@ function traceable(kernel: Kernel, address: bigint): bigint | undefined {
   try {
     return ftraceSite(kernel, address)?.ip;
   } catch (error) {
-    // Symbols of init sections stay when their memory is gone.
+    // Symbols of init sections remain when their memory has been freed.
     if (error instanceof MemoryError) return undefined;
     throw error;
   }
 }
 
-/** One byte a system call: bit N set when argument N is a path. */
+/** One byte per system call: bit N is set when argument N is a path. */
 function pathArguments(syscalls: Syscalls): Uint8Array {
   const masks = new Uint8Array(SYSCALLS);
   for (const [number, parameters] of syscallParameters(syscalls)) {
@@ -149,7 +152,7 @@ function moduleFunctions(kernel: Kernel): bigint[] {
 /**
  * Resolves a configuration for a kernel.
  *
- * @throws {KernelError} as {@linkcode functionAddresses}.
+ * @throws {KernelError} like {@linkcode functionAddresses}.
  */
 export function resolveConfig(
   kernel: Kernel,

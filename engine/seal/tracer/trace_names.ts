@@ -1,6 +1,6 @@
 /**
- * Names of the addresses in a trace, as the kernel that is traced has them
- * now: modules come and go, so they are looked up while tracing.
+ * The names of addresses in a trace, from the traced kernel. Modules come and
+ * go, so names are looked up while tracing.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { WORD } from "../page/abi.ts";
 import type { Names, RecordingWriter } from "../recording/recording.ts";
 
-/** Milliseconds between two looks for addresses that have no name yet. */
+/** Interval in milliseconds between lookups of addresses without a name. */
 const NAMES_MS = 1000;
 
 /**
- * Names by hex address: `vfs_read+0x1c`, `hooked+0x4 [module]`. Addresses that
- * no symbol covers are left out.
+ * Names by address in hex: `vfs_read+0x1c`, `hooked+0x4 [module]`. Addresses
+ * that no symbol covers are left out.
  *
  * @throws {MemoryError} when the guest's module list cannot be read.
  */
@@ -40,14 +40,14 @@ export function symbolNames(
   return names;
 }
 
-/** The addresses in one trace, and which of them its recording names. */
+/** The addresses in a trace, and which of them have names in its recording. */
 export class TraceNames {
   readonly #noted = new AddressMap<true>();
-  /** Addresses whose names the recording has. */
+  /** Addresses whose names are in the recording. */
   readonly #named = new Set<bigint>();
   #next = performance.now();
 
-  /** Notes the function and the caller of an entry or a return. */
+  /** Adds the function and the caller of an entry or a return. */
   note(words: Int32Array, at: number): void {
     this.#note(words, at + WORD.func);
     this.#note(words, at + WORD.caller);
@@ -57,13 +57,13 @@ export class TraceNames {
     this.#noted.set(words[at] >>> 0, words[at + 1] >>> 0, true);
   }
 
-  /** Addresses that were noted and have no name in the recording. */
+  /** Addresses that have no name in the recording yet. */
   get unnamed(): bigint[] {
     if (this.#noted.size === this.#named.size) return [];
     return [...this.#noted.keys()].filter((gva) => !this.#named.has(gva));
   }
 
-  /** As {@linkcode record}, when it is time. */
+  /** Calls {@linkcode record} when the interval has passed. */
   recordWhenDue(recording: RecordingWriter | undefined, kernel: Kernel): void {
     const now = performance.now();
     if (now < this.#next) return;
@@ -71,7 +71,7 @@ export class TraceNames {
     this.record(recording, kernel);
   }
 
-  /** Writes the names of addresses that have none into a recording. */
+  /** Writes the names of addresses without one to a recording. */
   record(recording: RecordingWriter | undefined, kernel: Kernel): void {
     if (recording === undefined) return;
     const fresh = this.unnamed;
@@ -80,7 +80,8 @@ export class TraceNames {
       recording.names(symbolNames(kernel, fresh));
       for (const address of fresh) this.#named.add(address);
     } catch (error) {
-      // Read while the guest changes it, or gone: the next time, or none.
+      // The guest changed the list meanwhile, or has ended: try again next
+      // time.
       if (!(error instanceof MemoryError)) throw error;
     }
   }

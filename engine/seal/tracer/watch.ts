@@ -1,6 +1,6 @@
 /**
- * What is checked of the module while it traces: heartbeats, commands, and
- * now and then its code, its registration and its pages.
+ * Checks on the module during a trace: heartbeats and commands, and at longer
+ * intervals its text, its registration and its pages.
  *
  * @module
  */
@@ -11,26 +11,32 @@ import { randomWords } from "../keys/key_controller.ts";
 import type { Mailbox } from "../page/mailbox.ts";
 import type { Presence, PresenceFinding } from "../page/presence.ts";
 
-/** Milliseconds that the module's threads have for what they are to do. */
+/** How long the module's threads may take to react, in milliseconds. */
 const PATIENCE = 5000;
-/** Reading all memory takes longer than keys should wait: now and then. */
+/**
+ * A search of all memory takes longer than keys should wait, so it is done only
+ * once in this many checks.
+ */
 const CHECKS_A_SEARCH = 8;
 
-/** The module that is watched. */
+/** The module being watched. */
 export interface WatchedModule {
   readonly page: ControlPage;
   readonly mailbox: Mailbox;
   readonly presence: Presence;
 }
 
-/** How it was started, and how often to look. */
+/** How the module was started, and the intervals of the checks. */
 export interface WatchSettings {
-  /** XFT_SEAL_* */
+  /** The seal, XFT_SEAL_*. */
   readonly seal: number;
   readonly generation: number;
-  /** Milliseconds between two heartbeats; default 500. */
+  /** Interval between two heartbeats in milliseconds; default 500. */
   readonly heartbeatMs?: number;
-  /** Milliseconds between two checks of the module's code; default 5000. */
+  /**
+   * Interval between two checks of the module's text in milliseconds; default
+   * 5000.
+   */
   readonly checkMs?: number;
 }
 
@@ -41,13 +47,15 @@ export class Watch {
   #nextHeartbeat: number;
   #nextCheck: number;
   #checks = 0;
-  /** The random number that the module is to answer next, or has answered. */
+  /** The nonce that the module is to answer next, or has answered. */
   #nonce: bigint;
   #nonceSent: number;
   #answered: number;
   #on = true;
   #switched: number;
-  /** Where the roots begin; `undefined` in a trace that was taken over. */
+  /**
+   * The call sites of the roots; `undefined` in a trace that was taken over.
+   */
   #sites: RootCallSites | undefined;
 
   constructor(module: WatchedModule, settings: WatchSettings) {
@@ -60,20 +68,20 @@ export class Watch {
     this.#nonceSent = this.#answered = this.#switched = now;
   }
 
-  /** Milliseconds since the module last answered, or the trace began. */
+  /** Milliseconds since the module last answered, or since the trace began. */
   get silentMs(): number {
     return performance.now() - this.#answered;
   }
 
-  /** The host switches recording on or off now. */
+  /** Records that the host switches recording on or off now. */
   switched(on: boolean): void {
     this.#on = on;
     this.#switched = performance.now();
   }
 
   /**
-   * From now on the kernel must call Ftrace in these functions, which were
-   * just configured.
+   * From now on the kernel must call Ftrace in these functions, which have just
+   * been configured.
    */
   watchCallSites(functions: readonly bigint[]): void {
     this.#sites = new RootCallSites(this.#module.page, functions);
@@ -84,7 +92,7 @@ export class Watch {
     this.#nextHeartbeat = this.#nextCheck = this.#checks = 0;
   }
 
-  /** Carries out the checks whose time has come. */
+  /** Runs the checks that are due. */
   due(): PresenceFinding[] {
     const { presence } = this.#module;
     const now = performance.now();
@@ -107,7 +115,9 @@ export class Watch {
     return findings;
   }
 
-  /** The checks that cost little, for how the host has switched the trace. */
+  /**
+   * The cheap checks, taking into account how the host has switched the trace.
+   */
   quick(): PresenceFinding[] {
     const late = performance.now() - this.#switched > PATIENCE;
     const { seal, generation } = this.#settings;
@@ -117,7 +127,10 @@ export class Watch {
     );
   }
 
-  /** The module answers a random number; the next one is sent when it has. */
+  /**
+   * Checks that the module has answered the nonce, and if so sends the next
+   * one.
+   */
   #heartbeat(now: number): PresenceFinding[] {
     const { page } = this.#module;
     if (page.u64(CONTROL.heartbeat_seen) !== this.#nonce) {
