@@ -1,66 +1,40 @@
 import assert from "node:assert/strict";
-import type { ModuleView } from "../../kernel/objects/module_views.ts";
-import type { Finding, Report, Severity } from "../finding.ts";
-import type { CodeAt, CodeKind } from "../reading/code_map.ts";
-import { CheckContext } from "./context.ts";
+import {
+  FixtureGuest,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import type { Severity } from "../finding.ts";
+import type { CodeKind } from "../reading/code_map.ts";
+import type { Check } from "./check.ts";
+import { checked, type FixtureCode } from "./check_fixture.ts";
 import { type Allowed, judge } from "./judge.ts";
 
-const MODULE: ModuleView = {
-  name: "helper",
-  gva: 0xffffffffc0100000n,
-  state: 0,
-  text: [],
-  ranges: [],
-  vouched: false,
-  taints: ["out of tree", "unsigned"],
-};
+const { kernel } = new FixtureGuest(fixtureTypes({}));
 
 /** The report about a pointer to code of this kind. */
 function judged(
   kind: CodeKind,
   allowed: Allowed,
-  more: { trusted?: boolean; executable?: boolean; severity?: Severity } = {},
-): { findings: Omit<Finding, "check">[]; unjudged: string[]; judged: number } {
-  const ofModule = kind === "module" || kind === "hidden module";
-  const code: CodeAt = {
-    kind,
-    address: 0x1000n,
-    name: "hook+0x10 [helper]",
-    symbol: "hook",
-    offset: 16,
-    module: ofModule ? MODULE : undefined,
-  };
-  const context: CheckContext = Object.create(CheckContext.prototype, {
-    code: {
-      value: {
-        at: () => code,
-        executable: () => more.executable ?? true,
-        whyUnread: "a book is missing",
-      },
+  more: Omit<FixtureCode, "whose"> & { severity?: Severity } = {},
+) {
+  const { severity, ...code } = more;
+  const check: Check = {
+    id: "XF000",
+    title: "one pointer",
+    technique: "T1014",
+    help: "",
+    run(context, report) {
+      const found = judge(context, report, {
+        where: "notifier",
+        address: 0x2000n,
+        target: 0x1000n,
+        allowed,
+        ...(severity === undefined ? {} : { severity }),
+      });
+      assert.deepEqual([found.kind, found.address], [kind, 0x1000n]);
     },
-    trusts: { value: () => more.trusted ?? false },
-    howToTrust: { value: () => "give its file" },
-  });
-  const findings: Omit<Finding, "check">[] = [];
-  const unjudged: string[] = [];
-  let count = 0;
-  const report: Report = {
-    finding: (finding) => findings.push(finding),
-    unjudged: (what, why) => unjudged.push(`${what}: ${why}`),
-    known: () => assert.fail("nothing is known here"),
-    notRun: () => assert.fail("it was run"),
-    judged: (n) => count += n,
-    part: (_, body) => body(),
   };
-  const found = judge(context, report, {
-    where: "notifier",
-    address: 0x2000n,
-    target: 0x1000n,
-    allowed,
-    ...(more.severity === undefined ? {} : { severity: more.severity }),
-  });
-  assert.equal(found, code);
-  return { findings, unjudged, judged: count };
+  return checked(check, kernel, { ...code, whose: () => kind });
 }
 
 const severity = (...args: Parameters<typeof judged>) =>
@@ -108,6 +82,7 @@ Deno.test("a module can be trusted where modules are allowed, but not where only
 Deno.test("a finding names the target, its owner, and what to do", () => {
   const [finding] = judged("module", "vouched").findings;
   assert.deepEqual(finding, {
+    check: "XF000",
     severity: "high",
     where: "notifier",
     address: 0x2000n,
@@ -129,9 +104,9 @@ Deno.test("a finding names the target, its owner, and what to do", () => {
 });
 
 Deno.test("code whose owner is unknown is not judged", () => {
-  assert.deepEqual(judged("unread", "known"), {
-    findings: [],
-    unjudged: ["notifier: hook+0x10 [helper]: a book is missing"],
-    judged: 0,
-  });
+  const { findings, unjudged, judged: count } = judged("unread", "known");
+  assert.deepEqual([findings, count], [[], 0]);
+  assert.deepEqual(unjudged, [
+    { what: "notifier: hook+0x10", why: "a book is missing" },
+  ]);
 });

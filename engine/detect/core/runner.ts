@@ -117,7 +117,7 @@ export async function runChecks(
     );
   }
   const history = new Map(
-    own.map((check) => [check, [read(kernel, check, context)]]),
+    own.map((check) => [check, [readOnce(kernel, check, context)]]),
   );
   // A core or a file does not change, so reading it again is pointless.
   while (kernel.memory.live) {
@@ -130,7 +130,7 @@ export async function runChecks(
     await sleep(pause);
     const again = contextOf(kernel, options);
     for (const [check, readings] of pending) {
-      readings.push(read(kernel, check, again));
+      readings.push(readOnce(kernel, check, again));
     }
   }
   const outcomes = [...history].map(([check, readings]) =>
@@ -252,7 +252,12 @@ function held(kernel: Kernel): boolean {
   });
 }
 
-function read(
+/**
+ * Has one check read the kernel once.
+ *
+ * @param context what it is given; or why that cannot be read
+ */
+export function readOnce(
   kernel: Kernel,
   check: Check,
   context: CheckContext | string,

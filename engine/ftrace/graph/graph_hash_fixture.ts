@@ -42,7 +42,7 @@ export class HashGuest extends FixtureGuest {
   readonly bits: number;
   readonly hash: bigint;
   buckets: bigint;
-  readonly #pointer: number;
+  readonly #pointer: bigint;
 
   /** @param types must include {@linkcode HASH_STRUCTS} */
   constructor(ips: readonly bigint[], bits: number, types = HASH_TYPES) {
@@ -54,10 +54,9 @@ export class HashGuest extends FixtureGuest {
     this.setU64(this.hash + 8n, this.buckets);
     this.setU64(this.hash + 16n, ips.length);
     for (const ip of ips) this.#add(ip);
-    const symbol = this.image();
-    this.#pointer = this.space.translate(symbol).gpa;
-    this.view.setBigUint64(this.#pointer, this.hash, true);
-    this.symbol("ftrace_graph_hash", symbol);
+    this.#pointer = this.image();
+    this.setU64(this.#pointer, this.hash);
+    this.symbol("ftrace_graph_hash", this.#pointer);
   }
 
   /** Like hlist_add_head(). */
@@ -83,7 +82,7 @@ export class HashGuest extends FixtureGuest {
     this.setU64(hash + 8n, this.buckets);
     this.setU64(hash + 16n, ips.length);
     for (const ip of ips) this.#add(ip);
-    this.view.setBigUint64(this.#pointer, hash, true);
+    this.setU64(this.#pointer, hash);
   }
 
   /** Checks that every bucket is a well-formed list; returns the functions. */

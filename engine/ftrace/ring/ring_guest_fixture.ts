@@ -158,8 +158,7 @@ export function ringGuest(
   const at = guest.at("trace_array", instance, "array_buffer.buffer");
   guest.setU64(at, buffer);
   const ids = guest.image();
-  const page = guest.space.translate(ids).gpa;
-  guest.view.setUint32(page, pages.length, true);
+  guest.setU32(ids, pages.length);
   guest.symbol("nr_cpu_ids", ids);
   return {
     guest,

@@ -134,9 +134,9 @@ export class FixtureGuest {
     this.#symbols.push([name, gva]);
   }
 
-  /** GPA of a GVA. */
+  /** GPA of a GVA, of the direct map or of the image. */
   gpa(gva: bigint): number {
-    return Number(gva - DIRECT_MAP);
+    return this.space.translate(gva).gpa;
   }
 
   /** GVA of a member. */
@@ -144,19 +144,29 @@ export class FixtureGuest {
     return gva + BigInt(this.types.offset(struct, path));
   }
 
-  /** The u64 at a GVA of the direct map. */
+  /** The u64 at a GVA. */
   u64(gva: bigint): bigint {
     return this.view.getBigUint64(this.gpa(gva), true);
   }
 
-  /** Stores a u64 at a GVA of the direct map. */
+  /** Stores a u64 at a GVA. */
   setU64(gva: bigint, value: bigint | number): void {
     this.view.setBigUint64(this.gpa(gva), BigInt(value), true);
   }
 
-  /** Stores a u32 at a GVA of the direct map. */
+  /** Stores a u32 at a GVA. */
   setU32(gva: bigint, value: number): void {
     this.view.setUint32(this.gpa(gva), value, true);
+  }
+
+  /** Links `struct list_head`s into one list: the head, then its nodes. */
+  link(head: bigint, ...nodes: readonly bigint[]): void {
+    const all = [head, ...nodes];
+    all.forEach((at, i) => {
+      const next = all[(i + 1) % all.length];
+      this.setU64(at, next);
+      this.setU64(next + 8n, at);
+    });
   }
 
   /** Stores NUL-terminated text; returns its GVA. */

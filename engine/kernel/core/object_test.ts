@@ -122,11 +122,8 @@ Deno.test("pointers, strings and embedded objects", () => {
  */
 function ring(fixture: FixtureGuest, count: number): bigint[] {
   const things = Array.from({ length: count }, () => fixture.create("thing"));
-  things.forEach((gva, i) => {
-    const next = things[(i + 1) % count];
-    fixture.setU64(gva + 16n, next + 16n);
-    fixture.setU64(next + 24n, gva + 16n);
-  });
+  const [head, ...nodes] = things.map((gva) => gva + 16n);
+  fixture.link(head, ...nodes);
   return things;
 }
 

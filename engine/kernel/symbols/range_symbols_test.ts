@@ -35,9 +35,7 @@ function programs(ranges: readonly (readonly [bigint, bigint])[]) {
     guest.setU64(gva + 16n, BigInt(`0x${"7a".repeat(i + 1)}`));
     return gva + 40n;
   });
-  [head, ...nodes].forEach((node, i, all) =>
-    guest.setU64(node, all[(i + 1) % all.length])
-  );
+  guest.link(head, ...nodes);
   const read: ReadGva = (gva, into) => guest.space.read(gva, into);
   return { guest, head, nodes, read };
 }

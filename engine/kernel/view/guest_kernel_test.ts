@@ -188,11 +188,8 @@ Deno.test("variables typed by BTF, by the table of well-known ones, or by the ca
   fixture.symbol("my_things", page + 16n);
   fixture.symbol("twice", page + 32n);
   fixture.symbol("twice", page + 48n);
-  const { space } = fixture;
-  const write = (gva: bigint, value: number) =>
-    fixture.view.setUint32(space.translate(gva).gpa, value, true);
-  write(page, 42);
-  write(page + 16n, 43);
+  fixture.setU32(page, 42);
+  fixture.setU32(page + 16n, 43);
   const k = kernel();
   assert.equal(k.object("nr_threads"), 42);
   assert.equal(k.object("int", "my_things"), 43);
@@ -218,12 +215,10 @@ Deno.test("per-CPU variables", () => {
   const [first, second] = [fixture.create("thing"), fixture.create("thing")];
   fixture.symbol("own_thing", page);
   fixture.symbol("__per_cpu_offset", offsets);
-  const { space } = fixture;
   [first, second].forEach((gva, cpu) => {
-    fixture.view.setBigUint64(
-      space.translate(offsets + BigInt(8 * cpu)).gpa,
+    fixture.setU64(
+      offsets + BigInt(8 * cpu),
       BigInt.asUintN(64, gva - page),
-      true,
     );
     fixture.setU64(at(gva, "u64"), BigInt(cpu + 5));
   });

@@ -18,10 +18,8 @@ function things(count: number) {
 Deno.test("lists", () => {
   const { fixture, kernel, all } = things(4);
   const head = fixture.create("list_head");
-  const ring = [head, ...all.map((gva) => at(gva, "link"))];
-  ring.forEach((node, i) => {
-    fixture.setU64(node, ring[(i + 1) % ring.length]);
-  });
+  const ring = [head, ...all.map((gva) => at(gva, "link"))] as const;
+  fixture.link(...ring);
   const list = kernel.object("list_head", head);
   const walk = (limit?: number) =>
     [

@@ -312,8 +312,7 @@ export class ModuleGuest {
 
   /** Fills Ftrace's array of users with the module, or with nothing. */
   #register(ops: bigint): void {
-    const { space, view } = this.fixture;
-    view.setBigUint64(space.translate(this.#array).gpa, ops, true);
+    this.fixture.setU64(this.#array, ops);
   }
 
   #reset(): void {

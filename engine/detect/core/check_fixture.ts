@@ -1,0 +1,82 @@
+/**
+ * Runs checks on small guests, for tests: what they read is the guest's, and
+ * whose code lies where the test says.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import type { CodeAt, CodeKind } from "../reading/code_map.ts";
+import type { Check } from "./check.ts";
+import { CheckContext } from "./context.ts";
+import { type CheckReading, readOnce } from "./runner.ts";
+
+/** The module that code of the kinds `module` and `hidden module` is of. */
+export const HELPER: ModuleView = {
+  name: "helper",
+  gva: 0xffffffffc0100000n,
+  state: 0,
+  text: [],
+  ranges: [],
+  vouched: false,
+  taints: ["out of tree", "unsigned"],
+};
+
+/** What holds of the code that a check meets. */
+export interface FixtureCode {
+  /** Whose code lies at a GVA; default: the kernel's. */
+  readonly whose?: (gva: bigint) => CodeKind;
+  /** Whether {@linkcode HELPER} is trusted; default: no. */
+  readonly trusted?: boolean;
+  /** Whether the page tables let code be executed; default: yes. */
+  readonly executable?: boolean;
+}
+
+/**
+ * What a check says of a guest, as in one reading by the runner. It is run
+ * twice and has to say the same: a check keeps nothing between runs.
+ */
+export function checked(
+  check: Check,
+  kernel: Kernel,
+  code: FixtureCode = {},
+): Omit<CheckReading, "ms"> {
+  const [first, again] = [0, 1].map(() => {
+    const context = contextOver(kernel, code);
+    const { ms: _, ...said } = readOnce(kernel, check, context);
+    return said;
+  });
+  assert.deepEqual(again, first, `${check.id} says something else when again`);
+  return first;
+}
+
+function contextOver(
+  kernel: Kernel,
+  { whose, trusted = false, executable = true }: FixtureCode,
+): CheckContext {
+  return Object.create(CheckContext.prototype, {
+    kernel: { value: kernel },
+    code: {
+      value: {
+        at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel"),
+        executable: () => executable,
+        whyUnread: "a book is missing",
+      },
+    },
+    trusts: { value: () => trusted },
+    howToTrust: { value: () => "give its file" },
+  });
+}
+
+function codeAt(address: bigint, kind: CodeKind): CodeAt {
+  const ofModule = kind === "module" || kind === "hidden module";
+  return {
+    kind,
+    address,
+    name: ofModule ? "hook+0x10 [helper]" : "hook+0x10",
+    symbol: "hook",
+    offset: 16,
+    module: ofModule ? HELPER : undefined,
+  };
+}
