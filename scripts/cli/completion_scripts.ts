@@ -13,6 +13,8 @@ export interface CompletedOption {
   readonly long: string;
   /** Whether a value follows. */
   readonly takesValue: boolean;
+  /** Whether that value is a file or a folder. */
+  readonly takesFile?: boolean;
   /** One line. */
   readonly description: string;
 }
@@ -50,9 +52,6 @@ export function completionScript(
   }
 }
 
-/** Options whose value is a file. */
-const FILES = ["--output", "--system-map"];
-
 const names = (option: CompletedOption) =>
   option.short === undefined ? [option.long] : [option.short, option.long];
 
@@ -67,15 +66,15 @@ function bash(commands: readonly CompletedCommand[]): string {
       quoted([...command.words, ...command.options.flatMap(names)].join(" "))
     } ;;`
   ).join("\n");
-  const valued = [
+  // One name may stand for a file in one command, for another value elsewhere.
+  const named = (which: (option: CompletedOption) => boolean) => [
     ...new Set(
-      commands.flatMap((command) =>
-        command.options.filter((option) => option.takesValue).flatMap(names)
-      ),
+      commands.flatMap(({ options }) => options.filter(which).flatMap(names)),
     ),
-  ].filter((name) =>
-    !FILES.includes(name) && !["-o", "-t", "--target"].includes(name)
-  );
+  ];
+  const files = named((option) => option.takesFile === true);
+  const valued = named((option) => option.takesValue)
+    .filter((name) => ![...files, "-t", "--target"].includes(name));
   const targeted = commands.filter((command) => command.takesTarget)
     .map((command) => command.name);
   return `# xftrace completion for bash: source <(xftrace completions bash)
@@ -102,8 +101,13 @@ _xftrace() {
   done
   case $prev in
     -t|--target) _xftrace_targets; return ;;
-    -o|${FILES.join("|")}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
+${
+    files.length === 0
+      ? ""
+      : `    ${
+        files.join("|")
+      }) COMPREPLY=($(compgen -f -- "$cur")); return ;;\n`
+  }${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
   case $command in
     "") words=${quoted(commands.map((command) => command.name).join(" "))} ;;
 ${cases}
@@ -133,7 +137,7 @@ function zsh(commands: readonly CompletedCommand[]): string {
       ? ""
       : option.long === "--target"
       ? ":target:_xftrace_targets"
-      : FILES.includes(option.long)
+      : option.takesFile === true
       ? ":file:_files"
       : ":value:";
   const cases = commands.map((command) => {
@@ -220,7 +224,7 @@ function fish(commands: readonly CompletedCommand[]): string {
         ? ""
         : option.long === "--target"
         ? " -x -a '(__xftrace_targets)'"
-        : FILES.includes(option.long)
+        : option.takesFile === true
         ? " -r -F"
         : " -x";
       lines.push(

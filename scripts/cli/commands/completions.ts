@@ -13,8 +13,11 @@ import {
 } from "../completion_scripts.ts";
 import { out } from "../terminal.ts";
 
+/** What options call a value that is a file, a folder, or several. */
+const FILE = /<(?:file|dir|paths)>/;
+
 /** What a program's commands say of themselves. */
-function describe(program: Command): CompletedCommand[] {
+export function describe(program: Command): CompletedCommand[] {
   const line = (text: string) => text.replaceAll(/\s+/g, " ").trim();
   return program.commands.map((command) => ({
     name: command.name(),
@@ -33,6 +36,7 @@ function describe(program: Command): CompletedCommand[] {
       ...(option.short ? { short: option.short } : {}),
       long: option.long ?? "",
       takesValue: option.required || option.optional,
+      takesFile: FILE.test(option.flags),
       description: line(option.description),
     })),
   }));

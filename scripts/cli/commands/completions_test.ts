@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { completionScript, SHELLS } from "../completion_scripts.ts";
-import { registerCompletions } from "./completions.ts";
+import { addCommands } from "../all_commands.ts";
+import { describe, registerCompletions } from "./completions.ts";
 
 const COMMANDS = [{
   name: "report",
@@ -16,6 +17,14 @@ const COMMANDS = [{
       description: "qemu:NAME [or others]",
     },
     { long: "--abstime", takesValue: false, description: "absolute times" },
+    { long: "--depth", takesValue: true, description: "levels" },
+    {
+      short: "-o",
+      long: "--output",
+      takesValue: true,
+      takesFile: true,
+      description: "where to",
+    },
   ],
   words: [],
   takesTarget: true,
@@ -72,6 +81,11 @@ Deno.test("bash completes commands, options and values", () => {
       "/etc/hosts",
     ].filter((path) => existsSync(path)),
   );
+  assert.deepEqual(
+    complete("xftrace report -o /etc/host").includes("/etc/host.conf"),
+    existsSync("/etc/host.conf"),
+  );
+  assert.deepEqual(complete("xftrace report --depth /etc/host"), [""]);
   assert.deepEqual(complete("xftrace guest b"), ["build"]);
 });
 
@@ -100,6 +114,22 @@ complete -C 'xftrace guest in'`,
       "install",
     ],
   );
+});
+
+Deno.test("options say by their value's name that it is a file", async () => {
+  const program = new Command("xftrace").exitOverride();
+  await addCommands(program, "check");
+  registerCompletions(program);
+  const options = describe(program)
+    .find(({ name }) => name === "check")?.options ?? [];
+  const files = options.filter(({ takesFile }) => takesFile)
+    .map(({ long }) => long);
+  for (const long of ["--vmlinuz", "--modules", "--tracefs", "--system-map"]) {
+    assert.ok(files.includes(long), long);
+  }
+  for (const long of ["--only", "--target", "--watch"]) {
+    assert.ok(!files.includes(long), long);
+  }
 });
 
 Deno.test("an unknown shell is refused", async () => {
