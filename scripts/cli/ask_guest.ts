@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { EXIT, type Session, XftraceError } from "xftrace";
+import { type Session, XftraceError } from "xftrace";
 import { parseTracefs, TOLD_FILES, type TracefsTexts } from "xftrace/detect";
 import { SealedTracer } from "xftrace/seal";
+import { usage } from "./option_values.ts";
 
 /**
  * Reads what `grep -H "" FILES...` printed in the guest's tracefs.
@@ -23,11 +24,10 @@ export function toldByFile(path: string): TracefsTexts {
   }
   const told = parseTracefs(text);
   if (told.size > 0) return told;
-  throw new XftraceError(
+  throw usage(
     `--tracefs ${path} holds nothing of tracefs; make it in the guest: cd /sys/kernel/tracing; grep -H "" ${
       TOLD_FILES.slice(0, 4).join(" ")
     } > FILE`,
-    { exitCode: EXIT.usage },
   );
 }
 

@@ -5,7 +5,7 @@
  */
 import { formatNamed, FORMATS, type TraceFormat } from "xftrace/output";
 import { givenGraphOptions, type GraphFlags } from "./graph_options.ts";
-import { usage } from "./on_options.ts";
+import { usage } from "./option_values.ts";
 
 /** What `--format` takes, for help texts. */
 export const FORMATS_HELP: string = FORMATS.map(({ name, about }) =>

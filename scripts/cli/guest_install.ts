@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EXIT, XftraceError } from "xftrace";
+import { XftraceError } from "xftrace";
 import {
   AGENT_COMMANDS,
   type AgentInfo,
@@ -24,6 +24,7 @@ import { installedTexts } from "xftrace/seal";
 import { keepBuiltModule } from "./check_state.ts";
 import { agentOf } from "./guest_agent.ts";
 import { Interrupt } from "./interrupt.ts";
+import { usage } from "./option_values.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
@@ -98,9 +99,8 @@ function ringParameters(kib: string | undefined): string[] {
   if (Number.isInteger(Math.log2(number)) && number >= 4) {
     return [`ring_kib=${number}`];
   }
-  throw new XftraceError(
+  throw usage(
     `--ring-kib ${kib}: give a power of two, such as 4096`,
-    { exitCode: EXIT.usage },
   );
 }
 

@@ -6,9 +6,10 @@
  */
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { basename, join } from "node:path";
-import { EXIT, XftraceError } from "xftrace";
+import { XftraceError } from "xftrace";
 import { readRelocatable, type Relocatable } from "xftrace/detect";
 import { unpack } from "./kernel_file.ts";
+import { usage } from "./option_values.ts";
 
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
 
@@ -33,9 +34,8 @@ export function moduleFiles(
       throw new XftraceError(`--modules ${path} cannot be read: ${why}`);
     }
     if (added === 0) {
-      throw new XftraceError(
+      throw usage(
         `--modules ${path}: there is no module (.ko, .ko.xz, .ko.zst, .ko.gz); give a module's file or a folder such as /lib/modules/RELEASE`,
-        { exitCode: EXIT.usage },
       );
     }
   }

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { XftraceError } from "xftrace";
+import type { XftraceError } from "xftrace";
 import { SEAL_NUMBER, type SealName } from "xftrace/seal";
+import { usage } from "./option_values.ts";
 import type { TargetOptions } from "./target.ts";
 
 /** Values of the options of `on`. */
@@ -118,11 +119,6 @@ export function sealName(text: string): SealName {
   const found = names.find((name) => name === text);
   if (found !== undefined) return found;
   throw usage(`--seal takes ${names.join(", ")}; there is no "${text}"`);
-}
-
-/** An error in the command line. */
-export function usage(message: string): XftraceError {
-  return new XftraceError(message, { exitCode: 64 });
 }
 
 /** Options that have the module write files of tracefs. */

@@ -11,7 +11,8 @@ import type {
   TracerRequest,
   WordRequest,
 } from "xftrace/control";
-import { type OnOptions, sealName, usage, wholeNumber } from "./on_options.ts";
+import { type OnOptions, sealName, wholeNumber } from "./on_options.ts";
+import { usage } from "./option_values.ts";
 
 /**
  * What is asked of the words in memory.

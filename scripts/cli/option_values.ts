@@ -1,4 +1,10 @@
-/** Values of options that are more than text. */
+/** Values of options that are more than text, and what is wrong with them. */
+import { EXIT, XftraceError } from "xftrace";
+
+/** An error in the command line, one sentence: what to give. */
+export function usage(message: string): XftraceError {
+  return new XftraceError(message, { exitCode: EXIT.usage });
+}
 
 /** Names with commas between them: `--only XF001,XF008`. */
 export function nameList(text: string): string[] {

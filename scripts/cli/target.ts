@@ -4,9 +4,9 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "xftrace";
 import { type Guest, open } from "xftrace/live";
 import { TARGET_FORMS } from "xftrace/targets";
+import { usage } from "./option_values.ts";
 import { warn } from "./terminal.ts";
 
 /** Values of {@linkcode withTarget}'s options. */
@@ -53,9 +53,8 @@ export function oneTarget(
   if (argument === undefined || option === undefined || argument === option) {
     return argument ?? option;
   }
-  throw new XftraceError(
+  throw usage(
     `two targets are given, ${argument} and, with -t, ${option}; give one of them`,
-    { exitCode: EXIT.usage },
   );
 }
 

@@ -12,6 +12,7 @@ import {
   recordedFlow,
   sealedFlow,
 } from "xftrace/detect";
+import { usage } from "../option_values.ts";
 import {
   oneTarget,
   openGuest,
@@ -190,9 +191,8 @@ export function otherSide(
   if (target === undefined || third !== undefined || isSource(second)) {
     const b = oneTarget(second, target);
     if (b !== undefined) return { b, root: third };
-    throw new XftraceError(
+    throw usage(
       "diff compares two flows, and one is given; name the other too, or a target with -t",
-      { exitCode: EXIT.usage },
     );
   }
   return { b: target, root: second };
@@ -224,8 +224,7 @@ function requireFunction(
   flows: readonly Baseline["flow"][],
 ): void {
   if (flows.some((flow) => flow.has(name))) return;
-  throw new XftraceError(
+  throw usage(
     `${name} was not recorded; the roots are shown when no function is given`,
-    { exitCode: EXIT.usage },
   );
 }

@@ -21,7 +21,7 @@ import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "../check_state.ts";
 import { readKernelFile } from "../kernel_file.ts";
 import { moduleFiles } from "../module_files.ts";
-import { nameList } from "../option_values.ts";
+import { nameList, usage } from "../option_values.ts";
 import { oneTarget, openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
@@ -112,9 +112,8 @@ Examples:
           ? WATCH_EVERY
           : Number(options.watch);
         if (!(seconds > 0)) {
-          throw new XftraceError(
+          throw usage(
             `--watch ${options.watch}: give seconds, such as --watch 10`,
-            { exitCode: EXIT.usage },
           );
         }
         return await watch(session, selected, said, seconds, asks);
@@ -277,7 +276,5 @@ function wrap(text: string): string[] {
 
 function flag(text: string): boolean {
   if (text === "0" || text === "1") return text === "1";
-  throw new XftraceError(`--tracing-on ${text}: give 0 or 1`, {
-    exitCode: EXIT.usage,
-  });
+  throw usage(`--tracing-on ${text}: give 0 or 1`);
 }

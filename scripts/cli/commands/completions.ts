@@ -4,13 +4,13 @@ import type {
   CommandUnknownOpts,
   Option,
 } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "xftrace";
 import { listVms, targetOf } from "xftrace/targets";
 import {
   type CompletedCommand,
   completionScript,
   SHELLS,
 } from "../completion_scripts.ts";
+import { usage } from "../option_values.ts";
 import { out } from "../terminal.ts";
 
 /** What options call a value that is a file, a folder, or several. */
@@ -71,11 +71,10 @@ Examples:
       }
       const known = SHELLS.find((each) => each === shell);
       if (known === undefined) {
-        throw new XftraceError(
+        throw usage(
           `there are no completions for ${shell}; there are for ${
             SHELLS.join(", ")
           }`,
-          { exitCode: EXIT.usage },
         );
       }
       out(completionScript(known, describe(program)));

@@ -1,6 +1,6 @@
 /** `xftrace guest`: the module for guests, built and put into place. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "xftrace";
+import { XftraceError } from "xftrace";
 import {
   buildModule,
   dkmsCommands,
@@ -12,6 +12,7 @@ import {
 } from "xftrace/install";
 import { keepBuiltModule } from "../check_state.ts";
 import { installInGuest } from "../guest_install.ts";
+import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 
 /** Adds the command. */
@@ -89,11 +90,10 @@ Examples:
       }
       for (const name of ["module", "headers", "ringKib"] as const) {
         if (options[name] === undefined) continue;
-        throw new XftraceError(
+        throw usage(
           `--${
             name.replace("K", "-k")
           } is for installing in a guest; name it with -t`,
-          { exitCode: EXIT.usage },
         );
       }
       await installHere(options.run === true);
@@ -140,9 +140,8 @@ async function kernelOf(
   const { session } = guest;
   const { facts } = session.kernel;
   if (release !== undefined && release !== facts.release) {
-    throw new XftraceError(
+    throw usage(
       `--kernel ${release} is not what ${session.target} runs, which is ${facts.release}; give one of them`,
-      { exitCode: EXIT.usage },
     );
   }
   return facts;

@@ -11,11 +11,11 @@ import {
   type OnOptions,
   refuseForeign,
   requireForAgent,
-  usage,
   withOnOptions,
 } from "../on_options.ts";
 import { onAgent, onPlain, onTracer } from "../on_plain.ts";
 import { onSealed, resumeSealed } from "../on_sealed.ts";
+import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
 
