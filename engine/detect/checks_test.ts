@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { architectures } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
 import { checks, selectChecks } from "./checks.ts";
 
@@ -10,6 +12,26 @@ Deno.test("each check has an id of its own, in order, and says what it is", () =
     assert.match(technique, /^T\d{4}(?:\.\d{3})?$/, id);
     assert.ok(title !== "" && help !== "", id);
   }
+});
+
+Deno.test("each check that a file holds is in the list, by its id", () => {
+  // An architecture need not have checks of its own.
+  const folders = [
+    "detect/checks/",
+    ...architectures.map(({ name }) => `arch/${name}/checks/`),
+  ].map((folder) => new URL(`../${folder}`, import.meta.url))
+    .filter((folder) => existsSync(folder));
+  const held = folders.flatMap((folder) =>
+    [...Deno.readDirSync(folder)]
+      .map(({ name }) =>
+        /^(xf\d{3})_.*(?<!_test|_fixture)\.ts$/.exec(name)?.[1]
+      )
+      .filter((id) => id !== undefined)
+  );
+  assert.deepEqual(
+    held.map((id) => id.toUpperCase()).sort(),
+    checks.map(({ id }) => id),
+  );
 });
 
 Deno.test("docs/checks.md has a row for each check, with its technique", () => {

@@ -18,7 +18,10 @@ import type { TraceFormat } from "./writer.ts";
  * for (const { name } of FORMATS) console.log(name);
  * ```
  */
-export const FORMATS: readonly TraceFormat[] = [TEXT, JSONL];
+export const FORMATS: readonly TraceFormat[] = [
+  TEXT,
+  JSONL,
+];
 
 /**
  * The format of that name.

@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { CodeAt, CodeKind } from "../reading/code_map.ts";
@@ -60,6 +61,7 @@ function contextOver(
     code: {
       value: {
         at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel"),
+        nameOf: hex,
         executable: () => executable,
         whyUnread: "a book is missing",
       },
