@@ -1,6 +1,7 @@
 /**
- * xftrace with running guests: all that `xftrace` has, and `open` of a guest's
- * memory, which takes native code (`deno run --allow-all`).
+ * xftrace for running guests: everything that `xftrace` exports, and an `open`
+ * that reads a guest's memory, which needs native code
+ * (`deno run --allow-all`).
  *
  *     import { open, sys_openat, trace } from "xftrace/live";
  *
@@ -22,30 +23,31 @@ export { openAgent } from "./ffi/open_agent.ts";
 /** How a target is opened. */
 export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
   /**
-   * Use and write the cache of kernels, with which those seen before are
-   * described in some milliseconds; default: for guests, not for recordings.
+   * Use and write the cache, by which a kernel that was seen before is
+   * described within milliseconds; default: for guests, not for recordings.
    */
   readonly cache?: boolean;
-  /** Take symbols from this System.map, where the kernel has none. */
+  /** Path of a System.map whose symbols replace the kernel's own. */
   readonly systemMap?: string;
   /**
-   * Read by `pread` and not through a mapping: slower, but a memory file that
-   * is cut gives an error and no signal.
+   * Read by `pread` instead of through a mapping: slower, but a memory file
+   * that is truncated gives an error instead of a signal that ends the program.
    */
   readonly safeRead?: boolean;
   /**
-   * The guest is going to be steered: a recording is refused, which has no
-   * guest. Writing is asked for when a plan is carried out all the same.
+   * The guest is going to be changed: a recording, which has no guest, is
+   * refused. Memory still is made writable only when a plan is carried out.
    */
   readonly steered?: boolean;
 }
 
 /**
  * Opens a target: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`; by default
- * what XFTRACE_TARGET names, else the only VM that runs. Its memory is opened
- * to be read; a trace that steers the guest asks for more when it runs.
+ * the one that XFTRACE_TARGET names, else the only VM that runs. Its memory is
+ * opened read-only; a trace that changes the guest makes it writable when it
+ * runs.
  *
- * @throws {XftraceError} in one sentence, what is missing and what to do.
+ * @throws {XftraceError} one sentence: what is missing and what to do.
  *
  * @example
  * ```ts ignore
@@ -61,7 +63,7 @@ export function open(
   target?: string,
   options: OpenOptions = {},
 ): Promise<Guest> {
-  // Errors come as those of a promise.
+  // Errors reject the promise.
   return Promise.try(() => {
     const { cache, systemMap, ...others } = options;
     const environment = target === undefined

@@ -1,13 +1,13 @@
 /**
- * xftrace: traces running Linux guests from outside.
+ * xftrace: traces running Linux guests from the host.
  *
  *     import { duration, open, sys_open, trace } from "xftrace";
  *
  *     await using guest = await open("core:web1.core.zst");
  *     await trace(sys_open).filter(duration.gt("100us")).on(guest).print();
  *
- * This module loads no native code: what it opens are recordings, which take
- * `--allow-read` alone. Running guests are opened by `xftrace/live`.
+ * This module loads no native code: it opens recordings, which need no
+ * permission but `--allow-read`. Running guests are opened by `xftrace/live`.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export {
   MemoryError,
   XftraceError,
 } from "./engine/base/errors.ts";
-// Not by name: `xftrace types --struct` adds to it, which takes `export *`.
+// `export *`, so that declarations of `xftrace types --struct` can extend it.
 export * from "./engine/kernel/view/object_types.ts";
 export {
   GuestKernel,

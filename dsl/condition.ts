@@ -9,8 +9,8 @@ declare const NEEDS: unique symbol;
 
 /**
  * A condition on an event that has at least the fields `F` (each with its
- * kind): `Condition<{ duration: "duration" }>` is fit for all sources whose
- * events have a duration.
+ * kind): `Condition<{ duration: "duration" }>` fits every source whose events
+ * have a duration.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ declare const NEEDS: unique symbol;
  * ```
  */
 export class Condition<in F> {
-  /** For the type checker alone: which fields the condition asks for. */
+  /** For the type checker only: the fields that the condition uses. */
   declare readonly [NEEDS]: (fields: F) => void;
   /** The condition as data. */
   readonly node: Expression;
@@ -30,28 +30,28 @@ export class Condition<in F> {
     this.node = node;
   }
 
-  /** Both hold. */
+  /** True when both conditions are true. */
   and<G>(other: Condition<G>): Condition<F & G> {
     return new Condition({ op: "all", of: [this.node, other.node] });
   }
 
-  /** One of them holds, or both. */
+  /** True when at least one of the two conditions is true. */
   or<G>(other: Condition<G>): Condition<F & G> {
     return new Condition({ op: "any", of: [this.node, other.node] });
   }
 
-  /** It does not hold. */
+  /** True when the condition is false. */
   not(): Condition<F> {
     return new Condition({ op: "not", of: this.node });
   }
 }
 
-/** The fields that several conditions ask for together. */
+/** The fields that several conditions use together. */
 export type NeedsOf<C extends readonly Condition<never>[]> = [C[number]] extends
   [Condition<infer F>] ? F : never;
 
 /**
- * All conditions hold.
+ * True when all the conditions are true.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export function all<const C extends readonly Condition<never>[]>(
 }
 
 /**
- * At least one of the conditions holds.
+ * True when at least one of the conditions is true.
  *
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export function any<const C extends readonly Condition<never>[]>(
 }
 
 /**
- * The condition does not hold.
+ * True when the condition is false.
  *
  * @example
  * ```ts

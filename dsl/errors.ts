@@ -1,5 +1,5 @@
 /**
- * Errors in a script, with the place in the script that they are about.
+ * Errors in a script, with the place in the script.
  *
  * @module
  */
@@ -11,7 +11,8 @@ import {
 } from "../engine/query/place.ts";
 
 /**
- * A script asks for what it cannot have: a wrong name, unit or field.
+ * An error in a script: an unknown name, unit or field, or something that the
+ * target cannot deliver.
  *
  * @example
  * ```ts
@@ -27,7 +28,7 @@ import {
  * ```
  */
 export class CompileError extends XftraceError {
-  /** Where in the script, when that is known. */
+  /** The place in the script, when it is known. */
   readonly at: SourcePlace | undefined;
 
   constructor(message: string, at?: SourcePlace) {
@@ -39,7 +40,8 @@ export class CompileError extends XftraceError {
   /**
    * The message with the script's own line and a caret under it.
    *
-   * @param readLine gives line `line` of `file`, `undefined` when it cannot
+   * @param readLine returns line `line` of `file`, or `undefined` when it
+   * cannot
    */
   display(
     readLine: (file: string, line: number) => string | undefined,
@@ -48,10 +50,10 @@ export class CompileError extends XftraceError {
   }
 }
 
-/** Folders whose frames are the language's own, not the script's. */
+/** Folders of the language itself: their stack frames are not the script's. */
 const OWN = [new URL(".", import.meta.url).href];
 
-/** The line of the script that is calling into the language now. */
+/** The place in the script that is calling into the language right now. */
 export function here(): SourcePlace | undefined {
   return callerPlace(new Error().stack, OWN);
 }

@@ -22,74 +22,79 @@ import {
   trySize,
 } from "./units.ts";
 
-/** Marks what a source must have for a condition; for the type checker. */
+/** For the type checker only: marks the fields that a source must have. */
 declare const NEEDS: unique symbol;
 
-/** A field that can be counted by: any of the fields below. */
+/** Any field, by which sinks such as `count()` can group. */
 export interface FieldRef<in F> {
-  /** For the type checker alone: which field it is. */
+  /** For the type checker only: which field it is. */
   readonly [NEEDS]?: (fields: F) => void;
-  /** `duration`, `args.filename`. */
+  /** The field's name in an event: `duration`, `args.filename`. */
   readonly path: string;
 }
 
-/** Comparisons in an order. */
+/** A field whose values are ordered. */
 export interface Ordered<F, V> extends FieldRef<F> {
-  /** Equal. */
+  /** Equal to the value. */
   eq(value: V): Condition<F>;
-  /** Not equal. */
+  /** Not equal to the value. */
   ne(value: V): Condition<F>;
-  /** Less. */
+  /** Less than the value. */
   lt(value: V): Condition<F>;
-  /** Less or equal. */
+  /** Less than or equal to the value. */
   le(value: V): Condition<F>;
-  /** Greater. */
+  /** Greater than the value. */
   gt(value: V): Condition<F>;
-  /** Greater or equal. */
+  /** Greater than or equal to the value. */
   ge(value: V): Condition<F>;
   /** From `low` to `high`, both included. */
   between(low: V, high: V): Condition<F>;
-  /** One of these values. */
+  /** Equal to one of the values. */
   in(...values: V[]): Condition<F>;
 }
 
-/** A field with plain numbers. */
+/** A field that holds plain numbers. */
 export interface NumberField<F> extends Ordered<F, number | bigint> {
   /** All bits of `mask` are set. */
   has(mask: number): Condition<F>;
 }
 
-/** A field with durations or times, in ns or with a unit. */
+/**
+ * A field that holds durations or times: compared with ns, or text with a unit.
+ */
 export interface DurationField<F> extends Ordered<F, Duration | number> {
   readonly path: string;
 }
 
-/** A field with sizes, in bytes or with a unit. */
+/** A field that holds sizes: compared with bytes, or text with a unit. */
 export interface SizeField<F> extends Ordered<F, Size | number> {
   readonly path: string;
 }
 
-/** A field with texts. */
+/** A field that holds text. */
 export interface TextField<F> extends FieldRef<F> {
-  /** Equal. */
+  /** Equal to the value. */
   eq(value: string): Condition<F>;
-  /** Not equal. */
+  /** Not equal to the value. */
   ne(value: string): Condition<F>;
-  /** One of these texts. */
+  /** Equal to one of the texts. */
   in(...values: string[]): Condition<F>;
   /** Matches a glob: `*`, `?`, `[a-z]`. */
   glob(pattern: string): Condition<F>;
-  /** Starts with. */
+  /** Begins with this text. */
   startsWith(start: string): Condition<F>;
-  /** Ends with. */
+  /** Ends with this text. */
   endsWith(end: string): Condition<F>;
-  /** Contains. */
+  /** Contains this text. */
   includes(part: string): Condition<F>;
 }
 
-/** A field with a kernel function. */
+/** A field that holds a kernel function, compared by its name. */
 export interface FunctionField<F> extends TextField<F> {
-  /** The address lies in no text of the kernel or of a known module. */
+  /**
+   * The function's address lies outside the text of the kernel and of all known
+   * modules.
+   */
   isForeign(): Condition<F>;
 }
 
@@ -102,71 +107,74 @@ type Need<N extends string, A extends boolean, K> = A extends true
   : { readonly [P in N]: K };
 
 /**
- * A field of an event that the language does not know by itself: what it is
- * compared with says what it must be.
+ * A field that the language does not know: its kind follows from what it is
+ * compared with, and is checked when the trace is compiled.
  */
 export interface AnyField<N extends string, A extends boolean>
   extends FieldRef<Need<N, A, FieldKind>> {
-  /** Equal. */
+  /** Equal to the value. */
   eq(value: number | bigint): Condition<Need<N, A, Numeric>>;
-  /** Equal, as text. */
+  /** Equal to the text. */
   eq(value: string): Condition<Need<N, A, Textual>>;
-  /** Not equal. */
+  /** Not equal to the value. */
   ne(value: number | bigint): Condition<Need<N, A, Numeric>>;
-  /** Not equal, as text. */
+  /** Not equal to the text. */
   ne(value: string): Condition<Need<N, A, Textual>>;
-  /** Less. */
+  /** Less than the value. */
   lt(value: number | bigint | Duration | Size): Condition<Need<N, A, Numeric>>;
-  /** Less or equal. */
+  /** Less than or equal to the value. */
   le(value: number | bigint | Duration | Size): Condition<Need<N, A, Numeric>>;
-  /** Greater. */
+  /** Greater than the value. */
   gt(value: number | bigint | Duration | Size): Condition<Need<N, A, Numeric>>;
-  /** Greater or equal. */
+  /** Greater than or equal to the value. */
   ge(value: number | bigint | Duration | Size): Condition<Need<N, A, Numeric>>;
   /** From `low` to `high`, both included. */
   between(
     low: number | bigint,
     high: number | bigint,
   ): Condition<Need<N, A, Numeric>>;
-  /** One of these values. */
+  /** Equal to one of the values. */
   in(...values: number[]): Condition<Need<N, A, Numeric>>;
-  /** One of these texts. */
+  /** Equal to one of the texts. */
   in(...values: string[]): Condition<Need<N, A, Textual>>;
   /** All bits of `mask` are set. */
   has(mask: number): Condition<Need<N, A, Numeric>>;
   /** Matches a glob: `*`, `?`, `[a-z]`. */
   glob(pattern: string): Condition<Need<N, A, Textual>>;
-  /** Starts with. */
+  /** Begins with this text. */
   startsWith(start: string): Condition<Need<N, A, Textual>>;
-  /** Ends with. */
+  /** Ends with this text. */
   endsWith(end: string): Condition<Need<N, A, Textual>>;
-  /** Contains. */
+  /** Contains this text. */
   includes(part: string): Condition<Need<N, A, Textual>>;
-  /** The address lies in no text of the kernel or of a known module. */
+  /**
+   * The function's address lies outside the text of the kernel and of all known
+   * modules.
+   */
   isForeign(): Condition<Need<N, A, "function">>;
 }
 
-/** Kinds of the fields that the language itself gives to events. */
+/** Kinds of the fields that the language itself provides. */
 export interface CommonKinds {
-  /** When, in ns of the guest's trace clock; of a call: when it returned. */
+  /** Time in ns of the guest's trace clock; for a call, when it returned. */
   readonly ts: "time";
-  /** The CPU that it happened on. */
+  /** The CPU on which it happened. */
   readonly cpu: "number";
-  /** The thread that ran. */
+  /** Id of the thread that ran. */
   readonly pid: "number";
-  /** The thread's command. */
+  /** The thread's command name. */
   readonly comm: "text";
-  /** The event's name; of a call, the function's. */
+  /** The event's name; for a call, the function's. */
   readonly name: "text";
-  /** Calls: the function. */
+  /** Calls only: the function that was called. */
   readonly func: "function";
-  /** Calls: the function that called it. */
+  /** Calls only: the function that made the call. */
   readonly caller: "function";
-  /** Calls: levels below the outermost function asked for. */
+  /** Calls only: nesting level below the outermost function asked for. */
   readonly depth: "number";
-  /** Calls: from entry to return. */
+  /** Calls only: time from entry to return. */
   readonly duration: "duration";
-  /** Calls: the return value. */
+  /** Calls only: the return value. */
   readonly ret: "number";
 }
 
@@ -180,13 +188,18 @@ export type FieldOf<K, F> = K extends "duration" | "time" ? DurationField<F>
 type Value = number | bigint | string;
 type Literal = { readonly at?: SourcePlace };
 
-/** One implementation for all kinds: the types say what may be called. */
+/**
+ * The implementation of all field types; the interfaces restrict what may be
+ * called.
+ */
 class Field implements FieldRef<never> {
   readonly path: string;
   readonly #kind: FieldKind | undefined;
   readonly #at: SourcePlace | undefined;
 
-  /** @param at where the script names the field; else: compares it */
+  /**
+   * @param at where the script names the field; default: where it compares it
+   */
   constructor(path: string, kind?: FieldKind, at?: SourcePlace) {
     this.path = path;
     this.#kind = kind;
@@ -201,7 +214,9 @@ class Field implements FieldRef<never> {
     return this.#kind === "size" ? sizeBytes(value as Size) : value;
   }
 
-  /** Texts with units, compared by order, are numbers. */
+  /**
+   * The number that an ordered comparison uses: a text must be one with a unit.
+   */
   #number(value: Value): Value {
     if (typeof value !== "string" || this.#kind !== undefined) {
       return this.#value(value);
@@ -289,12 +304,12 @@ const KINDS: { readonly [N in keyof CommonKinds]: CommonKinds[N] } = {
 };
 
 function make<T>(path: string, kind?: FieldKind, at?: SourcePlace): T {
-  // The types above say which of the methods a kind has.
+  // The interfaces above say which of the methods a kind has.
   return new Field(path, kind, at) as unknown as T;
 }
 
 /**
- * When, in ns of the guest's trace clock; of a call: when it returned.
+ * Time in ns of the guest's trace clock; for a call, when it returned.
  *
  * @example
  * ```ts
@@ -305,7 +320,7 @@ function make<T>(path: string, kind?: FieldKind, at?: SourcePlace): T {
  */
 export const ts: DurationField<Pick<CommonKinds, "ts">> = make("ts", "time");
 /**
- * The CPU that it happened on.
+ * The CPU on which it happened.
  *
  * @example
  * ```ts
@@ -316,7 +331,7 @@ export const ts: DurationField<Pick<CommonKinds, "ts">> = make("ts", "time");
  */
 export const cpu: NumberField<Pick<CommonKinds, "cpu">> = make("cpu", "number");
 /**
- * The thread that ran.
+ * Id of the thread that ran.
  *
  * @example
  * ```ts
@@ -327,7 +342,7 @@ export const cpu: NumberField<Pick<CommonKinds, "cpu">> = make("cpu", "number");
  */
 export const pid: NumberField<Pick<CommonKinds, "pid">> = make("pid", "number");
 /**
- * The command of the thread that ran.
+ * Command name of the thread that ran.
  *
  * @example
  * ```ts
@@ -340,7 +355,7 @@ export const pid: NumberField<Pick<CommonKinds, "pid">> = make("pid", "number");
  */
 export const comm: TextField<Pick<CommonKinds, "comm">> = make("comm", "text");
 /**
- * The event's name; of a call, the function's.
+ * The event's name; for a call, the function's.
  *
  * @example
  * ```ts
@@ -351,7 +366,7 @@ export const comm: TextField<Pick<CommonKinds, "comm">> = make("comm", "text");
  */
 export const name: TextField<Pick<CommonKinds, "name">> = make("name", "text");
 /**
- * Of a call: the function.
+ * The function that was called (calls only).
  *
  * @example
  * ```ts
@@ -365,7 +380,7 @@ export const func: FunctionField<Pick<CommonKinds, "func">> = make(
   "function",
 );
 /**
- * Of a call: the function that called it.
+ * The function that made the call (calls only).
  *
  * @example
  * ```ts
@@ -379,7 +394,7 @@ export const caller: FunctionField<Pick<CommonKinds, "caller">> = make(
   "function",
 );
 /**
- * Of a call: levels below the outermost function asked for.
+ * Nesting level below the outermost function asked for (calls only).
  *
  * @example
  * ```ts
@@ -393,7 +408,7 @@ export const depth: NumberField<Pick<CommonKinds, "depth">> = make(
   "number",
 );
 /**
- * Of a call: from entry to return.
+ * Time from entry to return (calls only).
  *
  * @example
  * ```ts
@@ -408,7 +423,7 @@ export const duration: DurationField<Pick<CommonKinds, "duration">> = make(
   "duration",
 );
 /**
- * Of a call: the return value.
+ * The return value (calls only).
  *
  * @example
  * ```ts
@@ -420,7 +435,7 @@ export const duration: DurationField<Pick<CommonKinds, "duration">> = make(
 export const ret: NumberField<Pick<CommonKinds, "ret">> = make("ret", "number");
 
 /**
- * A field by its name: one that the language knows (`duration`), or an
+ * A field by name: one that the language provides (`duration`), or one of the
  * event's own (`prev_comm`).
  *
  * @example
@@ -444,7 +459,7 @@ export function field(name: string): unknown {
 }
 
 /**
- * A system call's argument, or an event's own field, by any name.
+ * A system call's argument, or one of an event's own fields, by any name.
  *
  * @example
  * ```ts
@@ -458,8 +473,8 @@ export function arg<N extends string>(name: N): AnyField<N, true> {
 }
 
 /**
- * Arguments of system calls and events' own fields: `args.filename`. Names
- * that no kernel is known to have do not compile; see {@linkcode arg}.
+ * Arguments of system calls and events' own fields: `args.filename`. Only names
+ * of known kernels compile; {@linkcode arg} takes any name.
  *
  * @example
  * ```ts

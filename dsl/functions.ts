@@ -37,7 +37,10 @@ export const kernel: FunctionsByName = new Proxy(Object.create(null), {
     typeof name === "string" && name !== "then" ? fn(name) : undefined,
 });
 
-/** The reference that a source keeps, with the script's line. */
+/**
+ * What a source stores of a function or event: its name, and the place in the
+ * script for error messages.
+ */
 export function reference(what: TracedFunction<unknown> | string): FunctionRef {
   const at = here();
   const name = typeof what === "string" ? what : what.name;

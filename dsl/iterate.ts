@@ -1,10 +1,10 @@
 /**
- * From events that are pushed to events that are pulled.
+ * Makes an async iterator of events that a sink hands on.
  *
  * @module
  */
 
-/** Holds events until a `for await` takes them. */
+/** Queues events until a `for await` takes them. */
 export class PulledEvents<E> implements AsyncIterator<E, undefined> {
   readonly #stop: AbortController;
   #waiting: E[] = [];
@@ -16,13 +16,15 @@ export class PulledEvents<E> implements AsyncIterator<E, undefined> {
     this.#stop = stop;
   }
 
-  /** Takes an event. */
+  /** Adds an event to the queue. */
   event(event: E): void {
     this.#waiting.push(event);
     this.#wake?.();
   }
 
-  /** Starts what fills the queue; its end is the queue's. */
+  /**
+   * Runs the query that fills the queue; the iteration ends, or fails, with it.
+   */
   feed(query: PromiseLike<unknown>): void {
     query.then(
       () => this.#end(),
@@ -38,7 +40,7 @@ export class PulledEvents<E> implements AsyncIterator<E, undefined> {
     this.#wake?.();
   }
 
-  /** The next event. */
+  /** Waits for the next event. */
   async next(): Promise<IteratorResult<E, undefined>> {
     while (this.#waiting.length === 0 && !this.#ended) {
       await new Promise<void>((resolve) => {
@@ -51,7 +53,7 @@ export class PulledEvents<E> implements AsyncIterator<E, undefined> {
     return { value: undefined, done: true };
   }
 
-  /** The loop was left: ends the trace. */
+  /** Ends the trace, since the loop was left. */
   return(): Promise<IteratorResult<E, undefined>> {
     this.#stop.abort();
     this.#waiting = [];

@@ -1,5 +1,5 @@
 /**
- * The language.
+ * All exports of the trace language.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export {
   ts,
 } from "./fields.ts";
 export { fn, kernel } from "./functions.ts";
-// Not by name: `xftrace types` adds to these, which takes `export *`.
+// `export *`, so that declarations of `xftrace types` can extend these.
 export * from "./names/events.ts";
 export type * from "./names/functions.ts";
 export * from "./names/syscalls.ts";
@@ -38,7 +38,7 @@ export { process, ProcessCondition } from "./process.ts";
 export { Query } from "./query.ts";
 export { type QueryTarget, type RunQueries, setRunner } from "./runner.ts";
 export { event, syscalls, trace } from "./sources.ts";
-// Not by name: what sinks give stands beside their methods.
+// `export *`: trace.ts exports the result types of the sinks as well.
 export * from "./trace.ts";
 export type { Window } from "../engine/passes/windows.ts";
 export type { CallFields, EventFields, EventOf } from "./types.ts";

@@ -18,7 +18,7 @@ const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 /** A kernel in which all these functions can be traced. */
 function kernelWith(names: readonly string[]) {
   const guest = new FixtureGuest(fixtureTypes({}));
-  // One page holds 128 of 32 bytes.
+  // The fixture's image is one page: 128 functions of 32 bytes.
   const text = guest.image();
   assert.ok(names.length <= 128);
   names.forEach((name, i) => {
@@ -52,7 +52,7 @@ Deno.test("one name means the same to xftrace on, the sealed module and the lang
     "sys_open*",
   ];
   for (const name of asked) {
-    // As engine/control plans it, with roots and set_graph_function.
+    // What engine/control resolves for graph roots and set_graph_function.
     const on = resolveFunctions(index, name).functions;
     const notes: string[] = [];
     const language = functionsOf(
@@ -71,7 +71,7 @@ Deno.test("one name means the same to xftrace on, the sealed module and the lang
       on.flatMap(({ addresses }) => addresses).sort(),
       name,
     );
-    // Where more than the call itself is meant, it is said.
+    // A note says so when more than the call itself is traced.
     const own = on.map((each) => each.name);
     const call = namedSyscall(name.replace(/^sys_/, ""));
     assert.equal(notes.length, call.today.length > 0 ? 1 : 0, name);

@@ -1,5 +1,6 @@
 /**
- * Who runs: a condition for all sources, and a source of what somebody does.
+ * `process()`: a condition on the process that runs, and traces of such
+ * processes.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import type {
 } from "./types.ts";
 
 /**
- * A condition on who runs, fit for all sources.
+ * A condition on the process that runs; it fits every source.
  *
  * @example
  * ```ts
@@ -37,24 +38,24 @@ export class ProcessCondition extends Condition<unknown> {
     this.#who = who;
   }
 
-  /** Also the processes that these have started, and those of these. */
+  /** Includes the processes that these have started, directly or indirectly. */
   withChildren(): ProcessCondition {
     return new ProcessCondition({ ...this.#who, children: true });
   }
 
-  /** As `trace(...functions)`, of these processes alone. */
+  /** Like `trace(...functions)`, of these processes only. */
   trace<const T extends readonly (TracedFunction<unknown> | string)[]>(
     ...functions: T
   ): Trace<CallFields<AllArguments<T>>, "calls"> {
     return trace(...functions).filter(this);
   }
 
-  /** As `syscalls(...names)`, of these processes alone. */
+  /** Like `syscalls(...names)`, of these processes only. */
   syscalls(...names: string[]): Trace<CallFields<never>, "calls"> {
     return syscalls(...names).filter(this);
   }
 
-  /** As `event(name)`, of these processes alone. */
+  /** Like `event(name)`, of these processes only. */
   event<N extends EventName>(
     name: N,
   ): Trace<EventFields<OwnFields<N>>, "events">;
@@ -66,12 +67,13 @@ export class ProcessCondition extends Condition<unknown> {
 }
 
 /**
- * What runs in a process (all its threads): a condition, and a source.
+ * Selects processes, with all their threads: as a condition, or to begin a
+ * trace.
  *
  *     trace(sys_read).filter(process("nginx*")).print()
  *     process("nginx*").withChildren().syscalls().count(func)
  *
- * @param match a pid, or a glob over commands: `"nginx*"`
+ * @param match a pid, or a glob over command names: `"nginx*"`
  *
  * @example
  * ```ts

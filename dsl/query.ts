@@ -1,5 +1,5 @@
 /**
- * A trace with its sink: something that can be run and gives a result.
+ * Queries: a trace with its sink, which can be run and gives a result.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import type { QuerySpec } from "../engine/query/spec.ts";
 import { currentRunner, type QueryTarget } from "./runner.ts";
 
 /**
- * What a sink such as `count(comm)` gives. Awaiting it runs it; queries that
- * are awaited together (`await Promise.all([...])`) share one pass over the
+ * What a sink method such as `count(comm)` returns. Awaiting a query runs it;
+ * queries awaited together (`await Promise.all([...])`) share one pass over the
  * guest's events.
  *
  * @example
@@ -27,18 +27,21 @@ export class Query<R> implements PromiseLike<R> {
   readonly #target: QueryTarget | undefined;
   #result: Promise<R> | undefined;
 
-  /** @param target what it runs on; default: what the script was started for */
+  /**
+   * @param target what it runs on; default: the target that `xftrace run` or
+   * `xftrace eval` was given
+   */
   constructor(spec: QuerySpec, target?: QueryTarget) {
     this.spec = spec;
     this.#target = target;
   }
 
-  /** The same query on an open guest, or on another. */
+  /** The same query, to be run on this guest. */
   on(target: QueryTarget): Query<R> {
     return new Query(this.spec, target);
   }
 
-  /** Runs the query. */
+  /** Runs the query, once: awaiting it again gives the same result. */
   then<A = R, B = never>(
     resolve?: ((value: R) => A | PromiseLike<A>) | null,
     reject?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -48,7 +51,7 @@ export class Query<R> implements PromiseLike<R> {
   }
 
   async #start(): Promise<R> {
-    // The runner gives what the sink in the spec gives.
+    // The result's type is that of the sink in the spec.
     return await (this.#target ?? currentRunner()).ask(this.spec) as R;
   }
 }

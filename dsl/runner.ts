@@ -1,24 +1,28 @@
 /**
- * Who runs queries that a script awaits: the guest that a query is put on
- * (`.on(guest)`), else whom `xftrace run` and `xftrace eval` have set.
+ * Finds what runs an awaited query: the guest given by `.on(guest)`, else the
+ * target that `xftrace run` or `xftrace eval` was given.
  *
  * @module
  */
 import { XftraceError } from "../engine/base/errors.ts";
 import type { QuerySpec } from "../engine/query/spec.ts";
 
-/** Runs queries together, in one pass; gives their results in their order. */
+/**
+ * Runs queries together, in one pass; gives their results in the same order.
+ */
 export type RunQueries = (
   queries: readonly QuerySpec[],
 ) => Promise<readonly unknown[]>;
 
 /** What queries run on: an open guest. */
 export interface QueryTarget {
-  /** Runs a query, together with those that are asked in the same tick. */
+  /** Runs a query, together with all others asked in the same tick. */
   ask(query: QuerySpec): Promise<unknown>;
 }
 
-/** Gathers queries that are awaited at the same time. */
+/**
+ * Gathers queries that are awaited at the same time, and runs them together.
+ */
 export class Runner implements QueryTarget {
   readonly #run: RunQueries;
   #waiting: {
@@ -31,10 +35,11 @@ export class Runner implements QueryTarget {
     this.#run = run;
   }
 
-  /** Runs a query, together with those that are asked in the same tick. */
+  /** Runs a query, together with all others asked in the same tick. */
   ask(spec: QuerySpec): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      // A task, not a microtask: `Promise.all` asks its members in several.
+      // A task, not a microtask: `Promise.all` awaits its members in several of
+      // these.
       if (this.#waiting.length === 0) setTimeout(() => this.#start(), 0);
       this.#waiting.push({ spec, resolve, reject });
     });
@@ -55,7 +60,8 @@ export class Runner implements QueryTarget {
 let current: Runner | undefined;
 
 /**
- * Sets who runs the queries that scripts await; `undefined`: nobody.
+ * Sets what runs queries that are awaited without `.on(guest)`; `undefined`:
+ * nothing does.
  *
  * @example
  * ```ts
@@ -77,9 +83,9 @@ export function setRunner(run: RunQueries | undefined): void {
 }
 
 /**
- * Who runs queries now.
+ * The runner of queries that have no guest of their own.
  *
- * @throws {XftraceError} when nobody does.
+ * @throws {XftraceError} when none is set.
  */
 export function currentRunner(): Runner {
   if (current !== undefined) return current;

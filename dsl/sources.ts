@@ -1,5 +1,5 @@
 /**
- * Where a trace's events come from.
+ * The sources with which a trace begins: calls, system calls, events.
  *
  * @module
  */

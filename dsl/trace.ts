@@ -1,5 +1,6 @@
 /**
- * Traces: a source with what is chained to it, ended by a sink.
+ * Traces: a source, the methods that are chained to it, and the sinks that end
+ * it.
  *
  * @module
  */
@@ -44,13 +45,16 @@ export {
 } from "../engine/passes/sinks/hist.ts";
 export { StatsTable } from "../engine/passes/sinks/stats.ts";
 
-/** Takes events, for {@linkcode Trace.into}. */
+/** A receiver of events, for {@linkcode Trace.into}. */
 export interface Output<E> {
-  /** Takes one event; it may be kept. */
+  /** Receives one event; it may be kept. */
   event(event: E): void;
 }
 
-/** One event, whatever its fields: `event("sched:sched_process_exit")`. */
+/**
+ * A trace event as a marker, whatever its fields:
+ * `event("sched:sched_process_exit")`.
+ */
 export interface EventMarker {
   /** The trace as data. */
   readonly spec: TraceSpec;
@@ -64,14 +68,16 @@ export type When<F> =
   | EventMarker
   | ((event: EventOf<F>) => boolean);
 
-/** What a sink gives: once, or once for each window of `every`. */
+/**
+ * The result of a sink: one, or with `every` a list with one for each window.
+ */
 export type Given<R, W extends boolean> = W extends true ? Window<R>[] : R;
 
 /**
- * A trace: where events come from, and what was asked of them. Each method
- * gives a new trace; nothing runs before a sink is awaited.
+ * A trace: where events come from, and which of them are wanted. Each method
+ * returns a new trace; nothing runs before a sink is awaited.
  *
- * `F`: the events' fields and their kinds. `K`: whether these are calls of
+ * `F`: the events' fields and their kinds. `K`: whether the events are calls of
  * functions or trace events. `W`: whether sinks give windows of `every`.
  *
  * @example
@@ -106,17 +112,17 @@ export class Trace<
   }
 
   /**
-   * The same trace on an open guest. Queries on one guest that are awaited
-   * together share one pass over its events.
+   * The same trace, to be run on this guest. Queries on one guest that are
+   * awaited together share one pass over its events.
    */
   on(target: QueryTarget): Trace<F, K, W> {
     return new Trace(this.spec, this.kind, target);
   }
 
   /**
-   * Only events that pass. An expression may be pushed into the guest and
-   * runs over columns; a function of the script runs on the host, for each
-   * event that the expressions leave.
+   * Keeps only events that pass the test. A condition may be pushed into the
+   * guest, and else runs over columns; a function of the script runs on the
+   * host, for each event that passes the conditions.
    */
   filter(
     test: Condition<F> | ((event: EventOf<F>) => boolean),
@@ -132,7 +138,7 @@ export class Trace<
     return this.#with({ filters: [...this.spec.filters, filter] });
   }
 
-  /** Only calls that happen within calls of these functions. */
+  /** Keeps only calls that happen within calls of these functions. */
   under(
     this: Trace<F, "calls", W>,
     ...functions: (TracedFunction<unknown> | string)[]
@@ -143,8 +149,9 @@ export class Trace<
   }
 
   /**
-   * Also what the functions call, so many levels deep, as the kernel's
-   * `max_graph_depth`: 1 is the outermost function alone, `Infinity` all.
+   * Includes what the functions call, down to this many levels, counted as the
+   * kernel's `max_graph_depth` is: 1 is the outermost function only, `Infinity`
+   * everything.
    */
   depth(this: Trace<F, "calls", W>, levels: number): Trace<F, "calls", W> {
     if (!(levels >= 1) || (levels !== Infinity && levels % 1 !== 0)) {
@@ -157,11 +164,11 @@ export class Trace<
   }
 
   /**
-   * How calls are to be seen: by the function graph, by system calls'
-   * events, or by the guest's module. Default: what the target offers and the
-   * script needs.
+   * Sets how calls are observed: by the function graph, by system calls'
+   * events, or by the guest's module. Default: what fits the script best of
+   * what the target offers.
    *
-   * @throws {CompileError} when it is none of these.
+   * @throws {CompileError} when `way` is none of these.
    */
   via(
     this: Trace<F, "calls", W>,
@@ -182,10 +189,10 @@ export class Trace<
   }
 
   /**
-   * Ends the trace: after a time, after so many events (those that pass the
+   * Ends the trace: after a time, after a number of events (those that pass the
    * filters), at an event (`event("sched:sched_process_exit")`), after the
-   * event for which a function says true, or by an AbortSignal. Called
-   * several times, what comes first ends it.
+   * event for which a function returns true, or by an AbortSignal. If called
+   * several times, whatever comes first ends the trace.
    */
   until(when: When<F> | AbortSignal): Trace<F, K, W> {
     return this.#with({ until: [...this.spec.until, moment(when, "until")] });
@@ -197,10 +204,10 @@ export class Trace<
   }
 
   /**
-   * Shows what sinks have gathered, and begins anew, at each interval of the
-   * trace's time. What a sink gives is then a list: a {@linkcode Window} for
-   * each interval in which something happened, the last one cut short by the
-   * trace's end.
+   * Has sinks show their result and start over at each interval of the trace's
+   * time. The result of a sink is then a list: a {@linkcode Window} for each
+   * interval in which something happened, the last one cut short by the trace's
+   * end.
    */
   every(interval: Duration): Trace<F, K, true> {
     const ns = durationNs(interval);
@@ -220,7 +227,7 @@ export class Trace<
     return this.#typed(sink, spec);
   }
 
-  /** The same for sinks that give events: these have the fields `F`. */
+  /** The same for sinks whose results are events, which have the fields `F`. */
   #events<S extends SinkSpec>(
     sink: SinkKind<S, EventLike[]>,
     spec: S,
@@ -234,12 +241,14 @@ export class Trace<
     return new Query({ trace: this.spec, sink: spec }, this.#target);
   }
 
-  /** Prints a line for each event. Gives how many. */
+  /** Prints a line for each event. Its result is the number of events. */
   print(): Query<Given<number, W>> {
     return this.#query(PRINT, { kind: "print" });
   }
 
-  /** Prints each event as one line of JSON. Gives how many. */
+  /**
+   * Prints each event as one line of JSON. Its result is the number of events.
+   */
   json(): Query<Given<number, W>> {
     return this.#query(JSON_LINES, { kind: "json" });
   }
@@ -252,7 +261,7 @@ export class Trace<
     });
   }
 
-  /** Counts events; by the values of fields, if any are given. */
+  /** Counts events, grouped by the values of the given fields. */
   count(...by: (FieldRef<F> | FieldName<F>)[]): Query<Given<CountTable, W>> {
     return this.#query(COUNT, { kind: "count", by: by.map(path) });
   }
@@ -288,7 +297,7 @@ export class Trace<
     });
   }
 
-  /** Count, mean, least, greatest and sum of a field. */
+  /** Count, mean, minimum, maximum and sum of a field. */
   stats(
     field: FieldRef<F> | FieldName<F>,
     ...by: (FieldRef<F> | FieldName<F>)[]
@@ -300,7 +309,9 @@ export class Trace<
     });
   }
 
-  /** The `n` events with the greatest values of a field; calls: duration. */
+  /**
+   * The `n` events with the greatest values of a field; default: `duration`.
+   */
   top(
     this: Trace<F, "calls", W>,
     n: number,
@@ -318,13 +329,13 @@ export class Trace<
     return this.#events(TOP, { kind: "top", n, field: path(field) });
   }
 
-  /** Draws each call with what was called inside. Gives how many calls. */
+  /** Draws each call with what it called. Its result is the number of calls. */
   graph(this: Trace<F, "calls", W>): Query<Given<number, W>> {
     return this.#query(GRAPH, { kind: "graph" });
   }
 
   /**
-   * Stacks for flame graphs, weighed by the time spent in the function itself
+   * Stacks for flame graphs, weighted by the time spent in the function itself
    * (ns) or by calls.
    */
   folded(
@@ -334,16 +345,16 @@ export class Trace<
     return this.#query(FOLDED, { kind: "folded", weight });
   }
 
-  /** Hands each event to an output. Gives how many. */
+  /** Hands each event to an output. Its result is the number of events. */
   into(output: Output<EventOf<F>>): Query<Given<number, W>> {
     return this.#query(EACH, {
       kind: "each",
-      // The compiled fields are those of F.
+      // The compiler has checked that the event has the fields F.
       take: (event) => output.event(event as EventOf<F>),
     });
   }
 
-  /** The events as they come. Leaving the loop ends the trace. */
+  /** Iterates over the events as they come. Leaving the loop ends the trace. */
   [Symbol.asyncIterator](): AsyncIterator<EventOf<F>, undefined> {
     const stop = new AbortController();
     const queue = new PulledEvents<EventOf<F>>(stop);

@@ -1,5 +1,5 @@
 /**
- * What events of a source have, for the type checker and the editor.
+ * Types of the fields that events of each source have.
  *
  * @module
  */
@@ -20,15 +20,15 @@ export type EventCommon = Pick<
 >;
 
 /**
- * Fields of a trace event whose own fields are `O`. Those of its own that are
- * named like a common one are reached as `args.NAME`.
+ * Fields of a trace event whose own fields are `O`. An own field that has the
+ * name of a common one is reached as `args.NAME`.
  */
 export type EventFields<O> =
   & EventCommon
   & { readonly [N in Exclude<keyof O, keyof EventCommon>]: O[N] }
   & { readonly args: O };
 
-/** The value that a script's function sees for a kind. */
+/** The TypeScript type of a field's value, by the field's kind. */
 export type ValueOfKind<K> = K extends "text" | "function" ? string
   : K extends "address" ? bigint
   : K extends FieldKind ? number
@@ -37,7 +37,7 @@ export type ValueOfKind<K> = K extends "text" | "function" ? string
 /** Fields that an event may lack on some targets. */
 type Perhaps = "caller" | "depth" | "ret";
 
-/** An event as a script's function sees it. */
+/** An event as functions of the script see it. */
 export type EventOf<F> = [F] extends [never]
   ? { readonly [field: string]: unknown }
   : {
@@ -51,7 +51,7 @@ export type EventOf<F> = [F] extends [never]
 type Both<U> = (U extends unknown ? (each: U) => void : never) extends
   (all: infer I) => void ? I : never;
 
-/** The kinds of a function's arguments; `never`: not known here. */
+/** The kinds of a function's arguments; `never` when they are not known. */
 export type ArgumentsOf<T> = T extends TracedFunction<infer A> ? A : never;
 
 /** Kinds of the arguments of several functions together. */
@@ -60,14 +60,17 @@ export type AllArguments<T extends readonly unknown[]> = T extends readonly []
   : [ArgumentsOf<T[number]>] extends [never] ? never
   : Both<ArgumentsOf<T[number]>>;
 
-/** Names of fields, as a script may write them. */
+/** Names of fields that a script may write as text. */
 export type FieldName<F> = [F] extends [never] ? string
   : Exclude<keyof F, "args"> & string;
 
 /** Names of the events whose fields are known. */
 export type EventName = (keyof KnownEvents | keyof GuestEvents) & string;
 
-/** The kinds of an event's own fields: the guest's, else the known ones. */
+/**
+ * The kinds of an event's own fields: by the guest's declarations, else by
+ * those that the language knows.
+ */
 export type OwnFields<N> = N extends keyof GuestEvents ? GuestEvents[N]
   : N extends keyof KnownEvents ? KnownEvents[N]
   : Empty;

@@ -53,20 +53,20 @@ function parse(
   return Math.round(Number(match[1]) * unit);
 }
 
-/** The ns of a duration, `undefined` when the text is none. */
+/** Parses a duration to ns; `undefined` when the text is not one. */
 export function tryDuration(text: string): number | undefined {
   return parse(text, DURATIONS);
 }
 
-/** The bytes of a size, `undefined` when the text is none. */
+/** Parses a size to bytes; `undefined` when the text is not one. */
 export function trySize(text: string): number | undefined {
   return parse(text, SIZES);
 }
 
 /**
- * The ns of a duration.
+ * Converts a duration to ns.
  *
- * @throws {CompileError} when it is none.
+ * @throws {CompileError} when it is not one.
  */
 export function durationNs(value: Duration | number): number {
   const ns = typeof value === "number" ? value : tryDuration(value);
@@ -80,9 +80,9 @@ export function durationNs(value: Duration | number): number {
 }
 
 /**
- * The bytes of a size.
+ * Converts a size to bytes.
  *
- * @throws {CompileError} when it is none.
+ * @throws {CompileError} when it is not one.
  */
 export function sizeBytes(value: Size | number): number {
   const bytes = typeof value === "number" ? value : trySize(value);
@@ -96,9 +96,9 @@ export function sizeBytes(value: Size | number): number {
 }
 
 /**
- * A text that somebody typed (a flag's value) as a duration.
+ * Checks that a text, such as a flag's value, is a duration.
  *
- * @throws {CompileError} when it is none.
+ * @throws {CompileError} when it is not one.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /**
- * QEMU's guest agent at the socket that QEMU made for its port. Like a monitor
- * it serves one client at a time, and unlike it the other side is the guest:
- * silence, floods and garbage end in an error.
+ * Speaks to QEMU's guest agent through the Unix socket of its port. Like a
+ * monitor, it serves one client at a time. Unlike a monitor, the other side is
+ * the guest, which is not trusted: silence, floods and garbage end in an error.
  *
  * Source: docs/interop/qemu-ga.rst and qga/qapi-schema.json of QEMU
  * (guest-sync-delimited).
@@ -19,18 +19,26 @@ import { UnixSocket } from "./unix_socket.ts";
 
 /** How long to wait for the agent, ms. */
 export interface AgentLimits {
-  /** For its first answer. */
+  /** For the first answer. */
   readonly sync: number;
-  /** For every other. */
+  /** For each later answer. */
   readonly answer: number;
 }
 
-/** Emulated guests on a busy host take a second for what takes a real one 1 ms. */
+/**
+ * An emulated guest on a busy host may need a second for what takes a real one
+ * 1 ms.
+ */
 const LIMITS: AgentLimits = { sync: 5000, answer: 20_000 };
-/** A chunk of a file as base64 has 88 KiB, a program's output at most 16 MiB. */
+/**
+ * A chunk of a file takes 88 KiB as base64, a program's output at most 16 MiB.
+ */
 const ANSWER_BYTES = 2 ** 25;
 const LINE_FEED = 10;
-/** No byte of UTF-8: it begins the answer to guest-sync-delimited. */
+/**
+ * Never part of UTF-8 text: marks the beginning of the answer to
+ * guest-sync-delimited.
+ */
 const DELIMITER = 0xff;
 
 /** A connection to a guest's agent; closed by `[Symbol.dispose]`. */
@@ -39,16 +47,19 @@ export class AgentSocket implements AgentLink {
   readonly #target: string;
   readonly #limits: AgentLimits;
   readonly #socket: UnixSocket;
-  /** Whether it has answered at all. */
+  /** Whether the agent has answered at all. */
   #answers = false;
-  /** After silence, what comes may belong to the question before. */
+  /**
+   * Whether a command was left unanswered: what comes then may be its late
+   * answer.
+   */
   #lost = false;
 
   /**
-   * Connects, and waits until the agent answers.
+   * Connects, and waits for the agent's first answer.
    *
    * @param target the guest, for messages
-   * @throws {XftraceError} when nobody answers there.
+   * @throws {XftraceError} when no agent answers.
    */
   constructor(path: string, target: string, limits: AgentLimits = LIMITS) {
     this.where = path;
@@ -70,13 +81,17 @@ export class AgentSocket implements AgentLink {
     }
   }
 
-  /** What others asked for before is dropped, up to the answer to this. */
+  /**
+   * Drops answers to earlier clients, up to the answer to this client's sync
+   * command.
+   */
   #synchronize(): void {
     const id = crypto.getRandomValues(new Uint32Array(1))[0];
     const until = performance.now() + this.#limits.sync;
     const next = (delimiter: number) =>
       this.#socket.until(delimiter, until - performance.now(), "no answer");
-    // The delimiter ends what another client has left half said.
+    // The delimiter makes the agent drop a command that another client left
+    // incomplete.
     this.#send("guest-sync-delimited", { id }, [DELIMITER]);
     while (!this.#answers) {
       next(DELIMITER);
@@ -84,7 +99,7 @@ export class AgentSocket implements AgentLink {
     }
   }
 
-  /** Asks one command; see {@linkcode AgentLink}. */
+  /** Sends a command and waits for its answer; see {@linkcode AgentLink}. */
   async ask(
     command: string,
     args: AgentArguments = {},
@@ -135,16 +150,16 @@ function isAnswer(line: Uint8Array, id: number): boolean {
     return typeof answer === "object" && answer !== null &&
       "return" in answer && answer.return === id;
   } catch {
-    // What another client was told.
+    // Not JSON: the rest of an answer to another client.
     return false;
   }
 }
 
-/** Nobody has answered at an agent's socket. */
+/** No agent answered at its socket. */
 export class SilentAgent extends XftraceError {
   override readonly name = "SilentAgent";
 
-  /** @param why what is known of the reason */
+  /** @param why the reason, as far as it is known */
   constructor(
     target: string,
     path: string,

@@ -7,7 +7,10 @@ import { type SocketServer, socketServer } from "./socket_server_fixture.ts";
 
 const LIMITS = { sync: 300, answer: 300 };
 
-/** An agent that synchronizes, and then does as `answer` says. */
+/**
+ * An agent that answers guest-sync-delimited; `answer` is code that handles the
+ * other commands.
+ */
 function agent(answer: string): Promise<SocketServer> {
   return socketServer(`
     for await (const line of lines()) {
@@ -27,7 +30,7 @@ function agent(answer: string): Promise<SocketServer> {
 const opened = (path: string) =>
   new GuestAgent(new AgentSocket(path, "qemu:web1", LIMITS), "qemu:web1");
 
-Deno.test("agent: what others were told is dropped, answers are matched", async () => {
+Deno.test("agent: answers to other clients are dropped, the client's own are matched", async () => {
   await using server = await agent(`
     if (execute === "guest-info") await say(JSON.stringify({ return: {
       version: "7.2.\\x1b[2J22", supported_commands: [
@@ -44,7 +47,7 @@ Deno.test("agent: what others were told is dropped, answers are matched", async 
   );
 });
 
-Deno.test("agent: one that may not even tell what it may is asked all the same", async () => {
+Deno.test("agent: commands are tried even where guest-info is forbidden", async () => {
   await using server = await agent(`
     await say(JSON.stringify({ error: { class: "CommandNotFound", desc: "Command guest-info has been disabled" } }) + "\\n");`);
   using client = opened(server.path);
@@ -53,7 +56,7 @@ Deno.test("agent: one that may not even tell what it may is asked all the same",
   await assert.rejects(client.info(), /does not allow guest-info/);
 });
 
-Deno.test("agent: its errors say which command, and nothing steers a terminal", async () => {
+Deno.test("agent: errors name the command, and control characters are escaped", async () => {
   await using server = await agent(`
     await say(JSON.stringify({ error: execute === "guest-exec"
       ? { class: "CommandNotFound", desc: "Command guest-exec has been disabled" }
@@ -75,7 +78,7 @@ Deno.test("agent: its errors say which command, and nothing steers a terminal", 
   );
 });
 
-Deno.test("agent: files are written in chunks and programs waited for", async () => {
+Deno.test("agent: files are written in chunks, and programs are waited for", async () => {
   await using server = await agent(`
     globalThis.asked ??= [];
     asked.push(execute + " " + (args.mode ?? args["buf-b64"]?.length ?? ""));
@@ -100,7 +103,7 @@ Deno.test("agent: files are written in chunks and programs waited for", async ()
   );
 });
 
-Deno.test("agent: silence, floods and garbage end in time", async () => {
+Deno.test("agent: silence, floods and garbage end in an error within the time limit", async () => {
   await using dumb = await socketServer("for await (const _ of lines());");
   const started = performance.now();
   assert.throws(
@@ -138,11 +141,11 @@ Deno.test("agent: silence, floods and garbage end in time", async () => {
     client.writeFile("late", new Uint8Array()),
     /no answer to guest-file-open within 0.3 s/,
   );
-  // What comes later would be taken for the answer to something else.
+  // A late answer would be taken for the answer to the next command.
   await assert.rejects(client.info(), /it has not answered before/);
 });
 
-Deno.test("agent: answers of another shape are refused", async () => {
+Deno.test("agent: answers of an unexpected shape are refused", async () => {
   await using server = await agent(`
     await say(JSON.stringify({ return: {
       "guest-file-open": args.path === "/bad" ? "handle" : 5,
@@ -164,7 +167,7 @@ Deno.test("agent: answers of another shape are refused", async () => {
   );
 });
 
-Deno.test("agent: a socket that is not there", () => {
+Deno.test("agent: a socket that does not exist", () => {
   assert.throws(
     () => new AgentSocket("/nowhere/qga.sock", "qemu:web1"),
     (error) =>

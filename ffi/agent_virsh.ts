@@ -1,6 +1,6 @@
 /**
- * QEMU's guest agent of a libvirt domain: libvirt holds the socket, so each
- * command goes through `virsh qemu-agent-command`.
+ * Speaks to the guest agent of a libvirt domain. libvirt holds the agent's
+ * socket, so each command goes through `virsh qemu-agent-command`.
  *
  * @module
  */
@@ -14,14 +14,17 @@ import {
 import { XftraceError } from "../engine/base/errors.ts";
 import { shownText } from "../engine/base/shown.ts";
 
-/** Milliseconds that libvirt waits for an answer, when nothing is said. */
+/** How long libvirt waits for an answer by default, ms. */
 const ANSWER_MS = 20_000;
-/** Milliseconds between two calls of `onWait`. */
+/** Time between two calls of `onWait`, ms. */
 const WAIT_MS = 100;
-/** Bytes of virsh's output that are read: libvirt's own limit is 10 MiB. */
+/**
+ * The most bytes of virsh's output that are kept: libvirt's own limit is 10
+ * MiB.
+ */
 const OUTPUT_BYTES = 2 ** 24;
 
-/** A domain's agent. */
+/** The guest agent of a libvirt domain. */
 export class VirshAgent implements AgentLink {
   readonly where = "virsh qemu-agent-command";
   readonly #domain: string;
@@ -29,9 +32,9 @@ export class VirshAgent implements AgentLink {
   readonly #connection: readonly string[];
 
   /**
-   * @param domain its name or UUID
+   * @param domain the domain's name or UUID
    * @param target the guest, for messages
-   * @param connection libvirt's URI; none: as virsh chooses
+   * @param connection libvirt's URI; default: virsh's own choice
    */
   constructor(domain: string, target: string, connection?: string) {
     this.#domain = domain;
@@ -39,7 +42,7 @@ export class VirshAgent implements AgentLink {
     this.#connection = connection === undefined ? [] : ["-c", connection];
   }
 
-  /** Asks one command; see {@linkcode AgentLink}. */
+  /** Sends a command and waits for its answer; see {@linkcode AgentLink}. */
   async ask(
     command: string,
     args: AgentArguments = {},
@@ -86,11 +89,11 @@ export class VirshAgent implements AgentLink {
     );
   }
 
-  /** Nothing is kept open. */
+  /** Does nothing: no connection is kept open. */
   [Symbol.dispose](): void {}
 }
 
-/** Runs virsh; what it says is cut at a limit. */
+/** Runs virsh, and keeps a bounded part of its output. */
 async function virsh(
   args: readonly string[],
   seconds: number,
@@ -102,9 +105,9 @@ async function virsh(
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      // Its messages are told apart by their words.
+      // Its messages are recognized by their English words.
       env: { LC_ALL: "C" },
-      // Ends it: the time-out that it is given is the agent's, not libvirt's.
+      // Ends virsh itself: its --timeout covers the agent only, not libvirt.
       signal: AbortSignal.timeout((seconds + 20) * 1000),
     }).spawn();
   } catch (error) {
@@ -121,7 +124,7 @@ async function virsh(
   return { code, out, err };
 }
 
-/** A stream's text, up to the limit; the rest is read and dropped. */
+/** The stream's text up to the limit; the rest is read and dropped. */
 async function bounded(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { GuestAgent } from "../engine/agent/agent.ts";
 import { VirshAgent } from "./agent_virsh.ts";
 
-/** Runs with a `virsh` on the PATH that is this shell script, or none. */
+/**
+ * Runs `body` with this shell script as the `virsh` on the PATH, or with none.
+ */
 async function withVirsh(
   script: string | undefined,
   body: (agent: GuestAgent) => Promise<void>,
@@ -24,7 +26,7 @@ async function withVirsh(
   }
 }
 
-Deno.test("virsh: is given the domain and one JSON text, and its answer read", async () => {
+Deno.test("virsh: gets the domain and a JSON command, and its answer is read", async () => {
   await withVirsh(
     `[ "$1 $2 $3 $4 $5 $6" = "-c qemu:///system qemu-agent-command web1 --timeout 20" ] || exit 9
 case $7 in
@@ -39,7 +41,7 @@ esac`,
   );
 });
 
-Deno.test("virsh: its errors are the agent's or libvirt's", async () => {
+Deno.test("virsh: errors of the agent and of libvirt are told apart", async () => {
   await withVirsh(
     `echo "error: internal error: unable to execute QEMU agent command 'guest-exec': Command guest-exec has been disabled" >&2; echo >&2; exit 1`,
     async (agent) => {
@@ -60,7 +62,7 @@ Deno.test("virsh: its errors are the agent's or libvirt's", async () => {
   );
 });
 
-Deno.test("virsh: a missing one, and one that floods", async () => {
+Deno.test("virsh: not installed, or flooding its output", async () => {
   await withVirsh(undefined, async (agent) => {
     await assert.rejects(agent.info(), /virsh is not installed here/);
   });

@@ -1,6 +1,6 @@
 /**
- * Attaches to a target: from what the user wrote to an open
- * {@linkcode Session}.
+ * Attaches to a target: makes an open {@linkcode Session} of what the user
+ * wrote.
  *
  * @module
  */
@@ -40,29 +40,29 @@ import { existingRanges } from "./pagemap.ts";
 import { QmpClient } from "./qmp.ts";
 import { PreadMemory } from "./pread_memory.ts";
 
-/** How to attach. */
+/** Options of {@linkcode attach}. */
 export interface AttachOptions extends DescribeOptions {
-  /** For control writes; default: read-only. */
+  /** Open memory for control writes; default: read-only. */
   readonly writable?: boolean;
   /**
-   * The guest is going to be steered, once a plan is made (`makeWritable`): a
-   * recording is refused, which has no guest. Default: `writable`.
+   * The guest is going to be changed once there is a plan (`makeWritable`): a
+   * recording, which has no guest, is refused. Default: `writable`.
    */
   readonly steered?: boolean;
   /**
-   * Read by `pread` and not through a mapping: slower, but a file that is cut
-   * or a guest that ends gives an error and no signal.
+   * Read by `pread` instead of through a mapping: slower, but a truncated file
+   * or a guest that ends gives an error instead of a signal.
    */
   readonly safeRead?: boolean;
-  /** XFTRACE_TARGET's value, used when no target is given. */
+  /** The value of XFTRACE_TARGET, used when no target is given. */
   readonly environment?: string;
 }
 
-/** One way to the guest's memory. */
+/** One possible RAM layout of a target, and how to open its memory. */
 interface Way {
   readonly open: (layout: RamLayout) => PhysicalMemory;
   readonly layout: RamLayout;
-  /** Memory whose place only the guest knows; see AttachPlan. */
+  /** Hot-plugged memory, whose GPA only the guest knows; see AttachPlan. */
   readonly plugged?: readonly PluggedMemory[];
 }
 
@@ -70,7 +70,7 @@ interface Way {
  * Opens a target: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`, or the only
  * VM that runs.
  *
- * @throws {XftraceError} in one sentence, what is missing and what to do.
+ * @throws {XftraceError} one sentence: what is missing and what to do.
  */
 export function attach(
   target: string | undefined,
@@ -126,8 +126,8 @@ export function attach(
 }
 
 /**
- * What QEMU's monitor says of the layout; undefined when there is none, or it
- * serves somebody else. libvirt's is always in use.
+ * Asks QEMU's monitor for the layout; undefined when there is no monitor, or it
+ * serves another client (as that of a libvirt domain always does).
  */
 function ask(
   vm: VmProcess,
@@ -153,7 +153,7 @@ function ask(
   }
 }
 
-/** Memory of a plan whose place only the guest knows. */
+/** The hot-plugged memory of a plan, whose GPA only the guest knows. */
 function pluggedMemory(plan: AttachPlan): PluggedMemory[] {
   const { backings, plugged, spare } = plan;
   const described = (backing: number, { size, mappings }: VmBacking) => ({
@@ -207,7 +207,7 @@ function openPlan(
   });
 }
 
-/** The first way whose kernel agrees with the layout. */
+/** Opens the first way whose layout the kernel confirms. */
 function openFirst(
   target: string,
   key: string | undefined,
@@ -236,7 +236,10 @@ function openFirst(
   throw refusal;
 }
 
-/** Opens one way; with memory that was plugged in, twice. */
+/**
+ * Opens one way; twice when there is hot-plugged memory, to find its place
+ * first.
+ */
 function openWay(
   way: Way,
   options: AttachOptions,
@@ -244,7 +247,8 @@ function openWay(
   const memory = way.open(way.layout);
   try {
     const kernel = describeKernel(memory, options);
-    // The kernel itself lies in the memory of the start, so it can be asked.
+    // The kernel lies in boot memory, so it can be read before the rest is
+    // placed.
     const layout = placePlugged(
       way.layout,
       way.plugged ?? [],
@@ -262,7 +266,7 @@ function openWay(
   }
 }
 
-/** A layout that the guest's resource tree contradicts is not used. */
+/** Refuses a layout that contradicts the guest's resource tree. */
 function requireLayout(kernel: Kernel, layout: RamLayout): void {
   const mismatch = checkLayout(layout, systemRam(kernel));
   if (mismatch !== undefined) {

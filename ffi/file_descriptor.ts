@@ -29,7 +29,9 @@ export class FileDescriptor implements Disposable {
     this.path = path;
   }
 
-  /** Its number; -1 once closed, as the number may be another file's then. */
+  /**
+   * The descriptor's number; -1 once closed, since the number may be reused.
+   */
   get fd(): number {
     return this.#fd;
   }
@@ -61,8 +63,8 @@ export class FileDescriptor implements Disposable {
   }
 
   /**
-   * Opens the same file once more, for writing too: the very one, whatever its
-   * path leads to by now.
+   * Opens the same file again, for writing as well: the same inode, even if its
+   * path leads elsewhere by now.
    *
    * @throws {XftraceError} as {@linkcode open}.
    */
@@ -70,7 +72,7 @@ export class FileDescriptor implements Disposable {
     return FileDescriptor.#open(`/proc/self/fd/${this.fd}`, O_RDWR, this.path);
   }
 
-  /** Size in bytes, as `lseek(SEEK_END)` tells; 0 when it cannot seek. */
+  /** Size in bytes, by `lseek(SEEK_END)`; 0 when the file cannot seek. */
   size(): number {
     return Math.max(0, Number(libc().lseek(this.fd, 0n, SEEK_END)));
   }
@@ -96,8 +98,8 @@ export class FileDescriptor implements Disposable {
   }
 
   /**
-   * The parts of `[start, end)` that are not holes. A file system that knows
-   * no holes answers with the whole range.
+   * The parts of `[start, end)` that are not holes. On a file system without
+   * holes that is the whole range.
    */
   dataRanges(start: number, end: number): FileRange[] {
     const found: FileRange[] = [];

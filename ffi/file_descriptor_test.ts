@@ -3,7 +3,7 @@ import { XftraceError } from "../engine/base/errors.ts";
 import { FileDescriptor } from "./file_descriptor.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";
 
-Deno.test("reads and writes at an offset, and knows the size", () => {
+Deno.test("reads and writes at an offset, and gives the size", () => {
   using file = new MemoryFile(10_000);
   file.put(pattern(100), 5000);
   using fd = FileDescriptor.open(file.path, { writable: true });
@@ -17,14 +17,14 @@ Deno.test("reads and writes at an offset, and knows the size", () => {
   assert.deepEqual(file.read().slice(100, 104), pattern(4, 9));
 });
 
-Deno.test("a file that is open for reading refuses writes", () => {
+Deno.test("a file that is open read-only refuses writes", () => {
   using file = new MemoryFile(100);
   using fd = FileDescriptor.open(file.path, { writable: false });
   const EBADF = 9;
   assert.equal(fd.pwrite(pattern(4), 0), -EBADF);
 });
 
-Deno.test("what cannot be opened is named", () => {
+Deno.test("an error names the file that cannot be opened", () => {
   assert.throws(
     () => FileDescriptor.open("/no/such/file", { writable: false }),
     (error) => {
@@ -38,7 +38,7 @@ Deno.test("what cannot be opened is named", () => {
   );
 });
 
-Deno.test("finds what is not a hole", () => {
+Deno.test("finds the parts that are not holes", () => {
   using file = new MemoryFile(8 * HOLE);
   using fd = FileDescriptor.open(file.path, { writable: false });
   assert.deepEqual(fd.dataRanges(0, 8 * HOLE), []);
@@ -50,7 +50,7 @@ Deno.test("finds what is not a hole", () => {
     { start: 5 * HOLE, end: 5 * HOLE + 4096 },
     { start: 8 * HOLE - 4096, end: 8 * HOLE },
   ]);
-  // Cut to what was asked for.
+  // Ranges are cut to what was asked for.
   assert.deepEqual(fd.dataRanges(2 * HOLE + 100, 2 * HOLE + 200), [
     { start: 2 * HOLE + 100, end: 2 * HOLE + 200 },
   ]);
@@ -59,12 +59,12 @@ Deno.test("finds what is not a hole", () => {
   assert.deepEqual(fd.dataRanges(5, 5), []);
 });
 
-Deno.test("disposing closes it, once", () => {
+Deno.test("disposing twice closes it once", () => {
   using file = new MemoryFile(100);
   const fd = FileDescriptor.open(file.path, { writable: false });
   fd[Symbol.dispose]();
   assert.equal(fd.size(), 0);
-  // Somebody else may have the number by now: it must not be closed again.
+  // Another file may have got the number by now: it must not be closed.
   using other = FileDescriptor.open(file.path, { writable: false });
   fd[Symbol.dispose]();
   assert.equal(other.size(), 100);

@@ -1,6 +1,6 @@
 /**
- * The few libc calls that Deno does not offer. This folder is the only one
- * that names `Deno.dlopen` or `Deno.Unsafe*`.
+ * The few libc functions that Deno does not offer. Only this folder uses
+ * `Deno.dlopen` or `Deno.Unsafe*`.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export function libc(): Libc {
   throw new XftraceError(`no C library found (tried ${tried.join(", ")})`);
 }
 
-/** `errno` of the last libc call that failed on this thread. */
+/** The `errno` of the last libc call that failed on this thread. */
 export function errno(): number {
   const at = libc().__errno_location();
   return at === null ? 0 : new Deno.UnsafePointerView(at).getInt32();
@@ -101,7 +101,7 @@ export function errnoText(code: number): string {
   return ERRNO_TEXT[code] ?? `error ${code}`;
 }
 
-/** A path as the NUL-terminated bytes libc wants. */
+/** A path as the NUL-terminated bytes that libc takes. */
 export function cPath(path: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(path + "\0");
 }

@@ -35,16 +35,16 @@ interface MappedSegment extends MemorySegment {
 }
 
 /**
- * {@linkcode PhysicalMemory} over mapped files. Read-only mappings cannot
- * change the guest whatever the code above does: what is read goes through
- * them for good, and writes through mappings of their own.
+ * {@linkcode PhysicalMemory} over mapped files. All reads go through read-only
+ * mappings, which cannot change the guest whatever the code above does; writes
+ * go through separate mappings.
  */
 export class MappedMemory implements PhysicalMemory {
   readonly name: string;
   readonly live: boolean;
   readonly ranges: readonly GpaRange[];
   readonly #mappings: Mapping[] = [];
-  /** The same files, mapped for writing; none: they are read alone. */
+  /** The same files mapped for writing; empty until `makeWritable`. */
   #writes: readonly Mapping[] = [];
   readonly #segments: MappedSegment[] = [];
 
@@ -110,7 +110,7 @@ export class MappedMemory implements PhysicalMemory {
     this.#writes = made;
   }
 
-  /** Whether every backing file still is as long as its mapping. */
+  /** Whether every backing file is still as long as its mapping. */
   get intact(): boolean {
     return this.#mappings.every((mapping) => mapping.intact);
   }
@@ -151,7 +151,8 @@ export class MappedMemory implements PhysicalMemory {
       into.set(segment.mapping.bytes.subarray(at, at + into.length));
       return;
     }
-    // A range may go on in the next segment (NUMA backends lie side by side).
+    // A range may continue in the next segment (those of NUMA backends are
+    // adjacent).
     const first = this.#require(gpa, 1);
     const here = first.end - gpa;
     if (here >= into.length) this.#require(gpa, into.length);
@@ -185,7 +186,7 @@ export class MappedMemory implements PhysicalMemory {
     return found;
   }
 
-  /** The mapping to write to, and the place in it. */
+  /** The mapping to write to, and the offset in it. */
   #writable(
     gpa: number,
     length: number,

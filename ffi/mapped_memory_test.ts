@@ -10,12 +10,12 @@ import { MappedMemory, type MemorySegment } from "./mapped_memory.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";
 import { PreadMemory } from "./pread_memory.ts";
 
-/** Two backends, the first of which is split at 4 GiB as QEMU splits it. */
+/** Two backends; the first is split at 4 GiB, as QEMU does it. */
 const HIGH = 2 ** 32;
 const SEGMENTS: readonly MemorySegment[] = [
   { start: HIGH, end: HIGH + 2 * HOLE, backing: 0, offset: 2 * HOLE },
   { start: 0, end: 2 * HOLE, backing: 0, offset: 0 },
-  // Side by side with the one before, in another file.
+  // Adjacent to the first segment, but in another file.
   { start: HIGH + 2 * HOLE, end: HIGH + 3 * HOLE, backing: 1, offset: HOLE },
 ];
 
@@ -71,7 +71,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
     assert.equal(memory.live, true);
   });
 
-  Deno.test(`${how}: what was opened to be read is written once it is asked for`, () => {
+  Deno.test(`${how}: memory opened read-only becomes writable on request`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);
     first.put(pattern(64, 1), 0x1000);
@@ -84,7 +84,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
       () => memory.compareExchange(0x1000, 8, 0n, 1n),
       /opened read-only/,
     );
-    // The very file, whatever has its name by now.
+    // The same file is reopened, not the one that has its name by now.
     const elsewhere = `${first.path}.moved`;
     Deno.renameSync(first.path, elsewhere);
     try {
@@ -102,7 +102,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
     } finally {
       Deno.renameSync(elsewhere, first.path);
     }
-    // What was read through, and all that was handed out of it, shows it.
+    // Reads, and the view that was handed out before, show what was written.
     memory.read(0x1000, word);
     assert.deepEqual(word, pattern(16, 5).slice(0, 8));
     if (seen !== undefined) {
@@ -112,7 +112,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
     assert.equal(word[0], 7);
   });
 
-  Deno.test(`${how}: what is not RAM is refused, and named`, () => {
+  Deno.test(`${how}: addresses outside RAM are refused, with the memory's name`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);
     using memory = open([first, second]);
@@ -136,14 +136,14 @@ for (const [how, make] of Object.entries(MAKERS)) {
     }
   });
 
-  Deno.test(`${how}: holes are known, and are not allocated`, () => {
+  Deno.test(`${how}: holes are found and not allocated`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);
     const needle = new TextEncoder().encode("a needle");
     first.put(pattern(4096), HOLE);
     first.put(needle, HOLE + 50);
     first.put(needle, 3 * HOLE);
-    // Of this file only the second half is RAM.
+    // Only the second half of this file is RAM.
     second.put(needle, 0);
     second.put(needle, HOLE + 4096 - 8);
     const before = [first.allocated, second.allocated];
@@ -160,7 +160,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
     assert.deepEqual([first.allocated, second.allocated], before);
   });
 
-  Deno.test(`${how}: finds what overlaps, and what lies across chunks`, () => {
+  Deno.test(`${how}: search finds hits that overlap and hits that span two chunks`, () => {
     using file = new MemoryFile(2 * HOLE);
     file.put(new Uint8Array(2 * HOLE).fill(0x2e), 0);
     file.put(new TextEncoder().encode("aaaa"), 100);
@@ -183,12 +183,12 @@ for (const [how, make] of Object.entries(MAKERS)) {
     const readOnly = /opened read-only/;
     assert.throws(() => memory.write(0, pattern(4)), readOnly);
     assert.throws(() => memory.compareExchange(0, 4, 0n, 1n), readOnly);
-    // Also when what is there is not what was expected.
+    // Even when the value is not the expected one.
     assert.throws(() => memory.compareExchange(0, 4, 7n, 1n), readOnly);
     assert.deepEqual(first.read().slice(0, 4), new Uint8Array(4));
   });
 
-  Deno.test(`${how}: writes, and exchanges words`, () => {
+  Deno.test(`${how}: writes bytes and exchanges words`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);
     using memory = open([first, second], true);
@@ -239,7 +239,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
     );
   });
 
-  Deno.test(`${how}: a file that is not there is named, the others are closed`, () => {
+  Deno.test(`${how}: an error names the missing file, and the others are closed`, () => {
     using first = new MemoryFile(4 * HOLE);
     assert.throws(
       () => make([first.path, "/no/such/file"], SEGMENTS, false),
@@ -252,7 +252,7 @@ for (const [how, make] of Object.entries(MAKERS)) {
   });
 }
 
-Deno.test("mapped: a view is the memory itself", () => {
+Deno.test("mapped: a view is the memory itself, not a copy", () => {
   using file = new MemoryFile(4 * HOLE);
   using second = new MemoryFile(2 * HOLE);
   using memory = MAKERS.mapped([file.path, second.path], SEGMENTS, false);
@@ -260,7 +260,7 @@ Deno.test("mapped: a view is the memory itself", () => {
   assert.ok(view);
   file.put(pattern(16), 2 * HOLE + 64);
   assert.deepEqual(view.slice(), pattern(16));
-  // Not across two files, nor out of RAM.
+  // No view spans two files or leaves RAM.
   assert.equal(memory.view(HIGH + 2 * HOLE - 4, 8), undefined);
   assert.equal(memory.view(2 * HOLE, 8), undefined);
 });
@@ -278,7 +278,7 @@ Deno.test("mapped: a layout that needs more than the file has is refused", () =>
   );
 });
 
-Deno.test("mapped: what is not intact is noticed, disposing detaches", () => {
+Deno.test("mapped: a truncated file is noticed, disposing detaches views", () => {
   using file = new MemoryFile(2 * HOLE);
   const memory = new MappedMemory(
     "file:test",
@@ -294,7 +294,7 @@ Deno.test("mapped: what is not intact is noticed, disposing detaches", () => {
   assert.equal(memory.intact, false);
 });
 
-Deno.test("read: a file that is cut is a guest that is gone", () => {
+Deno.test("read: a truncated file means that the guest is gone", () => {
   using file = new MemoryFile(2 * HOLE);
   using memory = MAKERS.read(
     [file.path],
@@ -314,7 +314,7 @@ Deno.test("read: a file that is cut is a guest that is gone", () => {
   assert.equal(memory.view(0, 8), undefined);
 });
 
-Deno.test("read: somebody else may know the holes better", () => {
+Deno.test("read: the caller can supply the data ranges", () => {
   using file = new MemoryFile(2 * HOLE);
   file.put(new TextEncoder().encode("needle"), 0x5000);
   const asked: number[][] = [];
@@ -337,7 +337,7 @@ Deno.test("read: somebody else may know the holes better", () => {
   assert.deepEqual(asked[0], [0, HOLE]);
 });
 
-Deno.test("read: a process's memory is opened again as that process's", () => {
+Deno.test("read: a process's memory can be reopened for writing", () => {
   const bytes = pattern(4096, 3);
   const offset = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
   using memory = new PreadMemory(

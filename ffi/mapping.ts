@@ -13,8 +13,8 @@ const MAP_SHARED = 1;
 const MAP_NORESERVE = 0x4000;
 
 /**
- * A file mapped with `mmap(MAP_SHARED)`. The whole file is one ArrayBuffer:
- * it is made once, since each call would make a new backing store.
+ * A file mapped with `mmap(MAP_SHARED)`. The whole file is one ArrayBuffer,
+ * made once, since each call of getArrayBuffer makes a new backing store.
  */
 export class Mapping implements Disposable {
   /** The file's bytes; detached once disposed. */
@@ -56,7 +56,7 @@ export class Mapping implements Disposable {
   }
 
   /**
-   * Maps the same file once more, for writing too.
+   * Maps the same file again, for writing as well.
    *
    * @throws {XftraceError} as {@linkcode open}.
    */
@@ -64,7 +64,7 @@ export class Mapping implements Disposable {
     return Mapping.#map(this.#fd.reopenWritable(), true, this.#length);
   }
 
-  /** The descriptor is the mapping's from now on. */
+  /** Takes over the descriptor, which is closed with the mapping. */
   static #map(
     fd: FileDescriptor,
     writable: boolean,
@@ -107,7 +107,7 @@ export class Mapping implements Disposable {
     }
   }
 
-  /** Whether the file still is as long as what is mapped of it. */
+  /** Whether the file is still as long as what is mapped of it. */
   get intact(): boolean {
     return this.#open && this.#fd.size() >= this.#length;
   }
@@ -119,7 +119,8 @@ export class Mapping implements Disposable {
 
   /**
    * First occurrence of `needle` in `[start, end)`, in bytes of the file, or
-   * -1. The bytes are touched: give it data ranges, not holes.
+   * -1. Touches all of these bytes: pass data ranges, since reading a hole
+   * would allocate it.
    */
   find(needle: Uint8Array<ArrayBuffer>, start: number, end: number): number {
     const base = BigInt(Deno.UnsafePointer.value(this.#pointer));
@@ -136,7 +137,7 @@ export class Mapping implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    // A read after munmap would end the process: detach the buffer first.
+    // A read after munmap would crash the process: detach the buffer first.
     this.buffer.transfer(0);
     libc().munmap(this.#pointer, BigInt(this.#length));
     this.#fd[Symbol.dispose]();

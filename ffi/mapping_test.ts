@@ -3,7 +3,7 @@ import { XftraceError } from "../engine/base/errors.ts";
 import { Mapping } from "./mapping.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";
 
-Deno.test("shows a file's bytes, as others change them", () => {
+Deno.test("shows a file's bytes while others change them", () => {
   using file = new MemoryFile(HOLE);
   file.put(pattern(100), 4096);
   using mapping = Mapping.open(file.path, { writable: false });
@@ -20,7 +20,7 @@ Deno.test("writes go to the file", () => {
   assert.deepEqual(file.read().slice(100, 110), pattern(10));
 });
 
-Deno.test("looking for data, and searching it, allocates no holes", () => {
+Deno.test("finding data and searching it allocates no holes", () => {
   using file = new MemoryFile(16 * HOLE);
   file.put(pattern(4096), 3 * HOLE);
   file.put(new TextEncoder().encode("needle"), 3 * HOLE + 4000);
@@ -38,7 +38,7 @@ Deno.test("looking for data, and searching it, allocates no holes", () => {
   assert.equal(file.allocated, before);
 });
 
-Deno.test("a part of a file", () => {
+Deno.test("maps a part of a file", () => {
   using file = new MemoryFile(4 * HOLE);
   file.put(pattern(4096), HOLE);
   file.put(pattern(4096), 3 * HOLE);
@@ -52,7 +52,7 @@ Deno.test("a part of a file", () => {
   ]);
 });
 
-Deno.test("what cannot be mapped is named", () => {
+Deno.test("an error names the file that cannot be mapped", () => {
   using empty = new MemoryFile(0);
   using short = new MemoryFile(100);
   const refused = (path: string, pattern: RegExp, length?: number) =>
@@ -70,7 +70,7 @@ Deno.test("what cannot be mapped is named", () => {
   refused("/dev/shm", /cannot (map|open)|is empty/);
 });
 
-Deno.test("notices that the file was cut", () => {
+Deno.test("notices that the file was truncated", () => {
   using file = new MemoryFile(8192);
   using mapping = Mapping.open(file.path, { writable: false });
   assert.equal(mapping.intact, true);
@@ -80,7 +80,7 @@ Deno.test("notices that the file was cut", () => {
   assert.equal(mapping.intact, true);
 });
 
-Deno.test("disposed, its bytes are gone and not a trap", () => {
+Deno.test("reading its bytes after disposing is harmless", () => {
   using file = new MemoryFile(8192);
   const mapping = Mapping.open(file.path, { writable: false });
   const { bytes } = mapping;
@@ -88,6 +88,6 @@ Deno.test("disposed, its bytes are gone and not a trap", () => {
   assert.equal(bytes.length, 0);
   assert.equal(bytes[0], undefined);
   assert.equal(mapping.intact, false);
-  // Twice does no harm.
+  // Disposing twice is harmless.
   mapping[Symbol.dispose]();
 });

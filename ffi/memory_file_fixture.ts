@@ -7,13 +7,13 @@
 /** 2 MiB: no file system keeps blocks that are larger. */
 export const HOLE = 2 << 20;
 
-/** A file that is gone afterwards. */
+/** A temporary file, removed by `[Symbol.dispose]`. */
 export class MemoryFile implements Disposable {
   readonly path: string;
 
-  /** Of `size` bytes, all of it a hole. */
+  /** Makes a file of `size` bytes that is one hole. */
   constructor(size: number) {
-    // Where guests' memory lies, if there is such a place.
+    // Preferably on tmpfs, where memory files of guests usually are.
     const tmpfs = "/dev/shm";
     const dir = isFolder(tmpfs) ? { dir: tmpfs } : {};
     this.path = Deno.makeTempFileSync({ prefix: "xftrace-test-", ...dir });
@@ -29,17 +29,17 @@ export class MemoryFile implements Disposable {
     }
   }
 
-  /** All of its bytes. */
+  /** Reads the whole file. */
   read(): Uint8Array<ArrayBuffer> {
     return Deno.readFileSync(this.path);
   }
 
-  /** Bytes that the file system has for it; holes take none. */
+  /** Bytes that the file system has allocated; holes take none. */
   get allocated(): number {
     return (Deno.statSync(this.path).blocks ?? 0) * 512;
   }
 
-  /** Cuts it, or makes it longer. */
+  /** Truncates or extends the file. */
   resize(size: number): void {
     Deno.truncateSync(this.path, size);
   }
@@ -49,7 +49,7 @@ export class MemoryFile implements Disposable {
   }
 }
 
-/** Bytes that tell their place. */
+/** Bytes that differ from place to place and are never 0. */
 export function pattern(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17) | 1);
 }

@@ -1,5 +1,5 @@
 /**
- * Opens the way to a guest's agent: QEMU's own socket, or libvirt.
+ * Connects to a guest's agent: by QEMU's socket, or through libvirt.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { type AgentLimits, AgentSocket, SilentAgent } from "./agent_socket.ts";
 import { VirshAgent } from "./agent_virsh.ts";
 import { QmpClient } from "./qmp.ts";
 
-/** How to give a QEMU the port. */
+/** QEMU options that add a port for the agent. */
 const ADD_PORT =
   `-chardev socket,id=qga0,path=/run/qga.sock,server=on,wait=off -device virtio-serial -device virtserialport,chardev=qga0,name=${AGENT_PORT}`;
 
 /**
- * The agent of a VM's guest.
+ * Connects to the guest agent of a VM.
  *
  * @param target the guest, for messages: `qemu:web1`
- * @throws {XftraceError} one sentence: there is no port, nobody answers there,
- * virsh is not installed.
+ * @throws {XftraceError} one sentence: there is no port, no agent answers
+ * there, or virsh is not installed.
  *
  * @example
  * ```ts ignore
@@ -75,7 +75,9 @@ export function openAgent(
   }
 }
 
-/** libvirt's URI of a domain's driver, unless the user has said one. */
+/**
+ * libvirt's URI of a domain's driver; undefined when the environment names one.
+ */
 function connectionOf(vm: VmProcess): string | undefined {
   if (
     Deno.env.get("LIBVIRT_DEFAULT_URI") ||
@@ -92,8 +94,8 @@ const CHARDEVS = z.array(
 );
 
 /**
- * Whether a program in the guest has opened the agent's port, by QEMU's
- * monitor; undefined when it does not tell.
+ * Asks QEMU's monitor whether a program in the guest has opened the agent's
+ * port; undefined when the monitor does not tell.
  */
 function isOpened(vm: VmProcess, socket: string): boolean | undefined {
   if (vm.qmpSocket === undefined) return undefined;

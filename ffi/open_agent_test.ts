@@ -17,7 +17,7 @@ const VM: VmProcess = {
   attachable: true,
 };
 
-Deno.test("a VM without an agent's port is told how to get one", () => {
+Deno.test("a VM without a port for the agent: the error says how to add one", () => {
   assert.throws(
     () => openAgent(VM, "qemu:web1"),
     /^XftraceError: qemu:web1 has no port for a guest agent; start its QEMU with: -chardev socket,.*name=org\.qemu\.guest_agent\.0$/,
@@ -32,7 +32,7 @@ Deno.test("a VM without an agent's port is told how to get one", () => {
   );
 });
 
-Deno.test("a port that nothing in the guest has opened is told apart", async () => {
+Deno.test("a port that no program in the guest has opened: the error says so", async () => {
   await using agent = await socketServer("for await (const _ of lines());");
   const monitor = (open: boolean) =>
     socketServer(`

@@ -1,6 +1,7 @@
 /**
- * Which pages of a process exist: its page map (Documentation/admin-guide/mm/
- * pagemap.rst). Reading a page that does not exist would make it.
+ * Finds the pages of a process that exist, by its page map
+ * (Documentation/admin-guide/mm/pagemap.rst): reading a page that does not
+ * exist would allocate it.
  *
  * @module
  */
@@ -12,8 +13,7 @@ const ENTRIES = 65536;
 const EXISTS = 0xc000_0000;
 
 /**
- * The ranges of a process's memory (HVAs) within `[start, end)` whose pages
- * exist.
+ * The parts of `[start, end)`, in HVAs of a process, whose pages exist.
  *
  * @throws {XftraceError} when the page map may not be read.
  */
@@ -31,7 +31,7 @@ export function existingRanges(
   for (let at = start; at < end; at += ENTRIES * pageSize) {
     const count = Math.min(ENTRIES, (end - at) / pageSize);
     const got = file.pread(bytes.subarray(0, count * 8), (at / pageSize) * 8);
-    // What cannot be told apart is read as a whole.
+    // Without the page map's answer, treat all of it as existing.
     if (got !== count * 8) return [{ start, end }];
     for (let i = 0; i < count; i++) {
       if ((words[2 * i + 1] & EXISTS) === 0) continue;

@@ -8,7 +8,7 @@ const PAGES = 200;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_ANONYMOUS = 0x21;
 
-Deno.test("the pages of a process that exist, and only those", () => {
+Deno.test("finds the pages of a process that exist, and only those", () => {
   const pointer = libc().mmap(
     null,
     BigInt(PAGES * PAGE),
@@ -34,7 +34,7 @@ Deno.test("the pages of a process that exist, and only those", () => {
     assert.deepEqual(existingRanges(Deno.pid, at(8), at(50)), [
       { start: at(8), end: at(10) },
     ]);
-    // To look is not to touch.
+    // Looking has not allocated any page.
     assert.equal(existingRanges(Deno.pid, start, end).length, 3);
     buffer.transfer(0);
   } finally {
@@ -42,7 +42,7 @@ Deno.test("the pages of a process that exist, and only those", () => {
   }
 });
 
-Deno.test("a process that is not there", () => {
+Deno.test("an error names the page map of a process that does not exist", () => {
   assert.throws(() => existingRanges(2 ** 30, 0, PAGE), (error) => {
     assert.ok(error instanceof XftraceError);
     assert.match(error.message, /cannot open \/proc\/1073741824\/pagemap/);

@@ -1,7 +1,7 @@
 /**
- * Guest memory through positioned reads of a file: slower than a mapping, but
- * a file that shrinks or a process that ends gives an error and not a signal.
- * Serves `--safe-read` and `/proc/PID/mem`.
+ * Guest memory through positioned reads of a file: slower than a mapping, but a
+ * file that shrinks or a process that ends gives an error instead of a signal.
+ * Used for `--safe-read` and `/proc/PID/mem`.
  *
  * @module
  */
@@ -23,11 +23,12 @@ export type DataRangeFinder = (start: number, end: number) => FileRange[];
 export interface PreadMemoryOptions {
   /** Open for writing; default: read-only. */
   readonly writable?: boolean;
-  /** Whether a guest may change the bytes; default: it may. */
+  /** Whether a guest may be changing the bytes; default: true. */
   readonly live?: boolean;
   /**
-   * Non-hole ranges of the first file, in file offsets; default: asks the
-   * file system. `/proc/PID/mem` knows no holes: its page map does.
+   * Finds the parts of the first file that are not holes, in file offsets;
+   * default: asks the file system. `/proc/PID/mem` has no holes; the page map
+   * tells.
    */
   readonly dataRanges?: DataRangeFinder;
 }
@@ -100,7 +101,7 @@ export class PreadMemory implements PhysicalMemory {
     throw new MemoryError(this.name, gpa, "not guest RAM");
   }
 
-  /** Runs `each` over the pieces of `[gpa, gpa + length)`, one a segment. */
+  /** Runs `each` over the pieces of `[gpa, gpa + length)`, one per segment. */
   #pieces(
     gpa: number,
     length: number,
@@ -173,7 +174,7 @@ export class PreadMemory implements PhysicalMemory {
           hit = chunk.subarray(0, size).indexOf(wanted, hit + 1);
         }
         if (size < CHUNK) break;
-        // A needle may straddle two chunks.
+        // The needle may span two chunks.
         at += size - needle.length + 1;
       }
     }
@@ -193,8 +194,8 @@ export class PreadMemory implements PhysicalMemory {
 
   /**
    * As the interface says, but not atomic: `pread`, compare, `pwrite`. A
-   * word-sized `pwrite` to one page is one copy in the kernel; a guest CPU
-   * that changes the word between the two loses its change.
+   * `pwrite` of one word is one copy in the kernel, but a change that a guest
+   * CPU makes between the read and the write is lost.
    */
   compareExchange(
     gpa: number,

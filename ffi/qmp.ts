@@ -1,6 +1,6 @@
 /**
- * A client of QEMU's machine protocol (QMP) that never waits for long: a
- * monitor serves one client at a time, and the others get no greeting.
+ * A client of QEMU's machine protocol (QMP) with short time limits: a monitor
+ * serves one client at a time, and leaves the others without a greeting.
  *
  * @module
  */
@@ -15,7 +15,9 @@ export interface QmpLimits {
   readonly answer: number;
 }
 
-/** A free monitor greets at once; `info mtree` takes milliseconds. */
+/**
+ * A free monitor greets at once, and answers `info mtree` within milliseconds.
+ */
 const LIMITS: QmpLimits = { greeting: 500, answer: 3000 };
 /** `info mtree` of a machine with many devices has some 100 KiB. */
 const ANSWER_BYTES = 2 ** 24;
@@ -35,10 +37,10 @@ export class QmpClient implements Disposable {
   readonly #socket: UnixSocket;
 
   /**
-   * Connects and says what is due.
+   * Connects and negotiates capabilities.
    *
-   * @throws {XftraceError} when there is no such socket, or it is not QMP's,
-   * or the monitor serves somebody else.
+   * @throws {XftraceError} when there is no such socket, it is not QMP's, or
+   * the monitor serves another client.
    */
   constructor(path: string, limits: QmpLimits = LIMITS) {
     this.#path = path;
@@ -58,7 +60,9 @@ export class QmpClient implements Disposable {
     }
   }
 
-  /** Runs a command; its `return`. Throws {@link XftraceError}. */
+  /**
+   * Runs a command and gives its `return` value. Throws {@link XftraceError}.
+   */
   readonly ask: AskQemu = (command, args = {}) => {
     const text = JSON.stringify({ execute: command, arguments: args }) + "\n";
     const { answer: ms } = this.#limits;
@@ -80,7 +84,10 @@ export class QmpClient implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  /** The next message within `ms`; `late` is what it means that none came. */
+  /**
+   * Reads the next message within `ms`; `late` is the reason to give if none
+   * comes.
+   */
   #line(ms: number, late: string): z.infer<typeof ANSWER> {
     const line = this.#socket.until(LINE_FEED, ms, late);
     try {

@@ -5,7 +5,10 @@ import { type SocketServer, socketServer } from "./socket_server_fixture.ts";
 
 const LIMITS = { greeting: 200, answer: 200 };
 
-/** A monitor that answers all, but for `silence` and `wrong`. */
+/**
+ * A monitor that answers every command but `silence` (no answer) and `wrong`
+ * (an error).
+ */
 function monitor(greeting: string): Promise<SocketServer> {
   return socketServer(`
     await say(${JSON.stringify(greeting)});
@@ -21,7 +24,7 @@ function monitor(greeting: string): Promise<SocketServer> {
     }`);
 }
 
-Deno.test("QMP: answers, however they are cut, and errors", async () => {
+Deno.test("QMP: answers that arrive in pieces, and errors", async () => {
   await using server = await monitor('{"QMP": {"version": {}}}\r\n');
   using client = new QmpClient(server.path);
   assert.equal(client.ask("anything"), "é".repeat(100000));
@@ -31,7 +34,7 @@ Deno.test("QMP: answers, however they are cut, and errors", async () => {
   );
 });
 
-Deno.test("QMP: silence ends in time, with what it means", async () => {
+Deno.test("QMP: silence ends within the time limit, with its likely reason", async () => {
   await using busy = await monitor("");
   assert.throws(
     () => new QmpClient(busy.path, LIMITS),
@@ -44,7 +47,7 @@ Deno.test("QMP: silence ends in time, with what it means", async () => {
   assert.throws(() => client.ask("silence"), /no answer to silence/);
 });
 
-Deno.test("QMP: a socket that is not there", () => {
+Deno.test("QMP: a socket that does not exist", () => {
   assert.throws(
     () => new QmpClient("/nowhere/qmp.sock"),
     (error) =>

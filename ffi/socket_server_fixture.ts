@@ -1,18 +1,21 @@
 /**
- * A server at a Unix socket, in a worker: clients under test block their own
- * thread.
+ * A server at a Unix socket, in a worker, since the clients under test block
+ * their own thread.
+ *
+ * @module
  */
 
-/** A server that runs. */
+/** A running server. */
 export interface SocketServer extends AsyncDisposable {
   readonly path: string;
 }
 
 /**
- * Starts one.
+ * Starts a server.
  *
- * @param serve source text: statements that serve one connection, with
- * `client`, `say(text or bytes)` and `lines()`, which gives what it is told
+ * @param serve source text of the statements that serve one connection; they
+ * may use `client`, `say(text or bytes)` and `lines()`, which yields the lines
+ * that the client sends
  */
 export async function socketServer(serve: string): Promise<SocketServer> {
   const folder = await Deno.makeTempDir();

@@ -1,6 +1,6 @@
 /**
- * A Unix socket that is spoken to line by line and never waits for long: what
- * the other side sends is bounded in time and in size.
+ * A Unix socket that is read up to a delimiter, with limits on time and size:
+ * the other side may be silent or hostile.
  *
  * @module
  */
@@ -17,12 +17,12 @@ const POLLOUT = 4;
 /** Bytes of sockaddr_un's path, the NUL included. */
 const PATH_BYTES = 108;
 const READ_BYTES = 65536;
-/** Milliseconds between two looks for what comes, at most. */
+/** The longest pause between two polls, ms. */
 const LONGEST_PAUSE_MS = 20;
 
 /**
- * Why a socket could not be used, as the error to throw; `silent`: the time
- * was over.
+ * Makes the error to throw from why the socket could not be used; `silent`: a
+ * time limit passed.
  */
 export type Failed = (why: string, silent: boolean) => XftraceError;
 
@@ -31,18 +31,21 @@ export class UnixSocket implements Disposable {
   readonly #failed: Failed;
   readonly #limit: number;
   #fd: number;
-  /** What was received and not yet handed out, and how much of it there is. */
+  /**
+   * Bytes received and not yet handed out: the first `#length` of the buffer.
+   */
   #held = new Uint8Array(READ_BYTES);
   #length = 0;
-  /** How much of it has been looked at for a delimiter. */
+  /** How many of them have been searched for the delimiter. */
   #searched = 0;
 
   /**
    * Connects.
    *
-   * @param failed makes the error of everything that goes wrong here
-   * @param limit bytes that may come before the delimiter that is waited for
-   * @throws {XftraceError} when there is no such socket, or nobody listens.
+   * @param failed makes the error for whatever goes wrong here
+   * @param limit the most bytes that may come before an awaited delimiter
+   * @throws {XftraceError} when there is no such socket, or nothing listens
+   * there.
    */
   constructor(path: string, failed: Failed, limit: number) {
     this.#failed = failed;
@@ -75,8 +78,8 @@ export class UnixSocket implements Disposable {
   /**
    * Sends all of the bytes.
    *
-   * @param ms how long that may take
-   * @param late what it means that they were not taken
+   * @param ms the time limit
+   * @param late the reason to give when the limit passes
    * @throws {XftraceError}
    */
   send(bytes: Uint8Array<ArrayBuffer>, ms: number, late: string): void {
@@ -92,11 +95,10 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * What comes before the next byte `delimiter`, which is dropped. The thread
-   * waits.
+   * Reads up to the next byte `delimiter`, which is dropped. Blocks the thread.
    *
-   * @param ms how long that may take, however much comes meanwhile
-   * @param late what it means that it did not come
+   * @param ms the time limit, however much is received meanwhile
+   * @param late the reason to give when the limit passes
    * @throws {XftraceError} also when more than the limit comes before it.
    */
   until(delimiter: number, ms: number, late: string): Uint8Array {
@@ -110,9 +112,10 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * As {@linkcode until}, while the rest of the program goes on.
+   * As {@linkcode until}, without blocking the thread.
    *
-   * @param onWait called now and then, with the milliseconds that have passed
+   * @param onWait called from time to time, with the milliseconds that have
+   * passed
    * @throws {XftraceError}
    */
   async untilLater(
@@ -138,7 +141,7 @@ export class UnixSocket implements Disposable {
     }
   }
 
-  /** What was received before the next delimiter, if that has come. */
+  /** What was received before the next delimiter, if that has arrived. */
   #taken(delimiter: number): Uint8Array | undefined {
     const end = this.#held.subarray(0, this.#length)
       .indexOf(delimiter, this.#searched);

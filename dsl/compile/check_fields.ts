@@ -48,7 +48,7 @@ export function fieldsOf(
   fields.set("duration", "duration");
   if (draft.via === "graph calls" || draft.via === "module calls") {
     fields.set("caller", "function");
-    // Else the guest may have recorded but a part of the levels.
+    // Otherwise the guest may have recorded only some of the levels.
     if (
       draft.inside || draft.spec.depth !== undefined ||
       namedFields(draft).has("depth")
@@ -66,9 +66,10 @@ export function fieldsOf(
 }
 
 /**
- * Checks what the script's conditions and sinks ask for.
+ * Checks that the fields named in conditions and sinks exist and are of a
+ * fitting kind.
  *
- * @throws {CompileError} naming the field, with near names.
+ * @throws {CompileError} naming the field, with similar names.
  */
 export function checkFields(draft: Draft, facts: TargetFacts): void {
   for (const filter of draft.spec.filters) {

@@ -1,5 +1,5 @@
 /**
- * Pass: whether the guest's module is to record a trace's calls.
+ * Pass: decides whether the guest's module can record a trace's calls.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { namedFields } from "./named_fields.ts";
 import type { Draft } from "./draft.ts";
 
 /**
- * Why the module cannot record what a trace asks for; `undefined`: it can.
+ * Why the module cannot record what a trace asks for; `undefined` when it can.
  */
 export function moduleProblem(
   draft: Draft,
@@ -33,8 +33,8 @@ export function moduleProblem(
 }
 
 /**
- * Whether all functions have to be recorded, below the roots at least: what
- * the functions asked for call, or how deep they lie, is looked at.
+ * Whether all functions (at least those below the roots) must be recorded,
+ * because the trace asks what the functions call or how deep they are nested.
  */
 export function needsAll(draft: Draft): boolean {
   const { depth } = draft.spec;
@@ -42,7 +42,7 @@ export function needsAll(draft: Draft): boolean {
     (depth !== undefined && depth !== 1) || namedFields(draft).has("depth");
 }
 
-/** Whether a function of the script names a field. */
+/** Whether a closure of the script mentions a field in its source text. */
 export function closureAsks(draft: Draft, field: string): boolean {
   const { filters, from, until } = draft.spec;
   const name = new RegExp(`\\b${field}\\b`);

@@ -1,5 +1,5 @@
 /**
- * Pass: what the host does to the events, and why the guest does not.
+ * Pass: lists what the host does to the events, and why the guest does not.
  *
  * @module
  */
@@ -18,7 +18,7 @@ function bytesText(bytes: number): string {
     : `${Math.round(bytes / 1024)} KiB`;
 }
 
-/** The passes of one trace. */
+/** The decode passes of one trace, in the order in which they run. */
 export function choosePasses(
   draft: Draft,
   facts: TargetFacts,

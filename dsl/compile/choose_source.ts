@@ -1,5 +1,5 @@
 /**
- * Pass: how calls are seen on this target.
+ * Pass: chooses how calls are observed on this target.
  *
  * @module
  */
@@ -11,17 +11,16 @@ import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 
 /**
- * Chooses how calls are seen.
+ * Chooses how calls are observed. In order of preference:
  *
- * - Events of system calls, when all that are needed are enabled and the
- *   script needs what only they have: return values.
- * - The guest's module: it is told of just these functions, and what it
- *   records is sealed. Not where all functions are looked at that the guest's
- *   tracer records already.
- * - Events again, then the function graph.
+ * - Events of system calls, if the script needs return values, which only they
+ *   carry, and the events are enabled or can be.
+ * - The guest's module, which records just these functions, sealed; but not if
+ *   all functions are needed and the guest's tracer records them already.
+ * - Events of system calls for any script, then the function graph.
  *
- * @param push whether the guest is told anything
- * @throws {CompileError} when nothing can deliver, with what to do.
+ * @param push whether the guest may be told what to record
+ * @throws {CompileError} when none of them can deliver; says what to do.
  */
 export function chooseSource(
   draft: Draft,
@@ -103,15 +102,15 @@ export function chooseSource(
 interface Offers {
   /** Events of all the system calls are enabled. */
   readonly complete: boolean;
-  /** Events of some are. */
+  /** Events of some of them are enabled. */
   readonly events: boolean;
   readonly graph: boolean;
   readonly module: boolean;
-  /** The guest's module can enable the events of all. */
+  /** The guest's module can enable the events of all of them. */
   readonly able: boolean;
-  /** Return values are looked at. */
+  /** The script uses return values. */
   readonly returns: boolean;
-  /** All functions are looked at. */
+  /** All functions must be recorded; see needsAll. */
   readonly everything: boolean;
   readonly push: boolean;
 }
@@ -121,7 +120,8 @@ function defaultWay(
 ): "events" | "module" | "graph" | undefined {
   const untold = complete || graph;
   if (returns && (complete || able)) return "events";
-  // Without push-down the guest is told only what it has to be.
+  // Without push-down the module is used only where nothing else shows the
+  // calls.
   if (module && (push || !untold) && !(everything && graph)) return "module";
   if (events && (complete || !graph)) return "events";
   if (graph) return "graph";

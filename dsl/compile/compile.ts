@@ -1,6 +1,6 @@
 /**
- * From a script's queries to a program for one target: one pass after the
- * other, each in its own file.
+ * Compiles a script's queries to a program for one target, pass by pass; each
+ * pass is a file of this folder.
  *
  * @module
  */
@@ -39,15 +39,15 @@ import { byName, functionsOf, resolveEvent } from "./resolve_names.ts";
 
 /** How to compile. */
 export interface CompileOptions {
-  /** Tell the guest what it can be told; default true. */
+  /** Have the guest narrow down what it records, where it can; default true. */
   readonly push?: boolean;
 }
 
 /**
- * Compiles queries for a target. Traces that are asked for several times are
- * run once.
+ * Compiles queries for a target. Queries of the same trace share one stream, so
+ * that the trace runs once.
  *
- * @throws {CompileError} when the target cannot deliver what is asked for.
+ * @throws {CompileError} when the target cannot deliver what a query needs.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ export function compile(
   };
 }
 
-/** Queries of the same trace share a stream. */
+/** Groups queries by their trace. */
 function bySpec(
   queries: readonly QuerySpec[],
 ): [TraceSpec, Draft["sinks"]][] {
@@ -173,7 +173,7 @@ function draftOf(
     moduleReason: "",
   };
   if (source.kind === "calls") {
-    // trace("*") is trace(): every function.
+    // trace("*") means the same as trace(): every function.
     const all = refs.length === 0 || refs.some((ref) => ref.name === "*");
     draft.functions = all ? undefined : unique(
       refs.flatMap((ref) => functionsOf(ref, facts, notes, outdated)),
@@ -209,10 +209,12 @@ function unique(targets: readonly FunctionTarget[]): FunctionTarget[] {
   return [...byNames.values()].sort(byName);
 }
 
-/** More events than a trace should switch on at once. */
+/** The most events that one name or glob may enable in the guest. */
 const MOST_ENABLED = 100;
 
-/** Children are told by forks, where these can be had. */
+/**
+ * `withChildren()` follows fork events: has the module enable them, if it can.
+ */
 function enableForks(draft: Draft, facts: TargetFacts): void {
   if (facts.capabilities.module?.tracefs !== true) return;
   const asked = draft.spec.filters.some((filter) =>

@@ -1,6 +1,6 @@
 /**
- * What a script cannot have is said in one sentence, with near names and the
- * script's own line.
+ * The compiler's errors: one sentence each, with similar names and the script's
+ * own line.
  *
  * @module
  */
@@ -39,7 +39,7 @@ function message(
   throw new Error("it compiled");
 }
 
-Deno.test("errors: names come with near ones", () => {
+Deno.test("errors: unknown names suggest similar ones", () => {
   assert.equal(
     message(() => trace(fn("vfs_raed")).count()),
     'the kernel 6.1.0-test has no function "vfs_raed": did you mean "vfs_read"?',
@@ -62,7 +62,7 @@ Deno.test("errors: names come with near ones", () => {
   );
 });
 
-Deno.test("errors: fields", () => {
+Deno.test("errors: unknown fields, and fields of the wrong kind", () => {
   const calls = { tracer: "nop", enabled: CALLS } as const;
   const loose = event(...["sched:sched_switch"]);
   assert.equal(
@@ -114,7 +114,7 @@ Deno.test("errors: fields", () => {
   );
 });
 
-Deno.test("errors: what the target does not offer, with what to do", () => {
+Deno.test("errors: a target that does not show the calls says what to do", () => {
   assert.equal(
     message(() => trace(sys_read).count(), fakeFacts({ tracer: "nop" })),
     "qemu:web1 shows no calls of sys_read: its tracer is nop, and the events of the system call are not enabled; boot it with ftrace=function_graph ftrace_graph_filter=__x64_sys_read or trace_event=syscalls:sys_enter_read,syscalls:sys_exit_read, set the tracer inside the guest, or load the xftrace module there (`xftrace guest install`), which records what it is told",
@@ -148,7 +148,7 @@ Deno.test("errors: what the module cannot record", () => {
   );
 });
 
-Deno.test("errors: a way to see calls that there is not", () => {
+Deno.test("errors: via() with an unknown way", () => {
   const way: string = "grpah";
   assert.equal(
     message(() => trace(sys_read).via(way as "graph").count()),
@@ -156,7 +156,7 @@ Deno.test("errors: a way to see calls that there is not", () => {
   );
 });
 
-Deno.test("errors: a caret under the script's own line", () => {
+Deno.test("errors: the caret points at the place in the script", () => {
   try {
     compile(
       [trace("sys_openat").filter(arg("x").gt(5)).count().spec],
@@ -176,7 +176,7 @@ Deno.test("errors: a caret under the script's own line", () => {
   }
 });
 
-Deno.test("errors: units, numbers and limits where they are written", () => {
+Deno.test("errors: wrong units, numbers and limits throw where they are written", () => {
   const text = (value: string) => value as "1s";
   assert.throws(
     () => duration.gt(text("100 parsecs")),
@@ -208,15 +208,15 @@ Deno.test("compile: what is pushed down, and what is not", () => {
     "roots __x64_sys_openat",
     "depth 1",
   ]);
-  // A function may call itself: no depth.
+  // The function may be recursive, so no depth limit is set.
   assert.deepEqual(steps(trace("vfs_read").count()), ["roots vfs_read"]);
-  // Its callers lie above it.
+  // As a root, the function would hide its callers.
   assert.deepEqual(steps(trace("vfs_read").count("caller")), []);
   assert.deepEqual(steps(trace("vfs_read").under(sys_read).count()), [
     "roots __x64_sys_read",
   ]);
   assert.deepEqual(steps(trace(sys_read).graph()), ["roots __x64_sys_read"]);
-  // More functions than there is room for.
+  // More functions than the guest has graph roots.
   assert.deepEqual(
     steps(trace(fn("vfs_*"), sys_openat).filter(comm.eq("a")).count(func)),
     [],

@@ -1,5 +1,5 @@
 /**
- * Made-up targets for the compiler's tests: a kernel with a few functions and
+ * Made-up targets for the compiler's tests: a kernel with some functions and
  * events.
  *
  * @module
@@ -100,7 +100,7 @@ const FORMATS: readonly EventFormat[] = [
   },
 ];
 
-/** A target; `part` says how it differs from a plain live guest. */
+/** A live guest with nothing enabled; `part` overrides what differs. */
 export function fakeFacts(
   part: Partial<TargetFacts> & { readonly enabled?: readonly string[] } = {},
 ): TargetFacts {

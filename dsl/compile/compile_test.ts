@@ -1,5 +1,5 @@
 /**
- * The plans of twelve programs, as text, and one of them as JSON.
+ * Plans of typical programs as text, and one of them as JSON.
  *
  * @module
  */
@@ -152,7 +152,7 @@ const PROGRAMS: readonly [
   ],
 ];
 
-Deno.test("a process as a source gives what the condition gives", () => {
+Deno.test("process().trace() plans the same as trace().filter(process())", () => {
   const facts = fakeFacts({ tracer: "nop", enabled: CALLS });
   const who = process("sshd").withChildren();
   const text = (query: Query<unknown>) =>

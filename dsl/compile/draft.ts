@@ -1,5 +1,6 @@
 /**
- * What passes over a script hand on: one draft for each trace.
+ * The compiler's working state: one draft for each trace, filled in pass by
+ * pass.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import type {
 } from "../../engine/query/program.ts";
 import type { Moment, SinkSpec, TraceSpec } from "../../engine/query/spec.ts";
 
-/** A trace on its way to a stream. */
+/** A trace while it is being compiled to a stream. */
 export interface Draft {
   readonly spec: TraceSpec;
   /** The functions or events as the script names them. */
@@ -20,12 +21,15 @@ export interface Draft {
     readonly sink: SinkSpec;
     readonly query: number;
   }[];
-  /** The kernel's functions; `undefined`: all of them, or no calls. */
+  /**
+   * The kernel's functions; `undefined`: all of them, or the trace is of
+   * events.
+   */
   functions: readonly FunctionTarget[] | undefined;
   under: readonly FunctionTarget[];
   /**
-   * Names of functions that programs of today do not call any more: it does
-   * no harm when they are not seen.
+   * Names of functions that today's programs no longer call (`open`, replaced
+   * by `openat`): a trace may do without their events.
    */
   outdated: ReadonlySet<string>;
   /** Whether all functions are system calls' entry functions. */
@@ -40,7 +44,7 @@ export interface Draft {
   /** Whether a sink looks at what happened inside calls. */
   inside: boolean;
   fields: ReadonlyMap<string, FieldKind>;
-  /** Conditions that are left to the host. */
+  /** Conditions that the host tests. */
   residual: Expression[];
   /** `system:name` of events that are to be enabled. */
   readonly enable: Set<string>;
@@ -48,8 +52,8 @@ export interface Draft {
   moduleReason: string;
 }
 
-/** What all drafts share. */
+/** Collects notes for the user from all drafts. */
 export interface Notes {
-  /** Adds a sentence for the user, once. */
+  /** Adds a sentence, unless it is there already. */
   note(sentence: string): void;
 }

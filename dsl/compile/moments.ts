@@ -1,5 +1,5 @@
 /**
- * Moments as plans name them.
+ * How plans write the moments at which a trace begins or ends.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function momentText(moment: Moment): string {
   }
 }
 
-/** Several moments, of which the first counts. */
+/** When a trace ends, as text: the first of several moments ends it. */
 export function untilText(moments: readonly Moment[], live: boolean): string {
   if (moments.length > 0) return moments.map(momentText).join(" or ");
   return live ? "Ctrl-C" : "the end";

@@ -7,7 +7,7 @@ import { visitLeaves } from "../../engine/query/expression.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Draft } from "./draft.ts";
 
-/** Names of the fields that a trace's filters and sinks name. */
+/** Names of the fields that a trace's filters and sinks use. */
 export function namedFields(draft: Draft): Set<string> {
   const names = new Set<string>();
   for (const filter of draft.spec.filters) {

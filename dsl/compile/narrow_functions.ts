@@ -1,6 +1,6 @@
 /**
- * Pass: conditions on the function alone are decided before anything runs;
- * only the functions that pass are looked at, by the guest as by the host.
+ * Pass: evaluates conditions on the function's name at compile time, so that
+ * both guest and host deal with the matching functions only.
  *
  * @module
  */
@@ -14,7 +14,9 @@ import { globRegExp } from "../../engine/base/glob.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 
-/** Narrows a draft's functions; what decided is tested no more. */
+/**
+ * Narrows a draft's functions, and drops the conditions that it has evaluated.
+ */
 export function narrowFunctions(
   draft: Draft,
   facts: TargetFacts,
@@ -22,7 +24,7 @@ export function narrowFunctions(
 ): void {
   const shorten = (name: string) => facts.functions.syscalls.short(name);
   const { functions } = draft;
-  // Levels are counted from the outermost function asked for.
+  // Levels are counted from the outermost function asked for: all are needed.
   if (
     functions === undefined || draft.inside || draft.spec.depth !== undefined ||
     namedFields(draft).has("depth")
@@ -36,7 +38,7 @@ export function narrowFunctions(
   const kept = functions.filter(({ name }) =>
     decided.every((part) => holds(part, shorten(name), shorten))
   );
-  // None at all: the filter stays, and lets nothing through.
+  // No function passes: the filter stays, and lets no event through.
   if (kept.length === 0) return;
   if (kept.length < functions.length) {
     notes.note(
@@ -52,7 +54,7 @@ export function narrowFunctions(
   );
 }
 
-/** Whether a condition asks for nothing but the function's name. */
+/** Whether a condition uses the function's name only. */
 function onFunction(node: Expression): boolean {
   switch (node.op) {
     case "all":
@@ -69,7 +71,7 @@ function onFunction(node: Expression): boolean {
   }
 }
 
-/** Brings a function's name into the form that scripts use. */
+/** Shortens a function's name to the form that scripts use: `sys_openat`. */
 type Shorten = (name: string) => string;
 
 function holds(node: Expression, name: string, shorten: Shorten): boolean {

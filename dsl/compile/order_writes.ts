@@ -1,7 +1,7 @@
 /**
- * Pass: the steps in the order in which they are carried out: what is needed
- * and what narrows the trace first, recording last, so that nothing is
- * recorded that the script does not ask for.
+ * Pass: orders the steps. Events are enabled and the trace is narrowed first,
+ * recording starts last, so that nothing is recorded that the script did not
+ * ask for.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const ORDER: readonly ControlStep["control"][] = [
   "enabled",
 ];
 
-/** Orders the steps. */
+/** Sorts the steps into the order in which they are carried out. */
 export function orderWrites(steps: readonly ControlStep[]): PlannedStep[] {
   return [...steps]
     .sort((a, b) => ORDER.indexOf(a.control) - ORDER.indexOf(b.control))

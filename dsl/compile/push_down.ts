@@ -1,6 +1,6 @@
 /**
- * Pass: what the guest can be told, so that it does not record what nobody
- * asks for. Pushing down never changes which events come out.
+ * Pass: has the guest record less, by graph roots, depth and muted events.
+ * Pushing down never changes which events the script gets.
  *
  * @module
  */
@@ -17,15 +17,15 @@ import { byName } from "./resolve_names.ts";
 /** What is pushed down, and why the rest is not. */
 export interface PushDown {
   readonly steps: readonly ControlStep[];
-  /** Why the functions are picked out on the host; empty: they are not. */
+  /** Why the host must select the functions; empty if it need not. */
   readonly rootsReason: string;
-  /** Why the depth is cut on the host; empty: it is not. */
+  /** Why the host must limit the depth; empty if it need not. */
   readonly depthReason: string;
   /** What the guest's module is told. */
   readonly module: ModulePush;
 }
 
-/** Plans the steps. */
+/** Plans the control steps for all drafts together. */
 export function pushDown(
   drafts: readonly Draft[],
   facts: TargetFacts,
@@ -56,8 +56,8 @@ export function pushDown(
 }
 
 /**
- * Why a trace's conditions are tested on the host: neither a stock kernel nor
- * the module tests anything but the function before it records.
+ * Why the host tests a trace's conditions: before recording, both a stock
+ * kernel and the module look at the function only.
  */
 export function filterReason(
   draft: Draft,
@@ -72,7 +72,7 @@ export function filterReason(
 }
 
 interface Roots {
-  /** Whether the guest's roots will be just the functions asked for. */
+  /** Whether the guest's roots will be exactly the functions asked for. */
   readonly exact: boolean;
   readonly reason: string;
 }
@@ -89,7 +89,7 @@ function planRoots(
   const wanted = new Map<string, FunctionTarget>();
   let all = false;
   for (const draft of graphs) {
-    // Callers lie above the function: with it as a root they are not seen.
+    // The graph starts at its roots: as a root, a function hides its callers.
     const outer = draft.under.length > 0 ? draft.under : draft.functions;
     if (outer === undefined) all = true;
     else if (namedFields(draft).has("caller") && draft.under.length === 0) {
@@ -148,14 +148,16 @@ function planRoots(
   return { exact: true, reason: "" };
 }
 
-/** How deep a draft looks, as far as the guest can count it; 0: no limit. */
+/**
+ * The depth limit, in levels, that the guest can apply for a draft; 0: none.
+ */
 function levels(draft: Draft): number {
   if (draft.under.length > 0) return 0;
   if (draft.spec.depth !== undefined) {
     return draft.spec.depth === Infinity ? 0 : draft.spec.depth;
   }
-  // Entry functions of system calls do not call each other; any other
-  // function may be called within itself.
+  // Entry functions of system calls do not call each other; any other function
+  // may be recursive.
   return draft.allSyscalls && !draft.inside ? 1 : 0;
 }
 
@@ -201,7 +203,7 @@ function planDepth(
     : "the guest counts it from other functions";
 }
 
-/** Events that are recorded although nothing asks for them. */
+/** Plans to mute the enabled events that no trace needs. */
 function planMutes(
   drafts: readonly Draft[],
   facts: TargetFacts,

@@ -1,5 +1,5 @@
 /**
- * Pass: what the guest's module is told to record.
+ * Pass: configures the guest's module for the traces that it records.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import type { SealName } from "../../engine/seal/page/abi.ts";
 import { needsAll } from "./choose_module.ts";
 import type { Draft } from "./draft.ts";
 
-/** What is pushed into the module. */
+/** What the module is told. */
 export interface ModulePush {
   readonly steps: readonly ControlStep[];
   /** How entries are sealed; `none`: the module is not used. */
   readonly seal: SealName;
-  /** Why the host picks out functions; empty: it does not. */
+  /** Why the host must select the functions; empty if it need not. */
   readonly rootsReason: string;
-  /** Why the host cuts the depth; empty: it does not. */
+  /** Why the host must limit the depth; empty if it need not. */
   readonly depthReason: string;
 }
 
 /**
- * Plans the module's configuration for the traces that it records. Without
- * push-down it is told the functions, since it records no others, and the
- * rest is left to the host.
+ * Plans the module's configuration for the traces that it records. Even without
+ * push-down it gets the functions, since it records nothing else; the rest is
+ * left to the host.
  */
 export function pushModule(
   drafts: readonly Draft[],
@@ -61,10 +61,10 @@ export function pushModule(
     filter: recorded,
     depth,
     arguments: own.some((draft) => draft.syscalls.length > 0),
-    // As the function graph tracer does.
+    // The function graph tracer records interrupts as well.
     interrupts: true,
     hooks: false,
-    // With roots of its own, a trace is asked for these alone.
+    // With roots, record only below these, not what the dispatcher calls.
     dispatcher: rooted.length === 0,
     seal: module.seal,
   };
@@ -101,7 +101,9 @@ export function pushModule(
   };
 }
 
-/** How deep a draft looks, as far as the module can count it; 0: no limit. */
+/**
+ * The depth limit, in levels, that the module can apply for a draft; 0: none.
+ */
 function levels(draft: Draft): number {
   const { depth } = draft.spec;
   if (draft.under.length > 0 || depth === undefined) return 0;

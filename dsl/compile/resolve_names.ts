@@ -1,5 +1,5 @@
 /**
- * Pass: names of functions and events to what the target's kernel has.
+ * Pass: resolves names to the functions and events of the target's kernel.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import { CompileError } from "../errors.ts";
 import type { Notes } from "./draft.ts";
 
 /**
- * The functions that a name or glob stands for, by name; notes what programs
- * call today in place of an old system call.
+ * The functions that a name or glob stands for, sorted by name. Adds a note
+ * when programs of today call another system call in place of an old one.
  *
- * @param outdated is added the names of old ones
- * @throws {CompileError} when there is none, with near names.
+ * @param outdated receives the names of such old system calls
+ * @throws {CompileError} when there is none; suggests similar names.
  */
 export function functionsOf(
   ref: FunctionRef,
@@ -50,7 +50,7 @@ function resolved(index: FunctionIndex, ref: FunctionRef): NamedFunctions {
   }
 }
 
-/** In the order of their names. */
+/** Compares functions by name, for sorting. */
 export function byName(a: FunctionTarget, b: FunctionTarget): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
@@ -58,7 +58,7 @@ export function byName(a: FunctionTarget, b: FunctionTarget): number {
 /**
  * The events that a name (`system:name` or `name`) or glob stands for.
  *
- * @throws {CompileError} when there is none, with near names.
+ * @throws {CompileError} when there is none; suggests similar names.
  */
 export function resolveEvent(
   ref: FunctionRef,

@@ -1,5 +1,5 @@
 /**
- * Pass: system calls to their events.
+ * Pass: finds the events `sys_enter_*` and `sys_exit_*` of system calls.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import type {
   SyscallTarget,
 } from "../../engine/query/program.ts";
 
-/** The events of system calls' entry functions, where the kernel has them. */
+/**
+ * Pairs entry functions of system calls with their events; functions for which
+ * the kernel has none are left out.
+ */
 export function syscallEvents(
   functions: readonly FunctionTarget[],
   facts: TargetFacts,

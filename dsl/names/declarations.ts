@@ -1,6 +1,6 @@
 /**
- * Declarations of one guest's functions, events and structs, for the editor
- * and the type checker.
+ * TypeScript declarations of one guest's functions, events and structs, for
+ * editors and the type checker.
  *
  * @module
  */
@@ -17,9 +17,9 @@ const NAME = /^[A-Za-z_$][\w$]*$/;
 const quoted = (name: string) => NAME.test(name) ? name : JSON.stringify(name);
 
 /**
- * The text of the declarations.
+ * Writes the declarations as the text of a `.d.ts` file.
  *
- * @param structs names of structs whose members are declared too
+ * @param structs names of structs whose members to declare as well
  * @throws {XftraceError} when the kernel has no such struct.
  *
  * @example

@@ -1,18 +1,18 @@
 /**
- * Kernel functions, for the editor and the type checker.
+ * Types of kernel functions, for editors and the type checker.
  *
  * @module
  */
 import type { Empty } from "./events.ts";
 
-/** Marks a function's arguments; for the type checker. */
+/** For the type checker only: marks the kinds of a function's arguments. */
 declare const ARGS: unique symbol;
 
 /** A kernel function, a system call, or a glob over functions. */
 export interface TracedFunction<out A = Empty> {
   /** `vfs_read`, `sys_openat`, `vfs_*`. */
   readonly name: string;
-  /** For the type checker alone: kinds of its arguments. */
+  /** For the type checker only: kinds of its arguments. */
   readonly [ARGS]?: A;
 }
 
@@ -22,7 +22,8 @@ export interface SystemCall<N extends string, A> extends TracedFunction<A> {
 }
 
 /**
- * A system call by its kernel name. Its arguments: see `syscalls.ts`.
+ * Makes a system call of its kernel name; `syscalls.ts` has all of them, with
+ * their arguments.
  *
  * @example
  * ```ts
@@ -36,27 +37,25 @@ export function syscall<N extends string, A>(name: N): SystemCall<N, A> {
   return { name };
 }
 
-/**
- * Functions of one guest's kernel, as `xftrace types TARGET` declares them.
- */
+/** Functions of one guest's kernel, as `xftrace types TARGET` declares them. */
 export interface KernelFunctions {
-  /** No function: there is nothing before declarations are added. */
+  /** A placeholder: empty until a guest's declarations are added. */
   readonly "": TracedFunction;
 }
 
 /**
- * Kernel functions as members: those of the guest whose declarations are
- * there, and no others; without declarations, any name.
+ * Kernel functions as members: with a guest's declarations, only the functions
+ * of that guest; without, any name.
  */
 export type FunctionsByName = [Exclude<keyof KernelFunctions, "">] extends
   [never] ? { readonly [name: string]: TracedFunction }
   : KernelFunctions;
 
 /**
- * Events of one guest, as `xftrace types TARGET` declares them; they go
- * before those that the language knows by itself.
+ * Events of one guest, as `xftrace types TARGET` declares them; they take
+ * precedence over those that the language knows.
  */
 export interface GuestEvents {
-  /** No event: there is nothing before declarations are added. */
+  /** A placeholder: empty until a guest's declarations are added. */
   readonly "": Empty;
 }

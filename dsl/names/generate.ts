@@ -1,10 +1,10 @@
 /**
- * Writes dsl/names/syscalls.ts and dsl/names/events.ts from what recorded
- * kernels say of themselves: their `syscall_metadata` and event formats.
+ * Writes dsl/names/syscalls.ts and dsl/names/events.ts from the
+ * `syscall_metadata` and the event formats in recorded kernels.
  *
  *     deno task names
  *
- * Several snapshots: the union; of an entry that differs the last one counts.
+ * Several snapshots give the union; where they differ, the last one counts.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * An open guest, or an open recording of one: what queries run on, and the
- * kernel that scripts look into.
+ * An open guest, running or recorded: runs queries, and gives scripts access to
+ * the kernel's objects.
  *
  * @module
  */
@@ -40,13 +40,16 @@ import {
 import { compile } from "../compile/compile.ts";
 import { type QueryTarget, Runner } from "../runner.ts";
 
-/** What an open guest does with what it has to say. */
+/**
+ * Where an open guest sends output and warnings, and where its symbols come
+ * from.
+ */
 export interface GuestOptions {
-  /** Takes what `print()` and its kin print; default: standard output. */
+  /** Receives what sinks such as `print()` write; default: standard output. */
   readonly write?: (text: string) => void;
   /**
-   * Told what went wrong without harm, such as events that were lost, one
-   * sentence each; default: standard error.
+   * Called with each warning, one sentence, such as that events were lost;
+   * default: standard error.
    */
   readonly onWarning?: (message: string) => void;
   /** Symbols of a System.map, in place of the kernel's own. */
@@ -55,7 +58,7 @@ export interface GuestOptions {
 
 /** How queries are planned. */
 export interface PlanOptions {
-  /** Tell the guest what it can be told; default true. */
+  /** Have the guest narrow down what it records, where it can; default true. */
   readonly push?: boolean;
   /** The trace instance; default: the top-level one. */
   readonly instance?: string;
@@ -63,13 +66,15 @@ export interface PlanOptions {
 
 /** How queries are planned and run. */
 export interface GuestRunOptions extends PlanOptions, Partial<RunOptions> {
-  /** Told the plan before it is carried out. */
+  /** Called with the plan before it is carried out. */
   readonly onPlan?: (plan: Plan) => void;
 }
 
-/** What a run on a guest came to. */
+/** The result of a run on a guest. */
 export interface GuestRunResult extends RunResult {
-  /** Whether a query's events were handed on as they came, by query. */
+  /**
+   * For each query, whether its events were printed or handed on as they came.
+   */
   readonly asTheyCame: readonly boolean[];
 }
 
@@ -80,7 +85,7 @@ export interface Asked {
 }
 
 /**
- * A guest that was opened: a running one, or a recording.
+ * An open guest: a running one, or a recording.
  *
  * @example
  * ```ts
@@ -95,7 +100,9 @@ export interface Asked {
  * ```
  */
 export class Guest implements QueryTarget, AsyncDisposable, Disposable {
-  /** What the lower layers of the library work on. */
+  /**
+   * Memory, symbols and types: what the other entries of the library work on.
+   */
   readonly session: Session;
   /** The guest's kernel: its variables and structs by name. */
   readonly kernel: GuestKernel;
@@ -104,7 +111,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   #closed = false;
   #changing = false;
 
-  /** Makes it of a session that was opened, and will close that. */
+  /** Takes over an open session, which is closed with the guest. */
   constructor(session: Session, options: GuestOptions = {}) {
     this.session = session;
     this.kernel = new GuestKernel(session.kernel);
@@ -112,7 +119,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     this.#runner = new Runner((queries) => this.#answer(queries));
   }
 
-  /** What the user calls it: `qemu:web1`. */
+  /** The target as the user names it: `qemu:web1`. */
   get target(): string {
     return this.session.target;
   }
@@ -123,10 +130,10 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * Runs a query, together with those that are asked in the same tick: what
-   * `trace(...).on(guest)` does when it is awaited.
+   * Runs a query, together with all others asked in the same tick. Awaiting
+   * `trace(...).on(guest)` calls this.
    *
-   * @throws {CompileError} when the guest cannot deliver what is asked.
+   * @throws {CompileError} when the guest cannot deliver what a query needs.
    * @throws {GuestGoneError} when the guest ends meanwhile.
    */
   ask(query: QuerySpec): Promise<unknown> {
@@ -134,21 +141,21 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * What queries come to on this guest: what it is told, and what is done on
-   * the host. Nothing is written.
+   * Compiles queries to a plan: what the guest would be told, and what the host
+   * would do. Writes nothing.
    *
-   * @throws {CompileError} when the guest cannot deliver what is asked.
+   * @throws {CompileError} when the guest cannot deliver what a query needs.
    */
   plan(queries: readonly Asked[], options: PlanOptions = {}): Plan {
     return this.#prepare(queries, options).program.plan;
   }
 
   /**
-   * Runs queries in one pass, and tells of the run: results, losses, how it
-   * ended. Ctrl-C ends the run of a live guest, and what was written to it is
-   * taken back.
+   * Runs queries in one pass. Gives their results, the losses, and how the run
+   * ended. Ctrl-C ends the run of a live guest; what was written to the guest
+   * is undone.
    *
-   * @throws {CompileError} when the guest cannot deliver what is asked.
+   * @throws {CompileError} when the guest cannot deliver what a query needs.
    * @throws {XftraceError} when the guest cannot be steered, or is being
    * steered by another run.
    */
@@ -165,7 +172,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
       );
     }
     options.onPlan?.(program.plan);
-    // Only a plan that writes gets memory that can be written.
+    // Memory becomes writable only for a plan that writes.
     if (changes) this.session.memory.makeWritable();
     const stop = new AbortController();
     const interrupt = () => stop.abort();
@@ -192,7 +199,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * What the guest's kernel is, and what its Ftrace does now.
+   * Describes the guest's kernel and the present state of its Ftrace.
    *
    * @param instance the trace instance; default: the top-level one
    * @throws {KernelError} when there is no such instance.
@@ -205,7 +212,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   /**
    * The functions that can be traced and whose names match: `"vfs_*"`.
    *
-   * @throws {XftraceError} when there is none, with near names.
+   * @throws {XftraceError} when there is none; suggests similar names.
    */
   functions(glob?: string): TraceableFunction[] {
     this.#open();
@@ -213,10 +220,12 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * The events that are meant by `sched:*`, `*_exec` or `sched`.
+   * The trace events that match a name, a glob or a system: `sched:*`,
+   * `*_exec`, `sched`.
    *
-   * @param instance whose state is told; default: the top-level one
-   * @throws {XftraceError} when there is none, with near names.
+   * @param instance the trace instance whose state is listed; default: the
+   * top-level one
+   * @throws {XftraceError} when there is none; suggests similar names.
    */
   events(glob?: string, instance?: string): readonly ListedEvent[] {
     this.#open();
@@ -225,8 +234,8 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * Checks whether the kernel is still itself. Whatever is found is read
-   * again before it is reported; nothing is written.
+   * Checks the kernel for manipulation. Whatever is found is read again before
+   * it is reported; nothing is written.
    *
    * @param options.only ids of the checks to run; default: all
    */
@@ -239,8 +248,8 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 
   /**
-   * Saves the guest's trace with all that reading it needs, or all of its
-   * memory (`full`), to a file that `open("core:PATH")` opens.
+   * Saves the guest's trace with everything that is needed to read it, or all
+   * of its memory (`full`), to a file that `open("core:PATH")` opens.
    *
    * @throws {XftraceError} when it cannot be written, or the guest not read.
    */
@@ -256,14 +265,14 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     });
   }
 
-  /** Lets go of the guest, which runs on. */
+  /** Closes the guest's memory; the guest itself runs on. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
     this.session[Symbol.dispose]();
   }
 
-  /** Lets go of the guest, which runs on. */
+  /** Closes the guest's memory; the guest itself runs on. */
   [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
     return Promise.resolve();
@@ -307,7 +316,9 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   }
 }
 
-/** Bytes that are no UTF-8 come out as they are. */
+/**
+ * Writes to standard output; bytes that are not UTF-8 are passed on unchanged.
+ */
 function print(text: string): void {
   const bytes = textBytes(text);
   let at = 0;

@@ -9,18 +9,18 @@ import { withCaret } from "../../engine/query/place.ts";
 import type { CompileError } from "../errors.ts";
 import * as language from "../mod.ts";
 
-/** The name under which errors know the one-liner. */
+/** The file name of the one-liner in stack traces. */
 const URL_OF_TEXT = "file:///one-liner";
-/** Lines that stand before the text in the function made of it. */
+/** How many lines the generated function has before the text. */
 const LINES_BEFORE = 3;
 
 /**
- * The queries that a one-liner asks for: an expression of the language, or
- * several with commas between them. It knows all names of the language.
+ * Evaluates a one-liner: an expression of the language, or several separated by
+ * commas. All names of the language are in scope.
  *
- * The text is code and is run: take it from whoever may run code here.
+ * The text is run as code: accept it only from those who may run code here.
  *
- * @throws {XftraceError} when it is none.
+ * @throws {XftraceError} when the text is not a query.
  *
  * @example
  * ```ts
@@ -60,9 +60,9 @@ export function oneLiner(text: string): language.Query<unknown>[] {
 }
 
 /**
- * What is wrong with a one-liner, with a caret under the place.
+ * The message of an error in a one-liner, with a caret under the place.
  *
- * @param error that making or running it threw
+ * @param error what evaluating the one-liner or running its queries threw
  * @param text the one-liner
  *
  * @example
@@ -81,7 +81,7 @@ export function oneLiner(text: string): language.Query<unknown>[] {
 export function oneLinerMessage(error: CompileError, text: string): string {
   const { at, message } = error;
   if (at?.file !== URL_OF_TEXT) return message;
-  // Lines of the one-liner alone are the user's.
+  // Count lines from the beginning of the user's text.
   const place = { ...at, file: "the one-liner", line: at.line - LINES_BEFORE };
   return withCaret(message, place, (_, line) => text.split("\n")[line - 1]);
 }

@@ -1,5 +1,5 @@
 /**
- * Opens recordings, which takes reading alone.
+ * Opens recordings; needs no permission but `--allow-read`.
  *
  * @module
  */
@@ -14,10 +14,10 @@ export interface RecordingOptions
   extends GuestOptions, Pick<DescribeOptions, "cacheDir" | "onStep"> {}
 
 /**
- * Opens a recording: `core:web1.core.zst`, an ELF core or a snapshot. Takes
- * `--allow-read` alone.
+ * Opens a recording, an ELF core or a snapshot: `core:web1.core.zst`. Needs no
+ * permission but `--allow-read`.
  *
- * @throws {XftraceError} when the target is no recording or cannot be read.
+ * @throws {XftraceError} when the target is not a recording or cannot be read.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ export function openRecording(
   target: string,
   options: RecordingOptions = {},
 ): Promise<Guest> {
-  // Errors come as those of a promise, as everywhere where guests are opened.
+  // Errors reject the promise, as those of live.ts do.
   return Promise.try(() => {
     const spec = parseTarget(target);
     if (spec.kind !== "core") {
