@@ -9,15 +9,15 @@ import { addCommands } from "./cli/all_commands.ts";
 import { note } from "./cli/terminal.ts";
 
 /**
- * The command line.
+ * Builds the command line.
  *
- * @param name the command that is going to be run; default: all are there
+ * @param name the command that is going to run; default: registers all commands
  */
 export async function xftraceCommand(name?: string): Promise<Command> {
   const program = new Command("xftrace")
     .description(
-      "Traces a running Linux guest from the host: reads and steers the guest's\n" +
-        "own Ftrace in its memory. The guest is never stopped.",
+      "Traces a running Linux guest from the host, by reading and controlling the\n" +
+        "guest's own Ftrace in its memory. The guest is never stopped.",
     )
     .version(VERSION)
     .showHelpAfterError("(run with --help for examples)")
@@ -26,11 +26,11 @@ export async function xftraceCommand(name?: string): Promise<Command> {
       "after",
       `
 Examples:
-  xftrace info                        the only VM that runs
+  xftrace info                        describe the only VM that runs
   xftrace on sys_openat sys_read      record, and collect in the background
   xftrace off                         stop, and write trace_graph.txt
-  xftrace show -t qemu:web1           the trace as it happens
-  xftrace report -t core:guest.core   what a recording holds
+  xftrace show -t qemu:web1           print the trace as it happens
+  xftrace report -t core:guest.core   print what a recording holds
 
 Exit codes:
   0   done
@@ -38,25 +38,26 @@ Exit codes:
   2   a check found something
   3   a check could not judge
   64  the command line is wrong
-  69  the guest ended while it was read; what was collected is kept`,
+  69  the guest ended while it was read; what was collected is kept
+  130 interrupted; what was begun has been undone`,
     );
   await addCommands(program, name);
   return program;
 }
 
-/** Runs it; returns the exit code. */
+/** Runs the command line; returns the exit code. */
 async function main(): Promise<number> {
   try {
     const program = await xftraceCommand(Deno.args[0]);
     await program.parseAsync(Deno.args, { from: "user" });
-    // A command that found something, and had it all to say, has set it.
+    // Commands that print their findings themselves have set the code.
     return Deno.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
-      // --help and --version end this way too; commander has printed.
+      // --help and --version throw as well; commander has printed everything.
       return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     }
-    // The reader of a pipe has seen enough.
+    // The reader of the pipe has ended, as `head` does.
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
     if (error instanceof XftraceError) {
       note(`xftrace: ${error.message}`);

@@ -1,20 +1,20 @@
 /**
- * The commands of `xftrace`, each loaded when it is needed: most of the time
- * that a command takes to start goes into reading the code of all others.
+ * The commands of `xftrace`. Each is loaded only when it is needed, since
+ * loading all of them takes most of the time that a command needs to start.
  *
  * @module
  */
 import type { Command } from "@commander-js/extra-typings";
 
-/** A file of commands. */
+/** A file that registers one or more commands. */
 interface Commands {
-  /** The commands that it adds. */
+  /** The names of these commands. */
   readonly names: readonly string[];
-  /** Loads what adds them to a program. */
+  /** Imports the function that registers them on a program. */
   readonly load: () => Promise<(program: Command) => void>;
 }
 
-/** All, in the order in which help shows them. */
+/** All commands, in the order in which help lists them. */
 export const COMMANDS: readonly Commands[] = [
   {
     names: ["info"],
@@ -96,15 +96,16 @@ export const COMMANDS: readonly Commands[] = [
   },
 ];
 
-/** What describes all commands, so that it needs them. */
+/** The command that describes all others, and so needs all of them loaded. */
 const OF_ALL = "completions";
 
-/** Options of the program itself that end it before any command. */
+/** Options of the program itself, with which no command runs. */
 const ALONE = ["-V", "--version"];
 
 /**
- * Adds the command that is going to be run, or all of them, where that is not
- * one of them: help, a mistyped name.
+ * Registers the command that is going to run. For anything else (help, a
+ * mistyped name) registers all commands, so that they can be listed or
+ * suggested.
  */
 export async function addCommands(
   program: Command,

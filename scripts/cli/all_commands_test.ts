@@ -8,7 +8,7 @@ async function added(name?: string): Promise<string[]> {
   return program.commands.map((command) => command.name());
 }
 
-Deno.test("each file adds the commands that it is listed with", async () => {
+Deno.test("each file registers the commands that are listed for it", async () => {
   for (const { names } of COMMANDS) {
     for (const name of names) {
       if (name === "completions") continue;
@@ -17,7 +17,7 @@ Deno.test("each file adds the commands that it is listed with", async () => {
   }
 });
 
-Deno.test("help, completions and mistyped names see all commands", async () => {
+Deno.test("help, completions and mistyped names load all commands", async () => {
   const all = COMMANDS.flatMap(({ names }) => names);
   for (const name of [undefined, "--help", "help", "reprt", "completions"]) {
     assert.deepEqual(await added(name), all, name);

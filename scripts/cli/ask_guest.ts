@@ -1,6 +1,6 @@
 /**
- * What the guest says of Ftrace, for `xftrace check` to compare with memory:
- * out of a file, or asked of the project's module in the guest.
+ * What the guest's tracefs says, for `xftrace check` to compare with memory:
+ * read from a file, or asked from the xftrace module in the guest.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { usage } from "./option_values.ts";
 /**
  * Reads what `grep -H "" FILES...` printed in the guest's tracefs.
  *
- * @throws {XftraceError} when it cannot be read or holds nothing of it.
+ * @throws {XftraceError} when the file cannot be read or has no such lines.
  */
 export function toldByFile(path: string): TracefsTexts {
   let text: string;
@@ -32,8 +32,8 @@ export function toldByFile(path: string): TracefsTexts {
 }
 
 /**
- * Asks the module in the guest, which reads its tracefs itself. This writes
- * to the module's mailbox, and to nothing else.
+ * Asks the module in the guest, which reads tracefs itself. This writes to the
+ * module's mailbox and nowhere else.
  *
  * @throws {XftraceError} when the guest has no module, or it is tracing.
  */
@@ -58,7 +58,7 @@ export async function toldByModule(session: Session): Promise<TracefsTexts> {
   return told;
 }
 
-/** Whether two say the same. */
+/** Whether two readings of tracefs are equal. */
 export function sameTold(a: TracefsTexts, b: TracefsTexts): boolean {
   return a.size === b.size &&
     [...a].every(([name, text]) => b.get(name) === text);

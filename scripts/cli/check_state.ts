@@ -1,6 +1,6 @@
 /**
- * What checks keep on the host between runs, and what the host knows of the
- * project's own module.
+ * What checks keep on the host between runs: records of kernel text, and copies
+ * of the xftrace modules that were built here.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { bootOf, type Session, stateFolder } from "xftrace";
 import { type TextRecords, textRecords } from "xftrace/detect";
 
 /**
- * Where the text of this boot of this guest is recorded; `undefined` for a
- * recording, or when there is no place for it.
+ * The records of kernel text for this boot of this guest; `undefined` for a
+ * recording, or when there is no state folder.
  */
 export function recordsOf(session: Session): TextRecords | undefined {
   const [folder, boot] = [stateFolder("text"), bootOf(session)];
@@ -20,7 +20,10 @@ export function recordsOf(session: Session): TextRecords | undefined {
     : textRecords(folder, boot);
 }
 
-/** Keeps a module that this host built: checks know it again. */
+/**
+ * Keeps a copy of a module that was built on this host, by which checks
+ * recognize it in a guest.
+ */
 export function keepBuiltModule(module: Uint8Array): void {
   const folder = stateFolder("modules");
   if (folder === undefined) return;
@@ -29,7 +32,7 @@ export function keepBuiltModule(module: Uint8Array): void {
     Deno.mkdirSync(join(folder, id), { recursive: true, mode: 0o700 });
     Deno.writeFileSync(join(folder, id, "xftrace.ko"), module, { mode: 0o600 });
   } catch {
-    // Not worth a failure: checks take its file with --modules as well.
+    // Not an error: the file can be passed to checks with --modules as well.
   }
 }
 

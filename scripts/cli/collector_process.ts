@@ -1,5 +1,5 @@
 /**
- * The collector's process, as `xftrace on` starts and ends it.
+ * Starts and ends the collector's process for `xftrace on`.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type { Interrupt } from "./interrupt.ts";
 import { ownProgram } from "./own_program.ts";
 import { Progress } from "./terminal.ts";
 
-/** Milliseconds until a collector that says nothing is given up. */
+/** How long to wait for a sign of life from a starting collector, ms. */
 const START_MS = 20_000;
 const LOOK_MS = 20;
-/** Milliseconds until a collector that was told to end is given up. */
+/** How long to wait for a collector to end after SIGTERM, ms. */
 const END_MS = 150_000;
 
 /**
- * Starts the collector's process; returns its pid once it follows.
+ * Starts the collector's process; returns its pid once it follows the guest.
  *
- * @throws {XftraceError} with what it said last when it does not.
+ * @throws {XftraceError} with the last line of its log, when it does not start.
  */
 export async function startCollector(
   folder: StateFolder,
@@ -49,7 +49,7 @@ export async function startCollector(
       const { starting } = reply.status;
       if (starting === undefined) return pid;
       progress.update(starting);
-      // It says what it does, and gives up by itself.
+      // It reports progress, and has time limits of its own.
       until = performance.now() + START_MS;
     }
     if (interrupt?.asked === true) break;
@@ -65,18 +65,18 @@ export async function startCollector(
   );
 }
 
-/** The last line of its log, without the time. */
+/** The last line of the collector's log, without its time stamp. */
 function lastWords(folder: StateFolder): string {
   try {
     const line = Deno.readTextFileSync(folder.log).trim().split("\n").at(-1);
     return line?.replace(/^\d{4}-\S+Z /, "") ?? "";
   } catch {
-    // It did not come as far as its log.
+    // It ended before it had a log.
     return "";
   }
 }
 
-/** Tells a collector to end, and waits until it has put things right. */
+/** Tells a collector to end, and waits until it has cleaned up. */
 export async function endCollector(
   pid: number,
   ended: () => boolean = () => !processRuns(pid),
@@ -104,7 +104,7 @@ function processRuns(pid: number): boolean {
 /**
  * Refuses a second trace of the same guest.
  *
- * @throws {XftraceError} that says what is on, and what to do.
+ * @throws {XftraceError} that names the earlier trace, and says what to do.
  */
 export async function requireFree(
   folder: StateFolder,

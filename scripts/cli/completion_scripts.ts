@@ -1,6 +1,5 @@
 /**
- * Completion scripts for shells, made from what the commands say of
- * themselves.
+ * Completion scripts for shells, made from descriptions of the commands.
  *
  * @module
  */
@@ -31,10 +30,10 @@ export interface CompletedCommand {
   readonly takesTarget: boolean;
 }
 
-/** Shells that there is a script for. */
+/** The supported shells. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** A shell that there is a script for. */
+/** A supported shell. */
 export type Shell = typeof SHELLS[number];
 
 /** The completion script for a shell. */
@@ -55,7 +54,7 @@ export function completionScript(
 const names = (option: CompletedOption) =>
   option.short === undefined ? [option.long] : [option.short, option.long];
 
-/** Inside single quotes of a shell. */
+/** Quotes a text for a shell, with single quotes. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

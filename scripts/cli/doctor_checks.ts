@@ -1,5 +1,5 @@
 /**
- * The checks of `xftrace doctor`: what is there, what is missing, and what to
+ * The checks of `xftrace doctor`: what a guest has, what it lacks, and what to
  * do about it.
  *
  * @module
@@ -21,9 +21,9 @@ import {
 } from "xftrace/targets";
 import { count, size } from "./terminal.ts";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface DoctorCheck {
-  /** Stable name: `memory.shared`. */
+  /** Stable name, such as `memory.write`; docs/json.md lists them. */
   readonly id: string;
   /** `hint`: works, could be better; `problem`: does not work. */
   readonly status: "ok" | "hint" | "problem";
@@ -52,7 +52,7 @@ const problem = (id: string, found: string, ...fix: string[]): DoctorCheck => ({
   fix,
 });
 
-/** What can be said of a VM from its process alone. */
+/** Checks of a VM that need its process only, not its memory. */
 export function vmChecks(vm: VmProcess): DoctorCheck[] {
   const what = [vm.kind, vm.machine, vm.accel, vm.libvirt ? "libvirt" : ""]
     .filter((word) => word !== "").join(", ");
@@ -111,7 +111,7 @@ export function vmChecks(vm: VmProcess): DoctorCheck[] {
   return checks;
 }
 
-/** What can be said of an open target: its kernel and its Ftrace. */
+/** Checks of an open target: its kernel and its Ftrace. */
 export function sessionChecks(session: Session): DoctorCheck[] {
   const { kernel } = session;
   const { facts } = kernel;
@@ -228,7 +228,7 @@ function eventChecks(kernel: Kernel): DoctorCheck[] {
   return [ok("ftrace.events", `${count(events)} trace events are known`)];
 }
 
-/** The check that an error stands for. */
+/** Makes a check with status `problem` of an error. */
 export function errorCheck(id: string, error: XftraceError): DoctorCheck {
   return problem(id, error.message);
 }

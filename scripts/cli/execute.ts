@@ -19,26 +19,29 @@ import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
 
-/** What a command line says about running. */
+/** Options of the commands that run queries. */
 export interface ExecuteOptions extends TargetOptions {
-  /** Print the plan, write nothing. */
+  /** Print the plan, and write nothing. */
   readonly dryRun?: boolean;
-  /** Tell the guest what it can be told; default true. */
+  /** Have the guest narrow down what it records, where it can; default true. */
   readonly pushDown?: boolean;
-  /** Results as JSON. */
+  /** Print the results as JSON. */
   readonly json?: boolean;
   /** The trace instance. */
   readonly instance?: string;
-  /** Results are the script's: it prints what it likes. */
+  /** Do not print results: the script that gets them decides. */
   readonly silent?: boolean;
 }
 
-/** Runs queries in one pass; prints what they come to. */
+/**
+ * Runs queries in one pass and prints their results, or prints the plan
+ * (`dryRun`).
+ */
 export async function execute(
   queries: readonly Asked[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
-  // A recording takes reading alone, so no more is asked for.
+  // A recording must open with --allow-read alone: do not use the cache.
   const recording = options.target?.startsWith("core:") === true;
   using guest = await openGuest(
     recording ? { ...options, cache: false } : options,
@@ -82,7 +85,7 @@ function show(
   options: ExecuteOptions,
 ): void {
   if (options.silent === true) {
-    // The script has them.
+    // The script gets the results, and prints what it wants.
   } else if (options.json === true) {
     const shown = result.results.filter((_, i) => !result.asTheyCame[i]);
     if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
@@ -100,7 +103,7 @@ function show(
   }
 }
 
-/** What the seals of the module's entries said. */
+/** The verdicts on the module's entries, as text. */
 function sealText({ counts }: NonNullable<RunResult["sealed"]>): string {
   const wrong = VERDICTS.filter((verdict) =>
     verdict !== "verified" && verdict !== "lost" &&
@@ -111,7 +114,7 @@ function sealText({ counts }: NonNullable<RunResult["sealed"]>): string {
   }`;
 }
 
-/** What was read and what was not, in one line. */
+/** How much was read and how much was missed, in one line. */
 export function summary(result: RunResult): string {
   const parts = [
     `${count(result.read)} entries read`,

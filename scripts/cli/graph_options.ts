@@ -29,26 +29,26 @@ const NAMES = [
 
 const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
   ["--abstime", "show the time of each line"],
-  ["--no-abstime", "do not"],
+  ["--no-abstime", "leave out the time"],
   ["--proc", "show the process of each line"],
-  ["--no-proc", "do not"],
+  ["--no-proc", "leave out the process"],
   ["--cpu", "show the CPU of each line"],
-  ["--no-cpu", "do not"],
+  ["--no-cpu", "leave out the CPU"],
   ["--duration", "show how long calls took"],
-  ["--no-duration", "do not"],
+  ["--no-duration", "leave out how long calls took"],
   ["--overhead", "mark long calls"],
-  ["--no-overhead", "do not"],
+  ["--no-overhead", "do not mark long calls"],
   ["--tail", "name the function at its closing brace"],
-  ["--no-tail", "do not"],
-  ["--irqs", "show what interrupts do"],
-  ["--no-irqs", "do not"],
+  ["--no-tail", "do not name the function there"],
+  ["--irqs", "show functions that interrupts call"],
+  ["--no-irqs", "leave them out"],
 ];
 
 /**
- * Adds the display options; what is not given is as the guest has it.
+ * Adds the display options. Those that are not given are as the guest has them.
  *
- * The result's type is stated: inferred from fourteen options over a generic
- * command, it keeps the type checker busy for minutes.
+ * The result's type is written out: inferring it from fourteen options of a
+ * generic command takes the type checker minutes.
  */
 export function withGraphOptions<
   Args extends unknown[],
@@ -58,6 +58,10 @@ export function withGraphOptions<
   command: Command<Args, Opts, Global>,
 ): Command<Args, Opts & GraphFlags, Global> {
   for (const [flag, about] of OPTIONS) command.option(flag, about);
+  command.addHelpText(
+    "after",
+    "\nDisplay options that are not given are as the guest has them set.",
+  );
   return command as unknown as Command<Args, Opts & GraphFlags, Global>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The agent of the guest that a command is about.
+ * Connects to the guest agent of a command's target.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { openAgent } from "xftrace/live";
 import { resolveTarget } from "xftrace/targets";
 
 /**
- * The agent of an open guest.
+ * Connects to the agent of an open guest.
  *
- * @throws {XftraceError} one sentence: it is no running guest, it has no port
- * for an agent, nobody answers there.
+ * @throws {XftraceError} one sentence: the target is not a running guest, has
+ * no port for an agent, or no agent answers there.
  */
 export function agentOf({ target }: Pick<Session, "target">): GuestAgent {
   const resolved = resolveTarget(target);
@@ -21,7 +21,10 @@ export function agentOf({ target }: Pick<Session, "target">): GuestAgent {
   throw new XftraceError(`${target} is no running guest: no agent runs in it`);
 }
 
-/** Tracefs of a guest through its agent, which is reached when needed. */
+/**
+ * Access to a guest's tracefs through its agent; connects when it is first
+ * used.
+ */
 export function agentTracefs(session: Pick<Session, "target">): AgentTracefs {
   return new AgentTracefs(() => agentOf(session));
 }

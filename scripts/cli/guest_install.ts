@@ -1,5 +1,5 @@
 /**
- * `xftrace guest install -t`: the plan as text, and how it went.
+ * `xftrace guest install -t`: prints the plan, and carries it out with --run.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { usage } from "./option_values.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
-/** What `guest install` was given. */
+/** The options of `guest install -t`. */
 export interface InstallOptions extends TargetOptions {
   readonly target: string;
   readonly run?: true;
@@ -39,16 +39,16 @@ export interface InstallOptions extends TargetOptions {
 }
 
 /**
- * Shows what installing would do, and does it when it is told to.
+ * Prints what installing would do, and does it if `run` is set.
  *
- * @throws {XftraceError} one sentence: what is in the way, and what to do.
+ * @throws {XftraceError} one sentence: what prevents it, and what to do.
  */
 export async function installInGuest(options: InstallOptions): Promise<void> {
   using guest = await openGuest(options);
   const { session } = guest;
   const { kernel, target } = session;
   const parameters = ringParameters(options.ringKib);
-  // What is known without asking the guest comes first, and building last.
+  // Checks that need no answer from the guest come first, building comes last.
   requireAbsent(kernel, target);
   using agent = agentOf(session);
   const info = await agent.require(AGENT_COMMANDS);
@@ -70,7 +70,7 @@ export async function installInGuest(options: InstallOptions): Promise<void> {
     agent,
     plan,
     (step) => {
-      // What was written is removed after Ctrl-C too.
+      // The last step removes what was written, so it runs after Ctrl-C too.
       if (step !== plan.last) interrupt.check();
       note(`+ ${stepText(step).join(" ")}`);
     },
@@ -131,7 +131,7 @@ async function moduleFile(
   };
 }
 
-/** A step as the agent's command and what it is about. */
+/** A step as text: the agent's command, and what it does. */
 function stepText(step: InstallStep): [call: string, what: string] {
   return step.do === "run"
     ? ["guest-exec", [step.program, ...step.args].join(" ")]

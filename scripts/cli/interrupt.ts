@@ -1,11 +1,12 @@
 /**
- * Ctrl-C while a command steers a guest: what was begun is undone first.
+ * Ctrl-C while a command changes a guest: the command undoes its changes before
+ * it ends.
  *
  * @module
  */
 import { XftraceError } from "xftrace";
 
-/** Notices Ctrl-C, and SIGTERM, from when it is made to its disposal. */
+/** Catches SIGINT and SIGTERM for as long as it exists. */
 export class Interrupt implements Disposable {
   #asked = false;
   readonly #end = () => {
@@ -17,12 +18,12 @@ export class Interrupt implements Disposable {
     Deno.addSignalListener("SIGTERM", this.#end);
   }
 
-  /** Whether it was pressed. */
+  /** Whether a signal was received. */
   get asked(): boolean {
     return this.#asked;
   }
 
-  /** @throws {XftraceError} when it was pressed. */
+  /** @throws {XftraceError} when a signal was received. */
   check(): void {
     if (!this.#asked) return;
     throw new XftraceError("interrupted; what was begun has been undone", {
@@ -30,7 +31,7 @@ export class Interrupt implements Disposable {
     });
   }
 
-  /** No longer notices it. */
+  /** Stops catching the signals. */
   [Symbol.dispose](): void {
     Deno.removeSignalListener("SIGINT", this.#end);
     Deno.removeSignalListener("SIGTERM", this.#end);

@@ -6,7 +6,10 @@
 import { XftraceError } from "xftrace";
 import { readVmlinux, type Vmlinux } from "xftrace/detect";
 
-/** Formats that this runtime cannot unpack, and what can. */
+/**
+ * Compression formats that Deno cannot unpack: the tool that can, and its
+ * Debian package.
+ */
 const TOOLS = {
   xz: ["xz", "xz-utils"],
   lzma: ["xz", "xz-utils"],
@@ -18,7 +21,7 @@ const TOOLS = {
 /**
  * Reads a vmlinuz, or an unpacked vmlinux.
  *
- * @throws {XftraceError} when it cannot be read, with the fix.
+ * @throws {XftraceError} when it cannot be read; says what to do.
  */
 export function readKernelFile(path: string): Vmlinux {
   let file: Uint8Array;
@@ -38,7 +41,7 @@ export function readKernelFile(path: string): Vmlinux {
   });
 }
 
-/** Unpacks by a tool of the host's; `undefined` when that fails. */
+/** Unpacks with a program of the host; `undefined` when that fails. */
 export function unpack(
   tool: string,
   packed: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * Results that are renewed in place on a terminal while a trace runs.
+ * Results so far, updated in place on a terminal while a trace runs.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { out } from "./terminal.ts";
 
 const EVERY_MS = 1000;
 
-/** Shows texts and takes them back; nothing where there is no terminal. */
+/** Shows texts and erases them again; does nothing without a terminal. */
 export class LiveTexts {
   readonly #shown: boolean;
   #last = performance.now();
@@ -17,14 +17,14 @@ export class LiveTexts {
     this.#shown = wanted && Deno.stdout.isTerminal();
   }
 
-  /** Renews what is shown, once a second. */
+  /** Updates what is shown, at most once a second. */
   show(texts: () => readonly string[]): void {
     const now = performance.now();
     if (!this.#shown || now - this.#last < EVERY_MS) return;
     this.#last = now;
     this.clear();
     const text = texts().filter((each) => each !== "").join("\n");
-    // More than the screen cannot be taken back.
+    // Lines that have scrolled off the screen could not be erased.
     const rows = Deno.consoleSize().rows - 2;
     const lines = text.split("\n").slice(0, -1).slice(0, rows);
     if (lines.length === 0) return;
@@ -32,7 +32,7 @@ export class LiveTexts {
     this.#lines = lines.length;
   }
 
-  /** Takes back what is shown. */
+  /** Erases what is shown. */
   clear(): void {
     if (this.#lines > 0) out(`\x1b[${this.#lines}A\x1b[J`);
     this.#lines = 0;

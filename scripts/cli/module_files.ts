@@ -1,5 +1,5 @@
 /**
- * Files of kernel modules that users give: a `.ko`, packed or not, or a
+ * Files of kernel modules that users name: a `.ko`, compressed or not, or a
  * folder of them.
  *
  * @module
@@ -14,9 +14,9 @@ import { usage } from "./option_values.ts";
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
 
 /**
- * Modules by the kernel's name of them, read when they are asked for.
+ * Finds module files by the name that the kernel uses; reads them on demand.
  *
- * @param paths files, or folders that are searched with all below them
+ * @param paths files, or folders, which are searched recursively
  * @throws {XftraceError} when one cannot be read or holds no module.
  */
 export function moduleFiles(
@@ -52,7 +52,7 @@ export function moduleFiles(
   };
 }
 
-/** Adds the modules of a folder and of those below it; how many they are. */
+/** Adds the modules in a folder, recursively; returns how many there are. */
 function collect(folder: string, found: Map<string, string[]>): number {
   let added = 0;
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
@@ -62,11 +62,11 @@ function collect(folder: string, found: Map<string, string[]>): number {
   return added;
 }
 
-/** Adds a file when it is a module's: 1, else 0. */
+/** Adds a file if it is a module; returns 1 if it is, else 0. */
 function add(found: Map<string, string[]>, path: string): number {
   const file = NAME.exec(basename(path))?.[1];
   if (file === undefined) return 0;
-  // In the kernel's names of modules a dash is an underscore.
+  // The kernel writes a dash in a module's name as an underscore.
   const name = file.replaceAll("-", "_");
   found.set(name, [...found.get(name) ?? [], path]);
   return 1;

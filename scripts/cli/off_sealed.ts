@@ -32,20 +32,21 @@ export interface SealedOff {
   readonly recording: string;
   readonly klog: string;
   readonly lines: number;
-  /** `null`: the collector was killed, and nobody knows. */
+  /** `null` when it is not known, since the collector was killed. */
   readonly keySwitches: number | null;
   readonly dropped: { nmi: number; unkeyed: number; nested: number } | null;
   readonly foreign: ReportedRecording["foreign"];
 }
 
-/** A sealed trace that is to be ended. */
+/** The state of a sealed trace. */
 export type SealedTrace = TraceState & { readonly sealed: SealedState };
 
 /**
- * Ends it. The exit status is 2 when anything was tampered with.
+ * Ends a sealed trace and writes its text. Sets the exit code to 2 when
+ * anything was tampered with.
  *
  * @param session the guest; `undefined` when it has ended
- * @throws {GuestGoneError} when it has ended; the text is written.
+ * @throws {GuestGoneError} when the guest has ended; the text has been written.
  */
 export async function turnOffSealed(
   session: Session | undefined,
@@ -84,7 +85,7 @@ export async function turnOffSealed(
   }
 }
 
-/** Has the collector end the trace, or does it when the collector is gone. */
+/** Has the collector end the trace, or ends it when the collector is gone. */
 async function end(
   session: Session,
   folder: StateFolder,

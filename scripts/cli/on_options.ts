@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { Command, OptionValues } from "@commander-js/extra-typings";
+import {
+  type Command,
+  Option,
+  type OptionValues,
+} from "@commander-js/extra-typings";
 import type { XftraceError } from "xftrace";
 import { SEAL_NUMBER, type SealName } from "xftrace/seal";
 import { usage } from "./option_values.ts";
@@ -38,58 +42,81 @@ export interface OnOptions extends TargetOptions {
   readonly bufferSize?: string;
 }
 
-/** An option that is given several times; not `<x...>`, which eats functions. */
+/**
+ * Collects the values of a repeatable option. commander's `<x...>` would take
+ * the functions that follow as values.
+ */
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
 const REPEATED: readonly (readonly [flag: string, about: string])[] = [
-  ["--mute <event>", "leave out an event; may be repeated"],
-  ["--without-cpu <cpu>", "leave out a CPU; may be repeated"],
+  ["--mute <event>", "do not record this event; repeatable"],
+  ["--without-cpu <cpu>", "do not record on this CPU; repeatable"],
   [
     "--filter <functions>",
-    'record these below the functions named; may be repeated; "all" (module)',
+    'record these functions below the named ones, or "all"; repeatable (module, tracefs)',
   ],
-  ["--event <event>", "enable an event too; may be repeated (tracefs)"],
+  ["--event <event>", "enable this event as well; repeatable (tracefs)"],
   [
     "--event-filter <event=expression>",
-    "record an event only when this holds; may be repeated (tracefs)",
+    "record an event only when this is true; repeatable (tracefs)",
   ],
   [
     "--trigger <event=command>",
-    "what an event sets off, such as stacktrace:5; may be repeated (tracefs)",
+    "set a trigger on an event, such as stacktrace:5; repeatable (tracefs)",
   ],
   [
     "--set <file=value>",
-    "any other file of tracefs, += to add; may be repeated (tracefs)",
+    "set any other file of tracefs; += adds to it; repeatable (tracefs)",
   ],
 ];
 
 const OPTIONS: readonly (readonly [flag: string, about: string])[] = [
-  ["--instance <name>", "an instance in place of the top level"],
-  ["--depth <levels>", "follow calls no deeper (0: no limit)"],
-  ["--foreground", "stay until Ctrl-C, and then do what `off` does"],
-  ["--dry-run", "show what would be written, and write nothing"],
-  ["--plain", "do not use the guest's module, even if it is there"],
-  ["--sealed", "use the guest's module, or fail"],
-  ["--resume", "go on with a sealed trace whose collector has ended"],
-  ["--seal <mode>", `${Object.keys(SEAL_NUMBER).join(", ")} (module)`],
-  ["--rotate <ms>", "a new key for each CPU so often; default 100 (module)"],
-  ["--interrupts", "record what interrupts do below a function (module)"],
-  ["--no-arguments", "leave out system-call arguments and paths (module)"],
-  ["--no-hooks", "leave out the functions of loaded modules (module)"],
-  ["--klog <file>", 'the key log; default "trace.klog" (module)'],
-  ["--recording <file>", 'the recording; default "trace.xfs" (module)'],
-  ["--tracer <name>", "have the module select a stock tracer of the guest"],
+  ["--instance <name>", "use this trace instance (default: the top level)"],
+  ["--depth <levels>", "follow calls this deep at most (0: no limit)"],
+  ["--foreground", "wait for Ctrl-C, then do what `off` does"],
+  ["--dry-run", "print the plan, and write nothing"],
+  ["--plain", "do not use the guest's module, even if it is loaded"],
+  ["--sealed", "use the guest's module; fail if it is not loaded"],
+  ["--resume", "continue a sealed trace whose collector has ended"],
+  [
+    "--seal <mode>",
+    `how entries are sealed: ${
+      Object.keys(SEAL_NUMBER).join(", ")
+    }; default: the last (module)`,
+  ],
+  [
+    "--rotate <ms>",
+    "give each CPU a new key this often; default: 100 (module)",
+  ],
+  [
+    "--interrupts",
+    "also record what interrupts call below a function (module)",
+  ],
+  [
+    "--no-arguments",
+    "do not record system calls' arguments and paths (module)",
+  ],
+  ["--no-hooks", "do not record the functions of loaded modules (module)"],
+  ["--klog <file>", 'the key log to write; default: "trace.klog" (module)'],
+  [
+    "--recording <file>",
+    'the recording to write; default: "trace.xfs" (module)',
+  ],
+  [
+    "--tracer <name>",
+    "select a tracer of the guest's own: function_graph, function, ... (tracefs)",
+  ],
   [
     "--agent",
-    "have the guest's own agent do it, which is trusted; needs no module (tracefs)",
+    "set files of tracefs through QEMU's guest agent, without the module; trusts the guest",
   ],
-  ["--clock <name>", "the trace clock (tracefs)"],
-  ["--buffer-size <KiB>", "size of a CPU's buffer (tracefs)"],
+  ["--clock <name>", "set the trace clock: local, global, mono, ... (tracefs)"],
+  ["--buffer-size <KiB>", "set the size of each CPU's buffer (tracefs)"],
 ];
 
-/** Adds the options; the type is stated, for inferring it takes minutes. */
+/** Adds the options. The type is written out: inferring it takes minutes. */
 export function withOnOptions<
   Args extends unknown[],
   Opts extends OptionValues,
@@ -99,12 +126,14 @@ export function withOnOptions<
 ): Command<Args, Opts & OnOptions, Global> {
   for (const [flag, about] of OPTIONS) command.option(flag, about);
   for (const [flag, about] of REPEATED) {
-    command.option(flag, about, collect, []);
+    command.addOption(
+      new Option(flag, about).argParser(collect).default([], "none"),
+    );
   }
   return command as unknown as Command<Args, Opts & OnOptions, Global>;
 }
 
-/** @throws {XftraceError} when it is no whole number of at least `least`. */
+/** @throws {XftraceError} unless it is a whole number, `least` or more. */
 export function wholeNumber(option: string, text: string, least = 0): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isInteger(value) && value >= least) {
@@ -121,7 +150,7 @@ export function sealName(text: string): SealName {
   throw usage(`--seal takes ${names.join(", ")}; there is no "${text}"`);
 }
 
-/** Options that have the module write files of tracefs. */
+/** Options that set files of tracefs. */
 const TRACEFS = [
   "event",
   "eventFilter",
@@ -131,7 +160,7 @@ const TRACEFS = [
   "bufferSize",
 ] as const;
 
-/** What a kind of trace does not take. */
+/** The options that each kind of trace does not take. */
 const FOREIGN = {
   sealed: ["instance", "mute", "withoutCpu", ...TRACEFS],
   plain: [
@@ -146,17 +175,17 @@ const FOREIGN = {
   tracer: ["seal", "rotate", "interrupts", "klog", "recording"],
 } as const;
 
-/** Whether an option was given: repeated ones are empty lists without. */
+/** Whether an option was given: a repeatable one is an empty list if not. */
 function isGiven(options: OnOptions, name: keyof OnOptions): boolean {
   const value: unknown = options[name];
   return value !== undefined && !(Array.isArray(value) && value.length === 0);
 }
 
 /**
- * Whether the module is to write files of tracefs.
+ * Whether files of tracefs are to be set.
  *
- * @throws {XftraceError} when functions are named too, and no tracer: they
- * would be sealed by the module itself.
+ * @throws {XftraceError} when functions are named as well, but no tracer: the
+ * module would record these itself, sealed.
  */
 export function isTracefs(
   functions: readonly string[],
@@ -182,7 +211,7 @@ function flagOf(name: keyof OnOptions): string {
 /**
  * Refuses `--agent` where it would do nothing.
  *
- * @throws {XftraceError} that says what it is for.
+ * @throws {XftraceError} that says what the option is for.
  */
 export function requireForAgent(
   functions: readonly string[],
@@ -201,7 +230,9 @@ export function requireForAgent(
   );
 }
 
-/** An option that takes the guest's module, beside `--plain`. */
+/**
+ * The error for an option that needs the guest's module, given with `--plain`.
+ */
 export function excludesPlain(flag: string): XftraceError {
   return usage(
     `--plain and ${flag} exclude each other: ${flag} takes the guest's module, which --plain leaves out`,

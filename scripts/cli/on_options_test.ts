@@ -18,7 +18,7 @@ function parse(...args: string[]): OnOptions {
   return { ...command.opts(), cache: true };
 }
 
-Deno.test("options that can be given again keep all, and eat no functions", () => {
+Deno.test("repeatable options keep all their values, and take no functions", () => {
   const { event, filter, mute, withoutCpu } = parse(
     ...["--event", "a:b", "--event", "c:*", "--filter", "vfs_*", "sys_read"],
   );
@@ -27,7 +27,7 @@ Deno.test("options that can be given again keep all, and eat no functions", () =
   assert.deepEqual([...mute, ...withoutCpu], []);
 });
 
-Deno.test("an option that would do nothing is refused by its name", () => {
+Deno.test("an option that would do nothing is refused, and named", () => {
   const refused = (kind: "sealed" | "plain" | "tracer", ...args: string[]) => {
     try {
       refuseForeign(kind, parse(...args));
@@ -48,7 +48,7 @@ Deno.test("an option that would do nothing is refused by its name", () => {
   assert.equal(refused("tracer", "--event", "x", "--clock", "mono"), undefined);
 });
 
-Deno.test("what takes the module and --plain exclude each other", () => {
+Deno.test("--plain excludes options that need the module", () => {
   for (
     const [flag, ...args] of [
       ["--set", "--set", "options/sym-addr=1"],
@@ -70,7 +70,7 @@ Deno.test("what takes the module and --plain exclude each other", () => {
   refuseForeign("plain", parse("--plain", "--mute", "x"));
 });
 
-Deno.test("numbers and seals that are none are named", () => {
+Deno.test("invalid numbers and seals are named", () => {
   assert.equal(wholeNumber("--rotate", "10", 1), 10);
   for (const text of ["", "0", "-1", "1.5", "x", "1e400"]) {
     assert.throws(() => wholeNumber("--rotate", text, 1), /--rotate takes a/);
@@ -79,7 +79,7 @@ Deno.test("numbers and seals that are none are named", () => {
   assert.throws(() => sealName("aes"), /--seal takes none, xor,.*"aes"/);
 });
 
-Deno.test("the guest's agent is for stock tracers alone", () => {
+Deno.test("--agent is for stock tracers only", () => {
   requireForAgent([], parse("--agent", "--tracer", "function_graph"));
   requireForAgent(["vfs_open"], parse("--agent", "--tracer", "function"));
   for (const flag of ["--plain", "--sealed", "--resume"]) {
@@ -94,7 +94,7 @@ Deno.test("the guest's agent is for stock tracers alone", () => {
   );
 });
 
-Deno.test("files of tracefs are for the guest's own tracers", () => {
+Deno.test("options that set files of tracefs need a tracer when functions are named", () => {
   assert.equal(isTracefs(["sys_read"], parse()), false);
   assert.equal(isTracefs([], parse("--set", "options/sym-addr=1")), true);
   assert.equal(

@@ -1,6 +1,6 @@
 /**
- * `xftrace on` with the guest's own Ftrace: steered by words in its memory,
- * and with `--tracer` by files of tracefs that the module writes.
+ * `xftrace on` with the guest's own Ftrace: controlled by words in its memory,
+ * and with `--tracer` by files of tracefs that the module or the agent sets.
  *
  * @module
  */
@@ -31,14 +31,14 @@ import type { OnOptions } from "./on_options.ts";
 import { plainRequest, tracerRequest } from "./on_request.ts";
 import { count, note, out, Progress } from "./terminal.ts";
 
-/** Who made what is told of. */
+/** The name of the command, for messages about its changes. */
 const WHO = "`xftrace on`";
 
 /**
- * Starts it, or prints the plan.
+ * Starts recording by plain writes alone, or prints the plan (`--dry-run`).
  *
  * @returns the folder of the trace; `undefined` after `--dry-run`.
- * @throws {XftraceError} when it cannot be done; what was written is undone.
+ * @throws {XftraceError} when it fails; what was written has been undone.
  */
 export async function onPlain(
   session: Session,
@@ -51,10 +51,10 @@ export async function onPlain(
 }
 
 /**
- * The same with the guest's module, which sets files of tracefs first.
+ * The same, with files of tracefs that the guest's module sets first.
  *
  * @returns the folder of the trace; `undefined` after `--dry-run`.
- * @throws {XftraceError} when it cannot be done; what was written is undone.
+ * @throws {XftraceError} when it fails; what was written has been undone.
  */
 export async function onTracer(
   session: Session,
@@ -66,10 +66,10 @@ export async function onTracer(
 }
 
 /**
- * The same with the guest's agent, for people who trust their guest.
+ * The same, with files of tracefs that QEMU's guest agent sets first.
  *
  * @returns the folder of the trace; `undefined` after `--dry-run`.
- * @throws {XftraceError} when it cannot be done; what was written is undone.
+ * @throws {XftraceError} when it fails; what was written has been undone.
  */
 export async function onAgent(
   session: Session,
@@ -83,7 +83,7 @@ export async function onAgent(
   return await begin(target, planned, functions, options, files);
 }
 
-/** Plans files of tracefs, and what else was asked for. */
+/** Plans the files of tracefs and the words in memory. */
 function planFiles(
   session: Session,
   functions: readonly string[],
@@ -99,10 +99,10 @@ function planFiles(
   return { target: { session, ...open }, planned };
 }
 
-/** Who sets files of tracefs, when any are set. */
+/** What sets files of tracefs. */
 interface FilesBy {
   readonly who: "module" | "agent";
-  /** Absent: the module's mailbox. */
+  /** Default: the module's mailbox. */
   readonly tracefs?: TracefsAccess;
 }
 
@@ -159,7 +159,10 @@ async function begin(
   return folder;
 }
 
-/** Carries the plan out, with all that is done noted in the folder first. */
+/**
+ * Carries the plan out. Each change is noted in the state folder before it is
+ * made.
+ */
 async function start(
   target: ControlTarget,
   { plan }: OnPlan,
@@ -192,7 +195,7 @@ async function start(
       },
       failing: async () => {
         if (state.collector > 0) await endCollector(state.collector);
-        // Until all is taken back, `xftrace off` can do it.
+        // As long as something is left to undo, `xftrace off` can do that.
         remains = true;
       },
       onLeft: (left) => {

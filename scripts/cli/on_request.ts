@@ -1,5 +1,5 @@
 /**
- * From the options of `xftrace on` to what is asked for.
+ * Turns the options of `xftrace on` into requests for a plan.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import { type OnOptions, sealName, wholeNumber } from "./on_options.ts";
 import { usage } from "./option_values.ts";
 
 /**
- * What is asked of the words in memory.
+ * The part of a request that words in memory fulfil.
  *
- * @throws {XftraceError} for a number that is none, as all below.
+ * @throws {XftraceError} for an invalid number, like all functions below.
  */
 function wordRequest(options: OnOptions): WordRequest {
   return {
@@ -31,7 +31,7 @@ function wordRequest(options: OnOptions): WordRequest {
   };
 }
 
-/** What is asked of a guest's own Ftrace. */
+/** The request for a trace by plain writes. */
 export function plainRequest(
   functions: readonly string[],
   options: OnOptions,
@@ -39,7 +39,7 @@ export function plainRequest(
   return { ...wordRequest(options), functions };
 }
 
-/** What the guest's module is to set of the stock Ftrace. */
+/** The request for a trace with files of tracefs. */
 export function tracerRequest(
   functions: readonly string[],
   options: OnOptions,
@@ -67,9 +67,9 @@ export function tracerRequest(
 }
 
 /**
- * What the guest's module is to record itself.
+ * The request for a sealed trace.
  *
- * @param files the recording and the key log, as people read their names
+ * @param files names of the recording and of the key log, for the plan
  */
 export function sealedRequest(
   functions: readonly string[],
@@ -91,13 +91,16 @@ export function sealedRequest(
   };
 }
 
-/** Names that stand in one option, or in several. */
+/**
+ * The names in the values of an option, which are separated by commas or
+ * spaces.
+ */
 function words(texts: readonly string[]): string[] {
   return texts.flatMap((text) => text.split(/[\s,]+/))
     .filter((name) => name !== "");
 }
 
-/** `EVENT=TEXT`. */
+/** Parses `EVENT=TEXT`. */
 function forEvent(option: string, example: string, text: string): ForEvent {
   const at = text.indexOf("=");
   const [event, what] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
@@ -105,7 +108,7 @@ function forEvent(option: string, example: string, text: string): ForEvent {
   throw usage(`${option} takes EVENT=TEXT, such as '${example}'`);
 }
 
-/** `FILE=VALUE`, or `FILE+=VALUE`. */
+/** Parses `FILE=VALUE` or `FILE+=VALUE`. */
 function setFile(text: string): SetFile {
   const [, path, plus, value] = /^([^=+\s]+)(\+?)=(.*)$/s.exec(text) ?? [];
   if (path !== undefined && value !== undefined) {

@@ -25,7 +25,7 @@ import { count, note, out, shownPath } from "./terminal.ts";
  *
  * @returns the folder of the trace; `undefined` after `--dry-run`.
  * @throws {XftraceError} when the guest or its module refuses; nothing is left
- * on.
+ * changed.
  */
 export async function onSealed(
   session: Session,
@@ -37,7 +37,7 @@ export async function onSealed(
   const klogPath = resolve(options.klog ?? "trace.klog");
   const recordingPath = resolve(options.recording ?? "trace.xfs");
   const open = openInstance(session);
-  // Names that the kernel does not have are told of before anything is done.
+  // Throws for names that the kernel does not have, before anything is done.
   const request = sealedRequest(functions, options, {
     recording: shownPath(recordingPath),
     klog: shownPath(klogPath),
@@ -104,7 +104,7 @@ export async function onSealed(
   return folder;
 }
 
-/** Goes on with a trace whose collector has ended without stopping it. */
+/** Continues a sealed trace whose collector has ended without stopping it. */
 export async function resumeSealed(session: Session): Promise<StateFolder> {
   const folder = session.key === undefined
     ? undefined
@@ -137,7 +137,9 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
   return folder;
 }
 
-/** The usual reason of a refusal, and what to do. */
+/**
+ * Adds to an error that the module is busy the usual reason, and what to do.
+ */
 function explained(error: unknown): unknown {
   if (!(error instanceof XftraceError) || !/busy/.test(error.message)) {
     return error;

@@ -1,12 +1,12 @@
-/** Values of options that are more than text, and what is wrong with them. */
+/** Parsers for the values of options, and the error for a wrong one. */
 import { EXIT, XftraceError } from "xftrace";
 
-/** An error in the command line, one sentence: what to give. */
+/** Makes an error in the command line: one sentence that says what to give. */
 export function usage(message: string): XftraceError {
   return new XftraceError(message, { exitCode: EXIT.usage });
 }
 
-/** Names with commas between them: `--only XF001,XF008`. */
+/** Parses names that are separated by commas: `--only XF001,XF008`. */
 export function nameList(text: string): string[] {
   return text.split(",").map((name) => name.trim()).filter((n) => n !== "");
 }

@@ -1,6 +1,6 @@
 /**
- * Programs of xftrace's own, started by their path: TypeScript in a checkout,
- * JavaScript in the npm package.
+ * How to start another program of xftrace by its path: TypeScript in a
+ * checkout, JavaScript in the npm package.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
- * Deno's arguments that run a program of `scripts/` with all permissions.
+ * Arguments for Deno to run a program of `scripts/` with all permissions.
  *
- * @param name below `scripts/`, without its ending: `collector/main`
+ * @param name path below `scripts/`, without its extension: `collector/main`
  */
 export function ownProgram(name: string): string[] {
   const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const path = (relative: string) =>
     fileURLToPath(new URL(relative, import.meta.url));
-  // A checkout's import map, wherever the command was started. The package
-  // has none: there the imports are npm's to resolve.
+  // The import map of a checkout, wherever the command was started. The package
+  // has none: its imports are resolved as npm's.
   const config = path("../../deno.json");
   return [
     "run",

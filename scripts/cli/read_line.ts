@@ -12,7 +12,7 @@ export function readLine(file: string, line: number): string | undefined {
     );
     return text.split("\n")[line - 1];
   } catch {
-    // The message is good without the line.
+    // The message is useful without the line as well.
     return undefined;
   }
 }

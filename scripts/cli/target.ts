@@ -1,5 +1,6 @@
 /**
- * The options that every command has that reads a guest, and what opens it.
+ * The options of all commands that read a guest, and the function that opens
+ * it.
  *
  * @module
  */
@@ -35,14 +36,17 @@ export function withTarget<
       "-t, --target <target>",
       `${TARGET_FORMS} (default: ${byDefault})`,
     )
-    .option("--system-map <file>", "take symbols from a System.map")
-    .option("--safe-read", "read without mapping the memory: slower, no SIGBUS")
-    .option("--no-cache", "neither use nor write the cache of kernels");
+    .option("--system-map <file>", "take symbols from this System.map")
+    .option(
+      "--safe-read",
+      "read memory without mapping it: slower, but safe if its file shrinks",
+    )
+    .option("--no-cache", "neither read nor write the cache of kernels");
 }
 
 /**
- * The target of a command that takes one as an argument too: both forms may
- * be given when they say the same.
+ * The target of a command that also takes it as an argument: both may be given
+ * if they are equal.
  *
  * @throws {XftraceError} (exit code 64) when they name two targets.
  */
@@ -58,14 +62,14 @@ export function oneTarget(
   );
 }
 
-/** Names of steps and how long they took. */
+/** Names of steps, and how long each took in ms. */
 export type Steps = { step: string; ms: number }[];
 
 /**
- * Opens what the options say.
+ * Opens the target that the options name.
  *
  * @param more.steps filled with the steps of attaching
- * @throws {XftraceError} in one sentence.
+ * @throws {XftraceError} one sentence: what is missing and what to do.
  */
 export function openGuest(
   options: TargetOptions,

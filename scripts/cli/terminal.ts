@@ -1,6 +1,6 @@
 /**
- * What commands write, and to where: results to standard output, all else to
- * standard error; colours and progress on a terminal only.
+ * Output of commands: results go to standard output, all else to standard
+ * error; colours and progress appear on a terminal only.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import { textBytes } from "xftrace/output";
 
 const encoder = new TextEncoder();
 
-/** Writes text (bytes in it come out as such) or bytes to standard output. */
+/**
+ * Writes text or bytes to standard output; raw bytes within text are passed on
+ * unchanged.
+ */
 export function out(chunk: string | Uint8Array): void {
   const bytes = typeof chunk === "string" ? textBytes(chunk) : chunk;
   let at = 0;
@@ -24,37 +27,37 @@ export function outJson(value: unknown): void {
   out(JSON.stringify(value, hex, 2) + "\n");
 }
 
-/** Says something that is no result. */
+/** Prints a line that is not part of the result. */
 export function note(text: string): void {
   Deno.stderr.writeSync(encoder.encode(text + "\n"));
 }
 
-/** Says that something went wrong without harm. */
+/** Prints a warning. */
 export function warn(text: string): void {
   note(`xftrace: ${text}`);
 }
 
-/** Whether standard output takes colours. */
+/** Whether standard output shows colours. */
 export function coloured(): boolean {
   return Deno.stdout.isTerminal() && !Deno.noColor;
 }
 
-/** A heading or a name that stands out, on a terminal. */
+/** Bold text, on a terminal. */
 export function strong(text: string): string {
   return coloured() ? styleText("bold", text) : text;
 }
 
-/** Text that steps back, on a terminal. */
+/** Dimmed text, on a terminal. */
 export function faint(text: string): string {
   return coloured() ? styleText("dim", text) : text;
 }
 
-/** A count with thin groups: `1,234,567`. */
+/** A number with separators: `1,234,567`. */
 export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** A size in bytes for people: `16.0 MiB`. */
+/** A size in bytes as readable text: `16.0 MiB`. */
 export function size(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let value = bytes;
@@ -66,20 +69,20 @@ export function size(bytes: number): string {
   return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A file's path as people would write it here: `trace.xfs`. */
+/** A path relative to the current folder, if it is below it: `trace.xfs`. */
 export function shownPath(path: string): string {
   const near = relative(Deno.cwd(), path);
   return near.startsWith("..") ? path : near;
 }
 
-/** One line that is renewed in place on a terminal; nothing elsewhere. */
+/** A line that is updated in place on a terminal; nothing elsewhere. */
 export class Progress implements Disposable {
   readonly #shown = Deno.stderr.isTerminal();
   readonly #start = performance.now();
   #last = 0;
   #used = false;
 
-  /** Renews the line, at most ten times a second, after the first second. */
+  /** Updates the line, at most ten times a second, after the first second. */
   update(text: string): void {
     const now = performance.now();
     if (!this.#shown || now - this.#start < 1000 || now - this.#last < 100) {

@@ -1,4 +1,4 @@
-/** `xftrace baseline` and `xftrace diff`: call flows learned and compared. */
+/** `xftrace baseline` and `xftrace diff`: learn call flows and compare them. */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
 import { EXIT, XftraceError } from "xftrace";
@@ -22,9 +22,9 @@ import {
 import { note, out, outJson, strong } from "../terminal.ts";
 
 /**
- * Reads a baseline's file.
+ * Reads the file of a baseline.
  *
- * @throws {XftraceError} when it cannot be read or is none.
+ * @throws {XftraceError} when it cannot be read or is not a baseline.
  */
 export function readBaseline(path: string): Baseline {
   let text: string;
@@ -37,14 +37,16 @@ export function readBaseline(path: string): Baseline {
   return decodeBaseline(path, text);
 }
 
-/** What the target's buffer says now. */
+/**
+ * Learns the call flow that the target's buffer, or a sealed recording, holds.
+ */
 async function learn(
   options: TargetOptions & { readonly recording?: string; klog?: string },
 ): Promise<Baseline> {
   if (options.recording !== undefined) {
     return sealed(options.recording, options.klog);
   }
-  // The cache is found by what the guest says of itself: not here.
+  // No cache: its key is the BUILD-ID, which a manipulated guest could forge.
   using guest = await openGuest({ ...options, cache: false });
   const { session } = guest;
   const { flow, events, problems } = recordedFlow(session.kernel);
@@ -58,7 +60,7 @@ async function learn(
   return { release, buildId: buildId ?? null, events, flow };
 }
 
-/** What a sealed recording holds; it does not name its kernel's build. */
+/** Learns the call flow of a sealed recording, which has no BUILD-ID. */
 function sealed(path: string, klog?: string): Baseline {
   const { flow, events, problems, release } = sealedFlow(path, klog);
   if (problems.length > 0) {
@@ -71,20 +73,30 @@ function sealed(path: string, klog?: string): Baseline {
   return { release, buildId: null, events, flow };
 }
 
-/** Adds `baseline` and `diff`. */
+/** Registers `xftrace baseline` and `xftrace diff` on the program. */
 export function registerBaseline(program: Command): void {
   const baseline = program.command("baseline")
     .summary("learn the call flow of a kernel that is known to be good")
     .description(
-      "Keeps in a file which functions call which, as the guest's own Ftrace has\n" +
-        "recorded it, for xftrace check --baseline and xftrace diff.",
+      "A baseline is a file that says which functions call which, as recorded in a\n" +
+        "guest that is known to be good. xftrace check --baseline and xftrace diff\n" +
+        "compare other recordings with it.",
     );
   withTarget(baseline.command("learn"))
-    .summary("learn from what the top-level buffer holds")
-    .requiredOption("-o, --output <file>", "write the baseline here")
+    .summary(
+      "write a baseline from a guest's trace buffer or a sealed recording",
+    )
+    .description(
+      "Writes a baseline from what the guest's top-level trace buffer holds. Record\n" +
+        "something first, with the tracer function_graph or function.",
+    )
+    .requiredOption("-o, --output <file>", "the file to write")
     .option("--recording <file>", "learn from this sealed recording instead")
-    .option("--klog <file>", "the recording's key log; default: as it names")
-    .option("--add", "add to what the file holds already")
+    .option(
+      "--klog <file>",
+      "the recording's key log (default: the one that it names)",
+    )
+    .option("--add", "add to the baseline that is in the file")
     .addHelpText(
       "after",
       `
@@ -118,10 +130,11 @@ Examples:
       );
     });
   baseline.command("show")
-    .summary("show a baseline as a tree")
-    .argument("<file>", "as baseline learn wrote it")
+    .summary("print a baseline as a tree")
+    .description("Prints a baseline as a tree of calls.")
+    .argument("<file>", "a baseline, as `baseline learn` writes it")
     .argument("[function]", "only below this function")
-    .option("--depth <levels>", "levels to show", Number, 6)
+    .option("--depth <levels>", "how many levels to show", Number, 6)
     .option("--json", "print JSON")
     .action((path, root, options) => {
       const { flow, release, events } = readBaseline(path);
@@ -133,24 +146,24 @@ Examples:
       const { depth } = options;
       out(flowText(flow, root === undefined ? { depth } : { root, depth }));
     });
-  withTarget(program.command("diff"), "B is given as an argument")
-    .summary("two call flows side by side")
+  withTarget(program.command("diff"), "none; b must be given")
+    .summary("compare two call flows side by side")
     .description(
-      "Draws two call flows beside each other, as they should be and as they are,\n" +
-        "and marks what differs: < only in A, > only in B. A and B are baselines, or\n" +
-        "targets whose buffer is read; a target with -t is B.",
+      "Draws two call flows side by side, and marks calls that only one of them has:\n" +
+        "< only in a, > only in b. Each is a baseline, a sealed recording, or a target\n" +
+        "whose trace buffer is read. A target that is given with -t is b.",
     )
     .argument(
       "<a>",
-      "a baseline's file, a sealed recording (.xfs), or a target (qemu:NAME, core:PATH)",
+      "a baseline, a sealed recording (.xfs), or a target (qemu:NAME, core:PATH)",
     )
-    .argument("[b]", "the same; left out when -t names it")
+    .argument("[b]", "the same; omitted when -t names a target")
     .argument("[function]", "only below this function")
-    .option("--depth <levels>", "levels to show", Number, 6)
+    .option("--depth <levels>", "how many levels to show", Number, 6)
     .addHelpText(
       "after",
       `
-Exit codes: 0 they agree, 2 they differ.
+Exit codes: 0 the flows are equal, 2 they differ.
 
 Examples:
   xftrace diff good.baseline qemu:web1 __x64_sys_openat
@@ -178,10 +191,10 @@ Examples:
 }
 
 /**
- * The second of the two flows, and the function that they are limited to: a
- * target with -t stands for the second argument.
+ * Assigns the arguments after the first: the second flow, and the function that
+ * both are limited to. A target with -t replaces the second argument.
  *
- * @throws {XftraceError} (exit code 64) when there is none, or two.
+ * @throws {XftraceError} (exit code 64) when there is no second flow, or two.
  */
 export function otherSide(
   second: string | undefined,
@@ -207,7 +220,7 @@ function isSource(argument: string | undefined): boolean {
     argument.endsWith(".xfs") || existsSync(argument);
 }
 
-/** A file's flow, or a target's. */
+/** The call flow of a file or of a target. */
 async function flowOf(
   source: string,
   options: TargetOptions,

@@ -1,4 +1,4 @@
-/** `xftrace check`: is this guest's kernel still itself? */
+/** `xftrace check`: checks a guest's kernel for rootkits. */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT, type Session, VERSION, XftraceError } from "xftrace";
 import {
@@ -28,58 +28,67 @@ import { faint, out, outJson, strong } from "../terminal.ts";
 /** Seconds between two runs of `--watch`. */
 const WATCH_EVERY = 5;
 
-/** Adds the command. */
+/** Registers `xftrace check` on the program. */
 export function registerCheck(program: Command): void {
   withTarget(program.command("check"))
-    .summary("look for rootkits: is this kernel still itself?")
+    .summary("look for rootkits in a guest's kernel")
     .description(
-      "Checks a guest's kernel from outside, while it runs or in a recording:\n" +
+      "Checks a guest's kernel from the host, while it runs or in a recording:\n" +
         "system calls, interrupts, hooks of every kind, tables of functions, text,\n" +
         "hidden modules and processes, and Ftrace's own switches. Whatever is found\n" +
-        "is read again before it is reported. Nothing is written to the guest (but by\n" +
-        "--ask-guest), and the cache of kernels is not used.",
+        "is read again before it is reported. Nothing is written to the guest (except\n" +
+        "with --ask-guest). The cache of kernels is never used.",
     )
-    .argument("[target]", "as with -t")
-    .option("--only <ids>", "only these checks: XF001,XF008", nameList)
+    .argument("[target]", "the target; same as -t")
+    .option("--only <ids>", "run only these checks: XF001,XF008", nameList)
     .option(
       "--vmlinuz <file>",
-      "compare the kernel's text with this image: the vmlinuz that it booted",
+      "compare the kernel's text with this image, the vmlinuz that the guest booted",
     )
     .option(
       "--baseline <file>",
-      "compare what was recorded with this (see xftrace baseline)",
+      "compare the recorded call flow with this baseline (see xftrace baseline)",
     )
     .option(
       "--recording <file>",
-      "judge the call flow of a sealed recording of this boot, not the buffer's",
+      "check the call flow of this sealed recording, made since the guest booted, instead of the buffer's",
     )
-    .option("--klog <file>", "the recording's key log; default: as it names")
+    .option(
+      "--klog <file>",
+      "the recording's key log (default: the one that it names)",
+    )
     .option(
       "--modules <paths>",
-      "compare modules' text with these: .ko files, or folders of them; they may hook the kernel",
+      "compare modules' text with these .ko files, or folders of them; such modules may hook the kernel",
       nameList,
     )
     .option(
       "--trust-module <names>",
-      "modules that may hook the kernel",
+      "names of modules that may hook the kernel",
       nameList,
     )
-    .option("--no-record", "neither compare with nor keep a record of text")
-    .option("--tracing-on <0|1>", "what tracing_on was set to", flag)
-    .option("--tracer <name>", "what current_tracer was set to")
+    .option(
+      "--no-record",
+      "neither use nor keep the host's record of kernel text",
+    )
+    .option("--tracing-on <0|1>", "report tracing_on if it is not this", flag)
+    .option("--tracer <name>", "report current_tracer if it is not this")
     .option(
       "--tracefs <file>",
-      "compare memory with what tracefs says in the guest: the output there of grep -H '' tracing_on current_tracer set_graph_function",
+      "compare memory with what tracefs says in the guest: a file with the output of grep -H '' tracing_on current_tracer set_graph_function there",
     )
     .option(
       "--ask-guest",
-      "the same, asked of the module xftrace in the guest; writes to its mailbox",
+      "the same, but ask the xftrace module in the guest; writes to its mailbox",
     )
     .option("--json", "print JSON")
     .option("--sarif", "print SARIF 2.1.0")
-    .option("-d, --details", "also list what is hooked as it may be")
-    .option("--list", "list the checks and what they see")
-    .option("--watch [seconds]", "check again and again; print changes only")
+    .option("-d, --details", "also list hooks that are legitimate")
+    .option("--list", "list the checks and what they look at")
+    .option(
+      "--watch [seconds]",
+      "check again, every 5 seconds or as given; print changes only",
+    )
     .addHelpText(
       "after",
       `
@@ -97,7 +106,8 @@ Examples:
       if (options.list === true) return out(listText(checks));
       const selected = selectChecks(options.only ?? []);
       const named = oneTarget(target, options.target);
-      // The cache is found by what the guest says of itself: not here.
+      // No cache: its key is the BUILD-ID, which a manipulated guest could
+      // forge.
       using guest = await openGuest({
         ...options,
         cache: false,
@@ -129,7 +139,7 @@ Examples:
     });
 }
 
-/** What the user says about the guest. */
+/** The options that say what the guest should be like. */
 interface Said {
   readonly vmlinuz?: string;
   readonly baseline?: string;
@@ -191,7 +201,10 @@ async function once(
   return checkRunJson({ target, release, buildId }, run);
 }
 
-/** Asked before and after: what changes meanwhile says nothing. */
+/**
+ * Asks the module before and after the checks, and repeats them if the answers
+ * differ: a setting that was changed meanwhile proves nothing.
+ */
 async function asking(
   session: Session,
   selected: readonly Check[],
@@ -209,7 +222,7 @@ async function asking(
   }
 }
 
-/** The exit code is the verdict's. */
+/** Throws unless the verdict is clean, with the verdict's exit code. */
 function refuse(run: CheckRunJson): void {
   if (run.verdict === "clean") return;
   throw new XftraceError(
@@ -220,7 +233,7 @@ function refuse(run: CheckRunJson): void {
   );
 }
 
-/** Checks until the guest ends, and prints what has changed. */
+/** Checks until the guest ends; prints what has changed since the last time. */
 async function watch(
   session: Session,
   selected: readonly Check[],

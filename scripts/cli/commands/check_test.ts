@@ -3,7 +3,7 @@ import { toldByFile } from "../ask_guest.ts";
 import { builtModules, keepBuiltModule } from "../check_state.ts";
 import { moduleFiles } from "../module_files.ts";
 
-/** Runs with a state folder of its own. */
+/** Runs `body` with a temporary state folder. */
 function withState(body: (folder: string) => void): void {
   const before = Deno.env.get("XDG_STATE_HOME");
   const folder = Deno.makeTempDirSync();
@@ -17,7 +17,7 @@ function withState(body: (folder: string) => void): void {
   }
 }
 
-Deno.test("modules that were built here are kept, each build once", () => {
+Deno.test("modules built here are kept, each build once", () => {
   withState((folder) => {
     assert.deepEqual(builtModules(), []);
     keepBuiltModule(new Uint8Array([1]));
@@ -29,13 +29,13 @@ Deno.test("modules that were built here are kept, each build once", () => {
       assert.ok(path.startsWith(folder));
       assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     }
-    // One that was not written to its end does not stop checks.
+    // A folder without a module, left by an interrupted write, is skipped.
     Deno.mkdirSync(`${folder}/xftrace/modules/half`);
     assert.deepEqual(builtModules(), kept);
   });
 });
 
-Deno.test("files of modules are found by the kernel's name of them", () => {
+Deno.test("module files are found by the name that the kernel uses", () => {
   withState((folder) => {
     Deno.mkdirSync(`${folder}/kernel/net`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/kernel/net/nf-tables.ko`, "no ELF");
@@ -65,7 +65,7 @@ Deno.test("two builds of one module are both tried", () => {
   });
 });
 
-Deno.test("what tracefs says is read as grep prints it", () => {
+Deno.test("tracefs settings are read from the output of grep", () => {
   const file = Deno.makeTempFileSync();
   try {
     Deno.writeTextFileSync(

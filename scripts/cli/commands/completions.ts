@@ -13,10 +13,10 @@ import {
 import { usage } from "../option_values.ts";
 import { out } from "../terminal.ts";
 
-/** What options call a value that is a file, a folder, or several. */
+/** The placeholders of options whose value is a file, a folder, or several. */
 const FILE = /<(?:file|dir|paths)>/;
 
-/** What a program's commands say of themselves. */
+/** Describes a program's commands, for the scripts. */
 export function describe(program: Command): CompletedCommand[] {
   const line = (text: string) => text.replaceAll(/\s+/g, " ").trim();
   return program.commands.map((command) => ({
@@ -26,7 +26,7 @@ export function describe(program: Command): CompletedCommand[] {
       ? SHELLS
       : command.commands.map((inner) => inner.name()),
     takesTarget: command.registeredArguments.some((argument) =>
-      /\btarget\b|^as with -t/.test(
+      /\btarget\b/.test(
         `${argument.name()} ${argument.description}`,
       )
     ),
@@ -42,18 +42,23 @@ export function describe(program: Command): CompletedCommand[] {
   }));
 }
 
-/** Options of a command and of its subcommands, each name once. */
+/** The options of a command and of its subcommands, without repetitions. */
 function ownOptions(command: CommandUnknownOpts): readonly Option[] {
   const all = [command, ...command.commands].flatMap((one) => one.options);
   return [...new Map(all.map((option) => [option.long, option])).values()];
 }
 
-/** Adds the command. */
+/** Registers `xftrace completions` on the program. */
 export function registerCompletions(program: Command): void {
   program.command("completions")
-    .summary("completions for bash, zsh and fish")
-    .description("Prints what completes xftrace's commands in a shell.")
-    .argument("<shell>", `${SHELLS.join(", ")}, or targets: those to choose`)
+    .summary("print a completion script for bash, zsh or fish")
+    .description(
+      "Prints a script that completes xftrace's commands and options in a shell.",
+    )
+    .argument(
+      "<shell>",
+      `${SHELLS.join(", ")}; or targets, to list those that run`,
+    )
     .addHelpText(
       "after",
       `

@@ -37,7 +37,7 @@ const COMMANDS = [{
 }];
 
 for (const shell of SHELLS) {
-  Deno.test(`${shell} takes its completions`, () => {
+  Deno.test(`${shell} accepts its completion script`, () => {
     const script = completionScript(shell, COMMANDS);
     assert.match(script, /report/);
     assert.match(script, /abstime/);
@@ -46,7 +46,7 @@ for (const shell of SHELLS) {
       input: script,
       encoding: "utf8",
     });
-    // A shell that is not installed cannot be asked.
+    // Nothing to test when the shell is not installed.
     if (error === undefined) assert.equal(status, 0, stderr);
   });
 }
@@ -102,7 +102,7 @@ complete -C 'xftrace report -t q'
 complete -C 'xftrace report -t core:/etc/hostn'
 complete -C 'xftrace guest in'`,
   ], { encoding: "utf8" });
-  // A shell that is not installed cannot be asked.
+  // Nothing to test when the shell is not installed.
   if (error !== undefined) return;
   assert.deepEqual(
     stdout.trim().split("\n").map((line) => line.split("\t")[0]),

@@ -1,4 +1,4 @@
-/** `xftrace doctor`: what is missing so that a guest can be traced. */
+/** `xftrace doctor`: what a guest lacks to be traced. */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT, XftraceError } from "xftrace";
 import {
@@ -24,15 +24,15 @@ import {
 import { coloured, out, outJson, strong } from "../terminal.ts";
 import { styleText } from "node:util";
 
-/** What `doctor --json` prints: one for each target looked at. */
+/** What `doctor --json` prints for each target. */
 export interface Diagnosis {
   readonly target: string;
-  /** Whether nothing stands in the way. */
+  /** Whether the target can be traced: no check is a problem. */
   readonly ready: boolean;
   readonly checks: readonly DoctorCheck[];
 }
 
-/** Looks at a target that was named. */
+/** Examines one target. */
 async function diagnose(
   target: string,
   options: TargetOptions,
@@ -54,7 +54,7 @@ async function diagnose(
   return { target, ready, checks };
 }
 
-/** The VM behind a target, also one that cannot be read. */
+/** The VM behind a target, even if its memory cannot be read. */
 function vmOf(target: string): VmProcess | undefined {
   const spec = parseTarget(target);
   if (spec.kind === "core") return undefined;
@@ -75,7 +75,7 @@ function vmOf(target: string): VmProcess | undefined {
 const MARK = { ok: "ok", hint: "hint", problem: "PROBLEM" } as const;
 const COLOUR = { ok: "green", hint: "yellow", problem: "red" } as const;
 
-/** A diagnosis as text. */
+/** Formats a diagnosis as text. */
 export function diagnosisText(diagnosis: Diagnosis): string {
   let text = strong(diagnosis.target) + "\n";
   for (const check of diagnosis.checks) {
@@ -92,20 +92,20 @@ export function diagnosisText(diagnosis: Diagnosis): string {
       : "  not ready\n");
 }
 
-/** Adds the command. */
+/** Registers `xftrace doctor` on the program. */
 export function registerDoctor(program: Command): void {
   withTarget(program.command("doctor"))
-    .summary("what a guest lacks to be traced, and how to add it")
+    .summary("say what a guest lacks to be traced, and how to add it")
     .description(
-      "Looks at what a guest needs to be traced, and says what is missing and\n" +
-        "how to add it. Without a target, looks at every VM of this host.",
+      "Checks what a guest needs to be traced, and says what is missing and how to\n" +
+        "add it. Without a target, checks every VM of this host.",
     )
-    .argument("[target]", "as with -t")
+    .argument("[target]", "the target; same as -t")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Exit status: 0 when all are ready, 2 when something is missing.
+Exit codes: 0 all targets are ready, 2 something is missing.
 
 Examples:
   xftrace doctor

@@ -1,18 +1,21 @@
-/** `xftrace eval`: one-liners. */
+/** `xftrace eval`: runs one-liners. */
 import type { Command } from "@commander-js/extra-typings";
 import { CompileError, oneLiner, oneLinerMessage, XftraceError } from "xftrace";
 import { execute } from "../execute.ts";
 import { withTarget } from "../target.ts";
 
-/** Adds the command. */
+/** Registers `xftrace eval` on the program. */
 export function registerEval(program: Command): void {
   withTarget(program.command("eval"))
-    .summary("run a one-liner of the language")
+    .summary("run a one-liner of the trace language")
     .description("Runs an expression of the trace language.")
     .argument("<expression>", "such as 'trace(sys_openat).count(comm)'")
-    .option("--instance <name>", "a trace instance instead of the top level")
-    .option("--dry-run", "print the plan and write nothing")
-    .option("--no-push-down", "tell the guest nothing: filter on the host")
+    .option(
+      "--instance <name>",
+      "use this trace instance (default: the top level)",
+    )
+    .option("--dry-run", "print the plan, and write nothing")
+    .option("--no-push-down", "leave filtering to the host where possible")
     .option("--json", "print results as JSON")
     .addHelpText(
       "after",

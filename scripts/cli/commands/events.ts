@@ -1,4 +1,4 @@
-/** `xftrace events`: the events that a guest's kernel can record. */
+/** `xftrace events`: lists the events that a guest's kernel can record. */
 import type { Command } from "@commander-js/extra-typings";
 import {
   type EventField,
@@ -11,20 +11,22 @@ import { rawReason, traceMeta } from "xftrace/output";
 import { openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong } from "../terminal.ts";
 
-/** One event in what `events --json` prints. */
+/** What `events --json` prints for each event. */
 export interface EventInfo {
   readonly system: string;
   readonly name: string;
   readonly id: number;
-  /** Recorded when it happens. */
+  /** Whether it is recorded when it happens. */
   readonly enabled: boolean;
-  /** Enabled, but muted by a trigger or by xftrace. */
+  /** Whether it is enabled but muted, by a trigger or by xftrace. */
   readonly muted: boolean;
-  /** Made by a tracer: it has no switch. */
+  /** Whether a tracer makes it: it cannot be enabled or disabled. */
   readonly internal: boolean;
-  /** Why it is shown as raw fields; null: shown as the kernel shows it. */
+  /**
+   * Why it is shown as raw fields; null when it is shown as the kernel does.
+   */
   readonly raw: string | null;
-  /** With `--format`. */
+  /** Only with `--format`. */
   readonly format?: {
     readonly printFmt: string;
     readonly fields: readonly {
@@ -39,13 +41,13 @@ export interface EventInfo {
   };
 }
 
-/** A field as the event's format file tells it. */
+/** The members of a field that are in the event's `format` file. */
 function formatField(field: EventField): EventField {
   const { name, type, offset, size, signed } = field;
   return { name, type, offset, size, signed };
 }
 
-/** An event's format as tracefs writes it, the common fields left out. */
+/** An event's format as in tracefs, without the common fields. */
 function formatText(format: EventFormat): string {
   const fields = format.fields.map((field) =>
     `    ${`${field.type} ${field.name}`.padEnd(40)} ${
@@ -55,16 +57,19 @@ function formatText(format: EventFormat): string {
   return fields.join("") + `    print fmt: ${format.printFmt}\n`;
 }
 
-/** Adds the command. */
+/** Registers `xftrace events` on the program. */
 export function registerEvents(program: Command): void {
   withTarget(program.command("events"))
-    .summary("events that the kernel can record")
+    .summary("list the events that the kernel can record")
     .description("Lists the events that the guest's kernel can record.")
-    .argument("[glob]", "such as sched:*, *_exec or syscalls; default: all")
-    .option("--instance <name>", "the state in an instance")
-    .option("--enabled", "only those that are recorded now")
-    .option("--all", "also those that tracers make themselves")
-    .option("--format", "with their fields and how they are printed")
+    .argument("[glob]", "such as sched:*, *_exec or syscalls (default: all)")
+    .option(
+      "--instance <name>",
+      "show the state in this trace instance (default: the top level)",
+    )
+    .option("--enabled", "list only events that are recorded now")
+    .option("--all", "also list events that tracers make themselves")
+    .option("--format", "also print their fields and print format")
     .option("--json", "print JSON")
     .addHelpText(
       "after",

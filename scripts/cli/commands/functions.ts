@@ -1,35 +1,38 @@
-/** `xftrace functions`: the functions of a guest's kernel that can be traced. */
+/** `xftrace functions`: lists the functions that can be traced. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "xftrace";
 import { prototypeText } from "xftrace/kernel";
 import { openGuest, withTarget } from "../target.ts";
 import { out, outJson } from "../terminal.ts";
 
-/** One function in what `functions --json` prints. */
+/** What `functions --json` prints for each function. */
 export interface FunctionInfo {
   readonly name: string;
   /** Name of its module; null for the kernel itself. */
   readonly module: string | null;
   /** GVA of its call to Ftrace, in hex. */
   readonly ip: string;
-  /** Whether something listens to it now. */
+  /** Whether something is attached to it now. */
   readonly enabled: boolean;
-  /** In C; null when the kernel does not tell. */
+  /** In C; null when the kernel's types have none. */
   readonly prototype: string | null;
 }
 
-/** Adds the command. */
+/** Registers `xftrace functions` on the program. */
 export function registerFunctions(program: Command): void {
   withTarget(program.command("functions"))
-    .summary("functions that can be traced")
+    .summary("list the functions that can be traced")
     .description(
-      "Lists the functions of the guest's kernel that can be traced, modules'\n" +
-        "included, as its available_filter_functions does.",
+      "Lists the functions of the guest's kernel and of its modules that can be\n" +
+        "traced, as the guest's own available_filter_functions does.",
     )
-    .argument("[glob]", "such as vfs_*; default: all")
-    .option("--module <name>", "only those of a module")
-    .option("--enabled", "only those that something listens to now")
-    .option("--prototype", "with their parameters")
+    .argument("[glob]", "such as vfs_* (default: all)")
+    .option("--module <name>", "list only functions of this module")
+    .option(
+      "--enabled",
+      "list only functions that something is attached to now",
+    )
+    .option("--prototype", "print them with their parameters")
     .option("--json", "print JSON")
     .addHelpText(
       "after",

@@ -1,4 +1,4 @@
-/** `xftrace guest`: the module for guests, built and put into place. */
+/** `xftrace guest`: builds the module for guests, and installs it. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "xftrace";
 import {
@@ -15,26 +15,30 @@ import { installInGuest } from "../guest_install.ts";
 import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 
-/** Adds the command. */
+/** Registers `xftrace guest` on the program. */
 export function registerGuest(program: Command): void {
   const guest = program.command("guest")
-    .summary("the kernel module for guests: build it, install it")
+    .summary("build and install the kernel module for guests")
     .description(
-      "The sealed tracer needs a module in the guest. It is built against the\n" +
-        "headers of the guest's kernel, and loaded by the guest's administrator at\n" +
-        "boot, or from here through the guest's agent.",
+      "Sealed traces need a module in the guest. It is built against the headers of\n" +
+        "the guest's kernel, and loaded either by the guest's administrator at each\n" +
+        "boot, or from here through QEMU's guest agent.",
     );
   withTarget(guest.command("build"), "this machine")
-    .summary("build the module against kernel headers")
+    .summary("build the module")
+    .description(
+      "Builds the module for the kernel that a target runs (-t), for a kernel by its\n" +
+        "release (--kernel), or for the kernel of this machine.",
+    )
     .option(
       "--headers <dir>",
-      "kernel headers to build against; default: found by the release",
+      "kernel headers to build against (default: found by the release)",
     )
     .option(
       "--kernel <release>",
-      "the guest's kernel, as uname -r says there; default: the target's with -t, else this machine's",
+      "the guest's kernel, as uname -r prints it there (default: the target's with -t, else this machine's)",
     )
-    .option("-o, --output <file>", "where to write the module", "xftrace.ko")
+    .option("-o, --output <file>", "the file to write", "xftrace.ko")
     .addHelpText(
       "after",
       `
@@ -57,28 +61,39 @@ Examples:
       );
     });
   withTarget(guest.command("install"), "this machine, as the guest")
-    .summary("load the module into a guest by its agent, or by DKMS in it")
+    .summary(
+      "install the module: through the guest's agent, or with DKMS in the guest",
+    )
     .description(
-      "With -t, hands the module over to a running guest through QEMU's guest\n" +
-        "agent, and keeps the digest of its text. Without -t, what the guest's\n" +
-        "administrator does there, for each boot. Either only shows what it would do,\n" +
+      "With -t, loads the module into a running guest through QEMU's guest agent, and\n" +
+        "keeps a digest of its text. Without -t, installs it on this machine (the guest\n" +
+        "itself) with DKMS, to be loaded at each boot. Only prints what would be done,\n" +
         "unless --run is given.",
     )
-    .option("--run", "do it: in the guest that -t names, else on this machine")
+    .option(
+      "--run",
+      "do it, in the guest that -t names or else on this machine",
+    )
     .option(
       "--module <file>",
-      "with -t: this module; default: built for the guest's kernel",
+      "with -t: load this file (default: one built for the guest's kernel)",
     )
-    .option("--headers <dir>", "with -t: kernel headers to build it against")
-    .option("--ring-kib <number>", "with -t: size of a CPU's ring, in KiB")
+    .option(
+      "--headers <dir>",
+      "with -t: kernel headers to build the module against",
+    )
+    .option(
+      "--ring-kib <number>",
+      "with -t: size of each CPU's ring, in KiB, a power of two (default: 2048)",
+    )
     .addHelpText(
       "after",
       `
 Examples:
-  xftrace guest install -t qemu:web1          what would be done in the guest
+  xftrace guest install -t qemu:web1          print what would be done in the guest
   xftrace guest install -t qemu:web1 --run    do it
-  xftrace guest install                       the commands for the guest's own shell
-  xftrace guest install --run                 carry them out (as root, in the guest)`,
+  xftrace guest install                       print the commands for a shell in the guest
+  xftrace guest install --run                 run them (as root, in the guest)`,
     )
     .action(async (options) => {
       if (options.target !== undefined) {
@@ -100,7 +115,9 @@ Examples:
     });
 }
 
-/** Prints or carries out what makes this machine a guest with the module. */
+/**
+ * Prints the commands that install the module on this machine, or runs them.
+ */
 async function installHere(run: boolean): Promise<void> {
   const commands = dkmsCommands(moduleVersion());
   if (!run) {
@@ -128,7 +145,7 @@ async function installHere(run: boolean): Promise<void> {
   }
 }
 
-/** The kernel to build for: the one named, the target's, or this machine's. */
+/** The kernel to build for: by --kernel, the target's, or this machine's. */
 async function kernelOf(
   options: Parameters<typeof openGuest>[0] & { readonly kernel?: string },
 ): Promise<KernelName> {
@@ -147,7 +164,7 @@ async function kernelOf(
   return facts;
 }
 
-/** The headers that were named, or those of a kernel. */
+/** The folder of headers that was named, or the one found for a kernel. */
 function headersOf(folder: string | undefined, kernel: KernelName): string {
   const headers = folder ?? findHeaders(kernel);
   requireHeadersOf(headers, kernel);

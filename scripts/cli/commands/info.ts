@@ -1,4 +1,4 @@
-/** `xftrace info`: what a guest's kernel is and what its Ftrace does. */
+/** `xftrace info`: describes a guest's kernel and the state of its Ftrace. */
 import type { Command } from "@commander-js/extra-typings";
 import type { GuestInfo } from "xftrace";
 import { openInstance, readFirstPage } from "xftrace/ftrace";
@@ -40,7 +40,7 @@ function eventList(enabled: readonly string[]): string[] {
   return [...bySystem].map(([system, n]) => `${system}:* (${n})`);
 }
 
-/** The text of `info`. */
+/** Formats the output of `info` as text. */
 export function infoText(info: Info): string {
   const { kernel, ftrace } = info;
   const row = (name: string, value: string) =>
@@ -118,12 +118,15 @@ export function infoText(info: Info): string {
   return text;
 }
 
-/** Adds the command. */
+/** Registers `xftrace info` on the program. */
 export function registerInfo(program: Command): void {
   withTarget(program.command("info"))
-    .summary("what the guest's kernel is, and what its Ftrace does")
-    .description("Shows what the guest's kernel is, and what its Ftrace does.")
-    .option("--instance <name>", "an instance in place of the top level")
+    .summary("describe the guest's kernel and the state of its Ftrace")
+    .description("Describes the guest's kernel and the state of its Ftrace.")
+    .option(
+      "--instance <name>",
+      "use this trace instance (default: the top level)",
+    )
     .option("--timing", "also show how long attaching took, step by step")
     .option("--json", "print JSON")
     .addHelpText(

@@ -1,4 +1,6 @@
-/** `xftrace off`: stops recording, undoes the writes, writes the text. */
+/**
+ * `xftrace off`: stops recording, undoes what `on` wrote, and writes the text.
+ */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -47,10 +49,10 @@ import { agentTracefs } from "../guest_agent.ts";
 import { turnOffSealed } from "../off_sealed.ts";
 import { count, note, out, Progress, size } from "../terminal.ts";
 
-/** Who made what is taken back, in what is said of it. */
+/** The name of the command whose changes are undone, for messages. */
 const WHO = "`xftrace on`";
 
-/** Where the text goes without `-o`. */
+/** The default of `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
 
 /** Values of the options of `off`. */
@@ -60,17 +62,17 @@ export interface OffOptions extends TargetOptions, GraphFlags {
   readonly json?: boolean;
 }
 
-/** Adds the command. */
+/** Registers `xftrace off` on the program. */
 export function registerOff(program: Command): void {
   withGraphOptions(withTarget(program.command("off")))
     .summary("stop recording, and write trace_graph.txt")
     .description(
-      "Switches recording off, takes back what `xftrace on` wrote, and writes\n" +
-        "what was collected as trace_graph.txt. Of a sealed trace it verifies each\n" +
-        "entry first, and ends with 2 when anything was tampered with.",
+      "Stops recording, undoes what `xftrace on` changed in the guest, and writes\n" +
+        "what was collected as trace_graph.txt. Entries of a sealed trace are verified\n" +
+        "first; the exit code is 2 when anything was tampered with.",
     )
-    .option("-o, --output <file>", "where the text goes", DEFAULT_OUTPUT)
-    .option("--keep", "leave recording as it was before `xftrace on`")
+    .option("-o, --output <file>", "the file to write", DEFAULT_OUTPUT)
+    .option("--keep", "set recording back to what it was before `xftrace on`")
     .option("--json", "print the verdict on a sealed trace as JSON")
     .addHelpText(
       "after",
@@ -83,11 +85,11 @@ Examples:
 }
 
 /**
- * Switches a guest off: recording first, so that what is read after it is all
- * there is; then the collector writes its text; then the other writes of
- * `xftrace on` are taken back.
+ * Ends a trace. Recording is stopped first, so that the last read gets
+ * everything; then the collector writes its text; then the other changes of
+ * `xftrace on` are undone.
  *
- * @throws {GuestGoneError} when the guest has ended; the text is written.
+ * @throws {GuestGoneError} when the guest has ended; the text has been written.
  */
 export async function turnOff(options: OffOptions): Promise<void> {
   const left = folderOfGone(options);
@@ -134,7 +136,9 @@ export async function turnOff(options: OffOptions): Promise<void> {
   if (notUndone !== undefined) throw notUndone;
 }
 
-/** What is switched off; `undefined` when the guest has removed it. */
+/**
+ * The instance that the trace used; `undefined` when the guest has removed it.
+ */
 function steered(
   session: Session,
   name: string | undefined,
@@ -144,17 +148,17 @@ function steered(
   return there ? { session, ...openInstance(session, name) } : undefined;
 }
 
-/** What of the guest's settings the text will not follow. */
+/** Names the guest's display settings that the text does not follow. */
 function noteUnfollowed(instance: TraceArray): void {
   const text = guestTextOptions(instance);
   for (const each of unfollowedSettings(instance.tracer, text)) note(each);
 }
 
 /**
- * Takes back what `on` did; recording itself stays off without --keep, unless
- * a tracer was selected for it.
+ * Undoes what `on` did. Without --keep recording stays off, unless `on`
+ * selected a tracer for it.
  *
- * @returns an error for what is left, once all else is done.
+ * @returns an error that names what could not be undone; all the rest has been.
  */
 async function undo(
   target: ControlTarget | undefined,
@@ -181,7 +185,7 @@ async function undo(
   );
   const theirs = left.filter((one) => !canBeRetried(one));
   for (const each of leftTexts(theirs, WHO)) note(each);
-  // With a tracer of `on` still selected, it would go on with that.
+  // Not while the tracer that `on` selected is still there: it would record.
   const stuck = left.filter(({ why }) => why === "no module");
   if (recordAgain && stuck.length === 0 && target !== undefined) {
     await setRecording(target, true);
@@ -213,7 +217,9 @@ async function undo(
   );
 }
 
-/** Has the collector write the text, or does it when the collector is gone. */
+/**
+ * Has the collector write the text, or writes it when the collector is gone.
+ */
 async function collect(
   session: Session,
   folder: StateFolder,
@@ -252,7 +258,7 @@ async function collect(
   };
 }
 
-/** What was collected, and what is missing, in two lines. */
+/** Prints how much was collected, and how much is missing. */
 function tell(result: CollectorResult, output: string): void {
   const lines = `${count(result.lines)} lines`;
   const filtered = result.kept < result.events
@@ -316,7 +322,7 @@ async function offWithoutOn(
   );
 }
 
-/** The folder of a guest that has ended, when that is what is meant. */
+/** The state folder of a guest that has ended, if the command is about one. */
 function folderOfGone(
   options: OffOptions,
 ): { folder: StateFolder; state: TraceState } | undefined {
@@ -325,8 +331,8 @@ function folderOfGone(
     const state = folder.read();
     if (state === undefined) continue;
     const ended = folder.readResult()?.reason === GUEST_ENDED;
-    // Its collector was killed, and then the guest ended: keys and recording
-    // are there all the same.
+    // The collector was killed before the guest ended: keys and recording
+    // remain.
     const orphan = state.sealed !== undefined && !folder.guestRuns();
     if (!ended && !orphan) continue;
     if (wanted === undefined || wanted === state.target) {
@@ -336,7 +342,7 @@ function folderOfGone(
   return undefined;
 }
 
-/** Hands over what a collector wrote when its guest ended. */
+/** Copies the text that the collector wrote when its guest ended. */
 function finishGone(
   folder: StateFolder,
   state: TraceState,

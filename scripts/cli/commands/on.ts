@@ -1,4 +1,4 @@
-/** `xftrace on`: records, and leaves a collector that keeps all of it. */
+/** `xftrace on`: starts recording, with a collector in the background. */
 import type { Command } from "@commander-js/extra-typings";
 import type { Session } from "xftrace";
 import { SealedTracer } from "xftrace/seal";
@@ -21,17 +21,19 @@ import { out } from "../terminal.ts";
 
 const LOOK_MS = 200;
 
-/** Adds the command. */
+/** Registers `xftrace on` on the program. */
 export function registerOn(program: Command): void {
   withOnOptions(withTarget(program.command("on")))
-    .summary("record, and leave a collector that keeps all of it")
+    .summary("start recording, with a collector in the background")
     .description(
       "Switches recording on in the guest, limited to functions if any are\n" +
-        "named, and returns. A collector stays behind and keeps what is recorded,\n" +
+        "named, and returns. A collector in the background keeps what is recorded,\n" +
         "until `xftrace off` or until the guest ends.\n\n" +
         "With the xftrace module in the guest, named functions are recorded by it,\n" +
         "and each entry is sealed. Without it (or with --plain) the guest's own\n" +
-        "Ftrace records, steered by plain writes to memory.",
+        "Ftrace records, controlled by plain writes to memory.\n\n" +
+        "Options marked (module) need the module. Options marked (tracefs) set files of\n" +
+        "the guest's tracefs, through the module or, with --agent, QEMU's guest agent.",
     )
     .argument("[functions...]", "system calls (sys_read) or kernel functions")
     .addHelpText(
@@ -56,7 +58,7 @@ Examples:
       const dryRun = options.dryRun === true;
       let folder: StateFolder | undefined;
       {
-        // Read-only until the plan is there.
+        // Memory stays read-only until there is a plan.
         using guest = await openGuest(options, { steered: !dryRun });
         const { session } = guest;
         folder = await start(session, functions, options);
@@ -116,8 +118,8 @@ async function start(
 }
 
 /**
- * Whether the module, which is there, is what is meant: what names neither
- * functions nor --sealed is about what the guest traces by itself.
+ * Whether to use the module, which is loaded: only with functions or --sealed.
+ * All else is about what the guest traces by itself.
  */
 function isForModule(
   functions: readonly string[],

@@ -1,4 +1,4 @@
-/** `xftrace ps`: the VMs of this host. */
+/** `xftrace ps`: lists the VMs of this host. */
 import type { Command } from "@commander-js/extra-typings";
 import {
   backingText,
@@ -8,22 +8,24 @@ import {
 } from "xftrace/targets";
 import { faint, note, out, outJson, size, strong } from "../terminal.ts";
 
-/** One VM in what `ps --json` prints. */
+/** What `ps --json` prints for each VM. */
 export interface ListedVm {
-  /** What `-t` takes. */
+  /** The target to pass to `-t`. */
   readonly target: string;
   /** The VM's own name; null when it has none. */
   readonly name: string | null;
   readonly pid: number;
   readonly kind: "qemu" | "cloud-hypervisor" | "firecracker";
-  /** As asked for: `kvm`, `tcg`, `kvm:tcg`; empty when not known. */
+  /**
+   * Accelerator as configured: `kvm`, `tcg`, `kvm:tcg`; empty when not known.
+   */
   readonly accel: string;
   /** Machine type; empty when there is none. */
   readonly machine: string;
   /** Bytes of RAM at boot; 0 when not known. */
   readonly memory: number;
   readonly libvirt: boolean;
-  /** Where the RAM is, in words; empty when not known. */
+  /** A description of where the RAM is; empty when not known. */
   readonly backing: string;
   readonly attachable: boolean;
   /** Why not, and what to do; null when attachable. */
@@ -51,7 +53,7 @@ export function listedTasks(vm: VmProcess): ListedVm {
   };
 }
 
-/** The list as a table. */
+/** Formats the list as a table. */
 export function psText(vms: readonly ListedVm[]): string {
   const rows = [
     ["TARGET", "PID", "RUN BY", "ACCEL", "MACHINE", "RAM", "MEMORY"],
@@ -75,16 +77,16 @@ export function psText(vms: readonly ListedVm[]): string {
   }).join("\n") + "\n";
 }
 
-/** Adds the command. */
+/** Registers `xftrace ps` on the program. */
 export function registerPs(program: Command): void {
   program.command("ps")
-    .summary("this host's VMs, and whether they can be read")
+    .summary("list this host's VMs, and whether they can be read")
     .description("Lists the VMs of this host, and whether they can be read.")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Of other users' VMs only root sees where their memory is.
+Only root can see where the memory of other users' VMs is.
 
 Examples:
   xftrace ps

@@ -1,4 +1,4 @@
-/** `xftrace report`: what the guest's buffers hold, as its `trace` file. */
+/** `xftrace report`: prints the guest's buffers as its `trace` file does. */
 import type { Command } from "@commander-js/extra-typings";
 import { XftraceError } from "xftrace";
 import { openInstance, readBuffers } from "xftrace/ftrace";
@@ -15,19 +15,25 @@ import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
-/** Adds the command. */
+/** Registers `xftrace report` on the program. */
 export function registerReport(program: Command): void {
   withGraphOptions(withTarget(program.command("report")))
-    .summary("what the buffers hold, as the guest's trace file says it")
+    .summary("print what the buffers hold, like the guest's trace file")
     .description(
-      "Prints what the guest's ring buffers hold, line by line what its own\n" +
-        "trace file says. The guest is neither stopped nor written to.",
+      "Prints what the guest's ring buffers hold, line for line like its own trace\n" +
+        "file. The guest is neither stopped nor written to.",
     )
-    .option("--instance <name>", "an instance in place of the top level")
-    .option("--snapshot", "the snapshot buffer in place of the current one")
-    .option("--only-cpu <number>", "only this CPU's buffer", Number)
+    .option(
+      "--instance <name>",
+      "use this trace instance (default: the top level)",
+    )
+    .option("--snapshot", "read the snapshot buffer instead of the current one")
+    .option("--only-cpu <number>", "read only this CPU's buffer", Number)
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
-    .option("-o, --output <file>", "write to a file")
+    .option(
+      "-o, --output <file>",
+      "write to this file instead of standard output",
+    )
     .addHelpText(
       "after",
       `

@@ -1,4 +1,4 @@
-/** `xftrace run`: trace scripts. */
+/** `xftrace run`: runs trace scripts. */
 import type { Command } from "@commander-js/extra-typings";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,12 +7,12 @@ import { execute } from "../execute.ts";
 import { readLine } from "../read_line.ts";
 import { withTarget } from "../target.ts";
 
-/** What a module that was made with `script()` exports. */
+/** What a module that uses `script()` exports. */
 interface ScriptModule {
   readonly default?: { main?: (args: readonly string[]) => Promise<number> };
 }
 
-/** Adds the command. */
+/** Registers `xftrace run` on the program. */
 export function registerRun(program: Command): void {
   withTarget(program.command("run"))
     .summary("run a trace script")
@@ -20,9 +20,9 @@ export function registerRun(program: Command): void {
       "Runs a trace script: a module that awaits traces, or one made with script().",
     )
     .argument("<script>", "a .ts or .js file")
-    .argument("[arguments...]", "the script's own flags, after --")
-    .option("--dry-run", "print the plan and write nothing")
-    .option("--no-push-down", "tell the guest nothing: filter on the host")
+    .argument("[arguments...]", "the script's own options, after --")
+    .option("--dry-run", "print the plan, and write nothing")
+    .option("--no-push-down", "leave filtering to the host where possible")
     .option("--json", "print results as JSON")
     .addHelpText(
       "after",
@@ -37,7 +37,7 @@ Examples:
         const asked = queries.map((spec) => ({ spec }));
         const result = await execute(asked, { ...options, silent: true });
         if (result !== undefined) return result.results;
-        // A dry run has no results to go on with.
+        // A dry run has no results with which the script could go on.
         throw new PlanShown();
       });
       try {
@@ -54,7 +54,7 @@ Examples:
     });
 }
 
-/** Ends a script whose plan was shown. */
+/** Thrown to end a script after its plan was printed. */
 class PlanShown extends Error {}
 
 async function load(
@@ -79,7 +79,7 @@ async function load(
   if (code !== EXIT.ok) Deno.exitCode = code;
 }
 
-/** The command's own options, as a script takes them too. */
+/** The command's options as arguments, for a script that reads its own. */
 function flagsOf(options: object): string[] {
   const flags: string[] = [];
   for (const [name, value] of Object.entries(options)) {

@@ -1,4 +1,4 @@
-/** `xftrace show`: the trace as it happens, as the guest's trace_pipe. */
+/** `xftrace show`: prints the trace as it happens, like trace_pipe. */
 import type { Command } from "@commander-js/extra-typings";
 import { GuestGoneError, XftraceError } from "xftrace";
 import {
@@ -20,21 +20,24 @@ import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
 const POLL_MS = 50;
-/** Milliseconds between looks at comms and at the guest's process. */
+/** How often to read thread names again and look at the guest's process, ms. */
 const SLOW_MS = 500;
 
-/** Adds the command. */
+/** Registers `xftrace show` on the program. */
 export function registerShow(program: Command): void {
   withGraphOptions(withTarget(program.command("show")))
-    .summary("the trace as it happens, like trace_pipe")
+    .summary("print the trace as it happens, like trace_pipe")
     .description(
-      "Prints events as they happen, like trace_pipe, but from outside: nothing\n" +
+      "Prints events as they happen, like trace_pipe, but from the host: nothing\n" +
         "is consumed in the guest, and nothing is written to it. Ctrl-C ends it.",
     )
-    .option("--instance <name>", "an instance in place of the top level")
+    .option(
+      "--instance <name>",
+      "use this trace instance (default: the top level)",
+    )
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
-    .option("--from-buffer", "begin with what the buffers hold already")
-    .option("--for <seconds>", "end by itself after so many seconds", Number)
+    .option("--from-buffer", "start with what the buffers hold already")
+    .option("--for <seconds>", "stop after this many seconds", Number)
     .addHelpText(
       "after",
       `

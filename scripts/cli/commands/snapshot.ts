@@ -1,4 +1,6 @@
-/** `xftrace snapshot`: a guest's trace, and what reading it needs, in a file. */
+/**
+ * `xftrace snapshot`: saves a guest's trace with all that is needed to read it.
+ */
 import type { Command } from "@commander-js/extra-typings";
 import { openGuest, withTarget } from "../target.ts";
 import { count, out, outJson, Progress, size, warn } from "../terminal.ts";
@@ -8,9 +10,9 @@ export interface SnapshotResult {
   readonly path: string;
   readonly target: string;
   readonly content: "needed" | "full";
-  /** Events of all buffers. */
+  /** Events in all buffers. */
   readonly events: number;
-  /** Pieces of 4 KiB with data. */
+  /** How many pieces of 4 KiB were saved. */
   readonly pages: number;
   /** Bytes of the ELF core. */
   readonly coreBytes: number;
@@ -18,31 +20,34 @@ export interface SnapshotResult {
   readonly fileBytes: number;
 }
 
-/** Adds the command. */
+/** Registers `xftrace snapshot` on the program. */
 export function registerSnapshot(program: Command): void {
   withTarget(program.command("snapshot"))
-    .summary("save the trace with all that reading it needs")
+    .summary("save the trace, with all that is needed to read it")
     .description(
-      "Saves the guest's trace with all that reading it needs, as an ELF core\n" +
-        "that crash, drgn and xftrace open (-t core:FILE). The guest runs on.",
+      "Saves the guest's trace, with all that is needed to read it, as an ELF core\n" +
+        "that crash, drgn and xftrace can open (-t core:FILE). The guest runs on.",
     )
     .requiredOption(
       "-o, --output <file>",
-      "the file; compressed when it ends in .zst or .gz",
+      "the file to write; compressed if its name ends in .zst or .gz",
     )
-    .option("--full", "all of the guest's memory, not only what a trace needs")
+    .option(
+      "--full",
+      "save all of the guest's memory, not only what the trace needs",
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-A snapshot holds what its pages held: file names, arguments, and with --full
-everything the guest had in memory. It is readable by its owner alone.
+A snapshot contains guest data: file names, arguments, and with --full
+everything that the guest has in memory. Only its owner may read the file.
 
 Examples:
   xftrace snapshot -o web1.core.zst
   xftrace snapshot -t qemu:web1 --full -o web1.core.zst
   xftrace report -t core:web1.core.zst
-  zstd -d web1.core.zst && drgn -c web1.core      other tools want it unpacked`,
+  zstd -d web1.core.zst && drgn -c web1.core      decompressed for other tools`,
     )
     .action(async (options) => {
       using guest = await openGuest(options);

@@ -1,4 +1,4 @@
-/** `xftrace status`: whether a guest records, and what a collector has. */
+/** `xftrace status`: whether a guest records, and what its collector has. */
 import type { Command } from "@commander-js/extra-typings";
 import type { Session } from "xftrace";
 import { afterText } from "xftrace/control";
@@ -21,18 +21,18 @@ export interface Status {
   readonly target: string;
   readonly tracer: string;
   readonly recording: boolean;
-  /** What steers the guest, or would: plain writes to its memory, or its module. */
+  /** How a trace of the guest is controlled, or would be. */
   readonly control: "plain writes" | "sealed module";
-  /** What the guest's module says of itself; `null` when it has none. */
+  /** The state that the guest's module reports; `null` when it has none. */
   readonly module: ModuleState | null;
-  /** What the host keeps of a module that it loaded itself; `null`: nothing. */
+  /** About a module that the host has loaded itself; `null` when it has not. */
   readonly installed: {
-    /** When that was. */
+    /** When it was loaded, ISO 8601. */
     readonly since: string;
-    /** How the module differs from it now; none as a rule. */
+    /** How the module differs now from what was loaded; normally empty. */
     readonly findings: readonly PresenceFinding[];
   } | null;
-  /** `null` when `xftrace on` was not run. */
+  /** The trace that `xftrace on` started; `null` when there is none. */
   readonly collector: {
     readonly started: string;
     readonly functions: readonly string[];
@@ -42,9 +42,11 @@ export interface Status {
     readonly dropped?: number;
     /** Bytes kept on disk. */
     readonly bytes?: number;
-    /** Tracefs files that the module wrote for `--tracer`. */
+    /**
+     * Files of tracefs that were set for `--tracer`: `current_tracer=function`.
+     */
     readonly tracefs?: readonly string[];
-    /** Of a sealed trace. */
+    /** This and the rest: of a sealed trace. */
     readonly sealed?: SealedStatus;
     readonly recording?: string;
     readonly klog?: string;
@@ -52,12 +54,17 @@ export interface Status {
   } | null;
 }
 
-/** Adds the command. */
+/** Registers `xftrace status` on the program. */
 export function registerStatus(program: Command): void {
   withTarget(program.command("status"))
-    .summary("whether a guest records, and what was collected")
-    .description("Shows whether a guest records, and what was collected of it.")
-    .option("--instance <name>", "an instance in place of the top level")
+    .summary("show whether a guest records, and what was collected")
+    .description(
+      "Shows whether a guest records, and what its collector has collected so far.",
+    )
+    .option(
+      "--instance <name>",
+      "use this trace instance (default: the top level)",
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -117,7 +124,9 @@ Examples:
     });
 }
 
-/** The guest's module, if it has one, and whether it is what was loaded. */
+/**
+ * The guest's module, if it has one, and whether it is the one that was loaded.
+ */
 function findModule(session: Session): Pick<Status, "module" | "installed"> {
   const tracer = SealedTracer.find(session);
   const kept = installedTexts(session)?.load();
@@ -133,7 +142,7 @@ function findModule(session: Session): Pick<Status, "module" | "installed"> {
   };
 }
 
-/** One line of the text. */
+/** A line of the text: a name and its value. */
 function row(name: string, value: string): string {
   return `${strong(name.padEnd(10))} ${value}\n`;
 }
@@ -193,7 +202,7 @@ function statusText(status: Status): string {
   );
 }
 
-/** What is kept of the module, and what differs from it. */
+/** Whether the module is still what the host has loaded. */
 function installedText({ installed }: Status): string {
   if (installed === null) return "";
   const { since, findings } = installed;
@@ -219,7 +228,7 @@ function controlText({ control, module, collector }: Status): string {
   return `its module: ${enabled ? "on" : "off"}, seal ${seal}`;
 }
 
-/** Other guests' traces that nobody has ended. */
+/** Traces of other guests that wait for `xftrace off`. */
 function leftovers(own: StateFolder | undefined): string {
   return stateFolders().filter((folder) =>
     folder.path !== own?.path && folder.readResult() !== undefined

@@ -1,22 +1,22 @@
-/** `xftrace types`: declarations of a guest's functions and events. */
+/** `xftrace types`: writes declarations of a guest's functions and events. */
 import type { Command } from "@commander-js/extra-typings";
 import { declarations } from "xftrace";
 import { nameList } from "../option_values.ts";
 import { oneTarget, openGuest, withTarget } from "../target.ts";
 import { out } from "../terminal.ts";
 
-/** Adds the command. */
+/** Registers `xftrace types` on the program. */
 export function registerTypes(program: Command): void {
   withTarget(program.command("types"))
-    .summary("write declarations of a guest's functions and events")
+    .summary("print TypeScript declarations of a guest's functions and events")
     .description(
       "Prints TypeScript declarations of the guest's kernel functions and\n" +
         "events, for editors and the type checker.",
     )
-    .argument("[target]", "as with -t")
+    .argument("[target]", "the target; same as -t")
     .option(
       "--struct <names>",
-      "also the members of these structs, for kernel.object(): page,folio",
+      "also declare the members of these structs, for kernel.object(): page,folio",
       nameList,
     )
     .addHelpText(

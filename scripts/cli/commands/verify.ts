@@ -1,4 +1,6 @@
-/** `xftrace verify`: whether a sealed recording is whole and genuine. */
+/**
+ * `xftrace verify`: checks whether a sealed recording is complete and genuine.
+ */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT } from "xftrace";
 import {
@@ -9,19 +11,28 @@ import {
   verifyRecording,
 } from "xftrace/seal";
 
-/** Adds the command. */
+/** Registers `xftrace verify` on the program. */
 export function registerVerify(program: Command): void {
   program.command("verify")
-    .summary("whether a sealed recording is whole and genuine")
+    .summary("check whether a sealed recording is complete and genuine")
     .description(
       "Verifies every entry of a sealed recording with the keys of its key log:\n" +
-        "per CPU, how many are verified, forged, missing, replayed, reordered, or\n" +
+        "for each CPU, how many are verified, forged, missing, replayed, reordered, or\n" +
         "sealed too early or too late. Lost entries were overwritten before they\n" +
-        "were read, which is no tampering. Ends with 2 when anything is wrong.",
+        "were read, which is not tampering. The exit code is 2 if anything is wrong.",
     )
-    .argument("<recording>", "what `xftrace on` recorded")
-    .option("--klog <file>", "the key log; default: the one it was made with")
-    .option("--epochs", "a line for each epoch of a key, not only for each CPU")
+    .argument(
+      "<recording>",
+      "a recording that `xftrace on` has written, such as trace.xfs",
+    )
+    .option(
+      "--klog <file>",
+      "the key log (default: the one that the recording names)",
+    )
+    .option(
+      "--epochs",
+      "print a line for each key epoch, not only for each CPU",
+    )
     .option("--graph <file>", "write the verified entries as a call graph")
     .option("--json", "print JSON")
     .addHelpText(
@@ -56,7 +67,7 @@ Examples:
     });
 }
 
-/** A verdict for machines. */
+/** The result as JSON. */
 export function verificationJson(
   result: RecordingVerification,
   withEpochs = true,
@@ -76,7 +87,7 @@ export function verificationJson(
   };
 }
 
-/** A verdict for people. */
+/** The result as lines of text. */
 export function verificationLines(
   result: RecordingVerification,
   epochs: boolean,
