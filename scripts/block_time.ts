@@ -1,4 +1,4 @@
-/** How long processes wait. */
+/** Trace script: how long threads wait in the kernel. */
 import { asDuration, comm, duration, process, trace } from "xftrace";
 import { script } from "./script.ts";
 

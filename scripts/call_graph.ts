@@ -1,4 +1,4 @@
-/** What a function calls. */
+/** Trace script: what a function calls. */
 import { asDuration, duration, fn, trace } from "xftrace";
 import { script } from "./script.ts";
 
@@ -7,7 +7,7 @@ export const callGraph = script({
   description: "Draws what a function calls, and how long each call takes.",
   flags: {
     function: ["name", "function, system call or glob", "sys_openat"],
-    over: ["duration", "only calls that take as long", "0ns"],
+    over: ["duration", "only calls that take at least this long", "0ns"],
     calls: ["number", "how many calls to draw", "5"],
     for: ["duration", "how long to trace at most", "10s"],
   },

@@ -1,6 +1,6 @@
 /**
- * `deno task demo`: the main job from beginning to end on a real guest, or on
- * a recorded one where QEMU cannot be had.
+ * `deno task demo`: traces a real guest from beginning to end, or reads a
+ * recorded one where no guest can be booted.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const FILTER = [
   "*_show",
 ].join(",");
 
-/** Work for the guest: opens and reads. */
+/** A load for the guest: opens and reads files. */
 const LOAD =
   "(while :; do find /sys/kernel /proc/self -name x >/dev/null 2>&1; grep -c a /proc/meminfo /proc/stat; done) >/dev/null 2>&1 &";
 
@@ -35,7 +35,7 @@ function say(text = ""): void {
   console.log(text);
 }
 
-/** Runs the command as a user would, and shows it. */
+/** Runs the command as a user would; prints the command line and its output. */
 async function xftrace(
   args: readonly string[],
   options: { show?: boolean } = {},
@@ -70,7 +70,7 @@ function showHead(path: string): void {
   say();
 }
 
-/** The main job on a guest that is booted for it. */
+/** Traces a running guest: info, on, status, off. */
 async function live(guest: Guest, folder: string): Promise<void> {
   const target = ["-t", guest.target];
   const graph = `${folder}/trace_graph.txt`;
@@ -94,7 +94,7 @@ async function live(guest: Guest, folder: string): Promise<void> {
   say(`  sys_read          ${calls("__x64_sys_read")} calls`);
 }
 
-/** The same reading on a recorded guest. */
+/** Reads a recorded guest instead: info, report. */
 async function replay(why: string): Promise<void> {
   const recording = fileURLToPath(import.meta.resolve(RECORDING));
   say("*".repeat(72));

@@ -1,4 +1,4 @@
-/** Programs that are started. */
+/** Trace script: programs that are started. */
 import { asDuration, event, process } from "xftrace";
 import { script } from "./script.ts";
 
@@ -7,7 +7,10 @@ export const execs = script({
   description: "Prints the programs that are started.",
   flags: {
     for: ["duration", "how long to trace", "10s"],
-    process: ["glob", "only what these processes and their children start"],
+    process: [
+      "glob",
+      "only programs that these processes and their children start",
+    ],
   },
   examples: ["-t qemu:web1", '--process "cron*" --for 1h'],
 }, (flags) => {

@@ -1,13 +1,16 @@
-/** System calls that come from elsewhere than the kernel's own code. */
+/**
+ * Trace script: system calls that are called from outside the kernel's own
+ * code.
+ */
 import { asDuration, caller, fn, trace } from "xftrace";
 import { script } from "./script.ts";
 
 export const foreignCalls = script({
   name: "foreign_calls",
   description:
-    "Prints system calls whose caller is a module or lies in no known code:\nonly the kernel itself calls them, but for those who hook them.",
+    "Prints system calls whose caller is a module or lies in no known code:\nnormally only the kernel itself calls them; a hook does as well.",
   flags: {
-    functions: ["glob", "which functions' callers to judge", "sys_*"],
+    functions: ["glob", "functions whose callers to look at", "sys_*"],
     for: ["duration", "how long to trace", "10s"],
   },
   examples: ["-t qemu:web1", "--functions 'sys_open*' --for 1h"],

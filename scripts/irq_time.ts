@@ -1,4 +1,4 @@
-/** Time spent in interrupts. */
+/** Trace script: time spent in interrupts. */
 import { asDuration, cpu, duration, fn, func, trace } from "xftrace";
 import { script } from "./script.ts";
 

@@ -35,14 +35,14 @@ lab.command("up")
   .argument("<name>", "name of the guest")
   .option(
     "--kernel <version>",
-    'series of a Debian kernel, path of a vmlinuz, or "none" (firmware only)',
+    'series of a Debian kernel (6.1, 6.12), path of a vmlinuz, or "none" (firmware only)',
     "6.1",
   )
   .option("--mem <size>", "memory, such as 512M or 4G", "512M")
   .option("--cpus <number>", "processors", "2")
   .option("--append <parameters>", "more kernel parameters", "")
-  .option("--no-share", "ordinary memory instead of a shared file")
-  .option("--agent", "with QEMU's guest agent, and a port for it")
+  .option("--no-share", "give it private memory instead of a shared file")
+  .option("--agent", "run QEMU's guest agent in it, with a port for it")
   .option("--cpu <model>", "QEMU's processor model (default: the best)")
   .addOption(
     new Option("--machine <type>", "machine to build").choices(MACHINES)
@@ -84,10 +84,10 @@ Examples:
   });
 
 lab.command("exec")
-  .description("run a shell command in a guest; ends with its exit status")
+  .description("run a shell command in a guest; exits with its status")
   .argument("<name>", "name of the guest")
   .argument("<command...>", "shell command")
-  .option("--timeout <seconds>", "kill the command after so long")
+  .option("--timeout <seconds>", "kill the command after this time")
   .passThroughOptions()
   .addHelpText(
     "after",
@@ -181,7 +181,7 @@ lab.command("list")
   });
 
 lab.command("down")
-  .description("end a guest, or all of them, and remove all they leave")
+  .description("end a guest, or all of them, and remove their files")
   .argument("[name]", "name of the guest")
   .option("--all", "all guests of this user")
   .action(async (name, options) => {
@@ -231,6 +231,6 @@ try {
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   console.error(`lab: ${error.message}`);
-  // 128 + SIGINT, as a shell has it.
+  // 128 + SIGINT, as shells do.
   Deno.exit(interrupted ? 130 : 1);
 }

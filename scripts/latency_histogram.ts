@@ -1,4 +1,4 @@
-/** How long calls of a function take. */
+/** Trace script: how long calls of a function take. */
 import { asDuration, comm, duration, fn, trace } from "xftrace";
 import { script } from "./script.ts";
 

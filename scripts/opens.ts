@@ -1,4 +1,4 @@
-/** Files that are opened, by whom, and how long it took. */
+/** Trace script: files that are opened, by whom, and how long it takes. */
 import { args, asDuration, process, sys_open, trace } from "xftrace";
 import { script } from "./script.ts";
 

@@ -1,4 +1,4 @@
-/** System calls of a process and its children. */
+/** Trace script: system calls of a process and its children. */
 import { asDuration, comm, func, process, syscalls } from "xftrace";
 import { script } from "./script.ts";
 
@@ -8,7 +8,7 @@ export const processTree = script({
     "Prints the system calls of a process and of all that it starts.",
   flags: {
     process: ["glob", "command of the process", "sh"],
-    pid: ["number", "its pid instead"],
+    pid: ["number", "pid of the process, instead of its command"],
     for: ["duration", "how long to trace", "10s"],
   },
   examples: ["-t qemu:web1 --process sshd", "--pid 812 --for 1m"],

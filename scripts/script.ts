@@ -1,5 +1,6 @@
 /**
- * Makes a command of a trace script: its own flags, the target's, `--help`.
+ * Makes a command of a trace script, with its own options, those of the target,
+ * and `--help`.
  *
  * @module
  */
@@ -10,22 +11,22 @@ import { readLine } from "./cli/read_line.ts";
 import { withTarget } from "./cli/target.ts";
 import { note } from "./cli/terminal.ts";
 
-/** A flag of a script's own: its placeholder, its help, its default. */
+/** An option of the script: its placeholder, its help text, its default. */
 export type Flag = readonly [placeholder: string, help: string, value?: string];
 
-/** What `--help` says of a script. */
+/** Describes a script, for `--help`. */
 export interface About<F extends Readonly<Record<string, Flag>>> {
   /** `opens`. */
   readonly name: string;
   /** One sentence. */
   readonly description: string;
-  /** The flags, by name. */
+  /** The options, by name. */
   readonly flags: F;
   /** Command lines to show, without the script's name. */
   readonly examples: readonly string[];
 }
 
-/** What the flags were given: those without a default may be missing. */
+/** Values of the options: those without a default may be missing. */
 export type FlagValues<F extends Readonly<Record<string, Flag>>> = {
   readonly [N in keyof F]: F[N] extends readonly [string, string, string]
     ? string
@@ -35,7 +36,7 @@ export type FlagValues<F extends Readonly<Record<string, Flag>>> = {
 /** A trace script. */
 export interface Script {
   readonly name: string;
-  /** The queries for a command line of the script's own flags. */
+  /** The queries for these options of the script. */
   queries(args?: readonly string[]): readonly Query<unknown>[];
   /** Runs the script; gives the exit code. */
   main(args?: readonly string[]): Promise<number>;
@@ -73,7 +74,7 @@ function commandOf<F extends Readonly<Record<string, Flag>>>(
   about: About<F>,
 ) {
   const command = new Command(about.name).description(about.description)
-    // Asking the environment for colours would take a permission.
+    // Looking for colours in the environment would need a permission.
     .configureOutput({
       getOutHasColors: () => false,
       getErrHasColors: () => false,
@@ -84,8 +85,8 @@ function commandOf<F extends Readonly<Record<string, Flag>>>(
     command.option(`--${name} <${placeholder}>`, help, value);
   }
   const full = withTarget(command)
-    .option("--dry-run", "print the plan and write nothing")
-    .option("--no-push-down", "tell the guest nothing: filter on the host")
+    .option("--dry-run", "print the plan, and write nothing")
+    .option("--no-push-down", "leave filtering to the host where possible")
     .option("--json", "print results as JSON")
     .showHelpAfterError("(run with --help for examples)");
   const lines = about.examples.map((each) =>
@@ -95,7 +96,7 @@ function commandOf<F extends Readonly<Record<string, Flag>>>(
   return full;
 }
 
-/** Runs work; messages for the user are printed, not thrown. */
+/** Runs `work`; errors for the user are printed, not thrown. */
 export async function reported(work: () => Promise<void>): Promise<number> {
   try {
     await work();
@@ -103,7 +104,7 @@ export async function reported(work: () => Promise<void>): Promise<number> {
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
     if (error instanceof Deno.errors.NotCapable) {
-      // Deno gives /proc, where guests are found, to -A alone.
+      // Deno allows reading /proc, where guests are found, only with -A.
       note(
         "xftrace: this takes more permissions than Deno was given: a live guest needs `deno run -A`, a recording (-t core:FILE) `--allow-read`",
       );

@@ -1,4 +1,4 @@
-/** System calls that took long. */
+/** Trace script: system calls that took long. */
 import { asDuration, duration, syscalls } from "xftrace";
 import { script } from "./script.ts";
 
@@ -6,7 +6,7 @@ export const slowSyscalls = script({
   name: "slow_syscalls",
   description: "Prints the system calls that took long.",
   flags: {
-    over: ["duration", "the least duration to show", "1ms"],
+    over: ["duration", "the shortest duration to show", "1ms"],
     for: ["duration", "how long to trace", "10s"],
   },
   examples: ["-t qemu:web1 --over 5ms", "--over 100us --for 1m"],

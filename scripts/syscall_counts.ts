@@ -1,4 +1,4 @@
-/** System calls by name and command. */
+/** Trace script: system calls by command and name. */
 import { asDuration, comm, func, syscalls } from "xftrace";
 import { script } from "./script.ts";
 

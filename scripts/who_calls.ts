@@ -1,4 +1,4 @@
-/** Who calls a function. */
+/** Trace script: who calls a function. */
 import { asDuration, caller, comm, fn, trace } from "xftrace";
 import { script } from "./script.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The collector: follows a guest's trace from `xftrace on` to `xftrace off`
- * and keeps all of it, so that nothing is lost while nobody looks.
+ * The collector: follows a guest's trace from `xftrace on` to `xftrace off` and
+ * keeps all of it in a file, before the guest's buffers overwrite it.
  *
  * @module
  */
@@ -27,15 +27,15 @@ import type { SealedStatus } from "xftrace/seal";
 import { FileSink } from "./file_sink.ts";
 import type { CollectorResult, StateFolder, TraceState } from "./state.ts";
 
-/** Milliseconds between polls while events come, and while none do. */
+/** Time between polls while events come, and while none do, ms. */
 const BUSY_MS = 20;
 const IDLE_MS = 100;
-/** Milliseconds between looks at comms, symbols and the guest's process. */
+/** Time between updates of thread names and symbols, ms. */
 const SLOW_MS = 500;
-/** Polls, at the end, for counts that equal the guest's own. */
+/** The most polls at the end until the counts equal the guest's own. */
 const LAST_POLLS = 50;
 
-/** What a collector tells of itself while it runs. */
+/** What a running collector reports. */
 export interface CollectorStatus {
   /** Events read so far. */
   readonly events: number;
@@ -43,11 +43,11 @@ export interface CollectorStatus {
   readonly lost: number;
   /** Events the guest itself could not write. */
   readonly dropped: number;
-  /** Bytes kept. */
+  /** Bytes that are kept on disk. */
   readonly bytes: number;
   /** Whether the counts equalled the guest's own at the last poll. */
   readonly exact: boolean;
-  /** What it does before it traces; absent once it does. */
+  /** What it is doing before it begins to trace; absent afterwards. */
   readonly starting?: string;
   /** Of a sealed trace. */
   readonly sealed?: SealedStatus;
@@ -82,7 +82,7 @@ export class Collector {
     this.#instance = TraceArray.named(kernel, state.instance);
     this.#layout = traceLayout(kernel.types);
     const events = new TraceEvents(kernel);
-    // Taken while the guest is there: the text may be written when it is gone.
+    // Read now: when the text is written, the guest may have ended.
     this.#meta = traceMeta(this.#instance, events, this.#layout);
     this.#options = guestTextOptions(this.#instance);
     this.#follower = new Follower(this.#instance, this.#layout);
@@ -99,7 +99,7 @@ export class Collector {
     this.#follower.keep((...segment) => this.#writer.segment(...segment));
   }
 
-  /** What it has read so far. */
+  /** How much it has read so far. */
   status(): CollectorStatus {
     const { decoded, lost, dropped, exact } = this.#follower.totals();
     return { events: decoded, lost, dropped, exact, bytes: this.#writer.size };
@@ -122,13 +122,13 @@ export class Collector {
       slowMs: SLOW_MS,
       slow: () => this.#slow(),
       poll: () => this.#poll() > 0 ? BUSY_MS : IDLE_MS,
-      // A reset or a resize in the middle of a look passes.
+      // The guest was resetting or resizing a buffer: try again.
       failed: () => IDLE_MS,
     });
     return end === "stopped" ? end : "the guest has ended";
   }
 
-  /** One poll, kept. */
+  /** Polls once, and keeps what came. Returns the number of events. */
   #poll(): number {
     const count = this.#follower.poll();
     for (const { cpu, lost } of this.#follower.accounts()) {
@@ -147,7 +147,7 @@ export class Collector {
     return count;
   }
 
-  /** What need not be looked at in every poll. */
+  /** Updates what need not be read in every poll: symbols and thread names. */
   #slow(): void {
     const { kernel } = this.#session;
     try {
@@ -156,17 +156,17 @@ export class Collector {
         this.#writer.comm(pid, comm);
       }
     } catch (error) {
-      // Read while the guest changes it: the next look sees it whole.
+      // The guest was changing it: the next update reads it again.
       if (!(error instanceof MemoryError)) throw error;
     }
     this.#writer.flush();
   }
 
   /**
-   * Reads the rest, writes the text and the result.
+   * Reads what is left, and writes the text and the result.
    *
-   * @param reason why it ends, for the result
-   * @param output where the text goes
+   * @param reason why the trace ends, for the result
+   * @param output path of the text
    */
   finish(
     reason: string,

@@ -1,12 +1,12 @@
 /**
- * A file that appears whole or not at all.
+ * A file that appears complete or not at all.
  *
  * @module
  */
 import { XftraceError } from "xftrace";
 import { textBytes } from "xftrace/output";
 
-/** Writes a file; the file gets its name when it is complete. */
+/** Writes to a temporary file, which gets its name once it is complete. */
 export class FileSink implements Disposable {
   readonly #path: string;
   readonly #temporary: string;
@@ -29,7 +29,10 @@ export class FileSink implements Disposable {
     }
   }
 
-  /** Appends text (bytes in it come out as such, byte_text.ts) or bytes. */
+  /**
+   * Appends text or bytes. Raw bytes within text are passed on unchanged; see
+   * engine/output/text/byte_text.ts.
+   */
   write(chunk: string | Uint8Array): void {
     const bytes = typeof chunk === "string" ? textBytes(chunk) : chunk;
     let at = 0;
@@ -37,9 +40,10 @@ export class FileSink implements Disposable {
   }
 
   /**
-   * Gives the file its name: it is complete.
+   * Gives the complete file its name.
    *
-   * @throws {XftraceError} when the name is a folder's, for one.
+   * @throws {XftraceError} when that fails, for example because it is a
+   * folder's.
    */
   commit(): void {
     this.#file.close();
@@ -52,7 +56,7 @@ export class FileSink implements Disposable {
     }
   }
 
-  /** Removes what was not committed. */
+  /** Removes the temporary file, unless it was committed. */
   [Symbol.dispose](): void {
     if (this.#done) return;
     this.#done = true;

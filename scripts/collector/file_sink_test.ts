@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { FileSink } from "./file_sink.ts";
 
-/** Runs a test in a folder that is gone afterwards. */
+/** Runs a test with a temporary folder. */
 function inFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync({ prefix: "xftrace-sink-" });
   try {
@@ -16,7 +16,7 @@ function inFolder(test: (folder: string) => void): void {
 const names = (folder: string) =>
   [...Deno.readDirSync(folder)].map(({ name }) => name);
 
-Deno.test("the file appears when it is complete", () =>
+Deno.test("the file appears only when it is complete", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.txt");
     {
@@ -31,7 +31,7 @@ Deno.test("the file appears when it is complete", () =>
     assert.deepEqual(names(folder), ["trace.txt"]);
   }));
 
-Deno.test("what was not completed leaves nothing, and the old file as it was", () =>
+Deno.test("an uncommitted file leaves nothing behind, and the old file unchanged", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.txt");
     Deno.writeTextFileSync(path, "old");
@@ -54,7 +54,7 @@ Deno.test("an older file is replaced as a whole", () =>
     assert.equal(Deno.readTextFileSync(path), "new");
   }));
 
-Deno.test("bytes are written as they are, between texts", () =>
+Deno.test("bytes and texts can be mixed", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.dat");
     using sink = new FileSink(path);
@@ -68,7 +68,7 @@ Deno.test("bytes are written as they are, between texts", () =>
     );
   }));
 
-Deno.test("a large text is written to its end", () =>
+Deno.test("a large text is written completely", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.txt");
     using sink = new FileSink(path);
@@ -78,7 +78,7 @@ Deno.test("a large text is written to its end", () =>
     assert.equal(Deno.statSync(path).size, 5 << 20);
   }));
 
-Deno.test("a place that cannot be written to is named", () =>
+Deno.test("an error names the path that cannot be written", () =>
   inFolder((folder) => {
     assert.throws(
       () => new FileSink(join(folder, "absent", "trace.txt")),
@@ -93,7 +93,7 @@ Deno.test("a place that cannot be written to is named", () =>
     );
   }));
 
-Deno.test("a folder is no place for a text", () =>
+Deno.test("a folder in the file's place is an error", () =>
   inFolder((folder) => {
     const path = join(folder, "trace.txt");
     Deno.mkdirSync(path);

@@ -1,6 +1,6 @@
 /**
- * The collector's process, started by `xftrace on`. Its arguments are the
- * guest's key and the target.
+ * The collector's process, which `xftrace on` starts. Its arguments are the
+ * guest's key (Session.key) and the target.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { SealedCollector } from "./sealed_collector.ts";
 import { type Reply, type Request, serve } from "./protocol.ts";
 import { type CollectorResult, StateFolder } from "./state.ts";
 
-/** What both kinds of collectors do. */
+/** What both kinds of collectors have in common. */
 interface Following {
   status(): CollectorStatus;
   stop(): void;
@@ -23,7 +23,7 @@ interface Following {
   ): CollectorResult | Promise<CollectorResult>;
 }
 
-/** Says something in the collector's log. */
+/** Adds a line to the collector's log. */
 function say(message: string): void {
   console.log(`${new Date().toISOString()} ${message}`);
 }
@@ -34,7 +34,7 @@ async function main(key: string, target: string): Promise<void> {
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
   using guest = await open(target, { onWarning: say });
   const { session } = guest;
-  // Keys are written; what the guest traces by itself is only read.
+  // A sealed trace writes keys to the guest; any other is only read.
   if (state.sealed !== undefined) session.memory.makeWritable();
   const { sealed } = state;
   const collector: Following = sealed === undefined
@@ -52,7 +52,7 @@ async function main(key: string, target: string): Promise<void> {
       reply = resolve;
     });
   }, done.signal);
-  // A shell that closes, or Ctrl-C in it, is not the end of the trace.
+  // Closing the shell, or Ctrl-C in it, must not end the trace.
   for (const signal of ["SIGHUP", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {});
   }
@@ -77,7 +77,7 @@ async function main(key: string, target: string): Promise<void> {
     say(message);
     reply({ error: message });
   }
-  // The answer has to leave before the listener goes.
+  // The answer must be sent before the listener closes.
   await sleep(50);
   done.abort();
   await serving;

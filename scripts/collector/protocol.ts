@@ -1,6 +1,6 @@
 /**
- * How `status` and `off` talk to a collector: one line of JSON each way, over
- * a socket that only its owner can open.
+ * How `status` and `off` communicate with a collector: one line of JSON each
+ * way, over a socket that only its owner can open.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { XftraceError } from "xftrace";
 import type { CollectorStatus } from "./collector.ts";
 import type { CollectorResult } from "./state.ts";
 
-/** What a collector can be asked. */
+/** The requests that a collector answers. */
 export const requestSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("status") }),
   z.object({
@@ -49,10 +49,11 @@ async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
 }
 
 /**
- * Asks a collector.
+ * Sends a request to a collector and waits for the reply.
  *
- * @returns `undefined` when none listens there.
- * @throws {XftraceError} when it answers with an error or not at all.
+ * @returns `undefined` when no collector listens there.
+ * @throws {XftraceError} when it replies with an error, or ends without a
+ * reply.
  */
 export async function ask(
   socket: string,
@@ -79,7 +80,7 @@ export async function ask(
     const cut = error instanceof Deno.errors.ConnectionReset ||
       error instanceof Deno.errors.BrokenPipe;
     if (!cut) throw error;
-    // It was killed while it was asked: nobody answers there any more.
+    // It was killed meanwhile: no collector is there any more.
     return undefined;
   } finally {
     connection.close();
@@ -87,8 +88,8 @@ export async function ask(
 }
 
 /**
- * Answers requests at a socket, one after the other, until `signal` is
- * aborted. Who connects and asks nothing keeps nobody waiting.
+ * Answers requests at a socket, one after the other, until `signal` is aborted.
+ * A client that connects and sends nothing does not delay the others.
  */
 export async function serve(
   socket: string,
@@ -98,7 +99,7 @@ export async function serve(
   try {
     Deno.removeSync(socket);
   } catch {
-    // None was left.
+    // There was none.
   }
   const listener = Deno.listen({ transport: "unix", path: socket });
   Deno.chmodSync(socket, 0o600);

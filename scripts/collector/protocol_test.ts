@@ -5,7 +5,7 @@ import { ask, type Reply, type Request, serve } from "./protocol.ts";
 
 const STATUS = { events: 3, lost: 0, dropped: 0, bytes: 10, exact: true };
 
-/** A socket with somebody who answers; ended and gone afterwards. */
+/** A socket at which `answer` serves; closed and removed afterwards. */
 function answering(
   answer: (request: Request) => Reply | Promise<Reply>,
 ): { socket: string } & AsyncDisposable {
@@ -23,7 +23,7 @@ function answering(
   };
 }
 
-Deno.test("a question and its answer", async () => {
+Deno.test("a request and its reply", async () => {
   const asked: Request[] = [];
   await using at = answering((request) => {
     asked.push(request);
@@ -40,7 +40,7 @@ Deno.test("a question and its answer", async () => {
   assert.equal((Deno.statSync(at.socket).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("several ask at once; a long answer comes whole", async () => {
+Deno.test("concurrent requests, and replies too long for one read", async () => {
   await using at = answering(async () => {
     await Promise.resolve();
     return {
@@ -66,7 +66,7 @@ Deno.test("several ask at once; a long answer comes whole", async () => {
   }
 });
 
-Deno.test("an answer that is an error is thrown, and the next is served", async () => {
+Deno.test("an error reply is thrown, and the next request is served", async () => {
   let calls = 0;
   await using at = answering(() => {
     if (++calls === 1) throw new XftraceError("no room on the disk");
@@ -80,13 +80,13 @@ Deno.test("an answer that is an error is thrown, and the next is served", async 
   assert.ok(await ask(at.socket, { do: "status" }));
 });
 
-Deno.test("who connects and asks nothing keeps nobody waiting", async () => {
+Deno.test("a client that sends nothing does not delay others", async () => {
   await using at = answering(() => ({ status: STATUS }));
   using _silent = await Deno.connect({ transport: "unix", path: at.socket });
   assert.ok(await ask(at.socket, { do: "status" }));
 });
 
-/** Sends text as it is; returns what comes back. */
+/** Sends raw text; returns what comes back. */
 async function send(socket: string, text: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path: socket });
   await connection.write(new TextEncoder().encode(text));
@@ -94,7 +94,7 @@ async function send(socket: string, text: string): Promise<string> {
   return await new Response(connection.readable).text().catch(() => "");
 }
 
-Deno.test("what is no question is answered with an error", async () => {
+Deno.test("an invalid request gets an error reply", async () => {
   await using at = answering(() => ({ status: STATUS }));
   for (const text of ["{}\n", "nonsense\n", '{"do":"explode"}\n', "\n"]) {
     const reply = JSON.parse(await send(at.socket, text));
@@ -103,7 +103,7 @@ Deno.test("what is no question is answered with an error", async () => {
   assert.ok(await ask(at.socket, { do: "status" }));
 });
 
-Deno.test("nobody listens", async () => {
+Deno.test("without a listener there is no reply", async () => {
   assert.equal(await ask("/no/such/socket", { do: "status" }), undefined);
   const folder = Deno.makeTempDirSync();
   const socket = join(folder, "control");
@@ -112,7 +112,7 @@ Deno.test("nobody listens", async () => {
     Deno.listen({ transport: "unix", path: socket }).close();
     if (!exists(socket)) Deno.writeTextFileSync(socket, "");
     assert.equal(await ask(socket, { do: "status" }), undefined);
-    // The next one takes its place.
+    // A new collector replaces the socket.
     const abort = new AbortController();
     const served = serve(socket, () => ({ status: STATUS }), abort.signal);
     assert.ok(await ask(socket, { do: "status" }));
@@ -123,13 +123,13 @@ Deno.test("nobody listens", async () => {
   }
 });
 
-Deno.test("a collector that is killed before it takes the question is gone", async () => {
+Deno.test("a collector that is killed before it reads the request counts as gone", async () => {
   const folder = Deno.makeTempDirSync();
   const socket = join(folder, "control");
   const listener = Deno.listen({ transport: "unix", path: socket });
   try {
     const asked = ask(socket, { do: "status" });
-    // Connected and written by then, taken by nobody.
+    // By then the request is sent, and not accepted.
     await new Promise((resolve) => setTimeout(resolve, 100));
     listener.close();
     assert.equal(await asked, undefined);
@@ -138,7 +138,7 @@ Deno.test("a collector that is killed before it takes the question is gone", asy
   }
 });
 
-Deno.test("a collector that ends while it is asked", async () => {
+Deno.test("a collector that ends before it has replied", async () => {
   for (const half of ["", '{"status":{"eve']) {
     const folder = Deno.makeTempDirSync();
     const socket = join(folder, "control");

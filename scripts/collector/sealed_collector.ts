@@ -1,6 +1,6 @@
 /**
- * The collector of a sealed trace: it holds the tracer, rotates the keys, and
- * writes recording and key log, from `xftrace on` to `xftrace off`.
+ * The collector of a sealed trace: from `xftrace on` to `xftrace off` it runs
+ * the tracer, rotates the keys, and writes the recording and the key log.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import type {
   TraceState,
 } from "./state.ts";
 
-/** Milliseconds between polls at most; keys may need it sooner. */
+/** The longest time between polls, ms; rotating keys may take shorter ones. */
 const POLL_MS = 20;
-/** Milliseconds between looks whether the guest's process is there. */
+/** Time between checks whether the guest's process still runs, ms. */
 const SLOW_MS = 500;
 
 /** Follows one sealed trace until told to finish, or until the guest ends. */
@@ -44,7 +44,7 @@ export class SealedCollector {
     this.#say = say;
   }
 
-  /** What it has read so far. */
+  /** How much it has read so far. */
   status(): CollectorStatus {
     const sealed = this.#tracer?.status();
     const dropped = sealed?.dropped;
@@ -66,7 +66,7 @@ export class SealedCollector {
     this.#stop = true;
   }
 
-  /** Starts the trace, or takes it over. */
+  /** Starts the trace, or takes it over from a collector that was killed. */
   async #begin(): Promise<SealedTracer> {
     const { resume, ...options } = this.#sealed;
     this.#tracer = resume
@@ -87,7 +87,7 @@ export class SealedCollector {
    * Traces until told to stop.
    *
    * @returns why it ended.
-   * @throws {XftraceError} when the guest refuses; nothing is left on.
+   * @throws {XftraceError} when the guest refuses; nothing is left changed.
    */
   async run(): Promise<"stopped" | "the guest has ended"> {
     const tracer = await this.#begin();
@@ -103,7 +103,7 @@ export class SealedCollector {
         }
         return everyMs;
       },
-      // What the guest changes while it is read passes.
+      // The guest was changing what was read: try again.
       failed: ({ message }) => {
         this.#say(message);
         return everyMs;
@@ -113,7 +113,10 @@ export class SealedCollector {
     return end === "stopped" ? end : "the guest has ended";
   }
 
-  /** Ends the trace; the text is made of the files, by whoever asks for it. */
+  /**
+   * Ends the trace. `xftrace off` makes the text, out of the recording and
+   * keys.
+   */
   async finish(reason: string): Promise<CollectorResult> {
     const tracer = this.#tracer;
     if (tracer === undefined) throw new XftraceError("nothing was traced");
@@ -125,7 +128,7 @@ export class SealedCollector {
 }
 
 /**
- * What is handed over of a sealed trace that has ended.
+ * The collector's result for a sealed trace that has ended.
  *
  * @param reason why it ended
  */

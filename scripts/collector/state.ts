@@ -1,5 +1,6 @@
 /**
- * What `xftrace on` leaves behind for `status` and `off`: one folder a guest.
+ * The files that `xftrace on` leaves for `status` and `off`: one folder per
+ * guest.
  *
  * @module
  */
@@ -60,7 +61,7 @@ const instanceSchema = z.object({
   }),
 });
 
-/** What was carried out of a plan, as `Applied` of the engine is. */
+/** A change that was carried out; the same shape as the engine's `Applied`. */
 const appliedSchema = z.discriminatedUnion("way", [
   wordSchema,
   fileSchema,
@@ -80,11 +81,11 @@ const sealedSchema = z.object({
   /** Absolute paths. */
   klogPath: z.string(),
   recordingPath: z.string(),
-  /** The trace runs already: its collector was killed. */
+  /** Whether to take over a running trace whose collector was killed. */
   resume: z.boolean(),
 });
 
-/** How a sealed trace was asked for. */
+/** The settings of a sealed trace. */
 export type SealedState = z.infer<typeof sealedSchema>;
 
 const stateSchema = z.object({
@@ -92,28 +93,28 @@ const stateSchema = z.object({
   /** As the user wrote it, or as it was found: `qemu:web1`. */
   target: z.string(),
   instance: z.string().optional(),
-  /** What was asked for: `sys_openat`. */
+  /** Functions as the user named them: `sys_openat`. */
   functions: z.array(z.string()),
-  /** GVAs of the functions that the text is limited to; none: all. */
+  /** GVAs of the functions to which the text is limited; empty: all. */
   roots: z.array(hex),
-  /** What was carried out of the plan, in order. */
+  /** The changes that were carried out, in order. */
   applied: z.array(appliedSchema),
   /** Whether files of tracefs were set for it, by the module or the agent. */
   byFiles: z.boolean(),
-  /** Whether the guest was recording before. */
+  /** Whether the guest was recording before `on`. */
   wasRecording: z.boolean(),
   /** Wall clock, ISO 8601. */
   started: z.string(),
   /** pid of the collector; 0 until it runs. */
   collector: z.int().nonnegative(),
-  /** The module records; without it, what the guest's own Ftrace records. */
+  /** Settings of a sealed trace; absent when the guest's own Ftrace records. */
   sealed: sealedSchema.optional(),
 });
 
-/** The state of a trace that is on. */
+/** The state of a running trace. */
 export type TraceState = z.infer<typeof stateSchema>;
 
-/** Why a collector stopped when its guest did. */
+/** The reason of a collector that stopped because its guest ended. */
 export const GUEST_ENDED = "the guest has ended";
 
 const resultSchema = z.object({
@@ -127,11 +128,11 @@ const resultSchema = z.object({
   truncated: z.boolean(),
   /** Whether the counts equal the guest's own. */
   exact: z.boolean(),
-  /** Times that the guest emptied a CPU's buffer. */
+  /** How often the guest emptied a CPU's buffer. */
   resets: z.number(),
-  /** Of these, the times that it may have held what was not read yet. */
+  /** How often of these it may have held events that were not read yet. */
   blindResets: z.number().optional(),
-  /** Of a sealed trace. */
+  /** For a sealed trace only. */
   sealed: z.object({
     keySwitches: z.number(),
     dropped: z.object({
@@ -143,14 +144,14 @@ const resultSchema = z.object({
   }).optional(),
 });
 
-/** What a collector has to say when it is done. */
+/** The result that a collector leaves when it is done. */
 export type CollectorResult = z.infer<typeof resultSchema>;
 
-/** Paths of one guest's folder. */
+/** The folder of one guest. */
 export class StateFolder {
   readonly path: string;
 
-  /** @param key what tells the guest from others: `vm-1234-567` */
+  /** @param key identifies the guest: `vm-1234-567`, see Session.key */
   constructor(key: string, base = stateBase()) {
     this.path = join(base, key);
   }
@@ -158,11 +159,11 @@ export class StateFolder {
   get #state(): string {
     return join(this.path, "state.json");
   }
-  /** The collector's data. */
+  /** The file in which the collector keeps events. */
   get spool(): string {
     return join(this.path, "spool");
   }
-  /** What the collector has to say. */
+  /** The collector's log. */
   get log(): string {
     return join(this.path, "collector.log");
   }
@@ -178,12 +179,12 @@ export class StateFolder {
     return join(this.path, "result.json");
   }
 
-  /** Makes the folder, for the user alone. */
+  /** Makes the folder, accessible to the user only. */
   create(): void {
     Deno.mkdirSync(this.path, { recursive: true, mode: 0o700 });
   }
 
-  /** Removes it with all that is in it. */
+  /** Removes the folder with all its files. */
   remove(): void {
     try {
       Deno.removeSync(this.path, { recursive: true });
@@ -192,7 +193,7 @@ export class StateFolder {
     }
   }
 
-  /** Whether a trace is on, or was left. */
+  /** Whether there is a trace: running, or not yet ended by `off`. */
   exists(): boolean {
     try {
       Deno.statSync(this.#state);
@@ -203,7 +204,7 @@ export class StateFolder {
   }
 
   /**
-   * The state.
+   * Reads the state; `undefined` when there is no trace.
    *
    * @throws {XftraceError} when it is damaged.
    */
@@ -228,30 +229,33 @@ export class StateFolder {
     return stat?.slice(stat.lastIndexOf(")")).split(" ")[20] === start;
   }
 
-  /** Replaces the state as a whole. */
+  /** Replaces the state, atomically. */
   write(state: TraceState): void {
     writeWhole(this.#state, json(state));
   }
 
-  /** The result, when the collector has stopped by itself or was told to. */
+  /**
+   * Reads the result; `undefined` while the collector runs or when it was
+   * killed.
+   */
   readResult(): CollectorResult | undefined {
     const text = readText(this.#result);
     if (text === undefined) return undefined;
     try {
       return resultSchema.parse(JSON.parse(text));
     } catch {
-      // Damaged: as good as none.
+      // Damaged: treated as missing.
       return undefined;
     }
   }
 
-  /** Replaces the result. */
+  /** Replaces the result, atomically. */
   writeResult(result: CollectorResult): void {
     writeWhole(this.#result, json(result));
   }
 }
 
-/** Where the folders are: they may grow large, so not in a RAM disk. */
+/** Where the folders are. They may grow large, so not below /run or /tmp. */
 function stateBase(): string {
   const xdg = Deno.env.get("XDG_STATE_HOME");
   const home = Deno.env.get("HOME");
@@ -262,7 +266,7 @@ function stateBase(): string {
   );
 }
 
-/** All guests' folders that hold a state. */
+/** The folders of all guests that have a trace. */
 export function stateFolders(): StateFolder[] {
   const base = stateBase();
   let names: string[];

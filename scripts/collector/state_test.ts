@@ -10,7 +10,7 @@ import {
   type TraceState,
 } from "./state.ts";
 
-/** A folder in which a test keeps state, gone afterwards. */
+/** A temporary folder for state. */
 function base(): { path: string } & Disposable {
   const path = Deno.makeTempDirSync({ prefix: "xftrace-state-" });
   return {
@@ -81,7 +81,7 @@ const RESULT: CollectorResult = {
   resets: 0,
 };
 
-Deno.test("a state comes back as it was written, addresses exact", () => {
+Deno.test("a state is read back as it was written, with exact addresses", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   assert.equal(folder.read(), undefined);
@@ -93,14 +93,14 @@ Deno.test("a state comes back as it was written, addresses exact", () => {
   const back = folder.read();
   assert.deepEqual(back?.roots, STATE.roots);
   assert.deepEqual(back?.applied[0], APPLIED[0]);
-  // What can be undone later is just what was applied.
+  // What `off` undoes is exactly what was applied.
   assert.deepEqual(back?.applied[1], APPLIED[1]);
   folder.write({ ...STATE, collector: 1234, instance: "other" });
   assert.equal(folder.read()?.collector, 1234);
   assert.equal(folder.read()?.instance, "other");
 });
 
-Deno.test("how a sealed trace and a selected tracer were asked for is kept", () => {
+Deno.test("the settings of a sealed trace, and of a selected tracer, are kept", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   folder.create();
@@ -159,7 +159,7 @@ Deno.test("how a sealed trace and a selected tracer were asked for is kept", () 
   assert.deepEqual(folder.readResult(), result);
 });
 
-Deno.test("whether a guest's process is there", () => {
+Deno.test("whether a guest's process still runs", () => {
   using at = base();
   const stat = Deno.readTextFileSync("/proc/self/stat");
   const start = stat.slice(stat.lastIndexOf(")")).split(" ")[20];
@@ -169,7 +169,7 @@ Deno.test("whether a guest's process is there", () => {
   assert.equal(runs(`vm-4194305-${start}`), false);
 });
 
-Deno.test("nobody else can read it, and no half of it is ever there", () => {
+Deno.test("only its owner can read the state, and it is never incomplete", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   folder.create();
@@ -183,7 +183,7 @@ Deno.test("nobody else can read it, and no half of it is ever there", () => {
   );
 });
 
-Deno.test("a damaged state is told of, with what to do", () => {
+Deno.test("a damaged state is an error that says what to do", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   folder.create();
@@ -209,7 +209,7 @@ Deno.test("a damaged state is told of, with what to do", () => {
   }
 });
 
-Deno.test("a result, which may be missing or damaged", () => {
+Deno.test("a missing or damaged result reads as undefined", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   folder.create();
@@ -222,7 +222,7 @@ Deno.test("a result, which may be missing or damaged", () => {
   }
 });
 
-Deno.test("removing it removes all of it, and may be done twice", () => {
+Deno.test("removing a folder removes all its files, and can be repeated", () => {
   using at = base();
   const folder = new StateFolder("vm-1-2", at.path);
   folder.create();
@@ -234,7 +234,7 @@ Deno.test("removing it removes all of it, and may be done twice", () => {
   assert.deepEqual([...Deno.readDirSync(at.path)], []);
 });
 
-Deno.test("all guests' folders, those without a state left out", () => {
+Deno.test("lists the folders of all guests that have a state", () => {
   using at = base();
   const before = Deno.env.get("XDG_STATE_HOME");
   try {

@@ -1,26 +1,25 @@
 /**
- * What is so on one architecture alone stands in engine/arch/NAME/, and the
- * rest asks for it. Pure.
+ * The rule that whatever is specific to one architecture is in
+ * engine/arch/NAME/. Pure.
  *
- * Where the line is: code and comments of the library and of the commands
- * (engine but for engine/arch, ffi, dsl, mod.ts, live.ts, scripts/cli,
- * scripts/collector) name no architecture, no page size and nothing of a
- * processor's. What shows a user what a kernel names is none of that:
+ * Code and comments of the library and of the commands (engine except
+ * engine/arch, ffi, dsl, mod.ts, live.ts, scripts/cli, scripts/collector) name
+ * no architecture, no page size and no part of a processor. Allowed are:
  *
- * - a command as it is typed (`xftrace functions '__x64_sys_*'`) in a help text,
- *   and the `@example` of a doc comment, which runs on a recorded guest;
- * - names out of kernels that a program wrote down ("Written by generate.ts");
- * - a name that has an architecture's within it (`cpuinfo_x86`, and releases
- *   such as `6.11.4-301.fc41.x86_64`).
+ * - a command as it is typed (`xftrace functions '__x64_sys_*'`) in a help
+ *   text, and the `@example` of a doc comment, which runs on a recorded guest;
+ * - files that were generated from kernels ("Written by generate.ts");
+ * - names that contain an architecture's name (`cpuinfo_x86`, releases such as
+ *   `6.11.4-301.fc41.x86_64`).
  *
- * The lab, the guest's module, tests, benches and the developer's own scripts
- * are about guests that there are, and may name them.
+ * The lab, the guest's module, tests, benches and developer tools deal with
+ * particular guests, and may name their architecture.
  *
  * @module
  */
 import { isCode, isForTests, type Violation, withoutComment } from "./rules.ts";
 
-/** Words of x86-64, and what they are. */
+/** Words that are specific to x86-64, and what they name. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [/__(?:x64|ia32)_\w*|\bia32_\w+/, "a system call's function"],
   [
@@ -39,12 +38,15 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** A size or mask of 4 KiB pages, and shifts by its bits; `1 << 12` is a bit. */
+/**
+ * A size or mask of 4 KiB pages, or a shift by 12 bits; but `1 << 12` is a
+ * flag.
+ */
 const PAGE_SIZE = /\b(?:4096|0x1000|0xfff)n?\b|(?<!\b1n? )(?:<<|>>>?) ?12n?\b/;
-/** A limit that happens to be the same number, and says what it is. */
+/** A named limit that happens to be the same number. */
 const NAMED_LIMIT = /^(?:export )?const (?!\w*PAGE)[A-Z][A-Z0-9_]* = 4096n?;$/;
 
-/** Whether a file belongs to what knows no architecture. */
+/** Whether a file must not depend on an architecture. */
 export function isNeutral(path: string): boolean {
   return isCode(path) && !isForTests(path) &&
     /^(?:(?:engine|ffi|dsl|scripts\/cli|scripts\/collector)\/|(?:mod|live)\.ts$)/
@@ -52,7 +54,7 @@ export function isNeutral(path: string): boolean {
     !path.startsWith("engine/arch/");
 }
 
-/** The places in a file's text at which it knows more than it may. */
+/** The places at which a file breaks the rule. */
 export function brokenByArchitecture(path: string, text: string): Violation[] {
   if (!isNeutral(path) || isWritten(text)) return [];
   const found: Violation[] = [];
@@ -84,8 +86,8 @@ export function brokenByArchitecture(path: string, text: string): Violation[] {
 }
 
 /**
- * The rule that an import breaks, if any: an architecture's folder is known to
- * the lists in engine/arch alone.
+ * The rule that an import breaks, if any: only the lists in engine/arch import
+ * from an architecture's folder.
  */
 export function brokenByArchImport(
   from: string,
@@ -100,23 +102,23 @@ export function brokenByArchImport(
   return `${own} is known to the lists in engine/arch alone; ask the kernel's arch`;
 }
 
-/** Whether a program wrote the file, out of kernels. */
+/** Whether the file was generated from kernels. */
 function isWritten(text: string): boolean {
   const comment = /^\/\*\*[^]*?\*\//.exec(text)?.[0] ?? "";
   return comment.includes("Written by generate.ts");
 }
 
-/** Whether a line of a help text shows a command as it is typed. */
+/** Whether the line is a command in a help text. */
 function isCommand(line: string): boolean {
   return /^\s*xftrace [a-z]/.test(line);
 }
 
-/** A line without the modules that it imports. */
+/** The line without the names of imported modules. */
 function withoutModules(line: string): string {
   return line.replace(/\b(from|import\(?)\s*"[^"]*"/g, "$1");
 }
 
-/** A line of code without what stands in its texts. */
+/** The line with its string literals emptied. */
 function withoutTexts(code: string): string {
   return code.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, '""');
 }

@@ -5,12 +5,12 @@ import {
   isNeutral,
 } from "./architecture.ts";
 
-/** The line numbers at which a text knows too much. */
+/** The line numbers at which a text breaks the rule. */
 function lines(text: string, path = "engine/kernel/a.ts"): number[] {
   return [...new Set(brokenByArchitecture(path, text).map(({ line }) => line))];
 }
 
-Deno.test("what one architecture has is told, in code and in comments", () => {
+Deno.test("words of one architecture are reported, in code and in comments", () => {
   for (
     const line of [
       "const NAME = `__x64_${call}`;",
@@ -30,7 +30,7 @@ Deno.test("what one architecture has is told, in code and in comments", () => {
   ) assert.deepEqual(lines(line), [1], line);
 });
 
-Deno.test("what is no architecture's is let through", () => {
+Deno.test("words that only look like an architecture's are allowed", () => {
   for (
     const line of [
       "const U64 = 0xffffffffffffffffn;",
@@ -44,7 +44,7 @@ Deno.test("what is no architecture's is let through", () => {
   ) assert.deepEqual(lines(line), [], line);
 });
 
-Deno.test("page sizes are told, limits that have names are not", () => {
+Deno.test("page sizes are reported, named limits are not", () => {
   for (
     const line of [
       "const PAGE = 4096;",
@@ -69,7 +69,7 @@ Deno.test("page sizes are told, limits that have names are not", () => {
   ) assert.deepEqual(lines(line), [], line);
 });
 
-Deno.test("it is looked for where no architecture belongs", () => {
+Deno.test("the rule applies to the library and the commands only", () => {
   for (
     const path of [
       "engine/kernel/a.ts",
@@ -102,7 +102,7 @@ Deno.test("it is looked for where no architecture belongs", () => {
   }
 });
 
-Deno.test("an example runs on a guest that there is, and names what it has", () => {
+Deno.test("an @example may name what its guest has", () => {
   const text = `/**
  * Calls.
  *
@@ -119,14 +119,14 @@ const b = "__x64_sys_write";
   assert.deepEqual(lines(text), [8, 10, 11, 12]);
 });
 
-Deno.test("what a program wrote out of kernels holds their names", () => {
+Deno.test("generated files may hold names of kernels", () => {
   const text = "/**\n * Structs. Written by generate.ts from 6.1.\n */\n" +
     'export interface A { readonly x86: "number" }\n';
   assert.deepEqual(lines(text), []);
   assert.deepEqual(lines(text.replace("generate.ts", "hand")), [4]);
 });
 
-Deno.test("an architecture's folder is imported by its lists alone", () => {
+Deno.test("only the lists import from an architecture's folder", () => {
   const to = "engine/arch/x86_64/mod.ts";
   for (
     const from of [

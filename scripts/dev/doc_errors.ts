@@ -1,10 +1,10 @@
 /**
- * What `deno doc --lint` complains about. Pure.
+ * Parses the errors of `deno doc --lint`. Pure.
  *
  * @module
  */
 
-/** One complaint. */
+/** One error. */
 export interface DocError {
   /** Relative to the checkout. */
   readonly path: string;
@@ -12,12 +12,12 @@ export interface DocError {
   readonly line: number;
   /** Deno's name for it: `missing-jsdoc`, `private-type-ref`. */
   readonly code: string;
-  /** The complaint as a sentence. */
+  /** The error's message. */
   readonly what: string;
 }
 
 /**
- * Reads what `deno doc --lint` prints.
+ * Parses the output of `deno doc --lint`.
  *
  * @param root the checkout's folder, which is cut off the paths
  */
@@ -39,15 +39,17 @@ export function parseDocLint(text: string, root: string): DocError[] {
 /** A property: `readonly name?: type`, `name = value`. */
 const PROPERTY =
   /^\s+(?:(?:public|protected|readonly|static|override|declare|accessor)\s+)*(?:[\w$]+|"[^"]*")[?!]?\s*(?:[:=;]|$)/;
-/** A constructor, a method that all objects share, or a private one. */
+/**
+ * A constructor, a well-known method (`[Symbol.dispose]`), or a private one.
+ */
 const EVIDENT =
   /^\s+(?:private\s|(?:(?:async|static|override|public)\s+)*(?:\*?\[Symbol\.|constructor\b))/;
 
 /**
- * Whether a complaint about the project's inside counts: one about a missing
- * comment, on something that its name alone does not explain.
+ * Whether an error in the project's internal files counts: a missing comment on
+ * something that its name alone does not explain.
  *
- * @param source the line it points to
+ * @param source the line that the error points to
  */
 export function needsComment(error: DocError, source: string): boolean {
   return error.code === "missing-jsdoc" && !PROPERTY.test(source) &&

@@ -20,7 +20,7 @@ error[private-type-ref]: public type 'mac' references private type 'Reader'
 error: Found 2 documentation lint errors.
 `;
 
-Deno.test("complaints are read with their place", () => {
+Deno.test("errors are parsed with their place", () => {
   assert.deepEqual(parseDocLint(PRINTED, "/checkout"), [
     {
       path: "engine/a.ts",

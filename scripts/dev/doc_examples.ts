@@ -1,5 +1,5 @@
 /**
- * Which of the library's exports show no example. Pure.
+ * Finds exports of the library without an example. Pure.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const Documentation = z.object({
   ),
 });
 
-/** Kinds of exports that show how they are used; types need not. */
+/** Kinds of exports that need an example; types do not. */
 const SHOWN = new Set(["function", "class", "variable"]);
 
 /** An export without an example. */
@@ -37,12 +37,11 @@ export interface WithoutExample {
 }
 
 /**
- * The functions, classes and constants that have no `@example`. Of several
- * declarations of one name (overloads), one has it.
+ * The functions, classes and constants that have no `@example`. Of overloads,
+ * one is enough.
  *
- * @param json what `deno doc --json` prints of the library's entries
- * @param alike files whose exports are all alike, and have one example
- * together
+ * @param json the output of `deno doc --json` for the library's entries
+ * @param alike files whose exports are all alike, and need one example together
  */
 export function withoutExample(
   json: string,

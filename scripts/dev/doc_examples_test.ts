@@ -18,7 +18,7 @@ function names(symbols: object, alike = /syscalls/): string[] {
   return withoutExample(json, alike).map(({ name, line }) => `${name}:${line}`);
 }
 
-Deno.test("exports without an example are told, types are none", () => {
+Deno.test("exports without an example are reported, except types", () => {
   const one = (kind: string, tags: string[] = []) =>
     names({ name: "it", declarations: [declaration(kind, tags)] });
   assert.deepEqual(one("function"), ["it:5"]);
@@ -29,7 +29,7 @@ Deno.test("exports without an example are told, types are none", () => {
   assert.deepEqual(one("typeAlias"), []);
 });
 
-Deno.test("one overload has the example of all", () => {
+Deno.test("one example is enough for all overloads", () => {
   const declarations = [
     declaration("function", ["example"]),
     declaration("function", []),
@@ -37,12 +37,12 @@ Deno.test("one overload has the example of all", () => {
   assert.deepEqual(names({ name: "it", declarations }), []);
 });
 
-Deno.test("files whose exports are alike need none", () => {
+Deno.test("files whose exports are all alike need none", () => {
   const declarations = [declaration("variable", [])];
   assert.deepEqual(names({ name: "sys_read", declarations }, /a\.ts$/), []);
 });
 
-Deno.test("examples of doc comments, those that are run and others", () => {
+Deno.test("finds the examples in doc comments, and which of them run", () => {
   const text = `/**
  * What it does.
  *

@@ -1,10 +1,10 @@
 /**
  * Fails when something public has no doc comment, or no example.
  *
- * The library's own surface is what the entries in deno.json export; inside,
- * all that a file exports. Declarations and methods need a comment; the
- * properties of an interface may speak by their names. Functions, classes and
- * constants of the surface show an example; types need not.
+ * The library's surface is what the entries in deno.json export. Everything
+ * that a file exports, there or in internal files, needs a comment if it is a
+ * declaration or a method; properties of an interface do not. Functions,
+ * classes and constants of the surface need an example; types do not.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const Config = z.object({ exports: z.record(z.string(), z.string()) });
 const surface = Object.values(
   Config.parse(JSON.parse(readText("deno.json"))).exports,
 ).map((path) => path.replace(/^\.\//, ""));
-/** Names of system calls: one example for all, in the file's own comment. */
+/** Names of system calls: one example serves for all. */
 const ALIKE = /\/dsl\/names\/syscalls\.ts$/;
 
 const errors: DocError[] = [...await lint(surface), ...await lint(inside)]
@@ -43,7 +43,7 @@ if (lines.size > 0) {
 }
 console.log(`doc lint: ${inside.length + surface.length} files, all described`);
 
-/** What Deno knows of the surface, as JSON. */
+/** Deno's documentation of the surface, as JSON. */
 async function documented(): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["doc", "--json", ...surface],

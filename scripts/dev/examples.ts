@@ -1,7 +1,7 @@
 /**
- * The examples of doc comments that are not run, since they take a running
- * guest or files that are not here: they must compile all the same. Those that
- * are run are run by `deno test --doc`.
+ * Compiles the examples in doc comments that the tests do not run, since they
+ * need a running guest or other files (`ts ignore`). `deno test --doc` runs the
+ * others.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { join } from "node:path";
 import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { isCode, isForTests } from "./rules.ts";
 
-/** An example. */
+/** An example in a doc comment. */
 export interface Example {
   /** Relative to the checkout. */
   readonly path: string;
   /** Line of the block's fence, from 1. */
   readonly line: number;
   readonly code: string;
-  /** Whether it is run. */
+  /** Whether the tests run it. */
   readonly runs: boolean;
 }
 
@@ -40,7 +40,9 @@ export function filesWithExamples(): string[] {
   );
 }
 
-/** Checks those that are not run. @returns the compiler's words, if any. */
+/**
+ * Compiles examples. @returns the compiler's errors; empty when there are none.
+ */
 async function checkExamples(examples: readonly Example[]): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "xftrace-examples-" });
   try {

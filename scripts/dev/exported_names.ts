@@ -1,5 +1,5 @@
 /**
- * Names that files export: each is to mean one thing.
+ * The rule that an exported name is declared in one file only.
  *
  * @module
  */
@@ -9,8 +9,8 @@ const EXPORTED =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm;
 
 /**
- * Whether a file's names are to be its own. The lab is a program apart, and
- * each architecture exports the parts of `Arch` under the same names.
+ * Whether the rule applies to a file. Not to the lab, a program of its own, nor
+ * to architectures, which all export the parts of `Arch` under the same names.
  */
 export function isNamed(path: string): boolean {
   return /^(?:(?:engine|dsl|ffi|scripts)\/|(?:mod|live)\.ts$)/.test(path) &&
@@ -18,20 +18,20 @@ export function isNamed(path: string): boolean {
 }
 
 /**
- * Exported names that two files declare; re-exports are none.
+ * Exported names that two files declare; re-exports do not count.
  *
- * @param texts of files, by path
+ * @param texts texts of the files, by path
  */
 export function doubleNames(texts: ReadonlyMap<string, string>): Violation[] {
   const first = new Map<string, string>();
   const found: Violation[] = [];
   for (const [path, text] of texts) {
-    // A name may be overloaded, or be a value and a type.
+    // In one file a name may be overloaded, or be both a value and a type.
     const here = new Set<string>();
     for (const match of text.matchAll(EXPORTED)) {
       const [, name] = match;
       const before = text.slice(0, match.index);
-      // In a template: code that is written for elsewhere.
+      // Inside a template string: code that is generated for elsewhere.
       if (before.split("`").length % 2 === 0 || here.has(name)) continue;
       here.add(name);
       const other = first.get(name);

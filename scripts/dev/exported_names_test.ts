@@ -4,7 +4,7 @@ import { doubleNames, isNamed } from "./exported_names.ts";
 const names = (...texts: string[]) =>
   doubleNames(new Map(texts.map((text, i) => [`${i}.ts`, text])));
 
-Deno.test("a name that two files declare is told where it stands again", () => {
+Deno.test("a name that two files declare is reported at its second place", () => {
   assert.deepEqual(
     names(
       "/** One. */\nexport class Reading {}\n",
@@ -18,7 +18,7 @@ Deno.test("a name that two files declare is told where it stands again", () => {
   );
 });
 
-Deno.test("overloads, re-exports, private names and templates are no second", () => {
+Deno.test("overloads, re-exports, private names and templates do not count", () => {
   assert.deepEqual(
     names(
       "export function f(a: 1): 1;\nexport function f(a: 2): 2;\n",
@@ -34,7 +34,7 @@ Deno.test("overloads, re-exports, private names and templates are no second", ()
   );
 });
 
-Deno.test("architectures export parts of the same names, the lab is apart", () => {
+Deno.test("the rule does not apply to architectures and the lab", () => {
   assert.deepEqual(
     [
       "engine/arch/x86_64/image.ts",

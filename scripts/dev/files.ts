@@ -1,20 +1,22 @@
 /**
- * The files of the checkout, for the developer checks.
+ * Lists and reads the files of the checkout, for the checks.
  *
  * @module
  */
 
-/** What holds nothing written by hand; `.git` is a file in a worktree. */
+/**
+ * Names of folders without hand-written files; `.git` is a file in a worktree.
+ */
 const SKIPPED = new Set(["node_modules", ".git", ".cache", "dist", "testdata"]);
 
 /** The checkout's folder, as a path without a trailing slash. */
 export const CHECKOUT = new URL("../..", import.meta.url).pathname.slice(0, -1);
 
 /**
- * Paths of all files below `folder`, relative to the checkout, sorted.
- * A folder that is not there has none.
+ * Paths of all files below `folder`, relative to the checkout, sorted; empty if
+ * there is no such folder.
  *
- * @param folder relative to the checkout; by default all of it
+ * @param folder relative to the checkout; default: the whole checkout
  */
 export function filesBelow(folder = ""): string[] {
   const found: string[] = [];
@@ -39,7 +41,7 @@ function entries(folder: string): Deno.DirEntry[] {
   }
 }
 
-/** The text of a file of the checkout. */
+/** Reads a file of the checkout. */
 export function readText(path: string): string {
   return Deno.readTextFileSync(`${CHECKOUT}/${path}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Every import of the code, as Deno itself resolves it: static, type-only,
+ * Lists every import in the code as Deno resolves it: static, type-only,
  * re-exports and `import()` of a plain string.
  *
  * @module
@@ -54,7 +54,9 @@ export async function importsOf(paths: readonly string[]): Promise<Import[]> {
   }
 }
 
-/** Reads `deno info --json`; only what the files of `paths` import. */
+/**
+ * Parses the output of `deno info --json`; keeps the imports of `paths` only.
+ */
 export function parseGraph(
   json: string,
   paths: ReadonlySet<string>,
@@ -82,7 +84,7 @@ function urlOf(path: string): string {
   return new URL(`file://${CHECKOUT}/${path}`).href;
 }
 
-/** A path in the checkout where the URL has one, otherwise the URL. */
+/** The URL as a path in the checkout, if it is one; otherwise the URL. */
 function pathOf(url: string): string {
   const base = urlOf("");
   return url.startsWith(base) ? decodeURI(url.slice(base.length)) : url;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CHECKOUT } from "./files.ts";
 import { importsOf, parseGraph } from "./imports.ts";
 
-Deno.test("every kind of import is seen, at its line", () => {
+Deno.test("every kind of import is found, with its line", () => {
   const at = (specifier: string, line: number) => ({
     specifier,
     span: { start: { line, character: 0 }, end: { line, character: 9 } },
@@ -31,7 +31,7 @@ Deno.test("every kind of import is seen, at its line", () => {
   ]);
 });
 
-Deno.test("Deno tells the imports of this checkout", async () => {
+Deno.test("lists imports of this checkout", async () => {
   const found = await importsOf(["scripts/dev/imports.ts"]);
   assert.deepEqual(found.map(({ specifier, to }) => [specifier, to]), [
     ["zod", found[0].to],

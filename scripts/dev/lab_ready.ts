@@ -1,6 +1,6 @@
 /**
- * Whether guests can be booted here. What is missing is fetched, as a live
- * test would do it.
+ * Finds out whether guests can be booted here. Fetches missing packages and
+ * kernels, as live tests do.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { findKernel } from "../../lab/packages/kernel.ts";
 /** Kernels that the live tests boot. */
 const KERNELS = ["6.1", "6.12"];
 
-/** Why no guest can be booted, or nothing when guests can. */
+/** Why no guest can be booted; `undefined` when guests can. */
 export async function whyNoLab(): Promise<string | undefined> {
   const onProgress = (step: string) => console.log(`lab: ${step}`);
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {

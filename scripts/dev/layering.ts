@@ -1,6 +1,7 @@
 /**
- * Fails when a dependency points the wrong way, or when a file holds what it
- * must not: see rules.ts. Prints `file:line: rule` for each.
+ * Fails when an import or the text of a file breaks a rule of rules.ts,
+ * rooms.ts, architecture.ts or exported_names.ts. Prints `file:line: rule` for
+ * each.
  *
  * @module
  */

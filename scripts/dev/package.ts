@@ -1,11 +1,10 @@
 /**
  * Makes the npm package: JavaScript and declarations of the library and the
- * commands, so that a machine that has Node alone runs both (Deno is one of
- * the package's dependencies).
+ * commands, for machines that have Node only (the package depends on Deno).
  *
- * `deno pack` makes such tarballs too, but it takes scoped names alone, and
- * leaves out the declarations of all modules whose types need a type checker
- * to be told: 340 of 380 here. So the TypeScript compiler emits both.
+ * `deno pack` makes such tarballs as well, but accepts scoped names only, and
+ * omits the declarations of every module whose types must be inferred: 340 of
+ * 380 here. So the TypeScript compiler emits both.
  *
  * @module
  */
@@ -16,7 +15,7 @@ import { VERSION } from "xftrace";
 import { CHECKOUT, filesBelow, readText } from "./files.ts";
 import { isForTests } from "./rules.ts";
 
-/** What of deno.json goes into the package. */
+/** The parts of deno.json that the package needs. */
 const Config = z.object({
   name: z.string(),
   license: z.string(),
@@ -24,24 +23,24 @@ const Config = z.object({
   imports: z.record(z.string(), z.string()),
 });
 
-/** The command. */
+/** The program that becomes the command `xftrace`. */
 const BIN = "scripts/xftrace.ts";
 
-/** Programs that are started by their path: the command and its collector. */
+/** Programs that are started by path: the command and its collector. */
 const PROGRAMS = [BIN, "scripts/collector/main.ts"];
 
-/** Commands of the checkout that are of no use outside it. */
+/** Programs that are useful in a checkout only. */
 const DEVELOPERS = ["scripts/demo.ts", "scripts/lab.ts"];
 
-/** What the package holds besides code; guest/ is the module's source. */
+/** What the package contains besides code; guest/ is the module's source. */
 const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 const FOLDERS = ["docs", "guest"];
 const NOT_PACKED = /^guest\/fixtures\//;
 
-/** What compiles it. */
+/** The packages that compile it. */
 const COMPILERS = { typescript: "6.0.3", "@types/node": "24.19.4" };
 
-/** How the command starts where npm has put it. */
+/** The first line of the command's file, which npm makes executable. */
 const SHEBANG = "#!/usr/bin/env -S deno run --quiet --allow-all\n";
 
 const USAGE = `usage: deno task package [--out FOLDER]
@@ -62,7 +61,7 @@ if (values.help) {
 console.log(await makePackage(resolve(values.out)));
 
 /**
- * Makes the package.
+ * Makes the package in a folder.
  *
  * @returns the tarball's path.
  * @throws {Error} when the code does not compile, or npm fails.
@@ -89,7 +88,7 @@ async function makePackage(folder: string): Promise<string> {
 
 type Config = z.infer<typeof Config>;
 
-/** All code that may be needed; the compiler takes what is imported. */
+/** Copies all code that may be needed; the compiler takes what is imported. */
 function copySources(config: Config, into: string): void {
   const folders = ["engine", "ffi", "dsl", "scripts"];
   const tops = Object.values(config.exports).map((path) =>
@@ -102,7 +101,9 @@ function copySources(config: Config, into: string): void {
   }
 }
 
-/** Imports of the package's own name as paths: it is not installed there. */
+/**
+ * Replaces imports of `xftrace` by paths: it is not installed while compiling.
+ */
 function withoutOwnName(path: string, text: string, config: Config): string {
   return text.replace(
     /(\bfrom )"([^"]+)"/g,
@@ -118,7 +119,7 @@ function withoutOwnName(path: string, text: string, config: Config): string {
   );
 }
 
-/** The packages that the code imports, with the compiler. */
+/** Installs the packages that the code imports, and the compiler. */
 async function installCompilers(config: Config, into: string): Promise<void> {
   writeJson(join(into, "package.json"), {
     type: "module",
@@ -129,7 +130,7 @@ async function installCompilers(config: Config, into: string): Promise<void> {
   await run(into, "npm", "install", "--silent", "--no-audit", "--no-fund");
 }
 
-/** The pinned packages of the import map that the package's code needs. */
+/** The pinned packages of the import map that the package's code imports. */
 function dependencies(config: Config): Record<string, string> {
   const used = new Set(
     ["engine", "ffi", "dsl", "scripts"].flatMap((folder) => filesBelow(folder))
@@ -151,14 +152,14 @@ function dependencies(config: Config): Record<string, string> {
   return found;
 }
 
-/** Deno's own types, as the compiler can read them. */
+/** Deno's own types, without what the TypeScript compiler cannot read. */
 async function denoTypes(): Promise<string> {
   const text = await output(CHECKOUT, Deno.execPath(), "types");
   // These name libraries that TypeScript itself does not have.
   return text.replaceAll(/^\/\/\/ <reference .*$/gm, "");
 }
 
-/** The library with its declarations, and the programs without. */
+/** Compiles the library with declarations, and the programs without. */
 async function compile(
   config: Config,
   source: string,
@@ -212,7 +213,7 @@ function copyTexts(into: string): void {
   }
 }
 
-/** package.json. */
+/** The content of package.json. */
 function manifest(config: Config): object {
   const compiled = (path: string, ending: string) =>
     `./${path.replace(/^\.\//, "").replace(/\.ts$/, ending)}`;
@@ -234,7 +235,7 @@ function manifest(config: Config): object {
   };
 }
 
-/** Paths of TypeScript files that programs start are those of JavaScript. */
+/** Makes the command executable, with Deno as its interpreter. */
 async function finishPrograms(folder: string): Promise<void> {
   const bin = join(folder, BIN.replace(/\.ts$/, ".js"));
   const text = (await Deno.readTextFile(bin)).replace(/^#!.*\n/, "");
@@ -251,7 +252,7 @@ function writeJson(path: string, value: object): void {
   write(path, JSON.stringify(value, null, 2) + "\n");
 }
 
-/** @throws {Error} with what the program said. */
+/** @throws {Error} with the program's output, when it fails. */
 async function output(
   cwd: string,
   command: string,

@@ -1,6 +1,6 @@
 /**
  * Records the guests of testdata/ again: for each kernel a snapshot of a
- * stopped trace, and the guest's own text of the same buffers beside it.
+ * stopped trace, and the guest's own `trace` file of the same buffers.
  *
  * ```sh
  * deno run --allow-all scripts/dev/record_testdata.ts [6.1 6.12]
@@ -17,8 +17,8 @@ const TRACING = "/sys/kernel/tracing";
 const SLOW = { timeoutMs: 120_000 };
 
 /**
- * Calls of a few system calls with all that they call, and events among them.
- * Filters first: the buffers are small, and should hold whole calls.
+ * Records some system calls with the functions that they call, and events. The
+ * filters come first: the buffers are small, and should hold whole calls.
  */
 const RECORD = `
 cd ${TRACING}
@@ -69,7 +69,7 @@ async function record(kernel: string, folder: string): Promise<void> {
   const name = `${folder}/guest-${kernel}`;
   const taken = await opened.snapshot(`${name}.core.zst`, {
     level: 19,
-    // A follower looks at all pages, also at those that hold nothing.
+    // A follower reads all pages, even empty ones: put them into the snapshot.
     also: (kernel) => {
       const instance = TraceArray.global(kernel);
       const layout = traceLayout(kernel.types);

@@ -1,14 +1,16 @@
 /**
- * The rooms of the house: which folder (or file) may import which. Pure.
+ * The rooms: parts of the code, a folder or a file each, and which of them may
+ * import which. Pure.
  *
- * One list, lowest first. A file belongs to the longest entry that its path
- * begins with, and may import its own room and those before it.
+ * The list begins with the lowest room. A file belongs to the longest entry
+ * that its path begins with, and may import from its own room and those before
+ * it.
  *
  * @module
  */
 import { isForTests } from "./rules.ts";
 
-/** Rooms from the bottom up; what stands in one line may not import each other. */
+/** Rooms from the bottom up; those in one line may not import each other. */
 const ORDER: readonly (readonly string[])[] = [
   ["engine/base"],
   ["engine/memory"],
@@ -38,7 +40,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/detect/finding.ts"],
   ["engine/detect/reading"],
   ["engine/detect/text", "engine/detect/flow"],
-  // What checks are given is made of texts and flows: it stands above them.
+  // The input of checks consists of texts and flows, so core is above both.
   ["engine/detect/core"],
   ["engine/detect/checks", "engine/arch/*/checks"],
   ["engine/arch/all_checks.ts"],
@@ -51,7 +53,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/passes"],
   ["engine/run"],
   ["engine/snapshot"],
-  // What the library exports of the rooms above.
+  // What the library exports from the rooms above.
   [
     "engine/control/mod.ts",
     "engine/detect/mod.ts",
@@ -63,7 +65,7 @@ const ORDER: readonly (readonly string[])[] = [
     "engine/targets/mod.ts",
   ],
   ["ffi"],
-  // Names are data, which the language is typed with.
+  // The names are data; the types of the language are made of them.
   ["dsl/names"],
   ["dsl"],
   ["dsl/compile"],
@@ -80,7 +82,7 @@ const RANK: ReadonlyMap<string, number> = new Map(
   ORDER.flatMap((rooms, rank) => rooms.map((room) => [room, rank] as const)),
 );
 
-/** Rooms that see nothing of the others above: they never import these. */
+/** Rooms that never import certain lower rooms. */
 const APART: Readonly<Record<string, readonly string[]>> = {
   dsl: ["ffi"],
   "dsl/names": ["ffi"],
@@ -90,10 +92,10 @@ const APART: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": ["ffi"],
 };
 
-/** Layers that consist of rooms alone. */
+/** Layers in which every file must belong to a room. */
 const OF_ROOMS = /^(?:engine|dsl|ffi)\//;
 
-/** Rooms whose files are alike: as many as there are. */
+/** Rooms whose files are all alike: their number is not limited. */
 const ALIKE = new Set([
   "engine/arch/*/checks",
   "engine/detect/checks",
@@ -103,10 +105,13 @@ const ALIKE = new Set([
   "scripts/cli/commands",
 ]);
 
-/** Source files that one folder may hold, tests and fixtures aside. */
+/** The most source files in one folder, not counting tests and fixtures. */
 const MOST_FILES = 25;
 
-/** A path with `*` for an architecture: their folders are laid out alike. */
+/**
+ * The path with `*` in place of an architecture: their folders are laid out
+ * alike.
+ */
 function roomPath(path: string): string {
   return path.replace(/^(engine\/arch\/)[^/]+\//, "$1*/");
 }
@@ -136,13 +141,13 @@ export function brokenByRooms(from: string, to: string): string | undefined {
   return `${upper} must not depend on ${lower} (${to}): rooms import downwards`;
 }
 
-/** The rule that a file breaks by where it lies, if any. */
+/** The rule that a file breaks by its place, if any. */
 export function brokenByPlace(path: string): string | undefined {
   if (!OF_ROOMS.test(path) || roomOf(path) !== undefined) return undefined;
   return "belongs to no room: put it into one, or add one to scripts/dev/rooms.ts";
 }
 
-/** Folders with so many source files that they hold more than one idea. */
+/** Folders with too many source files. */
 export function crowded(
   paths: readonly string[],
 ): { readonly path: string; readonly rule: string }[] {
@@ -164,9 +169,9 @@ export function crowded(
 }
 
 /**
- * Groups of files that import each other in a circle.
+ * Groups of files that import each other in a circle (Tarjan's algorithm).
  *
- * @param imports of each file, the files that it imports
+ * @param imports for each file, the files that it imports
  */
 export function circles(
   imports: ReadonlyMap<string, ReadonlySet<string>>,

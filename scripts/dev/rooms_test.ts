@@ -56,13 +56,13 @@ Deno.test("rooms import downwards", () => {
   }
 });
 
-Deno.test("a file of no room is told, elsewhere than in the layers not", () => {
+Deno.test("a file without a room is reported, in layers that consist of rooms", () => {
   assert.match(brokenByPlace("engine/new/a.ts") ?? "", /no room/);
   assert.equal(brokenByPlace("engine/base/a.ts"), undefined);
   assert.equal(brokenByPlace("scripts/new/a.ts"), undefined);
 });
 
-Deno.test("crowded folders are told, unless their files are alike", () => {
+Deno.test("crowded folders are reported, unless their files are alike", () => {
   const files = (folder: string, count: number, ending = ".ts") =>
     Array.from({ length: count }, (_, i) => `${folder}/f${i}${ending}`);
   assert.deepEqual(crowded(files("engine/memory", 25)), []);
@@ -76,7 +76,7 @@ Deno.test("crowded folders are told, unless their files are alike", () => {
   assert.deepEqual(crowded(files("engine/detect/checks", 99)), []);
 });
 
-Deno.test("circles of any length are found, and nothing else", () => {
+Deno.test("finds circles of any length, and nothing else", () => {
   const graph = (edges: Record<string, string[]>) =>
     new Map(Object.entries(edges).map(([a, b]) => [a, new Set(b)]));
   assert.deepEqual(
@@ -95,7 +95,7 @@ Deno.test("docs/rooms.md lists the rooms, in their order", () => {
   const page = [...readText("docs/rooms.md").matchAll(/^\| `([^`]+)` /gm)]
     .map(([, room]) => room)
     .filter((room) => !room.endsWith("/"));
-  // The library's files of re-exports stand in one line.
+  // The page lists the library's files of re-exports in one line.
   const list = [
     ...new Set(
       ROOMS.map((room) =>

@@ -1,11 +1,11 @@
 /**
- * What may depend on what, and what may stand in which file. Pure: the
- * checks bring the files.
+ * The rules for imports between layers, and for the text of files. Pure:
+ * layering.ts reads the files.
  *
  * @module
  */
 
-/** A broken rule, at a place that an editor can open. */
+/** A broken rule, with its place. */
 export interface Violation {
   /** Relative to the checkout. */
   readonly path: string;
@@ -21,13 +21,13 @@ export interface Import {
   readonly from: string;
   /** From 1. */
   readonly line: number;
-  /** What the source says: `./page.ts`, `zod`. */
+  /** As written in the source: `./page.ts`, `zod`. */
   readonly specifier: string;
-  /** What it means: a path in the checkout, or a URL (`npm:`, `node:`). */
+  /** As resolved: a path in the checkout, or a URL (`npm:`, `node:`). */
   readonly to: string;
 }
 
-/** Which layers a layer may depend on, itself included. */
+/** The layers that each layer may depend on, itself included. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   engine: ["engine"],
   ffi: ["ffi", "engine"],
@@ -59,13 +59,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Packages that one layer keeps to itself, so that they can be exchanged. */
+/** Packages that only one layer may import, so that they can be replaced. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   commander: "scripts",
   "@commander-js/extra-typings": "scripts",
 };
 
-/** Layers whose files begin with a comment that says what they are for. */
+/** Layers whose files must begin with a `@module` comment. */
 const WITH_MODULE_COMMENT = new Set([
   "engine",
   "ffi",
@@ -75,7 +75,7 @@ const WITH_MODULE_COMMENT = new Set([
   "live.ts",
 ]);
 
-/** A file longer than this is worth a second look. */
+/** Files with more lines than this give a warning. */
 const LONG_FILE = 600;
 
 const NATIVE = /\b(?:Unsafe[A-Z]\w*|dl(?:open))\b/;
@@ -84,7 +84,7 @@ const MACHINE_PATH = /(?<![\w.})\]*])\/(?:work|home|root)\//;
 const HOST =
   /\b(?:(?:deb|security|ftp[\w.]*|snapshot)\.debian\.org|registry\.(?:npmjs|yarnpkg)\.\w+|(?:npm\.)?jsr\.io|(?:archive|ports)\.ubuntu\.com)\b/;
 
-/** The layer that a file belongs to: its first folder, or its own name. */
+/** The layer of a file: its top folder, or its own name. */
 export function layerOf(path: string): string {
   return path.split("/")[0];
 }
@@ -94,7 +94,7 @@ export function isCode(path: string): boolean {
   return /\.(?:ts|tsx|js|mjs)$/.test(path);
 }
 
-/** Whether a file is a test or serves tests alone. */
+/** Whether a file is a test, or is used by tests only. */
 export function isForTests(path: string): boolean {
   return /_(?:test|fixture)\.ts$/.test(path) ||
     ["tests", "bench"].includes(layerOf(path));
@@ -138,10 +138,10 @@ export function brokenByImport(
 }
 
 /**
- * The rule that a command breaks which imports the library's inside: commands
- * use what deno.json exports, as anybody's scripts do.
+ * The rule that a command breaks when it imports an internal file of the
+ * library: commands use what deno.json exports, as users' scripts do.
  *
- * @param exported paths of the files that deno.json's exports name
+ * @param exported paths of the files in deno.json's `exports`
  */
 export function brokenByInside(
   { from, to }: Pick<Import, "from" | "to">,
@@ -155,7 +155,10 @@ export function brokenByInside(
     : `${to} is inside the library: import what deno.json exports, and export there what commands need`;
 }
 
-/** The rule that an entry of the library breaks which is more than exports. */
+/**
+ * The rule that an entry of the library breaks when it does more than
+ * re-export.
+ */
 export function brokenByEntry(text: string): string | undefined {
   const code = text.replace(/\/\*[^]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
   const rest = code.replace(
@@ -214,15 +217,18 @@ export function brokenByText(path: string, text: string): Violation[] {
   return found;
 }
 
-/** Whether a file is so long that it should be split; none that is written. */
+/**
+ * Whether a file is so long that it should be split; generated files are
+ * exempt.
+ */
 export function isLong(text: string): boolean {
   return text.split("\n").length > LONG_FILE + 1 &&
     !/\bWritten\s+(?:\*\s+)?by generate\.ts\b/.test(text);
 }
 
 /**
- * A line without its comment. Formatted code has its comments where this
- * looks for them: each line of a block comment begins with a star.
+ * The line without its comment. Relies on formatted code, in which each line of
+ * a block comment begins with a star.
  */
 export function withoutComment(line: string): string {
   if (/^\s*(?:\/?\*|\/\/)/.test(line)) return "";

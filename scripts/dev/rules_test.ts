@@ -39,7 +39,7 @@ Deno.test("dependencies point downwards", () => {
   ) assert.equal(imports(from, to), undefined, `${from} -> ${to}`);
 });
 
-Deno.test("dependencies that point the wrong way are told", () => {
+Deno.test("dependencies that point upwards are reported", () => {
   for (
     const [from, to] of [
       ["engine/a.ts", "ffi/libc.ts"],
@@ -97,7 +97,7 @@ export {
   assert.match(brokenByEntry(`${entry}const x = 1;`) ?? "", /only re-exports/);
 });
 
-Deno.test("tests and fixtures are imported by tests alone", () => {
+Deno.test("tests are not imported, fixtures only by tests", () => {
   assert.match(imports("engine/a.ts", "engine/b_test.ts") ?? "", /is a test/);
   assert.match(
     imports("engine/a.ts", "engine/b_fixture.ts") ?? "",
@@ -105,18 +105,18 @@ Deno.test("tests and fixtures are imported by tests alone", () => {
   );
 });
 
-Deno.test("a folder that no layer knows is told", () => {
+Deno.test("a folder that is not a layer is reported", () => {
   assert.match(
     imports("util/a.ts", "engine/base/errors.ts") ?? "",
     /is no layer/,
   );
 });
 
-Deno.test("what the npm package lacks is not imported", () => {
+Deno.test("deno.json is not imported: the npm package lacks it", () => {
   assert.match(imports("engine/base/version.ts", "deno.json") ?? "", /package/);
 });
 
-Deno.test("packages come from npm by a pinned name", () => {
+Deno.test("packages come from npm, by a pinned name of the import map", () => {
   assert.equal(imports("engine/a.ts", "node:fs", "node:fs"), undefined);
   assert.equal(imports("engine/a.ts", "npm:zod@4.6.7", "zod"), undefined);
   assert.match(
@@ -144,7 +144,7 @@ Deno.test("packages come from npm by a pinned name", () => {
   );
 });
 
-Deno.test("native calls are named in ffi alone, comments aside", () => {
+Deno.test("native calls occur in ffi only, comments excepted", () => {
   const call = "const lib = Deno.dl" + 'open("libc.so.6", {});\n';
   const view = "const { Unsafe" + "PointerView: V } = Deno;\n";
   assert.deepEqual(textRules("ffi/libc.ts", HEAD + call + view), []);
@@ -161,7 +161,7 @@ Deno.test("native calls are named in ffi alone, comments aside", () => {
   );
 });
 
-Deno.test("import() of a name that is computed is told", () => {
+Deno.test("import() of a computed name is reported", () => {
   const code = HEAD + "await import(name);\nawait import(`./${name}.ts`);\n";
   assert.equal(textRules("engine/a.ts", code).length, 2);
   assert.deepEqual(textRules("scripts/run.ts", code), []);
@@ -171,7 +171,7 @@ Deno.test("import() of a name that is computed is told", () => {
   );
 });
 
-Deno.test("a file says what it is for", () => {
+Deno.test("a file begins with a @module comment", () => {
   for (const text of ["", "const a = 1;\n", "/** No tag. */\n", "// @module"]) {
     assert.equal(textRules("engine/a.ts", text).length, 1, text);
   }
@@ -180,7 +180,7 @@ Deno.test("a file says what it is for", () => {
   assert.deepEqual(textRules("scripts/a.ts", ""), []);
 });
 
-Deno.test("silenced checks are told", () => {
+Deno.test("silenced checks are reported", () => {
   for (const what of ["deno-lint-" + "ignore no-x", "@ts-" + "ignore"]) {
     assert.equal(textRules("scripts/a.ts", `// ${what}\n`).length, 1, what);
   }
@@ -188,7 +188,7 @@ Deno.test("silenced checks are told", () => {
   assert.deepEqual(textRules("tests/types/a.ts", expected), []);
 });
 
-Deno.test("paths of one machine are told, others not", () => {
+Deno.test("absolute paths of one machine are reported", () => {
   for (const folder of ["work", "home", "root"]) {
     assert.deepEqual(textRules("docs/a.md", `in /${folder}/x`), [
       `1 a path of one machine: /${folder}/`,
@@ -199,7 +199,7 @@ Deno.test("paths of one machine are told, others not", () => {
   }
 });
 
-Deno.test("names of mirrors and registries are told", () => {
+Deno.test("names of mirrors and registries are reported", () => {
   for (const name of ["deb.debian", "security.debian", "ftp.de.debian"]) {
     assert.equal(textRules(".ci/run", `https://${name}.org/x`).length, 1, name);
   }
@@ -207,7 +207,7 @@ Deno.test("names of mirrors and registries are told", () => {
   assert.deepEqual(textRules("a.md", "https://www.debian.org/"), []);
 });
 
-Deno.test("more than 600 lines are long", () => {
+Deno.test("a file with more than 600 lines is long", () => {
   assert.equal(isLong("x\n".repeat(600)), false);
   assert.equal(isLong("x\n".repeat(601)), true);
 });

@@ -1,14 +1,14 @@
 /**
- * Runs Deno and shows what it prints while it prints it.
+ * Runs Deno, and passes its output on while it runs.
  *
  * @module
  */
 import { CHECKOUT } from "./files.ts";
 
-/** As much of an output's end as is kept to look for the summary. */
+/** How much of the end of the output is kept, in which the summary is. */
 const KEPT = 64 * 1024;
 
-/** How a run ended. */
+/** The result of a run. */
 export interface RunEnded {
   readonly success: boolean;
   /** The end of its standard output. */
@@ -16,9 +16,9 @@ export interface RunEnded {
 }
 
 /**
- * Runs this very Deno in the checkout.
+ * Runs the same Deno executable in the checkout.
  *
- * @param options.quiet keep the output, do not show it
+ * @param options.quiet do not show the output
  */
 export async function runDeno(
   args: readonly string[],
@@ -30,7 +30,8 @@ export async function runDeno(
     cwd: CHECKOUT,
     env: {
       ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
-      // As many files at a time as two processors carry.
+      // How many test files run at the same time: machines may have two
+      // processors.
       DENO_JOBS: "2",
     },
     stdin: "null",

@@ -1,6 +1,6 @@
 /**
- * Runs the test suites one after the other and closes with one line that
- * sums them: `N passed, N failed, N skipped`.
+ * Runs the test suites one after the other. The last line sums up:
+ * `N passed, N failed, N skipped`.
  *
  * @module
  */
@@ -19,17 +19,17 @@ import {
 
 const USAGE = `usage: deno task test [SUITE...] [FILTER]
 
-Runs the suites ${SUITES.join(", ")} (default: all of them), or of these the
+Runs the suites ${SUITES.join(", ")} (default: all of them), or only their
 tests whose names contain FILTER (/FILTER/ is a regular expression).
 
-  --failed N   add N failures of earlier checks to the closing line
-  --no-total   leave the closing line out
+  --failed N   add N failures of earlier checks to the last line
+  --no-total   leave out the last line
 
   deno task test unit
   deno task test live follow
 
-The live tests boot guests. Where none can be booted they are skipped, loudly;
-with CI set in the environment that is a failure.
+The live tests boot guests. Where none can be booted they are skipped with a
+banner; with CI set in the environment that is a failure.
 Exit status: 0 when tests ran and none failed, otherwise 1.`;
 
 /** What the command line asks for. */
@@ -81,7 +81,7 @@ async function runOne(run: Run): Promise<TestCounts> {
   return countRun(success, output);
 }
 
-/** Counts what would have run; in CI, not running it is a failure. */
+/** Counts the tests that would have run; in CI, skipping them is a failure. */
 async function skip(run: Run, reason: string): Promise<TestCounts> {
   const ci = !["", "0", "false", undefined].includes(Deno.env.get("CI"));
   const bar = "!".repeat(72);
@@ -91,7 +91,7 @@ async function skip(run: Run, reason: string): Promise<TestCounts> {
     }: no guest can be booted here.\n!!! ${reason}\n${bar}`,
   );
   if (ci) return { ...NONE, failed: 1 };
-  // Loads the files, runs nothing, and tells how many tests they hold.
+  // Loads the files and runs nothing: the summary has the number of tests.
   const { output } = await runDeno(
     ["test", ...run.permissions, "--filter", "/$^/", ...run.files],
     { quiet: true },

@@ -1,5 +1,5 @@
 /**
- * The test suites, and what each may do.
+ * The test suites, with the permissions of each.
  *
  * @module
  */
@@ -22,22 +22,22 @@ export type Suite = typeof SUITES[number];
 /** One run of `deno test` (or `deno check`) over some files. */
 export interface Run {
   readonly suite: Suite;
-  /** What is being tested, for the heading. */
+  /** What is tested, for the heading. */
   readonly title: string;
   /** Relative to the checkout; sorted. */
   readonly files: readonly string[];
-  /** Deno's permission flags; that they suffice is part of the test. */
+  /** Deno's permission flags; the tests also check that these suffice. */
   readonly permissions: readonly string[];
-  /** Whether two files may run at a time. */
+  /** Whether several files may run at the same time. */
   readonly parallel?: boolean;
-  /** Whether the examples in the files' doc comments are what is run. */
+  /** Whether to run the examples in doc comments instead of tests. */
   readonly examples?: boolean;
 }
 
 /**
- * What the engine may do: its tests read recordings, write to temporary
- * folders and run readelf. That it maps nothing and calls nothing native is
- * tested by leaving out --allow-ffi.
+ * Permissions of the engine's tests, which read recordings, write to temporary
+ * folders and run readelf. Without --allow-ffi, to check that the engine makes
+ * no native calls.
  */
 const ENGINE = [
   "--allow-read",
@@ -48,7 +48,7 @@ const ENGINE = [
 ];
 const ALL = ["--allow-all"];
 
-/** The runs that make up the suites asked for; those without files left out. */
+/** The runs of these suites; runs without files are left out. */
 export function runsOf(suites: readonly Suite[]): Run[] {
   const live = tests("tests/live");
   const runs: Run[] = [
@@ -114,7 +114,7 @@ export function runsOf(suites: readonly Suite[]): Run[] {
   );
 }
 
-/** Whether a live test asserts how long something takes: it has the machine. */
+/** Whether a live test asserts how long something takes, and so runs alone. */
 function measures(path: string): boolean {
   return path.endsWith("/main_test.ts");
 }

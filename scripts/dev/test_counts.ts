@@ -1,23 +1,23 @@
 /**
- * What test runs counted. Pure.
+ * Counts of test runs. Pure.
  *
  * @module
  */
 
-/** Numbers of tests; steps inside a test are not counted by themselves. */
+/** Numbers of tests; steps within a test are not counted separately. */
 export interface TestCounts {
-  /** Tests that ran and held. */
+  /** Tests that ran and succeeded. */
   readonly passed: number;
-  /** Tests that ran and did not hold, and files that could not be loaded. */
+  /** Tests that ran and failed, and files that could not be loaded. */
   readonly failed: number;
   /** Tests that did not run. */
   readonly skipped: number;
 }
 
-/** No test at all. */
+/** Counts of no tests. */
 export const NONE: TestCounts = { passed: 0, failed: 0, skipped: 0 };
 
-/** The sum of two runs. */
+/** Adds up the counts of two runs. */
 export function add(a: TestCounts, b: TestCounts): TestCounts {
   return {
     passed: a.passed + b.passed,
@@ -26,18 +26,18 @@ export function add(a: TestCounts, b: TestCounts): TestCounts {
   };
 }
 
-/** The closing line of a run, always in this form. */
+/** The last line of a run, always in this form. */
 export function closingLine({ passed, failed, skipped }: TestCounts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/** What `deno test` prints as its last line, such as `ok | 3 passed | ...`. */
+/** The last line of `deno test`, such as `ok | 3 passed | ...`. */
 const SUMMARY =
   /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored(?: \([^)]*\))?)?(?: \| \d+ measured)?(?: \| (\d+) filtered out)?/gm;
 
 /**
- * The counts of a `deno test` run, from the summary it printed last; nothing
- * when it did not get so far.
+ * The counts in the last summary that `deno test` printed; `undefined` when
+ * there is none.
  */
 export function parseSummary(
   output: string,
@@ -51,9 +51,9 @@ export function parseSummary(
 }
 
 /**
- * The counts of a run that ended with this status. A run that failed without
- * naming a failed test (code that does not compile, a process that was
- * killed) counts as one failure: the closing line never hides it.
+ * The counts of a run that ended with this status. A run that failed without a
+ * failed test (code that does not compile, a process that was killed) counts as
+ * one failure, so that the last line shows it.
  */
 export function countRun(success: boolean, output: string): TestCounts {
   const { passed, failed, skipped } = parseSummary(output) ??

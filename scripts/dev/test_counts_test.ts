@@ -40,14 +40,14 @@ Deno.test("the last summary counts, not one that a test printed", () => {
   });
 });
 
-Deno.test("a run that fails is never counted as none failed", () => {
+Deno.test("a failed run counts at least one failure", () => {
   const failed = { passed: 0, failed: 1, skipped: 0 };
   assert.deepEqual(countRun(false, "error: TS2322"), failed);
   assert.deepEqual(countRun(false, "ok | 0 passed | 0 failed"), failed);
   assert.deepEqual(countRun(true, ""), NONE);
 });
 
-Deno.test("runs are summed into one closing line", () => {
+Deno.test("runs are summed up into one last line", () => {
   const sum = add({ passed: 1, failed: 2, skipped: 3 }, {
     passed: 10,
     failed: 20,

@@ -1,12 +1,12 @@
 /**
- * Checks as part of a script of one's own: who may see system calls here?
+ * An example of checks in a script: which code may intercept system calls?
  *
  *     deno run --allow-read scripts/examples/checks.ts core:guest.core.zst
  *     deno run --allow-all scripts/examples/checks.ts qemu:web1
  */
 import type { CheckRun, Guest } from "xftrace";
 
-/** A recording needs to be read, no more; a guest that runs takes FFI. */
+/** A recording needs --allow-read only; a running guest needs FFI. */
 async function openGuest(target: string): Promise<Guest> {
   const { open } = target.startsWith("core:")
     ? await import("xftrace")
@@ -14,7 +14,7 @@ async function openGuest(target: string): Promise<Guest> {
   return await open(target);
 }
 
-/** What some checks found, as lines of text. */
+/** The results of checks as lines of text. */
 export function lines({ outcomes }: CheckRun): string[] {
   return outcomes.flatMap(({ check, findings, unjudged, judged }) => [
     `${check.id} ${check.title}: ${judged} judged`,
