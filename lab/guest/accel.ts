@@ -1,6 +1,7 @@
 /**
- * Whether guests run under KVM or are emulated. A probe guest decides it, since
- * nested KVM opens on machines where nothing ever boots under it.
+ * Finds out whether guests run under KVM or must be emulated, by booting a
+ * probe guest: on some machines with nested KVM, /dev/kvm opens but no guest
+ * ever boots.
  *
  * @module
  */
@@ -11,15 +12,14 @@ import { lock } from "../host/lock.ts";
 import { exists, readIfThere, runDirectory } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
-/** Seconds until the probe guest's kernel must have said anything. */
+/** How many seconds the probe guest's kernel has to print its first message. */
 const FIRST_WORD_SECONDS = 5;
-/** Seconds until it must have reached its user space. */
+/** How many seconds it has to reach user space. */
 const BOOTED_SECONDS = 15;
 
 /**
- * KVM if a guest really boots under it, else TCG: on some machines /dev/kvm
- * opens but guests hang. The answer is kept until the host boots again.
- * XFTRACE_LAB_ACCEL (kvm or tcg) overrides it.
+ * KVM if a guest really boots under it, else TCG. The answer is kept until the
+ * host reboots. XFTRACE_LAB_ACCEL (kvm or tcg) overrides it.
  */
 export async function findAccel(
   kernel: Kernel,
@@ -50,7 +50,7 @@ function usable(path: string): boolean {
   }
 }
 
-/** Boots a tiny guest and waits for the word that its user space prints. */
+/** Boots a tiny guest and waits for the message that its user space prints. */
 async function probe(kernel: Kernel, initrd: string): Promise<boolean> {
   const child = new Deno.Command("timeout", {
     args: [
@@ -71,7 +71,7 @@ async function probe(kernel: Kernel, initrd: string): Promise<boolean> {
     stderr: "null",
   }).spawn();
   let said = "";
-  // SIGTERM, as `timeout` passes that on; SIGKILL would leave QEMU behind.
+  // SIGTERM, since `timeout` passes it on; SIGKILL would leave QEMU behind.
   const stop = () => {
     try {
       child.kill("SIGTERM");

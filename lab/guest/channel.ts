@@ -12,7 +12,7 @@ import { type Lock, lock, sleep, tryLock } from "../host/lock.ts";
 import { exists, removeIfThere } from "../host/paths.ts";
 import { PortPipe } from "./pipe.ts";
 
-/** What a command in the guest left. */
+/** The result of a command in the guest. */
 export interface ExecResult {
   /** Exit status; 128 + number when a signal ended it. */
   readonly status: number;
@@ -24,24 +24,25 @@ export interface ExecResult {
 
 /** Options of {@link Channel.exec}. */
 export interface ExecOptions {
-  /** Milliseconds until the command is killed. None: no limit. */
+  /** Milliseconds until the command is killed; default: no limit. */
   readonly timeoutMs?: number;
   /** Bytes for the command's standard input. */
   readonly input?: Uint8Array;
-  /** Sees the output as it comes. */
+  /** Receives the output as it comes. */
   readonly onOutput?: (bytes: Uint8Array) => void;
   /** Ends the command early. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs commands in a guest over its ports. Each port runs one at a time; a
- * lock file for each keeps apart host processes that use the same guest.
+ * Runs commands in a guest over its ports, each of which runs one command at a
+ * time. A lock file for each port coordinates host processes that use the same
+ * guest.
  */
 export class Channel {
   /**
    * `directory` holds the ports' FIFOs; `alive` tells whether the guest still
-   * runs; `serialOnly` says that there is but one port, a serial line.
+   * runs; `serialOnly` says that there is only one port, a serial line.
    */
   constructor(
     private readonly directory: string,
@@ -84,7 +85,9 @@ export class Channel {
     }
   }
 
-  /** Stops what a host process that died has left running on a port. */
+  /**
+   * Stops a command that a host process left running on a port when it died.
+   */
   private async recovered(port: number): Promise<boolean> {
     if (!exists(this.busy(port))) return true;
     if (this.serialOnly) return true;
@@ -116,7 +119,7 @@ export class Channel {
     await using pipe = new PortPipe(this.portPath(port));
     Deno.writeTextFileSync(this.busy(port), token);
 
-    /** Reads to the command's end; false if `until` is over before. */
+    /** Reads to the end of the command; false if `until` ends first. */
     const follow = async (until: Clock): Promise<boolean> => {
       while (!parser.ended) {
         const bytes = await pipe.read(until.over);
@@ -132,8 +135,8 @@ export class Channel {
       return true;
     };
 
-    // The empty line is for an agent that still waits to hear that the end of
-    // an earlier command was seen.
+    // The empty line is for an agent that still waits for the acknowledgement
+    // of an earlier command.
     pipe.send(text.encode(ACKNOWLEDGE));
     pipe.send(text.encode(requestHead(token, body.length, input.length)));
     pipe.send(body);
@@ -168,7 +171,7 @@ export class Channel {
     Deno.writeTextFileSync(`${this.portPath(port)}.broken`, "");
   }
 
-  /** Kills what runs on a port, by way of the control port. */
+  /** Kills the command on a port, through the control port. */
   private async stop(port: number): Promise<void> {
     const pid = `/run/lab/${port}.pid`;
     const clock = new Clock(5000, undefined, this.alive);
@@ -193,10 +196,12 @@ export class Channel {
   }
 }
 
-/** Why a wait ended without its command. */
+/** Why a wait ended before the command did. */
 type Reason = "time" | "gone" | "signal";
 
-/** Ends a wait: by time, by the caller's signal or by the guest's end. */
+/**
+ * Ends a wait: after a time, by the caller's signal, or when the guest ends.
+ */
 class Clock {
   /** Settles when the wait is over. */
   readonly over: Promise<void>;

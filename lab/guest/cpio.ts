@@ -46,9 +46,9 @@ export function device(path: string, major: number, minor: number): CpioEntry {
 }
 
 /**
- * Writes an archive in the "newc" format, the one the kernel unpacks as its
- * initial file system. Folders must come before what they hold. Owner is root
- * and time zero throughout, so equal input gives equal bytes.
+ * Writes an archive in the "newc" format, which the kernel unpacks as its
+ * initial file system. A folder must come before its files. All owners are root
+ * and all times zero, so that equal input gives equal bytes.
  */
 export function cpio(entries: readonly CpioEntry[]): Uint8Array {
   const encoder = new TextEncoder();

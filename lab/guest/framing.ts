@@ -1,18 +1,18 @@
 /**
- * How a command, its output and its exit status travel over a stream of bytes
- * that may also carry whatever the output holds.
+ * The protocol that carries a command, its output (any bytes) and its exit
+ * status over a stream.
  *
  * @module
  */
 
 const MARK = "\x1e";
 
-/** A command's output was followed by this exit status. */
+/** The end of a command. */
 export interface Ended {
   readonly status: number;
 }
 
-/** The head of a request; the command and its input follow as they are. */
+/** The head of a request; the command and its input follow, unencoded. */
 export function requestHead(
   token: string,
   commandBytes: number,
@@ -21,13 +21,13 @@ export function requestHead(
   return `run ${token} ${commandBytes} ${inputBytes}\n`;
 }
 
-/** What the host sends when it has seen the end of a command. */
+/** What the host sends to acknowledge the end of a command. */
 export const ACKNOWLEDGE = "\n";
 
 /**
- * Cuts one command's output out of the stream a guest sends, whatever bytes
- * it holds and however they are chopped up. Anything before the beginning
- * (left over from a command that nobody waited for) is dropped.
+ * Extracts one command's output from the stream that a guest sends, whatever
+ * bytes it holds and in whatever pieces they arrive. Anything before its
+ * beginning (left over from an abandoned command) is dropped.
  */
 export class FrameParser {
   private readonly begin: Uint8Array;
@@ -43,12 +43,14 @@ export class FrameParser {
     this.end = text.encode(`${MARK}${token} end `);
   }
 
-  /** Has the guest taken up the command? */
+  /** Whether the guest has started the command. */
   get started(): boolean {
     return this.begun;
   }
 
-  /** Takes bytes from the stream, gives those that are the command's. */
+  /**
+   * Takes bytes from the stream; returns those that are the command's output.
+   */
   push(chunk: Uint8Array): Uint8Array {
     let bytes = joined(this.rest, chunk);
     this.rest = new Uint8Array();
@@ -74,8 +76,8 @@ export class FrameParser {
       }
       return bytes.slice(0, at);
     }
-    // Only what may be the beginning of the end mark is held back, so that a
-    // slow command's output is seen as it comes.
+    // Hold back only what may be the beginning of the end mark, so that the
+    // output of a slow command is passed on as it comes.
     const mark = bytes.lastIndexOf(MARK.charCodeAt(0));
     const held = mark >= 0 && bytes.length - mark < this.end.length
       ? mark

@@ -4,7 +4,7 @@ import { FrameParser, requestHead } from "./framing.ts";
 const TOKEN = "5f6c9d8e";
 const text = new TextEncoder();
 
-/** Feeds bytes in pieces of one size, gives the output and the parser. */
+/** Feeds bytes in pieces of one size; returns the output and the parser. */
 function feed(stream: Uint8Array, piece: number) {
   const parser = new FrameParser(TOKEN);
   const out: number[] = [];
@@ -14,7 +14,7 @@ function feed(stream: Uint8Array, piece: number) {
   return { parser, out: Uint8Array.from(out) };
 }
 
-Deno.test("cuts output out of the stream, however it is chopped", () => {
+Deno.test("extracts the output from the stream, in pieces of any size", () => {
   const output = new Uint8Array(600).map((_, i) => i & 255);
   const stream = new Uint8Array([
     ...text.encode(`left over \x1eother end 1\n\x1e${TOKEN} begin\n`),
@@ -30,7 +30,7 @@ Deno.test("cuts output out of the stream, however it is chopped", () => {
   }
 });
 
-Deno.test("shows slow output as it comes", () => {
+Deno.test("passes slow output on as it comes", () => {
   const parser = new FrameParser(TOKEN);
   parser.push(text.encode(`\x1e${TOKEN} begin\n`));
   assert.equal(parser.started, true);
@@ -46,6 +46,6 @@ Deno.test("a command without output", () => {
   assert.deepEqual(parser.ended, { status: 0 });
 });
 
-Deno.test("a request names its sizes", () => {
+Deno.test("a request contains its sizes", () => {
   assert.equal(requestHead(TOKEN, 12, 0), `run ${TOKEN} 12 0\n`);
 });

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs QEMU, ends it in time and clears up after it:
+# Runs QEMU, ends it in time and cleans up after it:
 #   guard.sh FOLDER MEMORY-FILE SECONDS OWNER-PID OUTLIVE QEMU ARGUMENT...
-# The guest ends after SECONDS at the latest, and soon after its owner, unless
-# OUTLIVE is set and it was up by then. MEMORY-FILE and OUTLIVE may be empty.
-# The owner makes the file "ready" once the guest is up, when it no longer
-# needs the logs of a failed start.
+# The guest ends after SECONDS at the latest. It also ends soon after its owner,
+# unless OUTLIVE is set and the guest was up by then. MEMORY-FILE and OUTLIVE
+# may be empty. The owner creates the file "ready" once the guest is up; until
+# then, the folder is kept for the logs of a failed start.
 umask 077
 folder=$1 memory=$2 seconds=$3 owner=$4 outlive=$5
 shift 5

@@ -1,6 +1,6 @@
 /**
- * A guest from its boot to its end: QEMU is started with the memory in a file,
- * and ends with the guest, with its owner, or after an hour.
+ * A guest from its boot to its end: QEMU runs with the guest's memory in a
+ * file, and ends with the guest, with its owner, or after an hour.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
   runningGuest,
 } from "./registry.ts";
 
-/** A guest of the lab that is up. */
+/** A running guest of the lab. */
 export class Guest implements AsyncDisposable {
   private readonly channel: Channel;
   private readonly directory: string;
@@ -32,7 +32,7 @@ export class Guest implements AsyncDisposable {
     private readonly owned: boolean,
   ) {
     this.directory = guestDirectory(record.name);
-    // Kept open, so that it can be read when the guest and its folder are gone.
+    // Open, so that it can be read after the guest and its folder are gone.
     this.log = Deno.openSync(`${this.directory}/serial.log`);
     this.channel = new Channel(
       this.directory,
@@ -42,9 +42,9 @@ export class Guest implements AsyncDisposable {
   }
 
   /**
-   * Boots a guest and waits until it takes commands. What is missing (the
-   * kernel, QEMU) is fetched first. Disposing the result ends the guest.
-   * Throws {@link LabError}, with the guest's last words if it did not come up.
+   * Boots a guest and waits until it takes commands. Fetches the kernel and
+   * QEMU first if they are missing. Disposing the result ends the guest. Throws
+   * {@link LabError}, with the guest's last messages if it did not come up.
    */
   static async boot(
     options: GuestOptions & { readonly onProgress?: OnProgress } = {},
@@ -54,7 +54,7 @@ export class Guest implements AsyncDisposable {
     return new Guest(record, true);
   }
 
-  /** A guest that runs already. Disposing the result leaves it running. */
+  /** Connects to a running guest. Disposing the result leaves it running. */
   static attach(name: string): Guest {
     return new Guest(runningGuest(name), false);
   }
@@ -64,7 +64,7 @@ export class Guest implements AsyncDisposable {
     return this.record.name;
   }
 
-  /** What to give to `xftrace -t`: "qemu:NAME". */
+  /** The target for `xftrace -t`: "qemu:NAME". */
   get target(): string {
     return this.record.target;
   }
@@ -79,22 +79,23 @@ export class Guest implements AsyncDisposable {
     return this.record.pid;
   }
 
-  /** What is known about the guest: kernel, machine, processors and so on. */
+  /** The guest's kernel, machine, processors and so on. */
   get info(): GuestRecord {
     return this.record;
   }
 
-  /** Does the guest still run? */
+  /** Whether the guest still runs. */
   get running(): boolean {
     return !this.isDown &&
       livePid(this.directory, "qemu.pid") === this.record.pid;
   }
 
   /**
-   * Runs a shell command in the guest. It has ended when its shell has; jobs
-   * it leaves in the background go on, their output is dropped. Up to six run
-   * at a time, more wait. Throws {@link LabTimeout} after `timeoutMs`, having
-   * killed the command, and {@link LabError} when the guest ends meanwhile.
+   * Runs a shell command in the guest and waits for the shell to end; jobs that
+   * it leaves in the background run on, their output is dropped. Up to six
+   * commands run at a time, more wait. Throws {@link LabTimeout} after
+   * `timeoutMs`, having killed the command, and {@link LabError} when the guest
+   * ends meanwhile.
    */
   async exec(
     command: string,
@@ -109,7 +110,9 @@ export class Guest implements AsyncDisposable {
     return await this.channel.exec(command, options);
   }
 
-  /** Like {@link exec}, but gives the text, and throws on a failed command. */
+  /**
+   * Like {@link exec}, but returns the text, and throws if the command fails.
+   */
   async sh(command: string, options: ExecOptions = {}): Promise<string> {
     const { status, text } = await this.exec(command, options);
     if (status === 0) return text;
@@ -121,8 +124,8 @@ export class Guest implements AsyncDisposable {
 
   /**
    * Copies a host file (given by its path) or bytes to a path in the guest,
-   * making its folder if need be. `mode` is octal, by default the file's own,
-   * or 644 for bytes.
+   * whose folder is made if necessary. `mode` holds the permissions; default:
+   * the file's own, or 0o644 for bytes.
    */
   async put(
     source: string | Uint8Array,
@@ -141,7 +144,7 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /** The bytes of a file in the guest; tracefs and /proc work too. */
+  /** Reads a file in the guest, also one of tracefs or /proc. */
   async get(path: string): Promise<Uint8Array> {
     const { status, output, text } = await this.exec(`cat ${quote(path)}`);
     if (status === 0) return output;
@@ -150,7 +153,9 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /** All that the guest has said on its console, even after its end. */
+  /**
+   * Everything that the guest has printed on its console, even after its end.
+   */
   serialLog(): string {
     this.log.seekSync(0, Deno.SeekMode.Start);
     const bytes = new Uint8Array(this.log.statSync().size);
@@ -171,7 +176,7 @@ export class Guest implements AsyncDisposable {
     return qmp(`${this.directory}/qmp.sock`, command, args);
   }
 
-  /** Ends the guest at once and removes all it leaves. Idempotent. */
+  /** Ends the guest at once and removes its files. Idempotent. */
   async down(): Promise<void> {
     if (this.isDown) return;
     this.isDown = true;
@@ -179,7 +184,7 @@ export class Guest implements AsyncDisposable {
     await end(this.name);
   }
 
-  /** Lets go of an attached guest, ends one that was booted here. */
+  /** Disconnects from an attached guest; ends one that was booted here. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.owned) return await this.down();
     if (this.isDown) return;
@@ -200,7 +205,7 @@ function hostFile(path: string): { bytes: Uint8Array; mode: number } {
   }
 }
 
-/** A word for the shell, whatever it holds. */
+/** Quotes a text for the shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -3,12 +3,12 @@
 #
 # The host sends   run TOKEN BYTES-OF-COMMAND BYTES-OF-INPUT \n COMMAND INPUT
 # and receives     \036 TOKEN begin \n OUTPUT \036 TOKEN end STATUS \n
-# where TOKEN is a random word that no output can hold by chance. The host then
-# sends a line (any) to say that it has seen the end.
+# where TOKEN is a random word that no output contains by chance. The host then
+# sends a line (any) to acknowledge the end.
 #
-# Output goes through a FIFO and a copying process, so that a job left behind
-# in the background holds neither the channel nor the next command's output:
-# when the command has ended, what the job still says is thrown away.
+# Output goes through a FIFO and a copying process, so that a job left in the
+# background blocks neither the channel nor the next command's output: what it
+# prints after the command has ended is dropped.
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=dumb
 device=$1
 me=/run/lab/$2
@@ -22,8 +22,8 @@ cd /root
 while :; do
     read -r word token command input <&3 || { sleep 1; continue; }
     [ "$word" = run ] || continue
-    # Sizes are exact, since whatever follows belongs to the next request. A
-    # dd of one whole block is the only busybox tool that reads no further.
+    # Read exactly these sizes: what follows belongs to the next request. A dd
+    # of one full block is the only busybox tool that does not read ahead.
     dd bs="$command" count=1 iflag=fullblock <&3 >"$me.command" 2>/dev/null
     : >"$me.input"
     whole=$((input / 65536)) rest=$((input % 65536))
@@ -47,8 +47,8 @@ while :; do
     rm -f "$me.pid"
     printf '\036%s end %s\n' "$token" "$status" >&4
     read -r _ <&3
-    # Opened here and not by the process in the background: late, that would
-    # open the next command's FIFO and swallow its output.
+    # Opened here and not by the background process, which might be late, open
+    # the next command's FIFO and swallow its output.
     exec 5<"$me.output"
     cat <&5 >/dev/null 3>&- 4>&- 5<&- &
     exec 4>&- 5<&-

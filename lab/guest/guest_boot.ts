@@ -1,6 +1,6 @@
 /**
- * A guest's start: QEMU with the memory in a file and a guard that ends it,
- * and the wait until the guest takes commands.
+ * Starts a guest: QEMU with the guest's memory in a file, with a guard that
+ * ends it; then waits until the guest takes commands.
  *
  * @module
  */
@@ -29,10 +29,10 @@ import {
 import { runOrFail } from "../host/run.ts";
 
 /**
- * Boots a guest and waits until it takes commands; one that did not survive
- * its boot is tried again.
+ * Boots a guest and waits until it takes commands; a boot that hangs or crashes
+ * in a known way is repeated.
  *
- * @throws {LabError} with the guest's last words, if it did not come up.
+ * @throws {LabError} with the guest's last messages, if it did not come up.
  */
 export async function startGuest(
   settings: GuestSettings,
@@ -56,20 +56,23 @@ export async function startGuest(
 }
 
 /**
- * A guest that switches a tracer on for all functions as it boots can hang
- * when it is emulated: rewriting the code makes its timer interrupt slower
- * than the time between two of them. Seen in about one boot of eight on a
- * busy host, always before the next message; trying again helps.
+ * A boot that hung. An emulated guest that enables a tracer for all functions
+ * at boot can hang: rewriting the code makes its timer interrupt take longer
+ * than the timer's period. Seen in about one boot of eight on a busy host,
+ * always before the next message; trying again helps.
  */
 class Stalled extends LabError {}
 /**
- * The oops of a processor that runs onto a breakpoint which another one has
- * removed already: the kernel patches itself as it boots (jump labels), and
- * an emulated processor may still run the old code. Trying again helps.
+ * The oops of a processor that hits a breakpoint which another has already
+ * removed: the kernel patches itself at boot (jump labels), and an emulated
+ * processor may still run the old code. Trying again helps.
  */
 const PATCHING = /Oops: int3/;
 const ATTEMPTS = 4;
-/** Seconds without a new message. A boot that traces all pauses for 15. */
+/**
+ * How many seconds without a new message count as a hang. A boot that traces
+ * all functions pauses for 15.
+ */
 const STALL_SECONDS = 45;
 
 async function launch(
@@ -151,7 +154,7 @@ async function launch(
   return running;
 }
 
-/** Starts a command that belongs to no terminal and outlives this process. */
+/** Starts a command without a terminal, which outlives this process. */
 async function detach(command: readonly string[]): Promise<void> {
   const { success } = await new Deno.Command("setsid", {
     args: ["--fork", ...command],
@@ -162,7 +165,7 @@ async function detach(command: readonly string[]): Promise<void> {
   if (!success) throw new LabError("the guest's guard could not be started");
 }
 
-/** QEMU's pid, once it has opened its log too: it writes the pid first. */
+/** Waits for QEMU's pid, and for its log, which it opens later. */
 async function qemuPid(directory: string): Promise<number> {
   for (;;) {
     const pid = livePid(directory, "qemu.pid");
@@ -172,7 +175,10 @@ async function qemuPid(directory: string): Promise<number> {
   }
 }
 
-/** Waits for the guest's word; tells whether there is only a serial line. */
+/**
+ * Waits for the guest's ready message; returns whether it has only a serial
+ * line.
+ */
 async function ready(
   directory: string,
   settings: GuestSettings,
@@ -220,7 +226,7 @@ async function firstCommand(
   }
 }
 
-/** An error with the last words of QEMU, or else of the guest. */
+/** Makes an error with the last messages of QEMU, or else of the guest. */
 function failure(directory: string, what: string): LabError {
   const last = (file: string, lines: number) =>
     (readIfThere(`${directory}/${file}`) ?? "").trim().split("\n")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# First program of a lab guest: makes an ordinary small system of it, then
-# hands over to busybox's init, which keeps the command agents running.
+# The first program of a lab guest: sets up a small ordinary system, then runs
+# busybox's init, which keeps the command agents running.
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 /bin/busybox --install -s
 mount -t proc proc /proc
@@ -19,7 +19,8 @@ ln -s /run /var/run
 hostname "$(sed -n 's/.*xftrace_lab=\([^ ]*\).*/\1/p' /proc/cmdline)"
 ip link set lo up
 
-# The host reads its words on the first serial line, whatever the console is.
+# The host reads these messages from the first serial line, whatever the
+# console.
 say() {
     if [ -c /dev/ttyS0 ]; then echo "$*" >/dev/ttyS0; else echo "$*"; fi
 }
@@ -33,7 +34,7 @@ for module in virtio_pci virtio_mmio virtio_console; do
     modprobe -q "$module" 2>/dev/null
 done
 
-# Ports appear one by one after the driver is there.
+# Ports appear one by one after the driver is loaded.
 ports() {
     cat /sys/class/virtio-ports/*/name 2>/dev/null | grep -c '^lab\.'
 }
@@ -60,7 +61,7 @@ fi
         echo "::respawn:/lab/agent /dev/ttyS1 1"
     fi
     for port in /sys/class/virtio-ports/*; do
-        # Restarted when it ends, with what its configuration says then.
+        # Restarted when it ends, so that it reads its configuration again.
         if [ "$(cat "$port/name" 2>/dev/null)" = org.qemu.guest_agent.0 ] &&
             [ -x /usr/sbin/qemu-ga ]; then
             echo "::respawn:/usr/sbin/qemu-ga -p /dev/${port##*/}"
@@ -68,6 +69,7 @@ fi
     done
     echo "::ctrlaltdel:/sbin/reboot"
 } >/etc/inittab
-# A serial line loses what comes before it is open, so its agent says so itself.
+# A serial line loses what is sent before it is open, so there the agent itself
+# reports that it is ready.
 [ -z "$channel" ] || say "lab: ready $channel"
 exec /bin/busybox init

@@ -23,15 +23,13 @@ import type { OnProgress } from "../host/progress.ts";
 /** How many commands can run in a guest at the same time. */
 export const COMMAND_PORTS = 6;
 
-/**
- * The port that is kept free for stopping what runs on the others.
- */
+/** The port that is kept free for stopping commands on the others. */
 export const CONTROL_PORT = COMMAND_PORTS + 1;
 
 /**
- * Builds (or finds in the cache) the initial file system for a kernel and
- * gives its path. `modules` names more modules to put in, `agent` puts QEMU's
- * guest agent in.
+ * Builds the initial file system for a kernel, or finds it in the cache;
+ * returns its path. `modules` names modules to add, `agent` adds QEMU's guest
+ * agent.
  */
 export async function initramfs(
   kernel: Kernel,
@@ -101,7 +99,7 @@ function agentEntries(files: readonly AgentFile[]): CpioEntry[] {
     files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))),
   );
   return [
-    // Those that hold them are there already.
+    // The folder usr/sbin exists already.
     ...[...folders].filter((path) => path !== "usr/sbin").map(folder),
     ...files.map(({ path, data }) => file(path, data, 0o755)),
   ];

@@ -1,5 +1,5 @@
 /**
- * Where the file that is a guest's memory lies.
+ * Chooses where the file with a guest's memory is.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { exists, uid } from "../host/paths.ts";
 
 /**
  * A path for a guest's memory of `mib` MiB, on the first file system with
- * room for all of it. The file is not created: QEMU does that.
+ * enough space. The file is not created: QEMU does that.
  */
 export function memoryFilePath(name: string, mib: number): string {
-  // Shared memory first: elsewhere the host writes it to its disk.
+  // Prefer shared memory: other file systems write to a disk.
   const folders = ["/dev/shm", "/tmp", "/var/tmp"].filter(exists);
   const free = (folder: string) => {
     const { bavail, bsize } = statfsSync(folder);

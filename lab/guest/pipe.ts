@@ -1,20 +1,20 @@
 /**
- * The two FIFOs that are the host's end of a guest's port.
+ * The host's end of a guest's port: two FIFOs.
  *
  * @module
  */
 
 /**
- * The two FIFOs that QEMU joins to a port of the guest. Both are opened for
- * reading and writing, so that neither opening nor the end of another process
- * blocks or closes them, and so that what is blocked can be released: a read
- * of a FIFO cannot be cancelled, but a byte of one's own ends it.
+ * The two FIFOs that QEMU connects to a port of the guest. Both are opened for
+ * reading and writing: so opening them does not block, the end of another
+ * process does not close them, and a blocked operation can be ended (a read of
+ * a FIFO cannot be cancelled, but writing a byte to it ends it).
  */
 export class PortPipe implements AsyncDisposable {
   private readonly toGuest: Deno.FsFile;
   private readonly fromGuest: Deno.FsFile;
-  // Of one open file only one operation runs at a time, so that a blocked one
-  // is released through another.
+  // An open file runs one operation at a time, so a blocked operation must be
+  // ended through a second one.
   private readonly toGuestOther: Deno.FsFile;
   private readonly fromGuestOther: Deno.FsFile;
   private readonly buffer = new Uint8Array(1 << 16);
@@ -32,8 +32,8 @@ export class PortPipe implements AsyncDisposable {
   }
 
   /**
-   * Bytes from the guest, or nothing when `interrupt` settles first. What was
-   * being waited for then comes with the next call.
+   * Reads bytes from the guest; `undefined` when `interrupt` settles first. The
+   * pending bytes are then returned by the next call.
    */
   async read(interrupt: Promise<unknown>): Promise<Uint8Array | undefined> {
     this.reading ??= this.fromGuest.read(this.buffer)
@@ -46,11 +46,14 @@ export class PortPipe implements AsyncDisposable {
     return bytes;
   }
 
-  /** Sends bytes; they go out while {@link read} is waited for. */
+  /**
+   * Queues bytes to send; they are written while the caller waits in
+   * {@link read}.
+   */
   send(bytes: Uint8Array): void {
     const before = this.writing ?? Promise.resolve();
     this.writing = before.then(async () => {
-      // A page is written whole, so at most one write is ever blocked.
+      // A FIFO takes a page at once, so at most one write is blocked.
       for (let at = 0; at < bytes.length && !this.abandoned;) {
         at += await this.toGuest.write(bytes.subarray(at, at + 4096));
       }
@@ -77,7 +80,10 @@ export class PortPipe implements AsyncDisposable {
 
 const NEWLINE = new Uint8Array([10]);
 
-/** Waits for something, doing `help` once if it does not end by itself. */
+/**
+ * Waits for a blocked operation; calls `help` once if it does not end by
+ * itself.
+ */
 async function release(
   blocked: Promise<unknown> | undefined,
   help: () => Promise<unknown>,

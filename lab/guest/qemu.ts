@@ -1,5 +1,5 @@
 /**
- * QEMU's command line and the kernel's parameters for a guest.
+ * Makes QEMU's command line and the kernel's parameters for a guest.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { AGENT_PORT } from "../packages/qemu_agent.ts";
 export interface QemuFiles {
   /** The guest's folder: FIFOs, logs, sockets. */
   readonly directory: string;
-  /** None: ordinary memory. */
+  /** The memory file; default: private memory. */
   readonly memory?: string;
-  /** None: the machine stays in its firmware. */
+  /** What to boot; default: the machine stays in its firmware. */
   readonly boot?: {
     readonly vmlinuz: string;
     readonly initrd: string;
-    /** How fast the host's processor counts, in kHz. */
+    /** Rate of the host's time-stamp counter, in kHz. */
     readonly hostKhz: number;
   };
 }
 
-/** The names (without `.in`, `.out`) of the FIFO pairs QEMU wants to find. */
+/** Names (without `.in`, `.out`) of the FIFO pairs that QEMU needs. */
 export function pipeNames(): string[] {
   const ports = Array.from(
     { length: CONTROL_PORT },
@@ -33,7 +33,10 @@ export function pipeNames(): string[] {
   return [...ports, "serial"];
 }
 
-/** The kernel's command line. What the user appends comes last and wins. */
+/**
+ * The kernel's command line. What the user appends comes last, and so takes
+ * precedence.
+ */
 export function kernelParameters(
   settings: GuestSettings,
   accel: Accel,
@@ -58,19 +61,19 @@ export function kernelParameters(
 const DEBIAN_HZ = 250;
 
 /**
- * An emulated microvm has no timer that a kernel could measure its processor
- * against, and with ACPI none that ticks: it has to be told. Without ACPI
- * Debian's kernels do not find its virtio devices, so its commands go over the
- * serial line.
+ * An emulated microvm has no timer against which the kernel could calibrate its
+ * time-stamp counter, and with ACPI none that interrupts: the rate must be
+ * given. Without ACPI Debian's kernels do not find its virtio devices, so
+ * commands go over the serial line.
  */
 function emulatedMicrovm(settings: GuestSettings, accel: Accel): boolean {
   return settings.machine === "microvm" && accel === "tcg";
 }
 
 /**
- * QEMU emulates CMPXCHG16B badly (seen with 7.2): 6.12's allocator, which
- * relies on it, then faults in the first minute (in four boots of four of the
- * cloud kernel with several processors). Kernels do without it as well.
+ * QEMU 7.2 emulates CMPXCHG16B wrongly: the allocator of 6.12, which uses it,
+ * then faults within a minute (in four of four boots of the cloud kernel with
+ * several processors). Kernels work without it.
  */
 const EMULATED_CPU = "max,cx16=off";
 

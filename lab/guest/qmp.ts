@@ -1,5 +1,5 @@
 /**
- * Talks to QEMU's machine protocol (QMP): one command, one answer.
+ * Sends a command over QEMU's machine protocol (QMP).
  *
  * @module
  */
@@ -16,8 +16,8 @@ export type Json =
   | { readonly [key: string]: Json };
 
 /**
- * Sends one command to QEMU's machine protocol socket and gives what it
- * returns. Throws {@link LabError} with QEMU's own words if it refuses.
+ * Sends one command to QEMU's QMP socket and returns its result. Throws
+ * {@link LabError} with QEMU's message if it refuses.
  */
 export async function qmp(
   socket: string,
@@ -33,7 +33,7 @@ export async function qmp(
       const { value, done } = await replies.next();
       if (done) return undefined;
       const message = JSON.parse(value) as Record<string, Json>;
-      // Events come in between.
+      // Events may come in between.
       if ("return" in message || "error" in message) return message;
     }
   };

@@ -1,6 +1,6 @@
 /**
- * The folder that each running guest has: who it is, how it is reached, and how
- * it is ended by another process than the one that began it.
+ * The folder of each running guest, through which other processes than the one
+ * that booted it find the guest, reach it and end it.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import {
 } from "../host/paths.ts";
 import { ended, livePid, signal } from "../host/processes.ts";
 
-/** What is written down about a guest, in its folder. */
+/** The record of a guest, a file in its folder. */
 export interface GuestRecord {
   readonly name: string;
-  /** What to give to `xftrace -t`. */
+  /** The target for `xftrace -t`. */
   readonly target: string;
   /** The file that is the guest's memory; none without `share`. */
   readonly memoryFile?: string;
@@ -37,7 +37,7 @@ export interface GuestRecord {
   readonly serialOnly: boolean;
 }
 
-/** A guest that runs, and QEMU's process number. */
+/** A running guest, with QEMU's pid. */
 export interface RunningGuest extends GuestRecord {
   readonly pid: number;
 }
@@ -49,7 +49,7 @@ export function writeRecord(record: GuestRecord): void {
   Deno.renameSync(`${path}.new`, path);
 }
 
-/** The record of a guest, as far as it can be read. */
+/** Reads the record of a guest; `undefined` when it is missing or damaged. */
 export function readRecord(name: string): GuestRecord | undefined {
   const text = readIfThere(`${guestDirectory(name)}/guest.json`);
   if (text === undefined) return undefined;
@@ -60,7 +60,7 @@ export function readRecord(name: string): GuestRecord | undefined {
   }
 }
 
-/** The guests of this user that run, by name. */
+/** The running guests of this user, by name. */
 export function runningGuests(): RunningGuest[] {
   return guestNames().flatMap((name) => {
     const record = readRecord(name);
@@ -69,7 +69,7 @@ export function runningGuests(): RunningGuest[] {
   });
 }
 
-/** One guest that runs; throws {@link LabError} if it does not. */
+/** One running guest; throws {@link LabError} if it does not run. */
 export function runningGuest(name: string): RunningGuest {
   checkName(name);
   const running = runningGuests();
@@ -83,8 +83,8 @@ export function runningGuest(name: string): RunningGuest {
 }
 
 /**
- * Makes the folder of a new guest and gives the lock that marks it as being
- * set up. Throws when the name is taken.
+ * Makes the folder of a new guest; returns the lock that marks it as being set
+ * up. Throws when the name is taken.
  */
 export async function claim(name: string): Promise<Disposable> {
   await reap();
@@ -103,14 +103,14 @@ export async function claim(name: string): Promise<Disposable> {
   throw new LabError(`a guest "${name}" is just being started`);
 }
 
-/** Clears up what guests left that ended without anybody doing it. */
+/** Removes the files of guests that ended without cleaning up. */
 export async function reap(): Promise<void> {
   for (const name of guestNames()) {
     const directory = guestDirectory(name);
     if (livePid(directory, "qemu.pid") !== undefined) continue;
     if (livePid(directory, "guard.pid") !== undefined) continue;
-    // Whoever holds the lock is about to start the guest; a folder that has
-    // only just been made may not have been locked yet.
+    // Whoever holds the lock is about to start the guest; a new folder may not
+    // have been locked yet.
     if (!readRecord(name) && isNew(directory)) continue;
     const held = await tryLock(`${directory}/setup.lock`).catch(() =>
       undefined
@@ -121,7 +121,7 @@ export async function reap(): Promise<void> {
   }
 }
 
-/** Ends a guest at once and removes all it leaves. */
+/** Ends a guest at once and removes its files. */
 export async function end(name: string): Promise<void> {
   const directory = guestDirectory(name);
   const guard = livePid(directory, "guard.pid");
@@ -131,8 +131,8 @@ export async function end(name: string): Promise<void> {
     signal(pid, directory, "SIGKILL");
     await ended(pid, directory, 3000);
   }
-  // The guard clears up; waiting for it keeps it from doing so later, when the
-  // name may belong to a new guest.
+  // The guard cleans up. Wait for it: later, the name may belong to a new
+  // guest.
   if (!await ended(guard, directory, 3000)) {
     signal(guard, directory, "SIGTERM");
     await ended(guard, directory, 3000);

@@ -5,14 +5,14 @@
  */
 
 /**
- * What went wrong in the lab, as one sentence that also names the remedy.
- * Everything a user can cause is thrown as this; anything else is a bug.
+ * An error of the lab: one sentence that also says what to do. Every error that
+ * a user can cause is one of these; anything else is a bug.
  */
 export class LabError extends Error {
   override name = "LabError";
 }
 
-/** A command in a guest did not end in time. `output` is what it had said. */
+/** A command in a guest did not end in time. `output` is its output so far. */
 export class LabTimeout extends LabError {
   override name = "LabTimeout";
 

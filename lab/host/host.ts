@@ -1,6 +1,6 @@
 /**
- * What the lab needs of the host: a Debian release to take kernels of, the
- * programs, and the clock rate of its processor.
+ * What the lab needs from the host: its Debian release, from which kernels are
+ * fetched, programs, and the clock rate of its processor.
  *
  * @module
  */
@@ -35,21 +35,24 @@ interface Need {
   readonly package: string;
 }
 
-/** What the lab needs to boot guests. */
+/** Programs that the lab needs to boot guests. */
 const NEEDED: readonly Need[] = [
   { command: "qemu-system-x86_64", package: "qemu-system-x86" },
   { command: "setsid", package: "util-linux" },
   { command: "timeout", package: "coreutils" },
 ];
 
-/** What building a kernel module takes; objtool is linked to libelf. */
+/** What is needed to build a kernel module; objtool is linked to libelf. */
 const BUILD_NEEDED: readonly Need[] = [
   { command: "make", package: "make" },
   { command: "gcc", package: "gcc" },
   { file: "/usr/lib/x86_64-linux-gnu/libelf.so.1", package: "libelf1" },
 ];
 
-/** Packages that are missing on this host, to boot guests by default. */
+/**
+ * Packages that are missing on this host; by default, of those that booting
+ * guests needs.
+ */
 export async function missingPackages(
   needed: readonly Need[] = NEEDED,
 ): Promise<string[]> {
@@ -62,7 +65,7 @@ export async function missingPackages(
   return missing;
 }
 
-/** As {@linkcode ensurePackages}, for building kernel modules. */
+/** Like {@linkcode ensurePackages}, for building kernel modules. */
 export async function ensureBuildPackages(
   onProgress: OnProgress,
 ): Promise<void> {
@@ -70,8 +73,8 @@ export async function ensureBuildPackages(
 }
 
 /**
- * Makes sure QEMU and its few companions are there: installs them when root,
- * otherwise throws an error with the exact command.
+ * Makes sure that QEMU and the other programs are installed: installs them if
+ * run as root, otherwise throws an error with the exact command.
  */
 export async function ensurePackages(
   onProgress: OnProgress,
@@ -79,7 +82,7 @@ export async function ensurePackages(
 ): Promise<void> {
   if ((await missingPackages(needed)).length === 0) return;
   Deno.mkdirSync(cacheDirectory(), { recursive: true });
-  // apt does not wait for another one that installs.
+  // apt does not wait for another apt process.
   using _held = await lock(
     `${cacheDirectory()}/packages.lock`,
     () => onProgress("waiting for another installation"),
@@ -100,7 +103,7 @@ export async function ensurePackages(
   onProgress(`installing ${missing.join(", ")}`);
   let result = await run("apt-get", args, { env });
   if (result.status !== 0) {
-    // No lists yet, or lists whose packages have since been replaced.
+    // There are no lists yet, or their packages have been replaced since.
     onProgress("refreshing the package lists");
     await run("apt-get", ["update"], { env });
     onProgress(`installing ${missing.join(", ")}`);
@@ -114,15 +117,15 @@ export async function ensurePackages(
   }
 }
 
-/** How fast the host's processor counts, in kHz, about. */
+/** Approximate rate of the host's time-stamp counter, in kHz. */
 export function hostKhz(): number {
   const mhz = readIfThere("/proc/cpuinfo")?.match(/^cpu MHz\s*:\s*([\d.]+)/m);
   return Math.round(Number(mhz?.[1] ?? 2600)) * 1000;
 }
 
 /**
- * Why no guest can be booted here; nothing if one can be (missing packages
- * that can be installed are no reason).
+ * Why no guest can be booted here; `undefined` if one can (missing packages
+ * that can be installed are not a reason).
  */
 export async function labUnavailable(): Promise<string | undefined> {
   if (Deno.build.arch !== "x86_64" || Deno.build.os !== "linux") {

@@ -1,6 +1,6 @@
 /**
- * Locks between processes, by files: several commands may share one cache, and
- * one guest has one owner.
+ * Locks between processes, by files: for the cache that commands share, and for
+ * the ports and the owner of a guest.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Lock extends Disposable {
 
 /**
  * Waits for a lock file. The kernel releases it when its holder dies, so no
- * stale lock can remain. `onWait` is called once if somebody else has it.
+ * stale lock can remain. `onWait` is called once if another process holds it.
  */
 export async function lock(
   path: string,
@@ -22,8 +22,8 @@ export async function lock(
   try {
     if (!await file.tryLock(true)) {
       onWait?.();
-      // Polled rather than blocked: a blocked lock call would occupy a thread
-      // that cannot be interrupted.
+      // Polls, since a blocking call would occupy a thread that cannot be
+      // interrupted.
       while (!await file.tryLock(true)) await sleep(50);
     }
   } catch (error) {
@@ -49,7 +49,7 @@ function holding(path: string, file: Deno.FsFile): Lock {
   return { path, [Symbol.dispose]: () => file.close() };
 }
 
-/** Waits that many milliseconds. */
+/** Waits for some milliseconds. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

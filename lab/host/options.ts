@@ -1,6 +1,6 @@
 /**
- * What a guest can be asked to be, and what it is when not asked: the options of
- * `deno task lab up` and of `Guest.boot`.
+ * The options of a guest, with their defaults: those of `deno task lab up` and
+ * of `Guest.boot`.
  *
  * @module
  */
@@ -8,15 +8,17 @@
 import { LabError } from "./errors.ts";
 import { type Flavour, FLAVOURS } from "../packages/kernel.ts";
 
-/** The machines a guest can be. */
+/** The types of machines. */
 export const MACHINES = ["q35", "pc", "microvm"] as const;
 
-/** Which machine QEMU builds: today's PC, an older one, or a minimal one. */
+/**
+ * The machine that QEMU emulates: a current PC, an older one, or a minimal one.
+ */
 export type Machine = typeof MACHINES[number];
 
-/** What a guest is to be; everything has a default. */
+/** Options of a guest; all have a default. */
 export interface GuestOptions {
-  /** Letters, digits, "-", "_" and "."; by default one of its own. */
+  /** Letters, digits, "-", "_" and "."; default: a unique name. */
   readonly name?: string;
   /**
    * A series ("6.1", "6.12"), the path of a vmlinuz, or "none" for a machine
@@ -29,35 +31,43 @@ export interface GuestOptions {
   readonly mem?: string;
   /** Processors. Default 2. */
   readonly cpus?: number;
-  /** More kernel parameters. */
+  /** Additional kernel parameters. */
   readonly append?: string;
-  /** Memory in a file that others can map. Default true. */
+  /**
+   * Whether its memory is a file that other processes can map. Default true.
+   */
   readonly share?: boolean;
   /** QEMU's processor model. Default "max" less CMPXCHG16B, and "host" under KVM. */
   readonly cpu?: string;
   /** Default "q35". */
   readonly machine?: Machine;
-  /** More modules (with what they need) for the guest's modprobe. */
+  /**
+   * Additional modules for the guest's modprobe; modules that they need are
+   * added.
+   */
   readonly modules?: readonly string[];
   /**
-   * QEMU's guest agent in the guest, and a port for it whose socket is
+   * Whether QEMU's guest agent runs in the guest, with a port whose socket is
    * `qga.sock` in the guest's folder. Default false.
    */
   readonly agent?: boolean;
-  /** More QEMU arguments. */
+  /** Additional arguments for QEMU. */
   readonly qemuArgs?: readonly string[];
-  /** Seconds until the guest must be up. Default 300. */
+  /** How many seconds the guest has to come up. Default 300. */
   readonly bootSeconds?: number;
-  /** Seconds until the guest is ended in any case. Default, and most, 3600. */
+  /**
+   * Seconds after which the guest is ended in any case. Default and maximum:
+   * 3600.
+   */
   readonly lifeSeconds?: number;
   /**
-   * The guest outlives this process. Default false: it ends within seconds of
-   * the process that booted it, however that ends.
+   * Whether the guest outlives this process. Default false: it ends some
+   * seconds after the process that booted it, however that ends.
    */
   readonly outlive?: boolean;
 }
 
-/** {@link GuestOptions} with everything settled and checked. */
+/** {@link GuestOptions}, checked and with defaults filled in. */
 export interface GuestSettings {
   readonly name: string;
   readonly kernel: string;
@@ -77,7 +87,7 @@ export interface GuestSettings {
   readonly outlive: boolean;
 }
 
-/** Least memory (MiB) in which the lab's guests come up. */
+/** The least memory (MiB) with which the lab's guests boot. */
 const LEAST_MEMORY = 128;
 const LONGEST_LIFE = 3600;
 
@@ -125,7 +135,7 @@ export function settle(options: GuestOptions): GuestSettings {
   return settings;
 }
 
-/** Throws unless this can be a guest's name. */
+/** Throws {@link LabError} unless this is a valid name of a guest. */
 export function checkName(name: string): void {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/.test(name)) return;
   throw new LabError(
@@ -134,7 +144,7 @@ export function checkName(name: string): void {
   );
 }
 
-/** MiB from "512M", "4G" or "1024" (MiB); throws {@link LabError}. */
+/** Parses "512M", "4G" or "1024" (MiB) to MiB; throws {@link LabError}. */
 export function parseMemory(text: string): number {
   const match = text.match(/^(\d+)([MG]?)(i?B)?$/i);
   const mib = match

@@ -27,7 +27,7 @@ Deno.test("defaults", () => {
   assert.notEqual(settings.name, settle({}).name);
 });
 
-Deno.test("refuses what cannot be", () => {
+Deno.test("refuses invalid values", () => {
   assert.throws(() => settle({ cpus: 0 }), LabError);
   assert.throws(() => settle({ cpus: NaN }), LabError);
   assert.throws(() => settle({ cpu: "host; rm" }), LabError);

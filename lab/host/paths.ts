@@ -1,13 +1,16 @@
 /**
- * Where the lab keeps its cache and its running guests, and small helpers for
- * files that may not be there.
+ * Folders of the lab's cache and of its running guests, and helpers for files
+ * that may not exist.
  *
  * @module
  */
 
 import { LabError } from "./errors.ts";
 
-/** The lab's cache of kernels, tools and initial file systems. Created. */
+/**
+ * The folder of the lab's cache (kernels, tools, initial file systems);
+ * created.
+ */
 export function cacheDirectory(): string {
   const base = Deno.env.get("XDG_CACHE_HOME") ||
     `${Deno.env.get("HOME") || `/tmp/xftrace-${uid()}`}/.cache`;
@@ -17,9 +20,9 @@ export function cacheDirectory(): string {
 }
 
 /**
- * Where the running guests of this user have their folders. Created with
- * mode 0700; refused when somebody else made it first, since below /tmp
- * anybody could.
+ * The folder that holds those of this user's running guests; created with mode
+ * 0700. Refused if it belongs to another user, who may have made it first in
+ * /tmp.
  */
 export function runDirectory(): string {
   const base = Deno.env.get("XDG_RUNTIME_DIR") || "/tmp";
@@ -45,7 +48,7 @@ export function uid(): number {
   return Deno.uid() ?? 0;
 }
 
-/** Does this path exist? */
+/** Whether a path exists. */
 export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
@@ -65,7 +68,7 @@ export function removeIfThere(path: string): void {
   }
 }
 
-/** The text of a file, or nothing when it is gone. */
+/** The text of a file; `undefined` when it does not exist. */
 export function readIfThere(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);

@@ -1,6 +1,6 @@
 /**
- * The processes of guests: whether one is still alive, is really the guest's,
- * and how it is ended.
+ * The processes of guests: finds out whether one still runs and is really the
+ * guest's, and ends it.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { sleep } from "./lock.ts";
 import { readIfThere } from "./paths.ts";
 
 /**
- * Is this process alive, and is it one that belongs to a guest's folder? Its
- * arguments tell: a number alone could by now be somebody else's.
+ * Whether a process runs and belongs to a guest's folder, by its arguments: the
+ * pid alone could by now be another process's.
  */
 export function belongs(pid: number, directory: string): boolean {
   let args: string[] | undefined;
@@ -25,13 +25,18 @@ export function belongs(pid: number, directory: string): boolean {
   ) ?? false;
 }
 
-/** A process number out of a file in the guest's folder, if it still runs. */
+/**
+ * Reads a pid from a file in the guest's folder; `undefined` if it does not
+ * run.
+ */
 export function livePid(directory: string, file: string): number | undefined {
   const pid = Number(readIfThere(`${directory}/${file}`) ?? "");
   return pid > 0 && belongs(pid, directory) ? pid : undefined;
 }
 
-/** Waits until a guest's process has ended; false if it does not in time. */
+/**
+ * Waits until a guest's process has ended; false if it does not end in time.
+ */
 export async function ended(
   pid: number | undefined,
   directory: string,
@@ -45,7 +50,7 @@ export async function ended(
   return true;
 }
 
-/** Sends a signal to a process of the guest, if it is still there. */
+/** Sends a signal to a process of the guest, if it still runs. */
 export function signal(
   pid: number | undefined,
   directory: string,

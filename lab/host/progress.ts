@@ -1,10 +1,10 @@
 /**
- * Shows what takes long: boots and downloads.
+ * Shows the progress of boots and downloads.
  *
  * @module
  */
 
-/** Told what happens, one short phrase a step. */
+/** Called at each step, with a short phrase. */
 export type OnProgress = (step: string) => void;
 
 /** Shows progress on standard error; `done` ends the line. */
@@ -15,8 +15,8 @@ export interface Progress {
 }
 
 /**
- * One line that counts seconds on a terminal; plain lines, each step once and
- * without control codes, anywhere else.
+ * On a terminal, one line that counts seconds; elsewhere, a plain line for each
+ * step.
  */
 export function stderrProgress(prefix: string): Progress {
   const started = performance.now();

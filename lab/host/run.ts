@@ -1,12 +1,12 @@
 /**
- * Runs the host's commands.
+ * Runs commands on the host.
  *
  * @module
  */
 
 import { LabError } from "./errors.ts";
 
-/** What a finished host command left. */
+/** The result of a command on the host. */
 export interface RunResult {
   readonly status: number;
   readonly stdout: string;
@@ -20,8 +20,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs a host command to its end, with no input and an untranslated locale.
- * A missing command gives status 127, as a shell would.
+ * Runs a command on the host to its end, without input and in the C locale. A
+ * missing command gives status 127, as in a shell.
  */
 export async function run(
   command: string,
@@ -65,7 +65,7 @@ export async function runOrFail(
   );
 }
 
-/** Is this command on the PATH? */
+/** Whether a command is on the PATH. */
 export async function hasCommand(command: string): Promise<boolean> {
   const { status } = await run("sh", ["-c", 'command -v "$0"', command]);
   return status === 0;

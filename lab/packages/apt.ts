@@ -1,6 +1,6 @@
 /**
- * Downloads packages with the host's apt, or with a private configuration beside
- * it that knows backports: unpacked into a folder, never installed.
+ * Downloads packages with the host's apt, or with a private configuration that
+ * includes backports. They are unpacked into a folder, never installed.
  *
  * @module
  */
@@ -39,12 +39,14 @@ export interface Offer {
 export class Apt {
   constructor(private readonly config?: string) {}
 
-  /** Is this the lab's own configuration, which knows backports? */
+  /**
+   * Whether this is the lab's private configuration, which includes backports.
+   */
   get isPrivate(): boolean {
     return this.config !== undefined;
   }
 
-  /** All versions of a package, newest first; none if it is unknown. */
+  /** All versions of a package, newest first; empty if it is unknown. */
   async offers(name: string): Promise<Offer[]> {
     const { stdout } = await run("apt-cache", this.args("show", name));
     return parseOffers(stdout);
@@ -57,9 +59,9 @@ export class Apt {
   }
 
   /**
-   * Downloads packages into a new folder beside `target`, unpacks them there
-   * without installing, lets `finish` complete the folder and then gives it
-   * its name: `target` is either whole or not there.
+   * Downloads packages into a temporary folder beside `target`, unpacks them
+   * there without installing them, lets `finish` complete the folder, and then
+   * renames it to `target`, which so is either complete or does not exist.
    */
   async unpack(
     packages: readonly Pick<Offer, "name" | "version">[],
@@ -103,7 +105,7 @@ export class Apt {
   private args(...args: string[]): string[] {
     const own = this.config
       ? ["-c", this.config]
-      // A download folder in a private home is no use to apt's own user.
+      // apt's own user could not write to a download folder in a private home.
       : ["-o", "APT::Sandbox::User=root"];
     return [...own, "-q", ...args];
   }
@@ -124,11 +126,10 @@ export function parseOffers(text: string): Offer[] {
 }
 
 /**
- * Looks something up with the host's own apt first, then with the private
- * configuration (which knows the backports suite), then once more after
- * refreshing its lists. `attempt` gives nothing when the package is not on
- * offer. Refreshing is also the remedy for a download that failed because
- * the lists were out of date.
+ * Tries the host's own apt first, then the private configuration (which
+ * includes backports), then that once more after refreshing its lists.
+ * `attempt` returns `undefined` when the package is not on offer. Refreshing
+ * also helps when a download failed because the lists were out of date.
  */
 export async function withApt<T>(
   attempt: (apt: Apt) => Promise<T | undefined>,
@@ -151,8 +152,8 @@ export async function withApt<T>(
 }
 
 /**
- * Sets the private configuration up from the host's sources, and updates its
- * lists when there are none or `refresh` asks for it.
+ * Sets up the private configuration from the host's sources, and updates its
+ * lists if there are none or if `refresh` is set.
  */
 async function privateApt(
   onProgress: OnProgress,
@@ -193,8 +194,7 @@ async function privateApt(
 }
 
 function privateConfig(root: string): string {
-  // The host's hooks are cleared: some images empty the host's apt cache in
-  // them, which is none of the lab's business.
+  // Clears the host's hooks, which in some images empty the host's apt cache.
   return `Dir::State "${root}/state";
 Dir::State::status "/dev/null";
 Dir::Cache "${root}/cache";
@@ -212,7 +212,7 @@ Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 `;
 }
 
-/** What the host's apt is set up with. */
+/** The sources of the host's apt. */
 function hostSources(): AptSource[] {
   const sources: AptSource[] = [];
   const read = (path: string) => {

@@ -1,16 +1,16 @@
 /**
- * Reads the host's apt sources in both of their formats, and writes those of the
- * lab: packages come from the mirrors that the host itself uses.
+ * Reads the host's apt sources, in both formats, and writes the lab's: packages
+ * come from the mirrors that the host itself uses.
  *
  * @module
  */
 
-/** One place that packages come from, however it was written down. */
+/** A source of packages, in whichever format it was written. */
 export interface AptSource {
   readonly uris: readonly string[];
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Key file, or a whole key block, as the host has it. */
+  /** A key file or a whole key block, as the host has it. */
   readonly signedBy?: string;
 }
 
@@ -102,8 +102,8 @@ export function formatDeb822(sources: readonly AptSource[]): string {
 
 /**
  * The host's own sources of this release, and the backports suite on the same
- * mirrors under the same keys. `codename` is the release's; sources that
- * follow it by another name (`stable`) count when nothing names it.
+ * mirrors with the same keys. `codename` is the release's; sources with another
+ * name for it (`stable`) are used when none has the codename.
  */
 export function withBackports(
   sources: readonly AptSource[],

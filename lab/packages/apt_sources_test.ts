@@ -69,7 +69,7 @@ nonsense`);
   ]);
 });
 
-Deno.test("what is written can be read again", () => {
+Deno.test("written sources can be read again", () => {
   const sources = parseDeb822(DEB822);
   assert.deepEqual(parseDeb822(formatDeb822(sources)), sources);
 });
@@ -84,13 +84,13 @@ Deno.test("adds backports on the release's mirror, with its key", () => {
   assert.equal(added[1].signedBy, "/usr/share/keyrings/example.gpg");
 });
 
-Deno.test("leaves backports alone where they are set up", () => {
+Deno.test("keeps backports that are set up already", () => {
   const sources = parseOneLine(`deb http://a.example/d bookworm main
 deb http://a.example/d bookworm-backports main`);
   assert.deepEqual(withBackports(sources, "bookworm"), sources);
 });
 
-Deno.test("takes a release that is named stable", () => {
+Deno.test("accepts a release that is named stable", () => {
   const sources = parseOneLine("deb http://a.example/d stable main");
   assert.deepEqual(
     withBackports(sources, "bookworm").at(-1)?.suites,

@@ -12,8 +12,8 @@ import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
 /**
- * The path of a statically linked busybox: the guest's whole user space. The
- * host's, if it has one; otherwise out of its package, kept in the cache.
+ * The path of a statically linked busybox: the host's, if it has one; otherwise
+ * one from its package, kept in the cache.
  */
 export async function findBusybox(onProgress: OnProgress): Promise<string> {
   for (const path of ["/bin/busybox", "/usr/bin/busybox"]) {
@@ -40,7 +40,7 @@ export async function findBusybox(onProgress: OnProgress): Promise<string> {
   return fetched;
 }
 
-/** Has this ELF program no interpreter, so that it runs all by itself? */
+/** Whether an ELF program has no interpreter, so that it needs no libraries. */
 export function isStatic(elf: Uint8Array): boolean {
   return isElf(elf) && interpreterOf(elf) === undefined;
 }

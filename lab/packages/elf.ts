@@ -1,6 +1,6 @@
 /**
- * What ELF files say of themselves: their sections, their interpreter and the
- * libraries that they need.
+ * Reads ELF files: their sections, their interpreter and the libraries that
+ * they need.
  *
  * @module
  */
@@ -46,8 +46,8 @@ export function section(elf: Uint8Array, wanted: string): Uint8Array {
 }
 
 /**
- * The program that loads this one, as its path; undefined for one that runs
- * all by itself, and for what is no ELF file.
+ * The path of the program that loads this one; `undefined` for a static
+ * program, and if this is not an ELF file.
  */
 export function interpreterOf(elf: Uint8Array): string | undefined {
   const view = viewOf(elf);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { interpreterOf, isElf, neededBy, section } from "./elf.ts";
 
-Deno.test("tells a program's interpreter and libraries", () => {
+Deno.test("finds a program's interpreter and libraries", () => {
   const shell = Deno.readFileSync("/bin/sh");
   assert.ok(isElf(shell));
   assert.match(interpreterOf(shell) ?? "", /^\/lib.*\/ld-/);
   assert.ok(neededBy(shell).some((name) => /^libc\.so/.test(name)));
 });
 
-Deno.test("says nothing of what is no ELF file", () => {
+Deno.test("finds nothing in a file that is not ELF", () => {
   for (const bytes of [new Uint8Array(), new TextEncoder().encode("#!/x\n")]) {
     assert.equal(isElf(bytes), false);
     assert.equal(interpreterOf(bytes), undefined);

@@ -1,6 +1,6 @@
 /**
- * The QEMU that guests run in: the host's own where it will do, else a newer
- * one out of the release's backports.
+ * Finds the QEMU that runs guests: the host's own if it is good enough, else a
+ * newer one from the release's backports.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 import { run } from "../host/run.ts";
 
-/** How QEMU runs the guest: on the processor's own means, or emulated. */
+/** How QEMU runs the guest: with hardware virtualization, or emulated. */
 export type Accel = "kvm" | "tcg";
 
 /** A QEMU to start guests with. */
 export interface Emulator {
   /** Its program: a path, or a name on the PATH. */
   readonly program: string;
-  /** Folders of its firmware; none: it finds its own. */
+  /** Folders of its firmware; empty: its default. */
   readonly data: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export const INSTALLED: Emulator = {
   data: [],
 };
 
-/** The packages a program of its own needs; libraries are the host's. */
+/** The packages of a private QEMU; its libraries are the host's. */
 const PACKAGES = [
   "qemu-system-x86",
   "qemu-system-common",
@@ -38,19 +38,19 @@ const PACKAGES = [
 ] as const;
 
 /**
- * The first version whose emulation holds a page's lock while it translates
- * the code on it. Before, one virtual CPU may translate code that another is
- * patching and keep what it saw, an `int3` that has long been removed: the
- * guest dies with "Oops: int3". 6.12 guests that switched tracers under load
- * died so within 90 s under 7.2, and lived under 10.0.
+ * The first version whose emulation locks a page while it translates the code
+ * on it. In earlier ones, a virtual CPU may translate code that another is
+ * patching, and keep an `int3` that has been removed since: the guest dies with
+ * "Oops: int3". 6.12 guests that switched tracers under load died so within 90
+ * s with QEMU 7.2, and survived with 10.0.
  */
 const PATCHES_SAFELY = [8, 1] as const;
 
 /**
- * The QEMU to use. Under KVM any will do; to emulate, one that is new enough:
- * where the host's is not, a newer one is unpacked into the cache, once, and
- * the host is left as it is. Where none can be had, the host's own is used,
- * and `onProgress` is told. XFTRACE_LAB_QEMU (a program) overrides it.
+ * The QEMU to use. With KVM, any version; to emulate, one that is new enough:
+ * if the host's is not, a newer one is unpacked into the cache, without
+ * changing the host. If none can be fetched, the host's own is used, and
+ * `onProgress` says so. XFTRACE_LAB_QEMU (a program) overrides it.
  */
 export async function findEmulator(
   accel: Accel,
@@ -109,7 +109,7 @@ async function unpacked(onProgress: OnProgress): Promise<Emulator | undefined> {
   }, onProgress);
 }
 
-/** The newest packages, if they are new enough. */
+/** The newest versions of the packages, if they are new enough. */
 async function offersOf(apt: Apt): Promise<Offer[] | undefined> {
   const offers: Offer[] = [];
   for (const name of PACKAGES) {
@@ -117,7 +117,7 @@ async function offersOf(apt: Apt): Promise<Offer[] | undefined> {
     if (newest === undefined) return undefined;
     offers.push(newest);
   }
-  // A Debian version: an epoch, a colon, and QEMU's own.
+  // A Debian version: an epoch, a colon, and QEMU's own version.
   const version = offers[0].version.replace(/^\d+:/, "version ");
   return patchesSafely(version) ? offers : undefined;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { patchesSafely } from "./emulator.ts";
 
-Deno.test("tells which QEMU emulates code patching safely", () => {
+Deno.test("knows which QEMU versions emulate code patching safely", () => {
   const of = (text: string) => patchesSafely(`QEMU emulator version ${text}`);
   assert.equal(of("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"), false);
   assert.equal(of("8.0.5"), false);

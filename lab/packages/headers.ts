@@ -1,5 +1,6 @@
 /**
- * The headers of the very kernels that the lab boots, to build modules against.
+ * Fetches the headers of the kernels that the lab boots, to build modules
+ * against.
  *
  * @module
  */
@@ -13,10 +14,10 @@ import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
 /**
- * The folder to build modules of a kernel series against (make -C), out of
- * the header packages that belong to the very kernel the lab boots. Fetched
- * once, kept in the cache, never installed. Throws {@link LabError} if they
- * are no longer on offer. What compiling takes is installed when root.
+ * The folder against which modules for a kernel series are built (`make -C`),
+ * from the header packages of exactly the kernel that the lab boots. They are
+ * fetched once and kept in the cache, never installed. Throws {@link LabError}
+ * if they are no longer on offer. Compilers are installed if run as root.
  */
 export async function kernelHeaders(
   series: string,
@@ -57,8 +58,8 @@ export async function kernelHeaders(
 }
 
 /**
- * The packages' makefiles name their siblings by where they would have been
- * installed; make them name the cache instead.
+ * The packages' makefiles refer to each other by their installed paths;
+ * replaces these by paths in the cache.
  */
 function relocate(tree: string, folder: string): void {
   for (const { name } of Deno.readDirSync(`${tree}/usr/src`)) {

@@ -1,6 +1,6 @@
 /**
- * Finds the kernels that guests boot: Debian's packages by their series, or a
- * vmlinuz of one's own.
+ * Finds the kernels that guests boot: Debian's packages by their series, or the
+ * user's own vmlinuz.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists, removeIfThere } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
-/** The builds of Debian's kernel that the lab knows. */
+/** The builds of Debian's kernel that the lab can use. */
 export const FLAVOURS = ["amd64", "cloud-amd64"] as const;
 
 /** A build of Debian's kernel: the general one, or the one for clouds. */
@@ -20,16 +20,16 @@ export type Flavour = typeof FLAVOURS[number];
 /** A kernel to boot. */
 export interface Kernel {
   readonly vmlinuz: string;
-  /** As `uname -r` prints it; unknown for some kernels of one's own. */
+  /** As `uname -r` prints it; unknown for some kernels of users. */
   readonly release?: string;
   /** The folder that holds this release's `kernel/` tree of modules. */
   readonly modules?: string;
 }
 
 /**
- * Finds a kernel: a series such as "6.1" is fetched from Debian's packages
- * (once; then it is kept in the cache), anything else is the path of a
- * vmlinuz, whose modules are looked for in the usual places.
+ * Finds a kernel: a series such as "6.1" is fetched once from Debian's packages
+ * and kept in the cache; anything else is the path of a vmlinuz, whose modules
+ * are looked for in the usual places.
  */
 export async function findKernel(
   wanted: string,
@@ -61,9 +61,9 @@ async function fetchKernel(
   };
   const byName = async (apt: Apt) =>
     await fetch(apt, await namedOffer(apt, series, flavour));
-  // The metapackage comes first, of the release or of its backports: other
-  // packages of the series may be older, or other builds of it. A release so
-  // old that its backports are gone has at least those.
+  // Prefer the metapackage, of the release or of its backports: other packages
+  // of the series may be older, or other builds. A release so old that its
+  // backports are gone still has those.
   const fetched = await withApt(
     async (apt) =>
       await fetch(apt, await metaOffer(apt, series, flavour)) ??
@@ -83,7 +83,7 @@ async function fetchKernel(
   }
 }
 
-/** The newest image of a series that the metapackage asks for. */
+/** The newest image of a series that the metapackage depends on. */
 async function metaOffer(
   apt: Apt,
   series: string,
@@ -95,7 +95,7 @@ async function metaOffer(
   return name ? await offerOf(apt, name, series) : undefined;
 }
 
-/** The newest image of a series, by the names of all packages. */
+/** The newest image of a series, found by the names of packages. */
 async function namedOffer(
   apt: Apt,
   series: string,
@@ -131,8 +131,8 @@ function newestFirst(names: readonly string[]): string[] {
 }
 
 /**
- * Drivers that no virtual machine of ours can use: three quarters of the
- * size of a kernel package.
+ * Drivers that the lab's guests cannot use: three quarters of the size of a
+ * kernel package.
  */
 const USELESS = [
   "drivers/gpu",
@@ -165,13 +165,13 @@ function unpackedKernel(folder: string): Kernel {
     );
   }
   const release = name.slice("vmlinuz-".length);
-  // Releases that have merged /usr ship the modules below it.
+  // Releases with a merged /usr have the modules below it.
   const modules = [`${folder}/lib/modules`, `${folder}/usr/lib/modules`]
     .map((parent) => `${parent}/${release}`).find(exists);
   return { vmlinuz: `${folder}/boot/${name}`, release, modules };
 }
 
-/** A kernel of the user's own. */
+/** The user's own kernel. */
 function kernelAt(path: string): Kernel {
   let head: Uint8Array;
   try {
@@ -200,9 +200,9 @@ function kernelAt(path: string): Kernel {
 }
 
 /**
- * The release out of a bzImage's setup header, by the boot protocol: at 0x20e
- * stands the offset, less 0x200, of "RELEASE (builder) ...". Nothing if this
- * is no bzImage; empty if it does not tell.
+ * The release in a bzImage's setup header, by the boot protocol: at 0x20e is
+ * the offset, minus 0x200, of "RELEASE (builder) ...". `undefined` if this is
+ * not a bzImage; empty if it has no release.
  */
 export function bzImageRelease(head: Uint8Array): string | undefined {
   const text = new TextDecoder("latin1");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseOffers } from "./apt.ts";
 import { bzImageRelease } from "./kernel.ts";
 
-/** The head of a bzImage that says this of itself. */
+/** The head of a bzImage with this version. */
 function head(version: string): Uint8Array {
   const bytes = new Uint8Array(0x1000);
   bytes.set(new TextEncoder().encode("HdrS"), 0x202);
@@ -16,12 +16,12 @@ Deno.test("reads the release of a bzImage", () => {
   assert.equal(bzImageRelease(image), "6.1.0-56-amd64");
 });
 
-Deno.test("knows what is no bzImage", () => {
+Deno.test("recognizes what is not a bzImage", () => {
   assert.equal(bzImageRelease(new Uint8Array(0x1000)), undefined);
   assert.equal(bzImageRelease(new Uint8Array(3)), undefined);
 });
 
-Deno.test("reads what apt offers", () => {
+Deno.test("parses the output of apt-cache", () => {
   const offers = parseOffers(`Package: linux-image-amd64
 Version: 6.1.192-2
 Depends: linux-image-6.1.0-56-amd64 (= 6.1.192-2)

@@ -1,14 +1,14 @@
 /**
- * Reads what a module file says of itself: its dependencies and aliases.
+ * Reads the dependencies and aliases of a module file.
  *
  * @module
  */
 
 import { section } from "./elf.ts";
 
-/** What the lab needs to know of a kernel module file. */
+/** What the lab needs to know about a kernel module file. */
 export interface ModInfo {
-  /** Names of the modules it needs loaded before it, spelt with "_". */
+  /** Names of the modules that must be loaded before it, spelt with "_". */
   readonly depends: readonly string[];
   /** Other names under which the kernel may ask for it. */
   readonly aliases: readonly string[];
@@ -27,7 +27,7 @@ export function modInfo(elf: Uint8Array): ModInfo {
   };
 }
 
-/** The kernel takes "-" and "_" in a module's name for the same. */
+/** Spells a module's name with "_", which the kernel treats the same as "-". */
 export function moduleName(name: string): string {
   return name.replaceAll("-", "_");
 }

@@ -1,5 +1,5 @@
 /**
- * Which modules go into a guest, in the order and with the indices that its
+ * Collects the modules that go into a guest, and writes the indices that its
  * modprobe needs.
  *
  * @module
@@ -10,9 +10,9 @@ import { LabError } from "../host/errors.ts";
 import { type ModInfo, modInfo, moduleName } from "./modinfo.ts";
 
 /**
- * The modules that go into every guest: what the lab's channel needs, and a
- * few that tests load and unload. Names the kernel does not have as modules
- * are left out, as they may be built in.
+ * The modules that go into every guest: those that the lab's channel needs, and
+ * some that tests load and unload. Names that the kernel does not have as
+ * modules are skipped, since they may be built in.
  */
 export const GUEST_MODULES = [
   "virtio_pci",

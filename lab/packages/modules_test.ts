@@ -14,7 +14,7 @@ function module(
   };
 }
 
-Deno.test("lists what a module needs, the deepest last", () => {
+Deno.test("lists the dependencies of a module, the deepest last", () => {
   const modules = [
     module("a", ["b", "c"]),
     module("b", ["c"]),

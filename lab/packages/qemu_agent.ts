@@ -1,6 +1,6 @@
 /**
- * QEMU's guest agent with the libraries that it needs, out of Debian's
- * packages: what a guest needs to be asked over its agent's port.
+ * Fetches QEMU's guest agent, with the libraries that it needs, from Debian's
+ * packages.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
-/** The port's name, by which the agent and libvirt know it. */
+/** The name of the agent's port, by which the agent and libvirt find it. */
 export const AGENT_PORT = "org.qemu.guest_agent.0";
 
-/** Where the agent lies in a guest. */
+/** Where the agent is in a guest. */
 export const AGENT_PROGRAM = "usr/sbin/qemu-ga";
 
 const PACKAGE = "qemu-guest-agent";
@@ -33,8 +33,8 @@ export interface AgentFile {
 }
 
 /**
- * The agent, its libraries and the program that loads it. Fetched once, kept
- * in the cache, never installed.
+ * The agent, its libraries and the program that loads it. They are fetched once
+ * and kept in the cache, never installed.
  *
  * @throws {LabError} when the package is not on offer.
  */
@@ -60,7 +60,7 @@ export async function qemuAgent(onProgress: OnProgress): Promise<AgentFile[]> {
   return filesOf(folder);
 }
 
-/** A package and the packages of libraries that it depends on. */
+/** A package, and the packages of libraries that it depends on, recursively. */
 async function withLibraries(
   apt: Apt,
   name: string,
@@ -71,7 +71,7 @@ async function withLibraries(
     if (found.has(next)) continue;
     const [offer] = await apt.offers(next);
     if (offer === undefined) {
-      // A library by another name, of which the right one is named beside it.
+      // An alternative in a dependency: the other one is on offer.
       if (next === name) return undefined;
       continue;
     }
@@ -83,7 +83,7 @@ async function withLibraries(
   return [...found.values()];
 }
 
-/** Of all that was unpacked, what the agent needs to run. */
+/** The unpacked files that the agent needs to run. */
 function filesOf(folder: string): AgentFile[] {
   const program = Deno.readFileSync(`${folder}/${AGENT_PROGRAM}`);
   const files = new Map<string, Uint8Array>([[AGENT_PROGRAM, program]]);
