@@ -23,6 +23,8 @@ export interface Followed {
   readonly decoded: number;
   /** Lines that were decoded a second time, or out of order. */
   readonly repeated: number;
+  /** Decoded events that are no lines. */
+  readonly others: number;
   readonly totals: FollowTotals;
 }
 
@@ -60,8 +62,12 @@ export async function followMarkers(
   const last = new Map<string, number>();
   let decoded = 0;
   let repeated = 0;
+  let others = 0;
   const visit = (columns: EventColumns, row: number, arena: PageArena) => {
-    if (columns.type[row] !== layout.types.print) return;
+    if (columns.type[row] !== layout.types.print) {
+      others++;
+      return;
+    }
     const at = columns.offset[row] + textAt;
     let text = "";
     for (let i = at; arena.bytes[i] > 32; i++) {
@@ -95,5 +101,5 @@ export async function followMarkers(
   }
   const accepted = counts.trim().split("\n")
     .reduce((sum, line) => sum + Number(line), 0);
-  return { accepted, decoded, repeated, totals: follower.totals() };
+  return { accepted, decoded, others, repeated, totals: follower.totals() };
 }
