@@ -16,7 +16,10 @@ void xft_set_path_arguments(const u8 *bits)
 	memcpy(path_arguments, bits, sizeof(path_arguments));
 }
 
-/* Up to XFT_PATH_BYTES of a string; a page that is not there is no fault. */
+/*
+ * Reads up to XFT_PATH_BYTES of a string. A missing page causes no fault; the
+ * result is then false.
+ */
 static __always_inline bool copy_piece(u64 *words, u64 address)
 {
 	char *text = (char *)words;
@@ -26,14 +29,14 @@ static __always_inline bool copy_piece(u64 *words, u64 address)
 	memset(words, 0, XFT_PATH_BYTES);
 	if (copy_from_user_nofault(text, (void __user *)address, size))
 		return false;
-	/* The next page must not be missed when the string ends before it. */
+	/* The next page is needed only if the string does not end before it. */
 	return size == XFT_PATH_BYTES || memchr(text, 0, size) ||
 	       !copy_from_user_nofault(text + size,
 				       (void __user *)(address + size),
 				       XFT_PATH_BYTES - size);
 }
 
-/* The string of a path argument, in pieces. */
+/* Writes the string of a path argument, in pieces. */
 static noinline void push_path(struct xft_cpu *cpu, u32 index, u64 address,
 			       u16 depth)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Writing an entry: 64 bytes into a ring, sealed, with interrupts off. All of
- * it is inline: a function of the kernel's that were called here could be
- * traced itself.
+ * Writes an entry: 64 bytes into a ring, sealed, with interrupts off.
+ * Everything is inline, because a kernel function that was called here could
+ * itself be traced.
  */
 #ifndef _XFT_ENTRY_H
 #define _XFT_ENTRY_H
@@ -10,7 +10,10 @@
 #include "module.h"
 #include "seal.h"
 
-/* Takes the host's next key, if there is one; false: there is none at all. */
+/*
+ * Takes the host's next key, if there is one. Returns false when the CPU has no
+ * key at all yet.
+ */
 static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
 {
 	u64 epoch = READ_ONCE(cpu->slot_epoch);
@@ -19,7 +22,7 @@ static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
 	if (likely(!epoch))
 		return cpu->ack_epoch != 0;
 
-	/* The host stores the epoch after the key. */
+	/* Pairs with the host, which stores the key before its epoch. */
 	smp_rmb();
 	key0 = READ_ONCE(cpu->slot_key[0]);
 	key1 = READ_ONCE(cpu->slot_key[1]);
@@ -33,15 +36,15 @@ static __always_inline bool take_key(struct xft_cpu *cpu, u8 *flags)
 	}
 	cpu->keys_taken++;
 	WRITE_ONCE(cpu->ack_sequence, cpu->head + 1);
-	/* Who sees the epoch sees since when. */
+	/* A reader that sees the epoch also sees its first sequence number. */
 	smp_store_release(&cpu->ack_epoch, epoch);
-	/* Empty: the host may put the next key there. */
+	/* Empties the slot, so that the host may store the next key in it. */
 	smp_store_release(&cpu->slot_epoch, 0);
 	*flags |= XFT_ENTRY_REKEYED;
 	return true;
 }
 
-/* Seals an entry and puts it into the ring. Interrupts are off. */
+/* Seals an entry and puts it into the ring. Interrupts must be off. */
 static __always_inline void push(struct xft_cpu *cpu, struct xft_entry *entry)
 {
 	u64 *words = (u64 *)entry;
@@ -78,9 +81,12 @@ static __always_inline void push(struct xft_cpu *cpu, struct xft_entry *entry)
 	to[4] = words[4];
 	to[5] = words[5];
 	to[6] = words[6];
-	/* The number comes last: a torn entry has another one. */
+	/*
+	 * The sequence number is stored last, so that a reader recognizes a
+	 * half-written entry by its old number.
+	 */
 	smp_store_release(&to[7], words[7]);
-	/* Up to here the host may read. */
+	/* The host may read up to here. */
 	smp_store_release(&cpu->head, next);
 }
 

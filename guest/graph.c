@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Push_Raw: the function graph handlers.
+ * The function graph handlers.
  *
- * A handler runs with interrupts off, calls nothing that can be traced but on
- * roots, and writes 64 bytes: the body, the seal, the sequence number, and
- * then the ring's head. An NMI is counted, not recorded: it could come in the
- * middle of another entry.
+ * A handler runs with interrupts off, calls nothing that can be traced except
+ * on roots, and writes 64 bytes: the body, the seal and the sequence number,
+ * and then advances the head of the ring. An NMI is counted but not recorded,
+ * because it could happen while another entry is being written.
  */
 #include <linux/kernel.h>
 #include <linux/ftrace.h>
@@ -20,7 +20,10 @@
 
 #define ROOT_BITS 11
 #define ROOT_SLOTS (1 << ROOT_BITS)
-/* How many jumps from function to function are followed back to a call. */
+/*
+ * The maximum number of jumps from function to function that are followed back
+ * to a call.
+ */
 #define TAIL_CALLS 8
 
 static u64 roots[ROOT_SLOTS];
@@ -51,7 +54,10 @@ static noinline void push_new_comm(struct xft_cpu *cpu, u64 comm0, u64 comm1)
 	push(cpu, &entry);
 }
 
-/* Who a pid is, whenever another task than before writes to this ring. */
+/*
+ * Records the current task's pid and name if the last entry of this ring was of
+ * another task or its name has changed.
+ */
 static __always_inline void push_comm(struct xft_cpu *cpu)
 {
 	u64 comm[2];
@@ -84,9 +90,9 @@ static __always_inline bool in_ranges(u64 address)
 }
 
 /*
- * Where the traced function will return to. When it was jumped to by another
- * traced function, the stack holds the tracer's trampoline, and the address
- * belongs to that function.
+ * The address to which the traced function will return. If another traced
+ * function jumped to it, the stack holds the tracer's trampoline, and the
+ * address belongs to that other function.
  */
 static __always_inline u64 caller_address(u8 *flags)
 {
@@ -130,7 +136,10 @@ static noinline int on_entry(unsigned long func, int depth,
 		return 0;
 
 #ifdef XFT_MANY_USERS
-	/* Others trace too, so the depth says nothing of our own roots. */
+	/*
+	 * Other users trace as well, so the depth must be counted from our own
+	 * outermost function.
+	 */
 	if (likely(has_task_variable)) {
 		inside = static_call(xft_task_variable)(ops);
 		depth = *inside ? depth - (int)(*inside - 1) : 0;
@@ -141,7 +150,7 @@ static noinline int on_entry(unsigned long func, int depth,
 	if (depth > 0) {
 		if (xft_control.max_depth && depth >= xft_control.max_depth)
 			return 0;
-		/* A hook calls the function that it has taken the place of. */
+		/* A hook calls the function that it has replaced. */
 		root = is_root_function(func);
 		caller = caller_address(&flags);
 	} else {
@@ -161,7 +170,10 @@ static noinline int on_entry(unsigned long func, int depth,
 	regs = NULL;
 	if (root && (settings & XFT_ARGUMENTS) && !interrupt &&
 	    !(current->flags & PF_KTHREAD)) {
-		/* A root that a hook calls has a system call's arguments too. */
+		/*
+		 * A root that is called by a hook has the system call's
+		 * arguments too.
+		 */
 		regs = task_pt_regs(current);
 		nr = regs->orig_ax;
 		if (nr >= XFT_SYSCALLS)
@@ -308,7 +320,10 @@ static void push_own(u8 kind, u64 func, u64 caller, u64 argument)
 	local_irq_save(irqs);
 	cpu = &xft_cpus[raw_smp_processor_id()];
 	if (begin(cpu)) {
-		/* Before the first key there is nobody to tell it to. */
+		/*
+		 * Before the first key, no host is listening, so there is
+		 * nothing to write, nor to count as dropped.
+		 */
 		if (cpu->ack_epoch || READ_ONCE(cpu->slot_epoch)) {
 			entry.kind = kind;
 			entry.time = trace_clock_local();
@@ -322,7 +337,7 @@ static void push_own(u8 kind, u64 func, u64 caller, u64 argument)
 	local_irq_restore(irqs);
 }
 
-/* Runs on every CPU, so that each takes its next key, idle or not. */
+/* Runs on every CPU, so that even an idle CPU takes its next key. */
 void xft_push_heartbeat(void *nonce)
 {
 	struct xft_cpu *cpu = &xft_cpus[raw_smp_processor_id()];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Functions that the kernel does not export: their addresses come from
- * kallsyms_lookup_name(), and its address from a kprobe. They are called
- * through static calls, which are direct: an indirect call would fault where
- * the kernel has sealed the ENDBR of a function whose address nobody takes.
+ * Functions that the kernel does not export. Their addresses come from
+ * kallsyms_lookup_name(), and the address of that function from a kprobe. They
+ * are called through static calls, which are direct: an indirect call would
+ * fault where the kernel has sealed the ENDBR of a function whose address is
+ * never taken.
  */
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
@@ -16,7 +17,10 @@ DEFINE_STATIC_CALL_NULL(xft_register, xft_register_graph);
 DEFINE_STATIC_CALL_NULL(xft_unregister, xft_unregister_graph);
 DEFINE_STATIC_CALL_NULL(xft_write, xft_vfs_write);
 DEFINE_STATIC_CALL_NULL(xft_read, xft_vfs_read);
-/* Kernels that let a caller choose an instance's event systems take a second. */
+/*
+ * Kernels in which a caller can choose the event systems of an instance have a
+ * second parameter here.
+ */
 struct trace_array *xft_get_instance_of(const char *name, const char *systems);
 DEFINE_STATIC_CALL_NULL(xft_get, xft_get_instance_of);
 DEFINE_STATIC_CALL_NULL(xft_find, xft_find_instance);
@@ -70,7 +74,7 @@ int xft_destroy_instance(struct trace_array *instance)
 	return static_call(xft_destroy)(instance);
 }
 
-/* A kprobe goes behind an ENDBR64; a direct call may land there as well. */
+/* A kprobe is placed after an ENDBR64; a direct call may go there as well. */
 static unsigned long probe_address(const char *name)
 {
 	struct kprobe probe = { .symbol_name = name };
@@ -92,7 +96,7 @@ static void *need(const char *name)
 	return (void *)address;
 }
 
-/* What makes and removes instances of Ftrace. */
+/* Finds the functions that create and remove instances of Ftrace. */
 static int find_instances(void)
 {
 	void *address = need("trace_array_get_by_name");

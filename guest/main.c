@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xftrace: a function graph tracer whose entries are sealed with keys from
- * the host, and which the host drives through a control page in memory.
+ * xftrace: a function graph tracer whose entries are sealed with keys from the
+ * host, and which the host controls through a control page in memory.
  */
 #include <linux/kernel.h>
 #include <linux/freezer.h>
@@ -13,10 +13,13 @@
 #include <linux/vmalloc.h>
 #include "module.h"
 
-/* How often the threads look for the host's word, in milliseconds. */
+/* How often the threads check for commands of the host, in milliseconds. */
 #define POLL_BUSY 5
 #define POLL_IDLE 40
-/* Polls after a command or a turn of the flag until the thread counts as idle. */
+/*
+ * The number of polls after a command or a change of the flag before the thread
+ * counts as idle.
+ */
 #define IDLE_AFTER 400
 
 static unsigned int ring_kib = 2048;
@@ -32,7 +35,10 @@ static struct task_struct *heart;
 void xft_say(u32 phase, const char *text)
 {
 	strscpy(xft_control.said, text, sizeof(xft_control.said));
-	/* The phase belongs to the text that stands there. */
+	/*
+	 * Ensures that whoever sees the new phase also sees the text that goes
+	 * with it.
+	 */
 	smp_store_release(&xft_control.phase, phase);
 }
 
@@ -47,7 +53,7 @@ static s64 tracefs_command(u32 command, u32 bytes, u64 argument, u32 *answer)
 		return -EINVAL;
 	xft_say(XFT_PHASE_TRACEFS, path);
 	if (command == XFT_COMMAND_TRACEFS_READ) {
-		/* The answer overwrites the mail, and with it the path. */
+		/* The answer overwrites the mailbox, and so the path in it. */
 		copy = kstrdup(path, GFP_KERNEL);
 		if (!copy)
 			return -ENOMEM;
@@ -98,7 +104,10 @@ static int mailbox_thread(void *unused)
 
 	xft_tracefs_enter();
 	while (!kthread_should_stop()) {
-		/* The host stores the number after the command. */
+		/*
+		 * Pairs with the host, which stores the number after the
+		 * command.
+		 */
 		u64 number = smp_load_acquire(&xft_control.command_number);
 		u32 command, answer = 0;
 		s64 result;
@@ -121,14 +130,14 @@ static int mailbox_thread(void *unused)
 		xft_control.command_result = result;
 		xft_control.answer_bytes = answer;
 		xft_say(XFT_PHASE_IDLE, "done");
-		/* The answer is complete. */
+		/* By now the answer is complete. */
 		smp_store_release(&xft_control.command_answered, number);
 	}
 	xft_tracefs_leave();
 	return 0;
 }
 
-/* A thread of its own: a command may take seconds. */
+/* The heartbeat has a thread of its own, because a command may take seconds. */
 static int heart_thread(void *unused)
 {
 	while (!kthread_should_stop()) {
@@ -137,7 +146,7 @@ static int heart_thread(void *unused)
 		if (nonce != xft_control.heartbeat_seen) {
 			on_each_cpu(xft_push_heartbeat, &nonce, 1);
 			xft_control.heartbeats++;
-			/* Every CPU has written its entry. */
+			/* By now every CPU has written its entry. */
 			smp_store_release(&xft_control.heartbeat_seen, nonce);
 		}
 		schedule_timeout_interruptible(msecs_to_jiffies(POLL_IDLE));
@@ -146,8 +155,8 @@ static int heart_thread(void *unused)
 }
 
 /*
- * The magic number comes last, and never stands in the module's file: what a
- * search of memory finds is this page or a forgery.
+ * The magic number is stored last, and is not contained in the module's file:
+ * whatever a search of memory finds is this page or a forgery.
  */
 static void publish(void)
 {
@@ -159,7 +168,7 @@ static void publish(void)
 	get_random_bytes(xft_control.nonce, sizeof(xft_control.nonce));
 	xft_control.mail = (u64)(unsigned long)xft_mail;
 	xft_control.mail_bytes = XFT_MAIL_BYTES;
-	/* All of the page is valid. */
+	/* By now the whole page is valid. */
 	smp_store_release(&xft_control.magic, XFT_MAGIC);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the files of the module share. */
+/* Shared by the files of the module. */
 #ifndef _XFT_MODULE_H
 #define _XFT_MODULE_H
 
@@ -12,7 +12,7 @@ extern u8 *xft_mail;
 
 #define XFT_MAIL_BYTES (256 * 1024)
 
-/* kernel.c: functions of the kernel that it does not export. */
+/* kernel.c: kernel functions that are not exported. */
 int xft_kernel_init(void);
 unsigned long xft_lookup(const char *name);
 int xft_register_graph(struct fgraph_ops *ops);
@@ -27,7 +27,7 @@ struct trace_array *xft_find_instance(const char *name);
 void xft_put_instance(struct trace_array *instance);
 int xft_destroy_instance(struct trace_array *instance);
 
-/* arguments.c: what system calls are given. */
+/* arguments.c: arguments of system calls. */
 void xft_set_path_arguments(const u8 *bits);
 void xft_push_arguments(struct xft_cpu *cpu, const struct pt_regs *regs,
 			u32 nr, u16 depth);
@@ -46,7 +46,7 @@ int xft_graph_reset(void);
 int xft_set_filter(u64 *functions, u32 count);
 u32 xft_keep_known(u64 *functions, u32 count);
 
-/* park.c: the filter taken away while the flag is clear for long. */
+/* park.c: replaces the filter while the flag has been clear for a while. */
 void xft_park_init(void);
 void xft_park_remember(const u64 *functions, u32 count, u32 idle_ms);
 void xft_park_forget(void);

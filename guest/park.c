@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parking. While the host has `enabled` cleared, the kernel still goes as far
- * as asking the module at each call of a traced function. When that has lasted
- * for a while, the filter is exchanged for one function that is never called,
- * and the traced functions run as if nobody traced; when the flag is set, the
- * filter comes back.
+ * Parking. Even while the host has cleared `enabled`, the kernel calls the
+ * module on every call of a traced function. When the flag has been clear for a
+ * while, the filter is replaced by a single function that is never called, and
+ * the traced functions run as if nothing were traced; when the flag is set
+ * again, the filter is restored.
  *
- * The module stays registered meanwhile. So nobody takes its place where there
- * is one only, functions that were entered before still hand their return to
- * it, and the host can check handlers and registration at all times.
+ * The module stays registered meanwhile. Hence no other tracer can take its
+ * place on kernels that allow only one, functions that were entered earlier
+ * still report their return to it, and the host can check the handlers and the
+ * registration at all times.
  */
 #include <linux/kernel.h>
 #include <linux/jiffies.h>
@@ -16,13 +17,13 @@
 #include <linux/string.h>
 #include "module.h"
 
-/* What goes into the filter when it comes back. */
+/* The filter to be restored. */
 static u64 *filter;
 static u32 filter_count;
 static bool all_functions;
-/* Where Ftrace knows a function that no running kernel calls; 0: nowhere. */
+/* Ftrace's address of a function that no running kernel calls; 0: none. */
 static u64 never_called;
-/* Jiffies of `enabled` being clear; 0: never parked. */
+/* How long `enabled` must be clear, in jiffies; 0: parking is off. */
 static unsigned long patience;
 static unsigned long off_since;
 static bool off;
@@ -45,7 +46,9 @@ void xft_park_forget(void)
 	filter_count = 0;
 }
 
-/* What is traced from now on; without memory for it, it is never parked. */
+/*
+ * Sets what is traced from now on. If memory for it is lacking, parking is off.
+ */
 void xft_park_remember(const u64 *functions, u32 count, u32 idle_ms)
 {
 	xft_park_forget();
@@ -66,8 +69,9 @@ static void park(void)
 {
 	xft_say(XFT_PHASE_FILTERING, "parking");
 	/*
-	 * Who has set the flag and sees that nothing is going on may rely on the
-	 * filter: either the flag is seen here, or this phase is seen there.
+	 * If the host has set the flag and sees that the module is idle, it may
+	 * rely on the filter: either the flag is seen here, or this phase is
+	 * seen by the host.
 	 */
 	smp_mb();
 	if (!READ_ONCE(xft_control.enabled) &&
@@ -83,7 +87,10 @@ static void take_up(void)
 	int result = 0;
 
 	xft_say(XFT_PHASE_FILTERING, "setting the filter");
-	/* A module of the guest's may be gone, and an empty filter means all. */
+	/*
+	 * One of the guest's modules may have been unloaded, and an empty
+	 * filter would mean all functions.
+	 */
 	filter_count = xft_keep_known(filter, filter_count);
 	if (filter_count || all_functions)
 		result = xft_set_filter(filter, filter_count);
@@ -92,7 +99,10 @@ static void take_up(void)
 	xft_say(XFT_PHASE_IDLE, "done");
 }
 
-/* Does what the flag asks for; whether to look again soon. */
+/*
+ * Parks or restores the filter according to the flag. Returns whether it should
+ * be called again soon.
+ */
 bool xft_park_follow(void)
 {
 	if (!patience || !xft_control.registered)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# probe.sh HEADER: what C cannot ask of include/linux/ftrace.h, as compiler
-# options: how this kernel calls its function graph handlers. The header is
-# read rather than the version, since distributions backport.
+# probe.sh HEADER: prints as compiler options how this kernel calls its function
+# graph handlers, which the preprocessor cannot find out. It reads
+# include/linux/ftrace.h and not the kernel's version, since distributions
+# backport changes.
 text=$(tr '\n\t' '  ' <"$1") || exit 1
 
 has() {

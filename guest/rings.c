@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a trace consists of besides its handlers: the filter, being registered
- * with the function graph, and the rings.
+ * The parts of a trace besides its handlers: the filter, the registration with
+ * the function graph, and the rings.
  */
 #include <linux/kernel.h>
 #include <linux/ftrace.h>
@@ -33,13 +33,16 @@ static void wait_for_handlers(void)
 	synchronize_rcu_tasks();
 }
 
-/* No functions: all of them. */
+/* Sets the filter; without functions, all functions are traced. */
 int xft_set_filter(u64 *functions, u32 count)
 {
 #ifdef XFT_MANY_USERS
 	struct ftrace_ops *ops = &xft_graph_ops.ops;
 #else
-	/* Here the function graph goes by the filter that all share. */
+	/*
+	 * On these kernels, the function graph uses the filter shared by all
+	 * tracers.
+	 */
 	struct ftrace_ops *ops = global_filter;
 #endif
 
@@ -61,7 +64,7 @@ void xft_graph_unregister(void)
 	xft_set_filter(NULL, 0);
 }
 
-/* Moves the functions that Ftrace knows to the front; says how many. */
+/* Moves the functions that Ftrace knows to the front; returns their number. */
 u32 xft_keep_known(u64 *functions, u32 count)
 {
 	u32 i, kept = 0;
@@ -72,7 +75,7 @@ u32 xft_keep_known(u64 *functions, u32 count)
 	return kept;
 }
 
-/* The number of functions that Ftrace does not know, or an error. */
+/* Returns the number of functions that Ftrace does not know, or an error. */
 int xft_graph_configure(struct xft_config *config, u32 bytes)
 {
 	u64 *functions = (u64 *)(config + 1);
@@ -124,7 +127,7 @@ int xft_graph_reset(void)
 
 	if (READ_ONCE(xft_control.enabled))
 		return -EBUSY;
-	/* Handlers that still run saw it enabled. */
+	/* Handlers that are still running may have seen it enabled. */
 	wait_for_handlers();
 	for (i = 0; i < xft_control.cpu_count; i++) {
 		struct xft_cpu *cpu = &xft_cpus[i];

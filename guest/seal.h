@@ -52,7 +52,7 @@ static __always_inline u64 xft_sip_finish(struct xft_sip *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-/* The last block holds the length in bytes, as the standard has it. */
+/* The last block contains the length in bytes, as the standard requires. */
 static __always_inline u64 xft_sip_end(struct xft_sip *s, u64 bytes)
 {
 	xft_sip_word(s, bytes << 56);
@@ -60,7 +60,7 @@ static __always_inline u64 xft_sip_end(struct xft_sip *s, u64 bytes)
 	return xft_sip_finish(s);
 }
 
-/* MAC over words 1 to 7 of an entry; word 0 is where it will stand. */
+/* The MAC over words 1 to 7 of an entry; it will be stored in word 0. */
 static __always_inline u64 xft_mac(const u64 *key, const u64 *words)
 {
 	struct xft_sip s;
@@ -77,8 +77,8 @@ static __always_inline u64 xft_mac(const u64 *key, const u64 *words)
 }
 
 /*
- * The key of the next entry; the old one cannot be computed from it. This is
- * the 128-bit SipHash-2-4 of nothing at all.
+ * Computes the key of the next entry, from which the old key cannot be
+ * computed. This is the 128-bit SipHash-2-4 of an empty message.
  */
 static __always_inline void xft_ratchet(u64 *key)
 {
@@ -93,7 +93,10 @@ static __always_inline void xft_ratchet(u64 *key)
 	key[1] = xft_sip_finish(&s);
 }
 
-/* Mixes the host's key into the chain: the slot alone tells nobody the key. */
+/*
+ * Mixes the host's key into the chain, so that the content of the slot alone
+ * does not reveal the key.
+ */
 static __always_inline void xft_rekey(u64 *key, u64 host0, u64 host1)
 {
 	struct xft_sip s;
@@ -112,7 +115,10 @@ static __always_inline void xft_rekey(u64 *key, u64 host0, u64 host1)
 	key[0] = next;
 }
 
-/* The paper's seal: a sum of the plain words, and the entry, XOR the key. */
+/*
+ * The seal of the paper: a sum of the plain words; then the entry is XORed with
+ * the key.
+ */
 static __always_inline void xft_xor(const u64 *key, u64 *words)
 {
 	u64 sum = words[1] ^ words[2] ^ words[3] ^ words[4] ^ words[5] ^

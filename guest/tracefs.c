@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads and writes of tracefs files for the host.
+ * Reads and writes tracefs files for the host.
  *
  * The module has a mount of its own, which nobody in the guest can see or
- * cover. The files take their text from user space only (they have .write and
- * no .write_iter), so the thread borrows the address space of the program
- * that loaded the module, which has ended by then, and maps a few pages in it.
+ * cover. The files accept text from user space only (they have .write and no
+ * .write_iter), so the thread uses the address space of the program that loaded
+ * the module, which has ended by then, and maps a few pages in it.
  */
 #include <linux/kernel.h>
 #include <linux/err.h>
@@ -48,7 +48,7 @@ int xft_tracefs_init(void)
 	return 0;
 }
 
-/* Called by the thread, first and last. */
+/* Called by the thread when it starts and when it ends. */
 void xft_tracefs_enter(void)
 {
 	unsigned long at;
@@ -85,7 +85,7 @@ void xft_tracefs_exit(void)
 	mount = NULL;
 }
 
-/* Paths below tracefs only: no way up, no absolute paths. */
+/* Accepts only paths below tracefs: no "..", no absolute paths. */
 static struct file *open_file(const char *path, int flags)
 {
 	struct path root;
@@ -115,7 +115,7 @@ ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
 		return PTR_ERR(file);
 	if (copy_to_user((void __user *)window, text, size))
 		result = -EFAULT;
-	/* Some files (set_ftrace_filter) take one word a time. */
+	/* Some files (set_ftrace_filter) accept only one word at a time. */
 	while (!result && done < size) {
 		result = xft_vfs_write(file,
 				       (const char __user *)window + done,
@@ -125,7 +125,9 @@ ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,
 		done += result;
 		result = 0;
 	}
-	/* Some files (set_ftrace_filter) take effect when they are closed. */
+	/*
+	 * Some files (set_ftrace_filter) take effect only when they are closed.
+	 */
 	__fput_sync(file);
 	return result < 0 ? result : done;
 }
@@ -154,7 +156,7 @@ ssize_t xft_tracefs_read(const char *path, char *to, size_t size, loff_t from)
 	return done ?: result;
 }
 
-/* Makes instances/NAME; an instance that is there stays as it is. */
+/* Creates instances/NAME; an existing one is left as it is (-EEXIST). */
 int xft_tracefs_make_instance(const char *name)
 {
 	struct trace_array *instance;
@@ -174,7 +176,7 @@ int xft_tracefs_make_instance(const char *name)
 	return 0;
 }
 
-/* Removes instances/NAME; the kernel refuses while somebody uses it. */
+/* Removes instances/NAME; the kernel refuses while it is in use. */
 int xft_tracefs_remove_instance(const char *name)
 {
 	struct trace_array *instance = xft_find_instance(name);
@@ -182,6 +184,9 @@ int xft_tracefs_remove_instance(const char *name)
 	if (!instance)
 		return -ENOENT;
 	xft_put_instance(instance);
-	/* Gone meanwhile: the kernel looks for the address in its list. */
+	/*
+	 * It may have been removed meanwhile; this is safe, since the kernel
+	 * searches its list for the address.
+	 */
 	return xft_destroy_instance(instance);
 }

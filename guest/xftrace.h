@@ -1,46 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What the host and the module agree on: the pages they share.
+ * The interface between the host and the module: the pages that they share.
  *
- * This file is the single source for both sides. The host's layout
- * (engine/seal/page/abi.ts) is read from it, so keep to this subset of C: #define
- * of plain numbers, and structs of fixed-width members, arrays and structs
- * defined above, without implicit padding. Little-endian.
+ * This file is the only definition for both sides. The host's layout
+ * (engine/seal/page/abi.ts) is derived from it, so use only this subset of C:
+ * #define of plain numbers, and structs of fixed-width members, arrays and
+ * previously defined structs, without implicit padding. Little-endian.
  *
- * All addresses are GVAs, all times trace_clock_local() in nanoseconds.
+ * All addresses are GVAs; all times are trace_clock_local() in nanoseconds.
  */
 #ifndef _XFTRACE_H
 #define _XFTRACE_H
 
 #include <linux/types.h>
 
-/* Raised whenever a layout or a meaning changes; the host refuses others. */
+/*
+ * Incremented whenever a layout or a meaning changes; the host refuses any
+ * other version.
+ */
 #define XFT_ABI_VERSION 3
 
-/* Stands in memory only while the module is loaded: "XFTRACE" 0x01. */
+/* Is in memory only while the module is loaded: "XFTRACE" 0x01. */
 #define XFT_MAGIC 0x0145434152544658
 
 #define XFT_COMMAND_NONE 0
-/* Only answers. */
+/* Does nothing but answer. */
 #define XFT_COMMAND_PING 1
-/* Takes struct xft_config from the mail: filter, roots, seal; registers. */
+/*
+ * Reads struct xft_config from the mailbox (filter, roots, seal) and registers
+ * with the function graph.
+ */
 #define XFT_COMMAND_CONFIGURE 2
-/* Leaves the function graph; the rings stay. */
+/* Unregisters from the function graph; the rings stay. */
 #define XFT_COMMAND_UNREGISTER 3
-/* Empties the rings and forgets the keys. Only while disabled. */
+/* Empties the rings and discards the keys. Allowed only while disabled. */
 #define XFT_COMMAND_RESET 4
-/* Mail: path below tracefs, NUL, text. argument: length of the text. */
+/* Mailbox: path below tracefs, NUL, text. argument: length of the text. */
 #define XFT_COMMAND_TRACEFS_WRITE 5
-/* As WRITE, but appends (opens with O_APPEND, as >> does). */
+/* Like WRITE, but appends (opens with O_APPEND, as >> does). */
 #define XFT_COMMAND_TRACEFS_APPEND 6
-/* Mail: path, NUL. argument: offset to read from. Answer: bytes in the mail. */
+/*
+ * Mailbox: path, NUL. argument: offset to read from. Answer: bytes in the
+ * mailbox.
+ */
 #define XFT_COMMAND_TRACEFS_READ 7
-/* Mail: name, NUL. Makes instances/NAME; -EEXIST when it is there. */
+/* Mailbox: name, NUL. Creates instances/NAME; -EEXIST if it exists. */
 #define XFT_COMMAND_MAKE_INSTANCE 8
-/* Mail: name, NUL. Removes instances/NAME; -EBUSY while it is used. */
+/* Mailbox: name, NUL. Removes instances/NAME; -EBUSY while it is in use. */
 #define XFT_COMMAND_REMOVE_INSTANCE 9
 
-/* Progress of the command that runs: what the module's thread is doing. */
+/* Progress of the current command: what the module's thread is doing. */
 #define XFT_PHASE_IDLE 0
 #define XFT_PHASE_STARTED 1
 #define XFT_PHASE_UNREGISTERING 2
@@ -70,7 +79,7 @@
 
 /* xft_entry.flags */
 #define XFT_ENTRY_ROOT 1
-/* The caller jumped here: the address is that of the caller's caller. */
+/* The caller was entered by a jump: the address is that of its own caller. */
 #define XFT_ENTRY_TAIL_CALL 2
 #define XFT_ENTRY_INTERRUPT 4
 /* The first entry sealed with its epoch's key. */
@@ -83,12 +92,12 @@
 #define XFT_SYSCALLS 512
 
 /*
- * One entry of a ring. The seal covers all other bytes. With XFT_SEAL_XOR,
+ * One entry of a ring. The seal covers all its other bytes. With XFT_SEAL_XOR,
  * the members from time to flags are stored XORed with the key.
  *
  *   ENTRY      func, caller; argument: first system-call argument of a root;
  *              extra: system-call number + 1 of a root, else 0
- *   RETURN     func, caller; argument: time spent, where the kernel tells it
+ *   RETURN     func, caller; argument: time spent, where the kernel states it
  *   COMM       func, caller: the 16 bytes of comm; argument: tgid
  *   ARGUMENTS  time, func, caller, argument: system-call arguments 2 to 5;
  *              pid, extra: low and high half of the 6th
@@ -111,13 +120,14 @@ struct xft_entry {
 	__u8 flags;
 	__u32 epoch;
 	__u32 extra;
-	/* From 1, without a gap; stored last. */
+	/* Counts from 1 without gaps; stored last. */
 	__u64 sequence;
 };
 
 /*
- * One CPU. The host writes the slot: the key, and then its epoch. The next
- * entry on that CPU takes the key, clears it, and publishes what it took.
+ * One CPU. The host writes the slot: first the key, then its epoch. The next
+ * entry on that CPU takes the key, clears it, and publishes which epoch it
+ * took.
  */
 struct xft_cpu {
 	__u64 ring;
@@ -125,11 +135,17 @@ struct xft_cpu {
 	__u64 ring_entries;
 	/* Sequence number of the newest entry. Stored after the entry. */
 	__u64 head;
-	/* The epoch whose key was taken last, and its first entry's sequence. */
+	/*
+	 * The epoch of the last key taken, and the sequence number of the first
+	 * entry sealed with it.
+	 */
 	__u64 ack_epoch;
 	__u64 ack_sequence;
 	__u64 keys_taken;
-	/* Entries that were not written: in an NMI, without a key, nested. */
+	/*
+	 * Entries that were not written because they occurred in an NMI,
+	 * without a key, or nested.
+	 */
 	__u64 dropped_nmi;
 	__u64 dropped_unkeyed;
 	__u64 dropped_nested;
@@ -139,7 +155,7 @@ struct xft_cpu {
 	__u64 slot_epoch;
 	__u64 reserved1[5];
 
-	/* The module's own. */
+	/* Used by the module only. */
 	__u64 key[2];
 	__u64 comm[2];
 	__u32 comm_pid;
@@ -150,7 +166,7 @@ struct xft_cpu {
 /* The control page. */
 struct xft_control {
 	__u64 magic;
-	/* GVA of this page: a copy elsewhere gives itself away. */
+	/* GVA of this page, so that a copy at another address is detected. */
 	__u64 self;
 	__u32 abi_version;
 	__u32 control_bytes;
@@ -162,11 +178,13 @@ struct xft_control {
 	__u32 cpu_count;
 	__u32 mail_bytes;
 	__u64 mail;
-	/* What Ftrace calls: checked from the host while tracing. */
+	/* What Ftrace calls; the host checks it while tracing. */
 	__u64 graph_ops;
 	__u64 entry_handler;
 	__u64 return_handler;
-	/* Names of what the module could not find in its kernel, for messages. */
+	/*
+	 * Names of what the module could not find in the kernel, for messages.
+	 */
 	char missing[64];
 	__u64 reserved0[2];
 
@@ -188,40 +206,52 @@ struct xft_control {
 	__u64 generation;
 	__u64 heartbeat_seen;
 	__u64 heartbeats;
-	/* The last command answered, how many there were, and its result. */
+	/*
+	 * The number of the last command answered, how many were answered, and
+	 * the result of the last one.
+	 */
 	__u64 command_answered;
 	__u64 commands;
 	__s64 command_result;
 	__u32 answer_bytes;
 	__u32 phase;
-	/* What the module last said about a command. */
+	/* The module's last message about a command. */
 	char said[64];
-	/* 1: `enabled` has been clear for long, and the filter is taken away. */
+	/*
+	 * 1: `enabled` has been clear for a while, and the filter has been
+	 * replaced.
+	 */
 	__u32 parked;
 	__u32 parkings;
 };
 
 /*
- * The mail of XFT_COMMAND_CONFIGURE: this, then root_count roots, then
- * filter_count functions, all as the addresses at which Ftrace knows them.
+ * The mailbox content for XFT_COMMAND_CONFIGURE: this struct, then root_count
+ * roots, then filter_count functions, all as the addresses by which Ftrace
+ * knows them.
  */
 struct xft_config {
 	__u32 flags;
 	__u32 seal;
-	/* Levels below a root that are recorded, root included; 0: all. */
+	/*
+	 * How many levels are recorded, counted from a root at level 1; 0: all.
+	 */
 	__u32 max_depth;
 	__u32 root_count;
 	__u32 filter_count;
 	__u32 range_count;
 	/*
-	 * Milliseconds of `enabled` being clear until the filter is taken away;
-	 * setting the flag brings it back. 0: it stays.
+	 * How many milliseconds `enabled` must be clear before the filter is
+	 * replaced; setting the flag restores it. 0: it is never replaced.
 	 */
 	__u32 idle_ms;
 	__u32 reserved0;
 	/* Code whose direct callees are roots: the system-call dispatcher. */
 	__u64 ranges[16];
-	/* Which arguments of a system call are paths: one bit each. */
+	/*
+	 * Which arguments of a system call are paths: one bit for each
+	 * argument.
+	 */
 	__u8 path_arguments[512];
 };
 
