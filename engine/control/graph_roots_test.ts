@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../base/long_fixture.ts";
 import { HashGuest, TEXT } from "../ftrace/graph/graph_hash_fixture.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
@@ -51,7 +52,7 @@ Deno.test("after the planned writes the hash is well-formed and holds the reques
       }
       assert.deepEqual(guest.bytes, image, "undone to the last byte");
     }),
-    { numRuns: 300 },
+    { numRuns: times(300) },
   );
 });
 

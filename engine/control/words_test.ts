@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../base/errors.ts";
+import { times } from "../base/long_fixture.ts";
 import { FixtureGuest, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
 import { BufferMemory, BusyMemory } from "../memory/buffer_memory_fixture.ts";
 import type { WordChange } from "./plan.ts";
@@ -239,7 +240,7 @@ Deno.test("whatever is written, undoing everything restores every byte", () => {
         assert.deepEqual([...now], [...bytes]);
       },
     ),
-    { numRuns: 50 },
+    { numRuns: times(50) },
   );
 });
 

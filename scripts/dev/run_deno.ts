@@ -19,10 +19,14 @@ export interface RunEnded {
  * Runs the same Deno executable in the checkout.
  *
  * @param options.quiet do not show the output
+ * @param options.env variables beside those of this process
  */
 export async function runDeno(
   args: readonly string[],
-  options: { readonly quiet?: boolean } = {},
+  options: {
+    readonly quiet?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<RunEnded> {
   const quiet = options.quiet ?? false;
   const child = new Deno.Command(Deno.execPath(), {
@@ -33,6 +37,7 @@ export async function runDeno(
       // How many test files run at the same time: machines may have two
       // processors.
       DENO_JOBS: "2",
+      ...options.env,
     },
     stdin: "null",
     stdout: "piped",

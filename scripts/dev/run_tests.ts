@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { whyNoLab } from "./lab_ready.ts";
 import { runDeno } from "./run_deno.ts";
-import { type Run, runsOf, type Suite, SUITES } from "./suites.ts";
+import { LONG_SUITE, type Run, runsOf, type Suite, SUITES } from "./suites.ts";
 import {
   add,
   closingLine,
@@ -20,7 +20,8 @@ import {
 const USAGE = `usage: deno task test [SUITE...] [FILTER]
 
 Runs the suites ${SUITES.join(", ")} (default: all of them), or only their
-tests whose names contain FILTER (/FILTER/ is a regular expression).
+tests whose names contain FILTER (/FILTER/ is a regular expression). The suite
+${LONG_SUITE} is run only by its name: it takes more than an hour.
 
   --failed N   add N failures of earlier checks to the last line
   --no-total   leave out the last line
@@ -65,7 +66,7 @@ async function runOne(run: Run): Promise<TestCounts> {
     const { success } = await runDeno(["check", ...run.files]);
     return success ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 };
   }
-  if (run.suite === "live") {
+  if (run.guests) {
     const reason = await whyNoLab();
     if (reason !== undefined) return await skip(run, reason);
   }
@@ -77,7 +78,7 @@ async function runOne(run: Run): Promise<TestCounts> {
     ...run.permissions,
     ...filter,
     ...run.files,
-  ]);
+  ], run.long ? { env: { XFTRACE_TEST_LONG: "1" } } : {});
   return countRun(success, output);
 }
 
@@ -116,7 +117,7 @@ function readArguments(args: readonly string[]): Wish {
       Deno.exit(0);
     }
     const isSuite = (word: string): word is Suite =>
-      SUITES.some((suite) => suite === word);
+      word === LONG_SUITE || SUITES.some((suite) => suite === word);
     const suites = positionals.filter(isSuite);
     const others = positionals.filter((word) => !isSuite(word));
     if (others.length > 1) {

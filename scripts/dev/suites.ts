@@ -4,7 +4,7 @@
  * @module
  */
 import { filesWithExamples } from "./examples.ts";
-import { filesBelow } from "./files.ts";
+import { filesBelow, readText } from "./files.ts";
 
 /** Names of the suites, in the order in which they run. */
 export const SUITES = [
@@ -16,8 +16,14 @@ export const SUITES = [
   "live",
 ] as const;
 
+/**
+ * The suite of what is too slow for every run: the tests that repeat something
+ * (those that import long_fixture.ts), many times, and guests of all kinds.
+ */
+export const LONG_SUITE = "long";
+
 /** A suite's name. */
-export type Suite = typeof SUITES[number];
+export type Suite = typeof SUITES[number] | typeof LONG_SUITE;
 
 /** One run of `deno test` (or `deno check`) over some files. */
 export interface Run {
@@ -32,6 +38,10 @@ export interface Run {
   readonly parallel?: boolean;
   /** Whether to run the examples in doc comments instead of tests. */
   readonly examples?: boolean;
+  /** Whether it boots guests. */
+  readonly guests?: boolean;
+  /** Whether each test repeats as often as long_fixture.ts has it. */
+  readonly long?: boolean;
 }
 
 /**
@@ -100,13 +110,30 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "the main job on running guests",
       files: live.filter(measures),
       permissions: ALL,
+      guests: true,
     },
     {
       suite: "live",
       title: "running guests, two files at a time",
       files: live.filter((path) => !measures(path)),
       permissions: ALL,
+      guests: true,
       parallel: true,
+    },
+    {
+      suite: LONG_SUITE,
+      title: "properties, many times",
+      files: tests("engine", "dsl").filter(repeats),
+      permissions: ENGINE,
+      long: true,
+    },
+    {
+      suite: LONG_SUITE,
+      title: "guests of all kinds, and many runs on one",
+      files: live.filter(repeats),
+      permissions: ALL,
+      guests: true,
+      long: true,
     },
   ];
   return runs.filter((run) =>
@@ -117,6 +144,11 @@ export function runsOf(suites: readonly Suite[]): Run[] {
 /** Whether a live test asserts how long something takes, and so runs alone. */
 function measures(path: string): boolean {
   return path.endsWith("/main_test.ts");
+}
+
+/** Whether a test file does more in long runs. */
+function repeats(path: string): boolean {
+  return readText(path).includes("/long_fixture.ts");
 }
 
 function tests(...folders: string[]): string[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../base/long_fixture.ts";
 import { PageArena } from "./columns.ts";
 import { CpuFollower } from "./cpu_follower.ts";
 import { EPOCH, Watch } from "./watch_fixture.ts";
@@ -411,7 +412,7 @@ Deno.test("readers that hand pages back lose nothing while the ring has room", (
       assert.deepEqual([watch.account.lost, watch.account.resets], [0, 0]);
       assert.equal(watch.account.decoded, ring.written);
     }),
-    { numRuns: 100 },
+    { numRuns: times(100) },
   );
 });
 
@@ -444,7 +445,7 @@ Deno.test("polled between any two steps: nothing is read twice, everything is ac
       watch.settle();
       checkSums(watch, sim.rings[0], it);
     }),
-    { numRuns: 300 },
+    { numRuns: times(300) },
   );
 });
 
@@ -475,7 +476,7 @@ Deno.test("the guest writes while it is read: nothing is read twice, everything 
       watch.settle();
       checkSums(watch, sim.rings[0], it);
     }),
-    { numRuns: 300 },
+    { numRuns: times(300) },
   );
 });
 
@@ -518,7 +519,7 @@ Deno.test("starts while the guest writes, and misses nothing from then on", () =
       const first = watch.seen[0] ?? written;
       assert.equal(watch.seen.length, written - first);
     }),
-    { numRuns: 100 },
+    { numRuns: times(100) },
   );
 });
 

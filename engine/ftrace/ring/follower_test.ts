@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../base/long_fixture.ts";
 import { Follower, traceEpoch } from "./follower.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
 import { SimRing } from "./ring_fixture.ts";
@@ -93,7 +94,7 @@ Deno.test("events of all CPUs arrive in time order, each once", () => {
         });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: times(60) },
   );
 });
 
@@ -204,7 +205,7 @@ Deno.test("snapshots of all CPUs and of one: nothing is read twice, everything i
         assert.equal(decoded + lost, written - before);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: times(200) },
   );
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../base/long_fixture.ts";
 import { EventColumns } from "./columns.ts";
 import { TimeMerge } from "./merge.ts";
 
@@ -103,7 +104,7 @@ Deno.test("rows taken out of order leave the rest in order, even when clocks ste
       }
       assert.deepEqual([...merge.order()], rest);
     }),
-    { numRuns: 500 },
+    { numRuns: times(500) },
   );
 });
 
@@ -132,7 +133,7 @@ Deno.test("rows that follow each other are taken as one run", () => {
       }
       assert.deepEqual(order, plainMerge(list));
     }),
-    { numRuns: 500 },
+    { numRuns: times(500) },
   );
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../base/long_fixture.ts";
 import { EventColumns, KIND, PageArena } from "./columns.ts";
 import { PAGE_STATUS, PageDecoder, pageStatusName } from "./page.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
@@ -328,6 +329,6 @@ Deno.test("whatever the bytes, decoding ends within the page", () => {
         }
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: times(2000) },
   );
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../../base/errors.ts";
+import { times } from "../../base/long_fixture.ts";
 import { BtfBuilder, type FixtureMember } from "./btf_fixture.ts";
 import { BtfTypes } from "./btf_types.ts";
 
@@ -299,7 +300,7 @@ Deno.test("random bytes never cause a hang or an error other than KernelError", 
         }
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: times(1000) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { x86_64 } from "../../arch/x86_64/mod.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { times } from "../../base/long_fixture.ts";
 import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
 import { expandKallsyms, readKallsyms } from "./kallsyms.ts";
@@ -156,6 +157,6 @@ Deno.test("damaged tables throw KernelError or MemoryError, nothing else", () =>
         }
       }
     }),
-    { numRuns: 60 },
+    { numRuns: times(60) },
   );
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../../base/errors.ts";
+import { times } from "../../base/long_fixture.ts";
 import { type FixtureSymbol, fixtureSymbols } from "./kallsyms_fixture.ts";
 import { RangeSymbols } from "./range_symbols.ts";
 import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
@@ -190,7 +191,7 @@ Deno.test("globs match like regular expressions", () => {
         assert.deepEqual(globNames(blob, pieces.join("")), expected);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: times(500) },
   );
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../base/long_fixture.ts";
 import {
   KLOG,
   Klog,
@@ -54,7 +55,7 @@ Deno.test("what was appended is read back", () => {
         );
       });
     }),
-    { numRuns: 30 },
+    { numRuns: times(30) },
   );
 });
 
@@ -81,7 +82,7 @@ Deno.test("any flipped bit is detected", () =>
           assert.throws(() => new Klog(path), /cannot be gone on with/);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: times(100) },
     );
   }));
 

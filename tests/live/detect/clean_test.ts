@@ -1,5 +1,6 @@
 /** Nothing is found in guests that are what they should be, under load. */
 import assert from "node:assert/strict";
+import { times } from "../../../engine/base/long_fixture.ts";
 import { textRecords } from "../../../engine/detect/text/text_record.ts";
 import { readKernelFile } from "../../../scripts/cli/kernel_file.ts";
 import {
@@ -20,7 +21,7 @@ import {
   TRACEFS,
 } from "../support_fixture.ts";
 
-const RUNS = 12;
+const RUNS = times(12, 50);
 
 /**
  * Modules come and go, probes and tracers too, processes start and end. Each

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { times } from "../../../base/long_fixture.ts";
 import type {
   EventField,
   EventFormat,
@@ -290,7 +291,7 @@ Deno.test("arithmetic agrees with C on every pair of types", () => {
         BigInt.asIntN(64, expected) + "\n",
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: times(2000) },
   );
 });
 
@@ -331,6 +332,6 @@ Deno.test("no print_fmt and no bytes make rendering throw", () => {
       const { render } = compiled(source);
       assert.equal(typeof render(new RecordBytes(bytes.slice())), "string");
     }),
-    { numRuns: 2000 },
+    { numRuns: times(2000) },
   );
 });

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { LONG_SUITE, runsOf, SUITES } from "./suites.ts";
+
+Deno.test("each test file belongs to one run of the usual suites", () => {
+  const files = runsOf(SUITES).filter((run) => run.suite !== "examples")
+    .flatMap((run) => run.files);
+  assert.deepEqual(files, [...new Set(files)]);
+  assert.ok(files.includes("scripts/dev/suites_test.ts"));
+});
+
+Deno.test("the long suite repeats tests of the usual ones, and runs by name alone", () => {
+  const usual = runsOf(SUITES);
+  const files = usual.flatMap((run) => run.files);
+  assert.ok(usual.every((run) => run.long !== true));
+  const long = runsOf([LONG_SUITE]);
+  assert.ok(long.length === 2 && long.every((run) => run.long));
+  for (const path of long.flatMap((run) => run.files)) {
+    assert.ok(files.includes(path), path);
+  }
+  assert.ok(long.some((run) => run.guests));
+});
