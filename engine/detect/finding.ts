@@ -44,6 +44,17 @@ export interface Report {
   finding(finding: Omit<Finding, "check">): void;
   /** Something that could not be judged, and why. It never counts as clean. */
   unjudged(what: string, why: string): void;
+  /**
+   * Like {@linkcode unjudged}, for a reason that may pass: it is read again
+   * until it can be judged, and stays unjudged when that takes too long.
+   */
+  passing(what: string, why: string): void;
+  /**
+   * Something that was unloaded after it was listed, so that it cannot be in
+   * use any more. It is listed as in flux, and everything is read again; what
+   * is unloaded during each reading is unjudged.
+   */
+  gone(finding: Omit<Finding, "check">): void;
   /** Something legitimate that is worth a line. */
   known(text: string): void;
   /** The check lacks an input; the result does not count as clean either. */

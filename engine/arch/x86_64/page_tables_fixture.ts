@@ -50,17 +50,22 @@ export class PageTableBuilder {
    * @param extra further bits to set in the entry
    */
   map(gva: bigint, gpa: bigint, pageSize: number, extra = 0n): void {
+    const huge = pageSize > TABLE ? PAGE_SIZE_BIT : 0n;
+    this.#set(gva, pageSize, gpa | PRESENT_WRITABLE | huge | extra);
+  }
+
+  /** Takes a mapped page of 4 KiB away. */
+  unmap(gva: bigint): void {
+    this.#set(gva, TABLE, 0n);
+  }
+
+  #set(gva: bigint, pageSize: number, value: bigint): void {
     let table = this.root;
     for (let level: number = this.levels; level >= 1; level--) {
       const shift = 12 + 9 * (level - 1);
       const at = table + Number((gva >> BigInt(shift)) & 511n) * 8;
       if (2 ** shift === pageSize) {
-        const huge = level > 1 ? PAGE_SIZE_BIT : 0n;
-        this.#view.setBigUint64(
-          at,
-          gpa | PRESENT_WRITABLE | huge | extra,
-          true,
-        );
+        this.#view.setBigUint64(at, value, true);
         return;
       }
       const entry = this.#view.getBigUint64(at, true);

@@ -3,13 +3,18 @@
  *
  * @module
  */
+import { hex } from "../../base/hex.ts";
+import { steady } from "../../kernel/core/lists.ts";
 import {
+  type FtraceOps,
   ftraceOps,
   graphHandlers,
   opsFilter,
 } from "../../kernel/patching/ftrace_ops.ts";
 import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
+import { partAt } from "../core/module_parts.ts";
+import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
 /** Checks all functions registered with Ftrace. */
@@ -25,28 +30,10 @@ export const ftraceHooks: Check = {
     // Count the list itself, since it may be empty.
     report.judged(1);
     for (const ops of listeners) {
-      const on = attachedTo(context, ops.gva);
-      const can = ops.ipModify
-        ? "it may change what those functions do (IPMODIFY)"
-        : ops.saveRegs
-        ? "it is given all registers, so it may change what they do"
-        : "it is told of every call";
-      const handlers = new Set([ops.func, ops.savedFunc, ops.directCall]);
-      let owner = "";
-      for (const handler of handlers) {
-        if (handler === 0n) continue;
-        const code = judge(context, report, {
-          where: `ftrace_ops on ${on}`,
-          address: ops.gva,
-          target: handler,
-          allowed: "vouched",
-          severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
-          means: can,
-        });
-        owner = code.name;
-      }
-      const flags = ops.ipModify ? ", IPMODIFY" : "";
-      report.known(`${owner} listens to ${on}${flags}`);
+      const what = `the ftrace_ops at ${hex(ops.gva)}`;
+      partAt(context, report, ops.gva, what, (report) => {
+        listener(context, report, ops);
+      });
     }
     report.part("function graph", () => {
       for (const { where, address, func } of graphHandlers(kernel)) {
@@ -63,8 +50,38 @@ export const ftraceHooks: Check = {
   },
 };
 
+function listener(
+  context: CheckContext,
+  report: Report,
+  ops: FtraceOps,
+): void {
+  const on = attachedTo(context, ops.gva);
+  const can = ops.ipModify
+    ? "it may change what those functions do (IPMODIFY)"
+    : ops.saveRegs
+    ? "it is given all registers, so it may change what they do"
+    : "it is told of every call";
+  const handlers = new Set([ops.func, ops.savedFunc, ops.directCall]);
+  let owner = "";
+  for (const handler of handlers) {
+    if (handler === 0n) continue;
+    const code = judge(context, report, {
+      where: `ftrace_ops on ${on}`,
+      address: ops.gva,
+      target: handler,
+      allowed: "vouched",
+      severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
+      means: can,
+    });
+    owner = code.name;
+  }
+  const flags = ops.ipModify ? ", IPMODIFY" : "";
+  report.known(`${owner} listens to ${on}${flags}`);
+}
+
 function attachedTo(context: CheckContext, gva: bigint): string {
-  const { ips, count } = opsFilter(context.kernel, gva, 4);
+  // The kernel makes a new table for each change, and frees the old one.
+  const { ips, count } = steady(() => opsFilter(context.kernel, gva, 4));
   if (count === 0) return "all functions";
   const names = ips.map((ip) => context.code.at(ip).symbol ?? ip.toString(16));
   return count > names.length

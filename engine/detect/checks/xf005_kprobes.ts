@@ -9,6 +9,7 @@ import {
   kretprobeHandlers,
 } from "../../kernel/patching/kprobes.ts";
 import { judge } from "../core/judge.ts";
+import { partAt } from "../core/module_parts.ts";
 import type { Check } from "../core/check.ts";
 
 /** Checks all kprobes. */
@@ -32,19 +33,21 @@ export const probes: Check = {
         report.known(`a kprobe is left at ${at.name}, which is gone`);
         continue;
       }
-      const names: string[] = [];
-      for (const handler of handlersOf(kernel, probe)) {
-        const code = judge(context, report, {
-          where,
-          address: probe.gva,
-          target: handler,
-          allowed: "vouched",
-          severity: "high",
-          means: "it runs each time that is reached and may change it",
-        });
-        names.push(code.name);
-      }
-      if (!probe.aggregate) report.known(`${where} by ${names.join(", ")}`);
+      partAt(context, report, probe.gva, where, (report) => {
+        const names: string[] = [];
+        for (const handler of handlersOf(kernel, probe)) {
+          const code = judge(context, report, {
+            where,
+            address: probe.gva,
+            target: handler,
+            allowed: "vouched",
+            severity: "high",
+            means: "it runs each time that is reached and may change it",
+          });
+          names.push(code.name);
+        }
+        if (!probe.aggregate) report.known(`${where} by ${names.join(", ")}`);
+      });
     }
   },
 };

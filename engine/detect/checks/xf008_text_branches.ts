@@ -10,6 +10,7 @@ import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { judge } from "../core/judge.ts";
+import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
 import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
@@ -70,13 +71,9 @@ export const textBranches: Check = {
       }
       found(report, way, from, to, to.module);
     }
-    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
-    for (const module of code.modules) {
-      if (module.state !== live || module.text.length === 0) continue;
-      report.part(`text of module ${module.name}`, () => {
-        ofModule(context, report, context.moduleText(module), sites);
-      });
-    }
+    eachModule(context, report, "text of module", (module, report) => {
+      ofModule(context, report, context.moduleText(module), sites);
+    });
   },
 };
 

@@ -8,6 +8,7 @@ import { RangeTest } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { judge } from "../core/judge.ts";
+import { eachModule } from "../core/module_parts.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
@@ -27,7 +28,7 @@ export const callSiteText: Check = {
     const entries = new Set(
       ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
     );
-    const texts = new Texts(context);
+    const texts = new Texts(context, report);
     const call = new Uint8Array(ftraceSites.size);
     let judged = 0;
     for (let i = 0; i < sites.count; i++) {
@@ -125,16 +126,12 @@ class Texts {
     bytes: Uint8Array;
   }[];
 
-  constructor(context: CheckContext) {
-    const { kernel, code } = context;
-    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
-    const ranges = code.modules.filter(({ state }) => state === live)
-      .flatMap(({ text }) => text.slice(0, 1));
-    this.#parts = [context.text].concat(ranges.map(({ start, end }) => ({
-      start,
-      end,
-      bytes: kernel.space.bytes(start, Number(end - start)),
-    }))).map((part) => ({
+  constructor(context: CheckContext, report: Report) {
+    const texts = [context.text];
+    eachModule(context, report, "call sites of module", (module) => {
+      texts.push(context.moduleText(module));
+    });
+    this.#parts = texts.map((part) => ({
       test: new RangeTest(part),
       low: Number(part.start & 0xffffffffn),
       bytes: part.bytes,

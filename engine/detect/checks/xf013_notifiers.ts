@@ -10,6 +10,7 @@ import {
 } from "../../kernel/objects/notifiers.ts";
 import { tableFunctions } from "../../kernel/objects/vfs.ts";
 import { judge } from "../core/judge.ts";
+import { partAt } from "../core/module_parts.ts";
 import type { Check } from "../core/check.ts";
 
 /** Chains that only the kernel and its drivers should use. */
@@ -49,15 +50,17 @@ export const notifiers: Check = {
     }
     report.part("tty_ldiscs", () => {
       for (const [number, ops] of lineDisciplines(kernel)) {
-        for (const each of tableFunctions(kernel, "tty_ldisc_ops", ops)) {
-          judge(context, report, {
-            where: `line discipline ${number}: ${each.member}`,
-            address: each.address,
-            target: each.target,
-            // N_TTY belongs to the kernel, the others to drivers.
-            allowed: number === 0 ? "image" : "vouched",
-          });
-        }
+        partAt(context, report, ops, `line discipline ${number}`, (report) => {
+          for (const each of tableFunctions(kernel, "tty_ldisc_ops", ops)) {
+            judge(context, report, {
+              where: `line discipline ${number}: ${each.member}`,
+              address: each.address,
+              target: each.target,
+              // N_TTY belongs to the kernel, the others to drivers.
+              allowed: number === 0 ? "image" : "vouched",
+            });
+          }
+        });
       }
     });
   },

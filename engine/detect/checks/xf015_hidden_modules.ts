@@ -11,6 +11,7 @@ import {
   treeModules,
 } from "../../kernel/objects/module_views.ts";
 import type { Check } from "../core/check.ts";
+import { partOf } from "../core/module_parts.ts";
 
 /**
  * Checks for modules that appear in one of the kernel's views but not in
@@ -38,17 +39,29 @@ export const hiddenModules: Check = {
     view("memory", code.unlisted.map(({ gva }) => gva));
     const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
     report.judged(all.size);
+    const known = [...code.modules, ...code.unlisted];
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const gva of all) {
-      report.part(`the module at ${hex(gva)}`, () => {
+      const what = `the module at ${hex(gva)}`;
+      const place = known.find((one) => one.gva === gva) ??
+        { gva, name: hex(gva), ranges: [] };
+      partOf(context, report, place, what, (report) => {
         const module = readModule(kernel, gva);
-        // While a module is loading or unloading, it appears in some views
-        // only.
-        if (module.state !== live) return;
         const has = (name: string) => views.get(name)?.has(gva) ?? true;
         const missing = ["module list", "module tree", "/sys/module"]
           .filter((name) => !has(name));
         if (missing.length === 0) return;
+        // While a module is loading or unloading, it appears in some views
+        // only.
+        if (module.state !== live) {
+          report.passing(
+            `module ${module.name}`,
+            `it is being loaded or unloaded, and not in the ${
+              missing.join(", nor in the ")
+            }`,
+          );
+          return;
+        }
         const shown = [...views.keys()].filter((name) =>
           name !== "memory" && has(name)
         );

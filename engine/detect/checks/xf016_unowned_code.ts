@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
@@ -77,12 +78,23 @@ export const unownedCode: Check = {
  * The first bytes of a range's code, from the first byte that is not filler.
  */
 function firstCode(kernel: Kernel, start: bigint): Uint8Array {
-  // A page that was freed meanwhile can no longer be read.
-  if (kernel.space.tryTranslate(start) === undefined) return new Uint8Array();
+  const page = firstPage(kernel, start);
+  if (page === undefined) return new Uint8Array();
   const { instructions } = kernel.arch;
-  const page = kernel.space.bytes(start, kernel.pageSize);
   const at = page.findIndex((byte) => !instructions.isFiller(byte));
   return page.slice(Math.max(0, at), Math.max(0, at) + 16);
+}
+
+/** The page at a GVA; `undefined` when it was freed meanwhile. */
+function firstPage(kernel: Kernel, start: bigint): Uint8Array | undefined {
+  try {
+    return kernel.space.bytes(start, kernel.pageSize);
+  } catch (error) {
+    const gone = error instanceof MemoryError &&
+      kernel.space.tryTranslate(start) === undefined;
+    if (gone) return undefined;
+    throw error;
+  }
 }
 
 /** The image, and the code that starts secondary processors. */

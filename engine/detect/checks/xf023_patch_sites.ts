@@ -14,6 +14,7 @@ import { staticCallSites } from "../../kernel/patching/static_calls.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
+import { eachModule } from "../core/module_parts.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
@@ -28,8 +29,7 @@ export const patchSiteText: Check = {
   help:
     "Every jump label of the kernel and its modules is a no-op or the jump that the kernel's table names; every static call leads to its key's function or to kernel code, or is one of the instructions that stand for none. (Ftrace's call sites are XF009.) Needs no trusted image.",
   run(context, report) {
-    const { kernel, code } = context;
-    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    const { kernel } = context;
     report.part("jump labels of the kernel", () => {
       for (const site of jumpSites(kernel)) {
         jump(context, report, context.text, site);
@@ -40,18 +40,15 @@ export const patchSiteText: Check = {
         call(context, report, context.text, gva, key);
       }
     });
-    for (const module of code.modules) {
-      if (module.state !== live || module.text.length === 0) continue;
-      report.part(`patch sites of module ${module.name}`, () => {
-        const text = context.moduleText(module);
-        for (const site of moduleJumpSites(kernel, module.gva)) {
-          jump(context, report, text, site, module.name);
-        }
-        for (const [gva, key] of moduleStaticCallSites(kernel, module.gva)) {
-          call(context, report, text, gva, key, module.name);
-        }
-      });
-    }
+    eachModule(context, report, "patch sites of module", (module, report) => {
+      const text = context.moduleText(module);
+      for (const site of moduleJumpSites(kernel, module.gva)) {
+        jump(context, report, text, site, module.name);
+      }
+      for (const [gva, key] of moduleStaticCallSites(kernel, module.gva)) {
+        call(context, report, text, gva, key, module.name);
+      }
+    });
   },
 };
 

@@ -7,6 +7,7 @@ import { KernelError } from "../../base/errors.ts";
 import { loadNumber } from "../../kernel/objects/module_load.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { CheckContext } from "../core/context.ts";
+import { eachModule, isCurrent } from "../core/module_parts.ts";
 import { compareText } from "../text/compare_text.ts";
 import { withoutProbes } from "../text/live_sites.ts";
 import { moduleText } from "../text/module_text.ts";
@@ -29,23 +30,29 @@ export const moduleTextIntegrity: Check = {
     const modules = code.modules.filter(({ state }) => state === live);
     let recorded = 0;
     let unknown = 0;
-    for (const module of modules) {
-      report.part(`text of module ${module.name}`, () => {
-        if (byFile(context, report, module)) return;
-        const number = loadNumber(kernel, module.gva);
-        if (options.textRecords === undefined || number === undefined) {
-          unknown++;
-          return;
-        }
-        const result = compareWithRecord(context, report, options.textRecords, {
-          name: `${module.name}-${number.toString(16)}`,
-          what: `text of module ${module.name}`,
-          ...context.moduleText(module),
-          module,
-        });
-        if (result === "recorded") recorded++;
+    eachModule(context, report, "text of module", (module, report) => {
+      if (byFile(context, report, module)) return;
+      const number = loadNumber(kernel, module.gva);
+      if (options.textRecords === undefined || number === undefined) {
+        unknown++;
+        return;
+      }
+      // A record outlives this reading: it must be of that load's text.
+      context.forget(module);
+      const text = context.moduleText(module);
+      const is = isCurrent(kernel, module) &&
+        loadNumber(kernel, module.gva) === number;
+      if (!is) {
+        throw new KernelError("it was loaded anew while it was read");
+      }
+      const result = compareWithRecord(context, report, options.textRecords, {
+        name: `${module.name}-${number.toString(16)}`,
+        what: `text of module ${module.name}`,
+        ...text,
+        module,
       });
-    }
+      if (result === "recorded") recorded++;
+    });
     const missing = recorded + unknown;
     if (missing === 0) return;
     const which = missing === modules.length

@@ -62,6 +62,8 @@ function contextOver(
       value: {
         at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel"),
         nameOf: hex,
+        moduleAt: () => undefined,
+        modules: [],
         executable: () => executable,
         whyUnread: "a book is missing",
       },

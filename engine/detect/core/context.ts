@@ -109,6 +109,12 @@ export class CheckContext extends CodeReading {
     return `${not}if it is meant to be there, give the file that was loaded: --modules ${name}.ko; or trust the name alone: --trust-module ${name}`;
   }
 
+  /** Also forgets whether the module's text matches a file. */
+  override forget(module: ModuleView): void {
+    super.forget(module);
+    this.#genuine.delete(module.gva);
+  }
+
   /** Whether a module's text matches a file that the user gave. */
   isGenuine(module: ModuleView): boolean {
     let genuine = this.#genuine.get(module.gva);
@@ -151,6 +157,8 @@ export class CheckContext extends CodeReading {
 const SILENT: Report = {
   finding: () => {},
   unjudged: () => {},
+  passing: () => {},
+  gone: () => {},
   known: () => {},
   notRun: () => {},
   judged: () => {},

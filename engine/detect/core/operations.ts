@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { tableFunctions, type TableUse } from "../../kernel/objects/vfs.ts";
 import type { CheckContext } from "./context.ts";
 import { type Allowed, judge } from "./judge.ts";
+import { partAt } from "./module_parts.ts";
 import type { Report } from "../finding.ts";
 
 /** Judges uses of operation tables; the functions of each table only once. */
@@ -41,12 +43,12 @@ export class TableJudge {
     const { table, member, object, address, struct } = use;
     const where = `${object}: ${member}`;
     if (table >= this.#start && table < this.#end) {
-      this.#functions(use, "image");
+      this.#functions(this.#report, use, "image");
       return;
     }
     const module = this.#context.code.moduleAt(table);
     if (module !== undefined && (anyone || module.gva === owner?.gva)) {
-      this.#functions(use, "known");
+      this.#ofModule(use, "known");
       return;
     }
     // A module for which the kernel vouches may provide the table of another's
@@ -55,7 +57,7 @@ export class TableJudge {
       module !== undefined && owner !== undefined &&
       this.#context.trusts(module)
     ) {
-      this.#functions(use, "vouched");
+      this.#ofModule(use, "vouched");
       return;
     }
     const functions = this.#leads(use);
@@ -84,18 +86,37 @@ export class TableJudge {
   /** The functions in the table that are outside the image: `show -> f [m]`. */
   #leads({ struct, table }: TableUse): string {
     const { code, kernel } = this.#context;
-    return tableFunctions(kernel, struct, table)
-      .map(({ member, target }) => ({ member, to: code.at(target) }))
-      .filter(({ to }) => to.kind !== "kernel")
-      .map(({ member, to }) => `${member} -> ${to.name}`).join(", ");
+    try {
+      return tableFunctions(kernel, struct, table)
+        .map(({ member, target }) => ({ member, to: code.at(target) }))
+        .filter(({ to }) => to.kind !== "kernel")
+        .map(({ member, to }) => `${member} -> ${to.name}`).join(", ");
+    } catch (error) {
+      // Where it lies is wrong, whatever it holds. A recording may lack it.
+      if (error instanceof MemoryError && kernel.memory.live) return "";
+      throw error;
+    }
   }
 
-  #functions({ struct, table }: TableUse, allowed: Allowed): void {
+  /** A module's table, which goes when the module is unloaded. */
+  #ofModule(use: TableUse, allowed: Allowed): void {
+    const { object, member, table } = use;
+    const what = `${object}: ${member}`;
+    partAt(this.#context, this.#report, table, what, (report) => {
+      this.#functions(report, use, allowed);
+    });
+  }
+
+  #functions(
+    report: Report,
+    { struct, table }: TableUse,
+    allowed: Allowed,
+  ): void {
     if (this.#seen.has(table)) return;
     this.#seen.add(table);
     const { code, kernel } = this.#context;
     for (const each of tableFunctions(kernel, struct, table)) {
-      judge(this.#context, this.#report, {
+      judge(this.#context, report, {
         where: `${code.nameOf(table)}.${each.member}`,
         address: each.address,
         target: each.target,

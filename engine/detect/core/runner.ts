@@ -69,6 +69,10 @@ export interface CheckReading {
   readonly busy: boolean;
   /** Whether a walk failed, or hit memory that was gone. */
   readonly lost: boolean;
+  /** Whether something could not be judged for a reason that may pass. */
+  readonly passing: boolean;
+  /** What was unloaded before it could be judged. */
+  readonly gone: readonly Finding[];
 }
 
 /** The result of running checks. */
@@ -145,12 +149,22 @@ export function unsettled(
   readings: readonly CheckReading[],
 ): boolean {
   const last = readings[readings.length - 1];
-  if (last.findings.length === 0 && last.unjudged.length === 0) return false;
+  if (last.findings.length === 0 && isWhole(last)) return false;
   if (readings.length <= CONFIRM_AFTER.length) return true;
   if (readings.length >= MOST_READINGS) return false;
   if (last.lost) {
     return readings.filter(({ lost }) => lost).length < MOST_WALKS;
   }
+  if (last.passing) return true;
+  if (last.gone.length > 0) {
+    return readings.filter(({ gone }) => gone.length > 0).length < MOST_WALKS;
+  }
+  // Only one reading could see everything, and it shows a finding: another
+  // such reading has to confirm or withdraw it.
+  if (
+    last.findings.length > 0 && isWhole(last) &&
+    readings.filter(isWhole).length === 1
+  ) return true;
   return outcome(check, readings).findings.length > 0 &&
     readings.every(({ busy }) => busy);
 }
@@ -168,7 +182,7 @@ export function outcome(
   const last = readings[readings.length - 1];
   // A finding missing from a reading that could not see everything does not
   // count as gone.
-  const whole = readings.filter(({ unjudged }) => unjudged.length === 0);
+  const whole = readings.filter(isWhole);
   const enough = (key: string) =>
     whole.every(({ findings }) => findings.some((f) => sameThing(f) === key)) &&
     (readings.length === 1 || (times.get(key) ?? 0) > 1);
@@ -188,6 +202,16 @@ export function outcome(
   const confirmed = new Set(findings.map(sameThing));
   const unjudged = [...last.unjudged];
   const inFlux = new Map<string, Finding>();
+  for (const { gone } of readings) {
+    for (const one of gone) inFlux.set(samePlace(one), one);
+  }
+  // No later reading could do without it.
+  for (const { where } of last.gone) {
+    unjudged.push({
+      what: where,
+      why: "it was unloaded while it was read, each time until the last",
+    });
+  }
   for (const { findings: seen } of readings) {
     for (const finding of seen) {
       if (confirmed.has(sameThing(finding))) continue;
@@ -212,6 +236,11 @@ export function outcome(
     judged: last.judged,
     ms: readings[0].ms,
   };
+}
+
+/** Whether a reading saw everything. */
+function isWhole({ unjudged, gone }: CheckReading): boolean {
+  return unjudged.length === 0 && gone.length === 0;
 }
 
 function unique(findings: readonly Finding[]): Finding[] {
@@ -265,11 +294,13 @@ export function readOnce(
   const from = performance.now();
   const before = held(kernel);
   const findings: Finding[] = [];
+  const gone: Finding[] = [];
   const unjudged: { what: string; why: string }[] = [];
   const known: string[] = [];
   let judged = 0;
   let notRun: string | undefined;
   let lost = false;
+  let passing = false;
   const part = (what: string, body: () => void) => {
     try {
       body();
@@ -285,6 +316,11 @@ export function readOnce(
   const report: Report = {
     finding: (finding) => findings.push({ check: check.id, ...finding }),
     unjudged: (what, why) => unjudged.push({ what, why }),
+    passing: (what, why) => {
+      passing = true;
+      unjudged.push({ what, why });
+    },
+    gone: (finding) => gone.push({ check: check.id, ...finding }),
     known: (text) => known.push(text),
     notRun: (why) => notRun = why,
     judged: (count) => judged += count,
@@ -295,11 +331,23 @@ export function readOnce(
     lost = true;
     report.unjudged(check.title, context);
   } else part(check.title, () => check.run(context, report));
-  const silent = findings.length === 0 && unjudged.length === 0;
+  const silent = findings.length === 0 && unjudged.length === 0 &&
+    gone.length === 0;
   if (judged === 0 && silent && notRun === undefined) {
     report.unjudged(check.title, "there was nothing that it could judge");
   }
   const ms = performance.now() - from;
   const busy = before || held(kernel);
-  return { findings, unjudged, known, notRun, judged, ms, busy, lost };
+  return {
+    findings,
+    gone,
+    unjudged,
+    known,
+    notRun,
+    judged,
+    ms,
+    busy,
+    lost,
+    passing,
+  };
 }

@@ -39,6 +39,8 @@ const reading = (
   ms: 1,
   busy: false,
   lost: false,
+  passing: false,
+  gone: [],
 });
 
 Deno.test("what every reading shows is a finding", () => {
@@ -123,6 +125,49 @@ Deno.test("a failed walk is repeated", () => {
   const held = Array<CheckReading>(9).fill(busy);
   assert.equal(unsettled(CHECK, [...held, lost]), true);
   assert.equal(unsettled(CHECK, [...held, ...held, ...held, lost]), false);
+});
+
+Deno.test("what was unloaded while it was read is in flux, and read again", () => {
+  const gone = { ...reading([]), gone: [finding("text of module tun")] };
+  assert.equal(unsettled(CHECK, [gone]), true);
+  const readings = [gone, reading([])];
+  assert.equal(unsettled(CHECK, readings), false);
+  const { findings, unjudged, inFlux } = outcome(CHECK, readings);
+  assert.deepEqual([findings, unjudged], [[], []]);
+  assert.deepEqual(inFlux, gone.gone);
+});
+
+Deno.test("what is unloaded in each reading is unjudged, never clean", () => {
+  const gone = { ...reading([]), gone: [finding("text of module tun")] };
+  assert.equal(unsettled(CHECK, Array<CheckReading>(7).fill(gone)), true);
+  const readings = Array<CheckReading>(8).fill(gone);
+  assert.equal(unsettled(CHECK, readings), false);
+  const { unjudged } = outcome(CHECK, readings);
+  assert.deepEqual(unjudged.map(({ what }) => what), ["text of module tun"]);
+  // Nor does it withdraw what the other readings show.
+  const shown = reading([finding("a")]);
+  assert.deepEqual(
+    outcome(CHECK, [shown, gone, shown]).findings,
+    [finding("a")],
+  );
+});
+
+Deno.test("a state that may pass is read again for long, and is unjudged in the end", () => {
+  const going = [{ what: "text of module tun", why: "it is being unloaded" }];
+  const passing = { ...reading([], going), passing: true };
+  assert.equal(unsettled(CHECK, Array<CheckReading>(23).fill(passing)), true);
+  const readings = Array<CheckReading>(24).fill(passing);
+  assert.equal(unsettled(CHECK, readings), false);
+  assert.deepEqual(outcome(CHECK, readings).unjudged, going);
+  // It has passed.
+  assert.equal(unsettled(CHECK, [passing, reading([])]), false);
+});
+
+Deno.test("what only one reading could show is read again", () => {
+  const lost = reading([], [{ what: "memory", why: "gone" }]);
+  const shown = reading([finding("a")]);
+  assert.equal(unsettled(CHECK, [lost, lost, lost, shown]), true);
+  assert.equal(unsettled(CHECK, [lost, lost, lost, shown, shown]), false);
 });
 
 /** A kernel whose modules cannot be read because of this error. */

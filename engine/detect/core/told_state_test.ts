@@ -38,6 +38,8 @@ function compare(told: TracefsTexts) {
     finding: (finding) => findings.push(finding),
     unjudged: (what) => said.push(`unjudged ${what}`),
     known: (text) => said.push(text),
+    passing: () => assert.fail("nothing changes here"),
+    gone: () => assert.fail("nothing goes here"),
     notRun: () => assert.fail("it was run"),
     judged: () => {},
     part: (_, body) => body(),

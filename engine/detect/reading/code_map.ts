@@ -16,7 +16,7 @@ import {
   listedModules,
   modulesInMemory,
   type ModuleView,
-  readModule,
+  readModules,
   symbolsOf,
 } from "../../kernel/objects/module_views.ts";
 import type { ModuleSymbols } from "../../kernel/symbols/module_symbols.ts";
@@ -246,16 +246,4 @@ function booted(kernel: Kernel): boolean {
   const running = kernel.types.tryEnumerator("SYSTEM_RUNNING");
   return at === undefined || running === undefined ||
     kernel.space.u32(at) >= running;
-}
-
-/** The modules that can be read: one may be freed meanwhile. */
-function readModules(kernel: Kernel, gvas: readonly bigint[]): ModuleView[] {
-  return gvas.flatMap((gva) => {
-    try {
-      return [readModule(kernel, gva)];
-    } catch (error) {
-      if (error instanceof MemoryError) return [];
-      throw error;
-    }
-  });
 }

@@ -85,4 +85,9 @@ export class CodeReading {
     }
     return text;
   }
+
+  /** Forgets a module's text, so that it is read again. */
+  forget({ gva }: ModuleView): void {
+    this.#moduleTexts.delete(gva);
+  }
 }

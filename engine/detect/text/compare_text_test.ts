@@ -36,6 +36,8 @@ function compare(
     finding: (finding) => findings.push(finding),
     unjudged: (_, why) => said.push(why),
     known: (text) => said.push(text),
+    passing: () => assert.fail("nothing changes here"),
+    gone: () => assert.fail("nothing goes here"),
     notRun: () => assert.fail("it was run"),
     judged: (count) => judged += count,
     part: (_, body) => body(),

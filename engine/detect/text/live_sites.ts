@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { MemoryError } from "../../base/errors.ts";
 import {
   jumpSites,
   moduleJumpSites,
@@ -92,12 +93,19 @@ export function withoutProbes(
     const there = text.subarray(at, at + patching.probeBytes);
     const optimised = (flags & OPTIMIZED) !== 0 && patching.isProbeJump(there);
     if (!instructions.isBreakpoint(there) && !optimised) continue;
-    if (opcode !== undefined) {
-      const from = gva + BigInt(opcode.offset);
-      plain.set(kernel.space.bytes(from, opcode.size), at);
+    try {
+      if (opcode !== undefined) {
+        const from = gva + BigInt(opcode.offset);
+        plain.set(kernel.space.bytes(from, opcode.size), at);
+      }
+      if (!optimised || copied === undefined) continue;
+      plain.set(kernel.space.bytes(gva + BigInt(copied), rest), at + 1);
+    } catch (error) {
+      // Unloaded meanwhile with its module: what it wrote stays, and is found
+      // when it is still there at the next reading. A recording lacks a page.
+      if (error instanceof MemoryError && kernel.memory.live) continue;
+      throw error;
     }
-    if (!optimised || copied === undefined) continue;
-    plain.set(kernel.space.bytes(gva + BigInt(copied), rest), at + 1);
   }
   return plain;
 }

@@ -126,6 +126,16 @@ export class FixtureGuest {
     return gva;
   }
 
+  /** Maps a page of the direct map a second time, at `gva`. */
+  alias(gva: bigint, page: bigint): void {
+    this.#tables.map(gva, BigInt(this.gpa(page)), 4096);
+  }
+
+  /** Takes such a mapping away. */
+  unmap(gva: bigint): void {
+    this.#tables.unmap(gva);
+  }
+
   /**
    * Adds a symbol for a GVA of the image; must be called before
    * {@linkcode kernel} is used.

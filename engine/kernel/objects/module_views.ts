@@ -91,6 +91,21 @@ export function readModule(kernel: Kernel, gva: bigint): ModuleView {
   };
 }
 
+/** The modules that can be read: one may be freed meanwhile. */
+export function readModules(
+  kernel: Kernel,
+  gvas: readonly bigint[],
+): ModuleView[] {
+  return gvas.flatMap((gva) => {
+    try {
+      return [readModule(kernel, gva)];
+    } catch (error) {
+      if (error instanceof MemoryError) return [];
+      throw error;
+    }
+  });
+}
+
 /** GVAs of the `struct module`s on the list that lsmod shows. */
 export function listedModules(kernel: Kernel): bigint[] {
   const head = kernel.symbols.tryAddress("modules");

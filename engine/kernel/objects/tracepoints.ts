@@ -4,6 +4,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
 
 /** A function attached to a tracepoint. */
@@ -18,35 +19,36 @@ export interface TracepointProbe {
 
 const MAX_PROBES = 1024;
 
-/** GVAs of all `struct tracepoint`s of the image or of a module. */
-export function tracepoints(
-  kernel: Kernel,
-  modules: readonly bigint[],
-): bigint[] {
-  const found: bigint[] = [];
-  const { space, symbols } = kernel;
+/** GVAs of the image's `struct tracepoint`s. */
+export function tracepoints({ space, symbols }: Kernel): bigint[] {
   const start = symbols.tryAddress("__start___tracepoints_ptrs");
   const end = symbols.tryAddress("__stop___tracepoints_ptrs");
-  const table = (from: bigint, count: number) => {
-    // With CONFIG_HAVE_ARCH_PREL32_RELOCATIONS the entries are distances, not
-    // pointers.
-    const bytes = space.bytes(from, count * 4);
-    const view = new DataView(bytes.buffer);
-    for (let i = 0; i < count; i++) {
-      const at = from + BigInt(4 * i);
-      found.push(BigInt.asUintN(64, at + BigInt(view.getInt32(4 * i, true))));
-    }
-  };
-  if (start !== undefined && end !== undefined && end > start) {
-    table(start, Number(end - start) / 4);
-  }
-  for (const module of modules) {
-    const at = kernel.object("module", module);
-    if (!at.has("num_tracepoints")) continue;
-    const count = at.number("num_tracepoints");
-    if (count > 0 && count < 65536) table(at.u64("tracepoints_ptrs"), count);
-  }
-  return found;
+  return start === undefined || end === undefined || end <= start
+    ? []
+    : read(space, start, Number(end - start) / 4);
+}
+
+/** GVAs of a module's `struct tracepoint`s. */
+export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
+  const at = kernel.object("module", module);
+  if (!at.has("num_tracepoints")) return [];
+  const count = at.number("num_tracepoints");
+  return count > 0 && count < 65536
+    ? read(kernel.space, at.u64("tracepoints_ptrs"), count)
+    : [];
+}
+
+/**
+ * Reads a table of tracepoints: with CONFIG_HAVE_ARCH_PREL32_RELOCATIONS its
+ * entries are distances, not pointers.
+ */
+function read(space: AddressSpace, from: bigint, count: number): bigint[] {
+  const bytes = space.bytes(from, count * 4);
+  const view = new DataView(bytes.buffer);
+  return Array.from({ length: count }, (_, i) => {
+    const at = from + BigInt(4 * i);
+    return BigInt.asUintN(64, at + BigInt(view.getInt32(4 * i, true)));
+  });
 }
 
 /** All functions attached to the given tracepoints. */

@@ -1,0 +1,213 @@
+/**
+ * Guests that load and unload modules while they are read, for tests.
+ *
+ * @module
+ */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import {
+  FixtureGuest,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import {
+  listedModules,
+  type ModuleView,
+  readModule,
+} from "../../kernel/objects/module_views.ts";
+import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
+import type { Report } from "../finding.ts";
+import { CheckContext } from "./context.ts";
+
+/** `enum module_state`. */
+export const STATE = { live: 0, coming: 1, going: 2 } as const;
+
+const PAGE = 4096n;
+/** Where the first module is loaded, and from there to the next. */
+const FIRST = 0xffffffffc0100000n;
+const STEP = 0x10000n;
+
+const TYPES = fixtureTypes({
+  list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
+  module_layout: {
+    size: 24,
+    members: { base: [0, "u64"], size: [8, "u32"], text_size: [12, "u32"] },
+  },
+  module: {
+    size: 128,
+    members: {
+      state: [0, "u32"],
+      list: [8, "list_head"],
+      name: [24, "u64"],
+      core_layout: [32, "module_layout"],
+      init_layout: [56, "module_layout"],
+      taints: [80, "u64"],
+      sig_ok: [88, "u8"],
+    },
+  },
+}, [
+  ["MODULE_STATE_LIVE", STATE.live],
+  ["MODULE_STATE_COMING", STATE.coming],
+  ["MODULE_STATE_GOING", STATE.going],
+]);
+
+/** Memory that calls `tick` before each read. */
+class TickingMemory extends BufferMemory {
+  tick: () => void = () => {};
+
+  override view(): undefined {
+    return undefined;
+  }
+  override read(gpa: number, into: Uint8Array): void {
+    this.tick();
+    super.read(gpa, into);
+  }
+}
+
+/** A guest with a module list. */
+export class ModuleGuest {
+  readonly guest: FixtureGuest;
+  readonly #memory: TickingMemory;
+  readonly #head: bigint;
+
+  /** @param live whether it runs; a recording does not */
+  constructor(live = true) {
+    const made: TickingMemory[] = [];
+    this.guest = new FixtureGuest(TYPES, {
+      memory: (bytes) => {
+        made.push(new TickingMemory(bytes, { live }));
+        return made[0];
+      },
+    });
+    this.#memory = made[0];
+    this.#head = this.guest.image();
+    this.guest.symbol("modules", this.#head);
+    this.#link(this.#head, this.#head);
+  }
+
+  /** Has something done before each read of the guest's memory. */
+  onRead(tick: () => void): void {
+    this.#memory.tick = () => {
+      // What it does reads memory as well.
+      this.#memory.tick = () => {};
+      tick();
+      this.onRead(tick);
+    };
+  }
+
+  #set(gva: bigint, value: bigint): void {
+    const { gpa } = this.guest.space.translate(gva);
+    this.guest.view.setBigUint64(gpa, value, true);
+  }
+  #get(gva: bigint): bigint {
+    return this.guest.space.u64(gva);
+  }
+  #link(node: bigint, next: bigint): void {
+    this.#set(node, next);
+    this.#set(next + 8n, node);
+  }
+  #at(module: bigint, member: string): bigint {
+    return this.guest.at("module", module, member);
+  }
+
+  /**
+   * Loads a module into the `index`th place: a page of text, and one with its
+   * `struct module`.
+   *
+   * @returns GVA of that
+   */
+  load(name: string, index: number, state: number = STATE.live): bigint {
+    const base = FIRST + BigInt(index) * STEP;
+    const gva = base + PAGE;
+    for (const page of [base, gva]) {
+      this.guest.alias(page, this.guest.allocate(4096, 4096));
+    }
+    this.#set(this.#at(gva, "state"), BigInt(state));
+    new TextEncoder().encode(name).forEach((byte, i) => {
+      const at = this.#at(gva, "name") + BigInt(i);
+      this.guest.view.setUint8(this.guest.space.translate(at).gpa, byte);
+    });
+    this.#set(this.#at(gva, "core_layout.base"), base);
+    this.#set(
+      this.#at(gva, "core_layout.size"),
+      2n * PAGE | PAGE << 32n,
+    );
+    this.#set(this.#at(gva, "sig_ok"), 1n);
+    const last = this.#get(this.#head + 8n);
+    this.#link(last, this.#at(gva, "list"));
+    this.#link(this.#at(gva, "list"), this.#head);
+    return gva;
+  }
+
+  /** Gives a module another state. */
+  setState(gva: bigint, state: number): void {
+    this.#set(this.#at(gva, "state"), BigInt(state));
+  }
+
+  /** Takes a module off the list. */
+  unlink(gva: bigint): void {
+    const node = this.#at(gva, "list");
+    this.#link(this.#get(node + 8n), this.#get(node));
+  }
+
+  /** Takes a module's memory away: its text, and its `struct module`. */
+  unmap(gva: bigint): void {
+    this.guest.unmap(gva - PAGE);
+    this.guest.unmap(gva);
+  }
+
+  /** Takes away the text alone. */
+  unmapText(gva: bigint): void {
+    this.guest.unmap(gva - PAGE);
+  }
+
+  /** What a check is given now. */
+  context(): CheckContext {
+    const { kernel } = this.guest;
+    const modules = listedModules(kernel).map((gva) => readModule(kernel, gva));
+    const moduleAt = (gva: bigint): ModuleView | undefined =>
+      modules.find(({ ranges }) =>
+        ranges.some(({ start, end }) => gva >= start && gva < end)
+      );
+    return Object.create(CheckContext.prototype, {
+      kernel: { value: kernel },
+      code: { value: { modules, moduleAt } },
+      forget: { value: () => {} },
+    });
+  }
+}
+
+/** All that a check says, as lines. */
+export class Said implements Report {
+  readonly lines: string[] = [];
+
+  finding({ summary }: Parameters<Report["finding"]>[0]): void {
+    this.lines.push(`finding: ${summary}`);
+  }
+  unjudged(what: string): void {
+    this.lines.push(`unjudged: ${what}`);
+  }
+  passing(what: string): void {
+    this.lines.push(`passing: ${what}`);
+  }
+  gone({ where }: Parameters<Report["gone"]>[0]): void {
+    this.lines.push(`gone: ${where}`);
+  }
+  known(text: string): void {
+    this.lines.push(`known: ${text}`);
+  }
+  notRun(why: string): void {
+    this.lines.push(`not run: ${why}`);
+  }
+  judged(count: number): void {
+    this.lines.push(`judged: ${count}`);
+  }
+  part(what: string, body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      const unreadable = error instanceof KernelError ||
+        error instanceof MemoryError;
+      if (!unreadable) throw error;
+      this.unjudged(what);
+    }
+  }
+}
