@@ -27,13 +27,20 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
     "entry code",
   ],
   [/\bendbr\w*|\w*fentry\w*|\bint3\b|\bNOP5\b/i, "an instruction"],
-  [/(?<![.\w])x86(?:[-_]64)?(?!\w)|\bR_X86\w*/i, "an architecture"],
+  [
+    /\b0x(?:0f, ?0x(?:1f|0b)|f3, ?0x0f|66, ?0x90)\b/i,
+    "an instruction",
+  ],
+  [
+    /(?<![.\w])(?:x86(?:[-_]64)?|x64|i[3-6]86)(?!\w)|\bR_X86\w*/i,
+    "an architecture",
+  ],
   [
     /(?<![$\w])(?:cr3|rdi|rsi|rip|idtr|MSR_[A-Z]\w*)(?!\w)/i,
     "a register",
   ],
   [
-    /\b0x(?!(?:f_?){16}n?\b)f_?f_?f_?f_?(?:[0-9a-f]_?){12}n?\b/i,
+    /\b0x(?!(?:f_?){16}n?\b)f_?f_?f_?f_?(?:[0-9a-f]_?){12}n?\b|\b0xffff_?8[08]00\b|-0x8000_?0000n?\b/i,
     "an address",
   ],
 ];
@@ -42,9 +49,13 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
  * A size or mask of 4 KiB pages, or a shift by 12 bits; but `1 << 12` is a
  * flag.
  */
-const PAGE_SIZE = /\b(?:4096|0x1000|0xfff)n?\b|(?<!\b1n? )(?:<<|>>>?) ?12n?\b/;
+const PAGE_SIZE =
+  /\b(?:4096|4095|0x1000|0xfff|4n? (?:\* 1024|<< 10)|2n? \*\* 12)n?\b|(?<!\b1n? )(?:<<|>>>?) ?12n?\b/i;
+/** A separator between the digits of a number. */
+const SEPARATOR = /(?<=\b\d[\da-fx_]*)_(?=[\da-f])/gi;
 /** A named limit that happens to be the same number. */
-const NAMED_LIMIT = /^(?:export )?const (?!\w*PAGE)[A-Z][A-Z0-9_]* = 4096n?;$/;
+const NAMED_LIMIT =
+  /^(?:export )?const (?!\w*PAGE)[A-Z][A-Z0-9_]* = 409[56]n?;$/;
 
 /** Whether a file must not depend on an architecture. */
 export function isNeutral(path: string): boolean {
@@ -75,7 +86,7 @@ export function brokenByArchitecture(path: string, text: string): Violation[] {
       }
     }
     const code = withoutTexts(withoutComment(line));
-    const page = PAGE_SIZE.exec(code)?.[0];
+    const page = PAGE_SIZE.exec(code.replace(SEPARATOR, ""))?.[0];
     if (page !== undefined && !NAMED_LIMIT.test(code)) {
       add(
         `${page}: a page is as large as the guest's kernel says (kernel.pageSize); a limit has a name`,
@@ -118,7 +129,11 @@ function withoutModules(line: string): string {
   return line.replace(/\b(from|import\(?)\s*"[^"]*"/g, "$1");
 }
 
-/** The line with its string literals emptied. */
+/** The line with its string literals emptied, but for what they compute. */
 function withoutTexts(code: string): string {
-  return code.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, '""');
+  return code.replace(
+    /"[^"]*"|'[^']*'|`[^`]*`/g,
+    (text) =>
+      text.startsWith("`") ? (text.match(/\$\{[^}]*\}/g) ?? []).join() : '""',
+  );
 }

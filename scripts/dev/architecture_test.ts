@@ -26,6 +26,12 @@ Deno.test("words of one architecture are reported, in code and in comments", () 
       "    cr3: hex(root),",
       " * The IDTR is a register.",
       "import { a } from './b.ts'; // R_X86_64_PC32",
+      "const ENTRY = [0xf3, 0x0f, 0x1e, 0xfa];",
+      "const EMPTY = [0x0f, 0x1f, 0x44, 0x00, 0x00];",
+      '  if (machine === "x64") return;',
+      "// Not on i386.",
+      "const upper = (high: number) => high >= 0xffff8000;",
+      "const BASE = BigInt.asUintN(64, -0x80000000n);",
     ]
   ) assert.deepEqual(lines(line), [1], line);
 });
@@ -54,6 +60,14 @@ Deno.test("page sizes are reported, named limits are not", () => {
       "  const at = gva & ~0xfffn;",
       "  const frame = gpa >> 12;",
       "  const gva = frame << 12n;",
+      "  const end = start + 4_096;",
+      "  const at = gpa & ~0xFFF;",
+      "  const at = gpa & ~4095;",
+      "  const end = start + 0x1_000;",
+      "  const end = start + 2 ** 12;",
+      "  const end = start + 4 * 1024;",
+      "  const end = start + (4 << 10);",
+      "  return `page ${gpa / 4096}`;",
     ]
   ) assert.deepEqual(lines(line), [1], line);
   for (
@@ -65,6 +79,10 @@ Deno.test("page sizes are reported, named limits are not", () => {
       "const IPMODIFY = 1n << 12n;",
       "const flag = 1 << 12;",
       "const n = 40960;",
+      "const MAX_ERRNO = 4095;",
+      "const CHUNK = 64 * 1024;",
+      "  const gib = high * 0x1_0000_0000;",
+      "  return `give ${n}, such as 4096`;",
     ]
   ) assert.deepEqual(lines(line), [], line);
 });

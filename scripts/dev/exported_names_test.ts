@@ -24,14 +24,23 @@ Deno.test("overloads, re-exports, private names and templates do not count", () 
       "export function f(a: 1): 1;\nexport function f(a: 2): 2;\n",
       'export { f } from "./0.ts";\nfunction g() {}\n',
       "export async function g() {}\nexport function* h() {}\n",
+      'import { g } from "./0.ts";\nexport { g };\n',
       "// `x`\nconst text = `\nexport function h() {}\n`;\n",
     ),
     [],
   );
-  assert.equal(
-    names("export async function g() {}", "export type g = 1;").length,
-    1,
-  );
+  for (
+    const again of [
+      "export type g = 1;",
+      "export const enum g {}",
+      "export namespace g {}",
+      "function g() {}\nexport { g };",
+      "const a = 1;\nexport {\n  a as g,\n  b,\n};",
+      "// A ` by itself.\nexport const g = 1;",
+    ]
+  ) {
+    assert.equal(names("export async function g() {}", again).length, 1, again);
+  }
 });
 
 Deno.test("the rule does not apply to architectures and the lab", () => {

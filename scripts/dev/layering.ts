@@ -15,6 +15,7 @@ import {
   brokenByEntry,
   brokenByImport,
   brokenByInside,
+  brokenByLayer,
   brokenByText,
   isCode,
   isForTests,
@@ -67,7 +68,7 @@ for (const each of await importsOf(code)) {
   if (room !== undefined) violations.push({ path: from, line, rule: room });
 }
 for (const path of code) {
-  const rule = brokenByPlace(path);
+  const rule = brokenByLayer(path) ?? brokenByPlace(path);
   if (rule !== undefined) violations.push({ path, line: 1, rule });
 }
 for (const { path, rule } of crowded(code)) {

@@ -197,7 +197,9 @@ export function circles(
     if (low.get(file) !== own) return;
     const circle = stack.splice(stack.indexOf(file));
     for (const each of circle) open.delete(each);
-    if (circle.length > 1) found.push(circle.sort());
+    if (circle.length > 1 || imports.get(file)?.has(file) === true) {
+      found.push(circle.sort());
+    }
   };
   for (const file of [...imports.keys()].sort()) {
     if (!index.has(file)) visit(file);

@@ -89,6 +89,7 @@ Deno.test("finds circles of any length, and nothing else", () => {
     ),
     [["a", "b", "c"], ["d", "e"]],
   );
+  assert.deepEqual(circles(graph({ a: ["a", "b"], b: [] })), [["a"]]);
 });
 
 Deno.test("docs/rooms.md lists the rooms, in their order", () => {

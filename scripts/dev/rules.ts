@@ -80,9 +80,37 @@ const LONG_FILE = 600;
 
 const NATIVE = /\b(?:Unsafe[A-Z]\w*|dl(?:open))\b/;
 const SILENCED = /deno-lint[-]ignore|@ts-(?:ignore|nocheck)\b/;
+/** Like the above, but tests of types cannot do without. */
+const EXPECTED = /@ts-[e]xpect-error\b/;
 const MACHINE_PATH = /(?<![\w.})\]*])\/(?:work|home|root)\//;
 const HOST =
   /\b(?:(?:deb|security|ftp[\w.]*|snapshot)\.debian\.org|registry\.(?:npmjs|yarnpkg)\.\w+|(?:npm\.)?jsr\.io|(?:archive|ports)\.ubuntu\.com)\b/;
+
+/** Imports that Deno does not list, and the rules that they break. */
+type HiddenImports = readonly (readonly [RegExp, string])[];
+
+/** In the library every import is listed. */
+const INSIDE_LIBRARY: HiddenImports = [
+  [
+    /(?<![\w.#])import\s*\((?!\s*(?:"[^"]*"\s*[,)]|\)))/g,
+    "import() must name its module in a plain string",
+  ],
+  [
+    /(?<!\b(?:from|import|import\()\s*)["'`]\.{1,2}\/[^"'`\n]*\.[cm]?[jt]s["'`]/g,
+    "a file of code is imported, not named",
+  ],
+];
+
+/**
+ * Commands also start programs of their own, and import users' scripts by
+ * their paths.
+ */
+const HIDDEN_IMPORTS: Readonly<Record<string, HiddenImports>> = {
+  scripts: [[
+    /(?<!\b(?:from|import|import\()\s*)["'`](?:\.{1,2}\/)+(?:engine|dsl|ffi)\//g,
+    "names a file inside the library: import what deno.json exports",
+  ]],
+};
 
 /** The layer of a file: its top folder, or its own name. */
 export function layerOf(path: string): string {
@@ -91,7 +119,7 @@ export function layerOf(path: string): string {
 
 /** Whether a file is code. */
 export function isCode(path: string): boolean {
-  return /\.(?:ts|tsx|js|mjs)$/.test(path);
+  return /\.(?:[cm]?[jt]s|[jt]sx)$/.test(path);
 }
 
 /** Whether a file is a test, or is used by tests only. */
@@ -100,17 +128,23 @@ export function isForTests(path: string): boolean {
     ["tests", "bench"].includes(layerOf(path));
 }
 
+/** The rule that a file of code breaks by its top folder, if any. */
+export function brokenByLayer(path: string): string | undefined {
+  const layer = layerOf(path);
+  return layer in MAY_IMPORT
+    ? undefined
+    : `"${layer}" is no layer; code belongs into one of ${
+      Object.keys(MAY_IMPORT).join(", ")
+    }`;
+}
+
 /** The rule that an import breaks, if any. */
 export function brokenByImport(
   { from, specifier, to }: Omit<Import, "line">,
 ): string | undefined {
   const layer = layerOf(from);
   const allowed = MAY_IMPORT[layer];
-  if (allowed === undefined) {
-    return `"${layer}" is no layer; code belongs into one of ${
-      Object.keys(MAY_IMPORT).join(", ")
-    }`;
-  }
+  if (allowed === undefined) return brokenByLayer(from);
   const scheme = to.match(/^([a-z]+):/)?.[1];
   if (scheme !== undefined) {
     if (scheme !== "npm" && scheme !== "node") {
@@ -197,14 +231,8 @@ export function brokenByText(path: string, text: string): Violation[] {
       if (layer !== "ffi" && NATIVE.test(code)) {
         add(i + 1, `${NATIVE.exec(code)?.[0]} may be named in ffi/ alone`);
       }
-      if (SILENCED.test(line)) {
+      if (SILENCED.test(line) || !isForTests(path) && EXPECTED.test(line)) {
         add(i + 1, "a check is silenced; solve what it complains about");
-      }
-      if (
-        layer !== "scripts" && layer !== "tests" &&
-        /(?<![\w.#])import\s*\(\s*[^"'\s)]/.test(code)
-      ) {
-        add(i + 1, "import() must name its module in a plain string");
       }
     }
     if (MACHINE_PATH.test(line) && !path.endsWith("_test.ts")) {
@@ -214,6 +242,14 @@ export function brokenByText(path: string, text: string): Violation[] {
       add(i + 1, `a mirror's or registry's name: ${HOST.exec(line)?.[0]}`);
     }
   });
+  if (isCode(path) && !isForTests(path)) {
+    const code = lines.map(withoutComment).join("\n");
+    for (const [pattern, rule] of HIDDEN_IMPORTS[layer] ?? INSIDE_LIBRARY) {
+      for (const { index } of code.matchAll(pattern)) {
+        add(code.slice(0, index).split("\n").length, rule);
+      }
+    }
+  }
   return found;
 }
 

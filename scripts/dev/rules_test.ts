@@ -3,6 +3,7 @@ import {
   brokenByEntry,
   brokenByImport,
   brokenByInside,
+  brokenByLayer,
   brokenByText,
   type Import,
   isLong,
@@ -106,6 +107,9 @@ Deno.test("tests are not imported, fixtures only by tests", () => {
 });
 
 Deno.test("a folder that is not a layer is reported", () => {
+  assert.match(brokenByLayer("tools/a.ts") ?? "", /is no layer/);
+  assert.match(brokenByLayer("a.ts") ?? "", /is no layer/);
+  assert.equal(brokenByLayer("mod.ts"), undefined);
   assert.match(
     imports("util/a.ts", "engine/base/errors.ts") ?? "",
     /is no layer/,
@@ -169,6 +173,34 @@ Deno.test("import() of a computed name is reported", () => {
     textRules("dsl/a.ts", HEAD + 'await import(\n  "./b.ts");\nimport("./c");'),
     [],
   );
+  for (const name of ["\n  name,\n", '"./" + name', '"./b.ts" as string']) {
+    assert.deepEqual(
+      textRules("dsl/a.ts", `${HEAD}\nawait import(${name});\n`),
+      ["7 import() must name its module in a plain string"],
+      name,
+    );
+  }
+});
+
+Deno.test("files of code that are named instead of imported are reported", () => {
+  for (
+    const code of [
+      'new Worker(new URL("../kernel/b.ts", import.meta.url));',
+      'require("./b.js");',
+      "const path = `./${name}.ts`;",
+    ]
+  ) assert.equal(textRules("engine/a.ts", HEAD + code).length, 1, code);
+  for (
+    const code of [
+      'import { b } from "./b.ts";\nexport * from "./c.ts";\nimport "./d.ts";',
+      '// As "./b.ts" does.',
+      'const ending = ".ts";',
+    ]
+  ) assert.deepEqual(textRules("engine/a.ts", HEAD + code), [], code);
+  const inside = 'const path = "../../engine/base/" + name;\n';
+  assert.equal(textRules("scripts/cli/a.ts", inside).length, 1);
+  assert.deepEqual(textRules("scripts/cli/a_test.ts", inside), []);
+  assert.deepEqual(textRules("scripts/a.ts", 'start("./xftrace.ts");'), []);
 });
 
 Deno.test("a file begins with a @module comment", () => {
@@ -186,6 +218,7 @@ Deno.test("silenced checks are reported", () => {
   }
   const expected = "// @ts-expect-" + "error: a wrong field\n";
   assert.deepEqual(textRules("tests/types/a.ts", expected), []);
+  assert.equal(textRules("scripts/a.ts", expected).length, 1);
 });
 
 Deno.test("absolute paths of one machine are reported", () => {

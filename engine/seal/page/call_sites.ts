@@ -1,6 +1,6 @@
 /**
  * Checks that the kernel still calls Ftrace at the start of the root functions:
- * the five bytes there are a call while the function is being traced, and a
+ * the instruction there is a call while the function is being traced, and a
  * no-op otherwise. An intruder who empties the filter, or clears
  * `ftrace_enabled`, leaves the module registered but never called.
  *
@@ -12,9 +12,6 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
 import type { PresenceFinding } from "./presence.ts";
-
-/** The no-op that Ftrace writes over an unused call (ftrace_nop_replace). */
-const NOP = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 
 /** The call sites of functions in the kernel image. */
 export class RootCallSites {
@@ -84,10 +81,12 @@ export class RootCallSites {
   }
 }
 
-function isNop(kernel: Kernel, ip: bigint): boolean {
+/** Whether what Ftrace writes over an unused call is there. */
+function isNop({ arch, space }: Kernel, ip: bigint): boolean {
+  const { nop } = arch.ftraceSites;
   try {
-    const bytes = kernel.space.bytes(ip, NOP.length);
-    return NOP.every((byte, i) => bytes[i] === byte);
+    const bytes = space.bytes(ip, nop.length);
+    return nop.every((byte, i) => bytes[i] === byte);
   } catch (error) {
     if (!(error instanceof MemoryError)) throw error;
     return false;
