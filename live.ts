@@ -20,34 +20,37 @@ import { attach } from "./ffi/attach.ts";
 export * from "./mod.ts";
 export { openAgent } from "./ffi/open_agent.ts";
 
-/** How a target is opened. */
+/** Options for opening a target. */
 export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
   /**
-   * Use and write the cache, by which a kernel that was seen before is
-   * described within milliseconds; default: for guests, not for recordings.
+   * Whether to use and write the cache, with which a kernel that was seen
+   * before is described within milliseconds. Default: true for guests, false
+   * for recordings.
    */
   readonly cache?: boolean;
   /** Path of a System.map whose symbols replace the kernel's own. */
   readonly systemMap?: string;
   /**
-   * Read by `pread` instead of through a mapping: slower, but a memory file
-   * that is truncated gives an error instead of a signal that ends the program.
+   * Read by `pread` instead of through a mapping: slower, but if the memory
+   * file is truncated, this gives an error and not a signal that ends the
+   * program.
    */
   readonly safeRead?: boolean;
   /**
-   * The guest is going to be changed: a recording, which has no guest, is
-   * refused. Memory still is made writable only when a plan is carried out.
+   * Set if the guest is going to be changed: then a recording is refused.
+   * Memory is made writable only when a plan is carried out.
    */
   readonly steered?: boolean;
 }
 
 /**
- * Opens a target: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`; by default
+ * Opens a target: `qemu:NAME`, `pid:N`, `file:PATH` or `core:PATH`; by default
  * the one that XFTRACE_TARGET names, else the only VM that runs. Its memory is
- * opened read-only; a trace that changes the guest makes it writable when it
- * runs.
+ * opened read-only; it is made writable only while a trace that changes the
+ * guest runs.
  *
- * @throws {XftraceError} one sentence: what is missing and what to do.
+ * @throws {XftraceError} if it cannot be opened; says what is missing and what
+ * to do.
  *
  * @example
  * ```ts ignore

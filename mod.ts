@@ -6,8 +6,8 @@
  *     await using guest = await open("core:web1.core.zst");
  *     await trace(sys_open).filter(duration.gt("100us")).on(guest).print();
  *
- * This module loads no native code: it opens recordings, which need no
- * permission but `--allow-read`. Running guests are opened by `xftrace/live`.
+ * This module loads no native code. It opens recordings, which only need
+ * `--allow-read`; `xftrace/live` also opens running guests.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A second implementation of SipHash-2-4, on bigints and close to the paper, to
- * compare the fast one with.
+ * A second implementation of SipHash-2-4, on bigints and close to the paper
+ * that defines it, to compare the fast one with.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * What a collector kept, handed to a writer, and as Log_Maker's file:
- * `trace_graph.txt`, the call graph as the guest's own trace file would print
- * it.
+ * Passes what a collector kept to a writer, or writes it as `trace_graph.txt`:
+ * the call graph as the guest's own trace file would print it.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * Log_Maker's second half: trace_graph.txt out of verified entries, in the
- * form of the paper's figure 4. A function that the system-call dispatcher
- * calls and that is not the kernel's own stands there by its address in hex,
- * and a root that something else calls says from where.
+ * Writes trace_graph.txt from verified entries, in the form of figure 4 of the
+ * paper (docs/paper.md). A function that the system-call dispatcher calls and
+ * that is not the kernel's own is printed as its address in hex; a root that
+ * something else calls is printed with its caller.
  *
  * @module
  */

@@ -37,7 +37,7 @@ const DISPATCHER = 0xffffffff81000100n;
 const OPENAT = 0xffffffff81200004n;
 const HOOK = 0xffffffffc0001000n;
 
-Deno.test("a hooked system call reads as in the paper's figure", () => {
+Deno.test("a hooked system call is printed as in the paper's figure 4", () => {
   const report = new GraphReport(
     {
       seal: 3,
