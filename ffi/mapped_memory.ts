@@ -4,9 +4,10 @@
  * @module
  */
 import { MemoryError } from "../engine/base/errors.ts";
-import type {
-  GpaRange,
-  PhysicalMemory,
+import {
+  CLOSED,
+  type GpaRange,
+  type PhysicalMemory,
 } from "../engine/memory/physical_memory.ts";
 import { guardWrite } from "../engine/memory/write_guard.ts";
 import { Mapping } from "./mapping.ts";
@@ -47,6 +48,7 @@ export class MappedMemory implements PhysicalMemory {
   /** The same files mapped for writing; empty until `makeWritable`. */
   #writes: readonly Mapping[] = [];
   readonly #segments: MappedSegment[] = [];
+  #closed = false;
 
   /**
    * Maps the files.
@@ -128,7 +130,7 @@ export class MappedMemory implements PhysicalMemory {
     throw new MemoryError(
       this.name,
       gpa,
-      `${length} bytes there are not guest RAM`,
+      this.#closed ? CLOSED : `${length} bytes there are not guest RAM`,
     );
   }
 
@@ -224,6 +226,8 @@ export class MappedMemory implements PhysicalMemory {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#segments.length = 0;
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     for (const mapping of this.#writes) mapping[Symbol.dispose]();
   }

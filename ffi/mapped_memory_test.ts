@@ -45,6 +45,18 @@ for (const [how, make] of Object.entries(MAKERS)) {
     writable = false,
   ): PhysicalMemory => make(files.map((file) => file.path), SEGMENTS, writable);
 
+  Deno.test(`${how}: memory that has been closed says so`, () => {
+    using first = new MemoryFile(4 * HOLE);
+    using second = new MemoryFile(2 * HOLE);
+    const memory = open([first, second]);
+    memory[Symbol.dispose]();
+    assert.throws(() => memory.read(0, new Uint8Array(8)), {
+      name: "MemoryError",
+      message: /file:test: it has been closed: .* the block that opened it/,
+    });
+    assert.equal(memory.view(0, 8), undefined);
+  });
+
   Deno.test(`${how}: GPAs lead to the right place of the right file`, () => {
     using first = new MemoryFile(4 * HOLE);
     using second = new MemoryFile(2 * HOLE);

@@ -6,9 +6,10 @@
  * @module
  */
 import { GuestGoneError, MemoryError } from "../engine/base/errors.ts";
-import type {
-  GpaRange,
-  PhysicalMemory,
+import {
+  CLOSED,
+  type GpaRange,
+  type PhysicalMemory,
 } from "../engine/memory/physical_memory.ts";
 import { guardWrite } from "../engine/memory/write_guard.ts";
 import { Buffer } from "node:buffer";
@@ -42,7 +43,8 @@ export class PreadMemory implements PhysicalMemory {
   readonly live: boolean;
   readonly ranges: readonly GpaRange[];
   readonly #files: FileDescriptor[] = [];
-  readonly #segments: readonly MemorySegment[];
+  #segments: readonly MemorySegment[];
+  #closed = false;
   readonly #dataRanges: DataRangeFinder | undefined;
 
   /**
@@ -98,7 +100,11 @@ export class PreadMemory implements PhysicalMemory {
     for (const segment of this.#segments) {
       if (gpa >= segment.start && gpa < segment.end) return segment;
     }
-    throw new MemoryError(this.name, gpa, "not guest RAM");
+    throw new MemoryError(
+      this.name,
+      gpa,
+      this.#closed ? CLOSED : "not guest RAM",
+    );
   }
 
   /** Runs `each` over the pieces of `[gpa, gpa + length)`, one per segment. */
@@ -219,6 +225,8 @@ export class PreadMemory implements PhysicalMemory {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#segments = [];
     for (const file of this.#files) file[Symbol.dispose]();
     this.#files.length = 0;
   }

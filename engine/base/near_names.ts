@@ -22,7 +22,9 @@ export function nearNames(
   const found: { name: string; far: number }[] = [];
   for (const candidate of candidates) {
     const text = candidate.toLowerCase();
-    const far = text.includes(wanted) || wanted.includes(text)
+    // A name of a few letters is in very many others.
+    const within = wanted.includes(text) && 2 * text.length >= wanted.length;
+    const far = text.includes(wanted) || within
       ? Math.min(most, Math.abs(text.length - wanted.length) / 4)
       : edits.to(codesOf(text), 0, text.length, most);
     if (far <= most) found.push({ name: candidate, far });

@@ -12,6 +12,10 @@ Deno.test("similar names, the best first", () => {
     "ab1",
     "ab2",
   ]);
+  assert.deepEqual(nearNames("task_strct", ["", "s", "rc", "task_struct"]), [
+    "task_struct",
+  ]);
+  assert.deepEqual(nearNames("sys_openat2", ["openat2"]), ["openat2"]);
 });
 
 Deno.test("the question names the suggestions", () => {

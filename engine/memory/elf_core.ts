@@ -16,6 +16,7 @@ import { searchRanges } from "./elf_core_search.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
 import type { ByteSource, SourceOptions } from "./elf_core_source.ts";
 import {
+  CLOSED,
   type GpaRange,
   type PhysicalMemory,
   recordingRefusal,
@@ -33,6 +34,9 @@ interface Part extends GpaRange {
   /** Offset in the file, or -1 when the part is all zeros. */
   readonly offset: number;
 }
+
+/** The parts of a core that has been closed. */
+const CLOSED_PARTS: readonly Part[] = [{ start: 0, end: 0, offset: -1 }];
 
 /**
  * A core as {@linkcode PhysicalMemory}; read-only, not live.
@@ -52,7 +56,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   /** PT_LOAD segments as they stand in the file. */
   readonly segments: readonly LoadSegment[];
   readonly #source: ByteSource;
-  readonly #parts: readonly Part[];
+  #parts: readonly Part[];
   #last = 0;
 
   /**
@@ -118,6 +122,8 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   }
 
   [Symbol.dispose](): void {
+    this.#parts = CLOSED_PARTS;
+    this.#last = 0;
     this.#source[Symbol.dispose]();
   }
 
@@ -137,7 +143,9 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
     return new MemoryError(
       this.name,
       gpa,
-      wasRam
+      this.#parts === CLOSED_PARTS
+        ? CLOSED
+        : wasRam
         ? "this page was not saved in the snapshot"
         : "the core holds no memory there",
     );

@@ -108,6 +108,17 @@ Deno.test("a core is read by GPA, across segments and into zeros", () => {
   });
 });
 
+Deno.test("a core that has been closed says so", () => {
+  const core = coreFromBytes("x", SMALL);
+  assert.equal(read(core, 0x1000, 1).length, 1);
+  core[Symbol.dispose]();
+  assert.throws(
+    () => read(core, 0x1000, 1),
+    /core:x: it has been closed: .* the block that opened it/,
+  );
+  assert.equal(core.view(0x1000, 1), undefined);
+});
+
 Deno.test("a search finds a match that spans two segments, and honours the limit", () => {
   using core = coreFromBytes("x", SMALL);
   const needle = Uint8Array.of(1, 1, 2, 2);

@@ -16,7 +16,7 @@ export interface GpaRange {
 }
 
 /**
- * A guest's physical memory.
+ * A guest's physical memory. Once it is disposed, nothing of it is RAM.
  *
  * GPAs are Numbers (bytes): the architecture's 52 bits fit exactly.
  */
@@ -89,6 +89,10 @@ export interface PhysicalMemory extends Disposable {
     replacement: bigint,
   ): bigint;
 }
+
+/** Why memory that has been closed cannot be read. */
+export const CLOSED =
+  "it has been closed: work on it within the block that opened it";
 
 /** The message when somebody wants to change a recording. */
 export function recordingRefusal(name: string): string {

@@ -53,12 +53,6 @@ export type Selection =
   }
   | { readonly via: "events"; readonly ids: readonly number[] };
 
-/** A field that a stream's events have. */
-export interface FieldInfo {
-  readonly path: string;
-  readonly kind: FieldKind;
-}
-
 /** One trace of the script, ready to run. */
 export interface Stream {
   readonly title: string;

@@ -72,14 +72,6 @@ export const MICROVM: Board = {
   low: (size) => Math.min(size, 0xc0000000),
 };
 
-/** Uses the layout of microvm, but is not a QEMU machine type. */
-export const CLOUD_HYPERVISOR: Board = {
-  ...BOTH,
-  name: "cloud-hypervisor",
-  isType: never,
-  low: MICROVM.low,
-};
-
 /** Not a QEMU machine type. */
 export const FIRECRACKER: Board = {
   ...BOTH,

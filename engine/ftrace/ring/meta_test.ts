@@ -89,6 +89,7 @@ function typesOf(
     prototype: () => undefined,
     typeOf: () => missing("type"),
     tryType: () => undefined,
+    nearTypes: () => [],
     tryVariable: () => undefined,
     variables: () => [],
   };

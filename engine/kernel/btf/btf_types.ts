@@ -5,6 +5,7 @@
  */
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
+import { didYouMean, nearNames } from "../../base/near_names.ts";
 import type { Member, Prototype, StructLayout, Types } from "./types.ts";
 import type { CType, TypedVariable } from "./c_type.ts";
 import { CTypes } from "./c_types.ts";
@@ -103,7 +104,10 @@ export class BtfTypes implements Types {
   enumerator(name: string): number {
     const value = this.tryEnumerator(name);
     if (value !== undefined) return value;
-    throw new KernelError(`this kernel's BTF has no enumerator ${name}`);
+    const near = this.#enumerators?.near(name) ?? [];
+    throw new KernelError(
+      `this kernel's BTF has no enumerator ${name}${didYouMean(near)}`,
+    );
   }
 
   tryEnum(name: string): ReadonlyMap<string, number> | undefined {
@@ -151,6 +155,20 @@ export class BtfTypes implements Types {
 
   tryType(name: string): CType | undefined {
     return this.#ctypes.named(name);
+  }
+
+  nearTypes(name: string): string[] {
+    return nearNames(name, this.#typeNames());
+  }
+
+  /** Names of the structs, unions, enums and typedefs. */
+  *#typeNames(): Generator<string> {
+    const btf = this.#btf;
+    for (let id = 1; id < btf.count; id++) {
+      if (!NAMED.has(btf.kind(id))) continue;
+      const name = btf.name(id);
+      if (name !== "") yield name;
+    }
   }
 
   tryVariable(name: string): TypedVariable | undefined {
@@ -239,6 +257,7 @@ const STRUCTS: ReadonlySet<number> = new Set([BTF_KIND.struct]);
 const UNIONS: ReadonlySet<number> = new Set([BTF_KIND.union]);
 const TYPEDEFS: ReadonlySet<number> = new Set([BTF_KIND.typedef]);
 const ENUMS: ReadonlySet<number> = new Set([BTF_KIND.enum, BTF_KIND.enum64]);
+const NAMED = STRUCTS.union(UNIONS).union(ENUMS).union(TYPEDEFS);
 const FUNCTIONS: ReadonlySet<number> = new Set([BTF_KIND.func]);
 
 function moved(member: Member, by: number): Member {
@@ -298,6 +317,17 @@ class Enumerators {
       bytes: btf.strings,
       starts: Uint32Array.from(offsets),
     });
+  }
+
+  /** Names similar to a mistyped one, the best first. */
+  near(name: string): string[] {
+    const btf = this.#btf;
+    return nearNames(
+      name,
+      this.#owners.map((owner, i) =>
+        btf.string(enumerator(btf, owner, this.#numbers[i]).nameOffset)
+      ),
+    );
   }
 
   /** Value of the first enumerator with that name. */

@@ -156,6 +156,10 @@ Deno.test("32-bit and 64-bit enumerators, signed and unsigned", () => {
   assert.equal(t.enumerator("BIG"), 2 ** 40);
   assert.equal(t.enumerator("NEG"), -5);
   assert.throws(() => t.enumerator("NO"), /has no enumerator NO/);
+  assert.throws(
+    () => t.enumerator("MODULE_STATE_GOIN"),
+    /no enumerator MODULE_STATE_GOIN: did you mean "MODULE_STATE_GOING"/,
+  );
   assert.deepEqual([...t.tryEnum("module_state") ?? []], [
     ["MODULE_STATE_LIVE", 0],
     ["MODULE_STATE_GOING", 2],

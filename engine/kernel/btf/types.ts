@@ -65,6 +65,8 @@ export interface Types {
    * `struct page *`, `char[16]`; a plain name means a struct if there is one.
    */
   tryType(name: string): CType | undefined;
+  /** Names of types similar to a mistyped one, the best first. */
+  nearTypes(name: string): string[];
   /**
    * A global variable, if BTF describes it; it mostly describes per-CPU ones.
    */

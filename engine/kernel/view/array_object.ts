@@ -5,7 +5,13 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { ArrayType } from "../btf/c_type.ts";
-import { symbolAt, typeNamed, type Values } from "./context.ts";
+import {
+  checkedLength,
+  symbolAt,
+  TEXT_BYTES,
+  typeNamed,
+  type Values,
+} from "./context.ts";
 import { inspectArray, jsonOf } from "./inspect.ts";
 import type { KernelArray, KernelValue } from "./object_types.ts";
 import { elementPlace } from "./places.ts";
@@ -68,11 +74,11 @@ class ArrayTarget {
   }
 
   $bytes(length = this.#type.size): Uint8Array<ArrayBuffer> {
-    return this.#values.kernel.space.bytes(this.#gva, length);
+    return this.#values.kernel.space.bytes(this.#gva, checkedLength(length));
   }
 
-  $string(limit?: number): string {
-    return this.#values.kernel.space.string(this.#gva, limit);
+  $string(limit = TEXT_BYTES): string {
+    return this.#values.kernel.space.string(this.#gva, checkedLength(limit));
   }
 
   *[Symbol.iterator](): Generator<KernelValue> {

@@ -16,6 +16,13 @@ export interface Bits {
   readonly width: number;
 }
 
+/** The name in a type's notation. */
+const TYPE_NAME = /^(?:(?:const|volatile|struct|union|enum) +)*(\w+)[ *]*$/;
+/** The most bytes of a text that are read unless more are asked for. */
+export const TEXT_BYTES = 256;
+/** The most bytes that are read at once. */
+const MOST_BYTES = 2 ** 30;
+
 /** Creates values, for the objects that contain them. */
 export interface Values {
   readonly kernel: Kernel;
@@ -31,8 +38,27 @@ export interface Values {
 export function typeNamed(kernel: Kernel, name: string): CType {
   const type = kernel.types.tryType(name);
   if (type !== undefined) return type;
+  const plain = TYPE_NAME.exec(name)?.[1] ?? "";
+  const near = plain === "" ? [] : kernel.types.nearTypes(plain);
   throw new KernelError(
-    `this kernel's BTF has no type ${name}: types are written as in C, such as "task_struct", "unsigned long" or "struct page *"`,
+    `this kernel's BTF has no type ${name}${
+      near.length === 0 ? "" : ` (near: ${near.join(", ")})`
+    }: types are written as in C, such as "task_struct", "unsigned long" or "struct page *"`,
+  );
+}
+
+/**
+ * A number of bytes to be read, as a script gives it: it may come from the
+ * guest's memory.
+ *
+ * @throws {KernelError} when it is no length, or more than 1 GiB.
+ */
+export function checkedLength(length: number): number {
+  if (Number.isInteger(length) && length >= 0 && length <= MOST_BYTES) {
+    return length;
+  }
+  throw new KernelError(
+    `${length} is no number of bytes to read at once: 0 to ${MOST_BYTES} are`,
   );
 }
 

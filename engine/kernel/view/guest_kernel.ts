@@ -8,7 +8,13 @@ import { KernelError } from "../../base/errors.ts";
 import type { Member } from "../btf/struct_layout.ts";
 import { arrayOf, type CType, PER_CPU_SECTION } from "../btf/c_type.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { perCpuAddress, symbolAt, typeNamed } from "./context.ts";
+import {
+  checkedLength,
+  perCpuAddress,
+  symbolAt,
+  TEXT_BYTES,
+  typeNamed,
+} from "./context.ts";
 import type {
   Addressed,
   AnyStruct,
@@ -220,9 +226,10 @@ export class GuestKernel {
    * A copy of bytes in kernel memory.
    *
    * @throws {MemoryError} when they are not mapped.
+   * @throws {KernelError} when the length is none, or more than 1 GiB.
    */
   bytes(address: bigint, length: number): Uint8Array<ArrayBuffer> {
-    return this.#kernel.space.bytes(address, length);
+    return this.#kernel.space.bytes(address, checkedLength(length));
   }
 
   /**
@@ -230,8 +237,8 @@ export class GuestKernel {
    *
    * @throws {MemoryError} when nothing is mapped there.
    */
-  string(address: bigint, limit?: number): string {
-    return this.#kernel.space.string(address, limit);
+  string(address: bigint, limit = TEXT_BYTES): string {
+    return this.#kernel.space.string(address, checkedLength(limit));
   }
 
   /**
@@ -296,7 +303,12 @@ export class GuestKernel {
     address: bigint,
     length: number,
   ): Uint8Array<ArrayBuffer> {
-    return subsystems.userBytes(this.#kernel, task, address, length);
+    return subsystems.userBytes(
+      this.#kernel,
+      task,
+      address,
+      checkedLength(length),
+    );
   }
 
   /**

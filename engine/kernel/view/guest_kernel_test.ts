@@ -152,7 +152,29 @@ Deno.test("the struct that contains a member, and neighbours in an array", () =>
   assert.equal(link.$cast("struct rb_root").$type, "struct rb_root");
   assert.equal(link.$cast("unsigned long"), 0n);
   assert.throws(() => link.$cast("struct no"), /BTF has no type struct no/);
+  assert.throws(
+    () => kernel().object("struct lst_head *", gva),
+    /BTF has no type struct lst_head \* \(near: list_head.*\): types are written/,
+  );
+  assert.throws(() => link.$cast("int ((*"), /types are written as in C/);
   assert.equal(fixture.kernel.space, fixture.space);
+});
+
+Deno.test("a length that is none is refused before memory is taken for it", () => {
+  const { gva, kernel } = thingGuest();
+  const guest = kernel();
+  const thing = guest.object("thing", gva);
+  const expected = {
+    name: "KernelError",
+    message: /is no number of bytes to read at once/,
+  };
+  for (const length of [-1, 1.5, NaN, 2 ** 40]) {
+    assert.throws(() => guest.bytes(gva, length), expected);
+    assert.throws(() => guest.string(gva, length), expected);
+    assert.throws(() => thing.$bytes(length), expected);
+    assert.throws(() => thing.$string(length), expected);
+  }
+  assert.equal(guest.bytes(gva, 0).length, 0);
 });
 
 Deno.test("objects as values: text, JSON, await, copies", async () => {

@@ -6,7 +6,14 @@
  */
 import type { CType } from "../btf/c_type.ts";
 import { pointerTo } from "../btf/c_type.ts";
-import { perCpuAddress, symbolAt, typeNamed, type Values } from "./context.ts";
+import {
+  checkedLength,
+  perCpuAddress,
+  symbolAt,
+  TEXT_BYTES,
+  typeNamed,
+  type Values,
+} from "./context.ts";
 import { inspectPointer } from "./inspect.ts";
 import type { KernelPointer, KernelValue, ObjectOf } from "./object_types.ts";
 import { elementPlace } from "./places.ts";
@@ -59,12 +66,18 @@ export class PointerObject implements KernelPointer<unknown> {
 
   /** See {@linkcode KernelPointer.$bytes}. */
   $bytes(length: number = this.#target.size): Uint8Array<ArrayBuffer> {
-    return this.#values.kernel.space.bytes(this.$address, length);
+    return this.#values.kernel.space.bytes(
+      this.$address,
+      checkedLength(length),
+    );
   }
 
   /** See {@linkcode KernelPointer.$string}. */
-  $string(limit?: number): string {
-    return this.#values.kernel.space.string(this.$address, limit);
+  $string(limit = TEXT_BYTES): string {
+    return this.#values.kernel.space.string(
+      this.$address,
+      checkedLength(limit),
+    );
   }
 
   /** Supports `JSON.stringify`. */

@@ -7,7 +7,14 @@
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { StructType } from "../btf/c_type.ts";
-import { perCpuAddress, symbolAt, typeNamed, type Values } from "./context.ts";
+import {
+  checkedLength,
+  perCpuAddress,
+  symbolAt,
+  TEXT_BYTES,
+  typeNamed,
+  type Values,
+} from "./context.ts";
 import { inspectStruct, jsonOf } from "./inspect.ts";
 import { readInteger } from "./integers.ts";
 import type {
@@ -130,11 +137,11 @@ class StructTarget {
   }
 
   $bytes(length = this.#type.size): Uint8Array<ArrayBuffer> {
-    return this.#values.kernel.space.bytes(this.#gva, length);
+    return this.#values.kernel.space.bytes(this.#gva, checkedLength(length));
   }
 
-  $string(limit?: number): string {
-    return this.#values.kernel.space.string(this.#gva, limit);
+  $string(limit = TEXT_BYTES): string {
+    return this.#values.kernel.space.string(this.#gva, checkedLength(limit));
   }
 
   $list(type: string, link: string, options?: WalkLimit): Generator<unknown> {
