@@ -111,6 +111,32 @@ Deno.test("checks, on a recording", async () => {
   );
 });
 
+Deno.test("a name means the same functions when they are listed and traced", async () => {
+  await using guest = await open(recording("6.12"));
+  const names = (asked: string) =>
+    guest.functions(asked).map(({ name }) => name).sort();
+  assert.deepEqual(names("sys_openat"), ["__x64_sys_openat"]);
+  assert.deepEqual(names("sys_stat"), [
+    "__x64_sys_newfstatat",
+    "__x64_sys_newstat",
+    "__x64_sys_statx",
+  ]);
+  assert.deepEqual(names("sys_openat*"), [
+    "__x64_sys_openat",
+    "__x64_sys_openat2",
+  ]);
+  assert.deepEqual(names("vfs_read"), ["vfs_read"]);
+  for (
+    const [unknown, message] of [
+      ["sys_opnat", /no function "sys_opnat": did you mean "sys_openat"/],
+      ["zzz*", /no function of the kernel 6\.12\S* matches "zzz\*"/],
+      ["do_syscall_64", /"do_syscall_64" cannot be traced/],
+    ] as const
+  ) {
+    assert.throws(() => names(unknown), message);
+  }
+});
+
 Deno.test("what cannot be opened or asked says what to do", async () => {
   await assert.rejects(
     open("qemu:web1"),

@@ -4,16 +4,18 @@
  *
  * @module
  */
-import { XftraceError } from "../../base/errors.ts";
-import { globRegExp } from "../../base/glob.ts";
-import { didYouMean } from "../../base/near_names.ts";
+import { KernelError } from "../../base/errors.ts";
+import { globRegExp, isGlob } from "../../base/glob.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { functionIndex } from "./index.ts";
+import { resolveFunctions } from "./resolve.ts";
 import { type TraceableFunction, traceableFunctions } from "./traceable.ts";
 
 /**
- * The traceable functions whose names match; without a glob, all of them.
+ * The traceable functions that a name or glob means, as everywhere else
+ * (`sys_open`: see resolve.ts); without one, all of them.
  *
- * @throws {XftraceError} when none matches; the message suggests similar names
+ * @throws {KernelError} when there is none; the message suggests similar names
  * or gives the reason.
  */
 export function findFunctions(
@@ -22,10 +24,26 @@ export function findFunctions(
 ): TraceableFunction[] {
   const all = traceableFunctions(kernel);
   if (glob === undefined) return all;
-  const pattern = globRegExp(glob);
-  const matching = all.filter(({ name }) => pattern.test(name));
-  if (matching.length === 0) throw noneFound(kernel, glob);
-  return matching;
+  const isMeant = matcher(kernel, glob);
+  const matching = all.filter(({ name }) => isMeant(name));
+  if (matching.length > 0) return matching;
+  throw new KernelError(
+    isGlob(glob)
+      ? `no function of the kernel ${kernel.facts.release} matches "${glob}"`
+      : `"${glob}" cannot be traced: Ftrace does not list it (it is notrace, inlined or assembly)`,
+  );
+}
+
+/** Whether a function is meant, by its name. */
+function matcher(kernel: Kernel, glob: string): (name: string) => boolean {
+  if (isGlob(glob)) {
+    const [own] = kernel.arch.syscalls.names.spellings(glob);
+    const pattern = globRegExp(own);
+    return (name) => pattern.test(name);
+  }
+  const { functions } = resolveFunctions(functionIndex(kernel), glob);
+  const names = new Set(functions.map(({ name }) => name));
+  return (name) => names.has(name);
 }
 
 /**
@@ -59,21 +77,4 @@ export function prototypeText(
 function declared(type: string, name: string): string {
   if (name === "") return type;
   return type.endsWith("*") ? type + name : `${type} ${name}`;
-}
-
-function noneFound(kernel: Kernel, glob: string): XftraceError {
-  const { symbols } = kernel;
-  const entry = kernel.arch.syscalls.names.entry(glob);
-  if (entry !== glob && symbols.tryAddress(entry) !== undefined) {
-    return new XftraceError(
-      `no function ${glob} can be traced${didYouMean([entry])}`,
-    );
-  }
-  return new XftraceError(
-    symbols.tryAddress(glob) === undefined
-      ? `the guest's kernel has no function "${glob}"` +
-        didYouMean(symbols.near(glob, 3))
-      : `the guest's kernel has ${glob}, but it cannot be traced: it was ` +
-        `built without a call to Ftrace (notrace, inlined or assembly)`,
-  );
 }
