@@ -28,7 +28,11 @@ export interface Finding {
   readonly address: bigint;
   /** What should be there: a symbol, or bytes in hex. */
   readonly expected?: string;
-  /** What is there. */
+  /**
+   * What is there. Together with the place it identifies the finding, so it
+   * holds nothing that changes by itself from one reading to the next, such as
+   * a count; the summary may.
+   */
   readonly found?: string;
   /** GVA of the code that is reached, for findings about code. */
   readonly target?: bigint;

@@ -182,7 +182,7 @@ const FIXTURES: readonly Fixture[] = [
     check: "XF017",
     where: /^process \d+ \(tail\)$/,
     names:
-      /nor in the pid table \(it is in memory, the trace\); .*\/tmp\/stolen/,
+      /nor in the pid table \(it is in (run queues, )?memory, the trace\); .*\/tmp\/stolen/,
     owner: null,
     before: async (guest) => {
       await guest.sh(
@@ -194,6 +194,25 @@ const FIXTURES: readonly Fixture[] = [
     },
     last:
       `echo 0 > ${TRACEFS}/events/enable; echo > ${TRACEFS}/trace; killall tail || true`,
+  },
+  {
+    // It is on a run queue in some readings and not in others.
+    module: "task",
+    check: "XF017",
+    where: /^process \d+ \(worker\)$/,
+    names: /nor in the pid table/,
+    owner: null,
+    before: async (guest) => {
+      const pid = await guest.sh(
+        `echo 'while :; do for i in $(seq 3000); do :; done; usleep 150000; done' |
+           sed '1i #!/bin/sh' > /tmp/worker
+         chmod +x /tmp/worker; (/tmp/worker > /dev/null 2>&1 & echo $! > /tmp/worker.pid)
+         until grep -q worker /proc/$(cat /tmp/worker.pid)/comm; do usleep 50000; done
+         cat /tmp/worker.pid`,
+      );
+      return `all=1 pid=${pid.trim()}`;
+    },
+    last: "kill $(cat /tmp/worker.pid)",
   },
   {
     module: "ftrace_off",
