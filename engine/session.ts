@@ -18,8 +18,8 @@ export interface Session extends Disposable {
   /** The target as the user names it: `qemu:web1`. */
   readonly target: string;
   /**
-   * Identifies this run of this guest, fit for a file name; `undefined` when
-   * the target is not a running guest.
+   * Identifies this run of this guest, in a form that can be used in a file
+   * name; `undefined` when the target is not a running guest.
    */
   readonly key: string | undefined;
   readonly memory: PhysicalMemory;
@@ -31,8 +31,8 @@ export interface Session extends Disposable {
 }
 
 /**
- * Identifies this boot of a running guest, fit for a file name; `undefined`
- * when the target is not a running guest.
+ * Identifies this boot of a running guest, in a form that can be used in a file
+ * name; `undefined` when the target is not a running guest.
  *
  * @example
  * ```ts ignore
@@ -48,15 +48,15 @@ export function bootOf(
 ): string | undefined {
   if (key === undefined) return undefined;
   const { buildId, release, kaslrOffset } = kernel.facts;
-  // Another boot has another kaslr offset, or else the same text at the same
-  // address.
+  // Another boot has another KASLR offset; if not, the text and its address are
+  // the same.
   return `${buildId ?? release}-${key}-${kaslrOffset.toString(16)}`;
 }
 
 /**
- * Opens a core or a snapshot, which needs read permission only.
+ * Opens a core or a snapshot, for which read permission suffices.
  *
- * @throws {XftraceError} when it cannot be read or holds no kernel.
+ * @throws {XftraceError} when it cannot be read or contains no kernel.
  *
  * @example
  * ```ts

@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { XftraceError } from "../base/errors.ts";
 
 /**
- * Folder of the project's own module.
+ * The folder with the sources of the project's own module.
  *
  * @example
  * ```ts
@@ -31,17 +31,17 @@ import { XftraceError } from "../base/errors.ts";
 export const MODULE_SOURCES: string = fileURLToPath(
   new URL("../../guest/", import.meta.url),
 );
-/** What a module is made of; fixtures and examples are not. */
+/** The files from which a module is built, without fixtures and examples. */
 const MODULE_FILES = /\.(c|h|sh)$|^(Kbuild|Makefile|dkms\.conf)$/;
 
 /**
- * Builds a module and gives its bytes. The sources stay as they are: the work
- * is done in a folder that is removed.
+ * Builds a module and returns its bytes. The sources are left unchanged: the
+ * build runs in a temporary folder, which is removed afterwards.
  *
  * @param sources folder with Kbuild and Makefile
  * @param headers folder of kernel headers
- * @param name file to give back, such as `xftrace.ko`
- * @throws {XftraceError} with the compiler's first words when it fails.
+ * @param name the file to return, such as `xftrace.ko`
+ * @throws {XftraceError} with the compiler's first error when the build fails.
  *
  * @example
  * ```ts ignore
@@ -73,7 +73,7 @@ export async function buildModule(
     const { code, stdout, stderr } = await new Deno.Command("make", {
       args: [
         ...["-C", folder, `KDIR=${realpathSync(headers)}`],
-        // The same sources make the same bytes, wherever they are built.
+        // The same sources give the same bytes, no matter where they are built.
         `KCFLAGS=${
           Deno.env.get("KCFLAGS") ?? ""
         } -ffile-prefix-map=${folder}=guest`,
@@ -104,8 +104,9 @@ export async function buildModule(
 }
 
 /**
- * A module without its debug information, which no guest needs: a twentieth
- * of it. As it is, where strip is missing.
+ * Removes a module's debug information, which no guest needs; what remains is a
+ * twentieth of the size. Returns the module unchanged when strip is not
+ * installed.
  *
  * @example
  * ```ts ignore
@@ -135,7 +136,7 @@ export async function withoutDebug(module: Uint8Array): Promise<Uint8Array> {
 }
 
 /**
- * The version of the project's module, as DKMS knows it.
+ * The version of the project's module, as stated for DKMS.
  *
  * @example
  * ```ts
@@ -150,8 +151,8 @@ export function moduleVersion(): string {
 }
 
 /**
- * The commands that build the module by DKMS and load it at each boot, for
- * the guest's own shell.
+ * Commands for the guest's own shell that build the module with DKMS and load
+ * it at each boot.
  *
  * @example
  * ```ts

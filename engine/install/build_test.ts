@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { buildModule, dkmsCommands, moduleVersion } from "./build.ts";
 
-Deno.test("building without headers says what to name", async () => {
+Deno.test("the error for missing headers says which folder to give", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     await assert.rejects(
@@ -13,7 +13,7 @@ Deno.test("building without headers says what to name", async () => {
   }
 });
 
-Deno.test("what fails to build is told in the compiler's words", async () => {
+Deno.test("the error for a failed build quotes the compiler", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     Deno.writeTextFileSync(
@@ -29,7 +29,7 @@ Deno.test("what fails to build is told in the compiler's words", async () => {
   }
 });
 
-Deno.test("installing builds by DKMS and loads at boot", () => {
+Deno.test("the install commands build with DKMS and load at boot", () => {
   const commands = dkmsCommands("1.2").join("\n");
   assert.match(commands, /dkms install xftrace\/1\.2/);
   assert.match(commands, /modules-load\.d\/xftrace\.conf/);

@@ -1,6 +1,6 @@
 /**
- * The headers that a guest's module is built against: where they are on this
- * machine, and which package has them.
+ * Finds the kernel headers for building a guest's module on this machine, and
+ * names the package that contains them.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { XftraceError } from "../base/errors.ts";
 
-/** Which kernel headers are wanted for. */
+/** The kernel whose headers are wanted. */
 export interface KernelName {
-  /** As `uname -r`. */
+  /** As printed by `uname -r`. */
   readonly release: string;
-  /** `linux_banner` of the guest, when there is one to ask. */
+  /** The guest's `linux_banner`, if the guest can be read. */
   readonly banner?: string;
 }
 
-/** Folders in which this machine may have the headers of a release. */
+/** Folders on this machine in which the headers of a release may be. */
 export function headerFolders(
   release: string,
   environment: (name: string) => string | undefined = (name) =>
@@ -28,9 +28,9 @@ export function headerFolders(
   return [
     `/lib/modules/${release}/build`,
     `/usr/src/linux-headers-${release}`,
-    // Fedora's and Red Hat's.
+    // Fedora and Red Hat.
     `/usr/src/kernels/${release}`,
-    // Those that the lab has fetched.
+    // Headers fetched by the lab.
     ...(cache === undefined ? [] : [
       `${cache}/xftrace/lab/headers/${release}/usr/src/linux-headers-${release}`,
     ]),
@@ -38,9 +38,10 @@ export function headerFolders(
 }
 
 /**
- * The folder with a release's headers.
+ * Finds the folder with a release's headers.
  *
- * @throws {XftraceError} when there is none: which package has them.
+ * @throws {XftraceError} when there is none; the message names the package that
+ * has them.
  *
  * @example
  * ```ts ignore
@@ -63,9 +64,10 @@ export function findHeaders(
 }
 
 /**
- * The release that headers are of, which modules built against them say too;
- * undefined when they do not tell. (Debian's include/config/kernel.release has
- * the upstream version.)
+ * The release of the kernel to which headers belong, which is also written into
+ * modules built against them; undefined when the headers do not state it.
+ * (Debian's include/config/kernel.release contains the upstream version
+ * instead.)
  */
 export function releaseOfHeaders(folder: string): string | undefined {
   try {
@@ -80,7 +82,7 @@ export function releaseOfHeaders(folder: string): string | undefined {
 }
 
 /**
- * Fails when headers are of another kernel than the guest runs.
+ * Fails when the headers do not belong to the guest's kernel.
  *
  * @throws {XftraceError}
  *
@@ -102,12 +104,15 @@ export function requireHeadersOf(folder: string, kernel: KernelName): void {
   );
 }
 
-/** One kind of distribution: how its kernels are known, what has headers. */
+/**
+ * A kind of distribution: how to recognize its kernels, and which package has
+ * their headers.
+ */
 interface Distribution {
   readonly release: RegExp;
-  /** Who says so in the banner; a banner without it is another's. */
+  /** Pattern that the banner must match, if given. */
   readonly banner?: RegExp;
-  /** Name of the package, by the match of the release. */
+  /** Name of the package, from the match of the release. */
   readonly headers: (match: RegExpExecArray) => string;
   readonly install: string;
 }
@@ -115,73 +120,73 @@ interface Distribution {
 const APT = "sudo apt-get install";
 const DNF = "sudo dnf install";
 
-/** The first that matches is meant. */
+/** The first match is used. */
 const DISTRIBUTIONS: readonly Distribution[] = [
   {
-    // Proxmox's 6.8.12-4-pve.
+    // Proxmox: 6.8.12-4-pve.
     release: /^\d\S*-pve$/,
     headers: ([release]) => `proxmox-headers-${release}`,
     install: APT,
   },
   {
-    // Debian's 6.1.0-57-amd64, 6.12.95+deb12-cloud-amd64.
+    // Debian: 6.1.0-57-amd64, 6.12.95+deb12-cloud-amd64.
     release: /^\d\S*-(?:amd64|arm64|686(?:-pae)?)$/,
     headers: ([release]) => `linux-headers-${release}`,
     install: APT,
   },
   {
-    // Oracle's 5.15.0-200.131.27.el9uek.x86_64.
+    // Oracle: 5.15.0-200.131.27.el9uek.x86_64.
     release: /^\d\S*\.el\duek\.\w+$/,
     headers: ([release]) => `kernel-uek-devel-${release}`,
     install: DNF,
   },
   {
-    // Fedora's 6.11.4-301.fc41.x86_64, Red Hat's 5.14.0-427.13.1.el9_4.x86_64,
-    // Amazon's 6.1.112-124.190.amzn2023.x86_64.
+    // Fedora: 6.11.4-301.fc41.x86_64; Red Hat: 5.14.0-427.13.1.el9_4.x86_64;
+    // Amazon: 6.1.112-124.190.amzn2023.x86_64.
     release: /^\d\S*\.(?:fc\d+|el\d\w*|amzn\d+)\.\w+$/,
     headers: ([release]) => `kernel-devel-${release}`,
     install: DNF,
   },
   {
-    // Red Hat's 5.14.0-427.el9.x86_64+rt.
+    // Red Hat: 5.14.0-427.el9.x86_64+rt.
     release: /^(\d\S*\.(?:fc\d+|el\d\w*)\.\w+)\+(\w+)$/,
     headers: ([, release, kind]) => `kernel-${kind}-devel-${release}`,
     install: DNF,
   },
   {
-    // openSUSE's 6.4.0-150600.23.25-default.
+    // openSUSE: 6.4.0-150600.23.25-default.
     release: /^\d\S*-[\d.]+-(default|azure|preempt)$/,
     headers: ([, kind]) => `kernel-${kind}-devel`,
     install: "sudo zypper install",
   },
   {
-    // Alpine's 6.6.58-0-lts, 6.6.58-0-virt.
+    // Alpine: 6.6.58-0-lts, 6.6.58-0-virt.
     release: /^\d\S*-\d+-(lts|virt)$/,
     banner: /Alpine/,
     headers: ([, kind]) => `linux-${kind}-dev`,
     install: "sudo apk add",
   },
   {
-    // Arch's 6.11.5-arch1-1.
+    // Arch: 6.11.5-arch1-1.
     release: /^\d\S*-arch\d+-\d+$/,
     headers: () => "linux-headers",
     install: "sudo pacman -S",
   },
   {
-    // Arch's 6.6.58-1-lts, 6.11.5-zen1-1-zen, 6.10.14-hardened1-1-hardened.
+    // Arch: 6.6.58-1-lts, 6.11.5-zen1-1-zen, 6.10.14-hardened1-1-hardened.
     release: /^\d\S*-\d+-(lts|zen|hardened)$/,
     headers: ([, kind]) => `linux-${kind}-headers`,
     install: "sudo pacman -S",
   },
   {
-    // Ubuntu's 6.8.0-45-generic, 6.8.0-1015-aws.
+    // Ubuntu: 6.8.0-45-generic, 6.8.0-1015-aws.
     release: /^\d+\.\d+\.0-\d+-[a-z][\w-]*$/,
     headers: ([release]) => `linux-headers-${release}`,
     install: APT,
   },
 ];
 
-/** Which package has a kernel's headers, and how it is installed. */
+/** Says which package has a kernel's headers, and how to install it. */
 export function headersAdvice({ release, banner }: KernelName): string {
   for (const each of DISTRIBUTIONS) {
     const match = each.release.exec(release);

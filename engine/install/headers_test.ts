@@ -6,7 +6,7 @@ import {
   requireHeadersOf,
 } from "./headers.ts";
 
-Deno.test("the package with the headers, by the release's form and the banner", () => {
+Deno.test("the package with the headers follows from the form of the release and the banner", () => {
   const packages = {
     "6.1.0-57-amd64": "linux-headers-6.1.0-57-amd64",
     "6.12.95+deb12-cloud-amd64": "linux-headers-6.12.95+deb12-cloud-amd64",
@@ -41,7 +41,7 @@ Deno.test("the package with the headers, by the release's form and the banner", 
   assert.match(headersAdvice({ release: "7.2.0-rc1" }), /make modules_prepare/);
 });
 
-Deno.test("headers are found by the release, and those of another refused", () => {
+Deno.test("headers are found by release, and those of another release are refused", () => {
   const folder = Deno.makeTempDirSync();
   const kernel = { release: "6.1.0-57-amd64" };
   try {
@@ -66,7 +66,7 @@ Deno.test("headers are found by the release, and those of another refused", () =
   }
 });
 
-Deno.test("headers are looked for where distributions and the lab have them", () => {
+Deno.test("headers are searched for where distributions and the lab put them", () => {
   const folders = headerFolders(
     "6.1",
     (name) => name === "HOME" ? "/nobody" : undefined,

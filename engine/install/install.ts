@@ -1,10 +1,10 @@
 /**
- * Brings the module into a running guest through its agent: what would be
- * done, and doing it.
+ * Installs the module in a running guest through the guest's agent: planning,
+ * and carrying out the plan.
  *
- * The agent, the programs that it runs and the kernel are trusted at that
- * moment. From the digest of the module's text on, which the host reads in
- * guest memory, they are not.
+ * During the installation, the agent, the programs that it runs and the kernel
+ * are trusted. Once the host has read the module's text in guest memory and
+ * computed its digest, they are no longer trusted.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type { ModuleFile } from "./module_file.ts";
 import { obstacles } from "./obstacles.ts";
 
 /**
- * What is asked of the agent.
+ * The commands of the agent that an installation uses.
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export const AGENT_COMMANDS = [
   "guest-file-close",
 ] as const;
 
-/** One step in the guest, in the order of its doing. */
+/** A step in the guest. Steps are carried out in order. */
 export type InstallStep =
   | {
     readonly do: "run";
@@ -53,41 +53,48 @@ export type InstallStep =
     readonly bytes: Uint8Array;
   };
 
-/** What is done to install a module. */
+/** The steps that install a module. */
 export interface InstallPlan {
   readonly target: string;
   readonly file: ModuleFile;
   readonly steps: readonly InstallStep[];
-  /** Done whatever becomes of the steps. */
+  /** Carried out even if one of the steps fails. */
   readonly last: InstallStep;
-  /** What the guest's kernel demands of modules; see {@linkcode obstacles}. */
+  /**
+   * The requirements of the guest's kernel for modules; see
+   * {@linkcode obstacles}.
+   */
   readonly obstacles: readonly string[];
 }
 
-/** What came of it. */
+/** The result of an installation. */
 export interface Installed {
-  /** To be kept on the host. */
+  /** To be stored on the host. */
   readonly kept: InstalledText;
-  /** Where the module's text lies, and how long it is. */
+  /** The address of the module's text, and its size. */
   readonly text: { readonly start: bigint; readonly bytes: number };
-  /** Why its text could not be compared with the file; none as a rule. */
+  /**
+   * Why parts of its text could not be compared with the file; usually empty.
+   */
   readonly unjudged: readonly string[];
-  /** Why something was left in the guest; undefined as a rule. */
+  /** Why something was left in the guest; usually undefined. */
   readonly left: string | undefined;
 }
 
-/** Milliseconds that the module's control page may take to appear. */
+/** How long the module's control page may take to appear, in milliseconds. */
 const APPEAR_MS = 15_000;
 const LOOK_MS = 50;
-/** Milliseconds that loading may take: emulated guests take seconds. */
+/**
+ * How long loading may take, in milliseconds: an emulated guest needs seconds.
+ */
 const LOAD_MS = 120_000;
 
 /**
- * Plans it. Nothing is asked of the guest.
+ * Plans an installation, without asking the guest anything.
  *
- * @param parameters of the module: `ring_kib=4096`
- * @throws {XftraceError} when the file is for another kernel, or the guest
- * has the module already.
+ * @param parameters parameters of the module, such as `ring_kib=4096`
+ * @throws {XftraceError} when the file is for another kernel, or the guest has
+ * the module already.
  *
  * @example
  * ```ts ignore
@@ -118,8 +125,9 @@ export function planInstall(
     );
   }
   requireAbsent(kernel, target);
-  // Nobody else in the guest may enter the folder, so nobody can change the
-  // file before it is loaded: the agent makes files that all may write.
+  // The agent creates files that everyone may write. Since nobody else in the
+  // guest may enter this folder, nobody can change the file before it is
+  // loaded.
   const folder = `/run/xftrace-${
     crypto.getRandomValues(new Uint8Array(8)).toHex()
   }`;
@@ -138,9 +146,10 @@ export function planInstall(
 }
 
 /**
- * Fails when a guest has the module.
+ * Fails when the module is already loaded in a guest.
  *
- * @throws {XftraceError} one sentence that says which it has.
+ * @throws {XftraceError} with a sentence that says whether it is the same
+ * version.
  *
  * @example
  * ```ts
@@ -164,7 +173,7 @@ export function requireAbsent(kernel: Kernel, target: string): void {
   );
 }
 
-/** Why a loaded module cannot be used; undefined when it can. */
+/** Why a loaded module cannot be used; undefined if it can. */
 function versionOf(kernel: Kernel): string | undefined {
   try {
     ControlPage.find(kernel);
@@ -176,11 +185,11 @@ function versionOf(kernel: Kernel): string | undefined {
 }
 
 /**
- * Carries a plan out, and reads in guest memory what was loaded.
+ * Carries out a plan, and reads from guest memory what was loaded.
  *
  * @param onStep called before each step
- * @throws {XftraceError} one sentence, with the kernel's own reason when it
- * refuses the module; what was written to the guest is removed.
+ * @throws {XftraceError} with a sentence that includes the kernel's own reason
+ * if it refuses the module; files written to the guest are removed.
  *
  * @example
  * ```ts ignore
@@ -220,7 +229,7 @@ export async function carryOutInstall(
     onStep(plan.last);
     await carryOut(agent, plan, plan.last);
   } catch (error) {
-    // What went wrong first is what is told.
+    // The first failure is the one to report.
     if (!(error instanceof XftraceError)) throw error;
     left = error.message;
   }
@@ -257,7 +266,7 @@ async function carryOut(
   );
 }
 
-/** The module's control page, once it is there. */
+/** Waits for the module's control page to appear. */
 async function appeared(kernel: Kernel, target: string): Promise<ControlPage> {
   const until = performance.now() + APPEAR_MS;
   for (;;) {
@@ -273,10 +282,10 @@ async function appeared(kernel: Kernel, target: string): Promise<ControlPage> {
 }
 
 /**
- * Compares what was loaded with what was handed over.
+ * Compares the loaded module with the file that was handed over.
  *
- * @returns what could not be judged
- * @throws {XftraceError} when it is not the same.
+ * @returns what could not be compared
+ * @throws {XftraceError} when they differ.
  */
 async function compareWithFile(
   kernel: Kernel,

@@ -1,5 +1,5 @@
 /**
- * The guest's module into a guest: built, handed over by the guest's agent.
+ * Builds the guest's module and installs it through the guest's agent.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a module's file says of itself: its name, its version, and for which
- * kernel it was built.
+ * Reads what a module's file states about itself: its name, its version, and
+ * the kernel for which it was built.
  *
  * Source: include/linux/vermagic.h; scripts/sign-file.c of the kernel.
  *
@@ -17,16 +17,18 @@ const SIGNED = new TextEncoder().encode("~Module signature appended~\n");
 
 /** A module's file. */
 export interface ModuleFile {
-  /** Where it came from, for messages. */
+  /** Where the file came from, for messages. */
   readonly source: string;
   readonly bytes: Uint8Array;
   readonly sha256: string;
   readonly name: string;
-  /** MODULE_VERSION; empty when it has none. */
+  /** MODULE_VERSION; empty if there is none. */
   readonly version: string;
-  /** The release of the kernel that it was built for, as `uname -r`. */
+  /**
+   * The release of the kernel for which it was built, as printed by `uname -r`.
+   */
   readonly release: string;
-  /** Whether a signature is appended; by whom, only the guest can judge. */
+  /** Whether a signature is appended; only the guest can judge whose it is. */
   readonly signed: boolean;
   readonly object: Relocatable;
 }
@@ -34,7 +36,7 @@ export interface ModuleFile {
 /**
  * Reads a module's file.
  *
- * @throws {XftraceError} when it is none.
+ * @throws {XftraceError} when the bytes are not a module.
  *
  * @example
  * ```ts ignore

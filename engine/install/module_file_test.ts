@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readModuleFile } from "./module_file.ts";
 
-/** A relocatable ELF file with this `.modinfo`. */
+/** A relocatable ELF file with the given `.modinfo`. */
 function module(info: string, end = ""): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder();
   const names = text.encode("\0.modinfo\0.shstrtab\0");
@@ -32,7 +32,7 @@ function module(info: string, end = ""): Uint8Array<ArrayBuffer> {
 const INFO =
   "version=0.1.0\0license=GPL\0name=xftrace\0vermagic=6.1.0-57-amd64 SMP preempt mod_unload modversions \0";
 
-Deno.test("a module's file says its name, version and kernel", () => {
+Deno.test("a module's file states its name, version and kernel", () => {
   const { name, version, release, signed, sha256 } = readModuleFile(
     "xftrace.ko",
     module(INFO),
@@ -48,7 +48,7 @@ Deno.test("a module's file says its name, version and kernel", () => {
   assert.equal(readModuleFile("xftrace.ko", module(INFO, end)).signed, true);
 });
 
-Deno.test("what is no module's file is refused by its name", () => {
+Deno.test("a file that is not a module is refused, and the error names it", () => {
   assert.throws(
     () => readModuleFile("a.ko", new Uint8Array(10)),
     /a\.ko is no module of a kernel/,

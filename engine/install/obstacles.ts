@@ -1,6 +1,6 @@
 /**
- * What a guest's kernel demands of modules, read in its memory: signatures,
- * lockdown, or that none are loaded any more.
+ * Reads from memory what a guest's kernel requires of modules: signatures,
+ * lockdown, or that no more modules are loaded.
  *
  * Sources: kernel/module/signing.c, security/lockdown/lockdown.c,
  * kernel/module/main.c.
@@ -10,7 +10,9 @@
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { ModuleFile } from "./module_file.ts";
 
-/** What stands in a module's way, each in one sentence; none as a rule. */
+/**
+ * What prevents a module from being loaded, one sentence each; usually empty.
+ */
 export function obstacles(
   kernel: Kernel,
   file: Pick<ModuleFile, "signed">,

@@ -1,5 +1,5 @@
 /**
- * The formats in which traces are written.
+ * The formats in which traces can be written.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { TEXT } from "./formats/text.ts";
 import type { TraceFormat } from "./writer.ts";
 
 /**
- * All formats, the default one first.
+ * All formats, beginning with the default.
  *
  * @example
  * ```ts
@@ -24,9 +24,9 @@ export const FORMATS: readonly TraceFormat[] = [
 ];
 
 /**
- * The format of that name.
+ * Finds a format by name.
  *
- * @throws {XftraceError} when there is none, with those that there are.
+ * @throws {XftraceError} when there is none; the message lists the formats.
  *
  * @example
  * ```ts

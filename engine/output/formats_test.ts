@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { XftraceError } from "../base/errors.ts";
 import { formatNamed, FORMATS } from "./formats.ts";
 
-Deno.test("formats are found by name; an unknown one is told which there are", () => {
+Deno.test("formats are found by name; the error for an unknown one lists them", () => {
   for (const format of FORMATS) assert.equal(formatNamed(format.name), format);
   assert.throws(() => formatNamed("xml"), (error) => {
     assert.ok(error instanceof XftraceError);
@@ -12,7 +12,7 @@ Deno.test("formats are found by name; an unknown one is told which there are", (
   });
 });
 
-Deno.test("each format that a file makes is in the list", async () => {
+Deno.test("each format that a file defines is in the list", async () => {
   const folder = new URL("formats/", import.meta.url);
   const made: string[] = [];
   for await (const { name } of Deno.readDir(folder)) {

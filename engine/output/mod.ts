@@ -1,5 +1,5 @@
 /**
- * Traces as text and in other formats.
+ * Writes traces as text and in other formats.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From events that are handed out one by one to runs for a writer.
+ * Combines events that arrive one by one into runs for a writer.
  *
  * @module
  */
@@ -10,23 +10,26 @@ import type {
 } from "../ftrace/ring/columns.ts";
 import { EventRun, type TraceSource, type TraceWriter } from "./writer.ts";
 
-/** The most rows in a run: what is handed over at once stays small. */
+/**
+ * The maximum number of rows in a run, which bounds how much is passed on at
+ * once.
+ */
 export const LONGEST_RUN = 4096;
 
 /**
- * Gathers the events of queues, each with columns of one CPU, in the order in
- * which they are handed out. {@linkcode RunBuilder.flush} must be called
- * before the queues are filled again: until then the rows stay where they are.
+ * Combines the events of queues, each with columns of one CPU, in the order in
+ * which they arrive. {@linkcode RunBuilder.flush} must be called before the
+ * queues are filled again, because the rows do not move until then.
  */
 export class RunBuilder {
-  /** Events taken. */
+  /** Number of events added. */
   count = 0;
   readonly #writer: TraceWriter;
   readonly #source: TraceSource;
-  /** The run that is being gathered, unless it is empty. */
+  /** The current run; its content is valid unless `#empty` is set. */
   #run: EventRun | undefined;
   #empty = true;
-  /** Queues whose next event a writer has taken already. */
+  /** Queues whose next event the writer has consumed already. */
   readonly #taken = new Set<EventColumns>();
 
   constructor(source: TraceSource, writer: TraceWriter) {
@@ -34,7 +37,7 @@ export class RunBuilder {
     this.#writer = writer;
   }
 
-  /** Takes the next event in time order. */
+  /** Adds the next event in time order. */
   add(columns: EventColumns, row: number, arena: PageArena): void {
     this.count++;
     const run = this.#run ??= new EventRun(this.#source, columns, arena);
@@ -43,7 +46,7 @@ export class RunBuilder {
       columns === run.columns && row === run.to &&
       row - run.from < LONGEST_RUN;
     if (!goesOn) {
-      // The run's next event on any CPU is this one.
+      // This event is the next one on any CPU after the run.
       this.#handOver(columns.ts[row]);
       if (this.#taken.delete(columns)) return;
       if (loss !== undefined) this.#tell(loss, columns);
@@ -56,7 +59,7 @@ export class RunBuilder {
     run.next = row + 1 < columns.length ? row + 1 : -1;
   }
 
-  /** Passes over the next event; a loss before it is told all the same. */
+  /** Leaves out the next event; a loss before it is reported all the same. */
   skip(columns: EventColumns, row: number): void {
     const loss = lossBefore(columns, row);
     if (loss !== undefined) {
@@ -68,7 +71,7 @@ export class RunBuilder {
     this.#taken.delete(columns);
   }
 
-  /** Hands over what was gathered. */
+  /** Passes on the current run. */
   flush(): void {
     this.#handOver(NaN);
   }
@@ -93,7 +96,7 @@ function lossBefore(
   columns: EventColumns,
   row: number,
 ): LostEvents | undefined {
-  // Rows without one are nearly all.
+  // Nearly all rows have no loss before them.
   return columns.lost.length === 0
     ? undefined
     : columns.lost.find((loss) => loss.row === row);

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { LONGEST_RUN, RunBuilder } from "./run_builder.ts";
 import { BARE_GUEST, NotingWriter, rowsOf } from "./writer_fixture.ts";
 
-/** A builder over two CPUs' queues of their own. */
+/** A builder over two CPUs, each with a queue of its own. */
 function building(takesNext = false) {
   const writer = new NotingWriter(() => takesNext);
   const runs = new RunBuilder({ ...BARE_GUEST, kind: "live" }, writer);
   return { writer, runs };
 }
 
-Deno.test("neighbours become a run; it ends where another CPU comes", () => {
+Deno.test("consecutive events become a run, which ends at another CPU's event", () => {
   const { writer, runs } = building();
   const zero = rowsOf([[0, 1], [0, 2], [0, 9]]);
   const one = rowsOf([[1, 5]]);
@@ -25,7 +25,7 @@ Deno.test("neighbours become a run; it ends where another CPU comes", () => {
   assert.equal(runs.count, 3);
 });
 
-Deno.test("an event that was taken early is passed over when its turn comes", () => {
+Deno.test("an event that the writer consumed early is not passed on again", () => {
   const { writer, runs } = building(true);
   const zero = rowsOf([[0, 1], [0, 6], [0, 7]]);
   const one = rowsOf([[1, 5]]);
@@ -42,7 +42,7 @@ Deno.test("an event that was taken early is passed over when its turn comes", ()
   assert.equal(runs.count, 4);
 });
 
-Deno.test("a loss ends a run and is told before the event after it", () => {
+Deno.test("a loss ends a run and is reported before the event that follows it", () => {
   const { writer, runs } = building();
   const zero = rowsOf([[0, 1], [0, 2, 12], [0, 3]]);
   for (const row of [0, 1, 2]) runs.add(zero.columns, row, zero.arena);
@@ -54,7 +54,7 @@ Deno.test("a loss ends a run and is told before the event after it", () => {
   ]);
 });
 
-Deno.test("what is passed over ends a run, and its loss is told", () => {
+Deno.test("an event that is left out ends a run, and its loss is reported", () => {
   const { writer, runs } = building();
   const zero = rowsOf([[0, 1], [0, 2], [0, 3], [0, 4, 9], [0, 5]]);
   runs.add(zero.columns, 0, zero.arena);
@@ -72,7 +72,7 @@ Deno.test("what is passed over ends a run, and its loss is told", () => {
   assert.equal(runs.count, 3);
 });
 
-Deno.test("what was taken early and is then passed over does not hide another", () => {
+Deno.test("an event that was consumed early and then left out does not hide another", () => {
   const { writer, runs } = building(true);
   const zero = rowsOf([[0, 1], [0, 2], [0, 3]]);
   runs.add(zero.columns, 0, zero.arena);
@@ -83,7 +83,7 @@ Deno.test("what was taken early and is then passed over does not hide another", 
   assert.deepEqual(writer.notes, ["cpu 0: 1, next here 2, taken", "cpu 0: 3"]);
 });
 
-Deno.test("runs are bounded", () => {
+Deno.test("runs have a maximum length", () => {
   const { writer, runs } = building();
   const { columns, arena } = rowsOf(
     Array.from({ length: LONGEST_RUN + 1 }, (_, ts) => [0, ts] as const),

@@ -1,5 +1,5 @@
 /**
- * What an instance's buffers hold, handed to a writer.
+ * Passes the content of an instance's buffers to a writer.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   type TraceWriter,
 } from "./writer.ts";
 
-/** A guest as it is described to writers, besides what was read of it. */
+/** What a writer needs to know about a guest, besides its events. */
 export interface DescribedGuest {
   readonly meta: TraceMeta;
   readonly options: TraceTextOptions;
@@ -25,7 +25,7 @@ export interface DescribedGuest {
 }
 
 /**
- * The header's counters (kernel/trace/trace.c, get_total_entries).
+ * The counters of the header (kernel/trace/trace.c, get_total_entries).
  *
  * @example
  * ```ts
@@ -45,14 +45,15 @@ export function entryCounts(reading: Pick<Reading, "cpus">): EntryCounts {
   for (const cpu of reading.cpus) {
     const count = cpu.expected - cpu.skipped;
     entries += count;
-    // With events skipped, the overwritten ones were stale too.
+    // When events were skipped as older than the trace, so were the overwritten
+    // ones.
     written += cpu.skipped > 0 ? count : count + cpu.overrun;
   }
   return { entries, written };
 }
 
 /**
- * Writes a whole trace: begins, hands over all events, and ends.
+ * Writes a whole trace: begins it, passes on all events, and ends it.
  *
  * @example
  * ```ts
@@ -103,7 +104,7 @@ export function writeBuffers(
   return totals;
 }
 
-/** Hands over all rows in time order. */
+/** Passes on all rows in time order. */
 function handOver(
   { columns, arena }: Pick<Reading, "columns" | "arena">,
   source: TraceSource,

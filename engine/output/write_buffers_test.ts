@@ -15,7 +15,7 @@ const CPU: CpuReading = {
   lost: 1,
 };
 
-Deno.test("a writer is told of the trace, gets runs by time, and an end", () => {
+Deno.test("a writer gets the trace's begin, runs in time order, and its end", () => {
   const rows = rowsOf([[0, 1], [0, 2], [0, 9], [1, 3], [1, 10]]);
   const writer = new NotingWriter();
   const totals = writeBuffers(
@@ -34,7 +34,7 @@ Deno.test("a writer is told of the trace, gets runs by time, and an end", () => 
   assert.deepEqual(totals, { events: 5, lost: 1, dropped: 20 });
 });
 
-Deno.test("losses are told where they happened, in the middle of a run too", () => {
+Deno.test("losses are reported where they happened, even within a run", () => {
   const rows = rowsOf([[0, 1, 7], [0, 2], [0, 3, -1], [1, 5, 2]]);
   const writer = new NotingWriter();
   writeBuffers({ ...rows, cpus: [] }, BARE_GUEST, writer);
@@ -48,8 +48,8 @@ Deno.test("losses are told where they happened, in the middle of a run too", () 
   ]);
 });
 
-Deno.test("an event that the writer takes early does not come again", () => {
-  // A clock that steps back: what comes next is decided without the event.
+Deno.test("an event that the writer consumed early is not passed on again", () => {
+  // A clock that goes backwards: the next event is determined without it.
   const rows = rowsOf([[0, 1], [0, 20], [0, 4], [1, 5]]);
   const writer = new NotingWriter((run) => run.from === 0);
   const { events } = writeBuffers({ ...rows, cpus: [] }, BARE_GUEST, writer);
@@ -61,7 +61,7 @@ Deno.test("an event that the writer takes early does not come again", () => {
   assert.equal(events, 4);
 });
 
-Deno.test("runs are bounded", () => {
+Deno.test("runs have a maximum length", () => {
   const events = Array.from(
     { length: LONGEST_RUN + 5 },
     (_, ts) => [0, ts] as const,
@@ -74,11 +74,12 @@ Deno.test("runs are bounded", () => {
   assert.deepEqual(lengths, [LONGEST_RUN, 5]);
 });
 
-Deno.test("all events come once, in the order of the kernel's merge", () => {
+Deno.test("all events are passed on once, in the order of the kernel's merge", () => {
   const event = fc.record({ cpu: fc.nat(3), ts: fc.nat(30) });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-      // By CPU, as they are read; the clock may step back.
+      // By CPU, in the order in which they are read; the clock may go
+      // backwards.
       events.sort((a, b) => a.cpu - b.cpu);
       const rows = rowsOf(events.map(({ cpu, ts }) => [cpu, ts]));
       const writer = new NotingWriter();
@@ -96,7 +97,7 @@ Deno.test("all events come once, in the order of the kernel's merge", () => {
   );
 });
 
-Deno.test("the counters leave out what is older than the trace", () => {
+Deno.test("the counters do not include what is older than the trace", () => {
   assert.deepEqual(
     entryCounts({ cpus: [CPU, { ...CPU, skipped: 2 }] }),
     { entries: 8, written: 18 },

@@ -1,5 +1,5 @@
 /**
- * What happens in a guest, handed to a writer as it happens.
+ * Passes the events of a live guest to a writer as they happen.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { DescribedGuest } from "./write_buffers.ts";
 import type { TraceSource, TraceTotals, TraceWriter } from "./writer.ts";
 
 /**
- * A live trace on its way to a writer.
+ * A live trace that is passed to a writer.
  *
  * @example
  * ```ts
@@ -39,7 +39,7 @@ export class LiveTrace {
   readonly #writer: TraceWriter;
   readonly #runs: RunBuilder;
 
-  /** Begins the writer's work. */
+  /** Begins the trace. */
   constructor(follower: Follower, guest: DescribedGuest, writer: TraceWriter) {
     const source: TraceSource = { ...guest, kind: "live" };
     this.#follower = follower;
@@ -49,10 +49,10 @@ export class LiveTrace {
   }
 
   /**
-   * Hands over what can no longer be preceded by an event that is still to
-   * come. To be called after each poll of the follower.
+   * Passes on the events before which no other event can still arrive. To be
+   * called after each poll of the follower.
    *
-   * @param all hand over everything that was read: at the end
+   * @param all pass on everything that was read, at the end of the trace
    */
   drain(all = false): void {
     const runs = this.#runs;
@@ -64,12 +64,12 @@ export class LiveTrace {
     this.#writer.flush?.();
   }
 
-  /** Threads' names may have changed. */
+  /** To be called when the names of threads may have changed. */
   refresh(): void {
     this.#writer.refresh?.();
   }
 
-  /** Hands over the rest, and ends the writer's work. */
+  /** Passes on the remaining events, and ends the trace. */
   end(): TraceTotals {
     this.drain(true);
     const { lost, dropped } = this.#follower.totals();

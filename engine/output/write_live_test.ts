@@ -5,7 +5,7 @@ import { ringGuest, writeMany } from "../ftrace/ring/ring_guest_fixture.ts";
 import { LiveTrace } from "./write_live.ts";
 import { BARE_GUEST, NotingWriter } from "./writer_fixture.ts";
 
-Deno.test("what happens is handed over poll by poll, and flushed", () => {
+Deno.test("events are passed on and flushed with each poll", () => {
   const sim = ringGuest([3]);
   const [ring] = sim.rings;
   const follower = new Follower(sim.instance, LAYOUT_6_1);
@@ -30,7 +30,8 @@ Deno.test("what happens is handed over poll by poll, and flushed", () => {
     "end 5 events, 0 lost, 0 dropped",
   );
   assert.deepEqual(totals, { events: 5, lost: 0, dropped: 0 });
-  // Whatever runs there were: each event once, the newest after the refresh.
+  // Regardless of how the events are divided into runs, each is passed on once,
+  // and the last one after the refresh.
   assert.equal(new Set(writer.rows).size, 5);
   const kinds = writer.notes.map((note) => note.split(" ")[0]);
   const first = kinds.indexOf("flush");

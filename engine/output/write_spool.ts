@@ -13,33 +13,34 @@ import { RunBuilder } from "./run_builder.ts";
 import type { DescribedGuest } from "./write_buffers.ts";
 import type { OutputSink, TraceSource, TraceWriter } from "./writer.ts";
 
-/** What was written, and what is missing. */
+/** How many events were written, and how many are missing. */
 export interface SpoolSummary {
-  /** Events that were read, before any filter. */
+  /** Events read, before any filter. */
   readonly events: number;
-  /** Events in the file. */
+  /** Events written to the file. */
   readonly kept: number;
-  /** Events the guest wrote that could not be read in time. */
+  /** Events that the guest wrote but that could not be read in time. */
   readonly lost: number;
-  /** Events the guest itself could not write. */
+  /** Events that the guest itself could not write. */
   readonly dropped: number;
   /** Whether the collector's file was cut short. */
   readonly truncated: boolean;
 }
 
-/** The same of a text file. */
+/** The summary of a text file. */
 export interface TraceGraphSummary extends SpoolSummary {
-  /** Lines in the file, the header's not counted. */
+  /** Lines in the file, without the header. */
   readonly lines: number;
 }
 
-/** Rows that may wait for the event that tells a leaf from a call. */
+/** How many rows may wait for the event that shows whether a call is a leaf. */
 const HELD_ROWS = 4_000_000;
 
 /**
- * Writes a spool: begins, hands over all events, and ends.
+ * Writes a spool: begins the trace, passes on all events, and ends it.
  *
- * @param roots GVAs of functions: only what happens under them; none: all
+ * @param roots GVAs of functions: only what happens in calls of these is kept;
+ * if empty, everything is
  */
 export function writeSpool(
   spool: SpoolReader,
@@ -48,7 +49,7 @@ export function writeSpool(
   writer: TraceWriter,
 ): SpoolSummary {
   const { meta } = guest;
-  // The collector saw threads that the kernel has forgotten since.
+  // The collector saw names of threads that the kernel no longer knows.
   const comm = (pid: number) => spool.comms.get(pid) ?? meta.comm(pid);
   const source: TraceSource = {
     ...guest,
@@ -85,8 +86,9 @@ export function writeSpool(
 /**
  * Writes a spool as text.
  *
- * @param roots GVAs of functions: only what happens under them; none: all
- * @param sink takes the text in chunks that end at line ends
+ * @param roots GVAs of functions: only what happens in calls of these is kept;
+ * if empty, everything is
+ * @param sink is called with the text, in chunks that end at the end of a line
  *
  * @example
  * ```ts ignore

@@ -10,7 +10,7 @@ import { SpoolWriter } from "../ftrace/ring/spool_writer.ts";
 import { writeSpool, writeTraceGraph } from "./write_spool.ts";
 import { BARE_GUEST, NotingWriter } from "./writer_fixture.ts";
 
-/** A collector's file of three events, a loss of 12, and two more. */
+/** A collector's file with three events, a loss of 12, and two more events. */
 function spooled(): { path: string } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), "xftrace-spool-"));
   const path = join(folder, "spool");
@@ -42,7 +42,7 @@ function spooled(): { path: string } & Disposable {
   };
 }
 
-Deno.test("a spool is handed over with its losses, names and totals", () => {
+Deno.test("a spool is passed on with its losses, names and totals", () => {
   using at = spooled();
   using spool = new SpoolReader(at.path, LAYOUT_6_1);
   const writer = new NotingWriter();
@@ -67,7 +67,7 @@ Deno.test("a spool is handed over with its losses, names and totals", () => {
   });
 });
 
-Deno.test("what does not happen under the roots is left out, its loss is not", () => {
+Deno.test("events outside calls of the roots are left out, but not their losses", () => {
   using at = spooled();
   using spool = new SpoolReader(at.path, LAYOUT_6_1);
   const writer = new NotingWriter();
@@ -82,7 +82,7 @@ Deno.test("what does not happen under the roots is left out, its loss is not", (
   assert.equal(summary.kept, 0);
 });
 
-Deno.test("as text: its lines are counted, the header's left out", () => {
+Deno.test("as text: the lines are counted without the header", () => {
   using at = spooled();
   using spool = new SpoolReader(at.path, LAYOUT_6_1);
   let text = "";

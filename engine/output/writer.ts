@@ -1,6 +1,6 @@
 /**
- * What a format of traces is: a writer that is told of a trace once, then
- * takes its events in time order, as rows of columns, with the losses where
+ * The interface of trace formats: a writer that first learns about the trace,
+ * then takes its events in time order, as rows of columns, and the losses where
  * they happened.
  *
  * @module
@@ -10,29 +10,31 @@ import type { TraceMeta } from "./text/environment.ts";
 import type { EntryCounts } from "./text/header.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 
-/** Takes what is written, piece by piece: text, or bytes as they are. */
+/**
+ * Takes the output piece by piece: text, or bytes that are written unchanged.
+ */
 export type OutputSink = (chunk: string | Uint8Array<ArrayBuffer>) => void;
 
-/** One guest's trace: what there is to say of it besides its events. */
+/** A guest's trace: everything about it except its events. */
 export interface TraceSource {
   /**
-   * Where its events come from: what the buffers held at one moment, all that
-   * was collected over a while, or what happens now.
+   * Where the events come from: the content of the buffers at one moment,
+   * everything collected over a period, or what happens now.
    */
   readonly kind: "buffers" | "collected" | "live";
   /** The guest as the user names it: `qemu:web1`. */
   readonly target?: string;
   /** Its kernel, CPUs, clock, names and event formats. */
   readonly meta: TraceMeta;
-  /** Its trace options, as far as they change what its trace file shows. */
+  /** The trace options that affect what its trace file shows. */
   readonly options: TraceTextOptions;
-  /** Of buffers: how many entries they hold, and how many were written. */
+  /** For buffers: how many entries they hold, and how many were written. */
   readonly counts?: EntryCounts;
-  /** Of buffers: entries overwritten, of all CPUs. */
+  /** For buffers: the number of entries overwritten on all CPUs. */
   readonly overruns?: number;
   /**
-   * Of buffers: CPUs that had entries older than `time_start`, which were
-   * passed over.
+   * For buffers: CPUs that had entries older than `time_start`, which were left
+   * out.
    */
   readonly skippedCpus?: ReadonlySet<number>;
 }
@@ -40,48 +42,48 @@ export interface TraceSource {
 /** Events that are missing. */
 export interface Loss {
   readonly source: TraceSource;
-  /** CPU that lost them. */
+  /** The CPU that lost them. */
   readonly cpu: number;
-  /** How many; -1 when that is not known. */
+  /** How many; -1 if unknown. */
   readonly count: number;
-  /** Time of the CPU's next event after them, ns of the trace clock. */
+  /** Time of the CPU's next event after the loss, in ns of the trace clock. */
   readonly before: bigint;
 }
 
-/** What a trace came to. */
+/** The totals of a trace. */
 export interface TraceTotals {
-  /** Events that were handed to the writer. */
+  /** Number of events passed to the writer. */
   readonly events: number;
-  /** Events the guest wrote that could not be read. */
+  /** Number of events that the guest wrote but that could not be read. */
   readonly lost: number;
-  /** Events the guest overwrote, or could not write. */
+  /** Number of events that the guest overwrote, or could not write. */
   readonly dropped: number;
 }
 
 /**
- * Some of a source's events: rows of one CPU that follow each other, later
- * than all that was handed over before. One object is used again for each
- * run, and rows and payloads are gone when the writer returns.
+ * Some of a source's events: consecutive rows of one CPU, later than everything
+ * that was passed on before. The same object is reused for each run, and rows
+ * and payloads are invalid after the writer has returned.
  */
 export class EventRun {
-  /** The guest that they are of. */
+  /** The trace to which they belong. */
   source: TraceSource;
   /** The rows. */
   columns: EventColumns;
-  /** Where the rows' payloads lie. */
+  /** Contains the payloads of the rows. */
   arena: PageArena;
   /** The first row. */
   from = 0;
   /** One past the last row. */
   to = 0;
   /**
-   * The CPU's next event, a row of the same columns that is still to come in
-   * a later run; -1 when there is none, or it is not known yet.
+   * The CPU's next event, a row of the same columns that will be in a later
+   * run; -1 if there is none, or it is not known yet.
    */
   next = -1;
   /**
-   * Time of the source's next event on any CPU, in ns since the columns'
-   * epoch; NaN when there is none, or it is not known yet.
+   * Time of the source's next event on any CPU, in ns since the columns' epoch;
+   * NaN if there is none, or it is not known yet.
    */
   nextTs = NaN;
   /** Whether {@linkcode takeNext} was called. */
@@ -94,8 +96,9 @@ export class EventRun {
   }
 
   /**
-   * Takes the CPU's next event out of its turn: it will not come again. The
-   * kernel's own text does so with the return of a call that called nothing.
+   * Consumes the CPU's next event ahead of time, so that it is not passed on
+   * again. The kernel's own text does so with the return of a call that called
+   * nothing.
    */
   takeNext(): void {
     this.tookNext = true;
@@ -105,35 +108,37 @@ export class EventRun {
 /** Writes traces in one format. */
 export interface TraceWriter {
   /**
-   * Begins.
+   * Begins a trace.
    *
-   * @param sources the guests whose events will come, on one time line
+   * @param sources the guests whose events will follow, on a common time line
    * @throws {XftraceError} when the format cannot show them.
    */
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void;
-  /** Takes events; they are no earlier than those before. */
+  /** Takes events, which are no earlier than those before. */
   events(run: EventRun): void;
-  /** Events are missing here. */
+  /** Events are missing at this point. */
   lost(loss: Loss): void;
-  /** Threads' names may have changed: those kept are asked for again. */
+  /**
+   * The names of threads may have changed, so cached ones must be read again.
+   */
   refresh?(): void;
-  /** Hands on what has been gathered: somebody is watching. */
+  /** Passes on what has been gathered, because somebody is watching. */
   flush?(): void;
-  /** Ends: nothing comes after this. */
+  /** Ends the trace: no more calls follow. */
   end(totals: TraceTotals): void;
 }
 
 /** A format: one file in formats/, listed in formats.ts. */
 export interface TraceFormat {
-  /** As `--format` takes it. */
+  /** The name that `--format` accepts. */
   readonly name: string;
-  /** What it is, in a few words, for lists of formats. */
+  /** A short description, for lists of formats. */
   readonly about: string;
   /**
-   * Set when it follows the guest's trace options and the display options of
-   * the command line.
+   * Set if it honours the guest's trace options and the display options of the
+   * command line.
    */
   readonly display?: true;
-  /** A writer that hands what it writes to `sink`. */
+  /** Creates a writer that writes to `sink`. */
   writer(sink: OutputSink): TraceWriter;
 }

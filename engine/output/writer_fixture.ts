@@ -1,6 +1,6 @@
 /**
- * A writer that notes down what it is told, and traces without a guest, for
- * the tests of what hands events to writers.
+ * A writer that records its calls, and traces without a guest, for tests of
+ * what passes events to writers.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type {
   TraceWriter,
 } from "./writer.ts";
 
-/** A meta that knows nothing: what a guest without anything would give. */
+/** A meta without any knowledge of the guest. */
 export const BARE_META: TraceMeta = {
   arch: x86_64,
   layout: LAYOUT_6_1,
@@ -38,20 +38,20 @@ export const BARE_META: TraceMeta = {
   string: () => undefined,
 };
 
-/** A guest of which nothing is known. */
+/** A guest about which nothing is known. */
 export const BARE_GUEST: {
   readonly meta: TraceMeta;
   readonly options: TraceSource["options"];
 } = { meta: BARE_META, options: DEFAULT_TEXT_OPTIONS };
 
-/** Notes each call as a line; events by CPU and times. */
+/** Records each call as a line; events by CPU and times. */
 export class NotingWriter implements TraceWriter {
   readonly notes: string[] = [];
-  /** All rows that came, in order: `cpu@time`. */
+  /** All rows received, in order: `cpu@time`. */
   readonly rows: string[] = [];
   readonly #takesNext: (run: EventRun) => boolean;
 
-  /** @param takesNext whether it takes the event after a run with it */
+  /** @param takesNext whether it consumes the event after a run as well */
   constructor(takesNext: (run: EventRun) => boolean = () => false) {
     this.#takesNext = takesNext;
   }
@@ -98,10 +98,12 @@ export class NotingWriter implements TraceWriter {
   }
 }
 
-/** An event as tests write it: its CPU, its time, and losses before it. */
+/**
+ * An event as written in tests: its CPU, its time, and the losses before it.
+ */
 export type TestEvent = readonly [cpu: number, ts: number, lost?: number];
 
-/** Columns of these events, in this order, from a second on. */
+/** Columns with these events in this order; times count from one second. */
 export function rowsOf(
   events: readonly TestEvent[],
 ): { columns: EventColumns; arena: PageArena } {

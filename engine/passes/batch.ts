@@ -1,5 +1,5 @@
 /**
- * Gathers a follower's events into batches for the streams.
+ * Combines a follower's events into batches for the streams.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { appendRow } from "./rows.ts";
 
 const BATCH_ROWS = 65536;
 
-/** Rows of several CPUs, in the order in which they are handed out. */
+/** Rows of several CPUs, in the order in which they were handed out. */
 export class Batch {
   readonly #columns: EventColumns;
   readonly #take: (frame: Frame) => void;
   #arena: PageArena | undefined;
 
-  /** @param take works on a batch; its rows are reused afterwards */
+  /** @param take processes a batch; its rows are reused afterwards */
   constructor(epoch: bigint, take: (frame: Frame) => void) {
     this.#columns = new EventColumns(epoch, BATCH_ROWS);
     this.#take = take;
   }
 
-  /** Adds a row; its payload must stay where it is until the batch ends. */
+  /** Adds a row; its payload must not move until the batch ends. */
   add(from: EventColumns, row: number, arena: PageArena): void {
     const to = this.#columns;
     if (to.length === BATCH_ROWS || this.#arena !== arena) this.end();
@@ -29,7 +29,7 @@ export class Batch {
     appendRow(to, from, row);
   }
 
-  /** Hands over what was gathered. */
+  /** Passes on the batch. */
   end(): void {
     const columns = this.#columns;
     if (columns.length === 0 || this.#arena === undefined) return;

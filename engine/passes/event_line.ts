@@ -1,5 +1,5 @@
 /**
- * One event as one line.
+ * Formats an event as one line.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Selection, SyscallTarget } from "../query/program.ts";
 import { durationText } from "./fields/values.ts";
 import type { StreamContext } from "./fields/stream_access.ts";
 
-/** Writes the lines of one stream. */
+/** Formats the events of a stream as lines. */
 export class EventLines {
   readonly #context: StreamContext;
   readonly #access: Accessor;
@@ -35,7 +35,7 @@ export class EventLines {
     this.#arguments = argumentsOf(context.select, access);
   }
 
-  /** The line, with its newline. */
+  /** The line of an event, including its newline. */
   line(frame: Frame, row: number): string {
     const { columns } = frame;
     if (this.#epoch !== columns.epoch || this.#clock === undefined) {
@@ -85,7 +85,7 @@ export class EventLines {
     return `${text}  ${took}${from === undefined ? "" : `  <- ${from}`}`;
   }
 
-  /** Nested calls are indented where levels were asked for. */
+  /** Nested calls are indented if several levels were requested. */
   #depth(frame: Frame, row: number): number {
     const { select } = this.#context;
     return (select.via === "graph calls" || select.via === "module calls") &&
@@ -166,7 +166,7 @@ export class EventLines {
     return (frame, row) => {
       const { columns, arena } = frame;
       this.#record.move(arena, columns.offset[row], columns.size[row]);
-      // The text brings its own newline.
+      // The text already ends with a newline.
       return `${format.name}: ${body(this.#record).replace(/\n$/, "")}`;
     };
   }
@@ -187,7 +187,7 @@ function argumentsOf(
   );
 }
 
-/** A return value: small ones decimal, addresses in hex. */
+/** A return value: small ones in decimal, addresses in hexadecimal. */
 function returned(value: number): string {
   if (!(value === value)) return "?";
   return Math.abs(value) < 2 ** 31

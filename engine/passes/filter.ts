@@ -1,6 +1,7 @@
 /**
- * Compiles filter expressions to loops over columns: each part goes over all
- * rows of a batch before the next does; no object is made for an event.
+ * Compiles filter expressions to loops over columns. Each part processes all
+ * rows of a batch before the next part does, and no object is created for an
+ * event.
  *
  * @module
  */
@@ -22,11 +23,11 @@ import { globRegExp } from "../base/glob.ts";
 /**
  * Keeps the rows that pass: compacts the first `n` of `rows` in place.
  *
- * @returns how many are left.
+ * @returns the number of rows kept.
  */
 export type RowFilter = (frame: Frame, rows: Uint32Array, n: number) => number;
 
-/** Sets `mask[i]` to whether row `rows[i]` passes. */
+/** Sets `mask[i]` according to whether row `rows[i]` passes. */
 type Mask = (
   frame: Frame,
   rows: Uint32Array,
@@ -34,16 +35,16 @@ type Mask = (
   mask: Uint8Array,
 ) => void;
 
-/** Answers whether a thread belongs to the processes meant. */
+/** Creates the test whether a thread belongs to the specified processes. */
 export type ProcessTest = (who: ProcessSpec) => (pid: number) => boolean;
 
-/** What filters need besides the fields. */
+/** What filters need in addition to the fields. */
 export interface FilterContext {
   readonly access: Accessor;
   readonly process: ProcessTest;
   /**
-   * The form in which names of a field of kind `function` are compared: short
-   * for system calls, `sys_openat`.
+   * The form in which names in a field of kind `function` are compared: the
+   * short form for system calls, `sys_openat`.
    */
   readonly functionName?: (name: string) => string;
 }
@@ -218,7 +219,7 @@ type NumberLoop = (
   mask: Uint8Array,
 ) => void;
 
-// NaN stands for a missing field: all comparisons with it must be false.
+// A missing field is NaN, for which all comparisons must be false.
 const NUMBER_LOOPS: Record<Comparison, NumberLoop> = {
   eq(values, n, limit, mask) {
     for (let i = 0; i < n; i++) mask[i] = values[i] === limit ? 1 : 0;
@@ -242,7 +243,10 @@ const NUMBER_LOOPS: Record<Comparison, NumberLoop> = {
   },
 };
 
-/** What -1, 0 and 1 (less, equal, greater) come to. */
+/**
+ * Whether a comparison holds when the order of the values is -1, 0 or 1 (less,
+ * equal, greater).
+ */
 function holds(is: Comparison, order: number): boolean {
   switch (is) {
     case "eq":
@@ -320,7 +324,7 @@ function textMask(
   }, access.key);
 }
 
-/** A test of one row at a time, asked once for each key of a batch. */
+/** A test of single rows, whose result is cached for each key of a batch. */
 function perRow(
   test: (frame: Frame, row: number) => boolean,
   key?: (frame: Frame, row: number) => number,
@@ -332,7 +336,7 @@ function perRow(
   }
   return (frame, rows, n, mask) => {
     const known = new Map<number, number>();
-    // Rows of one task, or of one function, come in runs.
+    // Consecutive rows often belong to the same task or function.
     let last = NaN;
     let is = 0;
     for (let i = 0; i < n; i++) {

@@ -1,12 +1,12 @@
 /**
- * A set of functions that a hot loop can ask by the halves of an address.
+ * A set of functions that hot loops can search by the halves of an address.
  *
  * @module
  */
 import { AddressMap } from "../memory/address_map.ts";
 import type { FunctionTarget } from "../query/program.ts";
 
-/** Addresses of functions. */
+/** A set of function addresses. */
 export class FunctionSet {
   readonly #addresses = new AddressMap<true>();
 
@@ -18,12 +18,15 @@ export class FunctionSet {
     }
   }
 
-  /** Whether the function at that address is in the set. */
+  /** Whether the function at the address is in the set. */
   has(lo: number, hi: number): boolean {
     return this.#addresses.has(lo, hi);
   }
 
-  /** The low halves, when these tell the functions and there are few. */
+  /**
+   * The low halves, if they suffice to identify the functions and there are at
+   * most `limit` of them.
+   */
   few(limit: number): Uint32Array | undefined {
     const { lows, size } = this.#addresses;
     return lows !== undefined && size <= limit

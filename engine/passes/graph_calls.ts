@@ -1,6 +1,6 @@
 /**
- * Puts calls together from function graph entries and returns, task by task
- * and across CPUs: what called them, how deep they were, what happened inside.
+ * Combines function graph entries and returns into calls, for each task and
+ * across CPUs: their callers, their depths, and what happened within them.
  *
  * @module
  */
@@ -14,56 +14,61 @@ import type {
 import { beginCall } from "./rows.ts";
 import type { FunctionSet } from "./function_set.ts";
 
-/** What calls to emit. */
+/** Which calls to emit. */
 export interface GraphCallOptions {
-  /** The functions asked for; undefined: all. */
+  /** The requested functions; undefined: all. */
   readonly functions: FunctionSet | undefined;
-  /** Only within calls of these. */
+  /** Only within calls of these functions. */
   readonly under: FunctionSet | undefined;
-  /** Also the calls inside, so many levels; undefined: none of these. */
+  /**
+   * Also emit the calls inside, down to this many levels; undefined: do not.
+   */
   readonly depth: number | undefined;
-  /** Keep what happened inside. */
+  /** Whether to keep what happened within calls. */
   readonly inside: boolean;
-  /** Calls inside others are looked at with these, and are no events. */
+  /**
+   * Whether calls within others are only included in those, and not emitted.
+   */
   readonly outermost: boolean;
   /**
-   * Tell callers outside the functions asked for as well. Without it, a
-   * guest that was told to record these functions alone gives the same.
+   * Whether to report callers that are not among the requested functions. If
+   * not, the result is the same as that of a guest that records only these
+   * functions.
    */
   readonly callers: boolean;
   /**
-   * Which system call a function is (an index, -1: none), for entries that
-   * have arguments.
+   * The index of a function's system call (-1: none), for entries with
+   * arguments.
    */
   readonly syscall?: (lo: number, hi: number) => number;
 }
 
-/** Where a call is written to. */
+/** Where calls are written. */
 interface Output {
   readonly columns: EventColumns;
   readonly calls: CallColumns;
 }
 
-/** More nesting than the kernel's shadow stack has. */
+/** More levels than the kernel's shadow stack has. */
 const MAX_DEPTH = 512;
 
-/** The calls that one task has open, by depth. */
+/** The open calls of a task, by depth. */
 class Task {
   lo = new Uint32Array(64);
   hi = new Uint32Array(64);
   ts = new Float64Array(64);
-  /** 1 where the entry at that depth was seen and has not returned. */
+  /** 1 if the entry at that depth was seen and has not returned. */
   open = new Uint8Array(64);
-  /** Row of the record where what is inside starts. */
+  /** Row of the record at which the content of the call starts. */
   record = new Int32Array(64);
-  /** Where the function will return to, when the entry says so. */
+  /** The address to which the function will return, if the entry states it. */
   caller = new Uint32Array(128);
   readonly args: (CallArguments | undefined)[] = [];
   /** The deepest open entry. */
   top = -1;
-  /** Depth of the outermost function asked for, -1 without. */
+  /** Depth of the outermost requested function, or -1. */
   root = -1;
-  /** Depth of the outermost `under` function, -1 without. */
+  /** Depth of the outermost `under` function, or -1. */
   under = -1;
   readonly inside = new Record();
 
@@ -84,7 +89,7 @@ function copy<T extends { set(from: T): void }>(from: T, to: T): T {
   return to;
 }
 
-/** What happened inside an outermost call so far. */
+/** What has happened so far within an outermost call. */
 class Record {
   length = 0;
   func = new Uint32Array(32);
@@ -109,7 +114,7 @@ class Record {
     return at;
   }
 
-  /** A copy of the rows from `from`, depths counted from its own. */
+  /** A copy of the rows from `from` on, with depths relative to the first. */
   from(from: number): Inside {
     const base = this.depth[from];
     const depth = this.depth.slice(from, this.length);
@@ -124,9 +129,9 @@ class Record {
   }
 }
 
-/** Keeps the tasks' open calls from batch to batch. */
+/** Keeps the open calls of all tasks from batch to batch. */
 export class GraphCalls {
-  /** Calls that began before the first event, left out. */
+  /** Number of calls that began before the first event and were left out. */
   begunBefore = 0;
   readonly #options: GraphCallOptions;
   readonly #tasks = new Map<number, Task>();
@@ -135,7 +140,10 @@ export class GraphCalls {
     this.#options = options;
   }
 
-  /** Calls of the functions asked for that have not returned yet. */
+  /**
+   * Number of outermost calls of the requested functions that have not returned
+   * yet.
+   */
   get open(): number {
     let count = 0;
     for (const task of this.#tasks.values()) if (task.root >= 0) count++;
@@ -143,9 +151,9 @@ export class GraphCalls {
   }
 
   /**
-   * Takes rows in time order and appends the calls that ended.
+   * Takes rows in time order, and appends the calls that have ended.
    *
-   * @param rows entries and returns; others are passed over
+   * @param rows entries and returns; other rows are ignored
    */
   take(
     columns: EventColumns,
@@ -162,7 +170,7 @@ export class GraphCalls {
       const row = rows[i];
       const is = kind[row];
       if (is === KIND.other) continue;
-      // The idle tasks share pid 0, one on each CPU.
+      // All idle tasks have pid 0, but there is one on each CPU.
       const id = pid[row] === 0 ? -1 - cpu[row] : pid[row];
       if (id !== lastTask || task === undefined) {
         task = this.#task(id);
@@ -185,7 +193,10 @@ export class GraphCalls {
     return task;
   }
 
-  /** Whether a depth below the outermost function is looked at. */
+  /**
+   * Whether a depth is within the requested levels below the outermost
+   * function.
+   */
   #shallow(task: Task, at: number): boolean {
     const { depth } = this.#options;
     return depth === undefined || at - task.root < depth;
@@ -242,15 +253,15 @@ export class GraphCalls {
     close(task, at + 1);
     const seen = task.top === at && task.open[at] === 1 &&
       task.lo[at] === lo && task.hi[at] === hi;
-    // Some kernels do not tell the module how long a call took.
+    // Some kernels do not report to the module how long a call took.
     if (seen && details !== undefined && columns.duration[row] === 0) {
       columns.duration[row] = columns.ts[row] - task.ts[at];
     }
     const { functions, depth, under, inside } = this.#options;
     const asked = functions === undefined || functions.has(lo, hi);
     const rooted = task.root >= 0 && task.root <= at;
-    // Depth counts from the outermost function asked for; a call whose
-    // beginning was not seen is taken to be that one.
+    // The level is relative to the outermost requested function; a call whose
+    // beginning was not seen is assumed to be that one.
     const level = rooted ? at - task.root : asked ? 0 : Infinity;
     if (seen && inside && rooted && this.#shallow(task, at)) {
       task.inside.duration[task.record[at]] = columns.duration[row];
@@ -303,7 +314,7 @@ export class GraphCalls {
       : undefined;
   }
 
-  /** What the module's entry said of the call that was emitted last. */
+  /** Adds what the module's entry states about the call emitted last. */
   #tell(
     task: Task,
     row: number,
@@ -329,7 +340,10 @@ export class GraphCalls {
   }
 }
 
-/** What was open at a depth or deeper has ended: its return was lost. */
+/**
+ * Calls that are open at this depth or deeper have ended, but their returns
+ * were lost.
+ */
 function close(task: Task, depth: number): void {
   if (task.top < depth) return;
   for (let d = depth; d <= task.top; d++) task.open[d] = 0;

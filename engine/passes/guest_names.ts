@@ -1,5 +1,6 @@
 /**
- * Names of functions and threads of a guest, kept while a batch is worked on.
+ * Names of a guest's functions and threads, cached while a batch is being
+ * processed.
  *
  * @module
  */
@@ -41,8 +42,8 @@ export class KernelNames implements GuestNames {
   }
 
   /**
-   * The name of a system call's entry function. One without arguments has
-   * several (`__do_sys_getpid`), of which kallsyms tells the first.
+   * The name of a system call's entry function. A system call without arguments
+   * has several (`__do_sys_getpid`), of which kallsyms reports the first.
    */
   #syscall(lo: number, hi: number): string | undefined {
     const { symbols } = this.#kernel;
@@ -67,7 +68,7 @@ export class KernelNames implements GuestNames {
     return is;
   }
 
-  /** What the guest's module says a thread is called now. */
+  /** Records the current name of a thread as reported by the guest's module. */
   told(pid: number, comm: string): void {
     this.#told.set(pid, comm);
     this.#comm.set(pid, comm);
@@ -80,14 +81,14 @@ export class KernelNames implements GuestNames {
       const found = this.#told.get(pid) ?? this.#saved.tryComm(pid) ??
         this.#tasks(pid);
       if (found !== undefined) this.#last.set(pid, found);
-      // What a thread that is gone was called when it was last seen.
+      // For a thread that has ended, the name when it was last seen.
       comm = found ?? this.#last.get(pid) ?? "<...>";
       this.#comm.set(pid, comm);
     }
     return comm;
   }
 
-  /** What saved_cmdlines has forgotten, the task list may know. */
+  /** The task list may contain what saved_cmdlines no longer contains. */
   #tasks(pid: number): string | undefined {
     try {
       return this.#processes.comm(pid);
@@ -99,7 +100,7 @@ export class KernelNames implements GuestNames {
     }
   }
 
-  /** Forgets the threads' names: they may have changed since. */
+  /** Discards the threads' names, since they may have changed. */
   refresh(): void {
     this.#comm.clear();
     this.#saved = undefined;

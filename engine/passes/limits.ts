@@ -1,5 +1,5 @@
 /**
- * When a stream begins and ends.
+ * Determines when a stream begins and ends.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import type { Frame } from "./fields/frame.ts";
 import type { Stream } from "../query/program.ts";
 import type { Moment } from "../query/spec.ts";
 
-/** Keeps track of a stream's `from` and `until`. */
+/** Evaluates the `from` and `until` of a stream. */
 export class Limits {
-  /** Whether the end has come. */
+  /** Whether the stream has ended. */
   done = false;
   readonly #stream: Stream;
   #begun: boolean;
   #passed = 0;
-  /** Times (ns since epoch) of the events waited for, once seen. */
+  /** Times (in ns since the epoch) of the awaited events, once seen. */
   #beginAt = Infinity;
   #endAt = Infinity;
 
@@ -24,7 +24,7 @@ export class Limits {
     this.#begun = stream.from.length === 0;
   }
 
-  /** Looks for the events waited for among a batch's raw rows. */
+  /** Searches the raw rows of a batch for the awaited events. */
   scan(frame: Frame, origin: number): void {
     const { from, until, markers } = this.#stream;
     for (const moment of from) {
@@ -49,7 +49,7 @@ export class Limits {
   }
 
   /**
-   * Keeps the rows between beginning and end, in place.
+   * Keeps the rows between begin and end, in place.
    *
    * @param rows rows in time order
    */
@@ -105,7 +105,7 @@ export class Limits {
     );
   }
 
-  /** The rows up to the end, where nothing else ends the stream. */
+  /** The rows up to the end time, if nothing else can end the stream. */
   #before(frame: Frame, rows: Uint32Array, n: number): number {
     if (this.#endAt === Infinity) return n;
     const { ts } = frame.columns;
@@ -116,7 +116,7 @@ export class Limits {
     return left;
   }
 
-  /** The end may have passed without an event of the stream after it. */
+  /** The end time may have passed without a later event of this stream. */
   #ended(frame: Frame): void {
     const { columns } = frame;
     if (columns.length > 0 && this.#endAt !== Infinity && frame.ordered) {
@@ -125,7 +125,7 @@ export class Limits {
   }
 }
 
-/** Time of the first row of one of these types after a time. */
+/** Time of the first row of one of these types, not before `after`. */
 function first(
   frame: Frame,
   ids: readonly number[] | undefined,

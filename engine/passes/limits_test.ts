@@ -6,7 +6,7 @@ import type { EventObject } from "./fields/event_object.ts";
 import type { Frame } from "./fields/frame.ts";
 import { Limits } from "./limits.ts";
 
-/** Rows at these times, of these types; in order of time. */
+/** Rows with these times and types, in time order. */
 function frameOf(...rows: readonly (readonly [ts: number, type: number])[]) {
   const columns = new EventColumns(0n);
   columns.reserve(rows.length);
@@ -18,7 +18,7 @@ function frameOf(...rows: readonly (readonly [ts: number, type: number])[]) {
   return { columns, arena: new PageArena(64), ordered: true };
 }
 
-/** What a script's function sees of a row here: its time. */
+/** The event object here contains only the time of the row. */
 const event = {
   move: (frame: Frame, row: number) => ({ ts: frame.columns.ts[row] }),
 } as unknown as EventObject;
@@ -28,7 +28,7 @@ const at = (ns: number): Moment => ({
   test: (seen: EventLike) => seen.ts === ns,
 });
 
-/** Times of the rows that pass, batch by batch; whether it ended there. */
+/** Times of the rows that pass, by batch, and whether the stream had ended. */
 function passed(
   stream: Partial<Stream>,
   ...frames: ReturnType<typeof frameOf>[]
@@ -53,14 +53,14 @@ function passed(
 const A = frameOf([101, 1], [105, 2], [110, 1]);
 const B = frameOf([111, 1], [120, 3], [130, 1]);
 
-Deno.test("without limits all pass", () => {
+Deno.test("without limits, all rows pass", () => {
   assert.deepEqual(passed({}, A, B), [
     [[101, 105, 110], false],
     [[111, 120, 130], false],
   ]);
 });
 
-Deno.test("times count from the trace's begin", () => {
+Deno.test("times are relative to the begin of the trace", () => {
   assert.deepEqual(passed({ until: [{ kind: "time", ns: 11 }] }, A, B), [
     [[101, 105, 110], false],
     [[111], true],
@@ -71,7 +71,7 @@ Deno.test("times count from the trace's begin", () => {
   );
 });
 
-Deno.test("the earliest end counts, that of events too", () => {
+Deno.test("the earliest end applies, whether it is a time or an event", () => {
   const until: Moment[] = [
     { kind: "count", events: 4 },
     { kind: "time", ns: 25 },
@@ -86,11 +86,11 @@ Deno.test("the earliest end counts, that of events too", () => {
   ]);
 });
 
-Deno.test("an event that is waited for begins and ends, with itself", () => {
+Deno.test("an awaited event begins or ends the stream, and is part of it", () => {
   const begin: Moment = { kind: "event", name: { name: "a" } };
   const end: Moment = { kind: "event", name: { name: "b" } };
   const markers = new Map([[begin, [2]], [end, [1, 3]]]);
-  // The end is looked for behind the begin: 101 does not end it.
+  // The end event is searched for only after the begin, so 101 does not end it.
   assert.deepEqual(passed({ from: [begin], until: [end], markers }, A, B), [
     [[105, 110], false],
     [[], true],
@@ -101,7 +101,7 @@ Deno.test("an event that is waited for begins and ends, with itself", () => {
   ]);
 });
 
-Deno.test("a signal ends it at once", () => {
+Deno.test("a signal ends the stream immediately", () => {
   const ending = new AbortController();
   const until: Moment[] = [{ kind: "signal", signal: ending.signal }];
   ending.abort();

@@ -1,6 +1,6 @@
 /**
- * From the verified entries of the guest's module to rows: each CPU's entries
- * in their order, handed on once no earlier one can come from another CPU.
+ * Turns verified entries of the guest's module into rows: each CPU's entries in
+ * their order, passed on once no earlier entry of another CPU can follow.
  *
  * @module
  */
@@ -15,19 +15,19 @@ import { ENTRY_FLAG, ENTRY_KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;
-/** Rows that there is room for at first. */
+/** Number of rows for which there is room initially. */
 const FIRST_ROWS = 4096;
-/** Of an arena that nothing is put into. */
+/** Size of the arena, which stays empty. */
 const ARENA_BYTES = 4096;
-/** `extra` of a piece that could not be read. */
+/** The low byte of `extra` in a piece that could not be read. */
 const UNREADABLE = 0xff;
-/** Times may lie before the first one seen: other CPUs' entries. */
+/** Entries of other CPUs may be earlier than the first one seen. */
 const SLACK = 1n << 32n;
 
-/** Told what the module says of a thread. */
+/** Called with the name and process of a thread, as reported by the module. */
 export type ThreadNamed = (pid: number, comm: string, tgid: number) => void;
 
-/** Rows with what the module says of them. */
+/** Rows with what the module reports about them. */
 class Rows {
   readonly columns: EventColumns;
   readonly details: EntryDetails;
@@ -70,7 +70,7 @@ class Rows {
   }
 }
 
-/** Gathers entries and hands them on as frames. */
+/** Collects entries and passes them on as frames. */
 export class ModuleEntries {
   readonly #kernel: Kernel;
   readonly #take: (frame: Frame) => void;
@@ -78,9 +78,9 @@ export class ModuleEntries {
   readonly #arena = new PageArena(ARENA_BYTES, 1);
   readonly #comms: string[] = [];
   readonly #commIds = new Map<string, number>();
-  /** The name of a thread, as the module said last. */
+  /** The index of each thread's name, as reported last by the module. */
   readonly #commOf = new Map<number, number>();
-  /** Arguments of the entry that a CPU wrote last. */
+  /** Arguments of each CPU's latest entry. */
   readonly #args: (CallArguments | undefined)[] = [];
   readonly #callers = new Map<number, [lo: number, hi: number]>();
   #waiting: Rows | undefined;
@@ -98,12 +98,14 @@ export class ModuleEntries {
     this.#named = named;
   }
 
-  /** The latest time of an entry so far, ns since the rows' epoch. */
+  /** The latest time of all entries so far, in ns since the rows' epoch. */
   get newest(): number {
     return this.#newest;
   }
 
-  /** Takes a verified entry; those of one CPU in their order. */
+  /**
+   * Adds a verified entry; the entries of a CPU must be added in their order.
+   */
   add(cpu: number, words: Int32Array, at: number): void {
     const shape = words[at + WORD.shape];
     const kind = (shape >>> 16) & 0xff;
@@ -185,13 +187,14 @@ export class ModuleEntries {
     this.#args[cpu] = args;
   }
 
-  /** The function that a return address lies in, or the address itself. */
+  /** The function that contains a return address, or the address itself. */
   #function(lo: number, hi: number): [lo: number, hi: number] {
     const key = (hi & 0x1fffff) * TWO32 + lo;
     let found = this.#callers.get(key);
     if (found === undefined) {
       const address = BigInt(hi) << 32n | BigInt(lo);
-      // A call that never returns may be the last of its function.
+      // The return address minus 1 is looked up, since the call of a function
+      // that never returns may be the last instruction of its caller.
       const symbol = address === 0n
         ? undefined
         : this.#kernel.symbols.lookup(address - 1n);
@@ -202,7 +205,7 @@ export class ModuleEntries {
     return found;
   }
 
-  /** Forgets what lies where: modules come and go. */
+  /** Discards the cached callers, since modules may be loaded or unloaded. */
   refresh(): void {
     this.#callers.clear();
   }
@@ -234,7 +237,7 @@ export class ModuleEntries {
     const extra = words[at + WORD.extra];
     const index = extra >>> 8;
     if ((extra & 0xff) === UNREADABLE) {
-      // Half a path would be another path.
+      // A part of a path would be a different path.
       texts[index] = undefined;
     } else {
       const piece = text(words, at + WORD.time, PATH_BYTES);
@@ -245,9 +248,9 @@ export class ModuleEntries {
   }
 
   /**
-   * Hands on the rows up to a time; all with Infinity.
+   * Passes on the rows up to a time; Infinity: all rows.
    *
-   * @param until ns since the rows' epoch; no earlier row may come later
+   * @param until in ns since the rows' epoch; no earlier row may be added later
    */
   flush(until: number): void {
     const { columns } = this.#waiting ?? {};
@@ -262,7 +265,7 @@ export class ModuleEntries {
     const held = new Set<number>();
     for (let row = 0; row < columns.length; row++) {
       const cpu = columns.cpu[row];
-      // Rows of one CPU keep their order.
+      // The rows of a CPU must stay in their order.
       if (columns.ts[row] > until || held.has(cpu)) {
         held.add(cpu);
         next.append(this.#waiting, row);
@@ -282,7 +285,7 @@ export class ModuleEntries {
 
 const DECODER = new TextDecoder();
 
-/** A text of at most `size` bytes, up to a NUL. */
+/** A text that ends with a NUL, or after `size` bytes. */
 function text(words: Int32Array, at: number, size: number): string {
   const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * at, size);
   const end = bytes.indexOf(0);

@@ -1,16 +1,16 @@
 /**
- * Puts selected rows in time order, as the kernel's readers merge the CPUs'
- * buffers: the smallest time stamp first, on a tie the lowest CPU; rows of
- * one CPU keep their order.
+ * Sorts selected rows by time, in the same way as the kernel's readers merge
+ * the buffers of the CPUs: the smallest time stamp first, and of equal ones
+ * that of the lowest CPU; the rows of a CPU stay in their order.
  *
  * @module
  */
 import type { EventColumns } from "../ftrace/ring/columns.ts";
 
 /**
- * Orders the first `n` of `rows` in place.
+ * Sorts the first `n` of `rows` in place.
  *
- * @param rows row numbers; those of one CPU in the order of its ring
+ * @param rows row numbers; those of each CPU are in the order of its ring
  */
 export function orderRows(
   columns: EventColumns,
@@ -40,8 +40,8 @@ export function orderRows(
   const grouped = new Uint32Array(n);
   const fill = heads.slice();
   for (let i = 0; i < n; i++) grouped[fill[cpu[rows[i]]]++] = rows[i];
-  // Events come in runs of one CPU: the earliest head is compared with the
-  // earliest of the others only.
+  // Many consecutive events come from one CPU, so its head only has to be
+  // compared with the earliest head of the other CPUs.
   for (let out = 0; out < n;) {
     let best = -1;
     let bestTs = Infinity;

@@ -4,7 +4,7 @@ import { EventColumns } from "../ftrace/ring/columns.ts";
 import { TimeMerge } from "../ftrace/ring/merge.ts";
 import { orderRows } from "./order.ts";
 
-Deno.test("rows are ordered as the kernel's readers merge", () => {
+Deno.test("rows are sorted in the order of the kernel's merge", () => {
   const row = fc.record({
     cpu: fc.integer({ min: 0, max: 3 }),
     ts: fc.integer({ min: 0, max: 30 }),
@@ -13,7 +13,7 @@ Deno.test("rows are ordered as the kernel's readers merge", () => {
     fc.property(fc.array(row, { maxLength: 60 }), (rows) => {
       const columns = new EventColumns(0n);
       columns.reserve(rows.length);
-      // Each CPU's rows as in its ring: in the order of time.
+      // The rows of each CPU are in time order, as in its ring.
       rows.sort((a, b) => a.cpu - b.cpu || a.ts - b.ts);
       rows.forEach(({ cpu, ts }, i) => {
         columns.cpu[i] = cpu;

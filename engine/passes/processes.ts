@@ -1,6 +1,6 @@
 /**
- * Who is whose child: the guest's task list, and the forks that the trace
- * itself shows.
+ * The tree of processes, from the guest's task list and the forks in the trace
+ * itself.
  *
  * @module
  */
@@ -11,26 +11,26 @@ import { userSpace } from "../kernel/objects/user_memory.ts";
 import type { ProcessSpec } from "../query/expression.ts";
 import { globRegExp } from "../base/glob.ts";
 
-/** A thread as the task list shows it. */
+/** A thread as shown by the task list. */
 interface Thread {
   readonly pid: number;
-  /** The process it belongs to. */
+  /** The process to which it belongs. */
   tgid: number;
-  /** The process that made its process; 0 at the top. */
+  /** The parent of its process; 0 for the topmost one. */
   parent: number;
   comm: string;
-  /** GVA of its `task_struct`; 0n when only a fork was seen. */
+  /** GVA of its `task_struct`; 0n if it is known only from a fork. */
   readonly gva: bigint;
 }
 
 const MAX_TASKS = 1 << 20;
 const MAX_STRING = 4096;
-/** Tries to read the list between two changes of it. */
+/** Maximum number of attempts to read the list while it is changing. */
 const LIST_TRIES = 20;
 
 /** The processes of a guest. */
 export class ProcessTree {
-  /** Why the task list could not be read, if so. */
+  /** Why the task list could not be read, if it could not. */
   problem: string | undefined;
   readonly #kernel: Kernel;
   #threads: Map<number, Thread> | undefined;
@@ -42,22 +42,22 @@ export class ProcessTree {
     this.#kernel = kernel;
   }
 
-  /** The list may be read again: once for a pid that it does not have. */
+  /** Allows the list to be read again, once, for a pid that is not in it. */
   refresh(): void {
     this.#fresh = false;
   }
 
-  /** A fork that the trace shows (sched:sched_process_fork). */
+  /** Records a fork in the trace (sched:sched_process_fork). */
   forked(parent: number, child: number): void {
     this.#forks.set(child, { parent, tgid: child });
   }
 
-  /** The process of a thread, as the guest's module says. */
+  /** Records the process of a thread, as reported by the guest's module. */
   told(pid: number, tgid: number): void {
     this.#tgids.set(pid, tgid);
   }
 
-  /** The command of a thread, if it still runs. */
+  /** The command name of a thread, if it is still running. */
   comm(pid: number): string | undefined {
     return this.#thread(pid)?.comm;
   }
@@ -75,7 +75,8 @@ export class ProcessTree {
         if (
           !(error instanceof MemoryError) && !(error instanceof KernelError)
         ) throw error;
-        // A recording need not hold the task list; a live one may be in flux.
+        // The task list may be missing from a recording, and may be changing in
+        // a live guest.
         this.problem = error.message;
       }
     }
@@ -84,9 +85,9 @@ export class ProcessTree {
   }
 
   /**
-   * Makes the test whether a thread belongs to the processes meant.
+   * Creates the test whether a thread belongs to the specified processes.
    *
-   * @param comm names of threads
+   * @param comm the name of a thread
    */
   test(
     who: ProcessSpec,
@@ -106,8 +107,8 @@ export class ProcessTree {
         const tgid = thread?.tgid ?? this.#tgids.get(at) ?? fork?.tgid ?? at;
         if (is(at) || (tgid !== at && is(tgid))) return true;
         if (!who.children) return false;
-        // The fork that was seen tells also of processes that are gone, and
-        // of a parent that ended before its child.
+        // The fork also covers processes that have ended, and parents that
+        // ended before their children.
         const parent = fork?.parent ?? thread?.parent ?? 0;
         at = this.#thread(parent)?.tgid ?? parent;
       }
@@ -116,9 +117,10 @@ export class ProcessTree {
   }
 
   /**
-   * A string in a process's own memory, as it is now.
+   * Reads a string from a process's own memory as it is now.
    *
-   * @returns `undefined` when the process is gone, or the page is not there.
+   * @returns `undefined` when the process has ended, or the page is not in
+   * memory.
    */
   userString(pid: number, lo: number, hi: number): string | undefined {
     const thread = this.#thread(pid);

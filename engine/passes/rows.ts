@@ -1,5 +1,5 @@
 /**
- * Rows of events, taken from one set of columns to another.
+ * Copies rows of events from one set of columns to another.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { type EventColumns, KIND } from "../ftrace/ring/columns.ts";
 import type { CallColumns } from "./fields/frame.ts";
 
 /**
- * Appends a row of other columns (of the same epoch) as it is.
+ * Appends an unchanged copy of a row of other columns that have the same epoch.
  *
  * @returns its number in `to`.
  */
@@ -33,8 +33,8 @@ export function appendRow(
 }
 
 /**
- * Appends a call that ends with a row of other columns: when and where it
- * ended, and whose it was. The rest is the caller's to fill in.
+ * Appends a call that ended with a row of other columns: when and where it
+ * ended, and its task. The caller must fill in the rest.
  *
  * @returns its number in `columns` and `calls`.
  */

@@ -1,5 +1,5 @@
 /**
- * One stream at work: rows in, sinks fed.
+ * Runs a stream: takes rows and feeds the sinks.
  *
  * @module
  */
@@ -22,24 +22,24 @@ import type { EventLike } from "../query/spec.ts";
 import { type Window, windowHeading } from "./windows.ts";
 import { SyscallCalls, type UserString } from "./syscall_calls.ts";
 
-/** Rows that there is room for at least. */
+/** Minimum number of rows for which there is room. */
 const FEWEST_ROWS = 4096;
 
-/** What streams share. */
+/** What all streams share. */
 export interface RunContext extends Omit<StreamContext, "select"> {
   readonly env: TextEnvironment;
   readonly process: ProcessTest;
   readonly userString: UserString | undefined;
-  /** Takes text that is to be shown at once. */
+  /** Shows text immediately. */
   write(text: string): void;
-  /** Takes the text of a window that has ended. */
+  /** Shows the text of a window that has ended. */
   window(text: string): void;
 }
 
-/** A stream at work. */
+/** A running stream. */
 export class StreamRun {
   readonly stream: Stream;
-  /** Events that reached the sinks. */
+  /** Number of events that reached the sinks. */
   events = 0;
   readonly sinks: readonly Sink[];
   readonly #context: RunContext;
@@ -54,9 +54,9 @@ export class StreamRun {
   #out: ReturnType<typeof callFrame> | undefined;
   #rows = new Uint32Array(0);
   #windowEnd = NaN;
-  /** Whether events have come in the window now. */
+  /** Whether the current window has had events. */
   #filled = false;
-  /** By sink. */
+  /** The closed windows of each sink. */
   readonly #windows: Window<unknown>[][];
 
   constructor(stream: Stream, context: RunContext) {
@@ -109,11 +109,11 @@ export class StreamRun {
             : new FunctionSet(select.under),
           depth: select.depth,
           inside: stream.inside,
-          // Calls inside others are in these already.
+          // Calls within others are part of those already.
           outermost: stream.sinks.every(({ sink }) =>
             sinkKind(sink).inside === true
           ),
-          // The module records them whatever it was told.
+          // The module records callers in any case.
           callers: module || stream.callers,
           ...(module ? { syscall: syscallIndex(select.calls) } : {}),
         });
@@ -121,12 +121,12 @@ export class StreamRun {
     }
   }
 
-  /** Whether its end has come. */
+  /** Whether the stream has ended. */
   get done(): boolean {
     return this.#limits.done;
   }
 
-  /** Calls that had not returned. */
+  /** Number of calls that have not returned. */
   get open(): number {
     return this.#graph?.open ?? this.#syscalls?.open ?? 0;
   }
@@ -134,7 +134,7 @@ export class StreamRun {
   /**
    * Takes a batch of raw events.
    *
-   * @param origin time at which the run began, ns since the columns' epoch
+   * @param origin time at which the run began, in ns since the columns' epoch
    */
   take(frame: Frame, origin: number): void {
     if (this.done) return;
@@ -155,7 +155,7 @@ export class StreamRun {
     }
     const { every } = this.stream;
     if (every !== undefined) {
-      // A window may end without an event after it.
+      // A window can end without a later event.
       if (Number.isNaN(this.#windowEnd)) this.#windowEnd = origin + every;
       this.#deliver(source, this.#rows, n, origin);
       if (!this.done) this.#pass(latest(frame), every, origin);
@@ -264,7 +264,7 @@ export class StreamRun {
     this.#feed(frame, rows.subarray(start, n), n - start);
   }
 
-  /** Time has come to `ts`: windows that ended before are closed. */
+  /** Closes all windows that ended before the time `ts`. */
   #pass(ts: number, every: number, origin: number): void {
     if (Number.isNaN(this.#windowEnd)) this.#windowEnd = origin + every;
     if (ts < this.#windowEnd) return;
@@ -273,7 +273,7 @@ export class StreamRun {
       (Math.floor((ts - this.#windowEnd) / every) + 1);
   }
 
-  /** Keeps, shows and empties what was gathered in a window. */
+  /** Stores, shows and resets what was collected in a window. */
   #close(origin: number, every: number): void {
     if (!this.#filled) return;
     this.#filled = false;
@@ -289,7 +289,7 @@ export class StreamRun {
     });
   }
 
-  /** The end of the run: the last window is not full. */
+  /** Ends the run; the last window is incomplete. */
   finish(origin: number): void {
     const { every } = this.stream;
     if (every !== undefined && !Number.isNaN(this.#windowEnd)) {
@@ -297,14 +297,14 @@ export class StreamRun {
     }
   }
 
-  /** What a sink has come to; with `every`, all windows that are closed. */
+  /** The result of a sink; with `every`, all closed windows. */
   result(sink: number): unknown {
     return this.stream.every === undefined
       ? this.sinks[sink].result()
       : this.#windows[sink];
   }
 
-  /** What is to be shown of a sink; with `every`, of the window now. */
+  /** What to show of a sink; with `every`, of the current window. */
   text(sink: number): string {
     return this.stream.every === undefined || this.#filled
       ? this.sinks[sink].text()
@@ -318,7 +318,7 @@ export class StreamRun {
   }
 }
 
-/** The last time of a frame's rows. */
+/** The latest time among a frame's rows. */
 function latest({ columns, ordered }: Frame): number {
   const { ts, length } = columns;
   if (ordered) return length > 0 ? ts[length - 1] : -Infinity;
@@ -327,7 +327,7 @@ function latest({ columns, ordered }: Frame): number {
   return last;
 }
 
-/** Which of some system calls a function is; -1: none of them. */
+/** The index of a function among the given system calls, or -1. */
 function syscallIndex(
   calls: readonly SyscallTarget[],
 ): (lo: number, hi: number) => number {

@@ -1,5 +1,5 @@
 /**
- * Puts system calls together from their enter and exit events.
+ * Combines the enter and exit events of system calls into calls.
  *
  * @module
  */
@@ -9,11 +9,15 @@ import type { CallColumns } from "./fields/frame.ts";
 import { beginCall } from "./rows.ts";
 import type { SyscallTarget } from "../query/program.ts";
 
-/** First argument, or the return value, in an entry (trace_syscalls.c). */
+/**
+ * Offset in an entry of the first argument, or of the return value
+ * (trace_syscalls.c).
+ */
 const VALUES = 16;
 
 /**
- * Reads a string of a process's own memory, `undefined` where that cannot be.
+ * Reads a string from a process's own memory; `undefined` if that is
+ * impossible.
  */
 export type UserString = (
   pid: number,
@@ -29,7 +33,7 @@ interface Open {
   texts: (string | undefined)[] | undefined;
 }
 
-/** Keeps the threads' open system calls from batch to batch. */
+/** Keeps the open system calls of all threads from batch to batch. */
 export class SyscallCalls {
   readonly #calls: readonly SyscallTarget[];
   readonly #enter = new Map<number, number>();
@@ -38,7 +42,7 @@ export class SyscallCalls {
   readonly #text: readonly (readonly boolean[])[];
   readonly #userString: UserString | undefined;
 
-  /** @param userString reads string arguments; without it they stay away */
+  /** @param userString reads string arguments; without it, they are left out */
   constructor(
     calls: readonly SyscallTarget[],
     userString: UserString | undefined,
@@ -54,19 +58,19 @@ export class SyscallCalls {
     });
   }
 
-  /** Calls that have not returned yet. */
+  /** Number of calls that have not returned yet. */
   get open(): number {
     let count = 0;
     for (const open of this.#open.values()) if (open.call >= 0) count++;
     return count;
   }
 
-  /** Whether the event is one of the calls'. */
+  /** Whether events of this type belong to the calls. */
   asks(type: number): boolean {
     return this.#enter.has(type) || this.#exit.has(type);
   }
 
-  /** Takes rows in time order and appends the calls that ended. */
+  /** Takes rows in time order, and appends the calls that have ended. */
   take(
     columns: EventColumns,
     arena: PageArena,

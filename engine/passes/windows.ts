@@ -1,19 +1,19 @@
 /**
- * What sinks come to in each interval of `every`.
+ * The results of sinks for each interval of `every`.
  *
  * @module
  */
 
-/** One interval of a trace with `every`, and what a sink came to in it. */
+/** An interval of a trace with `every`, and the result of a sink for it. */
 export interface Window<R> {
-  /** Where it begins, ns since the trace began. */
+  /** Its begin, in ns since the trace began. */
   readonly from: number;
-  /** Where it ends, ns since the trace began; it is not part of it. */
+  /** Its end, which it does not include, in ns since the trace began. */
   readonly to: number;
   readonly result: R;
 }
 
-/** The heading under which a window's text is shown. */
+/** The heading above a window's text. */
 export function windowHeading(window: Window<unknown>): string {
   return `-- ${(window.to / 1e9).toFixed(3)} s\n`;
 }

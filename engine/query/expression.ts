@@ -1,8 +1,8 @@
 /**
- * Filter expressions as data: what the language builds, what a plan prints,
- * what is pushed into the guest or run over columns on the host.
+ * Filter expressions as data. The language builds them and a plan prints them;
+ * the guest evaluates them, or the host does so on columns.
  *
- * A field that an event does not have makes a comparison false (and its
+ * A comparison with a field that an event does not have is false (and its
  * negation true).
  *
  * @module
@@ -15,14 +15,14 @@ export type { FieldKind };
 /** How two values are compared. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 
-/** How a text is tested. */
+/** How a text is compared. */
 export type TextTest = "glob" | "startsWith" | "endsWith" | "includes";
 
-/** Which processes are meant. */
+/** Which processes to select. */
 export interface ProcessSpec {
-  /** A pid (thread group), or a glob over commands. */
+  /** A pid (thread group), or a glob that the command must match. */
   readonly match: number | string;
-  /** Whether their descendants are meant too. */
+  /** Whether to include their descendants. */
   readonly children: boolean;
 }
 
@@ -35,7 +35,7 @@ export type Expression =
     /** `duration`, `args.filename`, `prev_comm`. */
     readonly field: string;
     readonly is: Comparison;
-    /** Numbers in ns, bytes or as they are. */
+    /** Numbers in ns, in bytes or without a unit. */
     readonly value: number | bigint | string;
     readonly at?: SourcePlace;
   }
@@ -60,7 +60,7 @@ export type Expression =
     readonly at?: SourcePlace;
   }
   | {
-    /** The address lies in no known kernel or module text. */
+    /** The address is not in the text of the kernel or of a known module. */
     readonly op: "foreign";
     readonly field: string;
     readonly at?: SourcePlace;
@@ -86,7 +86,7 @@ const SIGNS: Record<Comparison, string> = {
   ge: ">=",
 };
 
-/** The unit a field's numbers are shown in, by its kind. */
+/** The unit in which a field's numbers are shown, by the field's kind. */
 function unitOf(kind: FieldKind | undefined): string {
   if (kind === "duration" || kind === "time") return " ns";
   return kind === "size" ? " bytes" : "";
@@ -104,7 +104,7 @@ function valueText(
 /**
  * An expression as one line: `duration > 100000 ns and comm ~ "ssh*"`.
  *
- * @param kindOf kinds of the fields, for their units
+ * @param kindOf the kind of a field, which decides its unit
  */
 export function expressionText(
   node: Expression,
@@ -171,7 +171,7 @@ export function visitLeaves(
   }
 }
 
-/** Whether an expression asks for processes. */
+/** Whether an expression depends on processes. */
 export function asksProcess(node: Expression): boolean {
   switch (node.op) {
     case "all":
@@ -184,7 +184,7 @@ export function asksProcess(node: Expression): boolean {
   }
 }
 
-/** Whether an expression asks for processes with their children. */
+/** Whether an expression depends on processes and their children. */
 export function asksChildren(node: Expression): boolean {
   switch (node.op) {
     case "all":
@@ -197,7 +197,7 @@ export function asksChildren(node: Expression): boolean {
   }
 }
 
-/** The conditions that must all hold: nested `and`s taken apart. */
+/** The conditions that must all hold: nested `and`s are flattened. */
 export function conjuncts(node: Expression): Expression[] {
   return node.op === "all" ? node.of.flatMap(conjuncts) : [node];
 }

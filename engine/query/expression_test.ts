@@ -20,14 +20,14 @@ const init: Expression = {
   who: { match: "init*", children: true },
 };
 
-/** Fields that an expression names, in order. */
+/** The fields that an expression names, in order. */
 function fields(node: Expression): string[] {
   const found: string[] = [];
   visitLeaves(node, (leaf) => found.push(leaf.field));
   return found;
 }
 
-Deno.test("every condition as text, values with their units", () => {
+Deno.test("every condition can be written as text, with units", () => {
   const kind = (field: string) =>
     field === "ts" ? "time" : field === "length" ? "size" : undefined;
   const rows: readonly [Expression, string][] = [
@@ -57,7 +57,7 @@ Deno.test("every condition as text, values with their units", () => {
   }
 });
 
-/** Any expression of pids and processes. */
+/** An arbitrary expression of pids and processes. */
 const expression: fc.Arbitrary<Expression> = fc.letrec<{ node: Expression }>(
   (tie) => ({
     node: fc.oneof(
@@ -73,7 +73,7 @@ const expression: fc.Arbitrary<Expression> = fc.letrec<{ node: Expression }>(
   }),
 ).node;
 
-/** Whether an expression is true, of a pid and of whether it is init's. */
+/** Whether an expression holds for a pid, and for init or another process. */
 function holds(node: Expression, value: number, ofInit: boolean): boolean {
   switch (node.op) {
     case "all":
@@ -89,7 +89,7 @@ function holds(node: Expression, value: number, ofInit: boolean): boolean {
   }
 }
 
-Deno.test("what must all hold, taken apart, says the same", () => {
+Deno.test("flattening nested ands does not change the meaning", () => {
   fc.assert(
     fc.property(expression, fc.nat(9), fc.boolean(), (node, value, ofInit) => {
       const parts = conjuncts(node);
@@ -103,7 +103,7 @@ Deno.test("what must all hold, taken apart, says the same", () => {
   );
 });
 
-Deno.test("who is asked for is known wherever it stands", () => {
+Deno.test("conditions on processes are found at any depth", () => {
   fc.assert(fc.property(expression, (node) => {
     const asked = expressionText(node).includes("process");
     assert.equal(asksProcess(node), asked);

@@ -1,6 +1,6 @@
 /**
- * What a plan is compiled for: the target's kernel, what it traces now, and
- * what it can be told.
+ * The facts for which a plan is compiled: the target's kernel, what it is
+ * tracing, and what it can be made to trace.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface EventFact {
   readonly id: number;
   readonly system: string;
   readonly name: string;
-  /** Whether the guest records it now. */
+  /** Whether the guest is recording it. */
   readonly enabled: boolean;
 }
 
@@ -24,56 +24,58 @@ export interface EventIndex {
   format(id: number): EventFormat | undefined;
 }
 
-/** What the target can be told. */
+/** The target's capabilities. */
 export interface Capabilities {
-  /** Words can be written: a live guest. */
+  /** Whether guest memory can be written, which is so for a live guest. */
   readonly writes: boolean;
-  /** How many graph roots can be set (entries of `ftrace_graph_hash`). */
+  /** The maximum number of graph roots (entries of `ftrace_graph_hash`). */
   readonly roots: number;
   /** Whether the depth of the function graph can be limited. */
   readonly depth: boolean;
-  /** Whether single events can be muted. */
+  /** Whether individual events can be muted. */
   readonly mute: boolean;
-  /** What the guest's module can be told; absent: none is loaded. */
+  /** The capabilities of the guest's module; absent when none is loaded. */
   readonly module?: ModuleFacts;
 }
 
 /** The guest's module. */
 export interface ModuleFacts {
-  /** Why it cannot be used now; absent: it can. */
+  /** Why it cannot be used at the moment; absent when it can. */
   readonly problem?: string;
-  /** Whether it can be told to write tracefs files, whatever it records. */
+  /** Whether it can write tracefs files, no matter what it is recording. */
   readonly tracefs: boolean;
   /** GVA of its control page. */
   readonly page: bigint;
-  /** How it is told to seal entries. */
+  /** How it will seal entries. */
   readonly seal: SealName;
-  /** Entries that one CPU's ring holds. */
+  /** The number of entries that a CPU's ring can hold. */
   readonly ringEntries: number;
-  /** Roots that it takes. */
+  /** The maximum number of roots. */
   readonly maxRoots: number;
-  /** Functions that it takes, roots included. */
+  /** The maximum number of functions, including roots. */
   readonly maxFunctions: number;
-  /** Whether it has to use the filter of `set_ftrace_filter`, and empty it. */
+  /**
+   * Whether it has to use the filter of `set_ftrace_filter`, and must empty it.
+   */
   readonly sharedFilter: boolean;
 }
 
-/** Everything a plan is compiled from besides the script. */
+/** Everything from which a plan is compiled, apart from the script. */
 export interface TargetFacts {
   /** As the user names it: `qemu:web1`, `core:web1.core.zst`. */
   readonly target: string;
-  /** As uname -r. */
+  /** As printed by `uname -r`. */
   readonly kernel: string;
   readonly live: boolean;
-  /** CPUs with a buffer. */
+  /** The number of CPUs that have a buffer. */
   readonly cpus: number;
-  /** Bytes of all pages of one CPU's buffer. */
+  /** Size of all pages of one CPU's buffer, in bytes. */
   readonly bufferBytes: number;
   /** The current tracer: `nop`, `function_graph`. */
   readonly tracer: string;
   /** Whether `tracing_on` is 1. */
   readonly recording: boolean;
-  /** Names of the graph roots set now; empty: all functions. */
+  /** Names of the current graph roots; empty: all functions. */
   readonly roots: readonly string[];
   /** `max_graph_depth`; 0: no limit. */
   readonly maxDepth: number;

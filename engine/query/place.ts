@@ -1,5 +1,5 @@
 /**
- * Where something stands in the user's script, for messages that point at it.
+ * Places in the user's script, so that messages can point at them.
  *
  * @module
  */
@@ -16,12 +16,12 @@ export interface SourcePlace {
 
 const FRAME =
   /(?:^|[\s(])((?:file|https?|data|blob):[^\s()]*|\/[^\s():]+):(\d+):(\d+)\)?$/;
-/** Code made of a text: its sourceURL, then where in the text. */
+/** Code from a string: its sourceURL, then the place in the string. */
 const EVALUATED = /\(((?:file|https?):[^\s()]*), <anonymous>:(\d+):(\d+)\)$/;
 
 /**
- * The first place in a stack trace that is not in one of the folders whose
- * URLs are given: the line of the script that called into them.
+ * The first place in a stack trace that is outside the given folders (URLs):
+ * the line of the script that called code in them.
  */
 export function callerPlace(
   stack: string | undefined,
@@ -31,7 +31,7 @@ export function callerPlace(
     const match = EVALUATED.exec(line.trim()) ?? FRAME.exec(line.trim());
     if (match === null) continue;
     const file = match[1];
-    // The tests beside the language's files are scripts to it.
+    // Tests in the language's own folders count as scripts.
     const own = inside.some((folder) => file.startsWith(folder)) &&
       !file.endsWith("_test.ts");
     if (own) continue;
@@ -41,10 +41,10 @@ export function callerPlace(
 }
 
 /**
- * A message with the script's line under it and a caret below the column;
- * the message alone when the line cannot be had.
+ * A message followed by the script's line and a caret below the column; only
+ * the message if the line cannot be read.
  *
- * @param readLine gives line `line` of `file`, `undefined` when it cannot
+ * @param readLine returns line `line` of `file`, or `undefined`
  */
 export function withCaret(
   message: string,
@@ -55,7 +55,7 @@ export function withCaret(
   const text = readLine(place.file, place.line);
   const where = `${place.file}:${place.line}:${place.column}`;
   if (text === undefined) return `${message}\n    at ${where}`;
-  // Tabs stay tabs, so that the caret stands under the same column.
+  // Tabs are kept, so that the caret is below the right column.
   const indent = text.slice(0, place.column - 1).replace(/[^\t]/g, " ");
   return `${message}\n    at ${where}\n    ${text}\n    ${indent}^`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { callerPlace, withCaret } from "./place.ts";
 
-Deno.test("the script's frame is found, and pointed at", () => {
+Deno.test("the script's stack frame is found, and a caret points at it", () => {
   const stack = `Error
     at here (file:///lib/dsl/errors.ts:1:2)
     at eval (file:///one-liner, <anonymous>:4:7)

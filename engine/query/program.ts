@@ -1,6 +1,6 @@
 /**
- * A compiled script: the plan that can be printed, and what cannot be printed
- * (addresses, the script's own functions), side by side.
+ * A compiled script: the plan, which can be printed, together with what cannot
+ * be printed (addresses, and the script's own functions).
  *
  * @module
  */
@@ -8,19 +8,19 @@ import type { FieldKind } from "./expression.ts";
 import type { Plan, PlannedTrace } from "../control/plan.ts";
 import type { FilterSpec, Moment, SinkSpec } from "./spec.ts";
 
-/** A function to look for. */
+/** A function whose calls are wanted. */
 export interface FunctionTarget {
-  /** The kernel's name, in full. */
+  /** The kernel's full name for it. */
   readonly name: string;
-  /** Addresses at which entries may name it: its symbol, its site. */
+  /** Addresses by which entries may refer to it: its symbol, its call site. */
   readonly addresses: readonly bigint[];
 }
 
-/** A system call seen by its events. */
+/** A system call that is observed through its events. */
 export interface SyscallTarget {
   /** `sys_openat`. */
   readonly name: string;
-  /** Addresses at which entries may name its function. */
+  /** Addresses by which entries may refer to its function. */
   readonly addresses: readonly bigint[];
   /** Ids of its events. */
   readonly enter: number;
@@ -29,7 +29,7 @@ export interface SyscallTarget {
   readonly types: readonly string[];
 }
 
-/** Which events a stream takes. */
+/** Which events a stream selects. */
 export type Selection =
   | {
     readonly via: "graph returns" | "graph calls";
@@ -44,7 +44,7 @@ export type Selection =
     readonly functions: readonly FunctionTarget[] | undefined;
     readonly under: readonly FunctionTarget[];
     readonly depth: number | undefined;
-    /** System calls among them, whose entries have arguments. */
+    /** The system calls among them, whose entries have arguments. */
     readonly calls: readonly SyscallTarget[];
   }
   | {
@@ -58,18 +58,18 @@ export interface Stream {
   readonly title: string;
   readonly select: Selection;
   readonly fields: ReadonlyMap<string, FieldKind>;
-  /** What is left to be tested on the host, in the script's order. */
+  /** The conditions left to be tested on the host, in the script's order. */
   readonly filters: readonly FilterSpec[];
   readonly from: readonly Moment[];
   readonly until: readonly Moment[];
-  /** Ids of the events that `from` and `until` wait for. */
+  /** Ids of the events for which `from` and `until` wait. */
   readonly markers: ReadonlyMap<Moment, readonly number[]>;
   readonly every: number | undefined;
-  /** Whether a sink looks at what happened inside a call. */
+  /** Whether a sink needs what happened inside a call. */
   readonly inside: boolean;
-  /** Whether the script names callers, also those outside the functions. */
+  /** Whether the script uses callers, including those outside the functions. */
   readonly callers: boolean;
-  /** The sinks, each with its place among the queries. */
+  /** The sinks, each with the index of its query. */
   readonly sinks: readonly {
     readonly sink: SinkSpec;
     readonly query: number;
@@ -81,6 +81,6 @@ export interface Stream {
 export interface Program {
   readonly plan: Plan;
   readonly streams: readonly Stream[];
-  /** Whether process conditions ask for the process tree. */
+  /** Whether conditions on processes need the process tree. */
   readonly asksProcesses: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * What a script asks for, as data: sources, filters, limits and sinks. The
- * language builds these; {@linkcode Plan}s are compiled from them.
+ * What a script requests, as data: sources, filters, limits and sinks. The
+ * language builds these, and {@linkcode Plan}s are compiled from them.
  *
  * @module
  */
@@ -14,13 +14,15 @@ export interface FunctionRef {
   readonly at?: SourcePlace;
 }
 
-/** Where events come from. */
+/** Where the events come from. */
 export type Source =
   | {
     /** Calls of functions. */
     readonly kind: "calls";
     readonly functions: readonly FunctionRef[];
-    /** Force one way of seeing them; default: the best there is. */
+    /**
+     * Forces one way of observing the calls; default: the best one available.
+     */
     readonly via?: "graph" | "events" | "module";
   }
   | {
@@ -30,8 +32,8 @@ export type Source =
   };
 
 /**
- * An event as a closure sees it: fields by name. One object is reused from
- * event to event: copy what is to be kept.
+ * An event as a script's function sees it: fields by name. The same object is
+ * reused for every event, so copy what you want to keep.
  */
 export type EventLike = { readonly [field: string]: unknown };
 
@@ -56,30 +58,32 @@ export type Moment =
   }
   | { readonly kind: "signal"; readonly signal: AbortSignal };
 
-/** One `trace(...)` with all that was chained to it but its sink. */
+/** One `trace(...)` and everything that is chained to it, except its sink. */
 export interface TraceSpec {
   readonly source: Source;
   /** Only what happens within calls of these functions. */
   readonly under: readonly FunctionRef[];
   /**
-   * Also the calls inside, so many levels deep; 1 is the outermost function
-   * itself. Without it, calls of the named functions at any level.
+   * Include the calls inside, down to this many levels; 1 is only the outermost
+   * function itself. If absent: calls of the named functions at any level.
    */
   readonly depth?: number;
   readonly filters: readonly FilterSpec[];
   readonly from: readonly Moment[];
   readonly until: readonly Moment[];
-  /** Aggregations are shown and emptied each so many ns of trace time. */
+  /**
+   * Interval after which aggregations are shown and reset, in ns of trace time.
+   */
   readonly every?: number;
   readonly at?: SourcePlace;
 }
 
 /**
- * What becomes of the events. A kind's other members, its text and its fields
- * stand with the sink itself (engine/passes/sinks).
+ * How the events are used. The other members of each kind, its text and its
+ * fields are defined with the sink itself (engine/passes/sinks).
  */
 export interface SinkSpec {
-  /** Which sink: `count`. */
+  /** The kind of sink: `count`. */
   readonly kind: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a guest's kernel is, and what its Ftrace does now.
+ * Describes a guest's kernel and what its Ftrace is doing.
  *
  * @module
  */
@@ -10,20 +10,23 @@ import type { CpuCounters } from "../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { Session } from "../session.ts";
 
-/** What a guest is, and what its Ftrace does. */
+/** A guest's kernel, and what its Ftrace is doing. */
 export interface GuestInfo {
   readonly target: string;
   readonly kernel: {
     readonly release: string;
     readonly banner: string;
     readonly buildId: string | null;
-    /** Bytes, in hex. */
+    /** Hexadecimal, in bytes. */
     readonly kaslrOffset: string;
-    /** Bytes that lead from a GVA of the image to its GPA (`phys_base`). */
+    /**
+     * The offset in bytes from a GVA of the kernel image to its GPA
+     * (`phys_base`).
+     */
     readonly physBase: number;
     readonly pagingLevels: number;
     readonly cpus: { readonly possible: number; readonly online: number[] };
-    /** Bytes of RAM. */
+    /** Size of RAM in bytes. */
     readonly memory: number;
     readonly symbols: number;
     readonly modules: string[];
@@ -36,10 +39,10 @@ export interface GuestInfo {
     readonly recording: boolean;
     readonly clock: string;
     readonly maxGraphDepth: number;
-    /** Names of set_graph_function; empty: everything. */
+    /** The functions in set_graph_function; empty: all functions. */
     readonly graphRoots: string[];
     readonly options: { readonly name: string; readonly set: boolean }[];
-    /** Bytes of a sub-buffer. */
+    /** Size of a sub-buffer in bytes. */
     readonly pageSize: number;
     readonly buffers: (CpuCounters & { readonly cpu: number })[];
     readonly events: { readonly known: number; readonly enabled: string[] };
@@ -48,9 +51,9 @@ export interface GuestInfo {
 }
 
 /**
- * Collects it.
+ * Collects the description of a guest.
  *
- * @param open the instance of Ftrace whose state is told
+ * @param open the instance of Ftrace to be described
  * @throws {KernelError | MemoryError} when the guest cannot be understood.
  */
 export function collectInfo(

@@ -1,5 +1,5 @@
 /**
- * Follows the rings of the guest's module for the streams that it records.
+ * Reads the rings of the guest's module for the streams that it records.
  *
  * @module
  */
@@ -13,23 +13,28 @@ import { noCounts, type VerdictCounts } from "../seal/recording/verifier.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import { ModuleEntries, type ThreadNamed } from "../passes/module_entries.ts";
 
-/** Polls in which verifying may fall behind before it is caught up with. */
+/** After this many polls with unverified entries left, verifying catches up. */
 const MOST_BEHIND = 20;
 
-/** Milliseconds that a command takes without being talked about. */
+/**
+ * How long a command may take before its progress is reported, in milliseconds.
+ */
 const PATIENCE_MS = 1000;
 
-/** What the module's part of a run came to. */
+/** The result of the module's part of a run. */
 export interface SealedOutcome {
-  /** Positions of the rings, by what was found there. */
+  /** Positions of the rings, counted by verdict. */
   readonly counts: VerdictCounts;
-  /** Entries that the guest did not write: in an NMI, without a key, nested. */
+  /**
+   * Entries that the guest did not write because they occurred in an NMI,
+   * without a key, or nested.
+   */
   readonly dropped: number;
-  /** What was wrong with the module, one sentence each. */
+  /** Problems with the module, one sentence each. */
   readonly findings: readonly string[];
 }
 
-/** Records with the guest's module. */
+/** Records by means of the guest's module. */
 export class ModuleRun {
   readonly #session: Session;
   readonly #config: SealedConfig;
@@ -39,13 +44,14 @@ export class ModuleRun {
   #tracer: SealedTracer | undefined;
   #folder: string | undefined;
   #behind = 0;
-  /** Verified entries read so far. */
+  /** The number of verified entries read so far. */
   read = 0;
 
   /**
-   * @param take works on a batch of rows in the order of each CPU
-   * @param named is told the names of threads
-   * @param onProgress is told what the module does while it takes its time
+   * @param take processes a batch of rows, each CPU's rows in their order
+   * @param named is called with the names of threads
+   * @param onProgress is called with what the module is doing while it takes
+   * long
    */
   constructor(
     session: Session,
@@ -62,12 +68,13 @@ export class ModuleRun {
   }
 
   /**
-   * Tells the module what to record, and switches it on.
+   * Configures the module for the run, and switches it on.
    *
    * @throws {XftraceError} when the guest refuses, or the module is gone.
    */
   async start(): Promise<void> {
-    // Keys live as long as the run does: nobody verifies it later.
+    // The keys are kept only for the duration of the run, since nobody verifies
+    // it later.
     this.#folder = Deno.makeTempDirSync({ prefix: "xftrace-keys-" });
     try {
       this.#tracer = await startModule(this.#session, {
@@ -88,12 +95,13 @@ export class ModuleRun {
     }
   }
 
-  /** Reads what is new and hands on what is complete. */
+  /** Reads new entries and passes on those that are complete. */
   poll(): void {
     const tracer = this.#tracer;
     if (tracer === undefined) return;
     const { page } = tracer;
-    // What a CPU begins to write from now on is later than all that was read.
+    // If no CPU is writing an entry, whatever is written from now on is later
+    // than everything read so far.
     const still = tracer.unverified === 0 &&
       page.cpus.every((area) => page.cpuNumber(area, CPU.busy) === 0);
     const { newest } = this.#entries;
@@ -107,7 +115,7 @@ export class ModuleRun {
     if (still) this.#entries.flush(newest);
   }
 
-  /** Switches the module off and hands on the rest. */
+  /** Switches the module off and passes on the remaining entries. */
   async stop(): Promise<SealedOutcome> {
     const tracer = this.#tracer;
     if (tracer === undefined) {
@@ -129,7 +137,7 @@ export class ModuleRun {
     }
   }
 
-  /** Lets go of a guest that has gone, and hands on what was read of it. */
+  /** Releases a guest that is gone, and passes on what was read from it. */
   abandon(): SealedOutcome | undefined {
     const tracer = this.#tracer;
     if (tracer === undefined) return undefined;

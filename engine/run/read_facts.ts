@@ -1,5 +1,5 @@
 /**
- * Reads a target's facts out of its memory.
+ * Reads the facts about a target from its memory.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { readModuleFacts } from "./read_module.ts";
 import type { Capabilities, EventFact, TargetFacts } from "../query/facts.ts";
 
-/** What the facts are read from. */
+/** Where the facts are read from. */
 export interface FactsSource {
   /** As the user names it. */
   readonly target: string;
   readonly instance: TraceArray;
   readonly events: TraceEvents;
-  /** Whether the guest runs. */
+  /** Whether the guest is running. */
   readonly live: boolean;
 }
 
@@ -71,7 +71,7 @@ export function readFacts(source: FactsSource): TargetFacts {
   };
 }
 
-/** A recording need not hold what only control writes ask for. */
+/** A recording may lack memory that is needed only for changing the guest. */
 function orElse<T>(read: () => T, instead: T): T {
   try {
     return read();

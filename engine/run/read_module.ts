@@ -1,5 +1,6 @@
 /**
- * Whether the guest has the module loaded, and whether a run can use it.
+ * Finds out whether the guest has the module loaded, and whether a run can use
+ * it.
  *
  * @module
  */
@@ -10,12 +11,12 @@ import { CONFIG, CONTROL, MAX_ROOTS } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
 import type { ModuleFacts } from "../query/facts.ts";
 
-/** Reads what the module offers; `undefined` when there is none. */
+/** Reads the module's capabilities; `undefined` when it is not loaded. */
 export function readModuleFacts(
   kernel: Kernel,
   tracer: string,
 ): ModuleFacts | undefined {
-  // One filter is one user at a time.
+  // A shared filter allows only one user at a time.
   const sharedFilter = usesSharedFilter(kernel);
   const facts: Pick<
     ModuleFacts,
@@ -50,7 +51,8 @@ export function readModuleFacts(
     : undefined;
   return {
     ...facts,
-    // Its mailbox belongs to whoever has switched it on.
+    // While the module is recording, its mailbox belongs to whoever switched it
+    // on.
     tracefs: !busy,
     page: page.gva,
     ringEntries: page.cpus[0]?.entries ?? 0,

@@ -1,5 +1,5 @@
 /**
- * Runs a compiled script: on a recording in one go, on a live guest until it
+ * Runs a compiled script: on a recording in one pass, on a live guest until it
  * ends.
  *
  * @module
@@ -63,7 +63,7 @@ export function openRunTarget(session: Session, name?: string): RunTarget {
   return { session, instance, events, facts };
 }
 
-/** Runs a program on the target it was compiled for. */
+/** Runs a program on the target for which it was compiled. */
 export function runProgram(
   program: Program,
   target: RunTarget,
@@ -74,7 +74,8 @@ export function runProgram(
 }
 
 /**
- * Runs a program over events that were decoded already, as over a recording.
+ * Runs a program over events that have been decoded already, as over a
+ * recording.
  */
 export function runFrame(
   program: Program,
@@ -158,7 +159,7 @@ class Run {
     for (const stream of this.#ring) stream.take(frame, this.#origin);
   }
 
-  /** Rows of the guest's module. */
+  /** Takes rows of the guest's module. */
   #takeModule(frame: Frame): void {
     if (Number.isNaN(this.#moduleOrigin)) this.#moduleOrigin = earliest(frame);
     for (const stream of this.#modules) stream.take(frame, this.#moduleOrigin);
@@ -239,7 +240,7 @@ class Run {
     };
   }
 
-  /** Runs over what the buffers hold. */
+  /** Runs over the content of the buffers. */
   recording(): RunResult {
     const reading = readBuffers(this.#target.instance, this.#layout);
     const { columns, arena } = reading;
@@ -275,7 +276,8 @@ class Run {
     let ended: RunResult["ended"] = "until";
     try {
       applied = await applyPlan(this.#program.plan, this.#target, {
-        // Enabling events may give the buffers more pages.
+        // The buffers are opened only now, since enabling events may enlarge
+        // them.
         beforeRecording: () => {
           if (this.#ring.length > 0 || this.#forkIds !== undefined) {
             ring = this.#follow();
@@ -306,7 +308,7 @@ class Run {
       });
       if (end === "guest gone") ended = end;
     } catch (error) {
-      // What was collected before the guest went is kept.
+      // What was collected before the guest disappeared is kept.
       if (!(error instanceof GuestGoneError)) throw error;
       ended = "guest gone";
     } finally {
@@ -330,7 +332,7 @@ class Run {
     );
   }
 
-  /** Takes everything back, as far as the guest is there. */
+  /** Undoes all changes, as far as the guest still exists. */
   async #takeBack(
     applied: readonly Applied[],
     module: ModuleRun | undefined,
@@ -344,12 +346,15 @@ class Run {
     }
   }
 
-  /** Warns of what was left as it is. */
+  /** Warns about changes that were not undone. */
   #tell(left: readonly Left[]): void {
     this.#warnings.push(...leftTexts(left, "this run"));
   }
 
-  /** The longest wait of all streams, when each has one. */
+  /**
+   * The time after which all streams have ended, in ms; Infinity if a stream
+   * has no such limit.
+   */
   #wallMs(): number {
     let most = 0;
     for (const { until, from } of this.#program.streams) {
@@ -357,7 +362,7 @@ class Run {
       for (const moment of until) {
         if (moment.kind === "time") least = Math.min(least, moment.ns / 1e6);
       }
-      // What is waited for may come at any time.
+      // The begin for which a stream waits may come at any time.
       if (from.length > 0) least = Infinity;
       most = Math.max(most, least);
     }
@@ -386,7 +391,7 @@ class Run {
   }
 }
 
-/** The guest's ring buffers, while they are followed. */
+/** The guest's ring buffers while they are being followed. */
 interface Ring {
   readonly follower: Follower;
   readonly batch: Batch;
@@ -396,7 +401,7 @@ function isModules({ stream }: StreamRun): boolean {
   return stream.select.via === "module calls";
 }
 
-/** The first time of a frame's rows. */
+/** The earliest time among a frame's rows. */
 function earliest({ columns }: Frame): number {
   let first = Infinity;
   for (let row = 0; row < columns.length; row++) {

@@ -1,5 +1,5 @@
 /**
- * What a run is given, and what it comes to.
+ * The input and the result of a run.
  *
  * @module
  */
@@ -7,57 +7,63 @@ import type { ControlTarget } from "../control/target.ts";
 import type { TargetFacts } from "../query/facts.ts";
 import type { SealedOutcome } from "./module_run.ts";
 
-/** A target that programs can be compiled for and run on. */
+/** A target for which programs can be compiled and on which they can be run. */
 export interface RunTarget extends ControlTarget {
   readonly facts: TargetFacts;
 }
 
 /** How a program is run. */
 export interface RunOptions {
-  /** Takes text as it comes: printed events. */
+  /** Receives text as soon as it is produced: printed events. */
   readonly write: (text: string) => void;
-  /** Takes the text of each window of `every`; default: `write`. */
+  /** Receives the text of each window of `every`; default: `write`. */
   readonly window?: (text: string) => void;
-  /** Ends the run: Ctrl-C. */
+  /** Ends the run, for instance on Ctrl-C. */
   readonly signal?: AbortSignal;
-  /** Milliseconds between looks at a live guest's buffers; default 10. */
+  /** Milliseconds between polls of a live guest's buffers; default 10. */
   readonly pollMs?: number;
-  /** Called when the control writes are done and events are being followed. */
+  /**
+   * Called when the guest has been configured and events are being followed.
+   */
   readonly onStart?: () => void;
-  /** Called with what the guest's module does while it is told. */
+  /**
+   * Called with what the guest's module is doing while it is being configured.
+   */
   readonly onProgress?: (doing: string) => void;
-  /** Called after each look at a live guest. */
+  /** Called after each poll of a live guest. */
   readonly onPoll?: (run: RunProgress) => void;
 }
 
-/** What a run has come to so far. */
+/** The progress of a run. */
 export interface RunProgress {
-  /** Raw events read. */
+  /** Number of raw events read. */
   readonly read: number;
   /** The sinks' results as text, in the order of the queries. */
   texts(): string[];
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface RunResult {
-  /** Results of the queries, in their order. */
+  /** The results of the queries, in order. */
   readonly results: readonly unknown[];
-  /** The same as text; empty where it was written as it came. */
+  /**
+   * The results as text; empty for text that was written as it was produced.
+   */
   readonly texts: readonly string[];
-  /** Raw events read. */
+  /** Number of raw events read. */
   readonly read: number;
-  /** Events that reached the sinks, by query. */
+  /** Number of events that reached the sinks, by query. */
   readonly events: readonly number[];
-  /** Events the guest wrote that could not be read. */
+  /** Number of events that the guest wrote but that could not be read. */
   readonly lost: number;
-  /** Events the guest overwrote or dropped by itself. */
+  /** Number of events that the guest itself overwrote or dropped. */
   readonly overwritten: number;
-  /** Calls that had not returned at the end, by query. */
+  /** Number of calls that had not returned at the end, by query. */
   readonly open: readonly number[];
-  /** What the guest's module recorded, when it did. */
+  /** What the guest's module recorded, if it was used. */
   readonly sealed?: SealedOutcome;
-  /** Why it ended. */
+  /** Why the run ended. */
   readonly ended: "until" | "signal" | "end of recording" | "guest gone";
-  /** What went wrong without stopping the run, one sentence each. */
+  /** Problems that did not stop the run, one sentence each. */
   readonly warnings: readonly string[];
 }

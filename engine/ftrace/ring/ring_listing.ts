@@ -1,6 +1,6 @@
 /**
- * Lists the pages of a ring that the guest may resize meanwhile, and says
- * whether the list still holds.
+ * Lists the pages of a ring that the guest may resize meanwhile, and tells
+ * whether the list is still valid.
  *
  * @module
  */
@@ -10,20 +10,25 @@ import type { PageLayout } from "./meta.ts";
 import { PageSet } from "./page_set.ts";
 import type { CpuBuffer } from "./ring_buffer.ts";
 
-/** Tries to list a ring that is being resized. */
+/** Maximum number of attempts to list a ring that is being resized. */
 const LIST_TRIES = 20;
 
-/** How far a ring's resizes are; no two lists of pages have the same. */
+/**
+ * How far the resizes of a ring have progressed; each list of pages has its own
+ * values.
+ */
 interface RingSize {
-  /** Pages in the ring, the reader page not counted (`nr_pages`). */
+  /** Pages in the ring without the reader page (`nr_pages`). */
   readonly pages: number;
-  /** How many more there will be when the resize at hand is done. */
+  /** The number of pages that the current resize will add. */
   readonly toUpdate: number;
-  /** Pages ever removed. */
+  /** The number of pages ever removed. */
   readonly removed: number;
 }
 
-/** Whether an error may come of a ring that changes while it is walked. */
+/**
+ * Whether an error may be due to a ring that changed while it was being walked.
+ */
 export function isPassing(error: unknown): boolean {
   return error instanceof KernelError || error instanceof MemoryError;
 }
@@ -31,24 +36,25 @@ export function isPassing(error: unknown): boolean {
 /**
  * The list of one CPU's pages.
  *
- * A resize changes the links first and `nr_pages` when all is done; of pages
- * that go, `pages_removed` is raised before they are unlinked, and they are
- * freed after it (ring_buffer_resize(), rb_remove_pages(), rb_insert_pages(),
- * kernel/trace/ring_buffer.c). A size of before that with a list of after it
- * must not pass for a later moment in which the ring has other pages.
+ * A resize changes the links first, and `nr_pages` only at its end. When it
+ * removes pages, it increases `pages_removed` before it unlinks them, and frees
+ * them afterwards (ring_buffer_resize(), rb_remove_pages(), rb_insert_pages(),
+ * kernel/trace/ring_buffer.c). A size read before the change together with a
+ * list made after it must not be taken for the state at a later time, when the
+ * ring has the same size but other pages.
  */
 export class RingListing {
-  /** Why the ring could not be listed when that was last tried. */
+  /** Why the last attempt to list the ring failed. */
   failure: unknown;
   readonly #buffer: CpuBuffer;
   readonly #words: CpuWords;
   readonly #layout: PageLayout;
   readonly #pageSize: number;
   #size: RingSize;
-  /** Whether the pages were listed in a moment that `#size` tells of. */
+  /** Whether the list of pages is known to belong to `#size`. */
   #settled = false;
 
-  /** @param pageSize bytes of a sub-buffer */
+  /** @param pageSize size of a sub-buffer in bytes */
   constructor(
     buffer: CpuBuffer,
     words: CpuWords,
@@ -63,15 +69,15 @@ export class RingListing {
   }
 
   /**
-   * Whether the ring was resized since it was listed, or was listed in the
-   * midst of a resize.
+   * Whether the ring has been resized since it was listed, or was listed during
+   * a resize.
    */
   stale(): boolean {
     return !this.#settled || !this.#isSize(this.#size);
   }
 
   /**
-   * Lists the pages; see {@linkcode stale} for whether that went well.
+   * Lists the pages; {@linkcode stale} tells whether the list is valid.
    *
    * @throws {KernelError} when the ring cannot be listed.
    * @throws {MemoryError} when it cannot be read.
@@ -96,13 +102,14 @@ export class RingListing {
   }
 
   /**
-   * As {@linkcode list}; but while a resize is under way, it may have been
-   * stopped in the one moment in which the ring does not close (a guest's CPU
-   * does not run all the time): then nothing, and `failure` says why.
+   * Like {@linkcode list}, except that a failure during a resize gives
+   * `undefined`, and `failure` says why: a guest's CPU does not run all the
+   * time, so it may have stopped at a moment when the links of the ring are not
+   * closed.
    *
-   * @throws {KernelError} when the ring cannot be listed, and no resize is
-   * under way.
-   * @throws {MemoryError} likewise, when it cannot be read.
+   * @throws {KernelError} when the ring cannot be listed and no resize is under
+   * way.
+   * @throws {MemoryError} when it cannot be read and no resize is under way.
    */
   tryList(): PageSet | undefined {
     this.failure = undefined;
@@ -133,8 +140,9 @@ export class RingListing {
   }
 
   /**
-   * Whether pages may be about to be unlinked that are counted as removed
-   * already: recording is disabled from before the one until after the other.
+   * Whether pages that are already counted as removed may not have been
+   * unlinked yet: recording is disabled from before the counting until after
+   * the unlinking.
    */
   #cutting(): boolean {
     const words = this.#words;
@@ -143,8 +151,8 @@ export class RingListing {
   }
 
   /**
-   * Whether as many pages were listed as the ring has, or will have when the
-   * resize is done whose links are changed already.
+   * Whether the number of listed pages is that of the ring now, or that of the
+   * ring after the current resize, if the links have been changed already.
    */
   #fits(listed: number, cutting: boolean): boolean {
     const { pages, toUpdate } = this.#size;

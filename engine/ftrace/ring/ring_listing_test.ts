@@ -12,8 +12,9 @@ import {
 import { EPOCH, Watch, watched } from "./watch_fixture.ts";
 
 Deno.test("a ring that is resized twice while it is listed stays in order", () => {
-  // The pages' number of before the one, and the count of removed pages of
-  // after it: the other makes both true again, and other pages are there.
+  // The risk is a list that combines the number of pages from before the first
+  // resize with the count of removed pages from after it: the second resize
+  // makes both numbers true again, although the ring then has other pages.
   for (let first = 1; first < 16; first++) {
     for (let second = first; second < 64; second++) {
       const { ring, watch, memory } = watched(3);
@@ -66,7 +67,7 @@ for (
   });
 }
 
-Deno.test("who begins while a ring is resized begins after it", () => {
+Deno.test("following that starts during a resize starts after it", () => {
   for (let after = 1; after < 150; after++) {
     for (const grows of [true, false]) {
       const memories: RunningMemory[] = [];
@@ -96,7 +97,7 @@ Deno.test("who begins while a ring is resized begins after it", () => {
   }
 });
 
-Deno.test("who begins with a guest that stopped in a resize does not wait for ever", () => {
+Deno.test("following a guest that stopped during a resize does not wait for ever", () => {
   for (let stop = 0, over = false; !over; stop++) {
     const sim = ringGuest([5]);
     const [ring] = sim.rings;
@@ -121,7 +122,7 @@ Deno.test("who begins with a guest that stopped in a resize does not wait for ev
   }
 });
 
-Deno.test("what is written while removed pages are freed is read at once", () => {
+Deno.test("events written while removed pages are being freed are read at once", () => {
   const { ring, watch } = watched(6);
   let seen = 0;
   const meanwhile = function* (): Generator<undefined, void> {
@@ -135,13 +136,14 @@ Deno.test("what is written while removed pages are freed is read at once", () =>
   assert.equal(seen, 5);
 });
 
-Deno.test("a ring that never closes again is told of, and not at once", () => {
+Deno.test("a ring that stays broken is reported, but not immediately", () => {
   const { ring, watch } = watched(5);
   let now = 0;
   watch.follower.clock = () => now;
   writeMany(ring, 3, 900);
   watch.poll();
-  // Unlinked, and `pages` still points to the first of them.
+  // The pages have been unlinked, but `pages` still points to the first of
+  // them.
   const steps = ring.shrinking(4, () => {});
   for (let i = 0; i < 3; i++) steps.next();
   watch.poll();

@@ -1,5 +1,5 @@
 /**
- * Followers whose events are checked as they come.
+ * A follower whose events are checked as they are decoded.
  *
  * @module
  */
@@ -15,18 +15,18 @@ import {
   RunningMemory,
 } from "./ring_guest_fixture.ts";
 
-/** What times count from: when simulated rings begin. */
+/** The time from which simulated rings count. */
 export const EPOCH = 1_000_000_000_000n;
 
-/** A follower whose events are checked as they come. */
+/** A follower whose events are checked as they are decoded. */
 export class Watch {
   readonly follower: CpuFollower;
   /** Sequence numbers in the order in which they were decoded. */
   readonly seen: number[] = [];
   readonly #ring: SimRing;
-  /** Polls that were begun, and how many of them are over. */
+  /** The number of polls begun, and of those finished. */
   readonly polls = { begun: 0, over: 0 };
-  /** Whether the follower is told of resets. */
+  /** Whether the follower is informed of resets. */
   told = true;
   #resets = 0;
 
@@ -47,7 +47,7 @@ export class Watch {
 
   poll(): void {
     this.polls.begun++;
-    // The guest tells, by the time at which its trace starts.
+    // A real guest reveals a reset by the start time of its trace.
     if (this.told && this.#ring.resets !== this.#resets) {
       this.follower.expectReset();
     }
@@ -66,14 +66,16 @@ export class Watch {
     assert.equal(this.account.decoded, this.seen.length);
   }
 
-  /** Polls until the counts agree; they must, when nothing happens. */
+  /** Polls until the counts agree, as they must when the guest is idle. */
   settle(): void {
     for (let i = 0; i < 5; i++) this.poll();
     assert.equal(this.account.exact, true);
   }
 }
 
-/** A guest whose memory can be told what happens before a read. */
+/**
+ * A guest with a hook (`memory.tick`) that runs before each read of its memory.
+ */
 export function watched(pages: number) {
   const memories: RunningMemory[] = [];
   const sim = ringGuest([pages], {

@@ -1,15 +1,15 @@
 /**
- * What some checks have found, for tests.
+ * Results of checks, for tests.
  *
  * @module
  */
 import type { CheckRun } from "../../detect/core/runner.ts";
 import type { Check, CheckOutcome } from "../../detect/core/check.ts";
 
-/** The guest that was checked. */
+/** The guest that is checked. */
 export const GUEST = { target: "qemu:web1", release: "6.1.0", buildId: "ab" };
 
-/** A check of this id. */
+/** A check with the given id. */
 export const check = (id: string): Check => ({
   id,
   title: `check ${id}`,
@@ -30,7 +30,7 @@ export const quiet = (id: string): CheckOutcome => ({
   ms: 1,
 });
 
-/** One that found a hook. */
+/** A check that found a hook. */
 export const HOOKED: CheckOutcome = {
   ...quiet("XF001"),
   findings: [{
@@ -45,12 +45,12 @@ export const HOOKED: CheckOutcome = {
     module: "rk",
   }],
 };
-/** One that could not see everything. */
+/** A check that could not judge everything. */
 export const UNSEEN: CheckOutcome = {
   ...quiet("XF002"),
   unjudged: [{ what: "x64_sys_call", why: "not mapped" }],
 };
-/** One that was not run. */
+/** A check that was not run. */
 export const IDLE: CheckOutcome = { ...quiet("XF020"), notRun: "no image" };
 
 /** A run of checks. */

@@ -1,5 +1,5 @@
 /**
- * Two call flows side by side, with what differs marked.
+ * Two call flows side by side, with the differences marked.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import { type CallFlow, ROOT } from "../../detect/flow/call_flow.ts";
 
 /** How flows are drawn. */
 export interface FlowTextOptions {
-  /** Only below this function; default: all roots. */
+  /** Show only what is below this function; default: all roots. */
   readonly root?: string;
-  /** Levels below a root; default 6. */
+  /** Number of levels below a root; default 6. */
   readonly depth?: number;
-  /** Columns of one side; default 44. */
+  /** Width of one side in columns; default 44. */
   readonly width?: number;
 }
 
@@ -22,7 +22,7 @@ interface Line {
 }
 
 /**
- * One flow as a tree, callees below their callers.
+ * A flow as a tree, with callees below their callers.
  *
  * @example
  * ```ts
@@ -42,8 +42,8 @@ export function flowText(
 }
 
 /**
- * Two flows beside each other: `<` marks what only the first has, `>` what
- * only the second has.
+ * Two flows side by side: `<` marks what only the first has, `>` what only the
+ * second has.
  *
  * @example
  * ```ts

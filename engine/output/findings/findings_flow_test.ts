@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { flow, GOOD, HOOKED } from "../../detect/flow/flow_fixture.ts";
 import { flowDiffText } from "./findings_flow.ts";
 
-Deno.test("two flows stand side by side, differences marked", () => {
+Deno.test("two flows are drawn side by side, with differences marked", () => {
   const { text, differences } = flowDiffText(
     flow(1, GOOD),
     flow(1, HOOKED),

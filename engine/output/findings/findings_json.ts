@@ -1,5 +1,5 @@
 /**
- * What checks found, as JSON.
+ * The results of checks as JSON.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { CheckRun } from "../../detect/core/runner.ts";
 import type { Finding, Severity } from "../../detect/finding.ts";
 import type { CheckOutcome } from "../../detect/core/check.ts";
 
-/** How a guest stands after its checks. */
+/** The verdict on a guest after its checks. */
 export type CheckVerdict = "clean" | "findings" | "unjudged";
 
-/** One finding in JSON; addresses are hex strings. */
+/** A finding as JSON; addresses are hex strings. */
 export interface FindingJson {
   readonly check: string;
   readonly title: string;
@@ -22,20 +22,20 @@ export interface FindingJson {
   readonly address: string;
   readonly expected?: string;
   readonly found?: string;
-  /** GVA of the code that is reached. */
+  /** GVA of the code that would be reached. */
   readonly target?: string;
   readonly module?: string;
-  /** What to do when it is meant to be so. */
+  /** What to do if this is intended. */
   readonly hint?: string;
 }
 
-/** One run of checks in JSON. */
+/** A run of checks as JSON. */
 export interface CheckRunJson {
   readonly target: string;
   readonly release: string;
   readonly buildId: string | null;
   readonly verdict: CheckVerdict;
-  /** How long it took, pauses included, in ms. */
+  /** Duration including pauses, in ms. */
   readonly ms: number;
   readonly findings: readonly FindingJson[];
   readonly unjudged: readonly {
@@ -43,23 +43,23 @@ export interface CheckRunJson {
     readonly what: string;
     readonly why: string;
   }[];
-  /** What was gone when it was read again. */
+  /** Findings that were gone when memory was read again. */
   readonly inFlux: readonly FindingJson[];
   readonly checks: readonly {
     readonly id: string;
     readonly title: string;
     readonly technique: string;
-    /** Why it was not run; null when it was. */
+    /** Why it was not run; null if it was. */
     readonly notRun: string | null;
-    /** Things looked at and judged. */
+    /** Number of things that were judged. */
     readonly judged: number;
     readonly ms: number;
-    /** What is as it may be, in words. */
+    /** Deviations that are known to be harmless, described in words. */
     readonly known: readonly string[];
   }[];
 }
 
-/** What guest was checked. */
+/** The guest that was checked. */
 export interface CheckedGuest {
   /** As the user names it: `qemu:web1`. */
   readonly target: string;
@@ -67,7 +67,10 @@ export interface CheckedGuest {
   readonly buildId: string | undefined;
 }
 
-/** Findings outweigh what could not be judged; that outweighs clean. */
+/**
+ * Findings take precedence over what could not be judged, which takes
+ * precedence over a clean result.
+ */
 export function verdictOf(run: CheckRun): CheckVerdict {
   if (run.outcomes.some(({ findings }) => findings.length > 0)) {
     return "findings";

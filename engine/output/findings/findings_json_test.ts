@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { GUEST, HOOKED, IDLE, quiet, run, UNSEEN } from "./findings_fixture.ts";
 import { checkRunJson, verdictOf } from "./findings_json.ts";
 
-Deno.test("findings outweigh what is unjudged, that outweighs clean", () => {
+Deno.test("findings take precedence over unjudged, and unjudged over clean", () => {
   assert.equal(verdictOf(run(quiet("XF003"), IDLE)), "clean");
   assert.equal(verdictOf(run(quiet("XF003"), UNSEEN)), "unjudged");
   assert.equal(verdictOf(run(UNSEEN, HOOKED)), "findings");
 });
 
-Deno.test("JSON holds no bigint and all that text shows", () => {
+Deno.test("JSON contains no bigint and everything that the text shows", () => {
   const value = checkRunJson(GUEST, run(HOOKED, UNSEEN));
   const back = JSON.parse(JSON.stringify(value));
   assert.deepEqual(back, value);

@@ -1,12 +1,12 @@
 /**
- * What checks found, for people.
+ * The results of checks as text for people.
  *
  * @module
  */
 import { SEVERITIES } from "../../detect/finding.ts";
 import type { CheckRunJson, FindingJson } from "./findings_json.ts";
 
-/** How text stands out; by default it does not. */
+/** How text is emphasized; by default it is not. */
 export interface FindingsStyle {
   readonly strong: (text: string) => string;
   readonly faint: (text: string) => string;
@@ -15,7 +15,8 @@ export interface FindingsStyle {
 const PLAIN: FindingsStyle = { strong: (t) => t, faint: (t) => t };
 
 /**
- * A run of checks as text: findings, what is unjudged, a line each check.
+ * A run of checks as text: findings, what could not be judged, and a line for
+ * each check.
  *
  * @example
  * ```ts
@@ -104,7 +105,7 @@ function checkLines(
 }
 
 /**
- * The last line: how the guest stands.
+ * The last line, with the verdict on the guest.
  *
  * @example
  * ```ts

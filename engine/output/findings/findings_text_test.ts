@@ -3,7 +3,7 @@ import { GUEST, HOOKED, IDLE, quiet, run, UNSEEN } from "./findings_fixture.ts";
 import { checkRunJson } from "./findings_json.ts";
 import { findingsText } from "./findings_text.ts";
 
-Deno.test("text: the evidence, what was not judged, and a last line", () => {
+Deno.test("text: the evidence, what was not judged, and a summary line", () => {
   const text = findingsText(
     checkRunJson(GUEST, run(HOOKED, UNSEEN, quiet("XF003"), IDLE)),
   );

@@ -1,5 +1,6 @@
 /**
- * What checks found, as SARIF 2.1.0 (OASIS), which code-scanning tools read.
+ * The results of checks as SARIF 2.1.0 (OASIS), the format of code-scanning
+ * tools.
  *
  * @module
  */
@@ -17,7 +18,7 @@ const LEVELS: Record<Severity, "error" | "warning" | "note"> = {
   low: "note",
 };
 
-/** What viewers sort by, 0 to 10. */
+/** The score by which viewers sort, from 0 to 10. */
 const SCORES: Record<Severity, string> = {
   critical: "9.5",
   high: "8.0",
@@ -26,7 +27,7 @@ const SCORES: Record<Severity, string> = {
 };
 
 /**
- * A SARIF log of one run.
+ * A SARIF log of a run.
  *
  * @param version of xftrace
  *
@@ -91,7 +92,7 @@ export function sarifLog(
             kind: "member",
           }],
         }],
-        // Addresses move with each boot: the place by name does not.
+        // Addresses change with each boot, but the name of the place does not.
         partialFingerprints: {
           "place/v1": `${finding.check}:${finding.where}`,
         },

@@ -1,6 +1,6 @@
 /**
  * The format `jsonl`: a line of JSON for each event, with its fields by name;
- * losses are lines too. What the lines hold is said in docs/json.md.
+ * losses are lines too. The lines are described in docs/json.md.
  *
  * @module
  */
@@ -35,9 +35,9 @@ import type {
   TraceWriter,
 } from "../writer.ts";
 
-/** Text is handed on in chunks of about this many characters. */
+/** Text is passed on in chunks of about this many characters. */
 const CHUNK = 65536;
-/** ULONG_MAX ends a stack: this is each half of it. */
+/** A stack ends with ULONG_MAX: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
 
 /** Events as lines of JSON. */
@@ -58,7 +58,7 @@ class JsonLinesWriter implements TraceWriter {
 
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
     for (const source of sources) {
-      // Whose line it is, where that is a question.
+      // With several guests, each line names its guest.
       const whose = sources.length > 1
         ? `"target":${JSON.stringify(source.target ?? null)},`
         : "";
@@ -99,14 +99,14 @@ class JsonLinesWriter implements TraceWriter {
   }
 }
 
-/** The JSON of an event from its name on, the closing brace left out. */
+/** Writes the JSON of an event from its name on, without the closing brace. */
 type Rest = (rows: EventRows, row: number) => string;
-/** The JSON of one value. */
+/** Writes the JSON of one value. */
 type Value = (rows: EventRows, row: number) => string;
 
-/** One guest's lines. */
+/** Writes the lines of one guest. */
 class GuestLines {
-  /** What each of its lines begins with. */
+  /** The JSON with which each of its lines begins, to name the guest. */
   readonly whose: string;
   readonly #source: TraceSource;
   readonly #entries: StandardEntries;
@@ -123,12 +123,12 @@ class GuestLines {
     this.#entries = new StandardEntries(meta, options, env);
   }
 
-  /** Asks for threads' names again. */
+  /** Discards the names of threads, so that they are read again. */
   refresh(): void {
     this.#comms.clear();
   }
 
-  /** An event's line. */
+  /** The line of an event. */
   line(rows: EventRows, row: number): string {
     const { columns } = rows;
     const pid = columns.pid[row];
@@ -147,7 +147,7 @@ class GuestLines {
     return text;
   }
 
-  /** A function's name, `0x...` without. */
+  /** A function's name, or `0x...` if it has none. */
   #function(lo: number, hi: number): string {
     const name = this.#source.meta.symbols.ps(lo, hi);
     let text = this.#names.get(name);
@@ -179,7 +179,7 @@ class GuestLines {
       const lo = wordAt(rows, row, retaddr);
       const hi = wordAt(rows, row, retaddr + 4);
       more += `,"retaddr":${this.#function(lo, hi)}`;
-      // It comes before the arguments, where there are any.
+      // The return address precedes the arguments, if both are recorded.
       if (retaddr === args) first += 8;
     }
     if (first >= 0 && first < size[row]) {
@@ -225,7 +225,7 @@ class GuestLines {
     return format === undefined ? unknown(type) : this.#byFormat(format);
   }
 
-  /** What `trace_printk` and `trace_marker` wrote. */
+  /** The text that `trace_printk` or `trace_marker` wrote. */
   #message(name: string, read: (record: RecordBytes) => string): Rest {
     return ({ columns, arena }, row) => {
       this.#record.move(arena, columns.offset[row], columns.size[row]);
@@ -284,7 +284,7 @@ class GuestLines {
       case undefined:
         return this.#array(field);
       default:
-        // A struct's bytes are no number.
+        // A struct's bytes are not a number.
         return [1, 2, 4, 8].includes(field.size)
           ? (rows, row) => number(exactAt(rows, row, field))
           : this.#array({ ...field, signed: false }, 1);
@@ -308,7 +308,7 @@ class GuestLines {
   }
 }
 
-/** An event without a format: its bytes, the common ones left out. */
+/** Shows the bytes of an event without a format, except the common ones. */
 function unknown(type: number): Rest {
   const bytes: EventField = {
     name: "bytes",
@@ -324,8 +324,8 @@ function unknown(type: number): Rest {
 }
 
 /**
- * A system call's argument: eight bytes each, of which an int fills the first
- * four alone.
+ * Each argument of a system call takes eight bytes, of which an int uses only
+ * the first four.
  */
 function argument(field: EventField): EventField {
   const { type, size } = field;
@@ -333,7 +333,7 @@ function argument(field: EventField): EventField {
   return { ...field, size: isWord(type) ? 4 : 8, signed: isSigned(type) };
 }
 
-/** Bytes of an array's element, by the array's size or its C type. */
+/** Size of an array's element in bytes, from the array's size or its C type. */
 function elementSize(field: EventField): number {
   const count = Number(/\[(\d+)\]/.exec(field.type)?.[1] ?? 0);
   const size = dynamicKind(field) === undefined && count > 0
@@ -348,7 +348,7 @@ function typeSize(type: string): number {
   return /u8|s8|char|bool|struct/.test(type) ? 1 : 4;
 }
 
-/** Time stamps are exact, beyond what a Number holds as well. */
+/** Time stamps are exact, even those that a Number cannot hold. */
 function time(columns: EventColumns, row: number): string {
   const ns = Number(columns.epoch) + columns.ts[row];
   return Number.isSafeInteger(ns) ? String(ns) : String(columns.timeAt(row));
@@ -358,14 +358,14 @@ function number(value: number | bigint): string {
   return value === value ? String(value) : "null";
 }
 
-/** An address as a JSON text. */
+/** An address as a JSON string. */
 function hex(lo: number, hi: number): string {
   return hi === 0
     ? `"0x${lo.toString(16)}"`
     : `"0x${hi.toString(16)}${lo.toString(16).padStart(8, "0")}"`;
 }
 
-/** A signed 64-bit number in full. */
+/** A signed 64-bit number with all its digits. */
 function signed(lo: number, hi: number): string {
   const value = (hi | 0) * 4294967296 + lo;
   return Number.isSafeInteger(value)

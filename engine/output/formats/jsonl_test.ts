@@ -24,7 +24,7 @@ interface Line {
 }
 
 for (const name of FIXTURES) {
-  Deno.test(`${name}: a line for each event, as the guest's own text has it`, () => {
+  Deno.test(`${name}: a line for each event, which agrees with the guest's own text`, () => {
     const fixture = loadFixture(name);
     const { columns, arena } = decodeFixture(fixture);
     let text = "";
@@ -39,7 +39,7 @@ for (const name of FIXTURES) {
       lines.map((line) => line.ts),
       lines.map((line) => line.ts).sort((a, b) => a - b),
     );
-    // What the guest itself wrote of some events.
+    // The guest's own text for some events.
     const own = [...fixture.text.matchAll(
       /sched_switch: prev_comm=(.*) prev_pid=(\d+) .* next_comm=(.*) next_pid=(\d+) /g,
     )].map(([, ...values]) => values);
@@ -66,7 +66,7 @@ for (const name of FIXTURES) {
   });
 }
 
-/** An event's bytes, in one page. */
+/** An event with these bytes, in a page of its own. */
 function eventOf(
   bytes: readonly number[],
   type: number,
@@ -100,7 +100,7 @@ function lineOf(
   return JSON.parse(text);
 }
 
-/** Eight common bytes, then these. */
+/** Eight common bytes, followed by these. */
 const after = (...bytes: number[]) => [0, 0, 0, 0, 0, 0, 0, 0, ...bytes];
 const le = (value: bigint, size: number) =>
   Array.from({ length: size }, (_, i) => Number(value >> BigInt(8 * i) & 255n));
@@ -127,7 +127,7 @@ function formatOf(
   return { format: (id) => id === 700 ? format : undefined };
 }
 
-Deno.test("what stands before the fields", () => {
+Deno.test("the members before the fields", () => {
   const line = lineOf(eventOf(after(), 700), {
     ...formatOf([]),
     comm: () => 'a"\u001b[31m\n',
@@ -145,7 +145,7 @@ Deno.test("what stands before the fields", () => {
   assert.equal(lineOf(idle, formatOf([])).comm, "<idle>");
 });
 
-Deno.test("control characters of the guest's do not reach a terminal", () => {
+Deno.test("the guest's control characters do not reach a terminal", () => {
   let text = "";
   writeBuffers(
     { ...eventOf(after(...ascii("a\x1b[2J\n"), 0), 700), cpus: [] },
@@ -184,20 +184,20 @@ Deno.test("fields by their kinds", () => {
   assert.deepEqual(fields, {
     f0: -2,
     f1: 0xfffffffe,
-    // By the bare meta's names: the low half.
+    // The meta without symbols names a function by the low half of its address.
     function: `f${0x81000010}`,
     skb: "0xffffffff81000010",
-    // JSON has all digits; this reader has not.
+    // The JSON has all digits, but parsing it here loses some.
     f4: 18446744073709552000,
     f5: -2,
     f6: "sh",
-    // What would leave the event is not there.
+    // A field that would extend beyond the event is null.
     f7: null,
     skb2: null,
   });
 });
 
-Deno.test("arrays, where their bytes lie, and structs as bytes", () => {
+Deno.test("arrays wherever their bytes are, and structs as bytes", () => {
   const bytes = after(
     // 12: __data_loc of 8 bytes at 24; 16: __rel_loc of 2 bytes at 24.
     ...le(0n, 4),
@@ -216,7 +216,8 @@ Deno.test("arrays, where their bytes lie, and structs as bytes", () => {
       { type: "unsigned long[1]", offset: 24, size: 8 },
       { type: "uuid_t", offset: 24, size: 3 },
       { type: "__data_loc char[]", offset: 12, size: 4 },
-      // Longer than the event: what is there of it.
+      // The array is longer than the event, so only the part in the event is
+      // shown.
       { type: "u8[64]", offset: 30, size: 64 },
     ]),
   );
@@ -232,7 +233,7 @@ Deno.test("arrays, where their bytes lie, and structs as bytes", () => {
   });
 });
 
-Deno.test("arguments of system calls: an int fills half of its eight bytes", () => {
+Deno.test("arguments of system calls: an int uses half of its eight bytes", () => {
   const bytes = after(
     ...le(257n, 4),
     ...le(0n, 4),
@@ -266,7 +267,7 @@ const NEWER = {
   graphReturn: { ...LAYOUT_6_1.graphReturn, retval: 24 },
 };
 
-Deno.test("calls and returns, with what newer kernels record besides", () => {
+Deno.test("calls and returns, including what only newer kernels record", () => {
   const call = (kind: number, bytes: readonly number[], meta = {}) => {
     const { name, fields } = lineOf(
       eventOf(bytes, 11, (columns) => {
@@ -301,7 +302,7 @@ Deno.test("calls and returns, with what newer kernels record besides", () => {
   );
 });
 
-Deno.test("messages, stacks, and events that nobody knows", () => {
+Deno.test("messages, stacks, and events without a known format", () => {
   const { print, stack } = LAYOUT_6_1;
   const message = after(...le(0n, print.buf - 8), ...ascii("hello\n"), 0, 0);
   const { types } = LAYOUT_6_1;
@@ -326,7 +327,7 @@ Deno.test("messages, stacks, and events that nobody knows", () => {
   ]);
 });
 
-Deno.test("losses are lines of their own, where they happened", () => {
+Deno.test("losses have lines of their own, at the place where they happened", () => {
   let text = "";
   const rows = rowsOf([[0, 1, 12], [1, 2, -1]]);
   writeBuffers(
@@ -341,7 +342,7 @@ Deno.test("losses are lines of their own, where they happened", () => {
   assert.equal(lines[3].ts, 1_000_000_002);
 });
 
-Deno.test("of several guests each line says whose it is; names are renewed", () => {
+Deno.test("with several guests each line names its guest; thread names are read again", () => {
   let text = "";
   let comm = "old";
   const writer = JSONL.writer((chunk) => text += chunk);

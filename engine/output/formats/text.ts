@@ -1,6 +1,6 @@
 /**
- * The format `text`: line by line what the guest's own `trace` file says, or
- * of a live trace its `trace_pipe`.
+ * The format `text`: line by line the content of the guest's own `trace` file
+ * or, for a live trace, of its `trace_pipe`.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import type {
   TraceWriter,
 } from "../writer.ts";
 
-/** Text is handed on in chunks of about this many characters. */
+/** Text is passed on in chunks of about this many characters. */
 const CHUNK = 65536;
 
 /**
- * Text as tracefs has it. The lines above the events come as a chunk of their
- * own; every chunk ends at a line's end.
+ * The same text as in tracefs. The header is passed on as a chunk of its own;
+ * every chunk ends at the end of a line.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import { TEXT } from "./text.ts";
 
 const OPTIONS = { ...BARE_GUEST.options, contextInfo: false };
 
-/** The chunks of a trace of these kinds' beginnings and one event each. */
+/** The chunks of a trace with these sources and one event each. */
 function chunksOf(source: Partial<TraceSource>): string[] {
   const chunks: string[] = [];
   const writer = TEXT.writer((chunk) => chunks.push(String(chunk)));
@@ -21,7 +21,7 @@ function chunksOf(source: Partial<TraceSource>): string[] {
   return chunks;
 }
 
-Deno.test("buffers have the trace file's header, with its counters", () => {
+Deno.test("buffers get the trace file's header, with its counters", () => {
   const [header, ...rest] = chunksOf({ counts: { entries: 3, written: 9 } });
   assert.match(
     header,
@@ -30,13 +30,13 @@ Deno.test("buffers have the trace file's header, with its counters", () => {
   assert.deepEqual(rest, []);
 });
 
-Deno.test("what was collected has no counters, what is live no header", () => {
+Deno.test("a collected trace has no counters, a live one no header", () => {
   const [header] = chunksOf({ kind: "collected" });
   assert.match(header, /^# tracer: nop\n#\n# {32}_-----=> irqs-off/);
   assert.deepEqual(chunksOf({ kind: "live" }), []);
 });
 
-Deno.test("the latency format's header is left out without entries", () => {
+Deno.test("the latency format has no header when there are no entries", () => {
   const options = { ...BARE_GUEST.options, latencyFormat: true };
   const none = "# tracer: nop\n#\n";
   assert.deepEqual(chunksOf({ kind: "collected", options }), [none]);
@@ -44,7 +44,7 @@ Deno.test("the latency format's header is left out without entries", () => {
   assert.deepEqual(chunksOf({ options, counts }), [none]);
 });
 
-Deno.test("losses, then events; handed on when flushed", () => {
+Deno.test("losses come before the events, and both are passed on when flushed", () => {
   let got = "";
   const writer = TEXT.writer((chunk) => got += chunk);
   const source: TraceSource = {
@@ -68,7 +68,7 @@ Deno.test("losses, then events; handed on when flushed", () => {
   );
 });
 
-Deno.test("it shows one guest, and says so", () => {
+Deno.test("several guests are refused with an explanation", () => {
   const source: TraceSource = { ...BARE_GUEST, kind: "live" };
   assert.throws(
     () => TEXT.writer(() => {}).begin([source, source]),

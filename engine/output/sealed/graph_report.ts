@@ -21,17 +21,17 @@ import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;
 
-/** An address that is not the kernel's own, and how often it was seen. */
+/** An address outside the kernel's text, and how often it was seen. */
 export interface ForeignAddress {
   readonly address: string;
-  /** Its name, when a module's symbol covers it. */
+  /** Its name, if it is within a module's symbol. */
   readonly name: string | undefined;
-  /** Called by the dispatcher, or calling a root. */
+  /** A function called by the dispatcher, or the caller of a root. */
   readonly as: "function" | "caller";
   readonly times: number;
 }
 
-/** One CPU's entries, kept until all are there. */
+/** One CPU's entries, kept until all entries have been read. */
 class CpuRow {
   readonly chunks: Int32Array[] = [];
   count = 0;
@@ -63,7 +63,7 @@ class CpuRow {
     return this.word(index, WORD.shape) & 0xffff;
   }
 
-  /** Nanoseconds: exact up to 104 days of uptime. */
+  /** In nanoseconds; exact up to 104 days of uptime. */
   time(index: number): number {
     return this.word(index, WORD.time + 1) * 2 ** 32 +
       (this.word(index, WORD.time) >>> 0);
@@ -111,7 +111,7 @@ export class GraphReport {
     );
   }
 
-  /** Hand this to the verifier. */
+  /** To be passed to the verifier. */
   readonly visit: VisitEntry = (cpu, _sequence, words, at) => {
     let row = this.#rows.get(cpu);
     if (row === undefined) {
@@ -121,7 +121,7 @@ export class GraphReport {
     row.add(words, at);
   };
 
-  /** Foreign addresses, as of the last {@linkcode lines}. */
+  /** The foreign addresses found by the last call of {@linkcode lines}. */
   get foreign(): ForeignAddress[] {
     return [...this.#foreign].map(([key, { as, n }]) => {
       const address = key.slice(key.indexOf(" ") + 1);
@@ -152,7 +152,7 @@ export class GraphReport {
     else seen.n++;
   }
 
-  /** The report's lines, merged over CPUs by time. */
+  /** The lines of the report, merged over all CPUs by time. */
   *lines(): Generator<string> {
     this.#foreign.clear();
     const seal = ["none", "xor", "siphash", "siphash+ratchet"];
@@ -167,7 +167,8 @@ export class GraphReport {
       let best = -1;
       let bestTime = Infinity;
       rows.forEach(([, row], i) => {
-        // Arguments and paths have no time: they follow their entry.
+        // Entries with arguments and paths have no time; they follow their
+        // call.
         while (at[i] < row.count && !isTimed(row.kind(at[i]))) at[i]++;
         if (at[i] < row.count && row.time(at[i]) < bestTime) {
           bestTime = row.time(at[i]);
@@ -253,7 +254,10 @@ export class GraphReport {
     }${text}`;
   }
 
-  /** How a call reads: function, arguments, and from where if not plain. */
+  /**
+   * The text of a call: the function, its arguments, and its caller if that is
+   * unusual.
+   */
   #details(
     row: CpuRow,
     index: number,
@@ -266,7 +270,8 @@ export class GraphReport {
     let from = "";
     if (dispatched && !this.#isKernel(func)) {
       this.#note("function", func);
-      // By its address: whatever it calls itself, it is not the kernel's.
+      // Shown by its address: its name could be misleading, as the function is
+      // not in the kernel's text.
       const known = this.#names[hex(func)];
       name = hex(func);
       from = ` /* not the kernel's${
@@ -339,7 +344,7 @@ function isTimed(kind: number): boolean {
   return kind !== ENTRY_KIND.arguments && kind !== ENTRY_KIND.path;
 }
 
-/** A duration as function_graph prints it, in microseconds. */
+/** A duration in microseconds, as function_graph prints it. */
 function spent(ns: number): string {
   const mark = ns > 1e9
     ? "$ "

@@ -72,7 +72,7 @@ Deno.test("a hooked system call is printed as in the paper's figure 4", () => {
       flags: ENTRY_FLAG.root,
       extra: 258,
     }),
-    // Arguments 2 to 5; then the path in two pieces.
+    // Arguments 2 to 5, followed by the path in two pieces.
     entry(ENTRY_KIND.arguments, { time: 0x1000n, func: 0x8000n }),
     entry(ENTRY_KIND.path, {
       time: text("/etc/a/b", 0),

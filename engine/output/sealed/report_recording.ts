@@ -1,5 +1,5 @@
 /**
- * From a recording and its key log to a verdict and trace_graph.txt.
+ * Turns a recording and its key log into a verdict and trace_graph.txt.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import {
   verifyRecording,
 } from "../../seal/recording/verify_recording.ts";
 
-/** A verdict with the report that belongs to it. */
+/** A verdict, and what the report shows. */
 export interface ReportedRecording extends RecordingVerification {
   readonly report: GraphReport;
-  /** Functions and callers that are not the kernel's own. */
+  /** Functions and callers outside the kernel's text. */
   readonly foreign: readonly ForeignAddress[];
 }
 
 /**
- * Verifies a recording and gives the lines of its graph to `line`, in order
- * of time; only verified entries are in it.
+ * Verifies a recording and calls `line` with each line of its graph in time
+ * order. The graph contains only verified entries.
  *
- * @throws {XftraceError} as {@linkcode verifyRecording}.
+ * @throws {XftraceError} like {@linkcode verifyRecording}.
  *
  * @example
  * ```ts ignore

@@ -1,6 +1,6 @@
 /**
- * Reads fields of rows: whole columns for filters, single values for sinks
- * and for the script's functions.
+ * Reads fields of rows: whole columns for filters, single values for sinks and
+ * for the script's functions.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { EventColumns } from "../../ftrace/ring/columns.ts";
 import type { FieldKind } from "../../query/expression.ts";
 import type { Frame } from "./frame.ts";
 
-/** A field with numbers. */
+/** A field that contains numbers. */
 export interface NumberAccess {
   readonly shape: "number";
   readonly kind: FieldKind;
@@ -21,11 +21,13 @@ export interface NumberAccess {
   at(frame: Frame, row: number): number;
 }
 
-/** A field with 64-bit addresses, of which no bit may be lost. */
+/**
+ * A field that contains 64-bit addresses, all bits of which are significant.
+ */
 export interface AddressAccess {
   readonly shape: "address";
   readonly kind: FieldKind;
-  /** Whether the row has the field; then the halves can be read. */
+  /** Whether the row has the field, so that the halves can be read. */
   has(frame: Frame, row: number): boolean;
   /** Low half of the value. */
   lo(frame: Frame, row: number): number;
@@ -33,15 +35,15 @@ export interface AddressAccess {
   hi(frame: Frame, row: number): number;
 }
 
-/** A field with texts. */
+/** A field that contains texts. */
 export interface TextAccess {
   readonly shape: "text";
   readonly kind: FieldKind;
   /** The text; `undefined` where an event does not have it. */
   at(frame: Frame, row: number): string | undefined;
   /**
-   * A number that stands for the text within one batch: rows with the same
-   * have the same text. Without it, each row's text must be looked at.
+   * A number that identifies the text within a batch: rows with the same number
+   * have the same text. Without it, the text of each row must be examined.
    */
   readonly key?: (frame: Frame, row: number) => number;
   /** Whether the text names code outside the known kernel. */
@@ -51,10 +53,13 @@ export interface TextAccess {
 /** Access to a field. */
 export type Access = NumberAccess | AddressAccess | TextAccess;
 
-/** Gives access to a stream's fields; `undefined` for one it does not have. */
+/**
+ * Gives access to a stream's fields; `undefined` if the stream does not have
+ * the field.
+ */
 export type Accessor = (path: string) => Access | undefined;
 
-/** Access by a function of one row. */
+/** Access by means of a function of one row. */
 export function numberBy(
   kind: FieldKind,
   at: (frame: Frame, row: number) => number,
@@ -69,8 +74,8 @@ export function numberBy(
   };
 }
 
-// One loop for each column's own array type: a loop over several types is
-// several times slower.
+// There is a loop for each array type, because a loop that meets several types
+// is several times slower.
 
 const duration: NumberAccess = {
   shape: "number",
@@ -134,7 +139,7 @@ export const COLUMN_FIELDS: Readonly<Record<string, NumberAccess>> = {
   ts,
 };
 
-/** A text with its key cached: for texts that follow from a number. */
+/** A text that is determined by a number, cached by that number. */
 export function textByKey(
   kind: FieldKind,
   key: (frame: Frame, row: number) => number,

@@ -1,6 +1,6 @@
 /**
- * Events as objects, for the script's own functions: one object that is moved
- * from row to row, and copies of it where they are to be kept.
+ * Events as objects for the script's own functions: one object that is moved
+ * from row to row, and copies for events that are kept.
  *
  * @module
  */
@@ -29,9 +29,9 @@ export function valueAt(
   }
 }
 
-/** The event at a row that can be moved. */
+/** An event object that can be moved from row to row. */
 export class EventObject {
-  /** The object itself; what it shows changes when it is moved. */
+  /** The object itself; its content changes when it is moved. */
   readonly event: EventLike;
   #frame: Frame | undefined;
   #row = 0;
@@ -57,14 +57,16 @@ export class EventObject {
     this.event = event;
   }
 
-  /** Moves to a row; returns the object. */
+  /** Moves to a row and returns the object. */
   move(frame: Frame, row: number): EventLike {
     this.#frame = frame;
     this.#row = row;
     return this.event;
   }
 
-  /** A copy of the event at a row, without the fields it does not have. */
+  /**
+   * A copy of the event at a row, without fields that the event does not have.
+   */
   copy(frame: Frame, row: number): EventLike {
     const event: Record<string, unknown> = {};
     const args: Record<string, unknown> = {};

@@ -1,37 +1,39 @@
 /**
- * What passes hand on: rows of events as columns, and for calls that were put
- * together from several events, what these said.
+ * The data that passes exchange: rows of events as columns, and for calls that
+ * were combined from several events, the content of those events.
  *
  * @module
  */
 import { EventColumns, type PageArena } from "../../ftrace/ring/columns.ts";
 
-/** What happened inside one call, in the order of entry; row 0 is the call. */
+/**
+ * What happened within a call, in the order of entry; row 0 is the call itself.
+ */
 export interface Inside {
   readonly length: number;
   /** Functions, low and high halves. */
   readonly func: Uint32Array;
-  /** Depth below the call. */
+  /** Depth relative to the call. */
   readonly depth: Int32Array;
   /** Time of entry in ns since the columns' epoch. */
   readonly ts: Float64Array;
-  /** In ns; NaN where the return was not seen. */
+  /** In ns; NaN if the return was not seen. */
   readonly duration: Float64Array;
 }
 
-/** A system call's arguments as its entry had them. */
+/** The arguments of a system call at its entry. */
 export interface CallArguments {
-  /** Low and high halves of all six. */
+  /** Low and high halves of all six arguments. */
   readonly words: Uint32Array;
-  /** Texts that arguments point to, by the arguments' places. */
+  /** Texts to which arguments point, by the arguments' indices. */
   readonly texts: (string | undefined)[];
 }
 
-/** What the guest's module says of a row besides the columns. */
+/** What the guest's module reports about rows, in addition to the columns. */
 export interface EntryDetails {
-  /** Where the function returns to: low and high halves. */
+  /** The function to which each call returns: low and high halves. */
   caller: Uint32Array<ArrayBuffer>;
-  /** Which of the names below the thread has. */
+  /** Index into `comms` of the thread's name. */
   comm: Int32Array<ArrayBuffer>;
   /** Names of threads. */
   readonly comms: readonly string[];
@@ -39,23 +41,29 @@ export interface EntryDetails {
   args: (CallArguments | undefined)[];
 }
 
-/** Columns of calls besides {@linkcode EventColumns}: one row per call. */
+/**
+ * Columns for calls in addition to {@linkcode EventColumns}: one row for each
+ * call.
+ */
 export class CallColumns {
-  /** The calling function, low and high half; 0 where it is not known. */
+  /** The calling function, low and high half; 0 if it is not known. */
   caller: Uint32Array<ArrayBuffer>;
-  /** Arguments, low and high halves, six a row. */
+  /** Arguments, low and high halves of six for each row. */
   args: Uint32Array<ArrayBuffer>;
-  /** The return value; NaN where it is not known. */
+  /** The return value; NaN if it is not known. */
   ret: Float64Array<ArrayBuffer>;
-  /** Which system call: an index; -1 for other functions. */
+  /** Index of the system call; -1 for other functions. */
   call: Int16Array<ArrayBuffer>;
-  /** The thread's name: an index; -1 where the guest's tables know it. */
+  /**
+   * Index into `comms` of the thread's name; -1 if it must be looked up in the
+   * guest's tables.
+   */
   comm: Int32Array<ArrayBuffer>;
-  /** What `comm` counts. */
+  /** The names to which `comm` refers. */
   comms: readonly string[] = [];
-  /** What happened inside, where a sink asks for it. */
+  /** What happened within the calls, if a sink needs it. */
   readonly inside: (Inside | undefined)[] = [];
-  /** Texts of string arguments, where they could be read. */
+  /** Texts of string arguments, if they could be read. */
   readonly texts: (readonly (string | undefined)[] | undefined)[] = [];
 
   constructor(capacity: number) {
@@ -66,7 +74,7 @@ export class CallColumns {
     this.comm = new Int32Array(capacity);
   }
 
-  /** Makes room for `rows` rows. */
+  /** Makes room for a total of `rows` rows. */
   reserve(rows: number): void {
     if (rows <= this.ret.length) return;
     const n = Math.max(rows, this.ret.length * 2);
@@ -87,7 +95,7 @@ export class CallColumns {
     this.comm = comm;
   }
 
-  /** Forgets what rows held; keeps the memory. */
+  /** Removes all rows, but keeps the memory. */
   clear(): void {
     this.inside.length = 0;
     this.texts.length = 0;
@@ -97,17 +105,17 @@ export class CallColumns {
 /** Rows of events, or of calls. */
 export interface Frame {
   readonly columns: EventColumns;
-  /** Where the rows' payloads lie; of no meaning for calls. */
+  /** Contains the rows' payloads; not used for calls. */
   readonly arena: PageArena;
-  /** Set when the rows are calls. */
+  /** Set if the rows are calls. */
   readonly calls?: CallColumns;
-  /** Set when the rows come from the guest's module. */
+  /** Set if the rows come from the guest's module. */
   readonly details?: EntryDetails;
-  /** Whether rows are in time order already. */
+  /** Whether the rows are already in time order. */
   readonly ordered: boolean;
 }
 
-/** An empty frame of calls. */
+/** A frame of calls without rows. */
 export function callFrame(
   epoch: bigint,
   arena: PageArena,

@@ -1,5 +1,5 @@
 /**
- * The fields of one stream's events, and how each is read.
+ * The fields of a stream's events, and how each one is read.
  *
  * @module
  */
@@ -22,33 +22,37 @@ import {
 import { integerAt, textAt, wordAt } from "../../ftrace/ring/field_values.ts";
 import type { Selection, SyscallTarget } from "../../query/program.ts";
 
-/** Names of the guest's things, as they are now. */
+/** The current names of the guest's functions and threads. */
 export interface GuestNames {
-  /** A function as scripts name it: `sys_openat`, `vfs_read`, `0x...`. */
+  /**
+   * A function's name as used in scripts: `sys_openat`, `vfs_read`, `0x...`.
+   */
   func(lo: number, hi: number): string;
-  /** A function's symbol as scripts name it. */
+  /** The name used in scripts for the function with the given symbol. */
   short(name: string): string;
-  /** Whether no known code lies there. */
+  /** Whether the address is outside all known code. */
   foreign(lo: number, hi: number): boolean;
-  /** The command of a thread. */
+  /** The command name of a thread. */
   comm(pid: number): string;
 }
 
-/** What reading a stream's fields needs to know. */
+/** What is needed to read a stream's fields. */
 export interface StreamContext {
   readonly select: Selection;
   readonly names: GuestNames;
-  /** The format of an event id, if there is one. */
+  /** The format of an event id, if known. */
   format(id: number): EventFormat | undefined;
-  /** Offset of the return value in a graph return; -1 without. */
+  /** Offset of the return value in a graph return; -1 if there is none. */
   readonly graphRetval: number;
 }
 
 const TWO32 = 4294967296;
-/** Addresses as keys: exact in a Number for all that differ in 53 bits. */
+/**
+ * Addresses as keys: a Number distinguishes all that differ in the low 53 bits.
+ */
 const key53 = (lo: number, hi: number) => (hi & 0x1fffff) * TWO32 + lo;
 
-/** Gives access to the fields of a stream, making each once. */
+/** Gives access to the fields of a stream; each access is created once. */
 export function streamAccess(context: StreamContext): Accessor {
   const known = new Map<string, Access | undefined>();
   return (path) => {
@@ -101,12 +105,12 @@ function makeAccess(path: string, context: StreamContext): Access | undefined {
   return undefined;
 }
 
-/** The name that the thread had then, as the module says. */
+/** The thread's name at that time, according to the module. */
 function moduleComm(names: GuestNames): Access {
   const id = (frame: Frame, row: number) => frame.calls?.comm[row] ?? -1;
   return textByKey(
     "text",
-    // Threads without a name of the module's are told apart by their ids.
+    // Threads without a name from the module are distinguished by their ids.
     (frame, row) =>
       id(frame, row) >= 0 ? id(frame, row) : -2 - frame.columns.pid[row],
     (frame, row) =>
@@ -148,7 +152,7 @@ function retAccess(context: StreamContext): Access | undefined {
   });
 }
 
-/** An argument, by name: its place may differ from call to call. */
+/** An argument by name, since its index may differ from call to call. */
 function argumentAccess(
   name: string,
   calls: readonly SyscallTarget[],
@@ -196,7 +200,7 @@ function argumentAccess(
   });
 }
 
-/** An event's field; events of several types may have it. */
+/** A field of events; several event types may have it. */
 function eventAccess(
   path: string,
   context: StreamContext,

@@ -1,11 +1,11 @@
 /**
- * Values as people read them.
+ * Formats values for people.
  *
  * @module
  */
 import type { FieldKind } from "../../query/expression.ts";
 
-/** A duration in the unit that suits it: `12.3 us`, `4.56 ms`. */
+/** A duration in a suitable unit: `12.3 us`, `4.56 ms`. */
 export function durationText(ns: number): string {
   if (!(ns === ns)) return "?";
   const size = Math.abs(ns);
@@ -20,7 +20,7 @@ function digits(value: number): string {
   return value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0);
 }
 
-/** A value of a field as text. */
+/** The value of a field as text. */
 export function valueText(
   value: unknown,
   kind: FieldKind | undefined,

@@ -1,5 +1,5 @@
 /**
- * All sinks of the language, and how one is found by what a script asks for.
+ * All sinks of the language, and the lookup of a sink by its kind.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const BY_KIND: ReadonlyMap<string, SinkKind> = new Map(
 );
 
 /**
- * The kind of sink that a script asks for.
+ * Finds the kind of sink that a script requests.
  *
  * @throws {XftraceError} when there is none.
  */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sinkKind, SINKS } from "./all.ts";
 
-Deno.test("each sink is found by its kind, and no two share one", () => {
+Deno.test("each sink is found by its kind, and no two have the same kind", () => {
   for (const sink of SINKS) {
     assert.equal(sinkKind({ kind: sink.kind }), sink);
   }
@@ -11,7 +11,7 @@ Deno.test("each sink is found by its kind, and no two share one", () => {
   );
 });
 
-Deno.test("each kind of sink that a file here makes is in the list", async () => {
+Deno.test("each kind of sink that a file here defines is in the list", async () => {
   const here = new URL(".", import.meta.url);
   const made: string[] = [];
   for await (const { name } of Deno.readDir(here)) {

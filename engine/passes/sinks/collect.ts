@@ -8,14 +8,14 @@ import type { Frame } from "../fields/frame.ts";
 import { eventJson } from "./json.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
-/** What `collect(limit?)` asks for. */
+/** The options of `collect(limit?)`. */
 export interface CollectSpec extends SinkSpec {
   readonly kind: "collect";
-  /** The most events to keep; default: all. */
+  /** The maximum number of events to keep; default: all. */
   readonly limit?: number;
 }
 
-/** Gives copies of the events, which may be kept. */
+/** The result is a list of copies of the events. */
 export const COLLECT: SinkKind<CollectSpec, EventLike[]> = {
   kind: "collect",
   text: ({ limit }) => limit === undefined ? "collect()" : `collect(${limit})`,

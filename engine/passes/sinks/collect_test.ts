@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { COLLECT } from "./collect.ts";
 import { said, working } from "./sink_fixture.ts";
 
-Deno.test("collect: what a plan and the compiler are told", () => {
+Deno.test("collect: its description for plans and the compiler", () => {
   assert.deepEqual(said(COLLECT, { kind: "collect" }), ["collect()", ""]);
   assert.deepEqual(said(COLLECT, { kind: "collect", limit: 5 }), [
     "collect(5)",
@@ -11,7 +11,7 @@ Deno.test("collect: what a plan and the compiler are told", () => {
   assert.equal(COLLECT.asTheyCome, undefined);
 });
 
-Deno.test("collect: copies of the events, no more than asked for", () => {
+Deno.test("collect: copies of the events, up to the limit", () => {
   const collect = working(COLLECT, { kind: "collect", limit: 3 });
   collect.take([{ pid: 1 }, { pid: 7 }]);
   const [first] = collect.sink.result();

@@ -8,14 +8,14 @@ import type { Frame } from "../fields/frame.ts";
 import { compareKeys, Groups, type Key, keyText } from "./keys.ts";
 import { anyOf, type Sink, type SinkContext, type SinkKind } from "./sink.ts";
 
-/** What `count(by...)` asks for. */
+/** The options of `count(by...)`. */
 export interface CountSpec extends SinkSpec {
   readonly kind: "count";
-  /** Fields; none: all events together. */
+  /** The fields by which to count; none: count all events together. */
   readonly by: readonly string[];
 }
 
-/** Gives a table, the most frequent first. */
+/** The result is a table, beginning with the most frequent group. */
 export const COUNT: SinkKind<CountSpec, CountTable> = {
   kind: "count",
   text: ({ by }) => `count(${by.join(", ")})`,
@@ -25,7 +25,7 @@ export const COUNT: SinkKind<CountSpec, CountTable> = {
 
 /** One group of a {@linkcode CountTable}. */
 export interface CountRow {
-  /** The fields' values, in the order in which they were asked for. */
+  /** The values of the fields, in the given order of the fields. */
   readonly key: Key;
   readonly count: number;
 }
@@ -43,9 +43,11 @@ export interface CountRow {
  * ```
  */
 export class CountTable {
-  /** The fields counted by. */
+  /** The fields by which the events were counted. */
   readonly by: readonly string[];
-  /** The most frequent first; on a tie by key. */
+  /**
+   * The most frequent first; equally frequent ones in the order of their keys.
+   */
   readonly rows: readonly CountRow[];
 
   constructor(by: readonly string[], rows: readonly CountRow[]) {
@@ -53,12 +55,12 @@ export class CountTable {
     this.rows = rows;
   }
 
-  /** All events. */
+  /** The number of all events. */
   get total(): number {
     return this.rows.reduce((sum, row) => sum + row.count, 0);
   }
 
-  /** How often these values occurred; 0 when they did not. */
+  /** How often these values occurred, which may be 0. */
   get(...key: Key): number {
     return this.rows.find((row) =>
       row.key.length === key.length &&
@@ -66,12 +68,12 @@ export class CountTable {
     )?.count ?? 0;
   }
 
-  /** The `n` most frequent alone. */
+  /** A table with only the `n` most frequent groups. */
   top(n: number): CountTable {
     return new CountTable(this.by, this.rows.slice(0, n));
   }
 
-  /** A table, one row a line. */
+  /** The table as text, with a line for each row. */
   toString(): string {
     if (this.by.length === 0) return `${this.total}\n`;
     if (this.rows.length === 0) return "no events\n";

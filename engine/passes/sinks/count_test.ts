@@ -9,7 +9,7 @@ const CALLS = [
   { pid: 9, cpu: 1 },
 ];
 
-Deno.test("count: what a plan and the compiler are told", () => {
+Deno.test("count: its description for plans and the compiler", () => {
   assert.deepEqual(said(COUNT, { kind: "count", by: [] }), ["count()", ""]);
   assert.deepEqual(said(COUNT, { kind: "count", by: ["comm", "cpu"] }), [
     "count(comm, cpu)",
@@ -17,7 +17,7 @@ Deno.test("count: what a plan and the compiler are told", () => {
   ]);
 });
 
-Deno.test("count: by nothing, by one field, by several", () => {
+Deno.test("count: without fields, by one field, and by several", () => {
   const all = working(COUNT, { kind: "count", by: [] });
   all.take(CALLS);
   all.take(CALLS);
@@ -28,7 +28,7 @@ Deno.test("count: by nothing, by one field, by several", () => {
   comm.take(CALLS);
   assert.deepEqual(
     comm.sink.result().rows.map(({ key, count }) => [...key, count]),
-    // A thread without a name counts as one with an empty one.
+    // A thread without a name is counted under the empty name.
     [["sshd", 2], ["", 1], ["init", 1]],
   );
 
@@ -41,7 +41,7 @@ Deno.test("count: by nothing, by one field, by several", () => {
   ]);
 });
 
-Deno.test("count: a new window begins at nothing", () => {
+Deno.test("count: a new window starts from zero", () => {
   const count = working(COUNT, { kind: "count", by: ["pid"] });
   count.take(CALLS);
   count.sink.clear();
@@ -49,7 +49,7 @@ Deno.test("count: a new window begins at nothing", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(count.sink.result())), []);
 });
 
-Deno.test("counts as a table", () => {
+Deno.test("count: the result as a table", () => {
   const table = new CountTable(["comm", "cpu"], [
     { key: ["sshd", 1], count: 12 },
     { key: ["sh", 0], count: 3 },

@@ -1,5 +1,5 @@
 /**
- * `for await` and `into(output)`: each event to the script.
+ * `for await` and `into(output)`: pass each event to the script.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import type { EventLike, SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
 import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
 
-/** What `for await` and `into(output)` ask for. */
+/** The options of `for await` and `into(output)`. */
 export interface EachSpec extends SinkSpec {
   readonly kind: "each";
-  /** Takes a copy of each event, which may be kept. */
+  /** Called with a copy of each event, which may be kept. */
   readonly take: (event: EventLike) => void;
 }
 
-/** Gives how many events were handed on. */
+/** The result is the number of events passed on. */
 export const EACH: SinkKind<EachSpec, number> = {
   kind: "each",
   asTheyCome: true,

@@ -3,7 +3,7 @@ import type { EventLike } from "../../query/spec.ts";
 import { EACH } from "./each.ts";
 import { said, working } from "./sink_fixture.ts";
 
-Deno.test("each: what a plan and the compiler are told", () => {
+Deno.test("each: its description for plans and the compiler", () => {
   assert.deepEqual(said(EACH, { kind: "each", take: () => {} }), [
     "each event to the script",
     "",
@@ -11,7 +11,7 @@ Deno.test("each: what a plan and the compiler are told", () => {
   assert.equal(EACH.asTheyCome, true);
 });
 
-Deno.test("each: the script gets copies, in order", () => {
+Deno.test("each: the script receives copies in order", () => {
   const taken: EventLike[] = [];
   const each = working(EACH, {
     kind: "each",

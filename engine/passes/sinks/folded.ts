@@ -1,5 +1,5 @@
 /**
- * `folded(weight)`: what happened inside calls as stacks, for flame graphs.
+ * `folded(weight)`: what happened within calls as stacks for flame graphs.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame, Inside } from "../fields/frame.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
-/** What `folded(weight)` asks for. */
+/** The options of `folded(weight)`. */
 export interface FoldedSpec extends SinkSpec {
   readonly kind: "folded";
-  /** By the time spent in the function itself (ns), or by calls. */
+  /** The weight: time spent in the function itself (ns), or number of calls. */
   readonly weight: "self" | "calls";
 }
 
-/** Gives the stacks with their weights. */
+/** The result is the stacks with their weights. */
 export const FOLDED: SinkKind<FoldedSpec, FoldedStacks> = {
   kind: "folded",
   inside: true,
@@ -23,7 +23,7 @@ export const FOLDED: SinkKind<FoldedSpec, FoldedStacks> = {
 };
 
 /**
- * Stacks with what they weigh, as flame graph tools read them.
+ * Stacks with their weights, in the format of flame graph tools.
  *
  * @example
  * ```ts
@@ -35,14 +35,14 @@ export const FOLDED: SinkKind<FoldedSpec, FoldedStacks> = {
  * ```
  */
 export class FoldedStacks {
-  /** In the order of the stacks: `comm;sys_openat;...` and its weight. */
+  /** Sorted by stack: `comm;sys_openat;...`, each with its weight. */
   readonly rows: readonly { readonly stack: string; readonly weight: number }[];
 
   constructor(rows: readonly { stack: string; weight: number }[]) {
     this.rows = rows;
   }
 
-  /** One stack a line, the weight last. */
+  /** A line for each stack, with the weight at its end. */
   toString(): string {
     return this.rows.map(({ stack, weight }) => `${stack} ${weight}\n`)
       .join("");

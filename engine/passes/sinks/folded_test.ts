@@ -8,7 +8,7 @@ const CALLS = [
   { pid: 2 },
 ];
 
-Deno.test("folded: what a plan and the compiler are told", () => {
+Deno.test("folded: its description for plans and the compiler", () => {
   assert.deepEqual(said(FOLDED, { kind: "folded", weight: "calls" }), [
     "folded()",
     "",
@@ -17,7 +17,7 @@ Deno.test("folded: what a plan and the compiler are told", () => {
   assert.equal(FOLDED.inside, true);
 });
 
-Deno.test("folded: by the time in the function itself", () => {
+Deno.test("folded: weighted by the time in the function itself", () => {
   const folded = working(FOLDED, { kind: "folded", weight: "self" });
   folded.take(CALLS);
   assert.equal(
@@ -26,7 +26,7 @@ Deno.test("folded: by the time in the function itself", () => {
   );
 });
 
-Deno.test("folded: by calls", () => {
+Deno.test("folded: weighted by the number of calls", () => {
   const folded = working(FOLDED, { kind: "folded", weight: "calls" });
   folded.take(CALLS);
   assert.deepEqual(JSON.parse(JSON.stringify(folded.sink.result())), [

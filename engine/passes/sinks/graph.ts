@@ -1,6 +1,6 @@
 /**
- * `graph()`: each call with what it called, drawn as the function_graph tracer
- * draws it.
+ * `graph()`: each call together with the calls inside it, drawn in the way of
+ * the function_graph tracer.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame, Inside } from "../fields/frame.ts";
 import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
 
-/** What `graph()` asks for. */
+/** The options of `graph()`. */
 export interface GraphSpec extends SinkSpec {
   readonly kind: "graph";
 }
 
-/** Gives how many calls were drawn. */
+/** The result is the number of calls drawn. */
 export const GRAPH: SinkKind<GraphSpec, number> = {
   kind: "graph",
   asTheyCome: true,
@@ -28,7 +28,7 @@ class GraphSink extends AsTheyCome {
     let text = "";
     for (let i = 0; i < n; i++) {
       const inside = frame.calls?.inside[rows[i]];
-      // Calls inside others are drawn with these.
+      // Calls within others are drawn as part of those.
       if (inside === undefined || frame.columns.depth[rows[i]] > 0) continue;
       text += this.context.line(frame, rows[i]) +
         drawInside(inside, this.context);
@@ -42,7 +42,7 @@ class GraphSink extends AsTheyCome {
 function drawInside(inside: Inside, context: SinkContext): string {
   const { names } = context;
   let text = "";
-  /** Rows whose closing brace is to come. */
+  /** Rows whose closing brace has not been drawn yet. */
   const open: number[] = [];
   const name = (i: number) =>
     names.func(inside.func[2 * i], inside.func[2 * i + 1]);

@@ -1,6 +1,7 @@
 /**
  * `hist(field, by...)` and `lhist(field, buckets, by...)`: histograms with
- * buckets of powers of two or of equal steps, drawn as bpftrace draws them.
+ * buckets that are powers of two or have equal widths, drawn in the way of
+ * bpftrace.
  *
  * @module
  */
@@ -17,28 +18,28 @@ import {
   type SinkKind,
 } from "./sink.ts";
 
-/** Equal steps instead of powers of two. */
+/** Buckets of equal width instead of powers of two. */
 export interface LinearBuckets {
-  /** Values below it share one bucket. */
+  /** Values below this share one bucket. */
   readonly from: number;
   /** Values from here on share one bucket. */
   readonly to: number;
   readonly step: number;
 }
 
-/** More buckets than can be looked at. */
+/** A greater number of buckets would be unreadable. */
 const MOST_BUCKETS = 10_000;
 
-/** What `hist(field, by...)` and `lhist(field, buckets, by...)` ask for. */
+/** The options of `hist(field, by...)` and `lhist(field, buckets, by...)`. */
 export interface HistSpec extends SinkSpec {
   readonly kind: "hist";
   readonly field: string;
   readonly by: readonly string[];
-  /** Equal steps instead of powers of two. */
+  /** Buckets of equal width instead of powers of two. */
   readonly linear?: LinearBuckets;
 }
 
-/** Gives a histogram for each group. */
+/** The result is a histogram for each group. */
 export const HIST: SinkKind<HistSpec, HistTable> = {
   kind: "hist",
   text: ({ field, by, linear }) => {
@@ -59,7 +60,7 @@ export const HIST: SinkKind<HistSpec, HistTable> = {
     new HistSink(field, by, linear, context),
 };
 
-/** A bucket: values from `low` (included) to `high` (left out). */
+/** A bucket: values from `low` (included) to `high` (excluded). */
 export interface Bucket {
   readonly low: number;
   readonly high: number;
@@ -69,11 +70,11 @@ export interface Bucket {
 /** The histogram of one group. */
 export interface HistRow {
   readonly key: Key;
-  /** From the first bucket that is not empty to the last. */
+  /** From the first bucket that is not empty to the last one. */
   readonly buckets: readonly Bucket[];
 }
 
-/** Bars are this many characters long at most. */
+/** Maximum length of a bar, in characters. */
 const BAR = 52;
 /** Bucket 0: negative; 1: zero; 2 + k: [2^k, 2^(k+1)). */
 const POWERS = 66;
@@ -95,7 +96,7 @@ const POWERS = 66;
 export class HistTable {
   readonly field: string;
   readonly by: readonly string[];
-  /** In the order of their keys. */
+  /** Sorted by their keys. */
   readonly rows: readonly HistRow[];
   readonly #unit: string;
   readonly #linear: boolean;
@@ -114,12 +115,12 @@ export class HistTable {
     this.#linear = linear;
   }
 
-  /** The histogram of a group, without arguments of the only one. */
+  /** The histogram of a group; without arguments, that of the only group. */
   get(...key: Key): HistRow | undefined {
     return this.rows.find((row) => row.key.every((part, i) => part === key[i]));
   }
 
-  /** Drawn, one histogram after the other. */
+  /** The histograms as text, one after the other. */
   toString(): string {
     if (this.rows.length === 0) return "no events\n";
     return this.rows.map((row) => {
@@ -162,7 +163,7 @@ export class HistTable {
   }
 }
 
-/** 1024-based, as bpftrace's labels are: `4K`, `2M`. */
+/** 1024-based, like the labels of bpftrace: `4K`, `2M`. */
 function short(value: number): string {
   const units = ["", "K", "M", "G", "T", "P"];
   let unit = 0;
@@ -176,7 +177,8 @@ function short(value: number): string {
 function powerBucket(value: number): number {
   if (value < 0) return 0;
   if (value < 1) return 1;
-  // Math.log2 rounds up just below a power of two; counting zeros does not.
+  // Math.log2 rounds up just below a power of two; counting leading zeros does
+  // not.
   if (value < 4294967296) return 33 - Math.clz32(value);
   return 65 - Math.clz32(Math.min(value / 4294967296, 4294967295));
 }
@@ -278,7 +280,7 @@ class HistSink implements Sink<HistTable> {
   }
 }
 
-/** The unit of a kind's numbers, as a heading states it. */
+/** The unit of a kind of number, as shown in a heading. */
 function unitOf(kind: FieldKind | undefined): string {
   if (kind === "duration" || kind === "time") return "ns";
   return kind === "size" ? "bytes" : "";

@@ -5,7 +5,7 @@ import { said, working } from "./sink_fixture.ts";
 const ns = (...durations: number[]) =>
   durations.map((duration) => ({ duration }));
 
-Deno.test("hist: what a plan and the compiler are told", () => {
+Deno.test("hist: its description for plans and the compiler", () => {
   assert.deepEqual(
     said(HIST, { kind: "hist", field: "duration", by: ["comm"] }),
     ["hist(duration, comm)", "comm any, duration number"],
@@ -17,7 +17,7 @@ Deno.test("hist: what a plan and the compiler are told", () => {
   );
 });
 
-Deno.test("hist: powers of two, from the first to the last that is not empty", () => {
+Deno.test("hist: powers of two, from the first bucket that is not empty to the last", () => {
   const hist = working(HIST, { kind: "hist", field: "duration", by: [] });
   hist.take(ns(0, 1, 3, 4, 2 ** 40, NaN));
   const [row] = hist.sink.result().rows;
@@ -32,7 +32,7 @@ Deno.test("hist: powers of two, from the first to the last that is not empty", (
   assert.match(hist.sink.text(), /^duration \(ns\)\n\[0\] /);
 });
 
-Deno.test("hist: equal steps, and what lies outside them", () => {
+Deno.test("hist: buckets of equal width, and values outside them", () => {
   const hist = working(HIST, {
     kind: "hist",
     field: "duration",
@@ -51,7 +51,7 @@ Deno.test("hist: equal steps, and what lies outside them", () => {
   ]);
 });
 
-Deno.test("hist: buckets that cannot be made are refused", () => {
+Deno.test("hist: impossible buckets are refused", () => {
   const problem = (from: number, to: number, step: number) =>
     HIST.problem?.({
       kind: "hist",
@@ -78,7 +78,7 @@ Deno.test("hist: buckets that cannot be made are refused", () => {
   }
 });
 
-Deno.test("a histogram as a drawing", () => {
+Deno.test("hist: the result as a drawing", () => {
   const hist = new HistTable(
     "duration",
     [],

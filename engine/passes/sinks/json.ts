@@ -7,12 +7,12 @@ import type { EventLike, SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
 import { AsTheyCome, type SinkKind } from "./sink.ts";
 
-/** What `json()` asks for. */
+/** The options of `json()`. */
 export interface JsonSpec extends SinkSpec {
   readonly kind: "json";
 }
 
-/** Gives how many events were written. */
+/** The result is the number of events written. */
 export const JSON_LINES: SinkKind<JsonSpec, number> = {
   kind: "json",
   asTheyCome: true,
@@ -20,7 +20,7 @@ export const JSON_LINES: SinkKind<JsonSpec, number> = {
   make: (_spec, context) => new JsonSink(context),
 };
 
-/** JSON of an event: 64-bit addresses as hex strings. */
+/** An event as JSON, with 64-bit addresses as hex strings. */
 export function eventJson(event: EventLike): string {
   return JSON.stringify(
     event,

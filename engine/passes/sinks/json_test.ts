@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { eventJson, JSON_LINES } from "./json.ts";
 import { said, working } from "./sink_fixture.ts";
 
-Deno.test("json: what a plan and the compiler are told", () => {
+Deno.test("json: its description for plans and the compiler", () => {
   assert.deepEqual(said(JSON_LINES, { kind: "json" }), ["json()", ""]);
   assert.equal(JSON_LINES.asTheyCome, true);
 });
@@ -18,7 +18,7 @@ Deno.test("json: a line of JSON for each event", () => {
   assert.equal(json.sink.text(), "");
 });
 
-Deno.test("json: addresses keep all their bits, texts are escaped", () => {
+Deno.test("json: addresses keep all their bits, and texts are escaped", () => {
   assert.equal(
     eventJson({ at: 0xffffffff81000001n, comm: 'a"\n\u001b' }),
     '{"at":"0xffffffff81000001","comm":"a\\"\\n\\u001b"}',

@@ -1,5 +1,5 @@
 /**
- * Group keys: the values by which sinks count.
+ * Group keys: the values by which sinks group events.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { valueAt } from "../fields/event_object.ts";
 import type { Frame } from "../fields/frame.ts";
 import type { SinkContext } from "./sink.ts";
 
-/** The values of one group, in the order of the fields. */
+/** The values of a group, in the order of the fields. */
 export type Key = readonly (string | number | bigint)[];
 
-/** Groups rows by the values of fields; each group has a state `T`. */
+/** Groups rows by the values of fields; each group has a state of type `T`. */
 export class Groups<T> {
   readonly #by: readonly (Access | undefined)[];
   readonly #make: () => T;
   #groups = new Map<string | number | bigint, { key: Key; state: T }>();
-  /** Groups by the number that stands for a text, within one batch. */
+  /** Groups by the number that identifies a text within a batch. */
   #cache = new Map<number, { key: Key; state: T }>();
 
   constructor(by: readonly string[], context: SinkContext, make: () => T) {
@@ -24,13 +24,13 @@ export class Groups<T> {
     this.#make = make;
   }
 
-  /** To be called before the rows of a batch are taken. */
+  /** To be called before the rows of a batch are processed. */
   begin(): void {
-    // Numbers that stand for texts mean something within a batch only.
+    // These numbers are valid only within a batch.
     this.#cache.clear();
   }
 
-  /** The state of the row's group. */
+  /** The state of the group to which the row belongs. */
   at(frame: Frame, row: number): T {
     const by = this.#by;
     const first = by[0];
@@ -69,7 +69,7 @@ export class Groups<T> {
     return [...this.#groups.values()];
   }
 
-  /** Forgets all groups. */
+  /** Removes all groups. */
   clear(): void {
     this.#groups = new Map();
     this.#cache.clear();
@@ -83,7 +83,9 @@ export function keyText(key: Key): string {
   ).join(", ");
 }
 
-/** Compares keys, for an order that does not depend on when they came. */
+/**
+ * Compares keys, to get an order that does not depend on the order of events.
+ */
 export function compareKeys(a: Key, b: Key): number {
   for (let i = 0; i < a.length; i++) {
     const x = a[i];

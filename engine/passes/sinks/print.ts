@@ -7,15 +7,15 @@ import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
 import { AsTheyCome, type SinkKind } from "./sink.ts";
 
-/** Text is handed on in pieces of about this many characters. */
+/** Text is passed on in pieces of about this many characters. */
 const PIECE = 65536;
 
-/** What `print()` asks for. */
+/** The options of `print()`. */
 export interface PrintSpec extends SinkSpec {
   readonly kind: "print";
 }
 
-/** Gives how many events were printed. */
+/** The result is the number of events printed. */
 export const PRINT: SinkKind<PrintSpec, number> = {
   kind: "print",
   asTheyCome: true,

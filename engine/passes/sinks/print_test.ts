@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { PRINT } from "./print.ts";
 import { said, working } from "./sink_fixture.ts";
 
-Deno.test("print: what a plan and the compiler are told", () => {
+Deno.test("print: its description for plans and the compiler", () => {
   assert.deepEqual(said(PRINT, { kind: "print" }), ["print()", ""]);
   assert.equal(PRINT.asTheyCome, true);
   assert.equal(PRINT.inside, undefined);
 });
 
-Deno.test("print: a line for each event, and how many", () => {
+Deno.test("print: a line for each event, and their number", () => {
   const print = working(PRINT, { kind: "print" });
   print.take([{}, {}]);
   print.take([{}]);

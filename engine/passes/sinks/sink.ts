@@ -1,6 +1,6 @@
 /**
- * What becomes of a stream's events: what a sink is, and what it says of
- * itself to those that compile, run and show a script.
+ * Sinks, which process the events at the end of a stream, and what they declare
+ * for the code that compiles, runs and shows a script.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import type { GuestNames } from "../fields/stream_access.ts";
 import type { FieldKind } from "../../query/expression.ts";
 import type { SinkSpec } from "../../query/spec.ts";
 
-/** A sink at work. */
+/** A running sink. */
 export interface Sink<R = unknown> {
   /** Takes rows in time order. */
   take(frame: Frame, rows: Uint32Array, n: number): void;
-  /** What it has come to; a promise's value for the script. */
+  /** The result so far, which becomes the value of the script's promise. */
   result(): R;
-  /** The result as text; empty for sinks that write events as they come. */
+  /** The result as text; empty for sinks that write each event immediately. */
   text(): string;
-  /** Begins anew: the next window of `every`. */
+  /** Resets the sink, for the next window of `every`. */
   clear(): void;
 }
 
-/** The common part of sinks that hand events on as they come. */
+/** Base class of sinks that pass on each event immediately. */
 export abstract class AsTheyCome implements Sink<number> {
-  /** How many events were handed on. */
+  /** Number of events passed on. */
   protected count = 0;
-  /** The stream's part. */
+  /** What the stream provides. */
   protected readonly context: SinkContext;
 
   constructor(context: SinkContext) {
@@ -36,72 +36,72 @@ export abstract class AsTheyCome implements Sink<number> {
 
   abstract take(frame: Frame, rows: Uint32Array, n: number): void;
 
-  /** How many events were handed on. */
+  /** The number of events passed on. */
   result(): number {
     return this.count;
   }
 
-  /** Nothing: all has been shown. */
+  /** Empty, since everything has been shown already. */
   text(): string {
     return "";
   }
 
-  /** Counts from 0 again. */
+  /** Resets the count to 0. */
   clear(): void {
     this.count = 0;
   }
 }
 
-/** What sinks need of the stream they end. */
+/** What sinks need from their stream. */
 export interface SinkContext {
   readonly access: Accessor;
   readonly fields: ReadonlyMap<string, FieldKind>;
   readonly names: GuestNames;
   readonly event: EventObject;
-  /** One event as one line, with its newline. */
+  /** An event as a line, including its newline. */
   line(frame: Frame, row: number): string;
-  /** Takes text that is to be shown at once. */
+  /** Shows text immediately. */
   write(text: string): void;
 }
 
-/** A field that a script names to a sink. */
+/** A field that a script passes to a sink. */
 export interface NamedField {
   readonly path: string;
-  /** Whether any value will do, or the sink calculates with it. */
+  /** Whether values of any kind are allowed, or only numbers. */
   readonly as: "any" | "number";
 }
 
 /**
- * A kind of sink: one object in a file of its own, listed in all.ts.
+ * A kind of sink: an object in a file of its own, listed in all.ts.
  *
- * `S`: what a script asks for. `R`: what it gets.
+ * `S`: the options from the script. `R`: the result.
  */
 export interface SinkKind<S extends SinkSpec = SinkSpec, R = unknown> {
-  /** Its name among the kinds. */
+  /** The name of the kind. */
   readonly kind: S["kind"];
   /**
-   * Set when events are handed on as they come: all there is at the end is
-   * how many they were.
+   * Set if events are passed on immediately, so that the result is only their
+   * number.
    */
   readonly asTheyCome?: true;
-  /** Set when it looks at what happened inside calls. */
+  /** Set if it needs what happened within calls. */
   readonly inside?: true;
-  /** As a plan names it: `count(comm)`. */
+  /** Its text in a plan: `count(comm)`. */
   text(spec: S): string;
-  /** The fields that it names, in the order in which they are checked. */
+  /** The fields that it uses, in the order in which they are checked. */
   fields?(spec: S): readonly NamedField[];
-  /** Why it cannot be made, as a sentence; `undefined`: it can. */
+  /** A sentence that says why it cannot be created; `undefined` if it can. */
   problem?(spec: S): string | undefined;
-  /** Makes the sink. */
+  /** Creates the sink. */
   make(spec: S, context: SinkContext): Sink<R>;
 }
 
-/** Fields of any kind, such as those to count by. */
+/** Fields of any kind, for instance those by which to count. */
 export function anyOf(paths: readonly string[]): NamedField[] {
   return paths.map((path) => ({ path, as: "any" }));
 }
 
-/** A field to calculate with. */
+/** A field that must be a number. */
 export function numberOf(path: string): NamedField {
   return { path, as: "number" };
 }

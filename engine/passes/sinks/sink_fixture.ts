@@ -1,6 +1,6 @@
 /**
- * Rows of calls without a guest, and a stream's part in a sink's work, for the
- * sinks' tests.
+ * Rows of calls without a guest, and a stand-in for a stream, for the tests of
+ * sinks.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { EventObject } from "../fields/event_object.ts";
 import { CallColumns, type Frame, type Inside } from "../fields/frame.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
-/** A call as tests write it; what is left out is 0. */
+/** A call as written in tests; values not given are 0. */
 export interface TestCall {
   readonly cpu?: number;
   readonly pid?: number;
@@ -20,7 +20,7 @@ export interface TestCall {
   readonly inside?: Inside;
 }
 
-/** The commands of the threads that tests name. */
+/** The command names of the threads in tests. */
 const COMMS: Readonly<Record<number, string>> = { 1: "init", 7: "sshd" };
 
 const FIELDS: ReadonlyMap<string, FieldKind> = new Map([
@@ -31,7 +31,7 @@ const FIELDS: ReadonlyMap<string, FieldKind> = new Map([
   ["duration", "duration"],
 ]);
 
-/** A frame of these calls, one ns after the other. */
+/** A frame with these calls, each ending one ns after the one before. */
 export function callsFrame(calls: readonly TestCall[]): Frame {
   const columns = new EventColumns(0n);
   columns.reserve(calls.length);
@@ -47,15 +47,15 @@ export function callsFrame(calls: readonly TestCall[]): Frame {
   return { columns, arena: new PageArena(64), calls: details, ordered: true };
 }
 
-/** A sink at work, and what it has written so far. */
+/** A running sink, and what it has written so far. */
 export interface Working<R> {
   readonly sink: Sink<R>;
   written: string;
-  /** Hands it calls, all in one batch. */
+  /** Passes it calls, all in one batch. */
   take(calls: readonly TestCall[]): void;
 }
 
-/** Sets a sink to work. Lines are `row N`, functions `fN`. */
+/** Starts a sink. Lines are `row N`, functions `fN`. */
 export function working<S extends SinkSpec, R>(
   kind: SinkKind<S, R>,
   spec: S,
@@ -94,7 +94,7 @@ export function working<S extends SinkSpec, R>(
   return all;
 }
 
-/** What a kind says of itself: its text, and the fields that it names. */
+/** What a kind declares: its text, and the fields that it uses. */
 export function said<S extends SinkSpec>(
   kind: SinkKind<S>,
   spec: S,
@@ -105,7 +105,7 @@ export function said<S extends SinkSpec>(
   return [kind.text(spec), fields.join(", ")];
 }
 
-/** What happened inside a call: rows of function, depth and duration. */
+/** What happened within a call: rows of function, depth and duration. */
 export function insideOf(
   ...rows: readonly (readonly [func: number, depth: number, ns: number])[]
 ): Inside {

@@ -1,5 +1,5 @@
 /**
- * `stats(field, by...)`: count, mean, sum, least and greatest of a field.
+ * `stats(field, by...)`: count, mean, sum, minimum and maximum of a field.
  *
  * @module
  */
@@ -17,14 +17,14 @@ import {
 } from "./sink.ts";
 import { valueText } from "../fields/values.ts";
 
-/** What `stats(field, by...)` asks for. */
+/** The options of `stats(field, by...)`. */
 export interface StatsSpec extends SinkSpec {
   readonly kind: "stats";
   readonly field: string;
   readonly by: readonly string[];
 }
 
-/** Gives a table, the greatest total first. */
+/** The result is a table, beginning with the greatest total. */
 export const STATS: SinkKind<StatsSpec, StatsTable> = {
   kind: "stats",
   text: ({ field, by }) => `stats(${[field, ...by].join(", ")})`,
@@ -32,7 +32,7 @@ export const STATS: SinkKind<StatsSpec, StatsTable> = {
   make: ({ field, by }, context) => new StatsSink(field, by, context),
 };
 
-/** The numbers of one group. */
+/** The statistics of a group. */
 export interface StatsRow {
   readonly key: Key;
   readonly count: number;
@@ -43,7 +43,7 @@ export interface StatsRow {
 }
 
 /**
- * Numbers about a field, one row for each group.
+ * Statistics of a field, with a row for each group.
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export interface StatsRow {
 export class StatsTable {
   readonly field: string;
   readonly by: readonly string[];
-  /** The greatest total first; on a tie by key. */
+  /** The greatest total first; equal ones in the order of their keys. */
   readonly rows: readonly StatsRow[];
   readonly #kind: FieldKind | undefined;
 
@@ -73,12 +73,12 @@ export class StatsTable {
     this.#kind = kind;
   }
 
-  /** The row of a group, without arguments of the only one. */
+  /** The row of a group; without arguments, that of the only group. */
   get(...key: Key): StatsRow | undefined {
     return this.rows.find((row) => row.key.every((part, i) => part === key[i]));
   }
 
-  /** A table, one group a line. */
+  /** The table as text, with a line for each group. */
   toString(): string {
     if (this.rows.length === 0) return "no events\n";
     const value = (number: number) =>

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { said, working } from "./sink_fixture.ts";
 import { STATS } from "./stats.ts";
 
-Deno.test("stats: what a plan and the compiler are told", () => {
+Deno.test("stats: its description for plans and the compiler", () => {
   assert.deepEqual(said(STATS, { kind: "stats", field: "ret", by: ["pid"] }), [
     "stats(ret, pid)",
     "pid any, ret number",
   ]);
 });
 
-Deno.test("stats: the numbers of each group, the greatest total first", () => {
+Deno.test("stats: the statistics of each group, beginning with the greatest total", () => {
   const stats = working(STATS, {
     kind: "stats",
     field: "duration",

@@ -13,14 +13,14 @@ import {
   type SinkKind,
 } from "./sink.ts";
 
-/** What `top(n, field)` asks for. */
+/** The options of `top(n, field)`. */
 export interface TopSpec extends SinkSpec {
   readonly kind: "top";
   readonly n: number;
   readonly field: string;
 }
 
-/** Gives the events, the greatest first. */
+/** The result is the events, beginning with the greatest value. */
 export const TOP: SinkKind<TopSpec, EventLike[]> = {
   kind: "top",
   text: ({ n, field }) => `top(${n}, ${field})`,
@@ -32,7 +32,7 @@ class TopSink implements Sink<EventLike[]> {
   readonly #context: SinkContext;
   readonly #n: number;
   readonly #access: Access | undefined;
-  /** The greatest first; of equal ones the earlier first. */
+  /** Sorted by descending value; equal values by time. */
   #best: { value: number; event: EventLike; line: string }[] = [];
 
   constructor(n: number, field: string, context: SinkContext) {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { said, working } from "./sink_fixture.ts";
 import { TOP } from "./top.ts";
 
-Deno.test("top: what a plan and the compiler are told", () => {
+Deno.test("top: its description for plans and the compiler", () => {
   assert.deepEqual(said(TOP, { kind: "top", n: 3, field: "duration" }), [
     "top(3, duration)",
     "duration number",
   ]);
 });
 
-Deno.test("top: the greatest first, of equal ones the earlier", () => {
+Deno.test("top: the greatest value first, and of equal ones the earlier", () => {
   const top = working(TOP, { kind: "top", n: 3, field: "duration" });
   top.take([
     { pid: 1, duration: 5 },
@@ -25,7 +25,7 @@ Deno.test("top: the greatest first, of equal ones the earlier", () => {
   assert.equal(top.sink.text(), "no events\n");
 });
 
-Deno.test("top: none of none, and none without the field", () => {
+Deno.test("top: an empty result for n = 0 and for an unknown field", () => {
   for (const [n, field] of [[0, "duration"], [3, "nothing"]] as const) {
     const top = working(TOP, { kind: "top", n, field });
     top.take([{ duration: 5 }]);
