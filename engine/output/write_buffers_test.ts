@@ -15,7 +15,7 @@ const CPU: CpuReading = {
   lost: 1,
 };
 
-Deno.test("a writer gets the trace's begin, runs in time order, and its end", () => {
+Deno.test("a writer gets the start of the trace, runs in time order, and its end", () => {
   const rows = rowsOf([[0, 1], [0, 2], [0, 9], [1, 3], [1, 10]]);
   const writer = new NotingWriter();
   const totals = writeBuffers(

@@ -49,7 +49,7 @@ export class Limits {
   }
 
   /**
-   * Keeps the rows between begin and end, in place.
+   * Keeps the rows between start and end, in place.
    *
    * @param rows rows in time order
    */

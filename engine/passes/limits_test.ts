@@ -60,7 +60,7 @@ Deno.test("without limits, all rows pass", () => {
   ]);
 });
 
-Deno.test("times are relative to the begin of the trace", () => {
+Deno.test("times are relative to the start of the trace", () => {
   assert.deepEqual(passed({ until: [{ kind: "time", ns: 11 }] }, A, B), [
     [[101, 105, 110], false],
     [[111], true],
@@ -90,7 +90,7 @@ Deno.test("an awaited event begins or ends the stream, and is part of it", () =>
   const begin: Moment = { kind: "event", name: { name: "a" } };
   const end: Moment = { kind: "event", name: { name: "b" } };
   const markers = new Map([[begin, [2]], [end, [1, 3]]]);
-  // The end event is searched for only after the begin, so 101 does not end it.
+  // The end event is searched for only after the start, so 101 does not end it.
   assert.deepEqual(passed({ from: [begin], until: [end], markers }, A, B), [
     [[105, 110], false],
     [[], true],

@@ -6,7 +6,7 @@
 
 /** An interval of a trace with `every`, and the result of a sink for it. */
 export interface Window<R> {
-  /** Its begin, in ns since the trace began. */
+  /** Its start, in ns since the trace began. */
   readonly from: number;
   /** Its end, which it does not include, in ns since the trace began. */
   readonly to: number;

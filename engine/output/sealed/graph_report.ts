@@ -254,10 +254,7 @@ export class GraphReport {
     }${text}`;
   }
 
-  /**
-   * The text of a call: the function, its arguments, and its caller if that is
-   * unusual.
-   */
+  /** The text of a call: the function, its arguments, and a root's caller. */
   #details(
     row: CpuRow,
     index: number,

@@ -1,6 +1,6 @@
 /**
- * `trace_printk` entries: a kernel format string and the arguments as the
- * kernel packed them (lib/vsprintf.c, vbin_printf and bstr_printf).
+ * Renders `trace_printk` entries: a kernel format string, and the arguments as
+ * the kernel packed them (lib/vsprintf.c, vbin_printf and bstr_printf).
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { formatInteger, formatString } from "./printf_number.ts";
 import { type FormatPiece, parseFormat, STAR } from "./printf_spec.ts";
 import type { RecordBytes } from "./record.ts";
 
-/** Renders packed arguments; formats are parsed once each. */
+/** Renders packed arguments; each format is parsed only once. */
 export class PackedPrintf {
   readonly #env: TextEnvironment;
   readonly #formats = new Map<string, FormatPiece[]>();
@@ -20,7 +20,7 @@ export class PackedPrintf {
     this.#env = env;
   }
 
-  /** `bstr_printf`: arguments start at `at` in the record. */
+  /** `bstr_printf`: the arguments start at offset `at` of the record. */
   render(format: string, record: RecordBytes, at: number): string {
     let pieces = this.#formats.get(format);
     if (pieces === undefined) {
@@ -57,7 +57,7 @@ export class PackedPrintf {
           );
           break;
         case "p": {
-          // Only plain addresses are packed as such; every other pointer was
+          // Only plain addresses are packed as numbers; every other pointer was
           // rendered when it was recorded.
           const packed = /^([SsFfxKe].*)?$/.test(spec.pointer);
           const address = packed ? addressFormatter(spec) : undefined;
@@ -99,7 +99,7 @@ class Arguments {
     return this.#record.u8(this.#at - 1);
   }
 
-  /** 8 bytes, aligned to 4 only. */
+  /** 8 bytes, aligned to only 4. */
   long(): bigint {
     this.#align(4);
     this.#at += 8;
@@ -131,7 +131,8 @@ class Arguments {
   }
 
   #align(to: number): void {
-    // The buffer starts on a word, so offsets align as addresses do.
+    // The buffer is aligned to a word, so aligning offsets also aligns
+    // addresses.
     this.#at += (to - this.#at % to) % to;
   }
 }

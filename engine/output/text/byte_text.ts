@@ -1,25 +1,25 @@
 /**
- * Bytes inside text. What the kernel prints is bytes, and with some trace
- * options they are no UTF-8 (`bin`, `fields`). A byte from 0x80 on that is no
- * part of UTF-8 text travels in a string as a lone surrogate, U+DC80 to
- * U+DCFF, which no valid text holds, and becomes that byte again on its way
- * out.
+ * Bytes within text. The kernel prints bytes, and with some trace options they
+ * are not valid UTF-8 (`bin`, `fields`). In a string, a byte from 0x80 on that
+ * is not part of UTF-8 text is represented by a lone surrogate, U+DC80 to
+ * U+DCFF, which no valid text contains; it is turned back into that byte when
+ * the string is written.
  *
  * @module
  */
 
 const ENCODER = new TextEncoder();
-/** With `u`, the second half of a pair is not taken for a lone one. */
+/** With the flag `u`, the second half of a surrogate pair does not match. */
 const ESCAPED = /[\udc80-\udcff]/u;
 
-/** One byte, 0 to 255, as a character of such a string. */
+/** The character that represents a byte, 0 to 255, in such a string. */
 export function byteChar(byte: number): string {
   return String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte);
 }
 
 /**
- * The bytes of a string: UTF-8, and the bytes that {@linkcode byteChar} put
- * into it.
+ * The bytes of a string: UTF-8, and the bytes represented by characters of
+ * {@linkcode byteChar}.
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function textBytes(text: string): Uint8Array<ArrayBuffer> {
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Bytes as text that {@linkcode textBytes} turns into the same bytes. */
+/** A string that {@linkcode textBytes} turns back into the same bytes. */
 export function bytesText(bytes: Uint8Array): string {
   const whole = strict(bytes);
   if (whole !== undefined) return whole;

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { byteChar, bytesText, textBytes } from "./byte_text.ts";
 
-Deno.test("bytes come out as they went in, beside text of any kind", () => {
+Deno.test("bytes are preserved next to any kind of text", () => {
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
   const text = Array.from(all, byteChar).join("");
   assert.deepEqual(textBytes(text), all);
-  // A pair whose second half is in the range of the escapes is text.
+  // A surrogate pair is text, even if its second half is in the range that
+  // represents bytes.
   const pair = "\u{1f480}";
   assert.equal(pair.charCodeAt(1), 0xdc80);
   assert.deepEqual(
@@ -15,7 +16,7 @@ Deno.test("bytes come out as they went in, beside text of any kind", () => {
   assert.deepEqual(textBytes(""), new Uint8Array(0));
 });
 
-Deno.test("any bytes survive being text", () => {
+Deno.test("any bytes can be represented as text and restored", () => {
   const cases = [
     [],
     [0xef, 0xbb, 0xbf, 0x41],
@@ -23,7 +24,7 @@ Deno.test("any bytes survive being text", () => {
     [0xc3],
     [0xe2, 0x82],
     [0xf0, 0x9f, 0x92, 0x80, 0x80, 0xf0, 0x9f, 0x92],
-    // A surrogate in UTF-8 is none.
+    // A surrogate encoded in UTF-8 is not valid.
     [0xed, 0xb2, 0x80],
     Array.from({ length: 256 }, (_, i) => 255 - i),
   ];

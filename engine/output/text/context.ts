@@ -1,5 +1,5 @@
 /**
- * What stands before an event: task, CPU, flags and time
+ * Renders what precedes an event: task, CPU, flags and time
  * (kernel/trace/trace_output.c, trace_print_context).
  *
  * @module
@@ -59,8 +59,8 @@ function countText(_: unknown, count: number): string {
 }
 
 /**
- * Names of tasks as the trace prints them, kept per batch of lines: the
- * kernel looks the comm up when it prints.
+ * Names of tasks in the form of the trace. They are cached for a batch of
+ * lines, since the kernel looks up a comm when it prints.
  */
 export class TaskText {
   readonly #meta: TraceMeta;
@@ -73,7 +73,7 @@ export class TaskText {
     this.#withTgid = withTgid;
   }
 
-  /** Forgets the comms, so that they are asked for again. */
+  /** Discards the comms, so that they are read again. */
   refresh(): void {
     this.#context.clear();
     this.#graph.clear();
@@ -86,7 +86,7 @@ export class TaskText {
     return this.#meta.comm(pid) ?? "<...>";
   }
 
-  /** `%16s-%-7d `, with the thread group when it is recorded. */
+  /** `%16s-%-7d `, with the thread group if it is recorded. */
   context(pid: number): string {
     const known = this.#context.get(pid);
     if (known !== undefined) return known;

@@ -1,10 +1,12 @@
 /**
- * Durations and times as the kernel prints them.
+ * Renders durations and times in the same way as the kernel.
  *
  * @module
  */
 
-/** Trailing spaces by the length of the number: the column is 8 wide. */
+/**
+ * Trailing spaces, by the length of the number, in a column of 8 characters.
+ */
 const PAD: readonly string[] = Array.from(
   { length: 9 },
   (_, length) => " us " + " ".repeat(8 - length),
@@ -14,8 +16,8 @@ const PAD: readonly string[] = Array.from(
  * `trace_print_graph_duration`: microseconds with up to three decimals, at
  * most 7 digits, padded to the column.
  *
- * @param ns the duration; negative ones (a torn pair) print as the kernel's
- *   unsigned 64-bit difference
+ * @param ns the duration; a negative one (from a torn pair) is printed as the
+ * kernel's unsigned 64-bit difference
  */
 export function graphDuration(ns: number): string {
   if (ns < 0) return unsigned(ns);
@@ -25,7 +27,8 @@ export function graphDuration(ns: number): string {
   if (length >= 7) return whole + (PAD[length] ?? " us ");
   const rest = ns - us * 1000;
   let decimals = rest < 10 ? `00${rest}` : rest < 100 ? `0${rest}` : `${rest}`;
-  // The buffer shrinks so that point and decimals fit 8 characters.
+  // With longer numbers the kernel keeps fewer decimals, so that point and
+  // decimals fit into the column.
   if (length > 4) decimals = decimals.substring(0, 7 - length);
   return whole + "." + decimals + PAD[length + 1 + decimals.length];
 }
@@ -35,9 +38,9 @@ function unsigned(ns: number): string {
   return us.toString() + " us ";
 }
 
-/** `trace_find_mark`: how long something took, at a glance. */
+/** `trace_find_mark`: a mark that shows the magnitude of a duration. */
 export function overheadMark(ns: number): string {
-  // Unsigned in the kernel: a negative difference is huge.
+  // The kernel's duration is unsigned, so a negative difference is huge.
   if (ns < 0 || ns > 1000000000) return "$";
   if (ns > 100000000) return "@";
   if (ns > 10000000) return "*";
@@ -48,7 +51,7 @@ export function overheadMark(ns: number): string {
 }
 
 /**
- * Turns times since an epoch into the kernel's text, without a bigint per
+ * Renders times since an epoch as the kernel does, without a bigint for each
  * event.
  */
 export class ClockText {
@@ -56,25 +59,25 @@ export class ClockText {
   readonly #nanoseconds: number;
   readonly #epoch: bigint;
 
-  /** @param epoch the columns' epoch, ns */
+  /** @param epoch the columns' epoch, in ns */
   constructor(epoch: bigint) {
     this.#epoch = epoch;
     this.#seconds = Number(epoch / 1000000000n);
     this.#nanoseconds = Number(epoch % 1000000000n);
   }
 
-  /** `trace_print_time`: ` %5lu.%06lu`, rounded to the microsecond. */
+  /** `trace_print_time`: ` %5lu.%06lu`, rounded to microseconds. */
   context(ts: number): string {
     // ns2usecs() adds 500 first.
     return " " + this.#text(ts + 500);
   }
 
-  /** `print_graph_abs_time`: `%5lu.%06lu |  `, cut to the microsecond. */
+  /** `print_graph_abs_time`: `%5lu.%06lu |  `, truncated to microseconds. */
   graph(ts: number): string {
     return this.#text(ts) + " |  ";
   }
 
-  /** The time as a plain count (` %12llu`), for clocks not in ns. */
+  /** The time as a plain count (` %12llu`), for clocks that do not count ns. */
   counter(ts: number): string {
     return " " + (this.#epoch + BigInt(ts)).toString().padStart(12);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ClockText, graphDuration, overheadMark } from "./duration.ts";
 
-Deno.test("durations fill the kernel's column", () => {
+Deno.test("durations fill the column as in the kernel", () => {
   assert.equal(graphDuration(0), "0.000 us    ");
   assert.equal(graphDuration(832), "0.832 us    ");
   assert.equal(graphDuration(10_343), "10.343 us   ");
@@ -14,19 +14,19 @@ Deno.test("durations fill the kernel's column", () => {
   assert.equal(graphDuration(123_456_789_012), "123456789 us ");
 });
 
-Deno.test("a negative duration shows as the kernel's unsigned one", () => {
+Deno.test("a negative duration is shown as the kernel's unsigned one", () => {
   assert.equal(graphDuration(-1000), "18446744073709550 us ");
   assert.equal(overheadMark(-1), "$");
 });
 
-Deno.test("marks grow by powers of ten, each only above its bound", () => {
+Deno.test("marks change at powers of ten, each above its bound", () => {
   const marks = [10_000, 10_001, 100_001, 1_000_001, 10_000_001, 100_000_001]
     .map(overheadMark).join("");
   assert.equal(marks, " +!#*@");
   assert.equal(overheadMark(1_000_000_001), "$");
 });
 
-Deno.test("times are exact whatever the uptime", () => {
+Deno.test("times are exact for any uptime", () => {
   const inRange = fc.bigInt({ min: 0n, max: (1n << 63n) - 1n });
   fc.assert(fc.property(inRange, fc.nat(2 ** 31), (epoch, later) => {
     const clock = new ClockText(epoch);

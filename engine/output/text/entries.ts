@@ -1,5 +1,5 @@
 /**
- * The tracers' own entries as the kernel prints them
+ * Renders the tracers' own entries in the same way as the kernel
  * (kernel/trace/trace_output.c), each with its newline.
  *
  * @module
@@ -12,15 +12,15 @@ import { fieldEntries } from "./field_entries.ts";
 import type { TraceTextOptions } from "./options.ts";
 import type { RecordBytes } from "./record.ts";
 
-/** Renders one kind of entry; `ts` is ns since the columns' epoch. */
+/** Renders one kind of entry; `ts` is in ns since the columns' epoch. */
 export type EntryRenderer = (record: RecordBytes, ts: number) => string;
 
-/** ULONG_MAX ends a stack trace: this is each half of it. */
+/** A stack trace ends with ULONG_MAX: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
-/** trace.h, FTRACE_TRAMPOLINE_MARKER: INT_MAX, in kernels that have it. */
+/** trace.h, FTRACE_TRAMPOLINE_MARKER: INT_MAX, on kernels that have it. */
 const TRAMPOLINE = 0x7fffffff;
 
-/** Renderers of the tracers' entries by type id. */
+/** The renderers of the tracers' own entries, by type id. */
 export class StandardEntries {
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
@@ -36,7 +36,7 @@ export class StandardEntries {
     this.#packed = new PackedPrintf(env);
   }
 
-  /** All renderers; ids the kernel does not have are left out. */
+  /** All renderers, except those of types that the kernel does not have. */
   renderers(clock: ClockText): Map<number, EntryRenderer> {
     const types = this.#meta.layout.types;
     const all: [number, EntryRenderer | undefined][] = [
@@ -57,19 +57,19 @@ export class StandardEntries {
     return map;
   }
 
-  /** `TRACE_PRINT` without its address. */
+  /** The message of `TRACE_PRINT`, without its address. */
   printMessage(record: RecordBytes): string {
     return record.string(this.#meta.layout.print.buf);
   }
 
-  /** `TRACE_BPRINT` without its address. */
+  /** The message of `TRACE_BPRINT`, without its address. */
   bprintMessage(record: RecordBytes): string {
     const { fmt, buf } = this.#meta.layout.bprint;
     const format = this.#string(record, fmt);
     return this.#packed.render(format, record, buf);
   }
 
-  /** `TRACE_BPUTS` without its address. */
+  /** The message of `TRACE_BPUTS`, without its address. */
   bputsMessage(record: RecordBytes): string {
     return this.#string(record, this.#meta.layout.bputs.str);
   }
@@ -118,7 +118,7 @@ export class StandardEntries {
     );
   }
 
-  /** With option `func-args`: what `print_function_args` writes. */
+  /** With the option `func-args`: the output of `print_function_args`. */
   #arguments(record: RecordBytes, ip: number, start: number): string {
     const name = this.#meta.symbols.bare(record.u32(ip), record.u32(ip + 4));
     const args = Array.from({ length: 6 }, (_, i) => record.u64(start + 8 * i));
@@ -166,7 +166,7 @@ export class StandardEntries {
     return `${ip}: ${this.bputsMessage(record)}`;
   }
 
-  /** `TRACE_RAW_DATA`: its id and its bytes. */
+  /** `TRACE_RAW_DATA`: the entry's id and its bytes. */
   rawData(record: RecordBytes): string {
     const { id, buf } = this.#meta.layout.rawData;
     let text = `# ${record.u32(id).toString(16)} buf:`;

@@ -1,5 +1,5 @@
 /**
- * What rendering asks of the guest besides an event's own bytes.
+ * What rendering needs to know about the guest, besides an event's own bytes.
  *
  * @module
  */
@@ -7,70 +7,76 @@ import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
-/** Names for addresses, each as one of the kernel's formats prints it. */
+/** Names for addresses, in each of the kernel's formats. */
 export interface TextSymbols {
-  /** As `seq_print_ip_sym` prints it: the bare name, `0x%08lx` without. */
+  /** Like `seq_print_ip_sym`: the bare name, or `0x%08lx` if there is none. */
   bare(lo: number, hi: number): string;
-  /** As `%ps`: name and ` [module]`, `0x%lx` without. */
+  /** Like `%ps`: name and ` [module]`, or `0x%lx` if there is no name. */
   ps(lo: number, hi: number): string;
-  /** As `%pS`: `name+0x1a/0x40 [module]`, `0x%lx` without. */
+  /** Like `%pS`: `name+0x1a/0x40 [module]`, or `0x%lx` if there is no name. */
   pS(lo: number, hi: number): string;
-  /** As `%pB`: `%pS` of the call before a return address. */
+  /** Like `%pB`: `%pS` of the call that precedes a return address. */
   pB(lo: number, hi: number): string;
 }
 
-/** The guest as the renderers see it. */
+/** The guest from the renderers' point of view. */
 export interface TextEnvironment {
   readonly symbols: TextSymbols;
-  /** The C string at a GVA, `undefined` where it cannot be read. */
+  /** The C string at a GVA; `undefined` if it cannot be read. */
   string(lo: number, hi: number): string | undefined;
-  /** The value of an enumerator that a print_fmt still names. */
+  /** The value of an enumerator that a print_fmt still contains by name. */
   enumerator?(name: string): number | undefined;
-  /** The value of an 8-byte kernel variable that a print_fmt reads. */
+  /** The value of an 8-byte kernel variable that a print_fmt uses. */
   variable?(name: string): bigint | undefined;
   /**
-   * The recorded arguments of a function as `print_function_args` writes them
-   * between the parentheses (`fd=3, buf=0xffff...`), from its prototype;
-   * `undefined` when that is not known.
+   * The recorded arguments of a function in the way in which
+   * `print_function_args` writes them between the parentheses
+   * (`fd=3, buf=0xffff...`), according to its prototype; `undefined` if the
+   * prototype is not known.
    *
    * @param name the function's bare name
-   * @param args the registers that hold arguments
+   * @param args the registers that contain arguments
    */
   functionArguments?(
     name: string,
     args: readonly bigint[],
   ): string | undefined;
-  /** Bytes of `struct NAME`, for pointer arithmetic (`struct page *`). */
+  /**
+   * Size of `struct NAME` in bytes, for pointer arithmetic (`struct page *`).
+   */
   structSize?(name: string): number | undefined;
-  /** The kernel's `ptr_key`, for `%p`; without it `%p` shows its marker. */
+  /**
+   * The kernel's `ptr_key`, for `%p`; without it, `%p` is shown as a
+   * placeholder.
+   */
   readonly pointerKey?: readonly [bigint, bigint];
   /** Whether `%p` is hashed (trace option `hash-ptr`); default true. */
   readonly hashPointers?: boolean;
   /** Whether `no_hash_pointers` was given at boot; default false. */
   readonly noHashPointers?: boolean;
   /**
-   * Whether the kernel checks strings while it prints (it has the function
-   * `trace_check_vprintf`: 5.13 to 6.12). With option `nohash-ptr` such a
-   * kernel overwrites its own format string and prints nothing for an event's
-   * first `%s` (seen on 6.1.192). Default false.
+   * Whether the kernel checks strings while it prints (if it has the function
+   * `trace_check_vprintf`: 5.13 to 6.12). With the option `nohash-ptr`, such a
+   * kernel overwrites its own format string, and prints nothing for the first
+   * `%s` of an event (seen on 6.1.192). Default false.
    */
   readonly checksStrings?: boolean;
-  /** The kernel's `PAGE_SIZE`; default: the smallest that kernels have. */
+  /** The kernel's `PAGE_SIZE`; default: the smallest size that kernels use. */
   readonly pageSize?: number;
-  /** Ticks a second (CONFIG_HZ), for `jiffies_to_msecs`. */
+  /** Ticks per second (CONFIG_HZ), for `jiffies_to_msecs`. */
   readonly hz?: number;
   /**
-   * Whether `__print_hex` puts a space between its chunks of 16 bytes
-   * (6.12 does, 6.1 does not); default true.
+   * Whether `__print_hex` writes a space between chunks of 16 bytes (6.12 does,
+   * 6.1 does not); default true.
    */
   readonly hexChunkSpace?: boolean;
 }
 
-/** What the header of a latency tracer's trace says. */
+/** What the header of a latency tracer's trace shows. */
 export interface LatencyInfo {
-  /** `trace_array_cpu.saved_latency` in ns. */
+  /** `trace_array_cpu.saved_latency`, in ns. */
   readonly latency: bigint;
-  /** `array_buffer.cpu`: CPU that had the latency. */
+  /** `array_buffer.cpu`: the CPU on which the latency occurred. */
   readonly cpu: number;
   /** `server`, `desktop`, `preempt`, `preempt_rt` or `unknown`. */
   readonly preemptModel: string;
@@ -80,42 +86,42 @@ export interface LatencyInfo {
   readonly nice: number;
   readonly policy: number;
   readonly rtPriority: number;
-  /** GVAs of `critical_start` and `critical_end`; 0n without. */
+  /** GVAs of `critical_start` and `critical_end`; 0n if there are none. */
   readonly criticalStart: bigint;
   readonly criticalEnd: bigint;
 }
 
 /**
- * One trace buffer of one guest, as its text needs it. Everything is asked
- * for while lines are printed, as the kernel does: comms and options are
- * those of now, not of the event.
+ * What the text of a guest's trace buffer depends on. Everything is looked up
+ * while lines are printed, as the kernel does: comms and options are the
+ * current ones, not those at the time of the event.
  */
 export interface TraceMeta extends TextEnvironment {
   readonly arch: Arch;
   readonly layout: TraceLayout;
   /** Name of the current tracer: `nop`, `function_graph`. */
   readonly tracer: string;
-  /** `nr_cpu_ids`: how wide the CPU column is. */
+  /** `nr_cpu_ids`, which determines the width of the CPU column. */
   readonly nrCpuIds: number;
-  /** CPUs that are online. */
+  /** Number of CPUs that are online. */
   readonly onlineCpus: number;
   /** Whether the trace clock counts ns (`trace_clocks[].in_ns`). */
   readonly clockInNs: boolean;
-  /** `array_buffer.time_start`, ns. */
+  /** `array_buffer.time_start`, in ns. */
   readonly timeStart: bigint;
   /**
-   * The comm that the kernel saved for a pid (saved_cmdlines), `undefined`
-   * when it has none. Not asked for pid 0 or negative ones.
+   * The comm that the kernel saved for a pid (saved_cmdlines); `undefined` if
+   * there is none. Not called for pid 0 or negative pids.
    */
   comm(pid: number): string | undefined;
-  /** The thread group of a pid (saved_tgids), 0 when not recorded. */
+  /** The thread group of a pid (saved_tgids); 0 if it is not recorded. */
   tgid(pid: number): number;
-  /** The format of an event id, `undefined` when no event has it. */
+  /** The format of an event id; `undefined` if no event has this id. */
   format(id: number): EventFormat | undefined;
   /**
-   * Whether option `fields` finds the event of a tracer's own entry: the
-   * kernel looks no further than the first event of another kind in its list,
-   * so that most often it finds none (seen on 6.12). Default: it does.
+   * Whether the option `fields` finds the event of a tracer's own entry. The
+   * kernel stops at the first event of another kind in its list, so it usually
+   * finds none (seen on 6.12). Default: it does.
    */
   ownEventFound?(type: number): boolean;
   /** GVAs of `__irqentry_text_start` and `__irqentry_text_end`. */

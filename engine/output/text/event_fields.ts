@@ -1,7 +1,7 @@
 /**
- * An event by its fields, as the trace option `fields` prints it
- * (kernel/trace/trace_output.c, print_event_fields), for kernels that have
- * the option.
+ * Renders an event's fields in the way of the trace option `fields`
+ * (kernel/trace/trace_output.c, print_event_fields), for kernels that have this
+ * option.
  *
  * @module
  */
@@ -15,12 +15,17 @@ import { byteChar } from "./byte_text.ts";
 import type { TextEnvironment } from "./environment.ts";
 import type { RecordBytes } from "./record.ts";
 
-/** Bytes of a string behind a pointer: STATIC_FMT_BUF_SIZE, less its NUL. */
+/**
+ * Maximum length of a string behind a pointer: STATIC_FMT_BUF_SIZE, less its
+ * NUL.
+ */
 const POINTED_STRING = 127;
 
 type FieldText = (record: RecordBytes) => string;
 
-/** A renderer of all fields, newline included, the event's name left out. */
+/**
+ * A renderer of all fields including the newline, but without the event's name.
+ */
 export function fieldsRenderer(
   format: EventFormat,
   env: TextEnvironment,
@@ -121,12 +126,12 @@ function both(unsigned: number | bigint, signed: number | bigint): string {
   return `0x${unsigned.toString(16)} (${signed})`;
 }
 
-/** lib/ctype.c: Latin-1's upper half counts as printable, 0x80-0x9f not. */
+/** lib/ctype.c: the upper half of Latin-1 is printable, except 0x80-0x9f. */
 function isPrint(byte: number): boolean {
   return byte >= 0x20 && byte < 0x7f || byte >= 0xa0;
 }
 
-/** A field whose bytes lie elsewhere in the entry. */
+/** A field whose bytes are elsewhere in the entry. */
 function dynamic(
   base: number,
   offset: number,
@@ -134,7 +139,7 @@ function dynamic(
 ): FieldText {
   return (record) => {
     const at = base + record.u16(offset);
-    // The kernel takes the whole word for signed: a huge length is negative.
+    // The kernel treats the whole word as signed, so a huge length is negative.
     const length = record.s32(offset) >> 16;
     if (at + length > record.size) return "<OVERFLOW>";
     return text(record, at, length);
@@ -159,7 +164,7 @@ function pointed(
   const lo = record.u32(offset);
   const hi = record.u32(offset + 4);
   const address = "0x" + record.u64(offset).toString(16).padStart(16, "0");
-  // Addresses of user space are refused, whatever lies there.
+  // Addresses of user space are refused, regardless of what is there.
   const string = hi >= 0x80000000 ? env.string(lo, hi) : undefined;
   return string === undefined
     ? `(${address})`

@@ -1,7 +1,7 @@
 /**
- * Tracers' entries whose layout the kernel states as an event's format
- * (system `ftrace`): context switches of the sched tracers, and the latency
- * tracers' samples (kernel/trace/trace_output.c).
+ * Renders tracers' entries whose layout the kernel states in the form of an
+ * event's format (system `ftrace`): context switches of the sched tracers, and
+ * the samples of the latency tracers (kernel/trace/trace_output.c).
  *
  * @module
  */
@@ -16,12 +16,12 @@ type Read = (name: string) => (record: RecordBytes) => number | bigint;
 /** include/linux/sched.h, task_index_to_char. */
 const TASK_STATES = "RSDTtXZPI";
 
-/** The letter of a state's index. */
+/** The letter for the index of a state. */
 export function taskState(value: number | bigint): string {
   return TASK_STATES[Number(value)] ?? "?";
 }
 
-/** Renderers, by type id, of the entries whose format the guest gives. */
+/** Renderers, by type id, of the entries whose format the guest states. */
 export function fieldEntries(
   meta: TraceMeta,
 ): [number, Render | undefined][] {

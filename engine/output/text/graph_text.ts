@@ -1,5 +1,5 @@
 /**
- * Function graph lines (kernel/trace/trace_functions_graph.c).
+ * Renders function graph lines (kernel/trace/trace_functions_graph.c).
  *
  * @module
  */
@@ -16,17 +16,23 @@ import { latencyFlags, type TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
 
-/** Two spaces a level (TRACE_GRAPH_INDENT); deeper ones are made when met. */
+/** Two spaces for each level (TRACE_GRAPH_INDENT); filled as levels occur. */
 const INDENT: string[] = [];
-/** Deeper ones are not indented further: a damaged depth makes no text. */
+/**
+ * The indentation does not grow beyond this depth, so that a damaged depth does
+ * not produce a huge text.
+ */
 const DEEPEST = 4096;
 
-/** Columns' text while there is no duration. */
+/** The text of the duration's columns if there is no duration. */
 const FILL_FULL = "              |  ";
 
-/** Prints function graph rows; keeps what the kernel keeps per CPU. */
+/**
+ * Renders function graph rows, and keeps the state that the kernel keeps for
+ * each CPU.
+ */
 export class GraphText {
-  /** Whether the last row's line drew the row after it as well. */
+  /** Whether the last row's line included the row after it. */
   tookNext = false;
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
@@ -36,9 +42,9 @@ export class GraphText {
   readonly #cpuWidth: number;
   readonly #names: (lo: number, hi: number) => string;
   readonly #irqEntry: RangeTest;
-  /** Whether return values are shown, and recorded. */
+  /** Whether return values are recorded, and are to be shown. */
   readonly #retval: boolean;
-  /** Whether entries may hold more than the function and the depth. */
+  /** Whether entries may contain more than the function and the depth. */
   readonly #entryExtras: boolean;
   #columns: EventColumns;
   #arena: PageArena;
@@ -68,7 +74,7 @@ export class GraphText {
     );
   }
 
-  /** Moves to other columns; the state per CPU goes on. */
+  /** Continues with other columns; the state of each CPU is kept. */
   move(columns: EventColumns, arena: PageArena, clock: ClockText): void {
     this.#columns = columns;
     this.#arena = arena;
@@ -76,11 +82,11 @@ export class GraphText {
   }
 
   /**
-   * A graph row's lines.
+   * The lines of a graph row.
    *
-   * @param next the row after it on the same CPU, -1 when there is none
-   *   (yet); {@linkcode tookNext} says whether it was the return of a leaf,
-   *   and so is drawn already
+   * @param next the row after it on the same CPU, or -1 if there is none (yet).
+   * {@linkcode tookNext} says whether it was the return of a leaf, and so has
+   * been drawn already.
    */
   line(row: number, next: number): string {
     this.tookNext = false;
@@ -89,13 +95,13 @@ export class GraphText {
       : this.#entry(row, next);
   }
 
-  /** Another event's lines: `/* sched_switch: ... *\/`. */
+  /** The lines of another event: `/* sched_switch: ... *\/`. */
   comment(row: number, body: string): string {
     return this.commentStart(row) +
       (body.endsWith("\n") ? body.slice(0, -1) : body) + " */\n";
   }
 
-  /** What stands before a comment's body, `/* ` included. */
+  /** What precedes the body of a comment, including `/* `. */
   commentStart(row: number): string {
     const depth = this.#state.depthAt(this.#columns.cpu[row]);
     const fill = this.#durationShown() ? FILL_FULL : "";
@@ -121,7 +127,7 @@ export class GraphText {
       this.#state.leaf(cpu, depth);
       const line = before + this.#duration(columns.duration[next]) +
         indent(depth) + this.#leafCall(row, lo, hi, next);
-      // The kernel's current entry is still the call's.
+      // The kernel's current entry is still that of the call.
       return irq ? line + this.#irq(row, KIND.return) : line;
     }
     this.#state.enter(cpu, depth, lo, hi);
@@ -166,7 +172,7 @@ export class GraphText {
       (extra === "" ? ";\n" : `; /*${extra} */\n`);
   }
 
-  /** ` <-caller+0x1a/0x40` for entries that recorded it. */
+  /** ` <-caller+0x1a/0x40`, for entries that recorded it. */
   #returnAddress(row: number): string {
     if (
       !this.#options.graph.retaddr ||
@@ -183,13 +189,13 @@ export class GraphText {
       : " <-" + this.#meta.symbols.pS(lo, hi);
   }
 
-  /** `(a=1, b=0x2)` for entries that recorded their arguments. */
+  /** `(a=1, b=0x2)`, for entries that recorded their arguments. */
   #arguments(row: number, lo: number, hi: number): string {
     const start = this.#meta.layout.graphEntry.args;
     const count = (this.#columns.size[row] - start) >> 3;
     const { registerArguments } = this.#meta.arch.syscalls;
     if (start < 0 || count < registerArguments) return "()";
-    // With a return address recorded, it comes first.
+    // If a return address was recorded, it precedes the arguments.
     const first = count > registerArguments ? start + 8 : start;
     const args: bigint[] = [];
     for (let i = 0; i < registerArguments; i++) {
@@ -203,7 +209,7 @@ export class GraphText {
 
   /**
    * `print_graph_retval`: ` = 0x..`, or ` = -22` for error codes; written
-   * ` ret=-22` since kernels know TRACE_GRAPH_RETADDR_ENT (6.13).
+   * ` ret=-22` by kernels that have TRACE_GRAPH_RETADDR_ENT (6.13).
    */
   #returnValue(row: number): string {
     const equals = this.#meta.layout.types.graphRetaddrEnt < 0
@@ -214,7 +220,7 @@ export class GraphText {
     const lo = this.#arena.words[at >>> 2];
     const hi = this.#arena.words[(at >>> 2) + 1];
     if (!this.#options.graph.retvalHex) {
-      // An int's error code fills the low half only.
+      // The error code of an int fills only the low half.
       const isInt = hi === 0 && (lo & 0x80000000) !== 0;
       // IS_ERR_VALUE: the last 4095 values.
       if ((isInt || hi === 0xffffffff) && lo >= 0xfffff001) {
@@ -233,7 +239,7 @@ export class GraphText {
     return this.#arena.words[(this.#columns.offset[row] + overrun) >>> 2];
   }
 
-  /** `print_graph_prologue`; `kind` 0 for what draws no arrow. */
+  /** `print_graph_prologue`; `kind` is 0 for rows that draw no arrow. */
   #prologue(row: number, kind: number): string {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
@@ -247,7 +253,7 @@ export class GraphText {
     return this.#options.contextInfo ? text + this.#lead(row, cpu, pid) : text;
   }
 
-  /** Time, CPU, task and flags, as far as they are shown. */
+  /** Time, CPU, task and flags, if they are shown. */
   #lead(row: number, cpu: number, pid: number): string {
     const graph = this.#options.graph;
     let text = "";
@@ -311,7 +317,7 @@ function indent(depth: number): string {
   if (known !== undefined) return known;
   const text = "  ".repeat(Math.min(depth, DEEPEST));
   if (depth < 1024) {
-    // Without holes, so that the array stays a plain one.
+    // Filled without gaps, so that the array stays fast.
     for (let i = INDENT.length; i <= depth; i++) INDENT[i] = "  ".repeat(i);
   }
   return text;

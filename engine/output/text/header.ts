@@ -1,6 +1,6 @@
 /**
- * The lines above a trace (kernel/trace/trace.c and
- * trace_functions_graph.c: print_header and what it calls).
+ * Renders the lines above a trace (kernel/trace/trace.c and
+ * trace_functions_graph.c: print_header and the functions that it calls).
  *
  * @module
  */
@@ -8,16 +8,16 @@
 import type { TraceMeta } from "./environment.ts";
 import type { GraphOptions, TraceTextOptions } from "./options.ts";
 
-/** Counters that the header shows. */
+/** The counters shown in the header. */
 export interface EntryCounts {
-  /** Entries in the buffers, of all CPUs. */
+  /** Entries in the buffers of all CPUs. */
   readonly entries: number;
-  /** Entries written: those in the buffers and those overwritten. */
+  /** Entries written: those in the buffers, and those overwritten. */
   readonly written: number;
 }
 
 /**
- * The header of `trace`, from `# tracer:` on.
+ * The header of the file `trace`, from `# tracer:` on.
  *
  * @param counts `undefined` of a trace that was collected over a while, of
  *   which the buffers' counters say nothing
@@ -41,7 +41,7 @@ function defaultHeader(
   counts: EntryCounts | undefined,
 ): string {
   if (options.latencyFormat) {
-    // Nothing at all when the buffers are empty.
+    // There is no header at all when the buffers are empty.
     if (counts === undefined || counts.entries === 0) return "";
     return latencyHeader(meta, counts) +
       (options.verbose ? "" : LATENCY_LEGEND);
@@ -137,7 +137,7 @@ function graphHeader(
 function graphLatencyLegend(graph: GraphOptions): string {
   const size = (graph.abstime ? 16 : 0) + (graph.reltime ? 16 : 0) +
     (graph.cpu ? 4 : 0) + (graph.proc ? 17 : 0);
-  // The kernel's string of spaces ends at 37.
+  // The kernel's string of spaces is only 37 characters long.
   const lead = "#" + " ".repeat(Math.min(size, 37));
   return `${lead}  _-----=> irqs-off        \n` +
     `${lead} / _----=> need-resched    \n` +

@@ -1,5 +1,5 @@
 /**
- * What decides how the kernel prints a trace: the trace options and the
+ * What determines how the kernel prints a trace: the trace options, and the
  * tracer's own flags.
  *
  * @module
@@ -15,7 +15,7 @@ export interface GraphOptions {
   readonly proc: boolean;
   readonly duration: boolean;
   readonly abstime: boolean;
-  /** The latency tracers' graphs show time since the start instead. */
+  /** The latency tracers' graphs show the time since the start instead. */
   readonly reltime: boolean;
   readonly irqs: boolean;
   readonly tail: boolean;
@@ -25,7 +25,7 @@ export interface GraphOptions {
   readonly args: boolean;
 }
 
-/** The function_graph tracer's defaults. */
+/** The defaults of the function_graph tracer. */
 export const DEFAULT_GRAPH_OPTIONS: GraphOptions = {
   overrun: false,
   cpu: true,
@@ -42,21 +42,21 @@ export const DEFAULT_GRAPH_OPTIONS: GraphOptions = {
   args: false,
 };
 
-/** Options of the trace (`trace_options`) that change its text. */
+/** Options of the trace (`trace_options`) that affect its text. */
 export interface TraceTextOptions {
   readonly printParent: boolean;
   readonly symOffset: boolean;
   readonly symAddr: boolean;
   readonly verbose: boolean;
-  /** Numbers in place of text; see raw_entries.ts. */
+  /** Numbers instead of text; see raw_entries.ts. */
   readonly raw: boolean;
   readonly hex: boolean;
   readonly bin: boolean;
-  /** Events by their fields, not by their print_fmt (since 6.4). */
+  /** Events by their fields instead of their print_fmt (since 6.4). */
   readonly fields: boolean;
-  /** Files in place of a user stack's addresses: not followed here. */
+  /** File names instead of a user stack's addresses: not supported here. */
   readonly symUserobj: boolean;
-  /** Latency tracers' entries as graphs: not followed here. */
+  /** Latency tracers' entries as graphs: not supported here. */
   readonly displayGraph: boolean;
   readonly annotate: boolean;
   readonly contextInfo: boolean;
@@ -94,7 +94,7 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
 
 type Flag = Exclude<keyof TraceTextOptions, "graph">;
 
-/** Names as `trace_options` and `enum trace_iterator_bits` have them. */
+/** Names in `trace_options` and in `enum trace_iterator_bits`. */
 const TRACE_FLAGS: readonly [Flag, string, string][] = [
   ["printParent", "print-parent", "PRINT_PARENT"],
   ["symOffset", "sym-offset", "SYM_OFFSET"],
@@ -133,12 +133,14 @@ const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
 
 /**
  * Reads the options from the words of the guest's `trace_options` file
- * (`sym-offset`, `nofuncgraph-proc`); what is not named keeps its default.
+ * (`sym-offset`, `nofuncgraph-proc`); options that are not named keep their
+ * defaults.
  */
 export function optionsFromWords(words: Iterable<string>): TraceTextOptions {
   const set = new Map<string, boolean>();
   for (const word of words) {
-    // "notify..." would be cut wrongly, but no option starts so.
+    // This would cut a word like "notify..." in the wrong place, but no option
+    // begins like that.
     if (word.startsWith("no")) set.set(word.substring(2), false);
     else set.set(word, true);
   }
@@ -154,10 +156,10 @@ export function optionsFromWords(words: Iterable<string>): TraceTextOptions {
 }
 
 /**
- * Reads the options from `trace_array.trace_flags`, its bits told by the
- * kernel's own `enum trace_iterator_bits`.
+ * Reads the options from `trace_array.trace_flags`, whose bits are identified
+ * by the kernel's own `enum trace_iterator_bits`.
  *
- * @param graph the tracer's options, as {@linkcode graphOptions} gives them
+ * @param graph the tracer's options, from {@linkcode graphOptions}
  */
 export function optionsFromFlags(
   types: Types,
@@ -176,8 +178,9 @@ export function optionsFromFlags(
 /**
  * Reads the graph options from `tracer_flags.val`.
  *
- * The bits are macros (`TRACE_GRAPH_PRINT_*`), which BTF does not hold;
- * `bits` overrides them by the names in the guest's own `tracer_opt` array.
+ * The bits are macros (`TRACE_GRAPH_PRINT_*`), which BTF does not contain;
+ * `bits` overrides them with those of the names in the guest's own `tracer_opt`
+ * array.
  */
 export function graphOptions(
   value: number,

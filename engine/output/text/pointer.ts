@@ -1,5 +1,5 @@
 /**
- * The kernel's `%p` conversions (lib/vsprintf.c, `pointer`).
+ * Renders the kernel's `%p` conversions (lib/vsprintf.c, `pointer`).
  *
  * @module
  */
@@ -21,15 +21,15 @@ import {
 } from "./pointer_bytes.ts";
 import { sipHashWord } from "../../base/siphash.ts";
 
-/** Reads a byte of what a pointer points to. */
+/** Reads a byte of the memory to which a pointer points. */
 export type ByteReader = (index: number) => number;
 
 /** The width of a plain pointer in hexadecimal digits. */
 const POINTER_DIGITS = 16;
 
 /**
- * A conversion that prints the address itself or its name: plain `%p`,
- * `%px`, `%pK`, `%pS`, `%ps`, `%pB`; `undefined` when `spec` is another one.
+ * A conversion that prints the address itself or its name: plain `%p`, `%px`,
+ * `%pK`, `%pS`, `%ps`, `%pB`; `undefined` if `spec` is another one.
  */
 export function addressFormatter(
   spec: FormatSpec,
@@ -58,8 +58,8 @@ export function addressFormatter(
 }
 
 /**
- * A conversion that prints the bytes pointed to (`%pM`, `%pI4`, `%*ph`,
- * `%*pbl`, `%pUb` ...); `undefined` when `spec` is another one.
+ * A conversion that prints the bytes to which the pointer points (`%pM`,
+ * `%pI4`, `%*ph`, `%*pbl`, `%pUb` ...); `undefined` if `spec` is another one.
  */
 export function bytesFormatter(
   spec: FormatSpec,
@@ -136,9 +136,9 @@ function hashed(
   env: TextEnvironment,
 ): string {
   const plain = env.noHashPointers === true ||
-    // trace_event_format turns `%p` into `%px`, but leaves `%pK` alone.
+    // trace_event_format replaces `%p` by `%px`, but leaves `%pK` as it is.
     (env.hashPointers === false && spec.pointer === "");
-  // NULL and error pointers are no addresses: they are shown.
+  // NULL and error pointers are not addresses, so they are shown as they are.
   if (plain || address === 0n || isErrorPointer(address)) {
     return pointerString(address, spec, width);
   }
@@ -149,7 +149,7 @@ function hashed(
   return pointerString(pointerHash(address, key), spec, width);
 }
 
-/** Hashes kept per key: the same objects come again and again. */
+/** Hashes are cached by key, since the same objects occur again and again. */
 const HASHES = new WeakMap<readonly [bigint, bigint], Map<bigint, bigint>>();
 const MEMO_LIMIT = 65536;
 

@@ -1,6 +1,6 @@
 /**
- * Bytes as the kernel's `%p` extensions write them: addresses of network
- * cards and of the Internet, UUIDs, bitmaps, hexadecimal.
+ * Renders bytes in the way of the kernel's `%p` extensions: addresses of
+ * network cards and of the Internet, UUIDs, bitmaps, hexadecimal bytes.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export function ip6(read: ByteReader, ext: string): string {
   return words.join(ext[0] === "i" ? "" : ":");
 }
 
-/** `%pI6c`: the longest run of zeros becomes `::`. */
+/** `%pI6c`: the longest run of zeros is written as `::`. */
 export function ip6Compressed(read: ByteReader): string {
   const words = Array.from(
     { length: 8 },

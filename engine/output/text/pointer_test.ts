@@ -12,7 +12,7 @@ function bytes(format: string, data: number[], width?: number): string {
 
 const upTo16 = Array.from({ length: 16 }, (_, i) => i);
 
-Deno.test("bytes print as the kernel's extensions have them", () => {
+Deno.test("bytes are printed as by the kernel's extensions", () => {
   assert.equal(bytes("%pM", upTo16), "00:01:02:03:04:05");
   assert.equal(bytes("%pMF", upTo16), "00-01-02-03-04-05");
   assert.equal(bytes("%pMR", upTo16), "05:04:03:02:01:00");
@@ -90,7 +90,7 @@ function address(
   return addressFormatter(spec)!(value, environment, spec.width);
 }
 
-Deno.test("plain pointers are hashed, but for NULL and errors", () => {
+Deno.test("plain pointers are hashed, except NULL and error pointers", () => {
   assert.equal(address("%p", 0x0706050403020100n), "000000009a932462");
   assert.equal(address("%p", 0n), "0000000000000000");
   assert.equal(address("%p", 0xfffffffffffffffen), "fffffffffffffffe");
@@ -105,7 +105,7 @@ Deno.test("plain pointers are hashed, but for NULL and errors", () => {
   assert.equal(address("%p", 1n, noKey), "(____ptrval____)");
 });
 
-Deno.test("symbols, padded", () => {
+Deno.test("symbols are padded", () => {
   assert.equal(address("%pS", 1n), "pS+0x1/0x2");
   assert.equal(address("%ps", 1n), "ps");
   assert.equal(address("%-6pf", 1n), "ps    ");

@@ -1,6 +1,6 @@
 /**
- * Numbers and strings as the kernel's vsnprintf writes them (lib/vsprintf.c,
- * `number` and `string`).
+ * Renders numbers and strings in the way of the kernel's vsnprintf
+ * (lib/vsprintf.c, `number` and `string`).
  *
  * @module
  */
@@ -8,10 +8,10 @@
 import type { FormatSpec } from "./printf_spec.ts";
 
 /**
- * An integer conversion. `value` is reduced to the conversion's own size and
- * sign first, as va_arg would.
+ * An integer conversion. `value` is first reduced to the size and sign of the
+ * conversion, as va_arg would.
  *
- * @param width field width, the argument of `*` put in already
+ * @param width field width; for `*`, the value of the argument
  * @param precision likewise
  */
 export function formatInteger(
@@ -25,7 +25,7 @@ export function formatInteger(
   if (
     width < 0 && precision < 0 && !spec.special && !spec.plus && !spec.space
   ) {
-    // What nearly every conversion is.
+    // Nearly all conversions take this branch.
     return digitsOf(number, spec.conversion);
   }
   const negative = signed && number < 0;
@@ -55,7 +55,9 @@ export function formatInteger(
   return (sign + prefix + digits).padStart(width);
 }
 
-/** A string conversion: precision cuts, width pads, both count bytes. */
+/**
+ * A string conversion: precision truncates, width pads, and both count bytes.
+ */
 export function formatString(
   text: string,
   left: boolean,

@@ -14,7 +14,7 @@ function print(format: string, value: number | bigint | string): string {
   return text;
 }
 
-Deno.test("integers print as in C", () => {
+Deno.test("integers are printed as in C", () => {
   const cases: [string, number | bigint, string][] = [
     ["%d", -5, "-5"],
     ["%5d|", 42, "   42|"],
@@ -45,7 +45,7 @@ Deno.test("integers print as in C", () => {
   }
 });
 
-Deno.test("strings are padded and cut by bytes", () => {
+Deno.test("strings are padded and truncated by bytes", () => {
   assert.equal(print("%8s|", "abc"), "     abc|");
   assert.equal(print("%-8s|", "abc"), "abc     |");
   assert.equal(print("%.2s|", "abc"), "ab|");
@@ -53,7 +53,7 @@ Deno.test("strings are padded and cut by bytes", () => {
   assert.equal(print("%8.8s-", "kworker/0:1"), "kworker/-");
 });
 
-Deno.test("what is no conversion ends the text, as in the kernel", () => {
+Deno.test("an invalid conversion ends the text, as in the kernel", () => {
   const pieces = parseFormat("a %d b %n c");
   assert.deepEqual(pieces.map(({ spec }) => spec?.conversion), ["d", "?"]);
   assert.deepEqual(parseFormat("100%"), [

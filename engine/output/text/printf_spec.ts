@@ -1,18 +1,18 @@
 /**
- * Format strings as the kernel's vsnprintf reads them (lib/vsprintf.c,
+ * Parses format strings in the way of the kernel's vsnprintf (lib/vsprintf.c,
  * format_decode).
  *
  * @module
  */
 
-/** A width or precision that is the next argument (`*`). */
+/** The width or precision is the next argument (`*`). */
 export const STAR = -2;
 
-/** One conversion (`%-10s`, `%08lx`, `%pI4`) and the text before it. */
+/** A conversion (`%-10s`, `%08lx`, `%pI4`) and the text before it. */
 export interface FormatPiece {
-  /** Text that stands before the conversion. */
+  /** The text before the conversion. */
   readonly literal: string;
-  /** The conversion; `undefined` in a last piece of text alone. */
+  /** The conversion; `undefined` in a last piece that is only text. */
   readonly spec: FormatSpec | undefined;
 }
 
@@ -25,9 +25,9 @@ export interface FormatSpec {
   /** `#`: prefix with 0x or 0. */
   readonly special: boolean;
   readonly zeroPad: boolean;
-  /** Field width in bytes, -1 without, {@linkcode STAR} for `*`. */
+  /** Field width in bytes; -1 if not given, {@linkcode STAR} for `*`. */
   readonly width: number;
-  /** Precision, -1 without, {@linkcode STAR} for `*`. */
+  /** Precision; -1 if not given, {@linkcode STAR} for `*`. */
   readonly precision: number;
   /** Size of an integer argument in bytes; 0 for `c`, `s`, `p`, `%`. */
   readonly size: 0 | 1 | 2 | 4 | 8;
@@ -43,13 +43,13 @@ export interface FormatSpec {
     | "p"
     | "%"
     | "?";
-  /** What follows `%p`: letters and digits (`S`, `I6c`, `UL`). */
+  /** The letters and digits after `%p` (`S`, `I6c`, `UL`). */
   readonly pointer: string;
 }
 
 const QUALIFIED = /^(hh|h|ll|L|l|z|Z|t)?(.?)/s;
 
-/** Cuts a format string into pieces; never throws. */
+/** Splits a format string into pieces; never throws. */
 export function parseFormat(format: string): FormatPiece[] {
   const pieces: FormatPiece[] = [];
   let literal = "";
@@ -66,7 +66,7 @@ export function parseFormat(format: string): FormatPiece[] {
     }
     pieces.push({ literal, spec });
     literal = "";
-    // The kernel prints nothing from an unsupported conversion on.
+    // The kernel prints nothing after an unsupported conversion.
     if (spec.conversion === "?") return pieces;
   }
   literal += format.substring(at);
@@ -99,7 +99,7 @@ function parseSpec(
     } else {
       const before = at;
       [precision, at] = digits(format, at, -1);
-      // A lone "." leaves the precision unset in the kernel.
+      // In the kernel, a lone "." leaves the precision unset.
       if (at === before) precision = -1;
     }
   }

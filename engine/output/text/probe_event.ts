@@ -1,8 +1,8 @@
 /**
- * Events made at run time, which the kernel prints otherwise than their
- * print_fmt says: those of kprobes and uprobes have names for addresses
- * (kernel/trace/trace_kprobe.c, print_kprobe_event), synthetic ones no commas
- * (trace_events_synth.c, print_synth_event).
+ * Renders events created at run time, which the kernel does not print according
+ * to their print_fmt: those of kprobes and uprobes show addresses by name
+ * (kernel/trace/trace_kprobe.c, print_kprobe_event), and synthetic events have
+ * no commas (trace_events_synth.c, print_synth_event).
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { PROBE_STRING } from "./print_fmt/helpers.ts";
 import { compilePrintFmt, type Renderer } from "./print_fmt/render.ts";
 
 /**
- * Compiles an event's text, the event's name left out, its newline included:
- * by its print_fmt, for probes with what the kernel's own text has instead.
+ * Compiles the text of an event without its name but with its newline: by its
+ * print_fmt, adapted for events created at run time.
  *
- * @param verbose whether a synthetic event's formats are shown (option
- *   `verbose`)
+ * @param verbose whether the formats of a synthetic event's fields are shown
+ * (option `verbose`)
  */
 export function compileEvent(
   format: EventFormat,
@@ -28,7 +28,8 @@ export function compileEvent(
     ? synthetic(format.printFmt, verbose)
     : probeFormat(format.printFmt);
   if (own === undefined) return compilePrintFmt(format, env).render;
-  // They print by themselves: nothing checks or overwrites their format.
+  // The kernel prints these events itself, so nothing checks or overwrites
+  // their format.
   const plain = { ...env, checksStrings: false };
   return compilePrintFmt({ ...format, printFmt: own }, plain).render;
 }
@@ -37,16 +38,20 @@ export function compileEvent(
 function synthetic(printFmt: string, verbose: boolean): string {
   const end = printFmt.indexOf('"', 1);
   let fields = printFmt.slice(0, end).replaceAll(", ", " ");
-  // Each field's own format goes before it: `%llu delay=289510`.
+  // Each field's own format precedes it: `%llu delay=289510`.
   if (verbose) fields = fields.replace(/\w+=%(\S+)/g, "%%$1 $&");
   return fields + printFmt.slice(end);
 }
 
-/** A probe's print_fmt with symbols for addresses; `undefined` for others. */
+/**
+ * A probe's print_fmt, changed to show symbols for addresses; `undefined` for
+ * other events.
+ */
 function probeFormat(printFmt: string): string | undefined {
   const strings = withFaults(printFmt);
   if (printFmt.startsWith('"(%lx <- %lx)')) {
-    // A return probe: where it returned to, and from which function.
+    // A return probe: the place to which it returned, and the function from
+    // which it returned.
     return strings
       .replace('"(%lx <- %lx)', '"(%pS <- %ps)')
       .replace(
@@ -59,7 +64,7 @@ function probeFormat(printFmt: string): string | undefined {
     : undefined;
 }
 
-/** A string that could not be fetched shows as `(fault)`, without quotes. */
+/** A string that could not be fetched is shown as `(fault)` without quotes. */
 function withFaults(printFmt: string): string {
   return printFmt
     .replaceAll('\\"%s\\"', "%s")

@@ -1,8 +1,8 @@
 /**
- * Lines under the trace options `raw`, `hex` and `bin`
+ * Renders lines for the trace options `raw`, `hex` and `bin`
  * (kernel/trace/trace.c: print_raw_fmt, print_hex_fmt, print_bin_fmt, and the
- * functions of each kind of entry in trace_output.c). Most entries have none
- * of their own for these: the kernel prints their type then.
+ * functions for each kind of entry in trace_output.c). Most entries have no
+ * functions for these options; the kernel then prints their type.
  *
  * @module
  */
@@ -14,10 +14,13 @@ import { fieldReader, taskState } from "./field_entries.ts";
 import type { TraceTextOptions } from "./options.ts";
 import type { RecordBytes } from "./record.ts";
 
-/** How such a line is written. */
+/** The form of such a line. */
 export type RawForm = "raw" | "hex" | "bin";
 
-/** The form that the options ask for; `bin` goes before `hex` before `raw`. */
+/**
+ * The form selected by the options; `bin` takes precedence over `hex`, and
+ * `hex` over `raw`.
+ */
 export function rawForm(options: TraceTextOptions): RawForm | undefined {
   if (options.bin) return "bin";
   if (options.hex) return "hex";
@@ -28,14 +31,14 @@ export function rawForm(options: TraceTextOptions): RawForm | undefined {
 export interface RawContext {
   readonly pid: number;
   readonly cpu: number;
-  /** The event's stamp, in the trace clock's units. */
+  /** The event's time stamp, in units of the trace clock. */
   readonly stamp: bigint;
 }
 
-/** One number and its size in bytes. */
+/** A number and its size in bytes. */
 type Part = readonly [value: number | bigint, size: 1 | 4 | 8];
 
-/** Writes lines in one of the forms. */
+/** Renders lines in one of the forms. */
 export class RawEntries {
   readonly #form: RawForm;
   readonly #meta: TraceMeta;
@@ -57,9 +60,9 @@ export class RawEntries {
   }
 
   /**
-   * An entry's line.
+   * The line of an entry.
    *
-   * @param known whether the kernel has an event with this type
+   * @param known whether the kernel has an event of this type
    */
   line(
     type: number,
@@ -84,7 +87,7 @@ export class RawEntries {
       : this.#put([[pid, 4], [cpu, 4], [stamp, 8]]);
   }
 
-  /** Entries with numbers for `hex` and `bin`. */
+  /** Entries that have numbers for `hex` and `bin`. */
   #numbers(type: number, record: RecordBytes): string {
     const { types, fn } = this.#meta.layout;
     if (type === types.fn) {
@@ -100,7 +103,7 @@ export class RawEntries {
       return this.#put([
         [task.pid(record), 4],
         [task.prio(record), 1],
-        // In hex the state is a letter, in bin its number.
+        // In hex, the state is shown as a letter, and in bin as its number.
         [hex ? state.charCodeAt(0) : task.state(record), 1],
         [task.nextCpu(record), 4],
         [task.nextPid(record), 4],
@@ -113,7 +116,7 @@ export class RawEntries {
     return nothing(type);
   }
 
-  /** Entries with a text of their own for `raw`. */
+  /** Entries that have their own text for `raw`. */
   #raw(type: number, record: RecordBytes): string {
     const { layout } = this.#meta;
     const { types } = layout;
@@ -184,7 +187,7 @@ export class RawEntries {
       `${record.u16(layout.count)} ${delta}\n`;
   }
 
-  /** Numbers of the entry's own format, a space between. */
+  /** Numbers from the entry's own format, separated by spaces. */
   #fields(type: number, record: RecordBytes, names: string[]): string {
     const format = this.#meta.format(type);
     const values = names.map((name) => {
@@ -216,7 +219,7 @@ function nothing(type: number): string {
   return `type: ${type}\n`;
 }
 
-/** Readers of a `ctx_switch_entry`; `wakeup` is laid out the same. */
+/** Readers of a `ctx_switch_entry`; `wakeup` has the same layout. */
 interface ContextSwitch {
   readonly pid: FieldReader;
   readonly prio: FieldReader;

@@ -1,6 +1,6 @@
 /**
- * An event's bytes while it is rendered: one object, moved from event to
- * event, so that rendering allocates nothing but text.
+ * An event's bytes during rendering: one object is moved from event to event,
+ * so that rendering allocates only text.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { PageArena } from "../../ftrace/ring/columns.ts";
 import { bytesText } from "./byte_text.ts";
 
 /**
- * The entry being rendered. Offsets are from the start of its `trace_entry`;
- * a read that leaves the entry gives 0 or the empty string, as the bytes may
- * be anything.
+ * The entry being rendered. Offsets are relative to the start of its
+ * `trace_entry`. Reading beyond the entry gives 0 or the empty string, since
+ * the bytes may be anything.
  */
 export class RecordBytes {
-  /** Bytes of the entry. */
+  /** Size of the entry in bytes. */
   size = 0;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;

@@ -1,6 +1,6 @@
 /**
- * Symbol names as the trace prints them, with a cache: a trace names the same
- * few thousand functions millions of times.
+ * Symbol names in the forms of the trace, with a cache, since a trace contains
+ * the same few thousand functions millions of times.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { TextSymbols } from "./environment.ts";
 type Form = "bare" | "ps" | "pS" | "pB";
 
 /**
- * Names for the text out of the guest's symbols. Names are kept for good:
- * make a new object when modules have come or gone.
+ * Names for the text, from the guest's symbols. Names are cached for ever:
+ * create a new object when modules have been loaded or unloaded.
  *
  * Source: lib/vsprintf.c (symbol_string), kernel/kallsyms.c
  * (__sprint_symbol), kernel/trace/trace_output.c (trace_seq_print_sym).
@@ -27,7 +27,7 @@ export function textSymbols(symbols: Pick<Symbols, "lookup">): TextSymbols {
       return found.name + moduleSuffix(found);
     },
     pS: (address) => withOffset(symbols, address, 0),
-    // The address after a call may belong to the next function already.
+    // The address after a call may already belong to the next function.
     pB: (address) => withOffset(symbols, address, 1),
   };
   return {
@@ -46,7 +46,8 @@ function bareName(
   if (found === undefined) {
     return `0x${address.toString(16).padStart(8, "0")}`;
   }
-  // trace_output.c, kretprobed(): a return address that a kretprobe took.
+  // trace_output.c, kretprobed(): a return address that was replaced by a
+  // kretprobe.
   const trampoline = found.name === "arch_rethook_trampoline" ||
     found.name === "__kretprobe_trampoline";
   return trampoline && found.offset === 0
@@ -62,7 +63,7 @@ function withOffset(
   const found = symbols.lookup(address - BigInt(back));
   if (found === undefined) return `0x${address.toString(16)}`;
   const offset = found.offset + back;
-  // "%#lx" of 0 is 0x0 in the kernel.
+  // In the kernel, "%#lx" of 0 is 0x0.
   return `${found.name}+0x${offset.toString(16)}/0x${found.size.toString(16)}${
     moduleSuffix(found)
   }`;

@@ -1,5 +1,5 @@
 /**
- * System-call events: their text does not follow their print_fmt
+ * Renders system-call events, whose text does not follow their print_fmt
  * (kernel/trace/trace_syscalls.c, print_syscall_enter and _exit).
  *
  * @module
@@ -8,11 +8,11 @@
 import type { SyscallFormat } from "../../ftrace/events/formats.ts";
 import type { RecordBytes } from "./record.ts";
 
-/** Offset of the first argument, or of the return value, in the entry. */
+/** Offset in the entry of the first argument, or of the return value. */
 const VALUES = 16;
 
 /**
- * A renderer of whole lines (with newline) for a system call's event.
+ * A renderer of whole lines (including the newline) for a system call's event.
  *
  * @param verbose whether the arguments' types are shown (option `verbose`)
  */

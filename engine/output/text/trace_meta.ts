@@ -1,5 +1,5 @@
 /**
- * What rendering a trace must know, taken from a guest's kernel.
+ * Reads from a guest's kernel what rendering a trace depends on.
  *
  * @module
  */
@@ -19,17 +19,18 @@ import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
 
 const MAX_STRING = 4096;
 
-/** Where comms come from, and what else differs from run to run. */
+/** The source of comms, which differs from use to use. */
 export interface TraceMetaOptions {
   /**
-   * The comm of a thread; default: the kernel's saved_cmdlines as they are
-   * now.
+   * Looks up the comm of a thread; default: in the kernel's current
+   * saved_cmdlines.
    */
   readonly comm?: (pid: number) => string | undefined;
 }
 
 /**
- * Collects what the text of an instance's trace depends on, as it is now.
+ * Collects the current values of everything on which the text of an instance's
+ * trace depends.
  *
  * @throws {KernelError} when the kernel's structures are not understood.
  * @throws {MemoryError} when they cannot be read.
@@ -96,7 +97,7 @@ export function traceMeta(
       try {
         return space.u64(gva);
       } catch (error) {
-        // A recording may lack the page.
+        // The page may be missing from a recording.
         if (error instanceof MemoryError) return undefined;
         throw error;
       }
@@ -111,15 +112,15 @@ export function traceMeta(
     checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
     structSize: (name) => types.tryStruct(name)?.size,
     ...ticksPerSecond(kernel),
-    // Between 6.1 and 6.12; the nearest change that BTF shows is that
-    // sub-buffers got a size of their own.
+    // This changed between 6.1 and 6.12; the nearest change that is visible in
+    // BTF is that sub-buffers got a size of their own.
     hexChunkSpace: types.tryMember("trace_buffer", "subbuf_order") !==
       undefined,
   };
 }
 
 /**
- * The text options that the guest's own trace files follow now.
+ * The text options that currently apply to the guest's own trace files.
  *
  * @example
  * ```ts
@@ -166,7 +167,7 @@ function readPointerKey(kernel: Kernel): [bigint, bigint] | undefined {
     kernel.space.u64(gva),
     kernel.space.u64(gva + 8n),
   ];
-  // All zeros: not drawn yet, early after boot.
+  // All zeros: the key has not been generated yet, early after boot.
   return key[0] === 0n && key[1] === 0n ? undefined : key;
 }
 
@@ -176,8 +177,8 @@ function readFlag(kernel: Kernel, symbol: string): boolean {
 }
 
 /**
- * CONFIG_HZ, which no variable holds: `clocksource_jiffies.mult` is TICK_NSEC
- * shifted by its `shift` (kernel/time/jiffies.c).
+ * CONFIG_HZ, which is not in any variable: `clocksource_jiffies.mult` is
+ * TICK_NSEC shifted by its `shift` (kernel/time/jiffies.c).
  */
 function ticksPerSecond(kernel: Kernel): { hz?: number } {
   const gva = kernel.symbols.tryAddress("clocksource_jiffies");
@@ -198,7 +199,10 @@ function tgidReader(kernel: Kernel): (pid: number) => number {
     pid <= 0 || pid > max ? 0 : kernel.space.u32(array + BigInt(pid * 4));
 }
 
-/** The header of the latency format: the CPU of the record, its task. */
+/**
+ * What the header of the latency format shows: the CPU with the maximum
+ * latency, and its task.
+ */
 function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
   const { kernel, object } = instance;
   const { types } = kernel;
@@ -226,7 +230,7 @@ function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
   };
 }
 
-/** print_trace_header's word for how the kernel preempts. */
+/** The word by which print_trace_header describes the preemption model. */
 function preemptModel(kernel: Kernel): string {
   const at = kernel.symbols.tryAddress("preempt_dynamic_mode");
   if (at === undefined) return "unknown";

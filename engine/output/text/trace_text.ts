@@ -1,5 +1,5 @@
 /**
- * A trace as text, line by line what the guest's own `trace` file says.
+ * A trace as text, line by line as in the guest's own `trace` file.
  *
  * @module
  */
@@ -22,26 +22,27 @@ import { RawEntries, rawForm } from "./raw_entries.ts";
 import { RecordBytes } from "./record.ts";
 import { syscallRenderer } from "./syscall.ts";
 
-/** What a trace's text depends on besides its options. */
+/** What the text of a trace depends on, besides its options. */
 export interface TraceTextRun {
   /**
-   * Entries overwritten so far, of all CPUs: with any, the kernel says where
-   * each CPU's buffer starts (option `annotate`). Default 0.
+   * Entries overwritten so far on all CPUs. If there are any, the kernel marks
+   * where each CPU's buffer starts (option `annotate`). Default 0.
    */
   readonly overruns?: number;
   /**
-   * CPUs that had entries older than `time_start`, which were skipped: their
-   * buffers' starts are not announced.
+   * CPUs that had entries older than `time_start`, which were skipped: the
+   * starts of their buffers are not marked.
    */
   readonly skippedCpus?: ReadonlySet<number>;
 }
 
 /**
- * Makes the lines of a trace's events. One object keeps the state that the
- * kernel keeps while a file is read (who ran last, what was entered).
+ * Renders the events of a trace as lines. The object keeps the state that the
+ * kernel keeps while a file is being read (which task ran last, which functions
+ * were entered).
  *
- * Read live, an entry whose return has not been seen yet is drawn as
- * `func() {`, as the kernel's `trace_pipe` draws it.
+ * In a live trace, an entry whose return has not been seen yet is drawn as
+ * `func() {`, as in the kernel's `trace_pipe`.
  */
 export class TraceText {
   readonly #meta: TraceMeta;
@@ -49,9 +50,9 @@ export class TraceText {
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
   readonly #entries: StandardEntries;
-  /** With options `raw`, `hex` or `bin`. */
+  /** Set with the options `raw`, `hex` or `bin`. */
   readonly #raw: RawEntries | undefined;
-  /** With option `fields`: what prints an event then, by its type. */
+  /** With the option `fields`: the renderers of events, by type. */
   readonly #fields = new Map<number, EntryRenderer>();
   readonly #isGraph: boolean;
   readonly #record = new RecordBytes();
@@ -64,7 +65,7 @@ export class TraceText {
   #columns: EventColumns | undefined;
   #arena: PageArena | undefined;
   readonly #run: TraceTextRun;
-  /** Events taken so far, less one (`trace_iterator.idx`). */
+  /** Number of events so far, less one (`trace_iterator.idx`). */
   #index = -1;
   #tookNext = false;
 
@@ -98,25 +99,27 @@ export class TraceText {
       : new RawEntries(form, meta, options, this.#entries);
   }
 
-  /** Whether the last row's lines drew the row after it as well. */
+  /** Whether the last row's lines included the row after it. */
   get tookNext(): boolean {
     return this.#tookNext;
   }
 
-  /** The lines above the events; without counts, none about the buffers. */
+  /**
+   * The lines above the events; without `counts`, nothing about the buffers.
+   */
   header(counts?: EntryCounts): string {
     return traceHeader(this.#meta, this.#options, counts);
   }
 
-  /** Asks for comms again from the next line on. */
+  /** Looks up comms again from the next line on. */
   refresh(): void {
     this.#tasks.refresh();
   }
 
   /**
-   * Goes on with these columns; what is kept of each CPU stays.
+   * Continues with these columns; the state of each CPU is kept.
    *
-   * @param arena where the columns' payloads lie
+   * @param arena contains the columns' payloads
    */
   move(columns: EventColumns, arena: PageArena): void {
     this.#columns = columns;
@@ -124,7 +127,8 @@ export class TraceText {
     if (this.#epoch !== columns.epoch) {
       this.#epoch = columns.epoch;
       this.#clock = new ClockText(columns.epoch);
-      // Formats may have come since: renderers are made anew as well.
+      // New formats may have appeared, so the renderers are created again as
+      // well.
       this.#renderers = this.#entries.renderers(this.#clock);
     }
     if (this.#graph === undefined) {
@@ -142,12 +146,13 @@ export class TraceText {
   }
 
   /**
-   * The lines of a row of the columns moved to. Rows come in time order.
+   * The lines of a row of the current columns. Rows must be passed in time
+   * order.
    *
-   * @param next the row after it on the same CPU, -1 when there is none (yet);
-   *   {@linkcode tookNext} says whether it was the return of a leaf, which is
-   *   drawn with it and gets no lines of its own
-   * @param nextTs time of the next event of any CPU, NaN when not known
+   * @param next the row after it on the same CPU, or -1 if there is none (yet).
+   * {@linkcode tookNext} says whether it was the return of a leaf, which is
+   * drawn together with its call and has no lines of its own.
+   * @param nextTs time of the next event on any CPU; NaN if it is not known
    */
   row(row: number, next: number, nextTs: number): string {
     this.#index++;
@@ -178,13 +183,13 @@ export class TraceText {
         return graph.comment(row, this.#entries.printMessage(record));
     }
     const render = this.#renderer(type);
-    // The kernel has begun the comment by the time it finds no event.
+    // By the time it finds no event, the kernel has already begun the comment.
     return render === undefined
       ? graph.commentStart(row) + this.#line(row, next, nextTs)
       : graph.comment(row, render(record, columns.ts[row]));
   }
 
-  /** `print_trace_line` as every other tracer has it. */
+  /** `print_trace_line` for all other tracers. */
   #line(row: number, next: number, nextTs: number): string {
     const columns = this.#columns!;
     const options = this.#options;
@@ -231,7 +236,7 @@ export class TraceText {
 
   /** `test_cpu_buff_start`. */
   #bufferStart(cpu: number): string {
-    // Only of buffers that overran.
+    // Only for buffers that overran.
     if ((this.#run.overruns ?? 0) === 0) return "";
     if (this.#started.has(cpu)) return "";
     if (this.#run.skippedCpus?.has(cpu)) return "";
@@ -342,9 +347,9 @@ export class TraceText {
 }
 
 /**
- * The line for events that a CPU lost.
+ * The line for events lost on a CPU.
  *
- * @param count how many, below 0 when that is not known
+ * @param count number of events; negative if unknown
  */
 export function lostText(cpu: number, count: number): string {
   return count < 0

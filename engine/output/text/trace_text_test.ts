@@ -15,7 +15,7 @@ import { type DescribedGuest, writeBuffers } from "../write_buffers.ts";
 import type { TraceSource } from "../writer.ts";
 import { BARE_META } from "../writer_fixture.ts";
 
-/** The text of rows, the header's included, as of buffers at rest. */
+/** The text of rows including the header, as for buffers at rest. */
 function textOf(
   columns: EventColumns,
   arena: PageArena,
@@ -41,7 +41,7 @@ function textOf(
 }
 
 for (const name of FIXTURES) {
-  Deno.test(`${name}: the text is the guest's own, line by line`, () => {
+  Deno.test(`${name}: the text agrees with the guest's own, line by line`, () => {
     const fixture = loadFixture(name);
     const { columns, arena } = decodeFixture(fixture);
     const { header, text } = textOf(columns, arena, fixture, fixture);
@@ -129,7 +129,7 @@ function print(
   return textOf(columns, arena, guest, counts).text;
 }
 
-Deno.test("an unknown type is said so, flags and all", () => {
+Deno.test("an unknown type is shown as such, including its flags", () => {
   // irqs off, need-resched, hardirq, preempt depth 1, migrate disable 2
   const flags = 0x01 | 0x04 | 0x08;
   assert.equal(
@@ -138,7 +138,7 @@ Deno.test("an unknown type is said so, flags and all", () => {
   );
 });
 
-Deno.test("losses and the start of a buffer are announced", () => {
+Deno.test("losses and the start of a buffer are marked", () => {
   const event = (ts: number, cpu: number): Event => ({
     ts,
     cpu,
@@ -166,7 +166,7 @@ const RETURN = 10;
 const ENTRY = 11;
 const RETADDR_ENTRY = 12;
 
-/** A newer kernel's layout: arguments, return address, return value. */
+/** The layout of a newer kernel: arguments, return address, return value. */
 const NEWER = {
   ...LAYOUT_6_1,
   types: { ...LAYOUT_6_1.types, graphRetaddrEnt: RETADDR_ENTRY, userStack: 13 },

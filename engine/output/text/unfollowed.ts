@@ -1,6 +1,6 @@
 /**
- * What of a guest's settings its own trace file follows and the text here
- * does not, to be said rather than passed over.
+ * Names the settings of a guest that affect its own trace file but are not
+ * supported here, so that the user is informed.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { TextEnvironment } from "./environment.ts";
 import type { TraceTextOptions } from "./options.ts";
 import { compilePrintFmt } from "./print_fmt/render.ts";
 
-/** Tracers whose entries have lines of their own (`tracer.print_line`). */
+/** Tracers that print their own lines (`tracer.print_line`). */
 const OWN_LINES = new Set(["blk", "mmiotrace"]);
 /** Tracers that can draw graphs (option `display-graph`). */
 const LATENCY = /^(wakeup|irqsoff|preempt)/;
 
 /**
- * One clear sentence for each way in which the text differs from the guest's
- * own; empty when it follows everything.
+ * A sentence for each way in which the text differs from the guest's own; empty
+ * if everything is supported.
  *
- * @param tracer the current tracer's name
+ * @param tracer name of the current tracer
  *
  * @example
  * ```ts
@@ -59,8 +59,8 @@ export function unfollowedSettings(
 }
 
 /**
- * Why an event's entries are shown as raw fields, `undefined` when they are
- * rendered as the kernel renders them.
+ * Why an event's entries are shown as raw fields; `undefined` if they are
+ * rendered in the same way as by the kernel.
  *
  * @example
  * ```ts

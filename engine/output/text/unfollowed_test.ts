@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DEFAULT_TEXT_OPTIONS, optionsFromWords } from "./options.ts";
 import { unfollowedSettings } from "./unfollowed.ts";
 
-Deno.test("what is not followed is named, and nothing else", () => {
+Deno.test("unsupported settings are named, and no others", () => {
   assert.deepEqual(unfollowedSettings("nop", DEFAULT_TEXT_OPTIONS), []);
   const followed = optionsFromWords(["raw", "hex", "bin", "fields"]);
   assert.deepEqual(unfollowedSettings("function", followed), []);

@@ -1,5 +1,5 @@
 /**
- * C's binary operators on values of one common type.
+ * C's binary operators on values of a common type.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { PrintFmtError } from "./lexer.ts";
 
 type Run = (record: RecordBytes) => Value;
 
-/** Whether an operator compares, and so gives an int. */
+/** Whether an operator is a comparison, whose result is an int. */
 export function comparison(sign: string): boolean {
   return /^([<>]=?|[=!]=)$/.test(sign);
 }
 
 /**
- * A closure for `left sign right`, both of `type` already. Dividing by zero
- * gives 0: an event's bytes may be anything.
+ * A closure for `left sign right`, both of which have the type `type`. Dividing
+ * by zero gives 0, since an event may contain any bytes.
  *
- * @throws {PrintFmtError} for what is no binary operator.
+ * @throws {PrintFmtError} if `sign` is not a binary operator.
  */
 export function arithmetic(
   sign: string,
@@ -71,7 +71,7 @@ function wide(sign: string, signed: boolean, left: Run, right: Run): Run {
   const fit = signed
     ? (value: bigint) => BigInt.asIntN(64, value)
     : (value: bigint) => BigInt.asUintN(64, value);
-  // A shift's count is an int, whatever is shifted.
+  // The count of a shift is an int, regardless of the shifted type.
   const count = right as (record: RecordBytes) => number;
   switch (sign) {
     case "+":

@@ -20,24 +20,24 @@ import {
 } from "./ctype.ts";
 import { PrintFmtError } from "./lexer.ts";
 
-/** A value, its kind given by the static type. */
+/** A value; its kind is given by the static type. */
 export type Value = number | bigint | string;
 
 /** A compiled expression. */
 export interface Code {
   readonly type: ExpressionType;
-  /** The value, when it is the same for every event. */
+  /** The value, if it is the same for every event. */
   readonly constant?: Value;
   readonly run: (record: RecordBytes) => Value;
 }
 
-/** What compiling asks for. */
+/** What compiling an expression needs. */
 export interface Scope {
   readonly fields: ReadonlyMap<string, EventField>;
   readonly env: TextEnvironment;
 }
 
-/** Stands in for the record where nothing depends on it. */
+/** Passed instead of a record if the value does not depend on it. */
 const EMPTY = new RecordBytes();
 
 /** A constant. */
@@ -45,7 +45,7 @@ export function constant(type: ExpressionType, value: Value): Code {
   return { type, constant: value, run: () => value };
 }
 
-/** A computed value; folded when all of `from` are constant. */
+/** A computed value, which is constant if everything in `from` is constant. */
 export function computed(
   type: ExpressionType,
   from: readonly Code[],
@@ -57,7 +57,7 @@ export function computed(
   return { type, run };
 }
 
-/** Brings a value into an integer type's range. */
+/** Reduces a value to the range of an integer type. */
 export function wrap(
   type: IntegerType,
   value: number | bigint,
@@ -79,12 +79,14 @@ export function wrap(
   }
 }
 
-/** Whether two integer types hold the same values in the same form. */
+/**
+ * Whether two integer types have the same values in the same representation.
+ */
 export function sameInt(a: IntegerType, b: IntegerType): boolean {
   return a.size === b.size && a.signed === b.signed;
 }
 
-/** Converts to an integer type, as a cast or an assignment would. */
+/** Converts to an integer type, like a cast or an assignment. */
 export function toInt(code: Code, type: IntegerType): Code {
   switch (code.type.kind) {
     case "int":
@@ -105,7 +107,7 @@ export function toInt(code: Code, type: IntegerType): Code {
   );
 }
 
-/** An integer, or a kernel pointer's address, as an integer. */
+/** An integer, or the address of a kernel pointer, as an integer. */
 export function asInt(code: Code): Code & { readonly type: IntegerType } {
   if (code.type.kind === "int") return code as Code & { type: IntegerType };
   const type: IntegerType = { kind: "int", size: 8, signed: false };
@@ -114,7 +116,7 @@ export function asInt(code: Code): Code & { readonly type: IntegerType } {
 
 /** Whether the value counts as true. */
 export function asTest(code: Code): (record: RecordBytes) => boolean {
-  // A pointer into the record, or a text, is never null.
+  // A pointer into the record and a text are never null.
   if (code.type.kind === "record" || code.type.kind === "text") {
     return () => true;
   }
@@ -125,7 +127,7 @@ export function asTest(code: Code): (record: RecordBytes) => boolean {
   };
 }
 
-/** Loads what a record pointer of static or dynamic offset points to. */
+/** Loads the target of a record pointer with a static or dynamic offset. */
 export function load(type: ExpressionType, pointer: Code): Code {
   if (type.kind === "record" || type.kind === "text") {
     throw new PrintFmtError("what a pointer points to is no plain value");
@@ -139,7 +141,7 @@ export function load(type: ExpressionType, pointer: Code): Code {
   return { type, run: (record) => read(record, run(record) as number) };
 }
 
-/** The value of a field: an integer, a pointer, or the place of an array. */
+/** The value of a field: an integer, a pointer, or the location of an array. */
 export function fieldCode(field: EventField): Code {
   const type = fieldType(field);
   if (type.kind === "record") return constantPlace(type, field.offset);
@@ -161,7 +163,8 @@ export function fieldType(field: EventField): ExpressionType {
   if (text.includes("*")) return kernelPointer(text);
   if (isIntSize(field.size)) {
     const named = typeOfWords(words(text));
-    // The size and sign the kernel states win over what a name suggests.
+    // The size and sign stated by the kernel take precedence over those that
+    // the name suggests.
     if (named !== undefined || !/\b(struct|union)\b/.test(text)) {
       return { kind: "int", size: field.size, signed: field.signed };
     }
@@ -169,9 +172,10 @@ export function fieldType(field: EventField): ExpressionType {
   return arrayOf(undefined, field.size);
 }
 
-/** A place in the record that does not change from event to event. */
+/** A location in the record that is the same for every event. */
 export function constantPlace(type: RecordPointer, offset: number): Code {
-  // Not folded with other constants: its value means nothing by itself.
+  // Not combined with other constants, since the offset has no meaning by
+  // itself.
   return { type, constant: offset, run: () => offset };
 }
 
@@ -187,7 +191,7 @@ function arrayOf(
   };
 }
 
-/** Bytes of a value of that type. */
+/** Size of a value of that type, in bytes. */
 export function sizeOfType(type: ExpressionType): number {
   return type.kind === "int" ? type.size : 8;
 }
@@ -211,7 +215,8 @@ function staticLoad(
 ): (record: RecordBytes) => number | bigint {
   const read = dynamicLoad(type);
   if (type.kind === "int") {
-    // One closure, one call: fields are what nearly every event prints.
+    // A single closure with a single call, since nearly every event prints
+    // fields.
     switch (type.size) {
       case 4:
         return type.signed

@@ -1,6 +1,6 @@
 /**
- * The C types that print_fmt expressions have, as far as their values
- * depend on them: width, sign, and where a pointer points.
+ * The C types of print_fmt expressions, as far as values depend on them: width,
+ * sign, and the target of a pointer.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 /** An integer type. */
 export interface IntegerType {
   readonly kind: "int";
-  /** Bytes. */
+  /** In bytes. */
   readonly size: 1 | 2 | 4 | 8;
   readonly signed: boolean;
 }
@@ -16,11 +16,11 @@ export interface IntegerType {
 /** A pointer into the event's own bytes; its value is an offset. */
 export interface RecordPointer {
   readonly kind: "record";
-  /** What it points to; `undefined` for void and for structs. */
+  /** The type to which it points; `undefined` for void and for structs. */
   readonly to: ExpressionType | undefined;
-  /** Bytes of what it points to (1 for void). */
+  /** Size in bytes of what it points to (1 for void). */
   readonly stride: number;
-  /** Bytes of the array it stands for, when it is one. */
+  /** Size in bytes of the array for which it stands, if any. */
   readonly length?: number;
 }
 
@@ -36,7 +36,7 @@ export interface TextType {
   readonly kind: "text";
 }
 
-/** Any of them. */
+/** Any of these types. */
 export type ExpressionType =
   | IntegerType
   | RecordPointer
@@ -72,7 +72,7 @@ const WORDS = new Set([
   "bool",
 ]);
 
-/** Words that say nothing about the value. */
+/** Words that do not affect the value. */
 export const QUALIFIERS: ReadonlySet<string> = new Set([
   "const",
   "volatile",
@@ -131,16 +131,16 @@ const TYPEDEFS: Readonly<Record<string, IntegerType>> = {
   bool: int(1, false),
 };
 
-/** Whether a word can start a type's name. */
+/** Whether a word can begin the name of a type. */
 export function isTypeWord(word: string): boolean {
   return WORDS.has(word) || QUALIFIERS.has(word) || word === "struct" ||
     word === "union" || word === "enum" || typedef(word) !== undefined;
 }
 
-/** A typedef's integer type, if it is a known one. */
+/** The integer type of a typedef, if it is known. */
 export function typedef(name: string): IntegerType | undefined {
   if (Object.hasOwn(TYPEDEFS, name)) return TYPEDEFS[name];
-  // __u32, __le16, uint8_t, xfs_ino_t's like are left to the caller.
+  // __u32, __le16, uint8_t; others such as xfs_ino_t are left to the caller.
   const fixed = /^(?:__|u?int|uint|__be|__le)([us]?)(8|16|32|64)(_t)?$/
     .exec(name);
   if (fixed === null) return undefined;
@@ -150,13 +150,13 @@ export function typedef(name: string): IntegerType | undefined {
 }
 
 /**
- * The type a list of words names (`unsigned long`, `struct page`), without
- * its stars; `undefined` for void, structs and typedefs that are not known.
+ * The type named by a list of words (`unsigned long`, `struct page`), without
+ * asterisks; `undefined` for void, structs and unknown typedefs.
  */
 export function typeOfWords(words: readonly string[]): IntegerType | undefined {
   const plain = words.filter((word) => !QUALIFIERS.has(word));
   if (plain[0] === "struct" || plain[0] === "union") return undefined;
-  // The kernel's enums are all int or unsigned int wide.
+  // All of the kernel's enums have the width of an int.
   if (plain[0] === "enum") return INT;
   if (plain.length === 1) {
     if (plain[0] === "void") return undefined;
@@ -173,7 +173,7 @@ export function typeOfWords(words: readonly string[]): IntegerType | undefined {
   return int(4, signed);
 }
 
-/** The type an operand has in arithmetic (C's integer promotion). */
+/** The type of an operand in arithmetic (C's integer promotion). */
 export function promoted(type: IntegerType): IntegerType {
   return type.size < 4 ? INT : type;
 }

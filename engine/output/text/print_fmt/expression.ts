@@ -1,5 +1,5 @@
 /**
- * Compiles print_fmt expressions to closures, with C's arithmetic.
+ * Compiles print_fmt expressions to closures, with the arithmetic of C.
  *
  * @module
  */
@@ -38,14 +38,14 @@ import { PrintFmtError } from "./lexer.ts";
 import type { Node, TypeName } from "./parser.ts";
 import { textOf } from "./text_value.ts";
 
-/** Stands in for the record where nothing depends on it. */
+/** Passed instead of a record if the value does not depend on it. */
 const NOTHING = new RecordBytes();
 
 /**
  * Compiles an expression.
  *
- * @throws {PrintFmtError} when it asks for what an event's bytes do not hold:
- *   a kernel function, a structure that is pointed to, an unknown name.
+ * @throws {PrintFmtError} when it needs something that an event's bytes do not
+ * contain: a kernel function, a structure behind a pointer, an unknown name.
  */
 export function compileExpression(node: Node, scope: Scope): Code {
   switch (node.op) {
@@ -88,8 +88,8 @@ function number(value: bigint, suffix: string): Code {
     return constant(INT, Number(value));
   }
   if (!long && value <= 0xffffffffn) {
-    // A decimal that fits no int is a long; a hexadecimal one is unsigned.
-    // print_fmt holds both; their values are the same.
+    // In C, a decimal that does not fit an int is a long, and a hexadecimal one
+    // is unsigned. print_fmt contains both; their values are the same.
     return constant(UINT, Number(value));
   }
   const type = unsigned || value > 0x7fffffffffffffffn ? ULONG : LONG;
@@ -124,7 +124,7 @@ function name(text: string, scope: Scope): Code {
     if (scope.env.variable?.(text) === undefined) {
       throw new PrintFmtError(`"${text}" is not known`);
     }
-    // Read again for each event: jiffies, for one, goes on.
+    // Read again for each event, since some variables change, such as jiffies.
     return { type: ULONG, run: () => scope.env.variable?.(text) ?? 0n };
   }
   return number(BigInt.asUintN(64, BigInt(value)), value < 0 ? "l" : "");
@@ -226,7 +226,7 @@ function binary(sign: string, a: Node, b: Node, scope: Scope): Code {
     }
   }
   if (comparison(sign) && neverNull(left, right)) {
-    // A record pointer compared with NULL.
+    // A record pointer that is compared with NULL.
     return constant(INT, sign === "!=" ? 1 : 0);
   }
   const x = asInt(left);
@@ -258,7 +258,7 @@ function neverNull(left: Code, right: Code): boolean {
   return isPlace(left) && isNull(right) || isPlace(right) && isNull(left);
 }
 
-/** Pointer arithmetic: `count` elements further. */
+/** Pointer arithmetic: moves a pointer by `count` elements. */
 function add(pointer: Code, count: Code, sign: 1 | -1): Code {
   if (pointer.type.kind === "int" && count.type.kind === "record") {
     return add(count, pointer, sign);
@@ -326,7 +326,7 @@ function choose(
   } else if (then.type.kind === otherwise.type.kind) {
     type = then.type;
   } else {
-    // A string on one side, something printable as one on the other.
+    // One side is a string, and the other can be printed as one.
     type = TEXT_TYPE;
     then = textOf(then, scope.env);
     otherwise = textOf(otherwise, scope.env);
@@ -343,7 +343,7 @@ function cast(to: TypeName, code: Code, scope: Scope): Code {
   if (to.stars > 0) return pointerCast(to, code, scope);
   const type = typeOfWords(to.words);
   if (type === undefined) {
-    // A typedef that is not known keeps the value as it is.
+    // The cast to an unknown typedef leaves the value as it is.
     if (/^(void|struct|union)$/.test(to.words[0] ?? "")) {
       throw new PrintFmtError(`a cast to ${to.words.join(" ")} gives no value`);
     }
@@ -376,7 +376,7 @@ function typeSize(type: TypeName, scope: Scope): number {
   return size;
 }
 
-/** Bytes that a pointer moves by one; 0 when they are not known. */
+/** Number of bytes by which incrementing a pointer moves it; 0 if unknown. */
 function pointedSize(type: TypeName, scope: Scope): number {
   // GNU C: a void pointer moves by bytes.
   if (type.words.includes("void")) return 1;
@@ -389,7 +389,9 @@ function structSize(type: TypeName, scope: Scope): number | undefined {
     (plain[0] === "struct" ? scope.env.structSize?.(plain[1]) : undefined);
 }
 
-/** Structures of the wire and of user space, whose size never changes. */
+/**
+ * Structures of network protocols and of user space, whose size never changes.
+ */
 const STRUCT_SIZES: Readonly<Record<string, number | undefined>> = {
   "struct in6_addr": 16,
   "struct in_addr": 4,

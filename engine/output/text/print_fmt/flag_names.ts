@@ -1,5 +1,5 @@
 /**
- * `__print_flags` and `__print_symbolic`: numbers as names
+ * `__print_flags` and `__print_symbolic`: show numbers by name
  * (kernel/trace/trace_output.c).
  *
  * @module
@@ -19,7 +19,10 @@ interface Named {
   readonly name: string;
 }
 
-/** Answers kept per call; an event's flags take few different values. */
+/**
+ * Maximum number of cached results for each call; the flags of an event have
+ * few different values.
+ */
 const MEMO_LIMIT = 4096;
 
 /** Compiles `__print_flags(value, delimiter, { mask, "name" } ...)`. */
@@ -45,8 +48,8 @@ export function printSymbolic(
   const names = table(list, scope, compile);
   return named(value, (number) => {
     const found = names.find(({ mask }) => mask === number);
-    // The kernel tells "nothing written" by the buffer's end: an empty name
-    // shows the number too.
+    // The kernel detects a missing name by the fact that nothing was written,
+    // so for an empty name it shows the number.
     return found === undefined || found.name === ""
       ? "0x" + number.toString(16)
       : found.name;
@@ -76,7 +79,7 @@ function flagText(
 
 function named(value: Code, write: (value: bigint) => string): Code {
   const memo = new Map<number | bigint, string>();
-  // Keyed by the value as it comes: converting it to 64 bits costs more
+  // The key is the unconverted value, since converting it to 64 bits costs more
   // than looking it up.
   const source = asInt(value);
   const run = source.run as (record: RecordBytes) => number | bigint;
@@ -100,7 +103,7 @@ function named(value: Code, write: (value: bigint) => string): Code {
 
 function delimiterText(node: Node | undefined): string {
   if (node?.op === "string") return node.text;
-  // NULL: nothing stands between the names.
+  // NULL: there is nothing between the names.
   return "";
 }
 
@@ -122,7 +125,7 @@ function table(
     }
     const mask = toInt(asInt(compile(pair.items[0], scope)), ULONG).constant;
     const name = pair.items[1];
-    // A list may end with { -1, NULL } of its own, as the kernel's does.
+    // Like the kernel's list, a list may end with its own { -1, NULL }.
     if (compile(name, scope).constant === 0n) break;
     if (typeof mask !== "bigint" || name.op !== "string") {
       throw new PrintFmtError("a list of names holds what is not constant");

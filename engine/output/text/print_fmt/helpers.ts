@@ -1,7 +1,7 @@
 /**
- * The functions a print_fmt may call (include/trace/stages/
- * stage3_trace_output.h, kernel/trace/trace_output.c) and the few plain
- * functions whose result the event's bytes decide.
+ * The functions that a print_fmt may call (include/trace/stages/
+ * stage3_trace_output.h, kernel/trace/trace_output.c), and the few plain
+ * functions whose results depend only on the event's bytes.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import type { Node } from "./parser.ts";
 
 type Compile = (node: Node, scope: Scope) => Code;
 
-/** Stands for a probe's fetched string: quoted, or `(fault)`. */
+/** Stands for a string fetched by a probe: quoted, or `(fault)`. */
 export const PROBE_STRING = "__probe_string";
 
 /**
  * Compiles a call.
  *
- * @throws {PrintFmtError} when the function is not one that can be rendered
- *   from an event's bytes alone.
+ * @throws {PrintFmtError} if the function cannot be rendered from an event's
+ * bytes alone.
  */
 export function callHelper(
   name: string,
@@ -173,7 +173,10 @@ function startOf(code: Code, name: string): (record: RecordBytes) => number {
   return code.run as (record: RecordBytes) => number;
 }
 
-/** @param gap a space between chunks, none, or (`undefined`) no spaces */
+/**
+ * @param gap whether there is a space between chunks; `undefined`: no spaces at
+ * all
+ */
 function printHex(buf: Code, count: Code, gap: boolean | undefined): Code {
   const start = startOf(buf, "__print_hex");
   const length = toInt(asInt(count), INT).run;

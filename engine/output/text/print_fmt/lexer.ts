@@ -1,26 +1,26 @@
 /**
- * Tokens of print_fmt's expression language, a subset of C.
+ * Splits print_fmt's expression language, a subset of C, into tokens.
  *
  * @module
  */
 
-/** What a token is. */
+/** The kind of a token. */
 export type TokenKind = "number" | "string" | "name" | "punctuation" | "end";
 
 /** A token. */
 export interface Token {
   readonly kind: TokenKind;
-  /** A name or punctuation as written; a string without its quotes. */
+  /** A name or punctuation as written, or a string without its quotes. */
   readonly text: string;
   /** A number's value. */
   readonly value: bigint;
-  /** A number's suffix in lower case (`ul`), empty without. */
+  /** A number's suffix in lower case (`ul`); empty if there is none. */
   readonly suffix: string;
   /** Offset into the source. */
   readonly at: number;
 }
 
-/** A print_fmt that cannot be read or rendered; `message` says why. */
+/** A print_fmt that cannot be parsed or rendered; `message` says why. */
 export class PrintFmtError extends Error {
   override readonly name = "PrintFmtError";
 }
@@ -32,9 +32,9 @@ const PUNCTUATION =
   /<<=|>>=|\.\.\.|->|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>=?:,.;(){}[\]]/y;
 
 /**
- * Cuts a print_fmt into tokens, the last of kind `end`.
+ * Splits a print_fmt into tokens, of which the last has the kind `end`.
  *
- * @throws {PrintFmtError} at a character that starts no token.
+ * @throws {PrintFmtError} at a character that cannot begin a token.
  */
 export function tokenize(source: string): Token[] {
   const tokens: Token[] = [];

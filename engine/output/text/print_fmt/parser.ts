@@ -8,11 +8,11 @@
 import { isTypeWord, QUALIFIERS } from "./ctype.ts";
 import { PrintFmtError, type Token, tokenize } from "./lexer.ts";
 
-/** A type's name in a cast or sizeof. */
+/** The name of a type in a cast or sizeof. */
 export interface TypeName {
-  /** The words without stars: `["unsigned", "long"]`. */
+  /** The words without asterisks: `["unsigned", "long"]`. */
   readonly words: readonly string[];
-  /** How many stars follow. */
+  /** Number of asterisks that follow. */
   readonly stars: number;
 }
 
@@ -51,7 +51,7 @@ export type Node =
 
 /** A parsed print_fmt. */
 export interface ParsedPrintFmt {
-  /** The format string, its parts joined. */
+  /** The format string, joined from its parts. */
   readonly format: string;
   readonly args: readonly Node[];
 }
@@ -59,13 +59,13 @@ export interface ParsedPrintFmt {
 /**
  * Parses a print_fmt.
  *
- * @throws {PrintFmtError} when it is not a format string with arguments.
+ * @throws {PrintFmtError} if it is not a format string with arguments.
  */
 export function parsePrintFmt(source: string): ParsedPrintFmt {
   return new Parser(tokenize(source)).printFmt();
 }
 
-/** Binary operators and how tightly they bind. */
+/** Binary operators and their precedence. */
 const BINDING: Readonly<Record<string, number>> = {
   "||": 1,
   "&&": 2,
@@ -86,7 +86,7 @@ const BINDING: Readonly<Record<string, number>> = {
   "/": 10,
   "%": 10,
 };
-/** Deeper nesting than this is refused: a limit on recursion. */
+/** Deeper nesting is refused, in order to limit recursion. */
 const DEEPEST = 200;
 
 class Parser {
@@ -123,7 +123,7 @@ class Parser {
   #conditional(): Node {
     const test = this.#binary(0);
     if (!this.#accept("?")) return test;
-    // GNU C: `a ?: b` is a when a is not 0.
+    // GNU C: `a ?: b` is a if a is not 0.
     const then = this.#is(":") ? undefined : this.#expression();
     this.#expect(":");
     return { op: "choose", test, then, otherwise: this.#expression() };
@@ -208,7 +208,7 @@ class Parser {
   }
 
   #parenthesised(): Node {
-    // `({ expression; })`: only one value can come out of it.
+    // `({ expression; })`: only a single expression is supported.
     if (this.#is("{")) this.#fail("an expression, not a statement block");
     const node = this.#expression();
     this.#expect(")");
@@ -220,7 +220,7 @@ class Parser {
     const args: Node[] = [];
     if (!this.#is(")")) {
       do {
-        // A trailing comma is left by macros with empty variable arguments.
+        // Macros with empty variable arguments leave a trailing comma.
         if (this.#is(")")) break;
         args.push(this.#expression());
       } while (this.#accept(","));
@@ -251,7 +251,7 @@ class Parser {
     return { op: "call", name: "sizeof", args: [this.#unary()] };
   }
 
-  /** Whether the parenthesis ahead holds a type. */
+  /** Whether the next parenthesis contains a type. */
   #castFollows(inSizeof = false): boolean {
     let at = this.#at + 1;
     const first = this.#tokens[at];
@@ -306,7 +306,8 @@ class Parser {
 
   #take(): Token {
     const token = this.#tokens[this.#at];
-    // The end stays: taking it twice must not run over the list.
+    // The end token is never passed, so that reading on does not run past the
+    // list.
     if (token.kind !== "end") this.#at++;
     return token;
   }

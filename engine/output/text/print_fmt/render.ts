@@ -1,5 +1,6 @@
 /**
- * Renders events by their print_fmt: compiled once per event to a closure.
+ * Renders events by their print_fmt, which is compiled to a closure once for
+ * each event.
  *
  * @module
  */
@@ -26,22 +27,25 @@ import { PrintFmtError } from "./lexer.ts";
 import { type Node, parsePrintFmt } from "./parser.ts";
 import { boundedText } from "./text_value.ts";
 
-/** Writes what an event says after its name, with the newline. */
+/** Writes the text of an event after its name, including the newline. */
 export type Renderer = (record: RecordBytes) => string;
 
 /** A compiled print_fmt. */
 export interface CompiledPrintFmt {
   readonly render: Renderer;
-  /** Why the print_fmt could not be compiled; the fields are shown raw. */
+  /**
+   * Why the print_fmt could not be compiled, in which case the fields are shown
+   * raw.
+   */
   readonly failure: string | undefined;
 }
 
-/** The mark of an event whose print_fmt cannot be rendered, as trace-cmd's. */
+/** Marks an event whose print_fmt cannot be rendered, as in trace-cmd. */
 export const FAILED_MARK = "[FAILED TO PARSE]";
 
 /**
- * Compiles an event's print_fmt. What cannot be rendered from the event's
- * bytes becomes its raw fields behind {@linkcode FAILED_MARK}.
+ * Compiles an event's print_fmt. If it cannot be rendered from the event's
+ * bytes, the raw fields are shown after {@linkcode FAILED_MARK}.
  */
 export function compilePrintFmt(
   format: EventFormat,
@@ -50,7 +54,7 @@ export function compilePrintFmt(
   try {
     const fields = new Map(format.fields.map((field) => [field.name, field]));
     const parsed = parsePrintFmt(format.printFmt);
-    // The kernel's macros put the newline there as well (TP_printk).
+    // The kernel's macros append the newline in the same way (TP_printk).
     const render = bind(parseFormat(parsed.format + "\n"), parsed.args, {
       fields,
       env,
@@ -62,7 +66,7 @@ export function compilePrintFmt(
   }
 }
 
-/** Shows an event's fields as they are: `[FAILED TO PARSE] pid=12 len=0x8`. */
+/** Shows an event's raw fields: `[FAILED TO PARSE] pid=12 len=0x8`. */
 export function rawFields(format: EventFormat): Renderer {
   const parts = format.fields.map((field) => ({
     name: field.name,
@@ -110,7 +114,7 @@ function byteList(record: RecordBytes, at: number, length: number): string {
   return `ARRAY[${bytes.join(", ")}]`;
 }
 
-/** Joins a format's pieces with its arguments' closures. */
+/** Combines a format's pieces with the closures of its arguments. */
 function bind(
   pieces: readonly FormatPiece[],
   nodes: readonly Node[],
@@ -149,9 +153,9 @@ function bind(
 
 /**
  * Whether the kernel overwrites the format while it prints: trace_check_vprintf
- * works in the buffer that holds the format when trace_event_format rewrote it
- * there. The first `%s` then prints nothing; when the format begins with it,
- * neither does all that follows, the newline included.
+ * uses the same buffer into which trace_event_format rewrote the format. Then
+ * nothing is printed for the first `%s`; if the format begins with it,
+ * everything after it is missing too, including the newline.
  */
 function clobbersFormat(env: TextEnvironment): boolean {
   return env.checksStrings === true && env.hashPointers === false;
@@ -177,7 +181,7 @@ function argument(
   const leftSpec: FormatSpec = { ...spec, left: true };
   return (record) => {
     let width = starWidth?.(record) ?? spec.width;
-    // A negative width in an argument means a left-aligned field.
+    // A negative width in an argument means that the field is left-aligned.
     const used = width < 0 && starWidth !== undefined ? leftSpec : spec;
     if (used !== spec) width = -width;
     const precision = starPrecision === undefined

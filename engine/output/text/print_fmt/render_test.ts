@@ -46,7 +46,7 @@ const FIELDS = [
   field("words", "u32[3]", 80, 12),
   field("rel", "__rel_loc char[]", 92, 4),
 ];
-/** Where the record's dynamic strings start. */
+/** Offset of the record's dynamic strings. */
 const DYNAMIC = 96;
 
 function record(): { bytes: Uint8Array<ArrayBuffer>; view: DataView } {
@@ -64,7 +64,7 @@ function record(): { bytes: Uint8Array<ArrayBuffer>; view: DataView } {
   view.setBigUint64(64, 0xffffffff81000000n, true);
   view.setBigUint64(72, 0x1000n, true);
   [1, 0x22, 0x333].forEach((w, i) => view.setUint32(80 + 4 * i, w, true));
-  // Counted from behind the field itself.
+  // Relative to the end of the field itself.
   view.setUint32(92, 6 << 16 | DYNAMIC - 96, true);
   return { bytes, view };
 }
@@ -88,7 +88,7 @@ function render(printFmt: string, env = ENV): string {
   return text.slice(0, -1);
 }
 
-Deno.test("fields print by their types", () => {
+Deno.test("fields are printed according to their types", () => {
   assert.equal(
     render('"%d %u %ld 0x%lx", REC->i, REC->u, REC->l, REC->ul'),
     "-5 4294967291 -7 0x123456789abc",
@@ -125,7 +125,7 @@ Deno.test("dynamic arrays, strings and bytes", () => {
   assert.equal(render('"%s", __get_bitmask(name)'), "006f,6c6c6568");
 });
 
-Deno.test("pieces of a long __print_hex are parted where the kernel does", () => {
+Deno.test("a long __print_hex has spaces in the same places as in the kernel", () => {
   const fmt = '"%s", __print_hex(REC->comm, 17)';
   const spaced = render(fmt, { ...ENV, hexChunkSpace: true });
   const joined = render(fmt, { ...ENV, hexChunkSpace: false });
@@ -190,7 +190,7 @@ Deno.test("arrays and casts", () => {
   assert.equal(render('"%lu", (unsigned long)REC->u'), "4294967291");
 });
 
-Deno.test("helpers whose result the bytes decide", () => {
+Deno.test("helpers whose results depend only on the bytes", () => {
   assert.equal(render('"%llu", __print_ns_to_secs(3500000000ULL)'), "3");
   assert.equal(
     render('"%u", __print_ns_without_secs(3500000000ULL)'),
@@ -268,7 +268,7 @@ Deno.test("arithmetic agrees with C on every pair of types", () => {
       store(y, b);
       const left = TYPES[x];
       const right = TYPES[y];
-      // The same field twice holds what was stored last.
+      // If both are the same field, it contains what was stored last.
       const first = cut(x === y ? b : a, left.bits, left.signed);
       const second = cut(b, right.bits, right.signed);
       const bits = Math.max(left.bits, right.bits);
@@ -295,7 +295,7 @@ Deno.test("arithmetic agrees with C on every pair of types", () => {
   );
 });
 
-Deno.test("what cannot be rendered shows its fields behind a mark", () => {
+Deno.test("an event that cannot be rendered shows its fields after a mark", () => {
   const { render, failure } = compiled('"%s", some_function(REC->i)');
   assert.match(failure ?? "", /some_function\(\)/);
   const text = render(new RecordBytes(record().bytes));
@@ -304,7 +304,7 @@ Deno.test("what cannot be rendered shows its fields behind a mark", () => {
   assert.ok(text.includes(" name=hello "), text);
 });
 
-Deno.test("a format that the kernel clobbers loses what the kernel loses", () => {
+Deno.test("a format that the kernel overwrites loses the same text as in the kernel", () => {
   const env = { ...ENV, checksStrings: true, hashPointers: false };
   assert.equal(
     render('"a=%s b=%s", REC->comm, __get_str(name)', env),
@@ -314,7 +314,7 @@ Deno.test("a format that the kernel clobbers loses what the kernel loses", () =>
   assert.equal(whole(new RecordBytes(record().bytes)), "");
 });
 
-Deno.test("no print_fmt and no bytes make rendering throw", () => {
+Deno.test("rendering never throws, for any print_fmt and any bytes", () => {
   const tokens = fc.constantFrom(
     ...['"%d"', '"%s %p"', ",", "(", ")", "REC->i", "REC->comm", "->", "+"],
     ...["?", ":", "{", "}", "__get_str", "__print_flags", "sizeof", "*", "&"],

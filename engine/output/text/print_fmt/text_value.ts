@@ -1,6 +1,6 @@
 /**
- * Strings that a print_fmt prints: literals, arrays of char in the record,
- * and kernel strings behind a pointer.
+ * Strings printed by a print_fmt: literals, arrays of char in the record, and
+ * kernel strings behind a pointer.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import { asInt, toInt } from "./code.ts";
 import { TEXT_TYPE, ULONG } from "./ctype.ts";
 
 /**
- * The value as a string, as `%s` reads it: up to the NUL. A kernel string
- * that cannot be read shows as its address, as the kernel's own check does.
+ * The value as a string, in the way of `%s`: up to the NUL. A kernel string
+ * that cannot be read is shown as its address, as the kernel's own check does.
  */
 export function textOf(code: Code, env: TextEnvironment): Code {
   return { type: TEXT_TYPE, run: boundedText(code, env) };
 }
 
-/** As {@linkcode textOf}, reading no more than `limit` bytes. */
+/** Like {@linkcode textOf}, but reads at most `limit` bytes. */
 export function boundedText(
   code: Code,
   env: TextEnvironment,
