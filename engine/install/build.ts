@@ -61,7 +61,7 @@ export async function buildModule(
     if (!statSync(join(headers, "Makefile")).isFile()) throw new Error();
   } catch {
     throw new XftraceError(
-      `${headers} holds no kernel headers; name a folder such as /usr/src/linux-headers-6.1.0-56-amd64`,
+      `${headers} contains no kernel headers; give a folder such as /usr/src/linux-headers-6.1.0-56-amd64`,
     );
   }
   const folder = mkdtempSync(join(tmpdir(), "xftrace-module-"));
@@ -92,7 +92,7 @@ export async function buildModule(
         /error|not found/i.test(line)
       );
       throw new XftraceError(
-        `the module does not build against ${headers}: ${
+        `the module cannot be built with ${headers}: ${
           (first ?? said.slice(-200)).trim()
         }`,
       );

@@ -6,7 +6,7 @@ Deno.test("the error for missing headers says which folder to give", async () =>
   try {
     await assert.rejects(
       buildModule(folder, folder, "xftrace.ko"),
-      /holds no kernel headers; name a folder such as/,
+      /contains no kernel headers; give a folder such as/,
     );
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -22,7 +22,7 @@ Deno.test("the error for a failed build quotes the compiler", async () => {
     );
     await assert.rejects(
       buildModule(folder, folder, "xftrace.ko"),
-      /does not build against .*: error: no/,
+      /cannot be built with .*: error: no/,
     );
   } finally {
     Deno.removeSync(folder, { recursive: true });

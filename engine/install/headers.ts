@@ -98,7 +98,7 @@ export function requireHeadersOf(folder: string, kernel: KernelName): void {
   const release = releaseOfHeaders(folder);
   if (release === undefined || release === kernel.release) return;
   throw new XftraceError(
-    `${folder} holds the headers of the kernel ${release}, not those of ${kernel.release}; ${
+    `${folder} contains the headers of the kernel ${release}, not those of ${kernel.release}; ${
       headersAdvice(kernel)
     }`,
   );
@@ -195,5 +195,5 @@ export function headersAdvice({ release, banner }: KernelName): string {
     const name = each.headers(match);
     return `the package ${name} has them (${each.install} ${name})`;
   }
-  return `${release} is no distribution's kernel that is known here: its headers are in the folder that it was built in, after make modules_prepare`;
+  return `${release} is not the kernel of a known distribution: its headers are in the folder in which it was built, after make modules_prepare`;
 }

@@ -59,7 +59,7 @@ Deno.test("headers are found by release, and those of another release are refuse
     );
     assert.throws(
       () => requireHeadersOf(folder, kernel),
-      /holds the headers of the kernel 6\.12\.9-amd64, not those of 6\.1\.0-57-amd64; the package/,
+      /contains the headers of the kernel 6\.12\.9-amd64, not those of 6\.1\.0-57-amd64; the package/,
     );
   } finally {
     Deno.removeSync(folder, { recursive: true });

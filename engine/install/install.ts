@@ -168,7 +168,7 @@ export function requireAbsent(kernel: Kernel, target: string): void {
   const unload = `unload it in the guest first: rmmod ${MODULE_NAME}`;
   throw new XftraceError(
     other === undefined
-      ? `${target} has the module ${MODULE_NAME} already; nothing is to be done, or, to load another build of it, ${unload}`
+      ? `${target} has the module ${MODULE_NAME} already; there is nothing to do, or, to load another build of it, ${unload}`
       : `${target} has a module ${MODULE_NAME} already, of another version (${other}); ${unload}`,
   );
 }
@@ -274,7 +274,7 @@ async function appeared(kernel: Kernel, target: string): Promise<ControlPage> {
     if (page !== undefined) return page;
     if (performance.now() > until) {
       throw new XftraceError(
-        `the agent of ${target} says that the module is loaded, and the guest's memory has none; ask what the guest's kernel said (dmesg), and whether the agent is to be believed`,
+        `the agent of ${target} says that the module is loaded, but it is not in the guest's memory; read the messages of the guest's kernel (dmesg), and consider whether the agent can be trusted`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

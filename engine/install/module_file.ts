@@ -56,7 +56,7 @@ export function readModuleFile(source: string, bytes: Uint8Array): ModuleFile {
   const release = value("vermagic").split(" ")[0];
   if (release === "") {
     throw new XftraceError(
-      `${source} does not say for which kernel it is; give a module's file such as xftrace.ko`,
+      `${source} does not state its kernel; give a module's file such as xftrace.ko`,
     );
   }
   return {

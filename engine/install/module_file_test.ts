@@ -55,6 +55,6 @@ Deno.test("a file that is not a module is refused, and the error names it", () =
   );
   assert.throws(
     () => readModuleFile("a.ko", module("name=xftrace\0")),
-    /a\.ko does not say for which kernel it is/,
+    /a\.ko does not state its kernel/,
   );
 });

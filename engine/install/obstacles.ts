@@ -25,7 +25,7 @@ export function obstacles(
   const found: string[] = [];
   if (word("modules_disabled") !== 0) {
     found.push(
-      "its kernel loads no modules any more until it restarts (kernel.modules_disabled)",
+      "its kernel loads no more modules until it restarts (kernel.modules_disabled)",
     );
   }
   const forced = symbols.tryAddress("sig_enforce");
@@ -44,7 +44,7 @@ export function obstacles(
         why.join("; ")
       }), and ${
         file.signed
-          ? "whether it trusts this one's is for it to say"
+          ? "only the guest knows whether it trusts this one's key"
           : "this one is not signed: sign it (scripts/sign-file of the kernel), or let DKMS build it in the guest, which does"
       }`,
     );

@@ -53,7 +53,7 @@ export type Selection =
   }
   | { readonly via: "events"; readonly ids: readonly number[] };
 
-/** One trace of the script, ready to run. */
+/** One trace of the script, ready to be run. */
 export interface Stream {
   readonly title: string;
   readonly select: Selection;

@@ -45,9 +45,9 @@ export function readModuleFacts(
   if (page === undefined) return undefined;
   const busy = page.u32(CONTROL.enabled) !== 0;
   const problem = busy
-    ? "the guest's module records for somebody else now (`xftrace off` ends a trace of `xftrace on`)"
+    ? "the guest's module is recording for somebody else (`xftrace off` ends a trace of `xftrace on`)"
     : sharedFilter && tracer !== "nop"
-    ? `the guest's tracer is ${tracer}, and this kernel has one user of the function graph at a time`
+    ? `the guest's tracer is ${tracer}, and this kernel allows only one user of the function graph at a time`
     : undefined;
   return {
     ...facts,

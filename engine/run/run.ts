@@ -223,7 +223,7 @@ class Run {
     }
     if (this.#processes.problem !== undefined && this.#program.asksProcesses) {
       this.#warnings.push(
-        `the guest's task list could not be read (${this.#processes.problem}): processes are told by the trace alone`,
+        `the guest's task list could not be read (${this.#processes.problem}): processes are known only from the trace`,
       );
     }
     return {
@@ -319,7 +319,7 @@ class Run {
       { exact: true, lost: 0, dropped: 0 };
     if (!totals.exact && ended !== "guest gone") {
       this.#warnings.push(
-        "the guest still wrote when the run ended: the count of lost events may be short of the last ones",
+        "the guest was still writing when the run ended: the count of lost events may not include the last ones",
       );
     }
     this.#read += module?.read ?? 0;

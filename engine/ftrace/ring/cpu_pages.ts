@@ -197,7 +197,7 @@ export class CpuPages {
    * Whether the newest page was cleared; otherwise its commit never shrinks.
    */
   emptied(): boolean {
-    // Nothing was read from it, so its count starts anew in any case.
+    // Nothing was read from it, so its count starts from zero in any case.
     if (this.#cursor < 0) return true;
     const header = this.#set.load(this.#cursor);
     return !this.#set.same(this.#cursor, header) ||

@@ -54,7 +54,7 @@ export const HIST: SinkKind<HistSpec, HistTable> = {
     const { from, to, step } = linear;
     return step > 0 && to > from && (to - from) / step <= MOST_BUCKETS
       ? undefined
-      : `buckets from ${from} to ${to} by ${step} cannot be made: step must be above 0, to above from, and there may be ${MOST_BUCKETS} of them`;
+      : `buckets from ${from} to ${to} by ${step} are impossible: step must be above 0, to must be above from, and there may be at most ${MOST_BUCKETS} buckets`;
   },
   make: ({ field, by, linear }, context) =>
     new HistSink(field, by, linear, context),

@@ -73,7 +73,7 @@ Deno.test("hist: impossible buckets are refused", () => {
   ) {
     assert.match(
       problem(from, to, step) ?? "",
-      /cannot be made: step must be above 0, to above from, and there may be 10000 of them$/,
+      /are impossible: step must be above 0, to must be above from, and there may be at most 10000 buckets$/,
     );
   }
 });

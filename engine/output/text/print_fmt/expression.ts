@@ -343,7 +343,7 @@ function cast(to: TypeName, code: Code, scope: Scope): Code {
   if (to.stars > 0) return pointerCast(to, code, scope);
   const type = typeOfWords(to.words);
   if (type === undefined) {
-    // The cast to an unknown typedef leaves the value as it is.
+    // A cast to an unknown typedef leaves the value as it is.
     if (/^(void|struct|union)$/.test(to.words[0] ?? "")) {
       throw new PrintFmtError(`a cast to ${to.words.join(" ")} gives no value`);
     }

@@ -48,7 +48,7 @@ export function printSymbolic(
   const names = table(list, scope, compile);
   return named(value, (number) => {
     const found = names.find(({ mask }) => mask === number);
-    // The kernel detects a missing name by the fact that nothing was written,
+    // The kernel detects a missing name from the fact that nothing was written,
     // so for an empty name it shows the number.
     return found === undefined || found.name === ""
       ? "0x" + number.toString(16)
