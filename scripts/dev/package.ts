@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { VERSION } from "xftrace";
 import { CHECKOUT, filesBelow, readText } from "./files.ts";
+import { withoutOwnName } from "./own_name.ts";
 import { isForTests } from "./rules.ts";
 
 /** The parts of deno.json that the package needs. */
@@ -88,7 +89,10 @@ async function makePackage(folder: string): Promise<string> {
 
 type Config = z.infer<typeof Config>;
 
-/** Copies all code that may be needed; the compiler takes what is imported. */
+/**
+ * Copies all code that may be needed; the compiler takes what is imported. The
+ * library is not installed while it is compiled, so it is imported by paths.
+ */
 function copySources(config: Config, into: string): void {
   const folders = ["engine", "ffi", "dsl", "scripts"];
   const tops = Object.values(config.exports).map((path) =>
@@ -99,24 +103,6 @@ function copySources(config: Config, into: string): void {
   for (const path of new Set(paths)) {
     write(join(into, path), withoutOwnName(path, readText(path), config));
   }
-}
-
-/**
- * Replaces imports of `xftrace` by paths: it is not installed while compiling.
- */
-function withoutOwnName(path: string, text: string, config: Config): string {
-  return text.replace(
-    /(\bfrom )"([^"]+)"/g,
-    (whole, from: string, name: string) => {
-      if (name !== config.name && !name.startsWith(`${config.name}/`)) {
-        return whole;
-      }
-      const target = config.exports[`.${name.slice(config.name.length)}`];
-      if (target === undefined) return whole;
-      const up = "../".repeat(path.split("/").length - 1);
-      return `${from}"${up === "" ? "./" : up}${target.replace(/^\.\//, "")}"`;
-    },
-  );
 }
 
 /** Installs the packages that the code imports, and the compiler. */

@@ -55,6 +55,18 @@ for (const task of guest.kernel.tasks()) console.log(task.pid, task.comm);
 await trace(sys_openat).until("5s").on(guest).print();
 `;
 
+/** What `xftrace types` writes is put beside a program. */
+const EXTENDED = `
+/// <reference path="./kernel.d.ts" />
+import { kernel, open, trace } from "xftrace";
+
+await using guest = await open("core:guest.core");
+const pool = guest.kernel.object("dma_pool", 0n);
+const size: number | bigint = pool.size;
+console.log(size);
+await trace(kernel.vfs_read).on(guest).print();
+`;
+
 /** The same command, out of the checkout. */
 async function fromCheckout(...args: string[]): Promise<string> {
   const { stdout, success, stderr } = await new Deno.Command(
@@ -160,6 +172,25 @@ Deno.test("the npm package says what the checkout says", async (t) => {
     assert.notEqual(code, 0);
     assert.match(err, /VERSION_THAT_IS_NONE/);
     assert.match(err, /'string' is not assignable to type 'number'/);
+  });
+
+  await t.step("declarations of a guest extend the library's", async () => {
+    const declared = await installed.ok(
+      ...["npx", "xftrace", "types", "--struct", "dma_pool"] as const,
+      ...["-t", RECORDINGS[1]] as const,
+    );
+    await installed.write("kernel.d.ts", declared);
+    await installed.write("extended.ts", EXTENDED);
+    await installed.ok("npx", "deno", "check", "extended.ts");
+    await installed.write(
+      "wrong_extended.ts",
+      EXTENDED.replace("vfs_read", "vfs_raed"),
+    );
+    const { code, err } = await installed.run(
+      ...["npx", "deno", "check", "wrong_extended.ts"] as const,
+    );
+    assert.notEqual(code, 0);
+    assert.match(err, /'vfs_raed' does not exist/);
   });
 
   await t.step("nothing of it is TypeScript, a test or deno.json's", () => {
