@@ -151,7 +151,7 @@ function rootsStep(
     const ip = ftraceSite(kernel, gva)?.ip;
     if (ip !== undefined) return ip;
     throw new XftraceError(
-      `${name} cannot be traced: the kernel has no trace point at its start (it is marked notrace, or it is no function)`,
+      `${name} cannot be traced: the kernel has no trace point at its start (it is marked notrace, or it is not a function)`,
     );
   });
   const { capacity, ips: before } = readGraphRoots(kernel);

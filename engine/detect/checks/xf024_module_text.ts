@@ -43,7 +43,7 @@ export const moduleTextIntegrity: Check = {
       const is = isCurrent(kernel, module) &&
         loadNumber(kernel, module.gva) === number;
       if (!is) {
-        throw new KernelError("it was loaded anew while it was read");
+        throw new KernelError("it was loaded again while it was being read");
       }
       const result = compareWithRecord(context, report, options.textRecords, {
         name: `${module.name}-${number.toString(16)}`,

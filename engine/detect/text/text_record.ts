@@ -125,7 +125,7 @@ export function textRecords(folder: string, boot: string): TextRecords {
 function decode(file: string, content: Uint8Array): RecordedText {
   const damaged = () =>
     new XftraceError(
-      `${file} is damaged; remove it, and the next check records anew`,
+      `${file} is damaged; remove it, and the next check creates a new one`,
     );
   const end = content.indexOf(10);
   let bytes: Uint8Array;

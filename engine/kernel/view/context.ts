@@ -58,7 +58,7 @@ export function checkedLength(length: number): number {
     return length;
   }
   throw new KernelError(
-    `${length} is no number of bytes to read at once: 0 to ${MOST_BYTES} are`,
+    `${length} is not a number of bytes that can be read at once: 0 to ${MOST_BYTES} is`,
   );
 }
 

@@ -166,7 +166,7 @@ Deno.test("a length that is none is refused before memory is taken for it", () =
   const thing = guest.object("thing", gva);
   const expected = {
     name: "KernelError",
-    message: /is no number of bytes to read at once/,
+    message: /is not a number of bytes that can be read at once/,
   };
   for (const length of [-1, 1.5, NaN, 2 ** 40]) {
     assert.throws(() => guest.bytes(gva, length), expected);

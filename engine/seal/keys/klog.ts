@@ -274,7 +274,7 @@ export class Klog implements Disposable {
     if (fatal !== undefined) {
       this[Symbol.dispose]();
       throw new XftraceError(
-        `the key log ${path} cannot be gone on with: ${fatal}; start another one with --klog FILE`,
+        `the key log ${path} cannot be continued: ${fatal}; start another one with --klog FILE`,
       );
     }
     this.#hash = this.before.hash;

@@ -79,7 +79,7 @@ Deno.test("any flipped bit is detected", () =>
           bad[bit >> 3] ^= 1 << (bit & 7);
           Deno.writeFileSync(path, bad);
           assert.notDeepEqual(readKlog(path).problems, []);
-          assert.throws(() => new Klog(path), /cannot be gone on with/);
+          assert.throws(() => new Klog(path), /cannot be continued/);
         },
       ),
       { numRuns: times(100) },
