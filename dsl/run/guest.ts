@@ -84,6 +84,30 @@ export interface Asked {
   readonly spec: QuerySpec;
 }
 
+/** A run that is not over. */
+interface ActiveRun {
+  /** Whether it changes the guest. */
+  readonly changes: boolean;
+  /** Ends it. */
+  readonly stop: AbortController;
+  /** All that end it. */
+  readonly signals: readonly AbortSignal[];
+  readonly queries: readonly Asked[];
+  /** Resolves when what it has written is undone. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Whether a run is about to end: it was interrupted, or the loops over its
+ * events have been left.
+ */
+function isEnding({ signals, queries }: ActiveRun): boolean {
+  return signals.some(({ aborted }) => aborted) ||
+    queries.every(({ spec: { trace } }) =>
+      trace.until.some((when) => when.kind === "signal" && when.signal.aborted)
+    );
+}
+
 /**
  * An open guest: a running one, or a recording.
  *
@@ -109,7 +133,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   readonly #options: GuestOptions;
   readonly #runner: Runner;
   #closed = false;
-  #changing = false;
+  readonly #runs = new Set<ActiveRun>();
 
   /** Takes over an open session, which is closed with the guest. */
   constructor(session: Session, options: GuestOptions = {}) {
@@ -152,8 +176,8 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
 
   /**
    * Runs queries in one pass. Gives their results, the losses, and how the run
-   * ended. Ctrl-C ends the run of a live guest; what was written to the guest
-   * is undone.
+   * ended. Ctrl-C and SIGTERM end the run of a live guest; what was written to
+   * the guest is undone.
    *
    * @throws {CompileError} when the guest cannot deliver what a query needs.
    * @throws {XftraceError} when the guest cannot be steered, or is being
@@ -163,10 +187,12 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     queries: readonly Asked[],
     options: GuestRunOptions = {},
   ): Promise<GuestRunResult> {
+    // What such a run has written must be undone before this one is planned.
+    for (const run of this.#runs) if (isEnding(run)) await run.ended;
     const { program, target } = this.#prepare(queries, options);
     const { live } = target.facts;
     const changes = program.plan.steps.length > 0;
-    if (changes && this.#changing) {
+    if (changes && [...this.#runs].some((run) => run.changes)) {
       throw new XftraceError(
         `${this.target} is being steered by another run of this script: await that one first, or both together with Promise.all`,
       );
@@ -177,24 +203,39 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     const stop = new AbortController();
     const interrupt = () => stop.abort();
     const { signal, write = this.#options.write ?? print } = options;
-    this.#changing ||= changes;
+    const ended = Promise.withResolvers<void>();
+    const signals = [
+      stop.signal,
+      ...(signal === undefined ? [] : [signal]),
+    ];
+    const run: ActiveRun = {
+      changes,
+      stop,
+      signals,
+      queries,
+      ended: ended.promise,
+    };
+    this.#runs.add(run);
     // A recording is over before anybody could interrupt it.
-    if (live) Deno.addSignalListener("SIGINT", interrupt);
+    const caught = live ? ["SIGINT", "SIGTERM"] as const : [];
+    for (const each of caught) Deno.addSignalListener(each, interrupt);
     try {
       const result = await runProgram(program, target, {
         ...options,
         write,
-        signal: signal === undefined
-          ? stop.signal
-          : AbortSignal.any([signal, stop.signal]),
+        signal: AbortSignal.any(signals),
       });
       const asTheyCame = queries.map(({ spec }) =>
         sinkKind(spec.sink).asTheyCome === true
       );
       return { ...result, asTheyCame };
     } finally {
-      if (live) Deno.removeSignalListener("SIGINT", interrupt);
-      if (changes) this.#changing = false;
+      for (const each of caught) Deno.removeSignalListener(each, interrupt);
+      this.#runs.delete(run);
+      if (this.#closed && this.#runs.size === 0) {
+        this.session[Symbol.dispose]();
+      }
+      ended.resolve();
     }
   }
 
@@ -265,17 +306,23 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     });
   }
 
-  /** Closes the guest's memory; the guest itself runs on. */
+  /**
+   * Closes the guest's memory; the guest itself runs on. Runs that are not over
+   * are ended as by Ctrl-C, and the memory is closed once they have undone what
+   * they had written.
+   */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.session[Symbol.dispose]();
+    for (const { stop } of this.#runs) stop.abort();
+    if (this.#runs.size === 0) this.session[Symbol.dispose]();
   }
 
-  /** Closes the guest's memory; the guest itself runs on. */
-  [Symbol.asyncDispose](): Promise<void> {
+  /** Like `[Symbol.dispose]`; waits for runs that are not over. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const runs = [...this.#runs];
     this[Symbol.dispose]();
-    return Promise.resolve();
+    for (const { ended } of runs) await ended;
   }
 
   #open(): void {

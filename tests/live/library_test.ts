@@ -88,6 +88,33 @@ for (const kernel of KERNELS) {
       assert.equal(await roots(), before);
     });
 
+    await t.step("a loop that is left, or a block, takes it back", async () => {
+      const roots = () => lab.sh("cat /sys/kernel/tracing/set_graph_function");
+      const before = await roots();
+      {
+        await using guest = await open(lab.target, { cache: false });
+        for await (const call of trace(sys_openat).on(guest)) {
+          assert.equal(call.func, "sys_openat");
+          break;
+        }
+        // The next run waits until that one has undone what it wrote.
+        await trace(sys_getppid).until("200ms").on(guest).count();
+        for await (const _ of trace(sys_openat).on(guest)) break;
+      }
+      assert.equal(await roots(), before);
+      let counted: Promise<unknown> | undefined;
+      {
+        await using guest = await open(lab.target, { cache: false });
+        counted = Promise.resolve(
+          trace(sys_openat).until("600s").on(guest).count(),
+        );
+        await new Promise((done) => setTimeout(done, 500));
+        assert.notEqual(await roots(), before);
+      }
+      assert.equal(await roots(), before);
+      await counted;
+    });
+
     await t.step("a snapshot opens as a recording", async () => {
       const folder = Deno.makeTempDirSync({ prefix: "xftrace-library-" });
       try {

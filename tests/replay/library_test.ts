@@ -67,6 +67,35 @@ for (const kernel of KERNELS) {
   });
 }
 
+Deno.test("a guest that is closed during a run stays open until the run has ended", async () => {
+  for (const how of [Symbol.dispose, Symbol.asyncDispose] as const) {
+    const { session } = await open(recording("6.1"));
+    let closed = 0;
+    const guest = new Guest({
+      ...session,
+      [Symbol.dispose]: () => {
+        closed++;
+        session[Symbol.dispose]();
+      },
+    });
+    const waits: unknown[] = [];
+    let during = -1;
+    const query = trace(sys_openat).into({
+      event: () => {
+        if (waits.length === 0) waits.push(guest[how]());
+        during = closed;
+      },
+    });
+    const { events } = await guest.run([query]);
+    assert.ok(events[0] > 0);
+    assert.deepEqual([during, closed], [0, 1]);
+    await Promise.all(waits);
+    guest[Symbol.dispose]();
+    assert.equal(closed, 1);
+    await assert.rejects(guest.run([query]), /has been closed/);
+  }
+});
+
 /** Counts the queries of each run. */
 class CountedRuns extends Guest {
   readonly runs: number[] = [];
