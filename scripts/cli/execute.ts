@@ -7,6 +7,7 @@
 import {
   type Asked,
   EXIT,
+  type Guest,
   type GuestRunResult,
   planJson,
   type PlanOptions,
@@ -33,6 +34,13 @@ export interface ExecuteOptions extends TargetOptions {
   readonly silent?: boolean;
 }
 
+/** Opens the guest that queries run on. */
+export function openForQueries(options: ExecuteOptions): Promise<Guest> {
+  // A recording must open with --allow-read alone: do not use the cache.
+  const recording = options.target?.startsWith("core:") === true;
+  return openGuest(recording ? { ...options, cache: false } : options);
+}
+
 /**
  * Runs queries in one pass and prints their results, or prints the plan
  * (`dryRun`).
@@ -41,11 +49,16 @@ export async function execute(
   queries: readonly Asked[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
-  // A recording must open with --allow-read alone: do not use the cache.
-  const recording = options.target?.startsWith("core:") === true;
-  using guest = await openGuest(
-    recording ? { ...options, cache: false } : options,
-  );
+  await using guest = await openForQueries(options);
+  return await executeOn(guest, queries, options);
+}
+
+/** Like {@linkcode execute}, on a guest that is open. */
+export async function executeOn(
+  guest: Guest,
+  queries: readonly Asked[],
+  options: ExecuteOptions,
+): Promise<RunResult | undefined> {
   const planning: PlanOptions = {
     push: options.pushDown ?? true,
     ...(options.instance === undefined ? {} : { instance: options.instance }),

@@ -24,6 +24,48 @@ for (const task of guest.kernel.tasks()) console.log(task.pid, task.comm);
 await trace(sys_openat).until("2s").on(guest).print();
 `;
 
+/** A script that goes on while its first run still ends. */
+const LEAVES_LOOPS = `
+import { sys_getppid, sys_openat, trace } from "xftrace";
+for await (const call of trace(sys_openat)) break;
+const { total } = await trace(sys_getppid).until("200ms").count();
+console.log("steered", total >= 0);
+for await (const call of trace(sys_openat)) break;
+`;
+
+/** A script that ends while a run goes on. */
+const FAILS_BESIDE = `
+import { sys_openat, trace } from "xftrace";
+Promise.resolve(trace(sys_openat).until("600s").count());
+await new Promise((done) => setTimeout(done, 1500));
+console.log("steered true");
+throw new Error("something else");
+`;
+
+/** Runs a script by `xftrace run`. */
+async function runScript(target: string, text: string) {
+  const file = Deno.makeTempFileSync({ suffix: ".ts" });
+  const path = (name: string) => fileURLToPath(import.meta.resolve(name));
+  try {
+    Deno.writeTextFileSync(file, text);
+    return await ended(
+      new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "--quiet", "--allow-all", "--config"],
+          path("../../deno.json"),
+          path("../../scripts/xftrace.ts"),
+          ...["run", file, "-t", target],
+        ],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    );
+  } finally {
+    Deno.removeSync(file);
+  }
+}
+
 for (const kernel of KERNELS) {
   Deno.test(`five lines on a ${kernel} guest`, async (t) => {
     await using lab = await bootGuest(kernel, APPEND);
@@ -114,6 +156,25 @@ for (const kernel of KERNELS) {
       assert.equal(await roots(), before);
       await counted;
     });
+
+    for (
+      const [what, text] of [
+        ["leaves loops", LEAVES_LOOPS],
+        ["fails beside a run", FAILS_BESIDE],
+      ]
+    ) {
+      await t.step(`a script that ${what} takes it back`, async () => {
+        const state = () =>
+          lab.sh(
+            "cat /sys/kernel/tracing/set_graph_function /sys/kernel/tracing/tracing_on",
+          );
+        const before = await state();
+        const { out, err } = await runScript(lab.target, text);
+        assert.match(out, /^steered true$/m, err);
+        assert.doesNotMatch(err, /was changed by the guest/);
+        assert.equal(await state(), before);
+      });
+    }
 
     await t.step("a snapshot opens as a recording", async () => {
       const folder = Deno.makeTempDirSync({ prefix: "xftrace-library-" });

@@ -2,8 +2,14 @@
 import type { Command } from "@commander-js/extra-typings";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CompileError, EXIT, setRunner, XftraceError } from "xftrace";
-import { execute } from "../execute.ts";
+import {
+  CompileError,
+  EXIT,
+  type Guest,
+  setRunner,
+  XftraceError,
+} from "xftrace";
+import { executeOn, openForQueries } from "../execute.ts";
 import { readLine } from "../read_line.ts";
 import { withTarget } from "../target.ts";
 
@@ -33,9 +39,15 @@ Examples:
   xftrace run my_trace.ts --dry-run`,
     )
     .action(async (path, args, options) => {
+      // One guest for the whole script: its runs know of each other.
+      let guest: Promise<Guest> | undefined;
       setRunner(async (queries) => {
+        guest ??= openForQueries(options);
         const asked = queries.map((spec) => ({ spec }));
-        const result = await execute(asked, { ...options, silent: true });
+        const result = await executeOn(await guest, asked, {
+          ...options,
+          silent: true,
+        });
         if (result !== undefined) return result.results;
         // A dry run has no results with which the script could go on.
         throw new PlanShown();
@@ -50,6 +62,9 @@ Examples:
         if (!(error instanceof PlanShown)) throw error;
       } finally {
         setRunner(undefined);
+        // The script may have left a loop, or failed, while a run went on: what
+        // that has written is undone before the process ends.
+        await guest?.then((open) => open[Symbol.asyncDispose](), () => {});
       }
     });
 }
