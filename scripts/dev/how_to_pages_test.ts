@@ -162,7 +162,7 @@ Deno.test("the pages' examples work when they are put in their places", async (t
     const code = [...touched].filter(isCode);
     const step = (title: string, ...args: string[]) =>
       t.step(title, () => deno(copy, args));
-    await step("the declarations are written anew", "task", "names");
+    await step("the declarations are generated again", "task", "names");
     await step("fmt", "fmt", ...touched);
     await step("lint", "lint", ...code);
     await step("check", "check", ...code);

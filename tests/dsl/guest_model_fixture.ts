@@ -1,7 +1,7 @@
 /**
- * What a guest would have recorded, had it been told a plan's control writes:
- * the model that push-down is tested against. Written apart from the passes
- * that it tests: it walks events one by one.
+ * A model of what a guest records if a plan's control writes are carried out,
+ * to test push-down. It does not share code with the passes that it tests: it
+ * goes through events one by one.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export function recorded(
     }
   }
   const keptRows = new Set<number>();
-  // A task's open calls, outermost first: the kernel depth of each.
+  // The kernel depth of each of a task's open calls, outermost first.
   const open = new Map<number, { depth: number; row: number }[]>();
   for (const row of new TimeMerge(columns).order()) {
     const kind = columns.kind[row];

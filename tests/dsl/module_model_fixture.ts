@@ -1,7 +1,7 @@
 /**
- * What the guest's module would have recorded of a trace that holds all
- * functions: the model that push-down into the module is tested against.
- * Written after graph.c, apart from the passes that it tests.
+ * A model of what the guest's module would record, computed from a trace of all
+ * functions, to test push-down into the module. It follows graph.c, and does
+ * not share code with the passes that it tests.
  *
  * @module
  */
@@ -13,21 +13,21 @@ import type { Program } from "../../engine/query/program.ts";
 import { appendRow } from "../../engine/passes/rows.ts";
 import type { RunTarget } from "../../engine/run/run.ts";
 
-/** A task's number; the idle tasks share pid 0, one on each CPU. */
+/** Identifies a task; each CPU's idle task has pid 0. */
 function taskAt(columns: EventColumns, row: number): number {
   return columns.pid[row] === 0 ? -1 - columns.cpu[row] : columns.pid[row];
 }
 
-/** One call that is open: what is needed to tell its return. */
+/** An open call, with what is needed to recognise its return. */
 interface Open {
   readonly row: number;
   readonly depth: number;
   readonly func: bigint;
-  /** Depth below the root, as the module counts. */
+  /** Depth below the root, as the module counts it. */
   readonly at: number;
 }
 
-/** Calls of which both ends are there: the module sees no other returns. */
+/** Calls with both entry and return: the module sees no other returns. */
 export function wholeCalls(columns: EventColumns): EventColumns {
   const keep = new Set<number>();
   const open = new Map<number, Open[]>();
@@ -58,7 +58,7 @@ export function wholeCalls(columns: EventColumns): EventColumns {
   return whole;
 }
 
-/** The rows that the module would have recorded, told a program's config. */
+/** The rows that the module would have recorded with a program's config. */
 export function recordedByModule(
   program: Program,
   target: RunTarget,
@@ -103,7 +103,7 @@ export function recordedByModule(
       kept.set(row, last.at);
       continue;
     }
-    // The kernel counts all that it records, seen by us or not.
+    // The kernel's depth counts all calls that it records, ours or not.
     const at = all && stack.length > 0 ? depth - stack[0].depth : stack.length;
     const known = all || filter.has(func);
     const begins = at > 0 || roots.size === 0 || roots.has(func);

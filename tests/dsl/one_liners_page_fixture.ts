@@ -1,5 +1,5 @@
 /**
- * Writes docs/one_liners.md: the lessons with what they give on the recorded
+ * Writes docs/one_liners.md: the lessons, with their output for the recorded
  * guest.
  *
  *     deno run --allow-read --allow-write=docs tests/dsl/one_liners_page_fixture.ts
@@ -11,7 +11,7 @@ import { oneLiner } from "xftrace";
 import { type Lesson, LESSONS } from "./one_liners_fixture.ts";
 import { openRecording, type Recording, runOver } from "./support_fixture.ts";
 
-/** Lines of output that are shown of a lesson. */
+/** The most lines of a lesson's output that are shown. */
 const SHOWN = 16;
 /** The recording that the output comes from. */
 const KERNEL = "6.1";
@@ -32,7 +32,7 @@ function shown(output: string): string {
     line.trimEnd()
   );
   const some = lines.slice(0, SHOWN);
-  // As the formatter leaves it: without the indentation that all lines share.
+  // Without the indentation that all lines share, as the formatter leaves it.
   const indent = Math.min(
     ...some.filter((line) => line !== "").map((line) => line.search(/\S/)),
   );
@@ -46,16 +46,16 @@ export function page(): string {
   using recording = openRecording(KERNEL);
   let text = `# Twelve one-liners
 
-Each lesson can be tried on a running guest (\`-t qemu:NAME\`, or none for the
-only VM that runs) and on a recording. The outputs below are those of the
-recorded guest of this repository, and the tests compare them:
+You can try each lesson on a running guest (with \`-t qemu:NAME\`, or without any
+option if only one VM is running) or on a recording. The output below is that of
+a recorded guest in this repository, and a test compares it:
 
 \`\`\`sh
 xftrace eval -t core:testdata/guest-${KERNEL}.core.zst 'trace(sys_openat).count(comm)'
 \`\`\`
 
-A live trace goes on until Ctrl-C unless \`.until(...)\` ends it. What each word
-means stands in [language.md](language.md).
+A live trace goes on until Ctrl-C, unless \`.until(...)\` ends it.
+[language.md](language.md) describes the whole language.
 `;
   LESSONS.forEach((lesson, i) => {
     text += `

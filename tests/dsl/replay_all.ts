@@ -1,6 +1,6 @@
 /**
- * Runs every script and every lesson on a recording, as a user would: a test
- * starts it with `--allow-read` alone.
+ * Runs every script and every lesson on a recording, as a user would. A test
+ * starts this program with `--allow-read` alone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The trace scripts, as the tests run them over the recordings.
+ * The trace scripts, as the tests run them on the recordings.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import slowSyscalls from "../../scripts/slow_syscalls.ts";
 import syscallCounts from "../../scripts/syscall_counts.ts";
 import whoCalls from "../../scripts/who_calls.ts";
 
-/** The scripts, with flags under which the recordings have something. */
+/** The scripts, with flags for which the recordings have results. */
 export const SCRIPTS: readonly [script: Script, ...args: string[]][] = [
   [blockTime],
   [callGraph, "--calls", "2"],

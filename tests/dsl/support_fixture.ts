@@ -1,5 +1,6 @@
 /**
- * What the language's tests share: the recordings, and running over them.
+ * Helpers for tests of the language: opening recordings, and running programs
+ * on them.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { openCoreSession } from "../../engine/session.ts";
 /** The kernels of the recordings in testdata/. */
 export const RECORDED = ["6.1", "6.12"] as const;
 
-/** A recording that is open. */
+/** An open recording. */
 export interface Recording extends Disposable {
   readonly target: RunTarget;
   readonly frame: Frame;
@@ -44,7 +45,7 @@ export function openRecording(kernel: typeof RECORDED[number]): Recording {
   };
 }
 
-/** The facts of a guest that can be told everything. */
+/** The facts of a guest into which everything can be pushed down. */
 export function steerable(facts: TargetFacts): TargetFacts {
   return {
     ...facts,
@@ -79,7 +80,7 @@ export function withModule(facts: TargetFacts): TargetFacts {
   };
 }
 
-/** Runs a program over a frame; gives its results and what it wrote. */
+/** Runs a program over a frame; returns its results and what it wrote. */
 export function runOver(
   program: Program,
   target: RunTarget,
