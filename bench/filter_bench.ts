@@ -1,7 +1,7 @@
 /**
- * What filtering costs: 4 million recorded events decoded, and decoded and
- * put through a condition, a function of the script, or neither; and the same
- * trace as a guest records it that was told what is asked for. Run with
+ * What filtering costs: 4 million recorded events are decoded only, or decoded
+ * and filtered by a condition, by a function of the script, or not at all. Also
+ * the same trace, if the guest was told what to record. Run with
  * `deno bench --allow-read bench/filter_bench.ts`.
  *
  * @module
@@ -35,14 +35,14 @@ const layout = traceLayout(session.kernel.types);
 const { arena, columns: one } = readBuffers(target.instance, layout);
 const times = Math.ceil(EVENTS / one.length);
 
-/** The recorded pages: each slot with its CPU. */
+/** The recorded pages: each slot, with its CPU. */
 const pages = new Map<number, number>();
 for (let row = 0; row < one.length; row++) {
   const slot = Math.floor(one.offset[row] / arena.slotSize) * arena.slotSize;
   pages.set(slot, one.cpu[row]);
 }
 
-/** A recording, over and over, time going on. */
+/** Repeats a recording, with increasing times. */
 function repeated(from: EventColumns): EventColumns {
   const to = new EventColumns(from.epoch, from.length * times);
   let least = Infinity;
@@ -65,7 +65,7 @@ function repeated(from: EventColumns): EventColumns {
 
 const scratch = new EventColumns(one.epoch, one.length * times + 65536);
 
-/** Decodes as many events as there are in some columns. */
+/** Decodes as many events as the columns have. */
 function decode({ length }: EventColumns): void {
   scratch.clear();
   const decoder = new PageDecoder(layout, scratch);
@@ -77,7 +77,7 @@ function decode({ length }: EventColumns): void {
   }
 }
 
-/** Runs a query over columns; how many events came out. */
+/** Runs a query over columns; returns the number of resulting events. */
 function run(query: Query<unknown>, columns: EventColumns): number {
   const program = compile([query.spec], target.facts);
   const frame = { columns, arena, ordered: false };
@@ -93,7 +93,7 @@ const closure = all
   .filter((e) => e.func === "sys_openat" && e.duration > 20_000).count();
 
 const many = repeated(one);
-// What the guest would have recorded, told the function and its depth.
+// What the guest would have recorded if it had been told function and depth.
 const told = compile([asked.spec], steerable(target.facts));
 const few = repeated(recorded(told, target, one));
 

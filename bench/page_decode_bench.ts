@@ -1,6 +1,6 @@
 /**
- * How fast pages become columns, and columns text, against a plain sum of
- * the same bytes. Run with `deno bench --allow-read bench/page_decode_bench.ts`.
+ * How fast pages are decoded to columns, and columns written as text, compared
+ * with a plain sum of the same bytes. Run with `deno bench --allow-read bench/page_decode_bench.ts`.
  */
 
 import { EventColumns, PageArena } from "../engine/ftrace/ring/columns.ts";
@@ -13,7 +13,7 @@ import { TEXT } from "../engine/output/formats/text.ts";
 import { writeBuffers } from "../engine/output/write_buffers.ts";
 
 const PAGE_SIZE = 4096;
-/** Pages decoded in one iteration: 4 MiB. */
+/** How many pages one iteration decodes: 4 MiB. */
 const PAGES = 1024;
 
 const fixture = loadFixture("6.1-graph");

@@ -1,19 +1,19 @@
 /**
- * What sealed tracing costs a guest: the same load untraced, under the stock
- * function_graph and under the module with each seal, as ratios.
+ * What sealed tracing costs a guest: compares the same load untraced, with the
+ * stock function_graph, and with the module and each of its seals, as ratios.
  *
- * With the flag off there are two ways: right after it was cleared, when the
- * kernel still asks the module at each call (measured with a trace that never
- * parks), and parked, when the module has taken its filter away.
+ * With the flag off, there are two states: right after it was cleared, when the
+ * kernel still calls the module at each call (measured with a trace that never
+ * parks), and parked, when the module has removed its filter.
  *
- * What is measured is the time that the host's CPUs spend on the guest (all
- * threads of its process), not how long the load takes: others on the host
- * make it take longer. They make it cost more too (caches, memory), never
- * less, so the ways are taken in turn, in short bursts round after round, and
- * the least of each is compared.
+ * It measures the time that the host's CPUs spend on the guest (all threads of
+ * its process), and not how long the load takes, since other processes on the
+ * host make it take longer. They also make it cost more (caches, memory), but
+ * never less. Therefore each round measures all variants in turn, in short
+ * bursts, and the lowest cost of each is compared.
  *
- * Loads: `read` reads and writes single bytes, which is the worst there is:
- * two system calls that do next to nothing, and each traced twice. `block`
+ * Loads: `read` reads and writes single bytes, which is the worst case: two
+ * system calls that do almost nothing, and each is traced twice. `block`
  * reads and writes blocks of 4 KiB, `open` opens and closes a file from a
  * shell.
  *
@@ -43,7 +43,7 @@ const load = (count: number) =>
       block ? "4k" : 1
     } count=${count} 2>/dev/null`;
 const COUNT = (open ? 8000 : 60_000) / (all ? 4 : 1);
-/** Code that was patched is translated anew: not while it is measured. */
+/** Calls before a measurement, in which QEMU translates patched code again. */
 const WARM = COUNT / 20;
 const ROOTS = open ? ["sys_openat", "sys_close"] : ["sys_read", "sys_write"];
 const FILTER = open ? ["do_filp_open", "vfs_open"] : ["vfs_read", "vfs_write"];
@@ -60,7 +60,7 @@ if (found === undefined) throw new Error("the guest has no module");
 const tracer = found;
 const { mailbox } = tracer;
 
-/** Nanoseconds that the guest's process has run on the host's CPUs. */
+/** How long the guest's process has run on the host's CPUs, ns. */
 function cpuTime(): number {
   let sum = 0;
   const tasks = `/proc/${guest.pid}/task`;
@@ -72,7 +72,7 @@ function cpuTime(): number {
   return sum;
 }
 
-/** Milliseconds of CPU that the load costs, warmed up. */
+/** CPU time that the load costs after a warm-up, ms. */
 async function measure(poll?: () => void): Promise<number> {
   const run = async (command: string) => {
     let done = false;
@@ -135,7 +135,7 @@ async function sealed(seal: SealName): Promise<void> {
   counts.set(seal, { entries, lost });
 }
 
-/** Switched off for so long that the traced functions are put back. */
+/** Waits until the module is parked, with the traced functions restored. */
 async function parked(): Promise<void> {
   await tracer.start({
     roots: ROOTS,
@@ -150,7 +150,7 @@ async function parked(): Promise<void> {
   note("flag off, parked", await measure());
   await latency("off for 50 ms", 5, () => sleep(50));
   await latency("off for 1 s", 2, () => sleep(1000));
-  // Longer than the module's thread looks often.
+  // Longer than the time for which the module's thread looks often.
   await latency("off for 4 s", 2, () => sleep(4000));
   tracer.switch(true);
   const { entries, lost, verification } = await tracer.stop();
@@ -175,7 +175,7 @@ const heads = () =>
     0,
   );
 
-/** From the host's write of the flag to the first and after the last entry. */
+/** Measures from the host's write of the flag to the first or last entry. */
 async function latency(
   name: string,
   times: number,
@@ -183,7 +183,7 @@ async function latency(
 ): Promise<void> {
   const { first, last } = latencies.get(name) ?? { first: [], last: [] };
   latencies.set(name, { first, last });
-  // A load without a pause: what is waited for is the guest's module alone.
+  // A load without pauses, so that only the guest's module causes the wait.
   const pid = (await guest.sh(
     `(${load(1e9)}) >/dev/null 2>&1 & echo $!`,
   )).trim();
@@ -208,7 +208,7 @@ async function latency(
   await guest.sh(`kill ${pid}`);
 }
 
-/** Switches on; milliseconds until an entry is there. */
+/** Switches on; returns the time until the first entry, ms. */
 function firstEntry(): number {
   const before = heads();
   const on = performance.now();

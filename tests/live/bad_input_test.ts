@@ -1,6 +1,6 @@
 /**
- * Bad input: one clear error each, a non-zero exit, no stack trace, and
- * nothing lost that was collected.
+ * Bad input: each gives one clear error, a non-zero exit code and no stack
+ * trace, and what was collected is kept.
  */
 import assert from "node:assert/strict";
 import { EXIT } from "../../engine/base/errors.ts";
@@ -15,7 +15,7 @@ import {
   xftraceOk,
 } from "./support_fixture.ts";
 
-Deno.test("files that are no guest's memory", async (t) => {
+Deno.test("files that do not hold a guest's memory", async (t) => {
   const folder = await Deno.makeTempDir();
   const path = (name: string) => `${folder}/${name}`;
   await Deno.writeFile(path("empty"), new Uint8Array(0));
@@ -111,14 +111,17 @@ Deno.test("unknown names, and a guest that ends while it is read", async (t) => 
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await guest.down();
 
-    await t.step("show says so and keeps what it printed", async () => {
-      const run = await ended(show);
-      assert.match(run.err, /has ended; what it had traced is above/);
-      assert.equal(run.code, EXIT.gone);
-      assert.match(run.out, /vfs_/);
-    });
     await t.step(
-      "the collector ends with the guest, off hands over",
+      "show says that the guest has ended, and keeps its output",
+      async () => {
+        const run = await ended(show);
+        assert.match(run.err, /has ended; what it had traced is above/);
+        assert.equal(run.code, EXIT.gone);
+        assert.match(run.out, /vfs_/);
+      },
+    );
+    await t.step(
+      "the collector ends with the guest, and off writes what it kept",
       async () => {
         const graph = `${folder}/graph.txt`;
         const until = Date.now() + 30_000;

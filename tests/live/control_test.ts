@@ -1,5 +1,5 @@
 /**
- * Steering a running guest by plain writes to its memory.
+ * Controlling a running guest by plain writes to its memory.
  */
 import assert from "node:assert/strict";
 import type { Session } from "../../engine/session.ts";
@@ -18,11 +18,11 @@ import {
 } from "./support_fixture.ts";
 
 for (const kernel of KERNELS) {
-  Deno.test(`a stock ${kernel} guest is steered from the host`, async (t) => {
+  Deno.test(`a stock ${kernel} guest is controlled from the host`, async (t) => {
     await using guest = await bootGuest(kernel);
     const target = ["-t", guest.target];
 
-    await t.step("the plain writes are those printed, and undone", async () => {
+    await t.step("the plan's writes are carried out, and undone", async () => {
       await guest.sh(
         `cd ${TRACEFS}; echo 0 > tracing_on
          echo 'vfs_*' > set_ftrace_filter; echo 'do_*' >> set_ftrace_filter
@@ -58,11 +58,11 @@ for (const kernel of KERNELS) {
       const during = (await guestSwitches(guest)).join("\n");
       assert.match(during, /== tracing_on\n1/);
       assert.match(during, /== max_graph_depth\n2/);
-      // The roots that the guest itself was given are gone, ours are there.
+      // Our graph roots have replaced those that the guest had.
       assert.match(during, /__x64_sys_openat/);
       assert.match(during, /vfs_statx/);
       assert.doesNotMatch(during, /vfs_open|vfs_read/);
-      // On CPU 0: the other one is left out.
+      // Only CPU 0 records.
       await guest.sh("taskset 1 find /sys/kernel -name x; sleep 1", SLOW);
       child.kill("SIGINT");
       const run = await ended(child);
@@ -73,13 +73,13 @@ for (const kernel of KERNELS) {
       assert.match(text, /__x64_sys_openat\(\)/);
       assert.doesNotMatch(text, /sched_switch/);
       assert.doesNotMatch(text, /^ 1\)/m, "CPU 1 was to be left out");
-      // Roots and what they call, no deeper.
+      // Roots and the functions that they call, but nothing deeper.
       assert.doesNotMatch(text, /\| {6}\w/);
       console.log(`  ${kernel}: ${planned.length} words written and undone`);
       await Deno.remove(folder, { recursive: true });
     });
 
-    await t.step("a System.map serves in place of kallsyms", async () => {
+    await t.step("a System.map can replace kallsyms", async () => {
       const file = await Deno.makeTempFile();
       await Deno.writeFile(file, await guest.get("/proc/kallsyms"));
       const info: Info = JSON.parse(
@@ -94,7 +94,7 @@ for (const kernel of KERNELS) {
   });
 }
 
-/** Reads words of guest memory; those of 4 bytes are read with what follows. */
+/** Reads words of guest memory; of words of 8 bytes, the lower half. */
 function words(session: Session): (gva: bigint) => number {
   return (gva) => session.kernel.space.u32(gva);
 }

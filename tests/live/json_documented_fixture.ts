@@ -1,7 +1,7 @@
 /**
- * Whether what commands print as JSON is what docs/json.md says: its types and
- * the printed values go through the type checker together, which finds members
- * that are missing, of another type, or not documented.
+ * Checks that commands print the JSON that docs/json.md describes. The type
+ * checker compares its types with the printed values, and finds members that
+ * are missing, have another type, or are not documented.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export async function documentedTypes(): Promise<string> {
     .join("\n");
 }
 
-/** Runs commands with `--json`, by the documented type of what they print. */
+/** Runs commands with `--json`; returns outputs by their documented type. */
 export async function printed(
   commands: readonly (readonly [type: string, args: readonly string[]])[],
 ): Promise<[string, Run][]> {
@@ -28,13 +28,13 @@ export async function printed(
   return runs;
 }
 
-/** Asserts that every run's output is of its type. */
+/** Asserts that every output has its documented type. */
 export async function assertDocumented(
   runs: readonly (readonly [type: string, run: Run])[],
 ): Promise<void> {
   const values = runs.map(([type, { out, err }], index) => {
     assert.notEqual(out, "", `${type}: ${err}`);
-    // A literal: of these the type checker also refuses members too many.
+    // In a literal, the type checker also refuses unknown members.
     return `export const value${index}: ${type} = ${
       JSON.stringify(JSON.parse(out))
     };`;

@@ -1,10 +1,10 @@
-/** Results of queries as JSON, out of a recording: they are as documented. */
+/** Results of queries on a recording as JSON have the documented types. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { assertDocumented, printed } from "./json_documented_fixture.ts";
 import { type Run, xftraceOk } from "./support_fixture.ts";
 
-Deno.test("what eval --json prints is as documented", async () => {
+Deno.test("the output of eval --json has the documented types", async () => {
   const core = fileURLToPath(
     import.meta.resolve("../../testdata/guest-6.12.core.zst"),
   );
@@ -29,7 +29,7 @@ Deno.test("what eval --json prints is as documented", async () => {
   await assertDocumented([...runs, ["EventLine[]", listed(lines)]]);
 });
 
-Deno.test("what report --format jsonl prints is as documented", async () => {
+Deno.test("the output of report --format jsonl has the documented types", async () => {
   const core = fileURLToPath(
     import.meta.resolve("../../testdata/guest-6.12.core.zst"),
   );
@@ -40,7 +40,7 @@ Deno.test("what report --format jsonl prints is as documented", async () => {
     "-t",
     `core:${core}`,
   ]);
-  // One of each kind of event.
+  // One event of each kind.
   const kinds = new Map(
     lines.trim().split("\n").map((line) => [JSON.parse(line).name, line]),
   );
@@ -50,7 +50,7 @@ Deno.test("what report --format jsonl prints is as documented", async () => {
   ]);
 });
 
-/** Some lines of JSON as one list, as if a command had printed it. */
+/** Turns lines of JSON into one list, like the output of a command. */
 function listed(lines: string): Run {
   const some = lines.trim().split("\n").slice(0, 50);
   return { code: 0, err: "", out: `[${some.join(",")}]` };

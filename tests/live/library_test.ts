@@ -1,4 +1,4 @@
-/** The library on running guests, in scripts as people write them. */
+/** The library on running guests, as scripts use it. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import {
@@ -11,7 +11,7 @@ import {
 } from "xftrace/live";
 import { bootGuest, ended, KERNELS } from "./support_fixture.ts";
 
-/** What the guest runs at boot, for its tracer. */
+/** The guest's kernel parameters, which start a tracer. */
 const APPEND =
   "ftrace=function_graph ftrace_graph_filter=__x64_sys_openat,__x64_sys_getppid trace_buf_size=4M";
 
@@ -67,14 +67,14 @@ async function runScript(target: string, text: string) {
 }
 
 for (const kernel of KERNELS) {
-  Deno.test(`five lines on a ${kernel} guest`, async (t) => {
+  Deno.test(`the library on a ${kernel} guest`, async (t) => {
     await using lab = await bootGuest(kernel, APPEND);
     const load = lab.exec(
       "while :; do cat /proc/version >/dev/null; done",
       { timeoutMs: 600_000 },
     ).catch(() => {});
 
-    await t.step("the example, as a process", async () => {
+    await t.step("README's example runs as a program", async () => {
       const file = Deno.makeTempFileSync({ suffix: ".ts" });
       try {
         Deno.writeTextFileSync(file, script(lab.target));
@@ -110,7 +110,7 @@ for (const kernel of KERNELS) {
       }
     });
 
-    await t.step("a trace that steers the guest takes it back", async () => {
+    await t.step("a trace that changes the guest undoes it", async () => {
       const roots = () => lab.sh("cat /sys/kernel/tracing/set_graph_function");
       const before = await roots();
       await using guest = await open(lab.target, { cache: false });
@@ -119,7 +119,7 @@ for (const kernel of KERNELS) {
       assert.match(planText(guest.plan([calls.count()])), /roots/);
       const counted = calls.count(comm);
       const running = Promise.resolve(counted);
-      // While one run steers the guest, no other may.
+      // Only one run at a time may change the guest.
       await new Promise((done) => setTimeout(done, 300));
       await assert.rejects(
         Promise.resolve(trace(sys_openat).until("1s").on(guest).count()),

@@ -1,5 +1,5 @@
 /**
- * The main job on running guests: what a user does first, point by point.
+ * The main functions on running guests: what a user does first, step by step.
  */
 import assert from "node:assert/strict";
 import { Follower } from "../../engine/ftrace/ring/follower.ts";
@@ -20,7 +20,7 @@ import {
   xftraceOk,
 } from "./support_fixture.ts";
 
-/** Opens, reads and forks, on both CPUs, until told to stop. */
+/** Opens and reads files and forks, on both CPUs, until told to stop. */
 const LOAD = `
 touch /tmp/load
 for cpu in 0 1; do
@@ -31,9 +31,9 @@ for cpu in 0 1; do
 done`;
 
 /**
- * The same, but only as fast as a reader in the guest keeps up with: a ring
- * that is full makes a stock kernel's trace_pipe read entries of pages that it
- * has given back already, warn, and in the end kill the reader
+ * The same, but slowly enough for a reader in the guest to keep up. With a full
+ * ring, a stock kernel's trace_pipe reads entries from pages that it has
+ * already given back, warns, and finally kills the reader
  * (get_return_for_leaf(), trace_functions_graph.c: the current entry is
  * consumed before it is copied).
  */
@@ -48,14 +48,14 @@ for cpu in 0 1; do
   done) >/dev/null 2>&1 &
 done`;
 
-/** A little at a time: a reader in the guest is always at the newest page. */
+/** A light load: a reader in the guest is always at the newest page. */
 const LITTLE_LOAD = `
 touch /tmp/load
 (while [ -e /tmp/load ]; do
   cat /proc/self/stat /proc/meminfo; usleep 20000
 done) >/dev/null 2>&1 &`;
 
-/** Under what a live trace is followed. */
+/** The loads under which a live trace is followed. */
 const FOLLOWED = [
   { what: "alone", load: LOAD, ms: 30_000, gapMs: 20, pipe: false },
   {
@@ -66,7 +66,7 @@ const FOLLOWED = [
     pipe: true,
   },
   {
-    // Most pages are taken, read and handed back between two looks.
+    // Most pages are taken, read and given back between two polls.
     what: "beside a trace_pipe that is quicker",
     load: LITTLE_LOAD,
     ms: 8_000,
@@ -80,10 +80,11 @@ rm -f /tmp/load; killall find grep 2>/dev/null
 while pidof find grep >/dev/null; do sleep 0.1; done`;
 
 /**
- * function_graph over some 600 functions, system calls, sched, interrupts; not
- * recording yet. Only while the guest is idle: an emulated CPU that runs code
- * while it is being patched may hang. Not the timers' own functions: with
- * them, an emulated guest does little else.
+ * Sets up function_graph for about 600 functions, and events of system calls,
+ * the scheduler and interrupts, but does not record yet. Call it only while the
+ * guest is idle: an emulated CPU that runs code while it is being patched may
+ * hang. The timers' own functions are left out: tracing them takes most of an
+ * emulated guest's time.
  */
 const TRACE_ALL = `
 cd ${TRACEFS}
@@ -99,7 +100,7 @@ echo 1 > events/sched/sched_switch/enable
 echo 1 > events/irq/enable
 echo > trace`;
 
-/** Records until each buffer is full, and stops. */
+/** Records until every buffer is full, and stops. */
 async function fillBuffers(guest: Guest): Promise<void> {
   await guest.sh(`echo 1 > ${TRACEFS}/tracing_on` + LOAD, SLOW);
   await guest.sh(
@@ -159,7 +160,7 @@ for (const kernel of KERNELS) {
         ]],
       ];
       for (const [options, flags] of cases) {
-        // Once with our flags, once with the guest's own options.
+        // Once with flags of the command, once with the guest's own options.
         const mine = await xftraceOk(["report", ...flags, ...target]);
         for (const option of options.split(" ").filter((o) => o !== "")) {
           await guest.sh(`echo ${option} > ${TRACEFS}/trace_options`);
@@ -190,34 +191,37 @@ for (const kernel of KERNELS) {
       }
     });
 
-    await t.step("follows for 30 s, alone and beside trace_pipe", async () => {
-      await guest.sh(`echo 16384 > ${TRACEFS}/buffer_size_kb`, SLOW);
-      for (const { what, load, ms, gapMs, pipe } of FOLLOWED) {
-        // Recording goes on when it is followed: so all there is is counted.
-        await guest.sh(
-          `cd ${TRACEFS}; echo 0 > tracing_on; echo > trace` + load,
-          SLOW,
-        );
-        const reading = pipe
-          ? guest.exec(
-            `timeout ${ms / 1000 - 2} cat ${TRACEFS}/trace_pipe | wc -l`,
+    await t.step(
+      "a trace is followed for 30 s, alone and beside trace_pipe",
+      async () => {
+        await guest.sh(`echo 16384 > ${TRACEFS}/buffer_size_kb`, SLOW);
+        for (const { what, load, ms, gapMs, pipe } of FOLLOWED) {
+          // Recording starts only when it is followed, so all events count.
+          await guest.sh(
+            `cd ${TRACEFS}; echo 0 > tracing_on; echo > trace` + load,
             SLOW,
-          )
-          : undefined;
-        await follow(guest, `${kernel} ${what}`, ms, gapMs);
-        if (reading !== undefined) {
-          // The shell may say "Terminated" before or after it.
-          const lines = Number(/^\d+$/m.exec((await reading).text)?.[0]);
-          assert.ok(lines > 1000, `trace_pipe read ${lines} lines only`);
-          const stats = await guest.sh(`cat ${TRACEFS}/per_cpu/cpu*/stats`);
-          assert.deepEqual(
-            stats.match(/^overrun: \d+/gm),
-            ["overrun: 0", "overrun: 0"],
-            "the ring was full",
           );
+          const reading = pipe
+            ? guest.exec(
+              `timeout ${ms / 1000 - 2} cat ${TRACEFS}/trace_pipe | wc -l`,
+              SLOW,
+            )
+            : undefined;
+          await follow(guest, `${kernel} ${what}`, ms, gapMs);
+          if (reading !== undefined) {
+            // The shell may print "Terminated" before or after it.
+            const lines = Number(/^\d+$/m.exec((await reading).text)?.[0]);
+            assert.ok(lines > 1000, `trace_pipe read ${lines} lines only`);
+            const stats = await guest.sh(`cat ${TRACEFS}/per_cpu/cpu*/stats`);
+            assert.deepEqual(
+              stats.match(/^overrun: \d+/gm),
+              ["overrun: 0", "overrun: 0"],
+              "the ring was full",
+            );
+          }
         }
-      }
-    });
+      },
+    );
 
     await t.step("on, status and off give trace_graph.txt", async () => {
       await guest.sh(
@@ -243,7 +247,7 @@ for (const kernel of KERNELS) {
       console.log(`  ${kernel}: ${off.trim().split("\n").join("; ")}`);
       await guest.sh(STOP_LOAD, SLOW);
       const lines = (await Deno.readTextFile(graph)).split("\n");
-      // Depth 0 is two spaces behind the bar: only the roots stand there.
+      // Depth 0 is two spaces after the bar: only roots are there.
       const roots = new Set(
         lines.map((line) => /\| {2}(\w+)\(\)[ ;]/.exec(line)?.[1])
           .filter((name) => name !== undefined),
@@ -256,30 +260,35 @@ for (const kernel of KERNELS) {
       await Deno.remove(folder, { recursive: true });
     });
 
-    await t.step("report equals it under other tracers too", async () => {
-      for (const tracer of ["nop", "function"]) {
-        await guest.sh(
-          `cd ${TRACEFS}; echo 0 > tracing_on; echo 2048 > buffer_size_kb
+    await t.step(
+      "report equals the guest's own trace under other tracers too",
+      async () => {
+        for (const tracer of ["nop", "function"]) {
+          await guest.sh(
+            `cd ${TRACEFS}; echo 0 > tracing_on; echo 2048 > buffer_size_kb
            echo ${tracer} > current_tracer
            echo 1 > events/sched/enable; echo 1 > events/syscalls/enable
            echo > trace; echo 1 > tracing_on
            for i in 1 2 3 4 5; do find /sys/kernel >/dev/null 2>&1; done
            sleep 1; echo 0 > tracing_on`,
-          SLOW,
-        );
-        const { output } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
-        const got = await xftraceOk(["report", ...target]);
-        const lines = assertSameLines(got, new TextDecoder().decode(output));
-        assert.ok(lines > 500, `only ${lines} lines`);
-        console.log(`  ${kernel} ${tracer}: ${lines} of ${lines} lines equal`);
-      }
-    });
+            SLOW,
+          );
+          const { output } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
+          const got = await xftraceOk(["report", ...target]);
+          const lines = assertSameLines(got, new TextDecoder().decode(output));
+          assert.ok(lines > 500, `only ${lines} lines`);
+          console.log(
+            `  ${kernel} ${tracer}: ${lines} of ${lines} lines equal`,
+          );
+        }
+      },
+    );
 
     assertNoOops(guest);
   });
 }
 
-/** Follows for a while, stops the guest's recording, and compares counts. */
+/** Follows for some time, stops the guest's recording, and compares counts. */
 async function follow(
   guest: Guest,
   what: string,
@@ -337,7 +346,7 @@ async function follow(
   assert.equal(totals.lost, 0);
   assert.equal(totals.late, 0);
   assert.equal(stepsBack, 0, "time went back");
-  // The guest's own counters, read through tracefs, CPU by CPU.
+  // The guest's own counters, read through tracefs for each CPU.
   for (const account of follower.accounts()) {
     const stats = await guest.sh(
       `cat ${TRACEFS}/per_cpu/cpu${account.cpu}/stats`,

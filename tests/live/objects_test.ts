@@ -1,10 +1,10 @@
-/** Objects of running guests, against what the guests' own /proc says. */
+/** Objects of running guests, compared with the guests' own /proc. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
 import { attachTo, bootGuest, type Guest, KERNELS } from "./support_fixture.ts";
 
-/** A process with so many areas of memory that their tree has levels. */
+/** A process with so many memory areas that their tree has several levels. */
 const AREAS = 400;
 const MAPPER = `
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ int main(void) {
   for (;;) pause();
 }`;
 
-/** The program, compiled. */
+/** Compiles the program; returns its path. */
 function mapper(): Uint8Array {
   const folder = Deno.makeTempDirSync({ prefix: "xftrace-objects-" });
   try {
@@ -43,7 +43,7 @@ const THREADS =
   'for t in /proc/[0-9]*/task/[0-9]*; do c=$(cat $t/comm 2>/dev/null) && echo "${t##*/} $c"; done; true';
 
 for (const name of KERNELS) {
-  Deno.test(`objects of a ${name} guest are what its /proc says`, async (t) => {
+  Deno.test(`objects of a ${name} guest equal its own /proc`, async (t) => {
     await using guest = await bootGuest(name);
     await guest.put(mapper(), "/tmp/mapper", 0o755);
     const pid = Number(
@@ -64,7 +64,7 @@ for (const name of KERNELS) {
         const [id, comm] = line.split(/ (.*)/);
         const task = ours.get(Number(id));
         assert.ok(task !== undefined, line);
-        // Of its own threads the guest tells longer names, with their work.
+        // For kernel threads, /proc shows longer names, with their work.
         assert.ok(
           comm === task.comm ||
             (task.mm === null && comm.startsWith(task.comm)),

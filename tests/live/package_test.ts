@@ -1,7 +1,6 @@
 /**
- * The npm package on a running guest: with Node alone on the path, the
- * commands, the collector that they leave behind, and a program that imports
- * the library.
+ * The npm package on a running guest, with only Node on the path: commands, the
+ * collector that they start, and a program that imports the library.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -12,7 +11,7 @@ const KERNEL = "6.12";
 const APPEND =
   "ftrace=function_graph ftrace_graph_filter=__x64_sys_openat,__x64_sys_read trace_buf_size=8M";
 
-/** What README shows first. */
+/** The README's example. */
 const five = (target: string) => `
 import { open, trace, sys_openat } from "xftrace/live";
 await using guest = await open("${target}");
@@ -36,7 +35,7 @@ Deno.test(`the npm package on a ${KERNEL} guest`, async (t) => {
     assert.ok(said.kernel.release.startsWith(KERNEL), said.kernel.release);
   });
 
-  await t.step("a program of five lines", async () => {
+  await t.step("the README's example runs", async () => {
     await installed.write("five.ts", five(target));
     const out = await installed.ok(
       "npx",
@@ -52,23 +51,32 @@ Deno.test(`the npm package on a ${KERNEL} guest`, async (t) => {
     assert.ok(lines.some((line) => / sys_openat[ (]/.test(line)), out);
   });
 
-  await t.step("on leaves a collector, off writes what it kept", async () => {
-    const on = await installed.ok(
-      "npx",
-      "xftrace",
-      "on",
-      "sys_openat",
-      "-t",
-      target,
-    );
-    assert.match(on, /^recording sys_openat in /);
-    const status = await installed.ok("npx", "xftrace", "status", "-t", target);
-    assert.match(status, /collect/);
-    const off = await installed.ok("npx", "xftrace", "off", "-t", target);
-    assert.match(off, /events collected/);
-    const text = await Deno.readTextFile(
-      join(installed.folder, "trace_graph.txt"),
-    );
-    assert.match(text, /do_sys_openat2\(/);
-  });
+  await t.step(
+    "on starts a collector, and off writes what it kept",
+    async () => {
+      const on = await installed.ok(
+        "npx",
+        "xftrace",
+        "on",
+        "sys_openat",
+        "-t",
+        target,
+      );
+      assert.match(on, /^recording sys_openat in /);
+      const status = await installed.ok(
+        "npx",
+        "xftrace",
+        "status",
+        "-t",
+        target,
+      );
+      assert.match(status, /collect/);
+      const off = await installed.ok("npx", "xftrace", "off", "-t", target);
+      assert.match(off, /events collected/);
+      const text = await Deno.readTextFile(
+        join(installed.folder, "trace_graph.txt"),
+      );
+      assert.match(text, /do_sys_openat2\(/);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 /**
- * What the live tests share: guests, the command line as a user runs it, and
+ * Helpers for live tests: guests, the command line as a user runs it, and
  * comparisons that say where they fail.
  *
  * @module
@@ -10,13 +10,13 @@ import { Guest, LabError } from "../../lab/mod.ts";
 import type { Session } from "../../engine/session.ts";
 import { attach } from "../../ffi/attach.ts";
 
-/** Kernels that every live test of the main job runs on. */
+/** The kernels on which live tests run. */
 export const KERNELS = ["6.1", "6.12"] as const;
 
 /** Where the guests mount tracefs. */
 export const TRACEFS = "/sys/kernel/tracing";
 
-/** Guest commands that take long under emulation, ms. */
+/** Timeout for guest commands that are slow under emulation, ms. */
 export const SLOW = { timeoutMs: 300_000 };
 
 /** Boots a guest with two CPUs and room for a trace. */
@@ -37,14 +37,14 @@ export function attachTo(guest: Guest, writable = false): Session {
   return attach(guest.target, { writable });
 }
 
-/** What a run of the command gave. */
+/** The result of running the command. */
 export interface Run {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** The command `xftrace` as a process that was started, in a folder. */
+/** Starts the command `xftrace` as a process in a folder. */
 export function startXftrace(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -86,7 +86,7 @@ export async function xftrace(
   return await ended(startXftrace(args, env));
 }
 
-/** As {@linkcode xftrace}; its standard output when it succeeds. */
+/** Like {@linkcode xftrace}, but returns standard output; must succeed. */
 export async function xftraceOk(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -96,7 +96,7 @@ export async function xftraceOk(
   return out;
 }
 
-/** Asserts that a text says what is wrong in one line, without a stack. */
+/** Asserts that a text is a one-line error without a stack trace. */
 export function assertOneClearError(
   run: Run,
   expected: RegExp,
@@ -116,7 +116,7 @@ export function assertOneClearError(
 /**
  * Asserts that two texts are equal line by line.
  *
- * @returns how many lines they have.
+ * @returns the number of lines.
  */
 export function assertSameLines(got: string, want: string): number {
   const a = got.split("\n");
@@ -135,7 +135,7 @@ export function assertSameLines(got: string, want: string): number {
   return a.length - 1;
 }
 
-/** The guest's kernel said nothing bad; what it said is in the message. */
+/** Asserts that the guest's kernel has reported no problem. */
 export function assertNoOops(guest: Guest): void {
   const bad = guest.serialLog().split("\n").filter((line) =>
     /BUG:|Oops:|general protection|WARNING: CPU|Kernel panic/.test(line)
@@ -143,7 +143,7 @@ export function assertNoOops(guest: Guest): void {
   assert.deepEqual(bad, []);
 }
 
-/** What the guest says of its switches, through tracefs. */
+/** The guest's own switches, as its tracefs shows them. */
 export async function guestSwitches(guest: Guest): Promise<string[]> {
   const text = await guest.sh(
     `cd ${TRACEFS}; for f in tracing_on current_tracer set_graph_function max_graph_depth trace_options; do echo "== $f"; cat $f; done`,

@@ -1,6 +1,6 @@
 /**
- * The npm package, made of this checkout and installed in an empty folder, as
- * on a machine that has Node and no Deno.
+ * The npm package, made from this checkout and installed in an empty folder, as
+ * on a machine with Node but without Deno.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import assert from "node:assert/strict";
 import { delimiter, join } from "node:path";
 import { CHECKOUT } from "../../scripts/dev/files.ts";
 
-/** What a command of the installed package gave. */
+/** The result of a command of the installed package. */
 export interface Said {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** A folder in which the package is installed; gone once disposed of. */
+/** A folder in which the package is installed; removed when disposed. */
 export class Installed implements AsyncDisposable {
-  /** The folder: its node_modules holds the package. */
+  /** The folder, whose node_modules has the package. */
   readonly folder: string;
   readonly #path: string;
 
@@ -37,7 +37,7 @@ export class Installed implements AsyncDisposable {
     const said = new TextDecoder().decode(made.stdout).trim();
     assert.ok(made.success, new TextDecoder().decode(made.stderr));
     const tarball = said.split("\n").at(-1) ?? "";
-    // Node's own folder may hold a Deno as well.
+    // Node's own folder may contain Deno as well.
     for (const name of ["node", "npm", "npx"]) {
       await Deno.symlink(await whereIs(name), join(bin, name));
     }
@@ -60,7 +60,7 @@ export class Installed implements AsyncDisposable {
     return installed;
   }
 
-  /** Runs a program in the folder, with Node's programs on its path alone. */
+  /** Runs a program in the folder, with only Node's programs on its path. */
   async run(program: string, ...args: string[]): Promise<Said> {
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args,
@@ -79,7 +79,7 @@ export class Installed implements AsyncDisposable {
     };
   }
 
-  /** As {@linkcode run}; what it printed, when it ended well. */
+  /** Like {@linkcode run}, but returns the output; it must succeed. */
   async ok(program: string, ...args: string[]): Promise<string> {
     const { code, out, err } = await this.run(program, ...args);
     assert.equal(code, 0, `${program} ${args.join(" ")}: ${err}`);
@@ -97,7 +97,7 @@ export class Installed implements AsyncDisposable {
   }
 }
 
-/** Where a program really lies. */
+/** The real path of a program. */
 async function whereIs(name: string): Promise<string> {
   const { success, stdout } = await new Deno.Command("sh", {
     args: ["-c", `command -v ${name}`],

@@ -1,6 +1,6 @@
 /**
- * The npm package over the recordings: installed in an empty folder, with Node
- * alone on the path, it says what the checkout says.
+ * The npm package on the recordings: installed in an empty folder, with only
+ * Node on the path, it prints the same as the checkout.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const ONE_LINERS = [
   'event("sched:sched_switch").count("prev_comm", "next_comm")',
 ];
 
-/** A script as a user writes it, with all that the library exports. */
+/** A user's script that imports all entries of the library. */
 const SCRIPT = `
 import { comm, open, trace } from "xftrace";
 import { planOff } from "xftrace/control";
@@ -46,7 +46,7 @@ console.log(
 );
 `;
 
-/** Running guests are opened by code that must compile at least. */
+/** A program that opens a running guest; here it only has to compile. */
 const LIVE = `
 import { open, sys_openat, trace } from "xftrace/live";
 
@@ -67,7 +67,7 @@ console.log(size);
 await trace(kernel.vfs_read).on(guest).print();
 `;
 
-/** The same command, out of the checkout. */
+/** Runs the same command from the checkout. */
 async function fromCheckout(...args: string[]): Promise<string> {
   const { stdout, success, stderr } = await new Deno.Command(
     Deno.execPath(),
@@ -85,7 +85,7 @@ async function fromCheckout(...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("the npm package says what the checkout says", async (t) => {
+Deno.test("the npm package prints the same as the checkout", async (t) => {
   await using installed = await Installed.fromCheckout();
 
   await t.step("npx runs the tarball itself", async () => {
@@ -111,7 +111,7 @@ Deno.test("the npm package says what the checkout says", async (t) => {
         assert.equal(said, await fromCheckout(...args));
       });
     }
-    await t.step(`a script of the package over ${about}`, async () => {
+    await t.step(`a script of the package runs on ${about}`, async () => {
       const script = join("node_modules", "xftrace", "scripts", "opens.js");
       assert.equal(
         await installed.ok("npx", "xftrace", "run", script, "-t", target),
@@ -155,24 +155,27 @@ Deno.test("the npm package says what the checkout says", async (t) => {
     assert.match(err, /'com' does not exist/);
   });
 
-  await t.step("declarations are there: a wrong type is told", async () => {
-    await installed.write(
-      "wrong.ts",
-      'import { VERSION_THAT_IS_NONE } from "xftrace";\n' +
-        'import { openCoreSession } from "xftrace";\n' +
-        'const release: number = openCoreSession("a", "b").kernel.facts.release;\n' +
-        "console.log(release, VERSION_THAT_IS_NONE);\n",
-    );
-    const { code, err } = await installed.run(
-      "npx",
-      "deno",
-      "check",
-      "wrong.ts",
-    );
-    assert.notEqual(code, 0);
-    assert.match(err, /VERSION_THAT_IS_NONE/);
-    assert.match(err, /'string' is not assignable to type 'number'/);
-  });
+  await t.step(
+    "the package has declarations: a wrong type is an error",
+    async () => {
+      await installed.write(
+        "wrong.ts",
+        'import { VERSION_THAT_IS_NONE } from "xftrace";\n' +
+          'import { openCoreSession } from "xftrace";\n' +
+          'const release: number = openCoreSession("a", "b").kernel.facts.release;\n' +
+          "console.log(release, VERSION_THAT_IS_NONE);\n",
+      );
+      const { code, err } = await installed.run(
+        "npx",
+        "deno",
+        "check",
+        "wrong.ts",
+      );
+      assert.notEqual(code, 0);
+      assert.match(err, /VERSION_THAT_IS_NONE/);
+      assert.match(err, /'string' is not assignable to type 'number'/);
+    },
+  );
 
   await t.step("declarations of a guest extend the library's", async () => {
     const declared = await installed.ok(
@@ -193,29 +196,34 @@ Deno.test("the npm package says what the checkout says", async (t) => {
     assert.match(err, /'vfs_raed' does not exist/);
   });
 
-  await t.step("nothing of it is TypeScript, a test or deno.json's", () => {
-    const root = join(installed.folder, "node_modules", "xftrace");
-    const wrong: string[] = [];
-    const visit = (folder: string) => {
-      for (const { name, isDirectory } of Deno.readDirSync(folder)) {
-        const path = join(folder, name);
-        if (isDirectory) visit(path);
-        else if (/(?<!\.d)\.ts$|_test\.|_fixture\./.test(name)) {
-          wrong.push(path);
-        } else if (
-          name.endsWith(".js") &&
-          /from\s+"[^"]*deno\.json"/.test(Deno.readTextFileSync(path))
-        ) wrong.push(path);
+  await t.step(
+    "the package has no TypeScript, no tests and no deno.json",
+    () => {
+      const root = join(installed.folder, "node_modules", "xftrace");
+      const wrong: string[] = [];
+      const visit = (folder: string) => {
+        for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+          const path = join(folder, name);
+          if (isDirectory) visit(path);
+          else if (/(?<!\.d)\.ts$|_test\.|_fixture\./.test(name)) {
+            wrong.push(path);
+          } else if (
+            name.endsWith(".js") &&
+            /from\s+"[^"]*deno\.json"/.test(Deno.readTextFileSync(path))
+          ) wrong.push(path);
+        }
+      };
+      visit(root);
+      assert.deepEqual(wrong, []);
+      // The module's source is included.
+      const sources = filesBelow("guest").filter((path) =>
+        /\.[ch]$/.test(path)
+      );
+      assert.ok(sources.length > 5);
+      for (const path of sources) {
+        if (path.includes("/fixtures/")) continue;
+        assert.ok(Deno.statSync(join(root, path)).isFile, path);
       }
-    };
-    visit(root);
-    assert.deepEqual(wrong, []);
-    // What the module is built from is there as well.
-    const sources = filesBelow("guest").filter((path) => /\.[ch]$/.test(path));
-    assert.ok(sources.length > 5);
-    for (const path of sources) {
-      if (path.includes("/fixtures/")) continue;
-      assert.ok(Deno.statSync(join(root, path)).isFile, path);
-    }
-  });
+    },
+  );
 });

@@ -1,6 +1,6 @@
 /**
- * All trace scripts and lessons over the recordings, in a process that may
- * read files and nothing else: twice the same, byte for byte.
+ * All trace scripts and lessons on the recordings, in a process that may only
+ * read files. Two runs print the same, byte for byte.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { LESSONS } from "../dsl/one_liners_fixture.ts";
 import { SCRIPTS } from "../dsl/scripts_fixture.ts";
 
-Deno.test("scripts and lessons need --allow-read alone, and say the same twice", async () => {
+Deno.test("scripts and lessons need only --allow-read, and always print the same", async () => {
   const command = new Deno.Command(Deno.execPath(), {
     args: [
       "run",

@@ -1,6 +1,6 @@
 /**
- * Memory with damage: pages that are missing, zero, or hold anything. For
- * tests of what reads recordings.
+ * Damaged memory, with pages that are missing, zero, or random, for tests of
+ * code that reads recordings.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { SymbolTable } from "../../engine/kernel/symbols/symbol_table.ts";
 
 const PAGE = 4096;
 
-/** What has become of a page. */
+/** How a page is damaged. */
 export type Damage = "missing" | "zero" | "garbled";
 
-/** A read-only memory over another, with some pages damaged. */
+/** A read-only view of another memory, with some damaged pages. */
 export class DamagedMemory implements PhysicalMemory {
   readonly name = "a damaged recording";
   readonly writable = false;
@@ -29,8 +29,8 @@ export class DamagedMemory implements PhysicalMemory {
   readonly #damage: ReadonlyMap<number, Damage>;
 
   /**
-   * @param inner stays open when this is disposed of
-   * @param damage by GPA of the page
+   * @param inner stays open when this is disposed
+   * @param damage by the page's GPA
    */
   constructor(inner: PhysicalMemory, damage: ReadonlyMap<number, Damage>) {
     this.#inner = inner;
@@ -80,7 +80,7 @@ export class DamagedMemory implements PhysicalMemory {
   [Symbol.dispose](): void {}
 }
 
-/** A kernel that was described whole, read from damaged memory. */
+/** A kernel that was described from undamaged memory, with damaged memory. */
 export function damagedKernel(
   kernel: Kernel,
   damage: ReadonlyMap<number, Damage>,

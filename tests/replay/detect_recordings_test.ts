@@ -1,7 +1,7 @@
 /**
- * Checks of recorded guests, whole and damaged, with `--allow-read` alone.
- * These recordings hold what a trace needs: the call flow can be judged, and
- * of most of the rest it must be said that it cannot.
+ * Checks of recorded guests, undamaged and damaged, with `--allow-read` alone.
+ * These recordings contain only what a trace needs: the call flow can be
+ * judged, and most other checks must say that they cannot judge.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -43,7 +43,7 @@ for (const kernel of KERNELS) {
     const run = await runChecks(session.kernel, checks, { baseline });
     assert.equal(verdictOf(run), "unjudged");
     assert.deepEqual(run.outcomes.flatMap(({ findings }) => findings), []);
-    // Its own flow is as its own flow.
+    // A flow compared with itself has no differences.
     for (const id of ["XF021", "XF022"]) {
       const one = run.outcomes.find(({ check }) => check.id === id);
       assert.deepEqual(one?.unjudged, []);
@@ -66,7 +66,7 @@ for (const kernel of KERNELS) {
   Deno.test(`a baseline finds what is new in the ${kernel} guest`, async () => {
     using session = open(kernel);
     const flow = recordedFlow(session.kernel);
-    // The call seen most is taken out of what is known to be good.
+    // The most frequent call is removed from the baseline.
     let most = { caller: "", callee: "", total: 0 };
     for (const [caller, { calls, callees }] of flow.flow) {
       for (const [callee, { total }] of callees) {
@@ -88,7 +88,7 @@ for (const kernel of KERNELS) {
     );
   });
 
-  Deno.test(`damaged pages of the ${kernel} guest are told of`, async () => {
+  Deno.test(`damaged pages of the ${kernel} guest are reported`, async () => {
     using session = open(kernel);
     const pages = session.kernel.memory.dataRanges().flatMap((
       { start, end },
@@ -117,11 +117,11 @@ for (const kernel of KERNELS) {
       const flow = run.outcomes.find(({ check }) => check.id === "XF021");
       if (flow !== undefined && flow.unjudged.length > 0) told++;
     }
-    // Of what was recorded some is always lost, and it is said.
+    // Some recorded events are always lost, and this is reported.
     assert.ok(told >= 6, `${told} of 12`);
   });
 
-  Deno.test(`the ${kernel} recording cut short is refused or judged`, async () => {
+  Deno.test(`a truncated ${kernel} recording is refused or judged`, async () => {
     const whole = new Uint8Array(
       zstdDecompressSync(Deno.readFileSync(path(kernel))),
     );

@@ -1,8 +1,8 @@
-/** docs/one_liners.md shows what the lessons really give. */
+/** docs/one_liners.md shows the real output of the lessons. */
 import assert from "node:assert/strict";
 import { PAGE, page } from "../dsl/one_liners_page_fixture.ts";
 
-Deno.test("docs/one_liners.md: its outputs are real", () => {
+Deno.test("docs/one_liners.md shows the real output of the lessons", () => {
   assert.equal(
     Deno.readTextFileSync(PAGE),
     page(),

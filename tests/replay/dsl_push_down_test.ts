@@ -1,7 +1,7 @@
 /**
  * Push-down never changes a result: random traces with random filter trees,
- * compiled with and without it, give the same events over recorded data; and
- * filters give what a plain reading of the condition gives.
+ * compiled with and without it, give the same events on recorded data. Filters
+ * give the same result as a simple evaluation of the condition.
  *
  * @module
  */
@@ -22,14 +22,14 @@ import {
 } from "../dsl/support_fixture.ts";
 
 const RUNS = 1000;
-/** Each of these compiles and runs three times. */
+/** How many random traces there are; each is compiled and run three times. */
 const MODULE_RUNS = 400;
 
 const comparison = fc.constantFrom(
   ...["eq", "ne", "lt", "le", "gt", "ge"] as const,
 );
 
-/** Conditions on calls, most of which some events pass and some do not. */
+/** Conditions on calls; for most of them, some events pass and some do not. */
 const leaf: fc.Arbitrary<Expression> = fc.oneof(
   fc.record({
     op: fc.constant("compare" as const),
@@ -99,7 +99,7 @@ const traces = fc.record({
   trees: fc.array(tree, { minLength: 1, maxLength: 3 }),
 });
 
-/** What a condition says of an event, read plainly. */
+/** A simple evaluation of a condition for one event. */
 function holds(node: Expression, event: EventLike): boolean {
   switch (node.op) {
     case "all":
@@ -228,7 +228,7 @@ for (const kernel of RECORDED) {
   });
 }
 
-/** An event without what the function graph tells in another way. */
+/** An event without the fields that differ if the function graph is used. */
 function plain({ caller: _caller, ...event }: EventLike): EventLike {
   return event;
 }
@@ -265,7 +265,7 @@ for (const kernel of RECORDED) {
         const graph = list("graph", false);
         const told = list("module", true);
         const untold = list("module", false);
-        // Whoever has recorded them, they are the same calls.
+        // The calls are the same, whoever has recorded them.
         const sorted = graph.events;
         assert.deepEqual(told.events, sorted);
         assert.deepEqual(untold.events, sorted);

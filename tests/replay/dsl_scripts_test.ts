@@ -1,6 +1,6 @@
 /**
- * Every trace script and every lesson over the recordings: twice the same,
- * byte for byte.
+ * Every trace script and every lesson on the recordings. Two runs print the
+ * same, byte for byte.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { LESSONS } from "../dsl/one_liners_fixture.ts";
 import { SCRIPTS } from "../dsl/scripts_fixture.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support_fixture.ts";
 
-/** What the recordings hold nothing of: no code there is foreign. */
+/** Scripts that find nothing: no code in the recordings is foreign. */
 const EMPTY = new Set(["foreign_calls"]);
 
 function replay(
@@ -50,7 +50,7 @@ for (const kernel of RECORDED) {
   }
 }
 
-Deno.test("scripts: each is short", () => {
+Deno.test("every script is short", () => {
   const folder = new URL("../../scripts/", import.meta.url);
   for (const [{ name }] of SCRIPTS) {
     const lines = Deno.readTextFileSync(new URL(`${name}.ts`, folder))

@@ -1,5 +1,5 @@
 /**
- * Every sink and every limit over the recordings.
+ * Every sink and every limit on the recordings.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { EventLike } from "../../engine/query/spec.ts";
 import { openRecording, RECORDED, runOver } from "../dsl/support_fixture.ts";
 
 for (const kernel of RECORDED) {
-  Deno.test(`sinks: they agree with each other (${kernel})`, () => {
+  Deno.test(`sinks agree with each other (${kernel})`, () => {
     using recording = openRecording(kernel);
     const { target, frame } = recording;
     const run = (...queries: Query<unknown>[]) =>
@@ -76,7 +76,7 @@ for (const kernel of RECORDED) {
     assert.ok(list.every((e, i) => i === 0 || e.ts >= list[i - 1].ts));
   });
 
-  Deno.test(`graphs: what is inside adds up (${kernel})`, () => {
+  Deno.test(`graphs: times of nested calls add up (${kernel})`, () => {
     using recording = openRecording(kernel);
     const { target, frame } = recording;
     const opens = trace(sys_openat).via("graph");
@@ -143,7 +143,7 @@ for (const kernel of RECORDED) {
 }
 
 for (const kernel of RECORDED) {
-  Deno.test(`windows: every sink gives one result for each (${kernel})`, () => {
+  Deno.test(`windows: every sink gives one result per window (${kernel})`, () => {
     using recording = openRecording(kernel);
     const { target, frame } = recording;
     const opens = trace(sys_openat).via("graph");
@@ -211,7 +211,7 @@ for (const kernel of RECORDED) {
     const drawn = others[3].reduce((sum, w) => sum + Number(w.result), 0);
     assert.equal(drawn, graphs);
     assert.equal(taken.length, all.length);
-    // Each window is shown as it ends, the last one too; nothing is left.
+    // Each window is shown when it ends, also the last one.
     assert.deepEqual(texts.slice(2), lists.map(() => ""));
     const headings = written.match(/^-- [\d.]+ s$/gm) ?? [];
     assert.equal(new Set(headings).size, collected.length);

@@ -1,4 +1,4 @@
-/** The library on recordings, as a script uses it: with `--allow-read`. */
+/** The library on recordings, as scripts use it, with `--allow-read`. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import {
@@ -21,7 +21,7 @@ function recording(kernel: string): string {
 }
 
 for (const kernel of KERNELS) {
-  Deno.test(`the recorded ${kernel} guest: opened, traced, looked into`, async () => {
+  Deno.test(`the recorded ${kernel} guest is opened, traced and described`, async () => {
     await using guest = await open(recording(kernel));
     assert.equal(guest.running, false);
     assert.ok(guest.target.startsWith("core:"));
@@ -34,7 +34,7 @@ for (const kernel of KERNELS) {
     ]);
     assert.equal(byCommand.total, events.length);
     assert.ok(events.length > 50);
-    // A trace is put on a guest at any place of its chain, a query as well.
+    // .on(guest) can be anywhere in the chain, also after the sink.
     const again = await trace(sys_openat).count(comm).on(guest);
     assert.deepEqual(again.rows, byCommand.rows);
     const filtered = await calls.filter(duration.gt("1ms")).collect();
@@ -56,7 +56,7 @@ for (const kernel of KERNELS) {
     assert.deepEqual(guest.runs, [3, 1]);
   });
 
-  Deno.test(`the recorded ${kernel} guest: events as they come`, async () => {
+  Deno.test(`the recorded ${kernel} guest: a loop gets events one by one`, async () => {
     await using guest = await open(recording(kernel));
     const commands: string[] = [];
     for await (const call of trace(sys_openat).on(guest)) {
@@ -105,7 +105,7 @@ class CountedRuns extends Guest {
   }
 }
 
-Deno.test("what is printed goes where the guest was told", async () => {
+Deno.test("output goes where the guest's options say", async () => {
   let text = "";
   await using guest = await open(recording("6.1"), {
     write: (part) => text += part,
@@ -116,7 +116,7 @@ Deno.test("what is printed goes where the guest was told", async () => {
   assert.match(text, /sys_openat\(dfd: -100/);
 });
 
-Deno.test("a run tells of itself, a plan is made without one", async () => {
+Deno.test("a run returns details, and a plan can be made without a run", async () => {
   await using guest = await open(recording("6.1"), { write: () => {} });
   const query = trace(sys_openat).until(3).print();
   const plan = guest.plan([query]);
@@ -130,7 +130,7 @@ Deno.test("a run tells of itself, a plan is made without one", async () => {
   assert.equal(result.lost, 0);
 });
 
-Deno.test("checks, on a recording", async () => {
+Deno.test("checks run on a recording", async () => {
   await using guest = await open(recording("6.12"));
   const { outcomes } = await guest.check({ only: ["XF001", "XF012"] });
   assert.deepEqual(outcomes.map(({ check }) => check.id), ["XF001", "XF012"]);
@@ -166,7 +166,7 @@ Deno.test("a name means the same functions when they are listed and traced", asy
   }
 });
 
-Deno.test("what cannot be opened or asked says what to do", async () => {
+Deno.test("errors say what to do", async () => {
   await assert.rejects(
     open("qemu:web1"),
     /"qemu:web1" is no recording, and reading a guest's memory takes native code: import open from "xftrace\/live", and start with deno run --allow-all/,

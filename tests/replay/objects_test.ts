@@ -35,7 +35,7 @@ for (const name of KERNELS) {
     assert.equal(kernel.object("nr_cpu_ids"), 2);
     assert.deepEqual(kernel.cpus, [0, 1]);
     assert.ok(kernel.object("jiffies_64") > 4_294_000_000n);
-    // Most of their pages are not in the recording, but where they lie is.
+    // Most of their pages are not in the recording, but their addresses are.
     const [first, second] = [0, 1].map((cpu) =>
       kernel.perCpu("runqueues", cpu).$address
     );
@@ -128,7 +128,7 @@ Deno.test("the names of system calls and events are those of the recorded guests
   }
 });
 
-/** A text as it is whatever formats it. */
+/** A text without differences of formatting. */
 function unformatted(text: string): string {
   return text.replace(/\s+/g, "").replace(/:\|/g, ":").replace(/;\}/g, "}")
     .replace(/,(?=[>)])/g, "");

@@ -1,6 +1,6 @@
 /**
- * Recorded guests, read with `--allow-read` alone: what is decoded from their
- * memory equals the text that they printed themselves.
+ * Recorded guests, read with `--allow-read` alone. What is decoded from their
+ * memory equals their own trace text.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -88,7 +88,7 @@ for (const kernel of KERNELS) {
     });
   });
 
-  Deno.test(`the recorded ${kernel} guest: it cannot be written to`, () => {
+  Deno.test(`the recorded ${kernel} guest cannot be written to`, () => {
     using session = open(kernel);
     assert.equal(session.memory.writable, false);
     assert.throws(() => session.memory.write(4096, new Uint8Array(8)));

@@ -1,7 +1,6 @@
 /**
- * What must not compile: each line below a `@ts-expect-error` is an error to
- * the type checker, or checking this file fails. Nothing here is run against
- * a guest.
+ * Code that must not compile: if a line below a `@ts-expect-error` is not an
+ * error, checking this file fails. Nothing here runs on a guest.
  *
  * @module
  */
@@ -62,20 +61,20 @@ function right() {
   trace(sys_openat).count(func);
 }
 
-Deno.test("types: what is right compiles", () => {
-  // It is compiled, not run.
+Deno.test("types: correct code compiles", () => {
+  // This is only compiled, not run.
   if (right.length !== 0) throw new Error("it takes nothing");
 });
 
-Deno.test("types: what is wrong does not", () => {
+Deno.test("types: wrong code does not compile", () => {
   const wrong = [
     // @ts-expect-error no such unit
     () => trace(sys_openat).filter(duration.gt("100parsecs")),
-    // @ts-expect-error a size is no duration
+    // @ts-expect-error a size is not a duration
     () => trace(sys_openat).filter(field("duration").gt("4KiB")),
-    // @ts-expect-error a text has no order with numbers
+    // @ts-expect-error a text is not greater or less than a number
     () => trace(sys_openat).filter(comm.gt(5)),
-    // @ts-expect-error a number is no text
+    // @ts-expect-error a number is not a text
     () => trace(sys_openat).filter(pid.eq("init")),
     // @ts-expect-error calls have no such field
     () => trace(sys_openat).filter(field("duraton").gt(5)),
@@ -99,13 +98,13 @@ Deno.test("types: what is wrong does not", () => {
     () => event("sched:sched_switch").graph(),
     // @ts-expect-error a time needs a unit
     () => trace(sys_openat).until("5"),
-    // @ts-expect-error a closure says yes or no
+    // @ts-expect-error a filter function returns a boolean
     () => trace(sys_openat).filter((e) => e.comm),
-    // @ts-expect-error the closure's event has no such field
+    // @ts-expect-error the function's event has no such field
     () => trace(sys_openat).filter((e) => e.dration > 5),
     // @ts-expect-error an interval needs a unit
     () => trace(sys_openat).every("1 fortnight"),
   ];
-  // They are compiled, not run.
+  // These are only compiled, not run.
   if (wrong.length < 10) throw new Error("too few cases");
 });

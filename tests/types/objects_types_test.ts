@@ -1,7 +1,6 @@
 /**
- * What objects of a guest's kernel are to the type checker: each line below a
- * `@ts-expect-error` is an error, or checking this file fails. Nothing here is
- * run against a guest.
+ * Types of objects of a guest's kernel: if a line below a `@ts-expect-error` is
+ * not an error, checking this file fails. Nothing here runs on a guest.
  *
  * @module
  */
@@ -34,7 +33,7 @@ function right(kernel: GuestKernel) {
     "struct list_head",
     "modules",
   );
-  // Structs that nothing is known of have members that are `unknown`.
+  // Members of unknown structs have the type `unknown`.
   const any: unknown = kernel.object("struct my_struct", 5n).whatever;
   const address: bigint = kernel.object("struct my_struct", 5n).$address;
   console.log(comm, pid, base, weight, parent, threads, banner, jiffies);
@@ -47,13 +46,13 @@ function wrong(kernel: GuestKernel) {
   const comm: number = task.comm;
   // @ts-expect-error there is no such member
   task.com;
-  // @ts-expect-error a thread of the kernel's has no memory of its own
+  // @ts-expect-error mm may be null: a kernel thread has no memory of its own
   task.mm.mmap_base;
-  // @ts-expect-error objects are read alone
+  // @ts-expect-error objects are read-only
   task.pid = 5;
   // @ts-expect-error a module has no such state
   [...kernel.modules()][0].state === "MODULE_STATE_LIV";
-  // @ts-expect-error of what is not known a member is unknown
+  // @ts-expect-error a member of an unknown struct has the type unknown
   const size: number = kernel.object("struct my_struct", 5n).size;
   console.log(comm, size);
 }

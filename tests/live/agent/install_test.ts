@@ -1,6 +1,6 @@
 /**
- * The module brought into guests by their own agent: what is shown first, what
- * is done, and what is said where the agent or the kernel will not.
+ * Loading the module through the guest's own agent: the plan, the installation,
+ * and the errors when the agent or the kernel refuses.
  */
 import assert from "node:assert/strict";
 import { Guest } from "../../../lab/mod.ts";
@@ -18,14 +18,14 @@ import {
 import { User } from "../seal/user_fixture.ts";
 import { assertOneClearError, xftrace } from "../support_fixture.ts";
 
-/** Has the agent started anew, with this configuration. */
+/** Restarts the agent with this configuration. */
 async function configure(guest: Guest, text: string): Promise<void> {
   await guest.sh(
     `mkdir -p /etc/qemu; printf '${text}' > /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; i=0; while [ $i -lt 200 ]; do new=$(pidof qemu-ga) && [ "$new" != "$old" ] && break; sleep 0.1; i=$((i+1)); done; [ $i -lt 200 ]`,
   );
 }
 
-/** The module's file on this machine, as a user has it. */
+/** A file of the module on this machine, as a user would build it. */
 async function moduleFile(user: User, kernel: string): Promise<string> {
   const path = user.path("xftrace.ko");
   await Deno.writeFile(path, await moduleFor(kernel));
@@ -40,48 +40,57 @@ function pageOf(session: Session): ControlPage {
 }
 
 for (const kernel of SEAL_KERNELS) {
-  Deno.test(`a module by the guest's agent, ${kernel}`, async (t) => {
+  Deno.test(`the guest's agent loads the module, ${kernel}`, async (t) => {
     await using guest = await Guest.boot({ kernel, agent: true });
     using user = new User(guest);
     await guest.sh("until [ -e /run/qga.state ]; do sleep 0.1; done");
     const state = () => guest.sh("lsmod | cut -d' ' -f1; ls /run /tmp");
     const before = await state();
 
-    await t.step("the plan is shown, and nothing is changed", async () => {
-      const plan = await user.ok("guest", "install");
-      assert.match(
-        plan,
-        /^Plan +install xftrace \S+ +target qemu:\S+ +kernel /,
-      );
-      assert.match(plan, /built against .*linux-headers-/);
-      assert.match(plan, /1 +guest-exec +mkdir -m 700 (\/run\/xftrace-\w+)\n/);
-      assert.match(
-        plan,
-        /2 +guest-file-write +\/run\/.*xftrace\.ko, [\d.]+ .iB/,
-      );
-      assert.match(plan, /3 +guest-exec +insmod \/run\/\S+xftrace\.ko\n/);
-      assert.match(plan, /Trusted until then: the guest's kernel, its agent/);
-      assert.doesNotMatch(plan, /In the way/);
-      assert.equal(await state(), before);
-      const status: Status = JSON.parse(await user.ok("status", "--json"));
-      assert.deepEqual([status.module, status.installed], [null, null]);
-    });
+    await t.step(
+      "without --run the plan is shown, and nothing is changed",
+      async () => {
+        const plan = await user.ok("guest", "install");
+        assert.match(
+          plan,
+          /^Plan +install xftrace \S+ +target qemu:\S+ +kernel /,
+        );
+        assert.match(plan, /built against .*linux-headers-/);
+        assert.match(
+          plan,
+          /1 +guest-exec +mkdir -m 700 (\/run\/xftrace-\w+)\n/,
+        );
+        assert.match(
+          plan,
+          /2 +guest-file-write +\/run\/.*xftrace\.ko, [\d.]+ .iB/,
+        );
+        assert.match(plan, /3 +guest-exec +insmod \/run\/\S+xftrace\.ko\n/);
+        assert.match(plan, /Trusted until then: the guest's kernel, its agent/);
+        assert.doesNotMatch(plan, /In the way/);
+        assert.equal(await state(), before);
+        const status: Status = JSON.parse(await user.ok("status", "--json"));
+        assert.deepEqual([status.module, status.installed], [null, null]);
+      },
+    );
 
     const file = await moduleFile(user, kernel);
     const install = ["guest", "install", "--module", file, "--run"];
 
-    await t.step("an agent that may not says which call", async () => {
-      await configure(guest, "[general]\\nblock-rpcs=guest-exec\\n");
-      assertOneClearError(
-        await user.run(...install),
-        /agent of qemu:\S+ does not allow guest-exec; to allow it, .*qemu-ga\.conf.*sysconfig/,
-        1,
-      );
-      await configure(guest, "");
-      assert.equal(await state(), before);
-    });
+    await t.step(
+      "if the agent forbids a call, the error names it",
+      async () => {
+        await configure(guest, "[general]\\nblock-rpcs=guest-exec\\n");
+        assertOneClearError(
+          await user.run(...install),
+          /agent of qemu:\S+ does not allow guest-exec; to allow it, .*qemu-ga\.conf.*sysconfig/,
+          1,
+        );
+        await configure(guest, "");
+        assert.equal(await state(), before);
+      },
+    );
 
-    await t.step("an agent that is silent is given up on", async () => {
+    await t.step("an agent that does not answer is given up on", async () => {
       await guest.sh("kill -STOP $(pidof qemu-ga)");
       const started = performance.now();
       assertOneClearError(
@@ -94,7 +103,7 @@ for (const kernel of SEAL_KERNELS) {
       await guest.sh("kill -CONT $(pidof qemu-ga)");
     });
 
-    await t.step("a guest without an agent says so", async () => {
+    await t.step("without an agent, the error says so", async () => {
       await guest.sh(
         "cp /etc/inittab /tmp/inittab; sed -i /qemu-ga/d /etc/inittab; kill -HUP 1; sleep 1; killall qemu-ga",
       );
@@ -107,7 +116,7 @@ for (const kernel of SEAL_KERNELS) {
       assert.equal(await state(), before);
     });
 
-    await t.step("it is loaded, and its digest kept", async () => {
+    await t.step("the module is loaded, and its digest kept", async () => {
       const done = await user.ok(...install, "--ring-kib", "1024");
       assert.match(
         done,
@@ -134,10 +143,10 @@ for (const kernel of SEAL_KERNELS) {
       );
     });
 
-    await t.step("text that was changed since is found", async () => {
+    await t.step("module text that has changed since is found", async () => {
       using session = steer(guest);
       const { module } = pageOf(session);
-      // Behind its code, where nothing runs.
+      // After the module's code, where nothing runs.
       const at = session.kernel.space.translate(module.text.end - 1n).gpa;
       const byte = new Uint8Array(1);
       session.memory.read(at, byte);
@@ -162,38 +171,47 @@ for (const kernel of SEAL_KERNELS) {
       assert.deepEqual(status.installed?.findings, []);
     });
 
-    await t.step("a guest that has it already is told apart", async () => {
-      assertOneClearError(
-        await user.run(...install),
-        /has the module xftrace already; .*rmmod xftrace/,
-        1,
-      );
-      using session = steer(guest);
-      const page = pageOf(session);
-      const version = page.u32(CONTROL.abi_version);
-      page.setU32(CONTROL.abi_version, version + 1);
-      assertOneClearError(
-        await user.run(...install),
-        /has a module xftrace already, of another version \(.*speaks version \d+ and we speak \d+.*\); unload it in the guest first/,
-        1,
-      );
-      page.setU32(CONTROL.abi_version, version);
-    });
+    await t.step(
+      "a guest that already has the module is recognised",
+      async () => {
+        assertOneClearError(
+          await user.run(...install),
+          /has the module xftrace already; .*rmmod xftrace/,
+          1,
+        );
+        using session = steer(guest);
+        const page = pageOf(session);
+        const version = page.u32(CONTROL.abi_version);
+        page.setU32(CONTROL.abi_version, version + 1);
+        assertOneClearError(
+          await user.run(...install),
+          /has a module xftrace already, of another version \(.*speaks version \d+ and we speak \d+.*\); unload it in the guest first/,
+          1,
+        );
+        page.setU32(CONTROL.abi_version, version);
+      },
+    );
 
-    await t.step("one that the guest loaded again is found", async () => {
-      await guest.put(file, "/tmp/again.ko");
-      await guest.sh("rmmod xftrace");
-      assert.match(await user.ok("status"), /FOUND +module gone: .*not loaded/);
-      await guest.sh("insmod /tmp/again.ko");
-      assert.match(
-        await user.ok("status"),
-        /FOUND +module loaded again: the module that was installed \(.*not loaded by the host/,
-      );
-      await guest.sh("rmmod xftrace; rm /tmp/again.ko");
-      await user.ok(...install);
-      const status: Status = JSON.parse(await user.ok("status", "--json"));
-      assert.deepEqual(status.installed?.findings, []);
-    });
+    await t.step(
+      "a module that the guest has loaded again is found",
+      async () => {
+        await guest.put(file, "/tmp/again.ko");
+        await guest.sh("rmmod xftrace");
+        assert.match(
+          await user.ok("status"),
+          /FOUND +module gone: .*not loaded/,
+        );
+        await guest.sh("insmod /tmp/again.ko");
+        assert.match(
+          await user.ok("status"),
+          /FOUND +module loaded again: the module that was installed \(.*not loaded by the host/,
+        );
+        await guest.sh("rmmod xftrace; rm /tmp/again.ko");
+        await user.ok(...install);
+        const status: Status = JSON.parse(await user.ok("status", "--json"));
+        assert.deepEqual(status.installed?.findings, []);
+      },
+    );
     assertNoOops(guest);
   });
 }
@@ -204,7 +222,7 @@ const DEMANDING = [
 ] as const;
 
 for (const [kernel, append, why] of DEMANDING) {
-  Deno.test(`a kernel that wants signatures (${append}), ${kernel}`, async () => {
+  Deno.test(`a kernel that requires signatures (${append}), ${kernel}`, async () => {
     await using guest = await Guest.boot({ kernel, agent: true, append });
     using user = new User(guest);
     const file = await moduleFile(user, kernel);

@@ -28,9 +28,9 @@ const GRAPH = [
 ];
 
 for (const kernel of SEAL_KERNELS) {
-  Deno.test(`a stock tracer by the guest's agent, ${kernel}`, async (t) => {
+  Deno.test(`the guest's agent starts a stock tracer, ${kernel}`, async (t) => {
     await using guest = await Guest.boot({ kernel, agent: true });
-    // A buffer has its size once it was used.
+    // A buffer gets its size when it is first used.
     await guest.sh(
       `until [ -e /run/qga.state ]; do sleep 0.1; done; echo 1408 > ${TRACEFS}/buffer_size_kb`,
     );
@@ -38,7 +38,7 @@ for (const kernel of SEAL_KERNELS) {
     const before = await user.switches();
 
     await t.step(
-      "the plan says who does it, and nothing is written",
+      "the plan says that the agent does it, and nothing is written",
       async () => {
         const plan = await user.ok(...GRAPH, "--dry-run");
         assert.match(
@@ -59,7 +59,7 @@ for (const kernel of SEAL_KERNELS) {
       },
     );
 
-    await t.step("it traces, and off sets all of it back", async () => {
+    await t.step("it traces, and off restores everything", async () => {
       const said = await user.ok(...GRAPH);
       assert.match(
         said,
@@ -74,7 +74,7 @@ for (const kernel of SEAL_KERNELS) {
       assert.deepEqual(await user.switches(), before);
     });
 
-    await t.step("an instance is made and removed by it", async () => {
+    await t.step("the agent creates an instance, and removes it", async () => {
       await user.ok(
         ...["on", "--instance", "mine", "--tracer", "function", "vfs_open"],
       );
@@ -91,7 +91,7 @@ for (const kernel of SEAL_KERNELS) {
     await tracefsSteps(t, guest, user);
 
     await t.step(
-      "an agent that may not write files says which call",
+      "if the agent may not write files, the error names the call",
       async () => {
         await guest.sh(
           'mkdir -p /etc/qemu; printf \'[general]\\nblock-rpcs=guest-file-write\\n\' > /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; until new=$(pidof qemu-ga) && [ "$new" != "$old" ]; do sleep 0.1; done',
@@ -108,17 +108,20 @@ for (const kernel of SEAL_KERNELS) {
       },
     );
 
-    await t.step("what an agent that is gone leaves is told", async () => {
-      await user.ok(...GRAPH);
-      await guest.sh("kill -STOP $(pidof qemu-ga)");
-      assertOneClearError(
-        await user.run("off"),
-        /not set back: .*current_tracer \(was: nop\).*: no guest agent of qemu:\S+ answers/,
-        1,
-      );
-      assert.match(user.text(), /TIME|CPU/);
-      await guest.sh("kill -CONT $(pidof qemu-ga)");
-    });
+    await t.step(
+      "if the agent has ended, off reports what stays changed",
+      async () => {
+        await user.ok(...GRAPH);
+        await guest.sh("kill -STOP $(pidof qemu-ga)");
+        assertOneClearError(
+          await user.run("off"),
+          /not set back: .*current_tracer \(was: nop\).*: no guest agent of qemu:\S+ answers/,
+          1,
+        );
+        assert.match(user.text(), /TIME|CPU/);
+        await guest.sh("kill -CONT $(pidof qemu-ga)");
+      },
+    );
     assertNoOops(guest);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Objects of a guest's kernel, as drgn walks to them and reads them. drgn has
- * no BTF, so it is told the types; the walks and the reading are its own.
+ * Compares objects of a guest's kernel with what drgn finds and reads. drgn
+ * does not use BTF, so it is given the types; it walks and reads by itself.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -11,14 +11,14 @@ import type { Types } from "../../../engine/kernel/btf/types.ts";
 import { type Guest, open } from "xftrace/live";
 import { bootGuest, KERNELS } from "../support_fixture.ts";
 
-/** Debian's own, where python3-drgn installs to. */
+/** Debian's own Python, for which python3-drgn is installed. */
 const PYTHON = "/usr/bin/python3";
 const SCRIPT = fileURLToPath(import.meta.resolve("./drgn_objects.py"));
 
 const hasDrgn = existsSync(PYTHON) &&
   spawnSync(PYTHON, ["-c", "import drgn"]).status === 0;
 
-/** Structs that are described, with all that is embedded in them. */
+/** The structs to describe, with all structs embedded in them. */
 const ROOTS = [
   ...["task_struct", "module", "pid", "css_set", "vmap_area", "mount", "rq"],
   ...["list_head", "hlist_head", "hlist_node", "rb_root", "rb_node", "idr"],
@@ -42,7 +42,7 @@ class Described {
     this.#types = types;
   }
 
-  /** A type; structs that it embeds are described as well. */
+  /** Describes a type, and the structs embedded in it. */
   type(type: CType): unknown {
     switch (type.kind) {
       case "int":
@@ -100,7 +100,7 @@ class Described {
   }
 }
 
-/** Where a red-black tree is that all these kernels have, one or the other. */
+/** A red-black tree in this kernel; not all kernels have the same ones. */
 function treeOf(
   { kernel }: Guest,
 ): { struct: string; root: bigint; link: string } {
@@ -158,7 +158,7 @@ function found({ kernel }: Guest, tree: ReturnType<typeof treeOf>) {
   };
 }
 
-/** Counts members that are equal; those that are not are in `wrong`. */
+/** Counts members that are equal; adds the others to `wrong`. */
 function compare(
   ours: unknown,
   theirs: unknown,

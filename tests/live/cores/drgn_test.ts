@@ -1,4 +1,4 @@
-/** Our snapshots, as readelf and drgn see them. */
+/** Snapshots opened with readelf and drgn. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -7,7 +7,7 @@ import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
 import { MemoryError } from "../../../engine/base/errors.ts";
 import { attachTo, bootGuest, KERNELS } from "../support_fixture.ts";
 
-/** Debian's own, where python3-drgn installs to. */
+/** Debian's own Python, for which python3-drgn is installed. */
 const PYTHON = "/usr/bin/python3";
 
 const READ = `
@@ -25,7 +25,7 @@ const hasDrgn = existsSync(PYTHON) &&
 const WANTED = 1000;
 
 for (const kernel of KERNELS) {
-  Deno.test(`snapshots of a ${kernel} guest open elsewhere`, async (t) => {
+  Deno.test(`other tools open snapshots of a ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(kernel);
     const folder = Deno.makeTempDirSync({ prefix: "xftrace-cores-" });
     try {
@@ -34,7 +34,7 @@ for (const kernel of KERNELS) {
         using live = attachTo(guest);
         await takeSnapshot(live, path, { full });
 
-        await t.step("readelf has nothing to complain about", () => {
+        await t.step("readelf reports nothing", () => {
           const { stdout, stderr, status } = spawnSync(
             "readelf",
             ["-a", "-W", path],
@@ -54,7 +54,7 @@ for (const kernel of KERNELS) {
             const { kernel: described } = core;
             const names = described.symbols.glob("*");
             const wanted = new Map<string, string>();
-            // A stride that is prime to the count visits all of them.
+            // A stride that is coprime to the count visits all of them.
             for (let i = 0; wanted.size < WANTED && i < names.length; i++) {
               const name = names[(i * 7919) % names.length];
               const gva = described.symbols.address(name);
@@ -62,7 +62,7 @@ for (const kernel of KERNELS) {
                 const bytes = described.space.bytes(gva, 16);
                 wanted.set(gva.toString(16), bytes.toHex());
               } catch (error) {
-                // Per-CPU offsets, and pages that were not saved.
+                // A per-CPU offset, or on a page that was not saved.
                 if (!(error instanceof MemoryError)) throw error;
               }
             }

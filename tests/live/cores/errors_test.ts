@@ -1,4 +1,4 @@
-/** Targets that cannot be read: one clear error each. */
+/** Targets that cannot be read: each gives one clear error. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -14,7 +14,7 @@ import {
   xftrace,
 } from "../support_fixture.ts";
 
-/** A snapshot of nothing in particular. */
+/** A snapshot of random bytes, in which there is no kernel. */
 function snapshot(): Uint8Array<ArrayBuffer> {
   const memory = new BufferMemory(
     crypto.getRandomValues(new Uint8Array(65536)),
@@ -83,7 +83,7 @@ Deno.test("cores that cannot be read", async (t) => {
       assertOneClearError(await xftrace(["info", "-t", target]), expected);
     });
   }
-  await t.step("no permission says for what", async () => {
+  await t.step("a missing permission is named", async () => {
     const path = `${folder}/no_kernel.core`;
     await Deno.chmod(path, 0);
     assertOneClearError(
@@ -94,7 +94,7 @@ Deno.test("cores that cannot be read", async (t) => {
   await Deno.remove(folder, { recursive: true });
 });
 
-/** Runs the command without root's right to read everything. */
+/** Runs the command without root's privilege to read everything. */
 async function unprivileged(args: readonly string[]): Promise<Run> {
   const script = fileURLToPath(
     import.meta.resolve("../../../scripts/xftrace.ts"),
@@ -113,7 +113,7 @@ async function unprivileged(args: readonly string[]): Promise<Run> {
 }
 
 Deno.test("names of VMs", async (t) => {
-  // A process that looks like QEMU's is all that it takes.
+  // A process that looks like QEMU is enough.
   const folder = await Deno.makeTempDir();
   const program = `${folder}/qemu-system-x86_64`;
   await Deno.copyFile(await Deno.realPath("/bin/sh"), program);
@@ -125,29 +125,35 @@ Deno.test("names of VMs", async (t) => {
     }).spawn()
   );
   try {
-    await t.step("two VMs and none named: they are listed", async () => {
-      const run = await xftrace(["info"], { XFTRACE_TARGET: "" });
-      assertOneClearError(
-        run,
-        /\d+ VMs run on this host; choose one with -t: /,
-        EXIT.usage,
-      );
-      assert.match(run.err, new RegExp(`qemu:${mark}-web1`));
-      assert.match(run.err, new RegExp(`qemu:${mark}-db`));
-    });
-    await t.step("a wrong name: near ones are offered", async () => {
+    await t.step(
+      "with two VMs and no target, the error lists both",
+      async () => {
+        const run = await xftrace(["info"], { XFTRACE_TARGET: "" });
+        assertOneClearError(
+          run,
+          /\d+ VMs run on this host; choose one with -t: /,
+          EXIT.usage,
+        );
+        assert.match(run.err, new RegExp(`qemu:${mark}-web1`));
+        assert.match(run.err, new RegExp(`qemu:${mark}-db`));
+      },
+    );
+    await t.step("for a wrong name, similar ones are suggested", async () => {
       assertOneClearError(
         await xftrace(["info", "-t", `qemu:${mark}-wbe1`]),
         new RegExp(`did you mean qemu:${mark}-web1`),
       );
     });
-    await t.step("ps lists them, and why they cannot be read", async () => {
-      const { out } = await xftrace(["ps", "--json"]);
-      const listed: ListedVm[] = JSON.parse(out);
-      const vm = listed.find((each) => each.name === `${mark}-web1`);
-      assert.equal(vm?.attachable, false);
-      assert.match(vm?.whyNot ?? "", /was not found among the process's/);
-    });
+    await t.step(
+      "ps lists them, and says why they cannot be read",
+      async () => {
+        const { out } = await xftrace(["ps", "--json"]);
+        const listed: ListedVm[] = JSON.parse(out);
+        const vm = listed.find((each) => each.name === `${mark}-web1`);
+        assert.equal(vm?.attachable, false);
+        assert.match(vm?.whyNot ?? "", /was not found among the process's/);
+      },
+    );
     await t.step("doctor finds the problem, and exits with 2", async () => {
       const run = await xftrace(["doctor", `qemu:${mark}-db`, "--json"]);
       assert.equal(run.code, EXIT.findings);

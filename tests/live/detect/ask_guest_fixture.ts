@@ -1,6 +1,6 @@
 /**
- * `xftrace check --ask-guest` as a user runs it: a part of the test of the
- * hooks, which loads the module.
+ * `xftrace check --ask-guest` as a user runs it: part of the test of the hooks,
+ * which loads the module.
  *
  * @module
  */
@@ -27,12 +27,12 @@ const Run = z.object({
 const ask = (guest: Guest) =>
   xftrace(["check", guest.target, "--only", "XF019", "--ask-guest", "--json"]);
 
-/** Without the module there is nobody to ask. */
+/** Without the module, nothing in the guest can be asked. */
 export async function nobodyToAsk(guest: Guest): Promise<void> {
   assertOneClearError(await ask(guest), /--ask-guest needs the module xftrace/);
 }
 
-/** The guest says what memory says; and then its tracefs is made to lie. */
+/** First tracefs agrees with memory; then it is made to lie. */
 export async function askGuest(guest: Guest, session: Session): Promise<void> {
   const honest = await ask(guest);
   assert.equal(honest.code, 0, honest.err + honest.out);
@@ -55,7 +55,7 @@ export async function askGuest(guest: Guest, session: Session): Promise<void> {
   const top = TraceArray.global(kernel).object.gva;
   const other = TraceArray.all(kernel).find(({ name }) => name === "lie");
   assert.ok(other !== undefined);
-  // What a rootkit would do: the file tells of something else.
+  // As a rootkit would do it: the file shows another variable.
   const { gpa } = kernel.space.translate(tracingOnFile(kernel, top));
   const bend = (from: bigint, to: bigint) =>
     assert.equal(memory.compareExchange(gpa, 8, from, to), from);

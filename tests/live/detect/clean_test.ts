@@ -1,4 +1,4 @@
-/** Nothing is found in guests that are what they should be, under load. */
+/** Checks find nothing in clean guests, even under load. */
 import assert from "node:assert/strict";
 import { times } from "../../../engine/base/long_fixture.ts";
 import { textRecords } from "../../../engine/detect/text/text_record.ts";
@@ -24,9 +24,9 @@ import {
 const RUNS = times(12, 50);
 
 /**
- * Modules come and go, probes and tracers too, processes start and end. Each
- * round leaves things as they were; the last one is over when the file is
- * gone that says so.
+ * Loads and unloads modules, sets and removes probes and tracers, starts and
+ * ends processes. Each round restores everything. It goes on until a file is
+ * removed.
  */
 const LOAD = `
 cd ${TRACEFS}
@@ -59,7 +59,7 @@ for (const kernel of KERNELS) {
       () =>
         blameGuest(guest, async () => {
           await startLoad(guest, await buildFixtures(kernel));
-          // In turn: against trusted files, against a record, and by itself.
+          // Alternately with trusted files, with a record, and with neither.
           const trusted = {
             vmlinux: readKernelFile(await vmlinuzOf(kernel)),
             moduleFiles: await modulesOf(kernel),
@@ -82,16 +82,19 @@ for (const kernel of KERNELS) {
         }),
     );
     await t.step(
-      "probes and hooks of the kernel's own are known",
+      "the kernel's own probes and hooks are recognised",
       () => blameGuest(guest, () => known(guest, session)),
     );
-    await t.step("checks pause no CPU, by the guest's own clock", async () => {
-      const folder = await buildFixtures(kernel);
-      await blameGuest(
-        guest,
-        () => noPause(guest, session, `${folder}/clock_gaps`),
-      );
-    });
+    await t.step(
+      "checks pause no CPU, as the guest's own clock shows",
+      async () => {
+        const folder = await buildFixtures(kernel);
+        await blameGuest(
+          guest,
+          () => noPause(guest, session, `${folder}/clock_gaps`),
+        );
+      },
+    );
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * That checks pause no virtual CPU, by the guest's own clock: a part of the
- * test of the clean guests.
+ * Shows with the guest's own clock that checks pause no virtual CPU: part of
+ * the test of clean guests.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import type { Guest } from "../support_fixture.ts";
 
 const ROUNDS = 3;
 const INTERVAL_MS = 1200;
-/** Long enough to be told from a host that is busy with something else. */
+/** Long enough to be distinguished from a busy host. */
 const PAUSE_MS = 800;
 
 /** What one CPU of the guest measured. */
 interface Gaps {
   readonly longestMs: number;
-  /** Share of the time that lies in gaps of more than 50 ms. */
+  /** The share of time in gaps of more than 50 ms. */
   readonly lost: number;
 }
 
-/** Measures in the guest while `work` goes on and on in the host. */
+/** Measures in the guest while the host repeats `work`. */
 async function measure(
   guest: Guest,
   work: () => Promise<unknown>,
@@ -44,7 +44,7 @@ async function measure(
   return gaps;
 }
 
-/** What the host knows of the process: not stopped, not traced. */
+/** Asserts that no thread of the process is stopped or traced. */
 function assertRuns(guest: Guest): void {
   const tasks = `/proc/${guest.pid}/task`;
   for (const { name } of Deno.readDirSync(tasks)) {
@@ -55,11 +55,11 @@ function assertRuns(guest: Guest): void {
 }
 
 /**
- * Compares the guest's clock while checks run with the same while the same
- * checks run on a recording of it: what a check takes from the guest is no
- * more than any such work on the host takes. A guest that stands still for as long as
- * it is checked would lose all of its time; one that is stopped for a moment
- * is measured as well, to show that it would be seen.
+ * Compares the guest's clock while it is checked with the clock while the same
+ * checks run on a recording: checking the guest costs it no more time than any
+ * such work on the host. If a check paused the guest, it would lose all of that
+ * time. To show that a pause would be noticed, the clock is also measured while
+ * the guest is stopped for short times.
  */
 export async function noPause(
   guest: Guest,
@@ -92,7 +92,7 @@ export async function noPause(
   const paused = await measure(guest, async () => {
     if (!pause) return;
     pause = false;
-    // Not before the program runs in the guest.
+    // Wait until the program runs in the guest.
     await new Promise((done) => setTimeout(done, INTERVAL_MS / 3));
     Deno.kill(guest.pid, "SIGSTOP");
     await new Promise((done) => setTimeout(done, PAUSE_MS));
@@ -114,7 +114,7 @@ export async function noPause(
   ].join("; ");
   console.log(`  ${report}`);
   assert.ok(runs >= ROUNDS, report);
-  // Halfway from what other work takes to all of the time.
+  // Halfway between what other work costs and all of the time.
   assert.ok(lost(checked) < (1 + lost(unchecked)) / 2, report);
   assert.ok(longest(paused) > PAUSE_MS / 2, report);
   assert.ok(longest(checked) < longest(paused), report);

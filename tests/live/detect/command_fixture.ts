@@ -1,5 +1,5 @@
 /**
- * `xftrace check` as a user runs it: a part of the test of the hooks.
+ * `xftrace check` as a user runs it: part of the test of the hooks.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const Sarif = z.object({
   })),
 });
 
-/** Waits until a stream has said something. */
+/** Reads a stream until its text matches. */
 async function untilSaid(
   reader: ReadableStreamDefaultReader<string>,
   wanted: RegExp,
@@ -77,7 +77,7 @@ export async function commandLine(
     await guest.sh("rmmod det_seq");
     assert.equal(found.code, 2, found.err);
     const [{ results }] = Sarif.parse(JSON.parse(found.out)).runs;
-    // The table, and /proc/net/tcp that uses it.
+    // The table, and /proc/net/tcp, which uses it.
     assert.ok(results.some(({ ruleId }) => ruleId === "XF010"));
     for (const { message } of results) assert.match(message.text, /det_seq/);
 
@@ -87,7 +87,7 @@ export async function commandLine(
   }
 }
 
-/** Changes alone are printed: what is new, and what is gone again. */
+/** Only changes are printed: what is new, and what has disappeared. */
 async function watched(
   guest: Guest,
   env: Record<string, string>,

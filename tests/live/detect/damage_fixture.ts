@@ -1,6 +1,6 @@
 /**
- * Damage to a whole recording, where checks look first: a part of the test of
- * the hooks, which takes the recording.
+ * Damage to a full recording, at the places where checks start: part of the
+ * test of the hooks, which makes the recording.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 } from "../../replay/damaged_memory_fixture.ts";
 import { assertClean, check, findingsOf } from "./support_fixture.ts";
 
-/** Where a check begins; of several names the kernel has one. */
+/** Where a check starts; if there are several names, the kernel has one. */
 const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
   ["XF001", "sys_call_table"],
   ["XF002", "x64_sys_call"],
@@ -35,12 +35,12 @@ const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
   ["XF025", "x64_sys_call"],
 ];
 
-/** Pages of kernel text that are garbled, one at a time. */
+/** How many pages of kernel text are overwritten, one at a time. */
 const TEXT_PAGES = 6;
 
 /**
- * Asserts of each that the check says that it cannot judge, or that something
- * is wrong: never that all is well, and that it does not crash.
+ * Asserts for each place that the check reports something as wrong, or as
+ * impossible to judge; it never says that all is well, and does not crash.
  */
 export async function damagedRecording(
   kernel: Kernel,
@@ -52,7 +52,7 @@ export async function damagedRecording(
       kernel.symbols.tryAddress(name)
     ).find((address) => address !== undefined);
     assert.ok(gva !== undefined, symbols);
-    // The list's head lies within the first task.
+    // The list's head is inside the first task.
     const at = id === "XF017"
       ? gva + BigInt(kernel.types.offset("task_struct", "tasks"))
       : gva;
@@ -68,7 +68,7 @@ export async function damagedRecording(
   await anywhere(kernel, options);
 }
 
-/** XF025 finds other bytes in any page of text, without a trusted image. */
+/** XF025 finds changed bytes in any page of text, without a trusted image. */
 async function textOverwritten(kernel: Kernel): Promise<void> {
   const start = kernel.symbols.address("_stext");
   const pages = Number(kernel.symbols.address("_etext") - start) >> 12;
@@ -84,14 +84,14 @@ async function textOverwritten(kernel: Kernel): Promise<void> {
     const broken = damagedKernel(kernel, new Map([[gpa, "garbled"]]));
     const run = await check(broken, ["XF025"]);
     const at = findingsOf(run).map(({ address }) => address - address % 4096n);
-    // A branch into the page may be what shows it.
+    // It may be a branch into the page that shows the change.
     assert.ok(at.length > 0, `0x${page.toString(16)} passed for text`);
     assert.ok(at.includes(page), at.join(" "));
   }
   assertClean(await check(kernel, ["XF025"]));
 }
 
-/** Damage that has no plan: nothing crashes, and what is lost is told. */
+/** Random damage: nothing crashes, and what is lost is reported. */
 async function anywhere(
   kernel: Kernel,
   options: Parameters<typeof check>[2],

@@ -1,4 +1,4 @@
-/** Every hook of the fixtures is found by the check that is meant for it. */
+/** For every hook of the fixtures, the check that is meant for it finds it. */
 import assert from "node:assert/strict";
 import type { CheckOptions } from "../../../engine/detect/core/context.ts";
 import {
@@ -35,19 +35,19 @@ import {
   TRACEFS,
 } from "../support_fixture.ts";
 
-/** A fixture, and what must be said of it. */
+/** A fixture, and what must be reported. */
 interface Fixture {
   readonly module: string;
   readonly parameters?: string;
   readonly check: string;
-  /** What the finding is about. */
+  /** The place that the finding names. */
   readonly where: RegExp;
-  /** What it leads to, in the summary. */
+  /** The code that the place leads to, in the summary. */
   readonly names: RegExp;
-  /** The module named; none when the hook has no module's code. */
+  /** The module that is named; none if the hook's code is in no module. */
   readonly owner?: string | null;
   readonly before?: (guest: Guest) => Promise<string>;
-  /** Before the module is unloaded, and after it. */
+  /** Run before the module is unloaded, and after it. */
   readonly after?: string;
   readonly last?: string;
 }
@@ -177,7 +177,7 @@ const FIXTURES: readonly Fixture[] = [
     },
   },
   {
-    // Off every list: its memory, its events and its files betray it.
+    // It is off every list, but its memory, events and files reveal it.
     module: "task",
     check: "XF017",
     where: /^process \d+ \(tail\)$/,
@@ -224,7 +224,7 @@ const FIXTURES: readonly Fixture[] = [
   {
     module: "text",
     check: "XF020",
-    // On 6.12 the padding is what a return's patch site was filled with.
+    // On 6.12 the padding is that of a return's patch site.
     where: /^(x64_sys_call|__do_sys_ni_syscall)\+0x/,
     names: /bytes of .* are not those of the trusted image/,
     owner: null,
@@ -239,7 +239,7 @@ for (const kernel of KERNELS) {
     using session = attachTo(guest, true);
     const options = { vmlinux };
 
-    await t.step("before: nothing", async () => {
+    await t.step("nothing is found before", async () => {
       assertClean(await check(session.kernel, [], options));
     });
     for (const fixture of FIXTURES) {
@@ -256,22 +256,34 @@ for (const kernel of KERNELS) {
         await recordingOff(session);
       },
     );
-    await t.step("XF021 and XF022 see a hooked call's flow", async () => {
-      await hookedFlow(guest, session, folder);
-    });
-    await t.step("a recording of a hooked guest says the same", async () => {
-      await recorded(kernel, guest, session, folder);
-    });
-    await t.step("text is judged without a trusted image", async () => {
+    await t.step(
+      "XF021 and XF022 find the changed flow of a hooked call",
+      async () => {
+        await hookedFlow(guest, session, folder);
+      },
+    );
+    await t.step(
+      "a recording of a hooked guest gives the same findings",
+      async () => {
+        await recorded(kernel, guest, session, folder);
+      },
+    );
+    await t.step("text is checked without a trusted image", async () => {
       await textWithoutImage(kernel, guest, session);
     });
-    await t.step("the project's own module is known by its file", async () => {
-      await ownModule(kernel, guest, session, folder);
-    });
-    await t.step("the command says it, as text, JSON and SARIF", async () => {
-      await commandLine(kernel, guest, folder);
-    });
-    await t.step("after: nothing", async () => {
+    await t.step(
+      "the project's own module is recognised by its file",
+      async () => {
+        await ownModule(kernel, guest, session, folder);
+      },
+    );
+    await t.step(
+      "the command prints findings as text, JSON and SARIF",
+      async () => {
+        await commandLine(kernel, guest, folder);
+      },
+    );
+    await t.step("nothing is found afterwards", async () => {
       assertClean(await check(session.kernel, [], options));
     });
   });
@@ -344,7 +356,7 @@ async function recorded(
       vmlinux: readKernelFile(await vmlinuzOf(series)),
     });
 
-    // Without all of its memory: what is missing is not taken to be clean.
+    // Part of the memory is missing, and this does not count as clean.
     await takeSnapshot(session, core);
     using partial = openCoreSession(`core:${core}`, core);
     const run = await check(partial.kernel);
@@ -361,7 +373,7 @@ async function recorded(
   }
 }
 
-/** The paper's figure 4: a system call with and without a hook. */
+/** Compares the flow of a system call with and without a hook. */
 async function hookedFlow(
   guest: Guest,
   session: Session,

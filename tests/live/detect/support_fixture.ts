@@ -1,6 +1,6 @@
 /**
- * What the tests of the checks share: fixtures built for a kernel, and runs
- * of checks.
+ * Helpers for tests of the checks: building fixtures for a kernel, and running
+ * checks.
  *
  * @module
  */
@@ -22,8 +22,8 @@ import { cacheDirectory, exists } from "../../../lab/host/paths.ts";
 import type { Guest } from "../support_fixture.ts";
 
 /**
- * Builds the fixtures for a kernel series, once for each state of their
- * sources.
+ * Builds the fixtures for a kernel series, unless they have been built from the
+ * same sources before.
  *
  * @returns the folder that holds `det_*.ko`, `bpf_load` and `clock_gaps`
  */
@@ -41,7 +41,7 @@ export async function buildFixtures(series: string): Promise<string> {
   const parent = `${cacheDirectory()}/fixtures`;
   const folder = `${parent}/${hash.digest("hex").slice(0, 16)}`;
   Deno.mkdirSync(parent, { recursive: true });
-  // Another file's tests may be building the same.
+  // Another test file may be building the same.
   using _held = await lock(`${folder}.lock`);
   if (exists(folder)) return folder;
   const work = Deno.makeTempDirSync({ dir: parent });
@@ -56,7 +56,7 @@ export async function buildFixtures(series: string): Promise<string> {
   const said = new TextDecoder().decode(stderr) +
     new TextDecoder().decode(stdout);
   assert.equal(code, 0, `building the fixtures failed: ${said}`);
-  // They run in the guest's user space, which has no libraries.
+  // These run in the guest's user space, which has no libraries.
   for (const name of ["bpf_load", "clock_gaps"]) {
     const program = await new Deno.Command("gcc-12", {
       args: ["-static", "-O2", "-o", `${work}/${name}`, `${work}/${name}.c`],
@@ -68,12 +68,12 @@ export async function buildFixtures(series: string): Promise<string> {
   return folder;
 }
 
-/** The vmlinuz that the lab boots for a series. */
+/** The vmlinuz that the lab boots for a kernel series. */
 export async function vmlinuzOf(series: string): Promise<string> {
   return (await findKernel(series, "amd64", () => {})).vmlinuz;
 }
 
-/** Runs checks by id; all of them when none are named. */
+/** Runs checks by id, or all checks if none are named. */
 export async function check(
   kernel: Kernel,
   ids: readonly string[] = [],
@@ -88,8 +88,8 @@ export function findingsOf(run: CheckRun): Finding[] {
 }
 
 /**
- * Asserts that there is nothing to find, and that all was judged. A message
- * has the evidence.
+ * Asserts that there are no findings, and that everything was judged. The error
+ * contains the evidence.
  */
 export function assertClean(run: CheckRun): void {
   assert.deepEqual(
@@ -111,9 +111,9 @@ export function assertClean(run: CheckRun): void {
 }
 
 /**
- * Runs a part of a test; when it fails and the guest has died or its kernel
- * has oopsed, the error says that first, with the guest's last words: what
- * was asserted then says nothing of the checks.
+ * Runs a part of a test. If it fails, and the guest has crashed or its kernel
+ * has oopsed, the error says that first, with the guest's last messages, since
+ * the failure then says nothing about the checks.
  */
 export async function blameGuest<T>(
   guest: Guest,

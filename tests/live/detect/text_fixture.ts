@@ -1,6 +1,6 @@
 /**
- * Text without a trusted image, and modules by their files: parts of the test
- * of the hooks, which boots the guest.
+ * Checks of text without a trusted image, and of modules with their files:
+ * parts of the test of the hooks, which boots the guest.
  *
  * @module
  */
@@ -35,10 +35,10 @@ export async function modulesOf(series: string) {
   return moduleFiles([modules]);
 }
 
-/** Writes one byte of the guest's memory, and gives what undoes it. */
+/** Writes one byte of the guest's memory; returns what undoes it. */
 function poke(session: Session, gva: bigint, value: number): () => void {
   const { kernel, memory } = session;
-  // Memory is exchanged by aligned words.
+  // Memory is written in aligned words.
   const word = gva & ~3n;
   const shift = 8n * (gva & 3n);
   const { gpa } = kernel.space.translate(word);
@@ -73,7 +73,7 @@ export async function textWithoutImage(
     for (const { name } of Deno.readDirSync(folder)) {
       assert.equal(Deno.statSync(`${folder}/${name}`).mode, 0o100600);
     }
-    // In use meanwhile: what the kernel patches is explained.
+    // Used while it is checked: what the kernel patches is explained.
     await guest.sh(`cd /sys/kernel/tracing
       echo 'p:one vfs_read+4' > kprobe_events; echo 1 > events/kprobes/enable
       echo 'vfs_* veth_*' > set_ftrace_filter; echo function > current_tracer
@@ -90,7 +90,7 @@ export async function textWithoutImage(
     const judged = whole.outcomes[2].judged;
     assert.ok(judged > 50_000, `${judged} bytes of modules' text`);
 
-    // A no-op with another displacement is a no-op still.
+    // A no-op with another displacement is still a no-op.
     const text = readImage(kernel, "_stext", "_etext");
     const site = jumpSites(kernel).find(({ code }) => {
       const at = Number(code - text.start);
@@ -104,7 +104,7 @@ export async function textWithoutImage(
     assert.deepEqual(label.map(({ check }) => check), ["XF020", "XF023"]);
     assert.match(label[1].where, /^jump label at /);
 
-    // Behind the last function of a module nothing runs.
+    // Nothing runs after the last function of a module.
     kernel.live.refresh();
     const veth = kernel.live.modules.find(({ name }) => name === "veth");
     assert.ok(veth !== undefined);
@@ -128,7 +128,7 @@ export async function textWithoutImage(
   }
 }
 
-/** XF021 out of sealed recordings: a hook that Ftrace does not see. */
+/** XF021 with sealed recordings finds a hook that Ftrace does not see. */
 async function sealedCallFlow(
   guest: Guest,
   session: Session,
@@ -167,7 +167,7 @@ async function sealedCallFlow(
     );
     assert.ok(foreign.length > 0, found.map(({ where }) => where).join(", "));
     assert.ok(foreign.every(({ module }) => module === "det_ftrace"));
-    // A recording that was tampered with does not pass for a whole one.
+    // A recording that was tampered with is not accepted as genuine.
     const bytes = Deno.readFileSync(recordingPath);
     bytes[bytes.length >> 1] ^= 1;
     Deno.writeFileSync(recordingPath, bytes);
@@ -180,7 +180,7 @@ async function sealedCallFlow(
   }
 }
 
-/** XF019: memory against what the guest's own tracefs says. */
+/** XF019 compares memory with what the guest's own tracefs says. */
 async function toldByGuest(session: Session): Promise<void> {
   const told = new Map(await toldByModule(session));
   assert.ok(told.size >= 4);
@@ -197,7 +197,7 @@ async function toldByGuest(session: Session): Promise<void> {
   ]);
 }
 
-/** The project's own module hooks the kernel, and is known by its file. */
+/** The project's own module, which hooks the kernel, is recognised. */
 export async function ownModule(
   series: string,
   guest: Guest,
@@ -227,7 +227,7 @@ export async function ownModule(
     }
     assertClean(await pollUntil(tracer, check(kernel, [], { moduleFiles })));
 
-    // One byte of another build, or of another module of that name.
+    // One byte as in another build, or in another module of that name.
     const other = new Uint8Array(file);
     const section = genuine.sections.find(({ name }) => name === ".text");
     assert.ok(section !== undefined);

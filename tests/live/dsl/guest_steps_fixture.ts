@@ -1,6 +1,6 @@
 /**
- * What the language knows of a running guest: its names in errors and in
- * declarations; and results that are renewed on a terminal.
+ * Steps that test what the language knows about a running guest (names in
+ * errors and in declarations), and results that are updated on a terminal.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Guest } from "../../../lab/mod.ts";
 import { CompileError, oneLiner, oneLinerMessage } from "xftrace";
 import { declarations } from "xftrace";
 
-/** One-liners, and what is said of them; `KERNEL` is the guest's release. */
+/** One-liners and their errors; `KERNEL` stands for the guest's release. */
 const WRONG: readonly (readonly [text: string, said: string])[] = [
   [
     'trace("vfs_reed").count()',
@@ -49,7 +49,7 @@ const WRONG: readonly (readonly [text: string, said: string])[] = [
   ],
 ];
 
-/** Each error names what the guest has, with a caret under the text. */
+/** Each error names what the guest has, and puts a caret under the text. */
 export function errorsOfGuest(session: Session): void {
   const { facts } = openRunTarget(session);
   for (const [text, said] of WRONG) {
@@ -83,7 +83,7 @@ export const good = [
 ];
 // @ts-expect-error: the guest has no such function
 export const a = trace(kernel.vfs_reed).count();
-// @ts-expect-error: a text is compared with a number
+// @ts-expect-error: a text cannot be compared with a number
 export const b = switches.filter(field("prev_comm").gt(3)).count();
 // @ts-expect-error: the event has no such field
 export const c = switches.filter(field("prev_pod").gt(3)).count();
@@ -103,7 +103,7 @@ export function declared(session: Session): string {
   return text;
 }
 
-/** With them a script is checked as its author writes it. */
+/** With these declarations, a script is checked while it is written. */
 export async function typesOfGuest(session: Session): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -122,7 +122,7 @@ export async function typesOfGuest(session: Session): Promise<void> {
   }
 }
 
-/** On a terminal the result is renewed in its place; the last one stays. */
+/** On a terminal the result is updated in place; the last one stays. */
 export async function renewedOnTerminal(guest: Guest): Promise<void> {
   const path = (name: string) => fileURLToPath(import.meta.resolve(name));
   const command = [
@@ -141,7 +141,7 @@ export async function renewedOnTerminal(guest: Guest): Promise<void> {
   }).output();
   const shown = new TextDecoder().decode(stdout);
   assert.equal(code, 0, shown);
-  // Up as many lines as were shown, and cleared from there.
+  // Moves up as many lines as were shown, and clears the rest.
   const texts = shown.replaceAll("\x1b", "ESC").split(/ESC\[\d+AESC\[J/);
   assert.ok(texts.length >= 2, JSON.stringify(shown));
   const counts = texts.map((text) => Number(/^ls +(\d+)\r$/m.exec(text)?.[1]));

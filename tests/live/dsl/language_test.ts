@@ -1,6 +1,6 @@
 /**
- * The language on running guests: every script and every lesson runs; what is
- * written is what the plan prints, and is taken back.
+ * The language on running guests: every script and every lesson runs; exactly
+ * what the plan prints is written, and it is undone.
  *
  * @module
  */
@@ -61,11 +61,11 @@ const APPEND = [
   "ftrace_graph_filter=__x64_sys_openat,__x64_sys_read,__x64_sys_write,vfs_read",
 ].join(" ");
 
-/** Opens, reads, writes and starts programs, without end. */
+/** Opens, reads and writes files and starts programs, without end. */
 const LOAD =
   "while :; do ls -l /bin; cat /etc/passwd /proc/meminfo; sh -c 'wc -c /proc/cpuinfo | cat'; dd if=/dev/zero of=/tmp/x bs=4096 count=20; sleep 0.1; done >/dev/null 2>&1 &";
 
-/** Scripts; those marked see nothing, or need not, on these guests. */
+/** The scripts; those that are marked may print nothing on these guests. */
 const SCRIPTS: readonly [script: Script, sees: boolean, ...args: string[]][] = [
   [opens, true],
   [execs, true],
@@ -97,7 +97,7 @@ async function run(
   return { ...result, written };
 }
 
-/** Offsets of the 8-byte words in which two images of memory differ. */
+/** The offsets of 8-byte words that differ between two memory images. */
 function changed(a: Uint8Array, b: Uint8Array): Set<number> {
   const x = new BigUint64Array(a.buffer, 0, a.length / 8);
   const y = new BigUint64Array(b.buffer, 0, b.length / 8);
@@ -112,7 +112,7 @@ function wordsOf({ steps }: Plan): WordChange[] {
     .filter((change) => change.way === "word");
 }
 
-/** Control words as they are now, to be compared after a run. */
+/** The current control words, to be compared after a run. */
 function controls(session: Session): string {
   const { facts } = openRunTarget(session);
   const { tracer, recording, roots, maxDepth, events } = facts;
@@ -121,8 +121,8 @@ function controls(session: Session): string {
 }
 
 /**
- * Stops the guest where none of its CPUs is writing an event: what is half
- * written stays so while it stands still, and cannot be followed.
+ * Stops the guest at a moment when none of its CPUs is writing an event: a
+ * half-written event could not be followed while the guest is stopped.
  */
 async function stopBetweenWrites(
   guest: Guest,
@@ -152,7 +152,7 @@ for (const kernel of ["6.1", "6.12"]) {
     for (const [script, sees, ...args] of SCRIPTS) {
       await t.step(`script ${script.name}`, async () => {
         let events = 0;
-        // A busy host may not let the guest run for as long as a script does.
+        // On a busy host the guest may get less time than the script runs.
         for (let tries = 0; tries < 10 && events === 0; tries++) {
           const queries = script.queries([...args, "--for", "1s"]);
           const result = await run(session, queries);
@@ -168,7 +168,7 @@ for (const kernel of ["6.1", "6.12"]) {
     for (const { title, code } of LESSONS) {
       await t.step(`lesson "${title}"`, async () => {
         const queries = oneLiner(code);
-        // Those without an end of their own are interrupted, as by Ctrl-C.
+        // Lessons that do not end by themselves are interrupted by Ctrl-C.
         const stop = AbortSignal.timeout(1500);
         const result = await run(session, queries, stop);
         assert.ok(["signal", "until"].includes(result.ended));
@@ -181,10 +181,10 @@ for (const kernel of ["6.1", "6.12"]) {
       errorsOfGuest(session);
     });
     await t.step("declarations and a terminal", async () => {
-      // The type checker takes its time: once is enough.
+      // The type checker is slow, so once is enough.
       if (kernel === "6.1") declared(session);
       else {
-        // Both end before the next step, whatever becomes of them.
+        // Both end before the next step, even if one fails.
         const runs = await Promise.allSettled([
           typesOfGuest(session),
           renewedOnTerminal(guest),
@@ -195,7 +195,7 @@ for (const kernel of ["6.1", "6.12"]) {
       }
     });
 
-    await t.step("what is not asked for is not recorded", async () => {
+    await t.step("only what was asked for is recorded", async () => {
       const writes = trace(sys_write).via("graph").until("1s").count();
       const told = await run(session, [writes]);
       const target = openRunTarget(session);
@@ -215,13 +215,13 @@ for (const kernel of ["6.1", "6.12"]) {
     });
 
     await t.step(
-      "the words written are those printed, and taken back",
+      "exactly the printed words are written, and undone",
       async () => {
         const { memoryFile } = guest;
         assert.ok(memoryFile !== undefined);
         const read = () => Deno.readFileSync(memoryFile);
         const query = trace(sys_write).via("graph").until("200ms").count();
-        // Nothing but the run itself may change memory.
+        // Only the run itself may change memory.
         await stopBetweenWrites(guest, session);
         try {
           const target = openRunTarget(session);
@@ -243,7 +243,7 @@ for (const kernel of ["6.1", "6.12"]) {
             },
           });
           assert.ok(during !== undefined && during.size > 0);
-          // A word that is written twice may end as it began.
+          // A word that is written twice may end with its first value.
           for (const word of during) {
             assert.ok(expected.has(word), `0x${word.toString(16)} not printed`);
           }

@@ -1,6 +1,6 @@
 /**
- * The language on a guest that has the module loaded: what is pushed into it,
- * what comes out, and that nothing of it stays.
+ * Steps that test the language on a guest with the module: push-down into it,
+ * the results, and that nothing is left behind.
  *
  * @module
  */
@@ -29,12 +29,12 @@ import type { Guest } from "../../../lab/mod.ts";
 import foreignCalls from "../../../scripts/foreign_calls.ts";
 import { moduleFor } from "../seal/support_fixture.ts";
 
-/** Reads files as nobody else in the guest does; the same calls each time. */
+/** Reads files with the same calls each time; nothing else runs md5sum. */
 const WORK = "md5sum /etc/passwd /etc/group /init /bin/busybox >/dev/null";
 const FILTERS =
   "cd /sys/kernel/tracing && cat set_ftrace_filter enabled_functions current_tracer events/enable set_graph_function max_graph_depth";
 
-/** Runs queries around some work in the guest. */
+/** Runs queries while the guest does some work. */
 async function around(
   session: Session,
   queries: readonly Query<unknown>[],
@@ -71,7 +71,7 @@ function assertWhole({ lost, sealed, warnings }: RunResult): void {
   assert.deepEqual(warnings, []);
 }
 
-/** A sum of the kernel's text, while the guest stands still. */
+/** A checksum of the kernel's text, taken while the guest is stopped. */
 async function textSum(guest: Guest, session: Session): Promise<string> {
   const { space, symbols } = session.kernel;
   const end = symbols.address("_etext");
@@ -87,7 +87,7 @@ async function textSum(guest: Guest, session: Session): Promise<string> {
   return sum.digest("hex");
 }
 
-/** The steps, on a guest that runs some load; it is left without a tracer. */
+/** Runs the steps on a guest under load; afterwards it has no tracer. */
 export async function moduleSteps(
   t: Deno.TestContext,
   kernel: string,
@@ -103,21 +103,24 @@ export async function moduleSteps(
   const filters = await guest.sh(FILTERS);
   const work = () => guest.sh(WORK);
 
-  await t.step("module: the same with and without push-down", async () => {
-    const reads = trace("vfs_read", "rw_verify_area").under(sys_read)
-      .filter(comm.eq("md5sum")).count("func");
-    const told = await around(session, [reads], work);
-    const untold = await around(session, [reads], work, false);
-    assert.equal(told.steps, "module keys enabled");
-    assertWhole(told);
-    assertWhole(untold);
-    const [table] = told.results as CountTable[];
-    assert.ok(table.get("vfs_read") > 100, table.toString());
-    assert.deepEqual(untold.results, told.results);
-    console.log(
-      `  ${kernel}: ${table.total} events, from ${told.read} entries when the module is told, from ${untold.read} when not`,
-    );
-  });
+  await t.step(
+    "module: results are the same with and without push-down",
+    async () => {
+      const reads = trace("vfs_read", "rw_verify_area").under(sys_read)
+        .filter(comm.eq("md5sum")).count("func");
+      const told = await around(session, [reads], work);
+      const untold = await around(session, [reads], work, false);
+      assert.equal(told.steps, "module keys enabled");
+      assertWhole(told);
+      assertWhole(untold);
+      const [table] = told.results as CountTable[];
+      assert.ok(table.get("vfs_read") > 100, table.toString());
+      assert.deepEqual(untold.results, told.results);
+      console.log(
+        `  ${kernel}: ${table.total} events, from ${told.read} entries when the module is told, from ${untold.read} when not`,
+      );
+    },
+  );
 
   await t.step("module: arguments, callers, names of threads", async () => {
     const opens = trace(sys_openat).filter(args.filename.eq("/etc/group"));
@@ -133,22 +136,25 @@ export async function moduleSteps(
     assert.match(list[0].caller ?? "", /^(do_syscall_64|x64_sys_call)$/);
   });
 
-  await t.step("module: events are enabled for the trace alone", async () => {
-    const exits = event("sched:sched_process_exit").count();
-    const failed = trace(sys_openat).filter(ret.lt(0)).count(comm);
-    const result = await around(
-      session,
-      [exits, failed],
-      () => guest.sh(`cat /no/such/file 2>/dev/null; true`),
-    );
-    assert.equal(result.steps, "enable");
-    const [count, names] = result.results as CountTable[];
-    assert.ok(count.total > 0);
-    assert.ok(names.get("cat") > 0, names.toString());
-  });
+  await t.step(
+    "module: events are enabled only while the trace runs",
+    async () => {
+      const exits = event("sched:sched_process_exit").count();
+      const failed = trace(sys_openat).filter(ret.lt(0)).count(comm);
+      const result = await around(
+        session,
+        [exits, failed],
+        () => guest.sh(`cat /no/such/file 2>/dev/null; true`),
+      );
+      assert.equal(result.steps, "enable");
+      const [count, names] = result.results as CountTable[];
+      assert.ok(count.total > 0);
+      assert.ok(names.get("cat") > 0, names.toString());
+    },
+  );
 
   await t.step(
-    "module: an event that the guest switches stays so",
+    "module: an event that the guest switches itself stays as it is",
     async () => {
       const file = "/sys/kernel/tracing/events/sched/sched_process_exit/enable";
       const exits = event("sched:sched_process_exit").count();
@@ -165,14 +171,14 @@ export async function moduleSteps(
     },
   );
 
-  // What the module tells of hooks, seal_hooks_test.ts sees on both kernels.
+  // tests/live/seal/hooks_test.ts tests hooks on both kernels.
   if (kernel === "6.12") {
-    await t.step("module: a hook betrays itself as the caller", async () => {
+    await t.step("module: a hook is seen as a caller", async () => {
       await hookStep(kernel, guest, session, work);
     });
   }
 
-  await t.step("module: nothing stays", async () => {
+  await t.step("module: nothing is left behind", async () => {
     assert.equal(await textSum(guest, session), before);
     assert.equal(await guest.sh(FILTERS), filters);
     await guest.sh("rmmod xftrace");

@@ -28,7 +28,7 @@ for (const kernel of KERNELS) {
   Deno.test(`instances and snapshots of a ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(
       kernel,
-      // Kernels that do not know these pass them over.
+      // Kernels that do not know these parameters ignore them.
       "reserve_mem=8M:4096:mapped trace_instance=mapped@mapped,sched:sched_switch",
     );
     await guest.sh(
@@ -70,7 +70,7 @@ for (const kernel of KERNELS) {
         assert.ok(lines > 15, "hardly anything was traced");
       });
     }
-    await t.step("all of them are in our snapshot too", async () => {
+    await t.step("a snapshot file contains all of them", async () => {
       const path = await Deno.makeTempFile({ suffix: ".core.zst" });
       try {
         await takeSnapshot(session, path);
@@ -85,9 +85,9 @@ for (const kernel of KERNELS) {
         await Deno.remove(path);
       }
     });
-    // The kernel makes no difference to it.
+    // It does not depend on the kernel, so once is enough.
     if (kernel === KERNELS[0]) {
-      await t.step("what --json prints is as documented", async () => {
+      await t.step("the --json output has the documented types", async () => {
         const target = ["-t", guest.target];
         const folder = await Deno.makeTempDir();
         try {
@@ -101,7 +101,7 @@ for (const kernel of KERNELS) {
             ["Snapshot", ["snapshot", "-o", `${folder}/a.core.zst`, ...target]],
           ]);
           await assertDocumented(runs);
-          // Only what differs from the types is refused.
+          // Fails only if the output differs from the types.
           const [[, info]] = runs;
           await assert.rejects(
             assertDocumented([["Snapshot", info]]),

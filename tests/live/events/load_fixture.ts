@@ -1,7 +1,7 @@
 /**
- * Work for a guest that makes its kernel's events happen, and the events to
- * record meanwhile, in rounds: events that happen all the time would bury the
- * rare ones.
+ * Work that causes events in a guest's kernel, and the events to record during
+ * it. There are several rounds, since frequent events would overwrite rare
+ * ones.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface Round {
   readonly name: string;
   /** Systems, or `system/event`s, below tracefs' `events`. */
   readonly events: readonly string[];
-  /** What the guest does meanwhile. */
+  /** What the guest does during the recording. */
   readonly work: string;
 }
 
@@ -40,7 +40,7 @@ sh -c 'exit 3'; (exec ls /nosuch) 2>/dev/null
 unshare -m true 2>/dev/null
 true`;
 
-/** A file system on a loop device, made, used, synced and unmounted. */
+/** Makes a file system on a loop device, uses, syncs and unmounts it. */
 const DISK = `
 mkdir -p /tmp/mnt
 losetup /dev/loop0 /tmp/disk && mount -t ext4 /dev/loop0 /tmp/mnt || exit 1
@@ -55,7 +55,7 @@ echo 3 > /proc/sys/vm/drop_caches
 cat /tmp/mnt/g* > /dev/null; fstrim /tmp/mnt 2>/dev/null
 umount /tmp/mnt; losetup -d /dev/loop0; true`;
 
-/** Sockets on the loopback. */
+/** Sockets on the loopback device. */
 const NETWORK = `
 ip addr show lo > /dev/null
 ping -c 2 -i 0.1 127.0.0.1 > /dev/null 2>&1
@@ -84,7 +84,7 @@ echo 0 > /sys/devices/system/cpu/cpu1/online 2>/dev/null
 echo 1 > /sys/devices/system/cpu/cpu1/online 2>/dev/null
 true`;
 
-/** Feeds the synthetic event: how long a task waited once it was woken. */
+/** Defines a synthetic event: how long a woken task waited to run. */
 const WAKEUPS = `
 for t in 'sched_waking hist:keys=pid:ts0=common_timestamp' \
   'sched_switch hist:keys=next_pid:delay=common_timestamp-$ts0:onmatch(sched.sched_waking).trace(wakeup,$delay,next_pid,next_comm)'
@@ -220,7 +220,7 @@ export const ROUNDS: readonly Round[] = [
   },
 ];
 
-/** Probes at run time, as users make them. */
+/** Probes that are added at run time, as users do. */
 export const PROBES = `
 cd /sys/kernel/tracing
 echo 'wakeup u64 delay; pid_t pid; char comm[16]' > synthetic_events

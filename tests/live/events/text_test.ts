@@ -1,4 +1,4 @@
-/** Every event: how many can be rendered, and that they read as the guest's. */
+/** How many events can be rendered, and that their text equals the guest's. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { listEvents } from "../../../engine/ftrace/events/event_list.ts";
@@ -21,7 +21,7 @@ import {
   xftraceOk,
 } from "../support_fixture.ts";
 
-/** A disk image with a journal, from the host's tools where it has them. */
+/** A disk image with a journal, made by the host's tools, if it has them. */
 async function putDisk(guest: Guest): Promise<void> {
   const path = Deno.makeTempFileSync();
   try {
@@ -55,8 +55,8 @@ async function recordRound(guest: Guest, round: Round): Promise<string> {
 }
 
 /**
- * writeback_single_inode tells how old a dirty inode is at the time of
- * printing, not of the event: two readings of one trace differ as well.
+ * writeback_single_inode prints how old a dirty inode is at the time of
+ * printing, not of the event, so even the guest's own text differs each time.
  */
 function atRest(line: string | undefined): string | undefined {
   return line?.replace(/(: writeback_single_inode.* age=)\d+/, "$1?");
@@ -70,7 +70,7 @@ for (const kernel of KERNELS) {
     await guest.sh("modprobe ext4; modprobe loop; true", SLOW);
     await guest.sh(`echo 6144 > ${TRACEFS}/buffer_size_kb`, SLOW);
 
-    await t.step("the list is the guest's own", async () => {
+    await t.step("the list of events is the guest's own", async () => {
       using session = attachTo(guest);
       const { instance, events } = openInstance(session);
       const listed = listEvents(instance, events)
@@ -81,9 +81,9 @@ for (const kernel of KERNELS) {
       assert.deepEqual(listed, own);
     });
 
-    await t.step("the functions are the guest's own", async () => {
+    await t.step("the list of functions is the guest's own", async () => {
       // The kernel's placeholders for weak functions that were overridden
-      // cannot be traced (b39181f7c690); they are no functions to offer.
+      // cannot be traced (b39181f7c690), so they are not listed.
       const own = await guest.sh(
         `grep -v '^__ftrace_invalid_address__' ${TRACEFS}/available_filter_functions`,
         SLOW,
@@ -130,50 +130,53 @@ for (const kernel of KERNELS) {
       assert.ok(share >= 97, raw.join("\n"));
     });
 
-    await t.step("what was provoked reads as the guest's own", async () => {
-      await putDisk(guest);
-      await guest.sh(PROBES, SLOW);
-      const seen = new Map<string, number>();
-      const wrong: string[] = [];
-      let lines = 0;
-      for (const round of ROUNDS) {
-        const want = (await recordRound(guest, round)).split("\n");
-        using session = attachTo(guest);
-        const got = reportText(session).split("\n");
-        for (let i = 0; i < Math.max(got.length, want.length); i++) {
-          const event = EVENT.exec(want[i] ?? "")?.[1];
-          if (event !== undefined) {
-            seen.set(event, (seen.get(event) ?? 0) + 1);
-          }
-          if (atRest(got[i]) !== atRest(want[i])) {
-            wrong.push(
-              `${round.name} ${i}:\n  got  ${got[i]}\n  want ${want[i]}`,
-            );
-          }
-        }
-        lines += want.length - 1;
-        console.log(`  ${kernel} ${round.name}: ${want.length - 1} lines`);
-      }
-      console.log(
-        `  ${kernel}: ${lines} lines of ${seen.size} events, ` +
-          `${wrong.length} differ`,
-      );
-      assert.equal(wrong.length, 0, wrong.slice(0, 20).join("\n"));
-      assert.ok(seen.size >= 100, `only ${[...seen.keys()].join(" ")}`);
-      assert.ok(lines > 50_000, `only ${lines} lines`);
-    });
     await t.step(
-      "raw, hex, bin and fields read as the guest's own",
+      "the text of the recorded events equals the guest's own",
+      async () => {
+        await putDisk(guest);
+        await guest.sh(PROBES, SLOW);
+        const seen = new Map<string, number>();
+        const wrong: string[] = [];
+        let lines = 0;
+        for (const round of ROUNDS) {
+          const want = (await recordRound(guest, round)).split("\n");
+          using session = attachTo(guest);
+          const got = reportText(session).split("\n");
+          for (let i = 0; i < Math.max(got.length, want.length); i++) {
+            const event = EVENT.exec(want[i] ?? "")?.[1];
+            if (event !== undefined) {
+              seen.set(event, (seen.get(event) ?? 0) + 1);
+            }
+            if (atRest(got[i]) !== atRest(want[i])) {
+              wrong.push(
+                `${round.name} ${i}:\n  got  ${got[i]}\n  want ${want[i]}`,
+              );
+            }
+          }
+          lines += want.length - 1;
+          console.log(`  ${kernel} ${round.name}: ${want.length - 1} lines`);
+        }
+        console.log(
+          `  ${kernel}: ${lines} lines of ${seen.size} events, ` +
+            `${wrong.length} differ`,
+        );
+        assert.equal(wrong.length, 0, wrong.slice(0, 20).join("\n"));
+        assert.ok(seen.size >= 100, `only ${[...seen.keys()].join(" ")}`);
+        assert.ok(lines > 50_000, `only ${lines} lines`);
+      },
+    );
+    await t.step(
+      "the text equals the guest's own under raw, hex, bin and fields",
       () => followOptions(guest, kernel),
     );
     assertNoOops(guest);
   });
 }
 
-/** Trace options that change all lines, and words that go with them. */
+/** Trace options that change all lines, with options that go with them. */
 const FORMS = ["raw", "hex", "bin", "fields", "raw nocontext-info", "verbose"];
 
-/** Entries of all kinds, read under every option, byte by byte. */
+/** Compares entries of all kinds under every option, byte by byte. */
 async function followOptions(guest: Guest, kernel: string): Promise<void> {
   await guest.sh(
     `cd ${TRACEFS}; echo 0 > tracing_on; echo 0 > events/enable
@@ -209,7 +212,7 @@ async function followOptions(guest: Guest, kernel: string): Promise<void> {
     const { output: want } = await guest.exec(`cat ${TRACEFS}/trace`, SLOW);
     using session = attachTo(guest);
     const got = textBytes(reportText(session));
-    // One character a byte, so that lines of any bytes can be compared.
+    // One character per byte, so that lines with any bytes can be compared.
     const latin = new TextDecoder("latin1");
     const lines = assertSameLines(latin.decode(got), latin.decode(want));
     console.log(
@@ -218,7 +221,7 @@ async function followOptions(guest: Guest, kernel: string): Promise<void> {
     assert.ok(lines > 1000, `${form}: only ${lines} lines`);
     await set(words.map((w) => w.startsWith("no") ? w.slice(2) : `no${w}`));
   }
-  // What the text does not follow is said, and the command goes on.
+  // An unsupported option is reported, and the command goes on.
   await set(["sym-userobj"]);
   const run = await xftrace(["report", "-t", guest.target]);
   assert.equal(run.code, 0, run.err);

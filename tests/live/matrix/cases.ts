@@ -1,14 +1,13 @@
 /**
- * The guests of the matrix: each is booted once and looked at in one or more
- * ways.
+ * The guests of the matrix. Each is booted once, and read in one or more ways.
  *
  * @module
  */
 import type { GuestOptions } from "../../../lab/mod.ts";
 
-/** A way to look at a guest. */
+/** A way to read a guest. */
 export type View =
-  /** By its name: the memory is found through the process. */
+  /** By its name: its memory is found through the process. */
   | "name"
   /** By its process. */
   | "pid"
@@ -16,30 +15,30 @@ export type View =
   | "file"
   /** By its name, read without mapping. */
   | "safe-read"
-  /** By its name, after its memory file's name was removed. */
+  /** By its name, after its memory file was unlinked. */
   | "deleted"
-  /** A core that QEMU dumped by QMP. */
+  /** A core that QEMU dumped through QMP. */
   | "qmp-core"
-  /** Our own snapshot, needed pages. */
+  /** A snapshot with the needed pages. */
   | "snapshot"
-  /** The memory file that is left when the guest has powered off. */
+  /** The memory file that remains after the guest has powered off. */
   | "left-over";
 
-/** How a guest's memory is made. */
+/** How a guest's memory is provided. */
 export type Backing =
   | "file"
   | "memfd"
   | "none"
   | "numa"
-  /** A shared DIMM that is plugged in while the guest runs. */
+  /** A shared DIMM, plugged in while the guest runs. */
   | "plugged"
-  /** No shared memory at all, and a DIMM like it. */
+  /** Private memory, and a private DIMM. */
   | "private-dimm"
-  /** The same with two DIMMs of one size: only QEMU tells which is which. */
+  /** The same with two DIMMs of one size, which only QEMU can tell apart. */
   | "alike-dimms"
-  /** A memfd of huge pages. */
+  /** A memfd with huge pages. */
   | "huge-memfd"
-  /** A file of huge pages, in a hugetlbfs at /dev/hugepages. */
+  /** A file with huge pages, in a hugetlbfs at /dev/hugepages. */
   | "huge-file";
 
 /** One guest. */
@@ -52,7 +51,7 @@ export interface MatrixCase {
   readonly paging: 4 | 5;
   readonly backing: Backing;
   readonly views: readonly View[];
-  /** Part of every run, not only of the full table. */
+  /** Whether it is part of every run, and not only of the full table. */
   readonly always?: boolean;
 }
 
@@ -223,7 +222,7 @@ export const CASES: readonly MatrixCase[] = [
   },
 ];
 
-/** The DIMMs that are plugged into a case's guest. */
+/** The DIMMs to plug into a case's guest. */
 export function dimmsOf(
   one: MatrixCase,
 ): { readonly type: string; readonly share: boolean; readonly mib: number }[] {
@@ -254,7 +253,7 @@ export function guestOptions(one: MatrixCase): GuestOptions {
     );
   }
   if (one.backing === "numa") {
-    // Unequal halves, so that the second one lies on both sides of the hole.
+    // Unequal halves, so that the second one is on both sides of the gap.
     const first = mib / 4;
     const last = one.cpus - 1;
     qemuArgs.push(
@@ -292,7 +291,7 @@ export function guestOptions(one: MatrixCase): GuestOptions {
     mem: one.mem,
     cpus: one.cpus,
     share: one.backing === "file",
-    // Without CMPXCHG16B, for the reason that the lab gives.
+    // Without CMPXCHG16B, for the reason given in the lab's source.
     cpu: `max,cx16=off${one.paging === 4 ? ",la57=off" : ""}`,
     qemuArgs,
   };

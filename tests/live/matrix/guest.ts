@@ -1,5 +1,5 @@
 /**
- * What a guest says of itself, and whether `info` says the same.
+ * What a guest says about itself, and whether `info` says the same.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Guest } from "../../../lab/mod.ts";
 import type { Info } from "../../../scripts/cli/commands/info.ts";
 import { SLOW, TRACEFS } from "../support_fixture.ts";
 
-/** Records function_graph and events for a moment, and stops. */
+/** Records function_graph and events for a short time, and stops. */
 const RECORD = `
 cd ${TRACEFS}
 echo 0 > tracing_on
@@ -28,7 +28,7 @@ ls -lR /proc/1 > /dev/null 2>&1
 echo 0 > instances/second/tracing_on
 echo 0 > tracing_on`;
 
-/** A guest's own word, by what `info --json` calls it. */
+/** Commands that print a guest's facts, by their names in `info --json`. */
 export interface GuestFacts {
   readonly [name: string]: string;
 }
@@ -53,7 +53,7 @@ const FACTS: Record<string, string> = {
     grep -E '^(entries|overrun|read events|dropped events):' $c/stats; done`,
 };
 
-/** What a guest holds once it has recorded. */
+/** What a guest says after it has recorded. */
 export interface Recorded {
   readonly facts: GuestFacts;
   /** The top level's trace file. */
@@ -62,7 +62,7 @@ export interface Recorded {
   readonly second: string;
 }
 
-/** Lets the guest record, stop and tell. */
+/** Makes the guest record and stop, and asks it for its facts. */
 export async function record(guest: Guest): Promise<Recorded> {
   await guest.sh(RECORD, SLOW);
   const mark = "----- ";
@@ -86,7 +86,7 @@ export async function record(guest: Guest): Promise<Recorded> {
   };
 }
 
-/** Where an `info` differs from the guest's own word, one line each. */
+/** Where `info` differs from what the guest says, one line each. */
 export function infoMismatches(
   info: Info,
   facts: GuestFacts,

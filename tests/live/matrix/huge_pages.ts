@@ -1,20 +1,20 @@
 /**
- * Huge pages of the host for a guest's memory: reserved for as long as they
- * are needed, as the administrator of a host would do it for good.
+ * Reserves huge pages of the host for a guest's memory, as long as they are
+ * needed.
  *
  * @module
  */
 
 const COUNT = "/proc/sys/vm/nr_hugepages";
-/** Where QEMU is told to make its file. */
+/** The folder in which QEMU creates its file. */
 const MOUNT = "/dev/hugepages";
 const MIB = 2;
 
 /**
- * Reserves huge pages of 2 MiB for `mib` MiB beside those that are taken, and
- * has a hugetlbfs mounted at /dev/hugepages. Disposing it takes both back.
+ * Reserves huge pages of 2 MiB for `mib` MiB, besides those in use, and mounts
+ * a hugetlbfs at /dev/hugepages. Disposing the result undoes both.
  *
- * @throws {Error} when the host does not give them; it says what to do.
+ * @throws {Error} if the host has too few; says what to do.
  */
 export function reserveHugePages(mib: number): Disposable {
   const wanted = mib / MIB;

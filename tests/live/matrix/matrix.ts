@@ -1,6 +1,6 @@
 /**
- * Prints the table of guests that xftrace is exact on: boots each, records,
- * and compares `info` and `report` with what the guest itself says.
+ * Prints the table of guests on which xftrace is exact: boots each one,
+ * records, and compares `info` and `report` with what the guest itself says.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Boots the matrix's guests, looks at each in all its ways, and tells the
- * outcome as a table.
+ * Boots the matrix's guests, reads each one in all ways, and makes a table of
+ * the results.
  *
  * @module
  */
@@ -26,15 +26,15 @@ import { infoMismatches, record, type Recorded } from "./guest.ts";
 export interface Row {
   readonly case: MatrixCase;
   readonly view: View;
-  /** What was found wrong; empty: all is exact. */
+  /** The differences that were found; if empty, all is exact. */
   readonly wrong: readonly string[];
-  /** Lines of both instances' reports. */
+  /** Number of lines in the reports of both instances. */
   readonly lines: number;
-  /** Attaching, without a cache, in ms. */
+  /** Time to attach without a cache, ms. */
   readonly attachMs: number;
 }
 
-/** Times that a guest is booted again when it dies as it boots. */
+/** How often a guest is booted again if it crashes during boot. */
 const BOOTS = 3;
 
 /** Runs one case: one guest. */
@@ -88,8 +88,8 @@ export async function runCase(
 }
 
 /**
- * Boots a case's guest, again if need be: emulated processors now and then
- * make a kernel of 6.12 fault in its allocator (seen with QEMU 7.2).
+ * Boots a case's guest, several times if necessary: on emulated processors, a
+ * 6.12 kernel sometimes faults in its allocator (seen with QEMU 7.2).
  */
 async function boot(
   one: MatrixCase,
@@ -106,7 +106,7 @@ async function boot(
   }
 }
 
-/** Plugs DIMMs in and waits until the guest has seen them; bytes in all. */
+/** Plugs in DIMMs, and waits until the guest uses them; returns all bytes. */
 async function plug(guest: Guest, one: MatrixCase): Promise<number> {
   const dimms = dimmsOf(one);
   if (dimms.length === 0) return 0;
@@ -123,7 +123,7 @@ async function plug(guest: Guest, one: MatrixCase): Promise<number> {
       "memdev": `late${index}`,
     });
   }
-  // Online: the kernel then uses it, also for its page tables and buffers.
+  // Once online, the kernel uses it, also for its page tables and buffers.
   await guest.sh(
     `for i in $(seq 50); do
        [ $(grep -c '^1[0-9a-f]*-.*System RAM' /proc/iomem) = ${dimms.length} ] && break
@@ -170,7 +170,7 @@ async function look(
   return { case: one, view, wrong, lines, attachMs };
 }
 
-/** Makes what the view looks at; returns its target. */
+/** Prepares a target for a way of reading; returns its name. */
 async function prepare(
   view: View,
   guest: Guest,
@@ -183,7 +183,7 @@ async function prepare(
       return `file:${guest.memoryFile}`;
     case "deleted":
       if (guest.memoryFile === undefined) throw new Error("no memory file");
-      // Kept under another name for those who come after.
+      // Kept under another name for the ways that follow.
       linkSync(guest.memoryFile, work);
       unlinkSync(guest.memoryFile);
       return guest.target;
@@ -202,13 +202,13 @@ async function prepare(
       try {
         linkSync(guest.memoryFile ?? "", work);
       } catch {
-        // "deleted" has linked it.
+        // The way "deleted" has made this link.
       }
       await guest.exec("poweroff -f", { timeoutMs: 15_000 }).catch(() => {});
       for (let i = 0; guest.running && i < 50; i++) {
         await new Promise((done) => setTimeout(done, 100));
       }
-      // A machine without ACPI halts, and stays.
+      // A machine without ACPI halts, and QEMU does not end.
       if (guest.running) await guest.qmp("quit").catch(() => {});
       return `file:${work}`;
     }
@@ -217,7 +217,7 @@ async function prepare(
   }
 }
 
-/** What `report` prints; `snapshot` as with its `--snapshot`. */
+/** The output of `report`, or of `report --snapshot`. */
 export function reportText(
   session: Session,
   name?: string,

@@ -1,6 +1,6 @@
 /**
- * Following while the guest does things to its buffers: every line that its
- * kernel took is decoded, or counted as lost.
+ * Following while the guest changes its buffers: every line that its kernel
+ * accepted is decoded, or counted as lost.
  */
 import assert from "node:assert/strict";
 import { followMarkers } from "./markers_fixture.ts";
@@ -12,7 +12,7 @@ import {
   TRACEFS,
 } from "../support_fixture.ts";
 
-/** What the guest does, by what it is called. */
+/** What the guest does, by the step's name. */
 const CHURN: Readonly<Record<string, string>> = {
   "nothing": "sleep 3",
   "resizes all buffers":
@@ -68,8 +68,8 @@ for (const kernel of KERNELS) {
         assert.equal(others, 0, "something else was traced");
         assert.equal(decoded, totals.decoded);
         assert.equal(totals.exact, true);
-        // What the guest itself throws away unseen cannot be counted, only
-        // that it did.
+        // Events that the guest itself discards unseen cannot be counted; only
+        // the fact is known.
         if (totals.blindResets === 0) {
           assert.equal(decoded + totals.lost, accepted);
         } else assert.ok(decoded + totals.lost <= accepted);

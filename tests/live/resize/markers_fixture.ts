@@ -1,7 +1,7 @@
 /**
  * A known stream of events: shells in the guest write numbered lines to
- * trace_marker and count what was accepted, while something is done to the
- * buffers and a follower reads them.
+ * trace_marker, and count those that were accepted. Meanwhile the buffers are
+ * changed, and a follower reads them.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { traceLayout } from "../../../engine/ftrace/ring/meta.ts";
 import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
 import { attachTo, type Guest, SLOW, TRACEFS } from "../support_fixture.ts";
 
-/** What came of one stream. */
+/** The result of one stream. */
 export interface Followed {
-  /** Lines that the guest's kernel took. */
+  /** Lines that the guest's kernel accepted. */
   readonly accepted: number;
-  /** Lines that were decoded, none twice. */
+  /** Lines that were decoded, each counted once. */
   readonly decoded: number;
   /** Lines that were decoded a second time, or out of order. */
   readonly repeated: number;
-  /** Decoded events that are no lines. */
+  /** Decoded events that are not lines. */
   readonly others: number;
   readonly totals: FollowTotals;
 }
@@ -47,7 +47,7 @@ cat /tmp/count.a /tmp/count.b`;
 /**
  * Follows while the guest writes lines and runs \`churn\`.
  *
- * @param pollMs between polls
+ * @param pollMs time between polls
  */
 export async function followMarkers(
   guest: Guest,

@@ -1,6 +1,6 @@
 /**
- * The guest's module as a user meets it: sealed traces with `xftrace on` and
- * `off`, and the stock tracers with `--tracer`.
+ * The guest's module as a user sees it: sealed traces with `xftrace on` and
+ * `off`, and stock tracers with `--tracer`.
  */
 import assert from "node:assert/strict";
 import type { Status } from "../../../scripts/cli/commands/status.ts";
@@ -25,13 +25,13 @@ const opens = (text: string) =>
   text.match(/__x64_sys_openat\(.*"\/proc\/modules"/g)?.length ?? 0;
 
 for (const kernel of SEAL_KERNELS) {
-  Deno.test(`the module as a user meets it, ${kernel}`, async (t) => {
+  Deno.test(`the module as a user sees it, ${kernel}`, async (t) => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);
     using user = new User(guest);
 
     await t.step(
-      "tracefs files are written and read for the host",
+      "the module writes and reads tracefs files for the host",
       async () => {
         const { mailbox } = tracerOf(session);
         const see = async (file: string) =>
@@ -87,7 +87,7 @@ for (const kernel of SEAL_KERNELS) {
       },
     );
 
-    await t.step("a sealed trace, verified", async () => {
+    await t.step("a sealed trace is verified", async () => {
       const plan = await user.ok("on", "--dry-run", "sys_open", "sys_read");
       assert.match(plan, /enabled +0 -> 1 +xft_control.enabled\n/);
       assert.match(
@@ -129,68 +129,74 @@ for (const kernel of SEAL_KERNELS) {
       assert.match(out, /NOT GENUINE/);
     });
 
-    await t.step("its collector is killed, twice", async () => {
-      await user.ok("on", "sys_openat");
-      await guest.sh(openLoad(3));
-      user.killCollector();
-      assertOneClearError(
-        await user.run("on", "sys_openat"),
-        /its collector is gone; go on with it: `xftrace on --resume/,
-      );
-      await guest.sh(openLoad(3));
-      await user.ok("on", "--resume");
-      await guest.sh(openLoad(3));
-      user.killCollector();
-      await guest.sh(openLoad(3));
-      const off = await user.off();
-      assert.equal(off.verification.clean, true);
-      assert.equal(opens(user.text()), 12, "none is lost, each has its name");
-    });
+    await t.step(
+      "a trace continues after its collector was killed, twice",
+      async () => {
+        await user.ok("on", "sys_openat");
+        await guest.sh(openLoad(3));
+        user.killCollector();
+        assertOneClearError(
+          await user.run("on", "sys_openat"),
+          /its collector is gone; go on with it: `xftrace on --resume/,
+        );
+        await guest.sh(openLoad(3));
+        await user.ok("on", "--resume");
+        await guest.sh(openLoad(3));
+        user.killCollector();
+        await guest.sh(openLoad(3));
+        const off = await user.off();
+        assert.equal(off.verification.clean, true);
+        assert.equal(opens(user.text()), 12, "none is lost, each has its name");
+      },
+    );
 
-    await t.step("a stock tracer is selected, and all is undone", async () => {
-      const before = await user.switches();
-      const args = [
-        ...["on", "--tracer", "function_graph", "sys_openat"],
-        ...["--filter", "vfs_open vfs_read", "--clock", "boot"],
-        ...["--event", "sched:sched_switch", "--buffer-size", "256"],
-      ];
-      const plan = await user.ok(...args, "--dry-run");
-      for (
-        const line of [
-          /trace_clock +mono -> boot/,
-          /buffer_size_kb +51\d -> 256/,
-          /set_ftrace_filter +all functions -> vfs_open vfs_read __x64_sys_openat/,
-          /set_graph_function +all functions -> __x64_sys_openat/,
-          /events\/sched\/sched_switch\/enable +0 -> 1/,
-          /current_tracer +nop -> function_graph/,
-        ]
-      ) assert.match(plan, line);
-      assert.deepEqual(await user.switches(), before);
+    await t.step(
+      "a stock tracer is selected, and everything is undone",
+      async () => {
+        const before = await user.switches();
+        const args = [
+          ...["on", "--tracer", "function_graph", "sys_openat"],
+          ...["--filter", "vfs_open vfs_read", "--clock", "boot"],
+          ...["--event", "sched:sched_switch", "--buffer-size", "256"],
+        ];
+        const plan = await user.ok(...args, "--dry-run");
+        for (
+          const line of [
+            /trace_clock +mono -> boot/,
+            /buffer_size_kb +51\d -> 256/,
+            /set_ftrace_filter +all functions -> vfs_open vfs_read __x64_sys_openat/,
+            /set_graph_function +all functions -> __x64_sys_openat/,
+            /events\/sched\/sched_switch\/enable +0 -> 1/,
+            /current_tracer +nop -> function_graph/,
+          ]
+        ) assert.match(plan, line);
+        assert.deepEqual(await user.switches(), before);
 
-      await user.ok(...args);
-      const during = (await user.switches()).join("\n");
-      assert.match(during, /current_tracer: function_graph/);
-      assert.match(during, /set_graph_function: __x64_sys_openat\n/);
-      assert.match(during, /vfs_read/);
-      assert.match(during, /\[boot\]/);
-      assert.match(during, /buffer_size_kb: 25[6-9]/);
-      assert.match(during, /sched_switch\/enable: 1/);
-      await guest.sh(openLoad(3));
-      await user.ok("off");
-      assert.match(user.text(), /__x64_sys_openat\(\) \{/);
-      assert.match(user.text(), /vfs_open\(\);/);
-      assert.match(user.text(), /sched_switch:/);
-      assert.doesNotMatch(user.text(), /vfs_read\(\)/, "it is below no root");
-      assert.deepEqual(await user.switches(), before);
+        await user.ok(...args);
+        const during = (await user.switches()).join("\n");
+        assert.match(during, /current_tracer: function_graph/);
+        assert.match(during, /set_graph_function: __x64_sys_openat\n/);
+        assert.match(during, /vfs_read/);
+        assert.match(during, /\[boot\]/);
+        assert.match(during, /buffer_size_kb: 25[6-9]/);
+        assert.match(during, /sched_switch\/enable: 1/);
+        await guest.sh(openLoad(3));
+        await user.ok("off");
+        assert.match(user.text(), /__x64_sys_openat\(\) \{/);
+        assert.match(user.text(), /vfs_open\(\);/);
+        assert.match(user.text(), /sched_switch:/);
+        assert.doesNotMatch(user.text(), /vfs_read\(\)/, "it is below no root");
+        assert.deepEqual(await user.switches(), before);
 
-      assertOneClearError(
-        await user.run("on", "--tracer", "no_such", "--clock", "boot"),
-        /refused to write "no_such" to tracefs' current_tracer: invalid/,
-      );
-      assert.deepEqual(await user.switches(), before);
-    });
+        assertOneClearError(
+          await user.run("on", "--tracer", "no_such", "--clock", "boot"),
+          /refused to write "no_such" to tracefs' current_tracer: invalid/,
+        );
+        assert.deepEqual(await user.switches(), before);
+      },
+    );
 
-    await t.step("an instance is made, and Ctrl-C removes it", async () => {
+    await t.step("an instance is created, and Ctrl-C removes it", async () => {
       const before = await user.switches();
       const child = user.start(
         ...["on", "--tracer", "function", "vfs_open"],
@@ -213,27 +219,30 @@ for (const kernel of SEAL_KERNELS) {
 
     await tracefsSteps(t, guest, user);
 
-    await t.step("without a mount, and without the module", async () => {
-      // Nor does it matter to the module what is mounted in the guest.
-      await guest.sh(`umount ${TRACEFS}`);
-      const { mailbox } = tracerOf(session);
-      assert.equal(await mailbox.readTracefs("current_tracer"), "nop\n");
-      await guest.sh("rmmod xftrace");
-      assertOneClearError(
-        await user.run("on", "--tracer", "function"),
-        /load the xftrace module.*xftrace guest install.*ftrace=function/,
-      );
-      assertOneClearError(
-        await user.run("on", "--set", "options/sym-addr=1"),
-        /--set needs the guest's module.*xftrace guest install/,
-        64,
-      );
-      assertOneClearError(
-        await user.run("on", "--sealed", "sys_read"),
-        /has no xftrace module/,
-        64,
-      );
-    });
+    await t.step(
+      "tracers work without a mount, but not without the module",
+      async () => {
+        // The module does not depend on what is mounted in the guest.
+        await guest.sh(`umount ${TRACEFS}`);
+        const { mailbox } = tracerOf(session);
+        assert.equal(await mailbox.readTracefs("current_tracer"), "nop\n");
+        await guest.sh("rmmod xftrace");
+        assertOneClearError(
+          await user.run("on", "--tracer", "function"),
+          /load the xftrace module.*xftrace guest install.*ftrace=function/,
+        );
+        assertOneClearError(
+          await user.run("on", "--set", "options/sym-addr=1"),
+          /--set needs the guest's module.*xftrace guest install/,
+          64,
+        );
+        assertOneClearError(
+          await user.run("on", "--sealed", "sys_read"),
+          /has no xftrace module/,
+          64,
+        );
+      },
+    );
     assertNoOops(guest);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * A collector as a process of its own, for the test that kills it: traces the
- * target of its first argument, with files in the folder of its second.
+ * A collector in a separate process, for the test that kills it. It traces the
+ * target in its first argument, and puts files into the folder in its second.
  *
  * @module
  */

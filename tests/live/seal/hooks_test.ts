@@ -1,6 +1,6 @@
 /**
- * The paper's figure 4 on today's kernels: what a hooked system call looks
- * like in a sealed graph.
+ * What a hooked system call looks like in a sealed graph, on today's kernels:
+ * figure 4 of the paper (docs/paper.md).
  */
 import assert from "node:assert/strict";
 import { reportRecording } from "../../../engine/output/sealed/report_recording.ts";

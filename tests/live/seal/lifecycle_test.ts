@@ -1,6 +1,6 @@
 /**
- * The sealed tracer over and over: on and off, loaded and unloaded, its
- * collector killed, its module taken away, its guest reset.
+ * The sealed tracer is switched on and off, loaded and unloaded many times; its
+ * collector is killed, its module unloaded during a trace, its guest reset.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -74,7 +74,7 @@ for (const kernel of SEAL_KERNELS) {
     assertNoOops(guest);
   });
 
-  Deno.test(`a collector that is killed is gone on with, ${kernel}`, async () => {
+  Deno.test(`a trace continues after its collector was killed, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using scratch = new Scratch();
     const { klogPath, recordingPath } = scratch.files;
@@ -122,7 +122,7 @@ for (const kernel of SEAL_KERNELS) {
     assertNoOops(guest);
   });
 
-  Deno.test(`a module that is taken away, and a guest that is reset, ${kernel}`, async () => {
+  Deno.test(`a module that is unloaded, and a guest that is reset, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);
     {

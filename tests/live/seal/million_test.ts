@@ -1,6 +1,6 @@
 /**
- * A million sealed entries over more than a hundred changes of the key, each
- * verified, at two speeds of rotation.
+ * A million sealed entries with more than a hundred key changes, all of them
+ * verified, at two rates of key change.
  */
 import assert from "node:assert/strict";
 import {
@@ -19,7 +19,7 @@ import {
 
 const WANTED = 1_000_000;
 
-/** Both CPUs read one byte at a time: two short calls for each. */
+/** Both CPUs read single bytes, with two short calls for each. */
 const LOAD = "for n in 1 2; do " +
   "(while [ ! -e /tmp/stop ]; do dd if=/dev/zero of=/dev/null bs=1 count=4000; done) 2>/dev/null & " +
   "done; wait";
@@ -41,7 +41,7 @@ for (const kernel of SEAL_KERNELS) {
       const enabled = performance.now();
       await guest.sh("rm -f /tmp/stop");
       const load = guest.exec(LOAD, { timeoutMs: 400_000 });
-      // When the test fails first, that is what should be shown.
+      // If the test fails first, its own error is shown, and not this one.
       load.catch(() => {});
       let read = 0;
       let first = 0;
@@ -80,7 +80,7 @@ for (const kernel of SEAL_KERNELS) {
     assertNoOops(guest);
   });
 
-  Deno.test(`entries that a small ring loses are counted, ${kernel}`, async () => {
+  Deno.test(`entries that are lost from a small ring are counted, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel, "ring_kib=64");
     using session = steer(guest);
     const tracer = tracerOf(session);
@@ -90,7 +90,7 @@ for (const kernel of SEAL_KERNELS) {
       arguments: false,
       ...scratch.files,
     });
-    // Nobody reads meanwhile: 1024 entries of each ring are left.
+    // Nothing is read during this time, so 1024 entries per ring are left.
     await guest.sh("dd if=/dev/zero of=/dev/null bs=1 count=5000 2>/dev/null");
     const heads = tracer.page.cpus.map((area) =>
       tracer.page.cpuNumber(area, 16)

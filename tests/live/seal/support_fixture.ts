@@ -1,6 +1,6 @@
 /**
- * What the live tests of the sealed tracer share: modules built for a guest,
- * guests with the module loaded, and a trace around some load.
+ * Helpers for live tests of the sealed tracer: modules built for a guest,
+ * guests with the module loaded, and traces of some load.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { attach } from "../../../ffi/attach.ts";
 import { Guest, kernelHeaders } from "../../../lab/mod.ts";
 import { buildModule } from "../../../engine/install/build.ts";
 
-/** Kernels that the sealed tracer is tested on. */
+/** The kernels on which the sealed tracer is tested. */
 export const SEAL_KERNELS = ["6.1", "6.12"] as const;
 
 const built = new Map<string, Promise<Uint8Array>>();
@@ -55,8 +55,8 @@ export async function sealedGuest(
 }
 
 /**
- * Says why a guest may not answer: where its tasks and CPUs are, as its kernel
- * tells, and what it has said last.
+ * Says why a guest may not answer: what its tasks and CPUs are doing, as its
+ * kernel prints it, and the guest's last messages.
  */
 export async function explain(guest: Guest): Promise<void> {
   const { text } = await guest.exec(
@@ -67,12 +67,12 @@ export async function explain(guest: Guest): Promise<void> {
   console.log(guest.serialLog().slice(-8000));
 }
 
-/** Attaches for steering. */
+/** Attaches to a guest in order to change it. */
 export function steer(guest: Guest): Session {
   return attach(guest.target, { writable: true });
 }
 
-/** The guest's tracer; fails when it has none. */
+/** The guest's sealed tracer; fails if it has none. */
 export function tracerOf(session: Session): SealedTracer {
   const tracer = SealedTracer.find(session);
   assert.ok(tracer !== undefined, "the guest has no module");
@@ -94,7 +94,7 @@ export class Scratch implements Disposable {
   }
 }
 
-/** Polls until a promise is settled, and gives what it gave. */
+/** Polls until a promise is settled, and returns its result. */
 export async function pollUntil<T>(
   tracer: SealedTracer,
   work: Promise<T>,
@@ -127,7 +127,7 @@ export function openLoad(count: number): string {
   return `i=0; while [ $i -lt ${count} ]; do cat /proc/self/maps /proc/modules > /dev/null; i=$((i+1)); done`;
 }
 
-/** Fails when the guest's kernel has complained of anything. */
+/** Fails if the guest's kernel has reported a problem. */
 export function assertNoOops(guest: Guest): void {
   const bad = guest.serialLog().split("\n").filter((line) =>
     /BUG:|Oops|WARNING:|general protection|Call Trace|Kernel panic|soft lockup|rcu_.*stall/
@@ -136,7 +136,7 @@ export function assertNoOops(guest: Guest): void {
   assert.deepEqual(bad, [], "the guest's kernel complained");
 }
 
-/** Waits until something is so; fails when it is not within 20 s. */
+/** Waits until a condition is true; fails after 20 s. */
 export async function waitUntil(done: () => boolean): Promise<void> {
   const end = performance.now() + 20_000;
   while (!done()) {

@@ -1,7 +1,7 @@
 /**
- * A sealed trace that is switched off and on again, for moments and for so
- * long that the module takes its filter away: what was called while it was on
- * is in it, and nothing else.
+ * A sealed trace that is switched off and on again, for short times and for so
+ * long that the module removes its filter. It contains exactly what was called
+ * while it was on.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Session } from "../../../engine/session.ts";
 import type { Guest } from "../../../lab/mod.ts";
 import { pollUntil, Scratch, tracerOf, waitUntil } from "./support_fixture.ts";
 
-/** Counts calls that the guest was told to make against the entries. */
+/** Compares the number of calls that the guest made with the entries. */
 export async function recordsWhatIsCalled(
   guest: Guest,
   session: Session,
@@ -24,7 +24,7 @@ export async function recordsWhatIsCalled(
   using scratch = new Scratch();
   const tracer = tracerOf(session);
   const mkdir = new Map<number, number>();
-  /** Of each process: it is not the only one that opens a FIFO. */
+  /** For each process, since others open a FIFO too. */
   const fifo = new Map<number, number[]>();
   const [mkdirAt, fifoAt] = functionAddresses(session.kernel, [
     "__x64_sys_mkdir",
@@ -37,7 +37,7 @@ export async function recordsWhatIsCalled(
     onEntry: (_cpu, _sequence, words, at) => {
       const func = words[at + ENTRY.func / 4];
       const kind = (words[at + ENTRY.depth / 4] >>> 16) & 0xff;
-      // Kernels with an ENDBR may know a function by either address.
+      // With an ENDBR, a kernel may use either address for a function.
       const is = (ip: number) => func === ip || func === ip - 4;
       if (kind !== ENTRY_KIND.entry && kind !== ENTRY_KIND.return) return;
       const pid = words[at + ENTRY.pid / 4];
@@ -73,7 +73,7 @@ export async function recordsWhatIsCalled(
   const [long, short] = [5, 15];
   for (let n = 0; n < long + short; n++) {
     tracer.switch(false);
-    // Not recorded, whether the module has parked or not.
+    // Not recorded, whether the module is parked or not.
     if (n % 4 === 0) await make(2);
     if (n < long) await isParked(1);
     if (n < long) await make(2);

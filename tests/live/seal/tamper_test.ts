@@ -1,6 +1,6 @@
 /**
- * An intruder with the guest's kernel in hand: each way of touching a sealed
- * trace or its tracer, done in guest memory, and the name it is reported by.
+ * An intruder who controls the guest's kernel: each way to tamper with a sealed
+ * trace or its tracer, done in guest memory, and how it is reported.
  */
 import assert from "node:assert/strict";
 import {
@@ -36,7 +36,7 @@ import {
   waitUntil,
 } from "./support_fixture.ts";
 
-/** What an intruder has to work with. */
+/** What an intruder can use. */
 interface Intruder {
   readonly guest: Guest;
   readonly session: Session;
@@ -46,11 +46,11 @@ interface Intruder {
   /** Entries in the ring that the collector has not read yet. */
   readonly from: number;
   readonly to: number;
-  /** Where an entry lies. */
+  /** The address of an entry. */
   gpa(sequence: number): number;
   read(sequence: number): Int32Array;
   write(sequence: number, words: Int32Array): void;
-  /** The key as it stands in the module's memory now. */
+  /** The key that is in the module's memory now. */
   currentKey(): Int32Array;
 }
 
@@ -58,17 +58,17 @@ type Undo = void | (() => void | Promise<unknown>);
 
 interface Tampering {
   readonly name: string;
-  /** Done between two polls; gives what puts the guest right again. */
+  /** Done between two polls; returns what repairs the guest. */
   readonly act: (intruder: Intruder) => Undo | Promise<Undo>;
-  /** Polls go on before the trace is stopped. */
+  /** How long polls go on before the trace is stopped, ms. */
   readonly settleMs?: number;
-  /** Found by a search of all memory. */
+  /** Set if a search of all memory is needed to find it. */
   readonly searched?: boolean;
-  /** What it is reported as: a verdict of the seals or a problem's name. */
+  /** How it is reported: a verdict on entries, or the name of a problem. */
   readonly found: (summary: SealedSummary) => boolean;
-  /** Seals that are known not to tell. */
+  /** Seals that are known not to detect it. */
   readonly missedBy?: readonly SealName[];
-  /** Only these are tried with it. */
+  /** If set, only these seals are tried. */
   readonly only?: readonly SealName[];
 }
 
@@ -79,7 +79,7 @@ const verdict =
 const problem = (name: string) => ({ findings }: SealedSummary) =>
   findings.some((f) => f.problem === name);
 
-/** An entry in the middle of what is unread. */
+/** An entry in the middle of those not yet read. */
 const middle = ({ from, to }: Intruder) => Math.floor((from + to) / 2);
 
 const guessed = Int32Array.of(0x1234, 0x5678, 0x9abc, 0xdef0);
@@ -237,7 +237,7 @@ const TAMPERINGS: readonly Tampering[] = [
       tracer.switch(true);
       return () => page.setU32(CONTROL.registered, 1);
     },
-    // What the module has for it before it is reported.
+    // Longer than the time that the module has before this is reported.
     settleMs: 6000,
     only: ["siphash+ratchet"],
     found: ({ findings }) =>
@@ -277,7 +277,7 @@ const TAMPERINGS: readonly Tampering[] = [
   {
     name: "change the module's code",
     act: (i) => {
-      // The last byte of its text is padding: nobody runs it.
+      // The last byte of its text is padding, which never runs.
       const at = i.tracer.page.module.text.end - 1n;
       const { gpa } = i.session.kernel.space.translate(at);
       const byte = new Uint8Array(1);
@@ -292,7 +292,7 @@ const TAMPERINGS: readonly Tampering[] = [
     act: (i) => {
       const page = new Uint8Array(4096);
       i.session.memory.read(i.tracer.page.gpa, page);
-      // The mail's last page: memory that is there for the taking.
+      // The mail's last page: memory that is not in use.
       const { mailGva, mailBytes } = i.tracer.page;
       const at = mailGva + BigInt(mailBytes - 4096);
       const { gpa } = i.session.kernel.space.translate(at);
@@ -307,7 +307,7 @@ const TAMPERINGS: readonly Tampering[] = [
     act: (i) => {
       const { memory } = i.session;
       const epoch = new Uint8Array(8);
-      // As the host does it: none may be taken while half of it is there.
+      // In the host's order, so that no half-written key is taken.
       memory.write(i.area.gpa + CPU.slot_epoch, epoch);
       const key = crypto.getRandomValues(new Uint8Array(16));
       memory.write(i.area.gpa + CPU.slot_key, key);
@@ -331,7 +331,7 @@ const TAMPERINGS: readonly Tampering[] = [
   },
 ];
 
-/** Where Ftrace keeps who its user is, and what stands there for nobody. */
+/** Where Ftrace keeps its user's handlers, and their value without a user. */
 function registrationOf(
   { session: { kernel }, tracer }: Intruder,
 ): { gpa: number; stub: bigint; before: Uint8Array } {
@@ -410,7 +410,7 @@ async function run(
   await pollUntil(tracer, guest.sh(openLoad(2)));
   tracer.poll();
   const read = new Map(tracer.positions());
-  // Now the collector looks away, as it does between two polls.
+  // The collector is now between two polls, and does not look.
   await guest.sh(openLoad(4));
   const who = intruder(guest, session, tracer, seal, read);
   assert.ok(who.to - who.from > 30, `${who.from} to ${who.to}`);
@@ -427,7 +427,7 @@ async function run(
 }
 
 for (const kernel of SEAL_KERNELS) {
-  Deno.test(`every tampering is reported by its name, ${kernel}`, async () => {
+  Deno.test(`every kind of tampering is reported by its name, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);
     const seals: readonly SealName[] = ["xor", "siphash", "siphash+ratchet"];

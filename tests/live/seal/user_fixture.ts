@@ -1,5 +1,5 @@
 /**
- * The command `xftrace` as a user of the sealed tracer runs it.
+ * Runs the command `xftrace` like a user of the sealed tracer.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { SealedOff } from "../../../scripts/cli/off_sealed.ts";
 import { Scratch } from "./support_fixture.ts";
 import { ended, type Run, startXftrace, TRACEFS } from "../support_fixture.ts";
 
-/** Files whose content must be as before when a trace is off. */
+/** Files that must have their old content after `off`. */
 const FILES = [
   "tracing_on",
   "current_tracer",
@@ -20,7 +20,7 @@ const FILES = [
   "events/sched/sched_switch/enable",
 ];
 
-/** The command as a user runs it, with a home and a folder of its own. */
+/** Runs the command with its own home and folder. */
 export class User implements Disposable {
   readonly #scratch = new Scratch();
   readonly #guest: Guest;
@@ -60,7 +60,7 @@ export class User implements Disposable {
     return Deno.readTextFileSync(this.path("trace_graph.txt"));
   }
 
-  /** What the guest's own files say. */
+  /** The content of the guest's own files. */
   async switches(): Promise<string[]> {
     const text = await this.#guest.sh(
       `cd ${TRACEFS}; for f in ${
@@ -70,13 +70,13 @@ export class User implements Disposable {
     return text.trim().split("\n");
   }
 
-  /** A file of the trace that is on. */
+  /** A file of the running trace. */
   #kept(file: string): string {
     const [{ name }] = [...Deno.readDirSync(this.path("state/xftrace"))];
     return this.path(`state/xftrace/${name}/${file}`);
   }
 
-  /** Ends the collector as a crash would. */
+  /** Kills the collector, like a crash. */
   killCollector(): void {
     const state: { collector: number } = JSON.parse(
       Deno.readTextFileSync(this.#kept("state.json")),
@@ -84,7 +84,7 @@ export class User implements Disposable {
     Deno.kill(state.collector, "SIGKILL");
   }
 
-  /** Leaves what `on` leaves that is killed before it starts a collector. */
+  /** Leaves the state of an `on` that was killed before its collector ran. */
   loseSpool(): void {
     this.killCollector();
     Deno.removeSync(this.#kept("spool"));
