@@ -1,6 +1,7 @@
-"""What drgn finds in a core, with the types that its kernel's BTF describes.
+"""Prints the objects that drgn finds in a core, as JSON.
 
-Standard input: JSON of drgn_objects_test.ts. Argument: the core. Prints JSON.
+The argument is the core. Standard input is JSON from drgn_objects_test.ts, with
+the types that the kernel's BTF describes.
 """
 import json
 import sys
@@ -18,7 +19,7 @@ known = {}
 
 
 def make(t):
-    """The type of a description."""
+    """Makes the type for a description."""
     kind = t["kind"]
     if kind == "int":
         return prog.int_type(t["name"], t["size"], t["signed"])
