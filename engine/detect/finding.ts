@@ -28,12 +28,13 @@ export interface Finding {
   readonly address: bigint;
   /** What should be there: a symbol, or bytes in hex. */
   readonly expected?: string;
-  /**
-   * What is there. Together with the place it identifies the finding, so it
-   * holds nothing that changes by itself from one reading to the next, such as
-   * a count; the summary may.
-   */
+  /** What is there. Together with the place, it identifies the finding. */
   readonly found?: string;
+  /**
+   * Whether `found` changes by itself from one reading to the next, as a count
+   * does. It does not identify the finding then.
+   */
+  readonly varies?: boolean;
   /** GVA of the code that is reached, for findings about code. */
   readonly target?: bigint;
   /** The module it belongs to, if it is known. */
@@ -72,10 +73,27 @@ export interface Report {
   part(what: string, body: () => void): void;
 }
 
-/** The identity of a finding: equal for the same thing seen again. */
+/**
+ * The identity of a finding: equal for the same thing seen again.
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { runChecks, sameThing, selectChecks } from "xftrace/detect";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * const { outcomes } = await runChecks(
+ *   guest.session.kernel,
+ *   selectChecks(["XF002"]),
+ * );
+ * const seen = new Set(outcomes[0].findings.map(sameThing));
+ * console.log(seen.size);
+ * ```
+ */
 export function sameThing(finding: Finding): string {
-  const { check, where, address, target, found } = finding;
-  return [check, where, address, target ?? "", found ?? ""].join("|");
+  const { check, where, address, target, found, varies = false } = finding;
+  return [check, where, address, target ?? "", varies ? "" : found ?? ""]
+    .join("|");
 }
 
 /** The identity of a finding's place, whatever was found there. */

@@ -19,6 +19,7 @@ export {
   decodeBaseline,
   encodeBaseline,
 } from "./flow/baseline.ts";
+export { type Finding, sameThing } from "./finding.ts";
 export { recordedFlow } from "./flow/call_flow.ts";
 export { sealedFlow } from "./flow/sealed_flow.ts";
 export { readRelocatable, type Relocatable } from "./text/relocatable.ts";

@@ -111,7 +111,8 @@ function judgeInstance(
         where: `tracing_on of ${name}`,
         address,
         expected: "1 (buffer_disabled is 0)",
-        found: "0 (by record_disabled)",
+        found: `0 (record_disabled is ${hex(disabled)})`,
+        varies: true,
         summary:
           `recording of ${name} was switched off, but not through tracefs (record_disabled is ${
             hex(disabled)
@@ -127,7 +128,8 @@ function judgeInstance(
       where: `recording of ${name}`,
       address,
       expected: "no one holds it (stop_count is 0)",
-      found: "held",
+      found: `held ${held} times`,
+      varies: true,
       summary:
         `recording of ${name} is held off ${held} times, but nobody stopped it through Ftrace (stop_count is 0)`,
     });
@@ -165,7 +167,8 @@ function cpus(
       where: `recording of ${name} on CPU ${cpu.cpu}`,
       address: at.at("record_disabled"),
       expected: "0 (tracing_cpumask has the CPU)",
-      found: "not 0",
+      found: String(held),
+      varies: true,
       summary:
         `recording of ${name} is off on CPU ${cpu.cpu} (record_disabled is ${held}), though tracing_cpumask has it`,
     });

@@ -80,6 +80,16 @@ Deno.test("a place whose content differs each time cannot be judged", () => {
   assert.deepEqual(unjudged.map(({ what }) => what), ["a"]);
 });
 
+Deno.test("a finding whose content varies by itself is one finding", () => {
+  const seen = (found: string) => ({ ...finding("a", found), varies: true });
+  const { findings, unjudged, inFlux } = outcome(CHECK, [
+    reading([seen("on a run queue")]),
+    reading([seen("asleep")]),
+  ]);
+  assert.deepEqual(findings, [seen("asleep")]);
+  assert.deepEqual([unjudged, inFlux], [[], []]);
+});
+
 Deno.test("a reading that could not see everything does not withdraw a finding", () => {
   const { findings } = outcome(CHECK, [
     reading([finding("a")]),

@@ -86,7 +86,7 @@ export function gvaText(gva: bigint): string {
 }
 
 function findingJson({ check }: CheckOutcome, finding: Finding): FindingJson {
-  const { target, address, ...rest } = finding;
+  const { target, address, varies: _, ...rest } = finding;
   return {
     ...rest,
     title: check.title,

@@ -10,6 +10,7 @@ import {
   checks,
   findingsText,
   runChecks,
+  sameThing,
   sarifLog,
   sealedFlow,
   selectChecks,
@@ -128,7 +129,10 @@ Examples:
         }
         return await watch(session, selected, said, seconds, asks);
       }
-      const run = await once(session, selected, said, asks);
+      const run = asJson(
+        session,
+        await once(session, selected, said, asks),
+      );
       if (options.json === true) outJson(run);
       else if (options.sarif === true) {
         outJson(sarifLog(run, selected, VERSION));
@@ -187,16 +191,18 @@ function expectations(said: Said, session: Session): CheckOptions {
 }
 
 /** Runs the checks once. */
-async function once(
+function once(
   session: Session,
   selected: readonly Check[],
   options: CheckOptions,
   asks: boolean,
-): Promise<CheckRunJson> {
-  const { kernel, target } = session;
-  const run = asks
-    ? await asking(session, selected, options)
-    : await runChecks(kernel, selected, options);
+): Promise<CheckRun> {
+  return asks
+    ? asking(session, selected, options)
+    : runChecks(session.kernel, selected, options);
+}
+
+function asJson({ kernel, target }: Session, run: CheckRun): CheckRunJson {
   const { release, buildId } = kernel.facts;
   return checkRunJson({ target, release, buildId }, run);
 }
@@ -245,10 +251,11 @@ async function watch(
   let last: CheckRunJson | undefined;
   const time = () => new Date().toISOString().slice(11, 19);
   while (before === undefined || session.alive()) {
-    const run = await once(session, selected, options, asks);
+    const { outcomes, ms } = await once(session, selected, options, asks);
+    const run = asJson(session, { outcomes, ms });
     const now = new Map(
-      run.findings.map((one) => [
-        `${one.check} ${one.where} ${one.found ?? ""}`,
+      outcomes.flatMap(({ findings }) => findings).map((one) => [
+        sameThing(one),
         `${one.check} ${one.severity}  ${one.summary}`,
       ]),
     );
