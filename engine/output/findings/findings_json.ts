@@ -69,13 +69,16 @@ export interface CheckedGuest {
 
 /**
  * Findings take precedence over what could not be judged, which takes
- * precedence over a clean result.
+ * precedence over a clean result. When no check was run,
+ * nothing was judged.
  */
 export function verdictOf(run: CheckRun): CheckVerdict {
   if (run.outcomes.some(({ findings }) => findings.length > 0)) {
     return "findings";
   }
-  return run.outcomes.some(({ unjudged }) => unjudged.length > 0)
+  const { outcomes } = run;
+  return outcomes.some(({ unjudged }) => unjudged.length > 0) ||
+      outcomes.every(({ notRun }) => notRun !== undefined)
     ? "unjudged"
     : "clean";
 }

@@ -8,6 +8,12 @@ Deno.test("findings take precedence over unjudged, and unjudged over clean", () 
   assert.equal(verdictOf(run(UNSEEN, HOOKED)), "findings");
 });
 
+Deno.test("what was not run is not clean: with no other check, all is unjudged", () => {
+  assert.equal(verdictOf(run(IDLE)), "unjudged");
+  assert.equal(verdictOf(run()), "unjudged");
+  assert.equal(verdictOf(run(IDLE, HOOKED)), "findings");
+});
+
 Deno.test("JSON contains no bigint and everything that the text shows", () => {
   const value = checkRunJson(GUEST, run(HOOKED, UNSEEN));
   const back = JSON.parse(JSON.stringify(value));

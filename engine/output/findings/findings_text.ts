@@ -132,7 +132,7 @@ export function summaryLine(run: CheckRunJson): string {
   const what = run.verdict === "findings"
     ? `${many(findings.length, "finding")} (${parts.join(", ")})`
     : run.verdict === "unjudged"
-    ? "not judged in full"
+    ? checks.length === 0 ? "not judged" : "not judged in full"
     : "clean";
   const rest = unjudged.length > 0
     ? `, ${many(unjudged.length, "thing")} could not be judged`

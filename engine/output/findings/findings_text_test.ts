@@ -29,3 +29,13 @@ qemu:web1 (6.1.0): 1 finding (1 critical), 1 thing could not be judged; 3 checks
 `,
   );
 });
+
+Deno.test("text: when no check was run, nothing counts as clean", () => {
+  assert.equal(
+    findingsText(checkRunJson(GUEST, run(IDLE))),
+    `XF020  check XF020       12,345 judged  not run: no image
+
+qemu:web1 (6.1.0): not judged; 0 checks in 1.5 s
+`,
+  );
+});

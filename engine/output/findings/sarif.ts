@@ -73,7 +73,8 @@ export function sarifLog(
       },
       automationDetails: { id: `xftrace-check/${run.target}` },
       invocations: [{
-        executionSuccessful: run.unjudged.length === 0,
+        executionSuccessful: run.unjudged.length === 0 &&
+          run.verdict !== "unjudged",
         toolExecutionNotifications: run.unjudged.map((one) => ({
           level: "error",
           associatedRule: { id: one.check, index: index.get(one.check) ?? -1 },

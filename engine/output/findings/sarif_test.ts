@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GUEST, HOOKED, run, UNSEEN } from "./findings_fixture.ts";
+import { GUEST, HOOKED, IDLE, run, UNSEEN } from "./findings_fixture.ts";
 import { checkRunJson } from "./findings_json.ts";
 import { sarifLog } from "./sarif.ts";
 
@@ -23,4 +23,11 @@ Deno.test("SARIF: rules, results by rule, and what was not judged", () => {
   assert.equal(one.invocations[0].executionSuccessful, false);
   const [notice] = one.invocations[0].toolExecutionNotifications;
   assert.deepEqual(notice.associatedRule, { id: "XF002", index: 1 });
+});
+
+Deno.test("SARIF: when no check was run, the run was no success", () => {
+  const log = JSON.parse(JSON.stringify(
+    sarifLog(checkRunJson(GUEST, run(IDLE)), [IDLE.check], "0.1.0"),
+  ));
+  assert.equal(log.runs[0].invocations[0].executionSuccessful, false);
 });
