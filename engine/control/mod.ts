@@ -4,7 +4,7 @@
  * @module
  */
 export { AgentTracefs } from "./agent_tracefs.ts";
-export type { Applied } from "./applied.ts";
+export type { Applied, Left } from "./applied.ts";
 export { applyPlan, setRecording } from "./apply.ts";
 export { appliedBefore, canBeRetried, leftTexts } from "./left_text.ts";
 export { resumeModule, startModule } from "./module_commands.ts";

@@ -118,6 +118,11 @@ export async function requireFree(
       `${target} is on already, since ${state.started}; run \`xftrace off -t ${target}\` first`,
     );
   }
+  if (state.collected === true) {
+    throw new XftraceError(
+      `\`xftrace off\` of ${target} could not undo everything; run \`xftrace off -t ${target}\` again first`,
+    );
+  }
   throw new XftraceError(
     state.sealed === undefined
       ? `an earlier \`xftrace on\` of ${target} was not ended (its collector is gone); run \`xftrace off -t ${target}\` first: it gets what was collected`

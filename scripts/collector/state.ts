@@ -105,6 +105,11 @@ const stateSchema = z.object({
   wasRecording: z.boolean(),
   /** Wall clock, ISO 8601. */
   started: z.string(),
+  /**
+   * Whether `off` has written the text already; then only `applied` remains to
+   * be undone.
+   */
+  collected: z.boolean().optional(),
   /** pid of the collector; 0 until it runs. */
   collector: z.int().nonnegative(),
   /** Settings of a sealed trace; absent when the guest's own Ftrace records. */

@@ -6,9 +6,9 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { GuestGoneError, type Session, XftraceError } from "xftrace";
 import {
-  appliedBefore,
   canBeRetried,
   type ControlTarget,
+  type Left,
   leftTexts,
   planOff,
   setRecording,
@@ -30,6 +30,7 @@ import {
   writeBuffers,
   writeTraceGraph,
 } from "xftrace/output";
+import { endState } from "../../collector/end_state.ts";
 import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
@@ -92,9 +93,9 @@ Examples:
  * @throws {GuestGoneError} when the guest has ended; the text has been written.
  */
 export async function turnOff(options: OffOptions): Promise<void> {
-  const left = folderOfGone(options);
-  if (left !== undefined) {
-    const { folder, state } = left;
+  const ended = folderOfGone(options);
+  if (ended !== undefined) {
+    const { folder, state } = ended;
     const { sealed } = state;
     if (sealed === undefined) finishGone(folder, state, options);
     else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
@@ -124,15 +125,18 @@ export async function turnOff(options: OffOptions): Promise<void> {
     await setRecording(target, false);
     noteUnfollowed(target.instance);
   }
-  // `on` may have been killed before there was a collector.
-  const result = existsSync(folder.spool)
+  // An earlier `off` has written the text, or `on` may have been killed before
+  // there was a collector.
+  const result = state.collected !== true && existsSync(folder.spool)
     ? await collect(session, folder, state, options)
     : undefined;
-  const keep = options.keep === true;
-  const notUndone = await undo(target, session, state, keep);
+  if (result !== undefined) folder.write({ ...state, collected: true });
+  const left = await undo(target, session, state, options.keep === true);
   if (result !== undefined) tell(result, options.output);
-  else note("nothing was collected: `xftrace on` ended before it began");
-  folder.remove();
+  else if (state.collected === true) {
+    note("an earlier `xftrace off` wrote the text");
+  } else note("nothing was collected: `xftrace on` ended before it began");
+  const notUndone = endState(folder, state, left, WHO);
   if (notUndone !== undefined) throw notUndone;
 }
 
@@ -158,14 +162,14 @@ function noteUnfollowed(instance: TraceArray): void {
  * Undoes what `on` did. Without --keep recording stays off, unless `on`
  * selected a tracer for it.
  *
- * @returns an error that names what could not be undone; all the rest has been.
+ * @returns what could not be undone; all the rest has been.
  */
 async function undo(
   target: ControlTarget | undefined,
   session: Session,
   state: TraceState,
   keep: boolean,
-): Promise<XftraceError | undefined> {
+): Promise<Left[]> {
   const gone = target === undefined ? state.instance : undefined;
   const { undo, recordAgain } = planOff(state, { keep, gone });
   using progress = new Progress();
@@ -195,26 +199,7 @@ async function undo(
       "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
     );
   }
-  if (stuck.length > 0) {
-    return new XftraceError(
-      `the guest's module has been unloaded, so these are as ${WHO} set them: ${
-        stuck.map(({ applied }) => appliedBefore(applied)).join(", ")
-      }; load the module or set them in the guest`,
-    );
-  }
-  const failed = Map.groupBy(
-    left.filter(({ why }) => why === "failed"),
-    ({ reason }) => reason,
-  );
-  return failed.size === 0 ? undefined : new XftraceError(
-    `not set back: ${
-      [...failed].map(([reason, those]) =>
-        `${
-          those.map(({ applied }) => appliedBefore(applied)).join(", ")
-        }: ${reason}`
-      ).join("; ")
-    }`,
-  );
+  return left;
 }
 
 /**
@@ -330,6 +315,11 @@ function folderOfGone(
   for (const folder of stateFolders()) {
     const state = folder.read();
     if (state === undefined) continue;
+    if (state.collected === true && !folder.guestRuns()) {
+      // The text has been written, and there is nothing left to undo.
+      folder.remove();
+      continue;
+    }
     const ended = folder.readResult()?.reason === GUEST_ENDED;
     // The collector was killed before the guest ended: keys and recording
     // remain.

@@ -235,6 +235,9 @@ function leftovers(own: StateFolder | undefined): string {
   ).map((folder) => {
     const state = folder.read();
     const result = folder.readResult();
-    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${state?.target}\` writes what was collected\n`;
+    const does = state?.collected === true
+      ? "undoes the rest"
+      : "writes what was collected";
+    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${state?.target}\` ${does}\n`;
   }).join("");
 }

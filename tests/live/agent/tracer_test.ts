@@ -109,7 +109,7 @@ for (const kernel of SEAL_KERNELS) {
     );
 
     await t.step(
-      "if the agent has ended, off reports what stays changed",
+      "if the agent does not answer, off reports what stays changed, and a later off undoes it",
       async () => {
         await user.ok(...GRAPH);
         await guest.sh("kill -STOP $(pidof qemu-ga)");
@@ -120,6 +120,13 @@ for (const kernel of SEAL_KERNELS) {
         );
         assert.match(user.text(), /TIME|CPU/);
         await guest.sh("kill -CONT $(pidof qemu-ga)");
+        assertOneClearError(
+          await user.run(...GRAPH),
+          /`xftrace off` of qemu:\S+ could not undo everything; run `xftrace off/,
+          1,
+        );
+        await user.ok("off");
+        assert.deepEqual(await user.switches(), before);
       },
     );
     assertNoOops(guest);
