@@ -12,6 +12,7 @@ import {
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { CallArguments, EntryDetails, Frame } from "./fields/frame.ts";
 import { ENTRY_FLAG, ENTRY_KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
+import { PathText } from "../seal/page/path_text.ts";
 import { appendRow } from "./rows.ts";
 
 const TWO32 = 4294967296;
@@ -82,6 +83,8 @@ export class ModuleEntries {
   readonly #commOf = new Map<number, number>();
   /** Arguments of each CPU's latest entry. */
   readonly #args: (CallArguments | undefined)[] = [];
+  /** The path of each CPU's latest entry that is being received. */
+  readonly #paths: (PathText | undefined)[] = [];
   readonly #callers = new Map<number, [lo: number, hi: number]>();
   #waiting: Rows | undefined;
   #next: Rows | undefined;
@@ -240,10 +243,10 @@ export class ModuleEntries {
       // A part of a path would be a different path.
       texts[index] = undefined;
     } else {
-      const piece = text(words, at + WORD.time, PATH_BYTES);
-      texts[index] = (extra & 0xff) === 0
-        ? piece
-        : (texts[index] ?? "") + piece;
+      if ((extra & 0xff) === 0) this.#paths[cpu] = undefined;
+      const path = this.#paths[cpu] ??= new PathText();
+      path.add(bytesOf(words, at + WORD.time, PATH_BYTES));
+      texts[index] = path.text;
     }
   }
 
@@ -285,9 +288,13 @@ export class ModuleEntries {
 
 const DECODER = new TextDecoder();
 
+function bytesOf(words: Int32Array, at: number, size: number): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset + 4 * at, size);
+}
+
 /** A text that ends with a NUL, or after `size` bytes. */
 function text(words: Int32Array, at: number, size: number): string {
-  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * at, size);
+  const bytes = bytesOf(words, at, size);
   const end = bytes.indexOf(0);
   return DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

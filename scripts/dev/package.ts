@@ -34,7 +34,7 @@ const PROGRAMS = [BIN, "scripts/collector/main.ts"];
 const DEVELOPERS = ["scripts/demo.ts", "scripts/lab.ts"];
 
 /** What the package contains besides code; guest/ is the module's source. */
-const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
+const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"];
 const FOLDERS = ["docs", "guest"];
 const NOT_PACKED = /^guest\/fixtures\//;
 

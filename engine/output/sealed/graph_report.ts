@@ -1,8 +1,8 @@
 /**
  * Writes trace_graph.txt from verified entries, in the form of figure 4 of the
  * paper (docs/paper.md). A function that the system-call dispatcher calls and
- * that is not the kernel's own is printed as its address in hex; a root that
- * something else calls is printed with its caller.
+ * that is not the kernel's own is printed as its address in hex. Each root is
+ * printed with its caller.
  *
  * @module
  */
@@ -11,11 +11,13 @@ import {
   ENTRY_FLAG,
   ENTRY_KIND,
   ENTRY_WORDS,
+  PATH_BYTES,
   WORD,
 } from "../../seal/page/abi.ts";
 import { archNamed } from "../../arch/all.ts";
 import { type FtraceSites, withoutOffset } from "../../arch/ftrace_sites.ts";
 import { syscallParameters } from "../../arch/syscall_parameters.ts";
+import { PathText } from "../../seal/page/path_text.ts";
 import type { Names, RecordingHeader } from "../../seal/recording/recording.ts";
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
@@ -305,29 +307,23 @@ export class GraphReport {
     ];
     const shown = values.map(hex);
     let used = 1;
-    const paths = new Map<number, string>();
+    const paths = new Map<number, PathText>();
+    const unreadable = new Set<number>();
     while (
       next + used < row.count && row.kind(next + used) === ENTRY_KIND.path
     ) {
       const piece = row.word(next + used, WORD.extra);
       const position = piece >>> 8;
-      const before = paths.get(position) ?? "";
-      if ((piece & 0xff) === 0xff) {
-        paths.set(position, `${before}<unreadable>`);
-      } else {
-        const bytes = row.bytes(next + used, WORD.time, 32);
-        const end = bytes.indexOf(0);
-        paths.set(
-          position,
-          before + new TextDecoder("latin1").decode(
-            end < 0 ? bytes : bytes.subarray(0, end),
-          ),
-        );
-      }
+      const path = paths.get(position) ?? new PathText();
+      paths.set(position, path);
+      if ((piece & 0xff) === 0xff) unreadable.add(position);
+      else path.add(row.bytes(next + used, WORD.time, PATH_BYTES));
       used++;
     }
     for (const [position, path] of paths) {
-      shown[position] = JSON.stringify(path);
+      shown[position] = JSON.stringify(
+        unreadable.has(position) ? `${path.text}<unreadable>` : path.text,
+      );
     }
     const parameters = this.#parameters.get(number);
     const text = parameters === undefined

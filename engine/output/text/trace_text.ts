@@ -89,6 +89,7 @@ export class TraceText {
       noHashPointers: meta.noHashPointers,
       hashPointers: options.hashPtr,
       hz: meta.hz,
+      pageSize: meta.pageSize,
       hexChunkSpace: meta.hexChunkSpace,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
