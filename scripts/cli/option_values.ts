@@ -10,3 +10,16 @@ export function usage(message: string): XftraceError {
 export function nameList(text: string): string[] {
   return text.split(",").map((name) => name.trim()).filter((n) => n !== "");
 }
+
+/**
+ * Parses a number, 0 or more.
+ *
+ * @throws {XftraceError} when it is none.
+ */
+export function numberFor(option: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? NaN : Number(text);
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw usage(`${option} takes a number, 0 or more, and not "${text}"`);
+  };
+}

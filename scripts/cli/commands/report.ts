@@ -12,6 +12,7 @@ import {
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
+import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
@@ -28,7 +29,11 @@ export function registerReport(program: Command): void {
       "use this trace instance (default: the top level)",
     )
     .option("--snapshot", "read the snapshot buffer instead of the current one")
-    .option("--only-cpu <number>", "read only this CPU's buffer", Number)
+    .option(
+      "--only-cpu <number>",
+      "read only this CPU's buffer",
+      numberFor("--only-cpu"),
+    )
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option(
       "-o, --output <file>",

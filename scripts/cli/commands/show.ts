@@ -16,6 +16,7 @@ import {
 } from "xftrace/output";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
+import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { count, note, out, warn } from "../terminal.ts";
 
@@ -37,7 +38,11 @@ export function registerShow(program: Command): void {
     )
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option("--from-buffer", "start with what the buffers hold already")
-    .option("--for <seconds>", "stop after this many seconds", Number)
+    .option(
+      "--for <seconds>",
+      "stop after this many seconds",
+      numberFor("--for"),
+    )
     .addHelpText(
       "after",
       `
