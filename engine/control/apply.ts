@@ -33,8 +33,9 @@ import { applyWord, requireAsPlanned, StalePlanError } from "./words.ts";
 export interface ApplyOptions {
   /**
    * Called before and after each change with all changes so far; before a
-   * change, the last element is the change about to be made. Must not return
-   * before the record is stored.
+   * change, the last element is the change about to be made. When a step has
+   * failed, called after each undo with the changes that remain. Must not
+   * return before the record is stored.
    */
   readonly journal?: (applied: readonly Applied[]) => void;
   /**
@@ -323,7 +324,11 @@ class Application {
     const target = tracefs === undefined
       ? undoTarget(session)
       : { kernel: session.kernel, tracefs };
-    const left = await undoChanges(target, this.applied, this.#waiting);
+    const left = await undoChanges(target, this.applied, {
+      ...this.#waiting,
+      onUndone: (one) =>
+        this.#journal(this.applied.filter((other) => other !== one)),
+    });
     this.#options.onLeft?.(left);
   }
 }

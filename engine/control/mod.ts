@@ -21,4 +21,4 @@ export type { ForEvent, SetFile } from "./plan_tracefs.ts";
 export { planTracer, type TracerRequest } from "./plan_tracer.ts";
 export type { ControlTarget } from "./target.ts";
 export type { TracefsAccess } from "./tracefs.ts";
-export { undoChanges, undoTarget } from "./undo.ts";
+export { undoChanges, type UndoOptions, undoTarget } from "./undo.ts";

@@ -62,9 +62,20 @@ export function undoTarget(session: TracerSession): UndoTarget {
   };
 }
 
+/** Options for undoing changes. */
+export interface UndoOptions extends TracefsOptions {
+  /**
+   * Called for each change as soon as it is undone. Must not return before that
+   * is recorded: undoing a change of a count twice would count twice.
+   */
+  readonly onUndone?: (applied: Applied) => void;
+}
+
 /**
  * Undoes changes, the last one first.
  *
+ * @param options `onUndone` has been told what was undone by the time an error
+ * is thrown
  * @returns the changes that were not undone, and why.
  * @throws {MemoryError} when the guest's memory cannot be written.
  *
@@ -83,14 +94,20 @@ export function undoTarget(session: TracerSession): UndoTarget {
 export async function undoChanges(
   target: UndoTarget,
   applied: readonly Applied[],
-  options: TracefsOptions = {},
+  { onUndone, ...options }: UndoOptions = {},
 ): Promise<Left[]> {
   const left: Left[] = [];
+  const done = (tried: readonly Applied[], not: readonly Left[]) => {
+    left.push(...not);
+    for (const one of tried.toReversed()) {
+      if (not.every(({ applied }) => applied !== one)) onUndone?.(one);
+    }
+  };
   const rest = [...applied];
   for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
     switch (one.way) {
       case "word":
-        left.push(...undoOneWord(target.kernel, one));
+        done([one], undoOneWord(target.kernel, one));
         break;
       case "tracefs": {
         // All files are compared first, since undoing one may change others.
@@ -99,11 +116,11 @@ export async function undoChanges(
           const before = rest.pop();
           if (before?.way === "tracefs") files.unshift(before);
         }
-        left.push(...await undoAllFiles(target, files, options));
+        done(files, await undoAllFiles(target, files, options));
         break;
       }
       case "instance":
-        left.push(...await undoInstance(target, one, left, options));
+        done([one], await undoInstance(target, one, left, options));
     }
   }
   return left;

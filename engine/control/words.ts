@@ -200,6 +200,8 @@ export function undoWord(kernel: Kernel, applied: AppliedWord): UndoneWord {
   let holds = 0n;
   const word = update(kernel, change, (word) => {
     holds = word & mask;
+    // It was about to be written, and was not.
+    if (applied.pending === true && holds === found) return undefined;
     if (change.counts === true) {
       // Somebody else has counted down to 0, which removed our count too.
       return after - before === 1n && (word & bits) === 0n

@@ -262,6 +262,28 @@ Deno.test("a counter that somebody has counted down to 0 stays 0", () => {
   assert.equal(now(), 0n);
 });
 
+Deno.test("a count that was about to be written, and was not, is not undone", () => {
+  const { kernel, gva, guest, now } = word(5n);
+  const change: WordChange = {
+    way: "word",
+    what: "cpu0",
+    where: "record_disabled",
+    gva,
+    width: 4,
+    mask: 0xffffffffn,
+    before: 5n,
+    after: 6n,
+    counts: true,
+  };
+  const pending = { way: "word", change, found: 5n, pending: true } as const;
+  assert.deepEqual(undoWord(kernel, pending), { undone: false, holds: 5n });
+  assert.equal(now(), 5n);
+  // It was written after all.
+  guest.setU32(gva, 6);
+  assert.equal(undoWord(kernel, pending).undone, true);
+  assert.equal(now(), 5n);
+});
+
 Deno.test("a later change is planned on the result of an earlier one", () => {
   const { kernel, gva, now } = word(1n);
   const memory = new PlannedMemory(kernel);

@@ -5,8 +5,37 @@
  * @module
  */
 import { XftraceError } from "xftrace";
-import { appliedBefore, canBeRetried, type Left } from "xftrace/control";
+import {
+  type Applied,
+  appliedBefore,
+  canBeRetried,
+  type Left,
+} from "xftrace/control";
 import type { StateFolder, TraceState } from "./state.ts";
+
+/**
+ * The changes of a trace that are still to be undone, kept in its state: if
+ * `off` fails or is killed midway, the next one does not undo again what this
+ * one has undone.
+ */
+export class RemainingChanges {
+  readonly #folder: StateFolder;
+  #state: TraceState;
+
+  /** Writes the state. */
+  constructor(folder: StateFolder, state: TraceState) {
+    this.#folder = folder;
+    this.#state = state;
+    folder.write(state);
+  }
+
+  /** Records that a change has been undone. */
+  remove(undone: Applied): void {
+    const applied = this.#state.applied.filter((one) => one !== undone);
+    this.#state = { ...this.#state, applied };
+    this.#folder.write(this.#state);
+  }
+}
 
 /**
  * Ends a trace whose text has been written, or keeps the part of its state that

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Left } from "xftrace/control";
 import { StateFolder, type TraceState } from "./state.ts";
-import { endState } from "./end_state.ts";
+import { endState, RemainingChanges } from "./end_state.ts";
 
 const WHO = "`xftrace on`";
 
@@ -86,4 +86,20 @@ Deno.test("what the guest has changed since does not keep the state", () => {
   for (const left of [[], [theirs]]) {
     assert.deepEqual(end(left), { said: undefined, kept: undefined });
   }
+});
+
+Deno.test("what has been undone leaves the state at once", () => {
+  const base = Deno.makeTempDirSync({ prefix: "xftrace-off-" });
+  using _ = {
+    [Symbol.dispose]: () => Deno.removeSync(base, { recursive: true }),
+  };
+  const folder = new StateFolder("vm-1-2", base);
+  folder.create();
+  const remaining = new RemainingChanges(folder, { ...STATE, collected: true });
+  assert.deepEqual(folder.read(), { ...STATE, collected: true });
+  remaining.remove(CLOCK);
+  assert.deepEqual(folder.read()?.applied, [MINE, TRACER]);
+  remaining.remove(TRACER);
+  assert.deepEqual(folder.read()?.applied, [MINE]);
+  assert.equal(folder.read()?.collected, true);
 });

@@ -30,7 +30,7 @@ import {
   writeBuffers,
   writeTraceGraph,
 } from "xftrace/output";
-import { endState } from "../../collector/end_state.ts";
+import { endState, RemainingChanges } from "../../collector/end_state.ts";
 import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
@@ -130,8 +130,15 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const result = state.collected !== true && existsSync(folder.spool)
     ? await collect(session, folder, state, options)
     : undefined;
-  if (result !== undefined) folder.write({ ...state, collected: true });
-  const left = await undo(target, session, state, options.keep === true);
+  const { collected = result !== undefined } = state;
+  const remaining = new RemainingChanges(folder, { ...state, collected });
+  const left = await undo(
+    target,
+    session,
+    state,
+    remaining,
+    options.keep === true,
+  );
   if (result !== undefined) tell(result, options.output);
   else if (state.collected === true) {
     note("an earlier `xftrace off` wrote the text");
@@ -168,6 +175,7 @@ async function undo(
   target: ControlTarget | undefined,
   session: Session,
   state: TraceState,
+  remaining: RemainingChanges,
   keep: boolean,
 ): Promise<Left[]> {
   const gone = target === undefined ? state.instance : undefined;
@@ -183,6 +191,7 @@ async function undo(
       : { kernel: session.kernel, tracefs },
     undo,
     {
+      onUndone: (one) => remaining.remove(one),
       onWait: ({ said }) =>
         progress.update(`the ${byAgent ? "agent" : "module"}: ${said}`),
     },
