@@ -88,8 +88,13 @@ const sealedSchema = z.object({
 /** The settings of a sealed trace. */
 export type SealedState = z.infer<typeof sealedSchema>;
 
+/** The format of the state; another version of xftrace may have another. */
+const FORMAT = 2;
+
+const formatSchema = z.object({ format: z.int() });
+
 const stateSchema = z.object({
-  format: z.literal(2),
+  format: z.literal(FORMAT),
   /** As the user wrote it, or as it was found: `qemu:web1`. */
   target: z.string(),
   instance: z.string().optional(),
@@ -211,19 +216,32 @@ export class StateFolder {
   /**
    * Reads the state; `undefined` when there is no trace.
    *
-   * @throws {XftraceError} when it is damaged.
+   * @throws {XftraceError} when it is damaged, or written by another version of
+   * xftrace.
    */
   read(): TraceState | undefined {
     const text = readText(this.#state);
     if (text === undefined) return undefined;
     try {
-      return stateSchema.parse(JSON.parse(text));
+      const content: unknown = JSON.parse(text);
+      const other = formatSchema.safeParse(content).data?.format;
+      if (other !== undefined && other !== FORMAT) {
+        throw this.#otherFormat(other);
+      }
+      return stateSchema.parse(content);
     } catch (error) {
+      if (error instanceof XftraceError) throw error;
       throw new XftraceError(
         `${this.#state} is damaged; look at the guest's tracing_on yourself, then remove ${this.path}`,
         { cause: error },
       );
     }
+  }
+
+  #otherFormat(format: number): XftraceError {
+    return new XftraceError(
+      `${this.#state} was written by another version of xftrace (format ${format}, and this version reads ${FORMAT}): run \`xftrace off\` with the version that began the trace, or look at the guest's tracing_on yourself, then remove ${this.path}`,
+    );
   }
 
   /** Whether the process that ran the guest is still there. */

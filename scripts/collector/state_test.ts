@@ -194,7 +194,6 @@ Deno.test("a damaged state is an error that says what to do", () => {
     "",
     "{}",
     whole.slice(0, -10),
-    whole.replace('"format": 2', '"format": 1'),
     whole.replace("0xffffffff81234560", "18446744071580968288"),
     whole.replace('"width": 4', '"width": 5'),
   ];
@@ -204,6 +203,32 @@ Deno.test("a damaged state is an error that says what to do", () => {
     assert.throws(() => folder.read(), (error) => {
       assert.ok(error instanceof XftraceError);
       assert.match(error.message, /state\.json is damaged; .* remove /);
+      return true;
+    });
+  }
+});
+
+Deno.test("a state of another version names the version to end the trace with", () => {
+  using at = base();
+  const folder = new StateFolder("vm-1-2", at.path);
+  folder.create();
+  folder.write(STATE);
+  const path = join(folder.path, "state.json");
+  const whole = Deno.readTextFileSync(path);
+  const others = [
+    whole.replace('"format": 2', '"format": 1'),
+    whole.replace('"format": 2', '"format": 3'),
+    '{ "format": 1 }',
+  ];
+  for (const text of others) {
+    assert.notEqual(text, whole);
+    Deno.writeTextFileSync(path, text);
+    assert.throws(() => folder.read(), (error) => {
+      assert.ok(error instanceof XftraceError);
+      assert.match(
+        error.message,
+        /state\.json was written by another version of xftrace \(format [13], and this version reads 2\): run `xftrace off` with the version that began the trace, .* remove /,
+      );
       return true;
     });
   }
