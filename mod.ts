@@ -64,6 +64,7 @@ export { readVmlinux } from "./engine/detect/text/vmlinux.ts";
 export type { CheckOptions } from "./engine/detect/core/context.ts";
 export type { Finding } from "./engine/detect/finding.ts";
 export type { Check, CheckOutcome } from "./engine/detect/core/check.ts";
+export { whyUnreadable } from "./engine/base/file_error.ts";
 export { stateFolder } from "./engine/base/state_folder.ts";
 export { VERSION } from "./engine/base/version.ts";
 export type { GuestInfo } from "./engine/run/guest_info.ts";

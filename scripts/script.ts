@@ -7,7 +7,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { CompileError, EXIT, type Query, XftraceError } from "xftrace";
 import { execute, type ExecuteOptions } from "./cli/execute.ts";
-import { readLine } from "./cli/read_line.ts";
+import { readLine } from "./cli/user_files.ts";
 import { withTarget } from "./cli/target.ts";
 import { note } from "./cli/terminal.ts";
 

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { XftraceError } from "../base/errors.ts";
+import { codeOf, fileError } from "../base/file_error.ts";
 import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
 
 /** Random access to the bytes of a core, decompressed. */
@@ -239,35 +240,4 @@ function attempt<T>(path: string, run: () => T): T {
     if (error instanceof XftraceError) throw error;
     throw fileError(path, error);
   }
-}
-
-/**
- * What a failed file operation means for the user, in one sentence.
- */
-export function fileError(path: string, error: unknown): XftraceError {
-  const code = codeOf(error);
-  if (code === "ENOENT" || code === "ENOTDIR") {
-    return new XftraceError(`no such file: ${path}`, { cause: error });
-  }
-  if (code === "EACCES" || code === "EPERM") {
-    return new XftraceError(
-      `no permission to read ${path}; run as a user who may, or as root`,
-      { cause: error },
-    );
-  }
-  if (error instanceof Deno.errors.NotCapable) {
-    return new XftraceError(
-      `Deno was not allowed to read ${path}; add --allow-read`,
-      { cause: error },
-    );
-  }
-  const what = error instanceof Error ? error.message : String(error);
-  return new XftraceError(`cannot read ${path}: ${what}`, { cause: error });
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (typeof error === "object" && error !== null && "code" in error) {
-    return typeof error.code === "string" ? error.code : undefined;
-  }
-  return undefined;
 }

@@ -5,7 +5,7 @@ import { MemoryError, XftraceError } from "../base/errors.ts";
 import { coreFromBytes, openCore } from "./elf_core.ts";
 import { refuseMachine } from "../arch/all.ts";
 import { encodeNotes, parseNotes } from "./elf_core_notes.ts";
-import { bytesSource, fileError, openSource } from "./elf_core_source.ts";
+import { bytesSource, openSource } from "./elf_core_source.ts";
 
 /** A PT_LOAD segment for {@linkcode makeCore}. */
 interface Load {
@@ -341,17 +341,4 @@ Deno.test("a source refuses to read past its end", () => {
     () => bytesSource(filled(4, 0)).readAt(2, filled(3, 0)),
     XftraceError,
   );
-});
-
-Deno.test("file errors say what to do", () => {
-  const failed = (code: string) => Object.assign(new Error("x"), { code });
-  assert.match(
-    fileError("/a", failed("EACCES")).message,
-    /no permission to read \/a; run as a user who may/,
-  );
-  assert.match(
-    fileError("/a", new Deno.errors.NotCapable("x")).message,
-    /add --allow-read/,
-  );
-  assert.match(fileError("/a", failed("EIO")).message, /cannot read \/a: x/);
 });

@@ -14,7 +14,7 @@ import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { XftraceError } from "../base/errors.ts";
 import { GRANULE, totalBytes } from "./elf_core_ranges.ts";
-import { fileError } from "./elf_core_source.ts";
+import { fileError } from "../base/file_error.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotContent, SnapshotLayout } from "./snapshot_layout.ts";
 

@@ -7,7 +7,7 @@
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { allBoards } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
-import { fileError } from "../memory/elf_core_source.ts";
+import { fileError } from "../base/file_error.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
 import {

@@ -8,6 +8,7 @@ import { type Session, XftraceError } from "xftrace";
 import { parseTracefs, TOLD_FILES, type TracefsTexts } from "xftrace/detect";
 import { SealedTracer } from "xftrace/seal";
 import { usage } from "./option_values.ts";
+import { readGivenText } from "./user_files.ts";
 
 /**
  * Reads what `grep -H "" FILES...` printed in the guest's tracefs.
@@ -15,14 +16,7 @@ import { usage } from "./option_values.ts";
  * @throws {XftraceError} when the file cannot be read or has no such lines.
  */
 export function toldByFile(path: string): TracefsTexts {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new XftraceError(`--tracefs ${path} cannot be read: ${why}`);
-  }
-  const told = parseTracefs(text);
+  const told = parseTracefs(readGivenText(path, "--tracefs"));
   if (told.size > 0) return told;
   throw usage(
     `--tracefs ${path} holds nothing of tracefs; make it in the guest: cd /sys/kernel/tracing; grep -H "" ${

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { XftraceError } from "xftrace";
 import {
   AGENT_COMMANDS,
   type AgentInfo,
@@ -25,6 +24,7 @@ import { keepBuiltModule } from "./check_state.ts";
 import { agentOf } from "./guest_agent.ts";
 import { Interrupt } from "./interrupt.ts";
 import { usage } from "./option_values.ts";
+import { readGiven } from "./user_files.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { note, out, size, strong, warn } from "./terminal.ts";
 
@@ -111,13 +111,7 @@ async function moduleFile(
 ): Promise<{ file: ModuleFile; source: string }> {
   const { module } = options;
   if (module !== undefined) {
-    let bytes: Uint8Array;
-    try {
-      bytes = Deno.readFileSync(module);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new XftraceError(`--module ${module} cannot be read: ${why}`);
-    }
+    const bytes = readGiven(module, "--module");
     return { file: readModuleFile(module, bytes), source: module };
   }
   const headers = options.headersOf(kernel);

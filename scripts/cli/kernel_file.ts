@@ -5,6 +5,7 @@
  */
 import { XftraceError } from "xftrace";
 import { readVmlinux, type Vmlinux } from "xftrace/detect";
+import { readGiven } from "./user_files.ts";
 
 /**
  * Compression formats that Deno cannot unpack: the tool that can, and its
@@ -24,14 +25,7 @@ const TOOLS = {
  * @throws {XftraceError} when it cannot be read; says what to do.
  */
 export function readKernelFile(path: string): Vmlinux {
-  let file: Uint8Array;
-  try {
-    file = Deno.readFileSync(path);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new XftraceError(`${path} cannot be read: ${why}`);
-  }
-  return readVmlinux(path, file, (format, packed) => {
+  return readVmlinux(path, readGiven(path), (format, packed) => {
     const [tool, debianPackage] = TOOLS[format];
     const unpacked = unpack(tool, packed);
     if (unpacked !== undefined) return unpacked;

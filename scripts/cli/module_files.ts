@@ -10,6 +10,7 @@ import { XftraceError } from "xftrace";
 import { readRelocatable, type Relocatable } from "xftrace/detect";
 import { unpack } from "./kernel_file.ts";
 import { usage } from "./option_values.ts";
+import { readGiven, unreadable } from "./user_files.ts";
 
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
 
@@ -30,8 +31,7 @@ export function moduleFiles(
         ? collect(path, found)
         : add(found, path);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new XftraceError(`--modules ${path} cannot be read: ${why}`);
+      throw unreadable(path, error, "--modules");
     }
     if (added === 0) {
       throw usage(
@@ -73,7 +73,7 @@ function add(found: Map<string, string[]>, path: string): number {
 }
 
 function plain(path: string): Uint8Array {
-  const packed = Deno.readFileSync(path);
+  const packed = readGiven(path);
   const bytes = path.endsWith(".xz")
     ? unpack("xz", packed)
     : path.endsWith(".zst")

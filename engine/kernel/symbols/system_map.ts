@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { KernelError } from "../../base/errors.ts";
+import { whyUnreadable } from "../../base/file_error.ts";
 import { CodeWindow } from "./code_window.ts";
 import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
 
@@ -49,10 +50,10 @@ export function readSystemMap(path: string): SymbolBlob {
   try {
     text = readFileSync(path, "latin1");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new KernelError(`System.map ${path} cannot be read: ${why}`, {
-      cause: error,
-    });
+    throw new KernelError(
+      `System.map ${path} cannot be read: ${whyUnreadable(error)}`,
+      { cause: error },
+    );
   }
   return parseSystemMap(text, path);
 }

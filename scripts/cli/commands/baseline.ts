@@ -13,6 +13,7 @@ import {
   sealedFlow,
 } from "xftrace/detect";
 import { usage } from "../option_values.ts";
+import { readGivenText } from "../user_files.ts";
 import {
   oneTarget,
   openGuest,
@@ -27,14 +28,7 @@ import { note, out, outJson, strong } from "../terminal.ts";
  * @throws {XftraceError} when it cannot be read or is not a baseline.
  */
 export function readBaseline(path: string): Baseline {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new XftraceError(`${path} cannot be read: ${why}`);
-  }
-  return decodeBaseline(path, text);
+  return decodeBaseline(path, readGivenText(path));
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   XftraceError,
 } from "xftrace";
 import { executeOn, openForQueries } from "../execute.ts";
-import { readLine } from "../read_line.ts";
+import { readLine } from "../user_files.ts";
 import { withTarget } from "../target.ts";
 
 /** What a module that uses `script()` exports. */
