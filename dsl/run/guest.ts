@@ -20,7 +20,6 @@ import { findFunctions } from "../../engine/kernel/functions/find_functions.ts";
 import type { TraceableFunction } from "../../engine/kernel/functions/traceable.ts";
 import { GuestKernel } from "../../engine/kernel/view/guest_kernel.ts";
 import type { SymbolBlob } from "../../engine/kernel/symbols/symbol_blob.ts";
-import { textBytes } from "../../engine/output/text/byte_text.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type { Program } from "../../engine/query/program.ts";
 import type { QuerySpec } from "../../engine/query/spec.ts";
@@ -39,6 +38,7 @@ import {
 } from "../../engine/snapshot/snapshot.ts";
 import { compile } from "../compile/compile.ts";
 import { type QueryTarget, Runner } from "../runner.ts";
+import { writerTo } from "./standard_output.ts";
 
 /**
  * Where an open guest sends output and warnings, and where its symbols come
@@ -176,8 +176,9 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
 
   /**
    * Runs queries in one pass. Gives their results, the losses, and how the run
-   * ended. Ctrl-C and SIGTERM end the run of a live guest; what was written to
-   * the guest is undone.
+   * ended. Ctrl-C and SIGTERM end the run of a live guest, and so does the end
+   * of a pipe's reader that it prints to; what was written to the guest is
+   * undone.
    *
    * @throws {CompileError} when the guest cannot deliver what a query needs.
    * @throws {XftraceError} when the guest cannot be steered, or is being
@@ -202,6 +203,8 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     if (changes) this.session.memory.makeWritable();
     const stop = new AbortController();
     const interrupt = () => stop.abort();
+    // Without a reader, there is nothing more to print.
+    const print = writerTo(Deno.stdout, interrupt);
     const { signal, write = this.#options.write ?? print } = options;
     const ended = Promise.withResolvers<void>();
     const signals = [
@@ -361,15 +364,6 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     }
     return result.results;
   }
-}
-
-/**
- * Writes to standard output; bytes that are not UTF-8 are passed on unchanged.
- */
-function print(text: string): void {
-  const bytes = textBytes(text);
-  let at = 0;
-  while (at < bytes.length) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
 function complain(message: string): void {
