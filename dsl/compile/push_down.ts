@@ -8,11 +8,11 @@ import { listed } from "../../engine/base/listed.ts";
 import { asksProcess } from "../../engine/query/expression.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import type { ControlStep } from "../../engine/control/plan.ts";
+import { rootsStep } from "../../engine/control/roots_step.ts";
 import type { FunctionTarget } from "../../engine/query/program.ts";
 import type { Draft, Notes } from "./draft.ts";
 import { namedFields } from "./named_fields.ts";
 import { type ModulePush, pushModule } from "./push_module.ts";
-import { byName } from "./resolve_names.ts";
 
 /** What is pushed down, and why the rest is not. */
 export interface PushDown {
@@ -138,13 +138,10 @@ function planRoots(
       `the guest has room for ${facts.capabilities.roots} graph roots, not for ${names.length}`,
     );
   }
-  steps.push({
-    control: "roots",
-    before: roots.map(facts.functions.syscalls.short),
-    functions: names,
-    addresses: [...wanted.values()].sort(byName)
-      .flatMap((each) => each.addresses.slice(0, 1)),
-  });
+  const functions = [...wanted.values()].flatMap(({ name, addresses }) =>
+    addresses.slice(0, 1).map((gva) => ({ name, gva }))
+  );
+  steps.push(rootsStep(facts.functions.syscalls, roots, functions));
   return { exact: true, reason: "" };
 }
 

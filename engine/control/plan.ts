@@ -41,9 +41,12 @@ export type ControlStep =
   }
   | {
     readonly control: "roots";
-    /** The current roots, by name; empty: all functions. */
+    /**
+     * The current roots, with the short names of system calls: `sys_openat`;
+     * empty: all functions.
+     */
     readonly before: readonly string[];
-    /** Kernel functions in name order. */
+    /** The new roots, named in the same way, in the order of their symbols. */
     readonly functions: readonly string[];
     /** GVAs of their symbols. */
     readonly addresses: readonly bigint[];
@@ -70,7 +73,7 @@ export type ControlStep =
     readonly control: "module";
     /**
      * The functions whose calls are recorded, together with the calls below
-     * them; empty: all functions.
+     * them, with the short names of system calls; empty: all functions.
      */
     readonly roots: readonly string[];
     /** The functions recorded below a root, in addition to the roots. */

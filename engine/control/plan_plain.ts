@@ -18,6 +18,7 @@ import type { Session } from "../session.ts";
 import { planGraphRoots } from "./graph_roots.ts";
 import { lookAtSteps } from "./look.ts";
 import type { DecodePass, Plan, PlannedStep } from "./plan.ts";
+import { type RootFunction, rootsStep } from "./roots_step.ts";
 import type { ControlTarget } from "./target.ts";
 
 /** Options that are carried out by changing words in memory. */
@@ -88,7 +89,7 @@ export function planPlain(
   const notes = functionNotes(named);
   const steps: PlannedStep[] = [];
   if (functions.length > 0) {
-    const roots = rootsStep(kernel, functions);
+    const roots = planRoots(kernel, functions);
     if (roots !== undefined) steps.push(roots);
     else {
       notes.push(
@@ -143,9 +144,9 @@ function requireTracing(
  * The step that sets the graph roots; `undefined` when the guest has no roots
  * that can be changed.
  */
-function rootsStep(
+function planRoots(
   kernel: Kernel,
-  functions: readonly { readonly name: string; readonly gva: bigint }[],
+  functions: readonly RootFunction[],
 ): PlannedStep | undefined {
   const ips = functions.map(({ name, gva }) => {
     const ip = ftraceSite(kernel, gva)?.ip;
@@ -158,12 +159,11 @@ function rootsStep(
   const { changes, uncovered } = planGraphRoots(kernel, ips);
   if (uncovered.length === 0) {
     return {
-      step: {
-        control: "roots",
-        before: before.map((ip) => functionAt(kernel, ip)),
-        functions: functions.map(({ name }) => name),
-        addresses: functions.map(({ gva }) => gva),
-      },
+      step: rootsStep(
+        kernel.arch.syscalls.names,
+        before.map((ip) => functionAt(kernel, ip)),
+        functions,
+      ),
       changes,
     };
   }

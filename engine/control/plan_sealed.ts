@@ -103,12 +103,14 @@ export function planSealed(
   const { session } = target;
   const { settings, named } = resolve(session, request);
   const { roots, filter, depth, seal } = settings;
+  const { names } = session.kernel.arch.syscalls;
+  const short = (name: string) => names.short(name);
   const steps = lookAtSteps([
     {
       step: {
         control: "module",
-        roots,
-        functions: filter === "all" ? filter : [...roots, ...filter],
+        roots: roots.map(short),
+        functions: filter === "all" ? filter : [...roots, ...filter].map(short),
         levels: depth,
         sharedFilter: usesSharedFilter(session.kernel),
         config: settings,
