@@ -33,14 +33,6 @@ function wordAt(kernel: Kernel, gva: bigint, width: 4 | 8): bigint {
   return width === 4 ? BigInt(kernel.space.u32(gva)) : kernel.space.u64(gva);
 }
 
-/** Reads the masked value of a change's word. */
-export function readWord(
-  kernel: Kernel,
-  change: Pick<WordChange, "gva" | "width" | "mask">,
-): bigint {
-  return wordAt(kernel, change.gva, change.width) & change.mask;
-}
-
 /** The word after a change. */
 function changed(change: WordChange, word: bigint): bigint {
   const bits = allBits(change.width);

@@ -13,7 +13,7 @@ import { NT_PRSTATUS } from "./elf_core_notes.ts";
 import type { ElfNote } from "./elf_core_notes.ts";
 import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
-import { bytesSource, openSource } from "./elf_core_source.ts";
+import { openSource } from "./elf_core_source.ts";
 import type { ByteSource, SourceOptions } from "./elf_core_source.ts";
 import {
   CLOSED,
@@ -175,11 +175,6 @@ export function openCore(
     source[Symbol.dispose]();
     throw error;
   }
-}
-
-/** A core whose bytes are already in memory; `path` is for messages. */
-export function coreFromBytes(path: string, bytes: Uint8Array): CoreMemory {
-  return new CoreMemory(path, bytesSource(bytes));
 }
 
 /**

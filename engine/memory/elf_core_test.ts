@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { MemoryError, XftraceError } from "../base/errors.ts";
-import { coreFromBytes, openCore } from "./elf_core.ts";
+import { openCore } from "./elf_core.ts";
 import { refuseMachine } from "../arch/all.ts";
 import { encodeNotes, parseNotes } from "./elf_core_notes.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
+import { coreFromBytes } from "./snapshot_fixture.ts";
 
 /** A PT_LOAD segment for {@linkcode makeCore}. */
 interface Load {

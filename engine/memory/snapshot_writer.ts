@@ -65,22 +65,6 @@ export function* snapshotChunks(
 }
 
 /**
- * Encodes a whole snapshot in memory, uncompressed; for small ones and tests.
- */
-export function encodeSnapshot(
-  content: SnapshotContent,
-): Uint8Array<ArrayBuffer> {
-  const layout = layoutSnapshot(content);
-  const bytes = new Uint8Array(layout.size);
-  let at = 0;
-  for (const chunk of snapshotChunks(content, layout)) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
-/**
  * Writes a snapshot to `path`: compressed with zstd when it ends in `.zst`,
  * with gzip when in `.gz`, else as it is. The file is readable by its owner
  * alone, since it may hold the guest's secrets. An existing file at `path` is

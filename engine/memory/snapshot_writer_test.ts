@@ -4,12 +4,13 @@ import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { XftraceError } from "../base/errors.ts";
 import { BufferMemory } from "./buffer_memory_fixture.ts";
-import { coreFromBytes, openCore } from "./elf_core.ts";
+import { openCore } from "./elf_core.ts";
 import { FrozenMemory } from "./frozen_memory.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotManifest } from "./snapshot_manifest.ts";
-import { encodeSnapshot, writeSnapshot } from "./snapshot_writer.ts";
+import { coreFromBytes, encodeSnapshot } from "./snapshot_fixture.ts";
+import { writeSnapshot } from "./snapshot_writer.ts";
 
 const INFO = "OSRELEASE=6.1.0-test\nKERNELOFFSET=1000000\n";
 

@@ -8,7 +8,7 @@ import {
   namedThings,
   placed,
   wordsOf,
-} from "./how_to_pages.ts";
+} from "./how_to_pages_fixture.ts";
 import { isCode } from "./rules.ts";
 
 const FILES = filesBelow();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { filesBelow, readText } from "./files.ts";
-import { anchorsOf, linksOf } from "./links.ts";
+import { anchorsOf, linksOf } from "./links_fixture.ts";
 
 const FILES = filesBelow();
 const PAGES = FILES.filter((path) => path.endsWith(".md"));

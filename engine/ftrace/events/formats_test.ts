@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { declaration, dynamicKind, parseFormatFile } from "./formats.ts";
+import { declaration, dynamicKind } from "./formats.ts";
+import { parseFormatFile } from "./formats_fixture.ts";
 
 const WAKEUP = `name: sched_wakeup
 ID: 322

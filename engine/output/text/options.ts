@@ -95,7 +95,7 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
 type Flag = Exclude<keyof TraceTextOptions, "graph">;
 
 /** Names in `trace_options` and in `enum trace_iterator_bits`. */
-const TRACE_FLAGS: readonly [Flag, string, string][] = [
+export const TRACE_FLAGS: readonly [Flag, string, string][] = [
   ["printParent", "print-parent", "PRINT_PARENT"],
   ["symOffset", "sym-offset", "SYM_OFFSET"],
   ["symAddr", "sym-addr", "SYM_ADDR"],
@@ -116,7 +116,8 @@ const TRACE_FLAGS: readonly [Flag, string, string][] = [
   ["hashPtr", "hash-ptr", "HASH_PTR"],
 ];
 
-const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
+/** Names in `trace_options`, and bits of `tracer_flags.val`. */
+export const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
   ["overrun", "funcgraph-overrun", 0x1],
   ["cpu", "funcgraph-cpu", 0x2],
   ["overhead", "funcgraph-overhead", 0x4],
@@ -130,30 +131,6 @@ const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
   ["retaddr", "funcgraph-retaddr", 0x2000],
   ["args", "funcgraph-args", 0x4000],
 ];
-
-/**
- * Reads the options from the words of the guest's `trace_options` file
- * (`sym-offset`, `nofuncgraph-proc`); options that are not named keep their
- * defaults.
- */
-export function optionsFromWords(words: Iterable<string>): TraceTextOptions {
-  const set = new Map<string, boolean>();
-  for (const word of words) {
-    // This would cut a word like "notify..." in the wrong place, but no option
-    // begins like that.
-    if (word.startsWith("no")) set.set(word.substring(2), false);
-    else set.set(word, true);
-  }
-  const options = { ...DEFAULT_TEXT_OPTIONS };
-  for (const [key, name] of TRACE_FLAGS) {
-    options[key] = set.get(name) ?? options[key];
-  }
-  const graph = { ...DEFAULT_GRAPH_OPTIONS };
-  for (const [key, name] of GRAPH_FLAGS) {
-    graph[key] = set.get(name) ?? graph[key];
-  }
-  return { ...options, graph };
-}
 
 /**
  * Reads the options from `trace_array.trace_flags`, whose bits are identified

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { DEFAULT_TEXT_OPTIONS, optionsFromWords } from "./options.ts";
+import { DEFAULT_TEXT_OPTIONS } from "./options.ts";
+import { optionsFromWords } from "./options_fixture.ts";
 import { unfollowedSettings } from "./unfollowed.ts";
 
 Deno.test("unsupported settings are named, and no others", () => {

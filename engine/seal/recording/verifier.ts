@@ -357,9 +357,3 @@ export interface Verification {
   /** The first thousand faults; lost entries are not among them. */
   readonly findings: readonly SealFinding[];
 }
-
-/** Whether nothing indicates tampering. */
-export function isUntouched({ total }: Verification): boolean {
-  return total.forged + total.missing + total.replayed + total.reordered +
-      total.early + total.late === 0;
-}

@@ -6,7 +6,7 @@ import {
   ModuleGuest,
   type ModuleGuestOptions,
 } from "../page/module_fixture.ts";
-import { isUntouched } from "../recording/verifier.ts";
+import { isUntouched } from "../recording/verifier_fixture.ts";
 import { isClean, verifyRecording } from "../recording/verify_recording.ts";
 import type { SealedOptions } from "./running_trace.ts";
 import { SealedTracer } from "./sealed_tracer.ts";

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { EXIT } from "../../../engine/base/errors.ts";
 import { BufferMemory } from "../../../engine/memory/buffer_memory_fixture.ts";
-import { encodeSnapshot } from "../../../engine/memory/snapshot_writer.ts";
+import { encodeSnapshot } from "../../../engine/memory/snapshot_fixture.ts";
 import type { Diagnosis } from "../../../scripts/cli/commands/doctor.ts";
 import type { ListedVm } from "../../../scripts/cli/commands/ps.ts";
 import {

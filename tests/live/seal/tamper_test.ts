@@ -16,7 +16,7 @@ import type {
   SealedSummary,
   SealedTracer,
 } from "../../../engine/seal/tracer/sealed_tracer.ts";
-import { isUntouched } from "../../../engine/seal/recording/verifier.ts";
+import { isUntouched } from "../../../engine/seal/recording/verifier_fixture.ts";
 import {
   isClean,
   verifyRecording,
