@@ -72,16 +72,21 @@ Examples:
 /** Thrown to end a script after its plan was printed. */
 class PlanShown extends Error {}
 
+function isFile(path: string): boolean {
+  try {
+    return !Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 async function load(
   path: string,
   args: readonly string[],
   options: object,
 ): Promise<void> {
-  try {
-    Deno.statSync(path);
-  } catch (error) {
+  if (!isFile(path)) {
     throw new XftraceError(`the script ${path} cannot be read: give a file`, {
-      cause: error,
       exitCode: EXIT.usage,
     });
   }
