@@ -22,12 +22,31 @@ export function globRegExp(glob: string): RegExp {
     if (char === "*") source += "[^]*";
     else if (char === "?") source += "[^]";
     else if (close > 0) {
-      const body = glob.slice(i + 1, close).replaceAll("\\", "\\\\");
-      source += body.startsWith("!") ? `[^${body.slice(1)}]` : `[${body}]`;
+      source += classSource(glob.slice(i + 1, close));
       i = close;
     } else source += char.replace(/[\\^$.|+(){}[\]/]/g, "\\$&");
   }
   return new RegExp(`^${source}$`);
+}
+
+/**
+ * A class, without its brackets, as one of a regular expression. A range that
+ * runs backwards (`z-a`) contains nothing.
+ */
+function classSource(body: string): string {
+  const negated = /^[!^]/.test(body);
+  const literal = (char: string) => char.replace(/[\\\]^-]/, "\\$&");
+  let source = negated ? "^" : "";
+  for (let i = negated ? 1 : 0; i < body.length; i++) {
+    const first = body[i];
+    let last = first;
+    if (body[i + 1] === "-" && i + 2 < body.length) {
+      last = body[i + 2];
+      i += 2;
+    }
+    if (first <= last) source += `${literal(first)}-${literal(last)}`;
+  }
+  return `[${source}]`;
 }
 
 /** The character codes of a string, for matching against bytes. */

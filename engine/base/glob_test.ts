@@ -17,13 +17,27 @@ Deno.test("a glob matches the whole text", () => {
   ]);
 });
 
+Deno.test("a range that runs backwards contains nothing", () => {
+  assert.ok(!globRegExp("[z-a]").test("m"));
+  assert.ok(globRegExp("[z-ab]").test("b"));
+  assert.ok(globRegExp("[!z-a]").test("m"));
+});
+
 /** Patterns and names over few characters, so that many match. */
 const pattern = fc.array(
-  fc.constantFrom("a", "b", "_", "*", "?", "[ab]", "[!a]", "[a-c]", "[", "+"),
+  fc.oneof(
+    fc.constantFrom("a", "b", "_", "*", "?", "[ab]", "[!a]", "[a-c]", "[", "+"),
+    // Also ranges that run backwards, and classes of special characters.
+    fc.string({
+      unit: fc.constantFrom("a", "c", "-", "!", "^", "]", "\\"),
+      minLength: 1,
+      maxLength: 4,
+    }).map((body) => `[${body}]`),
+  ),
   { maxLength: 6 },
 ).map((parts) => parts.join(""));
 const name = fc.string({
-  unit: fc.constantFrom("a", "b", "c", "_", "[", "+"),
+  unit: fc.constantFrom("a", "b", "c", "_", "[", "]", "+", "-", "^"),
   maxLength: 8,
 });
 

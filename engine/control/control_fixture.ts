@@ -25,9 +25,12 @@ export class ControlGuest extends HashGuest {
   readonly depth: bigint;
   readonly #arrays: bigint;
 
-  /** @param roots fentry addresses of the graph roots */
-  constructor(roots: readonly bigint[]) {
-    super(roots, 2, TYPES);
+  /**
+   * @param roots fentry addresses of the graph roots
+   * @param types must include the structures of rings and of the hash
+   */
+  constructor(roots: readonly bigint[], types = TYPES) {
+    super(roots, 2, types);
     const top = this.#variable("global_trace", 1);
     this.#arrays = this.#variable("ftrace_trace_arrays", 2);
     this.setU64(this.#arrays, this.#image(2));
@@ -73,14 +76,19 @@ export class ControlGuest extends HashGuest {
     );
   }
 
-  /** Creates an instance that records, like `mkdir instances/NAME`. */
-  addInstance(name: string): void {
+  /**
+   * Creates an instance that records, like `mkdir instances/NAME`.
+   *
+   * @returns GVA of its `trace_array`
+   */
+  addInstance(name: string): bigint {
     const instance = this.create("trace_array");
     this.#fill(instance);
     this.setU64(this.at("trace_array", instance, "name"), this.text(name));
     const link = this.at("trace_array", instance, "list");
     this.setU64(link, this.u64(this.#arrays));
     this.setU64(this.#arrays, link);
+    return instance;
   }
 
   /** Removes the instance that was created last. */
