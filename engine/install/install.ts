@@ -301,7 +301,15 @@ async function compareWithFile(
       { exitCode: EXIT.findings },
     );
   }
-  return outcomes.flatMap(({ unjudged }) => unjudged)
-    .filter(({ what }) => what.includes(MODULE_NAME))
+  // What is said of the whole check concerns this module as well.
+  const unjudged = outcomes.flatMap(({ unjudged }) => unjudged)
+    .filter(({ what }) =>
+      what === moduleTextIntegrity.title || what.includes(MODULE_NAME)
+    )
     .map(({ why }) => why);
+  // No other module is compared with a file.
+  const compared = outcomes.some(({ judged }) => judged > 0);
+  return compared || unjudged.length > 0
+    ? unjudged
+    : ["the guest's kernel does not list it among its modules"];
 }

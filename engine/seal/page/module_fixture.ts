@@ -60,6 +60,8 @@ export interface ModuleGuestOptions {
   readonly cpus?: number;
   /** Number of entries in each ring, a power of two; default 256. */
   readonly entries?: number;
+  /** Whether the guest runs; default: yes. */
+  readonly live?: boolean;
 }
 
 /** A guest with the module loaded. */
@@ -95,7 +97,7 @@ export class ModuleGuest {
     let memory: BusyMemory | undefined;
     const fixture = new FixtureGuest(types, {
       memory: (bytes): PhysicalMemory =>
-        memory = new BusyMemory(bytes, { live: true }),
+        memory = new BusyMemory(bytes, { live: options.live ?? true }),
     });
     this.fixture = fixture;
     this.text = fixture.allocate(PAGE, PAGE);
