@@ -43,6 +43,12 @@ const TYPES = fixtureTypes({
       sig_ok: [88, "u8"],
     },
   },
+  kset: { size: 32, members: { list: [0, "list_head"] } },
+  kobject: { size: 32, members: { entry: [8, "list_head"] } },
+  module_kobject: {
+    size: 48,
+    members: { kobj: [0, "kobject"], mod: [32, "u64"] },
+  },
 }, [
   ["MODULE_STATE_LIVE", STATE.live],
   ["MODULE_STATE_COMING", STATE.coming],
@@ -67,6 +73,7 @@ export class ModuleGuest {
   readonly guest: FixtureGuest;
   readonly #memory: TickingMemory;
   readonly #head: bigint;
+  readonly #sysfs: bigint;
 
   /** @param live whether it runs; a recording does not */
   constructor(live = true) {
@@ -81,6 +88,21 @@ export class ModuleGuest {
     this.#head = this.guest.image();
     this.guest.symbol("modules", this.#head);
     this.#link(this.#head, this.#head);
+    this.#sysfs = this.guest.image(1);
+    this.guest.symbol("module_kset", this.#sysfs);
+  }
+
+  /** Shows these modules in /sys/module, which is not there until then. */
+  showInSysfs(...modules: readonly bigint[]): void {
+    const { guest } = this;
+    const kset = guest.create("kset");
+    const entries = modules.map((gva) => {
+      const entry = guest.create("module_kobject");
+      guest.setU64(guest.at("module_kobject", entry, "mod"), gva);
+      return guest.at("module_kobject", entry, "kobj.entry");
+    });
+    guest.link(guest.at("kset", kset, "list"), ...entries);
+    guest.setU64(this.#sysfs, kset);
   }
 
   /** Has something done before each read of the guest's memory. */
@@ -159,17 +181,28 @@ export class ModuleGuest {
     this.guest.unmap(gva - PAGE);
   }
 
-  /** What a check is given now. */
-  context(): CheckContext {
+  /** Takes the end off the module list: it leads back to its first module. */
+  loopList(): void {
+    const first = this.#get(this.#head);
+    this.#set(this.#get(this.#head + 8n), first);
+  }
+
+  /**
+   * What a check is given now.
+   *
+   * @param hidden modules that lie in memory without being on the list
+   */
+  context(hidden: readonly bigint[] = []): CheckContext {
     const { kernel } = this.guest;
-    const modules = listedModules(kernel).map((gva) => readModule(kernel, gva));
+    const [modules, unlisted] = [listedModules(kernel), hidden]
+      .map((gvas) => gvas.map((gva) => readModule(kernel, gva)));
     const moduleAt = (gva: bigint): ModuleView | undefined =>
       modules.find(({ ranges }) =>
         ranges.some(({ start, end }) => gva >= start && gva < end)
       );
     return Object.create(CheckContext.prototype, {
       kernel: { value: kernel },
-      code: { value: { modules, moduleAt } },
+      code: { value: { modules, unlisted, moduleAt } },
       forget: { value: () => {} },
     });
   }
