@@ -11,6 +11,7 @@
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
+import { readPresent } from "../core/present.ts";
 import { ModuleSymbols } from "../symbols/module_symbols.ts";
 import type { MappedRange } from "../../memory/gva_ranges.ts";
 
@@ -170,13 +171,9 @@ export function modulesInMemory(
   for (const range of mapped) {
     if (!range.writable || range.end - range.start > MOST_BYTES) continue;
     const bytes = new Uint8Array(Number(range.end - range.start));
-    try {
-      kernel.space.read(range.start, bytes);
-    } catch (error) {
-      // The page was unmapped meanwhile.
-      if (error instanceof MemoryError) continue;
-      throw error;
-    }
+    // A page that was unmapped meanwhile, or that a recording lacks, hides no
+    // module in the pages beside it.
+    readPresent(kernel, range.start, bytes);
     const words = new Uint32Array(bytes.buffer);
     const startLow = Number(range.start & 0xffffffffn);
     const startHigh = Number(range.start >> 32n);

@@ -5,9 +5,12 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 
 const MOST_NAMES = 64;
+/** More mounts than lie on top of one another or inside one another. */
+const MOST_MOUNTS = 1024;
 
 /**
  * The path of a directory entry in a mount, at most 64 components long.
@@ -23,6 +26,7 @@ export function pathOf(
 ): string {
   let mount = vfsmount - BigInt(kernel.types.offset("mount", "mnt"));
   const names: string[] = [];
+  let mounts = 0;
   while (names.length < MOST_NAMES) {
     const entry = kernel.object("dentry", dentry);
     const parent = entry.u64("d_parent");
@@ -31,6 +35,14 @@ export function pathOf(
       const on = kernel.object("mount", mount);
       const above = on.u64("mnt_parent");
       if (above === mount || above === 0n) break;
+      // Mounts add no name, so a circle of them would never end.
+      if (++mounts > MOST_MOUNTS) {
+        throw new KernelError(
+          `the mounts above the one at 0x${
+            vfsmount.toString(16)
+          } run in circles: damaged or in flux`,
+        );
+      }
       dentry = on.u64("mnt_mountpoint");
       mount = above;
       continue;

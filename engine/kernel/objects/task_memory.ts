@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { readable, readPresent } from "../core/present.ts";
 
 /** How many `struct page`s are read at once: those of 32 MiB. */
 const CHUNK = 8192;
@@ -60,16 +60,6 @@ export function memoryTasks(
   return found;
 }
 
-/** Returns `undefined` for memory that is gone or was not recorded. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof MemoryError) return undefined;
-    throw error;
-  }
-}
-
 /** GVAs of all slots for tasks in the slabs of their cache. */
 function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const { types, symbols, space } = kernel;
@@ -108,6 +98,8 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
     ) {
       const count = Math.min(CHUNK, last - first);
       const from = pages + BigInt(first) * BigInt(struct);
+      // Where no `struct page`s are mapped there is no memory for them to
+      // describe.
       readPresent(kernel, from, bytes.subarray(0, count * struct));
       for (let i = 0; i < count; i++) {
         const word = (i * struct + cacheAt) / 4;
@@ -120,24 +112,4 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
     }
   }
   return found;
-}
-
-/**
- * Reads what is mapped, and zeros elsewhere: where no `struct page`s are mapped
- * there is no memory for them to describe.
- */
-function readPresent(kernel: Kernel, gva: bigint, into: Uint8Array): void {
-  if (readable(() => (kernel.space.read(gva, into), true)) === true) return;
-  const page = kernel.pageSize;
-  for (let at = 0; at < into.length;) {
-    const part = into.subarray(
-      at,
-      at + page - Number((gva + BigInt(at)) % BigInt(page)),
-    );
-    const here = gva + BigInt(at);
-    if (readable(() => (kernel.space.read(here, part), true)) !== true) {
-      part.fill(0);
-    }
-    at += part.length;
-  }
 }

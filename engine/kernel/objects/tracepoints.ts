@@ -17,7 +17,10 @@ export interface TracepointProbe {
   readonly func: bigint;
 }
 
+/** More functions than are ever attached to one tracepoint. */
 const MAX_PROBES = 1024;
+/** More tracepoints than any module has. */
+const MAX_POINTS = 65535;
 
 /** GVAs of the image's `struct tracepoint`s. */
 export function tracepoints({ space, symbols }: Kernel): bigint[] {
@@ -28,14 +31,19 @@ export function tracepoints({ space, symbols }: Kernel): bigint[] {
     : read(space, start, Number(end - start) / 4);
 }
 
-/** GVAs of a module's `struct tracepoint`s. */
+/**
+ * GVAs of a module's `struct tracepoint`s.
+ *
+ * @throws {KernelError} when it claims more of them than any module has.
+ */
 export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
   const at = kernel.object("module", module);
   if (!at.has("num_tracepoints")) return [];
   const count = at.number("num_tracepoints");
-  return count > 0 && count < 65536
-    ? read(kernel.space, at.u64("tracepoints_ptrs"), count)
-    : [];
+  if (count > MAX_POINTS) {
+    throw new KernelError(`the module claims ${count} tracepoints`);
+  }
+  return count > 0 ? read(kernel.space, at.u64("tracepoints_ptrs"), count) : [];
 }
 
 /**
@@ -72,9 +80,16 @@ export function tracepointProbes(
     let at = space.u64(point + funcsAt);
     if (at === 0n) continue;
     const name = kernel.object("tracepoint", point).stringAt("name") ?? "?";
-    for (let n = 0; n < MAX_PROBES; n++, at += size) {
+    for (let n = 0;; n++, at += size) {
       const func = space.u64(at);
       if (func === 0n) break;
+      // The kernel calls all of them, so what lies behind must not be passed
+      // over in silence.
+      if (n >= MAX_PROBES) {
+        throw new KernelError(
+          `the functions on tracepoint ${name} do not end within ${MAX_PROBES}`,
+        );
+      }
       found.push({ tracepoint: name, gva: at, func });
     }
   }

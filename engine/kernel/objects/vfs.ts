@@ -152,31 +152,48 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 
+/** More entries, and more folders inside one another, than a proc tree has. */
+const MOST_ENTRIES = 1 << 18;
+const MOST_FOLDERS = 64;
+
 /**
  * All entries of the proc tree below a `struct proc_dir_entry`.
  *
  * @param path path of that entry below /proc
+ * @throws {KernelError} when an entry appears twice, or there are more than any
+ * tree has.
  */
 export function procEntries(
   kernel: Kernel,
   root: bigint,
   path = "",
-  depth = 0,
 ): ProcEntry[] {
   const { types } = kernel;
   const node = BigInt(types.offset("proc_dir_entry", "subdir_node"));
   const subdir = BigInt(types.offset("proc_dir_entry", "subdir"));
   const found: ProcEntry[] = [];
-  if (depth > 16) return found;
-  for (const rb of steady(() => rbNodes(kernel, root + subdir))) {
-    const gva = rb - node;
-    const entry = readEntry(kernel, gva, path);
-    found.push(entry);
-    const mode = kernel.object("proc_dir_entry", gva).number("mode");
-    if ((mode & S_IFMT) === S_IFDIR) {
-      found.push(...procEntries(kernel, gva, entry.path, depth + 1));
+  const seen = new Set([root]);
+  const visit = (folder: bigint, path: string, depth: number): void => {
+    for (const rb of steady(() => rbNodes(kernel, folder + subdir))) {
+      const gva = rb - node;
+      // A folder that leads back to one above it would never end.
+      if (
+        seen.has(gva) || seen.size > MOST_ENTRIES || depth > MOST_FOLDERS
+      ) {
+        throw new KernelError(
+          `the proc tree at 0x${
+            root.toString(16)
+          } runs in circles: damaged or in flux`,
+        );
+      }
+      seen.add(gva);
+      const entry = readEntry(kernel, gva, path);
+      found.push(entry);
+      const mode = kernel.object("proc_dir_entry", gva).number("mode");
+      if ((mode & S_IFMT) === S_IFDIR) visit(gva, entry.path, depth + 1);
     }
-  }
+  };
+  visit(root, path, 1);
   return found;
 }
 
