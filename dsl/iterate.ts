@@ -8,7 +8,8 @@
 export class PulledEvents<E> implements AsyncIterator<E, undefined> {
   readonly #stop: AbortController;
   #waiting: E[] = [];
-  #wake: (() => void) | undefined;
+  /** Resolves the calls of `next` that wait. */
+  #wakes: (() => void)[] = [];
   #ended = false;
   #error: unknown;
 
@@ -19,7 +20,7 @@ export class PulledEvents<E> implements AsyncIterator<E, undefined> {
   /** Adds an event to the queue. */
   event(event: E): void {
     this.#waiting.push(event);
-    this.#wake?.();
+    this.#wake();
   }
 
   /**
@@ -37,14 +38,21 @@ export class PulledEvents<E> implements AsyncIterator<E, undefined> {
 
   #end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const wakes = this.#wakes;
+    if (wakes.length === 0) return;
+    this.#wakes = [];
+    for (const wake of wakes) wake();
   }
 
   /** Waits for the next event. */
   async next(): Promise<IteratorResult<E, undefined>> {
     while (this.#waiting.length === 0 && !this.#ended) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#wakes.push(resolve);
       });
     }
     const value = this.#waiting.shift();

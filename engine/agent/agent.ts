@@ -177,15 +177,14 @@ export class GuestAgent implements Disposable {
     await this.#withFile(path, mode, options, async (handle) => {
       // The file is created even when there is nothing to write.
       for (let at = 0; at < bytes.length;) {
+        const part = bytes.subarray(at, at + CHUNK);
         const { count } = await this.#ask(WRITTEN, "guest-file-write", {
           handle,
-          "buf-b64": bytes.subarray(at, at + CHUNK).toBase64(),
+          "buf-b64": part.toBase64(),
         }, options);
-        if (count === 0 || count > CHUNK) {
+        if (count === 0 || count > part.length) {
           throw new XftraceError(
-            `the guest agent of ${this.target} wrote ${count} bytes to ${path} where ${
-              Math.min(CHUNK, bytes.length - at)
-            } were due`,
+            `the guest agent of ${this.target} wrote ${count} bytes to ${path} where ${part.length} were due`,
           );
         }
         at += count;
@@ -310,8 +309,9 @@ function bytesOf(base64: string): Uint8Array | undefined {
 }
 
 function outputText(base64: string | undefined): string {
-  const bytes = bytesOf((base64 ?? "").slice(0, OUTPUT_BYTES / 3 * 4)) ??
-    new Uint8Array();
+  // Four characters are three bytes: only whole groups can be decoded.
+  const most = Math.floor(OUTPUT_BYTES / 3) * 4;
+  const bytes = bytesOf((base64 ?? "").slice(0, most)) ?? new Uint8Array();
   return new TextDecoder().decode(bytes);
 }
 
