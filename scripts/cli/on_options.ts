@@ -133,13 +133,20 @@ export function withOnOptions<
   return command as unknown as Command<Args, Opts & OnOptions, Global>;
 }
 
-/** @throws {XftraceError} unless it is a whole number, `least` or more. */
+/** Larger numbers fit neither the guest's words nor a timer. */
+const LARGEST = 2 ** 31 - 1;
+
+/**
+ * @throws {XftraceError} unless it is a whole number, `least` or more and less
+ * than 2^31.
+ */
 export function wholeNumber(option: string, text: string, least = 0): number {
   const value = Number(text);
-  if (text.trim() !== "" && Number.isInteger(value) && value >= least) {
-    return value;
+  if (text.trim() === "" || !Number.isInteger(value) || value < least) {
+    throw usage(`${option} takes a whole number, ${least} or more`);
   }
-  throw usage(`${option} takes a whole number, ${least} or more`);
+  if (value <= LARGEST) return value;
+  throw usage(`${option} takes a whole number, ${LARGEST} at most`);
 }
 
 /** @throws {XftraceError} when there is no such seal. */
