@@ -8,7 +8,12 @@
 import type { TextEnvironment } from "./environment.ts";
 import { addressFormatter } from "./pointer.ts";
 import { formatInteger, formatString } from "./printf_number.ts";
-import { type FormatPiece, parseFormat, STAR } from "./printf_spec.ts";
+import {
+  fieldSize,
+  type FormatPiece,
+  parseFormat,
+  STAR,
+} from "./printf_spec.ts";
 import type { RecordBytes } from "./record.ts";
 
 /** Renders packed arguments; each format is parsed only once. */
@@ -35,14 +40,14 @@ export class PackedPrintf {
       let width = spec.width;
       let used = spec;
       if (width === STAR) {
-        width = args.int();
+        width = fieldSize(args.int());
         if (width < 0) {
           width = -width;
           used = { ...spec, left: true };
         }
       }
       const precision = spec.precision === STAR
-        ? Math.max(0, args.int())
+        ? Math.max(0, fieldSize(args.int()))
         : spec.precision;
       switch (spec.conversion) {
         case "s":

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** Maximum width or precision. */
+const MAX_SIZE = 32767;
+
 /** The width or precision is the next argument (`*`). */
 export const STAR = -2;
 
@@ -133,7 +136,18 @@ function parseSpec(
 function digits(text: string, at: number, none: number): [number, number] {
   const start = at;
   while (at < text.length && text[at] >= "0" && text[at] <= "9") at++;
-  return at === start ? [none, at] : [Number(text.substring(start, at)), at];
+  return at === start
+    ? [none, at]
+    : [fieldSize(Number(text.substring(start, at))), at];
+}
+
+/**
+ * A width or precision, whose absolute value is limited: an event may ask for
+ * any. The kernel limits precisions to the same value (PRECISION_MAX) and widths
+ * to a larger one, but no line of its trace files is that long (trace_seq).
+ */
+export function fieldSize(size: number): number {
+  return Math.max(-MAX_SIZE, Math.min(MAX_SIZE, size));
 }
 
 function sizeOf(qualifier: string): 1 | 2 | 4 | 8 {

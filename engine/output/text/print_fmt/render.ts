@@ -14,6 +14,7 @@ import type { TextEnvironment } from "../environment.ts";
 import { addressFormatter, bytesFormatter } from "../pointer.ts";
 import { formatInteger, formatString } from "../printf_number.ts";
 import {
+  fieldSize,
   type FormatPiece,
   type FormatSpec,
   parseFormat,
@@ -180,13 +181,15 @@ function argument(
   }
   const leftSpec: FormatSpec = { ...spec, left: true };
   return (record) => {
-    let width = starWidth?.(record) ?? spec.width;
+    let width = starWidth === undefined
+      ? spec.width
+      : fieldSize(starWidth(record));
     // A negative width in an argument means that the field is left-aligned.
     const used = width < 0 && starWidth !== undefined ? leftSpec : spec;
     if (used !== spec) width = -width;
     const precision = starPrecision === undefined
       ? spec.precision
-      : Math.max(0, starPrecision(record));
+      : Math.max(0, fieldSize(starPrecision(record)));
     return write(record, used, width, precision);
   };
 }

@@ -314,9 +314,38 @@ Deno.test("a format that the kernel overwrites loses the same text as in the ker
   assert.equal(whole(new RecordBytes(record().bytes)), "");
 });
 
+Deno.test("an event that asks for an absurd width or precision gets one that can be held", () => {
+  const { bytes, view } = record();
+  const length = (printFmt: string) =>
+    compiled(printFmt).render(new RecordBytes(bytes)).length - 1;
+  for (const n of [0x7fffffff, -0x80000000, 1 << 24]) {
+    view.setInt32(8, n, true);
+    for (
+      const format of [
+        ...['"%*d", REC->i, 1', '"%*s", REC->i, "a"', '"%*p", REC->i, REC->p'],
+        ...['"%.*d", REC->i, 1', '"%*pb", REC->i, REC->mac'],
+        '"%*pbl", REC->i, REC->mac',
+      ]
+    ) assert.ok(length(format) < 40_000, format);
+  }
+  assert.equal(length('"%99999999999s", "a"'), 32767);
+});
+
 Deno.test("rendering never throws, for any print_fmt and any bytes", () => {
   const tokens = fc.constantFrom(
-    ...['"%d"', '"%s %p"', ",", "(", ")", "REC->i", "REC->comm", "->", "+"],
+    ...[
+      '"%d"',
+      '"%s %p"',
+      '"%*d %.*s"',
+      '"%*pbl"',
+      ",",
+      "(",
+      ")",
+      "REC->i",
+      "REC->comm",
+      "->",
+      "+",
+    ],
     ...["?", ":", "{", "}", "__get_str", "__print_flags", "sizeof", "*", "&"],
     ...["-", "1", "0x8UL", "(int)", "[", "]", "<<", "name", '"|"', "'x'"],
   );
