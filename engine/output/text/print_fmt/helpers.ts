@@ -13,6 +13,7 @@ import {
   type Code,
   computed,
   constant,
+  load,
   type Scope,
   toInt,
   wrap,
@@ -161,7 +162,8 @@ function bitmask(
     type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
-      return bitmap((i) => record.u8(first + i), length(record) * 8);
+      const total = Math.min(length(record), record.size);
+      return bitmap((i) => record.u8(first + i), total * 8);
     },
   };
 }
@@ -244,7 +246,10 @@ function jiffiesToMsecs(code: Code, scope: Scope): Code {
   return over(code, UINT, (value) => value * BigInt(1000 / hz));
 }
 
-/** `be16_to_cpu`, `__le32_to_cpu`, `ntohs`, `htonl`, `__builtin_bswap32`. */
+/**
+ * `be16_to_cpu`, `__le32_to_cpu`, `ntohs`, `htonl`, `__builtin_bswap32`; with a
+ * `p` at the end, of what the argument points to: `be32_to_cpup`.
+ */
 function byteOrder(name: string, value: (i: number) => Code): Code {
   const match = /^(?:__)?(be|le|cpu_to_be|cpu_to_le)(16|32|64)(?:_to_cpu)?p?$/
     .exec(name);
@@ -259,7 +264,12 @@ function byteOrder(name: string, value: (i: number) => Code): Code {
     throw new PrintFmtError(`${name}() is a function of the kernel`);
   }
   const type = { kind: "int", size: bits / 8, signed: false } as const;
-  const code = toInt(asInt(value(0)), type as typeof ULONG);
+  let of = value(0);
+  if (match !== null && name.endsWith("p")) {
+    startOf(of, name);
+    of = load(type as typeof ULONG, of);
+  }
+  const code = toInt(asInt(of), type as typeof ULONG);
   if (match?.[1].endsWith("le")) return code;
   return over(
     toInt(code, ULONG),
