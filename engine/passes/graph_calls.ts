@@ -52,6 +52,15 @@ interface Output {
 /** More levels than the kernel's shadow stack has. */
 const MAX_DEPTH = 512;
 
+/** From this number of tasks on, those without open calls are forgotten. */
+const MANY_TASKS = 1 << 14;
+
+/**
+ * Maximum number of tasks, some 300 MB. A guest can invent any number of them,
+ * but hardly has that many within traced functions.
+ */
+const MOST_TASKS = 1 << 17;
+
 /** The open calls of a task, by depth. */
 class Task {
   lo = new Uint32Array(64);
@@ -135,6 +144,8 @@ export class GraphCalls {
   begunBefore = 0;
   readonly #options: GraphCallOptions;
   readonly #tasks = new Map<number, Task>();
+  /** Number of tasks at which some are to be forgotten. */
+  #room = MANY_TASKS;
 
   constructor(options: GraphCallOptions) {
     this.#options = options;
@@ -187,10 +198,22 @@ export class GraphCalls {
   #task(id: number): Task {
     let task = this.#tasks.get(id);
     if (task === undefined) {
+      if (this.#tasks.size >= this.#room) this.#forget();
       task = new Task();
       this.#tasks.set(id, task);
     }
     return task;
+  }
+
+  /** Forgets tasks without open calls, and the oldest if too many are left. */
+  #forget(): void {
+    const tasks = this.#tasks;
+    for (const [id, task] of tasks) if (task.top < 0) tasks.delete(id);
+    for (const id of tasks.keys()) {
+      if (tasks.size <= MOST_TASKS / 2) break;
+      tasks.delete(id);
+    }
+    this.#room = Math.max(MANY_TASKS, 2 * tasks.size);
   }
 
   /**
@@ -333,7 +356,7 @@ export class GraphCalls {
       columns.func[2 * to],
       columns.func[2 * to + 1],
     ) ?? -1;
-    if (given === undefined || call < 0) return;
+    if (given === undefined || !given.complete || call < 0) return;
     calls.call[to] = call;
     calls.args.set(given.words, 12 * to);
     calls.texts[to] = given.texts;

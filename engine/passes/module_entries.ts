@@ -11,7 +11,14 @@ import {
 } from "../ftrace/ring/columns.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { CallArguments, EntryDetails, Frame } from "./fields/frame.ts";
-import { ENTRY_FLAG, ENTRY_KIND, PATH_BYTES, WORD } from "../seal/page/abi.ts";
+import {
+  ENTRY,
+  ENTRY_FLAG,
+  ENTRY_KIND,
+  PATH_BYTES,
+  PATH_PIECES,
+  WORD,
+} from "../seal/page/abi.ts";
 import { PathText } from "../seal/page/path_text.ts";
 import { appendRow } from "./rows.ts";
 
@@ -22,6 +29,8 @@ const FIRST_ROWS = 4096;
 const ARENA_BYTES = 4096;
 /** The low byte of `extra` in a piece that could not be read. */
 const UNREADABLE = 0xff;
+/** Number of arguments of a system call. */
+const ARGUMENTS = 6;
 /** Entries of other CPUs may be earlier than the first one seen. */
 const SLACK = 1n << 32n;
 
@@ -71,6 +80,12 @@ class Rows {
   }
 }
 
+/** A path of which not all pieces have been received. */
+interface PartOfPath {
+  readonly text: PathText;
+  pieces: number;
+}
+
 /** Collects entries and passes them on as frames. */
 export class ModuleEntries {
   readonly #kernel: Kernel;
@@ -84,7 +99,9 @@ export class ModuleEntries {
   /** Arguments of each CPU's latest entry. */
   readonly #args: (CallArguments | undefined)[] = [];
   /** The path of each CPU's latest entry that is being received. */
-  readonly #paths: (PathText | undefined)[] = [];
+  readonly #paths: (PartOfPath | undefined)[] = [];
+  /** The sequence number of each CPU's latest entry, its low half. */
+  readonly #sequences: number[] = [];
   readonly #callers = new Map<number, [lo: number, hi: number]>();
   #waiting: Rows | undefined;
   #next: Rows | undefined;
@@ -110,6 +127,14 @@ export class ModuleEntries {
    * Adds a verified entry; the entries of a CPU must be added in their order.
    */
   add(cpu: number, words: Int32Array, at: number): void {
+    const sequence = words[at + ENTRY.sequence / 4];
+    // A call's entries follow one another. After a gap, arguments and paths may
+    // be those of another call, whose own entry was lost.
+    if (sequence !== ((this.#sequences[cpu] + 1) | 0)) {
+      this.#args[cpu] = undefined;
+      this.#paths[cpu] = undefined;
+    }
+    this.#sequences[cpu] = sequence;
     const shape = words[at + WORD.shape];
     const kind = (shape >>> 16) & 0xff;
     switch (kind) {
@@ -182,12 +207,13 @@ export class ModuleEntries {
     const root = ((shape >>> 24) & ENTRY_FLAG.root) !== 0;
     let args: CallArguments | undefined;
     if (entry && root && words[at + WORD.extra] !== 0) {
-      args = { words: new Uint32Array(12), texts: [] };
+      args = { words: new Uint32Array(12), texts: [], complete: false };
       args.words[0] = words[at + WORD.argument];
       args.words[1] = words[at + WORD.argument + 1];
     }
     details.args[to] = args;
     this.#args[cpu] = args;
+    this.#paths[cpu] = undefined;
   }
 
   /** The function that contains a return address, or the address itself. */
@@ -227,11 +253,12 @@ export class ModuleEntries {
   }
 
   #arguments(cpu: number, words: Int32Array, at: number): void {
-    const args = this.#args[cpu]?.words;
+    const args = this.#args[cpu];
     if (args === undefined) return;
-    for (let i = 0; i < 8; i++) args[2 + i] = words[at + WORD.time + i];
-    args[10] = words[at + WORD.pid];
-    args[11] = words[at + WORD.extra];
+    for (let i = 0; i < 8; i++) args.words[2 + i] = words[at + WORD.time + i];
+    args.words[10] = words[at + WORD.pid];
+    args.words[11] = words[at + WORD.extra];
+    args.complete = true;
   }
 
   #path(cpu: number, words: Int32Array, at: number): void {
@@ -239,15 +266,22 @@ export class ModuleEntries {
     if (texts === undefined) return;
     const extra = words[at + WORD.extra];
     const index = extra >>> 8;
-    if ((extra & 0xff) === UNREADABLE) {
-      // A part of a path would be a different path.
-      texts[index] = undefined;
-    } else {
-      if ((extra & 0xff) === 0) this.#paths[cpu] = undefined;
-      const path = this.#paths[cpu] ??= new PathText();
-      path.add(bytesOf(words, at + WORD.time, PATH_BYTES));
-      texts[index] = path.text;
-    }
+    const piece = extra & 0xff;
+    const path = piece === 0
+      ? { text: new PathText(), pieces: 0 }
+      : this.#paths[cpu];
+    this.#paths[cpu] = undefined;
+    // A path that lacks a piece would be a different path.
+    if (
+      path === undefined || path.pieces !== piece || piece === UNREADABLE ||
+      index >= ARGUMENTS
+    ) return;
+    const bytes = bytesOf(words, at + WORD.time, PATH_BYTES);
+    path.text.add(bytes);
+    path.pieces++;
+    if (bytes.includes(0) || path.pieces === PATH_PIECES) {
+      texts[index] = path.text.text;
+    } else this.#paths[cpu] = path;
   }
 
   /**

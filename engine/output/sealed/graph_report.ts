@@ -12,6 +12,7 @@ import {
   ENTRY_KIND,
   ENTRY_WORDS,
   PATH_BYTES,
+  PATH_PIECES,
   WORD,
 } from "../../seal/page/abi.ts";
 import { archNamed } from "../../arch/all.ts";
@@ -37,8 +38,13 @@ export interface ForeignAddress {
 class CpuRow {
   readonly chunks: Int32Array[] = [];
   count = 0;
+  /** Indices of entries before which others are missing. */
+  readonly #gaps = new Set<number>();
+  #last = 0;
 
-  add(words: Int32Array, at: number): void {
+  add(sequence: number, words: Int32Array, at: number): void {
+    if (sequence !== this.#last + 1) this.#gaps.add(this.count);
+    this.#last = sequence;
     const inChunk = this.count % CHUNK_ENTRIES;
     if (inChunk === 0) {
       this.chunks.push(new Int32Array(CHUNK_ENTRIES * ENTRY_WORDS));
@@ -55,6 +61,13 @@ class CpuRow {
       .chunks[Math.floor(index / CHUNK_ENTRIES)][
         (index % CHUNK_ENTRIES) * ENTRY_WORDS + offset
       ];
+  }
+
+  /** The kind of an entry, if it directly follows the one before it. */
+  kindNext(index: number): number | undefined {
+    return index < this.count && !this.#gaps.has(index)
+      ? this.kind(index)
+      : undefined;
   }
 
   kind(index: number): number {
@@ -114,13 +127,13 @@ export class GraphReport {
   }
 
   /** To be passed to the verifier. */
-  readonly visit: VisitEntry = (cpu, _sequence, words, at) => {
+  readonly visit: VisitEntry = (cpu, sequence, words, at) => {
     let row = this.#rows.get(cpu);
     if (row === undefined) {
       row = new CpuRow();
       this.#rows.set(cpu, row);
     }
-    row.add(words, at);
+    row.add(sequence, words, at);
   };
 
   /** The foreign addresses found by the last call of {@linkcode lines}. */
@@ -204,7 +217,7 @@ export class GraphReport {
       case ENTRY_KIND.entry: {
         const details = this.#details(row, index);
         const next = index + details.used;
-        const leaf = next < row.count && row.kind(next) === ENTRY_KIND.return &&
+        const leaf = row.kindNext(next) === ENTRY_KIND.return &&
           row.word(next, WORD.pid) === pid &&
           row.word(next, WORD.func) === row.word(index, WORD.func) &&
           row.depth(next) === row.depth(index);
@@ -293,9 +306,9 @@ export class GraphReport {
   #arguments(row: CpuRow, index: number): { text: string; used: number } {
     const number = row.word(index, WORD.extra) - 1;
     const next = index + 1;
-    if (
-      number < 0 || next >= row.count || row.kind(next) !== ENTRY_KIND.arguments
-    ) return { text: "", used: 0 };
+    if (number < 0 || row.kindNext(next) !== ENTRY_KIND.arguments) {
+      return { text: "", used: 0 };
+    }
     const values = [
       row.u64(index, WORD.argument),
       row.u64(next, WORD.time),
@@ -308,21 +321,25 @@ export class GraphReport {
     const shown = values.map(hex);
     let used = 1;
     const paths = new Map<number, PathText>();
-    const unreadable = new Set<number>();
-    while (
-      next + used < row.count && row.kind(next + used) === ENTRY_KIND.path
-    ) {
+    /** What is shown in place of the rest of a path. */
+    const rest = new Map<number, string>();
+    while (row.kindNext(next + used) === ENTRY_KIND.path) {
       const piece = row.word(next + used, WORD.extra);
       const position = piece >>> 8;
       const path = paths.get(position) ?? new PathText();
       paths.set(position, path);
-      if ((piece & 0xff) === 0xff) unreadable.add(position);
-      else path.add(row.bytes(next + used, WORD.time, PATH_BYTES));
+      if ((piece & 0xff) === 0xff) rest.set(position, "<unreadable>");
+      else {
+        const bytes = row.bytes(next + used, WORD.time, PATH_BYTES);
+        path.add(bytes);
+        const last = bytes.includes(0) || (piece & 0xff) === PATH_PIECES - 1;
+        rest.set(position, last ? "" : "<lost>");
+      }
       used++;
     }
     for (const [position, path] of paths) {
       shown[position] = JSON.stringify(
-        unreadable.has(position) ? `${path.text}<unreadable>` : path.text,
+        path.text + (rest.get(position) ?? ""),
       );
     }
     const parameters = this.#parameters.get(number);

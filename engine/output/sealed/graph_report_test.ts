@@ -116,3 +116,67 @@ Deno.test("a hooked system call is printed as in the paper's figure 4", () => {
     },
   ]);
 });
+
+Deno.test("after lost entries, a call gets neither the arguments nor the path of another", () => {
+  const root = (at: number) =>
+    entry(ENTRY_KIND.entry, {
+      time: 1_000_000_000n + BigInt(at),
+      func: OPENAT,
+      caller: DISPATCHER + 0x50n,
+      argument: 3n,
+      flags: ENTRY_FLAG.root,
+      extra: 258,
+    });
+  const args = entry(ENTRY_KIND.arguments, { func: 0x8000n });
+  const eight = text("/etc/a/b", 0);
+  const piece = entry(ENTRY_KIND.path, {
+    time: eight,
+    func: eight,
+    caller: eight,
+    argument: eight,
+    extra: 1 << 8,
+  });
+  const end = entry(ENTRY_KIND.path, {
+    time: text("/end", 0),
+    extra: (1 << 8) | 2,
+  });
+  const exit = entry(ENTRY_KIND.return, { time: 2_000_000_000n, func: OPENAT });
+  const report = new GraphReport(
+    {
+      seal: 3,
+      nonce: "00".repeat(16),
+      generation: 1,
+      klog: "k",
+      target: "qemu:t",
+      kernel: "6.12",
+      kernelText: ["0xffffffff81000000", "0xffffffff82000000"],
+      dispatcher: [],
+    },
+    { "0xffffffff81200004": "__x64_sys_openat+0x4" },
+  );
+  const numbered: [number, Int32Array][] = [
+    // Everything between the entry and another call's arguments was lost.
+    [1, root(0)],
+    [9, args],
+    // The second piece of the path.
+    [10, root(1000)],
+    [11, args],
+    [12, piece],
+    [14, end],
+    // The return is not the one of this call.
+    [20, root(2000)],
+    [21, args],
+    [30, exit],
+  ];
+  for (const [sequence, words] of numbered) report.visit(0, sequence, words, 0);
+  const calls = [...report.lines()]
+    .filter((line) => line.includes("openat"))
+    .map((line) => line.replace(/.*\| +/, "").replace(/ \/\* from.*/, ""));
+  const path = "/etc/a/b".repeat(4);
+  assert.deepEqual(calls, [
+    "__x64_sys_openat() {",
+    `__x64_sys_openat(dfd: 0x3, filename: "${path}<lost>", flags: 0x8000, mode: 0x0) {`,
+    "__x64_sys_openat(dfd: 0x3, filename: 0x0, flags: 0x8000, mode: 0x0) {",
+    "} /* __x64_sys_openat */",
+  ]);
+});

@@ -27,6 +27,8 @@ export interface CallArguments {
   readonly words: Uint32Array;
   /** Texts to which arguments point, by the arguments' indices. */
   readonly texts: (string | undefined)[];
+  /** Whether all six are known, and not only the first one. */
+  complete: boolean;
 }
 
 /** What the guest's module reports about rows, in addition to the columns. */
