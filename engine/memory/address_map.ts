@@ -51,9 +51,4 @@ export class AddressMap<T> {
     for (const lo of this.#near.keys()) yield high | BigInt(lo);
     yield* this.#far.keys();
   }
-
-  /** The low halves, when all keys share their high half; else `undefined`. */
-  get lows(): Iterable<number> | undefined {
-    return this.#far.size === 0 ? this.#near.keys() : undefined;
-  }
 }

@@ -23,14 +23,10 @@ export class FunctionSet {
     return this.#addresses.has(lo, hi);
   }
 
-  /**
-   * The low halves, if they suffice to identify the functions and there are at
-   * most `limit` of them.
-   */
-  few(limit: number): Uint32Array | undefined {
-    const { lows, size } = this.#addresses;
-    return lows !== undefined && size <= limit
-      ? Uint32Array.from(lows)
-      : undefined;
+  /** The halves of the only address, if there is exactly one. */
+  get only(): { readonly lo: number; readonly hi: number } | undefined {
+    if (this.#addresses.size !== 1) return undefined;
+    const [address] = this.#addresses.keys();
+    return { lo: Number(address & 0xffffffffn), hi: Number(address >> 32n) };
   }
 }

@@ -200,13 +200,14 @@ export class StreamRun {
       return n;
     }
     const { func } = columns;
-    const few = functions.few(1);
-    if (few !== undefined && few.length === 1) {
-      const only = few[0];
+    const { only } = functions;
+    if (only !== undefined) {
+      const { lo, hi } = only;
       for (let row = 0; row < length; row++) {
-        if (func[2 * row] === only && kind[row] === KIND.return) {
-          rows[n++] = row;
-        }
+        if (
+          func[2 * row] === lo && func[2 * row + 1] === hi &&
+          kind[row] === KIND.return
+        ) rows[n++] = row;
       }
       return n;
     }
