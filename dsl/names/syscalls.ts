@@ -245,7 +245,7 @@ export const sys_eventfd2: SystemCall<
 /** `sys_execve(const char * filename, const char *const * argv, const char *const * envp)` */
 export const sys_execve: SystemCall<
   "sys_execve",
-  { filename: "text"; argv: "text"; envp: "text" }
+  { filename: "text"; argv: "address"; envp: "address" }
 > = syscall("sys_execve");
 /** `sys_execveat(int fd, const char * filename, const char *const * argv, const char *const * envp, int flags)` */
 export const sys_execveat: SystemCall<
@@ -253,8 +253,8 @@ export const sys_execveat: SystemCall<
   {
     fd: "number";
     filename: "text";
-    argv: "text";
-    envp: "text";
+    argv: "address";
+    envp: "address";
     flags: "number";
   }
 > = syscall("sys_execveat");

@@ -60,7 +60,8 @@ export function fieldKind(
 
 /** The kind of a system call argument. */
 export function argumentKind(name: string, type: string): FieldKind {
-  if (/^const char\b.*\*\s*$/.test(type.replace(/__user/g, "").trim())) {
+  // One asterisk: with two (argv), it is an array of pointers.
+  if (/^const char\s*\*\s*$/.test(type.replace(/__user/g, "").trim())) {
     return DATA_NAMES.has(name) ? "address" : "text";
   }
   if (type.includes("*")) return "address";
