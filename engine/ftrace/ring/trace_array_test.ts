@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { KernelError } from "../../base/errors.ts";
+import {
+  FixtureGuest,
+  fixtureTypes,
+} from "../../kernel/core/kernel_fixture.ts";
+import { RB_BUFFER_OFF, TraceArray } from "./trace_array.ts";
+
+const TYPES = fixtureTypes({
+  list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
+  array_buffer: {
+    size: 32,
+    members: { buffer: [8, "u64"], time_start: [24, "u64"] },
+  },
+  trace_buffer: { size: 64, members: { record_disabled: [8, "u32"] } },
+  trace_array: {
+    size: 128,
+    members: {
+      list: [0, "list_head"],
+      name: [16, "u64"],
+      array_buffer: [24, "array_buffer"],
+      current_trace: [64, "u64"],
+      trace_flags: [72, "u32"],
+      clock_id: [80, "u32"],
+    },
+  },
+  tracer: { size: 64, members: { name: [0, "u64"], flags: [8, "u64"] } },
+  tracer_flags: { size: 16, members: { val: [0, "u32"], opts: [8, "u64"] } },
+  tracer_opt: { size: 16, members: { name: [0, "u64"], bit: [8, "u32"] } },
+});
+
+/** A guest with these instances besides the top-level one. */
+class Setting {
+  readonly guest = new FixtureGuest(TYPES);
+  readonly top: bigint;
+  readonly instances: readonly bigint[];
+  #images = 0;
+
+  constructor(...names: readonly string[]) {
+    const { guest } = this;
+    this.top = this.variable("global_trace");
+    const head = this.variable("ftrace_trace_arrays");
+    this.instances = names.map((name) => {
+      const array = guest.create("trace_array");
+      this.set(array, "name", guest.text(name));
+      return array;
+    });
+    guest.link(head, this.top, ...this.instances);
+  }
+
+  /** A variable of the kernel; returns its GVA. */
+  variable(name: string): bigint {
+    const gva = this.guest.image(this.#images++);
+    this.guest.symbol(name, gva);
+    return gva;
+  }
+
+  set(array: bigint, path: string, value: bigint | number): void {
+    this.guest.setU64(this.guest.at("trace_array", array, path), value);
+  }
+
+  get array(): TraceArray {
+    return TraceArray.global(this.guest.kernel);
+  }
+
+  /** Makes a tracer the current one. */
+  tracer(name: string): bigint {
+    const tracer = this.guest.create("tracer");
+    this.guest.setU64(tracer, this.guest.text(name));
+    this.set(this.top, "current_trace", tracer);
+    return tracer;
+  }
+}
+
+Deno.test("the top-level instance, and the others by name", () => {
+  const { guest, instances } = new Setting("one", "two");
+  const { kernel } = guest;
+  assert.deepEqual(TraceArray.all(kernel).map(({ name }) => name), [
+    undefined,
+    "one",
+    "two",
+  ]);
+  assert.equal(TraceArray.named(kernel).name, undefined);
+  assert.equal(TraceArray.named(kernel, "two").object.gva, instances[1]);
+  assert.throws(
+    () => TraceArray.named(kernel, "three"),
+    /no trace instance "three": it has one, two$/,
+  );
+  assert.throws(
+    () => TraceArray.named(new Setting().guest.kernel, "three"),
+    /it has none but the top-level one/,
+  );
+});
+
+Deno.test("a list of instances that does not end is refused", () => {
+  const { guest, instances } = new Setting("one", "two");
+  guest.setU64(instances[1], instances[0]);
+  assert.throws(() => TraceArray.all(guest.kernel), KernelError);
+});
+
+Deno.test("a kernel without Ftrace says what it needs", () => {
+  const guest = new FixtureGuest(TYPES);
+  assert.throws(() => TraceArray.global(guest.kernel), /CONFIG_TRACING/);
+});
+
+Deno.test("whether it records, and when the guest is still booting", () => {
+  const setting = new Setting();
+  const { guest, top, array } = setting;
+  assert.throws(() => array.recording, /still booting/);
+  assert.equal(array.snapshotBuffer(), undefined);
+  const buffer = guest.create("trace_buffer");
+  setting.set(top, "array_buffer.buffer", buffer);
+  assert.equal(array.recording, true);
+  // Somebody inside the kernel has paused it, which tracing_on does not show.
+  guest.setU32(buffer + 8n, 1);
+  assert.equal(array.recording, true);
+  guest.setU32(buffer + 8n, RB_BUFFER_OFF + 1);
+  assert.equal(array.recording, false);
+  setting.set(top, "array_buffer.time_start", 2n ** 63n);
+  assert.equal(array.timeStart, 2n ** 63n);
+});
+
+Deno.test("the clock by its name, and whether it counts ns", () => {
+  const setting = new Setting();
+  const { guest } = setting;
+  const table = setting.variable("trace_clocks");
+  ["local", "x86-tsc"].forEach((name, i) => {
+    guest.setU64(table + BigInt(24 * i + 8), guest.text(name));
+    guest.setU32(table + BigInt(24 * i + 16), i === 0 ? 1 : 0);
+  });
+  assert.deepEqual(setting.array.clock, { name: "local", inNs: true });
+  setting.set(setting.top, "clock_id", 1);
+  assert.deepEqual(setting.array.clock, { name: "x86-tsc", inNs: false });
+
+  const other = new Setting();
+  other.set(other.top, "clock_id", 3);
+  assert.deepEqual(other.array.clock, { name: "clock 3", inNs: true });
+});
+
+Deno.test("options of Ftrace and of the current tracer", () => {
+  const setting = new Setting();
+  const { guest, top } = setting;
+  const plain = new Setting().array;
+  assert.deepEqual([plain.tracer, plain.options()], ["nop", []]);
+  const names = setting.variable("trace_options");
+  ["print-parent", "sym-offset"].forEach((name, i) =>
+    guest.setU64(names + BigInt(8 * i), guest.text(name))
+  );
+  const tracer = setting.tracer("function_graph");
+  const flags = guest.create("tracer_flags");
+  guest.setU64(tracer + 8n, flags);
+  // The list ends with an entry that has no name.
+  const opts = guest.allocate(3 * 16);
+  ["funcgraph-cpu", "funcgraph-proc"].forEach((name, i) => {
+    guest.setU64(opts + BigInt(16 * i), guest.text(name));
+    guest.setU32(opts + BigInt(16 * i + 8), 1 << i);
+  });
+  guest.setU32(flags, 2);
+  guest.setU64(flags + 8n, opts);
+  guest.setU32(guest.at("trace_array", top, "trace_flags"), 1);
+  const { array } = setting;
+  assert.equal(array.tracer, "function_graph");
+  assert.deepEqual(array.options().map(({ name, set }) => `${name} ${set}`), [
+    "print-parent true",
+    "sym-offset false",
+    "funcgraph-cpu false",
+    "funcgraph-proc true",
+  ]);
+});
