@@ -154,7 +154,7 @@ export class EventLines {
             : `${field.name}: ${
               typeof value === "number" || typeof value === "bigint"
                 ? `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`
-                : value
+                : value ?? "?"
             }`;
         });
         return exit

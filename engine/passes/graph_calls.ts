@@ -56,10 +56,10 @@ const MAX_DEPTH = 512;
 const MANY_TASKS = 1 << 14;
 
 /**
- * Maximum number of tasks, some 300 MB. A guest can invent any number of them,
- * but hardly has that many within traced functions.
+ * Maximum number of tasks, some 450 MB. A guest can invent any number of them,
+ * but hardly has half as many within traced functions.
  */
-const MOST_TASKS = 1 << 17;
+const MOST_TASKS = 1 << 16;
 
 /** The open calls of a task, by depth. */
 class Task {
