@@ -96,6 +96,7 @@ export class ModuleGuest {
     });
     let memory: BusyMemory | undefined;
     const fixture = new FixtureGuest(types, {
+      size: (1 << 20) + (options.cpus ?? 2) * this.entries * ENTRY.bytes,
       memory: (bytes): PhysicalMemory =>
         memory = new BusyMemory(bytes, { live: options.live ?? true }),
     });

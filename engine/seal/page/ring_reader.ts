@@ -66,7 +66,9 @@ export class RingReader {
 
   /**
    * Reads part of what is new up to `head`, the newest entry that the caller
-   * has seen; returns whether there is more.
+   * has seen; returns whether there is more. Only then may the same `head` be
+   * given again: otherwise it may be before what was skipped as overwritten,
+   * and would seem to have moved back.
    */
   read(head: number, visitor: RingVisitor): boolean {
     const { cpu, entries } = this.area;

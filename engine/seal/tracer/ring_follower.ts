@@ -98,14 +98,15 @@ export class RingFollower {
   read(between: () => void): void {
     // Heads are read before acknowledgements, so that the key of every entry
     // read is known.
-    const heads = this.rings.map((ring) => ring.head());
-    let more = true;
-    while (more) {
+    let unread = this.rings.map((ring) => ({ ring, head: ring.head() }));
+    do {
       between();
-      more = false;
-      this.rings.forEach((ring, i) => {
-        if (ring.read(heads[i], this.#visitor)) more = true;
-      });
-    }
+      // A ring that has been read up to its head is left out: the guest may
+      // have gone around it meanwhile, and the old head would seem to have
+      // moved back.
+      unread = unread.filter(({ ring, head }) =>
+        ring.read(head, this.#visitor)
+      );
+    } while (unread.length > 0);
   }
 }

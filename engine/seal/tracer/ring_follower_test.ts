@@ -8,8 +8,8 @@ import type { RecordingWriter } from "../recording/recording.ts";
 import { RingFollower } from "./ring_follower.ts";
 
 /** A follower, what it has passed on, and the findings. */
-function setting(recorded = true) {
-  const guest = new ModuleGuest({ entries: 64 });
+function setting(recorded = true, ringEntries = 64) {
+  const guest = new ModuleGuest({ entries: ringEntries });
   const page = ControlPage.find(guest.kernel);
   assert.ok(page !== undefined);
   guest.cpus.forEach((_, cpu) => guest.setCpu64(cpu, CPU.ack_epoch, 1));
@@ -61,6 +61,28 @@ Deno.test("what was overwritten is counted, stored and told, at its place", asyn
   assert.deepEqual(stored, ["0: lost 1+7", "0: 8+63"]);
   assert.deepEqual(waiting, ["0: lost 7", "0: 63"]);
   assert.deepEqual([follower.entries, follower.lost], [63, 7]);
+});
+
+Deno.test("a ring that the guest goes around while another is read has not moved back", () => {
+  const { follower, stored, findings, write } = setting(true, 32_768);
+  write(0, 10);
+  write(1, 20_000);
+  let parts = 0;
+  follower.read(() => {
+    // The heads have been read; CPU 1 takes two parts.
+    if (++parts === 1) write(0, 40_000);
+  });
+  assert.deepEqual(findings, []);
+  assert.equal(parts, 2);
+  follower.read(() => {});
+  assert.deepEqual(findings, []);
+  assert.deepEqual(stored, [
+    "0: lost 1+7243",
+    "1: 1+16384",
+    "1: 16385+3616",
+    "0: 7244+16384",
+    "0: 23628+16383",
+  ]);
 });
 
 Deno.test("without a recording, the verifier still gets everything", () => {
