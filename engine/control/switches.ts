@@ -10,6 +10,9 @@ import { RB_BUFFER_OFF, type TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { WordChange, WordGuard } from "./plan.ts";
 import { type PlannedMemory, planWord } from "./words.ts";
 
+/** The kernel's variable has 32 bits. */
+const LARGEST_DEPTH = 0xffff_ffff;
+
 /** Taking a snapshot swaps the buffer for another. */
 function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
   return {
@@ -96,7 +99,8 @@ export function stopCpu(
  * Limits how deep function_graph follows calls, as `max_graph_depth` does; 0
  * means no limit.
  *
- * @throws {KernelError} when the kernel has no function_graph tracer.
+ * @throws {KernelError} when the kernel has no function_graph tracer, or its
+ * variable cannot hold the number.
  */
 export function limitDepth(
   memory: PlannedMemory,
@@ -106,6 +110,11 @@ export function limitDepth(
   if (gva === undefined) {
     throw new KernelError(
       "this kernel has no function_graph tracer (no symbol fgraph_max_depth)",
+    );
+  }
+  if (!Number.isInteger(depth) || depth < 0 || depth > LARGEST_DEPTH) {
+    throw new KernelError(
+      `max_graph_depth cannot be ${depth}: it is a whole number, ${LARGEST_DEPTH} at most`,
     );
   }
   const change = planWord(

@@ -86,6 +86,13 @@ Deno.test("a depth that holds already is not written, and 0 is no limit", () => 
   assert.deepEqual(limitDepth(memory, 3), []);
   const [back] = limitDepth(memory, 0);
   assert.deepEqual([back.before, back.after], [3n, 0n]);
+  // Cut to 32 bits, the last one would be no limit.
+  for (const depth of [-1, 1.5, NaN, Infinity, 2 ** 32]) {
+    assert.throws(
+      () => limitDepth(memory, depth),
+      new RegExp(`max_graph_depth cannot be ${depth}: .*, 4294967295 at most$`),
+    );
+  }
 });
 
 Deno.test("recording is switched in the buffer that is in use, not in a snapshot's", () => {

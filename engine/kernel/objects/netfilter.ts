@@ -3,8 +3,12 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
+
+/** MAX_HOOK_COUNT of net/netfilter/core.c. */
+const MAX_HOOKS = 1024;
 
 /** One hook. */
 export interface NetfilterHook {
@@ -40,7 +44,11 @@ export function netNamespaces(kernel: Kernel): bigint[] {
   return steady(() => listNodes(kernel, head)).map((node) => node - link);
 }
 
-/** The hooks of one network namespace, and of its devices (ingress, egress). */
+/**
+ * The hooks of one network namespace, and of its devices (ingress, egress).
+ *
+ * @throws {KernelError} when there are more than the kernel allows.
+ */
 export function netfilterHooks(kernel: Kernel, net: bigint): NetfilterHook[] {
   const { types, space } = kernel;
   const found: NetfilterHook[] = [];
@@ -52,7 +60,12 @@ export function netfilterHooks(kernel: Kernel, net: bigint): NetfilterHook[] {
     const count = space.u16(
       gva + BigInt(types.offset("nf_hook_entries", "num_hook_entries")),
     );
-    for (let i = 0n; i < BigInt(Math.min(count, 1024)); i++) {
+    if (count > MAX_HOOKS) {
+      throw new KernelError(
+        `${where} claims ${count} hooks, more than the kernel allows`,
+      );
+    }
+    for (let i = 0n; i < BigInt(count); i++) {
       const at = first + i * size;
       found.push({ where, gva: at, func: space.u64(at) });
     }
