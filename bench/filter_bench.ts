@@ -29,7 +29,8 @@ const EVENTS = 4_000_000;
 
 const path =
   new URL("../testdata/guest-6.1.core.zst", import.meta.url).pathname;
-using session = openCoreSession("core:guest-6.1", path);
+// Not `using`: the benchmarks run after this module has been evaluated.
+const session = openCoreSession("core:guest-6.1", path);
 const target = openRunTarget(session);
 const layout = traceLayout(session.kernel.types);
 const { arena, columns: one } = readBuffers(target.instance, layout);

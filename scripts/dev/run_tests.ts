@@ -61,9 +61,13 @@ if (wish.total) console.log(`\n${closingLine(counts)}`);
 Deno.exit(executed && counts.failed === 0 ? 0 : 1);
 
 async function runOne(run: Run): Promise<TestCounts> {
-  if (run.suite === "types") {
+  if (run.command !== undefined) {
     if (wish.filter !== undefined) return NONE;
-    const { success } = await runDeno(["check", ...run.files]);
+    const { success } = await runDeno([
+      run.command,
+      ...run.permissions,
+      ...run.files,
+    ]);
     return success ? { ...NONE, passed: 1 } : { ...NONE, failed: 1 };
   }
   if (run.guests) {

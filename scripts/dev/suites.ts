@@ -12,6 +12,7 @@ export const SUITES = [
   "replay",
   "types",
   "examples",
+  "bench",
   "package",
   "live",
 ] as const;
@@ -25,7 +26,7 @@ export const LONG_SUITE = "long";
 /** A suite's name. */
 export type Suite = typeof SUITES[number] | typeof LONG_SUITE;
 
-/** One run of `deno test` (or `deno check`) over some files. */
+/** One run of Deno over some files. */
 export interface Run {
   readonly suite: Suite;
   /** What is tested, for the heading. */
@@ -36,6 +37,8 @@ export interface Run {
   readonly permissions: readonly string[];
   /** Whether several files may run at the same time. */
   readonly parallel?: boolean;
+  /** For what is no test: the subcommand of Deno that has to succeed. */
+  readonly command?: "check" | "bench";
   /** Whether to run the examples in doc comments instead of tests. */
   readonly examples?: boolean;
   /** Whether it boots guests. */
@@ -91,6 +94,7 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "what must and must not compile",
       files: filesBelow("tests/types").filter((path) => path.endsWith(".ts")),
       permissions: [],
+      command: "check",
     },
     {
       suite: "examples",
@@ -98,6 +102,13 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       files: filesWithExamples(),
       permissions: ALL,
       examples: true,
+    },
+    {
+      suite: "bench",
+      title: "the benchmarks run to their end",
+      files: filesBelow("bench").filter((path) => path.endsWith("_bench.ts")),
+      permissions: ALL,
+      command: "bench",
     },
     {
       suite: "package",
