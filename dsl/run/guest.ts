@@ -31,10 +31,9 @@ import type {
   RunTarget,
 } from "../../engine/run/run_types.ts";
 import type { Session } from "../../engine/session.ts";
-import {
-  type TakenSnapshot,
-  takeSnapshot,
-  type TakeSnapshotOptions,
+import type {
+  TakenSnapshot,
+  TakeSnapshotOptions,
 } from "../../engine/snapshot/snapshot.ts";
 import { compile } from "../compile/compile.ts";
 import { type QueryTarget, Runner } from "../runner.ts";
@@ -297,12 +296,17 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
    *
    * @throws {XftraceError} when it cannot be written, or the guest not read.
    */
-  snapshot(
+  async snapshot(
     path: string,
     options: TakeSnapshotOptions = {},
   ): Promise<TakenSnapshot> {
     this.#open();
     const { systemMap } = this.#options;
+    // Loaded when it is needed: with the Node streams that it uses, every
+    // command would start later.
+    const { takeSnapshot } = await import(
+      "../../engine/snapshot/snapshot.ts"
+    );
     return takeSnapshot(this.session, path, {
       ...(systemMap === undefined ? {} : { systemMap }),
       ...options,
