@@ -21,7 +21,7 @@ const USAGE = `usage: deno task test [SUITE...] [FILTER]
 
 Runs the suites ${SUITES.join(", ")} (default: all of them), or only their
 tests whose names contain FILTER (/FILTER/ is a regular expression). The suite
-${LONG_SUITE} is run only by its name: it takes more than an hour.
+${LONG_SUITE} is run only by its name: it takes over ten minutes.
 
   --failed N   add N failures of earlier checks to the last line
   --no-total   leave out the last line
