@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { times } from "../../base/long_fixture.ts";
 import { Watch } from "./watch_fixture.ts";
 import type { SimEvent, SimRing } from "./ring_fixture.ts";
-import { ringGuest, RunningMemory } from "./ring_guest_fixture.ts";
+import { ringGuest, runningGuest } from "./ring_guest_fixture.ts";
 
 /** A reproducible sequence of numbers below 2^32. */
 function numbers(seed: number): () => number {
@@ -143,14 +143,7 @@ function life(
 Deno.test("readers that hand pages back lose nothing while the ring has room", () => {
   fc.assert(
     fc.property(run, (it) => {
-      const memories: RunningMemory[] = [];
-      const sim = ringGuest([100], {
-        memory: (bytes) => {
-          const memory = new RunningMemory(bytes);
-          memories.push(memory);
-          return memory;
-        },
-      });
+      const { sim, memory } = runningGuest([100]);
       const [ring] = sim.rings;
       const random = numbers(it.seed);
       const writer = life(
@@ -171,7 +164,7 @@ Deno.test("readers that hand pages back lose nothing while the ring has room", (
       const watch = new Watch(sim);
       const rare = 1 + random() % 8;
       let running = true;
-      memories[0].tick = () => {
+      memory.tick = () => {
         while (running && random() % rare === 0) running = step();
       };
       while (running) {
@@ -222,20 +215,13 @@ Deno.test("polled between any two steps: nothing is read twice, everything is ac
 Deno.test("the guest writes while it is read: nothing is read twice, everything is accounted for", () => {
   fc.assert(
     fc.property(run, (it) => {
-      const memories: RunningMemory[] = [];
-      const sim = ringGuest([it.pages], {
-        memory: (bytes) => {
-          const memory = new RunningMemory(bytes);
-          memories.push(memory);
-          return memory;
-        },
-      });
+      const { sim, memory } = runningGuest([it.pages]);
       const random = numbers(it.seed);
       const watch = new Watch(sim);
       const step = life(sim.rings[0], it, random, watch.polls);
       const rare = 1 + random() % 8;
       let running = true;
-      memories[0].tick = () => {
+      memory.tick = () => {
         while (running && random() % rare === 0) running = step();
       };
       for (let polls = 0; running && polls < 2000; polls++) {
@@ -253,14 +239,7 @@ Deno.test("the guest writes while it is read: nothing is read twice, everything 
 Deno.test("starts while the guest writes, and misses nothing from then on", () => {
   fc.assert(
     fc.property(run, (it) => {
-      const memories: RunningMemory[] = [];
-      const sim = ringGuest([6], {
-        memory: (bytes) => {
-          const memory = new RunningMemory(bytes);
-          memories.push(memory);
-          return memory;
-        },
-      });
+      const { sim, memory } = runningGuest([6]);
       const random = numbers(it.seed);
       const step = life(
         sim.rings[0],
@@ -274,11 +253,11 @@ Deno.test("starts while the guest writes, and misses nothing from then on", () =
         { begun: 0, over: 0 },
       );
       let running = true;
-      memories[0].tick = () => {
+      memory.tick = () => {
         if (running && random() % 64 === 0) running = step();
       };
       const watch = new Watch(sim);
-      memories[0].tick = () => {};
+      memory.tick = () => {};
       while (running) {
         for (let i = 0; i < 5 && running; i++) running = step();
         watch.poll();

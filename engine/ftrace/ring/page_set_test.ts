@@ -4,18 +4,7 @@ import { PageArena } from "./columns.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
 import { PageSet } from "./page_set.ts";
 import { SUB_BUFFER } from "./ring_fixture.ts";
-import { ringGuest, RunningMemory, writeMany } from "./ring_guest_fixture.ts";
-
-function running(pages: number) {
-  const memories: RunningMemory[] = [];
-  const sim = ringGuest([pages], {
-    memory: (bytes) => {
-      memories.push(new RunningMemory(bytes));
-      return memories[0];
-    },
-  });
-  return { sim, memory: memories[0] };
-}
+import { ringGuest, runningGuest, writeMany } from "./ring_guest_fixture.ts";
 
 function setOf(sim: ReturnType<typeof ringGuest>): PageSet {
   const [cpu] = sim.buffer.cpuBuffers();
@@ -30,7 +19,7 @@ function setOf(sim: ReturnType<typeof ringGuest>): PageSet {
 for (const mapped of [true, false]) {
   const how = mapped ? "mapped" : "read";
   const make = (pages: number) =>
-    mapped ? ringGuest([pages]) : running(pages).sim;
+    mapped ? ringGuest([pages]) : runningGuest([pages]).sim;
 
   Deno.test(`${how}: a page counts as changed until it is marked, and when it grows`, () => {
     const sim = make(2);
@@ -152,7 +141,7 @@ Deno.test("new pages that are older than what has been read are ignored", () => 
 });
 
 Deno.test("a page that is rewritten during the copy is not valid", () => {
-  const { sim, memory } = running(2);
+  const { sim, memory } = runningGuest([2]);
   const [ring] = sim.rings;
   writeMany(ring, 250);
   const set = setOf(sim);
@@ -168,7 +157,7 @@ Deno.test("a page that is rewritten during the copy is not valid", () => {
 });
 
 Deno.test("a page that grows during the copy is valid up to where it was before", () => {
-  const { sim, memory } = running(2);
+  const { sim, memory } = runningGuest([2]);
   const [ring] = sim.rings;
   writeMany(ring, 100);
   const set = setOf(sim);

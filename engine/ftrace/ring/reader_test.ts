@@ -7,7 +7,7 @@ import {
   checkEvent,
   type RingGuest,
   ringGuest,
-  RunningMemory,
+  runningGuest,
   writeMany,
 } from "./ring_guest_fixture.ts";
 
@@ -125,22 +125,16 @@ Deno.test("a damaged page is reported, and its good events are kept", () => {
 });
 
 Deno.test("pages that the guest reuses meanwhile are missing and counted", () => {
-  const memories: RunningMemory[] = [];
-  const sim = ringGuest([4], {
-    memory: (bytes) => {
-      memories.push(new RunningMemory(bytes));
-      return memories[0];
-    },
-  });
+  const { sim, memory } = runningGuest([4]);
   const [ring] = sim.rings;
   writeMany(ring, 1000);
   let reads = 0;
   // While the first pages are being copied.
-  memories[0].tick = () => {
+  memory.tick = () => {
     if (++reads % 50 === 0 && ring.written < 2000) writeMany(ring, 100);
   };
   const reading = read(sim);
-  memories[0].tick = () => {};
+  memory.tick = () => {};
   const found = sequences(sim, reading, 0);
   for (let i = 1; i < found.length; i++) assert.ok(found[i] > found[i - 1]);
   const [{ expected, lost, events }] = reading.cpus;

@@ -206,6 +206,23 @@ export class RunningMemory extends BufferMemory {
 }
 
 /**
+ * A guest like that of {@linkcode ringGuest}, with a hook (`memory.tick`) that
+ * runs before each piece of its memory is read.
+ */
+export function runningGuest(
+  pages: readonly number[],
+): { readonly sim: RingGuest; readonly memory: RunningMemory } {
+  const memories: RunningMemory[] = [];
+  const sim = ringGuest(pages, {
+    memory: (bytes) => {
+      memories.push(new RunningMemory(bytes));
+      return memories[0];
+    },
+  });
+  return { sim, memory: memories[0] };
+}
+
+/**
  * Checks that a decoded event is completely as written; returns its sequence
  * number.
  */

@@ -6,7 +6,7 @@ import { type SimRing, SUB_BUFFER } from "./ring_fixture.ts";
 import {
   finish,
   ringGuest,
-  RunningMemory,
+  runningGuest,
   writeMany,
 } from "./ring_guest_fixture.ts";
 import { EPOCH, Watch, watched } from "./watch_fixture.ts";
@@ -70,25 +70,19 @@ for (
 Deno.test("following that starts during a resize starts after it", () => {
   for (let after = 1; after < 150; after++) {
     for (const grows of [true, false]) {
-      const memories: RunningMemory[] = [];
-      const sim = ringGuest([5], {
-        memory: (bytes) => {
-          memories.push(new RunningMemory(bytes));
-          return memories[0];
-        },
-      });
+      const { sim, memory } = runningGuest([5]);
       const [ring] = sim.rings;
       writeMany(ring, 6, 900);
       const steps = grows
         ? ring.growing(2)
         : ring.shrinking(2, (all) => all.fill(0xff));
       let reads = 0;
-      memories[0].tick = () => {
+      memory.tick = () => {
         if (++reads >= after) steps.next();
       };
       const watch = new Watch(sim);
       finish(steps);
-      memories[0].tick = () => {};
+      memory.tick = () => {};
       writeMany(ring, 3);
       watch.settle();
       assert.deepEqual(watch.seen, [6, 7, 8]);

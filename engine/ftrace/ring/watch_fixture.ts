@@ -11,8 +11,7 @@ import { type SimRing, SUB_BUFFER } from "./ring_fixture.ts";
 import {
   checkEvent,
   type RingGuest,
-  ringGuest,
-  RunningMemory,
+  runningGuest,
 } from "./ring_guest_fixture.ts";
 
 /** The time from which simulated rings count. */
@@ -77,12 +76,6 @@ export class Watch {
  * A guest with a hook (`memory.tick`) that runs before each read of its memory.
  */
 export function watched(pages: number) {
-  const memories: RunningMemory[] = [];
-  const sim = ringGuest([pages], {
-    memory: (bytes) => {
-      memories.push(new RunningMemory(bytes));
-      return memories[0];
-    },
-  });
-  return { ring: sim.rings[0], watch: new Watch(sim), memory: memories[0] };
+  const { sim, memory } = runningGuest([pages]);
+  return { ring: sim.rings[0], watch: new Watch(sim), memory };
 }

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import type {
-  EventField,
-  EventFormat,
-} from "../../../ftrace/events/formats.ts";
+import type { EventFormat } from "../../../ftrace/events/formats.ts";
 import type { TextEnvironment } from "../environment.ts";
 import { RecordBytes } from "../record.ts";
+import { field } from "./event_field_fixture.ts";
 import { compilePrintFmt } from "./render.ts";
 
 const ENV: TextEnvironment = {
@@ -12,14 +10,6 @@ const ENV: TextEnvironment = {
   string: () => undefined,
   hz: 250,
 };
-
-const field = (
-  name: string,
-  type: string,
-  offset: number,
-  size: number,
-  signed = false,
-): EventField => ({ name, type, offset, size, signed });
 
 const FIELDS = [
   field("data", "__data_loc char[]", 8, 4),

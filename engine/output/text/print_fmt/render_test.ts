@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { times } from "../../../base/long_fixture.ts";
-import type {
-  EventField,
-  EventFormat,
-} from "../../../ftrace/events/formats.ts";
+import type { EventFormat } from "../../../ftrace/events/formats.ts";
 import type { TextEnvironment } from "../environment.ts";
 import { RecordBytes } from "../record.ts";
+import { field } from "./event_field_fixture.ts";
 import { compilePrintFmt, FAILED_MARK } from "./render.ts";
 
 const ENV: TextEnvironment = {
@@ -22,14 +20,6 @@ const ENV: TextEnvironment = {
   structSize: (name) => name === "page" ? 64 : undefined,
   hz: 250,
 };
-
-const field = (
-  name: string,
-  type: string,
-  offset: number,
-  size: number,
-  signed = false,
-): EventField => ({ name, type, offset, size, signed });
 
 const FIELDS = [
   field("i", "int", 8, 4, true),
