@@ -1,0 +1,85 @@
+/**
+ * Reads whole files of the host, up to a size that the reader sets.
+ *
+ * @module
+ */
+import { closeSync, readSync } from "node:fs";
+import { XftraceError } from "../errors.ts";
+import { fileError } from "../file_error.ts";
+import { type HostFileRules, isMissing, openHostFile } from "./open.ts";
+
+/** What a file that is read whole must be. */
+export interface WholeFileRules extends HostFileRules {
+  /** The most bytes that it may have. */
+  readonly limit: number;
+}
+
+/** Bytes read at once from files whose size is not known before (/proc). */
+const PIECE = 65536;
+
+/**
+ * The content of a regular file. It is read up to its end, even if it grows,
+ * and refused when it has more than `limit` bytes; no more are ever kept.
+ *
+ * @throws {XftraceError} as {@linkcode openHostFile}, or when it is too large.
+ */
+export function readHostFile(
+  path: string,
+  rules: WholeFileRules,
+): Uint8Array<ArrayBuffer> {
+  const { fd, size } = openHostFile(path, rules);
+  try {
+    if (size > rules.limit) throw tooLarge(path, rules.limit);
+    // One byte more, to see that there is no more.
+    let bytes = new Uint8Array(Math.min(size, rules.limit) + 1);
+    let length = 0;
+    for (;;) {
+      if (length === bytes.length) {
+        if (length > rules.limit) throw tooLarge(path, rules.limit);
+        const room = Math.max(PIECE, 2 * length);
+        const larger = new Uint8Array(Math.min(room, rules.limit + 1));
+        larger.set(bytes);
+        bytes = larger;
+      }
+      const got = readSync(fd, bytes, length, bytes.length - length, null);
+      if (got === 0) return bytes.subarray(0, length);
+      length += got;
+    }
+  } catch (error) {
+    throw error instanceof XftraceError ? error : fileError(path, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The text of a regular file (UTF-8).
+ *
+ * @throws {XftraceError} as {@linkcode readHostFile}.
+ */
+export function readHostText(path: string, rules: WholeFileRules): string {
+  return new TextDecoder().decode(readHostFile(path, rules));
+}
+
+/**
+ * The text of a regular file; `undefined` when there is none.
+ *
+ * @throws {XftraceError} as {@linkcode readHostFile}.
+ */
+export function readHostTextIfThere(
+  path: string,
+  rules: WholeFileRules,
+): string | undefined {
+  try {
+    return readHostText(path, rules);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function tooLarge(path: string, limit: number): XftraceError {
+  return new XftraceError(
+    `${path} is larger than the ${limit} bytes that such a file may have`,
+  );
+}
