@@ -13,7 +13,7 @@
  * @module
  */
 import { Guest, type RecordingOptions } from "./mod.ts";
-import { kernelCacheDir } from "./engine/kernel/locate/cache.ts";
+import { symbolCacheDir } from "./engine/kernel/locate/symbol_cache.ts";
 import { readSystemMap } from "./engine/kernel/symbols/system_map.ts";
 import { attach } from "./ffi/attach.ts";
 
@@ -23,11 +23,13 @@ export { openAgent } from "./ffi/open_agent.ts";
 /** Options for opening a target. */
 export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
   /**
-   * Whether to use and write the cache, with which a kernel that was seen
-   * before is described within milliseconds. Default: true for guests, false
-   * for recordings.
+   * Whether to use and write the cache, with which the symbols of a kernel that
+   * was seen before are known within milliseconds. Default: true. It is never
+   * used for recordings.
    */
   readonly cache?: boolean;
+  /** Folder of that cache; default: below `~/.cache`. */
+  readonly cacheDir?: string;
   /** Path of a System.map whose symbols replace the kernel's own. */
   readonly systemMap?: string;
   /**
@@ -68,13 +70,12 @@ export function open(
 ): Promise<Guest> {
   // Errors reject the promise.
   return Promise.try(() => {
-    const { cache, systemMap, ...others } = options;
+    const { cache = true, systemMap, ...others } = options;
     const environment = target === undefined
       ? Deno.env.get("XFTRACE_TARGET")
       : undefined;
-    const recording = target?.startsWith("core:") === true;
     const cacheDir = options.cacheDir ??
-      (cache ?? !recording ? kernelCacheDir() : undefined);
+      (cache ? symbolCacheDir() : undefined);
     const described = {
       ...others,
       ...(cacheDir === undefined ? {} : { cacheDir }),

@@ -11,7 +11,7 @@ import { Guest, type GuestOptions } from "./guest.ts";
 
 /** How a recording is opened. */
 export interface RecordingOptions
-  extends GuestOptions, Pick<DescribeOptions, "cacheDir" | "onStep"> {}
+  extends GuestOptions, Pick<DescribeOptions, "onStep"> {}
 
 /**
  * Opens a recording, an ELF core or a snapshot: `core:web1.core.zst`. Needs no

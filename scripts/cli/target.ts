@@ -41,7 +41,7 @@ export function withTarget<
       "--safe-read",
       "read memory without mapping it: slower, but safe if its file shrinks",
     )
-    .option("--no-cache", "neither read nor write the cache of kernels");
+    .option("--no-cache", "neither read nor write the cache of symbols");
 }
 
 /**

@@ -33,7 +33,7 @@ export interface KernelFacts {
   readonly locatedBy: string;
   /** The text of the vmcoreinfo note, if there is one. */
   readonly vmcoreinfo: string | undefined;
-  /** Source of the symbols and types: `guest memory`, `cache`, or a file. */
+  /** Source of the symbols: `guest memory`, `cache`, or a file. */
   readonly describedBy: string;
 }
 

@@ -10,8 +10,14 @@ import type { Arch } from "../../arch/arch.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { BtfTypes } from "../btf/btf_types.ts";
-import { loadKernelCache, storeKernelCache } from "./cache.ts";
-import { expandKallsyms, readKallsyms } from "../symbols/kallsyms.ts";
+import { loadSymbols, storeSymbols } from "./symbol_cache.ts";
+import {
+  expandKallsyms,
+  type KallsymsTables,
+  readKallsyms,
+  tablesDigest,
+  textGvaOf,
+} from "../symbols/kallsyms.ts";
 import { findKallsyms } from "./kallsyms_scan.ts";
 import { Kernel } from "../core/kernel.ts";
 import { LiveSymbols } from "../symbols/live_symbols.ts";
@@ -27,7 +33,10 @@ import {
 export interface DescribeOptions {
   /** A vmcoreinfo text from another source, such as a core's note. */
   readonly vmcoreinfo?: string;
-  /** Directory of the kernel cache; default: no cache. */
+  /**
+   * Folder of the cache of symbols; default: no cache. Only the memory of a
+   * running guest is described with it: a recording may come from a stranger.
+   */
   readonly cacheDir?: string;
   /** Symbols from a System.map, in place of the kernel's own kallsyms. */
   readonly systemMap?: SymbolBlob;
@@ -169,9 +178,8 @@ function textGvaBy(note: Vmcoreinfo, blob: SymbolBlob): bigint | undefined {
   return gva - BigInt(blob.offsets[index]);
 }
 
-function readImage(located: Located): Image {
-  if (located.image !== undefined) return located.image;
-  const { arch, note, space } = located;
+/** The kallsyms tables at the addresses in the note, if it has them. */
+function readTables({ note, space }: Located): KallsymsTables | undefined {
   const at = (name: string) => note?.symbol(`kallsyms_${name}`);
   const names = at("names");
   const numSyms = at("num_syms");
@@ -182,23 +190,51 @@ function readImage(located: Located): Image {
     names === undefined || numSyms === undefined ||
     tokenTable === undefined || tokenIndex === undefined ||
     offsets === undefined
-  ) {
+  ) return undefined;
+  const relativeBase = at("relative_base");
+  return readKallsyms((gva, into) => space.read(gva, into), {
+    names,
+    numSyms,
+    tokenTable,
+    tokenIndex,
+    offsets,
+    ...(relativeBase === undefined ? {} : { relativeBase }),
+  });
+}
+
+/**
+ * The kernel's own symbols: as its tables expand to, or as the cache says that
+ * exactly these tables do.
+ */
+function readImage(
+  located: Located,
+  { cacheDir, onWarning }: DescribeOptions,
+): { image: Image; describedBy: string } {
+  const describedBy = "guest memory";
+  if (located.image !== undefined) {
+    return { image: located.image, describedBy };
+  }
+  const { space } = located;
+  const { range } = located.arch.image;
+  const tables = readTables(located);
+  if (tables === undefined) {
     // Before 6.0, vmcoreinfo does not give the addresses of the tables:
     // 5fd8fea935a1 ("vmcoreinfo: include kallsyms symbols").
-    return findKallsyms(space.memory);
+    return { image: findKallsyms(space.memory), describedBy };
   }
-  const relativeBase = at("relative_base");
-  return expandKallsyms(
-    readKallsyms((gva, into) => space.read(gva, into), {
-      names,
-      numSyms,
-      tokenTable,
-      tokenIndex,
-      offsets,
-      ...(relativeBase === undefined ? {} : { relativeBase }),
-    }),
-    arch.image.range,
-  );
+  if (cacheDir === undefined || !space.memory.live) {
+    return { image: expandKallsyms(tables, range), describedBy };
+  }
+  const key = tablesDigest(tables);
+  const blob = loadSymbols(cacheDir, key, onWarning);
+  if (blob !== undefined) {
+    const textGva = textGvaOf(tables, blob, range);
+    return { image: { blob, textGva }, describedBy: "cache" };
+  }
+  const image = expandKallsyms(tables, range);
+  const problem = storeSymbols(cacheDir, key, image.blob);
+  if (problem !== undefined) onWarning?.(problem);
+  return { image, describedBy };
 }
 
 function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
@@ -218,17 +254,7 @@ function describe(
   step: (name: string) => void,
 ): Kernel {
   const { space, note, buildId } = located;
-  const cacheDir = options.systemMap === undefined
-    ? options.cacheDir
-    : undefined;
-  const cached = cacheDir === undefined || buildId === undefined
-    ? undefined
-    : loadKernelCache(cacheDir, buildId, options.onWarning);
-  const cachedText = cached === undefined || note === undefined
-    ? undefined
-    : textGvaBy(note, cached.symbols);
   let image: Image;
-  let btf: Uint8Array | undefined;
   let describedBy: string;
   if (options.systemMap !== undefined) {
     const blob = options.systemMap;
@@ -240,20 +266,11 @@ function describe(
     }
     image = { blob, textGva };
     describedBy = "System.map";
-  } else if (cached !== undefined && cachedText !== undefined) {
-    image = { blob: cached.symbols, textGva: cachedText };
-    btf = cached.btf;
-    describedBy = "cache";
-  } else {
-    image = readImage(located);
-    describedBy = "guest memory";
-  }
+  } else ({ image, describedBy } = readImage(located, options));
   const symbols = new SymbolTable(image.blob, image.textGva);
   step(`symbols (${describedBy})`);
-  const fresh = btf === undefined;
-  btf ??= readBtf(space, symbols);
-  const types = new BtfTypes(btf);
-  step(`types (${fresh ? "guest memory" : describedBy})`);
+  const types = new BtfTypes(readBtf(space, symbols));
+  step("types");
   const banner = space.string(symbols.address("linux_banner"), 512).trimEnd();
   const release = /^Linux version (\S+)/.exec(banner)?.[1];
   if (release === undefined) {
@@ -262,15 +279,6 @@ function describe(
         JSON.stringify(banner.slice(0, 40))
       }; the symbols are another kernel's`,
     );
-  }
-  if (cacheDir !== undefined && buildId !== undefined && fresh) {
-    const kept = storeKernelCache(cacheDir, buildId, {
-      release,
-      symbols: image.blob,
-      btf,
-    });
-    if (kept !== undefined) options.onWarning?.(kept);
-    step("cache (written)");
   }
   const live = new LiveSymbols(
     symbols,

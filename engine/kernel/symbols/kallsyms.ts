@@ -7,12 +7,13 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { CodeWindow } from "./code_window.ts";
-import { buildBlob, type SymbolBlob } from "./symbol_blob.ts";
+import { buildBlob, type SymbolBlob, textIndex } from "./symbol_blob.ts";
 
 /**
  * GVAs of the kallsyms tables, as given in vmcoreinfo (`SYMBOL(kallsyms_names)`
@@ -54,8 +55,8 @@ export interface ExpandedKallsyms {
 
 /** More symbols than any kernel has; a larger count means misread data. */
 export const MAX_SYMBOLS = 2_000_000;
-/** Longest names table accepted, in bytes. */
-const MAX_NAMES = 64 << 20;
+/** The most bytes of names accepted, both compressed and expanded. */
+export const MAX_NAMES = 64 << 20;
 
 function bad(what: string): KernelError {
   return new KernelError(`kallsyms: ${what}`);
@@ -255,9 +256,51 @@ export function expandKallsyms(
     bytes,
     starts,
   );
-  const textGva = window.base + BigInt(textLow);
+  return { blob, textGva: inImage(window.base + BigInt(textLow), image) };
+}
+
+/**
+ * SHA-256, in hex, of everything in the tables that determines what they expand
+ * to, except for where the kernel was loaded.
+ */
+export function tablesDigest(tables: KallsymsTables): string {
+  const { count, names, tokenTable, tokenIndex, offsets, relativeBase } =
+    tables;
+  const lengths = [count, names.length, tokenTable.length];
+  const encoding = relativeBase === undefined ? "place-relative" : "relative";
+  const hash = createHash("sha256").update(`${encoding} ${lengths.join()}\n`);
+  for (
+    const { buffer, byteOffset, byteLength } of [
+      names,
+      tokenTable,
+      tokenIndex,
+      offsets,
+    ]
+  ) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  return hash.digest("hex");
+}
+
+/**
+ * GVA of `_text`, for tables of which the expansion is known.
+ *
+ * @throws {KernelError} like {@linkcode expandKallsyms}.
+ */
+export function textGvaOf(
+  tables: KallsymsTables,
+  blob: SymbolBlob,
+  image: GvaRange,
+): bigint {
+  const { low, absolute, window } = decodeOffsets(tables, image);
+  const index = textIndex(blob);
+  if (blob.count !== tables.count || blob.absolute !== absolute || index < 0) {
+    throw bad("these are not the symbols of these tables");
+  }
+  return inImage(window.base + BigInt(low[index]), image);
+}
+
+function inImage(textGva: bigint, image: GvaRange): bigint {
   if (textGva < image.start || textGva >= image.end) {
     throw bad(`_text at ${hex(textGva)} is outside of the image`);
   }
-  return { blob, textGva };
+  return textGva;
 }

@@ -1,6 +1,6 @@
 /**
  * All symbols of one kernel as flat byte tables: the expanded form of kallsyms
- * or a System.map, and the content of the cache.
+ * or a System.map, and the content of the cache of symbols.
  *
  * Nothing in it depends on where the kernel was loaded (KASLR), and there is
  * no string and no object per symbol: 167,000 symbols are five arrays.
@@ -79,6 +79,12 @@ export function nameAt(blob: NameTable, index: number): string {
   );
 }
 
+/** Index of `_text`, to which offsets are relative; -1 when it is missing. */
+export function textIndex(blob: NameTable): number {
+  const text = findName(blob, "_text");
+  return text < 0 ? findName(blob, "_stext") : text;
+}
+
 /**
  * Symbols without which the rest of the engine cannot work: if one is absent,
  * the tables were misread.
@@ -118,8 +124,7 @@ export function buildBlob(
       );
     }
   }
-  let text = findName(found, "_text");
-  if (text < 0) text = findName(found, "_stext");
+  const text = textIndex(found);
   const textLow = low[text];
   if (text < absolute) {
     throw new KernelError(`${source}: _text is listed as an absolute symbol`);

@@ -38,7 +38,7 @@ export function registerCheck(program: Command): void {
         "system calls, interrupts, hooks of every kind, tables of functions, text,\n" +
         "hidden modules and processes, and Ftrace's own switches. Whatever is found\n" +
         "is read again before it is reported. Nothing is written to the guest (except\n" +
-        "with --ask-guest). The cache of kernels is never used.",
+        "with --ask-guest). The cache of symbols is never used.",
     )
     .argument("[target]", "the target; same as -t")
     .option("--only <ids>", "run only these checks: XF001,XF008", nameList)
@@ -107,8 +107,7 @@ Examples:
       if (options.list === true) return out(listText(checks));
       const selected = selectChecks(options.only ?? []);
       const named = oneTarget(target, options.target);
-      // No cache: its key is the BUILD-ID, which a manipulated guest could
-      // forge.
+      // No cache: a verdict should not depend on another file of this host.
       using guest = await openGuest({
         ...options,
         cache: false,
