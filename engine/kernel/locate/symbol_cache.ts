@@ -151,11 +151,13 @@ export function loadSymbols(
   const path = join(dir, key + SUFFIX);
   try {
     requireFolder(dir);
-    // A FIFO must not be waited for, and a link not be followed.
-    const fd = openSync(
-      path,
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    // Links are not followed. (With less than all permissions, Deno itself
+    // resolves them before O_NOFOLLOW could refuse them.) A FIFO that takes the
+    // file's place must not be waited for.
+    const seen = lstatSync(path);
+    if (!seen.isFile()) throw new Error("it is not a file");
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       const stats = fstatSync(fd);
       const limit = HEADER + 9 * MAX_SYMBOLS + 4 + MAX_NAMES;

@@ -94,7 +94,7 @@ Deno.test("what others may write, links and devices are not used", () => {
   const cases: [RegExp, (dir: string) => void][] = [
     [/other users may write/, (dir) => chmodSync(fileOf(dir), 0o620)],
     [/other users may write/, (dir) => chmodSync(dir, 0o777)],
-    [/are not used/, (dir) => {
+    [/not a file/, (dir) => {
       renameSync(fileOf(dir), join(dir, "elsewhere"));
       symlinkSync(join(dir, "elsewhere"), fileOf(dir));
     }],
