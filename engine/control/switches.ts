@@ -22,6 +22,17 @@ function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
   };
 }
 
+/** An instance's memory may belong to something else once it is removed. */
+function instanceGuard({ object }: TraceArray): WordGuard[] {
+  return object.has("name")
+    ? [{
+      where: "trace_array.name",
+      gva: object.at("name"),
+      value: object.u64("name"),
+    }]
+    : [];
+}
+
 /**
  * Switches recording on or off, as writing the guest's `tracing_on` does
  * (kernel/trace/trace.c, tracer_tracing_on/off): sets RB_BUFFER_OFF in the
@@ -53,6 +64,7 @@ export function switchRecording(
         instance.object.at("buffer_disabled"),
         4,
         on ? 0n : 1n,
+        { guards: instanceGuard(instance) },
       )
       : undefined,
   ].filter((change) => change !== undefined);
@@ -69,7 +81,8 @@ export function stopCpu(
   instance: TraceArray,
   cpu: number,
 ): WordChange {
-  const buffers = instance.buffer().cpuBuffers();
+  const buffer = instance.buffer();
+  const buffers = buffer.cpuBuffers();
   const found = buffers.find((buffer) => buffer.cpu === cpu);
   if (found === undefined) {
     throw new KernelError(
@@ -90,6 +103,7 @@ export function stopCpu(
     before,
     after: before + 1n,
     counts: true,
+    guards: [bufferGuard(instance, buffer.object.gva)],
   };
   memory.note(change);
   return change;

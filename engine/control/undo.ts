@@ -24,7 +24,7 @@ import {
 import type { TracerSession } from "../seal/tracer/sealed_tracer.ts";
 import { mailboxOf } from "./module_commands.ts";
 import { folderOf } from "./plan_tracefs.ts";
-import { undoWord } from "./words.ts";
+import { otherKernel, undoWord } from "./words.ts";
 
 /** What is needed to undo changes. */
 export interface UndoTarget {
@@ -104,10 +104,19 @@ export async function undoChanges(
     }
   };
   const rest = [...applied];
+  // In another kernel, the words' addresses are about something else.
+  const other = rest.some(({ way }) => way === "word")
+    ? otherKernel(target.kernel)
+    : undefined;
   for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
     switch (one.way) {
       case "word":
-        done([one], undoOneWord(target.kernel, one));
+        done(
+          [one],
+          other === undefined
+            ? undoOneWord(target.kernel, one)
+            : [{ applied: one, why: "moved", reason: other }],
+        );
         break;
       case "tracefs": {
         // All files are compared first, since undoing one may change others.

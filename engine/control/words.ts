@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { KernelError } from "../base/errors.ts";
+import { GuestGoneError, KernelError, MemoryError } from "../base/errors.ts";
 import { hex } from "../base/hex.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import type { AppliedWord } from "./applied.ts";
@@ -123,12 +123,32 @@ function update(
 /** Why a word's place is no longer valid; `undefined` when it is valid. */
 function movedAway(kernel: Kernel, change: WordChange): string | undefined {
   for (const { where, gva, value } of change.guards ?? []) {
-    const now = kernel.space.u64(gva);
+    let now: bigint;
+    try {
+      now = kernel.space.u64(gva);
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      if (error instanceof GuestGoneError) throw error;
+      return `${where} cannot be read any more`;
+    }
     if (now !== value) {
       return `${where} is ${hex(now)} and no longer ${hex(value)}`;
     }
   }
   return undefined;
+}
+
+/**
+ * Why memory no longer holds the kernel for which words were planned, so that
+ * each address is about something else by now; `undefined` when it does. Reads
+ * from the guest what identifies its kernel: banner, vmcoreinfo note, and all
+ * symbols.
+ */
+export function otherKernel({ origin }: Kernel): string | undefined {
+  const changed = origin?.changed();
+  return changed === undefined
+    ? undefined
+    : `the guest no longer runs the kernel that was opened: ${changed}`;
 }
 
 function stale(change: WordChange, why: string): StalePlanError {
@@ -138,7 +158,8 @@ function stale(change: WordChange, why: string): StalePlanError {
 }
 
 /**
- * Checks, without writing, that the guest is still as it was planned for, so
+ * Checks, without writing, that the guest still runs the kernel for which the
+ * changes were planned, and is as it was then, so
  * that a step of many words is carried out completely or not at all.
  *
  * @throws {StalePlanError} when the guest has changed.
@@ -147,6 +168,11 @@ export function requireAsPlanned(
   kernel: Kernel,
   changes: readonly WordChange[],
 ): void {
+  if (changes.length === 0) return;
+  const other = otherKernel(kernel);
+  if (other !== undefined) {
+    throw new StalePlanError(`${other}; nothing is written; try again`);
+  }
   const memory = new PlannedMemory(kernel);
   for (const change of changes) {
     const moved = movedAway(kernel, change);

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KernelError } from "../base/errors.ts";
 import { times } from "../base/long_fixture.ts";
+import { Kernel } from "../kernel/core/kernel.ts";
 import { FixtureGuest, fixtureTypes } from "../kernel/core/kernel_fixture.ts";
 import { BufferMemory, BusyMemory } from "../memory/buffer_memory_fixture.ts";
 import type { WordChange } from "./plan.ts";
+import { undoChanges } from "./undo.ts";
 import {
   applyWord,
   PlannedMemory,
@@ -314,4 +316,58 @@ Deno.test("an exact change is refused when the word has changed", () => {
     /has changed its a since the plan was made \(b is 0x3 and not 0x1\)/,
   );
   assert.equal(now(), 3n);
+});
+
+Deno.test("nothing is written, and nothing undone, once memory holds another kernel", async () => {
+  const { guest, gva, now } = word(3n);
+  const { arch, space, symbols, types, live, facts } = guest.kernel;
+  let changed: string | undefined;
+  const kernel = new Kernel(arch, space, symbols, types, live, facts, {
+    candidates: [],
+    changed: () => changed,
+    tables: () => assert.fail("not needed"),
+  });
+  const change = planned(
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n),
+  );
+  changed = "its banner is another";
+  assert.throws(
+    () => requireAsPlanned(kernel, [change]),
+    (error) =>
+      error instanceof StalePlanError &&
+      /no longer runs the kernel that was opened: its banner is another; nothing is written/
+        .test(error.message),
+  );
+  changed = undefined;
+  requireAsPlanned(kernel, [change]);
+  const applied = applyWord(kernel, change);
+  changed = "its banner is another";
+  const target = { kernel, tracefs: undefined };
+  const [left] = await undoChanges(target, [applied]);
+  assert.equal(left.why, "moved");
+  assert.match(left.reason ?? "", /its banner is another/);
+  assert.equal(now(), 5n);
+  changed = undefined;
+  assert.deepEqual(await undoChanges(target, [applied]), []);
+  assert.equal(now(), 3n);
+});
+
+Deno.test("a guard that cannot be read any more is one that does not hold", () => {
+  const { guest, gva, now } = word(3n);
+  const { kernel } = guest;
+  const page = guest.image();
+  const change = planned(
+    planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n, {
+      guards: [{ where: "owner", gva: page, value: 0n }],
+    }),
+  );
+  const applied = applyWord(kernel, change);
+  guest.unmap(page);
+  assert.throws(() => applyWord(kernel, change), StalePlanError);
+  assert.deepEqual(undoWord(kernel, applied), {
+    undone: false,
+    holds: 0n,
+    moved: "owner cannot be read any more",
+  });
+  assert.equal(now(), 5n);
 });

@@ -9,6 +9,7 @@ import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import type { KallsymsTables } from "../symbols/kallsyms.ts";
 import type { LiveSymbols } from "../symbols/live_symbols.ts";
 import { KernelObject } from "./object.ts";
 import type { Symbols } from "../symbols/symbols.ts";
@@ -37,6 +38,42 @@ export interface KernelFacts {
   readonly describedBy: string;
 }
 
+/** Something in memory that describes itself as a running kernel. */
+export interface KernelCandidate {
+  /** GPA of its vmcoreinfo note, or of its symbols' token table. */
+  readonly gpa: number;
+  /** How many pages hold the very same note; 1 for symbols. */
+  readonly copies: number;
+  /** As printed by `uname -r`; `undefined` when only symbols were found. */
+  readonly release: string | undefined;
+  readonly buildId: string | undefined;
+  /** Whether it is the kernel that is read. */
+  readonly taken: boolean;
+  /** Why it was taken or not: part of a sentence. */
+  readonly why: string;
+}
+
+/** What a kernel's description was made from, to be read again. */
+export interface KernelOrigin {
+  /**
+   * Everything in memory that described itself as a kernel when this one was
+   * opened, this one included. In a recording that names its kernel's note,
+   * only that one.
+   */
+  readonly candidates: readonly KernelCandidate[];
+  /**
+   * What is no longer as it was when the kernel was described, in a few words:
+   * then memory holds another kernel. `undefined`: nothing. Takes some 5 ms.
+   */
+  changed(): string | undefined;
+  /**
+   * The kallsyms tables as they lie in the guest now.
+   *
+   * @throws {KernelError | MemoryError} when they cannot be read.
+   */
+  tables(): KallsymsTables;
+}
+
 /**
  * A guest kernel whose memory can be read by symbol and member names.
  *
@@ -62,6 +99,8 @@ export class Kernel {
    */
   readonly live: LiveSymbols;
   readonly facts: KernelFacts;
+  /** What it was described from; `undefined` for a kernel made by a test. */
+  readonly origin: KernelOrigin | undefined;
   #perCpuOffsets: bigint[] | undefined;
 
   constructor(
@@ -71,6 +110,7 @@ export class Kernel {
     types: Types,
     live: LiveSymbols,
     facts: KernelFacts,
+    origin?: KernelOrigin,
   ) {
     this.arch = arch;
     this.memory = space.memory;
@@ -79,6 +119,7 @@ export class Kernel {
     this.types = types;
     this.live = live;
     this.facts = facts;
+    this.origin = origin;
   }
 
   /** The kernel's `PAGE_SIZE`, in bytes. */

@@ -5,12 +5,10 @@
  * @module
  */
 import { KernelError, XftraceError } from "../../base/errors.ts";
-import { architectures, readableArchs } from "../../arch/all.ts";
-import type { Arch } from "../../arch/arch.ts";
-import { AddressSpace } from "../../memory/address_space.ts";
+import type { AddressSpace } from "../../memory/address_space.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { BtfTypes } from "../btf/btf_types.ts";
-import { loadSymbols, storeSymbols } from "./symbol_cache.ts";
+import { Kernel, type KernelCandidate } from "../core/kernel.ts";
 import {
   expandKallsyms,
   type KallsymsTables,
@@ -18,16 +16,21 @@ import {
   tablesDigest,
   textGvaOf,
 } from "../symbols/kallsyms.ts";
-import { findKallsyms } from "./kallsyms_scan.ts";
-import { Kernel } from "../core/kernel.ts";
 import { LiveSymbols } from "../symbols/live_symbols.ts";
 import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
 import { SymbolTable } from "../symbols/symbol_table.ts";
+import { tablesIdentity, whatChanged } from "./identity.ts";
 import {
-  findVmcoreinfo,
-  parseVmcoreinfo,
-  type Vmcoreinfo,
-} from "./vmcoreinfo.ts";
+  imageOf,
+  type Located,
+  locateKernels,
+  newNotes,
+  ownNote,
+  spaceAgain,
+} from "./locate.ts";
+import { pickRunning } from "./running.ts";
+import { loadSymbols, storeSymbols } from "./symbol_cache.ts";
+import type { Vmcoreinfo } from "./vmcoreinfo.ts";
 
 /** Options of {@linkcode describeKernel}. */
 export interface DescribeOptions {
@@ -40,30 +43,32 @@ export interface DescribeOptions {
   readonly cacheDir?: string;
   /** Symbols from a System.map, in place of the kernel's own kallsyms. */
   readonly systemMap?: SymbolBlob;
+  /**
+   * Selects the running kernel when several in memory agree with themselves and
+   * seem to run, for example by what the CPUs say; `undefined` when it cannot
+   * tell. Default: that is an error.
+   */
+  readonly choose?: (kernels: readonly Kernel[]) => Kernel | undefined;
   /** Receives problems that do no harm, such as a refused cache entry. */
   readonly onWarning?: (message: string) => void;
   /** Called after each step with its name and duration in ms. */
   readonly onStep?: (step: string, ms: number) => void;
 }
 
-const LIVENESS_MS = 100;
+/** The most descriptions whose symbols are read. */
+const MOST_READ = 8;
 
-interface Located {
-  readonly arch: Arch;
-  readonly space: AddressSpace;
-  readonly release: string | undefined;
-  readonly buildId: string | undefined;
-  readonly kaslrOffset: bigint | undefined;
-  readonly physBase: number;
-  readonly by: string;
-  readonly note: Vmcoreinfo | undefined;
-  readonly image: { blob: SymbolBlob; textGva: bigint } | undefined;
+/** A description during the search for the running kernel. */
+interface Described {
+  readonly located: Located;
+  readonly kernel: Kernel;
 }
 
 /**
  * Describes the kernel that runs in a guest's memory.
  *
- * @throws {KernelError} when there is none, or it is not understood.
+ * @throws {KernelError} when there is none, it is not understood, or there are
+ * several and none can be told to be the running one.
  * @throws {MemoryError} when memory it needs cannot be read.
  */
 export function describeKernel(
@@ -76,90 +81,74 @@ export function describeKernel(
     options.onStep?.(name, now - last);
     last = now;
   };
-  const candidates = locate(memory, options, step);
-  const kernels: Kernel[] = [];
+  const { located, refused } = locateKernels(memory, options.vmcoreinfo);
+  step(`locate (${located[0].by})`);
+  if (located.length > MOST_READ) {
+    throw new KernelError(
+      `${memory.name} holds ${located.length} descriptions of a kernel (vmcoreinfo notes) that its page tables confirm: all but one are forged, and which cannot be told`,
+    );
+  }
+  const candidates: KernelCandidate[] = refused.map((one) =>
+    candidate(one, false, one.why)
+  );
+  const notes = new Set(
+    [...located, ...refused].map(({ note }) => note?.text ?? ""),
+  );
+  const found: Described[] = [];
   let refusal: unknown;
-  for (const located of candidates) {
+  for (const one of located) {
     try {
-      kernels.push(describe(located, options, step));
+      const kernel = describe(one, options, candidates, notes, step);
+      requireOwnNote(kernel, one);
+      found.push({ located: one, kernel });
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
       refusal ??= error;
+      candidates.push(candidate(one, false, error.message));
     }
   }
-  const running = kernels.length > 1 ? pickRunning(kernels) : kernels[0];
-  if (running === undefined) throw refusal;
+  if (found.length === 0) throw refusal;
+  const kernels = found.map(({ kernel }) => kernel);
+  const running = kernels.length > 1
+    ? pickRunning(kernels, options.choose)
+    : kernels[0];
+  for (const { kernel, located } of found) {
+    const taken = kernel === running;
+    const why = taken
+      ? "it agrees with itself"
+      : "it does not run, or is not the one that was chosen";
+    candidates.push(candidate(located, taken, why));
+  }
   return running;
 }
 
-function locate(
-  memory: PhysicalMemory,
-  options: DescribeOptions,
-  step: (name: string) => void,
-): Located[] {
-  const given = options.vmcoreinfo === undefined
-    ? undefined
-    : parseVmcoreinfo(options.vmcoreinfo);
-  const notes = given === undefined ? findVmcoreinfo(memory) : [given];
-  const found = notes
-    .flatMap((note) => fromVmcoreinfo(memory, note));
-  if (found.length > 0) {
-    step("locate (vmcoreinfo)");
-    return found;
-  }
-  let image: ReturnType<typeof findKallsyms>;
-  try {
-    image = findKallsyms(memory);
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    throw new KernelError(
-      `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of a Linux guest that can be read (${readableArchs()})`,
-      { cause: error },
-    );
-  }
-  const { arch, textGva, textGpa } = image;
-  const symbols = new SymbolTable(image.blob, textGva);
-  const place = arch.finder.byImage(memory, { textGva, textGpa, symbols });
-  step("locate (kallsyms scan)");
-  if (place === undefined) {
-    throw new KernelError(
-      `a kernel's symbol table was found in ${memory.name}, but its page tables do not map it: the guest is still booting; try again`,
-    );
-  }
-  return [{
-    arch,
-    space: new AddressSpace(place.tables),
-    release: undefined,
-    buildId: undefined,
-    kaslrOffset: undefined,
-    physBase: place.physBase,
-    by: "kallsyms scan",
-    note: undefined,
-    image,
-  }];
+function candidate(
+  { note, image }: Pick<Located, "note" | "image">,
+  taken: boolean,
+  why: string,
+): KernelCandidate {
+  return {
+    gpa: note?.gpa ?? image?.tokenTableGpa ?? -1,
+    copies: note?.copies.length ?? 1,
+    release: note?.release,
+    buildId: note?.buildId,
+    taken,
+    why,
+  };
 }
 
-/**
- * The kernel that a note describes; empty when the note is from an earlier
- * boot.
- */
-function fromVmcoreinfo(memory: PhysicalMemory, note: Vmcoreinfo): Located[] {
-  for (const arch of architectures) {
-    const place = arch.finder.byNote(memory, note);
-    if (place === undefined) continue;
-    return [{
-      arch,
-      space: new AddressSpace(place.tables),
-      release: note.release,
-      buildId: note.buildId,
-      kaslrOffset: note.kaslrOffset,
-      physBase: place.physBase,
-      by: "vmcoreinfo",
-      note,
-      image: undefined,
-    }];
-  }
-  return [];
+/** Refuses a kernel that has its vmcoreinfo note elsewhere. */
+function requireOwnNote(kernel: Kernel, { note }: Located): void {
+  if (note === undefined || note.gpa < 0) return;
+  const own = ownNote(kernel.space, kernel.symbols);
+  if (own === undefined || note.copies.includes(own)) return;
+  throw new KernelError(
+    `the vmcoreinfo note at GPA 0x${
+      note.gpa.toString(16)
+    } is not the kernel's own: the kernel that it describes has its note at GPA 0x${
+      own.toString(16)
+    }`,
+  );
 }
 
 /** The symbols and their source. */
@@ -209,10 +198,11 @@ function readTables({ note, space }: Located): KallsymsTables | undefined {
 function readImage(
   located: Located,
   { cacheDir, onWarning }: DescribeOptions,
-): { image: Image; describedBy: string } {
+): { image: Image; describedBy: string; tables: KallsymsTables } {
   const describedBy = "guest memory";
   if (located.image !== undefined) {
-    return { image: located.image, describedBy };
+    const { image } = located;
+    return { image, describedBy, tables: image.tables };
   }
   const { space } = located;
   const { range } = located.arch.image;
@@ -220,21 +210,22 @@ function readImage(
   if (tables === undefined) {
     // Before 6.0, vmcoreinfo does not give the addresses of the tables:
     // 5fd8fea935a1 ("vmcoreinfo: include kallsyms symbols").
-    return { image: findKallsyms(space.memory), describedBy };
+    const image = imageOf(located);
+    return { image, describedBy, tables: image.tables };
   }
   if (cacheDir === undefined || !space.memory.live) {
-    return { image: expandKallsyms(tables, range), describedBy };
+    return { image: expandKallsyms(tables, range), describedBy, tables };
   }
   const key = tablesDigest(tables);
   const blob = loadSymbols(cacheDir, key, onWarning);
   if (blob !== undefined) {
     const textGva = textGvaOf(tables, blob, range);
-    return { image: { blob, textGva }, describedBy: "cache" };
+    return { image: { blob, textGva }, describedBy: "cache", tables };
   }
   const image = expandKallsyms(tables, range);
   const problem = storeSymbols(cacheDir, key, image.blob);
   if (problem !== undefined) onWarning?.(problem);
-  return { image, describedBy };
+  return { image, describedBy, tables };
 }
 
 function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
@@ -251,27 +242,24 @@ function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
 function describe(
   located: Located,
   options: DescribeOptions,
+  candidates: readonly KernelCandidate[],
+  notes: ReadonlySet<string>,
   step: (name: string) => void,
 ): Kernel {
-  const { space, note, buildId } = located;
-  let image: Image;
-  let describedBy: string;
-  if (options.systemMap !== undefined) {
-    const blob = options.systemMap;
-    const textGva = note === undefined ? undefined : textGvaBy(note, blob);
-    if (textGva === undefined) {
-      throw new KernelError(
-        "a System.map needs a guest with a vmcoreinfo note to be placed in memory, and this guest has none",
-      );
-    }
-    image = { blob, textGva };
-    describedBy = "System.map";
-  } else ({ image, describedBy } = readImage(located, options));
+  const { space, note } = located;
+  const { image, describedBy, tables } = options.systemMap === undefined
+    ? readImage(located, options)
+    : {
+      image: placeMap(options.systemMap, note),
+      describedBy: "System.map",
+      tables: readTables(located),
+    };
   const symbols = new SymbolTable(image.blob, image.textGva);
   step(`symbols (${describedBy})`);
   const types = new BtfTypes(readBtf(space, symbols));
   step("types");
-  const banner = space.string(symbols.address("linux_banner"), 512).trimEnd();
+  const bannerGva = symbols.address("linux_banner");
+  const banner = space.string(bannerGva, 512).trimEnd();
   const release = /^Linux version (\S+)/.exec(banner)?.[1];
   if (release === undefined) {
     throw new KernelError(
@@ -287,38 +275,43 @@ function describe(
   );
   live.refresh();
   step("modules");
+  const identity = {
+    banner: { gva: bannerGva, text: banner },
+    symbols,
+    space: () => spaceAgain(located),
+    // Tables that were found by a search are not searched again.
+    readTables: note?.symbol("kallsyms_names") === undefined
+      ? undefined
+      : (space: AddressSpace) => tablesNow({ ...located, space }),
+    tables: tables === undefined ? undefined : tablesIdentity(tables),
+    others: () => newNotes(space.memory, notes),
+  };
   return new Kernel(located.arch, space, symbols, types, live, {
     release,
     banner,
-    buildId,
-    kaslrOffset: located.kaslrOffset ??
+    buildId: note?.buildId,
+    kaslrOffset: note?.kaslrOffset ??
       image.textGva - located.arch.image.linkText,
     physBase: located.physBase,
     locatedBy: located.by,
     vmcoreinfo: note?.text,
     describedBy,
+  }, {
+    candidates,
+    changed: () => whatChanged(identity),
+    tables: () => tablesNow(located),
   });
 }
 
-/**
- * Selects the running kernel when several are intact in memory: an earlier
- * boot's may survive a reboot, but only the running one's clock advances.
- */
-function pickRunning(kernels: readonly Kernel[]): Kernel {
-  const ticks = (kernel: Kernel) => {
-    const at = kernel.symbols.tryAddress("jiffies_64") ??
-      kernel.symbols.tryAddress("jiffies");
-    return at === undefined ? 0n : kernel.space.u64(at);
-  };
-  const before = kernels.map(ticks);
-  const until = performance.now() + LIVENESS_MS;
-  while (performance.now() < until) {
-    const running = kernels.find((kernel, i) => ticks(kernel) !== before[i]);
-    if (running !== undefined) return running;
-  }
+/** The tables in memory now. */
+function tablesNow(located: Located): KallsymsTables {
+  return readTables(located) ?? imageOf(located).tables;
+}
+
+function placeMap(blob: SymbolBlob, note: Vmcoreinfo | undefined): Image {
+  const textGva = note === undefined ? undefined : textGvaBy(note, blob);
+  if (textGva !== undefined) return { blob, textGva };
   throw new KernelError(
-    `the memory holds ${kernels.length} kernels (${
-      kernels.map((kernel) => kernel.facts.release).join(", ")
-    }) and none of them is running: the guest has been restarted and is not up, or this is the memory of a stopped one`,
+    "a System.map needs a guest with a vmcoreinfo note to be placed in memory, and this guest has none",
   );
 }

@@ -35,7 +35,15 @@ export interface FoundImage {
   readonly textGpa: number;
   /** GPA of kallsyms_token_table, for messages. */
   readonly tokenTableGpa: number;
+  readonly tables: KallsymsTables;
 }
+
+/** The most places that look like a token table. */
+const MOST_HITS = 4096;
+/** The most images; a guest has one, and a few may survive reboots. */
+const MOST_IMAGES = 4;
+/** How long the search may take, in ms; one image takes some 100. */
+const MOST_MS = 5000;
 
 /** `"0\0" "1\0" ... "9\0"`: tokens 0x30..0x39 in every kernel. */
 const DIGITS = new TextEncoder().encode(
@@ -283,7 +291,8 @@ function imageAround(
           : { textGva };
         const placed = placeImage(arch, mem, blob, tokens.table, known);
         if (placed !== undefined) {
-          return { arch, blob, ...placed, tokenTableGpa: tokens.table };
+          const { tables } = one;
+          return { arch, blob, ...placed, tokenTableGpa: tokens.table, tables };
         }
         const reason = `${blob.count} symbols, but no kernel image they fit`;
         miss = { step: 3, reason };
@@ -297,27 +306,38 @@ function imageAround(
 }
 
 /**
- * Finds the running kernel's symbols and its place in physical and virtual
- * memory by scanning for the kallsyms token table.
+ * Finds kernels' symbols, and their places in physical and virtual memory, by
+ * scanning for kallsyms token tables. There is usually one; anybody in the
+ * guest can make more.
  *
  * The place is verified in the image itself (the banner or BTF must be where
  * the symbols say), so that a stray copy of the tables is ignored.
  *
- * @throws {KernelError} when there is no kernel, or one with an unknown layout;
- * the message says how far the search got.
+ * @throws {KernelError} when there is no kernel, or one with an unknown layout
+ * (the message says how far the search got), or suspiciously many.
  */
-export function findKallsyms(mem: PhysicalMemory): FoundImage {
+export function findKallsyms(mem: PhysicalMemory): FoundImage[] {
   let best: Miss | undefined;
   let where = 0;
+  const images: FoundImage[] = [];
+  const until = performance.now() + MOST_MS;
   const data = mem.dataRanges();
-  for (const hit of mem.search(DIGITS, 64)) {
+  const hits = mem.search(DIGITS, MOST_HITS + 1);
+  for (const hit of hits) {
+    const late = performance.now() > until;
+    if (late || hits.length > MOST_HITS || images.length > MOST_IMAGES) {
+      throw new KernelError(
+        `${mem.name} holds so many symbol tables that its kernel's cannot be told from the others: somebody has filled the guest's memory with them`,
+      );
+    }
     const found = imageAt(mem, data, hit);
-    if ("blob" in found) return found;
-    if (best === undefined || found.step > best.step) {
+    if ("blob" in found) images.push(found);
+    else if (best === undefined || found.step > best.step) {
       best = found;
       where = hit;
     }
   }
+  if (images.length > 0) return images;
   const how = best === undefined || best.step === 0
     ? ""
     : ` (at GPA 0x${where.toString(16)}: ${best.reason})`;

@@ -6,6 +6,7 @@
  * @module
  */
 import type { NoteValues } from "../../arch/kernel_place.ts";
+import { KernelError } from "../../base/errors.ts";
 import { GRANULE } from "../../memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 
@@ -15,6 +16,8 @@ export interface Vmcoreinfo extends NoteValues {
    * GPA of the note's text, or -1 when it came from another source (a core).
    */
   readonly gpa: number;
+  /** GPAs of all pages with this text. */
+  readonly copies: readonly number[];
   /** The text of the note, lines of the form `KEY=VALUE`. */
   readonly text: string;
   /** `OSRELEASE`, as printed by `uname -r`. */
@@ -30,6 +33,10 @@ const STEP = GRANULE;
 /** Upper limit of a note's length, whatever the page size. */
 const NOTE_BYTES = GRANULE;
 const CHUNK = 4 << 20;
+/** The most different notes; a few survive reboots, no guest has hundreds. */
+const MOST_NOTES = 256;
+/** The most pages that begin like a note. */
+const MOST_PAGES = 8192;
 /** "OSRE", the first word of `OSRELEASE=`, little-endian. */
 const OSRE = 0x4552534f;
 
@@ -53,6 +60,7 @@ export function parseVmcoreinfo(
   }
   return {
     gpa,
+    copies: gpa < 0 ? [] : [gpa],
     text,
     release,
     buildId: values.get("BUILD-ID"),
@@ -74,12 +82,15 @@ export function parseVmcoreinfo(
 }
 
 /**
- * All vmcoreinfo notes in a guest's memory: the running kernel's, and possibly
- * those left by earlier boots. A note has a page of its own, so only the starts
- * of pages are examined; holes are skipped.
+ * All different vmcoreinfo notes in a guest's memory: the running kernel's, and
+ * possibly those left by earlier boots. A note has a page of its own, so only
+ * the starts of pages are examined; holes are skipped.
+ *
+ * @throws {KernelError} when there are far more than any guest has.
  */
 export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
-  const found: Vmcoreinfo[] = [];
+  const found = new Map<string, Vmcoreinfo & { readonly copies: number[] }>();
+  let pages = 0;
   const page = new Uint8Array(NOTE_BYTES);
   let buffer: Uint8Array<ArrayBuffer> | undefined;
   for (const range of memory.dataRanges()) {
@@ -96,16 +107,33 @@ export function findVmcoreinfo(memory: PhysicalMemory): Vmcoreinfo[] {
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset, size / 4);
       for (let i = 0; i < words.length; i += STEP / 4) {
         if (words[i] !== OSRE) continue;
+        if (++pages > MOST_PAGES) throw tooMany(memory, `${MOST_PAGES}`);
         memory.read(at + i * 4, page);
         const end = page.indexOf(0);
         const text = new TextDecoder("latin1").decode(
           page.subarray(0, end < 0 ? NOTE_BYTES : end),
         );
         if (!text.startsWith("OSRELEASE=")) continue;
-        const note = parseVmcoreinfo(text, at + i * 4);
-        if (note !== undefined) found.push(note);
+        const gpa = at + i * 4;
+        const same = found.get(text);
+        if (same !== undefined) {
+          same.copies.push(gpa);
+          continue;
+        }
+        const note = parseVmcoreinfo(text, gpa);
+        if (note === undefined) continue;
+        if (found.size === MOST_NOTES) {
+          throw tooMany(memory, `${MOST_NOTES} different`);
+        }
+        found.set(text, { ...note, copies: [gpa] });
       }
     }
   }
-  return found;
+  return [...found.values()];
+}
+
+function tooMany({ name }: PhysicalMemory, number: string): KernelError {
+  return new KernelError(
+    `${name} holds more than ${number} vmcoreinfo notes: somebody has filled the guest's memory with them, and which one is its kernel's cannot be told`,
+  );
 }

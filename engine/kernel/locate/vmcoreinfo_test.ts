@@ -23,6 +23,7 @@ Deno.test("a note gives the kernel's place", () => {
   const { symbol, number, value, ...rest } = note;
   assert.deepEqual(rest, {
     gpa: 0x5000,
+    copies: [0x5000],
     text: NOTE,
     release: "6.1.0-56-amd64",
     buildId: "0123456789abcdef0123456789abcdef01234567",
@@ -109,4 +110,23 @@ Deno.test("a note that fills its page to the last byte", () => {
   const bytes = new Uint8Array(8192).fill(0x41, 0, 4096);
   bytes.set(new TextEncoder().encode(NOTE + "X="));
   assert.equal(findVmcoreinfo(new BufferMemory(bytes))[0].text.length, 4096);
+});
+
+Deno.test("copies of a note are one note, and thousands of different ones are refused", () => {
+  const bytes = new Uint8Array(16 << 20);
+  for (let page = 0; page < 4096; page++) {
+    bytes.set(new TextEncoder().encode(NOTE), page * 4096);
+  }
+  const [note, ...more] = findVmcoreinfo(new BufferMemory(bytes));
+  assert.deepEqual(more, []);
+  assert.equal(note.gpa, 0);
+  assert.equal(note.copies.length, 4096);
+  for (let page = 0; page < 4096; page++) {
+    const other = NOTE.replace("0123456789", `${page}`.padStart(10, "0"));
+    bytes.set(new TextEncoder().encode(other), page * 4096);
+  }
+  assert.throws(
+    () => findVmcoreinfo(new BufferMemory(bytes, { name: "guest" })),
+    /^KernelError: guest holds more than 256 different vmcoreinfo notes/,
+  );
 });
