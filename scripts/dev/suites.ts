@@ -80,7 +80,7 @@ export function runsOf(suites: readonly Suite[]): Run[] {
     {
       suite: "replay",
       title: "recordings, with --allow-read alone",
-      files: tests("tests/replay"),
+      files: tests("tests/replay", "tests/blind"),
       permissions: ["--allow-read"],
     },
     {

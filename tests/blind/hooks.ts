@@ -1,0 +1,341 @@
+/**
+ * A hook for each check, as an intruder makes it: words of a recorded guest,
+ * changed. Hooks that another kernel does not have are left out there.
+ *
+ * @module
+ */
+import { moduleTextIntegrity } from "../../engine/detect/checks/xf024_module_text.ts";
+import { textIntegrity } from "../../engine/detect/checks/xf020_text.ts";
+import {
+  CheckContext,
+  type CheckOptions,
+} from "../../engine/detect/core/context.ts";
+import { readOnce } from "../../engine/detect/core/runner.ts";
+import type {
+  RecordedText,
+  TextRecords,
+} from "../../engine/detect/text/text_record.ts";
+import type { Kernel } from "../../engine/kernel/core/kernel.ts";
+import { dispatch } from "../../engine/arch/x86_64/kernel/syscall_dispatch.ts";
+import { recordedFlow } from "../../engine/detect/flow/call_flow.ts";
+import { listedModules } from "../../engine/kernel/objects/module_views.ts";
+import { listedLeaders, readTask } from "../../engine/kernel/objects/tasks.ts";
+import {
+  inodeTables,
+  procEntries,
+  superBlocks,
+} from "../../engine/kernel/objects/vfs.ts";
+import { jumpSites } from "../../engine/kernel/patching/jump_labels.ts";
+import type { Workshop } from "./workshop.ts";
+
+/** A hook, and the check that is meant for it. */
+export interface Hook {
+  readonly check: string;
+  readonly what: string;
+  /**
+   * Makes it; returns what the user says of the guest. Options are made of the
+   * guest before it was hooked.
+   */
+  make(workshop: Workshop): CheckOptions;
+}
+
+const PLAIN: CheckOptions = {};
+const hook = (
+  check: string,
+  what: string,
+  make: (workshop: Workshop) => CheckOptions | void,
+): Hook => ({ check, what, make: (shop) => make(shop) ?? PLAIN });
+
+/** All hooks, by the ids of their checks. */
+export const HOOKS: readonly Hook[] = [
+  hook("XF001", "sys_call_table[257] leads to the intruder's code", (shop) => {
+    const table = shop.kernel.symbols.address("sys_call_table");
+    shop.u64(table + 257n * 8n, shop.code(), true);
+  }),
+  hook("XF002", "x64_sys_call calls the intruder's code for getcwd", (shop) => {
+    const exit = dispatch(shop.kernel, "x64_sys_call")?.exits
+      .find(({ numbers }) => numbers.length === 1 && numbers[0] === 79);
+    if (exit === undefined) throw new Error("no branch for getcwd");
+    const wide = exit.bytes[0] === 0x0f ? 2n : 1n;
+    shop.branch(exit.from + wide, shop.code());
+  }),
+  hook("XF003", "the gate of vector 4 leads to the intruder's code", (shop) => {
+    const gate = shop.kernel.symbols.address("idt_table") + 4n * 16n;
+    const to = shop.code();
+    const low = shop.kernel.space.u64(gate);
+    shop.u64(
+      gate,
+      low & 0x0000_ffff_ffff_0000n | to & 0xffffn |
+        (to >> 16n & 0xffffn) << 48n,
+      true,
+    );
+    shop.u64(gate + 8n, to >> 32n, true);
+  }),
+  hook("XF004", "an ftrace_ops of the intruder's is on the list", (shop) => {
+    const ops = shop.spare();
+    const head = shop.kernel.symbols.address("ftrace_ops_list");
+    shop.u64(shop.at("ftrace_ops", ops, "func"), shop.code(), true);
+    shop.u64(
+      shop.at("ftrace_ops", ops, "next"),
+      shop.kernel.space.u64(head),
+    );
+    shop.u64(shop.at("ftrace_ops", ops, "flags"), 1n, true);
+    shop.u64(head, ops, true);
+  }),
+  hook("XF005", "a kprobe of the intruder's", (shop) => {
+    const probe = shop.spare();
+    const head = shop.kernel.symbols.address("kprobe_table") + 3n * 8n;
+    shop.u64(
+      shop.at("kprobe", probe, "addr"),
+      shop.kernel.symbols.address("vfs_read"),
+      true,
+    );
+    shop.u64(shop.at("kprobe", probe, "pre_handler"), shop.code(), true);
+    shop.u64(
+      shop.at("kprobe", probe, "hlist.next"),
+      shop.kernel.space.u64(head),
+    );
+    shop.u64(head, shop.at("kprobe", probe, "hlist"), true);
+  }),
+  hook("XF006", "a probe on the tracepoint sys_enter", (shop) => {
+    const funcs = shop.spare();
+    const point = shop.kernel.symbols.address("__tracepoint_sys_enter");
+    shop.u64(funcs, shop.code(), true);
+    shop.u64(shop.at("tracepoint", point, "funcs"), funcs, true);
+  }),
+  hook("XF007", "a netfilter hook", (shop) => {
+    const { symbols } = shop.kernel;
+    const entries = shop.spare();
+    shop.bytes(
+      shop.at("nf_hook_entries", entries, "num_hook_entries"),
+      new Uint8Array([1, 0]),
+      true,
+    );
+    shop.u64(shop.at("nf_hook_entries", entries, "hooks"), shop.code(), true);
+    const slots = shop.at("net", symbols.address("init_net"), "nf.hooks_ipv4");
+    shop.u64(slots + 8n, entries, true);
+  }),
+  hook(
+    "XF008",
+    "a call in do_sys_openat2 leads to the intruder's code",
+    (shop) => {
+      shop.branch(callIn(shop, "do_sys_openat2") + 1n, shop.code());
+    },
+  ),
+  hook("XF009", "vfs_read begins with a jump", (shop) => {
+    const at = siteOf(shop, "vfs_read");
+    shop.bytes(at, new Uint8Array([0xe9]), true);
+    shop.branch(at + 1n, shop.code());
+  }),
+  hook("XF010", "tcp4_seq_ops.show leads to the intruder's code", (shop) => {
+    const table = shop.kernel.symbols.address("tcp4_seq_ops");
+    shop.u64(shop.at("seq_operations", table, "show"), shop.code(), true);
+  }),
+  hook("XF011", "an inode of /proc has other operations", (shop) => {
+    const { kernel } = shop;
+    const proc = superBlocks(kernel).find(({ type }) => type === "proc");
+    const use = proc && inodeTables(kernel, proc, 4096).uses
+      .find(({ struct }) => struct === "file_operations");
+    if (use === undefined) throw new Error("/proc has no inode");
+    const table = shop.copy(use.struct, use.table);
+    shop.u64(shop.at(use.struct, table, "read"), shop.code(), true);
+    shop.u64(use.address, table, true);
+  }),
+  hook("XF012", "/proc/modules has other operations", (shop) => {
+    const { kernel } = shop;
+    const entry = procEntries(
+      kernel,
+      kernel.symbols.address("proc_root"),
+    ).find(({ path }) => path === "modules");
+    const use = entry?.tables.find(({ member }) => member === "proc_ops");
+    if (use === undefined) throw new Error("there is no /proc/modules");
+    const table = shop.copy("proc_ops", use.table);
+    shop.u64(shop.at("proc_ops", table, "proc_read"), shop.code(), true);
+    shop.u64(use.address, table, true);
+  }),
+  hook("XF013", "a keylogger on keyboard_notifier_list", (shop) => {
+    const block = shop.spare();
+    const { symbols, space } = shop.kernel;
+    const head = shop.at(
+      "atomic_notifier_head",
+      symbols.address("keyboard_notifier_list"),
+      "head",
+    );
+    shop.u64(
+      shop.at("notifier_block", block, "notifier_call"),
+      shop.code(),
+      true,
+    );
+    shop.u64(shop.at("notifier_block", block, "next"), space.u64(head));
+    shop.u64(head, block, true);
+  }),
+  hook("XF014", "a security hook of the intruder's", (shop) => {
+    const { symbols, space, types } = shop.kernel;
+    const heads = symbols.tryAddress("security_hook_heads");
+    if (heads === undefined) {
+      const calls = shop.at(
+        "lsm_static_calls_table",
+        symbols.address("static_calls_table"),
+        "file_open",
+      );
+      const list = shop.spare();
+      shop.u64(
+        shop.at("security_hook_list", list, "hook"),
+        shop.code(),
+        true,
+      );
+      shop.u64(
+        calls + BigInt(types.offset("lsm_static_call", "hl")),
+        list,
+        true,
+      );
+      return;
+    }
+    const head = shop.at("security_hook_heads", heads, "file_open");
+    const list = shop.spare();
+    shop.u64(shop.at("security_hook_list", list, "hook"), shop.code(), true);
+    shop.u64(
+      shop.at("security_hook_list", list, "list.next"),
+      space.u64(head),
+    );
+    shop.u64(head, shop.at("security_hook_list", list, "list"), true);
+  }),
+  hook("XF015", "a module is taken off the list", (shop) => {
+    unlink(shop, shop.at("module", listedModules(shop.kernel)[0], "list"));
+  }),
+  hook("XF016", "a page of code that belongs to nobody", (shop) => {
+    shop.code();
+  }),
+  hook("XF017", "a process is on no list and has no pid", (shop) => {
+    const { kernel } = shop;
+    const gva = listedLeaders(kernel).findLast((gva) => {
+      const task = readTask(kernel, gva);
+      return !task.kernelThread && task.pid > 1;
+    });
+    if (gva === undefined) throw new Error("there is no process");
+    unlink(shop, shop.at("task_struct", gva, "tasks"));
+    const links = shop.at("task_struct", gva, "pid_links");
+    const { space } = kernel;
+    const [next, before] = [space.u64(links), space.u64(links + 8n)];
+    shop.u64(before, next);
+    if (next !== 0n) shop.u64(next + 8n, before);
+  }),
+  hook("XF018", "a timer of the intruder's", (shop) => {
+    const { kernel } = shop;
+    const vectors = shop.at(
+      "timer_base",
+      kernel.perCpu("timer_bases", 0),
+      "vectors",
+    );
+    let free = vectors + 40n * 8n;
+    while (kernel.space.u64(free) !== 0n) free += 8n;
+    const timer = shop.spare();
+    shop.u64(shop.at("timer_list", timer, "function"), shop.code(), true);
+    shop.u64(shop.at("timer_list", timer, "entry.pprev"), free);
+    shop.u64(free, timer, true);
+  }),
+  hook("XF019", "ftrace_enabled is cleared", (shop) => {
+    shop.u32(shop.kernel.symbols.address("ftrace_enabled"), 0, true);
+  }),
+  hook("XF020", "text is not what was recorded", (shop) => {
+    const options = recorded(shop.kernel);
+    overwrite(shop, 0xb8);
+    return options;
+  }),
+  hook("XF021", "a call of the intruder's code was recorded", (shop) => {
+    const { functions } = recordedFlow(shop.kernel);
+    const rare = functions.toSorted((a, b) => a.calls - b.calls)[0];
+    const needle = new Uint8Array(8);
+    new DataView(needle.buffer).setBigUint64(0, rare.gva, true);
+    for (const gpa of shop.memory.search(needle)) {
+      for (let i = 0; i < 8; i += 4) {
+        const word = gpa + i - (gpa + i) % 8;
+        const shift = BigInt(8 * ((gpa + i) % 8));
+        const half = shop.code() >> BigInt(8 * i) & 0xffff_ffffn;
+        const mask = 0xffff_ffffn << shift;
+        shop.poke(word, shop.memory.peek(word) & ~mask | half << shift, true);
+      }
+    }
+  }),
+  hook("XF022", "calls run more functions than before", ({ kernel }) => {
+    const { flow, events } = recordedFlow(kernel);
+    for (const one of flow.values()) {
+      const sizes = [...one.sizes];
+      one.sizes.clear();
+      for (const [size, count] of sizes) one.sizes.set(size + 1000, count * 20);
+    }
+    const { release, buildId } = kernel.facts;
+    return { baseline: { release, buildId: buildId ?? null, events, flow } };
+  }),
+  hook("XF023", "a jump label leads to the intruder's code", (shop) => {
+    const { space, symbols } = shop.kernel;
+    const end = symbols.address("_etext");
+    const site = jumpSites(shop.kernel).find(({ code }) =>
+      code < end && space.u8(code) === 0x0f && space.u8(code + 4n) === 0
+    );
+    if (site === undefined) throw new Error("there is no jump label");
+    shop.bytes(site.code, new Uint8Array([0xe9]), true);
+    shop.branch(site.code + 1n, shop.code());
+  }),
+  hook("XF024", "a module's text is not what was recorded", (shop) => {
+    const options = recorded(shop.kernel);
+    const text = shop.moduleText;
+    shop.bytes(text + 16n, new Uint8Array([0x31, 0xc0]), true);
+    return options;
+  }),
+  hook("XF025", "text was overwritten", (shop) => overwrite(shop, 0x06)),
+];
+
+/**
+ * What the user says who has checked the guest before: the texts were recorded
+ * then.
+ */
+function recorded(kernel: Kernel): CheckOptions {
+  const texts = new Map<string, RecordedText>();
+  let first = true;
+  const textRecords: TextRecords = {
+    load: (name) => texts.get(name),
+    save: (name, start, bytes) => {
+      if (first) texts.set(name, { start, bytes, since: "before" });
+    },
+  };
+  for (const check of [textIntegrity, moduleTextIntegrity]) {
+    readOnce(kernel, check, new CheckContext(kernel, { textRecords }));
+  }
+  first = false;
+  return { textRecords };
+}
+
+/** GVA of a near call in a function. */
+function callIn({ kernel }: Workshop, symbol: string): bigint {
+  const { space, symbols } = kernel;
+  const from = symbols.address(symbol);
+  const size = symbols.lookup(from)?.size ?? 0;
+  for (let at = from + 16n; at < from + BigInt(size); at++) {
+    if (space.u8(at) !== 0xe8) continue;
+    const to = at + 5n + BigInt(space.s32(at + 1n));
+    const { name, offset } = symbols.lookup(to) ?? { name: "_", offset: 1 };
+    if (offset === 0 && !name.startsWith("_")) return at;
+  }
+  throw new Error(`${symbol} calls nothing`);
+}
+
+/** GVA of a function's Ftrace call site. */
+function siteOf({ kernel }: Workshop, symbol: string): bigint {
+  const at = kernel.symbols.address(symbol);
+  return kernel.space.u32(at) === 0xfa1e0ff3 ? at + 4n : at;
+}
+
+function overwrite(shop: Workshop, byte: number): void {
+  const at = shop.kernel.symbols.address("vfs_write") + 32n;
+  shop.bytes(at, new Uint8Array(32).fill(byte), true);
+}
+
+function unlink(shop: Workshop, node: bigint): void {
+  const { space } = shop.kernel;
+  const [next, before] = [space.u64(node), space.u64(node + 8n)];
+  shop.u64(before, next);
+  shop.u64(next + 8n, before);
+  shop.u64(node, node);
+  shop.u64(node + 8n, node);
+}

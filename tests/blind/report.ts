@@ -1,0 +1,35 @@
+/**
+ * What a search found, as text.
+ *
+ * @module
+ */
+import type { Searched } from "./search.ts";
+
+/** One line: the check, how much was tried, what is left. */
+export function summaryText(
+  { hook, words, alone, tried, mutations, blinding, faults }: Searched,
+  ms: number,
+): string {
+  const places = new Set(blinding.map(({ word }) => word)).size;
+  return `${hook.check}  ${tried} of ${words} words (${alone} read alone), ${mutations} changes: ` +
+    `${places} blinding${
+      faults.length > 0 ? `, ${faults.length} faults` : ""
+    }  (${(ms / 1000).toFixed(0)} s; ${hook.what})`;
+}
+
+/** The blinding words, one a line, each with the changes that blind. */
+export function wordsText({ blinding, faults }: Searched): string {
+  const words = Map.groupBy(blinding, ({ word }) => word);
+  return [
+    ...[...words].map(([word, found]) =>
+      `    ${word}\n        ${
+        found.slice(0, 6).map(({ before, mutation }) =>
+          `${mutation.how}: ${before.toString(16)} -> ${
+            mutation.value.toString(16)
+          }`
+        ).join("; ")
+      }${found.length > 6 ? `; and ${found.length - 6} more` : ""}`
+    ),
+    ...faults.slice(0, 8).map((fault) => `    ${fault}`),
+  ].join("\n");
+}
