@@ -46,6 +46,8 @@ export type {
   KernelStructs,
   PerCpuVariables,
 } from "./engine/kernel/view/structs.ts";
+export { readLimits } from "./engine/memory/read_limits.ts";
+export type { Budget, BudgetLimits } from "./engine/base/budget.ts";
 export { bootOf, openCoreSession, type Session } from "./engine/session.ts";
 export {
   openRunTarget,

@@ -4,10 +4,15 @@
  *
  * @module
  */
-import { MemoryError } from "../base/errors.ts";
+import { Budget } from "../base/budget.ts";
+import { KernelError, MemoryError } from "../base/errors.ts";
 import { GRANULE } from "./elf_core_ranges.ts";
-import type { PageTables, Translation } from "./page_tables.ts";
+import type { GvaRange } from "./gva_ranges.ts";
+import type { Mappings, PageTables, Translation } from "./page_tables.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
+
+/** More bytes than anything that is copied as a whole has: 512 MiB. */
+const MOST_BYTES = 512 << 20;
 
 /**
  * A guest's virtual memory: its physical memory, read through its page tables.
@@ -15,11 +20,15 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 export class AddressSpace {
   readonly memory: PhysicalMemory;
   readonly tables: PageTables;
+  /** What may be read; without limits until some are set. */
+  readonly budget: Budget;
   readonly #word = new DataView(new ArrayBuffer(8));
   readonly #wordBytes = new Uint8Array(this.#word.buffer);
 
-  constructor(tables: PageTables) {
+  /** @param budget what it spends; default: one of its own */
+  constructor(tables: PageTables, budget: Budget = new Budget()) {
     this.tables = tables;
+    this.budget = budget;
     this.memory = tables.memory;
   }
 
@@ -31,6 +40,11 @@ export class AddressSpace {
   /** See {@linkcode PageTables.tryTranslate}. */
   tryTranslate(gva: bigint): Translation | undefined {
     return this.tables.tryTranslate(gva);
+  }
+
+  /** See {@linkcode PageTables.mappings}. */
+  mappings(region: GvaRange): Mappings {
+    return this.tables.mappings(region, this.budget);
   }
 
   /**
@@ -48,8 +62,10 @@ export class AddressSpace {
    * Copies `into.length` bytes at `gva`; the range may span pages.
    *
    * @throws {MemoryError} when a byte of it is not mapped or not RAM.
+   * @throws {BudgetError} when the budget is used up.
    */
   read(gva: bigint, into: Uint8Array): void {
+    this.budget.read(gva, into.length);
     let done = 0;
     while (done < into.length) {
       const { gpa, left } = this.translate(gva + BigInt(done));
@@ -62,8 +78,19 @@ export class AddressSpace {
     }
   }
 
-  /** A copy of `size` bytes at `gva`. Throws like {@linkcode read}. */
+  /**
+   * A copy of `size` bytes at `gva`. Throws like {@linkcode read}.
+   *
+   * @throws {KernelError} when that is more than 512 MiB.
+   */
   bytes(gva: bigint, size: number): Uint8Array<ArrayBuffer> {
+    if (!(size >= 0 && size <= MOST_BYTES)) {
+      throw new KernelError(
+        `what lies at 0x${
+          gva.toString(16)
+        } claims to have ${size} bytes: it is damaged`,
+      );
+    }
     const copy = new Uint8Array(size);
     this.read(gva, copy);
     return copy;
@@ -104,6 +131,7 @@ export class AddressSpace {
    * mapping ends.
    */
   string(gva: bigint, limit = 256): string {
+    this.budget.read(gva, 0);
     const parts = new Uint8Array(limit);
     let length = 0;
     while (length < limit) {

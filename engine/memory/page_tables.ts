@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Budget } from "../base/budget.ts";
 import type { GvaRange, MappedRange } from "./gva_ranges.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
@@ -23,7 +24,10 @@ export interface Mappings {
   readonly executable: readonly MappedRange[];
   /** Everything mapped in the region that was asked for, ascending. */
   readonly inRegion: readonly MappedRange[];
-  /** How many tables could not be read; what they map is not listed. */
+  /**
+   * How many tables could not be read, or are mapped a second time; what these
+   * map is not listed.
+   */
   readonly unread: number;
 }
 
@@ -54,7 +58,10 @@ export interface PageTables {
    * Walks the kernel's half once. Takes some 10 ms for a small guest, since
    * most of it is mapped by large or non-executable entries.
    *
+   * @param budget spends a node for each table and each page; default: one
+   * without limits
    * @throws {MemoryError} when the top-level table cannot be read.
+   * @throws {BudgetError} when the budget is used up.
    */
-  mappings(region: GvaRange): Mappings;
+  mappings(region: GvaRange, budget?: Budget): Mappings;
 }

@@ -108,6 +108,7 @@ class Run {
     this.#target = target;
     this.#options = options;
     const { instance, events, session } = target;
+    session.kernel.space.budget.renew();
     this.#layout = traceLayout(session.kernel.types);
     this.#processes = new ProcessTree(session.kernel);
     this.#names = new KernelNames(session.kernel, this.#processes);

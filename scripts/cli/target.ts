@@ -5,7 +5,7 @@
  * @module
  */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { type Guest, open } from "xftrace/live";
+import { type Guest, open, readLimits } from "xftrace/live";
 import { TARGET_FORMS } from "xftrace/targets";
 import { usage } from "./option_values.ts";
 import { warn } from "./terminal.ts";
@@ -66,16 +66,17 @@ export function oneTarget(
 export type Steps = { step: string; ms: number }[];
 
 /**
- * Opens the target that the options name.
+ * Opens the target that the options name. Commands end with an error when it
+ * takes them more than {@linkcode readLimits} to read it.
  *
  * @param more.steps filled with the steps of attaching
  * @throws {XftraceError} one sentence: what is missing and what to do.
  */
-export function openGuest(
+export async function openGuest(
   options: TargetOptions,
   more: { steered?: boolean; steps?: Steps } = {},
 ): Promise<Guest> {
-  return open(options.target, {
+  const guest = await open(options.target, {
     cache: options.cache,
     onWarning: warn,
     onStep: (step, ms) => more.steps?.push({ step, ms }),
@@ -85,4 +86,7 @@ export function openGuest(
       ? {}
       : { systemMap: options.systemMap }),
   });
+  const { kernel, memory } = guest.session;
+  kernel.space.budget.allow(readLimits(memory));
+  return guest;
 }

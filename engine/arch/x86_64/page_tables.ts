@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Budget } from "../../base/budget.ts";
 import { type GvaRange, RangeList } from "../../memory/gva_ranges.ts";
 import type {
   Mappings,
@@ -98,8 +99,8 @@ export class X86PageTables implements PageTables {
     return new X86PageTables(this.memory, root, this.levels);
   }
 
-  mappings(region: GvaRange): Mappings {
-    const walk = new Walk(this.memory, this.levels, region);
+  mappings(region: GvaRange, budget: Budget = new Budget()): Mappings {
+    const walk = new Walk(this.memory, this.levels, region, budget);
     const top = walk.table(this.root);
     if (top === undefined) this.memory.read(this.root, new Uint8Array(PAGE));
     else walk.visit(top, this.levels, ENTRIES / 2, 0n, true);
@@ -122,11 +123,22 @@ class Walk {
   // Tables that map nothing of interest: KASAN shadow memory maps one table
   // many thousand times.
   readonly #barren = new Set<number>();
+  // All others, a set for each level. The kernel maps no table twice that holds
+  // something of interest; following it again would take 512 times as long for
+  // each level, if a table leads to itself.
+  readonly #seen = Array.from({ length: 6 }, () => new Set<number>());
+  readonly #budget: Budget;
 
-  constructor(memory: PhysicalMemory, levels: 4 | 5, region: GvaRange) {
+  constructor(
+    memory: PhysicalMemory,
+    levels: 4 | 5,
+    region: GvaRange,
+    budget: Budget,
+  ) {
     this.#memory = memory;
     this.#levels = levels;
     this.#region = region;
+    this.#budget = budget;
   }
 
   table(gpa: number): Uint32Array | undefined {
@@ -158,13 +170,16 @@ class Walk {
       if (!executable && !inRegion) continue;
       const mayWrite = writable && (lo & WRITABLE) !== 0;
       if (level === 1 || (level <= 3 && (lo & LARGE) !== 0)) {
+        this.#budget.node("page tables");
         if (executable) this.executable.add(start, end, mayWrite);
         if (inRegion) this.inRegion.add(start, end, mayWrite);
         continue;
       }
       const gpa = addressOf(lo, hi);
       if (this.#barren.has(gpa)) continue;
-      const next = this.table(gpa);
+      this.#budget.node("page tables");
+      const seen = this.#seen[level - 1];
+      const next = seen.has(gpa) ? undefined : this.table(gpa);
       if (next === undefined) {
         this.unread++;
         continue;
@@ -173,7 +188,7 @@ class Walk {
       this.visit(next, level - 1, 0, start, mayWrite);
       if (this.executable.count + this.inRegion.count === before) {
         this.#barren.add(gpa);
-      }
+      } else seen.add(gpa);
     }
   }
 }

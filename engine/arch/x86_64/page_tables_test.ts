@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../base/budget.ts";
 import { MemoryError } from "../../base/errors.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
 import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
@@ -188,4 +189,36 @@ Deno.test("a table entry without write permission makes everything below it read
   const { executable } = tables.over(new BufferMemory(bytes))
     .mappings({ start: 0n, end: 0n });
   assert.deepEqual(executable.map(({ writable }) => writable), [false]);
+});
+
+Deno.test("a table that is its own 512 children is walked once a level", () => {
+  const bytes = new Uint8Array(0x4000);
+  const words = new BigUint64Array(bytes.buffer);
+  // The root's upper half leads to a table that leads to itself.
+  words.fill(0x2003n, 0x1000 / 8 + 256, 0x2000 / 8);
+  words.fill(0x2003n, 0x2000 / 8, 0x3000 / 8);
+  const region = { start: 0xffffffffc0000000n, end: 0xffffffffff000000n };
+  for (const levels of [4, 5] as const) {
+    const { executable, unread } = new X86PageTables(
+      new BufferMemory(bytes),
+      0x1000,
+      levels,
+    ).mappings(region);
+    assert.ok(unread > 500);
+    assert.ok(executable.length < 4);
+  }
+});
+
+Deno.test("the budget ends a walk of tables that map too much", () => {
+  const bytes = new Uint8Array(0x4000);
+  const words = new BigUint64Array(bytes.buffer);
+  words.fill(0x2003n, 0x1000 / 8 + 256, 0x2000 / 8);
+  words.fill(0x2003n, 0x2000 / 8, 0x3000 / 8);
+  const budget = new Budget();
+  const limits = { of: "it", reads: 1, bytes: 1, nodes: 100, ms: Infinity };
+  const { ended } = budget.within(limits, () => {
+    new X86PageTables(new BufferMemory(bytes), 0x1000, 4)
+      .mappings({ start: 0n, end: 2n ** 64n }, budget);
+  });
+  assert.equal(ended?.unit, "nodes");
 });

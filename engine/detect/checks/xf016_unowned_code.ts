@@ -23,7 +23,7 @@ export const unownedCode: Check = {
     if (code.pages.unread > 0) {
       report.unjudged(
         "executable memory",
-        `${code.pages.unread} pages of page tables could not be read`,
+        `${code.pages.unread} page tables could not be read, or are mapped a second time`,
       );
     }
     if (code.unread.length > 0) {

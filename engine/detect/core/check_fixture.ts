@@ -45,7 +45,7 @@ export function checked(
 ): Omit<CheckReading, "ms"> {
   const [first, again] = [0, 1].map(() => {
     const context = contextOver(kernel, code);
-    const { ms: _, ...said } = readOnce(kernel, check, context);
+    const { ms: _, spent: __, ...said } = readOnce(kernel, check, context);
     return said;
   });
   assert.deepEqual(again, first, `${check.id} says something else when again`);

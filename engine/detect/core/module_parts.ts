@@ -173,7 +173,7 @@ function placeOf(
     const now = listed.find((one) => one.gva === module.gva) ??
       listed.find((one) => overlap(placesOf(kernel, one), places));
     if (now !== undefined) return now;
-    const { inRegion, unread } = kernel.space.tables.mappings(
+    const { inRegion, unread } = kernel.space.mappings(
       kernel.moduleRegion,
     );
     return unread > 0 || overlap(inRegion, places) ? undefined : "gone";

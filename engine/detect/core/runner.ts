@@ -10,9 +10,15 @@ import {
   MemoryError,
   XftraceError,
 } from "../../base/errors.ts";
+import {
+  type BudgetLimits,
+  type Spent,
+  SpentError,
+} from "../../base/budget.ts";
 import { sleep } from "../../base/polling.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
+import { checkLimits, LEAST_MS, roundMs } from "../../memory/read_limits.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
 import { samePlace, sameThing } from "../finding.ts";
 import type { Finding, Report } from "../finding.ts";
@@ -73,6 +79,8 @@ export interface CheckReading {
   readonly passing: boolean;
   /** What was unloaded before it could be judged. */
   readonly gone: readonly Finding[];
+  /** What it spent of its budget. */
+  readonly spent?: Spent;
 }
 
 /** The result of running checks. */
@@ -112,7 +120,8 @@ export async function runChecks(
   options: CheckOptions = {},
 ): Promise<CheckRun> {
   const from = performance.now();
-  const context = contextOf(kernel, options);
+  kernel.space.budget.renew();
+  const round = new Round(kernel, options);
   const { name } = kernel.arch;
   const own = checks.filter(({ arch }) => arch === undefined || arch === name);
   if (own.length === 0 && checks.length > 0) {
@@ -121,7 +130,7 @@ export async function runChecks(
     );
   }
   const history = new Map(
-    own.map((check) => [check, [readOnce(kernel, check, context)]]),
+    own.map((check) => [check, [round.read(check)]]),
   );
   // A core or a file does not change, so reading it again is pointless.
   while (kernel.memory.live) {
@@ -132,15 +141,40 @@ export async function runChecks(
     const times = Math.max(...pending.map(([, readings]) => readings.length));
     const pause = CONFIRM_AFTER[Math.min(times, CONFIRM_AFTER.length) - 1];
     await sleep(pause);
-    const again = contextOf(kernel, options);
-    for (const [check, readings] of pending) {
-      readings.push(readOnce(kernel, check, again));
-    }
+    const again = new Round(kernel, options);
+    for (const [check, readings] of pending) readings.push(again.read(check));
   }
   const outcomes = [...history].map(([check, readings]) =>
     outcome(check, readings)
   );
   return { outcomes, ms: performance.now() - from };
+}
+
+/**
+ * One reading by several checks: what they share, and what is left of the time
+ * that they may take together.
+ */
+class Round {
+  readonly #kernel: Kernel;
+  readonly #context: CheckContext | string;
+  readonly #limits: BudgetLimits;
+  #ms: number;
+
+  constructor(kernel: Kernel, options: CheckOptions) {
+    this.#kernel = kernel;
+    this.#limits = checkLimits(kernel.memory);
+    this.#ms = roundMs(kernel.memory);
+    this.#context = contextOf(kernel, options);
+  }
+
+  /** Has one check read the kernel. */
+  read(check: Check): CheckReading {
+    const ms = Math.max(LEAST_MS, Math.min(this.#ms, this.#limits.ms));
+    const limits = { ...this.#limits, ms };
+    const reading = readOnce(this.#kernel, check, this.#context, limits);
+    this.#ms -= reading.spent?.ms ?? 0;
+    return reading;
+  }
 }
 
 /** Whether another reading could change the outcome. */
@@ -150,8 +184,13 @@ export function unsettled(
 ): boolean {
   const last = readings[readings.length - 1];
   if (last.findings.length === 0 && isWhole(last)) return false;
+  if (last.findings.length === 0 && last.spent?.ended !== undefined) {
+    return false;
+  }
   if (readings.length <= CONFIRM_AFTER.length) return true;
   if (readings.length >= MOST_READINGS) return false;
+  // What has no end has none when it is read again.
+  if (last.spent?.ended !== undefined) return false;
   if (last.lost) {
     return readings.filter(({ lost }) => lost).length < MOST_WALKS;
   }
@@ -252,15 +291,32 @@ function contextOf(
   kernel: Kernel,
   options: CheckOptions,
 ): CheckContext | string {
-  try {
-    return steady(() => new CheckContext(kernel, options));
-  } catch (error) {
-    if (error instanceof GuestGoneError) throw error;
-    if (!(error instanceof KernelError || error instanceof MemoryError)) {
-      throw error;
+  let context: CheckContext | string = "";
+  const limits = { ...checkLimits(kernel.memory), of: "what all checks need" };
+  const { ended } = kernel.space.budget.within(limits, () => {
+    try {
+      context = steady(() => new CheckContext(kernel, options));
+    } catch (error) {
+      context = whyUnread(error);
     }
+  });
+  return ended?.message ?? context;
+}
+
+/**
+ * Why something could not be read, as a sentence. Data that no kernel writes
+ * may also make our own code fail: that ends what was read, and no more.
+ *
+ * @throws the error itself when it is not about what was read.
+ */
+function whyUnread(error: unknown): string {
+  if (error instanceof KernelError || error instanceof MemoryError) {
     return error.message;
   }
+  const ours = error instanceof TypeError || error instanceof RangeError ||
+    error instanceof SyntaxError;
+  if (!ours) throw error;
+  return `an internal error (damaged data, or a fault of xftrace): ${error.message}`;
 }
 
 /** Whether one of {@linkcode LOCKS} is held now. */
@@ -285,11 +341,13 @@ function held(kernel: Kernel): boolean {
  * Has one check read the kernel once.
  *
  * @param context what it is given; or why that cannot be read
+ * @param limits what it may spend
  */
 export function readOnce(
   kernel: Kernel,
   check: Check,
   context: CheckContext | string,
+  limits: BudgetLimits = checkLimits(kernel.memory),
 ): CheckReading {
   const from = performance.now();
   const before = held(kernel);
@@ -301,6 +359,7 @@ export function readOnce(
   let notRun: string | undefined;
   let lost = false;
   let passing = false;
+  let spent: Spent | undefined;
   const part = (what: string, body: () => void) => {
     try {
       body();
@@ -330,7 +389,21 @@ export function readOnce(
   if (typeof context === "string") {
     lost = true;
     report.unjudged(check.title, context);
-  } else part(check.title, () => check.run(context, report));
+  } else {
+    spent = kernel.space.budget.within(limits, () => {
+      try {
+        part(check.title, () => check.run(context, report));
+      } catch (error) {
+        if (error instanceof SpentError) throw error;
+        report.unjudged(check.title, whyUnread(error));
+      }
+    });
+    const why = spent.ended?.message;
+    // What could not be read is not clean, even when the check went on.
+    if (why !== undefined && unjudged.every((one) => one.why !== why)) {
+      report.unjudged(check.title, why);
+    }
+  }
   const silent = findings.length === 0 && unjudged.length === 0 &&
     gone.length === 0;
   if (judged === 0 && silent && notRun === undefined) {
@@ -349,5 +422,6 @@ export function readOnce(
     busy,
     lost,
     passing,
+    ...(spent === undefined ? {} : { spent }),
   };
 }

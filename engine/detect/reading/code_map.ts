@@ -96,7 +96,7 @@ export class CodeMap {
   constructor(kernel: Kernel) {
     this.kernel = kernel;
     kernel.live.refresh();
-    this.pages = kernel.space.tables.mappings(kernel.moduleRegion);
+    this.pages = kernel.space.mappings(kernel.moduleRegion);
     this.modules = readModules(kernel, listedModules(kernel));
     const listed = new Set(this.modules.map(({ gva }) => gva));
     this.unlisted = readModules(

@@ -193,6 +193,7 @@ export class Follower {
    * @returns how many events were decoded.
    */
   poll(): number {
+    this.kernel.space.budget.renew();
     const before = this.#decoded();
     // Set before the buffers are emptied (trace.c, tracing_reset_online_cpus).
     const { timeStart } = this.instance;

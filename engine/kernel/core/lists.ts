@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { type Budget, BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
 
@@ -20,7 +21,7 @@ export const LAST_MARK = 4096n;
 
 /**
  * Runs `read` until it succeeds, at most `tries` times; then the last error is
- * thrown.
+ * thrown. When the budget is used up, it is not tried again.
  *
  * @throws {KernelError | MemoryError} from the last attempt.
  */
@@ -30,7 +31,9 @@ export function steady<T>(read: () => T, tries = 6): T {
       return read();
     } catch (error) {
       const lost = error instanceof KernelError || error instanceof MemoryError;
-      if (!lost || attempt >= tries) throw error;
+      if (!lost || attempt >= tries || error instanceof BudgetError) {
+        throw error;
+      }
     }
   }
 }
@@ -57,7 +60,7 @@ export function listNodes(
   head: bigint,
   options: WalkOptions = {},
 ): bigint[] {
-  const walk = new Walk(options.what ?? "list", head, options);
+  const walk = new Walk(kernel, options.what ?? "list", head, options);
   let at = kernel.space.u64(head);
   while (at !== head) {
     walk.add(at);
@@ -75,7 +78,7 @@ export function hlistNodes(
   head: bigint,
   options: WalkOptions = {},
 ): bigint[] {
-  const walk = new Walk(options.what ?? "hash chain", head, options);
+  const walk = new Walk(kernel, options.what ?? "hash chain", head, options);
   let at = kernel.space.u64(head);
   while (at !== 0n && !(options.nulls === true && (at & 1n) === 1n)) {
     walk.add(at);
@@ -95,7 +98,7 @@ export function rbNodes(
   root: bigint,
   options: WalkOptions = {},
 ): bigint[] {
-  const walk = new Walk(options.what ?? "tree", root, options);
+  const walk = new Walk(kernel, options.what ?? "tree", root, options);
   const inOrder: bigint[] = [];
   // struct rb_node { __rb_parent_color, rb_right, rb_left }.
   const words = new BigUint64Array(3);
@@ -130,7 +133,7 @@ export function xarrayEntries(
 ): { index: number; entry: bigint }[] {
   const found: { index: number; entry: bigint }[] = [];
   const { types } = kernel;
-  const walk = new Walk(options.what ?? "XArray", xarray, options);
+  const walk = new Walk(kernel, options.what ?? "XArray", xarray, options);
   const head = kernel.space.u64(
     xarray + BigInt(types.offset("xarray", "xa_head")),
   );
@@ -175,14 +178,26 @@ export class Walk {
   readonly #seen = new Set<bigint>();
   readonly #name: string;
   readonly #limit: number;
+  readonly #budget: Budget;
   #entries = 0;
 
-  constructor(what: string, at: bigint, { limit }: WalkOptions) {
+  constructor(
+    { space }: Pick<KernelMemory, "space">,
+    what: string,
+    at: bigint,
+    { limit }: WalkOptions = {},
+  ) {
+    this.#budget = space.budget;
     this.#name = `the ${what} at 0x${at.toString(16)}`;
     this.#limit = limit ?? MAX_ENTRIES;
   }
 
-  /** Records a node. @throws {KernelError} when it was visited before. */
+  /**
+   * Records a node.
+   *
+   * @throws {KernelError} when it was visited before.
+   * @throws {BudgetError} when the budget is used up.
+   */
   add(node: bigint): void {
     if (this.#seen.has(node)) throw this.loops();
     this.count();
@@ -192,6 +207,7 @@ export class Walk {
 
   /** Counts an entry. @throws {KernelError} when there are too many. */
   count(): void {
+    this.#budget.node(this.#name);
     if (this.#entries++ < this.#limit) return;
     throw new KernelError(
       `${this.#name} does not end within ${this.#limit} entries`,

@@ -47,7 +47,7 @@ export function mapleEntries(
   options: WalkOptions = {},
 ): MapleEntry[] {
   const { space, types } = kernel;
-  const walk = new Walk(options.what ?? "maple tree", tree, options);
+  const walk = new Walk(kernel, options.what ?? "maple tree", tree, options);
   const layouts = nodeLayouts(kernel);
   const words = new BigUint64Array(types.struct("maple_node").size / 8);
   const bytes = new Uint8Array(words.buffer);

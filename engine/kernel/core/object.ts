@@ -178,6 +178,7 @@ export function* listFrom(
         } does not end within ${limit} entries`,
       );
     }
+    kernel.space.budget.node(at);
     yield new KernelObject(kernel, struct, at - back);
     at = kernel.space.u64(at);
   }

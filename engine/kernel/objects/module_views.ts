@@ -35,8 +35,8 @@ export interface ModuleView {
   readonly taints: readonly string[];
 }
 
-/** No module has a longer range of memory. */
-const MOST_BYTES = 1n << 30n;
+/** How much of the modules' memory is searched at once. */
+const CHUNK = 4 << 20;
 
 /** include/linux/panic.h: TAINT_* bits about a module's origin. */
 const ORIGIN_TAINTS: readonly [number, string][] = [
@@ -168,23 +168,27 @@ export function modulesInMemory(
   const size = types.struct("module").size;
   const name = types.offset("module", "name");
   const found: bigint[] = [];
-  for (const range of mapped) {
-    if (!range.writable || range.end - range.start > MOST_BYTES) continue;
-    const bytes = new Uint8Array(Number(range.end - range.start));
-    // A page that was unmapped meanwhile, or that a recording lacks, hides no
-    // module in the pages beside it.
-    readPresent(kernel, range.start, bytes);
-    const words = new Uint32Array(bytes.buffer);
-    const startLow = Number(range.start & 0xffffffffn);
-    const startHigh = Number(range.start >> 32n);
-    for (let i = back / 4; i + 1 < words.length; i += 2) {
-      const object = i * 4 - back;
-      if (words[i] !== startLow + object || words[i + 1] !== startHigh) {
-        continue;
-      }
-      if (object + size > bytes.length) continue;
-      if (isName(bytes, object + name)) {
-        found.push(range.start + BigInt(object));
+  const buffer = new Uint32Array((CHUNK + size) / 4);
+  for (const { start, end, writable } of mapped) {
+    if (!writable) continue;
+    for (let from = start; from < end; from += BigInt(CHUNK)) {
+      const length = Math.min(CHUNK + size, Number(end - from));
+      const words = buffer.subarray(0, length >>> 2);
+      const bytes = new Uint8Array(buffer.buffer, 0, length);
+      // A page that was unmapped meanwhile, or that a recording lacks, hides no
+      // module in the pages beside it.
+      readPresent(kernel, from, bytes);
+      const low = Number(from & 0xffffffffn);
+      const high = Number(from >> 32n);
+      // A struct that begins behind the first CHUNK bytes is left to the next.
+      const last = Math.min(CHUNK + back, length) / 4;
+      for (let i = back / 4; i + 1 < last; i += 2) {
+        const object = i * 4 - back;
+        const own = low + object;
+        if (words[i] !== own % 2 ** 32) continue;
+        if (words[i + 1] !== high + Math.floor(own / 2 ** 32)) continue;
+        if (object + size > bytes.length) continue;
+        if (isName(bytes, object + name)) found.push(from + BigInt(object));
       }
     }
   }

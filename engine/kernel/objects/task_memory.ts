@@ -16,6 +16,8 @@ const CHUNK = 8192;
  * seconds.
  */
 const MOST_RAM = 64 * 2 ** 30;
+/** More objects than a slab holds: `objects` has 15 bits (struct slab). */
+const MOST_OBJECTS = 1 << 15;
 /** TASK_DEAD and TASK_NEW (include/linux/sched.h). */
 const DEAD_OR_NEW = 0x80 | 0x800;
 
@@ -105,7 +107,8 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
         const word = (i * struct + cacheAt) / 4;
         if (words[word] !== low || words[word + 1] !== high) continue;
         const slab = kernel.object("slab", from + BigInt(i * struct));
-        const objects = slab.number("objects");
+        const objects = Math.min(slab.number("objects"), MOST_OBJECTS);
+        kernel.space.budget.node(slab.gva, objects);
         const base = memory + BigInt(first + i) * BigInt(pageSize);
         for (let n = 0; n < objects; n++) found.push(base + BigInt(n * size));
       }

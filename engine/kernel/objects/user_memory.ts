@@ -19,7 +19,8 @@ export function userSpace(
 ): AddressSpace | undefined {
   const { space } = kernel;
   const pgd = kernel.object("mm_struct", mm).u64("pgd");
-  return pgd === 0n
-    ? undefined
-    : new AddressSpace(space.tables.ofProcess(space.translate(pgd).gpa));
+  return pgd === 0n ? undefined : new AddressSpace(
+    space.tables.ofProcess(space.translate(pgd).gpa),
+    space.budget,
+  );
 }

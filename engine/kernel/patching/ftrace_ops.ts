@@ -8,7 +8,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { listNodes, steady } from "../core/lists.ts";
+import { listNodes, steady, Walk } from "../core/lists.ts";
 
 /** One registered `struct ftrace_ops`. */
 export interface FtraceOps {
@@ -137,6 +137,7 @@ export function opsFilter(kernel: Kernel, gva: bigint, limit = 16): OpsFilter {
   for (let i = 0; i < 2 ** bits && ips.length < Math.min(limit, count); i++) {
     let node = kernel.space.u64(buckets + BigInt(8 * i));
     while (node !== 0n && ips.length < limit) {
+      kernel.space.budget.node(node);
       ips.push(kernel.space.u64(node - link + ipAt));
       node = kernel.space.u64(node);
     }
@@ -220,8 +221,11 @@ export function callSites(kernel: Kernel): CallSites {
   return steady(() => {
     const ip: number[] = [];
     const flags: number[] = [];
+    const walk = new Walk(kernel, "pages of call sites", head ?? 0n);
     let page = head === undefined ? 0n : space.u64(head);
     while (page !== 0n) {
+      // Its number of sites may be 0: they do not bound the number of pages.
+      walk.add(page);
       const at = kernel.object("ftrace_page", page);
       const count = at.number("index");
       if (flags.length + count > MAX_SITES) {

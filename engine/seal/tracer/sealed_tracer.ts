@@ -245,6 +245,7 @@ export class SealedTracer {
     if (trace === undefined) {
       return { entries: 0, lost: 0, findings: NO_FINDINGS };
     }
+    this.#session.kernel.space.budget.renew();
     const { entries, lost } = trace.rings;
     const before = this.#findings.length;
     trace.step();
