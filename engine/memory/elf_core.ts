@@ -11,7 +11,8 @@ import { parseCoreHeaders } from "./elf_core_format.ts";
 import type { LoadSegment, RefuseMachine } from "./elf_core_format.ts";
 import { NT_PRSTATUS } from "./elf_core_notes.ts";
 import type { ElfNote } from "./elf_core_notes.ts";
-import { findRange, mergeRanges, subtractRanges } from "./elf_core_ranges.ts";
+import { type CorePart, coreParts } from "./elf_core_parts.ts";
+import { findRange, mergeRanges } from "./elf_core_ranges.ts";
 import { searchRanges } from "./elf_core_search.ts";
 import { openSource } from "./elf_core_source.ts";
 import type { ByteSource, SourceOptions } from "./elf_core_source.ts";
@@ -29,14 +30,8 @@ import {
 import type { SnapshotManifest } from "./snapshot_manifest.ts";
 import { ReadOnlyMemory } from "./write_guard.ts";
 
-/** A part of guest memory and where its bytes are. */
-interface Part extends GpaRange {
-  /** Offset in the file, or -1 when the part is all zeros. */
-  readonly offset: number;
-}
-
 /** The parts of a core that has been closed. */
-const CLOSED_PARTS: readonly Part[] = [{ start: 0, end: 0, offset: -1 }];
+const CLOSED_PARTS: readonly CorePart[] = [{ start: 0, end: 0, offset: -1 }];
 
 /**
  * A core as {@linkcode PhysicalMemory}; read-only, not live.
@@ -56,13 +51,14 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
   /** PT_LOAD segments as they stand in the file. */
   readonly segments: readonly LoadSegment[];
   readonly #source: ByteSource;
-  #parts: readonly Part[];
+  #parts: readonly CorePart[];
   #last = 0;
 
   /**
    * @param path For messages.
-   * @throws {XftraceError} as {@linkcode parseCoreHeaders}, and when the
-   * snapshot's manifest has a newer format or is damaged.
+   * @throws {XftraceError} as {@linkcode parseCoreHeaders} and
+   * {@linkcode coreParts}, and when the snapshot's manifest has a newer format
+   * or is damaged.
    */
   constructor(path: string, source: ByteSource, refuse?: RefuseMachine) {
     super();
@@ -81,7 +77,7 @@ export class CoreMemory extends ReadOnlyMemory implements PhysicalMemory {
       note.name === MANIFEST_NOTE && note.type === MANIFEST_NOTE_TYPE
     );
     this.manifest = manifest && parseManifest(path, manifest.desc);
-    this.#parts = partsOf(loads);
+    this.#parts = coreParts(path, loads, source.size);
     this.ranges = mergeRanges(this.#parts);
   }
 
@@ -175,37 +171,4 @@ export function openCore(
     source[Symbol.dispose]();
     throw error;
   }
-}
-
-/**
- * The segments as disjoint parts, ascending. Segments may overlap (kdump maps
- * the kernel's text a second time beside the direct map): the first one in the
- * file takes precedence, and bytes take precedence over zeros.
- */
-function partsOf(loads: readonly LoadSegment[]): Part[] {
-  const parts: Part[] = [];
-  let taken: GpaRange[] = [];
-  for (const { paddr, fileSize, offset } of loads) {
-    if (fileSize === 0) continue;
-    const range = { start: paddr, end: paddr + fileSize };
-    const last = taken[taken.length - 1];
-    // Segments nearly always ascend; appending is then cheap.
-    if (last === undefined || paddr >= last.end) {
-      parts.push({ ...range, offset });
-      taken.push(range);
-      continue;
-    }
-    for (const { start, end } of subtractRanges([range], taken)) {
-      parts.push({ start, end, offset: offset + start - paddr });
-    }
-    taken = mergeRanges([...taken, range]);
-  }
-  const zeros = mergeRanges(loads.map(({ paddr, fileSize, memSize }) => ({
-    start: paddr + fileSize,
-    end: paddr + memSize,
-  })));
-  for (const range of subtractRanges(zeros, taken)) {
-    parts.push({ ...range, offset: -1 });
-  }
-  return parts.sort((a, b) => a.start - b.start);
 }

@@ -7,7 +7,7 @@
 
 import { XftraceError } from "../base/errors.ts";
 import type { ByteSource } from "./elf_core_source.ts";
-import { type ElfNote, parseNotes } from "./elf_core_notes.ts";
+import { type ElfNote, MOST_NOTES, parseNotes } from "./elf_core_notes.ts";
 
 /** ELF constants (System V gABI; include/uapi/linux/elf.h). */
 export const ELF = {
@@ -60,6 +60,11 @@ export interface CoreHeaders {
   readonly loads: readonly LoadSegment[];
   readonly notes: readonly ElfNote[];
 }
+
+/** More program headers than any core has; those of all sizes of RAM. */
+const MOST_HEADERS = 1 << 20;
+/** More bytes of notes than any core has. */
+const MOST_NOTE_BYTES = 64 << 20;
 
 const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
 
@@ -149,6 +154,9 @@ export function parseCoreHeaders(
   if (entry !== ELF.programHeaderSize) {
     throw fail(`is damaged: its program headers are ${entry} bytes, not 56`);
   }
+  if (count > MOST_HEADERS) {
+    throw fail(`is damaged: it claims ${count} program headers`);
+  }
   const tableEnd = phoff + count * entry;
   if (tableEnd > source.size) throw cutShort(tableEnd);
   const table = new Uint8Array(count * entry);
@@ -181,11 +189,18 @@ export function parseCoreHeaders(
     });
   }
   if (end > source.size) throw cutShort(end);
+  const noteBytes = noteParts.reduce((sum, { size }) => sum + size, 0);
+  if (noteBytes > MOST_NOTE_BYTES) {
+    throw fail(`is damaged: it claims ${noteBytes} bytes of notes`);
+  }
   const notes: ElfNote[] = [];
   for (const { offset, size } of noteParts) {
     const bytes = new Uint8Array(size);
     source.readAt(offset, bytes);
-    notes.push(...parseNotes(bytes));
+    for (const note of parseNotes(bytes)) notes.push(note);
+    if (notes.length > MOST_NOTES) {
+      throw fail(`is damaged: it has more than ${MOST_NOTES} notes`);
+    }
   }
   if (loads.length === 0) throw fail("holds no memory, only headers");
   const kernels = ["VMCOREINFO", "QEMU", "XFTRACE"];

@@ -16,26 +16,38 @@ export interface ElfNote {
 /** NT_PRSTATUS, owner `CORE`: one note for each CPU. */
 export const NT_PRSTATUS = 1;
 
+/**
+ * More notes than any core has: four for each of 8192 CPUs (NR_CPUS), and some
+ * for all of them.
+ */
+export const MOST_NOTES = 4 * 8192 + 64;
+
+/** More bytes than the name of a note's owner has. */
+const MOST_NAME = 64;
+
+const LATIN1 = new TextDecoder("latin1");
+
 const align4 = (n: number) => Math.ceil(n / 4) * 4;
 
 /**
  * Splits a PT_NOTE segment into its notes. A truncated or malformed note ends
  * the list without an error, as in readelf: the notes before it are still good.
+ * Of too many notes, one more than {@linkcode MOST_NOTES} are returned.
  */
 export function parseNotes(bytes: Uint8Array): ElfNote[] {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const notes: ElfNote[] = [];
   let at = 0;
-  while (at + 12 <= bytes.length) {
+  while (at + 12 <= bytes.length && notes.length <= MOST_NOTES) {
     const nameSize = data.getUint32(at, true);
     const descSize = data.getUint32(at + 4, true);
     const type = data.getUint32(at + 8, true);
     const descAt = at + 12 + align4(nameSize);
     if (descAt + descSize > bytes.length) break;
-    let nameEnd = at + 12 + nameSize;
+    let nameEnd = at + 12 + Math.min(nameSize, MOST_NAME);
     while (nameEnd > at + 12 && bytes[nameEnd - 1] === 0) nameEnd--;
     notes.push({
-      name: new TextDecoder("latin1").decode(bytes.subarray(at + 12, nameEnd)),
+      name: LATIN1.decode(bytes.subarray(at + 12, nameEnd)),
       type,
       desc: bytes.subarray(descAt, descAt + descSize),
     });

@@ -38,13 +38,18 @@ export interface SourceOptions {
    */
   readonly inMemory?: number;
   /**
-   * The most bytes a compressed file may decompress to; default 8 GiB. A larger
-   * one must first be decompressed on disk.
+   * The most bytes a compressed file may decompress to; default: 256 MiB, or 64
+   * times its size if that is more, but at most 8 GiB. A larger one must first
+   * be decompressed on disk.
    */
   readonly decompressed?: number;
 }
 
 const MIB = 1024 * 1024;
+/** See {@linkcode SourceOptions.decompressed}. */
+const DECOMPRESSED = { least: 256 * MIB, times: 64, most: 8192 * MIB };
+/** More zstd frames than a file is compressed to. */
+const MOST_FRAMES = 1 << 16;
 const CHUNK = 64 * 1024;
 const CACHED_CHUNKS = 512;
 
@@ -91,7 +96,9 @@ export function openSource(
     const gzip = head[0] === 0x1f && head[1] === 0x8b;
     if (gzip || isZstd(head)) {
       const packed = attempt(path, () => new Uint8Array(readFileSync(path)));
-      const limit = options.decompressed ?? 8192 * MIB;
+      const { least, times, most } = DECOMPRESSED;
+      const limit = options.decompressed ??
+        Math.min(most, Math.max(least, times * packed.length));
       return bytesSource(
         gzip ? gunzip(path, packed, limit) : unzstd(path, packed, limit),
       );
@@ -162,7 +169,7 @@ function fileSource(path: string, fd: number, size: number): ByteSource {
 function unzstd(path: string, packed: Uint8Array, limit: number): Uint8Array {
   const { frames, fault } = zstdFrames(packed);
   if (fault === "cut short") throw cutShort(path);
-  if (fault === "damaged") throw damaged(path);
+  if (fault === "damaged" || frames.length > MOST_FRAMES) throw damaged(path);
   const parts: Uint8Array[] = [];
   let total = 0;
   for (const { start, end } of frames) {

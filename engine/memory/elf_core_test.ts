@@ -343,3 +343,106 @@ Deno.test("a source refuses to read past its end", () => {
     XftraceError,
   );
 });
+
+/** The note part of a core: `count` notes without name or content. */
+function emptyNotes(count: number): Uint8Array {
+  return new Uint8Array(12 * count);
+}
+
+Deno.test("a small file that claims much is one clear sentence, and soon", () => {
+  const load = { paddr: 0, bytes: filled(4096, 1) };
+  const claims: [RegExp, Uint8Array][] = [
+    [/more than \d+ notes/, makeCore([load], emptyNotes(300_000))],
+    [/more than \d+ notes/, makeCore([load], emptyNotes(5_000_000))],
+    [/bytes of notes/, makeCore([load], emptyNotes(6_000_000))],
+    [
+      /program headers/,
+      makeCore([load], NOTES, (view) => {
+        // The real count is in a section header.
+        view.setUint16(56, 0xffff, true);
+        view.setBigUint64(40, 64n, true);
+        view.setUint32(64 + 44, 0x7fff_ffff, true);
+      }),
+    ],
+    [
+      /claim more memory/,
+      makeCore([load], NOTES, (view) => {
+        view.setBigUint64(64 + 56 + 40, (1n << 52n) + 1n, true);
+      }),
+    ],
+    [
+      /claim more memory/,
+      makeCore(Array(3000).fill(load), NOTES, (view) => {
+        // All segments have the bytes of the whole file.
+        for (let i = 1; i <= 3000; i++) {
+          view.setBigUint64(64 + 56 * i + 8, 0n, true);
+          view.setBigUint64(64 + 56 * i + 24, BigInt(i) << 32n, true);
+          view.setBigUint64(64 + 56 * i + 32, 8_000_000n, true);
+        }
+      }),
+    ],
+    [
+      /XFTRACE note/,
+      makeCore(
+        [load],
+        encodeNotes([{
+          name: "XFTRACE",
+          type: 1,
+          desc: filled(2 << 20, 0x5b),
+        }]),
+      ),
+    ],
+    [
+      /XFTRACE note/,
+      makeCore(
+        [load],
+        encodeNotes([{
+          name: "XFTRACE",
+          type: 1,
+          desc: filled(900_000, 0x5b),
+        }]),
+      ),
+    ],
+  ];
+  for (const [what, bytes] of claims) {
+    const from = performance.now();
+    assert.throws(
+      () => coreFromBytes("x.core", bytes),
+      (error) => error instanceof XftraceError && what.test(error.message),
+    );
+    assert.ok(performance.now() - from < 5000);
+  }
+});
+
+Deno.test("a file that decompresses to much more than its size is refused", () => {
+  const path = Deno.makeTempFileSync({ suffix: ".core.zst" });
+  try {
+    const zeros = new Uint8Array(300 << 20);
+    const frame = zstdCompressSync(new Uint8Array(1 << 20));
+    const bombs = [
+      zstdCompressSync(zeros),
+      gzipSync(zeros, { level: 1 }),
+      // Many frames, each of them small.
+      new Uint8Array(
+        Array<number[]>(300).fill([...frame]).flat(),
+      ),
+    ];
+    for (const packed of bombs) {
+      Deno.writeFileSync(path, packed);
+      assert.throws(
+        () => openSource(path),
+        (error) =>
+          error instanceof XftraceError &&
+          /decompress it first/.test(error.message),
+      );
+    }
+    const empty = zstdCompressSync(new Uint8Array(0));
+    Deno.writeFileSync(
+      path,
+      new Uint8Array(Array<number[]>(70_000).fill([...empty]).flat()),
+    );
+    assert.throws(() => openSource(path), /is damaged/);
+  } finally {
+    Deno.removeSync(path);
+  }
+});

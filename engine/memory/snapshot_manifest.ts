@@ -15,6 +15,9 @@ export const MANIFEST_NOTE_TYPE = 1;
 /** The manifest's format that this version writes and reads. */
 export const SNAPSHOT_FORMAT = 1;
 
+/** More bytes than a manifest has. */
+const MOST_BYTES = 1 << 20;
+
 const gpa = z.number().int().nonnegative();
 
 /** Checks a manifest of format 1; unknown members are kept. */
@@ -66,6 +69,7 @@ export function parseManifest(
     new XftraceError(`${path} is damaged: its XFTRACE note cannot be read`, {
       cause,
     });
+  if (desc.length > MOST_BYTES) throw damaged("it is too long");
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(desc));

@@ -72,17 +72,28 @@ function add(found: Map<string, string[]>, path: string): number {
   return 1;
 }
 
+/** More bytes than a module's file has. */
+const LIMIT = { maxOutputLength: 256 << 20 };
+
 function plain(path: string): Uint8Array {
   const packed = readGiven(path);
-  const bytes = path.endsWith(".xz")
-    ? unpack("xz", packed)
-    : path.endsWith(".zst")
-    ? zstdDecompressSync(packed)
-    : path.endsWith(".gz")
-    ? gunzipSync(packed)
-    : packed;
+  const bytes = unpacked(path, packed);
   if (bytes !== undefined) return bytes;
   throw new XftraceError(
     `${path} could not be unpacked; install xz-utils, or give it unpacked`,
   );
+}
+
+function unpacked(path: string, packed: Uint8Array): Uint8Array | undefined {
+  try {
+    if (path.endsWith(".xz")) return unpack("xz", packed);
+    if (path.endsWith(".zst")) return zstdDecompressSync(packed, LIMIT);
+    if (path.endsWith(".gz")) return gunzipSync(packed, LIMIT);
+    return packed;
+  } catch (cause) {
+    throw new XftraceError(
+      `${path} is damaged: what is packed in it cannot be unpacked`,
+      { cause },
+    );
+  }
 }

@@ -52,9 +52,9 @@ function unpackBzImage(
     case "elf":
       return payload;
     case "gzip":
-      return whole(source, () => gunzipSync(payload));
+      return whole(source, () => gunzipSync(payload, LIMIT));
     case "zstd":
-      return whole(source, () => zstdDecompressSync(packed));
+      return whole(source, () => zstdDecompressSync(packed, LIMIT));
     case "xz":
     case "lz4":
     case "bzip2":
@@ -67,6 +67,9 @@ function unpackBzImage(
       );
   }
 }
+
+/** More bytes than an unpacked kernel has. */
+const LIMIT = { maxOutputLength: 256 << 20 };
 
 function whole(source: string, unpack: () => Uint8Array): Uint8Array {
   try {
