@@ -52,6 +52,12 @@ interface Output {
 /** More levels than the kernel's shadow stack has. */
 const MAX_DEPTH = 512;
 
+/**
+ * Maximum number of calls kept of what happened within a call; later ones are
+ * left out. A call that never returns would take ever more memory.
+ */
+const MOST_INSIDE = 1 << 20;
+
 /** From this number of tasks on, those without open calls are forgotten. */
 const MANY_TASKS = 1 << 14;
 
@@ -142,6 +148,8 @@ class Record {
 export class GraphCalls {
   /** Number of calls that began before the first event and were left out. */
   begunBefore = 0;
+  /** Number of calls left out because a call held too many. */
+  cut = 0;
   readonly #options: GraphCallOptions;
   readonly #tasks = new Map<number, Task>();
   /** Number of tasks at which some are to be forgotten. */
@@ -259,6 +267,11 @@ export class GraphCalls {
       task.inside.length = 0;
     }
     if (this.#options.inside && task.root >= 0 && this.#shallow(task, at)) {
+      if (task.inside.length >= MOST_INSIDE) {
+        task.record[at] = -1;
+        this.cut++;
+        return;
+      }
       task.record[at] = task.inside.push(lo, hi, at, columns.ts[row]);
     }
   }
@@ -286,7 +299,8 @@ export class GraphCalls {
     // The level is relative to the outermost requested function; a call whose
     // beginning was not seen is assumed to be that one.
     const level = rooted ? at - task.root : asked ? 0 : Infinity;
-    if (seen && inside && rooted && this.#shallow(task, at)) {
+    const kept = task.record[at] >= 0;
+    if (seen && inside && kept && rooted && this.#shallow(task, at)) {
       task.inside.duration[task.record[at]] = columns.duration[row];
     }
     const within = under === undefined ||
@@ -332,7 +346,7 @@ export class GraphCalls {
     calls.comm[to] = -1;
     calls.texts[to] = undefined;
     calls.inside[to] = this.#options.inside && seen && task.root >= 0 &&
-        this.#shallow(task, at)
+        this.#shallow(task, at) && task.record[at] >= 0
       ? task.inside.from(task.record[at])
       : undefined;
   }

@@ -126,6 +126,11 @@ export class StreamRun {
     return this.#limits.done;
   }
 
+  /** Number of calls that were left out of others because those held too many. */
+  get cut(): number {
+    return this.#graph?.cut ?? 0;
+  }
+
   /** Number of calls that have not returned. */
   get open(): number {
     return this.#graph?.open ?? this.#syscalls?.open ?? 0;

@@ -227,6 +227,14 @@ class Run {
         `the guest's task list could not be read (${this.#processes.problem}): processes are known only from the trace`,
       );
     }
+    const cut = this.#streams.reduce((sum, run) => sum + run.cut, 0);
+    if (cut > 0) {
+      this.#warnings.push(
+        `${cut} calls are left out of the calls in which they happened: those held more than can be kept`,
+      );
+    }
+    const { leftOut } = this.#target.events;
+    if (leftOut !== undefined) this.#warnings.push(leftOut);
     return {
       results,
       texts: this.#texts(),

@@ -16,6 +16,9 @@ import {
 } from "../../kernel/patching/text_image.ts";
 import { CodeMap } from "./code_map.ts";
 
+/** More bytes of text than all of a kernel's modules have. */
+const MOST_TEXT = 128 << 20;
+
 /** The code and text of a kernel during one reading. */
 export class CodeReading {
   readonly kernel: Kernel;
@@ -23,6 +26,7 @@ export class CodeReading {
   #text?: ImageBytes;
   #sites?: CallSites;
   #kprobes?: Kprobe[];
+  #moduleBytes = 0;
   readonly #moduleTexts = new Map<bigint, ImageBytes>();
 
   /** @throws {KernelError | MemoryError} like {@linkcode CodeMap}. */
@@ -75,11 +79,21 @@ export class CodeReading {
     return this.#kprobes ??= kprobes(this.kernel);
   }
 
-  /** The permanent text of a module, without its init code. */
+  /**
+   * The permanent text of a module, without its init code.
+   *
+   * @throws {KernelError} when modules claim more text than a kernel has.
+   */
   moduleText(module: ModuleView): ImageBytes {
     let text = this.#moduleTexts.get(module.gva);
     if (text === undefined) {
       const { start, end } = module.text[0] ?? { start: 0n, end: 0n };
+      this.#moduleBytes += Number(end - start);
+      if (this.#moduleBytes > MOST_TEXT) {
+        throw new KernelError(
+          `the modules up to ${module.name} claim to have ${this.#moduleBytes} bytes of text: one of them is damaged`,
+        );
+      }
       const bytes = this.kernel.space.bytes(start, Number(end - start));
       this.#moduleTexts.set(module.gva, text = { start, end, bytes });
     }
@@ -88,6 +102,7 @@ export class CodeReading {
 
   /** Forgets a module's text, so that it is read again. */
   forget({ gva }: ModuleView): void {
+    this.#moduleBytes -= this.#moduleTexts.get(gva)?.bytes.length ?? 0;
     this.#moduleTexts.delete(gva);
   }
 }

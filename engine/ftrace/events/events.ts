@@ -5,8 +5,10 @@
  *
  * @module
  */
-import { KernelError } from "../../base/errors.ts";
+import { BudgetError } from "../../base/budget.ts";
+import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { steady } from "../../kernel/core/lists.ts";
 import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
 import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
 
@@ -14,6 +16,8 @@ import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
  * Maximum number of fields in an event class; more than any kernel's event has.
  */
 const MAX_FIELDS = 512;
+/** More events than a kernel has: their ids have 16 bits. */
+const MAX_EVENTS = 65536;
 const MAX_ARGS = 6;
 const PRINT_FMT_BYTES = 65536;
 
@@ -31,8 +35,9 @@ export interface TraceEvent {
 
 /**
  * The events of one kernel. The list and the formats are read on first use; all
- * methods throw {@linkcode KernelError} when the kernel has no events or their
- * list is damaged.
+ * methods throw {@linkcode KernelError} when the kernel has no events. Damage
+ * stays where it is: an event or a format that cannot be read is left out, and
+ * {@linkcode leftOut} says so.
  *
  * @example
  * ```ts
@@ -49,7 +54,8 @@ export interface TraceEvent {
 export class TraceEvents {
   readonly kernel: Kernel;
   #listed: Map<number, TraceEvent> | undefined;
-  readonly #formats = new Map<number, EventFormat>();
+  readonly #formats = new Map<number, EventFormat | undefined>();
+  readonly #problems: string[] = [];
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -57,7 +63,37 @@ export class TraceEvents {
 
   /** The events, listed on first use. */
   get #byId(): ReadonlyMap<number, TraceEvent> {
-    return this.#listed ??= listEvents(this.kernel);
+    return this.#listed ??= this.#list();
+  }
+
+  #list(): Map<number, TraceEvent> {
+    try {
+      // A list that changes is read again.
+      return steady(
+        () => listEvents(this.kernel),
+        this.kernel.memory.live ? 6 : 1,
+      );
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    }
+    return listEvents(this.kernel, (error) => {
+      this.#problems.push(`the list of events: ${error.message}`);
+    });
+  }
+
+  /**
+   * What could not be read until now, as one sentence; `undefined` when nothing
+   * was left out.
+   */
+  get leftOut(): string | undefined {
+    const [first] = this.#problems;
+    if (first === undefined) return undefined;
+    const count = this.#problems.length;
+    return `${count} ${
+      count === 1 ? "part" : "parts"
+    } of the events' descriptions could not be read and ${
+      count === 1 ? "is" : "are"
+    } left out (${first})`;
   }
 
   /** All events, in the kernel's order. */
@@ -80,19 +116,48 @@ export class TraceEvents {
     return undefined;
   }
 
-  /** The format of the event with that id; `undefined` for an unknown id. */
+  /**
+   * The format of the event with that id; `undefined` for an unknown id, or when
+   * it cannot be read.
+   */
   format(id: number): EventFormat | undefined {
     const known = this.#formats.get(id);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.#formats.has(id)) return known;
     const event = this.#byId.get(id);
     if (event === undefined) return undefined;
-    const format = readFormat(this.kernel, event);
+    const format = this.#read(event);
     this.#formats.set(id, format);
     return format;
   }
+
+  #read(event: TraceEvent): EventFormat | undefined {
+    try {
+      return readFormat(this.kernel, event);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#problems.push(
+        `the format of ${event.system}:${event.name}: ${error.message}`,
+      );
+      return undefined;
+    }
+  }
 }
 
-function listEvents(kernel: Kernel): Map<number, TraceEvent> {
+/** Whether an error is about a part of memory, and not about all of it. */
+function isDamage(error: unknown): error is KernelError | MemoryError {
+  return (error instanceof KernelError || error instanceof MemoryError) &&
+    !(error instanceof BudgetError);
+}
+
+/**
+ * @param damaged what to do about a part that cannot be read; default: throw
+ */
+function listEvents(
+  kernel: Kernel,
+  damaged: (error: KernelError | MemoryError) => void = (error) => {
+    throw error;
+  },
+): Map<number, TraceEvent> {
   const head = kernel.symbols.tryAddress("ftrace_events");
   if (head === undefined) {
     throw new KernelError(
@@ -101,10 +166,26 @@ function listEvents(kernel: Kernel): Map<number, TraceEvent> {
   }
   const byId = new Map<number, TraceEvent>();
   const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
-  for (const call of listFrom(kernel, head, "trace_event_call", "list")) {
-    const event = readEvent(call, tracepoint);
-    if (event !== undefined) byId.set(event.id, event);
-  }
+  const tolerant = (read: () => void) => {
+    try {
+      read();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      damaged(error);
+    }
+  };
+  const calls = listFrom(kernel, head, "trace_event_call", "list", MAX_EVENTS);
+  const seen = new Set<bigint>();
+  tolerant(() => {
+    for (const call of calls) {
+      if (seen.has(call.gva)) throw new KernelError("it runs in circles");
+      seen.add(call.gva);
+      tolerant(() => {
+        const event = readEvent(call, tracepoint);
+        if (event !== undefined) byId.set(event.id, event);
+      });
+    }
+  });
   return byId;
 }
 

@@ -88,8 +88,18 @@ export function readBuffers(
   decoder.timeStart = Number(instance.timeStart - epoch);
   const problems: string[] = [];
   const cpus: CpuReading[] = [];
+  const ram = instance.kernel.memory.ranges.reduce(
+    (sum, { start, end }) => sum + end - start,
+    0,
+  );
   for (const cpu of buffer.cpuBuffers()) {
     if (options.cpu !== undefined && cpu.cpu !== options.cpu) continue;
+    // Several rings with the same pages would not end within the host's memory.
+    if (arena.slotsInUse * arena.slotSize > ram) {
+      throw new KernelError(
+        "the guest's trace buffers claim more pages than it has RAM: they are damaged",
+      );
+    }
     cpus.push(readCpu(cpu, arena, decoder, layout, problems));
   }
   if (cpus.length === 0) {

@@ -65,6 +65,12 @@ const MAX_PAGES = 1 << 22;
 const MAX_ORDER = 10;
 const LIST_TRIES = 8;
 
+/** More sub-buffers than one ring has: they all lie in the guest's RAM. */
+function mostPages({ memory, pageSize }: Kernel): number {
+  const ram = memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
+  return Math.min(MAX_PAGES, Math.floor(ram / pageSize));
+}
+
 /** One CPU's buffer: a `struct ring_buffer_per_cpu`. */
 export class CpuBuffer {
   readonly kernel: Kernel;
@@ -137,7 +143,8 @@ export class CpuBuffer {
   ring(resizing = false): bigint[] {
     const { space } = this.kernel;
     const count = this.object.number("nr_pages");
-    if (count === 0 || count > MAX_PAGES) {
+    const most = mostPages(this.kernel);
+    if (count === 0 || count > most) {
       throw new KernelError(
         `CPU ${this.cpu}'s ring buffer claims ${count} pages: it is not set up or damaged`,
       );
@@ -151,7 +158,7 @@ export class CpuBuffer {
     let at = start;
     do {
       // A walk that has missed the start would go round forever.
-      if (pages.length >= (resizing ? MAX_PAGES : count) || seen.has(at)) {
+      if (pages.length >= (resizing ? most : count) || seen.has(at)) {
         throw new KernelError(
           `CPU ${this.cpu}'s ring buffer does not close after ${pages.length} pages: it is being resized or damaged`,
         );
@@ -251,7 +258,12 @@ export class RingBuffer {
     return size;
   }
 
-  /** The buffers of all CPUs that have one, by CPU number. */
+  /**
+   * The buffers of all CPUs that have one, by CPU number.
+   *
+   * @throws {KernelError} when two CPUs have the same one: 8192 CPUs with one
+   * ring would be as much to read as 8192 rings.
+   */
   cpuBuffers(): CpuBuffer[] {
     const { space } = this.kernel;
     const array = this.object.u64("buffers");
@@ -261,9 +273,18 @@ export class RingBuffer {
       );
     }
     const found: CpuBuffer[] = [];
+    const owners = new Map<bigint, number>();
     for (let cpu = 0; cpu < this.kernel.cpuIds; cpu++) {
       const gva = space.u64(array + BigInt(cpu * 8));
-      if (gva !== 0n) found.push(new CpuBuffer(this.kernel, cpu, gva));
+      if (gva === 0n) continue;
+      const owner = owners.get(gva);
+      if (owner !== undefined) {
+        throw new KernelError(
+          `the ring buffer of CPU ${cpu} is also that of CPU ${owner}: the guest's trace buffer is damaged`,
+        );
+      }
+      owners.set(gva, cpu);
+      found.push(new CpuBuffer(this.kernel, cpu, gva));
     }
     return found;
   }

@@ -35,6 +35,9 @@ export interface ModuleView {
   readonly taints: readonly string[];
 }
 
+/** More modules than a kernel has loaded. */
+const MODULES = { limit: 8192 };
+
 /** How much of the modules' memory is searched at once. */
 const CHUNK = 4 << 20;
 
@@ -112,7 +115,9 @@ export function listedModules(kernel: Kernel): bigint[] {
   const head = kernel.symbols.tryAddress("modules");
   if (head === undefined) return [];
   const link = BigInt(kernel.types.offset("module", "list"));
-  return steady(() => listNodes(kernel, head)).map((node) => node - link);
+  return steady(() => listNodes(kernel, head, MODULES)).map((node) =>
+    node - link
+  );
 }
 
 /**
@@ -131,7 +136,7 @@ export function treeModules(kernel: Kernel): bigint[] | undefined {
   ) return undefined;
   // A latch tree: each node has two sets of links, and tree[0] uses the first.
   const found = steady(() =>
-    rbNodes(kernel, root + BigInt(first)).map((rb) =>
+    rbNodes(kernel, root + BigInt(first), MODULES).map((rb) =>
       kernel.space.u64(rb - BigInt(node) + BigInt(mod))
     )
   );
@@ -148,7 +153,7 @@ export function sysfsModules(kernel: Kernel): bigint[] | undefined {
   const entry = BigInt(types.offset("module_kobject", "kobj.entry"));
   const mod = BigInt(types.offset("module_kobject", "mod"));
   return steady(() =>
-    listNodes(kernel, kset + BigInt(types.offset("kset", "list")))
+    listNodes(kernel, kset + BigInt(types.offset("kset", "list")), MODULES)
       .map((node) => kernel.space.u64(node - entry + mod))
   ).filter((gva) => gva !== 0n);
 }
@@ -188,7 +193,13 @@ export function modulesInMemory(
         if (words[i] !== own % 2 ** 32) continue;
         if (words[i + 1] !== high + Math.floor(own / 2 ** 32)) continue;
         if (object + size > bytes.length) continue;
-        if (isName(bytes, object + name)) found.push(from + BigInt(object));
+        if (!isName(bytes, object + name)) continue;
+        found.push(from + BigInt(object));
+        if (found.length > MODULES.limit) {
+          throw new KernelError(
+            `more than ${MODULES.limit} modules seem to lie in memory: it is damaged`,
+          );
+        }
       }
     }
   }

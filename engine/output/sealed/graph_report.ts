@@ -23,6 +23,11 @@ import type { Names, RecordingHeader } from "../../seal/recording/recording.ts";
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;
+/**
+ * More levels than calls have (FTRACE_RETFUNC_DEPTH): a guest's 16 bits would
+ * indent a line by 128 KiB.
+ */
+const DEEPEST = 64;
 
 /** An address outside the kernel's text, and how often it was seen. */
 export interface ForeignAddress {
@@ -265,7 +270,7 @@ export class GraphReport {
     return `${String(seconds).padStart(6)}.${micros} | ${
       String(cpu).padStart(3)
     })  ${task.padEnd(22)} | ${duration.padStart(14)} | ${
-      "  ".repeat(row.depth(index))
+      "  ".repeat(Math.min(row.depth(index), DEEPEST))
     }${text}`;
   }
 

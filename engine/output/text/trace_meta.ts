@@ -82,6 +82,8 @@ export function traceMeta(
     },
     symbols: textSymbols(symbols),
     string: (lo, hi) => {
+      // Read for an event: the buffers bound how often.
+      space.budget.renew();
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
       try {
         return space.string(gva, MAX_STRING);
@@ -94,6 +96,7 @@ export function traceMeta(
     variable: (name) => {
       const gva = symbols.tryAddress(name);
       if (gva === undefined) return undefined;
+      space.budget.renew();
       try {
         return space.u64(gva);
       } catch (error) {

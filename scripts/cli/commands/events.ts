@@ -9,7 +9,7 @@ import {
 } from "xftrace/ftrace";
 import { rawReason, traceMeta } from "xftrace/output";
 import { openGuest, withTarget } from "../target.ts";
-import { faint, out, outJson, strong } from "../terminal.ts";
+import { faint, out, outJson, strong, warn } from "../terminal.ts";
 
 /** What `events --json` prints for each event. */
 export interface EventInfo {
@@ -95,7 +95,7 @@ Examples:
       const withFormat = options.format === true;
       if (options.json === true) {
         const meta = traceMeta(instance, events, layout);
-        return outJson(chosen.map((event): EventInfo => {
+        outJson(chosen.map((event): EventInfo => {
           const format = events.format(event.id);
           return {
             system: event.system,
@@ -115,6 +115,8 @@ Examples:
               : {}),
           };
         }));
+        if (events.leftOut !== undefined) warn(events.leftOut);
+        return;
       }
       let text = "";
       for (const event of chosen) {
@@ -131,5 +133,6 @@ Examples:
         if (format !== undefined) text += formatText(format);
       }
       out(text);
+      if (events.leftOut !== undefined) warn(events.leftOut);
     });
 }

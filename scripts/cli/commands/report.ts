@@ -92,6 +92,10 @@ Examples:
         }
       }
       for (const problem of reading.problems.slice(0, 10)) warn(problem);
+      if (reading.problems.length > 10) {
+        warn(`${count(reading.problems.length - 10)} more pages as these`);
+      }
+      if (events.leftOut !== undefined) warn(events.leftOut);
       const lost = reading.cpus.reduce((sum, cpu) => sum + cpu.lost, 0);
       if (lost > 0) {
         note(

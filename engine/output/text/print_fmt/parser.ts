@@ -86,8 +86,12 @@ const BINDING: Readonly<Record<string, number>> = {
   "/": 10,
   "%": 10,
 };
-/** Deeper nesting is refused, in order to limit recursion. */
-const DEEPEST = 200;
+/**
+ * Deeper nesting is refused, in order to limit recursion. Parentheses count
+ * twice: as an expression and as its first operand.
+ */
+const DEEPEST = 400;
+const TOO_DEEP = "the expression is nested too deeply";
 
 class Parser {
   readonly #tokens: Token[];
@@ -108,13 +112,16 @@ class Parser {
       args.push(this.#expression());
     }
     if (this.#peek().kind !== "end") this.#fail("a comma or the end");
+    // Chains (`1 + 1 + ...`, `x[0][0]...`) are parsed in a loop, but compiled
+    // by recursion.
+    if (args.some((node) => isDeeper(node, DEEPEST))) {
+      throw new PrintFmtError(TOO_DEEP);
+    }
     return { format, args };
   }
 
   #expression(): Node {
-    if (++this.#depth > DEEPEST) {
-      throw new PrintFmtError("the expression is nested too deeply");
-    }
+    if (++this.#depth > DEEPEST) throw new PrintFmtError(TOO_DEEP);
     const node = this.#conditional();
     this.#depth--;
     return node;
@@ -148,15 +155,17 @@ class Parser {
   }
 
   #unary(): Node {
+    if (++this.#depth > DEEPEST) throw new PrintFmtError(TOO_DEEP);
+    const node = this.#signed();
+    this.#depth--;
+    return node;
+  }
+
+  #signed(): Node {
     const token = this.#peek();
     if (token.kind === "punctuation" && "!~-+*&".includes(token.text)) {
-      if (++this.#depth > DEEPEST) {
-        throw new PrintFmtError("the expression is nested too deeply");
-      }
       this.#take();
-      const of = this.#unary();
-      this.#depth--;
-      return { op: "unary", sign: token.text, of };
+      return { op: "unary", sign: token.text, of: this.#unary() };
     }
     if (this.#is("(") && this.#castFollows()) {
       this.#take();
@@ -337,5 +346,38 @@ class Parser {
     throw new PrintFmtError(
       `${expected} expected at ${token.at}, not ${found}`,
     );
+  }
+}
+
+/** Whether a tree has more levels than that; without recursion. */
+function isDeeper(root: Node, levels: number): boolean {
+  let level: Node[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap(childrenOf);
+  }
+  return false;
+}
+
+function childrenOf(node: Node): Node[] {
+  switch (node.op) {
+    case "call":
+      return node.args;
+    case "braces":
+      return node.items;
+    case "unary":
+    case "cast":
+    case "member":
+      return [node.of];
+    case "binary":
+      return [node.left, node.right];
+    case "index":
+      return [node.of, node.at];
+    case "choose":
+      return node.then === undefined
+        ? [node.test, node.otherwise]
+        : [node.test, node.then, node.otherwise];
+    default:
+      return [];
   }
 }

@@ -60,11 +60,41 @@ export function compilePrintFmt(
       fields,
       env,
     });
-    return { render, failure: undefined };
+    return { render: contained(render, rawFields(format)), failure: undefined };
   } catch (error) {
-    if (!(error instanceof PrintFmtError)) throw error;
+    if (!isOfFormat(error)) throw error;
     return { render: rawFields(format), failure: error.message };
   }
+}
+
+/** More characters than the kernel prints of an event (trace_seq: 8 KiB). */
+const MOST_TEXT = 65536;
+
+/**
+ * A format that fails for one event, or asks for a text longer than any that
+ * the kernel prints, does so for that event alone.
+ */
+function contained(render: Renderer, otherwise: Renderer): Renderer {
+  return (record) => {
+    try {
+      const text = render(record);
+      return text.length <= MOST_TEXT
+        ? text
+        : text.slice(0, MOST_TEXT) + "[LINE TOO BIG]\n";
+    } catch (error) {
+      if (!isOfFormat(error)) throw error;
+      return otherwise(record);
+    }
+  };
+}
+
+/**
+ * Whether an error is due to the format, which is the guest's: too deep or too
+ * long for us (RangeError), or operands that do not fit (TypeError).
+ */
+function isOfFormat(error: unknown): error is Error {
+  return error instanceof PrintFmtError || error instanceof RangeError ||
+    error instanceof TypeError;
 }
 
 /** Shows an event's raw fields: `[FAILED TO PARSE] pid=12 len=0x8`. */

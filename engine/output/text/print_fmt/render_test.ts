@@ -354,3 +354,54 @@ Deno.test("rendering never throws, for any print_fmt and any bytes", () => {
     { numRuns: times(2000) },
   );
 });
+
+Deno.test("an expression nested or chained without end is shown raw, and soon", () => {
+  const n = 20_000;
+  const expressions = [
+    "(".repeat(n) + "REC->i" + ")".repeat(n),
+    "(int)".repeat(n) + "REC->i",
+    "!".repeat(n) + "REC->i",
+    "sizeof ".repeat(n) + "REC->i",
+    "1 + ".repeat(n) + "REC->i",
+    "REC->words" + "[0]".repeat(n),
+    "REC->i" + "->x".repeat(n),
+    "1 ? ".repeat(n) + "REC->i" + " : 2".repeat(n),
+    "1 ?: ".repeat(n) + "REC->i",
+    "__print_hex(".repeat(n) + "REC->i" + ")".repeat(n),
+    "{".repeat(n) + "REC->i" + "}".repeat(n),
+    "((1+1)+1)*".repeat(n / 10) + "REC->i",
+  ];
+  for (const expression of expressions) {
+    const from = performance.now();
+    const { render, failure } = compilePrintFmt(
+      {
+        id: 1,
+        system: "test",
+        name: "test",
+        fields: FIELDS,
+        printFmt: `"%d", ${expression}`,
+      },
+      ENV,
+    );
+    assert.notEqual(failure, undefined);
+    const { bytes } = record();
+    const of = new RecordBytes(bytes);
+    assert.ok(render(of).startsWith(FAILED_MARK));
+    assert.ok(performance.now() - from < 2000);
+  }
+});
+
+Deno.test("a text longer than any that the kernel prints is cut", () => {
+  const { render } = compilePrintFmt(
+    {
+      id: 1,
+      system: "test",
+      name: "test",
+      fields: FIELDS,
+      printFmt: `"${"%32000d".repeat(100)}"${", REC->i".repeat(100)}`,
+    },
+    ENV,
+  );
+  const text = render(new RecordBytes(record().bytes));
+  assert.ok(text.length < 70_000 && text.endsWith("[LINE TOO BIG]\n"));
+});
