@@ -339,3 +339,31 @@ Deno.test("tasks that a guest invents do not pile up", () => {
   }
   assert.ok(passes.open <= 1 << 16, String(passes.open));
 });
+
+Deno.test("a call that never returns does not take ever more memory", () => {
+  const calls = new GraphCalls({
+    ...OPTIONS,
+    functions: set("f1"),
+    inside: true,
+  });
+  const steps: Step[] = [];
+  for (let i = 0; i < 10_000; i++) steps.push("> f2 1", "< f2 1");
+  const out = callFrame(0n, new PageArena(8));
+  const take = (each: readonly Step[], times = 1) => {
+    const columns = columnsOf(each);
+    const rows = Uint32Array.from({ length: columns.length }, (_, i) => i);
+    for (let i = 0; i < times; i++) {
+      out.columns.length = 0;
+      calls.take(columns, rows, columns.length, out);
+    }
+  };
+  take(["> f1 0"]);
+  take(steps, 120);
+  // 1,200,000 calls happened within f1; a million is kept.
+  assert.equal(calls.cut, 1_200_001 - (1 << 20));
+  take(["< f1 0"]);
+  assert.equal(out.calls.inside[0]?.length, 1 << 20);
+  // The next call is whole again.
+  take(["> f1 0", "> f2 1", "< f2 1", "< f1 0"]);
+  assert.equal(out.calls.inside[0]?.length, 2);
+});

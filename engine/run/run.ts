@@ -254,7 +254,7 @@ class Run {
     const reading = readBuffers(this.#target.instance, this.#layout);
     const { columns, arena } = reading;
     this.#take({ columns, arena, ordered: false });
-    this.#warnings.push(...reading.problems);
+    for (const problem of reading.problems) this.#warnings.push(problem);
     let lost = 0;
     let overrun = 0;
     for (const cpu of reading.cpus) {

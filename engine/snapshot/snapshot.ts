@@ -13,6 +13,7 @@ import type { SymbolBlob } from "../kernel/symbols/symbol_blob.ts";
 import { mergeRanges } from "../memory/elf_core_ranges.ts";
 import { FrozenMemory } from "../memory/frozen_memory.ts";
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
+import { readLimits } from "../memory/read_limits.ts";
 import {
   SNAPSHOT_FORMAT,
   type SnapshotManifest,
@@ -81,6 +82,7 @@ export async function takeSnapshot(
       ? {}
       : { onWarning: options.onWarning }),
   });
+  kernel.space.budget.allow(readLimits(memory));
   options.onProgress?.("reading the trace");
   const work: TracingWork = touchTracing(kernel, frozen);
   for (const sentence of work.problems) options.onWarning?.(sentence);

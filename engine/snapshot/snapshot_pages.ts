@@ -68,7 +68,7 @@ export function touchTracing(
           freezePages(buffer, frozen);
           const reading = readBuffers(instance, layout, { buffer });
           held.push({ instance, reading });
-          problems.push(...reading.problems);
+          for (const problem of reading.problems) problems.push(problem);
           events += reading.cpus.reduce((sum, cpu) => sum + cpu.events, 0);
         }
       });

@@ -67,6 +67,7 @@ export class Collector {
   readonly #types = new Set<number>();
   readonly #lost = new Map<number, number>();
   #stop = false;
+  #drained = false;
 
   /**
    * Begins to follow.
@@ -120,8 +121,10 @@ export class Collector {
       alive: () => this.#session.alive(),
       stopped: () => this.#stop,
       slowMs: SLOW_MS,
-      slow: () => this.#slow(),
-      poll: () => this.#poll() > 0 ? BUSY_MS : IDLE_MS,
+      slow: () => {
+        if (!this.#drained) this.#slow();
+      },
+      poll: () => !this.#drained && this.#poll() > 0 ? BUSY_MS : IDLE_MS,
       // The guest was resetting or resizing a buffer: try again.
       failed: () => IDLE_MS,
     });
@@ -163,6 +166,20 @@ export class Collector {
   }
 
   /**
+   * Reads what is left in the guest. What it records afterwards does not belong
+   * to this trace.
+   */
+  drain(): void {
+    if (this.#drained) return;
+    for (let i = 0; i < LAST_POLLS; i++) {
+      this.#poll();
+      if (this.#follower.totals().exact && i > 0) break;
+    }
+    if (this.#session.alive()) this.#slow();
+    this.#drained = true;
+  }
+
+  /**
    * Reads what is left, and writes the text and the result.
    *
    * @param reason why the trace ends, for the result
@@ -173,11 +190,7 @@ export class Collector {
     output: string,
     options: Partial<TraceTextOptions["graph"]> = {},
   ): CollectorResult {
-    for (let i = 0; i < LAST_POLLS; i++) {
-      this.#poll();
-      if (this.#follower.totals().exact && i > 0) break;
-    }
-    if (this.#session.alive()) this.#slow();
+    this.drain();
     const { lost, dropped, resets, blindResets, exact } = this.#follower
       .totals();
     this.#writer.poll(Infinity, lost, dropped);

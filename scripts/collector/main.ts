@@ -15,6 +15,8 @@ import { type CollectorResult, StateFolder } from "./state.ts";
 interface Following {
   status(): CollectorStatus;
   stop(): void;
+  /** Reads what is left, where that does not end the trace. */
+  drain?(): void;
   run(): Promise<"stopped" | "the guest has ended">;
   finish(
     reason: string,
@@ -45,7 +47,8 @@ async function main(key: string, target: string): Promise<void> {
   let finish: Extract<Request, { do: "finish" }> | undefined;
   let reply: (value: Reply) => void = () => {};
   const serving = serve(folder.socket, (request) => {
-    if (request.do === "status") return { status: collector.status() };
+    if (request.do === "drain") collector.drain?.();
+    if (request.do !== "finish") return { status: collector.status() };
     finish = request;
     collector.stop();
     return new Promise((resolve) => {

@@ -12,6 +12,8 @@ import type { CollectorResult } from "./state.ts";
 /** The requests that a collector answers. */
 export const requestSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("status") }),
+  /** Reads what is left in the guest, and nothing after that. */
+  z.object({ do: z.literal("drain") }),
   z.object({
     do: z.literal("finish"),
     /** Absolute path of the text. */

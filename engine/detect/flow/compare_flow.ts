@@ -110,10 +110,10 @@ export function sizeDifferences(
     if (known === undefined || sizes.size === 0) continue;
     const n = sum(known.values());
     if (n < ENOUGH_SIZES) continue;
-    const range = [
-      Math.min(...known.keys()),
-      Math.max(...known.keys()),
-    ] as const;
+    let range: readonly [number, number] = [Infinity, -Infinity];
+    for (const size of known.keys()) {
+      range = [Math.min(range[0], size), Math.max(range[1], size)];
+    }
     const calls = sum(sizes.values());
     let outside = 0;
     for (const [size, times] of sizes) {

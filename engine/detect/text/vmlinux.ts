@@ -28,6 +28,8 @@ export interface Vmlinux {
 }
 
 const ELF_MAGIC = 0x7f454c46;
+/** More bytes than a section's name has. */
+const LONGEST_NAME = 256;
 
 function isElf(file: Uint8Array): boolean {
   return file.length >= 4 &&
@@ -79,7 +81,7 @@ export function readVmlinux(
       : Number(view.getBigUint64(at + 0x20, true));
     let last = names + view.getUint32(at, true);
     const first = last;
-    while (elf[last] !== 0 && last < elf.length) last++;
+    while (last - first < LONGEST_NAME && elf[last] > 0) last++;
     sections.push({
       name: String.fromCharCode(...elf.subarray(first, last)),
       address: view.getBigUint64(at + 0x10, true),

@@ -49,9 +49,9 @@ export class PageArena {
 
   /**
    * @param slotSize size of a sub-buffer in bytes, including its header
-   * @param slots initial capacity
+   * @param slots initial capacity; default: 64, and at most 1 MiB of them
    */
-  constructor(slotSize: number, slots = 64) {
+  constructor(slotSize: number, slots = Math.min(64, (1 << 20) / slotSize)) {
     if (!(slotSize > 0) || slotSize % 8 !== 0) {
       throw new XftraceError(
         `a sub-buffer of ${slotSize} bytes is not a multiple of 8; ` +
@@ -59,7 +59,8 @@ export class PageArena {
       );
     }
     this.slotSize = slotSize;
-    const buffer = new ArrayBuffer(slotSize * Math.max(1, slots));
+    const count = Math.max(1, Math.floor(slots));
+    const buffer = new ArrayBuffer(slotSize * count);
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.view = new DataView(buffer);

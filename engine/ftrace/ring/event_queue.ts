@@ -36,9 +36,10 @@ export class EventQueue {
   latestHanded = -Infinity;
   readonly #slots: { slot: number; end: number }[] = [];
 
-  constructor(arena: PageArena, epoch: bigint) {
+  /** @param rows room for so many rows at first */
+  constructor(arena: PageArena, epoch: bigint, rows = FIRST_ROWS) {
     this.arena = arena;
-    this.columns = new EventColumns(epoch, FIRST_ROWS);
+    this.columns = new EventColumns(epoch, rows);
   }
 
   /** The number of rows not yet taken. */

@@ -151,3 +151,29 @@ Deno.test("CPUs without a buffer are skipped", () => {
   guest.setU64(at, 0n);
   assert.throws(() => buffer.cpuBuffers(), /still booting/);
 });
+
+Deno.test("CPUs that share a buffer are refused: 8192 of one ring take too long", () => {
+  const sim = ringGuest([2, 2, 2]);
+  const { guest, buffer } = sim;
+  const array = guest.u64(
+    guest.at("trace_buffer", buffer.object.gva, "buffers"),
+  );
+  guest.setU64(array + 16n, guest.u64(array));
+  assert.throws(
+    () => buffer.cpuBuffers(),
+    (error) =>
+      error instanceof KernelError &&
+      /ring buffer of CPU 2 is also that of CPU 0/.test(error.message),
+  );
+});
+
+Deno.test("a ring with more pages than the guest has RAM is refused", () => {
+  const sim = ringGuest([4]);
+  const { guest } = sim;
+  const [cpu] = sim.buffer.cpuBuffers();
+  const pages = guest.bytes.length / 4096;
+  for (const count of [pages + 1, 1 << 22]) {
+    guest.setU64(places(sim).cpu("nr_pages"), count);
+    assert.throws(() => cpu.ring(), new RegExp(`claims ${count} pages`));
+  }
+});

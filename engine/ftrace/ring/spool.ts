@@ -32,6 +32,11 @@ const LEAST: Readonly<Record<number, number>> = {
 /** More bytes than any record has: a sub-buffer has at most 4 MiB. */
 const LARGEST = 8 << 20;
 
+/** Room for so many rows at first: a file may claim many rings. */
+const FIRST_ROWS = 64;
+/** More rings than a trace has: one or two for each of 8192 CPUs (NR_CPUS). */
+const MOST_RINGS = 2 * 8192;
+
 /** The decoded events of one ring. */
 interface Ring {
   readonly queue: EventQueue;
@@ -69,6 +74,8 @@ export class SpoolReader implements Disposable {
   readonly #arenas = new Map<number, PageArena>();
   readonly #epoch: bigint;
   readonly #rings = new Map<number, Ring>();
+  /** The key of each of {@linkcode queues}. */
+  readonly #keys: number[] = [];
   /** The ring of each CPU that had events last. */
   readonly #latest = new Map<number, Ring>();
   #buffer = new Uint8Array(4 << 20);
@@ -153,16 +160,22 @@ export class SpoolReader implements Disposable {
     const key = cpu * 0x1_0000 + ring;
     let found = this.#rings.get(key);
     if (found === undefined) {
+      if (this.#rings.size >= MOST_RINGS || cpu >= MOST_RINGS) {
+        throw new XftraceError(
+          `the collector's file is damaged: it claims ring ${ring} of CPU ${cpu}, after ${this.#rings.size} others`,
+        );
+      }
       const arena = this.#arenas.get(pageSize) ?? new PageArena(pageSize);
       this.#arenas.set(pageSize, arena);
-      const queue = new EventQueue(arena, this.#epoch);
+      const queue = new EventQueue(arena, this.#epoch, FIRST_ROWS);
       const decoder = new PageDecoder(this.#layout, queue.columns);
       found = { queue, decoder };
       this.#rings.set(key, found);
-      this.queues.length = 0;
-      for (const key of [...this.#rings.keys()].sort((a, b) => a - b)) {
-        this.queues.push(this.#rings.get(key)!.queue);
-      }
+      // In the order of their keys.
+      let at = this.#keys.length;
+      while (at > 0 && this.#keys[at - 1] > key) at--;
+      this.#keys.splice(at, 0, key);
+      this.queues.splice(at, 0, queue);
     }
     this.#latest.set(cpu, found);
     return found;
@@ -239,8 +252,10 @@ export class SpoolReader implements Disposable {
       this.header.pageSize;
     const fromTs = view.getFloat64(at + 16, true);
     const { data } = this.#layout.page;
+    // Sizes are powers of two, so that there are few arenas.
     const fits = from <= to && SEGMENT_HEAD + to - from === body &&
-      data + to <= pageSize && pageSize <= LARGEST_PAGE;
+      data + to <= pageSize && pageSize <= LARGEST_PAGE &&
+      (pageSize & (pageSize - 1)) === 0;
     if (!fits) {
       throw new XftraceError(
         "the collector's file is damaged: a segment does not fit its page",

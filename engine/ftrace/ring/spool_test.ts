@@ -364,3 +364,50 @@ Deno.test("records of a later version are skipped", () => {
   );
   assert.deepEqual(readBack(path, sim).events, [[0, 1, 2]]);
 });
+
+Deno.test("a file that claims rings without end is refused, and soon", () => {
+  using at = folder();
+  const path = join(at.path, "spool");
+  const sim = ringGuest([2]);
+  record(path, sim, [() => writeMany(sim.rings[0], 3)]);
+  const whole = readFileSync(path);
+  const header = whole.subarray(0, (12 + whole.readUInt32LE(8) + 7) & ~7);
+  const lost = (cpu: number) => {
+    const one = Buffer.alloc(8 + 16);
+    one.writeUInt32LE(4, 0);
+    one.writeUInt32LE(16, 4);
+    one.writeUInt32LE(cpu, 8);
+    return one;
+  };
+  const segment = (cpu: number, ring: number, unit: number) => {
+    const one = Buffer.alloc(8 + 24);
+    one.writeUInt32LE(1, 0);
+    one.writeUInt32LE(24, 4);
+    one.writeUInt32LE(cpu, 8);
+    one.writeUInt16LE(ring, 20);
+    one.writeUInt16LE(unit, 22);
+    return one;
+  };
+  const many = (count: number, one: (i: number) => Buffer) =>
+    Buffer.concat(Array.from({ length: count }, (_, i) => one(i)));
+  const files = [
+    many(70_000, lost),
+    many(1, () => lost(0xffff_ffff)),
+    many(65_536, (i) => segment(0, i, 1)),
+    // Pages of every size: an arena for each.
+    many(1024, (i) => segment(0, i, i + 1)),
+  ];
+  for (const records of files) {
+    writeFileSync(path, Buffer.concat([header, records]));
+    const from = performance.now();
+    using spool = new SpoolReader(path, LAYOUT_6_1);
+    assert.throws(
+      () => {
+        while (spool.poll());
+      },
+      (error) =>
+        error instanceof XftraceError && /is damaged/.test(error.message),
+    );
+    assert.ok(performance.now() - from < 5000);
+  }
+});

@@ -58,6 +58,9 @@ export function sizeOf(btf: RawBtf, id: number): number {
   throw badBtf(`array type ${id} contains itself`);
 }
 
+/** More bytes than any struct has: 16 MiB. */
+const MOST_BYTES = 16 << 20;
+
 /** Whether a (resolved) type has members. */
 export function isCompound(btf: RawBtf, id: number): boolean {
   const kind = btf.kind(id);
@@ -91,7 +94,11 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
     }
   };
   add(id, 0, 0);
-  return { name: btf.name(id), size: btf.word(id, 2), members };
+  const size = btf.word(id, 2);
+  if (size > MOST_BYTES) {
+    throw badBtf(`struct ${btf.name(id)} claims to have ${size} bytes`);
+  }
+  return { name: btf.name(id), size, members };
 }
 
 /** A member at a bit position; `width` is that of a bit-field. */

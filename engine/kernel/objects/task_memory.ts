@@ -16,6 +16,8 @@ const CHUNK = 8192;
  * seconds.
  */
 const MOST_RAM = 64 * 2 ** 30;
+/** More bytes than a `struct page` has. */
+const MOST_STRUCT = 256;
 /** More objects than a slab holds: `objects` has 15 bits (struct slab). */
 const MOST_OBJECTS = 1 << 15;
 /** TASK_DEAD and TASK_NEW (include/linux/sched.h). */
@@ -73,7 +75,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
   if (
     at === undefined || cacheAt === undefined || struct === undefined ||
-    ram > MOST_RAM
+    struct > MOST_STRUCT || ram > MOST_RAM
   ) return undefined;
   const cache = space.u64(at);
   const size = kernel.object("kmem_cache", cache).number("size");

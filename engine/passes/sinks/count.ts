@@ -78,7 +78,7 @@ export class CountTable {
     if (this.by.length === 0) return `${this.total}\n`;
     if (this.rows.length === 0) return "no events\n";
     const names = this.rows.map((row) => keyText(row.key));
-    const width = Math.max(...names.map((name) => name.length));
+    const width = names.reduce((most, { length }) => Math.max(most, length), 0);
     return this.rows.map((row, i) =>
       `${names[i].padEnd(width)}  ${String(row.count).padStart(8)}\n`
     ).join("");

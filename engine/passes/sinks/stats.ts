@@ -98,7 +98,7 @@ export class StatsTable {
       ]),
     ];
     const widths = head.map((_, i) =>
-      Math.max(...cells.map((row) => row[i].length))
+      cells.reduce((most, row) => Math.max(most, row[i].length), 0)
     );
     return cells.map((row) =>
       row.map((cell, i) =>

@@ -20,12 +20,15 @@ import {
   readBuffers,
   SpoolReader,
   TraceArray,
+  type TraceLayout,
 } from "xftrace/ftrace";
 import {
   entryCounts,
   guestTextOptions,
   TEXT,
+  type TraceMeta,
   traceMeta,
+  type TraceTextOptions,
   unfollowedSettings,
   writeBuffers,
   writeTraceGraph,
@@ -127,18 +130,21 @@ export async function turnOff(options: OffOptions): Promise<void> {
   }
   // An earlier `off` has written the text, or `on` may have been killed before
   // there was a collector.
-  const result = state.collected !== true && existsSync(folder.spool)
-    ? await collect(session, folder, state, options)
+  const collecting = state.collected !== true && existsSync(folder.spool)
+    ? await drain(session, folder, state)
     : undefined;
-  const { collected = result !== undefined } = state;
-  const remaining = new RemainingChanges(folder, { ...state, collected });
+  // Before the text is written: whatever becomes of that, the guest is left as
+  // it was.
   const left = await undo(
     target,
     session,
     state,
-    remaining,
+    new RemainingChanges(folder, state),
     options.keep === true,
   );
+  const result = collecting === undefined
+    ? undefined
+    : await collect(folder, state, options, collecting);
   if (result !== undefined) tell(result, options.output);
   else if (state.collected === true) {
     note("an earlier `xftrace off` wrote the text");
@@ -211,14 +217,49 @@ async function undo(
   return left;
 }
 
+/** What the text needs to know of the guest while it is traced. */
+interface Described {
+  readonly layout: TraceLayout;
+  readonly meta: TraceMeta;
+  readonly options: TraceTextOptions;
+}
+
+/**
+ * Has the collector read what is left, and reads what the text needs: once the
+ * changes are undone, the guest's buffers may be empty, and its tracer another.
+ *
+ * @returns what the text needs, or why that cannot be read; a collector that is
+ * still there has read it itself
+ */
+async function drain(
+  session: Session,
+  folder: StateFolder,
+  state: TraceState,
+): Promise<Described | Error> {
+  try {
+    await ask(folder.socket, { do: "drain" });
+    const { instance, events, layout } = openInstance(session, state.instance);
+    return {
+      layout,
+      meta: traceMeta(instance, events, layout),
+      options: guestTextOptions(instance),
+    };
+  } catch (error) {
+    if (error instanceof GuestGoneError || !(error instanceof Error)) {
+      throw error;
+    }
+    return error;
+  }
+}
+
 /**
  * Has the collector write the text, or writes it when the collector is gone.
  */
 async function collect(
-  session: Session,
   folder: StateFolder,
   state: TraceState,
   options: OffOptions,
+  described: Described | Error,
 ): Promise<CollectorResult> {
   const output = resolve(options.output);
   const graph = givenGraphOptions(options);
@@ -229,14 +270,14 @@ async function collect(
     "the collector ended before `xftrace off`" +
       (left === undefined ? "; what it kept until then is written" : ""),
   );
-  const { instance, events, layout } = openInstance(session, state.instance);
-  using spool = new SpoolReader(folder.spool, layout);
+  if (described instanceof Error) throw described;
+  using spool = new SpoolReader(folder.spool, described.layout);
   using file = new FileSink(output);
-  const guest = guestTextOptions(instance);
+  const guest = described.options;
   const summary = writeTraceGraph(
     spool,
     {
-      meta: traceMeta(instance, events, layout),
+      meta: described.meta,
       options: { ...guest, graph: { ...guest.graph, ...graph } },
       target: state.target,
     },
