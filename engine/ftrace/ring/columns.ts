@@ -51,7 +51,10 @@ export class PageArena {
    * @param slotSize size of a sub-buffer in bytes, including its header
    * @param slots initial capacity; default: 64, and at most 1 MiB of them
    */
-  constructor(slotSize: number, slots = Math.min(64, (1 << 20) / slotSize)) {
+  constructor(
+    slotSize: number,
+    slots: number = Math.min(64, (1 << 20) / slotSize),
+  ) {
     if (!(slotSize > 0) || slotSize % 8 !== 0) {
       throw new XftraceError(
         `a sub-buffer of ${slotSize} bytes is not a multiple of 8; ` +
