@@ -10,6 +10,7 @@
  */
 import type { GuestAgent } from "../agent/agent.ts";
 import { EXIT, KernelError, XftraceError } from "../base/errors.ts";
+import { shellWord } from "../base/shell_word.ts";
 import { shownText } from "../base/shown.ts";
 import { moduleTextIntegrity } from "../detect/checks/xf024_module_text.ts";
 import { runChecks } from "../detect/core/runner.ts";
@@ -121,7 +122,9 @@ export function planInstall(
   }
   if (file.release !== release) {
     throw new XftraceError(
-      `${file.source} is for the kernel ${file.release}, and ${target} runs ${release}; build it for that one: xftrace guest build -t ${target}`,
+      `${file.source} is for the kernel ${file.release}, and ${target} runs ${release}; build it for that one: xftrace guest build -t ${
+        shellWord(target)
+      }`,
     );
   }
   requireAbsent(kernel, target);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shellWord } from "../base/shell_word.ts";
 import type { VmBacking, VmProcess } from "./vm.ts";
 
 /**
@@ -72,7 +73,7 @@ export function shareAdvice(vm: VmProcess): string[] {
   const huge = vm.plans[0]?.backings.some((backing) => backing.hugetlb);
   return vm.libvirt
     ? [
-      `virsh edit ${vm.named ? vm.name : "DOMAIN"}: inside ` +
+      `virsh edit ${vm.named ? shellWord(vm.name) : "DOMAIN"}: inside ` +
       (huge === true
         ? `<memoryBacking>, beside <hugepages/>, add ${SHARE_ACCESS}`
         : `<domain> add ${SHARE_XML}`),

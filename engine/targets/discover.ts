@@ -5,12 +5,17 @@
  */
 
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { listed } from "../base/listed.ts";
 import { nearNames } from "../base/near_names.ts";
+import { isPlainWord } from "../base/shell_word.ts";
 import { describeOther, otherVmm } from "./other_vmms.ts";
 import { Proc } from "./proc.ts";
 import { describeQemu, isQemu, programName } from "./qemu.ts";
 import { TARGET_FORMS } from "./target.ts";
 import type { VmProcess } from "./vm.ts";
+
+/** The most VMs that an error names. */
+const MOST_NAMED = 20;
 
 /**
  * All VMs that run on this host, ascending by pid.
@@ -73,10 +78,11 @@ export function vmByName(name: string, vms: readonly VmProcess[]): VmProcess {
   if (found.length > 1) {
     throw new XftraceError(
       `${found.length} VMs are named ${name}; choose one of ` +
-        found.map((vm) => `pid:${vm.pid}`).join(", "),
+        listed(found.map((vm) => `pid:${vm.pid}`), MOST_NAMED),
     );
   }
-  const near = nearNames(name, vms.filter((vm) => vm.named).map((v) => v.name));
+  const names = vms.filter((vm) => vm.named).map((vm) => vm.name);
+  const near = nearNames(name, names.filter(isPlainWord));
   const hint = near.length > 0
     ? `did you mean ${near.map((n) => `qemu:${n}`).join(" or ")}?`
     : running(vms);
@@ -115,13 +121,15 @@ export function onlyVm(vms: readonly VmProcess[]): VmProcess {
   }
   throw new XftraceError(
     `${vms.length} VMs run on this host; choose one with -t: ` +
-      vms.map(targetOf).join(", "),
+      listed(vms.map(targetOf), MOST_NAMED),
     { exitCode: EXIT.usage },
   );
 }
 
 /**
- * A target string that names a VM.
+ * A target string that names a VM: by its name if that is a plain word, else by
+ * its process. Any user may name a process as they like, and the string is
+ * printed, copied to command lines, and offered by completions.
  *
  * @example
  * ```ts
@@ -131,11 +139,13 @@ export function onlyVm(vms: readonly VmProcess[]): VmProcess {
  * ```
  */
 export function targetOf(vm: VmProcess): string {
-  return vm.named && vm.kind === "qemu" ? `qemu:${vm.name}` : `pid:${vm.pid}`;
+  return vm.named && vm.kind === "qemu" && isPlainWord(vm.name)
+    ? `qemu:${vm.name}`
+    : `pid:${vm.pid}`;
 }
 
 function running(vms: readonly VmProcess[]): string {
   return vms.length === 0
     ? "none runs at all"
-    : `there are ${vms.map(targetOf).join(", ")}`;
+    : `there are ${listed(vms.map(targetOf), MOST_NAMED)}`;
 }

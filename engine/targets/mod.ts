@@ -9,6 +9,7 @@ export {
   shareOptions,
   TRACE_PARAMETERS,
 } from "./advice.ts";
+export { isPlainWord, shellWord } from "../base/shell_word.ts";
 export { listVms, targetOf } from "./discover.ts";
 export { mayOpen } from "./proc.ts";
 export { resolveTarget } from "./resolve.ts";

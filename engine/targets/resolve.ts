@@ -8,6 +8,7 @@ import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { allBoards } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
 import { fileError } from "../base/file_error.ts";
+import { shellWord } from "../base/shell_word.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
 import {
@@ -169,7 +170,9 @@ function resolveFile(
   const magic = new DataView(head.buffer).getUint32(0, false);
   if (magic === 0x7f454c46) {
     throw new XftraceError(
-      `${path} is an ELF file, not bare memory; use core:${path}`,
+      `${path} is an ELF file, not bare memory; use ${
+        shellWord(`core:${path}`)
+      }`,
     );
   }
   // A private mapping is found through its path: the file itself cannot be

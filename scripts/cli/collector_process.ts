@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { XftraceError } from "xftrace";
+import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
 import type { StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -115,17 +116,25 @@ export async function requireFree(
   const reply = await ask(folder.socket, { do: "status" });
   if (reply !== undefined) {
     throw new XftraceError(
-      `${target} is on already, since ${state.started}; run \`xftrace off -t ${target}\` first`,
+      `${target} is on already, since ${state.started}; run \`xftrace off -t ${
+        shellWord(target)
+      }\` first`,
     );
   }
   if (state.collected === true) {
     throw new XftraceError(
-      `\`xftrace off\` of ${target} could not undo everything; run \`xftrace off -t ${target}\` again first`,
+      `\`xftrace off\` of ${target} could not undo everything; run \`xftrace off -t ${
+        shellWord(target)
+      }\` again first`,
     );
   }
   throw new XftraceError(
     state.sealed === undefined
-      ? `an earlier \`xftrace on\` of ${target} was not ended (its collector is gone); run \`xftrace off -t ${target}\` first: it gets what was collected`
-      : `a sealed trace of ${target} is on since ${state.started}, but its collector is gone; go on with it: \`xftrace on --resume -t ${target}\`, or end it: \`xftrace off -t ${target}\``,
+      ? `an earlier \`xftrace on\` of ${target} was not ended (its collector is gone); run \`xftrace off -t ${
+        shellWord(target)
+      }\` first: it gets what was collected`
+      : `a sealed trace of ${target} is on since ${state.started}, but its collector is gone; go on with it: \`xftrace on --resume -t ${
+        shellWord(target)
+      }\`, or end it: \`xftrace off -t ${shellWord(target)}\``,
   );
 }

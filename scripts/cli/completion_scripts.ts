@@ -77,10 +77,25 @@ function bash(commands: readonly CompletedCommand[]): string {
   const targeted = commands.filter((command) => command.takesTarget)
     .map((command) => command.name);
   return `# xftrace completion for bash: source <(xftrace completions bash)
+# Adds those words that begin with what was typed. Not \`compgen -W\`, which
+# would expand them: a name may be one that somebody else chose.
+_xftrace_words() {
+  local word
+  for word in "$@"; do [[ $word == "$cur"* ]] && COMPREPLY+=("$word"); done
+}
+# Adds files; readline quotes their names where it inserts them.
+_xftrace_files() {
+  local file
+  while IFS= read -r file; do COMPREPLY+=("$1$file"); done < <(compgen -f -- "$2")
+  compopt -o filenames
+}
 _xftrace_targets() {
+  local -a found
   case $cur in
-    file:*|core:*) COMPREPLY=($(compgen -P "\${cur%%:*}:" -f -- "\${cur#*:}")); compopt -o filenames ;;
-    *) COMPREPLY=($(compgen -W "$(xftrace completions targets 2>/dev/null) file: core: $1" -- "$cur")) ;;
+    file:*|core:*) _xftrace_files "\${cur%%:*}:" "\${cur#*:}" ;;
+    *)
+      mapfile -t found < <(xftrace completions targets 2>/dev/null | LC_ALL=C grep -xE '[A-Za-z0-9_.:@-]+')
+      _xftrace_words "\${found[@]}" file: core: $1 ;;
   esac
   if [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]]; then
     COMPREPLY=("\${COMPREPLY[@]#"\${cur%"\${cur##*:}"}"}")
@@ -94,6 +109,7 @@ _xftrace() {
   read -ra parts <<< "$line"
   [[ $line == *[[:space:]] ]] && parts+=("")
   cur=\${parts[-1]} prev=\${parts[-2]}
+  COMPREPLY=()
   if [[ $cur == --*=* ]]; then prev=\${cur%%=*} cur=\${cur#*=}; fi
   for word in "\${parts[@]:1:\${#parts[@]}-2}"; do
     case $word in -*) ;; *) command=$word; break ;; esac
@@ -103,9 +119,7 @@ _xftrace() {
 ${
     files.length === 0
       ? ""
-      : `    ${
-        files.join("|")
-      }) COMPREPLY=($(compgen -f -- "$cur")); return ;;\n`
+      : `    ${files.join("|")}) _xftrace_files "" "$cur"; return ;;\n`
   }${valued.length === 0 ? "" : `    ${valued.join("|")}) return ;;\n`}  esac
   case $command in
     "") words=${quoted(commands.map((command) => command.name).join(" "))} ;;
@@ -116,7 +130,7 @@ ${
     ${targeted.join("|")}) _xftrace_targets "$words"; return ;;
   esac
 `
-  }  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  }  _xftrace_words $words
 }
 complete -o default -F _xftrace xftrace
 `;
@@ -163,7 +177,9 @@ function zsh(commands: readonly CompletedCommand[]): string {
 _xftrace_targets() {
   local -a targets
   if compset -P 'file:' || compset -P 'core:'; then _files; return; fi
-  targets=(\${(f)"$(xftrace completions targets 2>/dev/null)"} file: core:)
+  targets=(\${(f)"$(xftrace completions targets 2>/dev/null)"})
+  # A name may be one that somebody else chose: only plain ones.
+  targets=(\${targets:#*[^A-Za-z0-9_.:@-]*} file: core:)
   compadd -S '' -a targets
 }
 _xftrace_targets_or_files() { _xftrace_targets; _files; }
@@ -189,7 +205,8 @@ const FISH_TARGETS = `function __xftrace_targets
       set -l kind (string split -m 1 : -- $word)
       __fish_complete_path $kind[2] | string replace -r '^' "$kind[1]:"
     case '*'
-      xftrace completions targets 2>/dev/null | string replace -r '$' \\tguest
+      # A name may be one that somebody else chose: only plain ones.
+      xftrace completions targets 2>/dev/null | string match -r '^[A-Za-z0-9_.:@-]+$' | string replace -r '$' \\tguest
       printf '%s\\n' file:\\t'memory file' core:\\t'core or snapshot'
   end
 end`;

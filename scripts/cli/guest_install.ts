@@ -20,6 +20,7 @@ import {
   withoutDebug,
 } from "xftrace/install";
 import { installedTexts } from "xftrace/seal";
+import { shellWord } from "xftrace/targets";
 import { keepBuiltModule } from "./check_state.ts";
 import { agentOf } from "./guest_agent.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -60,7 +61,9 @@ export async function installInGuest(options: InstallOptions): Promise<void> {
   );
   if (options.run !== true) {
     note(
-      `nothing was changed in the guest; to do it: xftrace guest install -t ${target} --run`,
+      `nothing was changed in the guest; to do it: xftrace guest install -t ${
+        shellWord(target)
+      } --run`,
     );
     return;
   }

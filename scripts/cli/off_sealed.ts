@@ -12,6 +12,7 @@ import {
   reportRecording,
   SealedTracer,
 } from "xftrace/seal";
+import { shellWord } from "xftrace/targets";
 import { FileSink } from "../collector/file_sink.ts";
 import { ask } from "../collector/protocol.ts";
 import { sealedResult } from "../collector/sealed_collector.ts";
@@ -175,7 +176,7 @@ function summaryText(
   lines.push(
     `kept: ${recording}, keys ${
       shownPath(summary.klog)
-    }; once more: xftrace verify ${recording}`,
+    }; once more: xftrace verify ${shellWord(recording)}`,
   );
   return `${lines.join("\n")}\n`;
 }

@@ -8,6 +8,7 @@ import { type Session, XftraceError } from "xftrace";
 import { planSealed, planText } from "xftrace/control";
 import { openInstance } from "xftrace/ftrace";
 import type { SealedTracer } from "xftrace/seal";
+import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
 import {
   type SealedState,
@@ -117,7 +118,9 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
   }
   if (state.sealed === undefined) {
     throw new XftraceError(
-      `only a sealed trace can be gone on with; run \`xftrace off -t ${session.target}\`: it gets what was collected`,
+      `only a sealed trace can be gone on with; run \`xftrace off -t ${
+        shellWord(session.target)
+      }\`: it gets what was collected`,
     );
   }
   if (await ask(folder.socket, { do: "status" }) !== undefined) {

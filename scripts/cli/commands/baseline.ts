@@ -12,6 +12,7 @@ import {
   recordedFlow,
   sealedFlow,
 } from "xftrace/detect";
+import { shellWord } from "xftrace/targets";
 import { usage } from "../option_values.ts";
 import { readGivenText } from "../user_files.ts";
 import {
@@ -61,7 +62,7 @@ function sealed(path: string, klog?: string): Baseline {
     throw new XftraceError(
       `${path} is not whole and genuine (${
         problems.join("; ")
-      }); see: xftrace verify ${path}`,
+      }); see: xftrace verify ${shellWord(path)}`,
     );
   }
   return { release, buildId: null, events, flow };

@@ -4,7 +4,7 @@ import type {
   CommandUnknownOpts,
   Option,
 } from "@commander-js/extra-typings";
-import { listVms, targetOf } from "xftrace/targets";
+import { isPlainWord, listVms, targetOf } from "xftrace/targets";
 import {
   type CompletedCommand,
   completionScript,
@@ -70,7 +70,8 @@ Examples:
     .action((shell) => {
       if (shell === "targets") {
         for (const vm of listVms()) {
-          if (vm.attachable) out(`${targetOf(vm)}\n`);
+          const target = targetOf(vm);
+          if (vm.attachable && isPlainWord(target)) out(`${target}\n`);
         }
         return;
       }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { Command } from "@commander-js/extra-typings";
 import { completionScript, SHELLS } from "../completion_scripts.ts";
 import { addCommands } from "../all_commands.ts";
@@ -87,6 +87,112 @@ Deno.test("bash completes commands, options and values", () => {
   );
   assert.deepEqual(complete("xftrace report --depth /etc/host"), [""]);
   assert.deepEqual(complete("xftrace guest b"), ["build"]);
+});
+
+/** Names that a local user can give to a process, or to a file. */
+const HOSTILE = [
+  "a$(touch PWNED)",
+  "a`touch PWNED`",
+  "a;touch PWNED",
+  "a b",
+  "a*",
+  "a'b",
+  'a"b',
+  "a\\",
+  "a{b,c}",
+  "-a",
+  "a\tb",
+];
+
+/** A folder with a file of each hostile name. */
+class HostileFolder implements Disposable {
+  readonly path = Deno.makeTempDirSync();
+  constructor() {
+    for (const name of HOSTILE) writeFileSync(`${this.path}/${name}`, "");
+  }
+  /** Whether a name was executed. */
+  get hit(): boolean {
+    return existsSync(`${this.path}/PWNED`);
+  }
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** What `xftrace completions targets` would print if it did not filter. */
+const FOREIGN_TARGETS = [...HOSTILE, "web1"].filter((name) => name !== "-a")
+  .map((name) => `qemu:${name}\n`).join("");
+
+/** Runs code in a shell, where `xftrace` prints the foreign targets. */
+function runForeign(shell: string, options: string[], code: string) {
+  using folder = new HostileFolder();
+  const done = spawnSync(shell, [...options, "-c", code], {
+    encoding: "utf8",
+    cwd: folder.path,
+    input: FOREIGN_TARGETS,
+  });
+  assert.ok(!folder.hit);
+  return done;
+}
+
+Deno.test("bash executes and expands no name of a VM or a file", () => {
+  const complete = (line: string) => {
+    const { stdout, stderr } = runForeign(
+      "bash",
+      [],
+      `
+      xftrace() { cat; }
+      compopt() { options+=" $*"; }
+      ${completionScript("bash", COMMANDS)}
+      COMP_LINE='${line}' COMP_POINT=${line.length} COMP_WORDBREAKS='"= '
+      _xftrace; printf '%s\\n' "\${COMPREPLY[@]}"; echo "$options"`,
+    );
+    assert.equal(stderr, "");
+    return stdout.split("\n").slice(0, -1);
+  };
+  const names = HOSTILE.toSorted();
+  for (
+    const line of [
+      "xftrace report -t q",
+      "xftrace report --target=q",
+      "xftrace report q",
+    ]
+  ) {
+    assert.deepEqual(complete(line), ["qemu:web1", ""]);
+  }
+  // Files are given as they are, and readline is told to quote them.
+  for (const [typed, prefix] of [["-o ./", "./"], ["core:./", "core:./"]]) {
+    const [options, ...files] = complete(`xftrace report ${typed}`).reverse();
+    assert.match(options, /-o filenames/);
+    assert.deepEqual(files.sort(), names.map((name) => `${prefix}${name}`));
+  }
+});
+
+Deno.test("zsh and fish execute and offer no hostile name either", () => {
+  const zsh = runForeign(
+    "zsh",
+    ["-f"],
+    `
+    xftrace() { cat; }
+    compset() { return 1; }; compdef() { :; }
+    compadd() { print -rl -- "\${targets[@]}"; }
+    ${completionScript("zsh", COMMANDS)}
+    _xftrace_targets`,
+  );
+  // Nothing to test when the shell is not installed.
+  if (zsh.error === undefined) {
+    assert.equal(zsh.stdout, "qemu:web1\nfile:\ncore:\n", zsh.stderr);
+  }
+  const fish = runForeign(
+    "fish",
+    ["--no-config"],
+    `function xftrace; cat; end
+${completionScript("fish", COMMANDS)}
+complete -C 'xftrace report -t q'`,
+  );
+  if (fish.error === undefined) {
+    assert.equal(fish.stdout, "qemu:web1\tguest\n", fish.stderr);
+  }
 });
 
 Deno.test("fish completes commands, options and targets", () => {

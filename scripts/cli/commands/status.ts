@@ -11,6 +11,7 @@ import {
   type SealedStatus,
   SealedTracer,
 } from "xftrace/seal";
+import { shellWord } from "xftrace/targets";
 import { ask } from "../../collector/protocol.ts";
 import { StateFolder, stateFolders } from "../../collector/state.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -238,6 +239,8 @@ function leftovers(own: StateFolder | undefined): string {
     const does = state?.collected === true
       ? "undoes the rest"
       : "writes what was collected";
-    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${state?.target}\` ${does}\n`;
+    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${
+      shellWord(state?.target ?? "")
+    }\` ${does}\n`;
   }).join("");
 }
