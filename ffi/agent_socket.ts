@@ -59,9 +59,15 @@ export class AgentSocket implements AgentLink {
    * Connects, and waits for the agent's first answer.
    *
    * @param target the guest, for messages
-   * @throws {XftraceError} when no agent answers.
+   * @param owner the user id under which QEMU runs; default: any
+   * @throws {XftraceError} when no agent answers, or another user listens.
    */
-  constructor(path: string, target: string, limits: AgentLimits = LIMITS) {
+  constructor(
+    path: string,
+    target: string,
+    limits: AgentLimits = LIMITS,
+    owner?: number,
+  ) {
     this.where = path;
     this.#target = target;
     this.#limits = limits;
@@ -72,6 +78,7 @@ export class AgentSocket implements AgentLink {
           ? new SilentAgent(target, path)
           : this.#failed(why),
       ANSWER_BYTES,
+      owner,
     );
     try {
       this.#synchronize();

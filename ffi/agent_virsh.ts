@@ -69,6 +69,8 @@ export class VirshAgent implements AgentLink {
     const { code, out, err } = await virsh([
       ...this.#connection,
       "qemu-agent-command",
+      // By its option: a name may begin with a dash.
+      "--domain",
       this.#domain,
       "--timeout",
       String(seconds),

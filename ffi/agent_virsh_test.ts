@@ -28,8 +28,8 @@ async function withVirsh(
 
 Deno.test("virsh: gets the domain and a JSON command, and its answer is read", async () => {
   await withVirsh(
-    `[ "$1 $2 $3 $4 $5 $6" = "-c qemu:///system qemu-agent-command web1 --timeout 20" ] || exit 9
-case $7 in
+    `[ "$1 $2 $3 $4 $5 $6 $7" = "-c qemu:///system qemu-agent-command --domain web1 --timeout 20" ] || exit 9
+case $8 in
 *guest-exec-status*) echo '{"return":{"exited":true,"exitcode":1,"err-data":"bm8="}}' ;;
 *'"execute":"guest-exec"'*'"arg":["a b"]'*) echo '{"return":{"pid":5}}' ;;
 *) exit 8 ;;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { XftraceError } from "../engine/base/errors.ts";
+import { GuestGoneError, XftraceError } from "../engine/base/errors.ts";
 import {
   describeKernel,
   type DescribeOptions,
@@ -32,6 +32,7 @@ import { askedPlan } from "../engine/targets/qmp_layout.ts";
 import {
   isMappable,
   mapSegments,
+  type PlanSegments,
   processSegments,
 } from "../engine/targets/segments.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "../engine/targets/vm.ts";
@@ -92,7 +93,13 @@ export function attach(
     const ways = resolved.layouts.map((layout) => ({
       layout,
       open: () =>
-        openFile(resolved.target, [resolved.path], layout, false, options),
+        openFile(
+          resolved.target,
+          { paths: [resolved.path], identities: [undefined] },
+          layout,
+          false,
+          options,
+        ),
     }));
     return openFirst(resolved.target, undefined, ways, () => false, options);
   }
@@ -100,12 +107,17 @@ export function attach(
   const wayOf = (plan: AttachPlan): Way => ({
     layout: plan.layout,
     plugged: pluggedMemory(plan),
-    open: (layout: RamLayout) =>
-      openPlan(resolved.target, vm, {
+    open: (layout: RamLayout) => {
+      const memory = openPlan(resolved.target, vm, {
         ...plan,
         layout,
         backings: [...plan.backings, ...plan.spare],
-      }, options),
+      }, options);
+      if (isAlive(vm)) return memory;
+      // The process has ended, and its number may be another one's by now.
+      memory[Symbol.dispose]();
+      throw new GuestGoneError(`${resolved.target} has ended`);
+    },
   });
   const ways = vm.plans.map(wayOf);
   const key = `vm-${vm.pid}-${vm.startTime}`;
@@ -136,7 +148,7 @@ function ask(
 ): AttachPlan | undefined {
   if (vm.qmpSocket === undefined || vm.libvirt) return undefined;
   try {
-    using client = new QmpClient(vm.qmpSocket);
+    using client = new QmpClient(vm.qmpSocket, undefined, vm.uid);
     return askedPlan(
       client.ask,
       processMemory(proc, vm.pid),
@@ -175,17 +187,21 @@ function pluggedMemory(plan: AttachPlan): PluggedMemory[] {
 
 function openFile(
   name: string,
-  paths: readonly string[],
+  { paths, identities }: Pick<PlanSegments, "paths" | "identities">,
   layout: RamLayout,
   live: boolean,
   options: AttachOptions,
 ): PhysicalMemory {
   const writable = options.writable ?? false;
   return options.safeRead === true
-    ? new PreadMemory(name, paths, layout.regions, { writable, live })
+    ? new PreadMemory(name, paths, layout.regions, {
+      writable,
+      live,
+      identities,
+    })
     : new MappedMemory(
       name,
-      paths.map((path) => ({ path })),
+      paths.map((path, i) => ({ path, identity: identities[i] })),
       layout.regions,
       { writable, live },
     );
@@ -198,7 +214,7 @@ function openPlan(
   options: AttachOptions,
 ): PhysicalMemory {
   if (isMappable(plan)) {
-    return openFile(name, mapSegments(plan).paths, plan.layout, true, options);
+    return openFile(name, mapSegments(plan), plan.layout, true, options);
   }
   const { paths, segments } = processSegments(plan);
   return new PreadMemory(name, paths, segments, {

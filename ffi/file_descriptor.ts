@@ -9,6 +9,8 @@ import { cPath, ERRNO, errno, errnoText, libc } from "./libc.ts";
 const O_RDONLY = 0;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
+/** Without waiting, should it be a FIFO by now. */
+const O_NONBLOCK = 0o4000;
 const SEEK_END = 2;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -51,7 +53,7 @@ export class FileDescriptor implements Disposable {
 
   /** @param name what the file is called in messages */
   static #open(place: string, mode: number, name: string): FileDescriptor {
-    const fd = libc().open(cPath(place), mode | O_CLOEXEC, 0);
+    const fd = libc().open(cPath(place), mode | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd >= 0) return new FileDescriptor(fd, name);
     const code = errno();
     const why = code === ERRNO.EACCES || code === ERRNO.EPERM

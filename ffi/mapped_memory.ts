@@ -29,6 +29,8 @@ export interface MemoryBacking {
   readonly path: string;
   /** Bytes used of it; default: its size. */
   readonly length?: number;
+  /** Device and inode that it must have: `00:1d 1234`; default: any. */
+  readonly identity?: string;
 }
 
 interface MappedSegment extends MemorySegment {
@@ -69,6 +71,7 @@ export class MappedMemory implements PhysicalMemory {
           Mapping.open(backing.path, {
             writable: false,
             length: backing.length,
+            identity: backing.identity,
           }),
         );
       }

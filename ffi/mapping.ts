@@ -6,6 +6,7 @@
 import { XftraceError } from "../engine/base/errors.ts";
 import { errno, errnoText, libc } from "./libc.ts";
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+import { requireIdentity } from "./file_identity.ts";
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -40,19 +41,32 @@ export class Mapping implements Disposable {
   /**
    * Maps `length` bytes of a file from its start (default: all of it).
    *
-   * @throws {XftraceError} when it cannot be opened, is empty or cannot be
-   * mapped.
+   * @param options.identity device and inode that the file must have
+   * @throws {XftraceError} when it cannot be opened, is empty, cannot be
+   * mapped, or is another file.
    */
   static open(
     path: string,
-    options: { writable: boolean; length?: number },
+    options: { writable: boolean; length?: number; identity?: string },
   ): Mapping {
-    const { writable, length } = options;
-    return Mapping.#map(
+    const { writable, length, identity } = options;
+    const mapping = Mapping.#map(
       FileDescriptor.open(path, { writable }),
       writable,
       length,
     );
+    if (identity === undefined) return mapping;
+    try {
+      requireIdentity(
+        mapping.#fd,
+        identity,
+        Number(Deno.UnsafePointer.value(mapping.#pointer)),
+      );
+      return mapping;
+    } catch (error) {
+      mapping[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**

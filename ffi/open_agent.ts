@@ -62,7 +62,10 @@ export function openAgent(
     );
   }
   try {
-    return new GuestAgent(new AgentSocket(socket, target, limits), target);
+    return new GuestAgent(
+      new AgentSocket(socket, target, limits, vm.uid),
+      target,
+    );
   } catch (error) {
     if (!(error instanceof SilentAgent) || isOpened(vm, socket) !== false) {
       throw error;
@@ -100,7 +103,7 @@ const CHARDEVS = z.array(
 function isOpened(vm: VmProcess, socket: string): boolean | undefined {
   if (vm.qmpSocket === undefined) return undefined;
   try {
-    using client = new QmpClient(vm.qmpSocket);
+    using client = new QmpClient(vm.qmpSocket, undefined, vm.uid);
     const name = socket.slice(socket.lastIndexOf("/"));
     return CHARDEVS.parse(client.ask("query-chardev"))
       .find(({ filename }) => filename.includes(name))?.["frontend-open"];

@@ -15,6 +15,7 @@ import { guardWrite } from "../engine/memory/write_guard.ts";
 import { Buffer } from "node:buffer";
 import { errnoText } from "./libc.ts";
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
+import { Mapping } from "./mapping.ts";
 import type { MemorySegment } from "./mapped_memory.ts";
 
 /** How a {@linkcode PreadMemory} finds what is not a hole. */
@@ -32,9 +33,19 @@ export interface PreadMemoryOptions {
    * tells.
    */
   readonly dataRanges?: DataRangeFinder;
+  /** Device and inode that each file must have; default: any. */
+  readonly identities?: readonly (string | undefined)[];
 }
 
 const CHUNK = 1 << 20;
+
+/** Maps the file for a moment, which shows which file it is. */
+function requireMapped(file: FileDescriptor, identity: string): void {
+  using _ = Mapping.open(`/proc/self/fd/${file.fd}`, {
+    writable: false,
+    identity,
+  });
+}
 
 /** {@linkcode PhysicalMemory} over `pread` and `pwrite`. */
 export class PreadMemory implements PhysicalMemory {
@@ -65,11 +76,12 @@ export class PreadMemory implements PhysicalMemory {
     this.#segments = segments.toSorted((a, b) => a.start - b.start);
     this.ranges = this.#segments.map(({ start, end }) => ({ start, end }));
     try {
-      for (const path of paths) {
-        this.#files.push(
-          FileDescriptor.open(path, { writable: this.writable }),
-        );
-      }
+      paths.forEach((path, i) => {
+        const file = FileDescriptor.open(path, { writable: this.writable });
+        this.#files.push(file);
+        const identity = options.identities?.[i];
+        if (identity !== undefined) requireMapped(file, identity);
+      });
     } catch (error) {
       this[Symbol.dispose]();
       throw error;

@@ -39,16 +39,18 @@ export class QmpClient implements Disposable {
   /**
    * Connects and negotiates capabilities.
    *
-   * @throws {XftraceError} when there is no such socket, it is not QMP's, or
-   * the monitor serves another client.
+   * @param owner the user id under which QEMU runs; default: any
+   * @throws {XftraceError} when there is no such socket, it is not QMP's, the
+   * monitor serves another client, or another user listens there.
    */
-  constructor(path: string, limits: QmpLimits = LIMITS) {
+  constructor(path: string, limits: QmpLimits = LIMITS, owner?: number) {
     this.#path = path;
     this.#limits = limits;
     this.#socket = new UnixSocket(
       path,
       (why) => this.#failed(why),
       ANSWER_BYTES,
+      owner,
     );
     try {
       const greeting = this.#line(limits.greeting, "it serves another client");
@@ -71,8 +73,13 @@ export class QmpClient implements Disposable {
       ms,
       "it takes no command",
     );
+    // One limit for all that comes before the answer: events may never end.
+    const until = performance.now() + ms;
     for (;;) {
-      const answer = this.#line(ms, `no answer to ${command}`);
+      const answer = this.#line(
+        until - performance.now(),
+        `no answer to ${command}`,
+      );
       if ("error" in answer) {
         throw this.#failed(`${command}: ${answer.error.desc}`);
       }

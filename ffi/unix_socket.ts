@@ -5,12 +5,17 @@
  * @module
  */
 import type { XftraceError } from "../engine/base/errors.ts";
+import { isTrustedOwner } from "../engine/base/host_file/owner.ts";
 import { sleep } from "../engine/base/polling.ts";
 import { ERRNO, errno, errnoText, libc } from "./libc.ts";
 
 const AF_UNIX = 1;
 /** SOCK_STREAM, close-on-exec, non-blocking. */
 const SOCKET_TYPE = 1 | 0o2000000 | 0o4000;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+/** Bytes of struct ucred: pid, uid, gid. */
+const CREDENTIALS_BYTES = 12;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
 const POLLOUT = 4;
@@ -44,16 +49,19 @@ export class UnixSocket implements Disposable {
    *
    * @param failed makes the error for whatever goes wrong here
    * @param limit the most bytes that may come before an awaited delimiter
-   * @throws {XftraceError} when there is no such socket, or nothing listens
-   * there.
+   * @param owner the user id that must listen there, if not root or this user;
+   * default: any
+   * @throws {XftraceError} when there is no such socket, nothing listens there,
+   * or somebody else does.
    */
-  constructor(path: string, failed: Failed, limit: number) {
+  constructor(path: string, failed: Failed, limit: number, owner?: number) {
     this.#failed = failed;
     this.#limit = limit;
     this.#fd = libc().socket(AF_UNIX, SOCKET_TYPE, 0);
     if (this.#fd < 0) throw failed(errnoText(errno()), false);
     try {
       this.#connect(new TextEncoder().encode(path));
+      if (owner !== undefined) this.#requireListener(owner);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -71,6 +79,30 @@ export class UnixSocket implements Disposable {
     const code = errno();
     throw this.#failed(
       code === ERRNO.EAGAIN ? "it serves another client" : errnoText(code),
+      false,
+    );
+  }
+
+  /**
+   * Compares who listens with whose the socket should be: any user can name any
+   * socket on a command line, that of another user's VM as well.
+   */
+  #requireListener(owner: number): void {
+    const credentials = new Uint8Array(CREDENTIALS_BYTES);
+    const length = new Uint32Array([CREDENTIALS_BYTES]);
+    if (
+      libc().getsockopt(
+        this.#fd,
+        SOL_SOCKET,
+        SO_PEERCRED,
+        credentials,
+        new Uint8Array(length.buffer),
+      ) < 0
+    ) throw this.#failed(errnoText(errno()), false);
+    const uid = new DataView(credentials.buffer).getUint32(4, true);
+    if (uid === owner || isTrustedOwner(uid)) return;
+    throw this.#failed(
+      `user ${uid} listens there, and the VM is user ${owner}'s`,
       false,
     );
   }

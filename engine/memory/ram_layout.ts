@@ -19,8 +19,8 @@ import type { GpaRange } from "./physical_memory.ts";
  * contradicts it; another source may know better.
  */
 export class LayoutError extends XftraceError {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = "LayoutError";
   }
 }

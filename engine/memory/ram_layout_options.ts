@@ -86,7 +86,7 @@ export function parseKeyValues(
   const pairs = new Map<string, string>();
   if (value.startsWith("{")) {
     try {
-      flatten(JSON.parse(value), "", pairs);
+      flatten(JSON.parse(value), "", pairs, MOST_NESTED);
       return pairs;
     } catch {
       // Not JSON after all; QEMU would refuse it too.
@@ -107,11 +107,16 @@ export function parseKeyValues(
   return pairs;
 }
 
+/** How deep objects are nested at most; QEMU's own use 3 levels. */
+const MOST_NESTED = 16;
+
 function flatten(
   value: unknown,
   prefix: string,
   into: Map<string, string>,
+  levels: number,
 ): void {
+  if (levels === 0) return;
   if (typeof value !== "object" || value === null) {
     into.set(
       prefix,
@@ -120,7 +125,12 @@ function flatten(
     return;
   }
   for (const [key, inner] of Object.entries(value)) {
-    flatten(inner, prefix === "" ? key : `${prefix}.${key}`, into);
+    flatten(
+      inner,
+      prefix === "" ? key : `${prefix}.${key}`,
+      into,
+      levels - 1,
+    );
   }
 }
 

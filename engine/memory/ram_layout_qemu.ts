@@ -93,6 +93,11 @@ export interface QemuMachine {
 }
 
 const MIB = 2 ** 20;
+/**
+ * The most memory backends and devices that are understood. QEMU itself takes
+ * 128 NUMA nodes (MAX_NODES) and 256 DIMM slots (ACPI_MAX_RAM_SLOTS).
+ */
+const MOST_BACKENDS = 512;
 const CONFIDENTIAL = /^(sev|sev-snp|tdx|s390-pv|igvm-cfg)-guest$/;
 const MEMORY_DEVICE = /^(pc-dimm|nvdimm|virtio-(mem|pmem)(-pci)?)$/;
 
@@ -195,6 +200,13 @@ export function parseQemuMachine(
     }
   }
 
+  if (
+    Math.max(backends.length, deviceOptions.length, nodes.size) > MOST_BACKENDS
+  ) {
+    throw new LayoutError(
+      `the RAM layout cannot be told: it has more than ${MOST_BACKENDS} memory backends`,
+    );
+  }
   const indexOf = (id: string): number => {
     const index = backends.findIndex((backend) => backend.id === id);
     if (index < 0) {

@@ -41,6 +41,11 @@ interface Candidate {
   readonly vmas: readonly Vma[];
 }
 
+/**
+ * Maximum number of choices that are made on the way to assignments: a process
+ * may have any number of mappings and options that nearly fit.
+ */
+const MOST_STEPS = 10_000;
 /** Maximum number of assignments of backends to mappings that are tried. */
 const MOST_PLANS = 24;
 
@@ -68,8 +73,9 @@ export function matchBackings(
   const ways: VmBacking[][] = [];
   const taken = new Set<string>();
   const chosen: VmBacking[] = [];
+  let steps = 0;
   const choose = (index: number) => {
-    if (ways.length >= MOST_PLANS) return;
+    if (ways.length >= MOST_PLANS || ++steps > MOST_STEPS) return;
     if (index === backends.length) {
       ways.push([...chosen]);
       return;
@@ -159,7 +165,7 @@ export function backingAt(
     const offset = vma.inode === 0 ? at - hva : vma.offset + from;
     if (
       first !== undefined &&
-      (vma.inode !== first.inode || vma.device !== first.device ||
+      (vma.identity !== first.identity ||
         offset - first.offset !== at - hva)
     ) break;
     vmas.push({ ...vma, start: at, offset });
@@ -190,9 +196,8 @@ function mappedFiles(vmas: readonly Vma[]): Vma[][] {
   const groups = new Map<string, Vma[]>();
   for (const vma of vmas) {
     if (vma.inode === 0 || !vma.permissions.startsWith("rw")) continue;
-    const key = `${vma.device} ${vma.inode}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [vma]);
+    const group = groups.get(vma.identity);
+    if (group === undefined) groups.set(vma.identity, [vma]);
     else group.push(vma);
   }
   for (const group of groups.values()) {
@@ -215,8 +220,8 @@ function covering(
     at += vma.end - vma.start;
   }
   if (at !== offset + size) return [];
-  const { device, inode, path } = chosen[0];
-  return [{ key: `${device} ${inode} ${offset}`, path, vmas: chosen }];
+  const { identity, path } = chosen[0];
+  return [{ key: `${identity} ${offset}`, path, vmas: chosen }];
 }
 
 /**
@@ -228,18 +233,25 @@ function covering(
 function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
   const plain = vmas.filter(isAnonymous);
   const runs: Candidate[] = [];
-  for (let i = 0; i < plain.length; i++) {
-    const run: Vma[] = [];
-    let total = 0;
-    for (let j = i; j < plain.length && total < size; j++) {
-      if (j > i && plain[j].start !== plain[j - 1].end) break;
-      run.push({ ...plain[j], offset: total });
-      total += plain[j].end - plain[j].start;
+  // A window over adjacent mappings: each of them enters and leaves it once.
+  let first = 0;
+  let total = 0;
+  plain.forEach((vma, i) => {
+    if (i > 0 && vma.start !== plain[i - 1].end) [first, total] = [i, 0];
+    total += vma.end - vma.start;
+    while (total > size) {
+      total -= plain[first].end - plain[first].start;
+      first++;
     }
-    if (total === size) {
-      runs.push({ key: `@${run[0].start}`, path: "", vmas: run });
-    }
-  }
+    if (total !== size) return;
+    const { start } = plain[first];
+    runs.push({
+      key: `@${start}`,
+      path: "",
+      vmas: plain.slice(first, i + 1)
+        .map((part) => ({ ...part, offset: part.start - start })),
+    });
+  });
   const single = runs.filter((run) => run.vmas.length === 1);
   return single.length > 0 ? single : runs;
 }
@@ -321,13 +333,13 @@ function backingOf(
   const first = candidate.vmas[0];
   const anonymous = candidate.path === "" || candidate.path === "/dev/zero";
   const shared = isShared(first);
-  // Several files may have the same name (memfds): the inode decides, if it can
-  // be read.
+  // Names say nothing: several files may have the same (memfds), and a name may
+  // lead to another file by now. Whatever is opened is compared once more.
   const named = memory.fds.filter(({ path }) => path === candidate.path);
-  const same = named.filter(({ open }) =>
-    fileFacts(open)?.inode === first.inode
-  );
-  const fd = (same[0] ?? (named.length === 1 ? named[0] : undefined))?.open;
+  const fd = named.find(({ open }) => isFileOf(open, first) === true) ??
+    (named.length === 1 && isFileOf(named[0].open, first) === undefined
+      ? named[0]
+      : undefined);
   const mappings: BackingMapping[] = candidate.vmas.map((vma) => ({
     start: vma.start,
     end: vma.end,
@@ -341,9 +353,22 @@ function backingOf(
     memfd: isMemfd(candidate.path),
     hugetlb: backend.hugetlb || /\/hugepages|hugetlb/.test(candidate.path),
     shared,
-    open: shared ? fd ?? openable(candidate, memory.mapFiles) : undefined,
+    open: shared ? fd?.open ?? openable(candidate, memory.mapFiles) : undefined,
+    ...(first.inode === 0 ? {} : { identity: first.identity }),
     mappings,
   };
+}
+
+/**
+ * Whether a path leads to the file of a mapping, as far as `stat` tells: some
+ * file systems (btrfs, overlayfs) give another device there than in maps.
+ * Undefined when it does not tell.
+ */
+function isFileOf(path: string, vma: Vma): boolean | undefined {
+  const inode = fileFacts(path)?.inode;
+  return inode === undefined
+    ? undefined
+    : inode === vma.identity.slice(vma.identity.indexOf(" ") + 1);
 }
 
 /**
@@ -358,8 +383,11 @@ function openable(
   const [first] = vmas;
   const hex = (hva: number) => hva.toString(16);
   const entry = `${mapFiles}/${hex(first.start)}-${hex(first.end)}`;
-  if (fileFacts(entry)?.inode === first.inode) return entry;
-  return first.deleted || path === "/dev/zero" ? undefined : path;
+  if (isFileOf(entry, first) === true) return entry;
+  return first.deleted || path === "/dev/zero" ||
+      isFileOf(path, first) === false
+    ? undefined
+    : path;
 }
 
 function notMapped(backend: QemuBackend, near: number): NotMappedError {

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { basename } from "node:path";
 import { EXIT, XftraceError } from "../base/errors.ts";
 import { listed } from "../base/listed.ts";
 import { nearNames } from "../base/near_names.ts";
+import { shownText } from "../base/shown.ts";
 import { isPlainWord } from "../base/shell_word.ts";
 import { describeOther, otherVmm } from "./other_vmms.ts";
 import { Proc } from "./proc.ts";
@@ -32,11 +34,18 @@ export function listVms(proc: Proc = new Proc()): VmProcess[] {
     .filter((vm) => vm !== undefined);
 }
 
+function isVmm(program: string): boolean {
+  return isQemu(program) || otherVmm(program) !== undefined;
+}
+
 /** The VM that a process runs; undefined when it does not run one. */
 export function describeVm(
   pid: number,
   proc: Proc = new Proc(),
 ): VmProcess | undefined {
+  // Where the program is known, only VMs' command lines are read.
+  const exe = proc.exe(pid);
+  if (exe !== undefined && !isVmm(basename(exe))) return undefined;
   const args = proc.args(pid);
   if (args.length === 0) return undefined;
   const program = programName(proc, pid, args);
@@ -49,7 +58,7 @@ export function describeVm(
   }
   return other === "qemu"
     ? undefined
-    : describeOther(other, pid, args, startTime);
+    : describeOther(proc, other, pid, args, startTime);
 }
 
 /**
@@ -101,7 +110,7 @@ export function vmByPid(pid: number, proc: Proc = new Proc()): VmProcess {
   throw new XftraceError(
     args.length === 0
       ? `no process ${pid} runs on this host`
-      : `process ${pid} (${args[0]}) does not run a VM`,
+      : `process ${pid} (${shownText(args[0])}) does not run a VM`,
   );
 }
 

@@ -10,6 +10,7 @@ export {
   TRACE_PARAMETERS,
 } from "./advice.ts";
 export { isPlainWord, shellWord } from "../base/shell_word.ts";
+export { userName } from "./user.ts";
 export { listVms, targetOf } from "./discover.ts";
 export { mayOpen } from "./proc.ts";
 export { resolveTarget } from "./resolve.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import { parseKeyValues, parseSize } from "../memory/ram_layout_options.ts";
+import type { Proc } from "./proc.ts";
 import type { VmKind, VmProcess } from "./vm.ts";
 
 /** Which of these VMMs a program is, judged by its name. */
@@ -27,6 +27,7 @@ const WHY_NOT = {
 
 /** Describes such a process; `args` starts with the program's name. */
 export function describeOther(
+  proc: Proc,
   kind: "cloud-hypervisor" | "firecracker",
   pid: number,
   args: readonly string[],
@@ -44,13 +45,14 @@ export function describeOther(
   const id = kind === "firecracker" ? option("id") : undefined;
   return {
     pid,
+    uid: proc.uid(pid),
     kind,
     name: id ?? `pid:${pid}`,
     named: id !== undefined,
     accel: "kvm",
     machine: "",
     memoryBytes: kind === "firecracker"
-      ? configuredMemory(option("config-file"))
+      ? configuredMemory(proc, pid, option("config-file"))
       : parseSize(
         parseKeyValues(option("memory") ?? "", "size").get("size"),
         1,
@@ -68,10 +70,14 @@ export function describeOther(
 /**
  * RAM in bytes according to a firecracker configuration file; 0 when unknown.
  */
-function configuredMemory(path: string | undefined): number {
+function configuredMemory(
+  proc: Proc,
+  pid: number,
+  path: string | undefined,
+): number {
   if (path === undefined) return 0;
   try {
-    const config: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const config: unknown = JSON.parse(proc.namedText(pid, path));
     const size = member(member(config, "machine-config"), "mem_size_mib");
     return typeof size === "number" ? size * 2 ** 20 : 0;
   } catch {

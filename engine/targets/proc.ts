@@ -7,12 +7,30 @@
 
 import {
   closeSync,
+  constants,
   openSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   statSync,
 } from "node:fs";
+import { XftraceError } from "../base/errors.ts";
+import { codeOf } from "../base/file_error.ts";
+import { readHostText } from "../base/host_file/read.ts";
+
+/**
+ * The most bytes of a command line: the kernel's own limit for a new process
+ * is 6 MiB (_STK_LIM / 4 * 3, fs/exec.c), but a process may say of itself that
+ * all its memory is one (PR_SET_MM).
+ */
+const COMMAND_LINE_BYTES = 8 * 2 ** 20;
+/** The most bytes of a maps file: 65,530 mappings with names of 1000 bytes. */
+const MAPS_BYTES = 2 ** 26;
+/** The most bytes of other files of /proc. */
+const TEXT_BYTES = 2 ** 20;
+/** The most descriptors of a process that are looked at. */
+const MOST_FDS = 65_536;
+/** The most bytes of a file that a process's command line names. */
+const NAMED_BYTES = 2 ** 20;
 
 /** One line of /proc/PID/maps. */
 export interface Vma {
@@ -28,6 +46,11 @@ export interface Vma {
   readonly device: string;
   /** Inode number; 0 for anonymous memory. */
   readonly inode: number;
+  /**
+   * Device and inode as in the file, which tell files apart whatever their
+   * names: `00:1d 1234`.
+   */
+  readonly identity: string;
   /** The file's path without ` (deleted)`; empty for anonymous memory. */
   readonly path: string;
   readonly deleted: boolean;
@@ -78,6 +101,7 @@ export function parseMaps(text: string): Vma[] {
       offset: parseInt(match[4], 16),
       device: match[5],
       inode: Number(match[6]),
+      identity: `${match[5]} ${match[6]}`,
       ...undelete(name),
     });
   }
@@ -104,7 +128,7 @@ export class Proc {
    * zombie.
    */
   args(pid: number): string[] {
-    const text = this.#text(pid, "cmdline");
+    const text = this.#text(pid, "cmdline", COMMAND_LINE_BYTES);
     if (text === undefined || text === "") return [];
     return text.replace(/\0$/, "").split("\0");
   }
@@ -149,7 +173,9 @@ export class Proc {
     const start = this.startTime(pid);
     let uptime: number;
     try {
-      uptime = parseFloat(readFileSync(`${this.root}/uptime`, "utf8"));
+      uptime = parseFloat(
+        readHostText(`${this.root}/uptime`, { limit: TEXT_BYTES }),
+      );
     } catch {
       return undefined;
     }
@@ -177,11 +203,16 @@ export class Proc {
    */
   maps(pid: number): Vma[] {
     const path = this.#path(pid, "maps");
-    return parseMaps(permitted(path, () => readFileSync(path, "utf8")) ?? "");
+    const text = permitted(
+      path,
+      () => readHostText(path, { limit: MAPS_BYTES }),
+    );
+    return parseMaps(text ?? "");
   }
 
   /**
-   * Open files, ascending; empty when the process is gone.
+   * Open files, ascending, but not more than 65,536; empty when the process is
+   * gone.
    *
    * @throws {ProcPermissionError}
    */
@@ -189,7 +220,7 @@ export class Proc {
     const folder = this.#path(pid, "fd");
     const names = permitted(folder, () => readdirSync(folder)) ?? [];
     const fds: ProcFd[] = [];
-    for (const name of names) {
+    for (const name of names.slice(0, MOST_FDS)) {
       const open = `${folder}/${name}`;
       const link = permitted(folder, () => readlinkSync(open));
       if (link === undefined) continue;
@@ -203,29 +234,74 @@ export class Proc {
     return this.#path(pid, "mem");
   }
 
+  /**
+   * The text of a file that a process's command line names. Anybody may start a
+   * process that names anything: only a regular file is read, as large as it
+   * says that it is, and at most 1 MiB. The path is resolved in the process's
+   * own root directory, since it may run in a container.
+   *
+   * @throws {XftraceError} when there is none, or it is no such file.
+   */
+  namedText(pid: number, path: string): string {
+    return readHostText(
+      this.#path(pid, path.startsWith("/") ? `root${path}` : `cwd/${path}`),
+      { limit: NAMED_BYTES, sized: true },
+    );
+  }
+
   #path(pid: number, name: string): string {
     return `${this.root}/${pid}/${name}`;
   }
 
-  #text(pid: number, name: string): string | undefined {
+  #text(
+    pid: number,
+    name: string,
+    limit = TEXT_BYTES,
+  ): string | undefined {
     try {
-      return readFileSync(this.#path(pid, name), "utf8");
+      return readHostText(this.#path(pid, name), { limit });
     } catch {
       return undefined;
     }
   }
 }
 
-/** Size, inode and device of a file; undefined when they cannot be read. */
-export function fileFacts(
-  path: string,
-): { size: number; inode: number; device: number } | undefined {
+/** What `stat` says of a file. */
+export interface FileFacts {
+  /** In bytes. */
+  readonly size: number;
+  /** Device and inode in the form of {@linkcode Vma.identity}. */
+  readonly identity: string;
+  /** The inode alone, as in `identity`. */
+  readonly inode: string;
+  readonly regular: boolean;
+}
+
+/** What `stat` says of a file; undefined when it cannot be read. */
+export function fileFacts(path: string): FileFacts | undefined {
   try {
-    const { size, ino, dev } = statSync(path);
-    return { size, inode: ino, device: dev };
+    const stat = statSync(path, { bigint: true });
+    return {
+      size: Number(stat.size),
+      identity: `${deviceText(stat.dev)} ${stat.ino}`,
+      inode: String(stat.ino),
+      regular: stat.isFile(),
+    };
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A device number as /proc/PID/maps prints it: `00:1d`. (glibc's gnu_dev_major
+ * and gnu_dev_minor; fs/proc/task_mmu.c prints `%02x:%02x`.)
+ */
+function deviceText(device: bigint): string {
+  const major = (device >> 8n & 0xfffn) | (device >> 32n & ~0xfffn);
+  const minor = (device & 0xffn) | (device >> 12n & ~0xffn);
+  const hex = (part: bigint) =>
+    BigInt.asUintN(32, part).toString(16).padStart(2, "0");
+  return `${hex(major)}:${hex(minor)}`;
 }
 
 /**
@@ -242,7 +318,9 @@ export function fileFacts(
  */
 export function mayOpen(path: string, mode: "r" | "r+"): boolean {
   try {
-    closeSync(openSync(path, mode));
+    const access = mode === "r" ? constants.O_RDONLY : constants.O_RDWR;
+    // A FIFO would wait for somebody at its other end.
+    closeSync(openSync(path, access | constants.O_NONBLOCK));
     return true;
   } catch {
     return false;
@@ -254,10 +332,11 @@ function permitted<T>(path: string, run: () => T): T | undefined {
   try {
     return run();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
+    const cause = error instanceof XftraceError ? error.cause : error;
+    const code = codeOf(cause);
     if (
       code === "EACCES" || code === "EPERM" ||
-      error instanceof Deno.errors.NotCapable
+      cause instanceof Deno.errors.NotCapable
     ) {
       throw new ProcPermissionError(path, error);
     }

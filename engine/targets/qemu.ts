@@ -4,10 +4,10 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { archNamed, archOfEmulator, readableArchs } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
+import { shownText } from "../base/shown.ts";
 import {
   AGENT_PORT,
   parseQemuMachine,
@@ -34,7 +34,8 @@ export function isQemu(program: string): boolean {
 }
 
 /**
- * Describes a QEMU process.
+ * Describes a QEMU process. Whatever its command line holds, there is a
+ * description: anybody may start a process with a QEMU's name.
  *
  * @param program Base name of the program.
  * @param args Its arguments, starting with the program's name.
@@ -46,8 +47,28 @@ export function describeQemu(
   args: readonly string[],
   startTime: number,
 ): VmProcess {
+  const vm = described(proc, pid, program, args, startTime);
+  return {
+    ...vm,
+    accel: shownText(vm.accel, MOST_SHOWN),
+    machine: shownText(vm.machine, MOST_SHOWN),
+    ...(vm.whyNot === undefined ? {} : { whyNot: shownText(vm.whyNot) }),
+  };
+}
+
+/** The most characters of a machine's type that are shown. */
+const MOST_SHOWN = 60;
+
+function described(
+  proc: Proc,
+  pid: number,
+  program: string,
+  args: readonly string[],
+  startTime: number,
+): VmProcess {
   const base = {
     pid,
+    uid: proc.uid(pid),
     kind: "qemu" as const,
     startTime,
     plans: [],
@@ -56,9 +77,17 @@ export function describeQemu(
   const arch = archOfEmulator(program);
   const { boards, defaults } = (arch ?? archNamed()).machines;
   let machine: QemuMachine;
+  let files = 0;
   try {
     machine = parseQemuMachine(
-      withConfigFiles(args.slice(1), (path) => configFile(proc, pid, path)),
+      withConfigFiles(args.slice(1), (path) => {
+        if (++files > MOST_CONFIG_FILES) {
+          throw new LayoutError(
+            `the RAM layout cannot be told: it has more than ${MOST_CONFIG_FILES} options -readconfig`,
+          );
+        }
+        return configFile(proc, pid, path);
+      }),
       defaults,
     );
   } catch (error) {
@@ -139,20 +168,19 @@ export function describeQemu(
  */
 function configFile(proc: Proc, pid: number, path: string): string {
   try {
-    // Resolved in the process's own root directory, since it may run in a
-    // container.
-    const root = `${proc.root}/${pid}`;
-    return readFileSync(
-      path.startsWith("/") ? `${root}/root${path}` : `${root}/cwd/${path}`,
-      "utf8",
-    );
-  } catch {
+    return proc.namedText(pid, path);
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
     throw new LayoutError(
-      `the RAM layout cannot be told: ${path}, which its -readconfig names, ` +
-        `cannot be read`,
+      `the RAM layout cannot be told: ${shownText(path)}, which its ` +
+        `-readconfig names, cannot be read as a regular file of at most 1 MiB`,
+      { cause: error },
     );
   }
 }
+
+/** The most files that -readconfig may name; libvirt and Proxmox give one. */
+const MOST_CONFIG_FILES = 16;
 
 /** Options that identify a VM, its monitor and its agent's port. */
 const IDENTITY = /^(name|uuid|chardev|mon|qmp|qmp-pretty)$/;
@@ -247,7 +275,7 @@ function plansOf(
         return undefined;
       }
       const facts = fileFacts(path);
-      if (facts === undefined || facts.size < backend.offset + backend.size) {
+      if (!facts?.regular || facts.size < backend.offset + backend.size) {
         return undefined;
       }
       return {
@@ -279,7 +307,10 @@ function reason(error: unknown): string {
     return `${error.message}; run as root, or as the VM's own user`;
   }
   if (error instanceof XftraceError) return error.message;
-  throw error;
+  // One process that is not understood must not hide the others.
+  return `what it says of itself is not understood (${
+    error instanceof Error ? error.name : "error"
+  })`;
 }
 
 /** The base name of the program that a process runs. */

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, readSync, realpathSync } from "node:fs";
 import { allBoards } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
 import { fileError } from "../base/file_error.ts";
+import { openHostFile } from "../base/host_file/open.ts";
 import { shellWord } from "../base/shell_word.ts";
 import { candidateLayouts } from "../memory/ram_layout.ts";
 import type { RamLayout } from "../memory/ram_layout.ts";
@@ -143,29 +144,18 @@ function resolveFile(
   path: string,
   proc: Proc,
 ): ResolvedTarget {
-  let size: number;
-  let inode: number;
-  let device: number;
   const head = new Uint8Array(4);
+  const { fd, size } = openHostFile(path);
+  const facts = fileFacts(`/proc/self/fd/${fd}`);
   try {
-    const stat = statSync(path);
-    if (!stat.isFile()) {
-      throw new XftraceError(`${path} is not a file; give a VM's memory file`);
-    }
-    size = stat.size;
-    inode = stat.ino;
-    device = stat.dev;
     if (size === 0) {
       throw new XftraceError(`${path} is empty; it holds no VM's memory`);
     }
-    const fd = openSync(path, "r");
-    try {
-      readSync(fd, head, 0, 4, 0);
-    } finally {
-      closeSync(fd);
-    }
+    readSync(fd, head, 0, 4, 0);
   } catch (error) {
     throw error instanceof XftraceError ? error : fileError(path, error);
+  } finally {
+    closeSync(fd);
   }
   const magic = new DataView(head.buffer).getUint32(0, false);
   if (magic === 0x7f454c46) {
@@ -180,9 +170,16 @@ function resolveFile(
   const real = realpathSync(path);
   const owner = listVms(proc).find((vm) =>
     vm.attachable && vm.plans[0].backings.some((backing) => {
-      const open = backing.open && fileFacts(backing.open);
-      return backing.path === real ||
-        (open && open.inode === inode && open.device === device);
+      if (backing.identity === undefined) return false;
+      if (backing.identity === facts?.identity) return true;
+      // Where maps has another device than stat (btrfs, overlayfs), the file
+      // that the process has open has the same one as the file itself.
+      const open = backing.open === undefined
+        ? undefined
+        : fileFacts(backing.open);
+      return open === undefined
+        ? backing.path === real
+        : open.identity === facts?.identity;
     })
   );
   if (owner !== undefined) return { kind: "vm", target, vm: owner };

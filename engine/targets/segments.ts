@@ -14,6 +14,11 @@ export interface PlanSegments {
   /** Files to map or to read: the backings, or only /proc/PID/mem. */
   readonly paths: readonly string[];
   /**
+   * Device and inode that each of them must have, see
+   * `VmBacking.identity`; undefined where any file will do.
+   */
+  readonly identities: readonly (string | undefined)[];
+  /**
    * The runs of RAM: `backing` is an index into `paths`, `offset` an offset in
    * that file in bytes.
    */
@@ -48,7 +53,8 @@ export function mapSegments(plan: AttachPlan): PlanSegments {
     ...region,
     backing: used.indexOf(region.backing),
   }));
-  return { paths, segments };
+  const identities = used.map((index) => plan.backings[index].identity);
+  return { paths, identities, segments };
 }
 
 /**
@@ -82,5 +88,5 @@ export function processSegments(plan: AttachPlan): PlanSegments {
       );
     }
   }
-  return { paths: [plan.memPath], segments };
+  return { paths: [plan.memPath], identities: [undefined], segments };
 }

@@ -32,6 +32,7 @@ const plan: AttachPlan = {
 Deno.test("regions are split where the process's mappings are split", () => {
   assert.deepEqual(processSegments(plan), {
     paths: ["/proc/9/mem"],
+    identities: [undefined],
     segments: [
       { start: 0, end: 0x1000, backing: 0, offset: 0x7f0000001000 },
       { start: 0x1000, end: 0x2000, backing: 0, offset: 0x7f0000008000 },
@@ -55,9 +56,10 @@ Deno.test("a region that is not completely mapped is refused", () => {
 });
 
 Deno.test("backings that can be opened are mapped according to the layout", () => {
-  const open = { ...backing, open: "/proc/9/fd/3" };
+  const open = { ...backing, open: "/proc/9/fd/3", identity: "00:1d 7" };
   assert.deepEqual(mapSegments({ ...plan, backings: [open] }), {
     paths: ["/proc/9/fd/3"],
+    identities: ["00:1d 7"],
     segments: plan.layout.regions,
   });
 });

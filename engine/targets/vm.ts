@@ -44,6 +44,11 @@ export interface VmBacking {
    */
   readonly open?: string;
   /**
+   * Device and inode of the mapped file, as /proc/PID/maps says: whatever is
+   * opened by `open` must be that file. Undefined for anonymous memory.
+   */
+  readonly identity?: string;
+  /**
    * Its mappings in the process, ascending by offset; empty when these may not
    * be read.
    */
@@ -79,6 +84,11 @@ export interface AttachPlan {
 /** A process that runs a VM. */
 export interface VmProcess {
   readonly pid: number;
+  /**
+   * The user id under which it runs; undefined when it cannot be read. What the
+   * VM says of itself, its name included, is this user's word.
+   */
+  readonly uid?: number;
   readonly kind: VmKind;
   /** The VM's name; `pid:N` when it has none. */
   readonly name: string;

@@ -12,6 +12,12 @@ import { type HostFileRules, isMissing, openHostFile } from "./open.ts";
 export interface WholeFileRules extends HostFileRules {
   /** The most bytes that it may have. */
   readonly limit: number;
+  /**
+   * Whether to read only what it had when it was opened. For files that
+   * somebody else names: those of /proc and tracefs have no size, and reading
+   * some of them waits or takes away what is in them.
+   */
+  readonly sized?: boolean;
 }
 
 /** Bytes read at once from files whose size is not known before (/proc). */
@@ -30,6 +36,7 @@ export function readHostFile(
   const { fd, size } = openHostFile(path, rules);
   try {
     if (size > rules.limit) throw tooLarge(path, rules.limit);
+    if (rules.sized === true) return readSized(fd, size);
     // One byte more, to see that there is no more.
     let bytes = new Uint8Array(Math.min(size, rules.limit) + 1);
     let length = 0;
@@ -50,6 +57,18 @@ export function readHostFile(
   } finally {
     closeSync(fd);
   }
+}
+
+/** At most `size` bytes of an open file. */
+function readSized(fd: number, size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  while (length < size) {
+    const got = readSync(fd, bytes, length, size - length, null);
+    if (got === 0) break;
+    length += got;
+  }
+  return bytes.subarray(0, length);
 }
 
 /**

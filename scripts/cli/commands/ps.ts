@@ -4,6 +4,7 @@ import {
   backingText,
   listVms,
   targetOf,
+  userName,
   type VmProcess,
 } from "xftrace/targets";
 import { faint, note, out, outJson, size, strong } from "../terminal.ts";
@@ -15,6 +16,12 @@ export interface ListedVm {
   /** The VM's own name; null when it has none. */
   readonly name: string | null;
   readonly pid: number;
+  /**
+   * The user under which it runs, by name if it has one: `root`, `1000`; empty
+   * when not known. Its name and all else that it says of itself is this user's
+   * word.
+   */
+  readonly user: string;
   readonly kind: "qemu" | "cloud-hypervisor" | "firecracker";
   /**
    * Accelerator as configured: `kvm`, `tcg`, `kvm:tcg`; empty when not known.
@@ -38,6 +45,7 @@ export function listedTasks(vm: VmProcess): ListedVm {
     target: targetOf(vm),
     name: vm.named ? vm.name : null,
     pid: vm.pid,
+    user: vm.uid === undefined ? "" : userName(vm.uid),
     kind: vm.kind,
     accel: vm.accel,
     machine: vm.machine,
@@ -56,10 +64,11 @@ export function listedTasks(vm: VmProcess): ListedVm {
 /** Formats the list as a table. */
 export function psText(vms: readonly ListedVm[]): string {
   const rows = [
-    ["TARGET", "PID", "RUN BY", "ACCEL", "MACHINE", "RAM", "MEMORY"],
+    ["TARGET", "PID", "USER", "RUN BY", "ACCEL", "MACHINE", "RAM", "MEMORY"],
     ...vms.map((vm) => [
       vm.target,
       String(vm.pid),
+      vm.user,
       vm.libvirt ? `${vm.kind} (libvirt)` : vm.kind,
       vm.accel,
       vm.machine,
@@ -68,7 +77,7 @@ export function psText(vms: readonly ListedVm[]): string {
     ]),
   ];
   const widths = rows[0].map((_, i) =>
-    i === 6 ? 0 : Math.max(...rows.map((row) => row[i].length))
+    i === 7 ? 0 : Math.max(...rows.map((row) => row[i].length))
   );
   return rows.map((row, n) => {
     const line = row.map((cell, i) => cell.padEnd(widths[i])).join("  ")
