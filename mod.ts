@@ -66,6 +66,18 @@ export { readVmlinux } from "./engine/detect/text/vmlinux.ts";
 export type { CheckOptions } from "./engine/detect/core/context.ts";
 export type { Finding } from "./engine/detect/finding.ts";
 export type { Check, CheckOutcome } from "./engine/detect/core/check.ts";
+export {
+  isMissing,
+  openHostFile,
+  openOwnFile,
+} from "./engine/base/host_file/open.ts";
+export { replaceHostFile } from "./engine/base/host_file/create.ts";
+export {
+  makeOwnFolder,
+  requireOwnFolder,
+} from "./engine/base/host_file/folder.ts";
+export { readHostTextIfThere } from "./engine/base/host_file/read.ts";
+export { unwritable } from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";
 export { stateFolder } from "./engine/base/state_folder.ts";
 export { VERSION } from "./engine/base/version.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /** Days after which the files about a guest are removed. */
@@ -39,7 +39,7 @@ export function forgetOld(folder: string, suffix: string): void {
   const until = Date.now() - KEEP_DAYS * 24 * 3600 * 1000;
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    if (!name.endsWith(suffix) || statSync(path).mtimeMs >= until) continue;
+    if (!name.endsWith(suffix) || lstatSync(path).mtimeMs >= until) continue;
     rmSync(path, { force: true });
   }
 }

@@ -5,16 +5,14 @@
  * @module
  */
 
-import { createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { Readable } from "node:stream";
+import { fstatSync } from "node:fs";
+import { Readable, Writable } from "node:stream";
 import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
-import { XftraceError } from "../base/errors.ts";
+import { OutputFile } from "../base/host_file/output.ts";
+import { unwritable } from "../base/host_file/write_error.ts";
 import { GRANULE, totalBytes } from "./elf_core_ranges.ts";
-import { fileError } from "../base/file_error.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotContent, SnapshotLayout } from "./snapshot_layout.ts";
 
@@ -68,7 +66,8 @@ export function* snapshotChunks(
  * Writes a snapshot to `path`: compressed with zstd when it ends in `.zst`,
  * with gzip when in `.gz`, else as it is. The file is readable by its owner
  * alone, since it may hold the guest's secrets. An existing file at `path` is
- * replaced at the end, or left alone when writing fails.
+ * replaced at the end, or left alone when writing fails; see `OutputFile` for
+ * links and pipes.
  *
  * @throws {XftraceError} when the file cannot be written.
  * @throws {MemoryError} when a page cannot be read.
@@ -79,10 +78,7 @@ export async function writeSnapshot(
   options: SnapshotOptions = {},
 ): Promise<SnapshotSummary> {
   const layout = layoutSnapshot(content);
-  const partial = join(
-    dirname(path),
-    `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.part`,
-  );
+  using file = new OutputFile(path);
   const chunks = function* () {
     let done = 0;
     for (const chunk of snapshotChunks(content, layout)) {
@@ -93,12 +89,12 @@ export async function writeSnapshot(
   };
   try {
     const source = Readable.from(chunks(), { objectMode: false });
-    const target = createWriteStream(partial, { mode: 0o600, flags: "wx" });
+    const target = writerOf(file);
     const compress = compressor(path, options.level ?? 3);
     if (compress === undefined) await pipeline(source, target);
     else await pipeline(source, compress, target);
-    const { size } = await stat(partial);
-    await rename(partial, path);
+    const { size } = fstatSync(file.fd);
+    file.commit();
     return {
       path,
       pages: totalBytes(layout.data) / GRANULE,
@@ -107,10 +103,22 @@ export async function writeSnapshot(
       fileBytes: size,
     };
   } catch (error) {
-    await rm(partial, { force: true }).catch(() => {});
-    if (error instanceof XftraceError) throw error;
-    throw writeError(path, error);
+    throw unwritable(path, error, "choose another place with -o");
   }
+}
+
+/** A stream whose bytes go to the file; it stays open. */
+function writerOf(file: OutputFile): Writable {
+  return new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      try {
+        file.write(chunk);
+        done();
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
 }
 
 function compressor(path: string, level: number): Transform | undefined {
@@ -123,31 +131,4 @@ function compressor(path: string, level: number): Transform | undefined {
     });
   }
   return path.endsWith(".gz") ? createGzip() : undefined;
-}
-
-function writeError(path: string, error: unknown): XftraceError {
-  const code = error instanceof Error && "code" in error
-    ? error.code
-    : undefined;
-  if (code === "ENOENT" || code === "ENOTDIR") {
-    return new XftraceError(
-      `cannot write ${path}: the folder ${dirname(path)} does not exist`,
-      { cause: error },
-    );
-  }
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new XftraceError(
-      `no permission to write ${path}; choose another folder`,
-      { cause: error },
-    );
-  }
-  if (code === "ENOSPC") {
-    return new XftraceError(
-      `cannot write ${path}: the disk is full; free room or choose another`,
-      { cause: error },
-    );
-  }
-  if (error instanceof Deno.errors.NotCapable) return fileError(path, error);
-  const what = error instanceof Error ? error.message : String(error);
-  return new XftraceError(`cannot write ${path}: ${what}`, { cause: error });
 }

@@ -3,6 +3,11 @@
  *
  * @module
  */
+export {
+  absoluteOutput,
+  OutputFile,
+  writeOutput,
+} from "../base/host_file/output.ts";
 export { formatNamed, FORMATS } from "./formats.ts";
 export { TEXT } from "./formats/text.ts";
 export { textBytes } from "./text/byte_text.ts";

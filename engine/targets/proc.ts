@@ -292,13 +292,18 @@ export function fileFacts(path: string): FileFacts | undefined {
   }
 }
 
+/** The low part of a major number. */
+const LOW_MAJOR = 0xf00n | 0xffn;
+/** By how many bits the high part of a minor number is shifted. */
+const HIGH_MINOR_BITS = 12n;
+
 /**
  * A device number as /proc/PID/maps prints it: `00:1d`. (glibc's gnu_dev_major
  * and gnu_dev_minor; fs/proc/task_mmu.c prints `%02x:%02x`.)
  */
 function deviceText(device: bigint): string {
-  const major = (device >> 8n & 0xfffn) | (device >> 32n & ~0xfffn);
-  const minor = (device & 0xffn) | (device >> 12n & ~0xffn);
+  const major = (device >> 8n & LOW_MAJOR) | (device >> 32n & ~LOW_MAJOR);
+  const minor = (device & 0xffn) | (device >> HIGH_MINOR_BITS & ~0xffn);
   const hex = (part: bigint) =>
     BigInt.asUintN(32, part).toString(16).padStart(2, "0");
   return `${hex(major)}:${hex(minor)}`;

@@ -12,30 +12,43 @@ import { LabError } from "./errors.ts";
  * created.
  */
 export function cacheDirectory(): string {
-  const base = Deno.env.get("XDG_CACHE_HOME") ||
-    `${Deno.env.get("HOME") || `/tmp/xftrace-${uid()}`}/.cache`;
+  const home = Deno.env.get("HOME") || ownFolder(`/tmp/xftrace-${uid()}`);
+  const base = Deno.env.get("XDG_CACHE_HOME") || `${home}/.cache`;
   const path = `${base}/xftrace/lab`;
   Deno.mkdirSync(path, { recursive: true });
+  // Kernels and programs of it are run: nobody else may put them there.
+  requireOwn(path);
   return path;
 }
 
 /**
  * The folder that holds those of this user's running guests; created with mode
- * 0700. Refused if it belongs to another user, who may have made it first in
- * /tmp.
+ * 0700. Refused if it is a link, or belongs to another user, who may have made
+ * it first in /tmp.
  */
 export function runDirectory(): string {
   const base = Deno.env.get("XDG_RUNTIME_DIR") || "/tmp";
-  const path = `${base}/xftrace-lab-${uid()}`;
+  return ownFolder(`${base}/xftrace-lab-${uid()}`);
+}
+
+/** Makes a folder with mode 0700, unless it is there. */
+function ownFolder(path: string): string {
   Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  const info = requireOwn(path);
+  if (((info.mode ?? 0) & 0o077) !== 0) Deno.chmodSync(path, 0o700);
+  return path;
+}
+
+/** Refuses what is no folder of this user: a link, or another user's. */
+function requireOwn(path: string): Deno.FileInfo {
   const info = Deno.lstatSync(path);
   if (!info.isDirectory || info.uid !== uid()) {
     throw new LabError(
-      `${path} belongs to another user; set XDG_RUNTIME_DIR to a folder of ` +
-        "your own",
+      `${path} is no folder of your own; set XDG_RUNTIME_DIR and ` +
+        "XDG_CACHE_HOME to folders that are",
     );
   }
-  return path;
+  return info;
 }
 
 /** The folder of one guest; it need not exist. */

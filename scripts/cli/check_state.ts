@@ -5,8 +5,17 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { bootOf, type Session, stateFolder } from "xftrace";
+import { closeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import {
+  bootOf,
+  makeOwnFolder,
+  openHostFile,
+  replaceHostFile,
+  requireOwnFolder,
+  type Session,
+  stateFolder,
+} from "xftrace";
 import { type TextRecords, textRecords } from "xftrace/detect";
 
 /**
@@ -29,30 +38,37 @@ export function keepBuiltModule(module: Uint8Array): void {
   if (folder === undefined) return;
   const id = createHash("sha256").update(module).digest("hex").slice(0, 16);
   try {
-    Deno.mkdirSync(join(folder, id), { recursive: true, mode: 0o700 });
-    Deno.writeFileSync(join(folder, id, "xftrace.ko"), module, { mode: 0o600 });
+    makeOwnFolder(folder);
+    makeOwnFolder(join(folder, id));
+    replaceHostFile(join(folder, id, "xftrace.ko"), module);
   } catch {
     // Not an error: the file can be passed to checks with --modules as well.
   }
 }
 
-/** Files of modules that this host built. */
+/**
+ * Files of modules that this host built; none of those that somebody else could
+ * have put there.
+ */
 export function builtModules(): string[] {
   const folder = stateFolder("modules");
   if (folder === undefined) return [];
   try {
+    requireOwnFolder(folder);
     return [...Deno.readDirSync(folder)]
       .map(({ name }) => join(folder, name, "xftrace.ko"))
-      .filter(isThere);
+      .filter(isOwn);
   } catch {
     // None was built here.
     return [];
   }
 }
 
-function isThere(path: string): boolean {
+function isOwn(path: string): boolean {
   try {
-    return Deno.statSync(path).isFile;
+    requireOwnFolder(dirname(path));
+    closeSync(openHostFile(path, { own: true }).fd);
+    return true;
   } catch {
     return false;
   }

@@ -4,8 +4,8 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { XftraceError } from "xftrace";
+import { closeSync, constants } from "node:fs";
+import { openOwnFile, XftraceError } from "xftrace";
 import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
 import type { StateFolder } from "../collector/state.ts";
@@ -29,7 +29,10 @@ export async function startCollector(
   session: { readonly target: string; readonly key: string | undefined },
   interrupt?: Interrupt,
 ): Promise<number> {
-  const log = openSync(folder.log, "a", 0o600);
+  const log = openOwnFile(
+    folder.log,
+    constants.O_WRONLY | constants.O_APPEND,
+  );
   const child = spawn(
     Deno.execPath(),
     [...ownProgram("collector/main"), session.key ?? "", session.target],

@@ -86,7 +86,7 @@ Deno.test("an error names the path that cannot be written", () =>
         assert.ok(error instanceof XftraceError);
         assert.match(
           error.message,
-          /cannot write .*absent\/trace\.txt: .*; choose another place with -o/,
+          /cannot write .*absent\/trace\.txt: .*, or choose another place with -o/,
         );
         return true;
       },

@@ -4,8 +4,14 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { z } from "zod";
-import { XftraceError } from "xftrace";
+import {
+  isMissing,
+  makeOwnFolder,
+  requireOwnFolder,
+  XftraceError,
+} from "xftrace";
 import type { CollectorStatus } from "./collector.ts";
 import type { CollectorResult } from "./state.ts";
 
@@ -32,11 +38,17 @@ export type Reply =
   | { readonly result: CollectorResult }
   | { readonly error: string };
 
+/** The most characters of a request or reply. */
+const LINE_LIMIT = 2 ** 24;
+
 async function readLine(connection: Deno.Conn): Promise<string> {
   const decoder = new TextDecoder();
   const chunk = new Uint8Array(65536);
   let text = "";
   while (!text.includes("\n")) {
+    if (text.length > LINE_LIMIT) {
+      throw new XftraceError("a request or reply is too long");
+    }
     const got = await connection.read(chunk);
     if (got === null) break;
     text += decoder.decode(chunk.subarray(0, got), { stream: true });
@@ -62,6 +74,7 @@ export async function ask(
   request: Request,
 ): Promise<Reply | undefined> {
   let connection: Deno.UnixConn;
+  if (!isOwnSocket(socket)) return undefined;
   try {
     connection = await Deno.connect({ transport: "unix", path: socket });
   } catch {
@@ -90,14 +103,34 @@ export async function ask(
 }
 
 /**
+ * Whether there is a socket, in a folder that nobody else can change: there,
+ * only this user's collector (or root's) can listen.
+ *
+ * @throws {XftraceError} when somebody else could.
+ */
+function isOwnSocket(path: string): boolean {
+  try {
+    requireOwnFolder(dirname(path));
+    return Deno.lstatSync(path).isSocket === true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/**
  * Answers requests at a socket, one after the other, until `signal` is aborted.
- * A client that connects and sends nothing does not delay the others.
+ * A client that connects and sends nothing does not delay the others. The
+ * folder is closed to other users, so only this user and root can connect.
+ *
+ * @throws {XftraceError} when somebody else could change the folder.
  */
 export async function serve(
   socket: string,
   answer: (request: Request) => Promise<Reply> | Reply,
   signal: AbortSignal,
 ): Promise<void> {
+  makeOwnFolder(dirname(socket));
   try {
     Deno.removeSync(socket);
   } catch {

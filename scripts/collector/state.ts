@@ -4,9 +4,17 @@
  *
  * @module
  */
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { XftraceError } from "xftrace";
+import {
+  isMissing,
+  makeOwnFolder,
+  readHostTextIfThere,
+  replaceHostFile,
+  requireOwnFolder,
+  unwritable,
+  XftraceError,
+} from "xftrace";
 
 const hex = z.string().regex(/^0x[0-9a-f]+$/).transform((text) => BigInt(text));
 
@@ -189,9 +197,14 @@ export class StateFolder {
     return join(this.path, "result.json");
   }
 
-  /** Makes the folder, accessible to the user only. */
+  /**
+   * Makes the folder, accessible to the user only.
+   *
+   * @throws {XftraceError} when somebody else could change what is in it.
+   */
   create(): void {
-    Deno.mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    makeOwnFolder(dirname(this.path));
+    makeOwnFolder(this.path);
   }
 
   /** Removes the folder with all its files. */
@@ -206,20 +219,31 @@ export class StateFolder {
   /** Whether there is a trace: running, or not yet ended by `off`. */
   exists(): boolean {
     try {
-      Deno.statSync(this.#state);
+      Deno.lstatSync(this.#state);
       return true;
     } catch {
       return false;
     }
   }
 
+  /** Refuses a folder that somebody else could change, if there is one. */
+  #requireOwn(): void {
+    try {
+      requireOwnFolder(this.path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
   /**
    * Reads the state; `undefined` when there is no trace.
    *
-   * @throws {XftraceError} when it is damaged, or written by another version of
-   * xftrace.
+   * @throws {XftraceError} when it is damaged, written by another version of
+   * xftrace, or when somebody else could have written it: what it holds is
+   * written to the guest.
    */
   read(): TraceState | undefined {
+    this.#requireOwn();
     const text = readText(this.#state);
     if (text === undefined) return undefined;
     try {
@@ -248,7 +272,9 @@ export class StateFolder {
   guestRuns(): boolean {
     // See Session.key: `vm-PID-START`, with the start time that /proc says.
     const [, pid, start] = /^vm-(\d+)-(\d+)$/.exec(basename(this.path)) ?? [];
-    const stat = pid === undefined ? undefined : readText(`/proc/${pid}/stat`);
+    const stat = pid === undefined
+      ? undefined
+      : readHostTextIfThere(`/proc/${pid}/stat`, { limit: TEXT_BYTES });
     return stat?.slice(stat.lastIndexOf(")")).split(" ")[20] === start;
   }
 
@@ -262,6 +288,7 @@ export class StateFolder {
    * killed.
    */
   readResult(): CollectorResult | undefined {
+    this.#requireOwn();
     const text = readText(this.#result);
     if (text === undefined) return undefined;
     try {
@@ -302,19 +329,19 @@ export function stateFolders(): StateFolder[] {
     .filter((folder) => folder.exists());
 }
 
+/** The most bytes of a state or result. */
+const TEXT_BYTES = 2 ** 28;
+
 function readText(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return readHostTextIfThere(path, { own: true, limit: TEXT_BYTES });
 }
 
 function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.new`;
-  Deno.writeTextFileSync(temporary, text, { mode: 0o600 });
-  Deno.renameSync(temporary, path);
+  try {
+    replaceHostFile(path, text);
+  } catch (error) {
+    throw unwritable(path, error, "set XDG_STATE_HOME to another folder");
+  }
 }
 
 function json(value: unknown): string {

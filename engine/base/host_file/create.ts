@@ -12,6 +12,8 @@ import {
   writeSync,
 } from "node:fs";
 import { hexDigits } from "../hex.ts";
+import { regularPlaceOf } from "./place.ts";
+import { unwritable } from "./write_error.ts";
 
 /** Only the owner may read and write. */
 const PRIVATE = 0o600;
@@ -35,6 +37,23 @@ export function createHostFile(
 }
 
 /**
+ * Creates a file that a user names in place of the one that had its name, which
+ * is removed first. A link of the user's own is kept, and followed.
+ *
+ * @returns the descriptor; whoever opened it closes it
+ * @throws {XftraceError} one sentence, when it cannot be written.
+ */
+export function recreateHostFile(path: string): number {
+  try {
+    const place = regularPlaceOf(path);
+    rmSync(place, { force: true });
+    return createHostFile(place);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/**
  * A name beside `path` that nobody can foresee, for a file that gets its own
  * name when it is complete.
  */
@@ -48,6 +67,15 @@ export function temporaryName(path: string): string {
  * with its name is replaced, not followed.
  *
  * @throws the system's error.
+ *
+ * @example
+ * ```ts
+ * import { replaceHostFile } from "xftrace";
+ *
+ * const path = Deno.makeTempFileSync();
+ * replaceHostFile(path, "new content\n");
+ * Deno.removeSync(path);
+ * ```
  */
 export function replaceHostFile(
   path: string,

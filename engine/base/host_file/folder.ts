@@ -4,10 +4,16 @@
  *
  * @module
  */
-import { chmodSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  type Stats,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { XftraceError } from "../errors.ts";
-import { codeOf } from "../file_error.ts";
+import { codeOf, fileError } from "../file_error.ts";
 import { foreign } from "./open.ts";
 import { isOpenToOthers, isTrustedOwner } from "./owner.ts";
 import { unwritable } from "./write_error.ts";
@@ -26,6 +32,13 @@ const STICKY = 0o1000;
  *
  * @throws {XftraceError} as {@linkcode requireOwnFolder}, or when it cannot be
  * made.
+ *
+ * @example
+ * ```ts
+ * import { makeOwnFolder } from "xftrace";
+ *
+ * makeOwnFolder(`${Deno.makeTempDirSync()}/state`);
+ * ```
  */
 export function makeOwnFolder(path: string): void {
   // First, so that nothing is made where somebody else's link leads to.
@@ -45,12 +58,20 @@ export function makeOwnFolder(path: string): void {
  * folder, not a link, of this user or root, and so must everything on the way
  * to it be that is there.
  *
- * @throws {XftraceError} one sentence.
+ * @throws {XftraceError} one sentence, also when it is not there, see
+ * `isMissing`.
+ *
+ * @example
+ * ```ts
+ * import { requireOwnFolder } from "xftrace";
+ *
+ * requireOwnFolder(Deno.makeTempDirSync());
+ * ```
  */
 export function requireOwnFolder(path: string): void {
   const whole = resolve(path);
   requireOwnWay(dirname(whole));
-  const stat = lstatSync(whole);
+  const stat = lstat(whole);
   if (!isTrustedOwner(stat.uid)) throw foreign(whole, stat.uid);
   if (stat.isDirectory()) return;
   throw new XftraceError(
@@ -58,6 +79,14 @@ export function requireOwnFolder(path: string): void {
       stat.isSymbolicLink() ? "a symbolic link" : "a file"
     }, where a folder must be: remove it`,
   );
+}
+
+function lstat(path: string): Stats {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    throw fileError(path, error);
+  }
 }
 
 /** Checks each part of a way, and those of the links in it. */

@@ -16,7 +16,9 @@ import {
 } from "node:fs";
 import { XftraceError } from "../errors.ts";
 import { codeOf, fileError } from "../file_error.ts";
+import { createHostFile } from "./create.ts";
 import { isTrustedOwner, ownUid } from "./owner.ts";
+import { unwritable } from "./write_error.ts";
 
 /** What a file must be. */
 export interface HostFileRules {
@@ -47,6 +49,16 @@ export interface HostFile {
  * @param access flags of node:fs: `constants.O_RDWR`, `constants.O_APPEND`
  * @throws {XftraceError} one sentence: there is no such file, it is no regular
  * file, a link, or somebody else's. The cause has the system's code.
+ *
+ * @example
+ * ```ts
+ * import { closeSync } from "node:fs";
+ * import { openHostFile } from "xftrace";
+ *
+ * const file = openHostFile("testdata/guest-6.1.core.zst");
+ * console.log(file.size > 0); // true
+ * closeSync(file.fd);
+ * ```
  */
 export function openHostFile(
   path: string,
@@ -81,7 +93,48 @@ export function openHostFile(
   }
 }
 
-/** Whether an error says that the file is not there. */
+/**
+ * Opens a file of our own for writing, and creates it (mode 0600) when it is
+ * not there.
+ *
+ * @param access flags of node:fs: `constants.O_RDWR | constants.O_APPEND`
+ * @returns the descriptor; whoever opened it closes it
+ * @throws {XftraceError} as {@linkcode openHostFile}, or when it cannot be
+ * created.
+ *
+ * @example
+ * ```ts
+ * import { closeSync, constants } from "node:fs";
+ * import { openOwnFile } from "xftrace";
+ *
+ * const path = `${Deno.makeTempDirSync()}/log`;
+ * closeSync(openOwnFile(path, constants.O_WRONLY | constants.O_APPEND));
+ * Deno.removeSync(path);
+ * ```
+ */
+export function openOwnFile(path: string, access: number): number {
+  try {
+    return createHostFile(path, access & constants.O_APPEND);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw unwritable(path, error);
+    return openHostFile(path, { own: true }, access).fd;
+  }
+}
+
+/**
+ * Whether an error says that the file is not there.
+ *
+ * @example
+ * ```ts
+ * import { isMissing, openHostFile } from "xftrace";
+ *
+ * try {
+ *   openHostFile("/nowhere/file");
+ * } catch (error) {
+ *   console.log(isMissing(error)); // true
+ * }
+ * ```
+ */
 export function isMissing(error: unknown): boolean {
   const code = codeOf(error) ??
     (error instanceof Error ? codeOf(error.cause) : undefined);

@@ -84,6 +84,13 @@ export function readHostText(path: string, rules: WholeFileRules): string {
  * The text of a regular file; `undefined` when there is none.
  *
  * @throws {XftraceError} as {@linkcode readHostFile}.
+ *
+ * @example
+ * ```ts
+ * import { readHostTextIfThere } from "xftrace";
+ *
+ * console.log(readHostTextIfThere("/nowhere/file", { limit: 1000 })); // undefined
+ * ```
  */
 export function readHostTextIfThere(
   path: string,

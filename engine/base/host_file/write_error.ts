@@ -12,6 +12,17 @@ import { codeOf } from "../file_error.ts";
  *
  * @param error what Deno or node:fs threw
  * @param fix what to do about it, where the reason has no better answer
+ *
+ * @example
+ * ```ts
+ * import { unwritable } from "xftrace";
+ *
+ * try {
+ *   Deno.writeTextFileSync("/nowhere/file", "text");
+ * } catch (error) {
+ *   console.log(unwritable("/nowhere/file", error).message);
+ * }
+ * ```
  */
 export function unwritable(
   path: string,
@@ -33,6 +44,7 @@ function why(path: string, error: unknown, fix: string): string {
     case "ENOTDIR":
       return `the folder ${folderOf(path)} does not exist; make it, or ${fix}`;
     case "EISDIR":
+    case "ERR_FS_EISDIR":
       return `it is a folder; give a file, or ${fix}`;
     case "EEXIST":
       return `it is there already; remove it, or ${fix}`;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { openHostFile } from "../../base/host_file/open.ts";
+import { closeSync, readSync } from "node:fs";
 import { XftraceError } from "../../base/errors.ts";
 import { PageArena } from "./columns.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -87,10 +88,10 @@ export class SpoolReader implements Disposable {
    * Opens a spool file.
    *
    * @param layout layouts of the kernel that wrote the pages
-   * @throws {XftraceError} when it is not a spool file.
+   * @throws {XftraceError} when it is not a spool file, or somebody else's.
    */
   constructor(path: string, layout: TraceLayout) {
-    this.#fd = openSync(path, "r");
+    this.#fd = openHostFile(path, { own: true }).fd;
     this.#layout = layout;
     try {
       this.header = this.#readHeader(path);

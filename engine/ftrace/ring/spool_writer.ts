@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
+import { recreateHostFile } from "../../base/host_file/create.ts";
 import type { PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import {
@@ -72,12 +73,13 @@ export class SpoolWriter implements Disposable {
   readonly #comms = new Map<number, string>();
 
   /**
-   * Creates the file, readable by its owner alone, since traces hold secrets.
+   * Creates the file, readable by its owner alone, since traces hold secrets. A
+   * file or link that has the name already is replaced.
    *
-   * @throws {Error} from the file system, when it cannot be written.
+   * @throws {XftraceError} when it cannot be written.
    */
   constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
-    this.#fd = openSync(path, "w", 0o600);
+    this.#fd = recreateHostFile(path);
     this.#dataOffset = layout.page.data;
     const json = new TextEncoder().encode(JSON.stringify(header));
     const head = new Uint8Array(padded(12 + json.length));

@@ -20,6 +20,7 @@
 import { createHash } from "node:crypto";
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   fstatSync,
@@ -31,6 +32,9 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { XftraceError } from "../../base/errors.ts";
+import { openOwnFile } from "../../base/host_file/open.ts";
+import { regularPlaceOf } from "../../base/host_file/place.ts";
+import { unwritable } from "../../base/host_file/write_error.ts";
 
 /** Size of a record in bytes. */
 export const KLOG_RECORD_BYTES = 96;
@@ -229,18 +233,18 @@ export class Klog implements Disposable {
    */
   constructor(path: string) {
     this.path = path;
+    const { O_RDWR, O_APPEND } = constants;
     try {
-      this.#file = openSync(path, "a+", 0o600);
-      this.#head = openSync(
-        `${path}.head`,
-        existsSync(`${path}.head`) ? "r+" : "w+",
-        0o600,
-      );
+      const place = regularPlaceOf(path);
+      this.#file = openOwnFile(place, O_RDWR | O_APPEND);
+      try {
+        this.#head = openOwnFile(regularPlaceOf(`${path}.head`), O_RDWR);
+      } catch (error) {
+        closeSync(this.#file);
+        throw error;
+      }
     } catch (error) {
-      throw new XftraceError(
-        `the key log ${path} cannot be written; name a folder of your own`,
-        { cause: error },
-      );
+      throw unwritable(path, error, "name another key log with --klog");
     }
     const stat = fstatSync(this.#file);
     if ((stat.mode & 0o077) !== 0) {

@@ -6,10 +6,13 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
+import { replaceHostFile } from "../../base/host_file/create.ts";
+import { makeOwnFolder } from "../../base/host_file/folder.ts";
+import { readHostTextIfThere } from "../../base/host_file/read.ts";
+import { unwritable } from "../../base/host_file/write_error.ts";
 import { forgetOld, stateFolder } from "../../base/state_folder.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { bootOf } from "../../session.ts";
@@ -78,6 +81,9 @@ export function changeSince(
   return installed.text === digest ? undefined : "text changed";
 }
 
+/** The most bytes of a record. */
+const RECORD_BYTES = 65_536;
+
 /** The files with these records: one for each run of each guest. */
 export class InstalledTexts {
   readonly #path: string;
@@ -98,16 +104,14 @@ export class InstalledTexts {
   /**
    * The stored record; `undefined` when the host did not load the module.
    *
-   * @throws {XftraceError} when it is damaged.
+   * @throws {XftraceError} when it is damaged, or somebody else's.
    */
   load(): InstalledText | undefined {
-    let text: string;
-    try {
-      text = readFileSync(this.#path, "utf8");
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const text = readHostTextIfThere(this.#path, {
+      own: true,
+      limit: RECORD_BYTES,
+    });
+    if (text === undefined) return undefined;
     try {
       return SHAPE.parse(JSON.parse(text));
     } catch {
@@ -120,13 +124,13 @@ export class InstalledTexts {
   /** Stores the record, readable by its owner alone. */
   save(installed: InstalledText): void {
     const folder = dirname(this.#path);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeOwnFolder(folder);
     forgetOld(folder, ".json");
-    const temporary = `${this.#path}.new`;
-    writeFileSync(temporary, JSON.stringify(installed, null, 2) + "\n", {
-      mode: 0o600,
-    });
-    renameSync(temporary, this.#path);
+    try {
+      replaceHostFile(this.#path, JSON.stringify(installed, null, 2) + "\n");
+    } catch (error) {
+      throw unwritable(this.#path, error);
+    }
   }
 }
 
@@ -153,8 +157,4 @@ export function installedTexts(
   return folder === undefined || boot === undefined
     ? undefined
     : new InstalledTexts(folder, boot);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -13,6 +13,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -22,6 +23,9 @@ import {
 } from "node:fs";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
+import { recreateHostFile } from "../../base/host_file/create.ts";
+import { openHostFile } from "../../base/host_file/open.ts";
+import { regularPlaceOf } from "../../base/host_file/place.ts";
 import { ENTRY } from "../page/abi.ts";
 
 const MAGIC = "XFTSEAL1";
@@ -102,9 +106,13 @@ export class RecordingWriter implements Disposable {
     this.#size = size;
   }
 
-  /** Creates a recording with mode 0600, replacing an existing file. */
+  /**
+   * Creates a recording with mode 0600, replacing an existing file.
+   *
+   * @throws {XftraceError} when it cannot be written.
+   */
   static create(path: string, header: RecordingHeader): RecordingWriter {
-    const file = openRecording(path, "w");
+    const file = recreateHostFile(path);
     const bytes = encodeHeader(header);
     writeAll(file, bytes);
     return new RecordingWriter(path, file, bytes.length);
@@ -113,7 +121,11 @@ export class RecordingWriter implements Disposable {
   /** Continues a recording after its last complete block. */
   static resume(path: string): { writer: RecordingWriter; reading: Recording } {
     const reading = readRecording(path);
-    const file = openRecording(path, "r+");
+    const { fd: file } = openHostFile(
+      regularPlaceOf(path),
+      { own: true },
+      constants.O_RDWR,
+    );
     ftruncateSync(file, reading.wholeBytes);
     return {
       writer: new RecordingWriter(path, file, reading.wholeBytes),
@@ -179,17 +191,6 @@ export class RecordingWriter implements Disposable {
   /** Closes the file. */
   [Symbol.dispose](): void {
     closeSync(this.#file);
-  }
-}
-
-function openRecording(path: string, flags: string): number {
-  try {
-    return openSync(path, flags, 0o600);
-  } catch (error) {
-    throw new XftraceError(
-      `the recording ${path} cannot be opened; name a file in a folder of your own`,
-      { cause: error },
-    );
   }
 }
 

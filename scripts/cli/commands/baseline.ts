@@ -12,6 +12,7 @@ import {
   recordedFlow,
   sealedFlow,
 } from "xftrace/detect";
+import { writeOutput } from "xftrace/output";
 import { shellWord } from "xftrace/targets";
 import { usage } from "../option_values.ts";
 import { readGivenText } from "../user_files.ts";
@@ -119,7 +120,7 @@ Examples:
           events: learned.events + before.events,
         };
       }
-      Deno.writeTextFileSync(options.output, encodeBaseline(learned));
+      writeOutput(options.output, encodeBaseline(learned), 0o644);
       note(
         `${options.output}: ${learned.flow.size} functions out of ${learned.events} events`,
       );

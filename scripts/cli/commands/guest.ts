@@ -10,6 +10,7 @@ import {
   moduleVersion,
   requireHeadersOf,
 } from "xftrace/install";
+import { writeOutput } from "xftrace/output";
 import { keepBuiltModule } from "../check_state.ts";
 import { installInGuest } from "../guest_install.ts";
 import { usage } from "../option_values.ts";
@@ -52,7 +53,7 @@ Examples:
       const kernel = await kernelOf(options);
       const headers = headersOf(options.headers, kernel);
       const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
-      Deno.writeFileSync(options.output, module, { mode: 0o644 });
+      writeOutput(options.output, module, 0o644);
       keepBuiltModule(module);
       console.log(
         `${options.output}: ${

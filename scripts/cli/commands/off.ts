@@ -3,7 +3,6 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { GuestGoneError, type Session, XftraceError } from "xftrace";
 import {
   canBeRetried,
@@ -23,6 +22,7 @@ import {
   type TraceLayout,
 } from "xftrace/ftrace";
 import {
+  absoluteOutput,
   entryCounts,
   guestTextOptions,
   TEXT,
@@ -261,7 +261,7 @@ async function collect(
   options: OffOptions,
   described: Described | Error,
 ): Promise<CollectorResult> {
-  const output = resolve(options.output);
+  const output = absoluteOutput(options.output);
   const graph = givenGraphOptions(options);
   const reply = await ask(folder.socket, { do: "finish", output, graph });
   if (reply !== undefined && "result" in reply) return reply.result;
@@ -382,6 +382,19 @@ function folderOfGone(
   return undefined;
 }
 
+/** Copies a file of the collector's piece by piece: it may be large. */
+function copyTo(output: string, from: string): void {
+  using source = Deno.openSync(from);
+  using file = new FileSink(output);
+  const piece = new Uint8Array(1 << 20);
+  for (;;) {
+    const got = source.readSync(piece);
+    if (got === null) break;
+    file.write(piece.subarray(0, got));
+  }
+  file.commit();
+}
+
 /** Copies the text that the collector wrote when its guest ended. */
 function finishGone(
   folder: StateFolder,
@@ -390,7 +403,7 @@ function finishGone(
 ): void {
   const result = folder.readResult();
   if (result === undefined) return;
-  Deno.copyFileSync(folder.text, options.output);
+  copyTo(options.output, folder.text);
   tell(result, options.output);
   note(`${size(Deno.statSync(folder.spool).size)} were collected`);
   folder.remove();

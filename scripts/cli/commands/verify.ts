@@ -3,6 +3,7 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT } from "xftrace";
+import { writeOutput } from "xftrace/output";
 import {
   isClean,
   type RecordingVerification,
@@ -54,7 +55,7 @@ Examples:
           options.klog,
           (line) => lines.push(line),
         );
-        Deno.writeTextFileSync(options.graph, lines.join("\n") + "\n");
+        writeOutput(options.graph, lines.join("\n") + "\n");
       }
       if (options.json === true) {
         console.log(JSON.stringify(verificationJson(result), null, 2));
