@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { XftraceError } from "../engine/base/errors.ts";
+import { fileFacts } from "../engine/targets/proc.ts";
 import { Mapping } from "./mapping.ts";
 import { HOLE, MemoryFile, pattern } from "./memory_file_fixture.ts";
 
@@ -90,4 +91,22 @@ Deno.test("reading its bytes after disposing is harmless", () => {
   assert.equal(mapping.intact, false);
   // Disposing twice is harmless.
   mapping[Symbol.dispose]();
+});
+
+Deno.test("a file that is not the expected one is refused, whatever its name", () => {
+  using file = new MemoryFile(8192);
+  using other = new MemoryFile(8192);
+  const identity = fileFacts(file.path)?.identity ?? "";
+  {
+    using mapping = Mapping.open(file.path, { writable: true, identity });
+    assert.equal(mapping.bytes.length, 8192);
+  }
+  const open = (path: string) =>
+    Mapping.open(path, { writable: true, identity });
+  const refusal = /is not the file that the VM's process has mapped any more/;
+  assert.throws(() => open(other.path), refusal);
+  // As an intruder would exchange it.
+  Deno.removeSync(file.path);
+  Deno.symlinkSync(other.path, file.path);
+  assert.throws(() => open(file.path), refusal);
 });

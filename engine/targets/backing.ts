@@ -46,6 +46,8 @@ interface Candidate {
  * may have any number of mappings and options that nearly fit.
  */
 const MOST_STEPS = 10_000;
+/** Maximum number of runs of adjacent mappings that may be one backend. */
+const MOST_RUNS = 64;
 /** Maximum number of assignments of backends to mappings that are tried. */
 const MOST_PLANS = 24;
 
@@ -232,28 +234,32 @@ function covering(
  */
 function anonymousRuns(vmas: readonly Vma[], size: number): Candidate[] {
   const plain = vmas.filter(isAnonymous);
+  const single = plain.filter(({ start, end }) => end - start === size);
+  if (single.length > 0) return single.map((vma) => runOf([vma]));
   const runs: Candidate[] = [];
   // A window over adjacent mappings: each of them enters and leaves it once.
   let first = 0;
   let total = 0;
-  plain.forEach((vma, i) => {
-    if (i > 0 && vma.start !== plain[i - 1].end) [first, total] = [i, 0];
-    total += vma.end - vma.start;
+  for (let i = 0; i < plain.length && runs.length < MOST_RUNS; i++) {
+    const { start, end } = plain[i];
+    if (i > 0 && start !== plain[i - 1].end) [first, total] = [i, 0];
+    total += end - start;
     while (total > size) {
       total -= plain[first].end - plain[first].start;
       first++;
     }
-    if (total !== size) return;
-    const { start } = plain[first];
-    runs.push({
-      key: `@${start}`,
-      path: "",
-      vmas: plain.slice(first, i + 1)
-        .map((part) => ({ ...part, offset: part.start - start })),
-    });
-  });
-  const single = runs.filter((run) => run.vmas.length === 1);
-  return single.length > 0 ? single : runs;
+    if (total === size) runs.push(runOf(plain.slice(first, i + 1)));
+  }
+  return runs;
+}
+
+function runOf(vmas: readonly Vma[]): Candidate {
+  const [{ start }] = vmas;
+  return {
+    key: `@${start}`,
+    path: "",
+    vmas: vmas.map((vma) => ({ ...vma, offset: vma.start - start })),
+  };
 }
 
 /** Whether a mapped file may belong to the backend, by its name. */

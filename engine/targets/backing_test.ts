@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { listVms } from "./discover.ts";
 import { parseMaps, Proc, type Vma } from "./proc.ts";
 import { FakeProc, qemu, vma } from "./proc_fixture.ts";
 import { resolveTarget } from "./resolve.ts";
@@ -129,4 +131,48 @@ Deno.test("memory plugged in later is found, but not placed", () => {
   assert.deepEqual(plan.plugged, [1]);
   assert.equal(plan.backings[1].size, 256 * MIB);
   assert.equal(plan.layout.regions.length, 1);
+});
+
+Deno.test("what -readconfig names is a regular file of a bounded size, or nothing", () => {
+  using fake = new FakeProc();
+  const at = (name: string) => `${fake.folder}/${name}`;
+  spawnSync("mkfifo", [at("fifo")]);
+  writeFileSync(at("large"), "");
+  truncateSync(at("large"), 2 ** 40);
+  symlinkSync("/dev/zero", at("zero"));
+  const names = ["fifo", "large", "zero", ".", "no\nqemu:forged 1 root"];
+  names.forEach((name, i) => {
+    fake.add(10 + i, { args: qemu(`-name evil`).concat("-readconfig", name) });
+    rmSync(`${fake.root}/${10 + i}/cwd`);
+    symlinkSync(fake.folder, `${fake.root}/${10 + i}/cwd`);
+  });
+  const vms = listVms(fake.proc);
+  assert.equal(vms.length, names.length);
+  for (const { attachable, whyNot } of vms) {
+    assert.ok(!attachable);
+    assert.match(whyNot ?? "", /cannot be read as a regular file of at most/);
+    assert.doesNotMatch(whyNot ?? "", /\n/);
+  }
+});
+
+Deno.test("mappings that nearly fit in many ways end the search soon", () => {
+  using fake = new FakeProc();
+  const count = 24;
+  const objects = Array.from({ length: count }, (_, i) => [
+    `-object memory-backend-ram,id=m${i},size=1M`,
+    `-numa node,memdev=m${i}`,
+  ]).flat();
+  const GAP = 4 * MIB;
+  fake.add(10, {
+    args: qemu(`-M q35 -m ${count} ${objects.join(" ")}`),
+    // One mapping too few, and then thousands of small ones in a row.
+    maps: Array.from(
+      { length: count - 1 },
+      (_, i) => vma(0x7f0000000000 + i * GAP, MIB),
+    ).concat(Array.from(
+      { length: 20_000 },
+      (_, i) => vma(0x7e0000000000 + i * 8192, 8192),
+    )).join(""),
+  });
+  assert.ok(!fake.only().attachable);
 });

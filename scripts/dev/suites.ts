@@ -14,6 +14,7 @@ export const SUITES = [
   "examples",
   "bench",
   "package",
+  "host",
   "live",
 ] as const;
 
@@ -114,6 +115,12 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       suite: "package",
       title: "the npm package, installed in an empty folder",
       files: tests("tests/package"),
+      permissions: ALL,
+    },
+    {
+      suite: "host",
+      title: "attacks by another user of this host, as root",
+      files: tests("tests/host"),
       permissions: ALL,
     },
     {
