@@ -6,6 +6,7 @@
 export {
   absoluteOutput,
   OutputFile,
+  type OutputOptions,
   writeOutput,
 } from "../base/host_file/output.ts";
 export { formatNamed, FORMATS } from "./formats.ts";

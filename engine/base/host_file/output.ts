@@ -18,8 +18,16 @@ import { createHostFile, temporaryName, writeWhole } from "./create.ts";
 import { placeOf, requireOwnOutput } from "./place.ts";
 import { unwritable } from "./write_error.ts";
 
-/** What to do about a file that cannot be written. */
-const FIX = "choose another place with -o";
+/** Options of {@linkcode OutputFile}. */
+export interface OutputOptions {
+  /**
+   * Permissions of the file, without what the umask takes away; default: its
+   * owner's alone.
+   */
+  readonly mode?: number;
+  /** The option that names the file, for messages; default: `-o`. */
+  readonly option?: string;
+}
 
 /**
  * The path of an output as another process of this user can open it: absolute,
@@ -65,15 +73,16 @@ export class OutputFile implements Disposable {
   /** The file to replace, and what is written for it; else written through. */
   readonly #replaced: string | undefined;
   readonly #temporary: string = "";
+  readonly #fix: string;
   #done = false;
 
   /**
-   * @param mode permissions of the file, without what the umask takes away;
-   * default: its owner's alone
    * @throws {XftraceError} when the file cannot be written.
    */
-  constructor(path: string, mode = 0o600) {
+  constructor(path: string, options: OutputOptions = {}) {
+    const { mode = 0o600, option = "-o" } = options;
     this.#path = path;
+    this.#fix = `choose another place with ${option}`;
     try {
       this.#replaced = placeOf(path);
       if (this.#replaced === undefined) {
@@ -83,7 +92,7 @@ export class OutputFile implements Disposable {
         this.fd = createHostFile(this.#temporary, 0, mode);
       }
     } catch (error) {
-      throw unwritable(path, error, FIX);
+      throw unwritable(path, error, this.#fix);
     }
   }
 
@@ -96,7 +105,7 @@ export class OutputFile implements Disposable {
     try {
       writeWhole(this.fd, bytes);
     } catch (error) {
-      throw unwritable(this.#path, error, FIX);
+      throw unwritable(this.#path, error, this.#fix);
     }
   }
 
@@ -113,7 +122,7 @@ export class OutputFile implements Disposable {
       renameSync(this.#temporary, this.#replaced);
     } catch (error) {
       rmSync(this.#temporary, { force: true });
-      throw unwritable(this.#path, error, FIX);
+      throw unwritable(this.#path, error, this.#fix);
     }
   }
 
@@ -147,9 +156,9 @@ export class OutputFile implements Disposable {
 export function writeOutput(
   path: string,
   content: string | Uint8Array,
-  mode?: number,
+  options: OutputOptions = {},
 ): void {
-  using file = new OutputFile(path, mode);
+  using file = new OutputFile(path, options);
   file.write(
     typeof content === "string" ? new TextEncoder().encode(content) : content,
   );

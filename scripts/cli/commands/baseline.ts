@@ -120,7 +120,7 @@ Examples:
           events: learned.events + before.events,
         };
       }
-      writeOutput(options.output, encodeBaseline(learned), 0o644);
+      writeOutput(options.output, encodeBaseline(learned), { mode: 0o644 });
       note(
         `${options.output}: ${learned.flow.size} functions out of ${learned.events} events`,
       );

@@ -53,7 +53,7 @@ Examples:
       const kernel = await kernelOf(options);
       const headers = headersOf(options.headers, kernel);
       const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
-      writeOutput(options.output, module, 0o644);
+      writeOutput(options.output, module, { mode: 0o644 });
       keepBuiltModule(module);
       console.log(
         `${options.output}: ${

@@ -55,7 +55,9 @@ Examples:
           options.klog,
           (line) => lines.push(line),
         );
-        writeOutput(options.graph, lines.join("\n") + "\n");
+        writeOutput(options.graph, lines.join("\n") + "\n", {
+          option: "--graph",
+        });
       }
       if (options.json === true) {
         console.log(JSON.stringify(verificationJson(result), null, 2));
