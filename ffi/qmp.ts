@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { XftraceError } from "../engine/base/errors.ts";
+import { shownText } from "../engine/base/shown.ts";
 import type { AskQemu } from "../engine/targets/qmp_layout.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
@@ -81,7 +82,7 @@ export class QmpClient implements Disposable {
         `no answer to ${command}`,
       );
       if ("error" in answer) {
-        throw this.#failed(`${command}: ${answer.error.desc}`);
+        throw this.#failed(`${command}: ${shownText(answer.error.desc, 200)}`);
       }
       if ("return" in answer) return answer.return;
     }

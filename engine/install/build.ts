@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { XftraceError } from "../base/errors.ts";
+import { shellWord } from "../base/shell_word.ts";
 
 /**
  * The folder with the sources of the project's own module.
@@ -163,7 +164,7 @@ export function moduleVersion(): string {
  */
 export function dkmsCommands(version: string): string[] {
   const folder = `/usr/src/xftrace-${version}`;
-  const from = MODULE_SOURCES.replace(/\/$/, "");
+  const from = shellWord(MODULE_SOURCES.replace(/\/$/, ""));
   return [
     "apt-get install -y dkms linux-headers-$(uname -r)",
     `mkdir -p ${folder} && cp ${from}/*.c ${from}/*.h ${from}/*.sh ${from}/Kbuild ${from}/Makefile ${from}/dkms.conf ${folder}/`,

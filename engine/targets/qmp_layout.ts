@@ -10,6 +10,7 @@
  */
 
 import { hex } from "../base/hex.ts";
+import { shownText } from "../base/shown.ts";
 import { z } from "zod";
 import {
   LayoutError,
@@ -79,6 +80,18 @@ const DEVICES = z.array(z.object({
 }));
 const TEXT = z.string();
 
+/** The most blocks that are RAM: as many as the backends of a machine. */
+const MOST_BLOCKS = 512;
+/** How long QEMU may be asked, however slowly it answers each time, ms. */
+const MOST_MS = 20_000;
+
+/** An answer, which need not be QEMU's: any program can listen there. */
+function answered<T>(shape: z.ZodType<T>, answer: unknown): T {
+  const { success, data } = shape.safeParse(answer);
+  if (success) return data;
+  throw new LayoutError("QEMU's monitor does not answer as QEMU does");
+}
+
 /**
  * Asks QEMU for the layout, and finds the memory in its process's mappings.
  *
@@ -89,23 +102,41 @@ export function askedPlan(
   memory: ProcessMemory,
   memPath: string,
 ): AttachPlan {
+  const until = performance.now() + MOST_MS;
   const blocks = new Set(
-    MEMDEVS.parse(ask("query-memdev")).map(({ id }) => id)
+    answered(MEMDEVS, ask("query-memdev")).map(({ id }) => id)
       .filter((id) => id !== undefined),
   );
-  for (const { type, data } of DEVICES.parse(ask("query-memory-devices"))) {
+  for (
+    const { type, data } of answered(
+      DEVICES,
+      ask("query-memory-devices"),
+    )
+  ) {
     // Storage devices hold no kernel data.
     if (/nvdimm|pmem/.test(type)) {
       blocks.delete((data.memdev ?? "").split("/").pop() ?? "");
     }
   }
-  const monitor = (line: string) =>
-    TEXT.parse(ask("human-monitor-command", { "command-line": line }));
+  const monitor = (line: string) => {
+    if (performance.now() > until) {
+      throw new LayoutError("QEMU's monitor answers too slowly");
+    }
+    return answered(
+      TEXT,
+      ask("human-monitor-command", { "command-line": line }),
+    );
+  };
   const runs = parseFlatView(monitor("info mtree -f"), blocks);
   if (runs.length === 0) {
     throw new LayoutError("QEMU's monitor tells of no RAM");
   }
   const names = [...new Set(runs.map(({ block }) => block))];
+  if (names.length > MOST_BLOCKS) {
+    throw new LayoutError(
+      `QEMU's monitor tells of more than ${MOST_BLOCKS} blocks of RAM`,
+    );
+  }
   const backings = names.map((block): VmBacking => {
     const own = runs.filter((run) => run.block === block);
     const [first] = own;
@@ -114,7 +145,7 @@ export function askedPlan(
     const hva = /is (0x[\da-f]+)/.exec(answer)?.[1];
     if (hva === undefined) {
       throw new LayoutError(
-        `QEMU's monitor gives no HVA of ${address}: ${answer.trim()}`,
+        `QEMU's monitor gives no HVA of ${address}: ${shownText(answer, 100)}`,
       );
     }
     const size = Math.max(

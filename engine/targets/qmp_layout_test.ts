@@ -108,3 +108,36 @@ Deno.test("answers of QEMU's monitor must match the process", () => {
     LayoutError,
   );
 });
+
+Deno.test("any answers of a monitor give a layout or a LayoutError", () => {
+  const vmas = parseMaps(MAPS);
+  const answers: unknown[] = [null, 7, "x", [], [{}], { id: 1 }, [{ id: {} }]];
+  for (const answer of answers) {
+    assert.throws(
+      () => askedPlan(() => answer, { vmas, fds: [] }, ""),
+      LayoutError,
+    );
+  }
+  const many = Array.from({ length: 2000 }, (_, i) => `block${i}`);
+  const tree = 'FlatView #1\n AS "memory", root: system\n' +
+    many.map((id, i) => {
+      const hex = (at: number) => at.toString(16).padStart(16, "0");
+      return `  ${hex(i * 4096)}-${
+        hex(i * 4096 + 4095)
+      } (prio 0, ram): ${id}\n`;
+    }).join("");
+  assert.throws(
+    () =>
+      askedPlan(
+        (command) =>
+          command === "query-memdev"
+            ? many.map((id) => ({ id }))
+            : command === "query-memory-devices"
+            ? []
+            : tree,
+        { vmas, fds: [] },
+        "",
+      ),
+    /more than 512 blocks of RAM/,
+  );
+});
