@@ -53,6 +53,8 @@ export class Ground implements Disposable {
   readonly theirs = join(this.path, "theirs");
   /** Root's, mode 1777, like /tmp. */
   readonly shared = join(this.path, "shared");
+  /** The processes that were started by {@linkcode Ground.qemu}. */
+  readonly pids: number[] = [];
   readonly #program = join(this.path, "bin/qemu-system-x86_64");
   readonly #children: ChildProcess[] = [];
 
@@ -99,6 +101,7 @@ export class Ground implements Disposable {
       child.once("exit", () => reject(new Error("the process has ended")));
     });
     assert.ok(child.pid !== undefined);
+    this.pids.push(child.pid);
     return child.pid;
   }
 
@@ -120,8 +123,8 @@ export interface Ran {
 }
 
 /**
- * Runs a command of xftrace as root. It must end within ten seconds, without a
- * stack trace, and with less than 1 GiB of memory.
+ * Runs a command of xftrace as root. It must end (on a busy machine, within half
+ * a minute), without a stack trace, and with less than 1 GiB of memory.
  */
 export function xftrace(
   args: readonly string[],
@@ -140,7 +143,7 @@ export function xftrace(
     ...args,
   ], {
     encoding: "utf8",
-    timeout: 10_000,
+    timeout: 30_000,
     killSignal: "SIGKILL",
     env: { ...Deno.env.toObject(), NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),

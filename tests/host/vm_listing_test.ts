@@ -14,11 +14,13 @@ const LIST = z.array(z.object({
   whyNot: z.string().nullable(),
 }));
 
-/** The VMs that `xftrace ps` lists, those of this process's user left out. */
-function listed() {
+/** What `xftrace ps` lists of the processes of an attack. */
+function listed({ pids }: Ground) {
   const { status, out, err } = xftrace(["ps", "--json"]);
   assert.equal(status, 0, err);
-  return LIST.parse(JSON.parse(out)).filter(({ user }) => user === "nobody");
+  return LIST.parse(JSON.parse(out)).filter(({ pid, user }) =>
+    pids.includes(pid) && user === "nobody"
+  );
 }
 
 hostTest(
@@ -46,7 +48,7 @@ hostTest(
       ["-name", "good", "-readconfig", "true.cfg"],
       MAP_RAM,
     );
-    const vms = listed();
+    const vms = listed(ground);
     assert.equal(vms.length, 10);
     for (const { pid, attachable, whyNot } of vms) {
       assert.ok(!attachable);
@@ -90,7 +92,7 @@ hostTest(
       "-machine",
       "q35,memory-backend=m",
     ]);
-    for (const { attachable } of listed()) assert.ok(!attachable);
+    for (const { attachable } of listed(ground)) assert.ok(!attachable);
   },
 );
 
@@ -109,7 +111,7 @@ hostTest(
     const args = (name: string) => ["-M", "q35", "-m", "128", "-name", name];
     for (const name of names) await ground.qemu(args(name), MAP_RAM);
     const plain = await ground.qemu(args("plain"), MAP_RAM);
-    const vms = listed();
+    const vms = listed(ground);
     assert.equal(vms.length, names.length + 1);
     for (const { pid, target, attachable, whyNot } of vms) {
       assert.ok(attachable, whyNot ?? "");
@@ -172,7 +174,7 @@ hostTest(
     const before = readFileSync(secret);
     const swapped = xftrace(["info", "-t", `pid:${pid}`]);
     assert.notEqual(swapped.status, 0);
-    const vm = listed().find((each) => each.pid === other);
+    const vm = listed(ground).find((each) => each.pid === other);
     assert.match(vm?.whyNot ?? "", /not found among the process's mappings/);
     // Root's file is not taken for the memory of the process that names it.
     const file = xftrace(["info", "-t", `file:${secret}`]);
