@@ -6,8 +6,10 @@
  */
 
 import {
+  type BigIntStats,
   closeSync,
   constants,
+  fstatSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -280,16 +282,24 @@ export interface FileFacts {
 /** What `stat` says of a file; undefined when it cannot be read. */
 export function fileFacts(path: string): FileFacts | undefined {
   try {
-    const stat = statSync(path, { bigint: true });
-    return {
-      size: Number(stat.size),
-      identity: `${deviceText(stat.dev)} ${stat.ino}`,
-      inode: String(stat.ino),
-      regular: stat.isFile(),
-    };
+    return factsOf(statSync(path, { bigint: true }));
   } catch {
     return undefined;
   }
+}
+
+/** What `fstat` says of an open file: this very file, whatever its path. */
+export function openFileFacts(fd: number): FileFacts {
+  return factsOf(fstatSync(fd, { bigint: true }));
+}
+
+function factsOf(stat: BigIntStats): FileFacts {
+  return {
+    size: Number(stat.size),
+    identity: `${deviceText(stat.dev)} ${stat.ino}`,
+    inode: String(stat.ino),
+    regular: stat.isFile(),
+  };
 }
 
 /** The low part of a major number. */

@@ -21,7 +21,7 @@ import {
   vmByName,
   vmByPid,
 } from "./discover.ts";
-import { fileFacts, Proc } from "./proc.ts";
+import { fileFacts, openFileFacts, Proc } from "./proc.ts";
 import { formatTarget, parseTarget } from "./target.ts";
 import type { AttachPlan, VmProcess } from "./vm.ts";
 
@@ -146,7 +146,7 @@ function resolveFile(
 ): ResolvedTarget {
   const head = new Uint8Array(4);
   const { fd, size } = openHostFile(path);
-  const facts = fileFacts(`/proc/self/fd/${fd}`);
+  const facts = openFileFacts(fd);
   try {
     if (size === 0) {
       throw new XftraceError(`${path} is empty; it holds no VM's memory`);
@@ -171,7 +171,7 @@ function resolveFile(
   const owner = listVms(proc).find((vm) =>
     vm.attachable && vm.plans[0].backings.some((backing) => {
       if (backing.identity === undefined) return false;
-      if (backing.identity === facts?.identity) return true;
+      if (backing.identity === facts.identity) return true;
       // Where maps has another device than stat (btrfs, overlayfs), the file
       // that the process has open has the same one as the file itself.
       const open = backing.open === undefined
@@ -179,7 +179,7 @@ function resolveFile(
         : fileFacts(backing.open);
       return open === undefined
         ? backing.path === real
-        : open.identity === facts?.identity;
+        : open.identity === facts.identity;
     })
   );
   if (owner !== undefined) return { kind: "vm", target, vm: owner };
