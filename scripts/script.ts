@@ -9,7 +9,7 @@ import { CompileError, EXIT, type Query, XftraceError } from "xftrace";
 import { execute, type ExecuteOptions } from "./cli/execute.ts";
 import { readLine } from "./cli/user_files.ts";
 import { withTarget } from "./cli/target.ts";
-import { note } from "./cli/terminal.ts";
+import { note, noteError } from "./cli/terminal.ts";
 
 /** An option of the script: its placeholder, its help text, its default. */
 export type Flag = readonly [placeholder: string, help: string, value?: string];
@@ -111,10 +111,10 @@ export async function reported(work: () => Promise<void>): Promise<number> {
       return EXIT.usage;
     }
     if (!(error instanceof XftraceError)) throw error;
-    note(
-      `xftrace: ${
-        error instanceof CompileError ? error.display(readLine) : error.message
-      }`,
+    noteError(
+      error instanceof CompileError
+        ? new XftraceError(error.display(readLine), { lines: true })
+        : error,
     );
     return error.exitCode;
   }

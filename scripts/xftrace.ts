@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { EXIT, VERSION, XftraceError } from "xftrace";
 import { addCommands } from "./cli/all_commands.ts";
-import { note } from "./cli/terminal.ts";
+import { note, noteError } from "./cli/terminal.ts";
 
 /**
  * Builds the command line.
@@ -60,7 +60,7 @@ async function main(): Promise<number> {
     // The reader of the pipe has ended, as `head` does.
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
     if (error instanceof XftraceError) {
-      note(`xftrace: ${error.message}`);
+      noteError(error);
       return error.exitCode;
     }
     if (error instanceof Deno.errors.NotCapable) {
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
       `xftrace: internal error: ${message} (set XFTRACE_DEBUG=1 for where)`,
     );
     if (Deno.env.get("XFTRACE_DEBUG") && error instanceof Error) {
-      note(error.stack ?? "");
+      for (const line of (error.stack ?? "").split("\n")) note(line);
     }
     return EXIT.failed;
   }

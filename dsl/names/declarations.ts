@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown, shownJson } from "../../engine/base/shown.ts";
 import { EXIT, XftraceError } from "../../engine/base/errors.ts";
 import { TraceEvents } from "../../engine/ftrace/events/events.ts";
 import { eventFieldKind } from "../../engine/ftrace/events/field_kinds.ts";
@@ -14,7 +15,8 @@ import {
 } from "../../engine/kernel/view/declare_structs.ts";
 
 const NAME = /^[A-Za-z_$][\w$]*$/;
-const quoted = (name: string) => NAME.test(name) ? name : JSON.stringify(name);
+const string = (text: string) => shownJson(JSON.stringify(text));
+const quoted = (name: string) => NAME.test(name) ? name : string(name);
 
 /**
  * Writes the declarations as the text of a `.d.ts` file.
@@ -56,11 +58,11 @@ export function declarations(
       own.push(`${quoted(field.name)}: ${JSON.stringify(kind)}`);
     }
     const shape = own.length === 0 ? "Empty" : `{ ${own.join("; ")} }`;
-    shapes += `    ${
-      JSON.stringify(`${event.system}:${event.name}`)
-    }: ${shape};\n`;
+    shapes += `    ${string(`${event.system}:${event.name}`)}: ${shape};\n`;
   }
-  return `// Functions and events of the kernel ${kernel.facts.release}, for editors.
+  return `// Functions and events of the kernel ${
+    shown(kernel.facts.release)
+  }, for editors.
 // Written by \`xftrace types\`; put it beside your scripts.
 import type { Empty, TracedFunction } from "xftrace";
 

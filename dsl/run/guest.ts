@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown } from "../../engine/base/shown.ts";
 import { GuestGoneError, XftraceError } from "../../engine/base/errors.ts";
 import { lookAt } from "../../engine/control/look.ts";
 import type { Plan } from "../../engine/control/plan.ts";
@@ -371,5 +372,5 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
 }
 
 function complain(message: string): void {
-  console.warn(`xftrace: ${message}`);
+  console.warn(`xftrace: ${shown(message)}`);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown, shownLines } from "./shown.ts";
 
 /**
  * Process exit codes of the commands, documented in `xftrace --help`.
@@ -31,9 +32,21 @@ export const EXIT = {
   gone: 69,
 } as const;
 
+/** What an error has besides its message. */
+export interface XftraceErrorOptions extends ErrorOptions {
+  /** The exit code with which a command ends on this error. */
+  readonly exitCode?: number;
+  /**
+   * Whether the message has several lines of ours, in which the texts of others
+   * are escaped already.
+   */
+  readonly lines?: boolean;
+}
+
 /**
  * An error whose message is meant for the user: it names what is wrong and
- * what to do about it.
+ * what to do about it. What a guest or a file has put into the message is
+ * escaped ({@linkcode shown}), so that it can be printed as it is.
  *
  * @example
  * ```ts
@@ -51,8 +64,11 @@ export class XftraceError extends Error {
   /** The exit code with which a command ends on this error. */
   readonly exitCode: number;
 
-  constructor(message: string, options?: ErrorOptions & { exitCode?: number }) {
-    super(message, options);
+  constructor(message: string, options?: XftraceErrorOptions) {
+    super(
+      options?.lines === true ? shownLines(message) : shown(message),
+      options,
+    );
     this.name = "XftraceError";
     this.exitCode = options?.exitCode ?? EXIT.failed;
   }

@@ -1,5 +1,7 @@
 /**
- * Makes text from an untrusted source safe to show on a terminal.
+ * Makes text that a guest or a file supplies safe to show: nothing in it can
+ * control a terminal, begin a line of its own, or change the direction in which
+ * a line is read.
  *
  * @module
  */
@@ -8,25 +10,113 @@
 const LIMIT = 400;
 
 /**
- * Control characters, lone surrogates, and marks that change the direction of a
- * line.
+ * What is not shown as it is: control characters (C0, DEL, C1), invisible ones,
+ * among them the marks that change the direction of a line, lone surrogates
+ * (which stand for bytes that are not UTF-8), and the separators of lines.
  */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const EACH_UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** The same, within text whose line ends and tabs are our own. */
+const EACH_IN_LINES = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n\t]]/gv;
+/** The same, within JSON, where `\n` is the only control character left. */
+const IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/v;
+const EACH_IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/gv;
 
 /**
- * A text on one line without anything that could control a terminal: line feeds
- * become spaces, other control characters `\xNN` or `\u{N}`. A longer text ends
- * in `...`.
+ * A text of somebody else as part of a line of ours: `\xNN` or `\u{N}` stands
+ * for each character that is not shown as it is. Text without such characters
+ * is returned unchanged.
+ *
+ * @example
+ * ```ts
+ * import { shown } from "xftrace";
+ *
+ * console.log(shown("a\x1b[31m").length); // 8: the escape is four characters
+ * ```
+ */
+export function shown(text: string): string {
+  return UNFIT.test(text) ? text.replace(EACH_UNFIT, escaped) : text;
+}
+
+/**
+ * Like {@linkcode shown}, for text that consists of lines of ours: line ends
+ * and tabs are left. Only for text in which those of others are escaped
+ * already.
+ *
+ * @example
+ * ```ts
+ * import { shownLines } from "xftrace";
+ *
+ * console.log(shownLines("two lines,\none \x9b31m"));
+ * ```
+ */
+export function shownLines(text: string): string {
+  return UNFIT.test(text) ? text.replace(EACH_IN_LINES, escaped) : text;
+}
+
+/**
+ * JSON without the characters that JSON allows within strings, but that must
+ * not reach a terminal: they are written as `\uNNNN`, which any reader of JSON
+ * turns back into the same characters.
+ *
+ * @param json as `JSON.stringify` returns it, or several such lines
+ *
+ * @example
+ * ```ts
+ * import { shownJson } from "xftrace";
+ *
+ * console.log(shownJson(JSON.stringify("\x9b31m"))); // "\u009b31m"
+ * ```
+ */
+export function shownJson(json: string): string {
+  return IN_JSON.test(json) ? json.replace(EACH_IN_JSON, inJson) : json;
+}
+
+/**
+ * Like {@linkcode shown}, for the texts among the members of an object; others
+ * are left as they are.
+ */
+export function shownMembers<T extends object>(value: T): T {
+  const copy: T = { ...value };
+  for (const [name, member] of Object.entries(value)) {
+    if (typeof member === "string") {
+      Object.defineProperty(copy, name, {
+        value: shown(member),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    }
+  }
+  return copy;
+}
+
+/**
+ * A text on one line of bounded length: line feeds and tabs become spaces, and
+ * the rest is as in {@linkcode shown}. A longer text ends in `...`.
  *
  * @param limit how many characters to show
  */
 export function shownText(text: string, limit = LIMIT): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}...` : text;
-  return cut.replace(/[\r\n\t ]+/g, " ").trim().replace(UNFIT, escaped);
+  return shown(cut.replace(/[\r\n\t ]+/g, " ").trim());
 }
 
+/** A byte that is not UTF-8 (see byte_text.ts) is shown as that byte. */
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  const hex = code.toString(16);
-  return code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u{${hex}}`;
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${hex(code & 0xff, 2)}`;
+  return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u{${hex(code, 0)}}`;
+}
+
+function inJson(character: string): string {
+  let text = "";
+  for (let i = 0; i < character.length; i++) {
+    text += `\\u${hex(character.charCodeAt(i), 4)}`;
+  }
+  return text;
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, "0");
 }

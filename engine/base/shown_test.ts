@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { shownText } from "./shown.ts";
+import {
+  shown,
+  shownJson,
+  shownLines,
+  shownMembers,
+  shownText,
+} from "./shown.ts";
 
 Deno.test("control characters are shown as escapes", () => {
   assert.equal(
@@ -13,4 +19,42 @@ Deno.test("a text becomes one line of bounded length", () => {
   assert.equal(shownText("  one\r\n\ttwo\n\n"), "one two");
   assert.equal(shownText("x".repeat(10), 4), "xxxx...");
   assert.equal(shownText("größe 端"), "größe 端");
+});
+
+Deno.test("no character that is not shown is left, whichever it is", () => {
+  for (let code = 0; code < 0x11_0000; code++) {
+    const text = String.fromCodePoint(code);
+    const one = shown(text);
+    const control = code < 0x20 || code >= 0x7f && code < 0xa0 ||
+      code === 0x2028 || code === 0x2029 ||
+      code >= 0x202a && code <= 0x202e || code >= 0x2066 && code <= 0x2069 ||
+      code >= 0xd800 && code <= 0xdfff;
+    if (control) assert.match(one, /^\\(?:x[0-9a-f]{2}|u\{[0-9a-f]+\})$/);
+    if (one === text) assert.ok(!control);
+    const json = shownJson(JSON.stringify(text));
+    assert.equal(JSON.parse(json), text);
+    if (control) assert.match(json, /^"[\x20-\x7e]*"$/);
+  }
+});
+
+Deno.test("a byte that is not UTF-8 is shown as the byte", () => {
+  assert.equal(shown("a\udc9bb"), "a\\x9bb");
+});
+
+Deno.test("in lines of ours, line ends and tabs are left", () => {
+  assert.equal(shownLines("one\ttwo\n\x1b\r\n"), "one\ttwo\n\\x1b\\x0d\n");
+  assert.equal(shown("one\ttwo\n"), "one\\x09two\\x0a");
+});
+
+Deno.test("JSON is what it was for who reads it, and its lines are left", () => {
+  const value = { a: "\x9b\x7f\u202e\u2028\n", tag: "\u{e0041}" };
+  const json = shownJson(JSON.stringify(value, null, 2));
+  assert.deepEqual(JSON.parse(json), value);
+  assert.match(json, /^[\n\x20-\x7e]*$/);
+  assert.equal(json.split("\n").length, 4);
+});
+
+Deno.test("of an object, the texts are changed and all else is left", () => {
+  const value = { text: "a\n", number: 1, list: ["b\n"] };
+  assert.deepEqual(shownMembers(value), { ...value, text: "a\\x0a" });
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown, shownJson } from "../base/shown.ts";
 import { hex } from "../base/hex.ts";
 import { listed } from "../base/listed.ts";
 import type {
@@ -214,11 +215,11 @@ function table(rows: readonly (readonly string[])[], indent: string): string {
   const widths: number[] = [];
   for (const row of rows) {
     row.slice(0, -1).forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+      widths[i] = Math.max(widths[i] ?? 0, shown(cell).length);
     });
   }
   return rows.map((row) =>
-    indent + row.map((cell, i) =>
+    indent + row.map(shown).map((cell, i) =>
       i === row.length - 1 ? cell : cell.padEnd(widths[i])
     ).join("  ").trimEnd() + "\n"
   ).join("");
@@ -229,7 +230,7 @@ function section(
   heading: string,
   rows: readonly (readonly string[])[],
 ): string {
-  return rows.length === 0 ? "" : `${heading}\n${table(rows, "  ")}`;
+  return rows.length === 0 ? "" : `${shown(heading)}\n${table(rows, "  ")}`;
 }
 
 function commandRow(command: ModuleCommand): string[] {
@@ -305,9 +306,11 @@ export function planText(plan: Plan): string {
     `${trace.title}  until ${trace.until}`
   );
   const tracer = plan.tracer === undefined ? "" : `tracer ${plan.tracer}  `;
-  let text = `Plan   ${titles.join("; ")}   target ${plan.target}  kernel ` +
-    `${plan.kernel}  ${tracer}seal: ${plan.seal}\n`;
-  for (const note of plan.notes) text += `Note   ${note}\n`;
+  let text = shown(
+    `Plan   ${titles.join("; ")}   target ${plan.target}  kernel ` +
+      `${plan.kernel}  ${tracer}seal: ${plan.seal}`,
+  ) + "\n";
+  for (const note of plan.notes) text += `Note   ${shown(note)}\n`;
   const steps = plan.steps.map(stepText);
   if (steps.length === 0) {
     text += plan.live
@@ -399,5 +402,5 @@ export function planJson(plan: Plan): string {
   };
   const inHex = (_: string, item: unknown) =>
     typeof item === "bigint" ? hex(item) : item;
-  return JSON.stringify(written, inHex, 2) + "\n";
+  return shownJson(JSON.stringify(written, inHex, 2)) + "\n";
 }

@@ -19,4 +19,4 @@ export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
 export { entryCounts, writeBuffers } from "./write_buffers.ts";
 export { LiveTrace } from "./write_live.ts";
 export { writeTraceGraph } from "./write_spool.ts";
-export type { TraceFormat } from "./writer.ts";
+export type { OutputSink, TraceFormat, WriterOptions } from "./writer.ts";

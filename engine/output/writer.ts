@@ -128,6 +128,16 @@ export interface TraceWriter {
   end(totals: TraceTotals): void;
 }
 
+/** How a writer writes. */
+export interface WriterOptions {
+  /**
+   * Whether the guest's texts are escaped ({@linkcode shown}), for output on a
+   * terminal; default: each byte is as in the guest's own trace file. Formats
+   * that escape in any case do not need it.
+   */
+  readonly escaped?: boolean;
+}
+
 /** A format: one file in formats/, listed in formats.ts. */
 export interface TraceFormat {
   /** The name that `--format` accepts. */
@@ -140,5 +150,5 @@ export interface TraceFormat {
    */
   readonly display?: true;
   /** Creates a writer that writes to `sink`. */
-  writer(sink: OutputSink): TraceWriter;
+  writer(sink: OutputSink, options?: WriterOptions): TraceWriter;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../base/shown.ts";
 import { ClockText } from "../output/text/duration.ts";
 import type { TextEnvironment } from "../output/text/environment.ts";
 import { compileEvent } from "../output/text/probe_event.ts";
@@ -35,7 +36,7 @@ export class EventLines {
     this.#arguments = argumentsOf(context.select, access);
   }
 
-  /** The line of an event, including its newline. */
+  /** The line of an event, escaped, including its newline. */
   line(frame: Frame, row: number): string {
     const { columns } = frame;
     if (this.#epoch !== columns.epoch || this.#clock === undefined) {
@@ -47,8 +48,9 @@ export class EventLines {
     const comm = (named?.shape === "text" ? named.at(frame, row) ?? "" : "")
       .padStart(16);
     const cpu = String(columns.cpu[row]).padStart(3, "0");
-    return `${comm}-${String(pid).padEnd(7)} [${cpu}]` +
-      `${this.#clock.context(columns.ts[row])}: ${this.#what(frame, row)}\n`;
+    const line = `${comm}-${String(pid).padEnd(7)} [${cpu}]` +
+      `${this.#clock.context(columns.ts[row])}: ${this.#what(frame, row)}`;
+    return `${shown(line)}\n`;
   }
 
   #what(frame: Frame, row: number): string {

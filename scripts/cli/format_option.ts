@@ -12,6 +12,10 @@ export const FORMATS_HELP: string = FORMATS.map(({ name, about }) =>
   `${name}: ${about}`
 ).join("; ");
 
+/** What `--raw` does, for help texts. */
+export const RAW_HELP =
+  "on a terminal, write the guest's texts as they are, with control characters";
+
 /**
  * The format that a command line asks for.
  *

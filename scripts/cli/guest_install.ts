@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "xftrace";
 import {
   AGENT_COMMANDS,
   type AgentInfo,
@@ -27,7 +28,7 @@ import { Interrupt } from "./interrupt.ts";
 import { usage } from "./option_values.ts";
 import { readGiven } from "./user_files.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
-import { note, out, size, strong, warn } from "./terminal.ts";
+import { note, out, outLine, size, strong, warn } from "./terminal.ts";
 
 /** The options of `guest install -t`. */
 export interface InstallOptions extends TargetOptions {
@@ -84,15 +85,17 @@ export async function installInGuest(options: InstallOptions): Promise<void> {
   for (const why of unjudged) {
     warn(`its text could not be compared with the file: ${why}`);
   }
-  out(
+  outLine(
     `loaded: ${file.name} ${file.version} in ${target}; its text (${
       size(text.bytes)
     } at 0x${text.start.toString(16)}) ${
       unjudged.length === 0 ? "is the file's, read in guest memory" : "was read"
-    }\n` +
-      (texts === undefined
-        ? "its digest is not kept: neither HOME nor XDG_STATE_HOME is set\n"
-        : `kept: its digest, sha256 ${kept.text}\n`),
+    }`,
+  );
+  outLine(
+    texts === undefined
+      ? "its digest is not kept: neither HOME nor XDG_STATE_HOME is set"
+      : `kept: its digest, sha256 ${kept.text}`,
   );
 }
 
@@ -144,16 +147,16 @@ function planText(
   kept: string | undefined,
 ): string {
   const { target, file, steps, last } = plan;
-  let text = strong(
+  let text = strong(shown(
     `Plan   install ${file.name} ${file.version}   target ${target}  kernel ${release}  agent ${info.version}, ${agent.where}`,
-  ) + "\n";
-  text += `Module   ${source}, ${
+  )) + "\n";
+  text += `Module   ${shown(source)}, ${
     size(file.bytes.length)
   }, sha256 ${file.sha256}\n`;
   text += "In the guest, by its agent, as the agent's user\n";
   [...steps, last].forEach((step, i) => {
     const [call, what] = stepText(step);
-    text += `${String(i + 1).padStart(3)}  ${call.padEnd(17)} ${what}\n`;
+    text += `${String(i + 1).padStart(3)}  ${call.padEnd(17)} ${shown(what)}\n`;
   });
   text += "On this host\n";
   text += `${String(steps.length + 2).padStart(3)}  ${
@@ -162,15 +165,15 @@ function planText(
   if (kept !== undefined) {
     text += `${String(steps.length + 3).padStart(3)}  ${
       "keep".padEnd(17)
-    } the text's digest, in ${belowHome(kept)}\n`;
+    } the text's digest, in ${shown(belowHome(kept))}\n`;
   }
-  for (const each of plan.obstacles) text += `In the way: ${each}\n`;
+  for (const each of plan.obstacles) text += `In the way: ${shown(each)}\n`;
   const programs = [...steps, last].flatMap((step) =>
     step.do === "run" ? [step.program] : []
   );
   return text +
     `Trusted until then: the guest's kernel, its agent, and the programs ${
-      programs.join(", ")
+      shown(programs.join(", "))
     } there. The module stays until the guest restarts.\n`;
 }
 

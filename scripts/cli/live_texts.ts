@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { out } from "./terminal.ts";
+import { eraseLines, out } from "./terminal.ts";
 
 const EVERY_MS = 1000;
 
@@ -34,7 +34,7 @@ export class LiveTexts {
 
   /** Erases what is shown. */
   clear(): void {
-    if (this.#lines > 0) out(`\x1b[${this.#lines}A\x1b[J`);
+    eraseLines(this.#lines);
     this.#lines = 0;
   }
 }

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { EXIT, GuestGoneError, type Session, XftraceError } from "xftrace";
+import {
+  EXIT,
+  GuestGoneError,
+  type Session,
+  shown,
+  XftraceError,
+} from "xftrace";
 import { resumeModule } from "xftrace/control";
 import {
   isClean,
@@ -178,5 +184,5 @@ function summaryText(
       shownPath(summary.klog)
     }; once more: xftrace verify ${shellWord(recording)}`,
   );
-  return `${lines.join("\n")}\n`;
+  return lines.map((line) => `${shown(line)}\n`).join("");
 }

@@ -29,7 +29,7 @@ import { agentTracefs } from "./guest_agent.ts";
 import { Interrupt } from "./interrupt.ts";
 import type { OnOptions } from "./on_options.ts";
 import { plainRequest, tracerRequest } from "./on_request.ts";
-import { count, note, out, Progress } from "./terminal.ts";
+import { count, note, out, outLine, Progress } from "./terminal.ts";
 
 /** The name of the command, for messages about its changes. */
 const WHO = "`xftrace on`";
@@ -151,10 +151,10 @@ async function begin(
   const files = by === undefined
     ? ""
     : `, ${done("tracefs")} tracefs files by its ${by.who}`;
-  out(
+  outLine(
     `recording ${what} in ${session.target} (tracer ${planned.tracer}, ${
       done("word")
-    } words written${files}); \`xftrace off\` writes ${DEFAULT_OUTPUT}\n`,
+    } words written${files}); \`xftrace off\` writes ${DEFAULT_OUTPUT}`,
   );
   return folder;
 }

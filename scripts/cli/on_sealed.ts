@@ -19,7 +19,7 @@ import { requireFree, startCollector } from "./collector_process.ts";
 import { Interrupt } from "./interrupt.ts";
 import { type OnOptions, refuseForeign } from "./on_options.ts";
 import { sealedRequest } from "./on_request.ts";
-import { count, note, out, shownPath } from "./terminal.ts";
+import { count, note, out, outLine, shownPath } from "./terminal.ts";
 
 /**
  * Starts a sealed trace, or prints its plan.
@@ -95,12 +95,15 @@ export async function onSealed(
   }
   for (const remark of plan.notes) note(remark);
   const what = functions.length === 0 ? "all functions" : functions.join(", ");
-  out(
+  outLine(
     `recording ${what} in ${session.target}, sealed by its module (${sealed.seal}, a key each ${sealed.rotateMs} ms; ${
       traced === "all" ? "all" : count(traced)
-    } functions traced)\nrecording ${shownPath(sealed.recordingPath)}, keys ${
+    } functions traced)`,
+  );
+  outLine(
+    `recording ${shownPath(sealed.recordingPath)}, keys ${
       shownPath(sealed.klogPath)
-    }\n`,
+    }`,
   );
   return folder;
 }
@@ -132,10 +135,10 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
   folder.write(state);
   state.collector = await startCollector(folder, session);
   folder.write(state);
-  out(
+  outLine(
     `recording ${
       state.functions.join(", ")
-    } in ${session.target} goes on, sealed by its module\n`,
+    } in ${session.target} goes on, sealed by its module`,
   );
   return folder;
 }

@@ -1,40 +1,89 @@
 /**
  * Output of commands: results go to standard output, all else to standard
- * error; colours and progress appear on a terminal only.
+ * error; colours and progress appear on a terminal only. No other file of the
+ * commands writes to either: here the control characters of guests and files
+ * are escaped, so that only what this file adds can control a terminal.
  *
  * @module
  */
 import { relative } from "node:path";
 import { styleText } from "node:util";
-import { textBytes } from "xftrace/output";
+import { shown, shownJson, shownLines, type XftraceError } from "xftrace";
+import { type OutputSink, textBytes, type WriterOptions } from "xftrace/output";
 
 const encoder = new TextEncoder();
 
 /**
- * Writes text or bytes to standard output; raw bytes within text are passed on
- * unchanged.
+ * Stands for ESC in text of ours until it is written. Nobody else can know it.
  */
-export function out(chunk: string | Uint8Array): void {
-  const bytes = typeof chunk === "string" ? textBytes(chunk) : chunk;
+const OUR_ESCAPE = `<${crypto.randomUUID()}>`;
+
+/** How a line begins that is about this program. */
+const WHO = "xftrace: ";
+
+function write(
+  to: { writeSync(bytes: Uint8Array): number },
+  bytes: Uint8Array,
+): void {
   let at = 0;
-  while (at < bytes.length) at += Deno.stdout.writeSync(bytes.subarray(at));
+  while (at < bytes.length) at += to.writeSync(bytes.subarray(at));
+}
+
+function withEscapes(text: string): string {
+  return text.replaceAll(OUR_ESCAPE, "\x1b");
+}
+
+/**
+ * Writes lines of ours to standard output, in which the line ends of others are
+ * escaped already; other control characters are escaped here.
+ */
+export function out(lines: string): void {
+  write(Deno.stdout, encoder.encode(withEscapes(shownLines(lines))));
+}
+
+/** Writes one line of ours to standard output, whoever its parts come from. */
+export function outLine(line: string): void {
+  out(shown(line) + "\n");
 }
 
 /** Writes a value as JSON; bigints as hex strings. */
 export function outJson(value: unknown): void {
   const hex = (_: string, item: unknown) =>
     typeof item === "bigint" ? `0x${item.toString(16)}` : item;
-  out(JSON.stringify(value, hex, 2) + "\n");
+  out(shownJson(JSON.stringify(value, hex, 2)) + "\n");
+}
+
+/**
+ * Writes a trace to standard output: on a terminal escaped, unless `raw`; else
+ * each byte as the guest's own trace file has it.
+ */
+export function traceOutput(
+  raw: boolean,
+): { readonly sink: OutputSink; readonly options: WriterOptions } {
+  const escaped = !raw && Deno.stdout.isTerminal();
+  return {
+    options: { escaped },
+    sink: (chunk) => {
+      if (typeof chunk !== "string") write(Deno.stdout, chunk);
+      else if (escaped) out(chunk);
+      else write(Deno.stdout, textBytes(chunk));
+    },
+  };
 }
 
 /** Prints a line that is not part of the result. */
 export function note(text: string): void {
-  Deno.stderr.writeSync(encoder.encode(text + "\n"));
+  write(Deno.stderr, encoder.encode(shown(text) + "\n"));
+}
+
+/** Prints the message of an error, which may have several lines. */
+export function noteError({ message }: XftraceError): void {
+  write(Deno.stderr, encoder.encode(shownLines(WHO + message) + "\n"));
 }
 
 /** Prints a warning. */
 export function warn(text: string): void {
-  note(`xftrace: ${text}`);
+  note(WHO + text);
 }
 
 /** Whether standard output shows colours. */
@@ -44,12 +93,29 @@ export function coloured(): boolean {
 
 /** Bold text, on a terminal. */
 export function strong(text: string): string {
-  return coloured() ? styleText("bold", text) : text;
+  return styled("bold", text);
 }
 
 /** Dimmed text, on a terminal. */
 export function faint(text: string): string {
-  return coloured() ? styleText("dim", text) : text;
+  return styled("dim", text);
+}
+
+/** Text in a style of ours, on a terminal. */
+export function styled(
+  style: "bold" | "dim" | "green" | "yellow" | "red",
+  text: string,
+): string {
+  if (!coloured()) return text;
+  // Not styleText(style, text): an escape within the text is not ours.
+  const [before, after] = styleText(style, "\0").split("\0");
+  return before.replaceAll("\x1b", OUR_ESCAPE) + text +
+    after.replaceAll("\x1b", OUR_ESCAPE);
+}
+
+/** Erases the last lines on the terminal. */
+export function eraseLines(lines: number): void {
+  if (lines > 0) out(`${OUR_ESCAPE}[${lines}A${OUR_ESCAPE}[J`);
 }
 
 /** A number with separators: `1,234,567`. */
@@ -90,11 +156,11 @@ export class Progress implements Disposable {
     }
     this.#last = now;
     this.#used = true;
-    Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`));
+    write(Deno.stderr, encoder.encode(`\r\x1b[K${shown(text)}`));
   }
 
   /** Clears the line. */
   [Symbol.dispose](): void {
-    if (this.#used) Deno.stderr.writeSync(encoder.encode("\r\x1b[K"));
+    if (this.#used) write(Deno.stderr, encoder.encode("\r\x1b[K"));
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown } from "xftrace";
 import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
 import { Collector, type CollectorStatus } from "./collector.ts";
@@ -27,7 +28,7 @@ interface Following {
 
 /** Adds a line to the collector's log. */
 function say(message: string): void {
-  console.log(`${new Date().toISOString()} ${message}`);
+  console.log(`${new Date().toISOString()} ${shown(message)}`);
 }
 
 async function main(key: string, target: string): Promise<void> {

@@ -82,6 +82,20 @@ const NATIVE = /\b(?:Unsafe[A-Z]\w*|dl(?:open))\b/;
 const SILENCED = /deno-lint[-]ignore|@ts-(?:ignore|nocheck)\b/;
 /** Like the above, but tests of types cannot do without. */
 const EXPECTED = /@ts-[e]xpect-error\b/;
+/**
+ * What writes to standard output or standard error. Whether either is a
+ * terminal may be asked anywhere.
+ */
+const WRITES = /\bconsole\.\w+\(|\bDeno\.std(?:out|err)\b(?!\.isTerminal)/;
+/** Where it may be, because control characters of others are escaped there. */
+const MAY_WRITE = new Set([
+  "scripts/cli/terminal.ts",
+  // The collector's log, and what the language's scripts print.
+  "scripts/collector/main.ts",
+  "dsl/run/guest.ts",
+]);
+/** Tools of developers, which show nothing of a guest's. */
+const TOOLS = /^scripts\/(?:dev\/|examples\/|lab\.ts$|demo\.ts$)/;
 const MACHINE_PATH = /(?<![\w.})\]*])\/(?:work|home|root)\//;
 const HOST =
   /\b(?:(?:deb|security|ftp[\w.]*|snapshot)\.debian\.org|registry\.(?:npmjs|yarnpkg)\.\w+|(?:npm\.)?jsr\.io|(?:archive|ports)\.ubuntu\.com)\b/;
@@ -230,6 +244,15 @@ export function brokenByText(path: string, text: string): Violation[] {
       const code = withoutComment(line);
       if (layer !== "ffi" && NATIVE.test(code)) {
         add(i + 1, `${NATIVE.exec(code)?.[0]} may be named in ffi/ alone`);
+      }
+      if (
+        WRITES.test(code) && !MAY_WRITE.has(path) && !isForTests(path) &&
+        !TOOLS.test(path) && layer !== "lab"
+      ) {
+        add(
+          i + 1,
+          "writes to the terminal: scripts/cli/terminal.ts does, which escapes control characters",
+        );
       }
       if (SILENCED.test(line) || !isForTests(path) && EXPECTED.test(line)) {
         add(i + 1, "a check is silenced; solve what it complains about");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shownJson } from "../../base/shown.ts";
 import { type CType, PER_CPU_SECTION, type StructType } from "../btf/c_type.ts";
 import type { Types } from "../btf/types.ts";
 import { isNarrow } from "./integers.ts";
@@ -57,13 +58,22 @@ export function declareStructs(
       const everywhere = found.every((each) =>
         each === undefined || each.has(name)
       );
-      const key = KEY.test(name) ? name : JSON.stringify(name);
+      const key = quotedKey(name);
       const type = [...all].join(" | ");
       text += `${indent}  readonly ${key}${everywhere ? "" : "?"}: ${type};\n`;
     }
     text += `${indent}};\n`;
   }
   return text;
+}
+
+/** A name of the guest's as a string of TypeScript. */
+function quoted(name: string): string {
+  return shownJson(JSON.stringify(name));
+}
+
+function quotedKey(name: string): string {
+  return KEY.test(name) ? name : quoted(name);
 }
 
 function membersOf(
@@ -87,7 +97,7 @@ function declared(
   width?: number,
 ): string {
   if (type.kind === "enum" && type.names.size <= MOST_NAMES) {
-    const names = [...type.names.values()].map((name) => JSON.stringify(name));
+    const names = [...type.names.values()].map(quoted);
     return `{ enum: ${names.join(" | ")} }`;
   }
   if (type.kind === "struct" && nameOf(type) === undefined) {
@@ -95,11 +105,11 @@ function declared(
       return JSON.stringify("struct");
     }
     const members = [...membersOf(types, type, level + 1)].map(
-      ([name, inner]) => `${name}: ${inner}`,
+      ([name, inner]) => `${quotedKey(name)}: ${inner}`,
     );
     return `{ ${members.join("; ")} }`;
   }
-  return JSON.stringify(kind(type, width));
+  return quoted(kind(type, width));
 }
 
 /** The kind of a type's values in one or two words. */
@@ -155,7 +165,7 @@ export function declarePerCpu(kernels: readonly Types[], indent = ""): string {
     for (const { name, type, section } of types.variables()) {
       if (!PER_CPU_SECTION.test(section) || !KEY.test(name)) continue;
       const all = variables.get(name) ?? new Set();
-      variables.set(name, all.add(JSON.stringify(kind(type))));
+      variables.set(name, all.add(quoted(kind(type))));
     }
   }
   return [...variables].sort().map(([name, kinds]) =>

@@ -12,7 +12,7 @@ import {
   pointerTo,
   type StructType,
 } from "../btf/c_type.ts";
-import { shownText } from "../../base/shown.ts";
+import { shown, shownText } from "../../base/shown.ts";
 import { symbolAt, type Values } from "./context.ts";
 import { readInteger } from "./integers.ts";
 import { elementPlace, memberPlace, type Place } from "./places.ts";
@@ -41,15 +41,15 @@ export function inspectStruct(
   gva: bigint,
 ): string {
   const { members } = type.layout;
-  let text = `${type.name} at ${hex(gva)} {\n`;
-  let shown = 0;
+  let text = `${shown(type.name)} at ${hex(gva)} {\n`;
+  let count = 0;
   for (const [name, member] of members) {
-    if (++shown > MOST_MEMBERS) {
+    if (++count > MOST_MEMBERS) {
       text += `  ... ${members.size - MOST_MEMBERS} more\n`;
       break;
     }
     const place = memberPlace(values.kernel, gva, member);
-    text += `  ${name}: ${inspectPlace(values, place, 1)},\n`;
+    text += `  ${shown(name)}: ${inspectPlace(values, place, 1)},\n`;
   }
   return `${text}}`;
 }
@@ -60,7 +60,7 @@ export function inspectArray(
   type: ArrayType,
   gva: bigint,
 ): string {
-  return `${type.name} at ${hex(gva)} ${elements(values, type, gva, 0)}`;
+  return `${shown(type.name)} at ${hex(gva)} ${elements(values, type, gva, 0)}`;
 }
 
 /** A pointer as text, with the symbol or the text that it points to. */
@@ -74,7 +74,7 @@ export function inspectPointer(
   const what = symbol !== undefined
     ? `<${symbol}>`
     : text ?? `(${pointerTo(target).name})`;
-  return `${hex(gva)} ${what}`;
+  return `${hex(gva)} ${shown(what)}`;
 }
 
 /** The text that a `char *` points to, if it is valid text. */
@@ -107,7 +107,7 @@ function inspectPlace(values: Values, place: Place, level: number): string {
     }
     const value = values.at(type, gva, bits);
     if (typeof value === "string") return quoted(value);
-    return typeof value === "bigint" ? `${value}n` : String(value);
+    return typeof value === "bigint" ? `${value}n` : shown(String(value));
   } catch (error) {
     if (error instanceof MemoryError) return "<cannot be read>";
     throw error;
@@ -127,14 +127,14 @@ function inner(
 ): string {
   const { members } = type.layout;
   if (level >= MOST_LEVELS || members.size > MOST_INNER) {
-    return `${type.name} at ${hex(gva)}`;
+    return `${shown(type.name)} at ${hex(gva)}`;
   }
-  const shown = [...members].map(([name, member]) =>
-    `${name}: ${
+  const parts = [...members].map(([name, member]) =>
+    `${shown(name)}: ${
       inspectPlace(values, memberPlace(values.kernel, gva, member), level + 1)
     }`
   );
-  return shown.length === 0 ? "{}" : `{ ${shown.join(", ")} }`;
+  return parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`;
 }
 
 function elements(
@@ -144,14 +144,14 @@ function elements(
   level: number,
 ): string {
   const { element, length } = type;
-  const shown: string[] = [];
+  const parts: string[] = [];
   for (let i = 0; i < Math.min(length, MOST_ELEMENTS); i++) {
-    shown.push(
+    parts.push(
       inspectPlace(values, elementPlace(element, gva, i), level + 1),
     );
   }
-  if (length > MOST_ELEMENTS) shown.push(`... ${length - MOST_ELEMENTS} more`);
-  return shown.length === 0 ? "[]" : `[ ${shown.join(", ")} ]`;
+  if (length > MOST_ELEMENTS) parts.push(`... ${length - MOST_ELEMENTS} more`);
+  return parts.length === 0 ? "[]" : `[ ${parts.join(", ")} ]`;
 }
 
 /** Whether an array is text. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import { type CallFlow, ROOT } from "../../detect/flow/call_flow.ts";
 
 /** How flows are drawn. */
@@ -90,7 +91,7 @@ function lines(a: CallFlow, b: CallFlow, options: FlowTextOptions): Line[] {
     if (name !== ROOT) {
       const indent = "  ".repeat(depth - 1);
       const more = names.length > 0 && (again || depth >= most);
-      const text = `${indent}${name}()${more ? " ..." : ""}`;
+      const text = `${indent}${shown(name)}()${more ? " ..." : ""}`;
       found.push({
         a: inA ? text : "",
         b: inB ? text : "",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown, shownMembers } from "../../base/shown.ts";
 import type { CheckRun } from "../../detect/core/runner.ts";
 import type { Finding, Severity } from "../../detect/finding.ts";
 import type { CheckOutcome } from "../../detect/core/check.ts";
@@ -91,7 +92,7 @@ export function gvaText(gva: bigint): string {
 function findingJson({ check }: CheckOutcome, finding: Finding): FindingJson {
   const { target, address, varies: _, ...rest } = finding;
   return {
-    ...rest,
+    ...shownMembers(rest),
     title: check.title,
     technique: check.technique,
     address: gvaText(address),
@@ -100,7 +101,8 @@ function findingJson({ check }: CheckOutcome, finding: Finding): FindingJson {
 }
 
 /**
- * A run of checks as a value for `JSON.stringify`.
+ * A run of checks as a value for `JSON.stringify`, with the guest's texts
+ * escaped: text and SARIF are made of it too.
  *
  * @example
  * ```ts
@@ -121,24 +123,24 @@ export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
       pick(outcome).map((finding) => findingJson(outcome, finding))
     );
   return {
-    target: guest.target,
-    release: guest.release,
+    target: shown(guest.target),
+    release: shown(guest.release),
     buildId: guest.buildId ?? null,
     verdict: verdictOf(run),
     ms: Math.round(run.ms),
     findings: all(({ findings }) => findings),
     unjudged: outcomes.flatMap(({ check, unjudged }) =>
-      unjudged.map((one) => ({ check: check.id, ...one }))
+      unjudged.map((one) => ({ check: check.id, ...shownMembers(one) }))
     ),
     inFlux: all(({ inFlux }) => inFlux),
     checks: outcomes.map(({ check, notRun, judged, ms, known }) => ({
       id: check.id,
       title: check.title,
       technique: check.technique,
-      notRun: notRun ?? null,
+      notRun: notRun === undefined ? null : shown(notRun),
       judged,
       ms: Math.round(ms),
-      known,
+      known: known.map(shown),
     })),
   };
 }

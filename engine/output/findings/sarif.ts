@@ -78,14 +78,16 @@ export function sarifLog(
         toolExecutionNotifications: run.unjudged.map((one) => ({
           level: "error",
           associatedRule: { id: one.check, index: index.get(one.check) ?? -1 },
-          message: { text: `${one.what} could not be judged: ${one.why}` },
+          message: {
+            text: messageText(`${one.what} could not be judged: ${one.why}`),
+          },
         })),
       }],
       results: run.findings.map((finding) => ({
         ruleId: finding.check,
         ruleIndex: index.get(finding.check) ?? -1,
         level: LEVELS[finding.severity],
-        message: { text: finding.summary },
+        message: { text: messageText(finding.summary) },
         locations: [{
           logicalLocations: [{
             fullyQualifiedName: `${run.target}/${finding.where}`,
@@ -118,4 +120,12 @@ export function sarifLog(
       },
     }],
   };
+}
+
+/**
+ * A message in plain text: SARIF makes links of `[text](address)`, and
+ * placeholders of braces (3.11.5, 3.11.6), which a guest's names must not.
+ */
+function messageText(text: string): string {
+  return text.replaceAll("](", "] (").replace(/[{}]/g, "$&$&");
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shownJson } from "../../base/shown.ts";
 import {
   eventFieldKind,
   type FieldKind,
@@ -72,7 +73,7 @@ class JsonLinesWriter implements TraceWriter {
     for (let row = run.from; row < run.to; row++) {
       chunk += guest.line(run, row);
       if (chunk.length < CHUNK) continue;
-      this.#sink(chunk);
+      this.#sink(shownJson(chunk));
       chunk = "";
     }
     this.#chunk = chunk;
@@ -90,7 +91,7 @@ class JsonLinesWriter implements TraceWriter {
   }
 
   flush(): void {
-    if (this.#chunk !== "") this.#sink(this.#chunk);
+    if (this.#chunk !== "") this.#sink(shownJson(this.#chunk));
     this.#chunk = "";
   }
 

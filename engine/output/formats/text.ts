@@ -13,6 +13,7 @@ import type {
   TraceFormat,
   TraceSource,
   TraceWriter,
+  WriterOptions,
 } from "../writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
@@ -46,16 +47,18 @@ export const TEXT: TraceFormat = {
   name: "text",
   about: "as the guest's trace file",
   display: true,
-  writer: (sink) => new TextWriter(sink),
+  writer: (sink, options) => new TextWriter(sink, options),
 };
 
 class TextWriter implements TraceWriter {
   readonly #sink: OutputSink;
+  readonly #escaped: boolean;
   #text: TraceText | undefined;
   #chunk = "";
 
-  constructor(sink: OutputSink) {
+  constructor(sink: OutputSink, options: WriterOptions = {}) {
     this.#sink = sink;
+    this.#escaped = options.escaped === true;
   }
 
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
@@ -66,7 +69,10 @@ class TextWriter implements TraceWriter {
       );
     }
     const { kind, meta, options, counts } = source;
-    this.#text = new TraceText(meta, options, source);
+    this.#text = new TraceText(meta, options, {
+      ...source,
+      escaped: this.#escaped,
+    });
     if (kind !== "live") this.#sink(this.#text.header(counts));
   }
 

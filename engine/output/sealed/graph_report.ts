@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import {
   ENTRY,
   ENTRY_FLAG,
@@ -177,7 +178,9 @@ export class GraphReport {
     this.#foreign.clear();
     const seal = ["none", "xor", "siphash", "siphash+ratchet"];
     yield `# tracer: xftrace, seal: ${seal[this.#header.seal]}`;
-    yield `# kernel: ${this.#header.kernel}, target: ${this.#header.target}`;
+    yield shown(
+      `# kernel: ${this.#header.kernel}, target: ${this.#header.target}`,
+    );
     yield "#";
     yield "#     TIME        CPU  TASK/PID                DURATION                  FUNCTION CALLS";
     yield "#      |          |     |    |                 |   |                     |   |   |   |";
@@ -199,7 +202,7 @@ export class GraphReport {
       const [cpu, row] = rows[best];
       const line = this.#line(cpu, row, at[best]);
       at[best] += line.used;
-      if (line.text !== undefined) yield line.text;
+      if (line.text !== undefined) yield shown(line.text);
     }
   }
 

@@ -25,12 +25,16 @@ export class StandardEntries {
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
   readonly #packed: PackedPrintf;
+  readonly #message: (text: string) => string;
 
+  /** @param message what is shown of a message, such as that of `trace_printk` */
   constructor(
     meta: TraceMeta,
     options: TraceTextOptions,
     env: TextEnvironment,
+    message: (text: string) => string = (text) => text,
   ) {
+    this.#message = message;
     this.#meta = meta;
     this.#options = options;
     this.#packed = new PackedPrintf(env);
@@ -59,19 +63,21 @@ export class StandardEntries {
 
   /** The message of `TRACE_PRINT`, without its address. */
   printMessage(record: RecordBytes): string {
-    return record.string(this.#meta.layout.print.buf);
+    return this.#message(record.string(this.#meta.layout.print.buf));
   }
 
   /** The message of `TRACE_BPRINT`, without its address. */
   bprintMessage(record: RecordBytes): string {
     const { fmt, buf } = this.#meta.layout.bprint;
     const format = this.#string(record, fmt);
-    return this.#packed.render(format, record, buf);
+    return this.#message(this.#packed.render(format, record, buf));
   }
 
   /** The message of `TRACE_BPUTS`, without its address. */
   bputsMessage(record: RecordBytes): string {
-    return this.#string(record, this.#meta.layout.bputs.str);
+    return this.#message(
+      this.#string(record, this.#meta.layout.bputs.str),
+    );
   }
 
   #string(record: RecordBytes, at: number): string {

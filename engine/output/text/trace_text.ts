@@ -13,6 +13,7 @@ import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { latencyFlags, TaskText } from "./context.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
+import { escapedBody, escapedMeta } from "./escaped_meta.ts";
 import { fieldsRenderer } from "./event_fields.ts";
 import { GraphText } from "./graph_text.ts";
 import { type EntryCounts, traceHeader } from "./header.ts";
@@ -34,6 +35,8 @@ export interface TraceTextRun {
    * starts of their buffers are not marked.
    */
   readonly skippedCpus?: ReadonlySet<number>;
+  /** Whether the guest's texts are escaped; default: they are left as they are. */
+  readonly escaped?: boolean;
 }
 
 /**
@@ -70,10 +73,11 @@ export class TraceText {
   #tookNext = false;
 
   constructor(
-    meta: TraceMeta,
+    guest: TraceMeta,
     options: TraceTextOptions,
     run: TraceTextRun = {},
   ) {
+    const meta = run.escaped === true ? escapedMeta(guest) : guest;
     this.#meta = meta;
     this.#options = options;
     this.#run = run;
@@ -93,7 +97,12 @@ export class TraceText {
       hexChunkSpace: meta.hexChunkSpace,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
-    this.#entries = new StandardEntries(meta, options, this.#env);
+    this.#entries = new StandardEntries(
+      meta,
+      options,
+      this.#env,
+      run.escaped === true ? escapedBody : undefined,
+    );
     const form = rawForm(options);
     this.#raw = form === undefined
       ? undefined
@@ -205,11 +214,12 @@ export class TraceText {
     const known = columns.kind[row] !== KIND.other ||
       this.#renderer(type) !== undefined;
     if (this.#raw !== undefined) {
-      return this.#raw.line(type, record, {
+      const text = this.#raw.line(type, record, {
         pid: columns.pid[row],
         cpu: columns.cpu[row],
         stamp: columns.epoch + BigInt(columns.ts[row]),
       }, known);
+      return this.#run.escaped === true ? escapedBody(text) : text;
     }
     let text = options.annotate ? this.#bufferStart(columns.cpu[row]) : "";
     if (options.contextInfo) {
@@ -325,6 +335,7 @@ export class TraceText {
       const body = fieldsRenderer(format, this.#env);
       render = (record) => `${format.name}:${body(record)}`;
     }
+    render = this.#escaped(render);
     this.#fields.set(type, render);
     return render;
   }
@@ -342,8 +353,16 @@ export class TraceText {
       const name = format.name + ": ";
       render = (record) => name + body(record);
     }
+    render = this.#escaped(render);
     this.#renderers.set(type, render);
     return render;
+  }
+
+  /** The renderer of an event, whose format and strings are the guest's. */
+  #escaped(render: EntryRenderer): EntryRenderer {
+    return this.#run.escaped === true
+      ? (record, ts) => escapedBody(render(record, ts))
+      : render;
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame, Inside } from "../fields/frame.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
@@ -71,7 +72,7 @@ class FoldedSink implements Sink<FoldedStacks> {
       if (inside === undefined || frame.columns.depth[row] > 0) continue;
       const named = this.#context.access("comm");
       const comm = named?.shape === "text" ? named.at(frame, row) : undefined;
-      this.#fold(comm ?? "<...>", inside);
+      this.#fold(frameText(comm ?? "<...>"), inside);
     }
   }
 
@@ -87,7 +88,9 @@ class FoldedSink implements Sink<FoldedStacks> {
       while (at >= 0 && parents[at] === undefined) at--;
       const parent = at >= 0 ? parents[at] : -1;
       parents[depth] = i;
-      const name = names.func(inside.func[2 * i], inside.func[2 * i + 1]);
+      const name = frameText(
+        names.func(inside.func[2 * i], inside.func[2 * i + 1]),
+      );
       stacks[i] = `${parent >= 0 ? stacks[parent] : comm};${name}`;
       if (this.#weight === "calls") {
         own[i] = 1;
@@ -122,4 +125,9 @@ class FoldedSink implements Sink<FoldedStacks> {
   clear(): void {
     this.#stacks = new Map();
   }
+}
+
+/** A name as one frame of a stack: frames are separated by semicolons. */
+function frameText(name: string): string {
+  return shown(name).replaceAll(";", ":");
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import { graphDuration, overheadMark } from "../../output/text/duration.ts";
 import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame, Inside } from "../fields/frame.ts";
@@ -77,5 +78,5 @@ function line(
     : ns === ns
     ? `${overheadMark(ns)} ${graphDuration(ns)}`
     : "?".padStart(9).padEnd(14);
-  return `${duration}|  ${"  ".repeat(depth)}${what}\n`;
+  return `${duration}|  ${"  ".repeat(depth)}${shown(what)}\n`;
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import type { Access } from "../fields/access.ts";
 import type { FieldKind } from "../../query/expression.ts";
 import type { SinkSpec } from "../../query/spec.ts";
@@ -126,7 +127,7 @@ export class HistTable {
     return this.rows.map((row) => {
       const title = row.key.length === 0 ? "" : `, ${keyText(row.key)}`;
       const unit = this.#unit === "" ? "" : ` (${this.#unit})`;
-      return `${this.field}${unit}${title}\n${this.#draw(row.buckets)}`;
+      return `${shown(this.field)}${unit}${title}\n${this.#draw(row.buckets)}`;
     }).join("\n");
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shownJson } from "../../base/shown.ts";
 import type { EventLike, SinkSpec } from "../../query/spec.ts";
 import type { Frame } from "../fields/frame.ts";
 import { AsTheyCome, type SinkKind } from "./sink.ts";
@@ -22,11 +23,11 @@ export const JSON_LINES: SinkKind<JsonSpec, number> = {
 
 /** An event as JSON, with 64-bit addresses as hex strings. */
 export function eventJson(event: EventLike): string {
-  return JSON.stringify(
+  return shownJson(JSON.stringify(
     event,
     (_key, value) =>
       typeof value === "bigint" ? `0x${value.toString(16)}` : value,
-  );
+  ));
 }
 
 class JsonSink extends AsTheyCome {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../../base/shown.ts";
 import type { Access } from "../fields/access.ts";
 import { valueAt } from "../fields/event_object.ts";
 import type { Frame } from "../fields/frame.ts";
@@ -76,10 +77,10 @@ export class Groups<T> {
   }
 }
 
-/** A key as text: `sshd, 3`. */
+/** A key as text, escaped: `sshd, 3`. */
 export function keyText(key: Key): string {
   return key.map((part) =>
-    typeof part === "bigint" ? `0x${part.toString(16)}` : String(part)
+    typeof part === "bigint" ? `0x${part.toString(16)}` : shown(String(part))
   ).join(", ");
 }
 

@@ -1,7 +1,7 @@
 /** `xftrace baseline` and `xftrace diff`: learn call flows and compare them. */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
-import { EXIT, XftraceError } from "xftrace";
+import { EXIT, shown, XftraceError } from "xftrace";
 import {
   addFlow,
   type Baseline,
@@ -138,7 +138,7 @@ Examples:
         return outJson(JSON.parse(encodeBaseline(readBaseline(path))));
       }
       if (root !== undefined) requireFunction(root, [flow]);
-      out(strong(`${release}, ${events} events`) + "\n");
+      out(strong(shown(`${release}, ${events} events`)) + "\n");
       const { depth } = options;
       out(flowText(flow, root === undefined ? { depth } : { root, depth }));
     });

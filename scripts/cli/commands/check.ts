@@ -24,7 +24,7 @@ import { readKernelFile } from "../kernel_file.ts";
 import { moduleFiles } from "../module_files.ts";
 import { nameList, usage } from "../option_values.ts";
 import { oneTarget, openGuest, withTarget } from "../target.ts";
-import { faint, out, outJson, strong } from "../terminal.ts";
+import { faint, out, outJson, outLine, strong } from "../terminal.ts";
 
 /** Seconds between two runs of `--watch`. */
 const WATCH_EVERY = 5;
@@ -262,12 +262,12 @@ async function watch(
       now.set(`${check} ${what}`, `${check} not judged  ${what}: ${why}`);
     }
     for (const [key, text] of now) {
-      if (before?.has(key) !== true) out(`${time()}  new   ${text}\n`);
+      if (before?.has(key) !== true) outLine(`${time()}  new   ${text}`);
     }
     for (const [key, text] of before ?? []) {
-      if (!now.has(key)) out(`${time()}  gone  ${text}\n`);
+      if (!now.has(key)) outLine(`${time()}  gone  ${text}`);
     }
-    if (before === undefined) out(`${time()}  ${summaryLine(run)}\n`);
+    if (before === undefined) outLine(`${time()}  ${summaryLine(run)}`);
     before = now;
     last = run;
     await sleep(seconds * 1000);

@@ -11,7 +11,7 @@ import {
   SHELLS,
 } from "../completion_scripts.ts";
 import { usage } from "../option_values.ts";
-import { out } from "../terminal.ts";
+import { out, outLine } from "../terminal.ts";
 
 /** The placeholders of options whose value is a file, a folder, or several. */
 const FILE = /<(?:file|dir|paths)>/;
@@ -71,7 +71,7 @@ Examples:
       if (shell === "targets") {
         for (const vm of listVms()) {
           const target = targetOf(vm);
-          if (vm.attachable && isPlainWord(target)) out(`${target}\n`);
+          if (vm.attachable && isPlainWord(target)) outLine(target);
         }
         return;
       }

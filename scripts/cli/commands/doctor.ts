@@ -1,6 +1,6 @@
 /** `xftrace doctor`: what a guest lacks to be traced. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "xftrace";
+import { EXIT, shown, XftraceError } from "xftrace";
 import {
   listVms,
   parseTarget,
@@ -21,8 +21,7 @@ import {
   type TargetOptions,
   withTarget,
 } from "../target.ts";
-import { coloured, out, outJson, strong } from "../terminal.ts";
-import { styleText } from "node:util";
+import { out, outJson, strong, styled } from "../terminal.ts";
 
 /** What `doctor --json` prints for each target. */
 export interface Diagnosis {
@@ -77,13 +76,11 @@ const COLOUR = { ok: "green", hint: "yellow", problem: "red" } as const;
 
 /** Formats a diagnosis as text. */
 export function diagnosisText(diagnosis: Diagnosis): string {
-  let text = strong(diagnosis.target) + "\n";
+  let text = strong(shown(diagnosis.target)) + "\n";
   for (const check of diagnosis.checks) {
     const mark = MARK[check.status].padEnd(8);
-    text += `  ${
-      coloured() ? styleText(COLOUR[check.status], mark) : mark
-    } ${check.found}\n`;
-    for (const step of check.fix) text += `           - ${step}\n`;
+    text += `  ${styled(COLOUR[check.status], mark)} ${shown(check.found)}\n`;
+    for (const step of check.fix) text += `           - ${shown(step)}\n`;
   }
   const hints = diagnosis.checks.some((check) => check.status === "hint");
   return text +

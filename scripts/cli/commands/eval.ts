@@ -32,7 +32,10 @@ Examples:
       } catch (error) {
         if (!(error instanceof CompileError)) throw error;
         const message = oneLinerMessage(error, expression);
-        throw new XftraceError(message, { exitCode: error.exitCode });
+        throw new XftraceError(message, {
+          exitCode: error.exitCode,
+          lines: true,
+        });
       }
     });
 }

@@ -1,4 +1,5 @@
 /** `xftrace events`: lists the events that a guest's kernel can record. */
+import { shown } from "xftrace";
 import type { Command } from "@commander-js/extra-typings";
 import {
   type EventField,
@@ -50,11 +51,11 @@ function formatField(field: EventField): EventField {
 /** An event's format as in tracefs, without the common fields. */
 function formatText(format: EventFormat): string {
   const fields = format.fields.map((field) =>
-    `    ${`${field.type} ${field.name}`.padEnd(40)} ${
+    `    ${shown(`${field.type} ${field.name}`).padEnd(40)} ${
       faint(`offset ${field.offset}, ${field.size} bytes`)
     }\n`
   );
-  return fields.join("") + `    print fmt: ${format.printFmt}\n`;
+  return fields.join("") + `    print fmt: ${shown(format.printFmt)}\n`;
 }
 
 /** Registers `xftrace events` on the program. */
@@ -120,7 +121,7 @@ Examples:
       }
       let text = "";
       for (const event of chosen) {
-        const name = `${event.system}:${event.name}`;
+        const name = shown(`${event.system}:${event.name}`);
         const state = event.enabled
           ? event.softDisabled ? "  (muted)" : "  (enabled)"
           : "";

@@ -1,6 +1,6 @@
 /** `xftrace functions`: lists the functions that can be traced. */
 import type { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "xftrace";
+import { shown, XftraceError } from "xftrace";
 import { prototypeText } from "xftrace/kernel";
 import { openGuest, withTarget } from "../target.ts";
 import { out, outJson } from "../terminal.ts";
@@ -72,8 +72,8 @@ Examples:
           const name = options.prototype === true
             ? prototypeText(kernel, each.name) ?? each.name
             : each.name;
-          return name + (each.module === undefined ? "" : ` [${each.module}]`) +
-            "\n";
+          const module = each.module === undefined ? "" : ` [${each.module}]`;
+          return `${shown(name + module)}\n`;
         }).join(""),
       );
     });

@@ -15,6 +15,7 @@ import { keepBuiltModule } from "../check_state.ts";
 import { installInGuest } from "../guest_install.ts";
 import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
+import { outLine } from "../terminal.ts";
 
 /** Registers `xftrace guest` on the program. */
 export function registerGuest(program: Command): void {
@@ -55,7 +56,7 @@ Examples:
       const module = await buildModule(MODULE_SOURCES, headers, "xftrace.ko");
       writeOutput(options.output, module, { mode: 0o644 });
       keepBuiltModule(module);
-      console.log(
+      outLine(
         `${options.output}: ${
           Math.round(module.length / 1024)
         } KiB, for the kernel of ${headers}`,
@@ -122,8 +123,8 @@ Examples:
 async function installHere(run: boolean): Promise<void> {
   const commands = dkmsCommands(moduleVersion());
   if (!run) {
-    console.log("# In the guest, as root, with xftrace's folder at hand:");
-    for (const command of commands) console.log(command);
+    outLine("# In the guest, as root, with xftrace's folder at hand:");
+    for (const command of commands) outLine(command);
     return;
   }
   if (Deno.uid() !== 0) {
@@ -132,7 +133,7 @@ async function installHere(run: boolean): Promise<void> {
     );
   }
   for (const command of commands) {
-    console.log(`+ ${command}`);
+    outLine(`+ ${command}`);
     const { code } = await new Deno.Command("sh", {
       args: ["-c", command],
       stdout: "inherit",

@@ -1,6 +1,6 @@
 /** `xftrace info`: describes a guest's kernel and the state of its Ftrace. */
 import type { Command } from "@commander-js/extra-typings";
-import type { GuestInfo } from "xftrace";
+import { type GuestInfo, shown } from "xftrace";
 import { openInstance, readFirstPage } from "xftrace/ftrace";
 import { openGuest, type Steps, withTarget } from "../target.ts";
 import { count, faint, out, outJson, size, strong } from "../terminal.ts";
@@ -18,10 +18,10 @@ function hex(value: number): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
-/** Words in lines of at most 66 characters, indented below a name. */
+/** Words, escaped, in lines of at most 66 characters, indented below a name. */
 function wrapped(words: readonly string[]): string {
   const lines: string[] = [""];
-  for (const word of words) {
+  for (const word of words.map(shown)) {
     const last = lines.length - 1;
     if (lines[last] !== "" && lines[last].length + word.length > 65) {
       lines.push(word);
@@ -46,8 +46,8 @@ export function infoText(info: Info): string {
   const row = (name: string, value: string) =>
     `${strong(name.padEnd(13))} ${value}\n`;
   const set = ftrace.options.filter((o) => o.set).map((o) => o.name);
-  let text = row("target", info.target) +
-    row("kernel", kernel.release) +
+  let text = row("target", shown(info.target)) +
+    row("kernel", shown(kernel.release)) +
     row("banner", wrapped(kernel.banner.split(" "))) +
     row("build id", kernel.buildId ?? "unknown") +
     row(
@@ -70,13 +70,17 @@ export function infoText(info: Info): string {
     ) +
     row(
       "found",
-      `located by ${kernel.locatedBy}, described by ${kernel.describedBy}`,
+      shown(
+        `located by ${kernel.locatedBy}, described by ${kernel.describedBy}`,
+      ),
     ) +
     row(
       "ftrace",
-      `tracer ${ftrace.tracer}, tracing_on ${
-        ftrace.recording ? 1 : 0
-      }, clock ${ftrace.clock}, max_graph_depth ${ftrace.maxGraphDepth}`,
+      shown(
+        `tracer ${ftrace.tracer}, tracing_on ${
+          ftrace.recording ? 1 : 0
+        }, clock ${ftrace.clock}, max_graph_depth ${ftrace.maxGraphDepth}`,
+      ),
     ) +
     row(
       "graph roots",
@@ -150,10 +154,10 @@ Examples:
       const now = performance.now();
       steps.push({ step, ms: now - before });
       const info = guest.info(options.instance);
-      const shown = options.timing === true
+      const described = options.timing === true
         ? { ...info, timing: { steps, attachMs: now - start } }
         : info;
-      if (options.json === true) outJson(shown);
-      else out(infoText(shown));
+      if (options.json === true) outJson(described);
+      else out(infoText(described));
     });
 }

@@ -51,7 +51,7 @@ import {
 import { openGuest, type TargetOptions, withTarget } from "../target.ts";
 import { agentTracefs } from "../guest_agent.ts";
 import { turnOffSealed } from "../off_sealed.ts";
-import { count, note, out, Progress, size } from "../terminal.ts";
+import { count, note, outLine, Progress, size } from "../terminal.ts";
 
 /** The name of the command whose changes are undone, for messages. */
 const WHO = "`xftrace on`";
@@ -299,10 +299,8 @@ function tell(result: CollectorResult, output: string): void {
   const filtered = result.kept < result.events
     ? ` (${count(result.kept)} under the functions asked for)`
     : "";
-  out(
-    `${output}: ${
-      count(result.events)
-    } events collected${filtered}, ${lines}\n`,
+  outLine(
+    `${output}: ${count(result.events)} events collected${filtered}, ${lines}`,
   );
   const lost = `lost: ${count(result.lost)}`;
   const dropped = result.dropped > 0
@@ -311,7 +309,7 @@ function tell(result: CollectorResult, output: string): void {
   const sure = result.exact
     ? "counts equal the guest's own"
     : "counts could not be compared with the guest's";
-  out(`${lost}${dropped} (${sure})\n`);
+  outLine(`${lost}${dropped} (${sure})`);
   if (result.resets > 0) {
     const blind = result.blindResets ?? result.resets;
     note(
@@ -350,10 +348,10 @@ async function offWithoutOn(
   file.commit();
   const { entries, written } = entryCounts(reading);
   note("`xftrace on` was not run: this is what the guest's buffers held");
-  out(
+  outLine(
     `${options.output}: ${count(entries)} events; overwritten before: ${
       count(written - entries)
-    }\n`,
+    }`,
   );
 }
 

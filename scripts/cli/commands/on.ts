@@ -17,7 +17,7 @@ import { onAgent, onPlain, onTracer } from "../on_plain.ts";
 import { onSealed, resumeSealed } from "../on_sealed.ts";
 import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
-import { out } from "../terminal.ts";
+import { outLine } from "../terminal.ts";
 
 const LOOK_MS = 200;
 
@@ -64,7 +64,7 @@ Examples:
         folder = await start(session, functions, options);
       }
       if (folder === undefined || options.foreground !== true) return;
-      out(`Ctrl-C ends it, and writes ${DEFAULT_OUTPUT}\n`);
+      outLine(`Ctrl-C ends it, and writes ${DEFAULT_OUTPUT}`);
       await interrupted(folder);
       await turnOff({ ...options, output: DEFAULT_OUTPUT });
     });

@@ -1,4 +1,5 @@
 /** `xftrace ps`: lists the VMs of this host. */
+import { shown } from "xftrace";
 import type { Command } from "@commander-js/extra-typings";
 import {
   backingText,
@@ -65,16 +66,18 @@ export function listedTasks(vm: VmProcess): ListedVm {
 export function psText(vms: readonly ListedVm[]): string {
   const rows = [
     ["TARGET", "PID", "USER", "RUN BY", "ACCEL", "MACHINE", "RAM", "MEMORY"],
-    ...vms.map((vm) => [
-      vm.target,
-      String(vm.pid),
-      vm.user,
-      vm.libvirt ? `${vm.kind} (libvirt)` : vm.kind,
-      vm.accel,
-      vm.machine,
-      vm.memory === 0 ? "" : size(vm.memory),
-      vm.attachable ? vm.backing : `not readable: ${vm.whyNot}`,
-    ]),
+    ...vms.map((vm) =>
+      [
+        vm.target,
+        String(vm.pid),
+        vm.user,
+        vm.libvirt ? `${vm.kind} (libvirt)` : vm.kind,
+        vm.accel,
+        vm.machine,
+        vm.memory === 0 ? "" : size(vm.memory),
+        vm.attachable ? vm.backing : `not readable: ${vm.whyNot}`,
+      ].map(shown)
+    ),
   ];
   const widths = rows[0].map((_, i) =>
     i === 7 ? 0 : Math.max(...rows.map((row) => row[i].length))

@@ -11,10 +11,10 @@ import {
 } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
-import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
+import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
-import { count, note, out, warn } from "../terminal.ts";
+import { count, note, traceOutput, warn } from "../terminal.ts";
 
 /** Registers `xftrace report` on the program. */
 export function registerReport(program: Command): void {
@@ -34,6 +34,7 @@ export function registerReport(program: Command): void {
       "read only this CPU's buffer",
       numberFor("--only-cpu"),
     )
+    .option("--raw", RAW_HELP)
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option(
       "-o, --output <file>",
@@ -79,7 +80,8 @@ Examples:
         target: session.target,
       };
       if (options.output === undefined) {
-        writeBuffers(reading, described, format.writer(out));
+        const { sink, options: how } = traceOutput(options.raw === true);
+        writeBuffers(reading, described, format.writer(sink, how));
       } else {
         using file = new FileSink(options.output);
         const writer = format.writer((chunk) => file.write(chunk));

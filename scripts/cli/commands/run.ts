@@ -57,7 +57,10 @@ Examples:
       } catch (error) {
         if (error instanceof CompileError) {
           const message = error.display(readLine);
-          throw new XftraceError(message, { exitCode: error.exitCode });
+          throw new XftraceError(message, {
+            exitCode: error.exitCode,
+            lines: true,
+          });
         }
         if (!(error instanceof PlanShown)) throw error;
       } finally {

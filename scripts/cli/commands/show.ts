@@ -15,10 +15,10 @@ import {
   unfollowedSettings,
 } from "xftrace/output";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
-import { chosenFormat, FORMATS_HELP } from "../format_option.ts";
+import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
-import { count, note, out, warn } from "../terminal.ts";
+import { count, note, traceOutput, warn } from "../terminal.ts";
 
 const POLL_MS = 50;
 /** How often to read thread names again and look at the guest's process, ms. */
@@ -36,6 +36,7 @@ export function registerShow(program: Command): void {
       "--instance <name>",
       "use this trace instance (default: the top level)",
     )
+    .option("--raw", RAW_HELP)
     .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
     .option("--from-buffer", "start with what the buffers hold already")
     .option(
@@ -78,10 +79,11 @@ Examples:
         fromBuffer: options.fromBuffer === true,
       });
       const graph = { ...own.graph, ...givenGraphOptions(options) };
+      const { sink, options: how } = traceOutput(options.raw === true);
       const live = new LiveTrace(
         follower,
         { meta, options: { ...own, graph }, target: session.target },
-        format.writer(out),
+        format.writer(sink, how),
       );
       let stop = false;
       const end = () => {

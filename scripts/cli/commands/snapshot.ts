@@ -3,7 +3,7 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { openGuest, withTarget } from "../target.ts";
-import { count, out, outJson, Progress, size, warn } from "../terminal.ts";
+import { count, outJson, outLine, Progress, size, warn } from "../terminal.ts";
 
 /** What `snapshot --json` prints. */
 export interface SnapshotResult {
@@ -74,12 +74,12 @@ Examples:
         fileBytes: taken.fileBytes,
       };
       if (options.json === true) return outJson(result);
-      out(
+      outLine(
         `${result.path}: ${size(result.fileBytes)} (${
           size(result.coreBytes)
         } unpacked), ${count(result.events)} events, ${
           count(result.pages)
-        } pages\n`,
+        } pages`,
       );
     });
 }

@@ -1,6 +1,6 @@
 /** `xftrace status`: whether a guest records, and what its collector has. */
 import type { Command } from "@commander-js/extra-typings";
-import type { Session } from "xftrace";
+import { type Session, shown } from "xftrace";
 import { afterText } from "xftrace/control";
 import { openInstance } from "xftrace/ftrace";
 import {
@@ -145,7 +145,7 @@ function findModule(session: Session): Pick<Status, "module" | "installed"> {
 
 /** A line of the text: a name and its value. */
 function row(name: string, value: string): string {
-  return `${strong(name.padEnd(10))} ${value}\n`;
+  return `${strong(name.padEnd(10))} ${shown(value)}\n`;
 }
 
 function statusText(status: Status): string {
@@ -239,8 +239,9 @@ function leftovers(own: StateFolder | undefined): string {
     const does = state?.collected === true
       ? "undoes the rest"
       : "writes what was collected";
-    return `\n${state?.target}: ${result?.reason}; \`xftrace off -t ${
-      shellWord(state?.target ?? "")
+    const reason = shown(result?.reason ?? "");
+    return `\n${shown(state?.target ?? "")}: ${reason}; \`xftrace off -t ${
+      shown(shellWord(state?.target ?? ""))
     }\` ${does}\n`;
   }).join("");
 }

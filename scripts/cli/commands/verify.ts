@@ -11,6 +11,7 @@ import {
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
+import { outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */
 export function registerVerify(program: Command): void {
@@ -60,11 +61,11 @@ Examples:
         });
       }
       if (options.json === true) {
-        console.log(JSON.stringify(verificationJson(result), null, 2));
+        outJson(verificationJson(result));
       } else {
         for (
           const line of verificationLines(result, options.epochs === true)
-        ) console.log(line);
+        ) outLine(line);
       }
       if (!isClean(result)) Deno.exitCode = EXIT.findings;
     });

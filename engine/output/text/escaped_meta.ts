@@ -1,0 +1,47 @@
+/**
+ * A trace's texts for output on a terminal: what the guest supplies is escaped,
+ * so that the only line ends are those of the trace itself.
+ *
+ * @module
+ */
+import { shown } from "../../base/shown.ts";
+import type { TextSymbols, TraceMeta } from "./environment.ts";
+
+/**
+ * What an event or a message adds to its line: only the line end after it is
+ * left.
+ */
+export function escapedBody(text: string): string {
+  return text.endsWith("\n") ? `${shown(text.slice(0, -1))}\n` : shown(text);
+}
+
+/** The same guest, with the names that lines consist of escaped. */
+export function escapedMeta(meta: TraceMeta): TraceMeta {
+  const { symbols, latency, release } = meta;
+  const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
+    shown(symbols[form](lo, hi));
+  return {
+    ...meta,
+    tracer: shown(meta.tracer),
+    symbols: {
+      bare: name("bare"),
+      ps: name("ps"),
+      pS: name("pS"),
+      pB: name("pB"),
+    },
+    comm: (pid) => {
+      const comm = meta.comm(pid);
+      return comm === undefined ? undefined : shown(comm);
+    },
+    ...(meta.functionArguments === undefined ? {} : {
+      functionArguments: (called, args) => {
+        const text = meta.functionArguments?.(called, args);
+        return text === undefined ? undefined : shown(text);
+      },
+    }),
+    ...(release === undefined ? {} : { release: shown(release) }),
+    ...(latency === undefined
+      ? {}
+      : { latency: { ...latency, comm: shown(latency.comm) } }),
+  };
+}
