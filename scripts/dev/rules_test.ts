@@ -221,6 +221,23 @@ Deno.test("silenced checks are reported", () => {
   assert.equal(textRules("scripts/a.ts", expected).length, 1);
 });
 
+Deno.test("only the files that escape control characters write to the terminal", () => {
+  const say = 'console.log("a");\nDeno.stderr.writeSync(bytes);\n';
+  assert.equal(textRules("scripts/cli/commands/a.ts", say).length, 2);
+  assert.equal(textRules("engine/a.ts", HEAD + say).length, 2);
+  assert.equal(textRules("dsl/a.ts", HEAD + "print(Deno.stdout);\n").length, 1);
+  for (
+    const path of [
+      "scripts/cli/terminal.ts",
+      "scripts/dev/a.ts",
+      "scripts/cli/a_test.ts",
+      "tests/live/a_test.ts",
+    ]
+  ) assert.deepEqual(textRules(path, say), [], path);
+  const asks = "const shown = Deno.stdout.isTerminal();\n";
+  assert.deepEqual(textRules("scripts/cli/a.ts", asks), []);
+});
+
 Deno.test("absolute paths of one machine are reported", () => {
   for (const folder of ["work", "home", "root"]) {
     assert.deepEqual(textRules("docs/a.md", `in /${folder}/x`), [
