@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { EXIT, VERSION, XftraceError } from "xftrace";
 import { addCommands } from "./cli/all_commands.ts";
-import { note, noteError } from "./cli/terminal.ts";
+import { note, noteError, noteLines } from "./cli/terminal.ts";
 
 /**
  * Builds the command line.
@@ -22,6 +22,7 @@ export async function xftraceCommand(name?: string): Promise<Command> {
     .version(VERSION)
     .showHelpAfterError("(run with --help for examples)")
     .exitOverride()
+    .configureOutput({ writeErr: noteLines })
     .addHelpText(
       "after",
       `

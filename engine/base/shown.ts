@@ -14,12 +14,13 @@ const LIMIT = 400;
  * among them the marks that change the direction of a line, lone surrogates
  * (which stand for bytes that are not UTF-8), and the separators of lines.
  */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 const EACH_UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** Most texts are plain: finding that out first takes half the time. */
+const NOT_PLAIN = /[^ -~]/;
+const NOT_PLAIN_LINES = /[^\n -~]/;
 /** The same, within text whose line ends and tabs are our own. */
 const EACH_IN_LINES = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n\t]]/gv;
 /** The same, within JSON, where `\n` is the only control character left. */
-const IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/v;
 const EACH_IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/gv;
 
 /**
@@ -35,7 +36,7 @@ const EACH_IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/gv;
  * ```
  */
 export function shown(text: string): string {
-  return UNFIT.test(text) ? text.replace(EACH_UNFIT, escaped) : text;
+  return NOT_PLAIN.test(text) ? text.replace(EACH_UNFIT, escaped) : text;
 }
 
 /**
@@ -51,7 +52,9 @@ export function shown(text: string): string {
  * ```
  */
 export function shownLines(text: string): string {
-  return UNFIT.test(text) ? text.replace(EACH_IN_LINES, escaped) : text;
+  return NOT_PLAIN_LINES.test(text)
+    ? text.replace(EACH_IN_LINES, escaped)
+    : text;
 }
 
 /**
@@ -69,7 +72,7 @@ export function shownLines(text: string): string {
  * ```
  */
 export function shownJson(json: string): string {
-  return IN_JSON.test(json) ? json.replace(EACH_IN_JSON, inJson) : json;
+  return NOT_PLAIN_LINES.test(json) ? json.replace(EACH_IN_JSON, inJson) : json;
 }
 
 /**

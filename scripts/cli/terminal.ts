@@ -78,7 +78,12 @@ export function note(text: string): void {
 
 /** Prints the message of an error, which may have several lines. */
 export function noteError({ message }: XftraceError): void {
-  write(Deno.stderr, encoder.encode(shownLines(WHO + message) + "\n"));
+  noteLines(`${WHO}${message}\n`);
+}
+
+/** Prints lines of ours that are not part of the result. */
+export function noteLines(text: string): void {
+  write(Deno.stderr, encoder.encode(shownLines(text)));
 }
 
 /** Prints a warning. */

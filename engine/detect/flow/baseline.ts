@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
+import { shownJson } from "../../base/shown.ts";
 import type { CallFlow } from "./call_flow.ts";
 
 const Flow = z.record(
@@ -62,14 +63,14 @@ export function encodeBaseline(baseline: Baseline): string {
       { calls, callees: Object.fromEntries(callees), sizes: [...sizes] },
     ]),
   );
-  return JSON.stringify({
+  return shownJson(JSON.stringify({
     format: "xftrace-baseline",
     version: 1,
     release,
     buildId,
     events,
     flow,
-  });
+  }));
 }
 
 /**

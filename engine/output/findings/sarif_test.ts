@@ -31,3 +31,16 @@ Deno.test("SARIF: when no check was run, the run was no success", () => {
   ));
   assert.equal(log.runs[0].invocations[0].executionSuccessful, false);
 });
+
+Deno.test("SARIF: a name makes neither a link nor a placeholder", () => {
+  const link = "[see](https://evil.example) {0}";
+  const evil = {
+    ...HOOKED,
+    findings: HOOKED.findings.map((one) => ({ ...one, summary: link })),
+    unjudged: [{ what: link, why: "no" }],
+  };
+  const log = sarifLog(checkRunJson(GUEST, run(evil)), [HOOKED.check], "1");
+  const text = JSON.stringify(log);
+  assert.ok(text.includes("[see] (https://evil.example) {{0}}"));
+  assert.ok(!text.includes("]("));
+});

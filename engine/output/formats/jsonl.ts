@@ -61,7 +61,7 @@ class JsonLinesWriter implements TraceWriter {
     for (const source of sources) {
       // With several guests, each line names its guest.
       const whose = sources.length > 1
-        ? `"target":${JSON.stringify(source.target ?? null)},`
+        ? `"target":${textJson(source.target ?? null)},`
         : "";
       this.#guests.set(source, new GuestLines(source, whose));
     }
@@ -73,7 +73,7 @@ class JsonLinesWriter implements TraceWriter {
     for (let row = run.from; row < run.to; row++) {
       chunk += guest.line(run, row);
       if (chunk.length < CHUNK) continue;
-      this.#sink(shownJson(chunk));
+      this.#sink(chunk);
       chunk = "";
     }
     this.#chunk = chunk;
@@ -91,7 +91,7 @@ class JsonLinesWriter implements TraceWriter {
   }
 
   flush(): void {
-    if (this.#chunk !== "") this.#sink(shownJson(this.#chunk));
+    if (this.#chunk !== "") this.#sink(this.#chunk);
     this.#chunk = "";
   }
 
@@ -142,7 +142,7 @@ class GuestLines {
     let text = this.#comms.get(pid);
     if (text === undefined) {
       const comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid);
-      text = JSON.stringify(comm ?? null);
+      text = textJson(comm ?? null);
       this.#comms.set(pid, text);
     }
     return text;
@@ -153,7 +153,7 @@ class GuestLines {
     const name = this.#source.meta.symbols.ps(lo, hi);
     let text = this.#names.get(name);
     if (text === undefined) {
-      text = JSON.stringify(name);
+      text = textJson(name);
       this.#names.set(name, text);
     }
     return text;
@@ -231,7 +231,7 @@ class GuestLines {
     return ({ columns, arena }, row) => {
       this.#record.move(arena, columns.offset[row], columns.size[row]);
       const message = read(this.#record).replace(/\n$/, "");
-      return `"name":"${name}","fields":{"msg":${JSON.stringify(message)}}`;
+      return `"name":"${name}","fields":{"msg":${textJson(message)}}`;
     };
   }
 
@@ -250,9 +250,9 @@ class GuestLines {
   }
 
   #byFormat(format: EventFormat): Rest {
-    const name = `"name":${JSON.stringify(format.name)},"fields":{`;
+    const name = `"name":${textJson(format.name)},"fields":{`;
     const fields = format.fields.map((field, i): Value => {
-      const label = `${i === 0 ? "" : ","}${JSON.stringify(field.name)}:`;
+      const label = `${i === 0 ? "" : ","}${textJson(field.name)}:`;
       const value = this.#value(
         format.syscall === undefined ? field : argument(field),
         fieldKind(format, field),
@@ -270,7 +270,7 @@ class GuestLines {
     const { offset } = field;
     switch (kind) {
       case "text":
-        return (rows, row) => JSON.stringify(textAt(rows, row, field));
+        return (rows, row) => textJson(textAt(rows, row, field));
       case "function":
         return (rows, row) =>
           offset + 8 > rows.columns.size[row] ? "null" : this.#function(
@@ -307,6 +307,11 @@ class GuestLines {
       return `[${values.join(",")}]`;
     };
   }
+}
+
+/** A text of the guest's as a JSON string. */
+function textJson(text: string | null): string {
+  return shownJson(JSON.stringify(text));
 }
 
 /** Shows the bytes of an event without a format, except the common ones. */

@@ -59,3 +59,13 @@ Deno.test("count: the result as a table", () => {
   assert.equal(table.get("sh", 0), 3);
   assert.equal(table.get("sh", 1), 0);
 });
+
+Deno.test("count: a thread's name adds no line to the table, and is a key as it is", () => {
+  const count = working(COUNT, { kind: "count", by: ["comm"] });
+  count.take([{ pid: 66 }, { pid: 1 }]);
+  assert.equal(
+    count.sink.text(),
+    "a;b\\x0a\\x1b[31m         1\ninit                    1\n",
+  );
+  assert.equal(count.sink.result().get("a;b\n\x1b[31m"), 1);
+});

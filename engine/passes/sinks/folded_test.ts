@@ -35,3 +35,9 @@ Deno.test("folded: weighted by the number of calls", () => {
     { stack: "sshd;f1;f2;f3", weight: 1 },
   ]);
 });
+
+Deno.test("folded: a thread's name adds neither a frame nor a line", () => {
+  const folded = working(FOLDED, { kind: "folded", weight: "calls" });
+  folded.take([{ pid: 66, inside: insideOf([1, 0, 100]) }]);
+  assert.equal(folded.sink.text(), "a:b\\x0a\\x1b[31m;f1 1\n");
+});

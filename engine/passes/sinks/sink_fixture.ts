@@ -21,7 +21,12 @@ export interface TestCall {
 }
 
 /** The command names of the threads in tests. */
-const COMMS: Readonly<Record<number, string>> = { 1: "init", 7: "sshd" };
+const COMMS: Readonly<Record<number, string>> = {
+  1: "init",
+  7: "sshd",
+  // A frame, a line and a colour of its own.
+  66: "a;b\n\x1b[31m",
+};
 
 const FIELDS: ReadonlyMap<string, FieldKind> = new Map([
   ["ts", "time"],
