@@ -143,13 +143,12 @@ async function printed(
 Deno.test("names that control a terminal: no command prints them, or a line more", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const outputs: Map<string, string[]>[] = [];
-    for (const hostile of [true, false]) {
-      const core = `${folder}/${hostile ? "hostile" : "plain"}.core`;
-      await Deno.writeFile(core, recording(hostile));
-      outputs.push(await printed(core, folder));
-    }
-    const [hostile, plain] = outputs;
+    const [hostile, plain] = await Promise.all([true, false].map((hostile) => {
+      const own = `${folder}/${hostile ? "hostile" : "plain"}`;
+      Deno.mkdirSync(own);
+      Deno.writeFileSync(`${own}/guest.core`, recording(hostile));
+      return printed(`${own}/guest.core`, own);
+    }));
     assert.deepEqual([...hostile.keys()], [...plain.keys()]);
     let escaped = 0;
     for (const [command, lines] of hostile) {
