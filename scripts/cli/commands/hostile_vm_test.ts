@@ -38,3 +38,8 @@ Deno.test("a VM's words add no row to a list, and no line to a diagnosis", () =>
   assert.doesNotMatch(text, CONTROLS);
   assert.equal(text.split("\n").length, 2 + checks.length + 1);
 });
+
+Deno.test("a VM's name is no pattern", () => {
+  const text = psText([listedTasks(vm("$&$'"))]);
+  assert.equal(text.split("\n")[1].split(" ")[0], "qemu:web$&$'");
+});

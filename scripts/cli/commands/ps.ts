@@ -85,7 +85,7 @@ export function psText(vms: readonly ListedVm[]): string {
   return rows.map((row, n) => {
     const line = row.map((cell, i) => cell.padEnd(widths[i])).join("  ")
       .trimEnd();
-    return n === 0 ? faint(line) : line.replace(row[0], strong(row[0]));
+    return n === 0 ? faint(line) : line.replace(row[0], () => strong(row[0]));
   }).join("\n") + "\n";
 }
 
