@@ -326,6 +326,7 @@ Deno.test("nothing is written, and nothing undone, once memory holds another ker
     candidates: [],
     changed: () => changed,
     tables: () => assert.fail("not needed"),
+    order: () => assert.fail("not needed"),
   });
   const change = planned(
     planWord(new PlannedMemory(kernel), "a", "b", gva, 8, 5n),

@@ -29,6 +29,7 @@ import { callCounts } from "./checks/xf022_call_counts.ts";
 import { patchSiteText } from "./checks/xf023_patch_sites.ts";
 import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
+import { symbolTables } from "./checks/xf028_symbols.ts";
 
 /**
  * All checks, for any architecture.
@@ -65,6 +66,7 @@ export const checks: readonly Check[] = [
   patchSiteText,
   moduleTextIntegrity,
   textInstructions,
+  symbolTables,
 ].sort((a, b) => a.id < b.id ? -1 : 1);
 
 /**

@@ -8,7 +8,6 @@ import { createHash } from "node:crypto";
 import { closeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
-  bootOf,
   makeOwnFolder,
   openHostFile,
   replaceHostFile,
@@ -19,14 +18,14 @@ import {
 import { type TextRecords, textRecords } from "xftrace/detect";
 
 /**
- * The records of kernel text for this boot of this guest; `undefined` for a
+ * The records of kernel text for this run of this VM; `undefined` for a
  * recording, or when there is no state folder.
  */
-export function recordsOf(session: Session): TextRecords | undefined {
-  const [folder, boot] = [stateFolder("text"), bootOf(session)];
-  return folder === undefined || boot === undefined
+export function recordsOf({ key }: Session): TextRecords | undefined {
+  const folder = stateFolder("text");
+  return folder === undefined || key === undefined
     ? undefined
-    : textRecords(folder, boot);
+    : textRecords(folder, key);
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { compareText } from "../text/compare_text.ts";
 import type { CheckContext } from "../core/context.ts";
-import { compareWithRecord } from "../text/recorded_text.ts";
+import { compareKernelText } from "../text/recorded_text.ts";
 import { trustedText } from "../text/trusted_text.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
@@ -28,13 +28,7 @@ export const textIntegrity: Check = {
       report.notRun("no trusted image was given (--vmlinuz)");
       return;
     }
-    const { start, bytes } = context.text;
-    const result = compareWithRecord(context, report, textRecords, {
-      name: "kernel",
-      what: "kernel text",
-      start,
-      bytes,
-    });
+    const result = compareKernelText(context, report, textRecords);
     if (result === "recorded") {
       report.notRun(
         "no trusted image was given (--vmlinuz); its text is recorded now, and later checks compare with that",

@@ -11,7 +11,7 @@ import { eachModule, isCurrent } from "../core/module_parts.ts";
 import { compareText } from "../text/compare_text.ts";
 import { withoutProbes } from "../text/live_sites.ts";
 import { moduleText } from "../text/module_text.ts";
-import { compareWithRecord } from "../text/recorded_text.ts";
+import { compareModuleText } from "../text/recorded_text.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
@@ -45,12 +45,15 @@ export const moduleTextIntegrity: Check = {
       if (!is) {
         throw new KernelError("it was loaded again while it was being read");
       }
-      const result = compareWithRecord(context, report, options.textRecords, {
-        name: `${module.name}-${number.toString(16)}`,
-        what: `text of module ${module.name}`,
-        ...text,
-        module,
-      });
+      const name = `${module.name}-${number.toString(16)}`;
+      const what = `text of module ${module.name}`;
+      const result = compareModuleText(
+        context,
+        report,
+        options.textRecords,
+        name,
+        { what, ...text, module },
+      );
       if (result === "recorded") recorded++;
     });
     const missing = recorded + unknown;

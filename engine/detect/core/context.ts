@@ -51,7 +51,7 @@ export interface CheckOptions {
    * same boot; default: those in the guest's top-level buffer.
    */
   readonly recorded?: RecordedFlow;
-  /** Texts that earlier checks of this boot recorded; default: none. */
+  /** Texts that earlier checks of this VM recorded; default: none. */
   readonly textRecords?: TextRecords;
   /** The call flow of a kernel known to be good. */
   readonly baseline?: Baseline;

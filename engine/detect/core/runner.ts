@@ -20,6 +20,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { checkLimits, LEAST_MS, roundMs } from "../../memory/read_limits.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
+import { withImageSymbols } from "../text/image_symbols.ts";
 import { samePlace, sameThing } from "../finding.ts";
 import type { Finding, Report } from "../finding.ts";
 import type { Check, CheckOutcome } from "./check.ts";
@@ -96,6 +97,8 @@ export interface CheckRun {
  * finding that stays the same is reported. A place that differs each time is
  * unjudged; a finding that disappeared is listed as in flux.
  *
+ * With a trusted image, things are found by its names, not by the guest's.
+ *
  * Checks for other architectures are skipped.
  *
  * @throws {GuestGoneError} when the guest ends meanwhile.
@@ -115,11 +118,12 @@ export interface CheckRun {
  * ```
  */
 export async function runChecks(
-  kernel: Kernel,
+  opened: Kernel,
   checks: readonly Check[],
   options: CheckOptions = {},
 ): Promise<CheckRun> {
   const from = performance.now();
+  const kernel = named(opened, options);
   kernel.space.budget.renew();
   const round = new Round(kernel, options);
   const { name } = kernel.arch;
@@ -284,6 +288,20 @@ function isWhole({ unjudged, gone }: CheckReading): boolean {
 
 function unique(findings: readonly Finding[]): Finding[] {
   return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
+}
+
+/** The kernel with the names of the trusted image, if one was given. */
+function named(kernel: Kernel, { vmlinux }: CheckOptions): Kernel {
+  if (vmlinux === undefined) return kernel;
+  try {
+    return withImageSymbols(kernel, vmlinux);
+  } catch (error) {
+    if (error instanceof GuestGoneError) throw error;
+    if (!(error instanceof KernelError || error instanceof MemoryError)) {
+      throw error;
+    }
+    return kernel; // Each check will say so.
+  }
 }
 
 /** Reads what all checks need; returns the reason as text when that fails. */

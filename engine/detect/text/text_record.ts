@@ -1,125 +1,180 @@
 /**
- * Texts as they were when they were first checked, kept in files. Later checks
- * of the same boot compare with them when there is no trusted image.
+ * Texts that earlier checks recorded on the host, for guests without a trusted
+ * image to compare with.
+ *
+ * They belong to a run of a VM, which the host knows, and not to what the guest
+ * says that it runs: a guest that claims to be another kernel must not get new
+ * records for that. A VM may be restarted inside, so there are records of
+ * several boots; which of them is the present one is decided by its text, see
+ * {@linkcode BootRecords}.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import {
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
+import { replaceHostFile } from "../../base/host_file/create.ts";
+import {
+  makeOwnFolder,
+  requireOwnFolder,
+} from "../../base/host_file/folder.ts";
+import { isMissing } from "../../base/host_file/open.ts";
+import { readHostFile } from "../../base/host_file/read.ts";
 import { forgetOld } from "../../base/state_folder.ts";
 
-/** A recorded text, under a name that no other boot or load has. */
+/** A text, and what was said when it was recorded. */
 export interface RecordedText {
   /** GVA of the first byte. */
   readonly start: bigint;
   readonly bytes: Uint8Array;
   /** When it was recorded, in ISO 8601, UTC. */
   readonly since: string;
+  /** What the guest said then about its kernel: release and BUILD-ID. */
+  readonly kernel: string;
 }
 
-/** A store of texts. */
+/** The records of one run of one VM. */
 export interface TextRecords {
+  /**
+   * The boots of which something was recorded, each by the name that begins the
+   * names of its texts.
+   *
+   * @throws {XftraceError} when they cannot be listed.
+   */
+  boots(): string[];
   /**
    * The text with that name; `undefined` when none was recorded.
    *
-   * @throws {XftraceError} when the record is damaged.
+   * @throws {XftraceError} when the record is damaged, or another user's.
    */
-  load(name: string): RecordedText | undefined;
+  load(boot: string, name: string): RecordedText | undefined;
   /** Stores a text. @throws {XftraceError} when it cannot be written. */
-  save(name: string, start: bigint, bytes: Uint8Array): void;
+  save(
+    boot: string,
+    name: string,
+    text: Omit<RecordedText, "since">,
+  ): void;
 }
 
 const SUFFIX = ".text";
+/** The text that each boot has. */
+const KERNEL = "kernel";
+/** The most bytes of a text, and of its file. */
+const MOST_BYTES = 1 << 28;
+/** The most boots whose records are kept apart. */
+const MOST_BOOTS = 16;
+/** The form of a boot's name. */
+const BOOT = /^[0-9a-f]{8}$/;
 
 const header = z.strictObject({
   format: z.literal("xftrace-text"),
-  version: z.literal(1),
+  version: z.literal(2),
   start: z.string().regex(/^0x[0-9a-f]{1,16}$/),
   since: z.string(),
-  bytes: z.int().nonnegative().max(1 << 28),
+  kernel: z.string().max(500),
+  bytes: z.int().nonnegative().max(MOST_BYTES),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
 const sha256 = (bytes: Uint8Array) =>
   createHash("sha256").update(bytes).digest("hex");
 
+const safe = (name: string) => name.replace(/[^\w.-]/g, "_");
+
 /**
  * Stores texts in a folder that only its owner may read. Each file holds a line
  * of JSON, then the bytes compressed with zstd.
  *
  * @param folder created when the first text is stored
- * @param boot identifies this run of this guest
+ * @param run identifies this run of this VM by what the host knows of it: a
+ * session's `key`
  *
  * @example
  * ```ts ignore
- * import { bootOf } from "xftrace";
  * import { textRecords } from "xftrace/detect";
  * import { open } from "xftrace/live";
  *
  * await using guest = await open("qemu:web1");
- * const boot = bootOf(guest.session);
- * if (boot !== undefined) {
- *   const records = textRecords("/var/lib/xftrace/texts", boot);
+ * const { key } = guest.session;
+ * if (key !== undefined) {
+ *   const records = textRecords("/var/lib/xftrace/texts", key);
  *   await guest.check({ only: ["XF020"], textRecords: records });
  * }
  * ```
  */
-export function textRecords(folder: string, boot: string): TextRecords {
-  const path = (name: string) =>
-    join(folder, `${boot}-${name}`.replace(/[^\w.-]/g, "_") + SUFFIX);
+export function textRecords(folder: string, run: string): TextRecords {
+  const path = (boot: string, name: string) =>
+    join(folder, `${safe(run)}-${boot}-${safe(name)}${SUFFIX}`);
   return {
-    load(name) {
-      const file = path(name);
+    boots() {
+      const [before, after] = [`${safe(run)}-`, `-${KERNEL}${SUFFIX}`];
+      let names: string[];
+      try {
+        names = readdirSync(folder);
+      } catch (error) {
+        if (isMissing(error)) return [];
+        throw unusable(folder, "listed", error);
+      }
+      const boots = names
+        .filter((name) => name.startsWith(before) && name.endsWith(after))
+        .map((name) => name.slice(before.length, -after.length))
+        .filter((boot) => BOOT.test(boot));
+      if (boots.length <= MOST_BOOTS) return boots;
+      throw new XftraceError(
+        `${folder} has records of ${boots.length} boots of one VM: a guest that pretends to be restarted again and again makes them; remove ${before}*`,
+      );
+    },
+    load(boot, name) {
+      const file = path(boot, name);
       let content: Uint8Array;
       try {
-        content = readFileSync(file);
+        requireOwnFolder(folder);
+        content = readHostFile(file, { own: true, limit: MOST_BYTES });
       } catch (error) {
         if (isMissing(error)) return undefined;
-        throw new XftraceError(`${file} cannot be read: ${messageOf(error)}`);
+        throw unusable(file, "read", error);
       }
       return decode(file, content);
     },
-    save(name, start, bytes) {
-      const file = path(name);
+    save(boot, name, { start, bytes, kernel }) {
+      const file = path(boot, name);
       const line = JSON.stringify(
         {
           format: "xftrace-text",
-          version: 1,
+          version: 2,
           start: hex(start),
           since: new Date().toISOString(),
+          kernel: kernel.slice(0, 500),
           bytes: bytes.length,
           sha256: sha256(bytes),
         } satisfies z.infer<typeof header>,
       ) + "\n";
-      const temporary = `${file}.${crypto.randomUUID()}.tmp`;
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        makeOwnFolder(folder);
         forgetOld(folder, SUFFIX);
+        const head = new TextEncoder().encode(line);
         const packed = zstdCompressSync(bytes);
-        const whole = new Uint8Array(line.length + packed.length);
-        whole.set(new TextEncoder().encode(line));
-        whole.set(packed, line.length);
-        writeFileSync(temporary, whole, { mode: 0o600 });
-        renameSync(temporary, file);
+        const whole = new Uint8Array(head.length + packed.length);
+        whole.set(head);
+        whole.set(packed, head.length);
+        replaceHostFile(file, whole);
       } catch (error) {
-        rmSync(temporary, { force: true });
-        throw new XftraceError(
-          `${file} cannot be written: ${messageOf(error)}`,
-        );
+        throw unusable(file, "written", error);
       }
     },
   };
+}
+
+function unusable(path: string, what: string, error: unknown): XftraceError {
+  return error instanceof XftraceError ? error : new XftraceError(
+    `${path} cannot be ${what}: ${
+      error instanceof Error ? error.message : String(error)
+    }`,
+  );
 }
 
 function decode(file: string, content: Uint8Array): RecordedText {
@@ -142,14 +197,6 @@ function decode(file: string, content: Uint8Array): RecordedText {
   if (bytes.length !== said.bytes || sha256(bytes) !== said.sha256) {
     throw damaged();
   }
-  return { start: BigInt(said.start), bytes, since: said.since };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error &&
-    (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const { start, since, kernel } = said;
+  return { start: BigInt(start), bytes, since, kernel };
 }

@@ -1,16 +1,28 @@
 import assert from "node:assert/strict";
-import { textRecords } from "./text_record.ts";
+import { type TextRecords, textRecords } from "./text_record.ts";
+
+const BOOT = "0123abcd";
+
+function save(records: TextRecords, bytes: Uint8Array): void {
+  records.save(BOOT, "kernel", { start: 1n, bytes, kernel: "6.1.0" });
+}
 
 Deno.test("a text is read back from its file, which only its owner may read", () => {
   const folder = `${Deno.makeTempDirSync()}/text`;
-  const records = textRecords(folder, "build-vm/1");
-  assert.equal(records.load("kernel"), undefined);
+  const records = textRecords(folder, "vm/1");
+  assert.deepEqual(records.boots(), []);
+  assert.equal(records.load(BOOT, "kernel"), undefined);
   const bytes = Uint8Array.from({ length: 5000 }, (_, i) => i * 7);
-  records.save("kernel", 0xffffffff81000000n, bytes);
-  const text = records.load("kernel");
+  const kernel = "6.1.0 (BUILD-ID none)";
+  records.save(BOOT, "kernel", { start: 0xffffffff81000000n, bytes, kernel });
+  const text = records.load(BOOT, "kernel");
   assert.equal(text?.start, 0xffffffff81000000n);
+  assert.equal(text?.kernel, kernel);
   assert.deepEqual(text?.bytes, bytes);
-  assert.equal(textRecords(folder, "build-vm/2").load("kernel"), undefined);
+  assert.deepEqual(records.boots(), [BOOT]);
+  const other = textRecords(folder, "vm/2");
+  assert.equal(other.load(BOOT, "kernel"), undefined);
+  assert.deepEqual(other.boots(), []);
   const [{ name }] = [...Deno.readDirSync(folder)];
   assert.equal((Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777, 0o600);
   assert.equal((Deno.statSync(folder).mode ?? 0) & 0o777, 0o700);
@@ -18,28 +30,52 @@ Deno.test("a text is read back from its file, which only its owner may read", ()
 
 Deno.test("a damaged record is refused with what to do", () => {
   const folder = Deno.makeTempDirSync();
-  const records = textRecords(folder, "boot");
-  records.save("kernel", 1n, new Uint8Array(4096).fill(9));
+  const records = textRecords(folder, "vm");
+  save(records, new Uint8Array(4096).fill(9));
   const [{ name }] = [...Deno.readDirSync(folder)];
   const path = `${folder}/${name}`;
   const whole = Deno.readFileSync(path);
   for (const cut of [0, 10, whole.length - 1]) {
     Deno.writeFileSync(path, whole.subarray(0, cut));
-    assert.throws(() => records.load("kernel"), /is damaged; remove it/);
+    assert.throws(() => records.load(BOOT, "kernel"), /is damaged; remove it/);
   }
   const other = new Uint8Array(whole);
   other[other.indexOf(10) - 10] ^= 1;
   Deno.writeFileSync(path, other);
-  assert.throws(() => records.load("kernel"), /is damaged; remove it/);
+  assert.throws(() => records.load(BOOT, "kernel"), /is damaged; remove it/);
 });
 
 Deno.test("records of guests that are long gone are deleted", () => {
   const folder = Deno.makeTempDirSync();
-  textRecords(folder, "old").save("kernel", 1n, new Uint8Array(8));
+  save(textRecords(folder, "old"), new Uint8Array(8));
   const [{ name }] = [...Deno.readDirSync(folder)];
   const then = new Date(Date.now() - 40 * 24 * 3600 * 1000);
   Deno.utimeSync(`${folder}/${name}`, then, then);
-  textRecords(folder, "new").save("kernel", 1n, new Uint8Array(8));
+  save(textRecords(folder, "new"), new Uint8Array(8));
   const left = [...Deno.readDirSync(folder)].map(({ name }) => name);
-  assert.deepEqual(left, ["new-kernel.text"]);
+  assert.deepEqual(left, [`new-${BOOT}-kernel.text`]);
+});
+
+Deno.test("a guest that pretends to be restarted again and again fills no disk", () => {
+  const folder = Deno.makeTempDirSync();
+  const records = textRecords(folder, "vm");
+  for (let i = 0; i < 17; i++) {
+    const boot = i.toString(16).padStart(8, "0");
+    records.save(boot, "kernel", {
+      start: 1n,
+      bytes: new Uint8Array(8),
+      kernel: "6.1.0",
+    });
+  }
+  assert.throws(() => records.boots(), /has records of 17 boots of one VM/);
+});
+
+Deno.test("a link in the place of a record is not followed", () => {
+  const folder = Deno.makeTempDirSync();
+  const records = textRecords(folder, "vm");
+  save(records, new Uint8Array(8));
+  const path = `${folder}/vm-${BOOT}-kernel.text`;
+  Deno.renameSync(path, `${folder}/elsewhere`);
+  Deno.symlinkSync(`${folder}/elsewhere`, path);
+  assert.throws(() => records.load(BOOT, "kernel"), /symbolic link/);
 });

@@ -72,6 +72,14 @@ export interface KernelOrigin {
    * @throws {KernelError | MemoryError} when they cannot be read.
    */
   tables(): KallsymsTables;
+  /**
+   * The kernel's own list of its symbols' indices in the order of their names
+   * (kallsyms_seqs_of_names); `undefined` when it has none, or its place is not
+   * known.
+   *
+   * @throws {KernelError | MemoryError} when it cannot be read.
+   */
+  order(): Uint32Array | undefined;
 }
 
 /**

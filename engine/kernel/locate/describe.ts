@@ -12,7 +12,6 @@ import { Kernel, type KernelCandidate } from "../core/kernel.ts";
 import {
   expandKallsyms,
   type KallsymsTables,
-  readKallsyms,
   tablesDigest,
   textGvaOf,
 } from "../symbols/kallsyms.ts";
@@ -29,6 +28,7 @@ import {
   spaceAgain,
 } from "./locate.ts";
 import { pickRunning } from "./running.ts";
+import { orderNow, readTables, tablesNow } from "./own_tables.ts";
 import { loadSymbols, storeSymbols } from "./symbol_cache.ts";
 import type { Vmcoreinfo } from "./vmcoreinfo.ts";
 
@@ -55,6 +55,8 @@ export interface DescribeOptions {
   readonly onStep?: (step: string, ms: number) => void;
 }
 
+/** The most bytes of types; kernels have 4 to 10 MB. */
+const MOST_BTF = 128 << 20;
 /** The most descriptions whose symbols are read. */
 const MOST_READ = 8;
 
@@ -167,30 +169,6 @@ function textGvaBy(note: Vmcoreinfo, blob: SymbolBlob): bigint | undefined {
   return gva - BigInt(blob.offsets[index]);
 }
 
-/** The kallsyms tables at the addresses in the note, if it has them. */
-function readTables({ note, space }: Located): KallsymsTables | undefined {
-  const at = (name: string) => note?.symbol(`kallsyms_${name}`);
-  const names = at("names");
-  const numSyms = at("num_syms");
-  const tokenTable = at("token_table");
-  const tokenIndex = at("token_index");
-  const offsets = at("offsets");
-  if (
-    names === undefined || numSyms === undefined ||
-    tokenTable === undefined || tokenIndex === undefined ||
-    offsets === undefined
-  ) return undefined;
-  const relativeBase = at("relative_base");
-  return readKallsyms((gva, into) => space.read(gva, into), {
-    names,
-    numSyms,
-    tokenTable,
-    tokenIndex,
-    offsets,
-    ...(relativeBase === undefined ? {} : { relativeBase }),
-  });
-}
-
 /**
  * The kernel's own symbols: as its tables expand to, or as the cache says that
  * exactly these tables do.
@@ -236,7 +214,13 @@ function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
       "this kernel carries no BTF: it needs CONFIG_DEBUG_INFO_BTF, without which its structures' layouts are not known",
     );
   }
-  return space.bytes(start, Number(stop - start));
+  const size = Number(stop - start);
+  if (size > MOST_BTF) {
+    throw new KernelError(
+      `its BTF would have ${size} bytes by its symbols, more than any kernel's: the symbols were changed, or are another kernel's`,
+    );
+  }
+  return space.bytes(start, size);
 }
 
 function describe(
@@ -300,12 +284,8 @@ function describe(
     candidates,
     changed: () => whatChanged(identity),
     tables: () => tablesNow(located),
+    order: () => orderNow(located),
   });
-}
-
-/** The tables in memory now. */
-function tablesNow(located: Located): KallsymsTables {
-  return readTables(located) ?? imageOf(located).tables;
 }
 
 function placeMap(blob: SymbolBlob, note: Vmcoreinfo | undefined): Image {

@@ -41,8 +41,8 @@ export interface ModuleTables {
 /** Elf64_Sym is 24 bytes: name, info, other, shndx, value, size. */
 const SYM_BYTES = 24;
 const SHN_UNDEF = 0;
-/** More symbols than any module has. */
-const MAX_SYMBOLS = 1 << 20;
+/** More symbols than any module has; amdgpu has some 50,000. */
+const MAX_SYMBOLS = 1 << 18;
 const MAX_STRINGS = 64 << 20;
 /** KSYM_NAME_LEN: longer names are cut. */
 const NAME_BYTES = 511;

@@ -134,6 +134,12 @@ function moduleLayout(types: Types): Layout {
   };
 }
 
+/**
+ * The most symbols of all modules together: each module may claim many, and
+ * anybody in the guest can put modules on the list.
+ */
+const MOST_SYMBOLS = 1 << 20;
+
 /** A module as it was last read, with a fingerprint to recognize changes. */
 interface Known {
   readonly print: string;
@@ -187,18 +193,22 @@ export class ModuleTable {
     this.#complete = complete;
     const next = new Map<bigint, Known>();
     let changed = false;
+    let room = MOST_SYMBOLS;
     for (const node of nodes) {
       const gva = node - BigInt(layout.list);
       const before = this.#known.get(gva);
-      const known = this.#module(layout, gva, before);
+      const known = this.#module(layout, gva, room, before);
       if (known === undefined) continue;
       next.set(gva, known);
+      room -= known.module.symbols.table.count;
       if (known !== before) changed = true;
     }
     // A walk that failed half-way says nothing about the rest of the list:
     // modules that are unchanged in memory are still loaded.
     for (const [gva, before] of complete ? [] : this.#known) {
-      if (!next.has(gva) && this.#module(layout, gva, before) === before) {
+      if (
+        !next.has(gva) && this.#module(layout, gva, room, before) === before
+      ) {
         next.set(gva, before);
       }
     }
@@ -207,8 +217,16 @@ export class ModuleTable {
     return changed;
   }
 
-  /** Reads one module; returns `before` when it has not changed. */
-  #module(layout: Layout, gva: bigint, before?: Known): Known | undefined {
+  /**
+   * Reads one module with at most `room` symbols; returns `before` when it has
+   * not changed.
+   */
+  #module(
+    layout: Layout,
+    gva: bigint,
+    room: number,
+    before?: Known,
+  ): Known | undefined {
     try {
       const at = new GuestBytes(this.#read, gva, layout.size);
       const state = at.u32(layout.state);
@@ -244,10 +262,16 @@ export class ModuleTable {
         return found && range({ base: found.base, size: found.text });
       };
       const ranges = parts.map(range);
+      const count = table.u32(layout.table.count);
+      if (count > room) {
+        throw new KernelError(
+          `the modules up to ${name} have too many symbols`,
+        );
+      }
       const symbols = ModuleSymbols.read(this.#read, {
         module: name,
         symtab: table.u64(layout.table.symtab),
-        count: table.u32(layout.table.count),
+        count,
         strtab: table.u64(layout.table.strtab),
         typetab: layout.table.typetab === undefined
           ? undefined

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { KernelError } from "../../base/errors.ts";
-import { whyUnreadable } from "../../base/file_error.ts";
+import { XftraceError } from "../../base/errors.ts";
+import { readHostText } from "../../base/host_file/read.ts";
 import { CodeWindow } from "./code_window.ts";
+import { MAX_SYMBOLS } from "./kallsyms.ts";
 import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
 
 /** `address type name`, and `[module]` in a saved /proc/kallsyms. */
@@ -16,6 +17,8 @@ const LINE = /^([0-9a-f]{8,16}) ([A-Za-z?]) (\S+)(?:\s+\[(.+)\])?$/;
 const STUB = /The real System\.map is in the (\S+) package/;
 /** Names that scripts/mksysmap excludes, in case a file has them. */
 const IGNORED = /^(\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_)/;
+/** The most bytes of a file; those of distributions have some 10 MB. */
+const MOST_BYTES = 128 << 20;
 /** How much of the file's start is searched for the stub's text. */
 const STUB_BYTES = 4096;
 /**
@@ -48,12 +51,10 @@ interface Entry {
 export function readSystemMap(path: string): SymbolBlob {
   let text: string;
   try {
-    text = readFileSync(path, "latin1");
+    text = readHostText(path, { limit: MOST_BYTES });
   } catch (error) {
-    throw new KernelError(
-      `System.map ${path} cannot be read: ${whyUnreadable(error)}`,
-      { cause: error },
-    );
+    if (!(error instanceof XftraceError)) throw error;
+    throw new KernelError(`System.map: ${error.message}`, { cause: error });
   }
   return parseSystemMap(text, path);
 }
@@ -92,6 +93,9 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
     if (type === "N" || type === "U") continue;
     const low = parseInt(digits.slice(-8), 16);
     const high = digits.length > 8 ? parseInt(digits.slice(0, -8), 16) : 0;
+    if (lines.length === MAX_SYMBOLS) {
+      throw new KernelError(`${source} holds more than ${MAX_SYMBOLS} symbols`);
+    }
     lines.push({ low, high, type, name });
   }
   if (lines.length === 0) {

@@ -71,12 +71,19 @@ Deno.test("files that are not a System.map are recognized", () => {
   }
 });
 
-Deno.test("a missing file is named in the error", () => {
-  assert.throws(() => readSystemMap("/no/such/map"), (error) => {
-    assert.ok(error instanceof KernelError);
-    assert.match(error.message, /^System\.map \/no\/such\/map cannot be read/);
-    return true;
-  });
+Deno.test("a file that is missing, or none, is named in the error", () => {
+  const cases: [string, RegExp][] = [
+    ["/no/such/map", /^System\.map: no such file: \/no\/such\/map$/],
+    ["/dev/zero", /^System\.map: \/dev\/zero is a device, not a regular file$/],
+    ["/tmp", /^System\.map: \/tmp is a folder, not a regular file$/],
+  ];
+  for (const [path, message] of cases) {
+    assert.throws(() => readSystemMap(path), (error) => {
+      assert.ok(error instanceof KernelError);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
 });
 
 Deno.test("any text gives symbols or a KernelError", () => {
