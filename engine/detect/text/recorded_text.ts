@@ -4,8 +4,9 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
+import { notRestarted } from "../../kernel/objects/uptime.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
-import { type BootRecords, bootRecords, notRestarted } from "./boot_records.ts";
+import { type BootRecords, bootRecords } from "./boot_records.ts";
 import { compareText } from "./compare_text.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
 import { liveSites, withoutProbes } from "./live_sites.ts";

@@ -17,6 +17,7 @@ import { forgetOld, stateFolder } from "../../base/state_folder.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { bootOf } from "../../session.ts";
 import type { ControlPage } from "./control_page.ts";
+import { installedBoot } from "./installed_boot.ts";
 
 /** The stored record about a loaded module. */
 export interface InstalledText {
@@ -154,7 +155,7 @@ export function installedTexts(
   },
 ): InstalledTexts | undefined {
   const [folder, boot] = [stateFolder("installed"), bootOf({ key, kernel })];
-  return folder === undefined || boot === undefined
+  return folder === undefined || boot === undefined || key === undefined
     ? undefined
-    : new InstalledTexts(folder, boot);
+    : new InstalledTexts(folder, installedBoot(folder, key, boot, kernel));
 }
