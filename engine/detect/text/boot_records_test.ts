@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { x86_64 } from "../../arch/x86_64/mod.ts";
-import {
-  FixtureGuest,
-  fixtureTypes,
-} from "../../kernel/core/kernel_fixture.ts";
+import { fixtureTypes } from "../../kernel/core/kernel_fixture.ts";
 import { CodeReading } from "../reading/code_reading.ts";
 import { bootRecords } from "./boot_records.ts";
 import { textRecords } from "./text_record.ts";

@@ -12,23 +12,17 @@
  *
  * @module
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  writeFileSync,
-} from "node:fs";
+import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { geteuid } from "node:process";
 import { crc32 } from "node:zlib";
+import { replaceHostFile } from "../../base/host_file/create.ts";
+import {
+  makeOwnFolder,
+  requireOwnFolder,
+} from "../../base/host_file/folder.ts";
+import { isMissing } from "../../base/host_file/open.ts";
+import { isOpenToOthers, ownUid } from "../../base/host_file/owner.ts";
+import { readHostFile } from "../../base/host_file/read.ts";
 import { MAX_NAMES, MAX_SYMBOLS } from "../symbols/kallsyms.ts";
 import type { SymbolBlob } from "../symbols/symbol_blob.ts";
 
@@ -39,6 +33,8 @@ const SUFFIX = ".symbols";
 const MAGIC = 0x0a314d5953544658n;
 /** Bytes before the arrays: magic, count, absolute, length of names, CRC-32. */
 const HEADER = 24;
+/** The most bytes of an entry. */
+const LIMIT = HEADER + 9 * MAX_SYMBOLS + 4 + MAX_NAMES;
 /** The form of a key: SHA-256 in hex. */
 const KEY = /^[0-9a-f]{64}$/;
 
@@ -112,27 +108,6 @@ function unpack(packed: Uint8Array<ArrayBuffer>): SymbolBlob | undefined {
   };
 }
 
-/** Why a file or folder must not be used; `undefined` when it may be. */
-function notOurs(stats: Stats): string | undefined {
-  if (stats.uid !== geteuid?.()) return "it belongs to another user";
-  return (stats.mode & 0o022) === 0
-    ? undefined
-    : "other users may write to it (chmod go-w)";
-}
-
-/** Whether this process may find out who it runs as. */
-function knowsUser(): boolean {
-  return Deno.permissions.querySync({ name: "sys", kind: "uid" }).state ===
-    "granted";
-}
-
-/** Throws unless the folder is a real one, of this user alone. */
-function requireFolder(dir: string): void {
-  const stats = lstatSync(dir);
-  const why = stats.isDirectory() ? notOurs(stats) : "it is not a folder";
-  if (why !== undefined) throw new Error(`${dir}: ${why}`);
-}
-
 /**
  * The symbols that tables with this digest expand to; `undefined` when they are
  * not in the cache. `onRefused` receives the reason why an existing entry was
@@ -147,29 +122,16 @@ export function loadSymbols(
   key: string,
   onRefused?: (reason: string) => void,
 ): SymbolBlob | undefined {
-  if (!KEY.test(key) || !knowsUser()) return undefined;
+  if (!KEY.test(key) || ownUid() === undefined) return undefined;
   const path = join(dir, key + SUFFIX);
   try {
-    requireFolder(dir);
-    // Links are not followed. (With less than all permissions, Deno itself
-    // resolves them before O_NOFOLLOW could refuse them.) A FIFO that takes the
-    // file's place must not be waited for.
-    const seen = lstatSync(path);
-    if (!seen.isFile()) throw new Error("it is not a file");
-    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const stats = fstatSync(fd);
-      const limit = HEADER + 9 * MAX_SYMBOLS + 4 + MAX_NAMES;
-      const why = !stats.isFile() ? "it is not a file" : notOurs(stats) ??
-        (stats.size > limit ? "it is too large" : undefined);
-      if (why !== undefined) throw new Error(why);
-      const symbols = unpack(readFileSync(fd));
-      if (symbols === undefined) throw new Error("it is damaged");
-      return symbols;
-    } finally {
-      closeSync(fd);
+    requireOwnFolder(dir);
+    if (isOpenToOthers(lstatSync(dir).mode)) {
+      throw new Error(`${dir} is open to other users (chmod 700)`);
     }
+    const symbols = unpack(readHostFile(path, { own: true, limit: LIMIT }));
+    if (symbols === undefined) throw new Error("it is damaged");
+    return symbols;
   } catch (error) {
     if (!isMissing(error)) {
       onRefused?.(`cached symbols ${path} are not used: ${messageOf(error)}`);
@@ -191,20 +153,12 @@ export function storeSymbols(
   symbols: SymbolBlob,
 ): string | undefined {
   if (!KEY.test(key)) return `symbols are not cached: ${key} is no digest`;
-  if (!knowsUser()) return undefined;
+  if (ownUid() === undefined) return undefined;
   const path = join(dir, key + SUFFIX);
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    requireFolder(dir);
+    makeOwnFolder(dir);
     makeRoom(dir);
-    try {
-      writeFileSync(temporary, pack(symbols), { mode: 0o600, flag: "wx" });
-      renameSync(temporary, path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
+    replaceHostFile(path, pack(symbols));
     return undefined;
   } catch (error) {
     return `symbols are not cached in ${dir}: ${messageOf(error)}`;
@@ -214,7 +168,7 @@ export function storeSymbols(
 /** Removes the oldest entries, and what interrupted commands have left. */
 function makeRoom(dir: string): void {
   const files = readdirSync(dir)
-    .filter((name) => /\.symbols(?:\.[\w-]+\.tmp)?$/.test(name))
+    .filter((name) => /\.symbols(?:\.\w+\.part)?$/.test(name))
     .map((name) => join(dir, name))
     .map((path) => ({
       path,
@@ -224,11 +178,6 @@ function makeRoom(dir: string): void {
   for (const { path } of files.slice(MOST_ENTRIES - 1)) {
     rmSync(path, { force: true });
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error &&
-    (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
 function messageOf(error: unknown): string {

@@ -92,17 +92,16 @@ Deno.test("damaged entries are refused, and storing again replaces them", () => 
 
 Deno.test("what others may write, links and devices are not used", () => {
   const cases: [RegExp, (dir: string) => void][] = [
-    [/other users may write/, (dir) => chmodSync(fileOf(dir), 0o620)],
-    [/other users may write/, (dir) => chmodSync(dir, 0o777)],
-    [/not a file/, (dir) => {
+    [/is open to other users/, (dir) => chmodSync(dir, 0o770)],
+    [/is a symbolic link/, (dir) => {
       renameSync(fileOf(dir), join(dir, "elsewhere"));
       symlinkSync(join(dir, "elsewhere"), fileOf(dir));
     }],
-    [/not a file/, (dir) => {
+    [/is a folder, not a regular file/, (dir) => {
       rmSync(fileOf(dir));
       mkdirSync(fileOf(dir));
     }],
-    [/not a file/, (dir) => {
+    [/is a FIFO, not a regular file/, (dir) => {
       rmSync(fileOf(dir));
       new Deno.Command("mkfifo", { args: [fileOf(dir)] }).outputSync();
     }],
@@ -119,7 +118,7 @@ Deno.test("what others may write, links and devices are not used", () => {
     symlinkSync(join(dir, "real"), join(dir, "link"));
     assert.match(
       storeSymbols(join(dir, "link"), KEY, SYMBOLS) ?? "",
-      /not a folder/,
+      /is a symbolic link, where a folder must be/,
     );
     assert.deepEqual(readdirSync(join(dir, "real")), []);
   });
@@ -138,8 +137,8 @@ Deno.test("only a digest is used as a name", () => {
 Deno.test("guests cannot fill the disk: the oldest entries are removed", () => {
   inTemporary((dir) => {
     writeFileSync(join(dir, "notes.txt"), "not an entry");
-    writeFileSync(`${fileOf(dir)}.0-1.tmp`, "left by a killed command");
-    utimesSync(`${fileOf(dir)}.0-1.tmp`, 1, 1);
+    writeFileSync(`${fileOf(dir)}.01ab.part`, "left by a killed command");
+    utimesSync(`${fileOf(dir)}.01ab.part`, 1, 1);
     const keys = Array.from(
       { length: 40 },
       (_, i) => i.toString(16).padStart(64, "0"),
