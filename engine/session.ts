@@ -32,7 +32,9 @@ export interface Session extends Disposable {
 
 /**
  * Identifies this boot of a running guest, in a form that can be used in a file
- * name; `undefined` when the target is not a running guest.
+ * name; `undefined` when the target is not a running guest. It holds what the
+ * guest states (BUILD-ID, kaslr offset), which a hostile guest can change at any
+ * time; the session's `key` is what the host knows.
  *
  * @example
  * ```ts ignore
