@@ -286,6 +286,9 @@ export const HOOKS: readonly Hook[] = [
   hook("XF025", "text was overwritten", (shop) => overwrite(shop, 0x06)),
 ];
 
+/** When the guest was checked before. */
+const SINCE = "2026-01-01T00:00:00.000Z";
+
 /**
  * What the user says who has checked the guest before: the texts were recorded
  * then.
@@ -293,10 +296,14 @@ export const HOOKS: readonly Hook[] = [
 function recorded(kernel: Kernel): CheckOptions {
   const texts = new Map<string, RecordedText>();
   let first = true;
+  const boots = new Set<string>();
   const textRecords: TextRecords = {
-    load: (name) => texts.get(name),
-    save: (name, start, bytes) => {
-      if (first) texts.set(name, { start, bytes, since: "before" });
+    boots: () => [...boots],
+    load: (boot, name) => texts.get(`${boot}-${name}`),
+    save: (boot, name, text) => {
+      if (!first) return;
+      boots.add(boot);
+      texts.set(`${boot}-${name}`, { ...text, since: SINCE });
     },
   };
   for (const check of [textIntegrity, moduleTextIntegrity]) {
