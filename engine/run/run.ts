@@ -233,6 +233,11 @@ class Run {
         `${cut} calls are left out of the calls in which they happened: those held more than can be kept`,
       );
     }
+    for (const { sinks } of this.#streams) {
+      for (const sink of sinks) {
+        if (sink.leftOut !== undefined) this.#warnings.push(sink.leftOut);
+      }
+    }
     const { leftOut } = this.#target.events;
     if (leftOut !== undefined) this.#warnings.push(leftOut);
     return {

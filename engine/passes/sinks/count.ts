@@ -126,6 +126,11 @@ class CountSink implements Sink<CountTable> {
     return this.result().toString();
   }
 
+  /** See {@linkcode Sink}. */
+  get leftOut(): string | undefined {
+    return this.#groups.leftOut;
+  }
+
   clear(): void {
     this.#groups.clear();
   }

@@ -69,3 +69,13 @@ Deno.test("count: a thread's name adds no line to the table, and is a key as it 
   );
   assert.equal(count.sink.result().get("a;b\n\x1b[31m"), 1);
 });
+
+Deno.test("count: a group for each event does not take ever more memory", () => {
+  const { sink, take } = working(COUNT, { kind: "count", by: ["cpu", "pid"] });
+  take([{ pid: 0 }]);
+  assert.equal(sink.leftOut, undefined);
+  take(Array.from({ length: 300_000 }, (_, pid) => ({ pid })));
+  assert.equal(sink.result().rows.length, 1 << 18);
+  assert.equal(sink.result().get(0, 0), 2);
+  assert.match(sink.leftOut ?? "", /^37856 events are left out/);
+});

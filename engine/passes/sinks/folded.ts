@@ -55,10 +55,16 @@ export class FoldedStacks {
   }
 }
 
+/** Maximum length of all stacks; a guest may invent any number of them. */
+const MOST_TEXT = 1 << 27;
+
 class FoldedSink implements Sink<FoldedStacks> {
   readonly #context: SinkContext;
   readonly #weight: "self" | "calls";
   #stacks = new Map<string, number>();
+  /** Characters of all stacks. */
+  #length = 0;
+  #left = 0;
 
   constructor(weight: "self" | "calls", context: SinkContext) {
     this.#weight = weight;
@@ -105,7 +111,15 @@ class FoldedSink implements Sink<FoldedStacks> {
       const weight = Math.max(0, own[i]);
       if (weight === 0) continue;
       const stack = stacks[i];
-      this.#stacks.set(stack, (this.#stacks.get(stack) ?? 0) + weight);
+      const before = this.#stacks.get(stack);
+      if (before === undefined) {
+        if (this.#length + stack.length > MOST_TEXT) {
+          this.#left++;
+          continue;
+        }
+        this.#length += stack.length;
+      }
+      this.#stacks.set(stack, (before ?? 0) + weight);
     }
   }
 
@@ -122,8 +136,16 @@ class FoldedSink implements Sink<FoldedStacks> {
     return this.result().toString();
   }
 
+  /** See {@linkcode Sink}. */
+  get leftOut(): string | undefined {
+    return this.#left === 0
+      ? undefined
+      : `${this.#left} calls are left out: there are more stacks than can be kept`;
+  }
+
   clear(): void {
     this.#stacks = new Map();
+    this.#length = 0;
   }
 }
 

@@ -207,7 +207,12 @@ class HistSink implements Sink<HistTable> {
     const size = linear === undefined
       ? POWERS
       : Math.ceil((linear.to - linear.from) / linear.step) + 2;
-    this.#groups = new Groups(by, context, () => new Float64Array(size));
+    this.#groups = new Groups(
+      by,
+      context,
+      () => new Float64Array(size),
+      64 + 8 * size,
+    );
   }
 
   take(frame: Frame, rows: Uint32Array, n: number): void {
@@ -274,6 +279,11 @@ class HistSink implements Sink<HistTable> {
 
   text(): string {
     return this.result().toString();
+  }
+
+  /** See {@linkcode Sink}. */
+  get leftOut(): string | undefined {
+    return this.#groups.leftOut;
   }
 
   clear(): void {

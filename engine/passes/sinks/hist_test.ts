@@ -102,3 +102,30 @@ Deno.test("hist: the result as a drawing", () => {
 `,
   );
 });
+
+Deno.test("hist, lhist: a group for each event does not take ever more memory", () => {
+  // 10,000 buckets take 80 kB a group: some 3,300 groups are kept.
+  const linear = { from: 0, to: 10_000, step: 1 };
+  const wide = working(HIST, {
+    kind: "hist",
+    field: "duration",
+    by: ["pid"],
+    linear,
+  });
+  const calls = Array.from(
+    { length: 4000 },
+    (_, pid) => ({ pid, duration: 5 }),
+  );
+  wide.take(calls);
+  const { rows } = wide.sink.result();
+  assert.ok(rows.length > 3000 && rows.length < 4000);
+  assert.equal(
+    wide.sink.leftOut,
+    `${
+      4000 - rows.length
+    } events are left out: they belong to more than ${rows.length} groups`,
+  );
+  // Events of groups that are kept still count.
+  wide.take(calls.slice(0, 1));
+  assert.equal(wide.sink.result().get(0)?.buckets[0].count, 2);
+});

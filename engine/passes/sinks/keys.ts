@@ -12,17 +12,43 @@ import type { SinkContext } from "./sink.ts";
 /** The values of a group, in the order of the fields. */
 export type Key = readonly (string | number | bigint)[];
 
+/**
+ * Maximum number of groups, and of bytes that their states take. The values of
+ * fields are the guest's: each event may have its own.
+ */
+const MOST_GROUPS = 1 << 18;
+const MOST_BYTES = 256 << 20;
+
 /** Groups rows by the values of fields; each group has a state of type `T`. */
 export class Groups<T> {
+  /** Number of rows that would have needed more groups than are kept. */
+  left = 0;
+  readonly #most: number;
+  readonly #rest: { key: Key; state: T };
   readonly #by: readonly (Access | undefined)[];
   readonly #make: () => T;
   #groups = new Map<string | number | bigint, { key: Key; state: T }>();
   /** Groups by the number that identifies a text within a batch. */
   #cache = new Map<number, { key: Key; state: T }>();
 
-  constructor(by: readonly string[], context: SinkContext, make: () => T) {
+  /** @param bytes size of a state */
+  constructor(
+    by: readonly string[],
+    context: SinkContext,
+    make: () => T,
+    bytes = 64,
+  ) {
     this.#by = by.map((path) => context.access(path));
     this.#make = make;
+    this.#most = Math.min(MOST_GROUPS, Math.floor(MOST_BYTES / bytes));
+    this.#rest = { key: [], state: make() };
+  }
+
+  /** Says what was left out; `undefined` when nothing was. */
+  get leftOut(): string | undefined {
+    return this.left === 0
+      ? undefined
+      : `${this.left} events are left out: they belong to more than ${this.#most} groups`;
   }
 
   /** To be called before the rows of a batch are processed. */
@@ -40,7 +66,7 @@ export class Groups<T> {
       let group = this.#cache.get(number);
       if (group === undefined) {
         group = this.#group([first.at(frame, row) ?? ""]);
-        this.#cache.set(number, group);
+        if (group !== this.#rest) this.#cache.set(number, group);
       }
       return group.state;
     }
@@ -59,6 +85,10 @@ export class Groups<T> {
       : key.map((part) => `${typeof part}${part}`).join("\0");
     let group = this.#groups.get(id);
     if (group === undefined) {
+      if (this.#groups.size >= this.#most) {
+        this.left++;
+        return this.#rest;
+      }
       group = { key, state: this.#make() };
       this.#groups.set(id, group);
     }

@@ -19,6 +19,8 @@ export interface Sink<R = unknown> {
   result(): R;
   /** The result as text; empty for sinks that write each event immediately. */
   text(): string;
+  /** Says what was left out because there was too much; else `undefined`. */
+  readonly leftOut?: string | undefined;
   /** Resets the sink, for the next window of `every`. */
   clear(): void;
 }

@@ -169,6 +169,11 @@ class StatsSink implements Sink<StatsTable> {
     return this.result().toString();
   }
 
+  /** See {@linkcode Sink}. */
+  get leftOut(): string | undefined {
+    return this.#groups.leftOut;
+  }
+
   clear(): void {
     this.#groups.clear();
   }
