@@ -37,6 +37,7 @@ export const unownedCode: Check = {
       code.reserves,
     );
     for (const range of code.pages.executable) {
+      kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
       if (range.writable && !isBootCode(kernel, range.start)) {
         report.finding({
