@@ -35,8 +35,9 @@ Deno.test("a request and its reply", async () => {
     graph: { duration: true, proc: false },
   };
   assert.deepEqual(await ask(at.socket, { do: "status" }), { status: STATUS });
+  assert.deepEqual(await ask(at.socket, { do: "drain" }), { status: STATUS });
   assert.deepEqual(await ask(at.socket, finish), { status: STATUS });
-  assert.deepEqual(asked, [{ do: "status" }, finish]);
+  assert.deepEqual(asked, [{ do: "status" }, { do: "drain" }, finish]);
   assert.equal((Deno.statSync(at.socket).mode ?? 0) & 0o777, 0o600);
 });
 
