@@ -288,7 +288,10 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
   ): Promise<CheckRun> {
     this.#open();
     const checks = selectChecks(options.only ?? []);
-    return runChecks(this.session.kernel, checks, options);
+    return runChecks(this.session.kernel, checks, {
+      asked: options.only !== undefined,
+      ...options,
+    });
   }
 
   /**

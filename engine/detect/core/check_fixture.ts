@@ -8,10 +8,14 @@ import assert from "node:assert/strict";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { callSites } from "../../kernel/patching/ftrace_ops.ts";
+import { kprobes } from "../../kernel/patching/kprobes.ts";
+import { readImage } from "../../kernel/patching/text_image.ts";
 import type { CodeAt, CodeKind } from "../reading/code_map.ts";
 import type { Check } from "./check.ts";
 import { CheckContext } from "./context.ts";
-import { type CheckReading, readOnce } from "./runner.ts";
+import type { CheckReading } from "./outcome.ts";
+import { readOnce } from "./runner.ts";
 
 /** The module that code of the kinds `module` and `hidden module` is of. */
 export const HELPER: ModuleView = {
@@ -68,6 +72,10 @@ function contextOver(
         whyUnread: "a book is missing",
       },
     },
+    // These read the guest, as they do outside of tests.
+    sites: { get: () => callSites(kernel) },
+    kprobes: { get: () => kprobes(kernel) },
+    text: { get: () => readImage(kernel, "_stext", "_etext") },
     trusts: { value: () => trusted },
     howToTrust: { value: () => "give its file" },
   });

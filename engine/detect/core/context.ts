@@ -55,6 +55,11 @@ export interface CheckOptions {
   readonly textRecords?: TextRecords;
   /** The call flow of a kernel known to be good. */
   readonly baseline?: Baseline;
+  /**
+   * Whether each check was asked for by its id: one that cannot be run is then
+   * unjudged.
+   */
+  readonly asked?: boolean;
 }
 
 /** The kernel during one reading. */

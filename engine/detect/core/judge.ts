@@ -109,9 +109,15 @@ function refuse(
           code.module?.taints.join(", ") || "not signed"
         })`,
       };
-    case "bpf":
     case "ftrace":
     case "kprobe":
+      // Only patched text leads there (XF008, XF009). Their lists are the
+      // guest's, so that an entry of them excuses no hook.
+      return {
+        severity: "critical",
+        why: "to which nothing leads but text that the kernel has patched",
+      };
+    case "bpf":
     case "thunk":
       return allowed === "image"
         ? { severity: "critical", why: "generated code and not the kernel's" }

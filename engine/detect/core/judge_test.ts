@@ -44,8 +44,8 @@ Deno.test("the kinds of code allowed at each kind of place", () => {
   const rows: readonly [CodeKind, Record<Allowed, Severity | undefined>][] = [
     ["kernel", { image: undefined, vouched: undefined, known: undefined }],
     ["bpf", { image: "critical", vouched: undefined, known: undefined }],
-    ["ftrace", { image: "critical", vouched: undefined, known: undefined }],
-    ["kprobe", { image: "critical", vouched: undefined, known: undefined }],
+    ["ftrace", { image: "critical", vouched: "critical", known: "critical" }],
+    ["kprobe", { image: "critical", vouched: "critical", known: "critical" }],
     ["thunk", { image: "critical", vouched: undefined, known: undefined }],
     ["module", { image: "critical", vouched: "high", known: undefined }],
     [

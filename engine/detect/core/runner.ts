@@ -21,28 +21,16 @@ import { steady } from "../../kernel/core/lists.ts";
 import { checkLimits, LEAST_MS, roundMs } from "../../memory/read_limits.ts";
 import { CheckContext, type CheckOptions } from "./context.ts";
 import { withImageSymbols } from "../text/image_symbols.ts";
-import { samePlace, sameThing } from "../finding.ts";
+import {
+  askedFor,
+  type CheckReading,
+  isAlarming,
+  outcome,
+  pauseBefore,
+  unsettled,
+} from "./outcome.ts";
 import type { Finding, Report } from "../finding.ts";
 import type { Check, CheckOutcome } from "./check.ts";
-
-/**
- * Pauses in ms before the readings that must confirm a finding: longer than
- * patching text or unloading a module takes.
- */
-const CONFIRM_AFTER = [60, 240, 700];
-
-/**
- * Maximum number of readings: a slow or busy guest may hold its locks for
- * seconds (switching on a tracer patches all text under one).
- */
-const MOST_READINGS = 24;
-
-/**
- * Maximum number of readings with a failed walk: damaged structures stay
- * damaged. Readings repeated for another reason, such as a held lock, do not
- * count.
- */
-const MOST_WALKS = 8;
 
 /**
  * Locks that the kernel holds while it changes what checks read; findings made
@@ -60,29 +48,15 @@ const LOCKS = [
   "static_call_mutex",
 ];
 
-/** One reading by one check. */
-export interface CheckReading {
-  readonly findings: readonly Finding[];
-  readonly unjudged: readonly { what: string; why: string }[];
-  readonly known: readonly string[];
-  readonly notRun: string | undefined;
-  readonly judged: number;
-  /** Duration in ms. */
-  readonly ms: number;
-  /**
-   * Whether the kernel held one of {@linkcode LOCKS} before or after the
-   * reading.
-   */
-  readonly busy: boolean;
-  /** Whether a walk failed, or hit memory that was gone. */
-  readonly lost: boolean;
-  /** Whether something could not be judged for a reason that may pass. */
-  readonly passing: boolean;
-  /** What was unloaded before it could be judged. */
-  readonly gone: readonly Finding[];
-  /** What it spent of its budget. */
-  readonly spent?: Spent;
-}
+/**
+ * Checks that take no longer than this (in ms) are repeated even when they find
+ * nothing: once, and beside others that are repeated.
+ */
+const QUICK = 150;
+/** For how many rounds they are. */
+const ALIKE = 3;
+/** The shortest pause in ms before such a repetition. */
+const LOOK = 40;
 
 /** The result of running checks. */
 export interface CheckRun {
@@ -92,10 +66,11 @@ export interface CheckRun {
 }
 
 /**
- * Runs checks against a kernel. In a running guest, findings are read again
- * three times, and more often while the guest is changing what was read; only a
- * finding that stays the same is reported. A place that differs each time is
- * unjudged; a finding that disappeared is listed as in flux.
+ * Runs checks against a kernel. In a running guest, everything that is read
+ * quickly is read twice. Findings are read again three times, and more often
+ * while the guest is changing what was read; what {@linkcode outcome} makes of
+ * these readings is reported. A place that differs each time is unjudged; a
+ * finding that was seen once is listed as in flux.
  *
  * With a trusted image, things are found by its names, not by the guest's.
  *
@@ -125,7 +100,7 @@ export async function runChecks(
   const from = performance.now();
   const kernel = named(opened, options);
   kernel.space.budget.renew();
-  const round = new Round(kernel, options);
+  const first = new Round(kernel, options);
   const { name } = kernel.arch;
   const own = checks.filter(({ arch }) => arch === undefined || arch === name);
   if (own.length === 0 && checks.length > 0) {
@@ -134,22 +109,32 @@ export async function runChecks(
     );
   }
   const history = new Map(
-    own.map((check) => [check, [round.read(check)]]),
+    own.map((check) => [check, [first.read(check)]]),
   );
   // A core or a file does not change, so reading it again is pointless.
-  while (kernel.memory.live) {
+  for (let round = 1; kernel.memory.live; round++) {
     const pending = [...history].filter(([check, readings]) =>
       unsettled(check, readings)
     );
-    if (pending.length === 0) break;
-    const times = Math.max(...pending.map(([, readings]) => readings.length));
-    const pause = CONFIRM_AFTER[Math.min(times, CONFIRM_AFTER.length) - 1];
-    await sleep(pause);
+    if (pending.length === 0 && round > 1) break;
+    await sleep(
+      Math.max(...pending.map(([, { length }]) => pauseBefore(length)), LOOK),
+    );
     const again = new Round(kernel, options);
-    for (const [check, readings] of pending) readings.push(again.read(check));
+    // What is in one check's place now may be in another's next time.
+    const all = round === 1 ||
+      round <= ALIKE && [...history.values()].flat().some(isAlarming);
+    for (const [check, readings] of history) {
+      const quick = all && readings[0].ms <= QUICK;
+      if (quick || pending.some(([one]) => one === check)) {
+        readings.push(again.read(check));
+      }
+    }
   }
   const outcomes = [...history].map(([check, readings]) =>
-    outcome(check, readings)
+    options.asked === true
+      ? askedFor(outcome(check, readings))
+      : outcome(check, readings)
   );
   return { outcomes, ms: performance.now() - from };
 }
@@ -160,12 +145,14 @@ export async function runChecks(
  */
 class Round {
   readonly #kernel: Kernel;
+  readonly #options: CheckOptions;
   readonly #context: CheckContext | string;
   readonly #limits: BudgetLimits;
   #ms: number;
 
   constructor(kernel: Kernel, options: CheckOptions) {
     this.#kernel = kernel;
+    this.#options = options;
     this.#limits = checkLimits(kernel.memory);
     this.#ms = roundMs(kernel.memory);
     this.#context = contextOf(kernel, options);
@@ -177,117 +164,39 @@ class Round {
     const limits = { ...this.#limits, ms };
     const reading = readOnce(this.#kernel, check, this.#context, limits);
     this.#ms -= reading.spent?.ms ?? 0;
-    return reading;
+    return {
+      ...reading,
+      moving: moving(reading, this.#context, this.#kernel, this.#options),
+    };
   }
-}
-
-/** Whether another reading could change the outcome. */
-export function unsettled(
-  check: Check,
-  readings: readonly CheckReading[],
-): boolean {
-  const last = readings[readings.length - 1];
-  if (last.findings.length === 0 && isWhole(last)) return false;
-  if (last.findings.length === 0 && last.spent?.ended !== undefined) {
-    return false;
-  }
-  if (readings.length <= CONFIRM_AFTER.length) return true;
-  if (readings.length >= MOST_READINGS) return false;
-  // What has no end has none when it is read again.
-  if (last.spent?.ended !== undefined) return false;
-  if (last.lost) {
-    return readings.filter(({ lost }) => lost).length < MOST_WALKS;
-  }
-  if (last.passing) return true;
-  if (last.gone.length > 0) {
-    return readings.filter(({ gone }) => gone.length > 0).length < MOST_WALKS;
-  }
-  // Only one reading could see everything, and it shows a finding: another
-  // such reading has to confirm or withdraw it.
-  if (
-    last.findings.length > 0 && isWhole(last) &&
-    readings.filter(isWhole).length === 1
-  ) return true;
-  return outcome(check, readings).findings.length > 0 &&
-    readings.every(({ busy }) => busy);
 }
 
 /**
- * Combines several readings: a finding must appear unchanged in every complete
- * reading; what changes each time cannot be judged.
- *
- * @param readings at least one, oldest first
+ * The findings of a running guest whose place and target are not what they were
+ * when the reading began: they lie in a module that has been loaded or unloaded
+ * since.
  */
-export function outcome(
-  check: Check,
-  readings: readonly CheckReading[],
-): CheckOutcome {
-  const last = readings[readings.length - 1];
-  // A finding missing from a reading that could not see everything does not
-  // count as gone.
-  const whole = readings.filter(isWhole);
-  const enough = (key: string) =>
-    whole.every(({ findings }) => findings.some((f) => sameThing(f) === key)) &&
-    (readings.length === 1 || (times.get(key) ?? 0) > 1);
-  const times = new Map<string, number>();
-  const places = new Map<string, number>();
-  for (const { findings } of readings) {
-    for (const key of new Set(findings.map(sameThing))) {
-      times.set(key, (times.get(key) ?? 0) + 1);
-    }
-    for (const key of new Set(findings.map(samePlace))) {
-      places.set(key, (places.get(key) ?? 0) + 1);
-    }
-  }
-  const findings = last.findings.filter((finding) =>
-    enough(sameThing(finding))
+function moving(
+  { findings }: CheckReading,
+  before: CheckContext | string,
+  kernel: Kernel,
+  options: CheckOptions,
+): ReadonlySet<Finding> {
+  if (
+    findings.length === 0 || !kernel.memory.live || typeof before === "string"
+  ) return new Set();
+  const now = contextOf(kernel, options);
+  if (typeof now === "string") return new Set(findings);
+  const owner = ({ code }: CheckContext, gva: bigint) =>
+    `${code.at(gva).kind} ${code.moduleAt(gva)?.gva}`;
+  return new Set(
+    findings.filter(({ address, target = address }) =>
+      [address, target].some((gva) =>
+        kernel.space.tryTranslate(gva) === undefined ||
+        owner(before, gva) !== owner(now, gva)
+      )
+    ),
   );
-  const confirmed = new Set(findings.map(sameThing));
-  const unjudged = [...last.unjudged];
-  const inFlux = new Map<string, Finding>();
-  for (const { gone } of readings) {
-    for (const one of gone) inFlux.set(samePlace(one), one);
-  }
-  // No later reading could do without it.
-  for (const { where } of last.gone) {
-    unjudged.push({
-      what: where,
-      why: "it was unloaded while it was read, each time until the last",
-    });
-  }
-  for (const { findings: seen } of readings) {
-    for (const finding of seen) {
-      if (confirmed.has(sameThing(finding))) continue;
-      const key = samePlace(finding);
-      if (inFlux.has(key)) continue;
-      inFlux.set(key, finding);
-      if (places.get(key) === readings.length) {
-        unjudged.push({
-          what: finding.where,
-          why: "it held something else at each reading",
-        });
-      }
-    }
-  }
-  return {
-    check,
-    findings: unique(findings),
-    unjudged,
-    known: last.known,
-    notRun: last.notRun,
-    inFlux: [...inFlux.values()],
-    judged: last.judged,
-    ms: readings[0].ms,
-  };
-}
-
-/** Whether a reading saw everything. */
-function isWhole({ unjudged, gone }: CheckReading): boolean {
-  return unjudged.length === 0 && gone.length === 0;
-}
-
-function unique(findings: readonly Finding[]): Finding[] {
-  return [...new Map(findings.map((f) => [sameThing(f), f])).values()];
 }
 
 /** The kernel with the names of the trusted image, if one was given. */
@@ -440,6 +349,7 @@ export function readOnce(
     busy,
     lost,
     passing,
+    moving: new Set(),
     ...(spent === undefined ? {} : { spent }),
   };
 }

@@ -9,7 +9,7 @@ import type { Report } from "../finding.ts";
 import type { Check } from "./check.ts";
 import { checked } from "./check_fixture.ts";
 import type { CheckContext } from "./context.ts";
-import { type CheckReading, unsettled } from "./runner.ts";
+import { type CheckReading, unsettled } from "./outcome.ts";
 
 function check(run: (context: CheckContext, report: Report) => void): Check {
   return { id: "XF000", title: "test", technique: "T1014", help: "", run };

@@ -137,7 +137,10 @@ export function summaryLine(run: CheckRunJson): string {
   const rest = unjudged.length > 0
     ? `, ${many(unjudged.length, "thing")} could not be judged`
     : "";
+  const idle = run.checks.filter(({ notRun }) => notRun !== null)
+    .map(({ id }) => id);
+  const not = idle.length === 0 ? "" : `, not run: ${idle.join(", ")}`;
   return `${run.target} (${run.release}): ${what}${rest}; ${
     many(checks.length, "check")
-  } in ${(run.ms / 1000).toFixed(1)} s`;
+  } in ${(run.ms / 1000).toFixed(1)} s${not}`;
 }

@@ -25,7 +25,7 @@ XF002  check XF002       12,345 judged  not judged
 XF003  check XF003       12,345 judged  clean
 XF020  check XF020       12,345 judged  not run: no image
 
-qemu:web1 (6.1.0): 1 finding (1 critical), 1 thing could not be judged; 3 checks in 1.5 s
+qemu:web1 (6.1.0): 1 finding (1 critical), 1 thing could not be judged; 3 checks in 1.5 s, not run: XF020
 `,
   );
 });
@@ -35,7 +35,7 @@ Deno.test("text: when no check was run, nothing counts as clean", () => {
     findingsText(checkRunJson(GUEST, run(IDLE))),
     `XF020  check XF020       12,345 judged  not run: no image
 
-qemu:web1 (6.1.0): not judged; 0 checks in 1.5 s
+qemu:web1 (6.1.0): not judged; 0 checks in 1.5 s, not run: XF020
 `,
   );
 });

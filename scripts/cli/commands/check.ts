@@ -144,6 +144,7 @@ Examples:
 
 /** The options that say what the guest should be like. */
 interface Said {
+  readonly only?: string[];
   readonly vmlinuz?: string;
   readonly baseline?: string;
   readonly recording?: string;
@@ -181,6 +182,7 @@ function expectations(said: Said, session: Session): CheckOptions {
       : { recorded: sealedFlow(said.recording, said.klog) }),
     ...(trustModule === undefined ? {} : { trustModules: trustModule }),
     ...(records === undefined ? {} : { textRecords: records }),
+    asked: said.only !== undefined,
     tracing: {
       ...(tracingOn === undefined ? {} : { tracingOn }),
       ...(tracer === undefined ? {} : { tracer }),
