@@ -12,6 +12,7 @@ import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import type { KallsymsTables } from "../symbols/kallsyms.ts";
 import type { LiveSymbols } from "../symbols/live_symbols.ts";
 import { KernelObject } from "./object.ts";
+import { variable } from "./required.ts";
 import type { Symbols } from "../symbols/symbols.ts";
 import type { Types } from "../btf/types.ts";
 
@@ -179,6 +180,35 @@ export class Kernel {
       for (let bit = 0; bit < 64; bit++) {
         if ((bits >> BigInt(bit)) & 1n) cpus.push(word * 64 + bit);
       }
+    }
+    return cpus;
+  }
+
+  /**
+   * Every CPU that has a per-CPU area, whether it is online or not: the mask of
+   * those that are online is one word of the guest's.
+   *
+   * @throws {KernelError} when the guest's words on its CPUs disagree.
+   */
+  get cpus(): number[] {
+    const count = this.perCpuOffsets.length;
+    const cpus = Array.from({ length: count }, (_, cpu) => cpu);
+    const possible = variable(this.symbols, "__cpu_possible_mask", [
+      "__cpu_online_mask",
+    ]);
+    const counts = [
+      ["nr_cpu_ids", this.cpuIds],
+      [
+        "__cpu_possible_mask",
+        possible === undefined ? count : this.cpuMask("__cpu_possible_mask")
+          .filter((cpu, i) => cpu === i).length,
+      ],
+    ] as const;
+    for (const [name, other] of counts) {
+      if (other === count) continue;
+      throw new KernelError(
+        `the kernel has per-CPU areas for ${count} CPUs, but ${name} says ${other}: one of them was changed`,
+      );
     }
     return cpus;
   }

@@ -6,6 +6,9 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
+import { readable } from "../core/present.ts";
+import { variable } from "../core/required.ts";
+import { listedLeaders } from "./tasks.ts";
 
 /** MAX_HOOK_COUNT of net/netfilter/core.c. */
 const MAX_HOOKS = 1024;
@@ -36,12 +39,60 @@ const FAMILIES: readonly (readonly [string, readonly string[]])[] = [
   ["bridge", INET],
 ];
 
-/** GVAs of all network namespaces (`struct net`). */
+/**
+ * GVAs of all network namespaces (`struct net`): those on their list, the first
+ * one, and those that a process is in.
+ */
 export function netNamespaces(kernel: Kernel): bigint[] {
-  const head = kernel.symbols.tryAddress("net_namespace_list");
+  const head = variable(kernel.symbols, "net_namespace_list", [
+    "init_net",
+    "register_pernet_subsys",
+    "register_netdevice",
+  ]);
   if (head === undefined) return [];
   const link = BigInt(kernel.types.offset("net", "list"));
-  return steady(() => listNodes(kernel, head)).map((node) => node - link);
+  const listed = steady(() => listNodes(kernel, head))
+    .map((node) => node - link);
+  if (listed.length === 0) return [];
+  const first = kernel.symbols.tryAddress("init_net");
+  return [
+    ...new Set([
+      ...listed,
+      ...(first === undefined ? [] : [first]),
+      ...inhabited(kernel),
+    ]),
+  ];
+}
+
+/** The network namespaces of all processes on the task list. */
+function inhabited(kernel: Kernel): Set<bigint> {
+  const found = new Set<bigint>();
+  const proxy = kernel.types.tryOffset("task_struct", "nsproxy");
+  const net = kernel.types.tryOffset("nsproxy", "net_ns");
+  const init = kernel.symbols.tryAddress("init_task");
+  if (proxy === undefined || net === undefined || init === undefined) {
+    return found;
+  }
+  const { space } = kernel;
+  const proxies = new Set<bigint>();
+  for (const task of listedLeaders(kernel)) {
+    // One that ends has none any more.
+    const gva = readable(() => space.u64(task + BigInt(proxy))) ?? 0n;
+    if (gva === 0n || proxies.has(gva)) continue;
+    proxies.add(gva);
+    const one = readable(() => space.u64(gva + BigInt(net))) ?? 0n;
+    // A freed one holds anything: a namespace names itself as one.
+    if (one !== 0n && isNamespace(kernel, one)) found.add(one);
+  }
+  return found;
+}
+
+/** Whether a `struct net` lies there. */
+function isNamespace(kernel: Kernel, gva: bigint): boolean {
+  const kind = kernel.types.tryOffset("net", "ns.ops");
+  const ops = kernel.symbols.tryAddress("netns_operations");
+  return kind === undefined || ops === undefined ||
+    readable(() => kernel.space.u64(gva + BigInt(kind))) === ops;
 }
 
 /**
@@ -72,7 +123,14 @@ export function netfilterHooks(kernel: Kernel, net: bigint): NetfilterHook[] {
   };
   for (const [family, names] of FAMILIES) {
     const member = types.tryMember("net", `nf.hooks_${family}`);
-    if (member === undefined) continue;
+    if (member === undefined) {
+      // Every kernel with netfilter has these.
+      if (family !== "ipv4" && family !== "ipv6") continue;
+      if (types.tryStruct("netns_nf") === undefined) continue;
+      throw new KernelError(
+        `this kernel's struct netns_nf has no hooks_${family}`,
+      );
+    }
     for (let i = 0; i < member.size / 8; i++) {
       entries(
         `${family} ${names[i] ?? i}`,

@@ -8,6 +8,7 @@
  */
 import type { Kernel } from "../core/kernel.ts";
 import { readable, readPresent } from "../core/present.ts";
+import { idleTasks, readTask } from "./tasks.ts";
 
 /** How many `struct page`s are read at once: those of 32 MiB. */
 const CHUNK = 8192;
@@ -20,8 +21,8 @@ const MOST_RAM = 64 * 2 ** 30;
 const MOST_STRUCT = 256;
 /** More objects than a slab holds: `objects` has 15 bits (struct slab). */
 const MOST_OBJECTS = 1 << 15;
-/** TASK_DEAD and TASK_NEW (include/linux/sched.h). */
-const DEAD_OR_NEW = 0x80 | 0x800;
+/** TASK_NEW (include/linux/sched.h). */
+const TASK_NEW = 0x800;
 
 /**
  * GVAs of all live tasks found in memory; `undefined` when this kernel's slab
@@ -52,12 +53,16 @@ export function memoryTasks(
     if (task.number("usage.refs.counter") === 0) return false;
     if (task.u64("stack") === 0n || task.u64("signal") === 0n) return false;
     const now = state === undefined ? 0 : task.number("__state");
-    const pid = task.number("pid");
-    return (now & DEAD_OR_NEW) === 0 && task.number("exit_state") === 0 &&
-      pid > 0 && pid <= 4194304 && !known.has(identity(gva));
+    // A forked task has not run yet.
+    const isNew = (now & TASK_NEW) !== 0 &&
+      task.u64("se.sum_exec_runtime") === 0n;
+    return !isNew && !readTask(kernel, gva).dead &&
+      !known.has(identity(gva));
   };
   const found: bigint[] = [];
+  const idle = idleTasks(kernel);
   for (const gva of slabs) {
+    if (idle.has(gva)) continue;
     if (listed.has(gva)) found.push(gva);
     else if (readable(() => alive(gva)) === true) found.push(gva);
   }

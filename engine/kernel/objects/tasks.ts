@@ -8,6 +8,7 @@
  * @module
  */
 import type { Kernel } from "../core/kernel.ts";
+import type { KernelObject } from "../core/object.ts";
 import {
   hlistNodes,
   listNodes,
@@ -32,6 +33,8 @@ export interface Task {
 
 const PF_KTHREAD = 0x0020_0000;
 const EXIT_DEAD_OR_ZOMBIE = 0x30;
+/** include/linux/sched.h: what a task that is never scheduled again has. */
+const TASK_DEAD = 0x80;
 /** More buckets than the hash of css_sets has (1 << CSS_SET_HASH_BITS). */
 const MOST_BUCKETS = 4096;
 
@@ -44,8 +47,24 @@ export function readTask(kernel: Kernel, gva: bigint): Task {
     tgid: at.number("tgid"),
     comm: at.chars("comm"),
     kernelThread: (at.number("flags") & PF_KTHREAD) !== 0,
-    dead: (at.number("exit_state") & EXIT_DEAD_OR_ZOMBIE) !== 0,
+    dead: hasEnded(at),
   };
+}
+
+/**
+ * Whether a task has ended. Its `exit_state` alone does not say so: a task that
+ * runs on does not miss what that word held. One that has ended has given up
+ * its memory, files and folders before (do_exit), and is never scheduled again.
+ */
+function hasEnded(task: KernelObject): boolean {
+  if ((task.number("exit_state") & EXIT_DEAD_OR_ZOMBIE) === 0) return false;
+  const state = ["__state", "state"].find((member) => task.has(member));
+  if (state !== undefined && (task.number(state) & TASK_DEAD) === 0) {
+    return false;
+  }
+  return ["mm", "files", "fs"].every((member) =>
+    !task.has(member) || task.u64(member) === 0n
+  );
 }
 
 /** The leaders of the processes on the task list, without `init_task`. */
@@ -93,10 +112,10 @@ export function pidTasks(kernel: Kernel): bigint[] {
  * The tasks that are running or queued on each CPU, taken from the run queues.
  */
 export function queuedTasks(kernel: Kernel): bigint[] {
-  const { types, space } = kernel;
+  const { types } = kernel;
   const found = new Set<bigint>();
   const groups = types.tryOffset("task_struct", "se.group_node");
-  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+  for (const cpu of kernel.cpus) {
     const rq = kernel.object("rq", kernel.perCpu("runqueues", cpu));
     const current = rq.u64("curr");
     if (current !== 0n) found.add(current);
@@ -116,13 +135,20 @@ export function queuedTasks(kernel: Kernel): bigint[] {
       }
     }
   }
-  // The idle tasks, one for each CPU, are not on any list of processes.
-  for (const gva of found) {
-    if (space.u32(gva + BigInt(types.offset("task_struct", "pid"))) === 0) {
-      found.delete(gva);
-    }
-  }
-  return [...found];
+  const idle = idleTasks(kernel);
+  return [...found].filter((gva) => !idle.has(gva));
+}
+
+/**
+ * The tasks that idle, one for each CPU. They are on no list of processes. No
+ * pid tells them: a task runs without one just as well.
+ */
+export function idleTasks(kernel: Kernel): Set<bigint> {
+  return new Set(
+    kernel.cpus.map((cpu) =>
+      kernel.object("rq", kernel.perCpu("runqueues", cpu)).u64("idle")
+    ),
+  );
 }
 
 function isTask(kernel: Kernel, gva: bigint): boolean {

@@ -38,7 +38,7 @@ export function timers(kernel: Kernel): Pending[] {
     ? 3
     : 2;
   const heads = new BigUint64Array(vectors.size / 8);
-  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+  for (const cpu of kernel.cpus) {
     for (let base = 0; base < bases; base++) {
       const start = kernel.perCpu("timer_bases", cpu) + BigInt(base * size) +
         BigInt(vectors.offset);
@@ -69,7 +69,7 @@ export function hrtimers(kernel: Kernel): Pending[] {
   const size = types.struct("hrtimer_clock_base").size;
   const root = types.offset("hrtimer_clock_base", "active.rb_root.rb_root");
   const node = BigInt(types.offset("hrtimer", "node.node"));
-  for (const cpu of kernel.cpuMask("__cpu_online_mask")) {
+  for (const cpu of kernel.cpus) {
     const base = kernel.perCpu("hrtimer_bases", cpu) + BigInt(bases.offset);
     for (let at = 0; at + size <= bases.size; at += size) {
       found.push(

@@ -6,9 +6,12 @@
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { inImage, variable } from "../core/required.ts";
 
 /** A function attached to a tracepoint. */
 export interface TracepointProbe {
+  /** GVA of the `struct tracepoint`. */
+  readonly point: bigint;
   /** The tracepoint's name: `sys_enter`. */
   readonly tracepoint: string;
   /** GVA of the `struct tracepoint_func`. */
@@ -22,13 +25,43 @@ const MAX_PROBES = 1024;
 /** More tracepoints than any module has. */
 const MAX_POINTS = 65535;
 
-/** GVAs of the image's `struct tracepoint`s. */
-export function tracepoints({ space, symbols }: Kernel): bigint[] {
-  const start = symbols.tryAddress("__start___tracepoints_ptrs");
-  const end = symbols.tryAddress("__stop___tracepoints_ptrs");
-  return start === undefined || end === undefined || end <= start
-    ? []
-    : read(space, start, Number(end - start) / 4);
+/** What a kernel with tracepoints has, whatever else of them is missing. */
+const WITNESSES = [
+  "tracepoint_probe_register",
+  "tracepoint_probe_unregister",
+  "for_each_kernel_tracepoint",
+  "register_trace_event",
+];
+/** Prefixes of the symbols of a tracepoint, and of the function it calls. */
+const NAMED = "__tracepoint_";
+const ITERATOR = "__traceiter_";
+
+/**
+ * GVAs of the image's `struct tracepoint`s.
+ *
+ * @throws {KernelError} when their table has no symbol, though the kernel has
+ * tracepoints, or an impossible size.
+ */
+export function tracepoints(kernel: Kernel): bigint[] {
+  const { space, symbols } = kernel;
+  const start = variable(symbols, "__start___tracepoints_ptrs", WITNESSES);
+  const end = variable(symbols, "__stop___tracepoints_ptrs", WITNESSES);
+  const named = inImage(
+    symbols,
+    symbols.glob(`${NAMED}*`).filter((name) =>
+      symbols.tryAddress(ITERATOR + name.slice(NAMED.length)) !== undefined
+    ).flatMap((name) => symbols.addresses(name)),
+  );
+  if (start === undefined || end === undefined) return named;
+  if (end < start || end - start > 4 * MAX_POINTS) {
+    throw new KernelError(
+      "the table of tracepoints ends where it cannot: the kernel's symbols are damaged, or were changed",
+    );
+  }
+  // Each also has a symbol of its own: neither a word of the table nor a symbol
+  // hides one.
+  const listed = read(space, start, Number(end - start) / 4);
+  return [...new Set([...listed, ...named])];
 }
 
 /**
@@ -43,7 +76,13 @@ export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
   if (count > MAX_POINTS) {
     throw new KernelError(`the module claims ${count} tracepoints`);
   }
-  return count > 0 ? read(kernel.space, at.u64("tracepoints_ptrs"), count) : [];
+  const table = at.u64("tracepoints_ptrs");
+  if (count === 0 && table !== 0n) {
+    throw new KernelError(
+      "the module has a table of tracepoints, and none in it",
+    );
+  }
+  return count > 0 ? read(kernel.space, table, count) : [];
 }
 
 /**
@@ -56,6 +95,54 @@ function read(space: AddressSpace, from: bigint, count: number): bigint[] {
   return Array.from({ length: count }, (_, i) => {
     const at = from + BigInt(4 * i);
     return BigInt.asUintN(64, at + BigInt(view.getInt32(4 * i, true)));
+  });
+}
+
+/** Code that a tracepoint itself leads to, not through what is attached. */
+export interface TracepointCode {
+  /** GVA of the `struct tracepoint`. */
+  readonly point: bigint;
+  /** GVA of the `struct static_call_key` that its callers use; 0n: none. */
+  readonly key: bigint;
+  /** GVA of the function that the key holds; 0n without a key. */
+  readonly called: bigint;
+  /** GVA of the function that calls all that are attached; 0n: none. */
+  readonly iterator: bigint;
+  /** What is called when the first is attached, and after the last is gone. */
+  readonly functions: readonly {
+    readonly member: string;
+    readonly address: bigint;
+    readonly func: bigint;
+  }[];
+}
+
+/** What the given tracepoints lead to by themselves. */
+export function tracepointCode(
+  { space, types }: Kernel,
+  points: readonly bigint[],
+): TracepointCode[] {
+  const bytes = new Uint8Array(types.struct("tracepoint").size);
+  const view = new DataView(bytes.buffer);
+  const at = (member: string) => types.tryOffset("tracepoint", member);
+  const [key, iterator] = ["static_call_key", "iterator"].map(at);
+  const hooks = ["probestub", "regfunc", "unregfunc"].flatMap((member) => {
+    const offset = at(member);
+    return offset === undefined ? [] : [{ member, offset }];
+  });
+  const func = BigInt(types.tryOffset("static_call_key", "func") ?? 0);
+  return points.map((point) => {
+    space.read(point, bytes);
+    const word = (offset: number | undefined) =>
+      offset === undefined ? 0n : view.getBigUint64(offset, true);
+    return {
+      point,
+      key: word(key),
+      called: word(key) === 0n ? 0n : space.u64(word(key) + func),
+      iterator: word(iterator),
+      functions: hooks.filter(({ offset }) => word(offset) !== 0n).map((
+        { member, offset },
+      ) => ({ member, address: point + BigInt(offset), func: word(offset) })),
+    };
   });
 }
 
@@ -90,7 +177,7 @@ export function tracepointProbes(
           `the functions on tracepoint ${name} do not end within ${MAX_PROBES}`,
         );
       }
-      found.push({ tracepoint: name, gva: at, func });
+      found.push({ point, tracepoint: name, gva: at, func });
     }
   }
   return found;

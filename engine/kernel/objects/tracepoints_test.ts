@@ -37,8 +37,8 @@ Deno.test("the functions on a tracepoint are read up to the end of their array",
   const idle = guest.create("tracepoint");
   guest.setU64(idle, guest.text("idle"));
   assert.deepEqual(tracepointProbes(guest.kernel, [idle, point]), [
-    { tracepoint: "sys_enter", gva: array, func: 0x1000n },
-    { tracepoint: "sys_enter", gva: array + 24n, func: 0x1001n },
+    { point, tracepoint: "sys_enter", gva: array, func: 0x1000n },
+    { point, tracepoint: "sys_enter", gva: array + 24n, func: 0x1001n },
   ]);
 });
 

@@ -8,7 +8,9 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { listNodes, rbNodes, steady } from "../core/lists.ts";
+import type { KernelObject } from "../core/object.ts";
+import { hlistNodes, listNodes, rbNodes, steady } from "../core/lists.ts";
+import { variable } from "../core/required.ts";
 
 /** An object's use of an operation table. */
 export interface TableUse {
@@ -24,33 +26,88 @@ export interface TableUse {
   readonly struct: string;
 }
 
+/** More types of file systems than any kernel has. */
+const MOST_TYPES = 1024;
+
 /** A mounted file system. */
 export interface SuperBlock {
   readonly gva: bigint;
   /** Name of its type: `proc`. */
   readonly type: string;
-  /** GVA of the `struct module` that provides it; 0n when it is built in. */
+  /** GVA of the `struct file_system_type`. */
+  readonly typeGva: bigint;
+  /**
+   * GVA of the `struct module` that the type names as its own; 0n when it is
+   * built in.
+   */
   readonly owner: bigint;
+  /**
+   * The types on whose lists of super blocks it is, when its own is not among
+   * them.
+   */
+  readonly listedBy: readonly string[];
 }
 
-/** All super blocks. */
+/**
+ * All super blocks: those on the list of all, and those that a type of file
+ * systems lists as its own.
+ */
 export function superBlocks(kernel: Kernel): SuperBlock[] {
   const head = kernel.symbols.address("super_blocks");
   const link = BigInt(kernel.types.offset("super_block", "s_list"));
-  return steady(() =>
-    listNodes(kernel, head).map((node) => {
-      const at = kernel.object("super_block", node - link);
+  return steady(() => {
+    const types = new Map<bigint, bigint[]>();
+    for (const node of listNodes(kernel, head)) types.set(node - link, []);
+    for (const [type, blocks] of typeBlocks(kernel)) {
+      for (const gva of blocks) {
+        types.set(gva, [...types.get(gva) ?? [], type]);
+      }
+    }
+    return [...types].map(([gva, listed]) => {
+      const at = kernel.object("super_block", gva);
       const type = at.follow("s_type", "file_system_type");
       if (type === undefined) {
         throw new KernelError("a super block has no type");
       }
+      const others = listed.includes(type.gva) ? [] : listed;
       return {
-        gva: at.gva,
+        gva,
         type: type.stringAt("name") ?? "?",
+        typeGva: type.gva,
         owner: type.u64("owner"),
+        listedBy: others.map((one) =>
+          kernel.object("file_system_type", one).stringAt("name") ?? "?"
+        ),
       };
-    })
-  );
+    });
+  });
+}
+
+/** The super blocks of each registered type, by the GVA of the type. */
+function typeBlocks(kernel: Kernel): Map<bigint, bigint[]> {
+  const found = new Map<bigint, bigint[]>();
+  const head = variable(kernel.symbols, "file_systems", [
+    "register_filesystem",
+    "unregister_filesystem",
+  ]);
+  const supers = kernel.types.tryOffset("file_system_type", "fs_supers");
+  const link = kernel.types.tryOffset("super_block", "s_instances");
+  if (head === undefined || supers === undefined || link === undefined) {
+    return found;
+  }
+  let type = kernel.space.u64(head);
+  while (type !== 0n) {
+    if (found.has(type) || found.size >= MOST_TYPES) {
+      throw new KernelError("the list of file systems does not end");
+    }
+    found.set(
+      type,
+      hlistNodes(kernel, type + BigInt(supers))
+        .map((node) => node - BigInt(link)),
+    );
+    type = kernel.object("file_system_type", type).u64("next");
+  }
+  return found;
 }
 
 /** The operation tables of a super block itself. */
@@ -98,15 +155,13 @@ export function inodeTables(
   const iFop = types.offset("inode", "i_fop");
   const iNo = types.offset("inode", "i_ino");
   const head = sb.gva + BigInt(types.offset("super_block", "s_inodes"));
-  const size = Math.max(link, iOp, iFop, iNo) + 8;
+  const size = Math.max(link + 8, iOp, iFop, iNo) + 8;
   return steady(() => {
     const uses: TableUse[] = [];
     const bytes = new Uint8Array(size);
     const view = new DataView(bytes.buffer);
     let inodes = 0;
-    let node = space.u64(head);
-    while (node !== head && inodes < limit) {
-      const gva = node - BigInt(link);
+    const add = (gva: bigint) => {
       space.read(gva, bytes);
       inodes++;
       for (
@@ -125,13 +180,41 @@ export function inodeTables(
           struct,
         });
       }
+    };
+    const root = rootInode(kernel, sb);
+    let rooted = root === undefined;
+    let node = space.u64(head);
+    let before = head;
+    while (node !== head && inodes < limit) {
+      const gva = node - BigInt(link);
+      add(gva);
+      // Both pointers of the list: one alone may have been led past some.
+      if (view.getBigUint64(link + 8, true) !== before) {
+        throw new KernelError("the list of inodes leads past some of them");
+      }
+      before = node;
+      if (gva === root) rooted = true;
       node = view.getBigUint64(link, true);
       if (node === gva + BigInt(link)) {
         throw new KernelError("an inode left the list while it was read");
       }
     }
-    return { uses, inodes, complete: node === head };
+    const complete = node === head;
+    if (complete && space.u64(head + 8n) !== before) {
+      throw new KernelError("the list of inodes ends before its last one");
+    }
+    // The first that an intruder would change, whatever list it has left.
+    if (!rooted && root !== undefined) add(root);
+    return { uses, inodes, complete };
   });
+}
+
+/** GVA of the inode of a super block's root; `undefined` without one. */
+function rootInode(kernel: Kernel, sb: SuperBlock): bigint | undefined {
+  const at = kernel.object("super_block", sb.gva);
+  if (!at.has("s_root")) return undefined;
+  const inode = at.follow("s_root", "dentry")?.u64("d_inode") ?? 0n;
+  return inode === 0n ? undefined : inode;
 }
 
 /** An entry of the proc tree. */
@@ -150,7 +233,6 @@ export interface ProcEntry {
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
 
 /** More entries, and more folders inside one another, than a proc tree has. */
 const MOST_ENTRIES = 1 << 18;
@@ -189,8 +271,8 @@ export function procEntries(
       seen.add(gva);
       const entry = readEntry(kernel, gva, path);
       found.push(entry);
-      const mode = kernel.object("proc_dir_entry", gva).number("mode");
-      if ((mode & S_IFMT) === S_IFDIR) visit(gva, entry.path, depth + 1);
+      // Whatever its mode says: what is no folder has no entries.
+      visit(gva, entry.path, depth + 1);
     }
   };
   visit(root, path, 1);
@@ -199,7 +281,7 @@ export function procEntries(
 
 function readEntry(kernel: Kernel, gva: bigint, parent: string): ProcEntry {
   const at = kernel.object("proc_dir_entry", gva);
-  const name = at.stringAt("name") ?? "?";
+  const name = entryName(kernel, at);
   const path = parent === "" ? name : `${parent}/${name}`;
   const format = at.number("mode") & S_IFMT;
   const tables: TableUse[] = [];
@@ -215,23 +297,28 @@ function readEntry(kernel: Kernel, gva: bigint, parent: string): ProcEntry {
   if (format === S_IFDIR) table("proc_dir_ops", "file_operations");
   else table("proc_ops", "proc_ops");
   const functions: { member: string; address: bigint; target: bigint }[] = [];
-  if (format === S_IFREG) {
-    // A union; the operations tell which member is valid (proc_create_seq,
-    // _single).
-    const own = at.u64("proc_ops");
-    const is = (symbol: string) =>
-      kernel.symbols.addresses(symbol).includes(own);
-    if (is("proc_seq_ops") || is("proc_net_seq_ops")) {
-      table("seq_ops", "seq_operations");
-    }
-    const single = is("proc_single_ops") || is("proc_net_single_ops");
-    for (const member of single ? ["single_show", "write"] : ["write"]) {
-      const target = at.u64(member);
-      if (target === 0n) continue;
-      functions.push({ member, address: at.at(member), target });
-    }
+  // A union; the operations tell which member is valid (proc_create_seq,
+  // _single), and not the mode.
+  const own = at.u64("proc_ops");
+  const is = (symbol: string) => kernel.symbols.addresses(symbol).includes(own);
+  if (is("proc_seq_ops") || is("proc_net_seq_ops")) {
+    table("seq_ops", "seq_operations");
+  }
+  const single = is("proc_single_ops") || is("proc_net_single_ops");
+  for (const member of single ? ["single_show", "write"] : ["write"]) {
+    const target = at.u64(member);
+    if (target === 0n) continue;
+    functions.push({ member, address: at.at(member), target });
   }
   return { path, gva, tables, functions };
+}
+
+/** The name by which the kernel finds an entry: `namelen` bytes of it. */
+function entryName(kernel: Kernel, at: KernelObject): string {
+  const length = at.has("namelen") ? at.number("namelen") : 0;
+  const name = at.u64("name");
+  if (length === 0 || name === 0n) return at.stringAt("name") ?? "?";
+  return kernel.space.string(name, Math.min(length, 255));
 }
 
 /** The function pointers in an operation table. */

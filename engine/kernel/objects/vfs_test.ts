@@ -17,6 +17,7 @@ const TYPES = fixtureTypes({
       subdir_node: [32, "rb_node"],
       name: [56, "u64"],
       mode: [64, "u32"],
+      namelen: [68, "u8"],
     },
   },
   file_system_type: {
@@ -110,6 +111,24 @@ Deno.test("what an entry's union holds follows from its operations", () => {
   ]);
 });
 
+Deno.test("an entry's mode and the bytes behind its name hide nothing", () => {
+  const guest = new ProcGuest();
+  const folder = guest.entry(guest.root, "driver", FILE);
+  guest.entry(folder, "hook");
+  const renamed = guest.entry(guest.root, "modulesXYZ");
+  guest.setU32(guest.at("proc_dir_entry", renamed, "namelen"), 7);
+  assert.deepEqual(
+    guest.paths().sort(),
+    ["driver", "driver/hook", "modules"],
+  );
+  const seq = guest.entry(guest.root, "seq", FOLDER);
+  guest.setU64(seq, guest.kernel.symbols.address("proc_seq_ops"));
+  guest.setU64(seq + 8n, 0x1234n);
+  const entry = procEntries(guest.kernel, guest.root)
+    .find(({ path }) => path === "seq");
+  assert.ok(entry?.tables.some(({ member }) => member === "seq_ops"));
+});
+
 Deno.test("a folder that leads back into the tree is refused, at once", () => {
   const guest = new ProcGuest();
   const folders = ["a", "b", "c", "d"].map((name) =>
@@ -160,9 +179,15 @@ function mounted() {
 }
 
 Deno.test("a super block's inodes are read up to a limit, and the rest is told", () => {
-  const { guest, sb, inodes } = mounted();
+  const { guest, sb, type, inodes } = mounted();
   const [found] = superBlocks(guest.kernel);
-  assert.deepEqual(found, { gva: sb, type: "ext4", owner: 0n });
+  assert.deepEqual(found, {
+    gva: sb,
+    type: "ext4",
+    typeGva: type,
+    owner: 0n,
+    listedBy: [],
+  });
   assert.deepEqual(superTables(guest.kernel, found), []);
   guest.setU64(guest.at("inode", inodes[1], "i_fop"), 0x2000n);
   const all = inodeTables(guest.kernel, found, 3);
@@ -181,17 +206,31 @@ Deno.test("a super block's inodes are read up to a limit, and the rest is told",
   assert.equal(inodeTables(guest.kernel, found, 0).complete, false);
 });
 
-Deno.test("a list of inodes that does not lead back ends all the same", () => {
-  const { guest, links } = mounted();
-  const [sb] = superBlocks(guest.kernel);
-  // The last one leads back to the first.
-  guest.setU64(links[2], links[0]);
-  const round = inodeTables(guest.kernel, sb, 1000);
-  assert.deepEqual([round.inodes, round.complete], [1000, false]);
-  // Taken off the list while it was read: it points to itself.
-  guest.setU64(links[1], links[1]);
+Deno.test("a list of inodes that leads back too early, or past some, is refused", () => {
+  const bent = (change: (made: ReturnType<typeof mounted>) => void) => {
+    const made = mounted();
+    change(made);
+    const [sb] = superBlocks(made.guest.kernel);
+    return () => inodeTables(made.guest.kernel, sb, 1000);
+  };
+  // The last one leads back to the first, and the first past the second.
   assert.throws(
-    () => inodeTables(guest.kernel, sb, 1000),
+    bent(({ guest, links }) => guest.setU64(links[2], links[0])),
+    /leads past some/,
+  );
+  assert.throws(
+    bent(({ guest, links }) => guest.setU64(links[0], links[2])),
+    /leads past some/,
+  );
+  assert.throws(
+    bent(({ guest, sb, links }) =>
+      guest.setU64(links[1], guest.at("super_block", sb, "s_inodes"))
+    ),
+    /ends before its last one/,
+  );
+  // Taken off the list while it was read: it points to itself.
+  assert.throws(
+    bent(({ guest, links }) => guest.setU64(links[1], links[1])),
     /an inode left the list while it was read/,
   );
 });

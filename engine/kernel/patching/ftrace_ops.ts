@@ -9,6 +9,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady, Walk } from "../core/lists.ts";
+import { variable } from "../core/required.ts";
 
 /** One registered `struct ftrace_ops`. */
 export interface FtraceOps {
@@ -41,6 +42,17 @@ const FL_SAVE_REGS = 1n << 2n;
 const FL_SAVE_REGS_IF_SUPPORTED = 1n << 3n;
 const MAX_OPS = 4096;
 
+/** What a kernel with Ftrace has, whatever else of it is missing. */
+const WITNESSES = [
+  "register_ftrace_function",
+  "unregister_ftrace_function",
+  "arch_ftrace_ops_list_func",
+  "ftrace_set_filter_ip",
+  "ftrace_location",
+  "ftrace_caller",
+  "global_ops",
+];
+
 function flag(kernel: Kernel, name: string, otherwise: bigint): bigint {
   const value = kernel.types.tryEnumerator(name);
   return value === undefined ? otherwise : BigInt(value);
@@ -69,13 +81,15 @@ function readOps(kernel: Kernel, gva: bigint): FtraceOps {
 /**
  * All registered `ftrace_ops`, in list order.
  *
- * @throws {KernelError} when the list does not end.
+ * @throws {KernelError} when the list does not end, or has no symbol though the
+ * kernel has Ftrace.
  */
 export function ftraceOps(kernel: Kernel): FtraceOps[] {
-  const head = kernel.symbols.tryAddress("ftrace_ops_list");
+  const head = variable(kernel.symbols, "ftrace_ops_list", WITNESSES);
   if (head === undefined) return [];
-  const end = kernel.symbols.tryAddress("ftrace_list_end") ?? 0n;
+  const end = variable(kernel.symbols, "ftrace_list_end", WITNESSES) ?? 0n;
   return steady(() => {
+    if (end !== 0n) mustEnd(kernel, end);
     const found: FtraceOps[] = [];
     const next = BigInt(kernel.types.offset("ftrace_ops", "next"));
     let at = kernel.space.u64(head);
@@ -91,6 +105,16 @@ export function ftraceOps(kernel: Kernel): FtraceOps[] {
     }
     return found;
   });
+}
+
+/** Throws unless this is the `ftrace_ops` of nobody's that ends the list. */
+function mustEnd(kernel: Kernel, gva: bigint): void {
+  const at = kernel.object("ftrace_ops", gva);
+  const stub = kernel.symbols.addresses("ftrace_stub");
+  if (at.u64("next") === 0n && stub.includes(at.u64("func"))) return;
+  throw new KernelError(
+    "ftrace_list_end is not the end of a list: damaged, or changed",
+  );
 }
 
 /**
@@ -166,16 +190,27 @@ export function graphHandlers(kernel: Kernel): GraphHandler[] {
     const func = space.u64(address);
     if (func !== 0n) found.push({ where, address, func });
   };
-  const array = symbols.tryAddress("fgraph_array");
-  if (array === undefined) {
-    for (const name of ["ftrace_graph_entry", "ftrace_graph_return"]) {
-      const at = symbols.tryAddress(name);
-      if (at !== undefined) add(name, at);
-    }
-    return found;
+  const array = variable(symbols, "fgraph_array", [
+    "fgraph_lru_table",
+    "fgraph_lru_next",
+    "fgraph_direct_gops",
+  ]);
+  for (const name of ["ftrace_graph_entry", "ftrace_graph_return"]) {
+    const at = variable(symbols, name, [
+      ...(array === undefined ? ["register_ftrace_graph"] : []),
+      "ftrace_graph_entry",
+      "ftrace_graph_return",
+    ]);
+    if (at !== undefined) add(name, at);
   }
-  const count = Math.min((symbols.lookup(array)?.size ?? 0) / 8, 64);
-  for (let i = 0; i < count; i++) {
+  if (array === undefined) return found;
+  const size = symbols.lookup(array)?.size ?? 0;
+  if (size < 8 * LEAST_GRAPHS) {
+    throw new KernelError(
+      `fgraph_array takes ${size} bytes only: the kernel's symbols are damaged, or were changed`,
+    );
+  }
+  for (let i = 0; i < Math.min(size / 8, 64); i++) {
     const ops = space.u64(array + BigInt(8 * i));
     if (ops === 0n) continue;
     for (const member of ["entryfunc", "retfunc"]) {
@@ -206,6 +241,8 @@ export const SITE = {
 } as const;
 
 const MAX_SITES = 1 << 22;
+/** FGRAPH_ARRAY_SIZE. */
+const LEAST_GRAPHS = 16;
 
 /**
  * Every place in text that calls, or can be made to call, Ftrace.
@@ -217,7 +254,7 @@ export function callSites(kernel: Kernel): CallSites {
   const record = types.struct("dyn_ftrace").size;
   const ipAt = types.offset("dyn_ftrace", "ip");
   const flagsAt = types.offset("dyn_ftrace", "flags");
-  const head = kernel.symbols.tryAddress("ftrace_pages_start");
+  const head = variable(kernel.symbols, "ftrace_pages_start", WITNESSES);
   return steady(() => {
     const ip: number[] = [];
     const flags: number[] = [];

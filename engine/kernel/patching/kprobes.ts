@@ -6,6 +6,7 @@
  */
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, listNodes, steady } from "../core/lists.ts";
+import { variable } from "../core/required.ts";
 
 /** One probe. */
 export interface Kprobe {
@@ -27,21 +28,43 @@ export interface Kprobe {
 /** KPROBE_HASH_BITS. */
 const TABLE_BITS = 6;
 
-/** All probes that are set. */
+/** What a kernel with kprobes has, whatever else of them is missing. */
+const WITNESSES = [
+  "register_kprobe",
+  "unregister_kprobe",
+  "get_kprobe",
+  "register_kretprobe",
+  "pre_handler_kretprobe",
+  "aggr_pre_handler",
+];
+
+/**
+ * All probes that are set.
+ *
+ * @throws {KernelError} when their table is damaged, or has no symbol though the
+ * kernel has kprobes.
+ */
 export function kprobes(kernel: Kernel): Kprobe[] {
-  const table = kernel.symbols.tryAddress("kprobe_table");
+  const table = variable(kernel.symbols, "kprobe_table", WITNESSES);
   if (table === undefined) return [];
   const hlist = BigInt(kernel.types.offset("kprobe", "hlist"));
   const list = BigInt(kernel.types.offset("kprobe", "list"));
-  const aggregator = kernel.symbols.tryAddress("aggr_pre_handler");
+  const aggregator = variable(
+    kernel.symbols,
+    "aggr_pre_handler",
+    WITNESSES,
+  );
   return steady(() => {
     const found: Kprobe[] = [];
     for (let i = 0; i < 1 << TABLE_BITS; i++) {
       for (const node of hlistNodes(kernel, table + BigInt(8 * i))) {
         const probe = readKprobe(kernel, node - hlist, aggregator);
         found.push(probe);
-        if (!probe.aggregate) continue;
-        // The probes that an aggregate represents are on its own list.
+        // The probes that an aggregate represents are on its own list; that of
+        // any other probe is empty. The kernel walks it for an aggregate alone.
+        if (!probe.aggregate && kernel.space.u64(probe.gva + list) === 0n) {
+          continue;
+        }
         for (const one of listNodes(kernel, probe.gva + list)) {
           found.push(readKprobe(kernel, one - list, aggregator));
         }
