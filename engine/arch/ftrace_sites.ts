@@ -15,6 +15,33 @@ export interface FoundSite {
   readonly calls: boolean;
 }
 
+/**
+ * Code of the kernel that is copied, and then changed at known places. All names
+ * are those of symbols.
+ */
+export interface CopiedCode {
+  readonly start: string;
+  readonly end: string;
+  /** Where the copy calls another function. */
+  readonly call: string;
+  readonly callBytes: number;
+  /** Where the copy takes the object that it passes on. */
+  readonly object: string;
+  readonly objectBytes: number;
+  /** Other places where the copy may hold anything, and their lengths. */
+  readonly free: readonly (readonly [name: string, length: number])[];
+  /**
+   * The object, or the GVA of the word that holds it; `undefined` when the
+   * instruction is another.
+   *
+   * @param gva GVA of the instruction
+   */
+  objectOf(
+    instruction: Uint8Array,
+    gva: bigint,
+  ): { readonly value: bigint } | { readonly at: bigint } | undefined;
+}
+
 /** How functions call Ftrace on an architecture. */
 export interface FtraceSites {
   /** How many of a function's first bytes to examine. */
@@ -34,6 +61,10 @@ export interface FtraceSites {
   readonly size: number;
   /** The instruction there while Ftrace is not called. */
   readonly nop: Uint8Array;
+  /** What the trampolines of single `ftrace_ops` are copied from. */
+  readonly trampolines: readonly CopiedCode[];
+  /** What the detours of optimised kprobes are copied from. */
+  readonly detour: CopiedCode | undefined;
 }
 
 /**

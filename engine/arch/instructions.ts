@@ -65,10 +65,10 @@ export interface ScannedText {
   readonly start: bigint;
   readonly bytes: Uint8Array;
   /**
-   * Offset at which the function containing the byte at `at` begins;
-   * `undefined` when no symbol of this text covers it.
+   * Offset at which the function containing the byte at `at` begins: that of an
+   * instruction.
    */
-  functionStart(at: number): number | undefined;
+  functionStart(at: number): number;
 }
 
 /** An architecture's instruction set. */

@@ -84,13 +84,6 @@ Deno.test("branches and addresses that lead out of a text count only where an in
       [0x20, "holds the address of", MODULE],
     ],
   );
-  assert.deepEqual(
-    instructions.waysOut(
-      { start: AT, bytes, functionStart: () => undefined },
-      executable,
-    ),
-    [],
-  );
 });
 
 Deno.test("the bytes at a patch site are judged where there is a short list of them", () => {

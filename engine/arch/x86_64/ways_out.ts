@@ -30,6 +30,7 @@ export function waysOut(
     pages.fill(1, from, from + Number((end - start) >> 12n));
   }
   const found: WayOut[] = [];
+  const cursor = { first: -1, at: 0, insn: new Instruction() };
   const { bytes } = text;
   const base = Number(text.start & 0xffffffffn);
   let value = bytes[0] << 8 | bytes[1] << 16 | bytes[2] << 24;
@@ -37,7 +38,7 @@ export function waysOut(
     value = (value >>> 8) | bytes[i + 3] << 24;
     const low = value >>> 0;
     if (low >= LOW_START && low < LOW_END && pages[(low - LOW_START) >>> 12]) {
-      add(found, text, i, HIGH + BigInt(low), false);
+      add(found, text, i, HIGH + BigInt(low), false, cursor);
     }
     const before = i > 0 ? bytes[i - 1] : 0;
     const isBranch = before === 0xe8 || before === 0xe9 ||
@@ -45,10 +46,17 @@ export function waysOut(
     if (!isBranch) continue;
     const to = (base + i + 4 + value) >>> 0;
     if (to >= LOW_START && to < LOW_END && pages[(to - LOW_START) >>> 12]) {
-      add(found, text, i, HIGH + BigInt(to), true);
+      add(found, text, i, HIGH + BigInt(to), true, cursor);
     }
   }
   return found;
+}
+
+/** How far a function is decoded, and its last instruction. */
+interface Cursor {
+  first: number;
+  at: number;
+  readonly insn: Instruction;
 }
 
 /**
@@ -61,16 +69,20 @@ function add(
   i: number,
   target: bigint,
   branch: boolean,
+  cursor: Cursor,
 ): void {
-  let at = functionStart(i);
-  if (at === undefined) return;
-  const insn = new Instruction();
+  // What was decoded for the match before is not decoded again: a function may
+  // be as long as the guest says.
+  const first = functionStart(i);
+  let at = cursor.first === first && cursor.at <= i ? cursor.at : first;
+  const { insn } = cursor;
   while (at <= i) {
     const length = decode(bytes, at, insn);
     if (length === 0) return;
     if (at + length > i) break;
     at += length;
   }
+  Object.assign(cursor, { first, at });
   const { map, opcode } = insn;
   const from = start + BigInt(at);
   const way = (how: WayOut["how"]) =>

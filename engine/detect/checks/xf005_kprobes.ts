@@ -8,6 +8,7 @@ import {
   type Kprobe,
   kretprobeHandlers,
 } from "../../kernel/patching/kprobes.ts";
+import { variable } from "../../kernel/core/required.ts";
 import { judge } from "../core/judge.ts";
 import { partAt } from "../core/module_parts.ts";
 import type { Check } from "../core/check.ts";
@@ -31,7 +32,6 @@ export const probes: Check = {
         report.unjudged(at.name, context.code.whyUnread);
       } else if (at.kind === "foreign" || at.kind === "freed init") {
         report.known(`a kprobe is left at ${at.name}, which is gone`);
-        continue;
       }
       partAt(context, report, probe.gva, where, (report) => {
         const names: string[] = [];
@@ -56,9 +56,13 @@ function handlersOf(kernel: Kernel, probe: Kprobe): bigint[] {
   const own = [probe.pre, probe.post].filter((gva) => gva !== 0n);
   // The kprobe of a return probe has a handler of the kernel; the owner's
   // handlers are stored separately.
-  const isReturn = kernel.symbols.addresses("pre_handler_kretprobe")
-    .includes(probe.pre);
-  if (!isReturn) return own;
+  const pre = variable(kernel.symbols, "pre_handler_kretprobe", [
+    "register_kretprobe",
+    "unregister_kretprobe",
+    "trampoline_probe_handler",
+    "kretprobe_dispatcher",
+  ]);
+  if (pre === undefined || probe.pre !== pre) return own;
   return [...own, ...kretprobeHandlers(kernel, probe.gva)]
     .filter((gva) => gva !== 0n);
 }

@@ -9,13 +9,19 @@ import { netfilter } from "./xf007_netfilter.ts";
 const TYPES = fixtureTypes({
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   five_hooks: { size: 40, members: {} },
-  netns_nf: { size: 40, members: { hooks_ipv4: [0, "five_hooks"] } },
-  net: {
+  netns_nf: {
     size: 80,
+    members: {
+      hooks_ipv4: [0, "five_hooks"],
+      hooks_ipv6: [40, "five_hooks"],
+    },
+  },
+  net: {
+    size: 112,
     members: {
       list: [0, "list_head"],
       nf: [16, "netns_nf"],
-      dev_base_head: [56, "list_head"],
+      dev_base_head: [96, "list_head"],
     },
   },
   net_device: {

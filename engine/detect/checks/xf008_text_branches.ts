@@ -3,12 +3,21 @@
  *
  * @module
  */
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { variable } from "../../kernel/core/required.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
+import { copyOf } from "../../kernel/patching/copied_code.ts";
+import type { Kprobe } from "../../kernel/patching/kprobes.ts";
+import {
+  tracepointCode,
+  tracepoints,
+} from "../../kernel/objects/tracepoints.ts";
 import { staticCallSites } from "../../kernel/patching/static_calls.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
+import { RangeTest } from "../../memory/gva_ranges.ts";
 import { judge } from "../core/judge.ts";
 import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
@@ -32,8 +41,10 @@ export const textBranches: Check = {
   run(context, report) {
     const { kernel, text, code } = context;
     const statics = staticCallSites(kernel);
-    const probes = new Set(context.kprobes.map(({ address }) => address));
     const sites = siteSet(context);
+    const points = new Set(
+      tracepointCode(kernel, tracepoints(kernel)).map(({ key }) => key),
+    );
     report.judged(text.bytes.length);
     for (const way of waysOut(kernel, text, code.pages.executable)) {
       if (sites.has(Number(way.from & 0xffffffffn))) continue;
@@ -44,9 +55,15 @@ export const textBranches: Check = {
         report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
         continue;
       }
-      if (to.kind === "kprobe" && probes.has(way.from)) {
-        report.known(`${from.name} jumps to its optimised kprobe`);
-        continue;
+      if (to.kind === "kprobe") {
+        // Several probes at one place have one detour.
+        const probes = context.kprobes.filter(({ address }) =>
+          address === way.from
+        );
+        if (probes.some((probe) => isDetour(kernel, probe, way.target))) {
+          report.known(`${from.name} jumps to its optimised kprobe`);
+          continue;
+        }
       }
       if (to.kind === "bpf" && from.symbol?.startsWith("bpf_dispatcher_")) {
         continue;
@@ -60,7 +77,7 @@ export const textBranches: Check = {
       );
       if (call !== undefined) {
         // Calls the probe of a tracepoint that has only one: judged by XF006.
-        if (call.startsWith("tp_func_")) continue;
+        if (points.has(call.key)) continue;
         judge(context, report, {
           where: `static call at ${from.name}`,
           address: way.from,
@@ -100,6 +117,21 @@ function ofModule(
   }
 }
 
+/**
+ * Whether code is what the kernel made for an optimised kprobe: a copy of its
+ * template, which passes that probe on.
+ */
+function isDetour(kernel: Kernel, { gva }: Kprobe, start: bigint): boolean {
+  const { detour } = kernel.arch.ftraceSites;
+  const callback = variable(kernel.symbols, "optimized_callback", [
+    "optprobe_template_entry",
+  ]);
+  if (detour === undefined || callback === undefined) return false;
+  const copy = copyOf(kernel, detour, start);
+  const kp = kernel.types.tryOffset("optimized_kprobe", "kp") ?? 0;
+  return copy?.calls === callback && copy.object === gva - BigInt(kp);
+}
+
 /** @param module the module that the finding names as responsible */
 function found(
   report: Report,
@@ -132,16 +164,27 @@ function means(kind: string): string {
   }
 }
 
-/** Low halves of the GVAs of Ftrace's call sites. */
-function siteSet({ sites }: CheckContext): ReadonlySet<number> {
+/**
+ * Low halves of the GVAs of Ftrace's call sites, of those that XF009 judges: a
+ * record of a place outside of all text excuses nothing.
+ */
+function siteSet({ sites, text, code }: CheckContext): ReadonlySet<number> {
+  const texts = [
+    new RangeTest(text),
+    ...code.modules.flatMap(({ text }) => text.map((t) => new RangeTest(t))),
+  ];
   const lows = new Set<number>();
-  for (let i = 0; i < sites.count; i++) lows.add(sites.ip[2 * i]);
+  for (let i = 0; i < sites.count; i++) {
+    const low = sites.ip[2 * i];
+    const high = sites.ip[2 * i + 1];
+    if (texts.some((test) => test.has(low, high))) lows.add(low);
+  }
   return lows;
 }
 
 /**
- * The name of the static call that a call site belongs to, if it calls what the
- * call's key holds (a patched site) or the key's trampoline (`__SCT__NAME`).
+ * The key of the static call that a call site belongs to, if it calls what the
+ * key holds: a patched site, or the key's trampoline (`__SCT__NAME`).
  */
 function staticCall(
   { kernel }: CheckContext,
@@ -149,7 +192,7 @@ function staticCall(
   from: bigint,
   target: bigint,
   symbol: string | undefined,
-): string | undefined {
+): { readonly key: bigint } | undefined {
   const name = symbol?.startsWith("__SCT__") ? symbol.slice(7) : undefined;
   const key = statics.get(from) ??
     (name === undefined
@@ -159,5 +202,5 @@ function staticCall(
     key === undefined ||
     kernel.object("static_call_key", key).u64("func") !== target
   ) return undefined;
-  return name ?? kernel.symbols.lookup(key)?.name.replace("__SCK__", "") ?? "";
+  return { key };
 }

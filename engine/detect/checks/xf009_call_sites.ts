@@ -3,12 +3,18 @@
  *
  * @module
  */
-import { SITE } from "../../kernel/patching/ftrace_ops.ts";
+import { copyOf } from "../../kernel/patching/copied_code.ts";
+import {
+  ftraceOps,
+  SITE,
+  trampolineOps,
+} from "../../kernel/patching/ftrace_ops.ts";
+import { variable } from "../../kernel/core/required.ts";
 import { RangeTest } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
-import { hexDigits } from "../../base/hex.ts";
+import { hex, hexDigits } from "../../base/hex.ts";
 import { judge } from "../core/judge.ts";
-import { eachModule } from "../core/module_parts.ts";
+import { eachModule, partAt } from "../core/module_parts.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
@@ -28,14 +34,21 @@ export const callSiteText: Check = {
     const entries = new Set(
       ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
     );
+    report.part("Ftrace's trampolines", () => trampolines(context, report));
     const texts = new Texts(context, report);
     const call = new Uint8Array(ftraceSites.size);
+    const unread = new Set<bigint>();
     let judged = 0;
+    let outside = 0;
     for (let i = 0; i < sites.count; i++) {
+      // Whatever its flags say: one that Ftrace leaves alone (DISABLED) holds
+      // what it held before.
       const flags = sites.flags[i];
-      if ((flags & SITE.disabled) !== 0) continue;
       const low = sites.ip[2 * i];
-      if (!texts.copy(low, sites.ip[2 * i + 1], call)) continue;
+      if (!texts.copy(low, sites.ip[2 * i + 1], call)) {
+        if (!texts.isElsewhere(low, sites.ip[2 * i + 1])) outside++;
+        continue;
+      }
       judged++;
       const enabled = (flags & SITE.enabled) !== 0;
       if (!enabled && instructions.nopAt(call) === call.length) continue;
@@ -44,11 +57,12 @@ export const callSiteText: Check = {
       if (branch?.kind === "call") {
         const { target } = branch;
         if (entries.has(target)) continue;
-        if (explained(context, report, ip, target, flags)) continue;
+        if (explained(context, report, ip, target, flags, unread)) continue;
       }
       odd(context, report, ip, call, enabled);
     }
     report.judged(judged);
+    records(context, report, outside);
     if (judged === 0) {
       report.unjudged("Ftrace's call sites", "Ftrace's list of them is empty");
     }
@@ -61,14 +75,19 @@ function explained(
   ip: bigint,
   target: bigint,
   flags: number,
+  unread: Set<bigint>,
 ): boolean {
   const { kind, name } = context.code.at(target);
   if (kind === "ftrace") return true;
   if (kind === "unread") {
-    report.unjudged(
-      `the call of ${name} at ${context.code.at(ip).name}`,
-      context.code.whyUnread,
-    );
+    // Tens of thousands of places may call it.
+    if (!unread.has(target)) {
+      report.unjudged(
+        `the call of ${name} at ${context.code.at(ip).name}`,
+        context.code.whyUnread,
+      );
+    }
+    unread.add(target);
     return true;
   }
   if ((flags & SITE.direct) === 0) return false;
@@ -118,6 +137,81 @@ function odd(
   });
 }
 
+/**
+ * Judges the trampolines to which sites may lead: a copy of Ftrace's own code
+ * that passes its `ftrace_ops` on, and calls what may listen.
+ */
+function trampolines(context: CheckContext, report: Report): void {
+  const { kernel } = context;
+  const seen = new Set<bigint>();
+  for (const ops of [...ftraceOps(kernel), ...trampolineOps(kernel)]) {
+    const start = ops.trampoline?.start;
+    if (start === undefined || seen.has(start)) continue;
+    seen.add(start);
+    const where = `the trampoline at ${hex(start)}`;
+    partAt(context, report, start, where, (report) => {
+      const copy = kernel.arch.ftraceSites.trampolines
+        .map((template) => copyOf(kernel, template, start))
+        .find((one) => one?.object === ops.gva);
+      if (copy !== undefined) {
+        judge(context, report, {
+          where,
+          address: start,
+          target: copy.calls,
+          allowed: "vouched",
+          means: "it is told of every call that is traced through it",
+        });
+        return;
+      }
+      report.judged(1);
+      report.finding({
+        severity: "critical",
+        where,
+        address: start,
+        expected: "a copy of ftrace_caller or ftrace_regs_caller",
+        found: hexDigits(kernel.space.bytes(start, 16), " "),
+        summary: `${where} of the ftrace_ops at ${
+          hex(ops.gva)
+        } is not what Ftrace makes for it`,
+      });
+    });
+  }
+}
+
+/**
+ * Compares Ftrace's records with each other and with its own count of them: one
+ * that was moved or added would excuse what stands there.
+ */
+function records(
+  { kernel, sites }: CheckContext,
+  report: Report,
+  outside: number,
+): void {
+  const what = "Ftrace's records";
+  if (outside > 0) {
+    report.passing(what, `${outside} of them name places outside of all text`);
+  }
+  const seen = new Set<number>();
+  for (let i = 0; i < sites.count; i++) seen.add(sites.ip[2 * i]);
+  if (seen.size < sites.count) {
+    report.passing(
+      what,
+      `${sites.count - seen.size} of them name a place that another one names`,
+    );
+  }
+  const counted = variable(kernel.symbols, "ftrace_update_tot_cnt", [
+    "ftrace_number_of_pages",
+    "ftrace_number_of_groups",
+  ]);
+  if (counted === undefined) return;
+  const count = kernel.space.u32(counted);
+  if (count === sites.count) return;
+  report.passing(
+    what,
+    `there are ${sites.count} of them, and Ftrace has counted ${count}`,
+  );
+}
+
 /** Text of the image and of modules that are live. */
 class Texts {
   readonly #parts: readonly {
@@ -125,17 +219,27 @@ class Texts {
     low: number;
     bytes: Uint8Array;
   }[];
+  readonly #moving: readonly RangeTest[];
 
   constructor(context: CheckContext, report: Report) {
     const texts = [context.text];
     eachModule(context, report, "call sites of module", (module) => {
       texts.push(context.moduleText(module));
     });
+    const live = context.kernel.types.enumerator("MODULE_STATE_LIVE");
+    // Their parts are unjudged already.
+    this.#moving = context.code.modules.filter(({ state }) => state !== live)
+      .flatMap(({ text }) => text.map((part) => new RangeTest(part)));
     this.#parts = texts.map((part) => ({
       test: new RangeTest(part),
       low: Number(part.start & 0xffffffffn),
       bytes: part.bytes,
     }));
+  }
+
+  /** Whether a place is judged elsewhere: a module that comes or goes. */
+  isElsewhere(low: number, high: number): boolean {
+    return this.#moving.some((test) => test.has(low, high));
   }
 
   copy(low: number, high: number, into: Uint8Array): boolean {

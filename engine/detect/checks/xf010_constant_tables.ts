@@ -5,19 +5,13 @@
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { securityHooks } from "../../kernel/objects/lsm.ts";
+import { syscallTables } from "../../kernel/objects/syscalls.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
 import { RangeTest } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
-
-/**
- * Tables judged by checks of their own, besides those of system calls, and the
- * limits of the module region (mm/execmem.c): a module may legitimately lie at
- * the first of them.
- */
-const ELSEWHERE = ["static_calls_table", "execmem_info"];
 
 /** The kind of a table, by the end of its name. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
@@ -70,25 +64,21 @@ export const constantTables: Check = {
       securityHooks(kernel)?.map(({ address }) => address),
     );
     const elsewhere = [
-      ...ELSEWHERE,
-      ...kernel.arch.syscalls.tables.map(({ symbol }) => symbol),
+      ...syscallTables(kernel).map(({ gva, entries }) => ({
+        start: gva,
+        end: gva + BigInt(8 * entries.length),
+      })),
+      ...securityCalls(kernel),
     ];
     const modules = new RangeTest(kernel.moduleRegion);
     for (let i = 0; i + 1 < words.length; i += 2) {
       if (!modules.has(words[i], words[i + 1])) continue;
       const target = BigInt(words[i + 1]) << 32n | BigInt(words[i]);
       if (!code.executable(target)) continue;
+      // Into the middle of a function as well: a hook may skip its first
+      // instruction.
       const to = code.at(target);
-      // Reserved for generated code, but currently holding none.
-      if (
-        to.kind === "foreign" &&
-        code.reserves.some((r) => target >= r.start && target < r.end)
-      ) continue;
-      // A number may look like an address; one in the middle of a function is
-      // not a pointer.
-      const isStart = to.offset === 0 || to.kind === "foreign" ||
-        to.kind === "unread";
-      if (!isStart || to.kind === "bpf" || to.kind === "thunk") continue;
+      if (to.kind === "thunk") continue;
       if (to.kind === "unread") {
         report.unjudged(`${to.name} in read-only data`, code.whyUnread);
         continue;
@@ -97,7 +87,8 @@ export const constantTables: Check = {
       const where = memberName(kernel, code.nameOf(address));
       if (
         security.has(address) ||
-        elsewhere.some((name) => where.startsWith(name))
+        elsewhere.some(({ start, end }) => address >= start && address < end) ||
+        isLimit(context, address, target)
       ) continue;
       report.finding({
         severity: "critical",
@@ -114,6 +105,34 @@ export const constantTables: Check = {
     }
   },
 };
+
+/**
+ * The table of the security hooks' static calls, which XF014 judges: of the size
+ * that its type has, whatever its symbols say.
+ */
+function securityCalls(
+  { symbols, types }: Kernel,
+): { start: bigint; end: bigint }[] {
+  const size = types.tryStruct("lsm_static_calls_table")?.size;
+  if (size === undefined) return [];
+  return symbols.addresses("static_calls_table").slice(0, 1)
+    .map((start) => ({ start, end: start + BigInt(size) }));
+}
+
+/**
+ * Whether a word is one of the limits of the memory for modules (mm/execmem.c):
+ * a module, or what is reserved for generated code, may lie there.
+ */
+function isLimit(
+  { kernel: { pageSize, symbols, types } }: CheckContext,
+  address: bigint,
+  target: bigint,
+): boolean {
+  const size = types.tryStruct("execmem_info")?.size;
+  const [start] = symbols.addresses("execmem_info");
+  return size !== undefined && start !== undefined && address >= start &&
+    address < start + BigInt(size) && target % BigInt(pageSize) === 0n;
+}
 
 /**
  * Checks each function in a table that every kernel has: it must be in the

@@ -49,22 +49,32 @@ export const procTree: Check = {
   run(context, report) {
     const { kernel } = context;
     const tables = new TableJudge(context, report);
-    let known = 0;
+    const known = new Set<string>();
     report.part("/proc", () => {
       for (
         const entry of procEntries(kernel, kernel.symbols.address("proc_root"))
       ) {
-        if (EXPECTED[entry.path] !== undefined) known++;
+        if (EXPECTED[entry.path] !== undefined) known.add(entry.path);
         judgeEntry(context, report, tables, entry);
       }
-      if (known === 0) {
+      if (known.size === 0) {
         report.unjudged("/proc", "none of the kernel's own entries is in it");
+        return;
+      }
+      // The kernel makes each of them as it boots, if it has its table.
+      for (const [path, [, symbol]] of Object.entries(EXPECTED)) {
+        const has = kernel.symbols.tryAddress(symbol) !== undefined;
+        if (!has || known.has(path) || path.startsWith("net/")) continue;
+        report.unjudged(`/proc/${path}`, "it is not in the tree");
       }
     });
     for (const net of netNamespaces(kernel)) {
       report.part("/proc/net", () => {
         const root = kernel.object("net", net).u64("proc_net");
-        if (root === 0n) return;
+        if (root === 0n) {
+          report.passing("/proc/net", "a network namespace has none");
+          return;
+        }
         for (const entry of procEntries(kernel, root, "net")) {
           judgeEntry(context, report, tables, entry);
         }

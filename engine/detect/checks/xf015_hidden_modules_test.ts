@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { ModuleGuest, STATE } from "../core/module_fixture.ts";
-import {
-  type CheckReading,
-  outcome,
-  readOnce,
-  unsettled,
-} from "../core/runner.ts";
+import { type CheckReading, outcome, unsettled } from "../core/outcome.ts";
+import { readOnce } from "../core/runner.ts";
 import { hiddenModules } from "./xf015_hidden_modules.ts";
 
 /** A guest with two modules, in every view. */

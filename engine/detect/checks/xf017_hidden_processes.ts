@@ -96,7 +96,8 @@ export const hiddenProcesses: Check = {
 function alive(kernel: Kernel, gva: bigint): Task | undefined {
   try {
     const task = readTask(kernel, gva);
-    return task.dead || task.pid <= 0 || task.pid > 4194304 ? undefined : task;
+    // Its pid is only a word: no view needs it.
+    return task.dead ? undefined : task;
   } catch (error) {
     if (error instanceof MemoryError) return undefined;
     throw error;

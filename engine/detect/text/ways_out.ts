@@ -19,8 +19,10 @@ export function waysOut(
     bytes,
     functionStart(at) {
       const symbol = kernel.symbols.lookup(start + BigInt(at));
+      // Without a symbol, from the first byte: a module's symbols are words of
+      // the guest's.
       return symbol === undefined || symbol.address < start
-        ? undefined
+        ? 0
         : Number(symbol.address - start);
     },
   }, executable);

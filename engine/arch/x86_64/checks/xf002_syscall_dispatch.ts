@@ -10,6 +10,7 @@ import {
 import { type Dispatch, dispatch } from "../kernel/syscall_dispatch.ts";
 import type { CheckContext } from "../../../detect/core/context.ts";
 import { hexDigits } from "../../../base/hex.ts";
+import { variable } from "../../../kernel/core/required.ts";
 import type { Report } from "../../../detect/finding.ts";
 import type { Check } from "../../../detect/core/check.ts";
 import {
@@ -17,13 +18,21 @@ import {
   judgeEntry,
 } from "../../../detect/core/syscall_functions.ts";
 
-/** The dispatching functions, and the prefixes of their targets' names. */
-const DISPATCHERS: readonly (readonly [string, readonly string[]])[] = [
-  ["x64_sys_call", ["__x64_sys_"]],
-  ["x32_sys_call", ["__x64_sys_", "__x64_compat_sys_"]],
+/**
+ * The dispatching functions, the prefixes of their targets' names, and the
+ * functions that call them.
+ */
+const DISPATCHERS: readonly (readonly [
+  name: string,
+  prefixes: readonly string[],
+  callers: readonly string[],
+])[] = [
+  ["x64_sys_call", ["__x64_sys_"], ["do_syscall_64"]],
+  ["x32_sys_call", ["__x64_sys_", "__x64_compat_sys_"], []],
   [
     "ia32_sys_call",
     ["__ia32_sys_", "__ia32_compat_sys_", "__do_sys_", "__x64_sys_"],
+    ["do_fast_syscall_32", "do_int80_emulation", "do_int80_syscall_32"],
   ],
 ];
 
@@ -44,8 +53,17 @@ export const syscallDispatch: Check = {
   run(context, report) {
     const { kernel } = context;
     let any = false;
-    for (const [symbol, prefixes] of DISPATCHERS) {
+    for (const [symbol, prefixes, calls] of DISPATCHERS) {
       report.part(symbol, () => {
+        const { symbols } = kernel;
+        // They came together: one that is missing was renamed.
+        const others = DISPATCHERS.map(([name]) => name);
+        const needed = calls.some((name) =>
+          symbols.tryAddress(name) !== undefined
+        );
+        if (
+          variable(symbols, symbol, needed ? others : []) === undefined
+        ) return;
         const found = dispatch(kernel, symbol);
         if (found === undefined) return;
         any = true;

@@ -41,6 +41,14 @@ const FIRST_EXTERNAL = 0x20n;
 /** CPU_ENTRY_AREA_RO_IDT: the table's read-only second mapping. */
 const READ_ONLY_IDT = 0xfffffe0000000000n;
 
+/** The limit of a table with 256 gates. */
+const LIMIT = 256 * 16 - 1;
+
+/** __KERNEL_CS: the segment of every gate. */
+const KERNEL_CS = 0x10;
+/** What user space may raise: int3, into, and the system calls of int 0x80. */
+const USERS = [3, 4, 0x80];
+
 /** The least number of exception gates that every kernel sets up. */
 const EXCEPTIONS_USED = 16;
 
@@ -73,6 +81,19 @@ export const idt: Check = {
         report.judged(1);
         continue;
       }
+      const forUsers = gate.dpl !== 0 && !USERS.includes(gate.vector);
+      if (gate.present && (gate.segment !== KERNEL_CS || forUsers)) {
+        report.finding({
+          severity: "critical",
+          where: `${where}: descriptor`,
+          address: gate.gva,
+          expected: `segment ${KERNEL_CS}, level 0`,
+          found: `segment ${gate.segment}, level ${gate.dpl}`,
+          summary: forUsers
+            ? `${where} can be raised by user space`
+            : `${where} enters segment ${gate.segment}, which is not the kernel's`,
+        });
+      }
       const name = EXCEPTIONS[gate.vector];
       const expected = name === undefined ? undefined : `asm_exc_${name}`;
       const code = judge(context, report, {
@@ -88,7 +109,7 @@ export const idt: Check = {
       const right = known
         ? kernel.symbols.addresses(expected).includes(gate.handler) ||
           // Xen PV guests use other gates.
-          (code.symbol?.startsWith("xen_") ?? false)
+          (code.offset === 0 && code.symbol === `xen_${expected}`)
         : isEntry(
           kernel,
           gate.vector,
@@ -113,8 +134,18 @@ export const idt: Check = {
     }
     report.part("idt_descr", () => {
       const table = kernel.symbols.address("idt_table");
-      const { gva, address } = idtDescriptor(kernel);
+      const { gva, address, limit } = idtDescriptor(kernel);
       report.judged(1);
+      if (limit !== LIMIT) {
+        report.finding({
+          severity: "critical",
+          where: "idt_descr",
+          address: gva,
+          expected: `a limit of ${LIMIT}`,
+          found: String(limit),
+          summary: `idt_descr has a limit of ${limit} and not of ${LIMIT}`,
+        });
+      }
       const here = kernel.space.translate(table).gpa;
       const there = kernel.space.tryTranslate(address)?.gpa;
       if ((address === table || address === READ_ONLY_IDT) && here === there) {
@@ -168,7 +199,7 @@ function isEntry(
   }
   return offset === 0 && (symbol?.startsWith("asm_") === true ||
     symbol?.startsWith("entry_INT80") === true ||
-    symbol?.startsWith("xen_") === true);
+    symbol?.startsWith("xen_asm_") === true);
 }
 
 /**
