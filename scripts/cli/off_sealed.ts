@@ -11,11 +11,13 @@ import {
   shown,
   XftraceError,
 } from "xftrace";
+import { dirname } from "node:path";
 import { resumeModule } from "xftrace/control";
 import {
   isClean,
   type ReportedRecording,
   reportRecording,
+  type SealedSummary,
   SealedTracer,
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
@@ -29,7 +31,11 @@ import type {
   TraceState,
 } from "../collector/state.ts";
 import { count, note, out, outJson, shownPath } from "./terminal.ts";
-import { verificationJson, verificationLines } from "./commands/verify.ts";
+import {
+  verificationExit,
+  verificationJson,
+  verificationLines,
+} from "./commands/verify.ts";
 
 /** What `off --json` prints of a sealed trace, besides the verdict. */
 export interface SealedOff {
@@ -82,7 +88,7 @@ export async function turnOffSealed(
   } else out(summaryText(summary, sealed, report));
   folder.remove();
   if (!isClean(report)) {
-    Deno.exitCode = EXIT.findings;
+    Deno.exitCode = verificationExit(report);
     return;
   }
   if (session === undefined) {
@@ -92,17 +98,47 @@ export async function turnOffSealed(
   }
 }
 
-/** Has the collector end the trace, or ends it when the collector is gone. */
+/**
+ * Switches the module off, when the trace could not be ended in another way.
+ * What is left in the guest is said.
+ */
+async function takeBack(session: Session): Promise<void> {
+  try {
+    await SealedTracer.find(session)?.takeBack();
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    note(
+      `the guest's module may still trace: it could not be switched off: ${error.message}`,
+    );
+  }
+}
+
+/** Does one step of ending a trace; if it fails, switches the module off. */
+async function orTakeBack<T>(
+  session: Session,
+  step: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    await takeBack(session);
+    throw error;
+  }
+}
+
+/**
+ * Has the collector end the trace, or ends it when the collector is gone. The
+ * module is switched off, whatever else fails.
+ */
 async function end(
   session: Session,
   folder: StateFolder,
   state: SealedTrace,
 ): Promise<CollectorResult | undefined> {
-  const reply = await ask(folder.socket, {
-    do: "finish",
-    output: "",
-    graph: {},
-  });
+  const reply = await orTakeBack(
+    session,
+    () => ask(folder.socket, { do: "finish", output: "", graph: {} }),
+  );
   if (reply !== undefined && "result" in reply) return reply.result;
   const left = folder.readResult();
   if (left !== undefined) {
@@ -110,20 +146,22 @@ async function end(
     return left;
   }
   note("the collector was killed; what the guest still holds is read now");
-  if (SealedTracer.find(session) === undefined) {
-    note("the guest's module is gone, and with it what was not read by then");
-    return undefined;
-  }
-  let tracer: SealedTracer;
+  let summary: SealedSummary;
   try {
+    if (SealedTracer.find(session) === undefined) {
+      note("the guest's module is gone, and with it what was not read by then");
+      return undefined;
+    }
     const { resume: _, ...files } = state.sealed;
-    tracer = resumeModule(session, files);
+    summary = await resumeModule(session, files).stop();
   } catch (error) {
+    await takeBack(session);
     if (!(error instanceof XftraceError)) throw error;
+    // What was recorded before is still worth its verdict.
     note(error.message);
     return undefined;
   }
-  return sealedResult("the collector was killed", await tracer.stop());
+  return sealedResult("the collector was killed", summary);
 }
 
 function write(
@@ -179,10 +217,12 @@ function summaryText(
   if (isClean(report)) {
     lines.push("verified: nothing was added, changed or taken away");
   } else lines.push(...verificationLines(report, false));
+  const keys = shownPath(summary.klog);
+  const beside = dirname(summary.klog) === dirname(summary.recording);
   lines.push(
-    `kept: ${recording}, keys ${
-      shownPath(summary.klog)
-    }; once more: xftrace verify ${shellWord(recording)}`,
+    `kept: ${recording}, keys ${keys}; once more: xftrace verify ${
+      shellWord(recording)
+    }${beside ? "" : ` --klog ${keys}`}`,
   );
   return lines.map((line) => `${shown(line)}\n`).join("");
 }

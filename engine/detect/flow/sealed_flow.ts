@@ -8,9 +8,8 @@ import { archNamed } from "../../arch/all.ts";
 import { withoutOffset } from "../../arch/ftrace_sites.ts";
 import { hex } from "../../base/hex.ts";
 import { ENTRY, ENTRY_KIND } from "../../seal/page/abi.ts";
-import { readRecording } from "../../seal/recording/recording.ts";
 import {
-  isClean,
+  isUnharmed,
   verifyRecording,
 } from "../../seal/recording/verify_recording.ts";
 import { type CallFlow, flowOf, type RecordedFlow, ROOT } from "./call_flow.ts";
@@ -74,7 +73,6 @@ class Rows {
  * ```
  */
 export function sealedFlow(path: string, klogPath?: string): SealedFlow {
-  const { header, names } = readRecording(path);
   const rows = new Rows();
   const result = verifyRecording(
     path,
@@ -82,8 +80,12 @@ export function sealedFlow(path: string, klogPath?: string): SealedFlow {
     (_cpu, _sequence, words, at) => rows.add(words, at),
   );
   const { total } = result;
+  const { header, names } = result.recording;
   const problems = [...result.problems];
-  if (!isClean({ ...result, problems: [] })) {
+  if (result.unauthenticated !== undefined) {
+    problems.push(result.unauthenticated);
+  }
+  if (!isUnharmed({ ...result, problems: [] })) {
     problems.push(
       `its seals: ${total.forged} forged, ${total.missing} missing, ${total.replayed} replayed, ${total.reordered} out of order, ${
         total.early + total.late

@@ -20,7 +20,10 @@ import { archNamed } from "../../arch/all.ts";
 import { type FtraceSites, withoutOffset } from "../../arch/ftrace_sites.ts";
 import { syscallParameters } from "../../arch/syscall_parameters.ts";
 import { PathText } from "../../seal/page/path_text.ts";
-import type { Names, RecordingHeader } from "../../seal/recording/recording.ts";
+import type {
+  Names,
+  RecordingHeader,
+} from "../../seal/recording/recording_format.ts";
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;

@@ -4,10 +4,9 @@
  * @module
  */
 import { type ForeignAddress, GraphReport } from "./graph_report.ts";
-import { readRecording } from "../../seal/recording/recording.ts";
 import {
+  readVerified,
   type RecordingVerification,
-  verifyRecording,
 } from "../../seal/recording/verify_recording.ts";
 
 /** A verdict, and what the report shows. */
@@ -21,7 +20,7 @@ export interface ReportedRecording extends RecordingVerification {
  * Verifies a recording and calls `line` with each line of its graph in time
  * order. The graph contains only verified entries.
  *
- * @throws {XftraceError} like {@linkcode verifyRecording}.
+ * @throws {XftraceError} like `verifyRecording`.
  *
  * @example
  * ```ts ignore
@@ -36,9 +35,12 @@ export function reportRecording(
   klogPath: string | undefined,
   line: (text: string) => void,
 ): ReportedRecording {
-  const { header, names } = readRecording(path);
-  const report = new GraphReport(header, names);
-  const result = verifyRecording(path, klogPath, report.visit);
+  let report: GraphReport | undefined;
+  const result = readVerified(path, klogPath, ({ header, names }) => {
+    report = new GraphReport(header, names);
+    return report.visit;
+  });
+  report ??= new GraphReport(result.recording.header, result.recording.names);
   for (const text of report.lines()) line(text);
   return { ...result, report, foreign: report.foreign };
 }

@@ -20,6 +20,23 @@ export interface Epoch {
 
 /** Maximum number of steps in a search among old keys. */
 const SEARCH_STEPS = 400_000;
+/**
+ * Maximum number of steps of all searches together, some seconds: whoever can
+ * write entries decides how many searches there are.
+ */
+const ALL_SEARCH_STEPS = 2 ** 24;
+
+/** How much may still be searched; shared by the CPUs of a trace. */
+export class SearchBudget {
+  #left = ALL_SEARCH_STEPS;
+
+  /** Takes steps from the budget; false when there are not enough. */
+  take(steps: number): boolean {
+    if (steps > SEARCH_STEPS || steps > this.#left) return false;
+    this.#left -= steps;
+    return true;
+  }
+}
 
 /** The keys of one CPU. */
 export class KeyChain {
@@ -35,9 +52,11 @@ export class KeyChain {
   readonly #search = new Int32Array(4);
   #searchAt = 0;
   #searchEpoch = -1;
+  readonly #budget: SearchBudget;
 
-  constructor(seal: number) {
+  constructor(seal: number, budget: SearchBudget = new SearchBudget()) {
     this.#seal = seal;
+    this.#budget = budget;
   }
 
   /** Adds a key that the host has sent. */
@@ -120,7 +139,8 @@ export class KeyChain {
       this.#searchEpoch = epoch.epoch;
     }
     if (this.#seal === SEAL.ratchet) {
-      if (sequence - this.#searchAt > SEARCH_STEPS) return undefined;
+      const steps = Math.max(sequence - this.#searchAt, 0);
+      if (!this.#budget.take(steps)) return undefined;
       for (; this.#searchAt < sequence; this.#searchAt++) ratchet(search);
     }
     return sequence < epoch.first
@@ -130,8 +150,10 @@ export class KeyChain {
 
   /** The key of a future entry; otherwise like {@linkcode keyAt}. */
   ahead(sequence: number): { key: Int32Array; epoch: number } | undefined {
-    if (sequence - this.at > SEARCH_STEPS) return undefined;
-    const chain = new KeyChain(this.#seal);
+    // Copying the keys takes time as well.
+    const steps = Math.max(sequence - this.at, 0) + this.#sent.size;
+    if (!this.#budget.take(steps)) return undefined;
+    const chain = new KeyChain(this.#seal, this.#budget);
     for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key);
     chain.#taken.push(...this.#taken);
     chain.epochs.push(...this.epochs);

@@ -10,7 +10,8 @@ import {
   type CpuArea,
   storeU64,
 } from "../page/control_page.ts";
-import { KLOG, type Klog, type KlogEntry, type KlogRecord } from "./klog.ts";
+import type { Klog } from "./klog.ts";
+import { KLOG, type KlogEntry, type KlogRecord } from "./klog_format.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 
 /** The keys sent to and taken by a CPU. */

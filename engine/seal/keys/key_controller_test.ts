@@ -3,7 +3,8 @@ import { CONTROL, CPU, ENTRY_KIND, SEAL } from "../page/abi.ts";
 import { ControlPage } from "../page/control_page.ts";
 import { ModuleGuest } from "../page/module_fixture.ts";
 import { KeyController } from "./key_controller.ts";
-import { KLOG, type Klog, type KlogEntry, type KlogRecord } from "./klog.ts";
+import type { Klog } from "./klog.ts";
+import { KLOG, type KlogEntry, type KlogRecord } from "./klog_format.ts";
 
 /** A guest with two CPUs, the controller of its keys, and what is logged. */
 function setting() {

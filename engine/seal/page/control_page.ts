@@ -13,6 +13,19 @@ import { ABI_VERSION, CONTROL, CPU, ENTRY, PAGE_MAGIC } from "./abi.ts";
 /** Name of the module. */
 export const MODULE_NAME = "xftrace";
 
+/** Maximum number of CPUs; NR_CPUS is not larger. */
+const MOST_CPUS = 8192;
+/** Maximum size of all rings together in bytes; each is mapped page by page. */
+const MOST_RING_BYTES = 2 ** 32;
+/** Limits of the mail area in bytes; the module's has 256 KiB. */
+const MAIL_BYTES = { least: 4096, most: 1 << 20 };
+/** Maximum size of the module's code in bytes. */
+const MOST_TEXT_BYTES = 1 << 24;
+/** Maximum number of places of the magic number that are looked at. */
+const MOST_PLACES = 4096;
+/** Maximum number of foreign pages that are reported. */
+const MOST_FOREIGN = 16;
+
 /** The state that one CPU shares with the host. */
 export interface CpuArea {
   readonly cpu: number;
@@ -22,7 +35,7 @@ export interface CpuArea {
   readonly ring: bigint;
   /** Number of entries in the ring, a power of two. */
   readonly entries: number;
-  /** GPA of each of the ring's 4 KiB pages. */
+  /** GPA of each of the ring's pages. */
   readonly pages: Float64Array;
 }
 
@@ -71,6 +84,9 @@ export class ControlPage {
         `the guest's module ${MODULE_NAME} speaks version ${version} and we speak ${ABI_VERSION}; build and load it again: xftrace guest build`,
       );
     }
+    if (module.text.end - module.text.start > MOST_TEXT_BYTES) {
+      throw bad("its module's code is larger than that of any module");
+    }
     for (
       const handler of [CONTROL.entry_handler, CONTROL.return_handler] as const
     ) {
@@ -84,6 +100,9 @@ export class ControlPage {
     this.nonce = new Int32Array(nonce.buffer);
     this.mailGva = this.u64(CONTROL.mail);
     this.mailBytes = this.u32(CONTROL.mail_bytes);
+    if (
+      this.mailBytes < MAIL_BYTES.least || this.mailBytes > MAIL_BYTES.most
+    ) throw bad(`it claims a mail area of ${this.mailBytes} bytes`);
     this.cpus = this.#areas(bad);
   }
 
@@ -91,8 +110,11 @@ export class ControlPage {
     const { space } = this.kernel;
     const base = this.u64(CONTROL.cpus);
     const count = this.u32(CONTROL.cpu_count);
-    if (count < 1 || count > 8192) throw bad(`it claims ${count} CPUs`);
+    if (count < 1 || count > MOST_CPUS) throw bad(`it claims ${count} CPUs`);
+    // No area may cross a page, and no ring may begin in one.
+    if (base % BigInt(CPU.bytes) !== 0n) throw bad("its CPUs are not aligned");
     const areas: CpuArea[] = [];
+    let bytes = 0;
     for (let cpu = 0; cpu < count; cpu++) {
       const gva = base + BigInt(cpu * CPU.bytes);
       const ring = space.u64(gva + BigInt(CPU.ring));
@@ -101,6 +123,13 @@ export class ControlPage {
       if (ring === 0n) continue;
       if (entries < 64 || entries > 2 ** 26 || (entries & (entries - 1))) {
         throw bad(`CPU ${cpu} claims a ring of ${entries} entries`);
+      }
+      bytes += entries * ENTRY.bytes;
+      if (bytes > MOST_RING_BYTES) {
+        throw bad(`its rings have more than ${MOST_RING_BYTES} bytes`);
+      }
+      if (ring % BigInt(this.kernel.pageSize) !== 0n) {
+        throw bad(`the ring of CPU ${cpu} is not aligned to a page`);
       }
       areas.push({
         cpu,
@@ -194,11 +223,15 @@ export class ControlPage {
     storeU64(this.kernel, this.gpa + offset, value);
   }
 
-  /** GPAs of other pages that look like a control page, in use or left over. */
-  foreignPages(): number[] {
+  /**
+   * GPAs of other pages that look like a control page, in use or left over, and
+   * whether there may be more of them.
+   */
+  foreignPages(): { readonly pages: number[]; readonly more: boolean } {
     const needle = new Uint8Array(8);
     new DataView(needle.buffer).setBigUint64(0, PAGE_MAGIC, true);
-    return this.kernel.memory.search(needle).filter((gpa) => {
+    const places = this.kernel.memory.search(needle, MOST_PLACES);
+    const pages = places.filter((gpa) => {
       if (gpa % this.kernel.pageSize !== 0 || gpa === this.gpa) return false;
       const word = new Uint8Array(16);
       try {
@@ -209,6 +242,8 @@ export class ControlPage {
       }
       return new DataView(word.buffer).getUint32(4, true) === CONTROL.bytes;
     });
+    const more = places.length >= MOST_PLACES || pages.length > MOST_FOREIGN;
+    return { pages: pages.slice(0, MOST_FOREIGN), more };
   }
 }
 
@@ -232,7 +267,9 @@ export function ringPages(
   ring: bigint,
   entries: number,
 ): Float64Array {
-  const pages = new Float64Array(entries * ENTRY.bytes / kernel.pageSize);
+  // Where pages are large, a ring may be smaller than one.
+  const count = Math.ceil(entries * ENTRY.bytes / kernel.pageSize);
+  const pages = new Float64Array(count);
   for (let i = 0; i < pages.length; i++) {
     pages[i] = kernel.space.translate(ring + BigInt(i * kernel.pageSize)).gpa;
   }

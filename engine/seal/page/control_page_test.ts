@@ -18,7 +18,7 @@ Deno.test("the page of a loaded module is found, together with its rings", () =>
     [0, 4096].map((at) => guest.fixture.gpa(guest.cpus[1].ring) + at),
   );
   assert.equal(page.alive, true);
-  assert.deepEqual(page.foreignPages(), []);
+  assert.deepEqual(page.foreignPages(), { pages: [], more: false });
 });
 
 Deno.test("CPUs that can never come up have no ring", () => {
@@ -87,7 +87,10 @@ Deno.test("other pages that look like the control page", () => {
   const copy = guest.fixture.allocate(4096, 4096);
   guest.fixture.setU64(copy, PAGE_MAGIC);
   // The magic number alone can be any eight bytes.
-  assert.deepEqual(page?.foreignPages(), []);
+  assert.deepEqual(page?.foreignPages(), { pages: [], more: false });
   guest.fixture.setU32(copy + BigInt(CONTROL.control_bytes), CONTROL.bytes);
-  assert.deepEqual(page?.foreignPages(), [guest.fixture.gpa(copy)]);
+  assert.deepEqual(page?.foreignPages(), {
+    pages: [guest.fixture.gpa(copy)],
+    more: false,
+  });
 });

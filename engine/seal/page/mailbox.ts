@@ -44,6 +44,9 @@ export interface Answer {
   readonly bytes: Uint8Array;
 }
 
+/** Maximum size of a tracefs file that is read, in bytes. */
+const MOST_FILE_BYTES = 1 << 26;
+
 const ERRORS: Readonly<Record<number, string>> = {
   1: "not permitted",
   2: "no such file or function",
@@ -237,6 +240,11 @@ export class Mailbox {
         );
       }
       from += bytes.length;
+      if (from > MOST_FILE_BYTES) {
+        throw new RefusedError(
+          `the guest gives more than ${MOST_FILE_BYTES} bytes as tracefs' ${path}, which has no such size; do not believe it`,
+        );
+      }
       const more = bytes.length === this.#page.mailBytes;
       text += decoder.decode(bytes, { stream: more });
       if (!more) return text;

@@ -35,6 +35,7 @@ export type PresenceProblem =
   | "key not taken as sent"
   | "head moved back"
   | "head moved ahead"
+  | "not verified"
   | "ring moved";
 
 /** A problem with the module. */
@@ -57,6 +58,8 @@ export class Presence {
   readonly #text: string;
   readonly #identity: string;
   readonly #handlers: { entry: bigint; return: bigint };
+  /** GVA of the module's `struct fgraph_ops`. */
+  readonly #ops: bigint;
   readonly #installed: InstalledText | undefined;
 
   /**
@@ -67,6 +70,7 @@ export class Presence {
     this.#installed = installed;
     this.#text = textDigest(page);
     this.#identity = this.#hashIdentity();
+    this.#ops = page.u64(CONTROL.graph_ops);
     this.#handlers = {
       entry: page.u64(CONTROL.entry_handler),
       return: page.u64(CONTROL.return_handler),
@@ -132,7 +136,15 @@ export class Presence {
     if (page.u32(CONTROL.registered) !== 1) {
       add("not registered", "the module says that it is not registered");
     }
-    findings.push(...this.#registration());
+    try {
+      findings.push(...this.#registration());
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      add(
+        "not registered",
+        `what Ftrace knows of the module cannot be read: ${error.message}`,
+      );
+    }
     return findings;
   }
 
@@ -143,7 +155,7 @@ export class Presence {
     const { kernel } = this.#page;
     const { symbols, types, space } = kernel;
     const findings: PresenceFinding[] = [];
-    const ops = this.#page.u64(CONTROL.graph_ops);
+    const ops = this.#ops;
     const pidFunction = symbols.tryAddress("fgraph_pid_func");
     const member = (name: string) =>
       space.u64(ops + BigInt(types.offset("fgraph_ops", name)));
@@ -195,10 +207,19 @@ export class Presence {
 
   /** Searches all memory for other pages that look like the control page. */
   search(): PresenceFinding[] {
-    return this.#page.foreignPages().map((gpa) => ({
+    const { pages, more } = this.#page.foreignPages();
+    const findings = pages.map((gpa) => ({
       problem: "foreign control page" as const,
       detail: `a page at GPA ${hex(gpa)} claims to be the control page`,
     }));
+    if (more) {
+      findings.push({
+        problem: "foreign control page",
+        detail:
+          "the guest's memory holds the control page's magic number so often that not all places were looked at",
+      });
+    }
+    return findings;
   }
 
   /** Whether the module is still what the host loaded. */

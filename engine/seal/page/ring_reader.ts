@@ -26,13 +26,21 @@ export interface RingVisitor {
 
 /** More entries than a CPU can write in a millisecond: 50 ns each. */
 const MOST_PER_MS = 20_000;
+/**
+ * More entries than are written before the next read, however late that is:
+ * each of them will have to be stepped over.
+ */
+const MOST_AT_ONCE = 2 ** 28;
+
+/** What is copied from a ring; used by one reader at a time. */
+let buffer: Uint8Array<ArrayBuffer> | undefined;
 
 /** Reads one CPU's ring. */
 export class RingReader {
   readonly #page: ControlPage;
   readonly area: CpuArea;
   readonly #pageEntries: number;
-  readonly #buffer = new Uint8Array(CHUNK * ENTRY.bytes);
+  readonly #buffer = buffer ??= new Uint8Array(CHUNK * ENTRY.bytes);
   /** The entry read last, as it was then, and as it is now. */
   readonly #last = new Uint8Array(ENTRY.bytes);
   #hasLast = false;
@@ -56,7 +64,16 @@ export class RingReader {
    * an impossible way; then the last entry read.
    */
   get end(): number {
-    return this.#broken ? this.next - 1 : Math.max(this.head(), this.next - 1);
+    const head = this.head();
+    return this.#broken || head > this.#most(performance.now())
+      ? this.next - 1
+      : Math.max(head, this.next - 1);
+  }
+
+  /** The highest number that an entry can have by now. */
+  #most(now: number): number {
+    const ahead = Math.ceil((now - this.#lastRead) * MOST_PER_MS);
+    return this.next + this.area.entries + Math.min(ahead, MOST_AT_ONCE);
   }
 
   /** Sequence number of the newest entry, as stated by the guest. */
@@ -74,8 +91,7 @@ export class RingReader {
     const { cpu, entries } = this.area;
     if (this.#broken) return false;
     const now = performance.now();
-    const most = this.next + entries +
-      Math.ceil((now - this.#lastRead) * MOST_PER_MS);
+    const most = this.#most(now);
     this.#lastRead = now;
     // In either case the host would believe something that the guest cannot
     // have done.

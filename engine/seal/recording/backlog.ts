@@ -14,6 +14,8 @@ const MOST_ENTRIES = 1 << 22;
  * wait.
  */
 const PART = 2048;
+/** The same for lost entries, whose keys are only stepped over. */
+const LOST_PART = 1 << 15;
 
 interface Item {
   readonly cpu: number;
@@ -38,6 +40,11 @@ export class Backlog {
   /** Number of waiting entries. */
   get waiting(): number {
     return this.#entries;
+  }
+
+  /** Whether everything has been verified. */
+  get empty(): boolean {
+    return this.#next >= this.#items.length;
   }
 
   /** Adds a copy of some entries. */
@@ -67,9 +74,13 @@ export class Backlog {
 
   #one(): void {
     const { cpu, words, count } = this.#items[this.#next];
-    if (words === undefined) this.#verifier.lost(cpu, count);
-    else {
-      const from = this.#done;
+    const from = this.#done;
+    if (words === undefined) {
+      const part = Math.min(LOST_PART, count - from);
+      this.#verifier.lost(cpu, part);
+      this.#done += part;
+      if (this.#done < count) return;
+    } else {
       const part = Math.min(PART, count - from);
       this.#verifier.feed(
         cpu,

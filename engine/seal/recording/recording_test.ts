@@ -1,37 +1,29 @@
 import assert from "node:assert/strict";
-import { ENTRY } from "../page/abi.ts";
-import {
-  readRecording,
-  recordedBlocks,
-  type RecordingHeader,
-  RecordingWriter,
-} from "./recording.ts";
+import { ENTRY, SEAL } from "../page/abi.ts";
+import { KLOG } from "../keys/klog_format.ts";
+import { RecordingKey, recordingKeyEntry } from "./authentication.ts";
+import { RecordingWriter } from "./recording.ts";
+import { RecordingFile } from "./recording_file.ts";
+import { recordedHeader } from "./recording_fixture.ts";
+import { BLOCK, TagChain } from "./recording_format.ts";
 
-const HEADER: RecordingHeader = {
-  seal: 3,
-  nonce: "00112233445566778899aabbccddeeff",
-  generation: 1,
-  klog: "klog",
-  target: "qemu:web1",
-  kernel: "6.1.0",
-  kernelText: ["0x1000", "0x2000"],
-  dispatcher: [["0x1100", "0x1180"]],
-};
+const HEADER = recordedHeader(SEAL.ratchet, 1);
+const KEY = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 /** Runs `body` with the path of a recording that has a few blocks. */
 function withRecording(body: (path: string) => void): void {
   const folder = Deno.makeTempDirSync();
-  const path = `${folder}/trace.xfts`;
+  const path = `${folder}/trace.xfs`;
   try {
     {
-      using writer = RecordingWriter.create(path, HEADER);
+      using writer = RecordingWriter.create(path, HEADER, KEY);
       writer.entries(0, 1, new Uint8Array(2 * ENTRY.bytes).fill(7));
       writer.lost(1, 1, 30);
       writer.names({ "0x1000": "schedule" });
       writer.entries(1, 31, new Uint8Array(ENTRY.bytes).fill(9));
       writer.finding({ problem: "no heartbeat", detail: "silent" });
-      writer.names({ "0x1000": "schedule", "0x1010": "schedule+0x10" });
       assert.equal(writer.size, Deno.statSync(path).size);
+      assert.equal(writer.blocks, 5);
     }
     body(path);
   } finally {
@@ -39,76 +31,125 @@ function withRecording(body: (path: string) => void): void {
   }
 }
 
+/** What a key log says that has just been begun. */
+function keyOf(): RecordingKey {
+  const zeros = { cpu: 0, time: 0, a: 0, b: 0, key: new Int32Array(4) };
+  const start = new TagChain(KEY, headerBytes());
+  return new RecordingKey([
+    { ...zeros, ...recordingKeyEntry(KEY) },
+    {
+      ...zeros,
+      type: KLOG.recorded,
+      key: new Int32Array(start.last.slice().buffer),
+    },
+  ]);
+}
+
+function headerBytes(): Uint8Array {
+  const path = Deno.makeTempFileSync();
+  try {
+    RecordingWriter.create(path, HEADER, KEY)[Symbol.dispose]();
+    using file = new RecordingFile(path);
+    return file.start.bytes;
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+/** Reads all blocks of a recording. */
+function read(path: string) {
+  using file = new RecordingFile(path);
+  const blocks = [...file.blocks()];
+  const { wholeBytes, torn, damaged, start } = file;
+  return { blocks, wholeBytes, torn, damaged, header: start.header };
+}
+
 Deno.test("a recording is read back as it was written", () =>
   withRecording((path) => {
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
-    const recording = readRecording(path);
-    assert.deepEqual(recording.header, HEADER);
+    const { blocks, header, torn, damaged } = read(path);
+    assert.deepEqual(header, HEADER);
+    assert.deepEqual([torn, damaged], [0, false]);
     assert.deepEqual(
-      recording.blocks.map(({ cpu, sequence, count, offset }) => [
+      blocks.map(({ number, type, cpu, sequence, count, body }) => [
+        number,
+        type,
         cpu,
         sequence,
         count,
-        offset !== undefined,
+        body.length,
       ]),
-      [[0, 1, 2, true], [1, 1, 30, false], [1, 31, 1, true]],
+      [
+        [1, BLOCK.entries, 0, 1, 2, 128],
+        [2, BLOCK.lost, 1, 1, 30, 0],
+        [3, BLOCK.names, 0, 0, 0, 21],
+        [4, BLOCK.entries, 1, 31, 1, 64],
+        [5, BLOCK.finding, 0, 0, 0, 44],
+      ],
     );
-    assert.deepEqual(recording.names, {
-      "0x1000": "schedule",
-      "0x1010": "schedule+0x10",
-    });
-    assert.deepEqual(recording.findings, [
-      { problem: "no heartbeat", detail: "silent" },
-    ]);
-    assert.deepEqual([recording.torn, recording.damaged], [0, false]);
-    assert.deepEqual(
-      [...recordedBlocks(recording)].map(({ words }) => [
-        words.length,
-        words[0],
-      ]),
-      [[32, 0x07070707], [0, undefined], [16, 0x09090909]],
-    );
+    assert.ok(blocks[0].body.every((byte) => byte === 7));
+    assert.ok(blocks[3].body.every((byte) => byte === 9));
   }));
 
 Deno.test("wherever it is cut, the complete blocks are kept and writing can continue", () =>
   withRecording((path) => {
     const bytes = Deno.readFileSync(path);
-    const { blocks, wholeBytes } = readRecording(path);
+    const { blocks, wholeBytes } = read(path);
     assert.equal(wholeBytes, bytes.length);
-    const start = (blocks[0].offset ?? 0) - 24;
-    for (let cut = start; cut < bytes.length; cut += 5) {
+    for (let cut = blocks[0].at; cut < bytes.length; cut += 5) {
       Deno.writeFileSync(path, bytes.subarray(0, cut));
-      const before = readRecording(path);
+      const before = read(path);
       assert.equal(before.wholeBytes + before.torn, cut);
       assert.equal(before.damaged, false);
       {
-        using writer = RecordingWriter.resume(path).writer;
+        using writer = RecordingWriter.resume(path, keyOf()).writer;
         writer.lost(5, 900, 1);
       }
-      const after = readRecording(path);
+      const after = read(path);
       assert.equal(after.torn, 0);
       assert.deepEqual(after.blocks.slice(0, -1), before.blocks);
       assert.equal(after.blocks.at(-1)?.cpu, 5);
+      // What was appended belongs to the same chain.
+      RecordingWriter.resume(path, keyOf()).writer[Symbol.dispose]();
     }
+  }));
+
+Deno.test("a recording that was changed is not continued", () =>
+  withRecording((path) => {
+    const bytes = Deno.readFileSync(path);
+    bytes[bytes.length - 3] ^= 1;
+    Deno.writeFileSync(path, bytes);
+    assert.throws(
+      () => RecordingWriter.resume(path, keyOf()),
+      /cannot be continued: block 5 .* is not what was written there.*verify/,
+    );
+    assert.deepEqual(Deno.readFileSync(path), bytes);
   }));
 
 Deno.test("data that is not a block ends the list, and is reported", () =>
   withRecording((path) => {
     const bytes = Deno.readFileSync(path);
-    const { blocks } = readRecording(path);
-    const head = (blocks[2].offset ?? 0) - 24;
+    const { blocks } = read(path);
+    const head = blocks[3].at;
     const view = new DataView(bytes.buffer);
     for (
-      const [at, value] of [[head, 9], [head, 0], [head + 16, 2]] as const
+      const [at, value] of [
+        [head, 9],
+        [head, 0],
+        [head, BLOCK.lost],
+        [head + 16, 2],
+        [head + 16, 0xffffffff],
+        [head + 20, 0xffffffff],
+        [blocks[2].at + 20, 0x7fffffff],
+      ] as const
     ) {
       const before = view.getUint32(at, true);
       view.setUint32(at, value, true);
       Deno.writeFileSync(path, bytes);
       view.setUint32(at, before, true);
-      const damaged = readRecording(path);
+      const damaged = read(path);
       assert.equal(damaged.damaged, true);
-      assert.deepEqual(damaged.blocks, blocks.slice(0, 2));
-      assert.equal(damaged.wholeBytes, head);
+      assert.equal(damaged.wholeBytes, at >= head ? head : blocks[2].at);
     }
   }));
 
@@ -117,7 +158,7 @@ Deno.test("a file that is not a recording is refused", () =>
     const good = Deno.readFileSync(path);
     const refused = (bytes: Uint8Array, why: RegExp) => {
       Deno.writeFileSync(path, bytes);
-      assert.throws(() => readRecording(path), why);
+      assert.throws(() => read(path), why);
     };
     refused(good.subarray(0, 9), /it is too short/);
     refused(good.subarray(0, 60), /its head is cut/);
@@ -125,9 +166,30 @@ Deno.test("a file that is not a recording is refused", () =>
     const bad = good.slice();
     bad[20] = 0;
     refused(bad, /its head is damaged/);
-    assert.throws(() => readRecording(`${path}.none`), /cannot be read/);
+    const newer = good.slice();
+    newer[7] = 0x39;
+    refused(newer, /does not begin as one/);
+    assert.throws(() => read(`${path}.none`), /cannot be read/);
+    assert.throws(() => read("/dev/zero"), /is a device, not a regular file/);
     assert.throws(
-      () => RecordingWriter.create("/nonesuch/trace", HEADER),
-      /cannot write .*: the folder .* does not exist; make it/,
+      () => RecordingWriter.create("/nonesuch/trace", HEADER, KEY),
+      /cannot write .*name a file in a folder of your own/,
     );
+  }));
+
+Deno.test("a file of our own is replaced, a link is not followed", () =>
+  withRecording((path) => {
+    const old = Deno.openSync(path);
+    RecordingWriter.create(path, HEADER, KEY)[Symbol.dispose]();
+    assert.equal(read(path).blocks.length, 0);
+    // Whoever has the old file open still has the old content.
+    assert.ok(old.statSync().size > Deno.statSync(path).size);
+    old.close();
+    Deno.writeTextFileSync(`${path}.other`, "mine");
+    Deno.symlinkSync(`${path}.other`, `${path}.link`);
+    assert.throws(
+      () => RecordingWriter.create(`${path}.link`, HEADER, KEY),
+      /is a symbolic link/,
+    );
+    assert.equal(Deno.readTextFileSync(`${path}.other`), "mine");
   }));

@@ -5,7 +5,7 @@
  * @module
  */
 import { ENTRY_WORDS, WORD } from "../page/abi.ts";
-import { KeyChain } from "../keys/key_chain.ts";
+import { KeyChain, SearchBudget } from "../keys/key_chain.ts";
 import { isSealed, openEntry, sequenceAt } from "../keys/seals.ts";
 
 /**
@@ -69,6 +69,11 @@ const MAX_FINDINGS = 1000;
  * takes a search.
  */
 const MAX_SEARCHES = 50_000;
+/**
+ * Maximum number of bad positions of a CPU that are remembered. Beyond it, an
+ * entry that is there twice may be called reordered, and the other way round.
+ */
+const MAX_BAD = 1 << 20;
 
 /** Counts that are all zero. */
 export function noCounts(): VerdictCounts {
@@ -103,6 +108,7 @@ export class SealVerifier {
   readonly #findings: SealFinding[] = [];
   readonly #visit: VisitEntry | undefined;
   #searches = 0;
+  readonly #budget = new SearchBudget();
 
   /**
    * @param seal XFT_SEAL_*
@@ -117,7 +123,7 @@ export class SealVerifier {
     let state = this.#cpus.get(cpu);
     if (state === undefined) {
       state = {
-        chain: new KeyChain(this.#seal),
+        chain: new KeyChain(this.#seal, this.#budget),
         next: 1,
         epochs: new Map(),
         bad: new Set(),
@@ -200,7 +206,8 @@ export class SealVerifier {
       chain.advance(sequence);
       const { epoch } = chain;
       if (
-        words[at + WORD.epoch] === epoch && epoch !== 0 &&
+        // An entry has the low half of its epoch.
+        words[at + WORD.epoch] === (epoch | 0) && epoch !== 0 &&
         sequenceAt(words, at) === sequence &&
         isSealed(this.#seal, chain.key, words, at)
       ) {
@@ -234,7 +241,7 @@ export class SealVerifier {
     state.chain.advance(sequence);
     const { epoch } = state.chain;
     this.#counts(state, epoch)[verdict]++;
-    state.bad.add(sequence);
+    if (state.bad.size < MAX_BAD) state.bad.add(sequence);
     this.#add({ verdict, cpu, epoch, sequence });
   }
 
@@ -262,7 +269,7 @@ export class SealVerifier {
           ? chain.keyAt(own)
           : this.#keyAhead(state, own);
         if (
-          key !== undefined && words[at + WORD.epoch] === key.epoch &&
+          key !== undefined && words[at + WORD.epoch] === (key.epoch | 0) &&
           isSealed(this.#seal, key.key, words, at)
         ) {
           state.displaced.push({ at: sequence, from: own, epoch: chain.epoch });
@@ -339,8 +346,16 @@ export class SealVerifier {
 
 /** Whether a position holds its own entry. */
 function hasOwn({ next, bad, absent }: CpuState, sequence: number): boolean {
-  return sequence < next && !bad.has(sequence) &&
-    !absent.some(([from, end]) => sequence >= from && sequence < end);
+  if (sequence >= next || bad.has(sequence)) return false;
+  // The ranges are in order, and do not overlap.
+  let low = 0;
+  let high = absent.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (absent[middle][0] <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 || sequence >= absent[low - 1][1];
 }
 
 /** The result for one CPU. */

@@ -1,50 +1,90 @@
 /**
- * Verifies a recording together with its key log, for `verify`.
+ * Verifies a recording together with its key log, for `verify` and for whatever
+ * uses a recording's content. Everything that it hands out has been
+ * authenticated, or is said not to be.
  *
  * @module
  */
-import { XftraceError } from "../../base/errors.ts";
-import { hexDigits } from "../../base/hex.ts";
-import { COMMAND, ENTRY_KIND, kindAt, WORD } from "../page/abi.ts";
-import { KLOG, type KlogRecord, readKlog } from "../keys/klog.ts";
-import { readRecording, recordedBlocks, type Recording } from "./recording.ts";
+import { KLOG, type KlogRecord } from "../keys/klog_format.ts";
+import {
+  COMMAND,
+  ENTRY_KIND,
+  kindAt,
+  SEAL,
+  SEAL_NUMBER,
+  WORD,
+} from "../page/abi.ts";
+import {
+  Authentication,
+  type JudgedBlock,
+  RecordingKey,
+} from "./authentication.ts";
+import { openRecording } from "./open_recording.ts";
+import {
+  BLOCK,
+  decodeFinding,
+  type Names,
+  NameTable,
+  type RecordedFinding,
+  type RecordingHeader,
+} from "./recording_format.ts";
 import {
   SealVerifier,
   type Verification,
   type VisitEntry,
 } from "./verifier.ts";
 
-/** No trace has a longer gap; stepping over it would take hours. */
-const MOST_MISSING = 2 ** 28;
+/**
+ * Maximum number of positions without entries that are stepped over when keys
+ * are ratcheted, which takes two minutes.
+ */
+const MOST_SKIPPED = 2 ** 29;
+/** The same for what is not authenticated. */
+const MOST_SKIPPED_UNSURE = 2 ** 24;
+/** Maximum number of problems of a kind that are listed. */
+const MOST_PROBLEMS = 1000;
+
+/** What a recording says about itself. */
+export interface Recording {
+  readonly path: string;
+  /** The key log with which it was verified. */
+  readonly klog: string;
+  readonly header: RecordingHeader;
+  /** XFT_SEAL_*, as the key log says. */
+  readonly seal: number;
+  /** When the trace began, in ms since 1970, as the key log says. */
+  readonly started: number;
+  readonly names: Names;
+  /** Problems with the module found while tracing. */
+  readonly findings: readonly RecordedFinding[];
+  /** Number of bytes after the last complete block. */
+  readonly torn: number;
+  /** Whether something else is found where a block should start. */
+  readonly damaged: boolean;
+}
 
 /** The result of verifying a recording. */
 export interface RecordingVerification extends Verification {
   readonly recording: Recording;
   /** Problems other than with entries, one sentence each. */
   readonly problems: readonly string[];
+  /**
+   * Why a part of the recording was believed without being authenticated;
+   * `undefined`: nothing was.
+   */
+  readonly unauthenticated: string | undefined;
 }
 
-/** The nonce of a start record in hex, as in the header of a recording. */
-export function nonceText(nonce: Int32Array): string {
-  return hexDigits(new Uint8Array(nonce.slice().buffer));
-}
-
-/** The key log's records of the trace to which a recording belongs. */
-export function recordsOfTrace(
-  records: readonly KlogRecord[],
-  nonce: string,
-  generation: number,
-): readonly KlogRecord[] {
-  const start = records.findLastIndex((r) =>
-    r.type === KLOG.start && r.a === generation && nonceText(r.key) === nonce
-  );
-  if (start < 0) return [];
-  const next = records.findIndex((r, i) => i > start && r.type === KLOG.start);
-  return records.slice(start, next < 0 ? undefined : next);
+/** What is known before the entries are read. */
+export interface RecordingBegin {
+  readonly header: RecordingHeader;
+  /** Filled while the recording is read: complete after the last entry. */
+  readonly names: Names;
 }
 
 /**
- * Whether everything is in order: nothing forged, missing or damaged.
+ * Whether everything is in order: nothing forged, missing or damaged, and all
+ * of it authenticated.
  *
  * @example
  * ```ts ignore
@@ -54,6 +94,22 @@ export function recordsOfTrace(
  * ```
  */
 export function isClean(result: RecordingVerification): boolean {
+  return result.unauthenticated === undefined && isUnharmed(result);
+}
+
+/**
+ * Whether nothing was found to be wrong, though a part may not be
+ * authenticated.
+ *
+ * @example
+ * ```ts ignore
+ * import { isUnharmed, verifyRecording } from "xftrace/seal";
+ *
+ * const result = verifyRecording("web1.xfs");
+ * if (isUnharmed(result)) console.log(result.unauthenticated ?? "all verified");
+ * ```
+ */
+export function isUnharmed(result: RecordingVerification): boolean {
   const { total } = result;
   return result.problems.length === 0 &&
     total.forged + total.missing + total.replayed + total.reordered +
@@ -63,7 +119,8 @@ export function isClean(result: RecordingVerification): boolean {
 /**
  * Verifies a recording.
  *
- * @param klogPath the key log; default: the one named in the recording
+ * @param klogPath the key log; default: the one beside the recording that it
+ * names
  * @param visit called with each verified entry, opened, in the order of each
  * CPU
  * @throws {XftraceError} when a file cannot be read or has another format.
@@ -81,34 +138,117 @@ export function verifyRecording(
   klogPath?: string,
   visit?: VisitEntry,
 ): RecordingVerification {
-  const recording = readRecording(path);
-  const { header } = recording;
-  const klog = readKlog(klogPath ?? header.klog);
-  const records = recordsOfTrace(
-    klog.records,
-    header.nonce,
-    header.generation,
-  );
-  if (records.length === 0) {
-    throw new XftraceError(
-      `the key log ${
-        klogPath ?? header.klog
-      } has no keys for ${path}; give the log of that trace with --klog FILE`,
-    );
-  }
-  const problems = [...klog.problems];
+  return readVerified(path, klogPath, () => visit);
+}
+
+/**
+ * Like {@linkcode verifyRecording}, for visitors that need the header or the
+ * names.
+ *
+ * @param begin called once before the first entry
+ * @throws {XftraceError} when a file cannot be read or has another format.
+ */
+export function readVerified(
+  path: string,
+  klogPath: string | undefined,
+  begin: (recording: RecordingBegin) => VisitEntry | undefined,
+): RecordingVerification {
+  using open = openRecording(path, klogPath);
+  const { file, klog, start } = open;
+  const { header } = file.start;
+  const table = new NameTable();
+  const { names } = table;
+  const problems: string[] = [...klog.problems];
   if (klog.torn > 0) {
     problems.push(`the key log ends in a record of ${klog.torn} bytes`);
   }
-  const sent = new Map<number, number>();
-  for (const record of records) {
-    if (record.type === KLOG.command) sent.set(record.a, record.b);
+  const seal = start.b;
+  if (header.seal !== seal) {
+    problems.push(
+      `the recording says that its seal is ${
+        sealName(header.seal)
+      }, and the key log ${sealName(seal)}`,
+    );
   }
-  const verifier = new SealVerifier(header.seal, (cpu, sequence, words, at) => {
+  const check = new Authentication(file, new RecordingKey(klog.records));
+  const visitor = begin({ header, names });
+  const findings: RecordedFinding[] = [];
+  const verifier = new SealVerifier(
+    seal,
+    commandsChecked(klog.records, problems, visitor),
+  );
+  for (const { type, cpu, a, b, key } of klog.records) {
+    if (type === KLOG.key) verifier.key(cpu, a, key);
+    else if (type === KLOG.ack) verifier.taken(cpu, a, b);
+  }
+  const reading = new BlockReader(verifier, seal, problems);
+  for (const block of check.judged()) {
+    const believed = block.authentic || check.withoutTags;
+    if (block.type === BLOCK.names) {
+      if (believed) table.add(block.body);
+    } else if (block.type === BLOCK.finding) {
+      // Whoever adds one gains nothing, and one that was changed still says
+      // that there was one.
+      if (findings.length < MOST_PROBLEMS) {
+        findings.push(decodeFinding(block.body));
+      }
+    } else reading.block(block, believed);
+  }
+  for (const { type, cpu, a } of klog.records) {
+    if (type === KLOG.stop) reading.end(cpu, a);
+  }
+  if (!klog.records.some(({ type }) => type === KLOG.end)) {
+    problems.push(
+      "the key log has no end for this trace: it was not stopped, or it still runs",
+    );
+  }
+  for (const { problem, detail } of findings) {
+    problems.push(`while tracing: ${problem}: ${detail}`);
+  }
+  if (file.damaged) problems.push("the recording is damaged");
+  if (file.torn > 0) {
+    problems.push(
+      `the recording ends in ${file.torn} bytes that are no whole block`,
+    );
+  }
+  const result = {
+    ...verifier.finish(),
+    recording: {
+      path,
+      klog: open.klogPath,
+      header,
+      seal,
+      started: start.time,
+      names,
+      findings,
+      torn: file.torn,
+      damaged: file.damaged,
+    },
+    problems: [...problems, ...check.problems],
+    unauthenticated: check.withoutTags
+      ? "it was recorded by a version before 0.3, so its header, the names of functions, lost entries and problems found while tracing are not authenticated: anybody who could write to the file could change them, or leave them out"
+      : undefined,
+  };
+  check.wipe();
+  return result;
+}
+
+/** Reports commands that the host did not send, then calls `visit`. */
+function commandsChecked(
+  records: readonly KlogRecord[],
+  problems: string[],
+  visit: VisitEntry | undefined,
+): VisitEntry {
+  const sent = new Map<number, number>();
+  for (const { type, a, b } of records) {
+    if (type === KLOG.command) sent.set(a, b);
+  }
+  let foreign = 0;
+  return (cpu, sequence, words, at) => {
     if (kindAt(words, at) === ENTRY_KIND.command) {
       const number = words[at + WORD.func] >>> 0;
       const command = words[at + WORD.caller];
-      if (sent.get(number) !== command) {
+      if (sent.get(number) !== command && foreign++ < MOST_PROBLEMS) {
         problems.push(
           `the guest's module carried out command ${number} (${
             commandName(command)
@@ -117,51 +257,85 @@ export function verifyRecording(
       }
     }
     visit?.(cpu, sequence, words, at);
-  });
-  let ended = false;
-  for (const record of records) {
-    if (record.type === KLOG.key) {
-      verifier.key(record.cpu, record.a, record.key);
-    } else if (record.type === KLOG.ack) {
-      verifier.taken(record.cpu, record.a, record.b);
-    } else if (record.type === KLOG.end) ended = true;
+  };
+}
+
+/** Feeds blocks of entries to a verifier, within bounds. */
+class BlockReader {
+  readonly #verifier: SealVerifier;
+  readonly #seal: number;
+  readonly #problems: string[];
+  #skipped = 0;
+  #complaints = 0;
+
+  constructor(verifier: SealVerifier, seal: number, problems: string[]) {
+    this.#verifier = verifier;
+    this.#seal = seal;
+    this.#problems = problems;
   }
-  for (const block of recordedBlocks(recording)) {
-    const next = verifier.next(block.cpu);
-    if (block.sequence + block.count - next > MOST_MISSING) {
-      problems.push(
-        `CPU ${block.cpu} jumps from entry ${next} to ${block.sequence}: the rest of it cannot be judged`,
+
+  /**
+   * Judges a block of entries or of lost ones.
+   *
+   * @param believed whether it is as it was written, or can only be believed
+   */
+  block(block: JudgedBlock, believed: boolean): void {
+    const verifier = this.#verifier;
+    const { cpu, sequence, count, type } = block;
+    const lost = type === BLOCK.lost;
+    // Without a MAC of their own, entries are worth as much as their block.
+    const sealed = this.#seal === SEAL.siphash || this.#seal === SEAL.ratchet;
+    if (!believed && (lost || !sealed)) return;
+    const next = verifier.next(cpu);
+    if (sequence < next) {
+      this.#complain(
+        `CPU ${cpu} goes back from entry ${next} to ${sequence}: a block of the recording is there twice`,
       );
-      continue;
+      return;
     }
-    if (block.sequence > next) verifier.end(block.cpu, block.sequence - 1);
-    if (block.sequence < next) {
-      problems.push(
-        `CPU ${block.cpu} goes back from entry ${next} to ${block.sequence}: a block of the recording is there twice`,
+    const gap = sequence - next + (lost ? count : 0);
+    if (!this.#mayStep(gap, block.authentic)) {
+      this.#complain(
+        `CPU ${cpu} jumps from entry ${next} to ${
+          sequence + count
+        }: the rest of it cannot be judged`,
       );
-      continue;
+      return;
     }
-    if (block.offset === undefined) verifier.lost(block.cpu, block.count);
-    else verifier.feed(block.cpu, block.words, block.count);
+    if (sequence > next) verifier.end(cpu, sequence - 1);
+    if (lost) verifier.lost(cpu, count);
+    else verifier.feed(cpu, new Int32Array(block.body.buffer), count);
   }
-  for (const record of records) {
-    if (record.type === KLOG.stop) verifier.end(record.cpu, record.a);
+
+  /** Ends a CPU's sequence where the key log says. */
+  end(cpu: number, last: number): void {
+    const next = this.#verifier.next(cpu);
+    if (!this.#mayStep(last - next, true)) {
+      this.#complain(
+        `CPU ${cpu} has entries up to ${
+          next - 1
+        } of ${last}: what is missing is too much to be judged`,
+      );
+    } else this.#verifier.end(cpu, last);
   }
-  if (!ended) {
-    problems.push(
-      "the key log has no end for this trace: it was not stopped, or it still runs",
-    );
+
+  #mayStep(gap: number, authentic: boolean): boolean {
+    const most = authentic ? MOST_SKIPPED : MOST_SKIPPED_UNSURE;
+    if (gap > 0 && this.#seal === SEAL.ratchet) {
+      if (this.#skipped + gap > most) return false;
+      this.#skipped += gap;
+    }
+    return true;
   }
-  for (const { problem, detail } of recording.findings) {
-    problems.push(`while tracing: ${problem}: ${detail}`);
+
+  #complain(problem: string): void {
+    if (this.#complaints++ < MOST_PROBLEMS) this.#problems.push(problem);
   }
-  if (recording.damaged) problems.push("the recording is damaged");
-  if (recording.torn > 0) {
-    problems.push(
-      `the recording ends in ${recording.torn} bytes that are no whole block`,
-    );
-  }
-  return { ...verifier.finish(), recording, problems };
+}
+
+function sealName(seal: number): string {
+  return Object.entries(SEAL_NUMBER).find(([, n]) => n === seal)?.[0] ??
+    String(seal);
 }
 
 function commandName(command: number): string {

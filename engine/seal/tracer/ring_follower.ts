@@ -9,10 +9,7 @@ import type { ControlPage } from "../page/control_page.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 import { RingReader, type RingVisitor } from "../page/ring_reader.ts";
 import type { Backlog } from "../recording/backlog.ts";
-import type {
-  RecordingBlock,
-  RecordingWriter,
-} from "../recording/recording.ts";
+import type { RecordingWriter } from "../recording/recording.ts";
 
 /** Where entries go. */
 export interface RingSinks {
@@ -76,15 +73,15 @@ export class RingFollower {
   /**
    * Continues after what a recording already contains.
    *
+   * @param next the next sequence number of each CPU that is in it
    * @param skipped called with the next sequence number of each CPU
    */
   skip(
-    blocks: readonly RecordingBlock[],
+    next: ReadonlyMap<number, number>,
     skipped: (cpu: number, next: number) => void,
   ): void {
     for (const ring of this.rings) {
-      const last = blocks.findLast((b) => b.cpu === ring.area.cpu);
-      ring.next = last === undefined ? 1 : last.sequence + last.count;
+      ring.next = next.get(ring.area.cpu) ?? 1;
       skipped(ring.area.cpu, ring.next);
     }
   }

@@ -113,15 +113,9 @@ Deno.test("a recording is continued after its last entry of each CPU", () => {
   const { follower, stored, write } = setting();
   write(0, 9);
   write(1, 4);
-  const block = (cpu: number, sequence: number, count: number) =>
-    ({
-      cpu,
-      sequence,
-      count,
-    }) as Parameters<RingFollower["skip"]>[0][number];
   const skipped: [number, number][] = [];
   follower.skip(
-    [block(0, 1, 3), block(0, 4, 2)],
+    new Map([[0, 6]]),
     (cpu, next) => skipped.push([cpu, next]),
   );
   assert.deepEqual(skipped, [[0, 6], [1, 1]]);

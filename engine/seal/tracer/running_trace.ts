@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { XftraceError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
@@ -19,24 +20,27 @@ import {
 } from "../page/abi.ts";
 import type { ControlPage } from "../page/control_page.ts";
 import { KeyController } from "../keys/key_controller.ts";
-import { KLOG, Klog, type KlogRecord } from "../keys/klog.ts";
+import { Klog } from "../keys/klog.ts";
+import { KLOG, type KlogRecord, nonceText } from "../keys/klog_format.ts";
 import type { CommandProgress } from "../page/mailbox.ts";
 import type { PresenceFinding } from "../page/presence.ts";
+import {
+  checkpointEntry,
+  RecordingKey,
+  recordingKeyEntry,
+} from "../recording/authentication.ts";
 import { Backlog } from "../recording/backlog.ts";
+import { RecordingWriter } from "../recording/recording.ts";
 import {
   type RecordingHeader,
-  RecordingWriter,
-} from "../recording/recording.ts";
+  TAG_BYTES,
+} from "../recording/recording_format.ts";
 import {
   SealVerifier,
   type Verification,
   type VisitEntry,
 } from "../recording/verifier.ts";
-import {
-  nonceText,
-  recordsOfTrace,
-  verifyRecording,
-} from "../recording/verify_recording.ts";
+import { verifyRecording } from "../recording/verify_recording.ts";
 import { RingFollower } from "./ring_follower.ts";
 import { dispatcherRanges, type SealedConfig } from "./trace_config.ts";
 import { TraceNames } from "./trace_names.ts";
@@ -44,6 +48,18 @@ import { Watch, type WatchedModule } from "./watch.ts";
 
 /** Milliseconds of each poll that are spent on verification. */
 const VERIFY_MS = 20;
+/**
+ * Interval in milliseconds between two notes in the key log about what the
+ * recording contains.
+ */
+const CHECKPOINT_MS = 1000;
+/** Maximum number of problems that are kept; the guest decides how many occur. */
+const MOST_FINDINGS = 1000;
+/**
+ * Maximum time in milliseconds for what is left to verify at the end; only a
+ * guest that claims to have overwritten billions of entries needs more.
+ */
+const LAST_VERIFY_MS = 120_000;
 
 /** Options of a sealed trace. */
 export interface SealedOptions extends SealedConfig {
@@ -99,6 +115,9 @@ export class RunningTrace implements Disposable {
   readonly #seen = new Set<string>();
   readonly #findings: PresenceFinding[] = [];
   #nextRotation: number;
+  #nextCheckpoint = 0;
+  /** Number of the recording's blocks at the last checkpoint. */
+  #noted = -1;
 
   private constructor(
     module: WatchedModule,
@@ -139,7 +158,8 @@ export class RunningTrace implements Disposable {
    * log, creates the recording, and sends the first keys. On failure the key
    * log remains the caller's.
    *
-   * @throws {XftraceError} when the log or the recording cannot be written.
+   * @throws {XftraceError} when the log or the recording cannot be written, or
+   * the module states something impossible.
    */
   static begin(
     target: string,
@@ -152,14 +172,26 @@ export class RunningTrace implements Disposable {
     const { klogPath, recordingPath } = options;
     const seal = SEAL_NUMBER[sealName];
     const a = page.number(CONTROL.generation);
-    klog.append([{ type: KLOG.start, a, b: seal, key: page.nonce }]);
-    const header = recordingHeader(target, page, seal, a, klogPath);
-    const recording = recordingPath === undefined
-      ? undefined
-      : RecordingWriter.create(recordingPath, header);
+    if (!Number.isSafeInteger(a)) {
+      throw new XftraceError(
+        `the guest's module claims to have been started ${a} times; load it again`,
+      );
+    }
+    const start = { type: KLOG.start, a, b: seal, key: page.nonce };
+    let recording: RecordingWriter | undefined;
+    if (recordingPath === undefined) klog.append([start]);
+    else {
+      // The key is on disk before anything depends on it.
+      const key = crypto.getRandomValues(new Uint8Array(TAG_BYTES));
+      klog.append([start, recordingKeyEntry(key)]);
+      const header = recordingHeader(target, page, seal, a, klogPath);
+      recording = RecordingWriter.create(recordingPath, header, key);
+      key.fill(0);
+    }
     try {
       const files = { klog, recording };
       const trace = new RunningTrace(module, options, files, seal);
+      trace.#checkpoint();
       trace.#keys.rotate();
       return trace;
     } catch (error) {
@@ -183,35 +215,38 @@ export class RunningTrace implements Disposable {
         "a trace that was not recorded cannot be taken over; start a new one",
       );
     }
-    const klog = new Klog(klogPath);
+    const generation = page.number(CONTROL.generation);
+    const nonce = nonceText(page.nonce);
+    const klog = new Klog(klogPath, { nonce, generation });
     let recording: RecordingWriter | undefined;
     try {
-      const { writer, reading } = RecordingWriter.resume(recordingPath);
-      recording = writer;
-      const { header, blocks } = reading;
-      const generation = page.number(CONTROL.generation);
-      const nonce = nonceText(page.nonce);
-      const records = recordsOfTrace(klog.before.records, nonce, generation);
-      if (
-        records.length === 0 || header.generation !== generation ||
-        header.nonce !== nonce
-      ) {
-        throw new XftraceError(
+      const { records } = klog.before;
+      const others = () =>
+        new XftraceError(
           `${recordingPath} and ${klogPath} are not of the trace that the guest runs; start a new one`,
         );
+      const [start] = records;
+      if (start === undefined) throw others();
+      const { writer, header, next } = RecordingWriter.resume(
+        recordingPath,
+        new RecordingKey(records),
+      );
+      recording = writer;
+      if (header.generation !== generation || header.nonce !== nonce) {
+        throw others();
       }
       const files = { klog, recording };
       const trace = new RunningTrace(
         module,
         options,
         files,
-        header.seal,
+        start.b,
         records,
       );
       trace.#keys.resume(records);
       // What is in the recording has been read, and its seals were verified
       // then.
-      trace.rings.skip(blocks, (cpu, next) => trace.#verifier.skip(cpu, next));
+      trace.rings.skip(next, (cpu, next) => trace.#verifier.skip(cpu, next));
       return trace;
     } catch (error) {
       recording?.[Symbol.dispose]();
@@ -246,14 +281,32 @@ export class RunningTrace implements Disposable {
     return this.#findings;
   }
 
-  /** Records a problem with the module, unless it has been recorded before. */
+  /**
+   * Records a problem with the module, unless it has been recorded before, or
+   * there are a thousand already.
+   */
   report(finding: PresenceFinding): void {
+    if (this.#findings.length >= MOST_FINDINGS) return;
     const key = `${finding.problem} ${finding.detail}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     this.#findings.push(finding);
     // Verification of the recording must know of it later.
     this.#files.recording?.finding(finding);
+    this.#checkpoint();
+  }
+
+  /**
+   * Notes in the key log what the recording contains, so that nothing can be
+   * cut off unnoticed.
+   */
+  #checkpoint(): void {
+    const { klog, recording } = this.#files;
+    this.#nextCheckpoint = performance.now() + CHECKPOINT_MS;
+    if (recording === undefined || recording.blocks === this.#noted) return;
+    const { blocks, size, tag } = recording;
+    this.#noted = blocks;
+    klog.append([checkpointEntry(blocks, size, tag)], false);
   }
 
   /** The key log. */
@@ -312,6 +365,7 @@ export class RunningTrace implements Disposable {
   step(): void {
     if (!this.alive()) return;
     this.read(true);
+    if (performance.now() >= this.#nextCheckpoint) this.#checkpoint();
     const { rotateMs = VERIFY_MS } = this.options;
     this.#backlog.digest(Math.min(VERIFY_MS, rotateMs / 2));
   }
@@ -341,16 +395,24 @@ export class RunningTrace implements Disposable {
    */
   end(whole: boolean): Verification {
     const { klog, recording } = this.#files;
-    this.verifyAll();
+    this.#backlog.digest(LAST_VERIFY_MS);
+    if (!this.#backlog.empty) {
+      this.report({
+        problem: "not verified",
+        detail:
+          "the guest claims to have overwritten so many entries that the rest could not be verified",
+      });
+    }
     klog.append(this.rings.rings.map((ring) => {
       const last = whole ? ring.end : ring.next - 1;
       this.#verifier.end(ring.area.cpu, last);
       return { type: KLOG.stop, cpu: ring.area.cpu, a: last, b: ring.lost };
     }));
-    // Without an end record, the log shows that it is unknown what came after.
-    if (whole) klog.append([{ type: KLOG.end }]);
     if (this.#resumed !== undefined) this.#noteRecorded();
     this.#names.record(recording, this.#kernel);
+    this.#checkpoint();
+    // Without an end record, the log shows that it is unknown what came after.
+    if (whole) klog.append([{ type: KLOG.end }]);
     return this.#verifier.finish();
   }
 
@@ -361,12 +423,18 @@ export class RunningTrace implements Disposable {
   #noteRecorded(): void {
     const { klog, recording } = this.#files;
     if (recording === undefined) return;
-    verifyRecording(recording.path, klog.path, (_cpu, _sequence, words, at) => {
+    const note: VisitEntry = (_cpu, _sequence, words, at) => {
       const kind = kindAt(words, at);
       if (kind === ENTRY_KIND.entry || kind === ENTRY_KIND.return) {
         this.#names.note(words, at);
       }
-    });
+    };
+    try {
+      verifyRecording(recording.path, klog.path, note);
+    } catch (error) {
+      // Names are only for display, and the trace must be ended.
+      if (!(error instanceof XftraceError)) throw error;
+    }
   }
 
   /** Closes the log and the recording. */
@@ -393,7 +461,7 @@ function recordingHeader(
     seal,
     nonce: nonceText(page.nonce),
     generation,
-    klog: klogPath,
+    klog: basename(klogPath),
     target,
     kernel: kernel.facts.release,
     arch: kernel.arch.name,

@@ -5,11 +5,12 @@
  *
  * @module
  */
-import { MemoryError, XftraceError } from "../../base/errors.ts";
+import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL } from "../page/abi.ts";
 import { ControlPage } from "../page/control_page.ts";
-import { KLOG, Klog } from "../keys/klog.ts";
+import { Klog } from "../keys/klog.ts";
+import { KLOG } from "../keys/klog_format.ts";
 import { guestError, Mailbox } from "../page/mailbox.ts";
 import {
   type Dropped,
@@ -154,13 +155,18 @@ export class SealedTracer {
   async #command(
     command: "reset" | "configure" | "unregister" | "ping",
     mail?: Uint8Array,
-    timeoutMs = 120_000,
+    options: {
+      readonly timeoutMs?: number | undefined;
+      /** Called while waiting; default: the trace's next step. */
+      readonly step?: () => void;
+    } = {},
   ): Promise<void> {
     const onProgress = this.#trace?.options.onProgress;
+    const step = options.step ?? (() => this.#trace?.step());
     const { result } = await this.mailbox.command(command, mail, {
-      timeoutMs,
+      timeoutMs: options.timeoutMs ?? 120_000,
       onWait: (progress) => {
-        this.#trace?.step();
+        step();
         onProgress?.(progress);
       },
     });
@@ -190,10 +196,12 @@ export class SealedTracer {
     this.#findings = NO_FINDINGS;
     const klog = new Klog(options.klogPath);
     this.#logCommands(klog);
+    let configured = false;
     try {
       await this.#command("reset");
       const trace = RunningTrace.begin(target, this, options, seal, klog);
       this.#run(trace);
+      configured = true;
       await this.#command("configure", message);
       trace.watch.watchCallSites(roots);
       trace.watch.switched(true);
@@ -201,6 +209,7 @@ export class SealedTracer {
     } catch (error) {
       if (this.#trace === undefined) klog[Symbol.dispose]();
       this.detach();
+      if (configured) await this.#tryTakeBack();
       throw error;
     }
   }
@@ -339,7 +348,7 @@ export class SealedTracer {
       const whole = options.guestGone === true
         ? this.#readLeft(trace)
         : await this.#switchOff(trace);
-      if (whole) trace.read(false);
+      if (whole && options.guestGone !== true) trace.read(false);
       const verification = trace.end(whole);
       return {
         entries: trace.rings.entries,
@@ -356,26 +365,66 @@ export class SealedTracer {
 
   /**
    * Runs the last checks, then switches off; returns whether the module obeyed.
+   * Whatever else fails, the module is switched off first.
    */
   async #switchOff(trace: RunningTrace): Promise<boolean> {
     if (!trace.alive()) return false;
-    if (!trace.closing) {
-      trace.watch.makeDue();
-      trace.check();
-    }
+    const failures: unknown[] = [];
+    const attempt = (step: () => void) => {
+      if (failures.length > 0) return;
+      try {
+        step();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    if (!trace.closing) attempt(() => lastCheck(trace));
     this.page.setU32(CONTROL.enabled, 0);
     const silent = this.#findings.some((f) => f.problem === "no heartbeat");
+    const log = this.mailbox.onCommand;
+    this.mailbox.onCommand = (number, command) =>
+      attempt(() => log?.(number, command));
+    let obeyed = true;
+    let refusal: XftraceError | undefined;
     try {
-      await this.#command("unregister", undefined, silent ? 2000 : undefined);
+      await this.#command("unregister", undefined, {
+        timeoutMs: silent ? 2000 : undefined,
+        step: () => attempt(() => trace.step()),
+      });
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
-      // What was read is worth more than the error, which becomes a finding.
-      if (trace.alive()) {
-        trace.report({ problem: "no heartbeat", detail: error.message });
-      }
-      return false;
+      obeyed = false;
+      refusal = error;
     }
-    return true;
+    if (failures.length > 0) throw failures[0];
+    // What was read is worth more than the error, which becomes a finding.
+    if (refusal !== undefined && trace.alive()) {
+      trace.report({ problem: "no heartbeat", detail: refusal.message });
+    }
+    return obeyed;
+  }
+
+  /**
+   * Takes back what a trace has written to the guest, without its files: stops
+   * recording, and has the module leave the function graph. For a trace that
+   * cannot be continued.
+   *
+   * @throws {XftraceError} when the module does not answer; recording is off.
+   */
+  async takeBack(): Promise<void> {
+    this.detach();
+    if (!this.page.alive) return;
+    this.page.setU32(CONTROL.enabled, 0);
+    await this.#command("unregister", undefined, { timeoutMs: 10_000 });
+  }
+
+  /** Like {@linkcode takeBack}, when there is an error to be told already. */
+  async #tryTakeBack(): Promise<void> {
+    try {
+      await this.takeBack();
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+    }
   }
 
   /** Whether the memory of a guest that has ended could be read to its end. */
@@ -400,5 +449,21 @@ export class SealedTracer {
     this.mailbox.onCommand = undefined;
     this.#trace = undefined;
     trace?.[Symbol.dispose]();
+  }
+}
+
+/** The last checks of a trace; what cannot be read is a finding. */
+function lastCheck(trace: RunningTrace): void {
+  try {
+    trace.watch.makeDue();
+    trace.check();
+  } catch (error) {
+    if (!(error instanceof MemoryError || error instanceof KernelError)) {
+      throw error;
+    }
+    trace.report({
+      problem: "control page changed",
+      detail: `the module could not be checked: ${error.message}`,
+    });
   }
 }

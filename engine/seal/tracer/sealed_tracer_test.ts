@@ -91,7 +91,7 @@ for (const seal of ["xor", "siphash", "siphash+ratchet"] as const) {
     assert.ok(isClean(verified));
     assert.equal(verified.total.verified, summary.entries);
     assert.equal(verified.recording.header.target, "fixture");
-    assert.deepEqual(verified.recording.names, {
+    assert.deepEqual({ ...verified.recording.names }, {
       [`0x${SCHEDULE.toString(16)}`]: "schedule",
       [`0x${(SCHEDULE + 9n).toString(16)}`]: "schedule+0x9",
     });

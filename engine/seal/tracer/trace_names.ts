@@ -9,10 +9,13 @@ import { MemoryError } from "../../base/errors.ts";
 import { AddressMap } from "../../memory/address_map.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { WORD } from "../page/abi.ts";
-import type { Names, RecordingWriter } from "../recording/recording.ts";
+import type { RecordingWriter } from "../recording/recording.ts";
+import type { Names } from "../recording/recording_format.ts";
 
 /** Interval in milliseconds between lookups of addresses without a name. */
 const NAMES_MS = 1000;
+/** Maximum number of addresses that get names. */
+const MOST_NAMES = 1 << 20;
 
 /**
  * Names by address in hex: `vfs_read+0x1c`, `hooked+0x4 [module]`. Addresses
@@ -54,6 +57,7 @@ export class TraceNames {
   }
 
   #note(words: Int32Array, at: number): void {
+    if (this.#noted.size >= MOST_NAMES) return;
     this.#noted.set(words[at] >>> 0, words[at + 1] >>> 0, true);
   }
 

@@ -3,7 +3,8 @@ import { MemoryError } from "../../base/errors.ts";
 import { FIXTURE_TEXT } from "../../kernel/symbols/symbols_fixture.ts";
 import { ENTRY_WORDS, WORD } from "../page/abi.ts";
 import { ModuleGuest } from "../page/module_fixture.ts";
-import type { Names, RecordingWriter } from "../recording/recording.ts";
+import type { RecordingWriter } from "../recording/recording.ts";
+import type { Names } from "../recording/recording_format.ts";
 import { symbolNames, TraceNames } from "./trace_names.ts";
 
 /** `schedule` of the fixture's kernel. */

@@ -6,8 +6,10 @@ import { EXIT } from "xftrace";
 import { writeOutput } from "xftrace/output";
 import {
   isClean,
+  isUnharmed,
   type RecordingVerification,
   reportRecording,
+  SEAL_NUMBER,
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
@@ -21,7 +23,8 @@ export function registerVerify(program: Command): void {
       "Verifies every entry of a sealed recording with the keys of its key log:\n" +
         "for each CPU, how many are verified, forged, missing, replayed, reordered, or\n" +
         "sealed too early or too late. Lost entries were overwritten before they\n" +
-        "were read, which is not tampering. The exit code is 2 if anything is wrong.",
+        "were read, which is not tampering. The exit code is 2 if anything is wrong,\n" +
+        "and 3 if a part of an old recording cannot be authenticated.",
     )
     .argument(
       "<recording>",
@@ -29,7 +32,7 @@ export function registerVerify(program: Command): void {
     )
     .option(
       "--klog <file>",
-      "the key log (default: the one that the recording names)",
+      "the key log (default: the one beside the recording that it names)",
     )
     .option(
       "--epochs",
@@ -67,8 +70,23 @@ Examples:
           const line of verificationLines(result, options.epochs === true)
         ) outLine(line);
       }
-      if (!isClean(result)) Deno.exitCode = EXIT.findings;
+      Deno.exitCode = verificationExit(result);
     });
+}
+
+/** The exit code for a verdict. */
+export function verificationExit(result: RecordingVerification): number {
+  if (isClean(result)) return EXIT.ok;
+  return isUnharmed(result) ? EXIT.unjudged : EXIT.findings;
+}
+
+/** Names of seals that anybody in the guest could make. */
+const WEAK = ["none", "xor"];
+
+/** The name of a recording's seal. */
+function sealOf({ recording }: RecordingVerification): string {
+  return Object.entries(SEAL_NUMBER)
+    .find(([, number]) => number === recording.seal)?.[0] ?? "unknown";
 }
 
 /** The result as JSON. */
@@ -78,6 +96,10 @@ export function verificationJson(
 ): unknown {
   return {
     clean: isClean(result),
+    seal: sealOf(result),
+    klog: result.recording.klog,
+    started: startOf(result),
+    unauthenticated: result.unauthenticated ?? null,
     total: result.total,
     problems: result.problems,
     findings: result.findings,
@@ -100,7 +122,13 @@ export function verificationLines(
   const row = (name: string, cells: readonly (string | number)[]) =>
     name.padEnd(16) +
     cells.map((cell) => String(cell).padStart(width)).join("");
-  const lines = [row("", VERDICTS)];
+  const { header, klog } = result.recording;
+  const lines = [
+    `trace of ${header.target} since ${startOf(result)}, seal ${
+      sealOf(result)
+    }, keys of ${klog}`,
+    row("", VERDICTS),
+  ];
   for (const { cpu, counts, epochs: of } of result.cpus) {
     if (epochs) {
       for (const [epoch, one] of of) {
@@ -123,10 +151,24 @@ export function verificationLines(
   if (result.findings.length > 20) {
     lines.push(`and ${result.findings.length - 20} more`);
   }
-  lines.push(
-    isClean(result)
-      ? "verified: nothing was added, changed or taken away"
-      : "NOT GENUINE: see above",
-  );
+  if (!isUnharmed(result)) lines.push("NOT GENUINE: see above");
+  else if (result.unauthenticated !== undefined) {
+    const entries = WEAK.includes(sealOf(result))
+      ? `the seal "${sealOf(result)}" proves nothing, and`
+      : "its entries are genuine, but";
+    lines.push(`NOT ALL VERIFIED: ${entries} ${result.unauthenticated}`);
+  } else if (WEAK.includes(sealOf(result))) {
+    lines.push(
+      `verified: nothing was added, changed or taken away since it was recorded; what the guest itself could change before, the seal "${
+        sealOf(result)
+      }" does not show`,
+    );
+  } else lines.push("verified: nothing was added, changed or taken away");
   return lines;
+}
+
+/** When the trace began, as an ISO date. */
+function startOf({ recording }: RecordingVerification): string {
+  const date = new Date(recording.started);
+  return Number.isNaN(date.getTime()) ? "an unknown time" : date.toISOString();
 }
