@@ -39,8 +39,10 @@ import {
  * are ratcheted, which takes two minutes.
  */
 const MOST_SKIPPED = 2 ** 29;
-/** The same for what is not authenticated. */
-const MOST_SKIPPED_UNSURE = 2 ** 24;
+/** The same for recordings without tags. */
+const MOST_SKIPPED_OLD = 2 ** 24;
+/** The same for blocks that are not authentic. */
+const MOST_SKIPPED_UNSURE = 2 ** 20;
 /** Maximum number of problems of a kind that are listed. */
 const MOST_PROBLEMS = 1000;
 
@@ -294,7 +296,12 @@ class BlockReader {
       return;
     }
     const gap = sequence - next + (lost ? count : 0);
-    if (!this.#mayStep(gap, block.authentic)) {
+    const most = block.authentic
+      ? MOST_SKIPPED
+      : believed
+      ? MOST_SKIPPED_OLD
+      : MOST_SKIPPED_UNSURE;
+    if (!this.#mayStep(gap, most)) {
       this.#complain(
         `CPU ${cpu} jumps from entry ${next} to ${
           sequence + count
@@ -310,7 +317,7 @@ class BlockReader {
   /** Ends a CPU's sequence where the key log says. */
   end(cpu: number, last: number): void {
     const next = this.#verifier.next(cpu);
-    if (!this.#mayStep(last - next, true)) {
+    if (!this.#mayStep(last - next, MOST_SKIPPED)) {
       this.#complain(
         `CPU ${cpu} has entries up to ${
           next - 1
@@ -319,8 +326,7 @@ class BlockReader {
     } else this.#verifier.end(cpu, last);
   }
 
-  #mayStep(gap: number, authentic: boolean): boolean {
-    const most = authentic ? MOST_SKIPPED : MOST_SKIPPED_UNSURE;
+  #mayStep(gap: number, most: number): boolean {
     if (gap > 0 && this.#seal === SEAL.ratchet) {
       if (this.#skipped + gap > most) return false;
       this.#skipped += gap;
