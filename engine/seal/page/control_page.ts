@@ -18,7 +18,8 @@ const MOST_CPUS = 8192;
 /** Maximum size of all rings together in bytes; each is mapped page by page. */
 const MOST_RING_BYTES = 2 ** 32;
 /** Limits of the mail area in bytes; the module's has 256 KiB. */
-const MAIL_BYTES = { least: 4096, most: 1 << 20 };
+const LEAST_MAIL_BYTES = 4096;
+const MOST_MAIL_BYTES = 1 << 20;
 /** Maximum size of the module's code in bytes. */
 const MOST_TEXT_BYTES = 1 << 24;
 /** Maximum number of places of the magic number that are looked at. */
@@ -101,7 +102,7 @@ export class ControlPage {
     this.mailGva = this.u64(CONTROL.mail);
     this.mailBytes = this.u32(CONTROL.mail_bytes);
     if (
-      this.mailBytes < MAIL_BYTES.least || this.mailBytes > MAIL_BYTES.most
+      this.mailBytes < LEAST_MAIL_BYTES || this.mailBytes > MOST_MAIL_BYTES
     ) throw bad(`it claims a mail area of ${this.mailBytes} bytes`);
     this.cpus = this.#areas(bad);
   }

@@ -6,7 +6,7 @@ import { Klog } from "../keys/klog.ts";
 import { KLOG } from "../keys/klog_format.ts";
 import { readKlog } from "../keys/read_klog.ts";
 import { SEAL } from "../page/abi.ts";
-import { klogBeside } from "./open_recording.ts";
+import { klogBeside } from "./open_with_keys.ts";
 import {
   FakeCpu,
   joinRecording,

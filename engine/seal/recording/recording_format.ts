@@ -165,7 +165,7 @@ const MOST_NAMES = 1 << 20;
  * The names of a recording, which arrive in parts. What is not a name is left
  * out: without it, addresses are shown.
  */
-export class NameTable {
+export class RecordedNames {
   /** All names so far. */
   readonly names: Record<string, string> = Object.create(null);
   #count = 0;

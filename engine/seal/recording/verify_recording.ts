@@ -19,13 +19,13 @@ import {
   type JudgedBlock,
   RecordingKey,
 } from "./authentication.ts";
-import { openRecording } from "./open_recording.ts";
+import { openWithKeys } from "./open_with_keys.ts";
 import {
   BLOCK,
   decodeFinding,
   type Names,
-  NameTable,
   type RecordedFinding,
+  RecordedNames,
   type RecordingHeader,
 } from "./recording_format.ts";
 import {
@@ -155,10 +155,10 @@ export function readVerified(
   klogPath: string | undefined,
   begin: (recording: RecordingBegin) => VisitEntry | undefined,
 ): RecordingVerification {
-  using open = openRecording(path, klogPath);
+  using open = openWithKeys(path, klogPath);
   const { file, klog, start } = open;
   const { header } = file.start;
-  const table = new NameTable();
+  const table = new RecordedNames();
   const { names } = table;
   const problems: string[] = [...klog.problems];
   if (klog.torn > 0) {

@@ -67,7 +67,7 @@ function readKeys(
  * @throws {XftraceError} when one of them cannot be read or has another format,
  * or the log has no keys for the recording.
  */
-export function openRecording(path: string, given?: string): OpenRecording {
+export function openWithKeys(path: string, given?: string): OpenRecording {
   const file = new RecordingFile(path);
   try {
     const { klogPath, klog } = readKeys(path, file.start.header, given);
