@@ -32,6 +32,12 @@ void xft_set_path_arguments(const u8 *bits);
 void xft_push_arguments(struct xft_cpu *cpu, const struct pt_regs *regs,
 			u32 nr, u16 depth);
 
+/*
+ * seal.c: numbers and seals an entry; false when the CPU has no key yet.
+ * Interrupts must be off.
+ */
+bool xft_seal(struct xft_cpu *cpu, struct xft_entry *entry);
+
 /* graph.c: the handlers. */
 extern struct fgraph_ops xft_graph_ops;
 int xft_handlers_init(void);

@@ -214,10 +214,15 @@ void xft_graph_exit(void)
 		return;
 	xft_graph_unregister();
 	for (i = 0; i < xft_control.cpu_count; i++) {
-		/* Keys and traces must not outlive the module. */
-		memzero_explicit(xft_cpus[i].key, sizeof(xft_cpus[i].key));
-		if (xft_cpus[i].ring)
-			vfree((void *)(unsigned long)xft_cpus[i].ring);
+		struct xft_cpu *cpu = &xft_cpus[i];
+		void *ring = (void *)(unsigned long)cpu->ring;
+
+		/*
+		 * Keys must not outlive the module: neither the one in use nor
+		 * one that no entry has taken.
+		 */
+		memzero_explicit(cpu, sizeof(*cpu));
+		vfree(ring);
 	}
 	vfree(xft_cpus);
 	xft_cpus = NULL;
