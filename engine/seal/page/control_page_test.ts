@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { KernelError } from "../../base/errors.ts";
+import { KernelError, XftraceError } from "../../base/errors.ts";
 import { CONTROL, CPU, PAGE_MAGIC } from "./abi.ts";
-import { ControlPage } from "./control_page.ts";
+import { ControlPage, ringPages } from "./control_page.ts";
 import { ModuleGuest } from "./module_fixture.ts";
 
 Deno.test("the page of a loaded module is found, together with its rings", () => {
@@ -64,6 +64,21 @@ for (
       /it claims 9000 CPUs/,
     ],
     [
+      "CPUs anywhere",
+      (guest) => guest.set64(CONTROL.cpus, guest.get64(CONTROL.cpus) + 8n),
+      /its CPUs are not aligned/,
+    ],
+    [
+      "a ring in the middle of a page",
+      (guest) => guest.setCpu64(0, CPU.ring, guest.cpus[0].ring + 64n),
+      /the ring of CPU 0 is not aligned to a page/,
+    ],
+    [
+      "a mail area of any size",
+      (guest) => guest.set32(CONTROL.mail_bytes, 0xffffffff),
+      /claims a mail area of 4294967295 bytes/,
+    ],
+    [
       "a ring of any size",
       (guest) => guest.setCpu64(0, CPU.ring_entries, 100),
       /CPU 0 claims a ring of 100 entries/,
@@ -93,4 +108,54 @@ Deno.test("other pages that look like the control page", () => {
     pages: [guest.fixture.gpa(copy)],
     more: false,
   });
+});
+
+Deno.test("pages of 64 KiB: a ring may be smaller than a page", () => {
+  const { kernel } = new ModuleGuest();
+  const translate = (gva: bigint) => ({ gpa: Number(gva & 0xffffn) });
+  const large = Object.create(kernel, {
+    pageSize: { value: 1 << 16 },
+    space: { value: { translate } },
+  });
+  assert.deepEqual([...ringPages(large, 0x8_0000n, 64)], [0]);
+  assert.deepEqual([...ringPages(large, 0x8_0000n, 1024)], [0]);
+  assert.deepEqual([...ringPages(large, 0x8_0000n, 2048)], [0, 0]);
+});
+
+Deno.test("CPUs whose rings together are larger than any module's are refused", () => {
+  const guest = new ModuleGuest({ cpus: 1 });
+  // All of them are the same area, which is not looked at before the sum.
+  const areas = guest.fixture.allocate(80 * CPU.bytes, 4096);
+  for (let cpu = 0; cpu < 80; cpu++) {
+    const at = areas + BigInt(cpu * CPU.bytes);
+    guest.fixture.setU64(at + BigInt(CPU.ring), guest.cpus[0].ring);
+    guest.fixture.setU64(at + BigInt(CPU.ring_entries), 2n ** 26n);
+  }
+  guest.set64(CONTROL.cpus, areas);
+  guest.set32(CONTROL.cpu_count, 80);
+  const start = performance.now();
+  // The first ring is not mapped as far as it claims, or the sum is refused.
+  assert.throws(() => ControlPage.find(guest.kernel), XftraceError);
+  assert.ok(performance.now() - start < 5000);
+  for (let cpu = 0; cpu < 80; cpu++) {
+    const at = areas + BigInt(cpu * CPU.bytes);
+    guest.fixture.setU64(at + BigInt(CPU.ring_entries), 64);
+  }
+  assert.equal(ControlPage.find(guest.kernel)?.cpus.length, 80);
+});
+
+Deno.test("magic numbers all over the guest's memory are not all looked at", () => {
+  const guest = new ModuleGuest();
+  const page = ControlPage.find(guest.kernel);
+  const many = guest.fixture.allocate(40 * 4096, 4096);
+  for (let i = 0n; i < 40n * 512n; i++) {
+    guest.fixture.setU64(many + i * 8n, PAGE_MAGIC);
+  }
+  assert.equal(page?.foreignPages().more, true);
+  for (let i = 0n; i < 40n; i++) {
+    const at = many + i * 4096n + BigInt(CONTROL.control_bytes);
+    guest.fixture.setU32(at, CONTROL.bytes);
+  }
+  const { length } = page?.foreignPages().pages ?? [];
+  assert.ok(length > 0 && length <= 16);
 });

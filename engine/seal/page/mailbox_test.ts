@@ -83,3 +83,16 @@ Deno.test("a thread that does not answer, and a module that is unloaded", async 
   await assert.rejects(gone, /was unloaded, or the guest restarted/);
   await assert.rejects(mailbox.command("ping"), /has been unloaded/);
 });
+
+Deno.test("a file that never ends is not read without end", async () => {
+  const { mailbox, page } = setting();
+  const bytes = new Uint8Array(page.mailBytes);
+  let parts = 0;
+  mailbox.command = () =>
+    Promise.resolve({ number: ++parts, result: bytes.length, bytes });
+  await assert.rejects(
+    mailbox.readTracefs("trace"),
+    /gives more than 67108864 bytes as tracefs' trace/,
+  );
+  assert.equal(parts, (1 << 26) / bytes.length + 1);
+});

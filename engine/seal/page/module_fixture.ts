@@ -268,6 +268,14 @@ export class ModuleGuest {
     if (command === COMMAND.configure) {
       const at = this.fixture.gpa(this.#mail) + CONFIG.seal;
       this.set32(CONTROL.seal, this.fixture.view.getUint32(at, true));
+      this.set32(
+        CONTROL.flags,
+        this.fixture.view.getUint32(at + CONFIG.flags - CONFIG.seal, true),
+      );
+      this.set32(
+        CONTROL.max_depth,
+        this.fixture.view.getUint32(at + CONFIG.max_depth - CONFIG.seal, true),
+      );
       this.set32(CONTROL.registered, 1);
       this.#register(this.#ops);
     }

@@ -52,6 +52,17 @@ export interface PresenceFinding {
  */
 export type Switched = "unused" | "off" | "going on" | "on";
 
+/** What the host has configured, which the module repeats on its page. */
+export interface PresenceSettings {
+  /** XFT_SEAL_*. */
+  readonly seal: number;
+  readonly generation: number;
+  /** CONFIG_FLAG; `undefined`: not known. */
+  readonly flags?: number | undefined;
+  /** Levels below a root; 0: all. `undefined`: not known. */
+  readonly maxDepth?: number | undefined;
+}
+
 /** Watches a module, starting when this object is created. */
 export class Presence {
   readonly #page: ControlPage;
@@ -97,7 +108,7 @@ export class Presence {
    */
   quick(
     switched: Switched,
-    settings?: { readonly seal: number; readonly generation: number },
+    settings?: PresenceSettings,
   ): PresenceFinding[] {
     const findings: PresenceFinding[] = [];
     const add = (problem: PresenceProblem, detail: string) => {
@@ -112,12 +123,19 @@ export class Presence {
       add("control page changed", "its address, number or sizes are others");
     }
     if (settings !== undefined) {
-      const seal = page.u32(CONTROL.seal);
-      const generation = page.number(CONTROL.generation);
-      if (seal !== settings.seal || generation !== settings.generation) {
+      const changed = (
+        [
+          ["seal", page.u32(CONTROL.seal), settings.seal],
+          ["generation", page.number(CONTROL.generation), settings.generation],
+          ["flags", page.u32(CONTROL.flags), settings.flags],
+          ["max_depth", page.u32(CONTROL.max_depth), settings.maxDepth],
+        ] as const
+      ).filter(([, is, was]) => was !== undefined && is !== was);
+      if (changed.length > 0) {
         add(
           "settings changed",
-          `seal ${seal} and generation ${generation} instead of ${settings.seal} and ${settings.generation}`,
+          changed.map(([name, is, was]) => `${name} ${is} instead of ${was}`)
+            .join(", "),
         );
       }
     }

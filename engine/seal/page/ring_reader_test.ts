@@ -173,3 +173,13 @@ Deno.test("an entry whose place another entry has taken is not a rewritten one",
   await pause();
   assert.deepEqual(next(), ["lost 11..11", "12..138"]);
 });
+
+Deno.test("after the last read as well, an impossible head is not believed", () => {
+  const { ring, reader, next } = reading();
+  ring.write(5);
+  next();
+  ring.head = 2 ** 50;
+  assert.equal(reader.end, 5);
+  ring.head = 6;
+  assert.equal(reader.end, 6);
+});

@@ -67,3 +67,18 @@ Deno.test("what is added while others wait comes after them", () => {
     Array.from({ length: 3001 }, (_, i) => `${i % 2}:${i}+1`),
   );
 });
+
+Deno.test("lost entries are stepped over in parts, so that reading need not wait", () => {
+  const { got, backlog } = setting();
+  backlog.lost(0, 100_000);
+  backlog.entries(0, entriesFrom(1, 1));
+  backlog.digest(0);
+  assert.deepEqual([got, backlog.empty], [[], false]);
+  backlog.digest();
+  assert.deepEqual(got, [
+    ...Array(3).fill("0:lost 32768"),
+    `0:lost ${100_000 - 3 * 32768}`,
+    "0:1+1",
+  ]);
+  assert.equal(backlog.empty, true);
+});

@@ -84,6 +84,11 @@ export interface SealedOptions extends SealedConfig {
    * 5000.
    */
   readonly checkMs?: number;
+  /**
+   * Maximum time for a command in milliseconds; default 120,000, since
+   * registering all functions takes long under emulation.
+   */
+  readonly commandMs?: number;
   /** Called while waiting for a command. */
   readonly onProgress?: (progress: CommandProgress) => void;
 }

@@ -74,6 +74,9 @@ export interface SealedSummary {
   readonly verification: Verification;
 }
 
+/** Default of {@linkcode SealedOptions.commandMs}. */
+const COMMAND_MS = 120_000;
+
 const NO_FINDINGS: readonly PresenceFinding[] = [];
 
 /**
@@ -95,6 +98,7 @@ export class SealedTracer {
   readonly mailbox: Mailbox;
   readonly presence: Presence;
   #trace: RunningTrace | undefined;
+  #commandMs = COMMAND_MS;
   /** Problems found in the running trace, or else in the last one. */
   #findings: readonly PresenceFinding[] = NO_FINDINGS;
 
@@ -164,7 +168,7 @@ export class SealedTracer {
     const onProgress = this.#trace?.options.onProgress;
     const step = options.step ?? (() => this.#trace?.step());
     const { result } = await this.mailbox.command(command, mail, {
-      timeoutMs: options.timeoutMs ?? 120_000,
+      timeoutMs: options.timeoutMs ?? this.#commandMs,
       onWait: (progress) => {
         step();
         onProgress?.(progress);
@@ -191,7 +195,9 @@ export class SealedTracer {
     }
     const { page } = this;
     const { kernel, target } = this.#session;
-    const { message, roots, seal } = resolveConfig(kernel, options);
+    const config = resolveConfig(kernel, options);
+    const { message, seal } = config;
+    this.#commandMs = options.commandMs ?? COMMAND_MS;
     page.setU32(CONTROL.enabled, 0);
     this.#findings = NO_FINDINGS;
     const klog = new Klog(options.klogPath);
@@ -203,7 +209,7 @@ export class SealedTracer {
       this.#run(trace);
       configured = true;
       await this.#command("configure", message);
-      trace.watch.watchCallSites(roots);
+      trace.watch.configured(config);
       trace.watch.switched(true);
       page.setU32(CONTROL.enabled, 1);
     } catch (error) {
@@ -223,6 +229,7 @@ export class SealedTracer {
    */
   resume(options: SealedOptions): void {
     const trace = RunningTrace.resume(this, options);
+    this.#commandMs = options.commandMs ?? COMMAND_MS;
     this.#logCommands(trace.klog);
     this.#run(trace);
     for (const [number, command] of trace.givenBefore) {
@@ -388,7 +395,7 @@ export class SealedTracer {
     let refusal: XftraceError | undefined;
     try {
       await this.#command("unregister", undefined, {
-        timeoutMs: silent ? 2000 : undefined,
+        timeoutMs: silent ? Math.min(this.#commandMs, 2000) : undefined,
         step: () => attempt(() => trace.step()),
       });
     } catch (error) {
@@ -415,7 +422,8 @@ export class SealedTracer {
     this.detach();
     if (!this.page.alive) return;
     this.page.setU32(CONTROL.enabled, 0);
-    await this.#command("unregister", undefined, { timeoutMs: 10_000 });
+    const timeoutMs = Math.min(this.#commandMs, 10_000);
+    await this.#command("unregister", undefined, { timeoutMs });
   }
 
   /** Like {@linkcode takeBack}, when there is an error to be told already. */

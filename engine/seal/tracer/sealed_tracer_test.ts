@@ -6,6 +6,10 @@ import {
   ModuleGuest,
   type ModuleGuestOptions,
 } from "../page/module_fixture.ts";
+import {
+  joinRecording,
+  splitRecording,
+} from "../recording/recording_fixture.ts";
 import { isUntouched } from "../recording/verifier_fixture.ts";
 import { isClean, verifyRecording } from "../recording/verify_recording.ts";
 import type { SealedOptions } from "./running_trace.ts";
@@ -191,6 +195,16 @@ const TAMPERINGS: readonly [
     (guest) => guest.set32(CONTROL.enabled, 0),
     "switched off",
   ],
+  [
+    "no arguments",
+    (guest) => guest.set32(CONTROL.flags, 1),
+    "settings changed",
+  ],
+  [
+    "another depth",
+    (guest) => guest.set32(CONTROL.max_depth, 1),
+    "settings changed",
+  ],
   ["another seal", (guest) => guest.set32(CONTROL.seal, 0), "settings changed"],
   [
     "claim not to be registered",
@@ -325,4 +339,68 @@ Deno.test("nothing is started twice, or stopped without being started", async ()
     XftraceError,
   );
   assert.equal(tracer.running, false);
+});
+
+Deno.test("a trace that cannot be continued is taken back without its files", async () => {
+  using setting = new Setting();
+  const { guest, tracer, options } = setting;
+  await tracer.start(options);
+  setting.work(3);
+  tracer.poll();
+  tracer.detach();
+  // Somebody changed the recording meanwhile.
+  const bytes = Deno.readFileSync(`${setting.folder}/trace.xfts`);
+  bytes[bytes.length - 1] ^= 1;
+  Deno.writeFileSync(`${setting.folder}/trace.xfts`, bytes);
+  const other = setting.find();
+  assert.throws(() => other.resume(options), /cannot be continued: block/);
+  assert.equal(guest.get32(CONTROL.enabled), 1);
+  await other.takeBack();
+  assert.equal(guest.get32(CONTROL.enabled), 0);
+  assert.equal(guest.get32(CONTROL.registered), 0);
+  assert.equal(isClean(setting.verify()), false);
+});
+
+Deno.test("the module is switched off even if nothing can be written any more", async () => {
+  using setting = new Setting();
+  const { guest, tracer, options } = setting;
+  await tracer.start(options);
+  setting.work(3);
+  tracer.poll();
+  // As with a full disk: the key log refuses what is appended.
+  tracer.mailbox.onCommand = () => {
+    throw new XftraceError("the key log cannot be written");
+  };
+  await assert.rejects(tracer.stop(), /the key log cannot be written/);
+  assert.equal(guest.get32(CONTROL.enabled), 0);
+  assert.equal(guest.get32(CONTROL.registered), 0);
+  assert.equal(guest.carriedOut.at(-1), "unregister");
+  assert.equal(tracer.running, false);
+});
+
+Deno.test("what can be cut off a recording unnoticed is at most its last second", async () => {
+  using setting = new Setting();
+  const { tracer, options } = setting;
+  await tracer.start(options);
+  setting.work(3);
+  tracer.poll();
+  tracer.checkNow();
+  setting.guest.set32(CONTROL.enabled, 0);
+  // A finding is noted in the key log at once.
+  tracer.checkNow();
+  tracer.detach();
+  const path = `${setting.folder}/trace.xfts`;
+  const whole = Deno.readFileSync(path);
+  const uncut = setting.verify();
+  assert.match(uncut.problems.join("; "), /while tracing: switched off/);
+  assert.doesNotMatch(uncut.problems.join("; "), /was cut/);
+  const { start, blocks } = splitRecording(whole);
+  for (let kept = 0; kept < blocks.length; kept++) {
+    Deno.writeFileSync(path, joinRecording(start, blocks.slice(0, kept)));
+    assert.match(setting.verify().problems.join("; "), /the recording was cut/);
+    assert.throws(
+      () => setting.find().resume(options),
+      /cannot be continued: the recording was cut/,
+    );
+  }
 });

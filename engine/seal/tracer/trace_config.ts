@@ -72,6 +72,10 @@ export interface ResolvedConfig {
   readonly roots: readonly bigint[];
   readonly filter: readonly bigint[];
   readonly seal: SealName;
+  /** CONFIG_FLAG. */
+  readonly flags: number;
+  /** Levels below a root; 0: all. */
+  readonly maxDepth: number;
 }
 
 /** The text of the system-call dispatcher, as half-open ranges of GVAs. */
@@ -186,16 +190,14 @@ export function resolveConfig(
     CONFIG.bytes + (roots.length + filter.size) * 8,
   );
   const view = new DataView(message.buffer);
-  view.setUint32(
-    CONFIG.flags,
-    (all ? CONFIG_FLAG.all_functions : 0) |
-      (config.interrupts === true ? CONFIG_FLAG.interrupts : 0) |
-      (config.arguments === false ? 0 : CONFIG_FLAG.arguments) |
-      (roots.length === 0 ? CONFIG_FLAG.any_root : 0),
-    true,
-  );
+  const flags = (all ? CONFIG_FLAG.all_functions : 0) |
+    (config.interrupts === true ? CONFIG_FLAG.interrupts : 0) |
+    (config.arguments === false ? 0 : CONFIG_FLAG.arguments) |
+    (roots.length === 0 ? CONFIG_FLAG.any_root : 0);
+  const maxDepth = config.depth ?? 0;
+  view.setUint32(CONFIG.flags, flags, true);
   view.setUint32(CONFIG.seal, SEAL_NUMBER[seal], true);
-  view.setUint32(CONFIG.max_depth, config.depth ?? 0, true);
+  view.setUint32(CONFIG.max_depth, maxDepth, true);
   view.setUint32(CONFIG.root_count, roots.length, true);
   view.setUint32(CONFIG.filter_count, filter.size, true);
   view.setUint32(CONFIG.range_count, ranges.length, true);
@@ -211,5 +213,5 @@ export function resolveConfig(
     view.setBigUint64(at, ip, true);
     at += 8;
   }
-  return { message, roots, filter: [...filter], seal };
+  return { message, roots, filter: [...filter], seal, flags, maxDepth };
 }

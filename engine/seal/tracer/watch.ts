@@ -40,6 +40,15 @@ export interface WatchSettings {
   readonly checkMs?: number;
 }
 
+/** What has been configured. */
+export interface ConfiguredTrace {
+  readonly roots: readonly bigint[];
+  /** CONFIG_FLAG. */
+  readonly flags: number;
+  /** Levels below a root; 0: all. */
+  readonly maxDepth: number;
+}
+
 /** Watches the module during one trace. */
 export class Watch {
   readonly #module: WatchedModule;
@@ -57,6 +66,8 @@ export class Watch {
    * The call sites of the roots; `undefined` in a trace that was taken over.
    */
   #sites: RootCallSites | undefined;
+  /** What else was configured; unknown in a trace that was taken over. */
+  #configured: { readonly flags?: number; readonly maxDepth?: number } = {};
 
   constructor(module: WatchedModule, settings: WatchSettings) {
     const now = performance.now();
@@ -80,11 +91,12 @@ export class Watch {
   }
 
   /**
-   * From now on the kernel must call Ftrace in these functions, which have just
-   * been configured.
+   * From now on the kernel must call Ftrace in the roots, and the module must
+   * keep the settings that have just been configured.
    */
-  watchCallSites(functions: readonly bigint[]): void {
-    this.#sites = new RootCallSites(this.#module.page, functions);
+  configured({ roots, flags, maxDepth }: ConfiguredTrace): void {
+    this.#sites = new RootCallSites(this.#module.page, roots);
+    this.#configured = { flags, maxDepth };
   }
 
   /** Makes all checks due. */
@@ -123,7 +135,7 @@ export class Watch {
     const { seal, generation } = this.#settings;
     return this.#module.presence.quick(
       this.#on ? late ? "on" : "going on" : "off",
-      { seal, generation },
+      { seal, generation, ...this.#configured },
     );
   }
 
