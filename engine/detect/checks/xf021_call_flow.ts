@@ -23,14 +23,15 @@ export const callFlow: Check = {
   run(context, report) {
     const { kernel, options } = context;
     const recorded = context.recorded;
-    if (recorded.events === 0) {
-      report.notRun(NOTHING_RECORDED);
-      return;
-    }
-    report.judged(recorded.events);
     for (const problem of recorded.problems) {
       report.unjudged("a part of what was recorded", problem);
     }
+    if (recorded.events === 0) {
+      // A recording from which everything was taken is not an empty one.
+      if (recorded.problems.length === 0) report.notRun(NOTHING_RECORDED);
+      return;
+    }
+    report.judged(recorded.events);
     for (const { gva, caller, calls } of recorded.functions) {
       strange(context, report, gva, {
         where: `function below ${caller}`,

@@ -1,7 +1,9 @@
 /** Files that are not what they claim: each ends soon, in one sentence. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import fc from "fast-check";
 import { XftraceError } from "../../base/errors.ts";
+import { times } from "../../base/long_fixture.ts";
 import { Klog } from "../keys/klog.ts";
 import { KLOG } from "../keys/klog_format.ts";
 import { readKlog } from "../keys/read_klog.ts";
@@ -210,4 +212,88 @@ Deno.test("a header that is huge or deep, or has strange numbers", () =>
     new DataView(bytes.buffer).setUint32(8, 0xffffffff, true);
     Deno.writeFileSync(path, bytes);
     assert.throws(() => verifyRecording(path), /its head is cut/);
+  }));
+
+/** Numbers that count something, small, at their limits, and in between. */
+const count = fc.oneof(
+  fc.nat(300),
+  fc.constantFrom(0, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER),
+  fc.maxSafeNat(),
+);
+
+Deno.test("whatever a key log says, verification ends with a verdict or a sentence", () =>
+  withFolder((folder) => {
+    const record = fc.record({
+      type: fc.integer({ min: 1, max: 10 }),
+      cpu: fc.constantFrom(0, 0, 1, 65535),
+      a: count,
+      b: count,
+      key: fc.array(fc.integer(), { minLength: 4, maxLength: 4 })
+        .map((words) => Int32Array.from(words)),
+    });
+    const cpu = new FakeCpu(SEAL.ratchet);
+    const { path } = recordTrace(folder, { cpu });
+    const klog = `${folder}/any`;
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 5 }),
+        fc.array(record, { maxLength: 30 }),
+        (seal, records) => {
+          Deno.writeFileSync(klog, new Uint8Array(0));
+          Deno.chmodSync(klog, 0o600);
+          {
+            using log = new Klog(klog);
+            log.append([
+              { type: KLOG.start, a: 1, b: seal, key: NONCE },
+              ...records,
+            ], false);
+          }
+          const start = performance.now();
+          try {
+            assert.ok(verifyRecording(path, klog).problems.length > 0);
+          } catch (error) {
+            assert.ok(error instanceof XftraceError, `${error}`);
+          }
+          assert.ok(performance.now() - start < 10_000);
+        },
+      ),
+      { numRuns: times(60) },
+    );
+  }));
+
+Deno.test("whatever is done to a recording's bytes, it ends with a verdict or a sentence", () =>
+  withFolder((folder) => {
+    const { path } = recordTrace(folder, {
+      cpu: new FakeCpu(SEAL.ratchet),
+      rich: true,
+    });
+    const whole = Deno.readFileSync(path);
+    const edit = fc.record({
+      at: fc.nat(whole.length - 1),
+      bytes: fc.uint8Array({ maxLength: 12 }),
+      removed: fc.constantFrom(0, 0, 1, 8, 64, 4000),
+    });
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+        let bytes = [...whole];
+        for (const { at, bytes: put, removed } of edits) {
+          bytes = [
+            ...bytes.slice(0, at),
+            ...put,
+            ...bytes.slice(at + Math.max(removed, put.length)),
+          ];
+        }
+        const changed = Uint8Array.from(bytes);
+        Deno.writeFileSync(path, changed);
+        const same = changed.length === whole.length &&
+          changed.every((byte, i) => byte === whole[i]);
+        try {
+          const { problems } = verifyRecording(path);
+          assert.equal(problems.length === 1, same, problems.join("; "));
+        } catch (error) {
+          assert.ok(error instanceof XftraceError, `${error}`);
+        }
+      }),
+      { numRuns: times(60) },
+    );
   }));
