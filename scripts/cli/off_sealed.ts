@@ -22,7 +22,7 @@ import {
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
 import { FileSink } from "../collector/file_sink.ts";
-import { ask } from "../collector/protocol.ts";
+import { ask, type Reply } from "../collector/protocol.ts";
 import { sealedResult } from "../collector/sealed_collector.ts";
 import type {
   CollectorResult,
@@ -50,6 +50,19 @@ export interface SealedOff {
   readonly dropped: { nmi: number; unkeyed: number; nested: number } | null;
   readonly foreign: ReportedRecording["foreign"];
 }
+
+/** The result of a trace that was only switched off. */
+const TAKEN_BACK: CollectorResult = {
+  reason: "the trace could not be continued, and was switched off",
+  events: 0,
+  kept: 0,
+  lines: 0,
+  lost: 0,
+  dropped: 0,
+  truncated: false,
+  exact: false,
+  resets: 0,
+};
 
 /** The state of a sealed trace. */
 export type SealedTrace = TraceState & { readonly sealed: SealedState };
@@ -100,29 +113,18 @@ export async function turnOffSealed(
 
 /**
  * Switches the module off, when the trace could not be ended in another way.
- * What is left in the guest is said.
+ * What is left in the guest is said. Otherwise a later `off` need only verify:
+ * to it, the module would look as if somebody else had switched it off.
  */
-async function takeBack(session: Session): Promise<void> {
+async function takeBack(session: Session, folder: StateFolder): Promise<void> {
   try {
     await SealedTracer.find(session)?.takeBack();
+    folder.writeResult(TAKEN_BACK);
   } catch (error) {
     if (!(error instanceof XftraceError)) throw error;
     note(
       `the guest's module may still trace: it could not be switched off: ${error.message}`,
     );
-  }
-}
-
-/** Does one step of ending a trace; if it fails, switches the module off. */
-async function orTakeBack<T>(
-  session: Session,
-  step: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    await takeBack(session);
-    throw error;
   }
 }
 
@@ -135,10 +137,14 @@ async function end(
   folder: StateFolder,
   state: SealedTrace,
 ): Promise<CollectorResult | undefined> {
-  const reply = await orTakeBack(
-    session,
-    () => ask(folder.socket, { do: "finish", output: "", graph: {} }),
-  );
+  let reply: Reply | undefined;
+  try {
+    reply = await ask(folder.socket, { do: "finish", output: "", graph: {} });
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    // It could not end the trace, perhaps because the disk is full.
+    note(error.message);
+  }
   if (reply !== undefined && "result" in reply) return reply.result;
   const left = folder.readResult();
   if (left !== undefined) {
@@ -155,7 +161,7 @@ async function end(
     const { resume: _, ...files } = state.sealed;
     summary = await resumeModule(session, files).stop();
   } catch (error) {
-    await takeBack(session);
+    await takeBack(session, folder);
     if (!(error instanceof XftraceError)) throw error;
     // What was recorded before is still worth its verdict.
     note(error.message);

@@ -42,12 +42,16 @@ import {
 
 const { O_APPEND, O_RDWR } = constants;
 
-/** Opens a file of our own, or creates it with mode 0600. */
-function openOrCreate(path: string, access: number): HostFile {
+/** Opens a file of our own, or, if it may be new, creates it with mode 0600. */
+function openOrCreate(
+  path: string,
+  access: number,
+  mayBeNew: boolean,
+): HostFile {
   try {
     return openHostFile(path, { own: true }, O_RDWR | access);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!mayBeNew || !isMissing(error)) throw error;
   }
   createAndClose(path);
   return openHostFile(path, { own: true }, O_RDWR | access);
@@ -78,7 +82,8 @@ export class Klog implements Disposable {
    * Opens a log, or creates a new one (mode 0600). A log that a crashed writer
    * left is continued where it ends.
    *
-   * @param of which of its records are kept in {@linkcode before}
+   * @param of which of its records are kept in {@linkcode before}; a log of a
+   * certain trace is not created
    * @throws {XftraceError} when it cannot be written, is damaged, or is not the
    * user's own.
    */
@@ -86,14 +91,14 @@ export class Klog implements Disposable {
     this.path = path;
     let file: HostFile;
     try {
-      file = openOrCreate(path, O_APPEND);
+      file = openOrCreate(path, O_APPEND, typeof of === "string");
     } catch (error) {
       throw unwritableLog(path, error);
     }
     this.#file = file.fd;
     try {
       requirePrivate(path, file);
-      this.#head = openOrCreate(`${path}.head`, 0).fd;
+      this.#head = openOrCreate(`${path}.head`, 0, true).fd;
     } catch (error) {
       closeSync(this.#file);
       throw unwritableLog(path, error);
@@ -205,9 +210,7 @@ export class Klog implements Disposable {
 }
 
 function unwritableLog(path: string, error: unknown): XftraceError {
-  if (error instanceof XftraceError) {
-    if (!isMissing(error)) return error;
-  }
+  if (error instanceof XftraceError) return error;
   return new XftraceError(
     `the key log ${path} cannot be written; name a folder of your own`,
     { cause: unwritable(path, error) },
