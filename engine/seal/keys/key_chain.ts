@@ -77,6 +77,14 @@ export class KeyChain {
     this.#taken.push({ epoch, first });
   }
 
+  /** Wipes all keys; the chain is of no use afterwards. */
+  wipe(): void {
+    for (const key of this.#sent.values()) key.fill(0);
+    for (const { key } of this.epochs) key.fill(0);
+    this.key.fill(0);
+    this.#search.fill(0);
+  }
+
   /** The epoch that contains {@linkcode at}; 0 before the first epoch. */
   get epoch(): number {
     return this.epochs.at(-1)?.epoch ?? 0;

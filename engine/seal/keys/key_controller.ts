@@ -219,13 +219,18 @@ export class KeyController {
     return due.length;
   }
 
+  /** Wipes the keys that were sent; the controller is of no use afterwards. */
+  wipe(): void {
+    for (const { key } of this.#slots) key.fill(0);
+    this.#word.fill(0);
+  }
+
   /** The key first, then its epoch, since the guest checks the epoch. */
   #store({ area, key, sent }: Slot): void {
     const { kernel } = this.#page;
-    kernel.memory.write(
-      area.gpa + CPU.slot_key,
-      new Uint8Array(key.slice().buffer),
-    );
+    const bytes = new Uint8Array(key.slice().buffer);
+    kernel.memory.write(area.gpa + CPU.slot_key, bytes);
+    bytes.fill(0);
     storeU64(kernel, area.gpa + CPU.slot_epoch, BigInt(sent));
   }
 }

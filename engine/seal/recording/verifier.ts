@@ -320,6 +320,11 @@ export class SealVerifier {
     return undefined;
   }
 
+  /** Wipes all keys; the verifier is of no use afterwards. */
+  wipe(): void {
+    for (const { chain } of this.#cpus.values()) chain.wipe();
+  }
+
   /** The verdict on everything that was fed. Call it once, at the end. */
   finish(): Verification {
     for (const [cpu, state] of this.#cpus) {

@@ -43,6 +43,30 @@ const only = (counts: VerdictCounts, wrong: Partial<VerdictCounts>) => {
   assert.equal(counts.verified, FakeCpu.COUNT - bad);
 };
 
+Deno.test("epochs are compared as unsigned numbers, of which an entry has the low half", () => {
+  for (const base of [0, 2 ** 31 - 2, 2 ** 32 - 2, 2 ** 40]) {
+    const seal = SEAL_NUMBER["siphash+ratchet"];
+    const words = new Int32Array(4 * ENTRY_WORDS);
+    const verifier = new SealVerifier(seal);
+    const cpu = new FakeCpu(seal);
+    const key = new Int32Array(4);
+    for (let n = 0; n < 4; n++) {
+      const host = Int32Array.of(n, 5, 6, 7);
+      const epoch = base + n + 1;
+      verifier.key(0, epoch, host);
+      verifier.taken(0, epoch, n + 1);
+      takeKey(seal, key, host);
+      cpu.fill(n, epoch);
+      words.set(cpu.entry(n), n * ENTRY_WORDS);
+      sealEntry(seal, key, words, n * ENTRY_WORDS);
+      ratchet(key);
+    }
+    verifier.feed(0, words, 4);
+    const { total } = verifier.finish();
+    assert.equal(total.verified, 4, `from ${base}`);
+  }
+});
+
 for (const name of SEALS) {
   const seal = SEAL_NUMBER[name];
   Deno.test(`each kind of tampering gets its verdict with ${name}`, () => {

@@ -232,6 +232,7 @@ export function readVerified(
       : undefined,
   };
   check.wipe();
+  verifier.wipe();
   return result;
 }
 

@@ -442,8 +442,11 @@ export class RunningTrace implements Disposable {
     }
   }
 
-  /** Closes the log and the recording. */
+  /** Closes the log and the recording, and wipes the keys. */
   [Symbol.dispose](): void {
+    this.#keys.wipe();
+    this.#verifier.wipe();
+    for (const { key } of this.#resumed ?? []) key.fill(0);
     this.#files.recording?.[Symbol.dispose]();
     this.#files.klog[Symbol.dispose]();
   }
