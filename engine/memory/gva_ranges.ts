@@ -28,6 +28,21 @@ export function rangeAt(ranges: readonly GvaRange[], gva: bigint): number {
   return low > 0 && gva < ranges[low - 1].end ? low - 1 : -1;
 }
 
+/**
+ * The first part of a range that an ascending list covers without a gap;
+ * `undefined` if the list does not hold its start.
+ */
+export function coveredPart<T extends GvaRange>(
+  range: T,
+  by: readonly GvaRange[],
+): T | undefined {
+  let at = rangeAt(by, range.start);
+  if (at < 0) return undefined;
+  let { end } = by[at];
+  while (end < range.end && by[at + 1]?.start === end) end = by[++at].end;
+  return end < range.end ? { ...range, end } : range;
+}
+
 /** A list of ranges that joins adjacent ones with the same rights. */
 export class RangeList {
   readonly ranges: MappedRange[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rangeAt, RangeList, RangeTest } from "./gva_ranges.ts";
+import { coveredPart, rangeAt, RangeList, RangeTest } from "./gva_ranges.ts";
 
 Deno.test("adjacent ranges with the same rights become one", () => {
   const list = new RangeList();
@@ -19,6 +19,23 @@ Deno.test("adjacent ranges with the same rights become one", () => {
     [-1, 0, 0, 1, -1, 2, -1],
   );
   assert.equal(rangeAt([], 0n), -1);
+});
+
+Deno.test("a range counts as far as it is covered without a gap", () => {
+  const by = [
+    { start: 0x1000n, end: 0x2000n },
+    { start: 0x2000n, end: 0x3000n },
+    { start: 0x4000n, end: 0x9000n },
+  ];
+  const of = (start: bigint, end: bigint) => {
+    const part = coveredPart({ start, end }, by);
+    return part && [part.start, part.end];
+  };
+  assert.deepEqual(of(0x1800n, 0x1900n), [0x1800n, 0x1900n]);
+  assert.deepEqual(of(0x1800n, 0x3000n), [0x1800n, 0x3000n]);
+  assert.deepEqual(of(0x1800n, 2n ** 64n), [0x1800n, 0x3000n]);
+  assert.equal(of(0x3000n, 0x9000n), undefined);
+  assert.equal(of(0x800n, 0x2000n), undefined);
 });
 
 Deno.test("a range across a multiple of 4 GiB, tested by halves", () => {

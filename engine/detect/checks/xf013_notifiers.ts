@@ -31,9 +31,11 @@ export const notifiers: Check = {
     "Every function on the kernel's notifier chains and of terminals' line disciplines is known code; those told of keys, of modules, of exceptions and of reboots belong to the kernel or to a vouched module. Keyloggers and rootkits that watch for modules are here.",
   run(context, report) {
     const { kernel } = context;
-    for (const [symbol, head] of CHAINS) {
+    for (const [symbol, head, registers] of CHAINS) {
       report.part(symbol, () => {
-        for (const { gva, func } of chain(kernel, symbol, head) ?? []) {
+        for (
+          const { gva, func } of chain(kernel, symbol, head, registers) ?? []
+        ) {
           const code = judge(context, report, {
             where: symbol,
             address: gva,

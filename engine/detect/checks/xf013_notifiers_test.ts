@@ -72,3 +72,13 @@ Deno.test("a chain that runs in circles, and no chain at all, are not clean", ()
     "there was nothing that it could judge",
   ]);
 });
+
+Deno.test("a chain whose symbol was renamed is not passed over", () => {
+  const guest = guestWith("keyboard_notifier_lisu", [FOREIGN]);
+  guest.symbol("register_keyboard_notifier", OWN);
+  const { findings, unjudged } = checked(notifiers, guest.kernel, { whose });
+  assert.deepEqual(findings, []);
+  assert.deepEqual(unjudged.map(({ what }) => what), [
+    "keyboard_notifier_list",
+  ]);
+});

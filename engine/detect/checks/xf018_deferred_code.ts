@@ -18,6 +18,9 @@ import {
 import { judge } from "../core/judge.ts";
 import type { Check } from "../core/check.ts";
 
+/** The pid of the first kernel thread, whose function is nowhere kept. */
+const KTHREADD = 2;
+
 /** Checks code that is due to run: timers and kernel threads. */
 export const deferredCode: Check = {
   id: "XF018",
@@ -42,9 +45,18 @@ export const deferredCode: Check = {
       for (const gva of tasks) {
         try {
           const task = readTask(kernel, gva);
-          if (!task.kernelThread || task.dead) continue;
+          // Both are words of the guest; a process has memory, and is none.
+          if ((!task.kernelThread && task.hasMemory) || task.dead) continue;
           const found = threadFunction(kernel, task);
-          if (found !== undefined) each(found);
+          if (found.func !== 0n) each(found);
+          else if (task.pid !== KTHREADD) {
+            report.passing(
+              found.what,
+              task.kernelThread
+                ? "it does not say which function it runs"
+                : "it has no memory of its own, and says that it is no kernel thread",
+            );
+          }
         } catch (error) {
           // The thread ended meanwhile.
           if (!(error instanceof MemoryError)) throw error;

@@ -5,6 +5,7 @@
  */
 import { hex } from "../../base/hex.ts";
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
+import { SITE } from "../../kernel/patching/ftrace_ops.ts";
 import { compareTold } from "../core/told_state.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
@@ -34,8 +35,8 @@ export const ftraceState: Check = {
  * sysctl keeps the value that was set last beside the switch
  * (ftrace_enable_sysctl).
  */
-function enabled({ kernel }: CheckContext, report: Report): void {
-  const { symbols, space } = kernel;
+function enabled(context: CheckContext, report: Report): void {
+  const { symbols, space } = context.kernel;
   const at = symbols.tryAddress("ftrace_enabled");
   const last = symbols.tryAddress("last_ftrace_enabled");
   const dead = symbols.tryAddress("ftrace_disabled");
@@ -43,21 +44,37 @@ function enabled({ kernel }: CheckContext, report: Report): void {
     report.unjudged("ftrace_enabled", "the kernel has no such symbol");
     return;
   }
+  if (last === undefined) {
+    report.unjudged("last_ftrace_enabled", "the kernel has no such symbol");
+  }
   report.judged(2);
   const now = space.u32(at);
-  if (last !== undefined) {
-    const asked = space.u32(last);
-    if ((now !== 0) !== (asked !== 0)) {
-      report.finding({
-        severity: "critical",
-        where: "ftrace_enabled",
-        address: at,
-        expected: `${asked} (last_ftrace_enabled)`,
-        found: String(now),
-        summary:
-          `ftrace_enabled is ${now}, but sysctl set ${asked} last: it was written behind sysctl's back`,
-      });
-    }
+  const asked = last === undefined ? now : space.u32(last);
+  const behind = (now !== 0) !== (asked !== 0);
+  if (behind) {
+    report.finding({
+      severity: "critical",
+      where: "ftrace_enabled",
+      address: at,
+      expected: `${asked} (last_ftrace_enabled)`,
+      found: String(now),
+      summary:
+        `ftrace_enabled is ${now}, but sysctl set ${asked} last: it was written behind sysctl's back`,
+    });
+  }
+  // sysctl takes all calls of Ftrace out of the text before it clears this.
+  const calls = now === 0 && !behind ? callingSites(context) : 0;
+  if (calls > 0) {
+    report.finding({
+      severity: "critical",
+      where: "ftrace_enabled",
+      address: at,
+      expected: `1 (${calls} functions still call Ftrace)`,
+      found: "0",
+      varies: true,
+      summary:
+        `ftrace_enabled is 0, but ${calls} functions still call Ftrace: it was written behind sysctl's back`,
+    });
   }
   report.known(`ftrace_enabled is ${now}`);
   if (dead !== undefined && space.u32(dead) !== 0) {
@@ -71,6 +88,14 @@ function enabled({ kernel }: CheckContext, report: Report): void {
         "Ftrace has shut itself off for good (ftrace_disabled): it met text that it did not expect, or something made it so",
     });
   }
+}
+
+/** How many of Ftrace's call sites call it, by their records. */
+function callingSites({ sites: { flags } }: CheckContext): number {
+  return flags.reduce(
+    (count, one) => (one & SITE.enabled) !== 0 ? count + 1 : count,
+    0,
+  );
 }
 
 function judgeInstance(

@@ -21,7 +21,11 @@ import {
 } from "../../kernel/objects/module_views.ts";
 import type { ModuleSymbols } from "../../kernel/symbols/module_symbols.ts";
 import type { SymbolAt } from "../../kernel/symbols/symbols.ts";
-import { rangeAt } from "../../memory/gva_ranges.ts";
+import {
+  coveredPart,
+  type GvaRange,
+  rangeAt,
+} from "../../memory/gva_ranges.ts";
 import type { Mappings } from "../../memory/page_tables.ts";
 
 /** The owner of the code at an address. */
@@ -78,7 +82,7 @@ export class CodeMap {
   readonly modules: readonly ModuleView[];
   /** Modules whose struct lies in memory although they are not on the list. */
   readonly unlisted: readonly ModuleView[];
-  /** Memory reserved for generated code. */
+  /** Memory reserved for generated code, as far as it is mapped. */
   readonly reserves: readonly GeneratedCode[];
   /**
    * Lists that a recording lacks, and why: an owner may be missing for that
@@ -117,7 +121,8 @@ export class CodeMap {
         return none;
       }
     };
-    this.reserves = book(() => codeReserves(kernel), []);
+    this.reserves = book(() => codeReserves(kernel), [])
+      .flatMap((range) => this.#mapped(range, this.pages.inRegion));
     this.#owned = this.#readOwned(
       book(() => generatedCode(kernel), []),
       book(() => booted(kernel) ? "freed init" : "kernel", "unread"),
@@ -147,14 +152,37 @@ export class CodeMap {
       ] as const
     ) {
       for (const module of modules) {
-        for (const range of module.text) owned.push({ ...range, kind, module });
+        for (const range of module.text) {
+          owned.push(...this.#runs({ ...range, kind, module }));
+        }
       }
     }
     for (const generated of generatedCode) {
       const { start, end, kind } = generated;
-      owned.push({ start, end, kind, generated });
+      owned.push(...this.#runs({ start, end, kind, generated }));
     }
     return owned.sort((a, b) => a.start < b.start ? -1 : 1);
+  }
+
+  /** The part of a range of code that can be executed. */
+  #runs(owned: Owned): Owned[] {
+    return this.#mapped(owned, this.pages.executable);
+  }
+
+  /**
+   * The part of a range that its owner can have: it is mapped without a gap.
+   * Whoever made a size larger than it is would own the code of others. (A
+   * recording of a trace alone lacks page tables.)
+   */
+  #mapped<T extends GvaRange>(range: T, by: readonly GvaRange[]): T[] {
+    if (this.pages.unread > 0 && !this.kernel.memory.live) return [range];
+    const part = coveredPart(range, by);
+    return part === undefined ? [] : [part];
+  }
+
+  /** A module's memory, as far as it is mapped without a gap. */
+  memoryOf({ ranges }: ModuleView): GvaRange[] {
+    return ranges.flatMap((range) => this.#mapped(range, this.pages.inRegion));
   }
 
   /** Whether the page tables allow executing an address. */
@@ -188,8 +216,8 @@ export class CodeMap {
 
   /** The module whose memory contains a GVA, including hidden modules. */
   moduleAt(gva: bigint): ModuleView | undefined {
-    const covers = ({ ranges }: ModuleView) =>
-      ranges.some(({ start, end }) => gva >= start && gva < end);
+    const covers = (module: ModuleView) =>
+      this.memoryOf(module).some(({ start, end }) => gva >= start && gva < end);
     return this.modules.find(covers) ?? this.unlisted.find(covers);
   }
 

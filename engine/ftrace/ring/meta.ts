@@ -199,15 +199,17 @@ function checkTraceEntry(types: Types): void {
 function typeIds(types: Types): TraceTypeIds {
   const id = (name: string) => types.tryEnumerator(name) ?? -1;
   return {
-    fn: id("TRACE_FN"),
+    // Every kernel has these, whatever tracers it was built with: without them
+    // calls would be passed over.
+    fn: types.enumerator("TRACE_FN"),
     ctx: id("TRACE_CTX"),
     wake: id("TRACE_WAKE"),
     stack: id("TRACE_STACK"),
     print: id("TRACE_PRINT"),
     bprint: id("TRACE_BPRINT"),
     bputs: id("TRACE_BPUTS"),
-    graphEnt: id("TRACE_GRAPH_ENT"),
-    graphRet: id("TRACE_GRAPH_RET"),
+    graphEnt: types.enumerator("TRACE_GRAPH_ENT"),
+    graphRet: types.enumerator("TRACE_GRAPH_RET"),
     graphRetaddrEnt: id("TRACE_GRAPH_RETADDR_ENT"),
     userStack: id("TRACE_USER_STACK"),
     hwlat: id("TRACE_HWLAT"),

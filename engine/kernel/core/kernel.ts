@@ -5,7 +5,7 @@
  * @module
  */
 import type { Arch } from "../../arch/arch.ts";
-import { KernelError } from "../../base/errors.ts";
+import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
@@ -230,8 +230,39 @@ export class Kernel {
         "the guest's per-CPU areas are not set up yet: it is still booting",
       );
     }
+    this.#ownOffsets(offsets);
     this.#perCpuOffsets = offsets;
     return offsets;
+  }
+
+  /**
+   * Each CPU's area holds its own offset (`this_cpu_off`), by which the CPU
+   * itself finds its variables: the table must say the same, or another CPU's
+   * area, or a copy, would be read in its place.
+   *
+   * @throws {KernelError} when it does not.
+   */
+  #ownOffsets(offsets: readonly bigint[]): void {
+    const own = this.symbols.tryAddress("this_cpu_off");
+    if (own === undefined) return;
+    for (const [cpu, offset] of offsets.entries()) {
+      const at = BigInt.asUintN(64, own + offset);
+      const twice = offsets.indexOf(offset) !== cpu;
+      if (!twice && this.#holds(at, offset)) continue;
+      throw new KernelError(
+        `__per_cpu_offset[${cpu}] is not what CPU ${cpu} itself uses: one of them was changed`,
+      );
+    }
+  }
+
+  #holds(gva: bigint, word: bigint): boolean {
+    try {
+      return this.space.u64(gva) === word;
+    } catch (error) {
+      // A recording may lack the page.
+      if (error instanceof MemoryError && !this.memory.live) return true;
+      throw error;
+    }
   }
 
   /** GVA of a per-CPU variable's instance for one CPU. */

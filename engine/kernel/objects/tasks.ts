@@ -25,8 +25,10 @@ export interface Task {
   /** The pid of its process. */
   readonly tgid: number;
   readonly comm: string;
-  /** Whether it is a kernel thread. */
+  /** Whether it says that it is a kernel thread. */
   readonly kernelThread: boolean;
+  /** Whether it has memory of its own, as every process has until it ends. */
+  readonly hasMemory: boolean;
   /** Whether it has ended, and is only kept for its parent or for RCU. */
   readonly dead: boolean;
 }
@@ -47,6 +49,7 @@ export function readTask(kernel: Kernel, gva: bigint): Task {
     tgid: at.number("tgid"),
     comm: at.chars("comm"),
     kernelThread: (at.number("flags") & PF_KTHREAD) !== 0,
+    hasMemory: at.u64("mm") !== 0n,
     dead: hasEnded(at),
   };
 }

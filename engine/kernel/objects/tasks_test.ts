@@ -12,8 +12,9 @@ const TYPES = fixtureTypes({
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   signal_struct: { size: 16, members: { thread_head: [0, "list_head"] } },
   task_struct: {
-    size: 128,
+    size: 136,
     members: {
+      mm: [128, "u64"],
       flags: [0, "u32"],
       exit_state: [4, "u32"],
       pid: [8, "u32"],
@@ -123,6 +124,9 @@ Deno.test("kernel threads and what has ended are told by their flags", () => {
   guest.setU32(guest.at("task_struct", task, "flags"), 0x0020_0000);
   const read = () => readTask(guest.kernel, task);
   assert.deepEqual([read().kernelThread, read().dead], [true, false]);
+  assert.equal(read().hasMemory, false);
+  guest.setU64(guest.at("task_struct", task, "mm"), 0x1000n);
+  assert.equal(read().hasMemory, true);
   for (const state of [0x10, 0x20]) {
     guest.setU32(guest.at("task_struct", task, "exit_state"), state);
     assert.equal(read().dead, true);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { MemoryError } from "../../base/errors.ts";
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, rbNodes, steady } from "../core/lists.ts";
 import type { Task } from "./tasks.ts";
@@ -24,9 +24,10 @@ export interface Pending {
 export function timers(kernel: Kernel): Pending[] {
   const { types, space } = kernel;
   const found: Pending[] = [];
-  const at = kernel.symbols.tryAddress("timer_bases");
   const vectors = types.tryMember("timer_base", "vectors");
-  if (at === undefined || vectors === undefined) return found;
+  if (vectors === undefined) {
+    throw new KernelError("this kernel's struct timer_base has no vectors");
+  }
   const func = BigInt(types.offset("timer_list", "function"));
   const size = types.struct("timer_base").size;
   // NR_BASES is a macro: 1; 2 with NO_HZ_COMMON; 3 where timers migrate (6.12).
@@ -64,8 +65,11 @@ export function hrtimers(kernel: Kernel): Pending[] {
   const { types } = kernel;
   const found: Pending[] = [];
   const bases = types.tryMember("hrtimer_cpu_base", "clock_base");
-  if (kernel.symbols.tryAddress("hrtimer_bases") === undefined) return found;
-  if (bases === undefined) return found;
+  if (bases === undefined) {
+    throw new KernelError(
+      "this kernel's struct hrtimer_cpu_base has no clock_base",
+    );
+  }
   const size = types.struct("hrtimer_clock_base").size;
   const root = types.offset("hrtimer_clock_base", "active.rb_root.rb_root");
   const node = BigInt(types.offset("hrtimer", "node.node"));
@@ -89,26 +93,20 @@ export function hrtimers(kernel: Kernel): Pending[] {
   return found;
 }
 
-/** The function that a kernel thread runs, if it is known. */
-export function threadFunction(
-  kernel: Kernel,
-  task: Task,
-): Pending | undefined {
-  const { types } = kernel;
+/**
+ * The function that a kernel thread runs; 0n when it has none yet, or when it
+ * is the first of them (kthreadd), which was not started like the others.
+ *
+ * @throws {KernelError} when this kernel keeps it in a way that is not known.
+ */
+export function threadFunction(kernel: Kernel, task: Task): Pending {
   const at = kernel.object("task_struct", task.gva);
   // In kernels that store struct kthread in worker_private (6.1, 6.12:
   // to_kthread).
-  const gva = at.has("worker_private") ? at.u64("worker_private") : 0n;
-  if (gva === 0n || types.tryOffset("kthread", "threadfn") === undefined) {
-    return undefined;
-  }
-  try {
-    const func = kernel.object("kthread", gva).u64("threadfn");
-    return func === 0n
-      ? undefined
-      : { what: `kernel thread ${task.comm} (${task.pid})`, gva, func };
-  } catch (error) {
-    if (error instanceof MemoryError) return undefined;
-    throw error;
-  }
+  const gva = at.u64("worker_private");
+  return {
+    what: `kernel thread ${task.comm} (${task.pid})`,
+    gva: gva === 0n ? task.gva : gva,
+    func: gva === 0n ? 0n : kernel.object("kthread", gva).u64("threadfn"),
+  };
 }

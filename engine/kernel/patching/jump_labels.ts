@@ -5,7 +5,10 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { together } from "../symbols/together.ts";
+import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
@@ -18,13 +21,21 @@ export interface JumpSite {
   readonly target: bigint;
 }
 
-/** The image's jump labels. */
+/**
+ * The image's jump labels; none in a kernel that was built without them.
+ *
+ * @throws {KernelError} when a symbol of their table is missing.
+ */
 export function jumpSites(kernel: Kernel): JumpSite[] {
-  const start = kernel.symbols.tryAddress("__start___jump_table");
-  const stop = kernel.symbols.tryAddress("__stop___jump_table");
-  return start === undefined || stop === undefined || stop <= start
-    ? []
-    : read(kernel, start, Number(stop - start) / ENTRY);
+  const table = together(
+    kernel.symbols,
+    ["__start___jump_table", "__stop___jump_table"],
+    ["arch_jump_label_transform", "jump_label_update"],
+  );
+  if (table === undefined) return [];
+  const [start, stop] = table;
+  if (stop <= start) throw new KernelError("the table of jump labels is empty");
+  return read(kernel, start, Number(stop - start) / ENTRY);
 }
 
 /** A module's jump labels, including those in its init code. */
@@ -33,7 +44,8 @@ export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
   if (!at.has("jump_entries")) return [];
   const entries = at.u64("jump_entries");
   const count = at.number("num_jump_entries");
-  return entries === 0n || count > 1 << 16 ? [] : read(kernel, entries, count);
+  wholeTable(kernel, module, "__jump_table", entries, count * ENTRY);
+  return read(kernel, entries, count);
 }
 
 function read(kernel: Kernel, start: bigint, count: number): JumpSite[] {

@@ -5,7 +5,10 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { together } from "../symbols/together.ts";
+import { wholeTable } from "./module_tables.ts";
 
 /** STATIC_CALL_SITE_FLAGS in the low bits of a site's key. */
 const FLAGS = 3n;
@@ -15,10 +18,15 @@ const FLAGS = 3n;
  * `struct static_call_key`.
  */
 export function staticCallSites(kernel: Kernel): Map<bigint, bigint> {
-  const start = kernel.symbols.tryAddress("__start_static_call_sites");
-  const stop = kernel.symbols.tryAddress("__stop_static_call_sites");
-  if (start === undefined || stop === undefined || stop <= start) {
-    return new Map();
+  const table = together(
+    kernel.symbols,
+    ["__start_static_call_sites", "__stop_static_call_sites"],
+    ["__start_static_call_tramp_key", "__stop_static_call_tramp_key"],
+  );
+  if (table === undefined) return new Map();
+  const [start, stop] = table;
+  if (stop <= start) {
+    throw new KernelError("the table of static calls is empty");
   }
   return read(kernel, start, Number(stop - start));
 }
@@ -32,9 +40,8 @@ export function moduleStaticCallSites(
   if (!at.has("static_call_sites")) return new Map();
   const start = at.u64("static_call_sites");
   const count = at.number("num_static_call_sites");
-  return start === 0n || count > 1 << 16
-    ? new Map()
-    : read(kernel, start, 8 * count);
+  wholeTable(kernel, module, ".static_call_sites", start, 8 * count);
+  return read(kernel, start, 8 * count);
 }
 
 function read(

@@ -1,0 +1,98 @@
+/**
+ * Where the sections of a module were loaded; the tables among them (jump
+ * labels, static calls), and whether the kernel's count of their entries can be
+ * true.
+ *
+ * Source: kernel/module/sysfs.c, include/linux/module.h.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+
+/** Sections that a module has at most. */
+const MOST_SECTIONS = 4096;
+/** No module has a larger table, in bytes. */
+const MOST_BYTES = 1 << 20;
+
+/**
+ * Makes sure that a module's table is where its section was loaded, and ends
+ * where the next section begins: who clears a count, or makes it smaller, hides
+ * the rest of the table.
+ *
+ * @param section the section's name in the module's file
+ * @param start where the table lies by the `struct module`; 0n: nowhere
+ * @param bytes its size by the `struct module`
+ * @throws {KernelError} when the sections say something else.
+ */
+export function wholeTable(
+  kernel: Kernel,
+  module: bigint,
+  section: string,
+  start: bigint,
+  bytes: number,
+): void {
+  if (bytes > MOST_BYTES) {
+    throw new KernelError(`its ${section} claims ${bytes} bytes`);
+  }
+  // Later kernels may keep the sections in another way.
+  if (kernel.types.tryStruct("module_sect_attr") === undefined) return;
+  const sections = moduleSections(kernel, module);
+  const own = sections.find(({ name }) => name === section)?.address;
+  if (own === undefined) {
+    if (bytes === 0) return;
+    throw new KernelError(`it has a table, but was loaded without ${section}`);
+  }
+  if (own !== start) {
+    throw new KernelError(`its ${section} is not where it was loaded`);
+  }
+  const end = own + BigInt(bytes);
+  const page = BigInt(kernel.pageSize);
+  const next = sections.map(({ address }) => address)
+    .filter((address) => address > own)
+    .reduce((a, b) => a < b ? a : b, (end / page + 1n) * page);
+  // Between sections there is nothing but padding.
+  const rest = end - end % page + page;
+  const until = next < rest ? next : rest;
+  const padding = until > end
+    ? kernel.space.bytes(end, Number(until - end))
+    : new Uint8Array();
+  if (end > next || padding.some((byte) => byte !== 0)) {
+    throw new KernelError(
+      `its ${section} ends elsewhere than its count of entries says`,
+    );
+  }
+}
+
+/** Names and GVAs of a module's sections, in file order. */
+export function moduleSections(
+  kernel: Kernel,
+  module: bigint,
+): { name: string; address: bigint }[] {
+  const { types } = kernel;
+  const name = types.tryOffset("module_sect_attr", "battr.attr.name");
+  const address = types.tryOffset("module_sect_attr", "address");
+  if (name === undefined || address === undefined) {
+    throw new KernelError(
+      "this kernel does not keep where the sections of its modules lie",
+    );
+  }
+  const attrs = kernel.object("module", module)
+    .follow("sect_attrs", "module_sect_attrs");
+  if (attrs === undefined) {
+    throw new KernelError("the module shows no sections (sect_attrs is NULL)");
+  }
+  const count = attrs.number("nsections");
+  if (count > MOST_SECTIONS) {
+    throw new KernelError(`it claims ${count} sections`);
+  }
+  const first = attrs.at("attrs");
+  const step = BigInt(types.struct("module_sect_attr").size);
+  return Array.from({ length: count }, (_, i) => {
+    const at = first + BigInt(i) * step;
+    return {
+      name: kernel.space.string(kernel.space.u64(at + BigInt(name)), 64),
+      address: kernel.space.u64(at + BigInt(address)),
+    };
+  });
+}
