@@ -18,14 +18,22 @@ import type {
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { dispatch } from "../../engine/arch/x86_64/kernel/syscall_dispatch.ts";
 import { recordedFlow } from "../../engine/detect/flow/call_flow.ts";
-import { listedModules } from "../../engine/kernel/objects/module_views.ts";
+import {
+  listedModules,
+  readModule,
+} from "../../engine/kernel/objects/module_views.ts";
+import { threadFunction } from "../../engine/kernel/objects/timers.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
 import { listedLeaders, readTask } from "../../engine/kernel/objects/tasks.ts";
 import {
   inodeTables,
   procEntries,
   superBlocks,
 } from "../../engine/kernel/objects/vfs.ts";
-import { jumpSites } from "../../engine/kernel/patching/jump_labels.ts";
+import {
+  jumpSites,
+  moduleJumpSites,
+} from "../../engine/kernel/patching/jump_labels.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** A hook, and the check that is meant for it. */
@@ -169,6 +177,12 @@ export const HOOKS: readonly Hook[] = [
     shop.u64(shop.at("notifier_block", block, "next"), space.u64(head));
     shop.u64(head, block, true);
   }),
+  hook("XF013", "a line discipline leads to the intruder's code", (shop) => {
+    const table = shop.kernel.symbols.address("tty_ldiscs");
+    const ops = shop.copy("tty_ldisc_ops", shop.kernel.space.u64(table));
+    shop.u64(shop.at("tty_ldisc_ops", ops, "read"), shop.code(), true);
+    shop.u64(table, ops, true);
+  }),
   hook("XF014", "a security hook of the intruder's", (shop) => {
     const { symbols, space, types } = shop.kernel;
     const heads = symbols.tryAddress("security_hook_heads");
@@ -203,22 +217,45 @@ export const HOOKS: readonly Hook[] = [
   hook("XF015", "a module is taken off the list", (shop) => {
     unlink(shop, shop.at("module", listedModules(shop.kernel)[0], "list"));
   }),
+  hook("XF015", "a module is in memory alone", (shop) => {
+    const { kernel } = shop;
+    const gva = listedModules(kernel)[0];
+    unlink(shop, shop.at("module", gva, "list"));
+    unlink(shop, shop.at("module", gva, "mkobj.kobj.entry"));
+    for (const node of ["core_layout.mtn.node", "mem[0].mtn.node"]) {
+      const at = kernel.types.tryOffset("module", node);
+      if (at !== undefined) {
+        shop.u64(
+          gva + BigInt(at + kernel.types.offset("mod_tree_node", "mod")) -
+            BigInt(kernel.types.offset("mod_tree_node", "node")),
+          listedModules(kernel)[0],
+        );
+      }
+    }
+  }),
   hook("XF016", "a page of code that belongs to nobody", (shop) => {
     shop.code();
   }),
   hook("XF017", "a process is on no list and has no pid", (shop) => {
-    const { kernel } = shop;
-    const gva = listedLeaders(kernel).findLast((gva) => {
-      const task = readTask(kernel, gva);
-      return !task.kernelThread && task.pid > 1;
-    });
-    if (gva === undefined) throw new Error("there is no process");
+    const gva = lastProcess(shop.kernel);
     unlink(shop, shop.at("task_struct", gva, "tasks"));
-    const links = shop.at("task_struct", gva, "pid_links");
-    const { space } = kernel;
-    const [next, before] = [space.u64(links), space.u64(links + 8n)];
-    shop.u64(before, next);
-    if (next !== 0n) shop.u64(next + 8n, before);
+    withoutPid(shop, gva);
+  }),
+  hook("XF017", "a process is in memory alone", (shop) => {
+    const { kernel } = shop;
+    const gva = lastProcess(kernel);
+    unlink(shop, shop.at("task_struct", gva, "tasks"));
+    unlink(shop, shop.at("task_struct", gva, "sibling"));
+    unlink(shop, shop.at("task_struct", gva, "cg_list"));
+    withoutPid(shop, gva);
+  }),
+  hook("XF018", "a kernel thread runs the intruder's code", (shop) => {
+    const { kernel } = shop;
+    const thread = listedLeaders(kernel).map((gva) => readTask(kernel, gva))
+      .findLast(({ kernelThread, pid }) => kernelThread && pid > 2);
+    if (thread === undefined) throw new Error("there is no kernel thread");
+    const { gva } = threadFunction(kernel, thread);
+    shop.u64(shop.at("kthread", gva, "threadfn"), shop.code(), true);
   }),
   hook("XF018", "a timer of the intruder's", (shop) => {
     const { kernel } = shop;
@@ -236,6 +273,10 @@ export const HOOKS: readonly Hook[] = [
   }),
   hook("XF019", "ftrace_enabled is cleared", (shop) => {
     shop.u32(shop.kernel.symbols.address("ftrace_enabled"), 0, true);
+  }),
+  hook("XF019", "recording is switched off from outside", (shop) => {
+    const { object } = TraceArray.global(shop.kernel).buffer();
+    shop.u32(object.at("record_disabled"), 1, true);
   }),
   hook("XF020", "text is not what was recorded", (shop) => {
     const options = recorded(shop.kernel);
@@ -277,6 +318,22 @@ export const HOOKS: readonly Hook[] = [
     shop.bytes(site.code, new Uint8Array([0xe9]), true);
     shop.branch(site.code + 1n, shop.code());
   }),
+  hook("XF023", "a jump label of a module leads to the intruder's code", (
+    shop,
+  ) => {
+    const { kernel } = shop;
+    for (const gva of listedModules(kernel)) {
+      const { text } = readModule(kernel, gva);
+      const site = moduleJumpSites(kernel, gva).find(({ code }) =>
+        text.some(({ start, end }) => code >= start && code < end) &&
+        kernel.space.u8(code) === 0x0f && kernel.space.u8(code + 4n) === 0
+      );
+      if (site === undefined) continue;
+      shop.bytes(site.code, new Uint8Array([0xe9]), true);
+      return shop.branch(site.code + 1n, shop.code());
+    }
+    throw new Error("no module has a jump label");
+  }),
   hook("XF024", "a module's text is not what was recorded", (shop) => {
     const options = recorded(shop.kernel);
     const text = shop.moduleText;
@@ -311,6 +368,24 @@ function recorded(kernel: Kernel): CheckOptions {
   }
   first = false;
   return { textRecords };
+}
+
+function lastProcess(kernel: Kernel): bigint {
+  const gva = listedLeaders(kernel).findLast((gva) => {
+    const task = readTask(kernel, gva);
+    return !task.kernelThread && task.pid > 1;
+  });
+  if (gva === undefined) throw new Error("there is no process");
+  return gva;
+}
+
+/** Takes a task out of the table of pids. */
+function withoutPid(shop: Workshop, gva: bigint): void {
+  const links = shop.at("task_struct", gva, "pid_links");
+  const { space } = shop.kernel;
+  const [next, before] = [space.u64(links), space.u64(links + 8n)];
+  shop.u64(before, next);
+  if (next !== 0n) shop.u64(next + 8n, before);
 }
 
 /** GVA of a near call in a function. */

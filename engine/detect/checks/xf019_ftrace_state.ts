@@ -159,6 +159,12 @@ function judgeInstance(
         `recording of ${name} is held off ${held} times, but nobody stopped it through Ftrace (stop_count is 0)`,
     });
   }
+  if (stopped !== 0) {
+    report.passing(
+      `recording of ${name}`,
+      `something in the guest has stopped it (stop_count is ${stopped}), which hides who else has`,
+    );
+  }
   cpus(kernel.cpuIds, instance, name, report);
 }
 

@@ -89,7 +89,6 @@ export class ModuleGuest {
     this.guest.symbol("modules", this.#head);
     this.#link(this.#head, this.#head);
     this.#sysfs = this.guest.image(1);
-    this.guest.symbol("module_kset", this.#sysfs);
   }
 
   /** Shows these modules in /sys/module, which is not there until then. */
@@ -103,6 +102,7 @@ export class ModuleGuest {
     });
     guest.link(guest.at("kset", kset, "list"), ...entries);
     guest.setU64(this.#sysfs, kset);
+    guest.symbol("module_kset", this.#sysfs);
   }
 
   /** Has something done before each read of the guest's memory. */

@@ -9,6 +9,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { together } from "../symbols/together.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
 import { readPresent } from "../core/present.ts";
@@ -34,6 +35,9 @@ export interface ModuleView {
   /** Its `taints` in words; empty when there are none. */
   readonly taints: readonly string[];
 }
+
+/** Functions that only kernels that can load modules have. */
+const MODULE_SYMBOLS = ["load_module", "find_module", "free_module"];
 
 /** More modules than a kernel has loaded. */
 const MODULES = { limit: 8192 };
@@ -112,7 +116,7 @@ export function readModules(
 
 /** GVAs of the `struct module`s on the list that lsmod shows. */
 export function listedModules(kernel: Kernel): bigint[] {
-  const head = kernel.symbols.tryAddress("modules");
+  const [head] = together(kernel.symbols, ["modules"], MODULE_SYMBOLS) ?? [];
   if (head === undefined) return [];
   const link = BigInt(kernel.types.offset("module", "list"));
   return steady(() => listNodes(kernel, head, MODULES)).map((node) =>
@@ -127,13 +131,12 @@ export function listedModules(kernel: Kernel): bigint[] {
 export function treeModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
   const root = kernel.symbols.tryAddress("mod_tree");
-  const first = types.tryOffset("mod_tree_root", "root.tree[0]");
-  const mod = types.tryOffset("mod_tree_node", "mod");
-  const node = types.tryOffset("mod_tree_node", "node");
-  if (
-    root === undefined || first === undefined || mod === undefined ||
-    node === undefined
-  ) return undefined;
+  if (root === undefined || types.tryStruct("mod_tree_node") === undefined) {
+    return undefined;
+  }
+  const first = types.offset("mod_tree_root", "root.tree[0]");
+  const mod = types.offset("mod_tree_node", "mod");
+  const node = types.offset("mod_tree_node", "node");
   // A latch tree: each node has two sets of links, and tree[0] uses the first.
   const found = steady(() =>
     rbNodes(kernel, root + BigInt(first), MODULES).map((rb) =>
@@ -146,10 +149,14 @@ export function treeModules(kernel: Kernel): bigint[] | undefined {
 /** GVAs of the `struct module`s that /sys/module shows. */
 export function sysfsModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
-  const at = kernel.symbols.tryAddress("module_kset");
+  const [at] = together(
+    kernel.symbols,
+    ["module_kset"],
+    MODULE_SYMBOLS,
+  ) ?? [];
   if (at === undefined) return undefined;
   const kset = kernel.space.u64(at);
-  if (kset === 0n) return undefined;
+  if (kset === 0n) throw new KernelError("module_kset is NULL");
   const entry = BigInt(types.offset("module_kobject", "kobj.entry"));
   const mod = BigInt(types.offset("module_kobject", "mod"));
   return steady(() =>
