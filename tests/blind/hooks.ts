@@ -34,7 +34,7 @@ import {
   jumpSites,
   moduleJumpSites,
 } from "../../engine/kernel/patching/jump_labels.ts";
-import type { Workshop } from "./workshop.ts";
+import { NotHere, type Workshop } from "./workshop.ts";
 
 /** A hook, and the check that is meant for it. */
 export interface Hook {
@@ -219,7 +219,8 @@ export const HOOKS: readonly Hook[] = [
   }),
   hook("XF015", "a module is in memory alone", (shop) => {
     const { kernel } = shop;
-    const gva = listedModules(kernel)[0];
+    const [gva, another] = listedModules(kernel);
+    if (another === undefined) throw new NotHere("there is one module only");
     unlink(shop, shop.at("module", gva, "list"));
     unlink(shop, shop.at("module", gva, "mkobj.kobj.entry"));
     for (const node of ["core_layout.mtn.node", "mem[0].mtn.node"]) {
@@ -228,7 +229,7 @@ export const HOOKS: readonly Hook[] = [
         shop.u64(
           gva + BigInt(at + kernel.types.offset("mod_tree_node", "mod")) -
             BigInt(kernel.types.offset("mod_tree_node", "node")),
-          listedModules(kernel)[0],
+          another,
         );
       }
     }
@@ -332,7 +333,7 @@ export const HOOKS: readonly Hook[] = [
       shop.bytes(site.code, new Uint8Array([0xe9]), true);
       return shop.branch(site.code + 1n, shop.code());
     }
-    throw new Error("no module has a jump label");
+    throw new NotHere("no module has a jump label");
   }),
   hook("XF024", "a module's text is not what was recorded", (shop) => {
     const options = recorded(shop.kernel);

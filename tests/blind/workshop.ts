@@ -5,6 +5,10 @@
  * @module
  */
 import { Kernel } from "../../engine/kernel/core/kernel.ts";
+import {
+  listedModules,
+  readModule,
+} from "../../engine/kernel/objects/module_views.ts";
 import { LiveSymbols } from "../../engine/kernel/symbols/live_symbols.ts";
 import { SymbolTable } from "../../engine/kernel/symbols/symbol_table.ts";
 import type { Translation } from "../../engine/memory/page_tables.ts";
@@ -52,6 +56,9 @@ export function again(kernel: Kernel): Kernel {
   );
 }
 
+/** This kernel has nothing that can be hooked in that way. */
+export class NotHere extends Error {}
+
 /** A guest that is being hooked. */
 export class Workshop {
   readonly kernel: Kernel;
@@ -60,7 +67,7 @@ export class Workshop {
   readonly clean = new Map<number, bigint>();
   /** GPAs of the words without which there is no hook. */
   readonly itself = new Set<number>();
-  /** GVA of some module's text. */
+  /** GVA at which some module's text begins. */
   readonly moduleText: bigint;
   readonly #directMap: bigint;
   #spares: number[];
@@ -73,7 +80,8 @@ export class Workshop {
     const direct = arch.image.directMap(symbols, (gva) => space.u64(gva));
     if (direct === undefined) throw new Error("there is no direct map");
     this.#directMap = direct;
-    this.moduleText = symbols.address("virtio_max_dma_size");
+    this.moduleText = listedModules(kernel)
+      .flatMap((gva) => readModule(kernel, gva).text)[0].start;
     this.#spares = this.#sparePages();
   }
 
