@@ -42,12 +42,14 @@ export interface Mutation {
 export interface Surroundings {
   readonly before: bigint;
   readonly after: bigint;
+  /** GVA of the intruder's code, if there is some. */
+  readonly code?: bigint;
   /** Pointers that were read elsewhere. */
   readonly pointers: readonly bigint[];
 }
 
 /** How many changes, the first ones, no limit leaves out. */
-const ALWAYS = 4;
+const ALWAYS = 5;
 const ONES = 0xffff_ffff_ffff_ffffn;
 const isPointer = (value: bigint) => value >> 47n === 0x1ffffn;
 
@@ -59,7 +61,7 @@ const isPointer = (value: bigint) => value >> 47n === 0x1ffffn;
  */
 export function mutations(
   word: bigint,
-  { before, after, pointers }: Surroundings,
+  { before, after, code, pointers }: Surroundings,
   random: Random,
   few: boolean,
   most = Infinity,
@@ -74,6 +76,7 @@ export function mutations(
   const bit = random.next(64);
   add(`bit ${bit} flipped`, word ^ (1n << BigInt(bit)));
   add("the next word's value", after);
+  if (code !== undefined && isPointer(word)) add("the intruder's code", code);
   if (!few) {
     add("the word's value before", before);
     add("one more", word + 1n);

@@ -29,7 +29,7 @@ Deno.test("every kind of change is tried, and none that changes nothing", () => 
 
 Deno.test("words of text are changed in few ways", () => {
   const made = mutations(0x90n, AROUND, new Random(1), true);
-  assert.ok(made.length <= 4, `${made.length} changes`);
+  assert.ok(made.length <= 5, `${made.length} changes`);
 });
 
 Deno.test("a seed repeats itself, another one differs", () => {

@@ -208,6 +208,7 @@ export class Searcher {
           before: peek(memory, gpa - WORD),
           after: peek(memory, gpa + WORD),
           pointers,
+          ...(shop.ownCode === undefined ? {} : { code: shop.ownCode }),
         };
         const few = index >= alone.length;
         for (const mutation of mutations(word, around, random, few, most)) {

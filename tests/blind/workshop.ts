@@ -120,6 +120,11 @@ export class Workshop {
     return this.#code ??= this.#mapCode();
   }
 
+  /** GVA of the intruder's code, if the hook has some. */
+  get ownCode(): bigint | undefined {
+    return this.#code;
+  }
+
   #mapCode(): bigint {
     const { kernel, memory } = this;
     const text = this.moduleText;

@@ -18,6 +18,9 @@ export const MODULES = {
   end: 0xffffffffff000000n,
 } as const;
 
+/** The end of memory that real mode reaches, in bytes. */
+const REAL_MODE_END = 1n << 20n;
+
 /** The value of a kernel variable, if the kernel has it. */
 function variable(
   name: string,
@@ -50,7 +53,13 @@ export const image: ImageMap = {
       return undefined;
     }
     const start = u64(header);
-    return { start, end: start + (end - blob) };
+    const code = { start, end: start + (end - blob) };
+    // It is allocated where code of real mode can run (reserve_real_mode), so a
+    // pointer elsewhere is somebody else's.
+    const memory = variable("page_offset_base", symbols, u64);
+    const low = memory === undefined ||
+      (code.start >= memory && code.end <= memory + REAL_MODE_END);
+    return low ? code : undefined;
   },
   // ENDBR64, or the 5 bytes of fentry: a NOP or a call.
   startsFunction: (bytes) =>

@@ -6,9 +6,11 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { readable, readPresent } from "../core/present.ts";
-import { idleTasks, readTask } from "./tasks.ts";
+import { idleTasks, listedLeaders, pidTasks, readTask } from "./tasks.ts";
 
 /** How many `struct page`s are read at once: those of 32 MiB. */
 const CHUNK = 8192;
@@ -59,6 +61,18 @@ export function memoryTasks(
     return !isNew && !readTask(kernel, gva).dead &&
       !known.has(identity(gva));
   };
+  // All tasks on lists lie there: if one does not, some slabs were passed over.
+  const all = new Set(slabs);
+  const outside = [...listed].filter((gva) => !all.has(gva));
+  if (outside.length > 0) {
+    const still = new Set([...listedLeaders(kernel), ...pidTasks(kernel)]);
+    const lost = outside.find((gva) => still.has(gva));
+    if (lost !== undefined) {
+      throw new KernelError(
+        `the task at ${hex(lost)} is not in the memory that tasks are made of`,
+      );
+    }
+  }
   const found: bigint[] = [];
   const idle = idleTasks(kernel);
   for (const gva of slabs) {
@@ -76,22 +90,33 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const { image } = kernel.arch;
   const u64 = (gva: bigint) => space.u64(gva);
   const cacheAt = types.tryOffset("slab", "slab_cache");
-  const struct = types.tryStruct("page")?.size;
+  const struct = types.struct("page").size;
   const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
-  if (
-    at === undefined || cacheAt === undefined || struct === undefined ||
-    struct > MOST_STRUCT || ram > MOST_RAM
-  ) return undefined;
+  if (ram > MOST_RAM) return undefined;
+  // Older kernels have the cache in struct page.
+  const older = cacheAt === undefined &&
+    types.tryOffset("page", "slab_cache") !== undefined;
+  if (older) return undefined;
+  if (at === undefined || cacheAt === undefined) {
+    throw new KernelError(
+      "where this kernel has the memory of tasks is not known: task_struct_cachep or struct slab is missing",
+    );
+  }
+  if (struct > MOST_STRUCT) {
+    throw new KernelError(`struct page claims to have ${struct} bytes`);
+  }
   const cache = space.u64(at);
   const size = kernel.object("kmem_cache", cache).number("size");
   // Objects may be smaller than the struct: the size of its last member depends
   // on the processor.
   if (size < types.offset("task_struct", "signal") || size > 1 << 16) {
-    return undefined;
+    throw new KernelError(`the cache of tasks claims objects of ${size} bytes`);
   }
   const pages = image.pageStructs(symbols, u64);
   const memory = image.directMap(symbols, u64);
-  if (pages === undefined || memory === undefined) return undefined;
+  if (pages === undefined || memory === undefined) {
+    throw new KernelError("where memory is mapped is not known");
+  }
   const { pageSize } = kernel;
   const low = Number(cache & 0xffffffffn);
   const high = Number(cache >> 32n);

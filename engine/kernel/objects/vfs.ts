@@ -327,8 +327,7 @@ export function tableFunctions(
   struct: string,
   table: bigint,
 ): { member: string; address: bigint; target: bigint }[] {
-  const layout = kernel.types.tryStruct(struct);
-  if (layout === undefined) return [];
+  const layout = kernel.types.struct(struct);
   const bytes = kernel.space.bytes(table, layout.size);
   const view = new DataView(bytes.buffer);
   const found: { member: string; address: bigint; target: bigint }[] = [];
