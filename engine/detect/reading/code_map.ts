@@ -90,6 +90,7 @@ export class CodeMap {
    */
   readonly unread: readonly string[];
   readonly #owned: readonly Owned[];
+  readonly #memory = new Map<ModuleView, readonly GvaRange[]>();
   readonly #hiddenSymbols = new Map<bigint, ModuleSymbols | undefined>();
 
   /**
@@ -181,8 +182,15 @@ export class CodeMap {
   }
 
   /** A module's memory, as far as it is mapped without a gap. */
-  memoryOf({ ranges }: ModuleView): GvaRange[] {
-    return ranges.flatMap((range) => this.#mapped(range, this.pages.inRegion));
+  memoryOf(module: ModuleView): readonly GvaRange[] {
+    let memory = this.#memory.get(module);
+    if (memory === undefined) {
+      memory = module.ranges.flatMap((range) =>
+        this.#mapped(range, this.pages.inRegion)
+      );
+      this.#memory.set(module, memory);
+    }
+    return memory;
   }
 
   /** Whether the page tables allow executing an address. */
