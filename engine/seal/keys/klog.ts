@@ -23,6 +23,7 @@ import {
   isMissing,
   openHostFile,
 } from "../../base/host_file/open.ts";
+import { regularPlaceOf } from "../../base/host_file/place.ts";
 import { unwritable } from "../../base/host_file/write_error.ts";
 import {
   encodeHeadSlot,
@@ -48,13 +49,14 @@ function openOrCreate(
   access: number,
   mayBeNew: boolean,
 ): HostFile {
+  const place = regularPlaceOf(path);
   try {
-    return openHostFile(path, { own: true }, O_RDWR | access);
+    return openHostFile(place, { own: true }, O_RDWR | access);
   } catch (error) {
     if (!mayBeNew || !isMissing(error)) throw error;
   }
-  createAndClose(path);
-  return openHostFile(path, { own: true }, O_RDWR | access);
+  createAndClose(place);
+  return openHostFile(place, { own: true }, O_RDWR | access);
 }
 
 function createAndClose(path: string): void {

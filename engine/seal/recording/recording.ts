@@ -16,6 +16,7 @@ import { XftraceError } from "../../base/errors.ts";
 import { codeOf } from "../../base/file_error.ts";
 import { createHostFile } from "../../base/host_file/create.ts";
 import { openHostFile } from "../../base/host_file/open.ts";
+import { regularPlaceOf } from "../../base/host_file/place.ts";
 import { unwritable } from "../../base/host_file/write_error.ts";
 import { ENTRY } from "../page/abi.ts";
 import { Authentication, type RecordingKey } from "./authentication.ts";
@@ -117,7 +118,8 @@ export class RecordingWriter implements Disposable {
     }
     let fd: number;
     try {
-      fd = openHostFile(path, { own: true }, constants.O_RDWR).fd;
+      fd =
+        openHostFile(regularPlaceOf(path), { own: true }, constants.O_RDWR).fd;
       ftruncateSync(fd, file.wholeBytes);
     } catch (error) {
       throw unwritable(path, error, FIX);
@@ -218,14 +220,15 @@ export class RecordingWriter implements Disposable {
 /** Creates an empty file; one that is there must be our own. */
 function createRecording(path: string): number {
   try {
+    const place = regularPlaceOf(path);
     try {
-      return createHostFile(path);
+      return createHostFile(place);
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }
-    closeSync(openHostFile(path, { own: true }).fd);
-    rmSync(path);
-    return createHostFile(path);
+    closeSync(openHostFile(place, { own: true }).fd);
+    rmSync(place);
+    return createHostFile(place);
   } catch (error) {
     throw unwritable(path, error, FIX);
   }
