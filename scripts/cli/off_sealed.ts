@@ -4,13 +4,7 @@
  *
  * @module
  */
-import {
-  EXIT,
-  GuestGoneError,
-  type Session,
-  shown,
-  XftraceError,
-} from "xftrace";
+import { GuestGoneError, type Session, shown, XftraceError } from "xftrace";
 import { dirname } from "node:path";
 import { resumeModule } from "xftrace/control";
 import {
