@@ -27,6 +27,7 @@ const TYPES = fixtureTypes({
       s_root: [56, "u64"],
     },
   },
+  file_operations: { size: 8, members: { open: [0, "u64"] } },
   dentry: { size: 16, members: { d_inode: [8, "u64"] } },
   inode: {
     size: 64,
@@ -38,7 +39,7 @@ const TYPES = fixtureTypes({
     },
   },
 });
-/** A table that is none of the kernel's. */
+/** A module that is none of the kernel's. */
 const FOREIGN = 0xffffffffc0100000n;
 
 /** A guest with one file system, whose root's files have another table. */
@@ -77,7 +78,8 @@ class ProcGuest extends FixtureGuest {
       this.at("super_block", this.sb, "s_inodes"),
       this.at("inode", this.inode, "i_sb_list"),
     );
-    this.setU64(this.at("inode", this.inode, "i_fop"), FOREIGN);
+    const table = this.create("file_operations");
+    this.setU64(this.at("inode", this.inode, "i_fop"), table);
   }
   set(member: string, value: bigint): void {
     this.setU64(this.at("super_block", this.sb, member), value);

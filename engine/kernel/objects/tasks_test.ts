@@ -127,6 +127,10 @@ Deno.test("kernel threads and what has ended are told by their flags", () => {
   assert.equal(read().hasMemory, false);
   guest.setU64(guest.at("task_struct", task, "mm"), 0x1000n);
   assert.equal(read().hasMemory, true);
+  // The word alone does not say that a task has ended.
+  guest.setU32(guest.at("task_struct", task, "exit_state"), 0x20);
+  assert.equal(read().dead, false);
+  guest.setU64(guest.at("task_struct", task, "mm"), 0n);
   for (const state of [0x10, 0x20]) {
     guest.setU32(guest.at("task_struct", task, "exit_state"), state);
     assert.equal(read().dead, true);
