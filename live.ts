@@ -39,6 +39,11 @@ export interface OpenOptions extends Omit<RecordingOptions, "systemMap"> {
    */
   readonly safeRead?: boolean;
   /**
+   * Path of a QMP socket of the VM's QEMU, if it is not on its command line or
+   * another one should be used.
+   */
+  readonly monitor?: string;
+  /**
    * Set if the guest is going to be changed: then a recording is refused.
    * Memory is made writable only when a plan is carried out.
    */

@@ -4,7 +4,9 @@
  * @module
  */
 import { refuseMachine } from "./arch/all.ts";
-import { openCore } from "./memory/elf_core.ts";
+import { notedRegisters } from "./arch/register_note.ts";
+import { readingOf, type RegisterReading } from "./arch/registers.ts";
+import { type CoreMemory, openCore } from "./memory/elf_core.ts";
 import { totalBytes } from "./memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import {
@@ -28,6 +30,13 @@ export interface Session extends Disposable {
   readonly kernel: Kernel;
   /** Whether the guest is still running; always false for a core. */
   alive(): boolean;
+  /**
+   * The registers of the guest's processors, from the hypervisor or from the
+   * recording; or why there are none. In a running guest, each vCPU leaves
+   * guest mode for some microseconds, so this is asked by checks and snapshots
+   * alone, and never while a trace is followed.
+   */
+  registers(): Promise<RegisterReading>;
 }
 
 /**
@@ -92,10 +101,32 @@ export function openCoreSession(
       ),
       kernel,
       alive: () => false,
+      registers: () => Promise.resolve(savedRegisters(memory, kernel)),
       [Symbol.dispose]: () => memory[Symbol.dispose](),
     };
   } catch (error) {
     memory[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The registers in a core: those that a snapshot saved, or QEMU's notes. */
+function savedRegisters(
+  memory: CoreMemory,
+  { arch }: Kernel,
+): RegisterReading {
+  const { registers } = arch;
+  const noted = notedRegisters(memory.notes);
+  if (noted !== undefined) {
+    return readingOf(
+      registers,
+      memory,
+      noted.cpus,
+      `the recording, from ${noted.from}`,
+    );
+  }
+  const cpus = registers.fromNotes(memory.notes);
+  return cpus.length === 0
+    ? { why: "the recording holds no registers of the processors" }
+    : readingOf(registers, memory, cpus, "the core's notes");
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RegisterReading } from "../engine/arch/registers.ts";
 import { GuestGoneError, XftraceError } from "../engine/base/errors.ts";
 import {
   describeKernel,
@@ -37,6 +38,7 @@ import {
 } from "../engine/targets/segments.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "../engine/targets/vm.ts";
 import { MappedMemory } from "./mapped_memory.ts";
+import { askRegisters } from "./monitor.ts";
 import { existingRanges } from "./pagemap.ts";
 import { QmpClient } from "./qmp.ts";
 import { PreadMemory } from "./pread_memory.ts";
@@ -55,6 +57,11 @@ export interface AttachOptions extends DescribeOptions {
    * or a guest that ends gives an error instead of a signal.
    */
   readonly safeRead?: boolean;
+  /**
+   * Path of a QMP socket of the VM's QEMU, if it is not on its command line or
+   * another one should be used.
+   */
+  readonly monitor?: string;
   /** The value of XFTRACE_TARGET, used when no target is given. */
   readonly environment?: string;
 }
@@ -101,7 +108,13 @@ export function attach(
           options,
         ),
     }));
-    return openFirst(resolved.target, undefined, ways, () => false, options);
+    return openFirst(resolved.target, undefined, ways, {
+      alive: () => false,
+      registers: () =>
+        Promise.resolve({
+          why: "a memory file does not tell which QEMU it belongs to",
+        }),
+    }, options);
   }
   const { vm } = resolved;
   const wayOf = (plan: AttachPlan): Way => ({
@@ -121,9 +134,13 @@ export function attach(
   });
   const ways = vm.plans.map(wayOf);
   const key = `vm-${vm.pid}-${vm.startTime}`;
-  const alive = () => isAlive(vm);
+  const process: Running = {
+    alive: () => isAlive(vm),
+    registers: (memory, { arch }) =>
+      askRegisters(vm, memory, arch.registers, options.monitor),
+  };
   try {
-    return openFirst(resolved.target, key, ways, alive, options);
+    return openFirst(resolved.target, key, ways, process, options);
   } catch (error) {
     if (!(error instanceof LayoutError)) throw error;
     let silent: string | undefined;
@@ -133,7 +150,7 @@ export function attach(
         ? error
         : new LayoutError(`${error.message}; ${silent}`);
     }
-    return openFirst(resolved.target, key, [wayOf(asked)], alive, options);
+    return openFirst(resolved.target, key, [wayOf(asked)], process, options);
   }
 }
 
@@ -148,7 +165,7 @@ function ask(
 ): AttachPlan | undefined {
   if (vm.qmpSocket === undefined || vm.libvirt) return undefined;
   try {
-    using client = new QmpClient(vm.qmpSocket, undefined, vm.uid);
+    using client = new QmpClient(vm.qmpSocket, undefined, vm.pid);
     return askedPlan(
       client.ask,
       processMemory(proc, vm.pid),
@@ -223,12 +240,21 @@ function openPlan(
   });
 }
 
+/** What is known of the process behind the memory. */
+interface Running {
+  readonly alive: () => boolean;
+  readonly registers: (
+    memory: PhysicalMemory,
+    kernel: Kernel,
+  ) => Promise<RegisterReading>;
+}
+
 /** Opens the first way whose layout the kernel confirms. */
 function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  alive: () => boolean,
+  { alive, registers }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
@@ -242,6 +268,7 @@ function openFirst(
         ramBytes: totalBytes(memory.ranges),
         kernel,
         alive,
+        registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };
     } catch (error) {

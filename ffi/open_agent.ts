@@ -7,11 +7,11 @@ import { z } from "zod";
 import { GuestAgent } from "../engine/agent/agent.ts";
 import { XftraceError } from "../engine/base/errors.ts";
 import { AGENT_PORT } from "../engine/memory/ram_layout_qemu.ts";
-import { Proc } from "../engine/targets/proc.ts";
 import type { VmProcess } from "../engine/targets/vm.ts";
 import { type AgentLimits, AgentSocket, SilentAgent } from "./agent_socket.ts";
 import { VirshAgent } from "./agent_virsh.ts";
 import { QmpClient } from "./qmp.ts";
+import { connectionOf } from "./virsh.ts";
 
 /** QEMU options that add a port for the agent. */
 const ADD_PORT =
@@ -78,20 +78,6 @@ export function openAgent(
   }
 }
 
-/**
- * libvirt's URI of a domain's driver; undefined when the environment names one.
- */
-function connectionOf(vm: VmProcess): string | undefined {
-  if (
-    Deno.env.get("LIBVIRT_DEFAULT_URI") ||
-    Deno.env.get("VIRSH_DEFAULT_CONNECT_URI")
-  ) return undefined;
-  const own = Deno.uid();
-  return own !== 0 && new Proc().uid(vm.pid) === own
-    ? "qemu:///session"
-    : "qemu:///system";
-}
-
 const CHARDEVS = z.array(
   z.object({ filename: z.string(), "frontend-open": z.boolean() }),
 );
@@ -103,7 +89,7 @@ const CHARDEVS = z.array(
 function isOpened(vm: VmProcess, socket: string): boolean | undefined {
   if (vm.qmpSocket === undefined) return undefined;
   try {
-    using client = new QmpClient(vm.qmpSocket, undefined, vm.uid);
+    using client = new QmpClient(vm.qmpSocket, undefined, vm.pid);
     const name = socket.slice(socket.lastIndexOf("/"));
     return CHARDEVS.parse(client.ask("query-chardev"))
       .find(({ filename }) => filename.includes(name))?.["frontend-open"];

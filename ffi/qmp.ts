@@ -40,20 +40,25 @@ export class QmpClient implements Disposable {
   /**
    * Connects and negotiates capabilities.
    *
-   * @param owner the user id under which QEMU runs; default: any
-   * @throws {XftraceError} when there is no such socket, it is not QMP's, the
-   * monitor serves another client, or another user listens there.
+   * @param pid the process that must listen there; default: any
+   * @throws {XftraceError} when there is no such socket, it is not QMP's, it is
+   * another process's, or the monitor serves another client.
    */
-  constructor(path: string, limits: QmpLimits = LIMITS, owner?: number) {
+  constructor(path: string, limits: QmpLimits = LIMITS, pid?: number) {
     this.#path = path;
     this.#limits = limits;
     this.#socket = new UnixSocket(
       path,
       (why) => this.#failed(why),
       ANSWER_BYTES,
-      owner,
     );
     try {
+      const { peer } = this.#socket;
+      if (pid !== undefined && peer !== pid) {
+        throw this.#failed(
+          `process ${peer ?? "?"} listens there, and not the VM's own`,
+        );
+      }
       const greeting = this.#line(limits.greeting, "it serves another client");
       if (!("QMP" in greeting)) throw this.#failed("it is no QMP monitor");
       this.ask("qmp_capabilities");
@@ -74,11 +79,11 @@ export class QmpClient implements Disposable {
       ms,
       "it takes no command",
     );
-    // One limit for all that comes before the answer: events may never end.
+    // Events may come in between, but not for ever.
     const until = performance.now() + ms;
     for (;;) {
       const answer = this.#line(
-        until - performance.now(),
+        Math.max(0, until - performance.now()),
         `no answer to ${command}`,
       );
       if ("error" in answer) {

@@ -88,23 +88,39 @@ export class UnixSocket implements Disposable {
    * socket on a command line, that of another user's VM as well.
    */
   #requireListener(owner: number): void {
-    const credentials = new Uint8Array(CREDENTIALS_BYTES);
-    const length = new Uint32Array([CREDENTIALS_BYTES]);
-    if (
-      libc().getsockopt(
-        this.#fd,
-        SOL_SOCKET,
-        SO_PEERCRED,
-        credentials,
-        new Uint8Array(length.buffer),
-      ) < 0
-    ) throw this.#failed(errnoText(errno()), false);
-    const uid = new DataView(credentials.buffer).getUint32(4, true);
+    const peer = this.#peer();
+    if (peer === undefined) throw this.#failed(errnoText(errno()), false);
+    const { uid } = peer;
     if (uid === owner || isTrustedOwner(uid)) return;
     throw this.#failed(
       `user ${uid} listens there, and the VM is user ${owner}'s`,
       false,
     );
+  }
+
+  /**
+   * The pid of the process that listens here, as the kernel knows it;
+   * `undefined` when it does not tell.
+   */
+  get peer(): number | undefined {
+    const pid = this.#peer()?.pid ?? 0;
+    return pid > 0 ? pid : undefined;
+  }
+
+  #peer(): { pid: number; uid: number } | undefined {
+    // struct ucred: pid, uid, gid.
+    const credentials = new Uint8Array(CREDENTIALS_BYTES);
+    const length = new Uint32Array([CREDENTIALS_BYTES]);
+    const result = libc().getsockopt(
+      this.#fd,
+      SOL_SOCKET,
+      SO_PEERCRED,
+      credentials,
+      new Uint8Array(length.buffer),
+    );
+    if (result < 0) return undefined;
+    const view = new DataView(credentials.buffer);
+    return { pid: view.getInt32(0, true), uid: view.getUint32(4, true) };
   }
 
   /**

@@ -290,6 +290,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     const checks = selectChecks(options.only ?? []);
     return runChecks(this.session.kernel, checks, {
       asked: options.only !== undefined,
+      registers: () => this.session.registers(),
       ...options,
     });
   }

@@ -12,6 +12,7 @@ import type { KernelFiles } from "./kernel_file.ts";
 import type { KernelFinder } from "./kernel_place.ts";
 import type { Machines } from "./machines.ts";
 import type { Patching } from "./patching.ts";
+import type { Registers } from "./registers.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** One architecture of guests. */
@@ -35,4 +36,6 @@ export interface Arch {
   readonly ftraceSites: FtraceSites;
   /** Where the kernel patches its own text. */
   readonly patching: Patching;
+  /** The registers of its processors. */
+  readonly registers: Registers;
 }

@@ -28,6 +28,12 @@ export interface ImageMap {
   /** Upper limit of an image's size, in bytes. */
   readonly maxSize: number;
   /**
+   * GPA of a GVA of the image, which lies in one piece in physical memory.
+   *
+   * @param physBase see {@linkcode KernelPlace.physBase}
+   */
+  physical(gva: bigint, physBase: number): number;
+  /**
    * The region into which modules are loaded, together with most code that the
    * kernel generates.
    *

@@ -30,6 +30,7 @@ import { patchSiteText } from "./checks/xf023_patch_sites.ts";
 import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
 import { symbolTables } from "./checks/xf028_symbols.ts";
+import { pageTables } from "./checks/xf027_page_tables.ts";
 
 /**
  * All checks, for any architecture.
@@ -67,6 +68,7 @@ export const checks: readonly Check[] = [
   moduleTextIntegrity,
   textInstructions,
   symbolTables,
+  pageTables,
 ].sort((a, b) => a.id < b.id ? -1 : 1);
 
 /**

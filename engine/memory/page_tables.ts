@@ -31,6 +31,40 @@ export interface Mappings {
   readonly unread: number;
 }
 
+/** Another set of page tables, to compare with. */
+export interface OtherTables {
+  /** GPA of its top-level table. */
+  readonly root: number;
+  /**
+   * A copy of its top-level table that was made earlier; default: it is read.
+   */
+  readonly top?: Uint8Array;
+}
+
+/** A page that two sets of page tables map differently. */
+export interface PageDifference {
+  /** GVA. */
+  readonly gva: bigint;
+  /** GPA that it has in these tables. */
+  readonly own: number;
+  /** GPA that it has in the other ones; equal when only rights differ. */
+  readonly other: number;
+  /** Whether the other tables let it be executed. */
+  readonly executable: boolean;
+}
+
+/** How the kernel's halves of two sets of page tables compare. */
+export interface HalfComparison {
+  /** Pages that lie elsewhere, or may be executed only there; the first few. */
+  readonly elsewhere: readonly PageDifference[];
+  /** What only these tables map; the first few ranges. */
+  readonly missing: readonly GvaRange[];
+  /** What only the other ones map; the first few ranges. */
+  readonly extra: readonly GvaRange[];
+  /** Whether everything was compared: no table was unreadable, or too many. */
+  readonly whole: boolean;
+}
+
 /** One set of page tables. */
 export interface PageTables {
   /** The memory that holds the tables and the pages they map. */
@@ -54,6 +88,11 @@ export interface PageTables {
    * @param root GPA of its top-level table (`mm->pgd`)
    */
   ofProcess(root: number): PageTables;
+  /**
+   * Compares the kernel's half with that of other tables. What belongs to one
+   * process by design is left out.
+   */
+  compareKernelHalf(other: OtherTables): HalfComparison;
   /**
    * Walks the kernel's half once. Takes some 10 ms for a small guest, since
    * most of it is mapped by large or non-executable entries.

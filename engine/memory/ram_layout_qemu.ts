@@ -84,6 +84,8 @@ export interface QemuMachine {
   readonly devices: readonly QemuMemoryDevice[];
   /** Path of a QMP socket, when one is on the command line. */
   readonly qmpSocket?: string;
+  /** The paths of all QMP sockets on the command line. */
+  readonly monitors: readonly string[];
   /** The guest agent's port, if the machine has one. */
   readonly agent?: AgentPort;
   /** What encrypts the memory (`sev-guest`, `tdx-guest`), if anything does. */
@@ -119,7 +121,8 @@ export function parseQemuMachine(
   let accel: string | undefined;
   let name: string | undefined;
   let uuid: string | undefined;
-  let qmpSocket: string | undefined;
+  const monitors: string[] = [];
+  const monitorChardevs: string[] = [];
   let agentChardev: string | undefined;
   let confidential: string | undefined;
   let memPath: string | undefined;
@@ -182,18 +185,25 @@ export function parseQemuMachine(
       case "chardev": {
         const pairs = parseKeyValues(value, "backend");
         const kind = pairs.get("backend") ?? "";
-        const socket = kind === "socket" ? pairs.get("path") : undefined;
+        const named = kind === "socket" && !isOn(pairs.get("abstract"));
+        const socket = named ? pairs.get("path") : undefined;
         chardevs.set(pairs.get("id") ?? "", { kind, socket });
         break;
       }
       case "qmp":
-      case "qmp-pretty":
-        qmpSocket ??= /^unix:([^,]+)/.exec(value)?.[1];
+      case "qmp-pretty": {
+        if (!value.startsWith("unix:")) break;
+        const pairs = parseKeyValues(value.slice("unix:".length), "path");
+        const path = isOn(pairs.get("abstract"))
+          ? undefined
+          : pairs.get("path");
+        if (path !== undefined) monitors.push(path);
         break;
+      }
       case "mon": {
         const pairs = parseKeyValues(value, "chardev");
         if (pairs.get("mode") === "control") {
-          qmpSocket ??= chardevs.get(pairs.get("chardev") ?? "")?.socket;
+          monitorChardevs.push(pairs.get("chardev") ?? "");
         }
         break;
       }
@@ -207,6 +217,12 @@ export function parseQemuMachine(
       `the RAM layout cannot be told: it has more than ${MOST_BACKENDS} memory backends`,
     );
   }
+  // The option -mon may come before its -chardev.
+  for (const id of monitorChardevs) {
+    const socket = chardevs.get(id)?.socket;
+    if (socket !== undefined) monitors.push(socket);
+  }
+
   const indexOf = (id: string): number => {
     const index = backends.findIndex((backend) => backend.id === id);
     if (index < 0) {
@@ -267,7 +283,8 @@ export function parseQemuMachine(
       // The property's default 0 means that QEMU chooses.
       address: device.address === 0 ? undefined : device.address,
     })),
-    qmpSocket,
+    qmpSocket: monitors[0],
+    monitors,
     agent: agentChardev === undefined
       ? undefined
       : chardevs.get(agentChardev) ?? { kind: "unknown" },

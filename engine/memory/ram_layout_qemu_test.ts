@@ -219,3 +219,22 @@ Deno.test("no command line causes worse than a clear error", () => {
     }
   }));
 });
+
+Deno.test("all QMP sockets with a path, wherever they stand", () => {
+  const { qmpSocket, monitors } = parse(
+    [
+      "-M q35 -m 64M -mon chardev=late,mode=control",
+      "-qmp unix:path=/run/a,,b.sock,server=on -qmp tcp:localhost:4444,server",
+      "-qmp unix:/run/hidden,abstract=on -qmp-pretty unix:/run/c.sock,server",
+      "-chardev socket,id=late,path=/run/late.sock,server=on",
+      "-chardev socket,id=passed,fd=25 -mon chardev=passed,mode=control",
+      "-chardev socket,id=hmp,path=/run/hmp.sock -mon chardev=hmp",
+    ].join(" "),
+  );
+  assert.deepEqual(monitors, [
+    "/run/a,b.sock",
+    "/run/c.sock",
+    "/run/late.sock",
+  ]);
+  assert.equal(qmpSocket, "/run/a,b.sock");
+});

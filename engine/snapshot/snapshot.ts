@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { registerNote } from "../arch/register_note.ts";
+import { readingOf } from "../arch/registers.ts";
 import { MemoryError } from "../base/errors.ts";
 import { hex } from "../base/hex.ts";
 import { touchTracing, type TracingWork } from "./snapshot_pages.ts";
@@ -25,6 +27,9 @@ import {
 import type { VirtualAlias } from "../memory/snapshot_layout.ts";
 import type { Session } from "../session.ts";
 import { VERSION } from "../base/version.ts";
+
+/** What a recording says of its registers, when it is saved again. */
+const AGAIN = /^the recording, from /;
 
 /** Options for taking a snapshot. */
 export interface TakeSnapshotOptions {
@@ -65,13 +70,23 @@ export interface TakenSnapshot extends SnapshotSummary {
  * be read.
  */
 export async function takeSnapshot(
-  session: Pick<Session, "target" | "memory" | "kernel">,
+  session: Pick<Session, "target" | "memory" | "kernel" | "registers">,
   path: string,
   options: TakeSnapshotOptions = {},
 ): Promise<TakenSnapshot> {
   const { memory, target } = session;
   const { facts } = session.kernel;
   using frozen = new FrozenMemory(memory);
+  const registers = await session.registers();
+  // The tables in use belong to processes, which may end before they are saved.
+  if ("cpus" in registers) {
+    readingOf(
+      session.kernel.arch.registers,
+      frozen,
+      registers.cpus,
+      registers.from,
+    );
+  }
   options.onProgress?.("reading the kernel");
   const kernel = describeKernel(frozen, {
     ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
@@ -96,6 +111,11 @@ export async function takeSnapshot(
     memory: frozen,
     ranges: full ? memory.ranges : frozen.touched(),
     manifest,
+    ...("why" in registers ? {} : {
+      notes: [
+        registerNote(registers.cpus, registers.from.replace(AGAIN, "")),
+      ],
+    }),
     ...(facts.vmcoreinfo === undefined ? {} : { vmcoreinfo: facts.vmcoreinfo }),
   }, {
     ...(options.level === undefined ? {} : { level: options.level }),

@@ -84,3 +84,32 @@ for (const kernel of KERNELS) {
     assert.equal(read[0].module, undefined);
   });
 }
+
+Deno.test("a snapshot keeps the registers of the processors", async () => {
+  using first = recorded("6.12");
+  const folder = await Deno.makeTempDir();
+  try {
+    const { root } = first.kernel.space.tables;
+    const cpus = [{ cpu: 0, values: { cr3: BigInt(root), cr0: 1n << 31n } }];
+    const saved = async (name: string, session: typeof first) => {
+      const path = `${folder}/${name}.core`;
+      await takeSnapshot(session, path);
+      using again = openCoreSession(`core:${path}`, path);
+      return await again.registers();
+    };
+    const told = await saved("told", {
+      ...first,
+      registers: () =>
+        Promise.resolve({ cpus, tops: new Map(), from: "QEMU's monitor" }),
+    });
+    assert.ok("cpus" in told);
+    assert.deepEqual(told.cpus, cpus);
+    assert.equal(told.from, "the recording, from QEMU's monitor");
+    const silent = await saved("silent", first);
+    assert.deepEqual(silent, {
+      why: "the recording holds no registers of the processors",
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

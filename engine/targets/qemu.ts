@@ -109,6 +109,7 @@ function described(
       memoryBytes: 0,
       libvirt: false,
       qmpSocket: socketPath(proc, pid, known.qmpSocket),
+      monitors: monitorPaths(proc, pid, known.monitors),
       agent: agentPort(proc, pid, known.agent),
       askable: error instanceof LayoutError,
       whyNot: reason(error),
@@ -124,6 +125,7 @@ function described(
     memoryBytes: machine.ramSize,
     libvirt: machine.libvirt,
     qmpSocket: socketPath(proc, pid, machine.qmpSocket),
+    monitors: monitorPaths(proc, pid, machine.monitors),
     agent: agentPort(proc, pid, machine.agent),
     confidential: machine.confidential,
   };
@@ -189,6 +191,10 @@ function socketPath(proc: Proc, pid: number, path: string | undefined) {
   return path === undefined || path.startsWith("/")
     ? path
     : `${proc.root}/${pid}/cwd/${path}`;
+}
+
+function monitorPaths(proc: Proc, pid: number, paths: readonly string[]) {
+  return paths.flatMap((path) => socketPath(proc, pid, path) ?? []);
 }
 
 function agentPort(proc: Proc, pid: number, port: AgentPort | undefined) {

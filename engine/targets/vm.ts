@@ -104,6 +104,8 @@ export interface VmProcess {
   readonly libvirt: boolean;
   /** Path of a QMP (or API) socket, if one is on the command line. */
   readonly qmpSocket?: string;
+  /** The paths of all QMP sockets of a QEMU. */
+  readonly monitors?: readonly string[];
   /** The guest agent's port, if the machine has one. */
   readonly agent?: AgentPort;
   /** Memory encryption: `sev-guest`. */

@@ -16,6 +16,7 @@ export interface TargetOptions {
   readonly systemMap?: string;
   readonly safeRead?: boolean;
   readonly cache: boolean;
+  readonly monitor?: string;
 }
 
 /**
@@ -41,7 +42,11 @@ export function withTarget<
       "--safe-read",
       "read memory without mapping it: slower, but safe if its file shrinks",
     )
-    .option("--no-cache", "neither read nor write the cache of symbols");
+    .option("--no-cache", "neither read nor write the cache of symbols")
+    .option(
+      "--monitor <socket>",
+      "QEMU's QMP socket, if it is not on its command line",
+    );
 }
 
 /**
@@ -82,6 +87,7 @@ export async function openGuest(
     onStep: (step, ms) => more.steps?.push({ step, ms }),
     ...(more.steered === undefined ? {} : { steered: more.steered }),
     ...(options.safeRead === true ? { safeRead: true } : {}),
+    ...(options.monitor === undefined ? {} : { monitor: options.monitor }),
     ...(options.systemMap === undefined
       ? {}
       : { systemMap: options.systemMap }),

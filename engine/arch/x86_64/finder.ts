@@ -9,7 +9,7 @@
 import { MemoryError } from "../../base/errors.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import type { KernelFinder, KernelPlace } from "../kernel_place.ts";
-import { START_KERNEL_MAP } from "./image.ts";
+import { image, START_KERNEL_MAP } from "./image.ts";
 import { X86PageTables } from "./page_tables.ts";
 
 /** The page tables, if they map `gva` of the image to where `physBase` says. */
@@ -20,7 +20,7 @@ function place(
   levels: 4 | 5 | undefined,
   gva: bigint,
 ): KernelPlace | undefined {
-  const physical = (va: bigint) => Number(va - START_KERNEL_MAP) + physBase;
+  const physical = (va: bigint) => image.physical(va, physBase);
   for (const depth of levels === undefined ? [4, 5] as const : [levels]) {
     const tables = new X86PageTables(memory, physical(topTable), depth);
     try {

@@ -40,6 +40,7 @@ export const image: ImageMap = {
   alignment: 0x200000,
   // KERNEL_IMAGE_SIZE.
   maxSize: 1 << 30,
+  physical: (gva, physBase) => Number(gva - START_KERNEL_MAP) + physBase,
   modules: () => MODULES,
   directMap: (symbols, u64) => variable("page_offset_base", symbols, u64),
   pageStructs: (symbols, u64) => variable("vmemmap_base", symbols, u64),

@@ -11,6 +11,7 @@ import { image } from "./image.ts";
 import { instructions } from "./instructions.ts";
 import { kernelFiles } from "./kernel_file.ts";
 import { patching } from "./patching.ts";
+import { registers } from "./registers.ts";
 import { syscalls } from "./syscalls.ts";
 
 /** See {@linkcode Arch}. */
@@ -26,4 +27,5 @@ export const x86_64: Arch = {
   instructions,
   ftraceSites,
   patching,
+  registers,
 };

@@ -7,34 +7,29 @@
 import { Budget } from "../../base/budget.ts";
 import { type GvaRange, RangeList } from "../../memory/gva_ranges.ts";
 import type {
+  HalfComparison,
   Mappings,
+  OtherTables,
   PageTables,
   Translation,
 } from "../../memory/page_tables.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
+import { compareHalves } from "./compare_tables.ts";
+import {
+  addressOf,
+  canonical,
+  ENTRIES,
+  LARGE,
+  NX,
+  PAGE,
+  PRESENT,
+  WRITABLE,
+} from "./entries.ts";
 
-const PRESENT = 1;
-const WRITABLE = 2;
-/**
- * In an entry of level 2 or 3: the entry maps a page instead of pointing to a
- * table.
- */
-const LARGE = 0x80;
-/** Bit 63, within an entry's high word: not executable. */
-const NX = 0x80000000;
-const PAGE = 4096;
-const ENTRIES = 512;
 // Number of translations cached. Only large pages are cached: they map the
 // kernel image and the direct map, which do not move, while 4 KiB mappings
 // (vmalloc) come and go.
 const REMEMBERED = 4096;
-
-/**
- * Bits 12..51 of an entry: a GPA. The C-bit and the protection keys lie above.
- */
-function addressOf(low: number, high: number): number {
-  return (high & 0xfffff) * 0x1_0000_0000 + ((low & 0xfffff000) >>> 0);
-}
 
 /** One set of page tables over a guest's physical memory. */
 export class X86PageTables implements PageTables {
@@ -97,6 +92,10 @@ export class X86PageTables implements PageTables {
 
   ofProcess(root: number): X86PageTables {
     return new X86PageTables(this.memory, root, this.levels);
+  }
+
+  compareKernelHalf(other: OtherTables): HalfComparison {
+    return compareHalves(this.memory, this.levels, this.root, other);
   }
 
   mappings(region: GvaRange, budget: Budget = new Budget()): Mappings {
@@ -191,9 +190,4 @@ class Walk {
       } else seen.add(gpa);
     }
   }
-}
-
-/** Bit 47 (or 56) of the address is copied into the bits above it. */
-function canonical(gva: bigint, levels: number): bigint {
-  return BigInt.asUintN(64, BigInt.asIntN(levels === 5 ? 57 : 48, gva));
 }

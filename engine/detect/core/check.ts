@@ -18,6 +18,8 @@ export interface Check {
    * all.
    */
   readonly arch?: string;
+  /** Whether it uses the registers of the processors; default: no. */
+  readonly readsRegisters?: boolean;
   /** What intruder's action it finds, and what it cannot see. */
   readonly help: string;
   /**

@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { RegisterReading } from "../../arch/registers.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
@@ -36,6 +37,8 @@ export interface FixtureCode {
   readonly trusted?: boolean;
   /** Whether the page tables let code be executed; default: yes. */
   readonly executable?: boolean;
+  /** The registers of the processors; default: they are not known. */
+  readonly reading?: RegisterReading;
 }
 
 /**
@@ -58,10 +61,11 @@ export function checked(
 
 function contextOver(
   kernel: Kernel,
-  { whose, trusted = false, executable = true }: FixtureCode,
+  { whose, trusted = false, executable = true, reading }: FixtureCode,
 ): CheckContext {
   return Object.create(CheckContext.prototype, {
     kernel: { value: kernel },
+    reading: { value: reading },
     code: {
       value: {
         at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel"),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RegisterReading } from "../../arch/registers.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
@@ -60,20 +61,36 @@ export interface CheckOptions {
    * unjudged.
    */
   readonly asked?: boolean;
+  /**
+   * Asks for the registers of the guest's processors, as
+   * {@linkcode Session.registers} does; default: they are not known. It is
+   * asked once before the first reading, and again before those that confirm
+   * what registers showed.
+   */
+  readonly registers?: () => RegisterReading | Promise<RegisterReading>;
+  /** Whether the root must be verified for the verdict to be clean. */
+  readonly requireRoot?: boolean;
 }
 
 /** The kernel during one reading. */
 export class CheckContext extends CodeReading {
   readonly options: CheckOptions;
+  /** The registers of the processors, if anybody tells them. */
+  readonly reading: RegisterReading | undefined;
   readonly #trusted: ReadonlySet<string>;
   #recorded?: RecordedFlow;
   #tracedPids?: ReadonlyMap<number, number>;
   readonly #genuine = new Map<bigint, boolean>();
 
   /** @throws {KernelError | MemoryError} like {@linkcode CodeReading}. */
-  constructor(kernel: Kernel, options: CheckOptions) {
+  constructor(
+    kernel: Kernel,
+    options: CheckOptions,
+    reading?: RegisterReading,
+  ) {
     super(kernel);
     this.options = options;
+    this.reading = reading;
     this.#trusted = new Set(options.trustModules ?? []);
   }
 

@@ -31,6 +31,8 @@ import {
 } from "./outcome.ts";
 import type { Finding, Report } from "../finding.ts";
 import type { Check, CheckOutcome } from "./check.ts";
+import { type RootVerdict, rootVerdict } from "./cpu_roots.ts";
+import type { RegisterReading } from "../../arch/registers.ts";
 
 /**
  * Locks that the kernel holds while it changes what checks read; findings made
@@ -63,6 +65,10 @@ export interface CheckRun {
   readonly outcomes: readonly CheckOutcome[];
   /** Duration in ms, including pauses. */
   readonly ms: number;
+  /** Whether the processors run the kernel that was read. */
+  readonly root: RootVerdict;
+  /** Whether the caller wants that to be so. */
+  readonly rootRequired: boolean;
 }
 
 /**
@@ -99,8 +105,10 @@ export async function runChecks(
 ): Promise<CheckRun> {
   const from = performance.now();
   const kernel = named(opened, options);
+  let registers = await options.registers?.();
   kernel.space.budget.renew();
-  const first = new Round(kernel, options);
+  const first = new Round(kernel, options, registers);
+  let root = rootVerdict(kernel, registers);
   const { name } = kernel.arch;
   const own = checks.filter(({ arch }) => arch === undefined || arch === name);
   if (own.length === 0 && checks.length > 0) {
@@ -120,23 +128,30 @@ export async function runChecks(
     await sleep(
       Math.max(...pending.map(([, { length }]) => pauseBefore(length)), LOOK),
     );
-    const again = new Round(kernel, options);
     // What is in one check's place now may be in another's next time.
     const all = round === 1 ||
       round <= ALIKE && [...history.values()].flat().some(isAlarming);
-    for (const [check, readings] of history) {
-      const quick = all && readings[0].ms <= QUICK;
-      if (quick || pending.some(([one]) => one === check)) {
-        readings.push(again.read(check));
-      }
+    const now = [...history].filter(([check, readings]) =>
+      all && readings[0].ms <= QUICK || pending.some(([one]) => one === check)
+    );
+    if (now.some(([{ readsRegisters }]) => readsRegisters === true)) {
+      registers = await options.registers?.();
+      root = rootVerdict(kernel, registers);
     }
+    const again = new Round(kernel, options, registers);
+    for (const [check, readings] of now) readings.push(again.read(check));
   }
   const outcomes = [...history].map(([check, readings]) =>
     options.asked === true
       ? askedFor(outcome(check, readings))
       : outcome(check, readings)
   );
-  return { outcomes, ms: performance.now() - from };
+  return {
+    outcomes,
+    ms: performance.now() - from,
+    root,
+    rootRequired: options.requireRoot === true,
+  };
 }
 
 /**
@@ -150,12 +165,16 @@ class Round {
   readonly #limits: BudgetLimits;
   #ms: number;
 
-  constructor(kernel: Kernel, options: CheckOptions) {
+  constructor(
+    kernel: Kernel,
+    options: CheckOptions,
+    registers: RegisterReading | undefined,
+  ) {
     this.#kernel = kernel;
     this.#options = options;
     this.#limits = checkLimits(kernel.memory);
     this.#ms = roundMs(kernel.memory);
-    this.#context = contextOf(kernel, options);
+    this.#context = contextOf(kernel, options, registers);
   }
 
   /** Has one check read the kernel. */
@@ -185,7 +204,7 @@ function moving(
   if (
     findings.length === 0 || !kernel.memory.live || typeof before === "string"
   ) return new Set();
-  const now = contextOf(kernel, options);
+  const now = contextOf(kernel, options, undefined);
   if (typeof now === "string") return new Set(findings);
   const owner = ({ code }: CheckContext, gva: bigint) =>
     `${code.at(gva).kind} ${code.moduleAt(gva)?.gva}`;
@@ -217,12 +236,13 @@ function named(kernel: Kernel, { vmlinux }: CheckOptions): Kernel {
 function contextOf(
   kernel: Kernel,
   options: CheckOptions,
+  registers: RegisterReading | undefined,
 ): CheckContext | string {
   let context: CheckContext | string = "";
   const limits = { ...checkLimits(kernel.memory), of: "what all checks need" };
   const { ended } = kernel.space.budget.within(limits, () => {
     try {
-      context = steady(() => new CheckContext(kernel, options));
+      context = steady(() => new CheckContext(kernel, options, registers));
     } catch (error) {
       context = whyUnread(error);
     }

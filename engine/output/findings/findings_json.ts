@@ -30,12 +30,27 @@ export interface FindingJson {
   readonly hint?: string;
 }
 
+/** Whether the root of what was read is verified, as JSON. */
+export interface RootJson {
+  readonly verified: boolean;
+  /** How many vCPUs run the kernel that was read. */
+  readonly cpus: number;
+  /** Where their registers come from; null when nobody tells them. */
+  readonly from: string | null;
+  /** Why it is not verified; null if it is. */
+  readonly why: string | null;
+  /** Whether `--require-root` was given. */
+  readonly required: boolean;
+}
+
 /** A run of checks as JSON. */
 export interface CheckRunJson {
   readonly target: string;
   readonly release: string;
   readonly buildId: string | null;
   readonly verdict: CheckVerdict;
+  /** Whether the processors run the kernel that was read. */
+  readonly root: RootJson;
   /** Duration including pauses, in ms. */
   readonly ms: number;
   readonly findings: readonly FindingJson[];
@@ -70,15 +85,16 @@ export interface CheckedGuest {
 
 /**
  * Findings take precedence over what could not be judged, which takes
- * precedence over a clean result. When no check was run,
- * nothing was judged.
+ * precedence over a clean result. When no check was run, or the root had to be
+ * verified and is not, not everything was judged.
  */
 export function verdictOf(run: CheckRun): CheckVerdict {
   if (run.outcomes.some(({ findings }) => findings.length > 0)) {
     return "findings";
   }
-  const { outcomes } = run;
-  return outcomes.some(({ unjudged }) => unjudged.length > 0) ||
+  const { outcomes, root, rootRequired } = run;
+  return rootRequired && !root.verified ||
+      outcomes.some(({ unjudged }) => unjudged.length > 0) ||
       outcomes.every(({ notRun }) => notRun !== undefined)
     ? "unjudged"
     : "clean";
@@ -127,6 +143,13 @@ export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
     release: shown(guest.release),
     buildId: guest.buildId ?? null,
     verdict: verdictOf(run),
+    root: {
+      verified: run.root.verified,
+      cpus: run.root.cpus,
+      from: run.root.from ?? null,
+      why: run.root.why ?? null,
+      required: run.rootRequired,
+    },
     ms: Math.round(run.ms),
     findings: all(({ findings }) => findings),
     unjudged: outcomes.flatMap(({ check, unjudged }) =>

@@ -56,7 +56,12 @@ export function findingsText(
     }
     lines.push("");
   }
-  lines.push(...checkLines(run, style, details), "", summaryLine(run));
+  lines.push(
+    ...checkLines(run, style, details),
+    "",
+    rootLine(run),
+    summaryLine(run),
+  );
   return lines.join("\n") + "\n";
 }
 
@@ -104,6 +109,15 @@ function checkLines(
   });
 }
 
+/** Whether the processors run the kernel that was read, and why not. */
+function rootLine({ root }: CheckRunJson): string {
+  return root.verified
+    ? `root verified by ${root.cpus} CPU${
+      root.cpus === 1 ? "" : "s"
+    } (registers from ${root.from})`
+    : `root not verified: ${root.why}`;
+}
+
 /**
  * The last line, with the verdict on the guest.
  *
@@ -134,9 +148,10 @@ export function summaryLine(run: CheckRunJson): string {
     : run.verdict === "unjudged"
     ? checks.length === 0 ? "not judged" : "not judged in full"
     : "clean";
-  const rest = unjudged.length > 0
-    ? `, ${many(unjudged.length, "thing")} could not be judged`
-    : "";
+  const rest =
+    (unjudged.length > 0
+      ? `, ${many(unjudged.length, "thing")} could not be judged`
+      : "") + (run.root.verified ? "" : ", root not verified");
   const idle = run.checks.filter(({ notRun }) => notRun !== null)
     .map(({ id }) => id);
   const not = idle.length === 0 ? "" : `, not run: ${idle.join(", ")}`;

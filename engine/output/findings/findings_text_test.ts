@@ -25,6 +25,7 @@ XF002  check XF002       12,345 judged  not judged
 XF003  check XF003       12,345 judged  clean
 XF020  check XF020       12,345 judged  not run: no image
 
+root verified by 2 CPUs (registers from QEMU's monitor)
 qemu:web1 (6.1.0): 1 finding (1 critical), 1 thing could not be judged; 3 checks in 1.5 s, not run: XF020
 `,
   );
@@ -35,7 +36,26 @@ Deno.test("text: when no check was run, nothing counts as clean", () => {
     findingsText(checkRunJson(GUEST, run(IDLE))),
     `XF020  check XF020       12,345 judged  not run: no image
 
+root verified by 2 CPUs (registers from QEMU's monitor)
 qemu:web1 (6.1.0): not judged; 0 checks in 1.5 s, not run: XF020
 `,
   );
+});
+
+Deno.test("text: a root that is not verified, and one that has to be", () => {
+  const why = "the monitor is busy";
+  const root = { verified: false, cpus: 0, from: undefined, why };
+  const clean = { ...run(quiet("XF003")), root };
+  const end = (of: typeof clean) =>
+    findingsText(checkRunJson(GUEST, of)).split("\n").slice(-3, -1);
+  assert.deepEqual(end(clean), [
+    "root not verified: the monitor is busy",
+    "qemu:web1 (6.1.0): clean, root not verified; 1 check in 1.5 s",
+  ]);
+  assert.deepEqual(end({ ...clean, rootRequired: true }), [
+    "root not verified: the monitor is busy",
+    "qemu:web1 (6.1.0): not judged in full, root not verified; 1 check in 1.5 s",
+  ]);
+  const found = { ...run(HOOKED), root, rootRequired: true };
+  assert.equal(checkRunJson(GUEST, found).verdict, "findings");
 });

@@ -117,6 +117,7 @@ export function sarifLog(
         release: run.release,
         buildId: run.buildId,
         verdict: run.verdict,
+        root: run.root,
       },
     }],
   };

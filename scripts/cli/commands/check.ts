@@ -82,6 +82,10 @@ export function registerCheck(program: Command): void {
       "--ask-guest",
       "the same, but ask the xftrace module in the guest; writes to its mailbox",
     )
+    .option(
+      "--require-root",
+      "exit with 3 unless the processors' registers show that they run the kernel that was read",
+    )
     .option("--json", "print JSON")
     .option("--sarif", "print SARIF 2.1.0")
     .option("-d, --details", "also list hooks that are legitimate")
@@ -155,6 +159,7 @@ interface Said {
   readonly tracingOn?: boolean;
   readonly tracer?: string;
   readonly tracefs?: string;
+  readonly requireRoot?: boolean;
 }
 
 function expectations(said: Said, session: Session): CheckOptions {
@@ -171,6 +176,8 @@ function expectations(said: Said, session: Session): CheckOptions {
   const given = moduleFiles(modules ?? []);
   const built = moduleFiles(builtModules());
   return {
+    registers: () => session.registers(),
+    ...(said.requireRoot === true ? { requireRoot: true } : {}),
     ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
     ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),
     moduleFiles: (name) => [
@@ -252,8 +259,9 @@ async function watch(
   let last: CheckRunJson | undefined;
   const time = () => new Date().toISOString().slice(11, 19);
   while (before === undefined || session.alive()) {
-    const { outcomes, ms } = await once(session, selected, options, asks);
-    const run = asJson(session, { outcomes, ms });
+    const result = await once(session, selected, options, asks);
+    const { outcomes } = result;
+    const run = asJson(session, result);
     const now = new Map(
       outcomes.flatMap(({ findings }) => findings).map((one) => [
         sameThing(one),

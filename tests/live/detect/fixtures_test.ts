@@ -78,6 +78,30 @@ const FIXTURES: readonly Fixture[] = [
     names: /det_gate \[det_idt\]/,
   },
   {
+    module: "regs",
+    parameters: "what=wp",
+    check: "XF026",
+    where: /^vCPU 1: CR0\.WP$/,
+    names: /write protection is off/,
+    owner: null,
+  },
+  {
+    module: "regs",
+    parameters: "what=dr",
+    check: "XF026",
+    where: /^vCPU 1: DR0$/,
+    names: /breaks on writes at det_unused \[det_regs\].*booked no such/,
+    owner: null,
+  },
+  {
+    module: "regs",
+    parameters: "what=idt",
+    check: "XF027",
+    where: /^vCPU 1$/,
+    names: /its IDTR is 0x[0-9a-f]+, which is not idt_table/,
+    owner: null,
+  },
+  {
     module: "iop",
     check: "XF011",
     where: /^inode 1 of proc: i_fop$/,
@@ -301,7 +325,10 @@ async function found(
   const parameters = await fixture.before?.(guest) ?? fixture.parameters ?? "";
   await guest.put(`${folder}/${name}.ko`, `/tmp/${name}.ko`);
   await guest.sh(`insmod /tmp/${name}.ko ${parameters}`);
-  const run = await check(session.kernel, [fixture.check], options);
+  const run = await check(session.kernel, [fixture.check], {
+    registers: () => session.registers(),
+    ...options,
+  });
   await guest.sh(
     `${fixture.after ?? "true"}; rmmod ${name} && ${fixture.last ?? "true"}`,
   );
