@@ -201,7 +201,7 @@ export class Searcher {
       let tried = 0;
       let changes = 0;
       for (const [index, gpa] of order.entries()) {
-        if (performance.now() > until || tried >= words) break;
+        if (tried >= words || (tried > 0 && performance.now() > until)) break;
         tried++;
         const word = memory.peek(gpa);
         const around = {

@@ -33,7 +33,7 @@ export const unownedCode: Check = {
       );
     }
     const owned = ownedRanges(context.kernel).concat(
-      code.modules.flatMap((module) => code.memoryOf(module)),
+      code.modules.flatMap((module) => code.textOf(module)),
       code.reserves,
     );
     for (const range of code.pages.executable) {

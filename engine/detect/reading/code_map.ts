@@ -193,6 +193,17 @@ export class CodeMap {
     return memory;
   }
 
+  /** A module's text, as far as it can be executed without a gap. */
+  textOf({ text }: ModuleView): GvaRange[] {
+    const page = BigInt(this.kernel.pageSize);
+    return text.flatMap(({ start, end }) =>
+      this.#mapped(
+        { start, end: (end + page - 1n) / page * page },
+        this.pages.executable,
+      )
+    );
+  }
+
   /** Whether the page tables allow executing an address. */
   executable(gva: bigint): boolean {
     return rangeAt(this.pages.executable, gva) >= 0;
