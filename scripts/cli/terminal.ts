@@ -113,7 +113,9 @@ export function styled(
 ): string {
   if (!coloured()) return text;
   // Not styleText(style, text): an escape within the text is not ours.
-  const [before, after] = styleText(style, "\0").split("\0");
+  const [before, after] = styleText(style, "\0", {
+    validateStream: false,
+  }).split("\0");
   return before.replaceAll("\x1b", OUR_ESCAPE) + text +
     after.replaceAll("\x1b", OUR_ESCAPE);
 }
