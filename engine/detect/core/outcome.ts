@@ -213,7 +213,9 @@ export function outcome(
     findings,
     unjudged,
     known: last.known,
-    notRun: last.notRun,
+    // A text that the first reading recorded is what a later one compares with:
+    // that says nothing about the text.
+    notRun: readings[0].notRun ?? last.notRun,
     inFlux: [...inFlux.values()],
     judged: last.judged,
     ms: readings[0].ms,

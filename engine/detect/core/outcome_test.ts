@@ -291,3 +291,16 @@ Deno.test("a check that was asked for and not run is unjudged", () => {
     "not run: no image was given",
   ]);
 });
+
+Deno.test("what the first reading could not judge, a later one did not either", () => {
+  const first = { ...reading([]), notRun: "its text is recorded now" };
+  const readings = [first, reading([])];
+  assert.equal(outcome(CHECK, readings).notRun, "its text is recorded now");
+  assert.equal(outcome(CHECK, [first]).notRun, "its text is recorded now");
+  assert.equal(outcome(CHECK, [reading([])]).notRun, undefined);
+  const found = outcome(CHECK, [
+    first,
+    ...Array(3).fill(reading([finding("a")])),
+  ]);
+  assert.equal(found.findings.length + found.unjudged.length, 1);
+});
