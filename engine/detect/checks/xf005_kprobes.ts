@@ -8,7 +8,7 @@ import {
   type Kprobe,
   kretprobeHandlers,
 } from "../../kernel/patching/kprobes.ts";
-import { variable } from "../../kernel/core/required.ts";
+import { variable } from "../../kernel/symbols/required.ts";
 import { judge } from "../core/judge.ts";
 import { partAt } from "../core/module_parts.ts";
 import type { Check } from "../core/check.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { variable } from "../../kernel/core/required.ts";
+import { variable } from "../../kernel/symbols/required.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { copyOf } from "../../kernel/patching/copied_code.ts";
 import type { Kprobe } from "../../kernel/patching/kprobes.ts";

@@ -9,7 +9,7 @@ import {
   SITE,
   trampolineOps,
 } from "../../kernel/patching/ftrace_ops.ts";
-import { variable } from "../../kernel/core/required.ts";
+import { variable } from "../../kernel/symbols/required.ts";
 import { RangeTest } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hex, hexDigits } from "../../base/hex.ts";

@@ -12,7 +12,7 @@ import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import type { KallsymsTables } from "../symbols/kallsyms.ts";
 import type { LiveSymbols } from "../symbols/live_symbols.ts";
 import { KernelObject } from "./object.ts";
-import { variable } from "./required.ts";
+import { variable } from "../symbols/required.ts";
 import type { Symbols } from "../symbols/symbols.ts";
 import type { Types } from "../btf/types.ts";
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
-import { together } from "../symbols/together.ts";
+import { variable } from "../symbols/required.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, rbNodes, steady } from "../core/lists.ts";
 import { readPresent } from "../core/present.ts";
@@ -116,7 +116,7 @@ export function readModules(
 
 /** GVAs of the `struct module`s on the list that lsmod shows. */
 export function listedModules(kernel: Kernel): bigint[] {
-  const [head] = together(kernel.symbols, ["modules"], MODULE_SYMBOLS) ?? [];
+  const head = variable(kernel.symbols, "modules", MODULE_SYMBOLS);
   if (head === undefined) return [];
   const link = BigInt(kernel.types.offset("module", "list"));
   return steady(() => listNodes(kernel, head, MODULES)).map((node) =>
@@ -130,10 +130,10 @@ export function listedModules(kernel: Kernel): bigint[] {
  */
 export function treeModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
-  const root = kernel.symbols.tryAddress("mod_tree");
-  if (root === undefined || types.tryStruct("mod_tree_node") === undefined) {
-    return undefined;
-  }
+  // CONFIG_MODULES_TREE_LOOKUP.
+  if (types.tryStruct("mod_tree_node") === undefined) return undefined;
+  const root = variable(kernel.symbols, "mod_tree", MODULE_SYMBOLS);
+  if (root === undefined) return undefined;
   const first = types.offset("mod_tree_root", "root.tree[0]");
   const mod = types.offset("mod_tree_node", "mod");
   const node = types.offset("mod_tree_node", "node");
@@ -149,11 +149,7 @@ export function treeModules(kernel: Kernel): bigint[] | undefined {
 /** GVAs of the `struct module`s that /sys/module shows. */
 export function sysfsModules(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
-  const [at] = together(
-    kernel.symbols,
-    ["module_kset"],
-    MODULE_SYMBOLS,
-  ) ?? [];
+  const at = variable(kernel.symbols, "module_kset", MODULE_SYMBOLS);
   if (at === undefined) return undefined;
   const kset = kernel.space.u64(at);
   if (kset === 0n) throw new KernelError("module_kset is NULL");

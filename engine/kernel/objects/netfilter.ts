@@ -7,7 +7,7 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
 import { readable } from "../core/present.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 import { listedLeaders } from "./tasks.ts";
 
 /** MAX_HOOK_COUNT of net/netfilter/core.c. */

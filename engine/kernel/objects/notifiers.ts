@@ -6,7 +6,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
-import { together } from "../symbols/together.ts";
+import { variable } from "../symbols/required.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { steady } from "../core/lists.ts";
 
@@ -66,11 +66,11 @@ export function chain(
   head: string,
   registers?: string,
 ): Notified[] | undefined {
-  const [at] = together(
+  const at = variable(
     kernel.symbols,
-    [symbol],
+    symbol,
     registers === undefined ? [] : [registers],
-  ) ?? [];
+  );
   if (at === undefined) return undefined;
   const first = kernel.types.offset(head, "head");
   return steady(() => {
@@ -91,11 +91,7 @@ export function chain(
 /** GVAs of the registered `struct tty_ldisc_ops`, by number. */
 export function lineDisciplines(kernel: Kernel): Map<number, bigint> {
   const found = new Map<number, bigint>();
-  const [table] = together(
-    kernel.symbols,
-    ["tty_ldiscs"],
-    ["tty_register_ldisc"],
-  ) ?? [];
+  const table = variable(kernel.symbols, "tty_ldiscs", ["tty_register_ldisc"]);
   if (table === undefined) return found;
   const size = kernel.symbols.lookup(table)?.size ?? 0;
   for (let i = 0; i < Math.min(size / 8, 64); i++) {

@@ -16,6 +16,7 @@ import {
   steady,
   xarrayEntries,
 } from "../core/lists.ts";
+import { variable } from "../symbols/required.ts";
 
 /** A task. */
 export interface Task {
@@ -185,7 +186,10 @@ export function familyTasks(kernel: Kernel): bigint[] {
 /** The tasks in control groups; `undefined` when this kernel has none. */
 export function cgroupTasks(kernel: Kernel): bigint[] | undefined {
   const { types } = kernel;
-  const table = kernel.symbols.tryAddress("css_set_table");
+  const table = variable(kernel.symbols, "css_set_table", [
+    "init_css_set",
+    "cgroup_attach_task",
+  ]);
   const hlist = types.tryOffset("css_set", "hlist");
   const tasks = types.tryOffset("css_set", "tasks");
   const link = types.tryOffset("task_struct", "cg_list");

@@ -20,6 +20,13 @@ export interface Pending {
   readonly func: bigint;
 }
 
+/** Functions that only kernels with CONFIG_NO_HZ_COMMON have. */
+const NO_HZ_SYMBOLS = [
+  "tick_nohz_idle_enter",
+  "tick_nohz_idle_exit",
+  "tick_nohz_irq_exit",
+];
+
 /** The pending timers of all CPUs. */
 export function timers(kernel: Kernel): Pending[] {
   const { types, space } = kernel;
@@ -31,13 +38,10 @@ export function timers(kernel: Kernel): Pending[] {
   const func = BigInt(types.offset("timer_list", "function"));
   const size = types.struct("timer_base").size;
   // NR_BASES is a macro: 1; 2 with NO_HZ_COMMON; 3 where timers migrate (6.12).
-  const has = (symbol: string) =>
-    kernel.symbols.tryAddress(symbol) !== undefined;
-  const bases = !has("tick_nohz_idle_enter")
-    ? 1
-    : types.tryStruct("tmigr_cpu") !== undefined
-    ? 3
-    : 2;
+  const nohz = NO_HZ_SYMBOLS.some((name) =>
+    kernel.symbols.tryAddress(name) !== undefined
+  );
+  const bases = !nohz ? 1 : types.tryStruct("tmigr_cpu") !== undefined ? 3 : 2;
   const heads = new BigUint64Array(vectors.size / 8);
   for (const cpu of kernel.cpus) {
     for (let base = 0; base < bases; base++) {

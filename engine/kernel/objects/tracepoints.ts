@@ -6,7 +6,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { inImage, variable } from "../core/required.ts";
+import { inImage, variable } from "../symbols/required.ts";
 
 /** A function attached to a tracepoint. */
 export interface TracepointProbe {

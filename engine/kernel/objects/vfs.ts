@@ -10,7 +10,7 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
 import { hlistNodes, listNodes, rbNodes, steady } from "../core/lists.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 
 /** An object's use of an operation table. */
 export interface TableUse {

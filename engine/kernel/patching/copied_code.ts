@@ -10,7 +10,7 @@
  */
 import type { CopiedCode } from "../../arch/ftrace_sites.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 
 /** What a copy holds that its template does not. */
 export interface Copy {

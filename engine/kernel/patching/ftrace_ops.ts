@@ -9,7 +9,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady, Walk } from "../core/lists.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 
 /** One registered `struct ftrace_ops`. */
 export interface FtraceOps {

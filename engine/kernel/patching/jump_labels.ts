@@ -7,7 +7,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { together } from "../symbols/together.ts";
+import { together } from "../symbols/required.ts";
 import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */

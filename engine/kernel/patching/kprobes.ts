@@ -6,7 +6,7 @@
  */
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, listNodes, steady } from "../core/lists.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 
 /** One probe. */
 export interface Kprobe {

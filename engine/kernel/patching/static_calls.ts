@@ -7,7 +7,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { together } from "../symbols/together.ts";
+import { together } from "../symbols/required.ts";
 import { wholeTable } from "./module_tables.ts";
 
 /** STATIC_CALL_SITE_FLAGS in the low bits of a site's key. */

@@ -10,7 +10,7 @@ import {
 import { type Dispatch, dispatch } from "../kernel/syscall_dispatch.ts";
 import type { CheckContext } from "../../../detect/core/context.ts";
 import { hexDigits } from "../../../base/hex.ts";
-import { variable } from "../../../kernel/core/required.ts";
+import { variable } from "../../../kernel/symbols/required.ts";
 import type { Report } from "../../../detect/finding.ts";
 import type { Check } from "../../../detect/core/check.ts";
 import {

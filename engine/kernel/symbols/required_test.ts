@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { FixtureGuest, fixtureTypes } from "./kernel_fixture.ts";
-import { variable } from "./required.ts";
+import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
+import { together, variable } from "./required.ts";
 
 /** The symbols of a kernel that has these, in this order. */
 function symbols(...names: string[]) {
@@ -23,4 +23,18 @@ Deno.test("a variable without a symbol is absent only if nothing needs it", () =
 
 Deno.test("a variable with two symbols is neither of them", () => {
   assert.throws(() => find("kprobe_table", "kprobe_table"), /2 times/);
+});
+
+Deno.test("symbols of one thing are there together or not at all", () => {
+  const of = (...names: string[]) =>
+    together(symbols(...names), ["start", "stop"], ["fills", "uses"]);
+  // In the order asked for, not in that of the addresses.
+  const [start, stop] = of("stop", "start", "fills") ?? [];
+  assert.equal(start - stop, 8n);
+  assert.equal(of("start", "stop")?.length, 2);
+  assert.equal(of("another"), undefined);
+  assert.throws(() => of("start"), /have start but no stop/);
+  assert.throws(() => of("stop", "fills"), /have stop but no start/);
+  assert.throws(() => of("uses"), /have uses but no start, stop/);
+  assert.throws(() => of("start", "stop", "start"), /start 2 times/);
 });

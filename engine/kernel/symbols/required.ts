@@ -1,0 +1,64 @@
+/**
+ * Symbols that must be there because others show that the part of the kernel
+ * they belong to is.
+ *
+ * The names come from the guest. One byte changed there renames a variable, and
+ * a list without a name must not count as an empty one.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Symbols } from "./symbols.ts";
+
+/** Those that are the kernel's own, not a module's. */
+export function inImage(symbols: Symbols, gvas: readonly bigint[]): bigint[] {
+  return gvas.filter((gva) => symbols.lookup(gva)?.module === undefined);
+}
+
+/**
+ * GVAs of symbols of the kernel's own, in the order asked for; `undefined` when
+ * the kernel was built without what they belong to, and so has none of them.
+ *
+ * @param wanted symbols that a kernel has all of, once each, or none
+ * @param witnesses others that only a kernel with the first ones has, such as
+ * the function that fills a list; some of them may be missing
+ * @throws {KernelError} when one is missing although another, or a witness, is
+ * there; or when one leads to two places.
+ */
+export function together(
+  symbols: Symbols,
+  wanted: readonly string[],
+  witnesses: readonly string[],
+): bigint[] | undefined {
+  const found = wanted.map((name) => [
+    ...new Set(inImage(symbols, symbols.addresses(name))),
+  ]);
+  const double = found.findIndex(({ length }) => length > 1);
+  if (double >= 0) {
+    throw new KernelError(
+      `the kernel's symbols have ${wanted[double]} ${
+        found[double].length
+      } times: they are damaged, or were changed`,
+    );
+  }
+  const addresses = found.flat();
+  if (addresses.length === wanted.length) return addresses;
+  const witness = wanted.find((_, i) => found[i].length > 0) ??
+    witnesses.find((name) => symbols.tryAddress(name) !== undefined);
+  if (witness === undefined) return undefined;
+  const missing = wanted.filter((_, i) => found[i].length === 0);
+  throw new KernelError(
+    `the kernel's symbols have ${witness} but no ${
+      missing.join(", ")
+    }: they are damaged, or were changed`,
+  );
+}
+
+/** {@linkcode together} for one symbol. */
+export function variable(
+  symbols: Symbols,
+  name: string,
+  witnesses: readonly string[],
+): bigint | undefined {
+  return together(symbols, [name], witnesses)?.[0];
+}
