@@ -91,14 +91,17 @@ const MAX_LIST = 65536;
 export interface ListWalk {
   /** GVAs of the `struct list_head` of each entry, in list order. */
   readonly nodes: bigint[];
-  /** Whether the walk arrived back at the head. */
+  /**
+   * Whether the walk arrived back at the head, and no other node leads to one
+   * of its nodes.
+   */
   readonly complete: boolean;
 }
 
 /**
  * Follows a `struct list_head` from its head (`next` is its first member). The
- * list may change meanwhile: a walk that does not arrive back at the head is
- * repeated, and after some tries returns what it has.
+ * list may change meanwhile: a walk that does not arrive back at the head, or
+ * passes nodes over, is repeated, and after some tries returns what it has.
  */
 export function walkList(read: ReadGva, head: bigint): ListWalk {
   let nodes: bigint[] = [];
@@ -106,16 +109,45 @@ export function walkList(read: ReadGva, head: bigint): ListWalk {
     nodes = [];
     const seen = new Set<bigint>();
     try {
+      let before = head;
       let node = new GuestBytes(read, head, 8).u64(0);
+      let whole = true;
       while (node !== head && !seen.has(node) && nodes.length < MAX_LIST) {
         nodes.push(node);
         seen.add(node);
-        node = new GuestBytes(read, node, 8).u64(0);
+        const link = new GuestBytes(read, node, 16);
+        whole &&= !isLedTo(read, node, link.u64(8), before);
+        before = node;
+        node = link.u64(0);
       }
-      if (node === head) return { nodes, complete: true };
+      if (node === head) {
+        const last = new GuestBytes(read, head, 16).u64(8);
+        if (whole && !isLedTo(read, head, last, before)) {
+          return { nodes, complete: true };
+        }
+      }
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
     }
   }
   return { nodes, complete: false };
+}
+
+/**
+ * Whether the node that another one's `prev` names is not the one that the walk
+ * comes from, and leads to it as well: then the walk has passed it over.
+ */
+function isLedTo(
+  read: ReadGva,
+  node: bigint,
+  prev: bigint,
+  before: bigint,
+): boolean {
+  if (prev === before) return false;
+  try {
+    return new GuestBytes(read, prev, 8).u64(0) === node;
+  } catch (error) {
+    if (error instanceof MemoryError) return false;
+    throw error;
+  }
 }

@@ -41,6 +41,7 @@ function link(view: DataView, offsets: readonly number[]): void {
   offsets.forEach((at, i) => {
     const next = offsets[(i + 1) % offsets.length];
     view.setBigUint64(at, BASE + BigInt(next), true);
+    view.setBigUint64(next + 8, BASE + BigInt(at), true);
   });
 }
 
@@ -99,6 +100,21 @@ Deno.test("a list that loops, or leads to unmapped memory, is not complete", () 
   });
   view.setBigUint64(48, 0x1234n, true);
   assert.equal(walkList(read, BASE).complete, false);
+});
+
+Deno.test("a list that passes nodes over is not complete", () => {
+  const { view, read } = memory(256);
+  for (const [from, to] of [[0, 32], [16, 48], [32, 0], [0, 0]]) {
+    link(view, [0, 16, 32, 48]);
+    assert.equal(walkList(read, BASE).complete, true);
+    view.setBigUint64(from, BASE + BigInt(to), true);
+    assert.equal(walkList(read, BASE).complete, false, `${from} to ${to}`);
+  }
+  // A prev alone that leads elsewhere.
+  link(view, [0, 16, 32, 48]);
+  view.setBigUint64(24, 0xdead_0000_0000_0122n, true);
+  view.setBigUint64(8, BASE + 16n, true);
+  assert.equal(walkList(read, BASE).complete, true);
 });
 
 Deno.test("a walk that goes astray once is repeated", () => {

@@ -1,6 +1,6 @@
 /**
- * Walks the kernel's containers other than `list_head`: `hlist`, red-black
- * trees and XArrays. A container that changes during the walk may lead
+ * Walks the kernel's containers: `list_head`, `hlist`, red-black trees and
+ * XArrays. A container that changes during the walk may lead
  * anywhere, so each walk is bounded, and {@linkcode steady} repeats it.
  *
  * Sources: include/linux/list.h, include/linux/rbtree_types.h, lib/xarray.c.
@@ -10,6 +10,7 @@
 import { type Budget, BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
+import { readable } from "./present.ts";
 
 /** More entries than any container walked here has. */
 const MAX_ENTRIES = 1 << 20;
@@ -53,7 +54,14 @@ export interface WalkOptions {
 /**
  * GVAs of the nodes of a `struct list_head` list, in order, without its head.
  *
- * @throws {KernelError} when the list does not lead back to its head.
+ * Whoever leads a `next` past nodes hides them from a walk forwards; but the
+ * last of them still leads to the same node, whose `prev` still names it. A
+ * `prev` alone that names another node hides nothing: in a recording, it is of
+ * another moment than the `next`, and a node that was taken off has a poison in
+ * its place.
+ *
+ * @throws {KernelError} when the list does not lead back to its head, or passes
+ * some of its nodes over.
  */
 export function listNodes(
   kernel: KernelMemory,
@@ -61,17 +69,33 @@ export function listNodes(
   options: WalkOptions = {},
 ): bigint[] {
   const walk = new Walk(kernel, options.what ?? "list", head, options);
+  // struct list_head { next, prev }.
+  const link = new BigUint64Array(2);
+  const bytes = new Uint8Array(link.buffer);
+  const leads = (from: bigint, to: bigint, back: bigint) => {
+    if (back !== from && holds(kernel, back, to)) throw walk.passesOver();
+  };
+  let before = head;
   let at = kernel.space.u64(head);
   while (at !== head) {
     walk.add(at);
-    at = kernel.space.u64(at);
+    kernel.space.read(at, bytes);
+    leads(before, at, link[1]);
+    before = at;
+    at = link[0];
   }
+  leads(before, head, kernel.space.u64(head + 8n));
   return walk.nodes;
 }
 
+/** Whether a pointer can be read, and is this one. */
+function holds({ space }: KernelMemory, gva: bigint, pointer: bigint): boolean {
+  return readable(() => space.u64(gva)) === pointer;
+}
+
 /**
- * GVAs of the nodes of a `struct hlist_head` list. Throws like
- * {@linkcode listNodes}.
+ * GVAs of the nodes of a `struct hlist_head` list; `pprev` is compared as
+ * {@linkcode listNodes} compares `prev`. Throws like that.
  */
 export function hlistNodes(
   kernel: KernelMemory,
@@ -79,19 +103,30 @@ export function hlistNodes(
   options: WalkOptions = {},
 ): bigint[] {
   const walk = new Walk(kernel, options.what ?? "hash chain", head, options);
+  // struct hlist_node { next, pprev }.
+  const link = new BigUint64Array(2);
+  const bytes = new Uint8Array(link.buffer);
+  let from = head;
   let at = kernel.space.u64(head);
   while (at !== 0n && !(options.nulls === true && (at & 1n) === 1n)) {
     walk.add(at);
-    at = kernel.space.u64(at);
+    kernel.space.read(at, bytes);
+    if (link[1] !== from && holds(kernel, link[1], at)) {
+      throw walk.passesOver();
+    }
+    from = at;
+    at = link[0];
   }
   return walk.nodes;
 }
 
 /**
  * GVAs of the `struct rb_node`s of a tree whose `struct rb_root` lies at
- * `root`, in tree order.
+ * `root`, in tree order. Their parents are compared as {@linkcode listNodes}
+ * compares `prev`.
  *
- * @throws {KernelError} when it is not a tree.
+ * @throws {KernelError} when it is not a tree, or passes some of its nodes
+ * over.
  */
 export function rbNodes(
   kernel: KernelMemory,
@@ -104,17 +139,26 @@ export function rbNodes(
   const words = new BigUint64Array(3);
   const bytes = new Uint8Array(words.buffer);
   const above: { node: bigint; right: bigint }[] = [];
+  let parent = 0n;
   let at = kernel.space.u64(root);
   for (;;) {
     while (at !== 0n) {
       walk.add(at);
       kernel.space.read(at, bytes);
+      // The low bits hold the node's colour.
+      const named = words[0] & ~3n;
+      if (
+        named !== parent &&
+        (holds(kernel, named + 8n, at) || holds(kernel, named + 16n, at))
+      ) throw walk.passesOver();
       above.push({ node: at, right: words[1] });
+      parent = at;
       at = words[2];
     }
     const next = above.pop();
     if (next === undefined) return inOrder;
     inOrder.push(next.node);
+    parent = next.node;
     at = next.right;
   }
 }
@@ -211,6 +255,13 @@ export class Walk {
     if (this.#entries++ < this.#limit) return;
     throw new KernelError(
       `${this.#name} does not end within ${this.#limit} entries`,
+    );
+  }
+
+  /** The error for nodes that lead to the walk's, but were not reached. */
+  passesOver(): KernelError {
+    return new KernelError(
+      `${this.#name} passes some of its entries over: damaged or in flux`,
     );
   }
 
