@@ -56,7 +56,8 @@ export interface WayOut {
   readonly bytes: Uint8Array;
   /** GVA that it branches to or contains. */
   readonly target: bigint;
-  readonly how: "calls" | "jumps to" | "holds the address of";
+  /** The last: bytes that do if they are run, where no instruction begins. */
+  readonly how: "calls" | "jumps to" | "holds the address of" | "may lead to";
 }
 
 /** A text that is searched for references to the outside. */

@@ -6,6 +6,8 @@ const bytesOf = (text: string) =>
   Uint8Array.from(text.split(" "), (byte) => parseInt(byte, 16));
 const AT = 0xffffffff81000000n;
 
+const MODULE = 0xffffffffc0123000n;
+
 Deno.test("direct branches and their targets", () => {
   for (
     const [text, kind, target] of [
@@ -51,7 +53,6 @@ Deno.test("pages of thunks, and empty pages", () => {
 });
 
 Deno.test("branches and addresses that lead out of a text count only where an instruction lies", () => {
-  const MODULE = 0xffffffffc0123000n;
   const executable = [
     { start: MODULE, end: MODULE + 0x1000n, writable: false },
   ];
@@ -82,8 +83,28 @@ Deno.test("branches and addresses that lead out of a text count only where an in
       [0, "calls", MODULE],
       [0x10, "jumps to", MODULE],
       [0x20, "holds the address of", MODULE],
+      // It runs if something jumps there.
+      [0x45, "may lead to", MODULE],
     ],
   );
+});
+
+Deno.test("a branch behind bytes that are no instruction is not passed over", () => {
+  const bytes = new Uint8Array(64).fill(0x90);
+  const view = new DataView(bytes.buffer);
+  // jmp over an undecodable byte; call. And one more call.
+  bytes.set([0xeb, 1, 0x06, 0xe8]);
+  view.setInt32(4, Number(MODULE - AT) - 8, true);
+  bytes[0x20] = 0xe8;
+  view.setInt32(0x21, Number(MODULE - AT) - 0x25, true);
+  const ways = (start: number) =>
+    instructions.waysOut(
+      { start: AT, bytes, functionStart: () => start },
+      [{ start: MODULE, end: MODULE + 0x1000n, writable: false }],
+    ).map(({ from, how }) => [Number(from - AT), how]);
+  assert.deepEqual(ways(0), [[4, "may lead to"], [0x21, "may lead to"]]);
+  // By a symbol that begins amid the call.
+  assert.deepEqual(ways(4)[0], [4, "may lead to"]);
 });
 
 Deno.test("the bytes at a patch site are judged where there is a short list of them", () => {

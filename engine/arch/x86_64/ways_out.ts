@@ -16,8 +16,10 @@ const LOW_START = Number(MODULES.start & 0xffffffffn);
 const LOW_END = Number(MODULES.end & 0xffffffffn);
 
 /**
- * Implements `Instructions.waysOut`. A match in the bytes counts only when an
- * instruction lies there, decoded from the start of its function.
+ * Implements `Instructions.waysOut`. A match in the bytes is certain only when
+ * an instruction lies there, decoded from the start of its function. Where that
+ * is, a symbol of the guest's says; and bytes that no instruction begins with,
+ * or that swallow the next one, may have been put before it to be jumped over.
  */
 export function waysOut(
   text: ScannedText,
@@ -76,13 +78,24 @@ function add(
   const first = functionStart(i);
   let at = cursor.first === first && cursor.at <= i ? cursor.at : first;
   const { insn } = cursor;
+  let length = 0;
   while (at <= i) {
-    const length = decode(bytes, at, insn);
-    if (length === 0) return;
-    if (at + length > i) break;
+    length = decode(bytes, at, insn);
+    if (length === 0 || at + length > i) break;
     at += length;
   }
   Object.assign(cursor, { first, at });
+  const perhaps = () => {
+    // Words that look like addresses are too common.
+    if (!branch) return;
+    const here = bytes.slice(i, i + 4);
+    const from = start + BigInt(i);
+    found.push({ from, bytes: here, target, how: "may lead to" });
+  };
+  if (length === 0) {
+    perhaps();
+    return;
+  }
   const { map, opcode } = insn;
   const from = start + BigInt(at);
   const way = (how: WayOut["how"]) =>
@@ -95,9 +108,13 @@ function add(
     way("jumps to");
     return;
   }
-  if (insn.immediateAt === 0 || at + insn.immediateAt !== i) return;
+  if (insn.immediateAt === 0 || at + insn.immediateAt !== i) {
+    perhaps();
+    return;
+  }
   if (branch) {
     if (insn.branch) way(map === 0 && opcode === 0xe8 ? "calls" : "jumps to");
+    else perhaps();
     return;
   }
   if (insn.branch || map !== 0) return;

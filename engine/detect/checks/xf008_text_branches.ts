@@ -48,6 +48,10 @@ export const textBranches: Check = {
     report.judged(text.bytes.length);
     for (const way of waysOut(kernel, text, code.pages.executable)) {
       if (sites.has(Number(way.from & 0xffffffffn))) continue;
+      if (way.how === "may lead to") {
+        perhaps(context, report, way);
+        continue;
+      }
       const from = code.at(way.from);
       const to = code.at(way.target);
       if (to.kind === "kernel" || to.kind === "thunk") continue;
@@ -99,14 +103,19 @@ export const textBranches: Check = {
  * suspicious.
  */
 function ofModule(
-  { kernel, code }: CheckContext,
+  context: CheckContext,
   report: Report,
   text: ImageBytes,
   sites: ReadonlySet<number>,
 ): void {
+  const { kernel, code } = context;
   report.judged(text.bytes.length);
   for (const way of waysOut(kernel, text, code.pages.executable)) {
     if (sites.has(Number(way.from & 0xffffffffn))) continue;
+    if (way.how === "may lead to") {
+      perhaps(context, report, way);
+      continue;
+    }
     const to = code.at(way.target);
     const from = code.at(way.from);
     if (to.kind === "unread") {
@@ -115,6 +124,28 @@ function ofModule(
     if (!NOBODYS.includes(to.kind)) continue;
     found(report, way, from, to, from.module);
   }
+}
+
+/**
+ * Bytes that lead somewhere if an instruction begins there. No honest guest has
+ * code of nobody's to which they could lead by chance, except in the unused rest
+ * of memory for generated code, which XF016 judges.
+ */
+function perhaps(
+  { code }: CheckContext,
+  report: Report,
+  { from, target }: WayOut,
+): void {
+  const reserved = code.reserves.some(({ start, end }) =>
+    target >= start && target < end
+  );
+  if (reserved) return;
+  const to = code.at(target);
+  if (!NOBODYS.includes(to.kind)) return;
+  report.unjudged(
+    code.at(from).name,
+    `these bytes lead to ${to.name} if they are run, and no instruction begins there by the symbols and the bytes before`,
+  );
 }
 
 /**
