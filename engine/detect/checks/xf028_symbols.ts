@@ -12,9 +12,11 @@ import {
   type KallsymsTables,
   tablesDigest,
 } from "../../kernel/symbols/kallsyms.ts";
+import { wholeSymbols } from "../../kernel/patching/module_tables.ts";
 import { nameAt } from "../../kernel/symbols/symbol_blob.ts";
 import type { Check } from "../core/check.ts";
 import type { CheckContext } from "../core/context.ts";
+import { eachModule } from "../core/module_parts.ts";
 import type { Report } from "../finding.ts";
 import {
   imageSymbols,
@@ -59,6 +61,9 @@ export const symbolTables: Check = {
       compareWithMap(kernel, report, own);
     }
     report.part("symbols", () => doubts(kernel, origin, report, own, tables));
+    eachModule(context, report, "symbols of module", ({ gva }) => {
+      wholeSymbols(kernel, gva);
+    });
     compareWithRecord(context, report, tables, btf);
   },
 };

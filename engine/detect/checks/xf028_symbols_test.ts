@@ -31,6 +31,7 @@ function said(kernel: Kernel, options: CheckOptions = {}) {
     kernel: { value: kernel },
     options: { value: options },
     kprobes: { value: [] },
+    code: { value: { modules: [] } },
     text: { value: { start: TEXT, bytes: new Uint8Array(4096) } },
   });
   const { findings, unjudged } = readOnce(kernel, symbolTables, context);

@@ -6,6 +6,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { wholeTable } from "../patching/module_tables.ts";
 import { inImage, variable } from "../symbols/required.ts";
 
 /** A function attached to a tracepoint. */
@@ -67,7 +68,8 @@ export function tracepoints(kernel: Kernel): bigint[] {
 /**
  * GVAs of a module's `struct tracepoint`s.
  *
- * @throws {KernelError} when it claims more of them than any module has.
+ * @throws {KernelError} when it claims more of them than any module has, or
+ * another number than its sections show.
  */
 export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
   const at = kernel.object("module", module);
@@ -77,11 +79,7 @@ export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
     throw new KernelError(`the module claims ${count} tracepoints`);
   }
   const table = at.u64("tracepoints_ptrs");
-  if (count === 0 && table !== 0n) {
-    throw new KernelError(
-      "the module has a table of tracepoints, and none in it",
-    );
-  }
+  wholeTable(kernel, module, "__tracepoints_ptrs", table, 4 * count);
   return count > 0 ? read(kernel.space, table, count) : [];
 }
 

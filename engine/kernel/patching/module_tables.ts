@@ -1,9 +1,10 @@
 /**
  * Where the sections of a module were loaded; the tables among them (jump
- * labels, static calls), and whether the kernel's count of their entries can be
- * true.
+ * labels, static calls, tracepoints, symbols), and whether the kernel's count of
+ * their entries can be true.
  *
- * Source: kernel/module/sysfs.c, include/linux/module.h.
+ * Source: kernel/module/sysfs.c, kernel/module/kallsyms.c,
+ * include/linux/module.h.
  *
  * @module
  */
@@ -35,12 +36,21 @@ export function wholeTable(
   if (bytes > MOST_BYTES) {
     throw new KernelError(`its ${section} claims ${bytes} bytes`);
   }
+  if (bytes > 0 && start === 0n) {
+    throw new KernelError(
+      `its ${section} claims ${bytes} bytes, and is nowhere`,
+    );
+  }
   // Later kernels may keep the sections in another way.
-  if (kernel.types.tryStruct("module_sect_attr") === undefined) return;
-  const sections = moduleSections(kernel, module);
+  const known = kernel.types.tryStruct("module_sect_attr") !== undefined;
+  const sections = known ? moduleSections(kernel, module) : [];
   const own = sections.find(({ name }) => name === section)?.address;
   if (own === undefined) {
-    if (bytes === 0) return;
+    // A module without the section has neither (find_module_sections).
+    if (bytes === 0 && start !== 0n) {
+      throw new KernelError(`it has a ${section}, and nothing in it`);
+    }
+    if (bytes === 0 || !known) return;
     throw new KernelError(`it has a table, but was loaded without ${section}`);
   }
   if (own !== start) {
@@ -62,6 +72,37 @@ export function wholeTable(
       `its ${section} ends elsewhere than its count of entries says`,
     );
   }
+}
+
+/** sizeof(Elf64_Sym). */
+const SYMBOL = 24;
+
+/**
+ * Makes sure that `num_symtab` of a module that has been loaded is true: the
+ * kernel puts the symbols' names right behind the symbols (layout_symtab).
+ * Without symbols, nothing in the module has a name.
+ *
+ * @throws {KernelError} when it says something else.
+ */
+export function wholeSymbols(kernel: Kernel, module: bigint): void {
+  const core = kernel.types.tryOffset("module", "core_kallsyms");
+  const at = kernel.object("module", module);
+  if (core === undefined || !at.has("kallsyms")) return;
+  const table = at.u64("kallsyms");
+  // While its init code runs, it has the symbols of that as well, in the order
+  // of its file.
+  const loaded = table === module + BigInt(core);
+  const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+  if (!loaded && at.number("state") !== live) return;
+  if (!loaded) throw new KernelError("its symbols are not where they belong");
+  const symbols = kernel.object("mod_kallsyms", table);
+  const count = symbols.number("num_symtab");
+  const end = symbols.u64("symtab") + BigInt(SYMBOL * count);
+  // The first symbol is empty, and always there.
+  if (count > 0 && symbols.u64("strtab") === end) return;
+  throw new KernelError(
+    `its num_symtab claims ${count} symbols, and their names do not begin behind so many`,
+  );
 }
 
 /** Names and GVAs of a module's sections, in file order. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
+import { moduleTracepoints } from "../objects/tracepoints.ts";
 import { moduleJumpSites } from "./jump_labels.ts";
+import { wholeSymbols } from "./module_tables.ts";
+import { moduleStaticCallSites } from "./static_calls.ts";
 
 const TYPES = fixtureTypes({
   attribute: { size: 8, members: { name: [0, "u64"] } },
@@ -72,4 +75,80 @@ Deno.test("a table elsewhere than where its section was loaded is not believed",
     () => moduleJumpSites(guest.kernel, module),
     /not where it was loaded/,
   );
+});
+
+Deno.test("a count without a table, or a table without a count, is not believed", () => {
+  // A kernel that does not tell where the sections are.
+  const members = Object.fromEntries([
+    ["jump_entries", "num_jump_entries"],
+    ["static_call_sites", "num_static_call_sites"],
+    ["tracepoints_ptrs", "num_tracepoints"],
+  ].flatMap(([table, count], i) => [
+    [table, [16 * i, "u64"] as const],
+    [count, [16 * i + 8, "u32"] as const],
+  ]));
+  const types = fixtureTypes({ module: { size: 48, members } });
+  const reads = [moduleJumpSites, moduleStaticCallSites, moduleTracepoints];
+  for (const [i, read] of reads.entries()) {
+    const guest = new FixtureGuest(types);
+    const module = guest.create("module");
+    const [table, count] = [
+      module + BigInt(16 * i),
+      module + BigInt(16 * i + 8),
+    ];
+    const size = () => [...read(guest.kernel, module)].length;
+    assert.equal(size(), 0);
+    guest.setU64(table, guest.allocate(16));
+    assert.throws(size, /and nothing in it/);
+    guest.setU32(count, 1);
+    assert.equal(size(), 1);
+    guest.setU32(count, 0x7fff_ffff);
+    assert.throws(size, /claims \d+/);
+    guest.setU32(count, 1);
+    guest.setU64(table, 0);
+    assert.throws(size, /claims \d+ bytes, and is nowhere/);
+  }
+});
+
+Deno.test("a module's number of symbols is compared with where their names begin", () => {
+  const types = fixtureTypes({
+    mod_kallsyms: {
+      size: 24,
+      members: {
+        symtab: [0, "u64"],
+        num_symtab: [8, "u32"],
+        strtab: [16, "u64"],
+      },
+    },
+    module: {
+      size: 48,
+      members: {
+        state: [0, "u32"],
+        kallsyms: [8, "u64"],
+        core_kallsyms: [16, "mod_kallsyms"],
+      },
+    },
+  }, [["MODULE_STATE_LIVE", 0]]);
+  const guest = new FixtureGuest(types);
+  const module = guest.create("module");
+  const core = module + 16n;
+  const check = () => wholeSymbols(guest.kernel, module);
+  guest.setU64(module + 8n, core);
+  guest.setU64(core, 0x1000);
+  guest.setU64(core + 16n, 0x1000 + 3 * 24);
+  for (const count of [0, 1, 2, 4, 0xffff_ffff]) {
+    guest.setU32(core + 8n, count);
+    assert.throws(check, new RegExp(`num_symtab claims ${count} symbols`));
+  }
+  guest.setU32(core + 8n, 3);
+  check();
+  guest.setU64(core + 16n, 0x1000);
+  assert.throws(check, /num_symtab/);
+  guest.setU32(core + 8n, 0);
+  assert.throws(check, /num_symtab/);
+  // Another table is right only while the module is being loaded.
+  guest.setU64(module + 8n, guest.create("mod_kallsyms"));
+  assert.throws(check, /not where they belong/);
+  guest.setU32(module, 1);
+  check();
 });
