@@ -4,18 +4,11 @@
  *
  * @module
  */
-import { moduleTextIntegrity } from "../../engine/detect/checks/xf024_module_text.ts";
+import { symbolTables } from "../../engine/detect/checks/xf028_symbols.ts";
+import { readingOf } from "../../engine/arch/registers.ts";
+import { taskRoots } from "../../engine/kernel/objects/page_roots.ts";
 import { textIntegrity } from "../../engine/detect/checks/xf020_text.ts";
-import {
-  CheckContext,
-  type CheckOptions,
-} from "../../engine/detect/core/context.ts";
-import { readOnce } from "../../engine/detect/core/runner.ts";
-import type {
-  RecordedText,
-  TextRecords,
-} from "../../engine/detect/text/text_record.ts";
-import type { Kernel } from "../../engine/kernel/core/kernel.ts";
+import type { CheckOptions } from "../../engine/detect/core/context.ts";
 import { dispatch } from "../../engine/arch/x86_64/kernel/syscall_dispatch.ts";
 import { recordedFlow } from "../../engine/detect/flow/call_flow.ts";
 import {
@@ -34,6 +27,15 @@ import {
   jumpSites,
   moduleJumpSites,
 } from "../../engine/kernel/patching/jump_labels.ts";
+import {
+  callIn,
+  lastProcess,
+  overwrite,
+  recorded,
+  siteOf,
+  unlink,
+  withoutPid,
+} from "./hook_parts.ts";
 import { NotHere, type Workshop } from "./workshop.ts";
 
 /** A hook, and the check that is meant for it. */
@@ -342,83 +344,41 @@ export const HOOKS: readonly Hook[] = [
     return options;
   }),
   hook("XF025", "text was overwritten", (shop) => overwrite(shop, 0x06)),
+  hook("XF026", "a breakpoint in the kernel that nobody booked", (shop) => {
+    const { arch, space, symbols } = shop.kernel;
+    const cpu = {
+      cpu: 0,
+      values: {
+        cr0: 0x8005_0033n,
+        cr3: BigInt(space.tables.root),
+        cr4: 0x75_1ef0n,
+        efer: 0xd01n,
+        dr0: symbols.address("vfs_read"),
+        dr7: 0x402n,
+      },
+    };
+    return {
+      registers: () =>
+        readingOf(arch.registers, shop.memory, [cpu], "QEMU's monitor"),
+    };
+  }),
+  hook("XF027", "a process runs on page tables with another kernel", (shop) => {
+    const { kernel } = shop;
+    const task = lastProcess(kernel);
+    const root = [...taskRoots(kernel)].find(({ gva }) =>
+      gva === shop.at("task_struct", task, "mm")
+    );
+    if (root?.gpa === undefined) {
+      throw new Error("the process has no page tables");
+    }
+    shop.diverge(root.gpa, kernel.symbols.address("vfs_read"));
+  }),
+  hook("XF028", "the types are not what was recorded", (shop) => {
+    const options = recorded(shop.kernel, [textIntegrity, symbolTables]);
+    // A letter of the last name in BTF's strings.
+    const end = shop.kernel.symbols.address("__stop_BTF");
+    const letter = shop.kernel.space.u8(end - 3n);
+    shop.bytes(end - 3n, new Uint8Array([letter ^ 1]), true);
+    return options;
+  }),
 ];
-
-/** When the guest was checked before. */
-const SINCE = "2026-01-01T00:00:00.000Z";
-
-/**
- * What the user says who has checked the guest before: the texts were recorded
- * then.
- */
-function recorded(kernel: Kernel): CheckOptions {
-  const texts = new Map<string, RecordedText>();
-  let first = true;
-  const boots = new Set<string>();
-  const textRecords: TextRecords = {
-    boots: () => [...boots],
-    load: (boot, name) => texts.get(`${boot}-${name}`),
-    save: (boot, name, text) => {
-      if (!first) return;
-      boots.add(boot);
-      texts.set(`${boot}-${name}`, { ...text, since: SINCE });
-    },
-  };
-  for (const check of [textIntegrity, moduleTextIntegrity]) {
-    readOnce(kernel, check, new CheckContext(kernel, { textRecords }));
-  }
-  first = false;
-  return { textRecords };
-}
-
-function lastProcess(kernel: Kernel): bigint {
-  const gva = listedLeaders(kernel).findLast((gva) => {
-    const task = readTask(kernel, gva);
-    return !task.kernelThread && task.pid > 1;
-  });
-  if (gva === undefined) throw new Error("there is no process");
-  return gva;
-}
-
-/** Takes a task out of the table of pids. */
-function withoutPid(shop: Workshop, gva: bigint): void {
-  const links = shop.at("task_struct", gva, "pid_links");
-  const { space } = shop.kernel;
-  const [next, before] = [space.u64(links), space.u64(links + 8n)];
-  shop.u64(before, next);
-  if (next !== 0n) shop.u64(next + 8n, before);
-}
-
-/** GVA of a near call in a function. */
-function callIn({ kernel }: Workshop, symbol: string): bigint {
-  const { space, symbols } = kernel;
-  const from = symbols.address(symbol);
-  const size = symbols.lookup(from)?.size ?? 0;
-  for (let at = from + 16n; at < from + BigInt(size); at++) {
-    if (space.u8(at) !== 0xe8) continue;
-    const to = at + 5n + BigInt(space.s32(at + 1n));
-    const { name, offset } = symbols.lookup(to) ?? { name: "_", offset: 1 };
-    if (offset === 0 && !name.startsWith("_")) return at;
-  }
-  throw new Error(`${symbol} calls nothing`);
-}
-
-/** GVA of a function's Ftrace call site. */
-function siteOf({ kernel }: Workshop, symbol: string): bigint {
-  const at = kernel.symbols.address(symbol);
-  return kernel.space.u32(at) === 0xfa1e0ff3 ? at + 4n : at;
-}
-
-function overwrite(shop: Workshop, byte: number): void {
-  const at = shop.kernel.symbols.address("vfs_write") + 32n;
-  shop.bytes(at, new Uint8Array(32).fill(byte), true);
-}
-
-function unlink(shop: Workshop, node: bigint): void {
-  const { space } = shop.kernel;
-  const [next, before] = [space.u64(node), space.u64(node + 8n)];
-  shop.u64(before, next);
-  shop.u64(next + 8n, before);
-  shop.u64(node, node);
-  shop.u64(node + 8n, node);
-}

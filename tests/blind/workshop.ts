@@ -53,6 +53,7 @@ export function again(kernel: Kernel): Kernel {
     kernel.types,
     live,
     kernel.facts,
+    kernel.origin,
   );
 }
 
@@ -94,6 +95,39 @@ export class Workshop {
     const gpa = this.#spares.pop();
     if (gpa === undefined) throw new Error("no page is free");
     return gpa;
+  }
+
+  /**
+   * Leads a set of page tables to another page, as an intruder does who shows
+   * some processes another kernel: the tables above it are copied.
+   *
+   * @param root GPA of the topmost table
+   */
+  diverge(root: number, gva: bigint): void {
+    const own = this.kernel.space.tables.ofProcess(root);
+    const entries = entriesOf(this.kernel, gva, own);
+    // A large page ends above the lowest level.
+    const large = entries.length < levelsOf(own);
+    let at = entries[0];
+    for (const next of entries.slice(1)) {
+      const value = this.memory.peek(at);
+      const table = this.#sparePage();
+      this.#copyPage(Number(value & ADDRESS), table);
+      this.poke(at, value & ~ADDRESS | BigInt(table), true);
+      at = table + next % PAGE;
+    }
+    const value = this.memory.peek(at);
+    const page = large
+      ? value + (2n << 20n)
+      : value & ~ADDRESS | BigInt(this.#sparePage());
+    this.poke(at, page, true);
+  }
+
+  #copyPage(from: number, to: number): void {
+    for (let at = 0; at < PAGE; at += WORD) {
+      const word = this.memory.peek(from + at);
+      if (word !== 0n) this.poke(to + at, word, true);
+    }
   }
 
   /** GPAs of some pages that hold zeros alone, high in memory. */
@@ -216,10 +250,14 @@ function little(value: bigint, size: number): Uint8Array {
 }
 
 /** GPAs of the page-table entries that map a GVA, the topmost first. */
-function entriesOf({ space }: Kernel, gva: bigint): number[] {
+function entriesOf(
+  { space }: Kernel,
+  gva: bigint,
+  tables: { readonly root: number } = space.tables,
+): number[] {
   const word = new DataView(new ArrayBuffer(8));
   const found: number[] = [];
-  let table = space.tables.root;
+  let table = tables.root;
   for (let level = levelsOf(space.tables); level >= 1; level--) {
     const index = Number((gva >> BigInt(12 + 9 * (level - 1))) & 511n);
     found.push(table + 8 * index);

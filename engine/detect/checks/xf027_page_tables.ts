@@ -113,6 +113,10 @@ function roots(
     [];
   for (const root of known) {
     const { name, gva, gpa, still } = root;
+    if (gpa === undefined) {
+      if (still?.() !== false) noTables(report, name);
+      continue;
+    }
     if (gpa === tables.root || seen.has(gpa)) {
       report.judged(seen.has(gpa) ? 0 : 1);
       seen.add(gpa);
@@ -123,7 +127,11 @@ function roots(
     const wrong = whatIsWrong(kernel, gpa, comparison);
     report.judged(1);
     if (wrong === undefined) continue;
-    if (still !== undefined && (!still() || !mapsKernel(kernel, gpa))) continue;
+    if (still?.() === false) continue;
+    if (still !== undefined && !mapsKernel(kernel, gpa)) {
+      noTables(report, name);
+      continue;
+    }
     if (wrong.state === "unread") {
       report.unjudged(`page tables of ${name}`, wrong.why);
       continue;
@@ -145,10 +153,12 @@ function roots(
   });
 }
 
-/**
- * Whether tables map the kernel's text at all: those of a process that has
- * ended meanwhile do not.
- */
+/** A process that is listed cannot run without the kernel in its tables. */
+function noTables(report: Report, name: string): void {
+  report.passing(`page tables of ${name}`, "they do not map the kernel");
+}
+
+/** Whether tables map the kernel's text at all. */
 function mapsKernel(kernel: Kernel, root: number): boolean {
   try {
     return kernel.space.tables.ofProcess(root)
@@ -163,7 +173,7 @@ function processors({ kernel, reading }: CheckContext, report: Report): void {
   if (reading === undefined || "why" in reading) return;
   const cpus = judgeCpus(kernel, reading);
   const agree = cpus.some(({ state }) => state === "agrees");
-  let known: Set<number> | undefined;
+  let known: Set<number | undefined> | undefined;
   for (const { cpu, state, root, difference, why } of cpus) {
     report.judged(1);
     const where = `vCPU ${cpu}`;

@@ -71,6 +71,21 @@ Deno.test("a process whose tables show another text is found without registers",
   );
 });
 
+Deno.test("a listed process whose tables are none, or map no kernel, is unjudged", () => {
+  for (const pgd of [0n, 0x1234n, DIRECT_MAP + 0x90000n, 1n << 63n]) {
+    const roots = new RootsGuest();
+    const { guest } = roots;
+    const words = [guest.u64(roots.task + 24n) + 8n];
+    // Its mm leads nowhere.
+    if (pgd === 0x1234n) words.push(roots.task + 24n);
+    words.forEach((word) => guest.setU64(word, pgd));
+    const { findings, unjudged } = told(roots);
+    assert.deepEqual([findings, unjudged], [[], [
+      "page tables of process 17: they do not map the kernel",
+    ]]);
+  }
+});
+
 Deno.test("a processor on tables that no process has, and that show another text", () => {
   const roots = new RootsGuest();
   const { guest } = roots;

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { readable } from "../core/present.ts";
 import { listedLeaders, threadsOf } from "./tasks.ts";
 
 /** A set of page tables. */
@@ -16,11 +16,14 @@ export interface KnownRoot {
   readonly name: string;
   /** GVA of the word or symbol that says so. */
   readonly gva: bigint;
-  /** GPA of the top-level table. */
-  readonly gpa: number;
   /**
-   * Whether it is still so; tables of a process are freed when it ends.
-   * `undefined` for those that last.
+   * GPA of the top-level table; `undefined` where the word of a process leads to
+   * none.
+   */
+  readonly gpa: number | undefined;
+  /**
+   * Whether it is still so; tables of a process are freed when it ends, and it
+   * leaves the list of tasks. `undefined` for those that last.
    */
   readonly still?: () => boolean;
 }
@@ -98,7 +101,8 @@ export function* taskRoots(kernel: Kernel): Generator<KnownRoot> {
         gpa: found.gpa,
         still: () => {
           const now = read();
-          return now?.mm === found.mm && now.gpa === found.gpa;
+          return now?.mm === found.mm && now.gpa === found.gpa &&
+            listedLeaders(kernel).includes(leader);
         },
       };
     }
@@ -115,24 +119,23 @@ function firstWithMemory(kernel: Kernel, leader: bigint): bigint {
   ) ?? leader;
 }
 
-/** The mm at a pointer, and its tables; `undefined` when there is none. */
+/**
+ * The mm at a pointer, and its tables, if they can be read; `undefined` when
+ * there is none.
+ */
 function rootAt(
   kernel: Kernel,
   word: bigint,
   pgd: number,
-): { mm: bigint; gpa: number } | undefined {
-  try {
-    const mm = kernel.space.u64(word);
-    if (mm === 0n) return undefined;
-    const gpa = gpaOf(kernel, kernel.space.u64(mm + BigInt(pgd)));
-    return gpa === undefined ? undefined : { mm, gpa };
-  } catch (error) {
-    // It has ended meanwhile.
-    if (error instanceof MemoryError || error instanceof KernelError) {
-      return undefined;
-    }
-    throw error;
-  }
+): { mm: bigint; gpa: number | undefined } | undefined {
+  // Where it cannot be read, the process has ended meanwhile; or its word was
+  // changed.
+  const mm = readable(() => kernel.space.u64(word)) ?? 0n;
+  if (mm === 0n) return undefined;
+  return {
+    mm,
+    gpa: readable(() => gpaOf(kernel, kernel.space.u64(mm + BigInt(pgd)))),
+  };
 }
 
 /** GPA of tables whose GVA is known, in the image or in the direct map. */
