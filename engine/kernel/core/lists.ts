@@ -69,14 +69,14 @@ export function listNodes(
   options: WalkOptions = {},
 ): bigint[] {
   const walk = new Walk(kernel, options.what ?? "list", head, options);
-  // struct list_head { next, prev }.
-  const link = new BigUint64Array(2);
-  const bytes = new Uint8Array(link.buffer);
   const leads = (from: bigint, to: bigint, back: bigint) => {
     if (back !== from && holds(kernel, back, to)) throw walk.passesOver();
   };
   let before = head;
   let at = kernel.space.u64(head);
+  // Most lists are empty. struct list_head { next, prev }.
+  const link = new BigUint64Array(at === head ? 0 : 2);
+  const bytes = new Uint8Array(link.buffer);
   while (at !== head) {
     walk.add(at);
     kernel.space.read(at, bytes);
