@@ -109,12 +109,13 @@ function roots(
 ): void {
   const { tables } = kernel.space;
   const seen = new Set<number>();
+  const without: string[] = [];
   const wrongOnes: { name: string; why: string; gva: bigint; gpa: number }[] =
     [];
   for (const root of known) {
     const { name, gva, gpa, still } = root;
     if (gpa === undefined) {
-      if (still?.() !== false) noTables(report, name);
+      if (still?.() !== false) without.push(name);
       continue;
     }
     if (gpa === tables.root || seen.has(gpa)) {
@@ -129,7 +130,7 @@ function roots(
     if (wrong === undefined) continue;
     if (still?.() === false) continue;
     if (still !== undefined && !mapsKernel(kernel, gpa)) {
-      noTables(report, name);
+      without.push(name);
       continue;
     }
     if (wrong.state === "unread") {
@@ -138,24 +139,30 @@ function roots(
     }
     wrongOnes.push({ name, why: wrong.why, gva, gpa });
   }
+  if (without.length > 0) {
+    // A listed process cannot run without the kernel in its tables.
+    report.passing(
+      `page tables of ${andMore(without)}`,
+      "they cannot be read, or do not map the kernel",
+    );
+  }
   const [first] = wrongOnes;
   if (first === undefined) return;
   // Each process would repeat it.
   const { name, why, gva, gpa } = first;
-  const more = wrongOnes.length - 1;
   report.finding({
     severity: "critical",
     where: `page tables of ${name}`,
     address: gva,
     expected: `the kernel's half as at ${hex(tables.root)}`,
     found: hex(gpa),
-    summary: `${name}${more === 0 ? "" : ` and ${more} more`}: ${why}`,
+    summary: `${andMore(wrongOnes.map((one) => one.name))}: ${why}`,
   });
 }
 
-/** A process that is listed cannot run without the kernel in its tables. */
-function noTables(report: Report, name: string): void {
-  report.passing(`page tables of ${name}`, "they do not map the kernel");
+/** The first of some names, and how many more there are. */
+function andMore([first, ...more]: readonly string[]): string {
+  return `${first}${more.length === 0 ? "" : ` and ${more.length} more`}`;
 }
 
 /** Whether tables map the kernel's text at all. */

@@ -102,7 +102,8 @@ export function* taskRoots(kernel: Kernel): Generator<KnownRoot> {
         still: () => {
           const now = read();
           return now?.mm === found.mm && now.gpa === found.gpa &&
-            listedLeaders(kernel).includes(leader);
+            // A recording stays as it is.
+            (!kernel.memory.live || listedLeaders(kernel).includes(leader));
         },
       };
     }
