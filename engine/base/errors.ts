@@ -93,7 +93,10 @@ export class XftraceError extends Error {
 export class MemoryError extends XftraceError {
   /** The memory layer that refused: a source's name, or `paging`. */
   readonly layer: string;
-  /** The address refused: a GPA (physical layers) or a GVA (paging). */
+  /**
+   * The address refused: a GPA (physical layers) or a GVA (paging); -1 when it
+   * is no integer.
+   */
   readonly address: bigint;
 
   constructor(
@@ -105,7 +108,10 @@ export class MemoryError extends XftraceError {
     super(`${layer}: ${what} (address 0x${address.toString(16)})`, options);
     this.name = "MemoryError";
     this.layer = layer;
-    this.address = BigInt(address);
+    // What was computed from a guest's numbers may be none.
+    this.address = typeof address === "bigint" || Number.isInteger(address)
+      ? BigInt(address)
+      : -1n;
   }
 }
 

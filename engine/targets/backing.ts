@@ -65,8 +65,11 @@ export function matchBackings(
   const files = mappedFiles(memory.vmas);
   const choices = backends.map((backend) => {
     const fit = files.filter((vmas) => mayBe(backend, vmas[0], memory.cwd));
-    const exact = backend.kind === "ram" && !backend.share &&
-        backend.path === undefined
+    // Nothing is where a backend of no size is, and everywhere.
+    const exact = !(backend.size > 0)
+      ? []
+      : backend.kind === "ram" && !backend.share &&
+          backend.path === undefined
       ? anonymousRuns(memory.vmas, backend.size)
       : fit.flatMap((vmas) => covering(vmas, backend.offset, backend.size));
     if (exact.length === 0) throw notMapped(backend, fit.length);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { matchBackings, NotMappedError } from "./backing.ts";
 import { listVms } from "./discover.ts";
 import { parseMaps, Proc, type Vma } from "./proc.ts";
 import { FakeProc, qemu, vma } from "./proc_fixture.ts";
@@ -175,4 +176,27 @@ Deno.test("mappings that nearly fit in many ways end the search soon", () => {
     )).join(""),
   });
   assert.ok(!fake.only().attachable);
+});
+
+Deno.test("a backend of no size, and mappings that end before they begin", () => {
+  const line = (start: string, end: string) =>
+    `${start}-${end} rw-p 00000000 00:00 0\n`;
+  const vmas = parseMaps(
+    line("7f0000200000", "7f0000100000") + line("7f0000200000", "7f0000300000"),
+  );
+  assert.deepEqual(vmas.map(({ start }) => start), [0x7f0000200000]);
+  for (const kind of ["ram", "memfd"]) {
+    const backend = {
+      id: "none",
+      kind,
+      size: 0,
+      share: false,
+      offset: 0,
+      hugetlb: false,
+    };
+    assert.throws(
+      () => matchBackings([backend], { vmas, fds: [] }),
+      NotMappedError,
+    );
+  }
 });

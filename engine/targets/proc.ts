@@ -96,9 +96,12 @@ export function parseMaps(text: string): Vma[] {
   for (const match of text.matchAll(line)) {
     // The kernel writes a line feed in a name as \012.
     const name = (match[7] ?? "").replaceAll("\\012", "\n");
+    const [start, end] = [parseInt(match[1], 16), parseInt(match[2], 16)];
+    // The kernel writes no such line; the sums of sizes rely on it.
+    if (!(start < end)) continue;
     vmas.push({
-      start: parseInt(match[1], 16),
-      end: parseInt(match[2], 16),
+      start,
+      end,
       permissions: match[3],
       offset: parseInt(match[4], 16),
       device: match[5],

@@ -10,6 +10,7 @@ import { filesBelow, readText } from "./files.ts";
 export const SUITES = [
   "unit",
   "replay",
+  "fuzz",
   "types",
   "examples",
   "bench",
@@ -89,6 +90,12 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "recordings, in processes that may read alone",
       files: tests("tests/processes"),
       permissions: ["--allow-read", "--allow-run"],
+    },
+    {
+      suite: "fuzz",
+      title: "hostile input for every parser, a short run",
+      files: tests("tests/fuzz"),
+      permissions: ALL,
     },
     {
       suite: "types",

@@ -1,6 +1,7 @@
 /** What is tried on a word, and that a seed repeats it. */
 import assert from "node:assert/strict";
-import { mutations, Random } from "./mutations.ts";
+import { Random } from "../random.ts";
+import { mutations } from "./mutations.ts";
 
 const AROUND = { before: 1n, after: 2n, pointers: [0xffff_8880_0000_1000n] };
 

@@ -16,7 +16,8 @@ import { describeKernel } from "../../engine/kernel/locate/describe.ts";
 import { findVmcoreinfo } from "../../engine/kernel/locate/vmcoreinfo.ts";
 import { verdictOf } from "../../engine/output/findings/findings_json.ts";
 import type { Hook } from "./hooks.ts";
-import { type Mutation, mutations, Random } from "./mutations.ts";
+import { Random } from "../random.ts";
+import { type Mutation, mutations } from "./mutations.ts";
 import { hiding, Names } from "./hiding.ts";
 import { nameOf, readersIn } from "./names.ts";
 import {

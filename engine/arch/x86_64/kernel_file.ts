@@ -94,14 +94,14 @@ export function relocationLists(
   const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
   let at = view.byteLength - (view.byteLength - elfEnd) % 4 - 4;
   const list = (): Uint32Array => {
-    const found: number[] = [];
-    for (; at >= elfEnd; at -= 4) {
-      const value = view.getUint32(at, true);
-      if (value === 0) break;
-      found.push(value);
+    const last = at;
+    while (at >= elfEnd && view.getUint32(at, true) !== 0) at -= 4;
+    const found = new Uint32Array((last - at) / 4);
+    for (let i = 0; i < found.length; i++) {
+      found[i] = view.getUint32(last - 4 * i, true);
     }
     at -= 4;
-    return Uint32Array.from(found);
+    return found;
   };
   const [add32, subtract32, add64] = [list(), list(), list()];
   return { add32, subtract32, add64 };

@@ -7,13 +7,12 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
-import { hexDigits } from "../../base/hex.ts";
+import { elfSections, elfText, gnuBuildId } from "./elf_sections.ts";
 
 const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
 const SHT_SYMTAB = 2;
 const SHT_RELA = 4;
-const SHT_NOBITS = 8;
 
 /** A section of the file. */
 export interface ObjectSection {
@@ -76,19 +75,19 @@ export function readRelocatable(
   source: string,
   file: Uint8Array,
 ): Relocatable {
-  const bad = (why: string) =>
-    new XftraceError(`${source} is no module of a kernel: ${why}`);
+  const bad = (what: string) =>
+    new XftraceError(`${source} is no module of a kernel: it ${what}`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const magic = file.length > 64 && view.getUint32(0, false) === 0x7f454c46;
   if (!magic || view.getUint16(16, true) !== 1) {
-    throw bad("it is no relocatable ELF file");
+    throw bad("is no relocatable ELF file");
   }
   try {
-    return parse(source, file, view);
+    return parse(source, file, view, bad);
   } catch (error) {
     // Some offsets lead out of the file.
     if (!(error instanceof RangeError)) throw error;
-    throw bad("it is damaged or cut short");
+    throw bad("is damaged or cut short");
   }
 }
 
@@ -96,36 +95,12 @@ function parse(
   source: string,
   file: Uint8Array,
   view: DataView,
+  bad: (what: string) => XftraceError,
 ): Relocatable {
-  const table = Number(view.getBigUint64(0x28, true));
-  const step = view.getUint16(0x3a, true);
-  const count = view.getUint16(0x3c, true);
-  const headers = Array.from({ length: count }, (_, i) => {
-    const at = table + i * step;
-    const u64 = (offset: number) =>
-      Number(view.getBigUint64(at + offset, true));
-    return {
-      nameAt: view.getUint32(at, true),
-      type: view.getUint32(at + 4, true),
-      flags: u64(8),
-      offset: u64(0x18),
-      size: u64(0x20),
-      link: view.getUint32(at + 0x28, true),
-      info: view.getUint32(at + 0x2c, true),
-      align: u64(0x30),
-    };
-  });
-  const text = (at: number) => {
-    let end = at;
-    while (end < file.length && file[end] !== 0) end++;
-    return new TextDecoder().decode(file.subarray(at, end));
-  };
-  const names = headers[view.getUint16(0x3e, true)]?.offset ?? 0;
+  const headers = elfSections(file, bad).sections;
   const sections = headers.map((header): ObjectSection => ({
-    name: text(names + header.nameAt),
-    bytes: header.type === SHT_NOBITS
-      ? new Uint8Array()
-      : file.subarray(header.offset, header.offset + header.size),
+    name: header.name,
+    bytes: header.bytes,
     size: header.size,
     align: Math.max(1, header.align),
     alloc: (header.flags & SHF_ALLOC) !== 0,
@@ -135,10 +110,10 @@ function parse(
   const symbols: ObjectSymbol[] = [];
   if (symtab !== undefined) {
     const strings = headers[symtab.link]?.offset ?? 0;
-    for (let i = 0; i < symtab.size / 24; i++) {
+    for (let i = 0; i < Math.floor(symtab.bytes.length / 24); i++) {
       const at = symtab.offset + 24 * i;
       symbols.push({
-        name: text(strings + view.getUint32(at, true)),
+        name: elfText(file, strings + view.getUint32(at, true)),
         section: view.getUint16(at + 6, true),
         value: Number(view.getBigUint64(at + 8, true)),
       });
@@ -148,7 +123,7 @@ function parse(
   for (const header of headers) {
     if (header.type !== SHT_RELA) continue;
     const list: Relocation[] = [];
-    for (let i = 0; i < header.size / 24; i++) {
+    for (let i = 0; i < Math.floor(header.bytes.length / 24); i++) {
       const at = header.offset + 24 * i;
       const symbol = symbols[view.getUint32(at + 12, true)];
       if (symbol === undefined) throw new RangeError();
@@ -187,8 +162,5 @@ export function textLayout(
 /** The BUILD-ID in hex; `undefined` if the file has none. */
 export function buildIdOf({ sections }: Relocatable): string | undefined {
   const note = sections.find(({ name }) => name === ".note.gnu.build-id");
-  // A header of 12 bytes and "GNU\0", then the id.
-  return note === undefined || note.bytes.length < 36
-    ? undefined
-    : hexDigits(note.bytes.subarray(16, 36));
+  return note && gnuBuildId(note.bytes);
 }

@@ -7,7 +7,7 @@ import { architectures } from "../../arch/all.ts";
 import type { Arch } from "../../arch/arch.ts";
 import type { ImageRelocations, Unpack } from "../../arch/kernel_file.ts";
 import { XftraceError } from "../../base/errors.ts";
-import { hexDigits } from "../../base/hex.ts";
+import { elfSections, gnuBuildId } from "./elf_sections.ts";
 
 /** A section of the image. */
 export interface Section {
@@ -28,8 +28,6 @@ export interface Vmlinux {
 }
 
 const ELF_MAGIC = 0x7f454c46;
-/** More bytes than a section's name has. */
-const LONGEST_NAME = 256;
 
 function isElf(file: Uint8Array): boolean {
   return file.length >= 4 &&
@@ -61,34 +59,10 @@ export function readVmlinux(
   unpack: Unpack,
 ): Vmlinux {
   const { elf, arch } = elfOf(source, file, unpack);
-  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
-  const sections: Section[] = [];
-  const table = Number(view.getBigUint64(0x28, true));
-  const size = view.getUint16(0x3a, true);
-  const count = view.getUint16(0x3c, true);
-  const namesAt = table + size * view.getUint16(0x3e, true);
-  if (table === 0 || table + size * count > elf.length) {
-    throw new XftraceError(`${source} has no table of sections`);
-  }
-  const names = Number(view.getBigUint64(namesAt + 0x18, true));
-  let end = table + size * count;
-  for (let i = 0; i < count; i++) {
-    const at = table + i * size;
-    const NOBITS = 8;
-    const offset = Number(view.getBigUint64(at + 0x18, true));
-    const length = view.getUint32(at + 4, true) === NOBITS
-      ? 0
-      : Number(view.getBigUint64(at + 0x20, true));
-    let last = names + view.getUint32(at, true);
-    const first = last;
-    while (last - first < LONGEST_NAME && elf[last] > 0) last++;
-    sections.push({
-      name: String.fromCharCode(...elf.subarray(first, last)),
-      address: view.getBigUint64(at + 0x10, true),
-      bytes: elf.subarray(offset, offset + length),
-    });
-    end = Math.max(end, offset + length);
-  }
+  const { sections, end } = elfSections(
+    elf,
+    (what) => new XftraceError(`${source} ${what}`),
+  );
   return {
     source,
     sections,
@@ -103,7 +77,7 @@ function elfOf(
   file: Uint8Array,
   unpack: Unpack,
 ): { elf: Uint8Array; arch: Arch } {
-  if (isElf(file)) {
+  if (file.length >= 20 && isElf(file)) {
     const machine = new DataView(file.buffer, file.byteOffset, file.byteLength)
       .getUint16(18, true);
     const arch = architectures.find(({ elfMachine }) => elfMachine === machine);
@@ -125,21 +99,5 @@ function buildIdOf(sections: readonly Section[]): string | undefined {
   const notes = sections.find(({ name }) =>
     name === ".notes" || name === ".note.gnu.build-id"
   )?.bytes;
-  if (notes === undefined) return undefined;
-  const view = new DataView(notes.buffer, notes.byteOffset, notes.byteLength);
-  const NT_GNU_BUILD_ID = 3;
-  const aligned = (n: number) => (n + 3) & ~3;
-  for (let at = 0; at + 12 <= notes.length;) {
-    const nameSize = view.getUint32(at, true);
-    const size = view.getUint32(at + 4, true);
-    const name = at + 12;
-    const desc = name + aligned(nameSize);
-    const isGnu = nameSize === 4 && notes[name] === 0x47 &&
-      notes[name + 1] === 0x4e && notes[name + 2] === 0x55;
-    if (isGnu && view.getUint32(at + 8, true) === NT_GNU_BUILD_ID) {
-      return hexDigits(notes.subarray(desc, desc + size));
-    }
-    at = desc + aligned(size);
-  }
-  return undefined;
+  return notes && gnuBuildId(notes);
 }

@@ -104,7 +104,7 @@ Deno.test("a file that is not a kernel image is refused in one sentence", () => 
       [bzImage(new Uint8Array(64)), /^f is packed in a way that is not known/],
       [bzImage(gzipSync(new Uint8Array(64))), /^f does not unpack to an ELF/],
       [bzImage(gzipSync(elf()).subarray(0, 40)), /^f is damaged/],
-      [elf().subarray(0, 0x80), /^f has no table of sections/],
+      [elf().subarray(0, 0x80), /^f is damaged or cut short/],
     ] as const
   ) {
     assert.throws(

@@ -37,6 +37,9 @@ const CHUNK = 4 << 20;
 const MOST_NOTES = 256;
 /** The most pages that begin like a note. */
 const MOST_PAGES = 8192;
+/** The values of 64 bits that a note holds. */
+const ADDRESS = /^[\da-f]{1,16}$/;
+const NUMBER = /^-?\d{1,20}$/;
 /** "OSRE", the first word of `OSRELEASE=`, little-endian. */
 const OSRE = 0x4552534f;
 
@@ -55,7 +58,7 @@ export function parseVmcoreinfo(
   }
   const release = values.get("OSRELEASE");
   const offset = values.get("KERNELOFFSET");
-  if (release === undefined || !/^[\da-f]+$/.test(offset ?? "")) {
+  if (release === undefined || !ADDRESS.test(offset ?? "")) {
     return undefined;
   }
   return {
@@ -67,14 +70,14 @@ export function parseVmcoreinfo(
     kaslrOffset: BigInt("0x" + offset),
     symbol(name) {
       const value = values.get(`SYMBOL(${name})`);
-      return value !== undefined && /^[\da-f]+$/.test(value)
+      return value !== undefined && ADDRESS.test(value)
         ? BigInt("0x" + value)
         : undefined;
     },
     value: (key) => values.get(key),
     number(name) {
       const value = values.get(`NUMBER(${name})`);
-      return value !== undefined && /^-?\d+$/.test(value)
+      return value !== undefined && NUMBER.test(value)
         ? BigInt(value)
         : undefined;
     },

@@ -130,3 +130,14 @@ Deno.test("copies of a note are one note, and thousands of different ones are re
     /^KernelError: guest holds more than 256 different vmcoreinfo notes/,
   );
 });
+
+Deno.test("numbers of more than 64 bits are none", () => {
+  const long = "f".repeat(400);
+  const note = parseVmcoreinfo(
+    `${NOTE}SYMBOL(long)=${long}\nNUMBER(long)=${"9".repeat(400)}\n`,
+  );
+  assert.equal(note?.symbol("long"), undefined);
+  assert.equal(note?.number("long"), undefined);
+  const offset = NOTE.replace(/KERNELOFFSET=\w+/, `KERNELOFFSET=${long}`);
+  assert.equal(parseVmcoreinfo(offset), undefined);
+});
