@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { keepInput, keptInput } from "./kept.ts";
-import { FuzzedTarget, MOST_BYTES, MOST_MS } from "./run.ts";
+import { FuzzedTarget, MOST_BYTES, MOST_MS, targetFolder } from "./run.ts";
 import { targetNamed, TARGETS } from "./targets.ts";
 import type { Work, Worked } from "./worker.ts";
 
@@ -232,7 +232,7 @@ async function withTarget<T>(
   name: string,
   use: (target: FuzzedTarget) => Promise<T>,
 ): Promise<T> {
-  const folder = Deno.makeTempDirSync({ prefix: "xftrace-fuzz-" });
+  const folder = targetFolder();
   try {
     return await use(
       new FuzzedTarget(targetNamed(name), Number(values.seed), folder),

@@ -125,6 +125,16 @@ function judged(error: unknown, iteration: number): Failure | undefined {
   };
 }
 
+/** A folder for a target's files: in memory where that is possible. */
+export function targetFolder(): string {
+  const prefix = "xftrace-fuzz-";
+  try {
+    return Deno.makeTempDirSync({ prefix, dir: "/dev/shm" });
+  } catch {
+    return Deno.makeTempDirSync({ prefix });
+  }
+}
+
 let before = 0;
 
 /** By how many bytes memory has grown at most since the last call. */

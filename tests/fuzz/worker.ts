@@ -5,7 +5,7 @@
  * @module
  */
 import { keepInput } from "./kept.ts";
-import { FuzzedTarget } from "./run.ts";
+import { FuzzedTarget, targetFolder } from "./run.ts";
 import { targetNamed } from "./targets.ts";
 
 /** What a worker is told, as JSON in its first argument. */
@@ -48,7 +48,7 @@ const MOST_FAILURES = 50;
 async function work(
   { target: name, seed, from, to, ms, begun, keep }: Work,
 ): Promise<Worked> {
-  const folder = Deno.makeTempDirSync({ prefix: "xftrace-fuzz-" });
+  const folder = targetFolder();
   const failures = new Map<string, Worked["failures"][number]>();
   let structural = 0;
   let accepted = 0;

@@ -108,7 +108,7 @@ export const collectorProtocol: Target = {
     const line = (value: unknown) => encoded(JSON.stringify(value) + "\n");
     return {
       seeds: [
-        [line({ do: "status" }), line({ error: "no" })],
+        [line({ do: "status" }), line({ status: { ...RESULT, pid: 1 } })],
         [line({ do: "drain" }), line({ result: RESULT })],
       ],
       mutate(input, random) {
