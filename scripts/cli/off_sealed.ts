@@ -16,7 +16,8 @@ import {
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
 import { FileSink } from "../collector/file_sink.ts";
-import { ask, type Reply } from "../collector/protocol.ts";
+import { ask } from "../collector/protocol.ts";
+import type { Reply } from "../collector/reply.ts";
 import { sealedResult } from "../collector/sealed_collector.ts";
 import type {
   CollectorResult,

@@ -9,7 +9,8 @@ import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
 import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";
-import { type Reply, type Request, serve } from "./protocol.ts";
+import { type Request, serve } from "./protocol.ts";
+import type { Reply } from "./reply.ts";
 import { type CollectorResult, StateFolder } from "./state.ts";
 
 /** What both kinds of collectors have in common. */

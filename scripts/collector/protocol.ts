@@ -12,8 +12,7 @@ import {
   requireOwnFolder,
   XftraceError,
 } from "xftrace";
-import type { CollectorStatus } from "./collector.ts";
-import type { CollectorResult } from "./state.ts";
+import { parseReply, type Reply } from "./reply.ts";
 
 /** The requests that a collector answers. */
 export const requestSchema = z.discriminatedUnion("do", [
@@ -31,12 +30,6 @@ export const requestSchema = z.discriminatedUnion("do", [
 
 /** A request to a collector. */
 export type Request = z.infer<typeof requestSchema>;
-
-/** What a collector answers. */
-export type Reply =
-  | { readonly status: CollectorStatus }
-  | { readonly result: CollectorResult }
-  | { readonly error: string };
 
 /** The most characters of a request or reply. */
 const LINE_LIMIT = 2 ** 24;
@@ -88,9 +81,7 @@ export async function ask(
         "the collector ended while it was asked; what it kept is still there: run `xftrace off` again",
       );
     }
-    const reply = JSON.parse(line) as Reply;
-    if ("error" in reply) throw new XftraceError(reply.error);
-    return reply;
+    return parseReply(line);
   } catch (error) {
     const cut = error instanceof Deno.errors.ConnectionReset ||
       error instanceof Deno.errors.BrokenPipe;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { XftraceError } from "../../engine/base/errors.ts";
-import { ask, type Reply, type Request, serve } from "./protocol.ts";
+import { ask, type Request, serve } from "./protocol.ts";
+import type { Reply } from "./reply.ts";
 
 const STATUS = { events: 3, lost: 0, dropped: 0, bytes: 10, exact: true };
 

@@ -135,7 +135,8 @@ export type TraceState = z.infer<typeof stateSchema>;
 /** The reason of a collector that stopped because its guest ended. */
 export const GUEST_ENDED = "the guest has ended";
 
-const resultSchema = z.object({
+/** Validates the result of a collector. */
+export const resultSchema = z.object({
   /** Why the collector stopped: `off`, `the guest has ended`. */
   reason: z.string(),
   events: z.number(),

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import type { CpuBuffer } from "./ring_buffer.ts";
 
@@ -34,6 +36,7 @@ export class CpuWords {
   readonly #words = new Uint32Array(this.#word.buffer);
   readonly #offsets: Record<Polled, number>;
 
+  /** @throws {KernelError} when the guest's pointer to it is damaged. */
   constructor(buffer: CpuBuffer) {
     const { kernel, object } = buffer;
     const struct = "ring_buffer_per_cpu";
@@ -41,8 +44,15 @@ export class CpuWords {
     const { size } = kernel.types.struct(struct);
     // An object in the direct map is contiguous in physical memory.
     this.#gpa = kernel.space.translate(object.gva).gpa;
+    if (this.#gpa % 8 !== 0) {
+      throw new KernelError(
+        `the buffer of CPU ${buffer.cpu} at GPA ${
+          hex(this.#gpa)
+        } is not aligned: the guest's ring buffers are damaged`,
+      );
+    }
     const view = kernel.memory.view(this.#gpa, size);
-    this.#view = view === undefined
+    this.#view = view === undefined || view.byteOffset % 4 !== 0
       ? undefined
       : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
     const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;

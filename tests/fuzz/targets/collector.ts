@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CollectorStatus } from "../../../scripts/collector/collector.ts";
 import { ask, serve } from "../../../scripts/collector/protocol.ts";
 import {
   StateFolder,
@@ -76,6 +77,14 @@ const RESULT = {
   resets: 0,
 };
 
+const STATUS: CollectorStatus = {
+  events: 1,
+  lost: 0,
+  dropped: 0,
+  bytes: 4096,
+  exact: true,
+};
+
 export const collectorState: Target = {
   name: "collector_state",
   open(folder) {
@@ -108,7 +117,7 @@ export const collectorProtocol: Target = {
     const line = (value: unknown) => encoded(JSON.stringify(value) + "\n");
     return {
       seeds: [
-        [line({ do: "status" }), line({ status: { ...RESULT, pid: 1 } })],
+        [line({ do: "status" }), line({ status: STATUS })],
         [line({ do: "drain" }), line({ result: RESULT })],
       ],
       mutate(input, random) {
