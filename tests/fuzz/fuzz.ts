@@ -111,8 +111,12 @@ async function fuzz(
       const done = await inProcess(work);
       if ("why" in done) {
         failures++;
+        if (done.iteration === undefined) {
+          console.log(`FAILED ${name}: ${done.why}`);
+          break;
+        }
         const file = `${keep}/${name}-${seed}-${done.iteration}`;
-        await keepAgain(name, done, file);
+        await keepAgain(name, done.iteration, done.why, file);
         report(name, done.iteration, done.why, file);
         // Of an ended process, it is not known how many were structural.
         structural += Math.ceil((done.iteration - next) / 2);
@@ -145,7 +149,8 @@ async function fuzz(
 
 interface Ended {
   readonly why: string;
-  readonly iteration: number;
+  /** The input that had begun; `undefined`: none. */
+  readonly iteration?: number;
 }
 
 /** Runs a worker; what it did, or how it ended. */
@@ -188,8 +193,9 @@ async function inProcess(work: Work): Promise<Worked | Ended> {
   if (stuck) return { iteration, why: `no end within ${STUCK_MS / 1000} s` };
   const said = text(stderr);
   if (iterationIn(work.begun) < 0) {
+    // Its seeds are no input that the parser accepts.
     console.log(indented(said));
-    throw new Error(`${work.target} cannot run`);
+    return { why: "its seeds are refused" };
   }
   return {
     iteration,
@@ -207,7 +213,8 @@ function iterationIn(path: string): number {
 /** Makes the input again with which a process ended, and keeps it. */
 async function keepAgain(
   name: string,
-  { iteration, why }: Ended,
+  iteration: number,
+  why: string,
   file: string,
 ): Promise<void> {
   await withTarget(name, (target) => {

@@ -25,12 +25,12 @@ import type { Target } from "../target.ts";
 const TEXT = 0xffffffff81000000n;
 /** Where the tables are in an image, and how many bytes of it are an input. */
 const TABLES = RODATA + 0x3000;
-const BYTES = 0x6000;
+const BYTES = 0x8000;
 
 function images(): FixtureImage[] {
   return Object.values(LAYOUTS).map((layout) =>
     encodeImage(
-      fixtureSymbols(TEXT, 40, layout.encoding === "absolute-percpu"),
+      fixtureSymbols(TEXT, 700, layout.encoding === "absolute-percpu"),
       TEXT,
       layout,
     )
@@ -64,8 +64,7 @@ function overTables(
     open() {
       const made = images();
       const fields = made.map(({ at }) => fieldsOf(at));
-      // All but the tables is alike for all runs.
-      const memory = made[0].bytes.slice();
+      const memories = made.map(({ bytes }) => bytes.slice());
       return {
         // The first byte says whose addresses are believed.
         seeds: made.map(({ bytes }, i) => [
@@ -76,9 +75,11 @@ function overTables(
           input[0] = mutateFields(input[0], own, random, [TEXT, TEXT - 1n]);
         },
         run([bytes]) {
+          const which = (bytes[0] ?? 0) % made.length;
+          const memory = memories[which];
           memory.fill(0, TABLES, TABLES + BYTES);
           memory.set(bytes.subarray(1, 1 + BYTES), TABLES);
-          read(memory, made[(bytes[0] ?? 0) % made.length].at);
+          read(memory, made[which].at);
         },
       };
     },
