@@ -10,6 +10,7 @@ import { controlPage, mailbox } from "./targets/control_page.ts";
 import { elfCore } from "./targets/elf_core.ts";
 import { instructions, moduleFile, vmlinux } from "./targets/elf_files.ts";
 import { guestEvents } from "./targets/guest_events.ts";
+import { guestModules } from "./targets/guest_modules.ts";
 import { guestRings } from "./targets/guest_rings.ts";
 import {
   baseline,
@@ -34,6 +35,7 @@ export const TARGETS: readonly Target[] = [
   ringPage,
   guestRings,
   guestEvents,
+  guestModules,
   printFmt,
   btf,
   kallsyms,
