@@ -5,16 +5,11 @@
  * @module
  */
 
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-} from "node:fs";
+import { closeSync, readSync, statSync } from "node:fs";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { XftraceError } from "../base/errors.ts";
 import { codeOf, fileError } from "../base/file_error.ts";
+import { openHostFile } from "../base/host_file/open.ts";
 import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
 
 /** Random access to the bytes of a core, decompressed. */
@@ -77,16 +72,18 @@ export function openSource(
   path: string,
   options: SourceOptions = {},
 ): ByteSource {
-  const fd = attempt(path, () => openSync(path, "r"));
+  const stat = attempt(path, () => statSync(path));
+  if (!stat.isFile()) {
+    throw new XftraceError(
+      `${path} is ${
+        stat.isDirectory() ? "a folder" : "no regular file"
+      }; give the path of an ELF core or a snapshot`,
+    );
+  }
+  const { fd, size } = openHostFile(path);
   let keep = false;
   try {
-    const stat = attempt(path, () => fstatSync(fd));
-    if (stat.isDirectory()) {
-      throw new XftraceError(
-        `${path} is a folder; give the path of an ELF core or a snapshot`,
-      );
-    }
-    if (stat.size === 0) {
+    if (size === 0) {
       throw new XftraceError(
         `${path} is empty; the dump was not written, make it again`,
       );
@@ -95,7 +92,7 @@ export function openSource(
     attempt(path, () => readSync(fd, head, 0, 4, 0));
     const gzip = head[0] === 0x1f && head[1] === 0x8b;
     if (gzip || isZstd(head)) {
-      const packed = attempt(path, () => new Uint8Array(readFileSync(path)));
+      const packed = readWhole(path, fd, size);
       const { least, times, most } = DECOMPRESSED;
       const limit = options.decompressed ??
         Math.min(most, Math.max(least, times * packed.length));
@@ -103,16 +100,28 @@ export function openSource(
         gzip ? gunzip(path, packed, limit) : unzstd(path, packed, limit),
       );
     }
-    if (stat.size <= (options.inMemory ?? 256 * MIB)) {
-      return bytesSource(
-        attempt(path, () => new Uint8Array(readFileSync(path))),
-      );
+    if (size <= (options.inMemory ?? 256 * MIB)) {
+      return bytesSource(readWhole(path, fd, size));
     }
     keep = true;
-    return fileSource(path, fd, stat.size);
+    return fileSource(path, fd, size);
   } finally {
     if (!keep) closeSync(fd);
   }
+}
+
+/** All bytes of an open file, as many as it had when it was opened. */
+function readWhole(path: string, fd: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let done = 0; done < size;) {
+    const got = attempt(
+      path,
+      () => readSync(fd, bytes, done, size - done, done),
+    );
+    if (got === 0) throw endsEarly(path);
+    done += got;
+  }
+  return bytes;
 }
 
 /** A source that reads on demand, through a cache of recent chunks. */

@@ -117,7 +117,7 @@ async function moduleFile(
 ): Promise<{ file: ModuleFile; source: string }> {
   const { module } = options;
   if (module !== undefined) {
-    const bytes = readGiven(module, "--module");
+    const bytes = readGiven(module, { option: "--module" });
     return { file: readModuleFile(module, bytes), source: module };
   }
   const headers = options.headersOf(kernel);

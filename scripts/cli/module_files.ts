@@ -8,7 +8,7 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { basename, join } from "node:path";
 import { XftraceError } from "xftrace";
 import { readRelocatable, type Relocatable } from "xftrace/detect";
-import { unpack } from "./kernel_file.ts";
+import { tooLarge, unpack, type Unpacked } from "./kernel_file.ts";
 import { usage } from "./option_values.ts";
 import { readGiven, unreadable } from "./user_files.ts";
 
@@ -78,19 +78,23 @@ const LIMIT = { maxOutputLength: 256 << 20 };
 function plain(path: string): Uint8Array {
   const packed = readGiven(path);
   const bytes = unpacked(path, packed);
-  if (bytes !== undefined) return bytes;
+  if (typeof bytes === "object") return bytes;
+  if (bytes === "too large") throw tooLarge(path);
   throw new XftraceError(
     `${path} could not be unpacked; install xz-utils, or give it unpacked`,
   );
 }
 
-function unpacked(path: string, packed: Uint8Array): Uint8Array | undefined {
+function unpacked(path: string, packed: Uint8Array): Unpacked {
   try {
     if (path.endsWith(".xz")) return unpack("xz", packed);
     if (path.endsWith(".zst")) return zstdDecompressSync(packed, LIMIT);
     if (path.endsWith(".gz")) return gunzipSync(packed, LIMIT);
     return packed;
   } catch (cause) {
+    if (cause instanceof Error && "code" in cause) {
+      if (cause.code === "ERR_BUFFER_TOO_LARGE") return "too large";
+    }
     throw new XftraceError(
       `${path} is damaged: what is packed in it cannot be unpacked`,
       { cause },

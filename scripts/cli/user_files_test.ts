@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { XftraceError } from "xftrace";
 import { toldByFile } from "./ask_guest.ts";
 import { readBaseline } from "./commands/baseline.ts";
-import { readKernelFile } from "./kernel_file.ts";
+import { readKernelFile, unpack } from "./kernel_file.ts";
 import { moduleFiles } from "./module_files.ts";
 import { readGiven } from "./user_files.ts";
 
@@ -14,7 +14,7 @@ Deno.test("a file that is not there is named in one sentence, by every reader", 
     [() => readKernelFile(path), path],
     [() => toldByFile(path), `--tracefs ${path}`],
     [() => moduleFiles([path]), `--modules ${path}`],
-    [() => readGiven(path, "--module"), `--module ${path}`],
+    [() => readGiven(path, { option: "--module" }), `--module ${path}`],
   ];
   for (const [read, named] of readers) {
     assert.throws(read, (error) => {
@@ -26,4 +26,73 @@ Deno.test("a file that is not there is named in one sentence, by every reader", 
       return true;
     });
   }
+});
+
+/** The message of the error that `read` throws. */
+function refusal(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof XftraceError) return error.message;
+    throw error;
+  }
+  return "";
+}
+
+Deno.test("what is no regular file, or has no end, is not read", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/f`;
+    new Deno.Command("mkfifo", { args: [path] }).outputSync();
+    for (const read of [readGiven, readBaseline, readKernelFile, toldByFile]) {
+      assert.match(
+        refusal(() => read(path)),
+        /f cannot be read: it is a FIFO, not a regular file; give a regular/,
+      );
+      assert.match(
+        refusal(() => read("/dev/zero")),
+        /cannot be read: it is a device, not a regular file; give/,
+      );
+      assert.match(
+        refusal(() => read(folder)),
+        /cannot be read: it is a folder; give a file$/,
+      );
+    }
+    Deno.symlinkSync("loop", `${folder}/loop`);
+    assert.match(
+      refusal(() => readGiven(`${folder}/loop`)),
+      /loop cannot be read: /,
+    );
+    Deno.writeFileSync(`${folder}/sparse`, new Uint8Array());
+    Deno.truncateSync(`${folder}/sparse`, 2 ** 40);
+    assert.match(
+      refusal(() => readBaseline(`${folder}/sparse`)),
+      /sparse cannot be read: it is larger than the \d+ bytes/,
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("unpacking ends at a limit, and a tool that fails is noticed", () => {
+  const run = (command: string, bytes: Uint8Array) => {
+    const file = Deno.makeTempFileSync();
+    try {
+      Deno.writeFileSync(file, bytes);
+      return new Deno.Command("sh", {
+        args: ["-c", `${command} < "$0"`, file],
+      }).outputSync().stdout;
+    } finally {
+      Deno.removeSync(file);
+    }
+  };
+  const packed = run("xz", new Uint8Array(1 << 20));
+  assert.deepEqual(unpack("xz", packed), new Uint8Array(1 << 20));
+  assert.equal(unpack("xz", packed, 1 << 20).length, 1 << 20);
+  assert.equal(unpack("xz", packed, (1 << 20) - 1), "too large");
+  assert.equal(unpack("xz", packed.subarray(0, packed.length - 9)), "failed");
+  assert.equal(unpack("no-such-tool", packed), "failed");
+  // Its dictionary takes more memory than any that the kernel's unpacker has.
+  const wide = run("xz --lzma2=preset=0,dict=1GiB", new Uint8Array(1 << 20));
+  assert.equal(unpack("xz", wide), "failed");
 });

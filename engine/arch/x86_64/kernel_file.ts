@@ -9,6 +9,7 @@
  */
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { XftraceError } from "../../base/errors.ts";
+import { codeOf } from "../../base/file_error.ts";
 import type { KernelFiles, Unpack } from "../kernel_file.ts";
 
 const MAGIC: readonly (readonly [string, readonly number[]])[] = [
@@ -75,6 +76,12 @@ function whole(source: string, unpack: () => Uint8Array): Uint8Array {
   try {
     return unpack();
   } catch (cause) {
+    if (codeOf(cause) === "ERR_BUFFER_TOO_LARGE") {
+      throw new XftraceError(
+        `${source} unpacks to more than the ${LIMIT.maxOutputLength} bytes that a kernel may have; give the right file`,
+        { cause },
+      );
+    }
     throw new XftraceError(
       `${source} is damaged: what is packed in it cannot be unpacked`,
       { cause },
@@ -94,6 +101,8 @@ export function relocationLists(
   const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
   let at = view.byteLength - (view.byteLength - elfEnd) % 4 - 4;
   const list = (): Uint32Array => {
+    // Counted first: as JavaScript's numbers they would take several times the
+    // size of the file, which decides how many there are.
     const last = at;
     while (at >= elfEnd && view.getUint32(at, true) !== 0) at -= 4;
     const found = new Uint32Array((last - at) / 4);

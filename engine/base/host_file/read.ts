@@ -28,6 +28,14 @@ const PIECE = 65536;
  * and refused when it has more than `limit` bytes; no more are ever kept.
  *
  * @throws {XftraceError} as {@linkcode openHostFile}, or when it is too large.
+ *
+ * @example
+ * ```ts
+ * import { readHostFile } from "xftrace";
+ *
+ * const path = Deno.makeTempFileSync();
+ * console.log(readHostFile(path, { limit: 1000 }).length); // 0
+ * ```
  */
 export function readHostFile(
   path: string,

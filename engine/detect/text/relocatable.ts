@@ -13,6 +13,8 @@ const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
 const SHT_SYMTAB = 2;
 const SHT_RELA = 4;
+/** More symbols, or relocations of what is loaded, than a module has. */
+const MOST_ENTRIES = 1 << 21;
 
 /** A section of the file. */
 export interface ObjectSection {
@@ -110,6 +112,7 @@ function parse(
   const symbols: ObjectSymbol[] = [];
   if (symtab !== undefined) {
     const strings = headers[symtab.link]?.offset ?? 0;
+    bounded(symtab.bytes.length / 24);
     for (let i = 0; i < Math.floor(symtab.bytes.length / 24); i++) {
       const at = symtab.offset + 24 * i;
       symbols.push({
@@ -120,8 +123,12 @@ function parse(
     }
   }
   const relocations = new Map<number, Relocation[]>();
+  let all = 0;
   for (const header of headers) {
-    if (header.type !== SHT_RELA) continue;
+    // Those of debugging information can be many more than the others.
+    const loaded = sections[header.info]?.alloc === true;
+    if (header.type !== SHT_RELA || !loaded) continue;
+    bounded(all += header.size / 24);
     const list: Relocation[] = [];
     for (let i = 0; i < Math.floor(header.bytes.length / 24); i++) {
       const at = header.offset + 24 * i;
@@ -137,6 +144,11 @@ function parse(
     relocations.set(header.info, list);
   }
   return { source, sections, symbols, relocations };
+}
+
+/** Refuses more entries of a table than a module has. */
+function bounded(entries: number): void {
+  if (entries > MOST_ENTRIES) throw new RangeError("too many entries");
 }
 
 /**

@@ -75,9 +75,13 @@ Examples:
 /** Thrown to end a script after its plan was printed. */
 class PlanShown extends Error {}
 
+/** More bytes than a script has, which Deno reads whole. */
+const MOST_SCRIPT = 16 << 20;
+
 function isFile(path: string): boolean {
   try {
-    return !Deno.statSync(path).isDirectory;
+    const { isFile, size } = Deno.statSync(path);
+    return isFile && size <= MOST_SCRIPT;
   } catch {
     return false;
   }
@@ -89,9 +93,12 @@ async function load(
   options: object,
 ): Promise<void> {
   if (!isFile(path)) {
-    throw new XftraceError(`the script ${path} cannot be read: give a file`, {
-      exitCode: EXIT.usage,
-    });
+    throw new XftraceError(
+      `the script ${path} cannot be read: give a file of TypeScript or JavaScript`,
+      {
+        exitCode: EXIT.usage,
+      },
+    );
   }
   const module: ScriptModule = await import(
     pathToFileURL(resolve(path)).href
