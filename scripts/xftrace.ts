@@ -58,8 +58,9 @@ async function main(): Promise<number> {
       // --help and --version throw as well; commander has printed everything.
       return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     }
-    // The reader of the pipe has ended, as `head` does.
-    if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+    // The reader of the pipe has ended, as `head` does. A verdict is set before
+    // it is printed, so that what is not read of it does not change it.
+    if (error instanceof Deno.errors.BrokenPipe) return Deno.exitCode;
     if (error instanceof XftraceError) {
       noteError(error);
       return error.exitCode;

@@ -4,13 +4,12 @@
  *
  * @module
  */
+import { isUnfit } from "./shown.ts";
 
 /** Words that no shell takes for anything but themselves, in any place. */
 const PLAIN = /^[\w.:@-]+$/;
 /** The same with what paths have, which shells leave alone too. */
 const PLAIN_PATH = /^[\w.:@%+,/][\w.:@%+,/=-]*$/;
-/** What cannot be typed or seen. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
 /**
  * Whether a name may be offered by a shell's completion: `[\w.:@-]+`. Others
@@ -42,7 +41,7 @@ export function isPlainWord(text: string): boolean {
  */
 export function shellWord(text: string): string {
   if (PLAIN_PATH.test(text)) return text;
-  if (!UNSEEN.test(text)) return `'${text.replaceAll("'", "'\\''")}'`;
+  if (!isUnfit(text)) return `'${text.replaceAll("'", "'\\''")}'`;
   const bytes = new TextEncoder().encode(text);
   const inner = Array.from(bytes, (byte) => {
     const character = String.fromCharCode(byte);

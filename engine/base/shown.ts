@@ -12,16 +12,25 @@ const LIMIT = 400;
 /**
  * What is not shown as it is: control characters (C0, DEL, C1), invisible ones,
  * among them the marks that change the direction of a line, lone surrogates
- * (which stand for bytes that are not UTF-8), and the separators of lines.
+ * (which stand for bytes that are not UTF-8), and the separators of lines. Also
+ * the letters of scripts that are written from right to left: on terminals that
+ * follow the Unicode Bidirectional Algorithm, one of them exchanges the numbers
+ * behind it, so that a name could reorder the columns of its row. The ranges are
+ * those that DerivedBidiClass.txt reserves for R and AL.
  */
-const EACH_UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNFIT = "\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{DI}\\u2800" +
+  "\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufeff" +
+  "\\u{10800}-\\u{10fff}\\u{1e800}-\\u{1efff}";
+const EACH_UNFIT = new RegExp(`[${UNFIT}]`, "gv");
+/** A text that is not shown as it is. */
+const SOME_UNFIT = new RegExp(`[${UNFIT}]`, "v");
 /** Most texts are plain: finding that out first takes half the time. */
 const NOT_PLAIN = /[^ -~]/;
 const NOT_PLAIN_LINES = /[^\n -~]/;
 /** The same, within text whose line ends and tabs are our own. */
-const EACH_IN_LINES = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n\t]]/gv;
+const EACH_IN_LINES = new RegExp(`[[${UNFIT}]--[\\n\\t]]`, "gv");
 /** The same, within JSON, where `\n` is the only control character left. */
-const EACH_IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/gv;
+const EACH_IN_JSON = new RegExp(`[[${UNFIT}]--[\\n]]`, "gv");
 
 /**
  * A text of somebody else as part of a line of ours: `\xNN` or `\u{N}` stands
@@ -37,6 +46,11 @@ const EACH_IN_JSON = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/gv;
  */
 export function shown(text: string): string {
   return NOT_PLAIN.test(text) ? text.replace(EACH_UNFIT, escaped) : text;
+}
+
+/** Whether {@linkcode shown} would change a text. */
+export function isUnfit(text: string): boolean {
+  return SOME_UNFIT.test(text);
 }
 
 /**

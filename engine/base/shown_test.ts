@@ -15,6 +15,14 @@ Deno.test("control characters are shown as escapes", () => {
   assert.equal(shownText("half \ud800 pair"), "half \\u{d800} pair");
 });
 
+Deno.test("letters from right to left cannot exchange what is behind them", () => {
+  assert.equal(shown("\u05d0 7 forged 0"), "\\u{5d0} 7 forged 0");
+  assert.equal(shownLines("\u0627\t1\n"), "\\u{627}\t1\n");
+  assert.equal(shownJson('"\u{1e900}"'), '"\\ud83a\\udd00"');
+  assert.equal(shown("a\u3164\u115fb"), "a\\u{3164}\\u{115f}b");
+  assert.equal(shown("größe 端 Ω ж"), "größe 端 Ω ж");
+});
+
 Deno.test("a text becomes one line of bounded length", () => {
   assert.equal(shownText("  one\r\n\ttwo\n\n"), "one two");
   assert.equal(shownText("x".repeat(10), 4), "xxxx...");
@@ -28,7 +36,10 @@ Deno.test("no character that is not shown is left, whichever it is", () => {
     const control = code < 0x20 || code >= 0x7f && code < 0xa0 ||
       code === 0x2028 || code === 0x2029 ||
       code >= 0x202a && code <= 0x202e || code >= 0x2066 && code <= 0x2069 ||
-      code >= 0xd800 && code <= 0xdfff;
+      code >= 0xd800 && code <= 0xdfff ||
+      // Letters from right to left, and fillers that have a width of nothing.
+      /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}\p{Default_Ignorable_Code_Point}]/u
+        .test(text);
     if (control) assert.match(one, /^\\(?:x[0-9a-f]{2}|u\{[0-9a-f]+\})$/);
     if (one === text) assert.ok(!control);
     const json = shownJson(JSON.stringify(text));

@@ -91,14 +91,12 @@ export async function turnOffSealed(
     dropped: result?.sealed?.dropped ?? null,
     foreign: report.foreign,
   };
+  Deno.exitCode = verificationExit(report);
   if (options.json === true) {
     outJson({ ...summary, verification: verificationJson(report, false) });
   } else out(summaryText(summary, sealed, report));
   folder.remove();
-  if (!isClean(report)) {
-    Deno.exitCode = verificationExit(report);
-    return;
-  }
+  if (!isClean(report)) return;
   if (session === undefined) {
     throw new GuestGoneError(
       `${state.target}: ${summary.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
@@ -223,7 +221,7 @@ function summaryText(
   lines.push(
     `kept: ${recording}, keys ${keys}; once more: xftrace verify ${
       shellWord(recording)
-    }${beside ? "" : ` --klog ${keys}`}`,
+    }${beside ? "" : ` --klog ${shellWord(keys)}`}`,
   );
   return lines.map((line) => `${shown(line)}\n`).join("");
 }

@@ -310,10 +310,11 @@ export class StateFolder {
 function stateBase(): string {
   const xdg = Deno.env.get("XDG_STATE_HOME");
   const home = Deno.env.get("HOME");
-  if (xdg) return join(xdg, "xftrace");
-  if (home) return join(home, ".local", "state", "xftrace");
+  // Others are ignored, as the XDG specification has it.
+  if (xdg?.startsWith("/")) return join(xdg, "xftrace");
+  if (home?.startsWith("/")) return join(home, ".local", "state", "xftrace");
   throw new XftraceError(
-    "neither HOME nor XDG_STATE_HOME is set: there is no place for what is collected",
+    "neither HOME nor XDG_STATE_HOME is set to an absolute path: there is no place for what is collected",
   );
 }
 

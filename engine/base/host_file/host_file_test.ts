@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
+  constants,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -193,4 +195,15 @@ Deno.test("why a file cannot be written is one sentence with the fix", () => {
     unwritable("a", refused).message,
     "cannot write a: the system refused it (EWHAT); choose another place",
   );
+});
+
+Deno.test("an own file with another name is read, but not written to", () => {
+  using folder = new Folder();
+  linkSync(folder.at("f"), folder.at("other"));
+  closeSync(openHostFile(folder.at("f"), { own: true }).fd);
+  assert.throws(
+    () => openHostFile(folder.at("f"), { own: true }, constants.O_RDWR),
+    /f has other names too \(hard links\), whose content would change: copy/,
+  );
+  assert.equal(readFileSync(folder.at("other"), "utf8"), "text");
 });

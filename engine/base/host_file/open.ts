@@ -86,6 +86,14 @@ export function openHostFile(
     requireRegular(path, stat);
     const uid = Number(stat.uid);
     if (rules.own === true && !isTrustedOwner(uid)) throw foreign(path, uid);
+    // Where links to others' files may be made (fs.protected_hardlinks is 0),
+    // it could be any file of this user.
+    const writes = (access & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+    if (rules.own === true && writes && stat.nlink > 1n) {
+      throw new XftraceError(
+        `${path} has other names too (hard links), whose content would change: copy it, and use the copy`,
+      );
+    }
     return { fd, size: Number(stat.size), uid, mode: Number(stat.mode) };
   } catch (error) {
     closeSync(fd);

@@ -74,3 +74,28 @@ Deno.test("a file that is not a module, or is cut short, is refused by name", ()
     );
   }
 });
+
+Deno.test("sections that overlap, and tables without an end, are refused", () => {
+  const table = (file: Uint8Array) =>
+    Number(new DataView(file.buffer).getBigUint64(0x28, true));
+  for (const type of [1, 2, 4]) {
+    const file = elf([
+      { name: ".text", flags: CODE, align: 16 },
+      { name: ".symtab", flags: 0, align: 8 },
+    ]);
+    const view = new DataView(file.buffer);
+    view.setUint32(table(file) + 128 + 4, type, true);
+    for (const size of [BigInt(file.length), 2n ** 63n]) {
+      view.setBigUint64(table(file) + 128 + 0x20, size, true);
+      assert.throws(
+        () => readRelocatable("m.ko", file),
+        /m\.ko is no module of a kernel: it is damaged or cut short/,
+      );
+    }
+  }
+});
+
+Deno.test("a name ends where the longest of a kernel does", () => {
+  const file = elf([{ name: "x".repeat(5000), flags: CODE, align: 16 }]);
+  assert.equal(readRelocatable("m.ko", file).sections[1].name.length, 1024);
+});

@@ -115,3 +115,64 @@ Deno.test("a file that is not a kernel image is refused in one sentence", () => 
     );
   }
 });
+
+/** The file with other content at some places, and its section 1 with a name. */
+function patched(
+  change: (view: DataView, section: (i: number) => number) => void,
+): Uint8Array {
+  const file = elf();
+  change(
+    new DataView(file.buffer, file.byteOffset, file.byteLength),
+    (i) => 0x200 + i * 0x40,
+  );
+  return file;
+}
+
+Deno.test("an image that is made to be endless, or leads out of itself, is refused", () => {
+  const damaged = [
+    // Names, and the table itself, out of the file.
+    patched((view, at) => view.setBigUint64(at(2) + 0x18, 2n ** 63n, true)),
+    patched((view) => view.setUint16(0x3e, 0xffff, true)),
+    patched((view) => view.setUint16(0x3a, 0, true)),
+    patched((view) => view.setBigUint64(0x28, 2n ** 64n - 1n, true)),
+    // Sections that overlap: all of the file each.
+    patched((view, at) => {
+      view.setBigUint64(at(1) + 0x20, 0x400n, true);
+      view.setBigUint64(at(2) + 0x20, 0x400n, true);
+    }),
+    elf().subarray(0, 40),
+  ];
+  for (const file of damaged) {
+    try {
+      readVmlinux("f", file, noTool);
+    } catch (error) {
+      assert.ok(error instanceof XftraceError, String(error));
+      assert.match(error.message, /^f (is damaged or cut short|has no table)/);
+    }
+  }
+  assert.throws(() => readVmlinux("f", damaged[4], noTool), /is damaged/);
+  assert.throws(() => readVmlinux("f", damaged[5], noTool), /is damaged/);
+});
+
+Deno.test("a note whose size is negative for 32 bits does not lead back", () => {
+  const file = patched((view, at) => {
+    view.setUint32(at(1), 0, true);
+    view.setBigUint64(at(1) + 0x18, 0x100n, true);
+    view.setBigUint64(at(1) + 0x20, 0x40n, true);
+    view.setUint32(0x100, 0xfffffff4, true);
+    view.setUint32(0x104, 0, true);
+    new Uint8Array(view.buffer).set(
+      new TextEncoder().encode(".notes\0"),
+      view.byteOffset + 0x180,
+    );
+  });
+  assert.equal(readVmlinux("f", file, noTool).buildId, undefined);
+});
+
+Deno.test("an image that unpacks to more than a kernel has is called too large", () => {
+  const bomb = bzImage(gzipSync(new Uint8Array((256 << 20) + 1), { level: 1 }));
+  assert.throws(
+    () => readVmlinux("f", bomb, noTool),
+    /^XftraceError: f unpacks to more than the 268435456 bytes/,
+  );
+});

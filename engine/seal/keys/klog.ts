@@ -12,6 +12,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -30,8 +31,12 @@ import {
   encodeRecord,
   HEAD_SLOT_BYTES,
   KLOG,
+  KLOG_HASHED_BYTES,
   KLOG_RECORD_BYTES,
   type KlogEntry,
+  recordHash,
+  sameBytes,
+  statedHash,
 } from "./klog_format.ts";
 import {
   checkKlog,
@@ -121,8 +126,9 @@ export class Klog implements Disposable {
       }
       this.#hash = this.before.hash;
       this.#count = this.before.count;
-      const { torn } = this.before;
-      this.#size = file.size + (torn > 0 ? KLOG_RECORD_BYTES - torn : 0);
+      const torn = this.#shortened(file.size, this.before);
+      const size = file.size - this.before.torn + torn;
+      this.#size = size + (torn > 0 ? KLOG_RECORD_BYTES - torn : 0);
       syncFolder(dirname(path));
       if (file.size > 0) {
         if (torn > 0) {
@@ -134,6 +140,24 @@ export class Klog implements Disposable {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /**
+   * The size of a torn record in bytes. If only zeros are missing of it, filling
+   * it up would complete it, after it was taken for torn: then its hash is cut
+   * off.
+   */
+  #shortened(size: number, { torn, hash }: KlogReading): number {
+    if (torn <= KLOG_HASHED_BYTES) return torn;
+    const record = new Uint8Array(KLOG_RECORD_BYTES);
+    readSync(this.#file, record, 0, torn, size - torn);
+    const stated = statedHash(record);
+    const whole = stated !== undefined &&
+      sameBytes(stated, recordHash(hash, record));
+    record.fill(0);
+    if (!whole) return torn;
+    ftruncateSync(this.#file, size - torn + KLOG_HASHED_BYTES);
+    return KLOG_HASHED_BYTES;
   }
 
   /** The number of records in the log. */

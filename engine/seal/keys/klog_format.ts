@@ -21,9 +21,10 @@ export const KLOG_RECORD_BYTES = 96;
 /** Size of each of the two slots of the head file in bytes. */
 export const HEAD_SLOT_BYTES = 64;
 const MAGIC = 0x474c4b58;
-/** Offsets of the key and of the hash in a record. */
+/** Offset of the key in a record. */
 const KEY = 40;
-const HASHED = 64;
+/** Number of bytes of a record that its hash is about, and that precede it. */
+export const KLOG_HASHED_BYTES = 64;
 
 /** The hash before the first record. */
 export const KLOG_GENESIS: Uint8Array = createHash("sha256")
@@ -106,7 +107,9 @@ export function isStartOf(record: KlogRecord, of: TraceId): boolean {
 
 /** The hash of a record, which follows from that of the one before it. */
 export function recordHash(before: Uint8Array, record: Uint8Array): Uint8Array {
-  return createHash("sha256").update(before).update(record.subarray(0, HASHED))
+  return createHash("sha256").update(before).update(
+    record.subarray(0, KLOG_HASHED_BYTES),
+  )
     .digest();
 }
 
@@ -139,7 +142,7 @@ export function encodeRecord(
   view.setBigUint64(32, BigInt(entry.b ?? 0), true);
   entry.key?.forEach((word, k) => view.setInt32(KEY + k * 4, word, true));
   const hash = recordHash(before, into);
-  into.set(hash, HASHED);
+  into.set(hash, KLOG_HASHED_BYTES);
   return hash;
 }
 
@@ -147,7 +150,7 @@ export function encodeRecord(
 export function statedHash(bytes: Uint8Array): Uint8Array | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return view.getUint32(0, true) === MAGIC
-    ? bytes.subarray(HASHED, KLOG_RECORD_BYTES)
+    ? bytes.subarray(KLOG_HASHED_BYTES, KLOG_RECORD_BYTES)
     : undefined;
 }
 

@@ -14,6 +14,7 @@ import {
 } from "../../base/host_file/open.ts";
 import { isOpenToOthers, isTrustedOwner } from "../../base/host_file/owner.ts";
 import { readHostFile } from "../../base/host_file/read.ts";
+import { shellWord } from "../../base/shell_word.ts";
 import {
   decodeHead,
   decodeRecord,
@@ -130,7 +131,9 @@ export function requirePrivate(path: string, { uid, mode }: HostFile): void {
   }
   if (isOpenToOthers(mode)) {
     throw new XftraceError(
-      `others can read the key log ${path}, and forge entries with it; if nobody has, run: chmod 600 ${path}`,
+      `others can read the key log ${path}, and forge entries with it; if nobody has, run: chmod 600 ${
+        shellWord(path)
+      }`,
     );
   }
 }

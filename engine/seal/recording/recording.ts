@@ -17,6 +17,7 @@ import { codeOf } from "../../base/file_error.ts";
 import { createHostFile } from "../../base/host_file/create.ts";
 import { openHostFile } from "../../base/host_file/open.ts";
 import { regularPlaceOf } from "../../base/host_file/place.ts";
+import { shellWord } from "../../base/shell_word.ts";
 import { unwritable } from "../../base/host_file/write_error.ts";
 import { ENTRY } from "../page/abi.ts";
 import { Authentication, type RecordingKey } from "./authentication.ts";
@@ -113,7 +114,7 @@ export class RecordingWriter implements Disposable {
       throw new XftraceError(
         `the recording ${path} cannot be continued: ${
           problem ?? "another version of xftrace wrote it"
-        }; what is in it: xftrace verify ${path}`,
+        }; what is in it: xftrace verify ${shellWord(path)}`,
       );
     }
     let fd: number;

@@ -187,10 +187,15 @@ export class RecordedNames {
 export function decodeFinding(body: Uint8Array): RecordedFinding {
   const finding = findingShape.safeParse(jsonOf(body));
   // Unreadable, but it did report a problem.
-  return finding.success ? finding.data : {
-    problem: "unreadable finding",
-    detail: "the recording notes a finding that cannot be read",
-  };
+  return finding.success
+    ? {
+      problem: finding.data.problem.slice(0, MOST_TEXT),
+      detail: finding.data.detail.slice(0, MOST_TEXT),
+    }
+    : {
+      problem: "unreadable finding",
+      detail: "the recording notes a finding that cannot be read",
+    };
 }
 
 /** Whether a block's head can be one; if not, the file is damaged there. */

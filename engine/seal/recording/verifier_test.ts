@@ -211,6 +211,39 @@ Deno.test("a file that is not a recording, or belongs to other keys, is refused 
   });
 });
 
+Deno.test("a record of which only zeros are missing is a torn one too", () => {
+  withFolder((folder) => {
+    const klog = `${folder}/k`;
+    // The last byte of one hash in 256 is zero.
+    for (let n = 1;; n++) {
+      {
+        using log = new Klog(klog);
+        log.append([{ type: KLOG.key, cpu: 0, a: n }]);
+      }
+      const whole = Deno.readFileSync(klog);
+      if (whole.at(-1) === 0) {
+        // What the head says was written after the record, and so is not there.
+        Deno.writeFileSync(klog, whole.subarray(0, -1));
+        Deno.removeSync(`${klog}.head`);
+        break;
+      }
+      Deno.removeSync(klog);
+      Deno.removeSync(`${klog}.head`);
+    }
+    {
+      using log = new Klog(klog);
+      log.append([{ type: KLOG.key, cpu: 0, a: 1_000_000 }]);
+    }
+    const { problems, records } = readKlog(klog);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      records.map(({ type, a }) => [type, a]),
+      [[KLOG.resume, 64], [KLOG.key, 1_000_000]],
+    );
+    assert.equal(Deno.statSync(klog).size % 96, 0);
+  });
+});
+
 Deno.test("a key log that a crash cut at any byte can be continued", () => {
   withFolder((folder) => {
     const klog = `${folder}/k`;

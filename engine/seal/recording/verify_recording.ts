@@ -43,6 +43,8 @@ const MOST_SKIPPED = 2 ** 29;
 const MOST_SKIPPED_OLD = 2 ** 24;
 /** The same for blocks that are not authentic. */
 const MOST_SKIPPED_UNSURE = 2 ** 20;
+/** The greatest number of a CPU, which has 16 bits in the key log. */
+const MOST_CPU = 0xffff;
 /** Maximum number of problems of a kind that are listed. */
 const MOST_PROBLEMS = 1000;
 
@@ -289,6 +291,12 @@ class BlockReader {
     // Without a MAC of their own, entries are worth as much as their block.
     const sealed = this.#seal === SEAL.siphash || this.#seal === SEAL.ratchet;
     if (!believed && (lost || !sealed)) return;
+    if (cpu > MOST_CPU) {
+      this.#complain(
+        `the recording has a block of CPU ${cpu}, which no key log can name`,
+      );
+      return;
+    }
     const next = verifier.next(cpu);
     if (sequence < next) {
       this.#complain(

@@ -33,12 +33,17 @@ export function readBaseline(path: string): Baseline {
   return decodeBaseline(path, readGivenText(path));
 }
 
+/** A call flow, and whether a part of it could not be read. */
+interface LearnedFlow extends Baseline {
+  readonly partial?: boolean;
+}
+
 /**
  * Learns the call flow that the target's buffer, or a sealed recording, holds.
  */
 async function learn(
   options: TargetOptions & { readonly recording?: string; klog?: string },
-): Promise<Baseline> {
+): Promise<LearnedFlow> {
   if (options.recording !== undefined) {
     return sealed(options.recording, options.klog);
   }
@@ -53,7 +58,13 @@ async function learn(
     );
   }
   const { release, buildId } = session.kernel.facts;
-  return { release, buildId: buildId ?? null, events, flow };
+  return {
+    release,
+    buildId: buildId ?? null,
+    events,
+    flow,
+    ...(problems.length > 0 ? { partial: true } : {}),
+  };
 }
 
 /** Learns the call flow of a sealed recording, which has no BUILD-ID. */
@@ -159,7 +170,7 @@ Examples:
     .addHelpText(
       "after",
       `
-Exit codes: 0 the flows are equal, 2 they differ.
+Exit codes: 0 the flows are equal, 2 they differ, 3 a part could not be read.
 
 Examples:
   xftrace diff good.baseline qemu:web1 __x64_sys_openat
@@ -177,7 +188,19 @@ Examples:
         other.flow,
         root === undefined ? { depth } : { root, depth },
       );
+      const unread = one.partial === true || other.partial === true;
+      Deno.exitCode = differences > 0
+        ? EXIT.findings
+        : unread
+        ? EXIT.unjudged
+        : EXIT.ok;
       out(text);
+      if (differences === 0 && unread) {
+        throw new XftraceError(
+          `${a} and ${b} do not differ in what could be read of them`,
+          { exitCode: EXIT.unjudged },
+        );
+      }
       if (differences === 0) return;
       throw new XftraceError(
         `${a} and ${b} differ in ${differences} calls`,
@@ -220,7 +243,7 @@ function isSource(argument: string | undefined): boolean {
 async function flowOf(
   source: string,
   options: TargetOptions,
-): Promise<Baseline> {
+): Promise<LearnedFlow> {
   return TARGET.test(source)
     ? await learn({ ...options, target: source })
     : source.endsWith(".xfs")

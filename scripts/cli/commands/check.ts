@@ -136,6 +136,7 @@ Examples:
         session,
         await once(session, selected, said, asks),
       );
+      Deno.exitCode = exitOf(run);
       if (options.json === true) outJson(run);
       else if (options.sarif === true) {
         outJson(sarifLog(run, selected, VERSION));
@@ -236,6 +237,15 @@ async function asking(
   }
 }
 
+/** The exit code of a verdict. */
+function exitOf({ verdict }: CheckRunJson): number {
+  return verdict === "clean"
+    ? EXIT.ok
+    : verdict === "findings"
+    ? EXIT.findings
+    : EXIT.unjudged;
+}
+
 /** Throws unless the verdict is clean, with the verdict's exit code. */
 function refuse(run: CheckRunJson): void {
   if (run.verdict === "clean") return;
@@ -243,7 +253,7 @@ function refuse(run: CheckRunJson): void {
     run.verdict === "findings"
       ? `${run.target} is not clean`
       : `${run.target} could not be judged in full`,
-    { exitCode: run.verdict === "findings" ? EXIT.findings : EXIT.unjudged },
+    { exitCode: exitOf(run) },
   );
 }
 

@@ -13,7 +13,7 @@ Deno.test("what is no file is no script, in one sentence", async () => {
           assert.ok(error instanceof XftraceError);
           assert.equal(
             error.message,
-            `the script ${path} cannot be read: give a file`,
+            `the script ${path} cannot be read: give a file of TypeScript or JavaScript`,
           );
           assert.equal(error.exitCode, EXIT.usage);
           return true;

@@ -63,6 +63,7 @@ Examples:
           option: "--graph",
         });
       }
+      Deno.exitCode = verificationExit(result);
       if (options.json === true) {
         outJson(verificationJson(result));
       } else {
@@ -70,7 +71,6 @@ Examples:
           const line of verificationLines(result, options.epochs === true)
         ) outLine(line);
       }
-      Deno.exitCode = verificationExit(result);
     });
 }
 
