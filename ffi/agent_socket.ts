@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { parseJson } from "../engine/base/json.ts";
 import {
   type AgentArguments,
   type AgentLink,
@@ -153,7 +154,7 @@ export class AgentSocket implements AgentLink {
 /** Whether a line is the answer to guest-sync-delimited with this number. */
 function isAnswer(line: Uint8Array, id: number): boolean {
   try {
-    const answer: unknown = JSON.parse(new TextDecoder().decode(line));
+    const answer: unknown = parseJson(new TextDecoder().decode(line));
     return typeof answer === "object" && answer !== null &&
       "return" in answer && answer.return === id;
   } catch {

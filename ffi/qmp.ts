@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { parseJson } from "../engine/base/json.ts";
 import { z } from "zod";
 import { XftraceError } from "../engine/base/errors.ts";
 import { shownText } from "../engine/base/shown.ts";
@@ -104,7 +105,7 @@ export class QmpClient implements Disposable {
   #line(ms: number, late: string): z.infer<typeof ANSWER> {
     const line = this.#socket.until(LINE_FEED, ms, late);
     try {
-      return ANSWER.parse(JSON.parse(new TextDecoder().decode(line)));
+      return ANSWER.parse(parseJson(new TextDecoder().decode(line)));
     } catch {
       throw this.#failed("it is no QMP monitor");
     }

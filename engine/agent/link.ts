@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { parseJson } from "../base/json.ts";
 import { z } from "zod";
 import { XftraceError } from "../base/errors.ts";
 import { shownText } from "../base/shown.ts";
@@ -91,7 +92,7 @@ export function returned(
 ): unknown {
   let parsed: z.infer<typeof ANSWER>;
   try {
-    parsed = ANSWER.parse(JSON.parse(answer));
+    parsed = ANSWER.parse(parseJson(answer));
   } catch {
     throw new XftraceError(
       `the guest agent of ${where} answers ${command} out of form: ${

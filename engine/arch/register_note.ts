@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { parseJson } from "../base/json.ts";
 import { z } from "zod";
 import { hex } from "../base/hex.ts";
 import type { ElfNote } from "../memory/elf_core_notes.ts";
@@ -60,7 +61,7 @@ export function notedRegisters(
   if (note === undefined || note.desc.length > MOST_BYTES) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(note.desc));
+    value = parseJson(new TextDecoder().decode(note.desc));
   } catch {
     return undefined;
   }

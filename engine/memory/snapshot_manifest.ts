@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseJson } from "../base/json.ts";
 import { z } from "zod";
 import { XftraceError } from "../base/errors.ts";
 
@@ -72,7 +73,7 @@ export function parseManifest(
   if (desc.length > MOST_BYTES) throw damaged("it is too long");
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(desc));
+    value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(desc));
   } catch (error) {
     throw damaged(error);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseJson } from "../base/json.ts";
 import { parseKeyValues, parseSize } from "../memory/ram_layout_options.ts";
 import type { Proc } from "./proc.ts";
 import type { VmKind, VmProcess } from "./vm.ts";
@@ -77,7 +78,7 @@ function configuredMemory(
 ): number {
   if (path === undefined) return 0;
   try {
-    const config: unknown = JSON.parse(proc.namedText(pid, path));
+    const config: unknown = parseJson(proc.namedText(pid, path));
     const size = member(member(config, "machine-config"), "mem_size_mib");
     return typeof size === "number" ? size * 2 ** 20 : 0;
   } catch {

@@ -7,7 +7,7 @@ import { isMissing, readHostFile, whyUnreadable, XftraceError } from "xftrace";
 
 const MIB = 1 << 20;
 /** More bytes than a text that users name has: a baseline, a guest's answers. */
-const MOST_TEXT = 64 * MIB;
+const MOST_TEXT = 16 * MIB;
 /** A descriptor of this process: what a shell has piped into it. */
 const DESCRIPTOR = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 

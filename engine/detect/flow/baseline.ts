@@ -4,22 +4,22 @@
  *
  * @module
  */
+import { parseJson } from "../../base/json.ts";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
 import { shownJson } from "../../base/shown.ts";
 import type { CallFlow } from "./call_flow.ts";
 
-const Flow = z.record(
-  z.string(),
-  z.object({
-    calls: z.number().int().nonnegative(),
-    callees: z.record(
-      z.string(),
-      z.object({ total: z.number().int(), within: z.number().int() }),
-    ),
-    sizes: z.array(z.tuple([z.number().int(), z.number().int()])),
-  }),
-);
+// The parts of a flow are checked one by one, up to the first that is none:
+// zod would make an issue of each, which may be millions.
+const Parts = z.record(z.string(), z.unknown());
+const Called = z.object({
+  calls: z.int().nonnegative(),
+  callees: Parts,
+  sizes: z.array(z.unknown()),
+});
+const Callee = z.object({ total: z.int(), within: z.int() });
+const Size = z.tuple([z.int(), z.int()]);
 
 const File = z.object({
   format: z.literal("xftrace-baseline"),
@@ -28,7 +28,7 @@ const File = z.object({
   buildId: z.string().nullable(),
   /** Number of function events from which it was learned. */
   events: z.number().int(),
-  flow: Flow,
+  flow: Parts,
 });
 
 /** A learned call flow, and the kernel it belongs to. */
@@ -95,28 +95,41 @@ export function encodeBaseline(baseline: Baseline): string {
 export function decodeBaseline(source: string, text: string): Baseline {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw notOne(source);
   }
   const parsed = File.safeParse(value);
   if (!parsed.success) throw notOne(source);
-  const { release, buildId, events, flow } = parsed.data;
-  return {
-    release,
-    buildId,
-    events,
-    flow: new Map(
-      Object.entries(flow).map(([name, { calls, callees, sizes }]) => [
-        name,
-        {
-          calls,
-          callees: new Map(Object.entries(callees)),
-          sizes: new Map(sizes),
-        },
-      ]),
-    ),
-  };
+  const { release, buildId, events } = parsed.data;
+  const flow = flowOfParts(parsed.data.flow);
+  if (flow === undefined) throw notOne(source);
+  return { release, buildId, events, flow };
+}
+
+/** The flow of a file; `undefined` when a part of it is none. */
+function flowOfParts(
+  parts: Readonly<Record<string, unknown>>,
+): CallFlow | undefined {
+  const flow: CallFlow = new Map();
+  for (const [name, part] of Object.entries(parts)) {
+    const own = Called.safeParse(part).data;
+    if (own === undefined) return undefined;
+    const callees = new Map<string, { total: number; within: number }>();
+    for (const [callee, counts] of Object.entries(own.callees)) {
+      const seen = Callee.safeParse(counts).data;
+      if (seen === undefined) return undefined;
+      callees.set(callee, seen);
+    }
+    const sizes = new Map<number, number>();
+    for (const pair of own.sizes) {
+      const size = Size.safeParse(pair).data;
+      if (size === undefined) return undefined;
+      sizes.set(...size);
+    }
+    flow.set(name, { calls: own.calls, callees, sizes });
+  }
+  return flow;
 }
 
 function notOne(source: string): XftraceError {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseJson } from "../../base/json.ts";
 import { openHostFile } from "../../base/host_file/open.ts";
 import { closeSync, readSync } from "node:fs";
 import { XftraceError } from "../../base/errors.ts";
@@ -117,7 +118,7 @@ export class SpoolReader implements Disposable {
     );
     this.#start = padded(12 + length);
     try {
-      return headerSchema.parse(JSON.parse(text));
+      return headerSchema.parse(parseJson(text));
     } catch (error) {
       throw new XftraceError(`${path} has a damaged header`, { cause: error });
     }

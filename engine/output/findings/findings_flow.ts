@@ -44,7 +44,9 @@ export function flowText(
 
 /**
  * Two flows side by side: `<` marks what only the first has, `>` what only the
- * second has.
+ * second has. `differences` counts all calls of which one flow has none, and
+ * `hidden` those among them that no line shows, because they are too deep or
+ * below no root.
  *
  * @example
  * ```ts
@@ -65,22 +67,59 @@ export function flowDiffText(
   a: CallFlow,
   b: CallFlow,
   options: FlowTextOptions = {},
-): { text: string; differences: number } {
+): { text: string; differences: number; hidden: number } {
   const width = options.width ?? 44;
-  const all = lines(a, b, options);
+  const expanded = new Set<string>();
+  const all = lines(a, b, options, expanded);
+  const marked = all.filter(({ mark }) => mark !== " ").length;
+  const hidden = hiddenDifferences(a, b, options.root, expanded);
   const cut = (text: string) =>
     text.length > width ? text.slice(0, width - 1) + "…" : text.padEnd(width);
   return {
     text: all.map(({ a, b, mark }) => `${cut(a)} ${mark} ${b}`.trimEnd() + "\n")
       .join(""),
-    differences: all.filter(({ mark }) => mark !== " ").length,
+    differences: marked + hidden,
+    hidden,
   };
 }
 
-function lines(a: CallFlow, b: CallFlow, options: FlowTextOptions): Line[] {
+/**
+ * The number of calls that one flow has, and that no line shows: below functions
+ * that were not expanded, since they are too deep, or reached from no root.
+ */
+function hiddenDifferences(
+  a: CallFlow,
+  b: CallFlow,
+  root: string | undefined,
+  expanded: ReadonlySet<string>,
+): number {
+  const names = new Set(
+    root === undefined ? [...a.keys(), ...b.keys()] : [root],
+  );
+  let hidden = 0;
+  // Names that are added meanwhile are visited as well.
+  for (const name of names) {
+    const [left, right] = [a.get(name)?.callees, b.get(name)?.callees];
+    for (
+      const callee of new Set([...left?.keys() ?? [], ...right?.keys() ?? []])
+    ) {
+      names.add(callee);
+      const differs = (left?.has(callee) ?? false) !==
+        (right?.has(callee) ?? false);
+      if (differs && !expanded.has(name)) hidden++;
+    }
+  }
+  return hidden;
+}
+
+function lines(
+  a: CallFlow,
+  b: CallFlow,
+  options: FlowTextOptions,
+  expanded = new Set<string>(),
+): Line[] {
   const found: Line[] = [];
   const most = options.depth ?? 6;
-  const expanded = new Set<string>();
   const visit = (name: string, depth: number, inA: boolean, inB: boolean) => {
     const callees = (flow: CallFlow, on: boolean) =>
       on ? flow.get(name)?.callees : undefined;

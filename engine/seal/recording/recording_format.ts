@@ -19,6 +19,7 @@
  *
  * @module
  */
+import { parseJson } from "../../base/json.ts";
 import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
@@ -149,7 +150,7 @@ export function decodeStart(
 /** Parsed JSON; `undefined` when it is none. */
 function jsonOf(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return parseJson(new TextDecoder().decode(bytes));
   } catch {
     return undefined;
   }

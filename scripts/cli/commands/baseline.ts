@@ -183,7 +183,7 @@ Examples:
       const one = await flowOf(a, options);
       const other = await flowOf(b, options);
       if (root !== undefined) requireFunction(root, [one.flow, other.flow]);
-      const { text, differences } = flowDiffText(
+      const { text, differences, hidden } = flowDiffText(
         one.flow,
         other.flow,
         root === undefined ? { depth } : { root, depth },
@@ -203,7 +203,10 @@ Examples:
       }
       if (differences === 0) return;
       throw new XftraceError(
-        `${a} and ${b} differ in ${differences} calls`,
+        `${a} and ${b} differ in ${differences} calls` +
+          (hidden === 0
+            ? ""
+            : `, ${hidden} of them deeper than is shown, or below no root; see --depth, or name a function`),
         { exitCode: EXIT.findings },
       );
     });
