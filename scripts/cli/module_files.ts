@@ -12,13 +12,17 @@ import { tooLarge, unpack, type Unpacked } from "./kernel_file.ts";
 import { usage } from "./option_values.ts";
 import { readGiven, unreadable } from "./user_files.ts";
 
+/** More bytes than the files of all modules of a guest have, unpacked. */
+const MOST_KEPT = 512 << 20;
+
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
 
 /**
  * Finds module files by the name that the kernel uses; reads them on demand.
  *
  * @param paths files, or folders, which are searched recursively
- * @throws {XftraceError} when one cannot be read or holds no module.
+ * @throws {XftraceError} when one is not there or holds no module; the result
+ * throws it when none of a module's files can be read.
  */
 export function moduleFiles(
   paths: readonly string[],
@@ -39,17 +43,44 @@ export function moduleFiles(
       );
     }
   }
-  const read = new Map<string, readonly Relocatable[]>();
+  const read = new Map<string, readonly Relocatable[] | XftraceError>();
+  let room = MOST_KEPT;
   return (name) => {
     let files = read.get(name);
     if (files === undefined) {
-      files = (found.get(name) ?? []).map((path) =>
-        readRelocatable(path, plain(path))
-      );
+      files = readAll(found.get(name) ?? [], (path) => {
+        const bytes = plain(path);
+        if (bytes.length > room) {
+          throw new XftraceError(
+            `${path} is not read: the files of the guest's modules have more than ${MOST_KEPT} bytes; give them without debugging information (strip --strip-debug)`,
+          );
+        }
+        room -= bytes.length;
+        return readRelocatable(path, bytes);
+      });
       read.set(name, files);
     }
+    if (files instanceof XftraceError) throw files;
     return files;
   };
+}
+
+/** Reads files; those that cannot be read matter only if none can. */
+function readAll(
+  paths: readonly string[],
+  read: (path: string) => Relocatable,
+): readonly Relocatable[] | XftraceError {
+  const files: Relocatable[] = [];
+  let failed: XftraceError | undefined;
+  for (const path of paths) {
+    try {
+      files.push(read(path));
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      failed ??= error;
+    }
+  }
+  return files.length === 0 && failed !== undefined ? failed : files;
 }
 
 /** Adds the modules in a folder, recursively; returns how many there are. */

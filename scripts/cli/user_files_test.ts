@@ -96,3 +96,25 @@ Deno.test("unpacking ends at a limit, and a tool that fails is noticed", () => {
   const wide = run("xz --lzma2=preset=0,dict=1GiB", new Uint8Array(1 << 20));
   assert.equal(unpack("xz", wide), "failed");
 });
+
+Deno.test("a module's file that cannot be read is told of each time, and read once", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/sub`);
+    Deno.symlinkSync("..", `${folder}/sub/up`);
+    Deno.writeFileSync(`${folder}/bad.ko`, new Uint8Array(100));
+    Deno.writeFileSync(`${folder}/good.ko`, new Uint8Array(100));
+    new Deno.Command("mkfifo", { args: [`${folder}/pipe.ko`] }).outputSync();
+    Deno.symlinkSync("/dev/zero", `${folder}/endless.ko`);
+    const files = moduleFiles([folder]);
+    const said = refusal(() => files("bad"));
+    assert.match(said, /bad\.ko is no module of a kernel/);
+    Deno.removeSync(`${folder}/bad.ko`);
+    assert.equal(refusal(() => files("bad")), said);
+    assert.match(refusal(() => files("pipe")), /pipe\.ko .* it is a FIFO/);
+    assert.match(refusal(() => files("endless")), /endless\.ko .* a device/);
+    assert.deepEqual(files("none"), []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -75,7 +75,7 @@ function byFile(
   report: Report,
   module: ModuleView,
 ): boolean {
-  const files = context.options.moduleFiles?.(module.name) ?? [];
+  const files = context.filesOf(module.name);
   let refusal: KernelError | undefined;
   const { start, bytes } = context.moduleText(module);
   for (const file of files) {

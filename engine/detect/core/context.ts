@@ -5,7 +5,7 @@
  * @module
  */
 import type { RegisterReading } from "../../arch/registers.ts";
-import { KernelError, MemoryError } from "../../base/errors.ts";
+import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { Baseline } from "../flow/baseline.ts";
@@ -122,13 +122,34 @@ export class CheckContext extends CodeReading {
    * there.
    */
   howToTrust({ name }: ModuleView): string {
-    const files = this.options.moduleFiles?.(name) ?? [];
+    let files: readonly Relocatable[] = [];
+    try {
+      files = this.filesOf(name);
+    } catch (error) {
+      // XF024 says so.
+      if (!(error instanceof KernelError)) throw error;
+    }
     const not = files.length === 0
       ? ""
       : `its text is not that of ${
         files.map(({ source }) => source).join(", ")
       }; `;
     return `${not}if it is meant to be there, give the file that was loaded: --modules ${name}.ko; or trust the name alone: --trust-module ${name}`;
+  }
+
+  /**
+   * The files that the user gave for a module.
+   *
+   * @throws {KernelError} when none of them can be read: that is no reason not
+   * to judge the rest of the kernel.
+   */
+  filesOf(name: string): readonly Relocatable[] {
+    try {
+      return this.options.moduleFiles?.(name) ?? [];
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      throw new KernelError(error.message, { cause: error });
+    }
   }
 
   /** Also forgets whether the module's text matches a file. */
@@ -150,7 +171,13 @@ export class CheckContext extends CodeReading {
   }
 
   #isFile(module: ModuleView): boolean {
-    const files = this.options.moduleFiles?.(module.name) ?? [];
+    let files: readonly Relocatable[];
+    try {
+      files = this.filesOf(module.name);
+    } catch (error) {
+      if (error instanceof KernelError) return false;
+      throw error;
+    }
     if (files.length === 0 || module.text.length === 0) return false;
     const { start, bytes } = this.moduleText(module);
     return files.some((file) => {
