@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname, resolve } from "node:path";
 import { LabError } from "./errors.ts";
 
 /**
@@ -14,11 +15,9 @@ import { LabError } from "./errors.ts";
 export function cacheDirectory(): string {
   const home = Deno.env.get("HOME") || ownFolder(`/tmp/xftrace-${uid()}`);
   const base = Deno.env.get("XDG_CACHE_HOME") || `${home}/.cache`;
-  const path = `${base}/xftrace/lab`;
-  Deno.mkdirSync(path, { recursive: true });
-  // Kernels and programs of it are run: nobody else may put them there.
-  requireOwn(path);
-  return path;
+  // Kernels and programs of it are run: nobody else may put them there, whatever
+  // the umask is with which they are written.
+  return ownFolder(`${base}/xftrace/lab`);
 }
 
 /**
@@ -31,23 +30,54 @@ export function runDirectory(): string {
   return ownFolder(`${base}/xftrace-lab-${uid()}`);
 }
 
-/** Makes a folder with mode 0700, unless it is there. */
+/**
+ * Makes a folder with mode 0700, unless it is there. Nobody else may be able to
+ * exchange it, or a folder on the way to it.
+ */
 function ownFolder(path: string): string {
+  requireOwnWay(dirname(resolve(path)));
   Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
   const info = requireOwn(path);
   if (((info.mode ?? 0) & 0o077) !== 0) Deno.chmodSync(path, 0o700);
   return path;
 }
 
+/** The most links on the way to a folder, as the kernel has it (MAXSYMLINKS). */
+const MOST_LINKS = 40;
+
+/**
+ * Refuses a way on which somebody else could exchange a folder: each part that
+ * is there must be this user's or root's, and so must what its links lead to.
+ */
+function requireOwnWay(path: string, links = 0): void {
+  const parent = dirname(path);
+  if (parent !== path) requireOwnWay(parent, links);
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return; // It will be made.
+    throw error;
+  }
+  const trusted = info.uid === 0 || info.uid === uid();
+  const open = ((info.mode ?? 0) & 0o1002) === 0o002 && !info.isSymlink;
+  if (!trusted || open || links > MOST_LINKS) throw notOwn(path);
+  if (info.isSymlink) {
+    requireOwnWay(resolve(parent, Deno.readLinkSync(path)), links + 1);
+  }
+}
+
+function notOwn(path: string): LabError {
+  return new LabError(
+    `${path} is no folder of your own; set XDG_RUNTIME_DIR and ` +
+      "XDG_CACHE_HOME to folders that are",
+  );
+}
+
 /** Refuses what is no folder of this user: a link, or another user's. */
 function requireOwn(path: string): Deno.FileInfo {
   const info = Deno.lstatSync(path);
-  if (!info.isDirectory || info.uid !== uid()) {
-    throw new LabError(
-      `${path} is no folder of your own; set XDG_RUNTIME_DIR and ` +
-        "XDG_CACHE_HOME to folders that are",
-    );
-  }
+  if (!info.isDirectory || info.uid !== uid()) throw notOwn(path);
   return info;
 }
 

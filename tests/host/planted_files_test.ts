@@ -157,6 +157,26 @@ hostTest("a spool of another user is not read", async () => {
   );
 });
 
+hostTest("the lab's cache is closed, whatever the umask", () => {
+  using ground = new Ground();
+  const paths = new URL("../../lab/host/paths.ts", import.meta.url);
+  const { status, stderr } = spawnSync("bash", [
+    "-c",
+    'umask 000; exec "$@"',
+    "bash",
+    Deno.execPath(),
+    "eval",
+    `import { cacheDirectory } from "${paths}"; cacheDirectory();`,
+  ], {
+    encoding: "utf8",
+    env: { ...Deno.env.toObject(), XDG_CACHE_HOME: join(ground.path, "cache") },
+  });
+  assert.equal(status, 0, stderr);
+  for (const folder of ["cache", "cache/xftrace", "cache/xftrace/lab"]) {
+    assert.equal(statSync(join(ground.path, folder)).mode & 0o077, 0);
+  }
+});
+
 hostTest("the lab's folders are this user's own", () => {
   using ground = new Ground();
   const name = `xftrace-lab-${Deno.uid()}`;
@@ -176,6 +196,14 @@ hostTest("the lab's folders are this user's own", () => {
     });
   for (const folder of [ground.theirs, ground.shared]) {
     const { status, stderr } = run(folder);
+    assert.equal(status, 1);
+    assert.match(stderr, /is no folder of your own/);
+  }
+  // Theirs could be exchanged on the way, by themselves or by a link.
+  ground.they(`mkdir free; ln -s ${ground.path} ${ground.shared}/way`);
+  mkdirSync(join(ground.theirs, "free", name), { mode: 0o700 });
+  for (const folder of ["theirs/free", "shared/way"]) {
+    const { status, stderr } = run(join(ground.path, folder));
     assert.equal(status, 1);
     assert.match(stderr, /is no folder of your own/);
   }
