@@ -8,7 +8,6 @@ import { KernelError } from "../../base/errors.ts";
 import { XftraceError } from "../../base/errors.ts";
 import { readHostText } from "../../base/host_file/read.ts";
 import { CodeWindow } from "./code_window.ts";
-import { MAX_SYMBOLS } from "./kallsyms.ts";
 import { buildBlob, nameTable, type SymbolBlob } from "./symbol_blob.ts";
 
 /** `address type name`, and `[module]` in a saved /proc/kallsyms. */
@@ -18,7 +17,9 @@ const STUB = /The real System\.map is in the (\S+) package/;
 /** Names that scripts/mksysmap excludes, in case a file has them. */
 const IGNORED = /^(\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_)/;
 /** The most bytes of a file; those of distributions have some 10 MB. */
-const MOST_BYTES = 128 << 20;
+const MOST_BYTES = 64 << 20;
+/** The most symbols; those of distributions have some 200,000. */
+const MOST_SYMBOLS = 1_000_000;
 /** How much of the file's start is searched for the stub's text. */
 const STUB_BYTES = 4096;
 /**
@@ -78,7 +79,7 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
   }
   const lines: Line[] = [];
   let line = 0;
-  for (const row of text.split("\n")) {
+  for (const row of rowsOf(text)) {
     line++;
     if (row === "") continue;
     const [, digits, type, name, module] = LINE.exec(row) ?? [];
@@ -93,8 +94,10 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
     if (type === "N" || type === "U") continue;
     const low = parseInt(digits.slice(-8), 16);
     const high = digits.length > 8 ? parseInt(digits.slice(0, -8), 16) : 0;
-    if (lines.length === MAX_SYMBOLS) {
-      throw new KernelError(`${source} holds more than ${MAX_SYMBOLS} symbols`);
+    if (lines.length === MOST_SYMBOLS) {
+      throw new KernelError(
+        `${source} holds more than ${MOST_SYMBOLS} symbols`,
+      );
     }
     lines.push({ low, high, type, name });
   }
@@ -122,6 +125,16 @@ export function parseSystemMap(text: string, source: string): SymbolBlob {
     names,
     starts,
   ).blob;
+}
+
+/** The lines of a text, one at a time: it may be nothing but line ends. */
+function* rowsOf(text: string): Generator<string> {
+  for (let at = 0; at <= text.length;) {
+    const end = text.indexOf("\n", at);
+    yield text.slice(at, end < 0 ? undefined : end);
+    if (end < 0) return;
+    at = end + 1;
+  }
 }
 
 /** Selects the symbols in the code window and the absolute ones. */

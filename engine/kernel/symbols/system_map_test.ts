@@ -99,3 +99,14 @@ Deno.test("any text gives symbols or a KernelError", () => {
     }
   }));
 });
+
+Deno.test("a file of nothing but line ends, or of too many symbols, is refused", () => {
+  assert.throws(
+    () => parseSystemMap("\n".repeat(5_000_000), "f"),
+    /f holds no symbols/,
+  );
+  assert.throws(
+    () => parseSystemMap("ffffffff81000000 T _text\n".repeat(1_000_001), "f"),
+    /f holds more than 1000000 symbols/,
+  );
+});
