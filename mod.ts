@@ -76,7 +76,10 @@ export {
   makeOwnFolder,
   requireOwnFolder,
 } from "./engine/base/host_file/folder.ts";
-export { readHostFile, readHostTextIfThere } from "./engine/base/host_file/read.ts";
+export {
+  readHostFile,
+  readHostTextIfThere,
+} from "./engine/base/host_file/read.ts";
 export { unwritable } from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";
 export { shown, shownJson, shownLines } from "./engine/base/shown.ts";
