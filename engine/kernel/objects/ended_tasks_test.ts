@@ -15,6 +15,7 @@ const TYPES = fixtureTypes({
       files: [32, "u64"],
       fs: [40, "u64"],
       comm: [48, "u64"],
+      stack: [56, "u64"],
     },
   },
 });
@@ -34,7 +35,7 @@ Deno.test("a task has ended when it gave up all it had, not when one word says s
     };
     assert.equal(ended(TASK_DEAD), true);
     for (const state of [0, 1, 2, 0x402]) assert.equal(ended(state), false);
-    for (const member of ["mm", "files", "fs"]) {
+    for (const member of ["mm", "files", "fs", "stack"]) {
       assert.equal(ended(TASK_DEAD, member), false);
     }
   }

@@ -9,8 +9,9 @@
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
+import type { KernelObject } from "../core/object.ts";
 import { readable, readPresent } from "../core/present.ts";
-import { idleTasks, listedLeaders, pidTasks, readTask } from "./tasks.ts";
+import { hasEnded, idleTasks, listedLeaders, pidTasks } from "./tasks.ts";
 
 /** How many `struct page`s are read at once: those of 32 MiB. */
 const CHUNK = 8192;
@@ -23,7 +24,8 @@ const MOST_RAM = 64 * 2 ** 30;
 const MOST_STRUCT = 256;
 /** More objects than a slab holds: `objects` has 15 bits (struct slab). */
 const MOST_OBJECTS = 1 << 15;
-/** TASK_NEW (include/linux/sched.h). */
+/** TASK_RUNNING, TASK_NEW (include/linux/sched.h). */
+const TASK_RUNNING = 0;
 const TASK_NEW = 0x800;
 
 /**
@@ -31,8 +33,8 @@ const TASK_NEW = 0x800;
  * caches are not understood, or the guest is larger than 64 GiB.
  *
  * During a fork, the new task is briefly a copy of its parent; such a task is
- * left out because of its state, or because it has another task's pid and start
- * time.
+ * left out because of its state, or because it runs and has another task's pid
+ * and start time.
  */
 export function memoryTasks(
   kernel: Kernel,
@@ -49,18 +51,11 @@ export function memoryTasks(
   for (const gva of listed) {
     if (readable(() => identity(gva)) !== undefined) known.add(identity(gva));
   }
-  const state = types.tryOffset("task_struct", "__state");
-  const alive = (gva: bigint) => {
-    const task = kernel.object("task_struct", gva);
-    if (task.number("usage.refs.counter") === 0) return false;
-    if (task.u64("stack") === 0n || task.u64("signal") === 0n) return false;
-    const now = state === undefined ? 0 : task.number("__state");
-    // A forked task has not run yet.
-    const isNew = (now & TASK_NEW) !== 0 &&
-      task.u64("se.sum_exec_runtime") === 0n;
-    return !isNew && !readTask(kernel, gva).dead &&
-      !known.has(identity(gva));
-  };
+  const alive = (gva: bigint) =>
+    livesUnlisted(
+      kernel.object("task_struct", gva),
+      known.has(identity(gva)),
+    );
   // All tasks on lists lie there: if one does not, some slabs were passed over.
   const all = new Set(slabs);
   const outside = [...listed].filter((gva) => !all.has(gva));
@@ -81,6 +76,46 @@ export function memoryTasks(
     else if (readable(() => alive(gva)) === true) found.push(gva);
   }
   return found;
+}
+
+/**
+ * Whether a slot of the cache of tasks, which is on no list, holds a task that
+ * may run again. No single word of it says that it does not.
+ *
+ * @param double whether a listed task has its pid and start time
+ */
+export function livesUnlisted(task: KernelObject, double: boolean): boolean {
+  if (isFree(task) || isForked(task) || hasEnded(task)) return false;
+  // A copy that was just made is still of a task that runs. One that sleeps is
+  // none, whatever it calls itself: nothing would ever wake it.
+  return !(double && stateOf(task) === TASK_RUNNING);
+}
+
+/**
+ * Whether a slot holds no task, or none any more. The count of references is a
+ * word that a task can do without; what it runs on is not.
+ */
+function isFree(task: KernelObject): boolean {
+  const stack = task.u64("stack");
+  if (stack === 0n || task.u64("signal") === 0n) return true;
+  if (task.number("usage.refs.counter") !== 0) return false;
+  // A slot that was never used may hold anything; a stack knows its own place.
+  return !task.has("stack_vm_area") ||
+    readable(() => task.follow("stack_vm_area", "vm_struct")?.u64("addr")) !==
+      stack;
+}
+
+/**
+ * Whether it was forked and has not run yet. The kernel gives such a task this
+ * very state: with another bit in it, it can be woken.
+ */
+function isForked(task: KernelObject): boolean {
+  return stateOf(task) === TASK_NEW && task.u64("se.sum_exec_runtime") === 0n;
+}
+
+function stateOf(task: KernelObject): number {
+  const name = ["__state", "state"].find((member) => task.has(member));
+  return name === undefined ? TASK_RUNNING : task.number(name);
 }
 
 /** GVAs of all slots for tasks in the slabs of their cache. */

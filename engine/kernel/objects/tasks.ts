@@ -58,15 +58,17 @@ export function readTask(kernel: Kernel, gva: bigint): Task {
 /**
  * Whether a task has ended. Its `exit_state` alone does not say so: a task that
  * runs on does not miss what that word held. One that has ended has given up
- * its memory, files and folders before (do_exit), and is never scheduled again.
+ * its memory, files and folders before (do_exit), is never scheduled again, and
+ * has no stack from then on (finish_task_switch): a kernel thread may do without
+ * all but the stack.
  */
-function hasEnded(task: KernelObject): boolean {
+export function hasEnded(task: KernelObject): boolean {
   if ((task.number("exit_state") & EXIT_DEAD_OR_ZOMBIE) === 0) return false;
   const state = ["__state", "state"].find((member) => task.has(member));
   if (state !== undefined && (task.number(state) & TASK_DEAD) === 0) {
     return false;
   }
-  return ["mm", "files", "fs"].every((member) =>
+  return ["mm", "files", "fs", "stack"].every((member) =>
     !task.has(member) || task.u64(member) === 0n
   );
 }
