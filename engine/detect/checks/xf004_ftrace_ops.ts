@@ -70,6 +70,8 @@ function listener(
       address: ops.gva,
       target: handler,
       allowed: "vouched",
+      // The sites call it themselves.
+      by: handler === ops.directCall ? "text" : "pointer",
       severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
       means: can,
     });

@@ -87,6 +87,7 @@ export const textBranches: Check = {
           address: way.from,
           target: way.target,
           allowed: "vouched",
+          by: "text",
         });
         continue;
       }

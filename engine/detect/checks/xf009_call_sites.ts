@@ -97,6 +97,7 @@ function explained(
     address: ip,
     target,
     allowed: "vouched",
+    by: "text",
     severity: "critical",
   });
   return true;
@@ -159,6 +160,7 @@ function trampolines(context: CheckContext, report: Report): void {
           address: start,
           target: copy.calls,
           allowed: "vouched",
+          by: "text",
           means: "it is told of every call that is traced through it",
         });
         return;

@@ -33,6 +33,8 @@ export const HELPER: ModuleView = {
 export interface FixtureCode {
   /** Whose code lies at a GVA; default: the kernel's. */
   readonly whose?: (gva: bigint) => CodeKind;
+  /** Distance of a GVA from the start of its function; default: 0. */
+  readonly offset?: number;
   /** Whether {@linkcode HELPER} is trusted; default: no. */
   readonly trusted?: boolean;
   /** Whether the page tables let code be executed; default: yes. */
@@ -61,14 +63,14 @@ export function checked(
 
 function contextOver(
   kernel: Kernel,
-  { whose, trusted = false, executable = true, reading }: FixtureCode,
+  { whose, offset, trusted = false, executable = true, reading }: FixtureCode,
 ): CheckContext {
   return Object.create(CheckContext.prototype, {
     kernel: { value: kernel },
     reading: { value: reading },
     code: {
       value: {
-        at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel"),
+        at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel", offset),
         nameOf: hex,
         moduleAt: () => undefined,
         modules: [],
@@ -85,14 +87,15 @@ function contextOver(
   });
 }
 
-function codeAt(address: bigint, kind: CodeKind): CodeAt {
+function codeAt(address: bigint, kind: CodeKind, offset = 0): CodeAt {
   const ofModule = kind === "module" || kind === "hidden module";
+  const name = offset === 0 ? "hook" : `hook+${hex(BigInt(offset))}`;
   return {
     kind,
     address,
-    name: ofModule ? "hook+0x10 [helper]" : "hook+0x10",
+    name: ofModule ? `${name} [helper]` : name,
     symbol: "hook",
-    offset: 16,
+    offset,
     module: ofModule ? HELPER : undefined,
   };
 }

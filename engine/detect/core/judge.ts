@@ -17,6 +17,18 @@ export type Allowed =
   /** Any code that the kernel knows. */
   | "known";
 
+/** How code is reached from a place. */
+export type Reached =
+  /**
+   * By a pointer in data: it leads to the start of a function. No BPF program
+   * and no thunk is reached so, by no mechanism of the kernel.
+   */
+  | "pointer"
+  /** By text that the kernel patches: also to code that it has generated. */
+  | "text"
+  /** By a gate or an instruction pointer: anywhere in code. */
+  | "processor";
+
 /** A place that holds a pointer to code. */
 export interface HookPlace {
   /** Its name: `kprobe on vfs_read`. */
@@ -26,6 +38,8 @@ export interface HookPlace {
   /** GVA of the code that the pointer reaches. */
   readonly target: bigint;
   readonly allowed: Allowed;
+  /** Default: by a pointer in data. */
+  readonly by?: Reached;
   /** The expected symbol, if it is known. */
   readonly expected?: string;
   /** Severity of an unvouched-for module there. */
@@ -75,10 +89,11 @@ export function judge(
 function refuse(
   context: CheckContext,
   code: CodeAt,
-  { allowed, severity = "high" }: HookPlace,
+  { allowed, severity = "high", by = "pointer" }: HookPlace,
 ): { severity: Severity; why: string } | undefined {
   switch (code.kind) {
     case "kernel":
+      return intoMiddle(code, by);
     case "unread":
       return undefined;
     case "freed init":
@@ -96,12 +111,12 @@ function refuse(
           : "which is no code of the kernel's",
       };
     case "module":
-      if (allowed === "known") return undefined;
+      if (allowed === "known") return intoMiddle(code, by);
       if (allowed === "image") {
         return { severity: "critical", why: "a module and not the kernel" };
       }
       if (code.module !== undefined && context.trusts(code.module)) {
-        return undefined;
+        return intoMiddle(code, by);
       }
       return {
         severity,
@@ -111,6 +126,7 @@ function refuse(
       };
     case "ftrace":
     case "kprobe":
+      if (by === "processor" && allowed !== "image") return undefined;
       // Only patched text leads there (XF008, XF009). Their lists are the
       // guest's, so that an entry of them excuses no hook.
       return {
@@ -119,8 +135,30 @@ function refuse(
       };
     case "bpf":
     case "thunk":
-      return allowed === "image"
-        ? { severity: "critical", why: "generated code and not the kernel's" }
+      if (allowed === "image") {
+        return {
+          severity: "critical",
+          why: "generated code and not the kernel's",
+        };
+      }
+      // What is a BPF program is a word of the guest's as well.
+      return by === "pointer"
+        ? {
+          severity: "critical",
+          why: "generated code, to which no pointer of the kernel's leads",
+        }
         : undefined;
   }
+}
+
+/**
+ * Refuses what is no start of a function: padding after the last one, or the
+ * rest of one without its first instructions.
+ */
+function intoMiddle(
+  { offset }: CodeAt,
+  by: Reached,
+): { severity: Severity; why: string } | undefined {
+  if (by !== "pointer" || offset === 0) return undefined;
+  return { severity: "critical", why: "where no function starts" };
 }

@@ -7,7 +7,7 @@ import type { Severity } from "../finding.ts";
 import type { CodeKind } from "../reading/code_map.ts";
 import type { Check } from "./check.ts";
 import { checked, type FixtureCode } from "./check_fixture.ts";
-import { type Allowed, judge } from "./judge.ts";
+import { type Allowed, judge, type Reached } from "./judge.ts";
 
 const { kernel } = new FixtureGuest(fixtureTypes({}));
 
@@ -15,9 +15,9 @@ const { kernel } = new FixtureGuest(fixtureTypes({}));
 function judged(
   kind: CodeKind,
   allowed: Allowed,
-  more: Omit<FixtureCode, "whose"> & { severity?: Severity } = {},
+  more: Omit<FixtureCode, "whose"> & { severity?: Severity; by?: Reached } = {},
 ) {
-  const { severity, ...code } = more;
+  const { severity, by, ...code } = more;
   const check: Check = {
     id: "XF000",
     title: "one pointer",
@@ -30,6 +30,7 @@ function judged(
         target: 0x1000n,
         allowed,
         ...(severity === undefined ? {} : { severity }),
+        ...(by === undefined ? {} : { by }),
       });
       assert.deepEqual([found.kind, found.address], [kind, 0x1000n]);
     },
@@ -43,10 +44,10 @@ const severity = (...args: Parameters<typeof judged>) =>
 Deno.test("the kinds of code allowed at each kind of place", () => {
   const rows: readonly [CodeKind, Record<Allowed, Severity | undefined>][] = [
     ["kernel", { image: undefined, vouched: undefined, known: undefined }],
-    ["bpf", { image: "critical", vouched: undefined, known: undefined }],
+    ["bpf", { image: "critical", vouched: "critical", known: "critical" }],
     ["ftrace", { image: "critical", vouched: "critical", known: "critical" }],
     ["kprobe", { image: "critical", vouched: "critical", known: "critical" }],
-    ["thunk", { image: "critical", vouched: undefined, known: undefined }],
+    ["thunk", { image: "critical", vouched: "critical", known: "critical" }],
     ["module", { image: "critical", vouched: "high", known: undefined }],
     [
       "hidden module",
@@ -88,8 +89,8 @@ Deno.test("a finding names the target, its owner, and what to do", () => {
     address: 0x2000n,
     target: 0x1000n,
     summary:
-      "notifier leads to hook+0x10 [helper], a module that the kernel does not vouch for (out of tree, unsigned)",
-    found: "hook+0x10 [helper]",
+      "notifier leads to hook [helper], a module that the kernel does not vouch for (out of tree, unsigned)",
+    found: "hook [helper]",
     module: "helper",
     hint: "give its file",
   });
@@ -107,6 +108,43 @@ Deno.test("code whose owner is unknown is not judged", () => {
   const { findings, unjudged, judged: count } = judged("unread", "known");
   assert.deepEqual([findings, count], [[], 0]);
   assert.deepEqual(unjudged, [
-    { what: "notifier: hook+0x10", why: "a book is missing" },
+    { what: "notifier: hook", why: "a book is missing" },
   ]);
+});
+
+Deno.test("text may lead to code that the kernel generated, and a pointer may not", () => {
+  for (const kind of ["bpf", "thunk"] as const) {
+    for (const by of ["text", "processor"] as const) {
+      assert.deepEqual(severity(kind, "vouched", { by }), []);
+      assert.deepEqual(severity(kind, "known", { by }), []);
+      assert.deepEqual(severity(kind, "image", { by }), ["critical"]);
+    }
+    const [{ summary }] = judged(kind, "known").findings;
+    assert.match(summary, /to which no pointer of the kernel's leads$/);
+  }
+});
+
+Deno.test("a processor may be in a trampoline or in a probe's copy", () => {
+  for (const kind of ["ftrace", "kprobe"] as const) {
+    assert.deepEqual(severity(kind, "known", { by: "processor" }), []);
+    assert.deepEqual(severity(kind, "known", { by: "text" }), ["critical"]);
+    assert.deepEqual(severity(kind, "image", { by: "processor" }), [
+      "critical",
+    ]);
+  }
+});
+
+Deno.test("a pointer leads to the start of a function, not to padding or past its first instructions", () => {
+  const inside = { offset: 0x33, trusted: true };
+  for (const kind of ["kernel", "module"] as const) {
+    const [{ severity: how, summary }] =
+      judged(kind, "vouched", inside).findings;
+    assert.equal(how, "critical");
+    assert.match(summary, /hook\+0x33.*, where no function starts$/);
+    assert.deepEqual(severity(kind, "known", inside), ["critical"]);
+    for (const by of ["text", "processor"] as const) {
+      assert.deepEqual(severity(kind, "vouched", { ...inside, by }), []);
+    }
+  }
+  assert.deepEqual(severity("kernel", "image", inside), ["critical"]);
 });

@@ -41,6 +41,8 @@ export function judgeEntry(
     address,
     target,
     allowed: "image",
+    // Where a function starts is judged below.
+    by: "text",
     ...(expected === undefined ? {} : { expected }),
   });
   if (code.kind !== "kernel") return;

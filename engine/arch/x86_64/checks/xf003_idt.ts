@@ -101,6 +101,7 @@ export const idt: Check = {
         address: gate.gva,
         target: gate.handler,
         allowed: "image",
+        by: "processor",
         ...(expected === undefined ? {} : { expected }),
       });
       if (code.kind !== "kernel") continue;

@@ -288,6 +288,7 @@ function place(
     address: rip,
     target: rip,
     allowed: "known",
+    by: "processor",
   });
   // While the kernel is entered or left, GS is the program's.
   const start = kernel.symbols.tryAddress("__entry_text_start");
