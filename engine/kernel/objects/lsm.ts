@@ -6,6 +6,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, steady } from "../core/lists.ts";
+import { inImage } from "../core/required.ts";
 
 /** One security hook. */
 export interface SecurityHook {
@@ -66,4 +67,98 @@ export function securityHooks(kernel: Kernel): SecurityHook[] | undefined {
     }
   }
   return found;
+}
+
+/** A hook that a security module brought along. */
+export interface ModuleHook {
+  /** Symbol of the module's own table of hooks: `apparmor_hooks`. */
+  readonly table: string;
+  /** Number of the entry in that table. */
+  readonly index: number;
+  /** GVA of the pointer to its function, as in {@linkcode SecurityHook}. */
+  readonly address: bigint;
+  readonly func: bigint;
+}
+
+/** More entries than the table of a security module has. */
+const MOST_HOOKS = 1024;
+
+/**
+ * The hooks in the security modules' own tables, of those that were registered
+ * when the kernel booted (security_add_hooks): the kernel registers all entries
+ * of a table, or none, and never takes one off its list.
+ *
+ * @param used GVAs of the pointers of hooks that are on a list
+ * @throws {KernelError} when a module that is active has no such table.
+ */
+export function registeredHooks(
+  kernel: Kernel,
+  used: ReadonlySet<bigint>,
+): ModuleHook[] {
+  const { symbols, space, types } = kernel;
+  const size = types.tryStruct("security_hook_list")?.size;
+  if (size === undefined) return [];
+  const at = (member: string) =>
+    types.tryOffset("security_hook_list", member) ?? -1;
+  const [hook, head] = [at("hook"), Math.max(at("head"), at("scalls"))];
+  // Its name is written when it is registered.
+  const name = Math.max(at("lsm"), at("lsmid"));
+  const lists = [
+    ["security_hook_heads", "security_hook_heads"],
+    ["static_calls_table", "lsm_static_calls_table"],
+  ].flatMap(([symbol, struct]) => {
+    const start = symbols.tryAddress(symbol);
+    const length = types.tryStruct(struct)?.size;
+    return start === undefined || length === undefined
+      ? []
+      : [{ start, end: start + BigInt(length) }];
+  });
+  if (hook < 0 || head < 0) return [];
+  const active = activeNames(kernel);
+  const found: ModuleHook[] = [];
+  const without = new Set(active);
+  for (const table of symbols.glob("*_hooks")) {
+    for (const gva of inImage(symbols, symbols.addresses(table))) {
+      const room = symbols.lookup(gva)?.size ?? 0;
+      const count = Math.min(Math.floor(room / size), MOST_HOOKS);
+      if (count === 0) continue;
+      const bytes = space.bytes(gva, count * size);
+      const view = new DataView(bytes.buffer);
+      const own: ModuleHook[] = [];
+      let isTable = false;
+      let registered = active.some((name) => table.startsWith(name));
+      for (let index = 0; index < count; index++) {
+        const word = (offset: number) =>
+          offset < 0 ? 0n : view.getBigUint64(index * size + offset, true);
+        const leads = lists.some(({ start, end }) =>
+          word(head) >= start && word(head) < end
+        );
+        const address = gva + BigInt(index * size + hook);
+        isTable ||= leads;
+        registered ||= (leads && word(name) !== 0n) || used.has(address);
+        // Padding follows the last one.
+        if (word(hook) === 0n && !leads) continue;
+        own.push({ table, index, address, func: word(hook) });
+      }
+      if (!isTable) continue;
+      for (const name of active) {
+        if (table.startsWith(name)) without.delete(name);
+      }
+      if (registered) found.push(...own);
+    }
+  }
+  if (without.size > 0) {
+    throw new KernelError(
+      `the kernel's symbols have no table of hooks of ${[...without].join()}`,
+    );
+  }
+  return found;
+}
+
+/** The security modules that the kernel says are active. */
+function activeNames({ symbols, space }: Kernel): string[] {
+  const at = symbols.tryAddress("lsm_names");
+  const text = at === undefined ? 0n : space.u64(at);
+  if (text === 0n) return [];
+  return space.string(text, 512).split(",").filter((name) => name !== "");
 }
