@@ -34,7 +34,11 @@ export const callSiteText: Check = {
     const entries = new Set(
       ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
     );
-    report.part("Ftrace's trampolines", () => trampolines(context, report));
+    const starts = new Set<bigint>();
+    report.part(
+      "Ftrace's trampolines",
+      () => trampolines(context, report, starts),
+    );
     const texts = new Texts(context, report);
     const call = new Uint8Array(ftraceSites.size);
     const unread = new Set<bigint>();
@@ -57,7 +61,9 @@ export const callSiteText: Check = {
       if (branch?.kind === "call") {
         const { target } = branch;
         if (entries.has(target)) continue;
-        if (explained(context, report, ip, target, flags, unread)) continue;
+        if (explained(context, report, ip, target, flags, unread, starts)) {
+          continue;
+        }
       }
       odd(context, report, ip, call, enabled);
     }
@@ -76,9 +82,11 @@ function explained(
   target: bigint,
   flags: number,
   unread: Set<bigint>,
+  starts: ReadonlySet<bigint>,
 ): boolean {
   const { kind, name } = context.code.at(target);
-  if (kind === "ftrace") return true;
+  // What follows a trampoline is nobody's, whatever size it claims.
+  if (kind === "ftrace") return starts.has(target);
   if (kind === "unread") {
     // Tens of thousands of places may call it.
     if (!unread.has(target)) {
@@ -141,10 +149,15 @@ function odd(
 /**
  * Judges the trampolines to which sites may lead: a copy of Ftrace's own code
  * that passes its `ftrace_ops` on, and calls what may listen.
+ *
+ * @param seen takes the GVAs at which they start
  */
-function trampolines(context: CheckContext, report: Report): void {
+function trampolines(
+  context: CheckContext,
+  report: Report,
+  seen: Set<bigint>,
+): void {
   const { kernel } = context;
-  const seen = new Set<bigint>();
   for (const ops of [...ftraceOps(kernel), ...trampolineOps(kernel)]) {
     const start = ops.trampoline?.start;
     if (start === undefined || seen.has(start)) continue;

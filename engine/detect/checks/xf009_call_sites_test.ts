@@ -223,3 +223,13 @@ Deno.test("a trampoline is a copy of Ftrace's code, whatever the list of them sa
   guest.setU64(page + 16n, 0x1234n);
   assert.match(said(guest).findings[0].summary, /not what Ftrace makes for it/);
 });
+
+Deno.test("a call into a trampoline leads to its start, whatever size it claims", () => {
+  for (const offset of [4n, 24n, 0x400n]) {
+    const guest = traced();
+    guest.trampoline(STUB);
+    guest.branch(at(2), 0xe8, TRAMPOLINE + offset);
+    guest.record(at(2), SITE.enabled);
+    assert.equal(said(guest).findings.length, 1, String(offset));
+  }
+});

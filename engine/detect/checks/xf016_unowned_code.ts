@@ -33,9 +33,19 @@ export const unownedCode: Check = {
       );
     }
     const owned = ownedRanges(context.kernel).concat(
-      code.modules.flatMap((module) => code.textOf(module)),
+      code.modules.flatMap((module) =>
+        code.textOf(module).map((text) => wholePages(kernel, text))
+      ),
       code.reserves,
     );
+    const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    for (const { name, state, hasInit } of code.modules) {
+      if (state !== live || !hasInit) continue;
+      report.passing(
+        `module ${name}`,
+        "it is live, and says that it still has init code",
+      );
+    }
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
@@ -66,6 +76,8 @@ export const unownedCode: Check = {
           } belong to ${
             module === undefined
               ? "nobody"
+              : code.modules.includes(module)
+              ? `module ${module.name}, which has no text there`
               : `module ${module.name}, which the module list does not show`
           }`,
           ...(module === undefined ? {} : { module: module.name }),

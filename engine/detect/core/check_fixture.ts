@@ -12,6 +12,7 @@ import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { callSites } from "../../kernel/patching/ftrace_ops.ts";
 import { kprobes } from "../../kernel/patching/kprobes.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
+import type { MappedRange } from "../../memory/gva_ranges.ts";
 import type { CodeAt, CodeKind } from "../reading/code_map.ts";
 import type { Check } from "./check.ts";
 import { CheckContext } from "./context.ts";
@@ -25,6 +26,7 @@ export const HELPER: ModuleView = {
   state: 0,
   text: [],
   ranges: [],
+  hasInit: false,
   vouched: false,
   taints: ["out of tree", "unsigned"],
 };
@@ -39,6 +41,10 @@ export interface FixtureCode {
   readonly trusted?: boolean;
   /** Whether the page tables let code be executed; default: yes. */
   readonly executable?: boolean;
+  /** The modules on the list; default: none. */
+  readonly modules?: readonly ModuleView[];
+  /** What the page tables let the kernel execute; default: nothing. */
+  readonly pages?: readonly MappedRange[];
   /** The registers of the processors; default: they are not known. */
   readonly reading?: RegisterReading;
 }
@@ -63,8 +69,10 @@ export function checked(
 
 function contextOver(
   kernel: Kernel,
-  { whose, offset, trusted = false, executable = true, reading }: FixtureCode,
+  { whose, offset, ...options }: FixtureCode,
 ): CheckContext {
+  const { trusted = false, executable = true, reading } = options;
+  const { modules = [], pages = [] } = options;
   return Object.create(CheckContext.prototype, {
     kernel: { value: kernel },
     reading: { value: reading },
@@ -72,8 +80,14 @@ function contextOver(
       value: {
         at: (gva: bigint) => codeAt(gva, whose?.(gva) ?? "kernel", offset),
         nameOf: hex,
-        moduleAt: () => undefined,
-        modules: [],
+        moduleAt: (gva: bigint) =>
+          modules.find(({ ranges }) =>
+            ranges.some(({ start, end }) => gva >= start && gva < end)
+          ),
+        modules,
+        pages: { executable: pages, inRegion: pages, unread: 0 },
+        reserves: [],
+        unread: [],
         executable: () => executable,
         whyUnread: "a book is missing",
       },

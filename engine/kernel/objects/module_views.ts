@@ -27,6 +27,8 @@ export interface ModuleView {
   readonly text: readonly { readonly start: bigint; readonly end: bigint }[];
   /** All of its memory. */
   readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
+  /** Whether it still has its init code or data, which go when it is live. */
+  readonly hasInit: boolean;
   /**
    * Whether the kernel treats it as one of its own build: signature checked,
    * and not tainted as out of tree, unsigned or forced.
@@ -62,8 +64,10 @@ export function readModule(kernel: Kernel, gva: bigint): ModuleView {
   const at = kernel.object("module", gva);
   const ranges: { start: bigint; end: bigint }[] = [];
   const text: { start: bigint; end: bigint }[] = [];
-  const add = (base: bigint, size: number, code: number) => {
+  let hasInit = false;
+  const add = (base: bigint, size: number, code: number, init: boolean) => {
     if (base === 0n || size === 0) return;
+    hasInit ||= init;
     ranges.push({ start: base, end: base + BigInt(size) });
     if (code > 0) text.push({ start: base, end: base + BigInt(code) });
   };
@@ -73,14 +77,20 @@ export function readModule(kernel: Kernel, gva: bigint): ModuleView {
       kernel.types.enumerator("MOD_TEXT"),
       kernel.types.enumerator("MOD_INIT_TEXT"),
     ]);
+    const init = new Set(
+      ["MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA"]
+        .map((name) => kernel.types.tryEnumerator(name)),
+    );
     for (let i = 0; i < kinds; i++) {
       const size = at.number(`mem[${i}].size`);
-      add(at.u64(`mem[${i}].base`), size, code.has(i) ? size : 0);
+      const base = at.u64(`mem[${i}].base`);
+      add(base, size, code.has(i) ? size : 0, init.has(i));
     }
   } else {
     for (const part of ["core_layout", "init_layout"]) {
       const size = at.number(`${part}.size`);
-      add(at.u64(`${part}.base`), size, at.number(`${part}.text_size`));
+      const text = at.number(`${part}.text_size`);
+      add(at.u64(`${part}.base`), size, text, part === "init_layout");
     }
   }
   const bits = at.u64("taints");
@@ -94,6 +104,7 @@ export function readModule(kernel: Kernel, gva: bigint): ModuleView {
     state: at.number("state"),
     ranges,
     text,
+    hasInit,
     vouched: signed && taints.length === 0,
     taints,
   };

@@ -138,3 +138,15 @@ Deno.test("a list that loops is refused, and modules that are freed are left out
   guest.setU64(link, link);
   assert.throws(() => listedModules(guest.kernel), /runs in circles/);
 });
+
+Deno.test("a module has init memory as long as it has a place and a size", () => {
+  const guest = new MemoryGuest();
+  const gva = guest.module(REGION, "first");
+  const init = guest.at("module", gva, "init_layout");
+  const hasInit = () => readModule(guest.kernel, gva).hasInit;
+  assert.equal(hasInit(), false);
+  guest.setU64(init, REGION + PAGE);
+  assert.equal(hasInit(), false);
+  guest.setU32(init + 8n, 4096);
+  assert.equal(hasInit(), true);
+});
