@@ -7,6 +7,8 @@ import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
+import { dataInText } from "../../kernel/patching/module_tables.ts";
+import { eachModule } from "../core/module_parts.ts";
 import type { Check } from "../core/check.ts";
 
 /**
@@ -46,6 +48,20 @@ export const unownedCode: Check = {
         "it is live, and says that it still has init code",
       );
     }
+    eachModule(context, report, "text of module", (module, report) => {
+      const data = dataInText(kernel, module);
+      if (data === undefined) return;
+      report.finding({
+        severity: "critical",
+        where: `text of module ${module.name}`,
+        address: data.address,
+        module: module.name,
+        expected: "sections of code",
+        found: data.name,
+        summary:
+          `module ${module.name} has its data (${data.name}) in what it calls its text`,
+      });
+    });
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);

@@ -47,5 +47,8 @@ Deno.test("a module that is live has no init code to own", () => {
   const live = { ...MODULE, hasInit: true };
   const { unjudged } = upTo(DATA, live);
   assert.deepEqual(unjudged.map(({ what }) => what), ["module helper"]);
-  assert.deepEqual(upTo(DATA, { ...live, state: 1 }).unjudged, []);
+  const coming = upTo(DATA, { ...live, state: 1 }).unjudged;
+  assert.deepEqual(coming.map(({ why }) => why), [
+    "the module is being loaded or unloaded",
+  ]);
 });

@@ -10,6 +10,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 
 /** Sections that a module has at most. */
 const MOST_SECTIONS = 4096;
@@ -136,4 +137,35 @@ export function moduleSections(
       address: kernel.space.u64(at + BigInt(address)),
     };
   });
+}
+
+/** Sections that hold no code, in any module that has them. */
+const DATA =
+  /^(\.rodata|\.data|\.bss|\.note|\.orc_|\.symtab|__mcount_loc|\.gnu\.linkonce\.this_module)/;
+/** The section that the `struct module` itself lies in. */
+const THIS_MODULE = ".gnu.linkonce.this_module";
+
+/**
+ * The section of data that lies in what a module calls its text; `undefined`
+ * when there is none, or this kernel keeps no sections.
+ *
+ * @throws {KernelError} when the sections cannot be those of the module.
+ */
+export function dataInText(
+  kernel: Kernel,
+  { gva, text }: { gva: bigint; text: readonly GvaRange[] },
+): { name: string; address: bigint } | undefined {
+  const { types } = kernel;
+  const kept = types.tryStruct("module_sect_attr") !== undefined &&
+    types.tryOffset("module", "sect_attrs") !== undefined;
+  if (!kept) return undefined;
+  const sections = moduleSections(kernel, gva);
+  const own = sections.find(({ name }) => name === THIS_MODULE);
+  if (own?.address !== gva) {
+    throw new KernelError("its sections are not those that it was loaded with");
+  }
+  return sections.find(({ name, address }) =>
+    DATA.test(name) &&
+    text.some(({ start, end }) => address >= start && address < end)
+  );
 }

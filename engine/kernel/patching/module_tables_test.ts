@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
 import { moduleTracepoints } from "../objects/tracepoints.ts";
 import { moduleJumpSites } from "./jump_labels.ts";
-import { wholeSymbols } from "./module_tables.ts";
+import { dataInText, wholeSymbols } from "./module_tables.ts";
 import { moduleStaticCallSites } from "./static_calls.ts";
 
 const TYPES = fixtureTypes({
@@ -151,4 +151,41 @@ Deno.test("a module's number of symbols is compared with where their names begin
   assert.throws(check, /not where they belong/);
   guest.setU32(module, 1);
   check();
+});
+
+/** A module whose sections were loaded there; its struct is in the last one. */
+function loaded(...names: string[]) {
+  const guest = new FixtureGuest(TYPES);
+  const base = guest.allocate(0x4000, 4096);
+  const module = base + BigInt(names.length * 0x100);
+  const attrs = guest.allocate(200);
+  guest.setU64(module + 16n, attrs);
+  const sections = [...names, ".gnu.linkonce.this_module"];
+  guest.setU32(attrs, sections.length);
+  sections.forEach((name, i) => {
+    guest.setU64(attrs + BigInt(8 + 16 * i), guest.text(name));
+    guest.setU64(attrs + BigInt(16 + 16 * i), base + BigInt(i * 0x100));
+  });
+  const within = (size: bigint) =>
+    dataInText(guest.kernel, {
+      gva: module,
+      text: [{ start: base, end: base + size }],
+    })?.name;
+  return { guest, attrs, within };
+}
+
+Deno.test("a module's text ends where its data begin", () => {
+  const { within } = loaded(".text", ".text.unlikely", ".rodata.str1.1");
+  assert.equal(within(0x200n), undefined);
+  assert.equal(within(0x201n), ".rodata.str1.1");
+  assert.equal(loaded(".text").within(0x101n), ".gnu.linkonce.this_module");
+  for (const name of [".note.Linux", ".data", "__mcount_loc", ".bss"]) {
+    assert.equal(loaded(".text", name).within(0x180n), name);
+  }
+});
+
+Deno.test("sections that do not lead to the module are not believed", () => {
+  const { guest, attrs, within } = loaded(".text", ".rodata");
+  guest.setU32(attrs, 2);
+  assert.throws(() => within(0x100n), /not those that it was loaded with/);
 });
