@@ -11,6 +11,7 @@ import {
   graphHandlers,
   opsFilter,
 } from "../../kernel/patching/ftrace_ops.ts";
+import { relayed } from "../../kernel/patching/ftrace_relays.ts";
 import type { CheckContext } from "../core/context.ts";
 import { judge } from "../core/judge.ts";
 import { partAt } from "../core/module_parts.ts";
@@ -23,7 +24,7 @@ export const ftraceHooks: Check = {
   title: "ftrace_ops",
   technique: "T1014",
   help:
-    "Everyone on ftrace_ops_list, and every handler of the function graph, is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls.",
+    "Everyone on ftrace_ops_list, and every handler of the function graph, is the kernel's own or a module that the kernel vouches for. A listener that may change where the function continues (IPMODIFY, or given all registers) is how today's rootkits hook system calls. What livepatch, fprobe and the commands of set_ftrace_filter lead to is judged as well.",
   run(context, report) {
     const { kernel } = context;
     const listeners = ftraceOps(kernel);
@@ -74,6 +75,17 @@ function listener(
       by: handler === ops.directCall ? "text" : "pointer",
       severity: ops.ipModify || ops.saveRegs ? "critical" : "high",
       means: can,
+    });
+    owner = code.name;
+  }
+  for (const { what, address, func } of relayed(context.kernel, ops)) {
+    const code = judge(context, report, {
+      where: `${what} on ${on}`,
+      address,
+      target: func,
+      allowed: "vouched",
+      severity: "critical",
+      means: "the kernel's own listener passes each call on to it",
     });
     owner = code.name;
   }
