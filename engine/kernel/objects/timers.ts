@@ -27,7 +27,10 @@ const NO_HZ_SYMBOLS = [
   "tick_nohz_irq_exit",
 ];
 
-/** The pending timers of all CPUs. */
+/**
+ * The pending timers of all CPUs, and the work that is queued when one of them
+ * expires (delayed_work_timer_fn).
+ */
 export function timers(kernel: Kernel): Pending[] {
   const { types, space } = kernel;
   const found: Pending[] = [];
@@ -43,6 +46,21 @@ export function timers(kernel: Kernel): Pending[] {
   );
   const bases = !nohz ? 1 : types.tryStruct("tmigr_cpu") !== undefined ? 3 : 2;
   const heads = new BigUint64Array(vectors.size / 8);
+  const queues = kernel.symbols.addresses("delayed_work_timer_fn");
+  const timer = types.tryOffset("delayed_work", "timer");
+  const work = types.tryOffset("delayed_work", "work.func");
+  const later = (one: Pending): Pending[] => {
+    const { what, gva, func } = one;
+    if (timer === undefined || work === undefined) return [one];
+    if (!queues.includes(func)) return [one];
+    const delayed = gva - BigInt(timer);
+    const then = space.u64(delayed + BigInt(work));
+    return [one, {
+      what: `delayed work of a ${what}`,
+      gva: delayed,
+      func: then,
+    }];
+  };
   for (const cpu of kernel.cpus) {
     for (let base = 0; base < bases; base++) {
       const start = kernel.perCpu("timer_bases", cpu) + BigInt(base * size) +
@@ -51,11 +69,13 @@ export function timers(kernel: Kernel): Pending[] {
       for (let i = 0; i < heads.length; i++) {
         if (heads[i] === 0n) continue;
         const one = steady(() =>
-          hlistNodes(kernel, start + BigInt(8 * i)).map((gva) => ({
-            what: `timer on CPU ${cpu}`,
-            gva,
-            func: space.u64(gva + func),
-          }))
+          hlistNodes(kernel, start + BigInt(8 * i)).flatMap((gva) =>
+            later({
+              what: `timer on CPU ${cpu}`,
+              gva,
+              func: space.u64(gva + func),
+            })
+          )
         );
         found.push(...one);
       }
