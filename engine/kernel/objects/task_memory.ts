@@ -42,7 +42,6 @@ export function memoryTasks(
 ): bigint[] | undefined {
   const slabs = taskSlabs(kernel);
   if (slabs === undefined) return undefined;
-  const { types } = kernel;
   const identity = (gva: bigint) => {
     const task = kernel.object("task_struct", gva);
     return `${task.number("pid")} ${task.u64("start_time")}`;
