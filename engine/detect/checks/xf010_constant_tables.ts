@@ -6,6 +6,7 @@
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { securityHooks } from "../../kernel/objects/lsm.ts";
 import { syscallTables } from "../../kernel/objects/syscalls.ts";
+import { distancesInto } from "../../kernel/patching/distance_tables.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
 import { RangeTest } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
@@ -42,7 +43,7 @@ export const constantTables: Check = {
   title: "constant tables",
   technique: "T1014",
   help:
-    "The kernel's read-only data (file, inode, seq and protocol operations among it) holds no address of code outside the kernel. Read-only data is made before any module is loaded, so an address of one was written later.",
+    "The kernel's read-only data (file, inode, seq and protocol operations among it) holds no address of code outside the kernel, and neither do the exception table and the exported symbols. Read-only data is made before any module is loaded, so an address of one was written later.",
   run(context, report) {
     const { kernel, code } = context;
     const data = readImage(kernel, "__start_rodata", "__end_rodata");
@@ -57,6 +58,28 @@ export const constantTables: Check = {
         for (const gva of kernel.symbols.addresses(name)) {
           members(context, report, name, kind, gva);
         }
+      }
+    });
+    report.part("tables of distances", () => {
+      for (
+        const { what, address, target } of distancesInto(
+          kernel,
+          kernel.moduleRegion,
+        )
+      ) {
+        if (!code.executable(target)) continue;
+        const to = code.at(target);
+        const where = `${what} at ${hex(address)}`;
+        report.finding({
+          severity: "critical",
+          where,
+          address,
+          target,
+          expected: "a place in the kernel",
+          found: to.name,
+          summary: `${where} leads to ${to.name}, outside of the kernel`,
+          ...(to.module === undefined ? {} : { module: to.module.name }),
+        });
       }
     });
     // Judged by XF014.
