@@ -46,6 +46,7 @@ function said({ at = {}, call, symbol }: Has) {
     state: 0,
     text: [range],
     ranges: [range],
+    hasInit: false,
     vouched: true,
     taints: [],
   };

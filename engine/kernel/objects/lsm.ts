@@ -6,7 +6,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, steady } from "../core/lists.ts";
-import { inImage } from "../core/required.ts";
+import { inImage } from "../symbols/required.ts";
 
 /** One security hook. */
 export interface SecurityHook {

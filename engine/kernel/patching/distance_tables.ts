@@ -10,7 +10,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { variable } from "../core/required.ts";
+import { variable } from "../symbols/required.ts";
 
 /** The symbols at which the tables start and end, and what they are. */
 const TABLES: readonly (readonly [start: string, end: string, what: string])[] =
