@@ -4,6 +4,7 @@
  * @module
  */
 
+import { shownText } from "../base/shown.ts";
 import { boardOf, LayoutError, layoutRam } from "./ram_layout.ts";
 import type { Board, DimmPlace, RamLayout } from "./ram_layout.ts";
 import {
@@ -95,6 +96,8 @@ export interface QemuMachine {
 }
 
 const MIB = 2 ** 20;
+/** The most characters of a command line's word in a message. */
+const MOST_SHOWN = 60;
 /**
  * The most memory backends and devices that are understood. QEMU itself takes
  * 128 NUMA nodes (MAX_NODES) and 256 DIMM slots (ACPI_MAX_RAM_SLOTS).
@@ -228,7 +231,7 @@ export function parseQemuMachine(
     if (index < 0) {
       throw new LayoutError(
         `the RAM layout cannot be told: the command line names the memory ` +
-          `backend ${id}, but has no such object`,
+          `backend ${shownText(id, MOST_SHOWN)}, but has no such object`,
       );
     }
     return index;
@@ -237,7 +240,9 @@ export function parseQemuMachine(
   const stated = parseSize(memory.get("size"), MIB);
   if (memory.has("size") && stated === undefined) {
     throw new LayoutError(
-      `the RAM size cannot be told from "-m ${memory.get("size")}"`,
+      `the RAM size cannot be told from "-m ${
+        shownText(memory.get("size") ?? "", MOST_SHOWN)
+      }"`,
     );
   }
   const ramSize = alignUp(
@@ -307,7 +312,9 @@ export function qemuLayout(
   const board = boardOf(machine.type, boards);
   if (board === undefined) {
     throw new LayoutError(
-      `the RAM layout of the machine type ${machine.type} is not known; ` +
+      `the RAM layout of the machine type ${
+        shownText(machine.type, MOST_SHOWN)
+      } is not known; ` +
         `${boards.flatMap(({ label }) => label ?? []).join(", ")} are`,
     );
   }

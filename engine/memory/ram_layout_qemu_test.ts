@@ -238,3 +238,20 @@ Deno.test("all QMP sockets with a path, wherever they stand", () => {
   ]);
   assert.equal(qmpSocket, "/run/a,b.sock");
 });
+
+Deno.test("words of a command line are cut in messages", () => {
+  const long = "x".repeat(100_000);
+  for (
+    const args of [
+      ["-m", long],
+      ["-machine", `q35,memory-backend=${long}`],
+      ["-machine", long],
+    ]
+  ) {
+    assert.throws(
+      () =>
+        qemuLayout(parseQemuMachine(args, machines.defaults), machines.boards),
+      (error) => error instanceof Error && error.message.length < 400,
+    );
+  }
+});

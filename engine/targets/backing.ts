@@ -6,6 +6,7 @@
 
 import { XftraceError } from "../base/errors.ts";
 import { hex } from "../base/hex.ts";
+import { shownText } from "../base/shown.ts";
 import type { QemuBackend } from "../memory/ram_layout_qemu.ts";
 import { fileFacts } from "./proc.ts";
 import type { ProcFd, Vma } from "./proc.ts";
@@ -20,6 +21,9 @@ export interface ProcessMemory {
   /** Path of /proc/PID/map_files, which has an entry for each mapped file. */
   readonly mapFiles?: string;
 }
+
+/** The most characters of a backend's id in a message. */
+const MOST_SHOWN = 60;
 
 /** A backend that matches no mapping of the process. */
 export class NotMappedError extends XftraceError {
@@ -176,7 +180,10 @@ export function backingAt(
     vmas.push({ ...vma, start: at, offset });
     at = vma.end;
   }
-  if (at < hva + size) throw notMapped(unnamed(id, size), vmas.length);
+  // Sums of numbers above 2^53 may be right without a single mapping.
+  if (vmas.length === 0 || at < hva + size) {
+    throw notMapped(unnamed(id, size), vmas.length);
+  }
   const [{ path, inode }] = vmas;
   return backingOf(
     unnamed(id, size),
@@ -224,7 +231,7 @@ function covering(
     chosen.push(vma);
     at += vma.end - vma.start;
   }
-  if (at !== offset + size) return [];
+  if (chosen.length === 0 || at !== offset + size) return [];
   const { identity, path } = chosen[0];
   return [{ key: `${identity} ${offset}`, path, vmas: chosen }];
 }
@@ -400,12 +407,13 @@ function openable(
 }
 
 function notMapped(backend: QemuBackend, near: number): NotMappedError {
-  const what = backend.path ?? `${backend.kind} memory`;
+  const id = shownText(backend.id, MOST_SHOWN);
+  const what = shownText(backend.path ?? `${backend.kind} memory`);
   return new NotMappedError(
     near > 0
-      ? `its memory backend ${backend.id} (${what}) is not mapped with the ` +
+      ? `its memory backend ${id} (${what}) is not mapped with the ` +
         `${backend.size} bytes that the command line gives`
-      : `its memory backend ${backend.id} (${what}, ${backend.size} bytes) ` +
+      : `its memory backend ${id} (${what}, ${backend.size} bytes) ` +
         `was not found among the process's mappings`,
   );
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { matchBackings, NotMappedError } from "./backing.ts";
+import { backingAt, matchBackings, NotMappedError } from "./backing.ts";
 import { listVms } from "./discover.ts";
 import { parseMaps, Proc, type Vma } from "./proc.ts";
 import { FakeProc, qemu, vma } from "./proc_fixture.ts";
@@ -196,6 +196,30 @@ Deno.test("a backend of no size, and mappings that end before they begin", () =>
     };
     assert.throws(
       () => matchBackings([backend], { vmas, fds: [] }),
+      NotMappedError,
+    );
+  }
+});
+
+Deno.test("sums above 2^53 do not stand for mappings", () => {
+  const vmas = parseMaps(vma(0x7f0000000000, MIB, "rw-s", "/dev/shm/x", 7));
+  const huge = {
+    kind: "file",
+    path: "/dev/shm/x",
+    share: true,
+    hugetlb: false,
+  };
+  assert.throws(
+    () =>
+      matchBackings([{ ...huge, id: "x", size: 1, offset: 2 ** 60 }], {
+        vmas,
+        fds: [],
+      }),
+    NotMappedError,
+  );
+  for (const [at, size] of [[2 ** 62, 1], [0x7f0000000000, 0]] as const) {
+    assert.throws(
+      () => backingAt({ vmas: [], fds: [] }, "x", at, size),
       NotMappedError,
     );
   }
