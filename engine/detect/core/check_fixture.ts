@@ -85,6 +85,11 @@ function contextOver(
             ranges.some(({ start, end }) => gva >= start && gva < end)
           ),
         modules,
+        textOf: ({ text }: ModuleView) =>
+          text.map(({ start, end }) => ({
+            start,
+            end: end + (-end & 0xfffn),
+          })),
         pages: { executable: pages, inRegion: pages, unread: 0 },
         reserves: [],
         unread: [],
