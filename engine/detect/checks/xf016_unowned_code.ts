@@ -35,9 +35,7 @@ export const unownedCode: Check = {
       );
     }
     const owned = ownedRanges(context.kernel).concat(
-      code.modules.flatMap((module) =>
-        code.textOf(module).map((text) => wholePages(kernel, text))
-      ),
+      code.modules.flatMap((module) => code.textOf(module)),
       code.reserves,
     );
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
