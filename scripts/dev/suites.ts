@@ -89,7 +89,14 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       suite: "replay",
       title: "recordings, in processes that may read alone",
       files: tests("tests/processes"),
-      permissions: ["--allow-read", "--allow-run"],
+      // The processes have their own permissions; files are made for them.
+      permissions: [
+        "--allow-read",
+        "--allow-write",
+        "--allow-run",
+        "--allow-sys",
+        "--allow-env",
+      ],
     },
     {
       suite: "fuzz",
