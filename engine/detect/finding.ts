@@ -35,6 +35,12 @@ export interface Finding {
    * does. It does not identify the finding then.
    */
   readonly varies?: boolean;
+  /**
+   * Whether it was over when it was looked at again at once, in the same
+   * reading: things that begin or end are. Such a finding counts only when
+   * another reading shows the very same thing.
+   */
+  readonly brief?: boolean;
   /** GVA of the code that is reached, for findings about code. */
   readonly target?: bigint;
   /** The module it belongs to, if it is known. */

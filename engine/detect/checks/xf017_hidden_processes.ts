@@ -13,6 +13,7 @@ import {
   threadsOf,
 } from "../../kernel/objects/tasks.ts";
 import { MemoryError } from "../../base/errors.ts";
+import { lookAgain, missing } from "../core/task_lists.ts";
 import { taskFiles } from "../../kernel/objects/task_files.ts";
 import { memoryTasks } from "../../kernel/objects/task_memory.ts";
 import type { Task } from "../../kernel/objects/tasks.ts";
@@ -37,16 +38,7 @@ export const hiddenProcesses: Check = {
         const found = read();
         if (found !== undefined) views.set(name, new Set(found));
       });
-    add("task list", () =>
-      listedLeaders(kernel).flatMap((leader) => {
-        try {
-          return threadsOf(kernel, leader);
-        } catch (error) {
-          // The process ended meanwhile.
-          if (error instanceof MemoryError) return [];
-          throw error;
-        }
-      }));
+    add("task list", () => listedTasks(kernel));
     add("pid table", () => pidTasks(kernel));
     add("run queues", () => queuedTasks(kernel));
     add("process families", () => familyTasks(kernel));
@@ -61,19 +53,30 @@ export const hiddenProcesses: Check = {
     });
     const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
     report.judged(all.size);
-    for (const gva of all) {
-      const missing = [
-        listed.has(gva) ? "" : "the task list",
-        pids.has(gva) ? "" : "the pid table",
-      ].filter((name) => name !== "");
-      if (missing.length === 0) continue;
-      const task = alive(kernel, gva);
-      if (task === undefined) continue;
+    const suspects = [...all].flatMap((gva) => {
+      const lacks = missing({ listed, pids }, gva);
+      const task = lacks.length === 0 ? undefined : alive(kernel, gva);
+      return task === undefined ? [] : [{ gva, lacks, task }];
+    });
+    const later = kernel.memory.live
+      ? lookAgain(suspects.map(({ gva }) => gva), {
+        lists: () => ({
+          listed: new Set(listedTasks(kernel)),
+          pids: new Set(pidTasks(kernel)),
+        }),
+        ended: (gva) => alive(kernel, gva) === undefined,
+      })
+      : new Map();
+    for (const { gva, lacks, task } of suspects) {
+      const state = later.get(gva);
+      // It ended after the task list was read, and before the pid table was. One
+      // that the task list lacked may have ended to escape.
+      if (state === "ended" && listed.has(gva)) continue;
       const shown = [...views].filter(([, gvas]) => gvas.has(gva))
         .map(([name]) => name);
       const events = context.tracedPids.get(task.pid) ?? 0;
       if (events > 0) shown.push("the trace");
-      const files = taskFiles(kernel, gva);
+      const files = state === "ended" ? [] : taskFiles(kernel, gva);
       const open = files.length === 0
         ? ""
         : `; it runs or has open ${files.slice(0, 8).join(", ")}`;
@@ -84,13 +87,27 @@ export const hiddenProcesses: Check = {
         expected: "in every view of the kernel's tasks",
         found: `in ${shown.join(", ")}`,
         varies: true,
+        ...(state === "listed" ? { brief: true } : {}),
         summary: `process ${task.pid} (${task.comm}) is alive but not in ${
-          missing.join(" nor in ")
+          lacks.join(" nor in ")
         } (it is in ${shown.join(", ")})${open}`,
       });
     }
   },
 };
+
+/** The threads of all processes on the task list. */
+function listedTasks(kernel: Kernel): bigint[] {
+  return listedLeaders(kernel).flatMap((leader) => {
+    try {
+      return threadsOf(kernel, leader);
+    } catch (error) {
+      // The process ended meanwhile.
+      if (error instanceof MemoryError) return [];
+      throw error;
+    }
+  });
+}
 
 /** The task, unless it has ended or its memory has been reused. */
 function alive(kernel: Kernel, gva: bigint): Task | undefined {

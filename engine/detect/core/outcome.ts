@@ -74,11 +74,18 @@ export function unsettled(
   readings: readonly CheckReading[],
 ): boolean {
   const last = readings[readings.length - 1];
+  const lasting = ({ brief = false }: Finding) => !brief;
   const seen = readings.some((reading) =>
-    reading.findings.some((finding) => !mayPass(reading, finding))
+    reading.findings.some((finding) =>
+      lasting(finding) && !mayPass(reading, finding)
+    )
   );
-  if (!seen && last.findings.length === 0 && isWhole(last)) return false;
-  if (last.findings.length === 0 && last.spent?.ended !== undefined) {
+  const shows = last.findings.some(lasting);
+  // What was brief may be so each time: only further readings tell.
+  const brief = readings.some(({ findings }) => !findings.every(lasting));
+  if (brief && readings.length <= CONFIRM_AFTER.length) return true;
+  if (!seen && !shows && isWhole(last)) return false;
+  if (!shows && last.spent?.ended !== undefined) {
     return false;
   }
   if (readings.length >= MOST_READINGS) return false;
@@ -97,7 +104,7 @@ export function unsettled(
   // Only one reading could see everything, and it shows a finding: another
   // such reading has to confirm or withdraw it.
   if (
-    last.findings.length > 0 && isWhole(last) &&
+    shows && isWhole(last) &&
     readings.filter(isWhole).length === 1
   ) return true;
   return outcome(check, readings).findings.length > 0 &&
@@ -115,6 +122,7 @@ function lastNews(readings: readonly CheckReading[]): number {
     for (const finding of reading.findings) {
       const key = sameThing(finding);
       if (known.has(key) || mayPass(reading, finding)) continue;
+      if (finding.brief === true) continue;
       known.add(key);
       if (finding.severity === "critical") news = i;
     }
@@ -175,7 +183,8 @@ export function outcome(
   }
   for (const { finding, times, whole, firm } of things.values()) {
     const shown = wholes > 0 ? whole === wholes : now.has(sameThing(finding));
-    if (times >= again && shown) {
+    const { brief = false } = finding;
+    if (times >= (brief ? 2 : again) && shown) {
       findings.push(finding);
       continue;
     }
@@ -192,7 +201,9 @@ export function outcome(
         why:
           `it comes and goes: ${times} of ${readings.length} readings show that ${finding.summary}`,
       });
-    } else if (!inFlux.has(key) && places.get(key) === readings.length) {
+    } else if (
+      !brief && !inFlux.has(key) && places.get(key) === readings.length
+    ) {
       unjudged.push({
         what: finding.where,
         why: "it held something else at each reading",
@@ -258,9 +269,13 @@ function mayPass({ busy, moving }: CheckReading, finding: Finding): boolean {
       (finding.target === undefined || finding.severity !== "critical");
 }
 
-/** Whether a reading shows something critical that nothing explains. */
+/**
+ * Whether a reading shows something critical that nothing explains, and that was
+ * still there at a second look.
+ */
 export function isAlarming(reading: CheckReading): boolean {
   return reading.findings.some((finding) =>
-    finding.severity === "critical" && !mayPass(reading, finding)
+    finding.severity === "critical" && finding.brief !== true &&
+    !mayPass(reading, finding)
   );
 }

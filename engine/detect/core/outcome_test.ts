@@ -304,3 +304,25 @@ Deno.test("what the first reading could not judge, a later one did not either", 
   ]);
   assert.equal(found.findings.length + found.unjudged.length, 1);
 });
+
+Deno.test("what was over at a second look counts only when it is there again", () => {
+  const brief = (where: string): Finding => ({
+    ...finding(where),
+    severity: "critical",
+    brief: true,
+  });
+  // Processes that begin and end: another one in each reading.
+  const births = ["a", "b", "c", "d"].map((where) => reading([brief(where)]));
+  assert.equal(unsettled(CHECK, births.slice(0, 1)), true);
+  assert.equal(unsettled(CHECK, births), false);
+  const busy = outcome(CHECK, births);
+  assert.deepEqual([busy.findings, busy.unjudged], [[], []]);
+  assert.equal(busy.inFlux.length, 4);
+  // A single reading of a check that takes long is not enough for a finding.
+  assert.deepEqual(outcome(CHECK, births.slice(0, 1)).findings, []);
+  // One that hides and shows itself all the time.
+  const toggled = [reading([brief("a")]), reading([]), reading([brief("a")])];
+  assert.equal(unsettled(CHECK, toggled), true);
+  const [seen] = outcome(CHECK, toggled).findings;
+  assert.match(seen.summary, /comes and goes: 2 of 3 readings/);
+});
