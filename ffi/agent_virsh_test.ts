@@ -1,33 +1,21 @@
 import assert from "node:assert/strict";
 import { GuestAgent } from "../engine/agent/agent.ts";
 import { VirshAgent } from "./agent_virsh.ts";
+import { virsh } from "./virsh.ts";
+import { withVirsh } from "./virsh_fixture.ts";
 
-/**
- * Runs `body` with this shell script as the `virsh` on the PATH, or with none.
- */
-async function withVirsh(
+/** Runs `body` with an agent that is reached through this `virsh`. */
+const withAgent = (
   script: string | undefined,
   body: (agent: GuestAgent) => Promise<void>,
-): Promise<void> {
-  const folder = Deno.makeTempDirSync();
-  const before = Deno.env.get("PATH") ?? "";
-  try {
-    if (script !== undefined) {
-      Deno.writeTextFileSync(`${folder}/virsh`, `#!/bin/sh\n${script}`, {
-        mode: 0o755,
-      });
-    }
-    Deno.env.set("PATH", script === undefined ? folder : `${folder}:${before}`);
+) =>
+  withVirsh(script, () => {
     const link = new VirshAgent("web1", "qemu:web1", "qemu:///system");
-    await body(new GuestAgent(link, "qemu:web1"));
-  } finally {
-    Deno.env.set("PATH", before);
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
+    return body(new GuestAgent(link, "qemu:web1"));
+  });
 
 Deno.test("virsh: gets the domain and a JSON command, and its answer is read", async () => {
-  await withVirsh(
+  await withAgent(
     `[ "$1 $2 $3 $4 $5 $6 $7" = "-c qemu:///system qemu-agent-command --domain web1 --timeout 20" ] || exit 9
 case $8 in
 *guest-exec-status*) echo '{"return":{"exited":true,"exitcode":1,"err-data":"bm8="}}' ;;
@@ -42,7 +30,7 @@ esac`,
 });
 
 Deno.test("virsh: errors of the agent and of libvirt are told apart", async () => {
-  await withVirsh(
+  await withAgent(
     `echo "error: internal error: unable to execute QEMU agent command 'guest-exec': Command guest-exec has been disabled" >&2; echo >&2; exit 1`,
     async (agent) => {
       await assert.rejects(
@@ -51,7 +39,7 @@ Deno.test("virsh: errors of the agent and of libvirt are told apart", async () =
       );
     },
   );
-  await withVirsh(
+  await withAgent(
     `echo "error: Guest agent is not responding: QEMU guest agent is not connected" >&2; exit 1`,
     async (agent) => {
       await assert.rejects(
@@ -63,13 +51,22 @@ Deno.test("virsh: errors of the agent and of libvirt are told apart", async () =
 });
 
 Deno.test("virsh: not installed, or flooding its output", async () => {
-  await withVirsh(undefined, async (agent) => {
+  await withAgent(undefined, async (agent) => {
     await assert.rejects(agent.info(), /virsh is not installed here/);
   });
-  await withVirsh(
+  await withAgent(
     `head -c 40000000 /dev/zero | tr '\\0' x`,
     async (agent) => {
       await assert.rejects(agent.info(), /answers guest-info out of form: xxx/);
     },
   );
+});
+
+Deno.test("virsh: one that hangs is ended, and that is said", async () => {
+  await withVirsh("exec sleep 600", async () => {
+    await assert.rejects(
+      virsh(["list"], 0.2),
+      /XftraceError: virsh did not end within 0.2 s; does libvirt answer\?$/,
+    );
+  });
 });

@@ -95,6 +95,8 @@ async function askLibvirt(
   const { code, out, err } = await virsh([
     ...(uri === undefined ? [] : ["-c", uri]),
     "qemu-monitor-command",
+    // By its option: a name may begin with a dash.
+    "--domain",
     vm.uuid ?? vm.name,
     "--hmp",
     registers.monitorCommand,

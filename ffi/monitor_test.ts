@@ -5,6 +5,7 @@ import { BufferMemory } from "../engine/memory/buffer_memory_fixture.ts";
 import type { VmProcess } from "../engine/targets/vm.ts";
 import { askRegisters } from "./monitor.ts";
 import { socketServer } from "./socket_server_fixture.ts";
+import { withVirsh } from "./virsh_fixture.ts";
 
 const LIMITS = { greeting: 200, answer: 200 };
 const MEMORY = new BufferMemory(new Uint8Array(0x10000));
@@ -54,6 +55,28 @@ Deno.test("the monitor on the command line, and one that is named", async () => 
     // The page tables lie outside of this guest's RAM.
     assert.equal(reading.tops.size, 0);
   }
+});
+
+Deno.test("a domain of libvirt's is asked through virsh", async () => {
+  const uuid = "9b88fa44-d454-493c-8e7a-0304c41f3888";
+  const vm = { ...VM, name: "--hmp", uuid, libvirt: true };
+  await withVirsh(
+    `case " $* " in *" qemu-monitor-command --domain ${uuid} --hmp info registers -a "*) ;; *) exit 9 ;; esac
+cat <<'END'
+${QEMU_10}
+END`,
+    async () => {
+      const reading = await ask(vm);
+      assert.ok("cpus" in reading);
+      assert.equal(reading.from, "QEMU's monitor, through libvirt");
+      assert.deepEqual(reading.cpus.map(({ cpu }) => cpu), [0, 1]);
+    },
+  );
+  await withVirsh("echo 'error: no domain' >&2; exit 1", async () => {
+    assert.deepEqual(await ask(vm), {
+      why: "libvirt does not ask QEMU's monitor: no domain",
+    });
+  });
 });
 
 Deno.test("no monitor, no registers, or a monitor that is silent: why", async () => {

@@ -18,12 +18,13 @@ const OUTPUT_BYTES = 2 ** 24;
  *
  * @param seconds after which virsh itself is ended: its --timeout covers only
  * what libvirt waits for
- * @throws {XftraceError} when it is not installed.
+ * @throws {XftraceError} when it is not installed, or has to be ended.
  */
 export async function virsh(
   args: readonly string[],
   seconds: number,
 ): Promise<{ code: number; out: string; err: string }> {
+  const limit = AbortSignal.timeout(seconds * 1000);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command("virsh", {
@@ -33,7 +34,7 @@ export async function virsh(
       stderr: "piped",
       // Its messages are recognized by their English words.
       env: { LC_ALL: "C" },
-      signal: AbortSignal.timeout(seconds * 1000),
+      signal: limit,
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -46,6 +47,11 @@ export async function virsh(
     bounded(child.stderr),
     child.status,
   ]);
+  if (limit.aborted) {
+    throw new XftraceError(
+      `virsh did not end within ${seconds} s; does libvirt answer?`,
+    );
+  }
   return { code, out, err };
 }
 
