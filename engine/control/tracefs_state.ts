@@ -53,7 +53,8 @@ export function addedLines(after: string, before: string): string {
 export function refusalReason(log: string, text: string): string | undefined {
   const last = log.split(/^(?=\[ *\d+\.\d+\] )/m).at(-1) ?? "";
   const [said, command, caret] = last.split("\n");
-  const reason = /.*error: (.*)/.exec(said ?? "")?.[1];
+  const [, ...reasons] = (said ?? "").split("error: ");
+  const reason = reasons.at(-1);
   const prefix = "  Command: ";
   if (reason === undefined || command?.startsWith(prefix) !== true) {
     return undefined;

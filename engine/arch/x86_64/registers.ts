@@ -73,7 +73,7 @@ function parseCpu(cpu: number, text: string): CpuRegisters | undefined {
 function fromMonitor(text: string): CpuRegisters[] {
   // QEMU prints "CPU#0" before each vCPU; before 3.0, only one is printed, and
   // without such a line.
-  const parts = text.replaceAll("\r", "").split(/^\s*CPU#(\d+)[^\n]*$/m);
+  const parts = text.replaceAll("\r", "").split(/^ *CPU#(\d+)[^\n]*$/m);
   const found: CpuRegisters[] = [];
   if (parts.length === 1) parts.unshift("", "0");
   for (let i = 1; i + 1 < parts.length && found.length < MOST_CPUS; i += 2) {

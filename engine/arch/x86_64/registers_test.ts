@@ -147,3 +147,11 @@ Deno.test("a snapshot keeps registers; a damaged note is none", () => {
   ) assert.equal(notedRegisters([bad]), undefined);
   assert.equal(notedRegisters([]), undefined);
 });
+
+Deno.test("registers: text without end is read once", () => {
+  for (const piece of ["\n", " ", "\r\n", "CPU#0 ", "CR3=", "GDT= ", "CS "]) {
+    const found = registers.fromMonitor(piece.repeat(200_000) + QEMU_10);
+    assert.ok(found.length <= 2, piece);
+  }
+  assert.equal(registers.fromMonitor("\n".repeat(200_000) + QEMU_10).length, 2);
+});

@@ -55,13 +55,26 @@ export interface EventFormat {
   readonly syscall?: SyscallFormat;
 }
 
-/** Splits a C declaration: `char comm[16]` is `comm` of type `char[16]`. */
+/**
+ * Splits a C declaration: `char comm[16]` is `comm` of type `char[16]`. The text
+ * is the guest's, and may be long: each character is looked at once.
+ */
 export function declaration(text: string): { name: string; type: string } {
-  const match = /^(.*?)\s*([A-Za-z_][A-Za-z0-9_]*)((?:\[[^\]]*\])*)$/.exec(
-    text.trim(),
-  );
-  if (match === null) return { name: text.trim(), type: "" };
-  return { name: match[2], type: match[1].trim() + match[3] };
+  const all = text.trim();
+  let end = all.length;
+  while (all[end - 1] === "]") {
+    const open = all.lastIndexOf("[", end - 2);
+    if (open < 0 || all.lastIndexOf("]", end - 2) > open) break;
+    end = open;
+  }
+  let start = end;
+  while (start > 0 && /\w/.test(all[start - 1])) start--;
+  while (start < end && /\d/.test(all[start])) start++;
+  if (start === end) return { name: all, type: "" };
+  return {
+    name: all.slice(start, end),
+    type: all.slice(0, start).trim() + all.slice(end),
+  };
 }
 
 /**

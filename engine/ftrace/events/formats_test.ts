@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { declaration, dynamicKind } from "./formats.ts";
 import { parseFormatFile } from "./formats_fixture.ts";
 
@@ -80,4 +81,27 @@ Deno.test("declarations are split into name and type", () => {
 
 Deno.test("text that is not a format file is refused", () => {
   assert.throws(() => parseFormatFile("hello", "x"), /not an event's format/);
+});
+
+Deno.test("declarations are split as a pattern would, and long ones at once", () => {
+  const pattern = /^(.*?)\s*([A-Za-z_][A-Za-z0-9_]*)((?:\[[^\][]*\])*)$/;
+  const alphabet = ["a", "_", "9", " ", "*", "[", "]", "char ", "[4]"];
+  fc.assert(fc.property(
+    fc.array(fc.constantFrom(...alphabet), { maxLength: 8 }),
+    (parts) => {
+      const text = parts.join("").trim();
+      const [, type, name, groups] = pattern.exec(text) ?? [];
+      assert.deepEqual(
+        declaration(text),
+        name === undefined
+          ? { name: text, type: "" }
+          : { name, type: type.trim() + groups },
+      );
+    },
+  ));
+  for (const piece of ["a ", "[]", "]", "[", " ", "a[", "9"]) {
+    const text = piece.repeat(100_000);
+    const { name, type } = declaration(text);
+    assert.ok(name.length + type.length <= text.length);
+  }
 });

@@ -39,7 +39,7 @@ function synthetic(printFmt: string, verbose: boolean): string {
   const end = printFmt.indexOf('"', 1);
   let fields = printFmt.slice(0, end).replaceAll(", ", " ");
   // Each field's own format precedes it: `%llu delay=289510`.
-  if (verbose) fields = fields.replace(/\w+=%(\S+)/g, "%%$1 $&");
+  if (verbose) fields = fields.replace(/\b\w+=%(\S+)/g, "%%$1 $&");
   return fields + printFmt.slice(end);
 }
 

@@ -21,10 +21,10 @@ export interface Epoch {
 /** Maximum number of steps in a search among old keys. */
 const SEARCH_STEPS = 400_000;
 /**
- * Maximum number of steps of all searches together, some seconds: whoever can
+ * Maximum number of steps of all searches together, about a second: whoever can
  * write entries decides how many searches there are.
  */
-const ALL_SEARCH_STEPS = 2 ** 24;
+const ALL_SEARCH_STEPS = 2 ** 22;
 
 /** How much may still be searched; shared by the CPUs of a trace. */
 export class SearchBudget {
