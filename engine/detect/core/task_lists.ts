@@ -31,7 +31,11 @@ export function missing({ listed, pids }: TaskLists, gva: bigint): string[] {
 
 /** How a running guest's tasks are read again. */
 export interface TaskReading {
-  /** @throws {KernelError | MemoryError} when they change too fast to be read */
+  /**
+   * The lists as they are now.
+   *
+   * @throws {KernelError | MemoryError} when they change too fast to be read.
+   */
   lists(): TaskLists;
   /** Whether a task has ended, or its memory is gone. */
   ended(gva: bigint): boolean;
