@@ -59,6 +59,18 @@ export interface ImageMap {
     symbols: ImageSymbols,
     u64: (gva: bigint) => bigint,
   ): bigint | undefined;
+  /** Where a task that does not run keeps its stack pointer (task_struct). */
+  readonly stackPointer: string;
+  /**
+   * The region in which memory is mapped page by page (vmalloc): stacks, large
+   * buffers; `undefined` when the kernel does not state it.
+   *
+   * @param u64 reads a word of kernel memory
+   */
+  vmalloc(
+    symbols: ImageSymbols,
+    u64: (gva: bigint) => bigint,
+  ): GvaRange | undefined;
   /**
    * Code that starts secondary processors and lies outside the image;
    * `undefined` when there is none.

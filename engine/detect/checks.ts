@@ -31,6 +31,7 @@ import { moduleTextIntegrity } from "./checks/xf024_module_text.ts";
 import { textInstructions } from "./checks/xf025_instructions.ts";
 import { symbolTables } from "./checks/xf028_symbols.ts";
 import { pageTables } from "./checks/xf027_page_tables.ts";
+import { foreignPointers } from "./checks/xf029_pointers.ts";
 
 /**
  * All checks, for any architecture.
@@ -69,6 +70,7 @@ export const checks: readonly Check[] = [
   textInstructions,
   symbolTables,
   pageTables,
+  foreignPointers,
 ].sort((a, b) => a.id < b.id ? -1 : 1);
 
 /**

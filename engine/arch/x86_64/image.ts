@@ -44,6 +44,14 @@ export const image: ImageMap = {
   modules: () => MODULES,
   directMap: (symbols, u64) => variable("page_offset_base", symbols, u64),
   pageStructs: (symbols, u64) => variable("vmemmap_base", symbols, u64),
+  stackPointer: "thread.sp",
+  vmalloc(symbols, u64) {
+    const start = variable("vmalloc_base", symbols, u64);
+    const end = variable("vmemmap_base", symbols, u64);
+    return start === undefined || end === undefined || end <= start
+      ? undefined
+      : { start, end };
+  },
   // arch/x86/realmode/init.c: the real-mode code is executable in the direct
   // map.
   bootCode(symbols, u64) {

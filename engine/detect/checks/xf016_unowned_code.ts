@@ -5,10 +5,10 @@
  */
 import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
+import { bootCode, ownedCode, subtract } from "../core/owned_code.ts";
 import type { Check } from "../core/check.ts";
 
 /**
@@ -34,10 +34,7 @@ export const unownedCode: Check = {
         code.whyUnread,
       );
     }
-    const owned = ownedRanges(context.kernel).concat(
-      code.modules.flatMap((module) => code.textOf(module)),
-      code.reserves,
-    );
+    const owned = ownedCode(context);
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const { name, state, hasInit } of code.modules) {
       if (state !== live || !hasInit) continue;
@@ -124,47 +121,7 @@ function firstPage(kernel: Kernel, start: bigint): Uint8Array | undefined {
   }
 }
 
-/** The image, and the code that starts secondary processors. */
-function ownedRanges(kernel: Kernel): GvaRange[] {
-  const { symbols } = kernel;
-  const owned: GvaRange[] = [];
-  // The image is mapped with large pages, so the padding after its text is
-  // executable too.
-  const start = symbols.address("_text");
-  const end = symbols.tryAddress("__start_rodata") ?? symbols.address("_etext");
-  owned.push(wholePages(kernel, { start, end }));
-  const boot = bootCode(kernel);
-  if (boot !== undefined) owned.push(boot);
-  return owned;
-}
-
-function wholePages({ pageSize }: Kernel, { start, end }: GvaRange): GvaRange {
-  const page = BigInt(pageSize);
-  return { start, end: (end + page - 1n) / page * page };
-}
-
-function bootCode(kernel: Kernel): GvaRange | undefined {
-  const { arch, space, symbols } = kernel;
-  const code = arch.image.bootCode(symbols, (gva) => space.u64(gva));
-  return code === undefined ? undefined : wholePages(kernel, code);
-}
-
 function isBootCode(kernel: Kernel, gva: bigint): boolean {
   const boot = bootCode(kernel);
   return boot !== undefined && gva >= boot.start && gva < boot.end;
-}
-
-/** The parts of `range` outside all of `owned`. */
-function subtract(range: GvaRange, owned: readonly GvaRange[]): GvaRange[] {
-  let left: GvaRange[] = [range];
-  for (const { start, end } of owned) {
-    left = left.flatMap((part) => {
-      if (end <= part.start || start >= part.end) return [part];
-      const parts: GvaRange[] = [];
-      if (part.start < start) parts.push({ start: part.start, end: start });
-      if (end < part.end) parts.push({ start: end, end: part.end });
-      return parts;
-    });
-  }
-  return left;
 }

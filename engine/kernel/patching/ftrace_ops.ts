@@ -7,6 +7,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady, Walk } from "../core/lists.ts";
 import { variable } from "../symbols/required.ts";
@@ -231,6 +232,39 @@ export interface CallSites {
   readonly flags: Uint32Array;
 }
 
+/**
+ * Where the records of all call sites lie: memory that holds addresses of code
+ * without leading to it.
+ *
+ * @throws {KernelError} like {@linkcode callSites}.
+ */
+export function callSiteRecords(kernel: Kernel): GvaRange[] {
+  const head = variable(kernel.symbols, "ftrace_pages_start", WITNESSES);
+  if (head === undefined) return [];
+  const size = kernel.types.struct("dyn_ftrace").size;
+  return steady(() => {
+    const found: GvaRange[] = [];
+    const walk = new Walk(kernel, "pages of call sites", head);
+    for (let page = kernel.space.u64(head); page !== 0n;) {
+      walk.add(page);
+      const at = kernel.object("ftrace_page", page);
+      const start = at.u64("records");
+      // Records of code that was freed stay behind the last one in use. Older
+      // kernels count what the page holds, newer ones its size: db42523b4f3e
+      // ("ftrace: Store the order of pages allocated in ftrace_page").
+      const bytes = at.has("order")
+        ? kernel.pageSize * 2 ** Math.min(at.number("order"), MOST_ORDER)
+        : size * Math.min(
+          at.number(at.has("size") ? "size" : "index"),
+          MAX_SITES,
+        );
+      found.push({ start, end: start + BigInt(bytes) });
+      page = at.u64("next");
+    }
+    return found;
+  });
+}
+
 /** Flag bits of `dyn_ftrace.flags`. */
 export const SITE = {
   enabled: 0x8000_0000,
@@ -241,6 +275,8 @@ export const SITE = {
 } as const;
 
 const MAX_SITES = 1 << 22;
+/** MAX_ORDER. */
+const MOST_ORDER = 10;
 /** FGRAPH_ARRAY_SIZE. */
 const LEAST_GRAPHS = 16;
 

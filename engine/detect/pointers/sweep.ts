@@ -1,0 +1,164 @@
+/**
+ * The sweep: every word of memory that leads to code which nothing may lead to,
+ * and what holds it.
+ *
+ * @module
+ */
+import { readable } from "../../kernel/core/present.ts";
+import { type Stack, stackAt, stacks } from "../../kernel/objects/stacks.ts";
+import { scanWords, type WordHit } from "../../memory/word_scan.ts";
+import type { CheckContext } from "../core/context.ts";
+import { type Holder, Holders } from "./holders.ts";
+import { KnownWays } from "./known_ways.ts";
+import { type Suspect, suspectAt, suspects } from "./suspects.ts";
+
+/** More words than a module's books and its traces hold. */
+const MOST_HITS = 200_000;
+/** How far from an object's list node its functions may lie, in bytes. */
+const BEFORE = 256;
+const AFTER = 512;
+
+/** A word that leads to such code. */
+export interface Reference {
+  readonly holder: Holder;
+  readonly suspect: Suspect;
+  /** GVA of the code: what the word holds, or what the data there holds. */
+  readonly target: bigint;
+  /** GVA of the owner's data through which it leads there, if it does. */
+  readonly through?: bigint;
+}
+
+/** What the sweep has found. */
+export interface Swept {
+  readonly suspects: readonly Suspect[];
+  readonly references: readonly Reference[];
+  /** Why not everything was looked at. */
+  readonly unjudged: readonly string[];
+  /** How many words lead into the memory of such code, by whatever way. */
+  readonly words: number;
+}
+
+/**
+ * Searches the guest's memory once. Where everything is vouched for, there is
+ * nothing to search for, and nothing is read.
+ *
+ * @throws {KernelError | MemoryError} when the kernel's books cannot be read.
+ */
+export function sweep(context: CheckContext): Swept {
+  const { kernel } = context;
+  const all = suspects(context);
+  if (all.length === 0) {
+    return { suspects: all, references: [], unjudged: [], words: 0 };
+  }
+  const { hits, more, unread } = scanWords(
+    kernel.memory,
+    all,
+    MOST_HITS,
+    kernel.space.budget,
+  );
+  const unjudged: string[] = [];
+  if (more) unjudged.push(`more than ${MOST_HITS} words lead there`);
+  if (unread > 0) unjudged.push(`${unread} bytes of memory cannot be read`);
+  const holders = new Holders(context);
+  const own = ownPages(context, all);
+  const outside: { hit: WordHit; holder: Holder }[] = [];
+  for (const hit of hits) {
+    if (own.has(Math.floor(hit.gpa / kernel.pageSize))) continue;
+    const holder = readable(() => holders.at(hit.gpa));
+    if (holder !== undefined) outside.push({ hit, holder });
+  }
+  const { modules, unlisted } = context.code;
+  const known = new KnownWays(kernel, [...modules, ...unlisted]);
+  for (const { holder } of outside) known.learn(holder);
+  const allStacks = stacks(kernel);
+  const references = outside.flatMap(({ hit, holder: plain }) => {
+    const holder = onStack(allStacks, plain);
+    if (holder === undefined) return [];
+    if (holder.use === "free" || holder.use === "mapped") return [];
+    if (holder.object?.free === true || known.has(holder)) return [];
+    const suspect = suspectAt(all, hit.value);
+    if (suspect === undefined) return [];
+    if (suspect.text) return [{ holder, suspect, target: hit.value }];
+    const target = functionNear(context, all, suspect, hit.value);
+    return target === undefined
+      ? []
+      : [{ holder, suspect, target, through: hit.value }];
+  });
+  return { suspects: all, references, unjudged, words: hits.length };
+}
+
+/**
+ * The holder, named by the task whose stack it is; `undefined` for what was left
+ * behind on a stack, and for the stacks of tasks that run: only their processors
+ * know what of it is in use.
+ */
+function onStack(
+  all: readonly Stack[],
+  holder: Holder,
+): Holder | undefined {
+  const stack = stackAt(all, holder.address);
+  if (stack === undefined) return holder;
+  const { task, pointer, end } = stack;
+  if (task === undefined || pointer === undefined) return undefined;
+  if (holder.address < pointer) return undefined;
+  const depth = end - holder.address;
+  return {
+    ...holder,
+    where: `stack of ${task}, ${depth} bytes from its start`,
+  };
+}
+
+/** Numbers of the pages that the code and its data lie in. */
+function ownPages(
+  { kernel }: CheckContext,
+  all: readonly Suspect[],
+): ReadonlySet<number> {
+  const pages = new Set<number>();
+  const page = BigInt(kernel.pageSize);
+  for (const { start, end } of all) {
+    for (let gva = start - start % page; gva < end; gva += page) {
+      kernel.space.budget.node(gva);
+      const found = kernel.space.tryTranslate(gva);
+      if (found !== undefined) {
+        pages.add(Math.floor(found.gpa / kernel.pageSize));
+      }
+    }
+  }
+  return pages;
+}
+
+/**
+ * A function of the same owner to which the data at a GVA leads: an object with
+ * functions, or a list node in one. The `struct module` of each module is on
+ * lists of the kernel's, and has functions that were run once.
+ */
+function functionNear(
+  { kernel, code }: CheckContext,
+  all: readonly Suspect[],
+  { start, end, module }: Suspect,
+  gva: bigint,
+): bigint | undefined {
+  if (module !== undefined) {
+    const size = BigInt(kernel.types.struct("module").size);
+    if (gva >= module.gva && gva < module.gva + size) return undefined;
+  }
+  const clip = (at: bigint) => at < start ? start : at > end ? end : at;
+  const from = clip((gva & ~7n) - BigInt(BEFORE));
+  const to = clip(gva + BigInt(AFTER));
+  const bytes = readable(() => kernel.space.bytes(from, Number(to - from)));
+  if (bytes === undefined) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  let best: bigint | undefined;
+  let distance = Infinity;
+  for (let at = 0; at + 8 <= bytes.length; at += 8) {
+    const word = view.getBigUint64(at, true);
+    const found = suspectAt(all, word);
+    if (found === undefined || !found.text || found.module !== module) continue;
+    const { offset, symbol } = code.at(word);
+    // Books about code hold addresses within functions.
+    if (symbol !== undefined && offset !== 0) continue;
+    const far = Math.abs(Number(from - gva) + at);
+    if (far < distance) [best, distance] = [word, far];
+  }
+  return best;
+}

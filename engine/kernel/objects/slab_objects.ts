@@ -1,0 +1,184 @@
+/**
+ * Objects of slab caches by their physical place: which cache a page belongs
+ * to, and whether an object of it is allocated.
+ *
+ * Sources: mm/slab.h (struct slab), mm/slub.c (freelist_ptr_decode),
+ * include/linux/slub_def.h.
+ *
+ * @module
+ */
+import { KernelError } from "../../base/errors.ts";
+import type { Kernel } from "../core/kernel.ts";
+import { listNodes, steady } from "../core/lists.ts";
+import type { KernelObject } from "../core/object.ts";
+import { readable } from "../core/present.ts";
+
+/** More caches than a kernel has. */
+const CACHES = { limit: 65536 };
+/** `objects` of struct slab has 15 bits. */
+const MOST_OBJECTS = 1 << 15;
+/** Pages of the largest slab: MAX_ORDER allocations. */
+const MOST_PAGES = 1 << 10;
+
+/** An object of a slab cache. */
+export interface SlabObject {
+  /** The cache's name: `filp`, `kmalloc-64`. */
+  readonly cache: string;
+  /** GVA of the object, in the direct map. */
+  readonly gva: bigint;
+  /** Bytes from one object to the next. */
+  readonly size: number;
+  /** Bytes from the object's start to the place that was asked for. */
+  readonly offset: number;
+  /**
+   * Whether other caches of objects of this size were merged with it: its name
+   * does not tell what the object is.
+   */
+  readonly merged: boolean;
+  /** Whether it is on a list of free objects. */
+  readonly free: boolean;
+}
+
+/** What is known of a page of physical memory. */
+export interface PageUse {
+  /**
+   * `slab`: of a slab cache; `mapped`: of a process or of a file; `free`: nobody
+   * has a reference to it; `kernel`: anything else.
+   */
+  readonly kind: "slab" | "mapped" | "free" | "kernel";
+  /** For a slab. */
+  readonly object?: SlabObject;
+}
+
+/** Finds out what the pages of a guest's memory are used for. */
+export class PageUses {
+  readonly #kernel: Kernel;
+  readonly #pages: bigint;
+  readonly #direct: bigint;
+  readonly #struct: bigint;
+  readonly #caches: ReadonlySet<bigint>;
+  readonly #free = new Map<bigint, ReadonlySet<bigint>>();
+
+  /** @throws {KernelError} when this kernel's struct page is not understood. */
+  constructor(kernel: Kernel) {
+    const { image } = kernel.arch;
+    const u64 = (gva: bigint) => kernel.space.u64(gva);
+    const pages = image.pageStructs(kernel.symbols, u64);
+    const direct = image.directMap(kernel.symbols, u64);
+    if (pages === undefined || direct === undefined) {
+      throw new KernelError("where memory is mapped is not known");
+    }
+    this.#kernel = kernel;
+    this.#pages = pages;
+    this.#direct = direct;
+    this.#struct = BigInt(kernel.types.struct("page").size);
+    const link = BigInt(kernel.types.offset("kmem_cache", "list"));
+    const head = kernel.symbols.address("slab_caches");
+    this.#caches = new Set(
+      steady(() => listNodes(kernel, head, CACHES)).map((node) => node - link),
+    );
+  }
+
+  /** GVA of a GPA in the direct map. */
+  direct(gpa: number): bigint {
+    return this.#direct + BigInt(gpa);
+  }
+
+  /**
+   * What the page at a GPA is used for.
+   *
+   * @throws {MemoryError} when its struct page cannot be read.
+   */
+  at(gpa: number): PageUse {
+    const { pageSize } = this.#kernel;
+    let first = Math.floor(gpa / pageSize);
+    let page = this.#page(first);
+    const head = page.u64("compound_head");
+    if ((head & 1n) === 1n) {
+      const index = Number((head - 1n - this.#pages) / this.#struct);
+      const aligned = (head - 1n - this.#pages) % this.#struct === 0n;
+      if (aligned && index <= first && first - index < MOST_PAGES) {
+        first = index;
+        page = this.#page(first);
+      }
+    }
+    const object = this.#object(page.gva, first, gpa);
+    if (object !== undefined) return { kind: "slab", object };
+    if (page.u64("mapping") !== 0n) return { kind: "mapped" };
+    return { kind: page.number("_refcount.counter") === 0 ? "free" : "kernel" };
+  }
+
+  #page(index: number): KernelObject {
+    const gva = this.#pages + BigInt(index) * this.#struct;
+    return this.#kernel.object("page", gva);
+  }
+
+  #object(page: bigint, first: number, gpa: number): SlabObject | undefined {
+    const kernel = this.#kernel;
+    const slab = kernel.object("slab", page);
+    if (!slab.has("slab_cache")) return undefined;
+    const at = slab.u64("slab_cache");
+    if (!this.#caches.has(at)) return undefined;
+    const cache = kernel.object("kmem_cache", at);
+    const size = cache.number("size");
+    if (size === 0) return undefined;
+    const base = first * kernel.pageSize;
+    const index = Math.floor((gpa - base) / size);
+    const gva = this.direct(base + index * size);
+    return {
+      cache: readable(() => kernel.space.string(cache.u64("name"), 64)) ?? "",
+      gva,
+      size,
+      offset: gpa - base - index * size,
+      merged: cache.has("refcount") && cache.number("refcount") > 1,
+      free: this.#freeObjects(cache, slab).has(gva),
+    };
+  }
+
+  /** The free objects of one slab: on its own list, or on one of a CPU. */
+  #freeObjects(cache: KernelObject, slab: KernelObject): ReadonlySet<bigint> {
+    const known = this.#free.get(slab.gva);
+    if (known !== undefined) return known;
+    const free = new Set<bigint>();
+    this.#free.set(slab.gva, free);
+    const kernel = this.#kernel;
+    this.#follow(cache, slab.u64("freelist"), free);
+    if (!cache.has("cpu_slab")) return free;
+    const cpuSlab = cache.u64("cpu_slab");
+    for (const offset of kernel.perCpuOffsets) {
+      const at = BigInt.asUintN(64, cpuSlab + offset);
+      const own = kernel.object("kmem_cache_cpu", at);
+      const member = own.has("slab") ? "slab" : "page";
+      if (readable(() => own.u64(member)) !== slab.gva) continue;
+      this.#follow(cache, own.u64("freelist"), free);
+    }
+    return free;
+  }
+
+  #follow(cache: KernelObject, first: bigint, free: Set<bigint>): void {
+    const { space } = this.#kernel;
+    const offset = BigInt(cache.number("offset"));
+    // CONFIG_SLAB_FREELIST_HARDENED.
+    const random = cache.has("random") ? cache.u64("random") : undefined;
+    for (
+      let at = first;
+      at !== 0n && !free.has(at) && free.size < MOST_OBJECTS;
+    ) {
+      const place = at + offset;
+      const word = readable(() => space.u64(place));
+      if (word === undefined) return;
+      space.budget.node(at);
+      free.add(at);
+      at = random === undefined ? word : word ^ random ^ swapped(place);
+    }
+  }
+}
+
+/** The bytes of a word in the other order. */
+function swapped(word: bigint): bigint {
+  let turned = 0n;
+  for (let i = 0; i < 8; i++) {
+    turned = (turned << 8n) | ((word >> BigInt(8 * i)) & 0xffn);
+  }
+  return turned;
+}
