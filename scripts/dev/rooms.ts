@@ -42,6 +42,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/detect/text", "engine/detect/flow"],
   // The input of checks consists of texts and flows, so core is above both.
   ["engine/detect/core"],
+  ["engine/detect/pointers"],
   ["engine/detect/checks", "engine/arch/*/checks"],
   ["engine/arch/all_checks.ts"],
   ["engine/detect"],

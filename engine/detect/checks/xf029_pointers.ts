@@ -22,8 +22,13 @@ export const foreignPointers: Check = {
   help:
     "No word of memory that the kernel uses leads to code that is nobody's, to a module that the module list does not show, or to one that nobody vouches for: not in variables, in objects of any kind or on stacks. Where there is no such code, nothing is searched. It cannot see a pointer to the kernel's own functions in a wrong place.",
   run(context, report) {
-    const { suspects, references, unjudged, words } = sweep(context);
+    const { suspects, references, unjudged, words, elsewhere } = sweep(context);
     report.judged(context.code.modules.length + suspects.length + words);
+    if (elsewhere > 0) {
+      report.known(
+        `${elsewhere} words in free memory, or in that of processes and files, lead to such code too`,
+      );
+    }
     for (const why of unjudged) {
       report.unjudged("pointers to foreign code", why);
     }

@@ -175,6 +175,6 @@ function joined(ranges: readonly GvaRange[]): GvaRange[] {
 }
 
 /** Whether an error is about what the guest holds. */
-export function isAboutGuest(error: unknown): boolean {
+function isAboutGuest(error: unknown): boolean {
   return error instanceof KernelError || error instanceof MemoryError;
 }

@@ -36,6 +36,11 @@ export interface Swept {
   readonly unjudged: readonly string[];
   /** How many words lead into the memory of such code, by whatever way. */
   readonly words: number;
+  /**
+   * How many of them lie in memory that is free, or that belongs to processes
+   * and files: the kernel reaches nothing through these.
+   */
+  readonly elsewhere: number;
 }
 
 /**
@@ -48,7 +53,13 @@ export function sweep(context: CheckContext): Swept {
   const { kernel } = context;
   const all = suspects(context);
   if (all.length === 0) {
-    return { suspects: all, references: [], unjudged: [], words: 0 };
+    return {
+      suspects: all,
+      references: [],
+      unjudged: [],
+      words: 0,
+      elsewhere: 0,
+    };
   }
   const { hits, more, unread } = scanWords(
     kernel.memory,
@@ -71,11 +82,16 @@ export function sweep(context: CheckContext): Swept {
   const known = new KnownWays(kernel, [...modules, ...unlisted]);
   for (const { holder } of outside) known.learn(holder);
   const allStacks = stacks(kernel);
+  let elsewhere = 0;
   const references = outside.flatMap(({ hit, holder: plain }) => {
     const holder = onStack(allStacks, plain);
     if (holder === undefined) return [];
-    if (holder.use === "free" || holder.use === "mapped") return [];
-    if (holder.object?.free === true || known.has(holder)) return [];
+    const free = holder.use === "free" || holder.object?.free === true;
+    if (free || holder.use === "mapped") {
+      elsewhere++;
+      return [];
+    }
+    if (known.has(holder)) return [];
     const suspect = suspectAt(all, hit.value);
     if (suspect === undefined) return [];
     if (suspect.text) return [{ holder, suspect, target: hit.value }];
@@ -84,7 +100,8 @@ export function sweep(context: CheckContext): Swept {
       ? []
       : [{ holder, suspect, target, through: hit.value }];
   });
-  return { suspects: all, references, unjudged, words: hits.length };
+  const words = hits.length;
+  return { suspects: all, references, unjudged, words, elsewhere };
 }
 
 /**
@@ -142,7 +159,15 @@ function functionNear(
     const size = BigInt(kernel.types.struct("module").size);
     if (gva >= module.gva && gva < module.gva + size) return undefined;
   }
-  const clip = (at: bigint) => at < start ? start : at > end ? end : at;
+  // Strings lie anywhere; what leads to code does not.
+  if (gva % 8n !== 0n) return undefined;
+  const symbol = kernel.symbols.lookup(gva);
+  const object = symbol === undefined
+    ? { start, end }
+    : { start: symbol.address, end: symbol.address + BigInt(symbol.size) };
+  const low = object.start > start ? object.start : start;
+  const high = object.end < end ? object.end : end;
+  const clip = (at: bigint) => at < low ? low : at > high ? high : at;
   const from = clip((gva & ~7n) - BigInt(BEFORE));
   const to = clip(gva + BigInt(AFTER));
   const bytes = readable(() => kernel.space.bytes(from, Number(to - from)));
@@ -154,9 +179,9 @@ function functionNear(
     const word = view.getBigUint64(at, true);
     const found = suspectAt(all, word);
     if (found === undefined || !found.text || found.module !== module) continue;
-    const { offset, symbol } = code.at(word);
+    const { offset, symbol: name } = code.at(word);
     // Books about code hold addresses within functions.
-    if (symbol !== undefined && offset !== 0) continue;
+    if (name !== undefined && offset !== 0) continue;
     const far = Math.abs(Number(from - gva) + at);
     if (far < distance) [best, distance] = [word, far];
   }

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import {
+  DIRECT_MAP,
+  FixtureGuest,
+  fixtureTypes,
+} from "../core/kernel_fixture.ts";
+import { PageUses } from "./slab_objects.ts";
+
+const TYPES = fixtureTypes({
+  list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
+  atomic_t: { size: 4, members: { counter: [0, "u32"] } },
+  page: {
+    size: 64,
+    members: {
+      compound_head: [8, "u64"],
+      mapping: [24, "u64"],
+      _refcount: [52, "atomic_t"],
+    },
+  },
+  slab: {
+    size: 64,
+    members: { slab_cache: [24, "u64"], freelist: [32, "u64"] },
+  },
+  kmem_cache: {
+    size: 64,
+    members: {
+      size: [0, "u32"],
+      offset: [4, "u32"],
+      random: [8, "u64"],
+      name: [16, "u64"],
+      list: [24, "list_head"],
+      refcount: [40, "u32"],
+    },
+  },
+});
+const RANDOM = 0x1234_5678_9abc_def0n;
+const SIZE = 256;
+
+/** A guest with one slab of two pages. */
+function slabGuest() {
+  const guest = new FixtureGuest(TYPES);
+  const head = guest.image();
+  const bases = guest.image(1);
+  const pages = guest.allocate(64 * 256, 4096);
+  guest.setU64(bases, DIRECT_MAP);
+  guest.setU64(bases + 8n, pages);
+  guest.symbol("slab_caches", head);
+  guest.symbol("page_offset_base", bases);
+  guest.symbol("vmemmap_base", bases + 8n);
+  const cache = guest.create("kmem_cache");
+  const name = guest.allocate(64);
+  new TextEncoder().encode("filp").forEach((byte, i) =>
+    guest.view.setUint8(guest.gpa(name) + i, byte)
+  );
+  guest.setU32(guest.at("kmem_cache", cache, "size"), SIZE);
+  guest.setU32(guest.at("kmem_cache", cache, "offset"), 128);
+  guest.setU32(guest.at("kmem_cache", cache, "refcount"), 1);
+  guest.setU64(guest.at("kmem_cache", cache, "random"), RANDOM);
+  guest.setU64(guest.at("kmem_cache", cache, "name"), name);
+  guest.link(head, guest.at("kmem_cache", cache, "list"));
+  const slab = guest.allocate(8192, 4096);
+  const index = guest.gpa(slab) / 4096;
+  const page = (at: number) => pages + BigInt(64 * at);
+  guest.setU64(guest.at("slab", page(index), "slab_cache"), cache);
+  guest.setU64(
+    guest.at("page", page(index + 1), "compound_head"),
+    page(index) + 1n,
+  );
+  return { guest, slab, cache, page, index };
+}
+
+/** As freelist_ptr_encode stores a pointer. */
+function hardened(pointer: bigint, place: bigint): bigint {
+  const bytes = new DataView(new ArrayBuffer(8));
+  bytes.setBigUint64(0, place, true);
+  return pointer ^ RANDOM ^ bytes.getBigUint64(0, false);
+}
+
+Deno.test("an object of a slab is told by its place, also in its second page", () => {
+  const { guest, slab } = slabGuest();
+  const uses = new PageUses(guest.kernel);
+  const at = guest.gpa(slab) + 4096 + SIZE + 40;
+  const { kind, object } = uses.at(at);
+  assert.equal(kind, "slab");
+  assert.deepEqual(object, {
+    cache: "filp",
+    gva: slab + BigInt(4096 + SIZE),
+    size: SIZE,
+    offset: 40,
+    merged: false,
+    free: false,
+  });
+});
+
+Deno.test("free objects are told from those in use, whatever lies in them", () => {
+  const { guest, slab, page, index } = slabGuest();
+  const [first, second] = [slab + 512n, slab + 4096n];
+  guest.setU64(guest.at("slab", page(index), "freelist"), first);
+  guest.setU64(first + 128n, hardened(second, first + 128n));
+  guest.setU64(second + 128n, hardened(0n, second + 128n));
+  const uses = new PageUses(guest.kernel);
+  const free = (gva: bigint) => uses.at(guest.gpa(gva)).object?.free;
+  assert.deepEqual(
+    [slab, first, second, slab + 768n].map(free),
+    [false, true, true, false],
+  );
+});
+
+Deno.test("a list of free objects that leads into itself ends", () => {
+  const { guest, slab, page, index } = slabGuest();
+  guest.setU64(guest.at("slab", page(index), "freelist"), slab);
+  guest.setU64(slab + 128n, hardened(slab, slab + 128n));
+  const uses = new PageUses(guest.kernel);
+  assert.equal(uses.at(guest.gpa(slab)).object?.free, true);
+});
+
+Deno.test("pages of processes, free pages and others are told apart", () => {
+  const { guest, page } = slabGuest();
+  guest.setU64(guest.at("page", page(3), "mapping"), 1n);
+  guest.setU32(guest.at("page", page(4), "_refcount"), 1);
+  const uses = new PageUses(guest.kernel);
+  assert.deepEqual(
+    [3, 4, 5].map((index) => uses.at(index * 4096).kind),
+    ["mapped", "kernel", "free"],
+  );
+});

@@ -1,0 +1,83 @@
+/** XF029 finds what leads to a module's code, wherever the pointer is kept. */
+import assert from "node:assert/strict";
+import { selectChecks } from "../../../engine/detect/checks.ts";
+import { CheckContext } from "../../../engine/detect/core/context.ts";
+import { readOnce } from "../../../engine/detect/core/runner.ts";
+import type { Session } from "../../../engine/session.ts";
+import { buildFixtures } from "./support_fixture.ts";
+import { attachTo, bootGuest, KERNELS } from "../support_fixture.ts";
+
+/**
+ * The ways of det_refs, where the pointer is kept, and to what it leads. Caches
+ * of objects of one size are merged, so that not all have their own name.
+ */
+const WAYS: readonly (readonly [string, RegExp, string])[] = [
+  ["pack", /^(ptype_all|net_hotdata\+)/, "packet"],
+  ["heap", /^kmalloc-/, "det_packet"],
+  ["fop", /^kmalloc-/, "det_read"],
+  ["seq", /^seq_file 0x[0-9a-f]+: op$|^\w+ 0x/, "seq_ops"],
+  ["prot", /skc_prot$/, "own_proto"],
+  ["tcp", /^tcp_prot\+/, "det_recvmsg"],
+  ["sysrq", /^sysrq_key_table\+/, "sysrq_op"],
+  ["console", /^univ8250_console\+|^console_list/, "console"],
+  ["dumper", /^dump_list/, "dumper"],
+  ["netdev", /_nb\+|_notifier\+|^netdev_chain/, "block"],
+  ["inetaddr", /_notifier\+|^inetaddr_chain/, "block"],
+  ["irq", /^kmalloc-/, "det_irq"],
+  ["work", /^timer_bases.* of CPU \d+$/, "work"],
+  ["timer", /^kmalloc-/, "det_timer"],
+  ["thread", /^stack of process \d+ \(kworker\/9:1\), /, "det_thread"],
+  ["binfmt", /^formats$/, "format"],
+  ["cpuhp", /^cpuhp_hp_states\+/, "det_online"],
+  ["input", /^kmalloc-/, "handler"],
+  ["misc", /^misc_list$/, "misc"],
+  ["dentry", /^dentry 0x[0-9a-f]+: d_op$/, "dops"],
+  ["aops", /i_data\.a_ops$/, "aops"],
+  ["netops", /^kmalloc-/, "netdev"],
+  ["rx", /^kmalloc-/, "det_rx"],
+  ["congestion", /^tcp_cong_list|^cubictcp\+/, "congestion"],
+  ["ldisc", /^tty_ldiscs\+/, "ldisc"],
+  ["ip", /^inet_protos\+/, "protocol"],
+  ["softirq", /^softirq_vec\+/, "det_softirq"],
+  ["ready", / 0x[0-9a-f]+/, "det_ready"],
+  ["encap", / 0x[0-9a-f]+/, "det_encap"],
+];
+
+for (const kernel of KERNELS) {
+  Deno.test(`pointers to a module's code in a ${kernel} guest are found`, async (t) => {
+    const folder = await buildFixtures(kernel);
+    await using guest = await bootGuest(kernel);
+    using session = attachTo(guest, true);
+    await guest.put(`${folder}/det_refs.ko`, "/tmp/det_refs.ko");
+    await t.step("nothing leads to a module that hooks nothing", async () => {
+      await guest.sh("insmod /tmp/det_refs.ko");
+      assert.deepEqual(places(session), []);
+      await guest.sh("rmmod det_refs");
+      assert.deepEqual(places(session), []);
+    });
+    for (const [way, where, names] of WAYS) {
+      await t.step(way, async () => {
+        await guest.sh(`insmod /tmp/det_refs.ko what=${way}`);
+        const found = places(session);
+        await guest.sh("rmmod det_refs");
+        assert.ok(
+          found.some((one) =>
+            where.test(one.where) && one.summary.includes(names)
+          ),
+          `found instead: ${found.map(({ summary }) => summary).join("\n")}`,
+        );
+      });
+    }
+    await t.step("nothing leads there when it is unloaded", () => {
+      assert.deepEqual(places(session), []);
+    });
+  });
+}
+
+/** What one reading finds; that every reading finds it is the runner's task. */
+function places({ kernel }: Session) {
+  const [check] = selectChecks(["XF029"]);
+  const reading = readOnce(kernel, check, new CheckContext(kernel, {}));
+  assert.deepEqual(reading.unjudged, []);
+  return reading.findings;
+}
