@@ -33,6 +33,15 @@ export {
   MemoryError,
   XftraceError,
 } from "./engine/base/errors.ts";
+export {
+  allocateBytes,
+  allocateList,
+  type AllocateOptions,
+  allocateWords,
+  type Sized,
+  wholeSize,
+  type WordArray,
+} from "./engine/base/allocate.ts";
 // `export *`, so that declarations of `xftrace types --struct` can extend it.
 export * from "./engine/kernel/view/object_types.ts";
 export {

@@ -173,7 +173,7 @@ export class MappedMemory implements PhysicalMemory {
   }
 
   search(needle: Uint8Array, limit = Infinity): number[] {
-    const bytes = new Uint8Array(needle);
+    const bytes = Uint8Array.from(needle);
     const found: number[] = [];
     for (const segment of this.#segments) {
       const shift = segment.start - segment.offset;

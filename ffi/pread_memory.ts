@@ -222,7 +222,7 @@ export class PreadMemory implements PhysicalMemory {
     replacement: bigint,
   ): bigint {
     guardWrite(this, gpa, width);
-    const word = new Uint8Array(width);
+    const word = new Uint8Array(8).subarray(0, width);
     const view = new DataView(word.buffer);
     this.read(gpa, word);
     const old = width === 4

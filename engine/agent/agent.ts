@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../base/allocate.ts";
 import { z } from "zod";
 import { XftraceError } from "../base/errors.ts";
 import { shownText } from "../base/shown.ts";
@@ -226,7 +227,7 @@ export class GuestAgent implements Disposable {
             `${path} in ${this.target} has more than ${limit} bytes`,
           );
         }
-        if (eof || part.length === 0) return joined(parts, length);
+        if (eof || part.length === 0) return joined(parts, length, limit);
       }
     });
   }
@@ -315,8 +316,12 @@ function outputText(base64: string | undefined): string {
   return new TextDecoder().decode(bytes);
 }
 
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
+function joined(
+  parts: readonly Uint8Array[],
+  length: number,
+  most: number,
+): Uint8Array {
+  const all = allocateBytes(length, most, "a file of the guest");
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

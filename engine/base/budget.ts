@@ -191,6 +191,17 @@ export class Budget {
   }
 
   /**
+   * Spends bytes that are kept and not read: a table as large as the guest says.
+   *
+   * @param what its name, or its GVA
+   * @throws {BudgetError} when the budget is used up.
+   */
+  hold(what: string | bigint, bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes < 0) this.#end("bytes", what);
+  }
+
+  /**
    * Spends nodes of a structure.
    *
    * @param what its name: `the list at 0x1234`, or its GVA

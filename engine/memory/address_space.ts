@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { allocateBytes } from "../base/allocate.ts";
 import { Budget } from "../base/budget.ts";
-import { KernelError, MemoryError } from "../base/errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { GRANULE } from "./elf_core_ranges.ts";
 import type { GvaRange } from "./gva_ranges.ts";
 import type { Mappings, PageTables, Translation } from "./page_tables.ts";
@@ -84,14 +85,7 @@ export class AddressSpace {
    * @throws {KernelError} when that is more than 512 MiB.
    */
   bytes(gva: bigint, size: number): Uint8Array<ArrayBuffer> {
-    if (!(size >= 0 && size <= MOST_BYTES)) {
-      throw new KernelError(
-        `what lies at 0x${
-          gva.toString(16)
-        } claims to have ${size} bytes: it is damaged`,
-      );
-    }
-    const copy = new Uint8Array(size);
+    const copy = allocateBytes(size, MOST_BYTES, gva);
     this.read(gva, copy);
     return copy;
   }
@@ -132,7 +126,7 @@ export class AddressSpace {
    */
   string(gva: bigint, limit = 256): string {
     this.budget.read(gva, 0);
-    const parts = new Uint8Array(limit);
+    const parts = allocateBytes(limit, MOST_BYTES, gva);
     let length = 0;
     while (length < limit) {
       const at = gva + BigInt(length);
@@ -146,6 +140,7 @@ export class AddressSpace {
         GRANULE - Number(at & BigInt(GRANULE - 1)),
       );
       const piece = parts.subarray(length, length + size);
+      this.budget.hold(gva, size);
       this.memory.read(found.gpa, piece);
       const nul = piece.indexOf(0);
       if (nul >= 0) {

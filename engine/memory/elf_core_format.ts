@@ -5,9 +5,15 @@
  * @module
  */
 
+import { allocateBytes, wholeSize } from "../base/allocate.ts";
 import { XftraceError } from "../base/errors.ts";
 import type { ByteSource } from "./elf_core_source.ts";
-import { type ElfNote, MOST_NOTES, parseNotes } from "./elf_core_notes.ts";
+import {
+  type ElfNote,
+  MOST_NOTE_BYTES,
+  MOST_NOTES,
+  parseNotes,
+} from "./elf_core_notes.ts";
 
 /** ELF constants (System V gABI; include/uapi/linux/elf.h). */
 export const ELF = {
@@ -62,9 +68,7 @@ export interface CoreHeaders {
 }
 
 /** More program headers than any core has; those of all sizes of RAM. */
-const MOST_HEADERS = 1 << 20;
-/** More bytes of notes than any core has. */
-const MOST_NOTE_BYTES = 64 << 20;
+export const MOST_HEADERS = 1 << 20;
 
 const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
 
@@ -101,7 +105,11 @@ export function parseCoreHeaders(
   refuse: RefuseMachine = OTHER_HEADERS,
 ): CoreHeaders {
   const fail = (what: string) => new XftraceError(`${path} ${what}`);
-  const start = new Uint8Array(Math.min(ELF.headerSize, source.size));
+  const start = allocateBytes(
+    Math.min(ELF.headerSize, source.size),
+    ELF.headerSize,
+    path,
+  );
   source.readAt(0, start);
   const head = new DataView(start.buffer);
   if (start.length < 4 || head.getUint32(0, false) !== 0x7f454c46) {
@@ -154,12 +162,13 @@ export function parseCoreHeaders(
   if (entry !== ELF.programHeaderSize) {
     throw fail(`is damaged: its program headers are ${entry} bytes, not 56`);
   }
-  if (count > MOST_HEADERS) {
-    throw fail(`is damaged: it claims ${count} program headers`);
-  }
+  const tooMany = () => fail(`is damaged: it claims ${count} program headers`);
+  wholeSize(count, MOST_HEADERS, path, "program headers", tooMany);
   const tableEnd = phoff + count * entry;
   if (tableEnd > source.size) throw cutShort(tableEnd);
-  const table = new Uint8Array(count * entry);
+  const table = allocateBytes(count * entry, MOST_HEADERS * entry, path, {
+    error: tooMany,
+  });
   source.readAt(phoff, table);
   const headers = new DataView(table.buffer);
   const loads: LoadSegment[] = [];
@@ -190,12 +199,14 @@ export function parseCoreHeaders(
   }
   if (end > source.size) throw cutShort(end);
   const noteBytes = noteParts.reduce((sum, { size }) => sum + size, 0);
-  if (noteBytes > MOST_NOTE_BYTES) {
-    throw fail(`is damaged: it claims ${noteBytes} bytes of notes`);
-  }
+  const tooLong = () =>
+    fail(`is damaged: it claims ${noteBytes} bytes of notes`);
+  wholeSize(noteBytes, MOST_NOTE_BYTES, path, "bytes of notes", tooLong);
   const notes: ElfNote[] = [];
   for (const { offset, size } of noteParts) {
-    const bytes = new Uint8Array(size);
+    const bytes = allocateBytes(size, MOST_NOTE_BYTES, path, {
+      error: tooLong,
+    });
     source.readAt(offset, bytes);
     for (const note of parseNotes(bytes)) notes.push(note);
     if (notes.length > MOST_NOTES) {

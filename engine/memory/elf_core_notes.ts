@@ -5,6 +5,8 @@
  * @module
  */
 
+import { allocateBytes } from "../base/allocate.ts";
+
 /** One ELF note. */
 export interface ElfNote {
   /** Owner of the note: `CORE`, `QEMU`, `VMCOREINFO`, `XFTRACE` ... */
@@ -24,6 +26,8 @@ export const MOST_NOTES = 4 * 8192 + 64;
 
 /** More bytes than the name of a note's owner has. */
 const MOST_NAME = 64;
+/** More bytes of notes than any core has. */
+export const MOST_NOTE_BYTES = 64 << 20;
 
 const LATIN1 = new TextDecoder("latin1");
 
@@ -64,7 +68,7 @@ export function encodeNotes(
   for (const note of notes) {
     size += 12 + align4(note.name.length + 1) + align4(note.desc.length);
   }
-  const bytes = new Uint8Array(size);
+  const bytes = allocateBytes(size, MOST_NOTE_BYTES, "a core's notes");
   const data = new DataView(bytes.buffer);
   let at = 0;
   for (const note of notes) {

@@ -66,7 +66,7 @@ export function searchRanges(
   const hits: number[] = [];
   if (needle.length === 0 || limit <= 0) return hits;
   const overlap = needle.length - 1;
-  const buffer = new Uint8Array(CHUNK + overlap);
+  const buffer = new Uint8Array(CHUNK + needle.length - 1);
   for (const { start, end } of mergeRanges(ranges)) {
     for (let gpa = start; gpa < end; gpa += CHUNK) {
       const length = Math.min(CHUNK + overlap, end - gpa);

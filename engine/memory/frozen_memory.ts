@@ -7,12 +7,15 @@
  * @module
  */
 
+import { allocateBytes } from "../base/allocate.ts";
 import { GRANULE, mergeRanges } from "./elf_core_ranges.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 import { ReadOnlyMemory } from "./write_guard.ts";
 
 /** Pages whose copies are allocated together. */
 const SLAB_PAGES = 256;
+/** The largest sub-buffer: 1024 pages of 64 KiB. */
+const MOST_BLOCK = 64 << 20;
 /** How often a block whose header keeps changing is copied again. */
 const TRIES = 50;
 
@@ -83,7 +86,7 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
    * @throws {MemoryError} when it cannot be read.
    */
   freeze(gpa: number, length: number): void {
-    const copy = new Uint8Array(length);
+    const copy = allocateBytes(length, MOST_BLOCK, "a sub-buffer");
     for (let tries = 0; tries < TRIES; tries++) {
       this.#inner.read(gpa, copy);
       this.#inner.read(gpa, this.#head);

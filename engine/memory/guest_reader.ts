@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../base/allocate.ts";
 import { MemoryError } from "../base/errors.ts";
 import { GRANULE } from "./elf_core_ranges.ts";
 
@@ -13,6 +14,11 @@ import { GRANULE } from "./elf_core_ranges.ts";
  * @throws {MemoryError} when a byte of it is not mapped.
  */
 export type ReadGva = (gva: bigint, into: Uint8Array) => void;
+
+/** More bytes than any struct has that is copied. */
+const MOST_OBJECT = 1 << 16;
+/** More bytes than a table of strings has. */
+const MOST_TEXT = 128 << 20;
 
 /** Mappings start and end at multiples of this. */
 const STEP = BigInt(GRANULE);
@@ -24,7 +30,7 @@ export class GuestBytes {
 
   /** @throws {MemoryError} from `read`. */
   constructor(read: ReadGva, gva: bigint, size: number) {
-    this.bytes = new Uint8Array(size);
+    this.bytes = allocateBytes(size, MOST_OBJECT, gva);
     this.#view = new DataView(this.bytes.buffer);
     read(gva, this.bytes);
   }
@@ -68,7 +74,7 @@ export function readUpTo(
   gva: bigint,
   length: number,
 ): Uint8Array {
-  const into = new Uint8Array(length);
+  const into = allocateBytes(length, MOST_TEXT, gva);
   let done = 0;
   while (done < length) {
     const at = gva + BigInt(done);

@@ -14,10 +14,11 @@
  * @module
  */
 
+import { allocateBytes } from "../base/allocate.ts";
 import { XftraceError } from "../base/errors.ts";
-import { ELF } from "./elf_core_format.ts";
+import { ELF, MOST_HEADERS } from "./elf_core_format.ts";
 import type { ElfNote } from "./elf_core_notes.ts";
-import { encodeNotes } from "./elf_core_notes.ts";
+import { encodeNotes, MOST_NOTE_BYTES } from "./elf_core_notes.ts";
 import {
   GRANULE,
   intersectRanges,
@@ -31,6 +32,9 @@ import {
   MANIFEST_NOTE_TYPE,
 } from "./snapshot_manifest.ts";
 import type { SnapshotManifest } from "./snapshot_manifest.ts";
+
+/** The most bytes before the first page: what a core may have of them. */
+const MOST_HEADER = MOST_HEADERS * ELF.programHeaderSize + 2 * MOST_NOTE_BYTES;
 
 /** A second GVA for saved pages, such as the kernel image's own mapping. */
 export interface VirtualAlias {
@@ -148,7 +152,7 @@ export function layoutSnapshot(content: SnapshotContent): SnapshotLayout {
     });
   }
 
-  const header = new Uint8Array(dataAt);
+  const header = allocateBytes(dataAt, MOST_HEADER, "a snapshot's header");
   const view = new DataView(header.buffer);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(16, ELF.ET_CORE, true);

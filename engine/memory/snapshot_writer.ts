@@ -5,6 +5,7 @@
  * @module
  */
 
+import { allocateBytes } from "../base/allocate.ts";
 import { fstatSync } from "node:fs";
 import { Readable, Writable } from "node:stream";
 import type { Transform } from "node:stream";
@@ -55,7 +56,7 @@ export function* snapshotChunks(
   yield layout.header;
   for (const { start, end } of layout.data) {
     for (let gpa = start; gpa < end; gpa += CHUNK) {
-      const chunk = new Uint8Array(Math.min(CHUNK, end - gpa));
+      const chunk = allocateBytes(Math.min(CHUNK, end - gpa), CHUNK, "a chunk");
       content.memory.read(gpa, chunk);
       yield chunk;
     }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { XftraceError } from "../../base/errors.ts";
 import { codeOf } from "../../base/file_error.ts";
@@ -105,7 +106,12 @@ export function relocationLists(
     // size of the file, which decides how many there are.
     const last = at;
     while (at >= elfEnd && view.getUint32(at, true) !== 0) at -= 4;
-    const found = new Uint32Array((last - at) / 4);
+    const found = allocateWords(
+      Uint32Array,
+      (last - at) / 4,
+      elf.length / 4,
+      "the list of relocations",
+    );
     for (let i = 0; i < found.length; i++) {
       found[i] = view.getUint32(last - 4 * i, true);
     }

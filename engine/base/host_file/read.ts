@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../allocate.ts";
 import { closeSync, readSync } from "node:fs";
 import { XftraceError } from "../errors.ts";
 import { fileError } from "../file_error.ts";
@@ -44,15 +45,17 @@ export function readHostFile(
   const { fd, size } = openHostFile(path, rules);
   try {
     if (size > rules.limit) throw tooLarge(path, rules.limit);
-    if (rules.sized === true) return readSized(fd, size);
+    if (rules.sized === true) {
+      return readSized(fd, ours(path, size, rules.limit));
+    }
     // One byte more, to see that there is no more.
-    let bytes = new Uint8Array(Math.min(size, rules.limit) + 1);
+    let bytes = ours(path, size + 1, rules.limit + 1);
     let length = 0;
     for (;;) {
       if (length === bytes.length) {
         if (length > rules.limit) throw tooLarge(path, rules.limit);
-        const room = Math.max(PIECE, 2 * length);
-        const larger = new Uint8Array(Math.min(room, rules.limit + 1));
+        const room = Math.min(Math.max(PIECE, 2 * length), rules.limit + 1);
+        const larger = ours(path, room, rules.limit + 1);
         larger.set(bytes);
         bytes = larger;
       }
@@ -67,12 +70,25 @@ export function readHostFile(
   }
 }
 
-/** At most `size` bytes of an open file. */
-function readSized(fd: number, size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
+/** A buffer for a file's bytes. */
+function ours(
+  path: string,
+  size: number,
+  most: number,
+): Uint8Array<ArrayBuffer> {
+  return allocateBytes(size, most, path, {
+    error: () => tooLarge(path, most),
+  });
+}
+
+/** As many bytes of an open file as it has, if they fit. */
+function readSized(
+  fd: number,
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   let length = 0;
-  while (length < size) {
-    const got = readSync(fd, bytes, length, size - length, null);
+  while (length < bytes.length) {
+    const got = readSync(fd, bytes, length, bytes.length - length, null);
     if (got === 0) break;
     length += got;
   }

@@ -78,7 +78,7 @@ export function withoutProbes(
   text: Uint8Array,
   start: bigint,
 ): Uint8Array<ArrayBuffer> {
-  const plain = new Uint8Array(text);
+  const plain = Uint8Array.from(text);
   const { kernel } = reading;
   const { instructions, patching } = kernel.arch;
   const rest = patching.probeBytes - 1;

@@ -188,7 +188,7 @@ function decode(file: string, content: Uint8Array): RecordedText {
   try {
     const line = new TextDecoder().decode(content.subarray(0, end));
     said = header.parse(JSON.parse(line));
-    bytes = new Uint8Array(zstdDecompressSync(content.subarray(end + 1), {
+    bytes = Uint8Array.from(zstdDecompressSync(content.subarray(end + 1), {
       maxOutputLength: Math.max(1, said.bytes),
     }));
   } catch {

@@ -54,7 +54,7 @@ export function trustedText(
     slide,
     probes,
   );
-  const bytes = new Uint8Array(section.bytes);
+  const bytes = Uint8Array.from(section.bytes);
   image.relocations.apply(bytes, linked, slide);
   return { start, bytes, sites };
 }

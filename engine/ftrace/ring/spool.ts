@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { parseJson } from "../../base/json.ts";
 import { openHostFile } from "../../base/host_file/open.ts";
 import { closeSync, readSync } from "node:fs";
@@ -140,7 +141,11 @@ export class SpoolReader implements Disposable {
       this.#start = 0;
     }
     if (bytes > this.#buffer.length) {
-      const grown = new Uint8Array(2 * bytes);
+      const grown = allocateBytes(
+        2 * bytes,
+        2 * (RECORD_HEAD + padded(LARGEST)),
+        "a record of the collector's file",
+      );
       grown.set(this.#buffer.subarray(0, this.#end));
       this.#buffer = grown;
     }

@@ -241,7 +241,7 @@ export class BtfTypes implements Types {
     if (name === "") return;
     const btf = this.#btf;
     if (this.#names === undefined) {
-      const offsets = new Uint32Array(btf.count);
+      const offsets = new Uint32Array(btf.at.length);
       for (let id = 1; id < btf.count; id++) {
         offsets[id] = btf.words[btf.at[id]];
       }

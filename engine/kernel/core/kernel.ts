@@ -192,7 +192,7 @@ export class Kernel {
    */
   get cpus(): number[] {
     const count = this.perCpuOffsets.length;
-    const cpus = Array.from({ length: count }, (_, cpu) => cpu);
+    const cpus = this.perCpuOffsets.map((_, cpu) => cpu);
     const possible = variable(this.symbols, "__cpu_possible_mask", [
       "__cpu_online_mask",
     ]);

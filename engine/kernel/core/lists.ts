@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { type Budget, BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
@@ -14,6 +15,9 @@ import { readable } from "./present.ts";
 
 /** More entries than any container walked here has. */
 const MAX_ENTRIES = 1 << 20;
+/** XA_CHUNK_SIZE, include/linux/xarray.h. */
+const MOST_SLOTS = 64;
+const NOTHING = new BigUint64Array(0);
 /**
  * Internal entries up to this value are special marks, not nodes (xa_is_node,
  * linux/xarray.h).
@@ -75,7 +79,7 @@ export function listNodes(
   let before = head;
   let at = kernel.space.u64(head);
   // Most lists are empty. struct list_head { next, prev }.
-  const link = new BigUint64Array(at === head ? 0 : 2);
+  const link = at === head ? NOTHING : new BigUint64Array(2);
   const bytes = new Uint8Array(link.buffer);
   while (at !== head) {
     walk.add(at);
@@ -202,7 +206,7 @@ export function xarrayEntries(
     walk.add(node);
     const shift = kernel.space.u8(node + shiftAt);
     if (shift >= above) throw walk.loops();
-    const words = new BigUint64Array(count);
+    const words = allocateWords(BigUint64Array, count, MOST_SLOTS, node);
     kernel.space.read(
       node + BigInt(slots.offset),
       new Uint8Array(words.buffer),

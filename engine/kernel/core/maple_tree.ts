@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { KernelMemory } from "./object.ts";
 import { LAST_MARK, Walk, type WalkOptions } from "./lists.ts";
@@ -23,6 +24,8 @@ export interface MapleEntry {
 const NODE_MASK = 0xffn;
 /** More levels than any tree has: 10 children a node, 64 bits of index. */
 const MAX_DEPTH = 31;
+/** Words of a node: it has 256 bytes (include/linux/maple_tree.h). */
+const NODE_WORDS = 32;
 const LAST_INDEX = 0xffff_ffff_ffff_ffffn;
 
 /** Member offsets of one type of node. */
@@ -49,7 +52,12 @@ export function mapleEntries(
   const { space, types } = kernel;
   const walk = new Walk(kernel, options.what ?? "maple tree", tree, options);
   const layouts = nodeLayouts(kernel);
-  const words = new BigUint64Array(types.struct("maple_node").size / 8);
+  const words = allocateWords(
+    BigUint64Array,
+    types.struct("maple_node").size / 8,
+    NODE_WORDS,
+    "struct maple_node",
+  );
   const bytes = new Uint8Array(words.buffer);
   const found: MapleEntry[] = [];
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import type { Arch } from "../../arch/arch.ts";
 import { MemoryError } from "../../base/errors.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
@@ -11,6 +12,8 @@ import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
 
 /** How many of a function's first bytes are checked. */
 const FUNCTION_START = 8;
+/** More bytes than are compared at once. */
+const MOST_PIECE = 1 << 16;
 const BANNER = new TextEncoder().encode("Linux version ");
 /** Little-endian magic of BTF. */
 const BTF_MAGIC = new Uint8Array([0x9f, 0xeb]);
@@ -26,7 +29,7 @@ function tryRead(
   gpa: number,
   length: number,
 ): Uint8Array<ArrayBuffer> | undefined {
-  const into = new Uint8Array(length);
+  const into = allocateBytes(length, MOST_PIECE, "a piece of the image");
   try {
     mem.read(gpa, into);
   } catch (error) {

@@ -4,7 +4,11 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import type { GpaRange, PhysicalMemory } from "../../memory/physical_memory.ts";
+
+/** More bytes than are searched around one place. */
+const MOST_BYTES = 32 << 20;
 
 /**
  * The bytes of `[start, end)` as far as they are RAM. Holes read as zeros and
@@ -31,7 +35,11 @@ export class PhysicalWindow {
   ) {
     this.start = Math.max(0, Math.floor(start / 8) * 8);
     this.end = Math.max(this.start, end);
-    this.#bytes = new Uint8Array(this.end - this.start);
+    this.#bytes = allocateBytes(
+      this.end - this.start,
+      MOST_BYTES,
+      "a window of memory",
+    );
     this.#view = new DataView(this.#bytes.buffer);
     for (const range of data) {
       const from = Math.max(range.start, this.start);
@@ -72,7 +80,7 @@ export class PhysicalWindow {
 
   /** A copy of `length` bytes at a GPA, zeros outside the window. */
   bytes(gpa: number, length: number): Uint8Array<ArrayBuffer> {
-    const copy = new Uint8Array(length);
+    const copy = allocateBytes(length, MOST_BYTES, "a table in memory");
     const from = Math.max(gpa, this.start);
     const to = Math.min(gpa + length, this.end);
     if (from < to) {

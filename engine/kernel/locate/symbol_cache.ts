@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -62,7 +63,11 @@ function permittedEnv(variable: string): string | undefined {
 
 function pack(blob: SymbolBlob): Uint8Array {
   const { count, absolute, names } = blob;
-  const packed = new Uint8Array(HEADER + 9 * count + 4 + names.length);
+  const packed = allocateBytes(
+    HEADER + 9 * count + 4 + names.length,
+    LIMIT,
+    "the list of symbols",
+  );
   const words = new Uint32Array(packed.buffer, HEADER, 2 * count + 1);
   words.set(blob.offsets);
   words.set(blob.starts, count);

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { variable } from "../symbols/required.ts";
 import type { Kernel } from "../core/kernel.ts";
@@ -46,6 +47,8 @@ const MODULES = { limit: 8192 };
 
 /** How much of the modules' memory is searched at once. */
 const CHUNK = 4 << 20;
+/** More bytes than a `struct module` has. */
+const MOST_STRUCT = 1 << 16;
 
 /** include/linux/panic.h: TAINT_* bits about a module's origin. */
 const ORIGIN_TAINTS: readonly [number, string][] = [
@@ -187,7 +190,12 @@ export function modulesInMemory(
   const size = types.struct("module").size;
   const name = types.offset("module", "name");
   const found: bigint[] = [];
-  const buffer = new Uint32Array((CHUNK + size) / 4);
+  const buffer = allocateWords(
+    Uint32Array,
+    (CHUNK + size) / 4,
+    (CHUNK + MOST_STRUCT) / 4,
+    "struct module",
+  );
   for (const { start, end, writable } of mapped) {
     if (!writable) continue;
     for (let from = start; from < end; from += BigInt(CHUNK)) {

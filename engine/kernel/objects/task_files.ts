@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { filePath } from "./paths.ts";
@@ -64,12 +65,12 @@ export function openFiles(kernel: Kernel, task: bigint): OpenFile[] {
   if (table === undefined) return [];
   const files = table.u64("fd");
   const count = table.number("max_fds");
-  if (count > MOST_OPEN) {
-    throw new KernelError(
-      `a table of ${count} files is larger than the kernel allows: damaged or in flux`,
-    );
-  }
-  const words = new BigUint64Array(count);
+  const words = allocateWords(BigUint64Array, count, MOST_OPEN, files, {
+    error: () =>
+      new KernelError(
+        `a table of ${count} files is larger than the kernel allows: damaged or in flux`,
+      ),
+  });
   kernel.space.read(files, new Uint8Array(words.buffer));
   const found: OpenFile[] = [];
   words.forEach((file, fd) => {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { allocateWords, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
@@ -136,9 +137,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
       "where this kernel has the memory of tasks is not known: task_struct_cachep or struct slab is missing",
     );
   }
-  if (struct > MOST_STRUCT) {
-    throw new KernelError(`struct page claims to have ${struct} bytes`);
-  }
+  wholeSize(struct, MOST_STRUCT, "struct page", "bytes");
   const cache = space.u64(at);
   const size = kernel.object("kmem_cache", cache).number("size");
   // Objects may be smaller than the struct: the size of its last member depends
@@ -155,7 +154,12 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const low = Number(cache & 0xffffffffn);
   const high = Number(cache >> 32n);
   const found: bigint[] = [];
-  const words = new Uint32Array(CHUNK * struct / 4);
+  const words = allocateWords(
+    Uint32Array,
+    CHUNK * struct / 4,
+    CHUNK * MOST_STRUCT / 4,
+    "struct page",
+  );
   const bytes = new Uint8Array(words.buffer);
   for (const { start, end } of kernel.memory.ranges) {
     const last = Math.floor(end / pageSize);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { hlistNodes, rbNodes, steady } from "../core/lists.ts";
@@ -20,6 +21,8 @@ export interface Pending {
   readonly func: bigint;
 }
 
+/** WHEEL_SIZE: nine levels of 64 lists (kernel/time/timer.c). */
+const WHEEL_SIZE = 9 * 64;
 /** Functions that only kernels with CONFIG_NO_HZ_COMMON have. */
 const NO_HZ_SYMBOLS = [
   "tick_nohz_idle_enter",
@@ -45,7 +48,12 @@ export function timers(kernel: Kernel): Pending[] {
     kernel.symbols.tryAddress(name) !== undefined
   );
   const bases = !nohz ? 1 : types.tryStruct("tmigr_cpu") !== undefined ? 3 : 2;
-  const heads = new BigUint64Array(vectors.size / 8);
+  const heads = allocateWords(
+    BigUint64Array,
+    vectors.size / 8,
+    WHEEL_SIZE,
+    "timer_base.vectors",
+  );
   const queues = kernel.symbols.addresses("delayed_work_timer_fn");
   const timer = types.tryOffset("delayed_work", "timer");
   const work = types.tryOffset("delayed_work", "work.func");

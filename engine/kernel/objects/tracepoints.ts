@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { allocateBytes, allocateList, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
@@ -25,6 +26,8 @@ export interface TracepointProbe {
 const MAX_PROBES = 1024;
 /** More tracepoints than any module has. */
 const MAX_POINTS = 65535;
+/** More bytes than a `struct tracepoint` has. */
+const MOST_POINT = 1024;
 
 /** What a kernel with tracepoints has, whatever else of them is missing. */
 const WITNESSES = [
@@ -75,9 +78,13 @@ export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
   const at = kernel.object("module", module);
   if (!at.has("num_tracepoints")) return [];
   const count = at.number("num_tracepoints");
-  if (count > MAX_POINTS) {
-    throw new KernelError(`the module claims ${count} tracepoints`);
-  }
+  wholeSize(
+    count,
+    MAX_POINTS,
+    "the module",
+    "tracepoints",
+    () => new KernelError(`the module claims ${count} tracepoints`),
+  );
   const table = at.u64("tracepoints_ptrs");
   wholeTable(kernel, module, "__tracepoints_ptrs", table, 4 * count);
   return count > 0 ? read(kernel.space, table, count) : [];
@@ -90,7 +97,7 @@ export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
 function read(space: AddressSpace, from: bigint, count: number): bigint[] {
   const bytes = space.bytes(from, count * 4);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: count }, (_, i) => {
+  return allocateList(count, MAX_POINTS, from, (i) => {
     const at = from + BigInt(4 * i);
     return BigInt.asUintN(64, at + BigInt(view.getInt32(4 * i, true)));
   });
@@ -119,7 +126,8 @@ export function tracepointCode(
   { space, types }: Kernel,
   points: readonly bigint[],
 ): TracepointCode[] {
-  const bytes = new Uint8Array(types.struct("tracepoint").size);
+  const { size } = types.struct("tracepoint");
+  const bytes = allocateBytes(size, MOST_POINT, "struct tracepoint");
   const view = new DataView(bytes.buffer);
   const at = (member: string) => types.tryOffset("tracepoint", member);
   const [key, iterator] = ["static_call_key", "iterator"].map(at);

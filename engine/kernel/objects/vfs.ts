@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
@@ -28,6 +29,8 @@ export interface TableUse {
 
 /** More types of file systems than any kernel has. */
 const MOST_TYPES = 1024;
+/** More bytes than a `struct inode` has. */
+const MOST_INODE = 1 << 14;
 
 /** A mounted file system. */
 export interface SuperBlock {
@@ -158,7 +161,7 @@ export function inodeTables(
   const size = Math.max(link + 8, iOp, iFop, iNo) + 8;
   return steady(() => {
     const uses: TableUse[] = [];
-    const bytes = new Uint8Array(size);
+    const bytes = allocateBytes(size, MOST_INODE, "struct inode");
     const view = new DataView(bytes.buffer);
     let inodes = 0;
     const add = (gva: bigint) => {

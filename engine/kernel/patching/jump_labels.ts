@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { allocateList, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { together } from "../symbols/required.ts";
@@ -12,6 +13,8 @@ import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
+/** More entries than any kernel has; those of distributions have 30,000. */
+const MOST_LABELS = 1 << 20;
 
 /** A place that holds either a no-op or a jump to `target`. */
 export interface JumpSite {
@@ -49,12 +52,14 @@ export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
 }
 
 function read(kernel: Kernel, start: bigint, count: number): JumpSite[] {
-  const bytes = kernel.space.bytes(start, ENTRY * count);
+  const { space } = kernel;
+  wholeSize(count, MOST_LABELS, start, "jump labels");
+  const bytes = space.bytes(start, ENTRY * count);
   const view = new DataView(bytes.buffer);
   const gva = (at: number) =>
     BigInt.asUintN(64, start + BigInt(at + view.getInt32(at, true)));
-  return Array.from({ length: count }, (_, i) => ({
+  return allocateList(count, MOST_LABELS, start, (i) => ({
     code: gva(ENTRY * i),
     target: gva(ENTRY * i + 4),
-  }));
+  }), { budget: space.budget });
 }

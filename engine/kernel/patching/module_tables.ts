@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { allocateList } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
@@ -125,18 +126,15 @@ export function moduleSections(
     throw new KernelError("the module shows no sections (sect_attrs is NULL)");
   }
   const count = attrs.number("nsections");
-  if (count > MOST_SECTIONS) {
-    throw new KernelError(`it claims ${count} sections`);
-  }
   const first = attrs.at("attrs");
   const step = BigInt(types.struct("module_sect_attr").size);
-  return Array.from({ length: count }, (_, i) => {
+  return allocateList(count, MOST_SECTIONS, "it", (i) => {
     const at = first + BigInt(i) * step;
     return {
       name: kernel.space.string(kernel.space.u64(at + BigInt(name)), 64),
       address: kernel.space.u64(at + BigInt(address)),
     };
-  });
+  }, { error: () => new KernelError(`it claims ${count} sections`) });
 }
 
 /** Sections that hold no code, in any module that has them. */

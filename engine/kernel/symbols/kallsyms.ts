@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { allocateBytes, allocateWords } from "../../base/allocate.ts";
 import { createHash } from "node:crypto";
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
@@ -58,6 +59,10 @@ export const MAX_SYMBOLS = 2_000_000;
 /** The most bytes of names accepted, both compressed and expanded. */
 export const MAX_NAMES = 64 << 20;
 
+/** Bytes that token_index can reach. */
+const MAX_TOKENS = 0x10000;
+const SYMBOLS = "the kernel's table of symbols";
+
 function bad(what: string): KernelError {
   return new KernelError(`kallsyms: ${what}`);
 }
@@ -76,32 +81,35 @@ export function readKallsyms(
   const view = new DataView(word.buffer);
   read(at.numSyms, word.subarray(0, 4));
   const count = view.getUint32(0, true);
-  if (count === 0 || count > MAX_SYMBOLS) {
-    throw bad(`${count} symbols at kallsyms_num_syms cannot be right`);
-  }
+  const wrongCount = () =>
+    bad(`${count} symbols at kallsyms_num_syms cannot be right`);
+  if (count === 0) throw wrongCount();
   let relativeBase: bigint | undefined;
   if (at.relativeBase !== undefined) {
     read(at.relativeBase, word);
     relativeBase = view.getBigUint64(0, true);
   }
   const tokenLength = Number(at.tokenIndex - at.tokenTable);
-  if (tokenLength < 256 || tokenLength > 0x10000) {
-    throw bad("token_index does not follow token_table");
-  }
-  const tokenTable = new Uint8Array(tokenLength);
+  const unordered = () => bad("token_index does not follow token_table");
+  if (tokenLength < 256) throw unordered();
+  const tokenTable = allocateBytes(tokenLength, MAX_TOKENS, at.tokenTable, {
+    error: unordered,
+  });
   read(at.tokenTable, tokenTable);
   const tokenIndex = new Uint16Array(256);
   read(at.tokenIndex, new Uint8Array(tokenIndex.buffer));
-  const offsets = new Int32Array(count);
+  const offsets = allocateWords(Int32Array, count, MAX_SYMBOLS, at.offsets, {
+    error: wrongCount,
+  });
   read(at.offsets, new Uint8Array(offsets.buffer));
 
   // The length of the names is not stored; in every known order of the tables,
   // the markers and then the token table follow them.
   const span = Number(at.tokenTable - at.names);
-  if (span <= 0 || span > MAX_NAMES) {
-    throw bad("token_table does not follow names: an unknown layout");
-  }
-  const names = new Uint8Array(span);
+  const unknown = () =>
+    bad("token_table does not follow names: an unknown layout");
+  if (span <= 0) throw unknown();
+  const names = allocateBytes(span, MAX_NAMES, at.names, { error: unknown });
   read(at.names, names);
   return {
     count,
@@ -112,6 +120,10 @@ export function readKallsyms(
     relativeBase,
     offsetsGva: at.offsets,
   };
+}
+
+function tooLong(): KernelError {
+  return bad("the names are implausibly long");
 }
 
 /** Where each token's bytes start and end within the token table. */
@@ -145,7 +157,12 @@ function expandNames(
 ): { types: Uint8Array; bytes: Uint8Array; starts: Uint32Array } {
   // A first pass over the compressed bytes determines the exact size of the
   // result.
-  const starts = new Uint32Array(count + 1);
+  const starts = allocateWords(
+    Uint32Array,
+    count + 1,
+    MAX_SYMBOLS + 1,
+    SYMBOLS,
+  );
   let at = 0;
   let total = 0;
   for (let i = 0; i < count; i++) {
@@ -162,12 +179,14 @@ function expandNames(
     }
     // The first character is the symbol's type.
     if (--total <= starts[i]) throw bad(`symbol ${i} has no name`);
-    if (total > MAX_NAMES) throw bad("the names are implausibly long");
+    if (total > MAX_NAMES) throw tooLong();
   }
   starts[count] = total;
 
-  const types = new Uint8Array(count);
-  const bytes = new Uint8Array(total);
+  const types = allocateBytes(count, MAX_SYMBOLS, SYMBOLS);
+  const bytes = allocateBytes(total, MAX_NAMES, "the names", {
+    error: tooLong,
+  });
   at = 0;
   let to = 0;
   for (let i = 0; i < count; i++) {
@@ -207,7 +226,7 @@ function decodeOffsets(
   { count, offsets, relativeBase, offsetsGva }: KallsymsTables,
   image: GvaRange,
 ): { low: Uint32Array; absolute: number; window: CodeWindow } {
-  const low = new Uint32Array(count);
+  const low = allocateWords(Uint32Array, count, MAX_SYMBOLS, SYMBOLS);
   if (relativeBase === undefined) {
     // Since 7.x the address is &kallsyms_offsets[i] + kallsyms_offsets[i].
     if (offsetsGva === undefined) throw bad("the offsets' base is unknown");

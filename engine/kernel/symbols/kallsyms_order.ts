@@ -7,8 +7,13 @@
  *
  * @module
  */
+import { allocateBytes, allocateWords } from "../../base/allocate.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
-import type { KallsymsAddresses, KallsymsTables } from "./kallsyms.ts";
+import {
+  type KallsymsAddresses,
+  type KallsymsTables,
+  MAX_SYMBOLS,
+} from "./kallsyms.ts";
 import { nameAt, type SymbolBlob } from "./symbol_blob.ts";
 
 /** Bytes of an entry of kallsyms_seqs_of_names, a big-endian number. */
@@ -18,7 +23,12 @@ const GROUP = 256;
 
 /** Lengths in the names table: where each 256th name starts, and the end. */
 function groupStarts({ names, count }: KallsymsTables): Uint32Array {
-  const starts = new Uint32Array(Math.ceil(count / GROUP) + 1);
+  const starts = allocateWords(
+    Uint32Array,
+    Math.ceil(count / GROUP) + 1,
+    MAX_SYMBOLS,
+    "kallsyms_markers",
+  );
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (i % GROUP === 0) starts[i / GROUP] = at;
@@ -65,7 +75,7 @@ export function readOrder(
     ? (end + 7n) & ~7n
     : at.relativeBase + 8n;
   for (const gva of at.relativeBase === undefined ? [end, first] : [first]) {
-    const bytes = new Uint8Array(size);
+    const bytes = allocateBytes(size, SEQ_BYTES * MAX_SYMBOLS, gva);
     read(gva, bytes);
     const order = permutation(bytes);
     if (order !== undefined) return order;
@@ -76,8 +86,9 @@ export function readOrder(
 /** Decodes a table; `undefined` when it is not a permutation. */
 function permutation(bytes: Uint8Array): Uint32Array | undefined {
   const count = bytes.length / SEQ_BYTES;
-  const order = new Uint32Array(count);
-  const seen = new Uint8Array(count);
+  const what = "kallsyms_seqs_of_names";
+  const order = allocateWords(Uint32Array, count, MAX_SYMBOLS, what);
+  const seen = allocateBytes(count, MAX_SYMBOLS, what);
   for (let i = 0, at = 0; i < count; i++, at += SEQ_BYTES) {
     const index = bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2];
     if (index >= count || seen[index] === 1) return undefined;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import {
   type ReadGva,
@@ -89,10 +90,15 @@ export class ModuleSymbols implements SymbolRegion {
    */
   static read(read: ReadGva, tables: ModuleTables): ModuleSymbols {
     const { count, module } = tables;
-    if (count > MAX_SYMBOLS) {
-      throw new KernelError(`module ${module} claims to have ${count} symbols`);
-    }
-    const symtab = new Uint8Array(count * SYM_BYTES);
+    const symtab = allocateBytes(
+      count * SYM_BYTES,
+      MAX_SYMBOLS * SYM_BYTES,
+      tables.symtab,
+      {
+        error: () =>
+          new KernelError(`module ${module} claims to have ${count} symbols`),
+      },
+    );
     read(tables.symtab, symtab);
     const view = new DataView(symtab.buffer);
     let longest = 0;
@@ -103,7 +109,8 @@ export class ModuleSymbols implements SymbolRegion {
       throw new KernelError(`module ${module}'s symbol table is damaged`);
     }
     const strings = readUpTo(read, tables.strtab, longest + NAME_BYTES + 1);
-    const letters = new Uint8Array(count).fill(UNKNOWN);
+    const letters = allocateBytes(count, MAX_SYMBOLS, tables.symtab)
+      .fill(UNKNOWN);
     if (tables.typetab !== undefined) read(tables.typetab, letters);
 
     const names: Uint8Array[] = [];

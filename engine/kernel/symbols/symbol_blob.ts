@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 
 /** Names and type letters of symbols, without addresses. */
@@ -39,6 +40,12 @@ export interface SymbolBlob extends NameTable {
 }
 
 /**
+ * The most bytes of names. Names of a guest may share their bytes, and take more
+ * than its table of strings has.
+ */
+const MOST_NAMES = 64 << 20;
+
+/**
  * Builds a {@linkcode NameTable} from names, given as bytes, and their type
  * letters.
  */
@@ -53,7 +60,7 @@ export function nameTable(
     total += names[i].length;
   }
   starts[names.length] = total;
-  const bytes = new Uint8Array(total);
+  const bytes = allocateBytes(total, MOST_NAMES, "a table of names");
   for (let i = 0; i < names.length; i++) bytes.set(names[i], starts[i]);
   return { count: names.length, types, names: bytes, starts };
 }
@@ -129,7 +136,7 @@ export function buildBlob(
   if (text < absolute) {
     throw new KernelError(`${source}: _text is listed as an absolute symbol`);
   }
-  const offsets = new Uint32Array(count);
+  const offsets = new Uint32Array(low.length);
   for (let i = 0; i < count; i++) {
     offsets[i] = i < absolute ? low[i] : low[i] - textLow;
   }

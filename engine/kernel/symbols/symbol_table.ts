@@ -70,7 +70,7 @@ export class SymbolTable implements Symbols {
     this.#blob = blob;
     this.#window = new CodeWindow(textGva);
     this.#text = Number(textGva - this.#window.base);
-    const low = new Uint32Array(blob.count);
+    const low = new Uint32Array(blob.offsets.length);
     low.set(blob.offsets.subarray(0, blob.absolute));
     for (let i = blob.absolute; i < blob.count; i++) {
       low[i] = blob.offsets[i] + this.#text;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { CPU } from "../page/abi.ts";
 import {
   type ControlPage,
@@ -40,7 +41,9 @@ export interface KeyEvents {
 
 /** Random words from the operating system. */
 export function randomWords(count: number): Int32Array {
-  return crypto.getRandomValues(new Int32Array(count));
+  return crypto.getRandomValues(
+    allocateWords(Int32Array, count, 1024, "random words"),
+  );
 }
 
 /** Manages the keys of all CPUs of a guest. */

@@ -132,7 +132,10 @@ export class Klog implements Disposable {
       syncFolder(dirname(path));
       if (file.size > 0) {
         if (torn > 0) {
-          writeSync(this.#file, new Uint8Array(KLOG_RECORD_BYTES - torn));
+          writeSync(
+            this.#file,
+            new Uint8Array(KLOG_RECORD_BYTES).subarray(torn),
+          );
         }
         this.append([{ type: KLOG.resume, a: torn }]);
       }

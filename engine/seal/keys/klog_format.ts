@@ -177,7 +177,7 @@ export interface KlogHead {
 
 function slotCheck(slot: Uint8Array): Uint8Array {
   const check = createHash("sha256").update(slot.subarray(0, 40)).digest();
-  return new Uint8Array(check.subarray(0, 24));
+  return Uint8Array.from(check.subarray(0, 24));
 }
 
 /** Fills in a slot of the head file. */

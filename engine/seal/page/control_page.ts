@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes, allocateWords } from "../../base/allocate.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
@@ -207,7 +208,7 @@ export class ControlPage {
 
   /** The text at an offset in the page, up to a NUL. */
   text(offset: number, length: number): string {
-    const bytes = new Uint8Array(length);
+    const bytes = allocateBytes(length, CONTROL.bytes, "a text of the module");
     this.kernel.memory.read(this.gpa + offset, bytes);
     const end = bytes.indexOf(0);
     return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
@@ -270,7 +271,12 @@ export function ringPages(
 ): Float64Array {
   // Where pages are large, a ring may be smaller than one.
   const count = Math.ceil(entries * ENTRY.bytes / kernel.pageSize);
-  const pages = new Float64Array(count);
+  const pages = allocateWords(
+    Float64Array,
+    count,
+    Math.ceil(MOST_RING_BYTES / kernel.pageSize),
+    ring,
+  );
   for (let i = 0; i < pages.length; i++) {
     pages[i] = kernel.space.translate(ring + BigInt(i * kernel.pageSize)).gpa;
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { closeSync, readSync } from "node:fs";
 import { XftraceError } from "../../base/errors.ts";
 import { openHostFile } from "../../base/host_file/open.ts";
@@ -11,6 +12,7 @@ import {
   decodeStart,
   HEAD_BYTES,
   isBlockHead,
+  MOST_BODY_BYTES,
   type RecordingStart,
   TAG_BYTES,
 } from "./recording_format.ts";
@@ -93,7 +95,9 @@ export class RecordingFile implements Disposable {
   }
 
   #bytes(at: number, length: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(length);
+    const bytes = allocateBytes(length, MOST_BODY_BYTES, this.path, {
+      error: (message) => new XftraceError(message),
+    });
     for (let done = 0; done < length;) {
       const got = readSync(this.#fd, bytes, done, length - done, at + done);
       if (got === 0) {

@@ -239,7 +239,7 @@ export class TagChain {
   #tag(...parts: readonly (string | Uint8Array)[]): Uint8Array {
     const mac = createHmac("sha256", this.#key);
     for (const part of parts) mac.update(part);
-    return new Uint8Array(mac.digest().subarray(0, TAG_BYTES));
+    return Uint8Array.from(mac.digest().subarray(0, TAG_BYTES));
   }
 
   /** Wipes the key. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { syscallParameters } from "../../arch/syscall_parameters.ts";
 import type { Syscalls } from "../../arch/syscalls.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
@@ -65,6 +66,8 @@ export interface SealedConfig {
 const IDLE_MS = 200;
 /** Number of functions whose call sites can be changed quickly. */
 const FEW_FUNCTIONS = 4096;
+/** More bytes than the addresses of all of a kernel's functions take. */
+const MOST_MESSAGE = 16 << 20;
 
 /** A configuration in the form that is sent to the module. */
 export interface ResolvedConfig {
@@ -186,8 +189,10 @@ export function resolveConfig(
     ? []
     : dispatcherRanges(kernel);
   const seal = config.seal ?? "siphash+ratchet";
-  const message = new Uint8Array(
+  const message = allocateBytes(
     CONFIG.bytes + (roots.length + filter.size) * 8,
+    MOST_MESSAGE,
+    "the list of functions",
   );
   const view = new DataView(message.buffer);
   const flags = (all ? CONFIG_FLAG.all_functions : 0) |
