@@ -6,11 +6,16 @@
  */
 
 import { closeSync, readSync, statSync } from "node:fs";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { allocateBytes } from "../base/allocate.ts";
 import { XftraceError } from "../base/errors.ts";
-import { codeOf, fileError } from "../base/file_error.ts";
+import { fileError } from "../base/file_error.ts";
 import { openHostFile } from "../base/host_file/open.ts";
-import { isZstd, zstdFrames } from "./elf_core_zstd.ts";
+import {
+  packingOf,
+  spareMemory,
+  unpack,
+  unpackedLimit,
+} from "./elf_core_unpack.ts";
 
 /** Random access to the bytes of a core, decompressed. */
 export interface ByteSource extends Disposable {
@@ -33,18 +38,15 @@ export interface SourceOptions {
    */
   readonly inMemory?: number;
   /**
-   * The most bytes a compressed file may decompress to; default: 256 MiB, or 64
-   * times its size if that is more, but at most 8 GiB. A larger one must first
-   * be decompressed on disk.
+   * The most bytes a compressed file may decompress to; default: see
+   * {@linkcode unpackedLimit}. A larger one must first be decompressed on disk.
    */
   readonly decompressed?: number;
+  /** Bytes of memory to spare; default: those of this host. */
+  readonly spare?: number;
 }
 
 const MIB = 1024 * 1024;
-/** See {@linkcode SourceOptions.decompressed}. */
-const DECOMPRESSED = { least: 256 * MIB, times: 64, most: 8192 * MIB };
-/** More zstd frames than a file is compressed to. */
-const MOST_FRAMES = 1 << 16;
 const CHUNK = 64 * 1024;
 const CACHED_CHUNKS = 512;
 
@@ -90,18 +92,16 @@ export function openSource(
     }
     const head = new Uint8Array(4);
     attempt(path, () => readSync(fd, head, 0, 4, 0));
-    const gzip = head[0] === 0x1f && head[1] === 0x8b;
-    if (gzip || isZstd(head)) {
-      const packed = readWhole(path, fd, size);
-      const { least, times, most } = DECOMPRESSED;
+    const packing = packingOf(head);
+    if (packing !== undefined) {
       const limit = options.decompressed ??
-        Math.min(most, Math.max(least, times * packed.length));
-      return bytesSource(
-        gzip ? gunzip(path, packed, limit) : unzstd(path, packed, limit),
-      );
+        unpackedLimit(size, options.spare ?? spareMemory());
+      const read = () => readWhole(path, fd, size, limit + MIB);
+      return bytesSource(unpack(path, packing, read, size, limit));
     }
-    if (size <= (options.inMemory ?? 256 * MIB)) {
-      return bytesSource(readWhole(path, fd, size));
+    const inMemory = options.inMemory ?? 256 * MIB;
+    if (size <= inMemory) {
+      return bytesSource(readWhole(path, fd, size, inMemory));
     }
     keep = true;
     return fileSource(path, fd, size);
@@ -111,8 +111,15 @@ export function openSource(
 }
 
 /** All bytes of an open file, as many as it had when it was opened. */
-function readWhole(path: string, fd: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
+function readWhole(
+  path: string,
+  fd: number,
+  size: number,
+  most: number,
+): Uint8Array {
+  const bytes = allocateBytes(size, most, path, {
+    error: (message) => new XftraceError(message),
+  });
   for (let done = 0; done < size;) {
     const got = attempt(
       path,
@@ -140,7 +147,11 @@ function fileSource(path: string, fd: number, size: number): ByteSource {
   const chunk = (index: number): Uint8Array => {
     let bytes = cache.get(index);
     if (bytes === undefined) {
-      bytes = new Uint8Array(Math.min(CHUNK, size - index * CHUNK));
+      bytes = allocateBytes(
+        Math.min(CHUNK, size - index * CHUNK),
+        CHUNK,
+        path,
+      );
       fill(index * CHUNK, bytes);
       if (cache.size >= CACHED_CHUNKS) {
         for (const oldest of cache.keys()) {
@@ -173,73 +184,6 @@ function fileSource(path: string, fd: number, size: number): ByteSource {
       closeSync(fd);
     },
   };
-}
-
-function unzstd(path: string, packed: Uint8Array, limit: number): Uint8Array {
-  const { frames, fault } = zstdFrames(packed);
-  if (fault === "cut short") throw cutShort(path);
-  if (fault === "damaged" || frames.length > MOST_FRAMES) throw damaged(path);
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  for (const { start, end } of frames) {
-    const part = decompress(
-      path,
-      limit - total,
-      (maxOutputLength) =>
-        zstdDecompressSync(packed.subarray(start, end), { maxOutputLength }),
-    );
-    parts.push(part);
-    total += part.length;
-  }
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function gunzip(path: string, packed: Uint8Array, limit: number): Uint8Array {
-  return decompress(
-    path,
-    limit,
-    (maxOutputLength) => gunzipSync(packed, { maxOutputLength }),
-  );
-}
-
-function decompress(
-  path: string,
-  limit: number,
-  run: (limit: number) => Uint8Array,
-): Uint8Array {
-  try {
-    const bytes = run(Math.max(1, limit));
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ERR_BUFFER_TOO_LARGE") {
-      throw new XftraceError(
-        `${path} is too large to decompress in memory; decompress it first ` +
-          `(zstd -d or gunzip) and give the result`,
-      );
-    }
-    if (code === "Z_BUF_ERROR") throw cutShort(path);
-    throw damaged(path);
-  }
-}
-
-function cutShort(path: string): XftraceError {
-  return new XftraceError(
-    `${path} is cut short: its compressed data ends too early; copy it again`,
-  );
-}
-
-function damaged(path: string): XftraceError {
-  return new XftraceError(
-    `${path} is damaged: its compressed data cannot be read; copy it again`,
-  );
 }
 
 function endsEarly(path: string): XftraceError {
