@@ -13,7 +13,7 @@ import { openHostFile } from "../base/host_file/open.ts";
 import {
   packingOf,
   spareMemory,
-  unpack,
+  unpackCore,
   unpackedLimit,
 } from "./elf_core_unpack.ts";
 
@@ -97,7 +97,7 @@ export function openSource(
       const limit = options.decompressed ??
         unpackedLimit(size, options.spare ?? spareMemory());
       const read = () => readWhole(path, fd, size, limit + MIB);
-      return bytesSource(unpack(path, packing, read, size, limit));
+      return bytesSource(unpackCore(path, packing, read, size, limit));
     }
     const inMemory = options.inMemory ?? 256 * MIB;
     if (size <= inMemory) {

@@ -71,7 +71,7 @@ export function unpackedLimit(size: number, spare: number): number {
  * @throws {XftraceError} when it is damaged or cut short, or unpacks to more:
  * then the sentence says how to decompress it on disk.
  */
-export function unpack(
+export function unpackCore(
   path: string,
   packing: Packing,
   read: () => Uint8Array,

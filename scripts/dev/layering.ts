@@ -1,11 +1,12 @@
 /**
  * Fails when an import or the text of a file breaks a rule of rules.ts,
- * rooms.ts, architecture.ts or exported_names.ts. Prints `file:line: rule` for
+ * rooms.ts, architecture.ts, allocations.ts or exported_names.ts. Prints `file:line: rule` for
  * each.
  *
  * @module
  */
 import { z } from "zod";
+import { brokenByAllocation } from "./allocations.ts";
 import { brokenByArchImport, brokenByArchitecture } from "./architecture.ts";
 import { doubleNames, isNamed } from "./exported_names.ts";
 import { filesBelow, readText } from "./files.ts";
@@ -45,6 +46,7 @@ for (const path of paths) {
   violations.push(
     ...brokenByText(path, text),
     ...brokenByArchitecture(path, text),
+    ...brokenByAllocation(path, text),
   );
   if (isCode(path) && isLong(text)) {
     console.warn(`${path}: warning: long; split it by its ideas`);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
@@ -40,6 +41,9 @@ const COMMIT_BITS = 0x3fff_ffff;
  * onto it.
  */
 const RB_WRITE_MASK = 0xf_ffff;
+
+/** More bytes than precede the events of a page. */
+const MOST_HEAD = 1024;
 
 /** Access to a CPU's pages by index, and how much of each has been read. */
 export class PageSet {
@@ -122,8 +126,13 @@ export class PageSet {
     this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
     this.#writeWords = pages.map((page) => this.#view(page.write, 8));
     this.#readWords = pages.map((page) => this.#view(page.readAt, 4));
-    this.#head = new Uint8Array(Math.max(8, layout.data));
-    this.#headWords = new Uint32Array(this.#head.buffer);
+    this.#headWords = allocateWords(
+      Uint32Array,
+      Math.ceil(Math.max(8, layout.data) / 4),
+      MOST_HEAD / 4,
+      "struct buffer_data_page",
+    );
+    this.#head = new Uint8Array(this.#headWords.buffer);
   }
 
   #view(gpa: number, length: number): Uint32Array | undefined {

@@ -97,11 +97,11 @@ const findingShape: z.ZodType<RecordedFinding> = z.object({
 /** The bytes of a new file before its first block. */
 export function encodeHeader(header: RecordingHeader): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(START_BYTES + padded).fill(0x20);
+  const bytes = new Uint8Array(START_BYTES + Math.ceil(json.length / 8) * 8)
+    .fill(0x20);
   bytes.set(new TextEncoder().encode(MAGIC + RECORDING_VERSION));
   const view = new DataView(bytes.buffer);
-  view.setUint32(8, padded, true);
+  view.setUint32(8, bytes.length - START_BYTES, true);
   view.setUint32(12, 0, true);
   bytes.set(json, START_BYTES);
   return bytes;
