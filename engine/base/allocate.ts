@@ -27,7 +27,9 @@ export type Sized = string | bigint;
 
 /** A kind of typed array. */
 export interface WordArray<A> {
+  /** Bytes of a word. */
   readonly BYTES_PER_ELEMENT: number;
+  /** Makes an array of so many words, all zero. */
   new (length: number): A;
 }
 

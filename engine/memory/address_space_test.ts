@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MemoryError } from "../base/errors.ts";
+import { BudgetError } from "../base/budget.ts";
+import { KernelError, MemoryError } from "../base/errors.ts";
 import { AddressSpace } from "./address_space.ts";
 import { BufferMemory } from "./buffer_memory_fixture.ts";
 import { PageTableBuilder } from "../arch/x86_64/page_tables_fixture.ts";
@@ -79,4 +80,44 @@ Deno.test("strings span pages and end where the mapping ends", () => {
   bytes.set(new TextEncoder().encode("größe\0").subarray(3), 0x3000);
   assert.equal(s.string(VMALLOC + 4093n), "größe");
   assert.throws(() => s.string(VMALLOC + 8192n), MemoryError);
+});
+
+Deno.test("a size that nothing in memory has is one clear error", () => {
+  const { tables, space } = guest();
+  tables.map(VMALLOC, 0x9000n, KIB4);
+  const s = space();
+  for (const size of [-1, 0.5, NaN, 2 ** 30, 2 ** 53, Infinity]) {
+    for (
+      const read of [
+        () => s.bytes(VMALLOC, size),
+        () => s.string(VMALLOC, size),
+      ]
+    ) {
+      assert.throws(
+        read,
+        (error) =>
+          error instanceof KernelError &&
+          /lies at 0xffffc90000000000 claims to have/.test(error.message),
+        `${size}`,
+      );
+    }
+  }
+  assert.equal(s.bytes(VMALLOC, 0).length, 0);
+});
+
+Deno.test("the bytes of strings are taken from the budget", () => {
+  const { bytes, tables, space } = guest();
+  tables.map(VMALLOC, 0x9000n, KIB4);
+  bytes.fill(0x61, 0x9000, 0xa000);
+  const s = space();
+  s.budget.allow({
+    of: "one test",
+    reads: 1000,
+    bytes: 10_000,
+    nodes: 0,
+    ms: Infinity,
+  });
+  s.string(VMALLOC, 4096);
+  s.string(VMALLOC, 4096);
+  assert.throws(() => s.string(VMALLOC, 4096), BudgetError);
 });

@@ -15,6 +15,9 @@ import type { Selection, SyscallTarget } from "../query/program.ts";
 import { durationText } from "./fields/values.ts";
 import type { StreamContext } from "./fields/stream_access.ts";
 
+/** Levels that are indented at most: the guest says how deep a call is. */
+const DEEPEST = 512;
+
 /** Formats the events of a stream as lines. */
 export class EventLines {
   readonly #context: StreamContext;
@@ -75,7 +78,8 @@ export class EventLines {
         : "";
       return `${select.calls[call].name}(${args.join(", ")})${ret}  ${took}`;
     }
-    let text = `${"  ".repeat(Math.max(0, this.#depth(frame, row)))}${name}`;
+    const depth = Math.max(0, Math.min(this.#depth(frame, row), DEEPEST));
+    let text = "  ".repeat(depth) + name;
     const ret = this.#access("ret");
     if (ret?.shape === "number") {
       text += `() -> ${returned(ret.at(frame, row))}`;

@@ -164,6 +164,15 @@ Deno.test("a function's call, its caller, and its level if several were asked fo
   assert.equal(line(GRAPH, callFrame({})), "f16  1.50 us");
 });
 
+Deno.test("a call is indented 512 levels at most, whatever depth the guest says", () => {
+  for (const depth of [512, 65535, 2 ** 31 - 1]) {
+    const text = line({ ...GRAPH, depth: 3 }, callFrame({ depth }));
+    assert.ok(text.startsWith("  ".repeat(512) + "f"), `${depth}`);
+  }
+  const below = line({ ...GRAPH, depth: 3 }, callFrame({ depth: -1 }));
+  assert.ok(below.startsWith("f"));
+});
+
 Deno.test("a call that the module recorded without arguments is shown like any function's", () => {
   const select: Selection = {
     via: "module calls",

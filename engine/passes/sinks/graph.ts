@@ -10,6 +10,9 @@ import type { SinkSpec } from "../../query/spec.ts";
 import type { Frame, Inside } from "../fields/frame.ts";
 import { AsTheyCome, type SinkContext, type SinkKind } from "./sink.ts";
 
+/** Levels that are indented at most: the guest says how deep a call is. */
+const DEEPEST = 512;
+
 /** The options of `graph()`. */
 export interface GraphSpec extends SinkSpec {
   readonly kind: "graph";
@@ -78,5 +81,7 @@ function line(
     : ns === ns
     ? `${overheadMark(ns)} ${graphDuration(ns)}`
     : "?".padStart(9).padEnd(14);
-  return `${duration}|  ${"  ".repeat(depth)}${shown(what)}\n`;
+  return `${duration}|  ${"  ".repeat(Math.max(0, Math.min(depth, DEEPEST)))}${
+    shown(what)
+  }\n`;
 }
