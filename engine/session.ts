@@ -15,6 +15,29 @@ import {
 } from "./kernel/locate/describe.ts";
 import type { Kernel } from "./kernel/core/kernel.ts";
 
+/**
+ * Why a guest is no longer there: its process has ended; it runs another kernel
+ * (reboot, kexec), or the same one from its beginning; or the file of its memory
+ * was cut short.
+ */
+export type GuestEnd = "ended" | "restarted" | "cut short";
+
+/**
+ * Each {@linkcode GuestEnd} as what happened to the guest: `has ended`.
+ *
+ * @example
+ * ```ts
+ * import { END_TEXT } from "xftrace";
+ *
+ * console.log(`the guest ${END_TEXT.restarted}`);
+ * ```
+ */
+export const END_TEXT: Readonly<Record<GuestEnd, string>> = {
+  ended: "has ended",
+  restarted: "was restarted",
+  "cut short": "has lost its memory: the file was cut short",
+};
+
 /** An open target. */
 export interface Session extends Disposable {
   /** The target as the user names it: `qemu:web1`. */
@@ -28,8 +51,16 @@ export interface Session extends Disposable {
   /** Bytes of RAM that the guest has or had, including what cannot be read. */
   readonly ramBytes: number;
   readonly kernel: Kernel;
-  /** Whether the guest is still running; always false for a core. */
+  /**
+   * Whether the guest is still running, and still the one that was opened;
+   * always false for a recording.
+   */
   alive(): boolean;
+  /**
+   * Why the guest that was opened is no longer there; `undefined` while it is,
+   * and for a recording.
+   */
+  end(): GuestEnd | undefined;
   /**
    * The registers of the guest's processors, from the hypervisor or from the
    * recording; or why there are none. In a running guest, each vCPU leaves
@@ -101,6 +132,7 @@ export function openCoreSession(
       ),
       kernel,
       alive: () => false,
+      end: () => undefined,
       registers: () => Promise.resolve(savedRegisters(memory, kernel)),
       [Symbol.dispose]: () => memory[Symbol.dispose](),
     };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MemoryError } from "../engine/base/errors.ts";
+import { GuestGoneError, MemoryError } from "../engine/base/errors.ts";
 import {
   CLOSED,
   type GpaRange,
@@ -137,6 +137,14 @@ export class MappedMemory implements PhysicalMemory {
     );
   }
 
+  /** Refuses what was read or written when the file was cut short meanwhile. */
+  #requireThere(mapping: Mapping): void {
+    if (!mapping.lost) return;
+    throw new GuestGoneError(
+      `${this.name}: its memory is gone: ${mapping.path} was cut short, or the host has no memory left for it`,
+    );
+  }
+
   dataRanges(): GpaRange[] {
     return this.#segments.flatMap((segment) => {
       const shift = segment.start - segment.offset;
@@ -154,6 +162,7 @@ export class MappedMemory implements PhysicalMemory {
     if (segment !== undefined) {
       const at = gpa - segment.start + segment.offset;
       into.set(segment.mapping.bytes.subarray(at, at + into.length));
+      this.#requireThere(segment.mapping);
       return;
     }
     // A range may continue in the next segment (those of NUMA backends are
@@ -168,6 +177,7 @@ export class MappedMemory implements PhysicalMemory {
   view(gpa: number, length: number): Uint8Array | undefined {
     const segment = this.#segment(gpa, length);
     if (segment === undefined) return undefined;
+    this.#requireThere(segment.mapping);
     const at = gpa - segment.start + segment.offset;
     return segment.mapping.bytes.subarray(at, at + length);
   }
@@ -182,6 +192,7 @@ export class MappedMemory implements PhysicalMemory {
         let at = range.start;
         while (found.length < limit && at + bytes.length <= range.end) {
           const hit = segment.mapping.find(bytes, at, range.end);
+          this.#requireThere(segment.mapping);
           if (hit < 0) break;
           found.push(hit + shift);
           at = hit + 1;
@@ -205,6 +216,7 @@ export class MappedMemory implements PhysicalMemory {
   write(gpa: number, bytes: Uint8Array): void {
     const { mapping, at } = this.#writable(gpa, bytes.length);
     mapping.bytes.set(bytes, at);
+    this.#requireThere(mapping);
   }
 
   compareExchange(
@@ -213,19 +225,10 @@ export class MappedMemory implements PhysicalMemory {
     expected: bigint,
     replacement: bigint,
   ): bigint {
-    const { mapping: { buffer }, at } = this.#writable(gpa, width, width);
-    if (width === 4) {
-      const word = new Int32Array(buffer, at, 1);
-      const old = Atomics.compareExchange(
-        word,
-        0,
-        Number(BigInt.asIntN(32, expected)),
-        Number(BigInt.asIntN(32, replacement)),
-      );
-      return BigInt.asUintN(32, BigInt(old));
-    }
-    const word = new BigUint64Array(buffer, at, 1);
-    return Atomics.compareExchange(word, 0, expected, replacement);
+    const { mapping, at } = this.#writable(gpa, width, width);
+    const old = exchange(mapping.buffer, at, width, expected, replacement);
+    this.#requireThere(mapping);
+    return old;
   }
 
   [Symbol.dispose](): void {
@@ -234,4 +237,26 @@ export class MappedMemory implements PhysicalMemory {
     for (const mapping of this.#mappings) mapping[Symbol.dispose]();
     for (const mapping of this.#writes) mapping[Symbol.dispose]();
   }
+}
+
+/** Exchanges a word of a mapping, atomically; returns what it held. */
+function exchange(
+  buffer: ArrayBuffer,
+  at: number,
+  width: 4 | 8,
+  expected: bigint,
+  replacement: bigint,
+): bigint {
+  if (width === 4) {
+    const word = new Int32Array(buffer, at, 1);
+    const old = Atomics.compareExchange(
+      word,
+      0,
+      Number(BigInt.asIntN(32, expected)),
+      Number(BigInt.asIntN(32, replacement)),
+    );
+    return BigInt.asUintN(32, BigInt(old));
+  }
+  const word = new BigUint64Array(buffer, at, 1);
+  return Atomics.compareExchange(word, 0, expected, replacement);
 }

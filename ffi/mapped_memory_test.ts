@@ -306,6 +306,48 @@ Deno.test("mapped: a truncated file is noticed, disposing detaches views", () =>
   assert.equal(memory.intact, false);
 });
 
+Deno.test({
+  name: "mapped: what is cut off a file is an error, and no signal",
+  // On other processors the signal ends the process.
+  ignore: Deno.build.arch !== "x86_64",
+  fn() {
+    const word = (memory: MappedMemory, gpa: number) =>
+      memory.compareExchange(gpa, 4, 0n, 1n);
+    const ways: ((memory: MappedMemory) => void)[] = [
+      (memory) => memory.read(HOLE + 16, new Uint8Array(16)),
+      (memory) => memory.read(HOLE - 8, new Uint8Array(16)),
+      (memory) => memory.write(HOLE + 16, Uint8Array.of(1)),
+      (memory) => word(memory, HOLE + 16),
+    ];
+    for (const way of ways) {
+      using file = new MemoryFile(2 * HOLE);
+      file.put(Uint8Array.of(7), 0);
+      using memory = new MappedMemory(
+        "file:test",
+        [{ path: file.path }],
+        [{ start: 0, end: 2 * HOLE, backing: 0, offset: 0 }],
+        { writable: true },
+      );
+      using other = new MappedMemory(
+        "file:test",
+        [{ path: file.path, length: HOLE }],
+        [{ start: 0, end: HOLE, backing: 0, offset: 0 }],
+      );
+      const view = memory.view(0, 2 * HOLE);
+      file.resize(HOLE);
+      assert.throws(() => way(memory), GuestGoneError);
+      assert.equal(memory.intact, false);
+      // Views are not checked, but can be read.
+      assert.equal(view?.[HOLE + 16], 0);
+      assert.throws(() => memory.read(0, new Uint8Array(1)), GuestGoneError);
+      assert.throws(() => memory.view(0, 1), GuestGoneError);
+      // What was cut off is not part of this one.
+      assert.equal(other.view(0, 1)?.[0], 7);
+      assert.equal(other.intact, true);
+    }
+  },
+});
+
 Deno.test("read: a truncated file means that the guest is gone", () => {
   using file = new MemoryFile(2 * HOLE);
   using memory = MAKERS.read(

@@ -4,6 +4,7 @@
  * @module
  */
 import { XftraceError } from "../engine/base/errors.ts";
+import { FaultGuard } from "./fault_guard.ts";
 import { errno, errnoText, libc } from "./libc.ts";
 import { FileDescriptor, type FileRange } from "./file_descriptor.ts";
 import { requireIdentity } from "./file_identity.ts";
@@ -24,6 +25,7 @@ export class Mapping implements Disposable {
   readonly #pointer: Deno.PointerObject;
   readonly #fd: FileDescriptor;
   readonly #length: number;
+  readonly #guard: FaultGuard;
   #open = true;
 
   private constructor(
@@ -34,6 +36,7 @@ export class Mapping implements Disposable {
     this.#fd = fd;
     this.#pointer = pointer;
     this.#length = length;
+    this.#guard = new FaultGuard(pointer, length);
     this.buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, length);
     this.bytes = new Uint8Array(this.buffer);
   }
@@ -121,9 +124,25 @@ export class Mapping implements Disposable {
     }
   }
 
-  /** Whether the file is still as long as what is mapped of it. */
+  /** Path of the file, for messages. */
+  get path(): string {
+    return this.#fd.path;
+  }
+
+  /**
+   * Whether the bytes are lost: a page that is read was cut off the file, or the
+   * host had no memory for it. Then all bytes read as zeros.
+   */
+  get lost(): boolean {
+    return this.#guard.hit;
+  }
+
+  /**
+   * Whether the bytes are the file's, and the file is still as long as what is
+   * mapped of it.
+   */
   get intact(): boolean {
-    return this.#open && this.#fd.size() >= this.#length;
+    return this.#open && !this.lost && this.#fd.size() >= this.#length;
   }
 
   /** Parts of `[start, end)` (bytes of the file) that are not holes. */
@@ -153,6 +172,7 @@ export class Mapping implements Disposable {
     this.#open = false;
     // A read after munmap would crash the process: detach the buffer first.
     this.buffer.transfer(0);
+    this.#guard[Symbol.dispose]();
     libc().munmap(this.#pointer, BigInt(this.#length));
     this.#fd[Symbol.dispose]();
   }

@@ -43,6 +43,7 @@ lab.command("up")
   .option("--append <parameters>", "more kernel parameters", "")
   .option("--no-share", "give it private memory instead of a shared file")
   .option("--agent", "run QEMU's guest agent in it, with a port for it")
+  .option("--reboots", "let it restart within its QEMU")
   .option("--cpu <model>", "QEMU's processor model (default: the best)")
   .addOption(
     new Option("--machine <type>", "machine to build").choices(MACHINES)

@@ -103,7 +103,8 @@ export function qemuArguments(
         `memory-backend-file,id=ram,size=${size},mem-path=${memory},share=on`,
       ]
       : []),
-    ...["-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"],
+    ...["-display", "none", "-nodefaults", "-no-user-config"],
+    ...(settings.reboots ? [] : ["-no-reboot"]),
     ...["-pidfile", `${directory}/qemu.pid`],
     ...["-qmp", `unix:${directory}/qmp.sock,server=on,wait=off`],
     ...["-chardev", `file,id=console,path=${directory}/serial.log`],

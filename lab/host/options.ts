@@ -51,6 +51,11 @@ export interface GuestOptions {
    * `qga.sock` in the guest's folder. Default false.
    */
   readonly agent?: boolean;
+  /**
+   * Whether the guest may restart within its QEMU. Default false: QEMU ends when
+   * the guest reboots.
+   */
+  readonly reboots?: boolean;
   /** Additional arguments for QEMU. */
   readonly qemuArgs?: readonly string[];
   /** How many seconds the guest has to come up. Default 300. */
@@ -81,6 +86,7 @@ export interface GuestSettings {
   readonly machine: Machine;
   readonly modules: readonly string[];
   readonly agent: boolean;
+  readonly reboots: boolean;
   readonly qemuArgs: readonly string[];
   readonly bootSeconds: number;
   readonly lifeSeconds: number;
@@ -105,6 +111,7 @@ export function settle(options: GuestOptions): GuestSettings {
     machine: options.machine ?? "q35",
     modules: options.modules ?? [],
     agent: options.agent ?? false,
+    reboots: options.reboots ?? false,
     qemuArgs: options.qemuArgs ?? [],
     bootSeconds: options.bootSeconds ?? 300,
     lifeSeconds: options.lifeSeconds ?? LONGEST_LIFE,

@@ -54,6 +54,14 @@ export interface KernelCandidate {
   readonly why: string;
 }
 
+/**
+ * Whether a kernel still runs. `runs`: its clock advances. `still`: its clock
+ * stands still, so the guest is idle, paused, stuck, or about to start another
+ * kernel; nothing should be read from it or written to it until that is known.
+ * `other`: the guest runs another kernel, or this one was started anew.
+ */
+export type Life = "runs" | "still" | "other";
+
 /** What a kernel's description was made from, to be read again. */
 export interface KernelOrigin {
   /**
@@ -67,6 +75,18 @@ export interface KernelOrigin {
    * then memory holds another kernel. `undefined`: nothing. Takes some 5 ms.
    */
   changed(): string | undefined;
+  /**
+   * Identifies this boot of the guest: another boot of the same kernel at the
+   * same address has another one. A guest that wants to can change it.
+   */
+  readonly boot: string;
+  /**
+   * Whether the kernel still runs, to be asked before each reading of a guest
+   * that is followed; always `runs` for a recording. Takes microseconds.
+   *
+   * @throws {GuestGoneError} when the guest has ended.
+   */
+  life(): Life;
   /**
    * The kallsyms tables as they lie in the guest now.
    *

@@ -19,6 +19,7 @@ import { LiveSymbols } from "../symbols/live_symbols.ts";
 import { findName, type SymbolBlob } from "../symbols/symbol_blob.ts";
 import { SymbolTable } from "../symbols/symbol_table.ts";
 import { tablesIdentity, whatChanged } from "./identity.ts";
+import { bootMark, LifeWatch } from "./life.ts";
 import {
   imageOf,
   type Located,
@@ -268,8 +269,22 @@ function describe(
       ? undefined
       : (space: AddressSpace) => tablesNow({ ...located, space }),
     tables: tables === undefined ? undefined : tablesIdentity(tables),
+    boot: {
+      mark: bootMark({ space, symbols, types, banner: bannerGva }),
+      now: (space: AddressSpace) =>
+        bootMark({ space, symbols, types, banner: bannerGva }),
+    },
     others: () => newNotes(space.memory, notes),
   };
+  const life = space.memory.live
+    ? new LifeWatch({
+      space,
+      symbols,
+      types,
+      banner: bannerGva,
+      changed: () => whatChanged(identity, 0),
+    })
+    : undefined;
   return new Kernel(located.arch, space, symbols, types, live, {
     release,
     banner,
@@ -282,7 +297,9 @@ function describe(
     describedBy,
   }, {
     candidates,
+    boot: identity.boot.mark,
     changed: () => whatChanged(identity),
+    life: () => life?.look() ?? "runs",
     tables: () => tablesNow(located),
     order: () => orderNow(located),
   });

@@ -25,6 +25,11 @@ export interface Identity {
   readonly readTables: ((space: AddressSpace) => KallsymsTables) | undefined;
   /** What they were, from {@linkcode tablesIdentity}. */
   readonly tables: string | undefined;
+  /** Which boot it was, and which one memory holds now; see `bootMark`. */
+  readonly boot: {
+    readonly mark: string;
+    readonly now: (space: AddressSpace) => string;
+  };
   /** Whether memory holds descriptions of kernels that it did not hold then. */
   readonly others: () => boolean;
 }
@@ -42,9 +47,14 @@ export function tablesIdentity(tables: KallsymsTables): string {
  * What no longer is as it was, in a few words; `undefined` when the kernel is
  * the one that was described. Takes some 5 ms; longer when the guest is idle.
  *
+ * @param watchMs how long its clock is watched, ms; 0 when it is known to stand
+ * still
  * @throws {GuestGoneError} when the guest has ended.
  */
-export function whatChanged(was: Identity): string | undefined {
+export function whatChanged(
+  was: Identity,
+  watchMs = WATCH_MS,
+): string | undefined {
   const { banner, symbols } = was;
   try {
     const space = was.space();
@@ -56,10 +66,11 @@ export function whatChanged(was: Identity): string | undefined {
       was.readTables !== undefined &&
       tablesIdentity(was.readTables(space)) !== was.tables
     ) return "its symbols are others";
+    if (was.boot.now(space) !== was.boot.mark) return "it was started anew";
     // After a restart the old kernel may lie there untouched for a while, but
     // its clock stands still. So does that of an idle guest.
     const { live } = space.memory;
-    return live && !advances(space, symbols, WATCH_MS) && was.others()
+    return live && !advances(space, symbols, watchMs) && was.others()
       ? "it stands still, and another kernel has appeared"
       : undefined;
   } catch (error) {
