@@ -57,7 +57,15 @@ export type {
 } from "./engine/kernel/view/structs.ts";
 export { readLimits } from "./engine/memory/read_limits.ts";
 export type { Budget, BudgetLimits } from "./engine/base/budget.ts";
-export { bootOf, openCoreSession, type Session } from "./engine/session.ts";
+export {
+  bootOf,
+  END_TEXT,
+  type GuestEnd,
+  isBelievable,
+  openCoreSession,
+  type Session,
+  settled,
+} from "./engine/session.ts";
 export {
   openRunTarget,
   type RunOptions,

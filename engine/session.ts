@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sleep } from "./base/polling.ts";
 import { refuseMachine } from "./arch/all.ts";
 import { notedRegisters } from "./arch/register_note.ts";
 import { readingOf, type RegisterReading } from "./arch/registers.ts";
@@ -62,12 +63,89 @@ export interface Session extends Disposable {
    */
   end(): GuestEnd | undefined;
   /**
+   * How long the guest's process has been running on the host's processors, ms;
+   * absent for a recording.
+   */
+  readonly cpuMs?: () => number;
+  /**
    * The registers of the guest's processors, from the hypervisor or from the
    * recording; or why there are none. In a running guest, each vCPU leaves
    * guest mode for some microseconds, so this is asked by checks and snapshots
    * alone, and never while a trace is followed.
    */
   registers(): Promise<RegisterReading>;
+}
+
+/**
+ * Whether memory holds what the guest's kernel has written, up to the end of the
+ * guest if it has ended: not after a restart, and not when it was cut short.
+ *
+ * @example
+ * ```ts
+ * import { isBelievable, open } from "xftrace";
+ *
+ * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * console.log(isBelievable(guest.session)); // true
+ * ```
+ */
+export function isBelievable(
+  { kernel, end }: Pick<Session, "kernel" | "end">,
+): boolean {
+  switch (end()) {
+    case undefined:
+      return true;
+    case "ended":
+      // It may have been restarted before it ended.
+      return kernel.origin?.life() !== "other";
+    default:
+      return false;
+  }
+}
+
+/** Time between two looks at a guest whose clock stands still, ms. */
+const SETTLE_LOOK_MS = 50;
+/** How long to watch whether its processors run, ms. */
+const SETTLE_WATCH_MS = 300;
+/** How long a guest may stand still while its processors run, ms. */
+const SETTLE_MOST_MS = 30_000;
+/** The share of time for which the process of a guest that is idle runs. */
+const IDLE_SHARE = 0.3;
+
+/**
+ * Waits until it is known whether a guest whose clock stands still is about to
+ * start another kernel, as after a reboot: then nothing may be written to it any
+ * more. A guest that is paused or idle is told by its process, which does not
+ * run; this takes some 300 ms.
+ *
+ * @returns why the guest is no longer there; `undefined` when it is
+ *
+ * @example
+ * ```ts ignore
+ * import { settled } from "xftrace";
+ * import { open } from "xftrace/live";
+ *
+ * await using guest = await open("qemu:web1");
+ * if (await settled(guest.session) === undefined) {
+ *   console.log("it is still the guest that was opened");
+ * }
+ * ```
+ */
+export async function settled(
+  session: Pick<Session, "kernel" | "end" | "cpuMs">,
+): Promise<GuestEnd | undefined> {
+  const start = performance.now();
+  const ran = session.cpuMs?.() ?? 0;
+  for (;;) {
+    const end = session.end();
+    if (end !== undefined || session.kernel.origin?.life() !== "still") {
+      return end;
+    }
+    const passed = performance.now() - start;
+    const busy = (session.cpuMs?.() ?? 0) - ran;
+    const idle = passed > SETTLE_WATCH_MS && busy < passed * IDLE_SHARE;
+    if (idle || passed > SETTLE_MOST_MS) return undefined;
+    await sleep(SETTLE_LOOK_MS);
+  }
 }
 
 /**

@@ -5,7 +5,11 @@
  * @module
  */
 import type { RegisterReading } from "../engine/arch/registers.ts";
-import { GuestGoneError, XftraceError } from "../engine/base/errors.ts";
+import {
+  GuestGoneError,
+  MemoryError,
+  XftraceError,
+} from "../engine/base/errors.ts";
 import {
   describeKernel,
   type DescribeOptions,
@@ -24,7 +28,11 @@ import {
   type PluggedMemory,
   type RamLayout,
 } from "../engine/memory/ram_layout.ts";
-import { openCoreSession, type Session } from "../engine/session.ts";
+import {
+  type GuestEnd,
+  openCoreSession,
+  type Session,
+} from "../engine/session.ts";
 import { isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
 import { Proc, ProcPermissionError } from "../engine/targets/proc.ts";
@@ -109,7 +117,7 @@ export function attach(
         ),
     }));
     return openFirst(resolved.target, undefined, ways, {
-      alive: () => false,
+      running: undefined,
       registers: () =>
         Promise.resolve({
           why: "a memory file does not tell which QEMU it belongs to",
@@ -135,7 +143,8 @@ export function attach(
   const ways = vm.plans.map(wayOf);
   const key = `vm-${vm.pid}-${vm.startTime}`;
   const process: Running = {
-    alive: () => isAlive(vm),
+    running: () => isAlive(vm),
+    cpuMs: () => new Proc().cpuMs(vm.pid),
     registers: (memory, { arch }) =>
       askRegisters(vm, memory, arch.registers, options.monitor),
   };
@@ -242,7 +251,9 @@ function openPlan(
 
 /** What is known of the process behind the memory. */
 interface Running {
-  readonly alive: () => boolean;
+  /** Whether it runs; `undefined` for a file, which no process belongs to. */
+  readonly running: (() => boolean) | undefined;
+  readonly cpuMs?: () => number;
   readonly registers: (
     memory: PhysicalMemory,
     kernel: Kernel,
@@ -254,20 +265,24 @@ function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  { alive, registers }: Running,
+  { running, cpuMs, registers }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
   for (const way of ways) {
     try {
       const { memory, kernel } = openWay(way, options);
+      const end = () =>
+        running === undefined ? undefined : endOf(memory, kernel, running);
       return {
         target,
         key,
         memory,
         ramBytes: totalBytes(memory.ranges),
         kernel,
-        alive,
+        alive: () => running !== undefined && end() === undefined,
+        end,
+        ...(cpuMs === undefined ? {} : { cpuMs }),
         registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };
@@ -277,6 +292,24 @@ function openFirst(
     }
   }
   throw refusal;
+}
+
+/** Why the guest that was opened is no longer there. */
+function endOf(
+  memory: PhysicalMemory,
+  { origin }: Kernel,
+  running: () => boolean,
+): GuestEnd | undefined {
+  if (!running()) return "ended";
+  if (memory.intact === false) return "cut short";
+  try {
+    return origin?.life() === "other" ? "restarted" : undefined;
+  } catch (error) {
+    if (!(error instanceof MemoryError || error instanceof GuestGoneError)) {
+      throw error;
+    }
+    return running() ? "cut short" : "ended";
+  }
 }
 
 /**

@@ -93,6 +93,18 @@ export class PreadMemory implements PhysicalMemory {
     return this.#writable;
   }
 
+  /**
+   * Whether the files are as long as the memory needs; `undefined` when they
+   * have no size, as a process's memory.
+   */
+  get intact(): boolean | undefined {
+    if (this.#closed) return false;
+    if (this.#dataRanges !== undefined) return undefined;
+    return this.#segments.every(({ start, end, offset, backing }) =>
+      this.#files[backing].size() >= offset + end - start
+    );
+  }
+
   makeWritable(): void {
     if (this.#writable) return;
     const made: FileDescriptor[] = [];

@@ -31,7 +31,7 @@ import type {
   RunResult,
   RunTarget,
 } from "../../engine/run/run_types.ts";
-import type { Session } from "../../engine/session.ts";
+import { END_TEXT, type Session } from "../../engine/session.ts";
 import type {
   TakenSnapshot,
   TakeSnapshotOptions,
@@ -369,7 +369,11 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
       );
     }
     if (result.ended === "guest gone") {
-      throw new GuestGoneError(`${this.target} ended while it was traced`);
+      throw new GuestGoneError(
+        `${this.target} ${
+          END_TEXT[this.session.end() ?? "ended"]
+        } while it was traced`,
+      );
     }
     return result.results;
   }

@@ -6,6 +6,7 @@
  * @module
  */
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
+import { settled } from "../session.ts";
 import type { Applied, AppliedFile, Left } from "./applied.ts";
 import { lookAtSteps } from "./look.ts";
 import { requireTracer } from "./module_commands.ts";
@@ -315,8 +316,8 @@ class Application {
 
   async takeBack(): Promise<void> {
     const { session } = this.#target;
-    if (!session.alive()) {
-      // A guest that has ended took all changes with it.
+    if (await settled(session) !== undefined) {
+      // A guest that has ended, or was restarted, took all changes with it.
       this.#options.onLeft?.([]);
       return;
     }

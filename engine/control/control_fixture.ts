@@ -106,6 +106,7 @@ export class ControlGuest extends HashGuest {
       ramBytes: this.bytes.length,
       kernel,
       alive: () => true,
+      end: () => undefined,
       registers: () => Promise.resolve({ why: "a fixture has none" }),
       [Symbol.dispose]: () => {},
     };

@@ -325,6 +325,8 @@ Deno.test("nothing is written, and nothing undone, once memory holds another ker
   const kernel = new Kernel(arch, space, symbols, types, live, facts, {
     candidates: [],
     changed: () => changed,
+    boot: "",
+    life: () => "runs",
     tables: () => assert.fail("not needed"),
     order: () => assert.fail("not needed"),
   });

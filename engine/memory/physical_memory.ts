@@ -29,6 +29,11 @@ export interface PhysicalMemory extends Disposable {
   readonly writable: boolean;
   /** Whether a guest may change the bytes while they are read. */
   readonly live: boolean;
+  /**
+   * Whether the files that hold it are as long as they were; `undefined` when
+   * that cannot be told.
+   */
+  readonly intact?: boolean;
   /** The GPA ranges that are RAM, ascending, not overlapping. */
   readonly ranges: readonly GpaRange[];
 

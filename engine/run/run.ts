@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { GuestGoneError } from "../base/errors.ts";
+import { GuestGoneError, XftraceError } from "../base/errors.ts";
 import { pollGuest, sleep } from "../base/polling.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { Follower } from "../ftrace/ring/follower.ts";
@@ -12,7 +12,7 @@ import { traceLayout } from "../ftrace/ring/meta.ts";
 import { readBuffers } from "../ftrace/ring/reader.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { traceMeta } from "../output/text/trace_meta.ts";
-import type { Session } from "../session.ts";
+import { isBelievable, type Session, settled } from "../session.ts";
 import { Batch } from "../passes/batch.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import type { Applied, Left } from "../control/applied.ts";
@@ -308,8 +308,12 @@ class Run {
         signal,
         poll: () => {
           const last = performance.now() >= wallEnd;
-          this.#poll(ring, last);
-          module?.poll();
+          const ends = last || signal?.aborted === true;
+          // If the guest is restarting, its memory may be overwritten already.
+          if (ends || session.kernel.origin?.life() !== "still") {
+            this.#poll(ring, last);
+            module?.poll();
+          }
           onPoll?.({
             read: this.#read + (module?.read ?? 0),
             texts: () => this.#texts(),
@@ -328,7 +332,8 @@ class Run {
     } finally {
       this.#sealed = await this.#takeBack(applied, module);
     }
-    if (ended !== "guest gone" && !this.#done) this.#poll(ring, true);
+    if (session.end() !== undefined) ended = "guest gone";
+    if (!this.#done) this.#last(ring);
     const totals = ring?.follower.totals() ??
       { exact: true, lost: 0, dropped: 0 };
     if (!totals.exact && ended !== "guest gone") {
@@ -352,7 +357,7 @@ class Run {
     module: ModuleRun | undefined,
   ): Promise<SealedOutcome | undefined> {
     const { session } = this.#target;
-    if (!session.alive()) return module?.abandon();
+    if (await settled(session) !== undefined) return module?.abandon();
     try {
       return await module?.stop();
     } finally {
@@ -395,8 +400,29 @@ class Run {
     this.#names.refresh();
     this.#processes.refresh();
     if (ring === undefined) return;
-    const { follower, batch } = ring;
-    follower.poll();
+    ring.follower.poll();
+    this.#pass(ring, all);
+  }
+
+  /** Processes the rest: of a guest that is gone, what it had written. */
+  #last(ring: Ring | undefined): void {
+    if (isBelievable(this.#target.session)) {
+      try {
+        this.#poll(ring, true);
+        return;
+      } catch (error) {
+        const { session } = this.#target;
+        if (!(error instanceof XftraceError) || session.end() === undefined) {
+          throw error;
+        }
+        // The guest was in the middle of something when it ended.
+      }
+    }
+    if (ring !== undefined) this.#pass(ring, true);
+  }
+
+  /** Processes what has been read. */
+  #pass({ follower, batch }: Ring, all: boolean): void {
     follower.drain(
       (columns, row, arena) => batch.add(columns, row, arena),
       { all },

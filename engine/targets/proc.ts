@@ -171,6 +171,18 @@ export class Proc {
   }
 
   /**
+   * How long the process has been running on the host's processors, in ms; 0
+   * when it is gone.
+   */
+  cpuMs(pid: number): number {
+    const text = this.#text(pid, "stat") ?? "";
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    // In user mode and in the host's kernel, in ticks of USER_HZ.
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return Number.isFinite(ticks) ? ticks * 10 : 0;
+  }
+
+  /**
    * Seconds since the process started; undefined when it is gone or the time is
    * unknown.
    */

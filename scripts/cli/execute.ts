@@ -6,14 +6,14 @@
  */
 import {
   type Asked,
-  EXIT,
+  END_TEXT,
   type Guest,
+  GuestGoneError,
   type GuestRunResult,
   planJson,
   type PlanOptions,
   planText,
   type RunResult,
-  XftraceError,
 } from "xftrace";
 import { VERDICTS } from "xftrace/seal";
 import { LiveTexts } from "./live_texts.ts";
@@ -90,6 +90,13 @@ export async function executeOn(
   });
   live.clear();
   show(result, options);
+  if (result.ended === "guest gone") {
+    throw new GuestGoneError(
+      `the guest ${
+        END_TEXT[guest.session.end() ?? "ended"]
+      } while it was traced; what was collected is above`,
+    );
+  }
   return result;
 }
 
@@ -108,12 +115,6 @@ function show(
   }
   for (const sentence of result.warnings) warn(sentence);
   note(summary(result));
-  if (result.ended === "guest gone") {
-    throw new XftraceError(
-      "the guest ended while it was traced; what was collected is above",
-      { exitCode: EXIT.gone },
-    );
-  }
 }
 
 /** The verdicts on the module's entries, as text. */

@@ -18,7 +18,7 @@ import {
   type TracefsAccess,
 } from "xftrace/control";
 import { openInstance } from "xftrace/ftrace";
-import { StateFolder, type TraceState } from "../collector/state.ts";
+import { bootState, StateFolder, type TraceState } from "../collector/state.ts";
 import {
   endCollector,
   requireFree,
@@ -139,6 +139,7 @@ async function begin(
     wasRecording: planned.wasRecording,
     started: new Date().toISOString(),
     collector: 0,
+    ...bootState(session),
   };
   folder.write(state);
   const applied = await start(target, planned, folder, state, by);

@@ -11,6 +11,7 @@ import type { SealedTracer } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
 import {
+  bootState,
   type SealedState,
   StateFolder,
   type TraceState,
@@ -82,6 +83,7 @@ export async function onSealed(
     wasRecording: open.instance.recording,
     started: new Date().toISOString(),
     collector: 0,
+    ...bootState(session),
     sealed,
   };
   folder.write(state);

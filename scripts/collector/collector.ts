@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { MemoryError, type Session } from "xftrace";
+import {
+  type GuestEnd,
+  isBelievable,
+  MemoryError,
+  type Session,
+} from "xftrace";
 import {
   Follower,
   pollGuest,
@@ -66,6 +71,8 @@ export class Collector {
   readonly #options: TraceTextOptions;
   readonly #types = new Set<number>();
   readonly #lost = new Map<number, number>();
+  /** The counts of the last poll that is used. */
+  #totals: ReturnType<Follower["totals"]>;
   #stop = false;
   #drained = false;
 
@@ -98,11 +105,12 @@ export class Collector {
       started: state.started,
     }, this.#layout);
     this.#follower.keep((...segment) => this.#writer.segment(...segment));
+    this.#totals = this.#follower.totals();
   }
 
   /** How much it has read so far. */
   status(): CollectorStatus {
-    const { decoded, lost, dropped, exact } = this.#follower.totals();
+    const { decoded, lost, dropped, exact } = this.#totals;
     return { events: decoded, lost, dropped, exact, bytes: this.#writer.size };
   }
 
@@ -116,30 +124,41 @@ export class Collector {
    *
    * @returns why it ended.
    */
-  async run(): Promise<"stopped" | "the guest has ended"> {
+  async run(): Promise<"stopped" | GuestEnd> {
     const end = await pollGuest({
       alive: () => this.#session.alive(),
       stopped: () => this.#stop,
       slowMs: SLOW_MS,
       slow: () => {
-        if (!this.#drained) this.#slow();
+        if (!this.#drained && this.#runs) this.#slow();
       },
-      poll: () => !this.#drained && this.#poll() > 0 ? BUSY_MS : IDLE_MS,
+      // If the guest is restarting, its memory may be overwritten already.
+      poll: () =>
+        !this.#runs || (!this.#drained && this.#poll() > 0) ? BUSY_MS : IDLE_MS,
       // The guest was resetting or resizing a buffer: try again.
       failed: () => IDLE_MS,
     });
-    return end === "stopped" ? end : "the guest has ended";
+    return end === "stopped" ? end : this.#session.end() ?? "ended";
+  }
+
+  /** Whether the guest's kernel is known to run; see `Life`. */
+  get #runs(): boolean {
+    return this.#session.kernel.origin?.life() !== "still";
   }
 
   /** Polls once, and keeps what came. Returns the number of events. */
   #poll(): number {
     const count = this.#follower.poll();
+    if (!isBelievable(this.#session)) {
+      this.#writer.discard();
+      return 0;
+    }
     for (const { cpu, lost } of this.#follower.accounts()) {
       const before = this.#lost.get(cpu) ?? 0;
       if (lost > before) this.#writer.lost(cpu, lost - before);
       this.#lost.set(cpu, lost);
     }
-    const { lost, dropped } = this.#follower.totals();
+    const { lost, dropped } = this.#totals = this.#follower.totals();
     this.#follower.drain((columns, row) => {
       const type = columns.type[row];
       if (this.#types.has(type)) return;
@@ -171,12 +190,13 @@ export class Collector {
    */
   drain(): void {
     if (this.#drained) return;
+    this.#drained = true;
+    if (!isBelievable(this.#session)) return;
     for (let i = 0; i < LAST_POLLS; i++) {
       this.#poll();
       if (this.#follower.totals().exact && i > 0) break;
     }
     if (this.#session.alive()) this.#slow();
-    this.#drained = true;
   }
 
   /**
@@ -191,8 +211,9 @@ export class Collector {
     options: Partial<TraceTextOptions["graph"]> = {},
   ): CollectorResult {
     this.drain();
-    const { lost, dropped, resets, blindResets, exact } = this.#follower
-      .totals();
+    const { lost, dropped, resets, blindResets } = this.#totals;
+    // What a guest wrote last before it was restarted is not known.
+    const exact = this.#totals.exact && isBelievable(this.#session);
     this.#writer.poll(Infinity, lost, dropped);
     this.#writer[Symbol.dispose]();
     using spool = new SpoolReader(this.#folder.spool, this.#layout);

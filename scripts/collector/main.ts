@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { shown } from "xftrace";
+import { type GuestEnd, shown } from "xftrace";
 import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
 import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";
 import { type Request, serve } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
-import { type CollectorResult, StateFolder } from "./state.ts";
+import { type CollectorResult, goneReason, StateFolder } from "./state.ts";
 
 /** What both kinds of collectors have in common. */
 interface Following {
@@ -19,7 +19,7 @@ interface Following {
   stop(): void;
   /** Reads what is left, where that does not end the trace. */
   drain?(): void;
-  run(): Promise<"stopped" | "the guest has ended">;
+  run(): Promise<"stopped" | GuestEnd>;
   finish(
     reason: string,
     output: string,
@@ -38,6 +38,9 @@ async function main(key: string, target: string): Promise<void> {
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
   using guest = await open(target, { onWarning: say });
   const { session } = guest;
+  if (state.boot !== undefined && state.boot !== session.kernel.origin?.boot) {
+    throw new Error("the guest was restarted meanwhile");
+  }
   // A sealed trace writes keys to the guest; any other is only read.
   if (state.sealed !== undefined) session.memory.makeWritable();
   const { sealed } = state;
@@ -67,7 +70,7 @@ async function main(key: string, target: string): Promise<void> {
     ? "off"
     : why === "stopped"
     ? "the collector was asked to end"
-    : why;
+    : goneReason(why);
   say(reason);
   try {
     const result = await collector.finish(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Session, XftraceError } from "xftrace";
+import { type GuestEnd, type Session, XftraceError } from "xftrace";
 import { resumeModule, startModule } from "xftrace/control";
 import { pollGuest } from "xftrace/ftrace";
 import type { SealedSummary, SealedTracer } from "xftrace/seal";
@@ -89,7 +89,7 @@ export class SealedCollector {
    * @returns why it ended.
    * @throws {XftraceError} when the guest refuses; nothing is left changed.
    */
-  async run(): Promise<"stopped" | "the guest has ended"> {
+  async run(): Promise<"stopped" | GuestEnd> {
     const tracer = await this.#begin();
     const { rotateMs } = this.#sealed;
     const everyMs = Math.max(1, Math.min(POLL_MS, rotateMs / 4));
@@ -110,7 +110,7 @@ export class SealedCollector {
       },
     });
     this.#gone = end === "guest gone";
-    return end === "stopped" ? end : "the guest has ended";
+    return end === "stopped" ? end : this.#session.end() ?? "ended";
   }
 
   /**

@@ -7,11 +7,14 @@
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import {
+  END_TEXT,
+  type GuestEnd,
   isMissing,
   makeOwnFolder,
   readHostTextIfThere,
   replaceHostFile,
   requireOwnFolder,
+  type Session,
   unwritable,
   XftraceError,
 } from "xftrace";
@@ -125,6 +128,11 @@ const stateSchema = z.object({
   collected: z.boolean().optional(),
   /** pid of the collector; 0 until it runs. */
   collector: z.int().nonnegative(),
+  /**
+   * Which boot of the guest it is about: what was changed in one must not be
+   * undone in another.
+   */
+  boot: z.string().optional(),
   /** Settings of a sealed trace; absent when the guest's own Ftrace records. */
   sealed: sealedSchema.optional(),
 });
@@ -132,12 +140,29 @@ const stateSchema = z.object({
 /** The state of a running trace. */
 export type TraceState = z.infer<typeof stateSchema>;
 
-/** The reason of a collector that stopped because its guest ended. */
-export const GUEST_ENDED = "the guest has ended";
+/** The state's note about which boot of the guest it is about. */
+export function bootState(
+  { kernel }: Pick<Session, "kernel">,
+): Pick<TraceState, "boot"> {
+  return kernel.origin === undefined ? {} : { boot: kernel.origin.boot };
+}
+
+/** The reason of a collector that stopped because its guest is gone. */
+export function goneReason(end: GuestEnd): string {
+  return `the guest ${END_TEXT[end]}`;
+}
+
+/** Whether a collector stopped because its guest is gone. */
+export function isGone({ reason }: Pick<CollectorResult, "reason">): boolean {
+  return Object.values(END_TEXT).some((text) => reason === `the guest ${text}`);
+}
 
 /** Validates the result of a collector. */
 export const resultSchema = z.object({
-  /** Why the collector stopped: `off`, `the guest has ended`. */
+  /**
+   * Why the collector stopped: `off`, `the guest has ended`, `the guest was
+   * restarted`.
+   */
   reason: z.string(),
   events: z.number(),
   kept: z.number(),

@@ -70,6 +70,8 @@ export class SpoolWriter implements Disposable {
   #used = 0;
   #segments: { at: number; end: number }[] = [];
   #written = 0;
+  /** Where what {@linkcode discard} keeps ends. */
+  #kept = 0;
   readonly #comms = new Map<number, string>();
 
   /**
@@ -157,6 +159,7 @@ export class SpoolWriter implements Disposable {
     for (let i = 0; i < Math.min(comm.length, COMM_BYTES - 1); i++) {
       this.#bytes[at + 8 + i] = comm.charCodeAt(i);
     }
+    if (this.#segments.length === 0) this.#kept = this.#used;
   }
 
   /**
@@ -190,14 +193,24 @@ export class SpoolWriter implements Disposable {
     this.#buffer.setFloat64(at + 8, lost, true);
     this.#buffer.setFloat64(at + 16, dropped, true);
     this.#segments = [];
+    this.#kept = this.#used;
     if (this.#used >= FLUSH) this.flush();
+  }
+
+  /**
+   * Drops what was appended since the last poll ended: it turned out to be from
+   * memory that is not the guest's any more.
+   */
+  discard(): void {
+    this.#segments = [];
+    this.#used = this.#kept;
   }
 
   /** Passes all buffered bytes to the file system. */
   flush(): void {
     if (this.#used === 0) return;
     this.#write(this.#bytes.subarray(0, this.#used));
-    this.#used = 0;
+    this.#used = this.#kept = 0;
   }
 
   [Symbol.dispose](): void {

@@ -24,10 +24,11 @@ const COMPARE_MS = 1000;
 const SHARE = 50;
 /**
  * How long, in ms, a clock may stand still before the guest counts as stuck. By
- * then, a restart would have overwritten what identifies the kernel; and what a
- * guest that is stuck still writes is worth reading.
+ * then, a restart would have overwritten what identifies the kernel (20 s were
+ * seen on a busy host); and what a guest that is stuck still writes is worth
+ * reading.
  */
-const STUCK_MS = 15_000;
+const STUCK_MS = 60_000;
 /** Bytes of the banner that are compared at each look. */
 const BANNER_BYTES = 64;
 
@@ -94,8 +95,13 @@ export class LifeWatch {
   readonly #word = new Uint8Array(8);
   readonly #view = new DataView(this.#word.buffer);
   #ticks: bigint;
-  /** When the clock was last seen to advance, ms. */
-  #advanced: number;
+  /**
+   * When the clock was last seen to advance, ms; `undefined` when it never was:
+   * a guest that was paused when it was opened can be read.
+   */
+  #advanced: number | undefined;
+  /** When the watch began, ms. */
+  readonly #since: number;
   /** When to compare next, ms. */
   #compareAt = 0;
   #other = false;
@@ -121,7 +127,7 @@ export class LifeWatch {
       ? undefined
       : space.translate(ticks).gpa;
     this.#ticks = this.#readTicks();
-    this.#advanced = clock();
+    this.#since = clock();
   }
 
   #readTicks(): bigint {
@@ -155,7 +161,7 @@ export class LifeWatch {
       this.#compareAt = time + COMPARE_MS;
       return "runs";
     }
-    const still = time - this.#advanced;
+    const still = time - (this.#advanced ?? this.#since);
     if (still <= FRESH_MS) return "runs";
     if (time >= this.#compareAt) {
       if (this.#compare() !== undefined) return this.#isOther();
@@ -163,7 +169,7 @@ export class LifeWatch {
       // A large guest's memory takes long to look through.
       this.#compareAt = now + Math.max(COMPARE_MS, SHARE * (now - time));
     }
-    return still > STUCK_MS ? "runs" : "still";
+    return this.#advanced === undefined || still > STUCK_MS ? "runs" : "still";
   }
 
   #compare(): string | undefined {

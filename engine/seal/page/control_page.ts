@@ -5,7 +5,7 @@
  * @module
  */
 import { allocateBytes, allocateWords } from "../../base/allocate.ts";
-import { KernelError, MemoryError } from "../../base/errors.ts";
+import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { KernelModule } from "../../kernel/symbols/modules.ts";
@@ -174,12 +174,19 @@ export class ControlPage {
   }
 
   /**
-   * Whether the module is still loaded. If not, nothing may be written, since
-   * its memory may belong to something else.
+   * Whether the module is still loaded, and its kernel still the guest's. If
+   * not, nothing may be written, since its memory may belong to something else.
    */
   get alive(): boolean {
-    return this.u64(CONTROL.magic) === PAGE_MAGIC &&
-      this.u64(CONTROL.self) === this.gva;
+    try {
+      return this.u64(CONTROL.magic) === PAGE_MAGIC &&
+        this.u64(CONTROL.self) === this.gva &&
+        this.kernel.origin?.life() !== "other";
+    } catch (error) {
+      // The memory disappeared with the guest.
+      if (error instanceof GuestGoneError) return false;
+      throw error;
+    }
   }
 
   /** The u32 at an offset in the page. */

@@ -5,7 +5,12 @@
  *
  * @module
  */
-import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
+import {
+  GuestGoneError,
+  KernelError,
+  MemoryError,
+  XftraceError,
+} from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL } from "../page/abi.ts";
 import { ControlPage } from "../page/control_page.ts";
@@ -258,7 +263,9 @@ export class SealedTracer {
    */
   poll(): PollResult {
     const trace = this.#trace;
-    if (trace === undefined) {
+    // If the guest is restarting, its memory may be overwritten already.
+    const still = this.#session.kernel.origin?.life() === "still";
+    if (trace === undefined || still) {
       return { entries: 0, lost: 0, findings: NO_FINDINGS };
     }
     this.#session.kernel.space.budget.renew();
@@ -443,7 +450,9 @@ export class SealedTracer {
       return true;
     } catch (error) {
       // The memory disappeared with the guest.
-      if (error instanceof MemoryError) return false;
+      if (error instanceof MemoryError || error instanceof GuestGoneError) {
+        return false;
+      }
       throw error;
     }
   }

@@ -3,7 +3,15 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
-import { GuestGoneError, type Session, XftraceError } from "xftrace";
+import {
+  Guest,
+  GuestGoneError,
+  KernelError,
+  MemoryError,
+  type Session,
+  settled,
+  XftraceError,
+} from "xftrace";
 import {
   canBeRetried,
   type ControlTarget,
@@ -17,6 +25,7 @@ import {
 import {
   openInstance,
   readBuffers,
+  sleep,
   SpoolReader,
   TraceArray,
   type TraceLayout,
@@ -38,7 +47,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   type CollectorResult,
-  GUEST_ENDED,
+  isGone,
   StateFolder,
   stateFolders,
   type TraceState,
@@ -97,16 +106,11 @@ Examples:
  */
 export async function turnOff(options: OffOptions): Promise<void> {
   const ended = folderOfGone(options);
-  if (ended !== undefined) {
-    const { folder, state } = ended;
-    const { sealed } = state;
-    if (sealed === undefined) finishGone(folder, state, options);
-    else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
-    return;
-  }
-  using guest = await openGuest(options, { steered: true });
+  if (ended !== undefined) return await turnOffGone(ended, options);
+  const opened = await openOrGone(options);
+  if (!(opened instanceof Guest)) return await turnOffGone(opened, options);
+  using guest = opened;
   const { session } = guest;
-  session.memory.makeWritable();
   if (session.key === undefined) {
     throw new XftraceError(
       `${session.target} is no running guest: there is nothing to switch off`,
@@ -118,6 +122,14 @@ export async function turnOff(options: OffOptions): Promise<void> {
     await offWithoutOn(session, options);
     return;
   }
+  if (isOtherBoot(session, state) || await settled(session) !== undefined) {
+    await turnOffGone(
+      await whenGone(options) ?? { folder, state },
+      options,
+    );
+    return;
+  }
+  session.memory.makeWritable();
   const { sealed } = state;
   if (sealed !== undefined) {
     await turnOffSealed(session, folder, { ...state, sealed }, options);
@@ -355,10 +367,88 @@ async function offWithoutOn(
   );
 }
 
-/** The state folder of a guest that has ended, if the command is about one. */
-function folderOfGone(
+/** The trace of a guest that is gone. */
+interface GoneTrace {
+  readonly folder: StateFolder;
+  readonly state: TraceState;
+}
+
+/** How long a collector may take to notice that its guest was restarted, ms. */
+const NOTICE_MS = 30_000;
+const LOOK_MS = 100;
+
+/** Whether a trace is about an earlier boot of the guest. */
+function isOtherBoot(
+  { kernel }: Session,
+  { boot }: Pick<TraceState, "boot">,
+): boolean {
+  return boot !== undefined && boot !== kernel.origin?.boot;
+}
+
+/**
+ * Opens the guest. If that fails because it is just being restarted, waits for
+ * its collector, which keeps what there was until then.
+ */
+async function openOrGone(options: OffOptions): Promise<Guest | GoneTrace> {
+  try {
+    return await openGuest(options, { steered: true });
+  } catch (error) {
+    // Its memory holds no kernel, or parts of one.
+    if (!(error instanceof KernelError || error instanceof MemoryError)) {
+      throw error;
+    }
+    const gone = await whenGone(options);
+    if (gone === undefined) throw error;
+    return gone;
+  }
+}
+
+/**
+ * Waits until the collector has noticed that its guest is gone; `undefined` when
+ * there is no collector, or it does not notice anything.
+ */
+async function whenGone(options: OffOptions): Promise<GoneTrace | undefined> {
+  using progress = new Progress();
+  const until = performance.now() + NOTICE_MS;
+  for (;;) {
+    const gone = folderOfGone(options);
+    if (gone !== undefined || performance.now() > until) return gone;
+    const asked = tracesOf(options).map(({ folder }) =>
+      ask(folder.socket, { do: "status" })
+    );
+    // It may have ended between the two.
+    if ((await Promise.all(asked)).every((reply) => reply === undefined)) {
+      return folderOfGone(options);
+    }
+    progress.update("the guest seems to be starting again");
+    await sleep(LOOK_MS);
+  }
+}
+
+/** Ends a trace of a guest that is gone. */
+async function turnOffGone(
+  { folder, state }: GoneTrace,
   options: OffOptions,
-): { folder: StateFolder; state: TraceState } | undefined {
+): Promise<void> {
+  const { sealed } = state;
+  if (sealed === undefined) finishGone(folder, state, options);
+  else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
+}
+
+/** The traces that the command may be about. */
+function tracesOf({ target }: OffOptions): GoneTrace[] {
+  const wanted = target ?? Deno.env.get("XFTRACE_TARGET");
+  return stateFolders().flatMap((folder) => {
+    const state = folder.read();
+    return state !== undefined &&
+        (wanted === undefined || wanted === state.target)
+      ? [{ folder, state }]
+      : [];
+  });
+}
+
+/** The state folder of a guest that is gone, if the command is about one. */
+function folderOfGone(options: OffOptions): GoneTrace | undefined {
   const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
   for (const folder of stateFolders()) {
     const state = folder.read();
@@ -368,7 +458,8 @@ function folderOfGone(
       folder.remove();
       continue;
     }
-    const ended = folder.readResult()?.reason === GUEST_ENDED;
+    const result = folder.readResult();
+    const ended = result !== undefined && isGone(result);
     // The collector was killed before the guest ended: keys and recording
     // remain.
     const orphan = state.sealed !== undefined && !folder.guestRuns();
@@ -393,14 +484,19 @@ function copyTo(output: string, from: string): void {
   file.commit();
 }
 
-/** Copies the text that the collector wrote when its guest ended. */
+/** Copies the text that the collector wrote when its guest was gone. */
 function finishGone(
   folder: StateFolder,
   state: TraceState,
   options: OffOptions,
 ): void {
   const result = folder.readResult();
-  if (result === undefined) return;
+  if (result === undefined) {
+    folder.remove();
+    throw new GuestGoneError(
+      `${state.target}: the guest was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
+    );
+  }
   copyTo(options.output, folder.text);
   tell(result, options.output);
   note(`${size(Deno.statSync(folder.spool).size)} were collected`);

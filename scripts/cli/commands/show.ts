@@ -1,6 +1,12 @@
 /** `xftrace show`: prints the trace as it happens, like trace_pipe. */
 import type { Command } from "@commander-js/extra-typings";
-import { GuestGoneError, XftraceError } from "xftrace";
+import {
+  END_TEXT,
+  GuestGoneError,
+  isBelievable,
+  type Session,
+  XftraceError,
+} from "xftrace";
 import {
   Follower,
   openInstance,
@@ -99,17 +105,20 @@ Examples:
         stopped: () => stop || performance.now() >= until,
         slowMs: SLOW_MS,
         slow: () => {
+          if (session.kernel.origin?.life() === "still") return;
           saved = SavedCmdlines.read(session.kernel);
           session.kernel.live.refresh();
           live.refresh();
         },
         poll: () => {
+          // If the guest is restarting, its memory may be overwritten already.
+          if (session.kernel.origin?.life() === "still") return POLL_MS;
           follower.poll();
           live.drain();
           return POLL_MS;
         },
       }) === "guest gone";
-      if (!gone) follower.poll();
+      readLast(follower, session);
       const { lost, dropped } = live.end();
       note(
         `${count(follower.totals().decoded)} events, ${count(lost)} lost` +
@@ -117,10 +126,25 @@ Examples:
       );
       if (gone) {
         throw new GuestGoneError(
-          `${session.target} has ended; what it had traced is above`,
+          `${session.target} ${
+            END_TEXT[session.end() ?? "ended"]
+          }; what it had traced is above`,
         );
       }
       Deno.removeSignalListener("SIGINT", end);
       Deno.removeSignalListener("SIGTERM", end);
     });
+}
+
+/** Reads what the guest has written last, also if it is gone by now. */
+function readLast(follower: Follower, session: Session): void {
+  if (!isBelievable(session)) return;
+  try {
+    follower.poll();
+  } catch (error) {
+    if (!(error instanceof XftraceError) || session.end() === undefined) {
+      throw error;
+    }
+    // The guest was in the middle of something when it ended.
+  }
 }
