@@ -8,7 +8,7 @@ import { closeSync, constants } from "node:fs";
 import { openOwnFile, XftraceError } from "xftrace";
 import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
-import type { StateFolder } from "../collector/state.ts";
+import { isGone, type StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { ownProgram } from "./own_program.ts";
 import { Progress } from "./terminal.ts";
@@ -122,6 +122,14 @@ export async function requireFree(
       `${target} is on already, since ${state.started}; run \`xftrace off -t ${
         shellWord(target)
       }\` first`,
+    );
+  }
+  const result = folder.readResult();
+  if (result !== undefined && isGone(result)) {
+    throw new XftraceError(
+      `an earlier trace of ${target} was not ended: ${result.reason}; run \`xftrace off -t ${
+        shellWord(target)
+      }\` first: it gets what was collected until then`,
     );
   }
   if (state.collected === true) {

@@ -96,7 +96,13 @@ export async function turnOffSealed(
     outJson({ ...summary, verification: verificationJson(report, false) });
   } else out(summaryText(summary, sealed, report));
   folder.remove();
-  if (!isClean(report)) return;
+  if (!isClean(report)) {
+    // The verdict decides the exit code.
+    if (session === undefined && options.json !== true) {
+      note(`${state.target}: ${summary.reason} before \`xftrace off\``);
+    }
+    return;
+  }
   if (session === undefined) {
     throw new GuestGoneError(
       `${state.target}: ${summary.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,

@@ -12,6 +12,7 @@ import { shellWord } from "xftrace/targets";
 import { ask } from "../collector/protocol.ts";
 import {
   bootState,
+  isOtherBoot,
   type SealedState,
   StateFolder,
   type TraceState,
@@ -126,6 +127,13 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
       `only a sealed trace can be gone on with; run \`xftrace off -t ${
         shellWord(session.target)
       }\`: it gets what was collected`,
+    );
+  }
+  if (isOtherBoot(session, state)) {
+    throw new XftraceError(
+      `${session.target} was restarted since the trace began, so it cannot be gone on with; run \`xftrace off -t ${
+        shellWord(session.target)
+      }\`: it gets what was collected until then`,
     );
   }
   if (await ask(folder.socket, { do: "status" }) !== undefined) {

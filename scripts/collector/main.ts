@@ -11,7 +11,12 @@ import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";
 import { type Request, serve } from "./protocol.ts";
 import type { Reply } from "./reply.ts";
-import { type CollectorResult, goneReason, StateFolder } from "./state.ts";
+import {
+  type CollectorResult,
+  goneReason,
+  isOtherBoot,
+  StateFolder,
+} from "./state.ts";
 
 /** What both kinds of collectors have in common. */
 interface Following {
@@ -38,7 +43,7 @@ async function main(key: string, target: string): Promise<void> {
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
   using guest = await open(target, { onWarning: say });
   const { session } = guest;
-  if (state.boot !== undefined && state.boot !== session.kernel.origin?.boot) {
+  if (isOtherBoot(session, state)) {
     throw new Error("the guest was restarted meanwhile");
   }
   // A sealed trace writes keys to the guest; any other is only read.

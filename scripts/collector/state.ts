@@ -147,6 +147,14 @@ export function bootState(
   return kernel.origin === undefined ? {} : { boot: kernel.origin.boot };
 }
 
+/** Whether a trace is about an earlier boot of the guest. */
+export function isOtherBoot(
+  { kernel }: Pick<Session, "kernel">,
+  { boot }: Pick<TraceState, "boot">,
+): boolean {
+  return boot !== undefined && boot !== kernel.origin?.boot;
+}
+
 /** The reason of a collector that stopped because its guest is gone. */
 export function goneReason(end: GuestEnd): string {
   return `the guest ${END_TEXT[end]}`;

@@ -1,6 +1,13 @@
 /** `xftrace check`: checks a guest's kernel for rootkits. */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT, type Session, VERSION, XftraceError } from "xftrace";
+import {
+  END_TEXT,
+  EXIT,
+  GuestGoneError,
+  type Session,
+  VERSION,
+  XftraceError,
+} from "xftrace";
 import {
   type Check,
   type CheckOptions,
@@ -25,6 +32,7 @@ import { moduleFiles } from "../module_files.ts";
 import { nameList, usage } from "../option_values.ts";
 import { oneTarget, openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, outLine, strong } from "../terminal.ts";
+import { whileThere } from "../while_there.ts";
 
 /** Seconds between two runs of `--watch`. */
 const WATCH_EVERY = 5;
@@ -134,7 +142,11 @@ Examples:
       }
       const run = asJson(
         session,
-        await once(session, selected, said, asks),
+        await whileThere(
+          session,
+          "checked",
+          () => once(session, selected, said, asks),
+        ),
       );
       Deno.exitCode = exitOf(run);
       if (options.json === true) outJson(run);
@@ -257,7 +269,7 @@ function refuse(run: CheckRunJson): void {
   );
 }
 
-/** Checks until the guest ends; prints what has changed since the last time. */
+/** Checks until the guest is gone; prints what has changed since the last time. */
 async function watch(
   session: Session,
   selected: readonly Check[],
@@ -269,7 +281,17 @@ async function watch(
   let last: CheckRunJson | undefined;
   const time = () => new Date().toISOString().slice(11, 19);
   while (before === undefined || session.alive()) {
-    const result = await once(session, selected, options, asks);
+    let result: CheckRun;
+    try {
+      result = await whileThere(
+        session,
+        "checked",
+        () => once(session, selected, options, asks),
+      );
+    } catch (error) {
+      if (error instanceof GuestGoneError && last !== undefined) break;
+      throw error;
+    }
     const { outcomes } = result;
     const run = asJson(session, result);
     const now = new Map(
@@ -293,6 +315,13 @@ async function watch(
     await sleep(seconds * 1000);
   }
   if (last !== undefined) refuse(last);
+  const end = session.end() ?? "ended";
+  if (end === "ended") return;
+  throw new GuestGoneError(
+    `${session.target} ${
+      END_TEXT[end]
+    }; it was clean when it was last checked, and can be checked again when it is up`,
+  );
 }
 
 function listText(all: readonly Check[]): string {

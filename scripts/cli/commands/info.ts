@@ -1,9 +1,10 @@
 /** `xftrace info`: describes a guest's kernel and the state of its Ftrace. */
 import type { Command } from "@commander-js/extra-typings";
-import { type GuestInfo, shown } from "xftrace";
+import { type Guest, type GuestInfo, shown } from "xftrace";
 import { openInstance, readFirstPage } from "xftrace/ftrace";
 import { openGuest, type Steps, withTarget } from "../target.ts";
 import { count, faint, out, outJson, size, strong } from "../terminal.ts";
+import { whileThere } from "../while_there.ts";
 
 /** What `info --json` prints. */
 export interface Info extends GuestInfo {
@@ -146,18 +147,26 @@ Examples:
       const start = performance.now();
       using guest = await openGuest(options, { steps });
       const before = performance.now();
-      const open = openInstance(guest.session, options.instance);
-      const decoded = readFirstPage(open.instance, open.layout);
-      const step = decoded === 0
-        ? "first event (none recorded)"
-        : "first event";
-      const now = performance.now();
-      steps.push({ step, ms: now - before });
-      const info = guest.info(options.instance);
-      const described = options.timing === true
-        ? { ...info, timing: { steps, attachMs: now - start } }
-        : info;
+      const described = await whileThere(
+        guest.session,
+        "read",
+        () => describe(guest),
+      );
       if (options.json === true) outJson(described);
       else out(infoText(described));
+
+      function describe(guest: Guest): Info {
+        const open = openInstance(guest.session, options.instance);
+        const decoded = readFirstPage(open.instance, open.layout);
+        const step = decoded === 0
+          ? "first event (none recorded)"
+          : "first event";
+        const now = performance.now();
+        steps.push({ step, ms: now - before });
+        const info = guest.info(options.instance);
+        return options.timing === true
+          ? { ...info, timing: { steps, attachMs: now - start } }
+          : info;
+      }
     });
 }

@@ -47,9 +47,8 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   type CollectorResult,
-  isGone,
+  isOtherBoot,
   StateFolder,
-  stateFolders,
   type TraceState,
 } from "../../collector/state.ts";
 import {
@@ -57,10 +56,17 @@ import {
   type GraphFlags,
   withGraphOptions,
 } from "../graph_options.ts";
-import { openGuest, type TargetOptions, withTarget } from "../target.ts";
+import { type TargetOptions, withTarget } from "../target.ts";
 import { agentTracefs } from "../guest_agent.ts";
+import {
+  folderOfGone,
+  openOrGone,
+  turnOffGone,
+  whenGone,
+} from "../off_gone.ts";
+import { tellResult } from "../off_result.ts";
 import { turnOffSealed } from "../off_sealed.ts";
-import { count, note, outLine, Progress, size } from "../terminal.ts";
+import { count, note, outLine, Progress } from "../terminal.ts";
 
 /** The name of the command whose changes are undone, for messages. */
 const WHO = "`xftrace on`";
@@ -157,7 +163,7 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const result = collecting === undefined
     ? undefined
     : await collect(folder, state, options, collecting);
-  if (result !== undefined) tell(result, options.output);
+  if (result !== undefined) tellResult(result, options.output);
   else if (state.collected === true) {
     note("an earlier `xftrace off` wrote the text");
   } else note("nothing was collected: `xftrace on` ended before it began");
@@ -305,37 +311,6 @@ async function collect(
   };
 }
 
-/** Prints how much was collected, and how much is missing. */
-function tell(result: CollectorResult, output: string): void {
-  const lines = `${count(result.lines)} lines`;
-  const filtered = result.kept < result.events
-    ? ` (${count(result.kept)} under the functions asked for)`
-    : "";
-  outLine(
-    `${output}: ${count(result.events)} events collected${filtered}, ${lines}`,
-  );
-  const lost = `lost: ${count(result.lost)}`;
-  const dropped = result.dropped > 0
-    ? `, dropped by the guest: ${count(result.dropped)}`
-    : "";
-  const sure = result.exact
-    ? "counts equal the guest's own"
-    : "counts could not be compared with the guest's";
-  outLine(`${lost}${dropped} (${sure})`);
-  if (result.resets > 0) {
-    const blind = result.blindResets ?? result.resets;
-    note(
-      `the guest emptied a CPU's buffer ${result.resets} times; ` +
-        (blind === 0
-          ? "all had been read by then"
-          : `what was not read by then, ${blind} times, is not counted`),
-    );
-  }
-  if (result.truncated) {
-    note("the collector's file was cut short; all whole polls were used");
-  }
-}
-
 /** `off` without `on`: stops recording and writes what the buffers hold. */
 async function offWithoutOn(
   session: Session,
@@ -364,144 +339,5 @@ async function offWithoutOn(
     `${options.output}: ${count(entries)} events; overwritten before: ${
       count(written - entries)
     }`,
-  );
-}
-
-/** The trace of a guest that is gone. */
-interface GoneTrace {
-  readonly folder: StateFolder;
-  readonly state: TraceState;
-}
-
-/** How long a collector may take to notice that its guest was restarted, ms. */
-const NOTICE_MS = 30_000;
-const LOOK_MS = 100;
-
-/** Whether a trace is about an earlier boot of the guest. */
-function isOtherBoot(
-  { kernel }: Session,
-  { boot }: Pick<TraceState, "boot">,
-): boolean {
-  return boot !== undefined && boot !== kernel.origin?.boot;
-}
-
-/**
- * Opens the guest. If that fails because it is just being restarted, waits for
- * its collector, which keeps what there was until then.
- */
-async function openOrGone(options: OffOptions): Promise<Guest | GoneTrace> {
-  try {
-    return await openGuest(options, { steered: true });
-  } catch (error) {
-    // Its memory holds no kernel, or parts of one.
-    if (!(error instanceof KernelError || error instanceof MemoryError)) {
-      throw error;
-    }
-    const gone = await whenGone(options);
-    if (gone === undefined) throw error;
-    return gone;
-  }
-}
-
-/**
- * Waits until the collector has noticed that its guest is gone; `undefined` when
- * there is no collector, or it does not notice anything.
- */
-async function whenGone(options: OffOptions): Promise<GoneTrace | undefined> {
-  using progress = new Progress();
-  const until = performance.now() + NOTICE_MS;
-  for (;;) {
-    const gone = folderOfGone(options);
-    if (gone !== undefined || performance.now() > until) return gone;
-    const asked = tracesOf(options).map(({ folder }) =>
-      ask(folder.socket, { do: "status" })
-    );
-    // It may have ended between the two.
-    if ((await Promise.all(asked)).every((reply) => reply === undefined)) {
-      return folderOfGone(options);
-    }
-    progress.update("the guest seems to be starting again");
-    await sleep(LOOK_MS);
-  }
-}
-
-/** Ends a trace of a guest that is gone. */
-async function turnOffGone(
-  { folder, state }: GoneTrace,
-  options: OffOptions,
-): Promise<void> {
-  const { sealed } = state;
-  if (sealed === undefined) finishGone(folder, state, options);
-  else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
-}
-
-/** The traces that the command may be about. */
-function tracesOf({ target }: OffOptions): GoneTrace[] {
-  const wanted = target ?? Deno.env.get("XFTRACE_TARGET");
-  return stateFolders().flatMap((folder) => {
-    const state = folder.read();
-    return state !== undefined &&
-        (wanted === undefined || wanted === state.target)
-      ? [{ folder, state }]
-      : [];
-  });
-}
-
-/** The state folder of a guest that is gone, if the command is about one. */
-function folderOfGone(options: OffOptions): GoneTrace | undefined {
-  const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
-  for (const folder of stateFolders()) {
-    const state = folder.read();
-    if (state === undefined) continue;
-    if (state.collected === true && !folder.guestRuns()) {
-      // The text has been written, and there is nothing left to undo.
-      folder.remove();
-      continue;
-    }
-    const result = folder.readResult();
-    const ended = result !== undefined && isGone(result);
-    // The collector was killed before the guest ended: keys and recording
-    // remain.
-    const orphan = state.sealed !== undefined && !folder.guestRuns();
-    if (!ended && !orphan) continue;
-    if (wanted === undefined || wanted === state.target) {
-      return { folder, state };
-    }
-  }
-  return undefined;
-}
-
-/** Copies a file of the collector's piece by piece: it may be large. */
-function copyTo(output: string, from: string): void {
-  using source = Deno.openSync(from);
-  using file = new FileSink(output);
-  const piece = new Uint8Array(1 << 20);
-  for (;;) {
-    const got = source.readSync(piece);
-    if (got === null) break;
-    file.write(piece.subarray(0, got));
-  }
-  file.commit();
-}
-
-/** Copies the text that the collector wrote when its guest was gone. */
-function finishGone(
-  folder: StateFolder,
-  state: TraceState,
-  options: OffOptions,
-): void {
-  const result = folder.readResult();
-  if (result === undefined) {
-    folder.remove();
-    throw new GuestGoneError(
-      `${state.target}: the guest was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
-    );
-  }
-  copyTo(options.output, folder.text);
-  tell(result, options.output);
-  note(`${size(Deno.statSync(folder.spool).size)} were collected`);
-  folder.remove();
-  throw new GuestGoneError(
-    `${state.target}: ${result.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
   );
 }

@@ -13,7 +13,7 @@ import {
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
 import { ask } from "../../collector/protocol.ts";
-import { StateFolder, stateFolders } from "../../collector/state.ts";
+import { isGone, StateFolder, stateFolders } from "../../collector/state.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { count, out, outJson, shownPath, size, strong } from "../terminal.ts";
 
@@ -38,6 +38,8 @@ export interface Status {
     readonly started: string;
     readonly functions: readonly string[];
     readonly running: boolean;
+    /** Why it ended, when it no longer runs and could say so. */
+    readonly ended?: string;
     readonly events?: number;
     readonly lost?: number;
     readonly dropped?: number;
@@ -105,7 +107,7 @@ Examples:
         };
         collector = reply !== undefined && "status" in reply
           ? { ...asked, running: true, ...reply.status }
-          : { ...asked, running: false };
+          : { ...asked, running: false, ...endedWhy(folder) };
       }
       const { module, installed } = findModule(session);
       const status: Status = {
@@ -143,6 +145,12 @@ function findModule(session: Session): Pick<Status, "module" | "installed"> {
   };
 }
 
+/** Why a collector that no longer runs ended, if it could say so. */
+function endedWhy(folder: StateFolder): { readonly ended?: string } {
+  const reason = folder.readResult()?.reason;
+  return reason === undefined ? {} : { ended: reason };
+}
+
 /** A line of the text: a name and its value. */
 function row(name: string, value: string): string {
   return `${strong(name.padEnd(10))} ${shown(value)}\n`;
@@ -166,9 +174,12 @@ function statusText(status: Status): string {
     text += row("tracefs", collector.tracefs.join("  "));
   }
   if (!collector.running) {
+    const { ended } = collector;
     return text + row(
       "",
-      collector.klog === undefined
+      ended !== undefined && isGone({ reason: ended })
+        ? `${ended}; \`xftrace off\` writes what was collected`
+        : collector.klog === undefined
         ? "it has ended; `xftrace off` writes what it kept"
         : "it has ended without ending the trace: `xftrace on --resume` goes on, `xftrace off` ends it",
     );

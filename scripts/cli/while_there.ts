@@ -1,0 +1,54 @@
+/**
+ * Work on a guest that must be there until the work is done: a verdict or a
+ * description of a guest that is gone, or runs another kernel by now, is none.
+ *
+ * @module
+ */
+import {
+  END_TEXT,
+  GuestGoneError,
+  type Session,
+  settled,
+  XftraceError,
+} from "xftrace";
+
+/**
+ * Does some work on a guest.
+ *
+ * @param doing what is done to the guest, for the error: `checked`
+ * @throws {GuestGoneError} when the guest ended, was restarted or lost its
+ * memory meanwhile.
+ */
+export async function whileThere<T>(
+  session: Session,
+  doing: string,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    await requireThere(session, doing, error);
+    throw error;
+  }
+  await requireThere(session, doing);
+  return result;
+}
+
+async function requireThere(
+  session: Session,
+  doing: string,
+  cause?: Error,
+): Promise<void> {
+  const end = await settled(session);
+  if (end === undefined) return;
+  throw new GuestGoneError(
+    `${session.target} ${
+      END_TEXT[end]
+    } while it was ${doing}: what was read is not about one guest, and is not shown${
+      end === "restarted" ? "; try again when it is up" : ""
+    }`,
+    { cause },
+  );
+}
