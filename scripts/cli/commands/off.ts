@@ -6,8 +6,6 @@ import { existsSync } from "node:fs";
 import {
   Guest,
   GuestGoneError,
-  KernelError,
-  MemoryError,
   type Session,
   settled,
   XftraceError,
@@ -25,7 +23,6 @@ import {
 import {
   openInstance,
   readBuffers,
-  sleep,
   SpoolReader,
   TraceArray,
   type TraceLayout,
