@@ -36,7 +36,7 @@ export type GuestEnd = "ended" | "restarted" | "cut short";
 export const END_TEXT: Readonly<Record<GuestEnd, string>> = {
   ended: "has ended",
   restarted: "was restarted",
-  "cut short": "has lost its memory: the file was cut short",
+  "cut short": "has lost its memory (its file was cut short)",
 };
 
 /** An open target. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MemoryError } from "../../base/errors.ts";
+import { GuestGoneError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
@@ -85,25 +85,14 @@ export function traceMeta(
       // Read for an event: the buffers bound how often.
       space.budget.renew();
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-      try {
-        return space.string(gva, MAX_STRING);
-      } catch (error) {
-        if (error instanceof MemoryError) return undefined;
-        throw error;
-      }
+      return fromKernel(kernel, () => space.string(gva, MAX_STRING));
     },
     enumerator: (name) => types.tryEnumerator(name),
     variable: (name) => {
       const gva = symbols.tryAddress(name);
       if (gva === undefined) return undefined;
       space.budget.renew();
-      try {
-        return space.u64(gva);
-      } catch (error) {
-        // The page may be missing from a recording.
-        if (error instanceof MemoryError) return undefined;
-        throw error;
-      }
+      return fromKernel(kernel, () => space.u64(gva));
     },
     release: kernel.facts.release,
     latency: latencyInfo(instance),
@@ -199,7 +188,26 @@ function tgidReader(kernel: Kernel): (pid: number) => number {
   if (array === 0n || maxAt === undefined) return () => 0;
   const max = kernel.space.u32(maxAt);
   return (pid) =>
-    pid <= 0 || pid > max ? 0 : kernel.space.u32(array + BigInt(pid * 4));
+    pid <= 0 || pid > max ? 0 : fromKernel(
+      kernel,
+      () => kernel.space.u32(array + BigInt(pid * 4)),
+    ) ?? 0;
+}
+
+/**
+ * Reads what an event only points to; `undefined` when it is not there: the page
+ * is missing from a recording, or the guest is gone or runs another kernel by
+ * the time the text is written.
+ */
+function fromKernel<T>({ origin }: Kernel, read: () => T): T | undefined {
+  try {
+    return origin?.life() === "other" ? undefined : read();
+  } catch (error) {
+    if (error instanceof MemoryError || error instanceof GuestGoneError) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /**
