@@ -10,6 +10,13 @@ import type { Symbols } from "../symbols/symbols.ts";
 
 /** How long the kernels' clocks are watched, in ms. */
 const LIVENESS_MS = 100;
+/**
+ * How long they are watched at most if none advances, in ms: that of an idle
+ * guest may stand still for seconds.
+ */
+const IDLE_MS = 8000;
+/** Time between two looks then, in ms. */
+const IDLE_LOOK_MS = 2;
 
 /**
  * Selects the running kernel when several are intact in memory: an earlier
@@ -54,12 +61,20 @@ function described({ facts, space }: Kernel): string {
 function advancing(kernels: readonly Kernel[]): Kernel[] {
   const before = kernels.map(({ space, symbols }) => ticks(space, symbols));
   const running = new Set<Kernel>();
-  const until = performance.now() + LIVENESS_MS;
-  while (performance.now() < until && running.size < kernels.length) {
+  const look = () =>
     kernels.forEach((kernel, i) => {
       const now = ticks(kernel.space, kernel.symbols);
       if (now !== before[i]) running.add(kernel);
     });
+  const start = performance.now();
+  const passed = () => performance.now() - start;
+  while (passed() < LIVENESS_MS && running.size < kernels.length) look();
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  while (
+    running.size === 0 && kernels[0].memory.live && passed() < IDLE_MS
+  ) {
+    Atomics.wait(nobody, 0, 0, IDLE_LOOK_MS);
+    look();
   }
   return kernels.filter((kernel) => running.has(kernel));
 }

@@ -57,7 +57,10 @@ export function traceMeta(
   const { space, symbols, types } = kernel;
   let saved: SavedCmdlines | undefined;
   const comm = options.comm ??
-    ((pid: number) => (saved ??= SavedCmdlines.read(kernel)).tryComm(pid));
+    ((pid: number) => {
+      saved ??= fromKernel(kernel, () => SavedCmdlines.read(kernel));
+      return saved?.tryComm(pid);
+    });
   const irqStart = symbols.tryAddress("__irqentry_text_start");
   const irqEnd = symbols.tryAddress("__irqentry_text_end");
   const pointerKey = readPointerKey(kernel);
@@ -74,7 +77,7 @@ export function traceMeta(
     tgid: tgidReader(kernel),
     format: (id) => events.format(id),
     ownEventFound: (type) => {
-      for (const event of events.all()) {
+      for (const event of fromKernel(kernel, () => events.all()) ?? []) {
         if (event.id === type) return true;
         if (event.id > layout.types.last) break;
       }

@@ -36,6 +36,8 @@ export interface TracerSession {
   readonly kernel: Kernel;
   /** Identifies this run of the guest; see Session. */
   readonly key?: string | undefined;
+  /** How long the guest's process has been running, ms; see Session. */
+  readonly cpuMs?: () => number;
 }
 
 /** The result of one poll. */
@@ -102,6 +104,8 @@ export class SealedTracer {
   readonly page: ControlPage;
   readonly mailbox: Mailbox;
   readonly presence: Presence;
+  /** How long the guest's process has been running, ms; see Session. */
+  readonly cpuMs: (() => number) | undefined;
   #trace: RunningTrace | undefined;
   #commandMs = COMMAND_MS;
   /** Problems found in the running trace, or else in the last one. */
@@ -109,6 +113,7 @@ export class SealedTracer {
 
   private constructor(session: TracerSession, page: ControlPage) {
     this.#session = session;
+    this.cpuMs = session.cpuMs;
     this.page = page;
     this.mailbox = new Mailbox(page);
     this.presence = new Presence(page, installedTexts(session)?.load());

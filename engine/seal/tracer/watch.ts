@@ -13,6 +13,8 @@ import type { Presence, PresenceFinding } from "../page/presence.ts";
 
 /** How long the module's threads may take to react, in milliseconds. */
 const PATIENCE = 5000;
+/** The share of time for which the process of a guest that is paused runs. */
+const PAUSED_SHARE = 0.002;
 /**
  * A search of all memory takes longer than keys should wait, so it is done only
  * once in this many checks.
@@ -24,6 +26,11 @@ export interface WatchedModule {
   readonly page: ControlPage;
   readonly mailbox: Mailbox;
   readonly presence: Presence;
+  /**
+   * How long the guest's process has been running on the host's processors, ms;
+   * absent when that is not known.
+   */
+  readonly cpuMs?: (() => number) | undefined;
 }
 
 /** How the module was started, and the intervals of the checks. */
@@ -66,6 +73,8 @@ export class Watch {
    * The call sites of the roots; `undefined` in a trace that was taken over.
    */
   #sites: RootCallSites | undefined;
+  /** When the last heartbeat was due, and how long the process had run then. */
+  readonly #last: { at: number; ran: number };
   /** What else was configured; unknown in a trace that was taken over. */
   #configured: { readonly flags?: number; readonly maxDepth?: number } = {};
 
@@ -77,6 +86,24 @@ export class Watch {
     this.#nextCheck = now + (settings.checkMs ?? 5000);
     this.#nonce = module.page.u64(CONTROL.heartbeat_seen);
     this.#nonceSent = this.#answered = this.#switched = now;
+    this.#last = { at: now, ran: module.cpuMs?.() ?? 0 };
+  }
+
+  /**
+   * Leaves out time in which the host did not let the guest run: it was paused,
+   * and could not answer. The host knows that, whatever the guest says.
+   */
+  #leaveOutPauses(now: number): void {
+    const ran = this.#module.cpuMs?.();
+    if (ran === undefined) return;
+    const passed = now - this.#last.at;
+    if (ran - this.#last.ran < passed * PAUSED_SHARE) {
+      this.#nonceSent += passed;
+      this.#answered += passed;
+      this.#switched += passed;
+    }
+    this.#last.at = now;
+    this.#last.ran = ran;
   }
 
   /** Milliseconds since the module last answered, or since the trace began. */
@@ -111,6 +138,7 @@ export class Watch {
     const findings: PresenceFinding[] = [];
     if (now >= this.#nextHeartbeat) {
       this.#nextHeartbeat = now + (this.#settings.heartbeatMs ?? 500);
+      this.#leaveOutPauses(now);
       findings.push(
         ...this.quick(),
         ...this.#foreignCommands(),
