@@ -12,6 +12,7 @@
 export { Guest } from "./guest/guest.ts";
 export { LabError, LabTimeout } from "./host/errors.ts";
 export { labUnavailable } from "./host/host.ts";
+export { guestProgram, type ProgramFile } from "./packages/guest_program.ts";
 export { kernelHeaders } from "./packages/headers.ts";
 export { type GuestOptions, type Machine, MACHINES } from "./host/options.ts";
 export { type Flavour, FLAVOURS } from "./packages/kernel.ts";

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { FaultHandler } from "./fault_handler.ts";
 import type { FtraceSites } from "./ftrace_sites.ts";
 import type { ImageMap } from "./image_map.ts";
 import type { Instructions } from "./instructions.ts";
@@ -38,4 +39,9 @@ export interface Arch {
   readonly patching: Patching;
   /** The registers of its processors. */
   readonly registers: Registers;
+  /**
+   * For hosts of this architecture: the machine code that handles SIGBUS;
+   * without it, a memory file that is cut short ends the process.
+   */
+  readonly faultHandler?: FaultHandler;
 }

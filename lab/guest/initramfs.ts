@@ -9,7 +9,8 @@ import { createHash } from "node:crypto";
 import { cpio, type CpioEntry, device, file, folder, link } from "./cpio.ts";
 import { findBusybox } from "../packages/busybox.ts";
 import type { Kernel } from "../packages/kernel.ts";
-import { type AgentFile, qemuAgent } from "../packages/qemu_agent.ts";
+import type { ProgramFile } from "../packages/guest_program.ts";
+import { qemuAgent } from "../packages/qemu_agent.ts";
 import type { GuestSettings } from "../host/options.ts";
 import {
   collectModules,
@@ -94,7 +95,7 @@ function base(busybox: Uint8Array, init: string, agent: string): CpioEntry[] {
   ];
 }
 
-function agentEntries(files: readonly AgentFile[]): CpioEntry[] {
+function agentEntries(files: readonly ProgramFile[]): CpioEntry[] {
   const folders = new Set(
     files.map(({ path }) => path.slice(0, path.lastIndexOf("/"))),
   );

@@ -5,6 +5,7 @@
  */
 import type { Arch } from "../arch.ts";
 import { machines } from "./boards.ts";
+import { faultHandler } from "./fault_handler.ts";
 import { finder } from "./finder.ts";
 import { ftraceSites } from "./ftrace_sites.ts";
 import { image } from "./image.ts";
@@ -28,4 +29,5 @@ export const x86_64: Arch = {
   ftraceSites,
   patching,
   registers,
+  faultHandler,
 };

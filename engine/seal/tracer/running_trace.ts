@@ -381,6 +381,11 @@ export class RunningTrace implements Disposable {
     for (const finding of this.watch.due()) this.report(finding);
   }
 
+  /** Looks after a guest whose clock stands still; reads nothing. */
+  stand(): void {
+    for (const finding of this.watch.standing()) this.report(finding);
+  }
+
   /** Verifies everything read so far, however long it takes. */
   verifyAll(): void {
     this.#backlog.digest();

@@ -270,15 +270,18 @@ export class SealedTracer {
     const trace = this.#trace;
     // If the guest is restarting, its memory may be overwritten already.
     const still = this.#session.kernel.origin?.life() === "still";
-    if (trace === undefined || still) {
+    if (trace === undefined) {
       return { entries: 0, lost: 0, findings: NO_FINDINGS };
     }
     this.#session.kernel.space.budget.renew();
     const { entries, lost } = trace.rings;
     const before = this.#findings.length;
-    trace.step();
-    trace.check();
-    trace.name();
+    if (still) trace.stand();
+    else {
+      trace.step();
+      trace.check();
+      trace.name();
+    }
     return {
       entries: trace.rings.entries - entries,
       lost: trace.rings.lost - lost,

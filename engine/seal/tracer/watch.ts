@@ -189,6 +189,24 @@ export class Watch {
     return [];
   }
 
+  /**
+   * What is due while the guest's clock stands still, so that nothing is read:
+   * a guest that only pretends must not keep its checks away in silence.
+   */
+  standing(): PresenceFinding[] {
+    const now = performance.now();
+    if (now < this.#nextHeartbeat) return [];
+    this.#nextHeartbeat = now + (this.#settings.heartbeatMs ?? 500);
+    this.#leaveOutPauses(now);
+    return now - this.#nonceSent > PATIENCE
+      ? [{
+        problem: "no heartbeat",
+        detail:
+          "the guest's clock stands still although its processors run, and the module's thread does not answer",
+      }]
+      : [];
+  }
+
   #foreignCommands(): PresenceFinding[] {
     const { page, mailbox } = this.#module;
     const number = page.number(CONTROL.command_number);

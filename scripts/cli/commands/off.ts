@@ -60,9 +60,9 @@ import {
   openOrGone,
   turnOffGone,
   whenGone,
-} from "../off_gone.ts";
-import { tellResult } from "../off_result.ts";
-import { turnOffSealed } from "../off_sealed.ts";
+} from "../off/off_gone.ts";
+import { tellResult } from "../off/off_result.ts";
+import { turnOffSealed } from "../off/off_sealed.ts";
 import { count, note, outLine, Progress } from "../terminal.ts";
 
 /** The name of the command whose changes are undone, for messages. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CollectorResult } from "../collector/state.ts";
-import { count, note, outLine } from "./terminal.ts";
+import type { CollectorResult } from "../../collector/state.ts";
+import { count, note, outLine } from "../terminal.ts";
 
 /** Prints how much was collected, and how much is missing. */
 export function tellResult(result: CollectorResult, output: string): void {

@@ -6,18 +6,18 @@
  */
 import { type Guest, GuestGoneError, KernelError, MemoryError } from "xftrace";
 import { sleep } from "xftrace/ftrace";
-import { FileSink } from "../collector/file_sink.ts";
-import { ask } from "../collector/protocol.ts";
+import { FileSink } from "../../collector/file_sink.ts";
+import { ask } from "../../collector/protocol.ts";
 import {
   isGone,
   type StateFolder,
   stateFolders,
   type TraceState,
-} from "../collector/state.ts";
+} from "../../collector/state.ts";
 import { tellResult } from "./off_result.ts";
 import { turnOffSealed } from "./off_sealed.ts";
-import { openGuest, type TargetOptions } from "./target.ts";
-import { note, Progress, size } from "./terminal.ts";
+import { openGuest, type TargetOptions } from "../target.ts";
+import { note, Progress, size } from "../terminal.ts";
 
 /** What `off` is told. */
 export interface GoneOptions extends TargetOptions {

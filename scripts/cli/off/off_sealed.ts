@@ -15,22 +15,22 @@ import {
   SealedTracer,
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
-import { FileSink } from "../collector/file_sink.ts";
-import { ask } from "../collector/protocol.ts";
-import type { Reply } from "../collector/reply.ts";
-import { sealedResult } from "../collector/sealed_collector.ts";
+import { FileSink } from "../../collector/file_sink.ts";
+import { ask } from "../../collector/protocol.ts";
+import type { Reply } from "../../collector/reply.ts";
+import { sealedResult } from "../../collector/sealed_collector.ts";
 import type {
   CollectorResult,
   SealedState,
   StateFolder,
   TraceState,
-} from "../collector/state.ts";
-import { count, note, out, outJson, shownPath } from "./terminal.ts";
+} from "../../collector/state.ts";
+import { count, note, out, outJson, shownPath } from "../terminal.ts";
 import {
   verificationExit,
   verificationJson,
   verificationLines,
-} from "./commands/verify.ts";
+} from "../commands/verify.ts";
 
 /** What `off --json` prints of a sealed trace, besides the verdict. */
 export interface SealedOff {
