@@ -61,8 +61,8 @@ export interface GuestOptions {
   /** How many seconds the guest has to come up. Default 300. */
   readonly bootSeconds?: number;
   /**
-   * Seconds after which the guest is ended in any case. Default and maximum:
-   * 3600.
+   * Seconds after which the guest is ended in any case. Default 3600, maximum
+   * 7200.
    */
   readonly lifeSeconds?: number;
   /**
@@ -95,7 +95,9 @@ export interface GuestSettings {
 
 /** The least memory (MiB) with which the lab's guests boot. */
 const LEAST_MEMORY = 128;
-const LONGEST_LIFE = 3600;
+/** How long a guest lives, and how long it may be asked to, seconds. */
+const USUAL_LIFE = 3600;
+const LONGEST_LIFE = 7200;
 
 /** Checks options and fills in the defaults; throws {@link LabError}. */
 export function settle(options: GuestOptions): GuestSettings {
@@ -114,7 +116,7 @@ export function settle(options: GuestOptions): GuestSettings {
     reboots: options.reboots ?? false,
     qemuArgs: options.qemuArgs ?? [],
     bootSeconds: options.bootSeconds ?? 300,
-    lifeSeconds: options.lifeSeconds ?? LONGEST_LIFE,
+    lifeSeconds: options.lifeSeconds ?? USUAL_LIFE,
     outlive: options.outlive ?? false,
   };
   checkName(settings.name);

@@ -32,5 +32,5 @@ Deno.test("refuses invalid values", () => {
   assert.throws(() => settle({ cpus: NaN }), LabError);
   assert.throws(() => settle({ cpu: "host; rm" }), LabError);
   assert.throws(() => settle({ append: "a\nb" }), LabError);
-  assert.throws(() => settle({ lifeSeconds: 3601 }), LabError);
+  assert.throws(() => settle({ lifeSeconds: 7201 }), LabError);
 });

@@ -38,13 +38,20 @@ export class SearchBudget {
   }
 }
 
+/** How many epochs that were taken are removed at a time. */
+const TAKEN_PART = 1024;
+
 /** The keys of one CPU. */
 export class KeyChain {
   readonly #seal: number;
+  /** Keys of epochs that have not been begun. */
   readonly #sent = new Map<number, Int32Array>();
+  /** Epochs that the CPU has begun; those before `#next` are in `epochs`. */
   readonly #taken: { epoch: number; first: number }[] = [];
-  /** Epochs whose initial key is known, in order. */
+  #next = 0;
+  /** Epochs whose initial key is known, in order: the last ones. */
   readonly epochs: Epoch[] = [];
+  readonly #keptEpochs: number;
   /** The key of entry {@linkcode at}. */
   readonly key = new Int32Array(4);
   /** The sequence number to which {@linkcode key} belongs. */
@@ -54,9 +61,18 @@ export class KeyChain {
   #searchEpoch = -1;
   readonly #budget: SearchBudget;
 
-  constructor(seal: number, budget: SearchBudget = new SearchBudget()) {
+  /**
+   * @param keptEpochs of how many past epochs at least the keys are kept, for
+   * {@linkcode keyAt}; at most twice as many are
+   */
+  constructor(
+    seal: number,
+    budget: SearchBudget = new SearchBudget(),
+    keptEpochs = Infinity,
+  ) {
     this.#seal = seal;
     this.#budget = budget;
+    this.#keptEpochs = keptEpochs;
   }
 
   /** Adds a key that the host has sent. */
@@ -64,7 +80,7 @@ export class KeyChain {
     this.#sent.set(epoch, key.slice());
   }
 
-  /** The key that was sent for an epoch. */
+  /** The key that was sent for an epoch that has not been begun. */
   sent(epoch: number): Int32Array | undefined {
     return this.#sent.get(epoch);
   }
@@ -92,20 +108,37 @@ export class KeyChain {
 
   /** The first entry of the next epoch that the CPU is known to have begun. */
   get nextEpochAt(): number {
-    return this.#taken[this.epochs.length]?.first ?? Infinity;
+    return this.#taken[this.#next]?.first ?? Infinity;
   }
 
   /** Advances to a later entry. */
   advance(sequence: number): void {
     for (;;) {
-      const next = this.#taken[this.epochs.length];
+      const next = this.#taken[this.#next];
       if (next === undefined || next.first > sequence) break;
       this.#step(next.first);
       const host = this.#sent.get(next.epoch);
-      if (host !== undefined) takeKey(this.#seal, this.key, host);
+      if (host !== undefined) {
+        takeKey(this.#seal, this.key, host);
+        host.fill(0);
+        this.#sent.delete(next.epoch);
+      }
+      this.#next++;
       this.epochs.push({ ...next, key: this.key.slice() });
+      this.#forget();
     }
     this.#step(sequence);
+  }
+
+  /** Removes what is not needed any more, some at a time. */
+  #forget(): void {
+    if (this.#next >= TAKEN_PART) {
+      this.#taken.splice(0, this.#next);
+      this.#next = 0;
+    }
+    if (this.epochs.length < 2 * this.#keptEpochs) return;
+    const old = this.epochs.splice(0, this.epochs.length - this.#keptEpochs);
+    for (const { key } of old) key.fill(0);
   }
 
   #step(sequence: number): void {
@@ -162,9 +195,11 @@ export class KeyChain {
     const steps = Math.max(sequence - this.at, 0) + this.#sent.size;
     if (!this.#budget.take(steps)) return undefined;
     const chain = new KeyChain(this.#seal, this.#budget);
-    for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key);
-    chain.#taken.push(...this.#taken);
-    chain.epochs.push(...this.epochs);
+    // Copies, since keys are wiped where they are used.
+    for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key.slice());
+    for (const taken of this.#taken.slice(this.#next)) chain.#taken.push(taken);
+    const last = this.epochs.at(-1);
+    if (last !== undefined) chain.epochs.push(last);
     chain.key.set(this.key);
     chain.at = this.at;
     chain.advance(sequence);

@@ -123,3 +123,28 @@ Deno.test("a search that would take too long is given up", () => {
     keysOf(SEAL.ratchet, [[1, 1]], 3)[3],
   );
 });
+
+Deno.test("a chain that keeps only the last keys grows no further, and computes the same", () => {
+  const taken = Array.from(
+    { length: 5000 },
+    (_, i) => [i + 1, 3 * i + 1] as const,
+  );
+  const all = chainOf(SEAL.ratchet, taken);
+  const chain = new KeyChain(SEAL.ratchet, undefined, 16);
+  for (const [epoch, first] of taken) {
+    const host = hostKey(epoch);
+    chain.send(epoch, host);
+    chain.take(epoch, first);
+    chain.advance(first + 1);
+    all.advance(first + 1);
+    assert.deepEqual(chain.key, all.key);
+    assert.equal(chain.epoch, epoch);
+    assert.equal(chain.nextEpochAt, Infinity);
+    assert.equal(chain.sent(epoch), undefined, "a key that is in use is kept");
+    assert.ok(chain.epochs.length < 32);
+  }
+  const at = chain.at;
+  assert.deepEqual(chain.keyAt(at - 30)?.key, all.keyAt(at - 30)?.key);
+  assert.notEqual(all.keyAt(at - 3000), undefined);
+  assert.equal(chain.keyAt(at - 3000), undefined);
+});

@@ -74,6 +74,11 @@ const MAX_SEARCHES = 50_000;
  * entry that is there twice may be called reordered, and the other way round.
  */
 const MAX_BAD = 1 << 20;
+/**
+ * Maximum number of ranges without entries of a CPU that are remembered; beyond
+ * it, the older half becomes one range, with the same consequence.
+ */
+const MAX_ABSENT = 1 << 14;
 
 /** Counts that are all zero. */
 export function noCounts(): VerdictCounts {
@@ -93,7 +98,10 @@ interface CpuState {
   readonly chain: KeyChain;
   /** Sequence number of the next position. */
   next: number;
+  /** Of the last epochs. */
   readonly epochs: Map<number, VerdictCounts>;
+  /** Of all epochs before. */
+  readonly before: VerdictCounts;
   /** Positions without an entry of their own. */
   readonly bad: Set<number>;
   /** Half-open ranges of positions of which nothing was read. */
@@ -101,9 +109,20 @@ interface CpuState {
   readonly displaced: { at: number; from: number; epoch: number }[];
 }
 
+/** How a verifier works. */
+export interface VerifierOptions {
+  /**
+   * Of how many epochs of a CPU at least the keys and counts are kept; default:
+   * of all. With a limit, the verifier can run for any time, but a copy of an
+   * entry that is older is called forged, not replayed.
+   */
+  readonly keptEpochs?: number;
+}
+
 /** Verifies the entries of all CPUs in a trace. */
 export class SealVerifier {
   readonly #seal: number;
+  readonly #keptEpochs: number;
   readonly #cpus = new Map<number, CpuState>();
   readonly #findings: SealFinding[] = [];
   readonly #visit: VisitEntry | undefined;
@@ -114,18 +133,24 @@ export class SealVerifier {
    * @param seal XFT_SEAL_*
    * @param visit called with each verified entry
    */
-  constructor(seal: number, visit?: VisitEntry) {
+  constructor(
+    seal: number,
+    visit?: VisitEntry,
+    { keptEpochs = Infinity }: VerifierOptions = {},
+  ) {
     this.#seal = seal;
     this.#visit = visit;
+    this.#keptEpochs = keptEpochs;
   }
 
   #cpu(cpu: number): CpuState {
     let state = this.#cpus.get(cpu);
     if (state === undefined) {
       state = {
-        chain: new KeyChain(this.#seal, this.#budget),
+        chain: new KeyChain(this.#seal, this.#budget, this.#keptEpochs),
         next: 1,
         epochs: new Map(),
+        before: noCounts(),
         bad: new Set(),
         absent: [],
         displaced: [],
@@ -180,7 +205,12 @@ export class SealVerifier {
 
   /** Gives all positions before `end` the same verdict. */
   #range(state: CpuState, end: number, verdict: "lost" | "missing"): void {
-    state.absent.push([state.next, end]);
+    const { absent } = state;
+    absent.push([state.next, end]);
+    if (absent.length > MAX_ABSENT) {
+      const half = absent.splice(0, MAX_ABSENT >> 1);
+      absent.unshift([half[0][0], half[half.length - 1][1]]);
+    }
     while (state.next < end) {
       state.chain.advance(state.next);
       const until = Math.min(end, state.chain.nextEpochAt);
@@ -232,6 +262,7 @@ export class SealVerifier {
     if (counts === undefined) {
       counts = noCounts();
       state.epochs.set(epoch, counts);
+      if (state.epochs.size > this.#keptEpochs) forgetOldest(state);
     }
     return counts;
   }
@@ -339,13 +370,25 @@ export class SealVerifier {
     const cpus: CpuVerification[] = [];
     for (const [cpu, state] of [...this.#cpus].sort(([a], [b]) => a - b)) {
       const counts = noCounts();
-      for (const epoch of state.epochs.values()) {
-        for (const verdict of VERDICTS) counts[verdict] += epoch[verdict];
-      }
-      for (const verdict of VERDICTS) total[verdict] += counts[verdict];
+      add(counts, state.before);
+      for (const epoch of state.epochs.values()) add(counts, epoch);
+      add(total, counts);
       cpus.push({ cpu, counts, epochs: state.epochs });
     }
     return { total, cpus, findings: this.#findings };
+  }
+}
+
+function add(to: VerdictCounts, counts: VerdictCounts): void {
+  for (const verdict of VERDICTS) to[verdict] += counts[verdict];
+}
+
+/** Adds the counts of the oldest epoch to those of all before. */
+function forgetOldest({ epochs, before }: CpuState): void {
+  for (const [epoch, counts] of epochs) {
+    add(before, counts);
+    epochs.delete(epoch);
+    return;
   }
 }
 
@@ -367,6 +410,7 @@ function hasOwn({ next, bad, absent }: CpuState, sequence: number): boolean {
 export interface CpuVerification {
   readonly cpu: number;
   readonly counts: VerdictCounts;
+  /** Of each epoch that is kept, see {@linkcode VerifierOptions}. */
   readonly epochs: ReadonlyMap<number, VerdictCounts>;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ENTRY_WORDS, SEAL_NUMBER, type SealName } from "../page/abi.ts";
+import { ENTRY, ENTRY_WORDS, SEAL_NUMBER, type SealName } from "../page/abi.ts";
 import { Klog } from "../keys/klog.ts";
 import { KLOG, type KlogEntry } from "../keys/klog_format.ts";
 import { readKlog } from "../keys/read_klog.ts";
@@ -65,6 +65,39 @@ Deno.test("epochs are compared as unsigned numbers, of which an entry has the lo
     const { total } = verifier.finish();
     assert.equal(total.verified, 4, `from ${base}`);
   }
+});
+
+Deno.test("a verifier that keeps only the last epochs counts all of them", () => {
+  const seal = SEAL_NUMBER["siphash+ratchet"];
+  const verifier = new SealVerifier(seal, undefined, { keptEpochs: 8 });
+  const key = new Int32Array(4);
+  let sequence = 1;
+  for (let epoch = 1; epoch <= 500; epoch++) {
+    const host = Int32Array.of(epoch, 5, 6, 7);
+    verifier.key(0, epoch, host);
+    verifier.taken(0, epoch, sequence);
+    takeKey(seal, key, host);
+    const words = new Int32Array(ENTRY_WORDS);
+    words[ENTRY.epoch / 4] = epoch;
+    words[ENTRY.sequence / 4] = sequence;
+    sealEntry(seal, key, words, 0);
+    if (epoch % 100 === 0) words[ENTRY.func / 4] ^= 1;
+    verifier.feed(0, words, 1);
+    ratchet(key);
+    sequence++;
+    if (epoch % 10 === 0) {
+      verifier.lost(0, 1);
+      ratchet(key);
+      sequence++;
+    }
+  }
+  const { total, cpus: [{ counts, epochs }] } = verifier.finish();
+  assert.deepEqual(
+    [total.verified, total.forged, total.lost],
+    [495, 5, 50],
+  );
+  assert.deepEqual(counts, total);
+  assert.ok(epochs.size <= 8);
 });
 
 for (const name of SEALS) {

@@ -61,6 +61,13 @@ const MOST_FINDINGS = 1000;
  */
 const LAST_VERIFY_MS = 120_000;
 
+/**
+ * Of how many epochs of a CPU the keys are kept while tracing, so that a trace
+ * may last for weeks: with a key every 10 ms, those of the last 40 seconds. The
+ * verification of the recording knows all of them.
+ */
+const KEPT_EPOCHS = 4096;
+
 /** Options of a sealed trace. */
 export interface SealedOptions extends SealedConfig {
   /** Interval between two keys in milliseconds; default 100. */
@@ -140,7 +147,7 @@ export class RunningTrace implements Disposable {
     this.#verifier = new SealVerifier(seal, (cpu, sequence, words, at) => {
       this.#look(words, at);
       options.onEntry?.(cpu, sequence, words, at);
-    });
+    }, { keptEpochs: KEPT_EPOCHS });
     this.#keys = new KeyController(page, files.klog, {
       sent: (cpu, epoch, key) => this.#verifier.key(cpu, epoch, key),
       taken: (cpu, epoch, first) => this.#verifier.taken(cpu, epoch, first),

@@ -71,23 +71,28 @@ export class User implements Disposable {
   }
 
   /** A file of the running trace. */
-  #kept(file: string): string {
+  kept(file: string): string {
     const [{ name }] = [...Deno.readDirSync(this.path("state/xftrace"))];
     return this.path(`state/xftrace/${name}/${file}`);
   }
 
+  /** The collector's process. */
+  get collector(): number {
+    const state: { collector: number } = JSON.parse(
+      Deno.readTextFileSync(this.kept("state.json")),
+    );
+    return state.collector;
+  }
+
   /** Kills the collector, like a crash. */
   killCollector(): void {
-    const state: { collector: number } = JSON.parse(
-      Deno.readTextFileSync(this.#kept("state.json")),
-    );
-    Deno.kill(state.collector, "SIGKILL");
+    Deno.kill(this.collector, "SIGKILL");
   }
 
   /** Leaves the state of an `on` that was killed before its collector ran. */
   loseSpool(): void {
     this.killCollector();
-    Deno.removeSync(this.#kept("spool"));
+    Deno.removeSync(this.kept("spool"));
   }
 
   [Symbol.dispose](): void {
