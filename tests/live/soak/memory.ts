@@ -47,9 +47,12 @@ export class Samples {
       Number(
         new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? NaN,
       );
+    const own = kib("RssAnon");
+    // What has ended and was not waited for yet has no memory.
+    if (Number.isNaN(own)) return false;
     this.#samples.push({
       at: performance.now() - this.#begun,
-      own: kib("RssAnon"),
+      own,
       resident: kib("VmRSS"),
       files,
     });
