@@ -97,7 +97,10 @@ export {
   readHostFile,
   readHostTextIfThere,
 } from "./engine/base/host_file/read.ts";
-export { unwritable } from "./engine/base/host_file/write_error.ts";
+export {
+  HostWriteError,
+  unwritable,
+} from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";
 export { shown, shownJson, shownLines } from "./engine/base/shown.ts";
 export { stateFolder } from "./engine/base/state_folder.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { XftraceError } from "./errors.ts";
+import { HostWriteError } from "./host_file/write_error.ts";
 
 /**
  * Waits some milliseconds, or until `signal` is aborted.
@@ -52,7 +53,8 @@ export interface GuestPolling {
   readonly slowMs?: number;
   /**
    * Handles an error of a poll while the guest still runs; the error may be
-   * transient. Default: throws it.
+   * transient. A {@linkcode HostWriteError} is not, and is always thrown.
+   * Default: throws it.
    *
    * @returns milliseconds until the next poll
    */
@@ -103,6 +105,7 @@ export async function pollGuest(
       next = polling.poll();
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
+      if (error instanceof HostWriteError) throw error;
       if (!polling.alive()) return "guest gone";
       if (polling.failed === undefined) throw error;
       next = polling.failed(error);

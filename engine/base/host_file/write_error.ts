@@ -7,6 +7,20 @@ import { XftraceError } from "../errors.ts";
 import { codeOf } from "../file_error.ts";
 
 /**
+ * A file of the host that could not be written. It has nothing to do with the
+ * guest, and trying again at once does not help.
+ *
+ * @example
+ * ```ts
+ * import { HostWriteError } from "xftrace";
+ *
+ * const error = new HostWriteError("cannot write trace.xfs: the disk is full");
+ * console.log(error.message);
+ * ```
+ */
+export class HostWriteError extends XftraceError {}
+
+/**
  * Why a file could not be written, in one sentence that names it and the fix,
  * without the system's own text.
  *
@@ -30,7 +44,7 @@ export function unwritable(
   fix = "choose another place",
 ): XftraceError {
   if (error instanceof XftraceError) return error;
-  return new XftraceError(`cannot write ${path}: ${why(path, error, fix)}`, {
+  return new HostWriteError(`cannot write ${path}: ${why(path, error, fix)}`, {
     cause: error,
   });
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { closeSync, writeSync } from "node:fs";
-import { recreateHostFile } from "../../base/host_file/create.ts";
+import { closeSync } from "node:fs";
+import { recreateHostFile, writeWhole } from "../../base/host_file/create.ts";
+import { unwritable } from "../../base/host_file/write_error.ts";
 import type { PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import {
@@ -19,6 +20,7 @@ import {
 } from "./spool_format.ts";
 
 const FLUSH = 1 << 20;
+const FIX = "set XDG_STATE_HOME to another folder";
 
 /** The source of segments: a {@linkcode CpuFollower}. */
 export interface SegmentSource {
@@ -63,8 +65,12 @@ export interface SegmentSource {
  * ```
  */
 export class SpoolWriter implements Disposable {
+  readonly #path: string;
   readonly #fd: number;
   readonly #dataOffset: number;
+  /** Whether nothing can be written any more. */
+  #failed = false;
+  #closed = false;
   #buffer = new DataView(new ArrayBuffer(2 * FLUSH));
   #bytes = new Uint8Array(this.#buffer.buffer);
   #used = 0;
@@ -81,6 +87,7 @@ export class SpoolWriter implements Disposable {
    * @throws {XftraceError} when it cannot be written.
    */
   constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
+    this.#path = path;
     this.#fd = recreateHostFile(path);
     this.#dataOffset = layout.page.data;
     const json = new TextEncoder().encode(JSON.stringify(header));
@@ -97,9 +104,12 @@ export class SpoolWriter implements Disposable {
   }
 
   #write(bytes: Uint8Array): void {
-    let done = 0;
-    while (done < bytes.length) {
-      done += writeSync(this.#fd, bytes, done, bytes.length - done);
+    try {
+      writeWhole(this.#fd, bytes);
+    } catch (error) {
+      // What is whole of it is read; nothing may follow what is not.
+      this.#failed = true;
+      throw unwritable(this.#path, error, FIX);
     }
     this.#written += bytes.length;
   }
@@ -206,15 +216,31 @@ export class SpoolWriter implements Disposable {
     this.#used = this.#kept;
   }
 
-  /** Passes all buffered bytes to the file system. */
+  /**
+   * Passes all buffered bytes to the file system; none after it has refused
+   * some.
+   *
+   * @throws {HostWriteError} when it refuses them.
+   */
   flush(): void {
     if (this.#used === 0) return;
-    this.#write(this.#bytes.subarray(0, this.#used));
+    const bytes = this.#bytes.subarray(0, this.#used);
     this.#used = this.#kept = 0;
+    if (!this.#failed) this.#write(bytes);
   }
 
+  /**
+   * Writes what is left, and closes the file.
+   *
+   * @throws {HostWriteError} when that cannot be written; it is closed.
+   */
   [Symbol.dispose](): void {
-    this.flush();
-    closeSync(this.#fd);
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.flush();
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 }

@@ -12,7 +12,7 @@ import {
   storeU64,
 } from "../page/control_page.ts";
 import type { Klog } from "./klog.ts";
-import { KLOG, type KlogEntry, type KlogRecord } from "./klog_format.ts";
+import { KLOG, type KlogRecord } from "./klog_format.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 
 /** The keys sent to and taken by a CPU. */
@@ -203,19 +203,16 @@ export class KeyController {
       (sent === 0 || this.#page.cpuNumber(area, CPU.slot_epoch) !== sent)
     );
     if (due.length === 0) return 0;
-    const entries: KlogEntry[] = [];
-    for (const slot of due) {
-      slot.sent++;
-      slot.key = randomWords(4);
-      entries.push({
-        type: KLOG.key,
-        cpu: slot.area.cpu,
-        a: slot.sent,
-        key: slot.key,
-      });
-    }
+    const entries = due.map(({ area, sent }) => ({
+      type: KLOG.key,
+      cpu: area.cpu,
+      a: sent + 1,
+      key: randomWords(4),
+    }));
     this.#klog.append(entries);
-    for (const slot of due) {
+    for (const [i, slot] of due.entries()) {
+      slot.sent = entries[i].a;
+      slot.key = entries[i].key;
       this.#events.sent(slot.area.cpu, slot.sent, slot.key);
       this.#store(slot);
     }

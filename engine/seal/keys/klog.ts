@@ -18,7 +18,7 @@ import {
 import { dirname } from "node:path";
 import { XftraceError } from "../../base/errors.ts";
 import { codeOf } from "../../base/file_error.ts";
-import { createHostFile } from "../../base/host_file/create.ts";
+import { createHostFile, writeWhole } from "../../base/host_file/create.ts";
 import {
   type HostFile,
   isMissing,
@@ -47,6 +47,8 @@ import {
 } from "./read_klog.ts";
 
 const { O_APPEND, O_RDWR } = constants;
+
+const FIX = "name another file with --klog";
 
 /** Opens a file of our own, or, if it may be new, creates it with mode 0600. */
 function openOrCreate(
@@ -184,16 +186,12 @@ export class Klog implements Disposable {
       hash = encodeRecord(record, entry, this.#count + i, now, hash);
     });
     try {
-      if (writeSync(this.#file, bytes) !== bytes.length) {
-        throw new Error("short write");
-      }
+      // The second write of a short one says why.
+      writeWhole(this.#file, bytes);
       if (sync) fdatasyncSync(this.#file);
     } catch (error) {
       this.#takeBack();
-      throw new XftraceError(
-        `the key log ${this.path} cannot be written (is the disk full?); no key was sent`,
-        { cause: error },
-      );
+      throw unwritable(this.path, error, FIX);
     } finally {
       bytes.fill(0);
     }
@@ -221,13 +219,12 @@ export class Klog implements Disposable {
    */
   #writeHead(): void {
     encodeHeadSlot(this.#slot, { count: this.#count, hash: this.#hash });
-    writeSync(
-      this.#head,
-      this.#slot,
-      0,
-      HEAD_SLOT_BYTES,
-      this.#headSlot++ % 2 * HEAD_SLOT_BYTES,
-    );
+    const at = this.#headSlot++ % 2 * HEAD_SLOT_BYTES;
+    try {
+      writeSync(this.#head, this.#slot, 0, HEAD_SLOT_BYTES, at);
+    } catch (error) {
+      throw unwritable(`${this.path}.head`, error, FIX);
+    }
   }
   #headSlot = 0;
 

@@ -172,14 +172,21 @@ export class RecordingWriter implements Disposable {
       writeAll(this.#file, this.#headBytes, this.#size);
       writeAll(this.#file, body, this.#size + HEAD_BYTES + TAG_BYTES);
     } catch (error) {
-      throw new XftraceError(
-        `the recording ${this.path} cannot be written; is the disk full?`,
-        { cause: error },
-      );
+      this.#takeBack();
+      throw unwritable(this.path, error, FIX);
     }
     this.#chain.last = tag;
     this.#size += HEAD_BYTES + TAG_BYTES + body.length;
     this.#blocks++;
+  }
+
+  /** Removes what a block that could not be written has left. */
+  #takeBack(): void {
+    try {
+      ftruncateSync(this.#file, this.#size);
+    } catch {
+      // Whoever reads it finds that its last block is not whole.
+    }
   }
 
   /** Appends entries of a CPU as they were in its ring. */
