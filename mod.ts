@@ -99,6 +99,7 @@ export {
 } from "./engine/base/host_file/read.ts";
 export {
   HostWriteError,
+  isFull,
   unwritable,
 } from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";

@@ -6,6 +6,7 @@
  */
 import {
   type GuestEnd,
+  HostWriteError,
   isBelievable,
   MemoryError,
   type Session,
@@ -54,6 +55,11 @@ export interface CollectorStatus {
   readonly exact: boolean;
   /** What it is doing before it begins to trace; absent afterwards. */
   readonly starting?: string;
+  /**
+   * Why it collects nothing any more: which file of the host could not be
+   * written.
+   */
+  readonly failed?: string;
   /** Of a sealed trace. */
   readonly sealed?: SealedStatus;
 }
@@ -63,6 +69,7 @@ export class Collector {
   readonly #session: Session;
   readonly #folder: StateFolder;
   readonly #state: TraceState;
+  readonly #say: (message: string) => void;
   readonly #instance: TraceArray;
   readonly #layout: TraceLayout;
   readonly #follower: Follower;
@@ -75,6 +82,8 @@ export class Collector {
   #totals: ReturnType<Follower["totals"]>;
   #stop = false;
   #drained = false;
+  #failed: string | undefined;
+  #result: CollectorResult | undefined;
 
   /**
    * Begins to follow.
@@ -82,10 +91,16 @@ export class Collector {
    * @throws {XftraceError} when the guest's buffers cannot be read or the
    * spool cannot be written.
    */
-  constructor(session: Session, folder: StateFolder, state: TraceState) {
+  constructor(
+    session: Session,
+    folder: StateFolder,
+    state: TraceState,
+    say: (message: string) => void,
+  ) {
     this.#session = session;
     this.#folder = folder;
     this.#state = state;
+    this.#say = say;
     const { kernel } = session;
     this.#instance = TraceArray.named(kernel, state.instance);
     this.#layout = traceLayout(kernel.types);
@@ -111,7 +126,33 @@ export class Collector {
   /** How much it has read so far. */
   status(): CollectorStatus {
     const { decoded, lost, dropped, exact } = this.#totals;
-    return { events: decoded, lost, dropped, exact, bytes: this.#writer.size };
+    return {
+      events: decoded,
+      lost,
+      dropped,
+      exact,
+      bytes: this.#writer.size,
+      ...(this.#failed === undefined ? {} : { failed: this.#failed }),
+    };
+  }
+
+  /** Whether it can still collect; after a file could not be written, not. */
+  #collecting<T>(collect: () => T): T | undefined {
+    if (this.#failed !== undefined) return undefined;
+    try {
+      return collect();
+    } catch (error) {
+      if (!(error instanceof HostWriteError)) throw error;
+      // What is in the file is kept; `off` writes it.
+      this.#failed = error.message;
+      this.#say(error.message);
+      return undefined;
+    }
+  }
+
+  /** What was collected, once its text has been written. */
+  get result(): CollectorResult | undefined {
+    return this.#result;
   }
 
   /** Ends {@linkcode run} before its next poll. */
@@ -130,11 +171,16 @@ export class Collector {
       stopped: () => this.#stop,
       slowMs: SLOW_MS,
       slow: () => {
-        if (!this.#drained && this.#runs) this.#slow();
+        if (!this.#drained && this.#runs) this.#collecting(() => this.#slow());
       },
       // If the guest is restarting, its memory may be overwritten already.
-      poll: () =>
-        !this.#runs || (!this.#drained && this.#poll() > 0) ? BUSY_MS : IDLE_MS,
+      poll: () => {
+        if (!this.#runs) return BUSY_MS;
+        const count = this.#drained
+          ? 0
+          : this.#collecting(() => this.#poll()) ?? 0;
+        return count > 0 ? BUSY_MS : IDLE_MS;
+      },
       // The guest was resetting or resizing a buffer: try again.
       failed: () => IDLE_MS,
     });
@@ -190,20 +236,28 @@ export class Collector {
    */
   drain(): void {
     if (this.#drained) return;
+    this.#collecting(() => {
+      if (isBelievable(this.#session)) {
+        for (let i = 0; i < LAST_POLLS; i++) {
+          this.#poll();
+          if (this.#follower.totals().exact && i > 0) break;
+        }
+        if (this.#session.alive()) this.#slow();
+      }
+      const { lost, dropped } = this.#totals;
+      this.#writer.poll(Infinity, lost, dropped);
+      this.#writer[Symbol.dispose]();
+    });
     this.#drained = true;
-    if (!isBelievable(this.#session)) return;
-    for (let i = 0; i < LAST_POLLS; i++) {
-      this.#poll();
-      if (this.#follower.totals().exact && i > 0) break;
-    }
-    if (this.#session.alive()) this.#slow();
   }
 
   /**
-   * Reads what is left, and writes the text and the result.
+   * Reads what is left, and writes the text and the result. It may be tried
+   * again after it has failed.
    *
    * @param reason why the trace ends, for the result
    * @param output path of the text
+   * @throws {HostWriteError} when the text or the result cannot be written.
    */
   finish(
     reason: string,
@@ -211,11 +265,9 @@ export class Collector {
     options: Partial<TraceTextOptions["graph"]> = {},
   ): CollectorResult {
     this.drain();
-    const { lost, dropped, resets, blindResets } = this.#totals;
+    const { resets, blindResets } = this.#totals;
     // What a guest wrote last before it was restarted is not known.
     const exact = this.#totals.exact && isBelievable(this.#session);
-    this.#writer.poll(Infinity, lost, dropped);
-    this.#writer[Symbol.dispose]();
     using spool = new SpoolReader(this.#folder.spool, this.#layout);
     using file = new FileSink(output);
     const text = {
@@ -229,8 +281,16 @@ export class Collector {
       (chunk) => file.write(chunk),
     );
     file.commit();
-    const result = { reason, ...summary, exact, resets, blindResets };
-    this.#folder.writeResult(result);
-    return result;
+    const failed = this.#failed;
+    this.#result = {
+      reason,
+      ...summary,
+      exact: exact && failed === undefined,
+      resets,
+      blindResets,
+      ...(failed === undefined ? {} : { failed }),
+    };
+    this.#folder.writeResult(this.#result);
+    return this.#result;
   }
 }

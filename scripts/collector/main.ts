@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type GuestEnd, shown } from "xftrace";
+import { type GuestEnd, HostWriteError, shown } from "xftrace";
 import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
 import { Collector, type CollectorStatus } from "./collector.ts";
@@ -25,6 +25,8 @@ interface Following {
   /** Reads what is left, where that does not end the trace. */
   drain?(): void;
   run(): Promise<"stopped" | GuestEnd>;
+  /** What was collected, as soon as that is certain. */
+  readonly result: CollectorResult | undefined;
   finish(
     reason: string,
     output: string,
@@ -32,8 +34,23 @@ interface Following {
   ): CollectorResult | Promise<CollectorResult>;
 }
 
-/** Adds a line to the collector's log. */
+/** A request to end the trace, and who waits for the answer. */
+interface Asked extends Omit<Extract<Request, { do: "finish" }>, "do"> {
+  reply(value: Reply): void;
+}
+
+/** How long a message is not repeated, ms. */
+const REPEAT_MS = 60_000;
+let last = { message: "", at: -Infinity };
+
+/**
+ * Adds a line to the collector's log; a message that has just been said (a
+ * guest may be unreadable for long) only once a minute.
+ */
 function say(message: string): void {
+  const at = performance.now();
+  if (message === last.message && at < last.at + REPEAT_MS) return;
+  last = { message, at };
   console.log(`${new Date().toISOString()} ${shown(message)}`);
 }
 
@@ -50,45 +67,65 @@ async function main(key: string, target: string): Promise<void> {
   if (state.sealed !== undefined) session.memory.makeWritable();
   const { sealed } = state;
   const collector: Following = sealed === undefined
-    ? new Collector(session, folder, state)
+    ? new Collector(session, folder, state, say)
     : new SealedCollector(session, folder, { ...state, sealed }, say);
   say(`following ${target}`);
   const done = new AbortController();
-  let finish: Extract<Request, { do: "finish" }> | undefined;
-  let reply: (value: Reply) => void = () => {};
+  let asked: Asked | undefined;
+  let tellAsked: () => void = () => {};
   const serving = serve(folder.socket, (request) => {
     if (request.do === "drain") collector.drain?.();
     if (request.do !== "finish") return { status: collector.status() };
-    finish = request;
     collector.stop();
-    return new Promise((resolve) => {
-      reply = resolve;
+    return new Promise((reply) => {
+      asked = { ...request, reply };
+      tellAsked();
     });
   }, done.signal);
+  let ended = false;
   // Closing the shell, or Ctrl-C in it, must not end the trace.
   for (const signal of ["SIGHUP", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {});
   }
-  Deno.addSignalListener("SIGTERM", () => collector.stop());
+  Deno.addSignalListener("SIGTERM", () => {
+    collector.stop();
+    ended = true;
+    tellAsked();
+  });
   const why = await collector.run();
-  const reason = finish !== undefined
-    ? "off"
-    : why === "stopped"
-    ? "the collector was asked to end"
-    : goneReason(why);
-  say(reason);
-  try {
-    const result = await collector.finish(
-      reason,
-      finish?.output ?? folder.text,
-      finish?.graph ?? {},
-    );
-    say(JSON.stringify(result));
-    reply({ result });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    say(message);
-    reply({ error: message });
+  for (;;) {
+    const reason = asked !== undefined
+      ? "off"
+      : why === "stopped"
+      ? "the collector was asked to end"
+      : goneReason(why);
+    say(reason);
+    try {
+      const result = await collector.finish(
+        reason,
+        asked?.output ?? folder.text,
+        asked?.graph ?? {},
+      );
+      say(JSON.stringify(result));
+      asked?.reply({ result });
+      break;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      say(message);
+      const { result } = collector;
+      if (asked !== undefined && result !== undefined) {
+        // Only the file with the result is missing; whoever asked is told.
+        asked.reply({ result });
+        break;
+      }
+      asked?.reply({ error: message });
+      // What it has collected is still there: the next `off` may name another
+      // place for it.
+      if (!(error instanceof HostWriteError) || ended) break;
+      asked = undefined;
+      await new Promise<void>((resolve) => tellAsked = resolve);
+      if (asked === undefined) break;
+    }
   }
   // The answer must be sent before the listener closes.
   await sleep(50);

@@ -50,6 +50,7 @@ const status: z.ZodType<CollectorStatus> = z.object({
   bytes: number,
   exact: z.boolean(),
   starting: z.string().optional(),
+  failed: z.string().optional(),
   sealed: sealedStatus.optional(),
 });
 

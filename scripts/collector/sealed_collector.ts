@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { type GuestEnd, type Session, XftraceError } from "xftrace";
+import {
+  type GuestEnd,
+  HostWriteError,
+  type Session,
+  XftraceError,
+} from "xftrace";
 import { resumeModule, startModule } from "xftrace/control";
 import { pollGuest } from "xftrace/ftrace";
 import type { SealedSummary, SealedTracer } from "xftrace/seal";
@@ -31,6 +36,10 @@ export class SealedCollector {
   #starting: string | undefined = "attaching";
   #stop = false;
   #gone = false;
+  /** The end of the trace, once it has ended. */
+  #result: CollectorResult | undefined;
+  /** Size of the recording then. */
+  #bytes = 0;
 
   constructor(
     session: Session,
@@ -46,6 +55,14 @@ export class SealedCollector {
 
   /** How much it has read so far. */
   status(): CollectorStatus {
+    const ended = this.#result;
+    if (ended !== undefined) {
+      const { events, lost, dropped, exact, failed } = ended;
+      return {
+        ...{ events, lost, dropped, exact, bytes: this.#bytes },
+        ...(failed === undefined ? {} : { failed }),
+      };
+    }
     const sealed = this.#tracer?.status();
     const dropped = sealed?.dropped;
     return {
@@ -59,6 +76,11 @@ export class SealedCollector {
       ...(this.#starting === undefined ? {} : { starting: this.#starting }),
       ...(sealed === undefined ? {} : { sealed }),
     };
+  }
+
+  /** What was collected, once the trace has ended. */
+  get result(): CollectorResult | undefined {
+    return this.#result;
   }
 
   /** Ends {@linkcode run} before its next poll. */
@@ -84,16 +106,37 @@ export class SealedCollector {
   }
 
   /**
-   * Traces until told to stop.
+   * Traces until told to stop. If a file cannot be written, the module is
+   * switched off, and nothing is traced from then on.
    *
    * @returns why it ended.
    * @throws {XftraceError} when the guest refuses; nothing is left changed.
    */
   async run(): Promise<"stopped" | GuestEnd> {
     const tracer = await this.#begin();
+    let end: "stopped" | "guest gone";
+    try {
+      end = await this.#follow(tracer);
+    } catch (error) {
+      if (!(error instanceof HostWriteError)) throw error;
+      this.#say(error.message);
+      await this.#end(tracer, error.message, error.message);
+      // `off`, or whoever asks for the status, is told.
+      end = await pollGuest({
+        alive: () => this.#session.alive(),
+        stopped: () => this.#stop,
+        slowMs: SLOW_MS,
+        poll: () => POLL_MS,
+      });
+    }
+    this.#gone = end === "guest gone";
+    return end === "stopped" ? end : this.#session.end() ?? "ended";
+  }
+
+  #follow(tracer: SealedTracer): Promise<"stopped" | "guest gone"> {
     const { rotateMs } = this.#sealed;
     const everyMs = Math.max(1, Math.min(POLL_MS, rotateMs / 4));
-    const end = await pollGuest({
+    return pollGuest({
       alive: () => this.#session.alive(),
       stopped: () => this.#stop,
       slowMs: SLOW_MS,
@@ -109,21 +152,46 @@ export class SealedCollector {
         return everyMs;
       },
     });
-    this.#gone = end === "guest gone";
-    return end === "stopped" ? end : this.#session.end() ?? "ended";
   }
 
   /**
    * Ends the trace. `xftrace off` makes the text, out of the recording and
-   * keys.
+   * keys. It may be tried again after it has failed.
+   *
+   * @throws {HostWriteError} when the result cannot be written.
    */
   async finish(reason: string): Promise<CollectorResult> {
     const tracer = this.#tracer;
     if (tracer === undefined) throw new XftraceError("nothing was traced");
-    const summary = await tracer.stop({ guestGone: this.#gone });
-    const result = sealedResult(reason, summary);
+    const result = this.#result ?? await this.#end(tracer, reason);
     this.#folder.writeResult(result);
     return result;
+  }
+
+  /**
+   * Ends the trace, once.
+   *
+   * @param failed the file that could not be written
+   */
+  async #end(
+    tracer: SealedTracer,
+    reason: string,
+    failed?: string,
+  ): Promise<CollectorResult> {
+    const before = tracer.status();
+    this.#bytes = before?.recordedBytes ?? 0;
+    try {
+      const summary = await tracer.stop({ guestGone: this.#gone });
+      this.#result = sealedResult(reason, summary);
+    } catch (error) {
+      if (before === undefined || !(error instanceof XftraceError)) throw error;
+      // The module is off; what the files hold until then is kept.
+      this.#say(error.message);
+      failed ??= error.message;
+      this.#result = { ...sealedResult(reason, before), exact: false };
+    }
+    if (failed !== undefined) this.#result = { ...this.#result, failed };
+    return this.#result;
   }
 }
 
@@ -134,7 +202,10 @@ export class SealedCollector {
  */
 export function sealedResult(
   reason: string,
-  { entries, lost, dropped, keySwitches, findings }: SealedSummary,
+  { entries, lost, dropped, keySwitches, findings }: Omit<
+    SealedSummary,
+    "verification"
+  >,
 ): CollectorResult {
   return {
     reason,

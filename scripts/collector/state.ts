@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { existsSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import {
   END_TEXT,
   type GuestEnd,
+  isFull,
   isMissing,
   makeOwnFolder,
   readHostTextIfThere,
@@ -184,6 +186,11 @@ export const resultSchema = z.object({
   resets: z.number(),
   /** How often of these it may have held events that were not read yet. */
   blindResets: z.number().optional(),
+  /**
+   * Which file of the host could not be written, so that nothing was collected
+   * from then on.
+   */
+  failed: z.string().optional(),
   /** For a sealed trace only. */
   sealed: z.object({
     keySwitches: z.number(),
@@ -198,6 +205,10 @@ export const resultSchema = z.object({
 
 /** The result that a collector leaves when it is done. */
 export type CollectorResult = z.infer<typeof resultSchema>;
+
+/** More than what `off` writes to end a trace. */
+const RESERVE_BYTES = 1 << 17;
+const FIX = "set XDG_STATE_HOME to another folder";
 
 /** The folder of one guest. */
 export class StateFolder {
@@ -231,22 +242,59 @@ export class StateFolder {
     return join(this.path, "result.json");
   }
 
+  /** Holds room, so that a trace can be ended when the disk is full. */
+  get #reserve(): string {
+    return join(this.path, "reserve");
+  }
+
   /**
-   * Makes the folder, accessible to the user only.
+   * Makes the folder, accessible to the user only, and reserves room in it.
    *
-   * @throws {XftraceError} when somebody else could change what is in it.
+   * @throws {XftraceError} when somebody else could change what is in it, or
+   * when it cannot be written.
    */
   create(): void {
     makeOwnFolder(dirname(this.path));
     makeOwnFolder(this.path);
+    try {
+      replaceHostFile(this.#reserve, new Uint8Array(RESERVE_BYTES));
+    } catch (error) {
+      this.remove();
+      throw unwritable(this.#reserve, error, FIX);
+    }
   }
 
-  /** Removes the folder with all its files. */
+  /**
+   * Removes the folder with all its files.
+   *
+   * @throws {HostWriteError} when it cannot be removed.
+   */
   remove(): void {
     try {
+      // Last, since what is left of a removal that is cut short must still be a
+      // trace that can be ended.
+      for (const { name } of Deno.readDirSync(this.path)) {
+        if (join(this.path, name) === this.#state) continue;
+        Deno.removeSync(join(this.path, name), { recursive: true });
+      }
       Deno.removeSync(this.path, { recursive: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (error instanceof Deno.errors.NotFound) return;
+      throw unwritable(this.path, error, "remove it yourself");
+    }
+  }
+
+  /** Replaces a file as a whole, if need be with the room that is reserved. */
+  #write(path: string, content: unknown): void {
+    const text = json(content);
+    try {
+      replaceHostFile(path, text);
+    } catch (error) {
+      if (!isFull(error) || !existsSync(this.#reserve)) {
+        throw unwritable(path, error, FIX);
+      }
+      rmSync(this.#reserve, { force: true });
+      this.#write(path, content);
     }
   }
 
@@ -314,7 +362,7 @@ export class StateFolder {
 
   /** Replaces the state, atomically. */
   write(state: TraceState): void {
-    writeWhole(this.#state, json(state));
+    this.#write(this.#state, state);
   }
 
   /**
@@ -335,7 +383,7 @@ export class StateFolder {
 
   /** Replaces the result, atomically. */
   writeResult(result: CollectorResult): void {
-    writeWhole(this.#result, json(result));
+    this.#write(this.#result, result);
   }
 }
 
@@ -369,14 +417,6 @@ const TEXT_BYTES = 2 ** 28;
 
 function readText(path: string): string | undefined {
   return readHostTextIfThere(path, { own: true, limit: TEXT_BYTES });
-}
-
-function writeWhole(path: string, text: string): void {
-  try {
-    replaceHostFile(path, text);
-  } catch (error) {
-    throw unwritable(path, error, "set XDG_STATE_HOME to another folder");
-  }
 }
 
 function json(value: unknown): string {

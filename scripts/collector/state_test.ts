@@ -178,8 +178,8 @@ Deno.test("only its owner can read the state, and it is never incomplete", () =>
   assert.equal(mode(folder.path), 0o700);
   assert.equal(mode(join(folder.path, "state.json")), 0o600);
   assert.deepEqual(
-    [...Deno.readDirSync(folder.path)].map(({ name }) => name),
-    ["state.json"],
+    [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(),
+    ["reserve", "state.json"],
   );
 });
 

@@ -49,6 +49,22 @@ export function unwritable(
   });
 }
 
+/**
+ * Whether a write failed since there is no room left.
+ *
+ * @param error what Deno or node:fs threw
+ *
+ * @example
+ * ```ts
+ * import { isFull } from "xftrace";
+ *
+ * console.log(isFull(new Error("another"))); // false
+ * ```
+ */
+export function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(codeOf(error) ?? "");
+}
+
 function why(path: string, error: unknown, fix: string): string {
   if (error instanceof Deno.errors.NotCapable) {
     return "Deno was not allowed to; add --allow-write";

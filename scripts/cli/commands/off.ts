@@ -166,6 +166,14 @@ export async function turnOff(options: OffOptions): Promise<void> {
   } else note("nothing was collected: `xftrace on` ended before it began");
   const notUndone = endState(folder, state, left, WHO);
   if (notUndone !== undefined) throw notUndone;
+  if (result?.failed !== undefined) throw cutShort(result.failed, options);
+}
+
+/** The error about a collector that could not write a file. */
+function cutShort(failed: string, { output }: OffOptions): XftraceError {
+  return new XftraceError(
+    `nothing was collected any more from then on: ${failed}; ${output} holds what was collected until then`,
+  );
 }
 
 /**
@@ -283,7 +291,9 @@ async function collect(
   const left = folder.readResult();
   note(
     "the collector ended before `xftrace off`" +
-      (left === undefined ? "; what it kept until then is written" : ""),
+      (left === undefined
+        ? "; what it kept until then is written"
+        : `: ${left.reason}`),
   );
   if (described instanceof Error) throw described;
   using spool = new SpoolReader(folder.spool, described.layout);
@@ -305,6 +315,7 @@ async function collect(
     ...summary,
     exact: false,
     resets: 0,
+    ...(left?.failed === undefined ? {} : { failed: left.failed }),
   };
 }
 

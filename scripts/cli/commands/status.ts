@@ -45,6 +45,8 @@ export interface Status {
     readonly dropped?: number;
     /** Bytes kept on disk. */
     readonly bytes?: number;
+    /** Why nothing is collected any more: the file that cannot be written. */
+    readonly failed?: string;
     /**
      * Files of tracefs that were set for `--tracer`: `current_tracer=function`.
      */
@@ -184,7 +186,13 @@ function statusText(status: Status): string {
         : "it has ended without ending the trace: `xftrace on --resume` goes on, `xftrace off` ends it",
     );
   }
-  const { sealed } = collector;
+  const { sealed, failed } = collector;
+  if (failed !== undefined) {
+    text += row(
+      "FAILED",
+      `${failed}; nothing is collected any more: run \`xftrace off\``,
+    );
+  }
   if (sealed !== undefined) {
     const epochs = sealed.cpus.map(({ cpu, epoch }) =>
       `${epoch} on CPU ${cpu}`

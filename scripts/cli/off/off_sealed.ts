@@ -96,6 +96,10 @@ export async function turnOffSealed(
     outJson({ ...summary, verification: verificationJson(report, false) });
   } else out(summaryText(summary, sealed, report));
   folder.remove();
+  if (result?.failed !== undefined) {
+    note(`nothing was traced any more from then on: ${result.failed}`);
+    if (Deno.exitCode === 0) Deno.exitCode = 1;
+  }
   if (!isClean(report)) {
     // The verdict decides the exit code.
     if (session === undefined && options.json !== true) {
