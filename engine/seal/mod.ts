@@ -15,6 +15,7 @@ export type { PresenceFinding } from "./page/presence.ts";
 export { VERDICTS } from "./recording/verifier.ts";
 export {
   isClean,
+  isOnlyUnended,
   isUnharmed,
   type RecordingVerification,
   verifyRecording,

@@ -79,6 +79,8 @@ export class RecordingKey {
 export class Authentication {
   /** What is wrong, one sentence each. */
   readonly problems: string[] = [];
+  /** Set when the writer was ended before the recording was begun. */
+  readonly unbegun: string | undefined;
   /** Tags up to here; `undefined` when nothing can be authenticated. */
   readonly chain: TagChain | undefined;
   readonly #file: RecordingFile;
@@ -108,9 +110,8 @@ export class Authentication {
     this.chain = new TagChain(key.key, bytes);
     const written = key.headerTag;
     if (written === undefined) {
-      this.problems.push(
-        "the key log does not say which header the recording has: it was not begun completely",
-      );
+      this.unbegun =
+        "the key log does not say which header the recording has: it was not begun completely";
     } else if (!sameTag(written, this.chain.last)) {
       this.problems.push(
         "the header of the recording was changed: nothing in it can be relied on",

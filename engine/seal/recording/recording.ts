@@ -109,7 +109,9 @@ export class RecordingWriter implements Disposable {
       }
     }
     const { chain } = check;
-    const problem = file.damaged ? "it is damaged" : check.problems[0];
+    const problem = file.damaged
+      ? "it is damaged"
+      : check.unbegun ?? check.problems[0];
     if (chain === undefined || problem !== undefined) {
       throw new XftraceError(
         `the recording ${path} cannot be continued: ${

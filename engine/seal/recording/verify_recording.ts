@@ -73,6 +73,11 @@ export interface RecordingVerification extends Verification {
   /** Problems other than with entries, one sentence each. */
   readonly problems: readonly string[];
   /**
+   * How many of the problems only show that the trace was not ended: it still
+   * runs, or its collector was killed or could not write its files.
+   */
+  readonly unended: number;
+  /**
    * Why a part of the recording was believed without being authenticated;
    * `undefined`: nothing was.
    */
@@ -121,6 +126,23 @@ export function isUnharmed(result: RecordingVerification): boolean {
 }
 
 /**
+ * Whether a trace was only not ended: all that is there is genuine, but nobody
+ * can say what came after it.
+ *
+ * @example
+ * ```ts ignore
+ * import { isOnlyUnended, verifyRecording } from "xftrace/seal";
+ *
+ * const result = verifyRecording("web1.xfs");
+ * if (isOnlyUnended(result)) console.log(result.total.verified, "are genuine");
+ * ```
+ */
+export function isOnlyUnended(result: RecordingVerification): boolean {
+  return result.unended > 0 && result.problems.length === result.unended &&
+    isUnharmed({ ...result, problems: [] });
+}
+
+/**
  * Verifies a recording.
  *
  * @param klogPath the key log; default: the one beside the recording that it
@@ -163,8 +185,12 @@ export function readVerified(
   const table = new RecordedNames();
   const { names } = table;
   const problems: string[] = [...klog.problems];
+  const unended: string[] = [];
+  // A writer that was killed leaves what it had not written to the end.
+  const ended = klog.records.some(({ type }) => type === KLOG.end);
+  const cut = ended ? problems : unended;
   if (klog.torn > 0) {
-    problems.push(`the key log ends in a record of ${klog.torn} bytes`);
+    cut.push(`the key log ends in a record of ${klog.torn} bytes`);
   }
   const seal = start.b;
   if (header.seal !== seal) {
@@ -175,6 +201,7 @@ export function readVerified(
     );
   }
   const check = new Authentication(file, new RecordingKey(klog.records));
+  if (check.unbegun !== undefined) cut.push(check.unbegun);
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
   const verifier = new SealVerifier(
@@ -201,8 +228,8 @@ export function readVerified(
   for (const { type, cpu, a } of klog.records) {
     if (type === KLOG.stop) reading.end(cpu, a);
   }
-  if (!klog.records.some(({ type }) => type === KLOG.end)) {
-    problems.push(
+  if (!ended) {
+    unended.push(
       "the key log has no end for this trace: it was not stopped, or it still runs",
     );
   }
@@ -211,7 +238,7 @@ export function readVerified(
   }
   if (file.damaged) problems.push("the recording is damaged");
   if (file.torn > 0) {
-    problems.push(
+    cut.push(
       `the recording ends in ${file.torn} bytes that are no whole block`,
     );
   }
@@ -228,7 +255,8 @@ export function readVerified(
       torn: file.torn,
       damaged: file.damaged,
     },
-    problems: [...problems, ...check.problems],
+    problems: [...unended, ...problems, ...check.problems],
+    unended: unended.length,
     unauthenticated: check.withoutTags
       ? "it was recorded by a version before 0.3, so its header, the names of functions, lost entries and problems found while tracing are not authenticated: anybody who could write to the file could change them, or leave them out"
       : undefined,

@@ -6,6 +6,7 @@ import { EXIT } from "xftrace";
 import { writeOutput } from "xftrace/output";
 import {
   isClean,
+  isOnlyUnended,
   isUnharmed,
   type RecordingVerification,
   reportRecording,
@@ -24,7 +25,8 @@ export function registerVerify(program: Command): void {
         "for each CPU, how many are verified, forged, missing, replayed, reordered, or\n" +
         "sealed too early or too late. Lost entries were overwritten before they\n" +
         "were read, which is not tampering. The exit code is 2 if anything is wrong,\n" +
-        "and 3 if a part of an old recording cannot be authenticated.",
+        "and 3 if the trace was not ended, so that nobody can say what came after, or\n" +
+        "if a part of an old recording cannot be authenticated.",
     )
     .argument(
       "<recording>",
@@ -77,7 +79,9 @@ Examples:
 /** The exit code for a verdict. */
 export function verificationExit(result: RecordingVerification): number {
   if (isClean(result)) return EXIT.ok;
-  return isUnharmed(result) ? EXIT.unjudged : EXIT.findings;
+  return isUnharmed(result) || isOnlyUnended(result)
+    ? EXIT.unjudged
+    : EXIT.findings;
 }
 
 /** Names of seals that anybody in the guest could make. */
@@ -151,7 +155,11 @@ export function verificationLines(
   if (result.findings.length > 20) {
     lines.push(`and ${result.findings.length - 20} more`);
   }
-  if (!isUnharmed(result)) lines.push("NOT GENUINE: see above");
+  if (isOnlyUnended(result)) {
+    lines.push(
+      "NOT COMPLETE: what was recorded is genuine, but the trace was not ended, so nobody can say what came after",
+    );
+  } else if (!isUnharmed(result)) lines.push("NOT GENUINE: see above");
   else if (result.unauthenticated !== undefined) {
     const entries = WEAK.includes(sealOf(result))
       ? `the seal "${sealOf(result)}" proves nothing, and`
