@@ -13,6 +13,7 @@ import {
 } from "xftrace";
 import {
   Follower,
+  listEvents,
   pollGuest,
   SavedCmdlines,
   SpoolReader,
@@ -107,6 +108,11 @@ export class Collector {
     const events = new TraceEvents(kernel);
     // Read now: when the text is written, the guest may have ended.
     this.#meta = traceMeta(this.#instance, events, this.#layout);
+    for (
+      const { id, enabled, internal } of listEvents(this.#instance, events)
+    ) {
+      if (enabled || internal) this.#meta.format(id);
+    }
     this.#options = guestTextOptions(this.#instance);
     this.#follower = new Follower(this.#instance, this.#layout);
     this.#writer = new SpoolWriter(folder.spool, {

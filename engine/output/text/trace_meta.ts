@@ -75,7 +75,14 @@ export function traceMeta(
     timeStart: instance.timeStart,
     comm,
     tgid: tgidReader(kernel),
-    format: (id) => events.format(id),
+    format: (id) => {
+      try {
+        return events.format(id);
+      } catch (error) {
+        if (error instanceof GuestGoneError) return undefined;
+        throw error;
+      }
+    },
     ownEventFound: (type) => {
       for (const event of fromKernel(kernel, () => events.all()) ?? []) {
         if (event.id === type) return true;
