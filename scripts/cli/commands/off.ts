@@ -22,61 +22,56 @@ import {
 } from "xftrace/control";
 import {
   openInstance,
-  readBuffers,
   SpoolReader,
   TraceArray,
   type TraceLayout,
 } from "xftrace/ftrace";
 import {
   absoluteOutput,
-  entryCounts,
   guestTextOptions,
-  TEXT,
   type TraceMeta,
   traceMeta,
   type TraceTextOptions,
-  unfollowedSettings,
-  writeBuffers,
   writeTraceGraph,
 } from "xftrace/output";
+import { shellWord } from "xftrace/targets";
 import { endState, RemainingChanges } from "../../collector/end_state.ts";
 import { FileSink } from "../../collector/file_sink.ts";
+import { lockGuest } from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   type CollectorResult,
   isOtherBoot,
   StateFolder,
+  stateFolders,
   type TraceState,
 } from "../../collector/state.ts";
-import {
-  givenGraphOptions,
-  type GraphFlags,
-  withGraphOptions,
-} from "../graph_options.ts";
-import { type TargetOptions, withTarget } from "../target.ts";
+import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { withTarget } from "../target.ts";
 import { agentTracefs } from "../guest_agent.ts";
 import {
+  endGone,
   folderOfGone,
   openOrGone,
   turnOffGone,
   whenGone,
-} from "../off/off_gone.ts";
-import { tellResult } from "../off/off_result.ts";
-import { turnOffSealed } from "../off/off_sealed.ts";
-import { count, note, outLine, Progress } from "../terminal.ts";
+} from "../off/gone.ts";
+import { turnOffSealed } from "../off/sealed.ts";
+import {
+  noteUnfollowed,
+  noTrace,
+  type OffOptions,
+  tell,
+  WHO_OFF,
+} from "../off/text.ts";
+import { offWithoutOn } from "../off/without_on.ts";
+import { note, Progress } from "../terminal.ts";
 
 /** The name of the command whose changes are undone, for messages. */
 const WHO = "`xftrace on`";
 
 /** The default of `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
-
-/** Values of the options of `off`. */
-export interface OffOptions extends TargetOptions, GraphFlags {
-  readonly output: string;
-  readonly keep?: boolean;
-  readonly json?: boolean;
-}
 
 /** Registers `xftrace off` on the program. */
 export function registerOff(program: Command): void {
@@ -108,9 +103,10 @@ Examples:
  * @throws {GuestGoneError} when the guest has ended; the text has been written.
  */
 export async function turnOff(options: OffOptions): Promise<void> {
-  const ended = folderOfGone(options);
+  const named = options.target ?? Deno.env.get("XFTRACE_TARGET");
+  const ended = folderOfGone(named);
   if (ended !== undefined) return await turnOffGone(ended, options);
-  const opened = await openOrGone(options);
+  const opened = await openOrGone(named ?? targetOfTrace(), options);
   if (!(opened instanceof Guest)) return await turnOffGone(opened, options);
   using guest = opened;
   const { session } = guest;
@@ -119,18 +115,18 @@ export async function turnOff(options: OffOptions): Promise<void> {
       `${session.target} is no running guest: there is nothing to switch off`,
     );
   }
+  using _ = lockGuest(session.key, session.target, WHO_OFF);
   const folder = new StateFolder(session.key);
   const state = folder.read();
+  if (state === undefined && named === undefined) throw noTrace();
   if (state === undefined) {
+    session.memory.makeWritable();
     await offWithoutOn(session, options);
     return;
   }
   if (isOtherBoot(session, state) || await settled(session) !== undefined) {
-    await turnOffGone(
-      await whenGone(options) ?? { folder, state },
-      options,
-    );
-    return;
+    const gone = await whenGone(state.target) ?? { folder, state };
+    return await endGone(gone, options);
   }
   session.memory.makeWritable();
   const { sealed } = state;
@@ -160,7 +156,7 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const result = collecting === undefined
     ? undefined
     : await collect(folder, state, options, collecting);
-  if (result !== undefined) tellResult(result, options.output);
+  if (result !== undefined) tell(result, options.output);
   else if (state.collected === true) {
     note("an earlier `xftrace off` wrote the text");
   } else note("nothing was collected: `xftrace on` ended before it began");
@@ -177,6 +173,26 @@ function cutShort(failed: string, { output }: OffOptions): XftraceError {
 }
 
 /**
+ * The target of the only trace of `xftrace on`: a guest on which there is none
+ * is not touched, unless it is named.
+ *
+ * @throws {XftraceError} when there is none, or more than one.
+ */
+function targetOfTrace(): string {
+  const targets = stateFolders().filter((folder) => folder.guestRuns())
+    .map((folder) => folder.read()?.target)
+    .filter((target) => target !== undefined);
+  const [only, another] = targets;
+  if (only === undefined) throw noTrace();
+  if (another === undefined) return only;
+  throw new XftraceError(
+    `traces of ${targets.length} guests are on; name one of them with -t: ${
+      targets.map(shellWord).join(", ")
+    }`,
+  );
+}
+
+/**
  * The instance that the trace used; `undefined` when the guest has removed it.
  */
 function steered(
@@ -186,12 +202,6 @@ function steered(
   const there = TraceArray.all(session.kernel)
     .some((instance) => instance.name === name);
   return there ? { session, ...openInstance(session, name) } : undefined;
-}
-
-/** Names the guest's display settings that the text does not follow. */
-function noteUnfollowed(instance: TraceArray): void {
-  const text = guestTextOptions(instance);
-  for (const each of unfollowedSettings(instance.tracer, text)) note(each);
 }
 
 /**
@@ -317,35 +327,4 @@ async function collect(
     resets: 0,
     ...(left?.failed === undefined ? {} : { failed: left.failed }),
   };
-}
-
-/** `off` without `on`: stops recording and writes what the buffers hold. */
-async function offWithoutOn(
-  session: Session,
-  options: OffOptions,
-): Promise<void> {
-  const { instance, events, layout } = openInstance(session);
-  await setRecording({ session, instance, events }, false);
-  noteUnfollowed(instance);
-  const reading = readBuffers(instance, layout);
-  using file = new FileSink(options.output);
-  const guest = guestTextOptions(instance);
-  const graph = { ...guest.graph, ...givenGraphOptions(options) };
-  writeBuffers(
-    reading,
-    {
-      meta: traceMeta(instance, events, layout),
-      options: { ...guest, graph },
-      target: session.target,
-    },
-    TEXT.writer((chunk) => file.write(chunk)),
-  );
-  file.commit();
-  const { entries, written } = entryCounts(reading);
-  note("`xftrace on` was not run: this is what the guest's buffers held");
-  outLine(
-    `${options.output}: ${count(entries)} events; overwritten before: ${
-      count(written - entries)
-    }`,
-  );
 }

@@ -2,6 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import type { Session } from "xftrace";
 import { SealedTracer } from "xftrace/seal";
+import { lockGuest } from "../../collector/guest_lock.ts";
 import type { StateFolder } from "../../collector/state.ts";
 import { Interrupt } from "../interrupt.ts";
 import { DEFAULT_OUTPUT, turnOff } from "./off.ts";
@@ -57,16 +58,21 @@ Examples:
     .action(async (functions, options) => {
       const dryRun = options.dryRun === true;
       let folder: StateFolder | undefined;
+      let { target } = options;
       {
         // Memory stays read-only until there is a plan.
         using guest = await openGuest(options, { steered: !dryRun });
         const { session } = guest;
+        target = session.target;
+        using _ = dryRun || session.key === undefined
+          ? null
+          : lockGuest(session.key, session.target, "`xftrace on`");
         folder = await start(session, functions, options);
       }
       if (folder === undefined || options.foreground !== true) return;
       outLine(`Ctrl-C ends it, and writes ${DEFAULT_OUTPUT}`);
       await interrupted(folder);
-      await turnOff({ ...options, output: DEFAULT_OUTPUT });
+      await turnOff({ ...options, target, output: DEFAULT_OUTPUT });
     });
 }
 

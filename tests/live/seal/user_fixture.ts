@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Guest } from "../../../lab/mod.ts";
-import type { SealedOff } from "../../../scripts/cli/off/off_sealed.ts";
+import type { SealedOff } from "../../../scripts/cli/off/sealed.ts";
 import { Scratch } from "./support_fixture.ts";
 import { ended, type Run, startXftrace, TRACEFS } from "../support_fixture.ts";
 

@@ -1,13 +1,41 @@
 /**
- * How `xftrace off` tells what was collected.
+ * What `xftrace off` says, whatever kind of trace it ends.
  *
  * @module
  */
+import { XftraceError } from "xftrace";
+import type { TraceArray } from "xftrace/ftrace";
+import { guestTextOptions, unfollowedSettings } from "xftrace/output";
 import type { CollectorResult } from "../../collector/state.ts";
+import type { GraphFlags } from "../graph_options.ts";
+import type { TargetOptions } from "../target.ts";
 import { count, note, outLine } from "../terminal.ts";
 
+/** The name of this command, for others that find the guest in use. */
+export const WHO_OFF = "`xftrace off`";
+
+/** Values of the options of `off`. */
+export interface OffOptions extends TargetOptions, GraphFlags {
+  readonly output: string;
+  readonly keep?: boolean;
+  readonly json?: boolean;
+}
+
+/** The error of `off` when there is nothing that it may act on. */
+export function noTrace(): XftraceError {
+  return new XftraceError(
+    "no trace of `xftrace on` is on; to stop what a guest records by itself, name it with -t",
+  );
+}
+
+/** Names the guest's display settings that the text does not follow. */
+export function noteUnfollowed(instance: TraceArray): void {
+  const text = guestTextOptions(instance);
+  for (const each of unfollowedSettings(instance.tracer, text)) note(each);
+}
+
 /** Prints how much was collected, and how much is missing. */
-export function tellResult(result: CollectorResult, output: string): void {
+export function tell(result: CollectorResult, output: string): void {
   const lines = `${count(result.lines)} lines`;
   const filtered = result.kept < result.events
     ? ` (${count(result.kept)} under the functions asked for)`

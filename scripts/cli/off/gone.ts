@@ -4,9 +4,12 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { type Guest, GuestGoneError, KernelError, MemoryError } from "xftrace";
 import { sleep } from "xftrace/ftrace";
+import { absoluteOutput } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
+import { lockGuest } from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   isGone,
@@ -14,16 +17,11 @@ import {
   stateFolders,
   type TraceState,
 } from "../../collector/state.ts";
-import { tellResult } from "./off_result.ts";
-import { turnOffSealed } from "./off_sealed.ts";
-import { openGuest, type TargetOptions } from "../target.ts";
+import { givenGraphOptions } from "../graph_options.ts";
+import { openGuest } from "../target.ts";
 import { note, Progress, size } from "../terminal.ts";
-
-/** What `off` is told. */
-export interface GoneOptions extends TargetOptions {
-  readonly output: string;
-  readonly json?: boolean;
-}
+import { turnOffSealed } from "./sealed.ts";
+import { noTrace, type OffOptions, tell, WHO_OFF } from "./text.ts";
 
 /** The trace of a guest that is gone. */
 export interface GoneTrace {
@@ -38,18 +36,21 @@ const LOOK_MS = 100;
 /**
  * Opens the guest. If that fails because it is just being restarted, waits for
  * its collector, which keeps what there was until then.
+ *
+ * @param wanted the target whose trace it is
  */
 export async function openOrGone(
-  options: GoneOptions,
+  wanted: string,
+  options: OffOptions,
 ): Promise<Guest | GoneTrace> {
   try {
-    return await openGuest(options, { steered: true });
+    return await openGuest({ ...options, target: wanted }, { steered: true });
   } catch (error) {
     // Its memory holds no kernel, or parts of one.
     if (!(error instanceof KernelError || error instanceof MemoryError)) {
       throw error;
     }
-    const gone = await whenGone(options);
+    const gone = await whenGone(wanted);
     if (gone === undefined) throw error;
     return gone;
   }
@@ -60,19 +61,19 @@ export async function openOrGone(
  * there is no collector, or it does not notice anything.
  */
 export async function whenGone(
-  options: GoneOptions,
+  wanted: string | undefined,
 ): Promise<GoneTrace | undefined> {
   using progress = new Progress();
   const until = performance.now() + NOTICE_MS;
   for (;;) {
-    const gone = folderOfGone(options);
+    const gone = folderOfGone(wanted);
     if (gone !== undefined || performance.now() > until) return gone;
-    const asked = tracesOf(options).map(({ folder }) =>
+    const asked = tracesOf(wanted).map(({ folder }) =>
       ask(folder.socket, { do: "status" })
     );
     // It may have ended between the two.
     if ((await Promise.all(asked)).every((reply) => reply === undefined)) {
-      return folderOfGone(options);
+      return folderOfGone(wanted);
     }
     progress.update("the guest seems to be starting again");
     await sleep(LOOK_MS);
@@ -82,16 +83,31 @@ export async function whenGone(
 /** Ends a trace of a guest that is gone. */
 export async function turnOffGone(
   { folder, state }: GoneTrace,
-  options: GoneOptions,
+  options: OffOptions,
 ): Promise<void> {
+  using _ = lockGuest(basename(folder.path), state.target, WHO_OFF);
+  await endGone({ folder, state }, options);
+}
+
+/**
+ * Ends a trace of a guest that is gone; the caller holds the guest's lock.
+ *
+ * @throws {GuestGoneError} afterwards.
+ */
+export async function endGone(
+  { folder, state }: GoneTrace,
+  options: OffOptions,
+): Promise<void> {
+  // Another `off` may have been faster.
+  if (!folder.exists()) throw noTrace();
   const { sealed } = state;
-  if (sealed === undefined) finishGone(folder, state, options);
-  else await turnOffSealed(undefined, folder, { ...state, sealed }, options);
+  if (sealed !== undefined) {
+    await turnOffSealed(undefined, folder, { ...state, sealed }, options);
+  } else await finishGone(folder, state, options);
 }
 
 /** The traces that the command may be about. */
-function tracesOf({ target }: GoneOptions): GoneTrace[] {
-  const wanted = target ?? Deno.env.get("XFTRACE_TARGET");
+function tracesOf(wanted: string | undefined): GoneTrace[] {
   return stateFolders().flatMap((folder) => {
     const state = folder.read();
     return state !== undefined &&
@@ -101,23 +117,21 @@ function tracesOf({ target }: GoneOptions): GoneTrace[] {
   });
 }
 
-/** The state folder of a guest that is gone, if the command is about one. */
-export function folderOfGone(options: GoneOptions): GoneTrace | undefined {
-  const wanted = options.target ?? Deno.env.get("XFTRACE_TARGET");
+/** The trace of a guest that is gone, if the command is about one. */
+export function folderOfGone(
+  wanted: string | undefined,
+): GoneTrace | undefined {
   for (const folder of stateFolders()) {
     const state = folder.read();
     if (state === undefined) continue;
-    if (state.collected === true && !folder.guestRuns()) {
+    const runs = folder.guestRuns();
+    if (state.collected === true && !runs) {
       // The text has been written, and there is nothing left to undo.
       folder.remove();
       continue;
     }
     const result = folder.readResult();
-    const ended = result !== undefined && isGone(result);
-    // The collector was killed before the guest ended: keys and recording
-    // remain.
-    const orphan = state.sealed !== undefined && !folder.guestRuns();
-    if (!ended && !orphan) continue;
+    if (runs && (result === undefined || !isGone(result))) continue;
     if (wanted === undefined || wanted === state.target) {
       return { folder, state };
     }
@@ -138,13 +152,17 @@ function copyTo(output: string, from: string): void {
   file.commit();
 }
 
-/** Copies the text that the collector wrote when its guest was gone. */
-function finishGone(
+/**
+ * Copies the text that the collector wrote when its guest was gone, or has it
+ * write that now.
+ *
+ * @throws {GuestGoneError} afterwards.
+ */
+async function finishGone(
   folder: StateFolder,
   state: TraceState,
-  options: GoneOptions,
-): void {
-  const result = folder.readResult();
+  options: OffOptions,
+): Promise<void> {
   if (state.collected === true) {
     folder.remove();
     note(
@@ -152,17 +170,28 @@ function finishGone(
     );
     return;
   }
+  let result = folder.readResult();
+  if (result !== undefined) copyTo(options.output, folder.text);
+  else {
+    const reply = await ask(folder.socket, {
+      do: "finish",
+      output: absoluteOutput(options.output),
+      graph: givenGraphOptions(options),
+    });
+    if (reply !== undefined && "result" in reply) result = reply.result;
+  }
   if (result === undefined) {
     folder.remove();
     throw new GuestGoneError(
-      `${state.target}: the guest was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
+      `${state.target}: the guest ended or was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
     );
   }
-  copyTo(options.output, folder.text);
-  tellResult(result, options.output);
+  tell(result, options.output);
   note(`${size(Deno.statSync(folder.spool).size)} were collected`);
   folder.remove();
   throw new GuestGoneError(
-    `${state.target}: ${result.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
+    `${state.target}: ${
+      result.failed ?? result.reason
+    } before \`xftrace off\`; ${options.output} holds what was collected until then`,
   );
 }

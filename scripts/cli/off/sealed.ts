@@ -76,7 +76,7 @@ export async function turnOffSealed(
   options: { readonly output: string; readonly json?: boolean },
 ): Promise<void> {
   const result = session === undefined
-    ? folder.readResult()
+    ? await endGone(folder)
     : await end(session, folder, state);
   const { sealed } = state;
   const report = write(sealed, options.output);
@@ -129,6 +129,22 @@ async function takeBack(session: Session, folder: StateFolder): Promise<void> {
       `the guest's module may still trace: it could not be switched off: ${error.message}`,
     );
   }
+}
+
+/**
+ * The result of a trace whose guest has ended; its collector may not have
+ * noticed that yet.
+ */
+async function endGone(
+  folder: StateFolder,
+): Promise<CollectorResult | undefined> {
+  const left = folder.readResult();
+  if (left !== undefined) return left;
+  const request = { do: "finish", output: "", graph: {} } as const;
+  const reply = await ask(folder.socket, request);
+  return reply !== undefined && "result" in reply
+    ? reply.result
+    : folder.readResult();
 }
 
 /**

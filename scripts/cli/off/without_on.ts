@@ -1,0 +1,65 @@
+/**
+ * `xftrace off` on a guest that records by itself.
+ *
+ * @module
+ */
+import { type Session, XftraceError } from "xftrace";
+import { setRecording } from "xftrace/control";
+import { openInstance, readBuffers } from "xftrace/ftrace";
+import {
+  entryCounts,
+  guestTextOptions,
+  TEXT,
+  traceMeta,
+  writeBuffers,
+} from "xftrace/output";
+import { shellWord } from "xftrace/targets";
+import { FileSink } from "../../collector/file_sink.ts";
+import { givenGraphOptions } from "../graph_options.ts";
+import { count, note, outLine } from "../terminal.ts";
+import { noteUnfollowed, type OffOptions } from "./text.ts";
+
+/**
+ * `off` without `on`: stops recording and writes what the buffers hold.
+ *
+ * @throws {XftraceError} when it does not record; the file is left as it is.
+ */
+export async function offWithoutOn(
+  session: Session,
+  options: OffOptions,
+): Promise<void> {
+  const { instance, events, layout } = openInstance(session);
+  if (
+    !instance.recording ||
+    entryCounts(readBuffers(instance, layout)).written === 0
+  ) {
+    throw new XftraceError(
+      `no trace of \`xftrace on\` is on in ${session.target}, and by itself it records nothing: there is nothing to switch off; what its buffers hold: xftrace report -t ${
+        shellWord(session.target)
+      }`,
+    );
+  }
+  await setRecording({ session, instance, events }, false);
+  noteUnfollowed(instance);
+  const reading = readBuffers(instance, layout);
+  using file = new FileSink(options.output);
+  const guest = guestTextOptions(instance);
+  const graph = { ...guest.graph, ...givenGraphOptions(options) };
+  writeBuffers(
+    reading,
+    {
+      meta: traceMeta(instance, events, layout),
+      options: { ...guest, graph },
+      target: session.target,
+    },
+    TEXT.writer((chunk) => file.write(chunk)),
+  );
+  file.commit();
+  const { entries, written } = entryCounts(reading);
+  note("`xftrace on` was not run: this is what the guest's buffers held");
+  outLine(
+    `${options.output}: ${count(entries)} events; overwritten before: ${
+      count(written - entries)
+    }`,
+  );
+}
