@@ -10,12 +10,14 @@ import {
   type Guest,
   GuestGoneError,
   type GuestRunResult,
+  type Plan,
   planJson,
   type PlanOptions,
   planText,
   type RunResult,
 } from "xftrace";
-import { VERDICTS } from "xftrace/seal";
+import { SealedTracer, VERDICTS } from "xftrace/seal";
+import { lockGuest } from "../collector/guest_lock.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
@@ -72,11 +74,15 @@ export async function executeOn(
   const live = new LiveTexts(
     guest.running && options.json !== true && options.silent !== true,
   );
+  // Until it has begun, so that no other command begins at the same time.
+  using beginning = new DisposableStack();
   const result = await guest.run(queries, {
     ...planning,
-    onPlan: ({ notes }) => {
-      for (const sentence of notes) note(`note: ${sentence}`);
+    onPlan: (plan) => {
+      beginning.use(lockFor(guest, plan));
+      for (const sentence of plan.notes) note(`note: ${sentence}`);
     },
+    onStart: () => beginning.dispose(),
     write: (text) => {
       live.clear();
       out(text);
@@ -98,6 +104,26 @@ export async function executeOn(
     );
   }
   return result;
+}
+
+/**
+ * Takes the lock of a guest that a plan changes.
+ *
+ * @throws {XftraceError} when another command has it, or has begun to use the
+ * module since the plan was made.
+ */
+function lockFor(guest: Guest, plan: Plan): Disposable | null {
+  const { session } = guest;
+  if (plan.steps.length === 0 || session.key === undefined) return null;
+  const lock = lockGuest(session.key, session.target, "a run of queries");
+  if (
+    !plan.steps.some(({ step }) => step.control === "module") ||
+    SealedTracer.find(session)?.enabled !== true
+  ) return lock;
+  lock[Symbol.dispose]();
+  throw new XftraceError(
+    `the module of ${session.target} has begun to record for somebody else; run this again when that has ended`,
+  );
 }
 
 function show(

@@ -63,7 +63,9 @@ export async function onSealed(
   await requireFree(folder, session.target);
   if (tracer.enabled) {
     throw new XftraceError(
-      `the module of ${session.target} records for somebody else; end that trace, or load the module anew in the guest`,
+      `the module of ${session.target} records for somebody else; end that trace; if it was killed, switch the module off: xftrace off -t ${
+        shellWord(session.target)
+      }`,
     );
   }
   folder.create();

@@ -139,6 +139,14 @@ export class SealedTracer {
   }
 
   /**
+   * The last heartbeat that a host sent to the module. Whoever traces sends
+   * another one twice a second, as long as the guest answers.
+   */
+  get heartbeat(): bigint {
+    return this.page.u64(CONTROL.heartbeat_nonce);
+  }
+
+  /**
    * Switches the guest's recording on or off during a trace, by writing one
    * word in memory. After some time off (`idleMs`), the guest's functions run
    * as if untraced. The checks of the module continue and take this into

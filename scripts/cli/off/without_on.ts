@@ -13,6 +13,7 @@ import {
   traceMeta,
   writeBuffers,
 } from "xftrace/output";
+import { SealedTracer } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions } from "../graph_options.ts";
@@ -28,6 +29,7 @@ export async function offWithoutOn(
   session: Session,
   options: OffOptions,
 ): Promise<void> {
+  if (await tookBackModule(session)) return;
   const { instance, events, layout } = openInstance(session);
   if (
     !instance.recording ||
@@ -62,4 +64,34 @@ export async function offWithoutOn(
       count(written - entries)
     }`,
   );
+}
+
+/** How long a host that traces may leave the module without a heartbeat, ms. */
+const SILENT_MS = 5000;
+const LOOK_MS = 100;
+
+/**
+ * Switches the guest's module off, if it records and no host reads it any more:
+ * whoever began that was killed.
+ *
+ * @returns whether it did so
+ * @throws {XftraceError} when somebody else traces.
+ */
+async function tookBackModule(session: Session): Promise<boolean> {
+  const tracer = SealedTracer.find(session);
+  if (tracer?.enabled !== true) return false;
+  const before = tracer.heartbeat;
+  const end = performance.now() + SILENT_MS;
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    if (tracer.heartbeat === before) continue;
+    throw new XftraceError(
+      `the module of ${session.target} records for a command of somebody else, which runs: end that one`,
+    );
+  }
+  await tracer.takeBack();
+  note(
+    `the module of ${session.target} was left on by a command that was killed; it is off now`,
+  );
+  return true;
 }
