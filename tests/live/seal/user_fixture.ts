@@ -20,22 +20,46 @@ const FILES = [
   "events/sched/sched_switch/enable",
 ];
 
+/** Where a user of the command works, if not in a folder of its own. */
+export interface UserPlaces {
+  /** In which the command runs. */
+  readonly folder?: string;
+  /** XDG_STATE_HOME. */
+  readonly state?: string;
+  /** Further variables. */
+  readonly env?: Record<string, string>;
+}
+
 /** Runs the command with its own home and folder. */
 export class User implements Disposable {
   readonly #scratch = new Scratch();
   readonly #guest: Guest;
+  readonly #places: UserPlaces;
 
-  constructor(guest: Guest) {
+  constructor(guest: Guest, places: UserPlaces = {}) {
     this.#guest = guest;
+    this.#places = places;
   }
 
   start(...args: string[]): Deno.ChildProcess {
-    const { folder } = this.#scratch;
+    return this.startAnywhere(...args, "-t", this.#guest.target);
+  }
+
+  /** Starts a command that is not told which guest is meant. */
+  startAnywhere(...args: string[]): Deno.ChildProcess {
     return startXftrace(
-      [...args, "-t", this.#guest.target],
-      { XDG_STATE_HOME: `${folder}/state` },
-      folder,
+      args,
+      { XDG_STATE_HOME: this.state, ...this.#places.env },
+      this.folder,
     );
+  }
+
+  get folder(): string {
+    return this.#places.folder ?? this.#scratch.folder;
+  }
+
+  get state(): string {
+    return this.#places.state ?? `${this.#scratch.folder}/state`;
   }
 
   async run(...args: string[]): Promise<Run> {
@@ -53,7 +77,7 @@ export class User implements Disposable {
   }
 
   path(name: string): string {
-    return `${this.#scratch.folder}/${name}`;
+    return `${this.folder}/${name}`;
   }
 
   text(): string {
@@ -70,10 +94,20 @@ export class User implements Disposable {
     return text.trim().split("\n");
   }
 
+  /** The names of the folders of traces that are on. */
+  traces(): string[] {
+    try {
+      return [...Deno.readDirSync(`${this.state}/xftrace`)]
+        .map(({ name }) => name).filter((name) => name.startsWith("vm-"));
+    } catch {
+      return [];
+    }
+  }
+
   /** A file of the running trace. */
   kept(file: string): string {
-    const [{ name }] = [...Deno.readDirSync(this.path("state/xftrace"))];
-    return this.path(`state/xftrace/${name}/${file}`);
+    const [name] = this.traces();
+    return `${this.state}/xftrace/${name}/${file}`;
   }
 
   /** The collector's process. */
@@ -87,6 +121,20 @@ export class User implements Disposable {
   /** Kills the collector, like a crash. */
   killCollector(): void {
     Deno.kill(this.collector, "SIGKILL");
+  }
+
+  /** Waits until the collector that was killed has ended. */
+  async gone(): Promise<void> {
+    const stat = `/proc/${this.collector}/stat`;
+    const runs = () => {
+      try {
+        // A zombie has closed its files.
+        return !/\) Z /.test(Deno.readTextFileSync(stat));
+      } catch {
+        return false;
+      }
+    };
+    while (runs()) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   /** Leaves the state of an `on` that was killed before its collector ran. */

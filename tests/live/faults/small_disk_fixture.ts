@@ -1,0 +1,53 @@
+/**
+ * A small file system of its own for files of the host, to be full or
+ * read-only. Needs root.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import assert from "node:assert/strict";
+
+/** A mounted file system in memory. */
+export class SmallDisk implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "xftrace-disk-" });
+
+  /** @param kib its size in KiB */
+  constructor(kib: number) {
+    run(
+      "mount",
+      "-t",
+      "tmpfs",
+      "-o",
+      `size=${kib}k`,
+      "xftrace-test",
+      this.path,
+    );
+  }
+
+  /** Makes a folder on it. */
+  folder(name: string): string {
+    Deno.mkdirSync(`${this.path}/${name}`, { mode: 0o700 });
+    return `${this.path}/${name}`;
+  }
+
+  /** Forbids or allows to write to it. */
+  remount(how: "ro" | "rw"): void {
+    run("mount", "-o", `remount,${how}`, this.path);
+  }
+
+  /** Gives it another size in KiB. */
+  resize(kib: number): void {
+    run("mount", "-o", `remount,size=${kib}k`, this.path);
+  }
+
+  [Symbol.dispose](): void {
+    // Lazily, since a collector may have a file open for some moments.
+    run("umount", "-l", this.path);
+    Deno.removeSync(this.path);
+  }
+}
+
+function run(command: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  assert.equal(status, 0, `${command} ${args.join(" ")}: ${stderr}`);
+}
