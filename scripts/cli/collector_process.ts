@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { closeSync, constants } from "node:fs";
 import { openOwnFile, XftraceError } from "xftrace";
 import { shellWord } from "xftrace/targets";
+import { collectorAnswers } from "../collector/guest_lock.ts";
 import { ask } from "../collector/protocol.ts";
 import { isGone, type StateFolder } from "../collector/state.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -116,6 +117,7 @@ export async function requireFree(
 ): Promise<void> {
   const state = folder.read();
   if (state === undefined) return;
+  await collectorAnswers(folder);
   const reply = await ask(folder.socket, { do: "status" });
   if (reply !== undefined) {
     throw new XftraceError(

@@ -9,6 +9,7 @@ import { planSealed, planText } from "xftrace/control";
 import { openInstance } from "xftrace/ftrace";
 import type { SealedTracer } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
+import { collectorAnswers } from "../collector/guest_lock.ts";
 import { ask } from "../collector/protocol.ts";
 import {
   bootState,
@@ -138,6 +139,7 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
       }\`: it gets what was collected until then`,
     );
   }
+  await collectorAnswers(folder);
   if (await ask(folder.socket, { do: "status" }) !== undefined) {
     throw new XftraceError(
       `the collector of ${session.target} runs: there is nothing to resume`,

@@ -6,6 +6,8 @@
  */
 import { join } from "node:path";
 import { makeOwnFolder, stateFolder, unwritable, XftraceError } from "xftrace";
+import { sleep } from "xftrace/ftrace";
+import { ask } from "./protocol.ts";
 import { StateFolder } from "./state.ts";
 
 const SUFFIX = ".lock";
@@ -67,6 +69,60 @@ function note(file: Deno.FsFile, text: string): void {
     file.writeSync(new TextEncoder().encode(text));
   } catch {
     // The lock holds all the same.
+  }
+}
+
+/**
+ * Marks a collector as running, from before it reads its state until it ends:
+ * whoever finds the mark must not take the collector for killed.
+ *
+ * @throws the system's error, when the state has been removed.
+ */
+export function markRunning(folder: StateFolder): void {
+  const file = Deno.openSync(folder.running, {
+    read: true,
+    write: true,
+    create: true,
+    mode: 0o600,
+  });
+  // Held until the process ends; another collector cannot be there, since
+  // whoever starts one has the guest's lock.
+  file.lockSync(true);
+}
+
+/** Whether a collector runs, even if it does not answer yet. */
+function isRunning(folder: StateFolder): boolean {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(folder.running, { read: true });
+  } catch {
+    return false;
+  }
+  const free = file.tryLockSync(false);
+  file.close();
+  return !free;
+}
+
+/** How long a collector may take until it answers, ms. */
+const ANSWER_MS = 60_000;
+const LOOK_MS = 20;
+
+/**
+ * Waits until a collector that has just been started answers; whoever started
+ * it may have been killed. Returns at once when none runs.
+ *
+ * @throws {XftraceError} when it runs and does not answer.
+ */
+export async function collectorAnswers(folder: StateFolder): Promise<void> {
+  const end = performance.now() + ANSWER_MS;
+  while (isRunning(folder)) {
+    if (await ask(folder.socket, { do: "status" }) !== undefined) return;
+    if (performance.now() > end) {
+      throw new XftraceError(
+        `the collector of ${folder.path} runs, but does not answer; look at ${folder.log}, or end its process`,
+      );
+    }
+    await sleep(LOOK_MS);
   }
 }
 

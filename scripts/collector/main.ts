@@ -7,6 +7,7 @@
 import { type GuestEnd, HostWriteError, shown } from "xftrace";
 import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
+import { markRunning } from "./guest_lock.ts";
 import { Collector, type CollectorStatus } from "./collector.ts";
 import { SealedCollector } from "./sealed_collector.ts";
 import { type Request, serve } from "./protocol.ts";
@@ -56,6 +57,7 @@ function say(message: string): void {
 
 async function main(key: string, target: string): Promise<void> {
   const folder = new StateFolder(key);
+  markRunning(folder);
   const state = folder.read();
   if (state === undefined) throw new Error(`no state in ${folder.path}`);
   using guest = await open(target, { onWarning: say });

@@ -234,6 +234,10 @@ export class StateFolder {
   get socket(): string {
     return join(this.path, "control");
   }
+  /** The file that a collector keeps locked for as long as it runs. */
+  get running(): string {
+    return join(this.path, "running");
+  }
   /** The text that a collector wrote on its own when the guest ended. */
   get text(): string {
     return join(this.path, "trace_graph.txt");

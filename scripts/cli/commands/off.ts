@@ -37,7 +37,7 @@ import {
 import { shellWord } from "xftrace/targets";
 import { endState, RemainingChanges } from "../../collector/end_state.ts";
 import { FileSink } from "../../collector/file_sink.ts";
-import { lockGuest } from "../../collector/guest_lock.ts";
+import { collectorAnswers, lockGuest } from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   type CollectorResult,
@@ -120,6 +120,8 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const state = folder.read();
   if (state === undefined && named === undefined) throw noTrace();
   if (state === undefined) {
+    // An `on` that was killed at once may have made it.
+    folder.remove();
     session.memory.makeWritable();
     await offWithoutOn(session, options);
     return;
@@ -129,6 +131,7 @@ export async function turnOff(options: OffOptions): Promise<void> {
     return await endGone(gone, options);
   }
   session.memory.makeWritable();
+  await collectorAnswers(folder);
   const { sealed } = state;
   if (sealed !== undefined) {
     await turnOffSealed(session, folder, { ...state, sealed }, options);
