@@ -163,8 +163,17 @@ export function decodeRecord(bytes: Uint8Array): KlogRecord {
     time: view.getFloat64(16, true),
     a: Number(view.getBigUint64(24, true)),
     b: Number(view.getBigUint64(32, true)),
-    key: new Int32Array(bytes.slice(KEY, KEY + 16).buffer),
+    key: keyOf(bytes),
   };
+}
+
+/** The key of a record without one: a log has as many of these as of keys. */
+const NO_KEY = new Int32Array(4);
+
+function keyOf(bytes: Uint8Array): Int32Array {
+  let any = 0;
+  for (let i = KEY; i < KEY + 16; i++) any |= bytes[i];
+  return any === 0 ? NO_KEY : new Int32Array(bytes.slice(KEY, KEY + 16).buffer);
 }
 
 /** What a head file says about its log. */
