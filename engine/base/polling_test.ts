@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { HostWriteError } from "./host_file/write_error.ts";
 import { XftraceError } from "./errors.ts";
 import { pollGuest, sleep } from "./polling.ts";
 
@@ -113,4 +114,21 @@ Deno.test("a signal ends a wait early, and one more poll follows", async () => {
   });
   assert.deepEqual([end, looks], ["stopped", 1]);
   await sleep(600_000, ending.signal);
+});
+
+Deno.test("a file of the host that cannot be written ends polling at once", async () => {
+  let polls = 0;
+  await assert.rejects(
+    pollGuest({
+      alive: () => true,
+      poll: () => {
+        polls++;
+        throw new HostWriteError("cannot write spool: the disk is full");
+      },
+      // What the guest does is tried again.
+      failed: () => 0,
+    }),
+    /the disk is full/,
+  );
+  assert.equal(polls, 1);
 });

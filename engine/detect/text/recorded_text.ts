@@ -69,7 +69,7 @@ function reportRestart(
   report.known(
     `this VM ran ${before}; since then it has been restarted, by what its memory shows, and runs ${now}`,
   );
-  const doubt = notRestarted(kernel, earlier.since);
+  const doubt = notRestarted(kernel, earlier);
   if (doubt === undefined) return;
   report.unjudged(
     "kernel text",

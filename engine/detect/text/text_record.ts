@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { hostUptimeMs } from "../../base/host_uptime.ts";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -33,6 +34,8 @@ export interface RecordedText {
   readonly bytes: Uint8Array;
   /** When it was recorded, in ISO 8601, UTC. */
   readonly since: string;
+  /** How long the host had been running then, ms. */
+  readonly hostUp?: number | undefined;
   /** What the guest said then about its kernel: release and BUILD-ID. */
   readonly kernel: string;
 }
@@ -56,7 +59,7 @@ export interface TextRecords {
   save(
     boot: string,
     name: string,
-    text: Omit<RecordedText, "since">,
+    text: Omit<RecordedText, "since" | "hostUp">,
   ): void;
 }
 
@@ -75,6 +78,7 @@ const header = z.strictObject({
   version: z.literal(2),
   start: z.string().regex(/^0x[0-9a-f]{1,16}$/),
   since: z.string(),
+  hostUp: z.number().nonnegative().optional(),
   kernel: z.string().max(500),
   bytes: z.int().nonnegative().max(MOST_BYTES),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -148,6 +152,7 @@ export function textRecords(folder: string, run: string): TextRecords {
           version: 2,
           start: hex(start),
           since: new Date().toISOString(),
+          hostUp: hostUptimeMs(),
           kernel: kernel.slice(0, 500),
           bytes: bytes.length,
           sha256: sha256(bytes),
@@ -197,6 +202,6 @@ function decode(file: string, content: Uint8Array): RecordedText {
   if (bytes.length !== said.bytes || sha256(bytes) !== said.sha256) {
     throw damaged();
   }
-  const { start, since, kernel } = said;
-  return { start: BigInt(start), bytes, since, kernel };
+  const { start, since, hostUp, kernel } = said;
+  return { start: BigInt(start), bytes, since, hostUp, kernel };
 }

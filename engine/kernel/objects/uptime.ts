@@ -6,12 +6,30 @@
  *
  * @module
  */
+import { hostUptimeMs } from "../../base/host_uptime.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 
 /** Slack for clocks that run at different speeds: a share, and ms. */
 const DRIFT = 0.01;
 const SLACK_MS = 5000;
+
+/** When a record was made. */
+export interface RecordTime {
+  /** By the wall clock, ISO 8601. */
+  readonly since: string;
+  /**
+   * How long the host had been running, ms: a VM's process does not outlive its
+   * host's boot, and the wall clock may have been stepped.
+   */
+  readonly hostUp?: number | undefined;
+}
+
+/** The time of the host, ms. */
+export interface HostTime {
+  readonly wall: number;
+  readonly up: number | undefined;
+}
 
 /**
  * Why it is not certain that a guest has been restarted since a record was made:
@@ -20,14 +38,16 @@ const SLACK_MS = 5000;
  */
 export function notRestarted(
   kernel: Kernel,
-  since: string,
-  now = Date.now(),
+  { since, hostUp }: RecordTime,
+  now: HostTime = { wall: Date.now(), up: hostUptimeMs() },
 ): string | undefined {
   const up = upMs(kernel);
   if (up === undefined) return "how long it has been running cannot be read";
   // A guest that is paused runs late, and seems to have been started later.
-  const started = now - up * (1 - DRIFT) + SLACK_MS;
-  return started < Date.parse(since)
+  const age = hostUp === undefined || now.up === undefined
+    ? now.wall - Date.parse(since)
+    : now.up - hostUp;
+  return up * (1 - DRIFT) - SLACK_MS > age
     ? `by its own clock it has been running for ${
       Math.round(up / 1000)
     } s, since before that check`

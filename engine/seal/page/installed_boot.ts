@@ -14,12 +14,15 @@ import { z } from "zod";
 import { isMissing } from "../../base/host_file/open.ts";
 import { readHostText } from "../../base/host_file/read.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { notRestarted } from "../../kernel/objects/uptime.ts";
+import { notRestarted, type RecordTime } from "../../kernel/objects/uptime.ts";
 
 const SUFFIX = ".json";
 /** The most bytes of a record. */
 const RECORD_BYTES = 65_536;
-const SINCE = z.object({ since: z.iso.datetime() });
+const SINCE = z.object({
+  since: z.iso.datetime(),
+  hostUp: z.number().nonnegative().optional(),
+});
 
 /**
  * The boot under whose name the present one has its record: `boot`, or another
@@ -57,10 +60,10 @@ export function installedBoot(
 }
 
 /** When a record was made; `undefined` when it is damaged. */
-function sinceOf(path: string): string | undefined {
+function sinceOf(path: string): RecordTime | undefined {
   const text = readHostText(path, { own: true, limit: RECORD_BYTES });
   try {
-    return SINCE.parse(JSON.parse(text)).since;
+    return SINCE.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { hostUptimeMs } from "../../base/host_uptime.ts";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { z } from "zod";
@@ -24,6 +25,8 @@ export interface InstalledText {
   readonly format: 1;
   /** When the module was loaded, ISO 8601, UTC. */
   readonly since: string;
+  /** How long the host had been running then, ms. */
+  readonly hostUp?: number | undefined;
   /** Random number of this load of the module, in hex. */
   readonly load: string;
   /** SHA-256 of the module's text in guest memory, in hex. */
@@ -35,6 +38,7 @@ export interface InstalledText {
 const SHAPE: z.ZodType<InstalledText> = z.strictObject({
   format: z.literal(1),
   since: z.string(),
+  hostUp: z.number().nonnegative().optional(),
   load: z.string().regex(/^[0-9a-f]{32}$/),
   text: z.string().regex(/^[0-9a-f]{64}$/),
   file: z.string().regex(/^[0-9a-f]{64}$/),
@@ -61,6 +65,7 @@ export function installedText(page: ControlPage, file: string): InstalledText {
   return {
     format: 1,
     since: new Date().toISOString(),
+    hostUp: hostUptimeMs(),
     load: loadOf(page),
     text: textDigest(page),
     file,
