@@ -274,17 +274,22 @@ export class StateFolder {
    * @throws {HostWriteError} when it cannot be removed.
    */
   remove(): void {
+    const names: string[] = [];
     try {
-      // Last, since what is left of a removal that is cut short must still be a
-      // trace that can be ended.
-      for (const { name } of Deno.readDirSync(this.path)) {
-        if (join(this.path, name) === this.#state) continue;
-        Deno.removeSync(join(this.path, name), { recursive: true });
+      names.push(...[...Deno.readDirSync(this.path)].map(({ name }) => name));
+    } catch {
+      // It is not there; or removing it fails, and says why.
+    }
+    // The state is the last, since what is left of a removal that is cut short
+    // must still be a trace that can be ended.
+    const paths = names.map((name) => join(this.path, name))
+      .filter((path) => path !== this.#state);
+    for (const path of [...paths, this.#state, this.path]) {
+      try {
+        rmSync(path, { force: true, recursive: true });
+      } catch (error) {
+        throw unwritable(this.path, error, "remove it yourself");
       }
-      Deno.removeSync(this.path, { recursive: true });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      throw unwritable(this.path, error, "remove it yourself");
     }
   }
 
