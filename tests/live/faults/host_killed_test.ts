@@ -17,7 +17,7 @@ import { ended, type Run, TRACEFS } from "../support_fixture.ts";
 import { Random } from "../../random.ts";
 
 const SEED = Number(Deno.env.get("XFTRACE_SEED") ?? 20261130);
-const KILLS = times(6, 100);
+const KILLS = times(4, 100);
 /** The longest time after which something is killed, ms. */
 const LONGEST_MS = 3000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
