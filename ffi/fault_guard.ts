@@ -47,6 +47,8 @@ function anonymous(length: number): Deno.PointerObject | undefined {
 
 /** The slots; `undefined` where nothing can be guarded. */
 let table: BigUint64Array | undefined;
+/** The same as halves of words, which are read without making a bigint. */
+let halves: Uint32Array = new Uint32Array();
 let tried = false;
 
 function install(): void {
@@ -77,11 +79,14 @@ function install(): void {
   table = new BigUint64Array(
     Deno.UnsafePointerView.getArrayBuffer(slots, TABLE_BYTES),
   );
+  halves = new Uint32Array(table.buffer);
 }
 
 /** One guarded mapping; to be disposed before the memory is unmapped. */
 export class FaultGuard implements Disposable {
   readonly #slot: number;
+  /** Index of its mark in `halves`; -1: none. */
+  readonly #hitAt: number;
 
   /**
    * Guards `length` bytes at an address. Without a free slot, nothing is
@@ -94,6 +99,7 @@ export class FaultGuard implements Disposable {
       if (table[i * SLOT_WORDS] === 0n) slot = i * SLOT_WORDS;
     }
     this.#slot = slot;
+    this.#hitAt = slot < 0 ? -1 : 2 * (slot + 2);
     if (table === undefined || slot < 0) return;
     const start = Deno.UnsafePointer.value(pointer);
     table[slot + 2] = 0n;
@@ -103,8 +109,7 @@ export class FaultGuard implements Disposable {
 
   /** Whether the mapping was hit: it holds zeros, and nothing of its file. */
   get hit(): boolean {
-    return table !== undefined && this.#slot >= 0 &&
-      table[this.#slot + 2] !== 0n;
+    return this.#hitAt >= 0 && halves[this.#hitAt] !== 0;
   }
 
   [Symbol.dispose](): void {

@@ -73,7 +73,8 @@ Deno.test("a guest that is paused, restarted, and loses its memory", async (t) =
   await t.step(
     "a restart is told, and nothing is written to the new kernel",
     async () => {
-      await user.ok("check", "--only", "XF020", "--json").catch(() => {});
+      // It records this boot's text; there is nothing to compare it with yet.
+      await user.run("check", "--only", "XF020");
       const followers = await user.begin();
       const serial = guest.serialLog().length;
       void guest.exec("reboot -f", { timeoutMs: 10_000 }).catch(() => {});
