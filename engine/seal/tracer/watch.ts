@@ -95,7 +95,8 @@ export class Watch {
    */
   #leaveOutPauses(now: number): void {
     const ran = this.#module.cpuMs?.();
-    if (ran === undefined) return;
+    // A process that is gone has not run at all.
+    if (ran === undefined || ran < this.#last.ran) return;
     const passed = now - this.#last.at;
     if (ran - this.#last.ran < passed * PAUSED_SHARE) {
       this.#nonceSent += passed;
