@@ -67,8 +67,7 @@ function install(): void {
     slots: SLOTS,
     before: new DataView(old.buffer).getBigUint64(0, true),
   });
-  new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(code, CODE_BYTES))
-    .set(handler);
+  viewOf(code, CODE_BYTES).set(handler);
   const protection = PROT_READ | PROT_EXEC;
   if (libc().mprotect(code, BigInt(CODE_BYTES), protection) !== 0) return;
   const action = new Uint8Array(SIGACTION_BYTES);
@@ -76,10 +75,17 @@ function install(): void {
   view.setBigUint64(0, Deno.UnsafePointer.value(code), true);
   view.setInt32(SIGACTION_FLAGS, SA_SIGINFO | SA_ONSTACK, true);
   if (libc().sigaction(SIGBUS, action, null) !== 0) return;
-  table = new BigUint64Array(
-    Deno.UnsafePointerView.getArrayBuffer(slots, TABLE_BYTES),
-  );
+  table = new BigUint64Array(viewOf(slots, TABLE_BYTES).buffer);
   halves = new Uint32Array(table.buffer);
+}
+
+/** Bytes that are mapped already. */
+function viewOf(
+  start: Deno.PointerObject,
+  bytes: number,
+): Uint8Array<ArrayBuffer> {
+  const buffer = Deno.UnsafePointerView.getArrayBuffer(start, bytes);
+  return new Uint8Array(buffer);
 }
 
 /** One guarded mapping; to be disposed before the memory is unmapped. */

@@ -15,6 +15,7 @@ import {
   type PlanOptions,
   planText,
   type RunResult,
+  XftraceError,
 } from "xftrace";
 import { SealedTracer, VERDICTS } from "xftrace/seal";
 import { lockGuest } from "../collector/guest_lock.ts";

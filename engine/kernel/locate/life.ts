@@ -111,11 +111,11 @@ export class LifeWatch {
     const { space, symbols, banner } = watched;
     this.#watched = watched;
     this.#clock = clock;
-    const mark = (gva: bigint, size: number): Mark => ({
-      gpa: space.translate(gva).gpa,
-      bytes: space.bytes(gva, size).slice(),
-      now: new Uint8Array(size),
-    });
+    const mark = (gva: bigint, size: number): Mark => {
+      const bytes = space.bytes(gva, size).slice();
+      const { gpa } = space.translate(gva);
+      return { gpa, bytes, now: new Uint8Array(bytes.length) };
+    };
     const secret = secretOf(watched);
     this.#marks = [
       mark(banner, BANNER_BYTES),
