@@ -24,7 +24,8 @@ that the check reads. A run that calls the hooked guest clean is a failure.
   --bulk N           words of text and tables to try, for each check
                      (default: 5000)
   --changes N        changes of each word (default: 10)
-  --words N          words to try at most, for each check
+  --alone N          words to try of those that a check reads one by one
+                     (default: all)
   --names            hide each name that a check asks for instead: symbols,
                      structs, members, enumerators
   --locate           search what is read while the kernel is located
@@ -38,7 +39,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     bulk: { type: "string", default: "5000" },
     changes: { type: "string", default: "10" },
-    words: { type: "string", default: "1000000000" },
+    alone: { type: "string", default: "1000000000" },
     names: { type: "boolean", default: false },
     locate: { type: "boolean", default: false },
     core: { type: "string" },
@@ -56,14 +57,14 @@ if (hooks.length === 0) {
   console.error(`no such check: ${values.check}\n\n${USAGE}`);
   Deno.exit(64);
 }
-const [minutes, seed, bulk, changes, words] = [
+const [minutes, seed, bulk, changes, alone] = [
   values.minutes,
   values.seed,
   values.bulk,
   values.changes,
-  values.words,
+  values.alone,
 ].map(Number);
-if (![minutes, seed, bulk, changes, words].every((n) => n >= 0)) {
+if (![minutes, seed, bulk, changes, alone].every((n) => n >= 0)) {
   console.error(USAGE);
   Deno.exit(64);
 }
@@ -79,7 +80,7 @@ for (const [index, hook] of hooks.entries()) {
   const end = start + minutes * 60_000;
   const until = now + (end - now) / (hooks.length - index);
   try {
-    left += await search(hook, { seed, bulk, until, changes, words });
+    left += await search(hook, { seed, bulk, until, changes, alone });
   } catch (error) {
     if (!(error instanceof NotHere)) throw error;
     console.log(`${hook.check}  left out: ${error.message} (${hook.what})`);

@@ -125,11 +125,12 @@ export const HOOKS: readonly Hook[] = [
     const slots = shop.at("net", symbols.address("init_net"), "nf.hooks_ipv4");
     shop.u64(slots + 8n, entries, true);
   }),
+  // Near the start of the text, so that each run soon comes to it.
   hook(
     "XF008",
-    "a call in do_sys_openat2 leads to the intruder's code",
+    "a call in do_one_initcall leads to the intruder's code",
     (shop) => {
-      shop.branch(callIn(shop, "do_sys_openat2") + 1n, shop.code());
+      shop.branch(callIn(shop, "do_one_initcall") + 1n, shop.code());
     },
   ),
   hook("XF009", "vfs_read begins with a jump", (shop) => {

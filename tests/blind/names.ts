@@ -57,7 +57,7 @@ export async function nameOf(
   );
   const kernel = new NamedKernel(arch, space, symbols, types, live, facts);
   const names = new Set<string>();
-  memory.trap(gpa, () => {
+  memory.trap([gpa], () => {
     if (names.size >= MOST_NAMES) return;
     names.add(`${placeOf(kernel, space.last)} (${readers()})`);
   });

@@ -7,12 +7,13 @@ import type { Searched } from "./search.ts";
 
 /** One line: the check, how much was tried, what is left. */
 export function summaryText(
-  { hook, words, alone, tried, mutations, blinding, faults }: Searched,
+  { hook, alone, bulk, after, mutations, runs, blinding, faults }: Searched,
   ms: number,
 ): string {
   const places = new Set(blinding.map(({ word }) => word)).size;
-  return `${hook.check}  ${tried} of ${words} words (${alone} read alone), ${mutations} changes: ` +
-    `${places} blinding${
+  return `${hook.check}  ${alone.tried} of ${alone.words} words read alone, ` +
+    `${bulk.tried} of ${bulk.words} others, ${after} read afterwards; ` +
+    `${mutations} changes in ${runs} runs: ${places} blinding${
       faults.length > 0 ? `, ${faults.length} faults` : ""
     }  (${(ms / 1000).toFixed(0)} s; ${hook.what})`;
 }

@@ -13,8 +13,9 @@ import {
 import { runChecks } from "../../engine/detect/core/runner.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { describeKernel } from "../../engine/kernel/locate/describe.ts";
-import { findVmcoreinfo } from "../../engine/kernel/locate/vmcoreinfo.ts";
 import { verdictOf } from "../../engine/output/findings/findings_json.ts";
+import { sameThing } from "../../engine/detect/finding.ts";
+import { Enough, untilFirst } from "./first_report.ts";
 import type { Hook } from "./hooks.ts";
 import { Random } from "../random.ts";
 import { type Mutation, mutations } from "./mutations.ts";
@@ -26,6 +27,8 @@ import {
   WORD,
   WordsRead,
 } from "./searched_memory.ts";
+import { leaveOutScan, wordsOf, type WordsOfHook } from "./words.ts";
+import { type Trial, Trials } from "./trials.ts";
 import { again, Workshop } from "./workshop.ts";
 
 /** What a run said. */
@@ -47,18 +50,27 @@ export interface Blinding {
   readonly before: bigint;
 }
 
+/** Words of one kind: how many there are, and were tried. */
+export interface Tried {
+  readonly words: number;
+  readonly tried: number;
+}
+
 /** What was tried on one hook. */
 export interface Searched {
   readonly hook: Hook;
   /**
-   * Words that the check reads, without the hook's own, page tables, and what
-   * every check reads.
+   * Words that the check reads one by one before it finds the hook, without the
+   * hook's own, page tables, and what every check reads.
    */
-  readonly words: number;
-  /** How many of them it reads one by one. */
-  readonly alone: number;
-  readonly tried: number;
+  readonly alone: Tried;
+  /** The same of words that it reads along with others. */
+  readonly bulk: Tried;
+  /** Words that it reads only afterwards, which cannot take the finding back. */
+  readonly after: number;
   readonly mutations: number;
+  /** How often the check was run for them. */
+  readonly runs: number;
   readonly blinding: readonly Blinding[];
   /** Runs that ended with an error of the program, or had to be stopped. */
   readonly faults: readonly string[];
@@ -73,9 +85,20 @@ export interface Limits {
   readonly until: number;
   /** Changes of each word at most. */
   readonly changes: number;
-  /** Words at most in all; default: all of them. */
-  readonly words?: number;
+  /** Words at most, of those read one by one; default: all of them. */
+  readonly alone?: number;
+  /**
+   * Words that are read alone, and others, to change at once at most; default:
+   * {@linkcode TOGETHER}.
+   */
+  readonly together?: readonly [alone: number, bulk: number];
 }
+
+/**
+ * Words to change at once. Pointers and flags lead to other words, so fewer of
+ * them are read when one of them is changed.
+ */
+export const TOGETHER = [16, 256] as const;
 
 /** A run may read this many times as much as one of an unchanged guest. */
 const MOST_TIMES = 30;
@@ -87,14 +110,21 @@ const MOST_BYTES = 512 << 20;
  */
 const COMMON = "XF016";
 
-/** Reads of fewer bytes are of structs, longer ones of text and tables. */
-const ROW_BYTES = 512;
+/** A hook that was made, and how its check is run. */
+interface Made {
+  readonly hook: Hook;
+  readonly options: CheckOptions;
+  readonly kernelOf: () => Kernel;
+  /** What a run may read; unlimited when left out. */
+  readonly most?: number;
+}
 
 /** One recorded guest, on which hooks are made one after the other. */
 export class Searcher {
   readonly #memory: SearchedMemory;
   readonly #kernel: Kernel;
   readonly #shop: Workshop;
+  #why = "";
 
   /** @throws {XftraceError} when the memory holds no kernel. */
   constructor(memory: SearchedMemory) {
@@ -136,18 +166,18 @@ export class Searcher {
   ): Promise<{ asked: number; blinding: string[] }> {
     const shop = this.#shop;
     try {
-      const options = hook.make(shop);
       const names = new Names();
-      const kernelOf = () => hiding(this.#kernel, names);
-      const first = await this.#run(hook, options, kernelOf);
-      if (first !== "findings") {
-        throw new Error(`${hook.check} does not find its hook: ${first}`);
-      }
+      const made = {
+        hook,
+        options: hook.make(shop),
+        kernelOf: () => hiding(this.#kernel, names),
+      };
+      await this.#finding(made);
       const asked = [...names.asked];
       const blinding: string[] = [];
       for (const name of asked) {
         names.hidden = name;
-        const said = await this.#run(hook, options, kernelOf);
+        const said = await this.#run(made);
         if (said === "clean" || said === "failed") blinding.push(name);
       }
       return { asked: asked.length, blinding };
@@ -159,104 +189,146 @@ export class Searcher {
 
   async #searched(
     hook: Hook,
-    { seed, bulk, until, changes: most, words = Infinity }: Limits,
+    limits: Limits,
     kernelOf: () => Kernel,
     locating = false,
   ): Promise<Searched> {
     const shop = this.#shop;
-    const memory = this.#memory;
     try {
       const options = hook.make(shop);
-      const first = await this.#run(hook, options, kernelOf);
-      if (first !== "findings") {
-        throw new Error(`${hook.check} does not find its hook: ${first}`);
-      }
-      const limit = MOST_BYTES + MOST_TIMES * memory.bytesRead;
-      const seen = new WordsRead();
-      memory.watch(seen);
-      const kernel = kernelOf();
-      if (!locating) {
-        await runChecks(kernel, selectChecks([hook.check]), options);
-      }
-      memory.watch(undefined);
-      if (locating) leaveOutScan(memory, seen);
-      const common = locating || hook.check === COMMON
-        ? new WordsRead()
-        : this.#common();
-      const random = new Random(seed);
-      const own = (gpa: number) => !shop.itself.has(gpa) && !common.has(gpa);
-      const alone = random.shuffled([...seen.alone].filter(own));
-      const rows = seen.bulk(0, ROW_BYTES);
-      const rest = [
-        ...random.shuffled([...rows].filter(own)),
-        ...random.shuffled(
-          [...seen.bulk(ROW_BYTES, Infinity)]
-            .filter((gpa) => own(gpa) && !rows.has(gpa)),
-        ),
-      ];
-      const pointers = alone.map((gpa) => memory.peek(gpa))
-        .filter((value) => value >> 47n === 0x1ffffn);
-      const order = [...alone, ...rest.slice(0, bulk)];
-      const blinding: Blinding[] = [];
-      const faults: string[] = [];
-      let tried = 0;
-      let changes = 0;
-      for (const [index, gpa] of order.entries()) {
-        if (tried >= words || (tried > 0 && performance.now() > until)) break;
-        tried++;
-        const word = memory.peek(gpa);
-        const around = {
-          before: peek(memory, gpa - WORD),
-          after: peek(memory, gpa + WORD),
-          pointers,
-          ...(shop.ownCode === undefined ? {} : { code: shop.ownCode }),
-        };
-        const few = index >= alone.length;
-        for (const mutation of mutations(word, around, random, few, most)) {
-          // Without the hook there is nothing to find.
-          if (mutation.value === shop.clean.get(gpa)) continue;
-          changes++;
-          memory.poke(gpa, mutation.value);
-          const said = await this.#run(hook, options, kernelOf, limit);
-          memory.poke(gpa, word);
-          if (said === "clean") {
-            blinding.push({
-              check: hook.check,
-              word: await nameOf(memory, this.#kernel, gpa, async (kernel) => {
-                await this.#run(
-                  hook,
-                  options,
-                  locating ? kernelOf : () => kernel,
-                );
-              }),
-              gpa,
-              mutation,
-              before: word,
-            });
-          } else if (said === "failed" || said === "endless") {
-            faults.push(
-              `${said}: ${gpa.toString(16)} ${mutation.how} ${this.#why}`,
-            );
-          }
-        }
-      }
-      return {
-        hook,
-        words: alone.length + rest.length,
-        alone: alone.length,
-        tried,
-        mutations: changes,
-        blinding,
-        faults,
-      };
+      const finding = await this.#finding({ hook, options, kernelOf });
+      const most = MOST_BYTES + MOST_TIMES * this.#memory.bytesRead;
+      const made = { hook, options, kernelOf, most };
+      const random = new Random(limits.seed);
+      const words = await this.#words(made, locating, random);
+      return await this.#tried(made, limits, words, random, finding, locating);
     } finally {
-      memory.watch(undefined);
+      this.#memory.watch(undefined);
       shop.undo();
       this.#kernel.live.refresh();
     }
   }
 
-  #why = "";
+  /** The words that the check reads until it finds the hook. */
+  async #words(
+    made: Made,
+    locating: boolean,
+    random: Random,
+  ): Promise<WordsOfHook> {
+    const shop = this.#shop;
+    const read = async (whole: boolean) => {
+      const seen = new WordsRead();
+      this.#memory.watch(seen);
+      if (locating) made.kernelOf();
+      else await this.#run(made, whole);
+      this.#memory.watch(undefined);
+      if (locating) leaveOutScan(this.#memory, seen);
+      return seen;
+    };
+    const common = locating || made.hook.check === COMMON
+      ? new WordsRead()
+      : this.#common();
+    const own = (gpa: number) => !shop.itself.has(gpa) && !common.has(gpa);
+    return wordsOf(await read(false), await read(true), own, random);
+  }
+
+  async #tried(
+    made: Made,
+    limits: Limits,
+    { alone, bulk, after }: WordsOfHook,
+    random: Random,
+    finding: string,
+    locating: boolean,
+  ): Promise<Searched> {
+    const memory = this.#memory;
+    const shop = this.#shop;
+    const { changes, until } = limits;
+    const blinding: (Trial & { before: bigint })[] = [];
+    const faults: string[] = [];
+    const pointers = alone.map((gpa) => memory.peek(gpa))
+      .filter((value) => value >> 47n === 0x1ffffn);
+    let mutated = 0;
+    let runs = 0;
+    const trialsOf = (gpa: number, few: boolean): Trial[] => {
+      const around = {
+        before: peek(memory, gpa - WORD),
+        after: peek(memory, gpa + WORD),
+        pointers,
+        ...(shop.ownCode === undefined ? {} : { code: shop.ownCode }),
+      };
+      return mutations(memory.peek(gpa), around, random, few, changes)
+        // Without the hook there is nothing to find.
+        .filter(({ value }) => value !== shop.clean.get(gpa))
+        .map((mutation) => ({ gpa, mutation }));
+    };
+    const tryAll = async (gpas: readonly number[], few: boolean) => {
+      const together = (limits.together ?? TOGETHER)[few ? 1 : 0];
+      const trials = new Trials(
+        memory,
+        () => this.#finds(made, finding),
+        async (trial, before) => {
+          const said = await this.#run(made);
+          if (said === "clean") blinding.push({ ...trial, before });
+          if (said === "failed" || said === "endless") {
+            const { gpa, mutation: { how } } = trial;
+            faults.push(`${said}: ${gpa.toString(16)} ${how} ${this.#why}`);
+          }
+          return said === "findings";
+        },
+      );
+      let tried = 0;
+      while (tried < gpas.length) {
+        if (runs + tried > 0 && performance.now() > until) break;
+        const next = gpas.slice(tried, tried + trials.size(together))
+          .map((gpa) => trialsOf(gpa, few));
+        await trials.run(next);
+        tried += next.length;
+        for (const { length } of next) mutated += length;
+      }
+      runs += trials.runs;
+      return tried;
+    };
+    const triedAlone = await tryAll(alone.slice(0, limits.alone), false);
+    const triedBulk = await tryAll(bulk.slice(0, limits.bulk), true);
+    return {
+      hook: made.hook,
+      alone: { words: alone.length, tried: triedAlone },
+      bulk: { words: bulk.length, tried: triedBulk },
+      after,
+      mutations: mutated,
+      runs,
+      blinding: await this.#named(made, blinding, locating),
+      faults,
+    };
+  }
+
+  async #named(
+    { hook, options, kernelOf }: Made,
+    found: readonly (Trial & { before: bigint })[],
+    locating: boolean,
+  ): Promise<Blinding[]> {
+    const names = new Map<number, string>();
+    for (const { gpa } of found) {
+      if (names.has(gpa)) continue;
+      const name = await nameOf(
+        this.#memory,
+        this.#kernel,
+        gpa,
+        async (kernel) => {
+          const of = locating ? kernelOf : () => kernel;
+          await this.#run({ hook, options, kernelOf: of });
+        },
+      );
+      names.set(gpa, name);
+    }
+    return found.map(({ gpa, mutation, before }) => ({
+      check: hook.check,
+      word: names.get(gpa) ?? "",
+      gpa,
+      mutation,
+      before,
+    }));
+  }
 
   /** What is read for every check: whose code is where. */
   #common(): WordsRead {
@@ -267,25 +339,62 @@ export class Searcher {
     return seen;
   }
 
-  /** Has the check judge the guest as it is now. */
-  async #run(
-    { check }: Hook,
-    options: CheckOptions,
-    kernelOf: () => Kernel,
-    most = Infinity,
-  ): Promise<Said> {
+  /**
+   * Identity of what the check finds first.
+   *
+   * @throws {Error} when it does not find its hook, or when it cannot judge
+   * something: it would then never call the guest clean.
+   */
+  async #finding({ hook, options, kernelOf }: Made): Promise<string> {
+    const checks = selectChecks([hook.check]);
+    const { outcomes } = await this.#memory.counted(
+      Infinity,
+      () => runChecks(kernelOf(), checks, options),
+    );
+    for (const { findings, unjudged } of outcomes) {
+      for (const { what, why } of unjudged) {
+        throw new Error(`${hook.check} cannot judge ${what}: ${why}`);
+      }
+      if (findings.length > 0) return sameThing(findings[0]);
+    }
+    throw new Error(`${hook.check} does not find its hook`);
+  }
+
+  /** Whether the check finds the hook in the guest as it is now. */
+  async #finds(made: Made, finding: string): Promise<boolean> {
     try {
-      return await this.#memory.counted(most, async () =>
-        verdictOf(
-          await runChecks(kernelOf(), selectChecks([check]), options),
-        ));
+      await this.#runs(made, finding);
+      return false;
     } catch (error) {
+      return error instanceof Enough && error.finding === finding;
+    }
+  }
+
+  /** Has the check judge the guest as it is now. */
+  async #run(made: Made, whole = false): Promise<Said> {
+    try {
+      return await this.#runs(made, undefined, whole);
+    } catch (error) {
+      if (error instanceof Enough) return error.said;
       this.#why = error instanceof Error
         ? `${error.message} (${readersIn(error.stack ?? "")})`
         : String(error);
       if (error instanceof EndlessReading) return "endless";
       return error instanceof XftraceError ? "refused" : "failed";
     }
+  }
+
+  async #runs(
+    { hook, kernelOf, options, most = Infinity }: Made,
+    finding?: string,
+    whole = false,
+  ): Promise<Said> {
+    const checks = selectChecks([hook.check])
+      .map((check) => whole ? check : untilFirst(check, finding));
+    return await this.#memory.counted(
+      most,
+      async () => verdictOf(await runChecks(kernelOf(), checks, options)),
+    );
   }
 }
 
@@ -294,22 +403,5 @@ function peek(memory: SearchedMemory, gpa: number): bigint {
     return memory.peek(gpa);
   } catch {
     return 0n;
-  }
-}
-
-/**
- * Leaves out the words at the starts of pages that are read only to find the
- * note: nothing is believed of them, except of a note.
- */
-function leaveOutScan(memory: SearchedMemory, seen: WordsRead): void {
-  const scan = new WordsRead();
-  memory.watch(scan);
-  const notes = findVmcoreinfo(memory);
-  memory.watch(undefined);
-  for (const gpa of scan.alone) seen.alone.delete(gpa);
-  seen.leaveOut(scan);
-  for (const { gpa, text } of notes) {
-    if (gpa < 0) continue;
-    for (let at = 0; at < text.length; at += WORD) seen.alone.add(gpa + at);
   }
 }

@@ -14,6 +14,7 @@ import { ReadOnlyMemory } from "../../engine/memory/write_guard.ts";
 
 /** Bytes of a word. */
 export const WORD = 8;
+const PAGE = 4096;
 
 /** A run read far more than an unchanged guest needs. */
 export class EndlessReading extends Error {}
@@ -33,7 +34,9 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
   #seen: WordsRead | undefined;
   #bytesRead = 0;
   #most = Infinity;
-  #trap: { gpa: number; hit: () => void } | undefined;
+  /** Words whose reads are told, by page. */
+  #traps: ReadonlyMap<number, readonly number[]> | undefined;
+  #hit: (gpa: number) => void = () => {};
 
   /** @param from is copied as a whole, and not closed */
   constructor(from: PhysicalMemory) {
@@ -63,10 +66,7 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
       throw new EndlessReading("it reads without end");
     }
     this.#seen?.add(gpa, into.length);
-    if (this.#trap !== undefined) {
-      const { gpa: at, hit } = this.#trap;
-      if (at + WORD > gpa && at < gpa + into.length) hit();
-    }
+    if (this.#traps !== undefined) this.#spring(this.#traps, gpa, into.length);
     if (into.length <= 16) {
       const at = gpa - start;
       for (let i = 0; i < into.length; i++) into[i] = bytes[at + i];
@@ -137,9 +137,25 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
     }
   }
 
-  /** Calls `hit` at each read of a word; without a word, no longer. */
-  trap(gpa?: number, hit: () => void = () => {}): void {
-    this.#trap = gpa === undefined ? undefined : { gpa, hit };
+  /** Calls `hit` at each read of one of the words; without words, no longer. */
+  trap(gpas: readonly number[] = [], hit: (gpa: number) => void = () => {}) {
+    this.#traps = gpas.length === 0
+      ? undefined
+      : Map.groupBy(gpas, (gpa) => Math.floor(gpa / PAGE));
+    this.#hit = hit;
+  }
+
+  #spring(
+    traps: ReadonlyMap<number, readonly number[]>,
+    gpa: number,
+    length: number,
+  ): void {
+    const last = Math.floor((gpa + length - 1) / PAGE);
+    for (let page = Math.floor(gpa / PAGE); page <= last; page++) {
+      for (const at of traps.get(page) ?? []) {
+        if (at + WORD > gpa && at < gpa + length) this.#hit(at);
+      }
+    }
   }
 
   #at(gpa: number, length: number): Uint8Array {

@@ -48,15 +48,16 @@ Deno.test("a reader that does not end is stopped", async () => {
   memory.read(0, new Uint8Array(8));
 });
 
-Deno.test("a trap is told of each read of its word", () => {
+Deno.test("a trap is told of each read of its words", () => {
   const memory = made();
-  let hits = 0;
-  memory.trap(16, () => hits++);
+  const hits: number[] = [];
+  memory.trap([16, 4096], (gpa) => hits.push(gpa));
   memory.read(0, new Uint8Array(16));
   memory.read(0, new Uint8Array(17));
   memory.read(23, new Uint8Array(1));
   memory.read(24, new Uint8Array(8));
+  memory.read(8, new Uint8Array(4100));
   memory.trap();
   memory.read(16, new Uint8Array(8));
-  assert.equal(hits, 2);
+  assert.deepEqual(hits, [16, 16, 16, 4096]);
 });
