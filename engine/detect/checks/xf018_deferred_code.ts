@@ -4,6 +4,9 @@
  * @module
  */
 import { MemoryError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
+import { readable } from "../../kernel/core/present.ts";
 import {
   listedLeaders,
   pidTasks,
@@ -58,10 +61,18 @@ export const deferredCode: Check = {
             );
           }
         } catch (error) {
-          // The thread ended meanwhile.
           if (!(error instanceof MemoryError)) throw error;
+          // The thread may have ended meanwhile. If it has not, somebody may have
+          // changed the pointer to what it runs.
+          if (!isAlive(kernel, gva)) continue;
+          report.passing(`kernel thread at ${hex(gva)}`, error.message);
         }
       }
     });
   },
 };
+
+/** Whether there is still a task that has not ended. */
+function isAlive(kernel: Kernel, gva: bigint): boolean {
+  return readable(() => readTask(kernel, gva).dead) === false;
+}

@@ -25,6 +25,8 @@ const MOST_RAM = 64 * 2 ** 30;
 const MOST_STRUCT = 256;
 /** More objects than a slab holds: `objects` has 15 bits (struct slab). */
 const MOST_OBJECTS = 1 << 15;
+/** More bytes than a slab has: those of the largest allocation. */
+const MOST_SLAB = 4 << 20;
 /** TASK_RUNNING, TASK_NEW (include/linux/sched.h). */
 const TASK_RUNNING = 0;
 const TASK_NEW = 0x800;
@@ -118,6 +120,26 @@ function stateOf(task: KernelObject): number {
   return name === undefined ? TASK_RUNNING : task.number(name);
 }
 
+/**
+ * How many objects the slabs of a cache have: as many as fit, or fewer where
+ * memory was short (struct kmem_cache_order_objects).
+ *
+ * @throws {KernelError} when these numbers cannot be true.
+ */
+function objectCounts(cache: KernelObject): Set<number> {
+  const counts = ["oo.x", "min.x"].map((member) =>
+    cache.number(member) % MOST_OBJECTS
+  );
+  const bytes = cache.number("size");
+  const [most, least] = counts;
+  if (least === 0 || least > most || most * bytes > MOST_SLAB) {
+    throw new KernelError(
+      `the cache of tasks claims ${least} to ${most} objects in a slab`,
+    );
+  }
+  return new Set(counts);
+}
+
 /** GVAs of all slots for tasks in the slabs of their cache. */
 function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const { types, symbols, space } = kernel;
@@ -145,6 +167,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   if (size < types.offset("task_struct", "signal") || size > 1 << 16) {
     throw new KernelError(`the cache of tasks claims objects of ${size} bytes`);
   }
+  const counts = objectCounts(kernel.object("kmem_cache", cache));
   const pages = image.pageStructs(symbols, u64);
   const memory = image.directMap(symbols, u64);
   if (pages === undefined || memory === undefined) {
@@ -177,7 +200,16 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
         const word = (i * struct + cacheAt) / 4;
         if (words[word] !== low || words[word + 1] !== high) continue;
         const slab = kernel.object("slab", from + BigInt(i * struct));
-        const objects = Math.min(slab.number("objects"), MOST_OBJECTS);
+        const objects = slab.number("objects");
+        if (!counts.has(objects)) {
+          throw new KernelError(
+            `the slab at ${
+              hex(slab.gva)
+            } claims ${objects} tasks, and those of its cache have ${
+              [...counts].join(" or ")
+            }`,
+          );
+        }
         kernel.space.budget.node(slab.gva, objects);
         const base = memory + BigInt(first + i) * BigInt(pageSize);
         for (let n = 0; n < objects; n++) found.push(base + BigInt(n * size));
