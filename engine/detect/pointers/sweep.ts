@@ -170,6 +170,8 @@ function functionNear(
   const clip = (at: bigint) => at < low ? low : at > high ? high : at;
   const from = clip((gva & ~7n) - BigInt(BEFORE));
   const to = clip(gva + BigInt(AFTER));
+  // A symbol of the module's own may say that it ends before it begins.
+  if (to <= from) return undefined;
   const bytes = readable(() => kernel.space.bytes(from, Number(to - from)));
   if (bytes === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);

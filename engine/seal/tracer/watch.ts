@@ -13,8 +13,12 @@ import type { Presence, PresenceFinding } from "../page/presence.ts";
 
 /** How long the module's threads may take to react, in milliseconds. */
 const PATIENCE = 5000;
-/** The share of time for which the process of a guest that is paused runs. */
-const PAUSED_SHARE = 0.002;
+/**
+ * For how long the process of a guest does not run at all when it is paused, ms.
+ * The host counts its time in steps of 10 ms, which one that idles takes several
+ * of in this time.
+ */
+const PAUSED = 2000;
 /**
  * A search of all memory takes longer than keys should wait, so it is done only
  * once in this many checks.
@@ -73,8 +77,11 @@ export class Watch {
    * The call sites of the roots; `undefined` in a trace that was taken over.
    */
   #sites: RootCallSites | undefined;
-  /** When the last heartbeat was due, and how long the process had run then. */
-  readonly #last: { at: number; ran: number };
+  /**
+   * When the process was last seen to have run, how long it had run then, and
+   * until when time has been left out since.
+   */
+  #last: { at: number; ran: number; leftOut: number };
   /** What else was configured; unknown in a trace that was taken over. */
   #configured: { readonly flags?: number; readonly maxDepth?: number } = {};
 
@@ -86,7 +93,7 @@ export class Watch {
     this.#nextCheck = now + (settings.checkMs ?? 5000);
     this.#nonce = module.page.u64(CONTROL.heartbeat_seen);
     this.#nonceSent = this.#answered = this.#switched = now;
-    this.#last = { at: now, ran: module.cpuMs?.() ?? 0 };
+    this.#last = { at: now, ran: module.cpuMs?.() ?? 0, leftOut: now };
   }
 
   /**
@@ -97,14 +104,16 @@ export class Watch {
     const ran = this.#module.cpuMs?.();
     // A process that is gone has not run at all.
     if (ran === undefined || ran < this.#last.ran) return;
-    const passed = now - this.#last.at;
-    if (ran - this.#last.ran < passed * PAUSED_SHARE) {
-      this.#nonceSent += passed;
-      this.#answered += passed;
-      this.#switched += passed;
+    if (ran > this.#last.ran) {
+      this.#last = { at: now, ran, leftOut: now };
+      return;
     }
-    this.#last.at = now;
-    this.#last.ran = ran;
+    if (now - this.#last.at < PAUSED) return;
+    const passed = now - this.#last.leftOut;
+    this.#last.leftOut = now;
+    this.#nonceSent += passed;
+    this.#answered += passed;
+    this.#switched += passed;
   }
 
   /** Milliseconds since the module last answered, or since the trace began. */
