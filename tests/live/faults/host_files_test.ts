@@ -12,6 +12,7 @@ import {
   sealedGuest,
   steer,
   tracerOf,
+  waitUntil,
 } from "../seal/support_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
 import { assertOneClearError, ended, TRACEFS } from "../support_fixture.ts";
@@ -51,6 +52,10 @@ hostTest(
       using disk = new SmallDisk(160);
       using user = new User(guest, { folder: disk.folder("work") });
       await user.ok("on", "sys_openat", "sys_read", "--rotate", "10");
+      // The names of functions are written every second.
+      await guest.sh(openLoad(1));
+      const recorded = () => Deno.readTextFileSync(user.path("trace.xfs"));
+      await waitUntil(() => recorded().includes("__x64_sys_openat"));
       const status = await untilFailed(user);
       assert.match(
         status.collector?.failed ?? "",
@@ -143,7 +148,7 @@ hostTest(
       using user = new User(guest, { state: disk.folder("state") });
       await guest.sh(`echo 1 > ${TRACEFS}/events/sched/sched_switch/enable`);
       const before = await user.switches();
-      disk.remount("ro");
+      await disk.remount("ro");
       for (const args of [["sys_openat"], ["--plain"]]) {
         assertOneClearError(
           await user.run("on", ...args),
@@ -153,20 +158,20 @@ hostTest(
       }
       assert.deepEqual(await user.switches(), before);
       assert.equal(tracer.enabled, false);
-      disk.remount("rw");
+      await disk.remount("rw");
       for (const args of [["sys_openat"], ["--plain"]]) {
         await user.ok("on", ...args);
         await guest.sh(openLoad(1));
         // Nothing is open for writing then, or it could not be remounted.
         user.killCollector();
         await user.gone();
-        disk.remount("ro");
+        await disk.remount("ro");
         assertOneClearError(
           await user.run("off"),
           /cannot write .*: its file system can only be read/,
           1,
         );
-        disk.remount("rw");
+        await disk.remount("rw");
         const { code, err } = await user.run("off", "--keep");
         assert.equal(code, 0, err);
         assert.deepEqual(user.traces(), []);
@@ -179,7 +184,7 @@ hostTest(
       console.log("  the files of a sealed trace cannot be made");
       using disk = new SmallDisk(64);
       using user = new User(guest, { folder: disk.folder("work") });
-      disk.remount("ro");
+      await disk.remount("ro");
       assertOneClearError(
         await user.run("on", "sys_openat"),
         /the collector did not start: .*trace\.klog.*; the guest is as it was/,
@@ -187,7 +192,7 @@ hostTest(
       );
       assert.equal(tracer.enabled, false);
       assert.deepEqual(user.traces(), []);
-      disk.remount("rw");
+      await disk.remount("rw");
       await worksAgain("sys_openat");
     }
     assertNoOops(guest);

@@ -6,6 +6,10 @@
  */
 import { spawnSync } from "node:child_process";
 import assert from "node:assert/strict";
+import { sleep } from "../../../engine/base/polling.ts";
+
+/** How long a file may stay open that nobody uses any more, ms. */
+const BUSY_MS = 60_000;
 
 /** A mounted file system in memory. */
 export class SmallDisk implements Disposable {
@@ -30,9 +34,20 @@ export class SmallDisk implements Disposable {
     return `${this.path}/${name}`;
   }
 
-  /** Forbids or allows to write to it. */
-  remount(how: "ro" | "rw"): void {
-    run("mount", "-o", `remount,${how}`, this.path);
+  /**
+   * Forbids or allows to write to it. A process that was just killed may have a
+   * file open for some moments more.
+   */
+  async remount(how: "ro" | "rw"): Promise<void> {
+    for (const end = performance.now() + BUSY_MS;;) {
+      try {
+        run("mount", "-o", `remount,${how}`, this.path);
+        return;
+      } catch (error) {
+        if (performance.now() > end) throw error;
+        await sleep(100);
+      }
+    }
   }
 
   /** Gives it another size in KiB. */
