@@ -171,13 +171,40 @@ export class Proc {
   }
 
   /**
-   * How long the process has been running on the host's processors, in ms; 0
+   * How long the process has been running on the host's processors, in ms,
+   * without its first thread if it has others: that one serves the monitor and
+   * devices while the others, which are the guest's processors, stand still. 0
    * when it is gone.
    */
   cpuMs(pid: number): number {
+    return this.#threadsMs(pid) ?? this.#ticksMs(pid);
+  }
+
+  /** From the scheduler, which counts ns (CONFIG_SCHED_INFO). */
+  #threadsMs(pid: number): number | undefined {
+    let tids: string[];
+    try {
+      tids = readdirSync(this.#path(pid, "task"));
+    } catch {
+      return undefined;
+    }
+    let ns = 0;
+    for (const tid of tids) {
+      if (tids.length > 1 && tid === String(pid)) continue;
+      const text = this.#text(pid, `task/${tid}/schedstat`);
+      const ran = parseInt(text ?? "");
+      if (Number.isFinite(ran)) ns += ran;
+      else if (this.#text(pid, `task/${tid}/stat`) !== undefined) {
+        return undefined;
+      }
+    }
+    return ns / 1e6;
+  }
+
+  /** In user mode and in the host's kernel, in ticks of USER_HZ. */
+  #ticksMs(pid: number): number {
     const text = this.#text(pid, "stat") ?? "";
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    // In user mode and in the host's kernel, in ticks of USER_HZ.
     const ticks = Number(fields[11]) + Number(fields[12]);
     return Number.isFinite(ticks) ? ticks * 10 : 0;
   }

@@ -155,6 +155,9 @@ function judgeInstance(
       expected: "no one holds it (stop_count is 0)",
       found: `held ${held} times`,
       varies: true,
+      // The kernel holds it itself while it resizes or reads a buffer
+      // (ring_buffer_resize, tracing_snapshot_instance_cond).
+      brief: true,
       summary:
         `recording of ${name} is held off ${held} times, but nobody stopped it through Ftrace (stop_count is 0)`,
     });
@@ -200,6 +203,7 @@ function cpus(
       expected: "0 (tracing_cpumask has the CPU)",
       found: String(held),
       varies: true,
+      brief: true, // As above, for one CPU (ring_buffer_reset_cpu).
       summary:
         `recording of ${name} is off on CPU ${cpu.cpu} (record_disabled is ${held}), though tracing_cpumask has it`,
     });

@@ -28,6 +28,18 @@ const MOST_READINGS = 24;
 const MOST_WALKS = 8;
 
 /**
+ * Maximum number of readings in which something was unloaded while it was read:
+ * a guest that loads and unloads modules all the time does so in many.
+ */
+const MOST_GONE = 16;
+
+/**
+ * Maximum number of readings that could not judge something that the one before
+ * could.
+ */
+const MOST_ANEW = 8;
+
+/**
  * In how many readings something critical may be seen, each time something
  * else, before it is no longer explained by a kernel that changes.
  */
@@ -99,7 +111,10 @@ export function unsettled(
   }
   if (last.passing) return true;
   if (last.gone.length > 0) {
-    return readings.filter(({ gone }) => gone.length > 0).length < MOST_WALKS;
+    return readings.filter(({ gone }) => gone.length > 0).length < MOST_GONE;
+  }
+  if (isAnew(readings, readings.length - 1)) {
+    return readings.filter((_, i) => isAnew(readings, i)).length < MOST_ANEW;
   }
   // Only one reading could see everything, and it shows a finding: another
   // such reading has to confirm or withdraw it.
@@ -109,6 +124,18 @@ export function unsettled(
   ) return true;
   return outcome(check, readings).findings.length > 0 &&
     readings.every(({ busy }) => busy);
+}
+
+/**
+ * Whether a reading could not judge something that the one before could: the
+ * guest changed meanwhile.
+ */
+function isAnew(readings: readonly CheckReading[], i: number): boolean {
+  const before = readings[i - 1]?.unjudged;
+  return before !== undefined &&
+    readings[i].unjudged.some(({ what }) =>
+      before.every((one) => one.what !== what)
+    );
 }
 
 /**
@@ -195,7 +222,8 @@ export function outcome(
       findings.push({ ...finding, summary });
       continue;
     }
-    if (firm > 1) {
+    // What is brief by nature and not critical, as a held buffer, is in flux.
+    if (firm > 1 && !brief) {
       unjudged.push({
         what: finding.where,
         why:

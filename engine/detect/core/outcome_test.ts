@@ -143,8 +143,8 @@ Deno.test("what was unloaded while it was read is in flux, and read again", () =
 
 Deno.test("what is unloaded in each reading is unjudged, never clean", () => {
   const gone = { ...reading([]), gone: [finding("text of module tun")] };
-  assert.equal(unsettled(CHECK, Array<CheckReading>(7).fill(gone)), true);
-  const readings = Array<CheckReading>(8).fill(gone);
+  assert.equal(unsettled(CHECK, Array<CheckReading>(15).fill(gone)), true);
+  const readings = Array<CheckReading>(16).fill(gone);
   assert.equal(unsettled(CHECK, readings), false);
   const { unjudged } = outcome(CHECK, readings);
   assert.deepEqual(unjudged.map(({ what }) => what), ["text of module tun"]);
@@ -325,4 +325,31 @@ Deno.test("what was over at a second look counts only when it is there again", (
   assert.equal(unsettled(CHECK, toggled), true);
   const [seen] = outcome(CHECK, toggled).findings;
   assert.match(seen.summary, /comes and goes: 2 of 3 readings/);
+});
+
+Deno.test("what is brief and not critical is in flux unless all readings show it", () => {
+  const held = { ...finding("recording"), brief: true };
+  const { findings, unjudged, inFlux } = outcome(CHECK, [
+    reading([held]),
+    reading([]),
+    reading([held]),
+    reading([]),
+  ]);
+  assert.deepEqual([findings, unjudged], [[], []]);
+  assert.deepEqual(inFlux, [held]);
+  const lasting = Array<CheckReading>(4).fill(reading([held]));
+  assert.deepEqual(outcome(CHECK, lasting).findings, [held]);
+});
+
+Deno.test("what could be judged before is read again, but not for ever", () => {
+  const left = reading([], [{ what: "task 7", why: "it has ended" }]);
+  assert.equal(unsettled(CHECK, [reading([]), left]), true);
+  assert.equal(unsettled(CHECK, [reading([]), left, reading([])]), false);
+  // The same again will not pass.
+  assert.equal(unsettled(CHECK, [reading([]), left, left, left]), false);
+  const other = reading([], [{ what: "task 8", why: "it has ended" }]);
+  assert.equal(unsettled(CHECK, [reading([]), left, other]), true);
+  const moving = [reading([]), ...Array(7).fill([left, other]).flat()];
+  assert.equal(unsettled(CHECK, moving.slice(0, 8)), true);
+  assert.equal(unsettled(CHECK, moving.slice(0, 9)), false);
 });

@@ -13,6 +13,7 @@ import { hexDigits } from "../../base/hex.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
 import type { RecordedText, TextRecords } from "./text_record.ts";
 import { withoutProbes } from "./live_sites.ts";
+import { recordable } from "./recordable.ts";
 
 /** The records of the present boot. */
 export interface BootRecords {
@@ -51,6 +52,7 @@ const known = new WeakMap<CodeReading, BootRecords>();
  * text is recorded.
  *
  * @throws {XftraceError} when a record is damaged or cannot be written.
+ * @throws {KernelError} when the text changes while it is to be recorded.
  */
 export function bootRecords(
   reading: CodeReading,
@@ -90,7 +92,7 @@ function find(reading: CodeReading, records: TextRecords): BootRecords {
     if (earlier === undefined || text.since > earlier.since) earlier = text;
   }
   const boot = hexDigits(crypto.getRandomValues(new Uint8Array(4)));
-  const text = { start, bytes: own, kernel };
+  const text = { start, bytes: recordable(reading, bytes, start), kernel };
   records.save(boot, "kernel", text);
   const since = new Date().toISOString();
   return scope(boot, { ...text, since }, { isNew: true, earlier });

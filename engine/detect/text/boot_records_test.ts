@@ -19,6 +19,7 @@ function reading(
         arch: x86_64,
         types: fixtureTypes({}),
         facts: { release, buildId },
+        memory: { live: false },
       },
     },
     text: { value: { start, end, bytes: text } },

@@ -10,6 +10,7 @@ import { type BootRecords, bootRecords } from "./boot_records.ts";
 import { compareText } from "./compare_text.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
 import { liveSites, withoutProbes } from "./live_sites.ts";
+import { recordable } from "./recordable.ts";
 import type { RecordedText, TextRecords } from "./text_record.ts";
 import type { Report } from "../finding.ts";
 
@@ -97,8 +98,8 @@ export function compareModuleText(
   return withRecords(reading, report, records, text.what, (boot) => {
     const recorded = boot.load(name);
     if (recorded !== undefined) return compare(reading, report, recorded, text);
-    const { start, bytes } = text;
-    boot.save(name, start, withoutProbes(reading, bytes, start));
+    const { start, bytes, module } = text;
+    boot.save(name, start, recordable(reading, bytes, start, module));
     return "recorded";
   });
 }

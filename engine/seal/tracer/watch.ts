@@ -9,16 +9,11 @@ import { RootCallSites } from "../page/call_sites.ts";
 import type { ControlPage } from "../page/control_page.ts";
 import { randomWords } from "../keys/key_controller.ts";
 import type { Mailbox } from "../page/mailbox.ts";
+import { Pauses } from "./pauses.ts";
 import type { Presence, PresenceFinding } from "../page/presence.ts";
 
 /** How long the module's threads may take to react, in milliseconds. */
 const PATIENCE = 5000;
-/**
- * For how long the process of a guest does not run at all when it is paused, ms.
- * The host counts its time in steps of 10 ms, which one that idles takes several
- * of in this time.
- */
-const PAUSED = 2000;
 /**
  * A search of all memory takes longer than keys should wait, so it is done only
  * once in this many checks.
@@ -31,8 +26,8 @@ export interface WatchedModule {
   readonly mailbox: Mailbox;
   readonly presence: Presence;
   /**
-   * How long the guest's process has been running on the host's processors, ms;
-   * absent when that is not known.
+   * How long the guest's processors have been running on the host's, ms; absent
+   * when that is not known.
    */
   readonly cpuMs?: (() => number) | undefined;
 }
@@ -77,11 +72,7 @@ export class Watch {
    * The call sites of the roots; `undefined` in a trace that was taken over.
    */
   #sites: RootCallSites | undefined;
-  /**
-   * When the process was last seen to have run, how long it had run then, and
-   * until when time has been left out since.
-   */
-  #last: { at: number; ran: number; leftOut: number };
+  readonly #pauses: Pauses;
   /** What else was configured; unknown in a trace that was taken over. */
   #configured: { readonly flags?: number; readonly maxDepth?: number } = {};
 
@@ -93,24 +84,12 @@ export class Watch {
     this.#nextCheck = now + (settings.checkMs ?? 5000);
     this.#nonce = module.page.u64(CONTROL.heartbeat_seen);
     this.#nonceSent = this.#answered = this.#switched = now;
-    this.#last = { at: now, ran: module.cpuMs?.() ?? 0, leftOut: now };
+    this.#pauses = new Pauses(module.cpuMs, now);
   }
 
-  /**
-   * Leaves out time in which the host did not let the guest run: it was paused,
-   * and could not answer. The host knows that, whatever the guest says.
-   */
+  /** Leaves out time in which the host did not let the guest run. */
   #leaveOutPauses(now: number): void {
-    const ran = this.#module.cpuMs?.();
-    // A process that is gone has not run at all.
-    if (ran === undefined || ran < this.#last.ran) return;
-    if (ran > this.#last.ran) {
-      this.#last = { at: now, ran, leftOut: now };
-      return;
-    }
-    if (now - this.#last.at < PAUSED) return;
-    const passed = now - this.#last.leftOut;
-    this.#last.leftOut = now;
+    const passed = this.#pauses.passed(now);
     this.#nonceSent += passed;
     this.#answered += passed;
     this.#switched += passed;

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { Pauses } from "./pauses.ts";
+
+/** What is left out, asked every 500 ms while the guest runs as given. */
+function leftOut(msASecond: (second: number) => number, seconds: number) {
+  let ran = 100;
+  const pauses = new Pauses(() => ran, 0);
+  let sum = 0;
+  for (let now = 500; now <= seconds * 1000; now += 500) {
+    ran += msASecond((now - 500) / 1000) / 2;
+    sum += pauses.passed(now);
+  }
+  return sum;
+}
+
+Deno.test("a guest that idles is not paused", () => {
+  assert.equal(leftOut(() => 0.2, 60), 0);
+});
+
+Deno.test("time in which the guest was paused is left out", () => {
+  assert.equal(leftOut(() => 0, 60), 60_000);
+  const most = leftOut((at) => at >= 11 && at < 71 ? 0 : 20, 90);
+  assert(most >= 56_000 && most <= 60_000, String(most));
+});
+
+Deno.test("a monitor that asks a paused guest's processors does not resume it", () => {
+  assert.equal(leftOut((at) => at % 10 === 0 ? 0.04 : 0, 60), 60_000);
+});
+
+Deno.test("a process that is gone is not paused", () => {
+  let ran = 100;
+  const pauses = new Pauses(() => ran, 0);
+  ran = 0;
+  assert.equal(pauses.passed(2500), 0);
+});
+
+Deno.test("nothing is left out where the time is not known", () => {
+  assert.equal(new Pauses(undefined, 0).passed(60_000), 0);
+});
