@@ -17,12 +17,6 @@ const MOST_RUN = 0.05;
  * Adds up the time in which the host did not let the guest run, because it was
  * paused or got no processor: the guest could not answer then. The host knows
  * that, whatever the guest says.
- *
- * @example
- * ```ts ignore
- * const pauses = new Pauses(() => new Proc().cpuMs(pid), performance.now());
- * deadline += pauses.passed(performance.now());
- * ```
  */
 export class Pauses {
   readonly #cpuMs: (() => number) | undefined;
