@@ -100,6 +100,8 @@ export interface Instructions {
    * code.
    */
   isFiller(byte: number): boolean;
+  /** Whether a byte alone is an instruction that does nothing but trap. */
+  isTrap(byte: number): boolean;
   /**
    * Whether a page holds nothing but thunks that the kernel does not list
    * anywhere.

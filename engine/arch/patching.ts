@@ -60,6 +60,13 @@ export interface StaticCallShape {
   readonly trampolineBytes: number;
 }
 
+/** What the kernel writes instead of a call of a certain function. */
+export interface StandIn {
+  /** The function's symbol. */
+  readonly symbol: string;
+  readonly bytes: readonly number[];
+}
+
 /** A relocation of a module's file as the module loader applies it. */
 export interface AppliedRelocation {
   readonly bytes: 4 | 8;
@@ -130,6 +137,10 @@ export interface Patching {
    */
   jumpLabel(instruction: number): number;
   readonly staticCalls: StaticCallShape;
+  /**
+   * Functions for which other instructions stand than a static call of them.
+   */
+  readonly standIns: readonly StandIn[];
   /** Whether the bytes are what stands for a static call to nothing. */
   isNoCall(bytes: Uint8Array): boolean;
   /**

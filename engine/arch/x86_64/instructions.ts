@@ -82,6 +82,7 @@ export const instructions: Instructions = {
   nopAt: (bytes) => holds(bytes, NOP5) ? 5 : holds(bytes, NOP2) ? 2 : 0,
   isBreakpoint: (bytes) => bytes[0] === OPCODE.int3,
   isFiller: (byte) => byte === OPCODE.int3 || byte === 0,
+  isTrap: (byte) => byte === OPCODE.int3,
   isThunkPage,
   waysOut,
   unusual: [

@@ -30,6 +30,11 @@ const RELOCATIONS: Readonly<Record<number, readonly [4 | 8, boolean]>> = {
  */
 const XOR5 = [0x2e, 0x2e, 0x2e, 0x31, 0xc0];
 
+/** `ud1 (%edx),%rdi`: a warning (arch/x86/kernel/static_call.c of Linux 7). */
+const WARN = [0x67, 0x48, 0x0f, 0xb9, 0x3a];
+/** `movb $0, (%rdi)`: the unlocking of a spinlock, without a hypervisor's. */
+const UNLOCK = [0x3e, 0x3e, 0xc6, 0x07, 0x00];
+
 const isBranch = (bytes: Uint8Array) =>
   bytes[0] === OPCODE.call || bytes[0] === OPCODE.jump;
 
@@ -178,6 +183,13 @@ export const patching: Patching = {
     trampoline: "__SCT__",
     trampolineBytes: 8,
   },
+  standIns: [
+    { symbol: "__WARN_trap", bytes: WARN },
+    {
+      symbol: "__raw_callee_save___native_queued_spin_unlock",
+      bytes: UNLOCK,
+    },
+  ],
   isNoCall: (bytes) =>
     instructions.nopAt(bytes) > 0 || holds(bytes, XOR5) ||
     bytes[0] === OPCODE.ret,

@@ -23,6 +23,7 @@ import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
 import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
+import { isTraps } from "../core/traps.ts";
 import type { Check } from "../core/check.ts";
 
 /** Kinds of code that the text of a module may not lead to either. */
@@ -133,7 +134,7 @@ function ofModule(
  * of memory for generated code, which XF016 judges.
  */
 function perhaps(
-  { code }: CheckContext,
+  { kernel, code }: CheckContext,
   report: Report,
   { from, target }: WayOut,
 ): void {
@@ -143,6 +144,8 @@ function perhaps(
   if (reserved) return;
   const to = code.at(target);
   if (!NOBODYS.includes(to.kind)) return;
+  // By chance, bytes lead into the kernel's reserve of executable memory.
+  if (isTraps(kernel, target)) return;
   report.unjudged(
     code.at(from).name,
     `these bytes lead to ${to.name} if they are run, and no instruction begins there by the symbols and the bytes before`,

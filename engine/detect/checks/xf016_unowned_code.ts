@@ -9,6 +9,8 @@ import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
 import { bootCode, ownedCode, subtract } from "../core/owned_code.ts";
+import { withoutTraps } from "../core/traps.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Check } from "../core/check.ts";
 
 /**
@@ -19,7 +21,7 @@ export const unownedCode: Check = {
   title: "executable memory",
   technique: "T1620",
   help:
-    "Every executable page of the kernel's address space belongs to the image, to a module, to BPF, to Ftrace, to kprobes or to the boot of other processors, by the kernel's books; none of it is writable at the same time.",
+    "Every executable page of the kernel's address space belongs to the image, to a module, to BPF, to Ftrace, to kprobes or to the boot of other processors, by the kernel's books; none of it is writable at the same time. Pages that hold breakpoints alone are the kernel's reserve for modules.",
   run(context, report) {
     const { kernel, code } = context;
     if (code.pages.unread > 0) {
@@ -57,6 +59,7 @@ export const unownedCode: Check = {
           `module ${module.name} has its data (${data.name}) in what it calls its text`,
       });
     });
+    let traps = 0n;
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
@@ -72,7 +75,10 @@ export const unownedCode: Check = {
           } can be written and executed`,
         });
       }
-      for (const { start, end } of subtract(range, owned)) {
+      const parts = subtract(range, owned);
+      const others = parts.flatMap((part) => withoutTraps(kernel, part));
+      traps += bytesOf(parts) - bytesOf(others);
+      for (const { start, end } of others) {
         const { kind } = code.at(start);
         if (kind === "thunk" || kind === "unread") continue;
         const module = code.moduleAt(start);
@@ -95,8 +101,16 @@ export const unownedCode: Check = {
         });
       }
     }
+    if (traps > 0n) {
+      report.known(
+        `${traps} executable bytes are nobody's, and hold breakpoints alone`,
+      );
+    }
   },
 };
+
+const bytesOf = (ranges: readonly GvaRange[]) =>
+  ranges.reduce((sum, { start, end }) => sum + end - start, 0n);
 
 /**
  * The first bytes of a range's code, from the first byte that is not filler.

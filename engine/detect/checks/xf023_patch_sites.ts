@@ -136,8 +136,13 @@ function call(
   if (patching.isNoCall(bytes)) return;
   const to = instructions.branchAt(bytes, gva)?.target;
   const { kernel, code } = context;
+  const func = kernel.object("static_call_key", key).u64("func");
+  const isStandIn = patching.standIns.some((one) =>
+    one.bytes.every((byte, i) => byte === bytes[i]) &&
+    kernel.symbols.addresses(one.symbol).includes(func)
+  );
+  if (isStandIn) return;
   if (to !== undefined) {
-    const func = kernel.object("static_call_key", key).u64("func");
     // The target is judged with the key: by XF006 for tracepoints, by XF008
     // otherwise.
     if (to === func) return;

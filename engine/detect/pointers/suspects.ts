@@ -8,6 +8,7 @@ import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
 import { ownedCode, subtract } from "../core/owned_code.ts";
+import { withoutTraps } from "../core/traps.ts";
 
 /** Memory of code that nothing may lead to. */
 export interface Suspect extends GvaRange {
@@ -37,7 +38,9 @@ export function suspects(context: CheckContext): Suspect[] {
   }
   const owned = ownedCode(context).concat(found);
   for (const range of code.pages.executable) {
-    for (const { start, end } of subtract(range, owned)) {
+    const parts = subtract(range, owned)
+      .flatMap((part) => withoutTraps(context.kernel, part));
+    for (const { start, end } of parts) {
       const { kind } = code.at(start);
       if (kind === "thunk" || kind === "unread") continue;
       found.push({ start, end, text: true, of: "nobody" });

@@ -7,12 +7,19 @@
  * @module
  */
 
-/** Names of a variable and of a function of its file. */
-export type Companions = readonly [variable: string, functionName: string];
+/**
+ * Names of a variable and of a function of its file; names of the variable in
+ * other kernels.
+ */
+export type Companions = readonly [
+  variable: string,
+  functionName: string,
+  ...otherNames: readonly string[],
+];
 
 /**
  * Pairs that hold in all kernels with CONFIG_KALLSYMS_ALL; seen in 6.1 and 6.12,
- * in both of Debian's flavours.
+ * in both of Debian's flavours, and in 7.2.
  */
 export const COMPANIONS: readonly Companions[] = [
   // kernel/trace
@@ -41,7 +48,7 @@ export const COMPANIONS: readonly Companions[] = [
   ["timer_bases", "add_timer_on"],
   ["hrtimer_bases", "hrtimer_start_range_ns"],
   ["runqueues", "schedule"],
-  ["tk_core", "do_settimeofday64"],
+  ["tk_core", "do_settimeofday64", "timekeeper_data"],
   ["reboot_notifier_list", "register_reboot_notifier"],
   ["vmcoreinfo_data", "vmcoreinfo_append_str"],
   // elsewhere

@@ -81,14 +81,23 @@ function missingNames({ blob, btf }: SaidSymbols): string[] {
     if (kind === BTF_KIND.func) functions.add(name);
     if (names.find(name) < 0) missing.push(name);
   }
-  let alone = COMPANIONS.filter(([variable, companion]) =>
-    functions.has(companion) && names.find(variable) < 0
+  let alone = COMPANIONS.filter(([variable, companion, ...others]) =>
+    functions.has(companion) &&
+    [variable, ...others].every((name) => names.find(name) < 0)
   );
   if (missing.length === 0 && alone.length === 0) return [];
   // The compiler may append something, which pahole leaves out: `.isra.0`.
   const plain = plainNames(blob);
-  missing = missing.filter((name) => !plain.has(name));
-  alone = alone.filter(([variable]) => !plain.has(variable));
+  // Of a function of BPF's with arguments that the verifier adds, BTF alone has
+  // the form with all of them (KF_IMPLICIT_ARGS, tools/bpf/resolve_btfids).
+  const implicit = (name: string) => {
+    const shown = name.replace(/_impl$/, "");
+    return shown !== name && functions.has(shown) && names.find(shown) >= 0;
+  };
+  missing = missing.filter((name) => !plain.has(name) && !implicit(name));
+  alone = alone.filter(([variable, , ...others]) =>
+    [variable, ...others].every((name) => !plain.has(name))
+  );
   if (missing.length > asked * UNKNOWN_SHARE) missing = [];
   // Then kallsyms has only functions (no CONFIG_KALLSYMS_ALL).
   if (alone.length * 2 > COMPANIONS.length) alone = [];

@@ -93,10 +93,10 @@ export class PageUses {
     const { pageSize } = this.#kernel;
     let first = Math.floor(gpa / pageSize);
     let page = this.#page(first);
-    const head = page.u64("compound_head");
-    if ((head & 1n) === 1n) {
-      const index = Number((head - 1n - this.#pages) / this.#struct);
-      const aligned = (head - 1n - this.#pages) % this.#struct === 0n;
+    const head = this.#head(page);
+    if (head !== undefined) {
+      const index = Number((head - this.#pages) / this.#struct);
+      const aligned = (head - this.#pages) % this.#struct === 0n;
       if (aligned && index <= first && first - index < MOST_PAGES) {
         first = index;
         page = this.#page(first);
@@ -106,6 +106,21 @@ export class PageUses {
     if (object !== undefined) return { kind: "slab", object };
     if (page.u64("mapping") !== 0n) return { kind: "mapped" };
     return { kind: page.number("_refcount.counter") === 0 ? "free" : "kernel" };
+  }
+
+  /**
+   * GVA of the struct of the first page of those that `page` was allocated with,
+   * unless it is the first itself. Since Linux 7.1 it may be told by a mask for
+   * the address, when struct page has a size that is a power of two
+   * (include/linux/page-flags.h, compound_info_has_mask).
+   */
+  #head(page: KernelObject): bigint | undefined {
+    const masked = page.has("compound_info");
+    const info = page.u64(masked ? "compound_info" : "compound_head");
+    if ((info & 1n) === 0n) return undefined;
+    // No struct page lies where all high bits are set, as a mask has them.
+    const isMask = masked && info >> 40n === 0xffffffn;
+    return isMask ? page.gva & info : info - 1n;
   }
 
   #page(index: number): KernelObject {

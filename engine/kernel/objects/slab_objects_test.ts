@@ -6,45 +6,51 @@ import {
 } from "../core/kernel_fixture.ts";
 import { PageUses } from "./slab_objects.ts";
 
-const TYPES = fixtureTypes({
-  list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
-  atomic_t: { size: 4, members: { counter: [0, "u32"] } },
-  page: {
-    size: 64,
-    members: {
-      compound_head: [8, "u64"],
-      mapping: [24, "u64"],
-      _refcount: [52, "atomic_t"],
+const types = (head: string) =>
+  fixtureTypes({
+    list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
+    atomic_t: { size: 4, members: { counter: [0, "u32"] } },
+    page: {
+      size: 64,
+      members: {
+        [head]: [8, "u64"],
+        mapping: [24, "u64"],
+        _refcount: [52, "atomic_t"],
+      },
     },
-  },
-  slab: {
-    size: 64,
-    members: { slab_cache: [24, "u64"], freelist: [32, "u64"] },
-  },
-  kmem_cache: {
-    size: 64,
-    members: {
-      size: [0, "u32"],
-      offset: [4, "u32"],
-      random: [8, "u64"],
-      name: [16, "u64"],
-      list: [24, "list_head"],
-      refcount: [40, "u32"],
+    slab: {
+      size: 64,
+      members: { slab_cache: [24, "u64"], freelist: [32, "u64"] },
     },
-  },
-});
+    kmem_cache: {
+      size: 64,
+      members: {
+        size: [0, "u32"],
+        offset: [4, "u32"],
+        random: [8, "u64"],
+        name: [16, "u64"],
+        list: [24, "list_head"],
+        refcount: [40, "u32"],
+      },
+    },
+  });
 const RANDOM = 0x1234_5678_9abc_def0n;
 const SIZE = 256;
 
-/** A guest with one slab of two pages. */
-function slabGuest() {
-  const guest = new FixtureGuest(TYPES);
-  const head = guest.image();
+/**
+ * A guest with one slab of two pages.
+ *
+ * @param masked whether the second leads to the first by a mask
+ */
+function slabGuest(masked = false) {
+  const head = masked ? "compound_info" : "compound_head";
+  const guest = new FixtureGuest(types(head));
+  const caches = guest.image();
   const bases = guest.image(1);
   const pages = guest.allocate(64 * 256, 4096);
   guest.setU64(bases, DIRECT_MAP);
   guest.setU64(bases + 8n, pages);
-  guest.symbol("slab_caches", head);
+  guest.symbol("slab_caches", caches);
   guest.symbol("page_offset_base", bases);
   guest.symbol("vmemmap_base", bases + 8n);
   const cache = guest.create("kmem_cache");
@@ -57,14 +63,14 @@ function slabGuest() {
   guest.setU32(guest.at("kmem_cache", cache, "refcount"), 1);
   guest.setU64(guest.at("kmem_cache", cache, "random"), RANDOM);
   guest.setU64(guest.at("kmem_cache", cache, "name"), name);
-  guest.link(head, guest.at("kmem_cache", cache, "list"));
-  const slab = guest.allocate(8192, 4096);
+  guest.link(caches, guest.at("kmem_cache", cache, "list"));
+  const slab = guest.allocate(8192, 8192);
   const index = guest.gpa(slab) / 4096;
   const page = (at: number) => pages + BigInt(64 * at);
   guest.setU64(guest.at("slab", page(index), "slab_cache"), cache);
   guest.setU64(
-    guest.at("page", page(index + 1), "compound_head"),
-    page(index) + 1n,
+    guest.at("page", page(index + 1), head),
+    masked ? BigInt.asUintN(64, -1n << 7n) | 1n : page(index) + 1n,
   );
   return { guest, slab, cache, page, index };
 }
@@ -77,19 +83,21 @@ function hardened(pointer: bigint, place: bigint): bigint {
 }
 
 Deno.test("an object of a slab is told by its place, also in its second page", () => {
-  const { guest, slab } = slabGuest();
-  const uses = new PageUses(guest.kernel);
-  const at = guest.gpa(slab) + 4096 + SIZE + 40;
-  const { kind, object } = uses.at(at);
-  assert.equal(kind, "slab");
-  assert.deepEqual(object, {
-    cache: "filp",
-    gva: slab + BigInt(4096 + SIZE),
-    size: SIZE,
-    offset: 40,
-    merged: false,
-    free: false,
-  });
+  for (const masked of [false, true]) {
+    const { guest, slab } = slabGuest(masked);
+    const uses = new PageUses(guest.kernel);
+    const at = guest.gpa(slab) + 4096 + SIZE + 40;
+    const { kind, object } = uses.at(at);
+    assert.equal(kind, "slab");
+    assert.deepEqual(object, {
+      cache: "filp",
+      gva: slab + BigInt(4096 + SIZE),
+      size: SIZE,
+      offset: 40,
+      merged: false,
+      free: false,
+    });
+  }
 });
 
 Deno.test("free objects are told from those in use, whatever lies in them", () => {

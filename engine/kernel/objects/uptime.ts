@@ -56,7 +56,10 @@ export function notRestarted(
 
 /** How long the kernel has been running, in ms, as CLOCK_BOOTTIME. */
 function upMs({ symbols, types, space }: Kernel): number | undefined {
-  const core = symbols.tryAddress("tk_core");
+  // An array since Linux 6.17, of which the first is the kernel's own
+  // (kernel/time/timekeeping.c, TIMEKEEPER_CORE).
+  const core = symbols.tryAddress("tk_core") ??
+    symbols.tryAddress("timekeeper_data");
   const member = (path: string) => types.tryOffset("timekeeper", path);
   const [seconds, wall, boot] = [
     member("xtime_sec"),

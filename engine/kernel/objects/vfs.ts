@@ -98,16 +98,32 @@ function typeBlocks(kernel: Kernel): Map<bigint, bigint[]> {
   if (head === undefined || supers === undefined || link === undefined) {
     return found;
   }
-  let type = kernel.space.u64(head);
-  while (type !== 0n) {
-    if (found.has(type) || found.size >= MOST_TYPES) {
-      throw new KernelError("the list of file systems does not end");
-    }
+  for (const type of fileSystemTypes(kernel, head)) {
     found.set(
       type,
       hlistNodes(kernel, type + BigInt(supers))
         .map((node) => node - BigInt(link)),
     );
+  }
+  return found;
+}
+
+/**
+ * GVAs of the registered types: a list of their own, and an hlist since Linux
+ * 7.1 (fs/filesystems.c).
+ */
+function fileSystemTypes(kernel: Kernel, head: bigint): Iterable<bigint> {
+  const list = kernel.types.tryOffset("file_system_type", "list");
+  if (list !== undefined) {
+    return hlistNodes(kernel, head).map((node) => node - BigInt(list));
+  }
+  const found = new Set<bigint>();
+  let type = kernel.space.u64(head);
+  while (type !== 0n) {
+    if (found.has(type) || found.size >= MOST_TYPES) {
+      throw new KernelError("the list of file systems does not end");
+    }
+    found.add(type);
     type = kernel.object("file_system_type", type).u64("next");
   }
   return found;

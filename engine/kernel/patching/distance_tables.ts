@@ -20,6 +20,13 @@ const TABLES: readonly (readonly [start: string, end: string, what: string])[] =
     ["__start___ksymtab_gpl", "__stop___ksymtab_gpl", "exported symbols (GPL)"],
   ];
 
+/**
+ * Linux 7 has all exported symbols in one table, and beside it one that tells
+ * which of them are for modules under the GPL (kernel/module/main.c).
+ */
+const ONE_TABLE = "__start___kflagstab";
+const IN_ONE_TABLE = "__start___ksymtab_gpl";
+
 /** A kernel that has one of these symbols has them all. */
 const ENDS = TABLES.flatMap(([start, end]) => [start, end]);
 
@@ -47,7 +54,9 @@ export function distancesInto(
   region: { readonly start: bigint; readonly end: bigint },
 ): Distance[] {
   const found: Distance[] = [];
+  const isOne = symbols.tryAddress(ONE_TABLE) !== undefined;
   for (const [first, last, what] of TABLES) {
+    if (isOne && first === IN_ONE_TABLE) continue;
     const [start, end] = [first, last].map((name) =>
       variable(symbols, name, ENDS.filter((other) => other !== name))
     );
