@@ -92,8 +92,9 @@ function whole(source: string, unpack: () => Uint8Array): Uint8Array {
 
 /**
  * Reads the relocations after the ELF file: three lists, each terminated by a
- * zero and read backwards from the end. There are none when the kernel is not
- * relocatable.
+ * zero and read backwards from the end; since Linux 6.15 two, without that of
+ * inverse relocations ("x86/boot/64: Remove inverse relocations"). There are
+ * none when the kernel is not relocatable.
  */
 export function relocationLists(
   elf: Uint8Array,
@@ -118,8 +119,12 @@ export function relocationLists(
     at -= 4;
     return found;
   };
-  const [add32, subtract32, add64] = [list(), list(), list()];
-  return { add32, subtract32, add64 };
+  const [add32, second, third] = [list(), list(), list()];
+  // No kernel with 32-bit relocations lacks 64-bit ones: its tables of pointers
+  // have them.
+  return third.length === 0
+    ? { add32, subtract32: third, add64: second }
+    : { add32, subtract32: second, add64: third };
 }
 
 /**

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { kernelFiles, relocationLists } from "./kernel_file.ts";
 
 /**
- * 8 bytes of ELF followed by 0, 64-bit relocations, 0, inverse ones, 0, 32-bit
- * ones.
+ * 8 bytes of ELF followed by 0, 64-bit relocations, 0, inverse ones if there
+ * are any, 0, 32-bit ones.
  */
-function image(): Uint8Array {
-  const words = [0, 0x81000020, 0, 0x81000030, 0, 0x81000008, 0x81000004];
+function image(inverse = [0x81000030, 0]): Uint8Array {
+  const words = [0, 0x81000020, 0, ...inverse, 0x81000008, 0x81000004];
   const bytes = new Uint8Array(8 + 4 * words.length);
   const view = new DataView(bytes.buffer);
   words.forEach((word, i) => view.setUint32(8 + 4 * i, word, true));
@@ -17,6 +17,13 @@ Deno.test("the relocation lists after an image are read from the end", () => {
   const { add32, subtract32, add64 } = relocationLists(image(), 8);
   assert.deepEqual([...add32], [0x81000004, 0x81000008]);
   assert.deepEqual([...subtract32], [0x81000030]);
+  assert.deepEqual([...add64], [0x81000020]);
+});
+
+Deno.test("later images have no list of inverse relocations", () => {
+  const { add32, subtract32, add64 } = relocationLists(image([]), 8);
+  assert.deepEqual([...add32], [0x81000004, 0x81000008]);
+  assert.deepEqual([...subtract32], []);
   assert.deepEqual([...add64], [0x81000020]);
 });
 

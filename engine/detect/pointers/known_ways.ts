@@ -16,7 +16,7 @@ import { readable } from "../../kernel/core/present.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { listedLeaders, threadsOf } from "../../kernel/objects/tasks.ts";
 import { callSiteRecords } from "../../kernel/patching/ftrace_ops.ts";
-import { moduleSections } from "../../kernel/patching/module_tables.ts";
+import { moduleSections } from "../../kernel/patching/module_sections.ts";
 import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { Holder } from "./holders.ts";
 
@@ -76,7 +76,10 @@ export class KnownWays {
   /** Whether a holder is one of these. */
   has({ object, address }: Holder): boolean {
     if (object !== undefined) {
+      // Ranges of memory, which nobody calls: areas of vmalloc, and those of the
+      // kernel's cache of executable memory (mm/execmem.c).
       if (object.cache === "vmap_area") return true;
+      if (object.cache === "maple_node") return true;
       if (this.#objects.has(object.gva)) return true;
     }
     return rangeAt(this.#ranges, address) >= 0;

@@ -9,7 +9,7 @@
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import { moduleBuildId } from "../../kernel/objects/module_load.ts";
-import { moduleSections } from "../../kernel/patching/module_tables.ts";
+import { moduleSections } from "../../kernel/patching/module_sections.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import type { CodeReading } from "../reading/code_reading.ts";
 import { type PatchSites, SiteMarks } from "./site_marks.ts";

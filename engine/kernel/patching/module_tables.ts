@@ -1,20 +1,17 @@
 /**
- * Where the sections of a module were loaded; the tables among them (jump
- * labels, static calls, tracepoints, symbols), and whether the kernel's count of
- * their entries can be true.
+ * A module's tables (jump labels, static calls, tracepoints, symbols), and
+ * whether the kernel's count of their entries can be true.
  *
- * Source: kernel/module/sysfs.c, kernel/module/kallsyms.c,
+ * Source: kernel/module/main.c, kernel/module/kallsyms.c,
  * include/linux/module.h.
  *
  * @module
  */
-import { allocateList } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
+import { keepsSections, moduleSections } from "./module_sections.ts";
 
-/** Sections that a module has at most. */
-const MOST_SECTIONS = 4096;
 /** No module has a larger table, in bytes. */
 const MOST_BYTES = 1 << 20;
 
@@ -43,8 +40,7 @@ export function wholeTable(
       `its ${section} claims ${bytes} bytes, and is nowhere`,
     );
   }
-  // Later kernels may keep the sections in another way.
-  const known = kernel.types.tryStruct("module_sect_attr") !== undefined;
+  const known = keepsSections(kernel);
   const sections = known ? moduleSections(kernel, module) : [];
   const own = sections.find(({ name }) => name === section)?.address;
   if (own === undefined) {
@@ -107,36 +103,6 @@ export function wholeSymbols(kernel: Kernel, module: bigint): void {
   );
 }
 
-/** Names and GVAs of a module's sections, in file order. */
-export function moduleSections(
-  kernel: Kernel,
-  module: bigint,
-): { name: string; address: bigint }[] {
-  const { types } = kernel;
-  const name = types.tryOffset("module_sect_attr", "battr.attr.name");
-  const address = types.tryOffset("module_sect_attr", "address");
-  if (name === undefined || address === undefined) {
-    throw new KernelError(
-      "this kernel does not keep where the sections of its modules lie",
-    );
-  }
-  const attrs = kernel.object("module", module)
-    .follow("sect_attrs", "module_sect_attrs");
-  if (attrs === undefined) {
-    throw new KernelError("the module shows no sections (sect_attrs is NULL)");
-  }
-  const count = attrs.number("nsections");
-  const first = attrs.at("attrs");
-  const step = BigInt(types.struct("module_sect_attr").size);
-  return allocateList(count, MOST_SECTIONS, "it", (i) => {
-    const at = first + BigInt(i) * step;
-    return {
-      name: kernel.space.string(kernel.space.u64(at + BigInt(name)), 64),
-      address: kernel.space.u64(at + BigInt(address)),
-    };
-  }, { error: () => new KernelError(`it claims ${count} sections`) });
-}
-
 /** Sections that hold no code, in any module that has them. */
 const DATA =
   /^(\.rodata|\.data|\.bss|\.note|\.orc_|\.symtab|__mcount_loc|\.gnu\.linkonce\.this_module)/;
@@ -153,10 +119,7 @@ export function dataInText(
   kernel: Kernel,
   { gva, text }: { gva: bigint; text: readonly GvaRange[] },
 ): { name: string; address: bigint } | undefined {
-  const { types } = kernel;
-  const kept = types.tryStruct("module_sect_attr") !== undefined &&
-    types.tryOffset("module", "sect_attrs") !== undefined;
-  if (!kept) return undefined;
+  if (!keepsSections(kernel)) return undefined;
   const sections = moduleSections(kernel, gva);
   const own = sections.find(({ name }) => name === THIS_MODULE);
   if (own?.address !== gva) {

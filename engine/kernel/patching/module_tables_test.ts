@@ -26,9 +26,34 @@ const TYPES = fixtureTypes({
   },
 });
 
-/** A module with two jump labels, and a section behind their table. */
-function guestWith(): { guest: FixtureGuest; module: bigint; table: bigint } {
-  const guest = new FixtureGuest(TYPES);
+/** The same of a kernel that lists binary attributes (Linux 6.14). */
+const LISTED = fixtureTypes({
+  attribute: { size: 8, members: { name: [0, "u64"] } },
+  bin_attribute: {
+    size: 24,
+    members: { attr: [0, "attribute"], private: [16, "u64"] },
+  },
+  attribute_group: { size: 16, members: { bin_attrs: [8, "u64"] } },
+  module: {
+    size: 32,
+    members: {
+      jump_entries: [0, "u64"],
+      num_jump_entries: [8, "u32"],
+      sect_attrs: [16, "u64"],
+    },
+  },
+  module_sect_attrs: { size: 16, members: { grp: [0, "attribute_group"] } },
+});
+
+/**
+ * A module with two jump labels, and a section behind their table.
+ *
+ * @param types of a kernel that keeps sections in the one or the other way
+ */
+function guestWith(
+  types = TYPES,
+): { guest: FixtureGuest; module: bigint; table: bigint } {
+  const guest = new FixtureGuest(types);
   const module = guest.create("module");
   const table = guest.allocate(48);
   for (const entry of [0n, 16n]) guest.setU64(table + entry, 0x1000_0000_1000n);
@@ -36,29 +61,55 @@ function guestWith(): { guest: FixtureGuest; module: bigint; table: bigint } {
   guest.setU32(module + 8n, 2);
   const attrs = guest.allocate(48);
   guest.setU64(module + 16n, attrs);
-  guest.setU32(attrs, 2);
   const sections: [string, bigint][] = [
     ["__jump_table", table],
     [".data", table + 40n],
   ];
+  const listed = types === LISTED;
+  const list = guest.allocate(32);
+  if (listed) guest.setU64(attrs + 8n, list);
+  else guest.setU32(attrs, 2);
   for (const [i, [name, address]] of sections.entries()) {
-    guest.setU64(attrs + BigInt(8 + 16 * i), guest.text(name));
-    guest.setU64(attrs + BigInt(16 + 16 * i), address);
+    const at = listed ? guest.allocate(24) : attrs + BigInt(8 + 16 * i);
+    if (listed) guest.setU64(list + BigInt(8 * i), at);
+    guest.setU64(at, guest.text(name));
+    guest.setU64(at + (listed ? 16n : 8n), address);
   }
   return { guest, module, table };
 }
 
 Deno.test("all of a module's jump labels are read", () => {
-  const { guest, module, table } = guestWith();
-  assert.deepEqual(
-    moduleJumpSites(guest.kernel, module).map(({ code }) => code),
-    [table + 0x1000n, table + 16n + 0x1000n],
+  for (const types of [TYPES, LISTED]) {
+    const { guest, module, table } = guestWith(types);
+    assert.deepEqual(
+      moduleJumpSites(guest.kernel, module).map(({ code }) => code),
+      [table + 0x1000n, table + 16n + 0x1000n],
+    );
+  }
+});
+
+Deno.test("a kernel that keeps sections in an unknown way is refused by name", () => {
+  const types = fixtureTypes({
+    module: {
+      size: 32,
+      members: {
+        jump_entries: [0, "u64"],
+        num_jump_entries: [8, "u32"],
+        sect_attrs: [16, "u64"],
+      },
+    },
+    module_sect_attrs: { size: 16, members: { other: [0, "u64"] } },
+  });
+  const { guest, module } = guestWith(types);
+  assert.throws(
+    () => moduleJumpSites(guest.kernel, module),
+    /neither nsections nor grp\.bin_attrs/,
   );
 });
 
 Deno.test("a count that leaves some out, or claims more, is not believed", () => {
   for (const count of [0, 1, 3, 0xffff_ffff]) {
-    const { guest, module } = guestWith();
+    const { guest, module } = guestWith(count === 1 ? LISTED : TYPES);
     guest.setU32(module + 8n, count);
     assert.throws(
       () => moduleJumpSites(guest.kernel, module),
