@@ -46,8 +46,13 @@ export async function kernelHeaders(
         if (!same) return undefined;
         offers.push(same);
       }
+      // Programs of a later release need that release's C library.
+      const libraries = series === UNSTABLE ? await apt.offers("libc6") : [];
+      offers.push(...libraries.slice(0, 1));
       await apt.unpack(offers, folder, onProgress, (tree) => {
         relocate(tree, folder);
+        if (libraries.length > 0) useOwnLibraries(tree, folder);
+        suitCompiler(`${tree}${build.slice(folder.length)}`);
       });
       return build;
     },
@@ -58,6 +63,60 @@ export async function kernelHeaders(
   throw new LabError(
     `the headers of kernel ${release} are not on offer any more; remove ` +
       `${cacheDirectory()}/kernels and try again to get a newer kernel`,
+  );
+}
+
+/**
+ * Has the programs of the packages (objtool, modpost) run with the C library
+ * that was unpacked beside them.
+ *
+ * @param tree where the packages are now
+ * @param folder where they will be
+ */
+function useOwnLibraries(tree: string, folder: string): void {
+  const library = "usr/lib/x86_64-linux-gnu";
+  const visit = (path: string) => {
+    for (const { name, isDirectory, isFile } of Deno.readDirSync(path)) {
+      const file = `${path}/${name}`;
+      if (isDirectory) visit(file);
+      if (!isFile || !isProgram(file)) continue;
+      Deno.renameSync(file, `${file}.bin`);
+      const later = `${folder}${file.slice(tree.length)}.bin`;
+      Deno.writeTextFileSync(
+        file,
+        `#!/bin/sh
+exec '${folder}/${library}/ld-linux-x86-64.so.2' --argv0 "$0" --library-path \
+  '${folder}/${library}' '${later}' "$@"
+`,
+        { mode: 0o755 },
+      );
+    }
+  };
+  for (const { name } of Deno.readDirSync(`${tree}/usr/lib`)) {
+    if (name.startsWith("linux-kbuild-")) visit(`${tree}/usr/lib/${name}`);
+  }
+}
+
+function isProgram(path: string): boolean {
+  if (((Deno.statSync(path).mode ?? 0) & 0o111) === 0) return false;
+  using file = Deno.openSync(path);
+  const magic = new Uint8Array(4);
+  file.readSync(magic);
+  return magic[0] === 0x7f && magic[1] === 0x45 && magic[2] === 0x4c &&
+    magic[3] === 0x46;
+}
+
+/**
+ * Leaves out what only the compiler of a later release can do: it has been
+ * tried when the kernel was configured, and is not tried again.
+ */
+function suitCompiler(build: string): void {
+  const path = `${build}/include/config/auto.conf`;
+  if (!exists(path)) return;
+  const text = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(
+    path,
+    text.replace(/^CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=y\n/m, ""),
   );
 }
 
