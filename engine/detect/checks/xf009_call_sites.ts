@@ -58,9 +58,13 @@ export const callSiteText: Check = {
       if (!enabled && instructions.nopAt(call) === call.length) continue;
       const ip = BigInt(sites.ip[2 * i + 1]) << 32n | BigInt(low);
       const branch = enabled ? instructions.branchAt(call, ip) : undefined;
-      if (branch?.kind === "call") {
+      // Since Linux 6.19 a BPF trampoline may be jumped to
+      // (x86/ftrace: Implement DYNAMIC_FTRACE_WITH_JMP).
+      const jumps = branch?.kind === "jump" && (flags & SITE.direct) !== 0 &&
+        ["bpf", "unread"].includes(context.code.at(branch.target).kind);
+      if (branch?.kind === "call" || branch !== undefined && jumps) {
         const { target } = branch;
-        if (entries.has(target)) continue;
+        if (!jumps && entries.has(target)) continue;
         if (explained(context, report, ip, target, flags, unread, starts)) {
           continue;
         }
