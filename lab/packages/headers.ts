@@ -13,6 +13,9 @@ import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
+/** The version of the compiler that is installed to build modules. */
+const COMPILER = 12;
+
 /**
  * The folder against which modules for a kernel series are built (`make -C`),
  * from the header packages of exactly the kernel that the lab boots. They are
@@ -107,10 +110,23 @@ function isProgram(path: string): boolean {
 }
 
 /**
- * Leaves out what only the compiler of a later release can do: it has been
- * tried when the kernel was configured, and is not tried again.
+ * Has modules built by the compiler that is installed, without what only the
+ * one of a later release can do: that was tried when the kernel was configured,
+ * and is not tried again.
  */
 function suitCompiler(build: string): void {
+  const variables = `${build}/.kernelvariables`;
+  if (exists(variables)) {
+    Deno.writeTextFileSync(
+      variables,
+      Deno.readTextFileSync(variables)
+        .replace(
+          /gcc-(\d+)$/m,
+          (named, version) =>
+            Number(version) > COMPILER ? `gcc-${COMPILER}` : named,
+        ),
+    );
+  }
   const path = `${build}/include/config/auto.conf`;
   if (!exists(path)) return;
   const text = Deno.readTextFileSync(path);

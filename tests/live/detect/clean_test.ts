@@ -1,6 +1,6 @@
 /** Checks find nothing in clean guests, even under load. */
 import assert from "node:assert/strict";
-import { times } from "../../../engine/base/long_fixture.ts";
+import { LONG, times } from "../../../engine/base/long_fixture.ts";
 import { textRecords } from "../../../engine/detect/text/text_record.ts";
 import { readKernelFile } from "../../../scripts/cli/kernel_file.ts";
 import {
@@ -17,6 +17,7 @@ import {
   bootGuest,
   type Guest,
   KERNELS,
+  NEWEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -50,7 +51,7 @@ done
 rm /tmp/loading
 `;
 
-for (const kernel of Deno.env.has("XK") ? [Deno.env.get("XK")!] : KERNELS) {
+for (const kernel of LONG ? [...KERNELS, NEWEST] : KERNELS) {
   Deno.test(`nothing is found in a busy ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(kernel);
     using session = attachTo(guest);
