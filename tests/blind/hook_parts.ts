@@ -49,11 +49,14 @@ export function recorded(
   return { textRecords };
 }
 
-/** GVA of the `task_struct` of the process that was started last. */
+/**
+ * GVA of the `task_struct` of the process that was started last. One that has
+ * ended, and waits for its parent, is no process to hide.
+ */
 export function lastProcess(kernel: Kernel): bigint {
   const gva = listedLeaders(kernel).findLast((gva) => {
     const task = readTask(kernel, gva);
-    return !task.kernelThread && task.pid > 1;
+    return !task.kernelThread && !task.dead && task.pid > 1;
   });
   if (gva === undefined) throw new Error("there is no process");
   return gva;
