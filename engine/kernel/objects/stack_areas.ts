@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { allocateList } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
@@ -156,10 +157,19 @@ function heads({ space, symbols, types }: Kernel): bigint[] {
     return [head];
   }
   const count = space.u32(symbols.address("nr_vmap_nodes"));
-  if (count === 0 || count > MOST_NODES) {
-    throw new KernelError(`nr_vmap_nodes says ${count}: it was changed`);
+  if (count === 0) {
+    throw new KernelError("nr_vmap_nodes says 0: it was changed");
   }
   const first = space.u64(symbols.address("vmap_nodes")) +
     BigInt(types.offset("vmap_node", "busy.head"));
-  return Array.from({ length: count }, (_, i) => first + BigInt(i * size));
+  return allocateList(
+    count,
+    MOST_NODES,
+    "the kernel",
+    (i) => first + BigInt(i * size),
+    {
+      error: () =>
+        new KernelError(`nr_vmap_nodes says ${count}: it was changed`),
+    },
+  );
 }

@@ -8,13 +8,16 @@
 import { allocateList, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { together } from "../symbols/required.ts";
+import { hasMember, together } from "../symbols/required.ts";
 import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
 /** More entries than any kernel has; those of distributions have 30,000. */
 const MOST_LABELS = 1 << 20;
+
+/** Functions of kernels that have jump labels. */
+const WITNESSES = ["arch_jump_label_transform", "jump_label_update"];
 
 /** A place that holds either a no-op or a jump to `target`. */
 export interface JumpSite {
@@ -33,7 +36,7 @@ export function jumpSites(kernel: Kernel): JumpSite[] {
   const table = together(
     kernel.symbols,
     ["__start___jump_table", "__stop___jump_table"],
-    ["arch_jump_label_transform", "jump_label_update"],
+    WITNESSES,
   );
   if (table === undefined) return [];
   const [start, stop] = table;
@@ -44,7 +47,7 @@ export function jumpSites(kernel: Kernel): JumpSite[] {
 /** A module's jump labels, including those in its init code. */
 export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
   const at = kernel.object("module", module);
-  if (!at.has("jump_entries")) return [];
+  if (!hasMember(kernel, "module", "jump_entries", WITNESSES)) return [];
   const entries = at.u64("jump_entries");
   const count = at.number("num_jump_entries");
   wholeTable(kernel, module, "__jump_table", entries, count * ENTRY);

@@ -7,8 +7,11 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { together } from "../symbols/required.ts";
+import { hasMember, together } from "../symbols/required.ts";
 import { wholeTable } from "./module_tables.ts";
+
+/** Symbols of the image's table. */
+const TABLE = ["__start_static_call_sites", "__stop_static_call_sites"];
 
 /** STATIC_CALL_SITE_FLAGS in the low bits of a site's key. */
 const FLAGS = 3n;
@@ -20,7 +23,7 @@ const FLAGS = 3n;
 export function staticCallSites(kernel: Kernel): Map<bigint, bigint> {
   const table = together(
     kernel.symbols,
-    ["__start_static_call_sites", "__stop_static_call_sites"],
+    TABLE,
     ["__start_static_call_tramp_key", "__stop_static_call_tramp_key"],
   );
   if (table === undefined) return new Map();
@@ -37,7 +40,8 @@ export function moduleStaticCallSites(
   module: bigint,
 ): Map<bigint, bigint> {
   const at = kernel.object("module", module);
-  if (!at.has("static_call_sites")) return new Map();
+  const has = hasMember(kernel, "module", "static_call_sites", TABLE);
+  if (!has) return new Map();
   const start = at.u64("static_call_sites");
   const count = at.number("num_static_call_sites");
   wholeTable(kernel, module, ".static_call_sites", start, 8 * count);
