@@ -13,6 +13,8 @@ import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
+/** What jump_entry_set_init sets in the key. */
+const INIT = 2;
 /** More entries than any kernel has; those of distributions have 30,000. */
 const MOST_LABELS = 1 << 20;
 
@@ -25,6 +27,8 @@ export interface JumpSite {
   readonly code: bigint;
   /** GVA of the jump's target when it is switched on. */
   readonly target: bigint;
+  /** Whether the kernel has marked it as one in init code. */
+  readonly init: boolean;
 }
 
 /**
@@ -64,5 +68,6 @@ function read(kernel: Kernel, start: bigint, count: number): JumpSite[] {
   return allocateList(count, MOST_LABELS, start, (i) => ({
     code: gva(ENTRY * i),
     target: gva(ENTRY * i + 4),
+    init: (view.getUint32(ENTRY * i + 8, true) & INIT) !== 0,
   }), { budget: space.budget });
 }
