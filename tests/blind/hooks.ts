@@ -240,6 +240,9 @@ export const HOOKS: readonly Hook[] = [
   hook("XF016", "a page of code that belongs to nobody", (shop) => {
     shop.code();
   }),
+  hook("XF016", "a page of code right before a module's", (shop) => {
+    shop.codeBeforeModule();
+  }),
   hook("XF017", "a process is on no list and has no pid", (shop) => {
     const gva = lastProcess(shop.kernel);
     unlink(shop, shop.at("task_struct", gva, "tasks"));
