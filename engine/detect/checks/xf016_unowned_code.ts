@@ -8,7 +8,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
-import { bootCode, ownedCode, subtract } from "../core/owned_code.ts";
+import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
 import type { Check } from "../core/check.ts";
 
 /**
@@ -34,7 +34,6 @@ export const unownedCode: Check = {
         code.whyUnread,
       );
     }
-    const owned = ownedCode(context);
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const { name, state, hasInit } of code.modules) {
       if (state !== live || !hasInit) continue;
@@ -72,28 +71,26 @@ export const unownedCode: Check = {
           } can be written and executed`,
         });
       }
-      for (const { start, end } of subtract(range, owned)) {
-        const { kind } = code.at(start);
-        if (kind === "thunk" || kind === "unread") continue;
-        const module = code.moduleAt(start);
-        const first = firstCode(kernel, start);
-        report.finding({
-          severity: "critical",
-          where: hex(start),
-          address: start,
-          found: hexDigits(first, " "),
-          summary: `${end - start} bytes of executable memory at ${
-            hex(start)
-          } belong to ${
-            module === undefined
-              ? "nobody"
-              : code.modules.includes(module)
-              ? `module ${module.name}, which has no text there`
-              : `module ${module.name}, which the module list does not show`
-          }`,
-          ...(module === undefined ? {} : { module: module.name }),
-        });
-      }
+    }
+    for (const { start, end } of unowned(context, ownedCode(context))) {
+      const module = code.moduleAt(start);
+      const first = firstCode(kernel, start);
+      report.finding({
+        severity: "critical",
+        where: hex(start),
+        address: start,
+        found: hexDigits(first, " "),
+        summary: `${end - start} bytes of executable memory at ${
+          hex(start)
+        } belong to ${
+          module === undefined
+            ? "nobody"
+            : code.modules.includes(module)
+            ? `module ${module.name}, which has no text there`
+            : `module ${module.name}, which the module list does not show`
+        }`,
+        ...(module === undefined ? {} : { module: module.name }),
+      });
     }
   },
 };
