@@ -19,6 +19,8 @@ import { variable } from "../symbols/required.ts";
 const AREAS = { limit: 1 << 20 };
 /** More lists of areas than a kernel has: one for each CPU (vmap_init_nodes). */
 const MOST_NODES = 1024;
+/** More pools of free areas than a node has (MAX_VA_SIZE_PAGES). */
+const MOST_POOLS = 1024;
 /** What the kernel writes at a stack's end (include/uapi/linux/magic.h). */
 const STACK_END_MAGIC = 0x57ac_6e9d;
 
@@ -140,6 +142,47 @@ function areas(kernel: Kernel): StackArea[] {
       const vm = readable(() => area.u64("vm"));
       if (start === undefined || vm === undefined || vm === 0n) continue;
       found.push({ start, vm });
+    }
+  }
+  return found;
+}
+
+/**
+ * GVAs of all `struct vmap_area`s: of memory that is in use, that is free, and
+ * that waits to be freed.
+ *
+ * @throws {KernelError | MemoryError} when a list cannot be followed.
+ */
+export function vmapAreas(kernel: Kernel): ReadonlySet<bigint> {
+  const { space, symbols, types } = kernel;
+  const link = BigInt(types.offset("vmap_area", "list"));
+  const found = new Set<bigint>();
+  const add = (head: bigint) => {
+    for (const node of steady(() => listNodes(kernel, head, AREAS))) {
+      found.add(node - link);
+    }
+  };
+  const busy = heads(kernel);
+  busy.forEach(add);
+  for (const name of ["free_vmap_area_list", "purge_vmap_area_list"]) {
+    const head = symbols.tryAddress(name);
+    if (head !== undefined) add(head);
+  }
+  if (types.tryStruct("vmap_node") === undefined) return found;
+  const at = types.offset("vmap_node", "busy.head");
+  const lazy = types.tryOffset("vmap_node", "lazy.head");
+  const purged = types.tryOffset("vmap_node", "purge_list");
+  const pool = types.tryMember("vmap_node", "pool");
+  const step = types.tryStruct("vmap_pool")?.size ?? 0;
+  for (const head of busy) {
+    const node = head - BigInt(at);
+    if (lazy !== undefined) add(node + BigInt(lazy));
+    if (purged !== undefined) add(node + BigInt(purged));
+    if (pool === undefined || step === 0) continue;
+    const most = Math.min(Math.floor(pool.size / step), MOST_POOLS);
+    for (let i = 0; i < most; i++) {
+      const one = node + BigInt(pool.offset + i * step);
+      if (space.u64(one) !== one) add(one);
     }
   }
   return found;

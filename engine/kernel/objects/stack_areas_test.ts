@@ -5,7 +5,7 @@ import {
   type FixtureStruct,
   fixtureTypes,
 } from "../core/kernel_fixture.ts";
-import { StackAreas } from "./stack_areas.ts";
+import { StackAreas, vmapAreas } from "./stack_areas.ts";
 
 const LISTS: Record<string, FixtureStruct> = {
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
@@ -88,6 +88,25 @@ for (const perCpu of [false, true]) {
     assert.equal(stacks.owned({ stack: 8n, vm: 16n }), false);
   });
 }
+
+Deno.test("areas of memory that is in use, free and about to be freed", () => {
+  for (const perCpu of [false, true]) {
+    const { guest, areas } = guestOf(perCpu);
+    const [free, lazy] = [guest.create("vmap_area"), guest.create("vmap_area")];
+    const node = (area: bigint) => guest.at("vmap_area", area, "list");
+    const list = guest.image(2);
+    guest.symbol("free_vmap_area_list", list);
+    guest.link(list, node(free));
+    if (!perCpu) {
+      guest.symbol("purge_vmap_area_list", list + 64n);
+      guest.link(list + 64n, node(lazy));
+    }
+    const found = vmapAreas(guest.kernel);
+    const own = areas.map((one) => one.node - 8n);
+    const expected = [...own, free, ...(perCpu ? [] : [lazy])];
+    assert.deepEqual([...found].sort(), expected.sort());
+  }
+});
 
 Deno.test("neither who asked for a stack nor its end alone hides it", () => {
   for (const hide of ["caller", "end", "size"]) {
