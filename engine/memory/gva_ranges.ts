@@ -43,6 +43,55 @@ export function coveredPart<T extends GvaRange>(
   return end < range.end ? { ...range, end } : range;
 }
 
+/**
+ * Ascending ranges without overlaps that cover what the given ones cover: where
+ * several overlap, the one that matters most has the place, so that none hides
+ * another one that is more.
+ *
+ * @param rank lower for what matters more
+ */
+export function disjoint<T extends GvaRange>(
+  ranges: readonly T[],
+  rank: (range: T) => number,
+): T[] {
+  const byRank = ranges.map((range) => ({ range, rank: rank(range) }))
+    .filter(({ range: { start, end } }) => end > start)
+    .sort((a, b) => a.rank - b.rank);
+  let found: T[] = [];
+  // Each only has what those before it have left.
+  for (let i = 0; i < byRank.length;) {
+    const level = byRank[i].rank;
+    const same: T[] = [];
+    for (; i < byRank.length && byRank[i].rank === level; i++) {
+      same.push(byRank[i].range);
+    }
+    const added: T[] = [];
+    let at = 0;
+    let covered = 0n;
+    for (const range of same.sort(byStart)) {
+      let { start } = range;
+      if (start < covered) start = covered;
+      covered = covered > range.end ? covered : range.end;
+      while (at < found.length && found[at].end <= start) at++;
+      for (let next = at; start < range.end; next++) {
+        const taken = next < found.length ? found[next] : undefined;
+        const end = taken === undefined || taken.start > range.end
+          ? range.end
+          : taken.start;
+        if (end > start) added.push({ ...range, start, end });
+        if (taken === undefined || taken.end >= range.end) break;
+        if (taken.end > start) start = taken.end;
+      }
+    }
+    found = [...found, ...added].sort(byStart);
+  }
+  return found;
+}
+
+function byStart(a: GvaRange, b: GvaRange): number {
+  return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
+}
+
 /** A list of ranges that joins adjacent ones with the same rights. */
 export class RangeList {
   readonly ranges: MappedRange[] = [];

@@ -1,5 +1,65 @@
 import assert from "node:assert/strict";
-import { coveredPart, rangeAt, RangeList, RangeTest } from "./gva_ranges.ts";
+import fc from "fast-check";
+import {
+  coveredPart,
+  disjoint,
+  rangeAt,
+  RangeList,
+  RangeTest,
+} from "./gva_ranges.ts";
+
+Deno.test("ranges that overlap are cut, and what matters more has the place", () => {
+  const cut = (...ranges: [start: bigint, end: bigint, rank: number][]) =>
+    disjoint(
+      ranges.map(([start, end, rank]) => ({ start, end, rank })),
+      ({ rank }) => rank,
+    ).map(({ start, end, rank }) => [start, end, rank]);
+  assert.deepEqual(cut(), []);
+  assert.deepEqual(cut([1n, 1n, 0], [5n, 2n, 0]), []);
+  assert.deepEqual(cut([0n, 9n, 1], [3n, 5n, 0]), [
+    [0n, 3n, 1],
+    [3n, 5n, 0],
+    [5n, 9n, 1],
+  ]);
+  // The same in any order, and what lies within another is not read twice.
+  assert.deepEqual(cut([3n, 5n, 1], [0n, 9n, 0]), [[0n, 9n, 0]]);
+  assert.deepEqual(cut([0n, 6n, 0], [4n, 9n, 0], [5n, 6n, 0]), [
+    [0n, 6n, 0],
+    [6n, 9n, 0],
+  ]);
+  assert.deepEqual(cut([2n, 4n, 0], [6n, 8n, 0], [0n, 20n, 1], [3n, 7n, 2]), [
+    [0n, 2n, 1],
+    [2n, 4n, 0],
+    [4n, 6n, 1],
+    [6n, 8n, 0],
+    [8n, 20n, 1],
+  ]);
+});
+
+Deno.test("any ranges: each place is that of the first by rank, and once", () => {
+  const range = fc.record({
+    start: fc.bigInt(0n, 20n),
+    size: fc.bigInt(0n, 9n),
+    rank: fc.nat(2),
+  }).map(({ start, size, rank }) => ({ start, end: start + size, rank }));
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 7 }), (ranges) => {
+      const found = disjoint(ranges, ({ rank }) => rank);
+      found.forEach(({ start, end }, i) => {
+        assert.ok(start < end && (i === 0 || found[i - 1].end <= start));
+      });
+      for (let gva = 0n; gva < 30n; gva++) {
+        const ranks = ranges.filter(({ start, end }) =>
+          gva >= start && gva < end
+        )
+          .map(({ rank }) => rank);
+        const has = found[rangeAt(found, gva)]?.rank;
+        assert.equal(has, ranks.length === 0 ? undefined : Math.min(...ranks));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
 
 Deno.test("adjacent ranges with the same rights become one", () => {
   const list = new RangeList();

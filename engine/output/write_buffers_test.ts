@@ -13,6 +13,7 @@ const CPU: CpuReading = {
   overrun: 10,
   expected: 5,
   lost: 1,
+  still: true,
 };
 
 Deno.test("a writer gets the start of the trace, runs in time order, and its end", () => {

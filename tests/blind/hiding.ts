@@ -28,7 +28,7 @@ export class Names {
 
 /** The kernel without what `names` hides; reads all anew. */
 export function hiding(kernel: Kernel, names: Names): Kernel {
-  const { arch, facts, space: { tables }, types } = kernel;
+  const { arch, facts, origin, space: { tables }, types } = kernel;
   if (!(kernel.symbols instanceof SymbolTable)) {
     throw new TypeError("not a table");
   }
@@ -42,7 +42,7 @@ export function hiding(kernel: Kernel, names: Names): Kernel {
     fewer,
   );
   live.refresh();
-  return new Kernel(arch, space, symbols, fewer, live, facts);
+  return new Kernel(arch, space, symbols, fewer, live, facts, origin);
 }
 
 /** An object whose methods are partly replaced; private state stays its own. */

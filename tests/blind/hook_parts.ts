@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dispatch } from "../../engine/arch/x86_64/kernel/syscall_dispatch.ts";
 import { moduleTextIntegrity } from "../../engine/detect/checks/xf024_module_text.ts";
 import { textIntegrity } from "../../engine/detect/checks/xf020_text.ts";
 import type { Check } from "../../engine/detect/core/check.ts";
@@ -17,7 +18,7 @@ import type {
 } from "../../engine/detect/text/text_record.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { listedLeaders, readTask } from "../../engine/kernel/objects/tasks.ts";
-import type { Workshop } from "./workshop.ts";
+import { NotHere, type Workshop } from "./workshop.ts";
 
 /** When the guest was checked before. */
 const SINCE = "2026-01-01T00:00:00.000Z";
@@ -49,11 +50,14 @@ export function recorded(
   return { textRecords };
 }
 
-/** GVA of the `task_struct` of the process that was started last. */
+/**
+ * GVA of the `task_struct` of the process that was started last. One that has
+ * ended, and waits for its parent, is no process to hide.
+ */
 export function lastProcess(kernel: Kernel): bigint {
   const gva = listedLeaders(kernel).findLast((gva) => {
     const task = readTask(kernel, gva);
-    return !task.kernelThread && task.pid > 1;
+    return !task.kernelThread && !task.dead && task.pid > 1;
   });
   if (gva === undefined) throw new Error("there is no process");
   return gva;
@@ -66,6 +70,14 @@ export function withoutPid(shop: Workshop, gva: bigint): void {
   const [next, before] = [space.u64(links), space.u64(links + 8n)];
   shop.u64(before, next);
   if (next !== 0n) shop.u64(next + 8n, before);
+}
+
+/** GVA of the distance of x64_sys_call's jump for a system call's number. */
+export function exitOf({ kernel }: Workshop, number: number): bigint {
+  const exit = dispatch(kernel, "x64_sys_call")?.exits
+    .find(({ numbers }) => numbers.length === 1 && numbers[0] === number);
+  if (exit?.bytes[0] !== 0xe9) throw new NotHere(`no jump for ${number}`);
+  return exit.from + 1n;
 }
 
 /** GVA of a near call in a function. */

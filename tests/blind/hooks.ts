@@ -9,7 +9,6 @@ import { readingOf } from "../../engine/arch/registers.ts";
 import { taskRoots } from "../../engine/kernel/objects/page_roots.ts";
 import { textIntegrity } from "../../engine/detect/checks/xf020_text.ts";
 import type { CheckOptions } from "../../engine/detect/core/context.ts";
-import { dispatch } from "../../engine/arch/x86_64/kernel/syscall_dispatch.ts";
 import { recordedFlow } from "../../engine/detect/flow/call_flow.ts";
 import {
   listedModules,
@@ -29,6 +28,7 @@ import {
 } from "../../engine/kernel/patching/jump_labels.ts";
 import {
   callIn,
+  exitOf,
   lastProcess,
   overwrite,
   recorded,
@@ -63,11 +63,11 @@ export const HOOKS: readonly Hook[] = [
     shop.u64(table + 257n * 8n, shop.code(), true);
   }),
   hook("XF002", "x64_sys_call calls the intruder's code for getcwd", (shop) => {
-    const exit = dispatch(shop.kernel, "x64_sys_call")?.exits
-      .find(({ numbers }) => numbers.length === 1 && numbers[0] === 79);
-    if (exit === undefined) throw new Error("no branch for getcwd");
-    const wide = exit.bytes[0] === 0x0f ? 2n : 1n;
-    shop.branch(exit.from + wide, shop.code());
+    shop.branch(exitOf(shop, 79), shop.code());
+  }),
+  hook("XF002", "x64_sys_call takes getpid's branch for getcwd", (shop) => {
+    const getpid = exitOf(shop, 39);
+    shop.branch(exitOf(shop, 79), getpid - 1n);
   }),
   hook("XF003", "the gate of vector 4 leads to the intruder's code", (shop) => {
     const gate = shop.kernel.symbols.address("idt_table") + 4n * 16n;
@@ -239,6 +239,9 @@ export const HOOKS: readonly Hook[] = [
   }),
   hook("XF016", "a page of code that belongs to nobody", (shop) => {
     shop.code();
+  }),
+  hook("XF016", "a page of code right before a module's", (shop) => {
+    shop.codeBeforeModule();
   }),
   hook("XF017", "a process is on no list and has no pid", (shop) => {
     const gva = lastProcess(shop.kernel);

@@ -159,12 +159,20 @@ export class Workshop {
     return this.#code;
   }
 
-  #mapCode(): bigint {
+  /** Like {@linkcode code}, right before some module's text. */
+  codeBeforeModule(): bigint {
+    return this.#code ??= this.#mapCode(this.moduleText - BigInt(PAGE));
+  }
+
+  /** @param at GVA of its page; default: a free one */
+  #mapCode(at?: bigint): bigint {
     const { kernel, memory } = this;
     const text = this.moduleText;
     const own = entriesOf(kernel, text).at(-1) ?? 0;
     const table = own - own % PAGE;
-    for (let i = 511; i >= 0; i--) {
+    const first = at === undefined ? 511 : Number((at >> 12n) & 511n);
+    const last = at === undefined ? 0 : first;
+    for (let i = first; i >= last; i--) {
       if (memory.peek(table + 8 * i) !== 0n) continue;
       const gpa = this.#sparePage();
       const entry = memory.peek(own) & ~ADDRESS | BigInt(gpa);
@@ -177,7 +185,11 @@ export class Workshop {
       for (const gpa of entriesOf(kernel, gva)) this.itself.add(gpa);
       return gva;
     }
-    throw new Error("the modules' region is full");
+    throw new NotHere(
+      at === undefined
+        ? "the modules' region is full"
+        : "no page is free there",
+    );
   }
 
   /** Writes a word. @param itself whether there is no hook without it */

@@ -17,8 +17,14 @@ import { SymbolTable } from "../../engine/kernel/symbols/symbol_table.ts";
 
 const PAGE = 4096;
 
+/** A word that holds something else: where in its page, in bytes. */
+export interface DamagedWord {
+  readonly at: number;
+  readonly value: bigint;
+}
+
 /** How a page is damaged. */
-export type Damage = "missing" | "zero" | "garbled";
+export type Damage = "missing" | "zero" | "garbled" | DamagedWord;
 
 /** A read-only view of another memory, with some damaged pages. */
 export class DamagedMemory implements PhysicalMemory {
@@ -60,7 +66,14 @@ export class DamagedMemory implements PhysicalMemory {
         Math.max(0, page - gpa),
         Math.max(0, page + PAGE - gpa),
       );
-      if (damage === "zero") part.fill(0);
+      if (typeof damage === "object") {
+        const word = new DataView(new ArrayBuffer(8));
+        word.setBigUint64(0, damage.value, true);
+        for (let i = 0; i < 8; i++) {
+          const byte = page + damage.at + i - gpa;
+          if (byte >= 0 && byte < into.length) into[byte] = word.getUint8(i);
+        }
+      } else if (damage === "zero") part.fill(0);
       else for (let i = 0; i < part.length; i++) part[i] ^= 0x5a + i * 7;
     }
   }

@@ -10,6 +10,8 @@ import { encodeBaseline } from "../../engine/detect/flow/baseline.ts";
 import { decodeBaseline } from "../../engine/detect/flow/baseline.ts";
 import { recordedFlow } from "../../engine/detect/flow/call_flow.ts";
 import { checks, selectChecks } from "../../engine/detect/checks.ts";
+import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
+import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
 import { runChecks } from "../../engine/detect/core/runner.ts";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { CoreMemory } from "../../engine/memory/elf_core.ts";
@@ -51,6 +53,33 @@ for (const kernel of KERNELS) {
     }
     const table = run.outcomes.find(({ check }) => check.id === "XF001");
     assert.match(String(table?.unjudged[0].why), /not saved in the snapshot/);
+  });
+
+  Deno.test(`recorded events that are counted and gone, ${kernel}`, () => {
+    using session = open(kernel);
+    const { kernel: guest } = session;
+    assert.deepEqual(recordedFlow(guest).problems, []);
+    const { page } = traceLayout(guest.types);
+    const buffer = TraceArray.global(guest).buffer();
+    const [, cpu] = buffer.cpuBuffers();
+    const commit = cpu.commitPage().gpa;
+    const ring = guest.space.translate(buffer.object.u64("buffers") + 8n).gpa;
+    const told = (gpa: number, value: bigint) => {
+      const at = gpa % PAGE;
+      const damage = new Map([[gpa - at, { at, value }]]);
+      return recordedFlow(damagedKernel(guest, damage)).problems;
+    };
+    assert.match(
+      told(commit + page.commit, 0n).join(),
+      /^CPU 1: \d+ events are counted in its buffer, and not there$/,
+    );
+    assert.match(
+      told(commit + page.timeStamp, 0n).join(),
+      /CPU 1: \d+ events say that they are older than their buffer$/,
+    );
+    assert.deepEqual(told(ring, 0n), [
+      "CPU 1 has no ring, though the buffer was made with one",
+    ]);
   });
 
   Deno.test(`the documented script runs on the ${kernel} guest`, async () => {

@@ -8,9 +8,7 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
-import { bootCode, ownedCode, subtract } from "../core/owned_code.ts";
-import { withoutTraps } from "../core/traps.ts";
-import type { GvaRange } from "../../memory/gva_ranges.ts";
+import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
 import type { Check } from "../core/check.ts";
 
 /**
@@ -36,7 +34,6 @@ export const unownedCode: Check = {
         code.whyUnread,
       );
     }
-    const owned = ownedCode(context);
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const { name, state, hasInit } of code.modules) {
       if (state !== live || !hasInit) continue;
@@ -59,7 +56,6 @@ export const unownedCode: Check = {
           `module ${module.name} has its data (${data.name}) in what it calls its text`,
       });
     });
-    let traps = 0n;
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
@@ -75,42 +71,29 @@ export const unownedCode: Check = {
           } can be written and executed`,
         });
       }
-      const parts = subtract(range, owned);
-      const others = parts.flatMap((part) => withoutTraps(kernel, part));
-      traps += bytesOf(parts) - bytesOf(others);
-      for (const { start, end } of others) {
-        const { kind } = code.at(start);
-        if (kind === "thunk" || kind === "unread") continue;
-        const module = code.moduleAt(start);
-        const first = firstCode(kernel, start);
-        report.finding({
-          severity: "critical",
-          where: hex(start),
-          address: start,
-          found: hexDigits(first, " "),
-          summary: `${end - start} bytes of executable memory at ${
-            hex(start)
-          } belong to ${
-            module === undefined
-              ? "nobody"
-              : code.modules.includes(module)
-              ? `module ${module.name}, which has no text there`
-              : `module ${module.name}, which the module list does not show`
-          }`,
-          ...(module === undefined ? {} : { module: module.name }),
-        });
-      }
     }
-    if (traps > 0n) {
-      report.known(
-        `${traps} executable bytes are nobody's, and hold breakpoints alone`,
-      );
+    for (const { start, end } of unowned(context, ownedCode(context))) {
+      const module = code.moduleAt(start);
+      const first = firstCode(kernel, start);
+      report.finding({
+        severity: "critical",
+        where: hex(start),
+        address: start,
+        found: hexDigits(first, " "),
+        summary: `${end - start} bytes of executable memory at ${
+          hex(start)
+        } belong to ${
+          module === undefined
+            ? "nobody"
+            : code.modules.includes(module)
+            ? `module ${module.name}, which has no text there`
+            : `module ${module.name}, which the module list does not show`
+        }`,
+        ...(module === undefined ? {} : { module: module.name }),
+      });
     }
   },
 };
-
-const bytesOf = (ranges: readonly GvaRange[]) =>
-  ranges.reduce((sum, { start, end }) => sum + end - start, 0n);
 
 /**
  * The first bytes of a range's code, from the first byte that is not filler.

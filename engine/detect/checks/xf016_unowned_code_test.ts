@@ -52,3 +52,14 @@ Deno.test("a module that is live has no init code to own", () => {
     "the module is being loaded or unloaded",
   ]);
 });
+
+Deno.test("a page of thunks does not speak for the code behind it", () => {
+  const { kernel } = new FixtureGuest(TYPES);
+  const page = (i: bigint) => TEXT + i * 0x1000n;
+  const { findings } = checked(unownedCode, kernel, {
+    whose: (gva) => gva < page(1n) || gva >= page(3n) ? "thunk" : "foreign",
+    pages: [{ start: TEXT, end: page(4n), writable: false }],
+  });
+  assert.deepEqual(findings.map(({ address }) => address), [page(1n)]);
+  assert.match(findings[0].summary, /^8192 bytes .* belong to nobody$/);
+});

@@ -6,6 +6,7 @@
 import { MemoryError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { variable } from "../../kernel/symbols/required.ts";
 import type { Check } from "../core/check.ts";
 import { judgeCpus, whatIsWrong } from "../core/cpu_roots.ts";
 import type { CheckContext } from "../core/context.ts";
@@ -85,7 +86,7 @@ function image(kernel: Kernel, report: Report): void {
     }
     gva += BigInt(found.left);
   }
-  const base = symbols.tryAddress("phys_base");
+  const base = variable(symbols, "phys_base", ["init_top_pgt"]);
   if (base === undefined) return;
   report.judged(1);
   const value = BigInt.asIntN(64, space.u64(base));

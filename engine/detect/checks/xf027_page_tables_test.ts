@@ -35,7 +35,7 @@ Deno.test("page tables that show one kernel, and processors that use them", () =
     roots.reading(...cpus),
   );
   assert.deepEqual([findings, unjudged], [[], []]);
-  assert.equal(judged, 6);
+  assert.equal(judged, 8);
   assert.deepEqual(root, {
     verified: true,
     cpus: 2,
@@ -83,6 +83,29 @@ Deno.test("a listed process whose tables are none, or map no kernel, is unjudged
     assert.deepEqual([findings, unjudged], [[], [
       "page tables of process 17: they cannot be read, or do not map the kernel",
     ]]);
+  }
+});
+
+Deno.test("what says where page tables are cannot be missing", () => {
+  for (
+    const name of [
+      "init_top_pgt",
+      "init_mm",
+      "phys_base",
+      "mm_struct.pgd",
+      "task_struct.pid",
+      "task_struct.active_mm",
+    ]
+  ) {
+    const roots = new RootsGuest(false, name);
+    roots.redirect();
+    const { findings, unjudged } = told(roots);
+    assert.match(
+      unjudged.join("\n"),
+      new RegExp(name.split(".").at(-1) ?? name),
+    );
+    // What does not need it is judged all the same.
+    assert.equal(findings.length > 0, !name.includes("."), name);
   }
 });
 
@@ -154,10 +177,7 @@ Deno.test("the copy of page tables for user programs: with its full set beside i
 
 Deno.test("init_mm with tables of its own, and a phys_base that is another", () => {
   const roots = new RootsGuest();
-  const { guest } = roots;
-  const base = guest.image(3);
-  guest.symbol("phys_base", base);
-  roots.tables.map(base, BigInt(guest.gpa(base)), 4096);
+  const { base, guest } = roots;
   assert.deepEqual(told(roots).findings, []);
   guest.setU64(base, 0x200000);
   assert.match(

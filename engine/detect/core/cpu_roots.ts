@@ -163,9 +163,8 @@ export function whatIsWrong(
           }`),
     };
   }
-  const text = kernel.symbols.tryAddress("_stext");
-  const covers = text !== undefined &&
-    missing.some(({ start, end }) => text >= start && text < end);
+  const text = kernel.symbols.address("_stext");
+  const covers = missing.some(({ start, end }) => text >= start && text < end);
   if (covers) {
     return {
       state: "other",

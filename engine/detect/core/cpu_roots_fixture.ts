@@ -11,11 +11,13 @@ import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import {
   DIRECT_MAP,
   FixtureGuest,
+  type FixtureStruct,
   fixtureTypes,
 } from "../../kernel/core/kernel_fixture.ts";
+import type { Types } from "../../kernel/btf/types.ts";
 import { FIXTURE_TEXT } from "../../kernel/symbols/symbols_fixture.ts";
 
-const TYPES = fixtureTypes({
+const STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   mm_struct: { size: 16, members: { pgd: [8, "u64"] } },
   task_struct: {
@@ -29,7 +31,23 @@ const TYPES = fixtureTypes({
     },
   },
   hw_perf_event: { size: 64, members: { address: [0, "u64"] } },
-});
+};
+const TYPES = fixtureTypes(STRUCTS);
+
+/** The types without a member; `undefined` unless one is named. */
+function without(path?: string): Types | undefined {
+  const [struct, member] = path?.split(".") ?? [];
+  const layout = STRUCTS[struct ?? ""];
+  if (struct === undefined || member === undefined || layout === undefined) {
+    return undefined;
+  }
+  const members = Object.entries(layout.members)
+    .map(([name, place]) => [name === member ? `${name}_` : name, place]);
+  return fixtureTypes({
+    ...STRUCTS,
+    [struct]: { size: layout.size, members: Object.fromEntries(members) },
+  });
+}
 
 /** GPA of the kernel's text: where phys_base 0 has it. */
 const TEXT_GPA = Number(FIXTURE_TEXT - 0xffffffff80000000n);
@@ -41,6 +59,8 @@ export class RootsGuest {
   readonly guest: FixtureGuest;
   /** GVA of `idt_table`. */
   readonly idt: bigint;
+  /** GVA of `phys_base`, which is 0. */
+  readonly base: bigint;
   /** GPA of the process's top-level table. */
   readonly process: number;
   /** GVA of the process's `task_struct`. */
@@ -48,8 +68,15 @@ export class RootsGuest {
   /** The process's tables, to change them. */
   readonly tables: PageTableBuilder;
 
-  constructor(live = false) {
-    const guest = new FixtureGuest(TYPES, {
+  readonly #renamed: string | undefined;
+
+  /**
+   * @param renamed a symbol, or a struct's member, that has another name in this
+   * guest
+   */
+  constructor(live = false, renamed?: string) {
+    this.#renamed = renamed;
+    const guest = new FixtureGuest(without(renamed) ?? TYPES, {
       size: TEXT_GPA + 0x100000,
       memory: (bytes) => new BufferMemory(bytes, { live }),
     });
@@ -67,7 +94,9 @@ export class RootsGuest {
 
     const page = guest.image(1);
     guest.symbol("init_task", page);
-    guest.symbol("init_mm", page + 0x800n);
+    guest.symbol(this.#named("init_mm"), page + 0x800n);
+    this.base = page + 0xc00n;
+    guest.symbol(this.#named("phys_base"), this.base);
     this.tables.map(page, BigInt(guest.gpa(page)), 4096);
     this.task = guest.create("task_struct");
     const mm = guest.create("mm_struct");
@@ -78,6 +107,18 @@ export class RootsGuest {
     guest.setU64(mm + 8n, DIRECT_MAP + BigInt(this.process));
     guest.setU64(page + 0x808n, DIRECT_MAP + 0x1000n);
     guest.link(at(page, "tasks"), at(this.task, "tasks"));
+
+    // The kernel's own tables lie in its image; those in use begin alike.
+    const top = FIXTURE_TEXT + 0x80000n;
+    const gpa = TEXT_GPA + 0x80000;
+    guest.symbol(this.#named("init_top_pgt"), top);
+    guest.alias(top, DIRECT_MAP + BigInt(gpa));
+    this.tables.map(top, BigInt(gpa), 4096);
+    guest.bytes.copyWithin(gpa, 0x1000, 0x2000);
+  }
+
+  #named(symbol: string): string {
+    return symbol === this.#renamed ? `${symbol}_` : symbol;
   }
 
   /** Maps a page of the text elsewhere in the process's tables. */

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { GvaRange } from "../../memory/gva_ranges.ts";
+import { disjoint, type GvaRange } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "./context.ts";
+import { isTraps } from "./traps.ts";
 
 /** All code with an owner. */
 export function ownedCode({ kernel, code }: CheckContext): GvaRange[] {
@@ -40,6 +41,62 @@ export function bootCode(kernel: Kernel): GvaRange | undefined {
   const { arch, space, symbols } = kernel;
   const code = arch.image.bootCode(symbols, (gva) => space.u64(gva));
   return code === undefined ? undefined : wholePages(kernel, code);
+}
+
+/**
+ * The executable memory that nobody accounts for, without the pages that hold
+ * only thunks, which no book has, or only traps, which are the kernel's reserve
+ * for modules. Each page is looked at: one of thunks does not
+ * speak for those behind it.
+ *
+ * @param owned what somebody accounts for
+ */
+export function* unowned(
+  { kernel, code }: CheckContext,
+  owned: readonly GvaRange[],
+): Generator<GvaRange> {
+  const page = BigInt(kernel.pageSize);
+  const all = disjoint(owned, () => 0);
+  for (const range of code.pages.executable) {
+    kernel.space.budget.node(range.start);
+    for (const part of subtract(range, overlapping(all, range))) {
+      let { start } = part;
+      let from: bigint | undefined;
+      while (start < part.end) {
+        kernel.space.budget.node(start);
+        const next = start - start % page + page;
+        const end = next < part.end ? next : part.end;
+        const { kind } = code.at(start);
+        if (
+          kind === "thunk" || kind === "unread" || isTraps(kernel, start)
+        ) {
+          if (from !== undefined) yield { start: from, end: start };
+          from = undefined;
+        } else from ??= start;
+        start = end;
+      }
+      if (from !== undefined) yield { start: from, end: part.end };
+    }
+  }
+}
+
+/** Those of ascending ranges without overlaps that touch another one. */
+function overlapping(
+  all: readonly GvaRange[],
+  { start, end }: GvaRange,
+): GvaRange[] {
+  let low = 0;
+  let high = all.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (all[middle].end <= start) low = middle + 1;
+    else high = middle;
+  }
+  const found: GvaRange[] = [];
+  for (let i = low; i < all.length && all[i].start < end; i++) {
+    found.push(all[i]);
+  }
+  return found;
 }
 
 /** The parts of `range` outside all of `owned`. */

@@ -4,11 +4,17 @@
  *
  * @module
  */
+import { MemoryError } from "../../base/errors.ts";
 import { type EventColumns, KIND } from "../../ftrace/ring/columns.ts";
 import { pairCalls } from "../../ftrace/graph/graph.ts";
 import { TimeMerge } from "../../ftrace/ring/merge.ts";
 import { traceLayout } from "../../ftrace/ring/meta.ts";
-import { readBuffers, type Reading } from "../../ftrace/ring/reader.ts";
+import {
+  type CpuReading,
+  readBuffers,
+  type Reading,
+} from "../../ftrace/ring/reader.ts";
+import type { RingBuffer } from "../../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 
@@ -83,10 +89,8 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
   // Update the names of module functions, including those of newly loaded
   // modules.
   kernel.live.refresh();
-  const reading = readBuffers(
-    TraceArray.global(kernel),
-    traceLayout(kernel.types),
-  );
+  const instance = TraceArray.global(kernel);
+  const reading = readBuffers(instance, traceLayout(kernel.types));
   const names = new Names(kernel);
   const graph = graphFlow(reading.columns, names);
   const calls = functionCallers(kernel, reading, names);
@@ -94,8 +98,64 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
     ...graph,
     callers: calls.callers,
     events: graph.events + calls.events,
-    problems: reading.problems,
+    problems: [
+      ...reading.problems,
+      ...reading.cpus.flatMap(missingEvents),
+      ...missingRings(kernel, instance.buffer()),
+    ],
   };
+}
+
+/**
+ * Events that the counters of a ring have and its pages do not. While the guest
+ * writes, its own events take the place of others.
+ */
+function missingEvents(
+  { cpu, still, lost, skipped }: CpuReading,
+): string[] {
+  if (!still) return [];
+  const missing = lost > 0
+    ? [`CPU ${cpu}: ${lost} events are counted in its buffer, and not there`]
+    : [];
+  // The kernel empties a buffer when it sets this time (tracing_reset_cpu).
+  const older = skipped > 0
+    ? [
+      `CPU ${cpu}: ${skipped} events say that they are older than their buffer`,
+    ]
+    : [];
+  return [...missing, ...older];
+}
+
+/**
+ * CPUs that the buffer's own mask has, which is set when a CPU gets its ring
+ * (trace_rb_cpu_prepare), and whose ring is not there.
+ */
+function missingRings(kernel: Kernel, buffer: RingBuffer): string[] {
+  const own = new Set(buffer.cpuBuffers().map(({ cpu }) => cpu));
+  let owners: number[];
+  try {
+    owners = maskedCpus(kernel, buffer);
+  } catch (error) {
+    // A recording may lack the mask.
+    if (error instanceof MemoryError && !kernel.memory.live) return [];
+    throw error;
+  }
+  return owners.filter((cpu) => !own.has(cpu)).map((cpu) =>
+    `CPU ${cpu} has no ring, though the buffer was made with one`
+  );
+}
+
+/** The CPUs in a buffer's mask. */
+function maskedCpus(kernel: Kernel, { object }: RingBuffer): number[] {
+  if (!object.has("cpumask")) return [];
+  // A pointer to the mask with CONFIG_CPUMASK_OFFSTACK, or the mask.
+  const { size } = object.member("cpumask");
+  const word = size === 8 ? object.u64("cpumask") : 0n;
+  const mask = word >> 56n === 0xffn ? word : object.at("cpumask");
+  return kernel.perCpuOffsets.flatMap((_, cpu) => {
+    const byte = kernel.space.u8(mask + BigInt(cpu >> 3));
+    return (byte >> (cpu & 7) & 1) === 0 ? [] : [cpu];
+  });
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   PageUses,
   type SlabObject,
 } from "../../kernel/objects/slab_objects.ts";
-import type { GvaRange } from "../../memory/gva_ranges.ts";
+import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
 import { memberAt } from "./members.ts";
 
@@ -54,6 +54,7 @@ export class Holders {
   readonly #uses: PageUses;
   readonly #image: { gva: bigint; gpa: number; bytes: number };
   readonly #sections: readonly GvaRange[];
+  readonly #areas: readonly PerCpuArea[];
   #vmalloc: ReadonlyMap<number, bigint> | undefined;
   #variables:
     | readonly { name: string; type: CType; at: bigint }[]
@@ -71,6 +72,7 @@ export class Holders {
       gpa: kernel.space.translate(gva).gpa,
       bytes: Number(kernel.symbols.address("_end") - gva),
     };
+    this.#areas = perCpuAreas(kernel);
     this.#sections = SECTIONS.flatMap(([from, to]) => {
       const start = kernel.symbols.tryAddress(from);
       const end = kernel.symbols.tryAddress(to);
@@ -106,7 +108,8 @@ export class Holders {
         object,
       };
     }
-    const mapped = kind === "kernel" ? this.#inVmalloc(gpa) : undefined;
+    // What page tables map page by page is in use, whatever is said of the page.
+    const mapped = this.#inVmalloc(gpa);
     if (mapped !== undefined) {
       return { use: "vmalloc", where: hex(mapped), address: mapped };
     }
@@ -114,21 +117,14 @@ export class Holders {
   }
 
   #perCpu(direct: bigint): Holder | undefined {
-    const { symbols, perCpuOffsets } = this.#kernel;
-    const start = symbols.tryAddress("__per_cpu_start");
-    const end = symbols.tryAddress("__per_cpu_end");
-    if (start === undefined || end === undefined) return undefined;
-    for (const [cpu, offset] of perCpuOffsets.entries()) {
-      const variable = BigInt.asUintN(64, direct - offset);
-      if (variable < start || variable >= end) continue;
-      const name = this.#perCpuName(variable);
-      return {
-        use: "per-CPU",
-        where: `${name} of CPU ${cpu}`,
-        address: direct,
-      };
-    }
-    return undefined;
+    const area = this.#areas[rangeAt(this.#areas, direct)];
+    if (area === undefined) return undefined;
+    const name = this.#perCpuName(BigInt.asUintN(64, direct - area.offset));
+    return {
+      use: "per-CPU",
+      where: `${name} of CPU ${area.cpu}`,
+      address: direct,
+    };
   }
 
   #perCpuName(address: bigint): string {
@@ -162,6 +158,26 @@ export class Holders {
     const page = this.#vmalloc.get(Math.floor(gpa / pageSize));
     return page === undefined ? undefined : page + BigInt(gpa % pageSize);
   }
+}
+
+/** The area of one CPU's variables. */
+interface PerCpuArea extends GvaRange {
+  readonly cpu: number;
+  /** Distance from the variables' symbols. */
+  readonly offset: bigint;
+}
+
+/** The areas in the order of their places, which need not be that of CPUs. */
+function perCpuAreas({ symbols, perCpuOffsets }: Kernel): PerCpuArea[] {
+  const start = symbols.tryAddress("__per_cpu_start");
+  const end = symbols.tryAddress("__per_cpu_end");
+  if (start === undefined || end === undefined || end <= start) return [];
+  return perCpuOffsets.map((offset, cpu) => ({
+    cpu,
+    offset,
+    start: BigInt.asUintN(64, start + offset),
+    end: BigInt.asUintN(64, end + offset),
+  })).sort((a, b) => a.start < b.start ? -1 : 1);
 }
 
 /** The name of a struct type without the word for it. */

@@ -5,10 +5,9 @@
  * @module
  */
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
-import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
+import { disjoint, type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "../core/context.ts";
-import { ownedCode, subtract } from "../core/owned_code.ts";
-import { withoutTraps } from "../core/traps.ts";
+import { ownedCode, subtract, unowned } from "../core/owned_code.ts";
 
 /** Memory of code that nothing may lead to. */
 export interface Suspect extends GvaRange {
@@ -36,24 +35,21 @@ export function suspects(context: CheckContext): Suspect[] {
   for (const module of code.modules) {
     if (!context.trusts(module)) add("unvouched", module);
   }
-  const owned = ownedCode(context).concat(found);
-  for (const range of code.pages.executable) {
-    const parts = subtract(range, owned)
-      .flatMap((part) => withoutTraps(context.kernel, part));
-    for (const { start, end } of parts) {
-      const { kind } = code.at(start);
-      if (kind === "thunk" || kind === "unread") continue;
-      found.push({ start, end, text: true, of: "nobody" });
-    }
+  for (
+    const { start, end } of unowned(context, ownedCode(context).concat(found))
+  ) {
+    found.push({ start, end, text: true, of: "nobody" });
   }
-  found.sort((a, b) => a.start < b.start ? -1 : 1);
-  // Ranges that a guest's words make overlap are looked at once.
-  return found.filter(({ end }, i) =>
-    i === 0 || end > found.slice(0, i).reduce(later, 0n)
-  );
+  return disjoint(found, rankOf);
 }
 
-const later = (most: bigint, { end }: GvaRange) => end > most ? end : most;
+/**
+ * Code before data, and what nobody may have before what somebody may: a module
+ * that claims the memory of others hides nothing of them.
+ */
+function rankOf({ text, of }: Suspect): number {
+  return (text ? 0 : 3) + ["nobody", "hidden", "unvouched"].indexOf(of);
+}
 
 /** The one that holds a GVA. */
 export function suspectAt(

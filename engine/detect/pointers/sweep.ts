@@ -71,12 +71,17 @@ export function sweep(context: CheckContext): Swept {
   if (more) unjudged.push(`more than ${MOST_HITS} words lead there`);
   if (unread > 0) unjudged.push(`${unread} bytes of memory cannot be read`);
   const holders = new Holders(context);
-  const own = ownPages(context, all);
+  const own = ownPages(context, all, holders);
   const outside: { hit: WordHit; holder: Holder }[] = [];
+  let untold = 0;
   for (const hit of hits) {
     if (own.has(Math.floor(hit.gpa / kernel.pageSize))) continue;
     const holder = readable(() => holders.at(hit.gpa));
-    if (holder !== undefined) outside.push({ hit, holder });
+    if (holder === undefined) untold++;
+    else outside.push({ hit, holder });
+  }
+  if (untold > 0) {
+    unjudged.push(`what holds ${untold} of the words cannot be told`);
   }
   const { modules, unlisted } = context.code;
   const known = new KnownWays(kernel, [...modules, ...unlisted]);
@@ -113,6 +118,8 @@ function onStack(
   all: readonly Stack[],
   holder: Holder,
 ): Holder | undefined {
+  // Stacks are mapped page by page: no word of a task makes anything else one.
+  if (holder.use !== "vmalloc") return holder;
   const stack = stackAt(all, holder.address);
   if (stack === undefined) return holder;
   const { task, pointer, end } = stack;
@@ -125,10 +132,15 @@ function onStack(
   };
 }
 
-/** Numbers of the pages that the code and its data lie in. */
+/**
+ * Numbers of the pages that the code and its data lie in, unless the kernel has
+ * something of its own there: who maps a page of it among his own does not take
+ * it out of the search.
+ */
 function ownPages(
   { kernel }: CheckContext,
   all: readonly Suspect[],
+  holders: Holders,
 ): ReadonlySet<number> {
   const pages = new Set<number>();
   const page = BigInt(kernel.pageSize);
@@ -136,9 +148,10 @@ function ownPages(
     for (let gva = start - start % page; gva < end; gva += page) {
       kernel.space.budget.node(gva);
       const found = kernel.space.tryTranslate(gva);
-      if (found !== undefined) {
-        pages.add(Math.floor(found.gpa / kernel.pageSize));
-      }
+      if (found === undefined) continue;
+      const use = readable(() => holders.at(found.gpa))?.use;
+      if (use === "variable" || use === "per-CPU" || use === "slab") continue;
+      pages.add(Math.floor(found.gpa / kernel.pageSize));
     }
   }
   return pages;
@@ -152,7 +165,7 @@ function ownPages(
 function functionNear(
   { kernel, code }: CheckContext,
   all: readonly Suspect[],
-  { start, end, module }: Suspect,
+  { start, end, module, of }: Suspect,
   gva: bigint,
 ): bigint | undefined {
   if (module !== undefined) {
@@ -162,7 +175,8 @@ function functionNear(
   // Strings lie anywhere; what leads to code does not.
   if (gva % 8n !== 0n) return undefined;
   const symbol = kernel.symbols.lookup(gva);
-  const object = symbol === undefined
+  // The symbols of a hidden module are nobody's word.
+  const object = symbol === undefined || of !== "unvouched"
     ? { start, end }
     : { start: symbol.address, end: symbol.address + BigInt(symbol.size) };
   const low = object.start > start ? object.start : start;

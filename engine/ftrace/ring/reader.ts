@@ -33,6 +33,11 @@ export interface CpuReading {
    * read: the guest overwrote them meanwhile, or their page is damaged.
    */
   readonly lost: number;
+  /**
+   * Whether the counters stayed the same meanwhile: then nothing was lost to the
+   * guest's own writing.
+   */
+  readonly still: boolean;
 }
 
 /** The result of reading all CPUs. */
@@ -152,6 +157,7 @@ function readCpu(
     if (decoder.events === 0) arena.release(slot);
   }
   const expected = before.entries - before.overrun - before.read;
+  const after = cpu.counters();
   return {
     cpu: cpu.cpu,
     events,
@@ -159,6 +165,8 @@ function readCpu(
     overrun: before.overrun,
     expected,
     lost: Math.max(0, expected - events - skipped),
+    still: before.entries === after.entries &&
+      before.overrun === after.overrun && before.read === after.read,
   };
 }
 

@@ -42,7 +42,15 @@ Deno.test("reads the content of the buffers, oldest first", () => {
   assert.deepEqual(sequences(sim, reading, 1), range(overrun, 5000));
   assert.deepEqual(reading.problems, []);
   assert.deepEqual(reading.cpus, [
-    { cpu: 0, events: 100, skipped: 0, overrun: 0, expected: 100, lost: 0 },
+    {
+      cpu: 0,
+      events: 100,
+      skipped: 0,
+      overrun: 0,
+      expected: 100,
+      lost: 0,
+      still: true,
+    },
     {
       cpu: 1,
       events: 5000 - overrun,
@@ -50,6 +58,7 @@ Deno.test("reads the content of the buffers, oldest first", () => {
       overrun,
       expected: 5000 - overrun,
       lost: 0,
+      still: true,
     },
   ]);
 });

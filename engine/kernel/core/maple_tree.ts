@@ -38,9 +38,21 @@ interface NodeLayout {
 }
 
 /**
+ * GVAs of the nodes of a `struct maple_tree`.
+ *
+ * @throws {KernelError} like {@linkcode mapleEntries}.
+ */
+export function mapleNodes(kernel: KernelMemory, tree: bigint): bigint[] {
+  const nodes: bigint[] = [];
+  mapleEntries(kernel, tree, {}, (node) => nodes.push(node));
+  return nodes;
+}
+
+/**
  * The pointers in a `struct maple_tree` at a GVA with their ranges of indices,
  * in order. Entries that are not pointers are left out.
  *
+ * @param visited is given the GVA of each node
  * @throws {KernelError} when it is damaged or changing, or when this kernel has
  * no maple trees.
  */
@@ -48,6 +60,7 @@ export function mapleEntries(
   kernel: KernelMemory,
   tree: bigint,
   options: WalkOptions = {},
+  visited: (node: bigint) => void = () => {},
 ): MapleEntry[] {
   const { space, types } = kernel;
   const walk = new Walk(kernel, options.what ?? "maple tree", tree, options);
@@ -71,6 +84,7 @@ export function mapleEntries(
     const node = encoded & ~NODE_MASK;
     if (layout === undefined || depth > MAX_DEPTH) throw walk.loops();
     walk.add(node);
+    visited(node);
     space.read(node, bytes);
     // A node that has been replaced is marked by being its own parent.
     if ((words[0] & ~NODE_MASK) === node) throw walk.loops();

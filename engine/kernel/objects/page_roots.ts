@@ -8,6 +8,7 @@
  */
 import type { Kernel } from "../core/kernel.ts";
 import { readable } from "../core/present.ts";
+import { together } from "../symbols/required.ts";
 import { listedLeaders, threadsOf } from "./tasks.ts";
 
 /** A set of page tables. */
@@ -31,33 +32,48 @@ export interface KnownRoot {
 /** More tasks than Linux allows (PID_MAX_LIMIT). */
 const MOST_TASKS = 1 << 22;
 
-/** Page tables of the kernel itself. @throws {MemoryError} */
+/** The two names of the kernel's own tables: that of the first kind, or older. */
+const TOP = ["init_top_pgt", "swapper_pg_dir"];
+/**
+ * Variables that name the mm through which text is patched, and where in it;
+ * the later names first.
+ */
+const POKING: readonly (readonly [mm: string, address: string])[] = [
+  ["text_poke_mm", "text_poke_mm_addr"],
+  ["poking_mm", "poking_addr"],
+];
+
+/**
+ * Page tables of the kernel itself.
+ *
+ * @throws {KernelError} when a name is missing that every kernel has.
+ * @throws {MemoryError} when they cannot be read.
+ */
 export function* kernelRoots(kernel: Kernel): Generator<KnownRoot> {
   const { arch, facts, space, symbols, types } = kernel;
-  for (const name of ["init_top_pgt", "swapper_pg_dir"]) {
-    const gva = symbols.tryAddress(name);
-    if (gva === undefined) continue;
-    yield { name, gva, gpa: arch.image.physical(gva, facts.physBase) };
-    const mapped = space.tryTranslate(gva)?.gpa;
-    if (mapped !== undefined) {
-      yield { name: `${name}, as mapped`, gva, gpa: mapped };
-    }
-    break;
+  const name = TOP.find((one) => symbols.tryAddress(one) !== undefined) ??
+    TOP[0];
+  const gva = symbols.address(name);
+  yield { name, gva, gpa: arch.image.physical(gva, facts.physBase) };
+  const mapped = space.tryTranslate(gva)?.gpa;
+  if (mapped !== undefined) {
+    yield { name: `${name}, as mapped`, gva, gpa: mapped };
   }
-  const pgd = types.tryOffset("mm_struct", "pgd");
-  if (pgd === undefined) return;
-  const init = symbols.tryAddress("init_mm");
-  if (init !== undefined) {
-    const gpa = gpaOf(kernel, space.u64(init + BigInt(pgd)));
-    if (gpa !== undefined) yield { name: "init_mm", gva: init, gpa };
-  }
-  // The text_poke mm of the kernel's patching: named by a pointer.
-  const poking = symbols.tryAddress("poking_mm") ??
-    symbols.tryAddress("text_poke_mm");
-  const mm = poking === undefined ? 0n : space.u64(poking);
-  if (poking !== undefined && mm !== 0n) {
+  const pgd = types.offset("mm_struct", "pgd");
+  const init = symbols.address("init_mm");
+  yield {
+    name: "init_mm",
+    gva: init,
+    gpa: gpaOf(kernel, space.u64(init + BigInt(pgd))),
+  };
+  // The mm of the kernel's patching is named by a pointer.
+  for (const names of POKING) {
+    const [poking] = together(symbols, names, []) ?? [];
+    if (poking === undefined) continue;
+    const mm = space.u64(poking);
+    if (mm === 0n) continue;
     const gpa = gpaOf(kernel, space.u64(mm + BigInt(pgd)));
-    if (gpa !== undefined) yield { name: "poking_mm", gva: poking, gpa };
+    yield { name: names[0], gva: poking, gpa };
   }
 }
 
@@ -76,20 +92,22 @@ export function firmwareRoot(kernel: Kernel): number | undefined {
   return at === 0n ? undefined : gpaOf(kernel, at);
 }
 
-/** Page tables of processes, and those that kernel threads have borrowed. */
+/**
+ * Page tables of processes, and those that kernel threads have borrowed.
+ *
+ * @throws {KernelError} when the types do not say where they are.
+ */
 export function* taskRoots(kernel: Kernel): Generator<KnownRoot> {
   const { space, types } = kernel;
-  const pgd = types.tryOffset("mm_struct", "pgd");
-  const pid = types.tryOffset("task_struct", "pid");
-  if (pgd === undefined || pid === undefined) return;
+  const pgd = types.offset("mm_struct", "pgd");
+  const pid = types.offset("task_struct", "pid");
   const seen = new Set<bigint>();
   let tasks = 0;
   for (const leader of listedLeaders(kernel)) {
     if (++tasks > MOST_TASKS) return;
     const task = firstWithMemory(kernel, leader);
     for (const member of ["mm", "active_mm"]) {
-      const at = types.tryOffset("task_struct", member);
-      if (at === undefined) continue;
+      const at = types.offset("task_struct", member);
       const word = task + BigInt(at);
       const read = () => rootAt(kernel, word, pgd);
       const found = read();
@@ -112,8 +130,7 @@ export function* taskRoots(kernel: Kernel): Generator<KnownRoot> {
 
 /** The leader of a process may have ended before its other threads. */
 function firstWithMemory(kernel: Kernel, leader: bigint): bigint {
-  const at = kernel.types.tryOffset("task_struct", "mm");
-  if (at === undefined) return leader;
+  const at = kernel.types.offset("task_struct", "mm");
   if (kernel.space.u64(leader + BigInt(at)) !== 0n) return leader;
   return threadsOf(kernel, leader).find((thread) =>
     kernel.space.u64(thread + BigInt(at)) !== 0n

@@ -17,6 +17,8 @@ import { readable } from "../core/present.ts";
 const CACHES = { limit: 65536 };
 /** `objects` of struct slab has 15 bits. */
 const MOST_OBJECTS = 1 << 15;
+/** MAX_ORDER of the page allocator. */
+const MOST_ORDER = 10;
 /** Pages of the largest slab: MAX_ORDER allocations. */
 const MOST_PAGES = 1 << 10;
 
@@ -90,22 +92,76 @@ export class PageUses {
    * @throws {MemoryError} when its struct page cannot be read.
    */
   at(gpa: number): PageUse {
-    const { pageSize } = this.#kernel;
-    let first = Math.floor(gpa / pageSize);
-    let page = this.#page(first);
-    const head = this.#head(page);
-    if (head !== undefined) {
-      const index = Number((head - this.#pages) / this.#struct);
-      const aligned = (head - this.#pages) % this.#struct === 0n;
-      if (aligned && index <= first && first - index < MOST_PAGES) {
-        first = index;
-        page = this.#page(first);
-      }
-    }
+    const { page, first } = this.#headOf(gpa);
     const object = this.#object(page.gva, first, gpa);
     if (object !== undefined) return { kind: "slab", object };
-    if (page.u64("mapping") !== 0n) return { kind: "mapped" };
-    return { kind: page.number("_refcount.counter") === 0 ? "free" : "kernel" };
+    if (this.#isMapped(page.u64("mapping"))) return { kind: "mapped" };
+    return { kind: this.#isFree(page, first) ? "free" : "kernel" };
+  }
+
+  /** The page at a GPA, or the first of those that it was allocated with. */
+  #headOf(gpa: number): { page: KernelObject; first: number } {
+    const index = Math.floor(gpa / this.#kernel.pageSize);
+    const page = this.#page(index);
+    const head = this.#head(page);
+    if (head === undefined) return { page, first: index };
+    const first = Number((head - this.#pages) / this.#struct);
+    const aligned = (head - this.#pages) % this.#struct === 0n;
+    return aligned && first <= index && index - first < MOST_PAGES
+      ? { page: this.#page(first), first }
+      : { page, first: index };
+  }
+
+  /**
+   * Whether a page's `mapping` leads to what it says: the pages of a file, which
+   * its inode names as well, or those of processes. Any other word there is no
+   * reason to pass over what the page holds.
+   */
+  #isMapped(mapping: bigint): boolean {
+    if (mapping === 0n) return false;
+    const kernel = this.#kernel;
+    const kind = mapping & 3n;
+    const at = mapping - kind;
+    // PAGE_MAPPING_ANON. Pages that were merged, or that can be moved, name
+    // nothing that could be compared.
+    if (kind === 1n) return this.#cacheOf(at) === "anon_vma";
+    if (kind !== 0n) return false;
+    const host = kernel.object("address_space", at);
+    const inode = readable(() => host.u64("host")) ?? 0n;
+    if (inode === 0n) return false;
+    const own = kernel.object("inode", inode);
+    return own.at("i_data") === at ||
+      readable(() => own.u64("i_mapping")) === at;
+  }
+
+  /**
+   * Whether a page is free: nobody has a reference to it, and the allocator has
+   * it, in a block of free pages or on a list of a CPU.
+   */
+  #isFree(page: KernelObject, index: number): boolean {
+    if (page.number("_refcount.counter") !== 0) return false;
+    for (let order = 0; order <= MOST_ORDER; order++) {
+      const head = this.#page(index - index % 2 ** order);
+      const type = readable(() => head.number("page_type")) ?? 0;
+      if (!isBuddy(type)) continue;
+      const held = readable(() => head.u64("private")) ?? 0n;
+      if (held >= BigInt(order)) return true;
+    }
+    const node = page.at("lru");
+    const { space } = this.#kernel;
+    const linked = (at: bigint, back: bigint) =>
+      readable(() => space.u64(space.u64(at) + back)) === node;
+    return linked(node, 8n) && linked(node + 8n, 0n);
+  }
+
+  /** Name of the cache that an object in the direct map belongs to. */
+  #cacheOf(gva: bigint): string | undefined {
+    const gpa = Number(gva - this.#direct);
+    if (gva < this.#direct || gpa >= Number.MAX_SAFE_INTEGER) return undefined;
+    return readable(() => {
+      const { page, first } = this.#headOf(gpa);
+      return this.#object(page.gva, first, gpa)?.cache;
+    });
   }
 
   /**
@@ -158,6 +214,11 @@ export class PageUses {
     this.#free.set(slab.gva, free);
     const kernel = this.#kernel;
     this.#follow(cache, slab.u64("freelist"), free);
+    // Who puts an object on this list, or ends it early, changes its length.
+    const counted = slab.has("inuse") && slab.has("objects")
+      ? slab.number("objects") - slab.number("inuse")
+      : free.size;
+    if (counted !== free.size) free.clear();
     if (!cache.has("cpu_slab")) return free;
     const cpuSlab = cache.u64("cpu_slab");
     for (const offset of kernel.perCpuOffsets) {
@@ -187,6 +248,15 @@ export class PageUses {
       at = random === undefined ? word : word ^ random ^ swapped(place);
     }
   }
+}
+
+/**
+ * Whether a page's type is that of the first of a block of free pages
+ * (PageBuddy): a bit that is cleared, another one since 6.9, and a number in the
+ * highest byte since 6.11.
+ */
+function isBuddy(type: number): boolean {
+  return type === 0xffff_ff7f || type === 0xbfff_ffff || type >>> 24 === 0xf0;
 }
 
 /** The bytes of a word in the other order. */

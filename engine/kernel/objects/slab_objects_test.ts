@@ -14,14 +14,24 @@ const types = (head: string) =>
       size: 64,
       members: {
         [head]: [8, "u64"],
+        lru: [8, "list_head"],
         mapping: [24, "u64"],
+        private: [40, "u64"],
+        page_type: [48, "u32"],
         _refcount: [52, "atomic_t"],
       },
     },
     slab: {
       size: 64,
-      members: { slab_cache: [24, "u64"], freelist: [32, "u64"] },
+      members: {
+        slab_cache: [24, "u64"],
+        freelist: [32, "u64"],
+        inuse: [40, "u16"],
+        objects: [42, "u16"],
+      },
     },
+    inode: { size: 32, members: { i_mapping: [0, "u64"], i_data: [8, "u64"] } },
+    address_space: { size: 16, members: { host: [8, "u64"] } },
     kmem_cache: {
       size: 64,
       members: {
@@ -72,7 +82,11 @@ function slabGuest(masked = false) {
     guest.at("page", page(index + 1), head),
     masked ? BigInt.asUintN(64, -1n << 7n) | 1n : page(index) + 1n,
   );
-  return { guest, slab, cache, page, index };
+  /** Says how many objects of the slab are free. */
+  const free = (count: number) =>
+    guest.setU32(guest.at("slab", page(index), "inuse"), 32 << 16 | 32 - count);
+  free(0);
+  return { guest, slab, cache, page, index, free };
 }
 
 /** As freelist_ptr_encode stores a pointer. */
@@ -101,11 +115,12 @@ Deno.test("an object of a slab is told by its place, also in its second page", (
 });
 
 Deno.test("free objects are told from those in use, whatever lies in them", () => {
-  const { guest, slab, page, index } = slabGuest();
+  const { guest, slab, page, index, free: count } = slabGuest();
   const [first, second] = [slab + 512n, slab + 4096n];
   guest.setU64(guest.at("slab", page(index), "freelist"), first);
   guest.setU64(first + 128n, hardened(second, first + 128n));
   guest.setU64(second + 128n, hardened(0n, second + 128n));
+  count(2);
   const uses = new PageUses(guest.kernel);
   const free = (gva: bigint) => uses.at(guest.gpa(gva)).object?.free;
   assert.deepEqual(
@@ -119,16 +134,75 @@ Deno.test("a list of free objects that leads into itself ends", () => {
   guest.setU64(guest.at("slab", page(index), "freelist"), slab);
   guest.setU64(slab + 128n, hardened(slab, slab + 128n));
   const uses = new PageUses(guest.kernel);
-  assert.equal(uses.at(guest.gpa(slab)).object?.free, true);
+  // Nobody counts as many.
+  assert.equal(uses.at(guest.gpa(slab)).object?.free, false);
 });
 
-Deno.test("pages of processes, free pages and others are told apart", () => {
-  const { guest, page } = slabGuest();
-  guest.setU64(guest.at("page", page(3), "mapping"), 1n);
-  guest.setU32(guest.at("page", page(4), "_refcount"), 1);
-  const uses = new PageUses(guest.kernel);
-  assert.deepEqual(
-    [3, 4, 5].map((index) => uses.at(index * 4096).kind),
-    ["mapped", "kernel", "free"],
+Deno.test("who puts an object on the list of free ones does not free it", () => {
+  const { guest, slab, page, index, free } = slabGuest();
+  guest.setU64(guest.at("slab", page(index), "freelist"), slab);
+  guest.setU64(slab + 128n, hardened(0n, slab + 128n));
+  const is = () => new PageUses(guest.kernel).at(guest.gpa(slab)).object?.free;
+  assert.equal(is(), false);
+  free(1);
+  assert.equal(is(), true);
+});
+
+Deno.test("pages of files and processes, free pages and others are told apart", () => {
+  const { guest, slab, page, cache } = slabGuest();
+  const set = (index: number, member: string, value: bigint | number) => {
+    const at = guest.at("page", page(index), member);
+    if (typeof value === "bigint") guest.setU64(at, value);
+    else guest.setU32(at, value);
+  };
+  const kinds = (...indices: number[]) => {
+    const uses = new PageUses(guest.kernel);
+    return indices.map((index) => uses.at(index * 4096).kind);
+  };
+  // A file's page, as its inode says; and one whose mapping is no inode's.
+  const inode = guest.create("inode");
+  const data = guest.at("inode", inode, "i_data");
+  guest.setU64(data + 8n, inode);
+  set(3, "mapping", data);
+  set(4, "mapping", guest.create("address_space"));
+  for (const index of [3, 4, 5, 6, 7]) set(index, "_refcount", 1);
+  // Of a process, and what only says so.
+  const name = guest.u64(guest.at("kmem_cache", cache, "name"));
+  new TextEncoder().encode("anon_vma\0").forEach((byte, i) =>
+    guest.view.setUint8(guest.gpa(name) + i, byte)
   );
+  set(5, "mapping", slab + 1n);
+  set(6, "mapping", inode + 1n);
+  set(7, "mapping", 3n);
+  assert.deepEqual(kinds(3, 4, 5, 6, 7), [
+    "mapped",
+    "kernel",
+    "mapped",
+    "kernel",
+    "kernel",
+  ]);
+  // In a block of eight free pages, on a CPU's list, and on none.
+  set(128, "page_type", 0xffff_ff7f);
+  set(128, "private", 3n);
+  const lru = (index: number) => guest.at("page", page(index), "lru");
+  guest.link(lru(200), lru(201));
+  assert.deepEqual(kinds(128, 131, 135, 136, 200, 201, 202), [
+    "free",
+    "free",
+    "free",
+    "kernel",
+    "free",
+    "free",
+    "kernel",
+  ]);
+  set(131, "_refcount", 1);
+  assert.deepEqual(kinds(131), ["kernel"]);
+});
+
+Deno.test("a page whose mapping leads to itself ends", () => {
+  const { guest, page } = slabGuest();
+  const own = DIRECT_MAP + 130n * 4096n;
+  guest.setU64(guest.at("page", page(130), "mapping"), own + 1n);
+  guest.setU32(guest.at("page", page(130), "_refcount"), 1);
+  assert.equal(new PageUses(guest.kernel).at(130 * 4096).kind, "kernel");
 });

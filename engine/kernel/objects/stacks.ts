@@ -50,6 +50,8 @@ export function stacks(kernel: Kernel): Stack[] {
       const vm = task.follow("stack_vm_area", "vm_struct");
       const size = vm?.u64("size") ?? 0n;
       if (size === 0n || size > MOST_STACK) return undefined;
+      // The area knows whose memory it is as well.
+      if (vm?.u64("addr") !== start) return undefined;
       const name = `process ${task.number("pid")} (${task.chars("comm")})`;
       const pointer = running.has(gva)
         ? undefined
@@ -61,6 +63,7 @@ export function stacks(kernel: Kernel): Stack[] {
       found.push(pointer === undefined ? rest : { ...rest, pointer });
     }
   }
+  const sizes = new Set(found.map(({ start, end }) => end - start));
   for (const cpu of kernel.cpus) {
     if (kernel.symbols.tryAddress("cached_stacks") === undefined) break;
     const cached = kernel.perCpu("cached_stacks", cpu);
@@ -70,7 +73,8 @@ export function stacks(kernel: Kernel): Stack[] {
       const area = kernel.object("vm_struct", vm);
       const start = readable(() => area.u64("addr"));
       const size = readable(() => area.u64("size")) ?? 0n;
-      if (start === undefined || size === 0n || size > MOST_STACK) continue;
+      // Those that are kept are like those in use.
+      if (start === undefined || !sizes.has(size)) continue;
       found.push({ start, end: start + size });
     }
   }

@@ -12,6 +12,7 @@ import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
 import { readable, readPresent } from "../core/present.ts";
+import { type StackArea, StackAreas, type StackOwner } from "./stack_areas.ts";
 import { hasEnded, idleTasks, listedLeaders, pidTasks } from "./tasks.ts";
 
 /** How many `struct page`s are read at once: those of 32 MiB. */
@@ -31,9 +32,17 @@ const MOST_SLAB = 4 << 20;
 const TASK_RUNNING = 0;
 const TASK_NEW = 0x800;
 
+/** What the memory that tasks are made of shows. */
+export interface TaskMemory {
+  /** GVAs of all live tasks. */
+  readonly tasks: readonly bigint[];
+  /** Stacks that belong to no task that lies there. */
+  readonly ownerless: readonly StackArea[];
+}
+
 /**
- * GVAs of all live tasks found in memory; `undefined` when this kernel's slab
- * caches are not understood, or the guest is larger than 64 GiB.
+ * All live tasks found in memory; `undefined` when this kernel's slab caches
+ * are not understood, or the guest is larger than 64 GiB.
  *
  * During a fork, the new task is briefly a copy of its parent; such a task is
  * left out because of its state, or because it runs and has another task's pid
@@ -42,7 +51,7 @@ const TASK_NEW = 0x800;
 export function memoryTasks(
   kernel: Kernel,
   listed: ReadonlySet<bigint>,
-): bigint[] | undefined {
+): TaskMemory | undefined {
   const slabs = taskSlabs(kernel);
   if (slabs === undefined) return undefined;
   const identity = (gva: bigint) => {
@@ -51,13 +60,9 @@ export function memoryTasks(
   };
   const known = new Set<string>();
   for (const gva of listed) {
-    if (readable(() => identity(gva)) !== undefined) known.add(identity(gva));
+    const own = readable(() => identity(gva));
+    if (own !== undefined) known.add(own);
   }
-  const alive = (gva: bigint) =>
-    livesUnlisted(
-      kernel.object("task_struct", gva),
-      known.has(identity(gva)),
-    );
   // All tasks on lists lie there: if one does not, some slabs were passed over.
   const all = new Set(slabs);
   const outside = [...listed].filter((gva) => !all.has(gva));
@@ -70,14 +75,32 @@ export function memoryTasks(
       );
     }
   }
+  const mapped = kernel.types.tryOffset("task_struct", "stack_vm_area") !==
+    undefined;
+  const areas = mapped ? new StackAreas(kernel) : undefined;
+  const alive = (gva: bigint) =>
+    livesUnlisted(
+      kernel.object("task_struct", gva),
+      known.has(identity(gva)),
+      areas,
+    );
   const found: bigint[] = [];
+  const owners: StackOwner[] = [];
   const idle = idleTasks(kernel);
   for (const gva of slabs) {
+    const owner = areas && readable(() => stackOf(kernel, gva));
+    if (owner !== undefined) owners.push(owner);
     if (idle.has(gva)) continue;
     if (listed.has(gva)) found.push(gva);
     else if (readable(() => alive(gva)) === true) found.push(gva);
   }
-  return found;
+  return { tasks: found, ownerless: areas?.ownerless(owners) ?? [] };
+}
+
+/** The words of a slot for a task by which it owns a stack. */
+function stackOf(kernel: Kernel, gva: bigint): StackOwner {
+  const task = kernel.object("task_struct", gva);
+  return { stack: task.u64("stack"), vm: task.u64("stack_vm_area") };
 }
 
 /**
@@ -85,9 +108,15 @@ export function memoryTasks(
  * may run again. No single word of it says that it does not.
  *
  * @param double whether a listed task has its pid and start time
+ * @param areas the stacks that are mapped page by page, in kernels that map
+ * them so
  */
-export function livesUnlisted(task: KernelObject, double: boolean): boolean {
-  if (isFree(task) || isForked(task) || hasEnded(task)) return false;
+export function livesUnlisted(
+  task: KernelObject,
+  double: boolean,
+  areas?: Pick<StackAreas, "owned">,
+): boolean {
+  if (isFree(task, areas) || isForked(task) || hasEnded(task)) return false;
   // A copy that was just made is still of a task that runs. One that sleeps is
   // none, whatever it calls itself: nothing would ever wake it.
   return !(double && stateOf(task) === TASK_RUNNING);
@@ -95,16 +124,19 @@ export function livesUnlisted(task: KernelObject, double: boolean): boolean {
 
 /**
  * Whether a slot holds no task, or none any more. The count of references is a
- * word that a task can do without; what it runs on is not.
+ * word that a task can do without, and so is every pointer of it while it
+ * sleeps. But it owns a stack: its words and the allocator's books say which,
+ * and a slot that was never used may hold anything but that.
  */
-function isFree(task: KernelObject): boolean {
+function isFree(
+  task: KernelObject,
+  areas: Pick<StackAreas, "owned"> | undefined,
+): boolean {
   const stack = task.u64("stack");
-  if (stack === 0n || task.u64("signal") === 0n) return true;
-  if (task.number("usage.refs.counter") !== 0) return false;
-  // A slot that was never used may hold anything; a stack knows its own place.
-  return !task.has("stack_vm_area") ||
-    readable(() => task.follow("stack_vm_area", "vm_struct")?.u64("addr")) !==
-      stack;
+  if (areas !== undefined) {
+    return !areas.owned({ stack, vm: task.u64("stack_vm_area") });
+  }
+  return stack === 0n || task.number("usage.refs.counter") === 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
+import type { StackAreas } from "./stack_areas.ts";
 import { livesUnlisted } from "./task_memory.ts";
 
 const TYPES = fixtureTypes({
@@ -25,8 +26,16 @@ const TYPES = fixtureTypes({
 });
 const STACK = 0xffff_c900_0000_4000n;
 
-/** Whether a sleeping kernel thread lives, after these words were changed. */
-function lives(words: Record<string, number | bigint>, double = false) {
+/**
+ * Whether a sleeping kernel thread lives, after these words were changed.
+ *
+ * @param mapped whether this kernel maps stacks page by page
+ */
+function lives(
+  words: Record<string, number | bigint>,
+  double = false,
+  mapped = true,
+) {
   const guest = new FixtureGuest(TYPES);
   const task = guest.create("task_struct");
   const area = guest.create("vm_struct");
@@ -43,22 +52,41 @@ function lives(words: Record<string, number | bigint>, double = false) {
   set("signal", 1n);
   set("se", 1000n);
   for (const [member, value] of Object.entries(words)) set(member, value);
-  return livesUnlisted(guest.kernel.object("task_struct", task), double);
+  const owned: StackAreas["owned"] = ({ stack, vm }) =>
+    stack === STACK || vm === area;
+  return livesUnlisted(
+    guest.kernel.object("task_struct", task),
+    double,
+    mapped ? { owned } : undefined,
+  );
 }
 
 Deno.test("what is no task, or none any more, does not live", () => {
   assert.equal(lives({}), true);
-  assert.equal(lives({ stack: 0n, usage: 0 }), false);
-  assert.equal(lives({ signal: 0n }), false);
-  assert.equal(lives({ usage: 0, stack_vm_area: 0n }), false);
-  assert.equal(lives({ exit_state: 0x20, __state: 0x80, stack: 0n }), false);
+  const ended = { stack: 0n, stack_vm_area: 0n };
+  assert.equal(lives(ended), false);
+  assert.equal(lives({ ...ended, exit_state: 0x20, __state: 0x80 }), false);
+  // Memory that was something else before.
+  assert.equal(lives({ stack: 1n, stack_vm_area: 2n }), false);
 });
 
 Deno.test("a hidden task lives, whatever single words of it say", () => {
-  assert.equal(lives({ usage: 0 }), true);
+  for (const word of ["usage", "stack", "stack_vm_area", "signal"]) {
+    const zero = word === "usage" ? 0 : 0n;
+    assert.equal(lives({ [word]: zero }), true, word);
+    assert.equal(lives({ [word]: zero, usage: 0 }), true, word);
+  }
   // It has the marks of one that ended, and a stack to run on.
   assert.equal(lives({ exit_state: 0x20, __state: 0x81 }), true);
   assert.equal(lives({ exit_state: 0x10, __state: 0x80 }), true);
+  assert.equal(lives({ exit_state: 0x10, __state: 0x80, stack: 0n }), true);
+});
+
+Deno.test("without mapped stacks, a task lives by its stack and references", () => {
+  assert.equal(lives({}, false, false), true);
+  assert.equal(lives({ signal: 0n }, false, false), true);
+  assert.equal(lives({ stack: 0n }, false, false), false);
+  assert.equal(lives({ usage: 0 }, false, false), false);
 });
 
 Deno.test("a task is new in one state only", () => {

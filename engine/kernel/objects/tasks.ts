@@ -68,7 +68,7 @@ export function hasEnded(task: KernelObject): boolean {
   if (state !== undefined && (task.number(state) & TASK_DEAD) === 0) {
     return false;
   }
-  return ["mm", "files", "fs", "stack"].every((member) =>
+  return ["mm", "files", "fs", "stack", "stack_vm_area"].every((member) =>
     !task.has(member) || task.u64(member) === 0n
   );
 }

@@ -8,7 +8,7 @@ import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { wholeTable } from "../patching/module_tables.ts";
-import { inImage, variable } from "../symbols/required.ts";
+import { hasMember, inImage, variable } from "../symbols/required.ts";
 
 /** A function attached to a tracepoint. */
 export interface TracepointProbe {
@@ -76,7 +76,11 @@ export function tracepoints(kernel: Kernel): bigint[] {
  */
 export function moduleTracepoints(kernel: Kernel, module: bigint): bigint[] {
   const at = kernel.object("module", module);
-  if (!at.has("num_tracepoints")) return [];
+  const has = hasMember(kernel, "module", "num_tracepoints", [
+    "__start___tracepoints_ptrs",
+    "tracepoint_module_notify",
+  ]);
+  if (!has) return [];
   const count = at.number("num_tracepoints");
   wholeSize(
     count,

@@ -8,13 +8,18 @@
 import { allocateList, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../core/kernel.ts";
-import { together } from "../symbols/required.ts";
+import { hasMember, together } from "../symbols/required.ts";
 import { wholeTable } from "./module_tables.ts";
 
 /** sizeof(struct jump_entry): two distances and a key. */
 const ENTRY = 16;
+/** What jump_entry_set_init sets in the key. */
+const INIT = 2;
 /** More entries than any kernel has; those of distributions have 30,000. */
 const MOST_LABELS = 1 << 20;
+
+/** Functions of kernels that have jump labels. */
+const WITNESSES = ["arch_jump_label_transform", "jump_label_update"];
 
 /** A place that holds either a no-op or a jump to `target`. */
 export interface JumpSite {
@@ -22,6 +27,8 @@ export interface JumpSite {
   readonly code: bigint;
   /** GVA of the jump's target when it is switched on. */
   readonly target: bigint;
+  /** Whether the kernel has marked it as one in init code. */
+  readonly init: boolean;
 }
 
 /**
@@ -33,7 +40,7 @@ export function jumpSites(kernel: Kernel): JumpSite[] {
   const table = together(
     kernel.symbols,
     ["__start___jump_table", "__stop___jump_table"],
-    ["arch_jump_label_transform", "jump_label_update"],
+    WITNESSES,
   );
   if (table === undefined) return [];
   const [start, stop] = table;
@@ -44,7 +51,7 @@ export function jumpSites(kernel: Kernel): JumpSite[] {
 /** A module's jump labels, including those in its init code. */
 export function moduleJumpSites(kernel: Kernel, module: bigint): JumpSite[] {
   const at = kernel.object("module", module);
-  if (!at.has("jump_entries")) return [];
+  if (!hasMember(kernel, "module", "jump_entries", WITNESSES)) return [];
   const entries = at.u64("jump_entries");
   const count = at.number("num_jump_entries");
   wholeTable(kernel, module, "__jump_table", entries, count * ENTRY);
@@ -61,5 +68,6 @@ function read(kernel: Kernel, start: bigint, count: number): JumpSite[] {
   return allocateList(count, MOST_LABELS, start, (i) => ({
     code: gva(ENTRY * i),
     target: gva(ENTRY * i + 4),
+    init: (view.getUint32(ENTRY * i + 8, true) & INIT) !== 0,
   }), { budget: space.budget });
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import { keepsSections, moduleSections } from "./module_sections.ts";
@@ -124,6 +125,17 @@ export function dataInText(
   const own = sections.find(({ name }) => name === THIS_MODULE);
   if (own?.address !== gva) {
     throw new KernelError("its sections are not those that it was loaded with");
+  }
+  // The first section lies at the very start (layout_sections).
+  const stray = text.find(({ start }) =>
+    !sections.some(({ address }) => address === start)
+  );
+  if (stray !== undefined) {
+    throw new KernelError(
+      `it claims text from ${
+        hex(stray.start)
+      } on, where none of its sections begins`,
+    );
   }
   return sections.find(({ name, address }) =>
     DATA.test(name) &&

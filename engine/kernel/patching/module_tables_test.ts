@@ -217,10 +217,10 @@ function loaded(...names: string[]) {
     guest.setU64(attrs + BigInt(8 + 16 * i), guest.text(name));
     guest.setU64(attrs + BigInt(16 + 16 * i), base + BigInt(i * 0x100));
   });
-  const within = (size: bigint) =>
+  const within = (size: bigint, from = 0n) =>
     dataInText(guest.kernel, {
       gva: module,
-      text: [{ start: base, end: base + size }],
+      text: [{ start: base + from, end: base + size }],
     })?.name;
   return { guest, attrs, within };
 }
@@ -232,6 +232,14 @@ Deno.test("a module's text ends where its data begin", () => {
   assert.equal(loaded(".text").within(0x101n), ".gnu.linkonce.this_module");
   for (const name of [".note.Linux", ".data", "__mcount_loc", ".bss"]) {
     assert.equal(loaded(".text", name).within(0x180n), name);
+  }
+});
+
+Deno.test("a module's text begins where one of its sections does", () => {
+  const { within } = loaded(".text", ".text.unlikely", ".rodata");
+  assert.equal(within(0x200n), undefined);
+  for (const from of [-0x1000n, -8n, 8n]) {
+    assert.throws(() => within(0x200n, from), /none of its sections begins$/);
   }
 });
 

@@ -8,6 +8,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
+import type { Types } from "../btf/types.ts";
 import type { Symbols } from "./symbols.ts";
 
 /** Those that are the kernel's own, not a module's. */
@@ -51,6 +52,29 @@ export function together(
     `the kernel's symbols have ${witness} but no ${
       missing.join(", ")
     }: they are damaged, or were changed`,
+  );
+}
+
+/**
+ * Whether a struct has a member that kernels have which were built with what it
+ * belongs to.
+ *
+ * @param witnesses symbols that only such a kernel has
+ * @throws {KernelError} when the types lack it although a witness is there.
+ */
+export function hasMember(
+  { types, symbols }: { readonly types: Types; readonly symbols: Symbols },
+  struct: string,
+  path: string,
+  witnesses: readonly string[],
+): boolean {
+  if (types.tryOffset(struct, path) !== undefined) return true;
+  const witness = witnesses.find((name) =>
+    symbols.tryAddress(name) !== undefined
+  );
+  if (witness === undefined) return false;
+  throw new KernelError(
+    `the kernel's symbols have ${witness}, but its types no ${struct}.${path}: they are damaged, or were changed`,
   );
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FixtureGuest, fixtureTypes } from "../core/kernel_fixture.ts";
-import { together, variable } from "./required.ts";
+import { hasMember, together, variable } from "./required.ts";
 
 /** The symbols of a kernel that has these, in this order. */
 function symbols(...names: string[]) {
@@ -19,6 +19,18 @@ Deno.test("a variable without a symbol is absent only if nothing needs it", () =
   for (const witness of ["get_kprobe", "aggr_kprobe"]) {
     assert.throws(() => find("kprobe_tablf", witness), /but no kprobe_table/);
   }
+});
+
+Deno.test("a member is absent only if nothing needs it", () => {
+  const types = fixtureTypes({
+    module: { size: 8, members: { a: [0, "u64"] } },
+  });
+  const has = (path: string, ...names: string[]) =>
+    hasMember({ types, symbols: symbols(...names) }, "module", path, ["fills"]);
+  assert.equal(has("a", "fills"), true);
+  assert.equal(has("a"), true);
+  assert.equal(has("b"), false);
+  assert.throws(() => has("b", "fills"), /have fills, but .* no module\.b/);
 });
 
 Deno.test("a variable with two symbols is neither of them", () => {

@@ -30,6 +30,7 @@ function textOf(
     overrun: counts.overruns,
     expected: counts.entries,
     lost: 0,
+    still: true,
   };
   writeBuffers(
     { columns, arena, cpus: [cpu] },

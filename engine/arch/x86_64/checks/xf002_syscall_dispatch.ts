@@ -7,7 +7,11 @@ import {
   syscallTables,
   tracedSyscalls,
 } from "../../../kernel/objects/syscalls.ts";
-import { type Dispatch, dispatch } from "../kernel/syscall_dispatch.ts";
+import {
+  type Dispatch,
+  dispatch,
+  DISPATCH_NUMBERS,
+} from "../kernel/syscall_dispatch.ts";
 import type { CheckContext } from "../../../detect/core/context.ts";
 import { hexDigits } from "../../../base/hex.ts";
 import { variable } from "../../../kernel/symbols/required.ts";
@@ -78,59 +82,132 @@ export const syscallDispatch: Check = {
 function judgeDispatch(
   context: CheckContext,
   report: Report,
-  { symbol, exits }: Dispatch,
+  { symbol, exits, lost }: Dispatch,
   prefixes: readonly string[],
 ): void {
   const { kernel } = context;
   const starts = new Set(functionStarts(kernel, prefixes));
   // For unknown numbers it returns, through a thunk where return thunks are in
   // use.
-  for (const name of ["__x86_return_thunk", "srso_return_thunk"]) {
-    kernel.symbols.addresses(name).forEach((gva) => starts.add(gva));
+  const none = new Set<bigint>(
+    [
+      "__x86_return_thunk",
+      "srso_return_thunk",
+      ...kernel.arch.syscalls.notImplemented,
+    ].flatMap((name) => [...kernel.symbols.addresses(name)]),
+  );
+  none.forEach((gva) => starts.add(gva));
+  const found: OwnFunctions[] = [];
+  if (symbol === "x64_sys_call") {
+    report.part("the function of each number", () => {
+      found.push(new OwnFunctions(context, starts));
+    });
   }
-  const table = symbol === "x64_sys_call"
-    ? syscallTables(kernel).find((t) => t.symbol === "sys_call_table")
-    : undefined;
-  const traced = symbol === "x64_sys_call" ? tracedSyscalls(kernel) : undefined;
+  const own = found.at(0);
   if (exits.length < FEWEST) {
     report.unjudged(
       symbol,
       `its text leads to ${exits.length} functions only: it is damaged, or compiled in a way that is not known`,
     );
   }
+  const at = (gva: bigint) =>
+    `${symbol}+0x${(gva - kernel.symbols.address(symbol)).toString(16)}`;
+  for (const { at: gva, why, numbers } of lost) {
+    // Some compilers have it return for numbers that do not exist.
+    const absent = why === "a return" && numbers.includes(DISPATCH_NUMBERS - 1);
+    const left = absent
+      ? numbers.filter((nr) => own?.exists(nr) === true)
+      : numbers;
+    if (left.length === 0) continue;
+    report.passing(
+      `${at(gva)} (${numbersOf(left, own?.nameOf(left))})`,
+      `these numbers come to ${why} there, and cannot be followed any further`,
+    );
+  }
   for (const exit of exits) {
-    const name = exit.numbers.length === 1
-      ? traced?.get(exit.numbers[0])
-      : undefined;
-    const own = name === undefined
+    const groups = new Map<string | undefined, number[]>();
+    for (const nr of exit.numbers) {
+      const expected = own?.of(nr);
+      const group = groups.get(expected);
+      if (group === undefined) groups.set(expected, [nr]);
+      else group.push(nr);
+    }
+    if (groups.size === 0) groups.set(undefined, []);
+    for (const [expected, numbers] of groups) {
+      const where = `${at(exit.from)} (${
+        numbersOf(numbers, own?.nameOf(numbers))
+      })`;
+      judgeEntry(context, {
+        ...report,
+        finding: (finding) =>
+          report.finding({
+            ...finding,
+            found: `${finding.found} (${hexDigits(exit.bytes, " ")})`,
+          }),
+      }, { where, address: exit.from, target: exit.target, expected, starts });
+      if (own === undefined || expected !== undefined) continue;
+      if (!none.has(exit.target)) {
+        report.unjudged(
+          where,
+          "neither sys_call_table nor Ftrace's metadata says which function it has",
+        );
+      }
+    }
+  }
+}
+
+/**
+ * The function that each number has by the table that the kernel was built
+ * with, and by Ftrace's metadata.
+ */
+class OwnFunctions {
+  readonly #context: CheckContext;
+  readonly #starts: ReadonlySet<bigint>;
+  readonly #entries: readonly bigint[];
+  readonly #traced: ReadonlyMap<number, string> | undefined;
+
+  /** @throws {KernelError} when the table's symbol alone is missing. */
+  constructor(context: CheckContext, starts: ReadonlySet<bigint>) {
+    const { kernel } = context;
+    // Nothing calls through it, but it is always built (syscall_64.c).
+    variable(kernel.symbols, "sys_call_table", ["x64_sys_call"]);
+    this.#context = context;
+    this.#starts = starts;
+    this.#entries = syscallTables(kernel)
+      .find(({ symbol }) => symbol === "sys_call_table")?.entries ?? [];
+    this.#traced = tracedSyscalls(kernel);
+  }
+
+  /** Symbol of a number's function; `undefined` when nothing says. */
+  of(number: number): string | undefined {
+    const { kernel } = this.#context;
+    const traced = this.#traced?.get(number);
+    const own = traced === undefined
       ? undefined
-      : kernel.arch.syscalls.names.entry(name);
-    // The table holds the same functions as the kernel was built with.
-    const listed = exit.numbers.length === 1
-      ? table?.entries[exit.numbers[0]]
+      : kernel.arch.syscalls.names.entry(traced);
+    if (own !== undefined && kernel.symbols.tryAddress(own) !== undefined) {
+      return own;
+    }
+    const listed = this.#entries[number];
+    return listed !== undefined && this.#starts.has(listed)
+      ? kernel.symbols.lookup(listed)?.name
       : undefined;
-    const expected = own !== undefined &&
-        kernel.symbols.tryAddress(own) !== undefined
-      ? own
-      : listed !== undefined && starts.has(listed)
-      ? context.code.at(listed).symbol
-      : undefined;
-    judgeEntry(context, {
-      ...report,
-      finding: (finding) =>
-        report.finding({
-          ...finding,
-          found: `${finding.found} (${hexDigits(exit.bytes, " ")})`,
-        }),
-    }, {
-      where: `${symbol}+0x${
-        (exit.from - kernel.symbols.address(symbol)).toString(16)
-      } (${numbersOf(exit.numbers, name)})`,
-      address: exit.from,
-      target: exit.target,
-      expected,
-      starts,
-    });
+  }
+
+  /** Whether a number has a function of its own. */
+  exists(number: number): boolean {
+    const { notImplemented } = this.#context.kernel.arch.syscalls;
+    const { symbols } = this.#context.kernel;
+    const listed = this.#entries[number];
+    if (listed === undefined) return this.#traced?.has(number) === true;
+    return !notImplemented.some((name) =>
+      symbols.addresses(name).includes(listed)
+    );
+  }
+
+  /** Name of a single number; `undefined` for several. */
+  nameOf(numbers: readonly number[]): string | undefined {
+    return numbers.length === 1 ? this.#traced?.get(numbers[0]) : undefined;
   }
 }
 

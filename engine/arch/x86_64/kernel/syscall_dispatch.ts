@@ -17,6 +17,18 @@ export interface Dispatch {
   readonly gva: bigint;
   /** Branches that leave the function. */
   readonly exits: readonly DispatchExit[];
+  /** Where numbers cannot be followed any further. */
+  readonly lost: readonly DispatchLoss[];
+}
+
+/** A place at which some numbers do not go on to a branch that leaves. */
+export interface DispatchLoss {
+  /** GVA of the instruction. */
+  readonly at: bigint;
+  /** What it is: part of a sentence. */
+  readonly why: string;
+  /** System call numbers that come there. */
+  readonly numbers: readonly number[];
 }
 
 /** A branch that leaves the dispatching function. */
@@ -47,13 +59,32 @@ interface State {
 }
 
 const MAX_NUMBER = 0xffff_ffff;
-/** All numbers above this are treated alike. */
-const SHOWN = 1024;
+/** Numbers from this one on are not told apart; no kernel has so many. */
+export const DISPATCH_NUMBERS = 1024;
+
+/**
+ * Instructions beside comparisons and branches that leave the number and the
+ * way as they are: no-ops, ENDBR, and those that keep a frame pointer.
+ */
+function isHarmless(
+  bytes: Uint8Array,
+  at: number,
+  { map, opcode, modrm, rex, length }: Instruction,
+): boolean {
+  if (map === 1) {
+    return opcode === 0x1f || opcode === 0x1e && modrm === 0xfa;
+  }
+  if (map !== 0 || rex !== 0 && rex !== 0x48) return false;
+  // nop, push %rbp, pop %rbp; mov %rsp,%rbp.
+  if (rex === 0) return [0x90, 0x55, 0x5d].includes(opcode);
+  return length === 3 && bytes[at + 1] === 0x89 && modrm === 0xe5;
+}
 
 /**
  * Follows the comparisons of a dispatching function for all numbers at once:
  * compilers turn its switch statement into a search tree of `cmp $nr,%esi` and
- * branches.
+ * branches. Whatever else is among them may change the number, or lead anywhere:
+ * the numbers that come there are lost.
  *
  * @returns `undefined` when this kernel has no such function
  * @throws {KernelError} when its code is not such a tree.
@@ -80,6 +111,7 @@ export function followDispatch(
     number,
     { target: bigint; length: number; numbers: number[] }
   >();
+  const losses = new Map<number, { why: string; numbers: number[] }>();
   const insn = new Instruction();
   const work: State[] = [
     { at: 0, in: { low: 0, high: MAX_NUMBER }, without: [] },
@@ -89,11 +121,19 @@ export function followDispatch(
     if (state === undefined) break;
     let { at, compared, without } = state;
     let { low, high } = state.in;
+    const lose = (why: string) => {
+      const lost = losses.get(at) ?? { why, numbers: [] };
+      lost.numbers.push(...numbersIn({ low, high }, without));
+      losses.set(at, lost);
+    };
     for (;; steps++) {
       if (steps > 200_000) throw odd(symbol, gva, at, "it does not end");
       const length = decode(bytes, at, insn);
-      if (length === 0) throw odd(symbol, gva, at, "unknown instruction");
-      const { map, opcode, modrm, branch } = insn;
+      if (length === 0) {
+        lose("an unknown instruction");
+        break;
+      }
+      const { map, opcode, modrm, rex, branch } = insn;
       if (branch) {
         const distance = signed(
           bytes,
@@ -107,17 +147,24 @@ export function followDispatch(
         let taken: Interval = { low, high };
         let rest: Interval = { low: 1, high: 0 };
         if (condition >= 0) {
-          if (compared === undefined) {
-            throw odd(symbol, gva, at, "branch without a comparison");
-          }
-          const split = splitBy(condition, compared, low, high);
-          if (split === undefined) {
-            throw odd(symbol, gva, at, "condition that was not expected");
+          const split = compared === undefined
+            ? undefined
+            : splitBy(condition, compared, low, high);
+          if (compared === undefined || split === undefined) {
+            lose(
+              compared === undefined
+                ? "a branch without a comparison"
+                : "a condition that was not expected",
+            );
+            break;
           }
           [taken, rest] = split;
           // A number that takes the `je` no longer reaches the next
           // instruction, even when it is in the middle of the interval.
           if ((condition | 1) === 5) without = [...without, compared];
+        } else if (opcode >= 0xe0 && opcode <= 0xe3) {
+          lose("a loop");
+          break;
         }
         const equal = condition === 4;
         if (taken.low <= taken.high) {
@@ -125,10 +172,7 @@ export function followDispatch(
           if (leaves && !isFtraceCall(opcode, map, at, bytes)) {
             const exit = exits.get(at) ??
               { target: gva + BigInt(to), length, numbers: [] };
-            const last = Math.min(taken.high, SHOWN - 1);
-            for (let nr = taken.low; nr <= last; nr++) {
-              if (equal || !without.includes(nr)) exit.numbers.push(nr);
-            }
+            exit.numbers.push(...numbersIn(taken, equal ? [] : without));
             exits.set(at, exit);
           } else if (!leaves) {
             work.push({
@@ -147,34 +191,68 @@ export function followDispatch(
         if (low > high) break;
         if (condition === 5) without = without.filter((nr) => nr !== compared);
       } else if (
+        // cmp $number,%esi
         map === 0 && (opcode === 0x81 || opcode === 0x83) &&
-        (modrm & 0xf8) === 0xf8
+        modrm === 0xfe && rex === 0 && length === insn.immediateSize + 2
       ) {
         compared = signed(
           bytes,
           at + insn.immediateAt,
           insn.immediateSize,
         ) >>> 0;
-      } else if (map === 0 && opcode === 0x85 && modrm === 0xf6) {
-        compared = 0; // test %esi,%esi
       } else if (
-        map === 0 && (opcode === 0xc3 || opcode === 0xcc || opcode === 0xc2)
+        map === 0 && opcode === 0x85 && modrm === 0xf6 && length === 2
       ) {
+        compared = 0; // test %esi,%esi
+      } else if (!isHarmless(bytes, at, insn)) {
+        lose(whatIs(insn));
         break;
       }
       at += length;
     }
   }
+  const inOrder = <T>(found: ReadonlyMap<number, T>) =>
+    [...found].sort(([a], [b]) => a - b);
+  const once = (numbers: readonly number[]) =>
+    [...new Set(numbers)].sort((a, b) => a - b);
   return {
     symbol,
     gva,
-    exits: [...exits].sort(([a], [b]) => a - b).map(([at, exit]) => ({
+    exits: inOrder(exits).map(([at, exit]) => ({
       from: gva + BigInt(at),
       bytes: bytes.slice(at, at + exit.length),
       target: exit.target,
-      numbers: [...new Set(exit.numbers)].sort((a, b) => a - b),
+      numbers: once(exit.numbers),
+    })),
+    lost: inOrder(losses).map(([at, { why, numbers }]) => ({
+      at: gva + BigInt(at),
+      why,
+      numbers: once(numbers),
     })),
   };
+}
+
+/** The numbers of an interval, up to those that are not told apart. */
+function numbersIn(
+  { low, high }: Interval,
+  without: readonly number[],
+): number[] {
+  const numbers: number[] = [];
+  const last = Math.min(high, DISPATCH_NUMBERS - 1);
+  for (let nr = low; nr <= last; nr++) {
+    if (!without.includes(nr)) numbers.push(nr);
+  }
+  return numbers;
+}
+
+/** What an instruction is at which numbers are lost. */
+function whatIs({ map, opcode, modrm }: Instruction): string {
+  if (map !== 0) return "another instruction than a comparison or a branch";
+  if (opcode === 0xc3 || opcode === 0xc2) return "a return";
+  if (opcode === 0xcc) return "a breakpoint";
+  const kind = modrm >> 3 & 7;
+  if (opcode === 0xff && kind >= 2 && kind <= 5) return "an indirect branch";
+  return "another instruction than a comparison or a branch";
 }
 
 /** The call at the start of the function is that of Ftrace. */

@@ -87,11 +87,78 @@ Deno.test("a redirected branch shows its number and its bytes", () => {
   assert.equal(bent?.bytes[0], 0xe9);
 });
 
-Deno.test("code that is not such a tree is refused", () => {
-  for (const bytes of [[0x74, 0x02, 0xc3], [0x06], [0xeb, 0xfe]]) {
-    assert.throws(
-      () => followDispatch("x64_sys_call", TEXT, Uint8Array.from(bytes)),
-      KernelError,
-    );
+/** Numbers by what becomes of them: each of them once. */
+function fates(bytes: Uint8Array): { of: (nr: number) => string } {
+  const { exits, lost } = followDispatch("x64_sys_call", TEXT, bytes);
+  const all = new Map<number, string>();
+  const add = (numbers: readonly number[], fate: string) => {
+    for (const nr of numbers) {
+      assert.equal(all.has(nr), false, `${nr} comes to two places`);
+      all.set(nr, fate);
+    }
+  };
+  for (const { numbers, target } of exits) {
+    add(numbers, `0x${(target - TEXT).toString(16)}`);
   }
+  for (const { numbers, why } of lost) add(numbers, why);
+  for (let nr = 0; nr < 1024; nr++) assert.ok(all.has(nr), `${nr} is missing`);
+  return { of: (nr) => all.get(nr) ?? "" };
+}
+
+Deno.test("no number is passed over, whatever is in its way", () => {
+  // The jumps of read and getcwd are the first two.
+  const jump = tree().indexOf(0xe9, tree().indexOf(0xe9) + 1);
+  const ways: readonly (readonly [string, readonly number[]])[] = [
+    ["a return", [0xc3]],
+    ["a breakpoint", [0xcc]],
+    ["an indirect branch", [0xff, 0xe0]], // jmp *%rax
+    ["an indirect branch", [0xff, 0xd0]], // call *%rax
+    ["another instruction", [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ["another instruction", [0x31, 0xf6]], // xor %esi,%esi
+    ["another instruction", [0x00, 0x00]],
+    ["another instruction", [0x41, 0x83, 0xfe, 1]], // cmp $1,%r14d
+    ["another instruction", [0x83, 0xff, 1]], // cmp $1,%edi
+    ["an unknown instruction", [0x06]],
+  ];
+  for (const [why, bytes] of ways) {
+    const changed = tree();
+    changed.set(bytes, jump);
+    const { of } = fates(changed);
+    assert.match(of(79), new RegExp(`^${why}`), `${bytes}`);
+    assert.equal(of(0), "0x1000");
+  }
+});
+
+Deno.test("no-ops and a frame pointer are no obstacle", () => {
+  const before = [
+    [0xf3, 0x0f, 0x1e, 0xfa],
+    [0x55],
+    [0x48, 0x89, 0xe5],
+    [0x66, 0x90],
+    [0x0f, 0x1f, 0x40, 0x00],
+  ];
+  for (const bytes of before) {
+    const { of } = fates(Uint8Array.from([...bytes, ...tree()]));
+    assert.equal(of(79), `0x${(0x3000 + bytes.length).toString(16)}`);
+  }
+});
+
+Deno.test("code that is not such a tree loses every number", () => {
+  const odd: readonly (readonly [string, readonly number[]])[] = [
+    ["a branch without a comparison", [0x74, 0x02, 0xc3]],
+    ["an unknown instruction", [0x06]],
+    ["a loop", [0xe2, 0xfe]],
+    ["a condition that was not expected", [0x83, 0xfe, 1, 0x70, 0]],
+    ["an unknown instruction", []],
+  ];
+  for (const [why, bytes] of odd) {
+    assert.equal(fates(Uint8Array.from(bytes)).of(0), why);
+  }
+});
+
+Deno.test("code that does not end is refused", () => {
+  assert.throws(
+    () => followDispatch("x64_sys_call", TEXT, Uint8Array.from([0xeb, 0xfe])),
+    KernelError,
+  );
 });
