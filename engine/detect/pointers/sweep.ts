@@ -17,6 +17,8 @@ const MOST_HITS = 200_000;
 /** How far from an object's list node its functions may lie, in bytes. */
 const BEFORE = 256;
 const AFTER = 512;
+/** How far from its start a table of functions has one, in bytes. */
+const TABLE = 512;
 
 /** A word that leads to such code. */
 export interface Reference {
@@ -186,20 +188,40 @@ function functionNear(
   const to = clip(gva + BigInt(AFTER));
   // A symbol of the module's own may say that it ends before it begins.
   if (to <= from) return undefined;
-  const bytes = readable(() => kernel.space.bytes(from, Number(to - from)));
-  if (bytes === undefined) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  let best: bigint | undefined;
-  let distance = Infinity;
-  for (let at = 0; at + 8 <= bytes.length; at += 8) {
-    const word = view.getBigUint64(at, true);
-    const found = suspectAt(all, word);
-    if (found === undefined || !found.text || found.module !== module) continue;
-    const { offset, symbol: name } = code.at(word);
-    // Books about code hold addresses within functions.
-    if (name !== undefined && offset !== 0) continue;
-    const far = Math.abs(Number(from - gva) + at);
-    if (far < distance) [best, distance] = [word, far];
+  const wordsOf = (first: bigint, past: bigint) => {
+    const bytes = readable(() =>
+      kernel.space.bytes(first, Number(past - first))
+    );
+    return bytes === undefined ? [] : words(bytes).map((word, i) => ({
+      word,
+      far: Math.abs(Number(first - gva) + 8 * i),
+      to: suspectAt(all, word),
+    })).filter(({ to }) => to !== undefined && to.module === module);
+  };
+  // Books about code hold addresses within functions.
+  const isFunction = (gva: bigint) => {
+    const { offset, symbol } = code.at(gva);
+    return symbol === undefined || offset === 0;
+  };
+  const near = wordsOf(from, to).sort((a, b) => a.far - b.far);
+  const direct = near.find(({ word, to }) => to?.text && isFunction(word));
+  if (direct !== undefined) return direct.word;
+  // An object without functions of its own has a table of them.
+  for (const { word, to: data } of near) {
+    if (data === undefined || data.text || word % 8n !== 0n) continue;
+    const past = word + BigInt(TABLE);
+    const function_ = wordsOf(word, past < data.end ? past : data.end)
+      .find(({ word, to }) => to?.text && isFunction(word));
+    if (function_ !== undefined) return function_.word;
   }
-  return best;
+  return undefined;
+}
+
+/** The little-endian words of some bytes. */
+function words(bytes: Uint8Array): bigint[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return Array.from(
+    { length: Math.floor(bytes.length / 8) },
+    (_, i) => view.getBigUint64(8 * i, true),
+  );
 }

@@ -12,6 +12,8 @@ import type { Kernel } from "../core/kernel.ts";
 import { listNodes, steady } from "../core/lists.ts";
 import type { KernelObject } from "../core/object.ts";
 import { readable } from "../core/present.ts";
+import { cpuFreeBlocks } from "./cpu_free_pages.ts";
+import { sheafObjects } from "./slab_sheaves.ts";
 
 /** More caches than a kernel has. */
 const CACHES = { limit: 65536 };
@@ -19,6 +21,8 @@ const CACHES = { limit: 65536 };
 const MOST_OBJECTS = 1 << 15;
 /** MAX_ORDER of the page allocator. */
 const MOST_ORDER = 10;
+/** Orders of the blocks of several pages that the lists of CPUs hold. */
+const BLOCKS = [1, 2, 3, 9];
 /** Pages of the largest slab: MAX_ORDER allocations. */
 const MOST_PAGES = 1 << 10;
 
@@ -60,6 +64,8 @@ export class PageUses {
   readonly #struct: bigint;
   readonly #caches: ReadonlySet<bigint>;
   readonly #free = new Map<bigint, ReadonlySet<bigint>>();
+  #blocks: ReadonlyMap<bigint, number> | undefined;
+  readonly #sheaves = new Map<bigint, ReadonlySet<bigint>>();
 
   /** @throws {KernelError} when this kernel's struct page is not understood. */
   constructor(kernel: Kernel) {
@@ -151,7 +157,20 @@ export class PageUses {
     const { space } = this.#kernel;
     const linked = (at: bigint, back: bigint) =>
       readable(() => space.u64(space.u64(at) + back)) === node;
-    return linked(node, 8n) && linked(node + 8n, 0n);
+    return linked(node, 8n) && linked(node + 8n, 0n) || this.#isTail(index);
+  }
+
+  /**
+   * Whether a page is behind the first one in a block of free pages on a list of
+   * a CPU.
+   */
+  #isTail(index: number): boolean {
+    this.#blocks ??= cpuFreeBlocks(this.#kernel);
+    for (const order of BLOCKS) {
+      const head = this.#page(index - index % 2 ** order);
+      if (this.#blocks.get(head.gva) === order) return true;
+    }
+    return false;
   }
 
   /** Name of the cache that an object in the direct map belongs to. */
@@ -219,6 +238,7 @@ export class PageUses {
       ? slab.number("objects") - slab.number("inuse")
       : free.size;
     if (counted !== free.size) free.clear();
+    for (const gva of this.#inSheaves(cache)) free.add(gva);
     if (!cache.has("cpu_slab")) return free;
     const cpuSlab = cache.u64("cpu_slab");
     for (const offset of kernel.perCpuOffsets) {
@@ -227,6 +247,15 @@ export class PageUses {
       const member = own.has("slab") ? "slab" : "page";
       if (readable(() => own.u64(member)) !== slab.gva) continue;
       this.#follow(cache, own.u64("freelist"), free);
+    }
+    return free;
+  }
+
+  #inSheaves(cache: KernelObject): ReadonlySet<bigint> {
+    let free = this.#sheaves.get(cache.gva);
+    if (free === undefined) {
+      free = sheafObjects(this.#kernel, cache);
+      this.#sheaves.set(cache.gva, free);
     }
     return free;
   }

@@ -14,7 +14,7 @@ import { attachTo, bootGuest, KERNELS, NEWEST } from "../support_fixture.ts";
  * of objects of one size are merged, so that not all have their own name.
  */
 const WAYS: readonly (readonly [string, RegExp, string])[] = [
-  ["pack", /^(ptype_all|net_hotdata\+)/, "packet"],
+  ["pack", /^(ptype_all|net_hotdata\+|init_net)/, "packet"],
   ["heap", /^kmalloc-/, "det_packet"],
   ["fop", /^kmalloc-/, "det_read"],
   ["seq", /^seq_file 0x[0-9a-f]+: op$|^\w+ 0x/, "seq_ops"],
@@ -31,7 +31,8 @@ const WAYS: readonly (readonly [string, RegExp, string])[] = [
   ["thread", /^stack of process \d+ \(kworker\/9:1\), /, "det_thread"],
   ["binfmt", /^formats$/, "format"],
   ["cpuhp", /^cpuhp_hp_states\+/, "det_online"],
-  ["input", /^kmalloc-/, "handler"],
+  // Without an input device there is only the list of handlers.
+  ["input", /^kmalloc-|^input_handler_list/, "handler"],
   ["misc", /^misc_list$/, "misc"],
   ["dentry", /^dentry 0x[0-9a-f]+: d_op$/, "dops"],
   ["aops", /i_data\.a_ops$/, "aops"],
