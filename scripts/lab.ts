@@ -35,7 +35,7 @@ lab.command("up")
   .argument("<name>", "name of the guest")
   .option(
     "--kernel <version>",
-    'series of a Debian kernel (6.1, 6.12), path of a vmlinuz, or "none" (firmware only)',
+    'series of a Debian kernel (6.1, 6.12), "sid" (the newest), path of a vmlinuz, or "none" (firmware only)',
     "6.1",
   )
   .option("--mem <size>", "memory, such as 512M or 4G", "512M")

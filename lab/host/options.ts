@@ -21,7 +21,7 @@ export interface GuestOptions {
   /** Letters, digits, "-", "_" and "."; default: a unique name. */
   readonly name?: string;
   /**
-   * A series ("6.1", "6.12"), the path of a vmlinuz, or "none" for a machine
+   * A series ("6.1", "6.12"), "sid" for the newest one, the path of a vmlinuz, or "none" for a machine
    * that stays in its firmware. Default "6.1".
    */
   readonly kernel?: string;

@@ -8,6 +8,7 @@
 import {
   type AptSource,
   formatDeb822,
+  ofSuite,
   parseDeb822,
   parseOneLine,
   withBackports,
@@ -130,25 +131,29 @@ export function parseOffers(text: string): Offer[] {
  * includes backports), then that once more after refreshing its lists.
  * `attempt` returns `undefined` when the package is not on offer. Refreshing
  * also helps when a download failed because the lists were out of date.
+ *
+ * @param suite another suite on the mirrors of this release, such as `sid`: then
+ *   only that one is asked
  */
 export async function withApt<T>(
   attempt: (apt: Apt) => Promise<T | undefined>,
   onProgress: OnProgress,
+  suite?: string,
 ): Promise<T | undefined> {
   try {
-    const found = await attempt(new Apt());
+    const found = suite === undefined ? await attempt(new Apt()) : undefined;
     if (found !== undefined) return found;
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
   }
-  const refreshed = await privateApt(onProgress, false);
+  const refreshed = await privateApt(onProgress, false, suite);
   try {
     const found = await attempt(refreshed.apt);
     if (found !== undefined || refreshed.updated) return found;
   } catch (error) {
     if (!(error instanceof LabError) || refreshed.updated) throw error;
   }
-  return attempt((await privateApt(onProgress, true)).apt);
+  return attempt((await privateApt(onProgress, true, suite)).apt);
 }
 
 /**
@@ -158,15 +163,20 @@ export async function withApt<T>(
 async function privateApt(
   onProgress: OnProgress,
   refresh: boolean,
+  suite?: string,
 ): Promise<{ apt: Apt; updated: boolean }> {
-  const sources = withBackports(hostSources(), hostCodename());
+  const sources = suite === undefined
+    ? withBackports(hostSources(), hostCodename())
+    : ofSuite(hostSources(), hostCodename(), suite);
   if (sources.length === 0) {
     throw new LabError(
       "no package sources of this Debian release are set up on this machine; " +
         "add them below /etc/apt, or give --kernel PATH-TO-VMLINUZ",
     );
   }
-  const root = `${cacheDirectory()}/apt`;
+  const root = `${cacheDirectory()}/apt${
+    suite === undefined ? "" : `-${suite}`
+  }`;
   for (const folder of ["sources", "state/lists", "cache/archives/partial"]) {
     Deno.mkdirSync(`${root}/${folder}`, { recursive: true });
   }

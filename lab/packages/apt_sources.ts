@@ -109,12 +109,7 @@ export function withBackports(
   sources: readonly AptSource[],
   codename: string,
 ): AptSource[] {
-  const of = (suite: string) =>
-    sources.filter((source) => source.suites.includes(suite));
-  const release =
-    [codename, "stable", "oldstable"].map(of).find((found) =>
-      found.length > 0
-    ) ?? [];
+  const release = ofRelease(sources, codename);
   const own = sources.filter((source) =>
     release.includes(source) ||
     source.suites.some((suite) => suite.startsWith(`${codename}-`)) ||
@@ -131,6 +126,33 @@ export function withBackports(
       components: ["main"],
     })),
   ];
+}
+
+/**
+ * Another suite, on the mirrors that the host uses for its own release, with the
+ * same keys.
+ */
+export function ofSuite(
+  sources: readonly AptSource[],
+  codename: string,
+  suite: string,
+): AptSource[] {
+  return ofRelease(sources, codename).map((source) => ({
+    ...source,
+    suites: [suite],
+    components: ["main"],
+  }));
+}
+
+function ofRelease(
+  sources: readonly AptSource[],
+  codename: string,
+): readonly AptSource[] {
+  const of = (suite: string) =>
+    sources.filter((source) => source.suites.includes(suite));
+  return [codename, "stable", "oldstable"].map(of).find((found) =>
+    found.length > 0
+  ) ?? [];
 }
 
 function words(text: string): string[] {

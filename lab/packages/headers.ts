@@ -7,7 +7,7 @@
 
 import { withApt } from "./apt.ts";
 import { LabError } from "../host/errors.ts";
-import { findKernel, type Flavour } from "./kernel.ts";
+import { findKernel, type Flavour, UNSTABLE } from "./kernel.ts";
 import { ensureBuildPackages } from "../host/host.ts";
 import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
@@ -32,24 +32,28 @@ export async function kernelHeaders(
   Deno.mkdirSync(`${cacheDirectory()}/headers`, { recursive: true });
   using _held = await lock(`${folder}.lock`);
   if (exists(build)) return build;
-  const found = await withApt(async (apt) => {
-    const [headers] = await apt.offers(`linux-headers-${release}`);
-    if (!headers) return undefined;
-    const names = headers.depends.match(
-      /linux-(headers-[^\s,]*-common|kbuild-[^\s,]+)/g,
-    ) ?? [];
-    const offers = [headers];
-    for (const name of names) {
-      const all = await apt.offers(name);
-      const same = all.find((offer) => offer.version === headers.version);
-      if (!same) return undefined;
-      offers.push(same);
-    }
-    await apt.unpack(offers, folder, onProgress, (tree) => {
-      relocate(tree, folder);
-    });
-    return build;
-  }, onProgress);
+  const found = await withApt(
+    async (apt) => {
+      const [headers] = await apt.offers(`linux-headers-${release}`);
+      if (!headers) return undefined;
+      const names = headers.depends.match(
+        /linux-(headers-[^\s,]*-common|kbuild-[^\s,]+)/g,
+      ) ?? [];
+      const offers = [headers];
+      for (const name of names) {
+        const all = await apt.offers(name);
+        const same = all.find((offer) => offer.version === headers.version);
+        if (!same) return undefined;
+        offers.push(same);
+      }
+      await apt.unpack(offers, folder, onProgress, (tree) => {
+        relocate(tree, folder);
+      });
+      return build;
+    },
+    onProgress,
+    series === UNSTABLE ? UNSTABLE : undefined,
+  );
   if (found) return found;
   throw new LabError(
     `the headers of kernel ${release} are not on offer any more; remove ` +

@@ -14,6 +14,12 @@ import type { OnProgress } from "../host/progress.ts";
 /** The builds of Debian's kernel that the lab can use. */
 export const FLAVOURS = ["amd64", "cloud-amd64"] as const;
 
+/**
+ * The word for the newest kernel of Debian's unstable suite, whose series is not
+ * known before it is fetched.
+ */
+export const UNSTABLE = "sid";
+
 /** A build of Debian's kernel: the general one, or the one for clouds. */
 export type Flavour = typeof FLAVOURS[number];
 
@@ -27,8 +33,8 @@ export interface Kernel {
 }
 
 /**
- * Finds a kernel: a series such as "6.1" is fetched once from Debian's packages
- * and kept in the cache; anything else is the path of a vmlinuz, whose modules
+ * Finds a kernel: a series such as "6.1", or "sid" for the newest kernel, is
+ * fetched once from Debian's packages and kept in the cache; anything else is the path of a vmlinuz, whose modules
  * are looked for in the usual places.
  */
 export async function findKernel(
@@ -36,10 +42,58 @@ export async function findKernel(
   flavour: Flavour,
   onProgress: OnProgress,
 ): Promise<Kernel> {
-  if (!/^\d+\.\d+$/.test(wanted)) return kernelAt(wanted);
+  const unstable = wanted === UNSTABLE;
+  if (!unstable && !/^\d+\.\d+$/.test(wanted)) return kernelAt(wanted);
   const folder = `${cacheDirectory()}/kernels/${wanted}-${flavour}`;
-  if (!exists(folder)) await fetchKernel(wanted, flavour, folder, onProgress);
+  if (!exists(folder)) {
+    const fetch = unstable ? fetchUnstable : fetchKernel;
+    await fetch(wanted, flavour, folder, onProgress);
+  }
   return unpackedKernel(folder);
+}
+
+/**
+ * Fetches the newest kernel of Debian's unstable suite. Its image package is
+ * empty: the vmlinuz is in `linux-binary-*`, the modules in `linux-modules-*`.
+ * Older packages of that suite hold both themselves.
+ */
+async function fetchUnstable(
+  suite: string,
+  flavour: Flavour,
+  folder: string,
+  onProgress: OnProgress,
+): Promise<void> {
+  using _held = await lock(
+    lockOf(folder),
+    () => onProgress(`waiting for another download of ${suite}`),
+  );
+  if (exists(folder)) return;
+  onProgress(`looking for the newest kernel of ${suite}`);
+  const fetched = await withApt(
+    async (apt) => {
+      const [meta] = await apt.offers(`linux-image-${flavour}`);
+      const name = meta?.depends.match(/linux-image-\d[^\s,]*/)?.[0];
+      const [image] = name === undefined ? [] : await apt.offers(name);
+      if (image === undefined) return undefined;
+      const parts = image.depends.match(/linux-(binary|modules)-[^\s,]+/g);
+      const offers: Offer[] = [];
+      for (const part of parts ?? [image.name]) {
+        const all = await apt.offers(part);
+        const same = all.find(({ version }) => version === image.version);
+        if (same === undefined) return undefined;
+        offers.push(same);
+      }
+      await apt.unpack(offers, folder, onProgress, prune);
+      return image;
+    },
+    onProgress,
+    suite,
+  );
+  if (fetched !== undefined) return;
+  throw new LabError(
+    `no kernel (${flavour}) of ${suite} is on offer; try 6.1 or 6.12, or give ` +
+      "a PATH-TO-VMLINUZ",
+  );
 }
 
 async function fetchKernel(
@@ -157,18 +211,28 @@ function prune(folder: string): void {
 }
 
 function unpackedKernel(folder: string): Kernel {
-  const names = [...Deno.readDirSync(`${folder}/boot`)].map((e) => e.name);
-  const name = names.find((name) => name.startsWith("vmlinuz-"));
-  if (!name) {
-    throw new LabError(
-      `${folder} holds no kernel; remove that folder and try again`,
-    );
-  }
-  const release = name.slice("vmlinuz-".length);
+  const names = (path: string) =>
+    exists(path) ? [...Deno.readDirSync(path)].map((e) => e.name) : [];
   // Releases with a merged /usr have the modules below it.
-  const modules = [`${folder}/lib/modules`, `${folder}/usr/lib/modules`]
-    .map((parent) => `${parent}/${release}`).find(exists);
-  return { vmlinuz: `${folder}/boot/${name}`, release, modules };
+  const trees = [`${folder}/lib/modules`, `${folder}/usr/lib/modules`];
+  const name = names(`${folder}/boot`)
+    .find((name) => name.startsWith("vmlinuz-"));
+  if (name !== undefined) {
+    const release = name.slice("vmlinuz-".length);
+    const modules = trees.map((tree) => `${tree}/${release}`).find(exists);
+    return { vmlinuz: `${folder}/boot/${name}`, release, modules };
+  }
+  // Unstable has the image beside the modules.
+  for (const tree of trees) {
+    for (const release of names(tree)) {
+      const modules = `${tree}/${release}`;
+      const vmlinuz = `${modules}/vmlinuz`;
+      if (exists(vmlinuz)) return { vmlinuz, release, modules };
+    }
+  }
+  throw new LabError(
+    `${folder} holds no kernel; remove that folder and try again`,
+  );
 }
 
 /** The user's own kernel. */
@@ -180,8 +244,8 @@ function kernelAt(path: string): Kernel {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new LabError(
-      `there is no kernel "${path}"; give a series such as 6.1 or 6.12, or ` +
-        "the path of a vmlinuz",
+      `there is no kernel "${path}"; give a series such as 6.1 or 6.12, ` +
+        `${UNSTABLE} for the newest one, or the path of a vmlinuz`,
     );
   }
   const vmlinuz = Deno.realPathSync(path);
