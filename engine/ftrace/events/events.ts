@@ -10,7 +10,12 @@ import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
-import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
+import type {
+  EventField,
+  EventFormat,
+  SyscallFormat,
+  SyscallUserData,
+} from "./formats.ts";
 
 /**
  * Maximum number of fields in an event class; more than any kernel's event has.
@@ -283,6 +288,32 @@ function readSyscall(
       exit: eventClass.gva === exit,
       args: strings("args"),
       types: strings("types"),
+      ...(userData(metadata)),
+    },
+  };
+}
+
+/**
+ * What a kernel records of the caller's memory. The three members came together
+ * (trace_syscalls.c of 7.2.13; 6.12 has none of them).
+ */
+function userData(metadata: KernelObject): { user?: SyscallUserData } {
+  const names = ["user_mask", "user_arg_size", "user_arg_is_str"];
+  const missing = names.filter((name) => !metadata.has(name));
+  if (missing.length === names.length) return {};
+  if (missing.length > 0) {
+    throw new KernelError(
+      `this kernel's struct syscall_metadata has no ${
+        missing.join(" and no ")
+      }` +
+        ": what system-call events hold is not known to xftrace",
+    );
+  }
+  return {
+    user: {
+      mask: metadata.number("user_mask"),
+      sizeArgument: metadata.number("user_arg_size") << 24 >> 24,
+      isString: metadata.number("user_arg_is_str") !== 0,
     },
   };
 }

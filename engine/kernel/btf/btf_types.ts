@@ -138,6 +138,7 @@ export class BtfTypes implements Types {
         parameters.push({
           name: btf.string(btf.word(proto, 3 + 2 * i)),
           typeName: type === 0 ? "..." : declare(btf, type),
+          type,
         });
       }
       return {

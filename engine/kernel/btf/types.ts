@@ -13,6 +13,8 @@ export type { Member, StructLayout } from "./struct_layout.ts";
 export interface Parameter {
   readonly name: string;
   readonly typeName: string;
+  /** Its type, for {@linkcode Types.typeOf}; 0 for `...`. */
+  readonly type: number;
 }
 
 /** A kernel function's prototype. */

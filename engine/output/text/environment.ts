@@ -70,6 +70,21 @@ export interface TextEnvironment {
    * 6.1 does not); default true.
    */
   readonly hexChunkSpace?: boolean;
+  /** Whether bitmasks are lists (trace option `bitmask-list`); default false. */
+  readonly bitmaskList?: boolean;
+  /**
+   * Whether the option `fields` shows 8-byte values as `%pS`, the name of the
+   * function there (print_fields in trace_output.c: 7.2 does, 6.12 does not).
+   * Default false.
+   */
+  readonly namesFieldValues?: boolean;
+  /**
+   * Whether the option `fields` shows dots for what cannot be printed of a
+   * string, with the bytes after it (7.2 does, 6.12 does not). Default false.
+   */
+  readonly cleansStrings?: boolean;
+  /** GVA of `_stext`, from which some fields give an offset. */
+  readonly kernelStart?: bigint;
 }
 
 /** What the header of a latency tracer's trace shows. */

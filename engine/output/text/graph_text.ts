@@ -184,9 +184,9 @@ export class GraphText {
       this.#meta.layout.graphEntry.retaddr;
     const lo = this.#arena.words[at >>> 2];
     const hi = this.#arena.words[(at >>> 2) + 1];
-    return lo === 0 && hi === 0
-      ? " <-0"
-      : " <-" + this.#meta.symbols.pS(lo, hi);
+    if (lo === 0 && hi === 0) return " <-0";
+    const name = " <-" + this.#meta.symbols.pS(lo, hi);
+    return this.#options.symAddr ? `${name} <${hex16(lo, hi)}>` : name;
   }
 
   /** `(a=1, b=0x2)`, for entries that recorded their arguments. */
@@ -309,6 +309,10 @@ export class GraphText {
     const mark = this.#options.graph.overhead ? overheadMark(ns) + " " : "  ";
     return mark + graphDuration(ns) + "|  ";
   }
+}
+
+function hex16(lo: number, hi: number): string {
+  return hi.toString(16).padStart(8, "0") + lo.toString(16).padStart(8, "0");
 }
 
 function indent(depth: number): string {

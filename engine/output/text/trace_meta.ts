@@ -9,13 +9,16 @@ import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import {
-  graphOptions,
-  optionsFromFlags,
-  type TraceTextOptions,
-} from "./options.ts";
+import { type TraceTextOptions } from "./options.ts";
+import { textOptions } from "./guest_options.ts";
+import { functionArguments } from "./function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
 import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
+import {
+  optionBits,
+  optionNames,
+  tracerOptions,
+} from "../../ftrace/ring/trace_options.ts";
 
 const MAX_STRING = 4096;
 
@@ -97,6 +100,7 @@ export function traceMeta(
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
       return fromKernel(kernel, () => space.string(gva, MAX_STRING));
     },
+    functionArguments: functionArguments(types),
     enumerator: (name) => types.tryEnumerator(name),
     variable: (name) => {
       const gva = symbols.tryAddress(name);
@@ -114,6 +118,7 @@ export function traceMeta(
     checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
     structSize: (name) => types.tryStruct(name)?.size,
     ...ticksPerSecond(kernel),
+    ...fieldForms(kernel),
     // This changed between 6.1 and 6.12; the nearest change that is visible in
     // BTF is that sub-buffers got a size of their own.
     hexChunkSpace: types.tryMember("trace_buffer", "subbuf_order") !==
@@ -137,28 +142,31 @@ export function traceMeta(
  */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
   const { kernel, object } = instance;
-  const bits = new Map<string, number>();
-  const flags = object.follow("current_trace", "tracer")
-    ?.follow("flags", "tracer_flags");
-  let value = 0;
-  if (flags !== undefined) {
-    value = flags.number("val");
-    const size = BigInt(kernel.types.struct("tracer_opt").size);
-    let opt = flags.follow("opts", "tracer_opt");
-    while (opt !== undefined && bits.size < 32) {
-      const name = opt.stringAt("name", 64);
-      if (name === undefined) break;
-      bits.set(name, opt.number("bit"));
-      opt = kernel.object("tracer_opt", opt.gva + size);
-    }
-  }
-  return optionsFromFlags(
-    kernel.types,
-    object.u64("trace_flags"),
-    instance.tracer === "function_graph"
-      ? graphOptions(value, bits)
-      : undefined,
-  );
+  return textOptions({
+    types: kernel.types,
+    flags: optionBits(object),
+    names: optionNames(kernel),
+    ...(instance.tracer === "function_graph"
+      ? { graph: tracerOptions(object) }
+      : {}),
+  });
+}
+
+/**
+ * How the option `fields` writes values (print_fields in trace_output.c).
+ * Neither change shows in BTF by itself, so each is told by what came with it:
+ * the adjustment of addresses to modules that moved (`module_delta`), and the
+ * recording of strings of system calls (`user_mask`). 6.12 has neither, 7.2.13
+ * has both.
+ */
+function fieldForms({ types, symbols }: Kernel) {
+  return {
+    namesFieldValues:
+      types.tryOffset("trace_array", "module_delta") !== undefined,
+    cleansStrings:
+      types.tryOffset("syscall_metadata", "user_mask") !== undefined,
+    kernelStart: symbols.tryAddress("_stext"),
+  };
 }
 
 /** `ptr_key` of lib/vsprintf.c, with which `%p` is hashed. */

@@ -95,6 +95,10 @@ export class TraceText {
       hz: meta.hz,
       pageSize: meta.pageSize,
       hexChunkSpace: meta.hexChunkSpace,
+      bitmaskList: options.bitmaskList,
+      namesFieldValues: meta.namesFieldValues,
+      cleansStrings: meta.cleansStrings,
+      kernelStart: meta.kernelStart,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
     this.#entries = new StandardEntries(
@@ -347,7 +351,8 @@ export class TraceText {
     if (format === undefined) return undefined;
     let render: EntryRenderer;
     if (format.syscall !== undefined) {
-      render = syscallRenderer(format.syscall, this.#options.verbose);
+      const { syscall, printFmt } = format;
+      render = syscallRenderer({ syscall, printFmt }, this.#options.verbose);
     } else {
       const body = compileEvent(format, this.#env, this.#options.verbose);
       const name = format.name + ": ";

@@ -55,6 +55,12 @@ export function unfollowedSettings(
         "followed: its entries are shown as of unknown type",
     );
   }
+  for (const name of options.unknown ?? []) {
+    found.push(
+      `the guest's trace option ${name} is not known to xftrace: its own trace ` +
+        "file may differ from the text here",
+    );
+  }
   return found;
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { bitmap, hexBytes } from "../pointer_bytes.ts";
+import { bitmap, bitmapList, hexBytes } from "../pointer_bytes.ts";
 import type { RecordBytes } from "../record.ts";
 import {
   asInt,
@@ -63,10 +63,10 @@ export function callHelper(
       return { type: INT, run: dataLength(field().offset) };
     case "__get_bitmask":
     case "__get_cpumask":
-      return bitmask(dataOffset, field().offset);
+      return bitmask(dataOffset, field().offset, scope);
     case "__get_rel_bitmask":
     case "__get_rel_cpumask":
-      return bitmask(relativeOffset, field().offset);
+      return bitmask(relativeOffset, field().offset, scope);
     case "__print_flags":
     case "__print_flags_u64":
       return printFlags(value(0), args[1], args.slice(2), scope, compile);
@@ -155,15 +155,17 @@ function probeString(at: number): Code {
 function bitmask(
   offset: (at: number) => (record: RecordBytes) => number,
   at: number,
+  scope: Scope,
 ): Code {
   const start = offset(at);
   const length = dataLength(at);
+  const write = scope.env.bitmaskList === true ? bitmapList : bitmap;
   return {
     type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
       const total = Math.min(length(record), record.size);
-      return bitmap((i) => record.u8(first + i), total * 8);
+      return write((i) => record.u8(first + i), total * 8);
     },
   };
 }
