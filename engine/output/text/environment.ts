@@ -5,6 +5,7 @@
  */
 import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
+import type { EntryFlags } from "./entry_flags.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
 /** Names for addresses, in each of the kernel's formats. */
@@ -116,6 +117,12 @@ export interface TraceMeta extends TextEnvironment {
   readonly layout: TraceLayout;
   /** Name of the current tracer: `nop`, `function_graph`. */
   readonly tracer: string;
+  /**
+   * The bits of entries' flags.
+   *
+   * @throws {KernelError} when they are not those of a known kernel.
+   */
+  entryFlags(): EntryFlags;
   /** `nr_cpu_ids`, which determines the width of the CPU column. */
   readonly nrCpuIds: number;
   /** Number of CPUs that are online. */

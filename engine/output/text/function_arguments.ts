@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Parameter, Types } from "../../kernel/btf/types.ts";
+import type { Functions, Parameter } from "../../kernel/btf/types.ts";
 
 /**
  * Writes one argument.
@@ -24,18 +24,29 @@ type Argument = (
  * A function that writes what stands between the parentheses (`fd=3,
  * buf=0xffff...`): "" for a function without arguments or without a known
  * prototype, as the kernel does.
+ *
+ * @param modules the functions of modules, asked for those that are not the
+ *   kernel's
  */
 export function functionArguments(
-  types: Pick<Types, "prototype" | "typeOf">,
+  kernel: Functions,
+  modules: () => readonly Functions[] = () => [],
 ): (name: string, args: readonly bigint[]) => string {
   const known = new Map<string, readonly Argument[]>();
+  const find = (name: string): readonly Argument[] => {
+    for (const functions of all(kernel, modules)) {
+      const found = functions.prototype(name);
+      if (found === undefined) continue;
+      // More cannot be shown: each takes a register.
+      return found.parameters.slice(0, MOST_REGISTERS + 1)
+        .map((parameter) => argument(functions, parameter));
+    }
+    return [];
+  };
   return (name, args) => {
     let parameters = known.get(name);
     if (parameters === undefined) {
-      parameters = (types.prototype(name)?.parameters ?? [])
-        // More cannot be shown: each takes a register.
-        .slice(0, args.length + 1)
-        .map((parameter) => argument(types, parameter));
+      parameters = find(name);
       known.set(name, parameters);
     }
     let text = "";
@@ -52,8 +63,20 @@ export function functionArguments(
   };
 }
 
+/** No architecture passes more arguments in registers. */
+const MOST_REGISTERS = 16;
+
+/** The kernel first, as it does (bpf_find_btf_id), whose the function may be. */
+function* all(
+  kernel: Functions,
+  modules: () => readonly Functions[],
+): Generator<Functions> {
+  yield kernel;
+  yield* modules();
+}
+
 function argument(
-  types: Pick<Types, "typeOf">,
+  types: Functions,
   { name, type }: Parameter,
 ): Argument {
   const label = `${name}=`;

@@ -12,7 +12,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { TraceMeta } from "./environment.ts";
-import { latencyFlags, type TaskText } from "./context.ts";
+import type { TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
 
@@ -37,6 +37,7 @@ export class GraphText {
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
   readonly #tasks: TaskText;
+  readonly #flags: (word: number) => string;
   readonly #state = new GraphState();
   readonly #cpus: string[] = [];
   readonly #cpuWidth: number;
@@ -54,6 +55,7 @@ export class GraphText {
     meta: TraceMeta,
     options: TraceTextOptions,
     tasks: TaskText,
+    flags: (word: number) => string,
     columns: EventColumns,
     arena: PageArena,
     clock: ClockText,
@@ -61,6 +63,7 @@ export class GraphText {
     this.#meta = meta;
     this.#options = options;
     this.#tasks = tasks;
+    this.#flags = flags;
     this.#columns = columns;
     this.#arena = arena;
     this.#clock = clock;
@@ -263,7 +266,7 @@ export class GraphText {
     if (graph.proc) text += this.#tasks.graph(pid) + " | ";
     if (this.#options.latencyFormat) {
       const word = this.#arena.words[this.#columns.offset[row] >>> 2];
-      text += ` ${latencyFlags(word)} | `;
+      text += ` ${this.#flags(word)} | `;
     }
     return text;
   }

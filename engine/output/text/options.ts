@@ -71,6 +71,12 @@ export interface TraceTextOptions {
    * Options that are set and of which it is not known how they change the text.
    */
   readonly unknown?: readonly string[];
+  /**
+   * Whether the kernel shows for a pointer to a string (option `fields`) where
+   * its reader keeps the entry, and not the pointer: seen in 7.2.13 (`0x%px` of
+   * `pos` in print_fields), not in 6.12.
+   */
+  readonly showsReader?: boolean;
 }
 
 /** The kernel's defaults. */
@@ -98,7 +104,10 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
 };
 
 /** An option of the trace that is on or off. */
-export type TextFlag = Exclude<keyof TraceTextOptions, "graph" | "unknown">;
+export type TextFlag = Exclude<
+  keyof TraceTextOptions,
+  "graph" | "unknown" | "showsReader"
+>;
 
 /** Names in `trace_options` and in `enum trace_iterator_bits`. */
 export const TRACE_FLAGS: readonly [TextFlag, string, string][] = [

@@ -4,13 +4,17 @@
  * @module
  */
 import { GuestGoneError, MemoryError } from "../../base/errors.ts";
+import type { Functions } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import { type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest_options.ts";
+import { preemptModel } from "./preempt_model.ts";
+import { entryFlags } from "./entry_flags.ts";
 import { functionArguments } from "./function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
 import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
@@ -59,6 +63,7 @@ export function traceMeta(
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
   let saved: SavedCmdlines | undefined;
+  let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
     ((pid: number) => {
       saved ??= fromKernel(kernel, () => SavedCmdlines.read(kernel));
@@ -72,6 +77,7 @@ export function traceMeta(
     pageSize: kernel.pageSize,
     layout,
     tracer: instance.tracer,
+    entryFlags: () => entryFlags(types),
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
     clockInNs: instance.clock.inNs,
@@ -100,7 +106,11 @@ export function traceMeta(
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
       return fromKernel(kernel, () => space.string(gva, MAX_STRING));
     },
-    functionArguments: functionArguments(types),
+    functionArguments: functionArguments(types, () => {
+      space.budget.renew();
+      modules ??= fromKernel(kernel, () => moduleFunctions(kernel)) ?? [];
+      return modules;
+    }),
     enumerator: (name) => types.tryEnumerator(name),
     variable: (name) => {
       const gva = symbols.tryAddress(name);
@@ -142,7 +152,7 @@ export function traceMeta(
  */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
   const { kernel, object } = instance;
-  return textOptions({
+  const options = textOptions({
     types: kernel.types,
     flags: optionBits(object),
     names: optionNames(kernel),
@@ -150,6 +160,9 @@ export function guestTextOptions(instance: TraceArray): TraceTextOptions {
       ? { graph: tracerOptions(object) }
       : {}),
   });
+  return options.fields && fieldForms(kernel).namesFieldValues
+    ? { ...options, showsReader: true }
+    : options;
 }
 
 /**
@@ -257,20 +270,4 @@ function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
     criticalStart: data.u64("critical_start"),
     criticalEnd: data.u64("critical_end"),
   };
-}
-
-/** The word by which print_trace_header describes the preemption model. */
-function preemptModel(kernel: Kernel): string {
-  const at = kernel.symbols.tryAddress("preempt_dynamic_mode");
-  if (at === undefined) return "unknown";
-  const mode = kernel.space.s32(at);
-  const names: [string, string][] = [
-    ["preempt_dynamic_none", "server"],
-    ["preempt_dynamic_voluntary", "desktop"],
-    ["preempt_dynamic_full", "preempt"],
-  ];
-  for (const [name, word] of names) {
-    if (kernel.types.tryEnumerator(name) === mode) return word;
-  }
-  return "unknown";
 }

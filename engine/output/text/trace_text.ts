@@ -10,7 +10,8 @@ import {
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
-import { latencyFlags, TaskText } from "./context.ts";
+import { TaskText } from "./context.ts";
+import { flagWriter } from "./entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
 import { escapedBody, escapedMeta } from "./escaped_meta.ts";
@@ -52,6 +53,7 @@ export class TraceText {
   readonly #options: TraceTextOptions;
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
+  readonly #flags: (word: number) => string;
   readonly #entries: StandardEntries;
   /** Set with the options `raw`, `hex` or `bin`. */
   readonly #raw: RawEntries | undefined;
@@ -101,6 +103,9 @@ export class TraceText {
       kernelStart: meta.kernelStart,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
+    this.#flags = options.irqInfo || options.latencyFormat
+      ? flagWriter(meta.entryFlags())
+      : () => "";
     this.#entries = new StandardEntries(
       meta,
       options,
@@ -150,6 +155,7 @@ export class TraceText {
         this.#meta,
         this.#options,
         this.#tasks,
+        this.#flags,
         columns,
         arena,
         this.#clock,
@@ -264,7 +270,7 @@ export class TraceText {
   #context(row: number): string {
     const columns = this.#columns!;
     const flags = this.#options.irqInfo
-      ? latencyFlags(this.#arena!.words[columns.offset[row] >>> 2])
+      ? this.#flags(this.#arena!.words[columns.offset[row] >>> 2])
       : "";
     const time = this.#meta.clockInNs
       ? this.#clock.context(columns.ts[row])
@@ -293,7 +299,7 @@ export class TraceText {
         this.#index.toString(16).padStart(8, "0") + " " + time;
     }
     return comm.substring(0, 8).padStart(8) + "-" + String(pid).padEnd(7) +
-      " " + String(cpu).padStart(3) + latencyFlags(word) + time;
+      " " + String(cpu).padStart(3) + this.#flags(word) + time;
   }
 
   /** `lat_print_timestamp`. */

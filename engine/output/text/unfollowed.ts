@@ -55,6 +55,13 @@ export function unfollowedSettings(
         "followed: its entries are shown as of unknown type",
     );
   }
+  if (options.showsReader) {
+    found.push(
+      "the guest's trace option fields is not followed for pointers to " +
+        "strings: its own trace file shows addresses of its reader, here the " +
+        "pointers are shown",
+    );
+  }
   for (const name of options.unknown ?? []) {
     found.push(
       `the guest's trace option ${name} is not known to xftrace: its own trace ` +
