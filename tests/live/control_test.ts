@@ -2,6 +2,7 @@
  * Controlling a running guest by plain writes to its memory.
  */
 import assert from "node:assert/strict";
+import { LONG } from "../../engine/base/long_fixture.ts";
 import type { Session } from "../../engine/session.ts";
 import type { Info } from "../../scripts/cli/commands/info.ts";
 import {
@@ -11,13 +12,14 @@ import {
   ended,
   guestSwitches,
   KERNELS,
+  NEWEST,
   SLOW,
   startXftrace,
   TRACEFS,
   xftraceOk,
 } from "./support_fixture.ts";
 
-for (const kernel of KERNELS) {
+for (const kernel of LONG ? [NEWEST] : KERNELS) {
   Deno.test(`a stock ${kernel} guest is controlled from the host`, async (t) => {
     await using guest = await bootGuest(kernel);
     const target = ["-t", guest.target];

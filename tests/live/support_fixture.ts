@@ -13,6 +13,9 @@ import { attach } from "../../ffi/attach.ts";
 /** The kernels on which live tests run. */
 export const KERNELS = ["6.1", "6.12"] as const;
 
+/** The newest kernel; the long suite runs its tests. */
+export const NEWEST = "sid";
+
 /** Where the guests mount tracefs. */
 export const TRACEFS = "/sys/kernel/tracing";
 

@@ -11,7 +11,9 @@ Deno.test("the call of Ftrace is at the start of a function, or after an ENDBR64
   const call = [0xe8, 1, 2, 3, 4];
   const endbr = [0xf3, 0x0f, 0x1e, 0xfa];
   const sealed = [0x66, 0x0f, 0x1f, 0x00];
-  for (const [start, offset] of [[[], 0], [endbr, 4], [sealed, 4]] as const) {
+  const sealedIn72 = [0x0f, 0x1f, 0x40, 0xd6];
+  const starts = [[[], 0], [endbr, 4], [sealed, 4], [sealedIn72, 4]] as const;
+  for (const [start, offset] of starts) {
     assert.deepEqual(find(...start, ...nop5), { offset, calls: false });
     assert.deepEqual(find(...start, ...call), { offset, calls: true });
     // While the site is being patched.

@@ -113,6 +113,7 @@ Deno.test("the bytes at a patch site are judged where there is a short list of t
   assert.ok(plausible("return thunks", "c3 cc cc cc cc"));
   assert.ok(!plausible("return thunks", "c3 90 90 90 90"));
   assert.ok(plausible("sealed ENDBR", "66 0f 1f 00"));
+  assert.ok(plausible("sealed ENDBR", "0f 1f 40 d6"));
   assert.ok(!plausible("sealed ENDBR", "e9 0f 1f 00"));
   assert.ok(plausible("SMP locks", "3e"));
   assert.ok(plausible("jump labels", "66 90"));

@@ -21,8 +21,15 @@ export const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00] as const;
 export const NOP2 = [0x66, 0x90] as const;
 /** ENDBR64. */
 export const ENDBR = [0xf3, 0x0f, 0x1e, 0xfa] as const;
-/** What the kernel overwrites an ENDBR64 with when it seals it. */
-export const SEALED_ENDBR = [0x66, 0x0f, 0x1f, 0x00] as const;
+/**
+ * What kernels overwrite an ENDBR64 with when they seal it (gen_endbr_poison in
+ * arch/x86/include/asm/ibt.h): a no-op that they use nowhere else. The second
+ * is that of 7.2, `nopl -42(%rax)`.
+ */
+const SEALED_ENDBR = [
+  [0x66, 0x0f, 0x1f, 0x00],
+  [0x0f, 0x1f, 0x40, 0xd6],
+] as const;
 
 /** Whether `bytes` contain the given bytes at an offset. */
 export function holds(
@@ -41,5 +48,8 @@ export function holds(
  * one.
  */
 export function endbrLength(bytes: Uint8Array): number {
-  return holds(bytes, ENDBR) || holds(bytes, SEALED_ENDBR) ? 4 : 0;
+  return holds(bytes, ENDBR) ||
+      SEALED_ENDBR.some((sealed) => holds(bytes, sealed))
+    ? ENDBR.length
+    : 0;
 }

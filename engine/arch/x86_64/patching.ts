@@ -9,7 +9,7 @@
 import type { Patching, PatchTable } from "../patching.ts";
 import { signed } from "./decode.ts";
 import { instructions } from "./instructions.ts";
-import { ENDBR, holds, NOP5, OPCODE, SEALED_ENDBR } from "./opcodes.ts";
+import { ENDBR, endbrLength, holds, NOP5, OPCODE } from "./opcodes.ts";
 
 /** Length of a call or jump with a 32-bit distance. */
 const BRANCH = 5;
@@ -154,7 +154,7 @@ export const patching: Patching = {
         return bytes[0] === OPCODE.jump ||
           holds(bytes, [OPCODE.ret, 0xcc, 0xcc, 0xcc, 0xcc]);
       case "sealed ENDBR":
-        return holds(bytes, SEALED_ENDBR) || holds(bytes, ENDBR);
+        return endbrLength(bytes) > 0;
       case "SMP locks":
         return bytes[0] === OPCODE.lock || bytes[0] === OPCODE.ds;
       case "Ftrace":

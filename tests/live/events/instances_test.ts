@@ -1,5 +1,6 @@
 /** Instances, snapshot buffers, and an instance in memory reserved at boot. */
 import assert from "node:assert/strict";
+import { LONG } from "../../../engine/base/long_fixture.ts";
 import { TraceArray } from "../../../engine/ftrace/ring/trace_array.ts";
 import { openCoreSession } from "../../../engine/session.ts";
 import { takeSnapshot } from "../../../engine/snapshot/snapshot.ts";
@@ -12,6 +13,7 @@ import {
   bootGuest,
   type Guest,
   KERNELS,
+  NEWEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -24,7 +26,7 @@ async function read(guest: Guest, path: string): Promise<string> {
   return new TextDecoder().decode(output);
 }
 
-for (const kernel of KERNELS) {
+for (const kernel of LONG ? [NEWEST] : KERNELS) {
   Deno.test(`instances and snapshots of a ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(
       kernel,

@@ -3,11 +3,13 @@
  * accepted is decoded, or counted as lost.
  */
 import assert from "node:assert/strict";
+import { LONG } from "../../../engine/base/long_fixture.ts";
 import { followMarkers } from "./markers_fixture.ts";
 import {
   assertNoOops,
   bootGuest,
   KERNELS,
+  NEWEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -43,7 +45,7 @@ const CHURN: Readonly<Record<string, string>> = {
      for k in 8 4 16 4; do echo $k > buffer_subbuf_size_kb; usleep 500000; done`,
 };
 
-for (const kernel of KERNELS) {
+for (const kernel of LONG ? [NEWEST] : KERNELS) {
   Deno.test(`following while a ${kernel} guest changes its buffers`, async (t) => {
     await using guest = await bootGuest(kernel);
     await guest.sh(
