@@ -157,10 +157,7 @@ function placed(
   };
 }
 
-/**
- * A string of which something cannot be printed: with dots, and then its bytes
- * (`%02x` of a `char`, which is signed).
- */
+/** A string; if not all of it can be printed, with dots, then its bytes. */
 function cleaned(record: RecordBytes, at: number, length: number): string {
   let clean = true;
   for (let i = 0; i < length && clean; i++) {
@@ -173,8 +170,7 @@ function cleaned(record: RecordBytes, at: number, length: number): string {
   for (let i = 0; i < length; i++) {
     const byte = record.u8(at + i);
     text += isAscii(byte) ? String.fromCharCode(byte) : ".";
-    const word = byte << 24 >> 24 >>> 0;
-    bytes += (i > 0 ? ":" : "") + word.toString(16).padStart(2, "0");
+    bytes += (i > 0 ? ":" : "") + byte.toString(16).padStart(2, "0");
   }
   return `${text} (${bytes})`;
 }
