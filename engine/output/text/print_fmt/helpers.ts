@@ -6,7 +6,7 @@
  * @module
  */
 
-import { bitmap, bitmapList, hexBytes } from "../pointer_bytes.ts";
+import { bitmap, bitmapList, hexBytes, hexDumpRow } from "../pointer_bytes.ts";
 import type { RecordBytes } from "../record.ts";
 import {
   asInt,
@@ -96,11 +96,24 @@ export function callHelper(
       return over(toInt(asInt(value(0)), ULONG), ULONG, (v) => v / BILLION);
     case "__print_ns_without_secs":
       return over(toInt(asInt(value(0)), ULONG), UINT, (v) => v % BILLION);
+    case "__print_hex_dump":
+      return printHexDump(args, value);
     case "__builtin_constant_p":
       return constant(INT, 0);
     case "__builtin_expect":
     case "READ_ONCE":
     case "ERR_PTR":
+    // Identities but in a paravirtualised Xen guest, which has no QEMU.
+    case "pte_val":
+    case "pmd_val":
+    case "pud_val":
+    case "p4d_val":
+    case "pgd_val":
+    case "native_make_pte":
+    case "native_make_pmd":
+    case "native_make_pud":
+    case "native_make_p4d":
+    case "native_make_pgd":
       return value(0);
     case "jiffies_to_msecs":
       return jiffiesToMsecs(toInt(asInt(value(0)), ULONG), scope);
@@ -195,6 +208,57 @@ function printHex(buf: Code, count: Code, gap: boolean | undefined): Code {
         if (i > 0 && gap === true) text += " ";
         const chunk = Math.min(total - i, 16);
         text += hexBytes((k) => record.u8(first + i + k), chunk, ext);
+      }
+      return text;
+    },
+  };
+}
+
+/** DUMP_PREFIX_* (include/linux/printk.h). */
+const PREFIX_NONE = 0;
+const PREFIX_OFFSET = 2;
+
+/** `trace_print_hex_dump_seq`: a line break, and a line for each row. */
+function printHexDump(
+  args: readonly Node[],
+  value: (i: number) => Code,
+): Code {
+  const [prefixNode] = args;
+  // NULL or "" are no prefix.
+  const prefix = prefixNode?.op === "string" ? prefixNode.text : "";
+  const kind = Number(value(1).constant ?? NaN);
+  if (kind !== PREFIX_NONE && kind !== PREFIX_OFFSET) {
+    throw new PrintFmtError(
+      "__print_hex_dump() shows where the kernel's reader keeps the event",
+    );
+  }
+  const number = (i: number) => toInt(asInt(value(i)), INT).run;
+  const rowSize = number(2);
+  const groupSize = number(3);
+  const start = startOf(value(4), "__print_hex_dump");
+  const length = number(5);
+  const ascii = number(6);
+  return {
+    type: TEXT_TYPE,
+    run: (record) => {
+      const first = start(record);
+      const total = Math.min(length(record) as number, record.size);
+      const row = rowSize(record) === 32 ? 32 : 16;
+      let text = "\n";
+      for (let at = 0; at < total; at += row) {
+        const bytes = Array.from(
+          { length: Math.min(row, total - at) },
+          (_, i) => record.u8(first + at + i),
+        );
+        if (kind === PREFIX_OFFSET) {
+          text += `${prefix}${at.toString(16).padStart(8, "0")}: `;
+        } else text += prefix;
+        text += hexDumpRow(
+          bytes,
+          row,
+          groupSize(record) as number,
+          ascii(record) !== 0,
+        ) + "\n";
       }
       return text;
     },
