@@ -54,6 +54,7 @@ const TYPES = fixtureTypes({
 }, [
   ["EVENT_FILE_FL_ENABLED_BIT", 0],
   ["EVENT_FILE_FL_SOFT_DISABLED_BIT", 1],
+  ["TRACE_EVENT_FL_TRACEPOINT", 1 << 4],
 ]);
 
 const CLOCKS = ["local", "global", "mono"];

@@ -2,6 +2,7 @@
  * The main functions on running guests: what a user does first, step by step.
  */
 import assert from "node:assert/strict";
+import { LONG } from "../../engine/base/long_fixture.ts";
 import { Follower } from "../../engine/ftrace/ring/follower.ts";
 import { traceLayout } from "../../engine/ftrace/ring/meta.ts";
 import { TraceArray } from "../../engine/ftrace/ring/trace_array.ts";
@@ -14,6 +15,7 @@ import {
   type Guest,
   guestSwitches,
   KERNELS,
+  NEWEST,
   SLOW,
   TRACEFS,
   xftrace,
@@ -112,7 +114,7 @@ async function fillBuffers(guest: Guest): Promise<void> {
   );
 }
 
-for (const kernel of KERNELS) {
+for (const kernel of LONG ? [NEWEST] : KERNELS) {
   Deno.test(`a stock ${kernel} guest, from the host`, async (t) => {
     await using guest = await bootGuest(kernel, "trace_clock=mono");
     const target = ["-t", guest.target];

@@ -170,7 +170,7 @@ function listEvents(
     );
   }
   const byId = new Map<number, TraceEvent>();
-  const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
+  const tracepoint = kernel.types.enumerator("TRACE_EVENT_FL_TRACEPOINT");
   const tolerant = (read: () => void) => {
     try {
       read();
@@ -268,6 +268,14 @@ function readSyscall(
   const { kernel } = call;
   const enter = kernel.symbols.tryAddress("event_class_syscall_enter");
   const exit = kernel.symbols.tryAddress("event_class_syscall_exit");
+  if (enter === undefined || exit === undefined) {
+    // Other systems' events have classes of their own, whatever these are.
+    if (eventClass.stringAt("system") !== "syscalls") return undefined;
+    throw new KernelError(
+      "this kernel keeps the events of system calls where xftrace does not " +
+        "know: it has no symbols event_class_syscall_enter and _exit",
+    );
+  }
   if (eventClass.gva !== enter && eventClass.gva !== exit) return undefined;
   const metadata = call.follow("data", "syscall_metadata");
   if (metadata === undefined) return undefined;

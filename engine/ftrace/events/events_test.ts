@@ -35,7 +35,7 @@ const TYPES = fixtureTypes({
       flags: [48, "u32"],
     },
   },
-});
+}, [["TRACE_EVENT_FL_TRACEPOINT", 1 << 4]]);
 
 /** A guest with three events of one field each. */
 function guest() {

@@ -24,6 +24,14 @@ type Polled =
   | "record_disabled"
   | "resize_disabled";
 
+/** Members that known kernels may lack; they then never change. */
+const OPTIONAL: ReadonlySet<Polled> = new Set<Polled>([
+  // 2d093282b0d4, "ring-buffer: Fix wrong stat of cpu_buffer->read" (6.5).
+  "pages_removed",
+  // 07b8b10ec94f, "ring-buffer: Make resize disable per cpu buffer" (5.9).
+  "resize_disabled",
+]);
+
 /**
  * Fast access to a CPU buffer's members: the low 53 bits of counters, the low
  * half of pointers.
@@ -55,7 +63,10 @@ export class CpuWords {
     this.#view = view === undefined || view.byteOffset % 4 !== 0
       ? undefined
       : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
-    const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;
+    const at = (name: Polled) =>
+      OPTIONAL.has(name)
+        ? kernel.types.tryOffset(struct, name) ?? -1
+        : kernel.types.offset(struct, name);
     this.#offsets = {
       entries: at("entries"),
       overrun: at("overrun"),

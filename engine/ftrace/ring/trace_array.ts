@@ -13,6 +13,11 @@ import { instanceOptions, tracerOptions } from "./trace_options.ts";
 /** RB_BUFFER_OFF: the bit in `record_disabled` that `tracing_on=0` sets. */
 export const RB_BUFFER_OFF = 1 << 20;
 
+/** Size of a row of `trace_clocks[]`. */
+const CLOCK_BYTES = 24;
+/** More clocks than any kernel has. */
+const MOST_CLOCKS = 32;
+
 /**
  * An Ftrace instance.
  *
@@ -52,7 +57,12 @@ export class TraceArray {
     const top = TraceArray.global(kernel);
     const found = [top];
     const head = kernel.symbols.tryAddress("ftrace_trace_arrays");
-    if (head === undefined) return found;
+    if (head === undefined) {
+      throw new KernelError(
+        "this kernel keeps its trace instances where xftrace does not know: " +
+          "it has no symbol ftrace_trace_arrays",
+      );
+    }
     for (const object of listFrom(kernel, head, "trace_array", "list")) {
       if (object.gva !== top.object.gva) {
         found.push(new TraceArray(kernel, object.gva));
@@ -137,20 +147,23 @@ export class TraceArray {
       0;
   }
 
-  /** Name of the trace clock, and whether its unit is ns. */
-  get clock(): { name: string; inNs: boolean } {
+  /**
+   * Name of the trace clock, and whether its unit is ns; `undefined` when the
+   * kernel's table of clocks is not where it is known to be.
+   */
+  get clock(): { name: string; inNs: boolean | undefined } {
     const id = this.object.number("clock_id");
-    const { kernel } = this;
-    const table = kernel.symbols.tryAddress("trace_clocks");
-    const FUNC_NAME_IN_NS = 24n;
-    if (table === undefined) return { name: `clock ${id}`, inNs: true };
+    const { space, symbols } = this.kernel;
+    const table = symbols.tryAddress("trace_clocks");
     // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c): it
     // is anonymous, so BTF cannot be searched for it by name.
-    const row = table + BigInt(id) * FUNC_NAME_IN_NS;
-    return {
-      name: kernel.space.string(kernel.space.u64(row + 8n), 32),
-      inNs: kernel.space.u32(row + 16n) !== 0,
-    };
+    const row = (i: number) => (table ?? 0n) + BigInt(i * CLOCK_BYTES);
+    const name = (i: number) => space.string(space.u64(row(i) + 8n), 32);
+    // The first clock has been this one since there are several.
+    if (table === undefined || id >= MOST_CLOCKS || name(0) !== "local") {
+      return { name: `clock ${id}`, inNs: undefined };
+    }
+    return { name: name(id), inNs: space.u32(row(id) + 16n) !== 0 };
   }
 
   /**

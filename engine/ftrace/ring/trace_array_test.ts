@@ -158,7 +158,12 @@ Deno.test("the clock by its name, and whether it counts ns", () => {
 
   const other = new Setting();
   other.set(other.top, "clock_id", 3);
-  assert.deepEqual(other.array.clock, { name: "clock 3", inNs: true });
+  const unknown = { name: "clock 3", inNs: undefined };
+  assert.deepEqual(other.array.clock, unknown);
+  // A table that is not one of clocks.
+  const names = other.variable("trace_clocks");
+  other.guest.setU64(names + 8n, other.guest.text("elsewhere"));
+  assert.deepEqual(other.array.clock, unknown);
 });
 
 Deno.test("options of Ftrace and of the current tracer", () => {

@@ -71,6 +71,8 @@ export interface TraceTextOptions {
    * Options that are set and of which it is not known how they change the text.
    */
   readonly unknown?: readonly string[];
+  /** Kinds of entries of this kernel's tracers that are not known. */
+  readonly unknownEntries?: readonly string[];
   /**
    * Whether the kernel shows for a pointer to a string (option `fields`) where
    * its reader keeps the entry, and not the pointer: seen in 7.2.13 (`0x%px` of
@@ -106,7 +108,7 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
 /** An option of the trace that is on or off. */
 export type TextFlag = Exclude<
   keyof TraceTextOptions,
-  "graph" | "unknown" | "showsReader"
+  "graph" | "unknown" | "unknownEntries" | "showsReader"
 >;
 
 /** Names in `trace_options` and in `enum trace_iterator_bits`. */

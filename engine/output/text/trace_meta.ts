@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { GuestGoneError, MemoryError } from "../../base/errors.ts";
+import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
 import type { Functions } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
-import type { TraceLayout } from "../../ftrace/ring/meta.ts";
+import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import { type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest_options.ts";
@@ -71,6 +71,15 @@ export function traceMeta(
     });
   const irqStart = symbols.tryAddress("__irqentry_text_start");
   const irqEnd = symbols.tryAddress("__irqentry_text_end");
+  if (
+    instance.tracer === "function_graph" &&
+    (irqStart === undefined || irqEnd === undefined)
+  ) {
+    throw new KernelError(
+      "this kernel has no symbols __irqentry_text_start and __irqentry_text_end: " +
+        "which calls are interrupts is not known",
+    );
+  }
   const pointerKey = readPointerKey(kernel);
   return {
     arch: kernel.arch,
@@ -80,7 +89,7 @@ export function traceMeta(
     entryFlags: () => entryFlags(types),
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
-    clockInNs: instance.clock.inNs,
+    clockInNs: clockInNs(instance),
     timeStart: instance.timeStart,
     comm,
     tgid: tgidReader(kernel),
@@ -160,9 +169,84 @@ export function guestTextOptions(instance: TraceArray): TraceTextOptions {
       ? { graph: tracerOptions(object) }
       : {}),
   });
-  return options.fields && fieldForms(kernel).namesFieldValues
-    ? { ...options, showsReader: true }
-    : options;
+  checkRecorded(instance, options);
+  const unknownEntries = unknownEntryTypes(kernel.types);
+  return {
+    ...options,
+    ...(options.fields && fieldForms(kernel).namesFieldValues
+      ? { showsReader: true }
+      : {}),
+    ...(unknownEntries.length === 0 ? {} : { unknownEntries }),
+  };
+}
+
+/**
+ * What options that are set ask for has to be where it is known to be.
+ *
+ * @throws {KernelError} otherwise.
+ */
+function checkRecorded(
+  { kernel, tracer, object }: TraceArray,
+  options: TraceTextOptions,
+): void {
+  const { types, symbols } = kernel;
+  const has = (struct: string, member: string) =>
+    types.tryOffset(struct, member) !== undefined;
+  const { graph } = options;
+  const needs: readonly (readonly [boolean, string, () => boolean])[] = [
+    [
+      graph.retval,
+      "return values: struct ftrace_graph_ret_entry has no ret.retval",
+      () => has("ftrace_graph_ret_entry", "ret.retval"),
+    ],
+    [
+      graph.args,
+      "arguments: struct ftrace_graph_ent_entry has no args",
+      () => has("ftrace_graph_ent_entry", "args"),
+    ],
+    [
+      graph.retaddr,
+      "return addresses: there is no TRACE_GRAPH_RETADDR_ENT",
+      () => types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") !== undefined,
+    ],
+    [
+      tracer === "function" && tracerOptions(object)
+        .some(({ name, set }) => name === "func-args" && set),
+      "arguments: struct ftrace_entry has no args",
+      () => has("ftrace_entry", "args"),
+    ],
+    [
+      options.recordTgid,
+      "thread groups: it has no symbols tgid_map and tgid_map_max",
+      () =>
+        symbols.tryAddress("tgid_map") !== undefined &&
+        symbols.tryAddress("tgid_map_max") !== undefined,
+    ],
+    [
+      options.latencyFormat,
+      "latencies: it has no struct trace_array_cpu",
+      () => types.tryStruct("trace_array_cpu") !== undefined,
+    ],
+  ];
+  for (const [asked, what, there] of needs) {
+    if (!asked || there()) continue;
+    throw new KernelError(
+      `this kernel keeps, where xftrace does not know, ${what}`,
+    );
+  }
+}
+
+/**
+ * Whether the trace clock counts ns.
+ *
+ * @throws {KernelError} when that is not known.
+ */
+function clockInNs({ clock }: TraceArray): boolean {
+  if (clock.inNs !== undefined) return clock.inNs;
+  throw new KernelError(
+    `this kernel's trace clocks are not where xftrace knows them to be: what ` +
+      `${clock.name} counts is not known`,
+  );
 }
 
 /**

@@ -62,6 +62,12 @@ export function unfollowedSettings(
         "pointers are shown",
     );
   }
+  for (const name of options.unknownEntries ?? []) {
+    found.push(
+      `this kernel's tracers may write entries of the type ${name}, which is ` +
+        "not known to xftrace: such entries are shown as of unknown type",
+    );
+  }
   for (const name of options.unknown ?? []) {
     found.push(
       `the guest's trace option ${name} is not known to xftrace: its own trace ` +
