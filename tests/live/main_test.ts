@@ -209,7 +209,10 @@ for (const kernel of LONG ? [NEWEST] : KERNELS) {
               SLOW,
             )
             : undefined;
-          await follow(guest, `${kernel} ${what}`, ms, gapMs);
+          // This kernel clears the stamps of pages that were read, and without
+          // it a page that was never seen cannot be read any more.
+          const mayLose = kernel === NEWEST && gapMs > 100;
+          await follow(guest, `${kernel} ${what}`, ms, gapMs, mayLose);
           if (reading !== undefined) {
             // The shell may print "Terminated" before or after it.
             const lines = Number(/^\d+$/m.exec((await reading).text)?.[0]);
@@ -296,6 +299,7 @@ async function follow(
   what: string,
   ms: number,
   gapMs: number,
+  mayLose: boolean,
 ): Promise<void> {
   using session = attachTo(guest);
   const instance = TraceArray.global(session.kernel);
@@ -345,7 +349,7 @@ async function follow(
   );
   assert.equal(totals.exact, true);
   assert.equal(handed, totals.decoded);
-  assert.equal(totals.lost, 0);
+  if (!mayLose) assert.equal(totals.lost, 0);
   assert.equal(totals.late, 0);
   assert.equal(stepsBack, 0, "time went back");
   // The guest's own counters, read through tracefs for each CPU.
