@@ -68,7 +68,9 @@ export class TraceEvents {
 
   /** The events, listed on first use. */
   get #byId(): ReadonlyMap<number, TraceEvent> {
-    return this.#listed ??= this.#list();
+    if (this.#listed !== undefined) return this.#listed;
+    checkMembers(this.kernel, EVENT_MEMBERS);
+    return this.#listed = this.#list();
   }
 
   #list(): Map<number, TraceEvent> {
@@ -124,12 +126,17 @@ export class TraceEvents {
   /**
    * The format of the event with that id; `undefined` for an unknown id, or when
    * it cannot be read.
+   *
+   * @throws {KernelError} when no format of this kernel can be read: its structs
+   * are not those of a known kernel.
    */
   format(id: number): EventFormat | undefined {
     const known = this.#formats.get(id);
     if (known !== undefined || this.#formats.has(id)) return known;
     const event = this.#byId.get(id);
     if (event === undefined) return undefined;
+    checkMembers(this.kernel, FORMAT_MEMBERS);
+    if (event.system === "syscalls") checkSyscallTypes(this.kernel);
     const format = this.#read(event);
     this.#formats.set(id, format);
     return format;
@@ -144,6 +151,60 @@ export class TraceEvents {
         `the format of ${event.system}:${event.name}: ${error.message}`,
       );
       return undefined;
+    }
+  }
+}
+
+/**
+ * The members by which events are read. That one is missing is no damage of one
+ * event: none of this kernel could be read.
+ */
+const EVENT_MEMBERS: Members = {
+  trace_event_call: ["list", "class", "name", "tp", "event.type", "flags"],
+  trace_event_class: ["system"],
+  tracepoint: ["name"],
+};
+
+const FORMAT_MEMBERS: Members = {
+  trace_event_call: ["print_fmt"],
+  trace_event_class: ["fields"],
+  ftrace_event_field: [
+    "link",
+    "name",
+    "type",
+    "filter_type",
+    "offset",
+    "size",
+    "is_signed",
+  ],
+};
+
+type Members = Readonly<Record<string, readonly string[]>>;
+
+const SYSCALL_MEMBERS = ["name", "nb_args", "types", "args", "enter_fields"];
+
+/** @throws {KernelError} when the kernel lacks one of the members. */
+function checkMembers({ types }: Kernel, all: Members): void {
+  for (const [struct, members] of Object.entries(all)) {
+    for (const member of members) types.offset(struct, member);
+  }
+}
+
+/**
+ * @throws {KernelError} when the events of system calls are not kept as in any
+ * known kernel.
+ */
+function checkSyscallTypes({ types, symbols }: Kernel): void {
+  types.offset("trace_event_call", "data");
+  for (const member of SYSCALL_MEMBERS) {
+    types.offset("syscall_metadata", member);
+  }
+  for (const name of ["enter", "exit"]) {
+    if (symbols.tryAddress(`event_class_syscall_${name}`) === undefined) {
+      throw new KernelError(
+        "this kernel keeps the events of system calls where xftrace does not " +
+          `know: it has no symbol event_class_syscall_${name}`,
+      );
     }
   }
 }
@@ -268,14 +329,6 @@ function readSyscall(
   const { kernel } = call;
   const enter = kernel.symbols.tryAddress("event_class_syscall_enter");
   const exit = kernel.symbols.tryAddress("event_class_syscall_exit");
-  if (enter === undefined || exit === undefined) {
-    // Other systems' events have classes of their own, whatever these are.
-    if (eventClass.stringAt("system") !== "syscalls") return undefined;
-    throw new KernelError(
-      "this kernel keeps the events of system calls where xftrace does not " +
-        "know: it has no symbols event_class_syscall_enter and _exit",
-    );
-  }
   if (eventClass.gva !== enter && eventClass.gva !== exit) return undefined;
   const metadata = call.follow("data", "syscall_metadata");
   if (metadata === undefined) return undefined;

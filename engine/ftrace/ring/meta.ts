@@ -330,7 +330,8 @@ function graphReturn(types: Types): GraphReturnLayout {
   // 6.12 declares the times twice, in `ret` and after it; only those in `ret`
   // are written. Kernels that moved them declare only those after it.
   const time = (name: string) =>
-    types.tryOffset(struct, `ret.${name}`) ?? types.offset(struct, name);
+    types.tryOffset(struct, `ret.${name}`) ??
+      (checkReturn(types), types.offset(struct, name));
   const func = types.offset(struct, "ret.func");
   const depth = types.offset(struct, "ret.depth");
   const overrun = types.offset(struct, "ret.overrun");
@@ -341,6 +342,29 @@ function graphReturn(types: Types): GraphReturnLayout {
   checkWords(struct, { func, depth, calltime, rettime });
   const size = Math.max(calltime, rettime) + 8;
   return { func, depth, overrun, retval, calltime, rettime, size };
+}
+
+/**
+ * A kernel that has moved the times out of `struct ftrace_graph_ret` has left no
+ * room for them there.
+ *
+ * @throws {KernelError} when there is more in it than is known.
+ */
+function checkReturn(types: Types): void {
+  const struct = "ftrace_graph_ret";
+  const layout = types.tryStruct(struct);
+  if (layout === undefined) return;
+  const known = ["func", "retval", "depth", "overrun"];
+  let end = 0;
+  for (const name of known) {
+    const member = types.tryMember(struct, name);
+    if (member !== undefined) end = Math.max(end, member.offset + member.size);
+  }
+  if (layout.size - end < 8) return;
+  throw new KernelError(
+    `this kernel's struct ${struct} has neither calltime nor rettime, but more ` +
+      `than ${known.join(", ")}: its graph entries are not known to xftrace`,
+  );
 }
 
 function funcRepeats(types: Types): TraceLayout["funcRepeats"] {

@@ -11,7 +11,7 @@ import type { TraceTextOptions } from "./options.ts";
 import { compilePrintFmt } from "./print_fmt/render.ts";
 
 /** Tracers that print their own lines (`tracer.print_line`). */
-const OWN_LINES = new Set(["blk", "mmiotrace"]);
+export const OWN_LINES: ReadonlySet<string> = new Set(["blk", "mmiotrace"]);
 /** Tracers that can draw graphs (option `display-graph`). */
 const LATENCY = /^(wakeup|irqsoff|preempt)/;
 
