@@ -183,6 +183,12 @@ type Members = Readonly<Record<string, readonly string[]>>;
 
 const SYSCALL_MEMBERS = ["name", "nb_args", "types", "args", "enter_fields"];
 
+/**
+ * What a kernel says that records strings of system calls: the members came
+ * together (trace_syscalls.c of 7.2.13; 6.12 has none of them).
+ */
+const USER_MEMBERS = ["user_mask", "user_arg_size", "user_arg_is_str"] as const;
+
 /** @throws {KernelError} when the kernel lacks one of the members. */
 function checkMembers({ types }: Kernel, all: Members): void {
   for (const [struct, members] of Object.entries(all)) {
@@ -198,6 +204,16 @@ function checkSyscallTypes({ types, symbols }: Kernel): void {
   types.offset("trace_event_call", "data");
   for (const member of SYSCALL_MEMBERS) {
     types.offset("syscall_metadata", member);
+  }
+  const missing = USER_MEMBERS.filter((name) =>
+    types.tryOffset("syscall_metadata", name) === undefined
+  );
+  if (missing.length > 0 && missing.length < USER_MEMBERS.length) {
+    throw new KernelError(
+      `this kernel's struct syscall_metadata has no ${
+        missing.join(" and no ")
+      }: what system-call events hold is not known to xftrace`,
+    );
   }
   for (const name of ["enter", "exit"]) {
     if (symbols.tryAddress(`event_class_syscall_${name}`) === undefined) {
@@ -354,22 +370,9 @@ function readSyscall(
   };
 }
 
-/**
- * What a kernel records of the caller's memory. The three members came together
- * (trace_syscalls.c of 7.2.13; 6.12 has none of them).
- */
+/** What a kernel records of the caller's memory, if it does. */
 function userData(metadata: KernelObject): { user?: SyscallUserData } {
-  const names = ["user_mask", "user_arg_size", "user_arg_is_str"];
-  const missing = names.filter((name) => !metadata.has(name));
-  if (missing.length === names.length) return {};
-  if (missing.length > 0) {
-    throw new KernelError(
-      `this kernel's struct syscall_metadata has no ${
-        missing.join(" and no ")
-      }` +
-        ": what system-call events hold is not known to xftrace",
-    );
-  }
+  if (!metadata.has(USER_MEMBERS[0])) return {};
   return {
     user: {
       mask: metadata.number("user_mask"),

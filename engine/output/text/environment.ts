@@ -51,6 +51,11 @@ export interface TextEnvironment {
    * placeholder.
    */
   readonly pointerKey?: readonly [bigint, bigint];
+  /**
+   * Whether the kernel has such a key, but not where it is known to be: then
+   * events with `%p` are shown as raw fields. Default false.
+   */
+  readonly pointerKeyUnknown?: boolean;
   /** Whether `%p` is hashed (trace option `hash-ptr`); default true. */
   readonly hashPointers?: boolean;
   /** Whether `no_hash_pointers` was given at boot; default false. */

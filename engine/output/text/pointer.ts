@@ -6,6 +6,7 @@
 
 import { isErrorPointer } from "../../base/error_pointer.ts";
 import type { TextEnvironment } from "./environment.ts";
+import { PrintFmtError } from "./print_fmt/lexer.ts";
 import { formatInteger, formatString } from "./printf_number.ts";
 import type { FormatSpec } from "./printf_spec.ts";
 import {
@@ -143,6 +144,11 @@ function hashed(
     return pointerString(address, spec, width);
   }
   const key = env.pointerKey;
+  if (env.pointerKeyUnknown === true) {
+    throw new PrintFmtError(
+      "the kernel's ptr_key is not where it is known to be",
+    );
+  }
   if (key === undefined) {
     return formatString("(____ptrval____)", spec.left, POINTER_DIGITS, -1);
   }

@@ -44,6 +44,26 @@ export function preemptModel(
   return "unknown";
 }
 
+/**
+ * Why the model is not known as the kernel prints it; `undefined` if it is.
+ * `preempt_model_str` and the words came together (8bdc5daaa01e, 6.15).
+ */
+export function preemptModelProblem(
+  { symbols, types }: Pick<Kernel, "symbols" | "types">,
+): string | undefined {
+  const has = (name: string) => symbols.tryAddress(name) !== undefined;
+  const dynamic = has("preempt_dynamic_mode");
+  const problem = (name: string) =>
+    `its preemption model: it has no symbol ${name}`;
+  if (
+    !dynamic && types.tryEnumerator("preempt_dynamic_full") !== undefined
+  ) return problem("preempt_dynamic_mode");
+  if (!dynamic) return undefined;
+  const words = has("preempt_modes");
+  if (has("preempt_model_str") === words) return undefined;
+  return problem(words ? "preempt_model_str" : "preempt_modes");
+}
+
 /** A word of `preempt_modes[]`. */
 function modeWord(
   { symbols, space }: Pick<Kernel, "symbols" | "space">,

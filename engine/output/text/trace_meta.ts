@@ -13,7 +13,7 @@ import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import { type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest_options.ts";
-import { preemptModel } from "./preempt_model.ts";
+import { preemptModel, preemptModelProblem } from "./preempt_model.ts";
 import { entryFlags } from "./entry_flags.ts";
 import { functionArguments } from "./function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
@@ -133,6 +133,7 @@ export function traceMeta(
       ? {}
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
     ...(pointerKey === undefined ? {} : { pointerKey }),
+    pointerKeyUnknown: symbols.tryAddress("ptr_key") === undefined,
     noHashPointers: readFlag(kernel, "no_hash_pointers"),
     checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
     structSize: (name) => types.tryStruct(name)?.size,
@@ -229,11 +230,26 @@ function checkRecorded(
     ],
   ];
   for (const [asked, what, there] of needs) {
-    if (!asked || there()) continue;
-    throw new KernelError(
-      `this kernel keeps, where xftrace does not know, ${what}`,
+    if (asked && !there()) throw elsewhere(what);
+  }
+  if (options.latencyFormat) {
+    const problem = preemptModelProblem(kernel);
+    if (problem !== undefined) throw elsewhere(problem);
+  }
+  // Both came with the adjustment of addresses (6.15).
+  const adjusts = symbols.tryAddress("trace_adjust_address") !== undefined;
+  if (options.fields && adjusts !== has("trace_array", "module_delta")) {
+    throw elsewhere(
+      "addresses of modules that moved: it has only one of " +
+        "trace_array.module_delta and trace_adjust_address",
     );
   }
+}
+
+function elsewhere(what: string): KernelError {
+  return new KernelError(
+    `this kernel keeps, where xftrace does not know, ${what}`,
+  );
 }
 
 /**

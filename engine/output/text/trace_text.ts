@@ -92,6 +92,7 @@ export class TraceText {
       structSize: (name) => meta.structSize?.(name),
       checksStrings: meta.checksStrings,
       pointerKey: meta.pointerKey,
+      pointerKeyUnknown: meta.pointerKeyUnknown,
       noHashPointers: meta.noHashPointers,
       hashPointers: options.hashPtr,
       hz: meta.hz,
