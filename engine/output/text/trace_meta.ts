@@ -11,7 +11,7 @@ import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import { type TraceTextOptions } from "./options.ts";
+import type { TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest_options.ts";
 import { preemptModel, preemptModelProblem } from "./preempt_model.ts";
 import { entryFlags } from "./entry_flags.ts";
