@@ -11,7 +11,7 @@ import { listFrom } from "../kernel/core/object.ts";
 import type { FrozenMemory } from "../memory/frozen_memory.ts";
 import { listEvents } from "../ftrace/events/event_list.ts";
 import { rawReason } from "../output/text/unfollowed.ts";
-import { selfTest } from "../output/text/self_test.ts";
+import { selfTest } from "../output/text/guest/known_kernel.ts";
 import { openInstance } from "../ftrace/ring/open_instance.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";

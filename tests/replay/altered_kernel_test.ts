@@ -9,7 +9,7 @@ import { openInstance } from "../../engine/ftrace/ring/open_instance.ts";
 import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { TEXT } from "../../engine/output/formats/text.ts";
-import { selfTest } from "../../engine/output/text/self_test.ts";
+import { selfTest } from "../../engine/output/text/guest/known_kernel.ts";
 import {
   guestTextOptions,
   traceMeta,

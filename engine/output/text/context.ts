@@ -6,7 +6,7 @@
  */
 
 import type { TraceMeta } from "./environment.ts";
-import { padBytes } from "./printf_number.ts";
+import { padBytes } from "./printf/printf_number.ts";
 
 /**
  * Names of tasks in the form of the trace. They are cached for a batch of

@@ -5,7 +5,7 @@
  */
 import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
-import type { EntryFlags } from "./entry_flags.ts";
+import type { EntryFlags } from "./guest/entry_flags.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
 /** Names for addresses, in each of the kernel's formats. */

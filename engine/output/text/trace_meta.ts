@@ -12,10 +12,10 @@ import type { LatencyInfo, TraceMeta } from "./environment.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import type { TraceTextOptions } from "./options.ts";
-import { textOptions } from "./guest_options.ts";
-import { preemptModel, preemptModelProblem } from "./preempt_model.ts";
-import { entryFlags } from "./entry_flags.ts";
-import { functionArguments } from "./function_arguments.ts";
+import { textOptions } from "./guest/guest_options.ts";
+import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
+import { entryFlags } from "./guest/entry_flags.ts";
+import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
 import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import {

@@ -11,7 +11,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { TaskText } from "./context.ts";
-import { flagWriter } from "./entry_flags.ts";
+import { flagWriter } from "./guest/entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
 import { escapedBody, escapedMeta } from "./escaped_meta.ts";

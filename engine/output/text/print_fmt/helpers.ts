@@ -6,7 +6,12 @@
  * @module
  */
 
-import { bitmap, bitmapList, hexBytes, hexDumpRow } from "../pointer_bytes.ts";
+import {
+  bitmap,
+  bitmapList,
+  hexBytes,
+  hexDumpRow,
+} from "../printf/pointer_bytes.ts";
 import type { RecordBytes } from "../record.ts";
 import {
   asInt,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Functions, Parameter } from "../../kernel/btf/types.ts";
+import type { Functions, Parameter } from "../../../kernel/btf/types.ts";
 
 /**
  * Writes one argument.

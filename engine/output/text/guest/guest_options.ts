@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { KernelError } from "../../base/errors.ts";
-import type { TraceOption } from "../../ftrace/ring/trace_options.ts";
-import type { Types } from "../../kernel/btf/types.ts";
+import { KernelError } from "../../../base/errors.ts";
+import type { TraceOption } from "../../../ftrace/ring/trace_options.ts";
+import type { Types } from "../../../kernel/btf/types.ts";
 import {
   DEFAULT_GRAPH_OPTIONS,
   DEFAULT_TEXT_OPTIONS,
@@ -18,10 +18,10 @@ import {
   SILENT_OPTIONS,
   TRACE_FLAGS,
   type TraceTextOptions,
-} from "./options.ts";
+} from "../options.ts";
 
 /** Where the options of an instance stand. */
-export interface GuestOptions {
+export interface OptionPlaces {
   readonly types: Pick<Types, "tryEnumerator">;
   /** `trace_array.trace_flags`. */
   readonly flags: bigint;
@@ -37,7 +37,7 @@ export interface GuestOptions {
  * @throws {KernelError} when an option that all known kernels have is not
  * found, or the kernel's names and its enum do not agree on the bit of one.
  */
-export function textOptions(guest: GuestOptions): TraceTextOptions {
+export function textOptions(guest: OptionPlaces): TraceTextOptions {
   const options = { ...DEFAULT_TEXT_OPTIONS };
   const known = new Set(TRACE_FLAGS.map(([, name]) => name));
   for (const [key, name, enumerator] of TRACE_FLAGS) {
@@ -72,7 +72,7 @@ export function textOptions(guest: GuestOptions): TraceTextOptions {
 
 /** The bit of an option, on which the array of names and the enum agree. */
 function bitOf(
-  { types, names }: GuestOptions,
+  { types, names }: OptionPlaces,
   name: string,
   enumerator: string,
 ): number | undefined {

@@ -1,7 +1,7 @@
 /** Options of the text, and kernels whose options are not known. */
 import assert from "node:assert/strict";
 import { textOptions } from "./guest_options.ts";
-import { GRAPH_FLAGS, TRACE_FLAGS } from "./options.ts";
+import { GRAPH_FLAGS, TRACE_FLAGS } from "../options.ts";
 
 const NAMES = TRACE_FLAGS.map(([, name]) => name);
 

@@ -1,7 +1,7 @@
 /** Arguments of functions by their prototypes, as the kernel writes them. */
 import assert from "node:assert/strict";
-import { BtfBuilder } from "../../kernel/btf/btf_fixture.ts";
-import { BtfTypes } from "../../kernel/btf/btf_types.ts";
+import { BtfBuilder } from "../../../kernel/btf/btf_fixture.ts";
+import { BtfTypes } from "../../../kernel/btf/btf_types.ts";
 import { functionArguments } from "./function_arguments.ts";
 
 const REGISTERS = [1n, 0xffffffffffffffffn, 2n, 3n, 4n, 5n];

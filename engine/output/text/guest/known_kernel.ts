@@ -5,18 +5,25 @@
  *
  * @module
  */
-import { KernelError, MemoryError, XftraceError } from "../../base/errors.ts";
-import type { Kernel } from "../../kernel/core/kernel.ts";
-import type { TraceEvents } from "../../ftrace/events/events.ts";
-import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import { readGraphRoots } from "../../ftrace/graph/graph_roots.ts";
-import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
-import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
-import { optionNames } from "../../ftrace/ring/trace_options.ts";
+import {
+  KernelError,
+  MemoryError,
+  XftraceError,
+} from "../../../base/errors.ts";
+import type { Kernel } from "../../../kernel/core/kernel.ts";
+import type { TraceEvents } from "../../../ftrace/events/events.ts";
+import { SavedCmdlines } from "../../../ftrace/events/saved_cmdlines.ts";
+import { readGraphRoots } from "../../../ftrace/graph/graph_roots.ts";
+import {
+  type TraceLayout,
+  unknownEntryTypes,
+} from "../../../ftrace/ring/meta.ts";
+import type { TraceArray } from "../../../ftrace/ring/trace_array.ts";
+import { optionNames } from "../../../ftrace/ring/trace_options.ts";
 import { entryFlags } from "./entry_flags.ts";
-import { SILENT_OPTIONS, TRACE_FLAGS } from "./options.ts";
-import { guestTextOptions, traceMeta } from "./trace_meta.ts";
-import { OWN_LINES, rawReason } from "./unfollowed.ts";
+import { SILENT_OPTIONS, TRACE_FLAGS } from "../options.ts";
+import { guestTextOptions, traceMeta } from "../trace_meta.ts";
+import { OWN_LINES, rawReason } from "../unfollowed.ts";
 
 /** A part of the kernel's Ftrace, and whether it is known. */
 export interface SelfTest {

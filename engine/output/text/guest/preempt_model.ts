@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { Kernel } from "../../../kernel/core/kernel.ts";
 
 /** Words of print_trace_header in kernels without `preempt_model_str`. */
 const OLD_WORDS: readonly [string, string][] = [

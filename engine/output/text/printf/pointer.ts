@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isErrorPointer } from "../../base/error_pointer.ts";
-import type { TextEnvironment } from "./environment.ts";
-import { PrintFmtError } from "./print_fmt/lexer.ts";
+import { isErrorPointer } from "../../../base/error_pointer.ts";
+import type { TextEnvironment } from "../environment.ts";
+import { PrintFmtError } from "../print_fmt/lexer.ts";
 import { formatInteger, formatString } from "./printf_number.ts";
 import type { FormatSpec } from "./printf_spec.ts";
 import {
@@ -20,7 +20,7 @@ import {
   socketAddress,
   uuid,
 } from "./pointer_bytes.ts";
-import { sipHashWord } from "../../base/siphash.ts";
+import { sipHashWord } from "../../../base/siphash.ts";
 
 /** Reads a byte of the memory to which a pointer points. */
 export type ByteReader = (index: number) => number;

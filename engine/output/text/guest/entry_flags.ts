@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { KernelError } from "../../base/errors.ts";
-import type { Types } from "../../kernel/btf/types.ts";
+import { KernelError } from "../../../base/errors.ts";
+import type { Types } from "../../../kernel/btf/types.ts";
 
 /** Bits of `trace_entry.flags`; 0 for those that the kernel has not. */
 export interface EntryFlags {
