@@ -9,7 +9,7 @@ import { BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
-import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
+import { KernelObject, listFrom } from "../../kernel/core/object.ts";
 import type {
   EventField,
   EventFormat,
@@ -333,9 +333,44 @@ function readFormat(kernel: Kernel, event: TraceEvent): EventFormat {
   const fields = syscall !== undefined && !syscall.format.exit
     ? readFields(kernel, syscall.metadata.at("enter_fields"))
     : readFields(kernel, eventClass.at("fields"));
-  return syscall === undefined
-    ? { ...base, fields }
-    : { ...base, fields, syscall: syscall.format };
+  const probed = readProbed(call);
+  return {
+    ...base,
+    fields,
+    ...(syscall === undefined ? {} : { syscall: syscall.format }),
+    ...(probed === undefined ? {} : { probed }),
+  };
+}
+
+/**
+ * The event that an event probe (since 5.15) probes, as
+ * kernel/trace/trace_eprobe.c prints it: `system.name`.
+ */
+function readProbed(call: KernelObject): string | undefined {
+  const { kernel } = call;
+  const { types } = kernel;
+  const flag = types.tryEnumerator("TRACE_EVENT_FL_EPROBE");
+  if (flag === undefined || (call.number("flags") & flag) === 0) {
+    return undefined;
+  }
+  const up = (gva: bigint, struct: string, member: string) =>
+    new KernelObject(
+      kernel,
+      struct,
+      gva - BigInt(types.offset(struct, member)),
+    );
+  // trace_probe_primary_from_call(): the first probe of the event.
+  const event = up(call.gva, "trace_probe_event", "call");
+  const probe = up(event.u64("probes.next"), "trace_probe", "list");
+  const probed = up(probe.gva, "trace_eprobe", "tp")
+    .follow("event", "trace_event_call");
+  const found = probed === undefined
+    ? undefined
+    : readEvent(probed, types.enumerator("TRACE_EVENT_FL_TRACEPOINT"));
+  if (found === undefined) {
+    throw new KernelError("an event probe does not say what it probes");
+  }
+  return `${found.system}.${found.name}`;
 }
 
 function readSyscall(

@@ -72,6 +72,11 @@ export interface EventFormat {
   readonly printFmt: string;
   /** Set for system-call events, which are not printed by their print_fmt. */
   readonly syscall?: SyscallFormat;
+  /**
+   * Set for an event probe: the event that it probes, as the kernel prints it
+   * (`sched.sched_switch`).
+   */
+  readonly probed?: string;
 }
 
 /**

@@ -63,7 +63,11 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   },
   array_buffer: {
     size: 32,
-    members: { buffer: [8, "u64"], time_start: [16, "u64"] },
+    members: {
+      buffer: [8, "u64"],
+      time_start: [16, "u64"],
+      data: [24, "u64"],
+    },
   },
   trace_array: {
     size: 128,

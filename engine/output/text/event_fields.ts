@@ -6,7 +6,6 @@
  * @module
  */
 
-import { KernelError } from "../../base/errors.ts";
 import {
   dynamicKind,
   type EventField,
@@ -48,7 +47,8 @@ export function fieldsRenderer(
   };
 }
 
-const FILTERS = [
+/** `FILTER_*`, by which the kernel tells strings from numbers. */
+export const FILTERS = [
   "FILTER_OTHER",
   "FILTER_STATIC_STRING",
   "FILTER_DYN_STRING",
@@ -65,13 +65,6 @@ function filterTypes(env: TextEnvironment): Map<number, Filter> {
   for (const name of FILTERS) {
     const value = env.enumerator?.(name);
     if (value !== undefined) byValue.set(value, name);
-    // 05770dd0ad11, "tracing: Support __rel_loc relative dynamic data" (5.16).
-    else if (env.enumerator !== undefined && name !== "FILTER_RDYN_STRING") {
-      throw new KernelError(
-        `this kernel's types have no ${name}: which fields are strings is not ` +
-          "known to xftrace",
-      );
-    }
   }
   return byValue;
 }

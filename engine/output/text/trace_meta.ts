@@ -14,6 +14,7 @@ import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import type { TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest/guest_options.ts";
 import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
+import { FILTERS } from "./event_fields.ts";
 import { entryFlags } from "./guest/entry_flags.ts";
 import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
@@ -235,6 +236,13 @@ function checkRecorded(
   if (options.latencyFormat) {
     const problem = preemptModelProblem(kernel);
     if (problem !== undefined) throw elsewhere(problem);
+  }
+  // FILTER_RDYN_STRING: 05770dd0ad11 (5.16).
+  const filter = FILTERS.find((name) =>
+    name !== "FILTER_RDYN_STRING" && types.tryEnumerator(name) === undefined
+  );
+  if (options.fields && filter !== undefined) {
+    throw elsewhere(`which fields are strings: it has no ${filter}`);
   }
   // Both came with the adjustment of addresses (6.15).
   const adjusts = symbols.tryAddress("trace_adjust_address") !== undefined;

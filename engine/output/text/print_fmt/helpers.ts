@@ -63,6 +63,8 @@ export function callHelper(
       return place(CHAR, relativeOffset(field().offset));
     case PROBE_STRING:
       return probeString(field().offset);
+    case "__get_stacktrace":
+      return stackTrace(field().offset, scope);
     case "__get_dynamic_array_len":
     case "__get_rel_dynamic_array_len":
       return { type: INT, run: dataLength(field().offset) };
@@ -167,6 +169,28 @@ function probeString(at: number): Code {
   return {
     type: TEXT_TYPE,
     run: (r) => length(r) === 0 ? "(fault)" : `"${r.string(start(r))}"`,
+  };
+}
+
+/**
+ * A stack in a synthetic event (kernel/trace/trace_events_synth.c,
+ * print_synth_event): its first word is their number.
+ */
+function stackTrace(at: number, { env }: Scope): Code {
+  const start = dataOffset(at);
+  const length = dataLength(at);
+  return {
+    type: TEXT_TYPE,
+    run: (record) => {
+      const first = start(record);
+      const end = first + Math.min(length(record), record.size);
+      let text = "STACK:\n";
+      for (let from = first + 8; from + 8 <= end; from += 8) {
+        const name = env.symbols.pS(record.u32(from), record.u32(from + 4));
+        text += `=> ${name}\n`;
+      }
+      return text;
+    },
   };
 }
 
