@@ -16,6 +16,7 @@ import type {
   Program,
   Selection,
   Stream,
+  SyscallTarget,
 } from "../../engine/query/program.ts";
 import { sinkKind } from "../../engine/passes/sinks/all.ts";
 import type {
@@ -194,7 +195,8 @@ function draftOf(
   if (
     draft.via === "syscall events" && facts.live &&
     [...draft.fields].some(([path, kind]) =>
-      path.startsWith("args.") && kind === "text"
+      path.startsWith("args.") && kind === "text" &&
+      !isRecorded(path.slice("args.".length), draft.syscalls)
     )
   ) {
     notes.note(
@@ -202,6 +204,14 @@ function draftOf(
     );
   }
   return draft;
+}
+
+/** Whether the events of all calls with that argument hold its text. */
+function isRecorded(name: string, calls: readonly SyscallTarget[]): boolean {
+  return calls.every(({ args, strings }) => {
+    const i = args.indexOf(name);
+    return i < 0 || strings?.some(({ arg }) => arg === i) === true;
+  });
 }
 
 function unique(targets: readonly FunctionTarget[]): FunctionTarget[] {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SyscallFormat } from "../../engine/ftrace/events/formats.ts";
 import type { TargetFacts } from "../../engine/query/facts.ts";
 import type {
   FunctionTarget,
@@ -36,7 +37,27 @@ export function syscallEvents(
       exit: exit.id,
       args: format.args,
       types: format.types,
+      ...recordedStrings(format),
       enabled: enter.enabled && exit.enabled,
     }];
   });
+}
+
+/** Offset in an enter event of the first argument (trace_syscalls.c). */
+const VALUES = 16;
+
+/** Where the enter event holds the strings that arguments point to. */
+function recordedStrings(
+  { user, args }: SyscallFormat,
+): Pick<SyscallTarget, "strings"> {
+  if (user === undefined) return {};
+  // Bytes with a size (those of `write`) are no strings.
+  const text = user.sizeArgument < 0 || user.isString;
+  const recorded = args.map((_, arg) => arg)
+    .filter((arg) => (user.mask >> arg & 1) === 1);
+  const strings = recorded.map((arg, i) => ({
+    arg,
+    at: VALUES + 8 * args.length + 4 * i,
+  }));
+  return text && strings.length > 0 ? { strings } : {};
 }

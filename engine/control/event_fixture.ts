@@ -31,12 +31,14 @@ const TYPES = fixtureTypes({
   ftrace_ops_hash: { size: 16, members: { filter_hash: [8, "u64"] } },
   trace_event: { size: 16, members: { type: [8, "u32"] } },
   trace_event_class: { size: 16, members: { system: [0, "u64"] } },
+  tracepoint: { size: 8, members: { name: [0, "u64"] } },
   trace_event_call: {
     size: 64,
     members: {
       list: [0, "list_head"],
       class: [16, "u64"],
       name: [24, "u64"],
+      tp: [24, "u64"],
       event: [32, "trace_event"],
       flags: [48, "u32"],
     },
@@ -54,6 +56,7 @@ const TYPES = fixtureTypes({
 }, [
   ["EVENT_FILE_FL_ENABLED_BIT", 0],
   ["EVENT_FILE_FL_SOFT_DISABLED_BIT", 1],
+  ["TRACE_EVENT_FL_TRACEPOINT", 1 << 4],
 ]);
 
 const CLOCKS = ["local", "global", "mono"];

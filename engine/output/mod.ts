@@ -15,6 +15,11 @@ export { textBytes } from "./text/byte_text.ts";
 export type { TraceMeta } from "./text/environment.ts";
 export type { TraceTextOptions } from "./text/options.ts";
 export { guestTextOptions, traceMeta } from "./text/trace_meta.ts";
+export {
+  type SelfTest,
+  selfTest,
+  type SelfTestOf,
+} from "./text/guest/known_kernel.ts";
 export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
 export { entryCounts, writeBuffers } from "./write_buffers.ts";
 export { LiveTrace } from "./write_live.ts";

@@ -39,10 +39,12 @@ export interface DescribedGuest {
  * console.log(`entries-in-buffer/entries-written: ${entries}/${written}`);
  * ```
  */
-export function entryCounts(reading: Pick<Reading, "cpus">): EntryCounts {
+export function entryCounts(
+  reading: Pick<Reading, "cpus" | "others">,
+): EntryCounts {
   let entries = 0;
   let written = 0;
-  for (const cpu of reading.cpus) {
+  for (const cpu of [...reading.cpus, ...reading.others ?? []]) {
     const count = cpu.expected - cpu.skipped;
     entries += count;
     // When events were skipped as older than the trace, so were the overwritten
@@ -92,7 +94,8 @@ export function writeBuffers(
     ...guest,
     kind: "buffers",
     counts: entryCounts(reading),
-    overruns: sum("overrun"),
+    overruns: (reading.others ?? [])
+      .reduce((all, cpu) => all + cpu.overrun, sum("overrun")),
     skippedCpus: new Set(
       reading.cpus.filter((cpu) => cpu.skipped > 0).map((cpu) => cpu.cpu),
     ),

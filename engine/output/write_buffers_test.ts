@@ -103,4 +103,8 @@ Deno.test("the counters do not include what is older than the trace", () => {
     entryCounts({ cpus: [CPU, { ...CPU, skipped: 2 }] }),
     { entries: 8, written: 18 },
   );
+  assert.deepEqual(
+    entryCounts({ cpus: [CPU], others: [{ ...CPU, skipped: 2 }] }),
+    { entries: 8, written: 18 },
+  );
 });

@@ -8,6 +8,7 @@ import { x86_64 } from "../arch/x86_64/mod.ts";
 import { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import { LAYOUT_6_1 } from "../ftrace/ring/layout_fixture.ts";
 import type { TraceMeta } from "./text/environment.ts";
+import { FLAGS_BEFORE_LAZY } from "./text/guest/entry_flags.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
 import type {
   EventRun,
@@ -21,6 +22,7 @@ import type {
 export const BARE_META: TraceMeta = {
   arch: x86_64,
   layout: LAYOUT_6_1,
+  entryFlags: () => FLAGS_BEFORE_LAZY,
   tracer: "nop",
   nrCpuIds: 1,
   onlineCpus: 1,

@@ -8,6 +8,7 @@ import { ClockText } from "../output/text/duration.ts";
 import type { TextEnvironment } from "../output/text/environment.ts";
 import { compileEvent } from "../output/text/probe_event.ts";
 import { RecordBytes } from "../output/text/record.ts";
+import type { EventField } from "../ftrace/events/formats.ts";
 import type { Access, Accessor } from "./fields/access.ts";
 import { valueAt } from "./fields/event_object.ts";
 import type { Frame } from "./fields/frame.ts";
@@ -140,16 +141,37 @@ export class EventLines {
     return render(frame, row);
   }
 
+  /** A string that the event holds, quoted; `undefined` if it is empty. */
+  #held(
+    name: string | undefined,
+    frame: Frame,
+    row: number,
+  ): string | undefined {
+    const access = name === undefined ? undefined : this.#access(name);
+    const text = access === undefined ? undefined : valueAt(access, frame, row);
+    return typeof text === "string" && text !== ""
+      ? JSON.stringify(text)
+      : undefined;
+  }
+
   #renderer(id: number): (frame: Frame, row: number) => string {
     const format = this.#context.format(id);
     if (format === undefined) return () => `event ${id}`;
     if (format.syscall !== undefined) {
       const { name, exit } = format.syscall;
+      const names = new Set(format.fields.map((field) => field.name));
+      // Beside an argument, an event may hold the string that it points to.
+      const held = ({ name }: EventField) =>
+        names.has(`__${name}_val`) ? `__${name}_val` : undefined;
+      const strings = new Set(format.fields.map(held));
       const labels = format.fields.filter((field) =>
-        field.name !== "__syscall_nr" && field.offset >= 16
+        field.name !== "__syscall_nr" && field.offset >= 16 &&
+        !strings.has(field.name)
       );
       return (frame, row) => {
         const values = labels.map((field) => {
+          const text = this.#held(held(field), frame, row);
+          if (text !== undefined) return `${field.name}: ${text}`;
           const access = this.#access(field.name) ??
             this.#access(`args.${field.name}`);
           const value = access === undefined

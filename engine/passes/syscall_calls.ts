@@ -5,6 +5,7 @@
  */
 import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import { argumentKind } from "../ftrace/events/field_kinds.ts";
+import { type EventRows, textAt, wordAt } from "../ftrace/ring/field_values.ts";
 import type { CallColumns } from "./fields/frame.ts";
 import { beginCall } from "./rows.ts";
 import type { SyscallTarget } from "../query/program.ts";
@@ -25,6 +26,25 @@ export type UserString = (
   hi: number,
 ) => string | undefined;
 
+/**
+ * The string that an enter event holds, as it was at the time of the call;
+ * `undefined` if there is none, because the kernel could not read it.
+ */
+function recordedText(
+  rows: EventRows,
+  row: number,
+  at: number,
+): string | undefined {
+  if (wordAt(rows, row, at) >>> 16 === 0) return undefined;
+  return textAt(rows, row, {
+    name: "",
+    type: "__data_loc char[]",
+    offset: at,
+    size: 4,
+    signed: false,
+  });
+}
+
 /** A call that has not returned. */
 interface Open {
   call: number;
@@ -42,7 +62,10 @@ export class SyscallCalls {
   readonly #text: readonly (readonly boolean[])[];
   readonly #userString: UserString | undefined;
 
-  /** @param userString reads string arguments; without it, they are left out */
+  /**
+   * @param userString reads string arguments that the events do not hold;
+   *   without it, they are left out
+   */
   constructor(
     calls: readonly SyscallTarget[],
     userString: UserString | undefined,
@@ -114,12 +137,18 @@ export class SyscallCalls {
       args[i] = i < 2 * count && i < room ? arena.words[at + i] : 0;
     }
     const read = this.#userString;
-    if (read === undefined) return;
     const text = this.#text[call];
+    const { strings } = this.#calls[call];
     for (let i = 0; i < count; i++) {
       if (!text[i]) continue;
+      const at = strings?.find(({ arg }) => arg === i)?.at;
+      const recorded = at === undefined
+        ? undefined
+        : recordedText({ columns, arena }, row, at);
+      if (recorded === undefined && read === undefined) continue;
       open.texts ??= [];
-      open.texts[i] = read(pid, args[2 * i], args[2 * i + 1]);
+      open.texts[i] = recorded ??
+        read?.(pid, args[2 * i], args[2 * i + 1]);
     }
   }
 

@@ -62,8 +62,9 @@ function batch(events: readonly Event[]) {
 function run(
   batches: readonly (readonly Event[])[],
   userString?: UserString,
+  openat = OPENAT,
 ) {
-  const calls = new SyscallCalls([OPENAT, EXECVE], userString);
+  const calls = new SyscallCalls([openat, EXECVE], userString);
   const out = callFrame(0n, new PageArena(64));
   for (const events of batches) {
     const { columns, arena } = batch(events);
@@ -187,4 +188,35 @@ Deno.test("strings are read at the enter, and an array of strings is none", () =
     "/bin/sh",
     undefined,
   ]);
+});
+
+Deno.test("a string that the event holds is not read from the process", () => {
+  const openat = { ...OPENAT, strings: [{ arg: 1, at: 40 }] };
+  const asked: number[] = [];
+  const read: UserString = (pid) => {
+    asked.push(pid);
+    return "/changed";
+  };
+  // Behind the arguments: where the string is, and the string.
+  const word = (at: number, length: number) => BigInt(at | length << 16);
+  const path = word(44, 4) | 0x00632f62n << 32n;
+  const texts = (data: bigint, userString?: UserString) =>
+    run(
+      [[
+        { type: 10, ts: 1, values: [3n, 0x1000n, 0n, data] },
+        { type: 11, ts: 2, values: [0n] },
+      ]],
+      userString,
+      openat,
+    ).ended[0].texts?.[1];
+  assert.equal(texts(path, read), "b/c");
+  // So it is also known of a recording, which has no processes.
+  assert.equal(texts(path), "b/c");
+  assert.deepEqual(asked, []);
+  // The kernel could not read it.
+  assert.equal(texts(word(44, 0), read), "/changed");
+  assert.equal(texts(word(44, 0)), undefined);
+  assert.deepEqual(asked, [1]);
+  // A place outside the event.
+  assert.equal(texts(word(0xfff0, 100), read), "");
 });

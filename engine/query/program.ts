@@ -27,6 +27,11 @@ export interface SyscallTarget {
   readonly exit: number;
   readonly args: readonly string[];
   readonly types: readonly string[];
+  /**
+   * Arguments whose strings the enter event holds, with the offset of the
+   * `__data_loc` word of each; absent on kernels that record none.
+   */
+  readonly strings?: readonly { readonly arg: number; readonly at: number }[];
 }
 
 /** Which events a stream selects. */

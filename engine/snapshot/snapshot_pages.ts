@@ -11,6 +11,8 @@ import { listFrom } from "../kernel/core/object.ts";
 import type { FrozenMemory } from "../memory/frozen_memory.ts";
 import { listEvents } from "../ftrace/events/event_list.ts";
 import { rawReason } from "../output/text/unfollowed.ts";
+import { selfTest } from "../output/text/guest/known_kernel.ts";
+import { openInstance } from "../ftrace/ring/open_instance.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
@@ -97,6 +99,7 @@ export function touchTracing(
       });
     }
   });
+  attempt("self-test", () => void selfTest(openInstance({ kernel })));
   attempt("graph roots", () => void readGraphRoots(kernel));
   attempt("functions", () => void callSites(kernel));
   attempt("tasks", () => touchTasks(kernel));

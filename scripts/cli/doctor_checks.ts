@@ -6,12 +6,14 @@
  */
 import { type Session, XftraceError } from "xftrace";
 import {
+  openInstance,
   readGraphRoots,
   TraceArray,
   TraceEvents,
   traceLayout,
 } from "xftrace/ftrace";
 import type { Kernel } from "xftrace/kernel";
+import { selfTest } from "xftrace/output";
 import {
   backingText,
   mayOpen,
@@ -133,9 +135,10 @@ export function sessionChecks(session: Session): DoctorCheck[] {
         "build the kernel with CONFIG_CRASH_CORE (or VMCORE_INFO)",
       ),
   ];
-  for (const check of [ftraceChecks, tracerChecks, eventChecks]) {
+  const all = [ftraceChecks, tracerChecks, eventChecks, knownChecks];
+  for (const check of all) {
     try {
-      checks.push(...check(kernel));
+      checks.push(...check(kernel, session));
     } catch (error) {
       if (!(error instanceof XftraceError)) throw error;
       checks.push(problem("ftrace", error.message));
@@ -169,6 +172,32 @@ function ftraceChecks(kernel: Kernel): DoctorCheck[] {
       : ok("ftrace.buffers", `its trace buffers hold ${each}`),
   ];
 }
+
+/** Whether everything that is read of this kernel is as in a known one. */
+function knownChecks(_: Kernel, session: Session): DoctorCheck[] {
+  const tests = selfTest(openInstance(session));
+  const unknown = tests.filter((test) => !test.known);
+  if (unknown.length === 0) {
+    const found = tests.filter(({ part }) => SHOWN_PARTS.has(part))
+      .map((test) => test.found);
+    return [ok("ftrace.known", `its Ftrace is known: ${found.join(", ")}`)];
+  }
+  return unknown.map(({ part, found }) =>
+    hint(
+      `ftrace.known.${part}`,
+      found,
+      "what depends on it is refused; the rest works",
+    )
+  );
+}
+
+/** The parts of the self-test with a figure that tells something. */
+const SHOWN_PARTS: ReadonlySet<string> = new Set([
+  "options",
+  "flags",
+  "tracers",
+  "events",
+]);
 
 /** The tracers that the kernel has: its list `trace_types`. */
 function tracers(kernel: Kernel): string[] {

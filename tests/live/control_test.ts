@@ -2,7 +2,6 @@
  * Controlling a running guest by plain writes to its memory.
  */
 import assert from "node:assert/strict";
-import { LONG } from "../../engine/base/long_fixture.ts";
 import type { Session } from "../../engine/session.ts";
 import type { Info } from "../../scripts/cli/commands/info.ts";
 import {
@@ -19,7 +18,7 @@ import {
   xftraceOk,
 } from "./support_fixture.ts";
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of [...KERNELS, NEWEST]) {
   Deno.test(`a stock ${kernel} guest is controlled from the host`, async (t) => {
     await using guest = await bootGuest(kernel);
     const target = ["-t", guest.target];

@@ -39,8 +39,7 @@ export function listEvents(
   events: TraceEvents,
 ): ListedEvent[] {
   const { kernel } = events;
-  const ignore = kernel.types.tryEnumerator("TRACE_EVENT_FL_IGNORE_ENABLE") ??
-    0;
+  const ignore = kernel.types.enumerator("TRACE_EVENT_FL_IGNORE_ENABLE");
   const byName = new Map(
     events.all().map((event) => [`${event.system}:${event.name}`, event]),
   );

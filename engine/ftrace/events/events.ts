@@ -9,8 +9,13 @@ import { BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
-import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
-import type { EventField, EventFormat, SyscallFormat } from "./formats.ts";
+import { KernelObject, listFrom } from "../../kernel/core/object.ts";
+import type {
+  EventField,
+  EventFormat,
+  SyscallFormat,
+  SyscallUserData,
+} from "./formats.ts";
 
 /**
  * Maximum number of fields in an event class; more than any kernel's event has.
@@ -63,7 +68,9 @@ export class TraceEvents {
 
   /** The events, listed on first use. */
   get #byId(): ReadonlyMap<number, TraceEvent> {
-    return this.#listed ??= this.#list();
+    if (this.#listed !== undefined) return this.#listed;
+    checkMembers(this.kernel, EVENT_MEMBERS);
+    return this.#listed = this.#list();
   }
 
   #list(): Map<number, TraceEvent> {
@@ -119,12 +126,17 @@ export class TraceEvents {
   /**
    * The format of the event with that id; `undefined` for an unknown id, or when
    * it cannot be read.
+   *
+   * @throws {KernelError} when no format of this kernel can be read: its structs
+   * are not those of a known kernel.
    */
   format(id: number): EventFormat | undefined {
     const known = this.#formats.get(id);
     if (known !== undefined || this.#formats.has(id)) return known;
     const event = this.#byId.get(id);
     if (event === undefined) return undefined;
+    checkMembers(this.kernel, FORMAT_MEMBERS);
+    if (event.system === "syscalls") checkSyscallTypes(this.kernel);
     const format = this.#read(event);
     this.#formats.set(id, format);
     return format;
@@ -139,6 +151,76 @@ export class TraceEvents {
         `the format of ${event.system}:${event.name}: ${error.message}`,
       );
       return undefined;
+    }
+  }
+}
+
+/**
+ * The members by which events are read. That one is missing is no damage of one
+ * event: none of this kernel could be read.
+ */
+const EVENT_MEMBERS: Members = {
+  trace_event_call: ["list", "class", "name", "tp", "event.type", "flags"],
+  trace_event_class: ["system"],
+  tracepoint: ["name"],
+};
+
+const FORMAT_MEMBERS: Members = {
+  trace_event_call: ["print_fmt"],
+  trace_event_class: ["fields"],
+  ftrace_event_field: [
+    "link",
+    "name",
+    "type",
+    "filter_type",
+    "offset",
+    "size",
+    "is_signed",
+  ],
+};
+
+type Members = Readonly<Record<string, readonly string[]>>;
+
+const SYSCALL_MEMBERS = ["name", "nb_args", "types", "args", "enter_fields"];
+
+/**
+ * What a kernel says that records strings of system calls: the members came
+ * together (trace_syscalls.c of 7.2.13; 6.12 has none of them).
+ */
+const USER_MEMBERS = ["user_mask", "user_arg_size", "user_arg_is_str"] as const;
+
+/** @throws {KernelError} when the kernel lacks one of the members. */
+function checkMembers({ types }: Kernel, all: Members): void {
+  for (const [struct, members] of Object.entries(all)) {
+    for (const member of members) types.offset(struct, member);
+  }
+}
+
+/**
+ * @throws {KernelError} when the events of system calls are not kept as in any
+ * known kernel.
+ */
+function checkSyscallTypes({ types, symbols }: Kernel): void {
+  types.offset("trace_event_call", "data");
+  for (const member of SYSCALL_MEMBERS) {
+    types.offset("syscall_metadata", member);
+  }
+  const missing = USER_MEMBERS.filter((name) =>
+    types.tryOffset("syscall_metadata", name) === undefined
+  );
+  if (missing.length > 0 && missing.length < USER_MEMBERS.length) {
+    throw new KernelError(
+      `this kernel's struct syscall_metadata has no ${
+        missing.join(" and no ")
+      }: what system-call events hold is not known to xftrace`,
+    );
+  }
+  for (const name of ["enter", "exit"]) {
+    if (symbols.tryAddress(`event_class_syscall_${name}`) === undefined) {
+      throw new KernelError(
+        "this kernel keeps the events of system calls where xftrace does not " +
+          `know: it has no symbol event_class_syscall_${name}`,
+      );
     }
   }
 }
@@ -165,7 +247,7 @@ function listEvents(
     );
   }
   const byId = new Map<number, TraceEvent>();
-  const tracepoint = kernel.types.tryEnumerator("TRACE_EVENT_FL_TRACEPOINT");
+  const tracepoint = kernel.types.enumerator("TRACE_EVENT_FL_TRACEPOINT");
   const tolerant = (read: () => void) => {
     try {
       read();
@@ -251,9 +333,44 @@ function readFormat(kernel: Kernel, event: TraceEvent): EventFormat {
   const fields = syscall !== undefined && !syscall.format.exit
     ? readFields(kernel, syscall.metadata.at("enter_fields"))
     : readFields(kernel, eventClass.at("fields"));
-  return syscall === undefined
-    ? { ...base, fields }
-    : { ...base, fields, syscall: syscall.format };
+  const probed = readProbed(call);
+  return {
+    ...base,
+    fields,
+    ...(syscall === undefined ? {} : { syscall: syscall.format }),
+    ...(probed === undefined ? {} : { probed }),
+  };
+}
+
+/**
+ * The event that an event probe (since 5.15) probes, as
+ * kernel/trace/trace_eprobe.c prints it: `system.name`.
+ */
+function readProbed(call: KernelObject): string | undefined {
+  const { kernel } = call;
+  const { types } = kernel;
+  const flag = types.tryEnumerator("TRACE_EVENT_FL_EPROBE");
+  if (flag === undefined || (call.number("flags") & flag) === 0) {
+    return undefined;
+  }
+  const up = (gva: bigint, struct: string, member: string) =>
+    new KernelObject(
+      kernel,
+      struct,
+      gva - BigInt(types.offset(struct, member)),
+    );
+  // trace_probe_primary_from_call(): the first probe of the event.
+  const event = up(call.gva, "trace_probe_event", "call");
+  const probe = up(event.u64("probes.next"), "trace_probe", "list");
+  const probed = up(probe.gva, "trace_eprobe", "tp")
+    .follow("event", "trace_event_call");
+  const found = probed === undefined
+    ? undefined
+    : readEvent(probed, types.enumerator("TRACE_EVENT_FL_TRACEPOINT"));
+  if (found === undefined) {
+    throw new KernelError("an event probe does not say what it probes");
+  }
+  return `${found.system}.${found.name}`;
 }
 
 function readSyscall(
@@ -283,6 +400,19 @@ function readSyscall(
       exit: eventClass.gva === exit,
       args: strings("args"),
       types: strings("types"),
+      ...(userData(metadata)),
+    },
+  };
+}
+
+/** What a kernel records of the caller's memory, if it does. */
+function userData(metadata: KernelObject): { user?: SyscallUserData } {
+  if (!metadata.has(USER_MEMBERS[0])) return {};
+  return {
+    user: {
+      mask: metadata.number("user_mask"),
+      sizeArgument: metadata.number("user_arg_size") << 24 >> 24,
+      isString: metadata.number("user_arg_is_str") !== 0,
     },
   };
 }

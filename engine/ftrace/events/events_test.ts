@@ -24,18 +24,20 @@ const TYPES = fixtureTypes({
       is_signed: [44, "u32"],
     },
   },
+  tracepoint: { size: 8, members: { name: [0, "u64"] } },
   trace_event_call: {
     size: 72,
     members: {
       list: [0, "list_head"],
       class: [16, "u64"],
       name: [24, "u64"],
+      tp: [24, "u64"],
       event: [32, "trace_event"],
       print_fmt: [40, "u64"],
       flags: [48, "u32"],
     },
   },
-});
+}, [["TRACE_EVENT_FL_TRACEPOINT", 1 << 4]]);
 
 /** A guest with three events of one field each. */
 function guest() {

@@ -37,6 +37,25 @@ export interface SyscallFormat {
   readonly args: readonly string[];
   /** C types of the arguments, in order. */
   readonly types: readonly string[];
+  /**
+   * What of the caller's memory is recorded; `undefined` on kernels that record
+   * none.
+   */
+  readonly user?: SyscallUserData;
+}
+
+/**
+ * Which arguments of a system call have what they point to in the record: for
+ * each, in order, a `__data_loc` word follows the arguments
+ * (include/trace/syscall.h of 7.2, struct syscall_metadata).
+ */
+export interface SyscallUserData {
+  /** `user_mask`: bit i is set for argument i. */
+  readonly mask: number;
+  /** `user_arg_size`: the argument with the size of the data; -1: strings. */
+  readonly sizeArgument: number;
+  /** `user_arg_is_str`: the data is a string although there is a size. */
+  readonly isString: boolean;
 }
 
 /** An event's format. */
@@ -53,6 +72,11 @@ export interface EventFormat {
   readonly printFmt: string;
   /** Set for system-call events, which are not printed by their print_fmt. */
   readonly syscall?: SyscallFormat;
+  /**
+   * Set for an event probe: the event that it probes, as the kernel prints it
+   * (`sched.sched_switch`).
+   */
+  readonly probed?: string;
 }
 
 /**

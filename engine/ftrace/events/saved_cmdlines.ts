@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 
 const NO_CMDLINE_MAP = 0xffff_ffff;
@@ -46,6 +47,7 @@ export class SavedCmdlines {
    * Reads the map. A kernel that has never traced has no map; all threads are
    * then unknown.
    *
+   * @throws {KernelError} when the kernel keeps it in a place that is not known.
    * @throws {MemoryError} when it cannot be read.
    */
   static read(kernel: Kernel): SavedCmdlines {
@@ -55,7 +57,13 @@ export class SavedCmdlines {
       new Uint8Array(0),
     );
     const at = kernel.symbols.tryAddress("savedcmd");
-    const gva = at === undefined ? 0n : kernel.space.u64(at);
+    if (at === undefined) {
+      throw new KernelError(
+        "this kernel keeps the names of tasks where xftrace does not know: it " +
+          "has no symbol savedcmd",
+      );
+    }
+    const gva = kernel.space.u64(at);
     if (gva === 0n) return empty;
     const { space } = kernel;
     const saved = kernel.object("saved_cmdlines_buffer", gva);

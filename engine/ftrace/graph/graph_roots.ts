@@ -51,7 +51,16 @@ export interface GraphHash {
  */
 export function readGraphHash(kernel: Kernel): GraphHash | undefined {
   const variable = kernel.symbols.tryAddress("ftrace_graph_hash");
-  if (variable === undefined) return undefined;
+  if (variable === undefined) {
+    // Of the same file and #ifdef as the graph tracer's depth.
+    if (kernel.symbols.tryAddress("fgraph_max_depth") === undefined) {
+      return undefined;
+    }
+    throw new KernelError(
+      "this kernel keeps graph roots where xftrace does not know: it has no " +
+        "symbol ftrace_graph_hash",
+    );
+  }
   const gva = kernel.space.u64(variable);
   if (gva === 0n) return undefined;
   const hash = kernel.object("ftrace_hash", gva);

@@ -58,6 +58,8 @@ const run = fc.record({
   /** How often, between two events, the buffer is resized or emptied. */
   resizes: fc.constantFrom(0, 0, 2, 5),
   resets: fc.constantFrom(0, 0, 10),
+  /** Whether pages that readers hand back lose their stamps. */
+  clears: fc.boolean(),
   seed: fc.integer({ min: 1, max: 2 ** 31 }),
 });
 
@@ -110,6 +112,7 @@ function life(
 ) {
   const { events, readers, splices } = it;
   let [resized, emptied] = [-1, -1];
+  ring.clearsStamps = it.clears;
   const steps = (function* () {
     for (const each of events) {
       yield* ring.write(each);
@@ -153,6 +156,8 @@ Deno.test("readers that hand pages back lose nothing while the ring has room", (
           readers: 0,
           resets: 0,
           resizes: 0,
+          // Without its stamp, a page cannot be read afterwards.
+          clears: false,
         },
         random,
         { begun: 0, over: 0 },

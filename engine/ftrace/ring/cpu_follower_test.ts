@@ -78,6 +78,43 @@ Deno.test("readers in the guest do not cause losses", () => {
   assert.equal(watch.seen.length, 3400);
 });
 
+Deno.test("the rest of a page is read that was handed back without its stamp", () => {
+  const sim = ringGuest([5]);
+  const [ring] = sim.rings;
+  ring.clearsStamps = true;
+  const watch = new Watch(sim);
+  for (let i = 0; i < 200; i++) {
+    writeMany(ring, 17);
+    // The page is read to its end, and handed back.
+    ring.consume();
+    ring.consume();
+    watch.poll();
+  }
+  watch.settle();
+  assert.deepEqual([watch.account.decoded, watch.account.lost], [3400, 0]);
+});
+
+Deno.test("of pages without a stamp that were not seen before nothing is read", () => {
+  const sim = ringGuest([5]);
+  const [ring] = sim.rings;
+  ring.clearsStamps = true;
+  const watch = new Watch(sim);
+  let written = 0;
+  for (const pages of [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 30]) {
+    for (let i = 0; i < 60 * pages; i++) {
+      writeMany(ring, 1, 14);
+      ring.consume();
+      written++;
+    }
+    watch.poll();
+    assert.equal(watch.account.exact, true);
+  }
+  const { decoded, lost, torn } = watch.account;
+  assert.equal(decoded + lost, written);
+  assert.ok(lost > 0 && decoded > 0);
+  assert.equal(torn, 0);
+});
+
 Deno.test("pages that readers took, read and handed back between two polls are read", () => {
   const sim = ringGuest([40]);
   const [ring] = sim.rings;

@@ -84,7 +84,16 @@ export class CpuPages {
       arena.slotSize,
     );
     this.#read = words.load("read");
-    this.#set = this.#listing.list();
+    this.#set = this.#counted(this.#listing.list());
+  }
+
+  /** Lets a set know how many pages the writer has begun. */
+  #counted(set: PageSet): PageSet {
+    const words = this.#words;
+    if (words.has("pages_touched")) {
+      set.touched = () => words.load("pages_touched");
+    }
+    return set;
   }
 
   /** Why the ring could not be listed when that was last tried. */
@@ -119,7 +128,7 @@ export class CpuPages {
     // nothing is read until a listing succeeds.
     if (set === undefined || this.resized()) return;
     this.#read = read;
-    this.#set = set;
+    this.#set = this.#counted(set);
     this.#set.inherit(before, anew);
     this.#cursor = this.#set.newestKnown();
     this.#cursorSlot = -1;

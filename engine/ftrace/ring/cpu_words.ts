@@ -19,10 +19,21 @@ type Polled =
   | "nr_pages"
   | "nr_pages_to_update"
   | "pages_removed"
+  | "pages_touched"
   | "commit_page"
   | "tail_page"
   | "record_disabled"
   | "resize_disabled";
+
+/** Members that known kernels may lack; they then never change. */
+const OPTIONAL: ReadonlySet<Polled> = new Set<Polled>([
+  // 2d093282b0d4, "ring-buffer: Fix wrong stat of cpu_buffer->read" (6.5).
+  "pages_removed",
+  // 2c2b0a78b373, "ring-buffer: Add percentage of ring buffer full" (5.0).
+  "pages_touched",
+  // 07b8b10ec94f, "ring-buffer: Make resize disable per cpu buffer" (5.9).
+  "resize_disabled",
+]);
 
 /**
  * Fast access to a CPU buffer's members: the low 53 bits of counters, the low
@@ -55,7 +66,10 @@ export class CpuWords {
     this.#view = view === undefined || view.byteOffset % 4 !== 0
       ? undefined
       : new Uint32Array(view.buffer, view.byteOffset, size >>> 2);
-    const at = (name: string) => kernel.types.tryOffset(struct, name) ?? -1;
+    const at = (name: Polled) =>
+      OPTIONAL.has(name)
+        ? kernel.types.tryOffset(struct, name) ?? -1
+        : kernel.types.offset(struct, name);
     this.#offsets = {
       entries: at("entries"),
       overrun: at("overrun"),
@@ -66,11 +80,17 @@ export class CpuWords {
       nr_pages: at("nr_pages"),
       nr_pages_to_update: at("nr_pages_to_update"),
       pages_removed: at("pages_removed"),
+      pages_touched: at("pages_touched"),
       commit_page: at("commit_page"),
       tail_page: at("tail_page"),
       record_disabled: at("record_disabled"),
       resize_disabled: at("resize_disabled"),
     };
+  }
+
+  /** Whether the kernel has the member. */
+  has(name: Polled): boolean {
+    return this.#offsets[name] >= 0;
   }
 
   /** A counter's low 53 bits, or a pointer's low half without its flags. */

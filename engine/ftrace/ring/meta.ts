@@ -150,17 +150,19 @@ export function traceLayout(types: Types): TraceLayout {
     graphFirst: graphIds.length > 0 ? Math.min(...graphIds) : 0,
     graphLast: graphIds.length > 0 ? Math.max(...graphIds) : -1,
     fn: {
-      ip: types.tryOffset("ftrace_entry", "ip") ?? 8,
-      parentIp: types.tryOffset("ftrace_entry", "parent_ip") ?? 16,
+      ip: offsetIn(types, "ftrace_entry", "ip", 8),
+      parentIp: offsetIn(types, "ftrace_entry", "parent_ip", 16),
+      // Since 6.15: "ftrace: Have ftrace record function arguments".
       args: types.tryOffset("ftrace_entry", "args") ?? -1,
     },
     stack: {
+      // Entries of a fixed size had no length of their own.
       size: types.tryOffset("stack_entry", "size") ?? -1,
       caller: types.offset("stack_entry", "caller"),
     },
     userStack: {
-      tgid: types.tryOffset("userstack_entry", "tgid") ?? 8,
-      caller: types.tryOffset("userstack_entry", "caller") ?? 16,
+      tgid: offsetIn(types, "userstack_entry", "tgid", 8),
+      caller: offsetIn(types, "userstack_entry", "caller", 16),
     },
     print: {
       ip: types.offset("print_entry", "ip"),
@@ -176,11 +178,63 @@ export function traceLayout(types: Types): TraceLayout {
       str: types.offset("bputs_entry", "str"),
     },
     rawData: {
-      id: types.tryOffset("raw_data_entry", "id") ?? 8,
-      buf: types.tryOffset("raw_data_entry", "buf") ?? 12,
+      id: offsetIn(types, "raw_data_entry", "id", 8),
+      buf: offsetIn(types, "raw_data_entry", "buf", 12),
     },
     funcRepeats: funcRepeats(types),
   };
+}
+
+/**
+ * Offset of a member. A kernel without the struct has no such entries, so that
+ * any offset will do.
+ *
+ * @throws {KernelError} when the struct has no such member.
+ */
+function offsetIn(
+  types: Types,
+  struct: string,
+  member: string,
+  otherwise: number,
+): number {
+  return types.tryStruct(struct) === undefined
+    ? otherwise
+    : types.offset(struct, member);
+}
+
+/** The kinds of entries in `enum trace_type` that are known. */
+const KNOWN_TYPES: ReadonlySet<string> = new Set([
+  "__TRACE_FIRST_TYPE",
+  "TRACE_FN",
+  "TRACE_CTX",
+  "TRACE_WAKE",
+  "TRACE_STACK",
+  "TRACE_PRINT",
+  "TRACE_BPRINT",
+  "TRACE_MMIO_RW",
+  "TRACE_MMIO_MAP",
+  "TRACE_BRANCH",
+  "TRACE_GRAPH_RET",
+  "TRACE_GRAPH_ENT",
+  "TRACE_GRAPH_RETADDR_ENT",
+  "TRACE_USER_STACK",
+  "TRACE_BLK",
+  "TRACE_BPUTS",
+  "TRACE_HWLAT",
+  "TRACE_OSNOISE",
+  "TRACE_TIMERLAT",
+  "TRACE_RAW_DATA",
+  "TRACE_FUNC_REPEATS",
+  "__TRACE_LAST_TYPE",
+]);
+
+/**
+ * Names of kinds of entries that tracers of this kernel may write, and of which
+ * xftrace knows nothing; usually none.
+ */
+export function unknownEntryTypes(types: Types): string[] {
+  return [...types.tryEnum("trace_type")?.keys() ?? []]
+    .filter((name) => !KNOWN_TYPES.has(name));
 }
 
 function checkTraceEntry(types: Types): void {
@@ -197,27 +251,31 @@ function checkTraceEntry(types: Types): void {
 }
 
 function typeIds(types: Types): TraceTypeIds {
-  const id = (name: string) => types.tryEnumerator(name) ?? -1;
+  const optional = (name: string) => types.tryEnumerator(name) ?? -1;
+  const id = (name: string) => types.enumerator(name);
   return {
     // Every kernel has these, whatever tracers it was built with: without them
-    // calls would be passed over.
-    fn: types.enumerator("TRACE_FN"),
+    // entries would be passed over.
+    fn: id("TRACE_FN"),
     ctx: id("TRACE_CTX"),
     wake: id("TRACE_WAKE"),
     stack: id("TRACE_STACK"),
     print: id("TRACE_PRINT"),
     bprint: id("TRACE_BPRINT"),
     bputs: id("TRACE_BPUTS"),
-    graphEnt: types.enumerator("TRACE_GRAPH_ENT"),
-    graphRet: types.enumerator("TRACE_GRAPH_RET"),
-    graphRetaddrEnt: id("TRACE_GRAPH_RETADDR_ENT"),
+    graphEnt: id("TRACE_GRAPH_ENT"),
+    graphRet: id("TRACE_GRAPH_RET"),
     userStack: id("TRACE_USER_STACK"),
     hwlat: id("TRACE_HWLAT"),
-    osnoise: id("TRACE_OSNOISE"),
-    timerlat: id("TRACE_TIMERLAT"),
     rawData: id("TRACE_RAW_DATA"),
-    funcRepeats: id("TRACE_FUNC_REPEATS"),
-    last: types.enumerator("__TRACE_LAST_TYPE"),
+    // bce29ac9ce0b and a955d7eac177 (5.14).
+    osnoise: optional("TRACE_OSNOISE"),
+    timerlat: optional("TRACE_TIMERLAT"),
+    // c658797f1a70 (5.14).
+    funcRepeats: optional("TRACE_FUNC_REPEATS"),
+    // 6.13, with CONFIG_FUNCTION_GRAPH_RETADDR.
+    graphRetaddrEnt: optional("TRACE_GRAPH_RETADDR_ENT"),
+    last: id("__TRACE_LAST_TYPE"),
   };
 }
 
@@ -230,6 +288,7 @@ function graphEntry(types: Types): GraphEntryLayout {
   }
   const func = types.offset(struct, "graph_ent.func");
   const depth = types.offset(struct, "graph_ent.depth");
+  // Since 6.15: "ftrace: Add arguments to function graph tracer".
   const args = types.tryOffset(struct, "args") ?? -1;
   // Entries end where the arguments start, which are a flexible array.
   const size = args >= 0 ? args : layout.size;
@@ -245,8 +304,13 @@ function graphEntry(types: Types): GraphEntryLayout {
 function returnAddress(types: Types, args: number): number {
   if (types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") === undefined) return -1;
   const struct = "fgraph_retaddr_ent_entry";
-  return types.tryOffset(struct, "graph_ent.retaddr") ??
+  const at = types.tryOffset(struct, "graph_ent.retaddr") ??
     types.tryOffset(struct, "graph_rent.retaddr") ?? args;
+  if (at >= 0) return at;
+  throw new KernelError(
+    "this kernel keeps return addresses where xftrace does not know: struct " +
+      `${struct} has no graph_ent.retaddr and no graph_rent.retaddr`,
+  );
 }
 
 function graphReturn(types: Types): GraphReturnLayout {
@@ -266,16 +330,41 @@ function graphReturn(types: Types): GraphReturnLayout {
   // 6.12 declares the times twice, in `ret` and after it; only those in `ret`
   // are written. Kernels that moved them declare only those after it.
   const time = (name: string) =>
-    types.tryOffset(struct, `ret.${name}`) ?? types.offset(struct, name);
+    types.tryOffset(struct, `ret.${name}`) ??
+      (checkReturn(types), types.offset(struct, name));
   const func = types.offset(struct, "ret.func");
   const depth = types.offset(struct, "ret.depth");
-  const overrun = types.tryOffset(struct, "ret.overrun") ?? -1;
+  const overrun = types.offset(struct, "ret.overrun");
+  // Since 6.5 (a1be9ccc57f0), with CONFIG_FUNCTION_GRAPH_RETVAL.
   const retval = types.tryOffset(struct, "ret.retval") ?? -1;
   const calltime = time("calltime");
   const rettime = time("rettime");
   checkWords(struct, { func, depth, calltime, rettime });
   const size = Math.max(calltime, rettime) + 8;
   return { func, depth, overrun, retval, calltime, rettime, size };
+}
+
+/**
+ * A kernel that has moved the times out of `struct ftrace_graph_ret` has left no
+ * room for them there.
+ *
+ * @throws {KernelError} when there is more in it than is known.
+ */
+function checkReturn(types: Types): void {
+  const struct = "ftrace_graph_ret";
+  const layout = types.tryStruct(struct);
+  if (layout === undefined) return;
+  const known = ["func", "retval", "depth", "overrun"];
+  let end = 0;
+  for (const name of known) {
+    const member = types.tryMember(struct, name);
+    if (member !== undefined) end = Math.max(end, member.offset + member.size);
+  }
+  if (layout.size - end < 8) return;
+  throw new KernelError(
+    `this kernel's struct ${struct} has neither calltime nor rettime, but more ` +
+      `than ${known.join(", ")}: its graph entries are not known to xftrace`,
+  );
 }
 
 function funcRepeats(types: Types): TraceLayout["funcRepeats"] {

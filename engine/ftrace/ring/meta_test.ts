@@ -92,6 +92,10 @@ function typesOf(
     nearTypes: () => [],
     tryVariable: () => undefined,
     variables: () => [],
+    moduleFunctions: () => ({
+      prototype: () => undefined,
+      typeOf: () => ({ kind: "void", name: "void", size: 0 }),
+    }),
   };
 }
 

@@ -86,6 +86,13 @@ export class PageSet {
   /** The latest stamp among all decoded pages, in two halves. */
   #newestLo = 0;
   #newestHi = 0;
+  /**
+   * The kernel's count of the pages that it began to write to; NaN if it has
+   * none.
+   */
+  touched: () => number = () => NaN;
+  /** That count when a page was last decoded. */
+  #touchedAt = NaN;
 
   /**
    * @param pageSize size of a sub-buffer in bytes
@@ -231,7 +238,9 @@ export class PageSet {
       if (this.events[i] === 0) continue;
       const header = this.load(i);
       const there = header.commit > 0 || this.#handedBack(i) > 0;
-      if (there && this.same(i, header)) sum += this.events[i];
+      const blank = header.stampLo === 0 && header.stampHi === 0;
+      const same = blank ? this.#isSame(i) : this.same(i, header);
+      if (there && same) sum += this.events[i];
     }
     return sum;
   }
@@ -253,6 +262,7 @@ export class PageSet {
     let common = 0;
     this.#newestLo = before.#newestLo;
     this.#newestHi = before.#newestHi;
+    this.#touchedAt = before.#touchedAt;
     const known = new Map<number, number>();
     for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
     for (let i = 0; i < this.size; i++) {
@@ -314,13 +324,34 @@ export class PageSet {
    * page again, which first adds to `write`. In a page that was emptied, `read`
    * is 0. Pages older than the newest decoded one are ignored, because they
    * have already been read.
+   *
+   * 7.2 also sets the stamp to 0 (rb_init_data_page()), without which the times
+   * of the page's events are not known: there, only the rest of a page can be
+   * read of which the beginning has been.
    */
   look(index: number, into: PageHeader = this.header): PageHeader {
     this.load(index, into);
-    if (into.commit !== 0 || this.#isOld(into)) return into;
+    if (into.commit !== 0) return into;
+    if (into.stampLo === 0 && into.stampHi === 0) {
+      if (!this.#isSame(index)) return into;
+      into.stampLo = this.stampLo[index];
+      into.stampHi = this.stampHi[index];
+    }
+    if (this.#isOld(into)) return into;
     into.commit = this.#handedBack(index);
     into.handedBack = into.commit > 0;
     return into;
+  }
+
+  /**
+   * Whether page `index`, whose stamp is gone, is still the one that was
+   * decoded: the writer would have to go round the ring to reach it again.
+   */
+  #isSame(index: number): boolean {
+    if (this.consumed[index] === 0) return false;
+    const since = this.touched() - this.#touchedAt;
+    // The count is set back when the buffer is emptied.
+    return since >= 0 && since < this.size / 2;
   }
 
   /** Whether a page began before the newest one that was decoded. */
@@ -387,6 +418,7 @@ export class PageSet {
     }
     this.consumed[index] = consumed;
     this.lastTs[index] = lastTs;
+    this.#touchedAt = this.touched();
   }
 
   /**

@@ -47,9 +47,17 @@ export interface Reading {
   /** The pages that hold the rows' payloads. */
   readonly arena: PageArena;
   readonly cpus: readonly CpuReading[];
+  /**
+   * The counts of CPUs that were not read, if only one was: the header of a
+   * trace is about all of them.
+   */
+  readonly others?: readonly CpuCounts[];
   /** Problems with pages, one sentence each. */
   readonly problems: readonly string[];
 }
+
+/** The counts of a CPU's buffer that are in the header of a trace. */
+export type CpuCounts = Pick<CpuReading, "expected" | "skipped" | "overrun">;
 
 /** Options for reading. */
 export interface ReadOptions {
@@ -93,12 +101,16 @@ export function readBuffers(
   decoder.timeStart = Number(instance.timeStart - epoch);
   const problems: string[] = [];
   const cpus: CpuReading[] = [];
+  const others: CpuCounts[] = [];
   const ram = instance.kernel.memory.ranges.reduce(
     (sum, { start, end }) => sum + end - start,
     0,
   );
   for (const cpu of buffer.cpuBuffers()) {
-    if (options.cpu !== undefined && cpu.cpu !== options.cpu) continue;
+    if (options.cpu !== undefined && cpu.cpu !== options.cpu) {
+      others.push(countsOf(instance, cpu));
+      continue;
+    }
     // Several rings with the same pages would not end within the host's memory.
     if (arena.slotsInUse * arena.slotSize > ram) {
       throw new KernelError(
@@ -110,7 +122,29 @@ export function readBuffers(
   if (cpus.length === 0) {
     throw new KernelError(`the guest has no CPU ${options.cpu}`);
   }
-  return { columns, arena, cpus, problems };
+  return {
+    columns,
+    arena,
+    cpus,
+    ...(others.length === 0 ? {} : { others }),
+    problems,
+  };
+}
+
+/**
+ * The counts of a CPU that is not read. How many of its entries are older than
+ * the trace is what the kernel found when a trace file was last opened
+ * (tracing_iter_reset() counts them for the CPUs of that file).
+ */
+function countsOf(instance: TraceArray, cpu: CpuBuffer): CpuCounts {
+  const { entries, overrun, read } = cpu.counters();
+  const { kernel, object } = instance;
+  const base = object.u64("array_buffer.data");
+  const skipped = base === 0n ? 0 : kernel.object(
+    "trace_array_cpu",
+    BigInt.asUintN(64, base + (kernel.perCpuOffsets[cpu.cpu] ?? 0n)),
+  ).number("skipped_entries");
+  return { expected: entries - overrun - read, skipped, overrun };
 }
 
 function readCpu(

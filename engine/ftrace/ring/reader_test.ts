@@ -92,6 +92,10 @@ Deno.test("a single CPU, and one that does not exist", () => {
   const reading = readBuffers(sim.instance, LAYOUT_6_1, { cpu: 1 });
   assert.deepEqual(reading.cpus.map(({ cpu }) => cpu), [1]);
   assert.equal(reading.columns.length, 10);
+  // The header of a trace counts all CPUs.
+  const other = { expected: 10, skipped: 0, overrun: 0 };
+  assert.deepEqual(reading.others, [other]);
+  assert.equal(read(sim).others, undefined);
   assert.throws(
     () => readBuffers(sim.instance, LAYOUT_6_1, { cpu: 7 }),
     /no CPU 7/,

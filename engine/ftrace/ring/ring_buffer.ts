@@ -248,9 +248,18 @@ export class RingBuffer {
     const { object } = this;
     // Variable since 6.8: f9b94daa542a ("Set new size of the ring buffer sub
     // page"); later kernels store only the order.
-    const order = object.has("subbuf_order")
-      ? object.number("subbuf_order")
-      : 0;
+    if (!object.has("subbuf_order")) {
+      const { members } = this.kernel.types.struct("trace_buffer");
+      const other = [...members.keys()].find((name) =>
+        name.startsWith("subbuf")
+      );
+      if (other === undefined) return this.kernel.pageSize;
+      throw new KernelError(
+        "this kernel keeps the size of sub-buffers where xftrace does not " +
+          `know: struct trace_buffer has ${other}, but no subbuf_order`,
+      );
+    }
+    const order = object.number("subbuf_order");
     const size = this.kernel.pageSize * 2 ** order;
     if (order > MAX_ORDER) {
       throw new KernelError(`a sub-buffer of ${size} bytes is not possible`);

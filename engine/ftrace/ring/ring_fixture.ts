@@ -117,6 +117,12 @@ export class SimRing {
     return Number(this.#get(name));
   }
 
+  /**
+   * Whether pages that are handed back lose their stamps, as in 7.2
+   * (rb_init_data_page()).
+   */
+  clearsStamps = false;
+
   #newPage(): bigint {
     const page = this.guest.create("buffer_page");
     const data = this.guest.allocate(SUB_BUFFER, SUB_BUFFER);
@@ -271,6 +277,7 @@ export class SimRing {
     this.#setCommit(next, 0);
     yield;
     this.#set("tail_page", next);
+    this.#add("pages_touched", 1);
     yield;
     this.#pad(tail, write);
     yield;
@@ -342,6 +349,7 @@ export class SimRing {
     this.#setPage(empty, "write", 0);
     this.#setPage(empty, "entries", 0);
     this.#setCommit(empty, 0);
+    if (this.clearsStamps) this.guest.setU64(this.#page(empty, "page"), 0n);
     const before = this.#page(head, "list.prev");
     const after = this.#next(head);
     this.#link(empty, after, HEAD);
@@ -436,6 +444,7 @@ export class SimRing {
       this.#setPage(page, "write", 0);
       this.#setPage(page, "entries", 0);
       this.#setCommit(page, 0);
+      if (this.clearsStamps) this.guest.setU64(this.#page(page, "page"), 0n);
       this.#setRead(page, 0);
     };
     let page = start;
@@ -458,6 +467,7 @@ export class SimRing {
       "entries",
       "read",
       "pages_removed",
+      "pages_touched",
     ];
     for (const name of zeroed) {
       yield;

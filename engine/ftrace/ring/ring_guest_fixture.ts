@@ -35,7 +35,7 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
     },
   },
   ring_buffer_per_cpu: {
-    size: 128,
+    size: 136,
     members: {
       cpu: [0, "u32"],
       record_disabled: [4, "u32"],
@@ -54,6 +54,7 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
       pages_removed: [104, "u64"],
       resize_disabled: [112, "u32"],
       nr_pages_to_update: [120, "u64"],
+      pages_touched: [128, "u64"],
     },
   },
   trace_buffer: {
@@ -62,7 +63,11 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
   },
   array_buffer: {
     size: 32,
-    members: { buffer: [8, "u64"], time_start: [16, "u64"] },
+    members: {
+      buffer: [8, "u64"],
+      time_start: [16, "u64"],
+      data: [24, "u64"],
+    },
   },
   trace_array: {
     size: 128,

@@ -8,9 +8,15 @@ import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { type KernelObject, listFrom } from "../../kernel/core/object.ts";
 import { RingBuffer } from "./ring_buffer.ts";
+import { instanceOptions, tracerOptions } from "./trace_options.ts";
 
 /** RB_BUFFER_OFF: the bit in `record_disabled` that `tracing_on=0` sets. */
 export const RB_BUFFER_OFF = 1 << 20;
+
+/** Size of a row of `trace_clocks[]`. */
+const CLOCK_BYTES = 24;
+/** More clocks than any kernel has. */
+const MOST_CLOCKS = 32;
 
 /**
  * An Ftrace instance.
@@ -51,7 +57,12 @@ export class TraceArray {
     const top = TraceArray.global(kernel);
     const found = [top];
     const head = kernel.symbols.tryAddress("ftrace_trace_arrays");
-    if (head === undefined) return found;
+    if (head === undefined) {
+      throw new KernelError(
+        "this kernel keeps its trace instances where xftrace does not know: " +
+          "it has no symbol ftrace_trace_arrays",
+      );
+    }
     for (const object of listFrom(kernel, head, "trace_array", "list")) {
       if (object.gva !== top.object.gva) {
         found.push(new TraceArray(kernel, object.gva));
@@ -96,10 +107,26 @@ export class TraceArray {
     return new RingBuffer(this.kernel, gva);
   }
 
-  /** The snapshot buffer, if the kernel has allocated one. */
+  /**
+   * The snapshot buffer, if the kernel has allocated one. It is the member
+   * `snapshot_buffer` (seen in 7.2.13), before `max_buffer`.
+   *
+   * @throws {KernelError} when the kernel can take snapshots, but keeps them in
+   * neither.
+   */
   snapshotBuffer(): RingBuffer | undefined {
-    if (!this.object.has("max_buffer.buffer")) return undefined;
-    const gva = this.object.u64("max_buffer.buffer");
+    const { object } = this;
+    const member = ["snapshot_buffer", "max_buffer"]
+      .find((name) => object.has(`${name}.buffer`));
+    if (member === undefined) {
+      // Of the same #ifdef CONFIG_TRACER_SNAPSHOT or CONFIG_TRACER_MAX_TRACE.
+      if (!object.has("allocated_snapshot")) return undefined;
+      throw new KernelError(
+        "this kernel keeps snapshots where xftrace does not know: struct " +
+          "trace_array has no snapshot_buffer and no max_buffer",
+      );
+    }
+    const gva = object.u64(`${member}.buffer`);
     return gva === 0n ? undefined : new RingBuffer(this.kernel, gva);
   }
 
@@ -120,56 +147,34 @@ export class TraceArray {
       0;
   }
 
-  /** Name of the trace clock, and whether its unit is ns. */
-  get clock(): { name: string; inNs: boolean } {
+  /**
+   * Name of the trace clock, and whether its unit is ns; `undefined` when the
+   * kernel's table of clocks is not where it is known to be.
+   */
+  get clock(): { name: string; inNs: boolean | undefined } {
     const id = this.object.number("clock_id");
-    const { kernel } = this;
-    const table = kernel.symbols.tryAddress("trace_clocks");
-    const FUNC_NAME_IN_NS = 24n;
-    if (table === undefined) return { name: `clock ${id}`, inNs: true };
+    const { space, symbols } = this.kernel;
+    const table = symbols.tryAddress("trace_clocks");
     // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c): it
     // is anonymous, so BTF cannot be searched for it by name.
-    const row = table + BigInt(id) * FUNC_NAME_IN_NS;
-    return {
-      name: kernel.space.string(kernel.space.u64(row + 8n), 32),
-      inNs: kernel.space.u32(row + 16n) !== 0,
-    };
+    const row = (i: number) => (table ?? 0n) + BigInt(i * CLOCK_BYTES);
+    const name = (i: number) => space.string(space.u64(row(i) + 8n), 32);
+    // The first clock has been this one since there are several.
+    if (table === undefined || id >= MOST_CLOCKS || name(0) !== "local") {
+      return { name: `clock ${id}`, inNs: undefined };
+    }
+    return { name: name(id), inNs: space.u32(row(id) + 16n) !== 0 };
   }
 
-  /** All trace options by tracefs name, and whether they are set. */
+  /**
+   * All trace options by tracefs name, and whether they are set: those of the
+   * instance, then those of its tracer.
+   *
+   * @throws {KernelError} when the kernel keeps them in a place that is not
+   * known.
+   */
   options(): { name: string; set: boolean }[] {
-    const { kernel } = this;
-    const names = kernel.symbols.tryAddress("trace_options");
-    const flags = this.object.u64("trace_flags");
-    const options: { name: string; set: boolean }[] = [];
-    if (names !== undefined) {
-      for (let bit = 0; bit < 64; bit++) {
-        const name = kernel.space.u64(names + BigInt(bit * 8));
-        if (name === 0n) break;
-        options.push({
-          name: kernel.space.string(name, 64),
-          set: ((flags >> BigInt(bit)) & 1n) === 1n,
-        });
-      }
-    }
-    return [...options, ...this.#tracerOptions()];
-  }
-
-  /** The options of the current tracer (`funcgraph-*`). */
-  #tracerOptions(): { name: string; set: boolean }[] {
-    const tracer = this.object.follow("current_trace", "tracer");
-    const flags = tracer?.follow("flags", "tracer_flags");
-    if (flags === undefined) return [];
-    const value = flags.number("val");
-    const size = BigInt(this.kernel.types.struct("tracer_opt").size);
-    const found: { name: string; set: boolean }[] = [];
-    let opt = flags.follow("opts", "tracer_opt");
-    while (opt !== undefined && found.length < 32) {
-      const name = opt.stringAt("name", 64);
-      if (name === undefined) break;
-      found.push({ name, set: (value & opt.number("bit")) !== 0 });
-      opt = this.kernel.object("tracer_opt", opt.gva + size);
-    }
-    return found;
+    return [...instanceOptions(this.object), ...tracerOptions(this.object)]
+      .map(({ name, set }) => ({ name, set }));
   }
 }

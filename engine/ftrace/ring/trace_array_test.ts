@@ -6,7 +6,9 @@ import {
 } from "../../kernel/core/kernel_fixture.ts";
 import { RB_BUFFER_OFF, TraceArray } from "./trace_array.ts";
 
-const TYPES = fixtureTypes({
+type Structs = Parameters<typeof fixtureTypes>[0];
+
+const STRUCTS: Structs = {
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   array_buffer: {
     size: 32,
@@ -27,17 +29,35 @@ const TYPES = fixtureTypes({
   tracer: { size: 64, members: { name: [0, "u64"], flags: [8, "u64"] } },
   tracer_flags: { size: 16, members: { val: [0, "u32"], opts: [8, "u64"] } },
   tracer_opt: { size: 16, members: { name: [0, "u64"], bit: [8, "u32"] } },
-});
+};
+const TYPES = fixtureTypes(STRUCTS);
+
+/** The same kernel with another `struct trace_array` or `struct tracer`. */
+function altered(
+  struct: "trace_array" | "tracer",
+  without: string,
+  more: Structs[string]["members"] = {},
+) {
+  const { size, members } = STRUCTS[struct];
+  const left = Object.fromEntries(
+    Object.entries(members).filter(([name]) => name !== without),
+  );
+  return fixtureTypes({
+    ...STRUCTS,
+    [struct]: { size, members: { ...left, ...more } },
+  });
+}
 
 /** A guest with these instances besides the top-level one. */
 class Setting {
-  readonly guest = new FixtureGuest(TYPES);
+  readonly guest: FixtureGuest;
   readonly top: bigint;
   readonly instances: readonly bigint[];
   #images = 0;
 
   constructor(...names: readonly string[]) {
-    const { guest } = this;
+    const guest = new FixtureGuest(this.types);
+    this.guest = guest;
     this.top = this.variable("global_trace");
     const head = this.variable("ftrace_trace_arrays");
     this.instances = names.map((name) => {
@@ -53,6 +73,10 @@ class Setting {
     const gva = this.guest.image(this.#images++);
     this.guest.symbol(name, gva);
     return gva;
+  }
+
+  protected get types() {
+    return TYPES;
   }
 
   set(array: bigint, path: string, value: bigint | number): void {
@@ -134,7 +158,12 @@ Deno.test("the clock by its name, and whether it counts ns", () => {
 
   const other = new Setting();
   other.set(other.top, "clock_id", 3);
-  assert.deepEqual(other.array.clock, { name: "clock 3", inNs: true });
+  const unknown = { name: "clock 3", inNs: undefined };
+  assert.deepEqual(other.array.clock, unknown);
+  // A table that is not one of clocks.
+  const names = other.variable("trace_clocks");
+  other.guest.setU64(names + 8n, other.guest.text("elsewhere"));
+  assert.deepEqual(other.array.clock, unknown);
 });
 
 Deno.test("options of Ftrace and of the current tracer", () => {
@@ -166,4 +195,63 @@ Deno.test("options of Ftrace and of the current tracer", () => {
     "funcgraph-cpu false",
     "funcgraph-proc true",
   ]);
+});
+
+/** A setting of an altered kernel. */
+function settingOf(types: typeof TYPES): Setting {
+  return new class extends Setting {
+    protected override get types() {
+      return types;
+    }
+  }();
+}
+
+Deno.test("options of a tracer that an instance points to itself", () => {
+  const setting = settingOf(
+    altered("trace_array", "", { current_trace_flags: [88, "u64"] }),
+  );
+  const { guest, top } = setting;
+  setting.variable("trace_options");
+  // What the tracer itself has is no instance's.
+  const tracer = setting.tracer("function_graph");
+  guest.setU64(tracer + 8n, guest.create("tracer_flags"));
+  const flags = guest.create("tracer_flags");
+  const opts = guest.allocate(2 * 16);
+  guest.setU64(opts, guest.text("funcgraph-cpu"));
+  guest.setU32(opts + 8n, 4);
+  guest.setU32(flags, 4);
+  guest.setU64(flags + 8n, opts);
+  setting.set(top, "current_trace_flags", flags);
+  assert.deepEqual(setting.array.options(), [
+    { name: "funcgraph-cpu", set: true },
+  ]);
+});
+
+Deno.test("a kernel that keeps options or snapshots elsewhere is refused by name", () => {
+  const options = (types: typeof TYPES) => settingOf(types).array.options();
+  assert.throws(
+    () => options(altered("trace_array", "trace_flags")),
+    /struct trace_array has no trace_flags$/,
+  );
+  assert.throws(
+    () => options(altered("tracer", "flags")),
+    /no current_trace_flags, and struct tracer no flags$/,
+  );
+  const snapshot = (more: Structs[string]["members"]) =>
+    settingOf(altered("trace_array", "", more)).array.snapshotBuffer();
+  // Without CONFIG_TRACER_SNAPSHOT there is none.
+  assert.equal(snapshot({}), undefined);
+  assert.throws(
+    () => snapshot({ allocated_snapshot: [96, "u8"] }),
+    /no snapshot_buffer and no max_buffer$/,
+  );
+  for (const name of ["snapshot_buffer", "max_buffer"]) {
+    const setting = settingOf(
+      altered("trace_array", "", { [name]: [88, "array_buffer"] }),
+    );
+    assert.equal(setting.array.snapshotBuffer(), undefined);
+    const buffer = setting.guest.create("trace_buffer");
+    setting.set(setting.top, `${name}.buffer`, buffer);
+    assert.equal(setting.array.snapshotBuffer()?.object.gva, buffer);
+  }
 });

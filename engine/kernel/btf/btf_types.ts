@@ -6,7 +6,13 @@
 import { NameIndex } from "../../base/name_index.ts";
 import { KernelError } from "../../base/errors.ts";
 import { didYouMean, nearNames } from "../../base/near_names.ts";
-import type { Member, Prototype, StructLayout, Types } from "./types.ts";
+import type {
+  Functions,
+  Member,
+  Prototype,
+  StructLayout,
+  Types,
+} from "./types.ts";
 import type { CType, TypedVariable } from "./c_type.ts";
 import { CTypes } from "./c_types.ts";
 import { declare } from "./declare.ts";
@@ -128,25 +134,32 @@ export class BtfTypes implements Types {
   }
 
   prototype(functionName: string): Prototype | undefined {
-    const btf = this.#btf;
     for (const id of this.#find(functionName, FUNCTIONS)) {
-      const proto = btf.word(id, 2);
-      if (btf.kind(proto) !== BTF_KIND.funcProto) continue;
-      const parameters = [];
-      for (let i = 0; i < btf.entries(proto); i++) {
-        const type = btf.word(proto, 4 + 2 * i);
-        parameters.push({
-          name: btf.string(btf.word(proto, 3 + 2 * i)),
-          typeName: type === 0 ? "..." : declare(btf, type),
-        });
-      }
-      return {
-        name: functionName,
-        returns: declare(btf, btf.word(proto, 2)),
-        parameters,
-      };
+      const found = prototypeOf(this.#btf, id);
+      if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  moduleFunctions(bytes: Uint8Array): Functions {
+    const btf = new RawBtf(bytes, this.#btf);
+    const ids = new Map<string, number>();
+    for (let id = btf.firstId; id < btf.count; id++) {
+      if (btf.kind(id) !== BTF_KIND.func) continue;
+      const name = btf.name(id);
+      if (!ids.has(name)) ids.set(name, id);
+    }
+    const types = new CTypes(btf, {
+      find: () => [],
+      layout: (type) => layoutOf(btf, type),
+    });
+    return {
+      prototype: (name) => {
+        const id = ids.get(name);
+        return id === undefined ? undefined : prototypeOf(btf, id);
+      },
+      typeOf: (id) => types.byId(id),
+    };
   }
 
   typeOf(id: number): CType {
@@ -259,6 +272,26 @@ const TYPEDEFS: ReadonlySet<number> = new Set([BTF_KIND.typedef]);
 const ENUMS: ReadonlySet<number> = new Set([BTF_KIND.enum, BTF_KIND.enum64]);
 const NAMED = STRUCTS.union(UNIONS).union(ENUMS).union(TYPEDEFS);
 const FUNCTIONS: ReadonlySet<number> = new Set([BTF_KIND.func]);
+
+/** The prototype of a function by its id. */
+function prototypeOf(btf: RawBtf, id: number): Prototype | undefined {
+  const proto = btf.word(id, 2);
+  if (btf.kind(proto) !== BTF_KIND.funcProto) return undefined;
+  const parameters = [];
+  for (let i = 0; i < btf.entries(proto); i++) {
+    const type = btf.word(proto, 4 + 2 * i);
+    parameters.push({
+      name: btf.string(btf.word(proto, 3 + 2 * i)),
+      typeName: type === 0 ? "..." : declare(btf, type),
+      type,
+    });
+  }
+  return {
+    name: btf.name(id),
+    returns: declare(btf, btf.word(proto, 2)),
+    parameters,
+  };
+}
 
 function moved(member: Member, by: number): Member {
   return member.bitOffset === undefined

@@ -31,6 +31,8 @@ export interface IntType extends Named {
 export interface EnumType extends Named {
   readonly kind: "enum";
   readonly signed: boolean;
+  /** Whether its values have 64 bits (`BTF_KIND_ENUM64`). */
+  readonly wide: boolean;
   /** Names by value; of several with the same value, the first. */
   readonly names: ReadonlyMap<bigint, string>;
 }

@@ -142,6 +142,7 @@ export class CTypes {
           name,
           size: btf.word(base, 2),
           signed: btf.flag(base),
+          wide: kind === BTF_KIND.enum64,
           names: enumerators(btf, base),
         };
       case BTF_KIND.ptr: {

@@ -76,11 +76,18 @@ export class RawBtf {
   /** The string section; each name ends with a zero byte. */
   readonly strings: Uint8Array;
 
+  readonly #base?: RawBtf;
+  /** Ids up to this one, and offsets before that one, are the base's. */
+  readonly #lastBaseId: number = 0;
+  readonly #baseStrings: number = 0;
+
   /**
    * @param bytes A whole BTF image (`__start_BTF` to `__stop_BTF`).
+   * @param base The kernel's BTF, which that of a module continues: its ids and
+   *   its names come first.
    * @throws {KernelError} when it is truncated, damaged or not BTF.
    */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, base?: RawBtf) {
     if (bytes.length < HEADER_BYTES) {
       throw badBtf(`${bytes.length} bytes are too few for a header`);
     }
@@ -107,57 +114,73 @@ export class RawBtf {
     }
     this.strings = bytes.subarray(strings, strings + stringBytes);
     if (
-      stringBytes === 0 || this.strings[0] !== 0 ||
-      this.strings[stringBytes - 1] !== 0
+      base === undefined
+        ? stringBytes === 0 || this.strings[0] !== 0 ||
+          this.strings[stringBytes - 1] !== 0
+        // A module may have no names of its own.
+        : stringBytes > 0 && this.strings[stringBytes - 1] !== 0
     ) {
       throw badBtf("the string section does not start and end with a zero");
+    }
+    if (base !== undefined) {
+      this.#base = base;
+      this.#lastBaseId = base.count - 1;
+      this.#baseStrings = base.strings.length;
     }
     const start = bytes.byteOffset + types;
     this.words = start % 4 === 0
       ? new Uint32Array(bytes.buffer, start, typeBytes / 4)
       : new Uint32Array(bytes.slice(types, types + typeBytes).buffer);
-    this.at = indexRecords(this.words, stringBytes);
-    this.count = this.at.length;
+    this.at = indexRecords(this.words, this.#baseStrings + stringBytes);
+    this.count = this.#lastBaseId + this.at.length;
   }
 
-  /** Index of the first word of a type, after checking the id. */
-  record(id: number): number {
-    if (id <= 0 || id >= this.count) {
-      throw badBtf(`type ${id} is referred to but does not exist`);
-    }
-    return this.at[id];
+  /** The first id that is not the base's. */
+  get firstId(): number {
+    return this.#lastBaseId + 1;
   }
 
   /** BTF_KIND_* of a type; 0 for `void`. */
   kind(id: number): number {
-    return id === 0 ? 0 : kindOf(this.words[this.record(id) + 1]);
+    return id === 0 ? 0 : kindOf(this.word(id, 1));
   }
 
   /** Number of members, enumerators or parameters of a type. */
   entries(id: number): number {
-    return this.words[this.record(id) + 1] & 0xffff;
+    return this.word(id, 1) & 0xffff;
   }
 
   /** The kind_flag bit of a type. */
   flag(id: number): boolean {
-    return this.words[this.record(id) + 1] >>> 31 === 1;
+    return this.word(id, 1) >>> 31 === 1;
   }
 
   /**
-   * Word `n` of a type's record (2: size or type; 3 and up depend on the kind).
+   * Word `n` of a type's record (1: info; 2: size or type; 3 and up depend on
+   * the kind).
    */
   word(id: number, n: number): number {
-    return this.words[this.record(id) + n];
+    if (id <= this.#lastBaseId && this.#base !== undefined) {
+      return this.#base.word(id, n);
+    }
+    if (id <= 0 || id >= this.count) {
+      throw badBtf(`type ${id} is referred to but does not exist`);
+    }
+    return this.words[this.at[id - this.#lastBaseId] + n];
   }
 
   /** The name of a type, "" for anonymous ones and `void`. */
   name(id: number): string {
-    return id === 0 ? "" : this.string(this.words[this.record(id)]);
+    return id === 0 ? "" : this.string(this.word(id, 0));
   }
 
   /** The string at an offset of the string section. */
   string(offset: number): string {
+    if (offset < this.#baseStrings && this.#base !== undefined) {
+      return this.#base.string(offset);
+    }
     const { strings } = this;
+    offset -= this.#baseStrings;
     if (offset >= strings.length) {
       throw badBtf(`a name is outside of the string section`);
     }

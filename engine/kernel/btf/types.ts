@@ -13,6 +13,8 @@ export type { Member, StructLayout } from "./struct_layout.ts";
 export interface Parameter {
   readonly name: string;
   readonly typeName: string;
+  /** Its type, for {@linkcode Types.typeOf}; 0 for `...`. */
+  readonly type: number;
 }
 
 /** A kernel function's prototype. */
@@ -20,6 +22,14 @@ export interface Prototype {
   readonly name: string;
   readonly returns: string;
   readonly parameters: readonly Parameter[];
+}
+
+/** Functions, and the types of their parameters. */
+export interface Functions {
+  /** The prototype of a function; `undefined` if it is not one of these. */
+  prototype(functionName: string): Prototype | undefined;
+  /** The type with the BTF id of a parameter. */
+  typeOf(id: number): CType;
 }
 
 /** Layouts, enums and prototypes of a kernel. */
@@ -58,6 +68,13 @@ export interface Types {
   tryEnum(name: string): ReadonlyMap<string, number> | undefined;
   /** The prototype of a kernel function, if BTF has it. */
   prototype(functionName: string): Prototype | undefined;
+  /**
+   * The functions of a module, by the module's own BTF, which continues this
+   * one.
+   *
+   * @throws {KernelError} when it is damaged.
+   */
+  moduleFunctions(btf: Uint8Array): Functions;
   /** The type with a BTF id, such as a member's; 0 is `void`. */
   typeOf(id: number): CType;
   /**

@@ -6,14 +6,14 @@
  */
 
 import type { TextEnvironment } from "./environment.ts";
-import { addressFormatter } from "./pointer.ts";
-import { formatInteger, formatString } from "./printf_number.ts";
+import { addressFormatter } from "./printf/pointer.ts";
+import { formatInteger, formatString } from "./printf/printf_number.ts";
 import {
   fieldSize,
   type FormatPiece,
   parseFormat,
   STAR,
-} from "./printf_spec.ts";
+} from "./printf/printf_spec.ts";
 import type { RecordBytes } from "./record.ts";
 
 /** Renders packed arguments; each format is parsed only once. */

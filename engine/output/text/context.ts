@@ -6,57 +6,7 @@
  */
 
 import type { TraceMeta } from "./environment.ts";
-import { padBytes } from "./printf_number.ts";
-
-// include/linux/trace_events.h, enum trace_flag_type.
-const IRQS_OFF = 0x01;
-const IRQS_NOSUPPORT = 0x02;
-const NEED_RESCHED = 0x04;
-const HARDIRQ = 0x08;
-const SOFTIRQ = 0x10;
-const PREEMPT_RESCHED = 0x20;
-const NMI = 0x40;
-const BH_OFF = 0x80;
-
-const FLAGS: readonly string[] = Array.from({ length: 256 }, flagText);
-const COUNTS: readonly string[] = Array.from({ length: 256 }, countText);
-
-/**
- * `trace_print_lat_fmt`: `d..2.`, from the first word of a `trace_entry`
- * (type, flags, preempt_count).
- */
-export function latencyFlags(word: number): string {
-  return FLAGS[word >>> 16 & 0xff] + COUNTS[word >>> 24];
-}
-
-function flagText(_: unknown, flags: number): string {
-  const has = (bit: number) => (flags & bit) !== 0;
-  const irqs = has(IRQS_OFF)
-    ? (has(BH_OFF) ? "D" : "d")
-    : has(BH_OFF)
-    ? "b"
-    : has(IRQS_NOSUPPORT)
-    ? "X"
-    : ".";
-  const resched = has(NEED_RESCHED)
-    ? (has(PREEMPT_RESCHED) ? "N" : "n")
-    : has(PREEMPT_RESCHED)
-    ? "p"
-    : ".";
-  const context = has(NMI)
-    ? (has(HARDIRQ) ? "Z" : "z")
-    : has(HARDIRQ)
-    ? (has(SOFTIRQ) ? "H" : "h")
-    : has(SOFTIRQ)
-    ? "s"
-    : ".";
-  return irqs + resched + context;
-}
-
-function countText(_: unknown, count: number): string {
-  const digit = (value: number) => value === 0 ? "." : value.toString(16);
-  return digit(count & 0xf) + digit(count >> 4);
-}
+import { padBytes } from "./printf/printf_number.ts";
 
 /**
  * Names of tasks in the form of the trace. They are cached for a batch of

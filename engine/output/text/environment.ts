@@ -5,6 +5,7 @@
  */
 import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
+import type { EntryFlags } from "./guest/entry_flags.ts";
 import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 
 /** Names for addresses, in each of the kernel's formats. */
@@ -50,6 +51,11 @@ export interface TextEnvironment {
    * placeholder.
    */
   readonly pointerKey?: readonly [bigint, bigint];
+  /**
+   * Whether the kernel has such a key, but not where it is known to be: then
+   * events with `%p` are shown as raw fields. Default false.
+   */
+  readonly pointerKeyUnknown?: boolean;
   /** Whether `%p` is hashed (trace option `hash-ptr`); default true. */
   readonly hashPointers?: boolean;
   /** Whether `no_hash_pointers` was given at boot; default false. */
@@ -70,6 +76,21 @@ export interface TextEnvironment {
    * 6.1 does not); default true.
    */
   readonly hexChunkSpace?: boolean;
+  /** Whether bitmasks are lists (trace option `bitmask-list`); default false. */
+  readonly bitmaskList?: boolean;
+  /**
+   * Whether the option `fields` shows 8-byte values as `%pS`, the name of the
+   * function there (print_fields in trace_output.c: 7.2 does, 6.12 does not).
+   * Default false.
+   */
+  readonly namesFieldValues?: boolean;
+  /**
+   * Whether the option `fields` shows dots for what cannot be printed of a
+   * string, with the bytes after it (7.2 does, 6.12 does not). Default false.
+   */
+  readonly cleansStrings?: boolean;
+  /** GVA of `_stext`, from which some fields give an offset. */
+  readonly kernelStart?: bigint;
 }
 
 /** What the header of a latency tracer's trace shows. */
@@ -101,6 +122,12 @@ export interface TraceMeta extends TextEnvironment {
   readonly layout: TraceLayout;
   /** Name of the current tracer: `nop`, `function_graph`. */
   readonly tracer: string;
+  /**
+   * The bits of entries' flags.
+   *
+   * @throws {KernelError} when they are not those of a known kernel.
+   */
+  entryFlags(): EntryFlags;
   /** `nr_cpu_ids`, which determines the width of the CPU column. */
   readonly nrCpuIds: number;
   /** Number of CPUs that are online. */

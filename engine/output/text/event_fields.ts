@@ -47,7 +47,8 @@ export function fieldsRenderer(
   };
 }
 
-const FILTERS = [
+/** `FILTER_*`, by which the kernel tells strings from numbers. */
+export const FILTERS = [
   "FILTER_OTHER",
   "FILTER_STATIC_STRING",
   "FILTER_DYN_STRING",
@@ -83,7 +84,9 @@ function fieldText(
       return dynamic(
         filter === "FILTER_RDYN_STRING" ? offset + 4 : 0,
         offset,
-        (record, at, length) => record.string(at, length),
+        env.cleansStrings === true
+          ? cleaned
+          : (record, at, length) => record.string(at, length),
       );
     case "FILTER_PTR_STRING":
       return (record) => pointed(record, offset, env);
@@ -92,13 +95,13 @@ function fieldText(
         env.symbols.pS(record.u32(offset), record.u32(offset + 4));
     case "FILTER_CPU":
     case "FILTER_OTHER":
-      return numberText(field);
+      return numberText(field, env);
     case undefined:
       return () => "<INVALID-TYPE>";
   }
 }
 
-function numberText(field: EventField): FieldText {
+function numberText(field: EventField, env: TextEnvironment): FieldText {
   const { offset } = field;
   switch (field.size) {
     case 1:
@@ -111,14 +114,71 @@ function numberText(field: EventField): FieldText {
     case 4: {
       const kind = dynamicKind(field);
       return kind === undefined
-        ? (record) => both(record.u32(offset), record.s32(offset))
+        ? placed(
+          field,
+          env,
+          (record) => both(record.u32(offset), record.s32(offset)),
+        )
         : dynamic(kind === "rel_loc" ? offset + 4 : 0, offset, byteList);
     }
     case 8:
-      return (record) => both(record.u64(offset), record.s64(offset));
+      return env.namesFieldValues === true
+        ? (record) =>
+          `${env.symbols.pS(record.u32(offset), record.u32(offset + 4))} ` +
+          `(${record.s64(offset)})`
+        : (record) => both(record.u64(offset), record.s64(offset));
     default:
       return () => "<INVALID-SIZE>";
   }
+}
+
+/** Fields that refer to a place by its offset from `_stext`. */
+const PLACES: ReadonlySet<string> = new Set(["caller_offs", "parent_offs"]);
+
+/** A number of 4 bytes; of a place in the kernel, with its name before it. */
+function placed(
+  field: EventField,
+  env: TextEnvironment,
+  text: FieldText,
+): FieldText {
+  const start = env.kernelStart;
+  if (
+    env.namesFieldValues !== true || start === undefined ||
+    !PLACES.has(field.name)
+  ) {
+    return text;
+  }
+  return (record) => {
+    const at = BigInt.asUintN(64, start + BigInt(record.u32(field.offset)));
+    const name = env.symbols.pS(
+      Number(at & 0xffffffffn),
+      Number(at >> 32n),
+    );
+    return `${name} ${text(record)}`;
+  };
+}
+
+/** A string; if not all of it can be printed, with dots, then its bytes. */
+function cleaned(record: RecordBytes, at: number, length: number): string {
+  let clean = true;
+  for (let i = 0; i < length && clean; i++) {
+    const byte = record.u8(at + i);
+    clean = byte === 0 || isAscii(byte);
+  }
+  if (clean) return record.string(at, length);
+  let text = "";
+  let bytes = "";
+  for (let i = 0; i < length; i++) {
+    const byte = record.u8(at + i);
+    text += isAscii(byte) ? String.fromCharCode(byte) : ".";
+    bytes += (i > 0 ? ":" : "") + byte.toString(16).padStart(2, "0");
+  }
+  return `${text} (${bytes})`;
+}
+
+/** `isascii` and `isprint`. */
+function isAscii(byte: number): boolean {
+  return byte >= 0x20 && byte < 0x7f;
 }
 
 /** `0x%x (%d)`. */

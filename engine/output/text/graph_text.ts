@@ -12,7 +12,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { TraceMeta } from "./environment.ts";
-import { latencyFlags, type TaskText } from "./context.ts";
+import type { TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
 
@@ -37,6 +37,7 @@ export class GraphText {
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
   readonly #tasks: TaskText;
+  readonly #flags: (word: number) => string;
   readonly #state = new GraphState();
   readonly #cpus: string[] = [];
   readonly #cpuWidth: number;
@@ -54,6 +55,7 @@ export class GraphText {
     meta: TraceMeta,
     options: TraceTextOptions,
     tasks: TaskText,
+    flags: (word: number) => string,
     columns: EventColumns,
     arena: PageArena,
     clock: ClockText,
@@ -61,6 +63,7 @@ export class GraphText {
     this.#meta = meta;
     this.#options = options;
     this.#tasks = tasks;
+    this.#flags = flags;
     this.#columns = columns;
     this.#arena = arena;
     this.#clock = clock;
@@ -184,9 +187,9 @@ export class GraphText {
       this.#meta.layout.graphEntry.retaddr;
     const lo = this.#arena.words[at >>> 2];
     const hi = this.#arena.words[(at >>> 2) + 1];
-    return lo === 0 && hi === 0
-      ? " <-0"
-      : " <-" + this.#meta.symbols.pS(lo, hi);
+    if (lo === 0 && hi === 0) return " <-0";
+    const name = " <-" + this.#meta.symbols.pS(lo, hi);
+    return this.#options.symAddr ? `${name} <${hex16(lo, hi)}>` : name;
   }
 
   /** `(a=1, b=0x2)`, for entries that recorded their arguments. */
@@ -263,7 +266,7 @@ export class GraphText {
     if (graph.proc) text += this.#tasks.graph(pid) + " | ";
     if (this.#options.latencyFormat) {
       const word = this.#arena.words[this.#columns.offset[row] >>> 2];
-      text += ` ${latencyFlags(word)} | `;
+      text += ` ${this.#flags(word)} | `;
     }
     return text;
   }
@@ -309,6 +312,10 @@ export class GraphText {
     const mark = this.#options.graph.overhead ? overheadMark(ns) + " " : "  ";
     return mark + graphDuration(ns) + "|  ";
   }
+}
+
+function hex16(lo: number, hi: number): string {
+  return hi.toString(16).padStart(8, "0") + lo.toString(16).padStart(8, "0");
 }
 
 function indent(depth: number): string {

@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Types } from "../../kernel/btf/types.ts";
-
 /** Options of the function_graph tracer (`funcgraph-*`). */
 export interface GraphOptions {
   readonly overrun: boolean;
@@ -66,7 +64,21 @@ export interface TraceTextOptions {
   readonly printk: boolean;
   readonly printkMsgOnly: boolean;
   readonly hashPtr: boolean;
+  /** Bitmasks as lists of ranges (seen in 7.2.13). */
+  readonly bitmaskList: boolean;
   readonly graph: GraphOptions;
+  /**
+   * Options that are set and of which it is not known how they change the text.
+   */
+  readonly unknown?: readonly string[];
+  /** Kinds of entries of this kernel's tracers that are not known. */
+  readonly unknownEntries?: readonly string[];
+  /**
+   * Whether the kernel shows for a pointer to a string (option `fields`) where
+   * its reader keeps the entry, and not the pointer: seen in 7.2.13 (`0x%px` of
+   * `pos` in print_fields), not in 6.12.
+   */
+  readonly showsReader?: boolean;
 }
 
 /** The kernel's defaults. */
@@ -89,13 +101,18 @@ export const DEFAULT_TEXT_OPTIONS: TraceTextOptions = {
   printk: true,
   printkMsgOnly: false,
   hashPtr: true,
+  bitmaskList: false,
   graph: DEFAULT_GRAPH_OPTIONS,
 };
 
-type Flag = Exclude<keyof TraceTextOptions, "graph">;
+/** An option of the trace that is on or off. */
+export type TextFlag = Exclude<
+  keyof TraceTextOptions,
+  "graph" | "unknown" | "unknownEntries" | "showsReader"
+>;
 
 /** Names in `trace_options` and in `enum trace_iterator_bits`. */
-export const TRACE_FLAGS: readonly [Flag, string, string][] = [
+export const TRACE_FLAGS: readonly [TextFlag, string, string][] = [
   ["printParent", "print-parent", "PRINT_PARENT"],
   ["symOffset", "sym-offset", "SYM_OFFSET"],
   ["symAddr", "sym-addr", "SYM_ADDR"],
@@ -114,59 +131,67 @@ export const TRACE_FLAGS: readonly [Flag, string, string][] = [
   ["printk", "trace_printk", "PRINTK"],
   ["printkMsgOnly", "printk-msg-only", "PRINTK_MSGONLY"],
   ["hashPtr", "hash-ptr", "HASH_PTR"],
+  ["bitmaskList", "bitmask-list", "BITMASK_LIST"],
 ];
 
-/** Names in `trace_options`, and bits of `tracer_flags.val`. */
-export const GRAPH_FLAGS: readonly [keyof GraphOptions, string, number][] = [
-  ["overrun", "funcgraph-overrun", 0x1],
-  ["cpu", "funcgraph-cpu", 0x2],
-  ["overhead", "funcgraph-overhead", 0x4],
-  ["proc", "funcgraph-proc", 0x8],
-  ["duration", "funcgraph-duration", 0x10],
-  ["abstime", "funcgraph-abstime", 0x20],
-  ["irqs", "funcgraph-irqs", 0x80],
-  ["tail", "funcgraph-tail", 0x100],
-  ["retval", "funcgraph-retval", 0x800],
-  ["retvalHex", "funcgraph-retval-hex", 1 << 12],
-  ["retaddr", "funcgraph-retaddr", 0x2000],
-  ["args", "funcgraph-args", 0x4000],
+/** Those that not every kernel has, and since when. */
+export const OPTIONAL_FLAGS: ReadonlyMap<TextFlag, string> = new Map<
+  TextFlag,
+  string
+>([
+  // "tracing: Add "fields" option to show raw trace event fields", 6.4.
+  ["fields", "6.4"],
+  // "tracing: Add ptr-hash option to show the hashed pointer value", 5.12.
+  ["hashPtr", "5.12"],
+  // trace.h of 7.2 has it, that of 6.12 has not.
+  ["bitmaskList", "7.0"],
+]);
+
+/**
+ * Options that decide what is recorded, or how the buffers are used, but not
+ * how entries are printed.
+ */
+export const SILENT_OPTIONS: ReadonlySet<string> = new Set([
+  "block",
+  "userstacktrace",
+  "record-cmd",
+  "overwrite",
+  "disable_on_free",
+  "markers",
+  "event-fork",
+  "trace_printk_dest",
+  "copy_trace_marker",
+  "pause-on-trace",
+  "function-trace",
+  "function-fork",
+  "stacktrace",
+  "graph-time",
+  "sleep-time",
+  "prof-text-offset",
+  "branch",
+]);
+
+/** Names in `trace_options`. */
+export const GRAPH_FLAGS: readonly [keyof GraphOptions, string][] = [
+  ["overrun", "funcgraph-overrun"],
+  ["cpu", "funcgraph-cpu"],
+  ["overhead", "funcgraph-overhead"],
+  ["proc", "funcgraph-proc"],
+  ["duration", "funcgraph-duration"],
+  ["abstime", "funcgraph-abstime"],
+  ["irqs", "funcgraph-irqs"],
+  ["tail", "funcgraph-tail"],
+  ["retval", "funcgraph-retval"],
+  ["retvalHex", "funcgraph-retval-hex"],
+  ["retaddr", "funcgraph-retaddr"],
+  ["args", "funcgraph-args"],
 ];
 
 /**
- * Reads the options from `trace_array.trace_flags`, whose bits are identified
- * by the kernel's own `enum trace_iterator_bits`.
- *
- * @param graph the tracer's options, from {@linkcode graphOptions}
+ * Those that not every kernel has: FUNCTION_GRAPH_RETVAL (6.5),
+ * FUNCTION_GRAPH_RETADDR (6.13) and FUNCTION_TRACE_ARGS (6.15) can be left out
+ * of a kernel.
  */
-export function optionsFromFlags(
-  types: Types,
-  traceFlags: bigint,
-  graph: GraphOptions = DEFAULT_GRAPH_OPTIONS,
-): TraceTextOptions {
-  const options = { ...DEFAULT_TEXT_OPTIONS };
-  for (const [key, , name] of TRACE_FLAGS) {
-    const bit = types.tryEnumerator(`TRACE_ITER_${name}_BIT`);
-    if (bit === undefined) continue;
-    options[key] = (traceFlags >> BigInt(bit) & 1n) === 1n;
-  }
-  return { ...options, graph };
-}
-
-/**
- * Reads the graph options from `tracer_flags.val`.
- *
- * The bits are macros (`TRACE_GRAPH_PRINT_*`), which BTF does not contain;
- * `bits` overrides them with those of the names in the guest's own `tracer_opt`
- * array.
- */
-export function graphOptions(
-  value: number,
-  bits?: ReadonlyMap<string, number>,
-): GraphOptions {
-  const options = { ...DEFAULT_GRAPH_OPTIONS };
-  for (const [key, name, bit] of GRAPH_FLAGS) {
-    const mask = bits === undefined ? bit : bits.get(name) ?? 0;
-    options[key] = (value & mask) !== 0;
-  }
-  return options;
-}
+export const OPTIONAL_GRAPH_FLAGS: ReadonlySet<keyof GraphOptions> = new Set<
+  keyof GraphOptions
+>(["retval", "retvalHex", "retaddr", "args"]);

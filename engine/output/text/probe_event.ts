@@ -25,8 +25,10 @@ export function compileEvent(
   verbose = false,
 ): Renderer {
   const own = format.system === "synthetic"
-    ? synthetic(format.printFmt, verbose)
-    : probeFormat(format.printFmt);
+    ? synthetic(format, verbose)
+    : format.probed === undefined
+    ? probeFormat(format.printFmt)
+    : eventProbe(format.printFmt, format.probed);
   if (own === undefined) return compilePrintFmt(format, env).render;
   // The kernel prints these events itself, so nothing checks or overwrites
   // their format.
@@ -34,13 +36,37 @@ export function compileEvent(
   return compilePrintFmt({ ...format, printFmt: own }, plain).render;
 }
 
-/** `"a=%d, b=%s", REC->a, REC->b` with a space between the fields. */
-function synthetic(printFmt: string, verbose: boolean): string {
+/**
+ * `"a=%d, b=%s", REC->a, REC->b` with a space between the fields, whatever
+ * separates them in the print_fmt (a comma up to 6.12, a space in 7.2).
+ */
+function synthetic(
+  { printFmt, fields }: Pick<EventFormat, "printFmt" | "fields">,
+  verbose: boolean,
+): string {
+  // The kernel adds the names of these flags, which the print_fmt has not.
+  if (fields.some(({ type }) => type === "gfp_t")) {
+    return `${printFmt}, __gfp_flags()`;
+  }
   const end = printFmt.indexOf('"', 1);
-  let fields = printFmt.slice(0, end).replaceAll(", ", " ");
-  // Each field's own format precedes it: `%llu delay=289510`.
-  if (verbose) fields = fields.replace(/\b\w+=%(\S+)/g, "%%$1 $&");
-  return fields + printFmt.slice(end);
+  const parts = printFmt.slice(1, end).split(/(?:, | )(?=\w+=%)/);
+  const args = printFmt.slice(end + 1).split(", ").slice(1);
+  const text = parts.map((part, i) => {
+    // Each field's own format precedes it: `%llu delay=289510`.
+    const own = verbose ? part.replace(/^\w+=%(\S+)$/, "%%$1 $&") : part;
+    const last = i === parts.length - 1;
+    // Each line of a stack ends with a line end, also the last one.
+    const isStack = args[i]?.startsWith("__get_stacktrace(") === true;
+    return own + (last || isStack ? "" : " ");
+  });
+  return `"${text.join("")}"${printFmt.slice(end + 1)}`;
+}
+
+/** `" file=\"%s\"", ...`: the event that is probed comes first. */
+function eventProbe(printFmt: string, probed: string): string {
+  return `"(${probed.replaceAll(/[%"\\]/g, "?")})${
+    withFaults(printFmt).slice(1)
+  }`;
 }
 
 /**

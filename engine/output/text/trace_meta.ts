@@ -3,19 +3,27 @@
  *
  * @module
  */
-import { GuestGoneError, MemoryError } from "../../base/errors.ts";
+import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
+import type { Functions } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
-import type { TraceLayout } from "../../ftrace/ring/meta.ts";
+import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import {
-  graphOptions,
-  optionsFromFlags,
-  type TraceTextOptions,
-} from "./options.ts";
+import type { TraceTextOptions } from "./options.ts";
+import { textOptions } from "./guest/guest_options.ts";
+import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
+import { FILTERS } from "./event_fields.ts";
+import { entryFlags } from "./guest/entry_flags.ts";
+import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
 import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
+import {
+  optionBits,
+  optionNames,
+  tracerOptions,
+} from "../../ftrace/ring/trace_options.ts";
 
 const MAX_STRING = 4096;
 
@@ -56,6 +64,7 @@ export function traceMeta(
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
   let saved: SavedCmdlines | undefined;
+  let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
     ((pid: number) => {
       saved ??= fromKernel(kernel, () => SavedCmdlines.read(kernel));
@@ -63,15 +72,25 @@ export function traceMeta(
     });
   const irqStart = symbols.tryAddress("__irqentry_text_start");
   const irqEnd = symbols.tryAddress("__irqentry_text_end");
+  if (
+    instance.tracer === "function_graph" &&
+    (irqStart === undefined || irqEnd === undefined)
+  ) {
+    throw new KernelError(
+      "this kernel has no symbols __irqentry_text_start and __irqentry_text_end: " +
+        "which calls are interrupts is not known",
+    );
+  }
   const pointerKey = readPointerKey(kernel);
   return {
     arch: kernel.arch,
     pageSize: kernel.pageSize,
     layout,
     tracer: instance.tracer,
+    entryFlags: () => entryFlags(types),
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
-    clockInNs: instance.clock.inNs,
+    clockInNs: clockInNs(instance),
     timeStart: instance.timeStart,
     comm,
     tgid: tgidReader(kernel),
@@ -97,6 +116,11 @@ export function traceMeta(
       const gva = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
       return fromKernel(kernel, () => space.string(gva, MAX_STRING));
     },
+    functionArguments: functionArguments(types, () => {
+      space.budget.renew();
+      modules ??= fromKernel(kernel, () => moduleFunctions(kernel)) ?? [];
+      return modules;
+    }),
     enumerator: (name) => types.tryEnumerator(name),
     variable: (name) => {
       const gva = symbols.tryAddress(name);
@@ -110,10 +134,12 @@ export function traceMeta(
       ? {}
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
     ...(pointerKey === undefined ? {} : { pointerKey }),
+    pointerKeyUnknown: symbols.tryAddress("ptr_key") === undefined,
     noHashPointers: readFlag(kernel, "no_hash_pointers"),
     checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
     structSize: (name) => types.tryStruct(name)?.size,
     ...ticksPerSecond(kernel),
+    ...fieldForms(kernel),
     // This changed between 6.1 and 6.12; the nearest change that is visible in
     // BTF is that sub-buffers got a size of their own.
     hexChunkSpace: types.tryMember("trace_buffer", "subbuf_order") !==
@@ -137,28 +163,131 @@ export function traceMeta(
  */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
   const { kernel, object } = instance;
-  const bits = new Map<string, number>();
-  const flags = object.follow("current_trace", "tracer")
-    ?.follow("flags", "tracer_flags");
-  let value = 0;
-  if (flags !== undefined) {
-    value = flags.number("val");
-    const size = BigInt(kernel.types.struct("tracer_opt").size);
-    let opt = flags.follow("opts", "tracer_opt");
-    while (opt !== undefined && bits.size < 32) {
-      const name = opt.stringAt("name", 64);
-      if (name === undefined) break;
-      bits.set(name, opt.number("bit"));
-      opt = kernel.object("tracer_opt", opt.gva + size);
-    }
+  const options = textOptions({
+    types: kernel.types,
+    flags: optionBits(object),
+    names: optionNames(kernel),
+    ...(instance.tracer === "function_graph"
+      ? { graph: tracerOptions(object) }
+      : {}),
+  });
+  checkRecorded(instance, options);
+  const unknownEntries = unknownEntryTypes(kernel.types);
+  return {
+    ...options,
+    ...(options.fields && fieldForms(kernel).namesFieldValues
+      ? { showsReader: true }
+      : {}),
+    ...(unknownEntries.length === 0 ? {} : { unknownEntries }),
+  };
+}
+
+/**
+ * What options that are set ask for has to be where it is known to be.
+ *
+ * @throws {KernelError} otherwise.
+ */
+function checkRecorded(
+  { kernel, tracer, object }: TraceArray,
+  options: TraceTextOptions,
+): void {
+  const { types, symbols } = kernel;
+  const has = (struct: string, member: string) =>
+    types.tryOffset(struct, member) !== undefined;
+  const { graph } = options;
+  const needs: readonly (readonly [boolean, string, () => boolean])[] = [
+    [
+      graph.retval,
+      "return values: struct ftrace_graph_ret_entry has no ret.retval",
+      () => has("ftrace_graph_ret_entry", "ret.retval"),
+    ],
+    [
+      graph.args,
+      "arguments: struct ftrace_graph_ent_entry has no args",
+      () => has("ftrace_graph_ent_entry", "args"),
+    ],
+    [
+      graph.retaddr,
+      "return addresses: there is no TRACE_GRAPH_RETADDR_ENT",
+      () => types.tryEnumerator("TRACE_GRAPH_RETADDR_ENT") !== undefined,
+    ],
+    [
+      tracer === "function" && tracerOptions(object)
+        .some(({ name, set }) => name === "func-args" && set),
+      "arguments: struct ftrace_entry has no args",
+      () => has("ftrace_entry", "args"),
+    ],
+    [
+      options.recordTgid,
+      "thread groups: it has no symbols tgid_map and tgid_map_max",
+      () =>
+        symbols.tryAddress("tgid_map") !== undefined &&
+        symbols.tryAddress("tgid_map_max") !== undefined,
+    ],
+    [
+      options.latencyFormat,
+      "latencies: it has no struct trace_array_cpu",
+      () => types.tryStruct("trace_array_cpu") !== undefined,
+    ],
+  ];
+  for (const [asked, what, there] of needs) {
+    if (asked && !there()) throw elsewhere(what);
   }
-  return optionsFromFlags(
-    kernel.types,
-    object.u64("trace_flags"),
-    instance.tracer === "function_graph"
-      ? graphOptions(value, bits)
-      : undefined,
+  if (options.latencyFormat) {
+    const problem = preemptModelProblem(kernel);
+    if (problem !== undefined) throw elsewhere(problem);
+  }
+  // FILTER_RDYN_STRING: 05770dd0ad11 (5.16).
+  const filter = FILTERS.find((name) =>
+    name !== "FILTER_RDYN_STRING" && types.tryEnumerator(name) === undefined
   );
+  if (options.fields && filter !== undefined) {
+    throw elsewhere(`which fields are strings: it has no ${filter}`);
+  }
+  // Both came with the adjustment of addresses (6.15).
+  const adjusts = symbols.tryAddress("trace_adjust_address") !== undefined;
+  if (options.fields && adjusts !== has("trace_array", "module_delta")) {
+    throw elsewhere(
+      "addresses of modules that moved: it has only one of " +
+        "trace_array.module_delta and trace_adjust_address",
+    );
+  }
+}
+
+function elsewhere(what: string): KernelError {
+  return new KernelError(
+    `this kernel keeps, where xftrace does not know, ${what}`,
+  );
+}
+
+/**
+ * Whether the trace clock counts ns.
+ *
+ * @throws {KernelError} when that is not known.
+ */
+function clockInNs({ clock }: TraceArray): boolean {
+  if (clock.inNs !== undefined) return clock.inNs;
+  throw new KernelError(
+    `this kernel's trace clocks are not where xftrace knows them to be: what ` +
+      `${clock.name} counts is not known`,
+  );
+}
+
+/**
+ * How the option `fields` writes values (print_fields in trace_output.c).
+ * Neither change shows in BTF by itself, so each is told by what came with it:
+ * the adjustment of addresses to modules that moved (`module_delta`), and the
+ * recording of strings of system calls (`user_mask`). 6.12 has neither, 7.2.13
+ * has both.
+ */
+function fieldForms({ types, symbols }: Kernel) {
+  return {
+    namesFieldValues:
+      types.tryOffset("trace_array", "module_delta") !== undefined,
+    cleansStrings:
+      types.tryOffset("syscall_metadata", "user_mask") !== undefined,
+    kernelStart: symbols.tryAddress("_stext"),
+  };
 }
 
 /** `ptr_key` of lib/vsprintf.c, with which `%p` is hashed. */
@@ -249,20 +378,4 @@ function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
     criticalStart: data.u64("critical_start"),
     criticalEnd: data.u64("critical_end"),
   };
-}
-
-/** The word by which print_trace_header describes the preemption model. */
-function preemptModel(kernel: Kernel): string {
-  const at = kernel.symbols.tryAddress("preempt_dynamic_mode");
-  if (at === undefined) return "unknown";
-  const mode = kernel.space.s32(at);
-  const names: [string, string][] = [
-    ["preempt_dynamic_none", "server"],
-    ["preempt_dynamic_voluntary", "desktop"],
-    ["preempt_dynamic_full", "preempt"],
-  ];
-  for (const [name, word] of names) {
-    if (kernel.types.tryEnumerator(name) === mode) return word;
-  }
-  return "unknown";
 }

@@ -10,7 +10,8 @@ import {
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
-import { latencyFlags, TaskText } from "./context.ts";
+import { TaskText } from "./context.ts";
+import { flagWriter } from "./guest/entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
 import { escapedBody, escapedMeta } from "./escaped_meta.ts";
@@ -52,6 +53,7 @@ export class TraceText {
   readonly #options: TraceTextOptions;
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
+  readonly #flags: (word: number) => string;
   readonly #entries: StandardEntries;
   /** Set with the options `raw`, `hex` or `bin`. */
   readonly #raw: RawEntries | undefined;
@@ -90,13 +92,21 @@ export class TraceText {
       structSize: (name) => meta.structSize?.(name),
       checksStrings: meta.checksStrings,
       pointerKey: meta.pointerKey,
+      pointerKeyUnknown: meta.pointerKeyUnknown,
       noHashPointers: meta.noHashPointers,
       hashPointers: options.hashPtr,
       hz: meta.hz,
       pageSize: meta.pageSize,
       hexChunkSpace: meta.hexChunkSpace,
+      bitmaskList: options.bitmaskList,
+      namesFieldValues: meta.namesFieldValues,
+      cleansStrings: meta.cleansStrings,
+      kernelStart: meta.kernelStart,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
+    this.#flags = options.irqInfo || options.latencyFormat
+      ? flagWriter(meta.entryFlags())
+      : () => "";
     this.#entries = new StandardEntries(
       meta,
       options,
@@ -146,6 +156,7 @@ export class TraceText {
         this.#meta,
         this.#options,
         this.#tasks,
+        this.#flags,
         columns,
         arena,
         this.#clock,
@@ -260,7 +271,7 @@ export class TraceText {
   #context(row: number): string {
     const columns = this.#columns!;
     const flags = this.#options.irqInfo
-      ? latencyFlags(this.#arena!.words[columns.offset[row] >>> 2])
+      ? this.#flags(this.#arena!.words[columns.offset[row] >>> 2])
       : "";
     const time = this.#meta.clockInNs
       ? this.#clock.context(columns.ts[row])
@@ -289,7 +300,7 @@ export class TraceText {
         this.#index.toString(16).padStart(8, "0") + " " + time;
     }
     return comm.substring(0, 8).padStart(8) + "-" + String(pid).padEnd(7) +
-      " " + String(cpu).padStart(3) + latencyFlags(word) + time;
+      " " + String(cpu).padStart(3) + this.#flags(word) + time;
   }
 
   /** `lat_print_timestamp`. */
@@ -347,7 +358,8 @@ export class TraceText {
     if (format === undefined) return undefined;
     let render: EntryRenderer;
     if (format.syscall !== undefined) {
-      render = syscallRenderer(format.syscall, this.#options.verbose);
+      const { syscall, printFmt } = format;
+      render = syscallRenderer({ syscall, printFmt }, this.#options.verbose);
     } else {
       const body = compileEvent(format, this.#env, this.#options.verbose);
       const name = format.name + ": ";

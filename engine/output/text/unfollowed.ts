@@ -11,7 +11,7 @@ import type { TraceTextOptions } from "./options.ts";
 import { compilePrintFmt } from "./print_fmt/render.ts";
 
 /** Tracers that print their own lines (`tracer.print_line`). */
-const OWN_LINES = new Set(["blk", "mmiotrace"]);
+export const OWN_LINES: ReadonlySet<string> = new Set(["blk", "mmiotrace"]);
 /** Tracers that can draw graphs (option `display-graph`). */
 const LATENCY = /^(wakeup|irqsoff|preempt)/;
 
@@ -53,6 +53,25 @@ export function unfollowedSettings(
     found.push(
       `the guest's tracer ${tracer} has lines of its own, which are not ` +
         "followed: its entries are shown as of unknown type",
+    );
+  }
+  if (options.showsReader) {
+    found.push(
+      "the guest's trace option fields is not followed for pointers to " +
+        "strings: its own trace file shows addresses of its reader, here the " +
+        "pointers are shown",
+    );
+  }
+  for (const name of options.unknownEntries ?? []) {
+    found.push(
+      `this kernel's tracers may write entries of the type ${name}, which is ` +
+        "not known to xftrace: such entries are shown as of unknown type",
+    );
+  }
+  for (const name of options.unknown ?? []) {
+    found.push(
+      `the guest's trace option ${name} is not known to xftrace: its own trace ` +
+        "file may differ from the text here",
     );
   }
   return found;

@@ -89,6 +89,11 @@ const WAKEUPS = `
 for t in 'sched_waking hist:keys=pid:ts0=common_timestamp' \
   'sched_switch hist:keys=next_pid:delay=common_timestamp-$ts0:onmatch(sched.sched_waking).trace(wakeup,$delay,next_pid,next_comm)'
 do echo "\${t#* }" > /sys/kernel/tracing/events/sched/\${t%% *}/trigger; done
+# Kernels since 6.3 keep stacks in synthetic events.
+[ ! -e /sys/kernel/tracing/events/synthetic/blocked ] ||
+for t in 'hist:keys=next_pid:ts=common_timestamp.usecs,st=common_stacktrace if prev_state == 1||prev_state == 2' \
+  'hist:keys=prev_pid:delta=common_timestamp.usecs-$ts,s=$st:onmatch(sched.sched_switch).trace(blocked,prev_pid,$delta,$s)'
+do echo "$t" >> /sys/kernel/tracing/events/sched/sched_switch/trigger; done 2>/dev/null
 `;
 
 /** The rounds. */
@@ -215,7 +220,16 @@ export const ROUNDS: readonly Round[] = [
   },
   {
     name: "probes",
-    events: ["kprobes", "uprobes", "synthetic", "sched/sched_process_exec"],
+    events: [
+      "kprobes",
+      "uprobes",
+      "synthetic",
+      "eprobes",
+      "own",
+      "fprobes",
+      "tracepoints",
+      "sched/sched_process_exec",
+    ],
     work: WAKEUPS + FILES,
   },
 ];
@@ -228,4 +242,11 @@ echo 'p:openp do_sys_openat2 dfd=%di:s32 name=+0(%si):ustring how=+0(%dx):x64' >
 echo 'r:openr do_sys_openat2 ret=$retval:s32' >> kprobe_events
 echo 'p:readp vfs_read count=%dx:u64 pos=+0(%cx):u64 bytes=+0(%di):x8[4]' >> kprobe_events
 echo 'p:sh /bin/busybox:0x1000 ip=%ip' > uprobe_events
+for probe in \
+  'e:eopen syscalls/sys_enter_openat file=+0($filename):ustring flags=$flags' \
+  'e:own/eswitch sched/sched_switch pid=$next_pid:s32 comm=$next_comm:string' \
+  's:blocked pid_t pid; u64 delta; unsigned long[] stack' \
+  'f:freadret vfs_read%return ret=$retval:s64' \
+  't:tswitch sched_switch prev=$arg2'
+do echo "$probe" >> dynamic_events; done 2>/dev/null
 true`;

@@ -43,7 +43,7 @@ export type Backing =
 
 /** One guest. */
 export interface MatrixCase {
-  readonly kernel: "6.1" | "6.12";
+  readonly kernel: "6.1" | "6.12" | "sid";
   readonly flavour: "amd64" | "cloud-amd64";
   readonly machine: "q35" | "pc" | "microvm";
   readonly mem: "512M" | "4G";
@@ -219,6 +219,37 @@ export const CASES: readonly MatrixCase[] = [
     paging: 5,
     backing: "huge-file",
     views: ["name", "safe-read"],
+  },
+  {
+    kernel: "sid",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 2,
+    paging: 5,
+    backing: "file",
+    views: ["name"],
+    always: true,
+  },
+  {
+    kernel: "sid",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "4G",
+    cpus: 4,
+    paging: 4,
+    backing: "memfd",
+    views: ["name", "pid", "safe-read", "snapshot", "qmp-core"],
+  },
+  {
+    kernel: "sid",
+    flavour: "cloud-amd64",
+    machine: "pc",
+    mem: "512M",
+    cpus: 1,
+    paging: 5,
+    backing: "file",
+    views: ["name", "file", "deleted", "left-over"],
   },
 ];
 

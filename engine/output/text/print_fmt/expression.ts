@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { EventField } from "../../../ftrace/events/formats.ts";
 import { RecordBytes } from "../record.ts";
 import { arithmetic, comparison } from "./arithmetic.ts";
 import {
@@ -75,6 +76,10 @@ export function compileExpression(node: Node, scope: Scope): Code {
     case "sizeof":
       return constant(ULONG, BigInt(typeSize(node.type, scope)));
     case "member":
+      // __entry->ent.pid, as vmscan's events have it.
+      if (node.of.op === "field" && node.of.name === "ent" && !node.arrow) {
+        return fieldCode(field(`common_${node.name}`, scope));
+      }
       throw new PrintFmtError(`the layout that has "${node.name}" is unknown`);
     case "braces":
       throw new PrintFmtError("braces stand where a value should");
@@ -96,9 +101,29 @@ function number(value: bigint, suffix: string): Code {
   return constant(type, wrap(type, value));
 }
 
+/**
+ * The fields that every event has (struct trace_entry), which its own list of
+ * fields leaves out. Layouts other than this one are refused when the kernel's
+ * types are read.
+ */
+const COMMON: ReadonlyMap<string, EventField> = new Map(
+  [
+    ["common_type", "unsigned short", 0, 2, false],
+    ["common_flags", "unsigned char", 2, 1, false],
+    ["common_preempt_count", "unsigned char", 3, 1, false],
+    ["common_pid", "int", 4, 4, true],
+  ].map(([name, type, offset, size, signed]) =>
+    [name, { name, type, offset, size, signed } as EventField] as [
+      string,
+      EventField,
+    ]
+  ),
+);
+
 function field(fieldName: string, scope: Scope) {
   const bare = fieldName.replace(/^__(data|rel)_loc_/, "");
-  const found = scope.fields.get(fieldName) ?? scope.fields.get(bare);
+  const found = scope.fields.get(fieldName) ?? scope.fields.get(bare) ??
+    COMMON.get(fieldName);
   if (found === undefined) {
     throw new PrintFmtError(`the event has no field "${fieldName}"`);
   }

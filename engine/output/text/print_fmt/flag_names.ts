@@ -125,8 +125,10 @@ function table(
     }
     const mask = toInt(asInt(compile(pair.items[0], scope)), ULONG).constant;
     const name = pair.items[1];
-    // Like the kernel's list, a list may end with its own { -1, NULL }.
-    if (compile(name, scope).constant === 0n) break;
+    // Like the kernel's list, a list may end with its own { -1, NULL }, whose
+    // NULL the preprocessor may have made a 0.
+    const value = compile(name, scope).constant;
+    if (value === 0n || value === 0) break;
     if (typeof mask !== "bigint" || name.op !== "string") {
       throw new PrintFmtError("a list of names holds what is not constant");
     }

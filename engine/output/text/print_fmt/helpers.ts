@@ -6,7 +6,12 @@
  * @module
  */
 
-import { bitmap, hexBytes } from "../pointer_bytes.ts";
+import {
+  bitmap,
+  bitmapList,
+  hexBytes,
+  hexDumpRow,
+} from "../printf/pointer_bytes.ts";
 import type { RecordBytes } from "../record.ts";
 import {
   asInt,
@@ -58,15 +63,17 @@ export function callHelper(
       return place(CHAR, relativeOffset(field().offset));
     case PROBE_STRING:
       return probeString(field().offset);
+    case "__get_stacktrace":
+      return stackTrace(field().offset, scope);
     case "__get_dynamic_array_len":
     case "__get_rel_dynamic_array_len":
       return { type: INT, run: dataLength(field().offset) };
     case "__get_bitmask":
     case "__get_cpumask":
-      return bitmask(dataOffset, field().offset);
+      return bitmask(dataOffset, field().offset, scope);
     case "__get_rel_bitmask":
     case "__get_rel_cpumask":
-      return bitmask(relativeOffset, field().offset);
+      return bitmask(relativeOffset, field().offset, scope);
     case "__print_flags":
     case "__print_flags_u64":
       return printFlags(value(0), args[1], args.slice(2), scope, compile);
@@ -96,11 +103,24 @@ export function callHelper(
       return over(toInt(asInt(value(0)), ULONG), ULONG, (v) => v / BILLION);
     case "__print_ns_without_secs":
       return over(toInt(asInt(value(0)), ULONG), UINT, (v) => v % BILLION);
+    case "__print_hex_dump":
+      return printHexDump(args, value);
     case "__builtin_constant_p":
       return constant(INT, 0);
     case "__builtin_expect":
     case "READ_ONCE":
     case "ERR_PTR":
+    // Identities but in a paravirtualised Xen guest, which has no QEMU.
+    case "pte_val":
+    case "pmd_val":
+    case "pud_val":
+    case "p4d_val":
+    case "pgd_val":
+    case "native_make_pte":
+    case "native_make_pmd":
+    case "native_make_pud":
+    case "native_make_p4d":
+    case "native_make_pgd":
       return value(0);
     case "jiffies_to_msecs":
       return jiffiesToMsecs(toInt(asInt(value(0)), ULONG), scope);
@@ -152,18 +172,42 @@ function probeString(at: number): Code {
   };
 }
 
-function bitmask(
-  offset: (at: number) => (record: RecordBytes) => number,
-  at: number,
-): Code {
-  const start = offset(at);
+/**
+ * A stack in a synthetic event (kernel/trace/trace_events_synth.c,
+ * print_synth_event): its first word is their number.
+ */
+function stackTrace(at: number, { env }: Scope): Code {
+  const start = dataOffset(at);
   const length = dataLength(at);
   return {
     type: TEXT_TYPE,
     run: (record) => {
       const first = start(record);
+      const end = first + Math.min(length(record), record.size);
+      let text = "STACK:\n";
+      for (let from = first + 8; from + 8 <= end; from += 8) {
+        const name = env.symbols.pS(record.u32(from), record.u32(from + 4));
+        text += `=> ${name}\n`;
+      }
+      return text;
+    },
+  };
+}
+
+function bitmask(
+  offset: (at: number) => (record: RecordBytes) => number,
+  at: number,
+  scope: Scope,
+): Code {
+  const start = offset(at);
+  const length = dataLength(at);
+  const write = scope.env.bitmaskList === true ? bitmapList : bitmap;
+  return {
+    type: TEXT_TYPE,
+    run: (record) => {
+      const first = start(record);
       const total = Math.min(length(record), record.size);
-      return bitmap((i) => record.u8(first + i), total * 8);
+      return write((i) => record.u8(first + i), total * 8);
     },
   };
 }
@@ -193,6 +237,57 @@ function printHex(buf: Code, count: Code, gap: boolean | undefined): Code {
         if (i > 0 && gap === true) text += " ";
         const chunk = Math.min(total - i, 16);
         text += hexBytes((k) => record.u8(first + i + k), chunk, ext);
+      }
+      return text;
+    },
+  };
+}
+
+/** DUMP_PREFIX_* (include/linux/printk.h). */
+const PREFIX_NONE = 0;
+const PREFIX_OFFSET = 2;
+
+/** `trace_print_hex_dump_seq`: a line break, and a line for each row. */
+function printHexDump(
+  args: readonly Node[],
+  value: (i: number) => Code,
+): Code {
+  const [prefixNode] = args;
+  // NULL or "" are no prefix.
+  const prefix = prefixNode?.op === "string" ? prefixNode.text : "";
+  const kind = Number(value(1).constant ?? NaN);
+  if (kind !== PREFIX_NONE && kind !== PREFIX_OFFSET) {
+    throw new PrintFmtError(
+      "__print_hex_dump() shows where the kernel's reader keeps the event",
+    );
+  }
+  const number = (i: number) => toInt(asInt(value(i)), INT).run;
+  const rowSize = number(2);
+  const groupSize = number(3);
+  const start = startOf(value(4), "__print_hex_dump");
+  const length = number(5);
+  const ascii = number(6);
+  return {
+    type: TEXT_TYPE,
+    run: (record) => {
+      const first = start(record);
+      const total = Math.min(length(record) as number, record.size);
+      const row = rowSize(record) === 32 ? 32 : 16;
+      let text = "\n";
+      for (let at = 0; at < total; at += row) {
+        const bytes = Array.from(
+          { length: Math.min(row, total - at) },
+          (_, i) => record.u8(first + at + i),
+        );
+        if (kind === PREFIX_OFFSET) {
+          text += `${prefix}${at.toString(16).padStart(8, "0")}: `;
+        } else text += prefix;
+        text += hexDumpRow(
+          bytes,
+          row,
+          groupSize(record) as number,
+          ascii(record) !== 0,
+        ) + "\n";
       }
       return text;
     },

@@ -250,3 +250,70 @@ Deno.test("what cannot be known from the event's bytes is refused with a reason"
   assert.match(failure("READ_ONCE()"), /lacks argument 1/);
   assert.match(failure("__print_hex(REC->q, 4)"), /bytes outside the event/);
 });
+
+Deno.test("fields that all events have", () => {
+  const bytes = new Uint8Array(END);
+  bytes.set([7, 0, 0x18, 2, 0xff, 0xff, 0xff, 0xff]);
+  const { render, failure } = compiled(
+    "%d %d %x %s",
+    'REC->ent.pid, REC->common_type, REC->common_preempt_count, (REC->common_flags & 0x18) ? "(in-irq)" : ""',
+  );
+  assert.equal(failure, undefined);
+  assert.equal(render(new RecordBytes(bytes)), "-1 7 2 (in-irq)\n");
+});
+
+Deno.test("a block of variables, as min() makes it", () => {
+  const least =
+    "({ int a = (REC->n); int b = (128); ((a) < (b) ? (a) : (b)); })";
+  assert.equal(text("%d", least, { n: 5 }), "5");
+  assert.equal(text("%d", least, { n: 500 }), "128");
+  const cut = "({ unsigned char c = REC->n; c; })";
+  assert.equal(text("%d", cut, { n: 0x1ff }), "255");
+  // Values that would multiply what they stand for are refused.
+  assert.match(failure("({ int a = 1; int b = a + a; b; })"), /"a" is not/);
+  assert.match(
+    failure("({ int a = ({ int b = 1; b + b; }); a + a; })"),
+    /a value without a statement block/,
+  );
+});
+
+Deno.test("a hex dump has a line for each row", () => {
+  const dump = (more: string, values: Parameters<typeof recordOf>[0]) =>
+    text("%s", `__print_hex_dump("p: ", ${more})`, values);
+  const bytes = [1, 2, 0x41, 0x42, 5, 6, 7, 8];
+  assert.equal(
+    dump("2, 16, 1, REC->bytes, 3, 1", { bytes }),
+    "\np: 00000000: 01 02 41" + " ".repeat(41) + "..A\n",
+  );
+  assert.equal(
+    dump("0, 16, 4, REC->bytes, 8, false", { bytes }),
+    "\np: 42410201 08070605\n",
+  );
+  assert.equal(
+    dump("0, 16, 4, REC->bytes, 6, 0", { bytes }),
+    "\np: 01 02 41 42 05 06\n",
+  );
+  assert.match(
+    failure('__print_hex_dump("", 1, 16, 1, REC->bytes, 8, 0)'),
+    /where the kernel's reader keeps the event/,
+  );
+});
+
+Deno.test("a list of names may end with a 0 in the place of NULL", () => {
+  const name = '__print_symbolic(REC->n, { 1, "one" }, { -1, 0 })';
+  assert.deepEqual(
+    [text("%s", name, { n: 1 }), text("%s", name, { n: 2 })],
+    ["one", "0x2"],
+  );
+});
+
+Deno.test("bitmasks are lists with the option bitmask-list", () => {
+  const { render } = compiled("%s", "__get_cpumask(data)", {
+    ...ENV,
+    bitmaskList: true,
+  });
+  assert.equal(
+    render(recordOf({ data: loc(48, 8), bytes: [0x0f, 0x01] })),
+    "0-3,8\n",
+  );
+});

@@ -95,6 +95,10 @@ const TOO_DEEP = "the expression is nested too deeply";
 
 class Parser {
   readonly #tokens: Token[];
+  /** Of the innermost statement block. */
+  #variables: ReadonlyMap<string, Node> = new Map();
+  /** Whether the value of such a variable is being parsed. */
+  #inValue = false;
   #at = 0;
   #depth = 0;
 
@@ -207,7 +211,8 @@ class Parser {
       case "name":
         if (token.text === "sizeof") return this.#sizeof();
         if (this.#is("(")) return this.#call(token.text);
-        return { op: "name", name: token.text };
+        return this.#variables.get(token.text) ??
+          { op: "name", name: token.text };
       case "punctuation":
         if (token.text === "(") return this.#parenthesised();
         if (token.text === "{") return this.#braces();
@@ -217,11 +222,60 @@ class Parser {
   }
 
   #parenthesised(): Node {
-    // `({ expression; })`: only a single expression is supported.
-    if (this.#is("{")) this.#fail("an expression, not a statement block");
+    if (this.#is("{")) return this.#block();
     const node = this.#expression();
     this.#expect(")");
     return node;
+  }
+
+  /**
+   * A statement expression of GNU C, as `min()` makes it: variables with their
+   * values, then an expression: `({ int x = (a); int y = (b); x < y ? x : y; })`.
+   * A variable stands for its value.
+   */
+  #block(): Node {
+    this.#expect("{");
+    // In a value, neither variables nor other blocks: they would multiply.
+    if (this.#inValue) this.#fail("a value without a statement block");
+    const outer = this.#variables;
+    const own = new Map<string, Node>();
+    for (
+      let name = this.#declared();
+      name !== undefined;
+      name = this.#declared()
+    ) {
+      const to = this.#typeName();
+      to.words.pop();
+      this.#expect("=");
+      this.#variables = new Map();
+      this.#inValue = true;
+      const of = this.#expression();
+      this.#inValue = false;
+      this.#variables = outer;
+      this.#expect(";");
+      own.set(name, { op: "cast", to, of });
+    }
+    this.#variables = own;
+    const node = this.#expression();
+    this.#variables = outer;
+    this.#accept(";");
+    this.#expect("}");
+    this.#expect(")");
+    return node;
+  }
+
+  /** The name of the variable that is declared next, if one is. */
+  #declared(): string | undefined {
+    let at = this.#at;
+    let words = 0;
+    while (this.#tokens[at].kind === "name" || this.#isAt(at, "*")) {
+      if (this.#tokens[at].kind === "name") words++;
+      at++;
+    }
+    const last = this.#tokens[at - 1];
+    return words > 1 && this.#isAt(at, "=") && last?.kind === "name"
+      ? last.text
+      : undefined;
   }
 
   #call(name: string): Node {
@@ -281,7 +335,7 @@ class Parser {
       (next.kind === "punctuation" && next.text === "(");
   }
 
-  #typeName(): TypeName {
+  #typeName(): { words: string[]; stars: number } {
     const words: string[] = [];
     let stars = 0;
     while (true) {

@@ -11,15 +11,15 @@ import {
   type EventFormat,
 } from "../../../ftrace/events/formats.ts";
 import type { TextEnvironment } from "../environment.ts";
-import { addressFormatter, bytesFormatter } from "../pointer.ts";
-import { formatInteger, formatString } from "../printf_number.ts";
+import { addressFormatter, bytesFormatter } from "../printf/pointer.ts";
+import { formatInteger, formatString } from "../printf/printf_number.ts";
 import {
   fieldSize,
   type FormatPiece,
   type FormatSpec,
   parseFormat,
   STAR,
-} from "../printf_spec.ts";
+} from "../printf/printf_spec.ts";
 import type { RecordBytes } from "../record.ts";
 import { asInt, type Code, fieldCode, type Scope, toInt } from "./code.ts";
 import { INT, ULONG } from "./ctype.ts";

@@ -144,6 +144,35 @@ export function hexBytes(
   return text;
 }
 
+/**
+ * A row of a hex dump (lib/hexdump.c, hex_dump_to_buffer).
+ *
+ * @param row how many bytes a whole row has: 16 or 32
+ * @param group how many bytes stand together, as a little-endian number
+ */
+export function hexDumpRow(
+  bytes: readonly number[],
+  row: number,
+  group: number,
+  ascii: boolean,
+): string {
+  const known = [1, 2, 4, 8].includes(group) && bytes.length % group === 0;
+  const size = known ? group : 1;
+  const groups: string[] = [];
+  for (let at = 0; at < bytes.length; at += size) {
+    let text = "";
+    for (let i = size - 1; i >= 0; i--) text += HEX[bytes[at + i]];
+    groups.push(text);
+  }
+  const hex = groups.join(" ");
+  if (!ascii) return hex;
+  const column = row * 2 + row / size + 1;
+  return hex.padEnd(column) +
+    bytes.map((byte) =>
+      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "."
+    ).join("");
+}
+
 /** `%*pb`: `width` bits in hexadecimal groups of 32, highest first. */
 export function bitmap(read: ByteReader, width: number): string {
   const bits = Math.max(0, width);

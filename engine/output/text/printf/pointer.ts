@@ -4,8 +4,9 @@
  * @module
  */
 
-import { isErrorPointer } from "../../base/error_pointer.ts";
-import type { TextEnvironment } from "./environment.ts";
+import { isErrorPointer } from "../../../base/error_pointer.ts";
+import type { TextEnvironment } from "../environment.ts";
+import { PrintFmtError } from "../print_fmt/lexer.ts";
 import { formatInteger, formatString } from "./printf_number.ts";
 import type { FormatSpec } from "./printf_spec.ts";
 import {
@@ -19,7 +20,7 @@ import {
   socketAddress,
   uuid,
 } from "./pointer_bytes.ts";
-import { sipHashWord } from "../../base/siphash.ts";
+import { sipHashWord } from "../../../base/siphash.ts";
 
 /** Reads a byte of the memory to which a pointer points. */
 export type ByteReader = (index: number) => number;
@@ -143,6 +144,11 @@ function hashed(
     return pointerString(address, spec, width);
   }
   const key = env.pointerKey;
+  if (env.pointerKeyUnknown === true) {
+    throw new PrintFmtError(
+      "the kernel's ptr_key is not where it is known to be",
+    );
+  }
   if (key === undefined) {
     return formatString("(____ptrval____)", spec.left, POINTER_DIGITS, -1);
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TextEnvironment } from "./environment.ts";
+import type { TextEnvironment } from "../environment.ts";
 import { addressFormatter, bytesFormatter } from "./pointer.ts";
 import { parseFormat } from "./printf_spec.ts";
 
