@@ -4,7 +4,10 @@
  * @module
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { FOLDED_FORMAT } from "./formats/folded.ts";
 import { JSONL } from "./formats/jsonl.ts";
+import { PPROF } from "./formats/pprof.ts";
+import { SPEEDSCOPE } from "./formats/speedscope.ts";
 import { TEXT } from "./formats/text.ts";
 import type { TraceFormat } from "./writer.ts";
 
@@ -21,6 +24,9 @@ import type { TraceFormat } from "./writer.ts";
 export const FORMATS: readonly TraceFormat[] = [
   TEXT,
   JSONL,
+  SPEEDSCOPE,
+  FOLDED_FORMAT,
+  PPROF,
 ];
 
 /**

@@ -149,6 +149,8 @@ export interface TraceFormat {
    * command line.
    */
   readonly display?: true;
+  /** Set if it consists of bytes that are not text. */
+  readonly binary?: true;
   /** Creates a writer that writes to `sink`. */
   writer(sink: OutputSink, options?: WriterOptions): TraceWriter;
 }

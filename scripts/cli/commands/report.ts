@@ -35,7 +35,7 @@ export function registerReport(program: Command): void {
       numberFor("--only-cpu"),
     )
     .option("--raw", RAW_HELP)
-    .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
+    .option("-f, --format <name>", FORMATS_HELP, FORMATS[0].name)
     .option(
       "-o, --output <file>",
       "write to this file instead of standard output",
@@ -80,7 +80,10 @@ Examples:
         target: session.target,
       };
       if (options.output === undefined) {
-        const { sink, options: how } = traceOutput(options.raw === true);
+        const { sink, options: how } = traceOutput(
+          options.raw === true,
+          format,
+        );
         writeBuffers(reading, described, format.writer(sink, how));
       } else {
         using file = new FileSink(options.output);

@@ -43,7 +43,7 @@ export function registerShow(program: Command): void {
       "use this trace instance (default: the top level)",
     )
     .option("--raw", RAW_HELP)
-    .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
+    .option("-f, --format <name>", FORMATS_HELP, FORMATS[0].name)
     .option("--from-buffer", "start with what the buffers hold already")
     .option(
       "--for <seconds>",
@@ -85,7 +85,10 @@ Examples:
         fromBuffer: options.fromBuffer === true,
       });
       const graph = { ...own.graph, ...givenGraphOptions(options) };
-      const { sink, options: how } = traceOutput(options.raw === true);
+      const { sink, options: how } = traceOutput(
+        options.raw === true,
+        format,
+      );
       const live = new LiveTrace(
         follower,
         { meta, options: { ...own, graph }, target: session.target },
