@@ -25,12 +25,24 @@ export interface DatRun {
   readonly to: number;
 }
 
+/** Events that are missing. */
+export interface DatLoss {
+  readonly buffer: DatBuffer;
+  readonly cpu: number;
+  /** How many; -1 if the file does not say. */
+  readonly count: number;
+  /** Time of the CPU's next event, in ns. */
+  readonly before: bigint;
+  /** Whether nothing precedes that event in its page, not even a time. */
+  readonly first: boolean;
+}
+
 /** Takes the events of a trace. */
 export interface DatVisitor {
   /** Events that are no earlier than those before. */
   events(run: DatRun): void;
   /** Events of a CPU are missing before the next one of it. */
-  lost(buffer: DatBuffer, cpu: number, count: number, before: bigint): void;
+  lost(loss: DatLoss): void;
 }
 
 /** What reading found. */
@@ -137,7 +149,7 @@ export class DatTrace implements Disposable {
     for (const stream of streams) {
       stream.begin(epoch, BigInt.asUintN(64, stamps));
     }
-    return merge(streams, visitor, problems);
+    return merge(streams, visitor, problems, header.pageData);
   }
 }
 
@@ -294,6 +306,7 @@ function merge(
   streams: readonly Stream[],
   visitor: DatVisitor,
   problems: Problems,
+  pageData: number,
 ): DatReading {
   let events = 0;
   let lost = 0;
@@ -328,7 +341,13 @@ function merge(
     ) {
       const { count } = columns.lost[stream.told++];
       lost += Math.max(0, count);
-      visitor.lost(buffer, cpu, count, columns.timeAt(from));
+      visitor.lost({
+        buffer,
+        cpu,
+        count,
+        before: columns.timeAt(from),
+        first: columns.offset[from] <= pageData + 8,
+      });
     }
     const stop = Math.min(
       columns.length,

@@ -1,0 +1,145 @@
+/**
+ * Writes a trace.dat as `trace-cmd report` does.
+ *
+ * @module
+ */
+import type { DatReading, DatTrace } from "../../tracedat/dat_trace.ts";
+import { byteChar } from "../text/byte_text.ts";
+import type { OutputSink } from "../writer.ts";
+import { ReportText } from "./report_text.ts";
+import type { TracecmdGuest } from "./tracecmd_guest.ts";
+
+/** Text is passed on in chunks of about this many characters. */
+const CHUNK = 65536;
+
+/** How to write. */
+export interface ReportOptions {
+  /** Only the events of this CPU. */
+  readonly cpu?: number;
+  /** Makes the guest's texts fit for a terminal, line by line. */
+  readonly shown?: (text: string) => string;
+}
+
+/**
+ * Writes all events of a trace.dat, line by line like `trace-cmd report` (3.1,
+ * with the plugins of libtraceevent 1.7).
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace } from "xftrace/ftrace";
+ * import { writeTracecmdReport } from "xftrace/output";
+ *
+ * using trace = DatTrace.open("trace.dat");
+ * let text = "";
+ * writeTracecmdReport(trace, (chunk) => text += chunk);
+ * ```
+ */
+export function writeTracecmdReport(
+  trace: DatTrace,
+  sink: OutputSink,
+  options: ReportOptions = {},
+): DatReading {
+  const { header } = trace;
+  sink(
+    `cpus=${Math.max(header.cpuCount, header.buffers[0]?.cpus.length ?? 0)}\n`,
+  );
+  const whole = trace.text();
+  if (whole !== undefined) {
+    sink(whole);
+    sink("\n");
+    return { events: 0, lost: 0, problems: [], damaged: 0 };
+  }
+  const text = new ReportText(tracecmdGuest(trace));
+  const prefixes = prefixesOf(header.buffers.map(({ name }) => name));
+  const prefixOf = new Map(
+    header.buffers.map((each, i) => [each, prefixes[i]]),
+  );
+  let chunk = "";
+  const write = (lines: string) => {
+    chunk += lines;
+    if (chunk.length < CHUNK) return;
+    sink(options.shown?.(chunk) ?? chunk);
+    chunk = "";
+  };
+  // A loss is told within the line of the event behind it.
+  let loss = "";
+  const reading = trace.read({
+    events({ buffer, columns, arena, from, to }) {
+      const prefix = prefixOf.get(buffer) ?? "";
+      if (loss !== "") {
+        write(text.flush());
+        write(text.rows(columns, arena, from, from + 1, prefix + loss));
+        loss = "";
+        write(text.rows(columns, arena, from + 1, to, prefix));
+      } else write(text.rows(columns, arena, from, to, prefix));
+    },
+    lost({ cpu, count, first }) {
+      if (first) loss = text.lost(cpu, count);
+    },
+  }, options.cpu === undefined ? {} : { cpu: options.cpu });
+  write(text.flush());
+  if (chunk !== "") sink(options.shown?.(chunk) ?? chunk);
+  return reading;
+}
+
+/** With several instances, each line begins with the name of its own. */
+function prefixesOf(names: readonly string[]): readonly string[] {
+  if (names.length < 2) return names.map(() => "");
+  const width = Math.max(...names.map((name) => name.length));
+  return names.map((name) =>
+    name === "" ? " ".repeat(width + 2) : `${name.padStart(width)}: `
+  );
+}
+
+/** A trace.dat as the guest whose events are printed. */
+export function tracecmdGuest(trace: DatTrace): TracecmdGuest {
+  const { header, functions, printk, comms, layout } = trace;
+  const texts = new Map<bigint, string>();
+  return {
+    longSize: header.longSize,
+    bigEndian: !header.little,
+    inNs: trace.inNs,
+    function: cached((address) => functions.find(address)),
+    symbol: (name) => functions.addressOf(name),
+    text(address) {
+      const found = printk.get(address);
+      if (found === undefined) return undefined;
+      let text = texts.get(address);
+      if (text === undefined) {
+        text = bytesOf(found);
+        texts.set(address, text);
+      }
+      return text;
+    },
+    comm: (pid) => {
+      const comm = comms.get(pid);
+      return comm === undefined ? undefined : bytesOf(comm);
+    },
+    event: (id) => layout.events.get(id),
+  };
+}
+
+const NOT_ASCII = /[\u0080-\u00ff]/;
+
+/** A text of the file, in which each character stands for a byte. */
+function bytesOf(latin1: string): string {
+  return NOT_ASCII.test(latin1)
+    ? Array.from(latin1, (char) => byteChar(char.charCodeAt(0))).join("")
+    : latin1;
+}
+
+/** Functions that are asked for again and again. */
+const MOST_CACHED = 1 << 18;
+
+function cached<T>(find: (address: bigint) => T): (address: bigint) => T {
+  const known = new Map<bigint, T>();
+  return (address) => {
+    let found = known.get(address);
+    if (found === undefined && !known.has(address)) {
+      if (known.size >= MOST_CACHED) known.clear();
+      found = find(address);
+      known.set(address, found);
+    }
+    return found as T;
+  };
+}
