@@ -34,7 +34,7 @@ export function* datPages(
   if (size === 0) return;
   const { pageSize } = buffer;
   const pieces = buffer.packed
-    ? chunks(source, header, offset, size, cpu)
+    ? chunks(source, header, offset, cpu)
     : plain(source, offset, size, pageSize);
   for (const { bytes, place } of pieces) {
     for (let at = 0; at < bytes.length; at += pageSize) {
@@ -62,10 +62,10 @@ function* chunks(
   source: DatSource,
   { little, packing }: Pick<DatHeader, "little" | "packing">,
   offset: number,
-  size: number,
   cpu: number,
 ): Generator<DatPage> {
-  const cursor = new DatCursor(source, little, offset, offset + size);
+  // The size of the CPU's data does not count the headers of the chunks.
+  const cursor = new DatCursor(source, little, offset);
   const what = `a chunk of CPU ${cpu}`;
   const count = cursor.number(4, `the number of chunks of CPU ${cpu}`);
   for (let i = 0; i < count; i++) {

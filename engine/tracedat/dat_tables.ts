@@ -10,6 +10,8 @@
 export interface DatFunction {
   readonly address: bigint;
   readonly name: string;
+  /** Bytes to the next one; 0 for the last. */
+  readonly size: number;
   readonly module?: string;
 }
 
@@ -57,9 +59,12 @@ export class DatFunctions {
   /** The function with this index, in order of addresses. */
   at(index: number): DatFunction {
     const module = this.#modules.get(index);
+    const address = this.#addresses[index];
+    const next = this.#addresses[index + 1] ?? address;
     return {
-      address: this.#addresses[index],
+      address,
       name: this.#names[index],
+      size: Number(next - address),
       ...(module === undefined ? {} : { module }),
     };
   }

@@ -45,6 +45,14 @@ export interface DatVisitor {
   lost(loss: DatLoss): void;
 }
 
+/** What to read. */
+export interface DatSelection {
+  /** Only the events of this CPU. */
+  readonly cpu?: number;
+  /** Only this instance; empty for the top level. */
+  readonly instance?: string;
+}
+
 /** What reading found. */
 export interface DatReading {
   readonly events: number;
@@ -125,15 +133,26 @@ export class DatTrace implements Disposable {
   }
 
   /** Passes on all events in order of time. */
-  read(visitor: DatVisitor, only?: { readonly cpu?: number }): DatReading {
+  read(visitor: DatVisitor, only: DatSelection = {}): DatReading {
     const { header } = this;
+    const { cpu: wanted, instance } = only;
+    const chosen = header.buffers.filter(({ name }) =>
+      instance === undefined || name === instance
+    );
+    if (chosen.length === 0 && instance !== undefined) {
+      throw new XftraceError(
+        `${header.path} has no instance ${JSON.stringify(instance)}; it has ${
+          header.buffers.map(({ name }) => JSON.stringify(name)).join(", ")
+        }`,
+      );
+    }
     const problems = new Problems(header.path);
     const clock = clockOf(header);
     const decoder = new DatDecoder(this.layout, header.little, clock);
     const streams: Stream[] = [];
-    for (const buffer of header.buffers) {
+    for (const buffer of chosen) {
       for (const cpu of buffer.cpus) {
-        if (only?.cpu !== undefined && cpu.cpu !== only.cpu) continue;
+        if (wanted !== undefined && cpu.cpu !== wanted) continue;
         const pages = datPages(this.#source, header, buffer, cpu);
         streams.push(new Stream(buffer, cpu.cpu, pages, decoder, problems));
       }

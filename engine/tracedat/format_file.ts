@@ -146,7 +146,17 @@ function fieldOf(parts: RegExpExecArray, longSize: number): DatField {
   };
 }
 
-/** The event as the rest of the engine describes events. */
+/**
+ * The event as the rest of the engine describes events.
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace, eventFormat } from "xftrace/ftrace";
+ *
+ * using trace = DatTrace.open("trace.dat");
+ * for (const event of trace.header.events) console.log(eventFormat(event).name);
+ * ```
+ */
 export function eventFormat(event: DatEvent): EventFormat {
   const { id, system, name, printFmt } = event;
   const fields = event.fields.map(({ name, type, offset, size, signed }) => ({

@@ -268,6 +268,15 @@ class GuestLines {
 
   #value(field: EventField, kind: FieldKind | undefined): Value {
     const { offset } = field;
+    if (field.size === 4 && (kind === "function" || kind === "address")) {
+      // A guest of 32 bits, in a trace.dat.
+      return (rows, row) =>
+        offset + 4 > rows.columns.size[row]
+          ? "null"
+          : kind === "function"
+          ? this.#function(wordAt(rows, row, offset), 0)
+          : hex(wordAt(rows, row, offset), 0);
+    }
     switch (kind) {
       case "text":
         return (rows, row) => textJson(textAt(rows, row, field));

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import type { DatReading, DatTrace } from "../../tracedat/dat_trace.ts";
+import type {
+  DatReading,
+  DatSelection,
+  DatTrace,
+} from "../../tracedat/dat_trace.ts";
 import { byteChar } from "../text/byte_text.ts";
 import type { OutputSink } from "../writer.ts";
 import { ReportText } from "./report_text.ts";
@@ -13,9 +17,7 @@ import type { TracecmdGuest } from "./tracecmd_guest.ts";
 const CHUNK = 65536;
 
 /** How to write. */
-export interface ReportOptions {
-  /** Only the events of this CPU. */
-  readonly cpu?: number;
+export interface ReportOptions extends DatSelection {
   /** Makes the guest's texts fit for a terminal, line by line. */
   readonly shown?: (text: string) => string;
 }
@@ -76,7 +78,7 @@ export function writeTracecmdReport(
     lost({ cpu, count, first }) {
       if (first) loss = text.lost(cpu, count);
     },
-  }, options.cpu === undefined ? {} : { cpu: options.cpu });
+  }, options);
   write(text.flush());
   if (chunk !== "") sink(options.shown?.(chunk) ?? chunk);
   return reading;

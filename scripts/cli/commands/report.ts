@@ -11,6 +11,7 @@ import {
 } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { datTarget, reportDat } from "../dat_target.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -22,7 +23,8 @@ export function registerReport(program: Command): void {
     .summary("print what the buffers hold, like the guest's trace file")
     .description(
       "Prints what the guest's ring buffers hold, line for line like its own trace\n" +
-        "file. The guest is neither stopped nor written to.",
+        "file. The guest is neither stopped nor written to. A trace.dat is printed like\n" +
+        "trace-cmd report does.",
     )
     .option(
       "--instance <name>",
@@ -47,10 +49,13 @@ Examples:
   xftrace report -t qemu:web1 | less
   xftrace report --abstime --proc --tail
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
-  xftrace report -t core:testdata/guest-6.1.core.zst`,
+  xftrace report -t core:testdata/guest-6.1.core.zst
+  xftrace report -t dat:trace.dat`,
     )
     .action(async (options) => {
       const format = chosenFormat(options);
+      const dat = datTarget(options.target);
+      if (dat !== undefined) return reportDat(dat, format, options);
       using guest = await openGuest(options);
       const { session } = guest;
       const { instance, events, layout } = openInstance(

@@ -1,0 +1,137 @@
+/**
+ * Passes the events of a trace.dat to a writer.
+ *
+ * @module
+ */
+import { archNamed } from "../arch/all.ts";
+import { XftraceError } from "../base/errors.ts";
+import type { EventFormat } from "../ftrace/events/formats.ts";
+import type { SymbolAt } from "../kernel/symbols/symbols.ts";
+import type { DatBuffer } from "../tracedat/dat_parts.ts";
+import type {
+  DatReading,
+  DatSelection,
+  DatTrace,
+} from "../tracedat/dat_trace.ts";
+import { eventFormat } from "../tracedat/format_file.ts";
+import type { TraceMeta } from "./text/environment.ts";
+import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
+import { textSymbols } from "./text/symbol_names.ts";
+import { tracecmdGuest } from "./tracecmd/write_report.ts";
+import {
+  EventRun,
+  type TraceSource,
+  type TraceTotals,
+  type TraceWriter,
+} from "./writer.ts";
+
+/** What to write of a trace.dat. */
+export interface WriteDatOptions extends DatSelection {
+  /** As the user names it. */
+  readonly target?: string;
+}
+
+/** Describes a trace.dat as guests are described to writers. */
+export function datMeta(trace: DatTrace): TraceMeta {
+  const { header, layout, functions } = trace;
+  const guest = tracecmdGuest(trace);
+  const formats = new Map<number, EventFormat | undefined>();
+  const { types } = layout.trace;
+  return {
+    // What is x86's alone is not used for events from a file.
+    arch: archNamed(),
+    layout: layout.trace,
+    pageSize: header.pageSize,
+    tracer: types.graphEnt >= 0 ? "function_graph" : "nop",
+    nrCpuIds: header.cpuCount,
+    onlineCpus: header.cpuCount,
+    clockInNs: trace.inNs,
+    timeStart: 0n,
+    symbols: textSymbols({
+      lookup(address): SymbolAt | undefined {
+        const found = functions.find(address);
+        return found === undefined ? undefined : {
+          ...found,
+          offset: Number(address - found.address),
+        };
+      },
+    }),
+    comm: guest.comm,
+    tgid: () => 0,
+    format(id) {
+      if (!formats.has(id)) {
+        const event = layout.events.get(id);
+        formats.set(id, event === undefined ? undefined : eventFormat(event));
+      }
+      return formats.get(id);
+    },
+    string: (lo, hi) => guest.text(BigInt(hi) << 32n | BigInt(lo)),
+    ...(header.uname === undefined ? {} : { release: releaseOf(header.uname) }),
+  };
+}
+
+/** The release in a text like that of `uname -a`: `Linux host 6.1.0-13 ...`. */
+function releaseOf(uname: string): string {
+  return uname.split(" ")[2] ?? uname;
+}
+
+/**
+ * Writes a trace.dat: begins it, passes on all events, and ends it. Each
+ * instance is a source of its own.
+ *
+ * @throws {XftraceError} when it holds text instead of events.
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace } from "xftrace/ftrace";
+ * import { formatNamed, writeDat } from "xftrace/output";
+ *
+ * using trace = DatTrace.open("trace.dat");
+ * let text = "";
+ * writeDat(trace, formatNamed("jsonl").writer((chunk) => text += chunk));
+ * ```
+ */
+export function writeDat(
+  trace: DatTrace,
+  writer: TraceWriter,
+  options: WriteDatOptions = {},
+): TraceTotals & Pick<DatReading, "problems" | "damaged"> {
+  const { buffers, path } = trace.header;
+  if (buffers.some(({ text }) => text !== undefined)) {
+    throw new XftraceError(
+      `${path} holds the text of a latency tracer, and no events; \`report\` prints it`,
+    );
+  }
+  const meta = datMeta(trace);
+  const target = options.target ?? `dat:${path}`;
+  const sources = new Map<DatBuffer, TraceSource>();
+  for (const buffer of buffers) {
+    if (options.instance !== undefined && buffer.name !== options.instance) {
+      continue;
+    }
+    sources.set(buffer, {
+      kind: "collected",
+      target: buffer.name === "" ? target : `${target} (${buffer.name})`,
+      meta,
+      options: DEFAULT_TEXT_OPTIONS,
+    });
+  }
+  const [first, ...others] = sources.values();
+  // If there is no such instance, reading says so.
+  if (first !== undefined) writer.begin([first, ...others]);
+  let run: EventRun | undefined;
+  const { events, lost, problems, damaged } = trace.read({
+    events({ buffer, columns, arena, from, to }) {
+      const source = sources.get(buffer)!;
+      run ??= new EventRun(source, columns, arena);
+      Object.assign(run, { source, columns, arena, from, to, tookNext: false });
+      writer.events(run);
+    },
+    lost({ buffer, cpu, count, before }) {
+      writer.lost({ source: sources.get(buffer)!, cpu, count, before });
+    },
+  }, options);
+  const totals = { events, lost, dropped: 0 };
+  writer.end(totals);
+  return { ...totals, problems, damaged };
+}
