@@ -9,6 +9,7 @@ import { JSONL } from "./formats/jsonl.ts";
 import { PPROF } from "./formats/pprof.ts";
 import { SPEEDSCOPE } from "./formats/speedscope.ts";
 import { TEXT } from "./formats/text.ts";
+import { TRACE_DAT, TRACE_DAT_6 } from "./formats/trace_dat.ts";
 import type { TraceFormat } from "./writer.ts";
 
 /**
@@ -27,6 +28,8 @@ export const FORMATS: readonly TraceFormat[] = [
   SPEEDSCOPE,
   FOLDED_FORMAT,
   PPROF,
+  TRACE_DAT,
+  TRACE_DAT_6,
 ];
 
 /**

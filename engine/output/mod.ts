@@ -16,6 +16,7 @@ export type { TraceMeta } from "./text/environment.ts";
 export type { TraceTextOptions } from "./text/options.ts";
 export { guestTextOptions, traceMeta } from "./text/trace_meta.ts";
 export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
+export { traceFileFacts } from "./trace_file.ts";
 export { writeTracecmdReport } from "./tracecmd/write_report.ts";
 export { entryCounts, writeBuffers } from "./write_buffers.ts";
 export { writeDat } from "./write_dat.ts";

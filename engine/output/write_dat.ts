@@ -17,7 +17,7 @@ import { eventFormat } from "../tracedat/format_file.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
 import { textSymbols } from "./text/symbol_names.ts";
-import { tracecmdGuest } from "./tracecmd/write_report.ts";
+import { bytesOf, tracecmdGuest } from "./tracecmd/write_report.ts";
 import {
   EventRun,
   type TraceSource,
@@ -56,7 +56,10 @@ export function datMeta(trace: DatTrace): TraceMeta {
         };
       },
     }),
-    comm: guest.comm,
+    comm: (pid) => {
+      const comm = trace.comms.get(pid);
+      return comm === undefined ? undefined : bytesOf(comm);
+    },
     tgid: () => 0,
     format(id) {
       if (!formats.has(id)) {

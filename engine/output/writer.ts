@@ -37,6 +37,35 @@ export interface TraceSource {
    * out.
    */
   readonly skippedCpus?: ReadonlySet<number>;
+  /** What files for other tools must contain besides the events. */
+  readonly file?: TraceFileFacts;
+}
+
+/**
+ * What a file that other tools are to read must contain, and what is not needed
+ * for printing.
+ */
+export interface TraceFileFacts {
+  /** Bytes of a `long` in the guest's kernel. */
+  readonly longSize: 4 | 8;
+  /** Whether numbers in the file are little-endian; they are here, always. */
+  readonly little: boolean;
+  /** The content of `trace_clock`: `[local] global`. */
+  readonly clock: string;
+  readonly uname?: string;
+  /** The name of the instance; empty for the top level. */
+  readonly instance: string;
+  /** The `format` files of all events. */
+  formats(): readonly { readonly system: string; readonly text: string }[];
+  /** The content of /proc/kallsyms. */
+  kallsyms(): string;
+  /** Turns an entry around, if the file is not little-endian. */
+  turn?(
+    view: DataView<ArrayBuffer>,
+    at: number,
+    length: number,
+    type: number,
+  ): void;
 }
 
 /** Events that are missing. */

@@ -13,8 +13,8 @@ import {
   KIND,
   type PageArena,
 } from "../ftrace/ring/columns.ts";
-import type { DatLayout } from "./dat_layout.ts";
-import type { DatEvent, DatField } from "./format_file.ts";
+import type { CommonFields, DatLayout } from "./dat_layout.ts";
+import type { DatEvent } from "./format_file.ts";
 
 const TYPE_PADDING = 29;
 const TYPE_TIME_EXTEND = 30;
@@ -151,7 +151,7 @@ export class DatDecoder {
     const id = common.type.size === 2
       ? view.getUint16(at + common.type.offset, this.little)
       : view.getUint8(at);
-    if (!this.little) toLittle(view, at, length, events.get(id), common);
+    if (!this.little) turnEntry(view, at, length, events.get(id), common);
     columns.type[row] = id;
     columns.pid[row] = common.pid.offset + 4 <= length
       ? view.getInt32(at + common.pid.offset, true)
@@ -185,13 +185,18 @@ export class DatDecoder {
   }
 }
 
-/** Turns the numbers of a big-endian entry around. */
-function toLittle(
+/**
+ * Turns the numbers of a big-endian entry around.
+ *
+ * @param back from little-endian to big-endian
+ */
+export function turnEntry(
   view: DataView<ArrayBuffer>,
   at: number,
   length: number,
   event: DatEvent | undefined,
-  common: { readonly type: DatField; readonly pid: DatField },
+  common: CommonFields,
+  back = false,
 ): void {
   const turn = (offset: number, size: number) => {
     if (offset + size > length || size > 8) return;
@@ -220,8 +225,9 @@ function toLittle(
       const bytes = field.size === 0 ? length - field.offset : field.size;
       turnAll(field.offset, bytes, field.element);
     } else if (field.size === 4 && field.offset + 4 <= length) {
-      turn(field.offset, 4);
+      if (!back) turn(field.offset, 4);
       const place = view.getUint32(at + field.offset, true);
+      if (back) turn(field.offset, 4);
       const from = (place & 0xffff) + (field.relative ? field.offset + 4 : 0);
       turnAll(from, place >>> 16, field.element);
     }

@@ -187,3 +187,51 @@ export function eventFormat(event: DatEvent): EventFormat {
     },
   };
 }
+
+/** The common fields that kernels have had since 2.6.31, but for one. */
+const COMMON_TEXT = [
+  "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;",
+  "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;",
+  "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;",
+  "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;",
+];
+
+/** What is written of a field. */
+type WrittenField = Pick<
+  DatField,
+  "name" | "type" | "offset" | "size" | "signed"
+>;
+
+/**
+ * The `format` file of an event, as the guest shows it.
+ *
+ * @param common its common fields; default: those of all known kernels
+ */
+export function formatFileText(
+  event: EventFormat,
+  common?: readonly WrittenField[],
+): string {
+  const lines = (fields: readonly WrittenField[]) => fields.map(fieldLine);
+  return [
+    `name: ${event.name}`,
+    `ID: ${event.id}`,
+    "format:",
+    ...(common === undefined ? COMMON_TEXT : lines(common)),
+    "",
+    ...lines(event.fields),
+    "",
+    `print fmt: ${event.printFmt}`,
+    "",
+  ].join("\n");
+}
+
+/** trace_events.c, f_show: brackets stand behind the name. */
+function fieldLine({ name, type, offset, size, signed }: WrittenField): string {
+  const bracket = type.indexOf("[");
+  const declared = bracket < 0 || /^__(?:data|rel)_loc/.test(type)
+    ? `${type} ${name}`
+    : `${type.slice(0, bracket).trimEnd()} ${name}${type.slice(bracket)}`;
+  return `\tfield:${declared};\toffset:${offset};\tsize:${size};\tsigned:${
+    signed ? 1 : 0
+  };`;
+}

@@ -7,6 +7,7 @@
 import type { DatEvent } from "../../tracedat/format_file.ts";
 import type { RecordBytes } from "../text/record.ts";
 import { parseConversion, printNumber } from "./c_printf.ts";
+import type { KnownComms } from "./known_comms.ts";
 import { anyField, readNumber } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
@@ -28,12 +29,6 @@ export interface Handled {
 /** Prints one kind of event. */
 export type EventHandler = (record: HandledRecord) => Handled;
 
-/** Names of threads, to which events add. */
-export interface KnownComms {
-  /** Adds a name, unless there is one. */
-  add(pid: number, comm: string): void;
-}
-
 /** Functions that are open on a CPU, for the indentation of the tracer. */
 const MOST_STACK = 1024;
 
@@ -52,7 +47,7 @@ function value(
 /** The handlers for a guest, by `system:event`. */
 export function eventHandlers(
   guest: TracecmdGuest,
-  comms: KnownComms,
+  comms: Pick<KnownComms, "add">,
 ): ReadonlyMap<string, EventHandler> {
   const functions = new FunctionIndent(guest);
   const wakeup: EventHandler = (record) => ({
@@ -181,7 +176,7 @@ function commText(
   { event, bytes }: HandledRecord,
   name: string,
   pid: bigint,
-  comms: KnownComms,
+  comms: Pick<KnownComms, "add">,
 ): string {
   const field = anyField(event, name);
   if (field === undefined) return "";
@@ -193,7 +188,10 @@ function commText(
 const signed = (number: bigint) => BigInt.asIntN(64, number);
 const int = (number: bigint) => BigInt.asIntN(32, number);
 
-function wakeupText(record: HandledRecord, comms: KnownComms): string {
+function wakeupText(
+  record: HandledRecord,
+  comms: Pick<KnownComms, "add">,
+): string {
   const pid = value(record, "pid");
   if (pid === undefined) return "!";
   let text = commText(record, "comm", pid, comms) + signed(pid);
@@ -206,7 +204,10 @@ function wakeupText(record: HandledRecord, comms: KnownComms): string {
   return text;
 }
 
-function switchText(record: HandledRecord, comms: KnownComms): string {
+function switchText(
+  record: HandledRecord,
+  comms: Pick<KnownComms, "add">,
+): string {
   const prev = value(record, "prev_pid");
   if (prev === undefined) return "!";
   let text = `${commText(record, "prev_comm", prev, comms)}${signed(prev)} `;

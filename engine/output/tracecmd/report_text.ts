@@ -14,11 +14,10 @@ import { RecordBytes } from "../text/record.ts";
 import { bprintText } from "./bprint_args.ts";
 import { type EventHandler, eventHandlers, seconds } from "./event_handlers.ts";
 import { EventText } from "./event_text.ts";
-import { PrintValues, readNumber } from "./print_values.ts";
+import { KnownComms } from "./known_comms.ts";
+import { readNumber } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
-/** Names that are remembered, beside those of the file. */
-const MOST_COMMS = 65_536;
 /** Two spaces for each level of the call graph; deeper ones are all alike. */
 const MOST_INDENT = 1024;
 
@@ -34,23 +33,16 @@ interface Waiting {
 /** Renders the events of one guest, in order of time. */
 export class ReportText {
   readonly #guest: TracecmdGuest;
-  readonly #comms = new Map<number, string>();
+  readonly #comms: KnownComms;
   readonly #texts = new Map<number, EventText | undefined>();
   readonly #handlers: ReadonlyMap<string, EventHandler>;
   readonly #bytes = new RecordBytes();
-  readonly #values: PrintValues;
   #waiting: Waiting | undefined;
 
   constructor(guest: TracecmdGuest) {
     this.#guest = guest;
-    this.#values = new PrintValues(guest);
-    this.#handlers = eventHandlers(guest, {
-      add: (pid, comm) => {
-        if (pid === 0 || guest.comm(pid) !== undefined) return;
-        if (this.#comms.has(pid) || this.#comms.size >= MOST_COMMS) return;
-        this.#comms.set(pid, comm);
-      },
-    });
+    this.#comms = new KnownComms(guest.comms());
+    this.#handlers = eventHandlers(guest, this.#comms);
   }
 
   /** The text of rows; an entry of the call graph may be held back. */
@@ -128,7 +120,7 @@ export class ReportText {
     const stamp = this.#guest.inNs
       ? ` ${seconds(time)}:`
       : `${String(BigInt.asUintN(64, time)).padStart(12)}:`;
-    const start = `${prefix}${padBytes(this.#comm(pid), 16)}-${
+    const start = `${prefix}${padBytes(this.#comms.find(pid), 16)}-${
       String(pid).padEnd(5)
     } [${String(columns.cpu[row]).padStart(3, "0")}]${stamp} ${name}: ${
       " ".repeat(Math.max(0, 20 - name.length))
@@ -151,11 +143,6 @@ export class ReportText {
     }
     const info = this.#info(text, columns.cpu[row], time);
     return `${start}${info.endsWith("\n") ? info.slice(0, -1) : info}\n`;
-  }
-
-  #comm(pid: number): string {
-    if (pid === 0) return "<idle>";
-    return this.#guest.comm(pid) ?? this.#comms.get(pid) ?? "<...>";
   }
 
   #function(lo: number, hi: number): string {

@@ -19,8 +19,8 @@ export interface TracecmdGuest {
   symbol(name: string): bigint | undefined;
   /** A text at an address, without its quotes. */
   text(address: bigint): string | undefined;
-  /** The name of a thread; undefined if it is not known. */
-  comm(pid: number): string | undefined;
+  /** The names of threads in the file, in its order. */
+  comms(): Iterable<readonly [number, string]>;
   /** An event by its id. */
   event(id: number): DatEvent | undefined;
 }

@@ -113,10 +113,8 @@ export function tracecmdGuest(trace: DatTrace): TracecmdGuest {
       }
       return text;
     },
-    comm: (pid) => {
-      const comm = comms.get(pid);
-      return comm === undefined ? undefined : bytesOf(comm);
-    },
+    comms: () =>
+      Array.from(comms, ([pid, comm]) => [pid, bytesOf(comm)] as const),
     event: (id) => layout.events.get(id),
   };
 }
@@ -124,7 +122,7 @@ export function tracecmdGuest(trace: DatTrace): TracecmdGuest {
 const NOT_ASCII = /[\u0080-\u00ff]/;
 
 /** A text of the file, in which each character stands for a byte. */
-function bytesOf(latin1: string): string {
+export function bytesOf(latin1: string): string {
   return NOT_ASCII.test(latin1)
     ? Array.from(latin1, (char) => byteChar(char.charCodeAt(0))).join("")
     : latin1;

@@ -5,6 +5,7 @@ import { openInstance, readBuffers } from "xftrace/ftrace";
 import {
   FORMATS,
   guestTextOptions,
+  traceFileFacts,
   traceMeta,
   unfollowedSettings,
   writeBuffers,
@@ -83,6 +84,7 @@ Examples:
         meta: traceMeta(instance, events, layout),
         options: text,
         target: session.target,
+        file: traceFileFacts(instance, events),
       };
       if (options.output === undefined) {
         const { sink, options: how } = traceOutput(

@@ -17,6 +17,7 @@ import {
   FORMATS,
   guestTextOptions,
   LiveTrace,
+  traceFileFacts,
   traceMeta,
   unfollowedSettings,
 } from "xftrace/output";
@@ -91,7 +92,12 @@ Examples:
       );
       const live = new LiveTrace(
         follower,
-        { meta, options: { ...own, graph }, target: session.target },
+        {
+          meta,
+          options: { ...own, graph },
+          target: session.target,
+          file: traceFileFacts(instance, events),
+        },
         format.writer(sink, how),
       );
       let stop = false;
