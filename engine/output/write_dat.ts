@@ -13,13 +13,15 @@ import type {
   DatSelection,
   DatTrace,
 } from "../tracedat/dat_trace.ts";
-import { eventFormat } from "../tracedat/format_file.ts";
+import { turnEntry } from "../tracedat/dat_decoder.ts";
+import { eventFormat, formatFileText } from "../tracedat/format_file.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
 import { textSymbols } from "./text/symbol_names.ts";
 import { bytesOf, tracecmdGuest } from "./tracecmd/write_report.ts";
 import {
   EventRun,
+  type TraceFileFacts,
   type TraceSource,
   type TraceTotals,
   type TraceWriter,
@@ -68,7 +70,13 @@ export function datMeta(trace: DatTrace): TraceMeta {
       }
       return formats.get(id);
     },
-    string: (lo, hi) => guest.text(BigInt(hi) << 32n | BigInt(lo)),
+    string: (lo, hi) => {
+      const escaped = guest.text(BigInt(hi) << 32n | BigInt(lo));
+      return escaped?.replace(
+        /\\(.)/g,
+        (_, char) => char === "n" ? "\n" : char === "t" ? "\t" : char,
+      );
+    },
     ...(header.uname === undefined ? {} : { release: releaseOf(header.uname) }),
   };
 }
@@ -76,6 +84,37 @@ export function datMeta(trace: DatTrace): TraceMeta {
 /** The release in a text like that of `uname -a`: `Linux host 6.1.0-13 ...`. */
 function releaseOf(uname: string): string {
   return uname.split(" ")[2] ?? uname;
+}
+
+/** What a file that is converted has in common with the one it is made of. */
+function fileFacts(trace: DatTrace, instance: string): TraceFileFacts {
+  const { header, layout } = trace;
+  const { little, longSize, clock, uname } = header;
+  return {
+    longSize,
+    little,
+    // Ticks of the TSC have been converted to ns.
+    clock: `[${header.tsc !== undefined ? "tsc2nsec" : clock ?? "local"}]`,
+    ...(uname === undefined ? {} : { uname }),
+    instance,
+    formats: () =>
+      header.events.map((event) => ({
+        system: event.system,
+        text: bytesOf(formatFileText(eventFormat(event), event.common)),
+      })),
+    kallsyms: () => bytesOf(header.kallsyms),
+    ...(little ? {} : {
+      turn: (view, at, length, type) =>
+        turnEntry(
+          view,
+          at,
+          length,
+          layout.events.get(type),
+          layout.common,
+          true,
+        ),
+    }),
+  };
 }
 
 /**
@@ -117,6 +156,7 @@ export function writeDat(
       target: buffer.name === "" ? target : `${target} (${buffer.name})`,
       meta,
       options: DEFAULT_TEXT_OPTIONS,
+      file: fileFacts(trace, buffer.name),
     });
   }
   const [first, ...others] = sources.values();

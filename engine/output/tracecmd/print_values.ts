@@ -264,6 +264,7 @@ export class PrintValues {
         const { offset, length } = dynamicPlace(field, bytes);
         const mask: number[] = [];
         for (let i = 0; i < length; i++) mask.push(bytes.u8(offset + i));
+        if (this.#guest.bigEndian) mask.reverse();
         return show(arg.kind === "bitmask" ? hexMask(mask) : cpuList(mask));
       }
       case "op":
