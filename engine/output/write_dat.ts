@@ -18,6 +18,10 @@ import { eventFormat, formatFileText } from "../tracedat/format_file.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
 import { textSymbols } from "./text/symbol_names.ts";
+import type { RecordBytes } from "./text/record.ts";
+import { bprintText } from "./tracecmd/bprint_args.ts";
+import { EventText } from "./tracecmd/event_text.ts";
+import { readNumber } from "./tracecmd/print_values.ts";
 import { bytesOf, tracecmdGuest } from "./tracecmd/write_report.ts";
 import {
   EventRun,
@@ -103,6 +107,7 @@ function fileFacts(trace: DatTrace, instance: string): TraceFileFacts {
         text: bytesOf(formatFileText(eventFormat(event), event.common)),
       })),
     kallsyms: () => bytesOf(header.kallsyms),
+    message: messageReader(trace),
     ...(little ? {} : {
       turn: (view, at, length, type) =>
         turnEntry(
@@ -114,6 +119,27 @@ function fileFacts(trace: DatTrace, instance: string): TraceFileFacts {
           true,
         ),
     }),
+  };
+}
+
+/** Reads what `trace_printk` and `trace_puts` wrote. */
+function messageReader(trace: DatTrace): (bytes: RecordBytes) => string {
+  const { layout } = trace;
+  const { bprint, bputs } = layout.trace.types;
+  const guest = tracecmdGuest(trace);
+  const event = layout.events.get(bprint);
+  const text = event === undefined ? undefined : new EventText(event, guest);
+  return (bytes) => {
+    if (text !== undefined && bytes.u16(0) === bprint) {
+      // The name of the function that called it comes first.
+      return bprintText(bytes, guest, text).replace(/^[^:]*: /, "");
+    }
+    const str = layout.events.get(bputs)?.fields.find(({ name }) =>
+      name === "str"
+    );
+    return str === undefined
+      ? ""
+      : guest.text(readNumber(bytes, str.offset, str.size)) ?? "";
   };
 }
 

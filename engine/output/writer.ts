@@ -8,6 +8,7 @@
 import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import type { EntryCounts } from "./text/header.ts";
+import type { RecordBytes } from "./text/record.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 
 /**
@@ -59,6 +60,11 @@ export interface TraceFileFacts {
   formats(): readonly { readonly system: string; readonly text: string }[];
   /** The content of /proc/kallsyms. */
   kallsyms(): string;
+  /**
+   * The message of a `bprint` or `bputs` entry, if it is not that of a guest of
+   * 64 bits.
+   */
+  message?(bytes: RecordBytes): string;
   /** Turns an entry around, if the file is not little-endian. */
   turn?(
     view: DataView<ArrayBuffer>,

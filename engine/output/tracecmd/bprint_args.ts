@@ -8,30 +8,36 @@ import type { RecordBytes } from "../text/record.ts";
 import { type EventText, formatPieces } from "./event_text.ts";
 import type { PrintArg } from "./print_args.ts";
 import { readNumber } from "./print_values.ts";
+import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
-/**
- * Fills in a format.
- *
- * @param ip the function that called trace_printk
- * @param buf where the arguments begin in the entry
- */
+/** The text of an entry: `function: message`. */
 export function bprintText(
-  format: string,
-  ip: bigint,
-  buf: number,
   bytes: RecordBytes,
-  longSize: number,
+  guest: TracecmdGuest,
   text: EventText,
 ): string {
+  const { longSize, bigEndian } = guest;
+  const field = (name: string) =>
+    text.event.fields.find((each) => each.name === name);
+  const fmt = field("fmt");
+  const buf = field("buf");
+  const caller = field("ip");
+  if (fmt === undefined || buf === undefined || caller === undefined) return "";
+  const address = readNumber(bytes, fmt.offset, fmt.size);
+  const format = guest.text(address) ??
+    `(NO FORMAT FOUND at ${address.toString(16)})\n`;
+  const ip = readNumber(bytes, caller.offset, caller.size);
   const args: PrintArg[] = [atom(ip)];
-  let at = buf;
+  let at = buf.offset;
   const conversions = /%%|%([-+ #0-9.*hlLzZ]*)(p[A-Za-z]?|[a-zA-Z])/g;
   for (const [all, flags, type] of format.matchAll(conversions)) {
     if (all === "%%") continue;
     if (at >= bytes.size) break;
     const number = (size: number) => {
       at = (at + 3) & ~3;
-      args.push(atom(readNumber(bytes, at, size)));
+      const value = readNumber(bytes, at, size);
+      // These are words without a field, which are still as the guest had them.
+      args.push(atom(bigEndian ? turned(value, size) : value));
       at += size;
     };
     const string = () => {
@@ -58,7 +64,17 @@ export function bprintText(
       2 * (flags.match(/L/g)?.length ?? 0);
     number(longs === 0 ? 4 : longs === 1 ? longSize : 8);
   }
-  return text.print(formatPieces(`%ps: ${format}`, args, longSize), bytes);
+  return text.print(formatPieces(`%ps: ${format}`, args), bytes);
+}
+
+function turned(value: bigint, size: number): bigint {
+  let rest = value;
+  let all = 0n;
+  for (let i = 0; i < size; i++) {
+    all = all << 8n | rest & 255n;
+    rest >>= 8n;
+  }
+  return all;
 }
 
 function atom(value: bigint): PrintArg {

@@ -62,7 +62,7 @@ export class EventText {
     const given = args.length === 0 && event.system === "ftrace"
       ? event.fields.map(({ name }): PrintArg => ({ kind: "field", name }))
       : args;
-    return formatPieces(format, given, this.#guest.longSize);
+    return formatPieces(format, given);
   }
 
   /** The text of an event. */
@@ -168,7 +168,6 @@ export class EventText {
 export function formatPieces(
   format: string,
   args: readonly PrintArg[],
-  longSize: number,
 ): Piece[] {
   const pieces: Piece[] = [];
   let next = 0;
@@ -205,7 +204,6 @@ export function formatPieces(
     const bits = size <= -2 ? 8 : size === -1 ? 16 : size === 0 ? 32 : 64;
     pieces.push({ conversion, pointer, bits, arg, star });
   }
-  void longSize;
   return pieces;
 }
 

@@ -8,14 +8,12 @@ import {
   KIND,
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
-import type { DatEvent } from "../../tracedat/format_file.ts";
 import { padBytes } from "../text/printf_number.ts";
 import { RecordBytes } from "../text/record.ts";
 import { bprintText } from "./bprint_args.ts";
 import { type EventHandler, eventHandlers, seconds } from "./event_handlers.ts";
 import { EventText } from "./event_text.ts";
 import { KnownComms } from "./known_comms.ts";
-import { readNumber } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
 /** Two spaces for each level of the call graph; deeper ones are all alike. */
@@ -159,25 +157,9 @@ export class ReportText {
       return handled.text;
     }
     const own = event.system === "ftrace" && event.name === "bprint"
-      ? this.#bprint(text, event)
+      ? bprintText(bytes, this.#guest, text)
       : text.text(bytes);
     return (handled?.text ?? "") + own;
-  }
-
-  #bprint(text: EventText, event: DatEvent): string {
-    const { longSize } = this.#guest;
-    const bytes = this.#bytes;
-    const field = (name: string) =>
-      event.fields.find((each) => each.name === name);
-    const fmt = field("fmt");
-    const buf = field("buf");
-    const ip = field("ip");
-    if (fmt === undefined || buf === undefined || ip === undefined) return "";
-    const address = readNumber(bytes, fmt.offset, fmt.size);
-    const format = this.#guest.text(address) ??
-      `(NO FORMAT FOUND at ${address.toString(16)})\n`;
-    const from = readNumber(bytes, ip.offset, ip.size);
-    return bprintText(format, from, buf.offset, bytes, longSize, text);
   }
 }
 
