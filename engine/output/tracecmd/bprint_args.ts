@@ -64,7 +64,7 @@ export function bprintText(
       2 * (flags.match(/L/g)?.length ?? 0);
     number(longs === 0 ? 4 : longs === 1 ? longSize : 8);
   }
-  return text.print(formatPieces(`%ps: ${format}`, args), bytes);
+  return text.print(formatPieces(`%ps: ${format}`, args).pieces, bytes);
 }
 
 function turned(value: bigint, size: number): bigint {

@@ -62,7 +62,9 @@ export class EventText {
     const given = args.length === 0 && event.system === "ftrace"
       ? event.fields.map(({ name }): PrintArg => ({ kind: "field", name }))
       : args;
-    return formatPieces(format, given);
+    const { pieces, whole } = formatPieces(format, given);
+    // Without an argument for each conversion, it gives up.
+    return whole ? pieces : undefined;
   }
 
   /** The text of an event. */
@@ -164,12 +166,17 @@ export class EventText {
   }
 }
 
-/** The parts of a format string with their arguments. */
+/**
+ * The parts of a format string with their arguments.
+ *
+ * @returns also whether there is an argument for each conversion
+ */
 export function formatPieces(
   format: string,
   args: readonly PrintArg[],
-): Piece[] {
+): { pieces: Piece[]; whole: boolean } {
   const pieces: Piece[] = [];
+  let whole = true;
   let next = 0;
   let at = 0;
   while (at < format.length) {
@@ -179,32 +186,35 @@ export function formatPieces(
       at = end;
       continue;
     }
-    const whole = /^%[-#0-9.*hlLzZ]*/.exec(format.slice(at, at + 64))![0];
-    const type = format[at + whole.length];
-    at += whole.length + 1;
+    const flags = /^%[-#0-9.*hlLzZ]*/.exec(format.slice(at, at + 64))![0];
+    const type = format[at + flags.length];
+    at += flags.length + 1;
     if (type === undefined) break;
     if (!/[pduixXos]/.test(type)) {
       pieces.push(`>${type}<`);
       continue;
     }
-    const star = whole.includes("*") ? args[next++] : undefined;
+    const star = flags.includes("*") ? args[next++] : undefined;
     const arg = args[next++];
-    if (arg === undefined) break;
+    if (arg === undefined) {
+      whole = false;
+      break;
+    }
     let pointer = "";
     if (type === "p") {
       pointer = format.slice(at, at + pointerLength(format.slice(at, at + 8)));
       at += pointer.length;
     }
-    const conversion = parseConversion(whole + type);
+    const conversion = parseConversion(flags + type);
     if (conversion === undefined) break;
-    const size = (whole.match(/[lzZ]/g)?.length ?? 0) +
-      2 * (whole.match(/L/g)?.length ?? 0) -
-      (whole.match(/h/g)?.length ?? 0);
+    const size = (flags.match(/[lzZ]/g)?.length ?? 0) +
+      2 * (flags.match(/L/g)?.length ?? 0) -
+      (flags.match(/h/g)?.length ?? 0);
     // A long of the guest is read as one of 64 bits.
     const bits = size <= -2 ? 8 : size === -1 ? 16 : size === 0 ? 32 : 64;
     pieces.push({ conversion, pointer, bits, arg, star });
   }
-  return pieces;
+  return { pieces, whole };
 }
 
 /** Text up to the next conversion, with its escapes replaced. */

@@ -101,7 +101,9 @@ Deno.test("formats of events as libtraceevent fills them in", () => {
     ['"%s", __print_symbolic(REC->b, { 5, "five" })', "0x6"],
     ['"%s", __print_hex(__get_dynamic_array(d), 4)', "c0 a8 00 01"],
     ['"%s", __print_array(REC->w, 2, 2)', "7 8"],
-    ['"%pI4", __get_dynamic_array(d)', "192.168.0.1"],
+    ['"%pISc|%pI4", __get_dynamic_array(d), REC->b', "|6.0.0.0"],
+    ['"%pI4", __get_dynamic_array(d)', "ARG TYPE NOT FIELD BUT 10"],
+    ['"%*ph", 3, __get_dynamic_array(d)', "c0 a8 00"],
     ['"%u", __get_dynamic_array_len(d)', "4"],
     ['"%*d", 6, REC->b', "     6"],
     ['"%lu %llx", REC->p, REC->p', "291 123"],
@@ -127,6 +129,7 @@ Deno.test("what libtraceevent does not understand is shown as fields", () => {
     const format of [
       '"%d", some_function(REC->a)',
       '"%d", REC->a +',
+      '"%d %d", REC->a',
       "",
       '"%d", ' + "(".repeat(10_000),
       '"%d", ' + "~".repeat(10_000),

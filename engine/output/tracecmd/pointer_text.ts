@@ -44,7 +44,7 @@ export function printPointer(
     case "U":
       return uuidText(form, bytesOf(record, arg, 16));
     case "h":
-      return rawText(form, bytesOf(record, arg, count ?? 1));
+      return rawText(form, bytesOf(record, arg, count ?? 1, ["dynamic"]));
     default: {
       const value = values.number(record, arg);
       return value === 0n ? "(nil)" : `0x${value.toString(16)}`;
@@ -68,24 +68,55 @@ export function functionText(
     : found.name;
 }
 
-/** The bytes that an argument leads to, in the entry. */
+/** How libtraceevent numbers the kinds of arguments, in its messages. */
+const KINDS: Readonly<Partial<Record<PrintArg["kind"], number>>> = {
+  none: 0,
+  atom: 1,
+  field: 2,
+  flags: 3,
+  symbol: 4,
+  array: 6,
+  cast: 7,
+  string: 8,
+  dynamic: 10,
+  op: 11,
+  call: 12,
+  bitmask: 13,
+  dynamicLength: 14,
+  cpumask: 16,
+};
+
+/** What it prints of an argument of a kind that it does not expect. */
+function wrongKind({ kind, ...rest }: PrintArg): string {
+  const hex = "spaces" in rest && rest.spaces ? 5 : 15;
+  return `ARG TYPE NOT FIELD BUT ${KINDS[kind] ?? hex}`;
+}
+
+/**
+ * The bytes that an argument leads to, in the entry; a text for an argument of
+ * a wrong kind.
+ */
 function bytesOf(
   { event, bytes }: PrintRecord,
   arg: PrintArg,
   most: number,
-): number[] {
+  kinds: readonly PrintArg["kind"][] = ["field"],
+): number[] | string {
   let inner = arg;
-  while (inner.kind === "cast") inner = inner.item;
-  let offset: number;
-  let length: number;
+  while (inner.kind === "cast" && kinds[0] === "field") inner = inner.item;
+  if (!kinds.includes(inner.kind)) return wrongKind(inner);
+  let offset = 0;
+  let length = 0;
   if (inner.kind === "dynamic") {
     ({ offset, length } = dynamicPlace(inner.field, bytes));
   } else if (inner.kind === "field") {
     const field = anyField(event, inner.name);
-    if (field === undefined) return [];
+    if (field === undefined) return "";
     ({ offset } = field);
-    length = field.size === 0 ? bytes.size - offset : field.size;
-  } else return [];
+    length = field.size;
+    // Of another size, it is none.
+    if (kinds.length === 1 && length !== most) return [];
+  }
   const all: number[] = [];
   for (let i = 0; i < Math.min(length, most, 4096); i++) {
     all.push(bytes.u8(offset + i));
@@ -95,14 +126,16 @@ function bytesOf(
 
 const hex2 = (byte: number) => byte.toString(16).padStart(2, "0");
 
-function macText(form: string, bytes: number[]): string {
+function macText(form: string, bytes: number[] | string): string {
+  if (typeof bytes === "string") return bytes;
   if (bytes.length !== 6) return "INVALIDMAC";
   if (form[1] === "R") bytes.reverse();
   const between = form[0] === "m" ? "" : form[1] === "F" ? "-" : ":";
   return bytes.map(hex2).join(between);
 }
 
-function uuidText(form: string, bytes: number[]): string {
+function uuidText(form: string, bytes: number[] | string): string {
+  if (typeof bytes === "string") return bytes;
   if (bytes.length !== 16) return "INVALIDUUID";
   const little = form[1] === "l" || form[1] === "L";
   const order = little
@@ -114,7 +147,8 @@ function uuidText(form: string, bytes: number[]): string {
   return form[1] === "L" || form[1] === "B" ? text.toUpperCase() : text;
 }
 
-function rawText(form: string, bytes: number[]): string {
+function rawText(form: string, bytes: number[] | string): string {
+  if (typeof bytes === "string") return bytes;
   const between = form[1] === "C"
     ? ":"
     : form[1] === "D"
@@ -128,14 +162,17 @@ function rawText(form: string, bytes: number[]): string {
 function addressText(form: string, record: PrintRecord, arg: PrintArg): string {
   if (form[1] === "4") {
     const bytes = bytesOf(record, arg, 4);
+    if (typeof bytes === "string") return bytes;
     return bytes.length === 4 ? ip4(form, bytes) : "INVALIDIPv4";
   }
   if (form[1] === "6") {
     const bytes = bytesOf(record, arg, 16);
+    if (typeof bytes === "string") return bytes;
     return bytes.length === 16 ? ip6(form, bytes) : "INVALIDIPv6";
   }
   // A struct sockaddr: family, port, address.
-  const bytes = bytesOf(record, arg, 28);
+  const bytes = bytesOf(record, arg, 28, ["field", "dynamic"]);
+  if (typeof bytes === "string") return bytes;
   const family = (bytes[0] ?? 0) | (bytes[1] ?? 0) << 8;
   const port = (bytes[2] ?? 0) << 8 | (bytes[3] ?? 0);
   const withPort = form.includes("p");
