@@ -135,8 +135,13 @@ const FUNCTION = 0xc0100000;
 /**
  * A file with two CPUs and an instance: a call with a leaf in it, other events,
  * a loss, an event a minute later, and one without a format.
+ *
+ * @param buffers the names of the top level and the instance
  */
-export function datFile(kind: DatKind): Uint8Array<ArrayBuffer> {
+export function datFile(
+  kind: DatKind,
+  buffers: readonly string[] = ["", "other"],
+): Uint8Array<ArrayBuffer> {
   const { little, longSize } = kind;
   const pageSize = 4096;
   const address = (offset: number) =>
@@ -195,7 +200,7 @@ export function datFile(kind: DatKind): Uint8Array<ArrayBuffer> {
       cpuCount: 2,
       uname: "Linux host 6.1.0 test",
       writer: "test",
-      buffers: ["", "other"],
+      buffers,
     },
     spool,
     sink,

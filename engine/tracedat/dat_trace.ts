@@ -122,7 +122,7 @@ export class DatTrace implements Disposable {
 
   /** The text of a trace that is text already; undefined if it is none. */
   text(): Uint8Array<ArrayBuffer> | undefined {
-    const [{ text }] = this.header.buffers;
+    const text = this.header.buffers[0]?.text;
     if (text === undefined) return undefined;
     if (text.size > 1 << 28) {
       throw new XftraceError(

@@ -158,3 +158,12 @@ Deno.test("a damaged page is told, and the others are read", () => {
   );
   assert.equal(events, 4);
 });
+
+Deno.test("a file without any buffer holds no events", () => {
+  using trace = openDatBytes(
+    datFile({ version: 7, little: true, longSize: 8 }, []),
+  );
+  assert.deepEqual(trace.header.buffers, []);
+  assert.equal(trace.text(), undefined);
+  assert.deepEqual(noted(trace), { rows: [], losses: [] });
+});
