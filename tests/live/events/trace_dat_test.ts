@@ -1,6 +1,6 @@
 /**
- * A running guest's trace, recorded as files of trace-cmd: trace-cmd prints the
- * same of them as we do, and no event is missing.
+ * A running guest's trace, recorded as a file of trace-cmd: trace-cmd prints the
+ * same of it as we do, and no event is missing.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -17,58 +17,53 @@ import {
 /** Whether it can be compared: CI has it. */
 const INSTALLED = spawnSync("trace-cmd").error === undefined;
 
-const WORK = "for i in 1 2 3 4 5; do ls -lR /proc/self >/dev/null 2>&1; done";
+const WORK = "ls -lR /proc/self >/dev/null 2>&1";
 
 Deno.test({
-  name: "a running guest's trace as files that trace-cmd reads",
+  name: "a running guest's trace as a file that trace-cmd reads",
   ignore: !INSTALLED,
-  async fn(t) {
+  async fn() {
     await using guest = await bootGuest("6.12");
     await guest.sh(
       `cd ${TRACEFS}; echo 8192 > buffer_size_kb
        echo 'vfs_*' > set_ftrace_filter; echo function_graph > current_tracer
-       for each in sched irq syscalls kmem timer; do
+       for each in sched irq syscalls timer; do
          echo 1 > events/$each/enable
        done; true`,
       SLOW,
     );
     const folder = await Deno.makeTempDir();
     try {
-      for (const format of ["dat", "dat6"]) {
-        await t.step(format, async () => {
-          const path = join(folder, `trace.${format}`);
-          const record = startXftrace([
-            "record",
-            "-t",
-            guest.target,
-            "-o",
-            path,
-            "--format",
-            format,
-            "--from-buffer",
-          ]);
-          await guest.sh(WORK, SLOW);
-          record.kill("SIGINT");
-          const { err, code } = await ended(record);
-          assert.equal(code, 0, err);
-          const [, events] = /([\d,]+) events, 0 lost/.exec(err)!;
-          const theirs = spawnSync("trace-cmd", ["report", path], {
-            maxBuffer: 1 << 30,
-          });
-          assert.equal(theirs.status, 0, String(theirs.stderr));
-          const { out } = await xftraceOk(["report", "-t", `dat:${path}`]);
-          const want = new TextDecoder().decode(theirs.stdout).split("\n");
-          const got = out.split("\n");
-          assert.equal(got.length, want.length);
-          const wrong = got.findIndex((line, i) => line !== want[i]);
-          assert.equal(got[wrong], want[wrong]);
-          console.log(
-            `  ${format}: ${events} events, ${got.length} lines equal`,
-          );
-          for (const name of ["funcgraph_exit", "sched_switch", "sys_enter_"]) {
-            assert.ok(got.some((line) => line.includes(name)), name);
-          }
-        });
+      const path = join(folder, "trace.dat");
+      const record = startXftrace([
+        "record",
+        "-t",
+        guest.target,
+        "-o",
+        path,
+        "--from-buffer",
+        "--for",
+        "2",
+      ]);
+      await guest.sh(WORK, SLOW);
+      const { err, code } = await ended(record);
+      assert.equal(code, 0, err);
+      const [, events] = /([\d,]+) events, 0 lost/.exec(err)!;
+      const theirs = spawnSync("trace-cmd", ["report", path], {
+        maxBuffer: 1 << 30,
+      });
+      assert.equal(theirs.status, 0, String(theirs.stderr));
+      const out = await xftraceOk(["report", "-t", `dat:${path}`]);
+      const want = new TextDecoder().decode(theirs.stdout).split("\n");
+      const got = out.split("\n");
+      assert.equal(got.length, want.length);
+      const wrong = got.findIndex((line, i) => line !== want[i]);
+      assert.equal(got[wrong], want[wrong]);
+      console.log(
+        `  ${events} events, ${got.length} lines equal`,
+      );
+      for (const name of ["funcgraph_exit", "sched_switch", "sys_enter_"]) {
+        assert.ok(got.some((line) => line.includes(name)), name);
       }
     } finally {
       await Deno.remove(folder, { recursive: true });
