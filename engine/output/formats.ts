@@ -6,6 +6,7 @@
 import { EXIT, XftraceError } from "../base/errors.ts";
 import { FOLDED_FORMAT } from "./formats/folded.ts";
 import { JSONL } from "./formats/jsonl.ts";
+import { PERFETTO } from "./formats/perfetto.ts";
 import { PPROF } from "./formats/pprof.ts";
 import { SPEEDSCOPE } from "./formats/speedscope.ts";
 import { TEXT } from "./formats/text.ts";
@@ -28,6 +29,7 @@ export const FORMATS: readonly TraceFormat[] = [
   SPEEDSCOPE,
   FOLDED_FORMAT,
   PPROF,
+  PERFETTO,
   TRACE_DAT,
   TRACE_DAT_6,
 ];

@@ -6,7 +6,7 @@
  */
 import type { DatEvent, DatField } from "../../tracedat/format_file.ts";
 import { type Conversion, printString } from "./c_printf.ts";
-import { RecordBytes } from "../text/record.ts";
+import type { RecordBytes } from "../text/record.ts";
 import {
   castValue,
   type NamedValue,

@@ -48,7 +48,8 @@ function fieldsOf(bytes: Uint8Array<ArrayBuffer>): Field[] {
   ];
   const text = new TextDecoder("latin1").decode(bytes);
   // Sizes precede texts, and numbers follow these words.
-  const words = /header_page\0|header_event\0|options  \0|flyrecord\0|zstd\0/g;
+  const words =
+    /header_page\0|header_event\0|options {2}\0|flyrecord\0|zstd\0/g;
   for (const { index, 0: word } of text.matchAll(words)) {
     for (let i = 0; i < 40; i++) {
       fields.push({ at: index + word.length + 2 * i, size: 2 });
