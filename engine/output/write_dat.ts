@@ -44,7 +44,7 @@ export function datMeta(trace: DatTrace): TraceMeta {
   const formats = new Map<number, EventFormat | undefined>();
   const { types } = layout.trace;
   return {
-    // What is x86's alone is not used for events from a file.
+    // What only one architecture has is not used for events from a file.
     arch: archNamed(),
     layout: layout.trace,
     pageSize: header.pageSize,

@@ -29,13 +29,19 @@ const SLOT = 4 << 20;
 /** Forks that are noted. */
 const MOST_FORKS = 1 << 20;
 
-/** How kernels of the file's architecture name system calls' functions. */
+/** How the file's kernel names the functions of system calls. */
 function syscallNames({ functions }: DatTrace): SyscallNames {
-  const has = (name: string) => functions.addressOf(name) !== undefined;
-  if (has("__arm64_sys_read")) return new SyscallNames(["__arm64_sys_"]);
-  return has("__x64_sys_read")
-    ? archNamed().syscalls.names
-    : new SyscallNames(["sys_", "SyS_"]);
+  const { names } = archNamed().syscalls;
+  if (functions.addressOf(names.entry("sys_read")) !== undefined) return names;
+  for (let i = 0; i < functions.size; i++) {
+    // `__ARCH_sys_read`, beside inner functions of the same form.
+    const [, prefix, inner] =
+      /^(__([a-z0-9]+)_sys_)read$/.exec(functions.at(i).name) ?? [];
+    if (prefix !== undefined && inner !== "se" && inner !== "do") {
+      return new SyscallNames([prefix]);
+    }
+  }
+  return new SyscallNames(["sys_", "SyS_"]);
 }
 
 /**

@@ -25,7 +25,8 @@ import { parseFormatFile } from "./format_file.ts";
 
 const MOST_FORMAT = 1 << 20;
 const MOST_EVENTS = 65_535;
-const MOST_SYSTEMS = 4096;
+const MOST_SYSTEMS = 5000;
+const MOST_CLOCK = 1024;
 const MOST_PAGE = 4 << 20;
 const MOST_OPTION_SECTIONS = 1024;
 
@@ -106,9 +107,10 @@ function readVersion6(
   // An old bug of trace-cmd could damage what follows the CPUs.
   if (parts.clock !== undefined && cursor.left >= 8) {
     const size = cursor.number(8, "the size of the trace clock");
-    if (size <= 4096 && size <= cursor.left) {
-      parts.clock = chosenClock(cursor.text(size, 4096, "the trace clock")) ??
-        parts.clock;
+    if (size <= MOST_CLOCK && size <= cursor.left) {
+      parts.clock =
+        chosenClock(cursor.text(size, MOST_CLOCK, "the trace clock")) ??
+          parts.clock;
     }
   }
   parts.buffers.push(top);

@@ -26,7 +26,7 @@ export class DatFunctions {
     const found: { address: bigint; name: string; module?: string }[] = [];
     const line = /^([0-9a-fA-F]{1,16}) (\S) (\S+)(?:[\t ]+\[(\S*)\])?/gm;
     for (const [, digits, kind, name, module] of text.matchAll(line)) {
-      // ARM marks parts of functions with `$a`; absolute symbols of x86 are
+      // Marks of parts of functions (`$a`), and absolute symbols, which are
       // offsets of per-CPU variables.
       if (name.startsWith("$") || kind === "A" || kind === "a") continue;
       const address = BigInt(`0x${digits}`);

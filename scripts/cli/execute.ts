@@ -20,7 +20,7 @@ import {
 } from "xftrace";
 import { SealedTracer, VERDICTS } from "xftrace/seal";
 import { lockGuest } from "../collector/guest_lock.ts";
-import { datTarget, openDat } from "./dat_target.ts";
+import { datTarget, openDat } from "./traces/dat_target.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
@@ -61,7 +61,7 @@ export async function execute(
 }
 
 /** The same on a trace.dat. */
-function executeOnDat(
+export function executeOnDat(
   target: string,
   queries: readonly Asked[],
   options: ExecuteOptions,

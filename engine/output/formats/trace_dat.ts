@@ -31,8 +31,8 @@ import type {
 
 /** Threads and texts that are noted; a guest may invent any number of them. */
 const MOST_NOTED = 1 << 18;
-/** A page of the file is never smaller than this. */
-const LEAST_PAGE = 4096;
+/** Pages, if the guest's are not known. */
+const USUAL_PAGE = 1 << 12;
 
 /** A file of version 7, packed. */
 export const TRACE_DAT: TraceFormat = {
@@ -105,7 +105,7 @@ class TraceDatWriter implements TraceWriter {
 
   lost({ source, cpu, count }: Loss): void {
     // Without a page there is no event yet, and the page size is not known.
-    const shape = this.#shape ??= this.#shapeFor(LEAST_PAGE);
+    const shape = this.#shape ??= this.#shapeFor(0);
     this.#pagesOf(source, cpu, shape).lost(count);
   }
 
@@ -119,7 +119,7 @@ class TraceDatWriter implements TraceWriter {
   end(): void {
     const [first] = this.#sources;
     const { meta, file } = first;
-    const shape = this.#shape ??= this.#shapeFor(LEAST_PAGE);
+    const shape = this.#shape ??= this.#shapeFor(0);
     for (const pages of this.#pages.values()) pages.end();
     using spool = this.#spool ?? new DatSpool(shape.pageSize, false);
     spool.end();
@@ -146,7 +146,7 @@ class TraceDatWriter implements TraceWriter {
 
   #shapeFor(slotSize: number): PageShape {
     const file = this.#sources[0]?.file;
-    let pageSize = LEAST_PAGE;
+    let pageSize = this.#sources[0]?.meta.pageSize ?? USUAL_PAGE;
     while (pageSize < slotSize) pageSize *= 2;
     return {
       pageSize,

@@ -12,8 +12,12 @@ import {
   printNumber,
   withStar,
 } from "./c_printf.ts";
-import { type ParsedPrintFmt, parsePrintFmt } from "./print_args.ts";
-import { type PrintArg, PrintFmtError } from "./print_args.ts";
+import {
+  type FormatAndArgs,
+  parseFormatArgs,
+  type PrintArg,
+} from "./print_args.ts";
+import { UnreadableFormat } from "./print_tokens.ts";
 import { pointerLength, printPointer } from "./pointer_text.ts";
 import { dynamicPlace, PrintValues, readNumber } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
@@ -50,11 +54,11 @@ export class EventText {
 
   #parse(): readonly Piece[] | undefined {
     const { event } = this;
-    let parsed: ParsedPrintFmt;
+    let parsed: FormatAndArgs;
     try {
-      parsed = parsePrintFmt(event, this.#guest.longSize);
+      parsed = parseFormatArgs(event, this.#guest.longSize);
     } catch (error) {
-      if (error instanceof PrintFmtError) return undefined;
+      if (error instanceof UnreadableFormat) return undefined;
       throw error;
     }
     const { format, args } = parsed;

@@ -13,6 +13,9 @@ import {
 } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
+/** Bytes that are printed at most. */
+const MOST_BYTES = 1024;
+
 /** How many characters after `%p` belong to it. */
 export function pointerLength(text: string): number {
   return /^(?:[FSfs]|[Mm][RF]?|[Ii](?:4[hnbl]?|6c?|S[pfs]*[hnbl]?c?)|U[LlBb]?|h[CDN]?)/
@@ -118,7 +121,7 @@ function bytesOf(
     if (kinds.length === 1 && length !== most) return [];
   }
   const all: number[] = [];
-  for (let i = 0; i < Math.min(length, most, 4096); i++) {
+  for (let i = 0; i < Math.min(length, most, MOST_BYTES); i++) {
     all.push(bytes.u8(offset + i));
   }
   return all;

@@ -7,6 +7,14 @@
  * @module
  */
 import type { DatEvent, DatField } from "../../tracedat/format_file.ts";
+import { castValue, numberOfText, operate } from "./print_numbers.ts";
+import {
+  END,
+  type PrintToken,
+  PrintTokens,
+  type TokenType,
+  UnreadableFormat,
+} from "./print_tokens.ts";
 
 /** A value of a list of flags or symbols, and its name. */
 export interface NamedValue {
@@ -79,19 +87,6 @@ export const FUNCTIONS: Readonly<Record<string, number>> = {
 
 /** Nested expressions. */
 const MOST_DEPTH = 64;
-const MOST_TOKENS = 20_000;
-
-/** The text is not one that libtraceevent understands. */
-export class PrintFmtError extends Error {}
-
-type TokenType = "item" | "op" | "delim" | "string" | "char" | "end";
-
-interface Token {
-  readonly type: TokenType;
-  readonly text: string;
-}
-
-const END: Token = { type: "end", text: "" };
 
 const PRIORITIES: Readonly<Record<string, number>> = {
   "~": 4,
@@ -125,7 +120,7 @@ function priority(op: string): number {
 }
 
 /** What a `print fmt` consists of. */
-export interface ParsedPrintFmt {
+export interface FormatAndArgs {
   /** The format, with its escapes as written. */
   readonly format: string;
   readonly args: readonly PrintArg[];
@@ -135,22 +130,20 @@ export interface ParsedPrintFmt {
  * Parses a `print fmt`.
  *
  * @param longSize bytes of the guest kernel's `long`
- * @throws {PrintFmtError} when libtraceevent would not understand it either
+ * @throws {UnreadableFormat} when libtraceevent would not understand it either
  */
-export function parsePrintFmt(
+export function parseFormatArgs(
   event: DatEvent,
   longSize: number,
-): ParsedPrintFmt {
+): FormatAndArgs {
   return new Parser(event, longSize).whole();
 }
 
 class Parser {
   readonly #event: DatEvent;
-  readonly #text: string;
-  #at = 0;
-  #tokens = 0;
+  readonly #tokens: PrintTokens;
   #depth = 0;
-  #token: Token = END;
+  #token: PrintToken = END;
   /** Whether the parenthesis of `(REC)->x` was read. */
   #closedField = false;
   readonly #longSize: number;
@@ -158,12 +151,12 @@ class Parser {
   constructor(event: DatEvent, longSize: number) {
     this.#event = event;
     this.#longSize = longSize;
-    this.#text = event.printFmt;
+    this.#tokens = new PrintTokens(event.printFmt);
   }
 
-  whole(): ParsedPrintFmt {
+  whole(): FormatAndArgs {
     this.#next();
-    if (this.#token.type !== "string") throw new PrintFmtError("no format");
+    if (this.#token.type !== "string") throw new UnreadableFormat("no format");
     let format = this.#token.text;
     this.#next();
     while (this.#token.type === "string") {
@@ -193,7 +186,9 @@ class Parser {
 
   /** An argument without the operators behind it; begins at the token. */
   #arg(): PrintArg {
-    if (++this.#depth > MOST_DEPTH) throw new PrintFmtError("nested too deep");
+    if (++this.#depth > MOST_DEPTH) {
+      throw new UnreadableFormat("nested too deep");
+    }
     try {
       return this.#argument();
     } finally {
@@ -228,7 +223,7 @@ class Parser {
           });
         }
     }
-    throw new PrintFmtError(`unexpected ${text}`);
+    throw new UnreadableFormat(`unexpected ${text}`);
   }
 
   #item(first: string): PrintArg {
@@ -268,13 +263,15 @@ class Parser {
     const { type, text } = this.#token;
     const isItem = type === "item" || type === "string" || type === "char";
     if (!isItem && !(type === "delim" && text === "(")) return inner;
-    if (inner.kind !== "atom") throw new PrintFmtError("no type in a cast");
+    if (inner.kind !== "atom") throw new UnreadableFormat("no type in a cast");
     return { kind: "cast", type: inner.text, item: this.#arg() };
   }
 
   /** The operators behind an argument. */
   #operators(arg: PrintArg): PrintArg {
-    if (++this.#depth > MOST_DEPTH) throw new PrintFmtError("nested too deep");
+    if (++this.#depth > MOST_DEPTH) {
+      throw new UnreadableFormat("nested too deep");
+    }
     try {
       return this.#operator(arg);
     } finally {
@@ -302,11 +299,11 @@ class Parser {
     }
     const prio = priority(op);
     if (prio < 6) {
-      throw new PrintFmtError(`unknown operator ${op}`);
+      throw new UnreadableFormat(`unknown operator ${op}`);
     }
     this.#next();
     if (op === "*" && this.#is("delim", ")")) {
-      if (left.kind !== "atom") throw new PrintFmtError("no pointer type");
+      if (left.kind !== "atom") throw new UnreadableFormat("no pointer type");
       return { kind: "atom", text: `${left.text} *` };
     }
     const right = this.#arg();
@@ -415,7 +412,7 @@ class Parser {
     }
     const count = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
     if (count === undefined) {
-      throw new PrintFmtError(`unknown function ${name}`);
+      throw new UnreadableFormat(`unknown function ${name}`);
     }
     const args: PrintArg[] = [];
     for (let i = 0; i < count; i++) {
@@ -469,7 +466,7 @@ class Parser {
       : /^(?:unsigned|unsigned int|int)$/.test(text)
       ? 4
       : NaN;
-    if (size !== size) throw new PrintFmtError(`unknown size of ${text}`);
+    if (size !== size) throw new UnreadableFormat(`unknown size of ${text}`);
     return { kind: "atom", text: String(size) };
   }
 
@@ -482,7 +479,7 @@ class Parser {
   #ownField(): DatField {
     const name = this.#nameInParens();
     const found = this.#event.fields.find((field) => field.name === name);
-    if (found === undefined) throw new PrintFmtError(`no field ${name}`);
+    if (found === undefined) throw new UnreadableFormat(`no field ${name}`);
     return found;
   }
 
@@ -494,7 +491,7 @@ class Parser {
 
   #name(): string {
     const { type, text } = this.#token;
-    if (type !== "item") throw new PrintFmtError(`no name, but ${text}`);
+    if (type !== "item") throw new UnreadableFormat(`no name, but ${text}`);
     this.#next();
     return text;
   }
@@ -505,69 +502,15 @@ class Parser {
 
   #expect(type: TokenType, text: string): void {
     if (!this.#is(type, text)) {
-      throw new PrintFmtError(`${this.#token.text} instead of ${text}`);
+      throw new UnreadableFormat(`${this.#token.text} instead of ${text}`);
     }
     this.#next();
   }
 
   #next(): void {
-    if (++this.#tokens > MOST_TOKENS) throw new PrintFmtError("too long");
-    this.#token = this.#read();
-  }
-
-  #read(): Token {
-    const text = this.#text;
-    while (/\s/.test(text[this.#at] ?? "")) this.#at++;
-    const start = this.#at;
-    const first = text[start];
-    if (first === undefined) return END;
-    if (first === '"' || first === "'") return this.#quoted(first);
-    if (first === "(" || first === ")" || first === ",") {
-      this.#at++;
-      return { type: "delim", text: first };
-    }
-    if (/[\w]/.test(first)) {
-      while (/[\w]/.test(text[this.#at] ?? "")) this.#at++;
-      const item = text.slice(start, this.#at);
-      // Kernels before 2.6.35 forgot to replace these.
-      const fixed = LEFT_OVER.get(item);
-      return fixed === undefined
-        ? { type: "item", text: item }
-        : { type: "string", text: fixed };
-    }
-    const op = /^(?:->|<<=?|>>=?|\+\+|--|\|\||&&|[-+|&<>!=]=|.)/.exec(
-      text.slice(start, start + 3),
-    )?.[0] ?? first;
-    this.#at += op.length;
-    return { type: "op", text: op };
-  }
-
-  #quoted(quote: string): Token {
-    const text = this.#text;
-    let value = "";
-    for (;;) {
-      this.#at++;
-      const start = this.#at;
-      while (this.#at < text.length && text[this.#at] !== quote) {
-        this.#at += text[this.#at] === "\\" ? 2 : 1;
-      }
-      value += text.slice(start, this.#at);
-      if (this.#at >= text.length) throw new PrintFmtError("no closing quote");
-      this.#at++;
-      if (quote === "'") return { type: "char", text: value };
-      let next = this.#at;
-      while (/\s/.test(text[next] ?? "")) next++;
-      if (text[next] !== '"') return { type: "string", text: value };
-      this.#at = next;
-    }
+    this.#token = this.#tokens.next();
   }
 }
-
-const LEFT_OVER: ReadonlyMap<string, string> = new Map([
-  ["LOCAL_PR_FMT", "%s"],
-  ["STA_PR_FMT", " sta:%pM"],
-  ["VIF_PR_FMT", " vif:%p(%d)"],
-]);
 
 /** An operation on two numbers is done at once. */
 function folded(arg: PrintArg): PrintArg {
@@ -578,74 +521,13 @@ function folded(arg: PrintArg): PrintArg {
   if (arg.op === "?" || arg.op === ":" || arg.op === "[") return arg;
   const value = operate(
     arg.op,
-    numberOf(arg.left.text),
-    numberOf(arg.right.text),
+    numberOfText(arg.left.text),
+    numberOfText(arg.right.text),
   );
   return value === undefined ? arg : {
     kind: "atom",
     text: String(BigInt.asIntN(64, value)),
   };
-}
-
-/** A number as strtoull reads it: 0 for anything else. */
-export function numberOf(text: string): bigint {
-  const found = /^\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)/.exec(text.slice(0, 40));
-  if (found === null) return 0n;
-  const digits = found[2];
-  const value = /^0\d/.test(digits)
-    ? BigInt(`0o${/^0[0-7]*/.exec(digits)![0].slice(1) || "0"}`)
-    : BigInt(digits);
-  return BigInt.asUintN(64, found[1] === "-" ? -value : value);
-}
-
-/** An operator of two unsigned 64-bit numbers; undefined if it is none. */
-export function operate(
-  op: string,
-  left: bigint,
-  right: bigint,
-): bigint | undefined {
-  const wrap = (value: bigint) => BigInt.asUintN(64, value);
-  const truth = (value: boolean) => value ? 1n : 0n;
-  switch (op) {
-    case "+":
-      return wrap(left + right);
-    case "-":
-      return wrap(left - right);
-    case "*":
-      return wrap(left * right);
-    case "/":
-      return right === 0n ? 0n : left / right;
-    case "%":
-      return right === 0n ? 0n : left % right;
-    case "&":
-      return left & right;
-    case "|":
-      return left | right;
-    case "^":
-      return left ^ right;
-    case "<<":
-      return wrap(left << (right & 63n));
-    case ">>":
-      return left >> (right & 63n);
-    case "<":
-      return truth(left < right);
-    case ">":
-      return truth(left > right);
-    case "<=":
-      return truth(left <= right);
-    case ">=":
-      return truth(left >= right);
-    case "==":
-      return truth(left === right);
-    case "!=":
-      return truth(left !== right);
-    case "&&":
-      return truth(left !== 0n && right !== 0n);
-    case "||":
-      return truth(left !== 0n || right !== 0n);
-    default:
-      return undefined;
-  }
 }
 
 /** A constant of a list of names as text. */
@@ -658,7 +540,7 @@ function constantText(arg: PrintArg): string {
     case "op":
       return String(BigInt.asIntN(64, constant(arg)));
     default:
-      throw new PrintFmtError("no constant");
+      throw new UnreadableFormat("no constant");
   }
 }
 
@@ -667,7 +549,7 @@ function constant(arg: PrintArg): bigint {
     case "none":
       return 0n;
     case "atom":
-      return numberOf(arg.text);
+      return numberOfText(arg.text);
     case "cast":
       return castValue(constant(arg.item), arg.type);
     case "op": {
@@ -676,26 +558,5 @@ function constant(arg: PrintArg): bigint {
       if (value !== undefined) return value;
     }
   }
-  throw new PrintFmtError("no constant");
-}
-
-/** A cast to a type: it only cuts off bits, and never extends a sign. */
-export function castValue(value: bigint, type: string): bigint {
-  const plain = type.startsWith("unsigned ") ? type.slice(9) : type;
-  switch (plain) {
-    case "u8":
-    case "s8":
-    case "char":
-      return value & 0xffn;
-    case "u16":
-    case "s16":
-    case "short":
-      return value & 0xffffn;
-    case "u32":
-    case "s32":
-    case "int":
-      return value & 0xffffffffn;
-    default:
-      return value;
-  }
+  throw new UnreadableFormat("no constant");
 }

@@ -7,14 +7,8 @@
 import type { DatEvent, DatField } from "../../tracedat/format_file.ts";
 import { type Conversion, printString } from "./c_printf.ts";
 import type { RecordBytes } from "../text/record.ts";
-import {
-  castValue,
-  type NamedValue,
-  numberOf,
-  type OpArg,
-  operate,
-  type PrintArg,
-} from "./print_args.ts";
+import type { NamedValue, OpArg, PrintArg } from "./print_args.ts";
+import { castValue, numberOfText, operate } from "./print_numbers.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
 /** Elements of an array that are printed. */
@@ -97,7 +91,7 @@ export class PrintValues {
   number(record: PrintRecord, arg: PrintArg): bigint {
     switch (arg.kind) {
       case "atom": {
-        const value = numberOf(arg.text);
+        const value = numberOfText(arg.text);
         return value !== 0n || /^\d/.test(arg.text)
           ? value
           : this.#guest.symbol(arg.text) ?? 0n;
@@ -323,7 +317,7 @@ export class PrintValues {
 
 /** The value of a flag; -1 for a name that is not known. */
 function flagValue({ value }: NamedValue): bigint {
-  if (/^\d/.test(value)) return BigInt.asIntN(64, numberOf(value));
+  if (/^\d/.test(value)) return BigInt.asIntN(64, numberOfText(value));
   return KNOWN_FLAGS[value] ?? -1n;
 }
 

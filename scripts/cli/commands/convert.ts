@@ -9,8 +9,8 @@ import {
   writeBuffers,
 } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
-import { reportDat } from "../dat_target.ts";
-import { ENDINGS_HELP, formatOfFile } from "../file_format.ts";
+import { reportDat } from "../traces/dat_target.ts";
+import { ENDINGS_HELP, formatOfFile } from "../traces/file_format.ts";
 import { FORMATS_HELP } from "../format_option.ts";
 import { usage } from "../option_values.ts";
 import { openGuest } from "../target.ts";

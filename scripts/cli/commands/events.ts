@@ -10,7 +10,7 @@ import {
   openInstance,
 } from "xftrace/ftrace";
 import { rawReason, traceMeta } from "xftrace/output";
-import { datTarget, openDat } from "../dat_target.ts";
+import { datTarget, openDat } from "../traces/dat_target.ts";
 import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong, warn } from "../terminal.ts";

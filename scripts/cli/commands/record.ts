@@ -1,8 +1,8 @@
 /** `xftrace record`: writes the trace of a running guest to a file. */
 import type { Command } from "@commander-js/extra-typings";
 import { FileSink } from "../../collector/file_sink.ts";
-import { ENDINGS_HELP, formatOfFile } from "../file_format.ts";
-import { followTrace } from "../follow.ts";
+import { ENDINGS_HELP, formatOfFile } from "../traces/file_format.ts";
+import { followTrace } from "../traces/follow.ts";
 import { FORMATS_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";

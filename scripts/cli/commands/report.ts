@@ -12,7 +12,7 @@ import {
 } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
-import { datTarget, reportDat } from "../dat_target.ts";
+import { datTarget, reportDat } from "../traces/dat_target.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";

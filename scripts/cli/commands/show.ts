@@ -1,7 +1,7 @@
 /** `xftrace show`: prints the trace as it happens, like trace_pipe. */
 import type { Command } from "@commander-js/extra-typings";
 import { FORMATS } from "xftrace/output";
-import { followTrace } from "../follow.ts";
+import { followTrace } from "../traces/follow.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { withGraphOptions } from "../graph_options.ts";
 import { numberFor } from "../option_values.ts";

@@ -28,8 +28,8 @@ import {
   unfollowedSettings,
   type WriterOptions,
 } from "xftrace/output";
-import { givenGraphOptions, type GraphFlags } from "./graph_options.ts";
-import { count, note, warn } from "./terminal.ts";
+import { givenGraphOptions, type GraphFlags } from "../graph_options.ts";
+import { count, note, warn } from "../terminal.ts";
 
 const POLL_MS = 50;
 /** How often to read thread names again and look at the guest's process, ms. */

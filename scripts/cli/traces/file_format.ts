@@ -4,7 +4,7 @@
  * @module
  */
 import { formatNamed, type TraceFormat } from "xftrace/output";
-import { usage } from "./option_values.ts";
+import { usage } from "../option_values.ts";
 
 /** How the names of files end, and the formats that they mean. */
 const ENDINGS: readonly (readonly [RegExp, string])[] = [

@@ -11,10 +11,10 @@ import {
   writeTracecmdReport,
 } from "xftrace/output";
 import { parseTarget } from "xftrace/targets";
-import { FileSink } from "../collector/file_sink.ts";
-import { givenGraphOptions, type GraphFlags } from "./graph_options.ts";
-import { usage } from "./option_values.ts";
-import { count, traceOutput, warn } from "./terminal.ts";
+import { FileSink } from "../../collector/file_sink.ts";
+import { givenGraphOptions, type GraphFlags } from "../graph_options.ts";
+import { usage } from "../option_values.ts";
+import { count, traceOutput, warn } from "../terminal.ts";
 
 /** The target that the options or the environment name, if it is a trace.dat. */
 export function datTarget(target: string | undefined): string | undefined {
@@ -76,7 +76,7 @@ export function reportDat(
   };
   if (options.output === undefined) {
     const { sink, options: how } = traceOutput(options.raw === true, format);
-    tell(
+    tellProblems(
       format.display === true
         ? writeTracecmdReport(trace, sink, {
           ...only,
@@ -92,11 +92,11 @@ export function reportDat(
     ? writeTracecmdReport(trace, sink, only)
     : writeDat(trace, format.writer(sink), { ...only, target });
   file.commit();
-  tell(reading);
+  tellProblems(reading);
 }
 
 /** Says what could not be read. */
-export function tell(
+function tellProblems(
   { problems, damaged }: {
     readonly problems: readonly string[];
     readonly damaged: number;
