@@ -130,6 +130,7 @@ Deno.test("what libtraceevent does not understand is shown as fields", () => {
       '"%d", some_function(REC->a)',
       '"%d", REC->a +',
       '"%d %d", REC->a',
+      '"a\tb %d", REC->a',
       "",
       '"%d", ' + "(".repeat(10_000),
       '"%d", ' + "~".repeat(10_000),

@@ -77,13 +77,16 @@ export class PrintTokens {
     for (;;) {
       this.#at++;
       const start = this.#at;
-      while (this.#at < text.length && text[this.#at] !== quote) {
-        this.#at += text[this.#at] === "\\" ? 2 : 1;
+      let escaped = false;
+      for (;; this.#at++) {
+        const char = text[this.#at];
+        if (char === undefined) throw new UnreadableFormat("no closing quote");
+        // A character that is not printable (such as a tab) ends the text too.
+        const ends = char === quote || (char !== "\n" && !/[ -~]/.test(char));
+        if (ends && !escaped) break;
+        escaped = char === "\\" && !escaped;
       }
       value += text.slice(start, this.#at);
-      if (this.#at >= text.length) {
-        throw new UnreadableFormat("no closing quote");
-      }
       this.#at++;
       if (quote === "'") return { type: "char", text: value };
       let next = this.#at;

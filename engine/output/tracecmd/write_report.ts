@@ -101,8 +101,8 @@ export function tracecmdGuest(trace: DatTrace): TracecmdGuest {
     longSize: header.longSize,
     bigEndian: !header.little,
     inNs: trace.inNs,
-    function: cached((address) => functions.find(address)),
-    symbol: (name) => functions.addressOf(name),
+    function: cached((address: bigint) => functions.find(address)),
+    symbol: cached((name: string) => functions.addressOf(name)),
     text(address) {
       const found = printk.get(address);
       if (found === undefined) return undefined;
@@ -131,14 +131,14 @@ export function bytesOf(latin1: string): string {
 /** Functions that are asked for again and again. */
 const MOST_CACHED = 1 << 18;
 
-function cached<T>(find: (address: bigint) => T): (address: bigint) => T {
-  const known = new Map<bigint, T>();
-  return (address) => {
-    let found = known.get(address);
-    if (found === undefined && !known.has(address)) {
+function cached<K, T>(find: (key: K) => T): (key: K) => T {
+  const known = new Map<K, T>();
+  return (key) => {
+    let found = known.get(key);
+    if (found === undefined && !known.has(key)) {
       if (known.size >= MOST_CACHED) known.clear();
-      found = find(address);
-      known.set(address, found);
+      found = find(key);
+      known.set(key, found);
     }
     return found as T;
   };
