@@ -186,8 +186,14 @@ export function writeDat(
     });
   }
   const [first, ...others] = sources.values();
-  // If there is no such instance, reading says so.
-  if (first !== undefined) writer.begin([first, ...others]);
+  if (first === undefined) {
+    throw new XftraceError(
+      options.instance === undefined
+        ? `${path} holds no events: it has no buffers`
+        : `${path} has no instance ${JSON.stringify(options.instance)}`,
+    );
+  }
+  writer.begin([first, ...others]);
   let run: EventRun | undefined;
   const { events, lost, problems, damaged } = trace.read({
     events({ buffer, columns, arena, from, to }) {

@@ -131,3 +131,19 @@ for (const kind of DAT_KINDS) {
     }
   });
 }
+
+Deno.test("a file without buffers, or without the instance, is one clear error", () => {
+  const kind = { version: 7, little: true, longSize: 8 } as const;
+  using empty = openDatBytes(datFile(kind, []));
+  using full = openDatBytes(datFile(kind));
+  const writer = () =>
+    TRACE_DAT.writer(() => assert.fail("nothing is written"));
+  assert.throws(
+    () => writeDat(empty, writer()),
+    /^XftraceError: test\.dat holds no events/,
+  );
+  assert.throws(
+    () => writeDat(full, writer(), { instance: "none" }),
+    /^XftraceError: test\.dat has no instance "none"/,
+  );
+});

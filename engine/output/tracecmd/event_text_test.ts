@@ -10,6 +10,7 @@ const GUEST: TracecmdGuest = {
   longSize: 8,
   bigEndian: false,
   inNs: true,
+  stackType: -1,
   function: (address) =>
     address >= 0x100n && address < 0x200n
       ? { address: 0x100n, name: "func", size: 256 }

@@ -32,13 +32,21 @@ interface Waiting {
 export class ReportText {
   readonly #guest: TracecmdGuest;
   readonly #comms: KnownComms;
+  readonly #shown: (text: string) => string;
   readonly #texts = new Map<number, EventText | undefined>();
   readonly #handlers: ReadonlyMap<string, EventHandler>;
   readonly #bytes = new RecordBytes();
+  readonly #stack: number;
   #waiting: Waiting | undefined;
 
-  constructor(guest: TracecmdGuest) {
+  /** @param shown makes a text of the guest's part of a line of ours */
+  constructor(
+    guest: TracecmdGuest,
+    shown: (text: string) => string = (text) => text,
+  ) {
     this.#guest = guest;
+    this.#shown = shown;
+    this.#stack = guest.stackType;
     this.#comms = new KnownComms(guest.comms());
     this.#handlers = eventHandlers(guest, this.#comms);
   }
@@ -114,15 +122,15 @@ export class ReportText {
     }
     const { event } = text;
     const pid = columns.pid[row];
-    const name = event.name;
+    const name = this.#shown(event.name);
     const stamp = this.#guest.inNs
       ? ` ${seconds(time)}:`
       : `${String(BigInt.asUintN(64, time)).padStart(12)}:`;
-    const start = `${prefix}${padBytes(this.#comms.find(pid), 16)}-${
-      String(pid).padEnd(5)
-    } [${String(columns.cpu[row]).padStart(3, "0")}]${stamp} ${name}: ${
-      " ".repeat(Math.max(0, 20 - name.length))
-    }`;
+    const start = `${prefix}${
+      padBytes(this.#shown(this.#comms.find(pid)), 16)
+    }-${String(pid).padEnd(5)} [${
+      String(columns.cpu[row]).padStart(3, "0")
+    }]${stamp} ${name}: ${" ".repeat(Math.max(0, 20 - name.length))}`;
     const kind = columns.kind[row];
     if (kind === KIND.entry) {
       this.#waiting = {
@@ -140,12 +148,18 @@ export class ReportText {
       }}\n`;
     }
     const info = this.#info(text, columns.cpu[row], time);
-    return `${start}${info.endsWith("\n") ? info.slice(0, -1) : info}\n`;
+    const lines = info.endsWith("\n") ? info.slice(0, -1) : info;
+    // A stack has lines of ours; in other texts they are the guest's.
+    const shown = columns.type[row] === this.#stack
+      ? lines.split("\n").map(this.#shown).join("\n")
+      : this.#shown(lines);
+    return `${start}${shown}\n`;
   }
 
   #function(lo: number, hi: number): string {
     const address = BigInt(hi) << 32n | BigInt(lo);
-    return this.#guest.function(address)?.name ?? address.toString(16);
+    const found = this.#guest.function(address);
+    return found === undefined ? address.toString(16) : this.#shown(found.name);
   }
 
   #info(text: EventText, cpu: number, time: bigint): string {

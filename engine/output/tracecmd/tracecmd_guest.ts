@@ -13,6 +13,8 @@ export interface TracecmdGuest {
   readonly bigEndian: boolean;
   /** Whether times are ns, and are shown as seconds. */
   readonly inNs: boolean;
+  /** The id of stacks (`kernel_stack`); -1 if there are none. */
+  readonly stackType: number;
   /** The function in which an address lies. */
   function(address: bigint): DatFunction | undefined;
   /** The address of a function or variable. */

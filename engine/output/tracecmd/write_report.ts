@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown, shownLines } from "../../base/shown.ts";
 import type {
   DatReading,
   DatSelection,
@@ -18,8 +19,8 @@ const CHUNK = 65536;
 
 /** How to write. */
 export interface ReportOptions extends DatSelection {
-  /** Makes the guest's texts fit for a terminal, line by line. */
-  readonly shown?: (text: string) => string;
+  /** Whether the guest's texts are escaped, for a terminal. */
+  readonly escaped?: boolean;
 }
 
 /**
@@ -47,12 +48,17 @@ export function writeTracecmdReport(
   );
   const whole = trace.text();
   if (whole !== undefined) {
-    sink(whole);
+    sink(
+      options.escaped === true
+        ? shownLines(new TextDecoder().decode(whole))
+        : whole,
+    );
     sink("\n");
     return { events: 0, lost: 0, problems: [], damaged: 0 };
   }
-  const text = new ReportText(tracecmdGuest(trace));
-  const prefixes = prefixesOf(header.buffers.map(({ name }) => name));
+  const escape = options.escaped === true ? shown : (text: string) => text;
+  const text = new ReportText(tracecmdGuest(trace), escape);
+  const prefixes = prefixesOf(header.buffers.map(({ name }) => escape(name)));
   const prefixOf = new Map(
     header.buffers.map((each, i) => [each, prefixes[i]]),
   );
@@ -60,7 +66,7 @@ export function writeTracecmdReport(
   const write = (lines: string) => {
     chunk += lines;
     if (chunk.length < CHUNK) return;
-    sink(options.shown?.(chunk) ?? chunk);
+    sink(chunk);
     chunk = "";
   };
   // A loss is told within the line of the event behind it.
@@ -80,7 +86,7 @@ export function writeTracecmdReport(
     },
   }, options);
   write(text.flush());
-  if (chunk !== "") sink(options.shown?.(chunk) ?? chunk);
+  if (chunk !== "") sink(chunk);
   return reading;
 }
 
@@ -101,6 +107,7 @@ export function tracecmdGuest(trace: DatTrace): TracecmdGuest {
     longSize: header.longSize,
     bigEndian: !header.little,
     inNs: trace.inNs,
+    stackType: layout.trace.types.stack,
     function: cached((address: bigint) => functions.find(address)),
     symbol: cached((name: string) => functions.addressOf(name)),
     text(address) {

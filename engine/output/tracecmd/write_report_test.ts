@@ -50,3 +50,30 @@ Deno.test("of one CPU or one instance; an entry and its return make one line", (
   ]);
   assert.equal(read({ instance: "other" }).length, 1);
 });
+
+Deno.test("on a terminal, no text of the guest's controls it or begins a line", () => {
+  const bytes = datFile({ version: 6, little: true, longSize: 8 });
+  const text = new TextDecoder("latin1").decode(bytes);
+  const put = (what: string, instead: string) => {
+    assert.equal(what.length, instead.length);
+    for (let at = text.indexOf(what); at >= 0;) {
+      bytes.set(Array.from(instead, (char) => char.charCodeAt(0)), at);
+      at = text.indexOf(what, at + 1);
+    }
+  };
+  put("hello", "h\x1b[2J");
+  put("worker", "w\nor\x9bk");
+  put("other", "o\x07her");
+  put("function_1", "funct\x1b[31m");
+  using trace = openDatBytes(bytes);
+  const read = (escaped: boolean) => {
+    let all = "";
+    writeTracecmdReport(trace, (chunk) => all += chunk, { escaped });
+    return all;
+  };
+  assert.ok(read(false).includes("\x1b"));
+  const shown = read(true);
+  assert.equal(shown.split("\n").length, EXPECTED.split("\n").length);
+  assert.ok(!/[^\n -~]/.test(shown), shown);
+  assert.match(shown, /h\\x1b\[2J/);
+});

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { shownLines } from "xftrace";
 import { DatTrace } from "xftrace/ftrace";
 import {
   type TraceFormat,
@@ -80,7 +79,7 @@ export function reportDat(
       format.display === true
         ? writeTracecmdReport(trace, sink, {
           ...only,
-          ...(how.escaped === true ? { shown: shownLines } : {}),
+          escaped: how.escaped === true,
         })
         : writeDat(trace, format.writer(sink, how), { ...only, target }),
     );

@@ -7,6 +7,8 @@
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { FOLDED_FORMAT } from "../../../engine/output/formats/folded.ts";
 import { JSONL } from "../../../engine/output/formats/jsonl.ts";
+import { PERFETTO } from "../../../engine/output/formats/perfetto.ts";
+import { PPROF } from "../../../engine/output/formats/pprof.ts";
 import { SPEEDSCOPE } from "../../../engine/output/formats/speedscope.ts";
 import { TRACE_DAT } from "../../../engine/output/formats/trace_dat.ts";
 import { writeTracecmdReport } from "../../../engine/output/tracecmd/write_report.ts";
@@ -21,6 +23,15 @@ import { type Field, mutateFields } from "../fields.ts";
 import type { Random } from "../../random.ts";
 import type { Target } from "../target.ts";
 
+const FORMATS = [
+  JSONL,
+  FOLDED_FORMAT,
+  PPROF,
+  SPEEDSCOPE,
+  PERFETTO,
+  TRACE_DAT,
+];
+
 /** Bytes that a format writes are counted, not kept. */
 let written = 0;
 
@@ -28,7 +39,7 @@ let written = 0;
 function readAll(bytes: Uint8Array<ArrayBuffer>): void {
   using trace = openDatBytes(bytes);
   writeTracecmdReport(trace, (chunk) => written += chunk.length);
-  for (const format of [JSONL, FOLDED_FORMAT, SPEEDSCOPE, TRACE_DAT]) {
+  for (const format of FORMATS) {
     try {
       writeDat(trace, format.writer((chunk) => written += chunk.length));
     } catch (error) {
