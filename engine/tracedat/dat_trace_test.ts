@@ -167,3 +167,65 @@ Deno.test("a file without any buffer holds no events", () => {
   assert.equal(trace.text(), undefined);
   assert.deepEqual(noted(trace), { rows: [], losses: [] });
 });
+
+/** A file of version 6 with more options, and another clock. */
+function withOptions(
+  options: readonly (readonly [id: number, data: Uint8Array])[],
+  clock = "[local] global",
+): Uint8Array<ArrayBuffer> {
+  const file = datFile({ version: 6, little: true, longSize: 8 }, [""]);
+  const text = new TextDecoder("latin1").decode(file);
+  const at = text.indexOf("options  \0") + 10;
+  const end = text.lastIndexOf("[local] global") + clock.length;
+  const extra = options.flatMap(([id, data]) => {
+    const head = new DataView(new ArrayBuffer(6));
+    head.setUint16(0, id, true);
+    head.setUint32(2, data.length, true);
+    return [...new Uint8Array(head.buffer), ...data];
+  });
+  const moved = file.slice(at, end);
+  // The pages stay where they are: there is room before the first.
+  file.set(extra, at);
+  file.set(moved, at + extra.length);
+  const shifted = new TextDecoder("latin1").decode(file);
+  const bytes = new TextEncoder().encode(clock);
+  for (const { index } of shifted.matchAll(/\[local\] global/g)) {
+    file.set(bytes, index);
+  }
+  return file;
+}
+
+Deno.test("times: offsets, the TSC, and clocks that do not count ns", () => {
+  const ascii = (text: string) => new TextEncoder().encode(`${text}\0`);
+  const tsc = (mult: number, shift: number) =>
+    new Uint8Array(new Uint32Array([mult, shift, 0, 0]).buffer);
+  // As trace-cmd 3.1.6 prints them.
+  const cases: [Uint8Array<ArrayBuffer>, bigint, boolean][] = [
+    [withOptions([]), 5_000_000_000_000n, true],
+    [withOptions([[1, ascii("0x3039")]]), 5_000_012_345_000n, true],
+    [withOptions([[7, ascii("-5000")]]), 4_999_999_995_000n, true],
+    [
+      withOptions([[1, ascii("12")], [7, ascii("77")]]),
+      5_000_000_012_077n,
+      true,
+    ],
+    [withOptions([[14, tsc(0x40000000, 31)]]), 2_500_000_000_000n, true],
+    [
+      withOptions([[14, tsc(1234567, 21)]], "[x86_] global"),
+      2_943_437_099_456n,
+      true,
+    ],
+    [withOptions([], "[count] global"), 5_000_000_000_000n, false],
+  ];
+  for (const [file, first, inNs] of cases) {
+    using trace = openDatBytes(file);
+    assert.equal(trace.inNs, inNs);
+    const times: bigint[] = [];
+    trace.read({
+      events: ({ columns, from }) => times.push(columns.timeAt(from)),
+      lost: () => {},
+    });
+    assert.equal(times[0], first);
+    assert.deepEqual(times, times.toSorted((a, b) => a < b ? -1 : 1));
+  }
+});
