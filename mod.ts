@@ -21,6 +21,7 @@ export {
   type PlanOptions,
 } from "./dsl/run/guest.ts";
 export { declarations } from "./dsl/names/declarations.ts";
+export { type DatQueryOptions, queryDat } from "./dsl/run/dat_queries.ts";
 export { oneLiner, oneLinerMessage } from "./dsl/run/one_liner.ts";
 export {
   openRecording as open,

@@ -6,7 +6,7 @@
 import { EXIT, XftraceError } from "../../engine/base/errors.ts";
 import type { DescribeOptions } from "../../engine/kernel/locate/describe.ts";
 import { openCoreSession } from "../../engine/session.ts";
-import { parseTarget } from "../../engine/targets/target.ts";
+import { parseTarget, withoutMemory } from "../../engine/targets/target.ts";
 import { Guest, type GuestOptions } from "./guest.ts";
 
 /** How a recording is opened. */
@@ -34,6 +34,7 @@ export function openRecording(
   // Errors reject the promise, as those of live.ts do.
   return Promise.try(() => {
     const spec = parseTarget(target);
+    if (spec.kind === "dat") throw withoutMemory(target);
     if (spec.kind !== "core") {
       throw new XftraceError(
         `"${target}" is no recording, and reading a guest's memory takes native code: import open from "xftrace/live", and start with deno run --allow-all`,

@@ -4,8 +4,13 @@
  * @module
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
+import { FOLDED_FORMAT } from "./formats/folded.ts";
 import { JSONL } from "./formats/jsonl.ts";
+import { PERFETTO } from "./formats/perfetto.ts";
+import { PPROF } from "./formats/pprof.ts";
+import { SPEEDSCOPE } from "./formats/speedscope.ts";
 import { TEXT } from "./formats/text.ts";
+import { TRACE_DAT, TRACE_DAT_6 } from "./formats/trace_dat.ts";
 import type { TraceFormat } from "./writer.ts";
 
 /**
@@ -21,6 +26,12 @@ import type { TraceFormat } from "./writer.ts";
 export const FORMATS: readonly TraceFormat[] = [
   TEXT,
   JSONL,
+  SPEEDSCOPE,
+  FOLDED_FORMAT,
+  PPROF,
+  PERFETTO,
+  TRACE_DAT,
+  TRACE_DAT_6,
 ];
 
 /**

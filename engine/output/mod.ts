@@ -21,7 +21,10 @@ export {
   type SelfTestOf,
 } from "./text/guest/known_kernel.ts";
 export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
+export { traceFileFacts } from "./trace_file.ts";
+export { writeTracecmdReport } from "./tracecmd/write_report.ts";
 export { entryCounts, writeBuffers } from "./write_buffers.ts";
+export { writeDat } from "./write_dat.ts";
 export { LiveTrace } from "./write_live.ts";
 export { writeTraceGraph } from "./write_spool.ts";
 export type { OutputSink, TraceFormat, WriterOptions } from "./writer.ts";

@@ -11,6 +11,7 @@ import type { EntryCounts } from "./text/header.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 import {
   EventRun,
+  type TraceFileFacts,
   type TraceSource,
   type TraceTotals,
   type TraceWriter,
@@ -22,6 +23,8 @@ export interface DescribedGuest {
   readonly options: TraceTextOptions;
   /** As the user names it. */
   readonly target?: string;
+  /** For formats that are files for other tools. */
+  readonly file?: TraceFileFacts;
 }
 
 /**

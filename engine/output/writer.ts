@@ -8,6 +8,7 @@
 import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import type { EntryCounts } from "./text/header.ts";
+import type { RecordBytes } from "./text/record.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 
 /**
@@ -37,6 +38,40 @@ export interface TraceSource {
    * out.
    */
   readonly skippedCpus?: ReadonlySet<number>;
+  /** What files for other tools must contain besides the events. */
+  readonly file?: TraceFileFacts;
+}
+
+/**
+ * What a file that other tools are to read must contain, and what is not needed
+ * for printing.
+ */
+export interface TraceFileFacts {
+  /** Bytes of a `long` in the guest's kernel. */
+  readonly longSize: 4 | 8;
+  /** Whether numbers in the file are little-endian; they are here, always. */
+  readonly little: boolean;
+  /** The content of `trace_clock`: `[local] global`. */
+  readonly clock: string;
+  readonly uname?: string;
+  /** The name of the instance; empty for the top level. */
+  readonly instance: string;
+  /** The `format` files of all events. */
+  formats(): readonly { readonly system: string; readonly text: string }[];
+  /** The content of /proc/kallsyms. */
+  kallsyms(): string;
+  /**
+   * The message of a `bprint` or `bputs` entry, if it is not that of a guest of
+   * 64 bits.
+   */
+  message?(bytes: RecordBytes): string;
+  /** Turns an entry around, if the file is not little-endian. */
+  turn?(
+    view: DataView<ArrayBuffer>,
+    at: number,
+    length: number,
+    type: number,
+  ): void;
 }
 
 /** Events that are missing. */
@@ -149,6 +184,8 @@ export interface TraceFormat {
    * command line.
    */
   readonly display?: true;
+  /** Set if it consists of bytes that are not text. */
+  readonly binary?: true;
   /** Creates a writer that writes to `sink`. */
   writer(sink: OutputSink, options?: WriterOptions): TraceWriter;
 }

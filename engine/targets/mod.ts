@@ -14,5 +14,5 @@ export { userName } from "./user.ts";
 export { listVms, targetOf } from "./discover.ts";
 export { mayOpen } from "./proc.ts";
 export { resolveTarget } from "./resolve.ts";
-export { parseTarget, TARGET_FORMS } from "./target.ts";
+export { parseTarget, TARGET_FORMS, withoutMemory } from "./target.ts";
 export type { VmProcess } from "./vm.ts";

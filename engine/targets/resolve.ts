@@ -22,7 +22,7 @@ import {
   vmByPid,
 } from "./discover.ts";
 import { fileFacts, openFileFacts, Proc } from "./proc.ts";
-import { formatTarget, parseTarget } from "./target.ts";
+import { formatTarget, parseTarget, withoutMemory } from "./target.ts";
 import type { AttachPlan, VmProcess } from "./vm.ts";
 
 /** A resolved target. */
@@ -101,6 +101,8 @@ export function resolveTarget(
       );
     case "core":
       return { kind: "core", target: text, path: spec.path };
+    case "dat":
+      throw withoutMemory(text);
     case "file":
       return resolveFile(text, spec.path, proc);
   }

@@ -1,5 +1,6 @@
 /**
- * Target strings: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`. Pure.
+ * Target strings: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`,
+ * `dat:PATH`. Pure.
  *
  * @module
  */
@@ -15,7 +16,9 @@ export type TargetSpec =
   /** A memory file, either of a running VM or left over. */
   | { readonly kind: "file"; readonly path: string }
   /** An ELF core or a snapshot. */
-  | { readonly kind: "core"; readonly path: string };
+  | { readonly kind: "core"; readonly path: string }
+  /** A trace.dat: events without the guest's memory. */
+  | { readonly kind: "dat"; readonly path: string };
 
 /**
  * The forms of target strings, for messages and help.
@@ -24,10 +27,11 @@ export type TargetSpec =
  * ```ts
  * import { TARGET_FORMS } from "xftrace/targets";
  *
- * console.log(TARGET_FORMS); // qemu:NAME, pid:N, file:PATH or core:PATH
+ * console.log(TARGET_FORMS); // qemu:NAME, pid:N, file:PATH, core:PATH or dat:PATH
  * ```
  */
-export const TARGET_FORMS = "qemu:NAME, pid:N, file:PATH or core:PATH";
+export const TARGET_FORMS =
+  "qemu:NAME, pid:N, file:PATH, core:PATH or dat:PATH";
 
 /**
  * Parses a target string.
@@ -63,10 +67,13 @@ export function parseTarget(text: string): TargetSpec {
     }
     case "file":
     case "core":
+    case "dat":
       return { kind, path: rest };
     default: {
       const hint = text.includes("/") || text.includes(".")
-        ? `; did you mean file:${text} or core:${text}?`
+        ? text.endsWith(".dat")
+          ? `; did you mean dat:${text}?`
+          : `; did you mean file:${text} or core:${text}?`
         : /^\d+$/.test(text)
         ? `; did you mean pid:${text}?`
         : text !== "" && at < 0
@@ -91,4 +98,22 @@ export function formatTarget(spec: TargetSpec): string {
     default:
       return `${spec.kind}:${spec.path}`;
   }
+}
+
+/**
+ * The error for a command that needs the guest's memory, which a trace.dat does
+ * not hold.
+ *
+ * @example
+ * ```ts
+ * import { withoutMemory } from "xftrace/targets";
+ *
+ * console.log(withoutMemory("dat:trace.dat").message);
+ * ```
+ */
+export function withoutMemory(target: string): XftraceError {
+  return new XftraceError(
+    `${target} holds events without the guest's memory, which is needed here; only report, events, eval and convert read such a file`,
+    { exitCode: EXIT.usage },
+  );
 }

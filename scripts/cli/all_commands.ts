@@ -41,6 +41,14 @@ export const COMMANDS: readonly Commands[] = [
     load: async () => (await import("./commands/report.ts")).registerReport,
   },
   {
+    names: ["record"],
+    load: async () => (await import("./commands/record.ts")).registerRecord,
+  },
+  {
+    names: ["convert"],
+    load: async () => (await import("./commands/convert.ts")).registerConvert,
+  },
+  {
     names: ["completions"],
     load: async () =>
       (await import("./commands/completions.ts")).registerCompletions,

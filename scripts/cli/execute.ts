@@ -14,11 +14,13 @@ import {
   planJson,
   type PlanOptions,
   planText,
+  queryDat,
   type RunResult,
   XftraceError,
 } from "xftrace";
 import { SealedTracer, VERDICTS } from "xftrace/seal";
 import { lockGuest } from "../collector/guest_lock.ts";
+import { datTarget, openDat } from "./traces/dat_target.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
@@ -52,8 +54,33 @@ export async function execute(
   queries: readonly Asked[],
   options: ExecuteOptions,
 ): Promise<RunResult | undefined> {
+  const dat = datTarget(options.target);
+  if (dat !== undefined) return executeOnDat(dat, queries, options);
   await using guest = await openForQueries(options);
   return await executeOn(guest, queries, options);
+}
+
+/** The same on a trace.dat. */
+export function executeOnDat(
+  target: string,
+  queries: readonly Asked[],
+  options: ExecuteOptions,
+): RunResult | undefined {
+  using trace = openDat(target);
+  const result = queryDat(trace, queries, {
+    target,
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
+    dryRun: options.dryRun === true,
+    onPlan: (plan) => {
+      if (options.dryRun === true) {
+        out(options.json === true ? planJson(plan) : planText(plan));
+      } else for (const sentence of plan.notes) note(`note: ${sentence}`);
+    },
+    write: out,
+    ...(options.json === true ? { window: () => {} } : {}),
+  });
+  if (result !== undefined) show(result, options);
+  return result;
 }
 
 /** Like {@linkcode execute}, on a guest that is open. */

@@ -32,6 +32,6 @@ export function chosenFormat(
   throw usage(
     `--${
       shown ? "" : "no-"
-    }${name} is for text; --format ${format.name} has everything in it`,
+    }${name} is for text; --format ${format.name} does not follow it`,
   );
 }

@@ -6,7 +6,7 @@ Deno.test("display options are for formats that follow them", () => {
   assert.equal(chosenFormat({ format: "jsonl" }).name, "jsonl");
   assert.throws(
     () => chosenFormat({ format: "jsonl", proc: true }),
-    /--proc is for text; --format jsonl has everything in it$/,
+    /--proc is for text; --format jsonl does not follow it$/,
   );
   // Also when the option leaves something out.
   assert.throws(

@@ -9,7 +9,13 @@
 import { relative } from "node:path";
 import { styleText } from "node:util";
 import { shown, shownJson, shownLines, type XftraceError } from "xftrace";
-import { type OutputSink, textBytes, type WriterOptions } from "xftrace/output";
+import {
+  type OutputSink,
+  textBytes,
+  type TraceFormat,
+  type WriterOptions,
+} from "xftrace/output";
+import { usage } from "./option_values.ts";
 
 const encoder = new TextEncoder();
 
@@ -56,10 +62,19 @@ export function outJson(value: unknown): void {
 /**
  * Writes a trace to standard output: on a terminal escaped, unless `raw`; else
  * each byte as the guest's own trace file has it.
+ *
+ * @throws {XftraceError} when the format is for files only, and standard output
+ * is a terminal.
  */
 export function traceOutput(
   raw: boolean,
+  format: Pick<TraceFormat, "name" | "binary"> = { name: "text" },
 ): { readonly sink: OutputSink; readonly options: WriterOptions } {
+  if (format.binary === true && Deno.stdout.isTerminal()) {
+    throw usage(
+      `the format ${format.name} is not text; redirect standard output to a file`,
+    );
+  }
   const escaped = !raw && Deno.stdout.isTerminal();
   return {
     options: { escaped },

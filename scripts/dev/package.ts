@@ -126,7 +126,8 @@ function dependencies(config: Config): Record<string, string> {
       )
       .flatMap((path) =>
         [...readText(path).matchAll(/\bfrom "([^".][^"]*)"/g)].map(([, name]) =>
-          name
+          // The package of `@scope/name/part`.
+          /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name
         )
       ),
   );

@@ -27,6 +27,7 @@ import { klog, recording } from "./targets/recording.ts";
 import { registers } from "./targets/registers.ts";
 import { ringPage } from "./targets/ring_page.ts";
 import { spool } from "./targets/spool.ts";
+import { traceDat } from "./targets/trace_dat.ts";
 import { vmcoreinfo } from "./targets/vmcoreinfo.ts";
 import { zstd } from "./targets/zstd.ts";
 
@@ -63,6 +64,7 @@ export const TARGETS: readonly Target[] = [
   qemu,
   maps,
   monitor,
+  traceDat,
 ];
 
 /** The target with a name. */

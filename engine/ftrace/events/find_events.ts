@@ -8,6 +8,9 @@ import { globRegExp } from "../../base/glob.ts";
 import { didYouMean, nearNames } from "../../base/near_names.ts";
 import type { ListedEvent } from "./event_list.ts";
 
+/** What an event is found by. */
+export type NamedEvent = Pick<ListedEvent, "system" | "name">;
+
 /**
  * The events selected by `sched:*`, `sched_*` or `sched`; without a glob, all
  * of them.
@@ -24,10 +27,10 @@ import type { ListedEvent } from "./event_list.ts";
  * console.log(findEvents(listEvents(instance, events), "sched_*").length);
  * ```
  */
-export function findEvents(
-  all: readonly ListedEvent[],
+export function findEvents<E extends NamedEvent>(
+  all: readonly E[],
   glob?: string,
-): readonly ListedEvent[] {
+): readonly E[] {
   if (glob === undefined) return all;
   const meant = matcher(glob);
   const matching = all.filter(meant);
@@ -35,14 +38,14 @@ export function findEvents(
   return matching;
 }
 
-function matcher(glob: string): (event: ListedEvent) => boolean {
+function matcher(glob: string): (event: NamedEvent) => boolean {
   const pattern = globRegExp(glob);
   return glob.includes(":")
     ? (event) => pattern.test(`${event.system}:${event.name}`)
     : (event) => pattern.test(event.name) || event.system === glob;
 }
 
-function noneFound(glob: string, all: readonly ListedEvent[]): XftraceError {
+function noneFound(glob: string, all: readonly NamedEvent[]): XftraceError {
   const names = new Set(
     all.flatMap((event) => [
       event.system,

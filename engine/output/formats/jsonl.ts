@@ -212,6 +212,11 @@ class GuestLines {
     const { meta } = this.#source;
     const { types } = meta.layout;
     const entries = this.#entries;
+    const read = this.#source.file?.message;
+    if (read !== undefined && (type === types.bprint || type === types.bputs)) {
+      const name = type === types.bprint ? "bprint" : "bputs";
+      return this.#message(name, read);
+    }
     if (type === types.print) {
       return this.#message("print", (record) => entries.printMessage(record));
     }
@@ -237,12 +242,14 @@ class GuestLines {
 
   #stack(): Rest {
     const { caller } = this.#source.meta.layout.stack;
+    const size = this.#source.file?.longSize ?? 8;
     return (rows, row) => {
       const callers: string[] = [];
-      for (let at = caller; at + 8 <= rows.columns.size[row]; at += 8) {
+      for (let at = caller; at + size <= rows.columns.size[row]; at += size) {
         const lo = wordAt(rows, row, at);
-        const hi = wordAt(rows, row, at + 4);
-        if (lo === END_OF_STACK && hi === END_OF_STACK) break;
+        const hi = size === 8 ? wordAt(rows, row, at + 4) : 0;
+        const last = lo === END_OF_STACK && (size === 4 || hi === lo);
+        if (last) break;
         callers.push(this.#function(lo, hi));
       }
       return `"name":"kernel_stack","fields":{"caller":[${callers.join(",")}]}`;
@@ -268,6 +275,15 @@ class GuestLines {
 
   #value(field: EventField, kind: FieldKind | undefined): Value {
     const { offset } = field;
+    if (field.size === 4 && (kind === "function" || kind === "address")) {
+      // A guest of 32 bits, in a trace.dat.
+      return (rows, row) =>
+        offset + 4 > rows.columns.size[row]
+          ? "null"
+          : kind === "function"
+          ? this.#function(wordAt(rows, row, offset), 0)
+          : hex(wordAt(rows, row, offset), 0);
+    }
     switch (kind) {
       case "text":
         return (rows, row) => textJson(textAt(rows, row, field));

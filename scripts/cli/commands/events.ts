@@ -4,11 +4,14 @@ import type { Command } from "@commander-js/extra-typings";
 import {
   type EventField,
   type EventFormat,
+  eventFormat,
   findEvents,
   listEvents,
   openInstance,
 } from "xftrace/ftrace";
 import { rawReason, traceMeta } from "xftrace/output";
+import { datTarget, openDat } from "../traces/dat_target.ts";
+import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { faint, out, outJson, strong, warn } from "../terminal.ts";
 
@@ -17,10 +20,13 @@ export interface EventInfo {
   readonly system: string;
   readonly name: string;
   readonly id: number;
-  /** Whether it is recorded when it happens. */
-  readonly enabled: boolean;
-  /** Whether it is enabled but muted, by a trigger or by xftrace. */
-  readonly muted: boolean;
+  /** Whether it is recorded when it happens; null for a trace.dat. */
+  readonly enabled: boolean | null;
+  /**
+   * Whether it is enabled but muted, by a trigger or by xftrace; null for a
+   * trace.dat.
+   */
+  readonly muted: boolean | null;
   /** Whether a tracer makes it: it cannot be enabled or disabled. */
   readonly internal: boolean;
   /**
@@ -58,6 +64,54 @@ function formatText(format: EventFormat): string {
   return fields.join("") + `    print fmt: ${shown(format.printFmt)}\n`;
 }
 
+/** The events whose formats are in a trace.dat. */
+function listDat(
+  target: string,
+  glob: string | undefined,
+  options: {
+    readonly enabled?: boolean;
+    readonly all?: boolean;
+    readonly format?: boolean;
+    readonly json?: boolean;
+  },
+): void {
+  if (options.enabled === true) {
+    throw usage(
+      `${target} does not say which events are recorded: --enabled is for guests`,
+    );
+  }
+  using trace = openDat(target);
+  const chosen = findEvents(trace.header.events, glob).filter(({ system }) =>
+    options.all === true || system !== "ftrace"
+  );
+  const withFormat = options.format === true;
+  if (options.json === true) {
+    outJson(chosen.map((event): EventInfo => {
+      const { system, name, id, printFmt, fields } = eventFormat(event);
+      return {
+        system,
+        name,
+        id,
+        enabled: null,
+        muted: null,
+        internal: system === "ftrace",
+        raw: null,
+        ...(withFormat
+          ? { format: { printFmt, fields: fields.map(formatField) } }
+          : {}),
+      };
+    }));
+    return;
+  }
+  let text = "";
+  for (const event of chosen) {
+    const name = shown(`${event.system}:${event.name}`);
+    text += `${withFormat ? strong(name) : name}\n`;
+    if (withFormat) text += formatText(eventFormat(event));
+  }
+  out(text);
+}
+
 /** Registers `xftrace events` on the program. */
 export function registerEvents(program: Command): void {
   withTarget(program.command("events"))
@@ -82,6 +136,8 @@ Examples:
   xftrace events -t qemu:web1 --enabled --json`,
     )
     .action(async (glob, options) => {
+      const dat = datTarget(options.target);
+      if (dat !== undefined) return listDat(dat, glob, options);
       using guest = await openGuest(options);
       const { session } = guest;
       const { instance, events, layout } = openInstance(

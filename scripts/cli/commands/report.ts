@@ -5,12 +5,14 @@ import { openInstance, readBuffers } from "xftrace/ftrace";
 import {
   FORMATS,
   guestTextOptions,
+  traceFileFacts,
   traceMeta,
   unfollowedSettings,
   writeBuffers,
 } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
+import { datTarget, reportDat } from "../traces/dat_target.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -22,7 +24,8 @@ export function registerReport(program: Command): void {
     .summary("print what the buffers hold, like the guest's trace file")
     .description(
       "Prints what the guest's ring buffers hold, line for line like its own trace\n" +
-        "file. The guest is neither stopped nor written to.",
+        "file. The guest is neither stopped nor written to. A trace.dat is printed like\n" +
+        "trace-cmd report does.",
     )
     .option(
       "--instance <name>",
@@ -35,7 +38,7 @@ export function registerReport(program: Command): void {
       numberFor("--only-cpu"),
     )
     .option("--raw", RAW_HELP)
-    .option("--format <name>", FORMATS_HELP, FORMATS[0].name)
+    .option("-f, --format <name>", FORMATS_HELP, FORMATS[0].name)
     .option(
       "-o, --output <file>",
       "write to this file instead of standard output",
@@ -47,10 +50,13 @@ Examples:
   xftrace report -t qemu:web1 | less
   xftrace report --abstime --proc --tail
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
-  xftrace report -t core:testdata/guest-6.1.core.zst`,
+  xftrace report -t core:testdata/guest-6.1.core.zst
+  xftrace report -t dat:trace.dat`,
     )
     .action(async (options) => {
       const format = chosenFormat(options);
+      const dat = datTarget(options.target);
+      if (dat !== undefined) return reportDat(dat, format, options);
       using guest = await openGuest(options);
       const { session } = guest;
       const { instance, events, layout } = openInstance(
@@ -78,9 +84,13 @@ Examples:
         meta: traceMeta(instance, events, layout),
         options: text,
         target: session.target,
+        file: traceFileFacts(instance, events),
       };
       if (options.output === undefined) {
-        const { sink, options: how } = traceOutput(options.raw === true);
+        const { sink, options: how } = traceOutput(
+          options.raw === true,
+          format,
+        );
         writeBuffers(reading, described, format.writer(sink, how));
       } else {
         using file = new FileSink(options.output);

@@ -9,7 +9,8 @@ import {
   setRunner,
   XftraceError,
 } from "xftrace";
-import { executeOn, openForQueries } from "../execute.ts";
+import { executeOn, executeOnDat, openForQueries } from "../execute.ts";
+import { datTarget } from "../traces/dat_target.ts";
 import { readLine } from "../user_files.ts";
 import { withTarget } from "../target.ts";
 
@@ -42,12 +43,16 @@ Examples:
       // One guest for the whole script: its runs know of each other.
       let guest: Promise<Guest> | undefined;
       setRunner(async (queries) => {
-        guest ??= openForQueries(options);
         const asked = queries.map((spec) => ({ spec }));
-        const result = await executeOn(await guest, asked, {
-          ...options,
-          silent: true,
-        });
+        const silent = { ...options, silent: true };
+        const dat = datTarget(options.target);
+        const result = dat !== undefined
+          ? executeOnDat(dat, asked, silent)
+          : await executeOn(
+            await (guest ??= openForQueries(options)),
+            asked,
+            silent,
+          );
         if (result !== undefined) return result.results;
         // A dry run has no results with which the script could go on.
         throw new PlanShown();

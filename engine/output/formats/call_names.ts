@@ -1,0 +1,49 @@
+/**
+ * Names of threads and functions in formats of call stacks.
+ *
+ * @module
+ */
+import { XftraceError } from "../../base/errors.ts";
+import type { FunctionList } from "../../ftrace/graph/open_calls.ts";
+import type { TraceSource } from "../writer.ts";
+
+/**
+ * A thread's name and pid: `bash-412`; the idle threads are `swapper/CPU-0`, as
+ * `ps` has them.
+ */
+export function threadName(
+  { meta }: TraceSource,
+  pid: number,
+  cpu: number,
+): string {
+  if (pid === 0) return `swapper/${cpu}-0`;
+  return `${pid > 0 ? meta.comm(pid) ?? "<...>" : "<...>"}-${pid}`;
+}
+
+/** The names of a trace's functions, each looked up once. */
+export class FunctionNames {
+  readonly #source: TraceSource;
+  readonly #functions: FunctionList;
+  readonly #names: string[] = [];
+
+  constructor(source: TraceSource, functions: FunctionList) {
+    this.#source = source;
+    this.#functions = functions;
+  }
+
+  /** The name of the function with this index: `ext4_read [ext4]`. */
+  at(index: number): string {
+    const { halves } = this.#functions;
+    return this.#names[index] ??= this.#source.meta.symbols.ps(
+      halves[2 * index],
+      halves[2 * index + 1],
+    );
+  }
+}
+
+/** The error for a trace that a format of calls has nothing to say about. */
+export function noCalls(format: string): XftraceError {
+  return new XftraceError(
+    `the trace holds no call of a function from its entry to its return, and the format ${format} shows nothing else; record with the tracer function_graph, or use --format text`,
+  );
+}

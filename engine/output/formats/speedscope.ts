@@ -1,0 +1,229 @@
+/**
+ * The format `speedscope`: an evented profile for each thread, in the JSON that
+ * speedscope.app reads. Times are ns since the first event of the trace.
+ *
+ * @module
+ */
+import { shownJson } from "../../base/shown.ts";
+import {
+  type CallVisitor,
+  OpenCalls,
+  type OpenTask,
+} from "../../ftrace/graph/open_calls.ts";
+import { VERSION } from "../../base/version.ts";
+import type {
+  EventRun,
+  OutputSink,
+  TraceFormat,
+  TraceSource,
+  TraceWriter,
+} from "../writer.ts";
+import { FunctionNames, noCalls, threadName } from "./call_names.ts";
+
+/** Text is passed on in chunks of about this many characters. */
+const CHUNK = 65536;
+
+/** Calls of each thread over time. */
+export const SPEEDSCOPE: TraceFormat = {
+  name: "speedscope",
+  about: "calls of each thread over time, for speedscope.app",
+  writer: (sink) => new SpeedscopeWriter(sink),
+};
+
+/**
+ * Numbers in little memory: those below 128 take a byte. The file lists the
+ * events thread by thread, so that all but one thread's must be kept.
+ */
+class Packed {
+  #blocks: Uint8Array[] = [];
+  #block = new Uint8Array(256);
+  #at = 0;
+
+  push(value: number): void {
+    if (this.#at + 10 > this.#block.length) {
+      this.#blocks.push(this.#block.subarray(0, this.#at));
+      this.#block = new Uint8Array(Math.min(65536, this.#block.length * 2));
+      this.#at = 0;
+    }
+    let rest = value;
+    while (rest >= 128) {
+      this.#block[this.#at++] = rest % 128 + 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#block[this.#at++] = rest;
+  }
+
+  /** All numbers, in order. */
+  *numbers(): Generator<number> {
+    for (const block of [...this.#blocks, this.#block.subarray(0, this.#at)]) {
+      let value = 0;
+      let scale = 1;
+      for (const byte of block) {
+        value += (byte & 127) * scale;
+        scale *= 128;
+        if (byte >= 128) continue;
+        yield value;
+        value = 0;
+        scale = 1;
+      }
+    }
+  }
+}
+
+/** The calls of one thread. */
+interface Thread {
+  readonly pid: number;
+  readonly cpu: number;
+  /** Time of its first event, in ns since the epoch. */
+  readonly start: number;
+  last: number;
+  /** For each entry `2 * function + 1`, for each return 0; and ns since the last. */
+  readonly events: Packed;
+}
+
+/** The threads of one guest. */
+class Threads implements CallVisitor {
+  readonly calls: OpenCalls = new OpenCalls(this);
+  readonly all = new Map<string, Thread>();
+
+  entered(task: OpenTask, ts: number): void {
+    this.#push(task, ts, 2 * task.func[task.open - 1] + 1);
+  }
+
+  left(task: OpenTask, ts: number): void {
+    this.#push(task, ts, 0);
+  }
+
+  #push({ pid, cpu }: OpenTask, ts: number, what: number): void {
+    const key = pid === 0 ? `0@${cpu}` : String(pid);
+    let thread = this.all.get(key);
+    if (thread === undefined) {
+      thread = { pid, cpu, start: ts, last: ts, events: new Packed() };
+      this.all.set(key, thread);
+    }
+    thread.events.push(what);
+    // Time does not go back within a thread, unless a trace is damaged.
+    thread.events.push(Math.max(0, ts - thread.last));
+    thread.last = Math.max(thread.last, ts);
+  }
+}
+
+class SpeedscopeWriter implements TraceWriter {
+  readonly #sink: OutputSink;
+  readonly #guests = new Map<TraceSource, Threads>();
+  /** The first event of all, in ns; rows count from their columns' epoch. */
+  #first: number | undefined;
+  readonly #epochs = new Map<TraceSource, number>();
+  readonly #frames = new Map<string, number>();
+  #last = 0;
+  #chunk = "";
+
+  constructor(sink: OutputSink) {
+    this.#sink = sink;
+  }
+
+  begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
+    for (const source of sources) this.#guests.set(source, new Threads());
+  }
+
+  events({ source, columns, from, to }: EventRun): void {
+    const epoch = Number(columns.epoch);
+    this.#epochs.set(source, epoch);
+    this.#first ??= epoch + columns.ts[from];
+    this.#last = Math.max(this.#last, epoch + columns.ts[to - 1]);
+    this.#guests.get(source)!.calls.take(columns, from, to);
+  }
+
+  lost(): void {
+    // The format cannot say that events are missing.
+  }
+
+  end(): void {
+    let whole = 0;
+    for (const { calls } of this.#guests.values()) {
+      calls.end();
+      whole += calls.whole;
+    }
+    if (whole === 0) throw noCalls(SPEEDSCOPE.name);
+    this.#write(
+      '{"$schema":"https://www.speedscope.app/file-format-schema.json",\n' +
+        `"exporter":"xftrace@${VERSION}",\n"profiles":[`,
+    );
+    let first = true;
+    for (const [source, threads] of this.#guests) {
+      const names = new FunctionNames(source, threads.calls.functions);
+      const whose = this.#guests.size > 1 ? `${source.target ?? "-"} ` : "";
+      const zero = (this.#epochs.get(source) ?? 0) - this.#first!;
+      for (const thread of threads.all.values()) {
+        this.#write(first ? "\n" : ",\n");
+        this.#profile(whose, source, names, thread, zero);
+        first = false;
+      }
+    }
+    this.#write('\n],\n"shared":{"frames":[');
+    let comma = "\n";
+    for (const name of this.#frames.keys()) {
+      this.#write(`${comma}{"name":${json(name)}}`);
+      comma = ",\n";
+    }
+    this.#write("\n]}}\n");
+    this.#sink(this.#chunk);
+  }
+
+  #profile(
+    whose: string,
+    source: TraceSource,
+    names: FunctionNames,
+    { pid, cpu, start, events }: Thread,
+    zero: number,
+  ): void {
+    const name = whose + threadName(source, pid, cpu);
+    this.#write(
+      `{"type":"evented","name":${json(name)},"unit":"nanoseconds",` +
+        `"startValue":0,"endValue":${this.#last - this.#first!},"events":[`,
+    );
+    const stack: number[] = [];
+    let what = NaN;
+    let ts = start + zero;
+    let comma = "\n";
+    for (const number of events.numbers()) {
+      if (what !== what) {
+        what = number;
+        continue;
+      }
+      ts += number;
+      const frame = what === 0
+        ? stack.pop()!
+        : this.#frame(names.at((what - 1) / 2));
+      if (what !== 0) stack.push(frame);
+      this.#write(
+        `${comma}{"type":"${
+          what === 0 ? "C" : "O"
+        }","frame":${frame},"at":${ts}}`,
+      );
+      comma = ",\n";
+      what = NaN;
+    }
+    this.#write("\n]}");
+  }
+
+  #frame(name: string): number {
+    let frame = this.#frames.get(name);
+    if (frame === undefined) {
+      frame = this.#frames.size;
+      this.#frames.set(name, frame);
+    }
+    return frame;
+  }
+
+  #write(text: string): void {
+    this.#chunk += text;
+    if (this.#chunk.length < CHUNK) return;
+    this.#sink(this.#chunk);
+    this.#chunk = "";
+  }
+}
+
+function json(text: string): string {
+  return shownJson(JSON.stringify(text));
+}
