@@ -51,6 +51,14 @@ export interface Session extends Disposable {
   readonly memory: PhysicalMemory;
   /** Bytes of RAM that the guest has or had, including what cannot be read. */
   readonly ramBytes: number;
+  /**
+   * Looks at once whether memory was plugged in or unplugged, which otherwise
+   * is done each second; absent for a recording.
+   *
+   * @returns what of the guest's RAM cannot be read, and why; `undefined` when
+   * all can
+   */
+  readonly unreadRam?: () => string | undefined;
   readonly kernel: Kernel;
   /**
    * Whether the guest is still running, and still the one that was opened;

@@ -27,13 +27,14 @@ import {
   placePlugged,
   type PluggedMemory,
   type RamLayout,
+  type ResourceRange,
 } from "../engine/memory/ram_layout.ts";
 import {
   type GuestEnd,
   openCoreSession,
   type Session,
 } from "../engine/session.ts";
-import { isAlive } from "../engine/targets/discover.ts";
+import { describeVm, isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
 import { Proc, ProcPermissionError } from "../engine/targets/proc.ts";
 import { processMemory } from "../engine/targets/qemu.ts";
@@ -46,6 +47,8 @@ import {
 } from "../engine/targets/segments.ts";
 import type { AttachPlan, VmBacking, VmProcess } from "../engine/targets/vm.ts";
 import { MappedMemory } from "./mapped_memory.ts";
+import { PluggableMemory, type RamPart } from "./pluggable_memory.ts";
+import { type PlugSource, PlugWatch } from "./plug_watch.ts";
 import { askRegisters } from "./monitor.ts";
 import { existingRanges } from "./pagemap.ts";
 import { QmpClient } from "./qmp.ts";
@@ -129,15 +132,13 @@ export function attach(
     layout: plan.layout,
     plugged: pluggedMemory(plan),
     open: (layout: RamLayout) => {
-      const memory = openPlan(resolved.target, vm, {
-        ...plan,
-        layout,
-        backings: [...plan.backings, ...plan.spare],
-      }, options);
-      if (isAlive(vm)) return memory;
-      // The process has ended, and its number may be another one's by now.
-      memory[Symbol.dispose]();
-      throw new GuestGoneError(`${resolved.target} has ended`);
+      const parts = openParts(
+        resolved.target,
+        vm,
+        { ...plan, layout },
+        options,
+      );
+      return new PluggableMemory(parts.memory, parts.parts);
     },
   });
   const ways = vm.plans.map(wayOf);
@@ -145,6 +146,12 @@ export function attach(
   const process: Running = {
     running: () => isAlive(vm),
     cpuMs: () => new Proc().cpuMs(vm.pid),
+    watch: (memory, kernel) =>
+      new PlugWatch(
+        memory,
+        kernel,
+        plugSource(resolved.target, vm, options, () => memory.writable),
+      ),
     registers: (memory, { arch }) =>
       askRegisters(vm, memory, arch.registers, options.monitor),
   };
@@ -189,6 +196,88 @@ function ask(
     }
     throw error;
   }
+}
+
+/** Opens the regions of a plan's layout, as parts of the guest's memory. */
+function openParts(
+  name: string,
+  vm: VmProcess,
+  plan: AttachPlan,
+  options: AttachOptions,
+): { memory: PhysicalMemory; parts: RamPart[] } {
+  const backings = [...plan.backings, ...plan.spare];
+  const memory = openPlan(name, vm, { ...plan, backings }, options);
+  if (!isAlive(vm)) {
+    // The process has ended, and its number may be another one's by now.
+    memory[Symbol.dispose]();
+    throw new GuestGoneError(`${name} has ended`);
+  }
+  const parts = plan.layout.regions.map(({ start, end, backing }) => ({
+    ...{ start, end, memory },
+    backing: backingKey(backings[backing]),
+  }));
+  return { memory, parts };
+}
+
+/** Identifies a backing in its process: by its file, or by its place. */
+function backingKey({ identity, mappings }: VmBacking): string {
+  const [first] = mappings;
+  return identity ??
+    (first === undefined ? UNKNOWN_BACKING : `@${first.start}`);
+}
+
+/** The key of a backing whose process may not be looked at. */
+const UNKNOWN_BACKING = "unknown";
+
+/** Tells where memory lies that is plugged in while a guest is open. */
+function plugSource(
+  name: string,
+  vm: VmProcess,
+  options: AttachOptions,
+  writable: () => boolean,
+): PlugSource {
+  const proc = new Proc();
+  let latest: AttachPlan | undefined;
+  /** The first of the command line's plans that explains all RAM. */
+  const explained = (ram: readonly ResourceRange[]) => {
+    for (const plan of describeVm(vm.pid, proc)?.plans ?? []) {
+      try {
+        const layout = placePlugged(plan.layout, pluggedMemory(plan), ram);
+        if (checkLayout(layout, ram) === undefined) return { ...plan, layout };
+      } catch (error) {
+        if (!(error instanceof LayoutError)) throw error;
+      }
+    }
+    return undefined;
+  };
+  return {
+    plan: (ram) => {
+      let silent = "its QEMU has no monitor that tells where it lies";
+      latest = explained(ram) ?? ask(vm, proc, (why) => silent = why);
+      if (latest === undefined) throw new LayoutError(silent);
+      return latest.layout;
+    },
+    open: (regions) => {
+      if (latest === undefined) throw new LayoutError("nothing was planned");
+      const layout = { ...latest.layout, regions };
+      return openParts(name, vm, { ...latest, layout }, {
+        ...options,
+        writable: writable(),
+      });
+    },
+    isMapped: ({ backing }) => {
+      const hva = backing.startsWith("@") ? Number(backing.slice(1)) : NaN;
+      try {
+        return backing === UNKNOWN_BACKING ||
+          proc.maps(vm.pid).some(({ identity, start, end }) =>
+            identity === backing || start <= hva && hva < end
+          );
+      } catch (error) {
+        if (!(error instanceof ProcPermissionError)) throw error;
+        return true;
+      }
+    },
+  };
 }
 
 /** The hot-plugged memory of a plan, whose GPA only the guest knows. */
@@ -240,7 +329,9 @@ function openPlan(
   options: AttachOptions,
 ): PhysicalMemory {
   if (isMappable(plan)) {
-    return openFile(name, mapSegments(plan), plan.layout, true, options);
+    const mapped = mapSegments(plan);
+    const layout = { ...plan.layout, regions: mapped.segments };
+    return openFile(name, mapped, layout, true, options);
   }
   const { paths, segments } = processSegments(plan);
   return new PreadMemory(name, paths, segments, {
@@ -251,6 +342,8 @@ function openPlan(
 
 /** What is known of the process behind the memory. */
 interface Running {
+  /** Begins to watch for memory that is plugged in. */
+  readonly watch?: (memory: PluggableMemory, kernel: Kernel) => PlugWatch;
   /** Whether it runs; `undefined` for a file, which no process belongs to. */
   readonly running: (() => boolean) | undefined;
   readonly cpuMs?: () => number;
@@ -265,20 +358,32 @@ function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  { running, cpuMs, registers }: Running,
+  { running, cpuMs, registers, watch }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
   for (const way of ways) {
     try {
       const { memory, kernel } = openWay(way, options);
-      const end = () =>
-        running === undefined ? undefined : endOf(memory, kernel, running);
+      const plugs = memory instanceof PluggableMemory
+        ? watch?.(memory, kernel)
+        : undefined;
+      const end = () => {
+        if (running === undefined) return undefined;
+        const found = endOf(memory, kernel, running);
+        if (found === undefined && kernel.origin?.life() === "runs") {
+          plugs?.look();
+        }
+        return found;
+      };
       return {
         target,
         key,
         memory,
-        ramBytes: totalBytes(memory.ranges),
+        get ramBytes() {
+          return totalBytes(memory.ranges);
+        },
+        unreadRam: () => plugs?.lookNow(),
         kernel,
         alive: () => running !== undefined && end() === undefined,
         end,
