@@ -15,7 +15,7 @@ import {
   type DescribeOptions,
 } from "../engine/kernel/locate/describe.ts";
 import type { Kernel } from "../engine/kernel/core/kernel.ts";
-import { systemRam } from "../engine/kernel/objects/resources.ts";
+import { readableRam, systemRam } from "../engine/kernel/objects/resources.ts";
 import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
 import {
   type PhysicalMemory,
@@ -418,8 +418,8 @@ function endOf(
 }
 
 /**
- * Opens one way; twice when there is hot-plugged memory, to find its place
- * first.
+ * Opens one way; again when there is hot-plugged memory, to find its place first:
+ * what tells its place may lie in such memory itself.
  */
 function openWay(
   way: Way,
@@ -430,17 +430,19 @@ function openWay(
     const kernel = describeKernel(memory, options);
     // The kernel lies in boot memory, so it can be read before the rest is
     // placed.
-    const layout = placePlugged(
-      way.layout,
-      way.plugged ?? [],
-      systemRam(kernel),
-    );
+    const { ram, missing } = readableRam(kernel);
+    const layout = placePlugged(way.layout, way.plugged ?? [], ram);
     if (layout === way.layout) {
+      if (missing !== undefined) {
+        throw new LayoutError(
+          `the RAM layout of ${memory.name} cannot be told: ${missing.message}`,
+        );
+      }
       requireLayout(kernel, way.layout);
       return { memory, kernel };
     }
     memory[Symbol.dispose]();
-    return openWay({ open: way.open, layout }, options);
+    return openWay({ ...way, layout }, options);
   } catch (error) {
     memory[Symbol.dispose]();
     throw error;

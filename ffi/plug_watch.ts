@@ -10,7 +10,11 @@
  */
 import { KernelError, XftraceError } from "../engine/base/errors.ts";
 import type { Kernel } from "../engine/kernel/core/kernel.ts";
-import { systemRam } from "../engine/kernel/objects/resources.ts";
+import {
+  type ReadableRam,
+  readableRam,
+  systemRam,
+} from "../engine/kernel/objects/resources.ts";
 import { intersectRanges } from "../engine/memory/elf_core_ranges.ts";
 import {
   checkLayout,
@@ -33,6 +37,12 @@ const MISS_MS = 100;
  * change its resource tree all the time.
  */
 const MOST_PLANS = 1000;
+/**
+ * How long it is waited, in ms, until that is tried again when it failed (a
+ * monitor serves one client at a time); doubled each time, up to the second.
+ */
+const RETRY_MS = 1000;
+const LAST_RETRY_MS = 60_000;
 
 /** What the watch asks about the guest's process. */
 export interface PlugSource {
@@ -69,6 +79,10 @@ export class PlugWatch {
   #plans = 0;
   /** The resource tree as it was explained last, as text. */
   #seen: string;
+  /** The one that could not be explained, and when to try again, ms. */
+  #unexplained = "";
+  #retryAt = 0;
+  #retryMs = RETRY_MS;
   #problem: string | undefined;
   /** Parts that the guest does not list any more, but the process still has. */
   #leaving = false;
@@ -132,21 +146,47 @@ export class PlugWatch {
   }
 
   #update(): void {
-    let ram: ResourceRange[];
-    try {
-      ram = systemRam(this.#kernel);
-    } catch (error) {
-      // It was being changed, or the guest is starting again.
-      if (!(error instanceof KernelError)) throw error;
-      return;
+    for (;;) {
+      let tree: ReadableRam;
+      try {
+        tree = readableRam(this.#kernel);
+      } catch (error) {
+        // It was being changed, or the guest is starting again.
+        if (!(error instanceof KernelError)) throw error;
+        return;
+      }
+      const { ram, missing } = tree;
+      const text = textOf(ram);
+      const known = missing === undefined && text === this.#seen;
+      if (missing === undefined && (!known || this.#leaving)) this.#unplug(ram);
+      if (known) {
+        this.#problem = undefined;
+        return;
+      }
+      if (text !== this.#unexplained) {
+        this.#unexplained = text;
+        this.#retryMs = RETRY_MS;
+      } else if (this.#clock() < this.#retryAt) return;
+      this.#retryAt = this.#clock() + this.#retryMs;
+      this.#retryMs = Math.min(LAST_RETRY_MS, this.#retryMs * 2);
+      const added = this.#explain(ram);
+      if (missing === undefined) {
+        this.#seen = text;
+        this.#problem = undefined;
+        return;
+      }
+      // The rest of the tree may lie in what was added.
+      if (!added) throw missing;
     }
-    const text = textOf(ram);
-    if (text === this.#seen && !this.#leaving) return;
-    this.#unplug(ram);
-    if (text === this.#seen) return;
-    this.#seen = text;
-    this.#problem = undefined;
-    if (checkLayout(this.#layout(), ram) === undefined) return;
+  }
+
+  /**
+   * Opens what was plugged in.
+   *
+   * @returns whether there was anything
+   */
+  #explain(ram: readonly ResourceRange[]): boolean {
+    if (checkLayout(this.#layout(), ram) === undefined) return false;
     if (++this.#plans > MOST_PLANS) {
       throw new KernelError("its resource tree has changed too often");
     }
@@ -161,6 +201,7 @@ export class PlugWatch {
     }
     const missing = checkLayout(this.#layout(), ram);
     if (missing !== undefined) throw new KernelError(missing);
+    return plugged.length > 0;
   }
 
   /** What is open now, as a layout. */

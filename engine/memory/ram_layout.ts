@@ -331,7 +331,10 @@ export function placePlugged(
   for (const { start, end } of free) {
     const size = end - start;
     const ranges = free.filter((other) => other.end - other.start === size);
-    const all = plugged.filter((memory) => memory.size === size);
+    const all = plugged.filter((memory) =>
+      memory.size === size &&
+      !layout.regions.some(({ backing }) => backing === memory.backing)
+    );
     const named = all.filter((memory) => memory.named);
     const fits = named.length > 0 ? named : all;
     if (fits.length !== 1 || ranges.length !== 1) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KernelError } from "../../base/errors.ts";
+import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { GpaRange } from "../../memory/physical_memory.ts";
 import type { ResourceRange } from "../../memory/ram_layout.ts";
 import type { Kernel } from "../core/kernel.ts";
@@ -23,14 +23,43 @@ const MAX_DEPTH = 2;
  */
 const RAM_NAME = /^System RAM(?: \(virtio_mem\))?$/;
 
+/** The RAM in a resource tree, as far as the tree can be read. */
+export interface ReadableRam {
+  /** What is found before the part that is missing, in bytes. */
+  readonly ram: readonly ResourceRange[];
+  /** Why the rest cannot be read; `undefined` when all was read. */
+  readonly missing?: MemoryError;
+}
+
 /**
- * The ranges that the guest treats as RAM, at any depth of the resource tree, in
- * bytes.
+ * The ranges that the guest treats as RAM, at any depth of the resource tree. The
+ * tree itself may lie in memory that was plugged in, and whose place it tells.
  *
  * @throws {KernelError} when the tree does not end.
  */
-export function systemRam(kernel: Kernel): ResourceRange[] {
-  const found: ResourceRange[] = [];
+export function readableRam(kernel: Kernel): ReadableRam {
+  const ram: ResourceRange[] = [];
+  try {
+    collectRam(kernel, ram);
+    return { ram };
+  } catch (error) {
+    if (!(error instanceof MemoryError)) throw error;
+    return { ram, missing: error };
+  }
+}
+
+/**
+ * Like {@linkcode readableRam}, but all of it.
+ *
+ * @throws {KernelError | MemoryError} when it cannot be read.
+ */
+export function systemRam(kernel: Kernel): readonly ResourceRange[] {
+  const { ram, missing } = readableRam(kernel);
+  if (missing !== undefined) throw missing;
+  return ram;
+}
+
+function collectRam(kernel: Kernel, found: ResourceRange[]): void {
   let seen = 0;
   const look = (
     first: KernelObject | undefined,
@@ -68,5 +97,4 @@ export function systemRam(kernel: Kernel): ResourceRange[] {
     kernel.global("iomem_resource", "resource").follow("child", "resource"),
     1,
   );
-  return found;
 }

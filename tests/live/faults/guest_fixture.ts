@@ -46,11 +46,16 @@ export async function prepare(guest: Guest): Promise<void> {
   );
 }
 
-/** Opens and reads a file some times a second, from now on. */
+/** Opens and reads a file some times a second, until {@linkcode unload}. */
 export async function load(guest: Guest): Promise<void> {
   await guest.sh(
-    "(while :; do cat /proc/self/maps >/dev/null; usleep 20000; done) >/dev/null 2>&1 &",
+    "touch /tmp/load; (while [ -e /tmp/load ]; do cat /proc/self/maps >/dev/null; usleep 20000; done) >/dev/null 2>&1 &",
   );
+}
+
+/** Ends the load. */
+export async function unload(guest: Guest): Promise<void> {
+  await guest.sh("rm /tmp/load", SLOW);
 }
 
 /** A user whose guest has faults. */
