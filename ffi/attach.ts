@@ -33,6 +33,7 @@ import {
   type GuestEnd,
   openCoreSession,
   type Session,
+  type Whereabouts,
 } from "../engine/session.ts";
 import { describeVm, isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
@@ -50,6 +51,7 @@ import { MappedMemory } from "./mapped_memory.ts";
 import { PluggableMemory, type RamPart } from "./pluggable_memory.ts";
 import { type PlugSource, PlugWatch } from "./plug_watch.ts";
 import { askRegisters } from "./monitor.ts";
+import { askWhereabouts, MoveWatch } from "./whereabouts.ts";
 import { existingRanges } from "./pagemap.ts";
 import { QmpClient } from "./qmp.ts";
 import { PreadMemory } from "./pread_memory.ts";
@@ -146,6 +148,7 @@ export function attach(
   const process: Running = {
     running: () => isAlive(vm),
     cpuMs: () => new Proc().cpuMs(vm.pid),
+    whereabouts: () => askWhereabouts(vm, options.monitor),
     watch: (memory, kernel) =>
       new PlugWatch(
         memory,
@@ -347,6 +350,7 @@ interface Running {
   /** Whether it runs; `undefined` for a file, which no process belongs to. */
   readonly running: (() => boolean) | undefined;
   readonly cpuMs?: () => number;
+  readonly whereabouts?: () => Whereabouts;
   readonly registers: (
     memory: PhysicalMemory,
     kernel: Kernel,
@@ -358,7 +362,7 @@ function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  { running, cpuMs, registers, watch }: Running,
+  { running, cpuMs, registers, watch, whereabouts }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
@@ -368,13 +372,14 @@ function openFirst(
       const plugs = memory instanceof PluggableMemory
         ? watch?.(memory, kernel)
         : undefined;
+      const moved = whereabouts && new MoveWatch(kernel, whereabouts);
       const end = () => {
         if (running === undefined) return undefined;
         const found = endOf(memory, kernel, running);
-        if (found === undefined && kernel.origin?.life() === "runs") {
-          plugs?.look();
-        }
-        return found;
+        if (found !== undefined) return found;
+        if (moved?.look() === true) return "migrated";
+        if (kernel.origin?.life() === "runs") plugs?.look();
+        return undefined;
       };
       return {
         target,
@@ -388,6 +393,7 @@ function openFirst(
         alive: () => running !== undefined && end() === undefined,
         end,
         ...(cpuMs === undefined ? {} : { cpuMs }),
+        ...(whereabouts === undefined ? {} : { whereabouts }),
         registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };

@@ -46,8 +46,14 @@ async function requireThere(
   throw new GuestGoneError(
     `${session.target} ${
       END_TEXT[end]
-    } while it was ${doing}: what was read is not about one guest, and is not shown${
-      end === "restarted" ? "; try again when it is up" : ""
+    } while it was ${doing}: what was read is not about ${
+      end === "migrated" ? "a guest that runs" : "one guest"
+    }, and is not shown${
+      end === "restarted"
+        ? "; try again when it is up"
+        : end === "migrated"
+        ? "; name the VM that it is now"
+        : ""
     }`,
     { cause },
   );
