@@ -175,12 +175,17 @@ export class Guest implements AsyncDisposable {
     return new TextDecoder().decode(bytes.subarray(0, at));
   }
 
+  /** The socket of QEMU's monitor, which serves one client at a time. */
+  get monitorSocket(): string {
+    return `${this.directory}/qmp.sock`;
+  }
+
   /** Sends a command to QEMU's machine protocol, such as "stop". */
   qmp(
     command: string,
     args: { readonly [key: string]: Json } = {},
   ): Promise<Json> {
-    return qmp(`${this.directory}/qmp.sock`, command, args);
+    return qmp(this.monitorSocket, command, args);
   }
 
   /**
