@@ -65,6 +65,7 @@ export {
   openCoreSession,
   type Session,
   settled,
+  type Whereabouts,
 } from "./engine/session.ts";
 export {
   openRunTarget,

@@ -40,7 +40,7 @@ import { Proc } from "../engine/targets/proc.ts";
 import type { AttachPlan } from "../engine/targets/vm.ts";
 import { askRegisters } from "./monitor.ts";
 import {
-  ask,
+  askPlan,
   type MemoryOptions,
   openFile,
   openParts,
@@ -88,8 +88,8 @@ export function attach(
   const resolved = resolveTarget(
     target,
     options.environment === undefined
-      ? { ask }
-      : { ask, environment: options.environment },
+      ? { ask: askPlan }
+      : { ask: askPlan, environment: options.environment },
   );
   if (resolved.kind === "core") {
     if (options.steered ?? options.writable) {
@@ -151,7 +151,7 @@ export function attach(
   } catch (error) {
     if (!(error instanceof LayoutError)) throw error;
     let silent: string | undefined;
-    const asked = ask(vm, new Proc(), (why) => silent = why);
+    const asked = askPlan(vm, new Proc(), (why) => silent = why);
     if (asked === undefined) {
       throw silent === undefined
         ? error

@@ -47,7 +47,7 @@ export interface MemoryOptions {
  * Asks QEMU's monitor for the layout; undefined when there is no monitor, or it
  * serves another client (as that of a libvirt domain always does).
  */
-export function ask(
+export function askPlan(
   vm: VmProcess,
   proc: Proc,
   onSilent: (why: string) => void = () => {},
@@ -126,7 +126,7 @@ export function plugSource(
   return {
     plan: (ram) => {
       let silent = "its QEMU has no monitor that tells where it lies";
-      latest = explained(ram) ?? ask(vm, proc, (why) => silent = why);
+      latest = explained(ram) ?? askPlan(vm, proc, (why) => silent = why);
       if (latest === undefined) throw new LayoutError(silent);
       return latest.layout;
     },
