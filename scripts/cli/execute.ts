@@ -22,6 +22,7 @@ import { lockGuest } from "../collector/guest_lock.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
+import { requireHere } from "./while_there.ts";
 
 /** Options of the commands that run queries. */
 export interface ExecuteOptions extends TargetOptions {
@@ -71,6 +72,7 @@ export async function executeOn(
     out(options.json === true ? planJson(plan) : planText(plan));
     return undefined;
   }
+  await requireHere(guest.session);
   let said = "";
   const live = new LiveTexts(
     guest.running && options.json !== true && options.silent !== true,
