@@ -66,6 +66,7 @@ export {
   openCoreSession,
   type Session,
   settled,
+  type Whereabouts,
 } from "./engine/session.ts";
 export {
   openRunTarget,

@@ -18,10 +18,16 @@ import type { Kernel } from "./kernel/core/kernel.ts";
 
 /**
  * Why a guest is no longer there: its process has ended; it runs another kernel
- * (reboot, kexec), or the same one from its beginning; or the file of its memory
- * was cut short.
+ * (reboot, kexec), or the same one from its beginning; the file of its memory was
+ * cut short; or another process runs it, to which it was moved.
  */
-export type GuestEnd = "ended" | "restarted" | "cut short";
+export type GuestEnd = "ended" | "restarted" | "cut short" | "migrated";
+
+/**
+ * Whether a guest is run by the process that was opened, or was moved to another
+ * one; `unknown` when nobody tells.
+ */
+export type Whereabouts = "here" | "away" | "unknown";
 
 /**
  * Each {@linkcode GuestEnd} as what happened to the guest: `has ended`.
@@ -37,6 +43,7 @@ export const END_TEXT: Readonly<Record<GuestEnd, string>> = {
   ended: "has ended",
   restarted: "was restarted",
   "cut short": "has lost its memory (its file was cut short)",
+  migrated: "was migrated away",
 };
 
 /** An open target. */
@@ -51,6 +58,14 @@ export interface Session extends Disposable {
   readonly memory: PhysicalMemory;
   /** Bytes of RAM that the guest has or had, including what cannot be read. */
   readonly ramBytes: number;
+  /**
+   * Looks at once whether memory was plugged in or unplugged, which otherwise
+   * is done each second; absent for a recording.
+   *
+   * @returns what of the guest's RAM cannot be read, and why; `undefined` when
+   * all can
+   */
+  readonly unreadRam?: () => string | undefined;
   readonly kernel: Kernel;
   /**
    * Whether the guest is still running, and still the one that was opened;
@@ -62,6 +77,12 @@ export interface Session extends Disposable {
    * and for a recording.
    */
   end(): GuestEnd | undefined;
+  /**
+   * Asks the hypervisor whether it still runs the guest; absent for a recording.
+   * Takes half a second if the monitor is busy. Guests that run are not asked
+   * about: see {@linkcode end}.
+   */
+  readonly whereabouts?: () => Whereabouts;
   /**
    * How long the guest's process has been running on the host's processors, ms;
    * absent for a recording.
@@ -78,7 +99,8 @@ export interface Session extends Disposable {
 
 /**
  * Whether memory holds what the guest's kernel has written, up to the end of the
- * guest if it has ended: not after a restart, and not when it was cut short.
+ * guest if it has ended or was moved: not after a restart, and not when it was
+ * cut short.
  *
  * @example
  * ```ts
@@ -93,6 +115,7 @@ export function isBelievable(
 ): boolean {
   switch (end()) {
     case undefined:
+    case "migrated":
       return true;
     case "ended":
       // It may have been restarted before it ended.
@@ -104,6 +127,8 @@ export function isBelievable(
 
 /** Time between two looks at a guest whose clock stands still, ms. */
 const SETTLE_LOOK_MS = 50;
+/** The same at first: most guests' clocks advance within that. */
+const SETTLE_FIRST_MS = 4;
 /** How long to watch whether its processors run, ms. */
 const SETTLE_WATCH_MS = 300;
 /** How long a guest may stand still while its processors run, ms. */
@@ -115,7 +140,7 @@ const IDLE_SHARE = 0.3;
  * Waits until it is known whether a guest whose clock stands still is about to
  * start another kernel, as after a reboot: then nothing may be written to it any
  * more. A guest that is paused or idle is told by its process, which does not
- * run; this takes some 300 ms.
+ * run; this takes some 300 ms. Then its hypervisor is asked whether it was moved.
  *
  * @returns why the guest is no longer there; `undefined` when it is
  *
@@ -131,20 +156,27 @@ const IDLE_SHARE = 0.3;
  * ```
  */
 export async function settled(
-  session: Pick<Session, "kernel" | "end" | "cpuMs">,
+  session: Pick<Session, "kernel" | "end" | "cpuMs" | "whereabouts">,
 ): Promise<GuestEnd | undefined> {
   const start = performance.now();
   const ran = session.cpuMs?.() ?? 0;
   for (;;) {
     const end = session.end();
-    if (end !== undefined || session.kernel.origin?.life() !== "still") {
-      return end;
-    }
+    const { origin } = session.kernel;
+    if (end !== undefined || origin === undefined) return end;
+    const runs = origin.life() !== "still";
     const passed = performance.now() - start;
+    // Its clock has advanced since this began; that of a recording has none.
+    if (runs && (origin.stillMs() < passed || !session.kernel.memory.live)) {
+      return undefined;
+    }
     const busy = (session.cpuMs?.() ?? 0) - ran;
-    const idle = passed > SETTLE_WATCH_MS && busy < passed * IDLE_SHARE;
-    if (idle || passed > SETTLE_MOST_MS) return undefined;
-    await sleep(SETTLE_LOOK_MS);
+    const idle = passed > SETTLE_WATCH_MS &&
+      (runs || busy < passed * IDLE_SHARE);
+    if (idle || passed > SETTLE_MOST_MS) {
+      return session.whereabouts?.() === "away" ? "migrated" : undefined;
+    }
+    await sleep(passed < SETTLE_LOOK_MS ? SETTLE_FIRST_MS : SETTLE_LOOK_MS);
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type DescribeOptions,
 } from "../engine/kernel/locate/describe.ts";
 import type { Kernel } from "../engine/kernel/core/kernel.ts";
-import { systemRam } from "../engine/kernel/objects/resources.ts";
+import { readableRam, systemRam } from "../engine/kernel/objects/resources.ts";
 import { totalBytes } from "../engine/memory/elf_core_ranges.ts";
 import {
   type PhysicalMemory,
@@ -32,39 +32,32 @@ import {
   type GuestEnd,
   openCoreSession,
   type Session,
+  type Whereabouts,
 } from "../engine/session.ts";
 import { isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
-import { Proc, ProcPermissionError } from "../engine/targets/proc.ts";
-import { processMemory } from "../engine/targets/qemu.ts";
-import { askedPlan } from "../engine/targets/qmp_layout.ts";
-import {
-  isMappable,
-  mapSegments,
-  type PlanSegments,
-  processSegments,
-} from "../engine/targets/segments.ts";
-import type { AttachPlan, VmBacking, VmProcess } from "../engine/targets/vm.ts";
-import { MappedMemory } from "./mapped_memory.ts";
+import { Proc } from "../engine/targets/proc.ts";
+import type { AttachPlan } from "../engine/targets/vm.ts";
 import { askRegisters } from "./monitor.ts";
-import { existingRanges } from "./pagemap.ts";
-import { QmpClient } from "./qmp.ts";
-import { PreadMemory } from "./pread_memory.ts";
+import {
+  askPlan,
+  type MemoryOptions,
+  openFile,
+  openParts,
+  pluggedMemory,
+  plugSource,
+} from "./open_plan.ts";
+import { PluggableMemory } from "./pluggable_memory.ts";
+import { PlugWatch } from "./plug_watch.ts";
+import { askWhereabouts, MoveWatch } from "./whereabouts.ts";
 
 /** Options of {@linkcode attach}. */
-export interface AttachOptions extends DescribeOptions {
-  /** Open memory for control writes; default: read-only. */
-  readonly writable?: boolean;
+export interface AttachOptions extends DescribeOptions, MemoryOptions {
   /**
    * The guest is going to be changed once there is a plan (`makeWritable`): a
    * recording, which has no guest, is refused. Default: `writable`.
    */
   readonly steered?: boolean;
-  /**
-   * Read by `pread` instead of through a mapping: slower, but a truncated file
-   * or a guest that ends gives an error instead of a signal.
-   */
-  readonly safeRead?: boolean;
   /**
    * Path of a QMP socket of the VM's QEMU, if it is not on its command line or
    * another one should be used.
@@ -95,8 +88,8 @@ export function attach(
   const resolved = resolveTarget(
     target,
     options.environment === undefined
-      ? { ask }
-      : { ask, environment: options.environment },
+      ? { ask: askPlan }
+      : { ask: askPlan, environment: options.environment },
   );
   if (resolved.kind === "core") {
     if (options.steered ?? options.writable) {
@@ -129,15 +122,13 @@ export function attach(
     layout: plan.layout,
     plugged: pluggedMemory(plan),
     open: (layout: RamLayout) => {
-      const memory = openPlan(resolved.target, vm, {
-        ...plan,
-        layout,
-        backings: [...plan.backings, ...plan.spare],
-      }, options);
-      if (isAlive(vm)) return memory;
-      // The process has ended, and its number may be another one's by now.
-      memory[Symbol.dispose]();
-      throw new GuestGoneError(`${resolved.target} has ended`);
+      const parts = openParts(
+        resolved.target,
+        vm,
+        { ...plan, layout },
+        options,
+      );
+      return new PluggableMemory(parts.memory, parts.parts);
     },
   });
   const ways = vm.plans.map(wayOf);
@@ -145,6 +136,13 @@ export function attach(
   const process: Running = {
     running: () => isAlive(vm),
     cpuMs: () => new Proc().cpuMs(vm.pid),
+    whereabouts: () => askWhereabouts(vm, options.monitor),
+    watch: (memory, kernel) =>
+      new PlugWatch(
+        memory,
+        kernel,
+        plugSource(resolved.target, vm, options, () => memory.writable),
+      ),
     registers: (memory, { arch }) =>
       askRegisters(vm, memory, arch.registers, options.monitor),
   };
@@ -153,7 +151,7 @@ export function attach(
   } catch (error) {
     if (!(error instanceof LayoutError)) throw error;
     let silent: string | undefined;
-    const asked = ask(vm, new Proc(), (why) => silent = why);
+    const asked = askPlan(vm, new Proc(), (why) => silent = why);
     if (asked === undefined) {
       throw silent === undefined
         ? error
@@ -163,97 +161,14 @@ export function attach(
   }
 }
 
-/**
- * Asks QEMU's monitor for the layout; undefined when there is no monitor, or it
- * serves another client (as that of a libvirt domain always does).
- */
-function ask(
-  vm: VmProcess,
-  proc: Proc,
-  onSilent: (why: string) => void = () => {},
-): AttachPlan | undefined {
-  if (vm.qmpSocket === undefined || vm.libvirt) return undefined;
-  try {
-    using client = new QmpClient(vm.qmpSocket, undefined, vm.pid);
-    return askedPlan(
-      client.ask,
-      processMemory(proc, vm.pid),
-      proc.memPath(vm.pid),
-    );
-  } catch (error) {
-    if (
-      error instanceof XftraceError || error instanceof ProcPermissionError
-    ) {
-      onSilent(error.message);
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-/** The hot-plugged memory of a plan, whose GPA only the guest knows. */
-function pluggedMemory(plan: AttachPlan): PluggedMemory[] {
-  const { backings, plugged, spare } = plan;
-  const described = (backing: number, { size, mappings }: VmBacking) => ({
-    backing,
-    size,
-    offset: mappings[0]?.offset ?? 0,
-  });
-  return [
-    ...plugged.map((index) => ({
-      ...described(index, backings[index]),
-      named: true,
-    })),
-    ...spare.map((one, index) => ({
-      ...described(backings.length + index, one),
-      named: false,
-    })),
-  ];
-}
-
-function openFile(
-  name: string,
-  { paths, identities }: Pick<PlanSegments, "paths" | "identities">,
-  layout: RamLayout,
-  live: boolean,
-  options: AttachOptions,
-): PhysicalMemory {
-  const writable = options.writable ?? false;
-  return options.safeRead === true
-    ? new PreadMemory(name, paths, layout.regions, {
-      writable,
-      live,
-      identities,
-    })
-    : new MappedMemory(
-      name,
-      paths.map((path, i) => ({ path, identity: identities[i] })),
-      layout.regions,
-      { writable, live },
-    );
-}
-
-function openPlan(
-  name: string,
-  vm: VmProcess,
-  plan: AttachPlan,
-  options: AttachOptions,
-): PhysicalMemory {
-  if (isMappable(plan)) {
-    return openFile(name, mapSegments(plan), plan.layout, true, options);
-  }
-  const { paths, segments } = processSegments(plan);
-  return new PreadMemory(name, paths, segments, {
-    writable: options.writable ?? false,
-    dataRanges: (start, end) => existingRanges(vm.pid, start, end),
-  });
-}
-
 /** What is known of the process behind the memory. */
 interface Running {
+  /** Begins to watch for memory that is plugged in. */
+  readonly watch?: (memory: PluggableMemory, kernel: Kernel) => PlugWatch;
   /** Whether it runs; `undefined` for a file, which no process belongs to. */
   readonly running: (() => boolean) | undefined;
   readonly cpuMs?: () => number;
+  readonly whereabouts?: () => Whereabouts;
   readonly registers: (
     memory: PhysicalMemory,
     kernel: Kernel,
@@ -265,24 +180,38 @@ function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  { running, cpuMs, registers }: Running,
+  { running, cpuMs, registers, watch, whereabouts }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
   for (const way of ways) {
     try {
       const { memory, kernel } = openWay(way, options);
-      const end = () =>
-        running === undefined ? undefined : endOf(memory, kernel, running);
+      const plugs = memory instanceof PluggableMemory
+        ? watch?.(memory, kernel)
+        : undefined;
+      const moved = whereabouts && new MoveWatch(kernel, whereabouts);
+      const end = () => {
+        if (running === undefined) return undefined;
+        const found = endOf(memory, kernel, running);
+        if (found !== undefined) return found;
+        if (moved?.look() === true) return "migrated";
+        if (kernel.origin?.life() === "runs") plugs?.look();
+        return undefined;
+      };
       return {
         target,
         key,
         memory,
-        ramBytes: totalBytes(memory.ranges),
+        get ramBytes() {
+          return totalBytes(memory.ranges);
+        },
+        unreadRam: () => plugs?.lookNow(),
         kernel,
         alive: () => running !== undefined && end() === undefined,
         end,
         ...(cpuMs === undefined ? {} : { cpuMs }),
+        ...(whereabouts === undefined ? {} : { whereabouts }),
         registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };
@@ -313,8 +242,8 @@ function endOf(
 }
 
 /**
- * Opens one way; twice when there is hot-plugged memory, to find its place
- * first.
+ * Opens one way; again when there is hot-plugged memory, to find its place first:
+ * what tells its place may lie in such memory itself.
  */
 function openWay(
   way: Way,
@@ -325,17 +254,19 @@ function openWay(
     const kernel = describeKernel(memory, options);
     // The kernel lies in boot memory, so it can be read before the rest is
     // placed.
-    const layout = placePlugged(
-      way.layout,
-      way.plugged ?? [],
-      systemRam(kernel),
-    );
+    const { ram, missing } = readableRam(kernel);
+    const layout = placePlugged(way.layout, way.plugged ?? [], ram);
     if (layout === way.layout) {
+      if (missing !== undefined) {
+        throw new LayoutError(
+          `the RAM layout of ${memory.name} cannot be told: ${missing.message}`,
+        );
+      }
       requireLayout(kernel, way.layout);
       return { memory, kernel };
     }
     memory[Symbol.dispose]();
-    return openWay({ open: way.open, layout }, options);
+    return openWay({ ...way, layout }, options);
   } catch (error) {
     memory[Symbol.dispose]();
     throw error;

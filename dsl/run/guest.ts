@@ -291,6 +291,7 @@ export class Guest implements QueryTarget, AsyncDisposable, Disposable {
     return runChecks(this.session.kernel, checks, {
       asked: options.only !== undefined,
       registers: () => this.session.registers(),
+      unreadRam: () => this.session.unreadRam?.(),
       ...options,
     });
   }

@@ -316,7 +316,10 @@ class Application {
 
   async takeBack(): Promise<void> {
     const { session } = this.#target;
-    if (await settled(session) !== undefined) {
+    const end = await settled(session);
+    // They go on where the guest runs now: the journal still has them.
+    if (end === "migrated") return;
+    if (end !== undefined) {
       // A guest that has ended, or was restarted, took all changes with it.
       this.#options.onLeft?.([]);
       return;

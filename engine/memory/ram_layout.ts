@@ -255,9 +255,14 @@ export function candidateLayouts(
 export interface ResourceRange extends GpaRange {
   /** Name as in /proc/iomem: `System RAM`. */
   readonly name: string;
+  /**
+   * The device to which it belongs, if it does: one that gives the guest memory
+   * piece by piece (virtio-mem). `undefined`: it stands for itself.
+   */
+  readonly within?: GpaRange;
 }
 
-function systemRam(resources: readonly ResourceRange[]): GpaRange[] {
+function systemRam(resources: readonly ResourceRange[]): ResourceRange[] {
   return resources.filter(({ name }) => name.startsWith("System RAM"));
 }
 
@@ -305,8 +310,9 @@ export interface PluggedMemory {
 
 /**
  * Explains `System RAM` outside the layout: memory plugged in later, which is
- * on no command line. Each such range is matched with the backing of the same
- * size. Backings that the guest does not use get no place.
+ * on no command line. Each such range, or the device to which it belongs, is
+ * matched with the backing of the same size. Backings that the guest does not
+ * use get no place.
  *
  * @throws {LayoutError} when several ranges or backings have the same size,
  * or a range has no backing.
@@ -317,15 +323,18 @@ export function placePlugged(
   resources: readonly ResourceRange[],
 ): RamLayout {
   const known = mergeRanges(layout.regions);
-  const free = systemRam(resources).filter((range) =>
-    intersectRanges([range], known).length === 0
-  );
+  const free = distinct(
+    systemRam(resources).map((range) => range.within ?? range),
+  ).filter((range) => intersectRanges([range], known).length === 0);
   if (free.length === 0) return layout;
   const regions = [...layout.regions];
   for (const { start, end } of free) {
     const size = end - start;
     const ranges = free.filter((other) => other.end - other.start === size);
-    const all = plugged.filter((memory) => memory.size === size);
+    const all = plugged.filter((memory) =>
+      memory.size === size &&
+      !layout.regions.some(({ backing }) => backing === memory.backing)
+    );
     const named = all.filter((memory) => memory.named);
     const fits = named.length > 0 ? named : all;
     if (fits.length !== 1 || ranges.length !== 1) {
@@ -341,6 +350,15 @@ export function placePlugged(
   }
   regions.sort((a, b) => a.start - b.start);
   return { source: `${layout.source} and resource tree`, regions };
+}
+
+/** The ranges, each once: a device may have several pieces in use. */
+function distinct(ranges: readonly GpaRange[]): GpaRange[] {
+  return ranges.filter((one, i) =>
+    ranges.findIndex(({ start, end }) =>
+      start === one.start && end === one.end
+    ) === i
+  );
 }
 
 function rangeText({ start, end }: GpaRange): string {

@@ -319,13 +319,9 @@ export function qemuLayout(
     );
   }
   const dimms: DimmPlace[] = [];
+  const unplaced = unplacedBackings(machine);
   for (const device of machine.devices) {
-    if (device.driver.startsWith("virtio-mem") && !device.address) {
-      throw new LayoutError(
-        "the RAM layout cannot be told: a virtio-mem device has no memaddr; " +
-          "dump the guest's memory and use core:PATH",
-      );
-    }
+    if (unplaced.includes(device.backing)) continue;
     const backend = machine.backends[device.backing];
     dimms.push({
       backing: device.backing,
@@ -355,6 +351,16 @@ export function qemuLayout(
     source: layout.source,
     regions: layout.regions.filter(({ backing }) => !storage.has(backing)),
   };
+}
+
+/**
+ * Backings, as indexes, whose place the command line does not give: those of
+ * virtio-mem devices without memaddr. The guest's resource tree has them.
+ */
+export function unplacedBackings({ devices }: QemuMachine): number[] {
+  return devices.filter(({ driver, address }) =>
+    driver.startsWith("virtio-mem") && address === undefined
+  ).map(({ backing }) => backing);
 }
 
 function backendOf(

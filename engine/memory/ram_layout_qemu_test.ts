@@ -3,7 +3,11 @@ import fc from "fast-check";
 import { XftraceError } from "../base/errors.ts";
 import { machines } from "../arch/x86_64/boards.ts";
 import { parseKeyValues, parseSize } from "./ram_layout_options.ts";
-import { parseQemuMachine, qemuLayout } from "./ram_layout_qemu.ts";
+import {
+  parseQemuMachine,
+  qemuLayout,
+  unplacedBackings,
+} from "./ram_layout_qemu.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -168,17 +172,6 @@ Deno.test("a description that is not understood is an error, not a guess", () =>
   );
   assert.throws(() => parse("-M q35,memory-backend=x"), /backend x/);
   assert.throws(() => parse("-m lots"), /RAM size/);
-  assert.throws(
-    () =>
-      qemuLayout(
-        parse(
-          "-M q35 -m 1G,maxmem=4G -object memory-backend-memfd,id=v,size=1G " +
-            "-device virtio-mem-pci,memdev=v",
-        ),
-        machines.boards,
-      ),
-    /virtio-mem/,
-  );
   const sev = parse("-M q35,memory-encryption=s -object sev-guest,id=s");
   assert.equal(sev.confidential, "sev-guest");
   const nvdimm = qemuLayout(
@@ -190,6 +183,20 @@ Deno.test("a description that is not understood is an error, not a guess", () =>
     machines.boards,
   );
   assert.equal(nvdimm.regions.length, 1);
+});
+
+Deno.test("a virtio-mem device without an address is left to the resource tree", () => {
+  const device = "-M q35 -m 1G,maxmem=4G " +
+    "-object memory-backend-memfd,id=v,size=1G -device virtio-mem-pci,memdev=v";
+  const machine = parse(device);
+  assert.deepEqual(unplacedBackings(machine), [0]);
+  assert.equal(qemuLayout(machine, machines.boards).regions.length, 1);
+  const placed = parse(`${device},memaddr=0x140000000`);
+  assert.deepEqual(unplacedBackings(placed), []);
+  assert.deepEqual(
+    qemuLayout(placed, machines.boards).regions.map(({ start }) => start),
+    [0, 0x140000000],
+  );
 });
 
 Deno.test("no command line causes worse than a clear error", () => {

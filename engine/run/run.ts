@@ -17,7 +17,7 @@ import { Batch } from "../passes/batch.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import type { Applied, Left } from "../control/applied.ts";
 import { applyPlan } from "../control/apply.ts";
-import { leftTexts } from "../control/left_text.ts";
+import { appliedBefore, leftTexts } from "../control/left_text.ts";
 import { moduleSettings } from "../control/plan.ts";
 import { undoChanges, undoTarget } from "../control/undo.ts";
 import { KernelNames } from "../passes/guest_names.ts";
@@ -357,7 +357,15 @@ class Run {
     module: ModuleRun | undefined,
   ): Promise<SealedOutcome | undefined> {
     const { session } = this.#target;
-    if (await settled(session) !== undefined) return module?.abandon();
+    const end = await settled(session);
+    if (end === "migrated" && applied.length > 0) {
+      this.#warnings.push(
+        `the guest was migrated away with what this run had set in it, which is to be set back there: ${
+          applied.map(appliedBefore).join(", ")
+        }`,
+      );
+    }
+    if (end !== undefined) return module?.abandon();
     try {
       return await module?.stop();
     } finally {

@@ -111,9 +111,22 @@ export function pluggedBackings(
   memory: ProcessMemory,
   used: readonly VmBacking[],
 ): VmBacking[] {
+  return otherFiles(
+    memory,
+    used,
+    ({ path }) => isQemuMemory(path),
+  );
+}
+
+/** Mapped files that belong to none of `used`, by what is said of them. */
+function otherFiles(
+  memory: ProcessMemory,
+  used: readonly VmBacking[],
+  isWanted: (first: Vma) => boolean,
+): VmBacking[] {
   const taken = startsOf(used);
   return mappedFiles(memory.vmas).filter((vmas) =>
-    isQemuMemory(vmas[0].path) && !vmas.some(({ start }) => taken.has(start))
+    isWanted(vmas[0]) && !vmas.some(({ start }) => taken.has(start))
   ).flatMap((vmas) => {
     const { path, offset } = vmas[0];
     const last = vmas[vmas.length - 1];
@@ -132,18 +145,19 @@ export function pluggedBackings(
 const RAM_ALIGNMENT = 2 ** 21;
 
 /**
- * Anonymous memory that may be a DIMM plugged in later: a separate mapping that
- * belongs to none of `used`, aligned as QEMU aligns RAM.
+ * Memory whose name does not say that it is RAM, but that may be a DIMM plugged
+ * in later: anonymous memory, or a shared file of any name. Each is a separate
+ * mapping that belongs to none of `used`, aligned as QEMU aligns RAM.
  */
 export function spareBackings(
   memory: ProcessMemory,
   used: readonly VmBacking[],
 ): VmBacking[] {
   const taken = startsOf(used);
-  return memory.vmas.filter((vma) =>
-    isAnonymous(vma) && !taken.has(vma.start) &&
-    vma.start % RAM_ALIGNMENT === 0 &&
-    (vma.end - vma.start) % RAM_ALIGNMENT === 0
+  const isAligned = ({ start, end }: Vma) =>
+    start % RAM_ALIGNMENT === 0 && (end - start) % RAM_ALIGNMENT === 0;
+  const anonymous = memory.vmas.filter((vma) =>
+    isAnonymous(vma) && !taken.has(vma.start) && isAligned(vma)
   ).map((vma) => {
     const size = vma.end - vma.start;
     return backingOf(
@@ -152,6 +166,12 @@ export function spareBackings(
       memory,
     );
   });
+  const files = otherFiles(
+    memory,
+    used,
+    (first) => isShared(first) && !isQemuMemory(first.path) && isAligned(first),
+  );
+  return [...anonymous, ...files];
 }
 
 /**

@@ -134,6 +134,21 @@ Deno.test("memory plugged in later is found, but not placed", () => {
   assert.equal(plan.layout.regions.length, 1);
 });
 
+Deno.test("memory plugged in later may be a file of any name", () => {
+  using fake = new FakeProc();
+  fake.add(10, {
+    args: qemu("-M q35 -m 512M,slots=2,maxmem=4G"),
+    maps: vma(0x7f0000200000, 512 * MIB) +
+      vma(0x7f1000000000, 256 * MIB, "rw-s", "/run/dimm", 5) +
+      vma(0x7f2000000000, 256 * MIB, "rw-p", "/run/private", 6) +
+      vma(0x7f3000001000, 256 * MIB, "rw-s", "/run/shifted", 7),
+    fds: { 12: "/run/dimm" },
+  });
+  const [plan] = fake.only().plans;
+  assert.deepEqual(plan.plugged, []);
+  assert.deepEqual(plan.spare.map(({ path }) => path), ["/run/dimm"]);
+});
+
 Deno.test("what -readconfig names is a regular file of a bounded size, or nothing", () => {
   using fake = new FakeProc();
   const at = (name: string) => `${fake.folder}/${name}`;

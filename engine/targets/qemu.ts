@@ -12,6 +12,7 @@ import {
   AGENT_PORT,
   parseQemuMachine,
   qemuLayout,
+  unplacedBackings,
 } from "../memory/ram_layout_qemu.ts";
 import type { AgentPort, QemuMachine } from "../memory/ram_layout_qemu.ts";
 import { LayoutError } from "../memory/ram_layout.ts";
@@ -247,13 +248,15 @@ function plansOf(
       backing: used.indexOf(region.backing),
     })),
   };
-  const backends = used.map((index) => machine.backends[index]);
+  const unplaced = unplacedBackings(machine);
+  const known = [...used, ...unplaced];
+  const backends = known.map((index) => machine.backends[index]);
   const memPath = proc.memPath(pid);
   try {
     const memory = processMemory(proc, pid);
     return matchBackings(backends, memory).map((backings) => {
       const unused = machine.backends
-        .filter((_, index) => !used.includes(index)).map(({ size }) => size);
+        .filter((_, index) => !known.includes(index)).map(({ size }) => size);
       const plugged = pluggedBackings(memory, backings).filter(({ size }) => {
         const at = unused.indexOf(size);
         if (at >= 0) unused.splice(at, 1);
@@ -267,7 +270,7 @@ function plansOf(
           ? "map" as const
           : "process" as const,
         memPath,
-        plugged: plugged.map((_, index) => backings.length + index),
+        plugged: all.map((_, index) => index).slice(used.length),
         spare: spareBackings(memory, all),
       };
     });
@@ -302,7 +305,7 @@ function plansOf(
       layout,
       access: "map",
       memPath,
-      plugged: [],
+      plugged: backings.map((_, index) => index).slice(used.length),
       spare: [],
     }];
   }

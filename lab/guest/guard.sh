@@ -4,7 +4,8 @@
 # The guest ends after SECONDS at the latest. It also ends soon after its owner,
 # unless OUTLIVE is set and the guest was up by then. MEMORY-FILE and OUTLIVE
 # may be empty. The owner creates the file "ready" once the guest is up; until
-# then, the folder is kept for the logs of a failed start.
+# then, the folder is kept for the logs of a failed start. Memory that was plugged
+# in is in MEMORY-FILE.ID.
 umask 077
 folder=$1 memory=$2 seconds=$3 owner=$4 outlive=$5
 shift 5
@@ -20,7 +21,7 @@ watch=$!
 wait "$limit"
 status=$?
 kill "$watch" 2>/dev/null
-[ -z "$memory" ] || rm -f "$memory"
+[ -z "$memory" ] || rm -f "$memory" "$memory".*
 if [ -e "$folder/ready" ] || [ ! -d "/proc/$owner" ]; then
     rm -rf "$folder"
 else

@@ -7,10 +7,16 @@
 
 import { Channel, type ExecOptions, type ExecResult } from "./channel.ts";
 import { LabError, messageOf } from "../host/errors.ts";
-import { startGuest } from "./guest_boot.ts";
-import { type GuestOptions, settle } from "../host/options.ts";
+import { markReady, startGuest } from "./guest_boot.ts";
+import {
+  type GuestOptions,
+  type GuestSettings,
+  settle,
+  uniqueName,
+} from "../host/options.ts";
 import { guestDirectory } from "../host/paths.ts";
 import { livePid } from "../host/processes.ts";
+import { sleep } from "../host/lock.ts";
 import type { OnProgress } from "../host/progress.ts";
 import { type Json, qmp } from "./qmp.ts";
 import {
@@ -30,6 +36,7 @@ export class Guest implements AsyncDisposable {
   private constructor(
     private readonly record: RunningGuest,
     private readonly owned: boolean,
+    private readonly settings?: GuestSettings,
   ) {
     this.directory = guestDirectory(record.name);
     // Open, so that it can be read after the guest and its folder are gone.
@@ -51,7 +58,7 @@ export class Guest implements AsyncDisposable {
   ): Promise<Guest> {
     const settings = settle(options);
     const record = await startGuest(settings, options.onProgress ?? (() => {}));
-    return new Guest(record, true);
+    return new Guest(record, true, settings);
   }
 
   /** Connects to a running guest. Disposing the result leaves it running. */
@@ -168,12 +175,144 @@ export class Guest implements AsyncDisposable {
     return new TextDecoder().decode(bytes.subarray(0, at));
   }
 
+  /** The socket of QEMU's monitor, which serves one client at a time. */
+  get monitorSocket(): string {
+    return `${this.directory}/qmp.sock`;
+  }
+
   /** Sends a command to QEMU's machine protocol, such as "stop". */
   qmp(
     command: string,
     args: { readonly [key: string]: Json } = {},
   ): Promise<Json> {
-    return qmp(`${this.directory}/qmp.sock`, command, args);
+    return qmp(this.monitorSocket, command, args);
+  }
+
+  /**
+   * Plugs a memory module in: its memory lies in a file of its own. The guest
+   * takes it into use when its blocks are set online. Needs `maxMem`.
+   *
+   * @param id QEMU's names are this, for the device, and `mem-` and this
+   * @param mib a multiple of 128
+   * @returns the path of the file
+   */
+  async plugMemory(id: string, mib: number): Promise<string> {
+    const { memoryFile } = this.record;
+    if (memoryFile === undefined) {
+      throw new LabError(`guest "${this.name}" shares no memory`);
+    }
+    const path = `${memoryFile}.${id}`;
+    await this.qmp("object-add", {
+      "qom-type": "memory-backend-file",
+      id: `mem-${id}`,
+      size: mib * 2 ** 20,
+      "mem-path": path,
+      share: true,
+    });
+    await this.qmp("device_add", {
+      driver: "pc-dimm",
+      id,
+      memdev: `mem-${id}`,
+    });
+    return path;
+  }
+
+  /**
+   * Asks the guest to give a memory module back, and removes its file once it
+   * has. Its blocks must be offline, or such that they can be.
+   */
+  async unplugMemory(id: string): Promise<void> {
+    await this.qmp("device_del", { id });
+    await this.until(`it gives the memory ${id} back`, async () => {
+      try {
+        await this.qmp("object-del", { id: `mem-${id}` });
+        return true;
+      } catch (error) {
+        // It is still used by the device.
+        if (!(error instanceof LabError)) throw error;
+        return false;
+      }
+    });
+    Deno.removeSync(`${this.record.memoryFile}.${id}`);
+  }
+
+  /**
+   * Plugs a processor in, which the guest then sets online. Needs `maxCpus`.
+   */
+  async plugCpu(id: string): Promise<void> {
+    const slots = await this.qmp("query-hotpluggable-cpus") as readonly {
+      readonly type: string;
+      readonly props: { readonly [key: string]: Json };
+      readonly "qom-path"?: string;
+    }[];
+    // The first processor is the last of the list.
+    const free = slots.findLast((slot) => slot["qom-path"] === undefined);
+    if (free === undefined) {
+      throw new LabError(`guest "${this.name}" has all its processors`);
+    }
+    await this.qmp("device_add", { driver: free.type, id, ...free.props });
+  }
+
+  /**
+   * Moves the guest to another QEMU on this host, with its own memory file. This
+   * one stays, with the guest's memory as it was, and runs it no more.
+   *
+   * @returns the guest in the other QEMU; disposing it ends that one
+   */
+  async migrate(options: { readonly name?: string } = {}): Promise<Guest> {
+    if (this.settings === undefined) {
+      throw new LabError(
+        `guest "${this.name}" can be moved by the process that booted it alone`,
+      );
+    }
+    const name = options.name ?? uniqueName();
+    const record = await startGuest({
+      ...this.settings,
+      name,
+      incoming: `${guestDirectory(name)}/incoming.sock`,
+    }, () => {});
+    const moved = new Guest(record, true, this.settings);
+    try {
+      const uri = `unix:${guestDirectory(name)}/incoming.sock`;
+      await this.qmp("migrate", { uri });
+      await this.until("it is moved", async () => {
+        const { status, "error-desc": why } = await this.qmp(
+          "query-migrate",
+        ) as { readonly [key: string]: string };
+        if (status === "failed") {
+          throw new LabError(`guest "${this.name}" cannot be moved: ${why}`);
+        }
+        return status === "completed";
+      });
+      await moved.until("it runs", async () => {
+        const { running } = await moved.qmp("query-status") as {
+          readonly [key: string]: Json;
+        };
+        return running === true;
+      });
+      markReady(moved.directory);
+      return moved;
+    } catch (error) {
+      await moved.down();
+      throw error;
+    }
+  }
+
+  /** Waits until something has happened, for two minutes at most. */
+  private async until(
+    what: string,
+    done: () => Promise<boolean>,
+  ): Promise<void> {
+    const end = performance.now() + 120_000;
+    while (!await done()) {
+      if (!this.running) throw new LabError(`guest "${this.name}" has ended`);
+      if (performance.now() > end) {
+        throw new LabError(
+          `guest "${this.name}": in vain waited until ${what}`,
+        );
+      }
+      await sleep(50);
+    }
   }
 
   /** Ends the guest at once and removes its files. Idempotent. */

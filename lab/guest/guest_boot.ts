@@ -144,14 +144,31 @@ async function launch(
   const how = accel === "kvm" ? "under KVM" : "emulated";
   onProgress(`booting ${record.kernel}, ${how}`);
   const pid = await qemuPid(directory);
+  // One that comes from another QEMU is up once it has arrived.
+  if (settings.incoming !== undefined) {
+    await listening(directory, settings.incoming);
+    return { ...record, pid };
+  }
   const serialOnly = firmwareOnly
     ? false
     : await ready(directory, settings, pid);
-  const running = { ...record, serialOnly, pid };
   writeRecord({ ...record, serialOnly });
   if (!firmwareOnly) await firstCommand(directory, serialOnly, pid);
+  markReady(directory);
+  return { ...record, serialOnly, pid };
+}
+
+/** Has the guard remove the guest's folder at its end. */
+export function markReady(directory: string): void {
   Deno.writeTextFileSync(`${directory}/ready`, "");
-  return running;
+}
+
+/** Waits until QEMU takes a guest at a socket. */
+async function listening(directory: string, socket: string): Promise<void> {
+  while (!exists(socket)) {
+    if (exists(`${directory}/exit`)) throw failure(directory, "did not start");
+    await sleep(20);
+  }
 }
 
 /** Starts a command without a terminal, which outlives this process. */

@@ -77,6 +77,9 @@ function emulatedMicrovm(settings: GuestSettings, accel: Accel): boolean {
  */
 const EMULATED_CPU = "max,cx16=off";
 
+/** How many memory modules may be plugged in. */
+const MEMORY_SLOTS = 4;
+
 /** QEMU's arguments for a guest. */
 export function qemuArguments(
   settings: GuestSettings,
@@ -95,8 +98,14 @@ export function qemuArguments(
     ...["-machine", machine],
     ...["-accel", accel === "kvm" ? "kvm" : "tcg,thread=multi"],
     ...["-cpu", cpu],
-    ...["-smp", String(settings.cpus)],
-    ...["-m", size],
+    "-smp",
+    String(settings.cpus) +
+    (settings.maxCpus > settings.cpus ? `,maxcpus=${settings.maxCpus}` : ""),
+    "-m",
+    size +
+    (settings.maxMem > settings.mem
+      ? `,slots=${MEMORY_SLOTS},maxmem=${settings.maxMem}M`
+      : ""),
     ...(memory
       ? [
         "-object",
@@ -105,6 +114,9 @@ export function qemuArguments(
       : []),
     ...["-display", "none", "-nodefaults", "-no-user-config"],
     ...(settings.reboots ? [] : ["-no-reboot"]),
+    ...(settings.incoming === undefined
+      ? []
+      : ["-incoming", `unix:${settings.incoming}`]),
     ...["-pidfile", `${directory}/qemu.pid`],
     ...["-qmp", `unix:${directory}/qmp.sock,server=on,wait=off`],
     ...["-chardev", `file,id=console,path=${directory}/serial.log`],

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { basename, dirname } from "node:path";
 import { LabError } from "../host/errors.ts";
 import { tryLock } from "../host/lock.ts";
 import { checkName } from "../host/options.ts";
@@ -142,8 +143,20 @@ export async function end(name: string): Promise<void> {
 
 function remove(name: string): void {
   const memory = readRecord(name)?.memoryFile;
-  if (memory !== undefined) removeIfThere(memory);
+  if (memory !== undefined) {
+    removeIfThere(memory);
+    for (const path of pluggedFiles(memory)) removeIfThere(path);
+  }
   removeIfThere(guestDirectory(name));
+}
+
+/** Files of memory that was plugged in, beside the guest's memory file. */
+function pluggedFiles(memoryFile: string): string[] {
+  const folder = dirname(memoryFile);
+  const start = `${basename(memoryFile)}.`;
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name)
+    .filter((name) => name.startsWith(start))
+    .map((name) => `${folder}/${name}`);
 }
 
 function isNew(directory: string): boolean {

@@ -29,8 +29,18 @@ export interface GuestOptions {
   readonly flavour?: Flavour;
   /** Memory, such as "512M" (the default) or "4G". */
   readonly mem?: string;
+  /**
+   * The most memory that it may have, so that memory can be plugged in while it
+   * runs ({@link Guest.plugMemory}). Default: as much as it boots with.
+   */
+  readonly maxMem?: string;
   /** Processors. Default 2. */
   readonly cpus?: number;
+  /**
+   * The most processors that it may have, so that some can be plugged in while
+   * it runs ({@link Guest.plugCpu}). Default: as many as it boots with.
+   */
+  readonly maxCpus?: number;
   /** Additional kernel parameters. */
   readonly append?: string;
   /**
@@ -79,7 +89,10 @@ export interface GuestSettings {
   readonly flavour: Flavour;
   /** MiB. */
   readonly mem: number;
+  /** MiB. */
+  readonly maxMem: number;
   readonly cpus: number;
+  readonly maxCpus: number;
   readonly append: string;
   readonly share: boolean;
   readonly cpu?: string;
@@ -91,6 +104,11 @@ export interface GuestSettings {
   readonly bootSeconds: number;
   readonly lifeSeconds: number;
   readonly outlive: boolean;
+  /**
+   * Where the guest comes from, instead of being booted: a socket at which its
+   * QEMU waits for another one's.
+   */
+  readonly incoming?: string;
 }
 
 /** The least memory (MiB) with which the lab's guests boot. */
@@ -101,12 +119,15 @@ const LONGEST_LIFE = 7200;
 
 /** Checks options and fills in the defaults; throws {@link LabError}. */
 export function settle(options: GuestOptions): GuestSettings {
+  const mem = parseMemory(options.mem ?? "512M");
   const settings = {
     name: options.name ?? uniqueName(),
     kernel: options.kernel ?? "6.1",
     flavour: options.flavour ?? "amd64",
-    mem: parseMemory(options.mem ?? "512M"),
+    mem,
+    maxMem: options.maxMem === undefined ? mem : parseMemory(options.maxMem),
     cpus: options.cpus ?? 2,
+    maxCpus: options.maxCpus ?? options.cpus ?? 2,
     append: options.append ?? "",
     share: options.share ?? true,
     cpu: options.cpu,
@@ -124,6 +145,11 @@ export function settle(options: GuestOptions): GuestSettings {
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > 64) {
     throw new LabError(
       "the number of processors must be from 1 to 64, as in --cpus 2",
+    );
+  }
+  if (settings.maxCpus < cpus || settings.maxMem < mem) {
+    throw new LabError(
+      "a guest boots with no more processors and memory than it may have at most",
     );
   }
   oneOf("machine", settings.machine, MACHINES);
@@ -177,6 +203,7 @@ function oneOf(
   );
 }
 
-function uniqueName(): string {
+/** A name that no other guest has. */
+export function uniqueName(): string {
   return `t${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
 }

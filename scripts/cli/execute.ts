@@ -24,6 +24,7 @@ import { datTarget, openDat } from "./traces/dat_target.ts";
 import { LiveTexts } from "./live_texts.ts";
 import { openGuest, type TargetOptions } from "./target.ts";
 import { count, note, out, outJson, warn } from "./terminal.ts";
+import { requireHere } from "./while_there.ts";
 
 /** Options of the commands that run queries. */
 export interface ExecuteOptions extends TargetOptions {
@@ -98,6 +99,7 @@ export async function executeOn(
     out(options.json === true ? planJson(plan) : planText(plan));
     return undefined;
   }
+  await requireHere(guest.session);
   let said = "";
   const live = new LiveTexts(
     guest.running && options.json !== true && options.silent !== true,

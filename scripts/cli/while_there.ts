@@ -36,6 +36,20 @@ export async function whileThere<T>(
   return result;
 }
 
+/**
+ * Refuses to begin anything in a guest that was migrated away: its memory is
+ * still there, but nobody runs it.
+ *
+ * @throws {GuestGoneError}
+ */
+export async function requireHere(session: Session): Promise<void> {
+  if (session.whereabouts === undefined) return;
+  if (await settled(session) !== "migrated") return;
+  throw new GuestGoneError(
+    `${session.target} ${END_TEXT.migrated}: nothing runs in its memory any more; name the VM that it is now`,
+  );
+}
+
 async function requireThere(
   session: Session,
   doing: string,
@@ -46,8 +60,14 @@ async function requireThere(
   throw new GuestGoneError(
     `${session.target} ${
       END_TEXT[end]
-    } while it was ${doing}: what was read is not about one guest, and is not shown${
-      end === "restarted" ? "; try again when it is up" : ""
+    } while it was ${doing}: what was read is not about ${
+      end === "migrated" ? "a guest that runs" : "one guest"
+    }, and is not shown${
+      end === "restarted"
+        ? "; try again when it is up"
+        : end === "migrated"
+        ? "; name the VM that it is now"
+        : ""
     }`,
     { cause },
   );

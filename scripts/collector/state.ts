@@ -128,6 +128,11 @@ const stateSchema = z.object({
    * be undone.
    */
   collected: z.boolean().optional(),
+  /**
+   * Whether the guest was moved to another process since: what was changed in it
+   * goes on there.
+   */
+  migrated: z.boolean().optional(),
   /** pid of the collector; 0 until it runs. */
   collector: z.int().nonnegative(),
   /**
@@ -388,6 +393,11 @@ export class StateFolder {
       // Damaged: treated as missing.
       return undefined;
     }
+  }
+
+  /** Removes what was collected, but not what is still to be undone. */
+  dropCollected(): void {
+    for (const path of [this.spool, this.text]) rmSync(path, { force: true });
   }
 
   /** Replaces the result, atomically. */

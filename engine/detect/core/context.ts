@@ -68,6 +68,11 @@ export interface CheckOptions {
    * what registers showed.
    */
   readonly registers?: () => RegisterReading | Promise<RegisterReading>;
+  /**
+   * Tells, when all has been read, what of the guest's RAM could not be, as
+   * {@linkcode Session.unreadRam} does; default: all could.
+   */
+  readonly unreadRam?: () => string | undefined;
   /** Whether the root must be verified for the verdict to be clean. */
   readonly requireRoot?: boolean;
 }

@@ -107,6 +107,7 @@ export async function runChecks(
   const kernel = named(opened, options);
   let registers = await options.registers?.();
   kernel.space.budget.renew();
+  const ram = ramText(kernel);
   const first = new Round(kernel, options, registers);
   let root = rootVerdict(kernel, registers);
   const { name } = kernel.arch;
@@ -153,12 +154,31 @@ export async function runChecks(
       ? askedFor(outcome(check, readings))
       : outcome(check, readings)
   );
+  const unread = options.unreadRam?.() ??
+    (ramText(kernel) === ram
+      ? undefined
+      : "memory was plugged in or unplugged while it was checked; check again");
   return {
-    outcomes,
+    outcomes: unread === undefined
+      ? outcomes
+      : outcomes.map((one) =>
+        one.notRun !== undefined ? one : {
+          ...one,
+          unjudged: [
+            ...one.unjudged,
+            { what: "memory that was plugged in", why: unread },
+          ],
+        }
+      ),
     ms: performance.now() - from,
     root,
     rootRequired: options.requireRoot === true,
   };
+}
+
+/** Which memory can be read, as text. */
+function ramText({ memory }: Kernel): string {
+  return JSON.stringify(memory.ranges);
 }
 
 /**

@@ -88,6 +88,13 @@ export interface KernelOrigin {
    */
   life(): Life;
   /**
+   * For how long its clock has not been seen to advance, in ms, since it was
+   * opened at most; 0 for a recording, and for a kernel that names no clock.
+   *
+   * @throws {GuestGoneError} when the guest has ended.
+   */
+  stillMs(): number;
+  /**
    * The kallsyms tables as they lie in the guest now.
    *
    * @throws {KernelError | MemoryError} when they cannot be read.

@@ -300,6 +300,7 @@ function describe(
     boot: identity.boot.mark,
     changed: () => whatChanged(identity),
     life: () => life?.look() ?? "runs",
+    stillMs: () => life?.stillMs() ?? 0,
     tables: () => tablesNow(located),
     order: () => orderNow(located),
   });

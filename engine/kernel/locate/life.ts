@@ -172,6 +172,19 @@ export class LifeWatch {
     return this.#advanced === undefined || still > STUCK_MS ? "runs" : "still";
   }
 
+  /**
+   * For how long the clock has not been seen to advance, in ms, since the watch
+   * began at most.
+   *
+   * @throws {GuestGoneError} when the guest has ended.
+   */
+  stillMs(): number {
+    this.look();
+    return this.#ticksGpa === undefined
+      ? 0
+      : this.#clock() - (this.#advanced ?? this.#since);
+  }
+
   #compare(): string | undefined {
     try {
       return this.#watched.changed();

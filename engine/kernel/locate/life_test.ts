@@ -55,7 +55,9 @@ for (const kernel of RECORDED) {
     assert.equal(watch.look(), "runs");
     guest.now += 2;
     assert.equal(watch.look(), "still");
+    assert.equal(watch.stillMs(), 61);
     guest.tick();
+    assert.equal(watch.stillMs(), 0);
     assert.equal(watch.look(), "runs", "it was idle");
     guest.compared = 0;
     guest.now += 999;

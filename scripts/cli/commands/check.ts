@@ -190,6 +190,7 @@ function expectations(said: Said, session: Session): CheckOptions {
   const built = moduleFiles(builtModules());
   return {
     registers: () => session.registers(),
+    unreadRam: () => session.unreadRam?.(),
     ...(said.requireRoot === true ? { requireRoot: true } : {}),
     ...(vmlinuz === undefined ? {} : { vmlinux: readKernelFile(vmlinuz) }),
     ...(baseline === undefined ? {} : { baseline: readBaseline(baseline) }),

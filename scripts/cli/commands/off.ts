@@ -3,6 +3,7 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import {
   Guest,
   GuestGoneError,
@@ -10,22 +11,8 @@ import {
   settled,
   XftraceError,
 } from "xftrace";
-import {
-  canBeRetried,
-  type ControlTarget,
-  type Left,
-  leftTexts,
-  planOff,
-  setRecording,
-  undoChanges,
-  undoTarget,
-} from "xftrace/control";
-import {
-  openInstance,
-  SpoolReader,
-  TraceArray,
-  type TraceLayout,
-} from "xftrace/ftrace";
+import { setRecording } from "xftrace/control";
+import { openInstance, SpoolReader, type TraceLayout } from "xftrace/ftrace";
 import {
   absoluteOutput,
   guestTextOptions,
@@ -48,7 +35,6 @@ import {
 } from "../../collector/state.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { withTarget } from "../target.ts";
-import { agentTracefs } from "../guest_agent.ts";
 import {
   endGone,
   folderOfGone,
@@ -56,6 +42,13 @@ import {
   turnOffGone,
   whenGone,
 } from "../off/gone.ts";
+import {
+  isMovedTo,
+  type KeptTrace,
+  movedTrace,
+  switchModuleOff,
+  whereItRuns,
+} from "../off/moved.ts";
 import { turnOffSealed } from "../off/sealed.ts";
 import {
   noteUnfollowed,
@@ -64,11 +57,9 @@ import {
   tell,
   WHO_OFF,
 } from "../off/text.ts";
+import { steered, undo, WHO } from "../off/undo.ts";
 import { offWithoutOn } from "../off/without_on.ts";
-import { note, Progress } from "../terminal.ts";
-
-/** The name of the command whose changes are undone, for messages. */
-const WHO = "`xftrace on`";
+import { note } from "../terminal.ts";
 
 /** The default of `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
@@ -105,7 +96,9 @@ Examples:
 export async function turnOff(options: OffOptions): Promise<void> {
   const named = options.target ?? Deno.env.get("XFTRACE_TARGET");
   const ended = folderOfGone(named);
-  if (ended !== undefined) return await turnOffGone(ended, options);
+  if (ended !== undefined && !await isMovedTo(named, ended)) {
+    return await turnOffGone(ended, options);
+  }
   const opened = await openOrGone(named ?? targetOfTrace(), options);
   if (!(opened instanceof Guest)) return await turnOffGone(opened, options);
   using guest = opened;
@@ -116,8 +109,13 @@ export async function turnOff(options: OffOptions): Promise<void> {
     );
   }
   using _ = lockGuest(session.key, session.target, WHO_OFF);
-  const folder = new StateFolder(session.key);
-  const state = folder.read();
+  const own = new StateFolder(session.key);
+  const begun = own.read();
+  const moved = begun === undefined ? await movedTrace(session) : undefined;
+  using __ = moved === undefined
+    ? undefined
+    : lockGuest(basename(moved.folder.path), moved.state.target, WHO_OFF);
+  const { folder, state } = moved ?? { folder: own, state: begun };
   if (state === undefined && named === undefined) throw noTrace();
   if (state === undefined) {
     // An `on` that was killed at once may have made it.
@@ -126,6 +124,9 @@ export async function turnOff(options: OffOptions): Promise<void> {
     await offWithoutOn(session, options);
     return;
   }
+  if (await leftUnseen(session, { folder, state })) {
+    return await endGone({ folder, state }, options);
+  }
   if (isOtherBoot(session, state) || await settled(session) !== undefined) {
     const gone = await whenGone(state.target) ?? { folder, state };
     return await endGone(gone, options);
@@ -133,6 +134,17 @@ export async function turnOff(options: OffOptions): Promise<void> {
   session.memory.makeWritable();
   await collectorAnswers(folder);
   const { sealed } = state;
+  if (moved !== undefined) await whenGone(state.target, MOVED_MS);
+  if (sealed !== undefined && moved !== undefined) {
+    await switchModuleOff(session);
+    return await turnOffSealed(
+      undefined,
+      folder,
+      { ...state, sealed },
+      options,
+      { to: session.target, off: true },
+    );
+  }
   if (sealed !== undefined) {
     await turnOffSealed(session, folder, { ...state, sealed }, options);
     return;
@@ -166,6 +178,42 @@ export async function turnOff(options: OffOptions): Promise<void> {
   const notUndone = endState(folder, state, left, WHO);
   if (notUndone !== undefined) throw notUndone;
   if (result?.failed !== undefined) throw cutShort(result.failed, options);
+  if (moved === undefined) noteUncertain(session);
+  else if (result !== undefined) {
+    throw new GuestGoneError(
+      `${state.target}: the guest was migrated to ${session.target} before \`xftrace off\`; what \`xftrace on\` had set is set back there, and ${options.output} holds what was collected until then`,
+    );
+  }
+}
+
+/**
+ * Whether a guest that stands still was moved to another VM of this host, though
+ * its own monitor does not tell.
+ */
+async function leftUnseen(
+  session: Session,
+  trace: KeptTrace,
+): Promise<boolean> {
+  await settled(session);
+  return standsStill(session) && await whereItRuns(trace) !== undefined;
+}
+
+/** How long a collector may take to notice that its guest was moved, ms. */
+const MOVED_MS = 5000;
+/** How long a clock has stood still when nothing is known of the guest, ms. */
+const STILL_MS = 300;
+
+function standsStill({ kernel, whereabouts }: Session): boolean {
+  return (kernel.origin?.stillMs() ?? 0) > STILL_MS &&
+    whereabouts?.() === "unknown";
+}
+
+/** Says that what was written may be of no use. */
+function noteUncertain(session: Session): void {
+  if (!standsStill(session)) return;
+  note(
+    `${session.target} stands still, and its monitor does not tell why: if it was migrated away, what was set back is set back only in memory that nobody runs any more; run \`xftrace off\` where it runs now as well`,
+  );
 }
 
 /** The error about a collector that could not write a file. */
@@ -193,64 +241,6 @@ function targetOfTrace(): string {
       targets.map(shellWord).join(", ")
     }`,
   );
-}
-
-/**
- * The instance that the trace used; `undefined` when the guest has removed it.
- */
-function steered(
-  session: Session,
-  name: string | undefined,
-): ControlTarget | undefined {
-  const there = TraceArray.all(session.kernel)
-    .some((instance) => instance.name === name);
-  return there ? { session, ...openInstance(session, name) } : undefined;
-}
-
-/**
- * Undoes what `on` did. Without --keep recording stays off, unless `on`
- * selected a tracer for it.
- *
- * @returns what could not be undone; all the rest has been.
- */
-async function undo(
-  target: ControlTarget | undefined,
-  session: Session,
-  state: TraceState,
-  remaining: RemainingChanges,
-  keep: boolean,
-): Promise<Left[]> {
-  const gone = target === undefined ? state.instance : undefined;
-  const { undo, recordAgain } = planOff(state, { keep, gone });
-  using progress = new Progress();
-  const byAgent = undo.some(({ way, change }) =>
-    way !== "word" && change.by === "agent"
-  );
-  using tracefs = byAgent ? agentTracefs(session) : null;
-  const left = await undoChanges(
-    tracefs === null
-      ? undoTarget(session)
-      : { kernel: session.kernel, tracefs },
-    undo,
-    {
-      onUndone: (one) => remaining.remove(one),
-      onWait: ({ said }) =>
-        progress.update(`the ${byAgent ? "agent" : "module"}: ${said}`),
-    },
-  );
-  const theirs = left.filter((one) => !canBeRetried(one));
-  for (const each of leftTexts(theirs, WHO)) note(each);
-  // Not while the tracer that `on` selected is still there: it would record.
-  const stuck = left.filter(({ why }) => why === "no module");
-  if (recordAgain && stuck.length === 0 && target !== undefined) {
-    await setRecording(target, true);
-    if (!state.byFiles) note("recording is on, as it was before");
-  } else if (state.wasRecording && !state.byFiles) {
-    note(
-      "the guest was recording before `xftrace on`; recording is off now (--keep leaves it as it was)",
-    );
-  }
-  return left;
 }
 
 /** What the text needs to know of the guest while it is traced. */

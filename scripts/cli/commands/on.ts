@@ -19,6 +19,7 @@ import { onSealed, resumeSealed } from "../on_sealed.ts";
 import { usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { outLine } from "../terminal.ts";
+import { requireHere } from "../while_there.ts";
 
 const LOOK_MS = 200;
 
@@ -64,6 +65,7 @@ Examples:
         using guest = await openGuest(options, { steered: !dryRun });
         const { session } = guest;
         target = session.target;
+        if (!dryRun) await requireHere(session);
         using _ = dryRun || session.key === undefined
           ? null
           : lockGuest(session.key, session.target, "`xftrace on`");

@@ -255,7 +255,9 @@ function leftovers(own: StateFolder | undefined): string {
   ).map((folder) => {
     const state = folder.read();
     const result = folder.readResult();
-    const does = state?.collected === true
+    const does = state?.migrated === true
+      ? "says how to undo the rest"
+      : state?.collected === true
       ? "undoes the rest"
       : "writes what was collected";
     const reason = shown(result?.reason ?? "");

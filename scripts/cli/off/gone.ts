@@ -12,6 +12,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { lockGuest } from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
+  goneReason,
   isGone,
   type StateFolder,
   stateFolders,
@@ -20,14 +21,12 @@ import {
 import { givenGraphOptions } from "../graph_options.ts";
 import { openGuest } from "../target.ts";
 import { note, Progress, size } from "../terminal.ts";
+import { keepForMoved, type KeptTrace, whereItRuns } from "./moved.ts";
 import { turnOffSealed } from "./sealed.ts";
 import { noTrace, type OffOptions, tell, WHO_OFF } from "./text.ts";
 
 /** The trace of a guest that is gone. */
-export interface GoneTrace {
-  readonly folder: StateFolder;
-  readonly state: TraceState;
-}
+export type GoneTrace = KeptTrace;
 
 /** How long a collector may take to notice that its guest was restarted, ms. */
 const NOTICE_MS = 30_000;
@@ -62,9 +61,10 @@ export async function openOrGone(
  */
 export async function whenGone(
   wanted: string | undefined,
+  noticeMs = NOTICE_MS,
 ): Promise<GoneTrace | undefined> {
   using progress = new Progress();
-  const until = performance.now() + NOTICE_MS;
+  const until = performance.now() + noticeMs;
   for (;;) {
     const gone = folderOfGone(wanted);
     if (gone !== undefined || performance.now() > until) return gone;
@@ -75,7 +75,7 @@ export async function whenGone(
     if ((await Promise.all(asked)).every((reply) => reply === undefined)) {
       return folderOfGone(wanted);
     }
-    progress.update("the guest seems to be starting again");
+    progress.update("the guest seems to be gone, or to start again");
     await sleep(LOOK_MS);
   }
 }
@@ -102,7 +102,11 @@ export async function endGone(
   if (!folder.exists()) throw noTrace();
   const { sealed } = state;
   if (sealed !== undefined) {
-    await turnOffSealed(undefined, folder, { ...state, sealed }, options);
+    const to = await whereItRuns({ folder, state });
+    await turnOffSealed(undefined, folder, { ...state, sealed }, options, {
+      to,
+      off: false,
+    });
   } else await finishGone(folder, state, options);
 }
 
@@ -125,7 +129,7 @@ export function folderOfGone(
     const state = folder.read();
     if (state === undefined) continue;
     const runs = folder.guestRuns();
-    if (state.collected === true && !runs) {
+    if (state.collected === true && !runs && state.migrated !== true) {
       // The text has been written, and there is nothing left to undo.
       folder.remove();
       continue;
@@ -163,6 +167,10 @@ async function finishGone(
   state: TraceState,
   options: OffOptions,
 ): Promise<void> {
+  const trace = { folder, state };
+  if (state.migrated === true) {
+    throw keepForMoved(trace, await whereItRuns(trace), undefined);
+  }
   if (state.collected === true) {
     folder.remove();
     note(
@@ -180,7 +188,10 @@ async function finishGone(
     });
     if (reply !== undefined && "result" in reply) result = reply.result;
   }
+  const to = await whereItRuns(trace);
+  const moved = to !== undefined || result?.reason === goneReason("migrated");
   if (result === undefined) {
+    if (moved) throw keepForMoved(trace, to, undefined);
     folder.remove();
     throw new GuestGoneError(
       `${state.target}: the guest ended or was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
@@ -188,6 +199,7 @@ async function finishGone(
   }
   tell(result, options.output);
   note(`${size(Deno.statSync(folder.spool).size)} were collected`);
+  if (moved) throw keepForMoved(trace, to, options.output);
   folder.remove();
   throw new GuestGoneError(
     `${state.target}: ${

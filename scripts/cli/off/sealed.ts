@@ -19,11 +19,12 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import type { Reply } from "../../collector/reply.ts";
 import { sealedResult } from "../../collector/sealed_collector.ts";
-import type {
-  CollectorResult,
-  SealedState,
-  StateFolder,
-  TraceState,
+import {
+  type CollectorResult,
+  goneReason,
+  type SealedState,
+  type StateFolder,
+  type TraceState,
 } from "../../collector/state.ts";
 import { count, note, out, outJson, shownPath } from "../terminal.ts";
 import {
@@ -59,6 +60,14 @@ const TAKEN_BACK: CollectorResult = {
   resets: 0,
 };
 
+/** Where a guest runs that was moved to another VM. */
+export interface Moved {
+  /** Its target now; `undefined` when that is not known. */
+  readonly to: string | undefined;
+  /** Whether its module was switched off there. */
+  readonly off: boolean;
+}
+
 /** The state of a sealed trace. */
 export type SealedTrace = TraceState & { readonly sealed: SealedState };
 
@@ -67,6 +76,7 @@ export type SealedTrace = TraceState & { readonly sealed: SealedState };
  * anything was tampered with.
  *
  * @param session the guest; `undefined` when it has ended
+ * @param moved where it runs if it was moved
  * @throws {GuestGoneError} when the guest has ended; the text has been written.
  */
 export async function turnOffSealed(
@@ -74,6 +84,7 @@ export async function turnOffSealed(
   folder: StateFolder,
   state: SealedTrace,
   options: { readonly output: string; readonly json?: boolean },
+  moved?: Moved,
 ): Promise<void> {
   const result = session === undefined
     ? await endGone(folder)
@@ -91,6 +102,12 @@ export async function turnOffSealed(
     dropped: result?.sealed?.dropped ?? null,
     foreign: report.foreign,
   };
+  const migrated = goneReason("migrated");
+  const why = moved?.to !== undefined || summary.reason === migrated
+    ? `${migrated} before \`xftrace off\`, and ${
+      modulesPlace(moved ?? { to: undefined, off: false })
+    }`
+    : `${summary.reason} before \`xftrace off\``;
   Deno.exitCode = verificationExit(report);
   if (options.json === true) {
     outJson({ ...summary, verification: verificationJson(report, false) });
@@ -103,15 +120,25 @@ export async function turnOffSealed(
   if (!isClean(report)) {
     // The verdict decides the exit code.
     if (session === undefined && options.json !== true) {
-      note(`${state.target}: ${summary.reason} before \`xftrace off\``);
+      note(`${state.target}: ${why}`);
     }
     return;
   }
   if (session === undefined) {
     throw new GuestGoneError(
-      `${state.target}: ${summary.reason} before \`xftrace off\`; ${options.output} holds what was collected until then`,
+      `${state.target}: ${why}; ${options.output} holds what was collected until then`,
     );
   }
+}
+
+/** What is to be done about the module of a guest that was moved. */
+function modulesPlace({ to, off }: Moved): string {
+  if (off) return `its module in ${to} is off`;
+  return to === undefined
+    ? "its module runs on elsewhere: run `xftrace off -t TARGET` with the VM that it is now, on its host, to switch it off"
+    : `its module runs on in ${to}: run \`xftrace off -t ${
+      shellWord(to)
+    }\` to switch it off`;
 }
 
 /**

@@ -46,11 +46,16 @@ export async function prepare(guest: Guest): Promise<void> {
   );
 }
 
-/** Opens and reads a file some times a second, from now on. */
+/** Opens and reads a file some times a second, until {@linkcode unload}. */
 export async function load(guest: Guest): Promise<void> {
   await guest.sh(
-    "(while :; do cat /proc/self/maps >/dev/null; usleep 20000; done) >/dev/null 2>&1 &",
+    "touch /tmp/load; (while [ -e /tmp/load ]; do cat /proc/self/maps >/dev/null; usleep 20000; done) >/dev/null 2>&1 &",
   );
+}
+
+/** Ends the load. */
+export async function unload(guest: Guest): Promise<void> {
+  await guest.sh("rm /tmp/load", SLOW);
 }
 
 /** A user whose guest has faults. */
@@ -134,17 +139,25 @@ export interface Followers {
 
 /**
  * Asserts that both have told what happened, with what they had read before.
+ *
+ * @param left what the query says of what it had set, if that is still set
  */
 export async function assertTold(
   { show, query }: Followers,
   what: RegExp,
+  left?: RegExp,
 ): Promise<void> {
   const shown = await ended(show);
   assertOneClearError(shown, what, 69);
   assert.match(shown.err, /^[\d,]+ events, 0 lost$/m);
   assertGraph(shown.out);
   const counted = await ended(query);
-  assertOneClearError(counted, what, 69);
+  if (left === undefined) assertOneClearError(counted, what, 69);
+  else {
+    assert.match(counted.err, left);
+    const [, ...others] = counted.err.split(left);
+    assertOneClearError({ ...counted, err: others.join("") }, what, 69);
+  }
   assert.match(counted.err, / events, 0 lost/);
   assert.ok(Number(counted.out.trim()) > 0, counted.out);
 }

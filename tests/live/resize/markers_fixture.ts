@@ -45,13 +45,14 @@ for i in $(seq 100); do [ -s /tmp/count.a ] && [ -s /tmp/count.b ] && break; usl
 cat /tmp/count.a /tmp/count.b`;
 
 /**
- * Follows while the guest writes lines and runs \`churn\`.
+ * Follows while the guest writes lines and runs \`churn\`, or it is done to the
+ * guest.
  *
  * @param pollMs time between polls
  */
 export async function followMarkers(
   guest: Guest,
-  churn: string,
+  churn: string | (() => Promise<unknown>),
   options: { readonly pollMs?: number; readonly pause?: string } = {},
 ): Promise<Followed> {
   using session = attachTo(guest);
@@ -83,7 +84,7 @@ export async function followMarkers(
   const work = (async () => {
     try {
       await guest.sh(START(options.pause ?? ""), SLOW);
-      await guest.sh(churn, SLOW);
+      await (typeof churn === "string" ? guest.sh(churn, SLOW) : churn());
       return await guest.sh(STOP, SLOW);
     } finally {
       over = true;
