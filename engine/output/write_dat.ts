@@ -17,6 +17,7 @@ import { turnEntry } from "../tracedat/dat_decoder.ts";
 import { eventFormat, formatFileText } from "../tracedat/format_file.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import { DEFAULT_TEXT_OPTIONS } from "./text/options.ts";
+import { FLAGS_BEFORE_LAZY } from "./text/guest/entry_flags.ts";
 import { textSymbols } from "./text/symbol_names.ts";
 import type { RecordBytes } from "./text/record.ts";
 import { bprintText } from "./tracecmd/bprint_args.ts";
@@ -67,6 +68,8 @@ export function datMeta(trace: DatTrace): TraceMeta {
       return comm === undefined ? undefined : bytesOf(comm);
     },
     tgid: () => 0,
+    // A file does not tell them; trace-cmd reads them so.
+    entryFlags: () => FLAGS_BEFORE_LAZY,
     format(id) {
       if (!formats.has(id)) {
         const event = layout.events.get(id);

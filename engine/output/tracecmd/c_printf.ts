@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { padBytes } from "../text/printf_number.ts";
+import { padBytes } from "../text/printf/printf_number.ts";
 
 /** A conversion, without the `%`. */
 export interface Conversion {
