@@ -8,7 +8,7 @@ import {
   KIND,
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
-import { padBytes } from "../text/printf_number.ts";
+import { padBytes } from "../text/printf/printf_number.ts";
 import { RecordBytes } from "../text/record.ts";
 import { bprintText } from "./bprint_args.ts";
 import { type EventHandler, eventHandlers, seconds } from "./event_handlers.ts";
