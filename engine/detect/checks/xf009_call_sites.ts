@@ -59,7 +59,7 @@ export const callSiteText: Check = {
       const ip = BigInt(sites.ip[2 * i + 1]) << 32n | BigInt(low);
       const branch = enabled ? instructions.branchAt(call, ip) : undefined;
       // Since Linux 6.19 a BPF trampoline may be jumped to
-      // (x86/ftrace: Implement DYNAMIC_FTRACE_WITH_JMP).
+      // (DYNAMIC_FTRACE_WITH_JMP).
       const jumps = branch?.kind === "jump" && (flags & SITE.direct) !== 0 &&
         ["bpf", "unread"].includes(context.code.at(branch.target).kind);
       if (branch?.kind === "call" || branch !== undefined && jumps) {

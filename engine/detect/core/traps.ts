@@ -1,7 +1,7 @@
 /**
  * Executable memory in which nothing stands but instructions that trap: what the
- * kernel's cache of executable memory has not given away (execmem_fill_trapping_insns,
- * arch/x86/mm/init.c), since Linux 6.13.
+ * kernel's cache of executable memory has not given away, since Linux 6.13
+ * (execmem_fill_trapping_insns, mm/execmem.c).
  *
  * @module
  */
