@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { KernelError } from "../base/errors.ts";
+import { checkNameLists } from "../kernel/symbols/required.ts";
 import { eventFiles } from "../ftrace/events/events.ts";
 import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import type { OpenInstance } from "../ftrace/ring/open_instance.ts";
@@ -65,6 +67,16 @@ export function collectInfo(
   const { facts, symbols } = kernel;
   const buffer = instance.buffer();
   const depth = symbols.tryAddress("fgraph_max_depth");
+  if (
+    depth === undefined &&
+    kernel.types.tryStruct("ftrace_graph_ent_entry") !== undefined
+  ) {
+    throw new KernelError(
+      "this kernel keeps the depth of graphs where xftrace does not know: it " +
+        "has no symbol fgraph_max_depth",
+    );
+  }
+  checkNameLists(symbols);
   const name = (gva: bigint) =>
     symbols.name(Number(gva & 0xffffffffn), Number(gva >> 32n));
   return {

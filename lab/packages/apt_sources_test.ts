@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   formatDeb822,
+  ofSuite,
   parseDeb822,
   parseOneLine,
   withBackports,
@@ -96,4 +97,22 @@ Deno.test("accepts a release that is named stable", () => {
     withBackports(sources, "bookworm").at(-1)?.suites,
     ["bookworm-backports"],
   );
+});
+
+Deno.test("another suite comes from the mirrors and keys of the host's release", () => {
+  const release = {
+    uris: ["http://mirror.example/debian"],
+    suites: ["bookworm", "bookworm-updates"],
+    components: ["main", "contrib"],
+    signedBy: "/keys.gpg",
+  };
+  const security = {
+    uris: ["http://mirror.example/security"],
+    suites: ["bookworm-security"],
+    components: ["main"],
+  };
+  assert.deepEqual(ofSuite([security, release], "bookworm", "sid"), [
+    { ...release, suites: ["sid"], components: ["main"] },
+  ]);
+  assert.deepEqual(ofSuite([security], "bookworm", "sid"), []);
 });

@@ -30,7 +30,7 @@ const REPLACED: readonly string[] = [
   "pci_bus_flags_t", // a type
   "PIDTYPE_TGID", // an enumerator
   "debian-kernel@lists.debian.org", // in the banner
-  "funcgraph-duration", // an option of a tracer
+  "sleep-time", // an option of a tracer, without which the text is the same
 ];
 const CONTROLS = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\n]]/v;
 

@@ -91,11 +91,19 @@ export function tracerOptions(instance: KernelObject): TraceOption[] {
 /**
  * The options of an instance, without those of its tracer.
  *
- * @throws {KernelError} when `struct trace_array` has no `trace_flags`.
+ * @throws {KernelError} when `struct trace_array` has no `trace_flags`, or the
+ * kernel no `trace_options`.
  */
 export function instanceOptions(instance: KernelObject): TraceOption[] {
   const flags = optionBits(instance);
-  return (optionNames(instance.kernel) ?? []).map((name, bit) => ({
+  const names = optionNames(instance.kernel);
+  if (names === undefined) {
+    throw new KernelError(
+      "this kernel keeps the names of trace options where xftrace does not " +
+        "know: it has no symbol trace_options",
+    );
+  }
+  return names.map((name, bit) => ({
     name,
     mask: 1n << BigInt(bit),
     set: ((flags >> BigInt(bit)) & 1n) === 1n,

@@ -86,3 +86,24 @@ export function variable(
 ): bigint | undefined {
   return together(symbols, [name], witnesses)?.[0];
 }
+
+/**
+ * The lists by which code outside the kernel's image has names, each with a
+ * function that only a kernel with that list has (CONFIG_MODULES,
+ * CONFIG_BPF_JIT, CONFIG_DYNAMIC_FTRACE with modules).
+ */
+const NAME_LISTS: readonly (readonly [list: string, witness: string])[] = [
+  ["modules", "find_module_all"],
+  ["bpf_kallsyms", "bpf_ksym_add"],
+  ["ftrace_mod_maps", "ftrace_mod_get_kallsym"],
+];
+
+/**
+ * Whether the names of modules, of BPF programs and of freed init code can be
+ * found; without their lists, addresses would be shown instead.
+ *
+ * @throws {KernelError} when a list is not where it is known to be.
+ */
+export function checkNameLists(symbols: Symbols): void {
+  for (const [list, witness] of NAME_LISTS) variable(symbols, list, [witness]);
+}

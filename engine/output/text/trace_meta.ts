@@ -6,6 +6,7 @@
 import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
 import type { Functions } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { checkNameLists } from "../../kernel/symbols/required.ts";
 import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
@@ -63,6 +64,7 @@ export function traceMeta(
 ): TraceMeta {
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
+  checkNameLists(symbols);
   let saved: SavedCmdlines | undefined;
   let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
