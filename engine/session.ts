@@ -89,6 +89,11 @@ export interface Session extends Disposable {
    */
   readonly cpuMs?: () => number;
   /**
+   * How long its processors have been waiting for one of the host's, ms; absent
+   * for a recording.
+   */
+  readonly waitMs?: () => number;
+  /**
    * The registers of the guest's processors, from the hypervisor or from the
    * recording; or why there are none. In a running guest, each vCPU leaves
    * guest mode for some microseconds, so this is asked by checks and snapshots

@@ -136,6 +136,7 @@ export function attach(
   const process: Running = {
     running: () => isAlive(vm),
     cpuMs: () => new Proc().cpuMs(vm.pid),
+    waitMs: () => new Proc().waitMs(vm.pid),
     whereabouts: () => askWhereabouts(vm, options.monitor),
     watch: (memory, kernel) =>
       new PlugWatch(
@@ -168,6 +169,7 @@ interface Running {
   /** Whether it runs; `undefined` for a file, which no process belongs to. */
   readonly running: (() => boolean) | undefined;
   readonly cpuMs?: () => number;
+  readonly waitMs?: () => number;
   readonly whereabouts?: () => Whereabouts;
   readonly registers: (
     memory: PhysicalMemory,
@@ -180,7 +182,7 @@ function openFirst(
   target: string,
   key: string | undefined,
   ways: readonly Way[],
-  { running, cpuMs, registers, watch, whereabouts }: Running,
+  { running, cpuMs, waitMs, registers, watch, whereabouts }: Running,
   options: AttachOptions,
 ): Session {
   let refusal: unknown;
@@ -211,6 +213,7 @@ function openFirst(
         alive: () => running !== undefined && end() === undefined,
         end,
         ...(cpuMs === undefined ? {} : { cpuMs }),
+        ...(waitMs === undefined ? {} : { waitMs }),
         ...(whereabouts === undefined ? {} : { whereabouts }),
         registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),

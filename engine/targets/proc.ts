@@ -177,11 +177,23 @@ export class Proc {
    * when it is gone.
    */
   cpuMs(pid: number): number {
-    return this.#threadsMs(pid) ?? this.#ticksMs(pid);
+    return this.#threadsMs(pid, 0) ?? this.#ticksMs(pid);
   }
 
-  /** From the scheduler, which counts ns (CONFIG_SCHED_INFO). */
-  #threadsMs(pid: number): number | undefined {
+  /**
+   * How long those threads have been waiting for one of the host's processors,
+   * in ms, although they could run; 0 when that is not known.
+   */
+  waitMs(pid: number): number {
+    return this.#threadsMs(pid, 1) ?? 0;
+  }
+
+  /**
+   * From the scheduler, which counts ns (CONFIG_SCHED_INFO).
+   *
+   * @param field 0: running; 1: waiting to run
+   */
+  #threadsMs(pid: number, field: 0 | 1): number | undefined {
     let tids: string[];
     try {
       tids = readdirSync(this.#path(pid, "task"));
@@ -192,8 +204,8 @@ export class Proc {
     for (const tid of tids) {
       if (tids.length > 1 && tid === String(pid)) continue;
       const text = this.#text(pid, `task/${tid}/schedstat`);
-      const ran = parseInt(text ?? "");
-      if (Number.isFinite(ran)) ns += ran;
+      const time = parseInt(text?.split(" ")[field] ?? "");
+      if (Number.isFinite(time)) ns += time;
       else if (this.#text(pid, `task/${tid}/stat`) !== undefined) {
         return undefined;
       }

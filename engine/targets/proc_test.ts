@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { FakeProc } from "./proc_fixture.ts";
 
-function schedstat(at: string, tid: number, ns: number): void {
+function schedstat(at: string, tid: number, ns: number, waited = 0): void {
   mkdirSync(`${at}/task/${tid}`, { recursive: true });
-  writeFileSync(`${at}/task/${tid}/schedstat`, `${ns} 0 1\n`);
+  writeFileSync(`${at}/task/${tid}/schedstat`, `${ns} ${waited} 1\n`);
 }
 
 Deno.test("a guest's processors are the threads beside the first", () => {
@@ -14,8 +14,9 @@ Deno.test("a guest's processors are the threads beside the first", () => {
   schedstat(at, 100, 5_000_000);
   assert.equal(fake.proc.cpuMs(100), 5, "the only thread");
   schedstat(at, 101, 1_500_000);
-  schedstat(at, 102, 20_000);
+  schedstat(at, 102, 20_000, 7_000_000);
   assert.equal(fake.proc.cpuMs(100), 1.52);
+  assert.equal(fake.proc.waitMs(100), 7);
 });
 
 Deno.test("a process without the scheduler's counts has those in ticks", () => {

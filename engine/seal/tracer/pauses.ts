@@ -13,40 +13,51 @@ const WINDOW = 2000;
  */
 const MOST_RUN = 0.05;
 
+/** How long a guest's processors have run, and have waited to run, ms. */
+export interface HostTimes {
+  /** Absent when it is not known. */
+  readonly cpuMs?: (() => number) | undefined;
+  readonly waitMs?: (() => number) | undefined;
+}
+
 /**
  * Adds up the time in which the host did not let the guest run, because it was
- * paused or got no processor: the guest could not answer then. The host knows
- * that, whatever the guest says.
+ * paused, or its processors waited for those of a busy host: the guest could not
+ * answer then. The host knows that, whatever the guest says. Its processors only
+ * wait while others run, so that this leaves no time out for ever.
  */
 export class Pauses {
-  readonly #cpuMs: (() => number) | undefined;
-  /** When the present window began, and how long the guest had run then. */
+  readonly #times: HostTimes;
+  /** When the present window began, and what the times were then. */
   #from: number;
   #ran: number;
+  #waited: number;
 
-  /**
-   * @param cpuMs how long the guest's processors have run so far, ms; absent
-   * when that is not known
-   * @param now ms
-   */
-  constructor(cpuMs: (() => number) | undefined, now: number) {
-    this.#cpuMs = cpuMs;
+  /** @param now ms */
+  constructor(times: HostTimes, now: number) {
+    this.#times = times;
     this.#from = now;
-    this.#ran = cpuMs?.() ?? 0;
+    this.#ran = times.cpuMs?.() ?? 0;
+    this.#waited = times.waitMs?.() ?? 0;
   }
 
   /**
    * How much of the time since the last call the guest stood still, ms, as far
-   * as that is known by now. It is to be called several times a second.
+   * as that is known by now; of the time in which its processors waited to run,
+   * the share that they waited. It is to be called several times a second.
    */
   passed(now: number): number {
     const passed = now - this.#from;
-    if (this.#cpuMs === undefined || passed < WINDOW) return 0;
-    const ran = this.#cpuMs();
+    if (this.#times.cpuMs === undefined || passed < WINDOW) return 0;
+    const ran = this.#times.cpuMs();
+    const waited = this.#times.waitMs?.() ?? 0;
     const more = ran - this.#ran;
+    const wait = Math.max(0, waited - this.#waited);
     this.#from = now;
     this.#ran = ran;
+    this.#waited = waited;
     // A process that is gone has run for less than before: nobody paused it.
-    return more >= 0 && more <= MOST_RUN ? passed : 0;
+    if (more < 0) return 0;
+    return more <= MOST_RUN ? passed : passed * wait / (more + wait);
   }
 }

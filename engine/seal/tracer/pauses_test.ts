@@ -4,7 +4,7 @@ import { Pauses } from "./pauses.ts";
 /** What is left out, asked every 500 ms while the guest runs as given. */
 function leftOut(msASecond: (second: number) => number, seconds: number) {
   let ran = 100;
-  const pauses = new Pauses(() => ran, 0);
+  const pauses = new Pauses({ cpuMs: () => ran }, 0);
   let sum = 0;
   for (let now = 500; now <= seconds * 1000; now += 500) {
     ran += msASecond((now - 500) / 1000) / 2;
@@ -29,11 +29,25 @@ Deno.test("a monitor that asks a paused guest's processors does not resume it", 
 
 Deno.test("a process that is gone is not paused", () => {
   let ran = 100;
-  const pauses = new Pauses(() => ran, 0);
+  const pauses = new Pauses({ cpuMs: () => ran }, 0);
   ran = 0;
   assert.equal(pauses.passed(2500), 0);
 });
 
 Deno.test("nothing is left out where the time is not known", () => {
-  assert.equal(new Pauses(undefined, 0).passed(60_000), 0);
+  assert.equal(new Pauses({}, 0).passed(60_000), 0);
+});
+
+Deno.test("time is left out as far as the guest's processors waited for the host's", () => {
+  // 64 processors of a guest share two of the host's.
+  let [ran, waited] = [0, 0];
+  const times = { cpuMs: () => ran, waitMs: () => waited };
+  const pauses = new Pauses(times, 0);
+  let sum = 0;
+  for (let now = 500; now <= 64_000; now += 500) {
+    ran += 2 * 500;
+    waited += 62 * 500;
+    sum += pauses.passed(now);
+  }
+  assert.equal(Math.round(64_000 - sum), 2000);
 });

@@ -38,6 +38,7 @@ export interface TracerSession {
   readonly key?: string | undefined;
   /** How long the guest's process has been running, ms; see Session. */
   readonly cpuMs?: () => number;
+  readonly waitMs?: () => number;
 }
 
 /** The result of one poll. */
@@ -106,6 +107,8 @@ export class SealedTracer {
   readonly presence: Presence;
   /** How long the guest's process has been running, ms; see Session. */
   readonly cpuMs: (() => number) | undefined;
+  /** How long its processors have waited to run, ms; see Session. */
+  readonly waitMs: (() => number) | undefined;
   #trace: RunningTrace | undefined;
   #commandMs = COMMAND_MS;
   /** Problems found in the running trace, or else in the last one. */
@@ -114,6 +117,7 @@ export class SealedTracer {
   private constructor(session: TracerSession, page: ControlPage) {
     this.#session = session;
     this.cpuMs = session.cpuMs;
+    this.waitMs = session.waitMs;
     this.page = page;
     this.mailbox = new Mailbox(page);
     this.presence = new Presence(page, installedTexts(session)?.load());

@@ -30,6 +30,8 @@ export interface WatchedModule {
    * when that is not known.
    */
   readonly cpuMs?: (() => number) | undefined;
+  /** How long they have been waiting for one of the host's, ms. */
+  readonly waitMs?: (() => number) | undefined;
 }
 
 /** How the module was started, and the intervals of the checks. */
@@ -84,7 +86,7 @@ export class Watch {
     this.#nextCheck = now + (settings.checkMs ?? 5000);
     this.#nonce = module.page.u64(CONTROL.heartbeat_seen);
     this.#nonceSent = this.#answered = this.#switched = now;
-    this.#pauses = new Pauses(module.cpuMs, now);
+    this.#pauses = new Pauses(module, now);
   }
 
   /** Leaves out time in which the host did not let the guest run. */
