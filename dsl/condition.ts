@@ -4,6 +4,7 @@
  * @module
  */
 import type { Expression } from "../engine/query/expression.ts";
+import { expected } from "./errors.ts";
 
 declare const NEEDS: unique symbol;
 
@@ -63,7 +64,7 @@ export type NeedsOf<C extends readonly Condition<never>[]> = [C[number]] extends
 export function all<const C extends readonly Condition<never>[]>(
   ...conditions: C
 ): Condition<NeedsOf<C>> {
-  return new Condition({ op: "all", of: conditions.map((each) => each.node) });
+  return new Condition({ op: "all", of: conditions.map(nodeOf) });
 }
 
 /**
@@ -79,7 +80,7 @@ export function all<const C extends readonly Condition<never>[]>(
 export function any<const C extends readonly Condition<never>[]>(
   ...conditions: C
 ): Condition<NeedsOf<C>> {
-  return new Condition({ op: "any", of: conditions.map((each) => each.node) });
+  return new Condition({ op: "any", of: conditions.map(nodeOf) });
 }
 
 /**
@@ -94,4 +95,10 @@ export function any<const C extends readonly Condition<never>[]>(
  */
 export function not<F>(condition: Condition<F>): Condition<F> {
   return condition.not();
+}
+
+/** What no type checker has looked at may be anything. */
+function nodeOf(condition: Condition<never>): Expression {
+  if (condition instanceof Condition) return condition.node;
+  throw expected('a condition, such as duration.gt("1ms")', condition);
 }

@@ -57,3 +57,29 @@ const OWN = [new URL(".", import.meta.url).href];
 export function here(): SourcePlace | undefined {
   return callerPlace(new Error().stack, OWN);
 }
+
+/**
+ * The error about a value of a wrong kind, which only a script that no type
+ * checker has looked at can pass.
+ *
+ * @param what what was expected
+ */
+export function expected(what: string, value: unknown): CompileError {
+  const found = typeof value === "function"
+    ? `the function ${value.name}`
+    : typeof value === "object" && value !== null
+    ? `an object (${value.constructor?.name ?? "Object"})`
+    : String(value);
+  return new CompileError(`${what} is expected here, and not ${found}`, here());
+}
+
+/**
+ * The text, if it is one.
+ *
+ * @param value what the script passed
+ * @param what what was expected
+ */
+export function textOf(text: unknown, value: unknown, what: string): string {
+  if (typeof text === "string") return text;
+  throw expected(what, value);
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FunctionRef } from "../engine/query/spec.ts";
-import { here } from "./errors.ts";
+import { here, textOf } from "./errors.ts";
 import type { FunctionsByName, TracedFunction } from "./names/functions.ts";
 
 /**
@@ -43,6 +43,10 @@ export const kernel: FunctionsByName = new Proxy(Object.create(null), {
  */
 export function reference(what: TracedFunction<unknown> | string): FunctionRef {
   const at = here();
-  const name = typeof what === "string" ? what : what.name;
+  const name = textOf(
+    typeof what === "string" ? what : what?.name,
+    what,
+    'a function or an event by its name, such as sys_openat or "vfs_read"',
+  );
   return at === undefined ? { name } : { name, at };
 }

@@ -27,7 +27,7 @@ import { STATS, type StatsTable } from "../engine/passes/sinks/stats.ts";
 import { TOP } from "../engine/passes/sinks/top.ts";
 import type { Window } from "../engine/passes/windows.ts";
 import { Condition } from "./condition.ts";
-import { CompileError, here } from "./errors.ts";
+import { CompileError, expected, here, textOf } from "./errors.ts";
 import type { FieldRef } from "./fields.ts";
 import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";
@@ -128,6 +128,12 @@ export class Trace<
     test: Condition<F> | ((event: EventOf<F>) => boolean),
   ): Trace<F, K, W> {
     const at = here();
+    if (!(test instanceof Condition) && typeof test !== "function") {
+      throw expected(
+        'a condition, such as duration.gt("1ms"), or a function',
+        test,
+      );
+    }
     const filter = test instanceof Condition
       ? { kind: "expression" as const, node: test.node }
       : {
@@ -365,7 +371,11 @@ export class Trace<
 }
 
 function path<F>(field: FieldRef<F> | string): string {
-  return typeof field === "string" ? field : field.path;
+  return textOf(
+    typeof field === "string" ? field : field?.path,
+    field,
+    'a field, such as comm or "next_comm"',
+  );
 }
 
 function moment<F>(when: When<F> | AbortSignal, what: string): Moment {
@@ -387,6 +397,9 @@ function moment<F>(when: When<F> | AbortSignal, what: string): Moment {
       test: when as (event: EventLike) => boolean,
       ...(at === undefined ? {} : { at }),
     };
+  }
+  if (!(when instanceof Trace)) {
+    throw expected('a time such as "5s", a number of events or an event', when);
   }
   const { source } = when.spec;
   if (source.kind === "events" && source.names.length === 1) {
