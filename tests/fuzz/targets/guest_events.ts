@@ -15,6 +15,7 @@ import type { Target } from "../target.ts";
 const TYPES = fixtureTypes({
   list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
   trace_event: { size: 8, members: { type: [0, "u32"] } },
+  tracepoint: { size: 16, members: { name: [0, "u64"] } },
   trace_event_class: {
     size: 32,
     members: { system: [0, "u64"], fields: [8, "list_head"] },
@@ -51,9 +52,10 @@ const TYPES = fixtureTypes({
       print_fmt: [40, "u64"],
       flags: [48, "u32"],
       data: [56, "u64"],
+      tp: [64, "u64"],
     },
   },
-});
+}, [["TRACE_EVENT_FL_TRACEPOINT", 1 << 4]]);
 
 /** A guest with some events; the last one is a system call's. */
 function guest(): FixtureGuest {
