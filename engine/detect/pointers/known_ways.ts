@@ -32,7 +32,7 @@ const MOST_RET_STACK = 4096;
 interface Entries {
   readonly table: string;
   readonly entry: string;
-  readonly member: string;
+  readonly members: readonly string[];
 }
 
 /** Members of struct module that lead to books about its sections. */
@@ -43,9 +43,13 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
       {
         table: "module_sect_attrs",
         entry: "module_sect_attr",
-        member: "address",
+        members: ["address"],
       },
-      { table: "module_sect_attrs", entry: "bin_attribute", member: "private" },
+      {
+        table: "module_sect_attrs",
+        entry: "bin_attribute",
+        members: ["private"],
+      },
     ],
   },
   {
@@ -54,7 +58,7 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
       {
         table: "module_notes_attrs",
         entry: "bin_attribute",
-        member: "private",
+        members: ["private"],
       },
     ],
   },
@@ -64,7 +68,7 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
       {
         table: "module_param_attrs",
         entry: "param_attribute",
-        member: "param",
+        members: ["param", "mattr.attr.name"],
       },
     ],
   },
@@ -180,12 +184,13 @@ function entriesOf(
   { types }: Kernel,
   entries: readonly Entries[],
 ): (offset: number) => boolean {
-  for (const { table, entry, member } of entries) {
+  for (const { table, entry, members } of entries) {
     const first = types.tryOffset(table, "attrs");
     const size = types.tryStruct(entry)?.size ?? 0;
-    const at = types.tryOffset(entry, member);
-    if (first === undefined || size === 0 || at === undefined) continue;
-    return (offset) => offset >= first && (offset - first) % size === at;
+    const places = members.map((member) => types.tryOffset(entry, member));
+    if (first === undefined || size === 0 || places[0] === undefined) continue;
+    return (offset) =>
+      offset >= first && places.includes((offset - first) % size);
   }
   return () => false;
 }
