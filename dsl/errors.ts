@@ -79,7 +79,11 @@ export function expected(what: string, value: unknown): CompileError {
  * @param value what the script passed
  * @param what what was expected
  */
-export function textOf(text: unknown, value: unknown, what: string): string {
+export function textExpected(
+  text: unknown,
+  value: unknown,
+  what: string,
+): string {
   if (typeof text === "string") return text;
   throw expected(what, value);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FunctionRef } from "../engine/query/spec.ts";
-import { here, textOf } from "./errors.ts";
+import { here, textExpected } from "./errors.ts";
 import type { FunctionsByName, TracedFunction } from "./names/functions.ts";
 
 /**
@@ -43,7 +43,7 @@ export const kernel: FunctionsByName = new Proxy(Object.create(null), {
  */
 export function reference(what: TracedFunction<unknown> | string): FunctionRef {
   const at = here();
-  const name = textOf(
+  const name = textExpected(
     typeof what === "string" ? what : what?.name,
     what,
     'a function or an event by its name, such as sys_openat or "vfs_read"',

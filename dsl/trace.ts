@@ -27,7 +27,7 @@ import { STATS, type StatsTable } from "../engine/passes/sinks/stats.ts";
 import { TOP } from "../engine/passes/sinks/top.ts";
 import type { Window } from "../engine/passes/windows.ts";
 import { Condition } from "./condition.ts";
-import { CompileError, expected, here, textOf } from "./errors.ts";
+import { CompileError, expected, here, textExpected } from "./errors.ts";
 import type { FieldRef } from "./fields.ts";
 import { reference } from "./functions.ts";
 import type { TracedFunction } from "./names/functions.ts";
@@ -371,7 +371,7 @@ export class Trace<
 }
 
 function path<F>(field: FieldRef<F> | string): string {
-  return textOf(
+  return textExpected(
     typeof field === "string" ? field : field?.path,
     field,
     'a field, such as comm or "next_comm"',
