@@ -75,10 +75,13 @@ async function main(key: string, target: string): Promise<void> {
   const done = new AbortController();
   let asked: Asked | undefined;
   let tellAsked: () => void = () => {};
+  /** What it has ended with, for whoever asks before it is gone. */
+  let last: Reply | undefined;
   const serving = serve(folder.socket, (request) => {
     if (request.do === "drain") collector.drain?.();
     if (request.do !== "finish") return { status: collector.status() };
     collector.stop();
+    if (last !== undefined) return last;
     return new Promise((reply) => {
       asked = { ...request, reply };
       tellAsked();
@@ -109,7 +112,7 @@ async function main(key: string, target: string): Promise<void> {
         asked?.graph ?? {},
       );
       say(JSON.stringify(result));
-      asked?.reply({ result });
+      last = { result };
       break;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -117,18 +120,25 @@ async function main(key: string, target: string): Promise<void> {
       const { result } = collector;
       if (asked !== undefined && result !== undefined) {
         // Only the file with the result is missing; whoever asked is told.
-        asked.reply({ result });
+        last = { result };
+        break;
+      }
+      // What it has collected is still there: the next `off` may name another
+      // place for it.
+      if (!(error instanceof HostWriteError) || ended) {
+        last = { error: message };
         break;
       }
       asked?.reply({ error: message });
-      // What it has collected is still there: the next `off` may name another
-      // place for it.
-      if (!(error instanceof HostWriteError) || ended) break;
       asked = undefined;
       await new Promise<void>((resolve) => tellAsked = resolve);
-      if (asked === undefined) break;
+      if (asked === undefined) {
+        last = { error: message };
+        break;
+      }
     }
   }
+  if (last !== undefined) asked?.reply(last);
   // The answer must be sent before the listener closes.
   await sleep(50);
   done.abort();
