@@ -157,7 +157,7 @@ function judgeInstance(
       varies: true,
       // The kernel holds it itself while it resizes or reads a buffer
       // (ring_buffer_resize, tracing_snapshot_instance_cond).
-      brief: true,
+      brief: kernel.memory.live,
       summary:
         `recording of ${name} is held off ${held} times, but nobody stopped it through Ftrace (stop_count is 0)`,
     });
@@ -203,7 +203,7 @@ function cpus(
       expected: "0 (tracing_cpumask has the CPU)",
       found: String(held),
       varies: true,
-      brief: true, // As above, for one CPU (ring_buffer_reset_cpu).
+      brief: kernel.memory.live, // As above (ring_buffer_reset_cpu).
       summary:
         `recording of ${name} is off on CPU ${cpu.cpu} (record_disabled is ${held}), though tracing_cpumask has it`,
     });

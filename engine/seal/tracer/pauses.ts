@@ -13,6 +13,12 @@ const WINDOW = 2000;
  */
 const MOST_RUN = 0.05;
 
+/**
+ * The share of the time in which a guest's processors want to run that they have
+ * to wait, from which on it is left out: a host that is busy is no reason.
+ */
+const STARVED = 0.8;
+
 /** How long a guest's processors have run, and have waited to run, ms. */
 export interface HostTimes {
   /** Absent when it is not known. */
@@ -43,8 +49,9 @@ export class Pauses {
 
   /**
    * How much of the time since the last call the guest stood still, ms, as far
-   * as that is known by now; of the time in which its processors waited to run,
-   * the share that they waited. It is to be called several times a second.
+   * as that is known by now; if its processors had to wait most of the time in
+   * which they wanted to run, that share. It is to be called several times a
+   * second.
    */
   passed(now: number): number {
     const passed = now - this.#from;
@@ -58,6 +65,8 @@ export class Pauses {
     this.#waited = waited;
     // A process that is gone has run for less than before: nobody paused it.
     if (more < 0) return 0;
-    return more <= MOST_RUN ? passed : passed * wait / (more + wait);
+    if (more <= MOST_RUN) return passed;
+    const share = wait / (more + wait);
+    return share < STARVED ? 0 : passed * share;
   }
 }

@@ -51,3 +51,14 @@ Deno.test("time is left out as far as the guest's processors waited for the host
   }
   assert.equal(Math.round(64_000 - sum), 2000);
 });
+
+Deno.test("a host that is busy is no pause", () => {
+  let [ran, waited] = [0, 0];
+  const times = { cpuMs: () => ran, waitMs: () => waited };
+  const pauses = new Pauses(times, 0);
+  for (let now = 500; now <= 60_000; now += 500) {
+    ran += 300;
+    waited += 700;
+    assert.equal(pauses.passed(now), 0);
+  }
+});
