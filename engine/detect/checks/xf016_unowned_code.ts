@@ -11,6 +11,9 @@ import { eachModule } from "../core/module_parts.ts";
 import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
 import type { Check } from "../core/check.ts";
 
+/** For how long one reading waits for memory to be unmapped, ms. */
+const LINGER = 250;
+
 /**
  * Checks for executable memory that none of the kernel's lists accounts for.
  */
@@ -72,10 +75,14 @@ export const unownedCode: Check = {
         });
       }
     }
+    const until = performance.now() + LINGER;
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
       const first = firstCode(kernel, start);
-      report.finding({
+      const tell = vanishes(kernel, start, until)
+        ? report.gone
+        : report.finding;
+      tell({
         severity: "critical",
         where: hex(start),
         address: start,
@@ -94,6 +101,19 @@ export const unownedCode: Check = {
     }
   },
 };
+
+/**
+ * Whether memory that is nobody's is unmapped soon, as that of a module that was
+ * just taken off the list is (free_module, after a grace period).
+ *
+ * @param until how long to look, as `performance.now()`
+ */
+function vanishes(kernel: Kernel, gva: bigint, until: number): boolean {
+  while (kernel.memory.live && performance.now() < until) {
+    if (kernel.space.tryTranslate(gva) === undefined) return true;
+  }
+  return false;
+}
 
 /**
  * The first bytes of a range's code, from the first byte that is not filler.

@@ -154,5 +154,8 @@ export async function renewedOnTerminal(guest: Guest): Promise<void> {
     counts.every((count, i) => i === 0 || count >= counts[i - 1]),
     JSON.stringify(shown),
   );
-  assert.match(texts.at(-1) ?? "", / events, 0 lost(, \d+ calls had not returned)?\r\n/);
+  assert.match(
+    texts.at(-1) ?? "",
+    / events, 0 lost(, \d+ calls had not returned)?\r\n/,
+  );
 }
