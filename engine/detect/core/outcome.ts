@@ -240,9 +240,7 @@ export function outcome(
     if (!inFlux.has(key)) inFlux.set(key, finding);
   }
   const sighted = readings.filter(isAlarming).length;
-  // A guest that changes all the time is read often, and shows more by chance.
-  const many = sighted > MOST_SIGHTINGS && 3 * sighted > readings.length;
-  if (findings.length === 0 && many) {
+  if (findings.length === 0 && sighted > MOST_SIGHTINGS) {
     unjudged.push({
       what: check.title,
       why:
