@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { variable } from "../../kernel/symbols/required.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
@@ -92,7 +93,7 @@ export const textBranches: Check = {
         });
         continue;
       }
-      found(report, way, from, to, to.module);
+      found(kernel, report, way, from, to, to.module);
     }
     eachModule(context, report, "text of module", (module, report) => {
       ofModule(context, report, context.moduleText(module), sites);
@@ -124,7 +125,7 @@ function ofModule(
       report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
     }
     if (!NOBODYS.includes(to.kind)) continue;
-    found(report, way, from, to, from.module);
+    found(kernel, report, way, from, to, from.module);
   }
 }
 
@@ -167,8 +168,24 @@ function isDetour(kernel: Kernel, { gva }: Kprobe, start: bigint): boolean {
   return copy?.calls === callback && copy.object === gva - BigInt(kp);
 }
 
+/**
+ * Whether the instruction is there at a second look. Reading all text takes a
+ * while, in which a busy guest sets and removes probes.
+ */
+function isStill({ memory, space }: Kernel, { from, bytes }: WayOut): boolean {
+  if (!memory.live) return true;
+  try {
+    const now = space.bytes(from, bytes.length);
+    return bytes.every((byte, i) => byte === now[i]);
+  } catch (error) {
+    if (error instanceof MemoryError) return false;
+    throw error;
+  }
+}
+
 /** @param module the module that the finding names as responsible */
 function found(
+  kernel: Kernel,
   report: Report,
   way: WayOut,
   from: CodeAt,
@@ -182,6 +199,7 @@ function found(
     target: way.target,
     found: hexDigits(way.bytes, " "),
     summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+    ...(isStill(kernel, way) ? {} : { brief: true }),
     ...(module === undefined ? {} : { module: module.name }),
   });
 }
