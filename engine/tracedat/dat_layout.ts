@@ -97,14 +97,15 @@ export function datLayout(header: DatHeader): DatLayout {
   const depth = at("funcgraph_entry", "depth", 8 + longSize);
   const calltime = at("funcgraph_exit", "calltime", 8 + 2 * longSize);
   const rettime = at("funcgraph_exit", "rettime", 16 + 2 * longSize);
-  const [any] = header.events;
+  // The common fields are the same in all formats.
+  const [one] = header.events;
   return {
     longSize,
     events,
     common: {
-      type: any?.common.find(({ name }) => name === COMMON.type.name) ??
+      type: one?.common.find(({ name }) => name === COMMON.type.name) ??
         COMMON.type,
-      pid: any?.common.find(({ name }) => name === COMMON.pid.name) ??
+      pid: one?.common.find(({ name }) => name === COMMON.pid.name) ??
         COMMON.pid,
     },
     trace: {

@@ -10,6 +10,13 @@ import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { KernelObject, listFrom } from "../../kernel/core/object.ts";
+import {
+  checkMembers,
+  checkSyscallTypes,
+  EVENT_MEMBERS,
+  FORMAT_MEMBERS,
+  USER_MEMBERS,
+} from "./event_members.ts";
 import type {
   EventField,
   EventFormat,
@@ -151,76 +158,6 @@ export class TraceEvents {
         `the format of ${event.system}:${event.name}: ${error.message}`,
       );
       return undefined;
-    }
-  }
-}
-
-/**
- * The members by which events are read. That one is missing is no damage of one
- * event: none of this kernel could be read.
- */
-const EVENT_MEMBERS: Members = {
-  trace_event_call: ["list", "class", "name", "tp", "event.type", "flags"],
-  trace_event_class: ["system"],
-  tracepoint: ["name"],
-};
-
-const FORMAT_MEMBERS: Members = {
-  trace_event_call: ["print_fmt"],
-  trace_event_class: ["fields"],
-  ftrace_event_field: [
-    "link",
-    "name",
-    "type",
-    "filter_type",
-    "offset",
-    "size",
-    "is_signed",
-  ],
-};
-
-type Members = Readonly<Record<string, readonly string[]>>;
-
-const SYSCALL_MEMBERS = ["name", "nb_args", "types", "args", "enter_fields"];
-
-/**
- * What a kernel says that records strings of system calls: the members came
- * together (trace_syscalls.c of 7.2.13; 6.12 has none of them).
- */
-const USER_MEMBERS = ["user_mask", "user_arg_size", "user_arg_is_str"] as const;
-
-/** @throws {KernelError} when the kernel lacks one of the members. */
-function checkMembers({ types }: Kernel, all: Members): void {
-  for (const [struct, members] of Object.entries(all)) {
-    for (const member of members) types.offset(struct, member);
-  }
-}
-
-/**
- * @throws {KernelError} when the events of system calls are not kept as in any
- * known kernel.
- */
-function checkSyscallTypes({ types, symbols }: Kernel): void {
-  types.offset("trace_event_call", "data");
-  for (const member of SYSCALL_MEMBERS) {
-    types.offset("syscall_metadata", member);
-  }
-  const missing = USER_MEMBERS.filter((name) =>
-    types.tryOffset("syscall_metadata", name) === undefined
-  );
-  if (missing.length > 0 && missing.length < USER_MEMBERS.length) {
-    throw new KernelError(
-      `this kernel's struct syscall_metadata has no ${
-        missing.join(" and no ")
-      }: what system-call events hold is not known to xftrace`,
-    );
-  }
-  for (const name of ["enter", "exit"]) {
-    if (symbols.tryAddress(`event_class_syscall_${name}`) === undefined) {
-      throw new KernelError(
-        "this kernel keeps the events of system calls where xftrace does not " +
-          `know: it has no symbol event_class_syscall_${name}`,
-      );
     }
   }
 }

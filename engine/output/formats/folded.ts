@@ -6,15 +6,9 @@
  * @module
  */
 import { shown } from "../../base/shown.ts";
-import type {
-  EventRun,
-  OutputSink,
-  TraceFormat,
-  TraceSource,
-  TraceWriter,
-} from "../writer.ts";
-import { noCalls } from "./call_names.ts";
-import { GuestStacks, type StackTime } from "./stack_times.ts";
+import type { OutputSink, TraceFormat } from "../writer.ts";
+import type { GuestStacks, StackTime } from "./stack_times.ts";
+import { StackWriter } from "./stack_writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
 const CHUNK = 65536;
@@ -26,43 +20,23 @@ export const FOLDED_FORMAT: TraceFormat = {
   writer: (sink) => new FoldedWriter(sink),
 };
 
-class FoldedWriter implements TraceWriter {
+class FoldedWriter extends StackWriter {
   readonly #sink: OutputSink;
-  readonly #guests = new Map<TraceSource, GuestStacks>();
   #chunk = "";
 
   constructor(sink: OutputSink) {
+    super(FOLDED_FORMAT.name);
     this.#sink = sink;
   }
 
-  begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
-    for (const source of sources) {
-      const guest = new GuestStacks(
-        source,
-        (stack, guest) => this.#line(stack, guest),
-      );
-      this.#guests.set(source, guest);
-    }
-  }
-
-  events({ source, columns, from, to }: EventRun): void {
-    this.#guests.get(source)!.times.take(columns, from, to);
-  }
-
-  lost(): void {
-    // A call whose entry or return is missing does not count.
-  }
-
-  end(): void {
-    let whole = 0;
-    for (const guest of this.#guests.values()) whole += guest.end();
-    if (whole === 0) throw noCalls(FOLDED_FORMAT.name);
+  override end(): void {
+    super.end();
     if (this.#chunk !== "") this.#sink(this.#chunk);
   }
 
-  #line(stack: StackTime, guest: GuestStacks): void {
+  protected override stack(stack: StackTime, guest: GuestStacks): void {
     const { functions, self } = stack;
-    let line = this.#guests.size > 1 ? `${frame(guest.target)};` : "";
+    let line = this.several ? `${frame(guest.target)};` : "";
     line += frame(guest.thread(stack));
     for (let i = functions.length - 1; i >= 0; i--) {
       line += `;${frame(guest.names.at(functions[i]))}`;

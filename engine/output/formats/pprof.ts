@@ -13,15 +13,9 @@ import {
   type SampleInput,
   StringTable,
 } from "pprof-format";
-import type {
-  EventRun,
-  OutputSink,
-  TraceFormat,
-  TraceSource,
-  TraceWriter,
-} from "../writer.ts";
-import { noCalls } from "./call_names.ts";
-import { GuestStacks, type StackTime } from "./stack_times.ts";
+import type { EventRun, OutputSink, TraceFormat } from "../writer.ts";
+import type { GuestStacks, StackTime } from "./stack_times.ts";
+import { StackWriter } from "./stack_writer.ts";
 
 /** Samples are encoded in batches of this many. */
 const BATCH = 4096;
@@ -36,9 +30,8 @@ export const PPROF: TraceFormat = {
   writer: (sink) => new PprofWriter(sink),
 };
 
-class PprofWriter implements TraceWriter {
+class PprofWriter extends StackWriter {
   readonly #sink: OutputSink;
-  readonly #guests = new Map<TraceSource, GuestStacks>();
   /** For each guest, by a function's index: its id in the profile, from 1. */
   readonly #ids = new Map<GuestStacks, number[]>();
   readonly #strings = new StringTable();
@@ -52,47 +45,32 @@ class PprofWriter implements TraceWriter {
   #last = NaN;
 
   constructor(sink: OutputSink) {
+    super(PPROF.name);
     this.#sink = sink;
   }
 
-  begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
-    for (const source of sources) {
-      const guest = new GuestStacks(
-        source,
-        (stack, guest) => this.#sample(stack, guest),
-      );
-      this.#guests.set(source, guest);
-      this.#ids.set(guest, []);
-    }
-  }
-
-  events({ source, columns, from, to }: EventRun): void {
-    this.#guests.get(source)!.times.take(columns, from, to);
+  override events(run: EventRun): void {
+    super.events(run);
+    const { columns, from, to } = run;
     const epoch = Number(columns.epoch);
     if (this.#first !== this.#first) this.#first = epoch + columns.ts[from];
     this.#last = epoch + columns.ts[to - 1];
   }
 
-  lost(): void {
-    // A call whose entry or return is missing does not count.
-  }
-
-  end(): void {
-    let whole = 0;
-    for (const guest of this.#guests.values()) whole += guest.end();
-    if (whole === 0) throw noCalls(PPROF.name);
+  override end(): void {
+    super.end();
     this.#encodeSamples();
     this.#parts.push(this.#rest());
     this.#passOn();
   }
 
-  #sample(stack: StackTime, guest: GuestStacks): void {
+  protected override stack(stack: StackTime, guest: GuestStacks): void {
     const text = (key: string, value: string) => ({
       key: this.#strings.dedup(key),
       str: this.#strings.dedup(value),
     });
     const label = [text("thread", guest.thread(stack))];
-    if (this.#guests.size > 1) label.push(text("target", guest.target));
+    if (this.several) label.push(text("target", guest.target));
     this.#samples.push({
       locationId: stack.functions.map((index) => this.#location(guest, index)),
       value: [stack.calls, stack.self],
@@ -102,7 +80,9 @@ class PprofWriter implements TraceWriter {
   }
 
   #location(guest: GuestStacks, index: number): number {
-    return this.#ids.get(guest)![index] ??= this.#functions.push({
+    let ids = this.#ids.get(guest);
+    if (ids === undefined) this.#ids.set(guest, ids = []);
+    return ids[index] ??= this.#functions.push({
       name: this.#strings.dedup(guest.names.at(index)),
       gva: guest.address(index),
     });

@@ -6,7 +6,7 @@
  */
 import type { RecordBytes } from "../text/record.ts";
 import { type EventText, formatPieces } from "./event_text.ts";
-import type { PrintArg } from "./print_args.ts";
+import type { PrintArg } from "./print_arg.ts";
 import { readNumber } from "./print_values.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 

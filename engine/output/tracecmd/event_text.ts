@@ -12,11 +12,8 @@ import {
   printNumber,
   withStar,
 } from "./c_printf.ts";
-import {
-  type FormatAndArgs,
-  parseFormatArgs,
-  type PrintArg,
-} from "./print_args.ts";
+import type { PrintArg } from "./print_arg.ts";
+import { type FormatAndArgs, parseFormatArgs } from "./print_args.ts";
 import { UnreadableFormat } from "./print_tokens.ts";
 import { pointerLength, printPointer } from "./pointer_text.ts";
 import { dynamicPlace, PrintValues, readNumber } from "./print_values.ts";

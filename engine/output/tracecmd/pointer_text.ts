@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { PrintArg } from "./print_args.ts";
+import type { PrintArg } from "./print_arg.ts";
 import {
   anyField,
   dynamicPlace,

@@ -7,7 +7,13 @@
  * @module
  */
 import type { DatEvent, DatField } from "../../tracedat/format_file.ts";
-import { castValue, numberOfText, operate } from "./print_numbers.ts";
+import {
+  FUNCTIONS,
+  type NamedValue,
+  type OpArg,
+  type PrintArg,
+} from "./print_arg.ts";
+import { constantText, folded } from "./print_constants.ts";
 import {
   END,
   type PrintToken,
@@ -15,75 +21,6 @@ import {
   type TokenType,
   UnreadableFormat,
 } from "./print_tokens.ts";
-
-/** A value of a list of flags or symbols, and its name. */
-export interface NamedValue {
-  readonly value: string;
-  readonly name: string;
-}
-
-/** An expression. */
-export type PrintArg =
-  | { readonly kind: "none" }
-  | { readonly kind: "atom"; readonly text: string }
-  /** A text that an entry of `trace_printk` holds. */
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "field"; readonly name: string }
-  | { readonly kind: "cast"; readonly type: string; readonly item: PrintArg }
-  | OpArg
-  | {
-    readonly kind: "flags";
-    readonly value: PrintArg;
-    readonly delimiter: string;
-    readonly names: readonly NamedValue[];
-  }
-  | {
-    readonly kind: "symbol";
-    readonly value: PrintArg;
-    readonly names: readonly NamedValue[];
-  }
-  | {
-    readonly kind: "hex";
-    readonly value: PrintArg;
-    readonly size: PrintArg;
-    readonly spaces: boolean;
-  }
-  | {
-    readonly kind: "array";
-    readonly value: PrintArg;
-    readonly count: PrintArg;
-    readonly size: PrintArg;
-  }
-  | {
-    readonly kind: "string" | "bitmask" | "cpumask";
-    readonly name: string;
-  }
-  | {
-    readonly kind: "dynamic" | "dynamicLength";
-    readonly field: DatField;
-  }
-  | {
-    readonly kind: "call";
-    readonly name: string;
-    readonly args: readonly PrintArg[];
-  };
-
-/** An operator with its operands; `left` is "none" for `-x`, `~x`, `!x`. */
-export interface OpArg {
-  readonly kind: "op";
-  readonly op: string;
-  left: PrintArg;
-  right: PrintArg;
-  prio: number;
-}
-
-/** Functions that are known, and how many arguments they take. */
-export const FUNCTIONS: Readonly<Record<string, number>> = {
-  jbd2_dev_to_name: 1,
-  jiffies_to_msecs: 1,
-  __le16_to_cpup: 1,
-  xen_hypercall_name: 1,
-};
 
 /** Nested expressions. */
 const MOST_DEPTH = 64;
@@ -510,53 +447,4 @@ class Parser {
   #next(): void {
     this.#token = this.#tokens.next();
   }
-}
-
-/** An operation on two numbers is done at once. */
-function folded(arg: PrintArg): PrintArg {
-  if (arg.kind !== "op") return arg;
-  arg.left = folded(arg.left);
-  arg.right = folded(arg.right);
-  if (arg.left.kind !== "atom" || arg.right.kind !== "atom") return arg;
-  if (arg.op === "?" || arg.op === ":" || arg.op === "[") return arg;
-  const value = operate(
-    arg.op,
-    numberOfText(arg.left.text),
-    numberOfText(arg.right.text),
-  );
-  return value === undefined ? arg : {
-    kind: "atom",
-    text: String(BigInt.asIntN(64, value)),
-  };
-}
-
-/** A constant of a list of names as text. */
-function constantText(arg: PrintArg): string {
-  switch (arg.kind) {
-    case "atom":
-      return arg.text;
-    case "cast":
-      return constantText(arg.item);
-    case "op":
-      return String(BigInt.asIntN(64, constant(arg)));
-    default:
-      throw new UnreadableFormat("no constant");
-  }
-}
-
-function constant(arg: PrintArg): bigint {
-  switch (arg.kind) {
-    case "none":
-      return 0n;
-    case "atom":
-      return numberOfText(arg.text);
-    case "cast":
-      return castValue(constant(arg.item), arg.type);
-    case "op": {
-      if (arg.op === "~") return BigInt.asUintN(64, ~constant(arg.right));
-      const value = operate(arg.op, constant(arg.left), constant(arg.right));
-      if (value !== undefined) return value;
-    }
-  }
-  throw new UnreadableFormat("no constant");
 }

@@ -7,7 +7,7 @@
 import type { DatEvent, DatField } from "../../tracedat/format_file.ts";
 import { type Conversion, printString } from "./c_printf.ts";
 import type { RecordBytes } from "../text/record.ts";
-import type { NamedValue, OpArg, PrintArg } from "./print_args.ts";
+import type { NamedValue, OpArg, PrintArg } from "./print_arg.ts";
 import { castValue, numberOfText, operate } from "./print_numbers.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
