@@ -113,5 +113,6 @@ export async function pollGuest(
     if (next === "stop") return "stopped";
     await sleep(next, signal);
   }
-  return "stopped";
+  // Whoever stops the polling may do so because the guest is gone.
+  return polling.alive() ? "stopped" : "guest gone";
 }

@@ -42,6 +42,21 @@ Deno.test("ends when the guest has ended, without another poll", async () => {
   assert.deepEqual([end, looks], ["guest gone", 2]);
 });
 
+Deno.test("who stops because the guest is gone hears that it is gone", async () => {
+  let stop = false;
+  const end = await pollGuest({
+    alive: () => !stop,
+    stopped: () => stop,
+    slowMs: 60_000,
+    poll: () => {
+      // The guest ends, and a command that has seen it stops the polling.
+      stop = true;
+      return 0;
+    },
+  });
+  assert.equal(end, "guest gone");
+});
+
 Deno.test("slow work is done on the first poll and then not before its time", async () => {
   let looks = 0;
   let slow = 0;

@@ -99,11 +99,11 @@ async function main(key: string, target: string): Promise<void> {
   });
   const why = await collector.run();
   for (;;) {
-    const reason = asked !== undefined
+    const reason = why !== "stopped"
+      ? goneReason(why)
+      : asked !== undefined
       ? "off"
-      : why === "stopped"
-      ? "the collector was asked to end"
-      : goneReason(why);
+      : "the collector was asked to end";
     say(reason);
     try {
       const result = await collector.finish(
