@@ -177,6 +177,8 @@ export class Proc {
    * when it is gone.
    */
   cpuMs(pid: number): number {
+    // The times of one that has ended stay until its parent asks for them.
+    if (this.startTime(pid) === undefined) return 0;
     return this.#threadsMs(pid, 0) ?? this.#ticksMs(pid);
   }
 

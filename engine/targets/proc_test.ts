@@ -35,3 +35,12 @@ Deno.test("a process that is gone has not run", () => {
   using fake = new FakeProc();
   assert.equal(fake.proc.cpuMs(100), 0);
 });
+
+Deno.test("one that has ended and is not waited for is gone", () => {
+  using fake = new FakeProc();
+  fake.add(100, { args: ["qemu"] });
+  schedstat(`${fake.root}/100`, 100, 5_000_000);
+  const rest = Array.from({ length: 40 }, () => "0").join(" ");
+  writeFileSync(`${fake.root}/100/stat`, `100 (qemu) Z ${rest}\n`);
+  assert.equal(fake.proc.cpuMs(100), 0);
+});

@@ -63,8 +63,8 @@ export class Pauses {
     this.#from = now;
     this.#ran = ran;
     this.#waited = waited;
-    // A process that is gone has run for less than before: nobody paused it.
-    if (more < 0) return 0;
+    // A process that is gone has never run, as it seems: nobody paused it.
+    if (more < 0 || ran === 0) return 0;
     if (more <= MOST_RUN) return passed;
     const share = wait / (more + wait);
     return share < STARVED ? 0 : passed * share;
