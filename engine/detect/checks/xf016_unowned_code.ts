@@ -9,10 +9,8 @@ import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
 import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
+import { givenBack } from "../reading/given_back.ts";
 import type { Check } from "../core/check.ts";
-
-/** For how long one reading waits for memory to be unmapped, ms. */
-const LINGER = 250;
 
 /**
  * Checks for executable memory that none of the kernel's lists accounts for.
@@ -75,13 +73,11 @@ export const unownedCode: Check = {
         });
       }
     }
-    const until = performance.now() + LINGER;
+    const isGivenBack = givenBack(kernel);
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
       const first = firstCode(kernel, start);
-      const tell = vanishes(kernel, start, until)
-        ? report.gone
-        : report.finding;
+      const tell = isGivenBack(start) ? report.gone : report.finding;
       tell({
         severity: "critical",
         where: hex(start),
@@ -101,19 +97,6 @@ export const unownedCode: Check = {
     }
   },
 };
-
-/**
- * Whether memory that is nobody's is unmapped soon, as that of a module that was
- * just taken off the list is (free_module, after a grace period).
- *
- * @param until how long to look, as `performance.now()`
- */
-function vanishes(kernel: Kernel, gva: bigint, until: number): boolean {
-  while (kernel.memory.live && performance.now() < until) {
-    if (kernel.space.tryTranslate(gva) === undefined) return true;
-  }
-  return false;
-}
 
 /**
  * The first bytes of a range's code, from the first byte that is not filler.
