@@ -77,9 +77,8 @@ export const unownedCode: Check = {
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
       const first = firstCode(kernel, start);
-      const tell = isGivenBack(start) ? report.gone : report.finding;
-      tell({
-        severity: "critical",
+      const found = {
+        severity: "critical" as const,
         where: hex(start),
         address: start,
         found: hexDigits(first, " "),
@@ -93,7 +92,9 @@ export const unownedCode: Check = {
             : `module ${module.name}, which the module list does not show`
         }`,
         ...(module === undefined ? {} : { module: module.name }),
-      });
+      };
+      if (isGivenBack(start)) report.gone(found);
+      else report.finding(found);
     }
   },
 };

@@ -1,9 +1,15 @@
 /**
- * Waits for executable memory that the kernel is about to give back.
+ * Waits for executable memory that is nobody's for a moment: the kernel is about
+ * to give it back, or to list the module that it is for.
  *
  * @module
  */
+import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import {
+  listedModules,
+  readModules,
+} from "../../kernel/objects/module_views.ts";
 import { isTraps } from "../core/traps.ts";
 
 /** For how long a reading waits at least, ms. */
@@ -15,8 +21,9 @@ const LEAST = 250;
 const MOST = 1500;
 /** After how long without a wait in vain that begins anew, ms. */
 const ANEW = 3000;
-/** Time between two looks, ms. */
+/** Time between the first two looks, and between the last ones, ms. */
 const LOOK = 5;
+const LAST_LOOK = 100;
 
 /**
  * Until when readings of a guest wait. One that has found something for good is
@@ -47,10 +54,11 @@ const patiences = new WeakMap<Kernel, Patience>();
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Tells for one reading whether memory that is nobody's is given back soon, as
- * that of a module that was just taken off the list is (free_module, after a
- * grace period): unmapped, or filled with traps for the next module (mm/execmem.c,
- * since Linux 6.13). What a recording holds stays.
+ * Tells for one reading whether memory that is nobody's is so only for a moment.
+ * That of a module which was just taken off the list is unmapped after a grace
+ * period (free_module), or filled with traps for the next module (mm/execmem.c,
+ * since Linux 6.13); that of a new one is filled before the module is listed.
+ * What a recording holds stays.
  */
 export function givenBack(kernel: Kernel): (gva: bigint) => boolean {
   if (!kernel.memory.live) return () => false;
@@ -58,15 +66,41 @@ export function givenBack(kernel: Kernel): (gva: bigint) => boolean {
   patiences.set(kernel, patience);
   const began = performance.now();
   const until = patience.until(began);
-  return (gva) => {
-    for (;;) {
-      if (
-        kernel.space.tryTranslate(gva) === undefined || isTraps(kernel, gva)
-      ) return true;
-      if (performance.now() >= until) break;
-      Atomics.wait(nobody, 0, 0, LOOK);
+  const answers = new Map<bigint, boolean>();
+  const wait = (gva: bigint) => {
+    for (let look = LOOK;; look = Math.min(2 * look, LAST_LOOK)) {
+      if (isGiven(kernel, gva)) return true;
+      const now = performance.now();
+      if (now >= until) {
+        patience.inVain(began, now);
+        return false;
+      }
+      Atomics.wait(nobody, 0, 0, Math.min(look, until - now));
     }
-    patience.inVain(began, performance.now());
-    return false;
   };
+  return (gva) => {
+    const answer = answers.get(gva) ?? wait(gva);
+    answers.set(gva, answer);
+    return answer;
+  };
+}
+
+/** Whether memory is given back now, or the text of a module on the list. */
+function isGiven(kernel: Kernel, gva: bigint): boolean {
+  return kernel.space.tryTranslate(gva) === undefined || isTraps(kernel, gva) ||
+    isListed(kernel, gva);
+}
+
+function isListed(kernel: Kernel, gva: bigint): boolean {
+  try {
+    return readModules(kernel, listedModules(kernel)).some(({ text }) =>
+      text.some(({ start, end }) => start <= gva && gva < end)
+    );
+  } catch (error) {
+    // The list changes, or does not hold together: that is another's matter.
+    if (error instanceof KernelError || error instanceof MemoryError) {
+      return false;
+    }
+    throw error;
+  }
 }
