@@ -73,7 +73,7 @@ export const unownedCode: Check = {
         });
       }
     }
-    const isGivenBack = givenBack(kernel);
+    const isGivenBack = givenBack(context);
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
       const first = firstCode(kernel, start);

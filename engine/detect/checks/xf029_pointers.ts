@@ -34,7 +34,7 @@ export const foreignPointers: Check = {
       report.passing("pointers to foreign code", why);
     }
     const told = new Map<string, number>();
-    const isGivenBack = givenBack(context.kernel);
+    const isGivenBack = givenBack(context);
     for (const reference of references) {
       const owner = ownerOf(reference.suspect);
       const count = (told.get(owner) ?? 0) + 1;

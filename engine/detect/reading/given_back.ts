@@ -8,8 +8,10 @@ import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
   listedModules,
+  type ModuleView,
   readModules,
 } from "../../kernel/objects/module_views.ts";
+import type { CheckContext } from "../core/context.ts";
 import { isTraps } from "../core/traps.ts";
 
 /** For how long a reading waits at least, ms. */
@@ -60,7 +62,9 @@ const nobody = new Int32Array(new SharedArrayBuffer(4));
  * since Linux 6.13); that of a new one is filled before the module is listed.
  * What a recording holds stays.
  */
-export function givenBack(kernel: Kernel): (gva: bigint) => boolean {
+export function givenBack(
+  { kernel, code }: CheckContext,
+): (gva: bigint) => boolean {
   if (!kernel.memory.live) return () => false;
   const patience = patiences.get(kernel) ?? new Patience();
   patiences.set(kernel, patience);
@@ -69,7 +73,7 @@ export function givenBack(kernel: Kernel): (gva: bigint) => boolean {
   const answers = new Map<bigint, boolean>();
   const wait = (gva: bigint) => {
     for (let look = LOOK;; look = Math.min(2 * look, LAST_LOOK)) {
-      if (isGiven(kernel, gva)) return true;
+      if (isGiven(kernel, gva, code.modules)) return true;
       const now = performance.now();
       if (now >= until) {
         patience.inVain(began, now);
@@ -85,15 +89,26 @@ export function givenBack(kernel: Kernel): (gva: bigint) => boolean {
   };
 }
 
-/** Whether memory is given back now, or the text of a module on the list. */
-function isGiven(kernel: Kernel, gva: bigint): boolean {
+/** Whether memory is given back now, or the text of a module that is new. */
+function isGiven(
+  kernel: Kernel,
+  gva: bigint,
+  before: readonly ModuleView[],
+): boolean {
   return kernel.space.tryTranslate(gva) === undefined || isTraps(kernel, gva) ||
-    isListed(kernel, gva);
+    isNewModules(kernel, gva, before);
 }
 
-function isListed(kernel: Kernel, gva: bigint): boolean {
+/** What a module claims that was there before has been judged already. */
+function isNewModules(
+  kernel: Kernel,
+  gva: bigint,
+  before: readonly ModuleView[],
+): boolean {
   try {
-    return readModules(kernel, listedModules(kernel)).some(({ text }) =>
+    const known = new Set(before.map((module) => module.gva));
+    const added = listedModules(kernel).filter((module) => !known.has(module));
+    return readModules(kernel, added).some(({ text }) =>
       text.some(({ start, end }) => start <= gva && gva < end)
     );
   } catch (error) {
