@@ -9,7 +9,7 @@ import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
 import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
-import { givenBack } from "../reading/given_back.ts";
+import { givenBack } from "../core/given_back.ts";
 import type { Check } from "../core/check.ts";
 
 /**

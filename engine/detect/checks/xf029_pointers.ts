@@ -5,7 +5,7 @@
  */
 import type { Suspect } from "../pointers/suspects.ts";
 import { type Reference, sweep } from "../pointers/sweep.ts";
-import { givenBack } from "../reading/given_back.ts";
+import { givenBack } from "../core/given_back.ts";
 import { partAt } from "../core/module_parts.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Check } from "../core/check.ts";

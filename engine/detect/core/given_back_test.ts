@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ModuleGuest } from "../core/module_fixture.ts";
+import { ModuleGuest } from "./module_fixture.ts";
 import { givenBack, Patience } from "./given_back.ts";
 
 Deno.test("a second reading waits for longer, and a later one does not", () => {

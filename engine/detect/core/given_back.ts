@@ -11,8 +11,8 @@ import {
   type ModuleView,
   readModules,
 } from "../../kernel/objects/module_views.ts";
-import type { CheckContext } from "../core/context.ts";
-import { isTraps } from "../core/traps.ts";
+import type { CheckContext } from "./context.ts";
+import { isTraps } from "./traps.ts";
 
 /** For how long a reading waits at least, ms. */
 const LEAST = 250;
