@@ -13,16 +13,39 @@ import {
   vmlinuzOf,
 } from "./support_fixture.ts";
 import { modulesOf } from "./text_fixture.ts";
+import { Guest } from "../../../lab/mod.ts";
 import { attachTo, bootGuest, KERNELS } from "../support_fixture.ts";
 
-/** The others are in the long suite. */
-const USUAL = ["nokaslr"];
-const MORE = ["nopti", "mitigations=off", "retbleed=off", "nokaslr nopti"];
+/** A processor with Meltdown, and one with Retbleed, by QEMU's names. */
+const [INTEL, AMD] = ["Skylake-Server", "EPYC-Rome"];
+
+/** Parameters and processors; the others are in the long suite. */
+const USUAL: readonly (readonly [string, string?])[] = [
+  ["nokaslr"],
+  ["mitigations=off", INTEL],
+  ["", INTEL],
+];
+const MORE: typeof USUAL = [
+  ...["nopti", "mitigations=off", "retbleed=off", "nokaslr nopti"].map((
+    parameters,
+  ) => [parameters] as const),
+  ...["retbleed=off", "nopti nokaslr"].map((
+    parameters,
+  ) => [parameters, INTEL] as const),
+  ...["", "mitigations=off", "retbleed=off"].map((
+    parameters,
+  ) => [parameters, AMD] as const),
+];
 
 for (const kernel of KERNELS) {
-  for (const parameters of LONG ? [...USUAL, ...MORE] : USUAL) {
-    Deno.test(`nothing is found in a ${kernel} guest with ${parameters}`, async () => {
-      await using guest = await bootGuest(kernel, parameters);
+  for (const [append, cpu] of LONG ? [...USUAL, ...MORE] : USUAL) {
+    const how = [append, cpu ?? ""].join(" on ").replace(/^ | on $/g, "");
+    Deno.test(`nothing is found in a ${kernel} guest, ${how}`, async () => {
+      await using guest = await Guest.boot({
+        kernel,
+        append,
+        ...(cpu === undefined ? {} : { cpu }),
+      });
       using session = attachTo(guest);
       await blameGuest(guest, async () => {
         assertClean(await check(session.kernel));
