@@ -27,7 +27,12 @@ import {
   WORD,
   WordsRead,
 } from "./searched_memory.ts";
-import { leaveOutScan, wordsOf, type WordsOfHook } from "./words.ts";
+import {
+  leaveOutScan,
+  leaveOutSweep,
+  wordsOf,
+  type WordsOfHook,
+} from "./words.ts";
 import { type Trial, Trials } from "./trials.ts";
 import { again, Workshop } from "./workshop.ts";
 
@@ -223,9 +228,11 @@ export class Searcher {
       else await this.#run(made, whole);
       this.#memory.watch(undefined);
       if (locating) leaveOutScan(this.#memory, seen);
+      else leaveOutSweep(this.#memory, seen);
       return seen;
     };
-    const common = locating || made.hook.check === COMMON
+    const { check, modules } = made.hook;
+    const common = locating || check === COMMON || modules === true
       ? new WordsRead()
       : this.#common();
     const own = (gpa: number) => !shop.itself.has(gpa) && !common.has(gpa);

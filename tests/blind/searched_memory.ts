@@ -182,7 +182,8 @@ const MEMBER_BYTES = 16;
 export class WordsRead {
   /** Read alone, as a member or a pointer. */
   readonly alone = new Set<number>();
-  readonly #bulk = new Map<number, number>();
+  /** Lengths of the longer reads, by the first word. */
+  readonly #bulk = new Map<number, Set<number>>();
   #tables: WordsRead | undefined;
 
   /** The words of page tables that were read on the way to others. */
@@ -193,10 +194,10 @@ export class WordsRead {
   add(gpa: number, length: number): void {
     const first = gpa - gpa % WORD;
     if (length > MEMBER_BYTES) {
-      this.#bulk.set(
-        first,
-        Math.max(this.#bulk.get(first) ?? 0, gpa + length - first),
-      );
+      const lengths = this.#bulk.get(first);
+      if (lengths === undefined) {
+        this.#bulk.set(first, new Set([gpa + length - first]));
+      } else lengths.add(gpa + length - first);
       return;
     }
     for (let at = first; at < gpa + length; at += WORD) this.alone.add(at);
@@ -210,10 +211,11 @@ export class WordsRead {
   }
   #long: ReadonlySet<number> | undefined;
 
-  /** Leaves out what another reader read along with many others. */
+  /** Leaves out the longer reads that another reader has made too. */
   leaveOut(other: WordsRead): void {
-    for (const [first, length] of other.#bulk) {
-      if ((this.#bulk.get(first) ?? 0) <= length) this.#bulk.delete(first);
+    for (const [first, lengths] of other.#bulk) {
+      const own = this.#bulk.get(first);
+      for (const length of lengths) own?.delete(length);
     }
   }
 
@@ -223,10 +225,12 @@ export class WordsRead {
    */
   bulk(from: number, to: number): Set<number> {
     const found = new Set<number>();
-    for (const [first, length] of this.#bulk) {
-      if (length < from || length >= to) continue;
-      for (let at = first; at < first + length; at += WORD) {
-        if (!this.alone.has(at)) found.add(at);
+    for (const [first, lengths] of this.#bulk) {
+      for (const length of lengths) {
+        if (length < from || length >= to) continue;
+        for (let at = first; at < first + length; at += WORD) {
+          if (!this.alone.has(at)) found.add(at);
+        }
       }
     }
     return found;
