@@ -31,6 +31,7 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
   readonly ranges: readonly GpaRange[];
   readonly #data: readonly GpaRange[];
   readonly #parts: readonly Part[];
+  #only: readonly GpaRange[] | undefined;
   #seen: WordsRead | undefined;
   #bytesRead = 0;
   #most = Infinity;
@@ -51,7 +52,21 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
   }
 
   dataRanges(): GpaRange[] {
-    return [...this.#data];
+    return [...this.#only ?? this.#data];
+  }
+
+  /**
+   * From now on, pages are all that holds data, for readers of all memory: those
+   * of some words. `undefined`: all memory does.
+   */
+  only(gpas: Iterable<number> | undefined): void {
+    if (gpas === undefined) {
+      this.#only = undefined;
+      return;
+    }
+    const pages = new Set([...gpas].map((gpa) => Math.floor(gpa / PAGE)));
+    this.#only = [...pages].sort((a, b) => a - b)
+      .map((page) => ({ start: page * PAGE, end: (page + 1) * PAGE }));
   }
 
   /** No views: every read is to be seen. */

@@ -72,7 +72,7 @@ export function sweep(context: CheckContext): Swept {
   const unjudged: string[] = [];
   if (more) unjudged.push(`more than ${MOST_HITS} words lead there`);
   if (unread > 0) unjudged.push(`${unread} bytes of memory cannot be read`);
-  const holders = new Holders(context);
+  const holders = new Holders(context, hits.map(({ gpa }) => gpa));
   const own = ownPages(context, all, holders);
   const outside: { hit: WordHit; holder: Holder }[] = [];
   let untold = 0;
