@@ -9,18 +9,17 @@
  *
  * @module
  */
-import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { mapleNodes } from "../../kernel/core/maple_tree.ts";
 import { readable } from "../../kernel/core/present.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { listedLeaders, threadsOf } from "../../kernel/objects/tasks.ts";
-import { moduleSections } from "../../kernel/patching/module_sections.ts";
 import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { SlabObject } from "../../kernel/objects/slab_objects.ts";
 import { vmapAreas } from "../../kernel/objects/stack_areas.ts";
 import type { Holder } from "./holders.ts";
+import { boundsOfModules, isIn, ownBooks } from "./own_books.ts";
 import { TracedPages } from "./traced_pages.ts";
 
 /** FTRACE_RETFUNC_DEPTH entries, or SHADOW_STACK_SIZE since 6.11. */
@@ -28,11 +27,6 @@ const RET_STACK_ENTRIES = 50;
 const MOST_RET_STACK = 4096;
 /** Larger than a task's stack is. */
 const MOST_STACK = 1n << 16n;
-/** More bytes than the list of a module's functions has. */
-const MOST_LIST = 1 << 20;
-/** Sections are aligned to no more bytes than these. */
-const PADDING = 64;
-const WORD = 8;
 
 /** A table of what sysfs shows, and where its entries hold an address. */
 interface Entries {
@@ -97,9 +91,6 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
   },
 ];
 
-/** Sections that list places in a module's code, also in its init code. */
-const LISTS = new Set(["__mcount_loc", "__patchable_function_entries"]);
-
 /** Memory that holds addresses of code and never leads to it. */
 export class KnownWays {
   readonly #kernel: Kernel;
@@ -123,7 +114,7 @@ export class KnownWays {
     this.#kernel = kernel;
     this.#traced = new TracedPages(kernel);
     this.#ranges = joined([
-      ...variables(kernel),
+      ...boundsOfModules(kernel),
       ...modules.flatMap((module) => ownBooks(kernel, module)),
     ]);
     for (const { gva } of modules) {
@@ -277,82 +268,6 @@ function vmsOf(kernel: Kernel, areas: ReadonlySet<bigint>): Set<bigint> {
 }
 
 /**
- * What a module's own memory says of its init code, which was freed when it was
- * loaded: another module may lie there now.
- */
-function ownBooks(kernel: Kernel, { gva, ranges }: ModuleView): GvaRange[] {
-  const found: GvaRange[] = [];
-  const init = kernel.types.tryOffset("module", "init");
-  if (init !== undefined) {
-    const start = gva + BigInt(init);
-    found.push({ start, end: start + 8n });
-  }
-  let sections: { name: string; address: bigint }[] = [];
-  try {
-    sections = moduleSections(kernel, gva);
-  } catch (error) {
-    // Hidden modules have none, and XF024 says so of others.
-    if (!isAboutGuest(error)) throw error;
-  }
-  const starts = sections.map(({ address }) => address);
-  for (const { name, address } of sections) {
-    if (!LISTS.has(name)) continue;
-    const own = ranges.find(({ start, end }) =>
-      address >= start && address < end
-    );
-    if (own === undefined) continue;
-    const next = starts.filter((at) => at > address)
-      .reduce((least, at) => at < least ? at : least, own.end);
-    const end = next < own.end ? next : own.end;
-    const list = { start: address, end };
-    if (isList(kernel, list)) found.push(list);
-  }
-  return found;
-}
-
-/**
- * Whether memory is a list of places in modules' code, and nothing else, by
- * ascending address: a section that is said to lie elsewhere is none.
- */
-function isList(kernel: Kernel, { start, end }: GvaRange): boolean {
-  const size = Number(end - start);
-  if (size > MOST_LIST) return false;
-  const bytes = readable(() => kernel.space.bytes(start, size));
-  if (bytes === undefined) return false;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  let count = 0;
-  let before = 0n;
-  for (let at = 0; at + 8 <= size; at += 8) {
-    const word = view.getBigUint64(at, true);
-    if (word === 0n) {
-      // What follows is padding up to the next section.
-      return count > 1 && size - at < PADDING &&
-        bytes.subarray(at).every((byte) => byte === 0);
-    }
-    if (word <= before || !isIn(kernel.moduleRegion, word)) return false;
-    before = word;
-    count++;
-  }
-  return count > 1;
-}
-
-/** Variables that hold bounds of modules' memory. */
-function variables(kernel: Kernel): GvaRange[] {
-  return ["mod_tree", "module_addr_min", "module_addr_max"].flatMap((name) => {
-    const start = kernel.symbols.tryAddress(name);
-    const size = start === undefined
-      ? undefined
-      : kernel.symbols.lookup(start)?.size;
-    if (start === undefined || size === undefined) return [];
-    // The next symbol tells where it ends, if it was not renamed.
-    const own = name === "mod_tree"
-      ? kernel.types.tryStruct("mod_tree_root")?.size ?? size
-      : WORD;
-    return [{ start, end: start + BigInt(Math.min(size, own)) }];
-  });
-}
-
-/**
  * Where tasks keep the functions that function_graph saw them enter: objects of
  * their own, as large as such a stack; with the stack of each task.
  */
@@ -372,10 +287,6 @@ function returnStacks(kernel: Kernel): Map<bigint, bigint> {
   return found;
 }
 
-function isIn(range: GvaRange | undefined, gva: bigint): boolean {
-  return range !== undefined && gva >= range.start && gva < range.end;
-}
-
 function joined(ranges: readonly GvaRange[]): GvaRange[] {
   const sorted = ranges.toSorted((a, b) => a.start < b.start ? -1 : 1);
   const all: { start: bigint; end: bigint }[] = [];
@@ -386,9 +297,4 @@ function joined(ranges: readonly GvaRange[]): GvaRange[] {
     } else all.push({ start, end });
   }
   return all;
-}
-
-/** Whether an error is about what the guest holds. */
-function isAboutGuest(error: unknown): boolean {
-  return error instanceof KernelError || error instanceof MemoryError;
 }
