@@ -154,20 +154,22 @@ export function entriesIn(
     at = next;
   }
   if (at === committed) current.forEach(mark);
-  // How many entries follow one another from each place on.
+  // How many entries follow one another from each place on; what tells the time
+  // between two of them does not part them.
   const runs = new Uint16Array((end >>> 2) + 1);
-  const marked = new Uint8Array(runs.length);
   for (let o = end - 4; o >= data; o -= 4) {
-    if (!isEntry(view, o, end)) continue;
-    const next = nextOf(view, o, end);
-    runs[o >>> 2] = next >= end ? RUN : Math.min(RUN, runs[next >>> 2] + 1);
+    const is = isEntry(view, o, end);
+    if (!is && !isTime(view, o, end)) continue;
+    const after = runs[nextOf(view, o, end) >>> 2];
+    runs[o >>> 2] = Math.min(RUN, after + (is ? 1 : 0));
   }
+  const seen = new Uint8Array(runs.length);
   for (let o = data; o < end; o += 4) {
     if (runs[o >>> 2] < RUN) continue;
-    for (let one = o; one < end && marked[one >>> 2] === 0;) {
-      if (!isEntry(view, one, end)) break;
-      marked[one >>> 2] = 1;
-      mark(one);
+    for (let one = o; one < end && seen[one >>> 2] === 0;) {
+      seen[one >>> 2] = 1;
+      if (isEntry(view, one, end)) mark(one);
+      else if (!isTime(view, one, end)) break;
       one = nextOf(view, one, end);
     }
   }
@@ -190,6 +192,12 @@ function nextOf(view: DataView, at: number, end: number): number {
   if (at + 8 > end) return end;
   const length = view.getUint32(at + 4, true);
   return length % 4 === 0 && length >= 4 ? at + 4 + length : at;
+}
+
+/** Whether an event tells the time of those behind it. */
+function isTime(view: DataView, at: number, end: number): boolean {
+  const type = view.getUint32(at, true) & 31;
+  return type > PADDING && type <= STAMP && at + 8 <= end;
 }
 
 /** Whether an event can be one that holds an entry of a trace. */
