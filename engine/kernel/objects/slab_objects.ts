@@ -23,6 +23,8 @@ const MOST_OBJECTS = 1 << 15;
 const MOST_ORDER = 10;
 /** Orders of the blocks of several pages that the lists of CPUs hold. */
 const BLOCKS = [1, 2, 3, 9];
+/** How often a list is read that changes. */
+const TRIES = 4;
 /** Pages of the largest slab: MAX_ORDER allocations. */
 const MOST_PAGES = 1 << 10;
 
@@ -260,12 +262,13 @@ export class PageUses {
     const known = this.#free.get(slab.gva);
     if (known !== undefined) return known;
     const kernel = this.#kernel;
-    const own = this.#follow(cache, slab.u64("freelist"), base);
-    // Who puts an object on this list, or ends it early, changes its length.
-    const counted = slab.has("inuse") && slab.has("objects")
-      ? slab.number("objects") - slab.number("inuse")
-      : own.size;
-    const free = new Set(counted === own.size ? own : []);
+    const free = new Set(this.#still(() => {
+      const own = this.#follow(cache, slab.u64("freelist"), base);
+      if (!slab.has("inuse") || !slab.has("objects")) return own;
+      // Who puts an object on this list, or ends it early, changes its length.
+      const counted = slab.number("objects") - slab.number("inuse");
+      return counted === own?.size ? own : undefined;
+    }));
     this.#free.set(slab.gva, free);
     for (const gva of this.#inSheaves(cache)) free.add(gva);
     if (!cache.has("cpu_slab")) return free;
@@ -274,11 +277,24 @@ export class PageUses {
       const at = BigInt.asUintN(64, cpuSlab + offset);
       const own = kernel.object("kmem_cache_cpu", at);
       const member = own.has("slab") ? "slab" : "page";
-      if (readable(() => own.u64(member)) !== slab.gva) continue;
-      const first = own.u64("freelist");
-      for (const gva of this.#follow(cache, first, base)) free.add(gva);
+      const list = this.#still(() =>
+        readable(() => own.u64(member)) === slab.gva
+          ? this.#follow(cache, own.u64("freelist"), base)
+          : NONE
+      );
+      for (const gva of list) free.add(gva);
     }
     return free;
+  }
+
+  /** A list of free objects; none if it is not whole whenever it is read. */
+  #still(read: () => ReadonlySet<bigint> | undefined): ReadonlySet<bigint> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const found = read();
+      if (found !== undefined) return found;
+      if (!this.#kernel.memory.live) break;
+    }
+    return NONE;
   }
 
   #inSheaves(cache: KernelObject): ReadonlySet<bigint> {
@@ -291,8 +307,8 @@ export class PageUses {
   }
 
   /**
-   * The objects on a list of free ones; none unless it ends, and leads to objects
-   * of this slab alone.
+   * The objects on a list of free ones; `undefined` unless it ends, and leads to
+   * objects of this slab alone.
    *
    * @param base GVA of the slab's first object
    */
@@ -300,7 +316,7 @@ export class PageUses {
     cache: KernelObject,
     first: bigint,
     base: bigint,
-  ): ReadonlySet<bigint> {
+  ): ReadonlySet<bigint> | undefined {
     const { pageSize, space } = this.#kernel;
     const offset = BigInt(cache.number("offset"));
     const size = BigInt(cache.number("size"));
@@ -310,10 +326,10 @@ export class PageUses {
     const free = new Set<bigint>();
     for (let at = first; at !== 0n;) {
       const isObject = at >= base && at < past && (at - base) % size === 0n;
-      if (!isObject || free.has(at) || free.size === MOST_OBJECTS) return NONE;
+      if (!isObject || free.has(at) || free.size === MOST_OBJECTS) return;
       const place = at + offset;
       const word = readable(() => space.u64(place));
-      if (word === undefined) return NONE;
+      if (word === undefined) return;
       space.budget.node(at);
       free.add(at);
       at = random === undefined ? word : word ^ random ^ swapped(place);
