@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { KLOG, type KlogRecord } from "../keys/klog_format.ts";
+import { KLOG } from "../keys/klog_format.ts";
+import type { KlogRecords } from "../keys/klog_records.ts";
 import {
   COMMAND,
   ENTRY_KIND,
@@ -186,8 +187,9 @@ export function readVerified(
   const { names } = table;
   const problems: string[] = [...klog.problems];
   const unended: string[] = [];
+  const recordingKey = new RecordingKey(klog.records);
   // A writer that was killed leaves what it had not written to the end.
-  const ended = klog.records.some(({ type }) => type === KLOG.end);
+  const { ended } = recordingKey;
   const cut = ended ? problems : unended;
   if (klog.torn > 0) {
     cut.push(`the key log ends in a record of ${klog.torn} bytes`);
@@ -200,7 +202,7 @@ export function readVerified(
       }, and the key log ${sealName(seal)}`,
     );
   }
-  const check = new Authentication(file, new RecordingKey(klog.records));
+  const check = new Authentication(file, recordingKey);
   if (check.unbegun !== undefined) cut.push(check.unbegun);
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
@@ -225,8 +227,8 @@ export function readVerified(
       }
     } else reading.block(block, believed);
   }
-  for (const { type, cpu, a } of klog.records) {
-    if (type === KLOG.stop) reading.end(cpu, a);
+  for (const { cpu, a } of klog.records.ofType(KLOG.stop)) {
+    reading.end(cpu, a);
   }
   if (!ended) {
     unended.push(
@@ -268,14 +270,12 @@ export function readVerified(
 
 /** Reports commands that the host did not send, then calls `visit`. */
 function commandsChecked(
-  records: readonly KlogRecord[],
+  records: KlogRecords,
   problems: string[],
   visit: VisitEntry | undefined,
 ): VisitEntry {
   const sent = new Map<number, number>();
-  for (const { type, a, b } of records) {
-    if (type === KLOG.command) sent.set(a, b);
-  }
+  for (const { a, b } of records.ofType(KLOG.command)) sent.set(a, b);
   let foreign = 0;
   return (cpu, sequence, words, at) => {
     if (kindAt(words, at) === ENTRY_KIND.command) {
