@@ -214,6 +214,12 @@ export function readVerified(
     if (type === KLOG.key) verifier.key(cpu, a, key);
     else if (type === KLOG.ack) verifier.taken(cpu, a, b);
   }
+  const ends = Array.from(
+    klog.records.ofType(KLOG.stop),
+    ({ cpu, a }) => ({ cpu, last: a }),
+  );
+  // The verifier has them by now.
+  klog.records.wipe();
   const reading = new BlockReader(verifier, seal, problems);
   for (const block of check.judged()) {
     const believed = block.authentic || check.withoutTags;
@@ -227,9 +233,7 @@ export function readVerified(
       }
     } else reading.block(block, believed);
   }
-  for (const { cpu, a } of klog.records.ofType(KLOG.stop)) {
-    reading.end(cpu, a);
-  }
+  for (const { cpu, last } of ends) reading.end(cpu, last);
   if (!ended) {
     unended.push(
       "the key log has no end for this trace: it was not stopped, or it still runs",
