@@ -7,6 +7,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { PageData, PageTrace } from "../engine/output/page/data.ts";
 import { CallTree } from "./call_tree.tsx";
+import { FlameGraph } from "./flame.tsx";
 import { Events } from "./events.tsx";
 import { type Filter, NO_FILTER } from "./filter.ts";
 import { loadRows, type Rows } from "./load.ts";
@@ -14,6 +15,7 @@ import { Choice } from "./parts.tsx";
 import { Summary } from "./summary.tsx";
 import { Syscalls } from "./syscalls.tsx";
 import { chooseTheme, chosenTheme } from "./theme.ts";
+import { TimeLine } from "./time_line.tsx";
 import { Times } from "./times.tsx";
 import { shown } from "./text.ts";
 
@@ -73,6 +75,8 @@ export function App({ data }: { data: PageData }) {
 function viewsOf({ trace }: PageData): View[] {
   const views: View[] = [["summary", "Summary"]];
   if (trace === undefined) return views;
+  if (trace.tree.name.length > 0) views.push(["flame", "Flame graph"]);
+  if (trace.rows > 0) views.push(["time", "Time line"]);
   if (trace.tree.name.length > 0) {
     views.push(["functions", "Functions"], ["calls", "Call tree"]);
   }
@@ -147,6 +151,25 @@ function TraceView(
   switch (view) {
     case "functions":
       return <Times trace={trace} times={trace.functions} what="Function" />;
+    case "flame":
+      return (
+        <FlameGraph trace={trace} threads={threads} setThreads={setThreads} />
+      );
+    case "time":
+      return (
+        <WithRows trace={trace}>
+          {(rows) => (
+            <TimeLine
+              trace={trace}
+              rows={rows}
+              show={(from, to) => {
+                setFilter({ ...NO_FILTER, from, to });
+                go("events");
+              }}
+            />
+          )}
+        </WithRows>
+      );
     case "calls":
       return (
         <CallTree trace={trace} threads={threads} setThreads={setThreads} />

@@ -34,7 +34,18 @@ export function Events(
       if (!stop.signal.aborted) setFound(all);
     });
     return () => stop.abort();
-  }, [trace, rows, filter.text, filter.threads, filter.cpu, filter.least]);
+  }, [
+    trace,
+    rows,
+    filter.text,
+    filter.threads,
+    filter.cpu,
+    filter.least,
+    filter.from,
+    filter.to,
+    filter.from,
+    filter.to,
+  ]);
   const all = found?.length ?? rows.length;
   const from = Math.min(page * PAGE, Math.max(0, all - 1));
   const to = Math.min(all, from + PAGE);
@@ -82,6 +93,15 @@ export function Events(
           set={(least) => setFilter({ ...filter, least: Number(least) })}
           options={LEAST}
         />
+        {filter.to === Infinity ? null : (
+          <button
+            type="button"
+            onClick={() => setFilter({ ...filter, from: 0, to: Infinity })}
+          >
+            Only from {moment(filter.from, trace.unit)} to{" "}
+            {moment(filter.to, trace.unit)}: show all times
+          </button>
+        )}
       </div>
       <p role="status">
         {searched < 1

@@ -18,6 +18,9 @@ export interface Filter {
   readonly cpu: number;
   /** Calls that took at least so many ns; 0 for all events. */
   readonly least: number;
+  /** Only events between these times, which count from the trace's start. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Shows everything. */
@@ -26,6 +29,8 @@ export const NO_FILTER: Filter = {
   threads: "all",
   cpu: -1,
   least: 0,
+  from: 0,
+  to: Infinity,
 };
 
 /**
@@ -36,12 +41,15 @@ export const NO_FILTER: Filter = {
 export async function filteredRows(
   trace: PageTrace,
   rows: Rows,
-  { text, threads, cpu, least }: Filter,
+  { text, threads, cpu, least, from: first, to: last }: Filter,
   stop: AbortSignal,
   progress: (share: number) => void,
 ): Promise<Uint32Array | undefined> {
   const words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  if (words.length === 0 && threads === "all" && cpu < 0 && least === 0) {
+  if (
+    words.length === 0 && threads === "all" && cpu < 0 && least === 0 &&
+    first <= 0 && last === Infinity
+  ) {
     progress(1);
     return undefined;
   }
@@ -67,6 +75,7 @@ export async function filteredRows(
     if (stop.aborted) return undefined;
     const to = Math.min(rows.length, from + BLOCK_ROWS);
     for (let row = from; row < to; row++) {
+      if (rows.ts[row] < first || rows.ts[row] > last) continue;
       if (!thread[rows.thread[row]]) continue;
       if (cpu >= 0 && rows.cpu[row] !== cpu) continue;
       if (

@@ -100,6 +100,7 @@ export class CallSums {
     }
   }
 
+  /** All call stacks, for the page. */
   tree(): PageTree {
     return {
       parent: this.#parent,
@@ -110,6 +111,7 @@ export class CallSums {
     };
   }
 
+  /** Times of all functions, for the page. */
   times(): PageTimes {
     return pageTimes(
       [...this.functions].map(([name, { own, self }]) => ({ name, own, self })),

@@ -101,10 +101,12 @@ export class SyscallSums {
     this.#took(name, pair, duration);
   }
 
+  /** Times of all system calls, for the page. */
   times(): PageTimes {
     return pageTimes([...this.#times].map(([name, own]) => ({ name, own })));
   }
 
+  /** What each process used, for the page. */
   processes(): PageSyscalls[] {
     return [...this.#pairs.values()].map(({ errors, args, ...rest }) => ({
       ...rest,

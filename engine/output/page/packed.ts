@@ -18,6 +18,7 @@ export class PackedBytes {
   #bytes = new Uint8Array(1024);
   #length = 0;
 
+  /** Bytes so far. */
   get length(): number {
     return this.#length;
   }
