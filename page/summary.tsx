@@ -42,6 +42,7 @@ export function Summary({ data }: { data: PageData }) {
 function traceFacts(trace: PageTrace): [string, string][] {
   const { guests, events, lost, dropped, length, unit } = trace;
   const gaps = guests.reduce((sum, guest) => sum + guest.gaps, 0);
+  const missing = guests.reduce((sum, guest) => sum + guest.missing, 0);
   const facts: [string, string][] = [];
   for (const { target, release, tracer, cpus } of guests) {
     facts.push([
@@ -59,9 +60,9 @@ function traceFacts(trace: PageTrace): [string, string][] {
       "Losses",
       lost === 0 && gaps === 0
         ? "none: all events that the guest had were read"
-        : `${count(lost)} events could not be read; events are missing at ${
-          count(gaps)
-        } places`,
+        : `${count(Math.max(lost, missing))} events${
+          gaps === 0 ? "" : `, at ${count(gaps)} places`
+        }`,
     ],
     [
       "Overwritten or dropped by the guest",

@@ -52,6 +52,7 @@ class Guest {
   readonly lines: GuestLines;
   readonly types = new Map<number, EventType>();
   gaps = 0;
+  missing = 0;
 
   constructor(source: TraceSource, calls: GuestCalls) {
     this.source = source;
@@ -151,6 +152,7 @@ export class HtmlWriter implements TraceWriter {
   lost({ source, cpu, count, before }: Loss): void {
     const guest = this.#guests.get(source)!;
     guest.gaps++;
+    guest.missing += Math.max(0, count);
     if (this.#rows.full) {
       this.#notKeptLosses++;
       return;
@@ -212,7 +214,7 @@ export class HtmlWriter implements TraceWriter {
       this.#syscalls.left(thread, call, ts, value);
     } else {
       const process = this.#threads.processOf(thread);
-      this.#syscalls.entered(thread, process, call, ts, text);
+      this.#syscalls.entered(thread, process, call, ts, argumentsOf(text));
     }
     return text;
   }
@@ -317,7 +319,7 @@ export class HtmlWriter implements TraceWriter {
   }
 }
 
-function pageGuest({ source, gaps }: Guest): PageGuest {
+function pageGuest({ source, gaps, missing }: Guest): PageGuest {
   const { meta, target } = source;
   return {
     target: target ?? "-",
@@ -325,6 +327,7 @@ function pageGuest({ source, gaps }: Guest): PageGuest {
     tracer: meta.tracer,
     cpus: meta.onlineCpus,
     gaps,
+    missing,
   };
 }
 
@@ -338,6 +341,11 @@ function nameOf(rest: string): string | undefined {
 function fieldsOf(rest: string): string {
   // Within a string, the quotation mark behind the word would be escaped.
   return rest.slice(rest.indexOf('"fields":') + '"fields":'.length);
+}
+
+/** The arguments of a system call without its number, which its name tells. */
+function argumentsOf(json: string): string {
+  return json.replace(/^\{"(?:__syscall_)?nr":-?\d+,?/, "{");
 }
 
 /** What there is of a call besides what the columns have, as JSON. */

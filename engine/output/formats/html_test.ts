@@ -189,6 +189,7 @@ Deno.test("html: losses are rows, and events that are too many are counted", () 
   assert.equal(trace.events, 5);
   assert.equal(trace.rows, 4);
   assert.equal(trace.guests[0].gaps, 2);
+  assert.equal(trace.guests[0].missing, 3);
   assert.equal(trace.threads.events.reduce((a, b) => a + b), 5);
   assert.match(trace.leftOut[0], /first 4 events; the other 2 /);
   assert.match(trace.leftOut[1], /^1 further places/);

@@ -77,6 +77,8 @@ export interface PageGuest {
   readonly cpus: number;
   /** How often events are missing. */
   readonly gaps: number;
+  /** How many are missing there, as far as that is known. */
+  readonly missing: number;
 }
 
 /** Threads. Those without a pid are idle threads, or all others (cpu -1). */
