@@ -24,6 +24,7 @@ import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
 import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
+import { givenBack } from "../core/given_back.ts";
 import { isTraps } from "../core/traps.ts";
 import type { Check } from "../core/check.ts";
 
@@ -47,11 +48,12 @@ export const textBranches: Check = {
     const points = new Set(
       tracepointCode(kernel, tracepoints(kernel)).map(({ key }) => key),
     );
+    const isGivenBack = givenBack(context);
     report.judged(text.bytes.length);
     for (const way of waysOut(kernel, text, code.pages.executable)) {
       if (sites.has(Number(way.from & 0xffffffffn))) continue;
       if (way.how === "may lead to") {
-        perhaps(context, report, way);
+        perhaps(context, report, way, isGivenBack);
         continue;
       }
       const from = code.at(way.from);
@@ -96,7 +98,8 @@ export const textBranches: Check = {
       found(kernel, report, way, from, to, to.module);
     }
     eachModule(context, report, "text of module", (module, report) => {
-      ofModule(context, report, context.moduleText(module), sites);
+      const moduleText = context.moduleText(module);
+      ofModule(context, report, moduleText, sites, isGivenBack);
     });
   },
 };
@@ -110,13 +113,14 @@ function ofModule(
   report: Report,
   text: ImageBytes,
   sites: ReadonlySet<number>,
+  isGivenBack: (gva: bigint) => boolean,
 ): void {
   const { kernel, code } = context;
   report.judged(text.bytes.length);
   for (const way of waysOut(kernel, text, code.pages.executable)) {
     if (sites.has(Number(way.from & 0xffffffffn))) continue;
     if (way.how === "may lead to") {
-      perhaps(context, report, way);
+      perhaps(context, report, way, isGivenBack);
       continue;
     }
     const to = code.at(way.target);
@@ -138,6 +142,7 @@ function perhaps(
   { kernel, code }: CheckContext,
   report: Report,
   { from, target }: WayOut,
+  isGivenBack: (gva: bigint) => boolean,
 ): void {
   const reserved = code.reserves.some(({ start, end }) =>
     target >= start && target < end
@@ -147,8 +152,13 @@ function perhaps(
   if (!NOBODYS.includes(to.kind)) return;
   // By chance, bytes lead into the kernel's reserve of executable memory.
   if (isTraps(kernel, target)) return;
+  const { name } = code.at(from);
+  if (isGivenBack(target)) {
+    report.passing(name, `a module came or went at ${to.name}`);
+    return;
+  }
   report.unjudged(
-    code.at(from).name,
+    name,
     `these bytes lead to ${to.name} if they are run, and no instruction begins there by the symbols and the bytes before`,
   );
 }

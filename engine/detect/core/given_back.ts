@@ -68,10 +68,14 @@ export function givenBack(
   if (!kernel.memory.live) return () => false;
   const patience = patiences.get(kernel) ?? new Patience();
   patiences.set(kernel, patience);
-  const began = performance.now();
-  const until = patience.until(began);
   const answers = new Map<bigint, boolean>();
+  let began: number | undefined;
+  let until = 0;
   const wait = (gva: bigint) => {
+    if (began === undefined) {
+      began = performance.now();
+      until = patience.until(began);
+    }
     for (let look = LOOK;; look = Math.min(2 * look, LAST_LOOK)) {
       if (isGiven(kernel, gva, code.modules)) return true;
       const now = performance.now();
