@@ -61,6 +61,13 @@ export interface ImageMap {
   ): bigint | undefined;
   /** Where a task that does not run keeps its stack pointer (task_struct). */
   readonly stackPointer: string;
+  /** What a switch of tasks saves at that place. */
+  readonly savedFrame: {
+    /** The struct and the member that says where the task goes on. */
+    readonly returns: readonly [struct: string, member: string];
+    /** The functions in which that is. */
+    readonly into: readonly string[];
+  };
   /**
    * The region in which memory is mapped page by page (vmalloc): stacks, large
    * buffers; `undefined` when the kernel does not state it.

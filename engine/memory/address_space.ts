@@ -9,7 +9,12 @@ import { Budget } from "../base/budget.ts";
 import { MemoryError } from "../base/errors.ts";
 import { GRANULE } from "./elf_core_ranges.ts";
 import type { GvaRange } from "./gva_ranges.ts";
-import type { Mappings, PageTables, Translation } from "./page_tables.ts";
+import type {
+  EachPage,
+  Mappings,
+  PageTables,
+  Translation,
+} from "./page_tables.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** More bytes than anything that is copied as a whole has: 512 MiB. */
@@ -44,8 +49,8 @@ export class AddressSpace {
   }
 
   /** See {@linkcode PageTables.mappings}. */
-  mappings(region: GvaRange): Mappings {
-    return this.tables.mappings(region, this.budget);
+  mappings(region: GvaRange, each?: EachPage): Mappings {
+    return this.tables.mappings(region, this.budget, each);
   }
 
   /**

@@ -31,6 +31,15 @@ export interface Mappings {
   readonly unread: number;
 }
 
+/**
+ * Is told each page that a region maps.
+ *
+ * @param gva where it begins
+ * @param gpa where it lies
+ * @param size its bytes
+ */
+export type EachPage = (gva: bigint, gpa: number, size: number) => void;
+
 /** Another set of page tables, to compare with. */
 export interface OtherTables {
   /** GPA of its top-level table. */
@@ -99,8 +108,9 @@ export interface PageTables {
    *
    * @param budget spends a node for each table and each page; default: one
    * without limits
+   * @param each is told each page in the region; default: nobody is
    * @throws {MemoryError} when the top-level table cannot be read.
    * @throws {BudgetError} when the budget is used up.
    */
-  mappings(region: GvaRange, budget?: Budget): Mappings;
+  mappings(region: GvaRange, budget?: Budget, each?: EachPage): Mappings;
 }

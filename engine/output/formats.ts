@@ -5,6 +5,7 @@
  */
 import { EXIT, XftraceError } from "../base/errors.ts";
 import { FOLDED_FORMAT } from "./formats/folded.ts";
+import { HTML } from "./formats/html.ts";
 import { JSONL } from "./formats/jsonl.ts";
 import { PERFETTO } from "./formats/perfetto.ts";
 import { PPROF } from "./formats/pprof.ts";
@@ -29,6 +30,7 @@ export const FORMATS: readonly TraceFormat[] = [
   SPEEDSCOPE,
   FOLDED_FORMAT,
   PPROF,
+  HTML,
   PERFETTO,
   TRACE_DAT,
   TRACE_DAT_6,

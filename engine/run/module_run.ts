@@ -9,7 +9,7 @@ import type { Session } from "../session.ts";
 import { CPU } from "../seal/page/abi.ts";
 import type { SealedTracer } from "../seal/tracer/sealed_tracer.ts";
 import type { SealedConfig } from "../seal/tracer/trace_config.ts";
-import { noCounts, type VerdictCounts } from "../seal/recording/verifier.ts";
+import { noCounts, type VerdictCounts } from "../seal/recording/verdicts.ts";
 import type { Frame } from "../passes/fields/frame.ts";
 import { ModuleEntries, type ThreadNamed } from "../passes/module_entries.ts";
 

@@ -12,7 +12,7 @@ export { SEAL_NUMBER, type SealName } from "./page/abi.ts";
 export { installedTexts } from "./page/installed_text.ts";
 export { type ModuleState, moduleState } from "./page/module_state.ts";
 export type { PresenceFinding } from "./page/presence.ts";
-export { VERDICTS } from "./recording/verifier.ts";
+export { VERDICTS } from "./recording/verdicts.ts";
 export {
   isClean,
   isOnlyUnended,

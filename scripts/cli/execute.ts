@@ -163,14 +163,30 @@ function show(
   if (options.silent === true) {
     // The script gets the results, and prints what it wants.
   } else if (options.json === true) {
-    const shown = result.results.filter((_, i) => !result.asTheyCame[i]);
-    if (shown.length > 0) outJson(shown.length === 1 ? shown[0] : shown);
+    // Lines of JSON stay lines of JSON.
+    if (!result.asTheyCame.every((lines) => lines)) outJson(resultsOf(result));
   } else {
     const texts = result.texts.filter((text) => text !== "");
     out(texts.join("\n"));
   }
   for (const sentence of result.warnings) warn(sentence);
   note(summary(result));
+}
+
+/** What `--json` prints: see docs/json.md. */
+function resultsOf({ results, read, events, ...rest }: GuestRunResult) {
+  const { lost, overwritten, open, sealed, ended, warnings } = rest;
+  return {
+    results,
+    read,
+    events,
+    lost,
+    overwritten,
+    open,
+    ended,
+    ...(sealed === undefined ? {} : { sealed }),
+    warnings,
+  };
 }
 
 /** The verdicts on the module's entries, as text. */

@@ -36,6 +36,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/control"],
   ["engine/output/text"],
   ["engine/output/writer.ts"],
+  ["engine/output/page"],
   ["engine/output/formats", "engine/output/sealed", "engine/output/tracecmd"],
   ["engine/output"],
   ["engine/detect/finding.ts"],

@@ -35,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": ["dsl", "engine"],
   "live.ts": ["mod.ts", "dsl", "engine", "ffi"],
   lab: ["lab"],
+  page: ["page", "engine"],
   scripts: ["scripts", "live.ts", "mod.ts", "dsl", "engine", "ffi", "lab"],
   tests: [
     "tests",
@@ -63,6 +64,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   commander: "scripts",
   "@commander-js/extra-typings": "scripts",
+  // What pages consist of runs in a browser.
+  preact: "page",
+  "preact/hooks": "page",
+  uplot: "page",
 };
 
 /** Layers whose files must begin with a `@module` comment. */
@@ -71,6 +76,7 @@ const WITH_MODULE_COMMENT = new Set([
   "ffi",
   "dsl",
   "lab",
+  "page",
   "mod.ts",
   "live.ts",
 ]);

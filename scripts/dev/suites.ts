@@ -21,7 +21,8 @@ export const SUITES = [
 
 /**
  * The suite of what is too slow for every run: the tests that repeat something
- * (those that import long_fixture.ts), many times, and guests of all kinds.
+ * (those that import long_fixture.ts), many times, guests of all kinds, and
+ * those that need a browser.
  */
 export const LONG_SUITE = "long";
 
@@ -165,6 +166,13 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       files: live.filter(repeats),
       permissions: ALL,
       guests: true,
+      long: true,
+    },
+    {
+      suite: LONG_SUITE,
+      title: "pages in a browser (Debian's package chromium)",
+      files: tests("tests/browser"),
+      permissions: ALL,
       long: true,
     },
   ];

@@ -36,6 +36,17 @@ import {
   unlink,
   withoutPid,
 } from "./hook_parts.ts";
+import {
+  cpuVariable,
+  dentryOperations,
+  hiddenModule,
+  packetTap,
+  plainPage,
+  protocol,
+  sleepingStack,
+  unvouched,
+  unvouchedData,
+} from "./pointer_hooks.ts";
 import { NotHere, type Workshop } from "./workshop.ts";
 
 /** A hook, and the check that is meant for it. */
@@ -47,6 +58,11 @@ export interface Hook {
    * guest before it was hooked.
    */
   make(workshop: Workshop): CheckOptions;
+  /**
+   * Whether what every check reads decides on it too: which modules there are.
+   * Of what is nobody's, XF016 shows it.
+   */
+  readonly modules?: boolean;
 }
 
 const PLAIN: CheckOptions = {};
@@ -55,6 +71,7 @@ const hook = (
   what: string,
   make: (workshop: Workshop) => CheckOptions | void,
 ): Hook => ({ check, what, make: (shop) => make(shop) ?? PLAIN });
+const ofModules = (hook: Hook): Hook => ({ ...hook, modules: true });
 
 /** All hooks, by the ids of their checks. */
 export const HOOKS: readonly Hook[] = [
@@ -217,10 +234,10 @@ export const HOOKS: readonly Hook[] = [
     );
     shop.u64(head, shop.at("security_hook_list", list, "list"), true);
   }),
-  hook("XF015", "a module is taken off the list", (shop) => {
+  ofModules(hook("XF015", "a module is taken off the list", (shop) => {
     unlink(shop, shop.at("module", listedModules(shop.kernel)[0], "list"));
-  }),
-  hook("XF015", "a module is in memory alone", (shop) => {
+  })),
+  ofModules(hook("XF015", "a module is in memory alone", (shop) => {
     const { kernel } = shop;
     const [gva, another] = listedModules(kernel);
     if (another === undefined) throw new NotHere("there is one module only");
@@ -236,7 +253,7 @@ export const HOOKS: readonly Hook[] = [
         );
       }
     }
-  }),
+  })),
   hook("XF016", "a page of code that belongs to nobody", (shop) => {
     shop.code();
   }),
@@ -385,4 +402,13 @@ export const HOOKS: readonly Hook[] = [
     shop.bytes(end - 3n, new Uint8Array([letter ^ 1]), true);
     return options;
   }),
+  hook("XF029", "a protocol receives by the intruder's code", protocol),
+  hook("XF029", "a packet tap of the intruder's", packetTap),
+  hook("XF029", "a dentry has the intruder's operations", dentryOperations),
+  hook("XF029", "a sleeping task's stack leads there", sleepingStack),
+  hook("XF029", "a CPU's timers lead there", cpuVariable),
+  hook("XF029", "a page of no cache leads there", plainPage),
+  ofModules(hook("XF029", "a module that nobody vouches for", unvouched)),
+  ofModules(hook("XF029", "the data of such a module", unvouchedData)),
+  ofModules(hook("XF029", "a module off the list", hiddenModule)),
 ];

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Budget } from "../../engine/base/budget.ts";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { selectChecks } from "../../engine/detect/checks.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "../../engine/detect/core/context.ts";
 import { runChecks } from "../../engine/detect/core/runner.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
+import { scanWords } from "../../engine/memory/word_scan.ts";
 import { describeKernel } from "../../engine/kernel/locate/describe.ts";
 import { verdictOf } from "../../engine/output/findings/findings_json.ts";
 import { sameThing } from "../../engine/detect/finding.ts";
@@ -27,7 +29,12 @@ import {
   WORD,
   WordsRead,
 } from "./searched_memory.ts";
-import { leaveOutScan, wordsOf, type WordsOfHook } from "./words.ts";
+import {
+  leaveOutScan,
+  leaveOutSweep,
+  wordsOf,
+  type WordsOfHook,
+} from "./words.ts";
 import { type Trial, Trials } from "./trials.ts";
 import { again, Workshop } from "./workshop.ts";
 
@@ -110,6 +117,14 @@ const MOST_BYTES = 512 << 20;
  */
 const COMMON = "XF016";
 
+/**
+ * The check that sweeps all of memory for addresses. As long as nothing but a
+ * few words is changed, those that lead to code are where they were.
+ */
+const SWEEPING = "XF029";
+/** More words than lead to the code of modules. */
+const MOST_WORDS = 1 << 20;
+
 /** A hook that was made, and how its check is run. */
 interface Made {
   readonly hook: Hook;
@@ -125,6 +140,7 @@ export class Searcher {
   readonly #kernel: Kernel;
   readonly #shop: Workshop;
   #why = "";
+  #swept: readonly number[] | undefined;
 
   /** @throws {XftraceError} when the memory holds no kernel. */
   constructor(memory: SearchedMemory) {
@@ -199,11 +215,14 @@ export class Searcher {
       const finding = await this.#finding({ hook, options, kernelOf });
       const most = MOST_BYTES + MOST_TIMES * this.#memory.bytesRead;
       const made = { hook, options, kernelOf, most };
+      if (hook.check === SWEEPING) this.#swept = this.#sweep();
       const random = new Random(limits.seed);
       const words = await this.#words(made, locating, random);
       return await this.#tried(made, limits, words, random, finding, locating);
     } finally {
       this.#memory.watch(undefined);
+      this.#memory.only(undefined);
+      this.#swept = undefined;
       shop.undo();
       this.#kernel.live.refresh();
     }
@@ -223,9 +242,11 @@ export class Searcher {
       else await this.#run(made, whole);
       this.#memory.watch(undefined);
       if (locating) leaveOutScan(this.#memory, seen);
+      else leaveOutSweep(this.#memory, seen);
       return seen;
     };
-    const common = locating || made.hook.check === COMMON
+    const { check, modules } = made.hook;
+    const common = locating || check === COMMON || modules === true
       ? new WordsRead()
       : this.#common();
     const own = (gpa: number) => !shop.itself.has(gpa) && !common.has(gpa);
@@ -267,7 +288,7 @@ export class Searcher {
         memory,
         () => this.#finds(made, finding),
         async (trial, before) => {
-          const said = await this.#run(made);
+          const said = await this.#judge(made);
           if (said === "clean") blinding.push({ ...trial, before });
           if (said === "failed" || said === "endless") {
             const { gpa, mutation: { how } } = trial;
@@ -288,8 +309,10 @@ export class Searcher {
       runs += trials.runs;
       return tried;
     };
+    memory.only(this.#swept);
     const triedAlone = await tryAll(alone.slice(0, limits.alone), false);
     const triedBulk = await tryAll(bulk.slice(0, limits.bulk), true);
+    memory.only(undefined);
     return {
       hook: made.hook,
       alone: { words: alone.length, tried: triedAlone },
@@ -368,6 +391,28 @@ export class Searcher {
     } catch (error) {
       return error instanceof Enough && error.finding === finding;
     }
+  }
+
+  /**
+   * Like {@linkcode #run}; but who sweeps is shown all of memory only before it
+   * is believed that there is nothing.
+   */
+  async #judge(made: Made): Promise<Said> {
+    const said = await this.#run(made);
+    if (said !== "clean" || this.#swept === undefined) return said;
+    this.#memory.only(undefined);
+    try {
+      return await this.#run(made);
+    } finally {
+      this.#memory.only(this.#swept);
+    }
+  }
+
+  /** GPAs of the words that lead to the code of modules, and of nobody. */
+  #sweep(): readonly number[] {
+    const region = [this.#kernel.moduleRegion];
+    return scanWords(this.#memory, region, MOST_WORDS, new Budget()).hits
+      .map(({ gpa }) => gpa);
   }
 
   /** Has the check judge the guest as it is now. */

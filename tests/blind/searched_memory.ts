@@ -31,6 +31,7 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
   readonly ranges: readonly GpaRange[];
   readonly #data: readonly GpaRange[];
   readonly #parts: readonly Part[];
+  #only: readonly GpaRange[] | undefined;
   #seen: WordsRead | undefined;
   #bytesRead = 0;
   #most = Infinity;
@@ -51,7 +52,21 @@ export class SearchedMemory extends ReadOnlyMemory implements PhysicalMemory {
   }
 
   dataRanges(): GpaRange[] {
-    return [...this.#data];
+    return [...this.#only ?? this.#data];
+  }
+
+  /**
+   * From now on, pages are all that holds data, for readers of all memory: those
+   * of some words. `undefined`: all memory does.
+   */
+  only(gpas: Iterable<number> | undefined): void {
+    if (gpas === undefined) {
+      this.#only = undefined;
+      return;
+    }
+    const pages = new Set([...gpas].map((gpa) => Math.floor(gpa / PAGE)));
+    this.#only = [...pages].sort((a, b) => a - b)
+      .map((page) => ({ start: page * PAGE, end: (page + 1) * PAGE }));
   }
 
   /** No views: every read is to be seen. */
@@ -182,7 +197,8 @@ const MEMBER_BYTES = 16;
 export class WordsRead {
   /** Read alone, as a member or a pointer. */
   readonly alone = new Set<number>();
-  readonly #bulk = new Map<number, number>();
+  /** Lengths of the longer reads, by the first word. */
+  readonly #bulk = new Map<number, Set<number>>();
   #tables: WordsRead | undefined;
 
   /** The words of page tables that were read on the way to others. */
@@ -193,10 +209,10 @@ export class WordsRead {
   add(gpa: number, length: number): void {
     const first = gpa - gpa % WORD;
     if (length > MEMBER_BYTES) {
-      this.#bulk.set(
-        first,
-        Math.max(this.#bulk.get(first) ?? 0, gpa + length - first),
-      );
+      const lengths = this.#bulk.get(first);
+      if (lengths === undefined) {
+        this.#bulk.set(first, new Set([gpa + length - first]));
+      } else lengths.add(gpa + length - first);
       return;
     }
     for (let at = first; at < gpa + length; at += WORD) this.alone.add(at);
@@ -210,10 +226,11 @@ export class WordsRead {
   }
   #long: ReadonlySet<number> | undefined;
 
-  /** Leaves out what another reader read along with many others. */
+  /** Leaves out the longer reads that another reader has made too. */
   leaveOut(other: WordsRead): void {
-    for (const [first, length] of other.#bulk) {
-      if ((this.#bulk.get(first) ?? 0) <= length) this.#bulk.delete(first);
+    for (const [first, lengths] of other.#bulk) {
+      const own = this.#bulk.get(first);
+      for (const length of lengths) own?.delete(length);
     }
   }
 
@@ -223,10 +240,12 @@ export class WordsRead {
    */
   bulk(from: number, to: number): Set<number> {
     const found = new Set<number>();
-    for (const [first, length] of this.#bulk) {
-      if (length < from || length >= to) continue;
-      for (let at = first; at < first + length; at += WORD) {
-        if (!this.alone.has(at)) found.add(at);
+    for (const [first, lengths] of this.#bulk) {
+      for (const length of lengths) {
+        if (length < from || length >= to) continue;
+        for (let at = first; at < first + length; at += WORD) {
+          if (!this.alone.has(at)) found.add(at);
+        }
       }
     }
     return found;

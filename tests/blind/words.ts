@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { Budget } from "../../engine/base/budget.ts";
+import { scanWords } from "../../engine/memory/word_scan.ts";
 import { findVmcoreinfo } from "../../engine/kernel/locate/vmcoreinfo.ts";
 import type { Random } from "../random.ts";
 import { type SearchedMemory, WORD, WordsRead } from "./searched_memory.ts";
@@ -71,4 +73,18 @@ export function leaveOutScan(memory: SearchedMemory, seen: WordsRead): void {
     if (gpa < 0) continue;
     for (let at = 0; at < text.length; at += WORD) seen.alone.add(gpa + at);
   }
+}
+
+/**
+ * Leaves out the reads of a sweep through all of memory: a word that it reads is
+ * compared with addresses, and those that lead there are the hook itself, or are
+ * read once more to tell what holds them.
+ */
+export function leaveOutSweep(memory: SearchedMemory, seen: WordsRead): void {
+  const sweep = new WordsRead();
+  memory.watch(sweep);
+  // Where no word leads: on a page of user space that is never mapped.
+  scanWords(memory, [{ start: 0n, end: 1n }], 0, new Budget());
+  memory.watch(undefined);
+  seen.leaveOut(sweep);
 }

@@ -9,7 +9,7 @@ Deno.test("the output of eval --json has the documented types", async () => {
     import.meta.resolve("../../testdata/guest-6.12.core.zst"),
   );
   const query = (type: string, source: string) =>
-    [type, ["eval", source, "-t", `core:${core}`]] as const;
+    [`Results<${type}>`, ["eval", source, "-t", `core:${core}`]] as const;
   const runs = await printed([
     query("Count", `event("sched:sched_switch").count("next_comm", pid)`),
     query(

@@ -47,9 +47,15 @@ for (const kernel of ["6.1", "6.12"]) {
         );
         assert.equal(one.code, 0, one.err);
         assert.equal(other.code, 0, other.err);
-        const results: unknown[] = JSON.parse(one.out);
-        assert.equal(results.length, QUERIES.length);
-        assert.deepEqual(JSON.parse(other.out), results);
+        const shown = JSON.parse(one.out);
+        assert.equal(shown.results.length, QUERIES.length);
+        assert.equal(shown.events.length, QUERIES.length);
+        assert.equal(shown.lost, 0);
+        // A file has only the entries that were in the buffers.
+        const file = JSON.parse(other.out);
+        assert.deepEqual(file.results, shown.results);
+        assert.deepEqual(file.events, shown.events);
+        assert.equal(file.lost, 0);
       });
       for (const format of ["jsonl", "folded"]) {
         await t.step(format, async () => {

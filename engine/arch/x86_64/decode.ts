@@ -162,10 +162,20 @@ export function decode(
     into.immediateSize = immediate;
     p += immediate;
   }
+  // ud2 with a word for a hypervisor, which emulates the instruction behind it
+  // (asm/emulate_prefix.h).
+  if (into.map === 1 && op === 0x0b && isEmulated(bytes, p)) p += 3;
   if (p > bytes.length || p - at > 15) return 0;
   into.opcode = op;
   into.length = p - at;
   return into.length;
+}
+
+/** Whether the bytes are "xen" or "kvm". */
+function isEmulated(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0x78 && bytes[at + 1] === 0x65 &&
+      bytes[at + 2] === 0x6e ||
+    bytes[at] === 0x6b && bytes[at + 1] === 0x76 && bytes[at + 2] === 0x6d;
 }
 
 /** A little-endian s8 or s32 in text. */

@@ -29,6 +29,10 @@ const INSTRUCTIONS: readonly (readonly [string, string])[] = [
   ["41 ff e3", "jmp *%r11"],
   ["f3 0f 1e fa", "endbr64"],
   ["f2 0f c2 c1 01", "cmpltsd %xmm1,%xmm0"],
+  // What a hypervisor emulates is the instruction behind these.
+  ["0f 0b 78 65 6e", "ud2; xen"],
+  ["0f 0b 6b 76 6d", "ud2; kvm"],
+  ["0f 0b", "ud2"],
 ];
 
 const bytesOf = (text: string) =>

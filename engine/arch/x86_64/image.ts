@@ -45,6 +45,11 @@ export const image: ImageMap = {
   directMap: (symbols, u64) => variable("page_offset_base", symbols, u64),
   pageStructs: (symbols, u64) => variable("vmemmap_base", symbols, u64),
   stackPointer: "thread.sp",
+  // arch/x86/include/asm/switch_to.h; ret_from_fork has had two names since 6.5.
+  savedFrame: {
+    returns: ["inactive_task_frame", "ret_addr"],
+    into: ["__schedule", "ret_from_fork", "ret_from_fork_asm"],
+  },
   vmalloc(symbols, u64) {
     const start = variable("vmalloc_base", symbols, u64);
     const end = variable("vmemmap_base", symbols, u64);

@@ -7,6 +7,7 @@
 import { Budget } from "../../base/budget.ts";
 import { type GvaRange, RangeList } from "../../memory/gva_ranges.ts";
 import type {
+  EachPage,
   HalfComparison,
   Mappings,
   OtherTables,
@@ -98,8 +99,12 @@ export class X86PageTables implements PageTables {
     return compareHalves(this.memory, this.levels, this.root, other);
   }
 
-  mappings(region: GvaRange, budget: Budget = new Budget()): Mappings {
-    const walk = new Walk(this.memory, this.levels, region, budget);
+  mappings(
+    region: GvaRange,
+    budget: Budget = new Budget(),
+    each?: EachPage,
+  ): Mappings {
+    const walk = new Walk(this.memory, this.levels, region, budget, each);
     const top = walk.table(this.root);
     if (top === undefined) this.memory.read(this.root, new Uint8Array(PAGE));
     else walk.visit(top, this.levels, ENTRIES / 2, 0n, true);
@@ -127,17 +132,20 @@ class Walk {
   // each level, if a table leads to itself.
   readonly #seen = Array.from({ length: 6 }, () => new Set<number>());
   readonly #budget: Budget;
+  readonly #each: EachPage | undefined;
 
   constructor(
     memory: PhysicalMemory,
     levels: 4 | 5,
     region: GvaRange,
     budget: Budget,
+    each?: EachPage,
   ) {
     this.#memory = memory;
     this.#levels = levels;
     this.#region = region;
     this.#budget = budget;
+    this.#each = each;
   }
 
   table(gpa: number): Uint32Array | undefined {
@@ -171,7 +179,13 @@ class Walk {
       if (level === 1 || (level <= 3 && (lo & LARGE) !== 0)) {
         this.#budget.node("page tables");
         if (executable) this.executable.add(start, end, mayWrite);
-        if (inRegion) this.inRegion.add(start, end, mayWrite);
+        if (inRegion) {
+          this.inRegion.add(start, end, mayWrite);
+          const size = 2 ** Number(shift);
+          const gpa = addressOf(lo, hi);
+          // Bit 12 of a large entry is PAT, not address.
+          this.#each?.(start, gpa - gpa % size, size);
+        }
         continue;
       }
       const gpa = addressOf(lo, hi);

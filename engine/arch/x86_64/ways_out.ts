@@ -7,6 +7,7 @@
 import type { MappedRange } from "../../memory/gva_ranges.ts";
 import type { ScannedText, WayOut } from "../instructions.ts";
 import { decode, Instruction } from "./decode.ts";
+import { isBranchedTo, isMask } from "./held_mask.ts";
 import { MODULES } from "./image.ts";
 
 /** The high half that all GVAs in the module region and the image share. */
@@ -120,10 +121,23 @@ function add(
   if (insn.branch || map !== 0) return;
   // mov $imm32, %r64 and push $imm32 sign-extend; mov $imm64 holds all 64 bits.
   const wide = (insn.rex & 8) !== 0;
-  const holds = (opcode === 0xc7 && wide && insn.modrm >= 0xc0) ||
-    opcode === 0x68 ||
-    (opcode >= 0xb8 && opcode <= 0xbf && wide && signExtends(bytes, i + 4));
-  if (holds) way("holds the address of");
+  const moved = opcode === 0xc7 && wide && insn.modrm >= 0xc0 ||
+    opcode >= 0xb8 && opcode <= 0xbf && wide && signExtends(bytes, i + 4);
+  if (!moved && opcode !== 0x68) return;
+  if (isMask(Number(target & 0xffffffffn))) {
+    const register = (opcode === 0xc7 ? insn.modrm & 7 : opcode & 7) |
+      (insn.rex & 1) << 3;
+    const next = at + insn.length;
+    // `insn` is still needed.
+    const isAddress = isBranchedTo(
+      bytes,
+      next,
+      moved ? register : undefined,
+      new Instruction(),
+    );
+    if (!isAddress) return;
+  }
+  way("holds the address of");
 }
 
 function signExtends(bytes: Uint8Array, at: number): boolean {

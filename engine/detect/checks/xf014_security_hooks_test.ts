@@ -91,3 +91,14 @@ Deno.test("SELinux may be switched off as a whole, by kernels that can", () => {
   assert.equal(selinux().length, 3);
   assert.equal(selinux("selinux_disable").length, 0);
 });
+
+Deno.test("a function of init code that is called like a table is none", () => {
+  const { guest, heads, read } = guestWith({});
+  // Not mapped any more, as with PTI.
+  const init = heads + 0x10000n;
+  guest.symbol("__init_begin", init);
+  guest.symbol("security_add_hooks", init + 0x100n);
+  guest.symbol("__init_end", init + 0x1000n);
+  const { findings, unjudged } = read();
+  assert.deepEqual([findings, unjudged], [[], []]);
+});

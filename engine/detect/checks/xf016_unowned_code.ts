@@ -8,11 +8,11 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { hex, hexDigits } from "../../base/hex.ts";
 import { dataInText } from "../../kernel/patching/module_tables.ts";
 import { eachModule } from "../core/module_parts.ts";
-import { bootCode, ownedCode, unowned } from "../core/owned_code.ts";
+import { givenBack } from "../core/given_back.ts";
+import { type Unprotected, unprotected } from "../core/memory_protection.ts";
+import { bootCode, ownedCode, subtract, unowned } from "../core/owned_code.ts";
+import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
-
-/** For how long one reading waits for memory to be unmapped, ms. */
-const LINGER = 250;
 
 /**
  * Checks for executable memory that none of the kernel's lists accounts for.
@@ -22,7 +22,7 @@ export const unownedCode: Check = {
   title: "executable memory",
   technique: "T1620",
   help:
-    "Every executable page of the kernel's address space belongs to the image, to a module, to BPF, to Ftrace, to kprobes or to the boot of other processors, by the kernel's books; none of it is writable at the same time. Pages that hold breakpoints alone are the kernel's reserve for modules.",
+    "Every executable page of the kernel's address space belongs to the image, to a module, to BPF, to Ftrace, to kprobes or to the boot of other processors, by the kernel's books; none of it is writable at the same time. (A kernel that was booted with rodata=off is told as that.) Pages that hold breakpoints alone are the kernel's reserve for modules.",
   run(context, report) {
     const { kernel, code } = context;
     if (code.pages.unread > 0) {
@@ -59,10 +59,18 @@ export const unownedCode: Check = {
           `module ${module.name} has its data (${data.name}) in what it calls its text`,
       });
     });
+    const open = unprotected(kernel, code.pages.executable);
+    if (open !== undefined) tellUnprotected(report, open);
+    const explained = open === undefined
+      ? []
+      : [open.image, ...code.modules.flatMap((module) => code.textOf(module))];
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
-      if (range.writable && !isBootCode(kernel, range.start)) {
+      if (
+        range.writable && !isBootCode(kernel, range.start) &&
+        subtract(range, explained).length > 0
+      ) {
         report.finding({
           severity: "high",
           where: hex(range.start),
@@ -75,15 +83,12 @@ export const unownedCode: Check = {
         });
       }
     }
-    const until = performance.now() + LINGER;
+    const isGivenBack = givenBack(context);
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
       const first = firstCode(kernel, start);
-      const tell = vanishes(kernel, start, until)
-        ? report.gone
-        : report.finding;
-      tell({
-        severity: "critical",
+      const found = {
+        severity: "critical" as const,
         where: hex(start),
         address: start,
         found: hexDigits(first, " "),
@@ -97,22 +102,25 @@ export const unownedCode: Check = {
             : `module ${module.name}, which the module list does not show`
         }`,
         ...(module === undefined ? {} : { module: module.name }),
-      });
+      };
+      if (isGivenBack(start)) report.gone(found);
+      else report.finding(found);
     }
   },
 };
 
-/**
- * Whether memory that is nobody's is unmapped soon, as that of a module that was
- * just taken off the list is (free_module, after a grace period).
- *
- * @param until how long to look, as `performance.now()`
- */
-function vanishes(kernel: Kernel, gva: bigint, until: number): boolean {
-  while (kernel.memory.live && performance.now() < until) {
-    if (kernel.space.tryTranslate(gva) === undefined) return true;
-  }
-  return false;
+/** Tells as one what is so of all memory that holds code. */
+function tellUnprotected(report: Report, { word, asked }: Unprotected): void {
+  report.finding({
+    severity: asked ? "high" : "critical",
+    where: "rodata_enabled",
+    address: word,
+    expected: "1",
+    found: "0",
+    summary: asked
+      ? "the kernel does not protect its memory, as it was booted with rodata=off: all of its image can be written and executed"
+      : "the kernel does not protect its memory, although it was not booted with rodata=off: all of its image can be written and executed",
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import {
 } from "../../kernel/core/kernel_fixture.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { checked, HELPER } from "../core/check_fixture.ts";
+import { FIXTURE_TEXT } from "../../kernel/symbols/symbols_fixture.ts";
 import { unownedCode } from "./xf016_unowned_code.ts";
 
 const TYPES = fixtureTypes({}, [
@@ -62,4 +63,93 @@ Deno.test("a page of thunks does not speak for the code behind it", () => {
   });
   assert.deepEqual(findings.map(({ address }) => address), [page(1n)]);
   assert.match(findings[0].summary, /^8192 bytes .* belong to nobody$/);
+});
+
+const RODATA = FIXTURE_TEXT + 0x200000n;
+const IMAGE_END = FIXTURE_TEXT + 0x600000n;
+
+/**
+ * What is said of a guest whose image can be written and executed, but for what
+ * `image` says, and of a module like that.
+ */
+function unprotectedGuest(
+  { line = "quiet rodata=off", enabled = 0, image = [] }: {
+    line?: string;
+    enabled?: number;
+    image?: { start: bigint; end: bigint; writable: boolean }[];
+  },
+) {
+  const guest = new FixtureGuest(TYPES);
+  const page = guest.image();
+  guest.symbol("__end_rodata", RODATA + 0x100000n);
+  guest.symbol("rodata_enabled", page);
+  guest.symbol("saved_command_line", page + 8n);
+  guest.symbol("_end", IMAGE_END - 0x1000n);
+  guest.bytes[guest.gpa(page)] = enabled;
+  guest.setU64(page + 8n, guest.text(line));
+  const module = { start: TEXT, end: DATA, writable: true };
+  const idt = RODATA + 0x200000n;
+  const whole = [
+    { start: FIXTURE_TEXT, end: idt, writable: true },
+    { start: idt, end: idt + 0x1000n, writable: false },
+    { start: idt + 0x1000n, end: IMAGE_END, writable: true },
+  ];
+  const { findings } = checked(unownedCode, guest.kernel, {
+    whose: (gva) =>
+      gva < RODATA
+        ? "kernel"
+        : gva >= TEXT && gva < DATA
+        ? "module"
+        : "foreign",
+    modules: [MODULE],
+    pages: [...image.length > 0 ? image : whole, module, {
+      start: DATA + 0x100000n,
+      end: DATA + 0x101000n,
+      writable: true,
+    }],
+  });
+  return findings.map(({ severity, summary }) =>
+    `${severity} ${summary.replace(/^\d+ bytes.* at (\S+) /, "$1 ")}`
+  );
+}
+
+/** Code of nobody's, which no setting of the kernel's explains. */
+const NOBODYS = [
+  "high 0xffffffffc0202000 can be written and executed",
+  "critical 0xffffffffc0202000 belong to nobody",
+];
+
+Deno.test("a kernel that was booted with rodata=off is one finding", () => {
+  assert.deepEqual(unprotectedGuest({}), [
+    "high the kernel does not protect its memory, as it was booted with rodata=off: all of its image can be written and executed",
+    ...NOBODYS,
+  ]);
+});
+
+Deno.test("a kernel that is unprotected and was not booted so", () => {
+  for (const line of ["quiet", "xrodata=off", "rodata=on"]) {
+    assert.match(
+      unprotectedGuest({ line })[0],
+      /^critical .* although it was not booted with rodata=off/,
+      line,
+    );
+  }
+});
+
+Deno.test("the word rodata_enabled alone explains nothing", () => {
+  const all = unprotectedGuest({ enabled: 1 });
+  const image = [
+    { start: FIXTURE_TEXT, end: RODATA, writable: false },
+    { start: RODATA, end: RODATA + 0x1000n, writable: true },
+  ];
+  const one = unprotectedGuest({ image });
+  for (const found of [all, one]) {
+    assert.ok(found.every((said) => !/rodata=off/.test(said)), found.join());
+    // The image's data, and the module, and what is nobody's.
+    assert.ok(found.includes("critical 0xffffffff81200000 belong to nobody"));
+    assert.ok(
+      found.includes("high 0xffffffffc0100000 can be written and executed"),
+    );
+    for (const said of NOBODYS) assert.ok(found.includes(said));
+  }
 });

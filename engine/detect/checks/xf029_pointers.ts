@@ -5,6 +5,7 @@
  */
 import type { Suspect } from "../pointers/suspects.ts";
 import { type Reference, sweep } from "../pointers/sweep.ts";
+import { givenBack } from "../core/given_back.ts";
 import { partAt } from "../core/module_parts.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Check } from "../core/check.ts";
@@ -33,14 +34,19 @@ export const foreignPointers: Check = {
       report.passing("pointers to foreign code", why);
     }
     const told = new Map<string, number>();
+    const isGivenBack = givenBack(context);
     for (const reference of references) {
       const owner = ownerOf(reference.suspect);
       const count = (told.get(owner) ?? 0) + 1;
       told.set(owner, count);
       if (count > MOST_PLACES) continue;
-      const { holder, target } = reference;
+      const { holder, suspect, target } = reference;
       partAt(context, report, target, holder.where, (report) => {
-        report.finding(findingOf(context, reference, owner));
+        const found = findingOf(context, reference, owner);
+        const momentary = suspect.of !== "unvouched" &&
+          isGivenBack(suspect.start);
+        if (momentary) report.gone(found);
+        else report.finding(found);
       });
     }
     for (const [owner, count] of told) {

@@ -4,8 +4,9 @@
  *
  * What an unloaded module held cannot be in use any more: it is in flux. A
  * module does not count as unloaded because it cannot be read, nor because it
- * is not on the list: its memory must be unmapped as well, or belong to another
- * module, which is then judged.
+ * is not on the list: its memory must be unmapped as well, or hold traps alone
+ * (mm/execmem.c, since Linux 6.13), or belong to another module, which is then
+ * judged.
  *
  * @module
  */
@@ -21,6 +22,7 @@ import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Report } from "../finding.ts";
 import type { CheckContext } from "./context.ts";
 import { HeldReport } from "./held_report.ts";
+import { isTraps } from "./traps.ts";
 
 /** Maximum number of modules that are tried one after another at one place. */
 const MOST_MODULES = 3;
@@ -176,11 +178,35 @@ function placeOf(
     const { inRegion, unread } = kernel.space.mappings(
       kernel.moduleRegion,
     );
-    return unread > 0 || overlap(inRegion, places) ? undefined : "gone";
+    return unread > 0 || holdsMore(kernel, inRegion, places)
+      ? undefined
+      : "gone";
   } catch (error) {
     if (isUnreadable(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Whether anything of a module's memory is mapped still, other than pages that
+ * the kernel has filled with traps and keeps for the next module.
+ */
+function holdsMore(
+  kernel: Kernel,
+  mapped: readonly GvaRange[],
+  places: readonly GvaRange[],
+): boolean {
+  const page = BigInt(kernel.pageSize);
+  for (const place of places) {
+    for (const range of mapped) {
+      const end = range.end < place.end ? range.end : place.end;
+      let at = range.start > place.start ? range.start : place.start;
+      for (; at < end; at += page - at % page) {
+        if (!isTraps(kernel, at)) return true;
+      }
+    }
+  }
+  return false;
 }
 
 /** A module's memory, its `struct module` included. */

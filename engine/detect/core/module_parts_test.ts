@@ -49,6 +49,23 @@ Deno.test("a module that is unloaded before it is read is gone, the others are r
   assert.deepEqual(lines, [...READ_ONE, "gone: text of two", ...READ_THREE]);
 });
 
+Deno.test("a module is gone whose text the kernel has filled with traps, and not before", () => {
+  const readData = (it: ModuleGuest) => (module: ModuleView) => {
+    it.guest.space.bytes(module.gva, 8);
+  };
+  const left = (byte: number) => {
+    const { it, two } = three();
+    const { gpa } = it.guest.space.translate(two - 0x1000n);
+    return said(it, () => {
+      it.unlink(two);
+      it.guest.unmap(two);
+      new Uint8Array(it.guest.view.buffer, gpa, 0x1000).fill(byte);
+    }, readData(it));
+  };
+  assert.deepEqual(left(0xcc), ["gone: text of two"]);
+  assert.deepEqual(left(0x90), ["unjudged: text of two"]);
+});
+
 Deno.test("a module that only left the list is unjudged, and so is its memory", () => {
   const { it, two } = three();
   const lines = said(it, () => {

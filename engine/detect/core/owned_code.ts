@@ -7,11 +7,14 @@
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { disjoint, type GvaRange } from "../../memory/gva_ranges.ts";
 import type { CheckContext } from "./context.ts";
+import { unprotected } from "./memory_protection.ts";
 import { isTraps } from "./traps.ts";
 
 /** All code with an owner. */
 export function ownedCode({ kernel, code }: CheckContext): GvaRange[] {
+  const open = unprotected(kernel, code.pages.executable);
   return ownedRanges(kernel).concat(
+    open === undefined ? [] : [open.image],
     code.modules.flatMap((module) => code.textOf(module)),
     code.reserves,
   );

@@ -55,14 +55,21 @@ export class Holders {
   readonly #image: { gva: bigint; gpa: number; bytes: number };
   readonly #sections: readonly GvaRange[];
   readonly #areas: readonly PerCpuArea[];
+  readonly #wanted: ReadonlySet<number> | undefined;
   #vmalloc: ReadonlyMap<number, bigint> | undefined;
   #variables:
     | readonly { name: string; type: CType; at: bigint }[]
     | undefined;
 
-  /** @throws {KernelError | MemoryError} when memory cannot be told apart. */
-  constructor(context: CheckContext) {
+  /**
+   * @param gpas what will be asked for; default: anything may be
+   * @throws {KernelError | MemoryError} when memory cannot be told apart.
+   */
+  constructor(context: CheckContext, gpas?: readonly number[]) {
     const { kernel } = context;
+    this.#wanted = gpas === undefined
+      ? undefined
+      : new Set(gpas.map((gpa) => Math.floor(gpa / kernel.pageSize)));
     this.#context = context;
     this.#kernel = kernel;
     this.#uses = new PageUses(kernel);
@@ -153,7 +160,7 @@ export class Holders {
 
   /** GVA of a GPA in memory that is mapped page by page. */
   #inVmalloc(gpa: number): bigint | undefined {
-    this.#vmalloc ??= vmallocPages(this.#kernel);
+    this.#vmalloc ??= vmallocPages(this.#kernel, this.#wanted);
     const { pageSize } = this.#kernel;
     const page = this.#vmalloc.get(Math.floor(gpa / pageSize));
     return page === undefined ? undefined : page + BigInt(gpa % pageSize);
@@ -210,25 +217,28 @@ function structOf(
   });
 }
 
-/** Numbers of all pages in the region of vmalloc, with their GVAs. */
-function vmallocPages(kernel: Kernel): ReadonlyMap<number, bigint> {
+/** Numbers of pages that are mapped in the region of vmalloc, with their GVAs. */
+function vmallocPages(
+  kernel: Kernel,
+  wanted?: ReadonlySet<number>,
+): ReadonlyMap<number, bigint> {
   const pages = new Map<number, bigint>();
   const region = kernel.arch.image.vmalloc(
     kernel.symbols,
     (gva) => kernel.space.u64(gva),
   );
-  const page = BigInt(kernel.pageSize);
+  const { pageSize } = kernel;
   const regions = [kernel.moduleRegion];
   if (region !== undefined) regions.push(region);
   for (const one of regions) {
-    for (const { start, end } of kernel.space.mappings(one).inRegion) {
-      for (let gva = start; gva < end; gva += page) {
-        kernel.space.budget.node(gva);
-        const found = kernel.space.tryTranslate(gva);
-        if (found === undefined) continue;
-        pages.set(Math.floor(found.gpa / kernel.pageSize), gva);
+    kernel.space.mappings(one, (gva, gpa, size) => {
+      for (let past = 0; past < size; past += pageSize) {
+        if (past > 0) kernel.space.budget.node(gva);
+        const page = (gpa + past) / pageSize;
+        if (wanted?.has(page) === false) continue;
+        pages.set(page, gva + BigInt(past));
       }
-    }
+    });
   }
   return pages;
 }

@@ -9,31 +9,40 @@
  *
  * @module
  */
-import { KernelError, MemoryError } from "../../base/errors.ts";
-import { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { mapleNodes } from "../../kernel/core/maple_tree.ts";
 import { readable } from "../../kernel/core/present.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { listedLeaders, threadsOf } from "../../kernel/objects/tasks.ts";
-import { callSiteRecords } from "../../kernel/patching/ftrace_ops.ts";
-import { moduleSections } from "../../kernel/patching/module_sections.ts";
 import { type GvaRange, rangeAt } from "../../memory/gva_ranges.ts";
 import type { SlabObject } from "../../kernel/objects/slab_objects.ts";
 import { vmapAreas } from "../../kernel/objects/stack_areas.ts";
 import type { Holder } from "./holders.ts";
+import { boundsOfModules, isIn, ownBooks } from "./own_books.ts";
+import { TracedPages } from "./traced_pages.ts";
 
 /** FTRACE_RETFUNC_DEPTH entries, or SHADOW_STACK_SIZE since 6.11. */
 const RET_STACK_ENTRIES = 50;
 const MOST_RET_STACK = 4096;
+/** Larger than a task's stack is. */
+const MOST_STACK = 1n << 16n;
 
 /** A table of what sysfs shows, and where its entries hold an address. */
 interface Entries {
   readonly table: string;
   readonly entry: string;
   readonly members: readonly string[];
+  /**
+   * The members that lead to what sysfs calls for an entry, and its names: what
+   * is only said to be such a table has none.
+   */
+  readonly called: readonly string[];
+  readonly by: readonly string[];
 }
+
+const SECTION = ["module_sect_read"];
+const NOTE = ["module_notes_read", "sysfs_bin_attr_simple_read"];
 
 /** Members of struct module that lead to books about its sections. */
 const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
@@ -44,11 +53,15 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
         table: "module_sect_attrs",
         entry: "module_sect_attr",
         members: ["address"],
+        called: ["battr.read"],
+        by: SECTION,
       },
       {
         table: "module_sect_attrs",
         entry: "bin_attribute",
         members: ["private"],
+        called: ["read", "read_new"],
+        by: SECTION,
       },
     ],
   },
@@ -59,6 +72,8 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
         table: "module_notes_attrs",
         entry: "bin_attribute",
         members: ["private"],
+        called: ["read", "read_new"],
+        by: NOTE,
       },
     ],
   },
@@ -69,26 +84,26 @@ const BOOKS: readonly { member: string; entries: readonly Entries[] }[] = [
         table: "module_param_attrs",
         entry: "param_attribute",
         members: ["param", "mattr.attr.name"],
+        called: ["mattr.show"],
+        by: ["param_attr_show"],
       },
     ],
   },
 ];
-
-/** Sections that list places in a module's code, also in its init code. */
-const LISTS = new Set(["__mcount_loc", "__patchable_function_entries"]);
 
 /** Memory that holds addresses of code and never leads to it. */
 export class KnownWays {
   readonly #kernel: Kernel;
   /** Parts of variables, and of modules' own memory. */
   readonly #ranges: readonly GvaRange[];
-  /** Whole pages, which are of no cache and of nothing else. */
-  readonly #pages: readonly GvaRange[];
+  readonly #traced: TracedPages;
   /** Which words of an object are such addresses, by its GVA. */
   readonly #objects = new Map<bigint, (offset: number) => boolean>();
-  readonly #stacks: ReadonlySet<bigint>;
+  readonly #stacks: ReadonlyMap<bigint, bigint>;
   readonly #stackBytes: number;
+  readonly #vmalloc: GvaRange | undefined;
   #areas: ReadonlySet<bigint> | undefined;
+  #vms: ReadonlySet<bigint> | undefined;
   #reserve: ReadonlySet<bigint> | undefined;
 
   /**
@@ -97,9 +112,9 @@ export class KnownWays {
    */
   constructor(kernel: Kernel, modules: readonly ModuleView[]) {
     this.#kernel = kernel;
-    this.#pages = joined([...callSiteRecords(kernel), ...ringPages(kernel)]);
+    this.#traced = new TracedPages(kernel);
     this.#ranges = joined([
-      ...variables(kernel),
+      ...boundsOfModules(kernel),
       ...modules.flatMap((module) => ownBooks(kernel, module)),
     ]);
     for (const { gva } of modules) {
@@ -107,41 +122,66 @@ export class KnownWays {
       for (const { member, entries } of BOOKS) {
         if (!module.has(member)) continue;
         const book = readable(() => module.u64(member)) ?? 0n;
-        if (book !== 0n) this.#objects.set(book, entriesOf(kernel, entries));
+        if (book === 0n) continue;
+        this.#objects.set(book, entriesOf(kernel, book, entries));
       }
     }
-    this.#stacks = new Set(returnStacks(kernel));
+    this.#stacks = returnStacks(kernel);
     const entry = kernel.types.tryStruct("ftrace_ret_stack")?.size ?? 8;
     this.#stackBytes = Math.min(MOST_RET_STACK, RET_STACK_ENTRIES * entry);
-  }
-
-  /**
-   * Learns from a holder where the memory allocator has its books about the
-   * code's own pages.
-   *
-   * @throws {KernelError | MemoryError} when these books cannot be read.
-   */
-  learn({ object }: Holder): void {
-    if (object === undefined || !this.#isArea(object)) return;
-    const area = this.#kernel.object("vmap_area", object.gva);
-    if (!area.has("vm")) return;
-    const vm = readable(() => area.u64("vm"));
-    const addr = this.#kernel.types.tryOffset("vm_struct", "addr");
-    if (vm === undefined || vm === 0n || addr === undefined) return;
-    this.#objects.set(vm, (offset) => offset === addr);
+    this.#vmalloc = kernel.arch.image.vmalloc(
+      kernel.symbols,
+      (gva) => kernel.space.u64(gva),
+    );
   }
 
   /** Whether a holder is one of these. */
   has({ object, address, use }: Holder): boolean {
     if (object !== undefined) {
-      if (this.#isArea(object) || this.#isReserve(object)) return true;
-      if (this.#objects.get(object.gva)?.(object.offset) === true) return true;
-      return object.size >= this.#stackBytes && this.#stacks.has(object.gva);
+      return this.#isArea(object) || this.#isReserve(object) ||
+        this.#objects.get(object.gva)?.(object.offset) === true ||
+        this.#isReturn(object) || this.#isOfVm(object);
     }
     // Whoever has a book name memory of another kind takes nothing out of the
     // search.
-    if (use === "kernel") return rangeAt(this.#pages, address) >= 0;
+    if (use === "kernel") return this.#traced.has(address);
     return rangeAt(this.#ranges, address) >= 0;
+  }
+
+  /**
+   * Whether a word is an address in one of the allocator's books about an area
+   * that it has on a list: where it lies, or who asked for it.
+   */
+  #isOfVm({ gva, offset }: SlabObject): boolean {
+    const { types } = this.#kernel;
+    const is = ["addr", "caller"].some((member) =>
+      types.tryOffset("vm_struct", member) === offset
+    );
+    if (!is) return false;
+    this.#areas ??= vmapAreas(this.#kernel);
+    this.#vms ??= vmsOf(this.#kernel, this.#areas);
+    return this.#vms.has(gva);
+  }
+
+  /**
+   * Whether a word is in an entry of a stack of returns: each one knows where on
+   * the task's stack it has put its own address.
+   */
+  #isReturn({ gva, offset, size }: SlabObject): boolean {
+    const stack = this.#stacks.get(gva);
+    if (stack === undefined || size < this.#stackBytes) return false;
+    const { space, types } = this.#kernel;
+    const at = (member: string) => types.tryOffset("ftrace_ret_stack", member);
+    const back = at("retp");
+    if (back === undefined) return true;
+    return [at("ret"), at("func")].some((own) => {
+      if (own === undefined) return false;
+      const place = gva + BigInt(offset - own + back);
+      const to = readable(() => space.u64(place)) ?? 0n;
+      const onStack = to >= stack && to < stack + MOST_STACK;
+      // Interrupts have stacks of their own.
+      return to % 8n === 0n && (onStack || isIn(this.#vmalloc, to));
+    });
   }
 
   /** Whether a word is a bound of an area that the allocator has on a list. */
@@ -181,95 +221,67 @@ function reserveNodes(kernel: Kernel): bigint[] {
 
 /** Tells the words of a table's entries that hold an address. */
 function entriesOf(
-  { types }: Kernel,
+  { space, symbols, types }: Kernel,
+  book: bigint,
   entries: readonly Entries[],
 ): (offset: number) => boolean {
-  for (const { table, entry, members } of entries) {
+  for (const { table, entry, members, called, by } of entries) {
     const first = types.tryOffset(table, "attrs");
     const size = types.tryStruct(entry)?.size ?? 0;
     const places = members.map((member) => types.tryOffset(entry, member));
     if (first === undefined || size === 0 || places[0] === undefined) continue;
-    return (offset) =>
-      offset >= first && places.includes((offset - first) % size);
+    const functions = by.flatMap((name) => symbols.addresses(name));
+    const calls = called.map((member) => types.tryOffset(entry, member))
+      .filter((at) => at !== undefined);
+    return (offset) => {
+      const past = (offset - first) % size;
+      if (offset < first || !places.includes(past)) return false;
+      const start = book + BigInt(offset - past);
+      return calls.some((at) => {
+        const to = readable(() => space.u64(start + BigInt(at)));
+        return to !== undefined && functions.includes(to);
+      });
+    };
   }
   return () => false;
 }
 
 /**
- * What a module's own memory says of its init code, which was freed when it was
- * loaded: another module may lie there now.
+ * GVAs of the `struct vm_struct`s of some areas, which name their bounds as
+ * well.
  */
-function ownBooks(kernel: Kernel, { gva, ranges }: ModuleView): GvaRange[] {
-  const found: GvaRange[] = [];
-  const init = kernel.types.tryOffset("module", "init");
-  if (init !== undefined) {
-    const start = gva + BigInt(init);
-    found.push({ start, end: start + 8n });
-  }
-  let sections: { name: string; address: bigint }[] = [];
-  try {
-    sections = moduleSections(kernel, gva);
-  } catch (error) {
-    // Hidden modules have none, and XF024 says so of others.
-    if (!isAboutGuest(error)) throw error;
-  }
-  const starts = sections.map(({ address }) => address);
-  for (const { name, address } of sections) {
-    if (!LISTS.has(name)) continue;
-    const own = ranges.find(({ start, end }) =>
-      address >= start && address < end
-    );
-    if (own === undefined) continue;
-    const end = starts.filter((at) => at > address)
-      .reduce((least, at) => at < least ? at : least, own.end);
-    found.push({ start: address, end: end < own.end ? end : own.end });
+function vmsOf(kernel: Kernel, areas: ReadonlySet<bigint>): Set<bigint> {
+  const found = new Set<bigint>();
+  for (const gva of areas) {
+    readable(() => {
+      const area = kernel.object("vmap_area", gva);
+      const vm = area.has("vm") ? area.u64("vm") : 0n;
+      if (vm === 0n) return;
+      const own = kernel.object("vm_struct", vm);
+      const start = area.u64("va_start");
+      const same = own.u64("addr") === start &&
+        own.u64("size") === area.u64("va_end") - start;
+      if (same) found.add(vm);
+    });
   }
   return found;
-}
-
-/** Pages of ring buffers: what was traced. */
-function ringPages(kernel: Kernel): GvaRange[] {
-  const found: GvaRange[] = [];
-  for (const instance of TraceArray.all(kernel)) {
-    for (const buffer of [instance.buffer(), instance.snapshotBuffer()]) {
-      if (buffer === undefined) continue;
-      const size = BigInt(buffer.pageSize);
-      for (const cpu of buffer.cpuBuffers()) {
-        for (const { data } of cpu.pages(true)) {
-          found.push({ start: data, end: data + size });
-        }
-      }
-    }
-  }
-  return found;
-}
-
-/** Variables that hold bounds of modules' memory. */
-function variables(kernel: Kernel): GvaRange[] {
-  return ["mod_tree", "module_addr_min", "module_addr_max"].flatMap((name) => {
-    const start = kernel.symbols.tryAddress(name);
-    const size = start === undefined
-      ? undefined
-      : kernel.symbols.lookup(start)?.size;
-    if (start === undefined || size === undefined) return [];
-    return [{ start, end: start + BigInt(size) }];
-  });
 }
 
 /**
  * Where tasks keep the functions that function_graph saw them enter: objects of
- * their own, as large as such a stack.
+ * their own, as large as such a stack; with the stack of each task.
  */
-function returnStacks(kernel: Kernel): bigint[] {
-  const found: bigint[] = [];
+function returnStacks(kernel: Kernel): Map<bigint, bigint> {
+  const found = new Map<bigint, bigint>();
   const { types } = kernel;
   if (types.tryOffset("task_struct", "ret_stack") === undefined) return found;
   for (const leader of listedLeaders(kernel)) {
     for (const gva of readable(() => threadsOf(kernel, leader)) ?? []) {
-      const start = readable(() =>
-        kernel.object("task_struct", gva).u64("ret_stack")
-      );
-      if (start !== undefined && start !== 0n) found.push(start);
+      readable(() => {
+        const task = kernel.object("task_struct", gva);
+        const start = task.u64("ret_stack");
+        if (start !== 0n) found.set(start, task.u64("stack"));
+      });
     }
   }
   return found;
@@ -285,9 +297,4 @@ function joined(ranges: readonly GvaRange[]): GvaRange[] {
     } else all.push({ start, end });
   }
   return all;
-}
-
-/** Whether an error is about what the guest holds. */
-function isAboutGuest(error: unknown): boolean {
-  return error instanceof KernelError || error instanceof MemoryError;
 }

@@ -40,7 +40,22 @@ export function suspects(context: CheckContext): Suspect[] {
   ) {
     found.push({ start, end, text: true, of: "nobody" });
   }
+  if (!found.some(({ text }) => text)) return [];
+  for (const range of data(context)) {
+    found.push({ ...range, text: false, of: "nobody" });
+  }
   return disjoint(found, rankOf);
+}
+
+/**
+ * What is mapped where modules lie, and that no module has: data of the same
+ * code, whatever size or place a module says that it has.
+ */
+function data({ code }: CheckContext): GvaRange[] {
+  const owned = [...code.modules, ...code.unlisted]
+    .flatMap((module) => code.memoryOf(module))
+    .concat(code.pages.executable, code.reserves);
+  return code.pages.inRegion.flatMap((range) => subtract(range, owned));
 }
 
 /**

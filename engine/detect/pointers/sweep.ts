@@ -5,9 +5,11 @@
  * @module
  */
 import { readable } from "../../kernel/core/present.ts";
+import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { type Stack, stackAt, stacks } from "../../kernel/objects/stacks.ts";
 import { scanWords, type WordHit } from "../../memory/word_scan.ts";
 import type { CheckContext } from "../core/context.ts";
+import { DataObjects } from "./data_objects.ts";
 import { type Holder, Holders } from "./holders.ts";
 import { KnownWays } from "./known_ways.ts";
 import { type Suspect, suspectAt, suspects } from "./suspects.ts";
@@ -17,6 +19,8 @@ const MOST_HITS = 200_000;
 /** How far from an object's list node its functions may lie, in bytes. */
 const BEFORE = 256;
 const AFTER = 512;
+/** What functions are aligned to (CONFIG_FUNCTION_ALIGNMENT). */
+const ALIGNED = 16n;
 /** How far from its start a table of functions has one, in bytes. */
 const TABLE = 512;
 
@@ -72,7 +76,7 @@ export function sweep(context: CheckContext): Swept {
   const unjudged: string[] = [];
   if (more) unjudged.push(`more than ${MOST_HITS} words lead there`);
   if (unread > 0) unjudged.push(`${unread} bytes of memory cannot be read`);
-  const holders = new Holders(context);
+  const holders = new Holders(context, hits.map(({ gpa }) => gpa));
   const own = ownPages(context, all, holders);
   const outside: { hit: WordHit; holder: Holder }[] = [];
   let untold = 0;
@@ -87,8 +91,8 @@ export function sweep(context: CheckContext): Swept {
   }
   const { modules, unlisted } = context.code;
   const known = new KnownWays(kernel, [...modules, ...unlisted]);
-  for (const { holder } of outside) known.learn(holder);
   const allStacks = stacks(kernel);
+  const objectsOf = new Map<ModuleView, DataObjects>();
   let elsewhere = 0;
   const references = outside.flatMap(({ hit, holder: plain }) => {
     const holder = onStack(allStacks, plain);
@@ -102,7 +106,14 @@ export function sweep(context: CheckContext): Swept {
     const suspect = suspectAt(all, hit.value);
     if (suspect === undefined) return [];
     if (suspect.text) return [{ holder, suspect, target: hit.value }];
-    const target = functionNear(context, all, suspect, hit.value);
+    const { module, of } = suspect;
+    let objects = module && objectsOf.get(module);
+    // The symbols of a hidden module are nobody's word.
+    if (module !== undefined && of === "unvouched" && objects === undefined) {
+      objects = new DataObjects(kernel, module);
+      objectsOf.set(module, objects);
+    }
+    const target = functionNear(context, all, suspect, hit.value, objects);
     return target === undefined
       ? []
       : [{ holder, suspect, target, through: hit.value }];
@@ -163,12 +174,15 @@ function ownPages(
  * A function of the same owner to which the data at a GVA leads: an object with
  * functions, or a list node in one. The `struct module` of each module is on
  * lists of the kernel's, and has functions that were run once.
+ *
+ * @param objects those of each module whose symbols are believed
  */
 function functionNear(
-  { kernel, code }: CheckContext,
+  { kernel }: CheckContext,
   all: readonly Suspect[],
-  { start, end, module, of }: Suspect,
+  { start, end, module }: Suspect,
   gva: bigint,
+  objects: DataObjects | undefined,
 ): bigint | undefined {
   if (module !== undefined) {
     const size = BigInt(kernel.types.struct("module").size);
@@ -176,12 +190,10 @@ function functionNear(
   }
   // Strings lie anywhere; what leads to code does not.
   if (gva % 8n !== 0n) return undefined;
-  const symbol = kernel.symbols.lookup(gva);
-  // The symbols of a hidden module are nobody's word.
-  const object = symbol === undefined || of !== "unvouched"
-    ? { start, end }
-    : { start: symbol.address, end: symbol.address + BigInt(symbol.size) };
-  const low = object.start > start ? object.start : start;
+  const object = objects?.at(gva) ?? { start, end };
+  // What lies before an object may end anywhere.
+  const first = object.start + 7n & ~7n;
+  const low = first > start ? first : start;
   const high = object.end < end ? object.end : end;
   const clip = (at: bigint) => at < low ? low : at > high ? high : at;
   const from = clip((gva & ~7n) - BigInt(BEFORE));
@@ -196,13 +208,12 @@ function functionNear(
       word,
       far: Math.abs(Number(first - gva) + 8 * i),
       to: suspectAt(all, word),
-    })).filter(({ to }) => to !== undefined && to.module === module);
+    })).filter(({ to }) => to !== undefined && sameOwner(to.module, module));
   };
-  // Books about code hold addresses within functions.
-  const isFunction = (gva: bigint) => {
-    const { offset, symbol } = code.at(gva);
-    return symbol === undefined || offset === 0;
-  };
+  // Books about code hold addresses within functions. Who moves the symbol of a
+  // function does not move where it is aligned.
+  const isFunction = (gva: bigint) =>
+    gva % ALIGNED === 0n || objects?.within(gva) !== true;
   const near = wordsOf(from, to).sort((a, b) => a.far - b.far);
   const direct = near.find(({ word, to }) => to?.text && isFunction(word));
   if (direct !== undefined) return direct.word;
@@ -215,6 +226,14 @@ function functionNear(
     if (function_ !== undefined) return function_.word;
   }
   return undefined;
+}
+
+/** Whether two of them can be one's: that of nobody's memory is not known. */
+function sameOwner(
+  a: ModuleView | undefined,
+  b: ModuleView | undefined,
+): boolean {
+  return a === b || a === undefined || b === undefined;
 }
 
 /** The little-endian words of some bytes. */

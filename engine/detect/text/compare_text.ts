@@ -6,7 +6,7 @@
  */
 import type { CodeReading } from "../reading/code_reading.ts";
 import { hexDigits } from "../../base/hex.ts";
-import type { PatchSites } from "./site_marks.ts";
+import type { PatchSites, Site } from "./site_marks.ts";
 import type { Report } from "../finding.ts";
 
 /** More differences than this are reported in one message. */
@@ -47,9 +47,9 @@ export function compareText(
   for (let i = 0; i < length; i++) {
     if (trusted[i] === own[i]) continue;
     const mechanism = sites.marks[i];
-    const site = i - sites.offsets[i];
-    if (mechanism !== 0 && isSound(reading, pair, site, mechanism)) {
-      explained[mechanism]++;
+    const site = sitesAt(sites, i).find((site) => isSound(reading, pair, site));
+    if (site !== undefined) {
+      explained[site.mechanism]++;
       continue;
     }
     // Extend to the last nearby difference that is not explained either.
@@ -87,6 +87,15 @@ export function compareText(
   return places;
 }
 
+/** The patch sites that a byte is of, the smallest one first. */
+function sitesAt({ marks, offsets, around }: PatchSites, at: number): Site[] {
+  const mechanism = marks[at];
+  if (mechanism === 0) return [];
+  const outer = around.get(at);
+  const site = { at: at - offsets[at], mechanism };
+  return outer === undefined ? [site] : [site, outer];
+}
+
 /**
  * Whether the bytes at a patch site are legitimate: on the short list of what
  * the mechanism writes, if there is one; otherwise, instructions that do not
@@ -95,17 +104,17 @@ export function compareText(
 function isSound(
   reading: CodeReading,
   { own, start, sites }: TextPair,
-  site: number,
-  mechanism: number,
+  { at: site, mechanism }: Site,
 ): boolean {
   const { instructions, patching } = reading.kernel.arch;
   const name = sites.mechanisms[mechanism];
   if (!patching.isPlausible(name, own.subarray(site, site + 8))) return false;
   const decoder = instructions.decoder();
   for (let at = site, length = 0; at < own.length; at += length) {
-    if (sites.marks[at] !== mechanism || sites.offsets[at] !== at - site) {
-      return true;
-    }
+    const isOf = sitesAt(sites, at).some((one) =>
+      one.at === site && one.mechanism === mechanism
+    );
+    if (!isOf) return true;
     length = decoder.decode(own, at);
     // The site may hold only the tail of an instruction; only its position is
     // known.

@@ -163,3 +163,27 @@ Deno.test("a completely different text is reported in one sentence", () => {
     "it differs from the trusted image in 300 places, of which the first 200 are listed",
   ]);
 });
+
+Deno.test("an alternative may lie over the site of a return thunk", () => {
+  // A retpoline that ends with a jump to the return thunk, and what stands there
+  // in a kernel that needs neither: jmp *%rax, and no-ops across the site.
+  const trusted = new Uint8Array(64).fill(0x90);
+  trusted.set(jump(16), 28);
+  const own = trusted.slice();
+  own.set([0xff, 0xe0], 16);
+  own.set([0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0], 26);
+  const both = (sites: SiteMarks) => {
+    sites.mark("alternatives", 16, 24);
+    sites.mark("return thunks", 28, 5);
+  };
+  assert.deepEqual(compare(trusted, own, both).findings, []);
+  assert.equal(
+    compare(trusted, own, (sites) => {
+      sites.mark("return thunks", 28, 5);
+    }).places,
+    2,
+  );
+  // Beyond the site within it, what is around is judged.
+  own.set(jump(Number(FOREIGN - START)), 35);
+  assert.ok(compare(trusted, own, both).places > 0);
+});

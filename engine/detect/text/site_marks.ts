@@ -15,8 +15,22 @@ export interface PatchSites {
   readonly marks: Uint8Array;
   /** For each marked byte, its distance from the start of its site. */
   readonly offsets: Uint8Array;
+  /**
+   * What else may change a byte, by its offset: the site in which a smaller one
+   * lies. Kernels that need no thunks write alternatives over their sites
+   * (apply_alternatives after apply_returns, arch/x86/kernel/alternative.c).
+   */
+  readonly around: ReadonlyMap<number, Site>;
   /** Offsets of calls that call depth tracking may redirect. */
   readonly calls: ReadonlySet<number>;
+}
+
+/** A patch site. */
+export interface Site {
+  /** Offset of its first byte. */
+  readonly at: number;
+  /** Index of the mechanism that may change it. */
+  readonly mechanism: number;
 }
 
 /** Collects the marks of one text. */
@@ -24,6 +38,7 @@ export class SiteMarks {
   readonly marks: Uint8Array;
   /** See {@linkcode PatchSites.offsets}. */
   readonly offsets: Uint8Array;
+  readonly #around = new Map<number, Site>();
   readonly #arch: Arch;
   readonly #text: Uint8Array;
   readonly #decoder: Decoder;
@@ -40,12 +55,17 @@ export class SiteMarks {
   /** Marks a site, unless it begins outside this text. */
   mark(what: string, at: number, length: number): void {
     if (at < 0 || at >= this.#text.length) return;
-    this.marks.fill(
-      this.#arch.patching.mechanisms.indexOf(what),
-      at,
-      at + length,
-    );
-    for (let i = 0; i < length; i++) this.offsets[at + i] = i;
+    const mechanism = this.#arch.patching.mechanisms.indexOf(what);
+    for (let i = at; i < Math.min(at + length, this.#text.length); i++) {
+      if (this.marks[i] !== 0 && i - this.offsets[i] !== at) {
+        this.#around.set(i, {
+          at: i - this.offsets[i],
+          mechanism: this.marks[i],
+        });
+      }
+      this.marks[i] = mechanism;
+      this.offsets[i] = i - at;
+    }
   }
 
   /** Length of the instruction at an offset; 0 when there is none. */
@@ -103,6 +123,7 @@ export class SiteMarks {
    */
   sites(calls: ReadonlySet<number> = new Set()): PatchSites {
     const { mechanisms } = this.#arch.patching;
-    return { mechanisms, marks: this.marks, offsets: this.offsets, calls };
+    const { marks, offsets } = this;
+    return { mechanisms, marks, offsets, around: this.#around, calls };
   }
 }

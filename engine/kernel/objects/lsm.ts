@@ -115,10 +115,17 @@ export function registeredHooks(
   });
   if (hook < 0 || head < 0) return [];
   const active = activeNames(kernel);
+  // Symbols of init code (security_add_hooks) lead to memory that was freed, and
+  // with PTI is not even mapped (free_kernel_image_pages in arch/x86/mm/init.c).
+  const init = {
+    start: symbols.tryAddress("__init_begin") ?? 0n,
+    end: symbols.tryAddress("__init_end") ?? 0n,
+  };
   const found: ModuleHook[] = [];
   const without = new Set(active);
   for (const table of symbols.glob("*_hooks")) {
     for (const gva of inImage(symbols, symbols.addresses(table))) {
+      if (gva >= init.start && gva < init.end) continue;
       const room = symbols.lookup(gva)?.size ?? 0;
       const count = Math.min(Math.floor(room / size), MOST_HOOKS);
       if (count === 0) continue;

@@ -23,8 +23,14 @@ const MOST_OBJECTS = 1 << 15;
 const MOST_ORDER = 10;
 /** Orders of the blocks of several pages that the lists of CPUs hold. */
 const BLOCKS = [1, 2, 3, 9];
+/** How often a list is read that changes. */
+const TRIES = 4;
 /** Pages of the largest slab: MAX_ORDER allocations. */
 const MOST_PAGES = 1 << 10;
+
+const NONE: ReadonlySet<bigint> = new Set();
+/** include/linux/page-flags.h. */
+const FLAGS = ["PG_lru", "PG_swapbacked", "PG_uptodate"];
 
 /** An object of a slab cache. */
 export interface SlabObject {
@@ -63,6 +69,8 @@ export class PageUses {
   readonly #direct: bigint;
   readonly #struct: bigint;
   readonly #caches: ReadonlySet<bigint>;
+  /** Flags that only the pages of files and processes have. */
+  readonly #used: bigint;
   readonly #free = new Map<bigint, ReadonlySet<bigint>>();
   #blocks: ReadonlyMap<bigint, number> | undefined;
   readonly #sheaves = new Map<bigint, ReadonlySet<bigint>>();
@@ -80,6 +88,12 @@ export class PageUses {
     this.#pages = pages;
     this.#direct = direct;
     this.#struct = BigInt(kernel.types.struct("page").size);
+    this.#used = FLAGS.map((name) => kernel.types.tryEnumerator(name))
+      .reduce(
+        (bits: bigint, bit) =>
+          bit === undefined ? bits : bits | 1n << BigInt(bit),
+        0n,
+      );
     const link = BigInt(kernel.types.offset("kmem_cache", "list"));
     const head = kernel.symbols.address("slab_caches");
     this.#caches = new Set(
@@ -101,7 +115,7 @@ export class PageUses {
     const { page, first } = this.#headOf(gpa);
     const object = this.#object(page.gva, first, gpa);
     if (object !== undefined) return { kind: "slab", object };
-    if (this.#isMapped(page.u64("mapping"))) return { kind: "mapped" };
+    if (this.#isMapped(page)) return { kind: "mapped" };
     return { kind: this.#isFree(page, first) ? "free" : "kernel" };
   }
 
@@ -121,10 +135,14 @@ export class PageUses {
   /**
    * Whether a page's `mapping` leads to what it says: the pages of a file, which
    * its inode names as well, or those of processes. Any other word there is no
-   * reason to pass over what the page holds.
+   * reason to pass over what the page holds, nor is this word alone: the flags
+   * of such a page say that it can be reclaimed, or that it was read or filled.
    */
-  #isMapped(mapping: bigint): boolean {
+  #isMapped(page: KernelObject): boolean {
+    const mapping = page.u64("mapping");
     if (mapping === 0n) return false;
+    const flags = page.u64(page.has("flags.f") ? "flags.f" : "flags");
+    if ((flags & this.#used) === 0n) return false;
     const kernel = this.#kernel;
     const kind = mapping & 3n;
     const at = mapping - kind;
@@ -142,7 +160,8 @@ export class PageUses {
 
   /**
    * Whether a page is free: nobody has a reference to it, and the allocator has
-   * it, in a block of free pages or on a list of a CPU.
+   * it, in a block of free pages or on a list of a CPU. That a page says so does
+   * not put it on a list.
    */
   #isFree(page: KernelObject, index: number): boolean {
     if (page.number("_refcount.counter") !== 0) return false;
@@ -151,13 +170,18 @@ export class PageUses {
       const type = readable(() => head.number("page_type")) ?? 0;
       if (!isBuddy(type)) continue;
       const held = readable(() => head.u64("private")) ?? 0n;
-      if (held >= BigInt(order)) return true;
+      if (held >= BigInt(order) && this.#isListed(head)) return true;
     }
+    return this.#isListed(page) || this.#isTail(index);
+  }
+
+  /** Whether both nodes beside a page on its list lead back to it. */
+  #isListed(page: KernelObject): boolean {
     const node = page.at("lru");
     const { space } = this.#kernel;
     const linked = (at: bigint, back: bigint) =>
       readable(() => space.u64(space.u64(at) + back)) === node;
-    return linked(node, 8n) && linked(node + 8n, 0n) || this.#isTail(index);
+    return linked(node, 8n) && linked(node + 8n, 0n);
   }
 
   /**
@@ -221,23 +245,31 @@ export class PageUses {
       size,
       offset: gpa - base - index * size,
       merged: cache.has("refcount") && cache.number("refcount") > 1,
-      free: this.#freeObjects(cache, slab).has(gva),
+      free: this.#freeObjects(cache, slab, this.direct(base)).has(gva),
     };
   }
 
-  /** The free objects of one slab: on its own list, or on one of a CPU. */
-  #freeObjects(cache: KernelObject, slab: KernelObject): ReadonlySet<bigint> {
+  /**
+   * The free objects of one slab: on its own list, or on one of a CPU. A list
+   * that does not end, or leads out of the slab, frees nothing: somebody led it
+   * to an object that is in use, or it changes.
+   */
+  #freeObjects(
+    cache: KernelObject,
+    slab: KernelObject,
+    base: bigint,
+  ): ReadonlySet<bigint> {
     const known = this.#free.get(slab.gva);
     if (known !== undefined) return known;
-    const free = new Set<bigint>();
-    this.#free.set(slab.gva, free);
     const kernel = this.#kernel;
-    this.#follow(cache, slab.u64("freelist"), free);
-    // Who puts an object on this list, or ends it early, changes its length.
-    const counted = slab.has("inuse") && slab.has("objects")
-      ? slab.number("objects") - slab.number("inuse")
-      : free.size;
-    if (counted !== free.size) free.clear();
+    const free = new Set(this.#still(() => {
+      const own = this.#follow(cache, slab.u64("freelist"), base);
+      if (!slab.has("inuse") || !slab.has("objects")) return own;
+      // Who puts an object on this list, or ends it early, changes its length.
+      const counted = slab.number("objects") - slab.number("inuse");
+      return counted === own?.size ? own : undefined;
+    }));
+    this.#free.set(slab.gva, free);
     for (const gva of this.#inSheaves(cache)) free.add(gva);
     if (!cache.has("cpu_slab")) return free;
     const cpuSlab = cache.u64("cpu_slab");
@@ -245,10 +277,24 @@ export class PageUses {
       const at = BigInt.asUintN(64, cpuSlab + offset);
       const own = kernel.object("kmem_cache_cpu", at);
       const member = own.has("slab") ? "slab" : "page";
-      if (readable(() => own.u64(member)) !== slab.gva) continue;
-      this.#follow(cache, own.u64("freelist"), free);
+      const list = this.#still(() =>
+        readable(() => own.u64(member)) === slab.gva
+          ? this.#follow(cache, own.u64("freelist"), base)
+          : NONE
+      );
+      for (const gva of list) free.add(gva);
     }
     return free;
+  }
+
+  /** A list of free objects; none if it is not whole whenever it is read. */
+  #still(read: () => ReadonlySet<bigint> | undefined): ReadonlySet<bigint> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const found = read();
+      if (found !== undefined) return found;
+      if (!this.#kernel.memory.live) break;
+    }
+    return NONE;
   }
 
   #inSheaves(cache: KernelObject): ReadonlySet<bigint> {
@@ -260,15 +306,27 @@ export class PageUses {
     return free;
   }
 
-  #follow(cache: KernelObject, first: bigint, free: Set<bigint>): void {
-    const { space } = this.#kernel;
+  /**
+   * The objects on a list of free ones; `undefined` unless it ends, and leads to
+   * objects of this slab alone.
+   *
+   * @param base GVA of the slab's first object
+   */
+  #follow(
+    cache: KernelObject,
+    first: bigint,
+    base: bigint,
+  ): ReadonlySet<bigint> | undefined {
+    const { pageSize, space } = this.#kernel;
     const offset = BigInt(cache.number("offset"));
+    const size = BigInt(cache.number("size"));
+    const past = base + BigInt(MOST_PAGES * pageSize);
     // CONFIG_SLAB_FREELIST_HARDENED.
     const random = cache.has("random") ? cache.u64("random") : undefined;
-    for (
-      let at = first;
-      at !== 0n && !free.has(at) && free.size < MOST_OBJECTS;
-    ) {
+    const free = new Set<bigint>();
+    for (let at = first; at !== 0n;) {
+      const isObject = at >= base && at < past && (at - base) % size === 0n;
+      if (!isObject || free.has(at) || free.size === MOST_OBJECTS) return;
       const place = at + offset;
       const word = readable(() => space.u64(place));
       if (word === undefined) return;
@@ -276,6 +334,7 @@ export class PageUses {
       free.add(at);
       at = random === undefined ? word : word ^ random ^ swapped(place);
     }
+    return free;
   }
 }
 

@@ -13,6 +13,7 @@ const types = (head: string) =>
     page: {
       size: 64,
       members: {
+        flags: [0, "u64"],
         [head]: [8, "u64"],
         lru: [8, "list_head"],
         mapping: [24, "u64"],
@@ -41,11 +42,20 @@ const types = (head: string) =>
         name: [16, "u64"],
         list: [24, "list_head"],
         refcount: [40, "u32"],
+        cpu_slab: [48, "u64"],
       },
     },
-  });
+    kmem_cache_cpu: {
+      size: 16,
+      members: { freelist: [0, "u64"], slab: [8, "u64"] },
+    },
+  }, [["PG_uptodate", 3], ["PG_lru", 5], ["PG_swapbacked", 19]]);
+const UPTODATE = 1n << 3n;
+const SWAPBACKED = 1n << 19n;
 const RANDOM = 0x1234_5678_9abc_def0n;
 const SIZE = 256;
+/** Offset of the only CPU's variables. */
+const CPU = 64n;
 
 /**
  * A guest with one slab of two pages.
@@ -63,6 +73,8 @@ function slabGuest(masked = false) {
   guest.symbol("slab_caches", caches);
   guest.symbol("page_offset_base", bases);
   guest.symbol("vmemmap_base", bases + 8n);
+  guest.symbol("__per_cpu_offset", bases + 16n);
+  guest.setU64(bases + 16n, CPU);
   const cache = guest.create("kmem_cache");
   const name = guest.allocate(64);
   new TextEncoder().encode("filp").forEach((byte, i) =>
@@ -166,6 +178,8 @@ Deno.test("pages of files and processes, free pages and others are told apart", 
   set(3, "mapping", data);
   set(4, "mapping", guest.create("address_space"));
   for (const index of [3, 4, 5, 6, 7]) set(index, "_refcount", 1);
+  for (const index of [3, 4, 6, 7]) set(index, "flags", UPTODATE);
+  set(5, "flags", SWAPBACKED);
   // Of a process, and what only says so.
   const name = guest.u64(guest.at("kmem_cache", cache, "name"));
   new TextEncoder().encode("anon_vma\0").forEach((byte, i) =>
@@ -185,6 +199,7 @@ Deno.test("pages of files and processes, free pages and others are told apart", 
   set(128, "page_type", 0xffff_ff7f);
   set(128, "private", 3n);
   const lru = (index: number) => guest.at("page", page(index), "lru");
+  guest.link(guest.allocate(16), lru(128));
   guest.link(lru(200), lru(201));
   assert.deepEqual(kinds(128, 131, 135, 136, 200, 201, 202), [
     "free",
@@ -197,6 +212,74 @@ Deno.test("pages of files and processes, free pages and others are told apart", 
   ]);
   set(131, "_refcount", 1);
   assert.deepEqual(kinds(131), ["kernel"]);
+});
+
+Deno.test("no single word of a page says that it is a file's, a process's or free", () => {
+  const { guest, slab, page, cache } = slabGuest();
+  const kind = (index: number) =>
+    new PageUses(guest.kernel).at(index * 4096).kind;
+  const inode = guest.create("inode");
+  const data = guest.at("inode", inode, "i_data");
+  guest.setU64(data + 8n, inode);
+  const name = guest.u64(guest.at("kmem_cache", cache, "name"));
+  new TextEncoder().encode("anon_vma\0").forEach((byte, i) =>
+    guest.view.setUint8(guest.gpa(name) + i, byte)
+  );
+  // The pages of an allocation behind its first one have no references.
+  for (const [index, references] of [[140, 1], [141, 0]] as const) {
+    guest.setU32(guest.at("page", page(index), "_refcount"), references);
+    for (
+      const [member, value] of [
+        ["mapping", data],
+        ["mapping", slab + 1n],
+        ["flags", UPTODATE],
+        ["flags", SWAPBACKED],
+        ["page_type", 0xffff_ff7fn],
+        ["private", 10n],
+        ["lru", slab],
+      ] as const
+    ) {
+      const at = guest.at("page", page(index), member);
+      const before = guest.u64(at);
+      if (member === "page_type") guest.setU32(at, Number(value));
+      else guest.setU64(at, value);
+      assert.equal(kind(index), "kernel", `${member} of ${index}`);
+      guest.setU64(at, before);
+    }
+  }
+});
+
+Deno.test("a list of free objects that is led to one in use frees nothing", () => {
+  const { guest, slab, cache, page, index, free: count } = slabGuest();
+  const is = (gva: bigint) =>
+    new PageUses(guest.kernel).at(guest.gpa(gva)).object?.free;
+  const [first, used] = [slab + 512n, slab + 1024n];
+  const list = guest.at("slab", page(index), "freelist");
+  guest.setU64(list, first);
+  guest.setU64(first + 128n, hardened(0n, first + 128n));
+  count(1);
+  assert.equal(is(first), true);
+  // The object in use holds what no list ends with.
+  guest.setU64(list, used);
+  assert.equal(is(used), false);
+  guest.setU64(used + 128n, hardened(slab + 7n, used + 128n));
+  assert.equal(is(used), false);
+  guest.setU64(used + 128n, hardened(slab - 256n, used + 128n));
+  assert.equal(is(used), false);
+  // The same by the list of a CPU, which nobody counts.
+  guest.setU64(list, 0n);
+  count(0);
+  const cpu = guest.create("kmem_cache_cpu");
+  guest.setU64(guest.at("kmem_cache", cache, "cpu_slab"), cpu - CPU);
+  guest.setU64(guest.at("kmem_cache_cpu", cpu, "slab"), page(index));
+  const own = guest.at("kmem_cache_cpu", cpu, "freelist");
+  guest.setU64(own, first);
+  assert.equal(is(first), true);
+  guest.setU64(own, used);
+  assert.equal(is(used), false);
+  guest.setU64(own, first);
+  guest.setU64(first + 128n, hardened(used, first + 128n));
+  assert.deepEqual([first, used].map(is), [false, false]);
 });
 
 Deno.test("a page whose mapping leads to itself ends", () => {

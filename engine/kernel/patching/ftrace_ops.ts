@@ -232,18 +232,24 @@ export interface CallSites {
   readonly flags: Uint32Array;
 }
 
+/** Memory that holds records of call sites. */
+export interface SiteRecords extends GvaRange {
+  /** How many of them are in use. */
+  readonly count: number;
+}
+
 /**
  * Where the records of all call sites lie: memory that holds addresses of code
  * without leading to it.
  *
  * @throws {KernelError} like {@linkcode callSites}.
  */
-export function callSiteRecords(kernel: Kernel): GvaRange[] {
+export function callSiteRecords(kernel: Kernel): SiteRecords[] {
   const head = variable(kernel.symbols, "ftrace_pages_start", WITNESSES);
   if (head === undefined) return [];
   const size = kernel.types.struct("dyn_ftrace").size;
   return steady(() => {
-    const found: GvaRange[] = [];
+    const found: SiteRecords[] = [];
     const walk = new Walk(kernel, "pages of call sites", head);
     for (let page = kernel.space.u64(head); page !== 0n;) {
       walk.add(page);
@@ -258,7 +264,8 @@ export function callSiteRecords(kernel: Kernel): GvaRange[] {
           at.number(at.has("size") ? "size" : "index"),
           MAX_SITES,
         );
-      found.push({ start, end: start + BigInt(bytes) });
+      const count = Math.min(at.number("index"), Math.floor(bytes / size));
+      found.push({ start, end: start + BigInt(bytes), count });
       page = at.u64("next");
     }
     return found;

@@ -106,7 +106,7 @@ type Rest = (rows: EventRows, row: number) => string;
 type Value = (rows: EventRows, row: number) => string;
 
 /** Writes the lines of one guest. */
-class GuestLines {
+export class GuestLines {
   /** The JSON with which each of its lines begins, to name the guest. */
   readonly whose: string;
   readonly #source: TraceSource;
@@ -135,7 +135,7 @@ class GuestLines {
     const pid = columns.pid[row];
     return `{${this.whose}"ts":${time(columns, row)},"cpu":${
       columns.cpu[row]
-    },"pid":${pid},"comm":${this.#comm(pid)},${this.#rest(rows, row)}}\n`;
+    },"pid":${pid},"comm":${this.#comm(pid)},${this.rest(rows, row)}}\n`;
   }
 
   #comm(pid: number): string {
@@ -159,7 +159,8 @@ class GuestLines {
     return text;
   }
 
-  #rest(rows: EventRows, row: number): string {
+  /** An event's name and fields: `"name":"...","fields":{...}`. */
+  rest(rows: EventRows, row: number): string {
     const { kind, type } = rows.columns;
     if (kind[row] === KIND.return) return this.#return(rows, row);
     if (kind[row] !== KIND.other) return this.#entry(rows, row);

@@ -8,10 +8,8 @@
  */
 import { shown } from "../../base/shown.ts";
 import {
-  ENTRY,
   ENTRY_FLAG,
   ENTRY_KIND,
-  ENTRY_WORDS,
   PATH_BYTES,
   PATH_PIECES,
   WORD,
@@ -27,6 +25,12 @@ import type {
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
 const CHUNK_ENTRIES = 4096;
+/**
+ * What is kept of an entry: the words from its time to its shape, then `extra`.
+ * All entries are kept until the last one is read.
+ */
+const KEPT_WORDS = WORD.shape - WORD.time + 2;
+const EXTRA = KEPT_WORDS - 1;
 /**
  * More levels than calls have (FTRACE_RETFUNC_DEPTH): a guest's 16 bits would
  * indent a line by 128 KiB.
@@ -56,19 +60,20 @@ class CpuRow {
     this.#last = sequence;
     const inChunk = this.count % CHUNK_ENTRIES;
     if (inChunk === 0) {
-      this.chunks.push(new Int32Array(CHUNK_ENTRIES * ENTRY_WORDS));
+      this.chunks.push(new Int32Array(CHUNK_ENTRIES * KEPT_WORDS));
     }
     const chunk = this.chunks[this.chunks.length - 1];
-    for (let i = 0, to = inChunk * ENTRY_WORDS; i < ENTRY_WORDS; i++) {
-      chunk[to + i] = words[at + i];
-    }
+    const to = inChunk * KEPT_WORDS;
+    for (let i = 0; i < EXTRA; i++) chunk[to + i] = words[at + WORD.time + i];
+    chunk[to + EXTRA] = words[at + WORD.extra];
     this.count++;
   }
 
   word(index: number, offset: number): number {
     return this
       .chunks[Math.floor(index / CHUNK_ENTRIES)][
-        (index % CHUNK_ENTRIES) * ENTRY_WORDS + offset
+        (index % CHUNK_ENTRIES) * KEPT_WORDS +
+        (offset === WORD.extra ? EXTRA : offset - WORD.time)
       ];
   }
 
@@ -100,7 +105,8 @@ class CpuRow {
 
   bytes(index: number, offset: number, size: number): Uint8Array {
     const chunk = this.chunks[Math.floor(index / CHUNK_ENTRIES)];
-    const at = (index % CHUNK_ENTRIES) * ENTRY.bytes + offset * 4;
+    const at = 4 *
+      ((index % CHUNK_ENTRIES) * KEPT_WORDS + offset - WORD.time);
     return new Uint8Array(chunk.buffer).slice(at, at + size);
   }
 }

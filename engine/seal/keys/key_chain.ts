@@ -7,16 +7,8 @@
  * @module
  */
 import { SEAL } from "../page/abi.ts";
+import { type Epoch, Epochs, SentKeys } from "./key_table.ts";
 import { ratchet, takeKey } from "./seals.ts";
-
-/** An epoch that a CPU has begun. */
-export interface Epoch {
-  readonly epoch: number;
-  /** Sequence number of the first entry sealed with its key. */
-  readonly first: number;
-  /** The key of that first entry. */
-  readonly key: Int32Array;
-}
 
 /** Maximum number of steps in a search among old keys. */
 const SEARCH_STEPS = 400_000;
@@ -38,25 +30,23 @@ export class SearchBudget {
   }
 }
 
-/** How many epochs that were taken are removed at a time. */
-const TAKEN_PART = 1024;
-
 /** The keys of one CPU. */
 export class KeyChain {
   readonly #seal: number;
   /** Keys of epochs that have not been begun. */
-  readonly #sent = new Map<number, Int32Array>();
-  /** Epochs that the CPU has begun; those before `#next` are in `epochs`. */
-  readonly #taken: { epoch: number; first: number }[] = [];
-  #next = 0;
-  /** Epochs whose initial key is known, in order: the last ones. */
-  readonly epochs: Epoch[] = [];
+  readonly #sent = new SentKeys();
+  /**
+   * Epochs that the CPU has taken, in order. The keys of those that it has begun
+   * at {@linkcode at} are known.
+   */
+  readonly epochs = new Epochs();
   readonly #keptEpochs: number;
   /** The key of entry {@linkcode at}. */
   readonly key = new Int32Array(4);
   /** The sequence number to which {@linkcode key} belongs. */
   at = 1;
   readonly #search = new Int32Array(4);
+  readonly #ahead = new Int32Array(4);
   #searchAt = 0;
   #searchEpoch = -1;
   readonly #budget: SearchBudget;
@@ -77,7 +67,7 @@ export class KeyChain {
 
   /** Adds a key that the host has sent. */
   send(epoch: number, key: Int32Array): void {
-    this.#sent.set(epoch, key.slice());
+    this.#sent.set(epoch, key);
   }
 
   /** The key that was sent for an epoch that has not been begun. */
@@ -90,41 +80,40 @@ export class KeyChain {
    * ones.
    */
   take(epoch: number, first: number): void {
-    this.#taken.push({ epoch, first });
+    this.epochs.add(epoch, first);
   }
 
   /** Wipes all keys; the chain is of no use afterwards. */
   wipe(): void {
-    for (const key of this.#sent.values()) key.fill(0);
-    for (const { key } of this.epochs) key.fill(0);
+    this.#sent.wipe();
+    this.epochs.wipe();
     this.key.fill(0);
     this.#search.fill(0);
+    this.#ahead.fill(0);
   }
 
   /** The epoch that contains {@linkcode at}; 0 before the first epoch. */
   get epoch(): number {
-    return this.epochs.at(-1)?.epoch ?? 0;
+    return this.epochs.epochAt(this.epochs.length - 1) ?? 0;
   }
 
   /** The first entry of the next epoch that the CPU is known to have begun. */
   get nextEpochAt(): number {
-    return this.#taken[this.#next]?.first ?? Infinity;
+    return this.epochs.firstAt(this.epochs.length);
   }
 
   /** Advances to a later entry. */
   advance(sequence: number): void {
-    for (;;) {
-      const next = this.#taken[this.#next];
-      if (next === undefined || next.first > sequence) break;
-      this.#step(next.first);
-      const host = this.#sent.get(next.epoch);
+    const { epochs } = this;
+    while (this.nextEpochAt <= sequence) {
+      this.#step(this.nextEpochAt);
+      const epoch = epochs.epochAt(epochs.length) ?? 0;
+      const host = this.#sent.get(epoch);
       if (host !== undefined) {
         takeKey(this.#seal, this.key, host);
-        host.fill(0);
-        this.#sent.delete(next.epoch);
+        this.#sent.remove(epoch);
       }
-      this.#next++;
-      this.epochs.push({ ...next, key: this.key.slice() });
+      epochs.begin(this.key);
       this.#forget();
     }
     this.#step(sequence);
@@ -132,13 +121,9 @@ export class KeyChain {
 
   /** Removes what is not needed any more, some at a time. */
   #forget(): void {
-    if (this.#next >= TAKEN_PART) {
-      this.#taken.splice(0, this.#next);
-      this.#next = 0;
-    }
-    if (this.epochs.length < 2 * this.#keptEpochs) return;
-    const old = this.epochs.splice(0, this.epochs.length - this.#keptEpochs);
-    for (const { key } of old) key.fill(0);
+    const { length } = this.epochs;
+    if (length < 2 * this.#keptEpochs) return;
+    this.epochs.drop(length - this.#keptEpochs);
   }
 
   #step(sequence: number): void {
@@ -154,14 +139,7 @@ export class KeyChain {
    * computed, or before the first epoch. Valid until the next call.
    */
   keyAt(sequence: number): { key: Int32Array; epoch: number } | undefined {
-    let low = 0;
-    let high = this.epochs.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.epochs[middle].first <= sequence) low = middle + 1;
-      else high = middle;
-    }
-    const epoch = this.epochs[low - 1];
+    const epoch = this.epochs.of(sequence);
     if (epoch === undefined || sequence > this.at) return undefined;
     return this.continued(epoch, sequence);
   }
@@ -191,19 +169,27 @@ export class KeyChain {
 
   /** The key of a future entry; otherwise like {@linkcode keyAt}. */
   ahead(sequence: number): { key: Int32Array; epoch: number } | undefined {
-    // Copying the keys takes time as well.
     const steps = Math.max(sequence - this.at, 0) + this.#sent.size;
     if (!this.#budget.take(steps)) return undefined;
-    const chain = new KeyChain(this.#seal, this.#budget);
-    // Copies, since keys are wiped where they are used.
-    for (const [epoch, key] of this.#sent) chain.#sent.set(epoch, key.slice());
-    for (const taken of this.#taken.slice(this.#next)) chain.#taken.push(taken);
-    const last = this.epochs.at(-1);
-    if (last !== undefined) chain.epochs.push(last);
-    chain.key.set(this.key);
-    chain.at = this.at;
-    chain.advance(sequence);
-    return { key: chain.key, epoch: chain.epoch };
+    const { epochs } = this;
+    const key = this.#ahead;
+    key.set(this.key);
+    let { at, epoch } = this;
+    const step = (to: number) => {
+      if (this.#seal !== SEAL.ratchet) return;
+      for (; at < to; at++) ratchet(key);
+    };
+    /** Epochs whose keys would have been used by then: each is used once. */
+    const begun = new Set<number>();
+    for (let row = epochs.length; epochs.firstAt(row) <= sequence; row++) {
+      step(epochs.firstAt(row));
+      epoch = epochs.epochAt(row) ?? 0;
+      const host = begun.has(epoch) ? undefined : this.#sent.get(epoch);
+      if (host !== undefined) takeKey(this.#seal, key, host);
+      begun.add(epoch);
+    }
+    step(sequence);
+    return { key, epoch };
   }
 
   /**

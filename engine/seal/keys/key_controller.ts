@@ -78,7 +78,7 @@ export class KeyController {
    * Takes over from a collector that has ended: reports all keys and
    * acknowledgements of the trace in its log, and continues after them.
    */
-  resume(records: readonly KlogRecord[]): void {
+  resume(records: Iterable<KlogRecord>): void {
     const keys = new Map<number, { epoch: number; key: Int32Array }>();
     const acks = new Map<
       number,
@@ -86,7 +86,10 @@ export class KeyController {
     >();
     for (const { type, cpu, a, b, key } of records) {
       if (type === KLOG.key) {
-        keys.set(cpu, { epoch: a, key });
+        // The record's own key is wiped.
+        const last = keys.get(cpu)?.key ?? new Int32Array(4);
+        last.set(key);
+        keys.set(cpu, { epoch: a, key: last });
         this.#events.sent(cpu, a, key);
       } else if (type === KLOG.ack) {
         const count = (acks.get(cpu)?.count ?? 0) + 1;

@@ -23,6 +23,8 @@ export const HEAD_SLOT_BYTES = 64;
 const MAGIC = 0x474c4b58;
 /** Offset of the key in a record. */
 const KEY = 40;
+/** Number of bytes of a record before its zeros: all that it says. */
+export const KLOG_CONTENT_BYTES = KEY + 16;
 /** Number of bytes of a record that its hash is about, and that precede it. */
 export const KLOG_HASHED_BYTES = 64;
 
@@ -154,26 +156,34 @@ export function statedHash(bytes: Uint8Array): Uint8Array | undefined {
     : undefined;
 }
 
-/** The content of a record whose hash is right. */
-export function decodeRecord(bytes: Uint8Array): KlogRecord {
+/** The type of a record whose hash is right. */
+export function typeOfRecord(bytes: Uint8Array): number {
+  return bytes[4] | bytes[5] << 8;
+}
+
+/**
+ * The content of a record whose hash is right.
+ *
+ * @param key receives its key; default: new memory
+ */
+export function decodeRecord(
+  bytes: Uint8Array,
+  key: Int32Array = new Int32Array(4),
+): KlogRecord {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u64 = (at: number) =>
+    view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+  for (let word = 0; word < 4; word++) {
+    key[word] = view.getInt32(KEY + word * 4, true);
+  }
   return {
     type: view.getUint16(4, true),
     cpu: view.getUint16(6, true),
     time: view.getFloat64(16, true),
-    a: Number(view.getBigUint64(24, true)),
-    b: Number(view.getBigUint64(32, true)),
-    key: keyOf(bytes),
+    a: u64(24),
+    b: u64(32),
+    key,
   };
-}
-
-/** The key of a record without one: a log has as many of these as of keys. */
-const NO_KEY = new Int32Array(4);
-
-function keyOf(bytes: Uint8Array): Int32Array {
-  let any = 0;
-  for (let i = KEY; i < KEY + 16; i++) any |= bytes[i];
-  return any === 0 ? NO_KEY : new Int32Array(bytes.slice(KEY, KEY + 16).buffer);
 }
 
 /** What a head file says about its log. */

@@ -24,12 +24,13 @@ import {
   KLOG_GENESIS,
   KLOG_RECORD_BYTES,
   type KlogHead,
-  type KlogRecord,
   recordHash,
   sameBytes,
   statedHash,
   type TraceId,
+  typeOfRecord,
 } from "./klog_format.ts";
+import { KlogRecords } from "./klog_records.ts";
 
 /** Maximum size of a log in bytes: 39 days of two CPUs, ten keys a second. */
 const MOST_BYTES = 2 ** 32;
@@ -43,7 +44,7 @@ const PART = 4096;
 /** The result of reading a log. */
 export interface KlogReading {
   /** The records of the trace that was asked for. */
-  readonly records: readonly KlogRecord[];
+  readonly records: KlogRecords;
   /** Number of intact records of all traces. */
   readonly count: number;
   /** What is wrong with it, one sentence each; empty when it is intact. */
@@ -62,7 +63,7 @@ export type KeptRecords = TraceId | "all" | "none";
 
 /** Collects the records of the last trace that begins as asked for. */
 class Kept {
-  records: KlogRecord[] = [];
+  readonly records = new KlogRecords();
   readonly #of: KeptRecords;
   #inside: boolean;
 
@@ -71,10 +72,11 @@ class Kept {
     this.#inside = of === "all";
   }
 
-  add(record: KlogRecord, path: string): void {
-    if (record.type === KLOG.start && typeof this.#of !== "string") {
-      this.#inside = isStartOf(record, this.#of);
-      if (this.#inside) this.records = [];
+  /** @param record its bytes, whose hash is right */
+  add(record: Uint8Array, path: string): void {
+    if (typeof this.#of !== "string" && typeOfRecord(record) === KLOG.start) {
+      this.#inside = isStartOf(decodeRecord(record), this.#of);
+      if (this.#inside) this.records.wipe();
     }
     if (!this.#inside) return;
     if (this.records.length >= MOST_RECORDS) {
@@ -82,7 +84,7 @@ class Kept {
         `the key log ${path} has more than ${MOST_RECORDS} records of one trace, which are too many to be verified; end traces earlier, or rotate keys less often`,
       );
     }
-    this.records.push(record);
+    this.records.add(record);
   }
 }
 
@@ -215,10 +217,9 @@ export function checkKlog(
       problems.push("the rest of the log is not read");
       break;
     }
-    const decoded = decodeRecord(record);
     if (bad !== undefined) {
       // Only a torn record, filled up by the next writer, may differ.
-      const { type, a } = decoded;
+      const { type, a } = decodeRecord(record);
       const filled = type === KLOG.resume && a > 0 &&
         bad.bytes.subarray(a).every((byte) => byte === 0);
       if (!filled) damaged(bad.index);
@@ -226,7 +227,7 @@ export function checkKlog(
     }
     hash = next;
     count++;
-    kept.add(decoded, path);
+    kept.add(record, path);
     if (head?.count === count) {
       headSeen = true;
       if (!sameBytes(hash, head.hash)) {

@@ -56,17 +56,22 @@ export class RecordingKey {
   readonly last: Checkpoint | undefined;
 
   /** @param records of the trace */
-  constructor(records: readonly KlogRecord[]) {
-    const own = records.find(({ type }) => type === KLOG.recording);
-    this.key = own === undefined ? undefined : bytesOf(own.key);
-    const checkpoint = (record: KlogRecord | undefined) =>
-      record === undefined
-        ? undefined
-        : { blocks: record.a, tag: bytesOf(record.key) };
-    const isCheckpoint = ({ type }: KlogRecord) => type === KLOG.recorded;
-    this.#first = checkpoint(records.find(isCheckpoint));
-    this.last = checkpoint(records.findLast(isCheckpoint));
-    this.ended = records.some(({ type }) => type === KLOG.end);
+  constructor(records: Iterable<KlogRecord>) {
+    let key: Uint8Array | undefined;
+    let first: Checkpoint | undefined;
+    let last: Checkpoint | undefined;
+    let ended = false;
+    for (const record of records) {
+      if (record.type === KLOG.recording) key ??= bytesOf(record.key);
+      else if (record.type === KLOG.recorded) {
+        last = { blocks: record.a, tag: bytesOf(record.key) };
+        first ??= last;
+      } else if (record.type === KLOG.end) ended = true;
+    }
+    this.key = key;
+    this.#first = first;
+    this.last = last;
+    this.ended = ended;
   }
 
   /** The tag of the header as it was written, if the log has it. */

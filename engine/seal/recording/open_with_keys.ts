@@ -71,7 +71,7 @@ export function openWithKeys(path: string, given?: string): OpenRecording {
   const file = new RecordingFile(path);
   try {
     const { klogPath, klog } = readKeys(path, file.start.header, given);
-    const [start] = klog.records;
+    const start = klog.records.first;
     if (start === undefined || start.type !== KLOG.start) {
       throw new XftraceError(
         `the key log ${klogPath} has no keys for ${path}; give the log of that trace with --klog FILE`,
@@ -83,7 +83,7 @@ export function openWithKeys(path: string, given?: string): OpenRecording {
       klog,
       start,
       [Symbol.dispose]: () => {
-        for (const { key } of klog.records) key.fill(0);
+        klog.records.wipe();
         file[Symbol.dispose]();
       },
     };

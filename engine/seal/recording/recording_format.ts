@@ -19,8 +19,8 @@
  *
  * @module
  */
+import { Hmac } from "../../base/hmac.ts";
 import { parseJson } from "../../base/json.ts";
-import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { XftraceError } from "../../base/errors.ts";
 import { ENTRY } from "../page/abi.ts";
@@ -218,7 +218,7 @@ export function isBlockHead(
 
 /** Computes the tags of a recording, block by block. */
 export class TagChain {
-  readonly #key: Uint8Array;
+  readonly #mac: Hmac;
   /** The tag of the last block, or of the header. */
   last: Uint8Array;
 
@@ -227,7 +227,7 @@ export class TagChain {
    * @param start what precedes the first block
    */
   constructor(key: Uint8Array, start: Uint8Array) {
-    this.#key = key.slice();
+    this.#mac = new Hmac(key);
     this.last = this.#tag("xftrace header", start);
   }
 
@@ -237,14 +237,12 @@ export class TagChain {
   }
 
   #tag(...parts: readonly (string | Uint8Array)[]): Uint8Array {
-    const mac = createHmac("sha256", this.#key);
-    for (const part of parts) mac.update(part);
-    return Uint8Array.from(mac.digest().subarray(0, TAG_BYTES));
+    return Uint8Array.from(this.#mac.of(...parts).subarray(0, TAG_BYTES));
   }
 
   /** Wipes the key. */
   wipe(): void {
-    this.#key.fill(0);
+    this.#mac.wipe();
   }
 }
 

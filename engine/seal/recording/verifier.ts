@@ -7,42 +7,15 @@
 import { ENTRY_WORDS, WORD } from "../page/abi.ts";
 import { KeyChain, SearchBudget } from "../keys/key_chain.ts";
 import { isSealed, openEntry, sequenceAt } from "../keys/seals.ts";
+import { EpochCounts } from "./epoch_counts.ts";
+import {
+  addCounts,
+  noCounts,
+  type Verdict,
+  type VerdictCounts,
+} from "./verdicts.ts";
 
-/**
- * The possible verdicts on a position.
- *
- * @example
- * ```ts
- * import { VERDICTS } from "xftrace/seal";
- *
- * console.log(VERDICTS.join(", "));
- * ```
- */
-export const VERDICTS = [
-  "verified",
-  "forged",
-  "missing",
-  "replayed",
-  "reordered",
-  "early",
-  "late",
-  "lost",
-] as const;
-
-/**
- * - `verified`: present, and sealed with the key for its position.
- * - `forged`: something is there that was not sealed with any key of the host.
- * - `missing`: nothing is there, or the sequence ends too soon.
- * - `replayed`: a copy of an entry that is also at its own position.
- * - `reordered`: an entry from another position, where it is missing.
- * - `early`, `late`: sealed with the key of a later epoch, or of one that had
- *   already ended.
- * - `lost`: overwritten by newer entries before it was read; not tampering.
- */
-export type Verdict = typeof VERDICTS[number];
-
-/** The number of positions with each verdict. */
-export type VerdictCounts = Record<Verdict, number>;
+export type { VerdictCounts } from "./verdicts.ts";
 
 /** A fault at one position. */
 export interface SealFinding {
@@ -80,26 +53,12 @@ const MAX_BAD = 1 << 20;
  */
 const MAX_ABSENT = 1 << 14;
 
-/** Counts that are all zero. */
-export function noCounts(): VerdictCounts {
-  return {
-    verified: 0,
-    forged: 0,
-    missing: 0,
-    replayed: 0,
-    reordered: 0,
-    early: 0,
-    late: 0,
-    lost: 0,
-  };
-}
-
 interface CpuState {
   readonly chain: KeyChain;
   /** Sequence number of the next position. */
   next: number;
   /** Of the last epochs. */
-  readonly epochs: Map<number, VerdictCounts>;
+  readonly epochs: EpochCounts;
   /** Of all epochs before. */
   readonly before: VerdictCounts;
   /** Positions without an entry of their own. */
@@ -149,7 +108,7 @@ export class SealVerifier {
       state = {
         chain: new KeyChain(this.#seal, this.#budget, this.#keptEpochs),
         next: 1,
-        epochs: new Map(),
+        epochs: new EpochCounts(),
         before: noCounts(),
         bad: new Set(),
         absent: [],
@@ -214,7 +173,7 @@ export class SealVerifier {
     while (state.next < end) {
       state.chain.advance(state.next);
       const until = Math.min(end, state.chain.nextEpochAt);
-      this.#counts(state, state.chain.epoch)[verdict] += until - state.next;
+      this.#count(state, state.chain.epoch, verdict, until - state.next);
       state.next = until;
     }
   }
@@ -228,8 +187,9 @@ export class SealVerifier {
   feed(cpu: number, words: Int32Array, count: number): void {
     const state = this.#cpu(cpu);
     const { chain } = state;
-    let counts: VerdictCounts | undefined;
-    let countsOf = -1;
+    /** Where the counts of {@linkcode rowOf} are. */
+    let row = 0;
+    let rowOf = -1;
     for (let i = 0; i < count; i++) {
       const at = i * ENTRY_WORDS;
       const sequence = state.next;
@@ -241,11 +201,11 @@ export class SealVerifier {
         sequenceAt(words, at) === sequence &&
         isSealed(this.#seal, chain.key, words, at)
       ) {
-        if (countsOf !== epoch || counts === undefined) {
-          counts = this.#counts(state, epoch);
-          countsOf = epoch;
+        if (rowOf !== epoch) {
+          row = this.#row(state, epoch);
+          rowOf = epoch;
         }
-        counts.verified++;
+        state.epochs.add(row, "verified", 1);
         state.next++;
         if (this.#visit !== undefined) {
           openEntry(this.#seal, chain.key, words, at);
@@ -254,24 +214,35 @@ export class SealVerifier {
         continue;
       }
       this.#judge(state, cpu, words, at);
+      // The counts of that epoch may have been removed.
+      rowOf = -1;
     }
   }
 
-  #counts(state: CpuState, epoch: number): VerdictCounts {
-    let counts = state.epochs.get(epoch);
-    if (counts === undefined) {
-      counts = noCounts();
-      state.epochs.set(epoch, counts);
-      if (state.epochs.size > this.#keptEpochs) forgetOldest(state);
+  /** Where the counts of an epoch are; those of the oldest may be removed. */
+  #row({ epochs, before }: CpuState, epoch: number): number {
+    const { size } = epochs;
+    const row = epochs.row(epoch);
+    if (epochs.size > size && epochs.size > this.#keptEpochs) {
+      epochs.removeOldest(before);
     }
-    return counts;
+    return row;
+  }
+
+  #count(
+    state: CpuState,
+    epoch: number,
+    verdict: Verdict,
+    count: number,
+  ): void {
+    state.epochs.add(this.#row(state, epoch), verdict, count);
   }
 
   #note(state: CpuState, cpu: number, verdict: Verdict): void {
     const sequence = state.next++;
     state.chain.advance(sequence);
     const { epoch } = state.chain;
-    this.#counts(state, epoch)[verdict]++;
+    this.#count(state, epoch, verdict, 1);
     if (state.bad.size < MAX_BAD) state.bad.add(sequence);
     this.#add({ verdict, cpu, epoch, sequence });
   }
@@ -336,8 +307,10 @@ export class SealVerifier {
     sequence: number,
   ): "early" | "late" | undefined {
     // The entry may state its epoch correctly or not, so both are tried.
-    const recent = chain.epochs.slice(-9, -1).reverse();
-    for (const epoch of recent) {
+    const { epochs } = chain;
+    for (let back = 2; back <= 9; back++) {
+      const epoch = epochs.at(epochs.length - back);
+      if (epoch === undefined) break;
       const key = chain.continued(epoch, sequence);
       if (key !== undefined && isSealed(this.#seal, key.key, words, at)) {
         return "late";
@@ -361,7 +334,7 @@ export class SealVerifier {
     for (const [cpu, state] of this.#cpus) {
       for (const { at, from, epoch } of state.displaced) {
         const verdict = hasOwn(state, from) ? "replayed" : "reordered";
-        this.#counts(state, epoch)[verdict]++;
+        this.#count(state, epoch, verdict, 1);
         this.#add({ verdict, cpu, epoch, sequence: at }, from);
       }
       state.displaced.length = 0;
@@ -370,25 +343,12 @@ export class SealVerifier {
     const cpus: CpuVerification[] = [];
     for (const [cpu, state] of [...this.#cpus].sort(([a], [b]) => a - b)) {
       const counts = noCounts();
-      add(counts, state.before);
-      for (const epoch of state.epochs.values()) add(counts, epoch);
-      add(total, counts);
+      addCounts(counts, state.before);
+      for (const epoch of state.epochs.values()) addCounts(counts, epoch);
+      addCounts(total, counts);
       cpus.push({ cpu, counts, epochs: state.epochs });
     }
     return { total, cpus, findings: this.#findings };
-  }
-}
-
-function add(to: VerdictCounts, counts: VerdictCounts): void {
-  for (const verdict of VERDICTS) to[verdict] += counts[verdict];
-}
-
-/** Adds the counts of the oldest epoch to those of all before. */
-function forgetOldest({ epochs, before }: CpuState): void {
-  for (const [epoch, counts] of epochs) {
-    add(before, counts);
-    epochs.delete(epoch);
-    return;
   }
 }
 

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { KLOG, type KlogRecord } from "../keys/klog_format.ts";
+import { KLOG } from "../keys/klog_format.ts";
+import type { KlogRecords } from "../keys/klog_records.ts";
 import {
   COMMAND,
   ENTRY_KIND,
@@ -186,8 +187,9 @@ export function readVerified(
   const { names } = table;
   const problems: string[] = [...klog.problems];
   const unended: string[] = [];
+  const recordingKey = new RecordingKey(klog.records);
   // A writer that was killed leaves what it had not written to the end.
-  const ended = klog.records.some(({ type }) => type === KLOG.end);
+  const { ended } = recordingKey;
   const cut = ended ? problems : unended;
   if (klog.torn > 0) {
     cut.push(`the key log ends in a record of ${klog.torn} bytes`);
@@ -200,7 +202,7 @@ export function readVerified(
       }, and the key log ${sealName(seal)}`,
     );
   }
-  const check = new Authentication(file, new RecordingKey(klog.records));
+  const check = new Authentication(file, recordingKey);
   if (check.unbegun !== undefined) cut.push(check.unbegun);
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
@@ -212,6 +214,12 @@ export function readVerified(
     if (type === KLOG.key) verifier.key(cpu, a, key);
     else if (type === KLOG.ack) verifier.taken(cpu, a, b);
   }
+  const ends = Array.from(
+    klog.records.ofType(KLOG.stop),
+    ({ cpu, a }) => ({ cpu, last: a }),
+  );
+  // The verifier has them by now.
+  klog.records.wipe();
   const reading = new BlockReader(verifier, seal, problems);
   for (const block of check.judged()) {
     const believed = block.authentic || check.withoutTags;
@@ -225,9 +233,7 @@ export function readVerified(
       }
     } else reading.block(block, believed);
   }
-  for (const { type, cpu, a } of klog.records) {
-    if (type === KLOG.stop) reading.end(cpu, a);
-  }
+  for (const { cpu, last } of ends) reading.end(cpu, last);
   if (!ended) {
     unended.push(
       "the key log has no end for this trace: it was not stopped, or it still runs",
@@ -268,14 +274,12 @@ export function readVerified(
 
 /** Reports commands that the host did not send, then calls `visit`. */
 function commandsChecked(
-  records: readonly KlogRecord[],
+  records: KlogRecords,
   problems: string[],
   visit: VisitEntry | undefined,
 ): VisitEntry {
   const sent = new Map<number, number>();
-  for (const { type, a, b } of records) {
-    if (type === KLOG.command) sent.set(a, b);
-  }
+  for (const { a, b } of records.ofType(KLOG.command)) sent.set(a, b);
   let foreign = 0;
   return (cpu, sequence, words, at) => {
     if (kindAt(words, at) === ENTRY_KIND.command) {

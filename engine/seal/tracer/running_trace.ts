@@ -21,7 +21,8 @@ import {
 import type { ControlPage } from "../page/control_page.ts";
 import { KeyController } from "../keys/key_controller.ts";
 import { Klog } from "../keys/klog.ts";
-import { KLOG, type KlogRecord, nonceText } from "../keys/klog_format.ts";
+import { KLOG, nonceText } from "../keys/klog_format.ts";
+import type { KlogRecords } from "../keys/klog_records.ts";
 import type { CommandProgress } from "../page/mailbox.ts";
 import type { PresenceFinding } from "../page/presence.ts";
 import {
@@ -123,7 +124,7 @@ export class RunningTrace implements Disposable {
   readonly #backlog: Backlog;
   readonly #names = new TraceNames();
   /** The key log's records of a trace that was taken over. */
-  readonly #resumed: readonly KlogRecord[] | undefined;
+  readonly #resumed: KlogRecords | undefined;
   readonly #seen = new Set<string>();
   readonly #findings: PresenceFinding[] = [];
   #nextRotation: number;
@@ -136,7 +137,7 @@ export class RunningTrace implements Disposable {
     options: SealedOptions,
     files: TraceFiles,
     seal: number,
-    resumed?: readonly KlogRecord[],
+    resumed?: KlogRecords,
   ) {
     const { page } = module;
     this.options = options;
@@ -161,8 +162,8 @@ export class RunningTrace implements Disposable {
     const generation = page.number(CONTROL.generation);
     this.watch = new Watch(module, { ...options, seal, generation });
     this.#nextRotation = performance.now() + (options.rotateMs ?? 100);
-    const last = resumed?.findLast(({ type }) => type === KLOG.command);
-    this.closing = last?.b === COMMAND.unregister;
+    const last = this.givenBefore.at(-1)?.[1];
+    this.closing = last === COMMAND.unregister;
   }
 
   /**
@@ -237,7 +238,7 @@ export class RunningTrace implements Disposable {
         new XftraceError(
           `${recordingPath} and ${klogPath} are not of the trace that the guest runs; start a new one`,
         );
-      const [start] = records;
+      const start = records.first;
       if (start === undefined) throw others();
       const { writer, header, next } = RecordingWriter.resume(
         recordingPath,
@@ -269,8 +270,8 @@ export class RunningTrace implements Disposable {
 
   /** Commands that previous collectors sent during this trace. */
   get givenBefore(): readonly (readonly [number: number, command: number])[] {
-    return (this.#resumed ?? []).filter(({ type }) => type === KLOG.command)
-      .map(({ a, b }) => [a, b] as const);
+    const given = this.#resumed?.ofType(KLOG.command) ?? [];
+    return Array.from(given, ({ a, b }) => [a, b] as const);
   }
 
   /** Number of keys that the guest's CPUs have taken. */
@@ -458,7 +459,7 @@ export class RunningTrace implements Disposable {
   [Symbol.dispose](): void {
     this.#keys.wipe();
     this.#verifier.wipe();
-    for (const { key } of this.#resumed ?? []) key.fill(0);
+    this.#resumed?.wipe();
     this.#files.recording?.[Symbol.dispose]();
     this.#files.klog[Symbol.dispose]();
   }

@@ -14,7 +14,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
-import { numberFor } from "../option_values.ts";
+import { numberFor, usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
 import { count, note, traceOutput, warn } from "../terminal.ts";
 
@@ -43,6 +43,10 @@ export function registerReport(program: Command): void {
       "-o, --output <file>",
       "write to this file instead of standard output",
     )
+    .option(
+      "--html <file>",
+      "write a page for a browser to this file; same as -f html -o <file>",
+    )
     .addHelpText(
       "after",
       `
@@ -51,9 +55,11 @@ Examples:
   xftrace report --abstime --proc --tail
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
   xftrace report -t core:testdata/guest-6.1.core.zst
-  xftrace report -t dat:trace.dat`,
+  xftrace report -t dat:trace.dat
+  xftrace report --html web1.html && xdg-open web1.html`,
     )
-    .action(async (options) => {
+    .action(async (given) => {
+      const options = withHtml(given);
       const format = chosenFormat(options);
       const dat = datTarget(options.target);
       if (dat !== undefined) return reportDat(dat, format, options);
@@ -117,4 +123,28 @@ Examples:
         );
       }
     });
+}
+
+/**
+ * What `--html FILE` stands for.
+ *
+ * @throws {XftraceError} when another format or file is given as well.
+ */
+function withHtml<
+  T extends {
+    readonly format: string;
+    readonly output?: string;
+    readonly html?: string;
+  },
+>(options: T): T {
+  if (options.html === undefined) return options;
+  if (options.output !== undefined) {
+    throw usage("give --html or --output, not both");
+  }
+  if (![FORMATS[0].name, "html"].includes(options.format)) {
+    throw usage(
+      `--html writes a page, and --format ${options.format} something else: leave one of them out`,
+    );
+  }
+  return { ...options, format: "html", output: options.html };
 }

@@ -3,17 +3,16 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT } from "xftrace";
-import { writeOutput } from "xftrace/output";
 import {
   isClean,
   isOnlyUnended,
   isUnharmed,
   type RecordingVerification,
-  reportRecording,
   SEAL_NUMBER,
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
+import { writeGraph } from "../graph_file.ts";
 import { outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */
@@ -51,20 +50,9 @@ Examples:
   xftrace verify trace.xfs --graph trace_graph.txt`,
     )
     .action((path, options) => {
-      let result: RecordingVerification;
-      if (options.graph === undefined) {
-        result = verifyRecording(path, options.klog);
-      } else {
-        const lines: string[] = [];
-        result = reportRecording(
-          path,
-          options.klog,
-          (line) => lines.push(line),
-        );
-        writeOutput(options.graph, lines.join("\n") + "\n", {
-          option: "--graph",
-        });
-      }
+      const result = options.graph === undefined
+        ? verifyRecording(path, options.klog)
+        : writeGraph(path, options.klog, options.graph, "--graph");
       Deno.exitCode = verificationExit(result);
       if (options.json === true) {
         outJson(verificationJson(result));

@@ -10,12 +10,10 @@ import { resumeModule } from "xftrace/control";
 import {
   isClean,
   type ReportedRecording,
-  reportRecording,
   type SealedSummary,
   SealedTracer,
 } from "xftrace/seal";
 import { shellWord } from "xftrace/targets";
-import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import type { Reply } from "../../collector/reply.ts";
 import { sealedResult } from "../../collector/sealed_collector.ts";
@@ -26,6 +24,7 @@ import {
   type StateFolder,
   type TraceState,
 } from "../../collector/state.ts";
+import { writeGraph } from "../graph_file.ts";
 import { count, note, out, outJson, shownPath } from "../terminal.ts";
 import {
   verificationExit,
@@ -90,7 +89,12 @@ export async function turnOffSealed(
     ? await endGone(folder)
     : await end(session, folder, state);
   const { sealed } = state;
-  const report = write(sealed, options.output);
+  const report = writeGraph(
+    sealed.recordingPath,
+    sealed.klogPath,
+    options.output,
+    "-o",
+  );
   const summary: SealedOff = {
     target: state.target,
     reason: result?.reason ?? "the collector was killed",
@@ -214,24 +218,6 @@ async function end(
     return undefined;
   }
   return sealedResult("the collector was killed", summary);
-}
-
-function write(
-  sealed: SealedState,
-  output: string,
-): ReportedRecording & { readonly lines: number } {
-  using file = new FileSink(output);
-  let lines = 0;
-  const report = reportRecording(
-    sealed.recordingPath,
-    sealed.klogPath,
-    (line) => {
-      lines++;
-      file.write(`${line}\n`);
-    },
-  );
-  file.commit();
-  return { ...report, lines };
 }
 
 function summaryText(

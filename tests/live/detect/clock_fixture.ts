@@ -88,12 +88,9 @@ export async function noPause(
     running: true,
     status: "running",
   });
-  let pause = true;
+  // As often as it takes until the program runs in the guest, and measures.
   const paused = await measure(guest, async () => {
-    if (!pause) return;
-    pause = false;
-    // Wait until the program runs in the guest.
-    await new Promise((done) => setTimeout(done, INTERVAL_MS / 3));
+    await new Promise((done) => setTimeout(done, INTERVAL_MS / 4));
     Deno.kill(guest.pid, "SIGSTOP");
     await new Promise((done) => setTimeout(done, PAUSE_MS));
     Deno.kill(guest.pid, "SIGCONT");

@@ -5,8 +5,6 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { selectChecks } from "../../../engine/detect/checks.ts";
 import type { CheckOptions } from "../../../engine/detect/core/context.ts";
 import {
@@ -15,10 +13,8 @@ import {
 } from "../../../engine/detect/core/runner.ts";
 import type { Finding } from "../../../engine/detect/finding.ts";
 import type { Kernel } from "../../../engine/kernel/core/kernel.ts";
-import { kernelHeaders } from "../../../lab/packages/headers.ts";
 import { findKernel } from "../../../lab/packages/kernel.ts";
-import { lock } from "../../../lab/host/lock.ts";
-import { cacheDirectory, exists } from "../../../lab/host/paths.ts";
+import { buildModules } from "../build_fixture.ts";
 import type { Guest } from "../support_fixture.ts";
 
 /**
@@ -28,44 +24,7 @@ import type { Guest } from "../support_fixture.ts";
  * @returns the folder that holds `det_*.ko`, `bpf_load` and `clock_gaps`
  */
 export async function buildFixtures(series: string): Promise<string> {
-  const source = fileURLToPath(
-    import.meta.resolve("../../../guest/fixtures/detect"),
-  );
-  const headers = await kernelHeaders(series);
-  const hash = createHash("sha256").update(headers);
-  const files = [...Deno.readDirSync(source)].map(({ name }) => name)
-    .filter((name) => /\.[ch]$|^Kbuild$|^Makefile$/.test(name)).sort();
-  for (const name of files) {
-    hash.update(name).update(Deno.readFileSync(`${source}/${name}`));
-  }
-  const parent = `${cacheDirectory()}/fixtures`;
-  const folder = `${parent}/${hash.digest("hex").slice(0, 16)}`;
-  Deno.mkdirSync(parent, { recursive: true });
-  // Another test file may be building the same.
-  using _held = await lock(`${folder}.lock`);
-  if (exists(folder)) return folder;
-  const work = Deno.makeTempDirSync({ dir: parent });
-  for (const name of files) {
-    Deno.copyFileSync(`${source}/${name}`, `${work}/${name}`);
-  }
-  const { code, stdout, stderr } = await new Deno.Command("make", {
-    args: ["-C", work, `KDIR=${headers}`, "CC=gcc-12"],
-    env: { LC_ALL: "C" },
-    stdin: "null",
-  }).output();
-  const said = new TextDecoder().decode(stderr) +
-    new TextDecoder().decode(stdout);
-  assert.equal(code, 0, `building the fixtures failed: ${said}`);
-  // These run in the guest's user space, which has no libraries.
-  for (const name of ["bpf_load", "clock_gaps"]) {
-    const program = await new Deno.Command("gcc-12", {
-      args: ["-static", "-O2", "-o", `${work}/${name}`, `${work}/${name}.c`],
-      stdin: "null",
-    }).output();
-    assert.ok(program.success, new TextDecoder().decode(program.stderr));
-  }
-  Deno.renameSync(work, folder);
-  return folder;
+  return await buildModules("detect", series, ["bpf_load", "clock_gaps"]);
 }
 
 /** The vmlinuz that the lab boots for a kernel series. */

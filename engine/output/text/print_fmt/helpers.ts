@@ -23,7 +23,14 @@ import {
   toInt,
   wrap,
 } from "./code.ts";
-import { type ExpressionType, INT, TEXT_TYPE, UINT, ULONG } from "./ctype.ts";
+import {
+  type ExpressionType,
+  INT,
+  LONG,
+  TEXT_TYPE,
+  UINT,
+  ULONG,
+} from "./ctype.ts";
 import { printFlags, printSymbolic } from "./flag_names.ts";
 import { PrintFmtError } from "./lexer.ts";
 import type { Node } from "./parser.ts";
@@ -122,6 +129,14 @@ export function callHelper(
     case "native_make_p4d":
     case "native_make_pgd":
       return value(0);
+    case "ktime_to_ns":
+      return toInt(asInt(value(0)), LONG);
+    case "ktime_to_us":
+    case "ktime_to_ms": {
+      // Towards zero, as ktime_divns does.
+      const unit = name === "ktime_to_us" ? 1000n : 1000000n;
+      return over(toInt(asInt(value(0)), LONG), LONG, (v) => v / unit);
+    }
     case "jiffies_to_msecs":
       return jiffiesToMsecs(toInt(asInt(value(0)), ULONG), scope);
     default:

@@ -192,6 +192,15 @@ Deno.test("times are split into seconds and the rest, also beyond 2^63 ns", () =
   );
 });
 
+Deno.test("times of the kernel in larger units are rounded towards zero", () => {
+  const inUnits = (unit: string, q: bigint) =>
+    text("%lld", `ktime_to_${unit}(REC->q)`, { q: BigInt.asUintN(64, q) });
+  assert.equal(inUnits("ns", -5n), "-5");
+  assert.equal(inUnits("us", 1_999_999n), "1999");
+  assert.equal(inUnits("us", -1_999n), "-1");
+  assert.equal(inUnits("ms", 1_999_999n), "1");
+});
+
 Deno.test("jiffies need to know how long one is", () => {
   const ms = (hz: number) => {
     const { render } = compiled("%u", "jiffies_to_msecs(REC->w)", {
