@@ -7,7 +7,7 @@
 
 import { withApt } from "./apt.ts";
 import { LabError } from "../host/errors.ts";
-import { findKernel, type Flavour, UNSTABLE } from "./kernel.ts";
+import { findKernel, type Flavour, suiteOf, UNSTABLE } from "./kernel.ts";
 import { ensureBuildPackages } from "../host/host.ts";
 import { lock } from "../host/lock.ts";
 import { cacheDirectory, exists } from "../host/paths.ts";
@@ -60,7 +60,7 @@ export async function kernelHeaders(
       return build;
     },
     onProgress,
-    series === UNSTABLE ? UNSTABLE : undefined,
+    suiteOf(series),
   );
   if (found) return found;
   throw new LabError(
@@ -111,7 +111,7 @@ function isProgram(path: string): boolean {
 
 /**
  * Has modules built by the compiler that is installed, without what only the
- * one of a later release can do: that was tried when the kernel was configured,
+ * one of another release can do: that was tried when the kernel was configured,
  * and is not tried again.
  */
 function suitCompiler(build: string): void {
@@ -123,7 +123,7 @@ function suitCompiler(build: string): void {
         .replace(
           /gcc-(\d+)$/m,
           (named, version) =>
-            Number(version) > COMPILER ? `gcc-${COMPILER}` : named,
+            Number(version) === COMPILER ? named : `gcc-${COMPILER}`,
         ),
     );
   }

@@ -20,6 +20,17 @@ export const FLAVOURS = ["amd64", "cloud-amd64"] as const;
  */
 export const UNSTABLE = "sid";
 
+/** Suites of earlier releases, by the series of their kernels. */
+const EARLIER: Readonly<Record<string, string>> = { "5.10": "bullseye" };
+
+/**
+ * The suite that has the kernels of a series; `undefined` for this release and
+ * its backports.
+ */
+export function suiteOf(series: string): string | undefined {
+  return series === UNSTABLE ? UNSTABLE : EARLIER[series];
+}
+
 /** A build of Debian's kernel: the general one, or the one for clouds. */
 export type Flavour = typeof FLAVOURS[number];
 
@@ -115,6 +126,7 @@ async function fetchKernel(
   };
   const byName = async (apt: Apt) =>
     await fetch(apt, await namedOffer(apt, series, flavour));
+  const suite = suiteOf(series);
   // Prefer the metapackage, of the release or of its backports: other packages
   // of the series may be older, or other builds. A release so old that its
   // backports are gone still has those.
@@ -123,6 +135,7 @@ async function fetchKernel(
       await fetch(apt, await metaOffer(apt, series, flavour)) ??
         (apt.isPrivate ? await byName(apt) : undefined),
     onProgress,
+    suite,
   )
     .catch(async (error) => {
       const found = await byName(new Apt());
@@ -131,8 +144,9 @@ async function fetchKernel(
     });
   if (!fetched) {
     throw new LabError(
-      `no ${series} kernel (${flavour}) is on offer for this Debian release ` +
-        "or its backports; try 6.1 or 6.12, or give a PATH-TO-VMLINUZ",
+      `no ${series} kernel (${flavour}) is on offer for ${
+        suite ?? "this Debian release or its backports"
+      }; try 6.1 or 6.12, or give a PATH-TO-VMLINUZ`,
     );
   }
 }

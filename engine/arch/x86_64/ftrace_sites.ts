@@ -5,7 +5,7 @@
  * @module
  */
 import type { CopiedCode, FtraceSites } from "../ftrace_sites.ts";
-import { endbrLength, holds, NOP5, OPCODE } from "./opcodes.ts";
+import { endbrLength, holds, holdsNop5, NOP5, OPCODE } from "./opcodes.ts";
 
 /** See {@linkcode FtraceSites}. */
 export const ftraceSites: FtraceSites = {
@@ -14,7 +14,7 @@ export const ftraceSites: FtraceSites = {
     const offset = endbrLength(text);
     const calls = text[offset] === OPCODE.call;
     // A site that is being patched starts with a breakpoint.
-    const traceable = calls || holds(text, NOP5, offset) ||
+    const traceable = calls || holdsNop5(text, offset) ||
       text[offset] === OPCODE.int3;
     return traceable ? { offset, calls } : undefined;
   },

@@ -7,7 +7,7 @@
  * @module
  */
 import type { ImageMap, ImageSymbols } from "../image_map.ts";
-import { ENDBR, holds, NOP5, OPCODE } from "./opcodes.ts";
+import { ENDBR, holds, holdsNop5, OPCODE } from "./opcodes.ts";
 
 /** __START_KERNEL_map: the image's mapping begins here. */
 export const START_KERNEL_MAP = 0xffffffff80000000n;
@@ -77,6 +77,6 @@ export const image: ImageMap = {
   },
   // ENDBR64, or the 5 bytes of fentry: a NOP or a call.
   startsFunction: (bytes) =>
-    holds(bytes, ENDBR.slice(0, 3)) || holds(bytes, NOP5.slice(0, 3)) ||
+    holds(bytes, ENDBR.slice(0, 3)) || holdsNop5(bytes) ||
     bytes[0] === OPCODE.call,
 };

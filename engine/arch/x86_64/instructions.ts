@@ -10,7 +10,7 @@ import type {
   Instructions,
 } from "../instructions.ts";
 import { decode, Instruction, signed } from "./decode.ts";
-import { holds, NOP2, NOP5, OPCODE } from "./opcodes.ts";
+import { holds, holdsNop5, NOP2, OPCODE } from "./opcodes.ts";
 import { waysOut } from "./ways_out.ts";
 
 /** Adapts {@linkcode decode} to the engine's decoder interface. */
@@ -79,7 +79,7 @@ export const instructions: Instructions = {
   decoder: () => new X86Decoder(),
   longestBranch: 6,
   branchAt,
-  nopAt: (bytes) => holds(bytes, NOP5) ? 5 : holds(bytes, NOP2) ? 2 : 0,
+  nopAt: (bytes) => holdsNop5(bytes) ? 5 : holds(bytes, NOP2) ? 2 : 0,
   isBreakpoint: (bytes) => bytes[0] === OPCODE.int3,
   isFiller: (byte) => byte === OPCODE.int3 || byte === 0,
   isTrap: (byte) => byte === OPCODE.int3,

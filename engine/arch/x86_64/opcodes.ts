@@ -17,6 +17,11 @@ export const OPCODE = {
 
 /** The 5-byte no-op in the place of a call of Ftrace or of a branch. */
 export const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00] as const;
+/**
+ * What kernels before 5.13 have there on processors for which that is no fast
+ * one (k8_nops, arch/x86/kernel/alternative.c; gone since a89dfde3dc3c).
+ */
+const K8_NOP5 = [0x66, 0x66, 0x66, 0x66, 0x90] as const;
 /** The 2-byte no-op in the place of a short jump. */
 export const NOP2 = [0x66, 0x90] as const;
 /** ENDBR64. */
@@ -41,6 +46,11 @@ export function holds(
     if (bytes[at + i] !== wanted[i]) return false;
   }
   return true;
+}
+
+/** Whether `bytes` contain a 5-byte no-op of the kernel's at an offset. */
+export function holdsNop5(bytes: Uint8Array, at = 0): boolean {
+  return holds(bytes, NOP5, at) || holds(bytes, K8_NOP5, at);
 }
 
 /**

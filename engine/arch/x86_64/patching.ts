@@ -9,7 +9,7 @@
 import type { Patching, PatchTable } from "../patching.ts";
 import { signed } from "./decode.ts";
 import { instructions } from "./instructions.ts";
-import { ENDBR, endbrLength, holds, NOP5, OPCODE } from "./opcodes.ts";
+import { ENDBR, endbrLength, holds, holdsNop5, OPCODE } from "./opcodes.ts";
 
 /** Length of a call or jump with a 32-bit distance. */
 const BRANCH = 5;
@@ -163,7 +163,7 @@ export const patching: Patching = {
       case "SMP locks":
         return bytes[0] === OPCODE.lock || bytes[0] === OPCODE.ds;
       case "Ftrace":
-        return isBranch(bytes) || holds(bytes, NOP5);
+        return isBranch(bytes) || holdsNop5(bytes);
       case "jump labels":
         return isBranch(bytes) || bytes[0] === OPCODE.shortJump ||
           instructions.nopAt(bytes) > 0;

@@ -17,7 +17,7 @@ import {
   steer,
 } from "../seal/support_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
-import { assertOneClearError, xftrace } from "../support_fixture.ts";
+import { assertOneClearError, NEWEST, xftrace } from "../support_fixture.ts";
 
 /** Restarts the agent with this configuration. */
 async function configure(guest: Guest, text: string): Promise<void> {
@@ -40,7 +40,9 @@ function pageOf(session: Session): ControlPage {
   return page;
 }
 
-for (const kernel of LONG ? SEAL_KERNELS : SEAL_KERNELS.slice(-1)) {
+for (
+  const kernel of LONG ? [...SEAL_KERNELS, NEWEST] : SEAL_KERNELS.slice(-1)
+) {
   Deno.test(`the guest's agent loads the module, ${kernel}`, async (t) => {
     await using guest = await Guest.boot({ kernel, agent: true });
     using user = new User(guest);

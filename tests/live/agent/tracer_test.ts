@@ -11,7 +11,7 @@ import {
 } from "../seal/support_fixture.ts";
 import { tracefsSteps } from "../seal/tracefs_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
-import { assertOneClearError, TRACEFS } from "../support_fixture.ts";
+import { assertOneClearError, NEWEST, TRACEFS } from "../support_fixture.ts";
 
 /** A user who trusts the guest: every `on` is `on --agent`. */
 class AgentUser extends User {
@@ -28,7 +28,9 @@ const GRAPH = [
   ...["--filter", "vfs_open", "--event", "sched:sched_switch"],
 ];
 
-for (const kernel of LONG ? SEAL_KERNELS : SEAL_KERNELS.slice(-1)) {
+for (
+  const kernel of LONG ? [...SEAL_KERNELS, NEWEST] : SEAL_KERNELS.slice(-1)
+) {
   Deno.test(`the guest's agent starts a stock tracer, ${kernel}`, async (t) => {
     await using guest = await Guest.boot({ kernel, agent: true });
     // A buffer gets its size when it is first used.

@@ -3,6 +3,7 @@
  * `off`, and stock tracers with `--tracer`.
  */
 import assert from "node:assert/strict";
+import { LONG } from "../../../engine/base/long_fixture.ts";
 import type { Status } from "../../../scripts/cli/commands/status.ts";
 import {
   assertNoOops,
@@ -17,6 +18,7 @@ import { User } from "./user_fixture.ts";
 import {
   assertOneClearError,
   ended,
+  NEWEST,
   startXftrace,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -24,7 +26,7 @@ import {
 const opens = (text: string) =>
   text.match(/__x64_sys_openat\(.*"\/proc\/modules"/g)?.length ?? 0;
 
-for (const kernel of SEAL_KERNELS) {
+for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
   Deno.test(`the module as a user sees it, ${kernel}`, async (t) => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);

@@ -3,6 +3,8 @@
  * collector is killed, its module unloaded during a trace, its guest reset.
  */
 import assert from "node:assert/strict";
+import { LONG } from "../../../engine/base/long_fixture.ts";
+import { NEWEST } from "../support_fixture.ts";
 import { fileURLToPath } from "node:url";
 import { CPU } from "../../../engine/seal/page/abi.ts";
 import {
@@ -29,7 +31,7 @@ const NARROW = {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-for (const kernel of SEAL_KERNELS) {
+for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
   Deno.test(`200 times on and off, parked and not, 20 times loaded and unloaded, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);

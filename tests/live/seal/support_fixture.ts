@@ -137,8 +137,11 @@ export function assertNoOops(guest: Guest): void {
 }
 
 /** Waits until a condition is true; fails after 20 s. */
-export async function waitUntil(done: () => boolean): Promise<void> {
-  const end = performance.now() + 20_000;
+export async function waitUntil(
+  done: () => boolean,
+  ms = 20_000,
+): Promise<void> {
+  const end = performance.now() + ms;
   while (!done()) {
     assert.ok(performance.now() < end, "it does not happen");
     await new Promise((resolve) => setTimeout(resolve, 5));
