@@ -8,6 +8,7 @@ import { type TextFault, walkText } from "../../kernel/patching/text_walk.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { withoutProbes } from "../text/live_sites.ts";
+import { isAsRead } from "../text/second_look.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
 
@@ -53,7 +54,7 @@ export const textInstructions: Check = {
 
 /** One finding per page, since bytes that are not code have many faults. */
 function finding(
-  { text, code }: CheckContext,
+  { kernel, text, code }: CheckContext,
   report: Report,
   bytes: Uint8Array,
   faults: readonly TextFault[],
@@ -62,6 +63,10 @@ function finding(
   const address = text.start + BigInt(first.at);
   const { name } = code.at(address);
   const more = faults.length - 1;
+  const isStill = ({ at, target }: TextFault) =>
+    isAsRead(kernel, text, at) &&
+    (target === undefined || target < text.start || target >= text.end ||
+      isAsRead(kernel, text, Number(target - text.start)));
   report.finding({
     severity: "critical",
     where: name,
@@ -72,6 +77,7 @@ function finding(
       (more === 0 ? "" : `, and ${more} more in this page`) +
       ": this text was overwritten",
     ...(first.target === undefined ? {} : { target: first.target }),
+    ...(faults.some(isStill) ? {} : { brief: true }),
   });
 }
 
