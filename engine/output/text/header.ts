@@ -28,6 +28,8 @@ export function traceHeader(
   counts: EntryCounts | undefined,
 ): string {
   const start = `# tracer: ${meta.tracer}\n#\n`;
+  const own = isRealTime(meta) ? REAL_TIME_HEADERS[meta.tracer] : undefined;
+  if (own !== undefined) return start + REAL_TIME_LEGEND + own;
   if (!options.contextInfo) return start;
   if (meta.tracer === "function_graph") {
     return start + graphHeader(meta, options, counts);
@@ -60,6 +62,40 @@ function defaultHeader(
       ? legendWithFlags(options.recordTgid, hasLazyCount(meta))
       : legend(options.recordTgid));
 }
+
+/** Whether the kernel is PREEMPT_RT. */
+function isRealTime(meta: TraceMeta): boolean {
+  return /rt/i.test(meta.latency?.preemptModel ?? "");
+}
+
+/**
+ * Tracers with headers of their own (print_header in trace_osnoise.c), as
+ * PREEMPT_RT kernels have them: the same whatever columns their flags have (seen
+ * on 6.1.192-rt and 6.12.95-rt).
+ */
+const REAL_TIME_LEGEND =
+  "#                                _-------=> irqs-off\n" +
+  "#                               / _------=> need-resched\n" +
+  "#                              | / _-----=> need-resched-lazy\n" +
+  "#                              || / _----=> hardirq/softirq\n" +
+  "#                              ||| / _---=> preempt-depth\n" +
+  "#                              |||| / _--=> preempt-lazy-depth\n" +
+  "#                              ||||| / _-=> migrate-disable\n";
+
+const REAL_TIME_HEADERS: Readonly<Record<string, string>> = {
+  timerlat: "#                              |||||| /\n" +
+    "#                              |||||||             ACTIVATION\n" +
+    "#           TASK-PID      CPU# |||||||   TIMESTAMP    ID            " +
+    "CONTEXT                LATENCY\n" +
+    "#              | |         |   |||||||      |         |                  " +
+    "|                       |\n",
+  osnoise:
+    "#                              |||||| /                                               MAX\n" +
+    "#                              ||||| /                                             SINGLE      Interference counters:\n" +
+    "#                              |||||||               RUNTIME      NOISE  %% OF CPU  NOISE    +-----------------------------+\n" +
+    "#           TASK-PID      CPU# |||||||   TIMESTAMP    IN US       IN US  AVAILABLE  IN US     HW    NMI    IRQ   SIRQ THREAD\n" +
+    "#              | |         |   |||||||      |           |             |    |            |      |      |      |      |      |\n",
+};
 
 function legend(tgid: boolean): string {
   const [a, b] = tgid ? ["   TGID   ", "     |    "] : ["", ""];
