@@ -12,7 +12,7 @@ import { cacheDirectory, exists, removeIfThere } from "../host/paths.ts";
 import type { OnProgress } from "../host/progress.ts";
 
 /** The builds of Debian's kernel that the lab can use. */
-export const FLAVOURS = ["amd64", "cloud-amd64"] as const;
+export const FLAVOURS = ["amd64", "cloud-amd64", "rt-amd64"] as const;
 
 /**
  * The word for the newest kernel of Debian's unstable suite, whose series is not
@@ -31,7 +31,7 @@ export function suiteOf(series: string): string | undefined {
   return series === UNSTABLE ? UNSTABLE : EARLIER[series];
 }
 
-/** A build of Debian's kernel: the general one, or the one for clouds. */
+/** A build of Debian's kernel: the general one, for clouds, or real-time. */
 export type Flavour = typeof FLAVOURS[number];
 
 /** A kernel to boot. */

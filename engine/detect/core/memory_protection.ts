@@ -23,7 +23,7 @@ export interface Unprotected {
   readonly asked: boolean;
 }
 
-/** COMMAND_LINE_SIZE of x86 and arm64. */
+/** The largest COMMAND_LINE_SIZE. */
 const COMMAND_LINE = 2048;
 
 /**

@@ -18,7 +18,7 @@ export interface PatchSites {
   /**
    * What else may change a byte, by its offset: the site in which a smaller one
    * lies. Kernels that need no thunks write alternatives over their sites
-   * (apply_alternatives after apply_returns, arch/x86/kernel/alternative.c).
+   * (apply_alternatives runs after apply_returns).
    */
   readonly around: ReadonlyMap<number, Site>;
   /** Offsets of calls that call depth tracking may redirect. */

@@ -116,7 +116,7 @@ export function registeredHooks(
   if (hook < 0 || head < 0) return [];
   const active = activeNames(kernel);
   // Symbols of init code (security_add_hooks) lead to memory that was freed, and
-  // with PTI is not even mapped (free_kernel_image_pages in arch/x86/mm/init.c).
+  // with PTI is not even mapped (free_kernel_image_pages).
   const init = {
     start: symbols.tryAddress("__init_begin") ?? 0n,
     end: symbols.tryAddress("__init_end") ?? 0n,

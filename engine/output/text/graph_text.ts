@@ -11,6 +11,7 @@ import {
   type PageArena,
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
+import type { FlagWriter } from "./guest/entry_flags.ts";
 import type { TraceMeta } from "./environment.ts";
 import type { TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
@@ -37,7 +38,7 @@ export class GraphText {
   readonly #meta: TraceMeta;
   readonly #options: TraceTextOptions;
   readonly #tasks: TaskText;
-  readonly #flags: (word: number) => string;
+  readonly #flags: FlagWriter;
   readonly #state = new GraphState();
   readonly #cpus: string[] = [];
   readonly #cpuWidth: number;
@@ -55,7 +56,7 @@ export class GraphText {
     meta: TraceMeta,
     options: TraceTextOptions,
     tasks: TaskText,
-    flags: (word: number) => string,
+    flags: FlagWriter,
     columns: EventColumns,
     arena: PageArena,
     clock: ClockText,
@@ -265,8 +266,8 @@ export class GraphText {
     if (graph.cpu) text += this.#cpu(cpu);
     if (graph.proc) text += this.#tasks.graph(pid) + " | ";
     if (this.#options.latencyFormat) {
-      const word = this.#arena.words[this.#columns.offset[row] >>> 2];
-      text += ` ${this.#flags(word)} | `;
+      const at = this.#columns.offset[row] >>> 2;
+      text += ` ${this.#flags(this.#arena.words, at)} | `;
     }
     return text;
   }

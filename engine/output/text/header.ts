@@ -28,6 +28,8 @@ export function traceHeader(
   counts: EntryCounts | undefined,
 ): string {
   const start = `# tracer: ${meta.tracer}\n#\n`;
+  const own = isRealTime(meta) ? REAL_TIME_HEADERS[meta.tracer] : undefined;
+  if (own !== undefined) return start + REAL_TIME_LEGEND + own;
   if (!options.contextInfo) return start;
   if (meta.tracer === "function_graph") {
     return start + graphHeader(meta, options, counts);
@@ -44,7 +46,11 @@ function defaultHeader(
     // There is no header at all when the buffers are empty.
     if (counts === undefined || counts.entries === 0) return "";
     return latencyHeader(meta, counts) +
-      (options.verbose ? "" : LATENCY_LEGEND);
+      (options.verbose
+        ? ""
+        : hasLazyCount(meta)
+        ? LAZY_LATENCY_LEGEND
+        : LATENCY_LEGEND);
   }
   if (options.verbose) return "";
   const info = counts === undefined
@@ -53,9 +59,43 @@ function defaultHeader(
       `   #P:${meta.onlineCpus}\n#\n`;
   return info +
     (options.irqInfo
-      ? legendWithFlags(options.recordTgid)
+      ? legendWithFlags(options.recordTgid, hasLazyCount(meta))
       : legend(options.recordTgid));
 }
+
+/** Whether the kernel is PREEMPT_RT. */
+function isRealTime(meta: TraceMeta): boolean {
+  return /rt/i.test(meta.latency?.preemptModel ?? "");
+}
+
+/**
+ * Tracers with headers of their own (print_header in trace_osnoise.c), as
+ * PREEMPT_RT kernels have them: the same whatever columns their flags have (seen
+ * on 6.1.192-rt and 6.12.95-rt).
+ */
+const REAL_TIME_LEGEND =
+  "#                                _-------=> irqs-off\n" +
+  "#                               / _------=> need-resched\n" +
+  "#                              | / _-----=> need-resched-lazy\n" +
+  "#                              || / _----=> hardirq/softirq\n" +
+  "#                              ||| / _---=> preempt-depth\n" +
+  "#                              |||| / _--=> preempt-lazy-depth\n" +
+  "#                              ||||| / _-=> migrate-disable\n";
+
+const REAL_TIME_HEADERS: Readonly<Record<string, string>> = {
+  timerlat: "#                              |||||| /\n" +
+    "#                              |||||||             ACTIVATION\n" +
+    "#           TASK-PID      CPU# |||||||   TIMESTAMP    ID            " +
+    "CONTEXT                LATENCY\n" +
+    "#              | |         |   |||||||      |         |                  " +
+    "|                       |\n",
+  osnoise:
+    "#                              |||||| /                                               MAX\n" +
+    "#                              ||||| /                                             SINGLE      Interference counters:\n" +
+    "#                              |||||||               RUNTIME      NOISE  %% OF CPU  NOISE    +-----------------------------+\n" +
+    "#           TASK-PID      CPU# |||||||   TIMESTAMP    IN US       IN US  AVAILABLE  IN US     HW    NMI    IRQ   SIRQ THREAD\n" +
+    "#              | |         |   |||||||      |           |             |    |            |      |      |      |      |      |\n",
+};
 
 function legend(tgid: boolean): string {
   const [a, b] = tgid ? ["   TGID   ", "     |    "] : ["", ""];
@@ -63,12 +103,29 @@ function legend(tgid: boolean): string {
     `#              | |      ${b}   |         |         |\n`;
 }
 
-function legendWithFlags(tgid: boolean): string {
+/** Whether flags have columns of their own for lazy preemption. */
+function hasLazyCount(meta: TraceMeta): boolean {
+  return meta.entryFlags().lazyCountAt !== 0;
+}
+
+function legendWithFlags(tgid: boolean, lazy: boolean): string {
   const wide = tgid ? 12 : 2;
   const space = " ".repeat(wide);
   const task = "     TGID   ".substring(0, wide);
   const bar = "       |    ".substring(0, wide);
   const lead = "#                            " + space;
+  if (lazy) {
+    return `${lead}  _-------=> irqs-off/BH-disabled\n` +
+      `${lead} / _------=> need-resched\n` +
+      `${lead}| / _-----=> need-resched-lazy\n` +
+      `${lead}|| / _----=> hardirq/softirq\n` +
+      `${lead}||| / _---=> preempt-depth\n` +
+      `${lead}|||| / _--=> preempt-lazy-depth\n` +
+      `${lead}||||| / _-=> migrate-disable\n` +
+      `${lead}|||||| /     delay\n` +
+      `#           TASK-PID  ${task} CPU#  |||||||  TIMESTAMP  FUNCTION\n` +
+      `#              | |    ${bar}   |   |||||||      |         |\n`;
+  }
   return `${lead}  _-----=> irqs-off/BH-disabled\n` +
     `${lead} / _----=> need-resched\n` +
     `${lead}| / _---=> hardirq/softirq\n` +
@@ -88,6 +145,19 @@ const LATENCY_LEGEND = "#                    _------=> CPU#            \n" +
   "#                  ||||| /     delay           \n" +
   "#  cmd     pid     |||||| time  |   caller     \n" +
   "#     \\   /        ||||||  \\    |    /       \n";
+
+const LAZY_LATENCY_LEGEND =
+  "#                    _--------=> CPU#            \n" +
+  "#                   / _-------=> irqs-off/BH-disabled\n" +
+  "#                  | / _------=> need-resched    \n" +
+  "#                  || / _-----=> need-resched-lazy\n" +
+  "#                  ||| / _----=> hardirq/softirq \n" +
+  "#                  |||| / _---=> preempt-depth   \n" +
+  "#                  ||||| / _--=> preempt-lazy-depth\n" +
+  "#                  |||||| / _-=> migrate-disable \n" +
+  "#                  ||||||| /     delay           \n" +
+  "#  cmd     pid     |||||||| time  |   caller     \n" +
+  "#     \\   /        ||||||||  \\    |    /       \n";
 
 /** `print_trace_header`. */
 function latencyHeader(meta: TraceMeta, counts: EntryCounts): string {

@@ -11,7 +11,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { TaskText } from "./context.ts";
-import { flagWriter } from "./guest/entry_flags.ts";
+import { type FlagWriter, flagWriter } from "./guest/entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { type EntryRenderer, StandardEntries } from "./entries.ts";
 import { escapedBody, escapedMeta } from "./escaped_meta.ts";
@@ -53,7 +53,7 @@ export class TraceText {
   readonly #options: TraceTextOptions;
   readonly #env: TextEnvironment;
   readonly #tasks: TaskText;
-  readonly #flags: (word: number) => string;
+  readonly #flags: FlagWriter;
   readonly #entries: StandardEntries;
   /** Set with the options `raw`, `hex` or `bin`. */
   readonly #raw: RawEntries | undefined;
@@ -271,7 +271,7 @@ export class TraceText {
   #context(row: number): string {
     const columns = this.#columns!;
     const flags = this.#options.irqInfo
-      ? this.#flags(this.#arena!.words[columns.offset[row] >>> 2])
+      ? this.#flags(this.#arena!.words, columns.offset[row] >>> 2)
       : "";
     const time = this.#meta.clockInNs
       ? this.#clock.context(columns.ts[row])
@@ -290,7 +290,9 @@ export class TraceText {
     const pid = columns.pid[row];
     const cpu = columns.cpu[row];
     const ts = columns.ts[row];
-    const word = this.#arena!.words[columns.offset[row] >>> 2];
+    const { words } = this.#arena!;
+    const first = columns.offset[row] >>> 2;
+    const word = words[first];
     const comm = this.#tasks.comm(pid);
     const time = this.#latencyTime(ts, Number.isNaN(nextTs) ? ts : nextTs);
     if (this.#options.verbose) {
@@ -300,7 +302,7 @@ export class TraceText {
         this.#index.toString(16).padStart(8, "0") + " " + time;
     }
     return comm.substring(0, 8).padStart(8) + "-" + String(pid).padEnd(7) +
-      " " + String(cpu).padStart(3) + this.#flags(word) + time;
+      " " + String(cpu).padStart(3) + this.#flags(words, first) + time;
   }
 
   /** `lat_print_timestamp`. */

@@ -49,6 +49,12 @@ export function unfollowedSettings(
         `file draws ${tracer} as a graph, here its entries are shown one by one`,
     );
   }
+  if (LATENCY.test(tracer)) {
+    found.push(
+      `the guest's tracer ${tracer} keeps the trace of its longest latency, ` +
+        "which its own trace file shows; here its buffers are shown",
+    );
+  }
   if (OWN_LINES.has(tracer)) {
     found.push(
       `the guest's tracer ${tracer} has lines of its own, which are not ` +

@@ -21,9 +21,15 @@ export interface EntryFlags {
   readonly nmi: number;
   /** Since 5.17. */
   readonly bhOff: number;
+  /**
+   * Where kernels with the patch for PREEMPT_RT (up to 6.11) keep in an entry
+   * how often lazy preemption is disabled, in bytes; 0 for all others. They show
+   * it, and NEED_RESCHED_LAZY, in columns of their own.
+   */
+  readonly lazyCountAt: number;
 }
 
-const NAMES: readonly [keyof EntryFlags, string][] = [
+const NAMES: readonly [Exclude<keyof EntryFlags, "lazyCountAt">, string][] = [
   ["irqsOff", "IRQS_OFF"],
   ["irqsNoSupport", "IRQS_NOSUPPORT"],
   ["needResched", "NEED_RESCHED"],
@@ -56,6 +62,7 @@ export const FLAGS_BEFORE_LAZY: EntryFlags = {
   preemptResched: 0x20,
   nmi: 0x40,
   bhOff: 0x80,
+  lazyCountAt: 0,
 };
 
 /**
@@ -64,7 +71,9 @@ export const FLAGS_BEFORE_LAZY: EntryFlags = {
  * @throws {KernelError} when a flag is missing that all known kernels have, or
  * there is one that is not known.
  */
-export function entryFlags(types: Pick<Types, "tryEnum">): EntryFlags {
+export function entryFlags(
+  types: Pick<Types, "tryEnum" | "tryOffset">,
+): EntryFlags {
   const found = types.tryEnum("trace_flag_type");
   if (found === undefined) {
     throw new KernelError(
@@ -73,7 +82,10 @@ export function entryFlags(types: Pick<Types, "tryEnum">): EntryFlags {
     );
   }
   const left = new Map(found);
-  const flags: Record<keyof EntryFlags, number> = { ...FLAGS_BEFORE_LAZY };
+  const flags: Record<keyof EntryFlags, number> = {
+    ...FLAGS_BEFORE_LAZY,
+    lazyCountAt: types.tryOffset("trace_entry", "preempt_lazy_count") ?? 0,
+  };
   for (const [key, name] of NAMES) {
     const full = `TRACE_FLAG_${name}`;
     const value = left.get(full);
@@ -95,12 +107,27 @@ export function entryFlags(types: Pick<Types, "tryEnum">): EntryFlags {
 }
 
 /**
- * A function that writes the flags of an entry, from its first word (type,
- * flags, preempt_count).
+ * Writes the flags of an entry.
+ *
+ * @param words the memory that holds it
+ * @param at number of its first word (type, flags, preempt_count)
  */
-export function flagWriter(bits: EntryFlags): (word: number) => string {
+export type FlagWriter = (words: Uint32Array, at: number) => string;
+
+/** A function that writes the flags of entries. */
+export function flagWriter(bits: EntryFlags): FlagWriter {
   const flags = Array.from({ length: 256 }, (_, each) => flagText(each, bits));
-  return (word) => flags[word >>> 16 & 0xff] + COUNTS[word >>> 24];
+  const { lazyCountAt } = bits;
+  if (lazyCountAt === 0) {
+    return (words, at) =>
+      flags[words[at] >>> 16 & 0xff] + COUNTS[words[at] >>> 24];
+  }
+  const shift = lazyCountAt % 4 * 8;
+  return (words, at) => {
+    const [preempt, migrate] = COUNTS[words[at] >>> 24];
+    const lazy = words[at + (lazyCountAt >>> 2)] >>> shift & 0xff;
+    return flags[words[at] >>> 16 & 0xff] + preempt + digit(lazy) + migrate;
+  };
 }
 
 const COUNTS: readonly string[] = Array.from({ length: 256 }, countText);
@@ -123,13 +150,18 @@ function flagText(flags: number, bits: EntryFlags): string {
     : has("softirq")
     ? "s"
     : ".";
-  return irqs + RESCHED[need] + context;
+  if (bits.lazyCountAt === 0) return irqs + RESCHED[need] + context;
+  const lazy = has("needReschedLazy") ? "L" : ".";
+  return irqs + RESCHED[need & ~2] + lazy + context;
 }
 
 /** By need_resched (1), need_resched_lazy (2) and preempt_resched (4). */
 const RESCHED = ".nlbpNLB";
 
+function digit(value: number): string {
+  return value === 0 ? "." : value.toString(16);
+}
+
 function countText(_: unknown, count: number): string {
-  const digit = (value: number) => value === 0 ? "." : value.toString(16);
   return digit(count & 0xf) + digit(count >> 4);
 }

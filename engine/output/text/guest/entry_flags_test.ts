@@ -12,12 +12,20 @@ const KINDS = [
   ["BH_OFF", 128],
 ] as const;
 
-function types(more: readonly (readonly [string, number])[], without = "") {
+function types(
+  more: readonly (readonly [string, number])[],
+  without = "",
+  lazyCount?: number,
+) {
   const all = [...KINDS, ...more].filter(([name]) => name !== without);
   const values = new Map(
     all.map(([name, bit]) => [`TRACE_FLAG_${name}`, bit]),
   );
   return {
+    tryOffset: (struct: string, member: string) =>
+      `${struct}.${member}` === "trace_entry.preempt_lazy_count"
+        ? lazyCount
+        : undefined,
     tryEnum: (name: string) => name === "trace_flag_type" ? values : undefined,
   };
 }
@@ -28,7 +36,7 @@ Deno.test("flags with lazy preemption, and before it", () => {
   const before = flagWriter(old);
   const lazy = flagWriter(entryFlags(types([["NEED_RESCHED_LAZY", 2]])));
   const text = (write: typeof lazy, flags: number, count = 0) =>
-    write(flags << 16 | count << 24);
+    write(Uint32Array.of(flags << 16 | count << 24), 0);
   assert.deepEqual(
     [0, 2, 4, 6, 32, 34, 36, 38].map((flags) => text(lazy, flags)[1]),
     [".", "l", "n", "b", "p", "L", "N", "B"],
@@ -37,6 +45,18 @@ Deno.test("flags with lazy preemption, and before it", () => {
   assert.equal(text(before, 2 | 32), "Xp...");
   assert.equal(text(lazy, 1 | 128 | 8 | 16, 0x21), "D.H12");
   assert.equal(text(lazy, 64 | 8), "..Z..");
+});
+
+Deno.test("kernels with the patch for PREEMPT_RT have columns for lazy preemption", () => {
+  // As in Debian's 6.1: PREEMPT_RESCHED is there, and no bit.
+  const more = [["PREEMPT_RESCHED", 0], ["NEED_RESCHED_LAZY", 32]] as const;
+  const write = flagWriter(entryFlags(types(more, "", 8)));
+  const text = (flags: number, count: number, lazy: number) =>
+    write(Uint32Array.of(7, flags << 16 | count << 24, 42, lazy), 1);
+  assert.equal(text(1, 2, 0), "d...2..");
+  assert.equal(text(1 | 32, 2, 0), "d.L.2..");
+  assert.equal(text(1 | 4 | 8, 0x11, 1), "dn.h111");
+  assert.equal(text(32 | 4, 0, 255), ".nL..ff.");
 });
 
 Deno.test("flags that are not those of a known kernel are refused by name", () => {
@@ -49,7 +69,7 @@ Deno.test("flags that are not those of a known kernel are refused by name", () =
     /has no TRACE_FLAG_HARDIRQ/,
   );
   assert.throws(
-    () => entryFlags({ tryEnum: () => undefined }),
+    () => entryFlags({ tryEnum: () => undefined, tryOffset: () => undefined }),
     /no enum trace_flag_type/,
   );
 });

@@ -133,7 +133,8 @@ function options(instance: TraceArray): string {
 }
 
 function flags(kernel: Kernel): string {
-  const found = Object.values(entryFlags(kernel.types));
+  const { lazyCountAt: _, ...bits } = entryFlags(kernel.types);
+  const found = Object.values(bits);
   return `${found.filter((bit) => bit !== 0).length} flags of entries`;
 }
 
