@@ -19,6 +19,7 @@ import {
 /** Kinds of problems with the module. */
 export type PresenceProblem =
   | "module gone"
+  | "guest restarted"
   | "module text changed"
   | "module loaded again"
   | "control page changed"

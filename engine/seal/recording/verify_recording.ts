@@ -144,6 +144,28 @@ export function isOnlyUnended(result: RecordingVerification): boolean {
 }
 
 /**
+ * Whether nothing is wrong but that the trace was not ended, because its guest
+ * was restarted. By the recording alone it may as well have pretended that:
+ * whether it was is for whoever can look at the guest.
+ *
+ * @example
+ * ```ts ignore
+ * import { isOnlyRestarted, verifyRecording } from "xftrace/seal";
+ *
+ * const result = verifyRecording("web1.xfs");
+ * if (isOnlyRestarted(result)) console.log("the guest was restarted, it says");
+ * ```
+ */
+export function isOnlyRestarted(result: RecordingVerification): boolean {
+  const { findings } = result.recording;
+  const { unended, problems, unauthenticated } = result;
+  return findings.every(({ problem }) => problem === "guest restarted") &&
+    unauthenticated === undefined && unended > 0 &&
+    problems.length === unended + findings.length &&
+    isUnharmed({ ...result, problems: [] });
+}
+
+/**
  * Verifies a recording.
  *
  * @param klogPath the key log; default: the one beside the recording that it
