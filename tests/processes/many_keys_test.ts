@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { times } from "../../engine/base/long_fixture.ts";
 import { recordManyKeys } from "../../engine/seal/recording/many_keys_fixture.ts";
-import { withTemporaryFolder } from "../../engine/base/temporary_folder_fixture.ts";
+import { TemporaryFolder } from "../../engine/base/temporary_folder_fixture.ts";
 
 const SCRIPT = new URL("../../scripts/xftrace.ts", import.meta.url).pathname;
 const KEYS = times(4000, 360_000);
@@ -40,18 +40,18 @@ async function peakOf(args: readonly string[]): Promise<number> {
   return peak / 1024;
 }
 
-Deno.test(`a recording of ${KEYS} keys is verified in little memory`, () =>
-  withTemporaryFolder(async (folder) => {
-    const { path, entries } = recordManyKeys(folder, KEYS);
-    assert.equal(entries, 8 * KEYS);
-    const peak = await peakOf(["verify", path]);
-    const graph = `${folder}/graph`;
-    const withGraph = await peakOf(["verify", path, "--graph", graph]);
-    console.log(
-      `${KEYS} keys, ${entries} entries: ${peak.toFixed(0)} MiB, ${
-        withGraph.toFixed(0)
-      } MiB with the graph of ${Deno.statSync(graph).size} bytes`,
-    );
-    assert.ok(peak > 0 && peak < MOST, `${peak} MiB`);
-    assert.ok(withGraph < MOST_GRAPH, `${withGraph} MiB`);
-  }));
+Deno.test(`a recording of ${KEYS} keys is verified in little memory`, async () => {
+  using folder = new TemporaryFolder();
+  const { path, entries } = recordManyKeys(folder.path, KEYS);
+  assert.equal(entries, 8 * KEYS);
+  const peak = await peakOf(["verify", path]);
+  const graph = `${folder.path}/graph`;
+  const withGraph = await peakOf(["verify", path, "--graph", graph]);
+  console.log(
+    `${KEYS} keys, ${entries} entries: ${peak.toFixed(0)} MiB, ${
+      withGraph.toFixed(0)
+    } MiB with the graph of ${Deno.statSync(graph).size} bytes`,
+  );
+  assert.ok(peak > 0 && peak < MOST, `${peak} MiB`);
+  assert.ok(withGraph < MOST_GRAPH, `${withGraph} MiB`);
+});
