@@ -39,6 +39,10 @@ export type PresenceProblem =
   | "not verified"
   | "ring moved";
 
+/** What is found while a guest is restarting, as its last problem but one. */
+export const STANDS_STILL =
+  "the guest's clock stands still although its processors run, and the module's thread does not answer";
+
 /** A problem with the module. */
 export interface PresenceFinding {
   readonly problem: PresenceProblem;

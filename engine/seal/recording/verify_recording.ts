@@ -7,6 +7,7 @@
  */
 import { KLOG } from "../keys/klog_format.ts";
 import type { KlogRecords } from "../keys/klog_records.ts";
+import { STANDS_STILL } from "../page/presence.ts";
 import {
   COMMAND,
   ENTRY_KIND,
@@ -62,6 +63,8 @@ export interface Recording {
   readonly names: Names;
   /** Problems with the module found while tracing. */
   readonly findings: readonly RecordedFinding[];
+  /** How many of them were found before the last entries were recorded. */
+  readonly findingsBefore: number;
   /** Number of bytes after the last complete block. */
   readonly torn: number;
   /** Whether something else is found where a block should start. */
@@ -157,12 +160,19 @@ export function isOnlyUnended(result: RecordingVerification): boolean {
  * ```
  */
 export function isOnlyRestarted(result: RecordingVerification): boolean {
-  const { findings } = result.recording;
+  const { findings, findingsBefore } = result.recording;
   const { unended, problems, unauthenticated } = result;
-  return findings.every(({ problem }) => problem === "guest restarted") &&
-    unauthenticated === undefined && unended > 0 &&
+  // A clock that stands still is no sign of a restart if it goes on.
+  return findings.every(isRestart) && findingsBefore === 0 &&
+    findings.length > 0 && unauthenticated === undefined && unended > 0 &&
     problems.length === unended + findings.length &&
     isUnharmed({ ...result, problems: [] });
+}
+
+/** Whether a problem is what a restart looks like. */
+function isRestart({ problem, detail }: RecordedFinding): boolean {
+  return problem === "guest restarted" ||
+    problem === "no heartbeat" && detail === STANDS_STILL;
 }
 
 /**
@@ -228,6 +238,7 @@ export function readVerified(
   if (check.unbegun !== undefined) cut.push(check.unbegun);
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
+  let findingsBefore = 0;
   const verifier = new SealVerifier(
     seal,
     commandsChecked(klog.records, problems, visitor),
@@ -253,7 +264,10 @@ export function readVerified(
       if (findings.length < MOST_PROBLEMS) {
         findings.push(decodeFinding(block.body));
       }
-    } else reading.block(block, believed);
+    } else {
+      findingsBefore = findings.length;
+      reading.block(block, believed);
+    }
   }
   for (const { cpu, last } of ends) reading.end(cpu, last);
   if (!ended) {
@@ -280,6 +294,7 @@ export function readVerified(
       started: start.time,
       names,
       findings,
+      findingsBefore,
       torn: file.torn,
       damaged: file.damaged,
     },
