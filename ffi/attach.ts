@@ -5,8 +5,10 @@
  * @module
  */
 import type { RegisterReading } from "../engine/arch/registers.ts";
+import { BudgetError } from "../engine/base/budget.ts";
 import {
   GuestGoneError,
+  KernelError,
   MemoryError,
   XftraceError,
 } from "../engine/base/errors.ts";
@@ -223,7 +225,20 @@ function openFirst(
       refusal ??= error;
     }
   }
-  throw refusal;
+  throw running?.() === true ? perhapsStarting(target, refusal) : refusal;
+}
+
+/**
+ * The error of a guest that runs, but whose kernel cannot be read: it may be
+ * starting it, as while it is restarted.
+ */
+function perhapsStarting(target: string, error: unknown): unknown {
+  const unread = error instanceof KernelError || error instanceof MemoryError;
+  if (!unread || error instanceof BudgetError) return error;
+  return new KernelError(
+    `${target}: its kernel cannot be read: ${error.message}; if the guest is just starting or restarting, try again when it is up`,
+    { cause: error },
+  );
 }
 
 /** Why the guest that was opened is no longer there. */

@@ -7,6 +7,7 @@
 export { checks, selectChecks } from "./checks.ts";
 export type { Check } from "./core/check.ts";
 export type { CheckOptions } from "./core/context.ts";
+export { restartUnknown } from "./core/restart.ts";
 export { type CheckRun, runChecks } from "./core/runner.ts";
 export {
   parseTracefs,

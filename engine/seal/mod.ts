@@ -15,6 +15,7 @@ export type { PresenceFinding } from "./page/presence.ts";
 export { VERDICTS } from "./recording/verdicts.ts";
 export {
   isClean,
+  isOnlyRestarted,
   isOnlyUnended,
   isUnharmed,
   type RecordingVerification,

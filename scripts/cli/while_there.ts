@@ -16,6 +16,7 @@ import {
  * Does some work on a guest.
  *
  * @param doing what is done to the guest, for the error: `checked`
+ * @param moved whether the work is also about a guest that was migrated away
  * @throws {GuestGoneError} when the guest ended, was restarted or lost its
  * memory meanwhile.
  */
@@ -23,16 +24,17 @@ export async function whileThere<T>(
   session: Session,
   doing: string,
   work: () => T | Promise<T>,
+  moved = false,
 ): Promise<T> {
   let result: T;
   try {
     result = await work();
   } catch (error) {
     if (!(error instanceof XftraceError)) throw error;
-    await requireThere(session, doing, error);
+    await requireThere(session, doing, moved, error);
     throw error;
   }
-  await requireThere(session, doing);
+  await requireThere(session, doing, moved);
   return result;
 }
 
@@ -53,10 +55,11 @@ export async function requireHere(session: Session): Promise<void> {
 async function requireThere(
   session: Session,
   doing: string,
+  moved: boolean,
   cause?: Error,
 ): Promise<void> {
   const end = await settled(session);
-  if (end === undefined) return;
+  if (end === undefined || moved && end === "migrated") return;
   throw new GuestGoneError(
     `${session.target} ${
       END_TEXT[end]

@@ -155,8 +155,8 @@ export function runsOf(suites: readonly Suite[]): Run[] {
     },
     {
       suite: LONG_SUITE,
-      title: "properties, many times",
-      files: tests("engine", "dsl").filter(repeats),
+      title: "properties, many times, and what processes need",
+      files: tests("engine", "dsl", "tests/processes").filter(repeats),
       permissions: ENGINE,
       long: true,
     },

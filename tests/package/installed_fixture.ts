@@ -19,11 +19,14 @@ export interface Said {
 export class Installed implements AsyncDisposable {
   /** The folder, whose node_modules has the package. */
   readonly folder: string;
+  /** Node's programs, and no others. */
+  readonly #bin: string;
   readonly #path: string;
 
-  private constructor(folder: string, path: string) {
+  private constructor(folder: string, bin: string) {
     this.folder = folder;
-    this.#path = path;
+    this.#bin = bin;
+    this.#path = [bin, "/usr/bin", "/bin"].join(delimiter);
   }
 
   /** Makes the package and installs it. */
@@ -41,8 +44,7 @@ export class Installed implements AsyncDisposable {
     for (const name of ["node", "npm", "npx"]) {
       await Deno.symlink(await whereIs(name), join(bin, name));
     }
-    const path = [bin, "/usr/bin", "/bin"].join(delimiter);
-    const installed = new Installed(folder, path);
+    const installed = new Installed(folder, bin);
     assert.equal(
       (await installed.run("sh", "-c", "command -v deno")).out,
       "",
@@ -94,6 +96,7 @@ export class Installed implements AsyncDisposable {
   /** Removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
+    await Deno.remove(this.#bin, { recursive: true });
   }
 }
 

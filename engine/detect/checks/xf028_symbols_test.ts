@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TemporaryFolder } from "../../base/temporary_folder_fixture.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
   patch,
@@ -82,7 +83,8 @@ Deno.test("an image's symbols are read from its sections, and each difference is
 Deno.test("a guest's symbols and types must stay what they were, and those of its image", () => {
   const guest = recordedGuest("6.1");
   const kernel = guest.describe();
-  const records = textRecords(Deno.makeTempDirSync(), "vm-1-2");
+  using folder = new TemporaryFolder();
+  const records = textRecords(folder.path, "vm-1-2");
   assert.deepEqual(said(kernel), { findings: [], unjudged: [] });
   const recorded = { textRecords: records };
   assert.deepEqual(said(kernel, recorded), { findings: [], unjudged: [] });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TemporaryFolder } from "../../base/temporary_folder_fixture.ts";
 import { x86_64 } from "../../arch/x86_64/mod.ts";
 import { fixtureTypes } from "../../kernel/core/kernel_fixture.ts";
 import { CodeReading } from "../reading/code_reading.ts";
@@ -32,7 +33,8 @@ const TEXT = Uint8Array.from({ length: 8192 }, (_, i) => i * 7 + (i >> 8));
 const OTHER = TEXT.map((byte, i) => i % 5 === 0 ? byte : byte ^ 0x55);
 
 Deno.test("a boot is recognized by its text, whatever the guest says of itself", () => {
-  const records = textRecords(Deno.makeTempDirSync(), "vm-1-2");
+  using folder = new TemporaryFolder();
+  const records = textRecords(folder.path, "vm-1-2");
   const first = bootRecords(reading(TEXT), records);
   assert.equal(first.isNew, true);
   assert.equal(first.earlier, undefined);
@@ -55,12 +57,14 @@ Deno.test("a boot is recognized by its text, whatever the guest says of itself",
   first.save("symbols", 0n, Uint8Array.of(1));
   const again = bootRecords(reading(TEXT, { buildId: "33" }), records);
   assert.deepEqual(again.load("symbols")?.bytes, Uint8Array.of(1));
-  const elsewhere = textRecords(Deno.makeTempDirSync(), "vm-1-3");
+  using other = new TemporaryFolder();
+  const elsewhere = textRecords(other.path, "vm-1-3");
   assert.equal(bootRecords(reading(TEXT), elsewhere).isNew, true);
 });
 
 Deno.test("another text, or another place, is another boot, and is told as one", () => {
-  const records = textRecords(Deno.makeTempDirSync(), "vm-1-2");
+  using folder = new TemporaryFolder();
+  const records = textRecords(folder.path, "vm-1-2");
   bootRecords(reading(TEXT), records);
   const moved = bootRecords(
     reading(TEXT, { start: START + 0x200000n }),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TemporaryFolder } from "../../base/temporary_folder_fixture.ts";
 import { type TextRecords, textRecords } from "./text_record.ts";
 
 const BOOT = "0123abcd";
@@ -8,7 +9,8 @@ function save(records: TextRecords, bytes: Uint8Array): void {
 }
 
 Deno.test("a text is read back from its file, which only its owner may read", () => {
-  const folder = `${Deno.makeTempDirSync()}/text`;
+  using temporary = new TemporaryFolder();
+  const folder = `${temporary.path}/text`;
   const records = textRecords(folder, "vm/1");
   assert.deepEqual(records.boots(), []);
   assert.equal(records.load(BOOT, "kernel"), undefined);
@@ -29,7 +31,8 @@ Deno.test("a text is read back from its file, which only its owner may read", ()
 });
 
 Deno.test("a damaged record is refused with what to do", () => {
-  const folder = Deno.makeTempDirSync();
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   const records = textRecords(folder, "vm");
   save(records, new Uint8Array(4096).fill(9));
   const [{ name }] = [...Deno.readDirSync(folder)];
@@ -46,7 +49,8 @@ Deno.test("a damaged record is refused with what to do", () => {
 });
 
 Deno.test("records of guests that are long gone are deleted", () => {
-  const folder = Deno.makeTempDirSync();
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   save(textRecords(folder, "old"), new Uint8Array(8));
   const [{ name }] = [...Deno.readDirSync(folder)];
   const then = new Date(Date.now() - 40 * 24 * 3600 * 1000);
@@ -57,7 +61,8 @@ Deno.test("records of guests that are long gone are deleted", () => {
 });
 
 Deno.test("a guest that pretends to be restarted again and again fills no disk", () => {
-  const folder = Deno.makeTempDirSync();
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   const records = textRecords(folder, "vm");
   for (let i = 0; i < 17; i++) {
     const boot = i.toString(16).padStart(8, "0");
@@ -71,7 +76,8 @@ Deno.test("a guest that pretends to be restarted again and again fills no disk",
 });
 
 Deno.test("a link in the place of a record is not followed", () => {
-  const folder = Deno.makeTempDirSync();
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   const records = textRecords(folder, "vm");
   save(records, new Uint8Array(8));
   const path = `${folder}/vm-${BOOT}-kernel.text`;

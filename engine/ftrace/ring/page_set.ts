@@ -5,26 +5,11 @@
  *
  * @module
  */
-import { allocateWords } from "../../base/allocate.ts";
-import { KernelError } from "../../base/errors.ts";
-import { hex } from "../../base/hex.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { PageArena } from "./columns.ts";
 import type { PageLayout } from "./meta.ts";
+import { type PageHeader, PageWords } from "./page_words.ts";
 import type { RingPage } from "./ring_buffer.ts";
-
-/** A page's header: the two halves of its stamp, and its commit. */
-export interface PageHeader {
-  stampLo: number;
-  stampHi: number;
-  /** Bytes of data, without flags. */
-  commit: number;
-  /**
-   * Whether a reader in the guest has handed the page back; the commit is then
-   * how much that reader has read.
-   */
-  handedBack: boolean;
-}
 
 /** Creates an empty header to read into. */
 const blank = (): PageHeader => ({
@@ -34,16 +19,11 @@ const blank = (): PageHeader => ({
   handedBack: false,
 });
 
-/** Low bits of a commit word; the bits above are flags for readers. */
-const COMMIT_BITS = 0x3fff_ffff;
 /**
  * Low bits of a page's `write`; the bits above count the writers that moved
  * onto it.
  */
 const RB_WRITE_MASK = 0xf_ffff;
-
-/** More bytes than precede the events of a page. */
-const MOST_HEAD = 1024;
 
 /** Access to a CPU's pages by index, and how much of each has been read. */
 export class PageSet {
@@ -66,22 +46,10 @@ export class PageSet {
   readonly header: PageHeader = blank();
   /** Low half of the GVA of each page's `struct buffer_page`. */
   readonly structLo: Uint32Array;
-  readonly #space: AddressSpace;
   readonly #layout: PageLayout;
   readonly #pageSize: number;
-  readonly #gpas: Float64Array;
-  readonly #pointers: Float64Array;
-  readonly #writes: Float64Array;
-  readonly #reads: Float64Array;
+  readonly #words: PageWords;
   readonly #indexes: ReadonlyMap<number, number>;
-  readonly #dataLo: Uint32Array;
-  readonly #dataHi: Uint32Array;
-  readonly #words: (Uint32Array | undefined)[];
-  readonly #pointerWords: (Uint32Array | undefined)[];
-  readonly #writeWords: (Uint32Array | undefined)[];
-  readonly #readWords: (Uint32Array | undefined)[];
-  readonly #head: Uint8Array;
-  readonly #headWords: Uint32Array;
   readonly #again: PageHeader = blank();
   /** The latest stamp among all decoded pages, in two halves. */
   #newestLo = 0;
@@ -106,55 +74,19 @@ export class PageSet {
   ) {
     const n = pages.length;
     this.size = n;
-    this.#space = space;
     this.#layout = layout;
     this.#pageSize = pageSize;
+    this.#words = new PageWords(space, pages, layout, pageSize);
     this.structLo = Uint32Array.from(
       pages,
       (page) => Number(page.gva & 0xffffffffn),
     );
-    this.#gpas = Float64Array.from(pages, (page) => page.gpa);
-    this.#pointers = Float64Array.from(pages, (page) => page.pointer);
-    this.#writes = Float64Array.from(pages, (page) => page.write);
-    this.#reads = Float64Array.from(pages, (page) => page.readAt);
     this.#indexes = new Map(Array.from(this.structLo, (lo, i) => [lo, i]));
-    this.#dataLo = new Uint32Array(n);
-    this.#dataHi = new Uint32Array(n);
     this.stampLo = new Uint32Array(n);
     this.stampHi = new Uint32Array(n);
     this.consumed = new Uint32Array(n);
     this.lastTs = new Float64Array(n);
     this.events = new Uint32Array(n);
-    this.#words = pages.map((page, i) => {
-      this.#dataLo[i] = Number(page.data & 0xffffffffn);
-      this.#dataHi[i] = Number(page.data >> 32n);
-      return this.#view(page.gpa, pageSize);
-    });
-    this.#pointerWords = pages.map((page) => this.#view(page.pointer, 8));
-    this.#writeWords = pages.map((page) => this.#view(page.write, 8));
-    this.#readWords = pages.map((page) => this.#view(page.readAt, 4));
-    this.#headWords = allocateWords(
-      Uint32Array,
-      Math.ceil(Math.max(8, layout.data) / 4),
-      MOST_HEAD / 4,
-      "struct buffer_data_page",
-    );
-    this.#head = new Uint8Array(this.#headWords.buffer);
-  }
-
-  #view(gpa: number, length: number): Uint32Array | undefined {
-    // A member is aligned to its size, and a page at least to a long.
-    if (gpa % Math.min(length, 8) !== 0) {
-      throw new KernelError(
-        `a ring buffer page at GPA ${
-          hex(gpa)
-        } is not aligned: the ring is damaged`,
-      );
-    }
-    const view = this.#space.memory.view(gpa, length);
-    return view === undefined || view.byteOffset % 4 !== 0
-      ? undefined
-      : new Uint32Array(view.buffer, view.byteOffset, length / 4);
   }
 
   /**
@@ -166,28 +98,12 @@ export class PageSet {
   refresh(): number {
     let exchanged = 0;
     for (let i = 0; i < this.size; i++) {
-      const words = this.#pointer(i);
-      const lo = words[0];
-      const hi = words[1];
-      if (lo === this.#dataLo[i] && hi === this.#dataHi[i]) continue;
+      if (!this.#words.follow(i)) continue;
       exchanged++;
-      this.#dataLo[i] = lo;
-      this.#dataHi[i] = hi;
-      const data = (BigInt(hi) << 32n) | BigInt(lo);
-      this.#gpas[i] = this.#space.translate(data).gpa;
-      this.#words[i] = this.#view(this.#gpas[i], this.#pageSize);
       this.stampLo[i] = this.stampHi[i] = this.consumed[i] = 0;
       this.events[i] = 0;
     }
     return exchanged;
-  }
-
-  /** The two words of the pointer to page `index`'s data. */
-  #pointer(index: number): Uint32Array {
-    const words = this.#pointerWords[index];
-    if (words !== undefined) return words;
-    this.#space.memory.read(this.#pointers[index], this.#head.subarray(0, 8));
-    return this.#headWords;
   }
 
   /**
@@ -198,23 +114,9 @@ export class PageSet {
     return this.#indexes.get(structLo) ?? -1;
   }
 
-  /** The low word of a member of a `buffer_page`. */
-  #member(words: Uint32Array | undefined, gpa: number): number {
-    if (words !== undefined) return words[0];
-    const word = this.#head.subarray(0, 4);
-    this.#space.memory.read(gpa, word);
-    return this.#headWords[0];
-  }
-  #write(index: number): number {
-    return this.#member(this.#writeWords[index], this.#writes[index]);
-  }
-  #read(index: number): number {
-    return this.#member(this.#readWords[index], this.#reads[index]);
-  }
-
   /** Whether everything reserved in page `index` has been committed. */
   committed(index: number): boolean {
-    const write = this.#write(index) & RB_WRITE_MASK;
+    const write = this.#words.write(index) & RB_WRITE_MASK;
     return this.load(index, this.#again).commit === write;
   }
 
@@ -247,8 +149,7 @@ export class PageSet {
 
   /** Whether page `index` still has the data page that it had when listed. */
   holds(index: number): boolean {
-    const words = this.#pointer(index);
-    return words[0] === this.#dataLo[index] && words[1] === this.#dataHi[index];
+    return this.#words.holds(index);
   }
 
   /**
@@ -264,9 +165,9 @@ export class PageSet {
     this.#newestHi = before.#newestHi;
     this.#touchedAt = before.#touchedAt;
     const known = new Map<number, number>();
-    for (let i = 0; i < before.size; i++) known.set(before.#gpas[i], i);
+    for (let i = 0; i < before.size; i++) known.set(before.#words.gpa(i), i);
     for (let i = 0; i < this.size; i++) {
-      const j = known.get(this.#gpas[i]);
+      const j = known.get(this.#words.gpa(i));
       if (j === undefined) {
         const header = this.load(i, this.#again);
         if (!anew && header.commit > 0 && this.#isOld(header)) {
@@ -302,18 +203,7 @@ export class PageSet {
 
   /** Reads page `index`'s header, by default into {@linkcode header}. */
   load(index: number, into: PageHeader = this.header): PageHeader {
-    const stamp = this.#layout.timeStamp >>> 2;
-    const commit = this.#layout.commit >>> 2;
-    let words = this.#words[index];
-    if (words === undefined) {
-      this.#space.memory.read(this.#gpas[index], this.#head);
-      words = this.#headWords;
-    }
-    into.stampLo = words[stamp];
-    into.stampHi = words[stamp + 1];
-    into.commit = words[commit] & COMMIT_BITS;
-    into.handedBack = false;
-    return into;
+    return this.#words.header(index, into);
   }
 
   /**
@@ -365,8 +255,8 @@ export class PageSet {
    * back.
    */
   #handedBack(index: number): number {
-    const read = this.#read(index);
-    return this.#write(index) === 0 ? read : 0;
+    const read = this.#words.read(index);
+    return this.#words.write(index) === 0 ? read : 0;
   }
 
   /**
@@ -441,20 +331,7 @@ export class PageSet {
     if (commit < from || commit === 0 || commit > this.#pageSize - data) {
       return false;
     }
-    const start = data + from;
-    const end = data + commit;
-    const words = this.#words[index];
-    if (words === undefined) {
-      this.#space.memory.read(
-        this.#gpas[index] + start,
-        arena.bytes.subarray(slot + start, slot + end),
-      );
-    } else {
-      arena.words.set(
-        words.subarray(start >>> 2, (end + 3) >>> 2),
-        (slot + start) >>> 2,
-      );
-    }
+    this.#words.copy(index, arena, slot, data + from, data + commit);
     const after = this.look(index, this.#again);
     if (
       after.stampLo !== before.stampLo || after.stampHi !== before.stampHi ||

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TemporaryFolder } from "../../base/temporary_folder_fixture.ts";
 import {
   FixtureGuest,
   fixtureTypes,
@@ -26,7 +27,8 @@ function guestUp(seconds: number) {
 }
 
 Deno.test("a guest that states another BUILD-ID keeps its record, one that was restarted does not", () => {
-  const folder = Deno.makeTempDirSync();
+  using temporary = new TemporaryFolder();
+  const folder = temporary.path;
   const since = new Date(Date.now() - 600_000).toISOString();
   const record = JSON.stringify({ format: 1, since });
   Deno.writeTextFileSync(`${folder}/aa-vm-7-9-0.json`, record);

@@ -19,6 +19,7 @@ import {
 /** Kinds of problems with the module. */
 export type PresenceProblem =
   | "module gone"
+  | "guest restarted"
   | "module text changed"
   | "module loaded again"
   | "control page changed"
@@ -37,6 +38,10 @@ export type PresenceProblem =
   | "head moved ahead"
   | "not verified"
   | "ring moved";
+
+/** What is found while a guest is restarting, as its last problem but one. */
+export const STANDS_STILL =
+  "the guest's clock stands still although its processors run, and the module's thread does not answer";
 
 /** A problem with the module. */
 export interface PresenceFinding {

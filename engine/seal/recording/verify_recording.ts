@@ -7,19 +7,10 @@
  */
 import { KLOG } from "../keys/klog_format.ts";
 import type { KlogRecords } from "../keys/klog_records.ts";
-import {
-  COMMAND,
-  ENTRY_KIND,
-  kindAt,
-  SEAL,
-  SEAL_NUMBER,
-  WORD,
-} from "../page/abi.ts";
-import {
-  Authentication,
-  type JudgedBlock,
-  RecordingKey,
-} from "./authentication.ts";
+import { COMMAND, ENTRY_KIND, kindAt, SEAL_NUMBER, WORD } from "../page/abi.ts";
+import { STANDS_STILL } from "../page/presence.ts";
+import { Authentication, RecordingKey } from "./authentication.ts";
+import { BlockReader } from "./block_reader.ts";
 import { openWithKeys } from "./open_with_keys.ts";
 import {
   BLOCK,
@@ -35,17 +26,6 @@ import {
   type VisitEntry,
 } from "./verifier.ts";
 
-/**
- * Maximum number of positions without entries that are stepped over when keys
- * are ratcheted, which takes two minutes.
- */
-const MOST_SKIPPED = 2 ** 29;
-/** The same for recordings without tags. */
-const MOST_SKIPPED_OLD = 2 ** 24;
-/** The same for blocks that are not authentic. */
-const MOST_SKIPPED_UNSURE = 2 ** 20;
-/** The greatest number of a CPU, which has 16 bits in the key log. */
-const MOST_CPU = 0xffff;
 /** Maximum number of problems of a kind that are listed. */
 const MOST_PROBLEMS = 1000;
 
@@ -62,6 +42,8 @@ export interface Recording {
   readonly names: Names;
   /** Problems with the module found while tracing. */
   readonly findings: readonly RecordedFinding[];
+  /** How many of them were found before the last entries were recorded. */
+  readonly findingsBefore: number;
   /** Number of bytes after the last complete block. */
   readonly torn: number;
   /** Whether something else is found where a block should start. */
@@ -144,6 +126,35 @@ export function isOnlyUnended(result: RecordingVerification): boolean {
 }
 
 /**
+ * Whether nothing is wrong but that the trace was not ended, because its guest
+ * was restarted. By the recording alone it may as well have pretended that:
+ * whether it was is for whoever can look at the guest.
+ *
+ * @example
+ * ```ts ignore
+ * import { isOnlyRestarted, verifyRecording } from "xftrace/seal";
+ *
+ * const result = verifyRecording("web1.xfs");
+ * if (isOnlyRestarted(result)) console.log("the guest was restarted, it says");
+ * ```
+ */
+export function isOnlyRestarted(result: RecordingVerification): boolean {
+  const { findings, findingsBefore } = result.recording;
+  const { unended, problems, unauthenticated } = result;
+  // A clock that stands still is no sign of a restart if it goes on.
+  return findings.every(isRestart) && findingsBefore === 0 &&
+    findings.length > 0 && unauthenticated === undefined && unended > 0 &&
+    problems.length === unended + findings.length &&
+    isUnharmed({ ...result, problems: [] });
+}
+
+/** Whether a problem is what a restart looks like. */
+function isRestart({ problem, detail }: RecordedFinding): boolean {
+  return problem === "guest restarted" ||
+    problem === "no heartbeat" && detail === STANDS_STILL;
+}
+
+/**
  * Verifies a recording.
  *
  * @param klogPath the key log; default: the one beside the recording that it
@@ -206,6 +217,7 @@ export function readVerified(
   if (check.unbegun !== undefined) cut.push(check.unbegun);
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
+  let findingsBefore = 0;
   const verifier = new SealVerifier(
     seal,
     commandsChecked(klog.records, problems, visitor),
@@ -231,7 +243,10 @@ export function readVerified(
       if (findings.length < MOST_PROBLEMS) {
         findings.push(decodeFinding(block.body));
       }
-    } else reading.block(block, believed);
+    } else {
+      findingsBefore = findings.length;
+      reading.block(block, believed);
+    }
   }
   for (const { cpu, last } of ends) reading.end(cpu, last);
   if (!ended) {
@@ -258,6 +273,7 @@ export function readVerified(
       started: start.time,
       names,
       findings,
+      findingsBefore,
       torn: file.torn,
       damaged: file.damaged,
     },
@@ -295,89 +311,6 @@ function commandsChecked(
     }
     visit?.(cpu, sequence, words, at);
   };
-}
-
-/** Feeds blocks of entries to a verifier, within bounds. */
-class BlockReader {
-  readonly #verifier: SealVerifier;
-  readonly #seal: number;
-  readonly #problems: string[];
-  #skipped = 0;
-  #complaints = 0;
-
-  constructor(verifier: SealVerifier, seal: number, problems: string[]) {
-    this.#verifier = verifier;
-    this.#seal = seal;
-    this.#problems = problems;
-  }
-
-  /**
-   * Judges a block of entries or of lost ones.
-   *
-   * @param believed whether it is as it was written, or can only be believed
-   */
-  block(block: JudgedBlock, believed: boolean): void {
-    const verifier = this.#verifier;
-    const { cpu, sequence, count, type } = block;
-    const lost = type === BLOCK.lost;
-    // Without a MAC of their own, entries are worth as much as their block.
-    const sealed = this.#seal === SEAL.siphash || this.#seal === SEAL.ratchet;
-    if (!believed && (lost || !sealed)) return;
-    if (cpu > MOST_CPU) {
-      this.#complain(
-        `the recording has a block of CPU ${cpu}, which no key log can name`,
-      );
-      return;
-    }
-    const next = verifier.next(cpu);
-    if (sequence < next) {
-      this.#complain(
-        `CPU ${cpu} goes back from entry ${next} to ${sequence}: a block of the recording is there twice`,
-      );
-      return;
-    }
-    const gap = sequence - next + (lost ? count : 0);
-    const most = block.authentic
-      ? MOST_SKIPPED
-      : believed
-      ? MOST_SKIPPED_OLD
-      : MOST_SKIPPED_UNSURE;
-    if (!this.#mayStep(gap, most)) {
-      this.#complain(
-        `CPU ${cpu} jumps from entry ${next} to ${
-          sequence + count
-        }: the rest of it cannot be judged`,
-      );
-      return;
-    }
-    if (sequence > next) verifier.end(cpu, sequence - 1);
-    if (lost) verifier.lost(cpu, count);
-    else verifier.feed(cpu, new Int32Array(block.body.buffer), count);
-  }
-
-  /** Ends a CPU's sequence where the key log says. */
-  end(cpu: number, last: number): void {
-    const next = this.#verifier.next(cpu);
-    if (!this.#mayStep(last - next, MOST_SKIPPED)) {
-      this.#complain(
-        `CPU ${cpu} has entries up to ${
-          next - 1
-        } of ${last}: what is missing is too much to be judged`,
-      );
-    } else this.#verifier.end(cpu, last);
-  }
-
-  #mayStep(gap: number, most: number): boolean {
-    if (gap > 0 && this.#seal === SEAL.ratchet) {
-      if (this.#skipped + gap > most) return false;
-      this.#skipped += gap;
-    }
-    return true;
-  }
-
-  #complain(problem: string): void {
-    if (this.#complaints++ < MOST_PROBLEMS) this.#problems.push(problem);
-  }
 }
 
 function sealName(seal: number): string {

@@ -366,11 +366,19 @@ export class RunningTrace implements Disposable {
   /** Whether the module is still loaded; reports it if not. */
   alive(): boolean {
     if (this.#module.page.alive) return true;
-    this.report({
-      problem: "module gone",
-      detail:
-        "the module was unloaded, or the guest restarted: what it had not handed out is lost",
-    });
+    const restarted = this.#kernel.origin?.life() === "other";
+    this.report(
+      restarted
+        ? {
+          problem: "guest restarted",
+          detail:
+            "by what its memory says, the guest runs another kernel: what the module had not handed out is lost",
+        }
+        : {
+          problem: "module gone",
+          detail: "the module was unloaded: what it had not handed out is lost",
+        },
+    );
     return false;
   }
 

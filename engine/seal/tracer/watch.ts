@@ -10,7 +10,11 @@ import type { ControlPage } from "../page/control_page.ts";
 import { randomWords } from "../keys/key_controller.ts";
 import type { Mailbox } from "../page/mailbox.ts";
 import { Pauses } from "./pauses.ts";
-import type { Presence, PresenceFinding } from "../page/presence.ts";
+import {
+  type Presence,
+  type PresenceFinding,
+  STANDS_STILL,
+} from "../page/presence.ts";
 
 /** How long the module's threads may take to react, in milliseconds. */
 const PATIENCE = 5000;
@@ -192,8 +196,7 @@ export class Watch {
     return now - this.#nonceSent > PATIENCE
       ? [{
         problem: "no heartbeat",
-        detail:
-          "the guest's clock stands still although its processors run, and the module's thread does not answer",
+        detail: STANDS_STILL,
       }]
       : [];
   }

@@ -15,6 +15,7 @@ import { shellWord } from "xftrace/targets";
 import { ask } from "../../collector/protocol.ts";
 import { isGone, StateFolder, stateFolders } from "../../collector/state.ts";
 import { openGuest, withTarget } from "../target.ts";
+import { whileThere } from "../while_there.ts";
 import { count, out, outJson, shownPath, size, strong } from "../terminal.ts";
 
 /** What `status --json` prints. */
@@ -81,52 +82,66 @@ Examples:
     .action(async (options) => {
       using guest = await openGuest(options);
       const { session } = guest;
-      const { instance } = openInstance(session, options.instance);
       const folder = session.key === undefined
         ? undefined
         : new StateFolder(session.key);
-      const state = folder?.read();
-      let collector: Status["collector"] = null;
-      if (folder !== undefined && state !== undefined) {
-        const reply = await ask(folder.socket, { do: "status" });
-        const { started, functions, sealed, applied } = state;
-        const files = applied.filter((one) => one.way === "tracefs");
-        const asked = {
-          started,
-          functions,
-          ...(state.byFiles
-            ? {
-              tracefs: files.map(({ change }) =>
-                `${change.path}=${afterText(change)}`
-              ),
-            }
-            : {}),
-          ...(sealed === undefined ? {} : {
-            recording: sealed.recordingPath,
-            klog: sealed.klogPath,
-            rotateMs: sealed.rotateMs,
-          }),
-        };
-        collector = reply !== undefined && "status" in reply
-          ? { ...asked, running: true, ...reply.status }
-          : { ...asked, running: false, ...endedWhy(folder) };
-      }
-      const { module, installed } = findModule(session);
-      const status: Status = {
-        target: session.target,
-        tracer: instance.tracer,
-        recording: instance.recording,
-        control:
-          (state === undefined ? module !== null : state.sealed !== undefined)
-            ? "sealed module"
-            : "plain writes",
-        module,
-        installed,
-        collector,
-      };
+      const status = await whileThere(
+        session,
+        "read",
+        () => statusOf(session, folder, options.instance),
+        true,
+      );
       if (options.json === true) outJson(status);
       else out(statusText(status) + leftovers(folder));
     });
+}
+
+/** The state of a guest, and of the trace that is on in it. */
+async function statusOf(
+  session: Session,
+  folder: StateFolder | undefined,
+  instanceName: string | undefined,
+): Promise<Status> {
+  const { instance } = openInstance(session, instanceName);
+  const state = folder?.read();
+  let collector: Status["collector"] = null;
+  if (folder !== undefined && state !== undefined) {
+    const reply = await ask(folder.socket, { do: "status" });
+    const { started, functions, sealed, applied } = state;
+    const files = applied.filter((one) => one.way === "tracefs");
+    const asked = {
+      started,
+      functions,
+      ...(state.byFiles
+        ? {
+          tracefs: files.map(({ change }) =>
+            `${change.path}=${afterText(change)}`
+          ),
+        }
+        : {}),
+      ...(sealed === undefined ? {} : {
+        recording: sealed.recordingPath,
+        klog: sealed.klogPath,
+        rotateMs: sealed.rotateMs,
+      }),
+    };
+    collector = reply !== undefined && "status" in reply
+      ? { ...asked, running: true, ...reply.status }
+      : { ...asked, running: false, ...endedWhy(folder) };
+  }
+  const { module, installed } = findModule(session);
+  return {
+    target: session.target,
+    tracer: instance.tracer,
+    recording: instance.recording,
+    control:
+      (state === undefined ? module !== null : state.sealed !== undefined)
+        ? "sealed module"
+        : "plain writes",
+    module,
+    installed,
+    collector,
+  };
 }
 
 /**

@@ -4,11 +4,18 @@
  *
  * @module
  */
-import { GuestGoneError, type Session, shown, XftraceError } from "xftrace";
+import {
+  EXIT,
+  GuestGoneError,
+  type Session,
+  shown,
+  XftraceError,
+} from "xftrace";
 import { dirname } from "node:path";
 import { resumeModule } from "xftrace/control";
 import {
   isClean,
+  isOnlyRestarted,
   type ReportedRecording,
   type SealedSummary,
   SealedTracer,
@@ -26,6 +33,7 @@ import {
 } from "../../collector/state.ts";
 import { writeGraph } from "../graph_file.ts";
 import { count, note, out, outJson, shownPath } from "../terminal.ts";
+import { whyNotRestarted } from "./restarted.ts";
 import {
   verificationExit,
   verificationJson,
@@ -112,7 +120,14 @@ export async function turnOffSealed(
       modulesPlace(moved ?? { to: undefined, off: false })
     }`
     : `${summary.reason} before \`xftrace off\``;
-  Deno.exitCode = verificationExit(report);
+  // The guest says so itself; its processors are believed.
+  const notRestarted =
+    session === undefined && summary.reason === goneReason("restarted") &&
+      isOnlyRestarted(report)
+      ? await whyNotRestarted(state.target, report)
+      : "";
+  const restarted = notRestarted === undefined;
+  Deno.exitCode = restarted ? EXIT.gone : verificationExit(report);
   if (options.json === true) {
     outJson({ ...summary, verification: verificationJson(report, false) });
   } else out(summaryText(summary, sealed, report));
@@ -121,12 +136,22 @@ export async function turnOffSealed(
     note(`nothing was traced any more from then on: ${result.failed}`);
     if (Deno.exitCode === 0) Deno.exitCode = 1;
   }
-  if (!isClean(report)) {
+  if (!isClean(report) && !restarted) {
+    if (notRestarted !== undefined && notRestarted !== "") {
+      note(
+        `whether ${state.target} was really restarted is not known: ${notRestarted}`,
+      );
+    }
     // The verdict decides the exit code.
     if (session === undefined && options.json !== true) {
       note(`${state.target}: ${why}`);
     }
     return;
+  }
+  if (restarted) {
+    throw new GuestGoneError(
+      `${state.target}: ${why}, as its processors show, which run another kernel now; ${options.output} holds what was collected until then, all of it verified`,
+    );
   }
   if (session === undefined) {
     throw new GuestGoneError(

@@ -3,6 +3,7 @@
  * whoever renames one, or states another BUILD-ID, is found.
  */
 import assert from "node:assert/strict";
+import { TemporaryFolder } from "../../../engine/base/temporary_folder_fixture.ts";
 import { textRecords } from "../../../engine/detect/text/text_record.ts";
 import { parseVmcoreinfo } from "../../../engine/kernel/locate/vmcoreinfo.ts";
 import { expandKallsyms } from "../../../engine/kernel/symbols/kallsyms.ts";
@@ -47,7 +48,8 @@ for (const series of KERNELS) {
     using session = attachTo(guest, true);
     const { kernel } = session;
     const vmlinux = readKernelFile(await vmlinuzOf(series));
-    const folder = Deno.makeTempDirSync();
+    using temporary = new TemporaryFolder();
+    const folder = temporary.path;
     const options = { textRecords: textRecords(folder, session.key ?? "") };
     const gpaOf = (gva: bigint) => kernel.space.translate(gva).gpa;
 
