@@ -30,5 +30,6 @@ export {
   type CheckRunJson,
   checkRunJson,
 } from "../output/findings/findings_json.ts";
+export { findingsPage } from "../output/findings/findings_page.ts";
 export { findingsText, summaryLine } from "../output/findings/findings_text.ts";
 export { sarifLog } from "../output/findings/sarif.ts";
