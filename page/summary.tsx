@@ -11,6 +11,7 @@ import type {
 } from "../engine/output/page/data.ts";
 import { BarChart } from "./chart.tsx";
 import { FunctionName } from "./parts.tsx";
+import { foreignCalls } from "./stacks.ts";
 import { count, duration, moduleOf, share, shown } from "./text.ts";
 
 /** Functions and foreign calls that the summary names. */
@@ -130,9 +131,7 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
 
 /** Foreign calls, with their callers and modules. */
 export function ForeignTable({ trace }: { trace: PageTrace }) {
-  const { foreign, tree, names } = trace;
-  if (foreign.length === 0) return null;
-  const sorted = [...foreign].sort((a, b) => b.calls - a.calls);
+  if (trace.foreign.length === 0) return null;
   return (
     <section class="alarm">
       <h2>Calls of foreign code</h2>
@@ -153,26 +152,23 @@ export function ForeignTable({ trace }: { trace: PageTrace }) {
             </tr>
           </thead>
           <tbody>
-            {sorted.map(({ node, caller, why, calls }, i) => {
-              const name = names[tree.name[node]];
-              return (
-                <tr key={i} class="bad">
-                  <td>
-                    <FunctionName name={name} foreign />
-                  </td>
-                  <td>
-                    <FunctionName name={caller === "" ? "-" : caller} />
-                  </td>
-                  <td>
-                    {shown(
-                      moduleOf(name) ?? moduleOf(caller) ?? "in no known code",
-                    )}
-                  </td>
-                  <td>{why}</td>
-                  <td class="number">{count(calls)}</td>
-                </tr>
-              );
-            })}
+            {foreignCalls(trace).map(({ name, caller, why, calls }, i) => (
+              <tr key={i} class="bad">
+                <td>
+                  <FunctionName name={name} foreign />
+                </td>
+                <td>
+                  <FunctionName name={caller === "" ? "-" : caller} />
+                </td>
+                <td>
+                  {shown(
+                    moduleOf(name) ?? moduleOf(caller) ?? "in no known code",
+                  )}
+                </td>
+                <td>{why}</td>
+                <td class="number">{count(calls)}</td>
+              </tr>
+            ))}
           </tbody>
         </table>
       </div>

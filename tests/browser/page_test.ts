@@ -154,7 +154,7 @@ browserTest(
     );
     assert.ok(
       foreign.some((text) =>
-        /hook_openat \[rootkit\].*a module in place of a system call; called by x64_sys_call, module rootkit, \d+ times/
+        /hook_openat \[rootkit\].*a module below the dispatcher .*; called by x64_sys_call, module rootkit, \d+ times/
           .test(text)
       ),
       foreign.join("\n"),
