@@ -10,9 +10,10 @@ import type {
   PageTrace,
 } from "../engine/output/page/data.ts";
 import { BarChart } from "./chart.tsx";
+import { foreignNames } from "./paint.ts";
 import { FunctionName } from "./parts.tsx";
 import { foreignCalls } from "./stacks.ts";
-import { count, duration, moduleOf, share, shown } from "./text.ts";
+import { count, duration, moduleOf, moment, share, shown } from "./text.ts";
 
 /** Functions and foreign calls that the summary names. */
 const NAMED = 10;
@@ -54,7 +55,12 @@ function traceFacts(trace: PageTrace): [string, string][] {
     ]);
   }
   facts.push(
-    ["Length", duration(length, unit)],
+    [
+      "Time",
+      `${duration(length, unit)}, from ${
+        moment(Number(trace.start), unit)
+      } of the guest's trace clock`,
+    ],
     ["Events", count(events)],
     ["Threads", count(trace.threads.events.filter((n) => n > 0).length)],
     [
@@ -84,6 +90,7 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
   const { functions, names, density, unit } = trace;
   const top = functions.name.map((_, i) => i)
     .sort((a, b) => functions.self[b] - functions.self[a]).slice(0, NAMED);
+  const foreign = foreignNames(trace);
   const all = functions.self.reduce((sum, each) => sum + each, 0);
   return (
     <>
@@ -116,7 +123,10 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
                   value={all > 0 ? functions.self[i] / all : 0}
                   aria-label={`share of ${shown(names[functions.name[i]])}`}
                 />
-                <FunctionName name={names[functions.name[i]]} />{" "}
+                <FunctionName
+                  name={names[functions.name[i]]}
+                  foreign={foreign.has(functions.name[i])}
+                />{" "}
                 <span class="quiet">
                   {duration(functions.self[i])}, {share(functions.self[i], all)}
                 </span>

@@ -18,6 +18,9 @@ const MOST_TEXT = 64 << 20;
 /** Characters of one text. */
 const LONGEST_TEXT = 2000;
 
+/** More levels than calls have; a damaged trace may claim any number. */
+const DEEPEST = 511;
+
 /** One row; the object is reused. */
 export type PageRow = Record<Exclude<Column, "text">, number>;
 
@@ -63,7 +66,7 @@ export class PageRows {
     thread.number(row.thread);
     kind.number(row.kind);
     name.number(row.name);
-    depth.number(Math.max(0, row.depth));
+    depth.number(Math.min(DEEPEST, Math.max(0, row.depth)));
     duration.number(Math.max(0, Math.round(row.duration)));
     let length = 0;
     if (json !== "") {

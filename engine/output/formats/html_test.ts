@@ -227,6 +227,20 @@ Deno.test("html: losses are rows, and events that are too many are counted", () 
   assert.match(trace.leftOut[1], /^1 further places/);
 });
 
+Deno.test("html: depths, times and durations that cannot be are bounded", () => {
+  const rows = callRows([
+    call(1, 2 ** 31 - 1, 0),
+    call(1, -5, 2 ** 60, 2 ** 62),
+    call(1, 3, 5, -7),
+  ]);
+  const { rows: read, data } = readPage(pageText(rows));
+  assert.deepEqual(read.map(({ depth }) => depth), [511, 0, 3]);
+  const times = read.map(({ ts }) => ts).sort((a, b) => a - b);
+  assert.deepEqual(read.map(({ ts }) => ts), times);
+  assert.ok(read.every(({ duration }) => duration >= 0));
+  assert.ok(data.trace!.density.counts.length <= 1024);
+});
+
 Deno.test("html: nothing that a guest says becomes part of the page", () => {
   const evil = `</script><script>alert(1)</script>"'&\x1b[31m\u2028<!--`;
   const guest: Guest = {
