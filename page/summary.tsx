@@ -199,7 +199,9 @@ function PlainTable({ table }: { table: PageTable }) {
             <table>
               <thead>
                 <tr>
-                  {head.map((each) => <th key={each} scope="col">{each}</th>)}
+                  {head.map((each, i) => (
+                    <th key={i} scope="col">{shown(each)}</th>
+                  ))}
                 </tr>
               </thead>
               <tbody>

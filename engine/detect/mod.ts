@@ -25,7 +25,11 @@ export { sealedFlow } from "./flow/sealed_flow.ts";
 export { readRelocatable, type Relocatable } from "./text/relocatable.ts";
 export { type TextRecords, textRecords } from "./text/text_record.ts";
 export { readVmlinux, type Vmlinux } from "./text/vmlinux.ts";
-export { flowDiffText, flowText } from "../output/findings/findings_flow.ts";
+export {
+  flowDiffPage,
+  flowDiffText,
+  flowText,
+} from "../output/findings/findings_flow.ts";
 export {
   type CheckRunJson,
   checkRunJson,
