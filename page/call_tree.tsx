@@ -6,7 +6,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { PageTrace } from "../engine/output/page/data.ts";
 import { FunctionName } from "./parts.tsx";
-import { callees, mergedStacks, type Stack } from "./stacks.ts";
+import { callees, foreignCalls, mergedStacks, type Stack } from "./stacks.ts";
 import { ForeignTable } from "./summary.tsx";
 import { chosenThreads, ThreadChoice } from "./threads.tsx";
 import { count, duration, moduleOf, share, shown } from "./text.ts";
@@ -117,7 +117,7 @@ function Row(
   },
 ) {
   const name = trace.names[stack.name];
-  const foreign = stack.foreign.map((index) => trace.foreign[index]);
+  const foreign = foreignCalls(trace, stack.foreign);
   return (
     <tr class={foreign.length > 0 ? "bad" : ""}>
       <td style={{ paddingLeft: indent(stack.depth) }}>

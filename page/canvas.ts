@@ -69,6 +69,18 @@ function surfaceOf(element: HTMLCanvasElement): Surface | undefined {
   return { draw, width, height };
 }
 
+/** Widths of a character, by font. */
+const widths = new Map<string, number>();
+
+function widthOf(draw: CanvasRenderingContext2D): number {
+  let width = widths.get(draw.font);
+  if (width === undefined) {
+    width = draw.measureText("00000000").width / 8;
+    widths.set(draw.font, width);
+  }
+  return width;
+}
+
 /** A text in a box, cut if it is too long; in no box if that is too narrow. */
 export function boxText(
   draw: CanvasRenderingContext2D,
@@ -77,7 +89,7 @@ export function boxText(
   y: number,
   width: number,
 ): void {
-  const room = Math.floor((width - 6) / 6.6);
+  const room = Math.floor((width - 6) / widthOf(draw));
   if (room < 2) return;
   draw.fillText(
     text.length <= room ? text : `${text.slice(0, room - 1)}…`,

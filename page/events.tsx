@@ -8,6 +8,7 @@ import type { PageTrace } from "../engine/output/page/data.ts";
 import { ROW_KIND } from "../engine/output/page/packed.ts";
 import { type Filter, filteredRows } from "./filter.ts";
 import type { Rows } from "./load.ts";
+import { foreignNames } from "./paint.ts";
 import { Choice, FunctionName, TextField } from "./parts.tsx";
 import { ThreadChoice, threadText } from "./threads.tsx";
 import { count, duration, fieldsText, moment } from "./text.ts";
@@ -23,6 +24,7 @@ export function Events(
     setFilter: (filter: Filter) => void;
   },
 ) {
+  const foreign = foreignNames(trace);
   const [found, setFound] = useState<Uint32Array | undefined>();
   const [searched, setSearched] = useState(1);
   const [page, setPage] = useState(0);
@@ -131,6 +133,7 @@ export function Events(
                 rows={rows}
                 row={found === undefined ? from + i : found[from + i]}
                 text={texts[i] ?? ""}
+                foreign={foreign}
               />
             ))}
           </tbody>
@@ -168,11 +171,12 @@ async function textsOf(
 }
 
 function Row(
-  { trace, rows, row, text }: {
+  { trace, rows, row, text, foreign }: {
     trace: PageTrace;
     rows: Rows;
     row: number;
     text: string;
+    foreign: ReadonlySet<number>;
   },
 ) {
   const kind = rows.kind[row];
@@ -194,7 +198,7 @@ function Row(
           : kind === ROW_KIND.return
           ? <span class="quiet" title="returned">←&nbsp;</span>
           : null}
-        <FunctionName name={name} />
+        <FunctionName name={name} foreign={foreign.has(rows.name[row])} />
       </td>
       <td class="number">
         {kind === ROW_KIND.return ? duration(took, trace.unit) : ""}

@@ -9,7 +9,7 @@ import type { PageTrace } from "../engine/output/page/data.ts";
 import { boxText, type Surface, useCanvas } from "./canvas.ts";
 import { Paint } from "./paint.ts";
 import { TextField } from "./parts.tsx";
-import { callees, mergedStacks, type Stack } from "./stacks.ts";
+import { callees, foreignCalls, mergedStacks, type Stack } from "./stacks.ts";
 import { chosenThreads, ThreadChoice } from "./threads.tsx";
 import { count, duration, moduleOf, share, shown } from "./text.ts";
 
@@ -129,7 +129,7 @@ function Detail(
   { trace, stack, whole }: { trace: PageTrace; stack: Stack; whole: number },
 ) {
   const name = trace.names[stack.name];
-  const foreign = stack.foreign.map((index) => trace.foreign[index]);
+  const foreign = foreignCalls(trace, stack.foreign);
   return (
     <>
       <strong class="name">{shown(name)}</strong>

@@ -67,6 +67,8 @@ class ThreadLane {
   readonly depths: Layer[] = [];
   readonly open: boolean[] = [];
   syscall = -1;
+  /** Time of the last event. */
+  last = 0;
 
   enter(depth: number, ts: number, name: number): void {
     this.close(depth, ts);
@@ -116,6 +118,7 @@ export function lanesOf(trace: PageTrace, rows: Rows): Lane[] {
     }
     const thread = threads[index] ??= new ThreadLane();
     const name = rows.name[row];
+    thread.last = ts;
     if (kind === ROW_KIND.entry) thread.enter(rows.depth[row], ts, name);
     else if (kind === ROW_KIND.return) thread.leave(rows.depth[row], ts);
     else takeEvent(thread, trace.calls[name] ?? "", ts, name);
@@ -128,7 +131,8 @@ export function lanesOf(trace: PageTrace, rows: Rows): Lane[] {
   const shownThreads = threads.flatMap((lane, index) => [{ lane, index }])
     .sort((a, b) => events[b.index] - events[a.index]).slice(0, MOST_THREADS);
   for (const { lane, index } of shownThreads) {
-    lane.close(0, trace.length);
+    // A call without a return, such as that of exit, ends with its thread.
+    lane.close(0, lane.last);
     const layers = [lane.syscalls, lane.instants, ...lane.depths]
       .filter(({ start }) => start.length > 0);
     lanes.push({ kind: "thread", of: index, layers, lost: [] });

@@ -22,6 +22,23 @@ export interface Stack {
   leadsToForeign: boolean;
 }
 
+/** Foreign calls, with those of several threads in one. */
+export function foreignCalls(
+  { foreign, tree, names }: PageTrace,
+  indices: readonly number[] = foreign.map((_, index) => index),
+): { name: string; caller: string; why: string; calls: number }[] {
+  const merged = new Map<string, ReturnType<typeof foreignCalls>[number]>();
+  for (const index of indices) {
+    const { node, caller, why, calls } = foreign[index];
+    const name = names[tree.name[node]];
+    const key = JSON.stringify([name, caller, why]);
+    const same = merged.get(key);
+    if (same !== undefined) same.calls += calls;
+    else merged.set(key, { name, caller, why, calls });
+  }
+  return [...merged.values()].sort((a, b) => b.calls - a.calls);
+}
+
 /** Merges the stacks of the threads that are wanted; the root has no name. */
 export function mergedStacks(
   { tree, foreign }: PageTrace,

@@ -10,8 +10,10 @@ import type {
   PageTrace,
 } from "../engine/output/page/data.ts";
 import { BarChart } from "./chart.tsx";
+import { foreignNames } from "./paint.ts";
 import { FunctionName } from "./parts.tsx";
-import { count, duration, moduleOf, share, shown } from "./text.ts";
+import { foreignCalls } from "./stacks.ts";
+import { count, duration, moduleOf, moment, share, shown } from "./text.ts";
 
 /** Functions and foreign calls that the summary names. */
 const NAMED = 10;
@@ -53,7 +55,12 @@ function traceFacts(trace: PageTrace): [string, string][] {
     ]);
   }
   facts.push(
-    ["Length", duration(length, unit)],
+    [
+      "Time",
+      `${duration(length, unit)}, from ${
+        moment(Number(trace.start), unit)
+      } of the guest's trace clock`,
+    ],
     ["Events", count(events)],
     ["Threads", count(trace.threads.events.filter((n) => n > 0).length)],
     [
@@ -83,6 +90,7 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
   const { functions, names, density, unit } = trace;
   const top = functions.name.map((_, i) => i)
     .sort((a, b) => functions.self[b] - functions.self[a]).slice(0, NAMED);
+  const foreign = foreignNames(trace);
   const all = functions.self.reduce((sum, each) => sum + each, 0);
   return (
     <>
@@ -115,7 +123,10 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
                   value={all > 0 ? functions.self[i] / all : 0}
                   aria-label={`share of ${shown(names[functions.name[i]])}`}
                 />
-                <FunctionName name={names[functions.name[i]]} />{" "}
+                <FunctionName
+                  name={names[functions.name[i]]}
+                  foreign={foreign.has(functions.name[i])}
+                />{" "}
                 <span class="quiet">
                   {duration(functions.self[i])}, {share(functions.self[i], all)}
                 </span>
@@ -130,9 +141,7 @@ function TraceSummary({ trace }: { trace: PageTrace }) {
 
 /** Foreign calls, with their callers and modules. */
 export function ForeignTable({ trace }: { trace: PageTrace }) {
-  const { foreign, tree, names } = trace;
-  if (foreign.length === 0) return null;
-  const sorted = [...foreign].sort((a, b) => b.calls - a.calls);
+  if (trace.foreign.length === 0) return null;
   return (
     <section class="alarm">
       <h2>Calls of foreign code</h2>
@@ -153,26 +162,23 @@ export function ForeignTable({ trace }: { trace: PageTrace }) {
             </tr>
           </thead>
           <tbody>
-            {sorted.map(({ node, caller, why, calls }, i) => {
-              const name = names[tree.name[node]];
-              return (
-                <tr key={i} class="bad">
-                  <td>
-                    <FunctionName name={name} foreign />
-                  </td>
-                  <td>
-                    <FunctionName name={caller === "" ? "-" : caller} />
-                  </td>
-                  <td>
-                    {shown(
-                      moduleOf(name) ?? moduleOf(caller) ?? "in no known code",
-                    )}
-                  </td>
-                  <td>{why}</td>
-                  <td class="number">{count(calls)}</td>
-                </tr>
-              );
-            })}
+            {foreignCalls(trace).map(({ name, caller, why, calls }, i) => (
+              <tr key={i} class="bad">
+                <td>
+                  <FunctionName name={name} foreign />
+                </td>
+                <td>
+                  <FunctionName name={caller === "" ? "-" : caller} />
+                </td>
+                <td>
+                  {shown(
+                    moduleOf(name) ?? moduleOf(caller) ?? "in no known code",
+                  )}
+                </td>
+                <td>{why}</td>
+                <td class="number">{count(calls)}</td>
+              </tr>
+            ))}
           </tbody>
         </table>
       </div>
@@ -193,7 +199,9 @@ function PlainTable({ table }: { table: PageTable }) {
             <table>
               <thead>
                 <tr>
-                  {head.map((each) => <th key={each} scope="col">{each}</th>)}
+                  {head.map((each, i) => (
+                    <th key={i} scope="col">{shown(each)}</th>
+                  ))}
                 </tr>
               </thead>
               <tbody>

@@ -8,6 +8,7 @@ import { useState } from "preact/hooks";
 import type { PageTimes, PageTrace } from "../engine/output/page/data.ts";
 import { bucketStart, percentile } from "../engine/output/page/histogram.ts";
 import { BarChart } from "./chart.tsx";
+import { foreignNames } from "./paint.ts";
 import {
   FunctionName,
   SortedTable,
@@ -20,6 +21,7 @@ import { count, duration, shown } from "./text.ts";
 interface Timed {
   readonly index: number;
   readonly name: string;
+  readonly foreign: boolean;
   readonly calls: number;
   readonly total: number;
   readonly self: number;
@@ -61,7 +63,7 @@ export function Times(
           aria-pressed={row.index === chosen}
           onClick={() => choose(row.index === chosen ? -1 : row.index)}
         >
-          <FunctionName name={row.name} />
+          <FunctionName name={row.name} foreign={row.foreign} />
         </button>
       ),
     },
@@ -99,13 +101,16 @@ export function Times(
   );
 }
 
-function timed({ names }: PageTrace, times: PageTimes): Timed[] {
+function timed(trace: PageTrace, times: PageTimes): Timed[] {
+  const { names } = trace;
+  const foreign = foreignNames(trace);
   return times.name.map((name, index) => {
     const pairs = times.histogram[index];
     const max = times.max[index];
     return {
       index,
       name: names[name],
+      foreign: foreign.has(name),
       calls: times.calls[index],
       total: times.total[index],
       self: times.self[index] ?? 0,

@@ -26,10 +26,15 @@ export { sealedFlow } from "./flow/sealed_flow.ts";
 export { readRelocatable, type Relocatable } from "./text/relocatable.ts";
 export { type TextRecords, textRecords } from "./text/text_record.ts";
 export { readVmlinux, type Vmlinux } from "./text/vmlinux.ts";
-export { flowDiffText, flowText } from "../output/findings/findings_flow.ts";
+export {
+  flowDiffPage,
+  flowDiffText,
+  flowText,
+} from "../output/findings/findings_flow.ts";
 export {
   type CheckRunJson,
   checkRunJson,
 } from "../output/findings/findings_json.ts";
+export { findingsPage } from "../output/findings/findings_page.ts";
 export { findingsText, summaryLine } from "../output/findings/findings_text.ts";
 export { sarifLog } from "../output/findings/sarif.ts";

@@ -4,7 +4,12 @@
  * @module
  */
 import { shown } from "../../base/shown.ts";
+import { VERSION } from "../../base/version.ts";
 import { type CallFlow, ROOT } from "../../detect/flow/call_flow.ts";
+import type { PageData } from "../page/data.ts";
+
+/** Lines of a page; a browser would be slow with more. */
+const MOST_LINES = 10_000;
 
 /** How flows are drawn. */
 export interface FlowTextOptions {
@@ -80,6 +85,79 @@ export function flowDiffText(
       .join(""),
     differences: marked + hidden,
     hidden,
+  };
+}
+
+/**
+ * Two flows side by side as a page for a browser.
+ *
+ * @param names what they are called
+ * @param unread whether a part of one could not be read
+ *
+ * @example
+ * ```ts
+ * import { open } from "xftrace";
+ * import { flowDiffPage, recordedFlow } from "xftrace/detect";
+ * import { pageOf } from "xftrace/output";
+ *
+ * await using one = await open("core:testdata/guest-6.1.core.zst");
+ * await using other = await open("core:testdata/guest-6.12.core.zst");
+ * const page = flowDiffPage(
+ *   recordedFlow(one.session.kernel).flow,
+ *   recordedFlow(other.session.kernel).flow,
+ *   [one.target, other.target],
+ *   { root: "__x64_sys_openat", depth: 3 },
+ * );
+ * console.log(page.verdict?.text, pageOf(page).length);
+ * ```
+ */
+export function flowDiffPage(
+  a: CallFlow,
+  b: CallFlow,
+  names: readonly [string, string],
+  options: FlowTextOptions = {},
+  unread = false,
+): PageData {
+  const expanded = new Set<string>();
+  const all = lines(a, b, options, expanded);
+  const hidden = hiddenDifferences(a, b, options.root, expanded);
+  const marked = all.filter(({ mark }) => mark !== " ").length;
+  const count = (number: number) => number.toLocaleString("en-US");
+  // A table would take spaces at the beginning away.
+  const indented = (text: string) =>
+    text.replace(/^ +/, (spaces) => spaces.replaceAll(" ", "\u00a0"));
+  const rows = all.slice(0, MOST_LINES);
+  return {
+    title: `${names[0]} and ${names[1]}`,
+    by: `xftrace ${VERSION}`,
+    verdict: marked + hidden > 0
+      ? { kind: "bad", text: `${count(marked + hidden)} calls differ` }
+      : unread
+      ? { kind: "unknown", text: "no call differs in what could be read" }
+      : { kind: "good", text: "no call differs" },
+    facts: [
+      ["<", `only in ${names[0]}`],
+      [">", `only in ${names[1]}`],
+      [
+        "Differences that are not shown",
+        `${count(hidden)}, deeper or elsewhere`,
+      ],
+      ...(all.length > rows.length
+        ? [
+          [
+            "Lines that are not shown",
+            count(all.length - rows.length),
+          ] as const,
+        ]
+        : []),
+    ],
+    tables: [{
+      title: "Which function calls which",
+      head: [names[0], "Only in", names[1]],
+      rows: rows.map(({ a, b, mark }) => [indented(a), mark, indented(b)]),
+      bad: rows.flatMap(({ mark }, row) => mark === " " ? [] : [row]),
+      none: "There are no calls.",
+    }],
   };
 }
 

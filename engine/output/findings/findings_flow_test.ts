@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ROOT } from "../../detect/flow/call_flow.ts";
 import { flow, GOOD, HOOKED } from "../../detect/flow/flow_fixture.ts";
-import { flowDiffText } from "./findings_flow.ts";
+import { flowDiffPage, flowDiffText } from "./findings_flow.ts";
 
 Deno.test("two flows are drawn side by side, with differences marked", () => {
   const { text, differences } = flowDiffText(
@@ -21,6 +21,31 @@ Deno.test("two flows are drawn side by side, with differences marked", () => {
     ].join("\n"),
   );
   assert.equal(differences, 4);
+});
+
+Deno.test("a page about two flows marks differences, and says what it does not show", () => {
+  const page = (options = {}, unread = false) => {
+    const names = ["good", "core:x"] as const;
+    const flows = [flow(1, GOOD), flow(1, HOOKED)] as const;
+    return flowDiffPage(...flows, names, options, unread);
+  };
+  const { verdict, tables } = page();
+  assert.deepEqual(verdict, { kind: "bad", text: "4 calls differ" });
+  assert.deepEqual(tables?.[0].rows.slice(0, 2), [
+    ["sys()", " ", "sys()"],
+    ["", ">", "\u00a0\u00a0evil()"],
+  ]);
+  assert.deepEqual(tables?.[0].bad, [1, 2, 3, 4]);
+  const shallow = page({ depth: 1 });
+  assert.equal(shallow.verdict?.kind, "bad");
+  assert.match(
+    shallow.facts.find(([name]) => name.startsWith("Differences"))?.[1] ?? "",
+    /^\d+, deeper or elsewhere$/,
+  );
+  const same = (unread: boolean) =>
+    flowDiffPage(flow(1, GOOD), flow(1, GOOD), ["a", "b"], {}, unread).verdict
+      ?.kind;
+  assert.deepEqual([same(false), same(true)], ["good", "unknown"]);
 });
 
 Deno.test("what is too deep to be shown, or below no root, differs all the same", () => {

@@ -110,7 +110,7 @@ function checkLines(
 }
 
 /** Whether the processors run the kernel that was read, and why not. */
-function rootLine({ root }: CheckRunJson): string {
+export function rootLine({ root }: CheckRunJson): string {
   return root.verified
     ? `root verified by ${root.cpus} CPU${
       root.cpus === 1 ? "" : "s"

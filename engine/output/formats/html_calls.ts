@@ -261,7 +261,14 @@ export class GuestCalls implements CallVisitor {
     }
     const [caller] = by.split("+");
     if (isModules(name) && this.#dispatchers.has(caller)) {
-      this.#sums.foreign(node, by, "a module in place of a system call");
+      // A function in between may not have been traced, unless the caller was.
+      this.#sums.foreign(
+        node,
+        by,
+        recorded === undefined
+          ? "a module below the dispatcher of system calls, with no system call traced in between"
+          : "a module in place of a system call",
+      );
     }
   }
 

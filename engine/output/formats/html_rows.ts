@@ -18,6 +18,9 @@ const MOST_TEXT = 64 << 20;
 /** Characters of one text. */
 const LONGEST_TEXT = 2000;
 
+/** More levels than calls have; a damaged trace may claim any number. */
+const DEEPEST = 511;
+
 /** One row; the object is reused. */
 export type PageRow = Record<Exclude<Column, "text">, number>;
 
@@ -26,9 +29,8 @@ export class PageRows {
   /** Number of rows that were kept. */
   kept = 0;
   readonly #file: PageFile;
-  readonly #columns = new Map<Column, PackedBytes>(
-    COLUMNS.map((column) => [column, new PackedBytes()]),
-  );
+  /** In the order of {@linkcode COLUMNS}. */
+  readonly #columns = COLUMNS.map(() => new PackedBytes());
   readonly #texts = new PackedBytes();
   readonly #encoder = new TextEncoder();
   readonly #most: number;
@@ -57,13 +59,15 @@ export class PageRows {
     // Time does not go back, unless a trace is damaged.
     const ts = Math.max(0, Math.round(row.ts) - this.#last);
     this.#last += ts;
-    this.#number("ts", this.#block === 0 ? this.#last : ts);
-    this.#number("cpu", row.cpu);
-    this.#number("thread", row.thread);
-    this.#number("kind", row.kind);
-    this.#number("name", row.name);
-    this.#number("depth", Math.max(0, row.depth));
-    this.#number("duration", Math.max(0, Math.round(row.duration)));
+    const [first, cpu, thread, kind, name, depth, duration, text] =
+      this.#columns;
+    first.number(this.#block === 0 ? this.#last : ts);
+    cpu.number(row.cpu);
+    thread.number(row.thread);
+    kind.number(row.kind);
+    name.number(row.name);
+    depth.number(Math.min(DEEPEST, Math.max(0, row.depth)));
+    duration.number(Math.max(0, Math.round(row.duration)));
     let length = 0;
     if (json !== "") {
       const bytes = this.#encoder.encode(fitting(json));
@@ -71,7 +75,7 @@ export class PageRows {
       this.#textBytes += length;
       this.#texts.add(bytes);
     }
-    this.#number("text", length);
+    text.number(length);
     this.kept++;
     if (++this.#block === BLOCK_ROWS) this.flush();
   }
@@ -81,22 +85,15 @@ export class PageRows {
     if (this.#block === 0) return;
     const block = new PackedBytes();
     block.number(this.#block);
-    for (const column of COLUMNS) {
-      block.number(this.#columns.get(column)!.length);
-    }
-    for (const column of COLUMNS) {
-      const packed = this.#columns.get(column)!;
-      block.add(packed.bytes());
-      packed.clear();
+    for (const { length } of this.#columns) block.number(length);
+    for (const column of this.#columns) {
+      block.add(column.bytes());
+      column.clear();
     }
     this.#file.part("rows", block.bytes());
     this.#file.part("texts", this.#texts.bytes());
     this.#texts.clear();
     this.#block = 0;
-  }
-
-  #number(column: Column, value: number): void {
-    this.#columns.get(column)!.number(value);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   FIXTURES,
   loadFixture,
 } from "../../ftrace/ring/fixtures/load_fixture.ts";
+import { KIND } from "../../ftrace/ring/columns.ts";
 import { ROW_KIND } from "../page/packed.ts";
 import { BARE_GUEST, BARE_META, rowsOf } from "../writer_fixture.ts";
 import { writeBuffers } from "../write_buffers.ts";
@@ -143,7 +144,8 @@ Deno.test("html: foreign calls are told with their callers", () => {
       {
         name: "hook [bad]",
         caller: "x64_sys_call",
-        why: "a module in place of a system call",
+        why:
+          "a module below the dispatcher of system calls, with no system call traced in between",
         calls: 1,
       },
       {
@@ -158,6 +160,36 @@ Deno.test("html: foreign calls are told with their callers", () => {
   const bare = { ...BARE_META.symbols, ps: (lo: number) => `0x${lo}` };
   const unnamed = { ...NAMED, meta: { ...BARE_META, symbols: bare } };
   assert.deepEqual(readPage(pageText(rows, unnamed)).data.trace!.foreign, []);
+});
+
+Deno.test("html: a recorded caller counts, not the function above", () => {
+  const { columns, arena } = callRows([
+    call(0, 0, 0),
+    call(4, 1, 1),
+    call(2, 2, 2),
+  ]);
+  const { graphEntry } = BARE_META.layout;
+  const layout = {
+    ...BARE_META.layout,
+    graphEntry: { ...graphEntry, retaddr: 8 },
+  };
+  [undefined, 0, 3].forEach((caller, row) => {
+    if (caller === undefined) return;
+    columns.kind[row] = KIND.entryRetaddr;
+    columns.offset[row] = arena.acquire();
+    columns.size[row] = 16;
+    arena.view.setUint32(columns.offset[row] + 8, caller, true);
+    arena.view.setUint32(columns.offset[row] + 12, 0xffffffff, true);
+  });
+  const guest = { ...NAMED, meta: { ...NAMED.meta, layout } };
+  const { foreign } = readPage(pageText({ columns, arena }, guest)).data.trace!;
+  assert.deepEqual(
+    foreign.map(({ caller, why }) => [caller, why]),
+    [
+      ["x64_sys_call", "a module in place of a system call"],
+      ["0xffffffffc0de0000", "called from no known code"],
+    ],
+  );
 });
 
 Deno.test("html: nested calls of one function count once in its total", () => {
@@ -193,6 +225,20 @@ Deno.test("html: losses are rows, and events that are too many are counted", () 
   assert.equal(trace.threads.events.reduce((a, b) => a + b), 5);
   assert.match(trace.leftOut[0], /first 4 events; the other 2 /);
   assert.match(trace.leftOut[1], /^1 further places/);
+});
+
+Deno.test("html: depths, times and durations that cannot be are bounded", () => {
+  const rows = callRows([
+    call(1, 2 ** 31 - 1, 0),
+    call(1, -5, 2 ** 60, 2 ** 62),
+    call(1, 3, 5, -7),
+  ]);
+  const { rows: read, data } = readPage(pageText(rows));
+  assert.deepEqual(read.map(({ depth }) => depth), [511, 0, 3]);
+  const times = read.map(({ ts }) => ts).sort((a, b) => a - b);
+  assert.deepEqual(read.map(({ ts }) => ts), times);
+  assert.ok(read.every(({ duration }) => duration >= 0));
+  assert.ok(data.trace!.density.counts.length <= 1024);
 });
 
 Deno.test("html: nothing that a guest says becomes part of the page", () => {

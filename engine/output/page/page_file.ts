@@ -63,7 +63,22 @@ export class PageFile {
   }
 }
 
-/** A page without rows of events. */
+/**
+ * A page without events, as the text of a file.
+ *
+ * @example
+ * ```ts
+ * import { pageOf } from "xftrace/output";
+ *
+ * const page = pageOf({
+ *   title: "Two guests",
+ *   by: "my script",
+ *   facts: [["Guests", "web1, web2"]],
+ *   verdict: { kind: "good", text: "both are clean" },
+ * });
+ * console.log(page.startsWith("<!doctype html>")); // true
+ * ```
+ */
 export function pageOf(data: PageData): string {
   let text = "";
   const file = new PageFile((chunk) => text += chunk);

@@ -7,12 +7,13 @@ import {
   type Baseline,
   decodeBaseline,
   encodeBaseline,
+  flowDiffPage,
   flowDiffText,
   flowText,
   recordedFlow,
   sealedFlow,
 } from "xftrace/detect";
-import { writeOutput } from "xftrace/output";
+import { pageOf, writeOutput } from "xftrace/output";
 import { shellWord } from "xftrace/targets";
 import { usage } from "../option_values.ts";
 import { readGivenText } from "../user_files.ts";
@@ -167,6 +168,7 @@ Examples:
     .argument("[b]", "the same; omitted when -t names a target")
     .argument("[function]", "only below this function")
     .option("--depth <levels>", "how many levels to show", Number, 6)
+    .option("--html <file>", "also write a page for a browser to this file")
     .addHelpText(
       "after",
       `
@@ -175,7 +177,7 @@ Exit codes: 0 the flows are equal, 2 they differ, 3 a part could not be read.
 Examples:
   xftrace diff good.baseline qemu:web1 __x64_sys_openat
   xftrace diff good.baseline -t qemu:web1 __x64_sys_openat
-  xftrace diff good.baseline core:guest.core`,
+  xftrace diff good.baseline core:guest.core --html diff.html`,
     )
     .action(async (a, second, third, options) => {
       const { b, root } = otherSide(second, third, options.target);
@@ -183,12 +185,17 @@ Examples:
       const one = await flowOf(a, options);
       const other = await flowOf(b, options);
       if (root !== undefined) requireFunction(root, [one.flow, other.flow]);
+      const drawn = root === undefined ? { depth } : { root, depth };
       const { text, differences, hidden } = flowDiffText(
         one.flow,
         other.flow,
-        root === undefined ? { depth } : { root, depth },
+        drawn,
       );
       const unread = one.partial === true || other.partial === true;
+      if (options.html !== undefined) {
+        const page = flowDiffPage(one.flow, other.flow, [a, b], drawn, unread);
+        writeOutput(options.html, pageOf(page), { option: "--html" });
+      }
       Deno.exitCode = differences > 0
         ? EXIT.findings
         : unread

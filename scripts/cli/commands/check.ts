@@ -15,6 +15,7 @@ import {
   type CheckRunJson,
   checkRunJson,
   checks,
+  findingsPage,
   findingsText,
   runChecks,
   sameThing,
@@ -24,6 +25,7 @@ import {
   summaryLine,
 } from "xftrace/detect";
 import { sleep } from "xftrace/ftrace";
+import { pageOf, writeOutput } from "xftrace/output";
 import { sameTold, toldByFile, toldByModule } from "../ask_guest.ts";
 import { readBaseline } from "./baseline.ts";
 import { builtModules, recordsOf } from "../check_state.ts";
@@ -96,6 +98,7 @@ export function registerCheck(program: Command): void {
     )
     .option("--json", "print JSON")
     .option("--sarif", "print SARIF 2.1.0")
+    .option("--html <file>", "also write a page for a browser to this file")
     .option("-d, --details", "also list hooks that are legitimate")
     .option("--list", "list the checks and what they look at")
     .option(
@@ -111,6 +114,7 @@ Examples:
   xftrace check
   xftrace check qemu:web1 --details
   xftrace check -t core:guest.core --sarif > guest.sarif
+  xftrace check --html web1.html
   xftrace check --vmlinuz /boot/vmlinuz-6.1.0-56-amd64 --modules /lib/modules/6.1.0-56-amd64
   xftrace check --modules xftrace.ko
   xftrace check --only XF002,XF004 --watch 10`,
@@ -130,6 +134,9 @@ Examples:
       const said = expectations(options, session);
       const asks = options.askGuest === true;
       if (options.watch !== undefined) {
+        if (options.html !== undefined) {
+          throw usage("--watch never ends with one result: leave out --html");
+        }
         const seconds = options.watch === true
           ? WATCH_EVERY
           : Number(options.watch);
@@ -149,6 +156,11 @@ Examples:
         ),
       );
       Deno.exitCode = exitOf(run);
+      if (options.html !== undefined) {
+        writeOutput(options.html, pageOf(findingsPage(run)), {
+          option: "--html",
+        });
+      }
       if (options.json === true) outJson(run);
       else if (options.sarif === true) {
         outJson(sarifLog(run, selected, VERSION));

@@ -2,7 +2,8 @@
  * `xftrace verify`: checks whether a sealed recording is complete and genuine.
  */
 import type { Command } from "@commander-js/extra-typings";
-import { EXIT } from "xftrace";
+import { EXIT, VERSION } from "xftrace";
+import { type PageData, pageOf, writeOutput } from "xftrace/output";
 import {
   isClean,
   isOnlyUnended,
@@ -12,7 +13,7 @@ import {
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
-import { writeGraph } from "../graph_file.ts";
+import { writeGraph } from "../traces/graph_file.ts";
 import { outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */
@@ -40,6 +41,10 @@ export function registerVerify(program: Command): void {
       "print a line for each key epoch, not only for each CPU",
     )
     .option("--graph <file>", "write the verified entries as a call graph")
+    .option(
+      "--html <file>",
+      "also write the result as a page for a browser to this file",
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -47,12 +52,25 @@ export function registerVerify(program: Command): void {
 Examples:
   xftrace verify trace.xfs
   xftrace verify trace.xfs --klog trace.klog --epochs
-  xftrace verify trace.xfs --graph trace_graph.txt`,
+  xftrace verify trace.xfs --graph trace_graph.txt
+  xftrace verify trace.xfs --html verified.html`,
     )
     .action((path, options) => {
-      const result = options.graph === undefined
-        ? verifyRecording(path, options.klog)
-        : writeGraph(path, options.klog, options.graph, "--graph");
+      const { graph, html } = options;
+      let result: RecordingVerification;
+      if (graph === undefined && html === undefined) {
+        result = verifyRecording(path, options.klog);
+      } else {
+        const reported = graph === undefined
+          ? reportRecording(path, options.klog, () => {})
+          : writeGraph(path, options.klog, graph, "--graph");
+        result = reported;
+        if (html !== undefined) {
+          writeOutput(html, pageOf(verificationPage(reported)), {
+            option: "--html",
+          });
+        }
+      }
       Deno.exitCode = verificationExit(result);
       if (options.json === true) {
         outJson(verificationJson(result));
@@ -161,6 +179,76 @@ export function verificationLines(
     );
   } else lines.push("verified: nothing was added, changed or taken away");
   return lines;
+}
+
+/** The result as a page. */
+export function verificationPage(
+  result: ReturnType<typeof reportRecording>,
+): PageData {
+  const { header, klog } = result.recording;
+  const lines = verificationLines(result, false);
+  return {
+    title: `Sealed trace of ${header.target}`,
+    by: `xftrace ${VERSION}`,
+    verdict: {
+      kind: isClean(result) && !WEAK.includes(sealOf(result))
+        ? "good"
+        : isUnharmed(result) || isOnlyUnended(result)
+        ? "unknown"
+        : "bad",
+      text: lines[lines.length - 1],
+    },
+    facts: [
+      ["Guest", `${header.target}, Linux ${header.kernel}`],
+      ["Began", startOf(result)],
+      ["Seal", sealOf(result)],
+      ["Key log", klog],
+      [
+        "Not authenticated",
+        result.unauthenticated ?? "nothing: all of it is authenticated",
+      ],
+    ],
+    tables: [
+      {
+        title: "Problems",
+        head: ["Problem"],
+        rows: result.problems.map((problem) => [problem]),
+        bad: result.problems.map((_, row) => row),
+      },
+      {
+        title: "Calls of foreign code",
+        head: ["Address", "Name", "Seen as", "Times"],
+        rows: result.foreign.map(({ address, name, as, times }) => [
+          address,
+          name ?? "in no known code",
+          as,
+          times,
+        ]),
+        bad: result.foreign.map((_, row) => row),
+        none: "None was seen.",
+      },
+      {
+        title: "Entries that are not in order",
+        head: ["Verdict", "CPU", "Epoch", "Entry", "Which is entry"],
+        rows: result.findings.map((
+          { verdict, cpu, epoch, sequence, from },
+        ) => [verdict, cpu, epoch, sequence, from ?? ""]),
+        bad: result.findings.map((_, row) => row),
+        none: "All entries are in order.",
+      },
+      {
+        title: "Entries by CPU",
+        head: ["CPU", ...VERDICTS],
+        rows: [
+          ...result.cpus.map(({ cpu, counts }) => [
+            String(cpu),
+            ...VERDICTS.map((verdict) => counts[verdict]),
+          ]),
+          ["all", ...VERDICTS.map((verdict) => result.total[verdict])],
+        ],
+      },
+    ],
+  };
 }
 
 /** When the trace began, as an ISO date. */

@@ -6,6 +6,7 @@
  */
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { FOLDED_FORMAT } from "../../../engine/output/formats/folded.ts";
+import { HTML } from "../../../engine/output/formats/html.ts";
 import { JSONL } from "../../../engine/output/formats/jsonl.ts";
 import { PERFETTO } from "../../../engine/output/formats/perfetto.ts";
 import { PPROF } from "../../../engine/output/formats/pprof.ts";
@@ -26,6 +27,7 @@ import type { Target } from "../target.ts";
 const FORMATS = [
   JSONL,
   FOLDED_FORMAT,
+  HTML,
   PPROF,
   SPEEDSCOPE,
   PERFETTO,
