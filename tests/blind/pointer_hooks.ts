@@ -20,6 +20,8 @@ import { again, NotHere, type Workshop } from "./workshop.ts";
 const OBJECT = 0x400n;
 /** Modules that nothing, or a single word, leads to. */
 const QUIET = ["virtio_pci_legacy_dev", "virtio_mmio"];
+/** Bytes that an object of the intruder's needs. */
+const ROOM = 192;
 /** TAINT_OOT_MODULE and TAINT_UNSIGNED_MODULE. */
 const TAINTS = 1n << 12n | 1n << 13n;
 
@@ -138,15 +140,16 @@ function distrust(shop: Workshop, { gva }: ModuleView): void {
   }
 }
 
-/** GVA of room for an object at the end of a module's own data. */
+/** GVA of room for an object in a module's own data. */
 function roomIn({ kernel }: Workshop, { gva, ranges }: ModuleView): bigint {
   const own = ranges.find(({ start, end }) => gva >= start && gva < end);
   if (own === undefined) throw new NotHere("the module has no data");
-  const page = BigInt(kernel.pageSize);
-  const room = own.end - page / 4n;
-  const bytes = kernel.space.bytes(room, Number(own.end - room));
-  if (bytes.some((byte) => byte !== 0)) {
-    throw new NotHere("the module's data has no room");
+  const bytes = kernel.space.bytes(own.start, Number(own.end - own.start));
+  for (let at = bytes.length - ROOM; at > 0; at -= 64) {
+    if (own.start + BigInt(at) < gva) break;
+    if (bytes.subarray(at, at + ROOM).every((byte) => byte === 0)) {
+      return own.start + BigInt(at);
+    }
   }
-  return room + page / 8n;
+  throw new NotHere("the module's data has no room");
 }
