@@ -122,6 +122,11 @@ export function hiddenModule(shop: Workshop): void {
   shop.u64(shop.at("proto", proto, "recvmsg"), module.text[0].start, true);
 }
 
+/** A word in the data of a module that is vouched for: such as its operations. */
+export function moduleData(shop: Workshop): void {
+  shop.u64(roomIn(shop, quiet(shop)), shop.code(), true);
+}
+
 function quiet({ kernel }: Workshop): ModuleView {
   const modules = listedModules(kernel).map((gva) => readModule(kernel, gva));
   for (const name of QUIET) {
