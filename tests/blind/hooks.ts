@@ -36,17 +36,7 @@ import {
   unlink,
   withoutPid,
 } from "./hook_parts.ts";
-import {
-  cpuVariable,
-  dentryOperations,
-  hiddenModule,
-  packetTap,
-  plainPage,
-  protocol,
-  sleepingStack,
-  unvouched,
-  unvouchedData,
-} from "./pointer_hooks.ts";
+import { POINTER_HOOKS } from "./pointer_hooks.ts";
 import { NotHere, type Workshop } from "./workshop.ts";
 
 /** A hook, and the check that is meant for it. */
@@ -402,13 +392,8 @@ export const HOOKS: readonly Hook[] = [
     shop.bytes(end - 3n, new Uint8Array([letter ^ 1]), true);
     return options;
   }),
-  hook("XF029", "a protocol receives by the intruder's code", protocol),
-  hook("XF029", "a packet tap of the intruder's", packetTap),
-  hook("XF029", "a dentry has the intruder's operations", dentryOperations),
-  hook("XF029", "a sleeping task's stack leads there", sleepingStack),
-  hook("XF029", "a CPU's timers lead there", cpuVariable),
-  hook("XF029", "a page of no cache leads there", plainPage),
-  ofModules(hook("XF029", "a module that nobody vouches for", unvouched)),
-  ofModules(hook("XF029", "the data of such a module", unvouchedData)),
-  ofModules(hook("XF029", "a module off the list", hiddenModule)),
+  ...POINTER_HOOKS.map(([what, make, modules]) => {
+    const made = hook("XF029", what, make);
+    return modules ? ofModules(made) : made;
+  }),
 ];

@@ -20,17 +20,19 @@ import { again, NotHere, type Workshop } from "./workshop.ts";
 const OBJECT = 0x400n;
 /** Modules that nothing, or a single word, leads to. */
 const QUIET = ["virtio_pci_legacy_dev", "virtio_mmio"];
+/** Bytes that an object of the intruder's needs. */
+const ROOM = 192;
 /** TAINT_OOT_MODULE and TAINT_UNSIGNED_MODULE. */
 const TAINTS = 1n << 12n | 1n << 13n;
 
 /** A protocol's function is the intruder's: a variable. */
-export function protocol(shop: Workshop): void {
+function protocol(shop: Workshop): void {
   const proto = shop.kernel.symbols.address("tcp_prot");
   shop.u64(shop.at("proto", proto, "recvmsg"), shop.code(), true);
 }
 
 /** A list of packet taps leads to an object of the intruder's: a variable. */
-export function packetTap(shop: Workshop): void {
+function packetTap(shop: Workshop): void {
   const { space, symbols } = shop.kernel;
   const list = symbols.tryAddress("ptype_all");
   if (list === undefined) throw new NotHere("it has no ptype_all");
@@ -43,7 +45,7 @@ export function packetTap(shop: Workshop): void {
 }
 
 /** The operations of one dentry are the intruder's: an object of a cache. */
-export function dentryOperations(shop: Workshop): void {
+function dentryOperations(shop: Workshop): void {
   const { kernel } = shop;
   const proc = superBlocks(kernel).find(({ type }) => type === "proc");
   if (proc === undefined) throw new NotHere("it has no /proc");
@@ -52,7 +54,7 @@ export function dentryOperations(shop: Workshop): void {
 }
 
 /** A function of the intruder's waits on the stack of a task that sleeps. */
-export function sleepingStack(shop: Workshop): void {
+function sleepingStack(shop: Workshop): void {
   const stack = stacks(shop.kernel).findLast(({ pointer, end }) =>
     pointer !== undefined && end - pointer > 512n
   );
@@ -61,7 +63,7 @@ export function sleepingStack(shop: Workshop): void {
 }
 
 /** A timer of the intruder's: a CPU's own variable. */
-export function cpuVariable(shop: Workshop): void {
+function cpuVariable(shop: Workshop): void {
   const { kernel } = shop;
   let slot = shop.at(
     "timer_base",
@@ -73,7 +75,7 @@ export function cpuVariable(shop: Workshop): void {
 }
 
 /** An object of the intruder's in pages that are of no cache. */
-export function plainPage(shop: Workshop): void {
+function plainPage(shop: Workshop): void {
   const { kernel, memory } = shop;
   const holders = new Holders(new CheckContext(again(kernel), {}));
   for (const { start, end } of memory.ranges) {
@@ -90,7 +92,7 @@ export function plainPage(shop: Workshop): void {
 }
 
 /** A module that nobody vouches for has the kernel run a function of its own. */
-export function unvouched(shop: Workshop): void {
+function unvouched(shop: Workshop): void {
   const module = quiet(shop);
   distrust(shop, module);
   const proto = shop.kernel.symbols.address("tcp_prot");
@@ -98,7 +100,7 @@ export function unvouched(shop: Workshop): void {
 }
 
 /** A list of the kernel's leads to an object in such a module's data. */
-export function unvouchedData(shop: Workshop): void {
+function unvouchedData(shop: Workshop): void {
   const module = quiet(shop);
   distrust(shop, module);
   const { space, symbols } = shop.kernel;
@@ -113,11 +115,16 @@ export function unvouchedData(shop: Workshop): void {
 }
 
 /** A function of a module that was taken off the list. */
-export function hiddenModule(shop: Workshop): void {
+function hiddenModule(shop: Workshop): void {
   const module = quiet(shop);
   unlink(shop, shop.at("module", module.gva, "list"));
   const proto = shop.kernel.symbols.address("tcp_prot");
   shop.u64(shop.at("proto", proto, "recvmsg"), module.text[0].start, true);
+}
+
+/** A word in the data of a module that is vouched for: such as its operations. */
+function moduleData(shop: Workshop): void {
+  shop.u64(roomIn(shop, quiet(shop)), shop.code(), true);
 }
 
 function quiet({ kernel }: Workshop): ModuleView {
@@ -138,15 +145,34 @@ function distrust(shop: Workshop, { gva }: ModuleView): void {
   }
 }
 
-/** GVA of room for an object at the end of a module's own data. */
+/** GVA of room for an object in a module's own data. */
 function roomIn({ kernel }: Workshop, { gva, ranges }: ModuleView): bigint {
   const own = ranges.find(({ start, end }) => gva >= start && gva < end);
   if (own === undefined) throw new NotHere("the module has no data");
-  const page = BigInt(kernel.pageSize);
-  const room = own.end - page / 4n;
-  const bytes = kernel.space.bytes(room, Number(own.end - room));
-  if (bytes.some((byte) => byte !== 0)) {
-    throw new NotHere("the module's data has no room");
+  const bytes = kernel.space.bytes(own.start, Number(own.end - own.start));
+  for (let at = bytes.length - ROOM; at > 0; at -= 64) {
+    if (own.start + BigInt(at) < gva) break;
+    if (bytes.subarray(at, at + ROOM).every((byte) => byte === 0)) {
+      return own.start + BigInt(at);
+    }
   }
-  return room + page / 8n;
+  throw new NotHere("the module's data has no room");
 }
+
+/** What each is, how it is made, and whether modules decide on it. */
+export const POINTER_HOOKS: readonly (readonly [
+  what: string,
+  make: (shop: Workshop) => void,
+  modules: boolean,
+])[] = [
+  ["a protocol receives by the intruder's code", protocol, false],
+  ["a packet tap of the intruder's", packetTap, false],
+  ["a dentry has the intruder's operations", dentryOperations, false],
+  ["a sleeping task's stack leads there", sleepingStack, false],
+  ["a CPU's timers lead there", cpuVariable, false],
+  ["a page of no cache leads there", plainPage, false],
+  ["the data of a module leads there", moduleData, true],
+  ["a module that nobody vouches for", unvouched, true],
+  ["the data of such a module", unvouchedData, true],
+  ["a module off the list", hiddenModule, true],
+];

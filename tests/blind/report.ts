@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Searched } from "./search.ts";
+import type { Searched } from "./searched.ts";
 
 /** One line: the check, how much was tried, what is left. */
 export function summaryText(

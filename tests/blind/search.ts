@@ -19,8 +19,9 @@ import { verdictOf } from "../../engine/output/findings/findings_json.ts";
 import { sameThing } from "../../engine/detect/finding.ts";
 import { Enough, untilFirst } from "./first_report.ts";
 import type { Hook } from "./hooks.ts";
+import type { Blinding, Limits, Searched } from "./searched.ts";
 import { Random } from "../random.ts";
-import { type Mutation, mutations } from "./mutations.ts";
+import { mutations } from "./mutations.ts";
 import { hiding, Names } from "./hiding.ts";
 import { nameOf, readersIn } from "./names.ts";
 import {
@@ -46,60 +47,6 @@ type Said =
   | "refused"
   | "failed"
   | "endless";
-
-/** A word that blinds a check. */
-export interface Blinding {
-  readonly check: string;
-  /** Where the word is, and who reads it. */
-  readonly word: string;
-  readonly gpa: number;
-  readonly mutation: Mutation;
-  readonly before: bigint;
-}
-
-/** Words of one kind: how many there are, and were tried. */
-export interface Tried {
-  readonly words: number;
-  readonly tried: number;
-}
-
-/** What was tried on one hook. */
-export interface Searched {
-  readonly hook: Hook;
-  /**
-   * Words that the check reads one by one before it finds the hook, without the
-   * hook's own, page tables, and what every check reads.
-   */
-  readonly alone: Tried;
-  /** The same of words that it reads along with others. */
-  readonly bulk: Tried;
-  /** Words that it reads only afterwards, which cannot take the finding back. */
-  readonly after: number;
-  readonly mutations: number;
-  /** How often the check was run for them. */
-  readonly runs: number;
-  readonly blinding: readonly Blinding[];
-  /** Runs that ended with an error of the program, or had to be stopped. */
-  readonly faults: readonly string[];
-}
-
-/** How long and how far to search. */
-export interface Limits {
-  readonly seed: number;
-  /** Words at most, of those read along with many others. */
-  readonly bulk: number;
-  /** When to stop, as `performance.now()` counts. */
-  readonly until: number;
-  /** Changes of each word at most. */
-  readonly changes: number;
-  /** Words at most, of those read one by one; default: all of them. */
-  readonly alone?: number;
-  /**
-   * Words that are read alone, and others, to change at once at most; default:
-   * {@linkcode TOGETHER}.
-   */
-  readonly together?: readonly [alone: number, bulk: number];
-}
 
 /**
  * Words to change at once. Pointers and flags lead to other words, so fewer of

@@ -24,6 +24,32 @@ Deno.test("words are told apart by how they were read", () => {
   assert.equal(seen.bulk(512, Infinity).size, 128);
 });
 
+Deno.test("what another reader has read is left out, and nothing beside it", () => {
+  const memory = made();
+  const [seen, sweep] = [new WordsRead(), new WordsRead()];
+  memory.watch(seen);
+  memory.read(0, new Uint8Array(8192));
+  memory.read(0, new Uint8Array(24));
+  memory.read(4096, new Uint8Array(32));
+  memory.watch(sweep);
+  memory.read(0, new Uint8Array(8192));
+  memory.watch(undefined);
+  seen.leaveOut(sweep);
+  assert.deepEqual(
+    [...seen.bulk(0, Infinity)],
+    [0, 8, 16, 4096, 4104, 4112, 4120],
+  );
+});
+
+Deno.test("readers of all memory are shown the pages of some words", () => {
+  const memory = made();
+  const all = memory.dataRanges();
+  memory.only([4100, 4104]);
+  assert.deepEqual(memory.dataRanges(), [{ start: 4096, end: 8192 }]);
+  memory.only(undefined);
+  assert.deepEqual(memory.dataRanges(), all);
+});
+
 Deno.test("a word is replaced, and what was read before is kept elsewhere", () => {
   const from = new BufferMemory(new Uint8Array(8192));
   const memory = new SearchedMemory(from);

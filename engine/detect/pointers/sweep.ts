@@ -56,13 +56,21 @@ export interface Swept {
  * @throws {KernelError | MemoryError} when the kernel's books cannot be read.
  */
 export function sweep(context: CheckContext): Swept {
-  const { kernel } = context;
+  const { code, kernel } = context;
+  const unjudged: string[] = [];
+  // What these would show is not looked for.
+  if (code.unread.length > 0) unjudged.push(code.whyUnread);
+  if (code.pages.unread > 0) {
+    unjudged.push(
+      `${code.pages.unread} page tables could not be read, or are mapped a second time`,
+    );
+  }
   const all = suspects(context);
   if (all.length === 0) {
     return {
       suspects: all,
       references: [],
-      unjudged: [],
+      unjudged,
       words: 0,
       elsewhere: 0,
     };
@@ -73,7 +81,6 @@ export function sweep(context: CheckContext): Swept {
     MOST_HITS,
     kernel.space.budget,
   );
-  const unjudged: string[] = [];
   if (more) unjudged.push(`more than ${MOST_HITS} words lead there`);
   if (unread > 0) unjudged.push(`${unread} bytes of memory cannot be read`);
   const holders = new Holders(context, hits.map(({ gpa }) => gpa));
@@ -89,7 +96,7 @@ export function sweep(context: CheckContext): Swept {
   if (untold > 0) {
     unjudged.push(`what holds ${untold} of the words cannot be told`);
   }
-  const { modules, unlisted } = context.code;
+  const { modules, unlisted } = code;
   const known = new KnownWays(kernel, [...modules, ...unlisted]);
   const allStacks = stacks(kernel);
   const objectsOf = new Map<ModuleView, DataObjects>();
@@ -157,7 +164,9 @@ function ownPages(
 ): ReadonlySet<number> {
   const pages = new Set<number>();
   const page = BigInt(kernel.pageSize);
-  for (const { start, end } of all) {
+  for (const { start, end, text, of } of all) {
+    // Who says that a vouched module has less data hides no pointer in the rest.
+    if (of === "nobody" && !text) continue;
     for (let gva = start - start % page; gva < end; gva += page) {
       kernel.space.budget.node(gva);
       const found = kernel.space.tryTranslate(gva);

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { allocateBytes } from "../../base/allocate.ts";
 import { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { readable } from "../../kernel/core/present.ts";
@@ -28,6 +29,8 @@ const STAMP = 31;
 const ENTRY = 8;
 /** PID_MAX_LIMIT. */
 const MOST_PID = 4 << 20;
+/** More 32-bit words than a sub-buffer has: MAX_ORDER allocations of pages. */
+const MOST_WORDS = 1 << 20;
 /** Entries in a row that nothing but a trace looks like. */
 const RUN = 4;
 /** RB_MISSED_EVENTS and RB_MISSED_STORED, above a page's commit. */
@@ -137,7 +140,7 @@ export function entriesIn(
 ): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = bytes.length - bytes.length % 4;
-  const found = new Uint8Array(end >>> 2);
+  const found = allocateBytes(end >>> 2, MOST_WORDS, "a sub-buffer");
   const mark = (at: number) => {
     const past = Math.min(nextOf(view, at, end), end);
     for (let o = entryAt(view, at) + ENTRY; o < past; o += 4) {
@@ -156,7 +159,7 @@ export function entriesIn(
   if (at === committed) current.forEach(mark);
   // How many entries follow one another from each place on; what tells the time
   // between two of them does not part them.
-  const runs = new Uint16Array((end >>> 2) + 1);
+  const runs = new Uint8Array(found.length + 1);
   for (let o = end - 4; o >= data; o -= 4) {
     const is = isEntry(view, o, end);
     if (!is && !isTime(view, o, end)) continue;

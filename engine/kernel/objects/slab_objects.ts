@@ -127,9 +127,29 @@ export class PageUses {
     if (head === undefined) return { page, first: index };
     const first = Number((head - this.#pages) / this.#struct);
     const aligned = (head - this.#pages) % this.#struct === 0n;
-    return aligned && first <= index && index - first < MOST_PAGES
+    return aligned && first < index && index - first < MOST_PAGES &&
+        this.#isBehind(page, index, first)
       ? { page: this.#page(first), first }
       : { page, first: index };
+  }
+
+  /**
+   * Whether a page is one of those behind the first one of an allocation, as its
+   * own count of references, the page before it and the first one say as well:
+   * who names another page as the first does not make it a part of that.
+   */
+  #isBehind(page: KernelObject, index: number, first: number): boolean {
+    if (page.number("_refcount.counter") !== 0) return false;
+    const { gva } = this.#page(first);
+    const before = this.#page(index - 1);
+    if (before.gva !== gva && this.#head(before) !== gva) return false;
+    const bit = this.#kernel.types.tryEnumerator("PG_head");
+    return bit === undefined ||
+      (this.#flags(this.#page(first)) >> BigInt(bit) & 1n) === 1n;
+  }
+
+  #flags(page: KernelObject): bigint {
+    return page.u64(page.has("flags.f") ? "flags.f" : "flags");
   }
 
   /**
@@ -141,8 +161,7 @@ export class PageUses {
   #isMapped(page: KernelObject): boolean {
     const mapping = page.u64("mapping");
     if (mapping === 0n) return false;
-    const flags = page.u64(page.has("flags.f") ? "flags.f" : "flags");
-    if ((flags & this.#used) === 0n) return false;
+    if ((this.#flags(page) & this.#used) === 0n) return false;
     const kernel = this.#kernel;
     const kind = mapping & 3n;
     const at = mapping - kind;
@@ -239,13 +258,19 @@ export class PageUses {
     const base = first * kernel.pageSize;
     const index = Math.floor((gpa - base) / size);
     const gva = this.direct(base + index * size);
+    const offset = gpa - base - index * size;
+    // Who says that objects are larger than they are makes this one a part of
+    // the one before it.
+    const inside = !cache.has("object_size") ||
+      offset < cache.number("object_size");
     return {
       cache: readable(() => kernel.space.string(cache.u64("name"), 64)) ?? "",
       gva,
       size,
-      offset: gpa - base - index * size,
+      offset,
       merged: cache.has("refcount") && cache.number("refcount") > 1,
-      free: this.#freeObjects(cache, slab, this.direct(base)).has(gva),
+      free: inside &&
+        this.#freeObjects(cache, slab, this.direct(base)).has(gva),
     };
   }
 

@@ -43,14 +43,19 @@ const types = (head: string) =>
         list: [24, "list_head"],
         refcount: [40, "u32"],
         cpu_slab: [48, "u64"],
+        object_size: [56, "u32"],
       },
     },
     kmem_cache_cpu: {
       size: 16,
       members: { freelist: [0, "u64"], slab: [8, "u64"] },
     },
-  }, [["PG_uptodate", 3], ["PG_lru", 5], ["PG_swapbacked", 19]]);
+  }, [["PG_uptodate", 3], ["PG_head", 6], ["PG_lru", 5], [
+    "PG_swapbacked",
+    19,
+  ]]);
 const UPTODATE = 1n << 3n;
+const HEAD = 1n << 6n;
 const SWAPBACKED = 1n << 19n;
 const RANDOM = 0x1234_5678_9abc_def0n;
 const SIZE = 256;
@@ -81,6 +86,7 @@ function slabGuest(masked = false) {
     guest.view.setUint8(guest.gpa(name) + i, byte)
   );
   guest.setU32(guest.at("kmem_cache", cache, "size"), SIZE);
+  guest.setU32(guest.at("kmem_cache", cache, "object_size"), SIZE);
   guest.setU32(guest.at("kmem_cache", cache, "offset"), 128);
   guest.setU32(guest.at("kmem_cache", cache, "refcount"), 1);
   guest.setU64(guest.at("kmem_cache", cache, "random"), RANDOM);
@@ -94,6 +100,7 @@ function slabGuest(masked = false) {
     guest.at("page", page(index + 1), head),
     masked ? BigInt.asUintN(64, -1n << 7n) | 1n : page(index) + 1n,
   );
+  guest.setU64(guest.at("page", page(index), "flags"), HEAD);
   /** Says how many objects of the slab are free. */
   const free = (count: number) =>
     guest.setU32(guest.at("slab", page(index), "inuse"), 32 << 16 | 32 - count);
@@ -280,6 +287,47 @@ Deno.test("a list of free objects that is led to one in use frees nothing", () =
   guest.setU64(own, first);
   guest.setU64(first + 128n, hardened(used, first + 128n));
   assert.deepEqual([first, used].map(is), [false, false]);
+});
+
+Deno.test("a size of objects that is too large frees none of them", () => {
+  const { guest, slab, cache, page, index, free: count } = slabGuest();
+  guest.setU64(guest.at("slab", page(index), "freelist"), slab + 512n);
+  guest.setU64(slab + 512n + 128n, hardened(0n, slab + 512n + 128n));
+  count(1);
+  const is = (gva: bigint) =>
+    new PageUses(guest.kernel).at(guest.gpa(gva)).object?.free;
+  assert.deepEqual([is(slab + 512n), is(slab + 768n)], [true, false]);
+  guest.setU32(guest.at("kmem_cache", cache, "size"), 2 * SIZE);
+  assert.deepEqual([is(slab + 512n), is(slab + 768n)], [true, false]);
+});
+
+Deno.test("a page is no part of an allocation because it names its first page", () => {
+  const { guest, page } = slabGuest();
+  // A page of a file, in an allocation of two.
+  const inode = guest.create("inode");
+  const data = guest.at("inode", inode, "i_data");
+  guest.setU64(data + 8n, inode);
+  const at = (index: number, member: string) =>
+    guest.at("page", page(index), member);
+  guest.setU64(at(144, "mapping"), data);
+  guest.setU64(at(144, "flags"), UPTODATE | HEAD);
+  guest.setU64(at(145, "compound_head"), page(144) + 1n);
+  // What lies behind it is another's: one page, and two.
+  guest.setU32(at(146, "_refcount"), 1);
+  const kinds = () => {
+    const uses = new PageUses(guest.kernel);
+    return [145, 146, 147].map((index) => uses.at(index * 4096).kind);
+  };
+  assert.deepEqual(kinds(), ["mapped", "kernel", "kernel"]);
+  for (const index of [146, 147]) {
+    for (const first of [144, 145]) {
+      guest.setU64(at(index, "compound_head"), page(first) + 1n);
+      assert.deepEqual(kinds(), ["mapped", "kernel", "kernel"]);
+    }
+    guest.setU64(at(index, "compound_head"), 0n);
+  }
+  guest.setU64(at(144, "flags"), UPTODATE);
+  assert.deepEqual(kinds(), ["kernel", "kernel", "kernel"]);
 });
 
 Deno.test("a page whose mapping leads to itself ends", () => {
