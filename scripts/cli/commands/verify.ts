@@ -9,6 +9,7 @@ import {
   isOnlyUnended,
   isUnharmed,
   type RecordingVerification,
+  reportRecording,
   SEAL_NUMBER,
   VERDICTS,
   verifyRecording,
