@@ -12,7 +12,7 @@ import {
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
-import { writeGraph } from "../graph_file.ts";
+import { writeGraph } from "../traces/graph_file.ts";
 import { outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */

@@ -31,7 +31,7 @@ import {
   type StateFolder,
   type TraceState,
 } from "../../collector/state.ts";
-import { writeGraph } from "../graph_file.ts";
+import { writeGraph } from "../traces/graph_file.ts";
 import { count, note, out, outJson, shownPath } from "../terminal.ts";
 import { whyNotRestarted } from "./restarted.ts";
 import {
