@@ -21,8 +21,5 @@ export {
   type RecordingVerification,
   verifyRecording,
 } from "./recording/verify_recording.ts";
-export {
-  type SealedStatus,
-  type SealedSummary,
-  SealedTracer,
-} from "./tracer/sealed_tracer.ts";
+export { SealedTracer } from "./tracer/sealed_tracer.ts";
+export type { SealedStatus, SealedSummary } from "./tracer/trace_results.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { allocateWords } from "../../base/allocate.ts";
 import {
   addCounts,
   noCounts,
@@ -14,6 +15,8 @@ import {
 
 /** Rows of a column at the beginning. */
 const FIRST_ROWS = 64;
+/** More than a key log can have keys; a column may be twice as long. */
+const MOST_ROWS = 2 ** 24;
 
 /** The counts of some epochs, in the order in which they were added. */
 export class EpochCounts implements ReadonlyMap<number, VerdictCounts> {
@@ -53,7 +56,12 @@ export class EpochCounts implements ReadonlyMap<number, VerdictCounts> {
     if (row >= column.length) {
       let rows = Math.max(FIRST_ROWS, 2 * column.length);
       while (rows <= row) rows *= 2;
-      const longer = new Float64Array(rows);
+      const longer = allocateWords(
+        Float64Array,
+        rows,
+        MOST_ROWS,
+        "the counts of a CPU's epochs",
+      );
       longer.set(column);
       column = longer;
       this.#columns[verdict] = column;

@@ -5,12 +5,7 @@
  *
  * @module
  */
-import {
-  GuestGoneError,
-  KernelError,
-  MemoryError,
-  XftraceError,
-} from "../../base/errors.ts";
+import { XftraceError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { CONTROL } from "../page/abi.ts";
 import { ControlPage } from "../page/control_page.ts";
@@ -18,17 +13,20 @@ import { Klog } from "../keys/klog.ts";
 import { KLOG } from "../keys/klog_format.ts";
 import { guestError, Mailbox } from "../page/mailbox.ts";
 import {
-  type Dropped,
   MODULE_GONE,
-  type ModuleState,
   moduleState,
   NONE_DROPPED,
 } from "../page/module_state.ts";
 import { installedTexts } from "../page/installed_text.ts";
 import { Presence, type PresenceFinding } from "../page/presence.ts";
-import type { Verification } from "../recording/verifier.ts";
+import { lastCheck, readLeft } from "./last_reading.ts";
 import { RunningTrace, type SealedOptions } from "./running_trace.ts";
 import { resolveConfig } from "./trace_config.ts";
+import type {
+  PollResult,
+  SealedStatus,
+  SealedSummary,
+} from "./trace_results.ts";
 
 /** What the tracer needs from an open target. */
 export interface TracerSession {
@@ -39,47 +37,6 @@ export interface TracerSession {
   /** How long the guest's process has been running, ms; see Session. */
   readonly cpuMs?: () => number;
   readonly waitMs?: () => number;
-}
-
-/** The result of one poll. */
-export interface PollResult {
-  /** Number of entries read. */
-  readonly entries: number;
-  /** Number of entries overwritten before they could be read. */
-  readonly lost: number;
-  /** Problems with the module, each reported once. */
-  readonly findings: readonly PresenceFinding[];
-}
-
-/** The state of a running trace. */
-export interface SealedStatus extends ModuleState {
-  /** Number of entries read. */
-  readonly entries: number;
-  /** Number of entries overwritten before they could be read. */
-  readonly lost: number;
-  /** Number of keys that the guest's CPUs have taken. */
-  readonly keySwitches: number;
-  /** Milliseconds since the module last answered a heartbeat. */
-  readonly heartbeatAgeMs: number;
-  /** Size of the recording in bytes. */
-  readonly recordedBytes: number;
-  readonly findings: readonly PresenceFinding[];
-}
-
-/** The result of a complete trace. */
-export interface SealedSummary {
-  readonly entries: number;
-  /** Number of entries overwritten before they were read. */
-  readonly lost: number;
-  /**
-   * Entries that the guest could not write: in an NMI, without a key, nested.
-   */
-  readonly dropped: Dropped;
-  /** Number of keys that the guest's CPUs have taken. */
-  readonly keySwitches: number;
-  readonly findings: readonly PresenceFinding[];
-  /** The verification of the seals, done while reading. */
-  readonly verification: Verification;
 }
 
 /** Default of {@linkcode SealedOptions.commandMs}. */
@@ -380,7 +337,7 @@ export class SealedTracer {
     }
     try {
       const whole = options.guestGone === true
-        ? this.#readLeft(trace)
+        ? readLeft(trace)
         : await this.#switchOff(trace);
       if (whole && options.guestGone !== true) trace.read(false);
       const verification = trace.end(whole);
@@ -462,21 +419,6 @@ export class SealedTracer {
     }
   }
 
-  /** Whether the memory of a guest that has ended could be read to its end. */
-  #readLeft(trace: RunningTrace): boolean {
-    try {
-      if (!trace.alive()) return false;
-      trace.read(false);
-      return true;
-    } catch (error) {
-      // The memory disappeared with the guest.
-      if (error instanceof MemoryError || error instanceof GuestGoneError) {
-        return false;
-      }
-      throw error;
-    }
-  }
-
   /**
    * Detaches without stopping: the guest continues, and {@linkcode resume} can
    * take over later.
@@ -486,21 +428,5 @@ export class SealedTracer {
     this.mailbox.onCommand = undefined;
     this.#trace = undefined;
     trace?.[Symbol.dispose]();
-  }
-}
-
-/** The last checks of a trace; what cannot be read is a finding. */
-function lastCheck(trace: RunningTrace): void {
-  try {
-    trace.watch.makeDue();
-    trace.check();
-  } catch (error) {
-    if (!(error instanceof MemoryError || error instanceof KernelError)) {
-      throw error;
-    }
-    trace.report({
-      problem: "control page changed",
-      detail: `the module could not be checked: ${error.message}`,
-    });
   }
 }

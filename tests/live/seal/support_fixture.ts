@@ -7,10 +7,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { SealedOptions } from "../../../engine/seal/tracer/running_trace.ts";
-import {
-  type SealedSummary,
-  SealedTracer,
-} from "../../../engine/seal/tracer/sealed_tracer.ts";
+import { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
+import type { SealedSummary } from "../../../engine/seal/tracer/trace_results.ts";
 import type { Session } from "../../../engine/session.ts";
 import { attach } from "../../../ffi/attach.ts";
 import { Guest, kernelHeaders } from "../../../lab/mod.ts";

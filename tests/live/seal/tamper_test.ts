@@ -14,10 +14,8 @@ import {
 } from "../../../engine/seal/page/abi.ts";
 import type { CpuArea } from "../../../engine/seal/page/control_page.ts";
 import { sealEntry } from "../../../engine/seal/keys/seals_fixture.ts";
-import type {
-  SealedSummary,
-  SealedTracer,
-} from "../../../engine/seal/tracer/sealed_tracer.ts";
+import type { SealedTracer } from "../../../engine/seal/tracer/sealed_tracer.ts";
+import type { SealedSummary } from "../../../engine/seal/tracer/trace_results.ts";
 import { isUntouched } from "../../../engine/seal/recording/verifier_fixture.ts";
 import {
   isClean,
