@@ -133,7 +133,9 @@ const FOREIGN_TARGETS = [...HOSTILE, "web1"].filter((name) => name !== "-a")
 /** Runs code in a shell, where `xftrace` prints the foreign targets. */
 function runForeign(shell: string, options: string[], code: string) {
   using folder = new HostileFolder();
-  const done = spawnSync(shell, [...options, "-c", code], {
+  // What does not call it leaves the input unread: a broken pipe, if it is quick.
+  const read = `${code}\ncat >/dev/null`;
+  const done = spawnSync(shell, [...options, "-c", read], {
     encoding: "utf8",
     cwd: folder.path,
     input: FOREIGN_TARGETS,
