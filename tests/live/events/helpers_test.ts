@@ -29,7 +29,9 @@ const EVENTS = [
   "helper_rel_mask",
 ];
 
-for (const kernel of LONG ? [...KERNELS, NEWEST] : KERNELS) {
+for (
+  const kernel of LONG ? [...KERNELS, NEWEST] : KERNELS.slice(-1)
+) {
   Deno.test(`the formats of events of a ${kernel} guest`, async () => {
     const modules = await buildModules("events", kernel);
     await using guest = await bootGuest(kernel);

@@ -26,7 +26,9 @@ const LOAD = "for n in 1 2; do " +
   "(while [ ! -e /tmp/stop ]; do dd if=/dev/zero of=/dev/null bs=1 count=4000; done) 2>/dev/null & " +
   "done; wait";
 
-for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
+for (
+  const kernel of LONG ? [...SEAL_KERNELS, NEWEST] : SEAL_KERNELS.slice(-1)
+) {
   Deno.test(`a million entries, every one verified, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel, "ring_kib=16384");
     using session = steer(guest);
