@@ -68,6 +68,8 @@ class Stalled extends LabError {}
  * processor may still run the old code. Trying again helps.
  */
 const PATCHING = /Oops: int3/;
+/** QEMU 7.2 ends itself like this at times when it emulates several processors. */
+const ASSERTION = /iotlb_to_section: Assertion .* failed/;
 const ATTEMPTS = 4;
 /**
  * How many seconds without a new message count as a hang. A boot that traces
@@ -213,7 +215,9 @@ async function ready(
     if (livePid(directory, "qemu.pid") !== pid) {
       const ended = failure(directory, "ended while it booted");
       const now = readIfThere(`${directory}/serial.log`) ?? "";
-      throw PATCHING.test(now) ? new Stalled(ended.message) : ended;
+      throw PATCHING.test(now) || ASSERTION.test(ended.message)
+        ? new Stalled(ended.message)
+        : ended;
     }
     if (performance.now() > heard + STALL_SECONDS * 1000) {
       throw new Stalled(failure(directory, "hung while it booted").message);

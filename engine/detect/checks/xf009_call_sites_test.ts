@@ -5,6 +5,7 @@ import {
 } from "../../kernel/core/kernel_fixture.ts";
 import { FIXTURE_TEXT } from "../../kernel/symbols/symbols_fixture.ts";
 import { SITE } from "../../kernel/patching/ftrace_ops.ts";
+import { generatedCode } from "../../kernel/patching/generated_code.ts";
 import { checked, type FixtureCode } from "../core/check_fixture.ts";
 import { callSiteText } from "./xf009_call_sites.ts";
 
@@ -222,6 +223,36 @@ Deno.test("a trampoline is a copy of Ftrace's code, whatever the list of them sa
   const { guest, page } = traces(STUB);
   guest.setU64(page + 16n, 0x1234n);
   assert.match(said(guest).findings[0].summary, /not what Ftrace makes for it/);
+});
+
+Deno.test("only what Ftrace made is its code, whatever an ftrace_ops calls its trampoline", () => {
+  const owned = (change: (guest: TracedGuest, page: bigint) => void) => {
+    const guest = traced();
+    const page = guest.trampoline(STUB);
+    change(guest, page);
+    return generatedCode(guest.kernel)
+      .filter(({ kind }) => kind === "ftrace")
+      .map(({ start, end }) => [start, Number(end - start)]);
+  };
+  const size = (bytes: bigint) => (guest: TracedGuest) => {
+    const ops = guest.kernel.space.u64(
+      guest.kernel.symbols.address("ftrace_ops_list"),
+    );
+    guest.setU64(guest.at("ftrace_ops", ops, "trampoline_size"), bytes);
+  };
+  assert.deepEqual(owned(() => {}), [[TRAMPOLINE, 24]]);
+  // Its call is being changed.
+  assert.deepEqual(
+    owned((guest, page) => guest.put(page + 8n, [0xcc])),
+    [[TRAMPOLINE, 24]],
+  );
+  assert.deepEqual(owned((guest, page) => guest.put(page, [0xcc])), []);
+  assert.deepEqual(
+    owned((guest, page) => guest.setU64(page + 16n, 0x1234n)),
+    [],
+  );
+  const [[, most]] = owned(size(1n << 20n));
+  assert.ok(most < 0x200, String(most));
 });
 
 Deno.test("a call into a trampoline leads to its start, whatever size it claims", () => {

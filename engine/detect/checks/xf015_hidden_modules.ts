@@ -41,6 +41,15 @@ export const hiddenModules: Check = {
     report.judged(all.size);
     const known = [...code.modules, ...code.unlisted];
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
+    for (const { name, gva } of code.codeless) {
+      if (all.has(gva)) continue;
+      report.passing(
+        `module ${name}`,
+        `it lies in memory at ${
+          hex(gva)
+        }, is not in the module list, and names no code`,
+      );
+    }
     for (const gva of all) {
       const what = `the module at ${hex(gva)}`;
       const place = known.find((one) => one.gva === gva) ??

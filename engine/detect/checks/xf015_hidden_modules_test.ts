@@ -60,6 +60,24 @@ Deno.test("a module that left the list is found in memory, and the worst is its 
   );
 });
 
+Deno.test("a module that left the list and names no code is unjudged", () => {
+  const { it, one, other } = two();
+  it.unlink(other);
+  it.showInSysfs(one);
+  const context = it.context([], [other]);
+  const { findings, unjudged } = readOnce(
+    context.kernel,
+    hiddenModules,
+    context,
+  );
+  assert.deepEqual(findings, []);
+  assert.deepEqual(unjudged.map(({ what }) => what), ["module two"]);
+  assert.match(
+    unjudged[0].why,
+    /is not in the module list, and names no code$/,
+  );
+});
+
 Deno.test("a module that is hidden from /sys/module alone is found", () => {
   const { it, one } = two();
   it.showInSysfs(one);

@@ -191,18 +191,25 @@ export class ModuleGuest {
    * What a check is given now.
    *
    * @param hidden modules that lie in memory without being on the list
+   * @param noCode the same of modules without code
    */
-  context(hidden: readonly bigint[] = []): CheckContext {
+  context(
+    hidden: readonly bigint[] = [],
+    noCode: readonly bigint[] = [],
+  ): CheckContext {
     const { kernel } = this.guest;
-    const [modules, unlisted] = [listedModules(kernel), hidden]
-      .map((gvas) => gvas.map((gva) => readModule(kernel, gva)));
+    const [modules, unlisted, codeless] = [
+      listedModules(kernel),
+      hidden,
+      noCode,
+    ].map((gvas) => gvas.map((gva) => readModule(kernel, gva)));
     const moduleAt = (gva: bigint): ModuleView | undefined =>
       modules.find(({ ranges }) =>
         ranges.some(({ start, end }) => gva >= start && gva < end)
       );
     return Object.create(CheckContext.prototype, {
       kernel: { value: kernel },
-      code: { value: { modules, unlisted, moduleAt } },
+      code: { value: { modules, unlisted, codeless, moduleAt } },
       forget: { value: () => {} },
     });
   }

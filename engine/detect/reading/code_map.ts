@@ -82,6 +82,12 @@ export class CodeMap {
   readonly modules: readonly ModuleView[];
   /** Modules whose struct lies in memory although they are not on the list. */
   readonly unlisted: readonly ModuleView[];
+  /**
+   * Others like these that name no code which can be executed, and lie in the
+   * memory of no module that is listed: what is left of a module whose memory
+   * was taken again lies in such.
+   */
+  readonly codeless: readonly ModuleView[];
   /** Memory reserved for generated code, as far as it is mapped. */
   readonly reserves: readonly GeneratedCode[];
   /**
@@ -104,11 +110,22 @@ export class CodeMap {
     this.pages = kernel.space.mappings(kernel.moduleRegion);
     this.modules = readModules(kernel, listedModules(kernel));
     const listed = new Set(this.modules.map(({ gva }) => gva));
-    this.unlisted = readModules(
+    const off = readModules(
       kernel,
       modulesInMemory(kernel, this.pages.inRegion)
         .filter((gva) => !listed.has(gva)),
-    ).filter(({ text }) => text.some((range) => this.executable(range.start)));
+    );
+    this.unlisted = off.filter(({ text }) =>
+      text.some((range) => this.executable(range.start))
+    );
+    this.codeless = off.filter((module) =>
+      !this.unlisted.includes(module) &&
+      this.modules.every(({ ranges }) =>
+        ranges.every(({ start, end }) =>
+          module.gva < start || module.gva >= end
+        )
+      )
+    );
     const unread: string[] = [];
     const book = <T>(read: () => T, none: T): T => {
       try {

@@ -33,6 +33,31 @@ export function copyOf(
   template: CopiedCode,
   start: bigint,
 ): Copy | undefined {
+  const copy = compared(kernel, template, start);
+  return copy?.calls === undefined
+    ? undefined
+    : { calls: copy.calls, object: copy.object };
+}
+
+/**
+ * The object that a copy of a template passes on, and where the copy ends; its
+ * call may be changed right now. `undefined` when it is no copy of it.
+ *
+ * @throws like {@linkcode copyOf}.
+ */
+export function copiedFor(
+  kernel: Kernel,
+  template: CopiedCode,
+  start: bigint,
+): { readonly object: bigint; readonly end: bigint } | undefined {
+  return compared(kernel, template, start);
+}
+
+function compared(
+  kernel: Kernel,
+  template: CopiedCode,
+  start: bigint,
+): { calls: bigint | undefined; object: bigint; end: bigint } | undefined {
   const { symbols, space } = kernel;
   const at = (name: string | undefined) =>
     name === undefined ? undefined : variable(symbols, name, [template.start]);
@@ -59,15 +84,16 @@ export function copyOf(
     own.subarray(call),
     start + BigInt(call),
   );
-  if (call < 0 || object < 0 || branch?.kind !== "call") return undefined;
+  if (call < 0 || object < 0) return undefined;
   const passed = template.objectOf(
     own.subarray(object, object + template.objectBytes),
     start + BigInt(object),
   );
   if (passed === undefined) return undefined;
   return {
-    calls: branch.target,
+    calls: branch?.kind === "call" ? branch.target : undefined,
     object: "value" in passed ? passed.value : space.u64(passed.at),
+    end: start + BigInt(size),
   };
 }
 

@@ -7,7 +7,10 @@
  *
  * @module
  */
+import { KernelError, MemoryError } from "../../base/errors.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { copiedFor } from "./copied_code.ts";
 import { ftraceOps, trampolineOps } from "./ftrace_ops.ts";
 import { kprobePages } from "./kprobes.ts";
 import { listNodes, steady } from "../core/lists.ts";
@@ -43,16 +46,45 @@ export function generatedCode(kernel: Kernel): GeneratedCode[] {
   for (const ops of [...trampolineOps(kernel), ...ftraceOps(kernel)]) {
     if (ops.trampoline === undefined || seen.has(ops.gva)) continue;
     seen.add(ops.gva);
-    found.push({
-      kind: "ftrace",
-      name: "ftrace trampoline",
-      ...ops.trampoline,
-    });
+    const range = madeFor(kernel, ops.gva, ops.trampoline);
+    if (range === undefined) continue;
+    found.push({ kind: "ftrace", name: "ftrace trampoline", ...range });
   }
   for (const { start, end, what } of kprobePages(kernel)) {
     found.push({ kind: "kprobe", name: what, start, end });
   }
   return found;
+}
+
+/** What Ftrace puts behind the copy of its template, bytes at most. */
+const BEHIND = 64n;
+
+/**
+ * The part of the memory that an `ftrace_ops` calls its trampoline which is
+ * that: a copy of Ftrace's own code that passes this `ftrace_ops` on, and what
+ * follows it. The code of others is not Ftrace's because a word says so. What a
+ * recording lacks of it holds no code of anybody's.
+ */
+function madeFor(
+  kernel: Kernel,
+  ops: bigint,
+  { start, end }: GvaRange,
+): GvaRange | undefined {
+  try {
+    for (const template of kernel.arch.ftraceSites.trampolines) {
+      const copy = copiedFor(kernel, template, start);
+      if (copy?.object !== ops) continue;
+      const most = copy.end + BEHIND;
+      return { start, end: end < most ? end : most };
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof MemoryError) {
+      return kernel.memory.live ? undefined : { start, end };
+    }
+    if (error instanceof KernelError) return undefined;
+    throw error;
+  }
 }
 
 /**
