@@ -62,11 +62,17 @@ for (const kernel of LONG ? [NEWEST] : KERNELS) {
         const { accepted, decoded, others, repeated, totals } = found;
         console.log(
           `  ${kernel} ${what}: ${accepted} accepted, ${decoded} decoded, ` +
-            `${totals.lost} lost, ${totals.resets} resets` +
+            `${totals.lost} lost, ${totals.late} late, ${totals.resets} resets` +
             (totals.blindResets > 0 ? ` (${totals.blindResets} blind)` : ""),
         );
         assert.ok(accepted > 1000, "hardly anything was traced");
-        assert.equal(repeated, 0, "a line came twice, or out of order");
+        // A line that was handed out late, because another CPU's buffer could
+        // not be read meanwhile, is counted as that. One that came twice would
+        // be one too many below.
+        assert.ok(
+          repeated <= totals.late,
+          `${repeated} lines came out of order, and ${totals.late} events late`,
+        );
         assert.equal(others, 0, "something else was traced");
         assert.equal(decoded, totals.decoded);
         assert.equal(totals.exact, true);
