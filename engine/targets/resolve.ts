@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pause } from "../base/pause.ts";
 import { closeSync, readSync, realpathSync } from "node:fs";
 import { allBoards } from "../arch/all.ts";
 import { XftraceError } from "../base/errors.ts";
@@ -130,10 +131,9 @@ function attachable(
  * That takes milliseconds, or seconds on a busy host.
  */
 function started(vm: VmProcess, proc: Proc): VmProcess {
-  const pause = new Int32Array(new SharedArrayBuffer(4));
   let now = vm;
   while (now.starting === true) {
-    Atomics.wait(pause, 0, 0, 20);
+    pause(20);
     const next = describeVm(vm.pid, proc);
     if (next === undefined || !isAlive(vm, proc)) break;
     now = next;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { variable } from "../../kernel/symbols/required.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
@@ -22,6 +21,7 @@ import { RangeTest } from "../../memory/gva_ranges.ts";
 import { judge } from "../core/judge.ts";
 import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
+import { isStill } from "../text/second_look.ts";
 import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
 import { givenBack } from "../core/given_back.ts";
@@ -178,21 +178,6 @@ function isDetour(kernel: Kernel, { gva }: Kprobe, start: bigint): boolean {
   return copy?.calls === callback && copy.object === gva - BigInt(kp);
 }
 
-/**
- * Whether the instruction is there at a second look. Reading all text takes a
- * while, in which a busy guest sets and removes probes.
- */
-function isStill({ memory, space }: Kernel, { from, bytes }: WayOut): boolean {
-  if (!memory.live) return true;
-  try {
-    const now = space.bytes(from, bytes.length);
-    return bytes.every((byte, i) => byte === now[i]);
-  } catch (error) {
-    if (error instanceof MemoryError) return false;
-    throw error;
-  }
-}
-
 /** @param module the module that the finding names as responsible */
 function found(
   kernel: Kernel,
@@ -209,7 +194,7 @@ function found(
     target: way.target,
     found: hexDigits(way.bytes, " "),
     summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
-    ...(isStill(kernel, way) ? {} : { brief: true }),
+    ...(isStill(kernel, way.from, way.bytes) ? {} : { brief: true }),
     ...(module === undefined ? {} : { module: module.name }),
   });
 }

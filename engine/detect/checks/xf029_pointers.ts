@@ -40,11 +40,12 @@ export const foreignPointers: Check = {
       const count = (told.get(owner) ?? 0) + 1;
       told.set(owner, count);
       if (count > MOST_PLACES) continue;
-      const { holder, suspect, target } = reference;
+      const { holder, suspect, target, through } = reference;
       partAt(context, report, target, holder.where, (report) => {
         const found = findingOf(context, reference, owner);
+        // The place itself: whoever owns the code may fill its start with traps.
         const momentary = suspect.of !== "unvouched" &&
-          isGivenBack(suspect.start);
+          isGivenBack(through ?? target);
         if (momentary) report.gone(found);
         else report.finding(found);
       });

@@ -5,6 +5,7 @@
  * @module
  */
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import {
   listedModules,
@@ -53,7 +54,6 @@ export class Patience {
 }
 
 const patiences = new WeakMap<Kernel, Patience>();
-const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Tells for one reading whether memory that is nobody's is so only for a moment.
@@ -83,7 +83,7 @@ export function givenBack(
         patience.inVain(began, now);
         return false;
       }
-      Atomics.wait(nobody, 0, 0, Math.min(look, until - now));
+      pause(Math.min(look, until - now));
     }
   };
   return (gva) => {

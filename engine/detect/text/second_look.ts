@@ -11,22 +11,35 @@ import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 const AROUND = 16;
 
 /**
- * Whether text is at a place as it was read. Reading all of it takes a while, in
- * which a busy guest sets and removes probes; what is not there any more is
- * brief. A recording is always as it was read.
+ * Whether what was read is as it was around a place.
  *
  * @param at offset in the text
  */
 export function isAsRead(
-  { memory, space }: Kernel,
+  kernel: Kernel,
   text: ImageBytes,
   at: number,
 ): boolean {
-  if (!memory.live) return true;
   const from = Math.max(0, at - AROUND);
   const read = text.bytes.subarray(from, at + AROUND);
+  return isStill(kernel, text.start + BigInt(from), read);
+}
+
+/**
+ * Whether bytes are there at a second look. Reading all text takes a while, in
+ * which a busy guest sets and removes probes; what is not there any more is
+ * brief. A recording is always as it was read.
+ *
+ * @param gva of the first of them
+ */
+export function isStill(
+  { memory, space }: Kernel,
+  gva: bigint,
+  read: Uint8Array,
+): boolean {
+  if (!memory.live) return true;
   try {
-    const now = space.bytes(text.start + BigInt(from), read.length);
+    const now = space.bytes(gva, read.length);
     return read.every((byte, i) => byte === now[i]);
   } catch (error) {
     if (error instanceof MemoryError) return false;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pause } from "../../base/pause.ts";
 import { KernelError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
 import type { Kernel } from "../core/kernel.ts";
@@ -69,11 +70,10 @@ function advancing(kernels: readonly Kernel[]): Kernel[] {
   const start = performance.now();
   const passed = () => performance.now() - start;
   while (passed() < LIVENESS_MS && running.size < kernels.length) look();
-  const nobody = new Int32Array(new SharedArrayBuffer(4));
   while (
     running.size === 0 && kernels[0].memory.live && passed() < IDLE_MS
   ) {
-    Atomics.wait(nobody, 0, 0, IDLE_LOOK_MS);
+    pause(IDLE_LOOK_MS);
     look();
   }
   return kernels.filter((kernel) => running.has(kernel));
