@@ -166,24 +166,18 @@ const TAMPERINGS: readonly Tampering[] = [
   },
   {
     name: "cut the tail",
-    act: (i) => {
-      const head = new Uint8Array(8);
-      new DataView(head.buffer).setBigUint64(0, BigInt(i.from - 5), true);
-      i.session.memory.write(i.area.gpa + CPU.head, head);
-    },
+    act: (i) => moveHead(i, BigInt(i.from - 5), (head) => head < i.to),
     found: (s) =>
       problem("head moved back")(s) || verdict("forged", "missing")(s),
   },
   {
     name: "claim entries that no CPU can have written",
-    act: (i) => {
-      const at = i.area.gpa + CPU.head;
+    act: async (i) => {
       const before = new Uint8Array(8);
-      i.session.memory.read(at, before);
-      const head = before.slice();
-      head[5] = 1;
-      i.session.memory.write(at, head);
-      return () => i.session.memory.write(at, before);
+      i.session.memory.read(i.area.gpa + CPU.head, before);
+      const far = 2 ** 40;
+      await moveHead(i, BigInt(i.to + far), (head) => head > far);
+      return () => i.session.memory.write(i.area.gpa + CPU.head, before);
     },
     found: problem("head moved ahead"),
   },
@@ -331,6 +325,25 @@ const TAMPERINGS: readonly Tampering[] = [
     found: problem("foreign command"),
   },
 ];
+
+/**
+ * Moves the head of a ring. A CPU that is writing an entry then stores its own
+ * head over it, so this is repeated until it `holds`.
+ */
+async function moveHead(
+  { session, tracer, area }: Intruder,
+  value: bigint,
+  holds: (head: number) => boolean,
+): Promise<void> {
+  const head = new Uint8Array(8);
+  new DataView(head.buffer).setBigUint64(0, value, true);
+  await waitUntil(() => {
+    session.memory.write(area.gpa + CPU.head, head);
+    const end = performance.now() + 2;
+    while (performance.now() < end);
+    return holds(tracer.page.cpuNumber(area, CPU.head));
+  });
+}
 
 /** Where Ftrace keeps its user's handlers, and their value without a user. */
 function registrationOf(
