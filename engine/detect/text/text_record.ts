@@ -66,8 +66,8 @@ export interface TextRecords {
 const SUFFIX = ".text";
 /** The text that each boot has. */
 const KERNEL = "kernel";
-/** The most bytes of a text, and of its file. */
-const MOST_BYTES = 1 << 28;
+/** The most bytes of a text, and of its file: as many as are ever read. */
+const MOST_BYTES = 1 << 27;
 /** The most boots whose records are kept apart. */
 const MOST_BOOTS = 16;
 /** The form of a boot's name. */
@@ -193,9 +193,12 @@ function decode(file: string, content: Uint8Array): RecordedText {
   try {
     const line = new TextDecoder().decode(content.subarray(0, end));
     said = header.parse(JSON.parse(line));
-    bytes = Uint8Array.from(zstdDecompressSync(content.subarray(end + 1), {
-      maxOutputLength: Math.max(1, said.bytes),
-    }));
+    // Not copied: it may be as large as the limit.
+    const { buffer, byteOffset, length } = zstdDecompressSync(
+      content.subarray(end + 1),
+      { maxOutputLength: Math.max(1, said.bytes) },
+    );
+    bytes = new Uint8Array(buffer, byteOffset, length);
   } catch {
     throw damaged();
   }
