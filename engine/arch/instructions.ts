@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { MappedRange } from "../memory/gva_ranges.ts";
+import type { GvaRange, MappedRange } from "../memory/gva_ranges.ts";
 
 /**
  * The effect of an instruction on control flow: a direct branch, or anything
@@ -112,6 +112,11 @@ export interface Instructions {
    * address in `executable` within the module region.
    */
   waysOut(text: ScannedText, executable: readonly MappedRange[]): WayOut[];
+  /**
+   * The addresses in a range that a text may hold as constants, in the text's
+   * order: also bytes that only look like them.
+   */
+  heldAddresses(text: Uint8Array, range: GvaRange): bigint[];
   /**
    * Functions with unusual code, and the faults that are legitimate in them.
    */

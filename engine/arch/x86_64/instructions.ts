@@ -11,6 +11,7 @@ import type {
 } from "../instructions.ts";
 import { decode, Instruction, signed } from "./decode.ts";
 import { holds, holdsNop5, NOP2, OPCODE } from "./opcodes.ts";
+import { heldAddresses } from "./held_addresses.ts";
 import { waysOut } from "./ways_out.ts";
 
 /** Adapts {@linkcode decode} to the engine's decoder interface. */
@@ -85,6 +86,7 @@ export const instructions: Instructions = {
   isTrap: (byte) => byte === OPCODE.int3,
   isThunkPage,
   waysOut,
+  heldAddresses,
   unusual: [
     // 32-bit code, followed by data (arch/x86/platform/pvh/head.S).
     [/^pvh_start_xen$/, [

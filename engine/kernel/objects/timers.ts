@@ -133,9 +133,12 @@ export function hrtimers(kernel: Kernel): Pending[] {
  */
 export function threadFunction(kernel: Kernel, task: Task): Pending {
   const at = kernel.object("task_struct", task.gva);
-  // In kernels that store struct kthread in worker_private (6.1, 6.12:
-  // to_kthread).
-  const gva = at.u64("worker_private");
+  // to_kthread: where struct kthread is stored. Before 5.17 in set_child_tid
+  // (e32cf5dfbe22, "kthread: Generalize pf_io_worker so it can point to struct
+  // kthread"), which means something else since. (`result` came with that.)
+  const isOld = !at.has("worker_private") &&
+    kernel.types.tryOffset("kthread", "result") === undefined;
+  const gva = at.u64(isOld ? "set_child_tid" : "worker_private");
   return {
     what: `kernel thread ${task.comm} (${task.pid})`,
     gva: gva === 0n ? task.gva : gva,

@@ -6,6 +6,7 @@
  */
 
 import type { TraceMeta } from "./environment.ts";
+import type { EntryFlags } from "./guest/entry_flags.ts";
 import type { GraphOptions, TraceTextOptions } from "./options.ts";
 
 /** The counters shown in the header. */
@@ -46,11 +47,7 @@ function defaultHeader(
     // There is no header at all when the buffers are empty.
     if (counts === undefined || counts.entries === 0) return "";
     return latencyHeader(meta, counts) +
-      (options.verbose
-        ? ""
-        : hasLazyCount(meta)
-        ? LAZY_LATENCY_LEGEND
-        : LATENCY_LEGEND);
+      (options.verbose ? "" : latencyLegend(meta.entryFlags()));
   }
   if (options.verbose) return "";
   const info = counts === undefined
@@ -59,7 +56,7 @@ function defaultHeader(
       `   #P:${meta.onlineCpus}\n#\n`;
   return info +
     (options.irqInfo
-      ? legendWithFlags(options.recordTgid, hasLazyCount(meta))
+      ? legendWithFlags(options.recordTgid, meta.entryFlags())
       : legend(options.recordTgid));
 }
 
@@ -103,18 +100,18 @@ function legend(tgid: boolean): string {
     `#              | |      ${b}   |         |         |\n`;
 }
 
-/** Whether flags have columns of their own for lazy preemption. */
-function hasLazyCount(meta: TraceMeta): boolean {
-  return meta.entryFlags().lazyCountAt !== 0;
+/** What the first of the flags is called: since it shows both (5.17). */
+function irqsOff({ bhOff }: EntryFlags): string {
+  return bhOff === 0 ? "irqs-off" : "irqs-off/BH-disabled";
 }
 
-function legendWithFlags(tgid: boolean, lazy: boolean): string {
+function legendWithFlags(tgid: boolean, flags: EntryFlags): string {
   const wide = tgid ? 12 : 2;
   const space = " ".repeat(wide);
   const task = "     TGID   ".substring(0, wide);
   const bar = "       |    ".substring(0, wide);
   const lead = "#                            " + space;
-  if (lazy) {
+  if (flags.lazyCountAt !== 0) {
     return `${lead}  _-------=> irqs-off/BH-disabled\n` +
       `${lead} / _------=> need-resched\n` +
       `${lead}| / _-----=> need-resched-lazy\n` +
@@ -126,25 +123,41 @@ function legendWithFlags(tgid: boolean, lazy: boolean): string {
       `#           TASK-PID  ${task} CPU#  |||||||  TIMESTAMP  FUNCTION\n` +
       `#              | |    ${bar}   |   |||||||      |         |\n`;
   }
-  return `${lead}  _-----=> irqs-off/BH-disabled\n` +
+  const start = `${lead}  _-----=> ${irqsOff(flags)}\n` +
     `${lead} / _----=> need-resched\n` +
     `${lead}| / _---=> hardirq/softirq\n` +
-    `${lead}|| / _--=> preempt-depth\n` +
+    `${lead}|| / _--=> preempt-depth\n`;
+  if (!flags.migrateCount) {
+    return start +
+      `${lead}||| /     delay\n` +
+      `#           TASK-PID  ${task} CPU#  ||||   TIMESTAMP  FUNCTION\n` +
+      `#              | |    ${bar}   |   ||||      |         |\n`;
+  }
+  return start +
     `${lead}||| / _-=> migrate-disable\n` +
     `${lead}|||| /     delay\n` +
     `#           TASK-PID  ${task} CPU#  |||||  TIMESTAMP  FUNCTION\n` +
     `#              | |    ${bar}   |   |||||     |         |\n`;
 }
 
-const LATENCY_LEGEND = "#                    _------=> CPU#            \n" +
-  "#                   / _-----=> irqs-off/BH-disabled\n" +
-  "#                  | / _----=> need-resched    \n" +
-  "#                  || / _---=> hardirq/softirq \n" +
-  "#                  ||| / _--=> preempt-depth   \n" +
-  "#                  |||| / _-=> migrate-disable \n" +
-  "#                  ||||| /     delay           \n" +
-  "#  cmd     pid     |||||| time  |   caller     \n" +
-  "#     \\   /        ||||||  \\    |    /       \n";
+function latencyLegend(flags: EntryFlags): string {
+  if (flags.lazyCountAt !== 0) return LAZY_LATENCY_LEGEND;
+  const irqs = irqsOff(flags);
+  const start = "#                    _------=> CPU#            \n" +
+    `#                   / _-----=> ${irqs.padEnd(16)}\n` +
+    "#                  | / _----=> need-resched    \n" +
+    "#                  || / _---=> hardirq/softirq \n" +
+    "#                  ||| / _--=> preempt-depth   \n";
+  if (!flags.migrateCount) {
+    return start + "#                  |||| /     delay            \n" +
+      "#  cmd     pid     ||||| time  |   caller      \n" +
+      "#     \\   /        |||||  \\    |   /         \n";
+  }
+  return start + "#                  |||| / _-=> migrate-disable \n" +
+    "#                  ||||| /     delay           \n" +
+    "#  cmd     pid     |||||| time  |   caller     \n" +
+    "#     \\   /        ||||||  \\    |    /       \n";
+}
 
 const LAZY_LATENCY_LEGEND =
   "#                    _--------=> CPU#            \n" +

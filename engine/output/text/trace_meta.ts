@@ -17,6 +17,7 @@ import { textOptions } from "./guest/guest_options.ts";
 import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
 import { FILTERS } from "./event_fields.ts";
 import { entryFlags } from "./guest/entry_flags.ts";
+import { hasMigrateColumn } from "./guest/flag_legend.ts";
 import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
 import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
@@ -89,7 +90,7 @@ export function traceMeta(
     pageSize: kernel.pageSize,
     layout,
     tracer: instance.tracer,
-    entryFlags: () => entryFlags(types),
+    entryFlags: () => entryFlags(types, () => hasMigrateColumn(kernel)),
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
     clockInNs: clockInNs(instance),

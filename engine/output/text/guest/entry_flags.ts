@@ -27,9 +27,17 @@ export interface EntryFlags {
    * it, and NEED_RESCHED_LAZY, in columns of their own.
    */
   readonly lazyCountAt: number;
+  /**
+   * Whether the upper half of the count is how often migration is disabled
+   * (since 5.15). Before, all of it is the depth of preemption.
+   */
+  readonly migrateCount: boolean;
 }
 
-const NAMES: readonly [Exclude<keyof EntryFlags, "lazyCountAt">, string][] = [
+/** Those that are bits. */
+type Bit = Exclude<keyof EntryFlags, "lazyCountAt" | "migrateCount">;
+
+const NAMES: readonly (readonly [Bit, string])[] = [
   ["irqsOff", "IRQS_OFF"],
   ["irqsNoSupport", "IRQS_NOSUPPORT"],
   ["needResched", "NEED_RESCHED"],
@@ -45,7 +53,7 @@ const NAMES: readonly [Exclude<keyof EntryFlags, "lazyCountAt">, string][] = [
  * Those that not every known kernel has: one of two meanings of the bit 2, and
  * BH_OFF ("tracing: Account bottom half disabled sections", 5.17).
  */
-const OPTIONAL: ReadonlySet<keyof EntryFlags> = new Set<keyof EntryFlags>([
+const OPTIONAL: ReadonlySet<Bit> = new Set<Bit>([
   "irqsNoSupport",
   "needReschedLazy",
   "bhOff",
@@ -63,16 +71,20 @@ export const FLAGS_BEFORE_LAZY: EntryFlags = {
   nmi: 0x40,
   bhOff: 0x80,
   lazyCountAt: 0,
+  migrateCount: true,
 };
 
 /**
  * The kernel's bits.
  *
+ * @param hasMigrateColumn asked only of kernels without BH_OFF, which came after
+ * that column
  * @throws {KernelError} when a flag is missing that all known kernels have, or
  * there is one that is not known.
  */
 export function entryFlags(
   types: Pick<Types, "tryEnum" | "tryOffset">,
+  hasMigrateColumn: () => boolean,
 ): EntryFlags {
   const found = types.tryEnum("trace_flag_type");
   if (found === undefined) {
@@ -82,10 +94,7 @@ export function entryFlags(
     );
   }
   const left = new Map(found);
-  const flags: Record<keyof EntryFlags, number> = {
-    ...FLAGS_BEFORE_LAZY,
-    lazyCountAt: types.tryOffset("trace_entry", "preempt_lazy_count") ?? 0,
-  };
+  const flags: Record<Bit, number> = { ...FLAGS_BEFORE_LAZY };
   for (const [key, name] of NAMES) {
     const full = `TRACE_FLAG_${name}`;
     const value = left.get(full);
@@ -99,7 +108,19 @@ export function entryFlags(
     left.delete(full);
   }
   const [unknown] = left.keys();
-  if (unknown === undefined) return flags;
+  if (unknown === undefined) {
+    if (types.tryOffset("trace_entry", "migrate_disable") !== undefined) {
+      throw new KernelError(
+        "this kernel's trace entries have the member migrate_disable, which " +
+          "xftrace does not know how to print",
+      );
+    }
+    return {
+      ...flags,
+      lazyCountAt: types.tryOffset("trace_entry", "preempt_lazy_count") ?? 0,
+      migrateCount: flags.bhOff !== 0 || hasMigrateColumn(),
+    };
+  }
   throw new KernelError(
     `this kernel's trace entries have the flag ${unknown}, which xftrace does ` +
       "not know how to print",
@@ -117,10 +138,11 @@ export type FlagWriter = (words: Uint32Array, at: number) => string;
 /** A function that writes the flags of entries. */
 export function flagWriter(bits: EntryFlags): FlagWriter {
   const flags = Array.from({ length: 256 }, (_, each) => flagText(each, bits));
-  const { lazyCountAt } = bits;
+  const { lazyCountAt, migrateCount } = bits;
   if (lazyCountAt === 0) {
+    const counts = migrateCount ? COUNTS : WHOLE_COUNTS;
     return (words, at) =>
-      flags[words[at] >>> 16 & 0xff] + COUNTS[words[at] >>> 24];
+      flags[words[at] >>> 16 & 0xff] + counts[words[at] >>> 24];
   }
   const shift = lazyCountAt % 4 * 8;
   return (words, at) => {
@@ -131,9 +153,13 @@ export function flagWriter(bits: EntryFlags): FlagWriter {
 }
 
 const COUNTS: readonly string[] = Array.from({ length: 256 }, countText);
+const WHOLE_COUNTS: readonly string[] = Array.from(
+  { length: 256 },
+  (_, count) => digit(count),
+);
 
 function flagText(flags: number, bits: EntryFlags): string {
-  const has = (bit: keyof EntryFlags) => (flags & bits[bit]) !== 0;
+  const has = (bit: Bit) => (flags & bits[bit]) !== 0;
   const irqs = has("irqsOff")
     ? (has("bhOff") ? "D" : "d")
     : has("bhOff")

@@ -21,6 +21,7 @@ import {
 import type { TraceArray } from "../../../ftrace/ring/trace_array.ts";
 import { optionNames } from "../../../ftrace/ring/trace_options.ts";
 import { entryFlags } from "./entry_flags.ts";
+import { hasMigrateColumn } from "./flag_legend.ts";
 import { SILENT_OPTIONS, TRACE_FLAGS } from "../options.ts";
 import { guestTextOptions, traceMeta } from "../trace_meta.ts";
 import { OWN_LINES, rawReason } from "../unfollowed.ts";
@@ -133,7 +134,10 @@ function options(instance: TraceArray): string {
 }
 
 function flags(kernel: Kernel): string {
-  const { lazyCountAt: _, ...bits } = entryFlags(kernel.types);
+  const { lazyCountAt: _, migrateCount: __, ...bits } = entryFlags(
+    kernel.types,
+    () => hasMigrateColumn(kernel),
+  );
   const found = Object.values(bits);
   return `${found.filter((bit) => bit !== 0).length} flags of entries`;
 }
