@@ -10,6 +10,7 @@
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Kernel } from "../core/kernel.ts";
+import { ownMemoryPrograms } from "./bpf_programs.ts";
 import { copiedFor } from "./copied_code.ts";
 import { ftraceOps, trampolineOps } from "./ftrace_ops.ts";
 import { kprobePages } from "./kprobes.ts";
@@ -41,6 +42,11 @@ export function generatedCode(kernel: Kernel): GeneratedCode[] {
   );
   for (const { name, start, end } of bpf) {
     found.push({ kind: "bpf", name, start, end });
+  }
+  const named = new Set(bpf.map(({ start }) => start));
+  for (const range of ownMemoryPrograms(kernel)) {
+    if (named.has(range.start)) continue;
+    found.push({ kind: "bpf", name: "classic BPF program", ...range });
   }
   const seen = new Set<bigint>();
   for (const ops of [...trampolineOps(kernel), ...ftraceOps(kernel)]) {

@@ -12,6 +12,7 @@ import {
   dispatch,
   DISPATCH_NUMBERS,
 } from "../kernel/syscall_dispatch.ts";
+import { tableUses } from "../kernel/syscall_callers.ts";
 import type { CheckContext } from "../../../detect/core/context.ts";
 import { hexDigits } from "../../../base/hex.ts";
 import { variable } from "../../../kernel/symbols/required.ts";
@@ -40,6 +41,24 @@ const DISPATCHERS: readonly (readonly [
   ],
 ];
 
+/**
+ * The tables through which kernels without such functions call, and the
+ * functions that read them.
+ */
+const TABLES: readonly (readonly [
+  symbol: string,
+  callers: readonly string[],
+])[] = [
+  ["sys_call_table", ["do_syscall_64"]],
+  ["x32_sys_call_table", ["do_syscall_64"]],
+  ["ia32_sys_call_table", [
+    "do_syscall_32_irqs_on",
+    "__do_fast_syscall_32",
+    "do_fast_syscall_32",
+    "do_int80_syscall_32",
+  ]],
+];
+
 /** The dispatch function of any kernel has more branches than this. */
 const FEWEST = 64;
 
@@ -53,7 +72,7 @@ export const syscallDispatch: Check = {
   technique: "T1014",
   arch: "x86_64",
   help:
-    "The text of x64_sys_call, x32_sys_call and ia32_sys_call is decoded and followed for every call number: each branch out of it leads to the kernel's function of that call. The registers that lead into the kernel (MSR_LSTAR and others) are not in memory and are not seen.",
+    "The text of x64_sys_call, x32_sys_call and ia32_sys_call is decoded and followed for every call number: each branch out of it leads to the kernel's function of that call. In kernels without them, the functions that read a system call table read the kernel's own. The registers that lead into the kernel (MSR_LSTAR and others) are not in memory and are not seen.",
   run(context, report) {
     const { kernel } = context;
     let any = false;
@@ -74,10 +93,51 @@ export const syscallDispatch: Check = {
         judgeDispatch(context, report, found, prefixes);
       });
     }
-    if (any) return;
-    report.known("this kernel calls through sys_call_table (XF001)");
+    if (!any) report.part("sys_call_table", () => judgeTables(context, report));
   },
 };
+
+/** XF001 judges what the tables hold. */
+function judgeTables({ kernel, code }: CheckContext, report: Report): void {
+  report.known("this kernel calls through sys_call_table (XF001)");
+  const tables = new Map<bigint, string>();
+  for (const [symbol] of TABLES) {
+    const gva = kernel.symbols.tryAddress(symbol);
+    if (gva !== undefined) tables.set(gva, symbol);
+  }
+  const callers = [...new Set(TABLES.flatMap(([, callers]) => callers))];
+  const uses = tableUses(kernel, callers);
+  for (const [symbol, callers] of TABLES) {
+    const gva = kernel.symbols.tryAddress(symbol);
+    // The native one is always built.
+    if (gva === undefined && symbol !== "sys_call_table") continue;
+    report.judged(1);
+    if (uses.some((use) => use.table === gva && callers.includes(use.caller))) {
+      continue;
+    }
+    report.unjudged(
+      symbol,
+      `none of ${
+        callers.join(", ")
+      } reads it in a way that is known, so what they call is not known`,
+    );
+  }
+  for (const { caller, from, bytes, table } of uses) {
+    const allowed = TABLES.find(([symbol]) => symbol === tables.get(table));
+    if (allowed?.[1].includes(caller) === true) continue;
+    report.finding({
+      severity: "critical",
+      where: code.nameOf(from),
+      address: from,
+      expected: TABLES.filter(([, callers]) => callers.includes(caller))
+        .map(([symbol]) => symbol).join(" or "),
+      found: `${code.nameOf(table)} (${hexDigits(bytes, " ")})`,
+      summary: `${caller} finds system calls in a table at ${
+        code.nameOf(table)
+      }, which is not the kernel's`,
+    });
+  }
+}
 
 function judgeDispatch(
   context: CheckContext,

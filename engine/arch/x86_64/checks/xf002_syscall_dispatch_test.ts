@@ -112,3 +112,56 @@ Deno.test("without the table, nothing says what a number should have", () => {
   const { unjudged } = saidOf(undefined, false);
   assert.match(unjudged[0].why, /no sys_call_table/);
 });
+
+/** What is said of a kernel that calls through a table with these words. */
+function throughTable(text: (table: number, other: number) => number[]) {
+  const guest = new FixtureGuest(fixtureTypes({}));
+  const page = guest.image();
+  const [table, other] = [page + 0x800n, page + 0x900n];
+  const low = (gva: bigint) => Number(gva & 0xffffffffn);
+  const bytes = text(low(table), low(other));
+  guest.bytes.set(bytes, guest.gpa(page));
+  guest.symbol("do_syscall_64", page);
+  guest.symbol("after_do_syscall_64", page + BigInt(bytes.length));
+  guest.symbol("sys_call_table", table);
+  guest.symbol("other", other);
+  guest.symbol("_end", page + 0x1000n);
+  const { findings, unjudged } = checked(syscallDispatch, guest.kernel);
+  return {
+    findings: findings.map(({ summary }) => summary),
+    unjudged: unjudged.map(({ what }) => what),
+  };
+}
+
+/** `mov address(,%rax,8),%rax` */
+const reads = (low: number) => [
+  ...[0x48, 0x8b, 0x04, 0xc5],
+  ...[low, low >>> 8, low >>> 16, low >>> 24].map((byte) => byte & 0xff),
+];
+
+Deno.test("kernels without such functions read the kernel's own table", () => {
+  assert.deepEqual(throughTable((own) => [0x90, ...reads(own), 0xc3]), {
+    findings: [],
+    unjudged: [],
+  });
+});
+
+Deno.test("another table than the kernel's is found, also beside it", () => {
+  const finding =
+    /^do_syscall_64 finds system calls in a table at 0xffffffff81400900, which is not the kernel's$/;
+  const instead = throughTable((_, other) => reads(other));
+  assert.match(instead.findings.join(), finding);
+  assert.deepEqual(instead.unjudged, ["sys_call_table"]);
+  const beside = throughTable((own, other) => [...reads(own), ...reads(other)]);
+  assert.match(beside.findings.join(), finding);
+});
+
+Deno.test("a table that is read in no known way is unjudged", () => {
+  // mov $table,%rcx; mov (%rcx,%rax,8),%rax
+  const said = throughTable((own) => [
+    ...[0x48, 0xc7, 0xc1],
+    ...reads(own).slice(4),
+    ...[0x48, 0x8b, 0x04, 0xc1],
+  ]);
+  assert.deepEqual(said, { findings: [], unjudged: ["sys_call_table"] });
+});
