@@ -16,6 +16,9 @@ export const KERNELS = ["6.1", "6.12"] as const;
 /** The newest kernel; the long suite runs its tests. */
 export const NEWEST = "sid";
 
+/** The oldest kernel; the long suite runs some of its tests. */
+export const OLDEST = "5.10";
+
 /** Where the guests mount tracefs. */
 export const TRACEFS = "/sys/kernel/tracing";
 

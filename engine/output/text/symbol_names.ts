@@ -47,10 +47,11 @@ function bareName(
     return `0x${address.toString(16).padStart(8, "0")}`;
   }
   // trace_output.c, kretprobed(): a return address that was replaced by a
-  // kretprobe.
+  // kretprobe. Compared by name before adf8a61a940c (5.16), which renamed it.
   const trampoline = found.name === "arch_rethook_trampoline" ||
     found.name === "__kretprobe_trampoline";
-  return trampoline && found.offset === 0
+  return found.name === "kretprobe_trampoline" ||
+      trampoline && found.offset === 0
     ? "[unknown/kretprobe'd]"
     : found.name;
 }

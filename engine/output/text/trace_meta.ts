@@ -166,18 +166,25 @@ export function traceMeta(
  */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
   const { kernel, object } = instance;
+  const names = optionNames(kernel);
   const options = textOptions({
     types: kernel.types,
     flags: optionBits(object),
-    names: optionNames(kernel),
+    names,
     ...(instance.tracer === "function_graph"
       ? { graph: tracerOptions(object) }
       : {}),
   });
   checkRecorded(instance, options);
   const unknownEntries = unknownEntryTypes(kernel.types);
+  // Where `%p` became an address before there was an option for that (5.12):
+  // efbbdaa22bb7, "tracing: Show real address for trace event arguments", which
+  // added this function, and is in 5.10.223.
+  const showsAddresses = names?.includes("hash-ptr") === false &&
+    kernel.symbols.tryAddress("trace_event_format") !== undefined;
   return {
     ...options,
+    ...(showsAddresses ? { hashPtr: false } : {}),
     ...(options.fields && fieldForms(kernel).namesFieldValues
       ? { showsReader: true }
       : {}),

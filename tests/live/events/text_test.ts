@@ -20,6 +20,7 @@ import {
   type Guest,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
   xftrace,
@@ -67,9 +68,29 @@ function atRest(line: string | undefined): string | undefined {
   return line?.replace(/(: writeback_single_inode.* age=)\d+/, "$1?");
 }
 
+/**
+ * Before b39181f7c690 (6.0), the guest lists weak functions that were overridden
+ * by the name of the function before them, which has that name already or cannot
+ * be traced.
+ */
+function withoutOverridden(own: string, listed: string): string {
+  const left = listed.split("\n");
+  const lines = own.trimEnd().split("\n");
+  let at = 0;
+  const kept = lines.filter((line) => {
+    if (line !== left[at]) return false;
+    at++;
+    return true;
+  });
+  const dropped = lines.length - kept.length;
+  console.log(`  ${dropped} of ${lines.length} were overridden`);
+  assert.ok(dropped < lines.length / 50, `${dropped} are missing`);
+  return kept.join("\n") + "\n";
+}
+
 const EVENT = /^.{16,}-\d+ +\[\d+\] \S+ +[\d.]+: (\w+)[:(]/;
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`every event of a ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(kernel);
     await guest.sh("modprobe ext4; modprobe loop; true", SLOW);
@@ -95,7 +116,10 @@ for (const kernel of LONG ? [NEWEST] : KERNELS) {
       );
       const target = ["-t", guest.target];
       const all = await xftraceOk(["functions", ...target]);
-      const lines = assertSameLines(all, own);
+      const lines = assertSameLines(
+        all,
+        kernel === OLDEST ? withoutOverridden(own, all) : own,
+      );
       const modules = all.split("\n").filter((line) => / \[ext4\]$/.test(line));
       console.log(`  ${kernel}: ${lines} functions, ${modules.length} of ext4`);
       assert.ok(modules.length > 100, "ext4's are missing");
