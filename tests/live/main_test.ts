@@ -16,6 +16,7 @@ import {
   guestSwitches,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
   xftrace,
@@ -116,7 +117,7 @@ async function fillBuffers(guest: Guest): Promise<void> {
   );
 }
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`a stock ${kernel} guest, from the host`, async (t) => {
     await using guest = await bootGuest(kernel, "trace_clock=mono");
     const target = ["-t", guest.target];
