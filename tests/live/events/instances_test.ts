@@ -14,6 +14,7 @@ import {
   type Guest,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -26,7 +27,7 @@ async function read(guest: Guest, path: string): Promise<string> {
   return new TextDecoder().decode(output);
 }
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`instances and snapshots of a ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(
       kernel,

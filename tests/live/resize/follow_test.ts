@@ -10,6 +10,7 @@ import {
   bootGuest,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -45,7 +46,7 @@ const CHURN: Readonly<Record<string, string>> = {
      for k in 8 4 16 4; do echo $k > buffer_subbuf_size_kb; usleep 500000; done`,
 };
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`following while a ${kernel} guest changes its buffers`, async (t) => {
     await using guest = await bootGuest(kernel);
     await guest.sh(
