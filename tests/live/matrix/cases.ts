@@ -43,8 +43,8 @@ export type Backing =
 
 /** One guest. */
 export interface MatrixCase {
-  readonly kernel: "6.1" | "6.12" | "sid";
-  readonly flavour: "amd64" | "cloud-amd64";
+  readonly kernel: "5.10" | "6.1" | "6.12" | "sid";
+  readonly flavour: "amd64" | "cloud-amd64" | "rt-amd64";
   readonly machine: "q35" | "pc" | "microvm";
   readonly mem: "512M" | "4G";
   readonly cpus: 1 | 2 | 4;
@@ -250,6 +250,56 @@ export const CASES: readonly MatrixCase[] = [
     paging: 5,
     backing: "file",
     views: ["name", "file", "deleted", "left-over"],
+  },
+  {
+    kernel: "5.10",
+    flavour: "amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 2,
+    paging: 4,
+    backing: "file",
+    views: ["name", "pid", "safe-read", "snapshot", "qmp-core", "left-over"],
+  },
+  {
+    kernel: "5.10",
+    flavour: "cloud-amd64",
+    machine: "pc",
+    mem: "4G",
+    cpus: 4,
+    paging: 5,
+    backing: "memfd",
+    views: ["name", "pid"],
+  },
+  {
+    kernel: "6.1",
+    flavour: "rt-amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 2,
+    paging: 5,
+    backing: "file",
+    views: ["name", "snapshot", "qmp-core"],
+  },
+  {
+    kernel: "6.12",
+    flavour: "rt-amd64",
+    machine: "pc",
+    mem: "4G",
+    cpus: 2,
+    paging: 4,
+    backing: "memfd",
+    views: ["name", "snapshot"],
+  },
+  {
+    kernel: "sid",
+    flavour: "rt-amd64",
+    machine: "q35",
+    mem: "512M",
+    cpus: 4,
+    paging: 5,
+    backing: "file",
+    views: ["name", "snapshot"],
   },
 ];
 
