@@ -14,6 +14,11 @@ export { TEXT } from "./formats/text.ts";
 export { textBytes } from "./text/byte_text.ts";
 export type { PageData, PageTable, PageVerdict } from "./page/data.ts";
 export { pageOf } from "./page/page_file.ts";
+export {
+  type SqlResult,
+  type SqlValue,
+  TraceDatabase,
+} from "./sql/database.ts";
 export type { TraceMeta } from "./text/environment.ts";
 export type { TraceTextOptions } from "./text/options.ts";
 export { guestTextOptions, traceMeta } from "./text/trace_meta.ts";

@@ -49,6 +49,10 @@ export const COMMANDS: readonly Commands[] = [
     load: async () => (await import("./commands/convert.ts")).registerConvert,
   },
   {
+    names: ["sql"],
+    load: async () => (await import("./commands/sql.ts")).registerSql,
+  },
+  {
     names: ["completions"],
     load: async () =>
       (await import("./commands/completions.ts")).registerCompletions,

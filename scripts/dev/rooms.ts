@@ -49,7 +49,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/arch/all_checks.ts"],
   ["engine/detect"],
   ["engine/install"],
-  ["engine/output/findings"],
+  ["engine/output/findings", "engine/output/sql"],
   ["engine/query"],
   ["engine/passes/fields"],
   ["engine/passes/sinks"],
