@@ -139,17 +139,18 @@ export class CodeMap {
         return none;
       }
     };
-    this.reserves = book(() => codeReserves(kernel), [])
+    const generated = book(() => generatedCode(kernel), []);
+    this.reserves = book(() => codeReserves(kernel, generated), [])
       .flatMap((range) => this.#mapped(range, this.pages.inRegion));
     this.#owned = this.#readOwned(
-      book(() => generatedCode(kernel), []),
+      generated,
       book(() => booted(kernel) ? "freed init" : "kernel", "unread"),
     );
     this.unread = unread;
   }
 
   #readOwned(
-    generatedCode: readonly GeneratedCode[],
+    allGenerated: readonly GeneratedCode[],
     initText: CodeKind,
   ): Owned[] {
     const { symbols } = this.kernel;
@@ -175,7 +176,7 @@ export class CodeMap {
         }
       }
     }
-    for (const generated of generatedCode) {
+    for (const generated of allGenerated) {
       const { start, end, kind } = generated;
       owned.push(...this.#runs({ start, end, kind, generated }));
     }

@@ -96,11 +96,16 @@ function madeFor(
 /**
  * The memory reserved for generated code, which contains everything in
  * {@linkcode generatedCode}; the rest of it is filled with breakpoints.
+ *
+ * @param generated what that gave
  */
-export function codeReserves(kernel: Kernel): GeneratedCode[] {
+export function codeReserves(
+  kernel: Kernel,
+  generated: readonly GeneratedCode[],
+): GeneratedCode[] {
   const found: GeneratedCode[] = [];
   const page = BigInt(kernel.pageSize);
-  for (const code of generatedCode(kernel)) {
+  for (const code of generated) {
     found.push({
       ...code,
       start: code.start - code.start % page,
