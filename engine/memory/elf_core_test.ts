@@ -199,9 +199,9 @@ const BAD: readonly [string, Uint8Array, RegExp][] = [
     /no program headers/,
   ],
   [
-    "kdump",
-    new TextEncoder().encode("KDUMP   xxxxxxxx"),
-    /compressed kdump/,
+    "diskdump",
+    new TextEncoder().encode("DISKDUMPxxxxxxxx"),
+    /is a diskdump; only/,
   ],
   [
     "virsh save",
