@@ -77,6 +77,10 @@ const OTHER_FORMATS: readonly [string, string][] = [
   ["DISKDUMP", "a diskdump; only ELF cores, kdumps and LiME dumps can be read"],
   ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
   ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
+  [
+    "AVML",
+    "an AVML dump with compressed ranges; unpack it with avml-convert, and give the result",
+  ],
   ["\xfd7zXZ", "compressed with xz; decompress it first"],
   ["BZh", "compressed with bzip2; decompress it first"],
   ["\x04\x22\x4d\x18", "compressed with lz4; decompress it first"],
@@ -110,7 +114,7 @@ export function parseCoreHeaders(
       if (text.startsWith(magic)) throw fail(`is ${what}`);
     }
     throw fail(
-      "is not an ELF core, a kdump or a LiME dump; for a memory file of a VM use file:PATH",
+      "is not an ELF core, a kdump or a LiME dump; for a memory file of a VM use file:PATH, and for other raw memory describe where it lies in PATH.layout.json (docs/targets.md)",
     );
   }
   const cutShort = (end: number) =>

@@ -7,7 +7,7 @@ import type { Target } from "./target.ts";
 import { btf } from "./targets/btf.ts";
 import { collectorProtocol, collectorState } from "./targets/collector.ts";
 import { controlPage, mailbox } from "./targets/control_page.ts";
-import { flattenedKdump, kdump } from "./targets/dumps.ts";
+import { flattenedKdump, kdump, lime, rawLayout } from "./targets/dumps.ts";
 import { elfCore } from "./targets/elf_core.ts";
 import { instructions, moduleFile, vmlinux } from "./targets/elf_files.ts";
 import { guestEvents } from "./targets/guest_events.ts";
@@ -48,6 +48,8 @@ export const TARGETS: readonly Target[] = [
   zstd,
   kdump,
   flattenedKdump,
+  lime,
+  rawLayout,
   manifest,
   registers,
   instructions,

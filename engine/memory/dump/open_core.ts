@@ -1,6 +1,7 @@
 /**
  * Opens a guest's memory in a file of any known format. The format is found by
- * the file's first bytes.
+ * the file's first bytes, unless a layout lies beside it: the first bytes of raw
+ * memory are the guest's, and may be anything.
  *
  * @module
  */
@@ -14,6 +15,9 @@ import {
 import { FLATTENED_MAGIC, flattenedSource } from "../kdump/flattened.ts";
 import { KDUMP_MAGIC, type RefuseNamedMachine } from "../kdump/header.ts";
 import { KdumpMemory } from "../kdump/kdump_memory.ts";
+import { FileMemory } from "./file_memory.ts";
+import { LIME_MAGIC, limeParts } from "./lime.ts";
+import { rawParts, readLayout } from "./raw_layout.ts";
 import type { RecordedMemory } from "./recorded_memory.ts";
 
 /** Longer than each magic number. */
@@ -25,6 +29,8 @@ export interface OpenCoreOptions extends SourceOptions {
   readonly refuse?: RefuseMachine;
   /** The same by their names, for formats that hold these. */
   readonly refuseNamed?: RefuseNamedMachine;
+  /** Text of a raw memory's layout; default: that beside the file. */
+  readonly layout?: string | undefined;
 }
 
 /**
@@ -39,7 +45,7 @@ export function openCore(
 ): RecordedMemory {
   const source = openSource(path, options);
   try {
-    return memoryIn(path, source, options);
+    return memoryIn(path, source, { layout: readLayout(path), ...options });
   } catch (error) {
     source[Symbol.dispose]();
     throw error;
@@ -58,10 +64,17 @@ export function memoryIn(
   source: ByteSource,
   options: OpenCoreOptions = {},
 ): RecordedMemory {
+  if (options.layout !== undefined) {
+    const parts = rawParts(path, options.layout, source.size);
+    return new FileMemory(path, "the layout", source, parts);
+  }
   let magic = magicOf(source);
   if (magic.startsWith(FLATTENED_MAGIC)) {
     source = flattenedSource(path, source);
     magic = magicOf(source);
+  }
+  if (magic.startsWith(LIME_MAGIC)) {
+    return new FileMemory(path, "the dump", source, limeParts(path, source));
   }
   return magic.startsWith(KDUMP_MAGIC)
     ? new KdumpMemory(path, source, options.refuseNamed)

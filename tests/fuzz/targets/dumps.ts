@@ -1,9 +1,11 @@
 /**
- * Dumps that are no ELF cores: compressed kdumps, plain and flattened.
+ * Dumps that are no ELF cores: compressed kdumps, plain and flattened, LiME,
+ * and the layouts of raw memory.
  *
  * @module
  */
 import { refuseNamedMachine } from "../../../engine/arch/all.ts";
+import { makeLime } from "../../../engine/memory/dump/lime_fixture.ts";
 import { memoryIn } from "../../../engine/memory/dump/open_core.ts";
 import { bytesSource } from "../../../engine/memory/elf_core_source.ts";
 import { encodeNotes } from "../../../engine/memory/elf_core_notes.ts";
@@ -13,7 +15,9 @@ import {
   PAGE,
 } from "../../../engine/memory/kdump/kdump_fixture.ts";
 import { type Field, mutateFields, numbers, packed } from "../fields.ts";
+import { mutateJson } from "../json.ts";
 import type { Target } from "../target.ts";
+import { encoded } from "../texts.ts";
 import { NOTE, readCore } from "./elf_core.ts";
 
 type Packing = "zlib" | "zstd" | "raw";
@@ -100,6 +104,58 @@ export const flattenedKdump: Target = {
         input[0] = mutateFields(input[0], fields, random);
       },
       run: ([bytes]) => read(bytes),
+    };
+  },
+};
+
+export const lime: Target = {
+  name: "lime",
+  open() {
+    const lengths = [4096, 300, 8192];
+    const bytes = makeLime(
+      lengths.map((length, i) =>
+        [i * 0x10000, new Uint8Array(length).fill(7)] as const
+      ),
+    );
+    const fields: Field[] = [];
+    let at = 0;
+    for (const length of lengths) {
+      fields.push(...packed(at, [4, 4, 8, 8, 8]));
+      at += 32 + length;
+    }
+    return {
+      seeds: [[bytes], [flattened(bytes, 500)]],
+      mutate(input, random) {
+        input[0] = mutateFields(input[0], fields, random);
+      },
+      run: ([bytes]) => read(bytes),
+    };
+  },
+};
+
+export const rawLayout: Target = {
+  name: "layout",
+  open() {
+    const memory = bytesSource(new Uint8Array(5 * 4096).fill(7));
+    const layout = {
+      ranges: [
+        { start: 0, end: 4096 },
+        { start: "0x2000", end: "0x3c00" },
+        { start: "0x100000000", end: "0x100001000", offset: "0x3000" },
+      ],
+    };
+    return {
+      seeds: [[encoded(JSON.stringify(layout))]],
+      mutate(input, random) {
+        input[0] = mutateJson(input[0], random);
+      },
+      run([bytes]) {
+        using raw = memoryIn("f.raw", memory, {
+          // Of a larger file no more is read, to say that it is one.
+          layout: new TextDecoder().decode(bytes.subarray(0, (1 << 20) + 1)),
+        });
+        readCore(raw);
+      },
     };
   },
 };
