@@ -59,7 +59,7 @@ const NEWEST = 6;
 /** DUMP_DH_COMPRESSED_INCOMPLETE: the disk was full before all was written. */
 const INCOMPLETE = 8;
 /** The largest page of an architecture. */
-const MOST_BLOCK = 64 << 10;
+export const MOST_BLOCK = 64 << 10;
 /** More page frames than a dump has: 16 TiB with pages of 4 KiB. */
 const MOST_PAGES = 2 ** 32 - 1;
 /** More bytes than a kernel's vmcoreinfo has, which is one page. */
@@ -85,8 +85,6 @@ export interface KdumpHeader {
   readonly bitmap: number;
   /** Offset of the first descriptor. */
   readonly descriptors: number;
-  /** Flags; those of {@linkcode PACKED} say how pages are compressed. */
-  readonly status: number;
   /** Whether the disk was full before all pages were written. */
   readonly incomplete: boolean;
   readonly notes: readonly ElfNote[];
@@ -206,7 +204,6 @@ export function parseKdumpHeader(
   if (notes.length > MOST_NOTES) {
     throw damaged(`it has more than ${MOST_NOTES} notes`);
   }
-  const status = head.getUint32(HEADER.status, true);
   const info = part(3, SUB.vmcoreinfo, MOST_VMCOREINFO, "vmcoreinfo");
   return {
     pageSize,
@@ -217,8 +214,7 @@ export function parseKdumpHeader(
       ? ramBitmap + bitmapBlocks * pageSize / 2
       : ramBitmap,
     descriptors,
-    status,
-    incomplete: (status & INCOMPLETE) !== 0,
+    incomplete: (head.getUint32(HEADER.status, true) & INCOMPLETE) !== 0,
     notes,
     vmcoreinfo: info && vmcoreinfoText(info),
   };

@@ -11,7 +11,6 @@
  */
 import { allocateBytes } from "../../base/allocate.ts";
 import { MemoryError, XftraceError } from "../../base/errors.ts";
-import { shellWord } from "../../base/shell_word.ts";
 import {
   countCpuNotes,
   notedVmcoreinfo,
@@ -34,7 +33,7 @@ import {
   type RefuseNamedMachine,
 } from "./header.ts";
 import { PageBitmap } from "./page_bitmap.ts";
-import { mostPacked, refusedPacking, unpackPage } from "./page_data.ts";
+import { mostPacked, unpackPage } from "./page_data.ts";
 
 /** Bytes of unpacked pages that are kept. */
 const CACHED_BYTES = 32 << 20;
@@ -97,7 +96,7 @@ export class KdumpMemory extends ReadOnlyMemory
       ? this.#bitmap
       : new PageBitmap(source, header.ramBitmap, frames, path);
     this.ramBytes = Math.max(ram.count, this.#bitmap.count) * pageSize;
-    this.#judgeEnds();
+    this.#judgeEnd();
     const written = header.incomplete ? this.#eachDescriptor() : undefined;
     this.ranges = this.#bitmap.ranges(
       path,
@@ -198,7 +197,12 @@ export class KdumpMemory extends ReadOnlyMemory
       if (incomplete) throw this.#unwritten(gpa);
       throw wrong("its bytes lie behind the end of the file");
     }
-    this.#source.readAt(offset, packed);
+    try {
+      this.#source.readAt(offset, packed);
+    } catch (error) {
+      if (!(error instanceof XftraceError)) throw error;
+      throw wrong(error.message);
+    }
     const page = unpackPage(packed, flags, pageSize);
     if (typeof page === "string") throw wrong(page);
     if (this.#cache.size >= CACHED_BYTES / pageSize) {
@@ -236,51 +240,26 @@ export class KdumpMemory extends ReadOnlyMemory
     );
   }
 
-  /**
-   * Whether the last page is in the file, and whether its pages are packed in a
-   * way that is read.
-   */
-  #judgeEnds(): void {
-    const { count } = this.#bitmap;
-    const { descriptors, incomplete } = this.#header;
-    const end = descriptors + count * DESCRIPTOR_BYTES;
-    const missing = (to: number) => {
-      if (to <= this.#source.size || incomplete) return;
+  /** Refuses a dump whose last descriptor, or last page, is not in the file. */
+  #judgeEnd(): void {
+    if (this.#header.incomplete) return;
+    const judge = (end: number) => {
+      if (end <= this.#source.size) return;
       throw new XftraceError(
         `${this.#path} is cut short: ${
-          to - this.#source.size
-        } of its first ${to} bytes are missing; dump or copy it again`,
+          end - this.#source.size
+        } of its first ${end} bytes are missing; dump or copy it again`,
       );
     };
-    missing(end);
-    const stated = refusedPacking(this.#header.status);
-    if (stated !== undefined) throw this.#refused(stated);
-    const each = this.#eachDescriptor();
-    // What compresses badly is stored as it is: look at some pages.
-    for (let i = 0; i < Math.min(count, DESCRIPTORS); i++) {
-      const name = refusedPacking(each(i).flags);
-      if (name !== undefined) throw this.#refused(name);
-    }
-    const { offset, size, flags } = this.#descriptorOr(count - 1);
-    const name = refusedPacking(flags);
-    if (name !== undefined) throw this.#refused(name);
-    missing(offset + size);
-  }
-
-  #descriptorOr(rank: number): Descriptor {
-    const at = this.#header.descriptors + rank * DESCRIPTOR_BYTES;
-    if (at + DESCRIPTOR_BYTES > this.#source.size) return NONE;
-    this.#source.readAt(at, new Uint8Array(this.#descriptor.buffer));
-    return descriptorIn(this.#descriptor, 0);
-  }
-
-  #refused(name: string): XftraceError {
-    const word = shellWord(this.#path);
-    return new XftraceError(
-      `${this.#path} is a kdump whose pages are compressed with ${name}, which is not read; convert it with makedumpfile -c -d 0 ${word} ${
-        shellWord(`${this.#path}.zlib`)
-      }, and give the result`,
+    const end = this.#header.descriptors +
+      this.#bitmap.count * DESCRIPTOR_BYTES;
+    judge(end);
+    this.#source.readAt(
+      end - DESCRIPTOR_BYTES,
+      new Uint8Array(this.#descriptor.buffer),
     );
+    const { offset, size } = descriptorIn(this.#descriptor, 0);
+    judge(offset + size);
   }
 
   /** Reads descriptors in ascending order, many at a time. */
@@ -338,9 +317,6 @@ export class KdumpMemory extends ReadOnlyMemory
     }
   }
 }
-
-/** A descriptor that was not written. */
-const NONE: Descriptor = { offset: 0, size: 0, flags: 0 };
 
 function descriptorIn(view: DataView, at: number): Descriptor {
   return {

@@ -5,34 +5,24 @@
  * @module
  */
 import { inflateSync, zstdDecompressSync } from "node:zlib";
-import { PACKED } from "./header.ts";
+import { MOST_BLOCK, PACKED } from "./header.ts";
+import { unpackLzo } from "./lzo.ts";
+import { unpackSnappy } from "./snappy.ts";
 
 /** A page, or what is wrong with it, as the end of a sentence. */
 export type Unpacked = Uint8Array | string;
 
-/** The kinds of compression that are read, by the flag of a page. */
+/** The kinds of compression, by the flag of a page. */
 const UNPACK: Readonly<
-  Record<number, (packed: Uint8Array, maxOutputLength: number) => Uint8Array>
+  Record<number, (packed: Uint8Array, size: number) => Uint8Array | undefined>
 > = {
   [PACKED.zlib]: (packed, maxOutputLength) =>
     inflateSync(packed, { maxOutputLength }),
   [PACKED.zstd]: (packed, maxOutputLength) =>
     zstdDecompressSync(packed, { maxOutputLength }),
+  [PACKED.lzo]: (packed, size) => unpackLzo(packed, size, MOST_BLOCK),
+  [PACKED.snappy]: (packed, size) => unpackSnappy(packed, size, MOST_BLOCK),
 };
-
-/** The kinds that are known, but not read, by the flag of a page. */
-const REFUSED: Readonly<Record<number, string>> = {
-  [PACKED.lzo]: "lzo",
-  [PACKED.snappy]: "snappy",
-};
-
-/** The name of a kind of compression that is known, but not read. */
-export function refusedPacking(flags: number): string | undefined {
-  for (const [flag, name] of Object.entries(REFUSED)) {
-    if ((flags & Number(flag)) !== 0) return name;
-  }
-  return undefined;
-}
 
 /** Bytes that a page may have in the file: what cannot be compressed grows. */
 export function mostPacked(pageSize: number): number {
@@ -56,14 +46,11 @@ export function unpackPage(
   }
   const unpack = UNPACK[flags];
   if (unpack === undefined) {
-    const name = REFUSED[flags];
-    return name === undefined
-      ? `its flags 0x${flags.toString(16)} are unknown`
-      : `it is compressed with ${name}, which is not read`;
+    return `its flags 0x${flags.toString(16)} are unknown`;
   }
   try {
     const bytes = unpack(packed, pageSize);
-    if (bytes.length === pageSize) return bytes;
+    if (bytes?.length === pageSize) return bytes;
   } catch {
     // Damaged, or more than a page: both are said below.
   }

@@ -20,12 +20,32 @@ import type { Target } from "../target.ts";
 import { encoded } from "../texts.ts";
 import { NOTE, readCore } from "./elf_core.ts";
 
-type Packing = "zlib" | "zstd" | "raw";
+/** A page of one byte, with another one in its middle. */
+function page(value: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(PAGE).fill(value).fill(7, 64, 128);
+}
+
+/** Such a page as LZO or Snappy packs it: literals, and copies by one byte. */
+const PACKERS = {
+  lzo: (bytes: Uint8Array) =>
+    Uint8Array.of(
+      // One literal and 63 copies, 7 literals' worth of sevens, and the rest.
+      ...[18, bytes[0], 0x20, 63 - 2 - 31, 1, 0, 7, 0x20, 63 - 2 - 31, 1, 0],
+      ...[bytes[0], 0x20, ...Array(15).fill(0), 3967 - 2 - 31 - 15 * 255, 0, 0],
+      ...[17, 0, 0],
+    ),
+  snappy: (bytes: Uint8Array) =>
+    Uint8Array.of(
+      ...[0x80, 0x20, 0, bytes[0], 62 << 2 | 2, 1, 0, 0, 7, 62 << 2 | 2, 1, 0],
+      ...[0, bytes[0], ...Array(61).fill([63 << 2 | 2, 1, 0]).flat()],
+      ...[62 << 2 | 2, 1, 0],
+    ),
+} as const;
+
+type Packing = "zlib" | "zstd" | "raw" | "lzo" | "snappy";
 
 /** A small kdump with zeros, gaps, notes, and pages that were left out. */
 function dump(packing: Packing) {
-  const page = (value: number) =>
-    new Uint8Array(PAGE).fill(value).fill(7, 64, 128);
   return makeKdump({
     frames: 2000,
     pages: new Map([
@@ -38,6 +58,9 @@ function dump(packing: Packing) {
     ]),
     leftOut: [3, 4, 5],
     packing,
+    ...(packing === "lzo" || packing === "snappy"
+      ? { pack: PACKERS[packing] }
+      : {}),
     notes: encodeNotes([
       { name: "CORE", type: 1, desc: new Uint8Array(336) },
       { name: "QEMU", type: 0, desc: new Uint8Array(440) },
@@ -70,12 +93,24 @@ function read(bytes: Uint8Array): void {
   readCore(memory);
 }
 
+/** Reads a page of a dump that must hold it. */
+function readPage(bytes: Uint8Array): Uint8Array {
+  using memory = memoryIn("f.dump", bytesSource(bytes));
+  const into = new Uint8Array(PAGE);
+  memory.read(600 * PAGE, into);
+  return into;
+}
+
 export const kdump: Target = {
   name: "kdump",
   open() {
-    const made = (["zlib", "zstd", "raw"] as const).map(dump);
+    const made = (["zlib", "zstd", "raw", "lzo", "snappy"] as const).map(dump);
     // Their headers have the same places.
     const fields: Field[] = fieldsOf(made[0]);
+    for (const { bytes } of made) {
+      // Each seed must reach its decompressor.
+      if (readPage(bytes)[64] !== 7) throw new Error("a seed is damaged");
+    }
     return {
       seeds: made.map(({ bytes }) => [bytes]),
       mutate(input, random) {
