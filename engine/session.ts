@@ -8,6 +8,7 @@ import { refuseMachine, refuseNamedMachine } from "./arch/all.ts";
 import { notedRegisters } from "./arch/register_note.ts";
 import { readingOf, type RegisterReading } from "./arch/registers.ts";
 import { openCore } from "./memory/dump/open_core.ts";
+import { totalBytes } from "./memory/elf_core_ranges.ts";
 import type { RecordedMemory } from "./memory/dump/recorded_memory.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import {
@@ -244,7 +245,7 @@ export function openCoreSession(
       target,
       key: undefined,
       memory,
-      ramBytes: memory.ramBytes,
+      ramBytes: totalBytes(memory.ram ?? memory.ranges),
       kernel,
       alive: () => false,
       end: () => undefined,

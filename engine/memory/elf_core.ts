@@ -8,7 +8,9 @@ import { FileMemory } from "./dump/file_memory.ts";
 import { parseCoreHeaders } from "./elf_core_format.ts";
 import type { LoadSegment, RefuseMachine } from "./elf_core_format.ts";
 import { coreParts } from "./elf_core_parts.ts";
+import { mergeRanges } from "./elf_core_ranges.ts";
 import type { ByteSource } from "./elf_core_source.ts";
+import type { GpaRange } from "./physical_memory.ts";
 import {
   MANIFEST_NOTE,
   MANIFEST_NOTE_TYPE,
@@ -22,6 +24,7 @@ export class CoreMemory extends FileMemory {
   readonly manifest: SnapshotManifest | undefined;
   /** PT_LOAD segments as they stand in the file. */
   readonly segments: readonly LoadSegment[];
+  readonly ram: readonly GpaRange[] | undefined;
 
   /**
    * @param path For messages.
@@ -44,13 +47,9 @@ export class CoreMemory extends FileMemory {
     );
     this.segments = loads;
     this.manifest = parsed;
-  }
-
-  override get ramBytes(): number {
-    return this.manifest?.ram.reduce(
-      (sum, [start, end]) => sum + end - start,
-      0,
-    ) ?? super.ramBytes;
+    this.ram = parsed?.content === "needed"
+      ? mergeRanges(parsed.ram.map(([start, end]) => ({ start, end })))
+      : undefined;
   }
 
   protected override whyMissing(gpa: number): string {

@@ -7,7 +7,7 @@
 import { MemoryError, XftraceError } from "../../base/errors.ts";
 import type { ElfNote } from "../elf_core_notes.ts";
 import type { CorePart } from "../elf_core_parts.ts";
-import { findRange, mergeRanges, totalBytes } from "../elf_core_ranges.ts";
+import { findRange, mergeRanges } from "../elf_core_ranges.ts";
 import { searchRanges } from "../elf_core_search.ts";
 import type { ByteSource } from "../elf_core_source.ts";
 import {
@@ -61,10 +61,6 @@ export class FileMemory extends ReadOnlyMemory
     this.notes = notes;
     this.vmcoreinfo = notedVmcoreinfo(notes);
     this.cpuNotes = countCpuNotes(notes);
-  }
-
-  get ramBytes(): number {
-    return totalBytes(this.ranges);
   }
 
   dataRanges(): GpaRange[] {

@@ -14,8 +14,6 @@ export interface RecordedMemory extends PhysicalMemory {
   readonly vmcoreinfo: string | undefined;
   /** How many CPUs the file holds registers of. */
   readonly cpuNotes: number;
-  /** Bytes of RAM that the guest had, also of what the file does not hold. */
-  readonly ramBytes: number;
 }
 
 /** The text of the vmcoreinfo note among these. */

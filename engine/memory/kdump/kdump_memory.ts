@@ -17,6 +17,7 @@ import {
   type RecordedMemory,
 } from "../dump/recorded_memory.ts";
 import type { ElfNote } from "../elf_core_notes.ts";
+import { mergeRanges } from "../elf_core_ranges.ts";
 import { searchRanges } from "../elf_core_search.ts";
 import type { ByteSource } from "../elf_core_source.ts";
 import {
@@ -58,7 +59,7 @@ export class KdumpMemory extends ReadOnlyMemory
   readonly notes: readonly ElfNote[];
   readonly vmcoreinfo: string | undefined;
   readonly cpuNotes: number;
-  readonly ramBytes: number;
+  readonly ram: readonly GpaRange[] | undefined;
   readonly #path: string;
   readonly #source: ByteSource;
   readonly #header: KdumpHeader;
@@ -95,7 +96,6 @@ export class KdumpMemory extends ReadOnlyMemory
     const ram = header.bitmap === header.ramBitmap
       ? this.#bitmap
       : new PageBitmap(source, header.ramBitmap, frames, path);
-    this.ramBytes = Math.max(ram.count, this.#bitmap.count) * pageSize;
     this.#judgeEnd();
     const written = header.incomplete ? this.#eachDescriptor() : undefined;
     this.ranges = this.#bitmap.ranges(
@@ -103,6 +103,9 @@ export class KdumpMemory extends ReadOnlyMemory
       pageSize,
       written && ((rank) => written(rank).offset !== 0),
     );
+    this.ram = header.incomplete || ram.count > this.#bitmap.count
+      ? mergeRanges([...ram.ranges(path, pageSize), ...this.ranges])
+      : undefined;
   }
 
   dataRanges(): GpaRange[] {
@@ -227,7 +230,7 @@ export class KdumpMemory extends ReadOnlyMemory
       this.name,
       gpa,
       ((byte[0] >> (frame % 8)) & 1) === 1
-        ? "this page was left out of the dump (makedumpfile -d); only a dump with it can tell"
+        ? "this page was left out of the dump (makedumpfile -d); dump it again with -d 1, or with a makedumpfile that knows this kernel"
         : "the dump holds no memory there",
     );
   }
