@@ -10,7 +10,7 @@ import { unpackLzo } from "./lzo.ts";
 import { unpackSnappy } from "./snappy.ts";
 
 /** A page, or what is wrong with it, as the end of a sentence. */
-export type Unpacked = Uint8Array | string;
+export type UnpackedPage = Uint8Array | string;
 
 /** The kinds of compression, by the flag of a page. */
 const UNPACK: Readonly<
@@ -38,7 +38,7 @@ export function unpackPage(
   packed: Uint8Array,
   flags: number,
   pageSize: number,
-): Unpacked {
+): UnpackedPage {
   if (flags === 0) {
     return packed.length === pageSize
       ? packed
