@@ -52,6 +52,7 @@ export class CoreMemory extends FileMemory {
       : undefined;
   }
 
+  /** See {@linkcode FileMemory.whyMissing}. */
   protected override whyMissing(gpa: number): string {
     const wasRam = this.manifest?.ram.some(([start, end]) =>
       gpa >= start && gpa < end

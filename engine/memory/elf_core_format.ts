@@ -78,6 +78,10 @@ const OTHER_FORMATS: readonly [string, string][] = [
   ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
   ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
   [
+    "PAGEDU64",
+    "a Windows crash dump (QEMU's format win-dmp); only dumps of Linux can be read",
+  ],
+  [
     "AVML",
     "an AVML dump with compressed ranges; unpack it with avml-convert, and give the result",
   ],

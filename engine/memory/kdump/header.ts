@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { allocateBytes, wholeSize } from "../../base/allocate.ts";
+import { allocateBytes } from "../../base/allocate.ts";
 import { XftraceError } from "../../base/errors.ts";
 import { shellWord } from "../../base/shell_word.ts";
 import { vmcoreinfoText } from "../dump/recorded_memory.ts";
@@ -163,15 +163,10 @@ export function parseKdumpHeader(
       } OTHER_PARTS... WHOLE_DUMP, and give the result`,
     );
   }
-  const frames = wholeSize(
-    version >= 6
-      ? u64(SUB.maxMapnr64, "number of pages")
-      : head.getUint32(HEADER.maxMapnr, true),
-    MOST_PAGES,
-    path,
-    "pages",
-    (message) => fail(message.slice(path.length + 1)),
-  );
+  const frames = version >= 6
+    ? u64(SUB.maxMapnr64, "number of pages")
+    : head.getUint32(HEADER.maxMapnr, true);
+  if (frames > MOST_PAGES) throw damaged(`it claims ${frames} pages`);
   if (frames === 0) throw fail("holds no memory, only headers");
   const oneBitmap = Math.ceil(Math.ceil(frames / 8) / pageSize);
   if (bitmapBlocks < oneBitmap) {

@@ -50,6 +50,11 @@ interface Descriptor {
   readonly flags: number;
 }
 
+/** A page that was unpacked, and how its descriptor described it. */
+interface KeptPage extends Omit<Descriptor, "offset"> {
+  readonly page: Uint8Array;
+}
+
 /** A compressed kdump as memory; read-only, not live. */
 export class KdumpMemory extends ReadOnlyMemory
   implements PhysicalMemory, RecordedMemory {
@@ -65,7 +70,7 @@ export class KdumpMemory extends ReadOnlyMemory
   readonly #header: KdumpHeader;
   readonly #bitmap: PageBitmap;
   /** Unpacked pages by their offset in the file, the oldest first. */
-  readonly #cache = new Map<number, Uint8Array>();
+  readonly #cache = new Map<number, KeptPage>();
   readonly #descriptor = new DataView(new ArrayBuffer(DESCRIPTOR_BYTES));
   #lastFrame = -1;
   #lastPage: Uint8Array = new Uint8Array(0);
@@ -177,11 +182,12 @@ export class KdumpMemory extends ReadOnlyMemory
     const { offset, size, flags } = descriptor;
     const { pageSize, incomplete } = this.#header;
     const kept = this.#cache.get(offset);
-    if (kept !== undefined) {
+    // In a file that lies, other descriptors may lead to the same bytes.
+    if (kept?.size === size && kept.flags === flags) {
       // The pages that were used last are at the end.
       this.#cache.delete(offset);
       this.#cache.set(offset, kept);
-      return kept;
+      return kept.page;
     }
     const wrong = (what: string) =>
       new MemoryError(
@@ -214,7 +220,7 @@ export class KdumpMemory extends ReadOnlyMemory
         break;
       }
     }
-    this.#cache.set(offset, page);
+    this.#cache.set(offset, { size, flags, page });
     return page;
   }
 

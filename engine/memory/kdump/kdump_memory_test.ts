@@ -359,6 +359,17 @@ Deno.test("a page whose descriptor lies is refused, and the others are read", as
   }
 });
 
+Deno.test("descriptors that lead to the same bytes are told apart", () => {
+  const made = makeKdump(CONTENT);
+  // Page 2 has the bytes of page 1, but says that they are not packed.
+  const [first, second] = [at(made, 0), at(made, 1)];
+  made.bytes.copyWithin(second, first, first + 12);
+  made.view.setUint32(second + 12, 0, true);
+  using memory = open(made.bytes);
+  assert.deepEqual(read(memory, PAGE, 1), [1]);
+  assert.throws(() => read(memory, 2 * PAGE, 1), /are not those of a page/);
+});
+
 Deno.test("what a page unpacks to is limited to its size", () => {
   const bomb = new Uint8Array(zstdCompressSync(new Uint8Array(64 << 20)));
   assert.ok(bomb.length < 2 * PAGE);

@@ -162,6 +162,7 @@ Deno.test("dumps that cannot be read are refused by name", async () => {
       ["cut.kdump", text("KDUMP   ").subarray(0, 300), /is cut short/],
       ["cut.flat", text("makedumpfile").subarray(0, 300), /is cut short/],
       ["a.diskdump", text("DISKDUMP"), /is a diskdump/],
+      ["a.dmp", text("PAGEDU64"), /Windows crash dump/],
       ["a.avml", text("AVML"), /AVML dump.*avml-convert/],
       ["a.lime", text("EMiL"), /LiME dump of version 0/],
     ];
