@@ -5,13 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { LONG } from "../../../engine/base/long_fixture.ts";
+import { LONG, times } from "../../../engine/base/long_fixture.ts";
+import { openCore } from "../../../engine/memory/dump/open_core.ts";
 import { limeHeader } from "../../../engine/memory/dump/lime_fixture.ts";
 import {
   assertOneClearError,
   assertSameLines,
-  bootGuest,
-  type Guest,
+  Guest,
   SLOW,
   TRACEFS,
   xftrace,
@@ -45,7 +45,9 @@ async function traced(guest: Guest): Promise<string> {
      echo 1 > events/sched/sched_switch/enable
      echo 1 > events/syscalls/sys_enter_openat/enable
      echo 1 > tracing_on
-     for i in 1 2 3; do ls -lR /proc/sys /etc >/dev/null 2>&1; done
+     for i in $(seq ${
+      times(1, 3)
+    }); do ls -lR /proc/sys /etc >/dev/null 2>&1; done
      echo 0 > tracing_on; cp trace /tmp/trace`,
     SLOW,
   );
@@ -71,7 +73,15 @@ async function formatsOf(guest: Guest): Promise<readonly string[]> {
 
 for (const kernel of LONG ? ["6.1", "6.12", "sid"] : ["6.1"]) {
   Deno.test(`dumps of a ${kernel} guest in all formats`, async (t) => {
-    await using guest = await bootGuest(kernel);
+    // With this device, the guest gives QEMU its vmcoreinfo for the dumps.
+    await using guest = await Guest.boot({
+      kernel,
+      cpus: 2,
+      modules: ["qemu_fw_cfg"],
+      qemuArgs: ["-device", "vmcoreinfo"],
+      onProgress: (step) => console.log(`  guest ${kernel}: ${step}`),
+    });
+    await guest.sh("modprobe qemu_fw_cfg");
     const want = await traced(guest);
     assert.ok(want.split("\n").length > 1000);
     const folder = await Deno.makeTempDir();
@@ -94,7 +104,12 @@ for (const kernel of LONG ? ["6.1", "6.12", "sid"] : ["6.1"]) {
       const kinds = formats.filter((format) => format.startsWith("kdump-"));
       for (const format of kinds) {
         await dump(format, { format });
-        await t.step(format, () => same(format));
+        await t.step(format, async () => {
+          await same(format);
+          using memory = openCore(`${folder}/${format}`);
+          assert.match(memory.vmcoreinfo ?? "", /^OSRELEASE=.*\n/);
+          assert.equal(memory.cpuNotes, 2);
+        });
       }
       await t.step("raw memory with a layout", async () => {
         assert.ok(guest.memoryFile !== undefined);
