@@ -4,11 +4,12 @@
  * @module
  */
 import { sleep } from "./base/polling.ts";
-import { refuseMachine } from "./arch/all.ts";
+import { refuseMachine, refuseNamedMachine } from "./arch/all.ts";
 import { notedRegisters } from "./arch/register_note.ts";
 import { readingOf, type RegisterReading } from "./arch/registers.ts";
-import { type CoreMemory, openCore } from "./memory/elf_core.ts";
+import { openCore } from "./memory/dump/open_core.ts";
 import { totalBytes } from "./memory/elf_core_ranges.ts";
+import type { RecordedMemory } from "./memory/dump/recorded_memory.ts";
 import type { PhysicalMemory } from "./memory/physical_memory.ts";
 import {
   describeKernel,
@@ -211,7 +212,7 @@ export function bootOf(
 }
 
 /**
- * Opens a core or a snapshot, for which read permission suffices.
+ * Opens a core, another dump or a snapshot, for which read permission suffices.
  *
  * @throws {XftraceError} when it cannot be read or contains no kernel.
  *
@@ -229,7 +230,10 @@ export function openCoreSession(
   path: string,
   options: DescribeOptions = {},
 ): Session {
-  const memory = openCore(path, { refuse: refuseMachine });
+  const memory = openCore(path, {
+    refuse: refuseMachine,
+    refuseNamed: refuseNamedMachine,
+  });
   try {
     const kernel = describeKernel(memory, {
       ...options,
@@ -241,10 +245,7 @@ export function openCoreSession(
       target,
       key: undefined,
       memory,
-      ramBytes: totalBytes(
-        memory.manifest?.ram.map(([start, end]) => ({ start, end })) ??
-          memory.ranges,
-      ),
+      ramBytes: totalBytes(memory.ram ?? memory.ranges),
       kernel,
       alive: () => false,
       end: () => undefined,
@@ -259,7 +260,7 @@ export function openCoreSession(
 
 /** The registers in a core: those that a snapshot saved, or QEMU's notes. */
 function savedRegisters(
-  memory: CoreMemory,
+  memory: RecordedMemory,
   { arch }: Kernel,
 ): RegisterReading {
   const { registers } = arch;

@@ -14,7 +14,7 @@ export interface RecordingOptions
   extends GuestOptions, Pick<DescribeOptions, "onStep"> {}
 
 /**
- * Opens a recording, an ELF core or a snapshot: `core:web1.core.zst`. Needs no
+ * Opens a recording, which is a dump or a snapshot: `core:web1.core.zst`. Needs no
  * permission but `--allow-read`.
  *
  * @throws {XftraceError} when the target is not a recording or cannot be read.

@@ -4,10 +4,11 @@
  * @module
  */
 import { XftraceError } from "../base/errors.ts";
+import { shown } from "../base/shown.ts";
 import type { ElfMachine } from "../memory/elf_core_format.ts";
 import type { Board } from "../memory/ram_layout.ts";
 import type { Arch } from "./arch.ts";
-import { MACHINE_NAMES } from "./elf_machines.ts";
+import { MACHINE_NAMES, MACHINE_NUMBERS } from "./elf_machines.ts";
 import { x86_64 } from "./x86_64/mod.ts";
 
 /** Every supported architecture, in the order in which they are tried. */
@@ -63,4 +64,19 @@ export function refuseMachine(elf: ElfMachine): string | undefined {
   const name = MACHINE_NAMES[elf.machine] ??
     (arch === undefined ? `machine ${elf.machine}` : `32-bit ${arch.name}`);
   return `is of a ${name} guest; only 64-bit ${readableArchs()} guests can be read`;
+}
+
+/**
+ * Says why the dump of a machine with this name cannot be read, as the end of a
+ * sentence; `undefined` when it can be read.
+ *
+ * @param name as `uname -m` prints it
+ */
+export function refuseNamedMachine(name: string): string | undefined {
+  const machine = MACHINE_NUMBERS[name];
+  return machine === undefined
+    ? `is of a machine called "${
+      shown(name)
+    }"; only 64-bit ${readableArchs()} guests can be read`
+    : refuseMachine({ machine, is64: true, littleEndian: true });
 }

@@ -17,3 +17,12 @@ export const MACHINE_NAMES: Readonly<Record<number, string>> = {
   243: "RISC-V",
   258: "LoongArch",
 };
+
+/** Numbers by the name that `uname -m` prints, of 64-bit, little-endian ones. */
+export const MACHINE_NUMBERS: Readonly<Record<string, number>> = {
+  x86_64: 62,
+  aarch64: 183,
+  ppc64le: 21,
+  riscv64: 243,
+  loongarch64: 258,
+};

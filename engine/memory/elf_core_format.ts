@@ -72,19 +72,19 @@ export const MOST_HEADERS = 1 << 20;
 
 const NOT_CORES = ["an unknown ELF file", "an object file", "an executable"];
 
-const AS_ELF =
-  "dump it as ELF instead (`virsh dump --memory-only --format elf`, QEMU's " +
-  "dump-guest-memory without -z, `makedumpfile -E`)";
-
 /** Formats other than ELF, recognized by their first bytes. */
 const OTHER_FORMATS: readonly [string, string][] = [
-  ["KDUMP   ", `a compressed kdump; ${AS_ELF}`],
-  ["DISKDUMP", `a diskdump; ${AS_ELF}`],
-  // QEMU also writes its compressed dumps in this form (dump/dump.c).
-  ["makedumpfile", `a kdump in flattened form; ${AS_ELF}`],
+  ["DISKDUMP", "a diskdump; only ELF cores, kdumps and LiME dumps can be read"],
   ["LibvirtQemudSave", "a libvirt save image; use `virsh dump --memory-only`"],
   ["QEVM", "a QEMU migration stream; use `virsh dump --memory-only`"],
-  ["EMiL", "a LiME dump; only ELF cores can be read"],
+  [
+    "PAGEDU64",
+    "a Windows crash dump (QEMU's format win-dmp); only dumps of Linux can be read",
+  ],
+  [
+    "AVML",
+    "an AVML dump with compressed ranges; unpack it with avml-convert, and give the result",
+  ],
   ["\xfd7zXZ", "compressed with xz; decompress it first"],
   ["BZh", "compressed with bzip2; decompress it first"],
   ["\x04\x22\x4d\x18", "compressed with lz4; decompress it first"],
@@ -118,7 +118,7 @@ export function parseCoreHeaders(
       if (text.startsWith(magic)) throw fail(`is ${what}`);
     }
     throw fail(
-      "is not an ELF core; for a memory file of a VM use file:PATH",
+      "is not an ELF core, a kdump or a LiME dump; for a memory file of a VM use file:PATH, and for other raw memory describe where it lies in PATH.layout.json (docs/targets.md)",
     );
   }
   const cutShort = (end: number) =>

@@ -42,7 +42,7 @@ export function coreParts(
       `${path} is damaged: its ${loads.length} segments claim more memory than it can hold`,
     );
   }
-  const parts = disjoint(loads.filter(({ fileSize }) => fileSize > 0));
+  const parts = disjointParts(loads.filter(({ fileSize }) => fileSize > 0));
   const zeros = mergeRanges(loads.map(({ paddr, fileSize, memSize }) => ({
     start: paddr + fileSize,
     end: paddr + memSize,
@@ -54,7 +54,9 @@ export function coreParts(
 }
 
 /** What of each segment none before it has, ascending. */
-function disjoint(loads: readonly LoadSegment[]): CorePart[] {
+export function disjointParts(
+  loads: readonly Pick<LoadSegment, "paddr" | "offset" | "fileSize">[],
+): CorePart[] {
   const order = loads.map((_, i) => i)
     .sort((a, b) => loads[a].paddr - loads[b].paddr);
   const endOf = (i: number) => loads[i].paddr + loads[i].fileSize;

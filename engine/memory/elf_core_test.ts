@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { MemoryError, XftraceError } from "../base/errors.ts";
-import { openCore } from "./elf_core.ts";
+import { openCore } from "./dump/open_core.ts";
 import { refuseMachine } from "../arch/all.ts";
 import { encodeNotes, parseNotes } from "./elf_core_notes.ts";
 import { bytesSource, openSource } from "./elf_core_source.ts";
+import type { PhysicalMemory } from "./physical_memory.ts";
 import { coreFromBytes } from "./snapshot_fixture.ts";
 
 /** A PT_LOAD segment for {@linkcode makeCore}. */
@@ -77,7 +78,7 @@ const SMALL = makeCore([
   { paddr: 0x1_0000_0000, bytes: filled(0x2000, 3) },
 ], NOTES);
 
-function read(core: ReturnType<typeof coreFromBytes>, gpa: number, n: number) {
+function read(core: PhysicalMemory, gpa: number, n: number) {
   const into = new Uint8Array(n);
   core.read(gpa, into);
   return [...into];
@@ -198,9 +199,9 @@ const BAD: readonly [string, Uint8Array, RegExp][] = [
     /no program headers/,
   ],
   [
-    "kdump",
-    new TextEncoder().encode("KDUMP   xxxxxxxx"),
-    /compressed kdump/,
+    "diskdump",
+    new TextEncoder().encode("DISKDUMPxxxxxxxx"),
+    /is a diskdump; only/,
   ],
   [
     "virsh save",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { XftraceError } from "../base/errors.ts";
-import { openCore } from "./elf_core.ts";
+import { openCore } from "./dump/open_core.ts";
 import { ELF } from "./elf_core_format.ts";
 import { encodeNotes } from "./elf_core_notes.ts";
 import { spareMemory, unpackedLimit } from "./elf_core_unpack.ts";

@@ -43,6 +43,9 @@ export class FrozenMemory extends ReadOnlyMemory implements PhysicalMemory {
   get ranges(): readonly GpaRange[] {
     return this.#inner.ranges;
   }
+  get ram(): readonly GpaRange[] | undefined {
+    return this.#inner.ram;
+  }
 
   /** How many pages have been read. */
   get pageCount(): number {

@@ -36,6 +36,12 @@ export interface PhysicalMemory extends Disposable {
   readonly intact?: boolean;
   /** The GPA ranges that are RAM, ascending, not overlapping. */
   readonly ranges: readonly GpaRange[];
+  /**
+   * The GPA ranges that were RAM of the guest, in the same order, when this
+   * source lacks some of them: pages that were left out of a dump. What searches
+   * memory has not seen those.
+   */
+  readonly ram?: readonly GpaRange[] | undefined;
 
   /**
    * The parts of {@linkcode ranges} that hold data; everything else reads as

@@ -4,13 +4,18 @@
  * @module
  */
 import { CoreMemory } from "./elf_core.ts";
-import { bytesSource } from "./elf_core_source.ts";
+import { bytesSource, openSource } from "./elf_core_source.ts";
 import { layoutSnapshot, type SnapshotContent } from "./snapshot_layout.ts";
 import { snapshotChunks } from "./snapshot_writer.ts";
 
 /** A core whose bytes are already in memory; `path` is for messages. */
 export function coreFromBytes(path: string, bytes: Uint8Array): CoreMemory {
   return new CoreMemory(path, bytesSource(bytes));
+}
+
+/** The ELF core in a file. */
+export function elfCoreAt(path: string): CoreMemory {
+  return new CoreMemory(path, openSource(path));
 }
 
 /**

@@ -4,12 +4,15 @@ import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { XftraceError } from "../base/errors.ts";
 import { BufferMemory } from "./buffer_memory_fixture.ts";
-import { openCore } from "./elf_core.ts";
 import { FrozenMemory } from "./frozen_memory.ts";
 import type { GpaRange, PhysicalMemory } from "./physical_memory.ts";
 import { layoutSnapshot } from "./snapshot_layout.ts";
 import type { SnapshotManifest } from "./snapshot_manifest.ts";
-import { coreFromBytes, encodeSnapshot } from "./snapshot_fixture.ts";
+import {
+  coreFromBytes,
+  elfCoreAt,
+  encodeSnapshot,
+} from "./snapshot_fixture.ts";
 import { writeSnapshot } from "./snapshot_writer.ts";
 
 const INFO = "OSRELEASE=6.1.0-test\nKERNELOFFSET=1000000\n";
@@ -240,7 +243,7 @@ Deno.test("files are compressed according to their names, and are complete or ab
       assert.equal(last, summary.coreBytes);
       assert.equal(statSync(path).mode & 0o777, 0o600);
       assert.equal(statSync(path).size, summary.fileBytes);
-      using core = openCore(path);
+      using core = elfCoreAt(path);
       const page = new Uint8Array(4096);
       core.read(0x20000, page);
       assert.deepEqual(page, memory.view(0x20000, 4096));
@@ -267,7 +270,7 @@ Deno.test("files are compressed according to their names, and are complete or ab
       /the guest ended/,
     );
     assert.ok(existsSync(`${folder}/a.core`));
-    using kept = openCore(`${folder}/a.core`);
+    using kept = elfCoreAt(`${folder}/a.core`);
     assert.equal(kept.vmcoreinfo, INFO);
     assert.deepEqual(
       [...Deno.readDirSync(folder)].map((entry) => entry.name).sort(),

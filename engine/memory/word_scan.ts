@@ -5,6 +5,7 @@
  */
 import type { Budget } from "../base/budget.ts";
 import { MemoryError } from "../base/errors.ts";
+import { totalBytes } from "./elf_core_ranges.ts";
 import { type GvaRange, rangeAt } from "./gva_ranges.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
@@ -24,7 +25,7 @@ export interface WordScan {
   readonly more: boolean;
   /** How many bytes were read. */
   readonly bytes: number;
-  /** How many bytes could not be read. */
+  /** How many bytes could not be read, or are not in this recording. */
   readonly unread: number;
 }
 
@@ -56,7 +57,10 @@ export function scanWords(
   const hits: WordHit[] = [];
   let more = false;
   let bytes = 0;
-  let unread = 0;
+  // What was left out of a dump may hold such words as well.
+  let unread = memory.ram === undefined
+    ? 0
+    : totalBytes(memory.ram) - totalBytes(memory.ranges);
   if (windows.length === 0) return { hits, more, bytes, unread };
   const copy = new Uint8Array(CHUNK);
   const each = (gpa: number, low: number, high: number) => {

@@ -45,7 +45,7 @@ export type ResolvedTarget =
     /** Layouts to try, the likeliest first; `backing` is always 0. */
     readonly layouts: readonly RamLayout[];
   }
-  /** An ELF core or a snapshot. */
+  /** A dump of memory or a snapshot. */
   | {
     readonly kind: "core";
     readonly target: string;

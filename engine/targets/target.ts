@@ -15,7 +15,7 @@ export type TargetSpec =
   | { readonly kind: "pid"; readonly pid: number }
   /** A memory file, either of a running VM or left over. */
   | { readonly kind: "file"; readonly path: string }
-  /** An ELF core or a snapshot. */
+  /** A dump of memory or a snapshot. */
   | { readonly kind: "core"; readonly path: string }
   /** A trace.dat: events without the guest's memory. */
   | { readonly kind: "dat"; readonly path: string };

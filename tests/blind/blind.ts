@@ -5,7 +5,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { openCore } from "../../engine/memory/elf_core.ts";
+import { openCore } from "../../engine/memory/dump/open_core.ts";
 import { type Hook, HOOKS } from "./hooks.ts";
 import { recordingOf } from "./recording.ts";
 import { Searcher } from "./search.ts";

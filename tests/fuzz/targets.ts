@@ -7,6 +7,7 @@ import type { Target } from "./target.ts";
 import { btf } from "./targets/btf.ts";
 import { collectorProtocol, collectorState } from "./targets/collector.ts";
 import { controlPage, mailbox } from "./targets/control_page.ts";
+import { flattenedKdump, kdump, lime, rawLayout } from "./targets/dumps.ts";
 import { elfCore } from "./targets/elf_core.ts";
 import { instructions, moduleFile, vmlinux } from "./targets/elf_files.ts";
 import { guestEvents } from "./targets/guest_events.ts";
@@ -45,6 +46,10 @@ export const TARGETS: readonly Target[] = [
   pageTables,
   elfCore,
   zstd,
+  kdump,
+  flattenedKdump,
+  lime,
+  rawLayout,
   manifest,
   registers,
   instructions,

@@ -3,7 +3,7 @@
  * fuzz:blind` searches for as long as one likes.
  */
 import assert from "node:assert/strict";
-import { openCore } from "../../engine/memory/elf_core.ts";
+import { openCore } from "../../engine/memory/dump/open_core.ts";
 import { HOOKS } from "../blind/hooks.ts";
 import { recordingOf } from "../blind/recording.ts";
 import { summaryText, wordsText } from "../blind/report.ts";

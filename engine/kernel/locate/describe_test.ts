@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { patch, RECORDED, recordedGuest } from "./recorded_guest_fixture.ts";
 import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
+import { bytesSource } from "../../memory/elf_core_source.ts";
+import { makeKdump, PAGE } from "../../memory/kdump/kdump_fixture.ts";
+import { KdumpMemory } from "../../memory/kdump/kdump_memory.ts";
 import { describeKernel } from "./describe.ts";
 import { parseVmcoreinfo } from "./vmcoreinfo.ts";
 
@@ -167,3 +170,26 @@ for (const kernel of RECORDED) {
     assert.match(opened.origin?.changed() ?? "", /another kernel has appeared/);
   });
 }
+
+Deno.test("a dump that lacks the kernel says how much of the memory it holds", () => {
+  const { bytes } = makeKdump({
+    frames: 512,
+    pages: new Map([[1, new Uint8Array(PAGE).fill(7)]]),
+    leftOut: Array.from({ length: 255 }, (_, i) => i + 2),
+    vmcoreinfo: [
+      "OSRELEASE=6.1.0-fixture",
+      "SYMBOL(swapper_pg_dir)=ffffffff82a10000",
+      "SYMBOL(_stext)=ffffffff81000000",
+      "NUMBER(phys_base)=0",
+      "NUMBER(pgtable_l5_enabled)=0",
+      "KERNELOFFSET=1000000",
+      "",
+    ].join("\n"),
+  });
+  using memory = new KdumpMemory("x", bytesSource(bytes));
+  const { vmcoreinfo = "" } = memory;
+  assert.throws(
+    () => describeKernel(memory, { vmcoreinfo }),
+    /core:x holds 0\.0 MiB of the guest's 1\.0 MiB of memory, and its kernel/,
+  );
+});

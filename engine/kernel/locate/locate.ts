@@ -9,6 +9,7 @@ import { architectures, readableArchs } from "../../arch/all.ts";
 import type { Arch } from "../../arch/arch.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import { AddressSpace } from "../../memory/address_space.ts";
+import { totalBytes } from "../../memory/elf_core_ranges.ts";
 import type { PhysicalMemory } from "../../memory/physical_memory.ts";
 import { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Symbols } from "../symbols/symbols.ts";
@@ -64,6 +65,16 @@ export function locateKernels(
     images = findKallsyms(memory);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
+    const { ram, ranges } = memory;
+    // A dump that breaks off, or from which too much was left out.
+    if (ram !== undefined && notes.length > 0) {
+      throw new KernelError(
+        `${memory.name} holds ${mib(totalBytes(ranges))} of the guest's ${
+          mib(totalBytes(ram))
+        } of memory, and its kernel is not in them; dump it again as a whole`,
+        { cause: error },
+      );
+    }
     throw new KernelError(
       `no running Linux kernel was found in ${memory.name}: neither a vmcoreinfo note nor a kernel symbol table; the guest may still be in its firmware or boot loader (try again when it has booted), or this is not the memory of a Linux guest that can be read (${readableArchs()})`,
       { cause: error },
@@ -192,4 +203,8 @@ export function imageOf({ space, note }: Located): FoundImage {
           .join(", ")
       }): all but one are forged, and which cannot be told`,
   );
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { openCore } from "../../memory/elf_core.ts";
+import { openCore } from "../../memory/dump/open_core.ts";
 import { BufferMemory } from "../../memory/buffer_memory_fixture.ts";
 import type { Kernel } from "../core/kernel.ts";
 import { describeKernel, type DescribeOptions } from "./describe.ts";

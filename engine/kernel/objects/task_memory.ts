@@ -9,6 +9,7 @@
 import { allocateWords, wholeSize } from "../../base/allocate.ts";
 import { KernelError } from "../../base/errors.ts";
 import { hex } from "../../base/hex.ts";
+import { totalBytes } from "../../memory/elf_core_ranges.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
 import { readable, readPresent } from "../core/present.ts";
@@ -92,7 +93,15 @@ export function memoryTasks(
     if (owner !== undefined) owners.push(owner);
     if (idle.has(gva)) continue;
     if (listed.has(gva)) found.push(gva);
-    else if (readable(() => alive(gva)) === true) found.push(gva);
+    else {
+      const lives = readable(() => alive(gva));
+      if (lives === true) found.push(gva);
+      else if (lives === undefined && kernel.memory.ram !== undefined) {
+        throw new KernelError(
+          `the memory of a task at ${hex(gva)} was left out of this recording`,
+        );
+      }
+    }
   }
   return { tasks: found, ownerless: areas?.ownerless(owners) ?? [] };
 }
@@ -180,8 +189,9 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const u64 = (gva: bigint) => space.u64(gva);
   const cacheAt = types.tryOffset("slab", "slab_cache");
   const struct = types.struct("page").size;
-  const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
-  if (ram > MOST_RAM) return undefined;
+  // With what a dump lacks: tasks in it are unjudged, not absent.
+  const ranges = kernel.memory.ram ?? kernel.memory.ranges;
+  if (totalBytes(ranges) > MOST_RAM) return undefined;
   // Older kernels have the cache in struct page.
   const older = cacheAt === undefined &&
     types.tryOffset("page", "slab_cache") !== undefined;
@@ -216,7 +226,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
     "struct page",
   );
   const bytes = new Uint8Array(words.buffer);
-  for (const { start, end } of kernel.memory.ranges) {
+  for (const { start, end } of ranges) {
     const last = Math.floor(end / pageSize);
     for (
       let first = Math.ceil(start / pageSize);

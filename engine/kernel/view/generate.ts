@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { openCore } from "../../memory/elf_core.ts";
+import { openCore } from "../../memory/dump/open_core.ts";
 import type { Types } from "../btf/types.ts";
 import { describeKernel } from "../locate/describe.ts";
 import { declarePerCpu, declareStructs } from "./declare_structs.ts";

@@ -12,6 +12,7 @@ import { QEMU_10 } from "../../../engine/arch/x86_64/registers_fixture.ts";
 import { parseVmcoreinfo } from "../../../engine/kernel/locate/vmcoreinfo.ts";
 import { BufferMemory } from "../../../engine/memory/buffer_memory_fixture.ts";
 import { CoreMemory } from "../../../engine/memory/elf_core.ts";
+import type { RecordedMemory } from "../../../engine/memory/dump/recorded_memory.ts";
 import { bytesSource } from "../../../engine/memory/elf_core_source.ts";
 import { encodeSnapshot } from "../../../engine/memory/snapshot_fixture.ts";
 import { allOf } from "../all_of.ts";
@@ -94,7 +95,7 @@ function fieldsOf(bytes: Uint8Array<ArrayBuffer>): Field[] {
 }
 
 /** Reads all of a core that is asked for anywhere. */
-export function readCore(core: CoreMemory): void {
+export function readCore(core: RecordedMemory): void {
   const { registers } = archNamed();
   const word = new Uint8Array(64);
   allOf([

@@ -4,7 +4,7 @@
  * @module
  */
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { openCore } from "../../../engine/memory/elf_core.ts";
+import { openCore } from "../../../engine/memory/dump/open_core.ts";
 import { type Field, mutateFields, numbers, spliced } from "../fields.ts";
 import type { Target } from "../target.ts";
 import { readCore, snapshot } from "./elf_core.ts";
