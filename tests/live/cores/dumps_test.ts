@@ -26,6 +26,10 @@ import {
 /** Whether dumps can be converted. */
 const CONVERTS = spawnSync("makedumpfile", ["-v"]).error === undefined;
 
+if (!CONVERTS && Deno.env.has("CI")) {
+  throw new Error("makedumpfile is needed: apt-get install makedumpfile");
+}
+
 /** The kinds of dumps that makedumpfile makes. */
 const CONVERSIONS = ["-c -d 0", "-c -d 1", "-l -d 1", "-d 0", "-E -F -d 1"];
 /**
