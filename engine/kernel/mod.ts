@@ -28,3 +28,12 @@ export type { SymbolAt, Symbols } from "./symbols/symbols.ts";
 export { GuestKernel } from "./view/guest_kernel.ts";
 export type * from "./view/object_types.ts";
 export type { Mount, TaskFile } from "./view/subsystems.ts";
+export {
+  kernelReport,
+  type KernelReportOptions,
+  kernelReportText,
+} from "../run/kernel_report.ts";
+export {
+  type KernelReport,
+  kernelReportSchema,
+} from "../run/kernel_report_schema.ts";

@@ -70,8 +70,12 @@ export function tracerFlags(instance: KernelObject): KernelObject | undefined {
  */
 export function tracerOptions(instance: KernelObject): TraceOption[] {
   const flags = tracerFlags(instance);
-  if (flags === undefined) return [];
-  const { kernel } = instance;
+  return flags === undefined ? [] : tracerFlagOptions(flags);
+}
+
+/** The options in a `struct tracer_flags`. */
+export function tracerFlagOptions(flags: KernelObject): TraceOption[] {
+  const { kernel } = flags;
   const value = flags.u64("val");
   const size = BigInt(kernel.types.struct("tracer_opt").size);
   const found: TraceOption[] = [];

@@ -321,7 +321,7 @@ function readFlag(kernel: Kernel, symbol: string): boolean {
  * CONFIG_HZ, which is not in any variable: `clocksource_jiffies.mult` is
  * TICK_NSEC shifted by its `shift` (kernel/time/jiffies.c).
  */
-function ticksPerSecond(kernel: Kernel): { hz?: number } {
+export function ticksPerSecond(kernel: Kernel): { hz?: number } {
   const gva = kernel.symbols.tryAddress("clocksource_jiffies");
   if (gva === undefined) return {};
   const clock = kernel.object("clocksource", gva);

@@ -20,6 +20,7 @@ import {
 } from "../../../ftrace/ring/meta.ts";
 import type { TraceArray } from "../../../ftrace/ring/trace_array.ts";
 import { optionNames } from "../../../ftrace/ring/trace_options.ts";
+import { tracerTypes } from "../../../ftrace/ring/tracers.ts";
 import { entryFlags } from "./entry_flags.ts";
 import { hasMigrateColumn } from "./flag_legend.ts";
 import { SILENT_OPTIONS, TRACE_FLAGS } from "../options.ts";
@@ -184,24 +185,8 @@ function clock(instance: TraceArray): string {
   );
 }
 
-/** More tracers than any kernel has. */
-const MOST_TRACERS = 64;
-
 function tracers(kernel: Kernel): string {
-  const at = kernel.symbols.tryAddress("trace_types");
-  if (at === undefined) {
-    throw new KernelError(
-      "this kernel keeps its tracers where xftrace does not know: it has no " +
-        "symbol trace_types",
-    );
-  }
-  const names: string[] = [];
-  let gva = kernel.space.u64(at);
-  while (gva !== 0n && names.length < MOST_TRACERS) {
-    const tracer = kernel.object("tracer", gva);
-    names.push(tracer.stringAt("name", 64) ?? "");
-    gva = tracer.u64("next");
-  }
+  const names = tracerTypes(kernel).map(({ name }) => name);
   const unknown = names.filter((name) => !KNOWN_TRACERS.has(name));
   if (unknown.length === 0) return `${names.length} tracers`;
   throw new KernelError(
