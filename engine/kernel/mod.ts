@@ -33,7 +33,12 @@ export {
   type KernelReportOptions,
   kernelReportText,
 } from "../run/kernel_report.ts";
-export {
-  type KernelReport,
-  kernelReportSchema,
-} from "../run/kernel_report_schema.ts";
+export { kernelReportSchema } from "../run/kernel_report_schema.ts";
+export type {
+  KernelReport,
+  ReportedEvent,
+  ReportedMember,
+  ReportedOption,
+  ReportedSize,
+  ReportedValue,
+} from "../run/kernel_report_type.ts";

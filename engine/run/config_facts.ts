@@ -16,7 +16,7 @@ export interface ConfigFact {
 /** Symbols that a kernel has if, and only if, it was built with an option. */
 const BY_SYMBOL: readonly (readonly [config: string, symbol: string])[] = [
   ["BPF_JIT", "bpf_jit_enable"],
-  ["BPF_SYSCALL", "__sys_bpf"],
+  ["BPF_SYSCALL", "bpf_prog_new_fd"],
   ["CFI_CLANG", "report_cfi_failure"],
   ["DYNAMIC_FTRACE", "ftrace_pages_start"],
   ["EVENT_TRACING", "ftrace_events"],

@@ -5,9 +5,13 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { GuestGoneError, XftraceError } from "../base/errors.ts";
+import { GuestGoneError, MemoryError, XftraceError } from "../base/errors.ts";
 import { shownJson } from "../base/shown.ts";
 import { VERSION } from "../base/version.ts";
+import { checks } from "../detect/checks.ts";
+import { CheckContext } from "../detect/core/context.ts";
+import { readOnce } from "../detect/core/runner.ts";
+import { steady } from "../kernel/core/lists.ts";
 import { limitDepth, stopCpu, switchRecording } from "../control/switches.ts";
 import { PlannedMemory } from "../control/words.ts";
 import { listEvents } from "../ftrace/events/event_list.ts";
@@ -35,13 +39,13 @@ import { rawReason } from "../output/text/unfollowed.ts";
 import type { Session } from "../session.ts";
 import { configFacts } from "./config_facts.ts";
 import { collectInfo } from "./guest_info.ts";
-import type { KernelReport } from "./kernel_report_schema.ts";
+import type { KernelReport } from "./kernel_report_type.ts";
 import { readFacts } from "./read_facts.ts";
 import {
   askedFacts,
   bannerText,
   cut,
-  ReportText,
+  PublicText,
   valuesOf,
   vmcoreinfoLines,
 } from "./report_text.ts";
@@ -55,6 +59,8 @@ const MOST_EVENTS = 1 << 14;
 export interface KernelReportOptions {
   /** Steps of attaching, and how long each took in ms. */
   readonly steps?: readonly { readonly step: string; readonly ms: number }[];
+  /** Whether to run the checks as well, once, to note what they look for. */
+  readonly checks?: boolean;
 }
 
 /**
@@ -80,9 +86,9 @@ export function kernelReport(
   options: KernelReportOptions = {},
 ): KernelReport {
   const { kernel: plain, target } = session;
-  const text = new ReportText(plain, target);
+  const text = new PublicText(plain, target);
   const asked = new AskedNames();
-  const outputs: KernelReport["outputs"] = [];
+  const outputs: KernelReport["outputs"][number][] = [];
   /** Notes why something is refused. */
   const attempt = <T>(output: string, read: () => T): T | undefined => {
     plain.space.budget.renew();
@@ -94,7 +100,11 @@ export function kernelReport(
       if (!(error instanceof XftraceError) || error instanceof GuestGoneError) {
         throw error;
       }
-      outputs.push({ output, refused: text.sentence(error.message) });
+      // What a recording lacks says nothing about the kernel.
+      const refused = error instanceof MemoryError && !plain.memory.live
+        ? "this recording lacks memory that it needs"
+        : text.sentence(error.message);
+      outputs.push({ output, refused });
       return undefined;
     }
   };
@@ -138,6 +148,9 @@ export function kernelReport(
     })),
     outputs,
     ftrace,
+    checks: options.checks === true
+      ? attempt("check", () => checkFacts(kernel, text)) ?? []
+      : null,
     complete: !asked.leftOut,
     asked: askedFacts(plain, asked, text),
   };
@@ -177,26 +190,40 @@ function useAll(
   });
 }
 
+/** Has each check read the kernel once; what it found is not kept. */
+function checkFacts(
+  kernel: Kernel,
+  text: PublicText,
+): NonNullable<KernelReport["checks"]> {
+  const context = steady(() => new CheckContext(kernel, {}, undefined));
+  return checks
+    .filter(({ arch }) => arch === undefined || arch === kernel.arch.name)
+    .map((check) => {
+      kernel.space.budget.renew();
+      const { judged, notRun, unjudged } = readOnce(kernel, check, context);
+      return {
+        id: check.id,
+        judged,
+        unjudged: unjudged.length,
+        notRun: notRun === undefined ? null : text.sentence(notRun),
+      };
+    });
+}
+
 function ftraceFacts(
   kernel: Kernel,
   open: OpenInstance | undefined,
   attempt: Attempt,
-  text: ReportText,
+  text: PublicText,
 ): KernelReport["ftrace"] {
   const { types } = kernel;
   const names = open === undefined
     ? []
     : attempt("options", () => instanceOptions(open.instance.object)) ?? [];
-  const bits = names.map(({ name }) =>
-    `TRACE_ITER_${name.toUpperCase().replaceAll("-", "_")}_BIT`
-  );
   return {
     tracer: attempt("tracer", () => cut(open?.instance.tracer ?? "")) ?? null,
     options: names.map(optionOf),
-    optionBits: [...OTHER_BITS, ...bits].flatMap((name) => {
-      const value = types.tryEnumerator(name);
-      return value === undefined ? [] : [{ name: cut(name), value }];
-    }),
+    optionBits: valuesOf(types.tryEnum("trace_iterator_bits")),
     tracers: (attempt("tracers", () => tracerTypes(kernel)) ?? []).map((
       { name, options },
     ) => ({ name: cut(name), options: options.map(optionOf) })),
@@ -213,21 +240,13 @@ function ftraceFacts(
   };
 }
 
-/** Options whose names and enumerators differ by more than their case. */
-const OTHER_BITS: readonly string[] = [
-  "TRACE_ITER_PRINT_PARENT_BIT",
-  "TRACE_ITER_PRINTK_BIT",
-  "TRACE_ITER_FUNCTION_BIT",
-  "TRACE_ITER_SYM_ADDR_BIT",
-];
-
 function optionOf({ name, mask }: TraceOption) {
   return { name: cut(name), mask: `0x${mask.toString(16)}` };
 }
 
 function eventFacts(
   { events, instance, layout }: OpenInstance,
-  text: ReportText,
+  text: PublicText,
 ): KernelReport["ftrace"]["events"] {
   const meta = traceMeta(instance, events, layout);
   return events.all().slice(0, MOST_EVENTS).map(({ id, system, name }) => {
@@ -263,10 +282,10 @@ function syscallOf(format: EventFormat | undefined) {
   };
 }
 
-/** The same for each boot of a kernel: see kernel_report_schema.ts. */
+/** The same for each boot of a kernel: see kernel_report_type.ts. */
 function symbolsDigest(
   { symbols }: Kernel,
-  { start }: ReportText,
+  { start }: PublicText,
 ): string | undefined {
   if (!(symbols instanceof SymbolTable) || start === undefined) {
     return undefined;
@@ -284,7 +303,7 @@ function symbolsDigest(
 function locateFacts(
   { facts, origin }: Kernel,
   { steps }: KernelReportOptions,
-  text: ReportText,
+  text: PublicText,
 ): KernelReport["locate"] {
   return {
     locatedBy: cut(facts.locatedBy),

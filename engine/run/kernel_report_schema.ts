@@ -1,47 +1,50 @@
 /**
- * The file that `xftrace kernel-report` writes: its members, and what each is.
+ * A zod schema of the file that `xftrace kernel-report` writes.
  *
  * @module
  */
 import * as z from "zod";
+import type { KernelReport } from "./kernel_report_type.ts";
 
-const NAMED = z.string();
-/** `true` or a number as the kernel shows it; how that was seen. */
-const CONFIG = z.object({
-  name: NAMED,
-  value: z.union([z.boolean(), z.number()]),
-  by: z.string(),
-});
-const OPTION = z.object({ name: NAMED, mask: z.string() });
-const FIELD = z.object({
-  name: NAMED,
-  type: z.string(),
-  offset: z.number(),
-  size: z.number(),
-  signed: z.boolean(),
-});
-const EVENT = z.object({
-  system: NAMED,
-  name: NAMED,
+const list = <T extends z.ZodType>(item: T) => z.array(item).readonly();
+const option = z.object({ name: z.string(), mask: z.string() });
+const value = z.object({ name: z.string(), value: z.number().nullable() });
+const size = z.object({ name: z.string(), size: z.number().nullable() });
+
+const event = z.object({
+  system: z.string(),
+  name: z.string(),
   id: z.number(),
-  fields: z.array(FIELD),
+  fields: list(z.object({
+    name: z.string(),
+    type: z.string(),
+    offset: z.number(),
+    size: z.number(),
+    signed: z.boolean(),
+  })),
   printFmt: z.string(),
-  /** Of a system call: its name, and its arguments as `type name`. */
-  syscall: z.object({ name: NAMED, args: z.array(z.string()) }).optional(),
-  /** Why its entries are shown as raw fields; null: they are not. */
+  syscall: z.object({ name: z.string(), args: list(z.string()) })
+    .exactOptional(),
   raw: z.string().nullable(),
 });
-const MEMBER = z.object({
-  name: NAMED,
-  /** In bytes from the start of the struct; null: it has no such member. */
-  offset: z.number().nullable(),
-  size: z.number().nullable(),
-  type: z.string().nullable(),
-  /** Of a bit-field: its first bit, and its width. */
-  bits: z.tuple([z.number(), z.number()]).optional(),
+
+const asked = z.object({
+  symbols: list(z.object({ name: z.string(), at: list(z.string()) })),
+  structs: list(size),
+  members: list(z.object({
+    name: z.string(),
+    offset: z.number().nullable(),
+    size: z.number().nullable(),
+    type: z.string().nullable(),
+    bits: z.tuple([z.number(), z.number()]).readonly().exactOptional(),
+  })),
+  enums: list(z.object({ name: z.string(), values: list(value).nullable() })),
+  enumerators: list(value),
+  variables: list(size),
+  functions: list(
+    z.object({ name: z.string(), prototype: z.string().nullable() }),
+  ),
 });
-const VALUE = z.object({ name: NAMED, value: z.number().nullable() });
-const SIZE = z.object({ name: NAMED, size: z.number().nullable() });
 
 /**
  * The file that `xftrace kernel-report` writes, as a zod schema.
@@ -56,97 +59,68 @@ const SIZE = z.object({ name: NAMED, size: z.number().nullable() });
  * console.log(kernelReportSchema.safeParse(report).success); // true
  * ```
  */
-export const kernelReportSchema = z.object({
+export const kernelReportSchema: z.ZodType<KernelReport> = z.object({
   format: z.literal("xftrace kernel report"),
-  /** Counts up when a member changes its meaning. */
   version: z.literal(1),
-  /** The version of xftrace that wrote it. */
   xftrace: z.string(),
   kernel: z.object({
     release: z.string(),
-    /** `linux_banner`, without who built it and where. */
     banner: z.string(),
     arch: z.string(),
     buildId: z.string().nullable(),
     pageSize: z.number(),
     pagingLevels: z.number(),
-    /** Types, or null where the BTF cannot be read. */
     btf: z.object({
       types: z.number(),
       bytes: z.number(),
       sha256: z.string(),
     }).nullable(),
-    /** The SHA-256 of all lines `OFFSET TYPE NAME`, from `_text`, in order. */
-    symbols: z.object({
-      count: z.number(),
-      sha256: z.string().nullable(),
-    }),
+    symbols: z.object({ count: z.number(), sha256: z.string().nullable() }),
     modules: z.number(),
   }),
-  /** What of the kernel's configuration shows. */
-  config: z.array(CONFIG),
+  config: list(z.object({
+    name: z.string(),
+    value: z.union([z.boolean(), z.number()]),
+    by: z.string(),
+  })),
   locate: z.object({
     locatedBy: z.string(),
     describedBy: z.string(),
-    /** Steps of attaching; none where they were not measured. */
-    steps: z.array(z.object({ step: z.string(), ms: z.number() })),
-    candidates: z.array(z.object({
+    steps: list(z.object({ step: z.string(), ms: z.number() })),
+    candidates: list(z.object({
       release: z.string().nullable(),
       copies: z.number(),
       taken: z.boolean(),
       why: z.string(),
     })),
-    /** Lines of vmcoreinfo that hold no address; null: it has none. */
-    vmcoreinfo: z.array(z.string()).nullable(),
+    vmcoreinfo: list(z.string()).nullable(),
   }),
-  /** As `doctor` tells it. */
-  selfTest: z.array(z.object({
+  selfTest: list(z.object({
     part: z.string(),
     known: z.boolean(),
     found: z.string(),
   })),
-  /** What the kernel allows, and why not. */
-  outputs: z.array(z.object({
+  outputs: list(z.object({
     output: z.string(),
     refused: z.string().nullable(),
   })),
   ftrace: z.object({
     tracer: z.string().nullable(),
-    /** Options by the kernel's names, in the order of their bits. */
-    options: z.array(OPTION),
-    /** Enumerators `TRACE_ITER_*_BIT` by their names. */
-    optionBits: z.array(VALUE),
-    tracers: z.array(z.object({ name: NAMED, options: z.array(OPTION) })),
-    /** `enum trace_flag_type`. */
-    entryFlags: z.array(VALUE),
-    /** `enum trace_type`. */
-    entryTypes: z.array(VALUE),
-    clocks: z.array(z.object({ name: NAMED, inNs: z.boolean() })),
-    events: z.array(EVENT),
-    /** What of the events could not be read; null: nothing. */
+    options: list(option),
+    optionBits: list(value),
+    tracers: list(z.object({ name: z.string(), options: list(option) })),
+    entryFlags: list(value),
+    entryTypes: list(value),
+    clocks: list(z.object({ name: z.string(), inNs: z.boolean() })),
+    events: list(event),
     leftOut: z.string().nullable(),
   }),
-  /** Whether it is complete: no more was asked for than is noted. */
+  checks: list(z.object({
+    id: z.string(),
+    judged: z.number(),
+    unjudged: z.number(),
+    notRun: z.string().nullable(),
+  })).nullable(),
   complete: z.boolean(),
-  /** All that xftrace has looked for, in the order of the names. */
-  asked: z.object({
-    /** Where each symbol is; none: there is no such symbol. */
-    symbols: z.array(z.object({ name: NAMED, at: z.array(z.string()) })),
-    structs: z.array(SIZE),
-    members: z.array(MEMBER),
-    enums: z.array(z.object({
-      name: NAMED,
-      values: z.array(VALUE).nullable(),
-    })),
-    enumerators: z.array(VALUE),
-    variables: z.array(SIZE),
-    /** Prototypes as C declares them. */
-    functions: z.array(z.object({
-      name: NAMED,
-      prototype: z.string().nullable(),
-    })),
-  }),
+  asked,
 });
-
-/** All facts of a kernel that xftrace depends on. */
-export type KernelReport = z.infer<typeof kernelReportSchema>;

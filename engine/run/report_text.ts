@@ -8,12 +8,14 @@ import type { Kernel } from "../kernel/core/kernel.ts";
 import type { AskedNames } from "../kernel/core/asked.ts";
 import type { Member } from "../kernel/btf/struct_layout.ts";
 import { prototypeText } from "../kernel/functions/find_functions.ts";
-import type { KernelReport } from "./kernel_report_schema.ts";
+import type { KernelReport } from "./kernel_report_type.ts";
 
 /** The longest text of a guest's, but for a print_fmt. */
 const MOST_TEXT = 1000;
 /** The most places of one name. */
 const MOST_PLACES = 16;
+/** More enumerators than an enum of Ftrace's has. */
+const MOST_VALUES = 1000;
 /** Below this, a symbol's value is no address: per-CPU offsets, sizes. */
 const LEAST_ADDRESS = 1n << 31n;
 /** Numbers in sentences from this size on may be addresses. */
@@ -25,7 +27,7 @@ export function cut(text: string, limit = MOST_TEXT): string {
 }
 
 /** Writes places and sentences about one kernel. */
-export class ReportText {
+export class PublicText {
   readonly #text: bigint | undefined;
   readonly #end: bigint | undefined;
   readonly #symbols: Kernel["symbols"];
@@ -117,7 +119,7 @@ function memberOf(name: string, member: Member | undefined) {
 export function valuesOf(
   values: ReadonlyMap<string, number> | undefined,
 ): { name: string; value: number }[] {
-  return [...values ?? []].slice(0, 4096)
+  return [...values ?? []].slice(0, MOST_VALUES)
     .map(([name, value]) => ({ name: cut(name), value }));
 }
 
@@ -125,7 +127,7 @@ export function valuesOf(
 export function askedFacts(
   kernel: Kernel,
   asked: AskedNames,
-  text: ReportText,
+  text: PublicText,
 ): KernelReport["asked"] {
   return {
     symbols: byName(

@@ -41,6 +41,10 @@ export function registerKernelReport(program: Command): void {
       "-o, --output <file>",
       "write to this file instead of standard output",
     )
+    .option(
+      "--checks",
+      "also note what the checks look for (takes some seconds more)",
+    )
     .addHelpText(
       "after",
       `
@@ -55,7 +59,11 @@ Examples:
       const report = await whileThere(
         guest.session,
         "read",
-        () => kernelReport(guest.session, { steps }),
+        () =>
+          kernelReport(guest.session, {
+            steps,
+            checks: options.checks === true,
+          }),
       );
       const text = kernelReportText(report);
       if (options.output === undefined) return out(text);

@@ -16,6 +16,7 @@ import {
   NEWEST,
   SLOW,
   TRACEFS,
+  xftrace,
 } from "../support_fixture.ts";
 
 const WORK = "ls -lR /proc/self > /dev/null 2>&1; sleep 0.2";
@@ -102,7 +103,8 @@ for (const kernel of LONG ? [NEWEST] : KERNELS) {
             ["Functions", ["functions", "vfs_*", ...target]],
             ["Snapshot", ["snapshot", "-o", `${folder}/a.core.zst`, ...target]],
           ]);
-          await assertDocumented(runs);
+          const report = await xftrace(["kernel-report", ...target]);
+          await assertDocumented([...runs, ["KernelReport", report]]);
           // Fails only if the output differs from the types.
           const [[, info]] = runs;
           await assert.rejects(
