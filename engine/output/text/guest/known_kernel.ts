@@ -14,6 +14,7 @@ import type { Kernel } from "../../../kernel/core/kernel.ts";
 import type { TraceEvents } from "../../../ftrace/events/events.ts";
 import { SavedCmdlines } from "../../../ftrace/events/saved_cmdlines.ts";
 import { readGraphRoots } from "../../../ftrace/graph/graph_roots.ts";
+import { checkEntryFormats } from "../../../ftrace/ring/entry_formats.ts";
 import {
   type TraceLayout,
   unknownEntryTypes,
@@ -84,7 +85,7 @@ export function selfTest(of: SelfTestOf): SelfTest[] {
   const parts: readonly (readonly [string, () => string])[] = [
     ["options", () => options(instance)],
     ["flags", () => flags(kernel)],
-    ["entries", () => entries(kernel)],
+    ["entries", () => entries(of)],
     ["sub-buffers", () => subBuffers(instance, layout)],
     ["snapshots", () => snapshots(instance)],
     ["clock", () => clock(instance)],
@@ -143,9 +144,11 @@ function flags(kernel: Kernel): string {
   return `${found.filter((bit) => bit !== 0).length} flags of entries`;
 }
 
-function entries(kernel: Kernel): string {
-  const unknown = unknownEntryTypes(kernel.types);
-  if (unknown.length === 0) return "all kinds of entries";
+function entries({ instance, events, layout }: SelfTestOf): string {
+  const unknown = unknownEntryTypes(instance.kernel.types);
+  if (unknown.length === 0) {
+    return `${checkEntryFormats(events, layout)} kinds of entries`;
+  }
   throw new KernelError(
     `this kernel's tracers write entries that are not known to xftrace: ${
       unknown.join(", ")
