@@ -54,9 +54,12 @@ const TYPES = fixtureTypes({
     },
   },
 }, [
+  ["EVENT_FILE_FL_ENABLED", 1 << 0],
   ["EVENT_FILE_FL_ENABLED_BIT", 0],
+  ["EVENT_FILE_FL_SOFT_DISABLED", 1 << 1],
   ["EVENT_FILE_FL_SOFT_DISABLED_BIT", 1],
   ["TRACE_EVENT_FL_TRACEPOINT", 1 << 4],
+  ["TRACE_EVENT_FL_TRACEPOINT_BIT", 4],
 ]);
 
 const CLOCKS = ["local", "global", "mono"];
@@ -95,6 +98,12 @@ export class EventGuest extends ControlGuest {
     OPTIONS.forEach((name, i) =>
       this.setU64(options + BigInt(i * 8), this.text(name))
     );
+    // The size of new buffers; those that there are have it already.
+    const sizes = this.image(8);
+    this.symbol("trace_buf_size", sizes);
+    this.setU64(sizes, 1408n << 10n);
+    this.symbol("ring_buffer_expanded", sizes + 8n);
+    this.setU64(sizes + 8n, 1n);
     this.top = this.kernel.symbols.address("global_trace");
     this.#addFiles(this.top);
   }

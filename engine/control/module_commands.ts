@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { XftraceError } from "../base/errors.ts";
+import { KernelError, XftraceError } from "../base/errors.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { CONTROL } from "../seal/page/abi.ts";
 import { ControlPage } from "../seal/page/control_page.ts";
@@ -74,7 +74,13 @@ export function moduleChanges(
  * Add the fgraph_ops its own ftrace_ops", each user has its own.
  */
 export function usesSharedFilter({ types }: Kernel): boolean {
-  return types.tryOffset("fgraph_ops", "ops") === undefined;
+  if (types.tryOffset("fgraph_ops", "ops") !== undefined) return false;
+  // Each user's number came in the same series (6.11).
+  if (types.tryOffset("fgraph_ops", "idx") === undefined) return true;
+  throw new KernelError(
+    "this kernel keeps the filters of function graphs where xftrace does not " +
+      "know: struct fgraph_ops has idx, but no ops",
+  );
 }
 
 /**

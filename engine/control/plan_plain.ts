@@ -6,7 +6,7 @@
  */
 import { XftraceError } from "../base/errors.ts";
 import { eventFiles } from "../ftrace/events/events.ts";
-import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { graphDepthAt, readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import type { Kernel } from "../kernel/core/kernel.ts";
 import { ftraceSite } from "../kernel/patching/ftrace_site.ts";
 import { functionIndex } from "../kernel/functions/index.ts";
@@ -186,7 +186,7 @@ export function wordSteps(
 ): PlannedStep[] {
   const steps: PlannedStep[] = [];
   if (depth !== undefined) {
-    const at = kernel.symbols.tryAddress("fgraph_max_depth");
+    const at = graphDepthAt(kernel);
     const before = at === undefined ? 0 : kernel.space.u32(at);
     steps.push({ step: { control: "depth", before, levels: depth } });
   }

@@ -293,8 +293,15 @@ function bufferKib(instance: TraceArray): number | undefined {
     ? object.number("ring_buffer_expanded")
     : undefined;
   const global = kernel.symbols.tryAddress("ring_buffer_expanded");
+  if (flag === undefined && global === undefined) {
+    throw new KernelError(
+      "this kernel keeps where xftrace does not know whether its buffers have " +
+        "their full size: struct trace_array has no ring_buffer_expanded, and " +
+        "there is no such symbol",
+    );
+  }
   const expanded = flag ??
-    (global === undefined ? 1 : kernel.space.bytes(global, 1)[0]);
+    (global === undefined ? 0 : kernel.space.bytes(global, 1)[0]);
   if (expanded === 0) return undefined;
   const buffer = instance.buffer();
   const pages = buffer.cpuBuffers()[0]?.counters().pages ?? 0;
@@ -307,7 +314,9 @@ function bufferKib(instance: TraceArray): number | undefined {
  */
 function defaultKib({ kernel }: TraceArray): number {
   const at = kernel.symbols.tryAddress("trace_buf_size");
-  return at === undefined
-    ? 1408
-    : Math.ceil(Number(kernel.space.u64(at)) / KIB);
+  if (at !== undefined) return Math.ceil(Number(kernel.space.u64(at)) / KIB);
+  throw new KernelError(
+    "this kernel keeps the size of new buffers where xftrace does not know: it " +
+      "has no symbol trace_buf_size",
+  );
 }

@@ -5,7 +5,12 @@
  * @module
  */
 import { KernelError } from "../base/errors.ts";
-import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
+import {
+  eventFiles,
+  flagMask,
+  type TraceEvents,
+} from "../ftrace/events/events.ts";
+import { graphDepthAt } from "../ftrace/graph/graph_roots.ts";
 import { RB_BUFFER_OFF, type TraceArray } from "../ftrace/ring/trace_array.ts";
 import type { WordChange, WordGuard } from "./plan.ts";
 import { type PlannedMemory, planWord } from "./words.ts";
@@ -23,14 +28,12 @@ function bufferGuard(instance: TraceArray, buffer: bigint): WordGuard {
 }
 
 /** An instance's memory may belong to something else once it is removed. */
-function instanceGuard({ object }: TraceArray): WordGuard[] {
-  return object.has("name")
-    ? [{
-      where: "trace_array.name",
-      gva: object.at("name"),
-      value: object.u64("name"),
-    }]
-    : [];
+function instanceGuard({ object }: TraceArray): WordGuard {
+  return {
+    where: "trace_array.name",
+    gva: object.at("name"),
+    value: object.u64("name"),
+  };
 }
 
 /**
@@ -56,17 +59,15 @@ export function switchRecording(
       on ? 0n : bit,
       { mask: bit, guards },
     ),
-    instance.object.has("buffer_disabled")
-      ? planWord(
-        memory,
-        "tracing_on",
-        "trace_array.buffer_disabled",
-        instance.object.at("buffer_disabled"),
-        4,
-        on ? 0n : 1n,
-        { guards: instanceGuard(instance) },
-      )
-      : undefined,
+    planWord(
+      memory,
+      "tracing_on",
+      "trace_array.buffer_disabled",
+      instance.object.at("buffer_disabled"),
+      4,
+      on ? 0n : 1n,
+      { guards: [instanceGuard(instance)] },
+    ),
   ].filter((change) => change !== undefined);
 }
 
@@ -120,7 +121,7 @@ export function limitDepth(
   memory: PlannedMemory,
   depth: number,
 ): WordChange[] {
-  const gva = memory.kernel.symbols.tryAddress("fgraph_max_depth");
+  const gva = graphDepthAt(memory.kernel);
   if (gva === undefined) {
     throw new KernelError(
       "this kernel has no function_graph tracer (no symbol fgraph_max_depth)",
@@ -168,12 +169,7 @@ export function muteEvent(
       `event ${file.system}:${file.name} is not enabled in the guest, so there is nothing to mute: boot it with trace_event=${file.system}:${file.name}`,
     );
   }
-  const position = kernel.types.tryEnumerator(
-    "EVENT_FILE_FL_SOFT_DISABLED_BIT",
-  );
-  const bit = position === undefined
-    ? BigInt(kernel.types.enumerator("EVENT_FILE_FL_SOFT_DISABLED"))
-    : 1n << BigInt(position);
+  const bit = BigInt(flagMask(kernel.types, "EVENT_FILE_FL_SOFT_DISABLED"));
   const object = kernel.object("trace_event_file", file.gva);
   const change = planWord(
     memory,

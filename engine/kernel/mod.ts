@@ -28,3 +28,17 @@ export type { SymbolAt, Symbols } from "./symbols/symbols.ts";
 export { GuestKernel } from "./view/guest_kernel.ts";
 export type * from "./view/object_types.ts";
 export type { Mount, TaskFile } from "./view/subsystems.ts";
+export {
+  kernelReport,
+  type KernelReportOptions,
+  kernelReportText,
+} from "../run/kernel_report.ts";
+export { kernelReportSchema } from "../run/kernel_report_schema.ts";
+export type {
+  KernelReport,
+  ReportedEvent,
+  ReportedMember,
+  ReportedOption,
+  ReportedSize,
+  ReportedValue,
+} from "../run/kernel_report_type.ts";

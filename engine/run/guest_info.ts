@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { KernelError } from "../base/errors.ts";
 import { checkNameLists } from "../kernel/symbols/required.ts";
 import { eventFiles } from "../ftrace/events/events.ts";
-import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { graphDepthAt, readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import type { OpenInstance } from "../ftrace/ring/open_instance.ts";
 import type { CpuCounters } from "../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../ftrace/ring/trace_array.ts";
+import { checkOptions } from "../output/text/trace_meta.ts";
 import type { Session } from "../session.ts";
 
 /** A guest's kernel, and what its Ftrace is doing. */
@@ -66,17 +66,9 @@ export function collectInfo(
   const { instance, events } = open;
   const { facts, symbols } = kernel;
   const buffer = instance.buffer();
-  const depth = symbols.tryAddress("fgraph_max_depth");
-  if (
-    depth === undefined &&
-    kernel.types.tryStruct("ftrace_graph_ent_entry") !== undefined
-  ) {
-    throw new KernelError(
-      "this kernel keeps the depth of graphs where xftrace does not know: it " +
-        "has no symbol fgraph_max_depth",
-    );
-  }
-  checkNameLists(symbols);
+  const depth = graphDepthAt(kernel);
+  checkNameLists(kernel);
+  checkOptions(instance);
   const name = (gva: bigint) =>
     symbols.name(Number(gva & 0xffffffffn), Number(gva >> 32n));
   return {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { KernelError, MemoryError } from "../base/errors.ts";
+import { MemoryError } from "../base/errors.ts";
 import { eventFiles, type TraceEvents } from "../ftrace/events/events.ts";
-import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { graphDepthAt, readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { steady } from "../kernel/core/lists.ts";
 import { functionIndex } from "../kernel/functions/index.ts";
 import type { TraceArray } from "../ftrace/ring/trace_array.ts";
 import { readModuleFacts } from "./read_module.ts";
@@ -24,7 +25,8 @@ export interface FactsSource {
 /**
  * Reads the facts.
  *
- * @throws {KernelError} when the kernel has no Ftrace.
+ * @throws {KernelError} when the kernel has no Ftrace, or keeps what limits a
+ * graph where xftrace does not know.
  * @throws {MemoryError} when memory that every trace needs cannot be read.
  */
 export function readFacts(source: FactsSource): TargetFacts {
@@ -33,10 +35,10 @@ export function readFacts(source: FactsSource): TargetFacts {
   const buffer = instance.buffer();
   const cpus = buffer.cpuBuffers();
   const { ips, capacity } = orElse(
-    () => readGraphRoots(kernel),
+    () => steady(() => readGraphRoots(kernel), live ? 6 : 1),
     { ips: [], capacity: 0 },
   );
-  const depthAt = kernel.symbols.tryAddress("fgraph_max_depth");
+  const depthAt = graphDepthAt(kernel);
   const module = live ? readModuleFacts(kernel, instance.tracer) : undefined;
   const capabilities: Capabilities = {
     writes: live,
@@ -76,9 +78,7 @@ function orElse<T>(read: () => T, instead: T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof MemoryError || error instanceof KernelError) {
-      return instead;
-    }
+    if (error instanceof MemoryError) return instead;
     throw error;
   }
 }

@@ -14,7 +14,7 @@ import { rawReason } from "../output/text/unfollowed.ts";
 import { selfTest } from "../output/text/guest/known_kernel.ts";
 import { openInstance } from "../ftrace/ring/open_instance.ts";
 import { TraceEvents } from "../ftrace/events/events.ts";
-import { readGraphRoots } from "../ftrace/graph/graph_roots.ts";
+import { graphDepthAt, readGraphRoots } from "../ftrace/graph/graph_roots.ts";
 import { traceLayout } from "../ftrace/ring/meta.ts";
 import { readBuffers, type Reading } from "../ftrace/ring/reader.ts";
 import { TEXT } from "../output/formats/text.ts";
@@ -119,7 +119,7 @@ function touchState(instance: TraceArray): void {
   const { kernel } = instance;
   void [instance.tracer, instance.recording, instance.clock];
   instance.options();
-  const depth = kernel.symbols.tryAddress("fgraph_max_depth");
+  const depth = graphDepthAt(kernel);
   if (depth !== undefined) kernel.space.u32(depth);
   for (const cpu of instance.buffer().cpuBuffers()) {
     cpu.counters();

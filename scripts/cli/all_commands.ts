@@ -62,6 +62,11 @@ export const COMMANDS: readonly Commands[] = [
     load: async () => (await import("./commands/doctor.ts")).registerDoctor,
   },
   {
+    names: ["kernel-report"],
+    load: async () =>
+      (await import("./commands/kernel_report.ts")).registerKernelReport,
+  },
+  {
     names: ["events"],
     load: async () => (await import("./commands/events.ts")).registerEvents,
   },

@@ -11,6 +11,7 @@ import {
   TraceArray,
   TraceEvents,
   traceLayout,
+  tracerTypes,
 } from "xftrace/ftrace";
 import type { Kernel } from "xftrace/kernel";
 import { selfTest } from "xftrace/output";
@@ -199,22 +200,8 @@ const SHOWN_PARTS: ReadonlySet<string> = new Set([
   "events",
 ]);
 
-/** The tracers that the kernel has: its list `trace_types`. */
-function tracers(kernel: Kernel): string[] {
-  const names: string[] = [];
-  const at = kernel.symbols.tryAddress("trace_types");
-  let gva = at === undefined ? 0n : kernel.space.u64(at);
-  while (gva !== 0n && names.length < 64) {
-    const tracer = kernel.object("tracer", gva);
-    const name = tracer.stringAt("name", 64);
-    if (name !== undefined) names.push(name);
-    gva = tracer.u64("next");
-  }
-  return names;
-}
-
 function tracerChecks(kernel: Kernel): DoctorCheck[] {
-  const known = tracers(kernel);
+  const known = tracerTypes(kernel).map(({ name }) => name);
   if (!known.includes("function_graph")) {
     return [problem(
       "ftrace.graph",

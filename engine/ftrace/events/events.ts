@@ -7,6 +7,7 @@
  */
 import { BudgetError } from "../../base/budget.ts";
 import { KernelError, MemoryError } from "../../base/errors.ts";
+import type { Types } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { steady } from "../../kernel/core/lists.ts";
 import { KernelObject, listFrom } from "../../kernel/core/object.ts";
@@ -143,6 +144,7 @@ export class TraceEvents {
     const event = this.#byId.get(id);
     if (event === undefined) return undefined;
     checkMembers(this.kernel, FORMAT_MEMBERS);
+    checkProbes(this.kernel);
     if (event.system === "syscalls") checkSyscallTypes(this.kernel);
     const format = this.#read(event);
     this.#formats.set(id, format);
@@ -184,7 +186,7 @@ function listEvents(
     );
   }
   const byId = new Map<number, TraceEvent>();
-  const tracepoint = kernel.types.enumerator("TRACE_EVENT_FL_TRACEPOINT");
+  const tracepoint = flagMask(kernel.types, "TRACE_EVENT_FL_TRACEPOINT");
   const tolerant = (read: () => void) => {
     try {
       read();
@@ -280,16 +282,25 @@ function readFormat(kernel: Kernel, event: TraceEvent): EventFormat {
 }
 
 /**
- * The event that an event probe (since 5.15) probes, as
+ * Kernels with event probes say which events are some.
+ *
+ * @throws {KernelError} when this one does not.
+ */
+function checkProbes({ types }: Kernel): void {
+  if (types.tryStruct("trace_eprobe") === undefined) return;
+  flagMask(types, "TRACE_EVENT_FL_EPROBE");
+}
+
+/**
+ * The event that an event probe (since 5.15, 7491e2c44278) probes, as
  * kernel/trace/trace_eprobe.c prints it: `system.name`.
  */
 function readProbed(call: KernelObject): string | undefined {
   const { kernel } = call;
   const { types } = kernel;
-  const flag = types.tryEnumerator("TRACE_EVENT_FL_EPROBE");
-  if (flag === undefined || (call.number("flags") & flag) === 0) {
-    return undefined;
-  }
+  if (types.tryStruct("trace_eprobe") === undefined) return undefined;
+  const flag = flagMask(types, "TRACE_EVENT_FL_EPROBE");
+  if ((call.number("flags") & flag) === 0) return undefined;
   const up = (gva: bigint, struct: string, member: string) =>
     new KernelObject(
       kernel,
@@ -303,7 +314,7 @@ function readProbed(call: KernelObject): string | undefined {
     .follow("event", "trace_event_call");
   const found = probed === undefined
     ? undefined
-    : readEvent(probed, types.enumerator("TRACE_EVENT_FL_TRACEPOINT"));
+    : readEvent(probed, flagMask(types, "TRACE_EVENT_FL_TRACEPOINT"));
   if (found === undefined) {
     throw new KernelError("an event probe does not say what it probes");
   }
@@ -354,6 +365,25 @@ function userData(metadata: KernelObject): { user?: SyscallUserData } {
   };
 }
 
+/**
+ * The mask of a flag, which kernels have twice: as a mask, and as the number of
+ * its bit (`_BIT`).
+ *
+ * @throws {KernelError} when there is no such flag, or the two do not agree.
+ */
+export function flagMask(
+  types: Pick<Types, "enumerator">,
+  name: string,
+): number {
+  const mask = types.enumerator(name);
+  const bit = types.enumerator(`${name}_BIT`);
+  if (mask === 2 ** bit) return mask;
+  throw new KernelError(
+    `this kernel's types have ${name} as ${mask} and ${name}_BIT as ${bit}: ` +
+      "what the flags of its events mean is not known to xftrace",
+  );
+}
+
 /** The switch of an event in an instance: a `struct trace_event_file`. */
 export interface EventFile {
   readonly system: string;
@@ -377,12 +407,7 @@ export function eventFiles(
   events: TraceEvents,
 ): EventFile[] {
   const byCall = new Map(events.all().map((event) => [event.gva, event]));
-  const bit = (name: string) => {
-    const position = kernel.types.tryEnumerator(`${name}_BIT`);
-    return position === undefined
-      ? kernel.types.enumerator(name)
-      : 1 << position;
-  };
+  const bit = (name: string) => flagMask(kernel.types, name);
   const enabled = bit("EVENT_FILE_FL_ENABLED");
   const softDisabled = bit("EVENT_FILE_FL_SOFT_DISABLED");
   const found: EventFile[] = [];

@@ -37,7 +37,10 @@ const TYPES = fixtureTypes({
       flags: [48, "u32"],
     },
   },
-}, [["TRACE_EVENT_FL_TRACEPOINT", 1 << 4]]);
+}, [
+  ["TRACE_EVENT_FL_TRACEPOINT", 1 << 4],
+  ["TRACE_EVENT_FL_TRACEPOINT_BIT", 4],
+]);
 
 /** A guest with three events of one field each. */
 function guest() {

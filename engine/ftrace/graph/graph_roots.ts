@@ -6,6 +6,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import { variable } from "../../kernel/symbols/required.ts";
 
 const MAX_BITS = 24n;
 const MAX_ENTRIES = 65536;
@@ -42,6 +43,22 @@ export interface GraphHash {
   /** Binary logarithm of the number of buckets. */
   readonly bits: bigint;
   readonly entries: readonly GraphHashEntry[];
+}
+
+/**
+ * GVA of the depth to which function_graph follows calls
+ * (`max_graph_depth`); `undefined` when the kernel has no such tracer.
+ *
+ * @throws {KernelError} when it has, but not this variable.
+ */
+export function graphDepthAt(
+  { symbols }: Pick<Kernel, "symbols">,
+): bigint | undefined {
+  return variable(symbols, "fgraph_max_depth", [
+    "ftrace_graph_hash",
+    "ftrace_graph_notrace_hash",
+    "trace_graph_entry",
+  ]);
 }
 
 /**

@@ -153,17 +153,13 @@ export class TraceArray {
    */
   get clock(): { name: string; inNs: boolean | undefined } {
     const id = this.object.number("clock_id");
-    const { space, symbols } = this.kernel;
-    const table = symbols.tryAddress("trace_clocks");
-    // struct { u64 (*func)(void); const char *name; int in_ns; } (trace.c): it
-    // is anonymous, so BTF cannot be searched for it by name.
-    const row = (i: number) => (table ?? 0n) + BigInt(i * CLOCK_BYTES);
-    const name = (i: number) => space.string(space.u64(row(i) + 8n), 32);
+    const table = this.kernel.symbols.tryAddress("trace_clocks");
     // The first clock has been this one since there are several.
-    if (table === undefined || id >= MOST_CLOCKS || name(0) !== "local") {
-      return { name: `clock ${id}`, inNs: undefined };
-    }
-    return { name: name(id), inNs: space.u32(row(id) + 16n) !== 0 };
+    if (
+      table === undefined || id >= MOST_CLOCKS ||
+      clockRow(this.kernel, table, 0).name !== "local"
+    ) return { name: `clock ${id}`, inNs: undefined };
+    return clockRow(this.kernel, table, id);
   }
 
   /**
@@ -177,4 +173,57 @@ export class TraceArray {
     return [...instanceOptions(this.object), ...tracerOptions(this.object)]
       .map(({ name, set }) => ({ name, set }));
   }
+}
+
+/** A clock by which events can be stamped. */
+export interface TraceClock {
+  /** As the file `trace_clock` has it: `local`. */
+  readonly name: string;
+  /** Whether it counts ns. */
+  readonly inNs: boolean;
+}
+
+/**
+ * A row of `trace_clocks[]`, a struct without a name, so that BTF cannot be
+ * searched for it: a function, the name, and whether it counts ns (trace.c).
+ */
+function clockRow(
+  { space }: Kernel,
+  table: bigint,
+  row: number,
+): TraceClock {
+  const at = table + BigInt(row * CLOCK_BYTES);
+  return {
+    name: space.string(space.u64(at + 8n), 32),
+    inNs: space.u32(at + 16n) !== 0,
+  };
+}
+
+/**
+ * The clocks that the kernel has.
+ *
+ * @throws {KernelError} when its table of them is not where it is known to be.
+ */
+export function traceClocks(kernel: Kernel): TraceClock[] {
+  const table = kernel.symbols.tryAddress("trace_clocks");
+  const size = table === undefined
+    ? 0
+    : kernel.symbols.lookup(table)?.size ?? 0;
+  const rows = Math.min(Math.floor(size / CLOCK_BYTES), MOST_CLOCKS);
+  if (
+    table === undefined || rows === 0 ||
+    clockRow(kernel, table, 0).name !== "local"
+  ) {
+    throw new KernelError(
+      "this kernel's trace clocks are not where xftrace knows them to be",
+    );
+  }
+  const clocks: TraceClock[] = [];
+  for (let row = 0; row < rows; row++) {
+    // Behind the last one there may be padding.
+    const at = table + BigInt(row * CLOCK_BYTES);
+    if (kernel.space.u64(at + 8n) === 0n) break;
+    clocks.push(clockRow(kernel, table, row));
+  }
+  return clocks;
 }

@@ -70,8 +70,12 @@ export function tracerFlags(instance: KernelObject): KernelObject | undefined {
  */
 export function tracerOptions(instance: KernelObject): TraceOption[] {
   const flags = tracerFlags(instance);
-  if (flags === undefined) return [];
-  const { kernel } = instance;
+  return flags === undefined ? [] : tracerFlagOptions(flags);
+}
+
+/** The options in a `struct tracer_flags`. */
+export function tracerFlagOptions(flags: KernelObject): TraceOption[] {
+  const { kernel } = flags;
   const value = flags.u64("val");
   const size = BigInt(kernel.types.struct("tracer_opt").size);
   const found: TraceOption[] = [];
@@ -83,6 +87,15 @@ export function tracerOptions(instance: KernelObject): TraceOption[] {
     const name = opt.stringAt("name", 64);
     if (name === undefined) break;
     const mask = opt.u64("bit");
+    if (
+      mask === 0n || (mask & (mask - 1n)) !== 0n ||
+      found.some((other) => other.mask === mask)
+    ) {
+      throw new KernelError(
+        "this kernel keeps the options of tracers where xftrace does not know: " +
+          `struct tracer_opt does not give ${name} a bit of its own`,
+      );
+    }
     found.push({ name, mask, set: (value & mask) !== 0n });
   }
   return found;

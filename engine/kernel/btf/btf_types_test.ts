@@ -36,8 +36,14 @@ function kernelLike(): Uint8Array<ArrayBuffer> {
   ]);
   const item = b.compound("struct", "item", 24, [
     { name: "base", type: b.ref("ptr", 0), bits: 0 },
-    { name: "size", type: uint, bits: 64 },
-    { name: "link", type: list, bits: 64 },
+    {
+      name: "",
+      type: b.compound("union", "", 16, [
+        { name: "size", type: uint, bits: 0 },
+        { name: "link", type: list, bits: 0 },
+      ]),
+      bits: 64,
+    },
   ]);
   b.compound("struct", "task", 200, [
     { name: "state", type: b.ref("volatile", int), bits: 0 },
@@ -220,6 +226,24 @@ Deno.test("an image at an odd address can be read", () => {
   shifted.set(good, 1);
   const t = new BtfTypes(shifted.subarray(1));
   assert.equal(t.offset("task", "comm"), 32);
+});
+
+Deno.test("members that overlap, or reach beyond their struct, give an error", () => {
+  const of = (size: number, second: number, width = 0) => {
+    const b = new BtfBuilder();
+    const int = b.int("int", 4);
+    b.compound("struct", "s", size, [
+      { name: "a", type: int, bits: 0, ...(width === 0 ? {} : { width }) },
+      { name: "b", type: int, bits: second },
+    ]);
+    return new BtfTypes(b.build());
+  };
+  assert.equal(of(8, 32).offset("s", "b"), 4);
+  assert.throws(() => of(8, 24).struct("s"), /in struct s, a and b overlap/);
+  assert.throws(() => of(4, 32).struct("s"), /in struct s, b reaches beyond/);
+  // A bit-field leaves room for the next one.
+  assert.equal(of(8, 3, 3).tryMember("s", "b")?.offset, 0);
+  assert.throws(() => of(8, 2, 3).struct("s"), /in struct s, a and b overlap/);
 });
 
 Deno.test("types that contain themselves give an error", () => {

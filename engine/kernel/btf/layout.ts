@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { KernelError } from "../../base/errors.ts";
 import { POINTER_BYTES } from "./c_type.ts";
 import { declare } from "./declare.ts";
 import { badBtf, BTF_KIND, type RawBtf } from "./format.ts";
@@ -74,6 +75,9 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
   const add = (compound: number, baseBits: number, depth: number): void => {
     const flag = btf.flag(compound);
     const count = btf.entries(compound);
+    const room = btf.kind(compound) === BTF_KIND.struct
+      ? new Room(btf, compound)
+      : undefined;
     for (let i = 0; i < count; i++) {
       if (++seen > MAX_MEMBERS || depth > MAX_CHAIN) {
         throw badBtf(`struct ${btf.name(id)} contains itself`);
@@ -82,6 +86,11 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
       const type = btf.word(compound, 4 + 3 * i);
       const where = btf.word(compound, 5 + 3 * i);
       const bits = baseBits + (flag ? where & 0xffffff : where);
+      room?.take(
+        name,
+        bits - baseBits,
+        bitsOf(btf, type, flag ? where >>> 24 : 0),
+      );
       if (name === "") {
         const nested = resolve(btf, type);
         if (isCompound(btf, nested)) add(nested, bits, depth + 1);
@@ -99,6 +108,54 @@ export function layoutOf(btf: RawBtf, id: number): StructLayout {
     throw badBtf(`struct ${btf.name(id)} claims to have ${size} bytes`);
   }
   return { name: btf.name(id), size, members };
+}
+
+/** The width of a member in bits. */
+function bitsOf(btf: RawBtf, type: number, width: number): number {
+  if (width !== 0) return width;
+  const size = sizeOf(btf, type);
+  const base = resolve(btf, type);
+  // In the older encoding, the width is that of the integer type.
+  return btf.kind(base) === BTF_KIND.int
+    ? Math.min(size * 8, btf.word(base, 3) & 0xff)
+    : size * 8;
+}
+
+/**
+ * The room in a struct, of which each member takes its own: what says otherwise
+ * is not how the kernel was built.
+ */
+class Room {
+  readonly #btf: RawBtf;
+  readonly #struct: number;
+  #last = "";
+  #end = 0;
+
+  constructor(btf: RawBtf, struct: number) {
+    this.#btf = btf;
+    this.#struct = struct;
+  }
+
+  /** Takes some bits; members come in the order of their places. */
+  take(name: string, from: number, bits: number): void {
+    if (from < this.#end && bits > 0) {
+      throw this.#bad(
+        `${this.#named(this.#last)} and ${this.#named(name)} overlap`,
+      );
+    }
+    this.#end = Math.max(this.#end, from + bits);
+    this.#last = name;
+    if (this.#end <= this.#btf.word(this.#struct, 2) * 8) return;
+    throw this.#bad(`${this.#named(name)} reaches beyond its end`);
+  }
+
+  #named(name: string): string {
+    return name === "" ? "a member without a name" : name;
+  }
+
+  #bad(what: string): KernelError {
+    return badBtf(`in struct ${this.#btf.name(this.#struct)}, ${what}`);
+  }
 }
 
 /** A member at a bit position; `width` is that of a bit-field. */

@@ -55,8 +55,17 @@ export function fixtureTypes(
       const id = ids.get(type);
       if (id === undefined) throw new Error(`the fixture has no type ${type}`);
       return { name, type: id, bits: offset * 8 };
-    });
-    ids.set(name, builder.compound("struct", name, size, list));
+    }).sort((a, b) => a.bits - b.bits);
+    // Members of unnamed unions are given as if they were the struct's own.
+    let end = 0;
+    const overlap = Object.values(members).sort(([a], [b]) => a - b)
+      .some(([offset, type]) => {
+        const before = end;
+        end = offset + (INTEGERS[type] ?? structs[type].size);
+        return offset < before || end > size;
+      });
+    const kind = overlap ? "union" : "struct";
+    ids.set(name, builder.compound(kind, name, size, list));
   }
   if (enumerators.length > 0) builder.enum("fixture_enum", enumerators);
   return new BtfTypes(builder.build());

@@ -6,6 +6,7 @@
 import { KernelError } from "../../base/errors.ts";
 import type { Functions } from "../btf/types.ts";
 import type { Kernel } from "./kernel.ts";
+import { variable } from "../symbols/required.ts";
 import { listFrom } from "./object.ts";
 
 /** More modules than any kernel has loaded. */
@@ -18,18 +19,21 @@ const MOST_BTF = 8 << 20;
  * kernel looks for a name (bpf_find_btf_id: by the id of the BTF). Empty when
  * the kernel keeps none.
  *
- * @throws {KernelError} when a module's is damaged, or not of a known form.
+ * @throws {KernelError} when a module's is damaged, or not of a known form, or
+ * the list is not where it is known to be.
  * @throws {MemoryError} when it cannot be read.
  */
 export function moduleFunctions(
   kernel: Pick<Kernel, "symbols" | "types" | "space">,
 ): Functions[] {
   const { symbols, types, space } = kernel;
-  const head = symbols.tryAddress("btf_modules");
-  // Without CONFIG_DEBUG_INFO_BTF_MODULES there is no list.
-  if (head === undefined || types.tryStruct("btf_module") === undefined) {
-    return [];
-  }
+  // Without CONFIG_DEBUG_INFO_BTF_MODULES there is no list (nor before 5.11,
+  // 36e68442d1af).
+  const head = variable(symbols, "btf_modules", [
+    "btf_module_mutex",
+    "btf_module_notify",
+  ]);
+  if (head === undefined) return [];
   const found: { id: number; functions: Functions }[] = [];
   for (
     const each of listFrom(kernel, head, "btf_module", "list", MOST_MODULES)

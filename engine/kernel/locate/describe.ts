@@ -207,7 +207,15 @@ function readImage(
   return { image, describedBy, tables };
 }
 
-function readBtf(space: AddressSpace, symbols: SymbolTable): Uint8Array {
+/**
+ * The kernel's BTF.
+ *
+ * @throws {KernelError} when it has none, or claims more than any kernel has.
+ */
+export function readBtf(
+  space: AddressSpace,
+  symbols: Pick<SymbolTable, "tryAddress">,
+): Uint8Array {
   const start = symbols.tryAddress("__start_BTF");
   const stop = symbols.tryAddress("__stop_BTF");
   if (start === undefined || stop === undefined || stop <= start) {

@@ -15,9 +15,12 @@ import type { SymbolRegion, SymbolTable } from "./symbol_table.ts";
 import type { Types } from "../btf/types.ts";
 import type { ReadGva } from "../../memory/guest_reader.ts";
 
+/** The table that is kept up to date. */
+export type KeptTable = Pick<SymbolTable, "tryImageAddress" | "setRegions">;
+
 /** The symbols of a running kernel that come and go. */
 export class LiveSymbols {
-  readonly #table: SymbolTable;
+  readonly #table: KeptTable;
   readonly #read: ReadGva;
   readonly #types: Types;
   readonly #modules: ModuleTable;
@@ -32,7 +35,7 @@ export class LiveSymbols {
    * @param read Reads the running kernel's memory.
    * @throws {KernelError} when this kernel's modules are not understood.
    */
-  constructor(table: SymbolTable, read: ReadGva, types: Types) {
+  constructor(table: KeptTable, read: ReadGva, types: Types) {
     this.#table = table;
     this.#read = read;
     this.#types = types;

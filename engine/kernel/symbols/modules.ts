@@ -57,7 +57,8 @@ interface TableLayout {
   readonly symtab: number;
   readonly count: number;
   readonly strtab: number;
-  readonly typetab: number | undefined;
+  /** Since 5.2 (1c7651f43777), as long as there is BTF. */
+  readonly typetab: number;
 }
 
 /** Where `struct module` describes one part of a module's memory. */
@@ -77,7 +78,7 @@ function memoryParts(types: Types): MemoryPart[] {
   if (count !== undefined && types.tryOffset("module", "mem") !== undefined) {
     const inits = new Set(
       ["MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA"]
-        .map((name) => types.tryEnumerator(name)),
+        .map((name) => types.enumerator(name)),
     );
     const texts = new Set([
       types.enumerator("MOD_TEXT"),
@@ -129,7 +130,7 @@ function moduleLayout(types: Types): Layout {
       symtab: types.offset("mod_kallsyms", "symtab"),
       count: types.offset("mod_kallsyms", "num_symtab"),
       strtab: types.offset("mod_kallsyms", "strtab"),
-      typetab: types.tryOffset("mod_kallsyms", "typetab"),
+      typetab: types.offset("mod_kallsyms", "typetab"),
     },
   };
 }

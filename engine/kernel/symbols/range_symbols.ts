@@ -71,14 +71,14 @@ export function readBpfSymbols(
 ): NamedRange[] {
   const head = addressOf("bpf_kallsyms");
   const layout = types.tryStruct("bpf_ksym");
-  const list = types.tryOffset("bpf_ksym", "lnode");
-  if (head === undefined || layout === undefined || list === undefined) {
-    return [];
-  }
-  const start = types.offset("bpf_ksym", "start");
-  const end = types.offset("bpf_ksym", "end");
-  const name = layout.members.get("name");
-  if (name === undefined) return [];
+  const [list, start, end] = ["lnode", "start", "end"]
+    .map((member) => types.tryOffset("bpf_ksym", member));
+  const name = types.tryMember("bpf_ksym", "name");
+  // Outputs that show names refuse such a kernel: checkNameLists.
+  if (
+    head === undefined || layout === undefined || list === undefined ||
+    start === undefined || end === undefined || name === undefined
+  ) return [];
   const found: NamedRange[] = [];
   for (const node of walkList(read, head).nodes) {
     unlessGone(() => {
@@ -103,25 +103,30 @@ export function readFreedInitSymbols(
   const map = types.tryStruct("ftrace_mod_map");
   const func = types.tryStruct("ftrace_mod_func");
   const moduleName = types.tryMember("module", "name");
+  const [mapList, mapMod, mapFuncs] = ["list", "mod", "funcs"]
+    .map((member) => types.tryOffset("ftrace_mod_map", member));
+  const [funcList, funcIp, funcName, funcSize] = ["list", "ip", "name", "size"]
+    .map((member) => types.tryOffset("ftrace_mod_func", member));
+  // As above.
   if (
     head === undefined || map === undefined || func === undefined ||
-    moduleName === undefined
+    moduleName === undefined || mapList === undefined ||
+    mapMod === undefined || mapFuncs === undefined || funcList === undefined ||
+    funcIp === undefined || funcName === undefined || funcSize === undefined
   ) return [];
-  const mapList = types.offset("ftrace_mod_map", "list");
-  const funcList = types.offset("ftrace_mod_func", "list");
   const found: { module: string; ranges: NamedRange[] }[] = [];
   for (const node of walkList(read, head).nodes) {
     unlessGone(() => {
       const gva = node - BigInt(mapList);
       const at = new GuestBytes(read, gva, map.size);
-      const mod = at.u64(types.offset("ftrace_mod_map", "mod"));
-      const funcs = gva + BigInt(types.offset("ftrace_mod_map", "funcs"));
+      const mod = at.u64(mapMod);
+      const funcs = gva + BigInt(mapFuncs);
       const ranges: NamedRange[] = [];
       for (const entry of walkList(read, funcs).nodes) {
         const one = new GuestBytes(read, entry - BigInt(funcList), func.size);
-        const ip = one.u64(types.offset("ftrace_mod_func", "ip"));
-        const name = one.u64(types.offset("ftrace_mod_func", "name"));
-        const size = one.u32(types.offset("ftrace_mod_func", "size"));
+        const ip = one.u64(funcIp);
+        const name = one.u64(funcName);
+        const size = one.u32(funcSize);
         ranges.push({
           name: ascii(terminated(readUpTo(read, name, 512), 0)),
           start: ip,

@@ -98,12 +98,41 @@ const NAME_LISTS: readonly (readonly [list: string, witness: string])[] = [
   ["ftrace_mod_maps", "ftrace_mod_get_kallsym"],
 ];
 
+/** The members by which a list is read. */
+const LIST_MEMBERS: Readonly<
+  Record<string, readonly (readonly [struct: string, member: string])[]>
+> = {
+  bpf_kallsyms: [
+    ["bpf_ksym", "lnode"],
+    ["bpf_ksym", "start"],
+    ["bpf_ksym", "end"],
+    ["bpf_ksym", "name"],
+  ],
+  ftrace_mod_maps: [
+    ["ftrace_mod_map", "list"],
+    ["ftrace_mod_map", "mod"],
+    ["ftrace_mod_map", "funcs"],
+    ["ftrace_mod_func", "list"],
+    ["ftrace_mod_func", "ip"],
+    ["ftrace_mod_func", "name"],
+    ["ftrace_mod_func", "size"],
+  ],
+};
+
 /**
  * Whether the names of modules, of BPF programs and of freed init code can be
  * found; without their lists, addresses would be shown instead.
  *
- * @throws {KernelError} when a list is not where it is known to be.
+ * @throws {KernelError} when a list, or what is on it, is not where it is known
+ * to be.
  */
-export function checkNameLists(symbols: Symbols): void {
-  for (const [list, witness] of NAME_LISTS) variable(symbols, list, [witness]);
+export function checkNameLists(
+  { symbols, types }: { readonly symbols: Symbols; readonly types: Types },
+): void {
+  for (const [list, witness] of NAME_LISTS) {
+    if (variable(symbols, list, [witness]) === undefined) continue;
+    for (const [struct, member] of LIST_MEMBERS[list] ?? []) {
+      types.offset(struct, member);
+    }
+  }
 }

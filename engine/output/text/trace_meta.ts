@@ -6,10 +6,11 @@
 import { GuestGoneError, KernelError, MemoryError } from "../../base/errors.ts";
 import type { Functions } from "../../kernel/btf/types.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { checkNameLists } from "../../kernel/symbols/required.ts";
+import { checkNameLists, variable } from "../../kernel/symbols/required.ts";
 import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TraceMeta } from "./environment.ts";
+import { checkEntryFormats } from "../../ftrace/ring/entry_formats.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import type { TraceTextOptions } from "./options.ts";
@@ -65,7 +66,7 @@ export function traceMeta(
 ): TraceMeta {
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
-  checkNameLists(symbols);
+  checkNameLists(kernel);
   let saved: SavedCmdlines | undefined;
   let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
@@ -84,6 +85,7 @@ export function traceMeta(
         "which calls are interrupts is not known",
     );
   }
+  checkEntryFormats(events, layout);
   const pointerKey = readPointerKey(kernel);
   return {
     arch: kernel.arch,
@@ -138,8 +140,8 @@ export function traceMeta(
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
     ...(pointerKey === undefined ? {} : { pointerKey }),
     pointerKeyUnknown: symbols.tryAddress("ptr_key") === undefined,
-    noHashPointers: readFlag(kernel, "no_hash_pointers"),
-    checksStrings: symbols.tryAddress("trace_check_vprintf") !== undefined,
+    noHashPointers: hashesNoPointers(kernel),
+    checksStrings: checksStrings(kernel),
     structSize: (name) => types.tryStruct(name)?.size,
     ...ticksPerSecond(kernel),
     ...fieldForms(kernel),
@@ -165,16 +167,9 @@ export function traceMeta(
  * ```
  */
 export function guestTextOptions(instance: TraceArray): TraceTextOptions {
-  const { kernel, object } = instance;
+  const { kernel } = instance;
   const names = optionNames(kernel);
-  const options = textOptions({
-    types: kernel.types,
-    flags: optionBits(object),
-    names,
-    ...(instance.tracer === "function_graph"
-      ? { graph: tracerOptions(object) }
-      : {}),
-  });
+  const options = optionsOf(instance, names);
   checkRecorded(instance, options);
   const unknownEntries = unknownEntryTypes(kernel.types);
   // Where `%p` became an address before there was an option for that (5.12):
@@ -190,6 +185,28 @@ export function guestTextOptions(instance: TraceArray): TraceTextOptions {
       : {}),
     ...(unknownEntries.length === 0 ? {} : { unknownEntries }),
   };
+}
+
+function optionsOf(
+  { kernel, object, tracer }: TraceArray,
+  names: readonly string[] | undefined,
+): TraceTextOptions {
+  return textOptions({
+    types: kernel.types,
+    flags: optionBits(object),
+    names,
+    ...(tracer === "function_graph" ? { graph: tracerOptions(object) } : {}),
+  });
+}
+
+/**
+ * Makes sure that an instance's options are those that the kernel's names and
+ * types both say.
+ *
+ * @throws {KernelError} otherwise.
+ */
+export function checkOptions(instance: TraceArray): void {
+  optionsOf(instance, optionNames(instance.kernel));
 }
 
 /**
@@ -312,16 +329,40 @@ function readPointerKey(kernel: Kernel): [bigint, bigint] | undefined {
   return key[0] === 0n && key[1] === 0n ? undefined : key;
 }
 
-function readFlag(kernel: Kernel, symbol: string): boolean {
-  const gva = kernel.symbols.tryAddress(symbol);
-  return gva !== undefined && kernel.space.u8(gva) !== 0;
+/**
+ * Whether the kernel was booted with `no_hash_pointers`: 5ead723a20e0,
+ * "lib/vsprintf: no_hash_pointers prints all addresses as unhashed" (5.12).
+ */
+function hashesNoPointers({ space, symbols }: Kernel): boolean {
+  const at = variable(symbols, "no_hash_pointers", ["no_hash_pointers_enable"]);
+  return at !== undefined && space.u8(at) !== 0;
+}
+
+/**
+ * Whether the kernel checks a string before it prints it: since 9a6944fee68e
+ * (5.13), until afd2627f727b (6.13), after which the flag TEST_STR says for
+ * which events.
+ *
+ * @throws {KernelError} when a later kernel has neither.
+ */
+function checksStrings({ symbols, types }: Kernel): boolean {
+  if (symbols.tryAddress("trace_check_vprintf") !== undefined) return true;
+  if (
+    types.tryEnumerator("TRACE_EVENT_FL_TEST_STR") !== undefined ||
+    // Since 5.14, see meta.ts.
+    types.tryEnumerator("TRACE_FUNC_REPEATS") === undefined
+  ) return false;
+  throw elsewhere(
+    "how it checks strings: it has no symbol trace_check_vprintf and no " +
+      "TRACE_EVENT_FL_TEST_STR",
+  );
 }
 
 /**
  * CONFIG_HZ, which is not in any variable: `clocksource_jiffies.mult` is
  * TICK_NSEC shifted by its `shift` (kernel/time/jiffies.c).
  */
-function ticksPerSecond(kernel: Kernel): { hz?: number } {
+export function ticksPerSecond(kernel: Kernel): { hz?: number } {
   const gva = kernel.symbols.tryAddress("clocksource_jiffies");
   if (gva === undefined) return {};
   const clock = kernel.object("clocksource", gva);

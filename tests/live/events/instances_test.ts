@@ -17,6 +17,7 @@ import {
   OLDEST,
   SLOW,
   TRACEFS,
+  xftrace,
 } from "../support_fixture.ts";
 
 const WORK = "ls -lR /proc/self > /dev/null 2>&1; sleep 0.2";
@@ -103,7 +104,8 @@ for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
             ["Functions", ["functions", "vfs_*", ...target]],
             ["Snapshot", ["snapshot", "-o", `${folder}/a.core.zst`, ...target]],
           ]);
-          await assertDocumented(runs);
+          const report = await xftrace(["kernel-report", ...target]);
+          await assertDocumented([...runs, ["KernelReport", report]]);
           // Fails only if the output differs from the types.
           const [[, info]] = runs;
           await assert.rejects(

@@ -14,12 +14,14 @@ import type { Kernel } from "../../../kernel/core/kernel.ts";
 import type { TraceEvents } from "../../../ftrace/events/events.ts";
 import { SavedCmdlines } from "../../../ftrace/events/saved_cmdlines.ts";
 import { readGraphRoots } from "../../../ftrace/graph/graph_roots.ts";
+import { checkEntryFormats } from "../../../ftrace/ring/entry_formats.ts";
 import {
   type TraceLayout,
   unknownEntryTypes,
 } from "../../../ftrace/ring/meta.ts";
 import type { TraceArray } from "../../../ftrace/ring/trace_array.ts";
 import { optionNames } from "../../../ftrace/ring/trace_options.ts";
+import { tracerTypes } from "../../../ftrace/ring/tracers.ts";
 import { entryFlags } from "./entry_flags.ts";
 import { hasMigrateColumn } from "./flag_legend.ts";
 import { SILENT_OPTIONS, TRACE_FLAGS } from "../options.ts";
@@ -83,7 +85,7 @@ export function selfTest(of: SelfTestOf): SelfTest[] {
   const parts: readonly (readonly [string, () => string])[] = [
     ["options", () => options(instance)],
     ["flags", () => flags(kernel)],
-    ["entries", () => entries(kernel)],
+    ["entries", () => entries(of)],
     ["sub-buffers", () => subBuffers(instance, layout)],
     ["snapshots", () => snapshots(instance)],
     ["clock", () => clock(instance)],
@@ -142,9 +144,11 @@ function flags(kernel: Kernel): string {
   return `${found.filter((bit) => bit !== 0).length} flags of entries`;
 }
 
-function entries(kernel: Kernel): string {
-  const unknown = unknownEntryTypes(kernel.types);
-  if (unknown.length === 0) return "all kinds of entries";
+function entries({ instance, events, layout }: SelfTestOf): string {
+  const unknown = unknownEntryTypes(instance.kernel.types);
+  if (unknown.length === 0) {
+    return `${checkEntryFormats(events, layout)} kinds of entries`;
+  }
   throw new KernelError(
     `this kernel's tracers write entries that are not known to xftrace: ${
       unknown.join(", ")
@@ -184,24 +188,8 @@ function clock(instance: TraceArray): string {
   );
 }
 
-/** More tracers than any kernel has. */
-const MOST_TRACERS = 64;
-
 function tracers(kernel: Kernel): string {
-  const at = kernel.symbols.tryAddress("trace_types");
-  if (at === undefined) {
-    throw new KernelError(
-      "this kernel keeps its tracers where xftrace does not know: it has no " +
-        "symbol trace_types",
-    );
-  }
-  const names: string[] = [];
-  let gva = kernel.space.u64(at);
-  while (gva !== 0n && names.length < MOST_TRACERS) {
-    const tracer = kernel.object("tracer", gva);
-    names.push(tracer.stringAt("name", 64) ?? "");
-    gva = tracer.u64("next");
-  }
+  const names = tracerTypes(kernel).map(({ name }) => name);
   const unknown = names.filter((name) => !KNOWN_TRACERS.has(name));
   if (unknown.length === 0) return `${names.length} tracers`;
   throw new KernelError(

@@ -60,6 +60,16 @@ export function preemptModelProblem(
   ) return problem("preempt_dynamic_mode");
   if (!dynamic) return undefined;
   const words = has("preempt_modes");
+  if (!words && !has("preempt_model_str")) {
+    // 826bfeb37bb4, "preempt/dynamic: Support dynamic preempt with preempt= boot
+    // option" (5.12); lazy came in 6.13.
+    const missing = OLD_WORDS.find(([name]) =>
+      name !== "preempt_dynamic_lazy" && types.tryEnumerator(name) === undefined
+    );
+    return missing === undefined
+      ? undefined
+      : `its preemption model: it has no ${missing[0]}`;
+  }
   if (has("preempt_model_str") === words) return undefined;
   return problem(words ? "preempt_model_str" : "preempt_modes");
 }
