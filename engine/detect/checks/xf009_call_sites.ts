@@ -140,7 +140,7 @@ function odd(
     address: ip,
     expected: enabled
       ? "a call of Ftrace (it is traced)"
-      : hexDigits(ftraceSites.nop, " "),
+      : ftraceSites.nops.map((nop) => hexDigits(nop, " ")).join(" or "),
     found: hexDigits(bytes, " "),
     summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
       enabled ? "a call of its own" : "nothing"
