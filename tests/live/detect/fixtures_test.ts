@@ -33,6 +33,7 @@ import {
   type Guest,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -257,7 +258,7 @@ const FIXTURES: readonly Fixture[] = [
   },
 ];
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`the hooks in a ${kernel} guest are found and named`, async (t) => {
     const folder = await buildFixtures(kernel);
     const vmlinux = readKernelFile(await vmlinuzOf(kernel));
