@@ -41,8 +41,8 @@ export interface TaskMemory {
 }
 
 /**
- * All live tasks found in memory; `undefined` when this kernel's slab caches
- * are not understood, or the guest is larger than 64 GiB.
+ * All live tasks found in memory; `undefined` when the guest is larger than
+ * 64 GiB.
  *
  * During a fork, the new task is briefly a copy of its parent; such a task is
  * left out because of its state, or because it runs and has another task's pid
@@ -178,14 +178,12 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const at = symbols.tryAddress("task_struct_cachep");
   const { image } = kernel.arch;
   const u64 = (gva: bigint) => space.u64(gva);
-  const cacheAt = types.tryOffset("slab", "slab_cache");
+  // Before d122019bf061 (5.17), a slab's words were those of its page.
+  const type = types.tryStruct("slab") === undefined ? "page" : "slab";
+  const cacheAt = types.tryOffset(type, "slab_cache");
   const struct = types.struct("page").size;
   const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
   if (ram > MOST_RAM) return undefined;
-  // Older kernels have the cache in struct page.
-  const older = cacheAt === undefined &&
-    types.tryOffset("page", "slab_cache") !== undefined;
-  if (older) return undefined;
   if (at === undefined || cacheAt === undefined) {
     throw new KernelError(
       "where this kernel has the memory of tasks is not known: task_struct_cachep or struct slab is missing",
@@ -231,7 +229,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
       for (let i = 0; i < count; i++) {
         const word = (i * struct + cacheAt) / 4;
         if (words[word] !== low || words[word + 1] !== high) continue;
-        const slab = kernel.object("slab", from + BigInt(i * struct));
+        const slab = kernel.object(type, from + BigInt(i * struct));
         const objects = slab.number("objects");
         if (!counts.has(objects)) {
           throw new KernelError(
