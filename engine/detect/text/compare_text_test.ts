@@ -199,8 +199,9 @@ Deno.test("the last entry of a table of patch sites may lack its padding", () =>
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, START, true);
   view.setBigUint64(16, START + 7n, true);
-  const found = (length: number) =>
-    [...places({ address: 0n, bytes: bytes.subarray(0, length) }, table)];
+  const found = (
+    length: number,
+  ) => [...places({ address: 0n, bytes: bytes.subarray(0, length) }, table)];
   assert.deepEqual(found(28), [[0, START], [16, START + 7n]]);
   assert.deepEqual(found(16 + 9), [[0, START]], "it has no length");
 });

@@ -12,6 +12,7 @@ import { hex } from "../../base/hex.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
 import { readable, readPresent } from "../core/present.ts";
+import { slabStruct } from "./slab_objects.ts";
 import { type StackArea, StackAreas, type StackOwner } from "./stack_areas.ts";
 import { hasEnded, idleTasks, listedLeaders, pidTasks } from "./tasks.ts";
 
@@ -178,8 +179,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const at = symbols.tryAddress("task_struct_cachep");
   const { image } = kernel.arch;
   const u64 = (gva: bigint) => space.u64(gva);
-  // Before d122019bf061 (5.17), a slab's words were those of its page.
-  const type = types.tryStruct("slab") === undefined ? "page" : "slab";
+  const type = slabStruct(kernel);
   const cacheAt = types.tryOffset(type, "slab_cache");
   const struct = types.struct("page").size;
   const ram = kernel.memory.ranges.reduce((sum, r) => sum + r.end - r.start, 0);
