@@ -14,7 +14,6 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/smp.h>
-#include <linux/static_call.h>
 #include <linux/trace_clock.h>
 #include "entry.h"
 
@@ -25,6 +24,11 @@
  * to a call.
  */
 #define TAIL_CALLS 8
+
+/* Before 15115830c887 (5.11), its only name was in_irq(). */
+#ifndef in_hardirq
+#define in_hardirq() in_irq()
+#endif
 
 static u64 roots[ROOT_SLOTS];
 static u64 ranges[2 * XFT_MAX_RANGES];
@@ -381,11 +385,11 @@ int xft_handlers_init(void)
 		pr_err("xftrace: this kernel has no function graph tracer\n");
 		return -ENOENT;
 	}
-	static_call_update(xft_stack_entry, address);
+	xft_set_call(xft_stack_entry, address);
 #ifdef XFT_MANY_USERS
 	address = (void *)xft_lookup("fgraph_get_task_var");
 	if (address) {
-		static_call_update(xft_task_variable, address);
+		xft_set_call(xft_task_variable, address);
 		has_task_variable = true;
 	}
 #endif

@@ -9,7 +9,6 @@
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/fs.h>
-#include <linux/static_call.h>
 #include "module.h"
 
 DEFINE_STATIC_CALL_NULL(xft_lookup_name, xft_lookup);
@@ -87,7 +86,7 @@ static unsigned long probe_address(const char *name)
 	return address;
 }
 
-static void *need(const char *name)
+void *xft_need(const char *name)
 {
 	unsigned long address = xft_lookup(name);
 
@@ -99,26 +98,26 @@ static void *need(const char *name)
 /* Finds the functions that create and remove instances of Ftrace. */
 static int find_instances(void)
 {
-	void *address = need("trace_array_get_by_name");
+	void *address = xft_need("trace_array_get_by_name");
 
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_get, address);
+	xft_set_call(xft_get, address);
 
-	address = need("trace_array_find_get");
+	address = xft_need("trace_array_find_get");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_find, address);
+	xft_set_call(xft_find, address);
 
-	address = need("trace_array_put");
+	address = xft_need("trace_array_put");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_put, address);
+	xft_set_call(xft_put, address);
 
-	address = need("trace_array_destroy");
+	address = xft_need("trace_array_destroy");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_destroy, address);
+	xft_set_call(xft_destroy, address);
 	return 0;
 }
 
@@ -130,26 +129,26 @@ int xft_kernel_init(void)
 		pr_err("xftrace: kallsyms_lookup_name cannot be probed; the kernel needs CONFIG_KPROBES and CONFIG_KALLSYMS\n");
 		return -ENOENT;
 	}
-	static_call_update(xft_lookup_name, address);
+	xft_set_call(xft_lookup_name, address);
 
-	address = need("register_ftrace_graph");
+	address = xft_need("register_ftrace_graph");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_register, address);
+	xft_set_call(xft_register, address);
 
-	address = need("unregister_ftrace_graph");
+	address = xft_need("unregister_ftrace_graph");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_unregister, address);
+	xft_set_call(xft_unregister, address);
 
-	address = need("vfs_write");
+	address = xft_need("vfs_write");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_write, address);
+	xft_set_call(xft_write, address);
 
-	address = need("vfs_read");
+	address = xft_need("vfs_read");
 	if (!address)
 		return -ENOENT;
-	static_call_update(xft_read, address);
+	xft_set_call(xft_read, address);
 	return find_instances();
 }

@@ -4,6 +4,7 @@
 #define _XFT_MODULE_H
 
 #include <linux/ftrace.h>
+#include <linux/static_call.h>
 #include "xftrace.h"
 
 extern struct xft_control xft_control;
@@ -12,9 +13,18 @@ extern u8 *xft_mail;
 
 #define XFT_MAIL_BYTES (256 * 1024)
 
+/*
+ * Before 9432bbd969c6 (5.13), static_call_update() takes only functions of the
+ * same type, and no plain address.
+ */
+#define xft_set_call(name, address) \
+	static_call_update(name, (typeof(&STATIC_CALL_TRAMP(name)))(address))
+
 /* kernel.c: kernel functions that are not exported. */
 int xft_kernel_init(void);
 unsigned long xft_lookup(const char *name);
+/* Like xft_lookup(), but logs that the kernel has no such function. */
+void *xft_need(const char *name);
 int xft_register_graph(struct fgraph_ops *ops);
 void xft_unregister_graph(struct fgraph_ops *ops);
 ssize_t xft_vfs_write(struct file *file, const char __user *from, size_t size,
@@ -43,14 +53,17 @@ extern struct fgraph_ops xft_graph_ops;
 int xft_handlers_init(void);
 void xft_set_roots(const struct xft_config *config);
 
-/* rings.c: filter, registration, rings. */
+/* filter.c: which functions are traced. */
+int xft_filter_init(void);
+int xft_set_filter(u64 *functions, u32 count);
+u32 xft_keep_known(u64 *functions, u32 count);
+
+/* rings.c: registration, rings. */
 int xft_graph_init(unsigned int ring_kib);
 void xft_graph_exit(void);
 int xft_graph_configure(struct xft_config *config, u32 bytes);
 void xft_graph_unregister(void);
 int xft_graph_reset(void);
-int xft_set_filter(u64 *functions, u32 count);
-u32 xft_keep_known(u64 *functions, u32 count);
 
 /* park.c: replaces the filter while the flag has been clear for a while. */
 void xft_park_init(void);

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parts of a trace besides its handlers: the filter, the registration with
- * the function graph, and the rings.
+ * The parts of a trace besides its handlers and its filter: the registration
+ * with the function graph, and the rings.
  */
 #include <linux/kernel.h>
 #include <linux/ftrace.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
-#include <linux/static_call.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 #include "module.h"
 
 struct xft_cpu *xft_cpus;
-
-DEFINE_STATIC_CALL_NULL(xft_location, ftrace_location);
-
-#ifndef XFT_MANY_USERS
-static struct ftrace_ops *global_filter;
-#endif
 
 static void nothing(void *unused)
 {
@@ -33,25 +26,6 @@ static void wait_for_handlers(void)
 	synchronize_rcu_tasks();
 }
 
-/* Sets the filter; without functions, all functions are traced. */
-int xft_set_filter(u64 *functions, u32 count)
-{
-#ifdef XFT_MANY_USERS
-	struct ftrace_ops *ops = &xft_graph_ops.ops;
-#else
-	/*
-	 * On these kernels, the function graph uses the filter shared by all
-	 * tracers.
-	 */
-	struct ftrace_ops *ops = global_filter;
-#endif
-
-	if (!count)
-		return ftrace_set_filter(ops, NULL, 0, 1);
-	return ftrace_set_filter_ips(ops, (unsigned long *)functions, count, 0,
-				     1);
-}
-
 void xft_graph_unregister(void)
 {
 	if (!xft_control.registered)
@@ -62,17 +36,6 @@ void xft_graph_unregister(void)
 	wait_for_handlers();
 	xft_park_forget();
 	xft_set_filter(NULL, 0);
-}
-
-/* Moves the functions that Ftrace knows to the front; returns their number. */
-u32 xft_keep_known(u64 *functions, u32 count)
-{
-	u32 i, kept = 0;
-
-	for (i = 0; i < count; i++)
-		if (static_call(xft_location)(functions[i]))
-			functions[kept++] = functions[i];
-	return kept;
 }
 
 /* Returns the number of functions that Ftrace does not know, or an error. */
@@ -153,37 +116,20 @@ int xft_graph_reset(void)
 	return 0;
 }
 
-static int find_functions(void)
-{
-	void *address = (void *)xft_lookup("ftrace_location");
-
-	if (!address) {
-		pr_err("xftrace: this kernel has no ftrace_location\n");
-		return -ENOENT;
-	}
-	static_call_update(xft_location, address);
-#ifndef XFT_MANY_USERS
-	global_filter = (struct ftrace_ops *)xft_lookup("global_ops");
-	if (!global_filter) {
-		pr_err("xftrace: this kernel has no global_ops\n");
-		return -ENOENT;
-	}
-#endif
-	xft_park_init();
-	return xft_handlers_init();
-}
-
 int xft_graph_init(unsigned int ring_kib)
 {
 	u64 entries = rounddown_pow_of_two(max(ring_kib, 64U)) * 1024ULL /
 		      sizeof(struct xft_entry);
-	int result = find_functions();
+	int result = xft_filter_init();
 	u32 i;
 
 	BUILD_BUG_ON(sizeof(struct xft_entry) != 64);
 	BUILD_BUG_ON(sizeof(struct xft_cpu) != 256);
+	if (!result)
+		result = xft_handlers_init();
 	if (result)
 		return result;
+	xft_park_init();
 	xft_cpus = vzalloc(array_size(nr_cpu_ids, sizeof(*xft_cpus)));
 	if (!xft_cpus)
 		return -ENOMEM;

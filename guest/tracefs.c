@@ -95,9 +95,15 @@ static struct file *open_file(const char *path, int flags)
 	if (!*path || *path == '/' || !strcmp(path, "..") ||
 	    !strncmp(path, "../", 3) || strstr(path, "/../"))
 		return ERR_PTR(-EINVAL);
+	flags |= O_LARGEFILE | O_NOFOLLOW;
 	root.mnt = mount;
 	root.dentry = mount->mnt_root;
-	return file_open_root(&root, path, flags | O_LARGEFILE | O_NOFOLLOW, 0);
+#ifdef XFT_ROOT_IS_PATH
+	return file_open_root(&root, path, flags, 0);
+#else
+	/* Before ffb37ca3bd16 (5.14). */
+	return file_open_root(root.dentry, root.mnt, path, flags, 0);
+#endif
 }
 
 ssize_t xft_tracefs_write(const char *path, const char *text, size_t size,

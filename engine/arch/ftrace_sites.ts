@@ -59,8 +59,11 @@ export interface FtraceSites {
   readonly offsets: readonly number[];
   /** Size of the patched instruction, in bytes. */
   readonly size: number;
-  /** The instruction there while Ftrace is not called. */
-  readonly nop: Uint8Array;
+  /**
+   * What may be there while Ftrace is not called; which of them depends on the
+   * kernel and the processor.
+   */
+  readonly nops: readonly Uint8Array[];
   /** What the trampolines of single `ftrace_ops` are copied from. */
   readonly trampolines: readonly CopiedCode[];
   /** What the detours of optimised kprobes are copied from. */

@@ -5,7 +5,14 @@
  * @module
  */
 import type { CopiedCode, FtraceSites } from "../ftrace_sites.ts";
-import { endbrLength, holds, holdsNop5, NOP5, OPCODE } from "./opcodes.ts";
+import {
+  endbrLength,
+  holds,
+  holdsNop5,
+  K8_NOP5,
+  NOP5,
+  OPCODE,
+} from "./opcodes.ts";
 
 /** See {@linkcode FtraceSites}. */
 export const ftraceSites: FtraceSites = {
@@ -21,7 +28,7 @@ export const ftraceSites: FtraceSites = {
   // FTRACE_MCOUNT_MAX_OFFSET (arch/x86/include/asm/ftrace.h).
   offsets: [0, 4],
   size: NOP5.length,
-  nop: Uint8Array.from(NOP5),
+  nops: [Uint8Array.from(NOP5), Uint8Array.from(K8_NOP5)],
   trampolines: [
     trampoline("ftrace_caller", "ftrace_call", []),
     // The jump to what would be called directly is taken out.

@@ -21,7 +21,7 @@ export const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00] as const;
  * What kernels before 5.13 have there on processors for which that is no fast
  * one (k8_nops, arch/x86/kernel/alternative.c; gone since a89dfde3dc3c).
  */
-const K8_NOP5 = [0x66, 0x66, 0x66, 0x66, 0x90] as const;
+export const K8_NOP5 = [0x66, 0x66, 0x66, 0x66, 0x90] as const;
 /** The 2-byte no-op in the place of a short jump. */
 export const NOP2 = [0x66, 0x90] as const;
 /** ENDBR64. */

@@ -21,6 +21,12 @@ import type { Check } from "../core/check.ts";
 /** Functions of the image to which an enabled call site may lead. */
 const ENTRIES = ["ftrace_caller", "ftrace_regs_caller"];
 
+/**
+ * What a site calls at once, before 0c0593b45c9b (5.17), if nobody else listens
+ * there: the trampoline of the function graph tracer.
+ */
+const GRAPH = "ftrace_graph_caller";
+
 /** Checks the call site in every function that Ftrace knows. */
 export const callSiteText: Check = {
   id: "XF009",
@@ -34,6 +40,7 @@ export const callSiteText: Check = {
     const entries = new Set(
       ENTRIES.flatMap((name) => kernel.symbols.addresses(name)),
     );
+    const graph = new Set(kernel.symbols.addresses(GRAPH));
     const starts = new Set<bigint>();
     report.part(
       "Ftrace's trampolines",
@@ -65,6 +72,9 @@ export const callSiteText: Check = {
       if (branch?.kind === "call" || branch !== undefined && jumps) {
         const { target } = branch;
         if (!jumps && entries.has(target)) continue;
+        if (
+          !jumps && (flags & SITE.trampoline) !== 0 && graph.has(target)
+        ) continue;
         if (explained(context, report, ip, target, flags, unread, starts)) {
           continue;
         }
@@ -140,7 +150,7 @@ function odd(
     address: ip,
     expected: enabled
       ? "a call of Ftrace (it is traced)"
-      : hexDigits(ftraceSites.nop, " "),
+      : ftraceSites.nops.map((nop) => hexDigits(nop, " ")).join(" or "),
     found: hexDigits(bytes, " "),
     summary: `the start of ${at.symbol ?? at.name} ${what}, where Ftrace has ${
       enabled ? "a call of its own" : "nothing"

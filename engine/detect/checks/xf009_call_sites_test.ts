@@ -264,3 +264,18 @@ Deno.test("a call into a trampoline leads to its start, whatever size it claims"
     assert.equal(said(guest).findings.length, 1, String(offset));
   }
 });
+
+Deno.test("a site that only the function graph listens at may call its trampoline", () => {
+  const graph = FIXTURE_TEXT + 0xa00n;
+  const calling = (flags: number, known: boolean) => {
+    const guest = traced();
+    guest.branch(at(2), 0xe8, graph);
+    guest.record(at(2), flags);
+    if (known) guest.symbol("ftrace_graph_caller", graph);
+    return said(guest).findings.length;
+  };
+  assert.equal(calling(SITE.enabled + SITE.trampoline, true), 0);
+  assert.equal(calling(SITE.enabled + SITE.trampoline, false), 1);
+  // By Ftrace's books, others listen there too.
+  assert.equal(calling(SITE.enabled, true), 1);
+});

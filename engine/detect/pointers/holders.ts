@@ -61,6 +61,8 @@ export class Holders {
     | readonly { name: string; type: CType; at: bigint }[]
     | undefined;
 
+  #perCpuSymbols: readonly PerCpuSymbol[] | undefined;
+
   /**
    * @param gpas what will be asked for; default: anything may be
    * @throws {KernelError | MemoryError} when memory cannot be told apart.
@@ -143,12 +145,22 @@ export class Holders {
     const found = this.#variables.find(({ at, type }) =>
       address >= at && address < at + BigInt(type.size)
     );
-    if (found === undefined) return `per-CPU variable ${hex(address)}`;
+    if (found === undefined) return this.#perCpuSymbol(address);
     const offset = Number(address - found.at);
     const member = memberAt(types, structName(found.type.name), offset);
     return member === undefined
       ? `${found.name}+${hex(offset)}`
       : `${found.name}.${member}`;
+  }
+
+  /** By symbols alone: the types of 5.10 describe no variables. */
+  #perCpuSymbol(address: bigint): string {
+    const { symbols } = this.#kernel;
+    this.#perCpuSymbols ??= perCpuSymbols(symbols);
+    const found = this.#perCpuSymbols.findLast(({ at }) => at <= address);
+    return found === undefined
+      ? `per-CPU variable ${hex(address)}`
+      : `${found.name}+${hex(Number(address - found.at))}`;
   }
 
   #ofSlab({ cache, gva, offset, size, merged }: SlabObject): string {
@@ -185,6 +197,25 @@ function perCpuAreas({ symbols, perCpuOffsets }: Kernel): PerCpuArea[] {
     start: BigInt.asUintN(64, start + offset),
     end: BigInt.asUintN(64, end + offset),
   })).sort((a, b) => a.start < b.start ? -1 : 1);
+}
+
+/** The symbol of a per-CPU variable. */
+interface PerCpuSymbol {
+  readonly name: string;
+  readonly at: bigint;
+}
+
+/** The symbols of per-CPU variables, in their order. */
+function perCpuSymbols(symbols: Kernel["symbols"]): PerCpuSymbol[] {
+  const end = symbols.tryAddress("__per_cpu_end");
+  const found: PerCpuSymbol[] = [];
+  if (end === undefined) return found;
+  for (const name of symbols.glob("*")) {
+    const at = symbols.tryAddress(name);
+    if (at === undefined || at >= end) break;
+    found.push({ name, at });
+  }
+  return found;
 }
 
 /** The name of a struct type without the word for it. */

@@ -5,6 +5,7 @@ import type { Finding, Report } from "../finding.ts";
 import type { CodeKind } from "../reading/code_map.ts";
 import { CodeReading } from "../reading/code_reading.ts";
 import { compareText } from "./compare_text.ts";
+import { places } from "./patch_sites.ts";
 import { SiteMarks } from "./site_marks.ts";
 
 const START = 0xffffffff81000000n;
@@ -186,4 +187,21 @@ Deno.test("an alternative may lie over the site of a return thunk", () => {
   // Beyond the site within it, what is around is judged.
   own.set(jump(Number(FOREIGN - START)), 35);
   assert.ok(compare(trusted, own, both).places > 0);
+});
+
+Deno.test("the last entry of a table of patch sites may lack its padding", () => {
+  const table = x86_64.patching.tables({
+    tryStruct: () => undefined,
+    tryOffset: () => undefined,
+  }).find(({ section }) => section === ".parainstructions");
+  assert.ok(table !== undefined);
+  const bytes = new Uint8Array(16 + 12);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, START, true);
+  view.setBigUint64(16, START + 7n, true);
+  const found = (
+    length: number,
+  ) => [...places({ address: 0n, bytes: bytes.subarray(0, length) }, table)];
+  assert.deepEqual(found(28), [[0, START], [16, START + 7n]]);
+  assert.deepEqual(found(16 + 9), [[0, START]], "it has no length");
 });

@@ -11,13 +11,19 @@ import type { Vmlinux } from "./vmlinux.ts";
 
 /**
  * Offsets of a table's entries, with the GVA of the text to which each refers.
+ * The last one may end where its members do, without the padding of the others.
  */
-function* places(
+export function* places(
   { address, bytes }: { readonly address: bigint; readonly bytes: Uint8Array },
-  { entry, place }: Pick<PatchTable, "entry" | "place">,
+  { entry, place, length }:
+    & Pick<PatchTable, "entry" | "place">
+    & Partial<Pick<PatchTable, "length">>,
 ): Generator<[number, bigint]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let i = 0; i + entry <= bytes.length; i += entry) {
+  const least = typeof length === "object" && "entryByte" in length
+    ? length.entryByte + 1
+    : entry;
+  for (let i = 0; i + least <= bytes.length; i += entry) {
     yield [
       i,
       place === "relative"

@@ -62,6 +62,14 @@ export interface PageUse {
   readonly object?: SlabObject;
 }
 
+/**
+ * The struct that has the words of a slab: before d122019bf061 (5.17), that of
+ * its page.
+ */
+export function slabStruct({ types }: Kernel): "slab" | "page" {
+  return types.tryStruct("slab") === undefined ? "page" : "slab";
+}
+
 /** Finds out what the pages of a guest's memory are used for. */
 export class PageUses {
   readonly #kernel: Kernel;
@@ -248,7 +256,7 @@ export class PageUses {
 
   #object(page: bigint, first: number, gpa: number): SlabObject | undefined {
     const kernel = this.#kernel;
-    const slab = kernel.object("slab", page);
+    const slab = kernel.object(slabStruct(kernel), page);
     if (!slab.has("slab_cache")) return undefined;
     const at = slab.u64("slab_cache");
     if (!this.#caches.has(at)) return undefined;

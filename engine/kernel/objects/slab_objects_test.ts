@@ -6,7 +6,15 @@ import {
 } from "../core/kernel_fixture.ts";
 import { PageUses } from "./slab_objects.ts";
 
-const types = (head: string) =>
+/** The words of a slab, in either struct. */
+const SLAB = {
+  slab_cache: [24, "u64"],
+  freelist: [32, "u64"],
+  inuse: [40, "u16"],
+  objects: [42, "u16"],
+} as const;
+
+const types = (head: string, older: boolean) =>
   fixtureTypes({
     list_head: { size: 16, members: { next: [0, "u64"], prev: [8, "u64"] } },
     atomic_t: { size: 4, members: { counter: [0, "u32"] } },
@@ -20,17 +28,10 @@ const types = (head: string) =>
         private: [40, "u64"],
         page_type: [48, "u32"],
         _refcount: [52, "atomic_t"],
+        ...(older ? SLAB : {}),
       },
     },
-    slab: {
-      size: 64,
-      members: {
-        slab_cache: [24, "u64"],
-        freelist: [32, "u64"],
-        inuse: [40, "u16"],
-        objects: [42, "u16"],
-      },
-    },
+    ...(older ? {} : { slab: { size: 64, members: SLAB } }),
     inode: { size: 32, members: { i_mapping: [0, "u64"], i_data: [8, "u64"] } },
     address_space: { size: 16, members: { host: [8, "u64"] } },
     kmem_cache: {
@@ -66,10 +67,12 @@ const CPU = 64n;
  * A guest with one slab of two pages.
  *
  * @param masked whether the second leads to the first by a mask
+ * @param older whether the words of a slab are those of its page
  */
-function slabGuest(masked = false) {
+function slabGuest(masked = false, older = false) {
   const head = masked ? "compound_info" : "compound_head";
-  const guest = new FixtureGuest(types(head));
+  const guest = new FixtureGuest(types(head, older));
+  const words = older ? "page" : "slab";
   const caches = guest.image();
   const bases = guest.image(1);
   const pages = guest.allocate(64 * 256, 4096);
@@ -95,7 +98,7 @@ function slabGuest(masked = false) {
   const slab = guest.allocate(8192, 8192);
   const index = guest.gpa(slab) / 4096;
   const page = (at: number) => pages + BigInt(64 * at);
-  guest.setU64(guest.at("slab", page(index), "slab_cache"), cache);
+  guest.setU64(guest.at(words, page(index), "slab_cache"), cache);
   guest.setU64(
     guest.at("page", page(index + 1), head),
     masked ? BigInt.asUintN(64, -1n << 7n) | 1n : page(index) + 1n,
@@ -103,7 +106,7 @@ function slabGuest(masked = false) {
   guest.setU64(guest.at("page", page(index), "flags"), HEAD);
   /** Says how many objects of the slab are free. */
   const free = (count: number) =>
-    guest.setU32(guest.at("slab", page(index), "inuse"), 32 << 16 | 32 - count);
+    guest.setU32(guest.at(words, page(index), "inuse"), 32 << 16 | 32 - count);
   free(0);
   return { guest, slab, cache, page, index, free };
 }
@@ -116,8 +119,8 @@ function hardened(pointer: bigint, place: bigint): bigint {
 }
 
 Deno.test("an object of a slab is told by its place, also in its second page", () => {
-  for (const masked of [false, true]) {
-    const { guest, slab } = slabGuest(masked);
+  for (const [masked, older] of [[false], [true], [false, true]]) {
+    const { guest, slab } = slabGuest(masked, older);
     const uses = new PageUses(guest.kernel);
     const at = guest.gpa(slab) + 4096 + SIZE + 40;
     const { kind, object } = uses.at(at);

@@ -13,6 +13,7 @@ import { totalBytes } from "../../memory/elf_core_ranges.ts";
 import type { Kernel } from "../core/kernel.ts";
 import type { KernelObject } from "../core/object.ts";
 import { readable, readPresent } from "../core/present.ts";
+import { slabStruct } from "./slab_objects.ts";
 import { type StackArea, StackAreas, type StackOwner } from "./stack_areas.ts";
 import { hasEnded, idleTasks, listedLeaders, pidTasks } from "./tasks.ts";
 
@@ -42,8 +43,8 @@ export interface TaskMemory {
 }
 
 /**
- * All live tasks found in memory; `undefined` when this kernel's slab caches
- * are not understood, or the guest is larger than 64 GiB.
+ * All live tasks found in memory; `undefined` when the guest is larger than
+ * 64 GiB.
  *
  * During a fork, the new task is briefly a copy of its parent; such a task is
  * left out because of its state, or because it runs and has another task's pid
@@ -187,15 +188,12 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
   const at = symbols.tryAddress("task_struct_cachep");
   const { image } = kernel.arch;
   const u64 = (gva: bigint) => space.u64(gva);
-  const cacheAt = types.tryOffset("slab", "slab_cache");
+  const type = slabStruct(kernel);
+  const cacheAt = types.tryOffset(type, "slab_cache");
   const struct = types.struct("page").size;
   // With what a dump lacks: tasks in it are unjudged, not absent.
   const ranges = kernel.memory.ram ?? kernel.memory.ranges;
   if (totalBytes(ranges) > MOST_RAM) return undefined;
-  // Older kernels have the cache in struct page.
-  const older = cacheAt === undefined &&
-    types.tryOffset("page", "slab_cache") !== undefined;
-  if (older) return undefined;
   if (at === undefined || cacheAt === undefined) {
     throw new KernelError(
       "where this kernel has the memory of tasks is not known: task_struct_cachep or struct slab is missing",
@@ -241,7 +239,7 @@ function taskSlabs(kernel: Kernel): bigint[] | undefined {
       for (let i = 0; i < count; i++) {
         const word = (i * struct + cacheAt) / 4;
         if (words[word] !== low || words[word + 1] !== high) continue;
-        const slab = kernel.object("slab", from + BigInt(i * struct));
+        const slab = kernel.object(type, from + BigInt(i * struct));
         const objects = slab.number("objects");
         if (!counts.has(objects)) {
           throw new KernelError(

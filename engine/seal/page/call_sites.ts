@@ -83,10 +83,10 @@ export class RootCallSites {
 
 /** Whether what Ftrace writes over an unused call is there. */
 function isNop({ arch, space }: Kernel, ip: bigint): boolean {
-  const { nop } = arch.ftraceSites;
+  const { nops, size } = arch.ftraceSites;
   try {
-    const bytes = space.bytes(ip, nop.length);
-    return nop.every((byte, i) => bytes[i] === byte);
+    const bytes = space.bytes(ip, size);
+    return nops.some((nop) => nop.every((byte, i) => bytes[i] === byte));
   } catch (error) {
     if (!(error instanceof MemoryError)) throw error;
     return false;

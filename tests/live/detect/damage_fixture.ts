@@ -16,7 +16,7 @@ import { assertClean, check, findingsOf } from "./support_fixture.ts";
 /** Where a check starts; if there are several names, the kernel has one. */
 const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
   ["XF001", "sys_call_table"],
-  ["XF002", "x64_sys_call"],
+  ["XF002", "x64_sys_call do_syscall_64"],
   ["XF003", "idt_table"],
   ["XF004", "ftrace_ops_list"],
   ["XF006", "__start___tracepoints_ptrs"],
@@ -30,9 +30,9 @@ const BEGINNINGS: readonly (readonly [check: string, symbols: string])[] = [
   ["XF016", "init_top_pgt"],
   ["XF017", "init_task"],
   ["XF019", "ftrace_trace_arrays"],
-  ["XF020", "x64_sys_call"],
+  ["XF020", "x64_sys_call do_syscall_64"],
   ["XF023", "__start___jump_table"],
-  ["XF025", "x64_sys_call"],
+  ["XF025", "x64_sys_call do_syscall_64"],
 ];
 
 /** How many pages of kernel text are overwritten, one at a time. */

@@ -7,7 +7,13 @@ import { readOnce } from "../../../engine/detect/core/runner.ts";
 import { sleep } from "../../../engine/base/polling.ts";
 import type { Session } from "../../../engine/session.ts";
 import { buildFixtures } from "./support_fixture.ts";
-import { attachTo, bootGuest, KERNELS, NEWEST } from "../support_fixture.ts";
+import {
+  attachTo,
+  bootGuest,
+  KERNELS,
+  NEWEST,
+  OLDEST,
+} from "../support_fixture.ts";
 
 /**
  * The ways of det_refs, where the pointer is kept, and to what it leads. Caches
@@ -49,7 +55,7 @@ const WAYS: readonly (readonly [string, RegExp, string])[] = [
 /** As many as the runner makes at most. */
 const READINGS = 24;
 
-for (const kernel of LONG ? [NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : KERNELS) {
   Deno.test(`pointers to a module's code in a ${kernel} guest are found`, async (t) => {
     const folder = await buildFixtures(kernel);
     await using guest = await bootGuest(kernel);

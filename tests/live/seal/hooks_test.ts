@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { NEWEST } from "../support_fixture.ts";
+import { NEWEST, OLDEST } from "../support_fixture.ts";
 import { reportRecording } from "../../../engine/output/sealed/report_recording.ts";
 import { isClean } from "../../../engine/seal/recording/verify_recording.ts";
 import {
@@ -21,7 +21,7 @@ import {
 
 const FIXTURES = "../../../guest/fixtures/seal";
 
-for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : SEAL_KERNELS) {
   Deno.test(`hooked system calls show foreign addresses, ${kernel}`, async () => {
     const hooks = {
       seal_hook: await moduleFor(kernel, "seal_hook", FIXTURES),

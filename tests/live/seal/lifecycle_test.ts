@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { NEWEST } from "../support_fixture.ts";
+import { NEWEST, OLDEST } from "../support_fixture.ts";
 import { fileURLToPath } from "node:url";
 import { CPU } from "../../../engine/seal/page/abi.ts";
 import {
@@ -32,7 +32,9 @@ const NARROW = {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (
-  const kernel of LONG ? [...SEAL_KERNELS, NEWEST] : SEAL_KERNELS.slice(-1)
+  const kernel of LONG
+    ? [OLDEST, ...SEAL_KERNELS, NEWEST]
+    : SEAL_KERNELS.slice(-1)
 ) {
   Deno.test(`200 times on and off, parked and not, 20 times loaded and unloaded, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);

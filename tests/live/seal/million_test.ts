@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { NEWEST } from "../support_fixture.ts";
+import { NEWEST, OLDEST } from "../support_fixture.ts";
 import {
   isClean,
   verifyRecording,
@@ -27,7 +27,9 @@ const LOAD = "for n in 1 2; do " +
   "done; wait";
 
 for (
-  const kernel of LONG ? [...SEAL_KERNELS, NEWEST] : SEAL_KERNELS.slice(-1)
+  const kernel of LONG
+    ? [OLDEST, ...SEAL_KERNELS, NEWEST]
+    : SEAL_KERNELS.slice(-1)
 ) {
   Deno.test(`a million entries, every one verified, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel, "ring_kib=16384");

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { NEWEST } from "../support_fixture.ts";
+import { NEWEST, OLDEST } from "../support_fixture.ts";
 import { moduleFor, SEAL_KERNELS } from "./support_fixture.ts";
 
 /** The instructions of a function of the module. */
@@ -24,7 +24,7 @@ async function disassembled(kernel: string, name: string): Promise<string[]> {
   }
 }
 
-for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : SEAL_KERNELS) {
   Deno.test(`no key is left on a task's stack, or in a register: ${kernel}`, async () => {
     const code = await disassembled(kernel, "xft_seal");
     assert.ok(code.length > 500, `${code.length} instructions`);

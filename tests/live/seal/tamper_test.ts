@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { NEWEST } from "../support_fixture.ts";
+import { NEWEST, OLDEST } from "../support_fixture.ts";
 import {
   CONTROL,
   CPU,
@@ -446,7 +446,7 @@ function isParked(findings: SealedSummary["findings"]): boolean {
   );
 }
 
-for (const kernel of LONG ? [NEWEST] : SEAL_KERNELS) {
+for (const kernel of LONG ? [OLDEST, NEWEST] : SEAL_KERNELS) {
   Deno.test(`every kind of tampering is reported by its name, ${kernel}`, async () => {
     await using guest = await sealedGuest(kernel);
     using session = steer(guest);
