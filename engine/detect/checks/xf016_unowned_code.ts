@@ -13,6 +13,8 @@ import { type Unprotected, unprotected } from "../core/memory_protection.ts";
 import { bootCode, ownedCode, subtract, unowned } from "../core/owned_code.ts";
 import type { Report } from "../finding.ts";
 import type { Check } from "../core/check.ts";
+import type { CheckContext } from "../core/context.ts";
+import type { GvaRange } from "../../memory/gva_ranges.ts";
 
 /**
  * Checks for executable memory that none of the kernel's lists accounts for.
@@ -61,9 +63,17 @@ export const unownedCode: Check = {
     });
     const open = unprotected(kernel, code.pages.executable);
     if (open !== undefined) tellUnprotected(report, open);
-    const explained = open === undefined
-      ? []
-      : [open.image, ...code.modules.flatMap((module) => code.textOf(module))];
+    const kept = writableTrampolines(context);
+    if (kept.length > 0) {
+      report.known(
+        `this kernel keeps BPF trampolines writable (${kept.length} pages)`,
+      );
+    }
+    const explained = open === undefined ? kept : [
+      open.image,
+      ...code.modules.flatMap((module) => code.textOf(module)),
+      ...kept,
+    ];
     for (const range of code.pages.executable) {
       kernel.space.budget.node(range.start);
       report.judged(Number(range.end - range.start) / kernel.pageSize);
@@ -108,6 +118,21 @@ export const unownedCode: Check = {
     }
   },
 };
+
+/**
+ * The pages of BPF trampolines, in kernels that leave them writable, all of them
+ * (bpf_jit_alloc_exec_page, kernel/bpf/trampoline.c). Seen on 5.10; kernels with
+ * program packs (57631054fae6, 5.18) protect them.
+ */
+function writableTrampolines({ kernel, code }: CheckContext): GvaRange[] {
+  if (kernel.symbols.tryAddress("pack_list") !== undefined) return [];
+  const pages = code.reserves.filter(({ kind, name }) =>
+    kind === "bpf" && /^bpf_(trampoline|dispatcher)_/.test(name)
+  );
+  const writable = code.pages.executable.filter((range) => range.writable);
+  const all = pages.every((page) => subtract(page, writable).length === 0);
+  return all ? pages : [];
+}
 
 /** Tells as one what is so of all memory that holds code. */
 function tellUnprotected(report: Report, { word, asked }: Unprotected): void {

@@ -153,3 +153,35 @@ Deno.test("the word rodata_enabled alone explains nothing", () => {
     for (const said of NOBODYS) assert.ok(found.includes(said));
   }
 });
+
+Deno.test("trampolines that a kernel keeps writable are known, if all are", () => {
+  const page = (i: bigint) => TEXT + i * 0x1000n;
+  const said = (
+    { packs = false, names = ["bpf_trampoline_1", "bpf_dispatcher_xdp"] },
+    writable: readonly boolean[],
+  ) => {
+    const guest = new FixtureGuest(TYPES);
+    if (packs) guest.symbol("pack_list", guest.image());
+    const { findings, known } = checked(unownedCode, guest.kernel, {
+      whose: () => "bpf",
+      reserves: names.map((name, i) => ({
+        kind: "bpf",
+        name,
+        start: page(BigInt(2 * i)),
+        end: page(BigInt(2 * i + 1)),
+      })),
+      pages: writable.map((each, i) => ({
+        start: page(BigInt(2 * i)),
+        end: page(BigInt(2 * i + 1)),
+        writable: each,
+      })),
+    });
+    return [findings.length, known.length];
+  };
+  assert.deepEqual(said({}, [true, true]), [0, 1]);
+  assert.deepEqual(said({}, [true, false]), [1, 0]);
+  // A kernel with packs protects them, and no kernel leaves programs writable.
+  assert.deepEqual(said({ packs: true }, [true, true]), [2, 0]);
+  const names = ["bpf_trampoline_1", "bpf_prog_1"];
+  assert.deepEqual(said({ names }, [true, true]), [1, 1]);
+});

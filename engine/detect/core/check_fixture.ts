@@ -12,6 +12,7 @@ import type { ModuleView } from "../../kernel/objects/module_views.ts";
 import { callSites } from "../../kernel/patching/ftrace_ops.ts";
 import { kprobes } from "../../kernel/patching/kprobes.ts";
 import { readImage } from "../../kernel/patching/text_image.ts";
+import type { GeneratedCode } from "../../kernel/patching/generated_code.ts";
 import type { MappedRange } from "../../memory/gva_ranges.ts";
 import type { CodeAt, CodeKind } from "../reading/code_map.ts";
 import type { Check } from "./check.ts";
@@ -45,6 +46,8 @@ export interface FixtureCode {
   readonly modules?: readonly ModuleView[];
   /** What the page tables let the kernel execute; default: nothing. */
   readonly pages?: readonly MappedRange[];
+  /** The memory that is reserved for generated code; default: none. */
+  readonly reserves?: readonly GeneratedCode[];
   /** The registers of the processors; default: they are not known. */
   readonly reading?: RegisterReading;
 }
@@ -91,7 +94,7 @@ function contextOver(
             end: end + (-end & 0xfffn),
           })),
         pages: { executable: pages, inRegion: pages, unread: 0 },
-        reserves: [],
+        reserves: options.reserves ?? [],
         unread: [],
         executable: () => executable,
         whyUnread: "a book is missing",

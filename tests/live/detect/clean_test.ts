@@ -18,6 +18,7 @@ import {
   type Guest,
   KERNELS,
   NEWEST,
+  OLDEST,
   SLOW,
   TRACEFS,
 } from "../support_fixture.ts";
@@ -51,7 +52,7 @@ done
 rm /tmp/loading
 `;
 
-for (const kernel of LONG ? [...KERNELS, NEWEST] : KERNELS) {
+for (const kernel of LONG ? [OLDEST, ...KERNELS, NEWEST] : KERNELS) {
   Deno.test(`nothing is found in a busy ${kernel} guest`, async (t) => {
     await using guest = await bootGuest(kernel);
     using session = attachTo(guest);
