@@ -23,11 +23,11 @@ export interface TracerType {
  * @throws {KernelError} when the list is not where it is known to be.
  *
  * @example
- * ```ts
- * import { open } from "xftrace";
+ * ```ts ignore
  * import { tracerTypes } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
  *
- * await using guest = await open("core:testdata/guest-6.1.core.zst");
+ * await using guest = await open("qemu:web1");
  * console.log(tracerTypes(guest.session.kernel).map(({ name }) => name));
  * ```
  */

@@ -55,7 +55,10 @@ const TYPES = fixtureTypes({
       tp: [64, "u64"],
     },
   },
-}, [["TRACE_EVENT_FL_TRACEPOINT", 1 << 4]]);
+}, [
+  ["TRACE_EVENT_FL_TRACEPOINT", 1 << 4],
+  ["TRACE_EVENT_FL_TRACEPOINT_BIT", 4],
+]);
 
 /** A guest with some events; the last one is a system call's. */
 function guest(): FixtureGuest {
