@@ -7,6 +7,7 @@ import { EXIT, XftraceError } from "../base/errors.ts";
 import { FOLDED_FORMAT } from "./formats/folded.ts";
 import { HTML } from "./formats/html.ts";
 import { JSONL } from "./formats/jsonl.ts";
+import { PARQUET } from "./formats/parquet.ts";
 import { PERFETTO } from "./formats/perfetto.ts";
 import { PPROF } from "./formats/pprof.ts";
 import { SPEEDSCOPE } from "./formats/speedscope.ts";
@@ -32,6 +33,7 @@ export const FORMATS: readonly TraceFormat[] = [
   PPROF,
   HTML,
   PERFETTO,
+  PARQUET,
   TRACE_DAT,
   TRACE_DAT_6,
 ];

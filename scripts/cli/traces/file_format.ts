@@ -13,6 +13,7 @@ const ENDINGS: readonly (readonly [RegExp, string])[] = [
   [/\.speedscope(?:\.json)?$/, "speedscope"],
   [/\.folded$/, "folded"],
   [/\.pb\.gz$|\.pprof$/, "pprof"],
+  [/\.parquet$/, "parquet"],
   [/\.jsonl$/, "jsonl"],
   [/\.html?$/, "html"],
   [/\.txt$/, "text"],
@@ -20,7 +21,7 @@ const ENDINGS: readonly (readonly [RegExp, string])[] = [
 
 /** What {@linkcode formatOfFile} takes, for help texts. */
 export const ENDINGS_HELP =
-  "by the ending of its name: .dat, .pftrace, .speedscope.json, .folded, .pb.gz, .jsonl, .html, .txt";
+  "by the ending of its name: .dat, .pftrace, .speedscope.json, .folded, .pb.gz, .parquet, .jsonl, .html, .txt";
 
 /**
  * The format in which to write a file.
@@ -32,6 +33,6 @@ export function formatOfFile(path: string, given?: string): TraceFormat {
   const name = given ?? ENDINGS.find(([ending]) => ending.test(path))?.[1];
   if (name !== undefined) return formatNamed(name);
   throw usage(
-    `the name ${path} does not tell in which format to write; give one with --format, or a name that ends with .dat, .pftrace, .speedscope.json, .folded, .pb.gz, .jsonl, .html or .txt`,
+    `the name ${path} does not tell in which format to write; give one with --format, or a name that ends with .dat, .pftrace, .speedscope.json, .folded, .pb.gz, .parquet, .jsonl, .html or .txt`,
   );
 }

@@ -1,0 +1,134 @@
+/** Tables in Parquet, read with a library and compared with lines of JSON. */
+import assert from "node:assert/strict";
+import { zstdDecompressSync } from "node:zlib";
+import { parquetMetadata, parquetReadObjects } from "hyparquet";
+import {
+  decodeFixture,
+  FIXTURES,
+  loadFixture,
+} from "../../ftrace/ring/fixtures/load_fixture.ts";
+import { BARE_GUEST } from "../writer_fixture.ts";
+import { writeBuffers } from "../write_buffers.ts";
+import { callRows, written } from "./call_fixture.ts";
+import { JSONL } from "./jsonl.ts";
+import { PARQUET } from "./parquet.ts";
+
+/** The rows of a file, without cells that are empty. */
+async function rowsOf(
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Record<string, unknown>[]> {
+  const rows = await parquetReadObjects({
+    file: bytes.buffer,
+    compressors: {
+      ZSTD: (packed: Uint8Array) => new Uint8Array(zstdDecompressSync(packed)),
+    },
+  });
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).filter(([, cell]) => cell !== null)
+        .map(([name, cell]) => [
+          name,
+          typeof cell === "bigint" ? Number(cell) : cell,
+        ]),
+    )
+  );
+}
+
+for (const name of FIXTURES) {
+  Deno.test(`${name}: each event is a row, with what its line of JSON has`, async () => {
+    const fixture = loadFixture(name);
+    const decoded = decodeFixture(fixture);
+    let text = "";
+    const parts: Uint8Array[] = [];
+    writeBuffers(
+      { ...decoded, cpus: [] },
+      fixture,
+      JSONL.writer((chunk) => text += chunk),
+    );
+    writeBuffers(
+      { ...decoded, cpus: [] },
+      fixture,
+      PARQUET.writer((chunk) => parts.push(chunk as Uint8Array)),
+    );
+    const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+    const rows = await rowsOf(
+      new Uint8Array(
+        await new Blob(
+          parts.map((part) => part.slice()),
+        ).arrayBuffer(),
+      ),
+    );
+    assert.equal(rows.length, lines.length);
+    rows.forEach((row, i) => {
+      const { ts, cpu, pid, comm, name, fields } = lines[i];
+      const call = /^funcgraph_e/.test(name);
+      const ends = name === "funcgraph_exit";
+      assert.deepEqual({ ...row, fields: JSON.parse(String(row.fields)) }, {
+        ts,
+        cpu,
+        pid,
+        ...(comm === null ? {} : { comm }),
+        name,
+        ...(call ? { func: fields.func, depth: fields.depth } : {}),
+        ...(ends
+          ? { start: ts - fields.duration, duration: fields.duration }
+          : {}),
+        fields,
+      });
+    });
+  });
+}
+
+Deno.test("a group ends after a second, and has its least and greatest values", async () => {
+  const second = 1e9;
+  const events = Array.from({ length: 2500 }, (_, i) => ({
+    func: 1,
+    depth: 0,
+    // 1500 in the first second, the others later, one each second.
+    ts: i < 1500 ? i : second * (i - 1499),
+  }));
+  const bytes = written(PARQUET, callRows(events));
+  const { row_groups, key_value_metadata } = parquetMetadata(bytes.buffer);
+  const ts = row_groups.map(({ columns }) =>
+    columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === "ts")
+      ?.meta_data?.statistics
+  );
+  const epoch = 1_000_000_000n;
+  assert.deepEqual(
+    row_groups.map(({ num_rows }) => Number(num_rows)),
+    [1500, 1000],
+  );
+  assert.deepEqual(ts.map((each) => [each?.min_value, each?.max_value]), [
+    [epoch, epoch + 1499n],
+    [epoch + 1_000_000_000n, epoch + 1_000_000_000_000n],
+  ]);
+  assert.equal(
+    key_value_metadata?.find(({ key }) => key === "xftrace.events")?.value,
+    "2500",
+  );
+  assert.equal((await rowsOf(bytes)).length, 2500);
+});
+
+Deno.test("missing events are a row as well", async () => {
+  const parts: Uint8Array[] = [];
+  const writer = PARQUET.writer((chunk) => parts.push(chunk as Uint8Array));
+  const source = { kind: "buffers", ...BARE_GUEST } as const;
+  writer.begin([source]);
+  writer.lost({ source, cpu: 3, count: 12, before: 77n });
+  writer.lost({ source, cpu: 1, count: -1, before: 78n });
+  writer.end({ events: 0, lost: 12, dropped: 0 });
+  const rows = await rowsOf(
+    new Uint8Array(
+      await new Blob(
+        parts.map((part) => part.slice()),
+      ).arrayBuffer(),
+    ),
+  );
+  assert.deepEqual(
+    rows.map(({ ts, cpu, name, fields }) => [ts, cpu, name, fields]),
+    [
+      [77, 3, "lost_events", '{"lost":12}'],
+      [78, 1, "lost_events", '{"lost":null}'],
+    ],
+  );
+});
