@@ -8,6 +8,7 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { FOLDED_FORMAT } from "../../../engine/output/formats/folded.ts";
 import { HTML } from "../../../engine/output/formats/html.ts";
 import { JSONL } from "../../../engine/output/formats/jsonl.ts";
+import { PARQUET } from "../../../engine/output/formats/parquet.ts";
 import { PERFETTO } from "../../../engine/output/formats/perfetto.ts";
 import { PPROF } from "../../../engine/output/formats/pprof.ts";
 import { SPEEDSCOPE } from "../../../engine/output/formats/speedscope.ts";
@@ -28,6 +29,7 @@ const FORMATS = [
   JSONL,
   FOLDED_FORMAT,
   HTML,
+  PARQUET,
   PPROF,
   SPEEDSCOPE,
   PERFETTO,
