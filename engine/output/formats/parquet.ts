@@ -122,10 +122,14 @@ class ParquetTraceWriter implements TraceWriter {
       const kind = columns.kind[row];
       const isCall = kind !== KIND.other;
       const ends = kind === KIND.return;
-      const duration = ends ? BigInt(columns.duration[row]) : null;
+      const took = columns.duration[row];
+      // What a damaged trace claims may be no number of 64 bits.
+      const duration = ends && took >= 0 && took < 2 ** 63
+        ? BigInt(took)
+        : null;
       this.#add({
         target: guest.target,
-        ts,
+        ts: long(ts),
         cpu: columns.cpu[row],
         pid,
         comm: guest.comm(pid),
@@ -134,7 +138,7 @@ class ParquetTraceWriter implements TraceWriter {
           ? guest.nameOf(columns.func[2 * row], columns.func[2 * row + 1])
           : null,
         depth: isCall ? columns.depth[row] : null,
-        start: duration === null ? null : ts - duration,
+        start: duration === null ? null : long(ts - duration),
         duration,
         fields,
       });
@@ -145,7 +149,7 @@ class ParquetTraceWriter implements TraceWriter {
     this.#groupFor(before);
     this.#add({
       target: this.#guests.get(source)!.target,
-      ts: before,
+      ts: long(before),
       cpu,
       pid: null,
       comm: null,
@@ -204,6 +208,11 @@ class ParquetTraceWriter implements TraceWriter {
     });
     for (const [name] of COLUMNS) this.#rows[name] = [];
   }
+}
+
+/** A number for the file; `null` if its type cannot hold it. */
+function long(value: bigint): bigint | null {
+  return value === BigInt.asIntN(64, value) ? value : null;
 }
 
 /** The name of a row that stands for events that are missing. */

@@ -109,6 +109,23 @@ Deno.test("a group ends after a second, and has its least and greatest values", 
   assert.equal((await rowsOf(bytes)).length, 2500);
 });
 
+Deno.test("times that the file's type cannot hold are left empty", async () => {
+  const bytes = written(
+    PARQUET,
+    callRows([
+      { func: 1, depth: 0, ts: 5 },
+      { func: 1, depth: 0, ts: 10, duration: 2 ** 64 },
+      { func: 1, depth: 0, ts: 2 ** 63 },
+    ]),
+  );
+  const rows = await rowsOf(bytes);
+  assert.deepEqual(rows.map(({ ts, duration }) => [ts, duration]), [
+    [1_000_000_005, undefined],
+    [1_000_000_010, undefined],
+    [undefined, undefined],
+  ]);
+});
+
 Deno.test("missing events are a row as well", async () => {
   const parts: Uint8Array[] = [];
   const writer = PARQUET.writer((chunk) => parts.push(chunk as Uint8Array));

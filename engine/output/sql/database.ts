@@ -201,7 +201,12 @@ export class TraceDatabase implements Disposable {
     columns: readonly (readonly [string, string])[],
   ): void {
     const list = columns.map(([column, type]) => `"${column}" ${type}`);
-    this.#db.exec(`CREATE TABLE "${name}" (${list.join(", ")})`);
+    try {
+      this.#db.exec(`CREATE TABLE "${name}" (${list.join(", ")})`);
+    } catch (error) {
+      // A hostile format may have more fields than a table has columns.
+      throw this.#failed(error);
+    }
   }
 
   #prepare(): StatementSync {

@@ -178,6 +178,22 @@ Deno.test("tables that grow too large end with a sentence", () => {
   );
 });
 
+Deno.test("times that are no integers of SQLite are left empty", () => {
+  const rows = callRows([
+    { func: 1, depth: 0, ts: 5 },
+    { func: 1, depth: 0, ts: 10, duration: 2 ** 64 },
+    { func: 1, depth: 0, ts: 2 ** 63 },
+  ]);
+  assert.deepEqual(asked("SELECT ts FROM events", rows, BARE_GUEST), [
+    [1_000_000_005n],
+    [1_000_000_010n],
+    [null],
+  ]);
+  assert.deepEqual(asked("SELECT ts, depth FROM calls", rows, BARE_GUEST), [
+    [null, 0n],
+  ]);
+});
+
 Deno.test("findings are rows as well", () => {
   using database = new TraceDatabase(
     "SELECT check_id, address, module FROM findings",

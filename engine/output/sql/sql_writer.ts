@@ -135,7 +135,7 @@ export class SqlWriter implements TraceWriter {
 
   lost({ cpu, count, before }: Loss): void {
     this.#tables!.losses.add([
-      () => before,
+      () => held(before),
       () => cpu,
       () => count < 0 ? null : count,
     ]);
@@ -275,12 +275,19 @@ function insertFields(
 }
 
 /** Time stamps are exact, even those that a Number cannot hold. */
-function time(columns: EventColumns, row: number): number | bigint {
+function time(columns: EventColumns, row: number): Value {
   const ns = Number(columns.epoch) + columns.ts[row];
-  return Number.isSafeInteger(ns) ? ns : columns.timeAt(row);
+  return Number.isSafeInteger(ns) ? ns : held(columns.timeAt(row));
 }
 
-function exact(epoch: bigint, offset: number): number | bigint {
+function exact(epoch: bigint, offset: number): Value {
   const ns = Number(epoch) + offset;
-  return Number.isSafeInteger(ns) ? ns : epoch + BigInt(Math.round(offset));
+  return Number.isSafeInteger(ns)
+    ? ns
+    : held(epoch + BigInt(Math.round(offset)));
+}
+
+/** An integer of 64 bits; `null` for others, which a damaged trace may claim. */
+function held(value: bigint): bigint | null {
+  return value === BigInt.asIntN(64, value) ? value : null;
 }

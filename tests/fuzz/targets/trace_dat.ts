@@ -13,6 +13,7 @@ import { PERFETTO } from "../../../engine/output/formats/perfetto.ts";
 import { PPROF } from "../../../engine/output/formats/pprof.ts";
 import { SPEEDSCOPE } from "../../../engine/output/formats/speedscope.ts";
 import { TRACE_DAT } from "../../../engine/output/formats/trace_dat.ts";
+import { TraceDatabase } from "../../../engine/output/sql/database.ts";
 import { writeTracecmdReport } from "../../../engine/output/tracecmd/write_report.ts";
 import { writeDat } from "../../../engine/output/write_dat.ts";
 import { XftraceError } from "../../../engine/base/errors.ts";
@@ -43,9 +44,18 @@ let written = 0;
 function readAll(bytes: Uint8Array<ArrayBuffer>): void {
   using trace = openDatBytes(bytes);
   writeTracecmdReport(trace, (chunk) => written += chunk.length);
-  for (const format of FORMATS) {
+  const sink = (chunk: string | Uint8Array) => written += chunk.length;
+  using database = new TraceDatabase(
+    "SELECT * FROM events, calls, losses, sched_switch, sys_enter_openat",
+  );
+  for (
+    const writer of [
+      ...FORMATS.map((format) => () => format.writer(sink)),
+      () => database.writer(),
+    ]
+  ) {
     try {
-      writeDat(trace, format.writer((chunk) => written += chunk.length));
+      writeDat(trace, writer());
     } catch (error) {
       // A format may have nothing to say about what is left of the trace.
       if (!(error instanceof XftraceError)) throw error;
