@@ -27,11 +27,6 @@ export interface SqlResult {
   rows(): Iterable<readonly SqlValue[]>;
 }
 
-/** Deno's types lack this; without arrays, columns of one name would be one. */
-interface Arrays extends StatementSync {
-  setReturnArrays?(enabled: boolean): void;
-}
-
 /** The most bytes that the tables take, unless the caller says otherwise. */
 const MOST_BYTES = 2 ** 31;
 /** The table of the result: no statement reads it. */
@@ -155,11 +150,11 @@ export class TraceDatabase implements Disposable {
     } catch (error) {
       throw this.#failed(error);
     }
-    const statement: Arrays = this.#db.prepare(
+    const statement = this.#db.prepare(
       `SELECT * FROM "${RESULT}" ORDER BY rowid`,
     );
     statement.setReadBigInts(true);
-    statement.setReturnArrays?.(true);
+    returnArrays(statement);
     return {
       columns,
       *rows() {
@@ -239,4 +234,15 @@ export class TraceDatabase implements Disposable {
       exitCode: EXIT.usage,
     });
   }
+}
+
+/**
+ * Makes rows arrays: as objects, columns of one name would be one. (The types
+ * that come with Deno 2.9 lack this function.)
+ */
+function returnArrays(statement: object): void {
+  if (
+    "setReturnArrays" in statement &&
+    typeof statement.setReturnArrays === "function"
+  ) statement.setReturnArrays(true);
 }
