@@ -121,11 +121,15 @@ export const unownedCode: Check = {
 
 /**
  * The pages of BPF trampolines, in kernels that leave them writable, all of them
- * (bpf_jit_alloc_exec_page, kernel/bpf/trampoline.c). Seen on 5.10; kernels with
- * program packs (57631054fae6, 5.18) protect them.
+ * (bpf_jit_alloc_exec_page, kernel/bpf/trampoline.c). Seen on 5.10. 6.1 and later
+ * kernels were seen to protect them, and have program packs (57631054fae6, 5.18).
  */
 function writableTrampolines({ kernel, code }: CheckContext): GvaRange[] {
-  if (kernel.symbols.tryAddress("pack_list") !== undefined) return [];
+  // Each is a witness of packs: no missing name alone excuses a page.
+  const packs = ["pack_list", "bpf_prog_pack_alloc", "bpf_prog_pack_free"];
+  if (packs.some((name) => kernel.symbols.tryAddress(name) !== undefined)) {
+    return [];
+  }
   const pages = code.reserves.filter(({ kind, name }) =>
     kind === "bpf" && /^bpf_(trampoline|dispatcher)_/.test(name)
   );

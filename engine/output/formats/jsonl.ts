@@ -105,6 +105,10 @@ type Rest = (rows: EventRows, row: number) => string;
 /** Writes the JSON of one value. */
 type Value = (rows: EventRows, row: number) => string;
 
+/** How {@linkcode GuestLines.rest} begins, and goes on after the name. */
+const NAME = '"name":';
+const FIELDS = ',"fields":';
+
 /** Writes the lines of one guest. */
 export class GuestLines {
   /** The JSON with which each of its lines begins, to name the guest. */
@@ -115,6 +119,8 @@ export class GuestLines {
   readonly #comms = new Map<number, string>();
   readonly #names = new Map<string, string>();
   readonly #events = new Map<number, Rest>();
+  /** Names of events, by their JSON. */
+  readonly #parsed = new Map<string, string | null>();
 
   constructor(source: TraceSource, whose: string) {
     this.#source = source;
@@ -157,6 +163,20 @@ export class GuestLines {
       this.#names.set(name, text);
     }
     return text;
+  }
+
+  /** An event's name (`null` if it is not known), and its fields as JSON. */
+  parts(rows: EventRows, row: number): { name: string | null; fields: string } {
+    const rest = this.rest(rows, row);
+    // Nothing in a name looks like this: a quote in it is escaped.
+    const split = rest.indexOf(FIELDS);
+    const quoted = rest.slice(NAME.length, split);
+    let name = this.#parsed.get(quoted);
+    if (name === undefined) {
+      name = JSON.parse(quoted) as string | null;
+      this.#parsed.set(quoted, name);
+    }
+    return { name, fields: rest.slice(split + FIELDS.length) };
   }
 
   /** An event's name and fields: `"name":"...","fields":{...}`. */

@@ -118,7 +118,7 @@ class ParquetTraceWriter implements TraceWriter {
       const ts = columns.timeAt(row);
       this.#groupFor(ts);
       const pid = columns.pid[row];
-      const { name, fields } = guest.text(run, row);
+      const { name, fields } = guest.lines.parts(run, row);
       const kind = columns.kind[row];
       const isCall = kind !== KIND.other;
       const ends = kind === KIND.return;
@@ -222,14 +222,13 @@ const LOST = "lost_events";
 class Guest {
   readonly target: string | null;
   readonly #source: TraceSource;
-  readonly #lines: GuestLines;
+  readonly lines: GuestLines;
   readonly #comms = new Map<number, string | null>();
-  readonly #names = new Map<string, string>();
 
   constructor(source: TraceSource) {
     this.target = source.target ?? null;
     this.#source = source;
-    this.#lines = new GuestLines(source, "");
+    this.lines = new GuestLines(source, "");
   }
 
   refresh(): void {
@@ -247,22 +246,5 @@ class Guest {
       this.#comms.set(pid, comm);
     }
     return comm;
-  }
-
-  /** An event's name, and its fields as JSON. */
-  text(run: EventRun, row: number): { name: string | null; fields: string } {
-    const rest = this.#lines.rest(run, row);
-    // `"name":"sched_switch","fields":{...}`: a quote in a name is escaped.
-    const split = rest.indexOf(',"fields":');
-    const quoted = rest.slice('"name":'.length, split);
-    let name = this.#names.get(quoted);
-    if (name === undefined) {
-      name = JSON.parse(quoted) ?? "";
-      this.#names.set(quoted, name!);
-    }
-    return {
-      name: name === "" ? null : name!,
-      fields: rest.slice(split + ',"fields":'.length),
-    };
   }
 }

@@ -29,6 +29,9 @@ export interface SqlResult {
 
 /** The most bytes that the tables take, unless the caller says otherwise. */
 const MOST_BYTES = 2 ** 31;
+/** Texts, quoted names and comments, which may hold a semicolon. */
+const QUOTED =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\//g;
 /** The table of the result: no statement reads it. */
 const RESULT = "result of the statement";
 
@@ -205,6 +208,17 @@ export class TraceDatabase implements Disposable {
   }
 
   #prepare(): StatementSync {
+    // SQLite would pass over all but the first.
+    const bare = this.#sql.replace(
+      QUOTED,
+      (quoted) => /^[-/]/.test(quoted) ? " " : "''",
+    );
+    if (/;[\s;]*[^\s;]/.test(bare)) {
+      throw new XftraceError(
+        "SQL: there is more than one statement: give them one at a time",
+        { exitCode: EXIT.usage },
+      );
+    }
     try {
       return this.#db.prepare(this.#sql);
     } catch (error) {

@@ -156,6 +156,8 @@ Deno.test("a statement that cannot be used is told in one sentence", () => {
       ["DELETE FROM events", /gives no rows/],
       ["ATTACH 'x' AS y", /gives no rows/],
       ["PRAGMA max_page_count", /^SQL: /],
+      ["SELECT 1; SELECT 2", /^SQL: there is more than one statement/],
+      ["SELECT 1 /* ; */;; DROP TABLE events", /more than one statement/],
       ["SELECT load_extension('x')", /^SQL: not authorized/],
       ["SELECT json_extract('[1', '$') FROM events", /^SQL: malformed JSON/],
       ["SELECT readfile('/etc/passwd')", /no such function/],
@@ -167,6 +169,12 @@ Deno.test("a statement that cannot be used is told in one sentence", () => {
       message: why,
     }, sql);
   }
+});
+
+Deno.test("semicolons that separate nothing are none", () => {
+  const rows = callRows([{ func: 1, depth: 0, ts: 100 }]);
+  const sql = `SELECT 'a;b' AS "c;d" /* ; */ FROM events; -- ; the end`;
+  assert.deepEqual(asked(sql, rows, BARE_GUEST), [["a;b"]]);
 });
 
 Deno.test("tables that grow too large end with a sentence", () => {

@@ -215,13 +215,9 @@ class GuestRows implements CallVisitor {
     const { columns } = run;
     const { events, named } = this.#tables;
     const needsText = events.wanted[4] || events.wanted[5] || named.size > 0;
-    const rest = needsText ? this.#lines.rest(run, row) : "";
-    // `"name":"sched_switch","fields":{...}`: a quote in a name is escaped.
-    const split = rest.indexOf(',"fields":');
-    const name: string | null = needsText
-      ? JSON.parse(rest.slice('"name":'.length, split))
-      : null;
-    const fields = () => rest.slice(split + ',"fields":'.length);
+    const { name, fields } = needsText
+      ? this.#lines.parts(run, row)
+      : { name: null, fields: "" };
     const pid = columns.pid[row];
     events.add([
       () => time(columns, row),
@@ -229,11 +225,11 @@ class GuestRows implements CallVisitor {
       () => pid,
       () => this.#comm(pid),
       () => name,
-      fields,
+      () => fields,
     ]);
     const table = name === null ? undefined : named.get(name);
     table?.run(
-      fields(),
+      fields,
       time(columns, row),
       columns.cpu[row],
       pid,
