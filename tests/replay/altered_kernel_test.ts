@@ -7,38 +7,18 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { XftraceError } from "../../engine/base/errors.ts";
 import { openInstance } from "../../engine/ftrace/ring/open_instance.ts";
-import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
-import { TEXT } from "../../engine/output/formats/text.ts";
 import { selfTest } from "../../engine/output/text/guest/known_kernel.ts";
-import {
-  guestTextOptions,
-  traceMeta,
-} from "../../engine/output/text/trace_meta.ts";
-import { writeBuffers } from "../../engine/output/write_buffers.ts";
 import { collectInfo } from "../../engine/run/guest_info.ts";
 import { openCoreSession } from "../../engine/session.ts";
 import { hiding, Names } from "../blind/hiding.ts";
+import { report } from "./report_fixture.ts";
 
 function open(series: string) {
   const path = fileURLToPath(
     import.meta.resolve(`../../testdata/guest-${series}.core.zst`),
   );
   return openCoreSession(`core:${path}`, path);
-}
-
-function report(kernel: Kernel): string {
-  const { instance, events, layout } = openInstance({ kernel });
-  let text = "";
-  writeBuffers(
-    readBuffers(instance, layout),
-    {
-      meta: traceMeta(instance, events, layout),
-      options: guestTextOptions(instance),
-    },
-    TEXT.writer((chunk) => text += chunk),
-  );
-  return text;
 }
 
 /** What `info` says of a kernel. */

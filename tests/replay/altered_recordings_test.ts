@@ -10,32 +10,12 @@ import { limitDepth, switchRecording } from "../../engine/control/switches.ts";
 import { PlannedMemory } from "../../engine/control/words.ts";
 import { listEvents } from "../../engine/ftrace/events/event_list.ts";
 import { openInstance } from "../../engine/ftrace/ring/open_instance.ts";
-import { readBuffers } from "../../engine/ftrace/ring/reader.ts";
 import { AskedNames, asking } from "../../engine/kernel/core/asked.ts";
 import type { Kernel } from "../../engine/kernel/core/kernel.ts";
 import { findFunctions } from "../../engine/kernel/functions/find_functions.ts";
-import { TEXT } from "../../engine/output/formats/text.ts";
-import {
-  guestTextOptions,
-  traceMeta,
-} from "../../engine/output/text/trace_meta.ts";
-import { writeBuffers } from "../../engine/output/write_buffers.ts";
 import { collectInfo } from "../../engine/run/guest_info.ts";
 import { AlteredRecording } from "./altered_recording_fixture.ts";
-
-function report(kernel: Kernel): string {
-  const { instance, events, layout } = openInstance({ kernel });
-  let text = "";
-  writeBuffers(
-    readBuffers(instance, layout),
-    {
-      meta: traceMeta(instance, events, layout),
-      options: guestTextOptions(instance),
-    },
-    TEXT.writer((chunk) => text += chunk),
-  );
-  return text;
-}
+import { report } from "./report_fixture.ts";
 
 /** A value as text, without addresses of objects of ours. */
 function text(value: unknown): string {
