@@ -1,20 +1,14 @@
 /** `xftrace convert`: writes a recording in another format. */
 import type { Command } from "@commander-js/extra-typings";
-import { openInstance, readBuffers } from "xftrace/ftrace";
-import {
-  guestTextOptions,
-  traceFileFacts,
-  type TraceFormat,
-  traceMeta,
-  writeBuffers,
-} from "xftrace/output";
+import { type TraceFormat, writeBuffers } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { reportDat } from "../traces/dat_target.ts";
+import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
 import { ENDINGS_HELP, formatOfFile } from "../traces/file_format.ts";
 import { FORMATS_HELP } from "../format_option.ts";
 import { usage } from "../option_values.ts";
 import { openGuest } from "../target.ts";
-import { count, note, warn } from "../terminal.ts";
+import { count, note } from "../terminal.ts";
 
 /** The target that a file is, by its name; `dat:` and `core:` may be given. */
 function targetOf(file: string): string {
@@ -71,24 +65,14 @@ async function convertCore(
   options: { readonly output: string; readonly instance?: string },
 ): Promise<void> {
   using guest = await openGuest({ target, cache: false });
-  const { session } = guest;
-  const { instance, events, layout } = openInstance(
-    session,
-    options.instance,
-  );
-  const reading = readBuffers(instance, layout);
+  const buffers = guestBuffers(guest.session, options);
   using output = new FileSink(options.output);
   const totals = writeBuffers(
-    reading,
-    {
-      meta: traceMeta(instance, events, layout),
-      options: guestTextOptions(instance),
-      target: session.target,
-      file: traceFileFacts(instance, events),
-    },
+    buffers.reading,
+    buffers.described,
     format.writer((chunk) => output.write(chunk)),
   );
   output.commit();
-  for (const problem of reading.problems.slice(0, 10)) warn(problem);
+  tellUnread(buffers);
   note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
 }

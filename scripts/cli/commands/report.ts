@@ -1,18 +1,10 @@
 /** `xftrace report`: prints the guest's buffers as its `trace` file does. */
 import type { Command } from "@commander-js/extra-typings";
-import { XftraceError } from "xftrace";
-import { openInstance, readBuffers } from "xftrace/ftrace";
-import {
-  FORMATS,
-  guestTextOptions,
-  traceFileFacts,
-  traceMeta,
-  unfollowedSettings,
-  writeBuffers,
-} from "xftrace/output";
+import { FORMATS, unfollowedSettings, writeBuffers } from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
+import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -65,33 +57,14 @@ Examples:
       if (dat !== undefined) return reportDat(dat, format, options);
       using guest = await openGuest(options);
       const { session } = guest;
-      const { instance, events, layout } = openInstance(
-        session,
-        options.instance,
-      );
-      const buffer = options.snapshot === true
-        ? instance.snapshotBuffer()
-        : undefined;
-      if (options.snapshot === true && buffer === undefined) {
-        throw new XftraceError(
-          "the guest has no snapshot buffer: nothing took a snapshot in it",
-        );
-      }
-      const reading = readBuffers(instance, layout, {
-        ...(buffer === undefined ? {} : { buffer }),
-        ...(options.onlyCpu === undefined ? {} : { cpu: options.onlyCpu }),
-      });
-      const own = guestTextOptions(instance);
+      const buffers = guestBuffers(session, options);
+      const { instance, reading } = buffers;
+      const own = buffers.described.options;
       const text = {
         ...own,
         graph: { ...own.graph, ...givenGraphOptions(options) },
       };
-      const described = {
-        meta: traceMeta(instance, events, layout),
-        options: text,
-        target: session.target,
-        file: traceFileFacts(instance, events),
-      };
+      const described = { ...buffers.described, options: text };
       if (options.output === undefined) {
         const { sink, options: how } = traceOutput(
           options.raw === true,
@@ -109,11 +82,7 @@ Examples:
           warn(each);
         }
       }
-      for (const problem of reading.problems.slice(0, 10)) warn(problem);
-      if (reading.problems.length > 10) {
-        warn(`${count(reading.problems.length - 10)} more pages as these`);
-      }
-      if (events.leftOut !== undefined) warn(events.leftOut);
+      tellUnread(buffers);
       const lost = reading.cpus.reduce((sum, cpu) => sum + cpu.lost, 0);
       if (lost > 0) {
         note(

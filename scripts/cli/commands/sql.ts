@@ -1,19 +1,16 @@
 /** `xftrace sql`: asks a trace with SQL. */
 import { type Command, Option } from "@commander-js/extra-typings";
-import { EXIT, XftraceError } from "xftrace";
-import { openInstance, readBuffers } from "xftrace/ftrace";
-import {
-  guestTextOptions,
-  TraceDatabase,
-  traceFileFacts,
-  type TraceFormat,
-  traceMeta,
-  writeBuffers,
-} from "xftrace/output";
+import { EXIT } from "xftrace";
+import { TraceDatabase, type TraceFormat, writeBuffers } from "xftrace/output";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, type TargetOptions, withTarget } from "../target.ts";
 import { count, note, traceOutput, warn } from "../terminal.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
+import {
+  type BufferOptions,
+  guestBuffers,
+  tellUnread,
+} from "../traces/guest_buffers.ts";
 import { SQL_MODES, sqlLines, type SqlMode } from "../traces/sql_rows.ts";
 
 /** What is said besides the rows. */
@@ -80,10 +77,7 @@ Examples:
     });
 }
 
-interface SqlOptions extends TargetOptions {
-  readonly instance?: string;
-  readonly snapshot?: boolean;
-  readonly onlyCpu?: number;
+interface SqlOptions extends TargetOptions, BufferOptions {
   readonly mode: SqlMode;
 }
 
@@ -94,34 +88,13 @@ async function fill(
 ): Promise<boolean> {
   using guest = await openGuest(options);
   const { session } = guest;
-  const { instance, events, layout } = openInstance(session, options.instance);
-  const buffer = options.snapshot === true
-    ? instance.snapshotBuffer()
-    : undefined;
-  if (options.snapshot === true && buffer === undefined) {
-    throw new XftraceError(
-      "the guest has no snapshot buffer: nothing took a snapshot in it",
-    );
-  }
-  const file = traceFileFacts(instance, events);
-  const reading = readBuffers(instance, layout, {
-    ...(buffer === undefined ? {} : { buffer }),
-    ...(options.onlyCpu === undefined ? {} : { cpu: options.onlyCpu }),
-  });
+  const buffers = guestBuffers(session, options);
   const totals = writeBuffers(
-    reading,
-    {
-      meta: traceMeta(instance, events, layout),
-      options: guestTextOptions(instance),
-      target: session.target,
-      file,
-    },
+    buffers.reading,
+    buffers.described,
     database.writer(),
   );
-  for (const problem of reading.problems.slice(0, 10)) warn(problem);
-  if (reading.problems.length > 10) {
-    warn(`${count(reading.problems.length - 10)} more pages as these`);
-  }
+  tellUnread(buffers);
   if (totals.lost > 0) {
     note(`${count(totals.lost)} events were overwritten while they were read`);
   }
