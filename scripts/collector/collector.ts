@@ -290,6 +290,7 @@ export class Collector {
     const failed = this.#failed;
     this.#result = {
       reason,
+      output,
       ...summary,
       exact: exact && failed === undefined,
       resets,

@@ -179,6 +179,11 @@ export const resultSchema = z.object({
    * restarted`.
    */
   reason: z.string(),
+  /**
+   * Absolute path of the text that the collector has written: the one that
+   * `off` asked for, or its own when the guest ended first.
+   */
+  output: z.string().optional(),
   events: z.number(),
   kept: z.number(),
   lines: z.number(),

@@ -15,6 +15,13 @@ import {
   xftraceOk,
 } from "./support_fixture.ts";
 
+/** The pid of the only collector whose state is below a folder. */
+function collectorOf(folder: string): number {
+  const [{ name }] = Deno.readDirSync(`${folder}/xftrace`);
+  const state = Deno.readTextFileSync(`${folder}/xftrace/${name}/state.json`);
+  return JSON.parse(state).collector;
+}
+
 Deno.test("files that do not hold a guest's memory", async (t) => {
   const folder = await Deno.makeTempDir();
   const path = (name: string) => `${folder}/${name}`;
@@ -109,6 +116,9 @@ Deno.test("unknown names, and a guest that ends while it is read", async (t) => 
     await xftraceOk(["on", "vfs_open", ...target], env);
     const show = startXftrace(["show", ...target]);
     await new Promise((resolve) => setTimeout(resolve, 3000));
+    // The collector notices the end of its guest when `off` is waiting already.
+    const collector = collectorOf(folder);
+    Deno.kill(collector, "SIGSTOP");
     await guest.down();
 
     await t.step(
@@ -125,7 +135,10 @@ Deno.test("unknown names, and a guest that ends while it is read", async (t) => 
       async () => {
         const graph = `${folder}/graph.txt`;
         const until = Date.now() + 30_000;
-        let run = await xftrace(["off", "-o", graph, ...target], env);
+        const first = startXftrace(["off", "-o", graph, ...target], env);
+        await new Promise((resolve) => setTimeout(resolve, 3000));
+        Deno.kill(collector, "SIGCONT");
+        let run = await ended(first);
         while (run.code !== EXIT.gone && Date.now() < until) {
           await new Promise((resolve) => setTimeout(resolve, 500));
           run = await xftrace(["off", "-o", graph, ...target], env);

@@ -14,7 +14,6 @@ import {
 import { setRecording } from "xftrace/control";
 import { openInstance, SpoolReader, type TraceLayout } from "xftrace/ftrace";
 import {
-  absoluteOutput,
   guestTextOptions,
   type TraceMeta,
   traceMeta,
@@ -35,6 +34,7 @@ import {
 } from "../../collector/state.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { withTarget } from "../target.ts";
+import { bringText, collectedText, finishCollector } from "../off/collected.ts";
 import {
   endGone,
   folderOfGone,
@@ -287,10 +287,11 @@ async function collect(
   options: OffOptions,
   described: Described | Error,
 ): Promise<CollectorResult> {
-  const output = absoluteOutput(options.output);
-  const graph = givenGraphOptions(options);
-  const reply = await ask(folder.socket, { do: "finish", output, graph });
-  if (reply !== undefined && "result" in reply) return reply.result;
+  const result = await finishCollector(folder, options);
+  if (
+    result !== undefined &&
+    bringText(collectedText(folder, result), options.output)
+  ) return result;
   const left = folder.readResult();
   note(
     "the collector ended before `xftrace off`" +
@@ -300,13 +301,16 @@ async function collect(
   );
   if (described instanceof Error) throw described;
   using spool = new SpoolReader(folder.spool, described.layout);
-  using file = new FileSink(output);
+  using file = new FileSink(options.output);
   const guest = described.options;
   const summary = writeTraceGraph(
     spool,
     {
       meta: described.meta,
-      options: { ...guest, graph: { ...guest.graph, ...graph } },
+      options: {
+        ...guest,
+        graph: { ...guest.graph, ...givenGraphOptions(options) },
+      },
       target: state.target,
     },
     state.roots,

@@ -7,8 +7,6 @@
 import { basename } from "node:path";
 import { type Guest, GuestGoneError, KernelError, MemoryError } from "xftrace";
 import { sleep } from "xftrace/ftrace";
-import { absoluteOutput } from "xftrace/output";
-import { FileSink } from "../../collector/file_sink.ts";
 import { lockGuest } from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
@@ -18,9 +16,9 @@ import {
   stateFolders,
   type TraceState,
 } from "../../collector/state.ts";
-import { givenGraphOptions } from "../graph_options.ts";
 import { openGuest } from "../target.ts";
 import { note, Progress, size } from "../terminal.ts";
+import { bringText, collectedText, finishCollector } from "./collected.ts";
 import { keepForMoved, type KeptTrace, whereItRuns } from "./moved.ts";
 import { turnOffSealed } from "./sealed.ts";
 import { noTrace, type OffOptions, tell, WHO_OFF } from "./text.ts";
@@ -143,19 +141,6 @@ export function folderOfGone(
   return undefined;
 }
 
-/** Copies a file of the collector's piece by piece: it may be large. */
-function copyTo(output: string, from: string): void {
-  using source = Deno.openSync(from);
-  using file = new FileSink(output);
-  const piece = new Uint8Array(1 << 20);
-  for (;;) {
-    const got = source.readSync(piece);
-    if (got === null) break;
-    file.write(piece.subarray(0, got));
-  }
-  file.commit();
-}
-
 /**
  * Copies the text that the collector wrote when its guest was gone, or has it
  * write that now.
@@ -178,16 +163,9 @@ async function finishGone(
     );
     return;
   }
-  let result = folder.readResult();
-  if (result !== undefined) copyTo(options.output, folder.text);
-  else {
-    const reply = await ask(folder.socket, {
-      do: "finish",
-      output: absoluteOutput(options.output),
-      graph: givenGraphOptions(options),
-    });
-    if (reply !== undefined && "result" in reply) result = reply.result;
-  }
+  const result = folder.readResult() ?? await finishCollector(folder, options);
+  const text = result === undefined ? undefined : collectedText(folder, result);
+  const brought = text !== undefined && bringText(text, options.output);
   const to = await whereItRuns(trace);
   const moved = to !== undefined || result?.reason === goneReason("migrated");
   if (result === undefined) {
@@ -197,13 +175,21 @@ async function finishGone(
       `${state.target}: the guest ended or was restarted before \`xftrace off\`, and the collector was killed: what it had kept cannot be printed without the kernel that it was about`,
     );
   }
+  if (!brought) {
+    if (moved) throw keepForMoved(trace, to, undefined);
+    folder.remove();
+    throw new GuestGoneError(
+      `${state.target}: the guest is gone, and so is what an earlier \`xftrace off\` wrote to ${text}: without the kernel that it was about it cannot be written again`,
+    );
+  }
   tell(result, options.output);
   note(`${size(Deno.statSync(folder.spool).size)} were collected`);
   if (moved) throw keepForMoved(trace, to, options.output);
   folder.remove();
   throw new GuestGoneError(
     `${state.target}: ${
-      result.failed ?? result.reason
+      result.failed ??
+        (isGone(result) ? result.reason : "the guest ended or was restarted")
     } before \`xftrace off\`; ${options.output} holds what was collected until then`,
   );
 }
