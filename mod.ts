@@ -106,6 +106,7 @@ export {
 } from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";
 export { shown, shownJson, shownLines } from "./engine/base/shown.ts";
+export { durationText } from "./engine/passes/fields/values.ts";
 export { stateFolder } from "./engine/base/state_folder.ts";
 export { VERSION } from "./engine/base/version.ts";
 export type { GuestInfo } from "./engine/run/guest_info.ts";

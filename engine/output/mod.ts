@@ -34,4 +34,13 @@ export { entryCounts, writeBuffers } from "./write_buffers.ts";
 export { writeDat } from "./write_dat.ts";
 export { LiveTrace } from "./write_live.ts";
 export { writeTraceGraph } from "./write_spool.ts";
+export type {
+  TopCalls,
+  TopEvent,
+  TopFunction,
+  TopSnapshot,
+  TopSyscall,
+} from "./top/snapshot.ts";
+export { TopSums } from "./top/top_sums.ts";
+export type { Callee, CallGraph } from "./top/call_graph.ts";
 export type { OutputSink, TraceFormat, WriterOptions } from "./writer.ts";

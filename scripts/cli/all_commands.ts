@@ -58,6 +58,10 @@ export const COMMANDS: readonly Commands[] = [
       (await import("./commands/completions.ts")).registerCompletions,
   },
   {
+    names: ["top"],
+    load: async () => (await import("./commands/top.ts")).registerTop,
+  },
+  {
     names: ["doctor"],
     load: async () => (await import("./commands/doctor.ts")).registerDoctor,
   },

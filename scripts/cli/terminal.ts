@@ -123,7 +123,7 @@ export function faint(text: string): string {
 
 /** Text in a style of ours, on a terminal. */
 export function styled(
-  style: "bold" | "dim" | "green" | "yellow" | "red",
+  style: "bold" | "dim" | "inverse" | "green" | "yellow" | "red",
   text: string,
 ): string {
   if (!coloured()) return text;
@@ -135,9 +135,17 @@ export function styled(
     after.replaceAll("\x1b", OUR_ESCAPE);
 }
 
+/**
+ * A control sequence of ours, for {@linkcode out}: `control("2J")` clears the
+ * screen.
+ */
+export function control(code: string): string {
+  return `${OUR_ESCAPE}[${code}`;
+}
+
 /** Erases the last lines on the terminal. */
 export function eraseLines(lines: number): void {
-  if (lines > 0) out(`${OUR_ESCAPE}[${lines}A${OUR_ESCAPE}[J`);
+  if (lines > 0) out(`${control(`${lines}A`)}${control("J")}`);
 }
 
 /** A number with separators: `1,234,567`. */

@@ -5,11 +5,19 @@
 import assert from "node:assert/strict";
 import { readPage } from "../../engine/output/formats/html_fixture.ts";
 import { moduleFor } from "./seal/support_fixture.ts";
-import { bootGuest, SLOW, TRACEFS, xftraceOk } from "./support_fixture.ts";
+import { assertDocumented, printed } from "./json_documented_fixture.ts";
+import {
+  bootGuest,
+  type Guest,
+  SLOW,
+  TRACEFS,
+  xftraceOk,
+} from "./support_fixture.ts";
+import { KEYS, TerminalRun } from "./terminal_fixture.ts";
 
 const HOSTILE = '<b>\x1b[31m"&x';
 
-Deno.test("report --html: a hooked system call, system calls, a hostile name", async () => {
+Deno.test("report --html: a hooked system call, system calls, a hostile name", async (t) => {
   await using guest = await bootGuest("6.12");
   const hook = await moduleFor(
     "6.12",
@@ -60,4 +68,65 @@ Deno.test("report --html: a hooked system call, system calls, a hostile name", a
   } finally {
     await Deno.remove(path);
   }
+  await t.step("top: on a terminal, and in lines", () => showsTop(guest));
 });
+
+/** Processes that open files until this is gone: /tmp/busy. */
+const LOAD = `touch /tmp/busy
+(while [ -e /tmp/busy ]; do cat /nothing /proc/version > /dev/null 2>&1; done) > /dev/null 2>&1 &
+sh -c 'printf "<b>\\\\033[31m" > /proc/self/comm; while [ -e /tmp/busy ]; do read x < /proc/self/stat; sleep 0.1; done' > /dev/null 2>&1 &`;
+
+async function showsTop(guest: Guest): Promise<void> {
+  await guest.sh(`cd ${TRACEFS}; echo 1 > tracing_on; ${LOAD}`, SLOW);
+  const target = ["-t", guest.target];
+  const screen = new TerminalRun(["top", "--interval", "0.5", ...target]);
+  await screen.shows(/FUNCTION/);
+  await screen.shows((text) =>
+    /__x64_sys_openat/.test(text) && /longest call +.*[▁-█]/.test(text)
+  );
+  assert.ok(screen.taken);
+  await screen.shows(/calls of, or from, code that is not the kernel's/);
+  assert.ok(screen.hasColour("calls", 1) || screen.hasColour("1", 1));
+  await screen.press("n", "/", ..."x64_sys_cal");
+  await screen.shows(/filter: x64_sys_cal_/);
+  await screen.press(KEYS.enter, KEYS.right);
+  await screen.shows(/- x64_sys_call[^]*\+ hooked_openat \[seal_hook\]/);
+  await screen.press(KEYS.down, KEYS.right);
+  await screen.shows(/- hooked_openat \[seal_hook\][^]*__x64_sys_openat/);
+  await screen.press(KEYS.escape, "2");
+  await screen.shows(/PROCESS +SYSTEM CALL[^]*cat-\d+[^]*sys_openat/);
+  await screen.press("e", KEYS.right);
+  await screen.shows(/ENOENT/);
+  await screen.press("/", ..."<b>");
+  await screen.shows(/<b>\\x1b\[31m-\d+ .*sys_openat/);
+  await screen.press(KEYS.enter, " ");
+  await screen.shows(/^FROZEN/);
+  const frozen = screen.screen();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(screen.screen(), frozen);
+  await screen.press("f", "3", KEYS.escape);
+  await screen.shows(/EVENTS\/S EVENT[^]*sched_switch/);
+  await screen.press("z");
+  await screen.shows(/recording +[0-2]\.\d s/);
+  await screen.press("q");
+  assert.equal(await screen.ended(), 0);
+  // All that the guest's name could do was to be read.
+  assert.ok(!screen.raw.includes("<b>\x1b"));
+  assert.ok(screen.raw.trimEnd().endsWith("\x1b[?25h\x1b[?1049l"));
+  const lines = await xftraceOk([
+    "top",
+    "-n",
+    "2",
+    "--interval",
+    "1",
+    "--table",
+    "functions",
+    ...target,
+  ]);
+  assert.equal(lines.match(/^ +CALLS .*FUNCTION$/gm)?.length, 2);
+  assert.match(lines, / __x64_sys_openat {2}\(foreign\)$/m);
+  await assertDocumented(
+    await printed([["TopLine", ["top", "-n", "1", ...target]]]),
+  );
+  await guest.sh("rm /tmp/busy");
+}

@@ -7,7 +7,6 @@
 import { VERSION } from "../../base/version.ts";
 import { KIND } from "../../ftrace/ring/columns.ts";
 import { integerAt } from "../../ftrace/ring/field_values.ts";
-import type { EventField } from "../../ftrace/events/formats.ts";
 import type { PageData, PageGuest } from "../page/data.ts";
 import { ROW_KIND } from "../page/packed.ts";
 import { PageFile } from "../page/page_file.ts";
@@ -20,6 +19,7 @@ import type {
   TraceTotals,
   TraceWriter,
 } from "../writer.ts";
+import { EventTypes } from "./event_types.ts";
 import { CallSums, GuestCalls } from "./html_calls.ts";
 import { PageNames, ThreadList } from "./html_names.ts";
 import { MOST_ROWS, type PageRow, PageRows } from "./html_rows.ts";
@@ -36,28 +36,20 @@ export const HTML: TraceFormat = {
   writer: (sink) => new HtmlWriter(sink),
 };
 
-/** What is known of a type of events. */
-interface EventType {
-  readonly name: number;
-  /** A system call: its name, without what it does there. */
-  readonly call?: number;
-  readonly exit: boolean;
-  readonly result?: EventField;
-}
-
 /** One guest. */
 class Guest {
   readonly source: TraceSource;
   readonly calls: GuestCalls;
   readonly lines: GuestLines;
-  readonly types = new Map<number, EventType>();
+  readonly types: EventTypes;
   gaps = 0;
   missing = 0;
 
-  constructor(source: TraceSource, calls: GuestCalls) {
+  constructor(source: TraceSource, calls: GuestCalls, names: PageNames) {
     this.source = source;
     this.calls = calls;
     this.lines = new GuestLines(source, "");
+    this.types = new EventTypes(source, names, this.lines);
   }
 }
 
@@ -107,7 +99,7 @@ export class HtmlWriter implements TraceWriter {
             duration,
           ),
       );
-      this.#guests.set(source, new Guest(source, calls));
+      this.#guests.set(source, new Guest(source, calls, this.#names));
     }
     this.#file.begin(this.#title());
   }
@@ -194,12 +186,7 @@ export class HtmlWriter implements TraceWriter {
     thread: number,
     ts: number,
   ): string {
-    const type = run.columns.type[row];
-    let known = guest.types.get(type);
-    if (known === undefined) {
-      known = this.#type(guest.source, type, guest.lines.rest(run, row));
-      guest.types.set(type, known);
-    }
+    const known = guest.types.of(run, row);
     this.#row.name = known.name;
     this.#row.kind = ROW_KIND.event;
     this.#row.depth = 0;
@@ -217,23 +204,6 @@ export class HtmlWriter implements TraceWriter {
       this.#syscalls.entered(thread, process, call, ts, argumentsOf(text));
     }
     return text;
-  }
-
-  #type(source: TraceSource, type: number, rest: string): EventType {
-    const format = source.meta.format(type);
-    const name = format?.name ?? nameOf(rest) ?? `event ${type}`;
-    const syscall = format?.syscall;
-    if (format === undefined || syscall === undefined) {
-      return { name: this.#names.index(name), exit: false };
-    }
-    const { exit } = syscall;
-    const result = format.fields.find((field) => field.name === "ret");
-    return {
-      name: this.#names.index(name, `${exit ? "-" : "+"}${syscall.name}`),
-      call: this.#names.index(syscall.name),
-      exit,
-      ...(exit && result !== undefined ? { result } : {}),
-    };
   }
 
   #title(): string {
@@ -329,12 +299,6 @@ function pageGuest({ source, gaps, missing }: Guest): PageGuest {
     gaps,
     missing,
   };
-}
-
-/** The name in what {@linkcode GuestLines.rest} returns, if there is one. */
-function nameOf(rest: string): string | undefined {
-  const name = /^"name":("[^"\\]*")/.exec(rest)?.[1];
-  return name === undefined ? undefined : String(JSON.parse(name));
 }
 
 /** The fields in what {@linkcode GuestLines.rest} returns, as JSON. */

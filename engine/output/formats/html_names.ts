@@ -112,6 +112,11 @@ export class ThreadList {
       : this.index(guest, source, tgid, 0);
   }
 
+  /** The name of a thread: `bash-412`. */
+  nameOf(index: number): string {
+    return this.#all[index].name;
+  }
+
   /** Reads names again, as the kernel may know them now. */
   refresh(): void {
     for (const thread of this.#all) {

@@ -125,6 +125,12 @@ export class SyscallSums {
     if (pair === undefined) return;
     pair.total += duration;
     pair.max = Math.max(pair.max, duration);
+    this.timed(pair.thread, name, duration);
+  }
+
+  /** Called with each call of a process that has ended. */
+  protected timed(_process: number, _name: number, _duration: number): void {
+    // Here, only the sums matter.
   }
 
   #pair(thread: number, name: number): Pair | undefined {

@@ -5,7 +5,18 @@
  */
 import type { FieldKind } from "../../query/expression.ts";
 
-/** A duration in a suitable unit: `12.3 us`, `4.56 ms`. */
+/**
+ * A duration in a suitable unit: `12.3 us`, `4.56 ms`.
+ *
+ * @param ns the duration in ns; NaN gives `?`
+ *
+ * @example
+ * ```ts
+ * import { durationText } from "xftrace";
+ *
+ * console.log(durationText(4_560_000)); // 4.56 ms
+ * ```
+ */
 export function durationText(ns: number): string {
   if (!(ns === ns)) return "?";
   const size = Math.abs(ns);
