@@ -18,6 +18,7 @@ import { readSystemMap } from "./engine/kernel/symbols/system_map.ts";
 import { attach } from "./ffi/attach.ts";
 
 export * from "./mod.ts";
+export { HOST_CLOCKS, HostClock } from "./ffi/host_clock.ts";
 export { openAgent } from "./ffi/open_agent.ts";
 
 /** Options for opening a target. */

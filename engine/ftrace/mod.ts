@@ -10,7 +10,15 @@ export { findEvents } from "./events/find_events.ts";
 export type { EventField, EventFormat } from "./events/formats.ts";
 export { SavedCmdlines } from "./events/saved_cmdlines.ts";
 export { readGraphRoots } from "./graph/graph_roots.ts";
-export { Follower } from "./ring/follower.ts";
+export {
+  type ClockBound,
+  type ClockBounds,
+  ClockMap,
+  type ClockPart,
+} from "./clock/clock_map.ts";
+export { ClockPair, type ReadableClock } from "./clock/clock_pair.ts";
+export { ClockWatch } from "./clock/clock_watch.ts";
+export { Follower, type PollWatch } from "./ring/follower.ts";
 export { type TraceLayout, traceLayout } from "./ring/meta.ts";
 export { openInstance } from "./ring/open_instance.ts";
 export { readBuffers, readFirstPage } from "./ring/reader.ts";

@@ -31,7 +31,7 @@ export { rawReason, unfollowedSettings } from "./text/unfollowed.ts";
 export { traceFileFacts } from "./trace_file.ts";
 export { writeTracecmdReport } from "./tracecmd/write_report.ts";
 export { entryCounts, writeBuffers } from "./write_buffers.ts";
-export { writeDat } from "./write_dat.ts";
+export { datSource, writeDat } from "./write_dat.ts";
 export { LiveTrace } from "./write_live.ts";
 export { writeTraceGraph } from "./write_spool.ts";
 export type {
@@ -43,4 +43,18 @@ export type {
 } from "./top/snapshot.ts";
 export { TopSums } from "./top/top_sums.ts";
 export type { Callee, CallGraph } from "./top/call_graph.ts";
+export {
+  datRuns,
+  spoolRuns,
+  type TimedEnd,
+  type TimedLoss,
+  type TimedRun,
+  type TimedRuns,
+} from "./time_line/timed_runs.ts";
+export { alignmentOf, HOST_CLOCK } from "./time_line/alignment.ts";
+export {
+  type TimedSource,
+  writeTimeLine,
+} from "./time_line/write_time_line.ts";
+export type { Alignment } from "./writer.ts";
 export type { OutputSink, TraceFormat, WriterOptions } from "./writer.ts";

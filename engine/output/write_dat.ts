@@ -125,6 +125,21 @@ function fileFacts(trace: DatTrace, instance: string): TraceFileFacts {
   };
 }
 
+/**
+ * Describes the top level of a trace.dat as a source of events.
+ *
+ * @param target as the user names it
+ */
+export function datSource(trace: DatTrace, target: string): TraceSource {
+  return {
+    kind: "collected",
+    target,
+    meta: datMeta(trace),
+    options: DEFAULT_TEXT_OPTIONS,
+    file: fileFacts(trace, ""),
+  };
+}
+
 /** Reads what `trace_printk` and `trace_puts` wrote. */
 function messageReader(trace: DatTrace): (bytes: RecordBytes) => string {
   const { layout } = trace;

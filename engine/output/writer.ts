@@ -16,6 +16,24 @@ import type { TraceTextOptions } from "./text/options.ts";
  */
 export type OutputSink = (chunk: string | Uint8Array<ArrayBuffer>) => void;
 
+/** How the times of a source were put on a time line that several share. */
+export interface Alignment {
+  /** The clock of the time line: `CLOCK_MONOTONIC of the host`. */
+  readonly clock: string;
+  /** The most by which a time may be wrong, in ns; `null` if not known. */
+  readonly errorNs: number | null;
+  /**
+   * Spans of time, of the time line, in which it may be wrong by more than
+   * {@linkcode errorNs}: the guest stood still there, or its clock was set.
+   */
+  readonly torn: readonly {
+    /** ns of the clock, as decimal digits. */
+    readonly from: string;
+    readonly until: string;
+    readonly errorNs: number;
+  }[];
+}
+
 /** A guest's trace: everything about it except its events. */
 export interface TraceSource {
   /**
@@ -40,6 +58,8 @@ export interface TraceSource {
   readonly skippedCpus?: ReadonlySet<number>;
   /** What files for other tools must contain besides the events. */
   readonly file?: TraceFileFacts;
+  /** If it shares a time line with others: how its times came there. */
+  readonly aligned?: Alignment;
 }
 
 /**
@@ -186,6 +206,8 @@ export interface TraceFormat {
   readonly display?: true;
   /** Set if it consists of bytes that are not text. */
   readonly binary?: true;
+  /** Set if it holds the trace of one guest. */
+  readonly single?: true;
   /** Creates a writer that writes to `sink`. */
   writer(sink: OutputSink, options?: WriterOptions): TraceWriter;
 }

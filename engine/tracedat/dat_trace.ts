@@ -134,6 +134,22 @@ export class DatTrace implements Disposable {
 
   /** Passes on all events in order of time. */
   read(visitor: DatVisitor, only: DatSelection = {}): DatReading {
+    const runs = this.runs(only);
+    for (;;) {
+      const { done, value } = runs.next();
+      if (done === true) return value;
+      if ("before" in value) visitor.lost(value);
+      else visitor.events(value);
+    }
+  }
+
+  /**
+   * All events in order of time, and losses where they happened. What a run
+   * refers to is valid until the next one is asked for.
+   */
+  runs(
+    only: DatSelection = {},
+  ): Generator<DatRun | DatLoss, DatReading, undefined> {
     const { header } = this;
     const { cpu: wanted, instance } = only;
     const chosen = header.buffers.filter(({ name }) =>
@@ -168,7 +184,7 @@ export class DatTrace implements Disposable {
     for (const stream of streams) {
       stream.begin(epoch, BigInt.asUintN(64, stamps));
     }
-    return merge(streams, visitor, problems, header.pageData);
+    return merge(streams, problems, header.pageData);
   }
 }
 
@@ -249,7 +265,7 @@ class Stream {
     this.#decoded = new EventColumns(epoch, 64);
     this.columns = epoch === stamps
       ? this.#decoded
-      : shifted(this.#decoded, stamps);
+      : EventColumns.sharing(this.#decoded, stamps);
     this.#fill();
   }
 
@@ -285,7 +301,7 @@ class Stream {
       );
       if (problem !== undefined) this.#problems.add(place, this.cpu, problem);
       this.#next = this.#pages.next();
-      if (this.columns !== this.#decoded) share(this.#decoded, this.columns);
+      if (this.columns !== this.#decoded) this.columns.share(this.#decoded);
       if (this.columns.length > 0) return;
     }
     this.columns.length = 0;
@@ -293,40 +309,12 @@ class Stream {
   }
 }
 
-/** Columns with the same rows, and times that count from somewhere else. */
-function shifted(columns: EventColumns, epoch: bigint): EventColumns {
-  const other = new EventColumns(epoch, 16);
-  share(columns, other);
-  return other;
-}
-
-function share(from: EventColumns, to: EventColumns): void {
-  const { ts, cpu, type, pid, offset, size, kind, func, depth, duration } =
-    from;
-  Object.assign(to, {
-    ts,
-    cpu,
-    type,
-    pid,
-    offset,
-    size,
-    kind,
-    func,
-    depth,
-    duration,
-    length: from.length,
-  });
-  to.lost.length = 0;
-  to.lost.push(...from.lost);
-}
-
 /** The earliest event comes next; in a tie, that of the first CPU in order. */
-function merge(
+function* merge(
   streams: readonly Stream[],
-  visitor: DatVisitor,
   problems: Problems,
   pageData: number,
-): DatReading {
+): Generator<DatRun | DatLoss, DatReading, undefined> {
   let events = 0;
   let lost = 0;
   for (;;) {
@@ -360,13 +348,13 @@ function merge(
     ) {
       const { count } = columns.lost[stream.told++];
       lost += Math.max(0, count);
-      visitor.lost({
+      yield {
         buffer,
         cpu,
         count,
         before: columns.timeAt(from),
         first: columns.offset[from] <= pageData + 8,
-      });
+      };
     }
     const stop = Math.min(
       columns.length,
@@ -375,7 +363,7 @@ function merge(
     );
     let to = from + 1;
     while (to < stop && (ts[to] < until || (wins && ts[to] === until))) to++;
-    visitor.events({ buffer, columns, arena, from, to });
+    yield { buffer, columns, arena, from, to };
     events += to - from;
     stream.advance(to);
   }

@@ -10,6 +10,8 @@ import { TARGET_FORMS } from "xftrace/targets";
 import { usage } from "./option_values.ts";
 import { warn } from "./terminal.ts";
 
+const BY_DEFAULT = "XFTRACE_TARGET, else the only VM that runs";
+
 /** Values of {@linkcode withTarget}'s options. */
 export interface TargetOptions {
   readonly target?: string;
@@ -30,13 +32,41 @@ export function withTarget<
   Global extends OptionValues,
 >(
   command: Command<Args, Opts, Global>,
-  byDefault = "XFTRACE_TARGET, else the only VM that runs",
+  byDefault = BY_DEFAULT,
 ) {
-  return command
-    .option(
+  return withReading(
+    command.option(
       "-t, --target <target>",
       `${TARGET_FORMS} (default: ${byDefault})`,
-    )
+    ),
+  );
+}
+
+/** Adds the options of a command that can read several targets at once. */
+export function withTargets<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  Global extends OptionValues,
+>(command: Command<Args, Opts, Global>) {
+  return withReading(
+    command.option(
+      "-t, --target <target>",
+      `${TARGET_FORMS}; may be repeated (default: ${BY_DEFAULT})`,
+      (target: string, before: string[] | undefined) => [
+        ...before ?? [],
+        target,
+      ],
+    ),
+  );
+}
+
+/** Adds the options of how a target is read. */
+function withReading<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  Global extends OptionValues,
+>(command: Command<Args, Opts, Global>) {
+  return command
     .option("--system-map <file>", "take symbols from this System.map")
     .option(
       "--safe-read",

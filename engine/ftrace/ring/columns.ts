@@ -183,6 +183,30 @@ export class EventColumns {
     this.duration = new Float64Array(n);
   }
 
+  /** The rows of other columns, with times that count from somewhere else. */
+  static sharing(columns: EventColumns, epoch: bigint): EventColumns {
+    const sharing = new EventColumns(epoch, 16);
+    sharing.share(columns);
+    return sharing;
+  }
+
+  /** Takes the rows of other columns, as they are now, without a copy. */
+  share(from: EventColumns): void {
+    this.ts = from.ts;
+    this.cpu = from.cpu;
+    this.type = from.type;
+    this.pid = from.pid;
+    this.offset = from.offset;
+    this.size = from.size;
+    this.kind = from.kind;
+    this.func = from.func;
+    this.depth = from.depth;
+    this.duration = from.duration;
+    this.length = from.length;
+    this.lost.length = 0;
+    this.lost.push(...from.lost);
+  }
+
   /** The number of rows for which there is room. */
   get capacity(): number {
     return this.ts.length;

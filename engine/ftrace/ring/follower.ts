@@ -6,7 +6,7 @@
  */
 import { KernelError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { PageArena } from "./columns.ts";
+import { type EventColumns, PageArena } from "./columns.ts";
 import {
   type CpuAccount,
   CpuFollower,
@@ -75,6 +75,27 @@ interface Look {
   readonly found: readonly Found[];
 }
 
+/** Watches how the guest's clock goes, by what each look at a ring finds. */
+export interface PollWatch {
+  /** The host's time, before a ring is read. */
+  now(): number;
+  /**
+   * A ring has been read.
+   *
+   * @param ring its number
+   * @param columns its events; those from row `from` on are new
+   * @param before what `now` returned before
+   * @param all whether it holds nothing more
+   */
+  polled(
+    ring: number,
+    columns: EventColumns,
+    from: number,
+    before: number,
+    all: boolean,
+  ): void;
+}
+
 /** Attempts to read the buffers without one being exchanged meanwhile. */
 const LOOK_TRIES = 100;
 
@@ -113,6 +134,7 @@ export class Follower {
   /** Followers of buffers that are gone but not drained yet. */
   #leaving: CpuFollower[] = [];
   #sink: SegmentSink | undefined;
+  #watch: PollWatch | undefined;
   /** Accounts of followers that no longer exist. */
   readonly #past: CpuAccount[] = [];
   readonly #handed = handOut();
@@ -206,7 +228,12 @@ export class Follower {
     this.#cpus.forEach((cpu, i) => {
       const { live } = found[i];
       if (emptying && live) cpu.expectReset();
+      const watch = live ? this.#watch : undefined;
+      const before = watch?.now() ?? 0;
+      const { columns } = cpu.queue;
+      const from = columns.length;
       cpu.poll(passed, stopped || !live);
+      watch?.polled(cpu.ring, columns, from, before, cpu.account.exact);
       if (cpu.newest > this.#passed) this.#passed = cpu.newest;
     });
     return this.#decoded() - before;
@@ -295,6 +322,11 @@ export class Follower {
    */
   get complete(): number {
     return Math.min(...this.#all().map((cpu) => cpu.queue.complete));
+  }
+
+  /** Tells a watch of each look at a ring from now on. */
+  watch(watch: PollWatch): void {
+    this.#watch = watch;
   }
 
   /** Passes everything that is decoded from now on to `sink`. */

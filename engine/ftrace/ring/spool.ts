@@ -76,6 +76,8 @@ export class SpoolReader implements Disposable {
   /** Arenas by sub-buffer size. */
   readonly #arenas = new Map<number, PageArena>();
   readonly #epoch: bigint;
+  /** From times in the file to those that are asked for, in ns. */
+  readonly #shift: number;
   readonly #rings = new Map<number, Ring>();
   /** The key of each of {@linkcode queues}. */
   readonly #keys: number[] = [];
@@ -90,9 +92,11 @@ export class SpoolReader implements Disposable {
    * Opens a spool file.
    *
    * @param layout layouts of the kernel that wrote the pages
+   * @param epoch from which times are to count, in ns of the trace clock;
+   * default: the one of the follower
    * @throws {XftraceError} when it is not a spool file, or somebody else's.
    */
-  constructor(path: string, layout: TraceLayout) {
+  constructor(path: string, layout: TraceLayout, epoch?: bigint) {
     this.#fd = openHostFile(path, { own: true }).fd;
     this.#layout = layout;
     try {
@@ -101,7 +105,9 @@ export class SpoolReader implements Disposable {
       closeSync(this.#fd);
       throw error;
     }
-    this.#epoch = BigInt(this.header.epoch);
+    const own = BigInt(this.header.epoch);
+    this.#epoch = epoch ?? own;
+    this.#shift = Number(own - this.#epoch);
   }
 
   #readHeader(path: string): SpoolHeader {
@@ -238,7 +244,7 @@ export class SpoolReader implements Disposable {
         return false;
       }
       case RECORD.poll: {
-        const complete = view.getFloat64(at, true);
+        const complete = view.getFloat64(at, true) + this.#shift;
         for (const queue of this.queues) queue.complete = complete;
         this.lost = view.getFloat64(at + 8, true);
         this.dropped = view.getFloat64(at + 16, true);
@@ -257,7 +263,7 @@ export class SpoolReader implements Disposable {
     const ring = view.getUint16(at + 12, true);
     const pageSize = view.getUint16(at + 14, true) * SIZE_UNIT ||
       this.header.pageSize;
-    const fromTs = view.getFloat64(at + 16, true);
+    const fromTs = view.getFloat64(at + 16, true) + this.#shift;
     const { data } = this.#layout.page;
     // Sizes are powers of two, so that there are few arenas.
     const fits = from <= to && SEGMENT_HEAD + to - from === body &&

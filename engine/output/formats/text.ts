@@ -47,6 +47,7 @@ export const TEXT: TraceFormat = {
   name: "text",
   about: "as the guest's trace file",
   display: true,
+  single: true,
   writer: (sink, options) => new TextWriter(sink, options),
 };
 

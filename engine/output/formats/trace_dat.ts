@@ -39,6 +39,7 @@ export const TRACE_DAT: TraceFormat = {
   name: "dat",
   about: "a file for trace-cmd and KernelShark",
   binary: true,
+  single: true,
   writer: (sink) => new TraceDatWriter(sink, 7),
 };
 
@@ -47,6 +48,7 @@ export const TRACE_DAT_6: TraceFormat = {
   name: "dat6",
   about: "the same for versions before 3.0",
   binary: true,
+  single: true,
   writer: (sink) => new TraceDatWriter(sink, 6),
 };
 

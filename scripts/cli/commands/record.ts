@@ -1,20 +1,25 @@
 /** `xftrace record`: writes the trace of a running guest to a file. */
 import type { Command } from "@commander-js/extra-typings";
+import type { Guest } from "xftrace/live";
 import { FileSink } from "../../collector/file_sink.ts";
 import { ENDINGS_HELP, formatOfFile } from "../traces/file_format.ts";
 import { followTrace } from "../traces/follow.ts";
 import { FORMATS_HELP } from "../format_option.ts";
-import { numberFor } from "../option_values.ts";
-import { openGuest, withTarget } from "../target.ts";
+import { numberFor, usage } from "../option_values.ts";
+import { openGuest, type TargetOptions, withTargets } from "../target.ts";
+import { recordTimeLine, requireSeveral } from "../traces/time_line.ts";
 
 /** Registers `xftrace record` on the program. */
 export function registerRecord(program: Command): void {
-  withTarget(program.command("record"))
+  withTargets(program.command("record"))
     .summary("write the trace to a file as it happens, such as a trace.dat")
     .description(
       "Writes events to a file as they happen, for trace-cmd, KernelShark and other\n" +
         "programs. Nothing is consumed in the guest, and nothing is written to it.\n" +
-        "Ctrl-C ends it; the file then appears.",
+        "Ctrl-C ends it; the file then appears.\n\n" +
+        "Several guests, and a trace of the host beside them, share one time line: the\n" +
+        "host's monotonic clock. How wrong times may be is measured, printed, and part\n" +
+        "of the file.",
     )
     .requiredOption("-o, --output <file>", "the file to write")
     .option("-f, --format <name>", `${FORMATS_HELP} (default: ${ENDINGS_HELP})`)
@@ -23,6 +28,10 @@ export function registerRecord(program: Command): void {
       "use this trace instance (default: the top level)",
     )
     .option("--from-buffer", "start with what the buffers hold already")
+    .option(
+      "--host <file>",
+      "put this trace.dat of the host (trace-cmd record -C mono) beside it; it is read when recording ends",
+    )
     .option(
       "--for <seconds>",
       "stop after this many seconds",
@@ -34,11 +43,28 @@ export function registerRecord(program: Command): void {
 Examples:
   xftrace record -t qemu:web1 -o trace.dat --for 10
   xftrace record -o web1.pftrace
-  xftrace record -o old.dat --format dat6`,
+  xftrace record -o old.dat --format dat6
+  xftrace record -t qemu:a -t qemu:b --host host.dat -o all.pftrace`,
     )
     .action(async (options) => {
       const format = formatOfFile(options.output, options.format);
-      using guest = await openGuest(options);
+      const { target: targets = [], host, ...rest } = options;
+      if (targets.length > 1 || host !== undefined) {
+        requireSeveral(format);
+        using opened = new DisposableStack();
+        const named = targets.length > 0 ? targets : [undefined];
+        const guests: Guest[] = [];
+        for (const target of named) {
+          guests.push(opened.use(await openTarget(rest, target)));
+        }
+        requireDistinct(guests);
+        await recordTimeLine(guests, format, {
+          ...rest,
+          ...(host === undefined ? {} : { host }),
+        });
+        return;
+      }
+      using guest = await openTarget(rest, targets[0]);
       using file = new FileSink(options.output);
       await followTrace(guest, {
         format,
@@ -46,6 +72,25 @@ Examples:
         place: `in ${options.output}`,
         // Also if the guest ended meanwhile.
         done: () => file.commit(),
-      }, options);
+      }, rest);
     });
+}
+
+/** @throws {XftraceError} when two targets are one guest. */
+function requireDistinct(guests: readonly Guest[]): void {
+  const known = new Map<string, string>();
+  for (const { session: { key = "", target } } of guests) {
+    const before = known.get(key);
+    if (before !== undefined && key !== "") {
+      throw usage(`${before} and ${target} are the same guest; name it once`);
+    }
+    known.set(key, target);
+  }
+}
+
+function openTarget(
+  options: Omit<TargetOptions, "target">,
+  target: string | undefined,
+): Promise<Guest> {
+  return openGuest({ ...options, ...(target === undefined ? {} : { target }) });
 }
