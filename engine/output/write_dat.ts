@@ -129,6 +129,15 @@ function fileFacts(trace: DatTrace, instance: string): TraceFileFacts {
  * Describes the top level of a trace.dat as a source of events.
  *
  * @param target as the user names it
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace } from "xftrace/ftrace";
+ * import { datSource } from "xftrace/output";
+ *
+ * using trace = DatTrace.open("host.dat");
+ * console.log(datSource(trace, "host").meta.onlineCpus);
+ * ```
  */
 export function datSource(trace: DatTrace, target: string): TraceSource {
   return {

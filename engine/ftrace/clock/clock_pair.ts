@@ -7,7 +7,9 @@ import { ClockMap } from "./clock_map.ts";
 
 /** A clock that can be read: ns since its base. */
 export interface ReadableClock {
+  /** From when its times count, in ns. */
   readonly base: bigint;
+  /** Its time, in ns since {@linkcode base}. */
   now(): number;
 }
 

@@ -26,28 +26,18 @@ import type {
   TraceSource,
   TraceWriter,
 } from "../writer.ts";
+import { PACKET, Packets, Sequence } from "./perfetto_packets.ts";
+import type { TraceMeta } from "../text/environment.ts";
 import { FunctionNames, threadName } from "./call_names.ts";
 import {
   ANNOTATION,
   eventKind,
   type InstantKind,
-  InternedNames,
+  type InternedNames,
   type SchedKind,
   tag,
 } from "./perfetto_events.ts";
 
-/** Bytes are passed on in pieces of about this size. */
-const CHUNK = 65536;
-const PACKET = {
-  ftraceEvents: 1,
-  timestamp: 8,
-  sequenceId: 10,
-  trackEvent: 11,
-  internedData: 12,
-  sequenceFlags: 13,
-  trackDescriptor: 60,
-  firstPacket: 87,
-} as const;
 const TRACK_EVENT = {
   categoryIids: 3,
   debugAnnotations: 4,
@@ -56,12 +46,8 @@ const TRACK_EVENT = {
   trackUuid: 11,
 } as const;
 const TYPE = { begin: 1, end: 2, instant: 3 } as const;
-const INTERNED = { categories: 1, names: 2, annotations: 3 } as const;
 const DESCRIPTOR = { uuid: 1, name: 2, thread: 4 } as const;
 const BUNDLE = { cpu: 1, event: 2, lost: 3 } as const;
-const SEQUENCE = 1;
-const STATE_CLEARED = 1;
-const NEEDS_STATE = 2;
 
 /** A trace for Perfetto. */
 export const PERFETTO: TraceFormat = {
@@ -74,6 +60,9 @@ export const PERFETTO: TraceFormat = {
 /** One guest. */
 class Guest {
   readonly source: TraceSource;
+  readonly sequence: Sequence;
+  /** Whether it was said how well its times are known. */
+  clockTold = false;
   readonly calls: OpenCalls;
   readonly names: FunctionNames;
   /** Tracks of threads by pid, and of idle threads by `-1 - CPU`. */
@@ -84,35 +73,39 @@ class Guest {
   /** Tracks of CPUs on which losses are shown. */
   readonly lossTracks = new Map<number, number>();
 
-  constructor(source: TraceSource, visitor: CallVisitor) {
+  constructor(source: TraceSource, sequence: Sequence, visitor: CallVisitor) {
     this.source = source;
+    this.sequence = sequence;
     this.calls = new OpenCalls(visitor);
     this.names = new FunctionNames(source, this.calls.functions);
   }
 }
 
 class PerfettoWriter implements TraceWriter {
-  readonly #sink: OutputSink;
+  readonly #packets: Packets;
   readonly #guests = new Map<TraceSource, Guest>();
-  readonly #names = new InternedNames(INTERNED.names);
-  readonly #categories = new InternedNames(INTERNED.categories);
-  readonly #annotations = new InternedNames(INTERNED.annotations);
-  #out = new BinaryWriter();
-  #size = 0;
-  #started = false;
   #uuid = 0;
   #epoch = 0n;
   #guest: Guest | undefined;
 
   constructor(sink: OutputSink) {
-    this.#sink = sink;
+    this.#packets = new Packets(sink);
   }
 
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
+    // Instances of one guest are of one machine.
+    const machines = new Map<TraceMeta, Sequence>();
+    const several = new Set(sources.map(({ meta }) => meta)).size > 1;
     for (const source of sources) {
+      let sequence = machines.get(source.meta);
+      if (sequence === undefined) {
+        const id = machines.size + 1;
+        sequence = new Sequence(id, several ? id : 0);
+        machines.set(source.meta, sequence);
+      }
       this.#guests.set(
         source,
-        new Guest(source, {
+        new Guest(source, sequence, {
           entered: (task, ts) => this.#entered(task, ts),
           left: (task, ts) => this.#left(task, ts),
         }),
@@ -124,11 +117,42 @@ class PerfettoWriter implements TraceWriter {
     const { source, columns, from, to } = run;
     const guest = this.#guest = this.#guests.get(source)!;
     this.#epoch = columns.epoch;
+    this.#tellClock(guest, columns.ts[from]);
     for (let row = from; row < to; row++) {
       if (columns.kind[row] !== KIND.other) {
         guest.calls.take(columns, row, row + 1);
       } else this.#event(guest, run, row);
     }
+  }
+
+  /** Says once how well a guest's times are known. */
+  #tellClock(guest: Guest, ts: number): void {
+    const { aligned, target } = guest.source;
+    if (aligned === undefined || guest.clockTold) return;
+    guest.clockTold = true;
+    const { annotations, names } = guest.sequence;
+    const fresh: BinaryWriter[] = [];
+    const uuid = ++this.#uuid;
+    this.#describe(guest, uuid, `${target ?? "-"} clock`);
+    const event = new BinaryWriter()
+      .uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.instant)
+      .uint32(tag(TRACK_EVENT.nameIid, 0))
+      .uint32(names.id(`times of ${aligned.clock}`, fresh))
+      .uint32(tag(TRACK_EVENT.trackUuid, 0)).uint32(uuid);
+    const values: [string, number | null][] = [
+      ["error_ns", aligned.errorNs],
+      ["torn_spans", aligned.torn.length],
+    ];
+    for (const [name, value] of values) {
+      const annotation = new BinaryWriter()
+        .uint32(tag(ANNOTATION.nameIid, 0)).uint32(annotations.id(name, fresh));
+      if (value === null) {
+        annotation.uint32(tag(ANNOTATION.string, 2)).string("not known");
+      } else annotation.uint32(tag(ANNOTATION.uint, 0)).uint64(BigInt(value));
+      event.uint32(tag(TRACK_EVENT.debugAnnotations, 2))
+        .bytes(annotation.finish());
+    }
+    this.#trackEvent(guest, this.#time(ts), event, fresh);
   }
 
   lost({ source, cpu, count, before }: Loss): void {
@@ -139,21 +163,21 @@ class PerfettoWriter implements TraceWriter {
     if (count >= 0) {
       const annotation = new BinaryWriter()
         .uint32(tag(ANNOTATION.nameIid, 0))
-        .uint32(this.#annotations.id("count", fresh))
+        .uint32(guest.sequence.annotations.id("count", fresh))
         .uint32(tag(ANNOTATION.uint, 0)).uint64(BigInt(count));
       event.uint32(tag(TRACK_EVENT.debugAnnotations, 2))
         .bytes(annotation.finish());
     }
     event.uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.instant)
       .uint32(tag(TRACK_EVENT.nameIid, 0))
-      .uint32(this.#names.id("events lost", fresh))
+      .uint32(guest.sequence.names.id("events lost", fresh))
       .uint32(tag(TRACK_EVENT.trackUuid, 0))
       .uint32(this.#lossTrack(guest, cpu));
-    this.#trackEvent(BigInt.asUintN(64, before), event, fresh);
+    this.#trackEvent(guest, BigInt.asUintN(64, before), event, fresh);
   }
 
   flush(): void {
-    this.#passOn();
+    this.#packets.flush();
   }
 
   end(): void {
@@ -161,7 +185,7 @@ class PerfettoWriter implements TraceWriter {
       this.#guest = guest;
       guest.calls.end();
     }
-    this.#passOn();
+    this.#packets.flush();
   }
 
   #entered(task: OpenTask, ts: number): void {
@@ -170,20 +194,23 @@ class PerfettoWriter implements TraceWriter {
     const name = guest.names.at(task.func[task.open - 1]);
     const event = new BinaryWriter()
       .uint32(tag(TRACK_EVENT.categoryIids, 0))
-      .uint32(this.#categories.id("function_graph", fresh))
+      .uint32(guest.sequence.categories.id("function_graph", fresh))
       .uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.begin)
-      .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(this.#names.id(name, fresh))
+      .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(
+        guest.sequence.names.id(name, fresh),
+      )
       .uint32(tag(TRACK_EVENT.trackUuid, 0))
       .uint32(this.#track(guest, task.pid, task.cpu));
-    this.#trackEvent(this.#time(ts), event, fresh);
+    this.#trackEvent(guest, this.#time(ts), event, fresh);
   }
 
   #left(task: OpenTask, ts: number): void {
+    const guest = this.#guest!;
     const event = new BinaryWriter()
       .uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.end)
       .uint32(tag(TRACK_EVENT.trackUuid, 0))
-      .uint32(this.#track(this.#guest!, task.pid, task.cpu));
-    this.#trackEvent(this.#time(ts), event, []);
+      .uint32(this.#track(guest, task.pid, task.cpu));
+    this.#trackEvent(guest, this.#time(ts), event, []);
   }
 
   #event(guest: Guest, run: EventRun, row: number): void {
@@ -206,21 +233,23 @@ class PerfettoWriter implements TraceWriter {
     const event = new BinaryWriter();
     if (kind !== undefined) {
       event.uint32(tag(TRACK_EVENT.categoryIids, 0))
-        .uint32(this.#categories.id(kind.category, fresh));
+        .uint32(guest.sequence.categories.id(kind.category, fresh));
       for (const field of kind.fields) {
         const annotation = new BinaryWriter()
           .uint32(tag(ANNOTATION.nameIid, 0))
-          .uint32(this.#annotations.id(field.name, fresh));
+          .uint32(guest.sequence.annotations.id(field.name, fresh));
         field.write(run, row, annotation);
         event.uint32(tag(TRACK_EVENT.debugAnnotations, 2))
           .bytes(annotation.finish());
       }
     }
     event.uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.instant)
-      .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(this.#names.id(name, fresh))
+      .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(
+        guest.sequence.names.id(name, fresh),
+      )
       .uint32(tag(TRACK_EVENT.trackUuid, 0))
       .uint32(this.#track(guest, pid, cpu));
-    this.#trackEvent(this.#time(ts), event, fresh);
+    this.#trackEvent(guest, this.#time(ts), event, fresh);
   }
 
   /** An event of the scheduler, in a bundle of its CPU. */
@@ -238,8 +267,10 @@ class PerfettoWriter implements TraceWriter {
     if (guest.lossy.delete(cpu)) {
       bundle.uint32(tag(BUNDLE.lost, 0)).bool(true);
     }
-    this.#packet((packet) =>
-      packet.uint32(tag(PACKET.ftraceEvents, 2)).bytes(bundle.finish())
+    this.#packets.add(
+      guest.sequence,
+      (packet) =>
+        packet.uint32(tag(PACKET.ftraceEvents, 2)).bytes(bundle.finish()),
     );
   }
 
@@ -251,15 +282,17 @@ class PerfettoWriter implements TraceWriter {
     const uuid = ++this.#uuid;
     guest.tracks.set(key, uuid);
     const { source } = guest;
-    // Threads of several guests may have the same pids, and idle threads all
-    // have 0: those are tracks without a thread.
-    const thread = pid > 0 && this.#guests.size === 1
+    // Idle threads all have pid 0, and two instances of one guest the same
+    // threads: those are tracks without a thread.
+    const thread = pid > 0 && (this.#guests.size === 1 ||
+        guest.sequence.machine > 0)
       ? new BinaryWriter()
         .uint32(tag(1, 0)).int32(source.meta.tgid(pid) || pid)
         .uint32(tag(2, 0)).int32(pid)
         .uint32(tag(5, 2)).string(source.meta.comm(pid) ?? "<...>")
       : undefined;
     this.#describe(
+      guest,
       uuid,
       this.#whose(guest) + threadName(source, pid, cpu),
       thread,
@@ -272,7 +305,7 @@ class PerfettoWriter implements TraceWriter {
     if (known !== undefined) return known;
     const uuid = ++this.#uuid;
     guest.lossTracks.set(cpu, uuid);
-    this.#describe(uuid, `${this.#whose(guest)}CPU ${cpu}: events lost`);
+    this.#describe(guest, uuid, `${this.#whose(guest)}CPU ${cpu}: events lost`);
     return uuid;
   }
 
@@ -281,24 +314,34 @@ class PerfettoWriter implements TraceWriter {
     return this.#guests.size > 1 ? `${source.target ?? "-"} ` : "";
   }
 
-  #describe(uuid: number, name: string, thread?: BinaryWriter): void {
+  #describe(
+    { sequence }: Guest,
+    uuid: number,
+    name: string,
+    thread?: BinaryWriter,
+  ): void {
     const descriptor = new BinaryWriter()
       .uint32(tag(DESCRIPTOR.uuid, 0)).uint32(uuid)
       .uint32(tag(DESCRIPTOR.name, 2)).string(name);
     if (thread !== undefined) {
       descriptor.uint32(tag(DESCRIPTOR.thread, 2)).bytes(thread.finish());
     }
-    this.#packet((packet) =>
-      packet.uint32(tag(PACKET.trackDescriptor, 2)).bytes(descriptor.finish())
+    this.#packets.add(
+      sequence,
+      (packet) =>
+        packet.uint32(tag(PACKET.trackDescriptor, 2)).bytes(
+          descriptor.finish(),
+        ),
     );
   }
 
   #trackEvent(
+    { sequence }: Guest,
     time: bigint,
     event: BinaryWriter,
     fresh: readonly BinaryWriter[],
   ): void {
-    this.#packet((packet) => {
+    this.#packets.add(sequence, (packet) => {
       packet.uint32(tag(PACKET.timestamp, 0)).uint64(time);
       packet.uint32(tag(PACKET.trackEvent, 2)).bytes(event.finish());
       if (fresh.length === 0) return;
@@ -311,26 +354,5 @@ class PerfettoWriter implements TraceWriter {
   /** A time as an unsigned number; exact also where a Number is not. */
   #time(ts: number): bigint {
     return BigInt.asUintN(64, this.#epoch + BigInt(Math.round(ts)));
-  }
-
-  #packet(fill: (packet: BinaryWriter) => void): void {
-    const packet = new BinaryWriter();
-    fill(packet);
-    packet.uint32(tag(PACKET.sequenceId, 0)).uint32(SEQUENCE)
-      .uint32(tag(PACKET.sequenceFlags, 0))
-      .uint32(this.#started ? NEEDS_STATE : STATE_CLEARED);
-    if (!this.#started) packet.uint32(tag(PACKET.firstPacket, 0)).bool(true);
-    this.#started = true;
-    const bytes = packet.finish();
-    this.#out.uint32(tag(1, 2)).bytes(bytes);
-    this.#size += bytes.length;
-    if (this.#size >= CHUNK) this.#passOn();
-  }
-
-  #passOn(): void {
-    if (this.#size === 0) return;
-    this.#sink(new Uint8Array(this.#out.finish()));
-    this.#out = new BinaryWriter();
-    this.#size = 0;
   }
 }

@@ -46,6 +46,8 @@ export interface Shown {
   readonly time: bigint;
   /** The name of the track, or the CPU. */
   readonly where: string;
+  /** Of which machine it is; 0 if there is only one. */
+  readonly machine: number;
   /** Of an end: empty. */
   readonly name: string;
   readonly fields: Readonly<Record<string, string>>;
@@ -54,11 +56,18 @@ export interface Shown {
 /** Everything that a trace shows, in its order; checks that names are known. */
 export function readPerfetto(bytes: Uint8Array): Shown[] {
   const tracks = new Map<bigint, string>();
-  const interned = [1, 2, 3].map(() => new Map<bigint, string>());
+  const sequences = new Map<bigint, Map<bigint, string>[]>();
   const shown: Shown[] = [];
-  messages(readMessage(bytes), 1).forEach((packet, i) => {
-    // State is cleared once, at the beginning.
-    if (numberOf(packet, 13) !== (i === 0 ? 1n : 2n)) throw new Error("flags");
+  for (const packet of messages(readMessage(bytes), 1)) {
+    const sequence = numberOf(packet, 10);
+    const machine = Number(numberOf(packet, 98));
+    const known = sequences.get(sequence);
+    // The state of each sequence is cleared once, at its beginning.
+    if (numberOf(packet, 13) !== (known === undefined ? 1n : 2n)) {
+      throw new Error("flags");
+    }
+    const interned = known ?? [1, 2, 3].map(() => new Map<bigint, string>());
+    sequences.set(sequence, interned);
     for (const data of messages(packet, 12)) {
       interned.forEach((names, kind) => {
         for (const entry of messages(data, kind + 1)) {
@@ -92,6 +101,7 @@ export function readPerfetto(bytes: Uint8Array): Shown[] {
         what,
         time: numberOf(packet, 8),
         where: track,
+        machine,
         name,
         fields,
       });
@@ -113,11 +123,12 @@ export function readPerfetto(bytes: Uint8Array): Shown[] {
           where: `CPU ${numberOf(bundle, 1)}${
             numberOf(bundle, 3) === 1n ? " lost" : ""
           }`,
+          machine,
           name: String(kind),
           fields,
         });
       }
     }
-  });
+  }
   return shown;
 }

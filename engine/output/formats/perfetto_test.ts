@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { integerAt, textAt } from "../../ftrace/ring/field_values.ts";
 import { KIND } from "../../ftrace/ring/columns.ts";
 import {
@@ -9,6 +10,7 @@ import {
 import { TimeMerge } from "../../ftrace/ring/merge.ts";
 import { writeBuffers } from "../write_buffers.ts";
 import { BARE_GUEST, BARE_META, rowsOf } from "../writer_fixture.ts";
+import { EventRun, type TraceSource } from "../writer.ts";
 import { callRows, written } from "./call_fixture.ts";
 import { PERFETTO } from "./perfetto.ts";
 import { readPerfetto } from "./perfetto_fixture.ts";
@@ -100,6 +102,75 @@ Deno.test("slices end when calls return, and nest", () => {
       "end 50 <...>-7",
     ],
   );
+});
+
+Deno.test("two guests are two machines, with threads and names of their own", () => {
+  const guest = (target: string, comm: string): TraceSource => ({
+    ...BARE_GUEST,
+    kind: "collected",
+    target,
+    meta: { ...BARE_META, comm: () => comm },
+    aligned: { clock: "a clock", errorNs: 123, torn: [] },
+  });
+  const sources = [guest("qemu:a", "cat"), guest("qemu:b", "dog")] as const;
+  const parts: Uint8Array[] = [];
+  const writer = PERFETTO.writer((chunk) => {
+    assert.ok(typeof chunk !== "string");
+    parts.push(chunk.slice());
+  });
+  writer.begin(sources);
+  for (const from of [0, 2]) {
+    for (const source of sources) {
+      const { columns, arena } = callRows([
+        { func: 1, depth: 0, ts: 10 },
+        { func: 1, depth: 0, ts: 20, duration: 10 },
+        { func: 2, depth: 0, ts: 30 },
+        { func: 2, depth: 0, ts: 40, duration: 10 },
+      ]);
+      const run = new EventRun(source, columns, arena);
+      run.from = from;
+      run.to = from + 2;
+      writer.events(run);
+    }
+  }
+  writer.end({ events: 8, lost: 0, dropped: 0 });
+  const shown = readPerfetto(Buffer.concat(parts));
+  assert.deepEqual(
+    shown.map(({ what, where, name, machine }) =>
+      `${machine} ${where}: ${what} ${name}`.trimEnd()
+    ),
+    [
+      "1 qemu:a clock: instant times of a clock",
+      "1 qemu:a cat-7: begin f1",
+      "1 qemu:a cat-7: end",
+      "2 qemu:b clock: instant times of a clock",
+      "2 qemu:b dog-7: begin f1",
+      "2 qemu:b dog-7: end",
+      "1 qemu:a cat-7: begin f2",
+      "1 qemu:a cat-7: end",
+      "2 qemu:b dog-7: begin f2",
+      "2 qemu:b dog-7: end",
+    ],
+  );
+  assert.deepEqual(shown[0].fields, { error_ns: "123", torn_spans: "0" });
+  // Instances of one guest are one machine.
+  const [{ meta }] = sources;
+  const instances = [sources[0], { ...sources[1], meta }] as const;
+  const bytes: Uint8Array[] = [];
+  const other = PERFETTO.writer((chunk) => {
+    assert.ok(typeof chunk !== "string");
+    bytes.push(chunk.slice());
+  });
+  other.begin(instances);
+  for (const source of instances) {
+    const { columns, arena } = callRows([{ func: 1, depth: 0, ts: 10 }]);
+    const run = new EventRun(source, columns, arena);
+    run.to = 1;
+    other.events(run);
+  }
+  other.end({ events: 2, lost: 0, dropped: 0 });
+  const both = readPerfetto(Buffer.concat(bytes));
+  assert.deepEqual(new Set(both.map(({ machine }) => machine)), new Set([0]));
 });
 
 Deno.test("losses are shown on a track of their CPU", () => {

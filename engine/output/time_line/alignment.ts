@@ -6,7 +6,16 @@
 import type { ClockMap } from "../../ftrace/clock/clock_map.ts";
 import type { Alignment } from "../writer.ts";
 
-/** The clock of time lines. */
+/**
+ * The clock of time lines.
+ *
+ * @example
+ * ```ts
+ * import { HOST_CLOCK } from "xftrace/output";
+ *
+ * console.log(HOST_CLOCK); // CLOCK_MONOTONIC of the host
+ * ```
+ */
 export const HOST_CLOCK = "CLOCK_MONOTONIC of the host";
 /** Torn spans that are named. */
 const MOST_TORN = 100;

@@ -51,6 +51,37 @@ export type TimedRuns = Generator<TimedRun, TimedEnd, undefined>;
  *
  * @param spool opened with the common epoch
  * @param map from times in it to the common clock, both ns since the epoch
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace, openInstance, SpoolReader } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ * import {
+ *   datRuns,
+ *   datSource,
+ *   formatNamed,
+ *   guestTextOptions,
+ *   spoolRuns,
+ *   traceMeta,
+ *   writeTimeLine,
+ * } from "xftrace/output";
+ *
+ * await using guest = await open("qemu:web1");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * using spool = new SpoolReader("web1.spool", layout, 0n);
+ * using host = DatTrace.open("host.dat");
+ * writeTimeLine([
+ *   {
+ *     source: {
+ *       kind: "collected",
+ *       meta: traceMeta(instance, events, layout),
+ *       options: guestTextOptions(instance),
+ *     },
+ *     runs: spoolRuns(spool, (ts) => ts + 1e9),
+ *   },
+ *   { source: datSource(host, "host"), runs: datRuns(host, 0n, (ts) => ts) },
+ * ], formatNamed("jsonl").writer((chunk) => console.log(chunk)));
+ * ```
  */
 export function* spoolRuns(
   spool: SpoolReader,
@@ -133,6 +164,17 @@ function* queueRuns(
  *
  * @param epoch the common one
  * @param map from its times to the common clock, both ns since the epoch
+ *
+ * @example
+ * ```ts ignore
+ * import { DatTrace } from "xftrace/ftrace";
+ * import { datRuns } from "xftrace/output";
+ *
+ * using host = DatTrace.open("host.dat");
+ * for (const { columns, from, to } of datRuns(host, 0n, (ts) => ts)) {
+ *   console.log(columns.timeAt(from), to - from);
+ * }
+ * ```
  */
 export function* datRuns(
   trace: DatTrace,

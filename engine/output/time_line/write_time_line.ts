@@ -54,9 +54,33 @@ class Head {
  *
  * @example
  * ```ts ignore
- * import { formatNamed, spoolRuns, writeTimeLine } from "xftrace/output";
+ * import { DatTrace, openInstance, SpoolReader } from "xftrace/ftrace";
+ * import { open } from "xftrace/live";
+ * import {
+ *   datRuns,
+ *   datSource,
+ *   formatNamed,
+ *   guestTextOptions,
+ *   spoolRuns,
+ *   traceMeta,
+ *   writeTimeLine,
+ * } from "xftrace/output";
  *
- * writeTimeLine([{ source, runs: spoolRuns(spool, (ts) => ts) }], writer);
+ * await using guest = await open("qemu:web1");
+ * const { instance, events, layout } = openInstance(guest.session);
+ * using spool = new SpoolReader("web1.spool", layout, 0n);
+ * using host = DatTrace.open("host.dat");
+ * writeTimeLine([
+ *   {
+ *     source: {
+ *       kind: "collected",
+ *       meta: traceMeta(instance, events, layout),
+ *       options: guestTextOptions(instance),
+ *     },
+ *     runs: spoolRuns(spool, (ts) => ts + 1e9),
+ *   },
+ *   { source: datSource(host, "host"), runs: datRuns(host, 0n, (ts) => ts) },
+ * ], formatNamed("jsonl").writer((chunk) => console.log(chunk)));
  * ```
  */
 export function writeTimeLine(
