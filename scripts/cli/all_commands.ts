@@ -58,6 +58,10 @@ export const COMMANDS: readonly Commands[] = [
       (await import("./commands/completions.ts")).registerCompletions,
   },
   {
+    names: ["open"],
+    load: async () => (await import("./commands/open.ts")).registerOpen,
+  },
+  {
     names: ["top"],
     load: async () => (await import("./commands/top.ts")).registerTop,
   },

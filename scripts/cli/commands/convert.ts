@@ -1,33 +1,8 @@
 /** `xftrace convert`: writes a recording in another format. */
 import type { Command } from "@commander-js/extra-typings";
-import { type TraceFormat, writeBuffers } from "xftrace/output";
-import { FileSink } from "../../collector/file_sink.ts";
-import { reportDat } from "../traces/dat_target.ts";
-import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
+import { convertRecording } from "../traces/convert_recording.ts";
 import { ENDINGS_HELP, formatOfFile } from "../traces/file_format.ts";
 import { FORMATS_HELP } from "../format_option.ts";
-import { usage } from "../option_values.ts";
-import { openGuest } from "../target.ts";
-import { count, note } from "../terminal.ts";
-
-/** The target that a file is, by its name; `dat:` and `core:` may be given. */
-function targetOf(file: string): string {
-  if (/^(?:dat|core):./.test(file)) return file;
-  if (/^(?:qemu|pid|file):/.test(file)) {
-    throw usage(
-      `${file} is no recording; \`xftrace record\` writes a guest's trace`,
-    );
-  }
-  const head = new Uint8Array(10);
-  try {
-    using opened = Deno.openSync(file);
-    opened.readSync(head);
-  } catch {
-    // Whatever is wrong with it, opening it as a core says so.
-  }
-  const magic = new TextDecoder("latin1").decode(head);
-  return `${magic === "\x17\x08Dtracing" ? "dat" : "core"}:${file}`;
-}
 
 /** Registers `xftrace convert` on the program. */
 export function registerConvert(program: Command): void {
@@ -50,29 +25,6 @@ Examples:
     )
     .action(async (file, options) => {
       const format = formatOfFile(options.output, options.format);
-      const target = targetOf(file);
-      if (target.startsWith("dat:")) {
-        reportDat(target, format, options);
-        return;
-      }
-      await convertCore(target, format, options);
+      await convertRecording(file, format, options);
     });
-}
-
-async function convertCore(
-  target: string,
-  format: TraceFormat,
-  options: { readonly output: string; readonly instance?: string },
-): Promise<void> {
-  using guest = await openGuest({ target, cache: false });
-  const buffers = guestBuffers(guest.session, options);
-  using output = new FileSink(options.output);
-  const totals = writeBuffers(
-    buffers.reading,
-    buffers.described,
-    format.writer((chunk) => output.write(chunk)),
-  );
-  output.commit();
-  tellUnread(buffers);
-  note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
 }

@@ -1,0 +1,71 @@
+/**
+ * Writes recordings in other formats.
+ *
+ * @module
+ */
+import { type TraceFormat, writeBuffers } from "xftrace/output";
+import { FileSink } from "../../collector/file_sink.ts";
+import { usage } from "../option_values.ts";
+import { openGuest } from "../target.ts";
+import { count, note } from "../terminal.ts";
+import { reportDat } from "./dat_target.ts";
+import { guestBuffers, tellUnread } from "./guest_buffers.ts";
+
+/** How a recording is converted. */
+export interface ConvertOptions {
+  readonly output: string;
+  /** Only this trace instance. */
+  readonly instance?: string;
+}
+
+/**
+ * Writes a trace.dat, a core or a snapshot in another format.
+ *
+ * @throws {XftraceError} when it cannot be read, or the output not be written.
+ */
+export async function convertRecording(
+  file: string,
+  format: TraceFormat,
+  options: ConvertOptions,
+): Promise<void> {
+  const target = recordingTarget(file);
+  if (target.startsWith("dat:")) reportDat(target, format, options);
+  else await convertCore(target, format, options);
+}
+
+/** The target that a file is, by its name; `dat:` and `core:` may be given. */
+function recordingTarget(file: string): string {
+  if (/^(?:dat|core):./.test(file)) return file;
+  if (/^(?:qemu|pid|file):/.test(file)) {
+    throw usage(
+      `${file} is no recording; \`xftrace record\` writes a guest's trace`,
+    );
+  }
+  const head = new Uint8Array(10);
+  try {
+    using opened = Deno.openSync(file);
+    opened.readSync(head);
+  } catch {
+    // Whatever is wrong with it, opening it as a core says so.
+  }
+  const magic = new TextDecoder("latin1").decode(head);
+  return `${magic === "\x17\x08Dtracing" ? "dat" : "core"}:${file}`;
+}
+
+async function convertCore(
+  target: string,
+  format: TraceFormat,
+  options: ConvertOptions,
+): Promise<void> {
+  using guest = await openGuest({ target, cache: false });
+  const buffers = guestBuffers(guest.session, options);
+  using output = new FileSink(options.output);
+  const totals = writeBuffers(
+    buffers.reading,
+    buffers.described,
+    format.writer((chunk) => output.write(chunk)),
+  );
+  output.commit();
+  tellUnread(buffers);
+  note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
+}
