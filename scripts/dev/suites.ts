@@ -170,6 +170,13 @@ export function runsOf(suites: readonly Suite[]): Run[] {
     },
     {
       suite: LONG_SUITE,
+      title: "files that other programs read",
+      files: tests("tests/readers"),
+      permissions: ALL,
+      long: true,
+    },
+    {
+      suite: LONG_SUITE,
       title: "pages in a browser (Debian's package chromium)",
       files: tests("tests/browser"),
       permissions: ALL,

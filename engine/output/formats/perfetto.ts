@@ -33,7 +33,6 @@ import {
   ANNOTATION,
   eventKind,
   type InstantKind,
-  type InternedNames,
   type SchedKind,
   tag,
 } from "./perfetto_events.ts";
