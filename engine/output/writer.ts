@@ -6,6 +6,7 @@
  * @module
  */
 import type { EventColumns, PageArena } from "../ftrace/ring/columns.ts";
+import type { PageTable, PageVerdict } from "./page/data.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import type { EntryCounts } from "./text/header.ts";
 import type { RecordBytes } from "./text/record.ts";
@@ -191,6 +192,12 @@ export interface WriterOptions {
    * that escape in any case do not need it.
    */
   readonly escaped?: boolean;
+  /** For pages: what they say besides the trace. */
+  readonly page?: {
+    readonly verdict?: PageVerdict;
+    readonly facts?: readonly (readonly [name: string, text: string])[];
+    readonly tables?: readonly PageTable[];
+  };
 }
 
 /** A format: one file in formats/, listed in formats.ts. */

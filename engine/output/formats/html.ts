@@ -18,6 +18,7 @@ import type {
   TraceSource,
   TraceTotals,
   TraceWriter,
+  WriterOptions,
 } from "../writer.ts";
 import { EventTypes } from "./event_types.ts";
 import { CallSums, GuestCalls } from "./html_calls.ts";
@@ -33,7 +34,7 @@ const SPANS = 1024;
 export const HTML: TraceFormat = {
   name: "html",
   about: "a page for a browser, in one file",
-  writer: (sink) => new HtmlWriter(sink),
+  writer: (sink, options) => new HtmlWriter(sink, MOST_ROWS, options?.page),
 };
 
 /** One guest. */
@@ -55,6 +56,7 @@ class Guest {
 
 /** Writes a page; `mostRows` is lower in tests. */
 export class HtmlWriter implements TraceWriter {
+  readonly #about: NonNullable<WriterOptions["page"]>;
   readonly #file: PageFile;
   readonly #rows: PageRows;
   readonly #names = new PageNames();
@@ -79,7 +81,12 @@ export class HtmlWriter implements TraceWriter {
   #notKept = 0;
   #notKeptLosses = 0;
 
-  constructor(sink: OutputSink, mostRows: number = MOST_ROWS) {
+  constructor(
+    sink: OutputSink,
+    mostRows: number = MOST_ROWS,
+    about: WriterOptions["page"] = {},
+  ) {
+    this.#about = about;
     this.#file = new PageFile(sink);
     this.#rows = new PageRows(this.#file, mostRows);
   }
@@ -220,7 +227,11 @@ export class HtmlWriter implements TraceWriter {
     return {
       title: this.#title(),
       by: `xftrace ${VERSION}`,
-      facts: [],
+      ...this.#about,
+      facts: [
+        ...this.#about.facts ?? [],
+        ...guests.flatMap(({ source }) => clockFact(source)),
+      ],
       trace: {
         guests: guests.map(pageGuest),
         unit: guests.every(({ source }) => source.meta.clockInNs)
@@ -287,6 +298,20 @@ export class HtmlWriter implements TraceWriter {
     }
     return said;
   }
+}
+
+/** How well the times of a guest are known that shares a time line. */
+function clockFact({ target, aligned }: TraceSource): [string, string][] {
+  if (aligned === undefined) return [];
+  const { clock, errorNs, torn } = aligned;
+  const wrong = errorNs === null
+    ? "how wrong they are is not known"
+    : `wrong by at most ${errorNs.toLocaleString("en-US")} ns${
+      torn.length === 0
+        ? ""
+        : `, and by more in ${torn.length} spans, where it stood still or its clock was set`
+    }`;
+  return [[`Times of ${target ?? "-"}`, `${clock}, ${wrong}`]];
 }
 
 function pageGuest({ source, gaps, missing }: Guest): PageGuest {

@@ -1,6 +1,13 @@
 /** `xftrace report`: prints the guest's buffers as its `trace` file does. */
 import type { Command } from "@commander-js/extra-typings";
-import { FORMATS, unfollowedSettings, writeBuffers } from "xftrace/output";
+import { checkRunJson, findingsPage } from "xftrace/detect";
+import type { Guest } from "xftrace/live";
+import {
+  FORMATS,
+  unfollowedSettings,
+  writeBuffers,
+  type WriterOptions,
+} from "xftrace/output";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
@@ -39,6 +46,10 @@ export function registerReport(program: Command): void {
       "--html <file>",
       "write a page for a browser to this file; same as -f html -o <file>",
     )
+    .option(
+      "--check",
+      "with --html: check the kernel as well (xftrace check), and show the findings",
+    )
     .addHelpText(
       "after",
       `
@@ -48,12 +59,14 @@ Examples:
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
   xftrace report -t core:testdata/guest-6.1.core.zst
   xftrace report -t dat:trace.dat
-  xftrace report --html web1.html && xdg-open web1.html`,
+  xftrace report --html web1.html && xdg-open web1.html
+  xftrace report --html web1.html --check`,
     )
     .action(async (given) => {
       const options = withHtml(given);
       const format = chosenFormat(options);
       const dat = datTarget(options.target);
+      requirePage(options);
       if (dat !== undefined) return reportDat(dat, format, options);
       using guest = await openGuest(options);
       const { session } = guest;
@@ -73,7 +86,13 @@ Examples:
         writeBuffers(reading, described, format.writer(sink, how));
       } else {
         using file = new FileSink(options.output);
-        const writer = format.writer((chunk) => file.write(chunk));
+        const page = options.check === true
+          ? await checkedPage(guest)
+          : undefined;
+        const writer = format.writer(
+          (chunk) => file.write(chunk),
+          page === undefined ? {} : { page },
+        );
         writeBuffers(reading, described, writer);
         file.commit();
       }
@@ -92,6 +111,43 @@ Examples:
         );
       }
     });
+}
+
+/**
+ * Refuses `--check` where no page is written, or there is nothing to check.
+ *
+ * @throws {XftraceError}
+ */
+function requirePage(
+  { check, format, output, target }: {
+    readonly check?: boolean;
+    readonly format: string;
+    readonly output?: string;
+    readonly target?: string;
+  },
+): void {
+  if (check !== true) return;
+  if (format !== "html" || output === undefined) {
+    throw usage("--check is for pages: give --html FILE with it");
+  }
+  if (datTarget(target) !== undefined) {
+    throw usage(
+      `${target} is a trace, without the memory that \`xftrace check\` judges; leave out --check`,
+    );
+  }
+}
+
+/** The verdict on a guest's kernel, and what was found, for a page. */
+async function checkedPage(guest: Guest): Promise<WriterOptions["page"]> {
+  const { target, kernel } = guest.session;
+  const { release, buildId } = kernel.facts;
+  const run = checkRunJson({ target, release, buildId }, await guest.check());
+  const { verdict, tables = [] } = findingsPage(run);
+  return {
+    ...(verdict === undefined ? {} : { verdict }),
+    // All checks, with what is harmless, are on a page of their own.
+    tables: tables.slice(0, 3),
+  };
 }
 
 /**
