@@ -90,7 +90,7 @@ function checkLines(
   details: boolean,
 ): string[] {
   const width = Math.max(...run.checks.map(({ title }) => title.length));
-  return run.checks.flatMap(({ id, title, judged, known, notRun }) => {
+  return run.checks.flatMap(({ id, title, judged, known, noted, notRun }) => {
     const findings = run.findings.filter(({ check }) => check === id).length;
     const unjudged = run.unjudged.filter(({ check }) => check === id).length;
     const result = findings > 0
@@ -103,9 +103,8 @@ function checkLines(
     const line = `${id}  ${title.padEnd(width)}  ${
       judged.toLocaleString("en-US").padStart(11)
     } judged  ${result}`;
-    return details
-      ? [line, ...known.map((text) => style.faint(`       ${text}`))]
-      : [line];
+    const told = details ? known : noted;
+    return [line, ...told.map((text) => style.faint(`       ${text}`))];
   });
 }
 

@@ -210,6 +210,9 @@ function expectations(said: Said, session: Session): CheckOptions {
       ...given(name),
       ...built(name).map((file) => ({ ...file, mayDiffer: true })),
     ],
+    moduleFolders: (modules ?? []).filter((path) =>
+      Deno.statSync(path).isDirectory
+    ),
     ...(said.recording === undefined
       ? {}
       : { recorded: sealedFlow(said.recording, said.klog) }),
