@@ -96,7 +96,7 @@ export const unownedCode: Check = {
     const isGivenBack = givenBack(context);
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
-      const first = firstCode(kernel, start);
+      const first = firstCode(kernel, start, end);
       const found = {
         severity: "critical" as const,
         where: hex(start),
@@ -152,19 +152,37 @@ function tellUnprotected(report: Report, { word, asked }: Unprotected): void {
   });
 }
 
+/** How many bytes of code are shown. */
+const SHOWN = 16;
+/** In how many pages code is looked for that follows padding. */
+const MOST_PAGES = 16;
+
 /**
- * The first bytes of a range's code, from the first byte that is not filler.
+ * The first bytes of a range's code, from the first instruction that is no
+ * padding; where there is nothing else, the padding.
  */
-function firstCode(kernel: Kernel, start: bigint): Uint8Array {
-  const page = firstPage(kernel, start);
-  if (page === undefined) return new Uint8Array();
+function firstCode(kernel: Kernel, start: bigint, end: bigint): Uint8Array {
   const { instructions } = kernel.arch;
-  const at = page.findIndex((byte) => !instructions.isFiller(byte));
-  return page.slice(Math.max(0, at), Math.max(0, at) + 16);
+  const pages: Uint8Array[] = [];
+  for (let gva = start; gva < end && pages.length < MOST_PAGES;) {
+    const page = pageAt(kernel, gva);
+    if (page === undefined) break;
+    pages.push(page);
+    gva += BigInt(page.length);
+  }
+  const bytes = new Uint8Array(pages.reduce((sum, one) => sum + one.length, 0));
+  pages.forEach((page, i) => bytes.set(page, i * kernel.pageSize));
+  let at = 0;
+  for (let length = 1; length > 0 && at < bytes.length; at += length) {
+    length = instructions.fillerAt(bytes.subarray(at, at + SHOWN));
+  }
+  return at < bytes.length
+    ? bytes.slice(at, at + SHOWN)
+    : bytes.slice(0, SHOWN);
 }
 
 /** The page at a GVA; `undefined` when it was freed meanwhile. */
-function firstPage(kernel: Kernel, start: bigint): Uint8Array | undefined {
+function pageAt(kernel: Kernel, start: bigint): Uint8Array | undefined {
   try {
     return kernel.space.bytes(start, kernel.pageSize);
   } catch (error) {

@@ -31,8 +31,13 @@ const TYPES = fixtureTypes({
     size: 24,
     members: { base: [0, "u64"], size: [8, "u32"], text_size: [12, "u32"] },
   },
+  kobject: { size: 32, members: { entry: [8, "list_head"] } },
+  module_kobject: {
+    size: 48,
+    members: { kobj: [0, "kobject"], mod: [32, "u64"] },
+  },
   module: {
-    size: 128,
+    size: 160,
     members: {
       state: [0, "u32"],
       list: [8, "list_head"],
@@ -41,14 +46,10 @@ const TYPES = fixtureTypes({
       init_layout: [56, "module_layout"],
       taints: [80, "u64"],
       sig_ok: [88, "u8"],
+      mkobj: [96, "module_kobject"],
     },
   },
   kset: { size: 32, members: { list: [0, "list_head"] } },
-  kobject: { size: 32, members: { entry: [8, "list_head"] } },
-  module_kobject: {
-    size: 48,
-    members: { kobj: [0, "kobject"], mod: [32, "u64"] },
-  },
 }, [
   ["MODULE_STATE_LIVE", STATE.live],
   ["MODULE_STATE_COMING", STATE.coming],
@@ -153,6 +154,7 @@ export class ModuleGuest {
       2n * PAGE | PAGE << 32n,
     );
     this.#set(this.#at(gva, "sig_ok"), 1n);
+    this.#set(this.#at(gva, "mkobj.mod"), gva);
     const last = this.#get(this.#head + 8n);
     this.#link(last, this.#at(gva, "list"));
     this.#link(this.#at(gva, "list"), this.#head);

@@ -240,7 +240,9 @@ export class CodeMap {
       offset: symbol?.offset ?? 0,
       module: owned?.module,
       name: symbol === undefined
-        ? `${owned?.generated?.name ?? unnamed(kind)} at ${hex(gva)}`
+        ? `${owned?.generated?.name ?? unnamed(kind, owned?.module)} at ${
+          hex(gva)
+        }`
         : shown(symbol),
     };
   }
@@ -301,7 +303,9 @@ function shown({ name, offset, module }: SymbolAt): string {
     (module === undefined ? "" : ` [${module}]`);
 }
 
-function unnamed(kind: CodeKind): string {
+/** Code without a symbol: a module has a name even if its symbols are wiped. */
+function unnamed(kind: CodeKind, module?: ModuleView): string {
+  if (module !== undefined) return `${kind} ${module.name}`;
   return kind === "foreign" || kind === "unread" ? "unknown code" : kind;
 }
 
