@@ -76,11 +76,12 @@ function said({ func = OWN, calls = CALLS.map(() => func), other = OWN }: Has) {
     [keys[1], "__SCK__other"],
   ]);
   const nameOf = (gva: bigint) =>
-    names.get(gva) ?? (gva === HOOK
-      ? "hook [rk]"
-      : gva === OWN
-      ? "own"
-      : `f+0x${(gva - FIXTURE_TEXT).toString(16)}`);
+    names.get(gva) ??
+      (gva === HOOK
+        ? "hook [rk]"
+        : gva === OWN
+        ? "own"
+        : `f+0x${(gva - FIXTURE_TEXT).toString(16)}`);
   const context: CheckContext = Object.create(CheckContext.prototype, {
     kernel: { value: kernel },
     code: {
