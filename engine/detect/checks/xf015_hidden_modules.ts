@@ -50,6 +50,7 @@ export const hiddenModules: Check = {
       report.part(name, () => view(name, read(kernel)));
     }
     view("memory", code.unlisted.map(({ gva }) => gva));
+    tellListed(report, code.modules);
     const all = new Set([...views.values()].flatMap((gvas) => [...gvas]));
     report.judged(all.size);
     const known = [...code.modules, ...code.unlisted];
@@ -99,6 +100,29 @@ export const hiddenModules: Check = {
     }
   },
 };
+
+/**
+ * Tells the module list, which is the guest's word: for whom the kernel is said
+ * to vouch, and for whom not.
+ */
+function tellListed(report: Report, modules: readonly ModuleView[]): void {
+  const vouched = modules.filter((module) => module.vouched);
+  if (vouched.length > 0) {
+    report.known(
+      `modules for which the kernel vouches (${vouched.length}): ${
+        vouched.map(({ name }) => name).sort().join(", ")
+      }`,
+    );
+  }
+  for (const { name, vouched, taints } of modules) {
+    if (vouched) continue;
+    report.known(
+      `module ${name}: the kernel does not vouch for it (${
+        taints.join(", ") || "not signed"
+      })`,
+    );
+  }
+}
 
 /** The views that have been read and do not show a module. */
 function missingOf(views: Views, gva: bigint): string[] {

@@ -33,11 +33,23 @@ Deno.test("modules that every view shows are not hidden", () => {
   const { findings, unjudged, judged, known } = checked(it);
   assert.deepEqual([findings, unjudged, judged], [[], [], 2]);
   // A view that a kernel does not have hides nothing.
-  assert.deepEqual(known, ["this kernel has no module tree"]);
+  assert.deepEqual(known, [
+    "this kernel has no module tree",
+    "modules for which the kernel vouches (2): one, two",
+  ]);
   const without = new ModuleGuest();
   without.load("one", 0);
   const { findings: none, known: views } = checked(without);
-  assert.deepEqual([none, views.length], [[], 2]);
+  assert.deepEqual([none, views.length], [[], 3]);
+});
+
+Deno.test("the module list is told, with what the kernel says of each", () => {
+  const { it, other } = two();
+  it.setUnsigned(other);
+  assert.deepEqual(checked(it).known.slice(1), [
+    "modules for which the kernel vouches (1): one",
+    "module two: the kernel does not vouch for it (out of tree, unsigned)",
+  ]);
 });
 
 Deno.test("a module that left the list is found in memory, and the worst is its absence there", () => {

@@ -39,6 +39,15 @@ export const unownedCode: Check = {
         code.whyUnread,
       );
     }
+    // What these lists claim is the guest's word: who is asked to believe it can
+    // read it.
+    for (const { kind, name, start, end } of code.generated) {
+      report.known(
+        `generated code (${kind}): ${name} at ${hex(start)}, ${
+          end - start
+        } bytes`,
+      );
+    }
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const { name, state, hasInit } of code.modules) {
       if (state !== live || !hasInit) continue;

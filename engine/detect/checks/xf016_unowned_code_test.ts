@@ -216,3 +216,20 @@ Deno.test("the first code of a range is shown, and not the padding before it", (
   // Padding alone.
   assert.deepEqual(shown(0), [new Array(16).fill("90").join(" ")]);
 });
+
+Deno.test("code that the kernel says that it has generated is told", () => {
+  const { kernel } = new FixtureGuest(TYPES);
+  const { known } = checked(unownedCode, kernel, {
+    whose: () => "bpf",
+    generated: [{
+      kind: "bpf",
+      name: "bpf_prog_6deef7357e7b4530",
+      start: TEXT,
+      end: TEXT + 0x40n,
+    }],
+    pages: [{ start: TEXT, end: TEXT + 0x1000n, writable: false }],
+  });
+  assert.deepEqual(known, [
+    "generated code (bpf): bpf_prog_6deef7357e7b4530 at 0xffffffffc0100000, 64 bytes",
+  ]);
+});

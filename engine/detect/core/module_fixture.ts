@@ -149,6 +149,12 @@ export class ModuleGuest {
     }
   }
 
+  /** Has a module be one that was built elsewhere, and not signed. */
+  setUnsigned(gva: bigint): void {
+    this.#set(this.#at(gva, "taints"), 1n << 12n | 1n << 13n);
+    this.#set(this.#at(gva, "sig_ok"), 0n);
+  }
+
   /** Says how many symbols a module has. */
   setSymbols(gva: bigint, count: number): void {
     const table = this.guest.create("mod_kallsyms");

@@ -88,6 +88,8 @@ export class CodeMap {
    * was taken again lies in such.
    */
   readonly codeless: readonly ModuleView[];
+  /** Code that the kernel's lists of such say that it has generated. */
+  readonly generated: readonly GeneratedCode[];
   /** Memory reserved for generated code, as far as it is mapped. */
   readonly reserves: readonly GeneratedCode[];
   /**
@@ -140,6 +142,7 @@ export class CodeMap {
       }
     };
     const generated = book(() => generatedCode(kernel), []);
+    this.generated = generated;
     this.reserves = book(() => codeReserves(kernel, generated), [])
       .flatMap((range) => this.#mapped(range, this.pages.inRegion));
     this.#owned = this.#readOwned(
