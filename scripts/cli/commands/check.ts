@@ -199,6 +199,7 @@ function expectations(said: Said, session: Session): CheckOptions {
   } = said;
   const records = said.record ? recordsOf(session) : undefined;
   const given = moduleFiles(modules ?? []);
+  given.prepare(session.kernel.live.modules.map(({ name }) => name));
   const built = moduleFiles(builtModules());
   return {
     registers: () => session.registers(),
