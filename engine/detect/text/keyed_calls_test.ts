@@ -22,6 +22,9 @@ const HOOK = 0xffffffffc0100000n;
 const CALLS = [0x100, 0x200, 0x300, 0x400, 0x500];
 const OTHER = 0x600;
 
+/** Another function of the kernel's, in its text. */
+const ANOTHER = FIXTURE_TEXT + 0x900n;
+
 interface Has {
   /** What the key names; default: the kernel's own function. */
   readonly func?: bigint;
@@ -156,4 +159,13 @@ Deno.test("one call that was patched is told with its place and key", () => {
   // Those of another key are another thing.
   const both = said({ calls: one, other: HOOK });
   assert.deepEqual([both.branches.length, both.sites.length], [2, 2]);
+});
+
+Deno.test("a call bent to other code of the kernel's is not seen without an image", () => {
+  // Static calls lead to thunks, and past the start of functions: only XF020 can
+  // tell, by the image's own tables.
+  assert.deepEqual(said({ calls: CALLS.map(() => ANOTHER) }), {
+    branches: [],
+    sites: [],
+  });
 });
