@@ -98,6 +98,13 @@ const FIXTURES: readonly Fixture[] = [
     names: /det_getcwd \[det_branch\]/,
   },
   {
+    module: "static",
+    needs: "__SCK__might_resched",
+    check: "XF008",
+    where: /^static call might_resched$/,
+    names: /det_resched \[det_static\].*it is called at .* and \d+ more/,
+  },
+  {
     module: "idt",
     check: "XF003",
     where: /^idt_table\[4\]$/,
