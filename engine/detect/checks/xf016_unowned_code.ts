@@ -172,22 +172,23 @@ const MOST_PAGES = 16;
  */
 function firstCode(kernel: Kernel, start: bigint, end: bigint): Uint8Array {
   const { instructions } = kernel.arch;
-  const pages: Uint8Array[] = [];
-  for (let gva = start; gva < end && pages.length < MOST_PAGES;) {
+  let first: Uint8Array | undefined;
+  let at = 0;
+  for (let gva = start, i = 0; gva < end && i < MOST_PAGES; i++) {
     const page = pageAt(kernel, gva);
     if (page === undefined) break;
-    pages.push(page);
+    first ??= page;
+    while (at < page.length) {
+      const bytes = page.subarray(at, at + SHOWN);
+      const length = instructions.fillerAt(bytes);
+      if (length === 0) return bytes.slice();
+      at += length;
+    }
+    // A no-op may reach into the next page.
+    at -= page.length;
     gva += BigInt(page.length);
   }
-  const bytes = new Uint8Array(pages.reduce((sum, one) => sum + one.length, 0));
-  pages.forEach((page, i) => bytes.set(page, i * kernel.pageSize));
-  let at = 0;
-  for (let length = 1; length > 0 && at < bytes.length; at += length) {
-    length = instructions.fillerAt(bytes.subarray(at, at + SHOWN));
-  }
-  return at < bytes.length
-    ? bytes.slice(at, at + SHOWN)
-    : bytes.slice(0, SHOWN);
+  return first?.slice(0, SHOWN) ?? new Uint8Array();
 }
 
 /** The page at a GVA; `undefined` when it was freed meanwhile. */
