@@ -96,10 +96,11 @@ export interface Instructions {
   /** Whether the bytes begin with a breakpoint. */
   isBreakpoint(bytes: Uint8Array): boolean;
   /**
-   * Whether a byte value is used as padding between functions or in place of
-   * code.
+   * Length of what lies at the start of the bytes between functions or in place
+   * of code: a byte of padding, or a no-op that aligns what follows it; 0 where
+   * code begins. The no-op of a call site of Ftrace's belongs to its function.
    */
-  isFiller(byte: number): boolean;
+  fillerAt(bytes: Uint8Array): number;
   /** Whether a byte alone is an instruction that does nothing but trap. */
   isTrap(byte: number): boolean;
   /**

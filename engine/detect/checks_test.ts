@@ -46,6 +46,34 @@ Deno.test("docs/checks.md has a row for each check, with its technique", () => {
   );
 });
 
+Deno.test("docs/checks.md names a test for what is found, and it is there", () => {
+  const root = new URL("../../", import.meta.url);
+  const read = (path: string) => Deno.readTextFileSync(new URL(path, root));
+  const section = /^## What it finds, and what it cannot$(.*?)^## /ms
+    .exec(read("docs/checks.md"))?.[1] ?? "";
+  const rows = [...section.matchAll(/^\| (.*?) +\| (.*?) +\| (.*?) +\|$/gm)]
+    .map(([, what, by, shown]) => ({ what, by, shown }))
+    .filter(({ what }) =>
+      what !== "what an intruder does" && !/^-+$/.test(what)
+    );
+  assert.ok(rows.length > checks.length, `${rows.length} rows`);
+  const found = new Set<string>();
+  for (const { what, by, shown } of rows) {
+    const missed = what.startsWith("**not found:**");
+    const ids = by.match(/XF\d{3}/g) ?? [];
+    for (const id of ids) found.add(id);
+    assert.equal(by === "none", missed, what);
+    assert.ok(missed || ids.length > 0 || by === "all of them", what);
+    if (missed && shown === "no test") continue;
+    const [, file, words] = /^`([^`]+)`: (.+)$/.exec(shown) ?? [];
+    assert.match(file ?? "", /_test\.ts$|_fixture\.ts$|^tests\//, what);
+    // As it stands in the file, or over two lines of a comment.
+    const text = read(file).replaceAll(/\s+(?:\/\/ |\* )?/g, " ");
+    assert.ok(text.includes(words), `${what}: ${file} has no "${words}"`);
+  }
+  assert.deepEqual([...found].sort(), checks.map(({ id }) => id));
+});
+
 Deno.test("checks are chosen by id, in any case", () => {
   assert.deepEqual(selectChecks([]), checks);
   assert.deepEqual(

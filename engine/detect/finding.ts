@@ -66,8 +66,13 @@ export interface Report {
    * is unloaded during each reading is unjudged.
    */
   gone(finding: Omit<Finding, "check">): void;
-  /** Something legitimate that is worth a line. */
-  known(text: string): void;
+  /**
+   * Something legitimate that is worth a line.
+   *
+   * @param of.always whether people are told even without `--details`, since the
+   * verdict rests on it; default: no
+   */
+  known(text: string, of?: { readonly always?: boolean }): void;
   /** The check lacks an input; the result does not count as clean either. */
   notRun(why: string): void;
   /** Adds to the number of items that were judged. */

@@ -96,3 +96,104 @@ export function unpack(
     Deno.removeSync(file);
   }
 }
+
+/** Bytes that are unpacked by one program at a time. */
+const MOST_AT_ONCE = 64 << 20;
+
+/**
+ * Unpacks many files packed with xz, with few programs: to start one takes longer
+ * than to unpack what a module has. Each file says how much it unpacks to.
+ *
+ * @param most how much they may unpack to; what is beyond it is left
+ * @returns in place of each file what it unpacks to; `undefined` where it has to
+ * be unpacked by itself, which tells what is wrong with it
+ */
+export function unpackXz(
+  files: readonly Uint8Array[],
+  most: number,
+): (Uint8Array | undefined)[] {
+  const unpacked: (Uint8Array | undefined)[] = files.map(() => undefined);
+  let batch: { i: number; size: number }[] = [];
+  let total = 0;
+  let left = most;
+  const flush = () => {
+    const done = batch.length < 2
+      ? "failed"
+      : unpack("xz", joined(batch.map(({ i }) => files[i])), total);
+    if (typeof done === "object" && done.length === total) {
+      let at = 0;
+      for (const { i, size } of batch) {
+        // A copy: what is kept of one file does not keep the others.
+        unpacked[i] = done.slice(at, at += size);
+      }
+    }
+    batch = [];
+    total = 0;
+  };
+  files.forEach((file, i) => {
+    const size = xzSize(file);
+    if (size === undefined || size > Math.min(left, MOST_AT_ONCE)) return;
+    left -= size;
+    if (total + size > MOST_AT_ONCE) flush();
+    batch.push({ i, size });
+    total += size;
+  });
+  flush();
+  return unpacked;
+}
+
+function joined(files: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(
+    files.reduce((sum, { length }) => sum + length, 0),
+  );
+  let at = 0;
+  for (const file of files) {
+    all.set(file, at);
+    at += file.length;
+  }
+  return all;
+}
+
+/** Bytes of a stream's header, and of its footer. */
+const XZ_END = 12;
+/** Blocks that a file of a module has at most; xz makes one. */
+const MOST_BLOCKS = 1024;
+
+/**
+ * The size of what a file packed with xz unpacks to, by its index (the .xz file
+ * format, sections 2 to 4); `undefined` if it is none, or not one stream alone.
+ * xz refuses a file whose index does not agree with what is packed.
+ */
+export function xzSize(file: Uint8Array): number | undefined {
+  const { length } = file;
+  const starts = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0].every((byte, i) =>
+    file[i] === byte
+  );
+  const ends = file[length - 2] === 0x59 && file[length - 1] === 0x5a;
+  if (!starts || !ends || length < 2 * XZ_END) return undefined;
+  const view = new DataView(file.buffer, file.byteOffset, length);
+  const indexSize = 4 * (view.getUint32(length - XZ_END + 4, true) + 1);
+  const index = length - XZ_END - indexSize;
+  if (index < XZ_END || file[index] !== 0) return undefined;
+  let at = index + 1;
+  const number = () => {
+    let value = 0;
+    for (let scale = 1; at < length && scale < 2 ** 42; scale *= 128) {
+      const byte = file[at++];
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    return NaN;
+  };
+  const blocks = number();
+  if (!(blocks <= MOST_BLOCKS)) return undefined;
+  let [packed, size] = [0, 0];
+  for (let i = 0; i < blocks; i++) {
+    packed += Math.ceil(number() / 4) * 4;
+    size += number();
+  }
+  // Nothing lies between the header, the blocks and the index: it is one stream.
+  return packed + XZ_END === index && Number.isSafeInteger(size)
+    ? size
+    : undefined;
+}

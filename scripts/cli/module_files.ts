@@ -8,25 +8,41 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { basename, join } from "node:path";
 import { XftraceError } from "xftrace";
 import { readRelocatable, type Relocatable } from "xftrace/detect";
-import { tooLarge, unpack, type Unpacked } from "./kernel_file.ts";
+import { tooLarge, unpack, type Unpacked, unpackXz } from "./kernel_file.ts";
 import { usage } from "./option_values.ts";
 import { readGiven, unreadable } from "./user_files.ts";
 
 /** More bytes than the files of all modules of a guest have, unpacked. */
 const MOST_KEPT = 512 << 20;
 
+/** More bytes than are unpacked before they are asked for. */
+const MOST_PREPARED = 256 << 20;
+
 const NAME = /^(.+)\.ko(\.(xz|zst|gz))?$/;
 
+/** Files of modules, by the name that the kernel uses. */
+export interface ModuleFiles {
+  /**
+   * The files of a module.
+   *
+   * @throws {XftraceError} when none of them can be read.
+   */
+  (name: string): readonly Relocatable[];
+  /**
+   * Unpacks the files of modules that will be asked for, together. What cannot
+   * be unpacked is told when it is asked for.
+   */
+  prepare(names: readonly string[]): void;
+}
+
 /**
- * Finds module files by the name that the kernel uses; reads them on demand.
+ * Finds module files by the name that the kernel uses; reads them on demand, and
+ * once.
  *
  * @param paths files, or folders, which are searched recursively
- * @throws {XftraceError} when one is not there or holds no module; the result
- * throws it when none of a module's files can be read.
+ * @throws {XftraceError} when one is not there or holds no module.
  */
-export function moduleFiles(
-  paths: readonly string[],
-): (name: string) => readonly Relocatable[] {
+export function moduleFiles(paths: readonly string[]): ModuleFiles {
   const found = new Map<string, string[]>();
   for (const path of paths) {
     let added: number;
@@ -44,12 +60,14 @@ export function moduleFiles(
     }
   }
   const read = new Map<string, readonly Relocatable[] | XftraceError>();
+  const ready = new Map<string, Uint8Array>();
   let room = MOST_KEPT;
-  return (name) => {
+  const files = (name: string) => {
     let files = read.get(name);
     if (files === undefined) {
       files = readAll(found.get(name) ?? [], (path) => {
-        const bytes = plain(path);
+        const bytes = ready.get(path) ?? plain(path);
+        ready.delete(path);
         if (bytes.length > room) {
           throw new XftraceError(
             `${path} is not read: the files of the guest's modules have more than ${MOST_KEPT} bytes; give them without debugging information (strip --strip-debug)`,
@@ -63,6 +81,34 @@ export function moduleFiles(
     if (files instanceof XftraceError) throw files;
     return files;
   };
+  const prepare = (names: readonly string[]) => {
+    const wanted = new Set(names.filter((name) => !read.has(name)));
+    const paths = [...wanted].flatMap((name) => found.get(name) ?? [])
+      .filter((path) => path.endsWith(".xz") && !ready.has(path));
+    for (const [path, bytes] of unpackTogether(paths)) ready.set(path, bytes);
+  };
+  return Object.assign(files, { prepare });
+}
+
+/** Unpacks files that can be read, as far as that can be done together. */
+function unpackTogether(paths: readonly string[]): [string, Uint8Array][] {
+  const packed: { path: string; bytes: Uint8Array }[] = [];
+  let room = MOST_PREPARED;
+  for (const path of paths) {
+    try {
+      const bytes = readGiven(path);
+      if ((room -= bytes.length) < 0) break;
+      packed.push({ path, bytes });
+    } catch (error) {
+      // Told when it is asked for.
+      if (!(error instanceof XftraceError)) throw error;
+    }
+  }
+  const unpacked = unpackXz(packed.map(({ bytes }) => bytes), MOST_PREPARED);
+  return packed.flatMap(({ path }, i) => {
+    const bytes = unpacked[i];
+    return bytes === undefined ? [] : [[path, bytes]];
+  });
 }
 
 /** Reads files; those that cannot be read matter only if none can. */

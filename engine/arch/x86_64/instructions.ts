@@ -75,6 +75,28 @@ function isThunkPage(page: Uint8Array): boolean {
   return thunks > 0;
 }
 
+/** The most prefixes that assemblers put before a no-op. */
+const MOST_PREFIXES = 10;
+
+/**
+ * Breakpoints, zeros and no-ops: those of one byte are what
+ * CONFIG_CALL_PADDING and `-fpatchable-function-entry` put before functions, the
+ * longer ones (`nopw`, `nopl`) what assemblers align with.
+ */
+function fillerAt(bytes: Uint8Array): number {
+  if (bytes[0] === OPCODE.int3 || bytes[0] === 0) return 1;
+  if (holdsNop5(bytes)) return 0;
+  let at = 0;
+  while (at < MOST_PREFIXES && (bytes[at] === 0x66 || bytes[at] === 0x2e)) at++;
+  if (bytes[at] === 0x90) return at + 1;
+  if (bytes[at] !== 0x0f || bytes[at + 1] !== 0x1f) return 0;
+  const modrm = bytes[at + 2];
+  const [mode, base] = [modrm >> 6, modrm & 7];
+  const sib = mode !== 3 && base === 4 ? 1 : 0;
+  const displacement = mode === 1 ? 1 : mode === 2 ? 4 : 0;
+  return at + 3 + sib + displacement;
+}
+
 /** See {@linkcode Instructions}. */
 export const instructions: Instructions = {
   decoder: () => new X86Decoder(),
@@ -82,7 +104,7 @@ export const instructions: Instructions = {
   branchAt,
   nopAt: (bytes) => holdsNop5(bytes) ? 5 : holds(bytes, NOP2) ? 2 : 0,
   isBreakpoint: (bytes) => bytes[0] === OPCODE.int3,
-  isFiller: (byte) => byte === OPCODE.int3 || byte === 0,
+  fillerAt,
   isTrap: (byte) => byte === OPCODE.int3,
   isThunkPage,
   waysOut,

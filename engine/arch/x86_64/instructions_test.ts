@@ -135,3 +135,19 @@ Deno.test("a call redirected to the padding before its function", () => {
   assert.equal(is(own, []), false);
   assert.equal(is(far, [0]), false);
 });
+
+Deno.test("padding before code, and the no-op of a call site that is none", () => {
+  const filler = (text: string) => instructions.fillerAt(bytesOf(text));
+  assert.deepEqual(["cc", "00", "90 90", "66 90"].map(filler), [1, 1, 1, 2]);
+  // As assemblers align.
+  assert.equal(filler("0f 1f 00 55"), 3);
+  assert.equal(filler("0f 1f 40 00 55"), 4);
+  assert.equal(filler("66 0f 1f 44 00 00 55"), 6);
+  assert.equal(filler("0f 1f 80 00 00 00 00 55"), 7);
+  assert.equal(filler("66 2e 0f 1f 84 00 00 00 00 00 55"), 10);
+  // ENDBR64, Ftrace's call site, other instructions, and the end.
+  for (const code of ["f3 0f 1e fa", "0f 1f 44 00 00", "55", "66 89 c0"]) {
+    assert.equal(filler(code), 0, code);
+  }
+  assert.equal(instructions.fillerAt(new Uint8Array()), 0);
+});

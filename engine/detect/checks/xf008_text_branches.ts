@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
 import { variable } from "../../kernel/symbols/required.ts";
 import type { ModuleView } from "../../kernel/objects/module_views.ts";
@@ -12,7 +13,10 @@ import {
   tracepointCode,
   tracepoints,
 } from "../../kernel/objects/tracepoints.ts";
-import { staticCallSites } from "../../kernel/patching/static_calls.ts";
+import {
+  moduleStaticCallSites,
+  staticCallSites,
+} from "../../kernel/patching/static_calls.ts";
 import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CodeAt } from "../reading/code_map.ts";
 import type { CheckContext } from "../core/context.ts";
@@ -21,6 +25,7 @@ import { RangeTest } from "../../memory/gva_ranges.ts";
 import { judge } from "../core/judge.ts";
 import { eachModule } from "../core/module_parts.ts";
 import type { WayOut } from "../../arch/instructions.ts";
+import { callPlaces, KeyedCalls, staticCallName } from "../text/keyed_calls.ts";
 import { isStill } from "../text/second_look.ts";
 import { waysOut } from "../text/ways_out.ts";
 import type { Report } from "../finding.ts";
@@ -49,6 +54,9 @@ export const textBranches: Check = {
       tracepointCode(kernel, tracepoints(kernel)).map(({ key }) => key),
     );
     const isGivenBack = givenBack(context);
+    const named = new KeyedCalls();
+    const bent = new KeyedCalls();
+    const ways = new Map<bigint, WayOut>();
     report.judged(text.bytes.length);
     for (const way of waysOut(kernel, text, code.pages.executable)) {
       if (sites.has(Number(way.from & 0xffffffffn))) continue;
@@ -76,30 +84,35 @@ export const textBranches: Check = {
       if (to.kind === "bpf" && from.symbol?.startsWith("bpf_dispatcher_")) {
         continue;
       }
-      const call = staticCall(
-        context,
-        statics,
-        way.from,
-        way.target,
-        from.symbol,
-      );
-      if (call !== undefined) {
-        // Calls the probe of a tracepoint that has only one: judged by XF006.
-        if (points.has(call.key)) continue;
-        judge(context, report, {
-          where: `static call at ${from.name}`,
-          address: way.from,
-          target: way.target,
-          allowed: "vouched",
-          by: "text",
-        });
+      const key = keyOf(context, statics, way.from, from.symbol);
+      if (key === undefined) {
+        found(kernel, report, way, from, to, to.module);
         continue;
       }
-      found(kernel, report, way, from, to, to.module);
+      const holds = kernel.object("static_call_key", key).u64("func");
+      if (holds !== way.target) {
+        bent.add(key, way.target, way.from);
+        ways.set(way.from, way);
+      } else if (!points.has(key)) {
+        // (Or it calls the probe of a tracepoint that has only one: judged by
+        // XF006.)
+        named.add(key, way.target, way.from);
+      }
     }
+    for (const { key, target, calls } of named.groups) {
+      judge(context, report, {
+        where: `static call ${staticCallName(code, key)}`,
+        address: key,
+        target,
+        allowed: "vouched",
+        by: "text",
+        means: `it is called ${callPlaces(code, calls)}`,
+      });
+    }
+    tellCalls(context, report, bent, ways, "which its key does not name");
     eachModule(context, report, "text of module", (module, report) => {
       const moduleText = context.moduleText(module);
-      ofModule(context, report, moduleText, sites, isGivenBack);
+      ofModule(context, report, module, moduleText, sites, isGivenBack);
     });
   },
 };
@@ -111,12 +124,16 @@ export const textBranches: Check = {
 function ofModule(
   context: CheckContext,
   report: Report,
+  module: ModuleView,
   text: ImageBytes,
   sites: ReadonlySet<number>,
   isGivenBack: (gva: bigint) => boolean,
 ): void {
   const { kernel, code } = context;
   report.judged(text.bytes.length);
+  let statics: ReadonlyMap<bigint, bigint> | undefined;
+  const calls = new KeyedCalls();
+  const ways = new Map<bigint, WayOut>();
   for (const way of waysOut(kernel, text, code.pages.executable)) {
     if (sites.has(Number(way.from & 0xffffffffn))) continue;
     if (way.how === "may lead to") {
@@ -129,7 +146,59 @@ function ofModule(
       report.unjudged(`${from.name} ${way.how} ${to.name}`, code.whyUnread);
     }
     if (!NOBODYS.includes(to.kind)) continue;
-    found(kernel, report, way, from, to, from.module);
+    statics ??= keysOf(kernel, module);
+    const key = statics.get(way.from);
+    if (key === undefined) {
+      found(kernel, report, way, from, to, from.module);
+      continue;
+    }
+    calls.add(key, way.target, way.from);
+    ways.set(way.from, way);
+  }
+  tellCalls(context, report, calls, ways, "whatever its key names");
+}
+
+/** A module's static calls; none if their table is damaged (XF023). */
+function keysOf(
+  kernel: Kernel,
+  { gva }: ModuleView,
+): ReadonlyMap<bigint, bigint> {
+  try {
+    return moduleStaticCallSites(kernel, gva);
+  } catch (error) {
+    if (error instanceof KernelError || error instanceof MemoryError) {
+      return new Map();
+    }
+    throw error;
+  }
+}
+
+/**
+ * Reports static calls, those of one key that lead to the same code as one.
+ *
+ * @param why the end of a sentence about the code that they reach
+ */
+function tellCalls(
+  { kernel, code }: CheckContext,
+  report: Report,
+  of: KeyedCalls,
+  ways: ReadonlyMap<bigint, WayOut>,
+  why: string,
+): void {
+  for (const { key, target, calls } of of.groups) {
+    const way = ways.get(calls[0]);
+    if (way === undefined) continue;
+    const [from, to] = [code.at(way.from), code.at(target)];
+    const more = calls.slice(1);
+    found(kernel, report, way, from, to, from.module ?? to.module, {
+      of: `static call ${staticCallName(code, key)}: `,
+      more: `, ${why}` +
+        (more.length === 0
+          ? ""
+          : `; so do ${more.length} more of its calls, ${
+            callPlaces(code, more)
+          }`),
+    });
   }
 }
 
@@ -178,7 +247,10 @@ function isDetour(kernel: Kernel, { gva }: Kprobe, start: bigint): boolean {
   return copy?.calls === callback && copy.object === gva - BigInt(kp);
 }
 
-/** @param module the module that the finding names as responsible */
+/**
+ * @param module the module that the finding names as responsible
+ * @param call what else is to be said of a static call
+ */
 function found(
   kernel: Kernel,
   report: Report,
@@ -186,6 +258,7 @@ function found(
   from: CodeAt,
   to: CodeAt,
   module: ModuleView | undefined,
+  call: { readonly of: string; readonly more: string } = { of: "", more: "" },
 ): void {
   report.finding({
     severity: "critical",
@@ -193,7 +266,9 @@ function found(
     address: way.from,
     target: way.target,
     found: hexDigits(way.bytes, " "),
-    summary: `${from.name} ${way.how} ${to.name}` + means(to.kind),
+    summary: `${call.of}${from.name} ${way.how} ${to.name}${
+      means(to.kind)
+    }${call.more}`,
     ...(isStill(kernel, way.from, way.bytes) ? {} : { brief: true }),
     ...(module === undefined ? {} : { module: module.name }),
   });
@@ -231,24 +306,18 @@ function siteSet({ sites, text, code }: CheckContext): ReadonlySet<number> {
 }
 
 /**
- * The key of the static call that a call site belongs to, if it calls what the
- * key holds: a patched site, or the key's trampoline (`__SCT__NAME`).
+ * The key of the static call that a call site belongs to: a patched site, or the
+ * key's trampoline (`__SCT__NAME`).
  */
-function staticCall(
+function keyOf(
   { kernel }: CheckContext,
   statics: ReadonlyMap<bigint, bigint>,
   from: bigint,
-  target: bigint,
   symbol: string | undefined,
-): { readonly key: bigint } | undefined {
+): bigint | undefined {
   const name = symbol?.startsWith("__SCT__") ? symbol.slice(7) : undefined;
-  const key = statics.get(from) ??
+  return statics.get(from) ??
     (name === undefined
       ? undefined
       : kernel.symbols.tryAddress(`__SCK__${name}`));
-  if (
-    key === undefined ||
-    kernel.object("static_call_key", key).u64("func") !== target
-  ) return undefined;
-  return { key };
 }

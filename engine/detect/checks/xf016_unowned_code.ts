@@ -39,6 +39,15 @@ export const unownedCode: Check = {
         code.whyUnread,
       );
     }
+    // What these lists claim is the guest's word: who is asked to believe it can
+    // read it.
+    for (const { kind, name, start, end } of code.generated) {
+      report.known(
+        `generated code (${kind}): ${name} at ${hex(start)}, ${
+          end - start
+        } bytes`,
+      );
+    }
     const live = kernel.types.enumerator("MODULE_STATE_LIVE");
     for (const { name, state, hasInit } of code.modules) {
       if (state !== live || !hasInit) continue;
@@ -96,7 +105,7 @@ export const unownedCode: Check = {
     const isGivenBack = givenBack(context);
     for (const { start, end } of unowned(context, ownedCode(context))) {
       const module = code.moduleAt(start);
-      const first = firstCode(kernel, start);
+      const first = firstCode(kernel, start, end);
       const found = {
         severity: "critical" as const,
         where: hex(start),
@@ -152,19 +161,38 @@ function tellUnprotected(report: Report, { word, asked }: Unprotected): void {
   });
 }
 
+/** How many bytes of code are shown. */
+const SHOWN = 16;
+/** In how many pages code is looked for that follows padding. */
+const MOST_PAGES = 16;
+
 /**
- * The first bytes of a range's code, from the first byte that is not filler.
+ * The first bytes of a range's code, from the first instruction that is no
+ * padding; where there is nothing else, the padding.
  */
-function firstCode(kernel: Kernel, start: bigint): Uint8Array {
-  const page = firstPage(kernel, start);
-  if (page === undefined) return new Uint8Array();
+function firstCode(kernel: Kernel, start: bigint, end: bigint): Uint8Array {
   const { instructions } = kernel.arch;
-  const at = page.findIndex((byte) => !instructions.isFiller(byte));
-  return page.slice(Math.max(0, at), Math.max(0, at) + 16);
+  let first: Uint8Array | undefined;
+  let at = 0;
+  for (let gva = start, i = 0; gva < end && i < MOST_PAGES; i++) {
+    const page = pageAt(kernel, gva);
+    if (page === undefined) break;
+    first ??= page;
+    while (at < page.length) {
+      const bytes = page.subarray(at, at + SHOWN);
+      const length = instructions.fillerAt(bytes);
+      if (length === 0) return bytes.slice();
+      at += length;
+    }
+    // A no-op may reach into the next page.
+    at -= page.length;
+    gva += BigInt(page.length);
+  }
+  return first?.slice(0, SHOWN) ?? new Uint8Array();
 }
 
 /** The page at a GVA; `undefined` when it was freed meanwhile. */
-function firstPage(kernel: Kernel, start: bigint): Uint8Array | undefined {
+function pageAt(kernel: Kernel, start: bigint): Uint8Array | undefined {
   try {
     return kernel.space.bytes(start, kernel.pageSize);
   } catch (error) {

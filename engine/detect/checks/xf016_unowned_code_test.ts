@@ -185,3 +185,51 @@ Deno.test("trampolines that a kernel keeps writable are known, if all are", () =
   const names = ["bpf_trampoline_1", "bpf_prog_1"];
   assert.deepEqual(said({ names }, [true, true]), [1, 1]);
 });
+
+Deno.test("the first code of a range is shown, and not the padding before it", () => {
+  const shown = (at: number, ...code: number[]) => {
+    const guest = new FixtureGuest(TYPES);
+    const size = 3 * 4096;
+    const bytes = guest.allocate(size, 4096);
+    for (let i = 0; i < 3; i++) {
+      const page = BigInt(i * 4096);
+      guest.alias(TEXT + page, bytes + page);
+    }
+    const from = guest.gpa(bytes);
+    guest.bytes.fill(0x90, from, from + size);
+    guest.bytes.set(code, from + at);
+    const { findings } = checked(unownedCode, guest.kernel, {
+      whose: () => "foreign",
+      pages: [{ start: TEXT, end: TEXT + BigInt(size), writable: false }],
+    });
+    return findings.map(({ found }) => found);
+  };
+  // ENDBR64, then Ftrace's call site, behind CONFIG_CALL_PADDING's 16 bytes.
+  const code = [0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0, 0, 0x55];
+  const first = "f3 0f 1e fa 0f 1f 44 00 00 55 90 90 90 90 90 90";
+  assert.deepEqual(shown(16, ...code), [first]);
+  // `nopw` that aligns, and code in the second page, and at the very end.
+  const align = [0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0];
+  assert.deepEqual(shown(6, ...align, ...code), [first]);
+  assert.deepEqual(shown(4096 + 16, ...code), [first]);
+  assert.deepEqual(shown(3 * 4096 - 2, 0xeb, 0xfe), ["eb fe"]);
+  // Padding alone.
+  assert.deepEqual(shown(0), [new Array(16).fill("90").join(" ")]);
+});
+
+Deno.test("code that the kernel says that it has generated is told", () => {
+  const { kernel } = new FixtureGuest(TYPES);
+  const { known } = checked(unownedCode, kernel, {
+    whose: () => "bpf",
+    generated: [{
+      kind: "bpf",
+      name: "bpf_prog_6deef7357e7b4530",
+      start: TEXT,
+      end: TEXT + 0x40n,
+    }],
+    pages: [{ start: TEXT, end: TEXT + 0x1000n, writable: false }],
+  });
+  assert.deepEqual(known, [
+    "generated code (bpf): bpf_prog_6deef7357e7b4530 at 0xffffffffc0100000, 64 bytes",
+  ]);
+});

@@ -5,6 +5,7 @@
  */
 import { hex } from "../../base/hex.ts";
 import { RB_BUFFER_OFF, TraceArray } from "../../ftrace/ring/trace_array.ts";
+import type { Kernel } from "../../kernel/core/kernel.ts";
 import { SITE } from "../../kernel/patching/ftrace_ops.ts";
 import { compareTold } from "../core/told_state.ts";
 import type { CheckContext } from "../core/context.ts";
@@ -51,7 +52,8 @@ function enabled(context: CheckContext, report: Report): void {
   const now = space.u32(at);
   const asked = last === undefined ? now : space.u32(last);
   const behind = (now !== 0) !== (asked !== 0);
-  if (behind) {
+  const killed = behind && now === 0 && isShutDown(context.kernel);
+  if (behind && !killed) {
     report.finding({
       severity: "critical",
       where: "ftrace_enabled",
@@ -79,15 +81,40 @@ function enabled(context: CheckContext, report: Report): void {
   report.known(`ftrace_enabled is ${now}`);
   if (dead !== undefined && space.u32(dead) !== 0) {
     report.finding({
-      severity: "medium",
+      severity: killed ? "high" : "medium",
       where: "ftrace_disabled",
       address: dead,
       expected: "0",
       found: String(space.u32(dead)),
-      summary:
-        "Ftrace has shut itself off for good (ftrace_disabled): it met text that it did not expect, or something made it so",
+      summary: `Ftrace has shut itself off for good (ftrace_disabled${
+        killed ? ", and ftrace_enabled with it" : ""
+      }): it met text that it did not expect, or something made it so`,
     });
   }
+}
+
+/** include/linux/panic.h: TAINT_WARN, the bit of a kernel that has warned. */
+const TAINT_WARN = 9n;
+
+/**
+ * Whether the kernel itself has shut Ftrace off, which leaves sysctl's word as
+ * it was (ftrace_kill in kernel/trace/ftrace.c): it has warned of what it met,
+ * has put the stub in the place of the traced function, and since 1a7d0890dd4a
+ * (6.9) has told kprobes. Without one of these, somebody else wrote
+ * ftrace_enabled.
+ */
+function isShutDown({ symbols, space }: Kernel): boolean {
+  const word = (name: string, read: (gva: bigint) => bigint | number) => {
+    const at = symbols.tryAddress(name);
+    return at === undefined ? undefined : BigInt(read(at));
+  };
+  const disabled = word("ftrace_disabled", (at) => space.u32(at));
+  const traced = word("ftrace_trace_function", (at) => space.u64(at));
+  const taints = word("tainted_mask", (at) => space.u64(at));
+  const told = word("kprobe_ftrace_disabled", (at) => space.u8(at));
+  return disabled === 1n && traced !== undefined &&
+    symbols.addresses("ftrace_stub").includes(traced) &&
+    taints !== undefined && (taints >> TAINT_WARN & 1n) === 1n && told !== 0n;
 }
 
 /** How many of Ftrace's call sites call it, by their records. */

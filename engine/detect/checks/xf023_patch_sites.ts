@@ -18,6 +18,7 @@ import type { ImageBytes } from "../../kernel/patching/text_image.ts";
 import type { CheckContext } from "../core/context.ts";
 import { hexDigits } from "../../base/hex.ts";
 import { eachModule } from "../core/module_parts.ts";
+import { callPlaces, KeyedCalls, staticCallName } from "../text/keyed_calls.ts";
 import type { Finding, Report } from "../finding.ts";
 import type { GvaRange } from "../../memory/gva_ranges.ts";
 import type { Check } from "../core/check.ts";
@@ -42,6 +43,7 @@ export const patchSiteText: Check = {
     report.part("static calls of the kernel", () => {
       const sites = new Sites(context, report, context.text);
       for (const site of staticCalls(kernel)) sites.call(site);
+      sites.tellBent();
       sites.tellOdd();
     });
     eachModule(context, report, "patch sites of module", (module, report) => {
@@ -51,6 +53,7 @@ export const patchSiteText: Check = {
       for (const site of moduleStaticCalls(kernel, module.gva)) {
         sites.call(site);
       }
+      sites.tellBent();
       sites.tellOdd();
     });
   },
@@ -78,6 +81,8 @@ class Sites {
   readonly #module: string | undefined;
   readonly #init: GvaRange | undefined;
   readonly #odd: { gva: bigint; why: string }[] = [];
+  readonly #bent = new KeyedCalls();
+  readonly #found = new Map<bigint, Uint8Array>();
 
   constructor(
     context: CheckContext,
@@ -156,19 +161,45 @@ class Sites {
       if (kind === "kernel" || kind === "thunk") return;
       if (symbol?.startsWith(patching.staticCalls.trampoline) === true) return;
     }
-    const at = code.at(gva);
+    if (to !== undefined) {
+      this.#bent.add(key, to, gva);
+      this.#found.set(gva, bytes);
+      return;
+    }
+    const { name } = code.at(gva);
+    const called = staticCallName(code, key);
     this.#finding({
-      where: `static call at ${at.name}`,
+      where: `static call at ${name}`,
       address: gva,
-      expected: "a call of its key's function",
+      expected: `a call of ${called}`,
       found: hexDigits(bytes, " "),
-      summary: to === undefined
-        ? `the static call at ${at.name} holds other instructions`
-        : `the static call at ${at.name} leads to ${
-          code.at(to).name
-        }, which its key does not name`,
-      ...(to === undefined ? {} : { target: to }),
+      summary:
+        `the static call of ${called} at ${name} holds other instructions`,
     });
+  }
+
+  /** Reports the static calls that lead elsewhere than their key says. */
+  tellBent(): void {
+    const { code } = this.#context;
+    for (const { key, target, calls } of this.#bent.groups) {
+      const [call] = calls;
+      const name = staticCallName(code, key);
+      const to = code.at(target).name;
+      this.#finding({
+        where: `static call at ${code.at(call).name}`,
+        address: call,
+        expected: `a call of ${name}`,
+        found: hexDigits(this.#found.get(call) ?? new Uint8Array(), " "),
+        target,
+        summary: calls.length === 1
+          ? `the static call of ${name} ${
+            callPlaces(code, calls)
+          } leads to ${to}, which its key does not name`
+          : `${calls.length} static calls of ${name} lead to ${to}, which its key does not name: ${
+            callPlaces(code, calls)
+          }`,
+      });
+    }
   }
 
   /** Reports the sites that could not be judged. */

@@ -35,6 +35,8 @@ export interface CheckOutcome {
   readonly findings: readonly Finding[];
   readonly unjudged: readonly { readonly what: string; readonly why: string }[];
   readonly known: readonly string[];
+  /** Those of {@linkcode known} that people are always told; default: none. */
+  readonly noted?: readonly string[];
   /** Findings that were gone when read again. */
   readonly inFlux: readonly Finding[];
   /** Why it was not run; `undefined` if it was. */

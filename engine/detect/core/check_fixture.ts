@@ -46,6 +46,8 @@ export interface FixtureCode {
   readonly modules?: readonly ModuleView[];
   /** What the page tables let the kernel execute; default: nothing. */
   readonly pages?: readonly MappedRange[];
+  /** The code that the kernel says that it has generated; default: none. */
+  readonly generated?: readonly GeneratedCode[];
   /** The memory that is reserved for generated code; default: none. */
   readonly reserves?: readonly GeneratedCode[];
   /** The registers of the processors; default: they are not known. */
@@ -94,6 +96,7 @@ function contextOver(
             end: end + (-end & 0xfffn),
           })),
         pages: { executable: pages, inRegion: pages, unread: 0 },
+        generated: options.generated ?? [],
         reserves: options.reserves ?? [],
         unread: [],
         executable: () => executable,

@@ -48,6 +48,11 @@ export interface CheckOptions {
    */
   readonly moduleFiles?: (name: string) => readonly Relocatable[];
   /**
+   * Folders that are said to have the file of each module that the guest may
+   * load: a module without one there is unjudged. Default: none.
+   */
+  readonly moduleFolders?: readonly string[];
+  /**
    * Recorded function calls for XF021 and XF022, from a sealed recording of the
    * same boot; default: those in the guest's top-level buffer.
    */
@@ -118,8 +123,12 @@ export class CheckContext extends CodeReading {
    * trusts it by name, or its text matches a file that the user gave.
    */
   trusts(module: ModuleView): boolean {
-    return module.vouched || this.#trusted.has(module.name) ||
-      this.isGenuine(module);
+    return module.vouched || this.trustsName(module) || this.isGenuine(module);
+  }
+
+  /** Whether the user trusts a module by its name alone. */
+  trustsName({ name }: ModuleView): boolean {
+    return this.#trusted.has(name);
   }
 
   /**

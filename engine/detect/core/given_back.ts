@@ -56,28 +56,26 @@ export class Patience {
 const patiences = new WeakMap<Kernel, Patience>();
 
 /**
- * Tells for one reading whether memory that is nobody's is so only for a moment.
- * That of a module which was just taken off the list is unmapped after a grace
- * period (free_module), or filled with traps for the next module (mm/execmem.c,
- * since Linux 6.13); that of a new one is filled before the module is listed.
- * What a recording holds stays.
+ * Waits in one reading for what lasts only for a moment. What a recording holds
+ * stays.
+ *
+ * @returns whether it has passed; for that it is asked again and again
  */
-export function givenBack(
-  { kernel, code }: CheckContext,
-): (gva: bigint) => boolean {
+export function waitFor(
+  { kernel }: CheckContext,
+): (passed: () => boolean) => boolean {
   if (!kernel.memory.live) return () => false;
   const patience = patiences.get(kernel) ?? new Patience();
   patiences.set(kernel, patience);
-  const answers = new Map<bigint, boolean>();
   let began: number | undefined;
   let until = 0;
-  const wait = (gva: bigint) => {
+  return (passed) => {
     if (began === undefined) {
       began = performance.now();
       until = patience.until(began);
     }
     for (let look = LOOK;; look = Math.min(2 * look, LAST_LOOK)) {
-      if (isGiven(kernel, gva, code.modules)) return true;
+      if (passed()) return true;
       const now = performance.now();
       if (now >= until) {
         patience.inVain(began, now);
@@ -86,8 +84,22 @@ export function givenBack(
       pause(Math.min(look, until - now));
     }
   };
+}
+
+/**
+ * Tells for one reading whether memory that is nobody's is so only for a moment.
+ * That of a module which was just taken off the list is unmapped after a grace
+ * period (free_module), or filled with traps for the next module (mm/execmem.c,
+ * since Linux 6.13); that of a new one is filled before the module is listed.
+ * What a recording holds stays.
+ */
+export function givenBack(context: CheckContext): (gva: bigint) => boolean {
+  const { kernel, code } = context;
+  const wait = waitFor(context);
+  const answers = new Map<bigint, boolean>();
   return (gva) => {
-    const answer = answers.get(gva) ?? wait(gva);
+    const answer = answers.get(gva) ??
+      wait(() => isGiven(kernel, gva, code.modules));
     answers.set(gva, answer);
     return answer;
   };

@@ -18,7 +18,7 @@ import type { Report } from "../finding.ts";
 import { CheckContext } from "./context.ts";
 
 /** `enum module_state`. */
-export const STATE = { live: 0, coming: 1, going: 2 } as const;
+export const STATE = { live: 0, coming: 1, going: 2, unformed: 3 } as const;
 
 const PAGE = 4096n;
 /** Where the first module is loaded, and from there to the next. */
@@ -31,8 +31,32 @@ const TYPES = fixtureTypes({
     size: 24,
     members: { base: [0, "u64"], size: [8, "u32"], text_size: [12, "u32"] },
   },
+  rb_root: { size: 8, members: { rb_node: [0, "u64"] } },
+  latch_tree_root: {
+    size: 24,
+    members: { seq: [0, "u64"], tree: [8, "rb_root[2]"] },
+  },
+  mod_tree_root: { size: 24, members: { root: [0, "latch_tree_root"] } },
+  rb_node: {
+    size: 24,
+    members: {
+      __rb_parent_color: [0, "u64"],
+      rb_right: [8, "u64"],
+      rb_left: [16, "u64"],
+    },
+  },
+  mod_tree_node: {
+    size: 56,
+    members: { mod: [0, "u64"], node: [8, "rb_node[2]"] },
+  },
+  mod_kallsyms: { size: 16, members: { num_symtab: [8, "u32"] } },
+  kobject: { size: 32, members: { entry: [8, "list_head"] } },
+  module_kobject: {
+    size: 48,
+    members: { kobj: [0, "kobject"], mod: [32, "u64"] },
+  },
   module: {
-    size: 128,
+    size: 168,
     members: {
       state: [0, "u32"],
       list: [8, "list_head"],
@@ -41,18 +65,16 @@ const TYPES = fixtureTypes({
       init_layout: [56, "module_layout"],
       taints: [80, "u64"],
       sig_ok: [88, "u8"],
+      mkobj: [96, "module_kobject"],
+      kallsyms: [144, "u64"],
     },
   },
   kset: { size: 32, members: { list: [0, "list_head"] } },
-  kobject: { size: 32, members: { entry: [8, "list_head"] } },
-  module_kobject: {
-    size: 48,
-    members: { kobj: [0, "kobject"], mod: [32, "u64"] },
-  },
 }, [
   ["MODULE_STATE_LIVE", STATE.live],
   ["MODULE_STATE_COMING", STATE.coming],
   ["MODULE_STATE_GOING", STATE.going],
+  ["MODULE_STATE_UNFORMED", STATE.unformed],
 ]);
 
 /** Memory that calls `tick` before each read. */
@@ -74,6 +96,7 @@ export class ModuleGuest {
   readonly #memory: TickingMemory;
   readonly #head: bigint;
   readonly #sysfs: bigint;
+  #tree: bigint | undefined;
 
   /** @param live whether it runs; a recording does not */
   constructor(live = true) {
@@ -103,6 +126,46 @@ export class ModuleGuest {
     guest.link(guest.at("kset", kset, "list"), ...entries);
     guest.setU64(this.#sysfs, kset);
     guest.symbol("module_kset", this.#sysfs);
+  }
+
+  /** Shows these modules in the module tree, which is not there until then. */
+  showInTree(...modules: readonly bigint[]): void {
+    const { guest } = this;
+    if (this.#tree === undefined) {
+      this.#tree = guest.image(2);
+      guest.symbol("mod_tree", this.#tree);
+    }
+    let link = guest.at("mod_tree_root", this.#tree, "root.tree[0]");
+    let parent = 0n;
+    guest.setU64(link, 0n);
+    for (const gva of modules) {
+      const entry = guest.create("mod_tree_node");
+      guest.setU64(guest.at("mod_tree_node", entry, "mod"), gva);
+      const node = guest.at("mod_tree_node", entry, "node");
+      guest.setU64(guest.at("rb_node", node, "__rb_parent_color"), parent);
+      guest.setU64(link, node);
+      link = guest.at("rb_node", node, "rb_right");
+      parent = node;
+    }
+  }
+
+  /** Has a module be one that was built elsewhere, and not signed. */
+  setUnsigned(gva: bigint): void {
+    this.#set(this.#at(gva, "taints"), 1n << 12n | 1n << 13n);
+    this.#set(this.#at(gva, "sig_ok"), 0n);
+  }
+
+  /** Says how many symbols a module has. */
+  setSymbols(gva: bigint, count: number): void {
+    const table = this.guest.create("mod_kallsyms");
+    this.#set(table + 8n, BigInt(count));
+    this.#set(this.#at(gva, "kallsyms"), table);
+  }
+
+  /** Gives a module memory for init code. */
+  setInit(gva: bigint, size: bigint): void {
+    this.#set(this.#at(gva, "init_layout.base"), size === 0n ? 0n : gva);
+    this.#set(this.#at(gva, "init_layout.size"), size);
   }
 
   /** Has something done before each read of the guest's memory. */
@@ -153,6 +216,7 @@ export class ModuleGuest {
       2n * PAGE | PAGE << 32n,
     );
     this.#set(this.#at(gva, "sig_ok"), 1n);
+    this.#set(this.#at(gva, "mkobj.mod"), gva);
     const last = this.#get(this.#head + 8n);
     this.#link(last, this.#at(gva, "list"));
     this.#link(this.#at(gva, "list"), this.#head);

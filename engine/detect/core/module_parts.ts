@@ -92,6 +92,23 @@ export function partOf(
   }
 }
 
+/**
+ * Tells what of a module may pass: it is in flux if the module is gone by now.
+ *
+ * @param part what was read of it
+ */
+export function passingOrGone(
+  { kernel }: CheckContext,
+  report: Report,
+  module: ModulePlace,
+  part: string,
+  why: string,
+): void {
+  if (placeOf(kernel, module) === "gone") {
+    report.gone(goneFinding(part, module));
+  } else report.passing(part, why);
+}
+
 /** Whether the `struct module` still holds what was read of it before. */
 export function isCurrent(kernel: Kernel, module: ModuleView): boolean {
   // A recording stays as it is.

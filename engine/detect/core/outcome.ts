@@ -50,6 +50,8 @@ export interface CheckReading {
   readonly findings: readonly Finding[];
   readonly unjudged: readonly { what: string; why: string }[];
   readonly known: readonly string[];
+  /** Those of `known` that people are always told; default: none. */
+  readonly noted?: readonly string[];
   readonly notRun: string | undefined;
   readonly judged: number;
   /** Duration in ms. */
@@ -252,6 +254,7 @@ export function outcome(
     findings,
     unjudged,
     known: last.known,
+    ...(last.noted === undefined ? {} : { noted: last.noted }),
     // A text that the first reading recorded is what a later one compares with:
     // that says nothing about the text.
     notRun: readings[0].notRun ?? last.notRun,

@@ -329,6 +329,7 @@ export function readOnce(
   const gone: Finding[] = [];
   const unjudged: { what: string; why: string }[] = [];
   const known: string[] = [];
+  const noted: string[] = [];
   let judged = 0;
   let notRun: string | undefined;
   let lost = false;
@@ -354,7 +355,10 @@ export function readOnce(
       unjudged.push({ what, why });
     },
     gone: (finding) => gone.push({ check: check.id, ...finding }),
-    known: (text) => known.push(text),
+    known: (text, { always = false } = {}) => {
+      known.push(text);
+      if (always) noted.push(text);
+    },
     notRun: (why) => notRun = why,
     judged: (count) => judged += count,
     part,
@@ -390,6 +394,7 @@ export function readOnce(
     gone,
     unjudged,
     known,
+    ...(noted.length === 0 ? {} : { noted }),
     notRun,
     judged,
     ms,

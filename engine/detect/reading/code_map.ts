@@ -88,6 +88,8 @@ export class CodeMap {
    * was taken again lies in such.
    */
   readonly codeless: readonly ModuleView[];
+  /** Code that the kernel's lists of such say that it has generated. */
+  readonly generated: readonly GeneratedCode[];
   /** Memory reserved for generated code, as far as it is mapped. */
   readonly reserves: readonly GeneratedCode[];
   /**
@@ -140,6 +142,7 @@ export class CodeMap {
       }
     };
     const generated = book(() => generatedCode(kernel), []);
+    this.generated = generated;
     this.reserves = book(() => codeReserves(kernel, generated), [])
       .flatMap((range) => this.#mapped(range, this.pages.inRegion));
     this.#owned = this.#readOwned(
@@ -240,7 +243,9 @@ export class CodeMap {
       offset: symbol?.offset ?? 0,
       module: owned?.module,
       name: symbol === undefined
-        ? `${owned?.generated?.name ?? unnamed(kind)} at ${hex(gva)}`
+        ? `${owned?.generated?.name ?? unnamed(kind, owned?.module)} at ${
+          hex(gva)
+        }`
         : shown(symbol),
     };
   }
@@ -301,7 +306,9 @@ function shown({ name, offset, module }: SymbolAt): string {
     (module === undefined ? "" : ` [${module}]`);
 }
 
-function unnamed(kind: CodeKind): string {
+/** Code without a symbol: a module has a name even if its symbols are wiped. */
+function unnamed(kind: CodeKind, module?: ModuleView): string {
+  if (module !== undefined) return `${kind} ${module.name}`;
   return kind === "foreign" || kind === "unread" ? "unknown code" : kind;
 }
 

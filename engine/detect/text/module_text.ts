@@ -52,12 +52,15 @@ export function moduleText(
     );
   }
   const { offsets, size } = textLayout(file);
-  if (size > own.length || module.text.length === 0) {
+  // A module may be data alone, as nls_ucs2_utils is on 6.12: then its file has
+  // no code either.
+  const code = module.text.at(0);
+  if (size > own.length || code === undefined && size > 0) {
     throw new KernelError(
       `${file.source} is another build: its code takes ${size} bytes, and ${own.length} are loaded`,
     );
   }
-  const start = module.text[0].start;
+  const start = code?.start ?? 0n;
   const placed = places(reading, module, file, offsets, start);
   const bytes = new Uint8Array(own.length);
   for (const [section, offset] of offsets) {
@@ -71,17 +74,21 @@ export function moduleText(
   for (const [section, offset] of offsets) {
     for (const one of file.relocations.get(section) ?? []) {
       const at = offset + one.at;
-      relocate(reading, { module, file, placed }, view, now, at, one);
+      relocate(reading, { module, file, placed, start }, view, now, at, one);
     }
   }
   return { bytes, sites };
 }
 
-/** A module, its file, and the addresses of the file's sections. */
+/**
+ * A module, where its text begins, its file, and the addresses of the file's
+ * sections.
+ */
 interface Loaded {
   readonly module: ModuleView;
   readonly file: Relocatable;
   readonly placed: ReadonlyMap<number, bigint>;
+  readonly start: bigint;
 }
 
 /** GVAs of the sections, by section number. */
@@ -156,7 +163,7 @@ function values(
 
 function relocate(
   reading: CodeReading,
-  { module, file, placed }: Loaded,
+  { module, file, placed, start: textStart }: Loaded,
   view: DataView,
   now: DataView,
   at: number,
@@ -172,7 +179,7 @@ function relocate(
     bits,
     wide ? now.getBigUint64(at, true) : BigInt(now.getUint32(at, true)),
   );
-  const place = module.text[0].start + BigInt(at);
+  const place = textStart + BigInt(at);
   const wanted = candidates.map((value) =>
     BigInt.asUintN(bits, value + addend - (relative ? place : 0n))
   );

@@ -22,8 +22,8 @@ import type { Types } from "../btf/types.ts";
 export const DIRECT_MAP = 0xffff888000000000n;
 
 /**
- * A struct's members by name: offset in bytes and type, `u64` or a struct's
- * name.
+ * A struct's members by name: offset in bytes and type, `u64`, a struct's name,
+ * or several of one: `u64[2]`.
  */
 export interface FixtureStruct {
   readonly size: number;
@@ -50,18 +50,28 @@ export function fixtureTypes(
   for (const [name, size] of Object.entries(INTEGERS)) {
     ids.set(name, builder.int(name, size));
   }
+  const elements = (type: string): [element: string, count: number] => {
+    const [, element, count] = /^(.+)\[(\d+)\]$/.exec(type) ?? [];
+    return element === undefined ? [type, 1] : [element, Number(count)];
+  };
   for (const [name, { size, members }] of Object.entries(structs)) {
     const list = Object.entries(members).map(([name, [offset, type]]) => {
-      const id = ids.get(type);
+      const [element, count] = elements(type);
+      const id = ids.get(element);
       if (id === undefined) throw new Error(`the fixture has no type ${type}`);
-      return { name, type: id, bits: offset * 8 };
+      return {
+        name,
+        type: element === type ? id : builder.array(id, count),
+        bits: offset * 8,
+      };
     }).sort((a, b) => a.bits - b.bits);
     // Members of unnamed unions are given as if they were the struct's own.
     let end = 0;
     const overlap = Object.values(members).sort(([a], [b]) => a - b)
       .some(([offset, type]) => {
         const before = end;
-        end = offset + (INTEGERS[type] ?? structs[type].size);
+        const [element, count] = elements(type);
+        end = offset + count * (INTEGERS[element] ?? structs[element].size);
         return offset < before || end > size;
       });
     const kind = overlap ? "union" : "struct";

@@ -104,6 +104,20 @@ export function wholeSymbols(kernel: Kernel, module: bigint): void {
   );
 }
 
+/**
+ * How many symbols a module shows to the kernel's own lookups and in
+ * /proc/kallsyms; `undefined` in a kernel that keeps none, or when they cannot
+ * be found.
+ */
+export function shownSymbols(
+  kernel: Kernel,
+  module: bigint,
+): number | undefined {
+  const at = kernel.object("module", module);
+  if (!at.has("kallsyms")) return undefined;
+  return at.follow("kallsyms", "mod_kallsyms")?.number("num_symtab");
+}
+
 /** Sections that hold no code, in any module that has them. */
 const DATA =
   /^(\.rodata|\.data|\.bss|\.note|\.orc_|\.symtab|__mcount_loc|\.gnu\.linkonce\.this_module)/;

@@ -72,6 +72,8 @@ export interface CheckRunJson {
     readonly ms: number;
     /** Deviations that are known to be harmless, described in words. */
     readonly known: readonly string[];
+    /** Those of them on which the verdict rests, so that people are always told. */
+    readonly noted: readonly string[];
   }[];
 }
 
@@ -156,7 +158,9 @@ export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
       unjudged.map((one) => ({ check: check.id, ...shownMembers(one) }))
     ),
     inFlux: all(({ inFlux }) => inFlux),
-    checks: outcomes.map(({ check, notRun, judged, ms, known }) => ({
+    checks: outcomes.map((
+      { check, notRun, judged, ms, known, noted = [] },
+    ) => ({
       id: check.id,
       title: check.title,
       technique: check.technique,
@@ -164,6 +168,7 @@ export function checkRunJson(guest: CheckedGuest, run: CheckRun): CheckRunJson {
       judged,
       ms: Math.round(ms),
       known: known.map(shown),
+      noted: noted.map(shown),
     })),
   };
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { SEVERITIES } from "../../detect/finding.ts";
-import type { CheckRunJson, FindingJson } from "./findings_json.ts";
+import type { CheckRunJson } from "./findings_json.ts";
+import { type FoundPlace, foundPlaces } from "./findings_places.ts";
 
 /** How text is emphasized; by default it is not. */
 export interface FindingsStyle {
@@ -36,11 +37,8 @@ export function findingsText(
   details = false,
 ): string {
   const lines: string[] = [];
-  const worstFirst = [...run.findings].sort((a, b) =>
-    SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)
-  );
-  for (const finding of worstFirst) {
-    lines.push(...findingLines(finding, style), "");
+  for (const place of foundPlaces(run.findings)) {
+    lines.push(...placeLines(place, style), "");
   }
   if (run.unjudged.length > 0) {
     lines.push(style.strong("Could not be judged"));
@@ -65,7 +63,10 @@ export function findingsText(
   return lines.join("\n") + "\n";
 }
 
-function findingLines(finding: FindingJson, style: FindingsStyle): string[] {
+function placeLines(
+  { main: finding, also }: FoundPlace,
+  style: FindingsStyle,
+): string[] {
   const { check, severity, technique, title, summary } = finding;
   const rows: [string, string | undefined][] = [
     ["where", `${finding.where} at ${finding.address}`],
@@ -74,6 +75,10 @@ function findingLines(finding: FindingJson, style: FindingsStyle): string[] {
     ["leads to", finding.target],
     ["module", finding.module],
     ["wanted?", finding.hint],
+    ...also.map((one): [string, string] => [
+      "also",
+      `${one.check} ${one.severity}: ${one.summary}`,
+    ]),
   ];
   return [
     `${style.strong(`${check} ${severity}`)}  ${summary}`,
@@ -90,7 +95,7 @@ function checkLines(
   details: boolean,
 ): string[] {
   const width = Math.max(...run.checks.map(({ title }) => title.length));
-  return run.checks.flatMap(({ id, title, judged, known, notRun }) => {
+  return run.checks.flatMap(({ id, title, judged, known, noted, notRun }) => {
     const findings = run.findings.filter(({ check }) => check === id).length;
     const unjudged = run.unjudged.filter(({ check }) => check === id).length;
     const result = findings > 0
@@ -103,9 +108,8 @@ function checkLines(
     const line = `${id}  ${title.padEnd(width)}  ${
       judged.toLocaleString("en-US").padStart(11)
     } judged  ${result}`;
-    return details
-      ? [line, ...known.map((text) => style.faint(`       ${text}`))]
-      : [line];
+    const told = details ? known : noted;
+    return [line, ...told.map((text) => style.faint(`       ${text}`))];
   });
 }
 
@@ -135,6 +139,7 @@ export function rootLine({ root }: CheckRunJson): string {
  */
 export function summaryLine(run: CheckRunJson): string {
   const { findings, unjudged } = run;
+  const places = foundPlaces(findings).length;
   const checks = run.checks.filter(({ notRun }) => notRun === null);
   const many = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
   const parts = SEVERITIES
@@ -144,7 +149,9 @@ export function summaryLine(run: CheckRunJson): string {
     }))
     .filter(({ n }) => n > 0).map(({ severity, n }) => `${n} ${severity}`);
   const what = run.verdict === "findings"
-    ? `${many(findings.length, "finding")} (${parts.join(", ")})`
+    ? `${many(findings.length, "finding")}${
+      places < findings.length ? ` in ${many(places, "place")}` : ""
+    } (${parts.join(", ")})`
     : run.verdict === "unjudged"
     ? checks.length === 0 ? "not judged" : "not judged in full"
     : "clean";

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
-import { GUEST, HOOKED, IDLE, quiet, run, UNSEEN } from "./findings_fixture.ts";
+import {
+  check,
+  GUEST,
+  HOOKED,
+  IDLE,
+  quiet,
+  run,
+  UNSEEN,
+} from "./findings_fixture.ts";
+import type { CheckOutcome } from "../../detect/core/check.ts";
 import { checkRunJson } from "./findings_json.ts";
-import { findingsText } from "./findings_text.ts";
+import { findingsText, summaryLine } from "./findings_text.ts";
 
 Deno.test("text: the evidence, what was not judged, and a summary line", () => {
   const text = findingsText(
@@ -58,4 +67,86 @@ Deno.test("text: a root that is not verified, and one that has to be", () => {
   ]);
   const found = { ...run(HOOKED), root, rootRequired: true };
   assert.equal(checkRunJson(GUEST, found).verdict, "findings");
+});
+
+Deno.test("text: what several checks see of one place is told as one", () => {
+  const found = (
+    id: string,
+    address: bigint,
+    technique = "T1014",
+    severity: "critical" | "high" = "critical",
+  ) => ({
+    ...quiet(id),
+    check: { ...check(id), technique },
+    findings: [{
+      check: id,
+      severity,
+      summary: `${id} saw a call`,
+      where: `f+0x${(address & 0xfffn).toString(16)}`,
+      address,
+    }],
+  });
+  const at = 0xffffffff81000200n;
+  const lines = (...outcomes: CheckOutcome[]) => {
+    const json = checkRunJson(GUEST, run(...outcomes));
+    return [
+      ...findingsText(json).split("\n").filter((line) =>
+        / {2}XF\d+ saw|also/.test(line)
+      ),
+      summaryLine(json).replace(/;.*/, ""),
+    ];
+  };
+  const text = "T1601.001";
+  // The call, its key by the kernel's table, and the changed distance.
+  assert.deepEqual(
+    lines(
+      found("XF008", at, "T1014", "high"),
+      found("XF020", at + 1n, text),
+      found("XF023", at, text),
+    ),
+    [
+      "XF020 critical  XF020 saw a call",
+      "       also      XF023 critical: XF023 saw a call",
+      "       also      XF008 high: XF008 saw a call",
+      "qemu:web1 (6.1.0): 3 findings in 1 place (2 critical, 1 high)",
+    ],
+  );
+  // Places that are not one: farther than a branch, or no text.
+  for (
+    const two of [
+      [found("XF008", at), found("XF020", at + 6n, text)],
+      [found("XF020", at + 6n, text), found("XF008", at)],
+      [found("XF001", at), found("XF010", at + 1n)],
+    ]
+  ) {
+    assert.equal(
+      lines(...two).at(-1),
+      "qemu:web1 (6.1.0): 2 findings (2 critical)",
+    );
+  }
+  const same = [found("XF001", at), found("XF010", at)];
+  assert.equal(lines(...same).length, 3);
+});
+
+Deno.test("text: one check never has two findings of one place", () => {
+  const one = HOOKED.findings[0];
+  const twice = { ...HOOKED, findings: [one, { ...one, where: "elsewhere" }] };
+  const json = checkRunJson(GUEST, run(twice));
+  assert.match(summaryLine(json), /: 2 findings \(2 critical\);/);
+});
+
+Deno.test("text: what a verdict rests on is told without details", () => {
+  const outcome = {
+    ...quiet("XF024"),
+    known: ["a hook that is allowed", "a file vouches for module rk"],
+    noted: ["a file vouches for module rk"],
+  };
+  const json = checkRunJson(GUEST, run(outcome));
+  const lines = (details: boolean) =>
+    findingsText(json, undefined, details).split("\n").slice(1, -4);
+  assert.deepEqual(lines(false), ["       a file vouches for module rk"]);
+  assert.deepEqual(lines(true), [
+    "       a hook that is allowed",
+    "       a file vouches for module rk",
+  ]);
 });

@@ -199,6 +199,7 @@ function expectations(said: Said, session: Session): CheckOptions {
   } = said;
   const records = said.record ? recordsOf(session) : undefined;
   const given = moduleFiles(modules ?? []);
+  given.prepare(session.kernel.live.modules.map(({ name }) => name));
   const built = moduleFiles(builtModules());
   return {
     registers: () => session.registers(),
@@ -210,6 +211,9 @@ function expectations(said: Said, session: Session): CheckOptions {
       ...given(name),
       ...built(name).map((file) => ({ ...file, mayDiffer: true })),
     ],
+    moduleFolders: (modules ?? []).filter((path) =>
+      Deno.statSync(path).isDirectory
+    ),
     ...(said.recording === undefined
       ? {}
       : { recorded: sealedFlow(said.recording, said.klog) }),

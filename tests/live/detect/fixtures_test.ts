@@ -53,6 +53,8 @@ interface Fixture {
   /** The module that is named; none if the hook's code is in no module. */
   readonly owner?: string | null;
   readonly before?: (guest: Guest) => Promise<string>;
+  /** Run when the module has been loaded. */
+  readonly then?: string;
   /** Run before the module is unloaded, and after it. */
   readonly after?: string;
   readonly last?: string;
@@ -94,6 +96,13 @@ const FIXTURES: readonly Fixture[] = [
     check: "XF008",
     where: /^__(x64|do)_sys_getpid\+0x/,
     names: /det_getcwd \[det_branch\]/,
+  },
+  {
+    module: "static",
+    needs: "__SCK__might_resched",
+    check: "XF008",
+    where: /^static call might_resched$/,
+    names: /det_resched \[det_static\].*it is called at .* and \d+ more/,
   },
   {
     module: "idt",
@@ -197,6 +206,24 @@ const FIXTURES: readonly Fixture[] = [
     check: "XF015",
     where: /^module det_hidden$/,
     names: /not in the module list/,
+    after: "echo 1 > /sys/module/det_hidden/parameters/show",
+  },
+  {
+    module: "hidden",
+    parameters: "list=0",
+    check: "XF015",
+    where: /^module det_hidden$/,
+    names: /not in \/proc\/modules .* its state is UNFORMED/,
+    then: "echo unformed > /sys/module/det_hidden/parameters/hide",
+    after: "echo 1 > /sys/module/det_hidden/parameters/show",
+  },
+  {
+    module: "hidden",
+    parameters: "list=0",
+    check: "XF015",
+    where: /^symbols of module det_hidden$/,
+    names: /num_symtab is 0/,
+    then: "echo symbols > /sys/module/det_hidden/parameters/hide",
     after: "echo 1 > /sys/module/det_hidden/parameters/show",
   },
   {
@@ -357,6 +384,7 @@ async function found(
   const parameters = await fixture.before?.(guest) ?? fixture.parameters ?? "";
   await guest.put(`${folder}/${name}.ko`, `/tmp/${name}.ko`);
   await guest.sh(`insmod /tmp/${name}.ko ${parameters}`);
+  if (fixture.then !== undefined) await guest.sh(fixture.then);
   const run = await check(session.kernel, [fixture.check], {
     registers: () => session.registers(),
     ...options,
