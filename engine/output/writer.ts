@@ -12,7 +12,8 @@ import type { RecordBytes } from "./text/record.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 
 /**
- * Takes the output piece by piece: text, or bytes that are written unchanged.
+ * Takes the output piece by piece: text, or bytes that are written unchanged,
+ * and that are valid until it returns.
  */
 export type OutputSink = (chunk: string | Uint8Array<ArrayBuffer>) => void;
 

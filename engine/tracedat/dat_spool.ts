@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import { writeWhole } from "../base/host_file/create.ts";
 
-/** Pages that are packed together. */
+/** Pages of a CPU that are kept, and packed, together. */
 const CHUNK_PAGES = 64;
 /** zstd's own default is 3; 1 takes half the time. */
 const LEVEL = 1;
@@ -51,10 +51,6 @@ export class DatSpool implements Disposable {
 
   /** Adds a page of a CPU. */
   add(cpu: string, page: Uint8Array<ArrayBuffer>): void {
-    if (!this.#packed) {
-      this.#keep(cpu, page, page.length);
-      return;
-    }
     let chunk = this.#chunks.get(cpu);
     if (chunk === undefined) {
       chunk = {
@@ -68,7 +64,7 @@ export class DatSpool implements Disposable {
     if (chunk.used === chunk.bytes.length) this.#pack(cpu);
   }
 
-  /** Packs what is left. */
+  /** Keeps what is left. */
   end(): void {
     for (const cpu of this.#chunks.keys()) this.#pack(cpu);
   }
@@ -83,23 +79,25 @@ export class DatSpool implements Disposable {
     );
   }
 
-  /** The bytes of a CPU as they are written. */
+  /** The bytes of a CPU as they are written; the same memory is used again. */
   *data(cpu: string, little: boolean): Generator<Uint8Array<ArrayBuffer>> {
     const pieces = this.#pieces.get(cpu) ?? [];
     if (pieces.length === 0) return;
     if (this.#packed) yield words(little, pieces.length);
+    const room = new Uint8Array(
+      pieces.reduce((most, { bytes }) => Math.max(most, bytes), 0),
+    );
     for (const { at, bytes, unpacked } of pieces) {
       if (this.#packed) yield words(little, bytes, unpacked);
-      const piece = new Uint8Array(bytes);
       let done = 0;
       while (done < bytes) {
-        const n = readSync(this.#fd, piece, done, bytes - done, at + done);
+        const n = readSync(this.#fd, room, done, bytes - done, at + done);
         if (n === 0) {
           throw new Error("the file of pages is shorter than it was");
         }
         done += n;
       }
-      yield piece;
+      yield room.subarray(0, bytes);
     }
   }
 
@@ -110,10 +108,16 @@ export class DatSpool implements Disposable {
   #pack(cpu: string): void {
     const chunk = this.#chunks.get(cpu);
     if (chunk === undefined || chunk.used === 0) return;
-    const bytes = zstdCompressSync(chunk.bytes.subarray(0, chunk.used), {
-      params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
-    });
-    this.#keep(cpu, new Uint8Array(bytes), chunk.used);
+    const pages = chunk.bytes.subarray(0, chunk.used);
+    this.#keep(
+      cpu,
+      this.#packed
+        ? new Uint8Array(zstdCompressSync(pages, {
+          params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+        }))
+        : pages,
+      chunk.used,
+    );
     chunk.used = 0;
   }
 
