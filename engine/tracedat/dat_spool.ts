@@ -5,11 +5,8 @@
  *
  * @module
  */
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
-import { writeWhole } from "../base/host_file/create.ts";
+import { UnnamedFile } from "../base/host_file/unnamed_file.ts";
 
 /** Pages of a CPU that are kept, and packed, together. */
 const CHUNK_PAGES = 64;
@@ -28,8 +25,7 @@ interface Piece {
 export class DatSpool implements Disposable {
   readonly #pageSize: number;
   readonly #packed: boolean;
-  readonly #fd: number;
-  #size = 0;
+  readonly #file = new UnnamedFile();
   readonly #pieces = new Map<string, Piece[]>();
   readonly #chunks = new Map<
     string,
@@ -40,13 +36,6 @@ export class DatSpool implements Disposable {
   constructor(pageSize: number, packed: boolean) {
     this.#pageSize = pageSize;
     this.#packed = packed;
-    const folder = mkdtempSync(join(tmpdir(), "xftrace-pages-"));
-    try {
-      this.#fd = openSync(join(folder, "pages"), "wx+", 0o600);
-    } finally {
-      // From now on the file is gone when it is closed, whatever happens.
-      rmSync(folder, { recursive: true, force: true });
-    }
   }
 
   /** Adds a page of a CPU. */
@@ -89,20 +78,14 @@ export class DatSpool implements Disposable {
     );
     for (const { at, bytes, unpacked } of pieces) {
       if (this.#packed) yield words(little, bytes, unpacked);
-      let done = 0;
-      while (done < bytes) {
-        const n = readSync(this.#fd, room, done, bytes - done, at + done);
-        if (n === 0) {
-          throw new Error("the file of pages is shorter than it was");
-        }
-        done += n;
-      }
-      yield room.subarray(0, bytes);
+      const piece = room.subarray(0, bytes);
+      this.#file.read(at, piece);
+      yield piece;
     }
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    this.#file[Symbol.dispose]();
   }
 
   #pack(cpu: string): void {
@@ -126,11 +109,11 @@ export class DatSpool implements Disposable {
     bytes: Uint8Array<ArrayBuffer>,
     unpacked: number,
   ): void {
-    writeWhole(this.#fd, bytes);
+    const at = this.#file.size;
+    this.#file.append(bytes);
     const pieces = this.#pieces.get(cpu) ?? [];
     this.#pieces.set(cpu, pieces);
-    pieces.push({ at: this.#size, bytes: bytes.length, unpacked });
-    this.#size += bytes.length;
+    pieces.push({ at, bytes: bytes.length, unpacked });
   }
 }
 

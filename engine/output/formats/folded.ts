@@ -11,7 +11,7 @@ import type { GuestStacks, StackTime } from "./stack_times.ts";
 import { StackWriter } from "./stack_writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
 
 /** Times of call stacks, one line each. */
 export const FOLDED_FORMAT: TraceFormat = {

@@ -17,10 +17,10 @@ import type { EventRun, OutputSink, TraceFormat } from "../writer.ts";
 import type { GuestStacks, StackTime } from "./stack_times.ts";
 import { StackWriter } from "./stack_writer.ts";
 
-/** Samples are encoded in batches of this many. */
-const BATCH = 4096;
+/** Samples are encoded in batches of this many: what waits is moved by V8. */
+const BATCH = 128;
 /** Encoded bytes are compressed and passed on when there are so many. */
-const PIECE = 8 << 20;
+const PIECE = 1 << 20;
 
 /** Times of call stacks as a profile. */
 export const PPROF: TraceFormat = {
