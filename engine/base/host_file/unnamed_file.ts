@@ -16,11 +16,12 @@ const FIX = "set TMPDIR to another folder";
 export class UnnamedFile implements Disposable {
   /** Bytes that it has. */
   size = 0;
-  readonly #folder = tmpdir();
+  readonly #folder: string;
   readonly #fd: number;
 
   /** @throws {XftraceError} when no file can be created. */
   constructor() {
+    this.#folder = tmpdir();
     try {
       const folder = mkdtempSync(join(this.#folder, "xftrace-"));
       try {
