@@ -13,7 +13,7 @@ import type { TraceSource } from "../writer.ts";
 import { FunctionNames, threadName } from "./call_names.ts";
 
 /** Different stacks kept at once; then they are passed on. */
-const MOST_STACKS = 500_000;
+const MOST_STACKS = 1 << 17;
 
 /** One call stack of one task, and what happened in it alone. */
 export interface StackTime {
