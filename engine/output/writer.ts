@@ -160,8 +160,13 @@ export interface TraceWriter {
   refresh?(): void;
   /** Passes on what has been gathered, because somebody is watching. */
   flush?(): void;
-  /** Ends the trace: no more calls follow. */
+  /** Ends the trace. */
   end(totals: TraceTotals): void;
+  /**
+   * What of the trace the format could not carry, a sentence each: to be asked
+   * for at the end.
+   */
+  leftOut?(): readonly string[];
 }
 
 /** How a writer writes. */

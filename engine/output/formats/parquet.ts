@@ -92,6 +92,7 @@ export class ParquetTraceWriter implements TraceWriter {
   readonly #columns = COLUMNS.map((column) => new GroupColumn(column, ROOT));
   readonly #mostRows: number;
   #rows = 0;
+  #notHeld = 0;
   #file: ParquetWriter | undefined;
   #first = 0n;
 
@@ -186,6 +187,14 @@ export class ParquetTraceWriter implements TraceWriter {
     void file.finish();
   }
 
+  leftOut(): readonly string[] {
+    return this.#notHeld === 0 ? [] : [
+      `${
+        this.#notHeld.toLocaleString("en-US")
+      } events have a time that is no number of 64 bits, and that is left empty: the trace is damaged`,
+    ];
+  }
+
   /** Ends the group if an event at this time belongs to the next one. */
   #groupFor(ts: bigint): void {
     const rows = this.#rows;
@@ -200,6 +209,7 @@ export class ParquetTraceWriter implements TraceWriter {
   }
 
   #add(row: Readonly<Record<Column, Cell>>): void {
+    if (row.ts === null) this.#notHeld++;
     this.#rows++;
     for (let i = 0; i < COLUMNS.length; i++) {
       this.#columns[i].push(row[COLUMNS[i].name]);

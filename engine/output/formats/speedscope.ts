@@ -19,7 +19,12 @@ import type {
   TraceSource,
   TraceWriter,
 } from "../writer.ts";
-import { FunctionNames, noCalls, threadName } from "./call_names.ts";
+import {
+  FunctionNames,
+  leftOutCalls,
+  noCalls,
+  threadName,
+} from "./call_names.ts";
 import { NumberList, NumberLists } from "./number_lists.ts";
 
 /** Text is passed on in chunks of about this many characters. */
@@ -87,6 +92,7 @@ export class SpeedscopeWriter implements TraceWriter {
   readonly #epochs = new Map<TraceSource, number>();
   readonly #frames = new Map<string, number>();
   #last = 0;
+  #gaps = 0;
   #chunk = "";
 
   constructor(sink: OutputSink, lists: NumberLists = new NumberLists()) {
@@ -110,6 +116,16 @@ export class SpeedscopeWriter implements TraceWriter {
 
   lost(): void {
     // The format cannot say that events are missing.
+    this.#gaps++;
+  }
+
+  leftOut(): readonly string[] {
+    return leftOutCalls(
+      SPEEDSCOPE.name,
+      [...this.#guests.values()].map(({ calls }) => calls),
+      "end with their caller, or with the trace",
+      this.#gaps,
+    );
   }
 
   end(): void {

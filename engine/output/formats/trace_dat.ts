@@ -68,6 +68,9 @@ class TraceDatWriter implements TraceWriter {
   readonly #texts = new Map<bigint, string>();
   readonly #places = new Map<number, readonly TextPlace[]>();
   readonly #types = new Set<number>();
+  /** Events of threads whose name is not in the file, and without their text. */
+  #unnamed = 0;
+  #untold = 0;
 
   constructor(sink: OutputSink, version: 6 | 7) {
     this.#sink = sink;
@@ -144,6 +147,23 @@ class TraceDatWriter implements TraceWriter {
     );
   }
 
+  leftOut(): readonly string[] {
+    const said: string[] = [];
+    const say = (number: number, text: string) => {
+      if (number > 0) said.push(`${number.toLocaleString("en-US")} ${text}`);
+    };
+    const most = MOST_NOTED.toLocaleString("en-US");
+    say(
+      this.#unnamed,
+      `events are of threads whose names are not in the file: it has ${most}`,
+    );
+    say(
+      this.#untold,
+      `events point to texts that are not in the file: it has ${most}`,
+    );
+    return said;
+  }
+
   #shapeFor(slotSize: number): PageShape {
     const file = this.#sources[0]?.file;
     let pageSize = this.#sources[0]?.meta.pageSize ?? USUAL_PAGE;
@@ -186,8 +206,9 @@ class TraceDatWriter implements TraceWriter {
   ): void {
     const { columns } = rows;
     const pid = columns.pid[row];
-    if (pid > 0 && !this.#comms.has(pid) && this.#comms.size < MOST_NOTED) {
-      this.#comms.set(pid, meta.comm(pid));
+    if (pid > 0 && !this.#comms.has(pid)) {
+      if (this.#comms.size < MOST_NOTED) this.#comms.set(pid, meta.comm(pid));
+      else this.#unnamed++;
     }
     const type = columns.type[row];
     let places = this.#places.get(type);
@@ -201,7 +222,11 @@ class TraceDatWriter implements TraceWriter {
       const lo = wordAt(rows, row, offset);
       const hi = size === 8 ? wordAt(rows, row, offset + 4) : 0;
       const address = BigInt(hi) << 32n | BigInt(lo);
-      if (this.#texts.has(address) || this.#texts.size >= MOST_NOTED) continue;
+      if (this.#texts.has(address)) continue;
+      if (this.#texts.size >= MOST_NOTED) {
+        this.#untold++;
+        continue;
+      }
       const text = meta.string(lo, hi);
       if (text !== undefined) this.#texts.set(address, text);
     }

@@ -9,6 +9,7 @@ import { FORMATS_HELP } from "../format_option.ts";
 import { usage } from "../option_values.ts";
 import { openGuest } from "../target.ts";
 import { count, note } from "../terminal.ts";
+import { Writing } from "../traces/writing.ts";
 
 /** The target that a file is, by its name; `dat:` and `core:` may be given. */
 function targetOf(file: string): string {
@@ -67,12 +68,14 @@ async function convertCore(
   using guest = await openGuest({ target, cache: false });
   const buffers = guestBuffers(guest.session, options);
   using output = new FileSink(options.output);
+  using writing = new Writing(format, (chunk) => output.write(chunk));
   const totals = writeBuffers(
     buffers.reading,
     buffers.described,
-    format.writer((chunk) => output.write(chunk)),
+    writing.writer,
   );
   output.commit();
+  writing.tellLeftOut();
   tellUnread(buffers);
   note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
 }

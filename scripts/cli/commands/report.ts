@@ -5,6 +5,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
 import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
+import { Writing } from "../traces/writing.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -70,12 +71,16 @@ Examples:
           options.raw === true,
           format,
         );
-        writeBuffers(reading, described, format.writer(sink, how));
+        const quiet = Deno.stdout.isTerminal();
+        using writing = new Writing(format, sink, { how, quiet });
+        writeBuffers(reading, described, writing.writer);
+        writing.tellLeftOut();
       } else {
         using file = new FileSink(options.output);
-        const writer = format.writer((chunk) => file.write(chunk));
-        writeBuffers(reading, described, writer);
+        using writing = new Writing(format, (chunk) => file.write(chunk));
+        writeBuffers(reading, described, writing.writer);
         file.commit();
+        writing.tellLeftOut();
       }
       if (format.display === true) {
         for (const each of unfollowedSettings(instance.tracer, text)) {
