@@ -53,10 +53,8 @@ Examples:
       const format = formatOfFile(options.output, options.format);
       const target = targetOf(file);
       if (target.startsWith("dat:")) {
-        reportDat(target, format, options);
-        return;
-      }
-      await convertCore(target, format, options);
+        tell(reportDat(target, format, options));
+      } else await convertCore(target, format, options);
     });
 }
 
@@ -77,5 +75,9 @@ async function convertCore(
   output.commit();
   writing.tellLeftOut();
   tellUnread(buffers);
-  note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
+  tell(totals);
+}
+
+function tell({ events, lost }: { events: number; lost: number }): void {
+  note(`${count(events)} events, ${count(lost)} lost`);
 }

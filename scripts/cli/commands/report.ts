@@ -55,7 +55,10 @@ Examples:
       const options = withHtml(given);
       const format = chosenFormat(options);
       const dat = datTarget(options.target);
-      if (dat !== undefined) return reportDat(dat, format, options);
+      if (dat !== undefined) {
+        reportDat(dat, format, options);
+        return;
+      }
       using guest = await openGuest(options);
       const { session } = guest;
       const buffers = guestBuffers(session, options);

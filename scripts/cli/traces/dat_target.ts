@@ -54,12 +54,16 @@ export interface DatReportOptions extends GraphFlags {
   readonly silent?: boolean;
 }
 
-/** `report` of a trace.dat. */
+/**
+ * `report` of a trace.dat.
+ *
+ * @returns how many events it has, and how many it says are missing
+ */
 export function reportDat(
   target: string,
   format: TraceFormat,
   options: DatReportOptions,
-): void {
+): { readonly events: number; readonly lost: number } {
   const [flag] = Object.entries(givenGraphOptions(options));
   if (options.snapshot === true) {
     throw usage(`${target} has no snapshot buffer: --snapshot is for guests`);
@@ -88,7 +92,7 @@ export function reportDat(
       : writeDat(trace, writing.writer, { ...only, target });
     writing.tellLeftOut();
     tellProblems(reading);
-    return;
+    return reading;
   }
   using file = new FileSink(options.output);
   using writing = new Writing(format, (chunk) => file.write(chunk));
@@ -98,6 +102,7 @@ export function reportDat(
   file.commit();
   writing.tellLeftOut();
   tellProblems(reading);
+  return reading;
 }
 
 /** Says what could not be read. */
