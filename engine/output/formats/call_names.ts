@@ -68,17 +68,17 @@ export function leftOutCalls(
   }
   const said: string[] = [];
   const say = (number: number, text: string) => {
-    if (number > 0) said.push(`${number.toLocaleString("en-US")} ${text}`);
+    if (number > 0) said.push(`${text}: ${number.toLocaleString("en-US")}`);
   };
   say(
     sums.others,
-    `events are no calls of functions, and the format ${format} shows nothing else`,
+    `events that are no calls of functions are left out, as the format ${format} shows nothing else`,
   );
   say(sums.cut, `calls whose return is missing ${cut}`);
   say(sums.begunBefore, "returns whose entry is missing are left out");
   say(
     gaps,
-    `places where events are missing are not marked: the format ${format} cannot`,
+    `places where events are missing are not marked, as the format ${format} cannot`,
   );
   return said;
 }

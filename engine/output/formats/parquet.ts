@@ -189,9 +189,9 @@ export class ParquetTraceWriter implements TraceWriter {
 
   leftOut(): readonly string[] {
     return this.#notHeld === 0 ? [] : [
-      `${
+      `times that are no numbers of 64 bits, as in a damaged trace, are left empty: ${
         this.#notHeld.toLocaleString("en-US")
-      } events have a time that is no number of 64 bits, and that is left empty: the trace is damaged`,
+      }`,
     ];
   }
 

@@ -150,16 +150,16 @@ class TraceDatWriter implements TraceWriter {
   leftOut(): readonly string[] {
     const said: string[] = [];
     const say = (number: number, text: string) => {
-      if (number > 0) said.push(`${number.toLocaleString("en-US")} ${text}`);
+      if (number > 0) said.push(`${text}: ${number.toLocaleString("en-US")}`);
     };
     const most = MOST_NOTED.toLocaleString("en-US");
     say(
       this.#unnamed,
-      `events are of threads whose names are not in the file: it has ${most}`,
+      `events of threads whose names are not in the file, which has those of ${most}`,
     );
     say(
       this.#untold,
-      `events point to texts that are not in the file: it has ${most}`,
+      `events that point to texts which are not in the file, which has ${most}`,
     );
     return said;
   }
