@@ -27,7 +27,7 @@ Deno.test("on a terminal, what takes over a second is shown as it goes on, in on
   assert.ok(steps.length <= 7, "ten times a second at most");
   assert.ok(shown.some((line) => /^[\d,]+ things$/.test(line)), text);
   assert.equal(shown.at(-1)?.includes("events"), false);
-  assert.match(text, /\x1b\[K2 things were left out\r\n/);
+  assert.ok(text.includes("\x1b[K2 things were left out\r\n"), text);
 });
 
 Deno.test("what is over within a second shows nothing", async () => {
