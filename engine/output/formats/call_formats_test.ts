@@ -335,3 +335,25 @@ Deno.test("what formats of calls cannot carry is said with numbers", () => {
     ]);
   }
 });
+
+Deno.test("speedscope: threads beyond number are left out, and that is said", () => {
+  const source = { kind: "buffers", ...BARE_GUEST } as const;
+  const most = 131_072;
+  const { columns, arena } = callRows(
+    Array.from({ length: most + 2 }, (_, i) => [
+      { func: 1, depth: 0, ts: 2 * i, pid: i + 1 },
+      { func: 1, depth: 0, ts: 2 * i + 1, pid: i + 1, duration: 1 },
+    ]).flat(),
+  );
+  let json = "";
+  const writer = SPEEDSCOPE.writer((chunk) => json += chunk);
+  writer.begin([source]);
+  const run = new EventRun(source, columns, arena);
+  run.to = columns.length;
+  writer.events(run);
+  writer.end({ events: columns.length, lost: 0, dropped: 0 });
+  assert.equal(JSON.parse(json).profiles.length, most);
+  assert.deepEqual(writer.leftOut?.(), [
+    "calls of threads after the first 131,072 are left out: 2",
+  ]);
+});

@@ -39,6 +39,8 @@ import type {
 
 /** Text is passed on in chunks of about this many characters. */
 const CHUNK = 8192;
+/** Names that are kept; a guest may invent any number of threads. */
+const MOST_KEPT = 1 << 16;
 /** A stack ends with ULONG_MAX: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
 
@@ -152,6 +154,7 @@ export class GuestLines {
     if (text === undefined) {
       const comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid);
       text = textJson(comm ?? null);
+      if (this.#comms.size >= MOST_KEPT) this.#comms.clear();
       this.#comms.set(pid, text);
     }
     return text;
@@ -163,6 +166,7 @@ export class GuestLines {
     let text = this.#names.get(name);
     if (text === undefined) {
       text = textJson(name);
+      if (this.#names.size >= MOST_KEPT) this.#names.clear();
       this.#names.set(name, text);
     }
     return text;

@@ -34,6 +34,8 @@ const FEWEST_ROWS = 1000;
  * of all groups is in memory until the end, and a trace may go on for days.
  */
 const MANY_GROUPS = 1000;
+/** Names of threads that are kept; a guest may invent any number. */
+const MOST_KEPT = 1 << 16;
 /** A second of the trace, in ns. */
 const SECOND = 1_000_000_000n;
 /** Bytes after which what has been encoded is passed on. */
@@ -274,6 +276,7 @@ class Guest {
     let comm = this.#comms.get(pid);
     if (comm === undefined) {
       comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid) ?? null;
+      if (this.#comms.size >= MOST_KEPT) this.#comms.clear();
       this.#comms.set(pid, comm);
     }
     return comm;

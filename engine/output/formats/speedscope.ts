@@ -30,6 +30,9 @@ import { NumberList, NumberLists } from "./number_lists.ts";
 /** Text is passed on in chunks of about this many characters. */
 const CHUNK = 8192;
 
+/** Threads of a guest, which may invent any number of them. */
+const MOST_THREADS = 1 << 17;
+
 /** Calls of each thread over time. */
 export const SPEEDSCOPE: TraceFormat = {
   name: "speedscope",
@@ -52,6 +55,8 @@ interface Thread {
 class Threads implements CallVisitor {
   readonly calls: OpenCalls = new OpenCalls(this);
   readonly all = new Map<string, Thread>();
+  /** Calls of further threads. */
+  leftOut = 0;
   readonly #lists: NumberLists;
 
   constructor(lists: NumberLists) {
@@ -70,6 +75,10 @@ class Threads implements CallVisitor {
     const key = pid === 0 ? `0@${cpu}` : String(pid);
     let thread = this.all.get(key);
     if (thread === undefined) {
+      if (this.all.size >= MOST_THREADS) {
+        if (what !== 0) this.leftOut++;
+        return;
+      }
       thread = { pid, cpu, start: ts, last: ts, events: new NumberList() };
       this.all.set(key, thread);
     }
@@ -120,12 +129,22 @@ export class SpeedscopeWriter implements TraceWriter {
   }
 
   leftOut(): readonly string[] {
-    return leftOutCalls(
+    const guests = [...this.#guests.values()];
+    const said = leftOutCalls(
       SPEEDSCOPE.name,
-      [...this.#guests.values()].map(({ calls }) => calls),
+      guests.map(({ calls }) => calls),
       "end with their caller, or with the trace",
       this.#gaps,
     );
+    const further = guests.reduce((sum, { leftOut }) => sum + leftOut, 0);
+    if (further === 0) return said;
+    const count = (number: number) => number.toLocaleString("en-US");
+    return [
+      ...said,
+      `calls of threads after the first ${count(MOST_THREADS)} are left out: ${
+        count(further)
+      }`,
+    ];
   }
 
   end(): void {
