@@ -30,7 +30,7 @@ export interface SqlResult {
 /** The most bytes that the tables take, unless the caller says otherwise. */
 const MOST_BYTES = 2 ** 31;
 /** KiB of tables on disk that are in memory as well. */
-const CACHE = 32 << 10;
+const CACHE = 8 << 10;
 /** Texts, quoted names and comments, which may hold a semicolon. */
 const QUOTED =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\//g;
