@@ -10,6 +10,11 @@ export {
   writeOutput,
 } from "../base/host_file/output.ts";
 export { formatNamed, FORMATS } from "./formats.ts";
+export {
+  type TraceLine,
+  traceLineSchema,
+  type TraceValue,
+} from "./formats/jsonl_schema.ts";
 export { TEXT } from "./formats/text.ts";
 export { textBytes } from "./text/byte_text.ts";
 export type { PageData, PageTable, PageVerdict } from "./page/data.ts";

@@ -13,7 +13,8 @@ import type { RecordBytes } from "./text/record.ts";
 import type { TraceTextOptions } from "./text/options.ts";
 
 /**
- * Takes the output piece by piece: text, or bytes that are written unchanged.
+ * Takes the output piece by piece: text, or bytes that are written unchanged,
+ * and that are valid until it returns.
  */
 export type OutputSink = (chunk: string | Uint8Array<ArrayBuffer>) => void;
 
@@ -180,8 +181,13 @@ export interface TraceWriter {
   refresh?(): void;
   /** Passes on what has been gathered, because somebody is watching. */
   flush?(): void;
-  /** Ends the trace: no more calls follow. */
+  /** Ends the trace. */
   end(totals: TraceTotals): void;
+  /**
+   * What of the trace the format could not carry, a sentence each: to be asked
+   * for at the end.
+   */
+  leftOut?(): readonly string[];
 }
 
 /** How a writer writes. */

@@ -18,6 +18,8 @@ export interface DatSource extends Disposable {
   readonly size: number;
   /** Reads exactly so many bytes, all of which are within the file. */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
+  /** Fills memory with the bytes at a place, all of which are within the file. */
+  readInto(offset: number, bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /**
@@ -44,6 +46,11 @@ export function openDatFile(path: string): DatSource {
     size,
     read(offset, length) {
       const bytes = new Uint8Array(length);
+      this.readInto(offset, bytes);
+      return bytes;
+    },
+    readInto(offset, bytes) {
+      const { length } = bytes;
       let done = 0;
       try {
         while (done < length) {
@@ -57,7 +64,6 @@ export function openDatFile(path: string): DatSource {
       if (done < length) {
         throw datError(path, offset + done, "the file was cut short");
       }
-      return bytes;
     },
     [Symbol.dispose]: () => closeSync(fd),
   };
@@ -72,6 +78,8 @@ export function datBytes(
     path,
     size: bytes.length,
     read: (offset, length) => bytes.slice(offset, offset + length),
+    readInto: (offset, into) =>
+      into.set(bytes.subarray(offset, offset + into.length)),
     [Symbol.dispose]: () => {},
   };
 }

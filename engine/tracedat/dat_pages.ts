@@ -21,7 +21,10 @@ export interface DatPage {
 }
 
 /**
- * The pages in order. A page may be shorter than others if it is the last.
+ * The pages in order. A page may be shorter than others if it is the last. Its
+ * bytes are valid until the next one is asked for: the same memory is used for
+ * all pages of a CPU. New memory for each chunk would be in use for so long that
+ * it is free again only when all garbage is collected.
  *
  * @throws {XftraceError} when chunks are damaged.
  */
@@ -51,9 +54,11 @@ function* plain(
   pageSize: number,
 ): Generator<DatPage> {
   const step = Math.max(pageSize, STEP - STEP % pageSize);
+  const room = new Uint8Array(Math.min(step, size));
   for (let at = 0; at < size; at += step) {
     const place = offset + at;
-    const bytes = source.read(place, Math.min(step, size - at));
+    const bytes = room.subarray(0, Math.min(step, size - at));
+    source.readInto(place, bytes);
     yield { bytes, place };
   }
 }
@@ -68,6 +73,18 @@ function* chunks(
   const cursor = new DatCursor(source, little, offset);
   const what = `a chunk of CPU ${cpu}`;
   const count = cursor.number(4, `the number of chunks of CPU ${cpu}`);
+  let room = new Uint8Array(0);
+  // What is unpacked must not be held by the generator while it waits.
+  const unpack = (place: number, from: number, to: number) => {
+    const packed = cursor.bytes(from, MOST_CHUNK, what);
+    const bytes = unpackSection(packing, packed, to, {
+      path: source.path,
+      at: place,
+      what,
+    });
+    if (room.length < to) room = new Uint8Array(to);
+    room.set(bytes);
+  };
   for (let i = 0; i < count; i++) {
     const place = cursor.at;
     const from = cursor.number(4, `the packed size of ${what}`);
@@ -79,12 +96,7 @@ function* chunks(
         `${what} claims to have ${to} bytes, and ${MOST_CHUNK} are the most that make sense`,
       );
     }
-    const packed = cursor.bytes(from, MOST_CHUNK, what);
-    const bytes = unpackSection(packing, packed, to, {
-      path: source.path,
-      at: place,
-      what,
-    });
-    yield { bytes, place };
+    unpack(place, from, to);
+    yield { bytes: room.subarray(0, to), place };
   }
 }

@@ -5,13 +5,10 @@
  *
  * @module
  */
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
-import { writeWhole } from "../base/host_file/create.ts";
+import { UnnamedFile } from "../base/host_file/unnamed_file.ts";
 
-/** Pages that are packed together. */
+/** Pages of a CPU that are kept, and packed, together. */
 const CHUNK_PAGES = 64;
 /** zstd's own default is 3; 1 takes half the time. */
 const LEVEL = 1;
@@ -28,8 +25,7 @@ interface Piece {
 export class DatSpool implements Disposable {
   readonly #pageSize: number;
   readonly #packed: boolean;
-  readonly #fd: number;
-  #size = 0;
+  readonly #file = new UnnamedFile();
   readonly #pieces = new Map<string, Piece[]>();
   readonly #chunks = new Map<
     string,
@@ -40,21 +36,10 @@ export class DatSpool implements Disposable {
   constructor(pageSize: number, packed: boolean) {
     this.#pageSize = pageSize;
     this.#packed = packed;
-    const folder = mkdtempSync(join(tmpdir(), "xftrace-pages-"));
-    try {
-      this.#fd = openSync(join(folder, "pages"), "wx+", 0o600);
-    } finally {
-      // From now on the file is gone when it is closed, whatever happens.
-      rmSync(folder, { recursive: true, force: true });
-    }
   }
 
   /** Adds a page of a CPU. */
   add(cpu: string, page: Uint8Array<ArrayBuffer>): void {
-    if (!this.#packed) {
-      this.#keep(cpu, page, page.length);
-      return;
-    }
     let chunk = this.#chunks.get(cpu);
     if (chunk === undefined) {
       chunk = {
@@ -68,7 +53,7 @@ export class DatSpool implements Disposable {
     if (chunk.used === chunk.bytes.length) this.#pack(cpu);
   }
 
-  /** Packs what is left. */
+  /** Keeps what is left. */
   end(): void {
     for (const cpu of this.#chunks.keys()) this.#pack(cpu);
   }
@@ -83,37 +68,39 @@ export class DatSpool implements Disposable {
     );
   }
 
-  /** The bytes of a CPU as they are written. */
+  /** The bytes of a CPU as they are written; the same memory is used again. */
   *data(cpu: string, little: boolean): Generator<Uint8Array<ArrayBuffer>> {
     const pieces = this.#pieces.get(cpu) ?? [];
     if (pieces.length === 0) return;
     if (this.#packed) yield words(little, pieces.length);
+    const room = new Uint8Array(
+      pieces.reduce((most, { bytes }) => Math.max(most, bytes), 0),
+    );
     for (const { at, bytes, unpacked } of pieces) {
       if (this.#packed) yield words(little, bytes, unpacked);
-      const piece = new Uint8Array(bytes);
-      let done = 0;
-      while (done < bytes) {
-        const n = readSync(this.#fd, piece, done, bytes - done, at + done);
-        if (n === 0) {
-          throw new Error("the file of pages is shorter than it was");
-        }
-        done += n;
-      }
+      const piece = room.subarray(0, bytes);
+      this.#file.read(at, piece);
       yield piece;
     }
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    this.#file[Symbol.dispose]();
   }
 
   #pack(cpu: string): void {
     const chunk = this.#chunks.get(cpu);
     if (chunk === undefined || chunk.used === 0) return;
-    const bytes = zstdCompressSync(chunk.bytes.subarray(0, chunk.used), {
-      params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
-    });
-    this.#keep(cpu, new Uint8Array(bytes), chunk.used);
+    const pages = chunk.bytes.subarray(0, chunk.used);
+    this.#keep(
+      cpu,
+      this.#packed
+        ? new Uint8Array(zstdCompressSync(pages, {
+          params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+        }))
+        : pages,
+      chunk.used,
+    );
     chunk.used = 0;
   }
 
@@ -122,11 +109,11 @@ export class DatSpool implements Disposable {
     bytes: Uint8Array<ArrayBuffer>,
     unpacked: number,
   ): void {
-    writeWhole(this.#fd, bytes);
+    const at = this.#file.size;
+    this.#file.append(bytes);
     const pieces = this.#pieces.get(cpu) ?? [];
     this.#pieces.set(cpu, pieces);
-    pieces.push({ at: this.#size, bytes: bytes.length, unpacked });
-    this.#size += bytes.length;
+    pieces.push({ at, bytes: bytes.length, unpacked });
   }
 }
 

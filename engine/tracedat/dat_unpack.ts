@@ -40,5 +40,9 @@ export function unpackSection(
       `${what} claims to have ${size} bytes when unpacked, and has ${unpacked.length}`,
     );
   }
-  return new Uint8Array(unpacked);
+  // A chunk is not copied once more: copies are garbage until it is collected.
+  const { buffer, byteOffset } = unpacked;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, size)
+    : new Uint8Array(unpacked);
 }

@@ -173,24 +173,59 @@ export function shownPath(path: string): string {
 
 /** A line that is updated in place on a terminal; nothing elsewhere. */
 export class Progress implements Disposable {
-  readonly #shown = Deno.stderr.isTerminal();
+  readonly #shown: boolean;
   readonly #start = performance.now();
   #last = 0;
   #used = false;
 
-  /** Updates the line, at most ten times a second, after the first second. */
-  update(text: string): void {
+  /** @param quiet to show nothing on a terminal either */
+  constructor({ quiet = false }: { readonly quiet?: boolean } = {}) {
+    this.#shown = !quiet && Deno.stderr.isTerminal();
+  }
+
+  /**
+   * Updates the line, at most ten times a second, after the first second.
+   *
+   * @param text or what makes it, which is asked only if it is shown
+   */
+  update(text: string | (() => string)): void {
     const now = performance.now();
     if (!this.#shown || now - this.#start < 1000 || now - this.#last < 100) {
       return;
     }
     this.#last = now;
     this.#used = true;
-    write(Deno.stderr, encoder.encode(`\r\x1b[K${shown(text)}`));
+    const line = shown(typeof text === "string" ? text : text());
+    write(Deno.stderr, encoder.encode(`\r\x1b[K${line}`));
   }
 
   /** Clears the line. */
   [Symbol.dispose](): void {
     if (this.#used) write(Deno.stderr, encoder.encode("\r\x1b[K"));
+    this.#used = false;
+  }
+}
+
+/** Shows how many of something there are so far, while they are counted. */
+export class Counted implements Disposable {
+  readonly #what: string;
+  readonly #progress = new Progress();
+  #count = 0;
+
+  /** @param what the things, in the plural */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** There is one more. */
+  add(): void {
+    // The clock takes longer than most things that are counted.
+    if ((++this.#count & 1023) !== 0) return;
+    this.#progress.update(() => `${count(this.#count)} ${this.#what}`);
+  }
+
+  /** Clears the line. */
+  [Symbol.dispose](): void {
+    this.#progress[Symbol.dispose]();
   }
 }

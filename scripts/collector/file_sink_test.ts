@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { XftraceError } from "../../engine/base/errors.ts";
+import { textBytes } from "xftrace/output";
 import { FileSink } from "./file_sink.ts";
 
 /** Runs a test with a temporary folder. */
@@ -77,6 +79,51 @@ Deno.test("a large text is written completely", () =>
     sink.commit();
     assert.equal(Deno.statSync(path).size, 5 << 20);
   }));
+
+Deno.test("texts and bytes of all lengths stay in order", () =>
+  inFolder((folder) => {
+    const path = join(folder, "trace.txt");
+    using sink = new FileSink(path);
+    let expected = "";
+    for (let i = 0; i < 60; i++) {
+      // Up to over twice the block; two bytes each, and bytes that are no text.
+      const text = `${"é".repeat(i ** 3)}${i % 7 === 0 ? "\udcff" : ""}|`;
+      sink.write(i % 5 === 0 ? textBytes(text) : text);
+      expected += text;
+    }
+    sink.commit();
+    assert.ok(Buffer.from(textBytes(expected)).equals(Deno.readFileSync(path)));
+  }));
+
+Deno.test("whoever reads a FIFO gets each piece at once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "fifo");
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+    const reader = new Deno.Command("cat", { args: [path], stdout: "piped" })
+      .spawn();
+    // Opening it for writing needs the reader to have opened it.
+    let sink: FileSink | undefined;
+    while (sink === undefined) {
+      try {
+        sink = new FileSink(path);
+      } catch {
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    }
+    const from = reader.stdout.getReader();
+    for (const piece of ["one\n", "two\n"]) {
+      sink.write(piece);
+      const { value } = await from.read();
+      assert.equal(new TextDecoder().decode(value), piece);
+    }
+    sink.commit();
+    assert.equal((await from.read()).done, true);
+    await reader.status;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("an error names the path that cannot be written", () =>
   inFolder((folder) => {

@@ -69,6 +69,11 @@ export function absoluteOutput(path: string): string {
 export class OutputFile implements Disposable {
   /** The descriptor that is written to. */
   readonly fd: number;
+  /**
+   * Whether nobody sees it until it is complete. A pipe or a terminal shows
+   * what is written as it comes.
+   */
+  readonly atomic: boolean;
   readonly #path: string;
   /** The file to replace, and what is written for it; else written through. */
   readonly #replaced: string | undefined;
@@ -85,6 +90,7 @@ export class OutputFile implements Disposable {
     this.#fix = `choose another place with ${option}`;
     try {
       this.#replaced = placeOf(path);
+      this.atomic = this.#replaced !== undefined;
       if (this.#replaced === undefined) {
         this.fd = openThrough(path);
       } else {

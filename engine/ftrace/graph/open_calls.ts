@@ -100,6 +100,8 @@ export class OpenCalls {
   cut = 0;
   /** Returns of calls whose entry was not seen. */
   begunBefore = 0;
+  /** Events that are no calls. */
+  others = 0;
   readonly #visitor: CallVisitor;
   readonly #tasks = new Map<number, OpenTask>();
   #room = MANY_TASKS;
@@ -130,7 +132,10 @@ export class OpenCalls {
   /** Takes rows `from` to `to - 1`; those that are no calls are ignored. */
   take(columns: EventColumns, from: number, to: number): void {
     for (let row = from; row < to; row++) {
-      if (columns.kind[row] === KIND.other) continue;
+      if (columns.kind[row] === KIND.other) {
+        this.others++;
+        continue;
+      }
       const task = this.taskOf(columns, row);
       this.#last = columns.ts[row];
       if (columns.kind[row] === KIND.return) this.#return(task, columns, row);

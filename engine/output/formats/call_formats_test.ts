@@ -9,6 +9,8 @@ import {
   loadFixture,
 } from "../../ftrace/ring/fixtures/load_fixture.ts";
 import { BARE_GUEST, BARE_META } from "../writer_fixture.ts";
+import { EventRun, type OutputSink } from "../writer.ts";
+import { KIND } from "../../ftrace/ring/columns.ts";
 import {
   type CallEvent,
   callRows,
@@ -18,7 +20,8 @@ import {
 } from "./call_fixture.ts";
 import { FOLDED_FORMAT } from "./folded.ts";
 import { PPROF } from "./pprof.ts";
-import { SPEEDSCOPE } from "./speedscope.ts";
+import { NumberLists } from "./number_lists.ts";
+import { SPEEDSCOPE, SpeedscopeWriter } from "./speedscope.ts";
 import { type StackTime, StackTimes } from "./stack_times.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -265,4 +268,92 @@ Deno.test("a trace without calls is an error that says what to do", () => {
       },
     );
   }
+});
+
+Deno.test("speedscope: what does not fit into memory is the same", () => {
+  const rows = callRows(
+    Array.from({ length: 4000 }, (_, i) => ({
+      func: i % 4 < 2 ? 1 : 2,
+      depth: 0,
+      ts: 300 * i,
+      pid: 1 + (i >> 2) % 9,
+      ...(i % 2 === 0 ? {} : { duration: 300 }),
+    })),
+  );
+  const few = {
+    ...SPEEDSCOPE,
+    writer: (sink: OutputSink) =>
+      new SpeedscopeWriter(sink, new NumberLists(1024)),
+  };
+  assert.equal(text(written(few, rows)), text(written(SPEEDSCOPE, rows)));
+});
+
+Deno.test("many different stacks are all kept", () => {
+  const events = Array.from({ length: 30_000 }, (_, i) => [
+    { func: i, depth: 0, ts: 2 * i },
+    { func: i, depth: 0, ts: 2 * i + 1, duration: i },
+  ]).flat();
+  const lines = text(written(FOLDED_FORMAT, callRows(events))).trimEnd()
+    .split("\n");
+  assert.deepEqual(
+    lines,
+    Array.from({ length: 30_000 }, (_, i) => `<...>-7;f${i} ${i}`),
+  );
+});
+
+Deno.test("what formats of calls cannot carry is said with numbers", () => {
+  const source = { kind: "buffers", ...BARE_GUEST } as const;
+  const { columns, arena } = callRows([
+    // A whole call, a return without its entry, an entry without its return.
+    { func: 1, depth: 0, ts: 1 },
+    { func: 1, depth: 0, ts: 2, duration: 1 },
+    { func: 2, depth: 0, ts: 3, duration: 1 },
+    { func: 3, depth: 0, ts: 4 },
+    { func: 0, depth: 0, ts: 5 },
+  ]);
+  columns.kind[4] = KIND.other;
+  for (
+    const [format, cut] of [
+      [FOLDED_FORMAT, "are left out"],
+      [PPROF, "are left out"],
+      [SPEEDSCOPE, "end with their caller, or with the trace"],
+    ] as const
+  ) {
+    const writer = format.writer(() => {});
+    writer.begin([source]);
+    writer.lost({ source, cpu: 0, count: 3, before: 1n });
+    const run = new EventRun(source, columns, arena);
+    run.to = columns.length;
+    writer.events(run);
+    writer.end({ events: 5, lost: 3, dropped: 0 });
+    const { name } = format;
+    assert.deepEqual(writer.leftOut?.(), [
+      `events that are no calls of functions are left out, as the format ${name} shows nothing else: 1`,
+      `calls whose return is missing ${cut}: 1`,
+      "returns whose entry is missing are left out: 1",
+      `places where events are missing are not marked, as the format ${name} cannot: 1`,
+    ]);
+  }
+});
+
+Deno.test("speedscope: threads beyond number are left out, and that is said", () => {
+  const source = { kind: "buffers", ...BARE_GUEST } as const;
+  const most = 131_072;
+  const { columns, arena } = callRows(
+    Array.from({ length: most + 2 }, (_, i) => [
+      { func: 1, depth: 0, ts: 2 * i, pid: i + 1 },
+      { func: 1, depth: 0, ts: 2 * i + 1, pid: i + 1, duration: 1 },
+    ]).flat(),
+  );
+  let json = "";
+  const writer = SPEEDSCOPE.writer((chunk) => json += chunk);
+  writer.begin([source]);
+  const run = new EventRun(source, columns, arena);
+  run.to = columns.length;
+  writer.events(run);
+  writer.end({ events: columns.length, lost: 0, dropped: 0 });
+  assert.equal(JSON.parse(json).profiles.length, most);
+  assert.deepEqual(writer.leftOut?.(), [
+    "calls of threads after the first 131,072 are left out: 2",
+  ]);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
-import type { FunctionList } from "../../ftrace/graph/open_calls.ts";
+import type { FunctionList, OpenCalls } from "../../ftrace/graph/open_calls.ts";
 import type { TraceSource } from "../writer.ts";
 
 /**
@@ -46,4 +46,39 @@ export function noCalls(format: string): XftraceError {
   return new XftraceError(
     `the trace holds no call of a function from its entry to its return, and the format ${format} shows nothing else; record with the tracer function_graph, or use --format text`,
   );
+}
+
+/**
+ * What a format of calls alone could not carry, a sentence each.
+ *
+ * @param cut what becomes of calls whose return is missing
+ * @param gaps places where events are missing
+ */
+export function leftOutCalls(
+  format: string,
+  calls: Iterable<Pick<OpenCalls, "others" | "cut" | "begunBefore">>,
+  cut: string,
+  gaps: number,
+): string[] {
+  const sums = { others: 0, cut: 0, begunBefore: 0 };
+  for (const each of calls) {
+    sums.others += each.others;
+    sums.cut += each.cut;
+    sums.begunBefore += each.begunBefore;
+  }
+  const said: string[] = [];
+  const say = (number: number, text: string) => {
+    if (number > 0) said.push(`${text}: ${number.toLocaleString("en-US")}`);
+  };
+  say(
+    sums.others,
+    `events that are no calls of functions are left out, as the format ${format} shows nothing else`,
+  );
+  say(sums.cut, `calls whose return is missing ${cut}`);
+  say(sums.begunBefore, "returns whose entry is missing are left out");
+  say(
+    gaps,
+    `places where events are missing are not marked, as the format ${format} cannot`,
+  );
+  return said;
 }

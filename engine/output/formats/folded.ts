@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { decimal } from "../../base/decimal.ts";
 import { shown } from "../../base/shown.ts";
 import type { OutputSink, TraceFormat } from "../writer.ts";
 import type { GuestStacks, StackTime } from "./stack_times.ts";
 import { StackWriter } from "./stack_writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
 
 /** Times of call stacks, one line each. */
 export const FOLDED_FORMAT: TraceFormat = {
@@ -41,7 +42,7 @@ class FoldedWriter extends StackWriter {
     for (let i = functions.length - 1; i >= 0; i--) {
       line += `;${frame(guest.names.at(functions[i]))}`;
     }
-    this.#chunk += `${line} ${self}\n`;
+    this.#chunk += `${line} ${decimal(self)}\n`;
     if (this.#chunk.length < CHUNK) return;
     this.#sink(this.#chunk);
     this.#chunk = "";

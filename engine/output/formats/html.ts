@@ -185,6 +185,15 @@ export class HtmlWriter implements TraceWriter {
     this.#file.end(this.#data(totals));
   }
 
+  leftOut(): readonly string[] {
+    return this.#leftOut(this.#shownSyscalls);
+  }
+
+  /** Of those of events and those of functions, the ones that are shown. */
+  get #shownSyscalls(): SyscallSums {
+    return this.#syscalls.empty ? this.#syscallFunctions : this.#syscalls;
+  }
+
   /** Takes an event that is no call; returns its fields as JSON. */
   #event(
     guest: Guest,
@@ -221,9 +230,7 @@ export class HtmlWriter implements TraceWriter {
   #data({ events, lost, dropped }: TraceTotals): PageData {
     const guests = [...this.#guests.values()];
     const names = this.#names;
-    const syscalls = this.#syscalls.empty
-      ? this.#syscallFunctions
-      : this.#syscalls;
+    const syscalls = this.#shownSyscalls;
     return {
       title: this.#title(),
       by: `xftrace ${VERSION}`,

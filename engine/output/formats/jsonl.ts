@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decimal } from "../../base/decimal.ts";
 import { shownJson } from "../../base/shown.ts";
 import {
   eventFieldKind,
@@ -37,7 +38,9 @@ import type {
 } from "../writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
+/** Names that are kept; a guest may invent any number of threads. */
+const MOST_KEPT = 1 << 16;
 /** A stack ends with ULONG_MAX: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
 
@@ -141,7 +144,9 @@ export class GuestLines {
     const pid = columns.pid[row];
     return `{${this.whose}"ts":${time(columns, row)},"cpu":${
       columns.cpu[row]
-    },"pid":${pid},"comm":${this.#comm(pid)},${this.rest(rows, row)}}\n`;
+    },"pid":${decimal(pid)},"comm":${this.#comm(pid)},${
+      this.rest(rows, row)
+    }}\n`;
   }
 
   #comm(pid: number): string {
@@ -149,6 +154,7 @@ export class GuestLines {
     if (text === undefined) {
       const comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid);
       text = textJson(comm ?? null);
+      if (this.#comms.size >= MOST_KEPT) this.#comms.clear();
       this.#comms.set(pid, text);
     }
     return text;
@@ -160,6 +166,7 @@ export class GuestLines {
     let text = this.#names.get(name);
     if (text === undefined) {
       text = textJson(name);
+      if (this.#names.size >= MOST_KEPT) this.#names.clear();
       this.#names.set(name, text);
     }
     return text;
@@ -226,7 +233,7 @@ export class GuestLines {
       }`;
     return `"name":"funcgraph_exit","fields":{"func":${
       this.#function(func[2 * row], func[2 * row + 1])
-    },"depth":${depth[row]},"duration":${duration[row]}${more}}`;
+    },"depth":${depth[row]},"duration":${decimal(duration[row])}${more}}`;
   }
 
   #restOf(type: number): Rest {
@@ -394,11 +401,15 @@ function typeSize(type: string): number {
 /** Time stamps are exact, even those that a Number cannot hold. */
 function time(columns: EventColumns, row: number): string {
   const ns = Number(columns.epoch) + columns.ts[row];
-  return Number.isSafeInteger(ns) ? String(ns) : String(columns.timeAt(row));
+  return Number.isSafeInteger(ns) ? decimal(ns) : String(columns.timeAt(row));
 }
 
 function number(value: number | bigint): string {
-  return value === value ? String(value) : "null";
+  return value !== value
+    ? "null"
+    : typeof value === "number"
+    ? decimal(value)
+    : String(value);
 }
 
 /** An address as a JSON string. */
@@ -412,6 +423,6 @@ function hex(lo: number, hi: number): string {
 function signed(lo: number, hi: number): string {
   const value = (hi | 0) * 4294967296 + lo;
   return Number.isSafeInteger(value)
-    ? String(value)
+    ? decimal(value)
     : String(BigInt.asIntN(64, BigInt(hi) << 32n | BigInt(lo)));
 }

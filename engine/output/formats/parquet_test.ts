@@ -1,5 +1,6 @@
 /** Tables in Parquet, read with a library and compared with lines of JSON. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { zstdDecompressSync } from "node:zlib";
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import {
@@ -11,7 +12,7 @@ import { BARE_GUEST } from "../writer_fixture.ts";
 import { writeBuffers } from "../write_buffers.ts";
 import { callRows, written } from "./call_fixture.ts";
 import { JSONL } from "./jsonl.ts";
-import { PARQUET } from "./parquet.ts";
+import { PARQUET, ParquetTraceWriter } from "./parquet.ts";
 
 /** The rows of a file, without cells that are empty. */
 async function rowsOf(
@@ -147,5 +148,77 @@ Deno.test("missing events are a row as well", async () => {
       [77, 3, "lost_events", '{"lost":12}'],
       [78, 1, "lost_events", '{"lost":null}'],
     ],
+  );
+});
+
+Deno.test("a group is as large as it may be, in pages, of which some have too many values to be numbered", async () => {
+  const rows = 150_000;
+  const events = Array.from({ length: rows }, (_, i) => ({
+    func: i % 3,
+    depth: 0,
+    ts: i,
+    // The first 100,000 have a pid each: the numbers end within a page.
+    pid: i < 100_000 ? i : 7,
+  }));
+  const parts: Uint8Array[] = [];
+  writeBuffers(
+    { ...callRows(events), cpus: [] },
+    BARE_GUEST,
+    new ParquetTraceWriter(
+      (chunk) => parts.push((chunk as Uint8Array).slice()),
+      120_000,
+    ),
+  );
+  const bytes = new Uint8Array(Buffer.concat(parts));
+  const { row_groups } = parquetMetadata(bytes.buffer);
+  assert.deepEqual(
+    row_groups.map(({ num_rows }) => Number(num_rows)),
+    [120_000, 30_000],
+  );
+  const [pid] = row_groups[0].columns.map(({ meta_data }) => meta_data)
+    .filter((data) => data?.path_in_schema[0] === "pid");
+  assert.equal(pid?.statistics?.min_value, 0);
+  assert.equal(pid?.statistics?.max_value, 99_999);
+  assert.equal(pid?.statistics?.null_count, 0n);
+  assert.deepEqual(
+    pid?.encoding_stats?.map(({ page_type, encoding }) => [
+      page_type,
+      encoding,
+    ]),
+    [
+      ["DICTIONARY_PAGE", "PLAIN"],
+      ["DATA_PAGE_V2", "RLE_DICTIONARY"],
+      ["DATA_PAGE_V2", "PLAIN"],
+    ],
+  );
+  const read = await rowsOf(bytes);
+  assert.deepEqual(
+    read.map(({ ts, pid, name }) => [ts, pid, name]),
+    events.map(({ ts, pid }) => [
+      1_000_000_000 + ts,
+      pid,
+      "funcgraph_entry",
+    ]),
+  );
+});
+
+Deno.test("the least and greatest text are those of its UTF-8; halves of pairs are U+FFFD", async () => {
+  const comms = ["\u{10ffff}", "\uffee", "b", "ba", "\udcff"];
+  const bytes = written(
+    PARQUET,
+    callRows(comms.map((_, i) => ({ func: 1, depth: 0, ts: i, pid: i + 1 }))),
+    {
+      ...BARE_GUEST,
+      meta: { ...BARE_GUEST.meta, comm: (pid) => comms[pid - 1] },
+    },
+  );
+  const [comm] = parquetMetadata(bytes.buffer).row_groups[0].columns
+    .map(({ meta_data }) => meta_data)
+    .filter((data) => data?.path_in_schema[0] === "comm");
+  assert.equal(comm?.statistics?.min_value, "b");
+  assert.equal(comm?.statistics?.max_value, "\u{10ffff}");
+  assert.deepEqual(
+    (await rowsOf(bytes)).map((row) => row.comm),
+    comms.map((each) => each.toWellFormed()),
   );
 });

@@ -17,10 +17,10 @@ import type { EventRun, OutputSink, TraceFormat } from "../writer.ts";
 import type { GuestStacks, StackTime } from "./stack_times.ts";
 import { StackWriter } from "./stack_writer.ts";
 
-/** Samples are encoded in batches of this many. */
-const BATCH = 4096;
+/** Samples are encoded in batches of this many: what waits is moved by V8. */
+const BATCH = 128;
 /** Encoded bytes are compressed and passed on when there are so many. */
-const PIECE = 8 << 20;
+const PIECE = 1 << 20;
 
 /** Times of call stacks as a profile. */
 export const PPROF: TraceFormat = {
@@ -39,8 +39,8 @@ class PprofWriter extends StackWriter {
   readonly #functions: { name: number; gva: bigint }[] = [];
   #samples: SampleInput[] = [];
   /** Encoded samples. A message may be split: its parts are concatenated. */
-  #parts: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #room = new Uint8Array(PIECE);
+  #used = 0;
   #first = NaN;
   #last = NaN;
 
@@ -60,8 +60,8 @@ class PprofWriter extends StackWriter {
   override end(): void {
     super.end();
     this.#encodeSamples();
-    this.#parts.push(this.#rest());
-    this.#passOn();
+    this.#encode(this.#rest());
+    this.#passOn(this.#room.subarray(0, this.#used));
   }
 
   protected override stack(stack: StackTime, guest: GuestStacks): void {
@@ -89,18 +89,30 @@ class PprofWriter extends StackWriter {
   }
 
   #encodeSamples(): void {
-    const part = new Profile({
-      sample: this.#samples,
-      stringTable: new StringTable(emptyTableToken),
-    }).encode();
+    const sample = this.#samples;
     this.#samples = [];
-    this.#parts.push(part);
-    this.#bytes += part.length;
-    if (this.#bytes >= PIECE) this.#passOn();
+    this.#encode(
+      new Profile({ sample, stringTable: new StringTable(emptyTableToken) }),
+    );
+  }
+
+  /** Appends a part of the profile. */
+  #encode(part: Profile): void {
+    const { length } = part;
+    if (length > PIECE - this.#used) {
+      this.#passOn(this.#room.subarray(0, this.#used));
+      this.#used = 0;
+    }
+    if (length > PIECE) {
+      this.#passOn(part.encode());
+      return;
+    }
+    part.encode(this.#room.subarray(this.#used, this.#used + length));
+    this.#used += length;
   }
 
   /** Everything but the samples. */
-  #rest(): Uint8Array {
+  #rest(): Profile {
     const value = (type: string, unit: string) => ({
       type: this.#strings.dedup(type),
       unit: this.#strings.dedup(unit),
@@ -120,21 +132,11 @@ class PprofWriter extends StackWriter {
       })),
       durationNanos: Math.max(0, this.#last - this.#first),
       stringTable: this.#strings,
-    }).encode();
+    });
   }
 
   /** Members of a gzip file may be concatenated. */
-  #passOn(): void {
-    const all = new Uint8Array(
-      this.#parts.reduce((sum, part) => sum + part.length, 0),
-    );
-    let at = 0;
-    for (const part of this.#parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    this.#sink(new Uint8Array(gzipSync(all)));
-    this.#parts = [];
-    this.#bytes = 0;
+  #passOn(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#sink(new Uint8Array(gzipSync(bytes)));
   }
 }

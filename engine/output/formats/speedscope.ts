@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decimal } from "../../base/decimal.ts";
 import { shownJson } from "../../base/shown.ts";
 import {
   type CallVisitor,
@@ -18,10 +19,19 @@ import type {
   TraceSource,
   TraceWriter,
 } from "../writer.ts";
-import { FunctionNames, noCalls, threadName } from "./call_names.ts";
+import {
+  FunctionNames,
+  leftOutCalls,
+  noCalls,
+  threadName,
+} from "./call_names.ts";
+import { NumberList, NumberLists } from "./number_lists.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
+
+/** Threads of a guest, which may invent any number of them. */
+const MOST_THREADS = 1 << 17;
 
 /** Calls of each thread over time. */
 export const SPEEDSCOPE: TraceFormat = {
@@ -29,46 +39,6 @@ export const SPEEDSCOPE: TraceFormat = {
   about: "calls of each thread over time, for speedscope.app",
   writer: (sink) => new SpeedscopeWriter(sink),
 };
-
-/**
- * Numbers in little memory: those below 128 take a byte. The file lists the
- * events thread by thread, so that all but one thread's must be kept.
- */
-class Packed {
-  #blocks: Uint8Array[] = [];
-  #block = new Uint8Array(256);
-  #at = 0;
-
-  push(value: number): void {
-    if (this.#at + 10 > this.#block.length) {
-      this.#blocks.push(this.#block.subarray(0, this.#at));
-      this.#block = new Uint8Array(Math.min(65536, this.#block.length * 2));
-      this.#at = 0;
-    }
-    let rest = value;
-    while (rest >= 128) {
-      this.#block[this.#at++] = rest % 128 + 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#block[this.#at++] = rest;
-  }
-
-  /** All numbers, in order. */
-  *numbers(): Generator<number> {
-    for (const block of [...this.#blocks, this.#block.subarray(0, this.#at)]) {
-      let value = 0;
-      let scale = 1;
-      for (const byte of block) {
-        value += (byte & 127) * scale;
-        scale *= 128;
-        if (byte >= 128) continue;
-        yield value;
-        value = 0;
-        scale = 1;
-      }
-    }
-  }
-}
 
 /** The calls of one thread. */
 interface Thread {
@@ -78,13 +48,20 @@ interface Thread {
   readonly start: number;
   last: number;
   /** For each entry `2 * function + 1`, for each return 0; and ns since the last. */
-  readonly events: Packed;
+  readonly events: NumberList;
 }
 
 /** The threads of one guest. */
 class Threads implements CallVisitor {
   readonly calls: OpenCalls = new OpenCalls(this);
   readonly all = new Map<string, Thread>();
+  /** Calls of further threads. */
+  leftOut = 0;
+  readonly #lists: NumberLists;
+
+  constructor(lists: NumberLists) {
+    this.#lists = lists;
+  }
 
   entered(task: OpenTask, ts: number): void {
     this.#push(task, ts, 2 * task.func[task.open - 1] + 1);
@@ -98,32 +75,44 @@ class Threads implements CallVisitor {
     const key = pid === 0 ? `0@${cpu}` : String(pid);
     let thread = this.all.get(key);
     if (thread === undefined) {
-      thread = { pid, cpu, start: ts, last: ts, events: new Packed() };
+      if (this.all.size >= MOST_THREADS) {
+        if (what !== 0) this.leftOut++;
+        return;
+      }
+      thread = { pid, cpu, start: ts, last: ts, events: new NumberList() };
       this.all.set(key, thread);
     }
-    thread.events.push(what);
+    this.#lists.push(thread.events, what);
     // Time does not go back within a thread, unless a trace is damaged.
-    thread.events.push(Math.max(0, ts - thread.last));
+    const since = Math.round(Math.max(0, ts - thread.last));
+    this.#lists.push(thread.events, Math.min(Number.MAX_SAFE_INTEGER, since));
     thread.last = Math.max(thread.last, ts);
   }
 }
 
-class SpeedscopeWriter implements TraceWriter {
+/** Writes profiles; `lists` keeps less in memory in tests. */
+export class SpeedscopeWriter implements TraceWriter {
   readonly #sink: OutputSink;
+  /** The file lists events thread by thread: all must be kept until the end. */
+  readonly #lists: NumberLists;
   readonly #guests = new Map<TraceSource, Threads>();
   /** The first event of all, in ns; rows count from their columns' epoch. */
   #first: number | undefined;
   readonly #epochs = new Map<TraceSource, number>();
   readonly #frames = new Map<string, number>();
   #last = 0;
+  #gaps = 0;
   #chunk = "";
 
-  constructor(sink: OutputSink) {
+  constructor(sink: OutputSink, lists: NumberLists = new NumberLists()) {
     this.#sink = sink;
+    this.#lists = lists;
   }
 
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
-    for (const source of sources) this.#guests.set(source, new Threads());
+    for (const source of sources) {
+      this.#guests.set(source, new Threads(this.#lists));
+    }
   }
 
   events({ source, columns, from, to }: EventRun): void {
@@ -136,9 +125,30 @@ class SpeedscopeWriter implements TraceWriter {
 
   lost(): void {
     // The format cannot say that events are missing.
+    this.#gaps++;
+  }
+
+  leftOut(): readonly string[] {
+    const guests = [...this.#guests.values()];
+    const said = leftOutCalls(
+      SPEEDSCOPE.name,
+      guests.map(({ calls }) => calls),
+      "end with their caller, or with the trace",
+      this.#gaps,
+    );
+    const further = guests.reduce((sum, { leftOut }) => sum + leftOut, 0);
+    if (further === 0) return said;
+    const count = (number: number) => number.toLocaleString("en-US");
+    return [
+      ...said,
+      `calls of threads after the first ${count(MOST_THREADS)} are left out: ${
+        count(further)
+      }`,
+    ];
   }
 
   end(): void {
+    using _ = this.#lists;
     let whole = 0;
     for (const { calls } of this.#guests.values()) {
       calls.end();
@@ -186,7 +196,7 @@ class SpeedscopeWriter implements TraceWriter {
     let what = NaN;
     let ts = start + zero;
     let comma = "\n";
-    for (const number of events.numbers()) {
+    for (const number of this.#lists.numbers(events)) {
       if (what !== what) {
         what = number;
         continue;
@@ -197,9 +207,9 @@ class SpeedscopeWriter implements TraceWriter {
         : this.#frame(names.at((what - 1) / 2));
       if (what !== 0) stack.push(frame);
       this.#write(
-        `${comma}{"type":"${
-          what === 0 ? "C" : "O"
-        }","frame":${frame},"at":${ts}}`,
+        `${comma}{"type":"${what === 0 ? "C" : "O"}","frame":${
+          decimal(frame)
+        },"at":${decimal(ts)}}`,
       );
       comma = ",\n";
       what = NaN;

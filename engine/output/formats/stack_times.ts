@@ -13,7 +13,7 @@ import type { TraceSource } from "../writer.ts";
 import { FunctionNames, threadName } from "./call_names.ts";
 
 /** Different stacks kept at once; then they are passed on. */
-const MOST_STACKS = 500_000;
+const MOST_STACKS = 1 << 17;
 
 /** One call stack of one task, and what happened in it alone. */
 export interface StackTime {
@@ -31,6 +31,80 @@ export interface StackTime {
 /** Takes call stacks. */
 export type StackSink = (stack: StackTime) => void;
 
+/** Places for stacks at first. */
+const FEW_STACKS = 4096;
+
+/**
+ * Stacks as nodes: a function below another stack, or below a task. Their memory
+ * is used again after they were passed on, as a long trace has many times more
+ * of them than are kept at once.
+ */
+class StackNodes {
+  length = 0;
+  /** The stack above; tasks are negative. */
+  parent = new Int32Array(FEW_STACKS);
+  func = new Int32Array(FEW_STACKS);
+  count = new Float64Array(FEW_STACKS);
+  self = new Float64Array(FEW_STACKS);
+  /** Nodes, from 1 on, by a hash of parent and function; 0 is free. */
+  #table = new Int32Array(2 * FEW_STACKS);
+
+  /** The node of a function below a parent; a new one if there is none. */
+  at(parent: number, func: number): number {
+    let place = this.#place(parent, func);
+    let node = this.#table[place] - 1;
+    if (node >= 0) return node;
+    if (this.length === this.parent.length) {
+      this.#grow();
+      place = this.#place(parent, func);
+    }
+    node = this.length++;
+    this.#table[place] = node + 1;
+    this.parent[node] = parent;
+    this.func[node] = func;
+    this.count[node] = 0;
+    this.self[node] = 0;
+    return node;
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.#table.fill(0);
+  }
+
+  /** Where a node is in the table, or where it belongs. */
+  #place(parent: number, func: number): number {
+    const mask = this.#table.length - 1;
+    let hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(func, 0x85ebca6b);
+    hash = Math.imul(hash ^ hash >>> 15, 0x2c1b3c6d);
+    let place = (hash ^ hash >>> 13) & mask;
+    for (;;) {
+      const node = this.#table[place] - 1;
+      if (
+        node < 0 || (this.parent[node] === parent && this.func[node] === func)
+      ) return place;
+      place = (place + 1) & mask;
+    }
+  }
+
+  #grow(): void {
+    const room = 2 * this.parent.length;
+    this.parent = grown(this.parent, new Int32Array(room));
+    this.func = grown(this.func, new Int32Array(room));
+    this.count = grown(this.count, new Float64Array(room));
+    this.self = grown(this.self, new Float64Array(room));
+    this.#table = new Int32Array(2 * room);
+    for (let node = 0; node < this.length; node++) {
+      this.#table[this.#place(this.parent[node], this.func[node])] = node + 1;
+    }
+  }
+}
+
+function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
 /**
  * Sums up, for each task and call stack, the time that the guest measured. A
  * call counts if both its entry and its return were seen. A stack may be passed
@@ -41,23 +115,19 @@ export class StackTimes implements CallVisitor {
   readonly calls: OpenCalls = new OpenCalls(this);
   readonly #sink: StackSink;
   readonly #most: number;
+  readonly #nodes: StackNodes;
   #rootOf = new Map<OpenTask, number>();
-  #parent: number[] = [];
-  #func: number[] = [];
-  #count: number[] = [];
-  #self: number[] = [];
-  /** Nodes by `parent * 2^22 + function`; tasks are negative parents. */
-  #nodes = new Map<number, number>();
   #roots: OpenTask[] = [];
 
   /** @param most stacks kept before they are passed on */
   constructor(sink: StackSink, most: number = MOST_STACKS) {
     this.#sink = sink;
     this.#most = most;
+    this.#nodes = new StackNodes();
   }
 
   entered(task: OpenTask): void {
-    if (this.#func.length >= this.#most) this.flush();
+    if (this.#nodes.length >= this.#most) this.flush();
     this.#mark(task, task.open - 1);
   }
 
@@ -65,9 +135,9 @@ export class StackTimes implements CallVisitor {
     if (!(duration >= 0)) return;
     const at = task.open - 1;
     const node = task.mark[at];
-    this.#count[node]++;
+    this.#nodes.count[node]++;
     // What a damaged trace claims must not turn into negative times.
-    this.#self[node] += Math.max(0, duration - task.inner[at]);
+    this.#nodes.self[node] += Math.max(0, duration - task.inner[at]);
   }
 
   /** Takes rows of a run. */
@@ -78,25 +148,22 @@ export class StackTimes implements CallVisitor {
   /** Passes on all stacks, and begins again with those that are open. */
   flush(): void {
     const functions: number[] = [];
-    for (let node = 0; node < this.#func.length; node++) {
-      if (this.#count[node] === 0) continue;
+    const { length, parent, func, count, self } = this.#nodes;
+    for (let node = 0; node < length; node++) {
+      if (count[node] === 0) continue;
       functions.length = 0;
       let at = node;
-      for (; at >= 0; at = this.#parent[at]) functions.push(this.#func[at]);
+      for (; at >= 0; at = parent[at]) functions.push(func[at]);
       const { pid, cpu } = this.#roots[-1 - at];
       this.#sink({
         pid,
         cpu,
         functions,
-        calls: this.#count[node],
-        self: this.#self[node],
+        calls: count[node],
+        self: self[node],
       });
     }
-    this.#parent = [];
-    this.#func = [];
-    this.#count = [];
-    this.#self = [];
-    this.#nodes = new Map();
+    this.#nodes.clear();
     this.#roots = [];
     this.#rootOf = new Map();
     for (const task of this.calls.tasks) {
@@ -114,16 +181,7 @@ export class StackTimes implements CallVisitor {
       this.#roots.push(task);
       this.#rootOf.set(task, parent);
     }
-    const key = parent * 4194304 + task.func[at];
-    let node = this.#nodes.get(key);
-    if (node === undefined) {
-      node = this.#func.length;
-      this.#nodes.set(key, node);
-      this.#parent.push(parent);
-      this.#func.push(task.func[at]);
-      this.#count.push(0);
-      this.#self.push(0);
-    }
+    const node = this.#nodes.at(parent, task.func[at]);
     task.mark[at] = node;
   }
 }

@@ -4,13 +4,14 @@
  * @module
  */
 import type { EventRun, TraceSource, TraceWriter } from "../writer.ts";
-import { noCalls } from "./call_names.ts";
+import { leftOutCalls, noCalls } from "./call_names.ts";
 import { GuestStacks, type StackTime } from "./stack_times.ts";
 
 /** A writer that is given each call stack of a trace with its times. */
 export abstract class StackWriter implements TraceWriter {
   readonly #format: string;
   readonly #guests = new Map<TraceSource, GuestStacks>();
+  #gaps = 0;
 
   /** @param format its name, for messages */
   constructor(format: string) {
@@ -38,6 +39,7 @@ export abstract class StackWriter implements TraceWriter {
 
   lost(): void {
     // A call whose entry or return is missing does not count.
+    this.#gaps++;
   }
 
   /**
@@ -49,6 +51,15 @@ export abstract class StackWriter implements TraceWriter {
     let whole = 0;
     for (const guest of this.#guests.values()) whole += guest.end();
     if (whole === 0) throw noCalls(this.#format);
+  }
+
+  leftOut(): readonly string[] {
+    return leftOutCalls(
+      this.#format,
+      [...this.#guests.values()].map(({ times }) => times.calls),
+      "are left out",
+      this.#gaps,
+    );
   }
 
   /** Takes a call stack; the object may be reused for the next one. */

@@ -17,7 +17,7 @@ import type {
 } from "../writer.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
 
 /**
  * The same text as in tracefs. The header is passed on as a chunk of its own;

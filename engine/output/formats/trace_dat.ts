@@ -70,6 +70,9 @@ class TraceDatWriter implements TraceWriter {
   readonly #texts = new Map<bigint, string>();
   readonly #places = new Map<number, readonly TextPlace[]>();
   readonly #types = new Set<number>();
+  /** Events of threads whose name is not in the file, and without their text. */
+  #unnamed = 0;
+  #untold = 0;
 
   constructor(sink: OutputSink, version: 6 | 7) {
     this.#sink = sink;
@@ -146,6 +149,23 @@ class TraceDatWriter implements TraceWriter {
     );
   }
 
+  leftOut(): readonly string[] {
+    const said: string[] = [];
+    const say = (number: number, text: string) => {
+      if (number > 0) said.push(`${text}: ${number.toLocaleString("en-US")}`);
+    };
+    const most = MOST_NOTED.toLocaleString("en-US");
+    say(
+      this.#unnamed,
+      `events of threads whose names are not in the file, which has those of ${most}`,
+    );
+    say(
+      this.#untold,
+      `events that point to texts which are not in the file, which has ${most}`,
+    );
+    return said;
+  }
+
   #shapeFor(slotSize: number): PageShape {
     const file = this.#sources[0]?.file;
     let pageSize = this.#sources[0]?.meta.pageSize ?? USUAL_PAGE;
@@ -188,8 +208,9 @@ class TraceDatWriter implements TraceWriter {
   ): void {
     const { columns } = rows;
     const pid = columns.pid[row];
-    if (pid > 0 && !this.#comms.has(pid) && this.#comms.size < MOST_NOTED) {
-      this.#comms.set(pid, meta.comm(pid));
+    if (pid > 0 && !this.#comms.has(pid)) {
+      if (this.#comms.size < MOST_NOTED) this.#comms.set(pid, meta.comm(pid));
+      else this.#unnamed++;
     }
     const type = columns.type[row];
     let places = this.#places.get(type);
@@ -203,7 +224,11 @@ class TraceDatWriter implements TraceWriter {
       const lo = wordAt(rows, row, offset);
       const hi = size === 8 ? wordAt(rows, row, offset + 4) : 0;
       const address = BigInt(hi) << 32n | BigInt(lo);
-      if (this.#texts.has(address) || this.#texts.size >= MOST_NOTED) continue;
+      if (this.#texts.has(address)) continue;
+      if (this.#texts.size >= MOST_NOTED) {
+        this.#untold++;
+        continue;
+      }
       const text = meta.string(lo, hi);
       if (text !== undefined) this.#texts.set(address, text);
     }

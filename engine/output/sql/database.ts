@@ -1,5 +1,5 @@
 /**
- * A trace as tables in memory, and one SQL statement over them.
+ * A trace as tables, and one SQL statement over them.
  *
  * @module
  */
@@ -29,6 +29,8 @@ export interface SqlResult {
 
 /** The most bytes that the tables take, unless the caller says otherwise. */
 const MOST_BYTES = 2 ** 31;
+/** KiB of tables on disk that are in memory as well. */
+const CACHE = 8 << 10;
 /** Texts, quoted names and comments, which may hold a semicolon. */
 const QUOTED =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\//g;
@@ -36,7 +38,8 @@ const QUOTED =
 const RESULT = "result of the statement";
 
 /**
- * A database in memory for one statement: it has the tables that the statement
+ * A database for one statement, in temporary files without a name (in memory, if
+ * this process may not write): it has the tables that the statement
  * can name, and of these, only the columns that it can name are filled. Other
  * databases and files cannot be reached from it.
  *
@@ -81,14 +84,14 @@ export class TraceDatabase implements Disposable {
     this.#sql = sql;
     this.#named = namedIn(sql);
     this.#mostBytes = mostBytes;
-    this.#db = new DatabaseSync(":memory:");
+    this.#db = newDatabase();
     const page = Number(
       this.#db.prepare("PRAGMA page_size").get()?.page_size ?? 1,
     );
     this.#db.exec(
       `PRAGMA max_page_count = ${
         Math.ceil(mostBytes / page)
-      }; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF`,
+      }; PRAGMA trusted_schema = OFF`,
     );
   }
 
@@ -248,6 +251,27 @@ export class TraceDatabase implements Disposable {
       exitCode: EXIT.usage,
     });
   }
+}
+
+/**
+ * An empty database. SQLite keeps one without a name in a file that is gone when
+ * it is closed, and reads and writes as much of it as does not fit into its
+ * cache; what it sorts, too.
+ */
+function newDatabase(): DatabaseSync {
+  let db: DatabaseSync;
+  try {
+    db = new DatabaseSync("");
+  } catch {
+    // Not allowed to write: a recording can be read with --allow-read alone.
+    db = new DatabaseSync(":memory:");
+    db.exec("PRAGMA temp_store = MEMORY");
+    return db;
+  }
+  db.exec(
+    `PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA cache_size = ${-CACHE}`,
+  );
+  return db;
 }
 
 /**

@@ -24,6 +24,8 @@ import {
 /** A value for SQLite. */
 type Value = string | number | bigint | null;
 
+/** Names of threads that are kept; a guest may invent any number. */
+const MOST_KEPT = 1 << 16;
 /** Rows that are inserted in one transaction. */
 const BATCH = 100_000;
 
@@ -241,6 +243,7 @@ class GuestRows implements CallVisitor {
     let comm = this.#comms.get(pid);
     if (comm === undefined) {
       comm = pid === 0 ? "<idle>" : this.#source.meta.comm(pid) ?? null;
+      if (this.#comms.size >= MOST_KEPT) this.#comms.clear();
       this.#comms.set(pid, comm);
     }
     return comm;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decimal } from "../../base/decimal.ts";
 
 /**
  * Trailing spaces, by the length of the number, in a column of 8 characters.
@@ -22,7 +23,7 @@ const PAD: readonly string[] = Array.from(
 export function graphDuration(ns: number): string {
   if (ns < 0) return unsigned(ns);
   const us = Math.floor(ns / 1000);
-  const whole = String(us);
+  const whole = decimal(us);
   const length = whole.length;
   if (length >= 7) return whole + (PAD[length] ?? " us ");
   const rest = ns - us * 1000;
@@ -86,8 +87,8 @@ export class ClockText {
     const ns = this.#nanoseconds + ts;
     const carry = Math.floor(ns / 1000000000);
     const us = Math.floor((ns - carry * 1000000000) / 1000);
-    const seconds = String(this.#seconds + carry);
-    const fraction = String(us);
+    const seconds = decimal(this.#seconds + carry);
+    const fraction = decimal(us);
     return (seconds.length < 5 ? seconds.padStart(5) : seconds) + "." +
       (fraction.length < 6 ? fraction.padStart(6, "0") : fraction);
   }

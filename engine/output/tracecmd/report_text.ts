@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decimal } from "../../base/decimal.ts";
 import {
   type EventColumns,
   KIND,
@@ -128,8 +129,8 @@ export class ReportText {
       : `${String(BigInt.asUintN(64, time)).padStart(12)}:`;
     const start = `${prefix}${
       padBytes(this.#shown(this.#comms.find(pid)), 16)
-    }-${String(pid).padEnd(5)} [${
-      String(columns.cpu[row]).padStart(3, "0")
+    }-${decimal(pid).padEnd(5)} [${
+      decimal(columns.cpu[row]).padStart(3, "0")
     }]${stamp} ${name}: ${" ".repeat(Math.max(0, 20 - name.length))}`;
     const kind = columns.kind[row];
     if (kind === KIND.entry) {
@@ -192,8 +193,8 @@ function durationText(duration: number): string {
     : duration > 1e4
     ? "+ "
     : "  ";
-  const us = String(Math.floor(duration / 1000));
-  const ns = String(duration % 1000).padStart(3, "0");
+  const us = decimal(Math.floor(duration / 1000));
+  const ns = decimal(duration % 1000).padStart(3, "0");
   const number = us.length < 7 ? `${us}.${ns}` : us;
   return `${sign}${number} us ${" ".repeat(Math.max(0, 7 - number.length))}|  `;
 }

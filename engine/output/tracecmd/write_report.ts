@@ -15,7 +15,7 @@ import { ReportText } from "./report_text.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
 /** Text is passed on in chunks of about this many characters. */
-const CHUNK = 65536;
+const CHUNK = 8192;
 
 /** How to write. */
 export interface ReportOptions extends DatSelection {

@@ -59,7 +59,7 @@ import {
 } from "../off/text.ts";
 import { steered, undo, WHO } from "../off/undo.ts";
 import { offWithoutOn } from "../off/without_on.ts";
-import { note } from "../terminal.ts";
+import { note, Progress, size } from "../terminal.ts";
 
 /** The default of `-o`. */
 export const DEFAULT_OUTPUT = "trace_graph.txt";
@@ -302,6 +302,8 @@ async function collect(
   if (described instanceof Error) throw described;
   using spool = new SpoolReader(folder.spool, described.layout);
   using file = new FileSink(options.output);
+  using progress = new Progress();
+  let bytes = 0;
   const guest = described.options;
   const summary = writeTraceGraph(
     spool,
@@ -314,7 +316,11 @@ async function collect(
       target: state.target,
     },
     state.roots,
-    (chunk) => file.write(chunk),
+    (chunk) => {
+      file.write(chunk);
+      bytes += chunk.length;
+      progress.update(() => `${size(bytes)} written`);
+    },
   );
   file.commit();
   return {

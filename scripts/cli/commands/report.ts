@@ -12,6 +12,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
 import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
+import { Writing } from "../traces/writing.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, withTarget } from "../target.ts";
@@ -67,7 +68,10 @@ Examples:
       const format = chosenFormat(options);
       const dat = datTarget(options.target);
       requirePage(options);
-      if (dat !== undefined) return reportDat(dat, format, options);
+      if (dat !== undefined) {
+        reportDat(dat, format, options);
+        return;
+      }
       using guest = await openGuest(options);
       const { session } = guest;
       const buffers = guestBuffers(session, options);
@@ -83,18 +87,23 @@ Examples:
           options.raw === true,
           format,
         );
-        writeBuffers(reading, described, format.writer(sink, how));
+        const quiet = Deno.stdout.isTerminal();
+        using writing = new Writing(format, sink, { how, quiet });
+        writeBuffers(reading, described, writing.writer);
+        writing.tellLeftOut();
       } else {
         using file = new FileSink(options.output);
         const page = options.check === true
           ? await checkedPage(guest)
           : undefined;
-        const writer = format.writer(
+        using writing = new Writing(
+          format,
           (chunk) => file.write(chunk),
-          page === undefined ? {} : { page },
+          page === undefined ? {} : { how: { page } },
         );
-        writeBuffers(reading, described, writer);
+        writeBuffers(reading, described, writing.writer);
         file.commit();
+        writing.tellLeftOut();
       }
       if (format.display === true) {
         for (const each of unfollowedSettings(instance.tracer, text)) {

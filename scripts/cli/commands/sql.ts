@@ -4,13 +4,14 @@ import { EXIT } from "xftrace";
 import { TraceDatabase, type TraceFormat, writeBuffers } from "xftrace/output";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, type TargetOptions, withTarget } from "../target.ts";
-import { count, note, traceOutput, warn } from "../terminal.ts";
+import { count, note, Progress, traceOutput, warn } from "../terminal.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
 import {
   type BufferOptions,
   guestBuffers,
   tellUnread,
 } from "../traces/guest_buffers.ts";
+import { Writing } from "../traces/writing.ts";
 import { SQL_MODES, sqlLines, type SqlMode } from "../traces/sql_rows.ts";
 
 /** What is said besides the rows. */
@@ -66,12 +67,17 @@ Examples:
     )
     .action(async (statement, options) => {
       using database = new TraceDatabase(statement);
+      using progress = new Progress();
       const dat = datTarget(options.target);
       let unjudged = false;
       if (dat === undefined) unjudged = await fill(database, options);
       else fillFromDat(database, dat, options);
       const { sink, options: { escaped = false } } = traceOutput(false);
-      const lines = sqlLines(database.result(), options.mode, escaped);
+      // Nothing can be shown while SQLite is at work.
+      progress.update("the statement is running");
+      const result = database.result();
+      progress[Symbol.dispose]();
+      const lines = sqlLines(result, options.mode, escaped);
       for (const line of lines) sink(line);
       if (unjudged) Deno.exitCode = EXIT.unjudged;
     });
@@ -89,11 +95,13 @@ async function fill(
   using guest = await openGuest(options);
   const { session } = guest;
   const buffers = guestBuffers(session, options);
+  using writing = new Writing(tablesOf(database), () => {});
   const totals = writeBuffers(
     buffers.reading,
     buffers.described,
-    database.writer(),
+    writing.writer,
   );
+  writing[Symbol.dispose]();
   tellUnread(buffers);
   if (totals.lost > 0) {
     note(`${count(totals.lost)} events were overwritten while they were read`);
@@ -121,11 +129,11 @@ function fillFromDat(
       `${target} is a trace, without the memory that \`check\` judges: the table findings needs a guest or a core`,
     );
   }
-  const format: TraceFormat = {
-    name: "sql",
-    about: "tables",
-    writer: () => database.writer(),
-  };
   const { mode: _, ...only } = options;
-  reportDat(target, format, only);
+  reportDat(target, tablesOf(database), { ...only, silent: true });
+}
+
+/** Tables as a format, that is filled in place of a file. */
+function tablesOf(database: TraceDatabase): TraceFormat {
+  return { name: "sql", about: "tables", writer: () => database.writer() };
 }

@@ -15,7 +15,7 @@ import {
   verifyRecording,
 } from "xftrace/seal";
 import { writeGraph } from "../traces/graph_file.ts";
-import { outJson, outLine } from "../terminal.ts";
+import { Counted, outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */
 export function registerVerify(program: Command): void {
@@ -60,10 +60,12 @@ Examples:
       const { graph, html } = options;
       let result: RecordingVerification;
       if (graph === undefined && html === undefined) {
-        result = verifyRecording(path, options.klog);
+        using verified = new Counted("entries verified");
+        result = verifyRecording(path, options.klog, () => verified.add());
       } else {
+        using lines = new Counted("lines of the call graph");
         const reported = graph === undefined
-          ? reportRecording(path, options.klog, () => {})
+          ? reportRecording(path, options.klog, () => lines.add())
           : writeGraph(path, options.klog, graph, "--graph");
         result = reported;
         if (html !== undefined) {

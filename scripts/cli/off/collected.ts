@@ -10,7 +10,11 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { ask } from "../../collector/protocol.ts";
 import type { CollectorResult, StateFolder } from "../../collector/state.ts";
 import { givenGraphOptions, type GraphFlags } from "../graph_options.ts";
+import { Progress } from "../terminal.ts";
 import type { OffOptions } from "./text.ts";
+
+/** How often to show that the collector is at work, ms. */
+const SHOW_MS = 250;
 
 /**
  * Has the collector end the trace and write its text; `undefined` when there is
@@ -22,11 +26,16 @@ export async function finishCollector(
   folder: StateFolder,
   options: Pick<OffOptions, "output"> & GraphFlags,
 ): Promise<CollectorResult | undefined> {
+  using progress = new Progress();
+  const shows = setInterval(
+    () => progress.update(`the collector writes ${options.output}`),
+    SHOW_MS,
+  );
   const reply = await ask(folder.socket, {
     do: "finish",
     output: absoluteOutput(options.output),
     graph: givenGraphOptions(options),
-  });
+  }).finally(() => clearInterval(shows));
   return reply !== undefined && "result" in reply ? reply.result : undefined;
 }
 

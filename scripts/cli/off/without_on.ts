@@ -18,6 +18,7 @@ import { shellWord } from "xftrace/targets";
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions } from "../graph_options.ts";
 import { count, note, outLine } from "../terminal.ts";
+import { Writing } from "../traces/writing.ts";
 import { noteUnfollowed, type OffOptions } from "./text.ts";
 
 /**
@@ -45,6 +46,7 @@ export async function offWithoutOn(
   noteUnfollowed(instance);
   const reading = readBuffers(instance, layout);
   using file = new FileSink(options.output);
+  using writing = new Writing(TEXT, (chunk) => file.write(chunk));
   const guest = guestTextOptions(instance);
   const graph = { ...guest.graph, ...givenGraphOptions(options) };
   writeBuffers(
@@ -54,9 +56,10 @@ export async function offWithoutOn(
       options: { ...guest, graph },
       target: session.target,
     },
-    TEXT.writer((chunk) => file.write(chunk)),
+    writing.writer,
   );
   file.commit();
+  writing[Symbol.dispose]();
   const { entries, written } = entryCounts(reading);
   note("`xftrace on` was not run: this is what the guest's buffers held");
   outLine(

@@ -10,6 +10,7 @@ import { openGuest } from "../target.ts";
 import { count, note } from "../terminal.ts";
 import { reportDat } from "./dat_target.ts";
 import { guestBuffers, tellUnread } from "./guest_buffers.ts";
+import { Writing } from "./writing.ts";
 
 /** How a recording is converted. */
 export interface ConvertOptions {
@@ -29,7 +30,7 @@ export async function convertRecording(
   options: ConvertOptions,
 ): Promise<void> {
   const target = recordingTarget(file);
-  if (target.startsWith("dat:")) reportDat(target, format, options);
+  if (target.startsWith("dat:")) tell(reportDat(target, format, options));
   else await convertCore(target, format, options);
 }
 
@@ -60,12 +61,18 @@ async function convertCore(
   using guest = await openGuest({ target, cache: false });
   const buffers = guestBuffers(guest.session, options);
   using output = new FileSink(options.output);
+  using writing = new Writing(format, (chunk) => output.write(chunk));
   const totals = writeBuffers(
     buffers.reading,
     buffers.described,
-    format.writer((chunk) => output.write(chunk)),
+    writing.writer,
   );
   output.commit();
+  writing.tellLeftOut();
   tellUnread(buffers);
-  note(`${count(totals.events)} events, ${count(totals.lost)} lost`);
+  tell(totals);
+}
+
+function tell({ events, lost }: { events: number; lost: number }): void {
+  note(`${count(events)} events, ${count(lost)} lost`);
 }

@@ -14,6 +14,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, type GraphFlags } from "../graph_options.ts";
 import { usage } from "../option_values.ts";
 import { count, traceOutput, warn } from "../terminal.ts";
+import { Writing } from "./writing.ts";
 
 /** The target that the options or the environment name, if it is a trace.dat. */
 export function datTarget(target: string | undefined): string | undefined {
@@ -49,14 +50,20 @@ export interface DatReportOptions extends GraphFlags {
   readonly onlyCpu?: number;
   readonly raw?: boolean;
   readonly output?: string;
+  /** Set if the writer writes nothing to standard output. */
+  readonly silent?: boolean;
 }
 
-/** `report` of a trace.dat. */
+/**
+ * `report` of a trace.dat.
+ *
+ * @returns how many events it has, and how many it says are missing
+ */
 export function reportDat(
   target: string,
   format: TraceFormat,
   options: DatReportOptions,
-): void {
+): { readonly events: number; readonly lost: number } {
   const [flag] = Object.entries(givenGraphOptions(options));
   if (options.snapshot === true) {
     throw usage(`${target} has no snapshot buffer: --snapshot is for guests`);
@@ -75,23 +82,27 @@ export function reportDat(
   };
   if (options.output === undefined) {
     const { sink, options: how } = traceOutput(options.raw === true, format);
-    tellProblems(
-      format.display === true
-        ? writeTracecmdReport(trace, sink, {
-          ...only,
-          escaped: how.escaped === true,
-        })
-        : writeDat(trace, format.writer(sink, how), { ...only, target }),
-    );
-    return;
+    const quiet = options.silent !== true && Deno.stdout.isTerminal();
+    using writing = new Writing(format, sink, { how, quiet });
+    const reading = format.display === true
+      ? writeTracecmdReport(trace, writing.sink, {
+        ...only,
+        escaped: how.escaped === true,
+      })
+      : writeDat(trace, writing.writer, { ...only, target });
+    writing.tellLeftOut();
+    tellProblems(reading);
+    return reading;
   }
   using file = new FileSink(options.output);
-  const sink = (chunk: string | Uint8Array) => file.write(chunk);
+  using writing = new Writing(format, (chunk) => file.write(chunk));
   const reading = format.display === true
-    ? writeTracecmdReport(trace, sink, only)
-    : writeDat(trace, format.writer(sink), { ...only, target });
+    ? writeTracecmdReport(trace, writing.sink, only)
+    : writeDat(trace, writing.writer, { ...only, target });
   file.commit();
+  writing.tellLeftOut();
   tellProblems(reading);
+  return reading;
 }
 
 /** Says what could not be read. */

@@ -30,6 +30,7 @@ import {
 } from "xftrace/output";
 import { givenGraphOptions, type GraphFlags } from "../graph_options.ts";
 import { count, note, warn } from "../terminal.ts";
+import { Writing } from "./writing.ts";
 
 const POLL_MS = 50;
 /** How often to read thread names again and look at the guest's process, ms. */
@@ -84,6 +85,11 @@ export async function followTrace(
     fromBuffer: options.fromBuffer === true,
   });
   const graph = { ...own.graph, ...givenGraphOptions(options) };
+  // What is printed as it happens is not mixed with anything.
+  using writing = new Writing(format, sink, {
+    ...(how === undefined ? {} : { how }),
+    quiet: done === undefined,
+  });
   const live = new LiveTrace(
     follower,
     {
@@ -92,7 +98,7 @@ export async function followTrace(
       target: session.target,
       file: traceFileFacts(instance, events),
     },
-    format.writer(sink, how),
+    writing.writer,
   );
   let stop = false;
   const end = () => {
@@ -124,6 +130,7 @@ export async function followTrace(
   readLast(follower, session);
   const { lost, dropped } = live.end();
   done?.();
+  writing.tellLeftOut();
   note(
     `${count(follower.totals().decoded)} events, ${count(lost)} lost` +
       (dropped > 0 ? `, ${count(dropped)} dropped by the guest` : ""),

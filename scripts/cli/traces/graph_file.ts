@@ -4,6 +4,7 @@
  * @module
  */
 import { OutputFile, textBytes } from "xftrace/output";
+import { Counted } from "../terminal.ts";
 import { type ReportedRecording, reportRecording } from "xftrace/seal";
 
 /** How many characters are written at a time. */
@@ -23,10 +24,12 @@ export function writeGraph(
   option: string,
 ): ReportedRecording & { readonly lines: number } {
   using file = new OutputFile(output, { option });
+  using written = new Counted("lines of the call graph");
   let lines = 0;
   let piece = "";
   const report = reportRecording(path, klogPath, (line) => {
     lines++;
+    written.add();
     piece += `${line}\n`;
     if (piece.length < PIECE) return;
     file.write(textBytes(piece));
