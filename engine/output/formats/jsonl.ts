@@ -67,6 +67,7 @@ class JsonLinesWriter implements TraceWriter {
         ? `"target":${textJson(source.target ?? null)},`
         : "";
       this.#guests.set(source, new GuestLines(source, whose));
+      this.#chunk += clockLine(source);
     }
   }
 
@@ -101,6 +102,18 @@ class JsonLinesWriter implements TraceWriter {
   end(): void {
     this.flush();
   }
+}
+
+/** How well the times of a guest are known that shares a time line. */
+function clockLine({ target, aligned }: TraceSource): string {
+  if (aligned === undefined) return "";
+  const { clock, errorNs, torn } = aligned;
+  const spans = torn.map(({ from, until, errorNs }) =>
+    `{"from":${from},"until":${until},"errorNs":${errorNs}}`
+  );
+  return `{"target":${textJson(target ?? null)},"clock":${
+    textJson(clock)
+  },"errorNs":${errorNs},"torn":[${spans}]}\n`;
 }
 
 /** Writes the JSON of an event from its name on, without the closing brace. */

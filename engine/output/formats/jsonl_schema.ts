@@ -65,8 +65,8 @@ const CALLS: readonly string[] = ["funcgraph_entry", "funcgraph_exit"];
 /**
  * A line of the format `jsonl` (`xftrace report --format jsonl`) after
  * `JSON.parse`, as a zod schema: the entry or the return of a function, another
- * event, one of an unknown type, or a place where events are missing. Members
- * that a line does not have are refused.
+ * event, one of an unknown type, a place where events are missing, or how well
+ * times on a time line are known. Members that a line does not have are refused.
  *
  * @example
  * ```ts
@@ -76,6 +76,7 @@ const CALLS: readonly string[] = ["funcgraph_entry", "funcgraph_exit"];
  *   '{"ts":5,"cpu":0,"pid":7,"comm":"bash","name":"sched_wakeup","fields":{"pid":9}}',
  * ));
  * if ("lost" in line) console.log(`${line.lost ?? "some"} events are missing`);
+ * else if ("clock" in line) console.log(line.clock, line.errorNs);
  * else console.log(line.name, line.comm); // sched_wakeup bash
  * ```
  */
@@ -102,13 +103,24 @@ export const traceLineSchema: z.ZodType<TraceLine> = z.union([
     cpu: z.int().nonnegative(),
     before: number,
   }),
+  z.strictObject({
+    target: z.string().nullable(),
+    clock: z.string(),
+    errorNs: number.nonnegative().nullable(),
+    torn: z.array(z.strictObject({
+      from: number,
+      until: number,
+      errorNs: number.nonnegative(),
+    })),
+  }),
 ]);
 
 /** A field of an event: see {@linkcode TraceLine}. */
 export type TraceValue = number | string | null | (number | string)[];
 
 /**
- * A line of the format `jsonl`: an event, or a place where events are missing.
+ * A line of the format `jsonl`: an event, a place where events are missing, or
+ * how well the times of a guest are known.
  * docs/json.md describes the members.
  *
  * @example
@@ -134,4 +146,10 @@ export type TraceLine =
     lost: number | null;
     cpu: number;
     before: number;
+  }
+  | {
+    target: string | null;
+    clock: string;
+    errorNs: number | null;
+    torn: { from: number; until: number; errorNs: number }[];
   };

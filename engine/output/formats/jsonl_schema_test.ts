@@ -188,6 +188,35 @@ function membersOf(schema: unknown): string[] {
   );
 }
 
+Deno.test("guests on a time line: how well their times are known comes first", () => {
+  const lines: string[] = [];
+  const writer = JSONL.writer((chunk) => lines.push(String(chunk)));
+  const source = {
+    kind: "collected",
+    meta: BARE_META,
+    options: DEFAULT_TEXT_OPTIONS,
+  } as const;
+  const torn = [{ from: "5", until: "7", errorNs: 900 }];
+  writer.begin([
+    {
+      ...source,
+      target: 'qemu:"a\x1b',
+      aligned: { clock: "a clock", errorNs: 12, torn },
+    },
+    { ...source, aligned: { clock: "a clock", errorNs: null, torn: [] } },
+  ]);
+  writer.end({ events: 0, lost: 0, dropped: 0 });
+  assert.deepEqual(checked(lines.join("")), [
+    {
+      target: 'qemu:"a\x1b',
+      clock: "a clock",
+      errorNs: 12,
+      torn: [{ from: 5, until: 7, errorNs: 900 }],
+    },
+    { target: null, clock: "a clock", errorNs: null, torn: [] },
+  ]);
+});
+
 Deno.test("docs/json.md has the members of the schema, with their types", () => {
   const path = new URL("../../../docs/json.md", import.meta.url);
   const page = Deno.readTextFileSync(path);
@@ -205,7 +234,7 @@ Deno.test("docs/json.md has the members of the schema, with their types", () => 
   );
   const { anyOf } = z.object({ anyOf: z.array(z.unknown()) })
     .parse(z.toJSONSchema(traceLineSchema));
-  const [entry, leaves, other, unknown, loss] = anyOf.map((each) => {
+  const [entry, leaves, other, unknown, loss, clock] = anyOf.map((each) => {
     const { properties } = jsonObject.parse(each);
     return { members: membersOf(each), properties };
   });
@@ -218,6 +247,14 @@ Deno.test("docs/json.md has the members of the schema, with their types", () => 
     membersOf(unknown.properties.fields),
   );
   assert.deepEqual(interfaces.get("LossLine"), loss.members);
+  assert.deepEqual(
+    interfaces.get("ClockLine")?.slice(0, 3),
+    clock.members.slice(0, 3),
+  );
+  const { items } = z.object({ items: z.unknown() }).parse(
+    clock.properties.torn,
+  );
+  assert.deepEqual(interfaces.get("Torn"), membersOf(items));
   // The names and fields of events differ.
   const common = (members: readonly string[] = []) =>
     members.filter((member) => !/^(?:name|fields):/.test(member));

@@ -182,11 +182,20 @@ export class ParquetTraceWriter implements TraceWriter {
       kernel: source.meta.release ?? null,
       clock: source.file?.clock ?? null,
       unit: "ns",
+      ...this.#alignments(),
     }).map(([key, value]) => ({
       key: `xftrace.${key}`,
       value: String(value ?? "unknown"),
     }));
     void file.finish();
+  }
+
+  /** How well the times of guests are known that share a time line. */
+  #alignments(): { alignment?: string } {
+    const all = [...this.#guests.keys()].flatMap(({ target, aligned }) =>
+      aligned === undefined ? [] : [{ target: target ?? null, ...aligned }]
+    );
+    return all.length === 0 ? {} : { alignment: JSON.stringify(all) };
   }
 
   leftOut(): readonly string[] {

@@ -27,6 +27,7 @@ import { FileSink } from "../../collector/file_sink.ts";
 import { usage } from "../option_values.ts";
 import { count, note, warn } from "../terminal.ts";
 import type { FollowOptions } from "./follow.ts";
+import { Writing } from "./writing.ts";
 import { GuestRecorder, type Recorded } from "./guest_recorder.ts";
 
 /** What to record. */
@@ -124,11 +125,10 @@ function write(
   ];
   const [first, ...others] = sources;
   using file = new FileSink(output);
-  writeTimeLine(
-    [first, ...others],
-    format.writer((chunk) => file.write(chunk)),
-  );
+  using writing = new Writing(format, (chunk) => file.write(chunk));
+  writeTimeLine([first, ...others], writing.writer);
   file.commit();
+  writing.tellLeftOut();
   recorded.forEach(tell);
   if (traced !== undefined) {
     note(`${traced.source.target}: ${alignedText(traced)}`);
