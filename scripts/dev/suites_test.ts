@@ -13,11 +13,11 @@ Deno.test("the long suite repeats tests of the usual ones, and runs by name alon
   const files = usual.flatMap((run) => run.files);
   assert.ok(usual.every((run) => run.long !== true));
   const long = runsOf([LONG_SUITE]);
-  assert.ok(long.length === 3 && long.every((run) => run.long));
+  assert.ok(long.length === 4 && long.every((run) => run.long));
   for (const path of long.flatMap((run) => run.files)) {
-    // A browser is too large to be installed for every run.
-    const browser = path.startsWith("tests/browser/");
-    assert.ok(files.includes(path) !== browser, path);
+    // Browsers and databases are too large to be installed for every run.
+    const large = /^tests\/(?:browser|readers)\//.test(path);
+    assert.ok(files.includes(path) !== large, path);
   }
   assert.ok(long.some((run) => run.guests));
 });
