@@ -25,10 +25,10 @@ import type { Kernel } from "./kernel/core/kernel.ts";
 export type GuestEnd = "ended" | "restarted" | "cut short" | "migrated";
 
 /**
- * Whether a guest is run by the process that was opened, or was moved to another
- * one; `unknown` when nobody tells.
+ * Whether a guest is run by the process that was opened, or was stopped in it by
+ * the host, or was moved to another one; `unknown` when nobody tells.
  */
-export type Whereabouts = "here" | "away" | "unknown";
+export type Whereabouts = "here" | "paused" | "away" | "unknown";
 
 /**
  * Each {@linkcode GuestEnd} as what happened to the guest: `has ended`.
@@ -84,6 +84,11 @@ export interface Session extends Disposable {
    * about: see {@linkcode end}.
    */
   readonly whereabouts?: () => Whereabouts;
+  /**
+   * Whether the hypervisor says that the host has stopped the guest, as far as
+   * it was asked while the guest's clock stood still; absent for a recording.
+   */
+  readonly paused?: () => boolean;
   /**
    * How long the guest's process has been running on the host's processors, ms;
    * absent for a recording.

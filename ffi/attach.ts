@@ -217,6 +217,7 @@ function openFirst(
         ...(cpuMs === undefined ? {} : { cpuMs }),
         ...(waitMs === undefined ? {} : { waitMs }),
         ...(whereabouts === undefined ? {} : { whereabouts }),
+        ...(moved === undefined ? {} : { paused: () => moved.paused }),
         registers: () => registers(memory, kernel),
         [Symbol.dispose]: () => memory[Symbol.dispose](),
       };

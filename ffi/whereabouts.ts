@@ -14,6 +14,20 @@ import { QmpClient, type QmpLimits } from "./qmp.ts";
 
 /** The most monitors of one VM that are tried. */
 const MOST_MONITORS = 4;
+/**
+ * States in which the host lets no processor of the guest run (RunState in QEMU's
+ * qapi/run-state.json). What a guest can bring about by itself is not among them.
+ */
+const STOPPED: ReadonlySet<string> = new Set([
+  "debug",
+  "finish-migrate",
+  "inmigrate",
+  "io-error",
+  "paused",
+  "prelaunch",
+  "restore-vm",
+  "save-vm",
+]);
 const STATUS = z.object({ status: z.string() });
 
 /**
@@ -36,7 +50,8 @@ export function askWhereabouts(
       using client = new QmpClient(socket, limits, pid);
       const { data } = STATUS.safeParse(client.ask("query-status"));
       if (data !== undefined) {
-        return data.status === "postmigrate" ? "away" : "here";
+        if (data.status === "postmigrate") return "away";
+        return STOPPED.has(data.status) ? "paused" : "here";
       }
     } catch (error) {
       // It may serve another client, and the next one may be free.
@@ -62,6 +77,7 @@ export class MoveWatch {
   readonly #clock: () => number;
   #askAt = 0;
   #away = false;
+  #paused = false;
 
   constructor(
     kernel: Kernel,
@@ -73,11 +89,16 @@ export class MoveWatch {
     this.#clock = clock;
   }
 
+  /** Whether the host had stopped the guest when it was looked at last. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** Whether the guest was moved. */
   look(): boolean {
     if ((this.#kernel.origin?.stillMs() ?? 0) < STILL_MS) {
       // It may have been set going again.
-      this.#away = false;
+      this.#away = this.#paused = false;
       return false;
     }
     const now = this.#clock();
@@ -85,6 +106,7 @@ export class MoveWatch {
     const where = this.#ask();
     this.#askAt = now + (where === "unknown" ? SILENT_MS : ASK_MS);
     this.#away = where === "away";
+    this.#paused = where === "paused";
     return this.#away;
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Kernel } from "../engine/kernel/core/kernel.ts";
+import type { Whereabouts } from "../engine/session.ts";
 import { socketServer } from "./socket_server_fixture.ts";
 import { askWhereabouts, MoveWatch } from "./whereabouts.ts";
 
@@ -22,7 +23,11 @@ Deno.test("QEMU's monitor tells whether it runs its guest", async () => {
   for (
     const [status, where] of [
       ["running", "here"],
-      ["paused", "here"],
+      ["paused", "paused"],
+      ["io-error", "paused"],
+      // What a guest can do by itself.
+      ["suspended", "here"],
+      ["guest-panicked", "here"],
       ["postmigrate", "away"],
     ] as const
   ) {
@@ -51,7 +56,7 @@ Deno.test("a monitor is asked while the guest stands still, and seldom", () => {
   let still = 0;
   let now = 0;
   let asked = 0;
-  let answer: "here" | "away" | "unknown" = "here";
+  let answer: Whereabouts = "here";
   const kernel = { origin: { stillMs: () => still } } as unknown as Kernel;
   const watch = new MoveWatch(kernel, () => (asked++, answer), () => now);
   const after = (ms: number) => {
@@ -76,4 +81,11 @@ Deno.test("a monitor is asked while the guest stands still, and seldom", () => {
   assert.equal(asked, 3);
   still = 0;
   assert.equal(after(0), false);
+  answer = "paused";
+  still = 1000;
+  assert.equal(after(3000), false);
+  assert.equal(watch.paused, true);
+  still = 0;
+  after(0);
+  assert.equal(watch.paused, false);
 });

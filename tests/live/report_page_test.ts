@@ -90,9 +90,9 @@ async function showsTop(guest: Guest): Promise<void> {
   await screen.press("n", "/", ..."x64_sys_cal");
   await screen.shows(/filter: x64_sys_cal_/);
   await screen.press(KEYS.enter, KEYS.right);
-  await screen.shows(/- x64_sys_call[^]*\+ hooked_openat \[seal_hook\]/);
+  await screen.shows(/- x64_sys_call[^]*\+ __x64_sys_openat/);
   await screen.press(KEYS.down, KEYS.right);
-  await screen.shows(/- hooked_openat \[seal_hook\][^]*__x64_sys_openat/);
+  await screen.shows(/- __x64_sys_openat[^]*\+ hooked_openat \[seal/);
   await screen.press(KEYS.escape, "2");
   await screen.shows(/PROCESS +SYSTEM CALL[^]*cat-\d+[^]*sys_openat/);
   await screen.press("e", KEYS.right);

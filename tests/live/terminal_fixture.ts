@@ -109,8 +109,10 @@ export class TerminalRun {
   async press(...keys: string[]): Promise<void> {
     for (const key of keys) {
       await this.#keys.write(new TextEncoder().encode(key));
-      // An escape is a key of its own only if nothing follows it at once.
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      // An escape is a key of its own only if nothing follows it soon (node's
+      // readline waits for half a second).
+      const ms = key === KEYS.escape ? 800 : 60;
+      await new Promise((resolve) => setTimeout(resolve, ms));
     }
   }
 

@@ -24,6 +24,8 @@ export interface HostTimes {
   /** Absent when it is not known. */
   readonly cpuMs?: (() => number) | undefined;
   readonly waitMs?: (() => number) | undefined;
+  /** Whether the hypervisor says that the host has stopped the guest. */
+  readonly paused?: (() => boolean) | undefined;
 }
 
 /**
@@ -57,6 +59,9 @@ export class Pauses {
     const passed = now - this.#from;
     if (this.#times.cpuMs === undefined || passed < WINDOW) return 0;
     const ran = this.#times.cpuMs();
+    // Asking its monitor makes threads of its process run that are none of its
+    // processors.
+    const paused = this.#times.paused?.() === true;
     const waited = this.#times.waitMs?.() ?? 0;
     const more = ran - this.#ran;
     const wait = Math.max(0, waited - this.#waited);
@@ -64,6 +69,7 @@ export class Pauses {
     this.#ran = ran;
     this.#waited = waited;
     // A process that is gone has never run, as it seems: nobody paused it.
+    if (paused) return passed;
     if (more < 0 || ran === 0) return 0;
     if (more <= MOST_RUN) return passed;
     const share = wait / (more + wait);

@@ -37,6 +37,8 @@ export interface TracerSession {
   /** How long the guest's process has been running, ms; see Session. */
   readonly cpuMs?: () => number;
   readonly waitMs?: () => number;
+  /** Whether the host has stopped the guest; see Session. */
+  readonly paused?: () => boolean;
 }
 
 /** Default of {@linkcode SealedOptions.commandMs}. */
@@ -66,6 +68,8 @@ export class SealedTracer {
   readonly cpuMs: (() => number) | undefined;
   /** How long its processors have waited to run, ms; see Session. */
   readonly waitMs: (() => number) | undefined;
+  /** Whether the hypervisor says that the host has stopped the guest. */
+  readonly paused: (() => boolean) | undefined;
   #trace: RunningTrace | undefined;
   #commandMs = COMMAND_MS;
   /** Problems found in the running trace, or else in the last one. */
@@ -75,6 +79,7 @@ export class SealedTracer {
     this.#session = session;
     this.cpuMs = session.cpuMs;
     this.waitMs = session.waitMs;
+    this.paused = session.paused;
     this.page = page;
     this.mailbox = new Mailbox(page);
     this.presence = new Presence(page, installedTexts(session)?.load());

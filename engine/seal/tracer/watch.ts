@@ -36,6 +36,8 @@ export interface WatchedModule {
   readonly cpuMs?: (() => number) | undefined;
   /** How long they have been waiting for one of the host's, ms. */
   readonly waitMs?: (() => number) | undefined;
+  /** Whether the hypervisor says that the host has stopped the guest. */
+  readonly paused?: (() => boolean) | undefined;
 }
 
 /** How the module was started, and the intervals of the checks. */

@@ -89,7 +89,12 @@ class Below {
   readonly #snapshot: TopSnapshot;
   readonly #how: Arrangement;
 
+  readonly #foreign: ReadonlySet<number>;
+
   constructor(table: TopTable, snapshot: TopSnapshot, how: Arrangement) {
+    this.#foreign = new Set(
+      snapshot.functions.flatMap(({ id, foreign }) => foreign ? [id] : []),
+    );
     this.#table = table;
     this.#snapshot = snapshot;
     this.#how = how;
@@ -111,6 +116,7 @@ class Below {
   /** The functions that the last one of a path calls, and what they call. */
   #callees(key: string, path: readonly number[]): TopRow[] {
     const { graph, nameOf } = this.#snapshot;
+    const foreign = this.#foreign;
     const rows = graph.calleesOf(path).map(({ name, ...sums }) => ({
       id: name,
       row: partRow({
@@ -118,6 +124,7 @@ class Below {
         name: nameOf(name),
         level: path.length,
         ...sums,
+        foreign: foreign.has(name),
         ...(graph.calleesOf([...path, name]).length > 0
           ? { below: "closed" as const }
           : {}),
