@@ -108,6 +108,11 @@ for (const kernel of LONG ? [OLDEST, NEWEST] : SEAL_KERNELS) {
       assert.equal(status.control, "sealed module");
       assert.deepEqual(status.collector?.sealed?.findings, []);
       assert.ok((status.collector?.sealed?.keySwitches ?? 0) > 2);
+      const [, top] = (await user.ok("top", "--json", "-n", "2", "-i", "1"))
+        .trimEnd().split("\n").map((line) => JSON.parse(line));
+      assert.equal(top.seal.phase, "on");
+      assert.ok(top.seal.keySwitches > 2 && top.seal.heartbeatAgeMs < 60_000);
+      assert.deepEqual(top.seal.findings, []);
       const off = await user.off();
       assert.equal(off.verification.clean, true);
       assert.deepEqual(off.foreign, []);
