@@ -25,7 +25,7 @@ export interface ClockBounds {
 /** The length of a part in which rates are taken for constant, ns. */
 const PART_NS = 5e9;
 /** Parts; if times claim to be that far apart, each is longer. */
-const MOST_PARTS = 5000;
+const MOST_PARTS = 1000;
 /** A part that fits no line is divided down to this, ns, or to a 64th. */
 const LEAST_NS = 1e8;
 const MOST_DIVIDED = 64;
@@ -357,6 +357,16 @@ function join(spans: readonly Span[]): void {
     else if (next.torn) next.start = { ...next.start, chosen: one.end.chosen };
     else meet(one, next);
   }
+  // Time never goes back, whatever the bounds say.
+  let last = -Infinity;
+  const onward = (time: number, knot: Knot): Knot => {
+    last = Math.max(last, time + knot.chosen);
+    return { ...knot, chosen: last - time };
+  };
+  for (const span of spans) {
+    span.start = onward(span.from, span.start);
+    span.end = onward(span.until, span.end);
+  }
 }
 
 /** What both allow at the time at which they meet is true. */
@@ -365,8 +375,5 @@ function meet(one: Span, next: Span): void {
   const most = Math.min(one.end.most, next.start.most);
   if (least <= most) {
     one.end = next.start = { least, most, chosen: (least + most) / 2 };
-  } else if (one.end.chosen > next.start.chosen) {
-    // Time never goes back, whatever the bounds say.
-    next.start = { ...next.start, chosen: one.end.chosen };
   }
 }

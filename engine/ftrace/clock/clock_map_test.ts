@@ -120,6 +120,31 @@ Deno.test("a guest that stood still: the error grows only there", () => {
   );
 });
 
+Deno.test("whatever times a guest claims, there is a map, and time goes on in it", () => {
+  const time = fc.double({ min: -(2 ** 64), max: 2 ** 64, noNaN: true });
+  const bounds = fc.array(fc.record({ from: time, to: time }), {
+    minLength: 1,
+    maxLength: 30,
+  });
+  fc.assert(
+    fc.property(bounds, bounds, (atMost, atLeast) => {
+      const map = ClockMap.fit({ atMost, atLeast });
+      assert.ok(map !== undefined && map.error >= 0);
+      let before = -Infinity;
+      for (const { from, until } of map.parts) {
+        for (const at of [from, (from + until) / 2]) {
+          const host = map.at(at);
+          assert.ok(Number.isFinite(host));
+          // Doubles of this size are thousands of ns apart.
+          assert.ok(host >= before - 1e6, `${at}: ${host} < ${before}`);
+          before = host;
+        }
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
 Deno.test("with bounds of one kind only, there is no map", () => {
   const bound = [{ from: 1, to: 2 }];
   assert.equal(ClockMap.fit({ atMost: bound, atLeast: [] }), undefined);
