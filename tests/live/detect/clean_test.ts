@@ -23,7 +23,7 @@ import {
   TRACEFS,
 } from "../support_fixture.ts";
 
-const RUNS = times(8, 50);
+const RUNS = times(6, 50);
 
 /**
  * Loads and unloads modules, sets and removes probes and tracers, starts and
