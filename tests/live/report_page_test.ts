@@ -68,6 +68,27 @@ Deno.test("report --html: a hooked system call, system calls, a hostile name", a
   } finally {
     await Deno.remove(path);
   }
+  await t.step(
+    "sql: the same events, and the call that is foreign",
+    async () => {
+      const asked = async (sql: string) =>
+        JSON.parse(
+          await xftraceOk(["sql", sql, "-t", guest.target, "--mode", "json"]),
+        );
+      const [{ n }] = await asked("SELECT count(*) AS n FROM events");
+      assert.equal(n, entries);
+      const calls = await asked(
+        `SELECT count(*) AS n, max(duration) AS longest FROM calls
+       WHERE func = '__x64_sys_openat'`,
+      );
+      assert.ok(calls[0].n > 3 && calls[0].longest > 0, JSON.stringify(calls));
+      const comms = await asked(
+        "SELECT DISTINCT prev_comm AS comm FROM sched_switch",
+      );
+      const names = comms.map(({ comm }: { comm: string }) => comm);
+      assert.ok(names.includes(HOSTILE), JSON.stringify(names));
+    },
+  );
   await t.step("top: on a terminal, and in lines", () => showsTop(guest));
 });
 
