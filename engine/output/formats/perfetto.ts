@@ -48,12 +48,18 @@ const TYPE = { begin: 1, end: 2, instant: 3 } as const;
 const DESCRIPTOR = { uuid: 1, name: 2, thread: 4 } as const;
 const BUNDLE = { cpu: 1, event: 2, lost: 3 } as const;
 
+/**
+ * Tracks of threads of one guest: it may invent any number of them. The others
+ * share one, on which calls could not be told apart.
+ */
+const MOST_TRACKS = 1 << 16;
+
 /** A trace for Perfetto. */
 export const PERFETTO: TraceFormat = {
   name: "perfetto",
   about: "a trace for ui.perfetto.dev",
   binary: true,
-  writer: (sink) => new PerfettoWriter(sink),
+  writer: (sink) => new PerfettoWriter(sink, MOST_TRACKS),
 };
 
 /** One guest. */
@@ -62,6 +68,10 @@ class Guest {
   readonly sequence: Sequence;
   /** Whether it was said how well its times are known. */
   clockTold = false;
+  /** The track of the threads that have none of their own. */
+  others: number | undefined;
+  /** Their calls, which are left out. */
+  leftOut = 0;
   readonly calls: OpenCalls;
   readonly names: FunctionNames;
   /** Tracks of threads by pid, and of idle threads by `-1 - CPU`. */
@@ -80,14 +90,17 @@ class Guest {
   }
 }
 
-class PerfettoWriter implements TraceWriter {
+/** Writes a trace; `mostTracks` is lower in tests. */
+export class PerfettoWriter implements TraceWriter {
+  readonly #mostTracks: number;
   readonly #packets: Packets;
   readonly #guests = new Map<TraceSource, Guest>();
   #uuid = 0;
   #epoch = 0n;
   #guest: Guest | undefined;
 
-  constructor(sink: OutputSink) {
+  constructor(sink: OutputSink, mostTracks: number) {
+    this.#mostTracks = mostTracks;
     this.#packets = new Packets(sink);
   }
 
@@ -122,6 +135,16 @@ class PerfettoWriter implements TraceWriter {
         guest.calls.take(columns, row, row + 1);
       } else this.#event(guest, run, row);
     }
+  }
+
+  leftOut(): readonly string[] {
+    const calls = [...this.#guests.values()]
+      .reduce((sum, { leftOut }) => sum + leftOut, 0);
+    return calls === 0 ? [] : [
+      `calls of further threads, which have no track of their own, are left out: ${
+        calls.toLocaleString("en-US")
+      }`,
+    ];
   }
 
   /** Says once how well a guest's times are known. */
@@ -189,6 +212,11 @@ class PerfettoWriter implements TraceWriter {
 
   #entered(task: OpenTask, ts: number): void {
     const guest = this.#guest!;
+    const track = this.#track(guest, task.pid, task.cpu);
+    if (track === guest.others) {
+      guest.leftOut++;
+      return;
+    }
     const fresh: BinaryWriter[] = [];
     const name = guest.names.at(task.func[task.open - 1]);
     const event = new BinaryWriter()
@@ -198,17 +226,17 @@ class PerfettoWriter implements TraceWriter {
       .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(
         guest.sequence.names.id(name, fresh),
       )
-      .uint32(tag(TRACK_EVENT.trackUuid, 0))
-      .uint32(this.#track(guest, task.pid, task.cpu));
+      .uint32(tag(TRACK_EVENT.trackUuid, 0)).uint32(track);
     this.#trackEvent(guest, this.#time(ts), event, fresh);
   }
 
   #left(task: OpenTask, ts: number): void {
     const guest = this.#guest!;
+    const track = this.#track(guest, task.pid, task.cpu);
+    if (track === guest.others) return;
     const event = new BinaryWriter()
       .uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.end)
-      .uint32(tag(TRACK_EVENT.trackUuid, 0))
-      .uint32(this.#track(guest, task.pid, task.cpu));
+      .uint32(tag(TRACK_EVENT.trackUuid, 0)).uint32(track);
     this.#trackEvent(guest, this.#time(ts), event, []);
   }
 
@@ -278,6 +306,7 @@ class PerfettoWriter implements TraceWriter {
     const key = pid === 0 ? -1 - cpu : pid;
     const known = guest.tracks.get(key);
     if (known !== undefined) return known;
+    if (guest.tracks.size >= this.#mostTracks) return this.#othersTrack(guest);
     const uuid = ++this.#uuid;
     guest.tracks.set(key, uuid);
     const { source } = guest;
@@ -297,6 +326,14 @@ class PerfettoWriter implements TraceWriter {
       thread,
     );
     return uuid;
+  }
+
+  #othersTrack(guest: Guest): number {
+    if (guest.others === undefined) {
+      guest.others = ++this.#uuid;
+      this.#describe(guest, guest.others, `${this.#whose(guest)}other threads`);
+    }
+    return guest.others;
   }
 
   #lossTrack(guest: Guest, cpu: number): number {

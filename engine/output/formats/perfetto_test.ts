@@ -12,7 +12,7 @@ import { writeBuffers } from "../write_buffers.ts";
 import { BARE_GUEST, BARE_META, rowsOf } from "../writer_fixture.ts";
 import { EventRun, type TraceSource } from "../writer.ts";
 import { callRows, written } from "./call_fixture.ts";
-import { PERFETTO } from "./perfetto.ts";
+import { PERFETTO, PerfettoWriter } from "./perfetto.ts";
 import { readPerfetto } from "./perfetto_fixture.ts";
 
 for (const name of FIXTURES) {
@@ -171,6 +171,40 @@ Deno.test("two guests are two machines, with threads and names of their own", ()
   other.end({ events: 2, lost: 0, dropped: 0 });
   const both = readPerfetto(Buffer.concat(bytes));
   assert.deepEqual(new Set(both.map(({ machine }) => machine)), new Set([0]));
+});
+
+Deno.test("threads beyond a number share a track, without their calls", () => {
+  const parts: Uint8Array[] = [];
+  const writer = new PerfettoWriter((chunk) => {
+    assert.ok(typeof chunk !== "string");
+    parts.push(chunk.slice());
+  }, 2);
+  const source: TraceSource = { ...BARE_GUEST, kind: "collected" };
+  writer.begin([source]);
+  const { columns, arena } = callRows([1, 2, 3, 4].flatMap((pid) => [
+    { func: 1, depth: 0, ts: 10 * pid, pid },
+    { func: 1, depth: 0, ts: 10 * pid + 5, duration: 5, pid },
+  ]));
+  columns.kind[7] = KIND.other;
+  const run = new EventRun(source, columns, arena);
+  run.to = columns.length;
+  writer.events(run);
+  writer.end();
+  assert.deepEqual(
+    readPerfetto(Buffer.concat(parts)).map(({ what, where }) =>
+      `${where}: ${what}`
+    ),
+    [
+      "<...>-1: begin",
+      "<...>-1: end",
+      "<...>-2: begin",
+      "<...>-2: end",
+      "other threads: instant",
+    ],
+  );
+  assert.deepEqual(writer.leftOut(), [
+    "calls of further threads, which have no track of their own, are left out: 2",
+  ]);
 });
 
 Deno.test("losses are shown on a track of their CPU", () => {
