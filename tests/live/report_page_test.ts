@@ -24,9 +24,9 @@ Deno.test("report --html: a hooked system call, system calls, a hostile name", a
     "seal_hook",
     "../../../guest/fixtures/seal",
   );
-  await guest.put(hook, "/root/seal_hook.ko");
+  await guest.put(hook, "/tmp/seal_hook.ko");
   const shown = await guest.sh(
-    `insmod /root/seal_hook.ko
+    `insmod /tmp/seal_hook.ko
     cd ${TRACEFS}
     echo x64_sys_call hooked_openat __x64_sys_openat do_sys_openat2 > set_ftrace_filter
     echo x64_sys_call > set_graph_function

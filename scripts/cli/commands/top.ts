@@ -156,7 +156,13 @@ async function inLines(
     if (json) out(`${jsonLine(shown, how)}\n`);
     else out(plainLines(shown, how).join("\n") + "\n");
   };
-  await top.run(() => signals.ended, print);
+  try {
+    await top.run(() => signals.ended, print);
+  } catch (error) {
+    // The end of the last interval was not printed.
+    if (error instanceof GuestGoneError) print();
+    throw error;
+  }
 }
 
 async function onScreen(top: LiveTop, how: PlainOptions): Promise<void> {

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type Guest, type GuestEnd, isBelievable, XftraceError } from "xftrace";
+import {
+  type Guest,
+  type GuestEnd,
+  HostWriteError,
+  isBelievable,
+  XftraceError,
+} from "xftrace";
 import {
   ClockMap,
   ClockWatch,
@@ -59,6 +65,8 @@ export class GuestRecorder {
   readonly #types = new Set<number>();
   /** How it ended, if it did before it was told to stop. */
   end: GuestEnd | undefined;
+  /** Which file could not be written, so that nothing was kept from then on. */
+  failed: string | undefined;
 
   /**
    * Begins to follow.
@@ -118,8 +126,23 @@ export class GuestRecorder {
 
   readonly #comms: () => SavedCmdlines;
 
-  /** Follows until told to stop, or until the guest ends. */
+  /**
+   * Follows until told to stop, or until the guest ends, or its file cannot be
+   * written: what was kept by then is whole.
+   */
   async run(stopped: () => boolean): Promise<void> {
+    try {
+      await this.#follow(stopped);
+      const { lost, dropped } = this.#follower.totals();
+      this.#writer.poll(Infinity, lost, dropped);
+      this.#writer[Symbol.dispose]();
+    } catch (error) {
+      if (!(error instanceof HostWriteError)) throw error;
+      this.failed = error.message;
+    }
+  }
+
+  async #follow(stopped: () => boolean): Promise<void> {
     const session = this.#session;
     const end = await pollGuest({
       alive: () => session.alive(),
@@ -151,9 +174,6 @@ export class GuestRecorder {
         // It was in the middle of something when it ended.
       }
     }
-    const { lost, dropped } = this.#follower.totals();
-    this.#writer.poll(Infinity, lost, dropped);
-    this.#writer[Symbol.dispose]();
   }
 
   #poll(): void {

@@ -11,6 +11,7 @@ import {
   END_TEXT,
   type Guest,
   GuestGoneError,
+  HostWriteError,
   XftraceError,
 } from "xftrace";
 import { ClockPair, DatTrace, type ReadableClock } from "xftrace/ftrace";
@@ -42,6 +43,8 @@ export interface TimeLineOptions extends FollowOptions {
  *
  * @throws {XftraceError} when the format holds the trace of one guest only.
  * @throws {GuestGoneError} when a guest ended meanwhile; the file is written.
+ * @throws {XftraceError} when what came could not be kept to the end; so is what
+ * was kept.
  */
 export async function recordTimeLine(
   guests: readonly Pick<Guest, "session">[],
@@ -53,13 +56,15 @@ export async function recordTimeLine(
   const host = options.host === undefined
     ? undefined
     : new HostTrace(options.host, clock);
+  // Opened now, so that a place that cannot be written costs nobody a trace.
+  using file = new FileSink(options.output);
   const folder = temporaryFolder(options.output);
   try {
     const recorders = guests.map((guest, i) =>
       new GuestRecorder(guest, options, clock, join(folder, `${i}.spool`))
     );
     await runAll(recorders, options);
-    write(recorders, host, format, options);
+    writeSomewhere(recorders, host, format, file);
     tellEnds(recorders, options);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -109,11 +114,37 @@ async function runAll(
   }
 }
 
+/**
+ * Writes the file; if there is no room for it, in the folder for temporary files:
+ * what was collected is in files that are about to be removed.
+ *
+ * @throws {XftraceError} that says where it is.
+ */
+function writeSomewhere(
+  recorders: readonly GuestRecorder[],
+  host: HostTrace | undefined,
+  format: TraceFormat,
+  file: FileSink,
+): void {
+  try {
+    write(recorders, host, format, file);
+  } catch (error) {
+    if (!(error instanceof HostWriteError)) throw error;
+    const other = Deno.makeTempFileSync({ prefix: "xftrace-record-" });
+    using elsewhere = new FileSink(other);
+    write(recorders, host, format, elsewhere);
+    throw new XftraceError(
+      `${error.message}; what was traced is in ${other}`,
+      { cause: error },
+    );
+  }
+}
+
 function write(
   recorders: readonly GuestRecorder[],
   host: HostTrace | undefined,
   format: TraceFormat,
-  { output }: TimeLineOptions,
+  file: FileSink,
 ): void {
   using opened = new DisposableStack();
   const recorded = recorders.map((each) => opened.use(each.recorded()));
@@ -124,7 +155,6 @@ function write(
     ...(traced === undefined ? [] : [traced]),
   ];
   const [first, ...others] = sources;
-  using file = new FileSink(output);
   using writing = new Writing(format, (chunk) => file.write(chunk));
   writeTimeLine([first, ...others], writing.writer);
   file.commit();
@@ -149,7 +179,7 @@ function alignedText({ source: { aligned } }: TimedSource): string {
   }
   const torn = aligned.torn.length === 0
     ? ""
-    : ` (more in ${aligned.torn.length} spans, where it stood still or its clock was set)`;
+    : ` (more in ${aligned.torn.length} spans, in which no even rate keeps to all that is known: it stood still, or its clock jumped)`;
   return `times of the host's clock, wrong by at most ${
     durationText(aligned.errorNs)
   }${torn}`;
@@ -159,6 +189,14 @@ function tellEnds(
   recorders: readonly GuestRecorder[],
   { output }: TimeLineOptions,
 ): void {
+  const failed = recorders.filter(({ failed }) => failed !== undefined);
+  if (failed.length > 0) {
+    throw new XftraceError(
+      `not all was kept: ${
+        failed.map(({ target, failed }) => `of ${target}: ${failed}`).join("; ")
+      }; what was traced until then is in ${output}`,
+    );
+  }
   const ends = recorders.filter(({ end }) => end !== undefined);
   const [first] = ends;
   if (first === undefined) return;
