@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { readSync } from "node:fs";
+import { basename } from "node:path";
+import { HostWriteError } from "xftrace";
 import { OutputFile, textBytes } from "xftrace/output";
 
 /** Bytes that are written at once. */
@@ -19,13 +22,38 @@ const ENCODER = new TextEncoder();
  * piece would not be free before the next collection of garbage.
  */
 export class FileSink implements Disposable {
-  readonly #file: OutputFile;
+  #file: OutputFile;
   readonly #block = new Uint8Array(BLOCK);
   #used = 0;
+  #committed = false;
+  /** Bytes that are in the file. */
+  #written = 0;
+  #path: string;
+  #failed: HostWriteError | undefined;
+  readonly #rescue: boolean;
 
-  /** @throws {XftraceError} when the file cannot be written. */
-  constructor(path: string) {
+  /**
+   * @param rescue when there is no room for more, to go on among temporary
+   * files with a copy: what is written cannot be had again
+   * @throws {XftraceError} when the file cannot be written.
+   */
+  constructor(
+    path: string,
+    { rescue = false }: { readonly rescue?: boolean } = {},
+  ) {
+    this.#path = path;
+    this.#rescue = rescue;
     this.#file = new OutputFile(path);
+  }
+
+  /** Where it is when it is complete. */
+  get path(): string {
+    return this.#path;
+  }
+
+  /** Why it is not where it was to be, but at {@linkcode path}. */
+  get failed(): HostWriteError | undefined {
+    return this.#failed;
   }
 
   /**
@@ -50,11 +78,15 @@ export class FileSink implements Disposable {
   commit(): void {
     this.#flush();
     this.#file.commit();
+    this.#committed = true;
   }
 
   /** Removes what was written, unless it was committed. */
   [Symbol.dispose](): void {
     this.#file[Symbol.dispose]();
+    if (this.#failed !== undefined && !this.#committed) {
+      Deno.removeSync(this.#path);
+    }
   }
 
   #text(text: string): void {
@@ -70,7 +102,7 @@ export class FileSink implements Disposable {
   #bytes(bytes: Uint8Array): void {
     if (bytes.length > BLOCK - this.#used) this.#flush();
     if (bytes.length > BLOCK) {
-      this.#file.write(bytes);
+      this.#append(bytes);
       return;
     }
     this.#block.set(bytes, this.#used);
@@ -78,7 +110,50 @@ export class FileSink implements Disposable {
   }
 
   #flush(): void {
-    this.#file.write(this.#block.subarray(0, this.#used));
+    this.#append(this.#block.subarray(0, this.#used));
     this.#used = 0;
+  }
+
+  #append(bytes: Uint8Array): void {
+    try {
+      this.#file.write(bytes);
+    } catch (error) {
+      const { atomic } = this.#file;
+      const can = this.#rescue && atomic && this.#failed === undefined;
+      if (!(can && error instanceof HostWriteError)) throw error;
+      this.#move(error);
+      this.#file.write(bytes);
+    }
+    this.#written += bytes.length;
+  }
+
+  /** Goes on with a copy among temporary files. */
+  #move(error: HostWriteError): void {
+    const before = this.#file;
+    // Its ending says what it is.
+    const path = Deno.makeTempFileSync({
+      prefix: "xftrace-",
+      suffix: `-${basename(this.#path)}`,
+    });
+    const after = new OutputFile(path);
+    try {
+      const piece = new Uint8Array(BLOCK);
+      for (let at = 0; at < this.#written;) {
+        const most = Math.min(BLOCK, this.#written - at);
+        const got = readSync(before.fd, piece, 0, most, at);
+        if (got === 0) throw error;
+        after.write(piece.subarray(0, got));
+        at += got;
+      }
+    } catch {
+      // There is no room there either: the place that was named matters.
+      after[Symbol.dispose]();
+      Deno.removeSync(path);
+      throw error;
+    }
+    before[Symbol.dispose]();
+    this.#file = after;
+    this.#path = path;
+    this.#failed = error;
   }
 }

@@ -20,6 +20,7 @@ import {
 } from "./spool_format.ts";
 
 const FLUSH = 1 << 20;
+/** What to do where the collector's files cannot be written. */
 const FIX = "set XDG_STATE_HOME to another folder";
 
 /** The source of segments: a {@linkcode CpuFollower}. */
@@ -66,6 +67,7 @@ export interface SegmentSource {
  */
 export class SpoolWriter implements Disposable {
   readonly #path: string;
+  readonly #fix: string;
   readonly #fd: number;
   readonly #dataOffset: number;
   /** Whether nothing can be written any more. */
@@ -84,10 +86,17 @@ export class SpoolWriter implements Disposable {
    * Creates the file, readable by its owner alone, since traces hold secrets. A
    * file or link that has the name already is replaced.
    *
+   * @param fix what to do if it cannot be written, for the message
    * @throws {XftraceError} when it cannot be written.
    */
-  constructor(path: string, header: SpoolHeader, layout: TraceLayout) {
+  constructor(
+    path: string,
+    header: SpoolHeader,
+    layout: TraceLayout,
+    fix: string = FIX,
+  ) {
     this.#path = path;
+    this.#fix = fix;
     this.#fd = recreateHostFile(path);
     this.#dataOffset = layout.page.data;
     const json = new TextEncoder().encode(JSON.stringify(header));
@@ -109,7 +118,7 @@ export class SpoolWriter implements Disposable {
     } catch (error) {
       // What is whole of it is read; nothing may follow what is not.
       this.#failed = true;
-      throw unwritable(this.#path, error, FIX);
+      throw unwritable(this.#path, error, this.#fix);
     }
     this.#written += bytes.length;
   }

@@ -7,7 +7,11 @@ import { followTrace } from "../traces/follow.ts";
 import { FORMATS_HELP } from "../format_option.ts";
 import { numberFor, usage } from "../option_values.ts";
 import { openGuest, type TargetOptions, withTargets } from "../target.ts";
-import { recordTimeLine, requireSeveral } from "../traces/time_line.ts";
+import {
+  movedError,
+  recordTimeLine,
+  requireSeveral,
+} from "../traces/time_line.ts";
 
 /** Registers `xftrace record` on the program. */
 export function registerRecord(program: Command): void {
@@ -65,13 +69,17 @@ Examples:
         return;
       }
       using guest = await openTarget(rest, targets[0]);
-      using file = new FileSink(options.output);
+      using file = new FileSink(options.output, { rescue: true });
       await followTrace(guest, {
         format,
         sink: (chunk) => file.write(chunk),
         place: `in ${options.output}`,
+        full: () => file.failed !== undefined,
         // Also if the guest ended meanwhile.
-        done: () => file.commit(),
+        done: () => {
+          file.commit();
+          if (file.failed !== undefined) throw movedError(file.failed, file);
+        },
       }, rest);
     });
 }

@@ -52,7 +52,9 @@ export interface FollowOutput {
   readonly how?: WriterOptions;
   /** Where the trace is found afterwards: `above`. */
   readonly place: string;
-  /** Called when the trace is complete. */
+  /** Whether there is no room for more. */
+  readonly full?: () => boolean;
+  /** Called when the trace is complete; may throw what is to be told of it. */
   readonly done?: () => void;
 }
 
@@ -64,7 +66,7 @@ export interface FollowOutput {
  */
 export async function followTrace(
   { session }: Pick<Guest, "session">,
-  { format, sink, how, place, done }: FollowOutput,
+  { format, sink, how, place, full, done }: FollowOutput,
   options: FollowOptions,
 ): Promise<void> {
   if (!session.memory.live) {
@@ -111,7 +113,7 @@ export async function followTrace(
     : performance.now() + options.for * 1000;
   const gone = await pollGuest({
     alive: () => session.alive(),
-    stopped: () => stop || performance.now() >= until,
+    stopped: () => stop || performance.now() >= until || full?.() === true,
     slowMs: SLOW_MS,
     slow: () => {
       if (session.kernel.origin?.life() === "still") return;
@@ -129,12 +131,12 @@ export async function followTrace(
   }) === "guest gone";
   readLast(follower, session);
   const { lost, dropped } = live.end();
-  done?.();
   writing.tellLeftOut();
   note(
     `${count(follower.totals().decoded)} events, ${count(lost)} lost` +
       (dropped > 0 ? `, ${count(dropped)} dropped by the guest` : ""),
   );
+  done?.();
   if (gone) {
     throw new GuestGoneError(
       `${session.target} ${

@@ -29,6 +29,7 @@ import {
   guestTextOptions,
   HOST_CLOCK,
   spoolRuns,
+  type TimedRuns,
   type TimedSource,
   traceFileFacts,
   type TraceMeta,
@@ -44,9 +45,12 @@ const SLOW_MS = 500;
 /** What a guest's part of a time line is. */
 export interface Recorded extends Disposable {
   readonly timed: TimedSource;
-  readonly events: number;
-  readonly lost: number;
-  readonly dropped: number;
+  /** What has been passed on of it: less than came, if a disk was full. */
+  kept(): {
+    readonly events: number;
+    readonly lost: number;
+    readonly dropped: number;
+  };
 }
 
 /** Follows one guest, and keeps what comes. */
@@ -114,13 +118,18 @@ export class GuestRecorder {
     });
     this.#watch = new ClockWatch(() => clock.now());
     this.#follower.watch(this.#watch);
-    this.#writer = new SpoolWriter(path, {
-      target: session.target,
-      release: session.kernel.facts.release,
-      epoch: String(this.#follower.epoch),
-      pageSize: instance.buffer().pageSize,
-      started: new Date().toISOString(),
-    }, layout);
+    this.#writer = new SpoolWriter(
+      path,
+      {
+        target: session.target,
+        release: session.kernel.facts.release,
+        epoch: String(this.#follower.epoch),
+        pageSize: instance.buffer().pageSize,
+        started: new Date().toISOString(),
+      },
+      layout,
+      "choose another place with -o",
+    );
     this.#follower.keep((...segment) => this.#writer.segment(...segment));
   }
 
@@ -213,19 +222,29 @@ export class GuestRecorder {
       ...this.#meta,
       comm: (pid) => spool.comms.get(pid) ?? this.#meta.comm(pid),
     };
-    const { decoded, lost, dropped } = this.#follower.totals();
+    let events = 0;
+    const runs = spoolRuns(
+      spool,
+      map === undefined ? (ts) => ts : (ts) => map.at(ts - shift),
+    );
     return {
       timed: {
         source: { ...this.#described, kind: "collected", meta, aligned },
-        runs: spoolRuns(
-          spool,
-          map === undefined ? (ts) => ts : (ts) => map.at(ts - shift),
-        ),
+        runs: counted(runs, (rows) => events += rows),
       },
-      events: decoded,
-      lost,
-      dropped,
+      kept: () => ({ events, lost: spool.lost, dropped: spool.dropped }),
       [Symbol.dispose]: () => spool[Symbol.dispose](),
     };
+  }
+}
+
+/** Passes runs on, and counts their rows. */
+function* counted(runs: TimedRuns, add: (rows: number) => void): TimedRuns {
+  for (;;) {
+    const { done, value } = runs.next();
+    if (done === true) return value;
+    // What is taken of a run moves its first row.
+    add(value.to - value.from);
+    yield value;
   }
 }

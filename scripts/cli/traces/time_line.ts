@@ -11,7 +11,7 @@ import {
   END_TEXT,
   type Guest,
   GuestGoneError,
-  HostWriteError,
+  type HostWriteError,
   XftraceError,
 } from "xftrace";
 import { ClockPair, DatTrace, type ReadableClock } from "xftrace/ftrace";
@@ -57,15 +57,15 @@ export async function recordTimeLine(
     ? undefined
     : new HostTrace(options.host, clock);
   // Opened now, so that a place that cannot be written costs nobody a trace.
-  using file = new FileSink(options.output);
+  using file = new FileSink(options.output, { rescue: true });
   const folder = temporaryFolder(options.output);
   try {
     const recorders = guests.map((guest, i) =>
       new GuestRecorder(guest, options, clock, join(folder, `${i}.spool`))
     );
     await runAll(recorders, options);
-    writeSomewhere(recorders, host, format, file);
-    tellEnds(recorders, options);
+    write(recorders, host, format, file);
+    tellEnds(recorders, file);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -114,30 +114,15 @@ async function runAll(
   }
 }
 
-/**
- * Writes the file; if there is no room for it, in the folder for temporary files:
- * what was collected is in files that are about to be removed.
- *
- * @throws {XftraceError} that says where it is.
- */
-function writeSomewhere(
-  recorders: readonly GuestRecorder[],
-  host: HostTrace | undefined,
-  format: TraceFormat,
-  file: FileSink,
-): void {
-  try {
-    write(recorders, host, format, file);
-  } catch (error) {
-    if (!(error instanceof HostWriteError)) throw error;
-    const other = Deno.makeTempFileSync({ prefix: "xftrace-record-" });
-    using elsewhere = new FileSink(other);
-    write(recorders, host, format, elsewhere);
-    throw new XftraceError(
-      `${error.message}; what was traced is in ${other}`,
-      { cause: error },
-    );
-  }
+/** Says that a file is not where it was to be, and where it is. */
+export function movedError(
+  failed: HostWriteError,
+  { path }: Pick<FileSink, "path">,
+): XftraceError {
+  return new XftraceError(
+    `${failed.message}; what was traced until then is in ${path}`,
+    { cause: failed },
+  );
 }
 
 function write(
@@ -165,7 +150,8 @@ function write(
   }
 }
 
-function tell({ timed, events, lost, dropped }: Recorded): void {
+function tell({ timed, kept }: Recorded): void {
+  const { events, lost, dropped } = kept();
   note(
     `${timed.source.target}: ${count(events)} events, ${count(lost)} lost${
       dropped > 0 ? `, ${count(dropped)} dropped by the guest` : ""
@@ -187,16 +173,17 @@ function alignedText({ source: { aligned } }: TimedSource): string {
 
 function tellEnds(
   recorders: readonly GuestRecorder[],
-  { output }: TimeLineOptions,
+  file: FileSink,
 ): void {
   const failed = recorders.filter(({ failed }) => failed !== undefined);
   if (failed.length > 0) {
     throw new XftraceError(
       `not all was kept: ${
         failed.map(({ target, failed }) => `of ${target}: ${failed}`).join("; ")
-      }; what was traced until then is in ${output}`,
+      }; what was traced until then is in ${file.path}`,
     );
   }
+  if (file.failed !== undefined) throw movedError(file.failed, file);
   const ends = recorders.filter(({ end }) => end !== undefined);
   const [first] = ends;
   if (first === undefined) return;
@@ -204,7 +191,7 @@ function tellEnds(
     `${
       ends.map(({ target, end }) => `${target} ${END_TEXT[end ?? "ended"]}`)
         .join(", ")
-    }; what was traced until then is in ${output}`,
+    }; what was traced until then is in ${file.path}`,
   );
 }
 
