@@ -34,7 +34,9 @@ export function openRecording(
   // Errors reject the promise, as those of live.ts do.
   return Promise.try(() => {
     const spec = parseTarget(target);
-    if (spec.kind === "dat") throw withoutMemory(target);
+    if (spec.kind === "dat" || spec.kind === "xfs") {
+      throw withoutMemory(target);
+    }
     if (spec.kind !== "core") {
       throw new XftraceError(
         `"${target}" is no recording, and reading a guest's memory takes native code: import open from "xftrace/live", and start with deno run --allow-all`,

@@ -61,5 +61,11 @@ export {
   type TimedSource,
   writeTimeLine,
 } from "./time_line/write_time_line.ts";
-export type { Alignment } from "./writer.ts";
-export type { OutputSink, TraceFormat, WriterOptions } from "./writer.ts";
+export { SealedTrace } from "./sealed/sealed_trace.ts";
+export type { Alignment, SourceFinding, SourceSeal } from "./writer.ts";
+export type {
+  OutputSink,
+  TraceFormat,
+  TraceSource,
+  WriterOptions,
+} from "./writer.ts";

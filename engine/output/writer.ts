@@ -36,6 +36,24 @@ export interface Alignment {
   }[];
 }
 
+/** What is said of the seal of a source. */
+export interface SourceSeal {
+  readonly kind: PageVerdict["kind"];
+  /** The verdict in a sentence. */
+  readonly text: string;
+}
+
+/** Something that a check of the guest found. */
+export interface SourceFinding {
+  /** When, in ns of the clock of the trace. */
+  readonly at: bigint;
+  /** Of the kind of finding: `XF002`. */
+  readonly id: string;
+  readonly severity: string;
+  /** What was found, in a sentence. */
+  readonly text: string;
+}
+
 /** A guest's trace: everything about it except its events. */
 export interface TraceSource {
   /**
@@ -62,6 +80,10 @@ export interface TraceSource {
   readonly file?: TraceFileFacts;
   /** If it shares a time line with others: how its times came there. */
   readonly aligned?: Alignment;
+  /** If it is sealed: the verdict. Its events are genuine, or not passed on. */
+  readonly seal?: SourceSeal;
+  /** What a check found in the guest. */
+  readonly findings?: readonly SourceFinding[];
 }
 
 /**

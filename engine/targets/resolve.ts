@@ -103,6 +103,7 @@ export function resolveTarget(
     case "core":
       return { kind: "core", target: text, path: spec.path };
     case "dat":
+    case "xfs":
       throw withoutMemory(text);
     case "file":
       return resolveFile(text, spec.path, proc);

@@ -1,6 +1,6 @@
 /**
  * Target strings: `qemu:NAME`, `pid:N`, `file:PATH`, `core:PATH`,
- * `dat:PATH`. Pure.
+ * `dat:PATH`, `xfs:PATH`. Pure.
  *
  * @module
  */
@@ -18,7 +18,9 @@ export type TargetSpec =
   /** A dump of memory or a snapshot. */
   | { readonly kind: "core"; readonly path: string }
   /** A trace.dat: events without the guest's memory. */
-  | { readonly kind: "dat"; readonly path: string };
+  | { readonly kind: "dat"; readonly path: string }
+  /** A sealed recording: verified entries without the guest's memory. */
+  | { readonly kind: "xfs"; readonly path: string };
 
 /**
  * The forms of target strings, for messages and help.
@@ -27,11 +29,11 @@ export type TargetSpec =
  * ```ts
  * import { TARGET_FORMS } from "xftrace/targets";
  *
- * console.log(TARGET_FORMS); // qemu:NAME, pid:N, file:PATH, core:PATH or dat:PATH
+ * console.log(TARGET_FORMS); // qemu:NAME, pid:N, file:PATH, core:PATH, dat:PATH or xfs:PATH
  * ```
  */
 export const TARGET_FORMS =
-  "qemu:NAME, pid:N, file:PATH, core:PATH or dat:PATH";
+  "qemu:NAME, pid:N, file:PATH, core:PATH, dat:PATH or xfs:PATH";
 
 /**
  * Parses a target string.
@@ -68,11 +70,12 @@ export function parseTarget(text: string): TargetSpec {
     case "file":
     case "core":
     case "dat":
+    case "xfs":
       return { kind, path: rest };
     default: {
       const hint = text.includes("/") || text.includes(".")
-        ? text.endsWith(".dat")
-          ? `; did you mean dat:${text}?`
+        ? /\.(?:dat|xfs)$/.test(text)
+          ? `; did you mean ${text.slice(-3)}:${text}?`
           : `; did you mean file:${text} or core:${text}?`
         : /^\d+$/.test(text)
         ? `; did you mean pid:${text}?`
@@ -101,8 +104,8 @@ export function formatTarget(spec: TargetSpec): string {
 }
 
 /**
- * The error for a command that needs the guest's memory, which a trace.dat does
- * not hold.
+ * The error for a command that needs the guest's memory, which a trace.dat or a
+ * sealed recording does not hold.
  *
  * @example
  * ```ts
@@ -112,8 +115,11 @@ export function formatTarget(spec: TargetSpec): string {
  * ```
  */
 export function withoutMemory(target: string): XftraceError {
+  const readers = target.startsWith("xfs:")
+    ? "verify, report, convert and open read such a file"
+    : "report, events, eval and convert read such a file";
   return new XftraceError(
-    `${target} holds events without the guest's memory, which is needed here; only report, events, eval and convert read such a file`,
+    `${target} holds events without the guest's memory, which is needed here; only ${readers}`,
     { exitCode: EXIT.usage },
   );
 }

@@ -7,7 +7,7 @@
 import { VERSION } from "../../base/version.ts";
 import { KIND } from "../../ftrace/ring/columns.ts";
 import { integerAt } from "../../ftrace/ring/field_values.ts";
-import type { PageData, PageGuest } from "../page/data.ts";
+import type { PageData, PageGuest, PageVerdict } from "../page/data.ts";
 import { ROW_KIND } from "../page/packed.ts";
 import { PageFile } from "../page/page_file.ts";
 import type {
@@ -234,9 +234,11 @@ export class HtmlWriter implements TraceWriter {
     return {
       title: this.#title(),
       by: `xftrace ${VERSION}`,
+      ...sealVerdict(guests.map(({ source }) => source)),
       ...this.#about,
       facts: [
         ...this.#about.facts ?? [],
+        ...guests.map(({ source }) => sealFact(source, guests.length > 1)),
         ...guests.flatMap(({ source }) => clockFact(source)),
       ],
       trace: {
@@ -305,6 +307,35 @@ export class HtmlWriter implements TraceWriter {
     }
     return said;
   }
+}
+
+/** What is said of a source's seal, also if it has none. */
+function sealFact(
+  { target, seal }: TraceSource,
+  several: boolean,
+): [string, string] {
+  return [
+    several ? `Seal of ${target ?? "-"}` : "Seal verdict",
+    seal?.text ??
+      "not sealed: whoever controls the guest could have changed these events",
+  ];
+}
+
+/** The worst verdict on seals, unless a good one would cover what has none. */
+function sealVerdict(
+  sources: readonly TraceSource[],
+): { verdict?: PageVerdict } {
+  const seals = sources.flatMap(({ target, seal }) =>
+    seal === undefined ? [] : [{
+      kind: seal.kind,
+      text: sources.length > 1 ? `${target ?? "-"}: ${seal.text}` : seal.text,
+    }]
+  );
+  const of = (kind: PageVerdict["kind"]) =>
+    seals.find((seal) => seal.kind === kind);
+  const worst = of("bad") ?? of("unknown") ??
+    (seals.length === sources.length ? seals[0] : undefined);
+  return worst === undefined ? {} : { verdict: worst };
 }
 
 /** How well the times of a guest are known that shares a time line. */

@@ -17,6 +17,7 @@ import {
 import { archNamed } from "../../arch/all.ts";
 import { type FtraceSites, withoutOffset } from "../../arch/ftrace_sites.ts";
 import { syscallParameters } from "../../arch/syscall_parameters.ts";
+import { CpuRow, isTimed } from "./cpu_row.ts";
 import { PathText } from "../../seal/page/path_text.ts";
 import type {
   Names,
@@ -24,13 +25,6 @@ import type {
 } from "../../seal/recording/recording_format.ts";
 import type { VisitEntry } from "../../seal/recording/verifier.ts";
 
-const CHUNK_ENTRIES = 4096;
-/**
- * What is kept of an entry: the words from its time to its shape, then `extra`.
- * All entries are kept until the last one is read.
- */
-const KEPT_WORDS = WORD.shape - WORD.time + 2;
-const EXTRA = KEPT_WORDS - 1;
 /**
  * More levels than calls have (FTRACE_RETFUNC_DEPTH): a guest's 16 bits would
  * indent a line by 128 KiB.
@@ -45,70 +39,6 @@ export interface ForeignAddress {
   /** A function called by the dispatcher, or the caller of a root. */
   readonly as: "function" | "caller";
   readonly times: number;
-}
-
-/** One CPU's entries, kept until all entries have been read. */
-class CpuRow {
-  readonly chunks: Int32Array[] = [];
-  count = 0;
-  /** Indices of entries before which others are missing. */
-  readonly #gaps = new Set<number>();
-  #last = 0;
-
-  add(sequence: number, words: Int32Array, at: number): void {
-    if (sequence !== this.#last + 1) this.#gaps.add(this.count);
-    this.#last = sequence;
-    const inChunk = this.count % CHUNK_ENTRIES;
-    if (inChunk === 0) {
-      this.chunks.push(new Int32Array(CHUNK_ENTRIES * KEPT_WORDS));
-    }
-    const chunk = this.chunks[this.chunks.length - 1];
-    const to = inChunk * KEPT_WORDS;
-    for (let i = 0; i < EXTRA; i++) chunk[to + i] = words[at + WORD.time + i];
-    chunk[to + EXTRA] = words[at + WORD.extra];
-    this.count++;
-  }
-
-  word(index: number, offset: number): number {
-    return this
-      .chunks[Math.floor(index / CHUNK_ENTRIES)][
-        (index % CHUNK_ENTRIES) * KEPT_WORDS +
-        (offset === WORD.extra ? EXTRA : offset - WORD.time)
-      ];
-  }
-
-  /** The kind of an entry, if it directly follows the one before it. */
-  kindNext(index: number): number | undefined {
-    return index < this.count && !this.#gaps.has(index)
-      ? this.kind(index)
-      : undefined;
-  }
-
-  kind(index: number): number {
-    return (this.word(index, WORD.shape) >>> 16) & 0xff;
-  }
-
-  depth(index: number): number {
-    return this.word(index, WORD.shape) & 0xffff;
-  }
-
-  /** In nanoseconds; exact up to 104 days of uptime. */
-  time(index: number): number {
-    return this.word(index, WORD.time + 1) * 2 ** 32 +
-      (this.word(index, WORD.time) >>> 0);
-  }
-
-  u64(index: number, offset: number): bigint {
-    return (BigInt(this.word(index, offset + 1) >>> 0) << 32n) |
-      BigInt(this.word(index, offset) >>> 0);
-  }
-
-  bytes(index: number, offset: number, size: number): Uint8Array {
-    const chunk = this.chunks[Math.floor(index / CHUNK_ENTRIES)];
-    const at = 4 *
-      ((index % CHUNK_ENTRIES) * KEPT_WORDS + offset - WORD.time);
-    return new Uint8Array(chunk.buffer).slice(at, at + size);
-  }
 }
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
@@ -365,10 +295,6 @@ export class GraphReport {
       : parameters.map(({ name }, i) => `${name}: ${shown[i]}`).join(", ");
     return { text, used };
   }
-}
-
-function isTimed(kind: number): boolean {
-  return kind !== ENTRY_KIND.arguments && kind !== ENTRY_KIND.path;
 }
 
 /** A duration in microseconds, as function_graph prints it. */

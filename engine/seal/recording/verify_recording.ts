@@ -5,12 +5,14 @@
  *
  * @module
  */
+import type { ClockBounds } from "../../ftrace/clock/clock_map.ts";
 import { KLOG } from "../keys/klog_format.ts";
 import type { KlogRecords } from "../keys/klog_records.ts";
 import { COMMAND, ENTRY_KIND, kindAt, SEAL_NUMBER, WORD } from "../page/abi.ts";
 import { STANDS_STILL } from "../page/presence.ts";
 import { Authentication, RecordingKey } from "./authentication.ts";
 import { BlockReader } from "./block_reader.ts";
+import { KeyTimes } from "./key_times.ts";
 import { openWithKeys } from "./open_with_keys.ts";
 import {
   BLOCK,
@@ -65,6 +67,11 @@ export interface RecordingVerification extends Verification {
    * `undefined`: nothing was.
    */
   readonly unauthenticated: string | undefined;
+  /**
+   * What the key log says of the guest's clock: from ns of it to ns of the
+   * host's wall clock since the ms in which the trace began.
+   */
+  readonly clock: ClockBounds;
 }
 
 /** What is known before the entries are read. */
@@ -218,9 +225,13 @@ export function readVerified(
   const visitor = begin({ header, names });
   const findings: RecordedFinding[] = [];
   let findingsBefore = 0;
+  const times = new KeyTimes(klog.records, start.time);
   const verifier = new SealVerifier(
     seal,
-    commandsChecked(klog.records, problems, visitor),
+    commandsChecked(klog.records, problems, (cpu, sequence, words, at) => {
+      times.visit(cpu, sequence, words, at);
+      visitor?.(cpu, sequence, words, at);
+    }),
   );
   for (const { type, cpu, a, b, key } of klog.records) {
     if (type === KLOG.key) verifier.key(cpu, a, key);
@@ -279,6 +290,7 @@ export function readVerified(
     },
     problems: [...unended, ...problems, ...check.problems],
     unended: unended.length,
+    clock: times.bounds(),
     unauthenticated: check.withoutTags
       ? "it was recorded by a version before 0.3, so its header, the names of functions, lost entries and problems found while tracing are not authenticated: anybody who could write to the file could change them, or leave them out"
       : undefined,
@@ -292,7 +304,7 @@ export function readVerified(
 function commandsChecked(
   records: KlogRecords,
   problems: string[],
-  visit: VisitEntry | undefined,
+  visit: VisitEntry,
 ): VisitEntry {
   const sent = new Map<number, number>();
   for (const { a, b } of records.ofType(KLOG.command)) sent.set(a, b);
@@ -309,7 +321,7 @@ function commandsChecked(
         );
       }
     }
-    visit?.(cpu, sequence, words, at);
+    visit(cpu, sequence, words, at);
   };
 }
 

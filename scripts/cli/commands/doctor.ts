@@ -56,7 +56,9 @@ async function diagnose(
 /** The VM behind a target, even if its memory cannot be read. */
 function vmOf(target: string): VmProcess | undefined {
   const spec = parseTarget(target);
-  if (spec.kind === "core" || spec.kind === "dat") return undefined;
+  if (spec.kind === "core" || spec.kind === "dat" || spec.kind === "xfs") {
+    return undefined;
+  }
   if (spec.kind === "file") {
     const resolved = resolveTarget(target);
     return resolved.kind === "vm" ? resolved.vm : undefined;

@@ -26,7 +26,7 @@ export function registerOpen(program: Command): void {
     )
     .argument(
       "<file>",
-      "a trace.dat, a core, a snapshot; or a file of `record`: .pftrace, .html",
+      "a trace.dat, a core, a snapshot, a trace.xfs; or a file of `record`: .pftrace, .html",
     )
     .option("--instance <name>", "show only this trace instance")
     .option(
@@ -41,6 +41,7 @@ export function registerOpen(program: Command): void {
 Examples:
   xftrace record -o web1.dat --for 10; xftrace open web1.dat
   xftrace open web1.core.zst
+  xftrace open trace.xfs
   xftrace open all.pftrace`,
     )
     .action(async (file, options) => {

@@ -11,6 +11,7 @@ import {
 import { FileSink } from "../../collector/file_sink.ts";
 import { givenGraphOptions, withGraphOptions } from "../graph_options.ts";
 import { datTarget, reportDat } from "../traces/dat_target.ts";
+import { reportSealed, sealedTarget } from "../traces/sealed_target.ts";
 import { guestBuffers, tellUnread } from "../traces/guest_buffers.ts";
 import { Writing } from "../traces/writing.ts";
 import { chosenFormat, FORMATS_HELP, RAW_HELP } from "../format_option.ts";
@@ -25,7 +26,8 @@ export function registerReport(program: Command): void {
     .description(
       "Prints what the guest's ring buffers hold, line for line like its own trace\n" +
         "file. The guest is neither stopped nor written to. A trace.dat is printed like\n" +
-        "trace-cmd report does.",
+        "trace-cmd report does. Of a sealed recording (-t xfs:FILE), what is verified is\n" +
+        "shown; the verdict and the exit code are those of `xftrace verify`.",
     )
     .option(
       "--instance <name>",
@@ -48,6 +50,10 @@ export function registerReport(program: Command): void {
       "write a page for a browser to this file; same as -f html -o <file>",
     )
     .option(
+      "--klog <file>",
+      "with -t xfs:FILE: the key log (default: the one beside it that it names)",
+    )
+    .option(
       "--check",
       "with --html: check the kernel as well (xftrace check), and show the findings",
     )
@@ -60,6 +66,7 @@ Examples:
   xftrace report --format jsonl | jq 'select(.name == "sched_switch")'
   xftrace report -t core:testdata/guest-6.1.core.zst
   xftrace report -t dat:trace.dat
+  xftrace report -t xfs:trace.xfs --html sealed.html
   xftrace report --html web1.html && xdg-open web1.html
   xftrace report --html web1.html --check`,
     )
@@ -70,6 +77,11 @@ Examples:
       requirePage(options);
       if (dat !== undefined) {
         reportDat(dat, format, options);
+        return;
+      }
+      const sealed = sealedTarget(options.target);
+      if (sealed !== undefined) {
+        reportSealed(sealed, format, options);
         return;
       }
       using guest = await openGuest(options);
@@ -139,7 +151,7 @@ function requirePage(
   if (format !== "html" || output === undefined) {
     throw usage("--check is for pages: give --html FILE with it");
   }
-  if (datTarget(target) !== undefined) {
+  if ((datTarget(target) ?? sealedTarget(target)) !== undefined) {
     throw usage(
       `${target} is a trace, without the memory that \`xftrace check\` judges; leave out --check`,
     );

@@ -3,19 +3,25 @@
  */
 import type { Command } from "@commander-js/extra-typings";
 import { EXIT, VERSION } from "xftrace";
-import { type PageData, pageOf, writeOutput } from "xftrace/output";
+import {
+  type PageData,
+  pageOf,
+  type PageVerdict,
+  writeOutput,
+} from "xftrace/output";
 import {
   isClean,
   isOnlyUnended,
   isUnharmed,
   type RecordingVerification,
+  type ReportedRecording,
   reportRecording,
   SEAL_NUMBER,
   VERDICTS,
   verifyRecording,
 } from "xftrace/seal";
 import { writeGraph } from "../traces/graph_file.ts";
-import { Counted, outJson, outLine } from "../terminal.ts";
+import { count, Counted, outJson, outLine } from "../terminal.ts";
 
 /** Registers `xftrace verify` on the program. */
 export function registerVerify(program: Command): void {
@@ -184,23 +190,49 @@ export function verificationLines(
   return lines;
 }
 
-/** The result as a page. */
+/** Whether a recording is genuine. */
+function kindOf(result: RecordingVerification): PageVerdict["kind"] {
+  if (isClean(result) && !WEAK.includes(sealOf(result))) return "good";
+  return isUnharmed(result) || isOnlyUnended(result) ? "unknown" : "bad";
+}
+
+/**
+ * The verdict on a recording whose verified entries are shown, in a sentence
+ * that needs no others.
+ */
+export function sealVerdict(result: RecordingVerification): PageVerdict {
+  const kind = kindOf(result);
+  const { problems, total } = result;
+  const [last = ""] = verificationLines(result, false).slice(-1);
+  if (kind !== "bad") return { kind, text: last };
+  const wrong = [
+    ...VERDICTS.flatMap((verdict) =>
+      ["verified", "lost"].includes(verdict) || total[verdict] === 0
+        ? []
+        : [`${count(total[verdict])} entries are ${verdict}`]
+    ),
+    ...problems.slice(0, 1),
+    ...(problems.length > 1
+      ? [`and ${problems.length - 1} more problems`]
+      : []),
+  ];
+  return {
+    kind,
+    text: `NOT GENUINE: ${wrong.join("; ")}. Only verified entries are shown`,
+  };
+}
+
+/** The result as a page; without a list of foreign calls, if it has none. */
 export function verificationPage(
-  result: ReturnType<typeof reportRecording>,
+  result: RecordingVerification & Partial<Pick<ReportedRecording, "foreign">>,
 ): PageData {
   const { header, klog } = result.recording;
+  const { foreign } = result;
   const lines = verificationLines(result, false);
   return {
     title: `Sealed trace of ${header.target}`,
     by: `xftrace ${VERSION}`,
-    verdict: {
-      kind: isClean(result) && !WEAK.includes(sealOf(result))
-        ? "good"
-        : isUnharmed(result) || isOnlyUnended(result)
-        ? "unknown"
-        : "bad",
-      text: lines[lines.length - 1],
-    },
+    verdict: { kind: kindOf(result), text: lines[lines.length - 1] },
     facts: [
       ["Guest", `${header.target}, Linux ${header.kernel}`],
       ["Began", startOf(result)],
@@ -218,18 +250,18 @@ export function verificationPage(
         rows: result.problems.map((problem) => [problem]),
         bad: result.problems.map((_, row) => row),
       },
-      {
+      ...(foreign === undefined ? [] : [{
         title: "Calls of foreign code",
         head: ["Address", "Name", "Seen as", "Times"],
-        rows: result.foreign.map(({ address, name, as, times }) => [
+        rows: foreign.map(({ address, name, as, times }) => [
           address,
           name ?? "in no known code",
           as,
           times,
         ]),
-        bad: result.foreign.map((_, row) => row),
+        bad: foreign.map((_, row) => row),
         none: "None was seen.",
-      },
+      }]),
       {
         title: "Entries that are not in order",
         head: ["Verdict", "CPU", "Epoch", "Entry", "Which is entry"],

@@ -9,6 +9,7 @@ import { usage } from "../option_values.ts";
 import { openGuest } from "../target.ts";
 import { count, note } from "../terminal.ts";
 import { reportDat } from "./dat_target.ts";
+import { reportSealed } from "./sealed_target.ts";
 import { guestBuffers, tellUnread } from "./guest_buffers.ts";
 import { Writing } from "./writing.ts";
 
@@ -17,10 +18,12 @@ export interface ConvertOptions {
   readonly output: string;
   /** Only this trace instance. */
   readonly instance?: string;
+  /** Of a sealed recording; default: the one beside it that it names. */
+  readonly klog?: string;
 }
 
 /**
- * Writes a trace.dat, a core or a snapshot in another format.
+ * Writes a trace.dat, a core, a snapshot or a sealed recording in another format.
  *
  * @throws {XftraceError} when it cannot be read, or the output not be written.
  */
@@ -31,12 +34,14 @@ export async function convertRecording(
 ): Promise<void> {
   const target = recordingTarget(file);
   if (target.startsWith("dat:")) tell(reportDat(target, format, options));
-  else await convertCore(target, format, options);
+  else if (target.startsWith("xfs:")) {
+    tell(reportSealed(target, format, options));
+  } else await convertCore(target, format, options);
 }
 
 /** The target that a file is, by its name; `dat:` and `core:` may be given. */
 function recordingTarget(file: string): string {
-  if (/^(?:dat|core):./.test(file)) return file;
+  if (/^(?:dat|core|xfs):./.test(file)) return file;
   if (/^(?:qemu|pid|file):/.test(file)) {
     throw usage(
       `${file} is no recording; \`xftrace record\` writes a guest's trace`,
@@ -50,7 +55,12 @@ function recordingTarget(file: string): string {
     // Whatever is wrong with it, opening it as a core says so.
   }
   const magic = new TextDecoder("latin1").decode(head);
-  return `${magic === "\x17\x08Dtracing" ? "dat" : "core"}:${file}`;
+  const kind = magic === "\x17\x08Dtracing"
+    ? "dat"
+    : magic.startsWith("XFTSEAL")
+    ? "xfs"
+    : "core";
+  return `${kind}:${file}`;
 }
 
 async function convertCore(
