@@ -67,6 +67,7 @@ export type Life = "runs" | "still" | "other";
  * one of them, in ms since any time.
  */
 export interface HostTimes {
+  /** How long they have run. */
   cpuMs(): number;
   /** 0 when it is not known. */
   waitMs(): number;

@@ -20,7 +20,7 @@ const MOST_RUN = 0.05;
 const STARVED = 0.8;
 
 /** How long a guest's processors have run, and have waited to run, ms. */
-export interface HostTimes {
+export interface ProcessorTimes {
   /** Absent when it is not known. */
   readonly cpuMs?: (() => number) | undefined;
   readonly waitMs?: (() => number) | undefined;
@@ -35,14 +35,14 @@ export interface HostTimes {
  * wait while others run, so that this leaves no time out for ever.
  */
 export class Pauses {
-  readonly #times: HostTimes;
+  readonly #times: ProcessorTimes;
   /** When the present window began, and what the times were then. */
   #from: number;
   #ran: number;
   #waited: number;
 
   /** @param now ms */
-  constructor(times: HostTimes, now: number) {
+  constructor(times: ProcessorTimes, now: number) {
     this.#times = times;
     this.#from = now;
     this.#ran = times.cpuMs?.() ?? 0;
