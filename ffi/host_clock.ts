@@ -24,6 +24,9 @@ export const HOST_CLOCKS = {
   tai: 11,
 } as const;
 
+/** Numbers of clocks that no trace has. */
+const OTHER_CLOCKS = { real: 0 } as const;
+
 /**
  * A clock of the host.
  *
@@ -43,12 +46,14 @@ export class HostClock {
   readonly #zero: number;
 
   /**
-   * @param name as in a `trace_clock` file
+   * @param name as in a `trace_clock` file; `real` is the wall clock
    * @throws {XftraceError} when this host has no such clock, or FFI is not
    * permitted.
    */
-  constructor(name: keyof typeof HOST_CLOCKS = "mono") {
-    this.#id = HOST_CLOCKS[name];
+  constructor(
+    name: keyof typeof HOST_CLOCKS | keyof typeof OTHER_CLOCKS = "mono",
+  ) {
+    this.#id = { ...HOST_CLOCKS, ...OTHER_CLOCKS }[name];
     this.#zero = this.#read();
   }
 

@@ -61,7 +61,12 @@ export {
   type TimedSource,
   writeTimeLine,
 } from "./time_line/write_time_line.ts";
-export { SealedTrace } from "./sealed/sealed_trace.ts";
+export {
+  alignSealed,
+  type SealedAlignment,
+  type WallClock,
+} from "./time_line/sealed_alignment.ts";
+export { SealedEvents } from "./time_line/sealed_events.ts";
 export type { Alignment, SourceFinding, SourceSeal } from "./writer.ts";
 export type {
   OutputSink,

@@ -41,7 +41,10 @@ Deno.test("files that do not hold a guest's memory", async (t) => {
     [`core:${path("none")}`, /no such file|does not exist/i],
     ["qemu:no-such-guest", /no VM named no-such-guest/],
     ["pid:999999999", /no process|does not run|no such process/i],
-    ["nonsense", /qemu:NAME, pid:N, file:PATH, core:PATH, dat:PATH or xfs:PATH/],
+    [
+      "nonsense",
+      /qemu:NAME, pid:N, file:PATH, core:PATH, dat:PATH or xfs:PATH/,
+    ],
   ];
   for (const [target, expected] of cases) {
     await t.step(target.replace(folder, ""), async () => {

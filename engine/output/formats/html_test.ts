@@ -10,6 +10,7 @@ import { ROW_KIND } from "../page/packed.ts";
 import { BARE_GUEST, BARE_META, rowsOf } from "../writer_fixture.ts";
 import { writeBuffers } from "../write_buffers.ts";
 import { type CallEvent, callRows, expectedStacks } from "./call_fixture.ts";
+import type { SourceSeal, TraceSource } from "../writer.ts";
 import { HtmlWriter } from "./html.ts";
 import { readPage } from "./html_fixture.ts";
 
@@ -275,4 +276,47 @@ Deno.test("html: nothing that a guest says becomes part of the page", () => {
     }; base-uri 'none'; form-action 'none'`,
   );
   assert.doesNotMatch(html, /(?:src|href)=/);
+});
+
+Deno.test("html: the worst verdict counts, and a good one covers no other source", () => {
+  const seal = (kind: SourceSeal["kind"]): SourceSeal => ({ kind, text: kind });
+  const said = (...seals: (SourceSeal | undefined)[]) => {
+    let html = "";
+    const writer = new HtmlWriter((chunk) => html += chunk);
+    const [first, ...others] = seals.map((each, i): TraceSource => ({
+      ...BARE_GUEST,
+      kind: "collected",
+      target: `t${i}`,
+      ...(each === undefined ? {} : { seal: each }),
+    }));
+    writer.begin([first, ...others]);
+    writer.end({ events: 0, lost: 0, dropped: 0 });
+    const { verdict, facts = [] } = readPage(html).data;
+    return {
+      verdict: verdict && `${verdict.kind}: ${verdict.text}`,
+      facts: facts.map((each) => each.join(": ")),
+    };
+  };
+  const none =
+    "not sealed: whoever controls the guest could have changed these events";
+  assert.deepEqual(said(undefined), {
+    verdict: undefined,
+    facts: [`Seal verdict: ${none}`],
+  });
+  assert.deepEqual(said(seal("good")), {
+    verdict: "good: good",
+    facts: ["Seal verdict: good"],
+  });
+  assert.deepEqual(said(seal("good"), undefined), {
+    verdict: undefined,
+    facts: ["Seal of t0: good", `Seal of t1: ${none}`],
+  });
+  assert.equal(
+    said(seal("good"), seal("unknown"), seal("bad")).verdict,
+    "bad: t2: bad",
+  );
+  assert.equal(
+    said(seal("unknown"), undefined).verdict,
+    "unknown: t0: unknown",
+  );
 });

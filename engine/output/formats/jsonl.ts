@@ -67,7 +67,7 @@ class JsonLinesWriter implements TraceWriter {
         ? `"target":${textJson(source.target ?? null)},`
         : "";
       this.#guests.set(source, new GuestLines(source, whose));
-      this.#chunk += clockLine(source);
+      this.#chunk += sealLine(source) + clockLine(source);
     }
   }
 
@@ -102,6 +102,14 @@ class JsonLinesWriter implements TraceWriter {
   end(): void {
     this.flush();
   }
+}
+
+/** What is said of a source's seal; its events are all verified. */
+function sealLine({ target, seal }: TraceSource): string {
+  if (seal === undefined) return "";
+  return `{"target":${textJson(target ?? null)},"seal":${
+    textJson(seal.kind)
+  },"verdict":${textJson(seal.text)}}\n`;
 }
 
 /** How well the times of a guest are known that shares a time line. */

@@ -65,8 +65,8 @@ const CALLS: readonly string[] = ["funcgraph_entry", "funcgraph_exit"];
 /**
  * A line of the format `jsonl` (`xftrace report --format jsonl`) after
  * `JSON.parse`, as a zod schema: the entry or the return of a function, another
- * event, one of an unknown type, a place where events are missing, or how well
- * times on a time line are known. Members that a line does not have are refused.
+ * event, one of an unknown type, a place where events are missing, how well
+ * times on a time line are known, or the verdict on a seal. Members that a line does not have are refused.
  *
  * @example
  * ```ts
@@ -77,6 +77,7 @@ const CALLS: readonly string[] = ["funcgraph_entry", "funcgraph_exit"];
  * ));
  * if ("lost" in line) console.log(`${line.lost ?? "some"} events are missing`);
  * else if ("clock" in line) console.log(line.clock, line.errorNs);
+ * else if ("seal" in line) console.log(line.seal, line.verdict);
  * else console.log(line.name, line.comm); // sched_wakeup bash
  * ```
  */
@@ -113,14 +114,19 @@ export const traceLineSchema: z.ZodType<TraceLine> = z.union([
       errorNs: number.nonnegative(),
     })),
   }),
+  z.strictObject({
+    target: z.string().nullable(),
+    seal: z.enum(["good", "bad", "unknown"]),
+    verdict: z.string(),
+  }),
 ]);
 
 /** A field of an event: see {@linkcode TraceLine}. */
 export type TraceValue = number | string | null | (number | string)[];
 
 /**
- * A line of the format `jsonl`: an event, a place where events are missing, or
- * how well the times of a guest are known.
+ * A line of the format `jsonl`: an event, a place where events are missing,
+ * how well the times of a guest are known, or the verdict on its seal.
  * docs/json.md describes the members.
  *
  * @example
@@ -152,4 +158,9 @@ export type TraceLine =
     clock: string;
     errorNs: number | null;
     torn: { from: number; until: number; errorNs: number }[];
+  }
+  | {
+    target: string | null;
+    seal: "good" | "bad" | "unknown";
+    verdict: string;
   };

@@ -203,7 +203,11 @@ Deno.test("guests on a time line: how well their times are known comes first", (
       target: 'qemu:"a\x1b',
       aligned: { clock: "a clock", errorNs: 12, torn },
     },
-    { ...source, aligned: { clock: "a clock", errorNs: null, torn: [] } },
+    {
+      ...source,
+      aligned: { clock: "a clock", errorNs: null, torn: [] },
+      seal: { kind: "bad", text: 'NOT "GENUINE"' },
+    },
   ]);
   writer.end({ events: 0, lost: 0, dropped: 0 });
   assert.deepEqual(checked(lines.join("")), [
@@ -213,6 +217,7 @@ Deno.test("guests on a time line: how well their times are known comes first", (
       errorNs: 12,
       torn: [{ from: 5, until: 7, errorNs: 900 }],
     },
+    { target: null, seal: "bad", verdict: 'NOT "GENUINE"' },
     { target: null, clock: "a clock", errorNs: null, torn: [] },
   ]);
 });
@@ -234,10 +239,12 @@ Deno.test("docs/json.md has the members of the schema, with their types", () => 
   );
   const { anyOf } = z.object({ anyOf: z.array(z.unknown()) })
     .parse(z.toJSONSchema(traceLineSchema));
-  const [entry, leaves, other, unknown, loss, clock] = anyOf.map((each) => {
-    const { properties } = jsonObject.parse(each);
-    return { members: membersOf(each), properties };
-  });
+  const [entry, leaves, other, unknown, loss, clock, seal] = anyOf.map(
+    (each) => {
+      const { properties } = jsonObject.parse(each);
+      return { members: membersOf(each), properties };
+    },
+  );
   const first = ({ properties }: typeof entry) =>
     z.object({ anyOf: z.array(z.unknown()) }).parse(properties.fields).anyOf[0];
   assert.deepEqual(interfaces.get("CallEntry"), membersOf(first(entry)));
@@ -247,6 +254,7 @@ Deno.test("docs/json.md has the members of the schema, with their types", () => 
     membersOf(unknown.properties.fields),
   );
   assert.deepEqual(interfaces.get("LossLine"), loss.members);
+  assert.deepEqual(interfaces.get("SealLine"), seal.members);
   assert.deepEqual(
     interfaces.get("ClockLine")?.slice(0, 3),
     clock.members.slice(0, 3),

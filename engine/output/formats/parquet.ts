@@ -183,6 +183,7 @@ export class ParquetTraceWriter implements TraceWriter {
       clock: source.file?.clock ?? null,
       unit: "ns",
       ...this.#alignments(),
+      ...this.#seals(),
     }).map(([key, value]) => ({
       key: `xftrace.${key}`,
       value: String(value ?? "unknown"),
@@ -196,6 +197,18 @@ export class ParquetTraceWriter implements TraceWriter {
       aligned === undefined ? [] : [{ target: target ?? null, ...aligned }]
     );
     return all.length === 0 ? {} : { alignment: JSON.stringify(all) };
+  }
+
+  /** The verdicts on sealed sources. */
+  #seals(): { seal?: string } {
+    const all = [...this.#guests.keys()].flatMap(({ target, seal }) =>
+      seal === undefined ? [] : [{
+        target: target ?? null,
+        seal: seal.kind,
+        verdict: seal.text,
+      }]
+    );
+    return all.length === 0 ? {} : { seal: JSON.stringify(all) };
   }
 
   leftOut(): readonly string[] {

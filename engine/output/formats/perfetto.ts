@@ -66,8 +66,8 @@ export const PERFETTO: TraceFormat = {
 class Guest {
   readonly source: TraceSource;
   readonly sequence: Sequence;
-  /** Whether it was said how well its times are known. */
-  clockTold = false;
+  /** Whether it was said how well its times are known, and if it is sealed. */
+  told = false;
   /** The track of the threads that have none of their own. */
   others: number | undefined;
   /** Their calls, which are left out. */
@@ -129,7 +129,7 @@ export class PerfettoWriter implements TraceWriter {
     const { source, columns, from, to } = run;
     const guest = this.#guest = this.#guests.get(source)!;
     this.#epoch = columns.epoch;
-    this.#tellClock(guest, columns.ts[from]);
+    this.#tellAbout(guest, columns.ts[from]);
     for (let row = from; row < to; row++) {
       if (columns.kind[row] !== KIND.other) {
         guest.calls.take(columns, row, row + 1);
@@ -147,29 +147,45 @@ export class PerfettoWriter implements TraceWriter {
     ];
   }
 
-  /** Says once how well a guest's times are known. */
-  #tellClock(guest: Guest, ts: number): void {
-    const { aligned, target } = guest.source;
-    if (aligned === undefined || guest.clockTold) return;
-    guest.clockTold = true;
+  /** Says once how well a guest's times are known, and whether it is sealed. */
+  #tellAbout(guest: Guest, ts: number): void {
+    if (guest.told) return;
+    guest.told = true;
+    const { aligned, seal } = guest.source;
+    if (aligned !== undefined) {
+      this.#tell(guest, ts, "clock", `times of ${aligned.clock}`, [
+        ["error_ns", aligned.errorNs ?? "not known"],
+        ["torn_spans", aligned.torn.length],
+      ]);
+    }
+    if (seal !== undefined) {
+      this.#tell(guest, ts, "seal", `seal: ${seal.kind}`, [
+        ["verdict", seal.text],
+      ]);
+    }
+  }
+
+  /** An instant on a track of its own. */
+  #tell(
+    guest: Guest,
+    ts: number,
+    track: string,
+    name: string,
+    values: readonly (readonly [string, number | string])[],
+  ): void {
     const { annotations, names } = guest.sequence;
     const fresh: BinaryWriter[] = [];
     const uuid = ++this.#uuid;
-    this.#describe(guest, uuid, `${target ?? "-"} clock`);
+    this.#describe(guest, uuid, `${guest.source.target ?? "-"} ${track}`);
     const event = new BinaryWriter()
       .uint32(tag(TRACK_EVENT.type, 0)).uint32(TYPE.instant)
-      .uint32(tag(TRACK_EVENT.nameIid, 0))
-      .uint32(names.id(`times of ${aligned.clock}`, fresh))
+      .uint32(tag(TRACK_EVENT.nameIid, 0)).uint32(names.id(name, fresh))
       .uint32(tag(TRACK_EVENT.trackUuid, 0)).uint32(uuid);
-    const values: [string, number | null][] = [
-      ["error_ns", aligned.errorNs],
-      ["torn_spans", aligned.torn.length],
-    ];
-    for (const [name, value] of values) {
+    for (const [key, value] of values) {
       const annotation = new BinaryWriter()
-        .uint32(tag(ANNOTATION.nameIid, 0)).uint32(annotations.id(name, fresh));
-      if (value === null) {
-        annotation.uint32(tag(ANNOTATION.string, 2)).string("not known");
+        .uint32(tag(ANNOTATION.nameIid, 0)).uint32(annotations.id(key, fresh));
+      if (typeof value === "string") {
+        annotation.uint32(tag(ANNOTATION.string, 2)).string(value);
       } else annotation.uint32(tag(ANNOTATION.uint, 0)).uint64(BigInt(value));
       event.uint32(tag(TRACK_EVENT.debugAnnotations, 2))
         .bytes(annotation.finish());

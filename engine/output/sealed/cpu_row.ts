@@ -21,6 +21,7 @@ export class CpuRow {
   readonly #gaps = new Map<number, number>();
   #last = 0;
 
+  /** Keeps an entry; `at`: where it is in `words`. */
   add(sequence: number, words: Int32Array, at: number): void {
     const missing = sequence - this.#last - 1;
     if (missing !== 0) this.#gaps.set(this.count, missing);
@@ -36,6 +37,7 @@ export class CpuRow {
     this.count++;
   }
 
+  /** A word of an entry, at one of `WORD`. */
   word(index: number, offset: number): number {
     return this
       .chunks[Math.floor(index / CHUNK_ENTRIES)][
@@ -56,10 +58,12 @@ export class CpuRow {
       : undefined;
   }
 
+  /** One of `ENTRY_KIND`. */
   kind(index: number): number {
     return (this.word(index, WORD.shape) >>> 16) & 0xff;
   }
 
+  /** The depth of a call. */
   depth(index: number): number {
     return this.word(index, WORD.shape) & 0xffff;
   }
@@ -70,11 +74,13 @@ export class CpuRow {
       (this.word(index, WORD.time) >>> 0);
   }
 
+  /** Two words of an entry as one number. */
   u64(index: number, offset: number): bigint {
     return (BigInt(this.word(index, offset + 1) >>> 0) << 32n) |
       BigInt(this.word(index, offset) >>> 0);
   }
 
+  /** A copy of bytes of an entry, from one of `WORD` on. */
   bytes(index: number, offset: number, size: number): Uint8Array {
     const chunk = this.chunks[Math.floor(index / CHUNK_ENTRIES)];
     const at = 4 *

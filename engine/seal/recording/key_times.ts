@@ -6,8 +6,8 @@
  * @module
  */
 import type { ClockBound, ClockBounds } from "../../ftrace/clock/clock_map.ts";
-import { KLOG } from "../keys/klog_format.ts";
-import type { KlogRecords } from "../keys/klog_records.ts";
+import { KLOG, type KlogRecord } from "../keys/klog_format.ts";
+
 import { ENTRY_KIND, kindAt, WORD } from "../page/abi.ts";
 
 /** Keys of a CPU of which times are kept; if there are more, every other one. */
@@ -58,7 +58,7 @@ export class KeyTimes {
    * @param records of the trace
    * @param started ms since 1970 from which the host's times count
    */
-  constructor(records: KlogRecords, started: number) {
+  constructor(records: Iterable<KlogRecord>, started: number) {
     this.#base = Math.floor(started);
     for (const { type, cpu, a, b, time } of records) {
       if (type !== KLOG.key && type !== KLOG.ack) continue;

@@ -30,6 +30,10 @@ export function registerOpen(program: Command): void {
     )
     .option("--instance <name>", "show only this trace instance")
     .option(
+      "--klog <file>",
+      "the key log of a sealed recording (default: the one beside it that it names)",
+    )
+    .option(
       "--port <number>",
       `serve at this port; Perfetto's page only takes ${PERFETTO_PORT}`,
       numberFor("--port"),
@@ -47,7 +51,7 @@ Examples:
     .action(async (file, options) => {
       const folder = await Deno.makeTempDir({ prefix: "xftrace-open-" });
       try {
-        const files = await filesOf(file, folder, options.instance);
+        const files = await filesOf(file, folder, options);
         await serve(files, options.port);
       } finally {
         await Deno.remove(folder, { recursive: true });
@@ -62,7 +66,7 @@ const PERFETTO = "trace.pftrace";
 async function filesOf(
   file: string,
   folder: string,
-  instance: string | undefined,
+  options: { readonly instance?: string; readonly klog?: string },
 ): Promise<ServedFile[]> {
   const page = { name: "", path: join(folder, "page.html") };
   const perfetto = { name: PERFETTO, path: join(folder, PERFETTO) };
@@ -82,8 +86,8 @@ async function filesOf(
     if (own !== undefined) copy(file, path);
     else {
       await convertRecording(file, formatNamed(format), {
+        ...options,
         output: path,
-        ...(instance === undefined ? {} : { instance }),
       });
     }
   }

@@ -21,9 +21,10 @@ export function registerRecord(program: Command): void {
       "Writes events to a file as they happen, for trace-cmd, KernelShark and other\n" +
         "programs. Nothing is consumed in the guest, and nothing is written to it.\n" +
         "Ctrl-C ends it; the file then appears.\n\n" +
-        "Several guests, and a trace of the host beside them, share one time line: the\n" +
-        "host's monotonic clock. How wrong times may be is measured, printed, and part\n" +
-        "of the file.",
+        "Several guests, a trace of the host and sealed recordings beside them share one\n" +
+        "time line: the host's monotonic clock. How wrong times may be is measured,\n" +
+        "printed, and part of the file. With a sealed recording, the verdict is printed\n" +
+        "and part of the page, and the exit code is that of `xftrace verify`.",
     )
     .requiredOption("-o, --output <file>", "the file to write")
     .option("-f, --format <name>", `${FORMATS_HELP} (default: ${ENDINGS_HELP})`)
@@ -37,6 +38,11 @@ export function registerRecord(program: Command): void {
       "put this trace.dat of the host (trace-cmd record -C mono) beside it; it is read when recording ends",
     )
     .option(
+      "--sealed <file>",
+      "put the verified entries of this sealed recording beside it; it is read when recording ends; may be repeated",
+      (file: string, before: string[] | undefined) => [...before ?? [], file],
+    )
+    .option(
       "--for <seconds>",
       "stop after this many seconds",
       numberFor("--for"),
@@ -48,12 +54,13 @@ Examples:
   xftrace record -t qemu:web1 -o trace.dat --for 10
   xftrace record -o web1.pftrace
   xftrace record -o old.dat --format dat6
-  xftrace record -t qemu:a -t qemu:b --host host.dat -o all.pftrace`,
+  xftrace record -t qemu:a -t qemu:b --host host.dat -o all.pftrace
+  xftrace record -t qemu:a --sealed trace.xfs -o all.html`,
     )
     .action(async (options) => {
       const format = formatOfFile(options.output, options.format);
-      const { target: targets = [], host, ...rest } = options;
-      if (targets.length > 1 || host !== undefined) {
+      const { target: targets = [], host, sealed, ...rest } = options;
+      if (targets.length > 1 || (host ?? sealed) !== undefined) {
         requireSeveral(format);
         using opened = new DisposableStack();
         const named = targets.length > 0 ? targets : [undefined];
@@ -65,6 +72,7 @@ Examples:
         await recordTimeLine(guests, format, {
           ...rest,
           ...(host === undefined ? {} : { host }),
+          ...(sealed === undefined ? {} : { sealed }),
         });
         return;
       }

@@ -207,9 +207,11 @@ export function sealVerdict(result: RecordingVerification): PageVerdict {
   if (kind !== "bad") return { kind, text: last };
   const wrong = [
     ...VERDICTS.flatMap((verdict) =>
-      ["verified", "lost"].includes(verdict) || total[verdict] === 0
-        ? []
-        : [`${count(total[verdict])} entries are ${verdict}`]
+      ["verified", "lost"].includes(verdict) || total[verdict] === 0 ? [] : [
+        total[verdict] === 1
+          ? `an entry is ${verdict}`
+          : `${count(total[verdict])} entries are ${verdict}`,
+      ]
     ),
     ...problems.slice(0, 1),
     ...(problems.length > 1

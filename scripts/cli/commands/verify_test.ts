@@ -8,12 +8,14 @@ import {
   recordTrace,
   withFolder,
 } from "../../../engine/seal/recording/recording_fixture.ts";
-import { verificationPage } from "./verify.ts";
+import { sealVerdict, verificationPage } from "./verify.ts";
 
 /** What the page about a recording says. */
 function pageAbout(path: string) {
   const result = reportRecording(path, undefined, () => {});
   const { data } = readPage(pageOf(verificationPage(result)));
+  // What a trace's page says is of the same kind.
+  assert.equal(sealVerdict(result).kind, data.verdict?.kind);
   const tables = new Map(data.tables?.map((each) => [each.title, each.rows]));
   return { ...data, rows: (title: string) => tables.get(title) };
 }
@@ -38,6 +40,8 @@ Deno.test("a page about a sealed recording has its verdict", () =>
     assert.equal(bad.verdict?.kind, "bad");
     assert.match(bad.verdict?.text ?? "", /^NOT GENUINE/);
     assert.ok((bad.rows("Problems")?.length ?? 0) > 0);
+    const result = reportRecording(path, undefined, () => {});
+    assert.match(sealVerdict(result).text, /^NOT GENUINE: .+ are shown$/);
   }));
 
 Deno.test("a page is not good about what was not ended, or is sealed weakly", () => {

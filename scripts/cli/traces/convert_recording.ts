@@ -11,6 +11,7 @@ import { count, note } from "../terminal.ts";
 import { reportDat } from "./dat_target.ts";
 import { reportSealed } from "./sealed_target.ts";
 import { guestBuffers, tellUnread } from "./guest_buffers.ts";
+import { recordingKind } from "./recording_kind.ts";
 import { Writing } from "./writing.ts";
 
 /** How a recording is converted. */
@@ -39,7 +40,7 @@ export async function convertRecording(
   } else await convertCore(target, format, options);
 }
 
-/** The target that a file is, by its name; `dat:` and `core:` may be given. */
+/** The target that a file is, by its name; `dat:`, `core:` and `xfs:` may be given. */
 function recordingTarget(file: string): string {
   if (/^(?:dat|core|xfs):./.test(file)) return file;
   if (/^(?:qemu|pid|file):/.test(file)) {
@@ -47,20 +48,7 @@ function recordingTarget(file: string): string {
       `${file} is no recording; \`xftrace record\` writes a guest's trace`,
     );
   }
-  const head = new Uint8Array(10);
-  try {
-    using opened = Deno.openSync(file);
-    opened.readSync(head);
-  } catch {
-    // Whatever is wrong with it, opening it as a core says so.
-  }
-  const magic = new TextDecoder("latin1").decode(head);
-  const kind = magic === "\x17\x08Dtracing"
-    ? "dat"
-    : magic.startsWith("XFTSEAL")
-    ? "xfs"
-    : "core";
-  return `${kind}:${file}`;
+  return `${recordingKind(file)}:${file}`;
 }
 
 async function convertCore(

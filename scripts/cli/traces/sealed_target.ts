@@ -4,7 +4,7 @@
  * @module
  */
 import {
-  SealedTrace,
+  SealedEvents,
   type TraceFormat,
   type WriterOptions,
   writeTimeLine,
@@ -86,7 +86,7 @@ export function reportSealed(
 }
 
 /** Reads and verifies a recording, and shows how far it is. */
-export function readSealed(path: string, klog?: string): SealedTrace {
+export function readSealed(path: string, klog?: string): SealedEvents {
   using verified = new Counted("entries verified");
-  return SealedTrace.read(path, klog, () => verified.add());
+  return SealedEvents.read(path, klog, () => verified.add());
 }

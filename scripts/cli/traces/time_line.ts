@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import {
   durationText,
   END_TEXT,
+  EXIT,
   type Guest,
   GuestGoneError,
   type HostWriteError,
@@ -29,6 +30,7 @@ import { usage } from "../option_values.ts";
 import { count, note, warn } from "../terminal.ts";
 import type { FollowOptions } from "./follow.ts";
 import { Writing } from "./writing.ts";
+import { SealedBeside, sealedExit } from "./sealed_beside.ts";
 import { GuestRecorder, type Recorded } from "./guest_recorder.ts";
 
 /** What to record. */
@@ -36,6 +38,8 @@ export interface TimeLineOptions extends FollowOptions {
   readonly output: string;
   /** Path of a trace.dat of the host's, which exists when recording ends. */
   readonly host?: string;
+  /** Paths of sealed recordings, which exist when recording ends. */
+  readonly sealed?: readonly string[];
 }
 
 /**
@@ -56,6 +60,9 @@ export async function recordTimeLine(
   const host = options.host === undefined
     ? undefined
     : new HostTrace(options.host, clock);
+  const sealed = (options.sealed ?? []).map((path) =>
+    new SealedBeside(path, clock)
+  );
   // Opened now, so that a place that cannot be written costs nobody a trace.
   using file = new FileSink(options.output, { rescue: true });
   const folder = temporaryFolder(options.output);
@@ -64,7 +71,9 @@ export async function recordTimeLine(
       new GuestRecorder(guest, options, clock, join(folder, `${i}.spool`))
     );
     await runAll(recorders, options);
-    write(recorders, host, format, file);
+    write(recorders, { host, sealed }, format, file);
+    const exit = sealedExit(sealed);
+    if (exit !== EXIT.ok) Deno.exitCode = exit;
     tellEnds(recorders, file);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -127,26 +136,31 @@ export function movedError(
 
 function write(
   recorders: readonly GuestRecorder[],
-  host: HostTrace | undefined,
+  { host, sealed }: {
+    readonly host: HostTrace | undefined;
+    readonly sealed: readonly SealedBeside[];
+  },
   format: TraceFormat,
   file: FileSink,
 ): void {
   using opened = new DisposableStack();
   const recorded = recorders.map((each) => opened.use(each.recorded()));
-  // What the guests wrote is not lost because of the host's file.
-  const traced = host?.timed(opened);
-  const sources = [
-    ...recorded.map(({ timed }) => timed),
-    ...(traced === undefined ? [] : [traced]),
-  ];
+  // What the guests wrote is not lost because of another file.
+  const beside = [
+    host?.timed(opened),
+    ...sealed.map((each) => each.timed()),
+  ].filter((each) => each !== undefined);
+  const sources = [...recorded.map(({ timed }) => timed), ...beside];
   const [first, ...others] = sources;
   using writing = new Writing(format, (chunk) => file.write(chunk));
   writeTimeLine([first, ...others], writing.writer);
   file.commit();
   writing.tellLeftOut();
   recorded.forEach(tell);
-  if (traced !== undefined) {
-    note(`${traced.source.target}: ${alignedText(traced)}`);
+  for (const timed of beside) {
+    const { target, seal } = timed.source;
+    const verdict = seal === undefined ? "" : `${seal.text}; `;
+    note(`${target}: ${verdict}${alignedText(timed)}`);
   }
 }
 

@@ -6,10 +6,7 @@
  * @module
  */
 import { archNamed } from "../../arch/all.ts";
-import { type FtraceSites, withoutOffset } from "../../arch/ftrace_sites.ts";
 import type { ClockBounds } from "../../ftrace/clock/clock_map.ts";
-import { EventColumns, KIND, PageArena } from "../../ftrace/ring/columns.ts";
-import type { TraceLayout } from "../../ftrace/ring/meta.ts";
 import { ENTRY_KIND, WORD } from "../../seal/page/abi.ts";
 import type {
   Names,
@@ -20,89 +17,26 @@ import {
   readVerified,
   type RecordingVerification,
 } from "../../seal/recording/verify_recording.ts";
-import type { TextSymbols, TraceMeta } from "../text/environment.ts";
+import type { TraceMeta } from "../text/environment.ts";
 import { FLAGS_BEFORE_LAZY } from "../text/guest/entry_flags.ts";
 import { DEFAULT_TEXT_OPTIONS } from "../text/options.ts";
-import type { TimedLoss, TimedRuns } from "../time_line/timed_runs.ts";
+import type { TimedLoss, TimedRuns } from "./timed_runs.ts";
 import type { SourceSeal, TraceSource } from "../writer.ts";
-import { CpuRow } from "./cpu_row.ts";
+import { CpuRow, isTimed } from "../sealed/cpu_row.ts";
+import { recordedSymbols } from "./recorded_symbols.ts";
+import { MOST_SEALED_ROWS, SEALED_LAYOUT, SealedRows } from "./sealed_rows.ts";
 
-/** The most rows of a run. */
-const LONGEST_RUN = 4096;
-/** Threads of which names and open calls are kept; a guest may invent any. */
+/** Threads of which names are kept; a guest may invent any. */
 const MOST_THREADS = 1 << 16;
-/** More levels than calls have. */
-const DEEPEST = 64;
-/** Arguments of a system call. */
-const ARGUMENTS = 6;
-
-/** Types of our own: a module's entries have none. */
-const ENTRY_TYPE = 11;
-const RETURN_TYPE = 10;
-/** Where a row's payload has what; no kernel wrote it. */
-const AT = { func: 8, depth: 16, caller: 24, args: 32 } as const;
-const ENTRY_BYTES = AT.args;
-const MOST_BYTES = AT.args + 8 * ARGUMENTS;
-const RETURN_BYTES = 40;
-
-/** The layout of the rows that are made of entries. */
-const LAYOUT: TraceLayout = {
-  page: { timeStamp: 0, commit: 8, data: 16 },
-  types: {
-    fn: -1,
-    ctx: -1,
-    wake: -1,
-    stack: -1,
-    print: -1,
-    bprint: -1,
-    graphRet: RETURN_TYPE,
-    graphEnt: -1,
-    graphRetaddrEnt: ENTRY_TYPE,
-    userStack: -1,
-    bputs: -1,
-    hwlat: -1,
-    osnoise: -1,
-    timerlat: -1,
-    rawData: -1,
-    funcRepeats: -1,
-    last: 20,
-  },
-  graphEntry: {
-    func: AT.func,
-    depth: AT.depth,
-    size: ENTRY_BYTES,
-    args: AT.args,
-    retaddr: AT.caller,
-  },
-  graphReturn: {
-    func: AT.func,
-    depth: AT.depth,
-    overrun: 20,
-    retval: -1,
-    calltime: 24,
-    rettime: 32,
-    size: RETURN_BYTES,
-  },
-  graphFirst: RETURN_TYPE,
-  graphLast: ENTRY_TYPE,
-  fn: { ip: 8, parentIp: 16, args: -1 },
-  stack: { size: 8, caller: 16 },
-  userStack: { tgid: 8, caller: 16 },
-  print: { ip: 8, buf: 16 },
-  bprint: { ip: 8, fmt: 16, buf: 24 },
-  bputs: { ip: 8, str: 16 },
-  rawData: { id: 8, buf: 12 },
-  funcRepeats: undefined,
-};
 
 /**
  * The verified entries of a recording.
  *
  * @example
  * ```ts ignore
- * import { formatNamed, SealedTrace, writeTimeLine } from "xftrace/output";
+ * import { formatNamed, SealedEvents, writeTimeLine } from "xftrace/output";
  *
- * const trace = SealedTrace.read("web1.xfs");
+ * const trace = SealedEvents.read("web1.xfs");
  * console.log(trace.verification.total.verified);
  * const source = trace.source({ kind: "good", text: "verified" });
  * const runs = trace.runs(trace.start, (ts) => ts);
@@ -112,12 +46,10 @@ const LAYOUT: TraceLayout = {
  * );
  * ```
  */
-export class SealedTrace {
+export class SealedEvents {
   readonly #rows: ReadonlyMap<number, CpuRow>;
   readonly #comms = new Map<number, string>();
   readonly #tgids = new Map<number, number>();
-  /** When calls were entered, by thread and depth. */
-  readonly #open = new Map<number, Float64Array>();
 
   private constructor(
     /** The verdict on the recording. */
@@ -139,7 +71,7 @@ export class SealedTrace {
     path: string,
     klogPath?: string,
     progress?: () => void,
-  ): SealedTrace {
+  ): SealedEvents {
     const rows = new Map<number, CpuRow>();
     const verification = readVerified(
       path,
@@ -151,7 +83,7 @@ export class SealedTrace {
         progress?.();
       },
     );
-    return new SealedTrace(verification, rows);
+    return new SealedEvents(verification, rows);
   }
 
   /** Time of the first entry, in ns of the guest's trace clock. */
@@ -202,7 +134,7 @@ export class SealedTrace {
     const cpus = [...this.#rows.keys()];
     return {
       arch,
-      layout: LAYOUT,
+      layout: SEALED_LAYOUT,
       tracer: "function_graph",
       entryFlags: () => FLAGS_BEFORE_LAZY,
       nrCpuIds: Math.max(0, ...cpus) + 1,
@@ -227,9 +159,10 @@ export class SealedTrace {
   *runs(epoch: bigint, map: (ts: number) => number): TimedRuns {
     const heads = [...this.#rows].sort(([a], [b]) => a - b)
       .map(([cpu, row]) => new Head(cpu, row));
-    const columns = new EventColumns(epoch, LONGEST_RUN);
-    const arena = new PageArena(LONGEST_RUN * MOST_BYTES, 1);
-    arena.acquire();
+    const rows = new SealedRows(epoch);
+    const { columns, arena } = rows;
+    // Until the next run, which may be of another CPU.
+    let refresh = false;
     for (;;) {
       let best: Head | undefined;
       let time = Infinity;
@@ -246,9 +179,8 @@ export class SealedTrace {
       const { cpu, row } = best;
       columns.clear();
       let losses: TimedLoss[] = [];
-      let refresh = false;
       while (
-        best.at < row.count && columns.length < LONGEST_RUN &&
+        best.at < row.count && columns.length < MOST_SEALED_ROWS &&
         best.time <= until
       ) {
         const { at, time } = best;
@@ -262,7 +194,7 @@ export class SealedTrace {
         best.next();
         if (event) {
           if (missing > 0) losses = [{ cpu, count: missing }];
-          this.#add(columns, arena, cpu, row, at, map(time));
+          rows.add(cpu, row, at, map(time));
         } else {
           best.missing += missing;
           if (kind === ENTRY_KIND.comm) {
@@ -273,6 +205,7 @@ export class SealedTrace {
       }
       if (columns.length === 0) continue;
       yield { columns, arena, from: 0, to: columns.length, losses, refresh };
+      refresh = false;
     }
     const { total } = this.verification;
     const lost = VERDICTS.reduce(
@@ -280,90 +213,6 @@ export class SealedTrace {
       0,
     );
     return { lost, dropped: 0 };
-  }
-
-  /** Appends a row for the entry or the return of a function. */
-  #add(
-    columns: EventColumns,
-    arena: PageArena,
-    cpu: number,
-    from: CpuRow,
-    at: number,
-    ts: number,
-  ): void {
-    const row = columns.length++;
-    const entered = from.kind(at) === ENTRY_KIND.entry;
-    const pid = from.word(at, WORD.pid);
-    const depth = Math.min(DEEPEST - 1, from.depth(at));
-    const time = from.time(at);
-    const lo = from.word(at, WORD.func);
-    const hi = from.word(at, WORD.func + 1);
-    const offset = row * MOST_BYTES;
-    const { view } = arena;
-    columns.ts[row] = Math.round(ts);
-    columns.cpu[row] = cpu;
-    columns.type[row] = entered ? ENTRY_TYPE : RETURN_TYPE;
-    columns.pid[row] = pid;
-    columns.offset[row] = offset;
-    columns.kind[row] = entered ? KIND.entryRetaddr : KIND.return;
-    columns.func[2 * row] = lo;
-    columns.func[2 * row + 1] = hi;
-    columns.depth[row] = depth;
-    arena.bytes.fill(0, offset, offset + MOST_BYTES);
-    view.setUint16(offset, columns.type[row], true);
-    view.setInt32(offset + 4, pid, true);
-    view.setInt32(offset + AT.func, lo, true);
-    view.setInt32(offset + AT.func + 4, hi, true);
-    view.setInt32(offset + AT.depth, depth, true);
-    const open = this.#openOf(pid === 0 ? -1 - cpu : pid);
-    if (entered) {
-      open[depth] = time;
-      columns.duration[row] = 0;
-      columns.size[row] = this.#entry(view, offset, from, at);
-    } else {
-      // Some kernels do not say how long it took.
-      const took = from.word(at, WORD.argument + 1) * 2 ** 32 +
-        (from.word(at, WORD.argument) >>> 0);
-      const since = time - open[depth];
-      columns.duration[row] = took > 0 ? took : since >= 0 ? since : 0;
-      open[depth] = NaN;
-      columns.size[row] = RETURN_BYTES;
-    }
-  }
-
-  /** Writes what only entries have; returns the size. */
-  #entry(
-    view: DataView,
-    offset: number,
-    from: CpuRow,
-    at: number,
-  ): number {
-    const copy = (to: number, index: number, word: number) => {
-      view.setInt32(offset + to, from.word(index, word), true);
-      view.setInt32(offset + to + 4, from.word(index, word + 1), true);
-    };
-    copy(AT.caller, at, WORD.caller);
-    const arguments_ = from.word(at, WORD.extra) > 0 &&
-      from.kindNext(at + 1) === ENTRY_KIND.arguments;
-    if (!arguments_) return ENTRY_BYTES;
-    copy(AT.args, at, WORD.argument);
-    [WORD.time, WORD.func, WORD.caller, WORD.argument].forEach((word, i) =>
-      copy(AT.args + 8 * (i + 1), at + 1, word)
-    );
-    const last = offset + AT.args + 40;
-    view.setInt32(last, from.word(at + 1, WORD.pid), true);
-    view.setInt32(last + 4, from.word(at + 1, WORD.extra), true);
-    return MOST_BYTES;
-  }
-
-  #openOf(thread: number): Float64Array {
-    let open = this.#open.get(thread);
-    if (open === undefined) {
-      if (this.#open.size >= MOST_THREADS) this.#open.clear();
-      open = new Float64Array(DEEPEST).fill(NaN);
-      this.#open.set(thread, open);
-    }
-    return open;
   }
 
   /** Takes the name of a thread, and its process. */
@@ -386,10 +235,7 @@ export class SealedTrace {
 /** The first entry from an index on that has a time. */
 function nextTimed(row: CpuRow, from: number): number {
   let at = from;
-  while (
-    at < row.count &&
-    (row.kind(at) === ENTRY_KIND.arguments || row.kind(at) === ENTRY_KIND.path)
-  ) at++;
+  while (at < row.count && !isTimed(row.kind(at))) at++;
   return at;
 }
 
@@ -406,6 +252,7 @@ class Head {
 
   constructor(readonly cpu: number, readonly row: CpuRow) {
     this.at = nextTimed(row, 0);
+    for (let i = 0; i < this.at; i++) this.missing += row.missing(i);
     this.#look();
   }
 
@@ -421,39 +268,4 @@ class Head {
     const { row, at } = this;
     this.time = at < row.count ? Math.max(this.time, row.time(at)) : Infinity;
   }
-}
-
-/**
- * The names that a recording has. What is called by its name is the kernel's or
- * a module's; all else is called by its address.
- */
-function recordedSymbols(
-  { kernelText: [start, end] }: RecordingHeader,
-  names: Names,
-  sites: FtraceSites,
-): TextSymbols {
-  const text = [BigInt(start), BigInt(end)] as const;
-  const known = new Map<string, string>();
-  const find = (lo: number, hi: number): [string, string | undefined] => {
-    const address = BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0);
-    const hex = `0x${address.toString(16)}`;
-    const name = names[hex];
-    const kernel = address >= text[0] && address < text[1];
-    return [hex, kernel || name?.endsWith("]") === true ? name : undefined];
-  };
-  const bare = (lo: number, hi: number) => {
-    const [hex, name] = find(lo, hi);
-    if (name === undefined) return hex;
-    let short = known.get(name);
-    if (short === undefined) {
-      short = withoutOffset(sites, name).replace(/\+0x[0-9a-f]+/, "");
-      known.set(name, short);
-    }
-    return short;
-  };
-  const whole = (lo: number, hi: number) => {
-    const [hex, name] = find(lo, hi);
-    return name ?? hex;
-  };
-  return { bare, ps: bare, pS: whole, pB: whole };
 }
