@@ -5,6 +5,8 @@
  * @module
  */
 
+import { NumberedTexts } from "./bytes/kept_texts.ts";
+import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { TraceMeta } from "./environment.ts";
 import { padBytes } from "./printf/printf_number.ts";
 
@@ -15,7 +17,7 @@ import { padBytes } from "./printf/printf_number.ts";
 export class TaskText {
   readonly #meta: TraceMeta;
   readonly #withTgid: boolean;
-  readonly #context = new Map<number, string>();
+  readonly #context = new NumberedTexts();
   readonly #graph = new Map<number, string>();
 
   constructor(meta: TraceMeta, withTgid: boolean) {
@@ -37,15 +39,18 @@ export class TaskText {
   }
 
   /** `%16s-%-7d `, with the thread group if it is recorded. */
-  context(pid: number): string {
-    const known = this.#context.get(pid);
-    if (known !== undefined) return known;
+  writeContext(out: TextBuffer, pid: number): void {
+    const texts = this.#context;
+    const place = texts.find(pid, 0);
+    out.kept(texts, place < 0 ? texts.keep(pid, 0, this.#text(pid)) : place);
+  }
+
+  #text(pid: number): string {
     let text = padBytes(this.comm(pid), 16) + "-" + String(pid).padEnd(7) + " ";
     if (this.#withTgid) {
       const tgid = this.#meta.tgid(pid);
       text += tgid === 0 ? "(-------) " : `(${String(tgid).padStart(7)}) `;
     }
-    this.#context.set(pid, text);
     return text;
   }
 
