@@ -238,6 +238,16 @@ export class TextBuffer {
     view.setUint16(at + 6, HEX[value & 0xff], true);
   }
 
+  /** Puts a character before what was written from a place on, up to a width. */
+  filled(start: number, width: number, code: number): void {
+    const missing = width - (this.length - start);
+    if (missing <= 0) return;
+    this.reserve(missing);
+    this.bytes.copyWithin(start + missing, start, this.length);
+    this.bytes.fill(code, start, start + missing);
+    this.length += missing;
+  }
+
   #grow(needed: number): void {
     const capacity = Math.max(needed, 2 * this.#limit);
     const bytes = new Uint8Array(capacity + BEYOND);
