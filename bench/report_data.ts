@@ -2,7 +2,7 @@
  * Records what bench/report.ts measures: the memory of a guest whose buffers
  * are full, and the same buffers as a trace.dat.
  *
- *     deno run --allow-all bench/report_data.ts FOLDER [KIB_PER_CPU [KERNEL]]
+ *     deno run --allow-all bench/report_data.ts FOLDER [KIB_PER_CPU [KERNEL [TRACE...]]]
  *
  * Three traces, with `KIB_PER_CPU` (default 24576) of buffer for each of two
  * CPUs:
@@ -42,7 +42,7 @@ echo function_graph > current_tracer`,
 };
 
 const WORK = `i=0
-while [ $i -lt 400 ]; do
+while [ $i -lt 4000 ]; do
   find /proc /sys/kernel > /dev/null 2>&1
   cat /proc/meminfo /proc/stat /proc/self/maps > /dev/null
   dd if=/dev/zero of=/dev/null bs=512 count=2000 2> /dev/null
@@ -52,7 +52,7 @@ while [ $i -lt 400 ]; do
   [ "$used" -gt 1000 ] && break
 done`;
 
-const [folder, kib = "24576", kernel = "6.12"] = Deno.args;
+const [folder, kib = "24576", kernel = "6.12", ...wanted] = Deno.args;
 if (folder === undefined) {
   console.error("usage: report_data.ts FOLDER [KIB_PER_CPU [KERNEL]]");
   Deno.exit(1);
@@ -66,6 +66,7 @@ await using guest = await Guest.boot({
 });
 progress.done();
 for (const [name, setup] of Object.entries(TRACES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   await guest.sh(
     `cd ${TRACING}
 echo 0 > tracing_on
