@@ -227,23 +227,7 @@ export class DatDecoder {
       func[2 * row + 1] = 0;
       depth[row] = 0;
       duration[row] = 0;
-      if (id === graphRet) {
-        if (length >= graphReturn.size) {
-          kind[row] = KIND.return;
-          const place = at + (graphReturn.func >>> 2);
-          func[2 * row] = words[place];
-          func[2 * row + 1] = words[place + 1];
-          depth[row] = words[at + (graphReturn.depth >>> 2)];
-          const rettime = at + (graphReturn.rettime >>> 2);
-          const calltime = at + (graphReturn.calltime >>> 2);
-          duration[row] = unsignedDifference(
-            words[rettime],
-            words[rettime + 1],
-            words[calltime],
-            words[calltime + 1],
-          );
-        }
-      } else if (id === graphEnt || id === graphRetaddrEnt) {
+      if (id === graphEnt || id === graphRetaddrEnt) {
         if (length >= graphEntry.size) {
           kind[row] = id === graphEnt ? KIND.entry : KIND.entryRetaddr;
           const place = at + (graphEntry.func >>> 2);
@@ -251,6 +235,20 @@ export class DatDecoder {
           func[2 * row + 1] = words[place + 1];
           depth[row] = words[at + (graphEntry.depth >>> 2)];
         }
+      } else if (id === graphRet && length >= graphReturn.size) {
+        kind[row] = KIND.return;
+        const place = at + (graphReturn.func >>> 2);
+        func[2 * row] = words[place];
+        func[2 * row + 1] = words[place + 1];
+        depth[row] = words[at + (graphReturn.depth >>> 2)];
+        const rettime = at + (graphReturn.rettime >>> 2);
+        const calltime = at + (graphReturn.calltime >>> 2);
+        duration[row] = unsignedDifference(
+          words[rettime],
+          words[rettime + 1],
+          words[calltime],
+          words[calltime + 1],
+        );
       }
       row++;
       at += length >>> 2;

@@ -108,6 +108,7 @@ export class DatFunctions {
 const NO_MODULE = 0xffff_ffff;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
+const CLOSE = 0x5d;
 const LEAST_ROOM = 1024;
 
 /** The module's name behind a symbol's: `\t[name]`. */
@@ -180,7 +181,8 @@ class FoundFunctions {
       const first = ++at;
       while (at < text.length && !isSpace(text.charCodeAt(at))) at++;
       // The last bracket of the word ends the name.
-      const close = text.lastIndexOf("]", at - 1);
+      let close = at - 1;
+      while (close >= first && text.charCodeAt(close) !== CLOSE) close--;
       if (close >= first) module = close - first;
       else at = end;
     }

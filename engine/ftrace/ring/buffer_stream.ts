@@ -28,8 +28,10 @@ import type { TraceArray } from "./trace_array.ts";
 const BATCH = 16;
 /** Pages that are looked up at once. */
 const SLICE = 256;
+/** Rows for which there is room at first. */
+const ROWS = 1 << 12;
 /** Rows that are passed on at once. */
-const LONGEST = 4096;
+const LONGEST = 1 << 12;
 
 /**
  * Whether nothing is written to a buffer (`tracing_on` is 0).
@@ -82,7 +84,7 @@ class CpuStream {
     const { layout, epoch, pageSize, timeStart } = source;
     this.#source = source;
     this.#cpu = cpu.cpu;
-    this.columns = new EventColumns(epoch, 4096);
+    this.columns = new EventColumns(epoch, ROWS);
     this.arena = new PageArena(pageSize, BATCH + 1);
     this.#decoder = new PageDecoder(layout, this.columns);
     this.#decoder.timeStart = timeStart;
@@ -110,7 +112,7 @@ class CpuStream {
 
   /**
    * Counts the events that are older than the trace, which the header of a trace
-   * leaves out: they are in the first pages, since times increase.
+   * leaves out: they are in pages that began before it did.
    */
   #skipOlder(): void {
     const { columns } = this;
@@ -118,7 +120,7 @@ class CpuStream {
     for (let i = 0; i < this.#chain.length; i++) {
       const lo = this.#stamps[2 * i];
       const hi = this.#stamps[2 * i + 1];
-      if (columns.sinceEpoch(lo, hi) >= timeStart) break;
+      if (columns.sinceEpoch(lo, hi) >= timeStart) continue;
       this.arena.clear();
       this.#decode(i);
       columns.clear();
@@ -204,7 +206,7 @@ class CpuStream {
 }
 
 /** A run of rows of one CPU. */
-export interface StreamRun {
+export interface BufferRun {
   readonly columns: EventColumns;
   readonly arena: PageArena;
   readonly from: number;
@@ -307,7 +309,7 @@ export class BufferStream {
   }
 
   /** The next run in order of time; valid until the one after it. */
-  next(): StreamRun | undefined {
+  next(): BufferRun | undefined {
     this.#last?.fill();
     let best: CpuStream | undefined;
     let time = Infinity;

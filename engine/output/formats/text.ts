@@ -91,13 +91,23 @@ class TextWriter implements TraceWriter {
     const { ts } = columns;
     const last = to - 1;
     const out = this.#out;
-    for (let row = from; row < to; row++) {
-      if (row < last) text.write(out, row, row + 1, ts[row + 1]);
-      else text.write(out, row, run.next, run.nextTs);
-      if (out.length >= this.#enough) this.flush();
-      if (!text.tookNext) continue;
-      if (row < last) row++;
-      else run.takeNext();
+    let whole = out.length;
+    try {
+      for (let row = from; row < to; row++) {
+        if (row < last) text.write(out, row, row + 1, ts[row + 1]);
+        else text.write(out, row, run.next, run.nextTs);
+        whole = out.length;
+        if (whole >= this.#enough) {
+          whole = 0;
+          this.flush();
+        }
+        if (!text.tookNext) continue;
+        if (row < last) row++;
+        else run.takeNext();
+      }
+    } finally {
+      // Of a line that could not be written, nothing is passed on.
+      out.length = whole;
     }
   }
 
@@ -110,9 +120,10 @@ class TextWriter implements TraceWriter {
   }
 
   flush(): void {
-    const { length, written } = this.#out;
-    this.#out.length = 0;
-    if (length > 0) this.#sink(this.#bytes ? written : bytesText(written));
+    const { written } = this.#out;
+    this.#out.clear();
+    if (written.length === 0) return;
+    this.#sink(this.#bytes ? written : bytesText(written));
   }
 
   end(): void {

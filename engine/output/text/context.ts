@@ -5,7 +5,7 @@
  * @module
  */
 
-import { NumberedTexts } from "./bytes/kept_texts.ts";
+import type { NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
 import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { TraceMeta } from "./environment.ts";
 import { padBytes } from "./printf/printf_number.ts";
@@ -17,11 +17,12 @@ import { padBytes } from "./printf/printf_number.ts";
 export class TaskText {
   readonly #meta: TraceMeta;
   readonly #withTgid: boolean;
-  readonly #context = new NumberedTexts();
+  readonly #context: NumberedTexts;
   readonly #graph = new Map<number, string>();
 
-  constructor(meta: TraceMeta, withTgid: boolean) {
+  constructor(meta: TraceMeta, withTgid: boolean, room: TextRoom) {
     this.#meta = meta;
+    this.#context = room.table();
     this.#withTgid = withTgid;
   }
 
@@ -42,7 +43,8 @@ export class TaskText {
   writeContext(out: TextBuffer, pid: number): void {
     const texts = this.#context;
     const place = texts.find(pid, 0);
-    out.kept(texts, place < 0 ? texts.keep(pid, 0, this.#text(pid)) : place);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, pid, 0, this.#text(pid));
   }
 
   #text(pid: number): string {

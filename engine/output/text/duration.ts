@@ -56,6 +56,7 @@ export function writeGraphDuration(out: TextBuffer, ns: number): void {
 }
 
 const POINT = 0x2e;
+const MILLION = 1_000_000;
 const MICROSECONDS = packed(" us ");
 const SPACE = 0x20;
 
@@ -125,8 +126,9 @@ export class ClockText {
     const carry = Math.floor(ns / 1000000000);
     const us = Math.floor((ns - carry * 1000000000) / 1000);
     const seconds = this.#seconds + carry;
-    if (!(seconds >= 0)) {
-      // Earlier than all clocks: only damaged time stamps are.
+    if (!(seconds >= 0 && us >= 0 && us < MILLION)) {
+      // Earlier than all clocks, or so late that ns are not exact: only damaged
+      // time stamps are.
       out.text(this.#text(ts));
       return;
     }

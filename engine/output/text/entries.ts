@@ -7,7 +7,7 @@
 
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { PackedPrintf } from "./bprint.ts";
-import { NumberedTexts } from "./bytes/kept_texts.ts";
+import { type NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
 import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { ClockText } from "./duration.ts";
 import { fieldEntries } from "./field_entries.ts";
@@ -42,7 +42,7 @@ export class StandardEntries {
   readonly #packed: PackedPrintf;
   readonly #message: (text: string) => string;
   /** Addresses as {@linkcode #address} shows them. */
-  readonly #addresses = new NumberedTexts();
+  readonly #addresses: NumberedTexts;
 
   /** @param message what is shown of a message, such as that of `trace_printk` */
   constructor(
@@ -55,6 +55,7 @@ export class StandardEntries {
     this.#meta = meta;
     this.#options = options;
     this.#packed = new PackedPrintf(env);
+    this.#addresses = (env.room ?? new TextRoom()).table();
   }
 
   /** All writers, except those of types that the kernel does not have. */
@@ -159,10 +160,8 @@ export class StandardEntries {
     const lo = record.u32(at);
     const hi = record.u32(at + 4);
     const place = texts.find(lo, hi);
-    out.kept(
-      texts,
-      place < 0 ? texts.keep(lo, hi, this.#address(lo, hi)) : place,
-    );
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, lo, hi, this.#address(lo, hi));
   }
 
   /** With the option `func-args`: the output of `print_function_args`. */

@@ -14,7 +14,8 @@ import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { FlagWriter } from "./guest/entry_flags.ts";
 import type { TraceMeta } from "./environment.ts";
 import type { TaskText } from "./context.ts";
-import { KeptTexts, NumberedTexts } from "./bytes/kept_texts.ts";
+import { KeptTexts } from "./bytes/kept_texts.ts";
+import type { NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
 import { packed, type TextBuffer } from "./bytes/text_buffer.ts";
 import {
   type ClockText,
@@ -53,13 +54,13 @@ export class GraphText {
   readonly #tasks: TaskText;
   readonly #flags: FlagWriter;
   readonly #state = new GraphState();
-  readonly #cpuTexts = new NumberedTexts();
+  readonly #cpuTexts: NumberedTexts;
   readonly #cpuWidth: number;
   readonly #names: (lo: number, hi: number) => string;
   /** Names as they begin a call, as they are for a leaf, and alone. */
-  readonly #open = new NumberedTexts();
-  readonly #leaves = new NumberedTexts();
-  readonly #bare = new NumberedTexts();
+  readonly #open: NumberedTexts;
+  readonly #leaves: NumberedTexts;
+  readonly #bare: NumberedTexts;
   readonly #irqEntry: RangeTest;
   /** Whether return values are recorded, and are to be shown. */
   readonly #retval: boolean;
@@ -78,7 +79,12 @@ export class GraphText {
     columns: EventColumns,
     arena: PageArena,
     clock: ClockText,
+    room: TextRoom,
   ) {
+    this.#cpuTexts = room.table();
+    this.#open = room.table();
+    this.#leaves = room.table();
+    this.#bare = room.table();
     this.#meta = meta;
     this.#options = options;
     this.#tasks = tasks;
@@ -186,10 +192,8 @@ export class GraphText {
     after: string,
   ): void {
     const place = texts.find(lo, hi);
-    out.kept(
-      texts,
-      place < 0 ? texts.keep(lo, hi, this.#names(lo, hi) + after) : place,
-    );
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, lo, hi, this.#names(lo, hi) + after);
   }
 
   #return(out: TextBuffer, row: number): void {
@@ -327,7 +331,8 @@ export class GraphText {
     if (graph.cpu) {
       const texts = this.#cpuTexts;
       const place = texts.find(cpu, 0);
-      out.kept(texts, place < 0 ? texts.keep(cpu, 0, this.#cpu(cpu)) : place);
+      if (place >= 0) out.kept(texts, place);
+      else texts.write(out, cpu, 0, this.#cpu(cpu));
     }
     if (graph.proc) out.text(this.#tasks.graph(pid) + " | ");
     if (this.#options.latencyFormat) {

@@ -14,7 +14,7 @@ import { TaskText } from "./context.ts";
 import { type FlagWriter, flagWriter } from "./guest/entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
 import { bytesText } from "./byte_text.ts";
-import { NumberedTexts } from "./bytes/kept_texts.ts";
+import { TextRoom } from "./bytes/numbered_texts.ts";
 import { packed, TextBuffer } from "./bytes/text_buffer.ts";
 import { type EntryWriter, StandardEntries, writerOf } from "./entries.ts";
 import { escapedBody, escapedMeta, escapeFrom } from "./escaped_meta.ts";
@@ -68,10 +68,12 @@ export class TraceText {
   readonly #messages: ReadonlyMap<number, EntryWriter>;
   readonly #isGraph: boolean;
   readonly #record = new RecordBytes();
-  readonly #cpuTexts = new NumberedTexts();
+  /** For all texts that are kept. */
+  readonly #room = new TextRoom();
+  readonly #cpuTexts = this.#room.table();
   readonly #started = new Set<number>();
   /** Of flags and counts in an entry's first word. */
-  readonly #flagTexts = new NumberedTexts();
+  readonly #flagTexts = this.#room.table();
   /** Whether the first word alone determines them. */
   readonly #flagsInWord: boolean;
   /** For {@linkcode row}. */
@@ -115,8 +117,9 @@ export class TraceText {
       namesFieldValues: meta.namesFieldValues,
       cleansStrings: meta.cleansStrings,
       kernelStart: meta.kernelStart,
+      room: this.#room,
     };
-    this.#tasks = new TaskText(meta, options.recordTgid);
+    this.#tasks = new TaskText(meta, options.recordTgid, this.#room);
     const flags = options.irqInfo || options.latencyFormat
       ? meta.entryFlags()
       : undefined;
@@ -176,6 +179,7 @@ export class TraceText {
         columns,
         arena,
         this.#clock,
+        this.#room,
       );
     } else {
       this.#graph.move(columns, arena, this.#clock);
@@ -318,21 +322,15 @@ export class TraceText {
     const texts = this.#flagTexts;
     const key = words[at] >>> 16;
     const place = texts.find(key, 0);
-    out.kept(
-      texts,
-      place < 0 ? texts.keep(key, 0, this.#flags(words, at)) : place,
-    );
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, key, 0, this.#flags(words, at));
   }
 
   #cpu(out: TextBuffer, cpu: number): void {
     const texts = this.#cpuTexts;
     const place = texts.find(cpu, 0);
-    out.kept(
-      texts,
-      place < 0
-        ? texts.keep(cpu, 0, `[${String(cpu).padStart(3, "0")}] `)
-        : place,
-    );
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, cpu, 0, `[${String(cpu).padStart(3, "0")}] `);
   }
 
   /** `trace_print_lat_context`. */

@@ -5,7 +5,8 @@
  */
 import { decimal } from "../../base/decimal.ts";
 import { bytesText } from "../text/byte_text.ts";
-import { KeptTexts, NumberedTexts } from "../text/bytes/kept_texts.ts";
+import { KeptTexts } from "../text/bytes/kept_texts.ts";
+import { type NumberedTexts, TextRoom } from "../text/bytes/numbered_texts.ts";
 import { packed, type TextBuffer } from "../text/bytes/text_buffer.ts";
 import { ClockText } from "../text/duration.ts";
 import {
@@ -25,6 +26,8 @@ import type { TracecmdGuest } from "./tracecmd_guest.ts";
 const MOST_INDENT = 1024;
 /** Below it, halves of times are those of positive numbers. */
 const SIGN = 0x8000_0000;
+/** Below it, ns are exact with what is added to them. */
+const EXACT = 2 ** 52;
 const NEWLINE = 0x0a;
 const CLOSED = packed("}\n");
 const LITERALS = new KeptTexts();
@@ -57,13 +60,15 @@ export class ReportText {
   readonly #bytes = new RecordBytes();
   readonly #stack: number;
   readonly #names = new KeptTexts();
+  /** For all texts that are kept. */
+  readonly #room = new TextRoom();
   /** Names of functions, as a call and as a leaf. */
-  readonly #calls = new NumberedTexts();
-  readonly #leaves = new NumberedTexts();
+  readonly #calls = this.#room.table();
+  readonly #leaves = this.#room.table();
   /** `%16s-%-5d [`, by pid, as long as no name has been added. */
-  readonly #tasks = new NumberedTexts();
+  readonly #tasks = this.#room.table();
   #named = 0;
-  readonly #cpus = new NumberedTexts();
+  readonly #cpus = this.#room.table();
   #clock = new ClockText(0n);
   #epoch: bigint | undefined;
   /** Whether an entry waits, the beginning of whose line is written. */
@@ -139,7 +144,7 @@ export class ReportText {
       name: this.#names.add(
         `: ${name}: ${" ".repeat(Math.max(0, 20 - name.length))}`,
       ),
-      body: new EventBody(text, this.#guest, handler),
+      body: new EventBody(text, this.#guest, handler, this.#room),
     };
   }
 
@@ -215,28 +220,27 @@ export class ReportText {
       this.#named = this.#comms.added;
       texts.clear();
     }
-    let place = texts.find(pid, 0);
-    if (place < 0) {
-      const comm = padBytes(this.#show(this.#comms.find(pid)), 16);
-      place = texts.keep(pid, 0, `${comm}-${decimal(pid).padEnd(5)} [`);
+    const place = texts.find(pid, 0);
+    if (place >= 0) {
+      out.kept(texts, place);
+      return;
     }
-    out.kept(texts, place);
+    const comm = padBytes(this.#show(this.#comms.find(pid)), 16);
+    texts.write(out, pid, 0, `${comm}-${decimal(pid).padEnd(5)} [`);
   }
 
   #cpu(out: TextBuffer, cpu: number): void {
     const texts = this.#cpus;
     const place = texts.find(cpu, 0);
-    out.kept(
-      texts,
-      place < 0
-        ? texts.keep(cpu, 0, `${decimal(cpu).padStart(3, "0")}]`)
-        : place,
-    );
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, cpu, 0, `${decimal(cpu).padStart(3, "0")}]`);
   }
 
   #time(out: TextBuffer, columns: EventColumns, row: number): void {
     const ts = columns.ts[row];
-    if (this.#guest.inNs && ts >= 0 && columns.epochHi < SIGN) {
+    if (
+      this.#guest.inNs && ts >= 0 && ts < EXACT && columns.epochHi < SIGN
+    ) {
       if (this.#epoch !== columns.epoch) {
         this.#epoch = columns.epoch;
         this.#clock = new ClockText(columns.epoch);
@@ -260,16 +264,17 @@ export class ReportText {
     hi: number,
     after: string,
   ): void {
-    let place = texts.find(lo, hi);
-    if (place < 0) {
-      const address = BigInt(hi) << 32n | BigInt(lo);
-      const found = this.#guest.function(address);
-      const name = found === undefined
-        ? address.toString(16)
-        : this.#show(found.name);
-      place = texts.keep(lo, hi, name + after);
+    const place = texts.find(lo, hi);
+    if (place >= 0) {
+      out.kept(texts, place);
+      return;
     }
-    out.kept(texts, place);
+    const address = BigInt(hi) << 32n | BigInt(lo);
+    const found = this.#guest.function(address);
+    const name = found === undefined
+      ? address.toString(16)
+      : this.#show(found.name);
+    texts.write(out, lo, hi, name + after);
   }
 }
 

@@ -70,7 +70,7 @@ export function writeTracecmdReport(
   const out = new TextBuffer();
   const pass = () => {
     const { written } = out;
-    out.length = 0;
+    out.clear();
     if (written.length === 0) return;
     sink(options.bytes === true ? written : bytesText(written));
   };

@@ -12,6 +12,9 @@ import type { KeptTexts } from "./kept_texts.ts";
 
 /** Bytes that a piece may write beyond its end. */
 const BEYOND = 32;
+/** Bytes of room at first, and of that which is kept for further texts. */
+const LEAST_ROOM = 4096;
+const MOST_ROOM = 1 << 20;
 /** Four spaces. */
 const SPACES = 0x20202020;
 
@@ -47,15 +50,22 @@ export class TextBuffer {
   #limit: number;
 
   /** @param capacity bytes of room at first; it grows */
-  constructor(capacity = 4096) {
-    this.bytes = new Uint8Array(capacity + BEYOND);
-    this.#view = new DataView(this.bytes.buffer);
+  constructor(capacity = LEAST_ROOM) {
+    const bytes = new Uint8Array(capacity + BEYOND);
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
     this.#limit = capacity;
   }
 
   /** What was written; valid until something else is. */
   get written(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(0, this.length);
+  }
+
+  /** Begins anew; the room of an uncommonly long text is given up. */
+  clear(): void {
+    this.length = 0;
+    if (this.#limit > MOST_ROOM) this.#make(LEAST_ROOM);
   }
 
   /** Makes room for more bytes. */
@@ -249,11 +259,14 @@ export class TextBuffer {
   }
 
   #grow(needed: number): void {
-    const capacity = Math.max(needed, 2 * this.#limit);
-    const bytes = new Uint8Array(capacity + BEYOND);
-    bytes.set(this.written);
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer);
+    const { written } = this;
+    this.#make(Math.max(needed, 2 * this.#limit));
+    this.bytes.set(written);
+  }
+
+  #make(capacity: number): void {
+    this.bytes = new Uint8Array(capacity + BEYOND);
+    this.#view = new DataView(this.bytes.buffer);
     this.#limit = capacity;
   }
 }

@@ -69,7 +69,7 @@ export function compilePrintFmt(
     const bound = bind(pieces, parsed.args, scope);
     const render = contained(joined(bound), rawFields(format));
     const write = containedWriter(
-      pieceWriter(bound, scope, before),
+      pieceWriter(bound, scope, before, MOST_TEXT + before.length),
       sequence(lead, writerOf(render)),
       before,
     );
