@@ -18,6 +18,7 @@ export {
 } from "./clock/clock_map.ts";
 export { ClockPair, type ReadableClock } from "./clock/clock_pair.ts";
 export { ClockWatch } from "./clock/clock_watch.ts";
+export { BufferStream, isStopped } from "./ring/buffer_stream.ts";
 export { Follower, type PollWatch } from "./ring/follower.ts";
 export { type TraceLayout, traceLayout } from "./ring/meta.ts";
 export { openInstance } from "./ring/open_instance.ts";

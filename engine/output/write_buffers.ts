@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BufferStream } from "../ftrace/ring/buffer_stream.ts";
 import { TimeMerge } from "../ftrace/ring/merge.ts";
 import type { TraceMeta } from "./text/environment.ts";
 import type { Reading } from "../ftrace/ring/reader.ts";
@@ -87,7 +88,7 @@ export function entryCounts(
  * ```
  */
 export function writeBuffers(
-  reading: Omit<Reading, "problems">,
+  reading: Omit<Reading, "problems"> | BufferStream,
   guest: DescribedGuest,
   writer: TraceWriter,
 ): TraceTotals {
@@ -104,10 +105,43 @@ export function writeBuffers(
     ),
   };
   writer.begin([source]);
-  const events = handOver(reading, source, writer);
+  const events = reading instanceof BufferStream
+    ? passOn(reading, source, writer)
+    : handOver(reading, source, writer);
   const totals = { events, lost: sum("lost"), dropped: sum("overrun") };
   writer.end(totals);
   return totals;
+}
+
+/** Passes on what is read meanwhile. */
+function passOn(
+  stream: BufferStream,
+  source: TraceSource,
+  writer: TraceWriter,
+): number {
+  let run: EventRun | undefined;
+  let events = 0;
+  for (let each = stream.next(); each !== undefined; each = stream.next()) {
+    const { columns, arena, from, to, loss } = each;
+    if (loss !== undefined) {
+      const { cpu, count } = loss;
+      writer.lost({ source, cpu, count, before: columns.timeAt(from) });
+    }
+    run ??= new EventRun(source, columns, arena);
+    run.columns = columns;
+    run.arena = arena;
+    run.from = from;
+    run.to = to;
+    run.next = each.next;
+    run.nextTs = each.nextTs;
+    run.tookNext = false;
+    writer.events(run);
+    events += to - from;
+    if (!run.tookNext) continue;
+    stream.skip();
+    events++;
+  }
+  return events;
 }
 
 /** Passes on all rows in time order. */

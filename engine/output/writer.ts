@@ -220,6 +220,11 @@ export interface WriterOptions {
    * that escape in any case do not need it.
    */
   readonly escaped?: boolean;
+  /**
+   * Whether text may be passed on as bytes, which costs less; default: it is
+   * passed on as strings. Only formats that make bytes take it into account.
+   */
+  readonly bytes?: boolean;
   /** For pages: what they say besides the trace. */
   readonly page?: {
     readonly verdict?: PageVerdict;

@@ -15,72 +15,75 @@ export interface DatFunction {
   readonly module?: string;
 }
 
-/** Functions by address. */
+/**
+ * Functions by address. There are some hundred thousand of them, of which few
+ * are asked for: names stay in the text until they are.
+ */
 export class DatFunctions {
-  readonly #addresses: BigUint64Array;
-  readonly #names: readonly string[];
-  readonly #modules: ReadonlyMap<number, string>;
+  readonly #text: string;
+  readonly #count: number;
+  /** Halves of addresses, in order. */
+  readonly #low: Uint32Array;
+  readonly #high: Uint32Array;
+  /** Where the names begin and end, and how many characters of a module follow. */
+  readonly #start: Uint32Array;
+  readonly #end: Uint32Array;
+  readonly #module: Uint32Array;
 
   /** @param text as in /proc/kallsyms */
   constructor(text: string) {
-    const found: { address: bigint; name: string; module?: string }[] = [];
-    const line = /^([0-9a-fA-F]{1,16}) (\S) (\S+)(?:[\t ]+\[(\S*)\])?/gm;
-    for (const [, digits, kind, name, module] of text.matchAll(line)) {
-      // Marks of parts of functions (`$a`), and absolute symbols, which are
-      // offsets of per-CPU variables.
-      if (name.startsWith("$") || kind === "A" || kind === "a") continue;
-      const address = BigInt(`0x${digits}`);
-      found.push({
-        address,
-        name,
-        ...(module === undefined ? {} : { module }),
-      });
-    }
-    // Of several names at an address, trace-cmd takes one by the way in which
-    // it searches: the list is in reverse order, and sorted stably.
-    found.reverse();
-    found.sort((a, b) =>
-      a.address < b.address ? -1 : a.address > b.address ? 1 : 0
-    );
-    this.#addresses = BigUint64Array.from(found, ({ address }) => address);
-    this.#names = found.map(({ name }) => name);
-    this.#modules = new Map(
-      found.flatMap(({ module }, i) =>
-        module === undefined ? [] : [[i, module]]
-      ),
-    );
+    this.#text = text;
+    const found = new FoundFunctions(text);
+    const order = found.order();
+    const sorted = (from: Uint32Array) =>
+      order === undefined
+        ? from.subarray(0, found.count)
+        : Uint32Array.from(order, (i) => from[i]);
+    this.#count = found.count;
+    this.#low = sorted(found.low);
+    this.#high = sorted(found.high);
+    this.#start = sorted(found.start);
+    this.#end = sorted(found.end);
+    this.#module = sorted(found.module);
   }
 
   /** Number of functions. */
   get size(): number {
-    return this.#names.length;
+    return this.#count;
+  }
+
+  #address(index: number): bigint {
+    return BigInt(this.#high[index]) << 32n | BigInt(this.#low[index]);
   }
 
   /** The function with this index, in order of addresses. */
   at(index: number): DatFunction {
-    const module = this.#modules.get(index);
-    const address = this.#addresses[index];
-    const next = this.#addresses[index + 1] ?? address;
+    const text = this.#text;
+    const end = this.#end[index];
+    const address = this.#address(index);
+    const next = index + 1 < this.#count ? this.#address(index + 1) : address;
+    const module = this.#module[index];
     return {
       address,
-      name: this.#names[index],
+      name: text.slice(this.#start[index], end),
       size: Number(next - address),
-      ...(module === undefined ? {} : { module }),
+      ...(module === NO_MODULE
+        ? {}
+        : { module: moduleBehind(text, end, module) }),
     };
   }
 
   /** The function in which an address lies; undefined behind the last one. */
   find(address: bigint): DatFunction | undefined {
-    const all = this.#addresses;
     let low = 0;
-    let high = all.length;
+    let high = this.#count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const start = all[middle];
+      const start = this.#address(middle);
       if (
         start === address ||
-        (address > start && middle + 1 < all.length &&
-          address < all[middle + 1])
+        (address > start && middle + 1 < this.#count &&
+          address < this.#address(middle + 1))
       ) {
         return this.at(middle);
       }
@@ -92,9 +95,144 @@ export class DatFunctions {
 
   /** The address of the first function of that name; for symbols in formats. */
   addressOf(name: string): bigint | undefined {
-    const index = this.#names.indexOf(name);
-    return index < 0 ? undefined : this.#addresses[index];
+    for (let i = 0; i < this.#count; i++) {
+      if (
+        this.#end[i] - this.#start[i] === name.length &&
+        this.#text.startsWith(name, this.#start[i])
+      ) return this.#address(i);
+    }
+    return undefined;
   }
+}
+
+const NO_MODULE = 0xffff_ffff;
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const CLOSE = 0x5d;
+const LEAST_ROOM = 1024;
+
+/** The module's name behind a symbol's: `\t[name]`. */
+function moduleBehind(text: string, from: number, length: number): string {
+  const start = text.indexOf("[", from) + 1;
+  return text.slice(start, start + length);
+}
+
+/** The lines of /proc/kallsyms that name a function. */
+class FoundFunctions {
+  count = 0;
+  low = new Uint32Array(LEAST_ROOM);
+  high = new Uint32Array(LEAST_ROOM);
+  start = new Uint32Array(LEAST_ROOM);
+  end = new Uint32Array(LEAST_ROOM);
+  module = new Uint32Array(LEAST_ROOM);
+  /** Whether they are in order of addresses, and each has one name. */
+  #ordered = true;
+
+  constructor(text: string) {
+    for (let at = 0; at < text.length;) at = this.#line(text, at);
+  }
+
+  /**
+   * The order of addresses; undefined if it is the order of the lines. Of
+   * several names at an address, trace-cmd takes one by the way in which it
+   * searches: the list is in reverse order, and sorted stably.
+   */
+  order(): Uint32Array | undefined {
+    if (this.#ordered) return undefined;
+    const { low, high } = this;
+    return Uint32Array.from({ length: this.count }, (_, i) => i).sort((a, b) =>
+      high[a] !== high[b]
+        ? high[a] - high[b]
+        : low[a] !== low[b]
+        ? low[a] - low[b]
+        : b - a
+    );
+  }
+
+  /** Reads the line at a place; returns where the next one begins. */
+  #line(text: string, from: number): number {
+    let at = from;
+    let low = 0;
+    let high = 0;
+    for (; at < from + 16; at++) {
+      const digit = hexDigit(text.charCodeAt(at));
+      if (digit < 0) break;
+      high = (high << 4 | low >>> 28) >>> 0;
+      low = (low << 4 | digit) >>> 0;
+    }
+    const kind = text.charCodeAt(at + 1);
+    if (
+      at === from || text.charCodeAt(at) !== SPACE || isSpace(kind) ||
+      text.charCodeAt(at + 2) !== SPACE
+    ) return nextLine(text, at);
+    const start = at + 3;
+    at = start;
+    while (at < text.length && !isSpace(text.charCodeAt(at))) at++;
+    if (at === start) return nextLine(text, at);
+    // Marks of parts of functions (`$a`), and absolute symbols, which are
+    // offsets of per-CPU variables.
+    if (text[start] === "$" || kind === 0x41 || kind === 0x61) {
+      return nextLine(text, at);
+    }
+    const end = at;
+    let module = NO_MODULE;
+    while (text[at] === " " || text[at] === "\t") at++;
+    if (at > end && text[at] === "[") {
+      const first = ++at;
+      while (at < text.length && !isSpace(text.charCodeAt(at))) at++;
+      // The last bracket of the word ends the name.
+      let close = at - 1;
+      while (close >= first && text.charCodeAt(close) !== CLOSE) close--;
+      if (close >= first) module = close - first;
+      else at = end;
+    }
+    if (this.count === this.low.length) this.#grow();
+    const i = this.count++;
+    this.low[i] = low;
+    this.high[i] = high;
+    this.start[i] = start;
+    this.end[i] = end;
+    this.module[i] = module;
+    if (
+      i > 0 && (high < this.high[i - 1] ||
+        (high === this.high[i - 1] && low <= this.low[i - 1]))
+    ) this.#ordered = false;
+    return nextLine(text, at);
+  }
+
+  #grow(): void {
+    this.low = doubled(this.low);
+    this.high = doubled(this.high);
+    this.start = doubled(this.start);
+    this.end = doubled(this.end);
+    this.module = doubled(this.module);
+  }
+}
+
+function doubled(before: Uint32Array): Uint32Array<ArrayBuffer> {
+  const after = new Uint32Array(2 * before.length);
+  after.set(before);
+  return after;
+}
+
+function nextLine(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === NEWLINE || code === 0x0d) return at + 1;
+  }
+  return text.length;
+}
+
+/** What `\s` matches among the characters that stand for bytes. */
+function isSpace(code: number): boolean {
+  return code === SPACE || code >= 0x09 && code <= 0x0d || code === 0xa0;
+}
+
+/** The value of a hexadecimal digit; -1 if it is none. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** The texts of `trace_printk`, by their addresses in the guest. */

@@ -77,7 +77,7 @@ export function traceOutput(
   }
   const escaped = !raw && Deno.stdout.isTerminal();
   return {
-    options: { escaped },
+    options: { escaped, bytes: !escaped },
     sink: (chunk) => {
       if (typeof chunk !== "string") write(Deno.stdout, chunk);
       else if (escaped) out(chunk);

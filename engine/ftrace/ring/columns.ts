@@ -230,6 +230,26 @@ export class EventColumns {
     this.duration = grown(this.duration, new Float64Array(n));
   }
 
+  /** Removes the rows before `row`; the others move to the front. */
+  dropBefore(row: number): void {
+    const { length } = this;
+    this.ts.copyWithin(0, row, length);
+    this.cpu.copyWithin(0, row, length);
+    this.type.copyWithin(0, row, length);
+    this.pid.copyWithin(0, row, length);
+    this.offset.copyWithin(0, row, length);
+    this.size.copyWithin(0, row, length);
+    this.kind.copyWithin(0, row, length);
+    this.func.copyWithin(0, 2 * row, 2 * length);
+    this.depth.copyWithin(0, row, length);
+    this.duration.copyWithin(0, row, length);
+    this.length = length - row;
+    const lost = this.lost.filter((loss) => loss.row >= row)
+      .map((loss) => ({ ...loss, row: loss.row - row }));
+    this.lost.length = 0;
+    this.lost.push(...lost);
+  }
+
   /** Removes all rows but keeps the memory. */
   clear(): void {
     this.length = 0;

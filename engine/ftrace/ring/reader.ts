@@ -136,7 +136,7 @@ export function readBuffers(
  * the trace is what the kernel found when a trace file was last opened
  * (tracing_iter_reset() counts them for the CPUs of that file).
  */
-function countsOf(instance: TraceArray, cpu: CpuBuffer): CpuCounts {
+export function countsOf(instance: TraceArray, cpu: CpuBuffer): CpuCounts {
   const { entries, overrun, read } = cpu.counters();
   const { kernel, object } = instance;
   const base = object.u64("array_buffer.data");
@@ -205,14 +205,14 @@ function readCpu(
 }
 
 /** A CPU's pages that hold events, and the halves of their stamps. */
-interface Listed {
+export interface Listed {
   readonly chain: readonly ChainPage[];
   readonly set: PageSet;
   readonly stamps: Uint32Array;
 }
 
 /** Lists the chain, with several attempts while the guest moves its ends. */
-function readChain(
+export function readChain(
   cpu: CpuBuffer,
   layout: TraceLayout,
   pageSize: number,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Reading } from "../../ftrace/ring/reader.ts";
 import { createHash } from "node:crypto";
 import {
   decodeFixture,
@@ -15,7 +16,6 @@ import { HtmlWriter } from "./html.ts";
 import { readPage } from "./html_fixture.ts";
 
 type Guest = Parameters<typeof writeBuffers>[1];
-type Reading = Parameters<typeof writeBuffers>[0];
 
 /** The page about some rows. */
 function pageText(

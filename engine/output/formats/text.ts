@@ -5,6 +5,8 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
+import { bytesText } from "../text/byte_text.ts";
+import { TextBuffer } from "../text/bytes/text_buffer.ts";
 import { lostText, TraceText } from "../text/trace_text.ts";
 import type {
   EventRun,
@@ -16,8 +18,9 @@ import type {
   WriterOptions,
 } from "../writer.ts";
 
-/** Text is passed on in chunks of about this many characters. */
+/** Text is passed on in chunks of about this many characters, or bytes. */
 const CHUNK = 8192;
+const CHUNK_OF_BYTES = 1 << 16;
 
 /**
  * The same text as in tracefs. The header is passed on as a chunk of its own;
@@ -54,12 +57,16 @@ export const TEXT: TraceFormat = {
 class TextWriter implements TraceWriter {
   readonly #sink: OutputSink;
   readonly #escaped: boolean;
+  readonly #bytes: boolean;
+  readonly #enough: number;
+  readonly #out = new TextBuffer();
   #text: TraceText | undefined;
-  #chunk = "";
 
   constructor(sink: OutputSink, options: WriterOptions = {}) {
     this.#sink = sink;
     this.#escaped = options.escaped === true;
+    this.#bytes = options.bytes === true;
+    this.#enough = this.#bytes ? CHUNK_OF_BYTES : CHUNK;
   }
 
   begin(sources: readonly [TraceSource, ...TraceSource[]]): void {
@@ -83,24 +90,29 @@ class TextWriter implements TraceWriter {
     text.move(columns, run.arena);
     const { ts } = columns;
     const last = to - 1;
-    let chunk = this.#chunk;
-    for (let row = from; row < to; row++) {
-      chunk += row < last
-        ? text.row(row, row + 1, ts[row + 1])
-        : text.row(row, run.next, run.nextTs);
-      if (chunk.length >= CHUNK) {
-        this.#sink(chunk);
-        chunk = "";
+    const out = this.#out;
+    let whole = out.length;
+    try {
+      for (let row = from; row < to; row++) {
+        if (row < last) text.write(out, row, row + 1, ts[row + 1]);
+        else text.write(out, row, run.next, run.nextTs);
+        whole = out.length;
+        if (whole >= this.#enough) {
+          whole = 0;
+          this.flush();
+        }
+        if (!text.tookNext) continue;
+        if (row < last) row++;
+        else run.takeNext();
       }
-      if (!text.tookNext) continue;
-      if (row < last) row++;
-      else run.takeNext();
+    } finally {
+      // Of a line that could not be written, nothing is passed on.
+      out.length = whole;
     }
-    this.#chunk = chunk;
   }
 
   lost({ cpu, count }: Loss): void {
-    this.#chunk += lostText(cpu, count);
+    this.#out.text(lostText(cpu, count));
   }
 
   refresh(): void {
@@ -108,8 +120,10 @@ class TextWriter implements TraceWriter {
   }
 
   flush(): void {
-    if (this.#chunk !== "") this.#sink(this.#chunk);
-    this.#chunk = "";
+    const { written } = this.#out;
+    this.#out.clear();
+    if (written.length === 0) return;
+    this.#sink(this.#bytes ? written : bytesText(written));
   }
 
   end(): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RunBuilder } from "../run_builder.ts";
 import { BARE_GUEST, rowsOf } from "../writer_fixture.ts";
-import type { TraceSource } from "../writer.ts";
+import { EventRun, type TraceSource } from "../writer.ts";
 import { TEXT } from "./text.ts";
 
 const OPTIONS = { ...BARE_GUEST.options, contextInfo: false };
@@ -74,4 +74,50 @@ Deno.test("several guests are refused with an explanation", () => {
     () => TEXT.writer(() => {}).begin([source, source]),
     /the format text shows the trace of one guest, not of 2/,
   );
+});
+
+Deno.test("of a line that cannot be written, nothing is passed on", () => {
+  const { columns, arena } = rowsOf([[0, 1], [0, 2], [0, 3]]);
+  arena.acquire();
+  columns.type.set([500, 501, 500]);
+  columns.size.fill(32);
+  const printFmt = '"text %s", REC->text';
+  const text = { name: "text", type: "char *", offset: 8, size: 8 };
+  const format = (id: number) => ({
+    id,
+    system: "test",
+    name: `event${id}`,
+    fields: [{ ...text, signed: false }],
+    printFmt: id === 500 ? '"fine"' : printFmt,
+  });
+  arena.words.fill(0x1000_0000, 0, 16);
+  const gone = new Error("the guest is gone");
+  const source: TraceSource = {
+    meta: {
+      ...BARE_GUEST.meta,
+      format,
+      string: () => {
+        throw gone;
+      },
+    },
+    options: OPTIONS,
+    kind: "live",
+  };
+  for (const bytes of [false, true]) {
+    let got = "";
+    const writer = TEXT.writer((chunk) => {
+      got += typeof chunk === "string"
+        ? chunk
+        : new TextDecoder().decode(chunk);
+    }, { bytes });
+    writer.begin([source]);
+    const run = new EventRun(source, columns, arena);
+    run.to = 3;
+    assert.throws(() => writer.events(run), gone);
+    // Somebody may go on with what is behind it.
+    run.from = 2;
+    writer.events(run);
+    writer.flush?.();
+    assert.equal(got, "event500: fine\nevent500: fine\n");
+  }
 });

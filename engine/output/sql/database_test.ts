@@ -1,5 +1,6 @@
 /** Traces as tables: compared with lines of JSON, and with the calls' own rows. */
 import assert from "node:assert/strict";
+import type { Reading } from "../../ftrace/ring/reader.ts";
 import {
   decodeFixture,
   FIXTURES,
@@ -12,7 +13,7 @@ import { BARE_GUEST } from "../writer_fixture.ts";
 import { type SqlValue, TraceDatabase } from "./database.ts";
 import { namedIn } from "./tables.ts";
 
-type Rows = Parameters<typeof writeBuffers>[0];
+type Rows = Omit<Reading, "problems">;
 type Described = Parameters<typeof writeBuffers>[1];
 
 /** The rows that a statement gives for a trace. */

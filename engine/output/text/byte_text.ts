@@ -59,15 +59,59 @@ export function bytesText(bytes: Uint8Array): string {
   const whole = strict(bytes);
   if (whole !== undefined) return whole;
   let text = "";
-  for (let at = 0; at < bytes.length;) {
-    const lead = bytes[at];
-    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const char = strict(bytes.subarray(at, at + length));
-    text += char ?? byteChar(lead);
-    at += char === undefined ? 1 : length;
+  for (let at = 0; at < bytes.length; at++) {
+    const end = validEnd(bytes, at);
+    if (end > at) text += STRICT.decode(bytes.subarray(at, end));
+    if (end < bytes.length) text += byteChar(bytes[end]);
+    at = end;
   }
   return text;
 }
+
+/** Where the UTF-8 text ends that begins at a place. */
+function validEnd(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length) {
+    const length = charLength(bytes, at);
+    if (length === 0) break;
+    at += length;
+  }
+  return at;
+}
+
+/** The bytes of the character at a place; 0 if there is none. */
+function charLength(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at];
+  if (lead < 0x80) return 1;
+  // Neither longer than need be, nor a surrogate, nor beyond U+10FFFF.
+  const [length, least, most] = lead < 0xc2
+    ? NONE
+    : lead < 0xe0
+    ? TWO
+    : lead < 0xf0
+    ? lead === 0xe0 ? E0 : lead === 0xed ? ED : THREE
+    : lead < 0xf5
+    ? lead === 0xf0 ? F0 : lead === 0xf4 ? F4 : FOUR
+    : NONE;
+  if (length === 0 || at + length > bytes.length) return 0;
+  if (bytes[at + 1] < least || bytes[at + 1] > most) return 0;
+  for (let i = 2; i < length; i++) {
+    if ((bytes[at + i] & 0xc0) !== 0x80) return 0;
+  }
+  return length;
+}
+
+/** Bytes of a character, and the range of the second of them. */
+type Shape = readonly [length: number, least: number, most: number];
+
+const NONE: Shape = [0, 0, 0];
+const TWO: Shape = [2, 0x80, 0xbf];
+const E0: Shape = [3, 0xa0, 0xbf];
+const ED: Shape = [3, 0x80, 0x9f];
+const THREE: Shape = [3, 0x80, 0xbf];
+const F0: Shape = [4, 0x90, 0xbf];
+const F4: Shape = [4, 0x80, 0x8f];
+const FOUR: Shape = [4, 0x80, 0xbf];
 
 function strict(bytes: Uint8Array): string | undefined {
   try {

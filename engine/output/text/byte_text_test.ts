@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { byteChar, bytesText, textBytes } from "./byte_text.ts";
 
 Deno.test("bytes are preserved next to any kind of text", () => {
@@ -33,4 +34,39 @@ Deno.test("any bytes can be represented as text and restored", () => {
     assert.deepEqual(textBytes(bytesText(array)), array);
   }
   assert.equal(bytesText(Uint8Array.of(0x68, 0xc3, 0xa9, 0xff)), "hé\udcff");
+});
+
+/** What the decoder of the platform finds at a place: a character, or a byte. */
+function decodedBySteps(bytes: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let text = "";
+  for (let at = 0; at < bytes.length;) {
+    let found: string | undefined;
+    let length = 1;
+    for (; length <= 4 && found === undefined; length++) {
+      try {
+        found = decoder.decode(bytes.subarray(at, at + length));
+      } catch {
+        // No character of this length.
+      }
+    }
+    text += found ?? byteChar(bytes[at]);
+    at += found === undefined ? 1 : length - 1;
+  }
+  return text;
+}
+
+Deno.test("each byte that is not of a character is represented, no other", () => {
+  const edges = [0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2];
+  const leads = [0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff];
+  const byte = fc.oneof(fc.constantFrom(...edges, ...leads), fc.nat(255));
+  fc.assert(
+    fc.property(fc.array(byte, { maxLength: 12 }), (all) => {
+      const bytes = Uint8Array.from(all);
+      const text = bytesText(bytes);
+      assert.equal(text, decodedBySteps(bytes));
+      assert.deepEqual(textBytes(text), bytes);
+    }),
+    { numRuns: 5000, seed: 1 },
+  );
 });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
+import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { TraceMeta } from "./environment.ts";
 import { padBytes } from "./printf/printf_number.ts";
 
@@ -15,11 +17,12 @@ import { padBytes } from "./printf/printf_number.ts";
 export class TaskText {
   readonly #meta: TraceMeta;
   readonly #withTgid: boolean;
-  readonly #context = new Map<number, string>();
+  readonly #context: NumberedTexts;
   readonly #graph = new Map<number, string>();
 
-  constructor(meta: TraceMeta, withTgid: boolean) {
+  constructor(meta: TraceMeta, withTgid: boolean, room: TextRoom) {
     this.#meta = meta;
+    this.#context = room.table();
     this.#withTgid = withTgid;
   }
 
@@ -37,15 +40,19 @@ export class TaskText {
   }
 
   /** `%16s-%-7d `, with the thread group if it is recorded. */
-  context(pid: number): string {
-    const known = this.#context.get(pid);
-    if (known !== undefined) return known;
+  writeContext(out: TextBuffer, pid: number): void {
+    const texts = this.#context;
+    const place = texts.find(pid, 0);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, pid, 0, this.#text(pid));
+  }
+
+  #text(pid: number): string {
     let text = padBytes(this.comm(pid), 16) + "-" + String(pid).padEnd(7) + " ";
     if (this.#withTgid) {
       const tgid = this.#meta.tgid(pid);
       text += tgid === 0 ? "(-------) " : `(${String(tgid).padStart(7)}) `;
     }
-    this.#context.set(pid, text);
     return text;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { decimal } from "../../base/decimal.ts";
+import { packed, type TextBuffer } from "./bytes/text_buffer.ts";
 
 /**
  * Trailing spaces, by the length of the number, in a column of 8 characters.
@@ -33,6 +34,31 @@ export function graphDuration(ns: number): string {
   if (length > 4) decimals = decimals.substring(0, 7 - length);
   return whole + "." + decimals + PAD[length + 1 + decimals.length];
 }
+
+/** Writes what {@linkcode graphDuration} returns. */
+export function writeGraphDuration(out: TextBuffer, ns: number): void {
+  if (!(ns >= 0 && Number.isSafeInteger(ns))) {
+    out.text(graphDuration(ns));
+    return;
+  }
+  const us = Math.floor(ns / 1000);
+  const before = out.length;
+  out.decimal(us);
+  const length = out.length - before;
+  if (length < 7) {
+    out.char(POINT);
+    out.three(ns - us * 1000);
+    if (length > 4) out.length -= length - 4;
+  }
+  const printed = out.length - before;
+  out.four(MICROSECONDS);
+  out.spaces(8 - printed);
+}
+
+const POINT = 0x2e;
+const MILLION = 1_000_000;
+const MICROSECONDS = packed(" us ");
+const SPACE = 0x20;
 
 function unsigned(ns: number): string {
   const us = BigInt.asUintN(64, BigInt(ns)) / 1000n;
@@ -81,6 +107,37 @@ export class ClockText {
   /** The time as a plain count (` %12llu`), for clocks that do not count ns. */
   counter(ts: number): string {
     return " " + (this.#epoch + BigInt(ts)).toString().padStart(12);
+  }
+
+  /** Writes what {@linkcode context} returns. */
+  writeContext(out: TextBuffer, ts: number): void {
+    out.char(SPACE);
+    this.#write(out, ts + 500);
+  }
+
+  /** Writes what {@linkcode graph} returns. */
+  writeGraph(out: TextBuffer, ts: number): void {
+    this.#write(out, ts);
+    out.text(" |  ");
+  }
+
+  #write(out: TextBuffer, ts: number): void {
+    const ns = this.#nanoseconds + ts;
+    const carry = Math.floor(ns / 1000000000);
+    const us = Math.floor((ns - carry * 1000000000) / 1000);
+    const seconds = this.#seconds + carry;
+    if (!(seconds >= 0 && us >= 0 && us < MILLION)) {
+      // Earlier than all clocks, or so late that ns are not exact: only damaged
+      // time stamps are.
+      out.text(this.#text(ts));
+      return;
+    }
+    if (seconds < 10000) {
+      out.spaces(seconds < 10 ? 4 : seconds < 100 ? 3 : seconds < 1000 ? 2 : 1);
+    }
+    out.decimal(seconds);
+    out.char(POINT);
+    out.six(us);
   }
 
   #text(ts: number): string {

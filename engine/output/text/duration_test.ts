@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ClockText, graphDuration, overheadMark } from "./duration.ts";
+import { TextBuffer } from "./bytes/text_buffer.ts";
+import {
+  ClockText,
+  graphDuration,
+  overheadMark,
+  writeGraphDuration,
+} from "./duration.ts";
 
 Deno.test("durations fill the column as in the kernel", () => {
   assert.equal(graphDuration(0), "0.000 us    ");
@@ -39,4 +45,38 @@ Deno.test("times are exact for any uptime", () => {
     assert.equal(clock.graph(later), text(ns / 1000n) + " |  ");
     assert.equal(clock.counter(later), " " + ns.toString().padStart(12));
   }));
+});
+
+/** Also what only damaged events have: beyond what a number of ns holds. */
+const anyNs = fc.oneof(
+  fc.nat(),
+  fc.maxSafeInteger(),
+  fc.nat(70).map((bits) => 2 ** bits),
+  fc.nat(70).map((bits) => -(2 ** bits)),
+  fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e19, max: 1e19 })
+    .map(Math.trunc),
+);
+
+Deno.test("as bytes, times and durations are the same, also damaged ones", () => {
+  const epochs = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+  const text = (write: (out: TextBuffer) => void) => {
+    const out = new TextBuffer();
+    write(out);
+    return new TextDecoder().decode(out.written);
+  };
+  fc.assert(
+    fc.property(epochs, anyNs, (epoch, ns) => {
+      const clock = new ClockText(epoch);
+      assert.equal(
+        text((out) => clock.writeContext(out, ns)),
+        clock.context(ns),
+      );
+      assert.equal(text((out) => clock.writeGraph(out, ns)), clock.graph(ns));
+      assert.equal(
+        text((out) => writeGraphDuration(out, ns)),
+        graphDuration(ns),
+      );
+    }),
+    { numRuns: 5000, seed: 1 },
+  );
 });

@@ -7,6 +7,8 @@
 
 import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { PackedPrintf } from "./bprint.ts";
+import { type NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
+import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { ClockText } from "./duration.ts";
 import { fieldEntries } from "./field_entries.ts";
 import type { TraceTextOptions } from "./options.ts";
@@ -15,8 +17,21 @@ import type { RecordBytes } from "./record.ts";
 /** Renders one kind of entry; `ts` is in ns since the columns' epoch. */
 export type EntryRenderer = (record: RecordBytes, ts: number) => string;
 
+/** Writes one kind of entry: the same as bytes. */
+export type EntryWriter = (
+  out: TextBuffer,
+  record: RecordBytes,
+  ts: number,
+) => void;
+
+/** Writes what a renderer returns. */
+export function writerOf(render: EntryRenderer): EntryWriter {
+  return (out, record, ts) => out.text(render(record, ts));
+}
+
 /** A stack trace ends with ULONG_MAX: this is each half of it. */
 const END_OF_STACK = 0xffffffff;
+const NEWLINE = 0x0a;
 /** trace.h, FTRACE_TRAMPOLINE_MARKER: INT_MAX, on kernels that have it. */
 const TRAMPOLINE = 0x7fffffff;
 
@@ -26,6 +41,8 @@ export class StandardEntries {
   readonly #options: TraceTextOptions;
   readonly #packed: PackedPrintf;
   readonly #message: (text: string) => string;
+  /** Addresses as {@linkcode #address} shows them. */
+  readonly #addresses: NumberedTexts;
 
   /** @param message what is shown of a message, such as that of `trace_printk` */
   constructor(
@@ -38,13 +55,13 @@ export class StandardEntries {
     this.#meta = meta;
     this.#options = options;
     this.#packed = new PackedPrintf(env);
+    this.#addresses = (env.room ?? new TextRoom()).table();
   }
 
-  /** All renderers, except those of types that the kernel does not have. */
-  renderers(clock: ClockText): Map<number, EntryRenderer> {
+  /** All writers, except those of types that the kernel does not have. */
+  writers(clock: ClockText): Map<number, EntryWriter> {
     const types = this.#meta.layout.types;
     const all: [number, EntryRenderer | undefined][] = [
-      [types.fn, (record) => this.#fn(record) + "\n"],
       [types.stack, (record) => this.#stack(record)],
       [types.userStack, (record) => this.#userStack(record)],
       [types.print, (record) => this.#print(record)],
@@ -54,11 +71,25 @@ export class StandardEntries {
       [types.funcRepeats, (record, ts) => this.#repeats(record, ts, clock)],
       ...fieldEntries(this.#meta),
     ];
-    const map = new Map<number, EntryRenderer>();
+    const map = new Map<number, EntryWriter>();
+    if (types.fn >= 0) {
+      map.set(types.fn, (out, record) => this.#fn(out, record));
+    }
     for (const [id, render] of all) {
-      if (id >= 0 && render !== undefined) map.set(id, render);
+      if (id >= 0 && render !== undefined) map.set(id, writerOf(render));
     }
     return map;
+  }
+
+  /** Writers of the messages of trace_printk(), without their addresses. */
+  messages(): Map<number, EntryWriter> {
+    const { bputs, bprint, print } = this.#meta.layout.types;
+    const all: [number, EntryRenderer][] = [
+      [print, (record) => this.printMessage(record)],
+      [bprint, (record) => this.bprintMessage(record)],
+      [bputs, (record) => this.bputsMessage(record)],
+    ];
+    return new Map(all.map(([id, render]) => [id, writerOf(render)]));
   }
 
   /** The message of `TRACE_PRINT`, without its address. */
@@ -101,27 +132,36 @@ export class StandardEntries {
     return this.#options.symAddr ? `${name} <${hex16(lo, hi)}>` : name;
   }
 
-  #call(
-    record: RecordBytes,
-    ip: number,
-    parent: number,
-    args = "",
-  ): string {
-    const text = this.#symbol(record, ip) + args;
+  #call(record: RecordBytes, ip: number, parent: number): string {
+    const text = this.#symbol(record, ip);
     const called = this.#options.printParent &&
       (record.u32(parent) !== 0 || record.u32(parent + 4) !== 0);
     return called ? `${text} <-${this.#symbol(record, parent)}` : text;
   }
 
-  #fn(record: RecordBytes): string {
+  #fn(out: TextBuffer, record: RecordBytes): void {
     const { ip, parentIp, args } = this.#meta.layout.fn;
-    const recorded = args >= 0 && record.size >= args + 48;
-    return this.#call(
-      record,
-      ip,
-      parentIp,
-      recorded ? this.#arguments(record, ip, args) : "",
-    );
+    this.#writeSymbol(out, record, ip);
+    if (args >= 0 && record.size >= args + 48) {
+      out.text(this.#arguments(record, ip, args));
+    }
+    if (
+      this.#options.printParent &&
+      (record.u32(parentIp) !== 0 || record.u32(parentIp + 4) !== 0)
+    ) {
+      out.text(" <-");
+      this.#writeSymbol(out, record, parentIp);
+    }
+    out.char(NEWLINE);
+  }
+
+  #writeSymbol(out: TextBuffer, record: RecordBytes, at: number): void {
+    const texts = this.#addresses;
+    const lo = record.u32(at);
+    const hi = record.u32(at + 4);
+    const place = texts.find(lo, hi);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, lo, hi, this.#address(lo, hi));
   }
 
   /** With the option `func-args`: the output of `print_function_args`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TextRoom } from "./bytes/numbered_texts.ts";
 import type { Arch } from "../../arch/arch.ts";
 import type { EventFormat } from "../../ftrace/events/formats.ts";
 import type { EntryFlags } from "./guest/entry_flags.ts";
@@ -91,6 +92,8 @@ export interface TextEnvironment {
   readonly cleansStrings?: boolean;
   /** GVA of `_stext`, from which some fields give an offset. */
   readonly kernelStart?: bigint;
+  /** For the texts that writers of events keep; default: each has its own. */
+  readonly room?: TextRoom;
 }
 
 /** What the header of a latency tracer's trace shows. */

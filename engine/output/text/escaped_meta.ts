@@ -5,6 +5,8 @@
  * @module
  */
 import { shown } from "../../base/shown.ts";
+import { bytesText } from "./byte_text.ts";
+import type { TextBuffer } from "./bytes/text_buffer.ts";
 import type { TextSymbols, TraceMeta } from "./environment.ts";
 
 /**
@@ -13,6 +15,23 @@ import type { TextSymbols, TraceMeta } from "./environment.ts";
  */
 export function escapedBody(text: string): string {
   return text.endsWith("\n") ? `${shown(text.slice(0, -1))}\n` : shown(text);
+}
+
+/**
+ * Escapes what was written from `start` on, as {@linkcode escapedBody} does.
+ */
+export function escapeFrom(out: TextBuffer, start: number): void {
+  const { bytes } = out;
+  const last = out.length - 1;
+  for (let at = start; at <= last; at++) {
+    const byte = bytes[at];
+    if (byte >= 0x20 && byte < 0x7f) continue;
+    if (at === last && byte === 0x0a) return;
+    const text = bytesText(bytes.subarray(start, out.length));
+    out.length = start;
+    out.text(escapedBody(text));
+    return;
+  }
 }
 
 /** The same guest, with the names that lines consist of escaped. */

@@ -14,11 +14,16 @@ import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { FlagWriter } from "./guest/entry_flags.ts";
 import type { TraceMeta } from "./environment.ts";
 import type { TaskText } from "./context.ts";
-import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
+import { KeptTexts } from "./bytes/kept_texts.ts";
+import type { NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
+import { packed, type TextBuffer } from "./bytes/text_buffer.ts";
+import {
+  type ClockText,
+  overheadMark,
+  writeGraphDuration,
+} from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
 
-/** Two spaces for each level (TRACE_GRAPH_INDENT); filled as levels occur. */
-const INDENT: string[] = [];
 /**
  * The indentation does not grow beyond this depth, so that a damaged depth does
  * not produce a huge text.
@@ -27,6 +32,15 @@ const DEEPEST = 4096;
 
 /** The text of the duration's columns if there is no duration. */
 const FILL_FULL = "              |  ";
+const LITERALS = new KeptTexts();
+const FILL = LITERALS.add(FILL_FULL);
+const END_OF_COMMENT = packed(" */\n");
+const BRACE = packed("}\n");
+const COMMENT = packed("/* ");
+const LINE = packed("|  ");
+
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
 
 /**
  * Renders function graph rows, and keeps the state that the kernel keeps for
@@ -40,14 +54,19 @@ export class GraphText {
   readonly #tasks: TaskText;
   readonly #flags: FlagWriter;
   readonly #state = new GraphState();
-  readonly #cpus: string[] = [];
+  readonly #cpuTexts: NumberedTexts;
   readonly #cpuWidth: number;
   readonly #names: (lo: number, hi: number) => string;
+  /** Names as they begin a call, as they are for a leaf, and alone. */
+  readonly #open: NumberedTexts;
+  readonly #leaves: NumberedTexts;
+  readonly #bare: NumberedTexts;
   readonly #irqEntry: RangeTest;
   /** Whether return values are recorded, and are to be shown. */
   readonly #retval: boolean;
   /** Whether entries may contain more than the function and the depth. */
   readonly #entryExtras: boolean;
+  readonly #durationShown: boolean;
   #columns: EventColumns;
   #arena: PageArena;
   #clock: ClockText;
@@ -60,7 +79,12 @@ export class GraphText {
     columns: EventColumns,
     arena: PageArena,
     clock: ClockText,
+    room: TextRoom,
   ) {
+    this.#cpuTexts = room.table();
+    this.#open = room.table();
+    this.#leaves = room.table();
+    this.#bare = room.table();
     this.#meta = meta;
     this.#options = options;
     this.#tasks = tasks;
@@ -73,6 +97,7 @@ export class GraphText {
     const { graphEntry, graphReturn } = meta.layout;
     this.#retval = options.graph.retval && graphReturn.retval >= 0;
     this.#entryExtras = graphEntry.args >= 0 || graphEntry.retaddr >= 0;
+    this.#durationShown = options.graph.duration && options.contextInfo;
     this.#irqEntry = new RangeTest(
       meta.irqEntryText ?? { start: 0n, end: 0n },
     );
@@ -86,34 +111,41 @@ export class GraphText {
   }
 
   /**
-   * The lines of a graph row.
+   * Writes the lines of a graph row.
    *
    * @param next the row after it on the same CPU, or -1 if there is none (yet).
    * {@linkcode tookNext} says whether it was the return of a leaf, and so has
    * been drawn already.
    */
-  line(row: number, next: number): string {
+  write(out: TextBuffer, row: number, next: number): void {
     this.tookNext = false;
-    return this.#columns.kind[row] === KIND.return
-      ? this.#return(row)
-      : this.#entry(row, next);
+    if (this.#columns.kind[row] === KIND.return) this.#return(out, row);
+    else this.#entry(out, row, next);
   }
 
-  /** The lines of another event: `/* sched_switch: ... *\/`. */
-  comment(row: number, body: string): string {
-    return this.commentStart(row) +
-      (body.endsWith("\n") ? body.slice(0, -1) : body) + " */\n";
-  }
-
-  /** What precedes the body of a comment, including `/* `. */
-  commentStart(row: number): string {
+  /** Writes what precedes the body of a comment, including `/* `. */
+  beginComment(out: TextBuffer, row: number): void {
     const depth = this.#state.depthAt(this.#columns.cpu[row]);
-    const fill = this.#durationShown() ? FILL_FULL : "";
-    return this.#prologue(row, 0) + fill +
-      (depth > 0 ? indent(depth + 1) : "") + "/* ";
+    this.#prologue(out, row, 0);
+    if (this.#durationShown) out.kept(LITERALS, FILL);
+    if (depth > 0) indent(out, depth + 1);
+    out.four(COMMENT);
+    out.length--;
   }
 
-  #entry(row: number, next: number): string {
+  /**
+   * Ends a comment, without the newline of its body.
+   *
+   * @param start where the body begins
+   */
+  endComment(out: TextBuffer, start: number): void {
+    if (out.length > start && out.bytes[out.length - 1] === NEWLINE) {
+      out.length--;
+    }
+    out.four(END_OF_COMMENT);
+  }
+
+  #entry(out: TextBuffer, row: number, next: number): void {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const depth = columns.depth[row];
@@ -123,57 +155,92 @@ export class GraphText {
     if (
       !this.#options.graph.irqs && this.#state.hidesEntry(cpu, depth, irq)
     ) {
-      return "";
+      return;
     }
-    const before = this.#prologue(row, irq ? KIND.entry : 0);
+    this.#prologue(out, row, irq ? KIND.entry : 0);
     if (next >= 0 && isLeaf(columns, row, next)) {
       this.tookNext = true;
       this.#state.leaf(cpu, depth);
-      const line = before + this.#duration(columns.duration[next]) +
-        indent(depth) + this.#leafCall(row, lo, hi, next);
+      this.#duration(out, columns.duration[next]);
+      indent(out, depth);
+      this.#leafCall(out, row, lo, hi, next);
       // The kernel's current entry is still that of the call.
-      return irq ? line + this.#irq(row, KIND.return) : line;
+      if (irq) this.#irq(out, row, KIND.return);
+      return;
     }
     this.#state.enter(cpu, depth, lo, hi);
-    const fill = this.#durationShown() ? FILL_FULL : "";
-    const call = before + fill + indent(depth) + this.#names(lo, hi);
-    if (!this.#entryExtras) return call + "() {\n";
+    if (this.#durationShown) out.kept(LITERALS, FILL);
+    indent(out, depth);
+    if (!this.#entryExtras) {
+      this.#name(out, this.#open, lo, hi, "() {\n");
+      return;
+    }
+    this.#name(out, this.#bare, lo, hi, "");
     const from = this.#returnAddress(row);
-    return call + this.#arguments(row, lo, hi) + " {" +
-      (from === "" ? "" : ` /*${from} */`) + "\n";
+    out.text(
+      this.#arguments(row, lo, hi) + " {" +
+        (from === "" ? "" : ` /*${from} */`) + "\n",
+    );
   }
 
-  #return(row: number): string {
+  /** A function's name, and what follows it. */
+  #name(
+    out: TextBuffer,
+    texts: NumberedTexts,
+    lo: number,
+    hi: number,
+    after: string,
+  ): void {
+    const place = texts.find(lo, hi);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, lo, hi, this.#names(lo, hi) + after);
+  }
+
+  #return(out: TextBuffer, row: number): void {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const depth = columns.depth[row];
     const graph = this.#options.graph;
-    if (!graph.irqs && this.#state.hidesReturn(cpu, depth)) return "";
+    if (!graph.irqs && this.#state.hidesReturn(cpu, depth)) return;
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
     const matched = this.#state.leave(cpu, depth, lo, hi);
-    let line = this.#prologue(row, 0) +
-      this.#duration(columns.duration[row]) + indent(depth);
+    this.#prologue(out, row, 0);
+    this.#duration(out, columns.duration[row]);
+    indent(out, depth);
     if (this.#retval) {
-      line += `} /* ${this.#names(lo, hi)}${this.#returnValue(row)} */\n`;
+      out.text(`} /* ${this.#names(lo, hi)}${this.#returnValue(row)} */\n`);
     } else if (matched && !graph.tail) {
-      line += "}\n";
+      out.pair(BRACE);
     } else {
-      line += `} /* ${this.#names(lo, hi)} */\n`;
+      out.text("} /* ");
+      this.#name(out, this.#bare, lo, hi, "");
+      out.text(" */\n");
     }
     if (graph.overrun) {
-      line += ` (Overruns: ${this.#overrun(row)})\n`;
+      out.text(` (Overruns: ${this.#overrun(row)})\n`);
     }
-    return this.#isIrqEntry(lo, hi) ? line + this.#irq(row, KIND.return) : line;
+    if (this.#isIrqEntry(lo, hi)) this.#irq(out, row, KIND.return);
   }
 
-  #leafCall(row: number, lo: number, hi: number, returnRow: number): string {
-    const name = this.#names(lo, hi);
-    if (!this.#entryExtras && !this.#retval) return name + "();\n";
+  #leafCall(
+    out: TextBuffer,
+    row: number,
+    lo: number,
+    hi: number,
+    returnRow: number,
+  ): void {
+    if (!this.#entryExtras && !this.#retval) {
+      this.#name(out, this.#leaves, lo, hi, "();\n");
+      return;
+    }
+    this.#name(out, this.#bare, lo, hi, "");
     const extra = this.#returnAddress(row) +
       (this.#retval ? this.#returnValue(returnRow) : "");
-    return name + this.#arguments(row, lo, hi) +
-      (extra === "" ? ";\n" : `; /*${extra} */\n`);
+    out.text(
+      this.#arguments(row, lo, hi) +
+        (extra === "" ? ";\n" : `; /*${extra} */\n`),
+    );
   }
 
   /** ` <-caller+0x1a/0x40`, for entries that recorded it. */
@@ -244,32 +311,34 @@ export class GraphText {
   }
 
   /** `print_graph_prologue`; `kind` is 0 for rows that draw no arrow. */
-  #prologue(row: number, kind: number): string {
+  #prologue(out: TextBuffer, row: number, kind: number): void {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const pid = columns.pid[row];
     const previous = this.#state.switchTo(cpu, pid);
-    let text = "";
     if (previous !== pid && previous !== -1) {
-      text = this.#banner(cpu, previous, pid);
+      this.#banner(out, cpu, previous, pid);
     }
-    if (kind !== 0) text += this.#irq(row, kind);
-    return this.#options.contextInfo ? text + this.#lead(row, cpu, pid) : text;
+    if (kind !== 0) this.#irq(out, row, kind);
+    if (this.#options.contextInfo) this.#lead(out, row, cpu, pid);
   }
 
   /** Time, CPU, task and flags, if they are shown. */
-  #lead(row: number, cpu: number, pid: number): string {
+  #lead(out: TextBuffer, row: number, cpu: number, pid: number): void {
     const graph = this.#options.graph;
-    let text = "";
-    if (graph.abstime) text += this.#clock.graph(this.#columns.ts[row]);
-    if (graph.reltime) text += this.#relative(this.#columns.ts[row]);
-    if (graph.cpu) text += this.#cpu(cpu);
-    if (graph.proc) text += this.#tasks.graph(pid) + " | ";
+    if (graph.abstime) this.#clock.writeGraph(out, this.#columns.ts[row]);
+    if (graph.reltime) out.text(this.#relative(this.#columns.ts[row]));
+    if (graph.cpu) {
+      const texts = this.#cpuTexts;
+      const place = texts.find(cpu, 0);
+      if (place >= 0) out.kept(texts, place);
+      else texts.write(out, cpu, 0, this.#cpu(cpu));
+    }
+    if (graph.proc) out.text(this.#tasks.graph(pid) + " | ");
     if (this.#options.latencyFormat) {
       const at = this.#columns.offset[row] >>> 2;
-      text += ` ${this.#flags(this.#arena.words, at)} | `;
+      out.text(` ${this.#flags(this.#arena.words, at)} | `);
     }
-    return text;
   }
 
   #relative(ts: number): string {
@@ -277,23 +346,23 @@ export class GraphText {
     return String(Math.floor((start + ts) / 1000)).padStart(9) + " us |  ";
   }
 
-  #banner(cpu: number, from: number, to: number): string {
-    return " ------------------------------------------\n" +
-      this.#cpu(cpu) + this.#tasks.graph(from) + " => " +
-      this.#tasks.graph(to) +
-      "\n ------------------------------------------\n\n";
+  #banner(out: TextBuffer, cpu: number, from: number, to: number): void {
+    out.text(
+      " ------------------------------------------\n" +
+        this.#cpu(cpu) + this.#tasks.graph(from) + " => " +
+        this.#tasks.graph(to) +
+        "\n ------------------------------------------\n\n",
+    );
   }
 
   /** `print_graph_irq`: an arrow line. */
-  #irq(row: number, kind: number): string {
+  #irq(out: TextBuffer, row: number, kind: number): void {
     const columns = this.#columns;
-    const lead = this.#options.contextInfo
-      ? this.#lead(row, columns.cpu[row], columns.pid[row])
-      : "";
+    if (this.#options.contextInfo) {
+      this.#lead(out, row, columns.cpu[row], columns.pid[row]);
+    }
     const arrow = kind === KIND.entry ? "==========>" : "<==========";
-    return this.#durationShown()
-      ? `${lead}  ${arrow} |\n`
-      : `${lead}${arrow}\n`;
+    out.text(this.#durationShown ? `  ${arrow} |\n` : `${arrow}\n`);
   }
 
   #isIrqEntry(lo: number, hi: number): boolean {
@@ -301,17 +370,17 @@ export class GraphText {
   }
 
   #cpu(cpu: number): string {
-    return this.#cpus[cpu] ??= ` ${String(cpu).padStart(this.#cpuWidth)}) `;
+    return ` ${String(cpu).padStart(this.#cpuWidth)}) `;
   }
 
-  #durationShown(): boolean {
-    return this.#options.graph.duration && this.#options.contextInfo;
-  }
-
-  #duration(ns: number): string {
-    if (!this.#durationShown()) return "";
-    const mark = this.#options.graph.overhead ? overheadMark(ns) + " " : "  ";
-    return mark + graphDuration(ns) + "|  ";
+  #duration(out: TextBuffer, ns: number): void {
+    if (!this.#durationShown) return;
+    const mark = this.#options.graph.overhead ? overheadMark(ns) : " ";
+    out.char(mark.charCodeAt(0));
+    out.char(SPACE);
+    writeGraphDuration(out, ns);
+    out.four(LINE);
+    out.length--;
   }
 }
 
@@ -319,14 +388,7 @@ function hex16(lo: number, hi: number): string {
   return hi.toString(16).padStart(8, "0") + lo.toString(16).padStart(8, "0");
 }
 
-function indent(depth: number): string {
-  if (depth <= 0) return "";
-  const known = INDENT[depth];
-  if (known !== undefined) return known;
-  const text = "  ".repeat(Math.min(depth, DEEPEST));
-  if (depth < 1024) {
-    // Filled without gaps, so that the array stays fast.
-    for (let i = INDENT.length; i <= depth; i++) INDENT[i] = "  ".repeat(i);
-  }
-  return text;
+/** Two spaces for each level (TRACE_GRAPH_INDENT). */
+function indent(out: TextBuffer, depth: number): void {
+  out.spaces(2 * Math.min(depth, DEEPEST));
 }

@@ -8,9 +8,14 @@
  */
 
 import type { EventFormat } from "../../ftrace/events/formats.ts";
+import type { EntryWriter } from "./entries.ts";
 import type { TextEnvironment } from "./environment.ts";
 import { PROBE_STRING } from "./print_fmt/helpers.ts";
-import { compilePrintFmt, type Renderer } from "./print_fmt/render.ts";
+import {
+  type CompiledPrintFmt,
+  compilePrintFmt,
+  type Renderer,
+} from "./print_fmt/render.ts";
 
 /**
  * Compiles the text of an event without its name but with its newline: by its
@@ -24,16 +29,37 @@ export function compileEvent(
   env: TextEnvironment,
   verbose = false,
 ): Renderer {
+  return compiled(format, env, verbose).render;
+}
+
+/** The same as bytes, with a text before it. */
+export function compileEventWriter(
+  format: EventFormat,
+  env: TextEnvironment,
+  { verbose = false, before = "" }: {
+    readonly verbose?: boolean;
+    readonly before?: string;
+  } = {},
+): EntryWriter {
+  return compiled(format, env, verbose, before).write;
+}
+
+function compiled(
+  format: EventFormat,
+  env: TextEnvironment,
+  verbose: boolean,
+  before = "",
+): CompiledPrintFmt {
   const own = format.system === "synthetic"
     ? synthetic(format, verbose)
     : format.probed === undefined
     ? probeFormat(format.printFmt)
     : eventProbe(format.printFmt, format.probed);
-  if (own === undefined) return compilePrintFmt(format, env).render;
+  if (own === undefined) return compilePrintFmt(format, env, before);
   // The kernel prints these events itself, so nothing checks or overwrites
   // their format.
   const plain = { ...env, checksStrings: false };
-  return compilePrintFmt({ ...format, printFmt: own }, plain).render;
+  return compilePrintFmt({ ...format, printFmt: own }, plain, before);
 }
 
 /**

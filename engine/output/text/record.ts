@@ -7,6 +7,7 @@
 
 import type { PageArena } from "../../ftrace/ring/columns.ts";
 import { bytesText } from "./byte_text.ts";
+import type { TextBuffer } from "./bytes/text_buffer.ts";
 
 /**
  * The entry being rendered. Offsets are relative to the start of its
@@ -94,6 +95,14 @@ export class RecordBytes {
       text += String.fromCharCode(byte);
     }
     return text;
+  }
+
+  /** Writes what {@linkcode string} returns. */
+  writeString(out: TextBuffer, at: number, limit = Infinity): void {
+    if (at < 0 || at >= this.size) return;
+    const start = this.#base + at;
+    const end = Math.min(this.#base + this.size, start + limit);
+    out.upToNul(this.#bytes, start, end);
   }
 
   #utf8(start: number, end: number): string {

@@ -10,11 +10,18 @@ import type {
   SyscallFormat,
   SyscallUserData,
 } from "../../ftrace/events/formats.ts";
+import { bytesText } from "./byte_text.ts";
+import { KeptTexts } from "./bytes/kept_texts.ts";
+import { TextBuffer } from "./bytes/text_buffer.ts";
+import type { EntryWriter } from "./entries.ts";
 import { openFlags } from "./open_flags.ts";
 import type { RecordBytes } from "./record.ts";
 
 /** Offset in the entry of the first argument, or of the return value. */
 const VALUES = 16;
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const ZERO = 0x30;
 
 type SyscallText = (record: RecordBytes) => string;
 
@@ -27,65 +34,104 @@ export function syscallRenderer(
   format: Pick<EventFormat, "printFmt"> & { readonly syscall: SyscallFormat },
   verbose: boolean,
 ): SyscallText {
+  const write = syscallWriter(format, verbose);
+  const out = new TextBuffer();
+  return (record) => {
+    out.length = 0;
+    write(out, record, 0);
+    return bytesText(out.written);
+  };
+}
+
+/** The same as bytes. */
+export function syscallWriter(
+  format: Pick<EventFormat, "printFmt"> & { readonly syscall: SyscallFormat },
+  verbose: boolean,
+): EntryWriter {
   const { syscall } = format;
-  const { name } = syscall;
-  if (syscall.exit) {
-    return (record) => `${name} -> 0x${hex64(record, VALUES)}\n`;
-  }
-  return syscall.user === undefined
-    ? plain(syscall, verbose)
-    : (verbose ? undefined : decodedOpen(format, syscall.user)) ??
-      withUserData(syscall, syscall.user, verbose);
+  if (syscall.exit) return exit(syscall);
+  if (syscall.user === undefined) return plain(syscall, verbose);
+  return (verbose ? undefined : decodedOpen(format, syscall.user)) ??
+    withUserData(syscall, syscall.user, verbose);
+}
+
+function exit({ name }: SyscallFormat): EntryWriter {
+  const texts = new KeptTexts();
+  const lead = texts.add(`${name} -> 0x`);
+  return (out, record) => {
+    out.kept(texts, lead);
+    out.hex64(record.u32(VALUES), record.u32(VALUES + 4));
+    out.char(NEWLINE);
+  };
+}
+
+/** What precedes each argument: `sys_openat(dfd: `, `, filename: `. */
+function labels(
+  { name, args, types }: SyscallFormat,
+  verbose: boolean,
+): string[] {
+  return args.map((arg, i) =>
+    (i > 0 ? ", " : `${name}(`) + (verbose ? `${types[i]} ` : "") + `${arg}: `
+  );
 }
 
 /** Kernels that record the arguments alone: all in hexadecimal. */
-function plain(
-  { name, args, types }: SyscallFormat,
-  verbose: boolean,
-): SyscallText {
-  const labels = args.map((arg, i) =>
-    (i > 0 ? ", " : "") + (verbose ? `${types[i]} ` : "") + arg + ": "
-  );
-  return (record) => {
-    let text = name + "(";
-    for (let i = 0; i < labels.length; i++) {
-      text += labels[i] + hex64(record, VALUES + 8 * i);
+function plain(syscall: SyscallFormat, verbose: boolean): EntryWriter {
+  const texts = new KeptTexts();
+  const places = labels(syscall, verbose).map((label) => texts.add(label));
+  const end = texts.add(places.length === 0 ? `${syscall.name}()\n` : ")\n");
+  return (out, record) => {
+    for (let i = 0; i < places.length; i++) {
+      out.kept(texts, places[i]);
+      const at = VALUES + 8 * i;
+      out.hex64(record.u32(at), record.u32(at + 4));
     }
-    return text + ")\n";
+    out.kept(texts, end);
   };
 }
 
 /** Kernels that also record strings and arrays. */
 function withUserData(
-  { name, args, types }: SyscallFormat,
+  syscall: SyscallFormat,
   user: SyscallUserData,
   verbose: boolean,
-): SyscallText {
-  const labels = args.map((arg, i) =>
-    (i > 0 ? ", " : "") + (verbose ? `${types[i]} ` : "") + arg + ": "
-  );
+): EntryWriter {
+  const { name, args } = syscall;
+  const texts = new KeptTexts();
+  const places = labels(syscall, verbose).map((label) => texts.add(label));
+  const end = texts.add(places.length === 0 ? `${name}()\n` : ")\n");
   const strings = user.sizeArgument < 0 || user.isString;
-  return (record) => {
-    let text = name + "(";
+  return (out, record) => {
     let word = VALUES + 8 * args.length;
-    for (let i = 0; i < labels.length; i++) {
-      const value = record.u64(VALUES + 8 * i);
-      text += labels[i] + (value < 10n ? value : `0x${value.toString(16)}`);
+    for (let i = 0; i < places.length; i++) {
+      out.kept(texts, places[i]);
+      const argument = VALUES + 8 * i;
+      const there = argument + 8 <= record.size;
+      const lo = there ? record.u32(argument) : 0;
+      const hi = there ? record.u32(argument + 4) : 0;
+      if (hi !== 0 || lo >= 10) out.text("0x");
+      out.hex64(lo, hi);
       if ((user.mask >> i & 1) === 0) continue;
       const at = record.u16(word);
       const length = record.s32(word) >> 16;
-      text += strings
-        ? quoted(record, at, length)
-        : array(record, at, length, user.sizeArgument);
+      if (strings) quoted(out, record, at, length);
+      else out.text(array(record, at, length, user.sizeArgument));
       word += 4;
     }
-    return text + ")\n";
+    out.kept(texts, end);
   };
 }
 
 /** ` "text"`, as `%.*s` prints it: up to its NUL. */
-function quoted(record: RecordBytes, at: number, length: number): string {
-  return ` "${record.string(at, length)}"`;
+function quoted(
+  out: TextBuffer,
+  record: RecordBytes,
+  at: number,
+  length: number,
+): void {
+  out.text(' "');
+  record.writeString(out, at, length);
+  out.char(QUOTE);
 }
 
 /** ` (68:69:00) "hi."`: the bytes, and if any can be printed, as text. */
@@ -122,36 +168,33 @@ function decodedOpen(
     readonly syscall: SyscallFormat;
   },
   user: SyscallUserData,
-): SyscallText | undefined {
+): EntryWriter | undefined {
   if (syscall.name !== "sys_openat" || syscall.args.length !== 4) {
     return undefined;
   }
   const flags = openFlags(printFmt);
   if (flags === undefined) return undefined;
   const { name, args } = syscall;
-  return (record) => {
-    let text = name + "(";
+  return (out, record) => {
+    out.text(`${name}(`);
     let word = VALUES + 8 * args.length;
     for (let i = 0; i < 2; i++) {
-      text += `${i > 0 ? ", " : ""}${args[i]}: ${record.u64(VALUES + 8 * i)}`;
+      out.text(`${i > 0 ? ", " : ""}${args[i]}: `);
+      const at = VALUES + 8 * i;
+      if (at + 8 > record.size) out.char(ZERO);
+      else out.decimal64(record.u32(at), record.u32(at + 4));
       if ((user.mask >> i & 1) === 0) continue;
       const length = record.s32(word) >> 16;
-      text += quoted(record, record.u16(word), length);
+      quoted(out, record, record.u16(word), length);
       word += 4;
     }
     const bits = record.s32(VALUES + 16);
-    text += `, flags: ${flags.text(bits)}`;
+    out.text(`, flags: ${flags.text(bits)}`);
     // The mode matters only to a file that is created.
     if ((bits & flags.creating) !== 0) {
       const mode = record.u32(VALUES + 24).toString(8).padStart(3, "0");
-      text += `, ${args[3]}: 0${mode}`;
+      out.text(`, ${args[3]}: 0${mode}`);
     }
-    return text + ")\n";
+    out.text(")\n");
   };
-}
-
-function hex64(record: RecordBytes, at: number): string {
-  const hi = record.u32(at + 4);
-  const lo = record.u32(at).toString(16);
-  return hi === 0 ? lo : hi.toString(16) + lo.padStart(8, "0");
 }

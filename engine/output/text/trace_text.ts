@@ -13,16 +13,21 @@ import type { TextEnvironment, TraceMeta } from "./environment.ts";
 import { TaskText } from "./context.ts";
 import { type FlagWriter, flagWriter } from "./guest/entry_flags.ts";
 import { ClockText, overheadMark } from "./duration.ts";
-import { type EntryRenderer, StandardEntries } from "./entries.ts";
-import { escapedBody, escapedMeta } from "./escaped_meta.ts";
+import { bytesText } from "./byte_text.ts";
+import { TextRoom } from "./bytes/numbered_texts.ts";
+import { packed, TextBuffer } from "./bytes/text_buffer.ts";
+import { type EntryWriter, StandardEntries, writerOf } from "./entries.ts";
+import { escapedBody, escapedMeta, escapeFrom } from "./escaped_meta.ts";
 import { fieldsRenderer } from "./event_fields.ts";
 import { GraphText } from "./graph_text.ts";
 import { type EntryCounts, traceHeader } from "./header.ts";
 import type { TraceTextOptions } from "./options.ts";
-import { compileEvent } from "./probe_event.ts";
+import { compileEventWriter } from "./probe_event.ts";
 import { RawEntries, rawForm } from "./raw_entries.ts";
 import { RecordBytes } from "./record.ts";
-import { syscallRenderer } from "./syscall.ts";
+import { syscallWriter } from "./syscall.ts";
+
+const COLON = packed(": ");
 
 /** What the text of a trace depends on, besides its options. */
 export interface TraceTextRun {
@@ -57,13 +62,23 @@ export class TraceText {
   readonly #entries: StandardEntries;
   /** Set with the options `raw`, `hex` or `bin`. */
   readonly #raw: RawEntries | undefined;
-  /** With the option `fields`: the renderers of events, by type. */
-  readonly #fields = new Map<number, EntryRenderer>();
+  /** With the option `fields`: the writers of events, by type. */
+  readonly #fields = new Map<number, EntryWriter>();
+  /** The messages of trace_printk() alone, by type. */
+  readonly #messages: ReadonlyMap<number, EntryWriter>;
   readonly #isGraph: boolean;
   readonly #record = new RecordBytes();
-  readonly #cpus: string[] = [];
+  /** For all texts that are kept. */
+  readonly #room = new TextRoom();
+  readonly #cpuTexts = this.#room.table();
   readonly #started = new Set<number>();
-  #renderers = new Map<number, EntryRenderer>();
+  /** Of flags and counts in an entry's first word. */
+  readonly #flagTexts = this.#room.table();
+  /** Whether the first word alone determines them. */
+  readonly #flagsInWord: boolean;
+  /** For {@linkcode row}. */
+  readonly #own = new TextBuffer();
+  #writers = new Map<number, EntryWriter>();
   #graph: GraphText | undefined;
   #epoch: bigint | undefined;
   #clock: ClockText = new ClockText(0n);
@@ -102,17 +117,21 @@ export class TraceText {
       namesFieldValues: meta.namesFieldValues,
       cleansStrings: meta.cleansStrings,
       kernelStart: meta.kernelStart,
+      room: this.#room,
     };
-    this.#tasks = new TaskText(meta, options.recordTgid);
-    this.#flags = options.irqInfo || options.latencyFormat
-      ? flagWriter(meta.entryFlags())
-      : () => "";
+    this.#tasks = new TaskText(meta, options.recordTgid, this.#room);
+    const flags = options.irqInfo || options.latencyFormat
+      ? meta.entryFlags()
+      : undefined;
+    this.#flags = flags === undefined ? () => "" : flagWriter(flags);
+    this.#flagsInWord = flags === undefined || flags.lazyCountAt === 0;
     this.#entries = new StandardEntries(
       meta,
       options,
       this.#env,
       run.escaped === true ? escapedBody : undefined,
     );
+    this.#messages = this.#entries.messages();
     const form = rawForm(options);
     this.#raw = form === undefined
       ? undefined
@@ -149,7 +168,7 @@ export class TraceText {
       this.#clock = new ClockText(columns.epoch);
       // New formats may have appeared, so the renderers are created again as
       // well.
-      this.#renderers = this.#entries.renderers(this.#clock);
+      this.#writers = this.#entries.writers(this.#clock);
     }
     if (this.#graph === undefined) {
       this.#graph = new GraphText(
@@ -160,100 +179,114 @@ export class TraceText {
         columns,
         arena,
         this.#clock,
+        this.#room,
       );
     } else {
       this.#graph.move(columns, arena, this.#clock);
     }
   }
 
+  /** The lines that {@linkcode write} writes, as a string. */
+  row(row: number, next: number, nextTs: number): string {
+    this.#own.length = 0;
+    this.write(this.#own, row, next, nextTs);
+    return bytesText(this.#own.written);
+  }
+
   /**
-   * The lines of a row of the current columns. Rows must be passed in time
-   * order.
+   * Writes the lines of a row of the current columns. Rows must be passed in
+   * time order.
    *
    * @param next the row after it on the same CPU, or -1 if there is none (yet).
    * {@linkcode tookNext} says whether it was the return of a leaf, which is
    * drawn together with its call and has no lines of its own.
    * @param nextTs time of the next event on any CPU; NaN if it is not known
    */
-  row(row: number, next: number, nextTs: number): string {
+  write(out: TextBuffer, row: number, next: number, nextTs: number): void {
     this.#index++;
     this.#tookNext = false;
-    return this.#isGraph
-      ? this.#graphLine(row, next, nextTs)
-      : this.#line(row, next, nextTs);
+    if (this.#isGraph) this.#graphLine(out, row, next, nextTs);
+    else this.#line(out, row, next, nextTs);
   }
 
   /** The function_graph tracer's own line. */
-  #graphLine(row: number, next: number, nextTs: number): string {
+  #graphLine(
+    out: TextBuffer,
+    row: number,
+    next: number,
+    nextTs: number,
+  ): void {
     const columns = this.#columns!;
     const graph = this.#graph!;
-    if (columns.kind[row] !== KIND.other) return this.#call(row, next);
+    if (columns.kind[row] !== KIND.other) {
+      this.#call(out, row, next);
+      return;
+    }
     const types = this.#meta.layout.types;
     const type = columns.type[row];
     // Stacks and plain function entries are not drawn as comments.
     if (type === types.stack || type === types.fn) {
-      return this.#line(row, next, nextTs);
+      this.#line(out, row, next, nextTs);
+      return;
     }
     const record = this.#at(row);
-    switch (type) {
-      case types.bputs:
-        return graph.comment(row, this.#entries.bputsMessage(record));
-      case types.bprint:
-        return graph.comment(row, this.#entries.bprintMessage(record));
-      case types.print:
-        return graph.comment(row, this.#entries.printMessage(record));
+    const write = this.#messages.get(type) ?? this.#writer(type);
+    graph.beginComment(out, row);
+    if (write === undefined) {
+      // By the time it finds no event, the kernel has already begun the comment.
+      this.#line(out, row, next, nextTs);
+      return;
     }
-    const render = this.#renderer(type);
-    // By the time it finds no event, the kernel has already begun the comment.
-    return render === undefined
-      ? graph.commentStart(row) + this.#line(row, next, nextTs)
-      : graph.comment(row, render(record, columns.ts[row]));
+    const start = out.length;
+    write(out, record, columns.ts[row]);
+    graph.endComment(out, start);
   }
 
   /** `print_trace_line` for all other tracers. */
-  #line(row: number, next: number, nextTs: number): string {
+  #line(out: TextBuffer, row: number, next: number, nextTs: number): void {
     const columns = this.#columns!;
     const options = this.#options;
     const type = columns.type[row];
     const record = this.#at(row);
     if (options.printk && options.printkMsgOnly) {
-      const types = this.#meta.layout.types;
-      if (type === types.bputs) return this.#entries.bputsMessage(record);
-      if (type === types.bprint) return this.#entries.bprintMessage(record);
-      if (type === types.print) return this.#entries.printMessage(record);
+      const write = this.#messages.get(type);
+      if (write !== undefined) {
+        write(out, record, columns.ts[row]);
+        return;
+      }
     }
     const known = columns.kind[row] !== KIND.other ||
-      this.#renderer(type) !== undefined;
+      this.#writer(type) !== undefined;
     if (this.#raw !== undefined) {
       const text = this.#raw.line(type, record, {
         pid: columns.pid[row],
         cpu: columns.cpu[row],
         stamp: columns.epoch + BigInt(columns.ts[row]),
       }, known);
-      return this.#run.escaped === true ? escapedBody(text) : text;
+      out.text(this.#run.escaped === true ? escapedBody(text) : text);
+      return;
     }
-    let text = options.annotate ? this.#bufferStart(columns.cpu[row]) : "";
+    if (options.annotate) out.text(this.#bufferStart(columns.cpu[row]));
     if (options.contextInfo) {
-      text += options.latencyFormat
-        ? this.#latencyContext(row, nextTs)
-        : this.#context(row);
+      if (options.latencyFormat) out.text(this.#latencyContext(row, nextTs));
+      else this.#context(out, row);
     }
     if (options.fields && known) {
-      return text + this.#fieldsOf(type)(record, columns.ts[row]);
+      this.#fieldsOf(type)(out, record, columns.ts[row]);
+      return;
     }
     if (columns.kind[row] !== KIND.other) {
-      return text + this.#call(row, next);
+      this.#call(out, row, next);
+      return;
     }
-    const render = this.#renderer(type);
-    return render === undefined
-      ? text + `Unknown type ${type}\n`
-      : text + render(record, columns.ts[row]);
+    const write = this.#writer(type);
+    if (write === undefined) out.text(`Unknown type ${type}\n`);
+    else write(out, record, columns.ts[row]);
   }
 
-  #call(row: number, next: number): string {
-    const text = this.#graph!.line(row, next);
+  #call(out: TextBuffer, row: number, next: number): void {
+    this.#graph!.write(out, row, next);
     this.#tookNext = this.#graph!.tookNext;
-    return text;
   }
 
   /** `test_cpu_buff_start`. */
@@ -268,20 +301,36 @@ export class TraceText {
   }
 
   /** `trace_print_context`. */
-  #context(row: number): string {
+  #context(out: TextBuffer, row: number): void {
     const columns = this.#columns!;
-    const flags = this.#options.irqInfo
-      ? this.#flags(this.#arena!.words, columns.offset[row] >>> 2)
-      : "";
-    const time = this.#meta.clockInNs
-      ? this.#clock.context(columns.ts[row])
-      : this.#clock.counter(columns.ts[row]);
-    return this.#tasks.context(columns.pid[row]) +
-      this.#cpu(columns.cpu[row]) + flags + time + ": ";
+    this.#tasks.writeContext(out, columns.pid[row]);
+    this.#cpu(out, columns.cpu[row]);
+    if (this.#options.irqInfo) this.#writeFlags(out, columns.offset[row]);
+    const ts = columns.ts[row];
+    if (this.#meta.clockInNs) this.#clock.writeContext(out, ts);
+    else out.text(this.#clock.counter(ts));
+    out.pair(COLON);
   }
 
-  #cpu(cpu: number): string {
-    return this.#cpus[cpu] ??= `[${String(cpu).padStart(3, "0")}] `;
+  #writeFlags(out: TextBuffer, offset: number): void {
+    const { words } = this.#arena!;
+    const at = offset >>> 2;
+    if (!this.#flagsInWord) {
+      out.text(this.#flags(words, at));
+      return;
+    }
+    const texts = this.#flagTexts;
+    const key = words[at] >>> 16;
+    const place = texts.find(key, 0);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, key, 0, this.#flags(words, at));
+  }
+
+  #cpu(out: TextBuffer, cpu: number): void {
+    const texts = this.#cpuTexts;
+    const place = texts.find(cpu, 0);
+    if (place >= 0) out.kept(texts, place);
+    else texts.write(out, cpu, 0, `[${String(cpu).padStart(3, "0")}] `);
   }
 
   /** `trace_print_lat_context`. */
@@ -335,48 +384,52 @@ export class TraceText {
   }
 
   /** `print_event_fields`. */
-  #fieldsOf(type: number): EntryRenderer {
-    let render = this.#fields.get(type);
-    if (render !== undefined) return render;
+  #fieldsOf(type: number): EntryWriter {
+    let write = this.#fields.get(type);
+    if (write !== undefined) return write;
     const { last } = this.#meta.layout.types;
     const format = type <= last && this.#meta.ownEventFound?.(type) === false
       ? undefined
       : this.#meta.format(type);
     if (format === undefined) {
-      render = () => `UNKNOWN TYPE ${type}\n`;
+      write = writerOf(() => `UNKNOWN TYPE ${type}\n`);
     } else {
       const body = fieldsRenderer(format, this.#env);
-      render = (record) => `${format.name}:${body(record)}`;
+      write = writerOf((record) => `${format.name}:${body(record)}`);
     }
-    render = this.#escaped(render);
-    this.#fields.set(type, render);
-    return render;
+    write = this.#escaped(write);
+    this.#fields.set(type, write);
+    return write;
   }
 
-  #renderer(type: number): EntryRenderer | undefined {
-    const known = this.#renderers.get(type);
+  #writer(type: number): EntryWriter | undefined {
+    const known = this.#writers.get(type);
     if (known !== undefined) return known;
     const format = this.#meta.format(type);
     if (format === undefined) return undefined;
-    let render: EntryRenderer;
+    let write: EntryWriter;
     if (format.syscall !== undefined) {
       const { syscall, printFmt } = format;
-      render = syscallRenderer({ syscall, printFmt }, this.#options.verbose);
+      write = syscallWriter({ syscall, printFmt }, this.#options.verbose);
     } else {
-      const body = compileEvent(format, this.#env, this.#options.verbose);
-      const name = format.name + ": ";
-      render = (record) => name + body(record);
+      write = compileEventWriter(format, this.#env, {
+        verbose: this.#options.verbose,
+        before: `${format.name}: `,
+      });
     }
-    render = this.#escaped(render);
-    this.#renderers.set(type, render);
-    return render;
+    write = this.#escaped(write);
+    this.#writers.set(type, write);
+    return write;
   }
 
-  /** The renderer of an event, whose format and strings are the guest's. */
-  #escaped(render: EntryRenderer): EntryRenderer {
-    return this.#run.escaped === true
-      ? (record, ts) => escapedBody(render(record, ts))
-      : render;
+  /** The writer of an event, whose format and strings are the guest's. */
+  #escaped(write: EntryWriter): EntryWriter {
+    if (this.#run.escaped !== true) return write;
+    return (out, record, ts) => {
+      const start = out.length;
+      write(out, record, ts);
+      escapeFrom(out, start);
+    };
   }
 }
 

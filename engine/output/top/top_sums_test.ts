@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Reading } from "../../ftrace/ring/reader.ts";
 import {
   decodeFixture,
   FIXTURES,
@@ -12,7 +13,7 @@ import { writeBuffers } from "../write_buffers.ts";
 import { BARE_GUEST, BARE_META } from "../writer_fixture.ts";
 import { TopSums } from "./top_sums.ts";
 
-type Rows = Pick<Parameters<typeof writeBuffers>[0], "columns" | "arena">;
+type Rows = Pick<Reading, "columns" | "arena">;
 
 function take(sums: TopSums, rows: Rows, guest = BARE_GUEST): void {
   writeBuffers({ ...rows, cpus: [] }, guest, sums);

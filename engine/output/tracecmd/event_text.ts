@@ -38,7 +38,7 @@ export class EventText {
   readonly #guest: TracecmdGuest;
   readonly #values: PrintValues;
   /** Undefined when the `print fmt` is not understood. */
-  readonly #pieces: readonly Piece[] | undefined;
+  readonly pieces: readonly Piece[] | undefined;
   /** Fields of text that turned out to be bytes. */
   readonly #bytes = new Set<DatField>();
 
@@ -46,7 +46,7 @@ export class EventText {
     this.event = event;
     this.#guest = guest;
     this.#values = new PrintValues(guest);
-    this.#pieces = this.#parse();
+    this.pieces = this.#parse();
   }
 
   #parse(): readonly Piece[] | undefined {
@@ -70,10 +70,10 @@ export class EventText {
 
   /** The text of an event. */
   text(bytes: RecordBytes): string {
-    if (this.#pieces === undefined) {
+    if (this.pieces === undefined) {
       return `[FAILED TO PARSE]${this.#fields(bytes)}`;
     }
-    return this.print(this.#pieces, bytes);
+    return this.print(this.pieces, bytes);
   }
 
   /** Fills in a format. */

@@ -17,6 +17,8 @@ interface Comm {
 
 /** Names of threads. */
 export class KnownComms {
+  /** How many names were added since the first thread was looked up. */
+  added = 0;
   /** The newest first, until the first look-up. */
   #list: Comm[] | undefined;
   /** In order of pids. */
@@ -46,7 +48,9 @@ export class KnownComms {
     }
     if (pid === 0 || this.#sorted.length >= MOST) return;
     const { found, at } = this.#search(pid);
-    if (!found) this.#sorted.splice(at, 0, { pid, comm });
+    if (found) return;
+    this.#sorted.splice(at, 0, { pid, comm });
+    this.added++;
   }
 
   /** Where a pid is, or would be. */

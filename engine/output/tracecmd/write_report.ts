@@ -9,18 +9,22 @@ import type {
   DatSelection,
   DatTrace,
 } from "../../tracedat/dat_trace.ts";
-import { byteChar } from "../text/byte_text.ts";
+import { byteChar, bytesText } from "../text/byte_text.ts";
+import { TextBuffer } from "../text/bytes/text_buffer.ts";
 import type { OutputSink } from "../writer.ts";
 import { ReportText } from "./report_text.ts";
 import type { TracecmdGuest } from "./tracecmd_guest.ts";
 
-/** Text is passed on in chunks of about this many characters. */
+/** Text is passed on in chunks of about this many characters, or bytes. */
 const CHUNK = 8192;
+const CHUNK_OF_BYTES = 1 << 16;
 
 /** How to write. */
 export interface ReportOptions extends DatSelection {
   /** Whether the guest's texts are escaped, for a terminal. */
   readonly escaped?: boolean;
+  /** Whether text may be passed on as bytes; default: as strings. */
+  readonly bytes?: boolean;
 }
 
 /**
@@ -56,37 +60,42 @@ export function writeTracecmdReport(
     sink("\n");
     return { events: 0, lost: 0, problems: [], damaged: 0 };
   }
-  const escape = options.escaped === true ? shown : (text: string) => text;
-  const text = new ReportText(tracecmdGuest(trace), escape);
-  const prefixes = prefixesOf(header.buffers.map(({ name }) => escape(name)));
+  const shownText = options.escaped === true ? shown : undefined;
+  const text = new ReportText(tracecmdGuest(trace), shownText);
+  const names = header.buffers.map(({ name }) => shownText?.(name) ?? name);
+  const prefixes = prefixesOf(names);
   const prefixOf = new Map(
     header.buffers.map((each, i) => [each, prefixes[i]]),
   );
-  let chunk = "";
-  const write = (lines: string) => {
-    chunk += lines;
-    if (chunk.length < CHUNK) return;
-    sink(chunk);
-    chunk = "";
+  const out = new TextBuffer();
+  const pass = () => {
+    const { written } = out;
+    out.clear();
+    if (written.length === 0) return;
+    sink(options.bytes === true ? written : bytesText(written));
   };
+  const enough = options.bytes === true ? CHUNK_OF_BYTES : CHUNK;
   // A loss is told within the line of the event behind it.
   let loss = "";
   const reading = trace.read({
     events({ buffer, columns, arena, from, to }) {
       const prefix = prefixOf.get(buffer) ?? "";
       if (loss !== "") {
-        write(text.flush());
-        write(text.rows(columns, arena, from, from + 1, prefix + loss));
+        text.flush(out);
+        text.write(out, columns, arena, from++, prefix + loss);
         loss = "";
-        write(text.rows(columns, arena, from + 1, to, prefix));
-      } else write(text.rows(columns, arena, from, to, prefix));
+      }
+      for (let row = from; row < to; row++) {
+        text.write(out, columns, arena, row, prefix);
+        if (out.length >= enough && !text.waits) pass();
+      }
     },
     lost({ cpu, count, first }) {
       if (first) loss = text.lost(cpu, count);
     },
   }, options);
-  write(text.flush());
-  if (chunk !== "") sink(chunk);
+  text.flush(out);
+  pass();
   return reading;
 }
 

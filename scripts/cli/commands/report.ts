@@ -111,7 +111,7 @@ Examples:
         using writing = new Writing(
           format,
           (chunk) => file.write(chunk),
-          page === undefined ? {} : { how: { page } },
+          { how: { bytes: true, ...(page === undefined ? {} : { page }) } },
         );
         writeBuffers(reading, described, writing.writer);
         file.commit();

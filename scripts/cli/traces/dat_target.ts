@@ -88,6 +88,7 @@ export function reportDat(
       ? writeTracecmdReport(trace, writing.sink, {
         ...only,
         escaped: how.escaped === true,
+        bytes: how.bytes === true,
       })
       : writeDat(trace, writing.writer, { ...only, target });
     writing.tellLeftOut();
@@ -97,7 +98,7 @@ export function reportDat(
   using file = new FileSink(options.output);
   using writing = new Writing(format, (chunk) => file.write(chunk));
   const reading = format.display === true
-    ? writeTracecmdReport(trace, writing.sink, only)
+    ? writeTracecmdReport(trace, writing.sink, { ...only, bytes: true })
     : writeDat(trace, writing.writer, { ...only, target });
   file.commit();
   writing.tellLeftOut();

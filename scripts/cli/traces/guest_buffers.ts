@@ -4,7 +4,12 @@
  * @module
  */
 import { XftraceError } from "xftrace";
-import { openInstance, readBuffers } from "xftrace/ftrace";
+import {
+  BufferStream,
+  isStopped,
+  openInstance,
+  readBuffers,
+} from "xftrace/ftrace";
 import type { Guest } from "xftrace/live";
 import { guestTextOptions, traceFileFacts, traceMeta } from "xftrace/output";
 import { count, warn } from "../terminal.ts";
@@ -18,7 +23,7 @@ export interface BufferOptions {
 
 /** What was read, and what a writer has to know of it. */
 export interface GuestBuffers extends ReturnType<typeof openInstance> {
-  readonly reading: ReturnType<typeof readBuffers>;
+  readonly reading: ReturnType<typeof readBuffers> | BufferStream;
   readonly described: {
     readonly meta: ReturnType<typeof traceMeta>;
     readonly options: ReturnType<typeof guestTextOptions>;
@@ -45,10 +50,14 @@ export function guestBuffers(
       "the guest has no snapshot buffer: nothing took a snapshot in it",
     );
   }
-  const reading = readBuffers(instance, layout, {
+  const only = {
     ...(buffer === undefined ? {} : { buffer }),
     ...(onlyCpu === undefined ? {} : { cpu: onlyCpu }),
-  });
+  };
+  // What the guest may overwrite meanwhile is copied before it is printed.
+  const reading = isStopped(buffer ?? instance.buffer())
+    ? new BufferStream(instance, layout, only)
+    : readBuffers(instance, layout, only);
   return {
     ...opened,
     reading,

@@ -12,6 +12,8 @@ import {
   compilePrintFmt,
   rawFields,
 } from "../../../engine/output/text/print_fmt/render.ts";
+import { textBytes } from "../../../engine/output/text/byte_text.ts";
+import { TextBuffer } from "../../../engine/output/text/bytes/text_buffer.ts";
 import { RecordBytes } from "../../../engine/output/text/record.ts";
 import type { Target } from "../target.ts";
 import { decoded, encoded, mutateTexts } from "../texts.ts";
@@ -122,10 +124,26 @@ export const printFmt: Target = {
       run([text, bytes]) {
         const format: EventFormat = parseFormatFile(decoded(text), "test");
         const record = new RecordBytes(bytes);
-        compilePrintFmt(format, ENV).render(record);
+        const before = `${format.name}: `;
+        const { render, write } = compilePrintFmt(format, ENV, before);
+        const expected = textBytes(before + render(record));
+        const out = new TextBuffer();
+        // Twice: at the second time, texts of numbers are kept.
+        for (let i = 0; i < 2; i++) {
+          out.clear();
+          write(out, record, 0);
+          if (!isSame(out.written, expected)) {
+            throw new Error("as bytes, it is another text");
+          }
+        }
         rawFields(format)(record);
         for (const field of format.fields) fieldKind(format, field);
       },
     };
   },
 };
+
+function isSame(some: Uint8Array, others: Uint8Array): boolean {
+  return some.length === others.length &&
+    some.every((byte, i) => byte === others[i]);
+}

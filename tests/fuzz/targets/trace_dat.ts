@@ -43,7 +43,9 @@ let written = 0;
 /** Reads a file, and shows it in every way. */
 function readAll(bytes: Uint8Array<ArrayBuffer>): void {
   using trace = openDatBytes(bytes);
-  writeTracecmdReport(trace, (chunk) => written += chunk.length);
+  for (const how of [{}, { bytes: true }, { escaped: true }]) {
+    writeTracecmdReport(trace, (chunk) => written += chunk.length, how);
+  }
   const sink = (chunk: string | Uint8Array) => written += chunk.length;
   using database = new TraceDatabase(
     "SELECT * FROM events, calls, losses, sched_switch, sys_enter_openat",

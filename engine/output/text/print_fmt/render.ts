@@ -20,12 +20,14 @@ import {
   parseFormat,
   STAR,
 } from "../printf/printf_spec.ts";
+import { type EntryWriter, writerOf } from "../entries.ts";
 import type { RecordBytes } from "../record.ts";
 import { asInt, type Code, fieldCode, type Scope, toInt } from "./code.ts";
 import { INT, ULONG } from "./ctype.ts";
 import { compileExpression } from "./expression.ts";
 import { PrintFmtError } from "./lexer.ts";
 import { type Node, parsePrintFmt } from "./parser.ts";
+import { type BoundPiece, pieceWriter } from "./piece_writer.ts";
 import { boundedText } from "./text_value.ts";
 
 /** Writes the text of an event after its name, including the newline. */
@@ -34,6 +36,8 @@ export type Renderer = (record: RecordBytes) => string;
 /** A compiled print_fmt. */
 export interface CompiledPrintFmt {
   readonly render: Renderer;
+  /** The same as bytes. */
+  readonly write: EntryWriter;
   /**
    * Why the print_fmt could not be compiled, in which case the fields are shown
    * raw.
@@ -47,23 +51,34 @@ export const FAILED_MARK = "[FAILED TO PARSE]";
 /**
  * Compiles an event's print_fmt. If it cannot be rendered from the event's
  * bytes, the raw fields are shown after {@linkcode FAILED_MARK}.
+ *
+ * @param before what is written before it, but not rendered
  */
 export function compilePrintFmt(
   format: EventFormat,
   env: TextEnvironment,
+  before = "",
 ): CompiledPrintFmt {
+  const lead: EntryWriter = (out) => out.text(before);
   try {
     const fields = new Map(format.fields.map((field) => [field.name, field]));
     const parsed = parsePrintFmt(format.printFmt);
     // The kernel's macros append the newline in the same way (TP_printk).
-    const render = bind(parseFormat(parsed.format + "\n"), parsed.args, {
-      fields,
-      env,
-    });
-    return { render: contained(render, rawFields(format)), failure: undefined };
+    const scope = { fields, env };
+    const pieces = parseFormat(parsed.format + "\n");
+    const bound = bind(pieces, parsed.args, scope);
+    const render = contained(joined(bound), rawFields(format));
+    const write = containedWriter(
+      pieceWriter(bound, scope, before, MOST_TEXT + before.length),
+      sequence(lead, writerOf(render)),
+      before,
+    );
+    return { render, write, failure: undefined };
   } catch (error) {
     if (!isOfFormat(error)) throw error;
-    return { render: rawFields(format), failure: error.message };
+    const render = rawFields(format);
+    const write = sequence(lead, writerOf(render));
+    return { render, write, failure: error.message };
   }
 }
 
@@ -85,6 +100,33 @@ function contained(render: Renderer, otherwise: Renderer): Renderer {
       if (!isOfFormat(error)) throw error;
       return otherwise(record);
     }
+  };
+}
+
+function sequence(first: EntryWriter, second: EntryWriter): EntryWriter {
+  return (out, record, ts) => {
+    first(out, record, ts);
+    second(out, record, ts);
+  };
+}
+
+/** The same for what is written as bytes, each of which is a character at most. */
+function containedWriter(
+  write: EntryWriter,
+  otherwise: EntryWriter,
+  before: string,
+): EntryWriter {
+  const most = MOST_TEXT + before.length;
+  return (out, record, ts) => {
+    const start = out.length;
+    try {
+      write(out, record, ts);
+      if (out.length - start <= most) return;
+    } catch (error) {
+      if (!isOfFormat(error)) throw error;
+    }
+    out.length = start;
+    otherwise(out, record, ts);
   };
 }
 
@@ -150,7 +192,7 @@ function bind(
   pieces: readonly FormatPiece[],
   nodes: readonly Node[],
   scope: Scope,
-): Renderer {
+): readonly BoundPiece[] {
   let used = 0;
   const next = (): Code => {
     if (used >= nodes.length) {
@@ -159,23 +201,29 @@ function bind(
     return compileExpression(nodes[used++], scope);
   };
   let firstString = clobbersFormat(scope.env);
-  if (firstString && startsWithString(pieces[0])) return () => "";
-  const parts = pieces.map(({ literal, spec }) => {
-    if (spec === undefined) return { literal, run: undefined };
+  if (firstString && startsWithString(pieces[0])) return [];
+  return pieces.map(({ literal, spec }): BoundPiece => {
+    if (spec === undefined) return { literal };
     const run = argument(spec, next, scope.env);
-    if (!firstString || spec.conversion !== "s") return { literal, run };
+    if (!firstString || spec.conversion !== "s") {
+      const node = nodes[used - 1];
+      return { literal, run, ...(node === undefined ? {} : { spec, node }) };
+    }
     firstString = false;
     return { literal, run: () => "" };
   });
-  if (parts.length === 1) {
-    const { literal, run } = parts[0];
+}
+
+function joined(pieces: readonly BoundPiece[]): Renderer {
+  if (pieces.length === 1) {
+    const { literal, run } = pieces[0];
     return run === undefined
       ? () => literal
       : (record) => literal + run(record);
   }
   return (record) => {
     let text = "";
-    for (const { literal, run } of parts) {
+    for (const { literal, run } of pieces) {
       text += run === undefined ? literal : literal + run(record);
     }
     return text;
