@@ -24,7 +24,7 @@ export { openInstance } from "./ring/open_instance.ts";
 export { readBuffers, readFirstPage } from "./ring/reader.ts";
 export { SpoolReader } from "./ring/spool.ts";
 export { SpoolWriter } from "./ring/spool_writer.ts";
-export { TraceArray } from "./ring/trace_array.ts";
+export { type BufferPart, TraceArray } from "./ring/trace_array.ts";
 export { type TracerType, tracerTypes } from "./ring/tracers.ts";
 export { DatTrace } from "../tracedat/dat_trace.ts";
 export { eventFormat } from "../tracedat/format_file.ts";

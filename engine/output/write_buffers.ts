@@ -87,7 +87,7 @@ export function entryCounts(
  * ```
  */
 export function writeBuffers(
-  reading: Omit<Reading, "problems">,
+  reading: Omit<Reading, "problems" | "part">,
   guest: DescribedGuest,
   writer: TraceWriter,
 ): TraceTotals {

@@ -21,7 +21,7 @@ import { entryFlags } from "./guest/entry_flags.ts";
 import { hasMigrateColumn } from "./guest/flag_legend.ts";
 import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
-import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
+import type { BufferPart, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import {
   optionBits,
   optionNames,
@@ -30,13 +30,15 @@ import {
 
 const MAX_STRING = 4096;
 
-/** The source of comms, which differs from use to use. */
+/** What differs from use to use. */
 export interface TraceMetaOptions {
   /**
    * Looks up the comm of a thread; default: in the kernel's current
    * saved_cmdlines.
    */
   readonly comm?: (pid: number) => string | undefined;
+  /** The buffer that is read; default: the one that the file `trace` shows. */
+  readonly part?: Pick<BufferPart, "member" | "timeStart">;
 }
 
 /**
@@ -67,6 +69,7 @@ export function traceMeta(
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
   checkNameLists(kernel);
+  const part = options.part ?? instance.shown();
   let saved: SavedCmdlines | undefined;
   let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
@@ -96,7 +99,7 @@ export function traceMeta(
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
     clockInNs: clockInNs(instance),
-    timeStart: instance.timeStart,
+    timeStart: part.timeStart,
     comm,
     tgid: tgidReader(kernel),
     format: (id) => {
@@ -134,7 +137,7 @@ export function traceMeta(
       return fromKernel(kernel, () => space.u64(gva));
     },
     release: kernel.facts.release,
-    latency: latencyInfo(instance),
+    latency: latencyInfo(instance, part.member),
     ...(irqStart === undefined || irqEnd === undefined
       ? {}
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
@@ -404,12 +407,15 @@ function fromKernel<T>({ origin }: Kernel, read: () => T): T | undefined {
  * What the header of the latency format shows: the CPU with the maximum
  * latency, and its task.
  */
-function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
+function latencyInfo(
+  instance: TraceArray,
+  member: BufferPart["member"],
+): LatencyInfo | undefined {
   const { kernel, object } = instance;
   const { types } = kernel;
   if (types.tryStruct("trace_array_cpu") === undefined) return undefined;
-  const cpu = object.s32("array_buffer.cpu");
-  const base = object.u64("array_buffer.data");
+  const cpu = object.s32(`${member}.cpu`);
+  const base = object.u64(`${member}.data`);
   const offset = kernel.perCpuOffsets[cpu];
   if (base === 0n || offset === undefined) return undefined;
   const data = kernel.object(

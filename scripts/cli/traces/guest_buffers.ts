@@ -39,21 +39,21 @@ export function guestBuffers(
 ): GuestBuffers {
   const opened = openInstance(session, name);
   const { instance, events, layout } = opened;
-  const buffer = snapshot === true ? instance.snapshotBuffer() : undefined;
-  if (snapshot === true && buffer === undefined) {
+  const part = snapshot === true ? instance.snapshot() : instance.shown();
+  if (part === undefined) {
     throw new XftraceError(
       "the guest has no snapshot buffer: nothing took a snapshot in it",
     );
   }
   const reading = readBuffers(instance, layout, {
-    ...(buffer === undefined ? {} : { buffer }),
+    part,
     ...(onlyCpu === undefined ? {} : { cpu: onlyCpu }),
   });
   return {
     ...opened,
     reading,
     described: {
-      meta: traceMeta(instance, events, layout),
+      meta: traceMeta(instance, events, layout, { part }),
       options: guestTextOptions(instance),
       target: session.target,
       file: traceFileFacts(instance, events),
