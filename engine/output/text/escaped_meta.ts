@@ -17,18 +17,22 @@ export function escapedBody(text: string): string {
 
 /** The same guest, with the names that lines consist of escaped. */
 export function escapedMeta(meta: TraceMeta): TraceMeta {
-  const { symbols, latency, release } = meta;
-  const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
-    shown(symbols[form](lo, hi));
-  return {
-    ...meta,
-    tracer: shown(meta.tracer),
-    symbols: {
+  const { symbols, recorded, latency, release } = meta;
+  const escaped = (names: TextSymbols): TextSymbols => {
+    const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
+      shown(names[form](lo, hi));
+    return {
       bare: name("bare"),
       ps: name("ps"),
       pS: name("pS"),
       pB: name("pB"),
-    },
+    };
+  };
+  return {
+    ...meta,
+    tracer: shown(meta.tracer),
+    symbols: escaped(symbols),
+    ...(recorded === undefined ? {} : { recorded: escaped(recorded) }),
     comm: (pid) => {
       const comm = meta.comm(pid);
       return comm === undefined ? undefined : shown(comm);

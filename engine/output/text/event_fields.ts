@@ -91,8 +91,7 @@ function fieldText(
     case "FILTER_PTR_STRING":
       return (record) => pointed(record, offset, env);
     case "FILTER_TRACE_FN":
-      return (record) =>
-        env.symbols.pS(record.u32(offset), record.u32(offset + 4));
+      return (record) => place(record.u32(offset), record.u32(offset + 4), env);
     case "FILTER_CPU":
     case "FILTER_OTHER":
       return numberText(field, env);
@@ -124,7 +123,7 @@ function numberText(field: EventField, env: TextEnvironment): FieldText {
     case 8:
       return env.namesFieldValues === true
         ? (record) =>
-          `${env.symbols.pS(record.u32(offset), record.u32(offset + 4))} ` +
+          `${place(record.u32(offset), record.u32(offset + 4), env)} ` +
           `(${record.s64(offset)})`
         : (record) => both(record.u64(offset), record.s64(offset));
     default:
@@ -214,6 +213,19 @@ function byteList(record: RecordBytes, at: number, length: number): string {
     text += record.u8(at + i).toString(16).padStart(2, "0");
   }
   return text;
+}
+
+/**
+ * `%pS`, of the boot before where the kernel finds it: since it names values
+ * (namesFieldValues).
+ */
+function place(lo: number, hi: number, env: TextEnvironment): string {
+  const adjusted = env.namesFieldValues === true
+    ? env.adjusted?.(lo, hi)
+    : undefined;
+  return adjusted === undefined
+    ? env.symbols.pS(lo, hi)
+    : env.symbols.pS(...adjusted);
 }
 
 function pointed(

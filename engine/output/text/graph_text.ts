@@ -12,7 +12,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { FlagWriter } from "./guest/entry_flags.ts";
-import type { TraceMeta } from "./environment.ts";
+import { recordedNames, type TraceMeta } from "./environment.ts";
 import type { TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
@@ -44,6 +44,11 @@ export class GraphText {
   readonly #cpuWidth: number;
   readonly #names: (lo: number, hi: number) => string;
   readonly #irqEntry: RangeTest;
+  /**
+   * Whether the kernel keeps nothing from line to line (`iter->private`), as it
+   * does not when the tracer is another one by now.
+   */
+  readonly #stateless: boolean;
   /** Whether return values are recorded, and are to be shown. */
   readonly #retval: boolean;
   /** Whether entries may contain more than the function and the depth. */
@@ -68,7 +73,8 @@ export class GraphText {
     this.#columns = columns;
     this.#arena = arena;
     this.#clock = clock;
-    this.#names = meta.symbols.ps;
+    this.#names = recordedNames(meta).ps;
+    this.#stateless = meta.tracer !== "function_graph";
     this.#cpuWidth = String(Math.max(0, meta.nrCpuIds - 1)).length;
     const { graphEntry, graphReturn } = meta.layout;
     this.#retval = options.graph.retval && graphReturn.retval >= 0;
@@ -121,7 +127,7 @@ export class GraphText {
     const hi = columns.func[2 * row + 1];
     const irq = this.#isIrqEntry(lo, hi);
     if (
-      !this.#options.graph.irqs && this.#state.hidesEntry(cpu, depth, irq)
+      this.#hidesIrqs && this.#state.hidesEntry(cpu, depth, irq)
     ) {
       return "";
     }
@@ -148,10 +154,10 @@ export class GraphText {
     const cpu = columns.cpu[row];
     const depth = columns.depth[row];
     const graph = this.#options.graph;
-    if (!graph.irqs && this.#state.hidesReturn(cpu, depth)) return "";
+    if (this.#hidesIrqs && this.#state.hidesReturn(cpu, depth)) return "";
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
-    const matched = this.#state.leave(cpu, depth, lo, hi);
+    const matched = this.#state.leave(cpu, depth, lo, hi) || this.#stateless;
     let line = this.#prologue(row, 0) +
       this.#duration(columns.duration[row]) + indent(depth);
     if (this.#retval) {
@@ -248,7 +254,7 @@ export class GraphText {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const pid = columns.pid[row];
-    const previous = this.#state.switchTo(cpu, pid);
+    const previous = this.#stateless ? -1 : this.#state.switchTo(cpu, pid);
     let text = "";
     if (previous !== pid && previous !== -1) {
       text = this.#banner(cpu, previous, pid);
@@ -302,6 +308,10 @@ export class GraphText {
 
   #cpu(cpu: number): string {
     return this.#cpus[cpu] ??= ` ${String(cpu).padStart(this.#cpuWidth)}) `;
+  }
+
+  get #hidesIrqs(): boolean {
+    return !this.#options.graph.irqs && !this.#stateless;
   }
 
   #durationShown(): boolean {

@@ -9,9 +9,10 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { checkNameLists, variable } from "../../kernel/symbols/required.ts";
 import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
-import type { LatencyInfo, TraceMeta } from "./environment.ts";
+import type { LatencyInfo, TextSymbols, TraceMeta } from "./environment.ts";
 import { checkEntryFormats } from "../../ftrace/ring/entry_formats.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
+import { lastBoot } from "../../ftrace/ring/last_boot.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import type { TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest/guest_options.ts";
@@ -90,6 +91,7 @@ export function traceMeta(
   }
   checkEntryFormats(events, layout);
   const pointerKey = readPointerKey(kernel);
+  const names = textSymbols(symbols);
   return {
     arch: kernel.arch,
     pageSize: kernel.pageSize,
@@ -117,7 +119,8 @@ export function traceMeta(
       }
       return false;
     },
-    symbols: textSymbols(symbols),
+    symbols: names,
+    ...lastBootNames(instance, names),
     string: (lo, hi) => {
       // Read for an event: the buffers bound how often.
       space.budget.renew();
@@ -317,6 +320,35 @@ function fieldForms({ types, symbols }: Kernel) {
     cleansStrings:
       types.tryOffset("syscall_metadata", "user_mask") !== undefined,
     kernelStart: symbols.tryAddress("_stext"),
+  };
+}
+
+/**
+ * How the events of the boot before are shown. With afd2627f727b (6.13, and
+ * 6.12.95), the kernel shows them by their fields if its code has moved, because
+ * their formats do not know that.
+ */
+function lastBootNames(
+  instance: TraceArray,
+  symbols: TextSymbols,
+): Pick<TraceMeta, "adjusted" | "byFields" | "recorded"> {
+  const boot = lastBoot(instance);
+  if (boot === undefined) return {};
+  const adjusted = (lo: number, hi: number): readonly [number, number] => {
+    const address = boot.adjust(BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0));
+    return [Number(address & 0xffffffffn), Number(address >> 32n)];
+  };
+  const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
+    symbols[form](...adjusted(lo, hi));
+  return {
+    adjusted,
+    byFields: boot.textDelta !== 0n,
+    recorded: {
+      bare: name("bare"),
+      ps: name("ps"),
+      pS: name("pS"),
+      pB: name("pB"),
+    },
   };
 }
 

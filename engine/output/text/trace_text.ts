@@ -102,6 +102,7 @@ export class TraceText {
       namesFieldValues: meta.namesFieldValues,
       cleansStrings: meta.cleansStrings,
       kernelStart: meta.kernelStart,
+      adjusted: meta.adjusted,
     };
     this.#tasks = new TaskText(meta, options.recordTgid);
     this.#flags = options.irqInfo || options.latencyFormat
@@ -238,7 +239,9 @@ export class TraceText {
         ? this.#latencyContext(row, nextTs)
         : this.#context(row);
     }
-    if (options.fields && known) {
+    const byFields = options.fields ||
+      this.#meta.byFields === true && type > this.#meta.layout.types.last;
+    if (byFields && known) {
       return text + this.#fieldsOf(type)(record, columns.ts[row]);
     }
     if (columns.kind[row] !== KIND.other) {
