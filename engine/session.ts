@@ -142,9 +142,12 @@ const SETTLE_LOOK_MS = 50;
 const SETTLE_FIRST_MS = 4;
 /** How long to watch whether its processors run, ms. */
 const SETTLE_WATCH_MS = 300;
-/** How long a guest may stand still while its processors run, ms. */
+/**
+ * How long a guest may stand still, and its processors run meanwhile, ms: on a
+ * busy host they may have to wait most of the time.
+ */
 const SETTLE_MOST_MS = 30_000;
-/** The share of time for which the process of a guest that is idle runs. */
+/** The share of time for which the processors of an idle guest want to run. */
 const IDLE_SHARE = 0.3;
 
 /**
@@ -167,10 +170,14 @@ const IDLE_SHARE = 0.3;
  * ```
  */
 export async function settled(
-  session: Pick<Session, "kernel" | "end" | "cpuMs" | "whereabouts">,
+  session: Pick<
+    Session,
+    "kernel" | "end" | "cpuMs" | "waitMs" | "whereabouts"
+  >,
 ): Promise<GuestEnd | undefined> {
   const start = performance.now();
-  const ran = session.cpuMs?.() ?? 0;
+  const ranBefore = session.cpuMs?.() ?? 0;
+  const waitedBefore = session.waitMs?.() ?? 0;
   for (;;) {
     const end = session.end();
     const { origin } = session.kernel;
@@ -181,10 +188,11 @@ export async function settled(
     if (runs && (origin.stillMs() < passed || !session.kernel.memory.live)) {
       return undefined;
     }
-    const busy = (session.cpuMs?.() ?? 0) - ran;
+    const ran = (session.cpuMs?.() ?? 0) - ranBefore;
+    const wanted = ran + (session.waitMs?.() ?? 0) - waitedBefore;
     const idle = passed > SETTLE_WATCH_MS &&
-      (runs || busy < passed * IDLE_SHARE);
-    if (idle || passed > SETTLE_MOST_MS) {
+      (runs || wanted < passed * IDLE_SHARE);
+    if (idle || Math.min(passed, ran) > SETTLE_MOST_MS) {
       return session.whereabouts?.() === "away" ? "migrated" : undefined;
     }
     await sleep(passed < SETTLE_LOOK_MS ? SETTLE_FIRST_MS : SETTLE_LOOK_MS);

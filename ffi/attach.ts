@@ -194,6 +194,9 @@ function openFirst(
       const plugs = memory instanceof PluggableMemory
         ? watch?.(memory, kernel)
         : undefined;
+      if (cpuMs !== undefined) {
+        kernel.origin?.measure({ cpuMs, waitMs: waitMs ?? (() => 0) });
+      }
       const moved = whereabouts && new MoveWatch(kernel, whereabouts);
       const end = () => {
         if (running === undefined) return undefined;

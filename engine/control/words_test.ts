@@ -327,6 +327,7 @@ Deno.test("nothing is written, and nothing undone, once memory holds another ker
     changed: () => changed,
     boot: "",
     life: () => "runs",
+    measure: () => {},
     stillMs: () => 0,
     tables: () => assert.fail("not needed"),
     order: () => assert.fail("not needed"),

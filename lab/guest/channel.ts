@@ -42,12 +42,14 @@ export interface ExecOptions {
 export class Channel {
   /**
    * `directory` holds the ports' FIFOs; `alive` tells whether the guest still
-   * runs; `serialOnly` says that there is only one port, a serial line.
+   * runs; `serialOnly` says that there is only one port, a serial line;
+   * `lastWords` gives what QEMU said at its end, for the error.
    */
   constructor(
     private readonly directory: string,
     private readonly alive: () => boolean,
     private readonly serialOnly: boolean,
+    private readonly lastWords: () => string = () => "",
   ) {}
 
   /** Runs a shell command in the guest. Throws {@link LabTimeout}. */
@@ -65,7 +67,7 @@ export class Channel {
   private async freePort(clock: Clock): Promise<{ port: number; held: Lock }> {
     const last = this.serialOnly ? 1 : COMMAND_PORTS;
     for (;;) {
-      if (!this.alive()) throw gone();
+      if (!this.alive()) throw gone(this.lastWords());
       let usable = false;
       for (let port = 1; port <= last; port++) {
         if (exists(`${this.portPath(port)}.broken`)) continue;
@@ -80,7 +82,7 @@ export class Channel {
           "the guest no longer answers on any port; boot it again",
         );
       }
-      if (clock.reason) throw clock.error(new Uint8Array());
+      if (clock.reason) throw clock.error(new Uint8Array(), this.lastWords);
       await Promise.race([sleep(50), clock.over]);
     }
   }
@@ -143,7 +145,7 @@ export class Channel {
     if (input.length > 0) pipe.send(input);
     if (!await follow(clock)) {
       await this.giveUp(port, follow);
-      throw clock.error(concat(parts));
+      throw clock.error(concat(parts), this.lastWords);
     }
     const output = concat(parts);
     return {
@@ -228,10 +230,8 @@ class Clock {
     this.timers.push(setInterval(() => alive() || end("gone"), 250));
   }
 
-  error(output: Uint8Array): LabError {
-    if (this.reason === "gone") {
-      return gone();
-    }
+  error(output: Uint8Array, lastWords: () => string): LabError {
+    if (this.reason === "gone") return gone(lastWords());
     if (this.reason === "signal") {
       return new LabError("the command in the guest was stopped");
     }
@@ -246,8 +246,11 @@ class Clock {
   }
 }
 
-function gone(): LabError {
-  return new LabError("the guest has ended, so no command can run in it");
+function gone(lastWords: string): LabError {
+  return new LabError(
+    "the guest has ended, so no command can run in it" +
+      (lastWords === "" ? "" : `; QEMU's last words:\n${lastWords}`),
+  );
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -31,6 +31,7 @@ export class Guest implements AsyncDisposable {
   private readonly channel: Channel;
   private readonly directory: string;
   private readonly log: Deno.FsFile;
+  private readonly words: Deno.FsFile;
   private isDown = false;
 
   private constructor(
@@ -39,12 +40,14 @@ export class Guest implements AsyncDisposable {
     private readonly settings?: GuestSettings,
   ) {
     this.directory = guestDirectory(record.name);
-    // Open, so that it can be read after the guest and its folder are gone.
+    // Open, so that they can be read after the guest and its folder are gone.
     this.log = Deno.openSync(`${this.directory}/serial.log`);
+    this.words = Deno.openSync(`${this.directory}/qemu.log`);
     this.channel = new Channel(
       this.directory,
       () => this.running,
       record.serialOnly,
+      () => this.lastWords(),
     );
   }
 
@@ -164,15 +167,15 @@ export class Guest implements AsyncDisposable {
    * Everything that the guest has printed on its console, even after its end.
    */
   serialLog(): string {
-    this.log.seekSync(0, Deno.SeekMode.Start);
-    const bytes = new Uint8Array(this.log.statSync().size);
-    let at = 0;
-    while (at < bytes.length) {
-      const count = this.log.readSync(bytes.subarray(at));
-      if (count === null) break;
-      at += count;
-    }
-    return new TextDecoder().decode(bytes.subarray(0, at));
+    return wholeText(this.log);
+  }
+
+  /**
+   * What QEMU itself has said, even after its end: why it ended, if it was not
+   * the guest that ended.
+   */
+  lastWords(): string {
+    return this.isDown ? "" : wholeText(this.words).trim();
   }
 
   /** The socket of QEMU's monitor, which serves one client at a time. */
@@ -320,6 +323,7 @@ export class Guest implements AsyncDisposable {
     if (this.isDown) return;
     this.isDown = true;
     this.log.close();
+    this.words.close();
     await end(this.name);
   }
 
@@ -329,7 +333,21 @@ export class Guest implements AsyncDisposable {
     if (this.isDown) return;
     this.isDown = true;
     this.log.close();
+    this.words.close();
   }
+}
+
+/** All of an open file, which may grow. */
+function wholeText(file: Deno.FsFile): string {
+  file.seekSync(0, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(file.statSync().size);
+  let at = 0;
+  while (at < bytes.length) {
+    const count = file.readSync(bytes.subarray(at));
+    if (count === null) break;
+    at += count;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, at));
 }
 
 /** A file to copy into a guest. */

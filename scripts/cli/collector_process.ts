@@ -15,7 +15,7 @@ import { ownProgram } from "./own_program.ts";
 import { Progress } from "./terminal.ts";
 
 /** How long to wait for a sign of life from a starting collector, ms. */
-const START_MS = 20_000;
+const START_MS = 60_000;
 const LOOK_MS = 20;
 /** How long to wait for a collector to end after SIGTERM, ms. */
 const END_MS = 150_000;

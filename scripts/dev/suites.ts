@@ -73,6 +73,7 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "engine and dsl, without FFI",
       files: tests("engine", "dsl"),
       permissions: ENGINE,
+      parallel: true,
     },
     {
       suite: "unit",
@@ -85,6 +86,7 @@ export function runsOf(suites: readonly Suite[]): Run[] {
       title: "recordings, with --allow-read alone",
       files: tests("tests/replay", "tests/blind"),
       permissions: ["--allow-read"],
+      parallel: true,
     },
     {
       suite: "replay",

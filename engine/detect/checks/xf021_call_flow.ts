@@ -4,7 +4,7 @@
  * @module
  */
 import { hex } from "../../base/hex.ts";
-import { NOTHING_RECORDED } from "../flow/call_flow.ts";
+import { NOTHING_RECORDED, reportProblems } from "../flow/call_flow.ts";
 import { flowDifferences } from "../flow/compare_flow.ts";
 import type { CheckContext } from "../core/context.ts";
 import type { Report } from "../finding.ts";
@@ -23,9 +23,7 @@ export const callFlow: Check = {
   run(context, report) {
     const { kernel, options } = context;
     const recorded = context.recorded;
-    for (const problem of recorded.problems) {
-      report.unjudged("a part of what was recorded", problem);
-    }
+    reportProblems(report, recorded);
     if (recorded.events === 0) {
       // A recording from which everything was taken is not an empty one.
       if (recorded.problems.length === 0) report.notRun(NOTHING_RECORDED);

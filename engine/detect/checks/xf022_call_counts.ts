@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NOTHING_RECORDED } from "../flow/call_flow.ts";
+import { NOTHING_RECORDED, reportProblems } from "../flow/call_flow.ts";
 import { FALSE_POSITIVE_RATE, sizeDifferences } from "../flow/compare_flow.ts";
 import type { Check } from "../core/check.ts";
 
@@ -26,9 +26,7 @@ export const callCounts: Check = {
       return;
     }
     const { flow, events, problems } = context.recorded;
-    for (const problem of problems) {
-      report.unjudged("a part of what was recorded", problem);
-    }
+    reportProblems(report, context.recorded);
     if (events === 0) {
       if (problems.length === 0) report.notRun(NOTHING_RECORDED);
       return;

@@ -17,6 +17,7 @@ import {
 import type { RingBuffer } from "../../ftrace/ring/ring_buffer.ts";
 import { TraceArray } from "../../ftrace/ring/trace_array.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
+import type { Report } from "../finding.ts";
 
 /** The message when there is no call flow to judge. */
 export const NOTHING_RECORDED =
@@ -67,6 +68,8 @@ export interface RecordedFlow {
   readonly events: number;
   /** Problems with pages, one sentence each. */
   readonly problems: readonly string[];
+  /** Those of the problems whose reason may pass; default: none. */
+  readonly passing?: readonly string[];
 }
 
 /**
@@ -96,6 +99,7 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
   const names = new Names(kernel);
   const graph = graphFlow(reading.columns, names);
   const calls = functionCallers(kernel, reading, names);
+  const passing = reading.cpus.flatMap(olderEvents);
   return {
     ...graph,
     callers: calls.callers,
@@ -103,29 +107,46 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
     problems: [
       ...reading.problems,
       ...reading.cpus.flatMap(missingEvents),
+      ...passing,
       ...missingRings(kernel, instance.buffer()),
     ],
+    passing,
   };
+}
+
+/** Tells a check's report what of a flow cannot be judged. */
+export function reportProblems(
+  report: Pick<Report, "unjudged" | "passing">,
+  { problems, passing = [] }: Pick<RecordedFlow, "problems" | "passing">,
+): void {
+  for (const problem of problems) {
+    const how = passing.includes(problem) ? "passing" : "unjudged";
+    report[how]("a part of what was recorded", problem);
+  }
 }
 
 /**
  * Events that the counters of a ring have and its pages do not. While the guest
  * writes, its own events take the place of others.
  */
-function missingEvents(
-  { cpu, still, lost, skipped }: CpuReading,
-): string[] {
-  if (!still) return [];
-  const missing = lost > 0
+function missingEvents({ cpu, still, lost }: CpuReading): string[] {
+  return still && lost > 0
     ? [`CPU ${cpu}: ${lost} events are counted in its buffer, and not there`]
     : [];
-  // The kernel empties a buffer when it sets this time (tracing_reset_cpu).
-  const older = skipped > 0
+}
+
+/**
+ * Events from before the time from which their buffer counts. The kernel sets
+ * that time when it empties a buffer, a grace period earlier
+ * (tracing_reset_online_cpus, ring_buffer_reset_online_cpus): then they are gone
+ * soon.
+ */
+function olderEvents({ cpu, still, skipped }: CpuReading): string[] {
+  return still && skipped > 0
     ? [
       `CPU ${cpu}: ${skipped} events say that they are older than their buffer`,
     ]
     : [];
-  return [...missing, ...older];
 }
 
 /**

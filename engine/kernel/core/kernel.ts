@@ -62,6 +62,16 @@ export interface KernelCandidate {
  */
 export type Life = "runs" | "still" | "other";
 
+/**
+ * How long the processors of a guest have run on the host's, and have waited for
+ * one of them, in ms since any time.
+ */
+export interface HostTimes {
+  cpuMs(): number;
+  /** 0 when it is not known. */
+  waitMs(): number;
+}
+
 /** What a kernel's description was made from, to be read again. */
 export interface KernelOrigin {
   /**
@@ -87,6 +97,11 @@ export interface KernelOrigin {
    * @throws {GuestGoneError} when the guest has ended.
    */
   life(): Life;
+  /**
+   * Gives what measures how far a guest gets that a busy host hardly lets run;
+   * without it, a guest whose clock stands still is judged by the host's clock.
+   */
+  measure(times: HostTimes): void;
   /**
    * For how long its clock has not been seen to advance, in ms, since it was
    * opened at most; 0 for a recording, and for a kernel that names no clock.

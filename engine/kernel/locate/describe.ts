@@ -308,6 +308,7 @@ function describe(
     boot: identity.boot.mark,
     changed: () => whatChanged(identity),
     life: () => life?.look() ?? "runs",
+    measure: (times) => life?.measure(times),
     stillMs: () => life?.stillMs() ?? 0,
     tables: () => tablesNow(located),
     order: () => orderNow(located),

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { KernelError, MemoryError } from "../../base/errors.ts";
 import type { AddressSpace } from "../../memory/address_space.ts";
-import type { Life } from "../core/kernel.ts";
+import type { HostTimes, Life } from "../core/kernel.ts";
 import type { Symbols } from "../symbols/symbols.ts";
 import type { Types } from "../btf/types.ts";
 
@@ -23,12 +23,15 @@ const COMPARE_MS = 1000;
 /** The least ratio of that time to how long a comparison took. */
 const SHARE = 50;
 /**
- * How long, in ms, a clock may stand still before the guest counts as stuck. By
- * then, a restart would have overwritten what identifies the kernel (20 s were
- * seen on a busy host); and what a guest that is stuck still writes is worth
- * reading.
+ * How long, in ms, a clock may stand still before the guest counts as stuck, and
+ * for how long its processors must have run by then, unless they hardly want to:
+ * a restart would have overwritten what identifies the kernel. (On a host that
+ * gives a guest a twentieth of a processor, that took 76 s.) What a guest that is
+ * stuck still writes is worth reading.
  */
 const STUCK_MS = 60_000;
+/** The share of time for which the processors of an idle guest want to run. */
+const IDLE_SHARE = 0.3;
 /** Bytes of the banner that are compared at each look. */
 const BANNER_BYTES = 64;
 
@@ -105,6 +108,10 @@ export class LifeWatch {
   /** When to compare next, ms. */
   #compareAt = 0;
   #other = false;
+  #times: HostTimes | undefined;
+  /** What they were when the clock was first found standing still. */
+  #stood: { readonly ran: number; readonly waited: number } | undefined;
+  #stuck = false;
 
   /** @throws {MemoryError} when the kernel cannot be read. */
   constructor(watched: Watched, clock: () => number = () => performance.now()) {
@@ -159,17 +166,43 @@ export class LifeWatch {
       this.#ticks = ticks;
       this.#advanced = time;
       this.#compareAt = time + COMPARE_MS;
+      this.#stood = undefined;
+      this.#stuck = false;
       return "runs";
     }
     const still = time - (this.#advanced ?? this.#since);
     if (still <= FRESH_MS) return "runs";
+    this.#stood ??= this.#hostTimes();
     if (time >= this.#compareAt) {
+      this.#stuck ||= this.#isStuck(still);
       if (this.#compare() !== undefined) return this.#isOther();
       const now = this.#clock();
       // A large guest's memory takes long to look through.
       this.#compareAt = now + Math.max(COMPARE_MS, SHARE * (now - time));
     }
-    return this.#advanced === undefined || still > STUCK_MS ? "runs" : "still";
+    return this.#advanced === undefined || this.#stuck ? "runs" : "still";
+  }
+
+  /** Has the guest's progress measured by what the host lets it run. */
+  measure(times: HostTimes): void {
+    this.#times = times;
+  }
+
+  #hostTimes() {
+    return {
+      ran: this.#times?.cpuMs() ?? 0,
+      waited: this.#times?.waitMs() ?? 0,
+    };
+  }
+
+  /** @param still for how long the clock has been standing still, ms */
+  #isStuck(still: number): boolean {
+    if (still <= STUCK_MS) return false;
+    if (this.#times === undefined || this.#stood === undefined) return true;
+    const now = this.#hostTimes();
+    const ran = now.ran - this.#stood.ran;
+    const wanted = ran + now.waited - this.#stood.waited;
+    return wanted < still * IDLE_SHARE || ran > STUCK_MS;
   }
 
   /**

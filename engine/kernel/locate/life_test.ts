@@ -77,6 +77,36 @@ for (const kernel of RECORDED) {
     assert.equal(watch.look(), "other", "it stays so");
   });
 
+  Deno.test(`${kernel}: a guest that a busy host hardly lets run is not stuck`, () => {
+    const times = { ran: 1000, waited: 500 };
+    const opened = () => {
+      const { watch, guest } = watched(recordedGuest(kernel).describe());
+      watch.measure({ cpuMs: () => times.ran, waitMs: () => times.waited });
+      guest.tick();
+      watch.look();
+      guest.now += 100;
+      assert.equal(watch.look(), "still");
+      const after = (passed: number, ran: number, waited: number) => {
+        guest.now += passed;
+        times.ran += ran;
+        times.waited += waited;
+        return watch.look();
+      };
+      return { guest, watch, after };
+    };
+    const starved = opened();
+    assert.equal(starved.after(61_000, 4_000, 100_000), "still");
+    assert.equal(starved.after(600_000, 40_000, 900_000), "still");
+    assert.equal(starved.after(300_000, 20_000, 500_000), "runs", "stuck");
+    assert.equal(starved.after(10, 0, 0), "runs", "and stays so");
+    starved.guest.tick();
+    assert.equal(starved.after(0, 0, 0), "runs");
+    assert.equal(starved.after(100, 0, 0), "still", "once more");
+    const idle = opened();
+    assert.equal(idle.after(59_000, 500, 0), "still");
+    assert.equal(idle.after(2_000, 20, 0), "runs", "paused, or idle");
+  });
+
   Deno.test(`${kernel}: a kernel that was started anew is another`, () => {
     const faults: Record<string, (opened: Kernel) => void> = {
       "its banner": (opened) =>

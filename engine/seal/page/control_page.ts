@@ -25,8 +25,12 @@ const MOST_MAIL_BYTES = 1 << 20;
 const MOST_TEXT_BYTES = 1 << 24;
 /** Maximum number of places of the magic number that are looked at. */
 const MOST_PLACES = 4096;
-/** Maximum number of foreign pages that are reported. */
-const MOST_FOREIGN = 16;
+/** The part of a page that says whose it is. */
+const HEAD_BYTES = Math.max(
+  CONTROL.nonce + 16,
+  CONTROL.self + 8,
+  CONTROL.control_bytes + 4,
+);
 
 /** The state that one CPU shares with the host. */
 export interface CpuArea {
@@ -39,6 +43,15 @@ export interface CpuArea {
   readonly entries: number;
   /** GPA of each of the ring's pages. */
   readonly pages: Float64Array;
+}
+
+/** Another page that looks like the control page. */
+export interface ForeignPage {
+  readonly gpa: number;
+  /** Whether it has this module's random number, and so is a copy. */
+  readonly own: boolean;
+  /** Whether the address that it gives as its own leads to it. */
+  readonly mapped: boolean;
 }
 
 /** A control page that passed all checks. */
@@ -233,26 +246,47 @@ export class ControlPage {
   }
 
   /**
-   * GPAs of other pages that look like a control page, in use or left over, and
-   * whether there may be more of them.
+   * Other pages that look like a control page, and whether there may be more of
+   * them.
    */
-  foreignPages(): { readonly pages: number[]; readonly more: boolean } {
+  foreignPages(): { readonly pages: ForeignPage[]; readonly more: boolean } {
     const needle = new Uint8Array(8);
     new DataView(needle.buffer).setBigUint64(0, PAGE_MAGIC, true);
     const places = this.kernel.memory.search(needle, MOST_PLACES);
-    const pages = places.filter((gpa) => {
-      if (gpa % this.kernel.pageSize !== 0 || gpa === this.gpa) return false;
-      const word = new Uint8Array(16);
-      try {
-        this.kernel.memory.read(gpa + CONTROL.abi_version, word);
-      } catch (error) {
-        if (!(error instanceof MemoryError)) throw error;
-        return false;
-      }
-      return new DataView(word.buffer).getUint32(4, true) === CONTROL.bytes;
-    });
-    const more = places.length >= MOST_PLACES || pages.length > MOST_FOREIGN;
-    return { pages: pages.slice(0, MOST_FOREIGN), more };
+    const pages: ForeignPage[] = [];
+    for (const gpa of places) {
+      if (gpa % this.kernel.pageSize !== 0 || gpa === this.gpa) continue;
+      const page = this.#foreignPage(gpa);
+      if (page !== undefined) pages.push(page);
+    }
+    return { pages, more: places.length >= MOST_PLACES };
+  }
+
+  #foreignPage(gpa: number): ForeignPage | undefined {
+    const { memory, space } = this.kernel;
+    const bytes = new Uint8Array(HEAD_BYTES);
+    try {
+      memory.read(gpa, bytes);
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      return undefined;
+    }
+    const view = new DataView(bytes.buffer);
+    if (view.getUint32(CONTROL.control_bytes, true) !== CONTROL.bytes) {
+      return undefined;
+    }
+    const own = this.nonce.every((word, i) =>
+      view.getInt32(CONTROL.nonce + i * 4, true) === word
+    );
+    let mapped = true;
+    try {
+      const self = view.getBigUint64(CONTROL.self, true);
+      mapped = space.tryTranslate(self)?.gpa === gpa;
+    } catch (error) {
+      // Nobody tells, so it may be.
+      if (!(error instanceof MemoryError)) throw error;
+    }
+    return { gpa, own, mapped };
   }
 }
 

@@ -39,6 +39,9 @@ export type PresenceProblem =
   | "not verified"
   | "ring moved";
 
+/** Maximum number of foreign pages that are reported. */
+const MOST_FOREIGN = 16;
+
 /** What is found while a guest is restarting, as its last problem but one. */
 export const STANDS_STILL =
   "the guest's clock stands still although its processors run, and the module's thread does not answer";
@@ -77,6 +80,8 @@ export class Presence {
   /** GVA of the module's `struct fgraph_ops`. */
   readonly #ops: bigint;
   readonly #installed: InstalledText | undefined;
+  /** GPAs of pages that earlier kernels left; unknown before the first search. */
+  #left: Set<number> | undefined;
 
   /**
    * @param installed the record about the module, if the host loaded it itself
@@ -228,14 +233,29 @@ export class Presence {
     return findings;
   }
 
-  /** Searches all memory for other pages that look like the control page. */
+  /**
+   * Searches all memory for other pages that look like the control page.
+   *
+   * A guest's restart, or a kexec, does not clear its memory, so the page of an
+   * earlier kernel's module may be left in it. The first search takes for that
+   * what has another module's random number and lies where no address leads by
+   * its own account: neither the module nor the host can come to use it. What
+   * appears later, or is mapped by then, was put there.
+   */
   search(): PresenceFinding[] {
     const { pages, more } = this.#page.foreignPages();
-    const findings = pages.map((gpa) => ({
+    const first = this.#left === undefined;
+    const left = this.#left ??= new Set();
+    const foreign = pages.filter(({ gpa, own, mapped }) => {
+      if (own || mapped) return true;
+      if (first) left.add(gpa);
+      return !left.has(gpa);
+    });
+    const findings = foreign.slice(0, MOST_FOREIGN).map(({ gpa }) => ({
       problem: "foreign control page" as const,
       detail: `a page at GPA ${hex(gpa)} claims to be the control page`,
     }));
-    if (more) {
+    if (more || foreign.length > MOST_FOREIGN) {
       findings.push({
         problem: "foreign control page",
         detail:

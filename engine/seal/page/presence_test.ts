@@ -87,6 +87,36 @@ Deno.test("a second page that claims to be the module's is found", () => {
   assert.deepEqual(presence.search(), []);
 });
 
+Deno.test("a page that an earlier kernel left is no finding, unless somebody can use it", () => {
+  const { guest, presence } = recording();
+  const { fixture } = guest;
+  const plant = () => {
+    const gva = fixture.allocate(4096, 4096);
+    fixture.setU64(gva, PAGE_MAGIC);
+    fixture.setU32(gva + BigInt(CONTROL.control_bytes), CONTROL.bytes);
+    return gva;
+  };
+  const left = plant();
+  assert.deepEqual(presence.search(), []);
+  assert.deepEqual(presence.search(), []);
+  // An address leads to it now.
+  fixture.setU64(left + BigInt(CONTROL.self), left);
+  assert.equal(presence.search().length, 1);
+  fixture.setU64(left + BigInt(CONTROL.self), 0n);
+  assert.deepEqual(presence.search(), []);
+  // It was not there at first.
+  const later = plant();
+  assert.deepEqual(presence.search().map(({ detail }) => detail), [
+    `a page at GPA 0x${
+      fixture.gpa(later).toString(16)
+    } claims to be the control page`,
+  ]);
+  for (let i = 0; i < 30; i++) plant();
+  const many = presence.search();
+  assert.equal(many.length, 17);
+  assert.match(many[16].detail, /so often/);
+});
+
 Deno.test("a module that the kernel's list has no more", () => {
   const { guest, presence } = recording();
   assert.deepEqual(presence.full(), []);

@@ -17,7 +17,7 @@ import {
 } from "../support_fixture.ts";
 
 /** How long to wait for what must happen, ms; a busy host may take long. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 
 /** Waits until a condition is true. */
 export async function until(

@@ -1,6 +1,6 @@
 /**
- * A guest that is paused, starts again within its QEMU, and loses its memory
- * file, while xftrace collects, follows, queries and checks it.
+ * A guest that is paused, restarts within its QEMU, and loses its memory file,
+ * while xftrace collects, follows, queries and checks it.
  */
 import assert from "node:assert/strict";
 import { times } from "../../../engine/base/long_fixture.ts";
@@ -10,7 +10,6 @@ import {
   assertNoOops,
   assertOneClearError,
   ended,
-  SLOW,
 } from "../support_fixture.ts";
 import {
   assertOffTold,
@@ -19,14 +18,14 @@ import {
   hold,
   load,
   prepare,
-  until,
 } from "./guest_fixture.ts";
+import { restart, withRestarts } from "./restart_fixture.ts";
 
 /** How long the guest is paused, in seconds. */
 const PAUSE = times(4, 65);
 
-Deno.test("a guest that is paused, restarted, and loses its memory", async (t) => {
-  await using guest = await Guest.boot({ kernel: "6.1", reboots: true });
+Deno.test("a guest that is paused, and loses its memory", async (t) => {
+  await using guest = await Guest.boot({ kernel: "6.1" });
   using user = new FaultUser(guest);
   await prepare(guest);
   await load(guest);
@@ -70,62 +69,6 @@ Deno.test("a guest that is paused, restarted, and loses its memory", async (t) =
     },
   );
 
-  await t.step(
-    "a restart is told, and nothing is written to the new kernel",
-    async () => {
-      // It records this boot's text; there is nothing to compare it with yet.
-      await user.run("check", "--only", "XF020");
-      const followers = await user.begin();
-      const serial = guest.serialLog().length;
-      void guest.exec("reboot -f", { timeoutMs: 10_000 }).catch(() => {});
-      await assertTold(followers, /was restarted/);
-      await user.noticed();
-      assert.equal(user.ended(), "the guest was restarted");
-      await until(
-        "the guest is up again",
-        () => /lab: ready/.test(guest.serialLog().slice(serial)),
-      );
-      await guest.sh("true", SLOW);
-      await prepare(guest);
-      const fresh = await user.switches();
-      assert.match(
-        await user.ok("status"),
-        /the guest was restarted; `xftrace off` writes what was collected/,
-      );
-      assertOneClearError(
-        await user.run("on", "--plain", "vfs_read"),
-        /was not ended: the guest was restarted; run `xftrace off/,
-        1,
-      );
-      assertOffTold(
-        user,
-        await user.run("off"),
-        /the guest was restarted before/,
-      );
-      assert.deepEqual(await user.switches(), fresh);
-      await load(guest);
-      await user.ok("on", "--plain", "--depth", "3", "vfs_read");
-      await user.collects(5);
-      await user.ok("off");
-      assert.deepEqual(await user.switches(), fresh);
-    },
-  );
-
-  await t.step("the record of kernel text belongs to one boot", async () => {
-    const check = async () => {
-      const { out } = await user.run("check", "--only", "XF020", "--json");
-      const run: CheckRunJson = JSON.parse(out);
-      return run;
-    };
-    const first = await check();
-    assert.match(JSON.stringify(first), /since then it has been restarted/);
-    const again = await check();
-    assert.equal(again.verdict, "clean");
-    assert.doesNotMatch(JSON.stringify(again), /restarted/);
-  });
-
-  assertNoOops(guest);
-
   await t.step("a memory file that is cut short is told", async () => {
     const followers = await user.begin();
     // It would end with its memory.
@@ -151,3 +94,56 @@ Deno.test("a guest that is paused, restarted, and loses its memory", async (t) =
     assertOffTold(user, await user.run("off"), /has lost its memory .* before/);
   });
 });
+
+Deno.test("a restart is told, and nothing is written to the new kernel", () =>
+  withRestarts("6.1", async (guest) => {
+    using user = new FaultUser(guest);
+    await prepare(guest);
+    await load(guest);
+    // It records this boot's text; there is nothing to compare it with yet.
+    await user.run("check", "--only", "XF020");
+    const followers = await user.begin();
+    await restart(guest, async () => {
+      await assertTold(followers, /was restarted/);
+      await user.noticed();
+      assert.equal(user.ended(), "the guest was restarted");
+    });
+    await prepare(guest);
+    const fresh = await user.switches();
+    assert.match(
+      await user.ok("status"),
+      /the guest was restarted; `xftrace off` writes what was collected/,
+    );
+    assertOneClearError(
+      await user.run("on", "--plain", "vfs_read"),
+      /was not ended: the guest was restarted; run `xftrace off/,
+      1,
+    );
+    assertOffTold(
+      user,
+      await user.run("off"),
+      /the guest was restarted before/,
+    );
+    assert.deepEqual(await user.switches(), fresh);
+    await load(guest);
+    await user.ok("on", "--plain", "--depth", "3", "vfs_read");
+    await user.collects(5);
+    await user.ok("off");
+    assert.deepEqual(await user.switches(), fresh);
+
+    // The record of kernel text belongs to one boot.
+    const check = async (...only: string[]) => {
+      const { out } = await user.run("check", ...only, "--json");
+      const run: CheckRunJson = JSON.parse(out);
+      return run;
+    };
+    const first = await check("--only", "XF020");
+    assert.match(JSON.stringify(first), /since then it has been restarted/);
+    const again = await check("--only", "XF020");
+    assert.equal(again.verdict, "clean");
+    assert.doesNotMatch(JSON.stringify(again), /restarted/);
+    // What the earlier kernel left in memory is nobody's.
+    const whole = await check();
+    assert.equal(whole.verdict, "clean", JSON.stringify(whole, null, 2));
+    assertNoOops(guest);
+  }));
