@@ -105,10 +105,15 @@ function moduleAt(
   modules: readonly LastBootModule[],
   address: bigint,
 ): number {
-  let index = modules.length - 1;
-  if (index > 0 && modules[index].address === address) return 0;
-  while (index >= 0 && modules[index].address > address) index--;
-  return index;
+  const last = modules.length - 1;
+  if (last > 0 && modules[last].address === address) return 0;
+  let [from, end] = [0, modules.length];
+  while (from < end) {
+    const middle = (from + end) >>> 1;
+    if (modules[middle].address <= address) from = middle + 1;
+    else end = middle;
+  }
+  return from - 1;
 }
 
 /** The modules that the buffer names; none until it is known where they are. */

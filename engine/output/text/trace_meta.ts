@@ -324,7 +324,7 @@ function fieldForms({ types, symbols }: Kernel) {
 }
 
 /**
- * How the events of the boot before are shown. With afd2627f727b (6.13, and
+ * How the events of the boot before are shown. With 8cd63406d081 (seen in
  * 6.12.95), the kernel shows them by their fields if its code has moved, because
  * their formats do not know that.
  */
