@@ -21,14 +21,18 @@ const RANGE: Members = { range_addr_start: [40, "u64"] };
 const DELTA: Members = { ...RANGE, text_delta: [48, "u64"] };
 
 /** An instance of a kernel whose struct trace_array has these members too. */
-function instance(members: Members) {
-  const guest = new FixtureGuest(fixtureTypes({
+function instance(
+  members: Members,
+  enumerators: readonly (readonly [string, number])[] = [],
+) {
+  const structs: Structs = {
     ...STRUCTS,
     trace_array: {
       size: 128,
       members: { list: [0, "list_head"], name: [16, "u64"], ...members },
     },
-  }));
+  };
+  const guest = new FixtureGuest(fixtureTypes(structs, enumerators));
   const gva = guest.create("trace_array");
   const array = new TraceArray(guest.kernel, gva);
   return { guest, array };
@@ -56,12 +60,28 @@ Deno.test("addresses move by as much as the kernel has moved, up or down", () =>
   assert.equal(lastBoot(array)?.modules, undefined);
 });
 
+const MODULES: Members = {
+  ...DELTA,
+  module_delta: [56, "u64"],
+  scratch: [64, "u64"],
+  flags: [72, "u32"],
+};
+
 Deno.test("whether events are of the boot before is asked, and not guessed", () => {
-  const { array } = instance({
-    ...DELTA,
-    module_delta: [56, "u64"],
-    scratch: [64, "u64"],
-    flags: [72, "u32"],
-  });
+  const { array } = instance(MODULES);
   assert.throws(() => lastBoot(array), /no TRACE_ARRAY_FL_LAST_BOOT$/);
+});
+
+Deno.test("a region that names more modules than there can be is refused", () => {
+  const { guest, array } = instance(MODULES, [["TRACE_ARRAY_FL_LAST_BOOT", 8]]);
+  const scratch = guest.create("trace_scratch");
+  guest.setU64(array.object.at("scratch"), scratch);
+  guest.setU64(
+    array.object.at("module_delta"),
+    guest.create("trace_module_delta"),
+  );
+  guest.setU64(guest.at("trace_scratch", scratch, "nr_entries"), 1n << 40n);
+  assert.equal(lastBoot(array), undefined);
+  guest.setU64(array.object.at("flags"), 8n);
+  assert.throws(() => lastBoot(array), /names 1099511627776 modules/);
 });

@@ -14,7 +14,7 @@ import { checkEntryFormats } from "../../ftrace/ring/entry_formats.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
 import { lastBoot } from "../../ftrace/ring/last_boot.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import type { TraceTextOptions } from "./options.ts";
+import { NO_GRAPH_OPTIONS, type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest/guest_options.ts";
 import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
 import { FILTERS } from "./event_fields.ts";
@@ -197,12 +197,17 @@ function optionsOf(
   { kernel, object, tracer }: TraceArray,
   names: readonly string[] | undefined,
 ): TraceTextOptions {
-  return textOptions({
+  const options = textOptions({
     types: kernel.types,
     flags: optionBits(object),
     names,
     ...(tracer === "function_graph" ? { graph: tracerOptions(object) } : {}),
   });
+  // Entries of the boot before are drawn with the options of today's tracer,
+  // where an instance has only those (seen in 7.2.13).
+  return tracer === "nop" && object.has("current_trace_flags")
+    ? { ...options, graph: NO_GRAPH_OPTIONS }
+    : options;
 }
 
 /**
