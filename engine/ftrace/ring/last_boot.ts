@@ -133,17 +133,19 @@ function modulesOf({ object, kernel }: TraceArray): LastBootModule[] {
   }
   const entries = scratch.at("entries");
   const delta = deltas.at("delta");
-  return Array.from({ length: Number(count) }, (_, i) => {
+  const modules: LastBootModule[] = [];
+  for (let i = 0; i < count; i++) {
     const entry = kernel.object(
       "trace_mod_entry",
       entries + BigInt(i * size),
     );
-    return {
+    modules.push({
       name: entry.chars("mod_name"),
       address: entry.u64("mod_addr"),
       delta: BigInt.asIntN(64, kernel.space.u64(delta + BigInt(8 * i))),
-    };
-  });
+    });
+  }
+  return modules;
 }
 
 function elsewhere(what: string): KernelError {

@@ -170,6 +170,11 @@ export interface TraceMeta extends TextEnvironment {
    */
   readonly recorded?: TextSymbols;
   /**
+   * Names of functions in graphs of the boot before: the kernel moves those of
+   * modules like its own there (`func + tr->text_delta`, seen in 7.2.13).
+   */
+  readonly drawn?: (lo: number, hi: number) => string;
+  /**
    * Whether events are shown by their fields whatever the options say, as the
    * kernel does with those of the boot before. Default false.
    */

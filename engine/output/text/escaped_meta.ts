@@ -17,7 +17,7 @@ export function escapedBody(text: string): string {
 
 /** The same guest, with the names that lines consist of escaped. */
 export function escapedMeta(meta: TraceMeta): TraceMeta {
-  const { symbols, recorded, latency, release } = meta;
+  const { symbols, recorded, drawn, latency, release } = meta;
   const escaped = (names: TextSymbols): TextSymbols => {
     const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
       shown(names[form](lo, hi));
@@ -33,6 +33,9 @@ export function escapedMeta(meta: TraceMeta): TraceMeta {
     tracer: shown(meta.tracer),
     symbols: escaped(symbols),
     ...(recorded === undefined ? {} : { recorded: escaped(recorded) }),
+    ...(drawn === undefined
+      ? {}
+      : { drawn: (lo: number, hi: number) => shown(drawn(lo, hi)) }),
     comm: (pid) => {
       const comm = meta.comm(pid);
       return comm === undefined ? undefined : shown(comm);

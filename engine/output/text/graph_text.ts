@@ -12,7 +12,7 @@ import {
 } from "../../ftrace/ring/columns.ts";
 import { GraphState, isLeaf } from "../../ftrace/graph/graph.ts";
 import type { FlagWriter } from "./guest/entry_flags.ts";
-import { recordedNames, type TraceMeta } from "./environment.ts";
+import type { TraceMeta } from "./environment.ts";
 import type { TaskText } from "./context.ts";
 import { type ClockText, graphDuration, overheadMark } from "./duration.ts";
 import type { TraceTextOptions } from "./options.ts";
@@ -73,7 +73,7 @@ export class GraphText {
     this.#columns = columns;
     this.#arena = arena;
     this.#clock = clock;
-    this.#names = recordedNames(meta).ps;
+    this.#names = meta.drawn ?? meta.symbols.ps;
     this.#stateless = meta.tracer !== "function_graph";
     this.#cpuWidth = String(Math.max(0, meta.nrCpuIds - 1)).length;
     const { graphEntry, graphReturn } = meta.layout;

@@ -336,18 +336,27 @@ function fieldForms({ types, symbols }: Kernel) {
 function lastBootNames(
   instance: TraceArray,
   symbols: TextSymbols,
-): Pick<TraceMeta, "adjusted" | "byFields" | "recorded"> {
+): Pick<TraceMeta, "adjusted" | "byFields" | "drawn" | "recorded"> {
   const boot = lastBoot(instance);
   if (boot === undefined) return {};
-  const adjusted = (lo: number, hi: number): readonly [number, number] => {
-    const address = boot.adjust(BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0));
-    return [Number(address & 0xffffffffn), Number(address >> 32n)];
-  };
+  const whole = (lo: number, hi: number) =>
+    BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0);
+  const halves = (address: bigint): readonly [number, number] => [
+    Number(address & 0xffffffffn),
+    Number(address >> 32n),
+  ];
+  const adjusted = (lo: number, hi: number) =>
+    halves(boot.adjust(whole(lo, hi)));
+  const drawn = (lo: number, hi: number) =>
+    symbols.ps(
+      ...halves(BigInt.asUintN(64, whole(lo, hi) + boot.textDelta)),
+    );
   const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
     symbols[form](...adjusted(lo, hi));
   return {
     adjusted,
     byFields: boot.textDelta !== 0n,
+    drawn,
     recorded: {
       bare: name("bare"),
       ps: name("ps"),
