@@ -25,7 +25,12 @@ export { openInstance } from "./ring/open_instance.ts";
 export { readBuffers, readFirstPage } from "./ring/reader.ts";
 export { SpoolReader } from "./ring/spool.ts";
 export { SpoolWriter } from "./ring/spool_writer.ts";
-export { TraceArray } from "./ring/trace_array.ts";
+export {
+  type LastBoot,
+  lastBoot,
+  type LastBootModule,
+} from "./ring/last_boot.ts";
+export { type BufferPart, TraceArray } from "./ring/trace_array.ts";
 export { type TracerType, tracerTypes } from "./ring/tracers.ts";
 export { DatTrace } from "../tracedat/dat_trace.ts";
 export { eventFormat } from "../tracedat/format_file.ts";

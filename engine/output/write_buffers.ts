@@ -88,7 +88,7 @@ export function entryCounts(
  * ```
  */
 export function writeBuffers(
-  reading: Omit<Reading, "problems"> | BufferStream,
+  reading: Omit<Reading, "problems" | "part"> | BufferStream,
   guest: DescribedGuest,
   writer: TraceWriter,
 ): TraceTotals {

@@ -173,7 +173,7 @@ function useAll(
     traceMeta(instance, events, layout).entryFlags();
     readFirstPage(instance, layout);
   });
-  attempt("report --snapshot", () => void instance.snapshotBuffer());
+  attempt("report --snapshot", () => void instance.snapshot());
   attempt("events", () => void listEvents(instance, events));
   attempt("functions", () => void functionIndex(kernel));
   attempt("eval and run", () => {

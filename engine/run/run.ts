@@ -114,6 +114,7 @@ class Run {
     this.#names = new KernelNames(session.kernel, this.#processes);
     const names = this.#names;
     const env = traceMeta(instance, events, this.#layout, {
+      part: instance.current(),
       comm: (pid) => names.comm(pid),
     });
     const context: RunContext = {
@@ -256,7 +257,9 @@ class Run {
 
   /** Runs over the content of the buffers. */
   recording(): RunResult {
-    const reading = readBuffers(this.#target.instance, this.#layout);
+    const reading = readBuffers(this.#target.instance, this.#layout, {
+      part: this.#target.instance.current(),
+    });
     const { columns, arena } = reading;
     this.#take({ columns, arena, ordered: false });
     for (const problem of reading.problems) this.#warnings.push(problem);

@@ -64,11 +64,10 @@ export function touchTracing(
     for (const instance of TraceArray.all(kernel)) {
       const name = instance.name ?? "the top level";
       attempt(`the trace of ${name}`, () => {
-        const current = instance.buffer();
-        for (const buffer of [current, instance.snapshotBuffer()]) {
-          if (buffer === undefined) continue;
-          freezePages(buffer, frozen);
-          const reading = readBuffers(instance, layout, { buffer });
+        for (const part of [instance.current(), instance.snapshot()]) {
+          if (part === undefined) continue;
+          freezePages(part.buffer, frozen);
+          const reading = readBuffers(instance, layout, { part });
           held.push({ instance, reading });
           for (const problem of reading.problems) problems.push(problem);
           events += reading.cpus.reduce((sum, cpu) => sum + cpu.events, 0);
@@ -88,7 +87,7 @@ export function touchTracing(
     }
     for (const { instance, reading } of held) {
       attempt("text", () => {
-        const meta = traceMeta(instance, all, layout);
+        const meta = traceMeta(instance, all, layout, { part: reading.part });
         const options = guestTextOptions(instance);
         writeBuffers(reading, { meta, options }, TEXT.writer(() => {}));
         for (const pid of new Set(reading.columns.pid)) meta.tgid?.(pid);

@@ -29,6 +29,7 @@ import { run, runOrFail } from "../host/run.ts";
 export interface Offer {
   readonly name: string;
   readonly version: string;
+  /** What it needs, also before it is unpacked. */
   readonly depends: string;
 }
 
@@ -120,7 +121,7 @@ export function parseOffers(text: string): Offer[] {
     const offer = {
       name: field("Package"),
       version: field("Version"),
-      depends: field("Depends"),
+      depends: `${field("Pre-Depends")}, ${field("Depends")}`,
     };
     return offer.name && offer.version ? [offer] : [];
   });

@@ -107,7 +107,9 @@ export class Collector {
     this.#layout = traceLayout(kernel.types);
     const events = new TraceEvents(kernel);
     // Read now: when the text is written, the guest may have ended.
-    this.#meta = traceMeta(this.#instance, events, this.#layout);
+    this.#meta = traceMeta(this.#instance, events, this.#layout, {
+      part: this.#instance.current(),
+    });
     for (
       const { id, enabled, internal } of listEvents(this.#instance, events)
     ) {

@@ -93,7 +93,9 @@ export function recordedFlow(kernel: Kernel): RecordedFlow {
   // modules.
   kernel.live.refresh();
   const instance = TraceArray.global(kernel);
-  const reading = readBuffers(instance, traceLayout(kernel.types));
+  const reading = readBuffers(instance, traceLayout(kernel.types), {
+    part: instance.current(),
+  });
   const names = new Names(kernel);
   const graph = graphFlow(reading.columns, names);
   const calls = functionCallers(kernel, reading, names);
@@ -184,10 +186,10 @@ function maskedCpus(kernel: Kernel, { object }: RingBuffer): number[] {
  * each.
  */
 export function tracedPids(kernel: Kernel): Map<number, number> {
-  const { columns } = readBuffers(
-    TraceArray.global(kernel),
-    traceLayout(kernel.types),
-  );
+  const instance = TraceArray.global(kernel);
+  const { columns } = readBuffers(instance, traceLayout(kernel.types), {
+    part: instance.current(),
+  });
   const found = new Map<number, number>();
   for (let row = 0; row < columns.length; row++) {
     const pid = columns.pid[row];

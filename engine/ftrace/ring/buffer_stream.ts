@@ -42,7 +42,7 @@ const LONGEST = 1 << 12;
  * import { isStopped, openInstance } from "xftrace/ftrace";
  *
  * await using guest = await open("core:testdata/guest-6.1.core.zst");
- * console.log(isStopped(openInstance(guest.session).instance.buffer())); // true
+ * console.log(isStopped(openInstance(guest.session).instance.shown().buffer)); // true
  * ```
  */
 export function isStopped(buffer: RingBuffer): boolean {
@@ -257,14 +257,15 @@ export class BufferStream {
     options: ReadOptions = {},
   ) {
     const { kernel } = instance;
-    const buffer = options.buffer ?? instance.buffer();
+    const part = options.part ?? instance.shown();
+    const { buffer } = part;
     const epoch = traceEpoch(instance, layout);
     const source: Source = {
       space: kernel.space,
       layout,
       epoch,
       pageSize: buffer.pageSize,
-      timeStart: Number(instance.timeStart - epoch),
+      timeStart: Number(part.timeStart - epoch),
     };
     const ram = kernel.memory.ranges.reduce(
       (sum, { start, end }) => sum + end - start,
@@ -279,7 +280,7 @@ export class BufferStream {
     }
     const others = all.filter((cpu) => !wanted(cpu));
     if (others.length > 0) {
-      this.others = others.map((cpu) => countsOf(instance, cpu));
+      this.others = others.map((cpu) => countsOf(instance, part, cpu));
     }
     let pages = 0;
     const counters: CpuCounters[] = [];

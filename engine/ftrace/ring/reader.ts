@@ -10,9 +10,9 @@ import { EventColumns, PageArena } from "./columns.ts";
 import type { TraceLayout } from "./meta.ts";
 import { PAGE_STATUS, PageDecoder, pageStatusName } from "./page.ts";
 import { PageSet } from "./page_set.ts";
-import type { ChainPage, CpuBuffer, RingBuffer } from "./ring_buffer.ts";
+import type { ChainPage, CpuBuffer } from "./ring_buffer.ts";
 import { traceEpoch } from "./follower.ts";
-import type { TraceArray } from "./trace_array.ts";
+import type { BufferPart, TraceArray } from "./trace_array.ts";
 
 /** Attempts to list a ring whose ends are moving. */
 const LIST_TRIES = 10;
@@ -42,6 +42,8 @@ export interface CpuReading {
 
 /** The result of reading all CPUs. */
 export interface Reading {
+  /** The buffer that was read. */
+  readonly part: BufferPart;
   /** Events of all CPUs; the rows of one CPU are in ring order. */
   readonly columns: EventColumns;
   /** The pages that hold the rows' payloads. */
@@ -62,9 +64,10 @@ export type CpuCounts = Pick<CpuReading, "expected" | "skipped" | "overrun">;
 /** Options for reading. */
 export interface ReadOptions {
   /**
-   * A buffer other than the one being written to, such as the snapshot buffer.
+   * A buffer other than the one that the file `trace` shows, such as the
+   * snapshot.
    */
-  readonly buffer?: RingBuffer;
+  readonly part?: BufferPart;
   /** Read only this CPU. */
   readonly cpu?: number;
 }
@@ -93,12 +96,13 @@ export function readBuffers(
   layout: TraceLayout,
   options: ReadOptions = {},
 ): Reading {
-  const buffer = options.buffer ?? instance.buffer();
+  const part = options.part ?? instance.shown();
+  const { buffer } = part;
   const epoch = traceEpoch(instance, layout);
   const arena = new PageArena(buffer.pageSize);
   const columns = new EventColumns(epoch, 65536);
   const decoder = new PageDecoder(layout, columns);
-  decoder.timeStart = Number(instance.timeStart - epoch);
+  decoder.timeStart = Number(part.timeStart - epoch);
   const problems: string[] = [];
   const cpus: CpuReading[] = [];
   const others: CpuCounts[] = [];
@@ -108,7 +112,7 @@ export function readBuffers(
   );
   for (const cpu of buffer.cpuBuffers()) {
     if (options.cpu !== undefined && cpu.cpu !== options.cpu) {
-      others.push(countsOf(instance, cpu));
+      others.push(countsOf(instance, part, cpu));
       continue;
     }
     // Several rings with the same pages would not end within the host's memory.
@@ -123,6 +127,7 @@ export function readBuffers(
     throw new KernelError(`the guest has no CPU ${options.cpu}`);
   }
   return {
+    part,
     columns,
     arena,
     cpus,
@@ -136,10 +141,14 @@ export function readBuffers(
  * the trace is what the kernel found when a trace file was last opened
  * (tracing_iter_reset() counts them for the CPUs of that file).
  */
-export function countsOf(instance: TraceArray, cpu: CpuBuffer): CpuCounts {
+export function countsOf(
+  instance: TraceArray,
+  part: BufferPart,
+  cpu: CpuBuffer,
+): CpuCounts {
   const { entries, overrun, read } = cpu.counters();
   const { kernel, object } = instance;
-  const base = object.u64("array_buffer.data");
+  const base = object.u64(`${part.member}.data`);
   const skipped = base === 0n ? 0 : kernel.object(
     "trace_array_cpu",
     BigInt.asUintN(64, base + (kernel.perCpuOffsets[cpu.cpu] ?? 0n)),

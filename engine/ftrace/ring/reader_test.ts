@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { KernelError } from "../../base/errors.ts";
 import { LAYOUT_6_1 } from "./layout_fixture.ts";
 import { readBuffers, readFirstPage, type Reading } from "./reader.ts";
-import type { RingBuffer } from "./ring_buffer.ts";
 import {
+  addSnapshot,
   checkEvent,
   type RingGuest,
   ringGuest,
@@ -25,12 +25,7 @@ function sequences(sim: RingGuest, reading: Reading, cpu: number): number[] {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => from + i);
 
-const read = (sim: RingGuest, buffer?: RingBuffer) =>
-  readBuffers(
-    sim.instance,
-    LAYOUT_6_1,
-    buffer === undefined ? {} : { buffer },
-  );
+const read = (sim: RingGuest) => readBuffers(sim.instance, LAYOUT_6_1);
 
 Deno.test("reads the content of the buffers, oldest first", () => {
   const sim = ringGuest([3, 4]);
@@ -84,6 +79,28 @@ Deno.test("events older than the start of the trace are skipped", () => {
   assert.deepEqual(sequences(sim, reading, 0), range(30, 100));
   assert.equal(reading.cpus[0].skipped, 30);
   assert.equal(reading.cpus[0].lost, 0);
+});
+
+Deno.test("of a tracer of latencies, the trace of the longest one is read", () => {
+  const sim = ringGuest([3]);
+  const { guest, instance } = sim;
+  writeMany(sim.rings[0], 10);
+  const [longest] = addSnapshot(sim, [3]);
+  writeMany(longest, 100);
+  // Each buffer has its own start.
+  guest.setU64(instance.object.at("max_buffer.time_start"), longest.times[40]);
+  assert.equal(read(sim).part.member, "array_buffer");
+  const tracer = guest.create("tracer");
+  guest.setU64(instance.object.at("current_trace"), tracer);
+  assert.equal(read(sim).part.member, "array_buffer");
+  guest.setU64(guest.at("tracer", tracer, "print_max"), 1n);
+  const reading = read(sim);
+  assert.equal(reading.part.member, "max_buffer");
+  assert.equal(reading.cpus[0].skipped, 40);
+  assert.equal(reading.columns.length, 60);
+  const part = instance.current();
+  const written = readBuffers(instance, LAYOUT_6_1, { part });
+  assert.deepEqual(sequences(sim, written, 0), range(0, 10));
 });
 
 Deno.test("a single CPU, and one that does not exist", () => {

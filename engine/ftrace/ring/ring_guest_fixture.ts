@@ -77,8 +77,10 @@ export const RING_STRUCTS: Readonly<Record<string, FixtureStruct>> = {
       array_buffer: [24, "array_buffer"],
       max_buffer: [56, "array_buffer"],
       buffer_disabled: [88, "u32"],
+      current_trace: [96, "u64"],
     },
   },
+  tracer: { size: 16, members: { name: [0, "u64"], print_max: [8, "u8"] } },
 };
 
 /** Types of a kernel that has a ring buffer. */

@@ -13,6 +13,18 @@ import { instanceOptions, tracerOptions } from "./trace_options.ts";
 /** RB_BUFFER_OFF: the bit in `record_disabled` that `tracing_on=0` sets. */
 export const RB_BUFFER_OFF = 1 << 20;
 
+/** Tracers that keep the trace of their longest latency. */
+export const LATENCY_TRACERS = /^(wakeup|irqsoff|preempt)/;
+
+/** A buffer with what the kernel keeps beside it (`struct array_buffer`). */
+export interface BufferPart {
+  /** The member of `struct trace_array`. */
+  readonly member: "array_buffer" | "snapshot_buffer" | "max_buffer";
+  readonly buffer: RingBuffer;
+  /** Events with earlier time stamps (ns) are stale and not shown. */
+  readonly timeStart: bigint;
+}
+
 /** Size of a row of `trace_clocks[]`. */
 const CLOCK_BYTES = 24;
 /** More clocks than any kernel has. */
@@ -107,6 +119,50 @@ export class TraceArray {
     return new RingBuffer(this.kernel, gva);
   }
 
+  /** The buffer that is currently written to, and what belongs to it. */
+  current(): BufferPart {
+    return this.#part("array_buffer", this.buffer());
+  }
+
+  /**
+   * What the file `trace` shows: of tracers that look for the longest latency
+   * (`tracer.print_max`: wakeup, irqsoff and others) the trace of that, which
+   * they keep as a snapshot; otherwise the buffer that is written to
+   * (kernel/trace/trace.c, __tracing_open).
+   *
+   * @throws {KernelError} when it is not known which of them it is.
+   */
+  shown(): BufferPart {
+    return (this.#showsLongest() ? this.snapshot() : undefined) ??
+      this.current();
+  }
+
+  #showsLongest(): boolean {
+    const tracer = this.object.follow("current_trace", "tracer");
+    if (tracer === undefined) return false;
+    if (tracer.has("print_max")) return tracer.number("print_max") !== 0;
+    if (!LATENCY_TRACERS.test(this.tracer)) return false;
+    throw new KernelError(
+      "this kernel keeps, where xftrace does not know, whether the trace of " +
+        `the tracer ${this.tracer} is that of its longest latency: struct ` +
+        "tracer has no print_max",
+    );
+  }
+
+  /** The snapshot buffer, and what belongs to it; see {@linkcode snapshotBuffer}. */
+  snapshot(): BufferPart | undefined {
+    const member = this.#snapshotMember();
+    const buffer = this.snapshotBuffer();
+    return member === undefined || buffer === undefined
+      ? undefined
+      : this.#part(member, buffer);
+  }
+
+  #part(member: BufferPart["member"], buffer: RingBuffer): BufferPart {
+    const timeStart = this.object.u64(`${member}.time_start`);
+    return { member, buffer, timeStart };
+  }
+
   /**
    * The snapshot buffer, if the kernel has allocated one. It is the member
    * `snapshot_buffer` (seen in 7.2.13), before `max_buffer`.
@@ -115,19 +171,24 @@ export class TraceArray {
    * neither.
    */
   snapshotBuffer(): RingBuffer | undefined {
-    const { object } = this;
-    const member = ["snapshot_buffer", "max_buffer"]
-      .find((name) => object.has(`${name}.buffer`));
-    if (member === undefined) {
-      // Of the same #ifdef CONFIG_TRACER_SNAPSHOT or CONFIG_TRACER_MAX_TRACE.
-      if (!object.has("allocated_snapshot")) return undefined;
-      throw new KernelError(
-        "this kernel keeps snapshots where xftrace does not know: struct " +
-          "trace_array has no snapshot_buffer and no max_buffer",
-      );
-    }
-    const gva = object.u64(`${member}.buffer`);
+    const member = this.#snapshotMember();
+    if (member === undefined) return undefined;
+    const gva = this.object.u64(`${member}.buffer`);
     return gva === 0n ? undefined : new RingBuffer(this.kernel, gva);
+  }
+
+  #snapshotMember(): "snapshot_buffer" | "max_buffer" | undefined {
+    const { object } = this;
+    const member = (["snapshot_buffer", "max_buffer"] as const)
+      .find((name) => object.has(`${name}.buffer`));
+    // Of the same #ifdef CONFIG_TRACER_SNAPSHOT or CONFIG_TRACER_MAX_TRACE.
+    if (member !== undefined || !object.has("allocated_snapshot")) {
+      return member;
+    }
+    throw new KernelError(
+      "this kernel keeps snapshots where xftrace does not know: struct " +
+        "trace_array has no snapshot_buffer and no max_buffer",
+    );
   }
 
   /** Events with earlier time stamps (ns) are stale and not shown. */

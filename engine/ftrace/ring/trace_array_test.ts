@@ -258,5 +258,21 @@ Deno.test("a kernel that keeps options or snapshots elsewhere is refused by name
     const buffer = setting.guest.create("trace_buffer");
     setting.set(setting.top, `${name}.buffer`, buffer);
     assert.equal(setting.array.snapshotBuffer()?.object.gva, buffer);
+    assert.equal(setting.array.snapshot()?.member, name);
   }
+});
+
+Deno.test("whether a tracer's trace is that of its longest latency is asked, and not taken for no", () => {
+  const shown = (name: string) => {
+    const setting = new Setting();
+    setting.tracer(name);
+    const buffer = setting.guest.create("trace_buffer");
+    setting.set(setting.top, "array_buffer.buffer", buffer);
+    return setting.array.shown().member;
+  };
+  assert.equal(shown("function_graph"), "array_buffer");
+  assert.throws(
+    () => shown("wakeup_rt"),
+    /longest latency: struct tracer has no print_max$/,
+  );
 });

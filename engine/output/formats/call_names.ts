@@ -6,6 +6,7 @@
 import { XftraceError } from "../../base/errors.ts";
 import type { FunctionList, OpenCalls } from "../../ftrace/graph/open_calls.ts";
 import type { TraceSource } from "../writer.ts";
+import { recordedNames } from "../text/environment.ts";
 
 /**
  * A thread's name and pid: `bash-412`; the idle threads are `swapper/CPU-0`, as
@@ -34,7 +35,7 @@ export class FunctionNames {
   /** The name of the function with this index: `ext4_read [ext4]`. */
   at(index: number): string {
     const { halves } = this.#functions;
-    return this.#names[index] ??= this.#source.meta.symbols.ps(
+    return this.#names[index] ??= recordedNames(this.#source.meta).ps(
       halves[2 * index],
       halves[2 * index + 1],
     );

@@ -16,6 +16,7 @@ import { Histogram } from "../page/histogram.ts";
 import type { EventRun, TraceSource } from "../writer.ts";
 import { FunctionNames } from "./call_names.ts";
 import type { PageNames, ThreadList } from "./html_names.ts";
+import { recordedNames } from "../text/environment.ts";
 
 /** Different call stacks. */
 const MOST_NODES = 100_000;
@@ -284,7 +285,7 @@ export class GuestCalls implements CallVisitor {
     const hi = wordAt(rows, row, retaddr + 4);
     return lo === 0 && hi === 0
       ? undefined
-      : this.#source.meta.symbols.ps(lo, hi);
+      : recordedNames(this.#source.meta).ps(lo, hi);
   }
 
   #thread({ pid, cpu }: OpenTask): number {

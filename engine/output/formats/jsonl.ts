@@ -36,6 +36,7 @@ import type {
   TraceSource,
   TraceWriter,
 } from "../writer.ts";
+import { recordedNames } from "../text/environment.ts";
 
 /** Text is passed on in chunks of about this many characters. */
 const CHUNK = 8192;
@@ -183,7 +184,7 @@ export class GuestLines {
 
   /** A function's name, or `0x...` if it has none. */
   #function(lo: number, hi: number): string {
-    const name = this.#source.meta.symbols.ps(lo, hi);
+    const name = recordedNames(this.#source.meta).ps(lo, hi);
     let text = this.#names.get(name);
     if (text === undefined) {
       text = textJson(name);

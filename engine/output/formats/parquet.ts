@@ -24,6 +24,7 @@ import {
   schemaElement,
   ZSTD,
 } from "./parquet_columns.ts";
+import { recordedNames } from "../text/environment.ts";
 
 /** Rows of a group at most. */
 const MOST_ROWS = 1_000_000;
@@ -291,7 +292,7 @@ class Guest {
   }
 
   nameOf(lo: number, hi: number): string {
-    return this.#source.meta.symbols.ps(lo, hi);
+    return recordedNames(this.#source.meta).ps(lo, hi);
   }
 
   comm(pid: number): string | null {

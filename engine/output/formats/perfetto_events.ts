@@ -14,6 +14,7 @@ import {
   wordAt,
 } from "../../ftrace/ring/field_values.ts";
 import type { TraceSource } from "../writer.ts";
+import { recordedNames } from "../text/environment.ts";
 
 /** Fields of an event that are shown. */
 const MOST_FIELDS = 64;
@@ -148,7 +149,7 @@ function schedMember(field: EventField, number: number): WriteField {
 function annotation(
   format: EventFormat,
   field: EventField,
-  { symbols }: TraceSource["meta"],
+  meta: TraceSource["meta"],
 ): WriteField {
   const kind = fieldKind(format, field) ?? eventFieldKind(field);
   const { offset, size } = field;
@@ -164,7 +165,7 @@ function annotation(
   if (kind === "function" && (size === 4 || size === 8)) {
     return (rows, row, into) => {
       into.uint32(tag(ANNOTATION.string, 2))
-        .string(symbols.ps(...word(rows, row)));
+        .string(recordedNames(meta).ps(...word(rows, row)));
     };
   }
   if (kind === "address" && (size === 4 || size === 8)) {

@@ -13,7 +13,7 @@ import { BARE_GUEST } from "../writer_fixture.ts";
 import { type SqlValue, TraceDatabase } from "./database.ts";
 import { namedIn } from "./tables.ts";
 
-type Rows = Omit<Reading, "problems">;
+type Rows = Omit<Reading, "problems" | "part">;
 type Described = Parameters<typeof writeBuffers>[1];
 
 /** The rows that a statement gives for a trace. */

@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { TextEnvironment, TraceMeta } from "./environment.ts";
+import {
+  recordedNames,
+  type TextEnvironment,
+  type TraceMeta,
+} from "./environment.ts";
 import { PackedPrintf } from "./bprint.ts";
 import { type NumberedTexts, TextRoom } from "./bytes/numbered_texts.ts";
 import type { TextBuffer } from "./bytes/text_buffer.ts";
@@ -123,6 +127,18 @@ export class StandardEntries {
     return this.#address(record.u32(at), record.u32(at + 4));
   }
 
+  /** The same of what the kernel also finds in the boot before. */
+  #function(record: RecordBytes, at: number): string {
+    return this.#recorded(record.u32(at), record.u32(at + 4));
+  }
+
+  #recorded(lo: number, hi: number): string {
+    const adjusted = this.#meta.adjusted?.(lo, hi);
+    return adjusted === undefined
+      ? this.#address(lo, hi)
+      : this.#address(...adjusted);
+  }
+
   #address(lo: number, hi: number): string {
     if (lo === 0 && hi === 0) return "0";
     const symbols = this.#meta.symbols;
@@ -133,10 +149,10 @@ export class StandardEntries {
   }
 
   #call(record: RecordBytes, ip: number, parent: number): string {
-    const text = this.#symbol(record, ip);
+    const text = this.#function(record, ip);
     const called = this.#options.printParent &&
       (record.u32(parent) !== 0 || record.u32(parent + 4) !== 0);
-    return called ? `${text} <-${this.#symbol(record, parent)}` : text;
+    return called ? `${text} <-${this.#function(record, parent)}` : text;
   }
 
   #fn(out: TextBuffer, record: RecordBytes): void {
@@ -161,12 +177,15 @@ export class StandardEntries {
     const hi = record.u32(at + 4);
     const place = texts.find(lo, hi);
     if (place >= 0) out.kept(texts, place);
-    else texts.write(out, lo, hi, this.#address(lo, hi));
+    else texts.write(out, lo, hi, this.#recorded(lo, hi));
   }
 
   /** With the option `func-args`: the output of `print_function_args`. */
   #arguments(record: RecordBytes, ip: number, start: number): string {
-    const name = this.#meta.symbols.bare(record.u32(ip), record.u32(ip + 4));
+    const name = recordedNames(this.#meta).bare(
+      record.u32(ip),
+      record.u32(ip + 4),
+    );
     const args = Array.from({ length: 6 }, (_, i) => record.u64(start + 8 * i));
     return `(${this.#meta.functionArguments?.(name, args) ?? ""})`;
   }
@@ -180,7 +199,7 @@ export class StandardEntries {
       if (lo === END_OF_STACK && hi === END_OF_STACK) break;
       text += hi === 0 && lo === TRAMPOLINE
         ? " => [FTRACE TRAMPOLINE]\n"
-        : ` => ${this.#address(lo, hi)}\n`;
+        : ` => ${this.#recorded(lo, hi)}\n`;
     }
     return text;
   }
@@ -198,7 +217,7 @@ export class StandardEntries {
   }
 
   #print(record: RecordBytes): string {
-    const ip = this.#symbol(record, this.#meta.layout.print.ip);
+    const ip = this.#function(record, this.#meta.layout.print.ip);
     return `${ip}: ${this.printMessage(record)}`;
   }
 

@@ -90,10 +90,23 @@ export interface TextEnvironment {
    * string, with the bytes after it (7.2 does, 6.12 does not). Default false.
    */
   readonly cleansStrings?: boolean;
+  /**
+   * Where the kernel finds an address of the boot before, if the buffer holds
+   * the events of that; addresses of functions, and in fields that are shown by
+   * {@linkcode namesFieldValues}.
+   */
+  readonly adjusted?: (lo: number, hi: number) => readonly [number, number];
   /** GVA of `_stext`, from which some fields give an offset. */
   readonly kernelStart?: bigint;
   /** For the texts that writers of events keep; default: each has its own. */
   readonly room?: TextRoom;
+}
+
+/** Names of addresses as they were recorded, perhaps in the boot before. */
+export function recordedNames(
+  { recorded, symbols }: Pick<TraceMeta, "recorded" | "symbols">,
+): TextSymbols {
+  return recorded ?? symbols;
 }
 
 /** What the header of a latency tracer's trace shows. */
@@ -154,6 +167,21 @@ export interface TraceMeta extends TextEnvironment {
    * finds none (seen on 6.12). Default: it does.
    */
   ownEventFound?(type: number): boolean;
+  /**
+   * Names of addresses that were recorded: those of {@linkcode symbols}, but of
+   * the boot before when the buffer holds its events.
+   */
+  readonly recorded?: TextSymbols;
+  /**
+   * Names of functions in graphs of the boot before: the kernel moves those of
+   * modules like its own there (`func + tr->text_delta`, seen in 7.2.13).
+   */
+  readonly drawn?: (lo: number, hi: number) => string;
+  /**
+   * Whether events are shown by their fields whatever the options say, as the
+   * kernel does with those of the boot before. Default false.
+   */
+  readonly byFields?: boolean;
   /** GVAs of `__irqentry_text_start` and `__irqentry_text_end`. */
   readonly irqEntryText?: { readonly start: bigint; readonly end: bigint };
   /** `uname -r`, for the latency header. */

@@ -36,18 +36,25 @@ export function escapeFrom(out: TextBuffer, start: number): void {
 
 /** The same guest, with the names that lines consist of escaped. */
 export function escapedMeta(meta: TraceMeta): TraceMeta {
-  const { symbols, latency, release } = meta;
-  const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
-    shown(symbols[form](lo, hi));
-  return {
-    ...meta,
-    tracer: shown(meta.tracer),
-    symbols: {
+  const { symbols, recorded, drawn, latency, release } = meta;
+  const escaped = (names: TextSymbols): TextSymbols => {
+    const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
+      shown(names[form](lo, hi));
+    return {
       bare: name("bare"),
       ps: name("ps"),
       pS: name("pS"),
       pB: name("pB"),
-    },
+    };
+  };
+  return {
+    ...meta,
+    tracer: shown(meta.tracer),
+    symbols: escaped(symbols),
+    ...(recorded === undefined ? {} : { recorded: escaped(recorded) }),
+    ...(drawn === undefined
+      ? {}
+      : { drawn: (lo: number, hi: number) => shown(drawn(lo, hi)) }),
     comm: (pid) => {
       const comm = meta.comm(pid);
       return comm === undefined ? undefined : shown(comm);

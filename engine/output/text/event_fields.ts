@@ -91,8 +91,7 @@ function fieldText(
     case "FILTER_PTR_STRING":
       return (record) => pointed(record, offset, env);
     case "FILTER_TRACE_FN":
-      return (record) =>
-        env.symbols.pS(record.u32(offset), record.u32(offset + 4));
+      return (record) => place(record.u32(offset), record.u32(offset + 4), env);
     case "FILTER_CPU":
     case "FILTER_OTHER":
       return numberText(field, env);
@@ -123,9 +122,7 @@ function numberText(field: EventField, env: TextEnvironment): FieldText {
     }
     case 8:
       return env.namesFieldValues === true
-        ? (record) =>
-          `${env.symbols.pS(record.u32(offset), record.u32(offset + 4))} ` +
-          `(${record.s64(offset)})`
+        ? (record) => namedValue(record, offset, env)
         : (record) => both(record.u64(offset), record.s64(offset));
     default:
       return () => "<INVALID-SIZE>";
@@ -216,13 +213,43 @@ function byteList(record: RecordBytes, at: number, length: number): string {
   return text;
 }
 
-function pointed(
+/**
+ * `%pS`, of the boot before where the kernel finds it: since it names values
+ * (namesFieldValues).
+ */
+function place(lo: number, hi: number, env: TextEnvironment): string {
+  return env.symbols.pS(...adjusted(lo, hi, env) ?? [lo, hi]);
+}
+
+function adjusted(lo: number, hi: number, env: TextEnvironment) {
+  return env.namesFieldValues === true ? env.adjusted?.(lo, hi) : undefined;
+}
+
+/** `%pS (%lld)`; both of the address where the kernel finds it. */
+function namedValue(
   record: RecordBytes,
   offset: number,
   env: TextEnvironment,
 ): string {
   const lo = record.u32(offset);
   const hi = record.u32(offset + 4);
+  const adjusted = env.adjusted?.(lo, hi);
+  return adjusted === undefined
+    ? `${env.symbols.pS(lo, hi)} (${record.s64(offset)})`
+    : `${env.symbols.pS(...adjusted)} (${signed(...adjusted)})`;
+}
+
+function signed(lo: number, hi: number): bigint {
+  return BigInt(hi | 0) << 32n | BigInt(lo);
+}
+
+function pointed(
+  record: RecordBytes,
+  offset: number,
+  env: TextEnvironment,
+): string {
+  const recorded = [record.u32(offset), record.u32(offset + 4)] as const;
+  const [lo, hi] = adjusted(...recorded, env) ?? recorded;
   const address = "0x" + record.u64(offset).toString(16).padStart(16, "0");
   // Addresses of user space are refused, regardless of what is there.
   const string = hi >= 0x80000000 ? env.string(lo, hi) : undefined;

@@ -62,6 +62,11 @@ export class GraphText {
   readonly #leaves: NumberedTexts;
   readonly #bare: NumberedTexts;
   readonly #irqEntry: RangeTest;
+  /**
+   * Whether the kernel keeps nothing from line to line (`iter->private`), as it
+   * does not when the tracer is another one by now.
+   */
+  readonly #stateless: boolean;
   /** Whether return values are recorded, and are to be shown. */
   readonly #retval: boolean;
   /** Whether entries may contain more than the function and the depth. */
@@ -92,7 +97,8 @@ export class GraphText {
     this.#columns = columns;
     this.#arena = arena;
     this.#clock = clock;
-    this.#names = meta.symbols.ps;
+    this.#names = meta.drawn ?? meta.symbols.ps;
+    this.#stateless = meta.tracer !== "function_graph";
     this.#cpuWidth = String(Math.max(0, meta.nrCpuIds - 1)).length;
     const { graphEntry, graphReturn } = meta.layout;
     this.#retval = options.graph.retval && graphReturn.retval >= 0;
@@ -153,7 +159,7 @@ export class GraphText {
     const hi = columns.func[2 * row + 1];
     const irq = this.#isIrqEntry(lo, hi);
     if (
-      !this.#options.graph.irqs && this.#state.hidesEntry(cpu, depth, irq)
+      this.#hidesIrqs && this.#state.hidesEntry(cpu, depth, irq)
     ) {
       return;
     }
@@ -201,10 +207,11 @@ export class GraphText {
     const cpu = columns.cpu[row];
     const depth = columns.depth[row];
     const graph = this.#options.graph;
-    if (!graph.irqs && this.#state.hidesReturn(cpu, depth)) return;
+    if (this.#hidesIrqs && this.#state.hidesReturn(cpu, depth)) return;
     const lo = columns.func[2 * row];
     const hi = columns.func[2 * row + 1];
-    const matched = this.#state.leave(cpu, depth, lo, hi);
+    const matched = this.#state.leave(cpu, depth, lo, hi) ||
+      this.#stateless;
     this.#prologue(out, row, 0);
     this.#duration(out, columns.duration[row]);
     indent(out, depth);
@@ -315,7 +322,7 @@ export class GraphText {
     const columns = this.#columns;
     const cpu = columns.cpu[row];
     const pid = columns.pid[row];
-    const previous = this.#state.switchTo(cpu, pid);
+    const previous = this.#stateless ? -1 : this.#state.switchTo(cpu, pid);
     if (previous !== pid && previous !== -1) {
       this.#banner(out, cpu, previous, pid);
     }
@@ -371,6 +378,10 @@ export class GraphText {
 
   #cpu(cpu: number): string {
     return ` ${String(cpu).padStart(this.#cpuWidth)}) `;
+  }
+
+  get #hidesIrqs(): boolean {
+    return !this.#options.graph.irqs && !this.#stateless;
   }
 
   #duration(out: TextBuffer, ns: number): void {

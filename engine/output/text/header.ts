@@ -175,9 +175,8 @@ const LAZY_LATENCY_LEGEND =
 /** `print_trace_header`. */
 function latencyHeader(meta: TraceMeta, counts: EntryCounts): string {
   const info = meta.latency;
-  const latency = info === undefined
-    ? 0n
-    : (BigInt.asUintN(64, info.latency) + 500n) / 1000n;
+  // Cut and not rounded: `nsecs_to_usecs`.
+  const latency = BigInt.asUintN(64, info?.latency ?? 0n) / 1000n;
   let text =
     `# ${meta.tracer} latency trace v1.1.5 on ${meta.release ?? "unknown"}\n` +
     "# " + "-".repeat(68) + "\n" +

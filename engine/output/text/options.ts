@@ -40,6 +40,15 @@ export const DEFAULT_GRAPH_OPTIONS: GraphOptions = {
   args: false,
 };
 
+/** None: what a tracer without such options leaves of a graph. */
+export const NO_GRAPH_OPTIONS: GraphOptions = {
+  ...DEFAULT_GRAPH_OPTIONS,
+  cpu: false,
+  overhead: false,
+  duration: false,
+  irqs: false,
+};
+
 /** Options of the trace (`trace_options`) that affect its text. */
 export interface TraceTextOptions {
   readonly printParent: boolean;

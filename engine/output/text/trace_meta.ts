@@ -9,11 +9,12 @@ import type { Kernel } from "../../kernel/core/kernel.ts";
 import { checkNameLists, variable } from "../../kernel/symbols/required.ts";
 import { moduleFunctions } from "../../kernel/core/module_types.ts";
 import type { TraceEvents } from "../../ftrace/events/events.ts";
-import type { LatencyInfo, TraceMeta } from "./environment.ts";
+import type { LatencyInfo, TextSymbols, TraceMeta } from "./environment.ts";
 import { checkEntryFormats } from "../../ftrace/ring/entry_formats.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
+import { lastBoot } from "../../ftrace/ring/last_boot.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
-import type { TraceTextOptions } from "./options.ts";
+import { NO_GRAPH_OPTIONS, type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest/guest_options.ts";
 import { preemptModel, preemptModelProblem } from "./guest/preempt_model.ts";
 import { FILTERS } from "./event_fields.ts";
@@ -21,7 +22,7 @@ import { entryFlags } from "./guest/entry_flags.ts";
 import { hasMigrateColumn } from "./guest/flag_legend.ts";
 import { functionArguments } from "./guest/function_arguments.ts";
 import { textSymbols } from "./symbol_names.ts";
-import type { TraceArray } from "../../ftrace/ring/trace_array.ts";
+import type { BufferPart, TraceArray } from "../../ftrace/ring/trace_array.ts";
 import {
   optionBits,
   optionNames,
@@ -30,13 +31,15 @@ import {
 
 const MAX_STRING = 4096;
 
-/** The source of comms, which differs from use to use. */
+/** What differs from use to use. */
 export interface TraceMetaOptions {
   /**
    * Looks up the comm of a thread; default: in the kernel's current
    * saved_cmdlines.
    */
   readonly comm?: (pid: number) => string | undefined;
+  /** The buffer that is read; default: the one that the file `trace` shows. */
+  readonly part?: Pick<BufferPart, "member" | "timeStart">;
 }
 
 /**
@@ -67,6 +70,7 @@ export function traceMeta(
   const { kernel } = instance;
   const { space, symbols, types } = kernel;
   checkNameLists(kernel);
+  const part = options.part ?? instance.shown();
   let saved: SavedCmdlines | undefined;
   let modules: readonly Functions[] | undefined;
   const comm = options.comm ??
@@ -87,6 +91,7 @@ export function traceMeta(
   }
   checkEntryFormats(events, layout);
   const pointerKey = readPointerKey(kernel);
+  const names = textSymbols(symbols);
   return {
     arch: kernel.arch,
     pageSize: kernel.pageSize,
@@ -96,7 +101,7 @@ export function traceMeta(
     nrCpuIds: kernel.cpuIds,
     onlineCpus: kernel.cpuMask("__cpu_online_mask").length,
     clockInNs: clockInNs(instance),
-    timeStart: instance.timeStart,
+    timeStart: part.timeStart,
     comm,
     tgid: tgidReader(kernel),
     format: (id) => {
@@ -114,7 +119,8 @@ export function traceMeta(
       }
       return false;
     },
-    symbols: textSymbols(symbols),
+    symbols: names,
+    ...lastBootNames(instance, names),
     string: (lo, hi) => {
       // Read for an event: the buffers bound how often.
       space.budget.renew();
@@ -134,7 +140,7 @@ export function traceMeta(
       return fromKernel(kernel, () => space.u64(gva));
     },
     release: kernel.facts.release,
-    latency: latencyInfo(instance),
+    latency: latencyInfo(instance, part.member),
     ...(irqStart === undefined || irqEnd === undefined
       ? {}
       : { irqEntryText: { start: irqStart, end: irqEnd } }),
@@ -191,12 +197,17 @@ function optionsOf(
   { kernel, object, tracer }: TraceArray,
   names: readonly string[] | undefined,
 ): TraceTextOptions {
-  return textOptions({
+  const options = textOptions({
     types: kernel.types,
     flags: optionBits(object),
     names,
     ...(tracer === "function_graph" ? { graph: tracerOptions(object) } : {}),
   });
+  // Entries of the boot before are drawn with the options of today's tracer,
+  // where an instance has only those (seen in 7.2.13).
+  return tracer === "nop" && object.has("current_trace_flags")
+    ? { ...options, graph: NO_GRAPH_OPTIONS }
+    : options;
 }
 
 /**
@@ -317,6 +328,44 @@ function fieldForms({ types, symbols }: Kernel) {
   };
 }
 
+/**
+ * How the events of the boot before are shown. With 8cd63406d081 (seen in
+ * 6.12.95), the kernel shows them by their fields if its code has moved, because
+ * their formats do not know that.
+ */
+function lastBootNames(
+  instance: TraceArray,
+  symbols: TextSymbols,
+): Pick<TraceMeta, "adjusted" | "byFields" | "drawn" | "recorded"> {
+  const boot = lastBoot(instance);
+  if (boot === undefined) return {};
+  const whole = (lo: number, hi: number) =>
+    BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0);
+  const halves = (address: bigint): readonly [number, number] => [
+    Number(address & 0xffffffffn),
+    Number(address >> 32n),
+  ];
+  const adjusted = (lo: number, hi: number) =>
+    halves(boot.adjust(whole(lo, hi)));
+  const drawn = (lo: number, hi: number) =>
+    symbols.ps(
+      ...halves(BigInt.asUintN(64, whole(lo, hi) + boot.textDelta)),
+    );
+  const name = (form: keyof TextSymbols) => (lo: number, hi: number) =>
+    symbols[form](...adjusted(lo, hi));
+  return {
+    adjusted,
+    byFields: boot.textDelta !== 0n,
+    drawn,
+    recorded: {
+      bare: name("bare"),
+      ps: name("ps"),
+      pS: name("pS"),
+      pB: name("pB"),
+    },
+  };
+}
+
 /** `ptr_key` of lib/vsprintf.c, with which `%p` is hashed. */
 function readPointerKey(kernel: Kernel): [bigint, bigint] | undefined {
   const gva = kernel.symbols.tryAddress("ptr_key");
@@ -404,12 +453,15 @@ function fromKernel<T>({ origin }: Kernel, read: () => T): T | undefined {
  * What the header of the latency format shows: the CPU with the maximum
  * latency, and its task.
  */
-function latencyInfo(instance: TraceArray): LatencyInfo | undefined {
+function latencyInfo(
+  instance: TraceArray,
+  member: BufferPart["member"],
+): LatencyInfo | undefined {
   const { kernel, object } = instance;
   const { types } = kernel;
   if (types.tryStruct("trace_array_cpu") === undefined) return undefined;
-  const cpu = object.s32("array_buffer.cpu");
-  const base = object.u64("array_buffer.data");
+  const cpu = object.s32(`${member}.cpu`);
+  const base = object.u64(`${member}.data`);
   const offset = kernel.perCpuOffsets[cpu];
   if (base === 0n || offset === undefined) return undefined;
   const data = kernel.object(

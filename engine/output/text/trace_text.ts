@@ -118,6 +118,7 @@ export class TraceText {
       cleansStrings: meta.cleansStrings,
       kernelStart: meta.kernelStart,
       room: this.#room,
+      adjusted: meta.adjusted,
     };
     this.#tasks = new TaskText(meta, options.recordTgid, this.#room);
     const flags = options.irqInfo || options.latencyFormat
@@ -271,7 +272,9 @@ export class TraceText {
       if (options.latencyFormat) out.text(this.#latencyContext(row, nextTs));
       else this.#context(out, row);
     }
-    if (options.fields && known) {
+    const byFields = options.fields ||
+      this.#meta.byFields === true && type > this.#meta.layout.types.last;
+    if (byFields && known) {
       this.#fieldsOf(type)(out, record, columns.ts[row]);
       return;
     }

@@ -6,14 +6,13 @@
  */
 
 import type { EventFormat } from "../../ftrace/events/formats.ts";
+import { LATENCY_TRACERS } from "../../ftrace/ring/trace_array.ts";
 import type { TextEnvironment } from "./environment.ts";
 import type { TraceTextOptions } from "./options.ts";
 import { compilePrintFmt } from "./print_fmt/render.ts";
 
 /** Tracers that print their own lines (`tracer.print_line`). */
 export const OWN_LINES: ReadonlySet<string> = new Set(["blk", "mmiotrace"]);
-/** Tracers that can draw graphs (option `display-graph`). */
-const LATENCY = /^(wakeup|irqsoff|preempt)/;
 
 /**
  * A sentence for each way in which the text differs from the guest's own; empty
@@ -43,16 +42,10 @@ export function unfollowedSettings(
         "file names the files in user stacks, here their addresses are shown",
     );
   }
-  if (options.displayGraph && LATENCY.test(tracer)) {
+  if (options.displayGraph && LATENCY_TRACERS.test(tracer)) {
     found.push(
       `the guest's trace option display-graph is not followed: its own trace ` +
         `file draws ${tracer} as a graph, here its entries are shown one by one`,
-    );
-  }
-  if (LATENCY.test(tracer)) {
-    found.push(
-      `the guest's tracer ${tracer} keeps the trace of its longest latency, ` +
-        "which its own trace file shows; here its buffers are shown",
     );
   }
   if (OWN_LINES.has(tracer)) {

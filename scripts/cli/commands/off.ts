@@ -267,7 +267,9 @@ async function drain(
     const { instance, events, layout } = openInstance(session, state.instance);
     return {
       layout,
-      meta: traceMeta(instance, events, layout),
+      meta: traceMeta(instance, events, layout, {
+        part: instance.current(),
+      }),
       options: guestTextOptions(instance),
     };
   } catch (error) {

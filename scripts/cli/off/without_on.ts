@@ -52,7 +52,7 @@ export async function offWithoutOn(
   writeBuffers(
     reading,
     {
-      meta: traceMeta(instance, events, layout),
+      meta: traceMeta(instance, events, layout, { part: reading.part }),
       options: { ...guest, graph },
       target: session.target,
     },

@@ -77,6 +77,7 @@ export async function followTrace(
   const { instance, events, layout } = openInstance(session, options.instance);
   let saved = SavedCmdlines.read(session.kernel);
   const meta = traceMeta(instance, events, layout, {
+    part: instance.current(),
     comm: (pid) => saved.tryComm(pid),
   });
   const own = guestTextOptions(instance);

@@ -44,25 +44,25 @@ export function guestBuffers(
 ): GuestBuffers {
   const opened = openInstance(session, name);
   const { instance, events, layout } = opened;
-  const buffer = snapshot === true ? instance.snapshotBuffer() : undefined;
-  if (snapshot === true && buffer === undefined) {
+  const part = snapshot === true ? instance.snapshot() : instance.shown();
+  if (part === undefined) {
     throw new XftraceError(
       "the guest has no snapshot buffer: nothing took a snapshot in it",
     );
   }
   const only = {
-    ...(buffer === undefined ? {} : { buffer }),
+    part,
     ...(onlyCpu === undefined ? {} : { cpu: onlyCpu }),
   };
   // What the guest may overwrite meanwhile is copied before it is printed.
-  const reading = isStopped(buffer ?? instance.buffer())
+  const reading = isStopped(part.buffer)
     ? new BufferStream(instance, layout, only)
     : readBuffers(instance, layout, only);
   return {
     ...opened,
     reading,
     described: {
-      meta: traceMeta(instance, events, layout),
+      meta: traceMeta(instance, events, layout, { part }),
       options: guestTextOptions(instance),
       target: session.target,
       file: traceFileFacts(instance, events),

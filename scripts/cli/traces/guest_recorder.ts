@@ -101,6 +101,7 @@ export class GuestRecorder {
     this.#layout = layout;
     let saved = SavedCmdlines.read(session.kernel);
     this.#meta = traceMeta(instance, events, layout, {
+      part: instance.current(),
       comm: (pid) => saved.tryComm(pid),
     });
     this.#comms = () => saved = SavedCmdlines.read(session.kernel);

@@ -93,6 +93,7 @@ export class LiveTop {
   #meta() {
     const { instance, events, layout } = this.#open;
     return traceMeta(instance, events, layout, {
+      part: instance.current(),
       comm: (pid) => this.#saved.tryComm(pid),
     });
   }

@@ -18,9 +18,10 @@ const ATTEMPTS = 3;
 export async function withRestarts(
   kernel: string,
   test: (guest: Guest) => Promise<void>,
+  append = "",
 ): Promise<void> {
   for (let attempt = 1;; attempt++) {
-    await using guest = await Guest.boot({ kernel, reboots: true });
+    await using guest = await Guest.boot({ kernel, reboots: true, append });
     try {
       return await test(guest);
     } catch (error) {

@@ -224,18 +224,18 @@ export function reportText(
   snapshot = false,
 ): string {
   const { instance, events, layout } = openInstance(session, name);
-  const buffer = snapshot ? instance.snapshotBuffer() : undefined;
-  if (snapshot && buffer === undefined) throw new Error("no snapshot buffer");
+  const part = snapshot ? instance.snapshot() : instance.shown();
+  if (part === undefined) throw new Error("no snapshot buffer");
   const reading = readBuffers(
     instance,
     layout,
-    buffer === undefined ? {} : { buffer },
+    { part },
   );
   let text = "";
   writeBuffers(
     reading,
     {
-      meta: traceMeta(instance, events, layout),
+      meta: traceMeta(instance, events, layout, { part }),
       options: guestTextOptions(instance),
     },
     TEXT.writer((chunk) => text += chunk),

@@ -254,3 +254,18 @@ function dynamicLoad(
         : (record, at) => record.u64(at);
   }
 }
+
+/**
+ * The place in the record to which a pointer points.
+ *
+ * @throws {PrintFmtError} if it points elsewhere.
+ */
+export function startOf(
+  code: Code,
+  name: string,
+): (record: RecordBytes) => number {
+  if (code.type.kind !== "record") {
+    throw new PrintFmtError(`${name}() is given bytes outside the event`);
+  }
+  return code.run as (record: RecordBytes) => number;
+}

@@ -6,12 +6,7 @@
  * @module
  */
 
-import {
-  bitmap,
-  bitmapList,
-  hexBytes,
-  hexDumpRow,
-} from "../printf/pointer_bytes.ts";
+import { bitmap, bitmapList, hexBytes } from "../printf/pointer_bytes.ts";
 import type { RecordBytes } from "../record.ts";
 import {
   asInt,
@@ -20,6 +15,7 @@ import {
   constant,
   load,
   type Scope,
+  startOf,
   toInt,
   wrap,
 } from "./code.ts";
@@ -32,6 +28,7 @@ import {
   ULONG,
 } from "./ctype.ts";
 import { printFlags, printSymbolic } from "./flag_names.ts";
+import { printHexDump } from "./hex_dump.ts";
 import { PrintFmtError } from "./lexer.ts";
 import type { Node } from "./parser.ts";
 
@@ -111,7 +108,12 @@ export function callHelper(
     case "__print_ns_without_secs":
       return over(toInt(asInt(value(0)), ULONG), UINT, (v) => v % BILLION);
     case "__print_hex_dump":
-      return printHexDump(args, value);
+      return printHexDump(value, scope.env);
+    case "__get_buf":
+      // Room in the reader's own buffer: what it held before.
+      throw new PrintFmtError(
+        "__get_buf() is room for text that the kernel writes as it prints",
+      );
     case "__builtin_constant_p":
       return constant(INT, 0);
     case "__builtin_expect":
@@ -140,6 +142,12 @@ export function callHelper(
     case "jiffies_to_msecs":
       return jiffiesToMsecs(toInt(asInt(value(0)), ULONG), scope);
     default:
+      // Such as xhci_decode_trb(__get_buf(500), 500, ...): its words are code.
+      if (args.some((arg) => arg.op === "call" && arg.name === "__get_buf")) {
+        throw new PrintFmtError(
+          `${name}() writes its text with code of the kernel`,
+        );
+      }
       return byteOrder(name, value);
   }
 }
@@ -227,13 +235,6 @@ function bitmask(
   };
 }
 
-function startOf(code: Code, name: string): (record: RecordBytes) => number {
-  if (code.type.kind !== "record") {
-    throw new PrintFmtError(`${name}() is given bytes outside the event`);
-  }
-  return code.run as (record: RecordBytes) => number;
-}
-
 /**
  * @param gap whether there is a space between chunks; `undefined`: no spaces at
  * all
@@ -252,57 +253,6 @@ function printHex(buf: Code, count: Code, gap: boolean | undefined): Code {
         if (i > 0 && gap === true) text += " ";
         const chunk = Math.min(total - i, 16);
         text += hexBytes((k) => record.u8(first + i + k), chunk, ext);
-      }
-      return text;
-    },
-  };
-}
-
-/** DUMP_PREFIX_* (include/linux/printk.h). */
-const PREFIX_NONE = 0;
-const PREFIX_OFFSET = 2;
-
-/** `trace_print_hex_dump_seq`: a line break, and a line for each row. */
-function printHexDump(
-  args: readonly Node[],
-  value: (i: number) => Code,
-): Code {
-  const [prefixNode] = args;
-  // NULL or "" are no prefix.
-  const prefix = prefixNode?.op === "string" ? prefixNode.text : "";
-  const kind = Number(value(1).constant ?? NaN);
-  if (kind !== PREFIX_NONE && kind !== PREFIX_OFFSET) {
-    throw new PrintFmtError(
-      "__print_hex_dump() shows where the kernel's reader keeps the event",
-    );
-  }
-  const number = (i: number) => toInt(asInt(value(i)), INT).run;
-  const rowSize = number(2);
-  const groupSize = number(3);
-  const start = startOf(value(4), "__print_hex_dump");
-  const length = number(5);
-  const ascii = number(6);
-  return {
-    type: TEXT_TYPE,
-    run: (record) => {
-      const first = start(record);
-      const total = Math.min(length(record) as number, record.size);
-      const row = rowSize(record) === 32 ? 32 : 16;
-      let text = "\n";
-      for (let at = 0; at < total; at += row) {
-        const bytes = Array.from(
-          { length: Math.min(row, total - at) },
-          (_, i) => record.u8(first + at + i),
-        );
-        if (kind === PREFIX_OFFSET) {
-          text += `${prefix}${at.toString(16).padStart(8, "0")}: `;
-        } else text += prefix;
-        text += hexDumpRow(
-          bytes,
-          row,
-          groupSize(record) as number,
-          ascii(record) !== 0,
-        ) + "\n";
       }
       return text;
     },

@@ -302,10 +302,39 @@ Deno.test("a hex dump has a line for each row", () => {
     dump("0, 16, 4, REC->bytes, 6, 0", { bytes }),
     "\np: 01 02 41 42 05 06\n",
   );
-  assert.match(
-    failure('__print_hex_dump("", 1, 16, 1, REC->bytes, 8, 0)'),
-    /where the kernel's reader keeps the event/,
+  // Other kinds of prefix are none; the kind and the prefix may be fields.
+  assert.equal(
+    dump("REC->n, 16, 8, REC->bytes, 8, 0", { n: 7, bytes }),
+    "\np: 0807060542410201\n",
   );
+  assert.equal(
+    dump("REC->n, 16, 8, REC->bytes, 8, 0", { n: 2, bytes }),
+    "\np: 00000000: 0807060542410201\n",
+  );
+  const prefixed = (prefix: string) =>
+    text("%s", `__print_hex_dump(${prefix}, 0, 16, 1, REC->bytes, 1, 0)`, {
+      data: loc(56, 5),
+      bytes,
+      end: "at: ",
+    });
+  assert.equal(prefixed("__get_str(data)"), "\nat: 01\n");
+  assert.equal(prefixed("((void *)0)"), "\n(null)01\n");
+});
+
+Deno.test("a hex dump does not tell where the kernel's reader kept the event", () => {
+  assert.equal(
+    text("%s", '__print_hex_dump("b ", 1, 16, 1, REC->bytes, 20, 0)', {}),
+    "\n" +
+      ["00 ".repeat(16), "00 ".repeat(4)].map((row) =>
+        `b (____ptrval____): ${row.trim()}\n`
+      ).join(""),
+  );
+});
+
+Deno.test("text that a function of the kernel writes as it prints is refused with its name", () => {
+  const decoded = failure("xhci_decode_trb(__get_buf(500), 500, REC->n)");
+  assert.match(decoded, /xhci_decode_trb\(\) writes its text with code/);
+  assert.match(failure("__get_buf(16)"), /room for text/);
 });
 
 Deno.test("a list of names may end with a 0 in the place of NULL", () => {

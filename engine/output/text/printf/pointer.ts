@@ -25,6 +25,9 @@ import { sipHashWord } from "../../../base/siphash.ts";
 /** Reads a byte of the memory to which a pointer points. */
 export type ByteReader = (index: number) => number;
 
+/** What the kernel prints for an address while it has no key to hash it. */
+export const UNKNOWN_POINTER = "(____ptrval____)";
+
 /** The width of a plain pointer in hexadecimal digits. */
 const POINTER_DIGITS = 16;
 
@@ -150,7 +153,7 @@ function hashed(
     );
   }
   if (key === undefined) {
-    return formatString("(____ptrval____)", spec.left, POINTER_DIGITS, -1);
+    return formatString(UNKNOWN_POINTER, spec.left, POINTER_DIGITS, -1);
   }
   return pointerString(pointerHash(address, key), spec, width);
 }
