@@ -29,7 +29,7 @@ export {
   type LastBoot,
   lastBoot,
   type LastBootModule,
-} from "./ring/last_boot.ts";
+} from "./boot/last_boot.ts";
 export { type BufferPart, TraceArray } from "./ring/trace_array.ts";
 export { type TracerType, tracerTypes } from "./ring/tracers.ts";
 export { DatTrace } from "../tracedat/dat_trace.ts";

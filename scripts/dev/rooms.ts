@@ -27,6 +27,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["engine/targets", "engine/session.ts", "engine/agent"],
   ["engine/ftrace/events"],
   ["engine/ftrace/ring"],
+  ["engine/ftrace/boot"],
   ["engine/ftrace/clock"],
   ["engine/ftrace/graph"],
   ["engine/tracedat"],

@@ -12,7 +12,7 @@ import type { TraceEvents } from "../../ftrace/events/events.ts";
 import type { LatencyInfo, TextSymbols, TraceMeta } from "./environment.ts";
 import { checkEntryFormats } from "../../ftrace/ring/entry_formats.ts";
 import { type TraceLayout, unknownEntryTypes } from "../../ftrace/ring/meta.ts";
-import { lastBoot } from "../../ftrace/ring/last_boot.ts";
+import { lastBoot } from "../../ftrace/boot/last_boot.ts";
 import { SavedCmdlines } from "../../ftrace/events/saved_cmdlines.ts";
 import { NO_GRAPH_OPTIONS, type TraceTextOptions } from "./options.ts";
 import { textOptions } from "./guest/guest_options.ts";

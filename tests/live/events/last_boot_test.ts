@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { LONG } from "../../../engine/base/long_fixture.ts";
-import { lastBoot } from "../../../engine/ftrace/ring/last_boot.ts";
+import { lastBoot } from "../../../engine/ftrace/boot/last_boot.ts";
 import { openInstance } from "../../../engine/ftrace/ring/open_instance.ts";
 import { XftraceError } from "../../../engine/base/errors.ts";
 import { restart, withRestarts } from "../faults/restart_fixture.ts";

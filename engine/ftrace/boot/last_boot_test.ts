@@ -4,7 +4,7 @@ import {
   fixtureTypes,
 } from "../../kernel/core/kernel_fixture.ts";
 import { lastBoot } from "./last_boot.ts";
-import { TraceArray } from "./trace_array.ts";
+import { TraceArray } from "../ring/trace_array.ts";
 
 type Structs = Parameters<typeof fixtureTypes>[0];
 type Members = Structs[string]["members"];

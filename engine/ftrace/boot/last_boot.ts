@@ -8,7 +8,7 @@
  * @module
  */
 import { KernelError } from "../../base/errors.ts";
-import type { TraceArray } from "./trace_array.ts";
+import type { TraceArray } from "../ring/trace_array.ts";
 
 /** A module of the boot before. */
 export interface LastBootModule {
