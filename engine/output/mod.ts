@@ -67,7 +67,7 @@ export {
   type WallClock,
 } from "./time_line/sealed_alignment.ts";
 export { SealedEvents } from "./time_line/sealed_events.ts";
-export type { Alignment, SourceFinding, SourceSeal } from "./writer.ts";
+export type { Alignment, SourceSeal } from "./writer.ts";
 export type {
   OutputSink,
   TraceFormat,

@@ -43,17 +43,6 @@ export interface SourceSeal {
   readonly text: string;
 }
 
-/** Something that a check of the guest found. */
-export interface SourceFinding {
-  /** When, in ns of the clock of the trace. */
-  readonly at: bigint;
-  /** Of the kind of finding: `XF002`. */
-  readonly id: string;
-  readonly severity: string;
-  /** What was found, in a sentence. */
-  readonly text: string;
-}
-
 /** A guest's trace: everything about it except its events. */
 export interface TraceSource {
   /**
@@ -82,8 +71,6 @@ export interface TraceSource {
   readonly aligned?: Alignment;
   /** If it is sealed: the verdict. Its events are genuine, or not passed on. */
   readonly seal?: SourceSeal;
-  /** What a check found in the guest. */
-  readonly findings?: readonly SourceFinding[];
 }
 
 /**
