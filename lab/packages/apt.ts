@@ -121,7 +121,8 @@ export function parseOffers(text: string): Offer[] {
     const offer = {
       name: field("Package"),
       version: field("Version"),
-      depends: `${field("Pre-Depends")}, ${field("Depends")}`,
+      depends: [field("Pre-Depends"), field("Depends")]
+        .filter((list) => list !== "").join(", "),
     };
     return offer.name && offer.version ? [offer] : [];
   });

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { makeOwnFolder, stateFolder, unwritable, XftraceError } from "xftrace";
 import { sleep } from "xftrace/ftrace";
 import { ask } from "./protocol.ts";
-import { StateFolder } from "./state.ts";
+import { StateFolder, unbegunFolders } from "./state.ts";
 
 const SUFFIX = ".lock";
 /** The most bytes of a lock's text that are read. */
@@ -123,6 +123,19 @@ export async function collectorAnswers(folder: StateFolder): Promise<void> {
       );
     }
     await sleep(LOOK_MS);
+  }
+}
+
+/** Removes what an `on` left that was killed before its trace began. */
+export function removeUnbegun(command: string): void {
+  for (const folder of unbegunFolders()) {
+    try {
+      const key = basename(folder.path);
+      using _ = lockGuest(key, key, command);
+      if (!folder.exists()) folder.remove();
+    } catch {
+      // Another command is at work on that guest.
+    }
   }
 }
 

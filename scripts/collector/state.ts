@@ -425,6 +425,17 @@ function stateBase(): string {
 
 /** The folders of all guests that have a trace. */
 export function stateFolders(): StateFolder[] {
+  return allFolders().filter((folder) => folder.exists());
+}
+
+/** The folders in which no trace has begun: `on` is at it, or was killed. */
+export function unbegunFolders(): StateFolder[] {
+  return allFolders().filter((folder) =>
+    /^vm-\d+-\d+$/.test(basename(folder.path)) && !folder.exists()
+  );
+}
+
+function allFolders(): StateFolder[] {
   const base = stateBase();
   let names: string[];
   try {
@@ -432,8 +443,7 @@ export function stateFolders(): StateFolder[] {
   } catch {
     return [];
   }
-  return names.sort().map((name) => new StateFolder(name, base))
-    .filter((folder) => folder.exists());
+  return names.sort().map((name) => new StateFolder(name, base));
 }
 
 /** The most bytes of a state or result. */

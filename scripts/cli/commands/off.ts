@@ -23,7 +23,11 @@ import {
 import { shellWord } from "xftrace/targets";
 import { endState, RemainingChanges } from "../../collector/end_state.ts";
 import { FileSink } from "../../collector/file_sink.ts";
-import { collectorAnswers, lockGuest } from "../../collector/guest_lock.ts";
+import {
+  collectorAnswers,
+  lockGuest,
+  removeUnbegun,
+} from "../../collector/guest_lock.ts";
 import { ask } from "../../collector/protocol.ts";
 import {
   type CollectorResult,
@@ -116,10 +120,10 @@ export async function turnOff(options: OffOptions): Promise<void> {
     ? undefined
     : lockGuest(basename(moved.folder.path), moved.state.target, WHO_OFF);
   const { folder, state } = moved ?? { folder: own, state: begun };
-  if (state === undefined && named === undefined) throw noTrace();
   if (state === undefined) {
     // An `on` that was killed at once may have made it.
     folder.remove();
+    if (named === undefined) throw noTrace();
     session.memory.makeWritable();
     await offWithoutOn(session, options);
     return;
@@ -234,7 +238,10 @@ function targetOfTrace(): string {
     .map((folder) => folder.read()?.target)
     .filter((target) => target !== undefined);
   const [only, another] = targets;
-  if (only === undefined) throw noTrace();
+  if (only === undefined) {
+    removeUnbegun(WHO_OFF);
+    throw noTrace();
+  }
   if (another === undefined) return only;
   throw new XftraceError(
     `traces of ${targets.length} guests are on; name one of them with -t: ${
