@@ -105,6 +105,7 @@ export {
   unwritable,
 } from "./engine/base/host_file/write_error.ts";
 export { whyUnreadable } from "./engine/base/file_error.ts";
+export { WaitClock, type WaitTimes } from "./engine/base/wait_clock.ts";
 export { shown, shownJson, shownLines } from "./engine/base/shown.ts";
 export { durationText } from "./engine/passes/fields/values.ts";
 export { stateFolder } from "./engine/base/state_folder.ts";

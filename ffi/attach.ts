@@ -39,6 +39,7 @@ import {
 import { isAlive } from "../engine/targets/discover.ts";
 import { resolveTarget } from "../engine/targets/resolve.ts";
 import { Proc } from "../engine/targets/proc.ts";
+import { processorTimes } from "../engine/targets/processor_times.ts";
 import type { AttachPlan } from "../engine/targets/vm.ts";
 import { askRegisters } from "./monitor.ts";
 import {
@@ -137,8 +138,7 @@ export function attach(
   const key = `vm-${vm.pid}-${vm.startTime}`;
   const process: Running = {
     running: () => isAlive(vm),
-    cpuMs: () => new Proc().cpuMs(vm.pid),
-    waitMs: () => new Proc().waitMs(vm.pid),
+    ...processorTimes(vm.pid),
     whereabouts: () => askWhereabouts(vm, options.monitor),
     watch: (memory, kernel) =>
       new PlugWatch(

@@ -5,6 +5,7 @@
  * @module
  */
 import { XftraceError } from "../../base/errors.ts";
+import { WaitClock, type WaitTimes } from "../../base/wait_clock.ts";
 import { sleep } from "../../base/polling.ts";
 import { COMMAND, CONTROL, PHASE } from "./abi.ts";
 import type { ControlPage } from "./control_page.ts";
@@ -27,8 +28,9 @@ export interface CommandProgress {
 export interface CommandOptions {
   readonly argument?: bigint;
   /**
-   * Timeout in milliseconds; default 60,000, since registering all functions
-   * takes long under emulation.
+   * Timeout in milliseconds, without the time in which a busy host does not let
+   * the guest run; default 60,000, since registering all functions takes long
+   * under emulation.
    */
   readonly timeoutMs?: number;
   /** Called some hundred times a second during the wait. */
@@ -43,6 +45,9 @@ export interface Answer {
   /** The data that the command left in the mail area. */
   readonly bytes: Uint8Array;
 }
+
+/** How many times the timeout is waited at most, however busy the host is. */
+const LONGEST = 5;
 
 /** Maximum size of a tracefs file that is read, in bytes. */
 const MOST_FILE_BYTES = 1 << 26;
@@ -77,10 +82,13 @@ export class Mailbox {
   readonly sent: Map<number, number> = new Map();
   /** Called before a command is sent; the key log records it. */
   onCommand: ((number: number, command: number) => void) | undefined;
+  readonly #times: WaitTimes;
   #answered: number;
 
-  constructor(page: ControlPage) {
+  /** @param times how far the host lets the guest get; see Session */
+  constructor(page: ControlPage, times: WaitTimes = {}) {
     this.#page = page;
+    this.#times = times;
     this.#answered = page.number(CONTROL.commands);
   }
 
@@ -157,6 +165,7 @@ export class Mailbox {
   ): Promise<void> {
     const page = this.#page;
     const start = performance.now();
+    const clock = new WaitClock(this.#times, start);
     if (!page.alive) {
       throw new XftraceError(
         "the guest's module has been unloaded, or the guest has restarted",
@@ -165,12 +174,15 @@ export class Mailbox {
     while (
       page.u64(CONTROL.command_answered) !== page.u64(CONTROL.command_number)
     ) {
-      const elapsed = performance.now() - start;
+      const now = performance.now();
+      const elapsed = now - start;
       const progress = this.progress(command, elapsed);
-      if (elapsed > timeoutMs) {
+      if (
+        clock.waited(now) > timeoutMs || elapsed > LONGEST * timeoutMs
+      ) {
         throw new XftraceError(
           `the guest's module did not answer "${command}" within ${
-            Math.round(timeoutMs / 1000)
+            Math.round(elapsed / 1000)
           } s; it last said: ${progress.phase}, "${progress.said}"`,
         );
       }

@@ -7,7 +7,7 @@
  */
 import { XftraceError } from "../../base/errors.ts";
 import type { Kernel } from "../../kernel/core/kernel.ts";
-import { CONTROL } from "../page/abi.ts";
+import { CONTROL, PHASE } from "../page/abi.ts";
 import { ControlPage } from "../page/control_page.ts";
 import { Klog } from "../keys/klog.ts";
 import { KLOG } from "../keys/klog_format.ts";
@@ -43,6 +43,9 @@ export interface TracerSession {
 
 /** Default of {@linkcode SealedOptions.commandMs}. */
 const COMMAND_MS = 120_000;
+
+/** How long a module that is not at work may take to leave a trace, ms. */
+const TAKE_BACK_MS = 10_000;
 
 const NO_FINDINGS: readonly PresenceFinding[] = [];
 
@@ -81,7 +84,7 @@ export class SealedTracer {
     this.waitMs = session.waitMs;
     this.paused = session.paused;
     this.page = page;
-    this.mailbox = new Mailbox(page);
+    this.mailbox = new Mailbox(page, session);
     this.presence = new Presence(page, installedTexts(session)?.load());
   }
 
@@ -411,7 +414,11 @@ export class SealedTracer {
     this.detach();
     if (!this.page.alive) return;
     this.page.setU32(CONTROL.enabled, 0);
-    const timeoutMs = Math.min(this.#commandMs, 10_000);
+    // A host that was killed may have left a command that takes long.
+    const working = this.page.u32(CONTROL.phase) !== PHASE.idle;
+    const timeoutMs = working
+      ? this.#commandMs
+      : Math.min(this.#commandMs, TAKE_BACK_MS);
     await this.#command("unregister", undefined, { timeoutMs });
   }
 

@@ -4,18 +4,22 @@
  *
  * @module
  */
-import { type Guest, XftraceError } from "xftrace";
+import { type Guest, WaitClock, type WaitTimes, XftraceError } from "xftrace";
 import { restartUnknown } from "xftrace/detect";
 import { sleep } from "xftrace/ftrace";
 import { open } from "xftrace/live";
 import type { RecordingVerification } from "xftrace/seal";
+import { processorTimes, resolveTarget } from "xftrace/targets";
 import { Progress } from "../terminal.ts";
 
-/** How long the guest may take to start its kernel, ms. */
+/** How long the guest may take to start its kernel, ms that it could run. */
 const START_MS = 180_000;
+/** How long it is waited for at most, however busy the host is, ms. */
+const LONGEST_MS = 900_000;
 /**
- * How long one reason must stand, ms, while a kernel can be read: registers and
- * page tables change until that kernel has set up its own.
+ * How long one reason must stand, ms that the guest could run, while a kernel
+ * can be read: registers and page tables change until that kernel has set up its
+ * own.
  */
 const SETTLED_MS = 10_000;
 /** Time between looks, ms. */
@@ -33,16 +37,29 @@ export async function whyNotRestarted(
 ): Promise<string | undefined> {
   const [start, end] = kernelText;
   using progress = new Progress();
-  const until = performance.now() + START_MS;
+  const begun = performance.now();
+  const clock = new WaitClock(timesOf(target), begun);
   let [reason, since] = ["", 0];
   for (;;) {
     const { why, kernel } = await look(target, [BigInt(start), BigInt(end)]);
     const now = performance.now();
-    if (why === undefined || now > until) return why;
-    if (why !== reason || !kernel) [reason, since] = [why, now];
-    if (now > since + SETTLED_MS) return why;
+    const waited = clock.waited(now);
+    if (why === undefined || waited > START_MS) return why;
+    if (why !== reason || !kernel) [reason, since] = [why, waited];
+    if (waited > since + SETTLED_MS || now > begun + LONGEST_MS) return why;
     progress.update(`whether the guest was restarted is not known: ${why}`);
     await sleep(LOOK_MS);
+  }
+}
+
+/** The times of a target's VM, if there is one. */
+function timesOf(target: string): WaitTimes {
+  try {
+    const resolved = resolveTarget(target);
+    return resolved.kind === "vm" ? processorTimes(resolved.vm.pid) : {};
+  } catch (error) {
+    if (!(error instanceof XftraceError)) throw error;
+    return {};
   }
 }
 
