@@ -64,9 +64,7 @@ export async function startCollector(
   interrupt?.check();
   const said = lastWords(folder);
   throw new XftraceError(
-    `the collector did not start${
-      said === "" ? "" : `: ${said}`
-    }; the guest is as it was`,
+    `the collector did not start${said === "" ? "" : `: ${said}`}`,
   );
 }
 

@@ -6,6 +6,9 @@
  */
 import { XftraceError } from "xftrace";
 
+/** The exit code of a command that a signal ended. */
+export const INTERRUPTED = 130;
+
 /** Catches SIGINT and SIGTERM for as long as it exists. */
 export class Interrupt implements Disposable {
   #asked = false;
@@ -27,7 +30,7 @@ export class Interrupt implements Disposable {
   check(): void {
     if (!this.#asked) return;
     throw new XftraceError("interrupted; what was begun has been undone", {
-      exitCode: 130,
+      exitCode: INTERRUPTED,
     });
   }
 

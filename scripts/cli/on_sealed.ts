@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { type Session, XftraceError } from "xftrace";
+import { GuestGoneError, type Session, XftraceError } from "xftrace";
 import { planSealed, planText } from "xftrace/control";
 import { openInstance } from "xftrace/ftrace";
 import type { SealedTracer } from "xftrace/seal";
@@ -19,7 +19,7 @@ import {
   type TraceState,
 } from "../collector/state.ts";
 import { requireFree, startCollector } from "./collector_process.ts";
-import { Interrupt } from "./interrupt.ts";
+import { Interrupt, INTERRUPTED } from "./interrupt.ts";
 import { type OnOptions, refuseForeign } from "./on_options.ts";
 import { sealedRequest } from "./on_request.ts";
 import { count, note, out, outLine, shownPath } from "./terminal.ts";
@@ -96,8 +96,9 @@ export async function onSealed(
     state.collector = await startCollector(folder, session, interrupt);
     folder.write(state);
   } catch (error) {
-    folder.remove();
-    throw explained(error);
+    const left = await takeBack(session, tracer);
+    if (left === undefined) folder.remove();
+    throw explained(error, session.target, left);
   }
   for (const remark of plan.notes) note(remark);
   const what = functions.length === 0 ? "all functions" : functions.join(", ");
@@ -158,14 +159,50 @@ export async function resumeSealed(session: Session): Promise<StateFolder> {
 }
 
 /**
- * Adds to an error that the module is busy the usual reason, and what to do.
+ * Takes back what a collector has begun that did not start: it may have been
+ * killed in the middle.
+ *
+ * @returns why that failed; `undefined` when the guest is as it was
  */
-function explained(error: unknown): unknown {
-  if (!(error instanceof XftraceError) || !/busy/.test(error.message)) {
-    return error;
+async function takeBack(
+  session: Session,
+  tracer: SealedTracer,
+): Promise<string | undefined> {
+  try {
+    session.memory.makeWritable();
+    await tracer.takeBack();
+    return undefined;
+  } catch (error) {
+    if (error instanceof GuestGoneError) return undefined;
+    return error instanceof Error ? error.message : String(error);
   }
+}
+
+/**
+ * Adds to an error what has become of the guest; and when the module is busy,
+ * the usual reason and what to do.
+ *
+ * @param left why the module could not be switched off again, if so
+ */
+function explained(
+  error: unknown,
+  target: string,
+  left: string | undefined,
+): unknown {
+  if (!(error instanceof XftraceError)) return error;
+  const { message, exitCode } = error;
+  const interrupted = exitCode === INTERRUPTED;
+  if (interrupted && left === undefined) return error;
+  const become = left === undefined
+    ? "the guest is as it was"
+    : `the guest's module may still trace, since it could not be switched off (${left}): run \`xftrace off -t ${
+      shellWord(target)
+    }\``;
+  const busy = /busy/.test(message)
+    ? "; this kernel has room for one user of the function graph: switch the guest's own tracer off (xftrace on --tracer nop, or boot without ftrace=), or record without seals: --plain"
+    : "";
   return new XftraceError(
-    `${error.message}; this kernel has room for one user of the function graph: switch the guest's own tracer off (xftrace on --tracer nop, or boot without ftrace=), or record without seals: --plain`,
-    { cause: error },
+    `${interrupted ? "interrupted" : message}; ${become}${busy}`,
+    { cause: error, exitCode },
   );
 }

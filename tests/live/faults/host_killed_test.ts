@@ -14,6 +14,8 @@ import {
 } from "../seal/support_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
 import { ended, type Run, TRACEFS } from "../support_fixture.ts";
+import { CONTROL, PHASE } from "../../../engine/seal/page/abi.ts";
+import type { SealedTracer } from "../../../engine/seal/mod.ts";
 import { Random } from "../../random.ts";
 
 const SEED = Number(Deno.env.get("XFTRACE_SEED") ?? 20261130);
@@ -53,6 +55,14 @@ function assertClear({ out, err }: Run): void {
   assert.doesNotMatch(out, /NOT GENUINE|forged: /, out);
 }
 
+/** Waits until the module begins to trace, at a host's command. */
+async function begins({ page }: SealedTracer, on: Promise<Run>): Promise<void> {
+  let over = false;
+  void on.then(() => over = true);
+  while (page.u32(CONTROL.phase) === PHASE.idle && !over) await sleep(1);
+  assert.equal(over, false, "the module did not begin while `on` ran");
+}
+
 Deno.test(`killed at ${KILLS} random instants`, async () => {
   console.log(`  seed ${SEED}`);
   const random = new Random(SEED);
@@ -64,6 +74,23 @@ Deno.test(`killed at ${KILLS} random instants`, async () => {
   await guest.sh(
     `(${openLoad(1_000_000)}) > /dev/null 2>&1 < /dev/null &`,
   );
+  {
+    // The module goes on with what the collector had it do.
+    using user = new User(guest);
+    const before = await user.switches();
+    const on = ended(user.start("on", "sys_openat", "--filter", "all"));
+    await begins(tracer, on);
+    killed(collectorOf(guest.target));
+    const { code, err } = await on;
+    assert.equal(code, 1, err);
+    assert.match(
+      err,
+      /the collector did not start.*; the guest is as it was$/m,
+    );
+    assert.equal(tracer.page.u32(CONTROL.registered), 0);
+    assert.deepEqual(await user.switches(), before);
+    assert.deepEqual(user.traces(), []);
+  }
   let verified = 0;
   let events = 0;
   const seen = new Map<string, number>();
