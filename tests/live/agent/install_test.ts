@@ -18,13 +18,7 @@ import {
 } from "../seal/support_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
 import { assertOneClearError, NEWEST, xftrace } from "../support_fixture.ts";
-
-/** Restarts the agent with this configuration. */
-async function configure(guest: Guest, text: string): Promise<void> {
-  await guest.sh(
-    `mkdir -p /etc/qemu; printf '${text}' > /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; i=0; while [ $i -lt 200 ]; do new=$(pidof qemu-ga) && [ "$new" != "$old" ] && break; sleep 0.1; i=$((i+1)); done; [ $i -lt 200 ]`,
-  );
-}
+import { removeAgent, restartAgent, returnAgent } from "./agent_fixture.ts";
 
 /** A file of the module on this machine, as a user would build it. */
 async function moduleFile(user: User, kernel: string): Promise<string> {
@@ -82,13 +76,13 @@ for (
     await t.step(
       "if the agent forbids a call, the error names it",
       async () => {
-        await configure(guest, "[general]\\nblock-rpcs=guest-exec\\n");
+        await restartAgent(guest, "[general]\\nblock-rpcs=guest-exec\\n");
         assertOneClearError(
           await user.run(...install),
           /agent of qemu:\S+ does not allow guest-exec; to allow it, .*qemu-ga\.conf.*sysconfig/,
           1,
         );
-        await configure(guest, "");
+        await restartAgent(guest);
         assert.equal(await state(), before);
       },
     );
@@ -107,15 +101,13 @@ for (
     });
 
     await t.step("without an agent, the error says so", async () => {
-      await guest.sh(
-        "cp /etc/inittab /tmp/inittab; sed -i /qemu-ga/d /etc/inittab; kill -HUP 1; sleep 1; killall qemu-ga",
-      );
+      await removeAgent(guest);
       assertOneClearError(
         await user.run(...install),
         /answers at .*: nothing in the guest has opened its port/,
         1,
       );
-      await guest.sh("mv /tmp/inittab /etc/inittab; kill -HUP 1; sleep 1");
+      await returnAgent(guest);
       assert.equal(await state(), before);
     });
 

@@ -12,6 +12,7 @@ import {
 import { tracefsSteps } from "../seal/tracefs_fixture.ts";
 import { User } from "../seal/user_fixture.ts";
 import { assertOneClearError, NEWEST, TRACEFS } from "../support_fixture.ts";
+import { restartAgent } from "./agent_fixture.ts";
 
 /** A user who trusts the guest: every `on` is `on --agent`. */
 class AgentUser extends User {
@@ -96,8 +97,9 @@ for (
     await t.step(
       "if the agent may not write files, the error names the call",
       async () => {
-        await guest.sh(
-          'mkdir -p /etc/qemu; printf \'[general]\\nblock-rpcs=guest-file-write\\n\' > /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; until new=$(pidof qemu-ga) && [ "$new" != "$old" ]; do sleep 0.1; done',
+        await restartAgent(
+          guest,
+          "[general]\\nblock-rpcs=guest-file-write\\n",
         );
         assertOneClearError(
           await user.run(...GRAPH),
@@ -105,9 +107,7 @@ for (
           1,
         );
         assert.deepEqual(await user.switches(), before);
-        await guest.sh(
-          'rm /etc/qemu/qemu-ga.conf; old=$(pidof qemu-ga); kill $old; until new=$(pidof qemu-ga) && [ "$new" != "$old" ]; do sleep 0.1; done',
-        );
+        await restartAgent(guest);
       },
     );
 
