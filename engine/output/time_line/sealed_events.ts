@@ -23,6 +23,7 @@ import { DEFAULT_TEXT_OPTIONS } from "../text/options.ts";
 import type { TimedLoss, TimedRuns } from "./timed_runs.ts";
 import type { SourceSeal, TraceSource } from "../writer.ts";
 import { CpuRow, isTimed } from "../sealed/cpu_row.ts";
+import { earliest } from "./earliest.ts";
 import { recordedSymbols } from "./recorded_symbols.ts";
 import { MOST_SEALED_ROWS, SEALED_LAYOUT, SealedRows } from "./sealed_rows.ts";
 
@@ -164,17 +165,7 @@ export class SealedEvents {
     // Until the next run, which may be of another CPU.
     let refresh = false;
     for (;;) {
-      let best: Head | undefined;
-      let time = Infinity;
-      let until = Infinity;
-      for (const head of heads) {
-        const own = head.time;
-        if (own < time) {
-          until = time;
-          best = head;
-          time = own;
-        } else if (own < until) until = own;
-      }
+      const { head: best, until } = earliest(heads);
       if (best === undefined) break;
       const { cpu, row } = best;
       columns.clear();

@@ -10,6 +10,7 @@ import {
   type TraceTotals,
   type TraceWriter,
 } from "../writer.ts";
+import { earliest } from "./earliest.ts";
 import type { TimedEnd, TimedRun, TimedRuns } from "./timed_runs.ts";
 
 /** A source of a time line. */
@@ -93,17 +94,7 @@ export function writeTimeLine(
   let run: EventRun | undefined;
   let events = 0;
   for (;;) {
-    let best: Head | undefined;
-    let time = Infinity;
-    let until = Infinity;
-    for (const head of heads) {
-      const own = head.time;
-      if (own < time) {
-        until = time;
-        best = head;
-        time = own;
-      } else if (own < until) until = own;
-    }
+    const { head: best, until } = earliest(heads);
     if (best?.run === undefined) break;
     const { run: taken, source } = best;
     tell(writer, source, taken);

@@ -7,7 +7,6 @@
  */
 import type { ClockBound, ClockBounds } from "../../ftrace/clock/clock_map.ts";
 import { KLOG, type KlogRecord } from "../keys/klog_format.ts";
-
 import { ENTRY_KIND, kindAt, WORD } from "../page/abi.ts";
 
 /** Keys of a CPU of which times are kept; if there are more, every other one. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WaitTimes } from "../../base/wait_clock.ts";
 
 /** Over how long the guest's processors are watched at least, ms. */
 const WINDOW = 2000;
@@ -19,11 +20,8 @@ const MOST_RUN = 0.05;
  */
 const STARVED = 0.8;
 
-/** How long a guest's processors have run, and have waited to run, ms. */
-export interface ProcessorTimes {
-  /** Absent when it is not known. */
-  readonly cpuMs?: (() => number) | undefined;
-  readonly waitMs?: (() => number) | undefined;
+/** How far the host lets a guest get. */
+export interface ProcessorTimes extends WaitTimes {
   /** Whether the hypervisor says that the host has stopped the guest. */
   readonly paused?: (() => boolean) | undefined;
 }
